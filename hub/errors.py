@@ -1,0 +1,137 @@
+"""Every error that linguahub raises on purpose.
+
+    HubError                     exit 1, HTTP 500
+    ├── WrongRequest             exit 2, HTTP 400: the caller asked for something that cannot be
+    │   ├── Unknown              exit 2, HTTP 404: there is no such thing; names its near neighbours
+    │   │   ├── UnknownArtifact · UnknownBase · UnknownLanguage · UnknownMethod · UnknownRevision · UnknownFile
+    │   ├── WrongName · WrongCard · WrongSource
+    │   ├── DoesNotFit           a module and a base, or weights and a module
+    │   │   ├── WeightsDoNotFit
+    │   └── MissingExtra         an optional dependency is not installed
+    ├── Conflict                 exit 1, HTTP 409: somebody else was first
+    ├── Damaged                  exit 1: bytes are not what their digest, format or schema says
+    └── Unreachable              exit 1, HTTP 502: a remote hub, or a folder that cannot be written
+
+A message says what was asked, what was found and the next command, in one line.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class HubError(Exception):
+    """The root. `exit_code` is what the command line returns."""
+
+    exit_code = 1
+    status = 500
+
+
+class WrongRequest(HubError):
+    """The caller asked for something that cannot be."""
+
+    exit_code = 2
+    status = 400
+
+
+class Unknown(WrongRequest):
+    """There is no such thing."""
+
+    status = 404
+    noun = "thing"
+    listing = "hub search"
+
+    def __init__(self, name: str, known: Iterable[str] = ()) -> None:
+        self.name = name
+        self.suggestions = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+        hint = f" Did you mean {', '.join(f'`{each}`' for each in self.suggestions)}?" if self.suggestions else ""
+        super().__init__(f"no {self.noun} is called `{name}`.{hint} List them with `{self.listing}`.")
+
+
+class UnknownArtifact(Unknown):
+    """No artifact has this name."""
+
+    noun = "artifact"
+
+
+class UnknownBase(Unknown):
+    """No base has this name."""
+
+    noun = "base"
+    listing = "hub bases"
+
+
+class UnknownLanguage(Unknown):
+    """No language has this tag or name."""
+
+    noun = "language"
+    listing = "hub languages"
+
+
+class UnknownMethod(Unknown):
+    """No training method has this name."""
+
+    noun = "method"
+    listing = "hub train --help"
+
+
+class UnknownRevision(Unknown):
+    """The artifact has no such revision."""
+
+    noun = "revision"
+
+
+class UnknownFile(Unknown):
+    """The revision holds no such file."""
+
+    noun = "file"
+
+
+class WrongName(WrongRequest):
+    """A name that no artifact, owner or path may have."""
+
+
+class WrongCard(WrongRequest):
+    """A card that cannot be read, with every reason."""
+
+
+class WrongSource(WrongRequest):
+    """A file that may not be published or loaded: a pickle, say."""
+
+
+class DoesNotFit(WrongRequest):
+    """Two things that cannot be composed; the message names both sides."""
+
+
+class WeightsDoNotFit(DoesNotFit):
+    """Weights whose keys, shapes or types are not the module's; lists every disagreement."""
+
+    def __init__(self, what: str, problems: list[str]) -> None:
+        self.what = what
+        self.problems = problems
+        super().__init__(f"the weights of `{what}` do not fit: {'; '.join(problems)}.")
+
+
+class MissingExtra(WrongRequest):
+    """An optional dependency is not installed."""
+
+    def __init__(self, extra: str, needed_for: str) -> None:
+        self.extra = extra
+        super().__init__(f"{needed_for} needs the extra `{extra}`: pip install 'linguahub[{extra}]'.")
+
+
+class Conflict(HubError):
+    """Somebody else changed the same thing first."""
+
+    status = 409
+
+
+class Damaged(HubError):
+    """Bytes are not what their digest, format or schema says."""
+
+
+class Unreachable(HubError):
+    """A remote hub does not answer, or a folder cannot be read or written."""
+
+    status = 502

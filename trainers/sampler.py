@@ -1,0 +1,53 @@
+"""Which examples a step sees: a function of (seed, step), so nothing needs to be restored after a crash."""
+
+from __future__ import annotations
+
+import hashlib
+
+import torch
+from torch import Tensor
+
+
+def seed_of(*parts: int | str) -> int:
+    """A 63-bit seed that depends on every part."""
+    text = "/".join(str(part) for part in parts)
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) >> 1
+
+
+def generator_of(*parts: int | str) -> torch.Generator:
+    """A CPU generator seeded by all parts."""
+    return torch.Generator().manual_seed(seed_of(*parts))
+
+
+class Sampler:
+    """Draws the indices of each batch.
+
+    Without weights every example comes once per epoch, in an order that depends on (seed, epoch).
+    With weights examples are drawn with replacement, by (seed, step).
+    """
+
+    def __init__(self, example_count: int, batch_size: int, seed: int, weights: Tensor | None = None) -> None:
+        if example_count < 1:
+            raise ValueError("there are no examples to draw from")
+        self._example_count = example_count
+        self._batch_size = batch_size
+        self._seed = seed
+        self._weights = weights
+        self._epoch = -1
+        self._order = torch.empty(0, dtype=torch.long)
+
+    def draw(self, step: int) -> Tensor:
+        """Indices of batch `step`, (B,)."""
+        if self._weights is not None:
+            generator = generator_of(self._seed, "draw", step)
+            return torch.multinomial(self._weights, self._batch_size, replacement=True, generator=generator)
+        first = step * self._batch_size
+        places = range(first, first + self._batch_size)
+        return torch.stack([self._at(*divmod(place, self._example_count)) for place in places])
+
+    def _at(self, epoch: int, place: int) -> Tensor:
+        if epoch != self._epoch:
+            generator = generator_of(self._seed, "epoch", epoch)
+            self._order = torch.randperm(self._example_count, generator=generator)
+            self._epoch = epoch
+        return self._order[place]

@@ -1,0 +1,109 @@
+# `make` lists the targets. Everything is installed into .venv; delete it, or `make clean`, to start over.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+VENV ?= .venv
+PYTHON := $(VENV)/bin/python
+# The Python that makes the environment: 3.11 or newer.
+BOOTSTRAP ?= python3
+# `uv` where it is installed: it takes the torch build that fits the machine. `make INSTALLER=pip` insists on pip.
+INSTALLER ?= $(if $(shell command -v uv),uv,pip)
+# What `make test` runs, and in how many processes.
+T ?= tests
+JOBS ?= 2
+# One thread a process: more of them wait for each other on a small machine.
+TEST_ENVIRONMENT := OMP_NUM_THREADS=1 GOMP_SPINCOUNT=0 NO_COLOR=1
+
+.PHONY: help demo test check format lab serve clean setup setup-dev browser
+
+##@ Use
+
+demo: setup ## Train a Yoruba module, publish, find and load it; writes demo/mulan-yo.png and demo/report.json
+	@$(PYTHON) -m trainers.lab.demo
+
+serve: setup ## Serve the registry and its pages on http://127.0.0.1:8000
+	@$(VENV)/bin/hub serve
+
+lab: setup ## Train the lab's bases, judges and encoders again (hours on two cores, minutes on a GPU)
+	@$(PYTHON) -m trainers.lab
+
+##@ Work on it
+
+test: setup-dev browser ## Run the tests; T=tests/cli runs some of them, JOBS=4 more at a time
+	@$(TEST_ENVIRONMENT) $(PYTHON) -m pytest $(T) -n $(JOBS)
+
+check: setup-dev ## The one gate: lint, format, types, import contracts, tests
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/lint-imports
+	@$(MAKE) test
+
+format: setup-dev ## Format the code and mend what can be mended without thought
+	@$(VENV)/bin/ruff check --fix-only --quiet .
+	@$(VENV)/bin/ruff format .
+
+clean: ## Remove everything that is derived: the environment, the registry's index, build and demo outputs
+	rm -rf $(VENV) build demo dist registry.db registry.db-wal registry.db-shm
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+##@ Steps of the above
+
+setup: $(VENV)/.run ## Install what running needs (once)
+
+setup-dev: $(VENV)/.dev ## Install what tests and checks need, too (once)
+
+browser: ## Install Chromium for the browser test, when we may
+	@if [ -z "$$(command -v chromium chromium-browser google-chrome | head -n 1)" ]; then \
+	    if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	        echo "Installing Chromium for the browser test"; \
+	        export DEBIAN_FRONTEND=noninteractive; \
+	        { apt-get -qq update && apt-get -qq install -y --no-install-recommends chromium; } >/dev/null 2>&1 \
+	            || echo "Chromium could not be installed: the browser test will be skipped"; \
+	    else \
+	        echo "There is no Chromium and we may not install it: the browser test will be skipped"; \
+	    fi; \
+	fi
+
+$(VENV)/.run: EXTRAS := detect,serve,train
+$(VENV)/.dev: EXTRAS := dev
+$(VENV)/.dev: $(VENV)/.run
+$(VENV)/.run $(VENV)/.dev: pyproject.toml constraints.txt
+	@$(call create_environment)
+	@echo "Installing linguahub[$(EXTRAS)] into $(VENV) with $(INSTALLER)"
+	@$(call install_$(INSTALLER))
+	@touch $@
+
+define create_environment
+if [ ! -x $(PYTHON) ]; then \
+    $(BOOTSTRAP) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+        || { echo "linguahub needs Python 3.11 or newer: make BOOTSTRAP=/path/to/python3.11" >&2; exit 2; }; \
+    if ! $(BOOTSTRAP) -c 'import ensurepip, venv' 2>/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+        echo "Installing python3-venv"; \
+        apt-get -qq update >/dev/null; \
+        DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends python3-venv >/dev/null; \
+    fi; \
+    $(BOOTSTRAP) -m venv $(VENV); \
+fi
+endef
+
+# Torch alone is hundreds of megabytes: a silent minute looks like a hang, a line for each of a hundred packages like noise.
+define install_pip
+PYTHONUNBUFFERED=1 $(PYTHON) -m pip install --disable-pip-version-check --progress-bar off -c constraints.txt -e '.[$(EXTRAS)]' \
+    | awk '/^ *Collecting/ { if (++found % 20 == 0) print "  " found " packages resolved" } \
+           /^ *Downloading/ && /[0-9][0-9.]* (MB|GB)/ { if ($$1 + 0 >= 10 || /GB/) print "  downloading " $$1 " " $$2 } \
+           /^Installing collected/ { print "  unpacking " NF - 3 " packages" } \
+           { fflush() }'
+endef
+
+define install_uv
+uv pip install --python $(PYTHON) --torch-backend auto -c constraints.txt -e '.[$(EXTRAS)]'
+endef
+
+help:
+	@awk 'BEGIN { FS = ":.*## "; print "linguahub: language modules for frozen text-to-image models" } \
+	      /^##@/ { printf "\n%s\n", substr($$0, 5) } \
+	      /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

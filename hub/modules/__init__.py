@@ -1,0 +1,14 @@
+"""What an artifact contains: one file per architecture, safetensors that fit exactly, frozen text encoders.
+
+A language module is an `nn.Module` whose call takes an encoder's token states and mask and gives `Embeddings`:
+
+    encoder = TextEncoder.from_folder(folder, readout="last_hidden_state")
+    tokens_BLE, mask_BL = encoder.encode(["aja"], length=24)
+    tokens_BQC = module(tokens_BLE, mask_BL).tokens_BLC
+"""
+
+from hub.modules.architectures import ARCHITECTURES, Embeddings, build
+from hub.modules.encoder import TextEncoder
+from hub.modules.weights import load_weights, save_weights, stored_dtype
+
+__all__ = ["ARCHITECTURES", "Embeddings", "TextEncoder", "build", "load_weights", "save_weights", "stored_dtype"]

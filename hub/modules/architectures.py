@@ -1,0 +1,82 @@
+"""From the word in a variant's `config.json` to a module: a lazy table, open to other packages.
+
+A package adds an architecture through the entry-point group `hub.modules`, under the name its configs use:
+
+    [project.entry-points."hub.modules"]
+    my-resampler = "my_package.resampler:MyResampler"
+
+Shape letters: B batch, L tokens of the encoder, E encoder width, Q tokens for the denoiser, C conditioning width,
+P pooled width.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from importlib.metadata import entry_points
+from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
+
+from torch import Tensor, nn
+
+from hub.errors import DoesNotFit
+
+GROUP = "hub.modules"
+ARCHITECTURES = {
+    "resampler": "hub.modules.resampler:Resampler",
+    "projector": "hub.modules.projector:Projector",
+}
+"""Name → `module:class` of those that come with the project."""
+
+
+class Embeddings(NamedTuple):
+    """What a denoiser reads of a prompt."""
+
+    tokens_BLC: Tensor
+    pooled_BP: Tensor | None = None
+    """None when the base has no pooled input."""
+    mask_BL: Tensor | None = None
+    """True where a token counts; None when all do."""
+
+
+@runtime_checkable
+class LanguageModule(Protocol):
+    """Carries a multilingual encoder's token states to where a base was trained to read."""
+
+    def __call__(self, tokens_BLE: Tensor, mask_BL: Tensor | None = None) -> Embeddings:
+        """Shapes: (B, L, E), (B, L) → `Embeddings`."""
+        ...
+
+
+def build(architecture: str, config: dict[str, Any]) -> nn.Module:
+    """A freshly initialised module of `architecture` with the sizes in `config`.
+
+    Wrapped in `torch.device("meta")` it costs no memory, ready for `load_weights`. Raises DoesNotFit for an
+    architecture nobody offers and for sizes the architecture does not have.
+    """
+    make = _class_of(architecture)
+    accepted = inspect.signature(make).parameters
+    needed = {name for name, each in accepted.items() if each.default is inspect.Parameter.empty}
+    problems = [f"`{name}` is missing" for name in sorted(needed - config.keys())]
+    problems += [f"`{name}` is no setting of it" for name in sorted(config.keys() - accepted.keys())]
+    if problems:
+        raise DoesNotFit(
+            f"the architecture `{architecture}` cannot be built from {config}: {'; '.join(problems)}. "
+            f"It takes {', '.join(accepted)}."
+        )
+    try:
+        return make(**config)
+    except (TypeError, ValueError) as error:
+        raise DoesNotFit(f"the architecture `{architecture}` cannot be built from {config}: {error}") from error
+
+
+def _class_of(architecture: str) -> type[nn.Module]:
+    if (target := ARCHITECTURES.get(architecture)) is not None:
+        path, _, name = target.partition(":")
+        return cast(type[nn.Module], getattr(importlib.import_module(path), name))
+    offered = {point.name: point for point in entry_points(group=GROUP)}
+    if architecture not in offered:
+        known = ", ".join(f"`{name}`" for name in sorted([*ARCHITECTURES, *offered]))
+        raise DoesNotFit(
+            f"no architecture is called `{architecture}`: this installation knows {known}. Is a package missing?"
+        )
+    return cast(type[nn.Module], offered[architecture].load())

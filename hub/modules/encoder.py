@@ -1,0 +1,140 @@
+"""A frozen text encoder of transformers, its tokenizer, and the read-out a module was trained on.
+
+Shape letters: B batch, L tokens, E encoder width.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from hub.errors import Damaged, MissingExtra, UnknownFile, WeightsDoNotFit
+from hub.modules.readouts import get_readout
+from hub.modules.tokenizer import Tokenize, read_tokenizer
+from hub.modules.weights import disagreements, load_weights, read_header
+
+WEIGHTS = "model.safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class TextEncoder:
+    """Texts in, token states out; nothing in it learns. Several read-outs may share one model."""
+
+    model: nn.Module
+    tokenize: Tokenize
+    readout: str = "last_hidden_state"
+
+    @classmethod
+    def from_folder(
+        cls,
+        folder: Path,
+        *,
+        readout: str = "last_hidden_state",
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype | None = None,
+        what: str = "",
+    ) -> TextEncoder:
+        """Read a transformers folder, with the weights as stored unless `dtype` is given. `what` names it in messages."""
+        what = what or folder.name
+        get_readout(readout)
+        return cls(_read_model(folder, torch.device(device), dtype, what), read_tokenizer(folder, what=what), readout)
+
+    @property
+    def width(self) -> int:
+        """E, channels of a token state."""
+        return cast(int, cast(Any, self.model).config.hidden_size)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.model.parameters()).device
+
+    def reading(self, readout: str) -> TextEncoder:
+        """The same model, read out elsewhere."""
+        get_readout(readout)
+        return replace(self, readout=readout)
+
+    @torch.no_grad()
+    def encode(
+        self, texts: Sequence[str], length: int, *, prefix: str = "", drop: Sequence[int] = ()
+    ) -> tuple[Tensor, Tensor]:
+        """Token states (B, L, E) and mask (B, L), true where a token counts, on the model's device.
+
+        `prefix` is glued to every text, each is padded and cut to `length` tokens, and the positions in `drop` are left
+        out of the answer, so L = length - len(drop). (MuLan glues `summarize:` and drops positions 1 to 3.)
+        """
+        ids_BL, mask_BL = self.tokenize([prefix + text for text in texts], length)
+        ids_BL, mask_BL = ids_BL.to(self.device), mask_BL.to(self.device)
+        read = get_readout(self.readout)
+        states = self.model(input_ids=ids_BL, attention_mask=mask_BL, output_hidden_states=read.needs_all_layers)
+        tokens_BLE, mask_BL = read(states, mask_BL)
+        if drop:
+            kept = torch.tensor(
+                [place for place in range(tokens_BLE.shape[1]) if place not in set(drop)], device=self.device
+            )
+            tokens_BLE, mask_BL = tokens_BLE[:, kept], mask_BL[:, kept]
+        return tokens_BLE, mask_BL.bool()
+
+
+def _read_model(folder: Path, device: torch.device, dtype: torch.dtype | None, what: str) -> nn.Module:
+    """The encoder named in `config.json`, with exactly the weights of the folder."""
+    try:
+        import transformers
+        from transformers.initialization import no_init_weights
+    except ImportError as error:
+        raise MissingExtra("load", "reading a text encoder") from error
+    try:
+        written = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    except FileNotFoundError as error:
+        raise UnknownFile("config.json") from error
+    except (OSError, ValueError) as error:
+        raise Damaged(
+            f"`{what}` is no text encoder: its config.json cannot be read. Fetch it again with `hub pull {what}`."
+        ) from error
+    architecture = (written.get("architectures") or [""])[0]
+    # A head made for another task (`XLMRobertaForMaskedLM`) is of no use here; AutoModel leaves it off.
+    headless = None if "For" in architecture else getattr(transformers, architecture, None)
+    header = read_header(folder / WEIGHTS, what=what) if (folder / WEIGHTS).is_file() else {}
+    if headless is not None and header:
+        pooled = any(key.startswith("pooler.") for key in header)
+        with no_init_weights():  # ten times faster than a random start nobody needs, and buffers keep their values
+            model = _make(headless, config, pooled)
+        if not disagreements(model, header):
+            load_weights(model, folder / WEIGHTS, what=what, device=device, dtype=dtype)
+            return _freeze(model.to(device))
+    return _freeze(_through_transformers(headless or transformers.AutoModel, folder, dtype, what).to(device))
+
+
+def _make(model_class: Any, config: Any, pooled: bool) -> nn.Module:
+    """Encoders with an optional pooling layer get it only if its weights are there."""
+    try:
+        return cast(nn.Module, model_class(config, add_pooling_layer=pooled))
+    except TypeError:
+        return cast(nn.Module, model_class(config))
+
+
+def _through_transformers(model_class: Any, folder: Path, dtype: torch.dtype | None, what: str) -> nn.Module:
+    """Sharded weights and keys of older layouts; transformers renames and joins, and says what it missed."""
+    try:
+        model, report = model_class.from_pretrained(
+            folder, dtype=dtype or "auto", use_safetensors=True, trust_remote_code=False, output_loading_info=True
+        )
+    except (OSError, ValueError, RuntimeError) as error:
+        first = str(error).strip().partition("\n")[0]
+        raise Damaged(f"the text encoder `{what}` cannot be read: {first}") from error
+    problems = [f"`{key}` is missing" for key in sorted(report["missing_keys"]) if not key.startswith("pooler.")]
+    problems += [f"`{key[0]}` is {key[1]} and should be {key[2]}" for key in report["mismatched_keys"]]
+    if problems:
+        raise WeightsDoNotFit(what, problems)
+    return cast(nn.Module, model)
+
+
+def _freeze(model: nn.Module) -> nn.Module:
+    return model.eval().requires_grad_(False)

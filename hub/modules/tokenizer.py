@@ -1,0 +1,106 @@
+"""Text to padded token ids.
+
+A folder's `tokenizer.json` is read by the `tokenizers` library alone, three times faster than through transformers'
+wrapper and with the same ids; a folder without one goes through `AutoTokenizer`.
+
+Shape letters: B batch, L tokens.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from hub.errors import Damaged
+
+
+class Tokenize(Protocol):
+    """Texts to ids (B, L) and mask (B, L), padded and cut to `length`."""
+
+    def __call__(self, texts: Sequence[str], length: int) -> tuple[Tensor, Tensor]:
+        """Both int64, on the CPU; the mask is 1 where a token counts."""
+        ...
+
+
+def read_tokenizer(folder: Path, *, what: str) -> Tokenize:
+    """The tokenizer kept in `folder`; `what` names it in messages."""
+    if (folder / "tokenizer.json").is_file():
+        return FileTokenizer(folder, what=what)
+    return TransformersTokenizer(folder, what=what)
+
+
+class FileTokenizer:
+    """A `tokenizer.json`, padded as `tokenizer_config.json` says."""
+
+    def __init__(self, folder: Path, *, what: str) -> None:
+        try:
+            # The library raises plain Exception for a file it cannot read.
+            self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        except Exception as error:
+            raise Damaged(
+                f"the tokenizer of `{what}` cannot be read: {error}. Fetch it again with `hub pull {what}`."
+            ) from error
+        settings = _settings(folder)
+        pad = _content(settings.get("pad_token"))
+        self._pad_id = self._tokenizer.token_to_id(pad) if pad else None
+        if self._pad_id is None:
+            raise Damaged(f"the tokenizer of `{what}` names no pad token that is in its vocabulary ({pad!r}).")
+        self._pad = pad
+        self._side = settings.get("padding_side", "right")
+        self._cut = settings.get("truncation_side", "right")
+        # The library keeps the length as state of the tokenizer, so two threads must not set it at once.
+        self._lock = threading.Lock()
+
+    def __call__(self, texts: Sequence[str], length: int) -> tuple[Tensor, Tensor]:
+        """Shapes: (B, L), (B, L), int64, on the CPU."""
+        with self._lock:
+            self._tokenizer.enable_truncation(length, direction=self._cut)
+            self._tokenizer.enable_padding(
+                direction=self._side, pad_id=self._pad_id, pad_token=self._pad, length=length
+            )
+            rows = self._tokenizer.encode_batch(list(texts))
+        return torch.tensor([row.ids for row in rows]), torch.tensor([row.attention_mask for row in rows])
+
+
+class TransformersTokenizer:
+    """Any other tokenizer that transformers knows."""
+
+    def __init__(self, folder: Path, *, what: str) -> None:
+        from transformers import AutoTokenizer
+
+        try:
+            self._tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+        except (OSError, ValueError, ImportError) as error:
+            raise Damaged(f"`{what}` has no tokenizer that can be read: {_first_line(error)}") from error
+
+    def __call__(self, texts: Sequence[str], length: int) -> tuple[Tensor, Tensor]:
+        """Shapes: (B, L), (B, L), int64, on the CPU."""
+        batch = self._tokenizer(
+            list(texts), padding="max_length", truncation=True, max_length=length, return_tensors="pt"
+        )
+        return batch.input_ids, batch.attention_mask
+
+
+def _settings(folder: Path) -> dict[str, Any]:
+    """`tokenizer_config.json`, over the older `special_tokens_map.json`."""
+    found: dict[str, Any] = {}
+    for name in ("special_tokens_map.json", "tokenizer_config.json"):
+        if (folder / name).is_file():
+            found |= json.loads((folder / name).read_text(encoding="utf-8"))
+    return found
+
+
+def _content(token: Any) -> str | None:
+    """Older files keep a token as an object."""
+    return token.get("content") if isinstance(token, dict) else token
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]

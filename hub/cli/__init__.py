@@ -1,0 +1,54 @@
+"""The command `hub`.
+
+One command a file; `main` is the only place where errors become messages and exit codes:
+0 done, 1 failed, 2 asked for something that cannot be, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from typer import Abort
+from typer.exceptions import TyperException
+
+from hub.cli.commands import program
+from hub.errors import HubError
+
+__all__ = ["main"]
+
+INTERRUPTED = 130
+"""128 + SIGINT, as shells report it."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run `hub` with `arguments` (the process' own by default) and return its exit code."""
+    try:
+        code = program().main(args=arguments, prog_name="hub", standalone_mode=False)
+        sys.stdout.flush()
+    except HubError as error:
+        return _fail(str(error), error.exit_code)
+    except TyperException as error:
+        return _fail(_with_hint(error), error.exit_code)
+    except (KeyboardInterrupt, Abort):
+        return INTERRUPTED
+    except BrokenPipeError:
+        # `hub search | head`: the reader has seen enough. The interpreter flushes once more on its way out.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        return _fail(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}.", 1)
+    return code if isinstance(code, int) else 0
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"hub: {message}", file=sys.stderr)
+    return code
+
+
+def _with_hint(error: TyperException) -> str:
+    """What was wrong with the arguments, and where to read which ones there are."""
+    context = getattr(error, "ctx", None)
+    message = " ".join(error.format_message().split())
+    return f"{message} See `{context.command_path} --help`." if context is not None else message

@@ -1,0 +1,55 @@
+"""`hub bases`: the frozen pipelines that modules are made for, and what their denoisers read."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from dataclasses import asdict
+from typing import Annotated
+
+from typer import Option
+
+from hub.cli.tables import print_table
+from hub.records import Artifact, Conditioning, Query
+
+ALL = 10_000
+
+
+def bases(
+    as_objects: Annotated[bool, Option("--json", help="Print a list of objects, for programs.")] = False,
+) -> None:
+    """List bases and what their denoisers read."""
+    from hub.local import LocalHub
+
+    with closing(LocalHub.open()) as hub:
+        found = hub.registry.find(Query(kind="base", sort="name", limit=ALL)).items
+    if as_objects:
+        print(json.dumps([_described(base) for base in found], ensure_ascii=False, indent=2))
+    else:
+        print_table(("NAME", "READS", "LICENCE", "WEIGHTS", "SUMMARY"), [_row(base) for base in found])
+
+
+def reads(conditioning: Conditioning | None) -> str:
+    """`77 × 768`, `any × 2048, pooled 1280`: tokens by channels, and what else."""
+    if conditioning is None:
+        return "–"
+    length = "any" if conditioning.length is None else str(conditioning.length)
+    pooled = f", pooled {conditioning.pooled_width}" if conditioning.pooled_width else ""
+    return f"{length} × {conditioning.width}{pooled}{', mask' if conditioning.mask else ''}"
+
+
+def _row(base: Artifact) -> tuple[str, ...]:
+    upstream = base.upstream[0].repository if base.upstream else "–"
+    return (str(base.name), reads(base.conditioning), base.license, "here" if base.revision else upstream, base.summary)
+
+
+def _described(base: Artifact) -> dict[str, object]:
+    return {
+        "name": base.name.name,
+        "owner": base.name.owner,
+        "license": base.license,
+        "revision": base.revision,
+        "weights_digest": base.weights_digest,
+        "conditioning": asdict(base.conditioning) if base.conditioning is not None else None,
+        "upstream": [asdict(each) for each in base.upstream],
+    }

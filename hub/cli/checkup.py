@@ -1,0 +1,151 @@
+"""What `hub doctor` looks at: one function a subject, none of which may fail."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
+
+from hub.errors import HubError
+from hub.plugins import GROUPS, advertised
+
+DISTRIBUTION = "linguahub"
+EXTRAS = {
+    "load": "load_pipeline and hub generate",
+    "detect": "choosing the module by the prompt's language",
+    "train": "hub train and hub evaluate",
+    "serve": "hub serve",
+}
+"""Extra → what it is for."""
+
+OK, ABSENT, FAULT = "ok", "absent", "fault"
+"""Fine; optional and not here; wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report."""
+
+    what: str
+    state: str
+    """`ok`, `absent` or `fault`."""
+    found: str
+    mend: str = ""
+    """The command that mends it; empty when there is nothing to mend."""
+
+
+def examine() -> Iterator[Finding]:
+    """All findings, from the ground up."""
+    yield Finding("python", OK, f"{platform.python_version()} on {platform.system()} {platform.machine()}")
+    yield _distribution()
+    yield from (_extra(extra, purpose) for extra, purpose in EXTRAS.items())
+    yield from _device()
+    yield from _torchvision()
+    yield from _plugins()
+    yield from _installation()
+
+
+def _distribution() -> Finding:
+    try:
+        return Finding(DISTRIBUTION, OK, version(DISTRIBUTION))
+    except PackageNotFoundError:
+        return Finding(DISTRIBUTION, FAULT, "not installed: hub train and hub serve are not found", "pip install -e .")
+
+
+def _extra(extra: str, purpose: str) -> Finding:
+    missing = sorted(_missing_packages(extra))
+    if missing:
+        return Finding(
+            f"extra {extra}", ABSENT, f"{purpose}: lacks {', '.join(missing)}", f"pip install '{DISTRIBUTION}[{extra}]'"
+        )
+    return Finding(f"extra {extra}", OK, purpose)
+
+
+def _missing_packages(extra: str) -> Iterator[str]:
+    """Distributions that `extra` asks for and that are not installed, extras within extras followed."""
+    from packaging.requirements import Requirement
+
+    try:
+        lines = requires(DISTRIBUTION) or []
+    except PackageNotFoundError:
+        return
+    for requirement in map(Requirement, lines):
+        if requirement.marker is None or not requirement.marker.evaluate({"extra": extra}):
+            continue
+        if requirement.marker.evaluate({"extra": ""}):
+            continue  # Asked for without extras, too.
+        if requirement.name == DISTRIBUTION:
+            for nested in requirement.extras:
+                yield from _missing_packages(nested)
+        else:
+            try:
+                version(requirement.name)
+            except PackageNotFoundError:
+                yield requirement.name
+
+
+def _device() -> Iterator[Finding]:
+    if importlib.util.find_spec("torch") is None:
+        return
+    try:
+        import torch
+    except (ImportError, OSError) as error:
+        yield Finding("torch", FAULT, f"cannot be imported: {error}", f"pip install --force-reinstall '{DISTRIBUTION}[load]'")
+        return
+    device = f"{torch.cuda.get_device_name()} (cuda)" if torch.cuda.is_available() else "cpu"
+    yield Finding("torch", OK, f"{torch.__version__} on {device}, {torch.get_num_threads()} of {os.cpu_count()} threads")
+
+
+def _torchvision() -> Iterator[Finding]:
+    """A torchvision of another build than torch's makes `from transformers import CLIPTextModel` fail."""
+    if importlib.util.find_spec("torchvision") is None:
+        return
+    try:
+        import torchvision  # type: ignore[import-not-found, unused-ignore]
+    except (ImportError, OSError, RuntimeError, AttributeError) as error:
+        yield Finding(
+            "torchvision",
+            FAULT,
+            f"does not match torch, and breaks transformers: {error}",
+            "pip uninstall torchvision   # nothing here needs it",
+        )
+    else:
+        yield Finding("torchvision", OK, f"{torchvision.__version__} (not needed)")
+
+
+def _plugins() -> Iterator[Finding]:
+    for group in GROUPS:
+        for name, point in advertised(group).items():
+            module = point.value.partition(":")[0]
+            try:
+                absent = importlib.util.find_spec(module) is None
+            except ImportError:
+                absent = True
+            if absent:
+                package = point.dist.name if point.dist is not None else module
+                yield Finding(f"{group} {name}", FAULT, f"`{point.value}` is not there", f"pip install --force-reinstall {package}")
+
+
+def _installation() -> Iterator[Finding]:
+    try:
+        from hub.local import LocalHub
+
+        with closing(LocalHub.open()) as hub:
+            home = Path(hub.home.root)
+            names = hub.registry.names()
+    except HubError as error:
+        yield Finding("registry", FAULT, str(error), "hub index")
+        return
+    if os.access(home, os.W_OK):
+        yield Finding("home", OK, str(home))
+    else:
+        yield Finding("home", FAULT, f"{home} cannot be written", "export HUB_HOME=/a/folder/of/yours")
+    yield Finding("registry", OK, f"{len(names)} artifacts")
+    if not sys.stdout.encoding or sys.stdout.encoding.lower().replace("-", "") != "utf8":
+        yield Finding("terminal", FAULT, f"writes {sys.stdout.encoding}: many languages cannot be shown", "export PYTHONIOENCODING=utf-8")

@@ -1,0 +1,106 @@
+"""Which commands there are, and loading only the one that is asked for."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from hub.errors import HubError, WrongRequest
+from hub.plugins import advertised
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+GROUP = "hub.commands"
+"""Entry-point group: any distribution may add commands to `hub` through it."""
+OWN = ("search", "show", "pull", "push", "generate", "bases", "languages", "index", "verify", "doctor")
+"""In the order of `hub --help`. Each is the function of the same name in the module of the same name beside this one."""
+
+
+class PluggableGroup(TyperGroup):
+    """A group of commands that are imported when they are asked for: its own, and those other packages advertise."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Names of all commands, own ones first."""
+        return [*OWN, *(name for name in advertised(GROUP) if name not in OWN)]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command `cmd_name`, or None."""
+        if cmd_name in OWN:
+            return as_command(cmd_name, getattr(importlib.import_module(f"hub.cli.{cmd_name}"), cmd_name))
+        if (found := advertised(GROUP).get(cmd_name)) is not None:
+            return _load(found)
+        return None
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """As Typer's, with near names among all commands instead of among the imported ones."""
+        name = args[0]
+        if self.get_command(ctx, name) is None and not name.startswith("-"):
+            near = difflib.get_close_matches(name, self.list_commands(ctx), n=3, cutoff=0.5)
+            hint = f" Did you mean {', '.join(f'`hub {each}`' for each in near)}?" if near else ""
+            raise WrongRequest(f"there is no command `{name}`.{hint} List them with `hub --help`.")
+        return super().resolve_command(ctx, args)
+
+
+def as_command(name: str, target: Callable[..., Any] | typer.Typer) -> Any:
+    """A function, or a whole Typer application, as a command called `name`."""
+    if isinstance(target, typer.Typer):
+        command = typer.main.get_command(target)
+    else:
+        app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+        app.command(name)(target)
+        command = typer.main.get_command(app)
+    command.name = name
+    return command
+
+
+def program() -> Any:
+    """The whole of `hub` as one command."""
+    app = typer.Typer(
+        name="hub",
+        cls=PluggableGroup,
+        help="Find, fetch, publish and use language modules for frozen text-to-image models.",
+        rich_markup_mode=None,  # Rich reads `[serve]` in a message as markup, and costs start-up time.
+        pretty_exceptions_enable=False,
+    )
+    app.callback(invoke_without_command=True)(_root)
+    return typer.main.get_command(app)
+
+
+def _root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    if version:
+        from importlib.metadata import version as version_of
+
+        typer.echo(f"linguahub {version_of('linguahub')}")
+    elif context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def _load(point: EntryPoint) -> Any:
+    """An advertised command; one that cannot be imported still has its line in `hub --help`, and says why when run."""
+    try:
+        return as_command(point.name, point.load())
+    except (ImportError, AttributeError) as error:
+        distribution = point.dist.name if point.dist is not None else "an unknown distribution"
+        return _broken(point.name, f"`hub {point.name}` of {distribution} cannot be loaded: {error}. Look with `hub doctor`.")
+
+
+def _broken(name: str, message: str) -> Any:
+    def say_why(*_: Any, **__: Any) -> None:
+        raise HubError(message)
+
+    return TyperCommand(
+        name=name,
+        callback=say_why,
+        help="(Cannot be loaded: run it to read why.)",
+        context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+        rich_markup_mode=None,
+    )

@@ -1,0 +1,33 @@
+"""`hub languages`: the languages that artifacts were made for."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from typing import Annotated
+
+from typer import Option
+
+from hub.cli.tables import print_table
+
+
+def languages(
+    as_objects: Annotated[bool, Option("--json", help="Print a list of objects, for programs.")] = False,
+) -> None:
+    """List languages and how many artifacts know each."""
+    from hub.languages import autonym, language_name
+    from hub.local import LocalHub
+
+    with closing(LocalHub.open()) as hub:
+        counts = hub.registry.languages()
+    tags = sorted(counts, key=lambda tag: (-counts[tag], tag))
+    if as_objects:
+        known = [
+            {"tag": tag, "name": language_name(tag), "autonym": autonym(tag), "artifacts": counts[tag]} for tag in tags
+        ]
+        print(json.dumps(known, ensure_ascii=False, indent=2))
+    else:
+        print_table(
+            ("TAG", "NAME", "OWN NAME", "ARTIFACTS"),
+            [(tag, language_name(tag), autonym(tag), str(counts[tag])) for tag in tags],
+        )

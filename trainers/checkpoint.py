@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
+
+from hub.errors import Damaged, WeightsDoNotFit
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,7 @@ class Checkpoint:
 
 def save(folder: Path, step: int, seconds: float, module: nn.Module, optimizer: torch.optim.Optimizer, ema: dict[str, Tensor]) -> Path:
     """Write `checkpoint-<step>.safetensors` and remove older ones."""
-    tensors = {f"module.{name}": value for name, value in _learning(module).items()}
+    tensors = {f"module.{name}": value for name, value in learning(module).items()}
     tensors |= {f"ema.{name}": value for name, value in ema.items()}
     for index, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{name}": value for name, value in state.items()}
@@ -33,11 +35,12 @@ def save(folder: Path, step: int, seconds: float, module: nn.Module, optimizer: 
     unfinished = path.with_suffix(".part")
     contiguous = {name: value.detach().contiguous() for name, value in tensors.items()}
     save_file(contiguous, unfinished, metadata={"run": json.dumps({"step": step, "seconds": seconds})})
-    with unfinished.open("rb") as file:
-        os.fsync(file.fileno())
+    _sync(unfinished)
     unfinished.replace(path)  # A reader sees the whole checkpoint or none of it.
-    for older in sorted(folder.glob("checkpoint-*.safetensors"))[:-1]:
-        older.unlink()
+    _sync(folder)
+    # What an earlier, killed process left half-written goes together with what is now out of date.
+    for older in [*sorted(folder.glob("checkpoint-*.safetensors"))[:-1], *folder.glob("checkpoint-*.part")]:
+        older.unlink(missing_ok=True)
     return path
 
 
@@ -46,31 +49,73 @@ def find(folder: Path) -> Path | None:
     return max(folder.glob("checkpoint-*.safetensors"), default=None)
 
 
+def clear(folder: Path) -> None:
+    """Forget a run: its checkpoints and its log."""
+    for path in [*folder.glob("checkpoint-*"), folder / "metrics.jsonl"]:
+        path.unlink(missing_ok=True)
+
+
 def restore(path: Path, module: nn.Module, optimizer: torch.optim.Optimizer, ema: dict[str, Tensor]) -> Checkpoint:
-    """Put weights, averages and optimiser moments back."""
+    """Put weights, averages and optimiser moments back.
+
+    Raises Damaged when the file cannot be read, and WeightsDoNotFit when it belongs to another module.
+    """
     state: dict[int, dict[str, Tensor]] = {}
     weights: dict[str, Tensor] = {}
-    with safe_open(path, framework="pt") as file:
-        run = json.loads(file.metadata()["run"])
-        for key in file.keys():  # noqa: SIM118 -- safe_open is no mapping
-            part, name = key.split(".", 1)
-            if part == "module":
-                weights[name] = file.get_tensor(key)
-            elif part == "ema":
-                ema[name].copy_(file.get_tensor(key))
-            else:
-                index, field = name.split(".", 1)
-                state.setdefault(int(index), {})[field] = file.get_tensor(key)
-    with torch.no_grad():
-        for name, value in _learning(module).items():
-            value.copy_(weights[name])
+    averages: dict[str, Tensor] = {}
+    try:
+        with safe_open(path, framework="pt") as file:
+            run = json.loads(file.metadata()["run"])
+            for key in file.keys():  # noqa: SIM118 -- safe_open is no mapping
+                part, name = key.split(".", 1)
+                if part == "module":
+                    weights[name] = file.get_tensor(key)
+                elif part == "ema":
+                    averages[name] = file.get_tensor(key)
+                else:
+                    index, field = name.split(".", 1)
+                    state.setdefault(int(index), {})[field] = file.get_tensor(key)
+    except (SafetensorError, OSError, TypeError, KeyError, ValueError) as error:
+        raise Damaged(f"the checkpoint {path.name} cannot be read ({error}): delete it and train again.") from error
+    _put(weights, learning(module), path.name)
+    _put(averages, ema, path.name)
     whole = optimizer.state_dict()
     whole["state"] = state
     optimizer.load_state_dict(whole)
     return Checkpoint(run["step"], run["seconds"])
 
 
-def _learning(module: nn.Module) -> dict[str, Tensor]:
-    """Parameters that learn, and all buffers that are saved."""
-    frozen = {name for name, parameter in module.named_parameters() if not parameter.requires_grad}
-    return {name: value for name, value in module.state_dict().items() if name not in frozen}
+def learning(module: nn.Module) -> dict[str, Tensor]:
+    """Parameters that learn and saved buffers, each tensor once; nothing of a frozen submodule."""
+    tensors: dict[str, Tensor] = {name: value for name, value in module.named_parameters() if value.requires_grad}
+    for name, buffer in module.named_buffers():
+        owner_name, _, own_name = name.rpartition(".")
+        owner = module.get_submodule(owner_name)
+        parameters = list(owner.parameters())
+        frozen = bool(parameters) and not any(parameter.requires_grad for parameter in parameters)
+        if own_name not in owner._non_persistent_buffers_set and not frozen:
+            tensors[name] = buffer
+    return tensors
+
+
+@torch.no_grad()
+def _put(found: dict[str, Tensor], wanted: dict[str, Tensor], what: str) -> None:
+    """Copy tensors by name. Names that are no longer wanted are ignored: what is frozen was once saved too."""
+    problems = [f"`{name}` is missing" for name in wanted if name not in found]
+    problems += [
+        f"`{name}` is {tuple(found[name].shape)}, not {tuple(value.shape)}"
+        for name, value in wanted.items()
+        if name in found and found[name].shape != value.shape
+    ]
+    if problems:
+        raise WeightsDoNotFit(what, problems)
+    for name, value in wanted.items():
+        value.copy_(found[name])
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

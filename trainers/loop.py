@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
@@ -28,7 +30,7 @@ class Run:
     """Wall time in training, summed over resumes."""
     device: str
     last_losses: dict[str, float]
-    """Mean of each part over the last logged interval."""
+    """Mean of each part over the last logged interval; empty when a resumed run had nothing left to do."""
 
 
 def train(
@@ -41,28 +43,36 @@ def train(
     on_log: Callable[[int], None] | None = None,
     quiet: bool = False,
     label: str = "train",
+    device: str | None = None,
 ) -> Run:
     """Train `method.module` in place; afterwards it holds the averaged weights if the recipe keeps an average.
 
     Starts from the newest checkpoint below `folder` if there is one. Writes `metrics.jsonl` there, and checkpoints
-    every `checkpoint_every` updates (0: none).
+    every `checkpoint_every` updates (0: none). `on_log` is called with the number of updates done, while the module
+    holds the averaged weights. `device` is `cpu`, or None for CUDA where there is one.
     """
-    accelerator = Accelerator(mixed_precision=recipe.precision, cpu=not torch.cuda.is_available())
-    module, optimizer = accelerator.prepare(method.module, make_optimizer(method.module, recipe))
+    accelerator = _accelerator(recipe.precision, cpu=device == "cpu" or not torch.cuda.is_available())
+    # No DDP wrapper, since methods call more of a module than `forward`; `_share_gradients` does what it would do.
+    module = accelerator.prepare_model(method.module, evaluation_mode=True)
+    optimizer = accelerator.prepare_optimizer(make_optimizer(method.module, recipe))
     ema = {name: value.detach().clone().float() for name, value in _learning(method.module)} if recipe.ema_decay else {}
     folder.mkdir(parents=True, exist_ok=True)
     first, seconds = 0, 0.0
     if (found := checkpoint.find(folder)) is not None:
         at = checkpoint.restore(found, method.module, optimizer, ema)
         first, seconds = at.step, at.seconds
-    sampler = Sampler(method.example_count, recipe.batch_size, recipe.seed, method.example_weights)
     rank, processes = accelerator.process_index, accelerator.num_processes
+    if accelerator.is_main_process:
+        _forget_after(folder / "metrics.jsonl", first)
+    sampler = Sampler(method.example_count, recipe.batch_size, recipe.seed, method.example_weights)
     module.train()
     sums: dict[str, Tensor] = {}
     means: dict[str, float] = {}
+    count = 0
     started = time.perf_counter() - seconds
+    quiet = quiet or not accelerator.is_local_main_process
     bar = tqdm(total=recipe.steps, initial=first, desc=label, unit="step", disable=quiet, mininterval=1.0)
-    with (folder / "metrics.jsonl").open("a") as metrics:
+    with bar, (folder / "metrics.jsonl").open("a") as metrics:
         for step in range(first, recipe.steps):
             rate = recipe.learning_rate_at(step)
             for group in optimizer.param_groups:
@@ -71,6 +81,7 @@ def train(
             with accelerator.autocast():
                 loss = method.loss(draw)
             accelerator.backward(loss.total)
+            _share_gradients(accelerator, module)
             if recipe.clip_norm:
                 accelerator.clip_grad_norm_(module.parameters(), recipe.clip_norm)
             optimizer.step()
@@ -78,24 +89,25 @@ def train(
             _average(ema, method.module, recipe.ema_decay, step)
             for name, value in {"loss": loss.total, **loss.parts}.items():
                 sums[name] = sums.get(name, torch.zeros((), device=value.device)) + value.detach().float()
+            count += 1
             bar.update()
             if (step + 1) % log_every == 0 or step + 1 == recipe.steps:
-                count = (step % log_every) + 1
                 means = {name: (value / count).item() for name, value in sums.items()}
-                sums = {}
+                sums, count = {}, 0
                 seconds = time.perf_counter() - started
                 bar.set_postfix({name: f"{value:.4g}" for name, value in means.items()}, refresh=False)
-                metrics.write(json.dumps({"step": step + 1, "seconds": round(seconds, 2), "learning_rate": rate, **means}) + "\n")
-                metrics.flush()
+                if accelerator.is_main_process:
+                    line = {"step": step + 1, "seconds": round(seconds, 2), "learning_rate": rate, **means}
+                    metrics.write(json.dumps(line) + "\n")
+                    metrics.flush()
                 if on_log is not None:
-                    on_log(step + 1)
+                    with averaged(method.module, ema):
+                        on_log(step + 1)
+                    module.train()
             if checkpoint_every and (step + 1) % checkpoint_every == 0 and accelerator.is_main_process:
                 checkpoint.save(folder, step + 1, time.perf_counter() - started, method.module, optimizer, ema)
-    bar.close()
-    with torch.no_grad():
-        for name, value in _learning(method.module):
-            if ema:
-                value.copy_(ema[name])
+    accelerator.unwrap_model(module, keep_fp32_wrapper=False)  # `forward` computes in the weights' own type again.
+    _fill(dict(_learning(method.module)), ema)
     return Run(recipe.steps, time.perf_counter() - started, str(accelerator.device), means)
 
 
@@ -108,8 +120,52 @@ def make_optimizer(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=recipe.betas, fused=True)
 
 
+@contextmanager
+def averaged(module: nn.Module, ema: dict[str, Tensor]) -> Iterator[None]:
+    """While it lasts the module holds the averaged weights; without an average it keeps its own."""
+    learning = dict(_learning(module))
+    own = {name: learning[name].detach().clone() for name in ema}
+    _fill(learning, ema)
+    try:
+        yield
+    finally:
+        _fill(learning, own)
+
+
+def _accelerator(precision: str, cpu: bool) -> Accelerator:
+    """accelerate fixes precision and device once per process; each recipe has its own."""
+    AcceleratorState._reset_state(reset_partial_state=not torch.distributed.is_initialized())
+    return Accelerator(mixed_precision=precision, cpu=cpu)
+
+
 def _learning(module: nn.Module) -> list[tuple[str, nn.Parameter]]:
     return [(name, parameter) for name, parameter in module.named_parameters() if parameter.requires_grad]
+
+
+@torch.no_grad()
+def _fill(learning: dict[str, nn.Parameter], values: dict[str, Tensor]) -> None:
+    for name, value in values.items():
+        learning[name].copy_(value)
+
+
+def _share_gradients(accelerator: Accelerator, module: nn.Module) -> None:
+    """Mean of the gradients over all processes, in one message."""
+    if accelerator.num_processes == 1:
+        return
+    gradients = [parameter.grad for parameter in module.parameters() if parameter.grad is not None]
+    mean = accelerator.reduce(torch.cat([gradient.flatten() for gradient in gradients]), reduction="mean")
+    for gradient, part in zip(gradients, mean.split([gradient.numel() for gradient in gradients]), strict=True):
+        gradient.copy_(part.view_as(gradient))
+
+
+def _forget_after(metrics: Path, step: int) -> None:
+    """Drop logged lines beyond the checkpoint: the resumed run writes them again."""
+    if not metrics.exists():
+        return
+    lines = metrics.read_text().splitlines()
+    kept = [line for line in lines if line.endswith("}") and json.loads(line)["step"] <= step]
+    if len(kept) < len(lines):
+        metrics.write_text("".join(f"{line}\n" for line in kept))
 
 
 @torch.no_grad()

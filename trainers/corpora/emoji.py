@@ -1,0 +1,113 @@
+"""The corpus `emoji`: Unicode's own names of emoji in 105 languages, with pictures and fixed splits."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from hub.errors import Damaged
+from trainers.corpora import Example, Prompt
+from trainers.lab.world import Name, World
+from trainers.sampler import generator_of
+
+SHARE_OF_ROLE = {"base": 1.0, "tone": 0.25, "flag": 0.4}
+"""How often a concept is drawn: skin tones repeat their parents, flags repeat one word."""
+ENRICHED = ((0.10, "{name}, {words}"), (0.10, "{words}, {name}"), (0.15, "{words}"))
+"""Share of draws and shape of the texts that hold keywords; the rest is the name as it is or in lower case."""
+
+
+class EmojiCorpus:
+    """Reads the data set's parquet files when they are first needed."""
+
+    name = "emoji"
+    base_splits = ("seen", "validation", "pairs", "languages", "combinations")
+
+    def __init__(self, folder: Path | None = None, seed: int = 0) -> None:
+        self._folder = folder or _committed_folder()
+        self._seed = seed
+        if not (self._folder / "names.parquet").is_file():
+            raise Damaged("the data set `emoji` is not there: make it with `python -m trainers.lab.build`.")
+        self._world = World(self._folder)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over all rows; read from the data set's card where it stands, computed otherwise."""
+        card = self._folder / "README.md"
+        if card.is_file() and (found := re.search(r"digest\W{1,8}([0-9a-f]{64})\b", card.read_text(encoding="utf-8"))):
+            return found[1]
+        from trainers.lab.build import digest, read  # the rows in memory cost seconds; a card saves them
+
+        return digest(read(self._folder))
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """All 105."""
+        return tuple(self._world.languages)
+
+    def examples(self, language: str) -> list[Example]:
+        """Names of split `seen` of base emoji, skin tones and flags; base emoji also with some of their keywords."""
+        english = self._english
+        examples: list[Example] = []
+        for name in self._world.named(language):
+            role = self._world.concepts[name.concept]["role"]
+            if name.split == "seen" and role in SHARE_OF_ROLE and name.concept in english:
+                examples += self._texts_of(name, english[name.concept], SHARE_OF_ROLE[role])
+        return examples
+
+    def prompts(self, language: str, split: str) -> list[Prompt]:
+        """Names of one split; of `seen` only base emoji, so that all splits but `combinations` share a gallery."""
+        english = self._english
+        return [
+            Prompt(name.name, language, name.concept, english[name.concept])
+            for name in self._world.named(language)
+            if name.split == split and name.concept in english and self._in_gallery(name.concept, split)
+        ]
+
+    def gallery(self, split: str) -> list[Prompt]:
+        """Base emoji; for `combinations` skin tones and flags too."""
+        english = self._english
+        return [
+            Prompt(english[concept], "en", concept, english[concept])
+            for concept in self._world.concepts
+            if concept in english and self._in_gallery(concept, split)
+        ]
+
+    def pictures(self, concepts: Sequence[str]) -> Tensor:
+        """(N, 3, 64, 64), uint8."""
+        return torch.stack([self._world.pictures[concept] for concept in concepts])
+
+    @cached_property
+    def _english(self) -> dict[str, str]:
+        return {name.concept: name.name for name in self._world.named("en")}
+
+    def _in_gallery(self, concept: str, split: str) -> bool:
+        role = self._world.concepts[concept]["role"]
+        return role in SHARE_OF_ROLE if split == "combinations" else role == "base"
+
+    def _texts_of(self, name: Name, meaning: str, weight: float) -> list[Example]:
+        """The ways one name is said, their weights summing to `weight`."""
+        texts: dict[str, float] = {}
+        if name.keywords:
+            generator = generator_of(self._seed, "texts", name.language, name.concept)
+            for share, shape in ENRICHED:
+                order = torch.randperm(len(name.keywords), generator=generator).tolist()
+                words = ", ".join(name.keywords[place] for place in order[:3])
+                text = shape.format(name=name.name, words=words)
+                texts[text] = texts.get(text, 0.0) + share
+        rest = 1.0 - sum(texts.values())
+        for text in (name.name, name.name.lower()):
+            texts[text] = texts.get(text, 0.0) + rest / 2
+        return [Example(text, name.language, name.concept, meaning, weight * share) for text, share in texts.items()]
+
+
+def _committed_folder() -> Path:
+    """`cards/datasets/emoji`, wherever the data package `cards` is installed."""
+    spec = find_spec("cards")
+    places = list(spec.submodule_search_locations or ()) if spec else []
+    return Path(places[0] if places else "cards") / "datasets/emoji"

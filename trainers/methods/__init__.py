@@ -1,0 +1,40 @@
+"""Training methods by name: a lazy table, open to other packages through the entry-point group `hub.methods`.
+
+    [project.entry-points."hub.methods"]
+    my-method = "my_package.my_method:PLAN"        # a trainers.plan.Plan
+"""
+
+from __future__ import annotations
+
+import importlib
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, cast
+
+from hub.errors import UnknownMethod
+
+if TYPE_CHECKING:
+    from trainers.plan import Plan
+
+GROUP = "hub.methods"
+METHODS = {
+    "mulan": "trainers.methods.mulan:PLAN",
+    "pea": "trainers.methods.pea:PLAN",
+    "token-kd": "trainers.methods.token_kd:PLAN",
+}
+"""Name → `module:attribute` of those that come with the project."""
+
+
+def method_names() -> list[str]:
+    """Every method of this installation; imports none of them."""
+    return sorted({*METHODS, *(point.name for point in entry_points(group=GROUP))})
+
+
+def get_plan(name: str) -> Plan:
+    """The plan of the method called `name`, or UnknownMethod."""
+    if name in METHODS:
+        path, _, attribute = METHODS[name].partition(":")
+        return cast("Plan", getattr(importlib.import_module(path), attribute))
+    for point in entry_points(group=GROUP):
+        if point.name == name:
+            return cast("Plan", point.load())
+    raise UnknownMethod(name, method_names())

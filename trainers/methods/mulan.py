@@ -1,0 +1,81 @@
+"""MuLan (Xing et al., ICML 2025, arXiv 2412.01271): a small adapter learns through the frozen denoiser.
+
+The original's training code is unpublished; its loss is taken to be the base's own denoising loss. On a small base a
+step through the denoiser costs as much as fifty steps on text, so the recipe begins with token distillation and ends
+with denoising; the published MuLan has no such beginning.
+
+Shape letters: B batch, L tokens of the encoder, E its width, S tokens the base reads, C their width, K H W a latent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from trainers.frozen import FrozenBase
+from trainers.losses import prediction_mse
+from trainers.material import Material
+from trainers.method import Draw, Loss
+from trainers.methods import token_kd
+from trainers.methods.token_kd import emptied, resampler_settings
+from trainers.plan import Phase, Plan
+from trainers.recipe import Recipe
+
+
+class Noised(NamedTuple):
+    """A batch of latents at random noise levels, and what the denoiser should say of them."""
+
+    noised_BKHW: Tensor
+    steps_B: Tensor
+    target_BKHW: Tensor
+
+
+class Denoising:
+    """The base's own loss, conditioned on module(encoder(text)); a tenth of the texts is empty."""
+
+    def __init__(self, module: nn.Module, material: Material, *, empty_share: float = 0.1) -> None:
+        self.module = module
+        self.example_count = len(material.weights_N)
+        self.example_weights: Tensor | None = material.weights_N
+        self._material = material
+        self._empty_share = empty_share
+
+    def loss(self, draw: Draw) -> Loss:
+        """MSE between the denoiser's prediction and the target of its prediction type."""
+        rows_B = emptied(draw, self._empty_share)
+        # The picture is that of the drawn text even where the text is dropped: so the base learnt its empty prompt.
+        batch = noise(self._material.latents(draw.indices_B), self._material.base, draw.generator)
+        states_BLE, mask_BL = self._material.texts(rows_B)
+        states_BSC = self.module(states_BLE, mask_BL).tokens_BLC
+        prediction_BKHW = self._material.base.predict(batch.noised_BKHW, batch.steps_B, states_BSC)
+        loss = prediction_mse(prediction_BKHW, batch.target_BKHW)
+        return Loss(loss, {})
+
+
+def noise(latents_BKHW: Tensor, base: FrozenBase, generator: torch.Generator) -> Noised:
+    """Add noise at uniformly drawn levels, everything random from `generator`."""
+    noise_BKHW = torch.randn(latents_BKHW.shape, generator=generator).to(latents_BKHW.device)
+    steps_B = torch.randint(0, base.steps, (len(latents_BKHW),), generator=generator).to(latents_BKHW.device)
+    noised_BKHW = base.noised(latents_BKHW, noise_BKHW, steps_B)
+    return Noised(noised_BKHW, steps_B, base.target(latents_BKHW, noise_BKHW, steps_B))
+
+
+RECIPE = Recipe(steps=60, batch_size=64, learning_rate=2e-4, warmup_steps=10, weight_decay=0.0, ema_decay=0.9, precision="bf16")
+PLAN = Plan(
+    name="mulan",
+    kind="adapter",
+    architecture="resampler",
+    settings=resampler_settings,
+    length=lambda base: 24,
+    phases=(
+        Phase("distil", token_kd.distil, replace(token_kd.RECIPE, steps=3000)),
+        Phase("denoise", Denoising, RECIPE, through_denoiser=True),
+    ),
+    story=(
+        "Two phases on one module: token distillation on texts alone, then the base's own denoising loss through the "
+        "frozen denoiser. The published MuLan has the second phase only."
+    ),
+)

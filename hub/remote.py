@@ -1,0 +1,107 @@
+"""Published systems whose weights are elsewhere: fetch, check, convert, publish.
+
+Transfers are `huggingface_hub`'s: they resume, show progress, and go to `HF_ENDPOINT` and through its cache.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+from hub.conversion import convert
+from hub.errors import Damaged, Unreachable, WrongRequest
+from hub.publish import publish
+from hub.records import Artifact, Revision, Upstream
+from hub.registry import Registry
+from hub.store import BlobStore
+
+ROUNDING = 0.01
+"""Cards give sizes as file listings round them, `81.5 MB`: a file may differ by this share."""
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def pull(artifact: Artifact, card: Path, registry: Registry, store: BlobStore, *, endpoint: str | None = None) -> Revision:
+    """Fetch what `artifact`'s card names upstream, convert it and publish it here under the same name.
+
+    `card` is the folder of the card, which becomes part of the revision. Nothing is published unless all of it was fetched,
+    checked and converted. Raises Unreachable, Damaged, WrongSource, WeightsDoNotFit, MissingExtra.
+    """
+    name = str(artifact.name)
+    if artifact.kind != "adapter" or len(artifact.upstream) != 1 or len(artifact.bases) != 1:
+        raise WrongRequest(
+            f"`{name}` cannot be converted: adapters with one upstream file for one base can. "
+            f"{_where(artifact)} loads as it is in diffusers or transformers."
+        )
+    (upstream,) = artifact.upstream
+    weights = fetch(upstream, endpoint=endpoint)
+    with tempfile.TemporaryDirectory(prefix="hub-pull-") as scratch:
+        folder = Path(scratch) / artifact.name.name
+        shutil.copytree(card, folder)
+        (base,) = artifact.bases
+        variant = folder / base.rpartition("/")[2]
+        variant.mkdir()
+        convert(weights, variant, what=name, base=base, encoder=artifact.encoder, languages=artifact.languages)
+        message = f"Convert {upstream.repository}/{upstream.file} at {upstream.revision}"
+        return publish(folder, artifact.name, registry, store, message=message)
+
+
+def fetch(upstream: Upstream, *, endpoint: str | None = None) -> Path:
+    """The file on this machine, whole: its size and, where one is known, its SHA-256 are right."""
+    path = _download(upstream, endpoint)
+    size_bytes = path.stat().st_size
+    expected = upstream.size_bytes
+    if expected is not None and abs(size_bytes - expected) > ROUNDING * expected:
+        raise Damaged(f"{_title(upstream)} has {size_bytes} bytes; its card says {expected}. Remove `{path.name}` and pull again.")
+    # huggingface_hub names a blob in its cache after the ETag, which is the SHA-256 of a large file.
+    announced = upstream.digest or (found[0] if (found := _SHA256.fullmatch(path.resolve().name)) else "")
+    if announced:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if digest != announced:
+            path.resolve().unlink()  # Else the cache would give the same bytes for ever.
+            raise Damaged(f"{_title(upstream)} has the digest {digest}, and should have {announced}. Pull it again.")
+    return path
+
+
+def _download(upstream: Upstream, endpoint: str | None) -> Path:
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import (
+        EntryNotFoundError,
+        GatedRepoError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    try:
+        found = hf_hub_download(upstream.repository, upstream.file, revision=upstream.revision, endpoint=endpoint)
+    except GatedRepoError as error:
+        raise Unreachable(
+            f"{_title(upstream)} is gated: accept its terms on its page, then `hf auth login`, then pull again."
+        ) from error
+    except LocalEntryNotFoundError as error:
+        raise Unreachable(
+            f"{_title(upstream)} cannot be fetched: the network does not answer. Try again where `hf download "
+            f"{upstream.repository} {upstream.file}` works."
+        ) from error
+    except (RepositoryNotFoundError, RevisionNotFoundError, EntryNotFoundError) as error:
+        raise Unreachable(f"{_title(upstream)} is not there any more, or not for everybody: look at its page.") from error
+    except OSError as error:
+        raise Unreachable(f"{_title(upstream)} cannot be fetched: {_first_line(error)}. Pull it again to resume.") from error
+    return Path(found)
+
+
+def _title(upstream: Upstream) -> str:
+    revision = "" if upstream.revision == "main" else f" at {upstream.revision}"
+    return f"`{upstream.file}` of `{upstream.repository}`{revision}"
+
+
+def _where(artifact: Artifact) -> str:
+    return f"`{artifact.upstream[0].repository}`" if artifact.upstream else "It"
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0].rstrip(".")

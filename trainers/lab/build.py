@@ -18,7 +18,9 @@ import langcodes
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from hub.cards import write_card
 from trainers.lab.concepts import Concept, identify, read_concepts
+from trainers.lab.dataset_card import dataset_card
 from trainers.lab.pictures import Renderer, to_webp
 from trainers.lab.sources import Sources, fetch
 from trainers.lab.splits import HELD_OUT_LANGUAGES, split_of
@@ -71,11 +73,15 @@ def digest(tables: dict[str, Rows]) -> str:
 
 
 def write(tables: dict[str, Rows], folder: Path) -> None:
-    """Write each table as one parquet file."""
+    """Write each table as one parquet file, and the card."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in TABLES:
-        compression = "none" if name == "pictures" else "zstd"
-        pq.write_table(pa.Table.from_pylist(tables[name]), folder / f"{name}.parquet", compression=compression, compression_level=None if name == "pictures" else 19)
+        table, path = pa.Table.from_pylist(tables[name]), folder / f"{name}.parquet"
+        if name == "pictures":  # compressed already
+            pq.write_table(table, path, compression="none")
+        else:
+            pq.write_table(table, path, compression="zstd", compression_level=19)
+    write_card(dataset_card(tables, digest(tables)), folder / "README.md")
 
 
 def read(folder: Path) -> dict[str, Rows]:

@@ -1,0 +1,81 @@
+"""`hub serve`: the page, the search API and the Hugging Face Hub protocol, from this installation's registry."""
+
+from __future__ import annotations
+
+import socket
+import webbrowser
+from contextlib import closing
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hub.errors import HubError, MissingExtra, WrongRequest
+
+if TYPE_CHECKING:
+    from uvicorn import Config
+
+_WAITING = 2048
+"""Connections that may wait to be accepted, as uvicorn's default."""
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes any free one.")] = 8000,
+    open_browser: Annotated[bool, typer.Option("--open", help="Show the page in a browser.")] = False,
+) -> None:
+    """Serve the web page and the API, until Ctrl-C."""
+    try:
+        import uvicorn
+
+        from server.app import create_app
+    except ImportError as error:
+        raise MissingExtra("serve", "`hub serve`") from error
+    from hub.local import LocalHub
+
+    with closing(_listen(host, port)) as listener, closing(LocalHub.open()) as hub:
+        address = _address(host, listener)
+        typer.echo(f"linguahub is at {address} (Ctrl-C ends it). For Hugging Face clients: HF_ENDPOINT={address}")
+        if open_browser:
+            webbrowser.open(address)  # The connection waits in the listener's queue until the server answers.
+        uvicorn.Server(server_config(create_app(hub))).run(sockets=[listener])
+
+
+def server_config(app: object) -> Config:
+    """How uvicorn runs `app`: with our access log, for its own would write down query strings."""
+    from uvicorn import Config
+
+    plain = {"format": "%(asctime)s %(levelname)s %(message)s"}
+    logging = {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"plain": plain},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
+        "loggers": {
+            "server": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
+            "uvicorn": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
+        },
+    }
+    return Config(app, access_log=False, log_config=logging, server_header=False)  # type: ignore[arg-type]
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A listening socket: opened before anything is promised, so that a port in use is one clear line."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except socket.gaierror as error:
+        raise WrongRequest(f"`--host {host}` is no address of this machine: use 127.0.0.1 or 0.0.0.0.") from error
+    listener = socket.socket(found[0], socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(found[4])
+        listener.listen(_WAITING)
+    except OSError as error:
+        listener.close()
+        reason = error.strerror or str(error)
+        raise HubError(f"cannot listen on {host} port {port}: {reason}. Try `hub serve --port 0`.") from error
+    return listener
+
+
+def _address(host: str, listener: socket.socket) -> str:
+    port = listener.getsockname()[1]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"

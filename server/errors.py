@@ -1,0 +1,89 @@
+"""From an exception to an answer: one JSON envelope, `{"error": "…"}`, or a page for people.
+
+Hugging Face clients decide by the header `X-Error-Code`; without a body (HEAD) they show `X-Error-Message`.
+"""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from hub.errors import HubError, UnknownArtifact, UnknownFile, UnknownRevision
+from server.middleware import add_headers
+from server.pages.rendering import render
+
+CODES: dict[type[HubError], str] = {
+    UnknownArtifact: "RepoNotFound",
+    UnknownRevision: "RevisionNotFound",
+    UnknownFile: "EntryNotFound",
+}
+"""What the client maps to RepositoryNotFoundError, RevisionNotFoundError and EntryNotFoundError."""
+_OURS = "Something broke here. It has been logged"
+_log = logging.getLogger("server.errors")
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of the application leave through this file."""
+    app.add_exception_handler(HubError, _hub_error)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _wrong_parameters)
+    app.add_exception_handler(Exception, _crash)
+
+
+async def _hub_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HubError)
+    if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        # The message may name folders of this machine: it belongs in the log, not in the answer.
+        request_id = _request_id(request)
+        _log.error("%s %s: %s", request_id, type(error).__name__, error)
+        return _answer(request, error.status, f"{_OURS} as {request_id}.")
+    code = next((code for known, code in CODES.items() if isinstance(error, known)), None)
+    return _answer(request, error.status, str(error), {"X-Error-Code": code} if code else {})
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return _answer(request, error.status_code, str(error.detail), dict(error.headers or {}))
+
+
+async def _wrong_parameters(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    problems = "; ".join(f"`{'.'.join(map(str, each['loc'][1:]))}`: {each['msg']}" for each in error.errors())
+    return _answer(request, HTTPStatus.BAD_REQUEST, f"wrong parameters: {problems}.")
+
+
+async def _crash(request: Request, _error: Exception) -> Response:
+    """Starlette logs the traceback and answers from outside the middleware, so the headers are added here."""
+    request_id = _request_id(request)
+    answer = _answer(request, HTTPStatus.INTERNAL_SERVER_ERROR, f"{_OURS} as {request_id}.")
+    add_headers(MutableHeaders(raw=answer.raw_headers), request_id)
+    return answer
+
+
+def _answer(request: Request, status: int, message: str, headers: dict[str, str] | None = None) -> Response:
+    headers = {"X-Error-Message": _in_ascii(message), "Cache-Control": "no-store", **(headers or {})}
+    if commit := getattr(request.state, "commit", ""):
+        headers["X-Repo-Commit"] = commit  # Lets a client remember that this revision lacks the file.
+    if _is_for_people(request):
+        context = {"status": status, "phrase": HTTPStatus(status).phrase, "message": message}
+        return render("error.html", context, status=status, headers=headers)
+    return JSONResponse({"error": message}, status, headers)
+
+
+def _is_for_people(request: Request) -> bool:
+    return "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/api/")
+
+
+def _request_id(request: Request) -> str:
+    return str(getattr(request.state, "request_id", "-"))
+
+
+def _in_ascii(message: str) -> str:
+    """Header values are Latin-1 at best: other letters are written as escapes."""
+    return " ".join(message.split()).encode("ascii", "backslashreplace").decode()

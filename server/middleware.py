@@ -1,0 +1,106 @@
+"""What is true of every request and answer: how paths are read, which headers are sent, what is logged."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+import uuid
+from urllib.parse import quote
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+PAGE_POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+"""Nothing inline and nothing from elsewhere: a card's author cannot run code in a reader's browser."""
+_SAFE_ID = re.compile(r"[A-Za-z0-9._:;=-]{1,128}")
+_log = logging.getLogger("server.access")
+
+
+class EncodedPath:
+    """Lets routes match the path as it was sent, so that `%2F` does not end a segment."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Replace the decoded path of an HTTP request."""
+        if scope["type"] == "http":
+            raw = scope.get("raw_path")
+            scope["path"] = raw.decode("ascii", "replace") if raw else quote(scope["path"])
+        await self.app(scope, receive, send)
+
+
+class AnswerHeaders:
+    """Adds the request's id and the security headers; an endpoint's own choice stands."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Give the request an id, `scope["state"]["request_id"]`, and the answer its headers."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request_id = _request_id(Headers(scope=scope))
+        scope.setdefault("state", {})["request_id"] = request_id
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                add_headers(MutableHeaders(scope=message), request_id)
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers)
+
+
+class AccessLog:
+    """One line per request: client, method, path, status, bytes, milliseconds, id.
+
+    Query strings and headers stay out of it, for people put tokens there.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Log an HTTP request after its last byte, or after it failed."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        status, size_bytes = 500, 0
+
+        async def send_and_count(message: Message) -> None:
+            nonlocal status, size_bytes
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            size_bytes += len(message.get("body", b""))
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_and_count)
+        finally:
+            client = (scope.get("client") or ("-",))[0]
+            duration_ms = 1000 * (time.perf_counter() - began)
+            request_id = scope.get("state", {}).get("request_id", "-")
+            line = "%s %s %s %d %d B %.1f ms %s"
+            _log.info(line, client, scope["method"], scope["path"], status, size_bytes, duration_ms, request_id)
+
+
+def add_headers(headers: MutableHeaders, request_id: str) -> None:
+    """The headers of every answer."""
+    headers["X-Request-Id"] = request_id
+    headers.setdefault("Content-Security-Policy", PAGE_POLICY)
+    headers.setdefault("X-Content-Type-Options", "nosniff")
+    headers.setdefault("Referrer-Policy", "no-referrer")
+
+
+def _request_id(headers: Headers) -> str:
+    """The client's own id when it is harmless; Hugging Face clients send theirs as `X-Amzn-Trace-Id`."""
+    for name in ("x-request-id", "x-amzn-trace-id"):
+        if _SAFE_ID.fullmatch(headers.get(name, "")):
+            return headers[name]
+    return uuid.uuid4().hex

@@ -1,0 +1,1 @@
+"""Pages for people: the same queries as the API, answered in HTML that needs no JavaScript."""

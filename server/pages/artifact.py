@@ -1,0 +1,90 @@
+"""GET /{owner}/{name} and /{owner}/{name}/tree/{revision}: one artifact."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import Any
+
+from fastapi import Request
+from starlette.responses import RedirectResponse, Response
+
+from hub.records import Artifact, Revision, Score
+from hub.store import BlobStore
+from server.access import Hub, asked_name
+from server.addresses import Segment, absolute, commit_id, file_path, page_path
+from server.card import prose
+from server.pages import wording
+from server.pages.rendering import render
+from server.protocol.resolve import is_picture
+
+SHOWN_REVISIONS = 20
+
+
+def show_artifact(request: Request, hub: Hub, revision: Segment = "") -> Response:
+    """The artifact at its newest revision, or at the one that the address names."""
+    artifact = hub.registry.get(asked_name(request))
+    if not request.url.path.startswith(page_path(artifact)):
+        # A bare name, or a data set without its prefix: one artifact has one address.
+        tail = f"/tree/{commit_id(hub.registry.revision(artifact.name, revision).id)}" if revision else ""
+        return RedirectResponse(page_path(artifact) + tail, status_code=307)
+    shown = hub.registry.revision(artifact.name, revision or "main") if revision or artifact.revision else None
+    context = {
+        "artifact": artifact,
+        "shown": shown,
+        "is_head": shown is None or shown.id == artifact.revision,
+        "languages": [wording.language(tag) for tag in artifact.languages],
+        "score_tables": _score_tables(artifact.scores),
+        "snippets": _snippets(artifact, absolute(request, "")),
+        "revisions": hub.registry.revisions(artifact.name)[:SHOWN_REVISIONS],
+        "commit_id": commit_id,
+        **(_contents(artifact, shown, hub.store) if shown else {"files": [], "pictures": [], "prose": ""}),
+    }
+    return render("artifact.html", context)
+
+
+def _contents(artifact: Artifact, shown: Revision, store: BlobStore) -> dict[str, Any]:
+    def address_of(path: str) -> str:
+        return file_path(artifact, shown, path)
+
+    text = prose(store, shown, address_of)
+    files = sorted(shown.files, key=lambda file: (file.path.count("/"), file.path))
+    # A picture that the card's prose shows is not shown twice.
+    pictures = [file for file in files if is_picture(file.path) and address_of(file.path) not in text]
+    return {"files": files, "pictures": pictures, "prose": text}
+
+
+def _score_tables(scores: tuple[Score, ...]) -> list[tuple[str, list[Score]]]:
+    """Scores by benchmark, in the card's order of benchmarks; within one by split, language and metric."""
+    order = list(dict.fromkeys(score.benchmark for score in scores))
+    ranked = sorted(scores, key=lambda each: (order.index(each.benchmark), each.split, each.language, each.metric))
+    return [(benchmark, list(group)) for benchmark, group in groupby(ranked, key=lambda each: each.benchmark)]
+
+
+def _snippets(artifact: Artifact, endpoint: str) -> list[tuple[str, str]]:
+    """Ways to use the artifact: a heading and what to type."""
+    name = wording.short_name(artifact.name)
+    shell = ("In a terminal", f"hub pull {name}")
+    if artifact.kind == "dataset":
+        return [shell, ("With huggingface_hub", _download(artifact, endpoint, ', repo_type="dataset"'))]
+    if artifact.kind == "base":
+        return [("In Python", _load(f'"{name}"')), shell, ("With diffusers", _diffusers(artifact, endpoint))]
+    if artifact.bases:
+        base = wording.short_name(artifact.bases[0])
+        return [("In Python", _load(f'"{base}", adapter="{name}"')), shell]
+    return [shell, ("With huggingface_hub", _download(artifact, endpoint, ""))]
+
+
+def _load(arguments: str) -> str:
+    return (
+        f'from hub import load_pipeline\n\npipe = load_pipeline({arguments})\npipe("…").images[0].save("picture.png")'
+    )
+
+
+def _download(artifact: Artifact, endpoint: str, repo_type: str) -> str:
+    call = f'snapshot_download("{artifact.name}"{repo_type}, endpoint="{endpoint}")'
+    return f"from huggingface_hub import snapshot_download\n\n{call}"
+
+
+def _diffusers(artifact: Artifact, endpoint: str) -> str:
+    lines = "from diffusers import DiffusionPipeline\n\n"
+    return f'# with HF_ENDPOINT={endpoint} set\n{lines}pipe = DiffusionPipeline.from_pretrained("{artifact.name}")'

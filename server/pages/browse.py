@@ -1,0 +1,121 @@
+"""GET /: search and browse."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import Request
+from starlette.responses import Response
+
+from hub.cli.scores import headline
+from hub.errors import Unknown, WrongRequest
+from hub.records import Artifact, Page, Query
+from server.access import Hub
+from server.addresses import page_path, with_parameters
+from server.pages import wording
+from server.pages.rendering import render
+from server.query import SORTS, read_query
+
+SHOWN_LANGUAGES = 5
+"""Of one artifact; more are counted."""
+SHOWN_VALUES = 8
+"""Of one facet, before the rest is folded away."""
+_FACETS = {"language": "lang", "kind": "kind", "base": "base", "method": "method", "license": "license"}
+"""Facets in their order on the page, and the query parameter of each."""
+_HEADINGS = {"language": "Language", "kind": "Kind", "base": "Base", "method": "Method", "license": "Licence"}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One value of a facet, and the address that applies it, or takes it away when it is chosen."""
+
+    value: str
+    count: int
+    address: str
+    chosen: bool
+    language: wording.LanguageName | None
+    """Of a choice among languages."""
+
+
+def browse(request: Request, hub: Hub) -> Response:
+    """The list of artifacts. A search that cannot be says so above the form and keeps what was typed."""
+    everything = hub.registry.find(Query(limit=1))
+    try:
+        query, problem, status = read_query(request.query_params), None, 200
+        page = hub.registry.find(query)
+    except WrongRequest as error:
+        query, problem, status, page = Query(), error, error.status, Page((), 0)
+    facets = _facets(request, page, query)
+    context = {
+        "query": query,
+        "typed": {name: request.query_params.get(name, "") for name in ("text", "lang", "kind", "base", "sort")},
+        "problem": str(problem) if problem else "",
+        "suggestions": _suggestions(request, problem),
+        "page": page,
+        "everything": everything,
+        "languages": sorted(
+            map(wording.language, everything.facets.get("language", {})), key=lambda each: each.english
+        ),
+        "sorts": SORTS,
+        "rows": [_row(artifact, query.language) for artifact in page.items],
+        "facets": facets,
+        "shown_values": SHOWN_VALUES,
+        "chosen": [choice for _, choices in facets for choice in choices if choice.chosen],
+        **_neighbours(request, page, query),
+    }
+    return render("browse.html", context, status=status)
+
+
+def _row(artifact: Artifact, wanted: str) -> dict[str, Any]:
+    """What one line of the list shows; the wanted language comes first."""
+    tags = sorted(artifact.languages, key=lambda tag: tag != wanted) if wanted else list(artifact.languages)
+    return {
+        "artifact": artifact,
+        "address": page_path(artifact),
+        "languages": [wording.language(tag) for tag in tags[:SHOWN_LANGUAGES]],
+        "more_languages": len(tags[SHOWN_LANGUAGES:]),
+        "score": headline(artifact.scores, wanted),
+    }
+
+
+def _facets(request: Request, page: Page, query: Query) -> list[tuple[str, list[Choice]]]:
+    """Headings and choices, the most frequent first; a chosen value stays even when the count is unknown."""
+    facets = []
+    for facet, parameter in _FACETS.items():
+        chosen = getattr(query, facet)
+        counts = dict(page.facets.get(facet, {}))
+        if chosen:
+            counts.setdefault(chosen, page.total)
+        choices = [
+            Choice(
+                value,
+                count,
+                with_parameters(request, offset=None, language=None, **{parameter: None if value == chosen else value}),
+                value == chosen,
+                wording.language(value) if facet == "language" else None,
+            )
+            for value, count in sorted(counts.items(), key=lambda item: (item[0] != chosen, -item[1], item[0]))
+        ]
+        if choices:
+            facets.append((_HEADINGS[facet], choices))
+    return facets
+
+
+def _suggestions(request: Request, problem: WrongRequest | None) -> list[tuple[str, str]]:
+    """Near names of a wrong language, each with the address that searches for it."""
+    if not isinstance(problem, Unknown):
+        return []
+    return [(name, with_parameters(request, offset=None, language=None, lang=name)) for name in problem.suggestions]
+
+
+def _neighbours(request: Request, page: Page, query: Query) -> dict[str, Any]:
+    """Where the reader is in the list, and the addresses before and after."""
+    first, last = query.offset + 1, query.offset + len(page.items)
+    before = max(0, query.offset - query.limit)
+    return {
+        "first": first,
+        "last": last,
+        "previous": with_parameters(request, offset=before or None) if query.offset else "",
+        "next": with_parameters(request, offset=last) if page.items and last < page.total else "",
+    }

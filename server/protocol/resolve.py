@@ -1,0 +1,119 @@
+"""GET and HEAD /{repository}/resolve/{revision}/{path}: the bytes of one file."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from urllib.parse import quote
+
+from fastapi import Request
+from starlette.background import BackgroundTask
+from starlette.responses import FileResponse, Response, StreamingResponse
+
+from hub.errors import Damaged, UnknownFile
+from hub.names import check_path
+from hub.records import File, Revision
+from hub.store import BlobStore
+from server.access import Hub, Wanted
+from server.addresses import Segment, commit_id
+
+FILE_POLICY = "default-src 'none'; sandbox"
+"""Whatever somebody published, opened in a browser it is a picture or text, never a program."""
+_SHOWN = {".png": "image/png", ".webp": "image/webp", ".jpg": "image/jpeg", ".gif": "image/gif"}
+_READ = (".md", ".txt", ".json", ".yaml", ".yml", ".csv")
+_FOREVER = "public, max-age=31536000, immutable"
+_CHUNK = 1 << 20
+"""Bytes a read. Measured: 2.8 GB/s against 0.6 GB/s with Starlette's 64 KiB."""
+
+
+def resolve_file(request: Request, hub: Hub, artifact: Wanted, revision: Segment, path: Segment) -> Response:
+    """The file at `path`, whole or in ranges; with `X-Repo-Commit`, which Hugging Face clients insist on."""
+    found = hub.registry.revision(artifact.name, revision)
+    request.state.commit = commit_id(found.id)
+    file = get_file(found, path)
+    headers = _headers(file, found, asked=revision)
+    if headers["ETag"] in _etags(request):
+        return Response(status_code=304, headers=headers)
+    count = partial(hub.registry.count_download, artifact.name)
+    counted = _is_first_read(request) and file.path in counted_files(found)
+    return blob_answer(hub.store, file, headers, BackgroundTask(count) if counted else None)
+
+
+def get_file(revision: Revision, path: str) -> File:
+    """The file at `path`; WrongName for a path that no repository has, UnknownFile when it is not there."""
+    check_path(path)
+    for file in revision.files:
+        if file.path == path:
+            return file
+    raise UnknownFile(path, [file.path for file in revision.files])
+
+
+def blob_answer(store: BlobStore, file: File, headers: dict[str, str], after: BackgroundTask | None) -> Response:
+    """Send a blob from its own file when the store has one, else as a stream without ranges."""
+    media_type = media_type_of(file.path)
+    if (path := store.path(file.digest)) is not None:
+        return _BlobResponse(path, headers=headers, media_type=media_type, background=after)
+    if file.digest not in store:
+        raise Damaged(f"the bytes of `{file.path}`, {file.digest}, are missing from the store. Look with `hub verify`.")
+    headers |= {"Content-Length": str(file.size_bytes), "Accept-Ranges": "none"}
+    source = store.open(file.digest)
+    chunks = iter(partial(source.read, _CHUNK), b"")
+    return StreamingResponse(chunks, headers=headers, media_type=media_type, background=after)
+
+
+def media_type_of(path: str) -> str:
+    """What a browser is told: pictures and text as such, everything else as mere bytes."""
+    if path.lower().endswith(_READ):
+        return "text/plain; charset=utf-8"
+    return _SHOWN.get(path[path.rfind(".") :].lower(), "application/octet-stream")
+
+
+def is_picture(path: str) -> bool:
+    """Whether browsers are given the file as a picture."""
+    return media_type_of(path).startswith("image/")
+
+
+def counted_files(revision: Revision) -> set[str]:
+    """The files whose first byte counts as one download, as the Hugging Face Hub counts: the configuration.
+
+    A pipeline's `model_index.json`, a model's `config.json`, each variant's `config.json`, else the largest file.
+    """
+    paths = {file.path for file in revision.files}
+    for name in ("model_index.json", "config.json"):
+        if name in paths:
+            return {name}
+    variants = {path for path in paths if path.endswith("/config.json")}
+    return variants or {max(revision.files, key=lambda file: file.size_bytes).path}
+
+
+class _BlobResponse(FileResponse):
+    chunk_size = _CHUNK
+
+
+def _headers(file: File, revision: Revision, asked: str) -> dict[str, str]:
+    name = file.path.rpartition("/")[2]
+    inline = media_type_of(file.path) != "application/octet-stream"
+    pinned = re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", asked) is not None
+    headers = {
+        "ETag": f'"{file.digest}"',
+        "X-Linked-Etag": f'"{file.digest}"',
+        "X-Linked-Size": str(file.size_bytes),
+        "X-Repo-Commit": commit_id(revision.id),
+        "Cache-Control": _FOREVER if pinned else "no-cache",
+        "Content-Disposition": f"{'inline' if inline else 'attachment'}; filename*=UTF-8''{quote(name)}",
+        "Content-Security-Policy": FILE_POLICY,
+    }
+    if revision.yanked:
+        headers["X-HF-Warning"] = (
+            f"yanked; revision {revision.number} of {revision.artifact} was withdrawn by its owner"
+        )
+    return headers
+
+
+def _etags(request: Request) -> set[str]:
+    return {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
+
+
+def _is_first_read(request: Request) -> bool:
+    """A resumed download goes on with a later range, and HEAD reads nothing: neither counts again."""
+    return request.method == "GET" and request.headers.get("range", "bytes=0-").startswith("bytes=0-")

@@ -1,0 +1,72 @@
+"""GET /api/models/{repository}/tree/{revision}[/{folder}]: what lies in a folder of a revision."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import Request
+from starlette.responses import JSONResponse, Response
+
+from hub.errors import UnknownFile
+from hub.records import File
+from server.access import Hub, Wanted
+from server.addresses import Segment, commit_id
+from server.paging import next_link, read_cursor
+from server.protocol.flags import is_true
+from server.protocol.git_objects import blob_id, pointer, tree_id
+
+PAGE = 1000
+"""Entries a page, as on the Hugging Face Hub."""
+
+
+def list_tree(request: Request, hub: Hub, artifact: Wanted, revision: Segment, path: Segment = "") -> Response:
+    """Files and folders directly under `path`, or all below it with `recursive=true`."""
+    found = hub.registry.revision(artifact.name, revision)
+    request.state.commit = commit_id(found.id)
+    entries = tree_entries(found.files, path.strip("/"), recursive=is_true(request, "recursive"))
+    if not entries and path:
+        raise UnknownFile(path, sorted({str(file.path).rpartition("/")[0] for file in found.files} - {""}))
+    begin = read_cursor(request.query_params["cursor"]) if "cursor" in request.query_params else 0
+    end = begin + PAGE
+    headers = {"X-Repo-Commit": commit_id(found.id)}
+    if end < len(entries):
+        headers |= next_link(request, end)
+    return JSONResponse(entries[begin:end], headers=headers)
+
+
+def tree_entries(files: tuple[File, ...], folder: str, *, recursive: bool) -> list[dict[str, Any]]:
+    """Entries below a folder, folders before files, each sorted by path."""
+    below = [file for file in files if not folder or file.path.startswith(f"{folder}/")]
+    start = len(folder) + 1 if folder else 0
+    names = {file.path[:start] + part for file in below for part in _parents(file.path[start:])}
+    folders = [
+        {"type": "directory", "path": name, "oid": _folder_id(files, name), "size": 0}
+        for name in sorted(names)
+        if recursive or "/" not in name[start:]
+    ]
+    return folders + [
+        file_entry(file)
+        for file in sorted(below, key=lambda file: file.path)
+        if recursive or "/" not in file.path[start:]
+    ]
+
+
+def file_entry(file: File) -> dict[str, Any]:
+    """One file, as one kept by Git LFS."""
+    held = pointer(file)
+    lfs = {"oid": file.digest.hex, "size": file.size_bytes, "pointerSize": len(held)}
+    return {"type": "file", "path": file.path, "size": file.size_bytes, "oid": blob_id(held), "lfs": lfs}
+
+
+def _folder_id(files: tuple[File, ...], folder: str) -> str:
+    start = len(folder) + 1
+    below = [file for file in files if file.path.startswith(f"{folder}/")]
+    direct = {file.path[start:]: blob_id(pointer(file)) for file in below if "/" not in file.path[start:]}
+    inner = {file.path[start:].partition("/")[0] for file in below if "/" in file.path[start:]}
+    return tree_id(direct, {name: _folder_id(files, f"{folder}/{name}") for name in inner})
+
+
+def _parents(path: str) -> list[str]:
+    """`a/b/c.txt` → `a`, `a/b`."""
+    parts = path.split("/")[:-1]
+    return ["/".join(parts[: depth + 1]) for depth in range(len(parts))]

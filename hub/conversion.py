@@ -61,10 +61,10 @@ def convert(source: Path, folder: Path, *, what: str, base: str, encoder: str, l
     """
     weights = read_tensors(source, what=what)
     reading = recognise({key: tuple(value.shape) for key, value in weights.items()}, what=what)
+    import torch
+
     from hub.modules import build, save_weights
     from hub.modules.weights import Entry, disagreements
-
-    import torch
 
     with torch.device("meta"):
         module = build(reading.architecture, reading.module)

@@ -1,24 +1,30 @@
-"""How scores are chosen, worded and written as JSON."""
+"""How scores are chosen, grouped, worded and written as JSON."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict
+from itertools import groupby
 from typing import Any
 
 from hub.records import Provenance, Score
+from hub.registry.standing import FOREIGN_LANGUAGE, standing
 
 TRUST = (Provenance.MEASURED, Provenance.REPORTED, Provenance.DISPUTED)
 """Most trusted first: a number that can be measured again speaks before one that somebody reports."""
 
 
 def headline(scores: Iterable[Score], language: str = "") -> Score | None:
-    """The one score that a line of a table shows.
+    """The one score that a line of a table shows: the one that search sorts by.
 
-    Trust decides first, then whether it is about the wanted language, then the order in which the card lists its scores:
-    an author puts the most telling one first.
+    Where nothing was measured, a reported score comes before a disputed one, in the order of the card.
     """
-    return min(scores, key=lambda score: (TRUST.index(score.provenance), bool(language) and score.language != language), default=None)
+
+    def place(score: Score) -> tuple[float, int]:
+        foreign = FOREIGN_LANGUAGE if language and score.language != language else 0.0
+        return standing(score) + foreign, TRUST.index(score.provenance)
+
+    return min(scores, key=place, default=None)
 
 
 def number(score: Score) -> str:
@@ -35,6 +41,16 @@ def sentence(score: Score) -> str:
     return f"{score.metric} {number(score)} on {where}{language}, {score.provenance}"
 
 
+def grouped(scores: Iterable[Score]) -> list[tuple[str, list[Score]]]:
+    """Scores that can be read side by side, under a title: one benchmark, split and language each, in the card's order."""
+    return [(title, list(members)) for title, members in groupby(scores, key=_title)]
+
+
 def as_json(score: Score) -> dict[str, Any]:
     """All fields of a score, ready for `json.dumps`."""
     return asdict(score)
+
+
+def _title(score: Score) -> str:
+    parts = (score.benchmark, score.split, score.language)
+    return ", ".join(part for part in parts if part)

@@ -1,0 +1,55 @@
+"""`hub pull`: have an artifact's files on this machine, fetched from upstream when they are not here."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Argument, Option
+
+from hub.errors import Conflict, Unreachable
+
+if TYPE_CHECKING:
+    from hub.local import LocalHub
+    from hub.records import Artifact
+
+
+def pull(
+    name: Annotated[str, Argument(help="`owner/name`, or `name` alone.")],
+    to: Annotated[Path | None, Option(help="Copy the files into this folder, which must not exist.", show_default=False)] = None,
+    revision: Annotated[str, Option(help="A revision's id, number or reference.")] = "main",
+) -> None:
+    """Fetch an artifact and print the folder that holds its files."""
+    if to is not None and to.exists():
+        raise Conflict(f"`{to}` exists already: name a folder that does not, or remove it.")
+    from hub.local import LocalHub
+
+    with closing(LocalHub.open()) as hub:
+        artifact = hub.registry.get(name)
+        if not artifact.weights_digest and artifact.upstream:
+            _convert(hub, artifact)
+        folder = hub.snapshot(artifact.name, revision)
+        hub.registry.count_download(artifact.name)
+        print(copy(folder, to) if to is not None else folder)
+
+
+def copy(folder: Path, to: Path) -> Path:
+    """The files of `folder` as `to`, all of them or none."""
+    try:
+        to.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=to.parent, prefix=".hub-pull-") as scratch:
+            unfinished = Path(scratch) / to.name
+            shutil.copytree(folder, unfinished)
+            unfinished.rename(to)
+    except OSError as error:
+        raise Unreachable(f"`{to}` cannot be written: {error.strerror or error}. Choose another folder with --to.") from error
+    return to
+
+
+def _convert(hub: LocalHub, artifact: Artifact) -> None:
+    from hub.remote import pull as pull_upstream
+
+    pull_upstream(artifact, hub.card_folder(artifact.name), hub.registry, hub.store)

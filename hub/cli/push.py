@@ -1,0 +1,28 @@
+"""`hub push`: publish a folder in Hugging Face layout."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+from hub.errors import WrongRequest
+
+
+def push(
+    folder: Annotated[Path, Argument(help="A folder with README.md and one sub-folder for each base.")],
+    name: Annotated[str, Option(help="`owner/name`; the folder's name by default.", show_default=False)] = "",
+    message: Annotated[str, Option("--message", "-m", help="What is new in this revision.", show_default=False)] = "",
+) -> None:
+    """Publish a folder as a new revision of an artifact."""
+    if not folder.is_dir():
+        raise WrongRequest(f"`{folder}` is no folder: `hub push` takes one that holds README.md.")
+    from hub.local import LocalHub
+    from hub.publish import publish
+
+    with closing(LocalHub.open()) as hub:
+        target = hub.name(name or folder.resolve().name)
+        revision = publish(folder, target, hub.registry, hub.store, message=message)
+    print(f"{revision.artifact} revision {revision.number} ({revision.id[:10]}), {len(revision.files)} files")

@@ -1,0 +1,160 @@
+"""`hub show`: everything that is known about one artifact."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+from typer import Argument, Option
+
+from hub.cli.bases import reads
+from hub.cli.scores import as_json, grouped, number
+from hub.cli.tables import bold, print_table, size
+from hub.records import Artifact, Revision, Score
+
+if TYPE_CHECKING:
+    from hub.local import LocalHub
+
+HEX = 10
+"""Digits of a digest or revision that a person needs to see."""
+MOST_GROUPS = 12
+"""More groups of scores than this need --all-scores: a multilingual artifact has hundreds."""
+
+
+def show(
+    name: Annotated[str, Argument(help="`owner/name`, or `name` alone.")],
+    revision: Annotated[str, Option(help="A revision's id, number or reference.")] = "main",
+    all_scores: Annotated[bool, Option("--all-scores", help="Do not shorten the scores.")] = False,
+    as_object: Annotated[bool, Option("--json", help="Print one object, for programs.")] = False,
+) -> None:
+    """Show an artifact's card, scores, files and revisions, and how to load it."""
+    from hub.local import LocalHub
+
+    with closing(LocalHub.open()) as hub:
+        artifact = hub.registry.get(name)
+        revisions = hub.registry.revisions(artifact.name)
+        shown = hub.registry.revision(artifact.name, revision) if revisions else None
+        prose = _prose(hub, artifact, shown)
+    if as_object:
+        print(json.dumps(_described(artifact, shown, revisions), ensure_ascii=False, indent=2, default=str))
+        return
+    print(bold(str(artifact.name)))
+    print(artifact.summary)
+    print()
+    for label, value in _facts(artifact):
+        print(f"{label:<14}{value}")
+    _section("Scores", _print_scores, artifact.scores, all_scores)
+    if shown is not None:
+        _section("Files", _print_files, shown)
+        _section("Revisions", _print_revisions, revisions)
+    _section("Load it", _print_usage, artifact)
+    if prose:
+        _section("Card", print, prose)
+
+
+def _prose(hub: LocalHub, artifact: Artifact, revision: Revision | None) -> str:
+    """The card without its front matter."""
+    from hub.cards.card import FILE
+    from hub.cards.reading import split
+
+    found = next((file for file in revision.files if file.path == FILE), None) if revision is not None else None
+    if found is not None:
+        with hub.store.open(found.digest) as file:
+            return split(file.read().decode("utf-8-sig"))[1]
+    folder = hub.card_folder(artifact.name)
+    return split((folder / FILE).read_text(encoding="utf-8-sig"))[1] if folder is not None else ""
+
+
+def _facts(artifact: Artifact) -> Iterator[tuple[str, str]]:
+    yield "kind", artifact.kind
+    if artifact.method:
+        yield "method", artifact.method
+    if artifact.bases:
+        yield "bases", ", ".join(artifact.bases)
+    if artifact.encoder:
+        yield "encoder", artifact.encoder
+    if artifact.conditioning is not None:
+        yield "reads", reads(artifact.conditioning)
+    for variant in artifact.variants:
+        yield "variant", f"{variant.folder}: {variant.architecture}, gives {reads(variant.conditioning)}"
+    yield "languages", f"{', '.join(artifact.languages)} ({len(artifact.languages)})"
+    yield "licence", artifact.license
+    if artifact.tags:
+        yield "tags", ", ".join(artifact.tags)
+    for upstream in artifact.upstream:
+        about = f" ({size(upstream.size_bytes)})" if upstream.size_bytes else ""
+        yield "upstream", f"{upstream.repository}/{upstream.file}{about} at {upstream.revision}"
+    if artifact.size_bytes:
+        yield "size", size(artifact.size_bytes)
+    yield "downloads", str(artifact.downloads)
+
+
+def _print_scores(scores: tuple[Score, ...], every_one: bool) -> None:
+    if not scores:
+        print("none yet")
+        return
+    groups = grouped(scores)
+    kept = groups if every_one else groups[:MOST_GROUPS]
+    rows = [
+        (title if place == 0 else "", score.metric, number(score), f"{score.sample_size or '–'}", score.provenance.value, _why(score))
+        for title, members in kept
+        for place, score in enumerate(members)
+    ]
+    print_table(("BENCHMARK", "METRIC", "VALUE [95 %]", "N", "PROVENANCE", "SOURCE"), rows)
+    if len(kept) < len(groups):
+        print(f"{len(groups) - len(kept)} more groups: --all-scores")
+
+
+def _why(score: Score) -> str:
+    return f"{score.source}; doubted: {score.reason}" if score.reason else score.source
+
+
+def _print_files(revision: Revision) -> None:
+    rows = [(file.path, size(file.size_bytes), file.digest.hex[:HEX]) for file in revision.files]
+    print_table(("PATH", "SIZE", "SHA-256"), rows)
+
+
+def _print_revisions(revisions: tuple[Revision, ...]) -> None:
+    rows = [
+        (
+            str(revision.number),
+            revision.id[:HEX],
+            f"{revision.created_at:%Y-%m-%d %H:%M}",
+            "yanked" if revision.yanked else "",
+            revision.message,
+        )
+        for revision in revisions
+    ]
+    print_table(("NUMBER", "ID", "MADE", "", "MESSAGE"), rows)
+
+
+def _print_usage(artifact: Artifact) -> None:
+    name = str(artifact.name).removeprefix("linguahub/")
+    if artifact.revision == "" and artifact.upstream:
+        print(f"hub pull {name}    # its weights are upstream: fetch and convert them first")
+    if artifact.kind == "base":
+        print(f'from hub import load_pipeline\npipe = load_pipeline("{name}")')
+    elif artifact.kind in {"adapter", "projector", "encoder", "delta"} and artifact.bases:
+        print(f'from hub import load_pipeline\npipe = load_pipeline("{artifact.bases[0]}", adapter="{name}")')
+    else:
+        print(f"hub pull {name}")
+
+
+def _section(title: str, body: Any, *arguments: Any) -> None:
+    print(f"\n{bold(title)}")
+    body(*arguments)
+
+
+def _described(artifact: Artifact, shown: Revision | None, revisions: tuple[Revision, ...]) -> dict[str, Any]:
+    facts = asdict(artifact) | {"name": artifact.name.name, "owner": artifact.name.owner}
+    facts["scores"] = [as_json(score) for score in artifact.scores]
+    files = shown.files if shown is not None else ()
+    facts["files"] = [{"path": file.path, "sha256": file.digest.hex, "size_bytes": file.size_bytes} for file in files]
+    facts["revisions"] = [
+        {"id": each.id, "number": each.number, "created_at": each.created_at, "message": each.message, "yanked": each.yanked}
+        for each in revisions
+    ]
+    return facts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +13,8 @@ import pyarrow.parquet as pq
 import torch
 from PIL import Image
 from torch import Tensor
+
+from hub.errors import Damaged
 
 CARDS = Path("cards")
 
@@ -57,6 +60,14 @@ class World:
         """Picture of each concept, (3, 64, 64), uint8."""
         rows = pq.read_table(self.folder / "pictures.parquet").to_pylist()
         return {row["concept"]: _decode(row["image"]["bytes"]) for row in rows}
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over all rows, as the data set's card states it."""
+        match = re.search(r"digest: `([0-9a-f]{64})`", (self.folder / "README.md").read_text(encoding="utf-8"))
+        if match is None:
+            raise Damaged("the card of the data set `emoji` states no digest: run `python -m trainers.lab.build`.")
+        return match[1]
 
     def gallery(self) -> list[str]:
         """Ids of the base concepts, among which a generated picture must be recognised."""

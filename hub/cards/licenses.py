@@ -1,0 +1,39 @@
+"""Licences: SPDX expressions, and the ids of Hugging Face for licences that SPDX does not list."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from license_expression import Licensing
+
+MODEL_LICENSES = frozenset({
+    "apple-amlr", "apple-ascl", "bigcode-openrail-m", "bigscience-bloom-rail-1.0", "bigscience-openrail-m", "c-uda",
+    "creativeml-openrail-m", "deepfloyd-if-license", "fair-noncommercial-research-license", "gemma", "h-research",
+    "intel-research", "llama2", "llama3", "llama3.1", "llama3.2", "llama3.3", "llama4", "open-mdw", "openrail", "openrail++",
+    "other", "unknown",
+})  # fmt: skip
+"""Source: the Hub's documentation, "Licenses". `other` needs `license_name` and `license_link` beside it."""
+
+
+def parse_license(text: str) -> str | None:
+    """The licence as SPDX or Hugging Face spell it, or None: `apache-2.0` is `Apache-2.0`."""
+    wanted = text.strip()
+    if wanted.lower() in MODEL_LICENSES:
+        return wanted.lower()
+    found = _spdx().validate(wanted) if wanted else None
+    return None if found is None or found.errors else str(found.normalized_expression)
+
+
+def for_front_matter(license: str) -> str | list[str]:
+    """As Hugging Face writes it: lower case, several as a list."""
+    parts = [part.strip("() ").lower() for part in license.split(" AND ")]
+    return parts if len(parts) > 1 and " OR " not in license and " WITH " not in license else license.lower()
+
+
+@cache
+def _spdx() -> Licensing:
+    from license_expression import get_spdx_licensing
+
+    return get_spdx_licensing()

@@ -1,0 +1,95 @@
+"""Variants: `<base>/config.json` says what a module is, what it was made for and what it gives."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from hub.errors import WrongCard
+from hub.records import Conditioning, Pin, Variant
+
+FILE = "config.json"
+FORMAT = 1
+"""Version of the layout of config.json that this code reads."""
+
+
+def variant_folders(folder: Path) -> list[Path]:
+    """Direct sub-folders that hold a config.json, sorted by name."""
+    return sorted(path.parent for path in folder.glob(f"*/{FILE}"))
+
+
+def read_variant(path: Path) -> Variant:
+    """Read one variant's `config.json`; `path` is the file or its folder. WrongCard lists every problem."""
+    file = path / FILE if path.is_dir() else path
+    where = f"{file.parent.name}/{FILE}"
+    try:
+        config = json.loads(file.read_bytes())
+    except (OSError, ValueError) as error:
+        raise WrongCard(f"{where} cannot be read: {error}.") from error
+    if not isinstance(config, dict):
+        raise WrongCard(f"{where} is no JSON object.")
+    problems = _problems(config)
+    if problems:
+        raise WrongCard(f"{where}: {'; '.join(problems)}.")
+    return Variant(
+        base=_pin(config["base"]),
+        folder=file.parent.name,
+        method=config["method"],
+        architecture=config["architecture"],
+        conditioning=read_conditioning(config["conditioning"]),
+        encoder=_pin(config["encoder"]) if config.get("encoder") else None,
+    )
+
+
+def read_conditioning(value: dict[str, Any]) -> Conditioning:
+    """A conditioning whose `conditioning_problems` are none."""
+    return Conditioning(
+        width=value["width"],
+        length=value.get("length"),
+        pooled_width=value.get("pooled_width"),
+        mask=value.get("mask", False),
+    )
+
+
+def conditioning_problems(value: object) -> list[str]:
+    """Why `value` is no conditioning; empty when it is one."""
+    if not isinstance(value, dict):
+        return ["`conditioning` must say width, length, pooled_width and mask"]
+    problems = [
+        f"`conditioning.{name}` is unknown" for name in value.keys() - {"width", "length", "pooled_width", "mask"}
+    ]
+    if not _is_count(value.get("width")):
+        problems.append(f"`conditioning.width` is {value.get('width')!r}, not a number of channels")
+    problems += [
+        f"`conditioning.{name}` is {value[name]!r}, neither a number nor null"
+        for name in ("length", "pooled_width")
+        if value.get(name) is not None and not _is_count(value[name])
+    ]
+    if not isinstance(value.get("mask", False), bool):
+        problems.append(f"`conditioning.mask` is {value['mask']!r}, neither true nor false")
+    return problems
+
+
+def _problems(config: dict[str, Any]) -> list[str]:
+    if config.get("format") != FORMAT:
+        return [f"`format` is {config.get('format')!r}; this version reads {FORMAT}"]
+    problems = [f"`{name}` is missing" for name in ("method", "architecture") if not isinstance(config.get(name), str)]
+    problems += _pin_problems("base", config.get("base"))
+    if config.get("encoder"):
+        problems += _pin_problems("encoder", config["encoder"])
+    return problems + conditioning_problems(config.get("conditioning"))
+
+
+def _pin_problems(name: str, value: object) -> list[str]:
+    if not isinstance(value, dict) or not isinstance(value.get("name"), str) or not value["name"]:
+        return [f"`{name}` must have a `name` and the `digest` of its weights"]
+    return [] if isinstance(value.get("digest", ""), str) else [f"`{name}.digest` is {value['digest']!r}, not text"]
+
+
+def _pin(value: dict[str, Any]) -> Pin:
+    return Pin(name=value["name"], digest=value.get("digest", ""))
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0

@@ -1,0 +1,112 @@
+"""Languages as BCP-47 tags, and the names people type for them.
+
+langcodes loads its tables in about 40 ms, so it is imported by the functions and not by this module.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import cache
+
+from hub.errors import UnknownLanguage
+
+MULTILINGUAL = "mul"
+"""ISO 639-2's tag for "multiple languages": made for no one language."""
+FARTHEST_COVERED = 5
+"""Largest CLDR distance that still counts as the same written language: `en` and `en-GB` are 5 apart, `hr` and `bs` 8."""
+
+
+def parse_language(text: str) -> str:
+    """The BCP-47 tag of `text`: a tag, or a language's name in any CLDR language, with or without its diacritics.
+
+    `yor`, `Yoruba`, `Yorùbá` and `Ede Yoruba` all give `yo`. Raises UnknownLanguage with near names.
+    """
+    wanted = text.strip()
+    if wanted.lower() in {MULTILINGUAL, "multilingual"}:
+        return MULTILINGUAL
+    tag = _from_tag(wanted) or _from_name(wanted)
+    if tag is None:
+        raise UnknownLanguage(text, known=[*_tags_by_plain_name(), *_names_in_english()])
+    return tag
+
+
+def language_name(tag: str, in_language: str = "en") -> str:
+    """What `tag` is called: `yo` is `Yoruba` in English."""
+    if tag == MULTILINGUAL:
+        return "Multilingual"
+    from langcodes import Language
+
+    return Language.get(tag).display_name(in_language)
+
+
+def autonym(tag: str) -> str:
+    """What speakers call their language: `yo` is `Èdè Yorùbá`."""
+    if tag == MULTILINGUAL:
+        return ""
+    from langcodes import Language
+
+    return Language.get(tag).autonym()
+
+
+def covers(tag: str, wanted: str) -> bool:
+    """Whether something made for `tag` serves a reader of `wanted`: the same language in the same script.
+
+    `pt` covers `pt-BR` and `no` covers `nb`; `zh` (Simplified) does not cover `zh-Hant`. `mul` promises no language.
+    """
+    if tag == wanted:
+        return True
+    if MULTILINGUAL in {tag, wanted}:
+        return False
+    from langcodes import tag_distance
+
+    return _script(tag) == _script(wanted) and tag_distance(wanted, tag) <= FARTHEST_COVERED
+
+
+@cache
+def _script(tag: str) -> str | None:
+    from langcodes import Language
+
+    return Language.get(tag).maximize().script
+
+
+def _from_tag(text: str) -> str | None:
+    from langcodes import Language, standardize_tag
+    from langcodes.tag_parser import LanguageTagError
+
+    try:
+        language = Language.get(text)
+        is_a_language = language.is_valid() and language.language not in {None, "und", "zxx", "mis"}
+        return standardize_tag(text) if is_a_language else None
+    except LanguageTagError:
+        return None
+
+
+def _from_name(text: str) -> str | None:
+    import langcodes
+
+    for spelling in (text, _plain(text)):
+        try:
+            return str(langcodes.standardize_tag(langcodes.find(spelling)))
+        except LookupError:
+            continue
+    return _tags_by_plain_name().get(_plain(text).lower())
+
+
+def _plain(text: str) -> str:
+    """`text` without diacritics."""
+    return "".join(each for each in unicodedata.normalize("NFKD", text) if not unicodedata.combining(each))
+
+
+@cache
+def _tags_by_plain_name() -> dict[str, str]:
+    """Autonyms without diacritics, in lower case, of the languages that CLDR covers well."""
+    from langcodes.language_lists import CLDR_LANGUAGES
+
+    return {_plain(autonym(tag)).lower(): tag for tag in sorted(CLDR_LANGUAGES, key=len, reverse=True)}
+
+
+@cache
+def _names_in_english() -> tuple[str, ...]:
+    from langcodes.language_lists import CLDR_LANGUAGES
+
+    return tuple(sorted({language_name(tag) for tag in CLDR_LANGUAGES}))

@@ -1,0 +1,110 @@
+"""This installation: home, registry and store together."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hub.errors import Damaged, Unreachable
+from hub.home import Home, stamp_of
+from hub.names import ArtifactName
+from hub.records import File, Revision
+from hub.registry import ALL_CARDS, Registry
+from hub.store import BlobStore, FolderStore
+
+if TYPE_CHECKING:
+    from hub.index import IndexReport
+
+COMMIT_DIGITS = 40
+"""How much of a revision's id serves as a commit id, as Hugging Face's clients expect."""
+
+
+class LocalHub:
+    """What is kept on this machine."""
+
+    def __init__(self, home: Home, registry: Registry, store: BlobStore) -> None:
+        self.home = home
+        self.registry = registry
+        self.store = store
+
+    @classmethod
+    def open(cls, home: Home | Path | None = None) -> LocalHub:
+        """Open this installation, or the one in a folder. Builds the registry from the cards when they have changed.
+
+        Two processes may do so at once: one builds, the other waits for it.
+        """
+        found = home if isinstance(home, Home) else Home.find(home)
+        found.create()
+        is_new = not found.database.exists()
+        hub = cls(found, Registry.open(found.database, found.owner), FolderStore(found.store))
+        if is_new or hub._is_outdated():
+            hub.index()
+        return hub
+
+    def index(self) -> IndexReport:
+        """Bring the registry up to date with the curated cards and the store's references; see `hub.index`."""
+        from filelock import FileLock
+
+        from hub.index import index
+
+        try:
+            with FileLock(self.home.folder / "index.lock"):
+                return index(self.home.cards, self.registry, self.store)
+        except OSError as error:
+            raise Unreachable(
+                f"cannot write {self.home.folder}: {error.strerror}. Set HUB_HOME to a folder you can write."
+            ) from error
+
+    def snapshot(self, name: str | ArtifactName, revision: str = "main") -> Path:
+        """A folder with the files of a revision: links to blobs, or copies where links cannot be made. Made once.
+
+        Raises UnknownArtifact, UnknownRevision; Damaged when the store has lost a blob.
+        """
+        found = self.registry.revision(name, revision)
+        target = self.home.snapshots / found.artifact.owner / found.artifact.name / found.id[:COMMIT_DIGITS]
+        if not target.is_dir():
+            self._materialise(found, target)
+        return target
+
+    def close(self) -> None:
+        """Give back the registry's connections."""
+        self.registry.close()
+
+    def __enter__(self) -> LocalHub:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _is_outdated(self) -> bool:
+        return self.registry.indexed().get(ALL_CARDS, ("", ""))[0] != stamp_of(self.home.cards)
+
+    def _materialise(self, revision: Revision, target: Path) -> None:
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=target.parent, prefix=".", ignore_cleanup_errors=True) as unfinished:
+                content = Path(unfinished) / "content"
+                for file in revision.files:
+                    self._place(file, content / file.path)
+                content.mkdir(exist_ok=True)
+                if not target.is_dir():
+                    content.rename(target)  # A reader sees the whole folder or none of it.
+        except OSError as error:
+            if not target.is_dir():  # Another process may have made it in the meantime.
+                raise Unreachable(f"cannot write {target}: {error.strerror}. Nothing was kept.") from error
+
+    def _place(self, file: File, target: Path) -> None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        blob = self.store.path(file.digest)
+        if blob is None and file.digest not in self.store:
+            raise Damaged(f"the store has lost `{file.path}` ({file.digest}): look at it with `hub verify`.")
+        try:
+            if blob is not None:
+                target.symlink_to(blob.absolute())
+                return
+        except OSError:
+            target.unlink(missing_ok=True)  # Some file systems have no links: a copy serves as well.
+        with self.store.open(file.digest) as source, target.open("wb") as copy:
+            shutil.copyfileobj(source, copy)

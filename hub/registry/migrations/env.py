@@ -1,0 +1,9 @@
+"""Run migrations on the connection that `hub.registry.schema` hands over."""
+
+from alembic import context
+
+from hub.registry.tables import Table
+
+connection = context.config.attributes["connection"]
+context.configure(connection=connection, target_metadata=Table.metadata, render_as_batch=True)
+context.run_migrations()

@@ -1,0 +1,196 @@
+"""The registry: get, find, record."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from hub.errors import UnknownArtifact, UnknownRevision, WrongRequest
+from hub.names import ArtifactName, Digest
+from hub.records import Artifact, Page, Query, Revision
+from hub.registry.database import Database
+from hub.registry.rows import counts, read_artifacts, read_revisions
+from hub.registry.search import find
+
+CURATED_OWNER = "linguahub"
+"""Owner of the cards that come with linguahub."""
+ALL_CARDS = "."
+"""The curated folder that stands for all of them, in `indexed`."""
+_MOST_NEIGHBOURS = 20_000
+"""Most names that a misspelt one is compared with."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Debt:
+    """Derived work that a transaction left to be done."""
+
+    id: int
+    task: str
+    subject: str
+
+
+class Registry:
+    """What is known, in one database. Any number of threads and processes may use it at once."""
+
+    def __init__(self, database: Database, owner: str) -> None:
+        self.database = database
+        self.owner = owner
+
+    @classmethod
+    def open(cls, url_or_path: str | Path, owner: str = "local") -> Registry:
+        """Open, create or migrate the registry at a path or `sqlite:///` URL. `owner` is whose bare names come first.
+
+        Raises Damaged for a file that is no registry or a newer one's, Unreachable for a place that cannot be written.
+        """
+        text = str(url_or_path)
+        if "://" in text and not text.startswith("sqlite:///"):
+            raise WrongRequest(
+                f"{text.partition('://')[0]!r} registries are not served: give a path or sqlite:///PATH."
+            )
+        database = Database(Path(text.removeprefix("sqlite:///")))
+        database.prepare()
+        return cls(database, owner)
+
+    def get(self, name: str | ArtifactName) -> Artifact:
+        """The artifact called `name`. A bare name is looked for at the own owner, at `linguahub`, then everywhere.
+
+        Raises UnknownArtifact with near names, WrongRequest when several owners have it.
+        """
+        return read_artifacts(self.database, [self._id(name)])[0]
+
+    def find(self, query: Query) -> Page:
+        """Artifacts that fit `query`, with total and facet counts; may be empty."""
+        return find(self.database, query)
+
+    def revision(self, name: str | ArtifactName, revision: str = "main") -> Revision:
+        """One revision: an id, its first 7 or more digits, a number, or a ref. Raises UnknownRevision."""
+        revisions = self.revisions(name)
+        refs = self.refs(name)
+        wanted = refs.get(revision, revision).lower()
+        if re.fullmatch(r"[0-9a-f]{7,64}", wanted):
+            found = [each for each in revisions if each.id.startswith(wanted)]
+            if len(found) == 1:
+                return found[0]
+        by_number = {str(each.number): each for each in revisions}
+        if wanted in by_number:
+            return by_number[wanted]
+        raise UnknownRevision(revision, known=[*refs, *by_number, *(each.id[:12] for each in revisions)])
+
+    def revisions(self, name: str | ArtifactName) -> tuple[Revision, ...]:
+        """All revisions, newest first, yanked ones included."""
+        artifact_id = self._id(name)
+        row = self.database.rows("SELECT owner, name FROM artifacts WHERE id = :id", {"id": artifact_id})[0]
+        return read_revisions(self.database, ArtifactName(row["owner"], row["name"]), artifact_id)
+
+    def refs(self, name: str | ArtifactName) -> dict[str, str]:
+        """Ref → revision id: `main`."""
+        question = "SELECT name, revision_id FROM refs WHERE artifact_id = :id ORDER BY name"
+        return {row[0]: row[1] for row in self.database.rows(question, {"id": self._id(name)})}
+
+    def head(self, name: ArtifactName) -> str | None:
+        """Id of the newest revision; None for an artifact that is not here."""
+        rows = self.database.rows(
+            "SELECT revision_id FROM refs JOIN artifacts ON artifacts.id = artifact_id WHERE key = :key AND refs.name = 'main'",
+            {"key": name.key},
+        )
+        return rows[0][0] if rows else None
+
+    def record(self, artifact: Artifact, revision: Revision, expected_parent: str | None) -> None:
+        """Make `revision` the head of `artifact`, in one transaction. Its number is given here.
+
+        Raises Conflict unless the head is `expected_parent` (None: there is none yet), WrongName for a name that
+        differs from a known one in case alone.
+        """
+        from hub.registry import writing
+
+        with self.database.transaction() as session:
+            writing.record(session, artifact, revision, expected_parent)
+
+    def yank(self, name: ArtifactName, revision: str, *, yanked: bool = True) -> Revision:
+        """Withdraw a revision without deleting it, or take that back."""
+        from hub.registry import writing
+
+        found = self.revision(name, revision)
+        with self.database.transaction() as session:
+            writing.yank(session, found.artifact, found.id, yanked=yanked)
+        return self.revision(name, found.id)
+
+    def forget(self, name: ArtifactName) -> None:
+        """Remove an artifact from what is known; nothing happens when it is not."""
+        from hub.registry import writing
+
+        with self.database.transaction() as session:
+            writing.forget(session, name)
+
+    def languages(self) -> dict[str, int]:
+        """Tag → number of artifacts, most frequent first."""
+        question = "SELECT tag, count(*) FROM artifact_languages GROUP BY tag ORDER BY 2 DESC, 1"
+        return counts(self.database.rows(question))
+
+    def names(self) -> list[str]:
+        """All artifacts as `owner/name`, sorted."""
+        return [row[0] for row in self.database.rows("SELECT owner || '/' || name FROM artifacts ORDER BY key")]
+
+    def count_download(self, name: ArtifactName) -> None:
+        """One more download of `name`; nothing happens when it is not here."""
+        self.database.execute("UPDATE artifacts SET downloads = downloads + 1 WHERE key = :key", {"key": name.key})
+
+    def blobs(self) -> dict[Digest, int]:
+        """Every blob that a revision's files name, with its size in bytes."""
+        return {Digest(row["digest"]): row["size_bytes"] for row in self.database.rows("SELECT * FROM blobs")}
+
+    def debts(self) -> list[Debt]:
+        """What the outbox holds, oldest first."""
+        return [Debt(*row) for row in self.database.rows("SELECT id, task, subject FROM outbox ORDER BY id")]
+
+    def settle(self, debts: Iterable[Debt]) -> None:
+        """Remove work that has been done."""
+        for debt in debts:
+            self.database.execute("DELETE FROM outbox WHERE id = :id", {"id": debt.id})
+
+    def indexed(self) -> dict[str, tuple[str, str]]:
+        """Curated folder → its stamp and artifact, as of the last `hub index`. ALL_CARDS stands for all of them."""
+        rows = self.database.rows("SELECT source, stamp, artifact FROM indexed")
+        return {row["source"]: (row["stamp"], row["artifact"]) for row in rows}
+
+    def mark_indexed(self, source: str, stamp: str, artifact: str = "") -> None:
+        """Remember what a curated folder looked like when it was indexed."""
+        self.database.execute(
+            "INSERT INTO indexed (source, stamp, artifact) VALUES (:source, :stamp, :artifact) "
+            "ON CONFLICT (source) DO UPDATE SET stamp = excluded.stamp, artifact = excluded.artifact",
+            {"source": source, "stamp": stamp, "artifact": artifact},
+        )
+
+    def unmark_indexed(self, source: str) -> None:
+        """Forget a curated folder that is gone."""
+        self.database.execute("DELETE FROM indexed WHERE source = :source", {"source": source})
+
+    def close(self) -> None:
+        """Give back the database's connections."""
+        self.database.close()
+
+    def _id(self, name: str | ArtifactName) -> int:
+        for candidate in self._candidates(name):
+            rows = self.database.rows("SELECT id FROM artifacts WHERE key = :key", {"key": candidate.key})
+            if rows:
+                return int(rows[0]["id"])
+        bare = name if isinstance(name, str) and "/" not in name else ""
+        rows = self.database.rows(
+            "SELECT id, owner || '/' || name AS name FROM artifacts WHERE bare_key = :key ORDER BY key",
+            {"key": bare.lower()},
+        )
+        if len(rows) > 1:
+            raise WrongRequest(f"`{bare}` could be {', '.join(row['name'] for row in rows)}: write it with its owner.")
+        if rows:
+            return int(rows[0]["id"])
+        column = "owner || '/' || name" if not bare else "name"
+        known = self.database.rows(f"SELECT {column} FROM artifacts ORDER BY downloads DESC LIMIT {_MOST_NEIGHBOURS}")  # noqa: S608
+        raise UnknownArtifact(str(name), known=dict.fromkeys(row[0] for row in known))
+
+    def _candidates(self, name: str | ArtifactName) -> list[ArtifactName]:
+        """Full names that `name` may stand for, in order."""
+        if isinstance(name, ArtifactName):
+            return [name]
+        return list(dict.fromkeys(ArtifactName.parse(name, owner) for owner in (self.owner, CURATED_OWNER)))

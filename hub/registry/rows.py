@@ -1,0 +1,120 @@
+"""Rows of the registry → records."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from hub.names import ArtifactName, Digest
+from hub.records import Artifact, Conditioning, File, Pin, Provenance, Revision, Score, Upstream, Variant
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from hub.registry.database import Database
+
+
+def read_artifacts(database: Database, ids: Sequence[int]) -> tuple[Artifact, ...]:
+    """The artifacts with these ids, in their order: six questions, however many artifacts."""
+    if not ids:
+        return ()
+    chosen = f"({', '.join(map(str, map(int, ids)))})"
+
+    def parts(table: str, order: str) -> dict[int, list[sqlite3.Row]]:
+        found = defaultdict(list)
+        for row in database.rows(f"SELECT * FROM {table} WHERE artifact_id IN {chosen} ORDER BY artifact_id, {order}"):  # noqa: S608
+            found[row["artifact_id"]].append(row)
+        return found
+
+    languages, bases = parts("artifact_languages", "position"), parts("artifact_bases", "position")
+    variants, scores = parts("variants", "folder"), parts("scores", "position")
+    heads = {
+        row["artifact_id"]: row["revision_id"]
+        for row in database.rows(f"SELECT * FROM refs WHERE name = 'main' AND artifact_id IN {chosen}")  # noqa: S608
+    }
+    artifacts = {
+        row["id"]: Artifact(
+            name=ArtifactName(row["owner"], row["name"]),
+            kind=row["kind"],
+            summary=row["summary"],
+            license=row["license"],
+            languages=tuple(each["tag"] for each in languages[row["id"]]),
+            method=row["method"],
+            variants=tuple(map(_variant, variants[row["id"]])),
+            bases=tuple(each["base"] for each in bases[row["id"]]),
+            encoder=row["encoder"],
+            conditioning=_conditioning(row["conditioning"]),
+            scores=tuple(map(_score, scores[row["id"]])),
+            tags=tuple(json.loads(row["tags"])),
+            upstream=tuple(Upstream(**each) for each in json.loads(row["upstream"])),
+            revision=heads.get(row["id"], ""),
+            weights_digest=row["weights_digest"],
+            size_bytes=row["size_bytes"],
+            downloads=row["downloads"],
+            created_at=_time(row["created_at"]),
+            updated_at=_time(row["updated_at"]),
+        )
+        for row in database.rows(f"SELECT * FROM artifacts WHERE id IN {chosen}")  # noqa: S608
+    }
+    return tuple(artifacts[each] for each in ids)
+
+
+def read_revisions(database: Database, name: ArtifactName, artifact_id: int) -> tuple[Revision, ...]:
+    """All revisions of an artifact, newest first."""
+    files = defaultdict(list)
+    for row in database.rows(
+        "SELECT files.* FROM files JOIN revisions ON revisions.id = revision_id WHERE artifact_id = :id ORDER BY path",
+        {"id": artifact_id},
+    ):
+        files[row["revision_id"]].append(File(row["path"], Digest(row["digest"]), row["size_bytes"]))
+    return tuple(
+        Revision(
+            id=row["id"],
+            artifact=name,
+            number=row["number"],
+            created_at=_time(row["created_at"]),
+            message=row["message"],
+            files=tuple(files[row["id"]]),
+            parent=row["parent"],
+            yanked=bool(row["yanked"]),
+        )
+        for row in database.rows(
+            "SELECT * FROM revisions WHERE artifact_id = :id ORDER BY number DESC", {"id": artifact_id}
+        )
+    )
+
+
+def counts(rows: Iterable[sqlite3.Row]) -> dict[str, int]:
+    """Two columns, a value and how often it occurs; values that say nothing are left out."""
+    return {value: count for value, count in rows if value}
+
+
+def _variant(row: sqlite3.Row) -> Variant:
+    conditioning = _conditioning(row["conditioning"])
+    assert conditioning is not None, "the column is NOT NULL"
+    return Variant(
+        base=Pin(name=row["base"], digest=row["base_digest"]),
+        folder=row["folder"],
+        method=row["method"],
+        architecture=row["architecture"],
+        conditioning=conditioning,
+        encoder=Pin(name=row["encoder"], digest=row["encoder_digest"] or "") if row["encoder"] else None,
+    )
+
+
+def _score(row: sqlite3.Row) -> Score:
+    fields: dict[str, Any] = {key: row[key] for key in row.keys() if key in Score.__slots__}  # noqa: SIM118 - a Row is no dict
+    return Score(**{**fields, "provenance": Provenance(row["provenance"])})
+
+
+def _conditioning(text: str | None) -> Conditioning | None:
+    value = json.loads(text) if text else None
+    return Conditioning(**value) if value else None
+
+
+def _time(text: str) -> datetime:
+    """SQLite has no time zones: every time is kept in UTC."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)

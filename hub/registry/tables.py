@@ -1,0 +1,211 @@
+"""The tables of the registry. Imported for writing and migrating only: SQLAlchemy's ORM costs 0.3 s to import.
+
+Full-text search has its own table, `artifact_text` (FTS5, made by the first migration); its rowid is the artifact's id.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Table(DeclarativeBase):
+    """The base of all tables."""
+
+    type_annotation_map = {dict[str, Any]: JSON, list[Any]: JSON}  # noqa: RUF012 - SQLAlchemy's own protocol
+
+
+class ArtifactRow(Table):
+    """A named thing, as its newest revision describes it."""
+
+    __tablename__ = "artifacts"
+    __table_args__ = (
+        Index("artifacts_by_kind", "kind"),
+        Index("artifacts_by_method", "method"),
+        Index("artifacts_by_license", "license"),
+        Index("artifacts_by_standing", "standing", "key"),
+        Index("artifacts_by_update", "updated_at"),
+        Index("artifacts_by_downloads", "downloads"),
+        Index("artifacts_by_bare_name", "bare_key"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    owner: Mapped[str]
+    name: Mapped[str]
+    key: Mapped[str] = mapped_column(unique=True)
+    """`owner/name` in lower case."""
+    bare_key: Mapped[str]
+    """`name` in lower case."""
+    kind: Mapped[str]
+    summary: Mapped[str]
+    license: Mapped[str]
+    method: Mapped[str]
+    encoder: Mapped[str]
+    conditioning: Mapped[dict[str, Any] | None]
+    tags: Mapped[list[Any]]
+    upstream: Mapped[list[Any]]
+    weights_digest: Mapped[str]
+    size_bytes: Mapped[int]
+    downloads: Mapped[int] = mapped_column(default=0)
+    standing: Mapped[float]
+    """Of its best score in any language; see `hub.registry.standing`."""
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class LanguageRow(Table):
+    """A language that an artifact is for."""
+
+    __tablename__ = "artifact_languages"
+    __table_args__ = (Index("artifacts_by_language", "tag", "artifact_id"),)
+
+    artifact_id: Mapped[int] = mapped_column(ForeignKey("artifacts.id", ondelete="CASCADE"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    tag: Mapped[str]
+
+
+class BaseRow(Table):
+    """A base that an artifact can be plugged into."""
+
+    __tablename__ = "artifact_bases"
+    __table_args__ = (Index("artifacts_by_base", "base_key", "artifact_id"),)
+
+    artifact_id: Mapped[int] = mapped_column(ForeignKey("artifacts.id", ondelete="CASCADE"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    base: Mapped[str]
+    base_key: Mapped[str]
+    """The name without its owner, in lower case: what `--base` is compared with."""
+
+
+class VariantRow(Table):
+    """One artifact's weights for one base."""
+
+    __tablename__ = "variants"
+
+    artifact_id: Mapped[int] = mapped_column(ForeignKey("artifacts.id", ondelete="CASCADE"), primary_key=True)
+    folder: Mapped[str] = mapped_column(primary_key=True)
+    base: Mapped[str]
+    base_digest: Mapped[str]
+    encoder: Mapped[str | None]
+    encoder_digest: Mapped[str | None]
+    method: Mapped[str]
+    architecture: Mapped[str]
+    conditioning: Mapped[dict[str, Any]]
+
+
+class ScoreRow(Table):
+    """One number and all that is needed to judge it."""
+
+    __tablename__ = "scores"
+    __table_args__ = (
+        CheckConstraint("provenance in ('reported', 'measured', 'disputed')", name="scores_have_a_provenance"),
+        CheckConstraint("source <> ''", name="scores_have_a_source"),
+        Index("scores_by_standing", "artifact_id", "language", "standing"),
+        Index("scores_by_benchmark", "benchmark", "metric", "language", "value"),
+    )
+
+    artifact_id: Mapped[int] = mapped_column(ForeignKey("artifacts.id", ondelete="CASCADE"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    metric: Mapped[str]
+    value: Mapped[float]
+    benchmark: Mapped[str]
+    benchmark_digest: Mapped[str]
+    split: Mapped[str]
+    language: Mapped[str]
+    base: Mapped[str]
+    unit: Mapped[str]
+    better: Mapped[str]
+    provenance: Mapped[str]
+    source: Mapped[str]
+    reason: Mapped[str]
+    sample_size: Mapped[int | None]
+    seed: Mapped[int | None]
+    low: Mapped[float | None]
+    high: Mapped[float | None]
+    standing: Mapped[float]
+    """Lower is better; see `hub.registry.standing`."""
+
+
+class BlobRow(Table):
+    """Bytes that the store holds because a revision names them."""
+
+    __tablename__ = "blobs"
+
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    size_bytes: Mapped[int]
+
+
+class RevisionRow(Table):
+    """One immutable content of an artifact."""
+
+    __tablename__ = "revisions"
+    __table_args__ = (UniqueConstraint("artifact_id", "number"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    """SHA-256 of its manifest, which is a blob too."""
+    artifact_id: Mapped[int] = mapped_column(ForeignKey("artifacts.id", ondelete="CASCADE"))
+    number: Mapped[int]
+    created_at: Mapped[datetime]
+    message: Mapped[str]
+    parent: Mapped[str]
+    yanked: Mapped[bool] = mapped_column(default=False)
+
+
+class FileRow(Table):
+    """One file of a revision. It cannot name a blob that is not there."""
+
+    __tablename__ = "files"
+    __table_args__ = (Index("files_by_blob", "digest"),)
+
+    revision_id: Mapped[str] = mapped_column(ForeignKey("revisions.id", ondelete="CASCADE"), primary_key=True)
+    path: Mapped[str] = mapped_column(primary_key=True)
+    digest: Mapped[str] = mapped_column(ForeignKey("blobs.digest"))
+    size_bytes: Mapped[int]
+
+
+class RefRow(Table):
+    """A name that moves from revision to revision: `main`."""
+
+    __tablename__ = "refs"
+
+    artifact_id: Mapped[int] = mapped_column(ForeignKey("artifacts.id", ondelete="CASCADE"), primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    revision_id: Mapped[str] = mapped_column(ForeignKey("revisions.id"))
+
+
+class AccountRow(Table):
+    """Somebody who may push to a server."""
+
+    __tablename__ = "accounts"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    token_sha256: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[datetime]
+
+
+class OutboxRow(Table):
+    """Derived work that a transaction owes; done after it, as often as needed."""
+
+    __tablename__ = "outbox"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    task: Mapped[str]
+    """`write-reference`."""
+    subject: Mapped[str]
+    """`owner/name`."""
+    created_at: Mapped[datetime]
+
+
+class IndexedRow(Table):
+    """A curated folder that the registry was built from, and what it looked like then."""
+
+    __tablename__ = "indexed"
+
+    source: Mapped[str] = mapped_column(primary_key=True)
+    """Folder below `cards/`; `.` for all of them together."""
+    stamp: Mapped[str]
+    artifact: Mapped[str]
+    """`owner/name`; empty for `.`."""

@@ -1,0 +1,178 @@
+"""Make a revision known: everything about it in one transaction, with compare-and-swap on its ref."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, datetime
+
+from sqlalchemy import bindparam, delete, func, select, text
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.orm import Session
+
+from hub.errors import Conflict, WrongName
+from hub.languages import autonym, language_name
+from hub.names import ArtifactName
+from hub.records import Artifact, Revision, Score
+from hub.registry.standing import UNMEASURED, standing
+from hub.registry.tables import (
+    ArtifactRow,
+    BaseRow,
+    BlobRow,
+    FileRow,
+    LanguageRow,
+    OutboxRow,
+    RefRow,
+    RevisionRow,
+    ScoreRow,
+    VariantRow,
+)
+
+HEAD_REF = "main"
+WRITE_REFERENCE = "write-reference"
+"""The outbox's only task so far."""
+
+
+def record(session: Session, artifact: Artifact, revision: Revision, expected_parent: str | None) -> None:
+    """Add `revision` as the head of `artifact`; see `Registry.record`."""
+    row = _artifact_row(session, artifact.name)
+    head = session.get(RefRow, (row.id, HEAD_REF)) if row else None
+    found = head.revision_id if head else None
+    if found != (expected_parent or None):
+        raise Conflict(
+            f"`{artifact.name}` is at revision {found[:12] if found else 'none'}, not {(expected_parent or 'none')[:12]}: "
+            f"somebody else pushed first. Look at it with `hub show {artifact.name}`, then push again."
+        )
+    row = _describe(session, row, artifact, revision)
+    number = session.scalar(select(func.max(RevisionRow.number)).where(RevisionRow.artifact_id == row.id)) or 0
+    _add_revision(session, row.id, number + 1, revision)
+    if head:
+        head.revision_id = revision.id
+    else:
+        session.add(RefRow(artifact_id=row.id, name=HEAD_REF, revision_id=revision.id))
+    owe_reference(session, artifact.name)
+
+
+def yank(session: Session, name: ArtifactName, revision_id: str, *, yanked: bool) -> None:
+    """Mark a revision as withdrawn, or as good again."""
+    row = session.get_one(RevisionRow, revision_id)
+    row.yanked = yanked
+    owe_reference(session, name)
+
+
+def forget(session: Session, name: ArtifactName) -> None:
+    """Remove an artifact and all that belongs to it; blobs stay known for `hub verify`."""
+    row = _artifact_row(session, name)
+    if row is None:
+        return
+    for table in (RefRow, ScoreRow, VariantRow, BaseRow, LanguageRow):
+        session.execute(delete(table).where(table.artifact_id == row.id))
+    session.execute(text("DELETE FROM artifact_text WHERE rowid = :id"), {"id": row.id})
+    session.delete(row)
+    owe_reference(session, name)
+
+
+def owe_reference(session: Session, name: ArtifactName) -> None:
+    """Let the outbox write the store's reference of `name` after this transaction."""
+    session.add(OutboxRow(task=WRITE_REFERENCE, subject=str(name), created_at=_now()))
+
+
+def _artifact_row(session: Session, name: ArtifactName) -> ArtifactRow | None:
+    row = session.scalar(select(ArtifactRow).where(ArtifactRow.key == name.key))
+    if row is not None and (row.owner, row.name) != (name.owner, name.name):
+        raise WrongName(f"`{name}` differs from `{row.owner}/{row.name}` in upper and lower case alone: use that name.")
+    return row
+
+
+def _describe(session: Session, row: ArtifactRow | None, artifact: Artifact, revision: Revision) -> ArtifactRow:
+    """Write what the newest revision says about the artifact, in place of what the last one said."""
+    created_at = _naive(revision.created_at)
+    if row is None:
+        row = ArtifactRow(
+            owner=artifact.name.owner, name=artifact.name.name, key=artifact.name.key, bare_key=artifact.name.name.lower(),
+            downloads=0, created_at=created_at,
+        )  # fmt: skip
+        session.add(row)
+    row.kind, row.summary, row.license = artifact.kind, artifact.summary, artifact.license
+    row.method, row.encoder, row.tags = artifact.method, artifact.encoder, list(artifact.tags)
+    row.conditioning = dataclasses.asdict(artifact.conditioning) if artifact.conditioning else None
+    row.upstream = [dataclasses.asdict(each) for each in artifact.upstream]
+    row.weights_digest, row.size_bytes, row.updated_at = artifact.weights_digest, artifact.size_bytes, created_at
+    row.standing = min(map(standing, artifact.scores), default=UNMEASURED)
+    session.flush()
+    for table in (LanguageRow, BaseRow, VariantRow, ScoreRow):
+        session.execute(delete(table).where(table.artifact_id == row.id))
+    session.add_all(
+        LanguageRow(artifact_id=row.id, position=place, tag=tag) for place, tag in enumerate(artifact.languages)
+    )
+    session.add_all(
+        BaseRow(artifact_id=row.id, position=place, base=base, base_key=base.rpartition("/")[2].lower())
+        for place, base in enumerate(artifact.bases)
+    )
+    session.add_all(
+        VariantRow(
+            artifact_id=row.id, folder=variant.folder, base=variant.base.name, base_digest=variant.base.digest,
+            encoder=variant.encoder.name if variant.encoder else None,
+            encoder_digest=variant.encoder.digest if variant.encoder else None,
+            method=variant.method, architecture=variant.architecture, conditioning=dataclasses.asdict(variant.conditioning),
+        )
+        for variant in artifact.variants
+    )  # fmt: skip
+    session.add_all(_score_row(row.id, place, score) for place, score in enumerate(artifact.scores))
+    _describe_in_words(session, row.id, artifact)
+    return row
+
+
+def _score_row(artifact_id: int, place: int, score: Score) -> ScoreRow:
+    return ScoreRow(artifact_id=artifact_id, position=place, standing=standing(score), **dataclasses.asdict(score))
+
+
+def _describe_in_words(session: Session, artifact_id: int, artifact: Artifact) -> None:
+    """What full-text search looks through, languages by their English and their own names."""
+    names = [name for tag in artifact.languages for name in (tag, language_name(tag), autonym(tag))]
+    session.execute(text("DELETE FROM artifact_text WHERE rowid = :id"), {"id": artifact_id})
+    session.execute(
+        text(
+            "INSERT INTO artifact_text (rowid, name, owner, summary, tags, languages) "
+            "VALUES (:id, :name, :owner, :summary, :tags, :languages)"
+        ),
+        {
+            "id": artifact_id,
+            "name": artifact.name.name,
+            "owner": artifact.name.owner,
+            "summary": artifact.summary,
+            "tags": " ".join((*artifact.tags, artifact.kind, artifact.method, *artifact.bases)),
+            "languages": " ".join(names),
+        },
+    )
+
+
+def _add_revision(session: Session, artifact_id: int, number: int, revision: Revision) -> None:
+    session.add(
+        RevisionRow(
+            id=revision.id, artifact_id=artifact_id, number=number, created_at=_naive(revision.created_at),
+            message=revision.message, parent=revision.parent, yanked=revision.yanked,
+        )
+    )  # fmt: skip
+    blobs = {file.digest.hex: file.size_bytes for file in revision.files}
+    if blobs:
+        known = (
+            insert(BlobRow)
+            .values(digest=bindparam("digest"), size_bytes=bindparam("size_bytes"))
+            .on_conflict_do_nothing()
+        )
+        session.execute(known, [{"digest": digest, "size_bytes": size} for digest, size in blobs.items()])
+    session.flush()
+    session.add_all(
+        FileRow(revision_id=revision.id, path=file.path, digest=file.digest.hex, size_bytes=file.size_bytes)
+        for file in revision.files
+    )
+    session.flush()
+
+
+def _naive(time: datetime) -> datetime:
+    """SQLite has no time zones: every time is kept in UTC."""
+    return time.astimezone(UTC).replace(tzinfo=None)
+
+
+def _now() -> datetime:
+    return _naive(datetime.now(UTC))

@@ -1,0 +1,60 @@
+"""Where bytes live: blobs known by their SHA-256, and one small reference per artifact that lists its revisions.
+
+A store knows no names but digests. References are the exception that makes the registry disposable: they are
+written after the registry's transaction, and `hub index` reads them when `registry.db` is gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Protocol, runtime_checkable
+
+from hub.names import ArtifactName, Digest
+from hub.store.folder import FolderStore
+from hub.store.memory import MemoryStore
+
+__all__ = ["BlobStore", "FolderStore", "MemoryStore"]
+
+
+@runtime_checkable
+class BlobStore(Protocol):
+    """What every store does; `tests/store/test_contract.py` holds all of them to it."""
+
+    def put(self, source: BinaryIO | bytes, expected: Digest | None = None) -> tuple[Digest, int]:
+        """Keep the bytes of `source`; their digest and size in bytes.
+
+        Raises Damaged when they are not `expected` (nothing is kept), Unreachable when they cannot be written.
+        """
+
+    def put_file(self, path: Path, expected: Digest | None = None) -> tuple[Digest, int]:
+        """Keep a copy of the file at `path`; free of charge when its bytes are here already."""
+
+    def open(self, digest: Digest) -> BinaryIO:
+        """The bytes, from their beginning. Raises UnknownFile."""
+
+    def path(self, digest: Digest) -> Path | None:
+        """A local file with exactly these bytes, for mmap and sendfile; None when the store has none."""
+
+    def size(self, digest: Digest) -> int:
+        """Size in bytes. Raises UnknownFile."""
+
+    def __contains__(self, digest: Digest) -> bool: ...
+
+    def digests(self) -> Iterator[Digest]:
+        """All blobs, in no order."""
+
+    def delete(self, digest: Digest) -> None:
+        """Forget a blob; nothing happens when there is none."""
+
+    def write_reference(self, name: ArtifactName, content: bytes) -> None:
+        """Keep the reference of an artifact, in place of its former one. A reader sees the old or the new one whole."""
+
+    def references(self) -> Iterator[tuple[str, bytes]]:
+        """`owner/name` and content of every reference, sorted by name."""
+
+    def delete_reference(self, name: ArtifactName) -> None:
+        """Forget a reference; nothing happens when there is none."""
+
+    def sweep(self) -> list[str]:
+        """Remove what interrupted writers left behind; what was removed."""

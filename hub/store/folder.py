@@ -1,0 +1,168 @@
+"""Blobs as files of one folder.
+
+    blobs/ab/abcdef…       content; its name is its SHA-256
+    refs/<owner>/<name>.json   references
+    incoming/              unfinished writes, in the same file system, so that a rename finishes them
+
+A file is written under `incoming/`, its digest computed on the way, synced, and renamed; then its folder is synced.
+A crash leaves a file in `incoming/`, never half a blob.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from hub.errors import Damaged, Unreachable, UnknownFile
+from hub.names import ArtifactName, Digest
+
+CHUNK_BYTES = 1 << 20
+ABANDONED_S = 3600.0
+"""An unfinished write untouched for so long belongs to a process that is gone."""
+
+
+class FolderStore:
+    """A BlobStore on a file system. Any number of processes may use one folder at once."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(root)
+
+    def put(self, source: BinaryIO | bytes, expected: Digest | None = None) -> tuple[Digest, int]:
+        with self._unfinished() as unfinished:
+            digest, size = _copy(source, unfinished)
+            if expected is not None and digest != expected:
+                raise Damaged(f"the bytes of `{expected}` arrived as `{digest}` ({size} bytes): send them again.")
+            if digest not in self:
+                unfinished.finish(self._file(digest))
+        return digest, size
+
+    def put_file(self, path: Path, expected: Digest | None = None) -> tuple[Digest, int]:
+        try:
+            with path.open("rb") as source:
+                digest = Digest(hashlib.file_digest(source, "sha256").hexdigest())
+                if (expected is None or expected == digest) and digest in self:
+                    return digest, source.tell()
+                source.seek(0)
+                return self.put(source, expected or digest)
+        except OSError as error:
+            raise Unreachable(f"cannot read {path}: {error.strerror}.") from error
+
+    def open(self, digest: Digest) -> BinaryIO:
+        try:
+            return self._file(digest).open("rb")
+        except FileNotFoundError:
+            raise UnknownFile(digest.hex) from None
+        except OSError as error:
+            raise Unreachable(f"cannot read {self._file(digest)}: {error.strerror}.") from error
+
+    def path(self, digest: Digest) -> Path | None:
+        file = self._file(digest)
+        return file if file.is_file() else None
+
+    def size(self, digest: Digest) -> int:
+        try:
+            return self._file(digest).stat().st_size
+        except FileNotFoundError:
+            raise UnknownFile(digest.hex) from None
+
+    def __contains__(self, digest: Digest) -> bool:
+        return self._file(digest).is_file()
+
+    def digests(self) -> Iterator[Digest]:
+        for file in sorted((self.root / "blobs").glob("??/*")):
+            yield Digest(file.name)
+
+    def delete(self, digest: Digest) -> None:
+        self._file(digest).unlink(missing_ok=True)
+
+    def write_reference(self, name: ArtifactName, content: bytes) -> None:
+        with self._unfinished() as unfinished:
+            _write(unfinished.file, content)
+            unfinished.finish(self._reference(name))
+
+    def references(self) -> Iterator[tuple[str, bytes]]:
+        folder = self.root / "refs"
+        for file in sorted(folder.glob("*/*.json")):
+            yield file.relative_to(folder).with_suffix("").as_posix(), file.read_bytes()
+
+    def delete_reference(self, name: ArtifactName) -> None:
+        self._reference(name).unlink(missing_ok=True)
+
+    def sweep(self) -> list[str]:
+        removed = []
+        for file in sorted((self.root / "incoming").glob("*")):
+            if time.time() - file.stat().st_mtime > ABANDONED_S:
+                file.unlink(missing_ok=True)
+                removed.append(file.name)
+        return removed
+
+    def _file(self, digest: Digest) -> Path:
+        return self.root / "blobs" / digest.hex[:2] / digest.hex
+
+    def _reference(self, name: ArtifactName) -> Path:
+        return self.root / "refs" / name.owner / f"{name.name}.json"
+
+    @contextmanager
+    def _unfinished(self) -> Iterator[_Unfinished]:
+        """A file to write into; gone at the end unless it was finished. Failing disks become Unreachable."""
+        incoming = self.root / "incoming"
+        try:
+            incoming.mkdir(parents=True, exist_ok=True)
+            number, path = tempfile.mkstemp(dir=incoming)
+            with os.fdopen(number, "wb", buffering=0) as file:
+                unfinished = _Unfinished(file, Path(path))
+                try:
+                    yield unfinished
+                finally:
+                    unfinished.path.unlink(missing_ok=True)
+        except OSError as error:
+            reason = "the disk is full" if error.errno in {errno.ENOSPC, errno.EDQUOT} else error.strerror
+            raise Unreachable(f"cannot write into {self.root}: {reason}. Nothing was kept.") from error
+
+
+class _Unfinished:
+    """A file that is nothing yet."""
+
+    def __init__(self, file: BinaryIO, path: Path) -> None:
+        self.file = file
+        self.path = path
+
+    def finish(self, target: Path) -> None:
+        """Make the bytes durable under their final name."""
+        os.fsync(self.file.fileno())
+        self.path.chmod(0o644)  # mkstemp gives 0600; a web server under another user reads blobs too.
+        target.parent.mkdir(parents=True, exist_ok=True)
+        self.path.replace(target)  # A reader sees the whole file or none of it.
+        folder = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)  # Without it the name itself may not survive a power cut.
+        finally:
+            os.close(folder)
+
+
+def _copy(source: BinaryIO | bytes, target: _Unfinished) -> tuple[Digest, int]:
+    hashed = hashlib.sha256()
+    if isinstance(source, bytes):
+        hashed.update(source)
+        _write(target.file, source)
+        return Digest(hashed.hexdigest()), len(source)
+    size = 0
+    while chunk := source.read(CHUNK_BYTES):
+        hashed.update(chunk)
+        _write(target.file, chunk)
+        size += len(chunk)
+    return Digest(hashed.hexdigest()), size
+
+
+def _write(file: BinaryIO, content: bytes) -> None:
+    """All of `content`: a raw file may take less than it is given."""
+    remaining = memoryview(content)
+    while remaining:
+        remaining = remaining[file.write(remaining) :]

@@ -1,0 +1,66 @@
+"""Blobs in memory: for tests, and for looking at a registry without touching the disk."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from hub.errors import Damaged, UnknownFile
+from hub.names import ArtifactName, Digest
+
+
+class MemoryStore:
+    """A BlobStore that ends with the process."""
+
+    def __init__(self) -> None:
+        self._blobs: dict[Digest, bytes] = {}
+        self._references: dict[str, bytes] = {}
+
+    def put(self, source: BinaryIO | bytes, expected: Digest | None = None) -> tuple[Digest, int]:
+        content = source if isinstance(source, bytes) else source.read()
+        digest = Digest(hashlib.sha256(content).hexdigest())
+        if expected is not None and digest != expected:
+            raise Damaged(f"the bytes of `{expected}` arrived as `{digest}` ({len(content)} bytes): send them again.")
+        self._blobs[digest] = content
+        return digest, len(content)
+
+    def put_file(self, path: Path, expected: Digest | None = None) -> tuple[Digest, int]:
+        return self.put(path.read_bytes(), expected)
+
+    def open(self, digest: Digest) -> BinaryIO:
+        return io.BytesIO(self._get(digest))
+
+    def path(self, digest: Digest) -> Path | None:  # noqa: ARG002 - the protocol's signature
+        return None
+
+    def size(self, digest: Digest) -> int:
+        return len(self._get(digest))
+
+    def __contains__(self, digest: Digest) -> bool:
+        return digest in self._blobs
+
+    def digests(self) -> Iterator[Digest]:
+        return iter(tuple(self._blobs))
+
+    def delete(self, digest: Digest) -> None:
+        self._blobs.pop(digest, None)
+
+    def write_reference(self, name: ArtifactName, content: bytes) -> None:
+        self._references[str(name)] = content
+
+    def references(self) -> Iterator[tuple[str, bytes]]:
+        return iter(sorted(self._references.items()))
+
+    def delete_reference(self, name: ArtifactName) -> None:
+        self._references.pop(str(name), None)
+
+    def sweep(self) -> list[str]:
+        return []
+
+    def _get(self, digest: Digest) -> bytes:
+        if digest not in self._blobs:
+            raise UnknownFile(digest.hex)
+        return self._blobs[digest]

@@ -1,0 +1,79 @@
+"""A family of bases: pipelines that share one conditioning and one way to take embeddings."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from pathlib import Path
+from typing import Any, Protocol, cast, runtime_checkable
+
+from hub.errors import Damaged, DoesNotFit, UnknownFile
+from hub.plugins import advertised, load
+from hub.records import Conditioning
+
+GROUP = "hub.bases"
+FAMILIES = ("hub.bases.stable_diffusion:StableDiffusion",)
+"""`module:class` of those that come with the project."""
+
+
+@runtime_checkable
+class Family(Protocol):
+    """What the loader must know of a base. Only `with_language` needs torch and diffusers."""
+
+    name: str
+    """`stable-diffusion`."""
+    pipeline_classes: tuple[str, ...]
+    """`_class_name` in model_index.json of the pipelines that belong to it."""
+    denoiser: str
+    """Folder and component of what reads the conditioning: `unet`, `transformer`."""
+
+    def conditioning(self, folder: Path) -> Conditioning:
+        """What the denoiser of the base in `folder` reads, from its configuration files alone."""
+        ...
+
+    def with_language(self, pipeline_class: type[Any]) -> type[Any]:
+        """A subclass of `pipeline_class` that takes language modules; the same one for the same class."""
+        ...
+
+
+def family_of(folder: Path) -> Family:
+    """The family of the diffusers pipeline kept in `folder`, by the class its model_index.json names."""
+    name = pipeline_class_of(folder)
+    families = [_make(target) for target in FAMILIES]
+    families += [cast(Family, load(GROUP, each)()) for each in advertised(GROUP)]
+    for family in families:
+        if name in family.pipeline_classes:
+            return family
+    known = ", ".join(sorted({each.name for each in families}))
+    raise DoesNotFit(f"`{folder.name}` is a `{name}`, of no family that takes language modules here: {known}.")
+
+
+def conditioning_of(folder: Path) -> Conditioning:
+    """What the base in `folder` reads, without reading a weight."""
+    return family_of(folder).conditioning(folder)
+
+
+def pipeline_class_of(folder: Path) -> str:
+    """`_class_name` of a diffusers pipeline's folder."""
+    name = read_json(folder / "model_index.json").get("_class_name")
+    if not isinstance(name, str):
+        raise Damaged(f"the model_index.json of `{folder.name}` names no pipeline class.")
+    return name
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A configuration file, or UnknownFile, or Damaged."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UnknownFile(f"{path.parent.name}/{path.name}") from error
+    except (OSError, ValueError) as error:
+        raise Damaged(f"`{path.parent.name}/{path.name}` is no JSON file: {error}.") from error
+    if not isinstance(found, dict):
+        raise Damaged(f"`{path.parent.name}/{path.name}` holds no JSON object.")
+    return found
+
+
+def _make(target: str) -> Family:
+    path, _, name = target.partition(":")
+    return cast(Family, getattr(importlib.import_module(path), name)())

@@ -1,0 +1,215 @@
+"""What every pipeline gains: language modules that can be named, switched and taken away, and `language=` on a call.
+
+A family adds one method to it: `encode_prompt`, the one place through which every route of a pipeline class
+(text-to-image, img2img, inpainting, ControlNet) asks for embeddings.
+
+Shape letters: B batch, L tokens, C conditioning width, P pooled width.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from hub.errors import DoesNotFit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import torch
+    from torch import Tensor
+
+Language = str | Sequence[str] | None
+"""One for all prompts, one for each, or none: then it is detected."""
+_REQUESTED: ContextVar[Language] = ContextVar("language of the pipeline call in progress", default=None)
+
+
+class Encoded(NamedTuple):
+    """Embeddings of some prompts, one row each."""
+
+    tokens_BLC: Tensor
+    pooled_BP: Tensor | None = None
+    mask_BL: Tensor | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prompts:
+    """What one call of a pipeline wants encoded."""
+
+    positive: tuple[str, ...]
+    negative: tuple[str, ...] | None
+    """One for each positive one; None without guidance."""
+    language: Language
+    device: torch.device
+    base_encode: Callable[[list[str]], Encoded]
+    """The base's own encoding of positive prompts."""
+    base_encode_negative: Callable[[list[str]], Encoded]
+
+
+class Interpreter(Protocol):
+    """Turns prompts into embeddings through resident modules."""
+
+    def encode(self, prompts: Prompts) -> tuple[Encoded, Encoded | None] | None:
+        """Positive and negative embeddings, or None when every prompt is the base's own to read."""
+        ...
+
+    def load(self, name: str) -> str:
+        """Read the module `name`; it is active from now on. The name it is resident under."""
+        ...
+
+    def activate(self, names: Sequence[str]) -> None:
+        """Let exactly these residents work, the first one before the others."""
+        ...
+
+    def active(self) -> list[str]:
+        """Names of the residents that work."""
+        ...
+
+    def residents(self) -> list[str]:
+        """Names of all residents."""
+        ...
+
+    def clear(self) -> None:
+        """Forget every resident."""
+        ...
+
+    def move(self, device: torch.device) -> None:
+        """Bring the residents to `device`."""
+        ...
+
+
+class LanguageMixin:
+    """Stands before a diffusers pipeline class. It has no `__init__`, so the class is made and saved as ever."""
+
+    _interpreter: Interpreter | None = None
+    _mixin: type[LanguageMixin]
+    """The family's subclass of this one; `with_language` sets it."""
+
+    def load_adapter(self, name: str) -> str:
+        """Make one more language module resident and active; the name under which it is."""
+        return self._interpreter_or_raise().load(name)
+
+    def set_adapters(self, adapter_names: str | Sequence[str], adapter_weights: Any = None) -> None:
+        """Choose which resident modules and which LoRAs work, the first module before the others.
+
+        Naming modules alone leaves LoRAs as they are, and the other way about. An empty list silences every module.
+        """
+        names = [adapter_names] if isinstance(adapter_names, str) else list(adapter_names)
+        resident = self._interpreter.residents() if self._interpreter is not None else []
+        modules = [name for name in names if name in resident]
+        loras = [name for name in names if name not in resident]
+        if loras:
+            known = {each for listed in self._loras().values() for each in listed}
+            if missing := [name for name in loras if name not in known]:
+                there = ", ".join(f"`{name}`" for name in [*resident, *sorted(known)]) or "none"
+                raise DoesNotFit(
+                    f"no resident adapter is called `{missing[0]}`: {there}. `pipe.load_adapter` brings one in."
+                )
+            weights = {} if adapter_weights is None else {"adapter_weights": adapter_weights}
+            super().set_adapters(loras, **weights)  # type: ignore[misc]
+        if modules or not names:
+            self._interpreter_or_raise().activate(modules)
+
+    def get_active_adapters(self) -> list[str]:
+        """Names of the language modules, then of the LoRAs, that work now."""
+        active = self._interpreter.active() if self._interpreter is not None else []
+        return [*active, *(super().get_active_adapters() if self._loras() else [])]  # type: ignore[misc]
+
+    def unload(self) -> None:
+        """Take every language module away: from here on pictures are the base's own, bit for bit."""
+        if self._interpreter is not None:
+            self._interpreter.clear()
+
+    def into(self, pipeline_class: type[Any], **components: Any) -> Any:
+        """Another pipeline of the same parts, residents included: `pipe.into(StableDiffusionImg2ImgPipeline)`.
+
+        The parts are shared, not copied; `components` adds what the other class needs besides, a ControlNet say.
+        """
+        made = with_language(self._mixin, pipeline_class)
+        # Not diffusers' `from_pipe`: that casts all parts to one type, and they are shared.
+        wanted = inspect.signature(pipeline_class.__init__).parameters
+        here = {**self.config, **self.components, **components}  # type: ignore[attr-defined]
+        other = made(**{name: here[name] for name in wanted if name in here})
+        other._interpreter = self._interpreter  # noqa: SLF001 - the same object, of another class
+        return other
+
+    def to(self, *arguments: Any, **settings: Any) -> Any:
+        """As in diffusers; language modules follow to the device."""
+        moved = super().to(*arguments, **settings)  # type: ignore[misc]
+        if self._interpreter is not None:
+            self._interpreter.move(self.device)  # type: ignore[attr-defined]
+        return moved
+
+    def __call__(self, *arguments: Any, language: Language = None, **settings: Any) -> Any:
+        """As in diffusers, and `language`: one for all prompts, or one for each."""
+        with speaking(language):
+            return super().__call__(*arguments, **settings)  # type: ignore[misc]
+
+    def _interpreter_or_raise(self) -> Interpreter:
+        if self._interpreter is None:
+            raise DoesNotFit("this pipeline was not made by `load_pipeline`, so it takes no language modules.")
+        return self._interpreter
+
+    def _loras(self) -> dict[str, list[str]]:
+        # Pipelines without LoRA support lack the method.
+        listed: Callable[[], dict[str, list[str]]] | None = getattr(super(), "get_list_adapters", None)
+        return listed() if listed is not None else {}
+
+
+@contextmanager
+def speaking(language: Language) -> Iterator[None]:
+    """Within, prompts are in `language`. A context variable, so that threads sharing a pipeline do not mix."""
+    before = _REQUESTED.set(language)
+    try:
+        yield
+    finally:
+        _REQUESTED.reset(before)
+
+
+def requested_language() -> Language:
+    """The `language` of the pipeline call in progress."""
+    return _REQUESTED.get()
+
+
+@cache
+def with_language(mixin: type[LanguageMixin], pipeline_class: type[Any]) -> type[Any]:
+    """`pipeline_class` behind `mixin`, under its own name: `save_pretrained` writes that name into model_index.json."""
+    if issubclass(pipeline_class, LanguageMixin):
+        return pipeline_class
+    made = type(
+        pipeline_class.__name__,
+        (mixin, pipeline_class),
+        {
+            "__module__": pipeline_class.__module__,
+            "__doc__": pipeline_class.__doc__,
+            "__call__": _call_of(pipeline_class),
+            "_mixin": mixin,
+        },
+    )
+    made.__qualname__ = pipeline_class.__qualname__
+    return made
+
+
+def _call_of(pipeline_class: type[Any]) -> Callable[..., Any]:
+    """The mixin's call, with the documentation and signature of the class it stands before."""
+
+    def call(self: Any, *arguments: Any, language: Language = None, **settings: Any) -> Any:
+        return LanguageMixin.__call__(self, *arguments, language=language, **settings)
+
+    signature = inspect.signature(pipeline_class.__call__)
+    own = inspect.Parameter("language", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Language)
+    parameters = list(signature.parameters.values())
+    places = [place for place, each in enumerate(parameters) if each.kind is inspect.Parameter.VAR_KEYWORD]
+    parameters.insert(places[0] if places else len(parameters), own)
+    call.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    call.__name__, call.__qualname__, call.__doc__ = (
+        "__call__",
+        f"{pipeline_class.__qualname__}.__call__",
+        pipeline_class.__call__.__doc__,
+    )
+    return call

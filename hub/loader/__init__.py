@@ -1,0 +1,21 @@
+"""Compose a frozen base with registered language modules.
+
+from hub.loader import load_pipeline
+
+pipe = load_pipeline("emoji-sd", adapter="mulan-yo")
+pipe("aja").images[0]
+"""
+
+from hub.errors import MissingExtra
+
+try:
+    import diffusers  # noqa: F401 - asked for here, so that one line names the extra
+    import torch  # noqa: F401
+    import transformers  # noqa: F401
+except ModuleNotFoundError as error:
+    raise MissingExtra("load", "loading a pipeline") from error
+
+from hub.loader.detection import UndecidedLanguage
+from hub.loader.pipeline import load_pipeline
+
+__all__ = ["UndecidedLanguage", "load_pipeline"]

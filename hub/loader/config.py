@@ -1,0 +1,100 @@
+"""All that `<variant>/config.json` says about running a module, beyond what the registry indexes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hub.bases.family import read_json
+from hub.cards import read_variant
+from hub.errors import WrongCard
+from hub.records import Variant
+
+WEIGHTS = "model.safetensors"
+EMPTY = ("encode", "zeros", "base")
+"""What an empty prompt may become: the module's answer to it, zeros, or the base's own encoding."""
+
+
+@dataclass(frozen=True, slots=True)
+class PromptRule:
+    """How a prompt reaches the encoder."""
+
+    length: int
+    """Tokens given to the encoder, padded or cut, before any is dropped."""
+    prefix: str = ""
+    """Glued to the prompt."""
+    drop: tuple[int, ...] = ()
+    """Positions left out of the encoder's answer."""
+
+    @property
+    def kept(self) -> int:
+        """Token states that reach the module."""
+        return self.length - len(self.drop)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModuleConfig:
+    """One variant, ready to be built."""
+
+    variant: Variant
+    kind: str
+    module: dict[str, Any]
+    """Sizes for `hub.modules.build`."""
+    readout: str
+    positive: PromptRule
+    negative: PromptRule
+    empty: str
+    languages: tuple[str, ...]
+    """BCP-47 tags it was made for; `mul` alone when it was made for no one language."""
+
+
+def read_config(folder: Path) -> ModuleConfig:
+    """Read `folder/config.json`. WrongCard lists what is wrong."""
+    variant = read_variant(folder)
+    config = read_json(folder / "config.json")
+    problems: list[str] = []
+    prompt = config.get("prompt")
+    if not isinstance(prompt, dict):
+        prompt, problems = {"length": 1}, ["`prompt` must say length, prefix, drop, negative and empty"]
+    positive = _rule(prompt, "prompt", problems)
+    negative = _rule(prompt["negative"], "prompt.negative", problems) if "negative" in prompt else positive
+    empty = prompt.get("empty", "encode")
+    if empty not in EMPTY:
+        problems.append(f"`prompt.empty` is {empty!r}, none of {', '.join(EMPTY)}")
+    module = config.get("module")
+    if not isinstance(module, dict):
+        problems.append("`module` must give the sizes of the module")
+    encoder = config.get("encoder") or {}
+    languages = config.get("languages")
+    if not (isinstance(languages, list) and languages and all(isinstance(tag, str) for tag in languages)):
+        problems.append("`languages` must list at least one BCP-47 tag, or `mul`")
+    if variant.encoder is None:
+        problems.append("`encoder` must name the text encoder and its digest")
+    if problems:
+        raise WrongCard(f"{folder.name}/config.json: {'; '.join(problems)}.")
+    return ModuleConfig(
+        variant=variant,
+        kind=config.get("kind", "adapter"),
+        module=dict(module or {}),
+        readout=encoder.get("readout", "last_hidden_state"),
+        positive=positive,
+        negative=negative,
+        empty=empty,
+        languages=tuple(languages or ()),
+    )
+
+
+def _rule(value: Any, where: str, problems: list[str]) -> PromptRule:
+    value = value if isinstance(value, dict) else {}
+    length, prefix, drop = value.get("length"), value.get("prefix", ""), value.get("drop", [])
+    if not isinstance(length, int) or length < 1:
+        problems.append(f"`{where}.length` is {length!r}, not a number of tokens")
+        length = 1
+    if not isinstance(prefix, str):
+        problems.append(f"`{where}.prefix` is {prefix!r}, not text")
+        prefix = ""
+    if not isinstance(drop, list) or not all(isinstance(place, int) and 0 <= place < length for place in drop):
+        problems.append(f"`{where}.drop` is {drop!r}, not a list of positions below {length}")
+        drop = []
+    return PromptRule(length, prefix, tuple(drop))

@@ -1,0 +1,87 @@
+"""Which of a few languages a prompt is in: by script where script decides, else by `lingua` if it is installed.
+
+`lingua` is asked about the candidates alone: among six candidates it tells Yoruba right in 93 % of CLDR's names, among all
+its 75 languages in 87 %, and all of them would take a gigabyte. It does not know Hausa, Igbo or Amharic: a prompt that could
+be in a language it does not know stays undecided.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from functools import cache
+from typing import Any
+
+MARGIN = 0.1
+"""Least difference of the two best relative confidences, of 0 to 0.99, that `lingua` must see to decide."""
+SCRIPTS = {
+    "Hans": ("CJK",), "Hant": ("CJK", "BOPOMOFO"), "Hani": ("CJK",),
+    "Jpan": ("CJK", "HIRAGANA", "KATAKANA"), "Kore": ("HANGUL", "CJK"),
+    "Beng": ("BENGALI",), "Cyrl": ("CYRILLIC",), "Deva": ("DEVANAGARI",), "Ethi": ("ETHIOPIC",), "Latn": ("LATIN",),
+    "Arab": ("ARABIC",), "Armn": ("ARMENIAN",), "Cans": ("CANADIAN",), "Cher": ("CHEROKEE",), "Geor": ("GEORGIAN",),
+    "Grek": ("GREEK",), "Gujr": ("GUJARATI",), "Guru": ("GURMUKHI",), "Hebr": ("HEBREW",), "Khmr": ("KHMER",),
+    "Knda": ("KANNADA",), "Laoo": ("LAO",), "Mlym": ("MALAYALAM",), "Mong": ("MONGOLIAN",), "Mymr": ("MYANMAR",),
+    "Nkoo": ("NKO",), "Olck": ("OL",), "Orya": ("ORIYA",), "Rohg": ("HANIFI",), "Sinh": ("SINHALA",), "Syrc": ("SYRIAC",),
+    "Taml": ("TAMIL",), "Telu": ("TELUGU",), "Tfng": ("TIFINAGH",), "Thaa": ("THAANA",), "Thai": ("THAI",),
+    "Tibt": ("TIBETAN",), "Adlm": ("ADLAM",), "Vaii": ("VAI",), "Yiii": ("YI",),
+}  # fmt: skip
+"""ISO 15924 code → first words of the Unicode names of its letters."""
+
+
+class UndecidedLanguage(UserWarning):
+    """A prompt's language could not be told among the residents; the default was taken."""
+
+
+def detect(text: str, candidates: tuple[str, ...]) -> str | None:
+    """The one of `candidates`, BCP-47 tags, that `text` is in; None when it cannot be told."""
+    if len(candidates) == 1:
+        return candidates[0]
+    possible = by_script(text, candidates)
+    if len(possible) < 2:
+        return possible[0] if possible else None
+    detector = _detector(possible)
+    if detector is None:
+        return None
+    found = detector.detect_language_of(text)
+    return _tags_by_code(possible)[found.iso_code_639_1.name.lower()] if found is not None else None
+
+
+def by_script(text: str, candidates: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of `candidates` that are written in the script of most of `text`'s letters."""
+    words = Counter(
+        unicodedata.name(letter, "?").replace("-", " ").split(" ")[0]
+        for letter in text
+        if unicodedata.category(letter)[0] == "L"
+    )
+    if not words:
+        return ()
+    most = words.most_common(1)[0][0]
+    # Kana tells Japanese from Chinese even where most characters are Chinese ones.
+    if most == "CJK" and (other := next((each for each in ("HIRAGANA", "KATAKANA", "HANGUL") if words[each]), None)):
+        most = other
+    return tuple(tag for tag in candidates if most in SCRIPTS.get(_script_of(tag), ()))
+
+
+@cache
+def _script_of(tag: str) -> str:
+    from langcodes import Language
+
+    return Language.get(tag).maximize().script or ""
+
+
+@cache
+def _detector(tags: tuple[str, ...]) -> Any:
+    """A detector for exactly these languages; None without `lingua` or when it does not know all of them."""
+    try:
+        from lingua import IsoCode639_1, LanguageDetectorBuilder
+    except ModuleNotFoundError:
+        return None
+    codes = [getattr(IsoCode639_1, code.upper(), None) for code in _tags_by_code(tags)]
+    if None in codes or len(codes) < len(tags):
+        return None
+    return LanguageDetectorBuilder.from_iso_codes_639_1(*codes).with_minimum_relative_distance(MARGIN).build()
+
+
+def _tags_by_code(tags: tuple[str, ...]) -> dict[str, str]:
+    """`lingua` knows languages by their two letters, and Norwegian as Bokmål."""
+    return {{"no": "nb"}.get(code, code): tag for tag in reversed(tags) for code in (tag.split("-")[0],)}

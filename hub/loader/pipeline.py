@@ -1,0 +1,150 @@
+"""`load_pipeline`: resolve names, check the fit, build, plug."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from hub.bases.family import pipeline_class_of
+from hub.errors import Damaged, DoesNotFit, WrongSource
+from hub.languages import parse_language
+from hub.loader.config import WEIGHTS
+from hub.loader.fit import check_fit
+from hub.loader.interpreter import Interpreter
+from hub.loader.resident import Resident, read_resident, working_dtype
+from hub.loader.sources import BaseSource, ModuleSource, Sources
+from hub.modules import TextEncoder
+from hub.modules.weights import read_header
+from hub.records import Pin
+
+if TYPE_CHECKING:
+    from diffusers import DiffusionPipeline
+    from hub.local import LocalHub
+
+_PICKLES = {".bin", ".ckpt", ".pt", ".pth"}
+
+
+def load_pipeline(
+    base: str | Path,
+    adapter: str | Path | Sequence[str | Path] | None = None,
+    *,
+    device: torch.device | str | None = None,
+    dtype: torch.dtype | None = None,
+    language: str | None = None,
+    hub: LocalHub | None = None,
+    revision: str | None = None,
+    variant: str | None = None,
+    encoder: str | Path | None = None,
+    pipeline_class: type[Any] | None = None,
+    **settings: Any,
+) -> DiffusionPipeline:
+    """The diffusers pipeline of `base`, reading prompts through the module or modules `adapter`.
+
+    `base` and `adapter` are names in the hub or folders; `name@revision` asks for a module's revision, and `revision` for the
+    base's. The pipeline goes to `device` (a GPU if there is one) in `dtype`: as stored, but float32 on a CPU.
+    `language` is what prompts are taken for when theirs cannot be told. `variant` takes a module's weights for another base
+    than this one, which must read the same. `encoder` is a folder to take the text encoder from. `pipeline_class` makes another
+    of the base's pipelines, `StableDiffusionImg2ImgPipeline` say. `settings` go to the class' `from_pretrained`.
+
+    Raises UnknownBase, UnknownArtifact and UnknownLanguage with near names, DoesNotFit before a weight is read,
+    WeightsDoNotFit, Damaged and WrongSource for files that cannot be trusted.
+    """
+    sources = Sources(hub)
+    found = sources.base(base, revision)
+    names = [] if adapter is None else [adapter] if isinstance(adapter, str | Path) else list(adapter)
+    place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    default = parse_language(language) if language is not None else ""
+    modules = [_checked(sources, name, found, variant) for name in names]
+    encoders = [sources.encoder(_pin(module), encoder) for module in modules]
+
+    pipe = _load_base(found, pipeline_class, place, dtype, settings)
+
+    def read(name: str) -> Resident:
+        module = _checked(sources, name, found, variant)
+        return _read(module, sources.encoder(_pin(module), encoder), interpreter, pipe.device, dtype)
+
+    interpreter = Interpreter(read, default_language=default, base_languages=found.languages)
+    for module, where in zip(modules, encoders, strict=True):
+        interpreter.add(_read(module, where, interpreter, place, dtype))
+    pipe._interpreter = interpreter  # noqa: SLF001 - the mixin's own attribute; its class has no `__init__` to take it
+    return pipe
+
+
+def _checked(sources: Sources, name: str | Path, base: BaseSource, variant: str | None) -> ModuleSource:
+    module = sources.module(name, base, variant)
+    check_fit(module, base)
+    return module
+
+
+def _load_base(
+    base: BaseSource,
+    pipeline_class: type[Any] | None,
+    device: torch.device,
+    dtype: torch.dtype | None,
+    settings: dict[str, Any],
+) -> Any:
+    """The base behind the family's mixin, its weights copied once: from the mapped file to the device."""
+    import diffusers
+
+    named = pipeline_class or getattr(diffusers, pipeline_class_of(base.folder))
+    if not any(each.__name__ in base.family.pipeline_classes for each in named.__mro__):
+        raise DoesNotFit(
+            f"`{base.name}` is of the family {base.family.name}, and `{named.__name__}` is none of its pipelines."
+        )
+    weights = weights_of(base)
+    working = working_dtype(dtype, device, weights[base.family.denoiser], what=base.name)
+    made = base.family.with_language(named)
+    pipe = made.from_pretrained(base.folder, torch_dtype=working, use_safetensors=True, **settings)
+    return pipe if device.type == "cpu" or "device_map" in settings else pipe.to(device)
+
+
+def weights_of(base: BaseSource) -> dict[str, Path]:
+    """One safetensors file of each component, after the headers of all were found whole.
+
+    Raises WrongSource for a component that is there as a pickle alone, Damaged for a broken file or no denoiser.
+    """
+    found: dict[str, Path] = {}
+    for folder in sorted(path for path in base.folder.iterdir() if path.is_dir()):
+        files = sorted(folder.iterdir())
+        for path in files:
+            if path.suffix == ".safetensors":
+                read_header(path, what=base.name)
+                found[folder.name] = path
+        pickles = [path.name for path in files if path.suffix in _PICKLES]
+        if pickles and folder.name not in found:
+            raise WrongSource(
+                f"`{base.name}` has the weights of its {folder.name} as a pickle alone ({pickles[0]}), which can run code: "
+                "only safetensors are loaded."
+            )
+    if base.family.denoiser not in found:
+        raise Damaged(
+            f"`{base.name}` has no weights of its {base.family.denoiser}. Fetch it again with `hub pull {base.name}`."
+        )
+    return found
+
+
+def _pin(module: ModuleSource) -> Pin:
+    pin = module.config.variant.encoder
+    assert pin is not None, "`read_config` refuses a variant without an encoder"
+    return pin
+
+
+def _read(
+    module: ModuleSource,
+    named: tuple[str, Path],
+    interpreter: Interpreter,
+    device: torch.device,
+    dtype: torch.dtype | None,
+) -> Resident:
+    """Build a module, with the encoder of a resident that reads the same one if there is any."""
+    name, folder = named
+    encoder = interpreter.find_encoder(folder)
+    if encoder is None:
+        stored = folder / WEIGHTS
+        working = working_dtype(dtype, device, stored, what=name) if stored.is_file() else dtype
+        encoder = TextEncoder.from_folder(folder, device=device, dtype=working, what=name)
+    working = working_dtype(dtype, device, module.folder / WEIGHTS, what=module.name)
+    return read_resident(module.name, module.folder, module.config, encoder, folder, device=device, dtype=working)

@@ -1,0 +1,187 @@
+"""Where a base, a module and its encoder are: names in the hub, folders on disk. Nothing here reads a weight, but
+the digest of an encoder given as a folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hub.bases.family import Family, family_of
+from hub.errors import DoesNotFit, UnknownArtifact, UnknownBase, WrongRequest
+from hub.loader.config import ModuleConfig, read_config
+from hub.names import Digest
+from hub.records import Artifact, Conditioning, File, Pin, Query, weights_digest
+
+if TYPE_CHECKING:
+    from hub.local import LocalHub
+
+_OWN_LANGUAGES = ("en",)
+"""What bases read that do not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class BaseSource:
+    """A base, not yet loaded."""
+
+    name: str
+    """As the registry knows it, `emoji-sd`; the folder's name for a folder."""
+    folder: Path
+    family: Family
+    conditioning: Conditioning
+    digest: str
+    """Its `weights_digest`; empty for a folder, which is judged by its conditioning."""
+    languages: tuple[str, ...]
+    is_folder: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleSource:
+    """One variant of a module, not yet loaded."""
+
+    name: str
+    folder: Path
+    """Of the variant."""
+    config: ModuleConfig
+    alternatives: tuple[str, ...]
+    """Folders of all variants, this one among them."""
+
+
+class Sources:
+    """Finds things by name in a hub that is opened when a name asks for it, or by path."""
+
+    def __init__(self, hub: LocalHub | None) -> None:
+        self._hub = hub
+
+    @property
+    def hub(self) -> LocalHub:
+        """The hub given, or the one of this installation."""
+        if self._hub is None:
+            from hub.local import LocalHub
+
+            self._hub = LocalHub.open()
+        return self._hub
+
+    def base(self, name: str | Path, revision: str | None) -> BaseSource:
+        """The base called `name`. Raises UnknownBase with near names."""
+        if (folder := _folder(name)) is not None:
+            family = family_of(folder)
+            return BaseSource(folder.name, folder, family, family.conditioning(folder), "", _OWN_LANGUAGES, True)
+        bases = [str(each.name.name) for each in self.hub.registry.find(Query(kind="base", limit=1000)).items]
+        try:
+            artifact = self.hub.registry.get(str(name))
+        except UnknownArtifact as error:
+            raise UnknownBase(str(name), known=bases) from error
+        if artifact.kind != "base":
+            raise WrongRequest(
+                f"`{name}` is an artifact of kind {artifact.kind}, not a base. List bases with `hub bases`."
+            )
+        folder = self._snapshot(artifact, revision)
+        family = family_of(folder)
+        digest = artifact.weights_digest
+        if revision is not None:
+            digest = weights_digest(self.hub.registry.revision(artifact.name, revision).files)
+        languages = tuple(tag for tag in artifact.languages if tag != "mul") or _OWN_LANGUAGES
+        return BaseSource(artifact.name.name, folder, family, family.conditioning(folder), digest, languages, False)
+
+    def module(self, name: str | Path, base: BaseSource, variant: str | None) -> ModuleSource:
+        """The variant of the module `name` for `base`. Raises UnknownArtifact, and DoesNotFit when it has none."""
+        if (folder := _folder(name)) is not None:
+            known = folder.name
+        else:
+            wanted, _, revision = str(name).partition("@")
+            artifact = self.hub.registry.get(wanted)
+            if artifact.kind in {"base", "encoder", "dataset"}:
+                raise WrongRequest(f"`{name}` is an artifact of kind {artifact.kind}, not a language module.")
+            folder, known = self._snapshot(artifact, revision or None), artifact.name.name
+        if (folder / "config.json").is_file():
+            return ModuleSource(known, folder, read_config(folder), (folder.name,))
+        return _choose(known, folder, base, variant)
+
+    def encoder(self, pin: Pin, given: str | Path | None) -> tuple[str, Path]:
+        """Name and folder of the encoder that `pin` asks for, with just those weights. Raises DoesNotFit."""
+        if given is not None:
+            if (folder := _folder(given)) is None:
+                raise WrongRequest(f"`encoder` should be a folder, and `{given}` is none.")
+            if pin.digest and (found := digest_of(folder)) != pin.digest:
+                raise DoesNotFit(_other_encoder(pin, f"the folder `{folder.name}`", found))
+            return pin.name, folder
+        artifact = self.hub.registry.get(pin.name)
+        if not pin.digest or artifact.weights_digest == pin.digest:
+            return pin.name, self._snapshot(artifact, None)
+        for revision in self.hub.registry.revisions(artifact.name):
+            if weights_digest(revision.files) == pin.digest:
+                return pin.name, self._snapshot(artifact, revision.id)
+        raise DoesNotFit(_other_encoder(pin, f"`{artifact.name}` here", artifact.weights_digest))
+
+    def _snapshot(self, artifact: Artifact, revision: str | None) -> Path:
+        if not artifact.revision:
+            raise WrongRequest(
+                f"the weights of `{artifact.name.name}` are not here yet: fetch them with `hub pull {artifact.name}`."
+            )
+        return self.hub.snapshot(artifact.name, revision or "main")
+
+
+def digest_of(folder: Path) -> str:
+    """`weights_digest` of the files below `folder`; reads them all."""
+    files = []
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.suffix in {".safetensors", ".json", ".txt", ".model"}:
+            with path.open("rb") as file:
+                digest = Digest(hashlib.file_digest(file, "sha256").hexdigest())
+            files.append(File(path.relative_to(folder).as_posix(), digest, path.stat().st_size))
+    return weights_digest(files)
+
+
+def _folder(name: str | Path) -> Path | None:
+    """As everywhere in Hugging Face's libraries: what is a folder here is meant as one."""
+    path = Path(name).expanduser()
+    return path.resolve() if path.is_dir() else None
+
+
+def _choose(name: str, folder: Path, base: BaseSource, variant: str | None) -> ModuleSource:
+    folders = {path.parent.name: path.parent for path in sorted(folder.glob("*/config.json"))}
+    there = tuple(folders)
+    if not there:
+        raise DoesNotFit(f"`{name}` holds no variant: a folder with `<base>/config.json` was expected.")
+    wanted = variant or base.name
+    if wanted in folders:
+        return ModuleSource(name, folders[wanted], read_config(folders[wanted]), there)
+    if base.is_folder and variant is None:
+        # A folder may be called anything; what its denoiser reads decides.
+        fitting = [(each, config) for each in there if fits(config := read_config(folders[each]), base.conditioning)]
+        if len(fitting) == 1:
+            ((chosen, config),) = fitting
+            return ModuleSource(name, folders[chosen], config, there)
+        if fitting:
+            raise DoesNotFit(
+                f"`{name}` has several variants that fit `{base.name}`: choose with `variant=`, of {_list(e for e, _ in fitting)}."
+            )
+    raise DoesNotFit(
+        f"`{name}` has no variant for `{wanted}`, only for {_list(there)}. Find modules that fit with `hub search --base {wanted}`."
+    )
+
+
+def fits(config: ModuleConfig, wanted: Conditioning) -> bool:
+    """Whether a module gives what a denoiser reads."""
+    given = config.variant.conditioning
+    return (
+        given.width == wanted.width
+        and (wanted.length is None or given.length == wanted.length)
+        and (wanted.pooled_width is None or given.pooled_width == wanted.pooled_width)
+        and (wanted.mask or not given.mask)
+    )
+
+
+def _other_encoder(pin: Pin, found: str, digest: str) -> str:
+    return (
+        f"the module was trained on the encoder `{pin.name}` with digest {pin.digest[:12]}, and {found} has {digest[:12] or 'none'}. "
+        f"Fetch the right one with `hub pull {pin.name}`."
+    )
+
+
+def _list(names: Sequence[str] | object) -> str:
+    return ", ".join(f"`{name}`" for name in names)  # type: ignore[attr-defined]

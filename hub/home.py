@@ -11,6 +11,8 @@ from pathlib import Path
 from hub.errors import Unreachable
 
 DISTRIBUTION = "linguahub"
+DEFAULT_OWNER = "local"
+"""Owns what is pushed from a home whose owner is not named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,7 @@ class Home:
     """Everything else that is kept."""
     cards: Path
     """The curated registry, as Hugging Face folders."""
-    owner: str = "local"
+    owner: str = DEFAULT_OWNER
     """Who owns what is pushed from here, unless a name says otherwise."""
 
     @property
@@ -55,7 +57,7 @@ class Home:
         environment = os.environ if environment is None else environment
         checkout = _checkout()
         cards = Path(environment["HUB_CARDS"]) if environment.get("HUB_CARDS") else (checkout or _packages()) / "cards"
-        owner = environment.get("HUB_OWNER") or cls.owner
+        owner = environment.get("HUB_OWNER") or DEFAULT_OWNER
         chosen = folder or (Path(environment["HUB_HOME"]) if environment.get("HUB_HOME") else None)
         if chosen is None and checkout is not None:
             return cls(checkout / "registry.db", checkout / ".hub", cards, owner)

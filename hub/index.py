@@ -56,9 +56,11 @@ def index(cards: Path, registry: Registry, store: BlobStore) -> IndexReport:
             warnings.append(f"{source} was left out: {error}")
         else:
             registry.mark_indexed(source, own_stamp, str(name))
-    gone = [(source, name) for source, (_, name) in former.items() if source not in sources and source != ALL_CARDS]
-    for source, name in gone:
-        registry.forget(ArtifactName.parse(name, CURATED_OWNER))
+    gone = {
+        source: artifact for source, (_, artifact) in former.items() if source not in sources and source != ALL_CARDS
+    }
+    for source, artifact in gone.items():
+        registry.forget(ArtifactName.parse(artifact, CURATED_OWNER))
         registry.unmark_indexed(source)
     drain_outbox(registry, store)
     registry.mark_indexed(ALL_CARDS, stamp)

@@ -15,6 +15,8 @@ from hub.registry import ALL_CARDS, Registry
 from hub.store import BlobStore, FolderStore
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from hub.index import IndexReport
 
 COMMIT_DIGITS = 40
@@ -72,7 +74,7 @@ class LocalHub:
         """Give back the registry's connections."""
         self.registry.close()
 
-    def __enter__(self) -> LocalHub:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

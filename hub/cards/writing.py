@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -28,10 +27,10 @@ def write_card(card: Card, path: Path) -> None:
     text = render(card, file.parent.name, kept)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=file.parent, delete=False) as unfinished:
-            unfinished.write(text)
-        Path(unfinished.name).chmod(0o644)
-        os.replace(unfinished.name, file)  # noqa: PTH105 - a reader sees the old card or the new one
+        with tempfile.TemporaryDirectory(dir=file.parent, prefix=".") as unfinished:
+            written = Path(unfinished) / FILE
+            written.write_text(text, encoding="utf-8")
+            written.replace(file)  # A reader sees the old card or the new one.
     except OSError as error:
         raise Unreachable(f"cannot write {file}: {error.strerror}.") from error
 
@@ -41,23 +40,20 @@ def render(card: Card, title: str, kept: dict[str, Any] | None = None) -> str:
     from huggingface_hub.repocard_data import ModelCardData
 
     task = _TASK.get(card.kind, "text-to-image")
-    others = {key: value for key, value in (kept or {}).items() if key not in {*_WRITTEN, NAMESPACE}}
-    front_matter = ModelCardData(
-        language=list(card.languages) if len(card.languages) != 1 else card.languages[0],
-        license=for_front_matter(card.license),
-        library_name=NAMESPACE,
-        pipeline_tag=task,
-        base_model=list(card.bases) or None,
-        tags=list(card.tags) or None,
-        model_name=title if card.scores else None,
-        eval_results=[to_result(score, task or "text-to-image") for score in card.scores] or None,
-        **others,
-        **{NAMESPACE: _ours(card)},
-    )
-    return f"---\n{front_matter.to_yaml()}\n---\n\n{card.prose.strip()}\n"
-
-
-_WRITTEN = {"language", "license", "library_name", "pipeline_tag", "base_model", "tags", "model-index"}
+    front_matter: dict[str, Any] = {
+        "language": list(card.languages) if len(card.languages) != 1 else card.languages[0],
+        "license": for_front_matter(card.license),
+        "library_name": NAMESPACE,
+        "pipeline_tag": task,
+        "base_model": list(card.bases) or None,
+        "tags": list(card.tags) or None,
+        "model_name": title if card.scores else None,
+        "eval_results": [to_result(score, task or "text-to-image") for score in card.scores] or None,
+        NAMESPACE: _ours(card),
+    }
+    others = {key: value for key, value in (kept or {}).items() if key not in {*front_matter, "model-index"}}
+    yaml = ModelCardData(**front_matter, **others).to_yaml(original_order=list(front_matter))
+    return f"---\n{yaml}\n---\n\n{card.prose.strip()}\n"
 
 
 def _ours(card: Card) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from hub.errors import Damaged, Unreachable, UnknownFile
+from hub.errors import Damaged, UnknownFile, Unreachable
 from hub.names import ArtifactName, Digest
 
 CHUNK_BYTES = 1 << 20
@@ -35,6 +35,7 @@ class FolderStore:
         self.root = Path(root)
 
     def put(self, source: BinaryIO | bytes, expected: Digest | None = None) -> tuple[Digest, int]:
+        """Keep bytes; Damaged when they are not `expected`."""
         with self._unfinished() as unfinished:
             digest, size = _copy(source, unfinished)
             if expected is not None and digest != expected:
@@ -44,6 +45,7 @@ class FolderStore:
         return digest, size
 
     def put_file(self, path: Path, expected: Digest | None = None) -> tuple[Digest, int]:
+        """Keep a copy of a file."""
         try:
             with path.open("rb") as source:
                 digest = Digest(hashlib.file_digest(source, "sha256").hexdigest())
@@ -55,6 +57,7 @@ class FolderStore:
             raise Unreachable(f"cannot read {path}: {error.strerror}.") from error
 
     def open(self, digest: Digest) -> BinaryIO:
+        """The bytes, from their beginning; UnknownFile when absent."""
         try:
             return self._file(digest).open("rb")
         except FileNotFoundError:
@@ -63,10 +66,12 @@ class FolderStore:
             raise Unreachable(f"cannot read {self._file(digest)}: {error.strerror}.") from error
 
     def path(self, digest: Digest) -> Path | None:
+        """The blob's own file."""
         file = self._file(digest)
         return file if file.is_file() else None
 
     def size(self, digest: Digest) -> int:
+        """Size in bytes; UnknownFile when absent."""
         try:
             return self._file(digest).stat().st_size
         except FileNotFoundError:
@@ -76,26 +81,32 @@ class FolderStore:
         return self._file(digest).is_file()
 
     def digests(self) -> Iterator[Digest]:
+        """All blobs."""
         for file in sorted((self.root / "blobs").glob("??/*")):
             yield Digest(file.name)
 
     def delete(self, digest: Digest) -> None:
+        """Forget a blob."""
         self._file(digest).unlink(missing_ok=True)
 
     def write_reference(self, name: ArtifactName, content: bytes) -> None:
+        """Keep an artifact's reference in place of its former one."""
         with self._unfinished() as unfinished:
             _write(unfinished.file, content)
             unfinished.finish(self._reference(name))
 
     def references(self) -> Iterator[tuple[str, bytes]]:
+        """Name and content of every reference, sorted."""
         folder = self.root / "refs"
         for file in sorted(folder.glob("*/*.json")):
             yield file.relative_to(folder).with_suffix("").as_posix(), file.read_bytes()
 
     def delete_reference(self, name: ArtifactName) -> None:
+        """Forget a reference."""
         self._reference(name).unlink(missing_ok=True)
 
     def sweep(self) -> list[str]:
+        """Remove unfinished writes of processes that are gone."""
         removed = []
         for file in sorted((self.root / "incoming").glob("*")):
             if time.time() - file.stat().st_mtime > ABANDONED_S:

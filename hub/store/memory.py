@@ -20,6 +20,7 @@ class MemoryStore:
         self._references: dict[str, bytes] = {}
 
     def put(self, source: BinaryIO | bytes, expected: Digest | None = None) -> tuple[Digest, int]:
+        """Keep bytes; Damaged when they are not `expected`."""
         content = source if isinstance(source, bytes) else source.read()
         digest = Digest(hashlib.sha256(content).hexdigest())
         if expected is not None and digest != expected:
@@ -28,36 +29,46 @@ class MemoryStore:
         return digest, len(content)
 
     def put_file(self, path: Path, expected: Digest | None = None) -> tuple[Digest, int]:
+        """Keep a copy of a file."""
         return self.put(path.read_bytes(), expected)
 
     def open(self, digest: Digest) -> BinaryIO:
+        """The bytes, from their beginning; UnknownFile when absent."""
         return io.BytesIO(self._get(digest))
 
     def path(self, digest: Digest) -> Path | None:  # noqa: ARG002 - the protocol's signature
+        """None: there are no files here."""
         return None
 
     def size(self, digest: Digest) -> int:
+        """Size in bytes; UnknownFile when absent."""
         return len(self._get(digest))
 
     def __contains__(self, digest: Digest) -> bool:
         return digest in self._blobs
 
     def digests(self) -> Iterator[Digest]:
+        """All blobs."""
         return iter(tuple(self._blobs))
 
     def delete(self, digest: Digest) -> None:
+        """Forget a blob."""
         self._blobs.pop(digest, None)
 
     def write_reference(self, name: ArtifactName, content: bytes) -> None:
+        """Keep an artifact's reference in place of its former one."""
         self._references[str(name)] = content
 
     def references(self) -> Iterator[tuple[str, bytes]]:
+        """Name and content of every reference, sorted."""
         return iter(sorted(self._references.items()))
 
     def delete_reference(self, name: ArtifactName) -> None:
+        """Forget a reference."""
         self._references.pop(str(name), None)
 
     def sweep(self) -> list[str]:
+        """Nothing: an interrupted writer leaves nothing here."""
         return []
 
     def _get(self, digest: Digest) -> bytes:

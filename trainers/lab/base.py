@@ -138,7 +138,7 @@ def assemble(work: Path, unet: UNet2DConditionModel) -> StableDiffusionPipeline:
         text_encoder=text_encoder,
         tokenizer=tokenizer,
         unet=unet,
-        scheduler=DDIMScheduler(**SCHEDULE, clip_sample=False, set_alpha_to_one=True),
+        scheduler=DDIMScheduler(**SCHEDULE, clip_sample=False, set_alpha_to_one=True, steps_offset=1),
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,

@@ -64,7 +64,8 @@ def main() -> int:
 def run(command: Sequence[str]) -> None:
     """Show a command, run it, stop the demo when it fails."""
     print(f"\n$ {' '.join(command)}", flush=True)
-    done = subprocess.run([sys.executable, "-m", "hub.cli", *command[1:]], check=False)
+    script = Path(sys.executable).with_name(command[0])
+    done = subprocess.run([script, *command[1:]], check=False)
     if done.returncode:
         raise SystemExit(done.returncode)
 

@@ -6,9 +6,9 @@ from typing import Annotated, cast
 from urllib.parse import unquote
 
 from fastapi import Depends, Request
-from hub.local import LocalHub
 
 from hub.errors import UnknownArtifact
+from hub.local import LocalHub
 from hub.records import Artifact
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
-from hub.local import LocalHub
 from starlette.staticfiles import StaticFiles
 
+from hub.local import LocalHub
 from server import errors
 from server.api.search import SEARCH_PARAMETERS, search_artifacts
 from server.middleware import AccessLog, AnswerHeaders, EncodedPath

@@ -10,8 +10,8 @@ from starlette.datastructures import QueryParams
 from hub.errors import WrongRequest
 from hub.languages import parse_language
 from hub.records import Query
+from hub.registry.search import SORTS
 
-SORTS = ("score", "updated", "downloads", "name")
 MOST = 100
 """Largest page, in artifacts."""
 _ALIASES = {"q": "text", "language": "lang"}

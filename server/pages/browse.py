@@ -11,11 +11,12 @@ from starlette.responses import Response
 from hub.cli.scores import headline
 from hub.errors import Unknown, WrongRequest
 from hub.records import Artifact, Page, Query
+from hub.registry.search import SORTS
 from server.access import Hub
 from server.addresses import page_path, with_parameters
 from server.pages import wording
 from server.pages.rendering import render
-from server.query import SORTS, read_query
+from server.query import read_query
 
 SHOWN_LANGUAGES = 5
 """Of one artifact; more are counted."""

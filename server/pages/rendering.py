@@ -8,6 +8,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from starlette.responses import HTMLResponse
 
+from hub.registry import CURATED_OWNER
 from server.addresses import file_path, page_path
 from server.pages import wording
 
@@ -38,5 +39,10 @@ def _environment() -> Environment:
         "short_name": wording.short_name,
         "provenance": wording.provenance,
     }
-    environment.globals |= {"page_path": page_path, "file_path": file_path, "bar": wording.bar}
+    environment.globals |= {
+        "page_path": page_path,
+        "file_path": file_path,
+        "bar": wording.bar,
+        "curated_owner": CURATED_OWNER,
+    }
     return environment

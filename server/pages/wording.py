@@ -9,9 +9,8 @@ from functools import cache
 from hub.languages import MULTILINGUAL, autonym, language_name
 from hub.names import ArtifactName
 from hub.records import Provenance, Score
+from hub.registry import CURATED_OWNER
 
-OURS = "linguahub"
-"""The owner that may be left out of a name."""
 _RIGHT_TO_LEFT = {"Adlm", "Arab", "Aran", "Hebr", "Mand", "Nkoo", "Rohg", "Samr", "Syrc", "Thaa", "Yezi"}
 """ISO 15924 codes of living scripts with right-to-left direction. Source: Unicode, UAX #9 and Scripts.txt."""
 _METRICS = {"fid": "FID", "kid": "KID", "clip_score": "CLIP score", "r_precision": "R-precision", "recall": "Recall"}
@@ -47,7 +46,7 @@ def language(tag: str) -> LanguageName:
 
 def short_name(name: ArtifactName | str) -> str:
     """`mulan-yo` for an artifact of ours, `owner/name` for others: what a person types."""
-    return str(name).removeprefix(f"{OURS}/")
+    return str(name).removeprefix(f"{CURATED_OWNER}/")
 
 
 def size(size_bytes: int | None) -> str:

@@ -39,7 +39,7 @@ def list_repositories(request: Request, hub: Hub) -> Response:
     parameters = request.query_params
     limit = read_number("limit", parameters.get("limit", "100"), 1, LARGEST)
     offset = read_cursor(parameters["cursor"]) if "cursor" in parameters else 0
-    wanted = frozenset(parameters.getlist("filter"))
+    wanted = frozenset(word.lower() for word in parameters.getlist("filter"))
     found = matching(hub.registry, _query(request), wanted, datasets=asks_for_dataset(request), offset=offset)
     page = list(islice(found, limit + 1))
     headers = next_link(request, page[limit - 1][0] + 1) if len(page) > limit else {}
@@ -50,11 +50,11 @@ def list_repositories(request: Request, hub: Hub) -> Response:
 def matching(
     registry: Registry, query: Query, wanted: frozenset[str], *, datasets: bool, offset: int
 ) -> Iterator[tuple[int, Artifact]]:
-    """Artifacts that bear every wanted tag, each with its place among all answers to `query`."""
+    """Artifacts that bear every wanted tag, in lower case; each with its place among all answers to `query`."""
     while True:
         page = registry.find(replace(query, offset=offset, limit=_STRIDE))
         for place, artifact in enumerate(page.items, offset):
-            if is_dataset(artifact) == datasets and wanted <= {*tags(artifact), *artifact.bases}:
+            if is_dataset(artifact) == datasets and wanted <= {word.lower() for word in tags(artifact)}:
                 yield place, artifact
         offset += len(page.items)
         if not page.items or offset >= page.total:

@@ -8,8 +8,8 @@ from typing import Any
 from fastapi import Request
 from starlette.responses import JSONResponse, Response
 
-from hub.names import ArtifactName
 from hub.records import Artifact, File
+from hub.registry import CURATED_OWNER
 from server.access import Hub, Wanted, is_dataset
 from server.addresses import Segment, commit_id
 from server.card import front_matter
@@ -59,9 +59,9 @@ def summary(artifact: Artifact) -> dict[str, Any]:
 
 def tags(artifact: Artifact) -> tuple[str, ...]:
     """The words that `list_models(filter=…)` can ask for, in the Hugging Face Hub's spelling."""
-    words = [artifact.kind, artifact.method, *artifact.languages, f"license:{artifact.license}"]
+    words = [artifact.kind, artifact.method, *artifact.languages, f"license:{artifact.license.lower()}"]
     for base in artifact.bases:
-        full = str(ArtifactName.parse(base, artifact.name.owner))
+        full = base if "/" in base else f"{CURATED_OWNER}/{base}"
         words += [f"base_model:{full}", f"base_model:{_RELATIONS.get(artifact.kind, 'finetune')}:{full}"]
     return tuple(dict.fromkeys([word for word in words if word] + list(artifact.tags)))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import partial
 from urllib.parse import quote
 
@@ -56,9 +57,7 @@ def blob_answer(store: BlobStore, file: File, headers: dict[str, str], after: Ba
     if file.digest not in store:
         raise Damaged(f"the bytes of `{file.path}`, {file.digest}, are missing from the store. Look with `hub verify`.")
     headers |= {"Content-Length": str(file.size_bytes), "Accept-Ranges": "none"}
-    source = store.open(file.digest)
-    chunks = iter(partial(source.read, _CHUNK), b"")
-    return StreamingResponse(chunks, headers=headers, media_type=media_type, background=after)
+    return StreamingResponse(_chunks(store, file), headers=headers, media_type=media_type, background=after)
 
 
 def media_type_of(path: str) -> str:
@@ -84,6 +83,11 @@ def counted_files(revision: Revision) -> set[str]:
             return {name}
     variants = {path for path in paths if path.endswith("/config.json")}
     return variants or {max(revision.files, key=lambda file: file.size_bytes).path}
+
+
+def _chunks(store: BlobStore, file: File) -> Iterator[bytes]:
+    with store.open(file.digest) as source:
+        yield from iter(partial(source.read, _CHUNK), b"")
 
 
 class _BlobResponse(FileResponse):

@@ -1,0 +1,147 @@
+"""Downloading files."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+from starlette.testclient import TestClient
+
+from hub.local import LocalHub
+from hub.names import ArtifactName
+from hub.store import MemoryStore
+from server.addresses import commit_id
+from server.protocol.resolve import blob_answer, counted_files
+
+WEIGHTS = "/ada/first-yo/resolve/main/emoji-sd/model.safetensors"
+
+
+def test_a_file_comes_with_what_hugging_face_clients_check(client: TestClient, hub: LocalHub):
+    answer = client.get(WEIGHTS)
+    assert answer.status_code == 200
+    assert answer.headers["etag"] == f'"{hashlib.sha256(answer.content).hexdigest()}"'
+    assert answer.headers["x-repo-commit"] == commit_id(hub.registry.get("ada/first-yo").revision)
+    assert len(answer.headers["x-repo-commit"]) == 40
+    assert answer.headers["content-length"] == str(len(answer.content))
+    assert answer.headers["accept-ranges"] == "bytes"
+    assert "content-encoding" not in answer.headers
+
+
+def test_head_has_the_headers_of_get_and_no_body(client: TestClient):
+    head, get = client.head(WEIGHTS), client.get(WEIGHTS)
+    assert head.content == b""
+    for name in ("etag", "content-length", "x-repo-commit", "accept-ranges", "content-disposition"):
+        assert head.headers[name] == get.headers[name]
+
+
+@pytest.mark.parametrize(
+    ("asked", "start", "stop"),
+    [("bytes=0-9", 0, 10), ("bytes=8-", 8, None), ("bytes=-5", -5, None), ("bytes=3-3", 3, 4)],
+)
+def test_a_part_of_a_file_can_be_had(client: TestClient, asked: str, start: int, stop: int | None):
+    whole = client.get(WEIGHTS).content
+    answer = client.get(WEIGHTS, headers={"Range": asked})
+    assert answer.status_code == 206
+    assert answer.content == whole[start:stop]
+    assert answer.headers["content-range"].endswith(f"/{len(whole)}")
+
+
+def test_a_range_behind_the_end_is_refused_with_the_size(client: TestClient):
+    answer = client.get(WEIGHTS, headers={"Range": "bytes=100000-"})
+    assert answer.status_code == 416
+    assert answer.headers["content-range"].startswith("bytes */")
+
+
+def test_a_range_of_other_bytes_gives_the_whole_file(client: TestClient):
+    etag = client.head(WEIGHTS).headers["etag"]
+    assert client.get(WEIGHTS, headers={"Range": "bytes=0-3", "If-Range": etag}).status_code == 206
+    assert client.get(WEIGHTS, headers={"Range": "bytes=0-3", "If-Range": '"something else"'}).status_code == 200
+
+
+def test_what_a_client_already_has_is_not_sent_again(client: TestClient):
+    etag = client.head(WEIGHTS).headers["etag"]
+    answer = client.get(WEIGHTS, headers={"If-None-Match": f'"other", W/{etag}'})
+    assert answer.status_code == 304
+    assert answer.content == b""
+    assert answer.headers["etag"] == etag
+
+
+def test_a_pinned_revision_may_be_kept_forever_and_a_branch_may_not(client: TestClient, hub: LocalHub):
+    older = hub.registry.revisions(ArtifactName("ada", "first-yo"))[-1]
+    pinned = client.get(WEIGHTS.replace("main", commit_id(older.id)))
+    assert "immutable" in pinned.headers["cache-control"]
+    assert pinned.headers["x-repo-commit"] == commit_id(older.id)
+    assert client.get(WEIGHTS).headers["cache-control"] == "no-cache"
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("/ada/nothing/resolve/main/config.json", "RepoNotFound"),
+        ("/datasets/ada/first-yo/resolve/main/README.md", "RepoNotFound"),
+        ("/linguahub/tiny-emoji/resolve/main/README.md", "RepoNotFound"),
+        ("/ada/first-yo/resolve/refs%2Fpr%2F1/README.md", "RevisionNotFound"),
+        ("/ada/first-yo/resolve/main/absent.json", "EntryNotFound"),
+    ],
+)
+def test_what_is_missing_is_named_in_the_error_code(client: TestClient, path: str, code: str):
+    for answer in (client.get(path), client.head(path)):
+        assert answer.status_code == 404
+        assert answer.headers["x-error-code"] == code
+        assert answer.headers["x-error-message"]
+    assert client.get(path).json().keys() == {"error"}
+
+
+def test_a_missing_file_tells_which_revision_lacks_it(client: TestClient, hub: LocalHub):
+    answer = client.get("/ada/first-yo/resolve/main/absent.json")
+    assert answer.headers["x-repo-commit"] == commit_id(hub.registry.get("ada/first-yo").revision)
+
+
+@pytest.mark.parametrize("path", ["..%2F..%2Fetc%2Fpasswd", "a%00b", "%2Fetc%2Fpasswd", "emoji-sd%5Cconfig.json"])
+def test_a_path_that_no_repository_has_is_refused(client: TestClient, path: str):
+    answer = client.get(f"/ada/first-yo/resolve/main/{path}")
+    assert answer.status_code == 400
+    assert "path" in answer.json()["error"] or "character" in answer.json()["error"]
+
+
+def test_a_bare_name_finds_what_the_command_line_finds(client: TestClient):
+    assert client.get("/first-yo/resolve/main/emoji-sd/config.json").json()["method"] == "mulan"
+
+
+def test_data_sets_are_downloaded_under_their_prefix(client: TestClient):
+    answer = client.get("/datasets/linguahub/tiny-emoji/resolve/main/names.txt")
+    assert answer.text == "ọkọ̀ ojú omi\n"
+
+
+def test_published_files_cannot_run_in_a_browser(client: TestClient):
+    readme, weights = client.get("/ada/first-yo/resolve/main/README.md"), client.get(WEIGHTS)
+    assert readme.headers["content-type"] == "text/plain; charset=utf-8"
+    assert readme.headers["content-security-policy"] == "default-src 'none'; sandbox"
+    assert readme.headers["x-content-type-options"] == "nosniff"
+    assert weights.headers["content-disposition"].startswith("attachment")
+
+
+def test_a_download_counts_once(client: TestClient, hub: LocalHub):
+    before = hub.registry.get("ada/many").downloads
+    address = "/ada/many/resolve/main/emoji-sd/config.json"
+    client.get(address)
+    client.head(address)
+    client.get(address, headers={"Range": "bytes=5-"})
+    client.get("/ada/many/resolve/main/README.md")
+    assert hub.registry.get("ada/many").downloads == before + 1
+
+
+def test_a_base_counts_by_its_index(hub: LocalHub):
+    assert counted_files(hub.registry.revision(ArtifactName("linguahub", "tiny-sd"))) == {"model_index.json"}
+
+
+def test_a_store_without_local_files_is_streamed(hub: LocalHub):
+    [file] = [each for each in hub.registry.revision(ArtifactName("ada", "many")).files if each.path == "sample.png"]
+    store = MemoryStore()
+    with hub.store.open(file.digest) as source:
+        store.put(source.read())
+    client = TestClient(blob_answer(store, file, {"ETag": f'"{file.digest}"'}, None))
+    answer = client.get("/")
+    assert answer.headers["content-type"] == "image/png"
+    assert hashlib.sha256(answer.content).hexdigest() == file.digest.hex
+    assert answer.headers["content-length"] == str(file.size_bytes)

@@ -1,0 +1,83 @@
+"""`hub serve` and what it writes into its log."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+import server.cli
+from hub.errors import HubError, MissingExtra, WrongRequest
+
+RUN = [
+    sys.executable,
+    "-c",
+    "import sys; from hub.cli.commands import as_command; from server.cli import serve; as_command('serve', serve).main(sys.argv[1:])",
+]
+
+
+def test_the_server_says_where_it_listens_answers_and_ends_on_interrupt(tmp_path: Path):
+    environment = os.environ | {"HUB_HOME": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    command = [*RUN, "--port", "0"]
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        line = process.stdout.readline()
+        address = re.search(r"http://127\.0\.0\.1:\d+", line)
+        assert address, line + process.stderr.read()
+        request = urllib.request.Request(
+            f"{address[0]}/api/v1/search?text=hidden-token", headers={"Authorization": "Bearer hf_secret"}
+        )
+        with urllib.request.urlopen(request) as answer:
+            assert answer.status == 200
+        process.send_signal(signal.SIGINT)
+        _, log = process.communicate(timeout=20)
+    assert "GET /api/v1/search 200" in log
+    assert "hidden-token" not in log
+    assert "hf_secret" not in log
+    assert "Traceback" not in log
+
+
+def test_a_port_in_use_is_one_line():
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(HubError, match=rf"cannot listen on 127\.0\.0\.1 port {port}: .*in use") as caught:
+            server.cli.serve(port=port)
+    assert caught.value.exit_code == 1
+
+
+def test_a_host_that_does_not_exist_is_refused():
+    with pytest.raises(WrongRequest, match="is no address of this machine"):
+        server.cli.serve(host="no such host")
+
+
+def test_without_the_extra_the_command_names_it(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    with pytest.raises(MissingExtra, match=r"linguahub\[serve\]"):
+        server.cli.serve()
+
+
+def test_the_command_can_be_listed_without_the_extra():
+    script = "import sys; sys.modules['fastapi'] = sys.modules['uvicorn'] = None; import server.cli"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_the_access_log_leaves_out_query_strings_and_tokens(client: TestClient, caplog: pytest.LogCaptureFixture):
+    with caplog.at_level(logging.INFO, logger="server.access"):
+        client.get("/api/v1/search?text=hidden-token", headers={"Authorization": "Bearer hf_secret"})
+    [record] = [each for each in caplog.records if each.name == "server.access"]
+    line = record.getMessage()
+    assert "/api/v1/search 200" in line
+    assert "hidden-token" not in line
+    assert "hf_secret" not in line

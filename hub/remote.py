@@ -8,8 +8,11 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
+import socket
 import tempfile
+import urllib.request
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from hub.conversion import convert
 from hub.errors import Damaged, Unreachable, WrongRequest
@@ -20,6 +23,8 @@ from hub.store import BlobStore
 
 ROUNDING = 0.01
 """Cards give sizes as file listings round them, `81.5 MB`: a file may differ by this share."""
+PATIENCE_S = 10.0
+"""How long a hub may take to answer the first knock."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -76,6 +81,7 @@ def _download(upstream: Upstream, endpoint: str | None) -> Path:
         RevisionNotFoundError,
     )
 
+    _check_reachable(upstream, endpoint)
     try:
         found = hf_hub_download(upstream.repository, upstream.file, revision=upstream.revision, endpoint=endpoint)
     except GatedRepoError as error:
@@ -83,15 +89,34 @@ def _download(upstream: Upstream, endpoint: str | None) -> Path:
             f"{_title(upstream)} is gated: accept its terms on its page, then `hf auth login`, then pull again."
         ) from error
     except LocalEntryNotFoundError as error:
-        raise Unreachable(
-            f"{_title(upstream)} cannot be fetched: the network does not answer. Try again where `hf download "
-            f"{upstream.repository} {upstream.file}` works."
-        ) from error
+        raise Unreachable(_silence(upstream, _first_line(error))) from error
     except (RepositoryNotFoundError, RevisionNotFoundError, EntryNotFoundError) as error:
         raise Unreachable(f"{_title(upstream)} is not there any more, or not for everybody: look at its page.") from error
     except OSError as error:
         raise Unreachable(f"{_title(upstream)} cannot be fetched: {_first_line(error)}. Pull it again to resume.") from error
     return Path(found)
+
+
+def _check_reachable(upstream: Upstream, endpoint: str | None) -> None:
+    """Raise Unreachable at once when nobody answers: huggingface_hub would ask for half a minute, a warning each time.
+
+    Not asked when the file is in the cache already, or when a proxy speaks for us.
+    """
+    from huggingface_hub import constants, try_to_load_from_cache
+
+    address = urlsplit(endpoint or constants.ENDPOINT)
+    cached = try_to_load_from_cache(upstream.repository, upstream.file, revision=upstream.revision)
+    if isinstance(cached, str) or address.scheme in urllib.request.getproxies() or address.hostname is None:
+        return
+    try:
+        socket.create_connection((address.hostname, address.port or 443), timeout=PATIENCE_S).close()
+    except OSError as error:
+        raise Unreachable(_silence(upstream, f"{address.hostname} does not answer ({error.strerror or error})")) from error
+
+
+def _silence(upstream: Upstream, reason: str) -> str:
+    download = f"hf download {upstream.repository} {upstream.file}"
+    return f"{_title(upstream)} cannot be fetched: {reason}. Try again where there is a network: `{download}` must work."
 
 
 def _title(upstream: Upstream) -> str:

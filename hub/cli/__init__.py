@@ -51,4 +51,6 @@ def _with_hint(error: TyperException) -> str:
     """What was wrong with the arguments, and where to read which ones there are."""
     context = getattr(error, "ctx", None)
     message = " ".join(error.format_message().split())
+    if not message.endswith("."):
+        message += "."
     return f"{message} See `{context.command_path} --help`." if context is not None else message

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import closing
 from dataclasses import asdict
 from typing import Annotated
 
@@ -12,7 +11,8 @@ from typer import Option
 from hub.cli.tables import print_table
 from hub.records import Artifact, Conditioning, Query
 
-ALL = 10_000
+MOST = 1000
+"""The longest page that the registry gives."""
 
 
 def bases(
@@ -21,8 +21,8 @@ def bases(
     """List bases and what their denoisers read."""
     from hub.local import LocalHub
 
-    with closing(LocalHub.open()) as hub:
-        found = hub.registry.find(Query(kind="base", sort="name", limit=ALL)).items
+    with LocalHub.open() as hub:
+        found = hub.registry.find(Query(kind="base", sort="name", limit=MOST)).items
     if as_objects:
         print(json.dumps([_described(base) for base in found], ensure_ascii=False, indent=2))
     else:
@@ -40,7 +40,7 @@ def reads(conditioning: Conditioning | None) -> str:
 
 def _row(base: Artifact) -> tuple[str, ...]:
     upstream = base.upstream[0].repository if base.upstream else "–"
-    return (str(base.name), reads(base.conditioning), base.license, "here" if base.revision else upstream, base.summary)
+    return (str(base.name), reads(base.conditioning), base.license, "here" if base.weights_digest else upstream, base.summary)
 
 
 def _described(base: Artifact) -> dict[str, object]:

@@ -7,10 +7,8 @@ import os
 import platform
 import sys
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
-from pathlib import Path
 
 from hub.errors import HubError
 from hub.plugins import GROUPS, advertised
@@ -49,6 +47,7 @@ def examine() -> Iterator[Finding]:
     yield from _torchvision()
     yield from _plugins()
     yield from _installation()
+    yield from _terminal()
 
 
 def _distribution() -> Finding:
@@ -133,19 +132,26 @@ def _plugins() -> Iterator[Finding]:
 
 
 def _installation() -> Iterator[Finding]:
+    from hub.home import Home
+
+    home = Home.find()
     try:
         from hub.local import LocalHub
 
-        with closing(LocalHub.open()) as hub:
-            home = Path(hub.home.root)
-            names = hub.registry.names()
+        with LocalHub.open(home) as hub:
+            found = len(hub.registry.names())
+            blobs = sum(1 for _ in hub.store.digests())
     except HubError as error:
         yield Finding("registry", FAULT, str(error), "hub index")
-        return
-    if os.access(home, os.W_OK):
-        yield Finding("home", OK, str(home))
     else:
-        yield Finding("home", FAULT, f"{home} cannot be written", "export HUB_HOME=/a/folder/of/yours")
-    yield Finding("registry", OK, f"{len(names)} artifacts")
-    if not sys.stdout.encoding or sys.stdout.encoding.lower().replace("-", "") != "utf8":
-        yield Finding("terminal", FAULT, f"writes {sys.stdout.encoding}: many languages cannot be shown", "export PYTHONIOENCODING=utf-8")
+        yield Finding("registry", OK, f"{home.database}: {found} artifacts")
+        yield Finding("store", OK, f"{home.store}: {blobs} blobs")
+    if not os.access(home.folder, os.W_OK):
+        yield Finding("home", FAULT, f"{home.folder} cannot be written", "export HUB_HOME=FOLDER   # one of yours")
+    if not home.cards.is_dir():
+        yield Finding("cards", FAULT, f"{home.cards} is not there", f"pip install --force-reinstall {DISTRIBUTION}")
+
+
+def _terminal() -> Iterator[Finding]:
+    if (sys.stdout.encoding or "").lower().replace("-", "") != "utf8":
+        yield Finding("terminal", FAULT, f"writes {sys.stdout.encoding}, which lacks many scripts", "export PYTHONIOENCODING=utf-8")

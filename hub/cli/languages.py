@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import closing
 from typing import Annotated
 
 from typer import Option
@@ -18,7 +17,7 @@ def languages(
     from hub.languages import autonym, language_name
     from hub.local import LocalHub
 
-    with closing(LocalHub.open()) as hub:
+    with LocalHub.open() as hub:
         counts = hub.registry.languages()
     tags = sorted(counts, key=lambda tag: (-counts[tag], tag))
     if as_objects:

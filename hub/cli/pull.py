@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,7 +26,7 @@ def pull(
         raise Conflict(f"`{to}` exists already: name a folder that does not, or remove it.")
     from hub.local import LocalHub
 
-    with closing(LocalHub.open()) as hub:
+    with LocalHub.open() as hub:
         artifact = hub.registry.get(name)
         if not artifact.weights_digest and artifact.upstream:
             _convert(hub, artifact)
@@ -52,4 +51,4 @@ def copy(folder: Path, to: Path) -> Path:
 def _convert(hub: LocalHub, artifact: Artifact) -> None:
     from hub.remote import pull as pull_upstream
 
-    pull_upstream(artifact, hub.card_folder(artifact.name), hub.registry, hub.store)
+    pull_upstream(artifact, hub.snapshot(artifact.name), hub.registry, hub.store)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
 from typer import Argument, Option
 
 from hub.errors import WrongRequest
+from hub.names import ArtifactName
 
 
 def push(
@@ -22,7 +22,7 @@ def push(
     from hub.local import LocalHub
     from hub.publish import publish
 
-    with closing(LocalHub.open()) as hub:
-        target = hub.name(name or folder.resolve().name)
+    with LocalHub.open() as hub:
+        target = ArtifactName.parse(name or folder.resolve().name, hub.home.owner)
         revision = publish(folder, target, hub.registry, hub.store, message=message)
     print(f"{revision.artifact} revision {revision.number} ({revision.id[:10]}), {len(revision.files)} files")

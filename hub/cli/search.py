@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import closing
 from typing import Annotated, Any
 
 from typer import Argument, Option
@@ -36,7 +35,7 @@ def search(
 
     tag = _tag(lang)
     query = Query(text=text, language=tag, kind=kind, base=base, method=method, license=license, sort=sort, limit=limit)
-    with closing(LocalHub.open()) as hub:
+    with LocalHub.open() as hub:
         page = hub.registry.find(query)
     if as_objects:
         print(json.dumps([described(artifact) for artifact in page.items], ensure_ascii=False, indent=2))

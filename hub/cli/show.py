@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -33,11 +32,11 @@ def show(
     """Show an artifact's card, scores, files and revisions, and how to load it."""
     from hub.local import LocalHub
 
-    with closing(LocalHub.open()) as hub:
+    with LocalHub.open() as hub:
         artifact = hub.registry.get(name)
         revisions = hub.registry.revisions(artifact.name)
-        shown = hub.registry.revision(artifact.name, revision) if revisions else None
-        prose = _prose(hub, artifact, shown)
+        shown = hub.registry.revision(artifact.name, revision)
+        prose = _prose(hub, shown)
     if as_object:
         print(json.dumps(_described(artifact, shown, revisions), ensure_ascii=False, indent=2, default=str))
         return
@@ -47,25 +46,23 @@ def show(
     for label, value in _facts(artifact):
         print(f"{label:<14}{value}")
     _section("Scores", _print_scores, artifact.scores, all_scores)
-    if shown is not None:
-        _section("Files", _print_files, shown)
-        _section("Revisions", _print_revisions, revisions)
+    _section("Files", _print_files, shown)
+    _section("Revisions", _print_revisions, revisions)
     _section("Load it", _print_usage, artifact)
     if prose:
         _section("Card", print, prose)
 
 
-def _prose(hub: LocalHub, artifact: Artifact, revision: Revision | None) -> str:
+def _prose(hub: LocalHub, revision: Revision) -> str:
     """The card without its front matter."""
     from hub.cards.card import FILE
     from hub.cards.reading import split
 
-    found = next((file for file in revision.files if file.path == FILE), None) if revision is not None else None
-    if found is not None:
-        with hub.store.open(found.digest) as file:
-            return split(file.read().decode("utf-8-sig"))[1]
-    folder = hub.card_folder(artifact.name)
-    return split((folder / FILE).read_text(encoding="utf-8-sig"))[1] if folder is not None else ""
+    found = next((file for file in revision.files if file.path == FILE), None)
+    if found is None:
+        return ""
+    with hub.store.open(found.digest) as file:
+        return split(file.read().decode("utf-8-sig"))[1]
 
 
 def _facts(artifact: Artifact) -> Iterator[tuple[str, str]]:
@@ -133,7 +130,7 @@ def _print_revisions(revisions: tuple[Revision, ...]) -> None:
 
 def _print_usage(artifact: Artifact) -> None:
     name = str(artifact.name).removeprefix("linguahub/")
-    if artifact.revision == "" and artifact.upstream:
+    if not artifact.weights_digest and artifact.upstream and artifact.kind != "base":
         print(f"hub pull {name}    # its weights are upstream: fetch and convert them first")
     if artifact.kind == "base":
         print(f'from hub import load_pipeline\npipe = load_pipeline("{name}")')
@@ -148,11 +145,12 @@ def _section(title: str, body: Any, *arguments: Any) -> None:
     body(*arguments)
 
 
-def _described(artifact: Artifact, shown: Revision | None, revisions: tuple[Revision, ...]) -> dict[str, Any]:
+def _described(artifact: Artifact, shown: Revision, revisions: tuple[Revision, ...]) -> dict[str, Any]:
     facts = asdict(artifact) | {"name": artifact.name.name, "owner": artifact.name.owner}
     facts["scores"] = [as_json(score) for score in artifact.scores]
-    files = shown.files if shown is not None else ()
-    facts["files"] = [{"path": file.path, "sha256": file.digest.hex, "size_bytes": file.size_bytes} for file in files]
+    facts["files"] = [
+        {"path": file.path, "sha256": file.digest.hex, "size_bytes": file.size_bytes} for file in shown.files
+    ]
     facts["revisions"] = [
         {"id": each.id, "number": each.number, "created_at": each.created_at, "message": each.message, "yanked": each.yanked}
         for each in revisions

@@ -1,0 +1,215 @@
+"""Tiny random models of the real classes, and a corpus of a dozen things in three languages."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from torch import Tensor
+from transformers import (
+    CLIPConfig,
+    CLIPModel,
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTokenizer,
+    CLIPVisionConfig,
+    PreTrainedTokenizerFast,
+    XLMRobertaConfig,
+    XLMRobertaModel,
+)
+
+from hub.cards import Card, write_card
+from hub.local import LocalHub
+from hub.modules import TextEncoder
+from hub.names import ArtifactName
+from hub.publish import publish
+from hub.records import Conditioning
+from trainers.corpora import CORPORA, Example, Prompt
+from trainers.frozen import FrozenBase
+from trainers.material import Material, Mixture, gather
+
+WORDS = {
+    "dog": ("ajá", "mbwa"),
+    "cat": ("ológbò", "paka"),
+    "fish": ("ẹja", "samaki"),
+    "bird": ("ẹyẹ", "ndege"),
+    "sun": ("oòrùn", "jua"),
+    "moon": ("òṣùpá", "mwezi"),
+    "star": ("ìràwọ̀", "nyota"),
+    "house": ("ilé", "nyumba"),
+    "tree": ("igi", "mti"),
+    "car": ("ọkọ̀", "gari"),
+    "bread": ("búrẹ́dì", "mkate"),
+    "water": ("omi", "maji"),
+}
+HELD_OUT = ("bread", "water")
+"""In `yo` alone."""
+
+
+class ToyCorpus:
+    """A corpus whose pictures are plain colours."""
+
+    name = "toy"
+    base_splits = ("seen", "pairs", "languages")
+    digest = "0" * 64
+    languages = ("en", "yo", "sw", "ig")
+
+    def examples(self, language: str) -> list[Example]:
+        if language not in {"en", "yo", "sw"}:
+            return []
+        return [Example(self._say(word, language), language, word, word) for word in self._trained(language)]
+
+    def prompts(self, language: str, split: str) -> list[Prompt]:
+        trained = self._trained(language)
+        if language not in self.languages:
+            return []
+        chosen = {"seen": trained, "pairs": [word for word in WORDS if word not in trained]}.get(split, [])
+        return [Prompt(self._say(word, language), language, word, word) for word in chosen]
+
+    def gallery(self, split: str) -> list[Prompt]:
+        return [Prompt(word, "en", word, word) for word in WORDS]
+
+    def pictures(self, concepts: Sequence[str]) -> Tensor:
+        colours = [torch.tensor([20 * place, 255 - 20 * place, 10 * place]) for place in map(list(WORDS).index, concepts)]
+        return torch.stack([colour[:, None, None].expand(3, 32, 32).to(torch.uint8) for colour in colours])
+
+    def _trained(self, language: str) -> list[str]:
+        return [word for word in WORDS if language != "yo" or word not in HELD_OUT]
+
+    def _say(self, word: str, language: str) -> str:
+        return {"en": word, "yo": WORDS[word][0], "sw": WORDS[word][1]}.get(language, word)
+
+
+def tiny_clip(seed: int) -> tuple[CLIPModel, CLIPTokenizer]:
+    torch.manual_seed(seed)
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    words = [*letters, *(f"{letter}</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
+    tokenizer = CLIPTokenizer(vocab={word: place for place, word in enumerate(words)}, merges=[], model_max_length=8)
+    sizes = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "projection_dim": 12}
+    text = CLIPTextConfig(
+        vocab_size=len(tokenizer),
+        max_position_embeddings=8,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        **sizes,
+    )
+    vision = CLIPVisionConfig(image_size=32, patch_size=8, **sizes)
+    return CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=12)).eval(), tokenizer
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def hub(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, base_folder: Path, encoder_folder: Path, judge_folder: Path
+) -> Iterator[LocalHub]:
+    """An installation with a tiny base, encoder and judge; `toy` is one of its corpora."""
+    (tmp_path / "cards").mkdir()
+    monkeypatch.setenv("HUB_CARDS", str(tmp_path / "cards"))
+    monkeypatch.setenv("HUB_HOME", str(tmp_path / "home"))
+    toy = ModuleType("toy_corpus")
+    toy.ToyCorpus = ToyCorpus
+    monkeypatch.setitem(sys.modules, "toy_corpus", toy)
+    monkeypatch.setitem(CORPORA, "toy", "toy_corpus:ToyCorpus")
+    with LocalHub.open() as hub:
+        for folder, kind, name in (
+            (base_folder, "base", "tiny-sd"), (encoder_folder, "encoder", "tiny-xlmr"), (judge_folder, "encoder", "emoji-judge"),
+        ):  # fmt: skip
+            copy = tmp_path / "published" / name
+            shutil.copytree(folder, copy)
+            conditioning = Conditioning(width=16) if kind == "base" else None
+            card = Card(
+                kind=kind, summary=f"A tiny {kind}.", license="Apache-2.0", languages=("en",), conditioning=conditioning, prose=f"# {name}"
+            )
+            write_card(card, copy)
+            publish(copy, ArtifactName("linguahub", name), hub.registry, hub.store)
+        yield hub
+
+
+@pytest.fixture(scope="session")
+def corpus() -> ToyCorpus:
+    return ToyCorpus()
+
+
+@pytest.fixture(scope="session")
+def base_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A `StableDiffusionPipeline`: 32 px, 8 × 8 × 4 latents, v-prediction, zero terminal SNR."""
+    folder = tmp_path_factory.mktemp("bases") / "tiny-sd"
+    clip, tokenizer = tiny_clip(1)
+    text = CLIPTextModel(clip.config.text_config)
+    unet = UNet2DConditionModel(
+        sample_size=8, in_channels=4, out_channels=4, block_out_channels=(8, 16), layers_per_block=1,
+        cross_attention_dim=16, attention_head_dim=2, norm_num_groups=4,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+    )  # fmt: skip
+    vae = AutoencoderKL(
+        down_block_types=("DownEncoderBlock2D",) * 3, up_block_types=("UpDecoderBlock2D",) * 3, block_out_channels=(4, 4, 8),
+        layers_per_block=1, latent_channels=4, norm_num_groups=4, sample_size=32, scaling_factor=1.0,
+    )  # fmt: skip
+    scheduler = DDIMScheduler(
+        prediction_type="v_prediction", rescale_betas_zero_snr=True, timestep_spacing="trailing", clip_sample=False
+    )
+    StableDiffusionPipeline(
+        vae=vae, text_encoder=text, tokenizer=tokenizer, unet=unet, scheduler=scheduler,
+        safety_checker=None, feature_extractor=None, requires_safety_checker=False,
+    ).save_pretrained(folder)  # fmt: skip
+    return folder
+
+
+@pytest.fixture(scope="session")
+def encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An `XLMRobertaModel` with a tokenizer of every word there is."""
+    folder = tmp_path_factory.mktemp("encoders") / "tiny-xlmr"
+    texts = [*WORDS, *(text for pair in WORDS.values() for text in pair)]
+    words = ["<s>", "<pad>", "</s>", "<unk>", "<mask>", *dict.fromkeys(texts)]
+    tokenizer = Tokenizer(models.WordLevel({word: place for place, word in enumerate(words)}, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.post_processor = processors.TemplateProcessing("<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)])
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", pad_token="<pad>", unk_token="<unk>", mask_token="<mask>"
+    ).save_pretrained(folder)
+    torch.manual_seed(2)
+    config = XLMRobertaConfig(
+        vocab_size=tokenizer.get_vocab_size(), hidden_size=24, num_hidden_layers=1, num_attention_heads=2,
+        intermediate_size=48, max_position_embeddings=34, pad_token_id=1,
+    )  # fmt: skip
+    XLMRobertaModel(config, add_pooling_layer=False).eval().save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def judge_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("judges") / "tiny-judge"
+    clip, tokenizer = tiny_clip(9)
+    clip.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def base(base_folder: Path) -> FrozenBase:
+    return FrozenBase.open(base_folder, torch.device("cpu"))
+
+
+@pytest.fixture(scope="session")
+def encoder(encoder_folder: Path) -> TextEncoder:
+    return TextEncoder.from_folder(encoder_folder, dtype=torch.float32)
+
+
+@pytest.fixture(scope="session")
+def material(corpus: ToyCorpus, base: FrozenBase, encoder: TextEncoder, tmp_path_factory: pytest.TempPathFactory) -> Material:
+    return gather(
+        corpus, Mixture(("yo", "sw")), base, encoder, length=8, with_pictures=True,
+        caches=tmp_path_factory.mktemp("caches"), base_digest="b", encoder_digest="e", quiet=True,
+    )  # fmt: skip

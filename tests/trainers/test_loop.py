@@ -1,0 +1,180 @@
+"""The one loop: what it computes is a function of (recipe, method), crash or no crash."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from hub.errors import Damaged, WeightsDoNotFit
+from trainers import checkpoint
+from trainers.loop import averaged, make_optimizer, train
+from trainers.method import Draw, Loss
+from trainers.recipe import Recipe
+from trainers.sampler import Sampler, generator_of
+
+RECIPE = Recipe(steps=12, batch_size=4, learning_rate=1e-2, warmup_steps=2, ema_decay=0.9, precision="no", seed=3)
+
+
+class Regression:
+    """Noise, batches and weights all matter to where it ends."""
+
+    example_count = 10
+    example_weights: Tensor | None = None
+
+    def __init__(self, pause: float = 0.0) -> None:
+        torch.manual_seed(0)
+        frozen = nn.BatchNorm1d(4).requires_grad_(False)
+        self.module = nn.Sequential(nn.Linear(4, 8), nn.GELU(), nn.Linear(8, 4), frozen)
+        self._x_N4 = torch.randn(10, 4)
+        self._pause = pause
+
+    def loss(self, draw: Draw) -> Loss:
+        time.sleep(self._pause)
+        x_B4 = self._x_N4[draw.indices_B]
+        noise_B4 = torch.randn(x_B4.shape, generator=draw.generator)
+        loss = (self.module(x_B4 + 0.1 * noise_B4) - x_B4).square().mean()
+        return Loss(loss, {"twice": 2 * loss.detach()})
+
+
+def weights(method: Regression) -> Tensor:
+    return torch.cat([parameter.detach().flatten() for parameter in method.module.parameters()])
+
+
+def test_two_runs_of_one_recipe_end_in_the_same_weights(tmp_path: Path) -> None:
+    first, second = Regression(), Regression()
+    train(first, RECIPE, tmp_path / "a", quiet=True)
+    train(second, RECIPE, tmp_path / "b", quiet=True)
+    assert torch.equal(weights(first), weights(second))
+
+
+def test_a_run_killed_half_way_ends_in_the_weights_of_an_unbroken_one(tmp_path: Path) -> None:
+    whole = Regression()
+    train(whole, RECIPE, tmp_path / "whole", quiet=True)
+    script = f"""
+        import sys
+        sys.path[:0] = {[str(Path(__file__).parent), *sys.path]!r}
+        from pathlib import Path
+        import torch
+        torch.set_num_threads(1)
+        from test_loop import RECIPE, Regression
+        from trainers.loop import train
+        train(Regression(pause=0.15), RECIPE, Path({str(tmp_path / "broken")!r}), quiet=True, checkpoint_every=3, log_every=1)
+    """
+    child = subprocess.Popen([sys.executable, "-c", textwrap.dedent(script)], cwd=Path(__file__).parents[2])
+    try:
+        while checkpoint.find(tmp_path / "broken") is None:
+            assert child.poll() is None
+            time.sleep(0.02)
+    finally:
+        os.kill(child.pid, signal.SIGKILL)
+        child.wait()
+    (tmp_path / "broken" / "checkpoint-0000099.part").write_bytes(b"half a checkpoint")
+    resumed = Regression()
+    run = train(resumed, RECIPE, tmp_path / "broken", quiet=True, checkpoint_every=3, log_every=1)
+    assert torch.equal(weights(whole), weights(resumed))
+    assert run.steps == 12
+    steps = [json.loads(line)["step"] for line in (tmp_path / "broken" / "metrics.jsonl").read_text().splitlines()]
+    assert steps == list(range(1, 13))
+    assert not list((tmp_path / "broken").glob("*.part"))
+
+
+def test_a_checkpoint_holds_nothing_of_a_frozen_submodule(tmp_path: Path) -> None:
+    train(Regression(), RECIPE, tmp_path, quiet=True, checkpoint_every=12)
+    found = checkpoint.find(tmp_path)
+    assert found is not None
+    names = {name.removeprefix("module.") for name in load_file(found) if name.startswith("module.")}
+    assert names == {"0.weight", "0.bias", "2.weight", "2.bias"}
+
+
+def test_a_finished_run_is_not_trained_again_and_keeps_its_average(tmp_path: Path) -> None:
+    first, second = Regression(), Regression()
+    train(first, RECIPE, tmp_path, quiet=True, checkpoint_every=12)
+    run = train(second, RECIPE, tmp_path, quiet=True, checkpoint_every=12)
+    assert torch.equal(weights(first), weights(second))
+    assert run.last_losses == {}
+
+
+def test_the_log_callback_sees_the_averaged_weights_and_changes_nothing(tmp_path: Path) -> None:
+    plain, watched = Regression(), Regression()
+    seen: dict[int, Tensor] = {}
+    train(plain, RECIPE, tmp_path / "plain", quiet=True)
+    train(
+        watched, RECIPE, tmp_path / "watched", quiet=True, log_every=4,
+        on_log=lambda step: seen.update({step: weights(watched).clone()}),
+    )  # fmt: skip
+    assert torch.equal(weights(plain), weights(watched))
+    assert list(seen) == [4, 8, 12]
+    assert torch.equal(seen[12], weights(watched))
+
+
+def test_averaged_weights_are_taken_back_even_after_an_error() -> None:
+    method = Regression()
+    before = weights(method).clone()
+    ema = {name: torch.zeros_like(value) for name, value in method.module.named_parameters() if value.requires_grad}
+    with pytest.raises(ZeroDivisionError), averaged(method.module, ema):
+        assert method.module[0].weight.abs().sum() == 0
+        raise ZeroDivisionError
+    assert torch.equal(weights(method), before)
+
+
+def test_two_phases_may_differ_in_precision(tmp_path: Path) -> None:
+    method = Regression()
+    for precision in ("no", "bf16", "no"):
+        train(method, Recipe(steps=2, batch_size=2, learning_rate=1e-3, precision=precision), tmp_path / precision, quiet=True)
+    assert method.module(torch.randn(2, 4)).dtype == torch.float32
+    with torch.autocast("cpu", enabled=False):
+        assert method.module[0](torch.randn(2, 4)).dtype == torch.float32
+
+
+def test_a_cut_checkpoint_is_refused_in_one_line(tmp_path: Path) -> None:
+    train(Regression(), RECIPE, tmp_path, quiet=True, checkpoint_every=12)
+    found = checkpoint.find(tmp_path)
+    assert found is not None
+    found.write_bytes(found.read_bytes()[:100])
+    with pytest.raises(Damaged, match=r"checkpoint-0000012.*cannot be read"):
+        train(Regression(), RECIPE, tmp_path, quiet=True)
+
+
+def test_a_checkpoint_of_another_module_is_refused(tmp_path: Path) -> None:
+    module = nn.Linear(3, 3)
+    optimizer = make_optimizer(module, RECIPE)
+    path = checkpoint.save(tmp_path, 1, 0.0, module, optimizer, {})
+    other = nn.Linear(3, 4)
+    with pytest.raises(WeightsDoNotFit, match="weight"):
+        checkpoint.restore(path, other, make_optimizer(other, RECIPE), {})
+
+
+def test_batches_depend_on_seed_and_step_alone() -> None:
+    sampler = Sampler(7, 3, seed=1)
+    in_order = [sampler.draw(step) for step in range(8)]
+    for step in (6, 0, 3):
+        assert torch.equal(Sampler(7, 3, seed=1).draw(step), in_order[step])
+        assert torch.equal(sampler.draw(step), in_order[step])
+    assert not all(torch.equal(Sampler(7, 3, seed=2).draw(step), in_order[step]) for step in range(8))
+    assert sorted(torch.cat(in_order)[:7].tolist()) == list(range(7))
+
+
+def test_weighted_batches_never_hold_what_weighs_nothing() -> None:
+    sampler = Sampler(3, 1000, seed=1, weights=torch.tensor([0.0, 1.0, 3.0], dtype=torch.float64))
+    counts = torch.bincount(sampler.draw(5), minlength=3)
+    assert counts[0] == 0
+    assert 650 < counts[2] < 850
+
+
+def test_noise_depends_on_seed_step_and_rank() -> None:
+    def noise(*parts: int) -> list[float]:
+        return torch.randn(3, generator=generator_of(parts[0], "noise", *parts[1:])).tolist()
+
+    assert noise(1, 2, 0) == noise(1, 2, 0)
+    assert len({tuple(noise(*parts)) for parts in ((1, 2, 0), (1, 2, 1), (1, 3, 0), (2, 2, 0))}) == 4

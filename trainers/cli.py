@@ -1,0 +1,172 @@
+"""`hub train` and `hub evaluate`. Nothing heavy is imported before a command runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hub.errors import MissingExtra, WrongRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hub.records import Score
+
+DEFAULT_ENCODER = "emoji-xlmr"
+DEFAULT_CORPUS = "emoji"
+
+
+def train(
+    method: Annotated[str, typer.Argument(help="mulan, pea, token-kd, or a method of another package.")],
+    base: Annotated[str, typer.Option(help="The frozen base: a name in the registry or a folder.")] = "emoji-sd",
+    lang: Annotated[list[str] | None, typer.Option(help="Language to learn; again for more. `en` alone: zero-shot.")] = None,
+    name: Annotated[str, typer.Option(help="Of the artifact; METHOD-LANGUAGE by default.")] = "",
+    encoder: Annotated[str, typer.Option(help="The frozen multilingual encoder.")] = DEFAULT_ENCODER,
+    corpus: Annotated[str, typer.Option(help="What to learn from.")] = DEFAULT_CORPUS,
+    steps: Annotated[int | None, typer.Option(min=1, help="Updates over all phases; the recipe's own by default.")] = None,
+    seed: Annotated[int, typer.Option(help="All randomness follows from it.")] = 0,
+    english_share: Annotated[float, typer.Option(min=0, max=0.95, help="Share of English draws, so that English is kept.")] = 0.3,
+    temperature: Annotated[float, typer.Option(min=0.1, help="Languages with n texts are drawn like n^(1/temperature).")] = 2.0,
+    device: Annotated[str, typer.Option(help="cuda or cpu; cuda where there is one by default.")] = "",
+    price_per_hour: Annotated[float, typer.Option(min=0, help="Of one device in dollars, for the cost in the card.")] = 0.0,
+    push: Annotated[bool, typer.Option("--push", help="Publish what was trained.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Folder of the run; below LocalHub's home by default.")] = None,
+    evaluate: Annotated[bool, typer.Option("--evaluate/--no-evaluate", help="Measure it for its card.")] = True,
+    n: Annotated[int, typer.Option(min=1, help="Prompts per language and split when measuring.")] = 128,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Train a language module for a frozen base."""
+    from hub.languages import parse_language
+
+    languages = tuple(dict.fromkeys(parse_language(text) for text in lang or []))
+    if not languages:
+        raise WrongRequest("which language? Name one or more, such as `--lang yo`.")
+    _check_device(device)
+    _prepare()
+    from hub.local import LocalHub
+    from hub.names import ArtifactName
+    from trainers import publishing
+    from trainers.methods import get_plan
+    from trainers.training import Order, train_module
+
+    get_plan(method)
+    order = Order(
+        method=method, base=base, encoder=encoder, corpus=corpus, languages=languages, english_share=english_share,
+        temperature=temperature, steps=steps, seed=seed, device=device or None,
+    )  # fmt: skip
+    hub = LocalHub.open()
+    try:
+        full = ArtifactName.parse(name or publishing.default_name(method, languages), hub.home.owner)
+        folder = out or hub.home.runs / full.name
+        trained = train_module(order, hub, folder, resume=resume, quiet=as_json)
+        cost = publishing.Cost(sum(trained.seconds.values()), price_per_hour)
+        artifact = folder / full.name
+        publishing.export(trained, artifact, cost)
+        publishing.write_module_card(trained, artifact, cost, ())
+        scores: Sequence[Score] = ()
+        if evaluate:
+            from trainers.scoring import Asked, compare, module_subject
+
+            read_by = trained.encoder.folder if Path(encoder).is_dir() else None
+            subject = module_subject(full.name, artifact, base, hub, device or None, encoder=read_by)
+            asked = Asked(("emoji-generation",), ("seen", "pairs"), languages, n)
+            scores = compare(subject, asked, trained.corpus, hub, quiet=as_json)
+            publishing.write_module_card(trained, artifact, cost, scores)
+        revision = publishing.push(artifact, str(full), hub, f"Train {method} for {', '.join(languages)}") if push else None
+    finally:
+        hub.close()
+    if as_json:
+        outcome = {
+            "name": str(full), "folder": str(artifact), "seconds": trained.seconds, "losses": trained.losses,
+            "device_seconds": cost.device_seconds, "money": cost.money, "weights": trained.weights,
+            "revision": revision.id if revision else "", "scores": _rows(scores),
+        }  # fmt: skip
+        typer.echo(json.dumps(outcome, ensure_ascii=False))
+        return
+    _print_scores(scores)
+    price = f", {cost.money:.4f} $ at {price_per_hour:g} $ an hour" if price_per_hour else ""
+    typer.echo(f"{full}: {trained.weights / 1e6:.2f}M weights in {cost.device_seconds:.0f} device-seconds{price}.")
+    typer.echo(f"It lies in {artifact}." + (f" Published as revision {revision.id[:12]}." if revision else " Publish it with `hub push`."))
+
+
+def evaluate(
+    name: Annotated[str, typer.Argument(help="A base, a module or an encoder.")],
+    base: Annotated[str, typer.Option(help="On which base a module is judged; its first by default.")] = "",
+    benchmark: Annotated[list[str] | None, typer.Option(help="emoji-generation, emoji-retrieval …; again for more.")] = None,
+    split: Annotated[list[str] | None, typer.Option(help="seen, pairs, languages, combinations, validation.")] = None,
+    lang: Annotated[list[str] | None, typer.Option(help="Languages of the prompts; the artifact's own by default.")] = None,
+    corpus: Annotated[str, typer.Option(help="Whose prompts.")] = DEFAULT_CORPUS,
+    n: Annotated[int, typer.Option(min=0, help="Prompts per language and split; 0 means all.")] = 256,
+    seed: Annotated[int, typer.Option(help="Chooses prompts and noise.")] = 0,
+    device: Annotated[str, typer.Option(help="cuda or cpu; cuda where there is one by default.")] = "",
+    push: Annotated[bool, typer.Option("--push", help="Write the scores into the card and publish it.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
+) -> None:
+    """Measure a base, a module or an encoder."""
+    from hub.languages import parse_language
+
+    languages = tuple(dict.fromkeys(parse_language(text) for text in lang or []))
+    _check_device(device)
+    _prepare()
+    from hub.local import LocalHub
+    from trainers.corpora import open_corpus
+    from trainers.evaluation import get_evaluator
+    from trainers.scoring import Asked, ask, subject_of
+
+    hub = LocalHub.open()
+    try:
+        artifact = hub.registry.get(name)
+        opened = open_corpus(corpus)
+        benchmarks = tuple(benchmark or (["emoji-retrieval"] if artifact.kind == "encoder" else ["emoji-generation"]))
+        for each in benchmarks:
+            get_evaluator(each)
+        own = tuple(tag for tag in artifact.languages if tag in opened.languages) or ("en",)
+        asked = Asked(benchmarks, tuple(split or ["seen"]), languages or own, n, seed)
+        scores = ask(subject_of(artifact, base, hub, device or None), asked, opened, hub, quiet=as_json)
+        if push:
+            from trainers.publishing import publish_scores
+
+            revision = publish_scores(artifact, scores, hub)
+            if not as_json:
+                typer.echo(f"{artifact.name}: published as revision {revision.id[:12]}.")
+    finally:
+        hub.close()
+    if as_json:
+        typer.echo(json.dumps(_rows(scores), ensure_ascii=False))
+    else:
+        _print_scores(scores)
+
+
+def _check_device(device: str) -> None:
+    if device not in {"", "cpu", "cuda"}:
+        raise WrongRequest(f"no device is called `{device}`: use `cpu` or `cuda`.")
+
+
+def _prepare() -> None:
+    """MissingExtra when what training needs is not installed; else leave progress bars to the phases."""
+    from importlib.util import find_spec
+
+    if missing := [each for each in ("torch", "diffusers", "transformers", "accelerate", "tqdm", "pyarrow") if find_spec(each) is None]:
+        raise MissingExtra("train", f"training and evaluating ({', '.join(missing)} not installed)")
+    from diffusers.utils import logging as diffusers_logging
+    from transformers.utils import logging as transformers_logging
+
+    for logging in (diffusers_logging, transformers_logging):
+        logging.disable_progress_bar()
+
+
+def _rows(scores: Sequence[Score]) -> list[dict[str, object]]:
+    from dataclasses import asdict
+
+    return [asdict(score) for score in scores]
+
+
+def _print_scores(scores: Sequence[Score]) -> None:
+    from hub.cli.scores import sentence
+
+    for score in scores:
+        typer.echo(sentence(score))

@@ -1,0 +1,45 @@
+"""Benchmarks by name: a lazy table, open to other packages through the entry-point group `hub.benchmarks`.
+
+    [project.entry-points."hub.benchmarks"]
+    my-benchmark = "my_package.my_benchmark:MyEvaluator"        # called with no arguments, gives an Evaluator
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, cast
+
+from hub.errors import Unknown
+from hub.plugins import advertised
+
+if TYPE_CHECKING:
+    from trainers.evaluation.evaluator import Evaluator
+
+GROUP = "hub.benchmarks"
+BENCHMARKS = {
+    "emoji-generation": "trainers.evaluation.generation:GenerationEvaluator",
+    "emoji-retrieval": "trainers.evaluation.retrieval:RetrievalEvaluator",
+}
+"""Name → `module:class` of those that come with the project."""
+
+
+class UnknownBenchmark(Unknown):
+    """No benchmark has this name."""
+
+    noun = "benchmark"
+    listing = "hub evaluate --help"
+
+
+def benchmark_names() -> list[str]:
+    """Every benchmark of this installation; imports none of them."""
+    return sorted({*BENCHMARKS, *advertised(GROUP)})
+
+
+def get_evaluator(name: str) -> Evaluator:
+    """The evaluator of the benchmark called `name`, or UnknownBenchmark."""
+    if name in BENCHMARKS:
+        path, _, class_name = BENCHMARKS[name].partition(":")
+        return cast("Evaluator", getattr(importlib.import_module(path), class_name)())
+    if name in advertised(GROUP):
+        return cast("Evaluator", advertised(GROUP)[name].load()())
+    raise UnknownBenchmark(name, benchmark_names())

@@ -1,0 +1,114 @@
+"""What an evaluator is: a subject and a question in, scores out."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import torch
+
+from hub.errors import WrongRequest
+from hub.local import LocalHub
+from hub.modules import TextEncoder
+from hub.records import Provenance, Score
+from trainers.corpora import Corpus, Prompt
+from trainers.evaluation.interval import Interval
+from trainers.sampler import seed_of
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is judged: a pipeline, or for retrieval an encoder alone."""
+
+    name: str
+    """As in `hub evaluate NAME`."""
+    revision: str = ""
+    base: str = ""
+    """Name of the base; empty for an encoder."""
+    pipeline: Any = None
+    """A diffusers pipeline: the base alone, or with the module."""
+    plain: Any = None
+    """The base's own pipeline, which reads English; the same object when no module is judged."""
+    encoder: TextEncoder | None = None
+
+
+@dataclass(frozen=True)
+class Question:
+    """On what it is judged."""
+
+    corpus: Corpus
+    split: str
+    language: str
+    hub: LocalHub
+    """Where judges are found."""
+    count: int = 256
+    """At most so many prompts; 0 means all."""
+    seed: int = 0
+    quiet: bool = False
+    translated: bool = False
+    """Ask the English meanings of the language's prompts instead: the ceiling on the same concepts."""
+
+    def prompts(self) -> list[Prompt]:
+        """A part of the split that depends on (seed, concept) alone: languages are asked about the same concepts.
+
+        Raises WrongRequest when the split is empty in this language.
+        """
+        if self.split not in self.corpus.base_splits:
+            raise WrongRequest(f"no split is called `{self.split}`: there are {', '.join(self.corpus.base_splits)}.")
+        found = self.corpus.prompts(self.language, self.split)
+        if not found:
+            raise WrongRequest(
+                f"the corpus `{self.corpus.name}` has nothing in `{self.language}` on split `{self.split}`: "
+                f"choose among {', '.join(self._filled()) or 'other languages'}."
+            )
+        order = sorted(found, key=lambda prompt: seed_of(self.seed, "prompts", prompt.concept))
+        chosen = order[: self.count] if self.count else order
+        if self.translated:
+            return [replace(prompt, text=prompt.meaning, language="en") for prompt in chosen]
+        return chosen
+
+    def _filled(self) -> list[str]:
+        return [split for split in self.corpus.base_splits if self.corpus.prompts(self.language, split)]
+
+
+class Evaluator(Protocol):
+    """Turns a subject into scores."""
+
+    name: str
+    """Of the benchmark."""
+    needs: str
+    """`pipeline`, or `encoder` when an encoder alone can be judged too."""
+
+    def evaluate(self, subject: Subject, question: Question) -> list[Score]:
+        """The scores of one subject on one question, most telling first."""
+        ...
+
+
+def measured(metric: str, value: float | Interval, benchmark: str, subject: Subject, question: Question, **other: Any) -> Score:
+    """A score of ours with all it takes to measure it again."""
+    interval = value if isinstance(value, Interval) else None
+    command = f"hub evaluate {subject.name} --benchmark {benchmark} --split {question.split} --lang {question.language}"
+    command += f" --n {question.count} --seed {question.seed}" + (f" --base {subject.base}" if subject.base else "")
+    score = Score(
+        metric=metric,
+        value=round(interval.value if interval else float(value), 6),  # type: ignore[arg-type]
+        benchmark=benchmark,
+        provenance=Provenance.MEASURED,
+        source=f"{command}; revision {subject.revision[:12] or 'unpublished'}; {machine()}",
+        split=question.split,
+        language=question.language,
+        base=subject.base,
+        benchmark_digest=question.corpus.digest,
+        sample_size=interval.count if interval else None,
+        seed=question.seed,
+        low=round(interval.low, 6) if interval else None,
+        high=round(interval.high, 6) if interval else None,
+    )
+    return replace(score, **other)
+
+
+def machine() -> str:
+    """The machine in words that name nobody's."""
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{platform.machine()} CPU"
+    return f"{device}, torch {torch.__version__.partition('+')[0]}"

@@ -1,0 +1,113 @@
+"""`emoji-generation`: does a prompt draw its picture?
+
+R-precision@k: the share of pictures whose right English name is among the k nearest of the gallery's names, as an
+independent dual encoder sees them. Beside it stand the share of pictures whose nearest real picture, pixel by pixel, is
+the right one; what the judge gives to real pictures; and the Fréchet distance in the judge's features with its floor.
+
+Shape letters: N pictures, G gallery, D features, H and W a picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from hub.errors import WrongRequest
+from hub.records import Score
+from trainers.corpora import Prompt
+from trainers.evaluation.evaluator import Question, Subject, measured
+from trainers.evaluation.frechet import floor_of, frechet_distance
+from trainers.evaluation.interval import Interval, wilson
+from trainers.evaluation.judge import Judge, pixel_features, ranks
+from trainers.sampler import generator_of
+
+GUIDANCE = 2.5
+"""Between 2 and 3 English prompts are drawn best; every subject gets the same."""
+STEPS = 20
+BATCH_SIZE = 64
+JUDGE = "linguahub/emoji-judge"
+RANKS = (1, 5, 10)
+
+
+class GenerationEvaluator:
+    """Draws every prompt of a split once and judges the pictures."""
+
+    name = "emoji-generation"
+    needs = "pipeline"
+
+    def __init__(self, judge: Judge | None = None) -> None:
+        self._judge = judge
+
+    def evaluate(self, subject: Subject, question: Question) -> list[Score]:
+        """R-precision@1, 5, 10; pixel nearest neighbour; the judge's ceiling; Fréchet distance and its floor."""
+        if subject.pipeline is None:
+            raise WrongRequest(f"`{subject.name}` draws nothing: judge it on `emoji-retrieval`.")
+        prompts = question.prompts()
+        gallery = question.corpus.gallery(question.split)
+        place = {prompt.concept: index for index, prompt in enumerate(gallery)}
+        right_N = torch.tensor([place[prompt.concept] for prompt in prompts])
+        drawn_N3HW = draw(subject.pipeline, prompts, seed=question.seed, quiet=question.quiet, label=_label(subject, question))
+        real_G3HW = question.corpus.pictures([prompt.concept for prompt in gallery]).float() / 255
+        if self._judge is None:
+            self._judge = Judge.from_folder(question.hub.snapshot(JUDGE), JUDGE)
+        judge = self._judge
+        names_GD = judge.text_features([prompt.text for prompt in gallery])
+        drawn_ND, real_GD = judge.picture_features(drawn_N3HW), judge.picture_features(real_G3HW)
+        values: dict[str, float | Interval] = {}
+        for k, interval in at(ranks(drawn_ND, names_GD, right_N)).items():
+            values[f"r_precision_at_{k}"] = interval
+        pixels = ranks(pixel_features(drawn_N3HW), pixel_features(_like(real_G3HW, drawn_N3HW)), right_N)
+        values["pixel_nearest_at_1"] = at(pixels)[1]
+        for k, interval in at(ranks(real_GD[right_N], names_GD, right_N)).items():
+            values[f"judge_ceiling_r_precision_at_{k}"] = interval
+        extractor = judge.name.rpartition("/")[2]
+        scores = [measured(metric, value, self.name, subject, question) for metric, value in values.items()]
+        if len(prompts) > 1:
+            distance = frechet_distance(drawn_ND, real_GD)
+            floor = floor_of(real_GD, generator_of(question.seed, "halves"))
+            for metric, value in ((f"fid[{extractor}]", distance), (f"fid_floor[{extractor}]", floor)):
+                scores.append(
+                    measured(metric, value, self.name, subject, question, better="down", sample_size=len(prompts))
+                )
+        return scores
+
+
+def draw(
+    pipeline: Any, prompts: Sequence[Prompt], *, seed: int, quiet: bool = False, label: str = "drawing"
+) -> Tensor:
+    """Pictures of prompts, (N, 3, H, W) in 0…1. A picture's noise depends on (seed, concept) alone."""
+    pictures = []
+    pipeline.set_progress_bar_config(disable=True)
+    with tqdm(total=len(prompts), desc=label, unit="picture", disable=quiet) as bar:
+        for first in range(0, len(prompts), BATCH_SIZE):
+            batch = prompts[first : first + BATCH_SIZE]
+            answer = pipeline(
+                [prompt.text for prompt in batch],
+                num_inference_steps=STEPS,
+                guidance_scale=GUIDANCE,
+                generator=[generator_of(seed, "picture", prompt.concept) for prompt in batch],
+                output_type="pt",
+            )
+            pictures.append(answer.images.float().cpu().clamp(0, 1))
+            bar.update(len(batch))
+    return torch.cat(pictures)
+
+
+def at(ranks_N: Tensor) -> dict[int, Interval]:
+    """The share of ranks below 1, 5 and 10."""
+    return {k: wilson(int((ranks_N < k).sum()), len(ranks_N)) for k in RANKS}
+
+
+def _like(real_G3HW: Tensor, drawn_N3HW: Tensor) -> Tensor:
+    side = drawn_N3HW.shape[-1]
+    if real_G3HW.shape[-1] == side:
+        return real_G3HW
+    return torch.nn.functional.interpolate(real_G3HW, (side, side), mode="bicubic", antialias=True).clamp(0, 1)
+
+
+def _label(subject: Subject, question: Question) -> str:
+    return f"{subject.name}: {question.language}, {question.split}"

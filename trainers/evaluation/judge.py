@@ -1,0 +1,68 @@
+"""The judge: a dual encoder that had no part in making the pictures.
+
+Shape letters: N pictures, G gallery, D features, H and W a picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from transformers import AutoTokenizer, CLIPModel
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A `CLIPModel` and its tokenizer."""
+
+    name: str
+    model: Any
+    tokenizer: Any
+
+    @classmethod
+    def from_folder(cls, folder: Path, name: str, device: str = "cpu") -> Judge:
+        """Read a CLIP repository."""
+        model = CLIPModel.from_pretrained(folder, torch_dtype=torch.float32, attn_implementation="eager")
+        return cls(name, model.to(device).eval().requires_grad_(False), AutoTokenizer.from_pretrained(folder))
+
+    @torch.no_grad()
+    def text_features(self, texts: Sequence[str]) -> Tensor:
+        """(N, D), of length 1."""
+        length = self.model.config.text_config.max_position_embeddings
+        tokens = self.tokenizer(
+            list(texts), padding="max_length", truncation=True, max_length=length, return_tensors="pt"
+        )
+        chunks = [
+            self.model.get_text_features(ids.to(self.model.device), attention_mask=mask.to(self.model.device)).pooler_output
+            for ids, mask in zip(tokens.input_ids.split(256), tokens.attention_mask.split(256), strict=True)
+        ]
+        return F.normalize(torch.cat(chunks).float(), dim=1).cpu()
+
+    @torch.no_grad()
+    def picture_features(self, pictures_N3HW: Tensor) -> Tensor:
+        """(N, D) of pictures in 0…1, not normalised."""
+        side = self.model.config.vision_config.image_size
+        chunks = []
+        for chunk in pictures_N3HW.float().split(128):
+            if chunk.shape[-1] != side:
+                chunk = F.interpolate(chunk, (side, side), mode="bicubic", antialias=True).clamp(0, 1)
+            chunks.append(self.model.get_image_features((chunk * 2 - 1).to(self.model.device)).pooler_output)
+        return torch.cat(chunks).float().cpu()
+
+
+def ranks(queries_ND: Tensor, gallery_GD: Tensor, right_N: Tensor) -> Tensor:
+    """Rank (N,) of the right gallery entry by cosine, 0 for the nearest; ties count against it."""
+    scores_NG = F.normalize(queries_ND.double(), dim=1) @ F.normalize(gallery_GD.double(), dim=1).T
+    own_N1 = scores_NG.gather(1, right_N[:, None])
+    return (scores_NG >= own_N1).sum(dim=1) - 1
+
+
+def pixel_features(pictures_N3HW: Tensor, side: int = 16) -> Tensor:
+    """Pictures shrunk to side × side by averaging, each less its own mean colour, (N, D)."""
+    small_N3SS = F.adaptive_avg_pool2d(pictures_N3HW.double(), side)
+    return (small_N3SS - small_N3SS.mean(dim=(2, 3), keepdim=True)).flatten(1)

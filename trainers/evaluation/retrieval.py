@@ -1,0 +1,80 @@
+"""`emoji-retrieval`: does a text in one language lie where its English meaning lies?
+
+For a module: mean token states of the text through the module, against the base's own mean states of every English name
+in the gallery. For an encoder: its mean states of the text against its mean states of every English name. Both are
+compared by cosine after taking the gallery's mean away; no picture is drawn, so it takes seconds.
+
+Shape letters: N texts, G gallery, L tokens, C width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hub.errors import WrongRequest
+from hub.modules import TextEncoder
+from hub.records import Score
+from trainers.evaluation.evaluator import Question, Subject, measured
+from trainers.evaluation.generation import at
+from trainers.evaluation.judge import ranks
+
+BATCH_SIZE = 256
+ENCODER_LENGTH = 32
+
+States = Callable[[Sequence[str]], Tensor]
+
+
+class RetrievalEvaluator:
+    """Finds English names by texts of another language."""
+
+    name = "emoji-retrieval"
+    needs = "encoder"
+
+    def evaluate(self, subject: Subject, question: Question) -> list[Score]:
+        """Recall@1, 5 and 10 over the gallery."""
+        states, english = _readers(subject)
+        prompts = question.prompts()
+        gallery = question.corpus.gallery(question.split)
+        place = {prompt.concept: index for index, prompt in enumerate(gallery)}
+        right_N = torch.tensor([place[prompt.concept] for prompt in prompts])
+        texts_NC = _in_batches(states, [prompt.text for prompt in prompts])
+        names_GC = _in_batches(english, [prompt.text for prompt in gallery])
+        centre_C = names_GC.mean(dim=0)
+        found = at(ranks(texts_NC - centre_C, names_GC - centre_C, right_N))
+        return [measured(f"recall_at_{k}", interval, self.name, subject, question) for k, interval in found.items()]
+
+
+def _readers(subject: Subject) -> tuple[States, States]:
+    """How the subject reads a text of any language, and what an English name is to it."""
+    if subject.pipeline is not None:
+        return _conditioning(subject.pipeline), _conditioning(subject.plain)
+    if subject.encoder is not None:
+        return _pooled(subject.encoder), _pooled(subject.encoder)
+    raise WrongRequest(f"`{subject.name}` is neither a module nor an encoder, so it cannot retrieve.")
+
+
+def _conditioning(pipeline: Any) -> States:
+    @torch.no_grad()
+    def states(texts: Sequence[str]) -> Tensor:
+        tokens_BLC = pipeline.encode_prompt(list(texts), pipeline.device, 1, do_classifier_free_guidance=False)[0]
+        mean_BC: Tensor = tokens_BLC.float().mean(dim=1).cpu()
+        return mean_BC
+
+    return states
+
+
+def _pooled(encoder: TextEncoder) -> States:
+    def states(texts: Sequence[str]) -> Tensor:
+        tokens_BLE, mask_BL = encoder.encode(texts, ENCODER_LENGTH)
+        weight_BL1 = mask_BL[:, :, None].float()
+        return ((tokens_BLE.float() * weight_BL1).sum(1) / weight_BL1.sum(1)).cpu()
+
+    return states
+
+
+def _in_batches(states: States, texts: list[str]) -> Tensor:
+    return torch.cat([states(texts[first : first + BATCH_SIZE]) for first in range(0, len(texts), BATCH_SIZE)])

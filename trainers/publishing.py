@@ -1,0 +1,186 @@
+"""A trained module as an artifact: a folder in Hugging Face layout with its card, then a revision."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from hub.cards import Card, read_card, write_card
+from hub.languages import MULTILINGUAL, language_name
+from hub.local import LocalHub
+from hub.modules import save_weights
+from hub.names import ArtifactName
+from hub.publish import publish
+from hub.records import Artifact, Revision, Score
+from trainers.training import Trained
+
+HEADING = "## Scores"
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a run took."""
+
+    device_seconds: float
+    price_per_hour: float
+    """Of one device, in dollars."""
+
+    @property
+    def money(self) -> float:
+        """Dollars."""
+        return self.device_seconds / 3600 * self.price_per_hour
+
+
+def default_name(method: str, languages: Sequence[str]) -> str:
+    """`mulan-yo`; `mulan-yo-sw`; more than three languages are `mulan-many`, and English alone is `mulan`."""
+    if set(languages) <= {"en"}:
+        return method
+    return f"{method}-{'-'.join(languages) if len(languages) <= 3 else 'many'}".lower()
+
+
+def export(trained: Trained, folder: Path, cost: Cost) -> Path:
+    """Write the variant's weights (fp16) and config.json below `folder`; returns the variant's folder."""
+    variant = folder / trained.base.short_name
+    variant.mkdir(parents=True, exist_ok=True)
+    save_weights(trained.module, variant / "model.safetensors", torch.float16)
+    (variant / "config.json").write_text(json.dumps(_config(trained, cost), indent=2, ensure_ascii=False) + "\n")
+    return variant
+
+
+def write_module_card(trained: Trained, folder: Path, cost: Cost, scores: Sequence[Score]) -> Card:
+    """Write README.md: what it is, how it was made, what it cost, what it scores."""
+    languages = trained.order.languages
+    tags = spoken_tags(trained)
+    spoken = ", ".join(language_name(tag) for tag in languages)
+    encoder, base = trained.encoder.short_name, trained.base.short_name
+    kind = f"zero-shot from {spoken}" if tags == (MULTILINGUAL,) else spoken
+    card = Card(
+        kind=trained.plan.kind,
+        summary=f"{kind} for {base}: a {trained.plan.architecture} between {encoder} and the frozen base.",
+        license="Apache-2.0",
+        languages=tags,
+        method=trained.plan.name,
+        bases=(trained.base.pin.name,),
+        encoder=trained.encoder.pin.name,
+        tags=("language-module", trained.plan.architecture),
+        scores=tuple(scores),
+        prose=_prose(trained, cost, scores, folder.name, spoken),
+    )
+    write_card(card, folder)
+    return card
+
+
+def spoken_tags(trained: Trained) -> tuple[str, ...]:
+    """Languages it was made for; trained on English alone, it is for all that its encoder reads: `mul`."""
+    return (MULTILINGUAL,) if set(trained.order.languages) <= {"en"} else trained.order.languages
+
+
+def rescore(folder: Path, name: ArtifactName, scores: Sequence[Score]) -> Card:
+    """Put new scores into a card in the place of older ones that answer the same question."""
+    card = read_card(folder, name)
+    new = {_question(score) for score in scores}
+    kept = [score for score in card.scores if _question(score) not in new]
+    everything = (*scores, *kept)
+    before, _, after = card.prose.partition(HEADING)
+    following = after.partition("\n## ")[2]
+    prose = f"{before.rstrip()}\n\n{HEADING}\n\n{_table(everything)}\n" + (f"\n## {following}" if following else "")
+    card = replace(card, scores=everything, prose=prose)
+    write_card(card, folder)
+    return card
+
+
+def push(folder: Path, name: str, hub: LocalHub, message: str) -> Revision:
+    """Publish a folder as the next revision of `name`."""
+    return publish(folder, ArtifactName.parse(name, hub.home.owner), hub.registry, hub.store, message=message)
+
+
+def publish_scores(artifact: Artifact, scores: Sequence[Score], hub: LocalHub) -> Revision:
+    """Publish the artifact once more with these scores in its card; its weights stay."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / artifact.name.name
+        shutil.copytree(hub.snapshot(artifact.name), folder)  # a copy: snapshots are read-only links to blobs
+        (folder / "README.md").chmod(0o644)
+        rescore(folder, artifact.name, scores)
+        return push(folder, str(artifact.name), hub, "Measure")
+
+
+def _question(score: Score) -> tuple[str, ...]:
+    return score.metric, score.benchmark, score.split, score.language, score.base, score.provenance.value
+
+
+def _config(trained: Trained, cost: Cost) -> dict[str, Any]:
+    rule = {"prefix": "", "drop": [], "length": trained.length}
+    length = trained.settings.get("queries", trained.length)
+    return {
+        "format": 1,
+        "kind": trained.plan.kind,
+        "method": trained.plan.name,
+        "architecture": trained.plan.architecture,
+        "module": trained.settings,
+        "base": asdict(trained.base.pin),
+        "encoder": {**asdict(trained.encoder.pin), "readout": "last_hidden_state"},
+        "conditioning": {"width": trained.width, "length": length, "pooled_width": None, "mask": False},
+        "prompt": {**rule, "negative": rule, "empty": "encode"},
+        "languages": list(spoken_tags(trained)),
+        "run": {
+            "order": asdict(trained.order),
+            "phases": {phase.name: asdict(phase.recipe) for phase in trained.plan.phases},
+            "seconds": {name: round(value, 2) for name, value in trained.seconds.items()},
+            "device_seconds": round(cost.device_seconds, 1),
+            "device": trained.device,
+            "corpus": {"name": trained.corpus.name, "digest": trained.corpus.digest},
+        },
+        "parent": "",
+    }
+
+
+def _prose(trained: Trained, cost: Cost, scores: Sequence[Score], name: str, spoken: str) -> str:
+    base = trained.base.short_name
+    steps = ", ".join(f"{phase.recipe.steps} steps `{phase.name}`" for phase in trained.plan.phases)
+    times = ", ".join(f"{name} {value:.0f} s" for name, value in trained.seconds.items())
+    share = "" if set(trained.order.languages) <= {"en"} else f" {trained.order.english_share:.0%} of the draws are English."
+    money = f" ({cost.money:.4f} $ at {cost.price_per_hour:g} $ an hour)" if cost.price_per_hour else ""
+    return f"""# {name}
+
+Reads prompts in {spoken} for the frozen base `{base}`. {trained.weights / 1e6:.2f}M weights; the base and the encoder
+`{trained.encoder.short_name}` stay as they are.
+
+```python
+from hub import load_pipeline
+pipe = load_pipeline("{base}", adapter="{name}")
+```
+
+## How it was made
+
+{trained.plan.story} {steps}; seed {trained.order.seed}.
+Data: split `seen` of `{trained.corpus.name}` ({spoken}); nothing held out was trained on.{share}
+
+    hub train {trained.plan.name} --base {base} {' '.join(f'--lang {tag}' for tag in trained.order.languages)} --seed {trained.order.seed}
+
+## Cost
+
+{cost.device_seconds:.0f} device-seconds{money} on {trained.device}: {times}.
+
+{HEADING}
+
+{_table(scores)}"""
+
+
+def _table(scores: Sequence[Score]) -> str:
+    if not scores:
+        return "Not measured yet: `hub evaluate` does it."
+    lines = ["| metric | benchmark | split | language | value | 95 % | n |", "|---|---|---|---|---|---|---|"]
+    for score in scores:
+        interval = f"{score.low:.3f}–{score.high:.3f}" if score.low is not None and score.high is not None else ""
+        lines.append(
+            f"| {score.metric} | {score.benchmark} | {score.split} | {score.language} | {score.value:.3f} "
+            f"| {interval} | {score.sample_size or ''} |"
+        )
+    return "\n".join(lines)

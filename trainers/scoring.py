@@ -1,0 +1,116 @@
+"""Ask benchmarks about an artifact, or about a module that was just trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from hub.errors import WrongRequest
+from hub.loader import load_pipeline
+from hub.local import LocalHub
+from hub.modules import TextEncoder
+from hub.records import Artifact, Score
+from trainers.corpora import Corpus
+from trainers.evaluation import get_evaluator
+from trainers.evaluation.evaluator import Question, Subject
+from trainers.evaluation.generation import GenerationEvaluator
+
+BASE_ALONE = "base_alone_"
+"""Before the metrics of the raw prompt on the base, in a module's card."""
+ENGLISH = "english_base_"
+"""Before the metrics of the English prompts of the same concepts on the base."""
+DROP = "english_drop_at_1"
+"""English R-precision@1 of the base less that through the module."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What to measure."""
+
+    benchmarks: tuple[str, ...]
+    splits: tuple[str, ...]
+    languages: tuple[str, ...]
+    count: int
+    seed: int = 0
+
+
+def subject_of(artifact: Artifact, base: str, hub: LocalHub, device: str | None) -> Subject:
+    """What `hub evaluate NAME` judges: a base alone, a module on its base, or an encoder."""
+    short = artifact.name.name
+    if artifact.kind == "base":
+        pipeline = load_pipeline(str(artifact.name), device=device, hub=hub)
+        return Subject(short, artifact.revision, short, pipeline, pipeline)
+    if artifact.kind == "encoder":
+        folder = hub.snapshot(artifact.name)
+        return Subject(short, artifact.revision, encoder=TextEncoder.from_folder(folder, dtype=torch.float32))
+    if artifact.kind == "dataset":
+        raise WrongRequest(f"`{short}` is a data set: evaluate a base, a module or an encoder.")
+    base = base or (artifact.bases[0] if artifact.bases else "")
+    return module_subject(short, str(artifact.name), base, hub, device, revision=artifact.revision)
+
+
+def module_subject(
+    name: str,
+    adapter: str | Path,
+    base: str,
+    hub: LocalHub,
+    device: str | None,
+    *,
+    revision: str = "",
+    encoder: Path | None = None,
+) -> Subject:
+    """A module, published or in a folder, on its base; `encoder` is a folder where the registry does not know it."""
+    plain = load_pipeline(base, device=device, hub=hub)
+    pipeline = load_pipeline(base, adapter=adapter, device=device, hub=hub, encoder=encoder)
+    return Subject(name, revision, base.rpartition("/")[2], pipeline, plain)
+
+
+def ask(subject: Subject, asked: Asked, corpus: Corpus, hub: LocalHub, *, quiet: bool) -> list[Score]:
+    """Every benchmark on every language and split that the corpus has; WrongRequest when none has anything."""
+    scores: list[Score] = []
+    for name in asked.benchmarks:
+        evaluator = get_evaluator(name)
+        for language in asked.languages:
+            for split in asked.splits:
+                question = Question(corpus, split, language, hub, asked.count, asked.seed, quiet)
+                if len(asked.splits) > 1 and not corpus.prompts(language, split):
+                    continue
+                scores += evaluator.evaluate(subject, question)
+    if not scores:
+        raise WrongRequest(f"there is nothing to ask `{subject.name}` in {', '.join(asked.languages)} on {', '.join(asked.splits)}.")
+    return scores
+
+
+def compare(subject: Subject, asked: Asked, corpus: Corpus, hub: LocalHub, *, quiet: bool) -> list[Score]:
+    """What a module's card tells: the module, the base alone on the same prompts and on their English, and English kept."""
+    scores: list[Score] = []
+    evaluator = GenerationEvaluator()
+    plain = replace(subject, name=subject.base, pipeline=subject.plain)
+    for language in asked.languages:
+        for split in asked.splits:
+            if not corpus.prompts(language, split):
+                continue
+            question = Question(corpus, split, language, hub, asked.count, asked.seed, quiet)
+            scores += evaluator.evaluate(subject, question)
+            scores += _named(BASE_ALONE, evaluator.evaluate(plain, question))
+            scores += _named(ENGLISH, evaluator.evaluate(plain, replace(question, translated=True)))
+    english = Question(corpus, "seen", "en", hub, asked.count, asked.seed, quiet)
+    through = evaluator.evaluate(subject, english)
+    alone = evaluator.evaluate(plain, english)
+    drop = _value(alone, "r_precision_at_1") - _value(through, "r_precision_at_1")
+    scores += [score for score in through if score.metric.startswith("r_precision")]
+    scores.append(replace(through[0], metric=DROP, value=round(drop, 6), low=None, high=None, better="down"))
+    return scores
+
+
+def _named(prefix: str, scores: Sequence[Score]) -> list[Score]:
+    """R-precision of another subject beside the module's own."""
+    return [replace(score, metric=prefix + score.metric) for score in scores if score.metric.startswith("r_precision")]
+
+
+def _value(scores: Sequence[Score], metric: str) -> float:
+    return next(score.value for score in scores if score.metric == metric)
+

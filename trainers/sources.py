@@ -1,0 +1,43 @@
+"""Frozen artifacts a run stands on: by name from the registry, or a folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from hub.errors import WrongRequest
+from hub.loader.sources import Sources, digest_of
+from hub.local import LocalHub
+from hub.records import Pin
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A base or an encoder as files."""
+
+    pin: Pin
+    folder: Path
+    short_name: str
+    """`emoji-sd`: what variant folders are called."""
+
+
+def find_base(name: str, hub: LocalHub) -> Source:
+    """The base called `name`, or the pipeline in that folder. UnknownBase with near names."""
+    found = Sources(hub).base(name, None)
+    if found.is_folder:
+        return Source(Pin(name=found.name, digest=digest_of(found.folder)), found.folder, found.name)
+    artifact = hub.registry.get(name)
+    return Source(Pin(name=str(artifact.name), digest=found.digest), found.folder, found.name)
+
+
+def find_encoder(name: str, hub: LocalHub) -> Source:
+    """The encoder called `name`, or the model in that folder. UnknownArtifact with near names."""
+    if Path(name).is_dir():
+        folder = Path(name).resolve()
+        return Source(Pin(name=folder.name, digest=digest_of(folder)), folder, folder.name)
+    artifact = hub.registry.get(name)
+    if artifact.kind != "encoder":
+        raise WrongRequest(f"`{name}` is an artifact of kind {artifact.kind}, not an encoder: see `hub search --kind encoder`.")
+    if not artifact.revision:
+        raise WrongRequest(f"the weights of `{name}` are not here yet: fetch them with `hub pull {artifact.name}`.")
+    return Source(Pin(name=str(artifact.name), digest=artifact.weights_digest), hub.snapshot(artifact.name), artifact.name.name)

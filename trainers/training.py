@@ -1,0 +1,185 @@
+"""From an order to a trained module: gather, run the phases, keep what is needed to go on after a crash."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from hub.errors import Unreachable, WrongRequest
+from hub.local import LocalHub
+from hub.modules import TextEncoder, build
+from trainers.corpora import Corpus, open_corpus
+from trainers.frozen import FrozenBase
+from trainers.loop import train
+from trainers.material import Mixture, gather
+from trainers.methods import get_plan
+from trainers.plan import Plan
+from trainers.sources import Source, find_base, find_encoder
+
+READOUT = "last_hidden_state"
+CHECKPOINTS = 10
+"""Written over each phase."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What somebody asked to be trained; with the same order a stopped run goes on where it was."""
+
+    method: str
+    base: str
+    encoder: str
+    corpus: str
+    languages: tuple[str, ...]
+    english_share: float
+    temperature: float
+    steps: int | None
+    """Over all phases; None leaves the plan's own."""
+    seed: int
+    device: str | None
+    """`cpu`, or None for CUDA where there is one."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A module and how it came to be."""
+
+    module: nn.Module
+    settings: dict[str, Any]
+    plan: Plan
+    order: Order
+    base: Source
+    encoder: Source
+    corpus: Corpus
+    length: int
+    width: int
+    device: str
+    seconds: dict[str, float] = field(default_factory=dict)
+    """By phase; `caches` is what the frozen parts took."""
+    losses: dict[str, dict[str, float]] = field(default_factory=dict)
+    """Last ones, by phase."""
+    weights: int = 0
+    """Number of numbers that were learnt."""
+
+
+def train_module(order: Order, hub: LocalHub, folder: Path, *, resume: bool, quiet: bool) -> Trained:
+    """Run every phase below `folder`; a resumed run skips what is finished.
+
+    Raises UnknownMethod, UnknownBase, UnknownCorpus, WrongRequest for languages without texts, and WrongRequest when
+    there is nothing to resume or it was ordered otherwise.
+    """
+    plan = get_plan(order.method).with_steps(order.steps, order.seed)
+    corpus = open_corpus(order.corpus)
+    base_source, encoder_source = find_base(order.base, hub), find_encoder(order.encoder, hub)
+    mixture = Mixture(order.languages, order.english_share, order.temperature)
+    digests = [base_source.pin.digest, encoder_source.pin.digest, corpus.digest]
+    if resume:
+        _refuse_another(folder, _as_json(order, digests))
+    device = torch.device("cuda" if order.device != "cpu" and torch.cuda.is_available() else "cpu")
+    started = time.perf_counter()
+    base = FrozenBase.open(base_source.folder, device)
+    encoder = TextEncoder.from_folder(encoder_source.folder, readout=READOUT, device=device, dtype=torch.float32)
+    material = gather(
+        corpus,
+        mixture,
+        base,
+        encoder,
+        length=plan.length(base),
+        with_pictures=plan.through_denoiser,
+        caches=hub.home.caches,
+        base_digest=base_source.pin.digest,
+        encoder_digest=encoder_source.pin.digest,
+        quiet=quiet,
+    )
+    if not resume:
+        _begin(folder, _as_json(order, digests))
+    seconds = {"caches": time.perf_counter() - started}
+    losses: dict[str, dict[str, float]] = {}
+    settings = plan.settings(encoder.width, base)
+    torch.manual_seed(order.seed)
+    module = build(plan.architecture, settings).to(device)
+    for number, phase in enumerate(plan.phases):
+        place = folder / f"{number}-{phase.name}"
+        if (finished := _finished(place)) is not None:
+            module.load_state_dict(load_file(place / "module.safetensors", device=str(device)))
+            seconds[phase.name], losses[phase.name] = finished["seconds"], finished["losses"]
+            continue
+        every = max(1, phase.recipe.steps // CHECKPOINTS)
+        label = f"{plan.name}: {phase.name}"
+        run = train(
+            phase.make(module, material), phase.recipe, place,
+            checkpoint_every=every, quiet=quiet, label=label, device=order.device,
+        )  # fmt: skip
+        module.eval()
+        _finish(place, module, {"seconds": run.seconds, "losses": run.last_losses})
+        seconds[phase.name], losses[phase.name] = run.seconds, run.last_losses
+    return Trained(
+        module=module.eval().cpu(),
+        settings=settings,
+        plan=plan,
+        order=order,
+        base=base_source,
+        encoder=encoder_source,
+        corpus=corpus,
+        length=plan.length(base),
+        width=base.width,
+        device=_words(device),
+        seconds=seconds,
+        losses=losses,
+        weights=sum(parameter.numel() for parameter in module.parameters()),
+    )
+
+
+def _as_json(order: Order, digests: list[str]) -> dict[str, Any]:
+    plain: dict[str, Any] = json.loads(json.dumps({**dataclasses.asdict(order), "digests": digests}))
+    return plain
+
+
+def _begin(folder: Path, wanted: dict[str, Any]) -> None:
+    """A fresh run forgets the one that was in its folder."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for old in folder.glob("[0-9]-*"):
+            shutil.rmtree(old)
+        (folder / "order.json").write_text(json.dumps(wanted, indent=1))
+    except OSError as error:
+        raise Unreachable(f"the run cannot be kept in {folder}: {error.strerror}. Choose another folder with `--out`.") from error
+
+
+def _refuse_another(folder: Path, wanted: dict[str, Any]) -> None:
+    """A resumed run must have been ordered just so, on the same frozen parts and data."""
+    path = folder / "order.json"
+    if not path.is_file():
+        raise WrongRequest(f"there is no run to resume in {folder.name}: leave `--resume` out to begin one.")
+    found = json.loads(path.read_text())
+    if differing := [f"{name} {found.get(name)!r} → {value!r}" for name, value in wanted.items() if found.get(name) != value]:
+        raise WrongRequest(f"the run in {folder.name} was ordered otherwise ({'; '.join(differing)}): leave `--resume` out.")
+
+
+def _finish(place: Path, module: nn.Module, outcome: dict[str, Any]) -> None:
+    """`finished.json` comes last: a phase without it is run again from its newest checkpoint."""
+    save_file({name: value.detach().contiguous().cpu() for name, value in module.state_dict().items()}, place / "module.safetensors")
+    (place / "finished.part").write_text(json.dumps(outcome))
+    (place / "finished.part").replace(place / "finished.json")
+    for path in place.glob("checkpoint-*"):
+        path.unlink()
+
+
+def _finished(place: Path) -> dict[str, Any] | None:
+    path = place / "finished.json"
+    if not path.is_file():
+        return None
+    outcome: dict[str, Any] = json.loads(path.read_text())
+    return outcome
+
+
+def _words(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} CPU thread(s)"

@@ -33,7 +33,7 @@ def show_artifact(request: Request, hub: Hub, revision: Segment = "") -> Respons
         "shown": shown,
         "is_head": shown is None or shown.id == artifact.revision,
         "languages": [wording.language(tag) for tag in artifact.languages],
-        "score_tables": _score_tables(artifact.scores),
+        "score_tables": _score_tables(artifact),
         "snippets": _snippets(artifact, absolute(request, "")),
         "revisions": hub.registry.revisions(artifact.name)[:SHOWN_REVISIONS],
         "commit_id": commit_id,
@@ -53,10 +53,17 @@ def _contents(artifact: Artifact, shown: Revision, store: BlobStore) -> dict[str
     return {"files": files, "pictures": pictures, "prose": text}
 
 
-def _score_tables(scores: tuple[Score, ...]) -> list[tuple[str, list[Score]]]:
-    """Scores by benchmark, in the card's order of benchmarks; within one by split, language and metric."""
-    order = list(dict.fromkeys(score.benchmark for score in scores))
-    ranked = sorted(scores, key=lambda each: (order.index(each.benchmark), each.split, each.language, each.metric))
+def _score_tables(artifact: Artifact) -> list[tuple[str, list[Score]]]:
+    """Scores by benchmark in the card's order; within one, the artifact's own languages before others."""
+    order = list(dict.fromkeys((score.benchmark, score.split) for score in artifact.scores))
+    benchmarks = list(dict.fromkeys(benchmark for benchmark, _ in order))
+
+    def place(score: Score) -> tuple[int, bool, str, int, str]:
+        is_foreign = bool(score.language) and score.language not in artifact.languages
+        split = order.index((score.benchmark, score.split))
+        return benchmarks.index(score.benchmark), is_foreign, score.language, split, score.metric
+
+    ranked = sorted(artifact.scores, key=place)
     return [(benchmark, list(group)) for benchmark, group in groupby(ranked, key=lambda each: each.benchmark)]
 
 
@@ -69,8 +76,8 @@ def _snippets(artifact: Artifact, endpoint: str) -> list[tuple[str, str]]:
     if artifact.kind == "base":
         return [("In Python", _load(f'"{name}"')), shell, ("With diffusers", _diffusers(artifact, endpoint))]
     if artifact.bases:
-        base = wording.short_name(artifact.bases[0])
-        return [("In Python", _load(f'"{base}", adapter="{name}"')), shell]
+        load = ("In Python", _load(f'"{wording.short_name(artifact.bases[0])}", adapter="{name}"'))
+        return [shell, load] if artifact.upstream else [load, shell]
     return [shell, ("With huggingface_hub", _download(artifact, endpoint, ""))]
 
 

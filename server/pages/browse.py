@@ -51,8 +51,9 @@ def browse(request: Request, hub: Hub) -> Response:
     context = {
         "query": query,
         "typed": {name: request.query_params.get(name, "") for name in ("text", "lang", "kind", "base", "sort")},
-        "problem": str(problem) if problem else "",
+        "problem": problem,
         "suggestions": _suggestions(request, problem),
+        "is_search": bool(request.url.query),
         "page": page,
         "everything": everything,
         "languages": sorted(
@@ -69,14 +70,14 @@ def browse(request: Request, hub: Hub) -> Response:
 
 
 def _row(artifact: Artifact, wanted: str) -> dict[str, Any]:
-    """What one line of the list shows; the wanted language comes first."""
+    """What one line of the list shows; the wanted language comes first, else the one it was made for."""
     tags = sorted(artifact.languages, key=lambda tag: tag != wanted) if wanted else list(artifact.languages)
     return {
         "artifact": artifact,
         "address": page_path(artifact),
         "languages": [wording.language(tag) for tag in tags[:SHOWN_LANGUAGES]],
         "more_languages": len(tags[SHOWN_LANGUAGES:]),
-        "score": headline(artifact.scores, wanted),
+        "score": headline(artifact.scores, wanted or artifact.languages[0]),
     }
 
 

@@ -32,7 +32,9 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "language": wording.language,
+        "sentence": wording.sentence,
         "size": wording.size,
+        "weight": wording.weight,
         "day": wording.day,
         "metric": wording.metric,
         "number": wording.number,

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 
+from markupsafe import Markup
+
 from hub.languages import MULTILINGUAL, autonym, language_name
 from hub.names import ArtifactName
-from hub.records import Provenance, Score
+from hub.records import Artifact, Provenance, Score
 from hub.registry import CURATED_OWNER
 
 _RIGHT_TO_LEFT = {"Adlm", "Arab", "Aran", "Hebr", "Mand", "Nkoo", "Rohg", "Samr", "Syrc", "Thaa", "Yezi"}
 """ISO 15924 codes of living scripts with right-to-left direction. Source: Unicode, UAX #9 and Scripts.txt."""
-_METRICS = {"fid": "FID", "kid": "KID", "clip_score": "CLIP score", "r_precision": "R-precision", "recall": "Recall"}
+_SPELLINGS = {"fid": "FID", "kid": "KID", "cmmd": "CMMD", "clip": "CLIP", "ocr": "OCR", "r precision": "R-precision"}
+"""Words of metrics that are not spelt as in code."""
 _MEANINGS = {
     Provenance.MEASURED: "A run of this project; it can be run again",
     Provenance.REPORTED: "Somebody says so; not run again here",
@@ -61,6 +65,28 @@ def size(size_bytes: int | None) -> str:
     return f"{amount:.0f} {unit}" if unit == "B" or amount >= 99.95 else f"{amount:.1f} {unit}"
 
 
+def weight(artifact: Artifact) -> str:
+    """Size of an artifact; of a card whose weights are elsewhere, the size of those. Empty when neither is known."""
+    elsewhere = sum(file.size_bytes or 0 for file in artifact.upstream)
+    if elsewhere and not artifact.weights_digest:
+        return f"{size(elsewhere)} upstream"
+    return size(artifact.size_bytes) if artifact.size_bytes else ""
+
+
+def sentence(message: str) -> Markup:
+    """A message of the command line as a page says it: a capital first, code between backticks set as code."""
+    parts = [
+        Markup("<code>{}</code>").format(part) if odd else Markup.escape(part) for odd, part in _alternate(message)
+    ]
+    return Markup("").join(parts)
+
+
+def _alternate(message: str) -> list[tuple[bool, str]]:
+    """Texts outside (False) and inside (True) of backticks."""
+    parts = (message[:1].upper() + message[1:]).split("`")
+    return [(bool(number % 2), part) for number, part in enumerate(parts)]
+
+
 def day(moment: datetime | None) -> str:
     """`2026-11-23`, in UTC."""
     return f"{moment.astimezone(UTC):%Y-%m-%d}" if moment else "–"
@@ -69,8 +95,10 @@ def day(moment: datetime | None) -> str:
 def metric(name: str) -> str:
     """`r_precision_at_1` reads `R-precision@1`."""
     stem, at, count = name.partition("_at_")
-    word = _METRICS.get(stem, stem.replace("_", " "))
-    return f"{word}@{count}" if at else word
+    words = stem.replace("_", " ")
+    for written, spelt in _SPELLINGS.items():
+        words = re.sub(rf"\b{written}\b", spelt, words)
+    return f"{words[:1].upper()}{words[1:]}@{count}" if at else words[:1].upper() + words[1:]
 
 
 def number(value: float | None) -> str:

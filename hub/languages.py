@@ -14,6 +14,8 @@ MULTILINGUAL = "mul"
 """ISO 639-2's tag for "multiple languages": made for no one language."""
 FARTHEST_COVERED = 5
 """Largest CLDR distance that still counts as the same written language: `en` and `en-GB` are 5 apart, `hr` and `bs` 8."""
+FREQUENT = 1_000_000
+"""Languages with so many writers are offered when a name is misspelt."""
 
 
 def parse_language(text: str) -> str:
@@ -84,6 +86,8 @@ def _from_tag(text: str) -> str | None:
 def _from_name(text: str) -> str | None:
     import langcodes
 
+    if not text.isprintable():
+        return None  # langcodes' table of names cannot be asked for control characters.
     for spelling in (text, _plain(text)):
         try:
             return str(langcodes.standardize_tag(langcodes.find(spelling)))
@@ -99,14 +103,21 @@ def _plain(text: str) -> str:
 
 @cache
 def _tags_by_plain_name() -> dict[str, str]:
-    """Autonyms without diacritics, in lower case, of the languages that CLDR covers well."""
-    from langcodes.language_lists import CLDR_LANGUAGES
-
-    return {_plain(autonym(tag)).lower(): tag for tag in sorted(CLDR_LANGUAGES, key=len, reverse=True)}
+    """Autonyms of the frequent languages, in lower case and without diacritics."""
+    return {_plain(autonym(tag)).lower(): tag for tag in reversed(_frequent())}
 
 
 @cache
 def _names_in_english() -> tuple[str, ...]:
-    from langcodes.language_lists import CLDR_LANGUAGES
+    return tuple(dict.fromkeys(map(language_name, _frequent())))
 
-    return tuple(sorted({language_name(tag) for tag in CLDR_LANGUAGES}))
+
+@cache
+def _frequent() -> tuple[str, ...]:
+    """Languages that at least FREQUENT people write, most first, after CLDR's figures."""
+    from language_data.population_data import LANGUAGE_WRITING_POPULATION
+
+    writers = {
+        tag: people for tag, people in LANGUAGE_WRITING_POPULATION.items() if "-" not in tag and people >= FREQUENT
+    }
+    return tuple(sorted(writers, key=lambda tag: -writers[tag]))

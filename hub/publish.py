@@ -17,7 +17,7 @@ from typing import Any
 
 from hub.cards import describe
 from hub.cards.contents import check_contents
-from hub.errors import Conflict
+from hub.errors import Conflict, WrongName
 from hub.names import ArtifactName, Digest
 from hub.records import Artifact, File, Revision, weights_digest
 from hub.registry import Registry
@@ -46,16 +46,17 @@ def publish(
         raise Conflict(
             f"`{name}` is at revision {(head or 'none')[:12]}, not {parent[:12] or 'none'}: pull it, then push again."
         )
+    newest = registry.revision(name, head) if head is not None else None
+    if newest is not None and newest.artifact != name:
+        raise WrongName(f"`{name}` differs from `{newest.artifact}` in upper and lower case alone: use that name.")
     files = tuple(File(path, *store.put_file(folder / path)) for path in paths)
-    if head is not None:
-        newest = registry.revision(name, head)
-        if newest.files == files and newest.artifact == name:
-            return newest
+    if newest is not None and newest.files == files:
+        return newest
     revision = make_revision(name, files, parent=head or "", message=message)
     store.put(manifest(revision), Digest(revision.id))
     registry.record(with_files(artifact, files), revision, head)
     drain_outbox(registry, store)
-    return revision if head is None else registry.revision(name, revision.id)
+    return registry.revision(name, revision.id)
 
 
 def make_revision(name: ArtifactName, files: tuple[File, ...], *, parent: str, message: str) -> Revision:

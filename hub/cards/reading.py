@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 
@@ -16,9 +16,6 @@ from hub.languages import parse_language
 from hub.names import ArtifactName, Digest, check_path
 from hub.plugins import advertised
 from hub.records import KINDS, Conditioning, Score, Upstream
-
-if TYPE_CHECKING:
-    from huggingface_hub.repocard_data import ModelCardData
 
 _OURS = {"kind", "method", "encoder", "summary", "conditioning", "upstream", "owner"}
 _FENCE = "---"
@@ -72,7 +69,7 @@ class _Reading:
             self.problems.append(f"`{NAMESPACE}:` is missing: a mapping with at least `kind` and `summary`")
         self.ours: dict[str, Any] = ours if isinstance(ours, dict) else {}
         self.problems += [f"`{NAMESPACE}.{key}` is unknown" for key in self.ours if key not in _OURS]
-        self.general = self._general(front_matter)
+        self.general = front_matter
 
     def card(self, prose: str) -> Card:
         card = Card(
@@ -139,8 +136,18 @@ class _Reading:
         return None if problems else read_conditioning(value)
 
     def scores(self) -> tuple[Score, ...]:
+        model_index = self.general.get("model-index")
+        if not model_index:
+            return ()
+        from huggingface_hub.repocard_data import model_index_to_eval_results
+
+        try:
+            _, results = model_index_to_eval_results(model_index)
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            self.problems.append(f"`model-index` is not as Hugging Face has it: {type(error).__name__} {error}")
+            return ()
         scores = []
-        for result in self.general.get("eval_results") or []:
+        for result in results:
             score, problems = from_result(result)
             self.problems += problems
             if score is not None:
@@ -188,14 +195,3 @@ class _Reading:
             self.problems.append(f"`{key}` is {value!r}, not a name or a list of names")
             return ()
         return tuple(values)
-
-    def _general(self, front_matter: dict[str, Any]) -> ModelCardData | dict[str, Any]:
-        """Hugging Face's part, as its own library understands it."""
-        from huggingface_hub.repocard_data import ModelCardData
-
-        others = {str(key): value for key, value in front_matter.items() if key != NAMESPACE}
-        try:
-            return ModelCardData(**others)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            self.problems.append(f"`model-index` is not as Hugging Face has it: {error}")
-            return {key: value for key, value in others.items() if key != "model-index"}

@@ -100,8 +100,7 @@ class Registry:
     def record(self, artifact: Artifact, revision: Revision, expected_parent: str | None) -> None:
         """Make `revision` the head of `artifact`, in one transaction. Its number is given here.
 
-        Raises Conflict unless the head is `expected_parent` (None: there is none yet), WrongName for a name that
-        differs from a known one in case alone.
+        Raises Conflict unless the head is `expected_parent` (None: there is none yet).
         """
         from hub.registry import writing
 
@@ -140,6 +139,19 @@ class Registry:
     def blobs(self) -> dict[Digest, int]:
         """Every blob that a revision's files name, with its size in bytes."""
         return {Digest(row["digest"]): row["size_bytes"] for row in self.database.rows("SELECT * FROM blobs")}
+
+    def revision_names(self) -> dict[Digest, str]:
+        """Every revision as `owner/name@number`, by the digest of its manifest."""
+        question = "SELECT revisions.id, owner || '/' || name || '@' || number FROM revisions JOIN artifacts ON artifacts.id = artifact_id"
+        return {Digest(row[0]): row[1] for row in self.database.rows(question)}
+
+    def files_with(self, digest: Digest) -> list[str]:
+        """Files with these bytes, as `owner/name@number:path`."""
+        question = (
+            "SELECT owner || '/' || name || '@' || number || ':' || path FROM files "
+            "JOIN revisions ON revisions.id = revision_id JOIN artifacts ON artifacts.id = artifact_id WHERE digest = :digest"
+        )
+        return [row[0] for row in self.database.rows(question, {"digest": digest.hex})]
 
     def debts(self) -> list[Debt]:
         """What the outbox holds, oldest first."""

@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, delete, func, select, text
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
-from hub.errors import Conflict, WrongName
+from hub.errors import Conflict
 from hub.languages import autonym, language_name
 from hub.names import ArtifactName
 from hub.records import Artifact, Revision, Score
@@ -77,10 +77,7 @@ def owe_reference(session: Session, name: ArtifactName) -> None:
 
 
 def _artifact_row(session: Session, name: ArtifactName) -> ArtifactRow | None:
-    row = session.scalar(select(ArtifactRow).where(ArtifactRow.key == name.key))
-    if row is not None and (row.owner, row.name) != (name.owner, name.name):
-        raise WrongName(f"`{name}` differs from `{row.owner}/{row.name}` in upper and lower case alone: use that name.")
-    return row
+    return session.scalar(select(ArtifactRow).where(ArtifactRow.key == name.key))
 
 
 def _describe(session: Session, row: ArtifactRow | None, artifact: Artifact, revision: Revision) -> ArtifactRow:

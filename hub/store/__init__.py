@@ -56,5 +56,8 @@ class BlobStore(Protocol):
     def delete_reference(self, name: ArtifactName) -> None:
         """Forget a reference; nothing happens when there is none."""
 
+    def unfinished(self) -> list[str]:
+        """Writes that have not ended, or were interrupted."""
+
     def sweep(self) -> list[str]:
         """Remove what interrupted writers left behind; what was removed."""

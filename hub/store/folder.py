@@ -105,6 +105,10 @@ class FolderStore:
         """Forget a reference."""
         self._reference(name).unlink(missing_ok=True)
 
+    def unfinished(self) -> list[str]:
+        """Files that are being written, or whose writer is gone."""
+        return sorted(file.name for file in (self.root / "incoming").glob("*"))
+
     def sweep(self) -> list[str]:
         """Remove unfinished writes of processes that are gone."""
         removed = []

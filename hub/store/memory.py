@@ -67,6 +67,10 @@ class MemoryStore:
         """Forget a reference."""
         self._references.pop(str(name), None)
 
+    def unfinished(self) -> list[str]:
+        """None: a write is over before it can be seen."""
+        return []
+
     def sweep(self) -> list[str]:
         """Nothing: an interrupted writer leaves nothing here."""
         return []

@@ -1,0 +1,73 @@
+"""What a folder has to stand."""
+
+import errno
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+import hub.store.folder
+from hub.errors import Unreachable
+from hub.store import FolderStore
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path, monkeypatch):
+    store = FolderStore(tmp_path / "store")
+
+    def write(file, content):
+        file.write(content[:3])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(hub.store.folder, "_write", write)
+    with pytest.raises(Unreachable, match=r"cannot write into .*: the disk is full. Nothing was kept.") as raised:
+        store.put(b"weights")
+    assert "\n" not in str(raised.value)
+    assert [path for path in (tmp_path / "store").rglob("*") if path.is_file()] == []
+
+
+def test_a_place_that_cannot_be_written_is_one_line(tmp_path):
+    (tmp_path / "store").write_text("a file where the folder should be")
+    with pytest.raises(Unreachable, match="cannot write into"):
+        FolderStore(tmp_path / "store").put(b"weights")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_folder_is_one_line(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(Unreachable, match="Permission denied"):
+        FolderStore(tmp_path / "store").put(b"weights")
+
+
+def test_an_interrupted_reader_leaves_nothing(tmp_path):
+    class Broken:
+        def read(self, size: int) -> bytes:
+            raise ConnectionResetError("the line was cut")
+
+    store = FolderStore(tmp_path / "store")
+    with pytest.raises(Unreachable):
+        store.put(Broken())
+    assert store.unfinished() == []
+    assert list(store.digests()) == []
+
+
+def test_sweeping_removes_old_unfinished_writes_and_no_others(tmp_path):
+    store = FolderStore(tmp_path / "store")
+    digest, _ = store.put(b"weights")
+    old, new = (tmp_path / "store" / "incoming" / name for name in ("old", "new"))
+    for file in (old, new):
+        file.write_bytes(b"half")
+    os.utime(old, (time.time() - 2 * hub.store.folder.ABANDONED_S,) * 2)
+    assert store.unfinished() == ["new", "old"]
+    assert store.sweep() == ["old"]
+    assert store.unfinished() == ["new"]
+    assert digest in store
+
+
+def test_blobs_can_be_read_by_a_server_of_another_user(tmp_path):
+    store = FolderStore(tmp_path / "store")
+    digest, _ = store.put(b"weights")
+    path = store.path(digest)
+    assert isinstance(path, Path)
+    assert path.stat().st_mode & 0o444 == 0o444
+    assert path.parent.name == digest.hex[:2]

@@ -40,7 +40,13 @@ def reads(conditioning: Conditioning | None) -> str:
 
 def _row(base: Artifact) -> tuple[str, ...]:
     upstream = base.upstream[0].repository if base.upstream else "–"
-    return (str(base.name), reads(base.conditioning), base.license, "here" if base.weights_digest else upstream, base.summary)
+    return (
+        str(base.name),
+        reads(base.conditioning),
+        base.license,
+        "here" if base.weights_digest else upstream,
+        base.summary,
+    )
 
 
 def _described(base: Artifact) -> dict[str, object]:

@@ -95,10 +95,14 @@ def _device() -> Iterator[Finding]:
     try:
         import torch
     except (ImportError, OSError) as error:
-        yield Finding("torch", FAULT, f"cannot be imported: {error}", f"pip install --force-reinstall '{DISTRIBUTION}[load]'")
+        yield Finding(
+            "torch", FAULT, f"cannot be imported: {error}", f"pip install --force-reinstall '{DISTRIBUTION}[load]'"
+        )
         return
     device = f"{torch.cuda.get_device_name()} (cuda)" if torch.cuda.is_available() else "cpu"
-    yield Finding("torch", OK, f"{torch.__version__} on {device}, {torch.get_num_threads()} of {os.cpu_count()} threads")
+    yield Finding(
+        "torch", OK, f"{torch.__version__} on {device}, {torch.get_num_threads()} of {os.cpu_count()} threads"
+    )
 
 
 def _torchvision() -> Iterator[Finding]:
@@ -128,7 +132,12 @@ def _plugins() -> Iterator[Finding]:
                 absent = True
             if absent:
                 package = point.dist.name if point.dist is not None else module
-                yield Finding(f"{group} {name}", FAULT, f"`{point.value}` is not there", f"pip install --force-reinstall {package}")
+                yield Finding(
+                    f"{group} {name}",
+                    FAULT,
+                    f"`{point.value}` is not there",
+                    f"pip install --force-reinstall {package}",
+                )
 
 
 def _installation() -> Iterator[Finding]:
@@ -154,4 +163,9 @@ def _installation() -> Iterator[Finding]:
 
 def _terminal() -> Iterator[Finding]:
     if (sys.stdout.encoding or "").lower().replace("-", "") != "utf8":
-        yield Finding("terminal", FAULT, f"writes {sys.stdout.encoding}, which lacks many scripts", "export PYTHONIOENCODING=utf-8")
+        yield Finding(
+            "terminal",
+            FAULT,
+            f"writes {sys.stdout.encoding}, which lacks many scripts",
+            "export PYTHONIOENCODING=utf-8",
+        )

@@ -25,11 +25,11 @@ OWN = ("search", "show", "pull", "push", "generate", "bases", "languages", "inde
 class PluggableGroup(TyperGroup):
     """A group of commands that are imported when they are asked for: its own, and those other packages advertise."""
 
-    def list_commands(self, ctx: Any) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - Typer's signature
         """Names of all commands, own ones first."""
         return [*OWN, *(name for name in advertised(GROUP) if name not in OWN)]
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - Typer's signature
         """The command `cmd_name`, or None."""
         if cmd_name in OWN:
             return as_command(cmd_name, getattr(importlib.import_module(f"hub.cli.{cmd_name}"), cmd_name))
@@ -90,7 +90,9 @@ def _load(point: EntryPoint) -> Any:
         return as_command(point.name, point.load())
     except (ImportError, AttributeError) as error:
         distribution = point.dist.name if point.dist is not None else "an unknown distribution"
-        return _broken(point.name, f"`hub {point.name}` of {distribution} cannot be loaded: {error}. Look with `hub doctor`.")
+        return _broken(
+            point.name, f"`hub {point.name}` of {distribution} cannot be loaded: {error}. Look with `hub doctor`."
+        )
 
 
 def _broken(name: str, message: str) -> Any:

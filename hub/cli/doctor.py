@@ -28,7 +28,9 @@ def doctor(
 
 
 def _print_findings(findings: list[Finding]) -> None:
-    print_table(("WHAT", "STATE", "FOUND"), [(finding.what, _MARKS[finding.state], finding.found) for finding in findings])
+    print_table(
+        ("WHAT", "STATE", "FOUND"), [(finding.what, _MARKS[finding.state], finding.found) for finding in findings]
+    )
     mends = [(finding.what, finding.mend) for finding in findings if finding.mend]
     if mends:
         print("\nTo mend or add:")

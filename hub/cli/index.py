@@ -15,7 +15,9 @@ def index() -> None:
     with LocalHub.open() as hub:
         report = update(hub.home.cards, hub.registry, hub.store)
         total = len(hub.registry.names())
-    print(f"{total} artifacts: {report.curated} curated, {report.restored} revisions restored, {report.removed} removed.")
+    print(
+        f"{total} artifacts: {report.curated} curated, {report.restored} revisions restored, {report.removed} removed."
+    )
     for warning in report.warnings:
         print(f"hub: {warning}", file=sys.stderr)
     if report.warnings:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
-from hub.errors import Conflict, Unreachable
+from hub.errors import Conflict, MissingExtra, Unreachable
 
 if TYPE_CHECKING:
     from hub.local import LocalHub
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 def pull(
     name: Annotated[str, Argument(help="`owner/name`, or `name` alone.")],
-    to: Annotated[Path | None, Option(help="Copy the files into this folder, which must not exist.", show_default=False)] = None,
+    to: Annotated[
+        Path | None, Option(help="Copy the files into this folder, which must not exist.", show_default=False)
+    ] = None,
     revision: Annotated[str, Option(help="A revision's id, number or reference.")] = "main",
 ) -> None:
     """Fetch an artifact and print the folder that holds its files."""
@@ -28,9 +30,10 @@ def pull(
 
     with LocalHub.open() as hub:
         artifact = hub.registry.get(name)
-        if not artifact.weights_digest and artifact.upstream:
-            _convert(hub, artifact)
-        folder = hub.snapshot(artifact.name, revision)
+        if artifact.upstream and not artifact.weights_digest and revision == "main":
+            folder = _from_upstream(hub, artifact)
+        else:
+            folder = hub.snapshot(artifact.name, revision)
         hub.registry.count_download(artifact.name)
         print(copy(folder, to) if to is not None else folder)
 
@@ -44,11 +47,28 @@ def copy(folder: Path, to: Path) -> Path:
             shutil.copytree(folder, unfinished)
             unfinished.rename(to)
     except OSError as error:
-        raise Unreachable(f"`{to}` cannot be written: {error.strerror or error}. Choose another folder with --to.") from error
+        raise Unreachable(
+            f"`{to}` cannot be written: {error.strerror or error}. Choose another folder with --to."
+        ) from error
     return to
 
 
-def _convert(hub: LocalHub, artifact: Artifact) -> None:
+def _from_upstream(hub: LocalHub, artifact: Artifact) -> Path:
+    """Bases stay where diffusers keeps them, as `load_pipeline` expects; adapters are converted and published here."""
+    if artifact.kind == "base":
+        return _base(artifact)
     from hub.remote import pull as pull_upstream
 
     pull_upstream(artifact, hub.snapshot(artifact.name), hub.registry, hub.store)
+    return hub.snapshot(artifact.name)
+
+
+def _base(artifact: Artifact) -> Path:
+    try:
+        from diffusers import DiffusionPipeline
+    except ImportError as error:
+        raise MissingExtra("load", f"fetching the base `{artifact.name}`") from error
+    from hub.loader.upstream import fetch_pipeline
+
+    upstream = artifact.upstream[0]
+    return fetch_pipeline(DiffusionPipeline, upstream.repository, upstream.revision, what=str(artifact.name))

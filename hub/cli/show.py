@@ -96,7 +96,14 @@ def _print_scores(scores: tuple[Score, ...], every_one: bool) -> None:
     groups = grouped(scores)
     kept = groups if every_one else groups[:MOST_GROUPS]
     rows = [
-        (title if place == 0 else "", score.metric, number(score), f"{score.sample_size or '–'}", score.provenance.value, _why(score))
+        (
+            title if place == 0 else "",
+            score.metric,
+            number(score),
+            f"{score.sample_size or '–'}",
+            score.provenance.value,
+            _why(score),
+        )
         for title, members in kept
         for place, score in enumerate(members)
     ]
@@ -152,7 +159,13 @@ def _described(artifact: Artifact, shown: Revision, revisions: tuple[Revision, .
         {"path": file.path, "sha256": file.digest.hex, "size_bytes": file.size_bytes} for file in shown.files
     ]
     facts["revisions"] = [
-        {"id": each.id, "number": each.number, "created_at": each.created_at, "message": each.message, "yanked": each.yanked}
+        {
+            "id": each.id,
+            "number": each.number,
+            "created_at": each.created_at,
+            "message": each.message,
+            "yanked": each.yanked,
+        }
         for each in revisions
     ]
     return facts

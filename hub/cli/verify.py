@@ -11,7 +11,9 @@ from hub.cli.tables import size
 
 
 def verify(
-    prune: Annotated[bool, Option("--prune", help="Delete what interrupted pushes left behind. Not while somebody pushes.")] = False,
+    prune: Annotated[
+        bool, Option("--prune", help="Delete what interrupted pushes left behind. Not while somebody pushes.")
+    ] = False,
 ) -> None:
     """Read every blob and compare it with its digest; exit 1 when one is lost or damaged."""
     from hub.local import LocalHub
@@ -24,7 +26,9 @@ def verify(
         if prune:
             print(f"{delete_unnamed(report, hub.store)} leftovers deleted.")
         elif report.unnamed:
-            print(f"{len(report.unnamed)} blobs belong to no revision, left by interrupted pushes: `hub verify --prune` deletes them.")
+            print(
+                f"{len(report.unnamed)} blobs belong to no revision, left by interrupted pushes: `hub verify --prune` deletes them."
+            )
     for fault in report.faults:
         print(f"hub: {fault}.", file=sys.stderr)
     if report.faults:

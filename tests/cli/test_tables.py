@@ -1,0 +1,61 @@
+"""How rows look in a terminal."""
+
+from __future__ import annotations
+
+import io
+from contextlib import redirect_stdout
+
+import pytest
+
+from hub.cli.tables import bold, fit, print_table, size, width
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setenv("COLUMNS", "30")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    return terminal
+
+
+@pytest.mark.parametrize(("text", "columns"), [("Yorùbá", 6), ("Yoru\u0300ba\u0301", 6), ("中文", 4), ("น้ำ", 2), ("", 0)])
+def test_width_counts_what_a_terminal_shows(text, columns):
+    assert width(text) == columns
+
+
+def test_columns_line_up_in_every_script(capsys):
+    print_table(("NAME", "N"), [("中文", "1"), ("Yorùbá", "2"), ("x", "3")])
+    assert capsys.readouterr().out.splitlines() == ["NAME    N", "中文    1", "Yorùbá  2", "x       3"]
+
+
+def test_a_terminal_gets_lines_no_wider_than_itself(terminal):
+    with redirect_stdout(terminal):
+        print_table(("A", "B"), [("short", "a very long text that would wrap around")])
+    lines = terminal.getvalue().splitlines()
+    assert "\033[1m" in lines[0]
+    assert lines[1].endswith("…")
+    assert width(lines[1]) == 30
+
+
+def test_no_color_is_obeyed(terminal, monkeypatch):
+    with redirect_stdout(terminal):
+        assert bold("x") == "\033[1mx\033[0m"
+        monkeypatch.setenv("NO_COLOR", "1")
+        assert bold("x") == "x"
+
+
+def test_the_widest_column_gives_first():
+    assert fit([5, 40, 10], 40) == [5, 21, 10]
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "text"), [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (81_500_000, "81.5 MB"), (6_940_000_000, "6.9 GB")]
+)
+def test_sizes_are_decimal_as_on_the_hugging_face_hub(size_bytes, text):
+    assert size(size_bytes) == text

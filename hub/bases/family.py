@@ -36,8 +36,11 @@ class Family(Protocol):
         ...
 
 
-def family_of(folder: Path) -> Family:
-    """The family of the diffusers pipeline kept in `folder`, by the class its model_index.json names."""
+def family_of(folder: Path, *, what: str = "") -> Family:
+    """The family of the diffusers pipeline kept in `folder`, by the class its model_index.json names.
+
+    `what` names the base in messages. Raises UnknownFile for a folder that holds no pipeline, DoesNotFit for another family.
+    """
     name = pipeline_class_of(folder)
     families = [_make(target) for target in FAMILIES]
     families += [cast(Family, load(GROUP, each)()) for each in advertised(GROUP)]
@@ -45,7 +48,7 @@ def family_of(folder: Path) -> Family:
         if name in family.pipeline_classes:
             return family
     known = ", ".join(sorted({each.name for each in families}))
-    raise DoesNotFit(f"`{folder.name}` is a `{name}`, of no family that takes language modules here: {known}.")
+    raise DoesNotFit(f"`{what or folder.name}` is a `{name}`, of no family that takes language modules here: {known}.")
 
 
 def conditioning_of(folder: Path) -> Conditioning:

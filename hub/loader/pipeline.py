@@ -16,12 +16,14 @@ from hub.loader.fit import check_fit
 from hub.loader.interpreter import Interpreter
 from hub.loader.resident import Resident, read_resident, working_dtype
 from hub.loader.sources import BaseSource, ModuleSource, Sources
+from hub.loader.upstream import fetch_pipeline
 from hub.modules import TextEncoder
 from hub.modules.weights import read_header
 from hub.records import Pin
 
 if TYPE_CHECKING:
     from diffusers import DiffusionPipeline
+
     from hub.local import LocalHub
 
 _PICKLES = {".bin", ".ckpt", ".pt", ".pth"}
@@ -52,19 +54,22 @@ def load_pipeline(
     Raises UnknownBase, UnknownArtifact and UnknownLanguage with near names, DoesNotFit before a weight is read,
     WeightsDoNotFit, Damaged and WrongSource for files that cannot be trusted.
     """
-    sources = Sources(hub)
-    found = sources.base(base, revision)
     names = [] if adapter is None else [adapter] if isinstance(adapter, str | Path) else list(adapter)
     place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     default = parse_language(language) if language is not None else ""
-    modules = [_checked(sources, name, found, variant) for name in names]
-    encoders = [sources.encoder(_pin(module), encoder) for module in modules]
+    sources = Sources(hub)
+    with sources:
+        found = sources.base(base, revision)
+        modules = [_checked(sources, name, found, variant) for name in names]
+        encoders = [sources.encoder(_pin(module), encoder) for module in modules]
 
     pipe = _load_base(found, pipeline_class, place, dtype, settings)
 
     def read(name: str) -> Resident:
-        module = _checked(sources, name, found, variant)
-        return _read(module, sources.encoder(_pin(module), encoder), interpreter, pipe.device, dtype)
+        with sources:
+            module = _checked(sources, name, found, variant)
+            where = sources.encoder(_pin(module), encoder)
+        return _read(module, where, interpreter, pipe.device, dtype)
 
     interpreter = Interpreter(read, default_language=default, base_languages=found.languages)
     for module, where in zip(modules, encoders, strict=True):
@@ -94,29 +99,32 @@ def _load_base(
         raise DoesNotFit(
             f"`{base.name}` is of the family {base.family.name}, and `{named.__name__}` is none of its pipelines."
         )
-    weights = weights_of(base)
-    working = working_dtype(dtype, device, weights[base.family.denoiser], what=base.name)
     made = base.family.with_language(named)
-    pipe = made.from_pretrained(base.folder, torch_dtype=working, use_safetensors=True, **settings)
+    folder = base.folder
+    if base.upstream is not None:
+        folder = fetch_pipeline(made, base.upstream.repository, base.upstream.revision, what=base.name)
+    weights = weights_of(folder, base)
+    working = working_dtype(dtype, device, weights[base.family.denoiser], what=base.name)
+    pipe = made.from_pretrained(folder, torch_dtype=working, use_safetensors=True, **settings)
     return pipe if device.type == "cpu" or "device_map" in settings else pipe.to(device)
 
 
-def weights_of(base: BaseSource) -> dict[str, Path]:
+def weights_of(folder: Path, base: BaseSource) -> dict[str, Path]:
     """One safetensors file of each component, after the headers of all were found whole.
 
     Raises WrongSource for a component that is there as a pickle alone, Damaged for a broken file or no denoiser.
     """
     found: dict[str, Path] = {}
-    for folder in sorted(path for path in base.folder.iterdir() if path.is_dir()):
-        files = sorted(folder.iterdir())
+    for component in sorted(path for path in folder.iterdir() if path.is_dir()):
+        files = sorted(component.iterdir())
         for path in files:
             if path.suffix == ".safetensors":
                 read_header(path, what=base.name)
-                found[folder.name] = path
+                found[component.name] = path
         pickles = [path.name for path in files if path.suffix in _PICKLES]
-        if pickles and folder.name not in found:
+        if pickles and component.name not in found:
             raise WrongSource(
-                f"`{base.name}` has the weights of its {folder.name} as a pickle alone ({pickles[0]}), which can run code: "
+                f"`{base.name}` has the weights of its {component.name} as a pickle alone ({pickles[0]}), which can run code: "
                 "only safetensors are loaded."
             )
     if base.family.denoiser not in found:

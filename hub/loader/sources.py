@@ -6,17 +6,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hub.bases.family import Family, family_of
 from hub.errors import DoesNotFit, UnknownArtifact, UnknownBase, WrongRequest
+from hub.languages import MULTILINGUAL
 from hub.loader.config import ModuleConfig, read_config
+from hub.loader.upstream import fetch_configuration
 from hub.names import Digest
-from hub.records import Artifact, Conditioning, File, Pin, Query, weights_digest
+from hub.records import Artifact, Conditioning, File, Pin, Query, Upstream, weights_digest
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from hub.local import LocalHub
 
 _OWN_LANGUAGES = ("en",)
@@ -35,7 +39,10 @@ class BaseSource:
     digest: str
     """Its `weights_digest`; empty for a folder, which is judged by its conditioning."""
     languages: tuple[str, ...]
-    is_folder: bool
+    """Its own encoder reads."""
+    is_folder: bool = False
+    upstream: Upstream | None = None
+    """Where the weights are when only the configuration is in `folder`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,38 +61,50 @@ class Sources:
     """Finds things by name in a hub that is opened when a name asks for it, or by path."""
 
     def __init__(self, hub: LocalHub | None) -> None:
-        self._hub = hub
+        self._given = hub
+        self._opened: LocalHub | None = None
 
     @property
     def hub(self) -> LocalHub:
         """The hub given, or the one of this installation."""
-        if self._hub is None:
+        if self._given is not None:
+            return self._given
+        if self._opened is None:
             from hub.local import LocalHub
 
-            self._hub = LocalHub.open()
-        return self._hub
+            self._opened = LocalHub.open()
+        return self._opened
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close what was opened here; asking again opens it again."""
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
 
     def base(self, name: str | Path, revision: str | None) -> BaseSource:
         """The base called `name`. Raises UnknownBase with near names."""
         if (folder := _folder(name)) is not None:
-            family = family_of(folder)
-            return BaseSource(folder.name, folder, family, family.conditioning(folder), "", _OWN_LANGUAGES, True)
-        bases = [str(each.name.name) for each in self.hub.registry.find(Query(kind="base", limit=1000)).items]
+            return _base(folder.name, folder, "", _OWN_LANGUAGES, is_folder=True)
         try:
             artifact = self.hub.registry.get(str(name))
         except UnknownArtifact as error:
-            raise UnknownBase(str(name), known=bases) from error
+            bases = self.hub.registry.find(Query(kind="base", sort="name", limit=1000)).items
+            raise UnknownBase(str(name), known=[each.name.name for each in bases]) from error
         if artifact.kind != "base":
-            raise WrongRequest(
-                f"`{name}` is an artifact of kind {artifact.kind}, not a base. List bases with `hub bases`."
-            )
-        folder = self._snapshot(artifact, revision)
-        family = family_of(folder)
+            raise WrongRequest(f"`{name}` is of kind {artifact.kind}, not a base. List bases with `hub bases`.")
+        known = artifact.name.name
+        languages = tuple(tag for tag in artifact.languages if tag != MULTILINGUAL) or _OWN_LANGUAGES
+        if not artifact.weights_digest and artifact.upstream:
+            upstream = replace(artifact.upstream[0], revision=revision or artifact.upstream[0].revision)
+            folder = fetch_configuration(upstream.repository, upstream.revision, what=known)
+            return _base(known, folder, "", languages, upstream=upstream)
         digest = artifact.weights_digest
         if revision is not None:
             digest = weights_digest(self.hub.registry.revision(artifact.name, revision).files)
-        languages = tuple(tag for tag in artifact.languages if tag != "mul") or _OWN_LANGUAGES
-        return BaseSource(artifact.name.name, folder, family, family.conditioning(folder), digest, languages, False)
+        return _base(known, self._snapshot(artifact, revision), digest, languages)
 
     def module(self, name: str | Path, base: BaseSource, variant: str | None) -> ModuleSource:
         """The variant of the module `name` for `base`. Raises UnknownArtifact, and DoesNotFit when it has none."""
@@ -95,7 +114,7 @@ class Sources:
             wanted, _, revision = str(name).partition("@")
             artifact = self.hub.registry.get(wanted)
             if artifact.kind in {"base", "encoder", "dataset"}:
-                raise WrongRequest(f"`{name}` is an artifact of kind {artifact.kind}, not a language module.")
+                raise WrongRequest(f"`{name}` is of kind {artifact.kind}, not a language module.")
             folder, known = self._snapshot(artifact, revision or None), artifact.name.name
         if (folder / "config.json").is_file():
             return ModuleSource(known, folder, read_config(folder), (folder.name,))
@@ -118,11 +137,24 @@ class Sources:
         raise DoesNotFit(_other_encoder(pin, f"`{artifact.name}` here", artifact.weights_digest))
 
     def _snapshot(self, artifact: Artifact, revision: str | None) -> Path:
-        if not artifact.revision:
+        if not artifact.weights_digest:  # a card alone
             raise WrongRequest(
                 f"the weights of `{artifact.name.name}` are not here yet: fetch them with `hub pull {artifact.name}`."
             )
         return self.hub.snapshot(artifact.name, revision or "main")
+
+
+def _base(
+    name: str,
+    folder: Path,
+    digest: str,
+    languages: tuple[str, ...],
+    *,
+    is_folder: bool = False,
+    upstream: Upstream | None = None,
+) -> BaseSource:
+    family = family_of(folder, what=name)
+    return BaseSource(name, folder, family, family.conditioning(folder), digest, languages, is_folder, upstream)
 
 
 def digest_of(folder: Path) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ WIDTH = 32
 LENGTH = 16
 """Tokens of the tiny base's own text encoder."""
 ENCODER_WIDTH = 24
-WORDS = "aja ologbo eye ile mbwa paka ndege nyumba dog cat bird house kare kyanwa".split()
+WORDS = ["aja", "ologbo", "eye", "ile", "mbwa", "paka", "ndege", "nyumba", "dog", "cat", "bird", "house", "kare", "kyanwa"]
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +34,9 @@ def base_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     alphabet = sorted(ByteLevel.alphabet())
     pieces = [*alphabet, *(f"{each}</w>" for each in alphabet), "<|startoftext|>", "<|endoftext|>"]
-    tokenizer = CLIPTokenizer(vocab={piece: place for place, piece in enumerate(pieces)}, merges=[], model_max_length=LENGTH)
+    tokenizer = CLIPTokenizer(
+        vocab={piece: place for place, piece in enumerate(pieces)}, merges=[], model_max_length=LENGTH
+    )
     text_encoder = CLIPTextModel(
         CLIPTextConfig(
             vocab_size=len(pieces),
@@ -115,10 +117,23 @@ def make_encoder(folder: Path, seed: int) -> Path:
 
 
 @pytest.fixture
+def another_encoder(tmp_path: Path) -> Path:
+    """The same shape as `encoder_folder`, other weights."""
+    return make_encoder(tmp_path / "another-xlmr", seed=9)
+
+
+@pytest.fixture
 def make_module(tmp_path: Path, encoder_folder: Path) -> Callable[..., Path]:
     """A factory of artifact folders with one variant, `tiny-sd`."""
 
-    def make(name: str, languages: tuple[str, ...] = ("yo",), *, seed: int = 2, architecture: str = "resampler", **changes: Any) -> Path:
+    def make(
+        name: str,
+        languages: tuple[str, ...] = ("yo",),
+        *,
+        seed: int = 2,
+        architecture: str = "resampler",
+        **changes: Any,
+    ) -> Path:
         from hub.loader.sources import digest_of
         from hub.modules import build, save_weights
 
@@ -136,9 +151,19 @@ def make_module(tmp_path: Path, encoder_folder: Path) -> Callable[..., Path]:
             "architecture": architecture,
             "module": sizes | changes.pop("module", {}),
             "base": {"name": "linguahub/tiny-sd", "digest": ""},
-            "encoder": {"name": "linguahub/tiny-xlmr", "digest": digest_of(encoder_folder), "readout": "last_hidden_state"},
+            "encoder": {
+                "name": "linguahub/tiny-xlmr",
+                "digest": digest_of(encoder_folder),
+                "readout": "last_hidden_state",
+            },
             "conditioning": {"width": WIDTH, "length": length, "pooled_width": None, "mask": False},
-            "prompt": {"prefix": "", "drop": [], "length": 12, "negative": {"prefix": "", "drop": [], "length": 12}, "empty": "encode"},
+            "prompt": {
+                "prefix": "",
+                "drop": [],
+                "length": 12,
+                "negative": {"prefix": "", "drop": [], "length": 12},
+                "empty": "encode",
+            },
             "languages": list(languages),
             "run": {},
             "parent": "",
@@ -168,6 +193,39 @@ def load(base_folder: Path, encoder_folder: Path) -> Callable[..., Any]:
     return loaded
 
 
+@pytest.fixture
+def local_hub(
+    tmp_path: Path, base_folder: Path, encoder_folder: Path, make_module: Callable[..., Path]
+) -> Iterator[Any]:
+    """An installation that holds `tiny-sd`, `tiny-xlmr` and `mulan-yo`, published."""
+    from hub.home import Home
+    from hub.local import LocalHub
+
+    (tmp_path / "cards").mkdir()
+    with LocalHub.open(
+        Home(tmp_path / "home" / "registry.db", tmp_path / "home", tmp_path / "cards", "linguahub")
+    ) as hub:
+        push(hub, "tiny-sd", base_folder, tmp_path, kind="base", language="en")
+        push(hub, "tiny-xlmr", encoder_folder, tmp_path, kind="encoder", language="mul")
+        push(hub, "mulan-yo", make_module("mulan-yo"), tmp_path, kind="adapter", language="yo")
+        yield hub
+
+
+def push(hub: Any, name: str, content: Path, scratch: Path, *, kind: str, language: str) -> Any:
+    """Publish `content` with a card."""
+    from hub.names import ArtifactName
+    from hub.publish import publish
+
+    folder = scratch / "pushed" / name
+    shutil.copytree(content, folder, dirs_exist_ok=True)
+    ours: dict[str, Any] = {"kind": kind, "summary": "Tiny."}
+    if kind == "base":
+        ours["conditioning"] = {"width": WIDTH, "length": None, "pooled_width": None, "mask": False}
+    card = {"language": language, "license": "apache-2.0", "linguahub": ours}
+    (folder / "README.md").write_text(f"---\n{json.dumps(card)}\n---\n\nTiny.\n")
+    return publish(folder, ArtifactName("linguahub", name), hub.registry, hub.store)
+
+
 @pytest.fixture(scope="session")
 def draw() -> Callable[..., torch.Tensor]:
     """Pictures of a pipeline as a tensor (B, H, W, 3), two steps, seeded."""
@@ -177,8 +235,3 @@ def draw() -> Callable[..., torch.Tensor]:
         return torch.from_numpy(pipe(prompt, generator=torch.Generator().manual_seed(seed), **given).images)
 
     return drawn
-
-
-def sha256(path: Path) -> str:
-    """Digest of a file, to see that it did not change."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()

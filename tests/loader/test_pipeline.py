@@ -44,7 +44,9 @@ def test_a_module_changes_what_is_drawn_and_unload_gives_the_base_back_bit_for_b
     assert torch.equal(draw(pipe, "aja", negative_prompt="cat"), before)
 
 
-def test_english_goes_through_the_bases_own_encoder_bit_for_bit(load: Any, plain: Any, draw: Any, make_module: Any) -> None:
+def test_english_goes_through_the_bases_own_encoder_bit_for_bit(
+    load: Any, plain: Any, draw: Any, make_module: Any
+) -> None:
     pipe = load(make_module("mulan-yo"))
     assert torch.equal(draw(pipe, ["a dog", "cat"], language="en"), draw(plain, ["a dog", "cat"]))
     assert torch.equal(draw(pipe, "a dog", language="English"), draw(plain, "a dog"))
@@ -121,7 +123,9 @@ def test_callbacks_and_another_scheduler_work_as_in_diffusers(load: Any, draw: A
 
 
 @pytest.mark.parametrize("pipeline_class", [StableDiffusionImg2ImgPipeline, StableDiffusionInpaintPipeline])
-def test_other_routes_share_parts_and_residents(load: Any, draw: Any, make_module: Any, pipeline_class: type[Any]) -> None:
+def test_other_routes_share_parts_and_residents(
+    load: Any, draw: Any, make_module: Any, pipeline_class: type[Any]
+) -> None:
     pipe = load(make_module("mulan-yo"))
     other = pipe.into(pipeline_class)
     other.set_progress_bar_config(disable=True)

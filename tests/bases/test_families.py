@@ -1,0 +1,84 @@
+"""A family knows its pipelines, reads their conditioning from JSON, and adds language to their classes."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import diffusers
+import pytest
+
+from hub.bases import conditioning_of, family_of
+from hub.bases.language import LanguageMixin
+from hub.bases.stable_diffusion import StableDiffusion, StableDiffusionLanguage, negatives_of
+from hub.errors import Damaged, DoesNotFit, UnknownFile
+from hub.records import Conditioning
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A base without any weight."""
+    (tmp_path / "unet").mkdir()
+    (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": "StableDiffusionPipeline"}))
+    (tmp_path / "unet" / "config.json").write_text(json.dumps({"cross_attention_dim": 768}))
+    return tmp_path
+
+
+def test_conditioning_is_read_from_configuration_alone(folder: Path) -> None:
+    assert conditioning_of(folder) == Conditioning(width=768)
+    assert family_of(folder).name == "stable-diffusion"
+
+
+def test_reading_conditioning_imports_no_tensor_library(folder: Path) -> None:
+    script = f"from pathlib import Path; from hub.bases import conditioning_of; conditioning_of(Path({str(folder)!r}))"
+    check = "; import sys; sys.exit('torch' in sys.modules or 'diffusers' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script + check], check=False).returncode == 0
+
+
+def test_what_is_no_base_is_refused(folder: Path) -> None:
+    (folder / "unet" / "config.json").write_text(json.dumps({"cross_attention_dim": [768, 1024]}))
+    with pytest.raises(Damaged, match="names no single `cross_attention_dim`"):
+        conditioning_of(folder)
+    (folder / "model_index.json").write_text(json.dumps({"_class_name": "NoPipeline"}))
+    with pytest.raises(
+        DoesNotFit, match="`NoPipeline`, of no family that takes language modules here: stable-diffusion"
+    ):
+        conditioning_of(folder)
+    (folder / "model_index.json").write_text("[")
+    with pytest.raises(Damaged, match="is no JSON file"):
+        conditioning_of(folder)
+    (folder / "model_index.json").unlink()
+    with pytest.raises(UnknownFile, match=r"model_index\.json"):
+        conditioning_of(folder)
+
+
+@pytest.mark.parametrize("name", StableDiffusion.pipeline_classes)
+def test_every_pipeline_of_the_family_asks_for_prompts_in_one_way(name: str) -> None:
+    theirs = list(inspect.signature(getattr(diffusers, name).encode_prompt).parameters)
+    ours = list(inspect.signature(StableDiffusionLanguage.encode_prompt).parameters)
+    assert ours == [*theirs, "language"]
+
+
+def test_a_class_with_language_is_made_once_and_keeps_its_name() -> None:
+    family = StableDiffusion()
+    made = family.with_language(diffusers.StableDiffusionPipeline)
+    assert made is family.with_language(diffusers.StableDiffusionPipeline)
+    assert family.with_language(made) is made
+    assert issubclass(made, LanguageMixin)
+    assert issubclass(made, diffusers.StableDiffusionPipeline)
+    assert (made.__name__, made.__module__) == ("StableDiffusionPipeline", diffusers.StableDiffusionPipeline.__module__)
+    assert inspect.signature(made.__init__) == inspect.signature(diffusers.StableDiffusionPipeline.__init__)
+
+
+def test_negative_prompts_follow_the_rules_of_diffusers() -> None:
+    assert negatives_of("a", None) == ("",)
+    assert negatives_of(["a", "b"], None) == ("", "")
+    assert negatives_of("a", "b") == ("b",)
+    assert negatives_of(["a", "b"], ["c", "d"]) == ("c", "d")
+    with pytest.raises(TypeError, match="should be a list like `prompt`, not str"):
+        negatives_of(["a"], "b")
+    with pytest.raises(ValueError, match="holds 1 texts and `prompt` 2"):
+        negatives_of(["a", "b"], ["c"])

@@ -106,7 +106,9 @@ def read_tensors(source: Path, *, what: str) -> dict[str, Tensor]:
             return load_file(source)
         state = torch.load(source, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        raise WrongSource(f"`{source.name}` of `{what}` holds more than tensors, which could run code: not read.") from error
+        raise WrongSource(
+            f"`{source.name}` of `{what}` holds more than tensors, which could run code: not read."
+        ) from error
     except (SafetensorError, EOFError, RuntimeError, OSError) as error:
         raise Damaged(f"`{source.name}` of `{what}` is damaged: {_first_line(error)}.") from error
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):

@@ -28,7 +28,9 @@ PATIENCE_S = 10.0
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-def pull(artifact: Artifact, card: Path, registry: Registry, store: BlobStore, *, endpoint: str | None = None) -> Revision:
+def pull(
+    artifact: Artifact, card: Path, registry: Registry, store: BlobStore, *, endpoint: str | None = None
+) -> Revision:
     """Fetch what `artifact`'s card names upstream, convert it and publish it here under the same name.
 
     `card` is the folder of the card, which becomes part of the revision. Nothing is published unless all of it was fetched,
@@ -59,7 +61,9 @@ def fetch(upstream: Upstream, *, endpoint: str | None = None) -> Path:
     size_bytes = path.stat().st_size
     expected = upstream.size_bytes
     if expected is not None and abs(size_bytes - expected) > ROUNDING * expected:
-        raise Damaged(f"{_title(upstream)} has {size_bytes} bytes; its card says {expected}. Remove `{path.name}` and pull again.")
+        raise Damaged(
+            f"{_title(upstream)} has {size_bytes} bytes; its card says {expected}. Remove `{path.name}` and pull again."
+        )
     # huggingface_hub names a blob in its cache after the ETag, which is the SHA-256 of a large file.
     announced = upstream.digest or (found[0] if (found := _SHA256.fullmatch(path.resolve().name)) else "")
     if announced:
@@ -91,9 +95,13 @@ def _download(upstream: Upstream, endpoint: str | None) -> Path:
     except LocalEntryNotFoundError as error:
         raise Unreachable(_silence(upstream, _first_line(error))) from error
     except (RepositoryNotFoundError, RevisionNotFoundError, EntryNotFoundError) as error:
-        raise Unreachable(f"{_title(upstream)} is not there any more, or not for everybody: look at its page.") from error
+        raise Unreachable(
+            f"{_title(upstream)} is not there any more, or not for everybody: look at its page."
+        ) from error
     except OSError as error:
-        raise Unreachable(f"{_title(upstream)} cannot be fetched: {_first_line(error)}. Pull it again to resume.") from error
+        raise Unreachable(
+            f"{_title(upstream)} cannot be fetched: {_first_line(error)}. Pull it again to resume."
+        ) from error
     return Path(found)
 
 
@@ -111,12 +119,16 @@ def _check_reachable(upstream: Upstream, endpoint: str | None) -> None:
     try:
         socket.create_connection((address.hostname, address.port or 443), timeout=PATIENCE_S).close()
     except OSError as error:
-        raise Unreachable(_silence(upstream, f"{address.hostname} does not answer ({error.strerror or error})")) from error
+        raise Unreachable(
+            _silence(upstream, f"{address.hostname} does not answer ({error.strerror or error})")
+        ) from error
 
 
 def _silence(upstream: Upstream, reason: str) -> str:
     download = f"hf download {upstream.repository} {upstream.file}"
-    return f"{_title(upstream)} cannot be fetched: {reason}. Try again where there is a network: `{download}` must work."
+    return (
+        f"{_title(upstream)} cannot be fetched: {reason}. Try again where there is a network: `{download}` must work."
+    )
 
 
 def _title(upstream: Upstream) -> str:

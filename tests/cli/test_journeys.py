@@ -97,15 +97,15 @@ def test_verify_is_clean_after_a_push_that_was_killed_half_way_and_the_push_can_
     def die(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
+    hub("index")
     with monkeypatch.context() as patched:
         patched.setattr("hub.registry.Registry.record", die)
         assert hub("push", folder).code == 130
     answer = hub("verify")
-    assert answer.code == 0
+    assert (answer.code, answer.err) == (0, "")
     assert "no faults" in answer.out
     assert "2 blobs belong to no revision" in answer.out
-    assert "2 leftovers deleted" in hub("verify", "--prune").out
-    assert "belong to no revision" not in hub("verify").out
+    assert hub("show", "mulan-sw").code == 2
     assert hub("push", folder).code == 0
     assert hub("verify").code == 0
 
@@ -119,11 +119,11 @@ def test_verify_names_what_is_lost_and_what_is_damaged(hub, folder):
     path.write_bytes(b"other bytes")
     damaged = hub("verify")
     assert damaged.code == 1
-    assert "README.md of ade/mulan-sw revision 1" in damaged.err
+    assert "ade/mulan-sw@1:README.md" in damaged.err
     path.unlink()
     lost = hub("verify")
     assert lost.code == 1
-    assert "has lost" in lost.err
+    assert "missing" in lost.err
 
 
 @pytest.mark.parametrize("name", ["../evil", "a/b/c", "nul\0byte", "api/me", "-dash", "x" * 97, "two--dashes"])
@@ -152,7 +152,7 @@ def test_a_pickle_is_not_published(hub, folder):
     ("old", "new", "message"),
     [
         ("language: sw", "language: [sw", "YAML"),
-        ("language: sw", "language: klingonesque", "klingonesque"),
+        ("language: sw", "language: qqqqzzzz", "qqqqzzzz"),
         ("license: mit", "license: do-what-i-say", "do-what-i-say"),
     ],
 )

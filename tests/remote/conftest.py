@@ -45,7 +45,9 @@ def tiny_hub() -> Iterator[TinyHub]:
             key = f"{repository}/{rest.partition('/')[2]}"
             content = hub.files.get(key)
             if content is None:
-                code = "EntryNotFound" if any(each.startswith(f"{repository}/") for each in hub.files) else "RepoNotFound"
+                code = (
+                    "EntryNotFound" if any(each.startswith(f"{repository}/") for each in hub.files) else "RepoNotFound"
+                )
                 self.send_response(404)
                 self.send_header("X-Error-Code", code)
                 self.send_header("X-Repo-Commit", COMMIT)

@@ -8,24 +8,29 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
+
 from hub.cards import read_variant
 from hub.conversion import convert, recognise
 from hub.errors import Damaged, WeightsDoNotFit, WrongSource
 from hub.modules import build, load_weights
-from safetensors.torch import load_file
 
 torch.set_num_threads(1)
 RESAMPLER = {"in_width": 24, "out_width": 16, "queries": 5, "heads": 8, "encoder_layers": 1, "decoder_layers": 1}
 PROJECTOR = {"in_width": 12, "out_width": 32, "hidden_width": 20, "linears": 4, "pooled_width": 16}
 
 
-def published(folder: Path, architecture: str, module: dict[str, int], name: str = "weights.pth") -> tuple[Path, dict[str, torch.Tensor]]:
+def published(
+    folder: Path, architecture: str, module: dict[str, int], name: str = "weights.pth"
+) -> tuple[Path, dict[str, torch.Tensor]]:
     weights = build(architecture, module).state_dict()
     torch.save(weights, folder / name)
     return folder / name, weights
 
 
-def converted(source: Path, folder: Path, base: str = "linguahub/sd15", encoder: str = "org/encoder") -> dict[str, object]:
+def converted(
+    source: Path, folder: Path, base: str = "linguahub/sd15", encoder: str = "org/encoder"
+) -> dict[str, object]:
     folder.mkdir()
     convert(source, folder, what="linguahub/published", base=base, encoder=encoder, languages=("mul",))
     return json.loads((folder / "config.json").read_text())
@@ -77,7 +82,13 @@ def test_half_precision_stays_half_precision(tmp_path):
     ids=["pytorch_model.bin", "pytorch_model_pg.bin", "as advertised"],
 )
 def test_the_published_projectors_have_the_parameters_their_sizes_tell(hidden_width, linears, parameters):
-    widths = {"in_width": 1024, "out_width": 2048, "hidden_width": hidden_width, "linears": linears, "pooled_width": 1280}
+    widths = {
+        "in_width": 1024,
+        "out_width": 2048,
+        "hidden_width": hidden_width,
+        "linears": linears,
+        "pooled_width": 1280,
+    }
     with torch.device("meta"):
         weights = build("projector", widths).state_dict()
     found = recognise({key: tuple(value.shape) for key, value in weights.items()}, what="pea")
@@ -117,7 +128,9 @@ def test_a_cut_file_is_damaged(tmp_path):
 
 
 def test_an_adapter_nobody_here_knows_is_refused_with_some_of_its_keys(tmp_path):
-    torch.save({"adapter1.queries": torch.zeros(1, 4, 8), "adapter2.queries": torch.zeros(1, 4, 8)}, tmp_path / "sdxl.pth")
+    torch.save(
+        {"adapter1.queries": torch.zeros(1, 4, 8), "adapter2.queries": torch.zeros(1, 4, 8)}, tmp_path / "sdxl.pth"
+    )
     with pytest.raises(WrongSource, match=r"adapter1\.queries"):
         converted(tmp_path / "sdxl.pth", tmp_path / "sdxl")
 

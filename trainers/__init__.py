@@ -1,0 +1,1 @@
+"""Methods, the loop that runs them, and the measuring of what they make."""

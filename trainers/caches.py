@@ -67,14 +67,19 @@ def cached(
                 unfinished.replace(path)
                 counter.unlink(missing_ok=True)
     except OSError as error:
-        raise Unreachable(f"the cache for {label} cannot be written to its folder: {error.strerror or error}.") from error
-    return np.load(path, mmap_mode="r")
+        raise Unreachable(
+            f"the cache for {label} cannot be written to its folder: {error.strerror or error}."
+        ) from error
+    found: Rows = np.load(path, mmap_mode="r")
+    return found
 
 
 def _refuse_without_room(folder: Path, needed: int, label: str) -> None:
     free = shutil.disk_usage(folder).free
     if needed > free:
-        raise Unreachable(f"caching {label} needs {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free: make room or set HUB_HOME.")
+        raise Unreachable(
+            f"caching {label} needs {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free: make room or set HUB_HOME."
+        )
 
 
 def _write_whole(path: Path, text: str) -> None:

@@ -24,7 +24,9 @@ class Checkpoint:
     """Spent in training so far."""
 
 
-def save(folder: Path, step: int, seconds: float, module: nn.Module, optimizer: torch.optim.Optimizer, ema: dict[str, Tensor]) -> Path:
+def save(
+    folder: Path, step: int, seconds: float, module: nn.Module, optimizer: torch.optim.Optimizer, ema: dict[str, Tensor]
+) -> Path:
     """Write `checkpoint-<step>.safetensors` and remove older ones."""
     tensors = {f"module.{name}": value for name, value in learning(module).items()}
     tensors |= {f"ema.{name}": value for name, value in ema.items()}
@@ -93,7 +95,8 @@ def learning(module: nn.Module) -> dict[str, Tensor]:
         owner = module.get_submodule(owner_name)
         parameters = list(owner.parameters())
         frozen = bool(parameters) and not any(parameter.requires_grad for parameter in parameters)
-        if own_name not in owner._non_persistent_buffers_set and not frozen:
+        # torch tells nowhere else which buffers `state_dict` leaves out, and listing one knows nothing of freezing.
+        if own_name not in owner._non_persistent_buffers_set and not frozen:  # noqa: SLF001
             tensors[name] = buffer
     return tensors
 

@@ -22,16 +22,26 @@ DEFAULT_CORPUS = "emoji"
 def train(
     method: Annotated[str, typer.Argument(help="mulan, pea, token-kd, or a method of another package.")],
     base: Annotated[str, typer.Option(help="The frozen base: a name in the registry or a folder.")] = "emoji-sd",
-    lang: Annotated[list[str] | None, typer.Option(help="Language to learn; again for more. `en` alone: zero-shot.")] = None,
+    lang: Annotated[
+        list[str] | None, typer.Option(help="Language to learn; again for more. `en` alone: zero-shot.")
+    ] = None,
     name: Annotated[str, typer.Option(help="Of the artifact; METHOD-LANGUAGE by default.")] = "",
     encoder: Annotated[str, typer.Option(help="The frozen multilingual encoder.")] = DEFAULT_ENCODER,
     corpus: Annotated[str, typer.Option(help="What to learn from.")] = DEFAULT_CORPUS,
-    steps: Annotated[int | None, typer.Option(min=1, help="Updates over all phases; the recipe's own by default.")] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Updates over all phases; the recipe's own by default.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="All randomness follows from it.")] = 0,
-    english_share: Annotated[float, typer.Option(min=0, max=0.95, help="Share of English draws, so that English is kept.")] = 0.3,
-    temperature: Annotated[float, typer.Option(min=0.1, help="Languages with n texts are drawn like n^(1/temperature).")] = 2.0,
+    english_share: Annotated[
+        float, typer.Option(min=0, max=0.95, help="Share of English draws, so that English is kept.")
+    ] = 0.3,
+    temperature: Annotated[
+        float, typer.Option(min=0.1, help="Languages with n texts are drawn like n^(1/temperature).")
+    ] = 2.0,
     device: Annotated[str, typer.Option(help="cuda or cpu; cuda where there is one by default.")] = "",
-    price_per_hour: Annotated[float, typer.Option(min=0, help="Of one device in dollars, for the cost in the card.")] = 0.0,
+    price_per_hour: Annotated[
+        float, typer.Option(min=0, help="Of one device in dollars, for the cost in the card.")
+    ] = 0.0,
     push: Annotated[bool, typer.Option("--push", help="Publish what was trained.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
     out: Annotated[Path | None, typer.Option(help="Folder of the run; below LocalHub's home by default.")] = None,
@@ -76,7 +86,9 @@ def train(
             asked = Asked(("emoji-generation",), ("seen", "pairs"), languages, n)
             scores = compare(subject, asked, trained.corpus, hub, quiet=as_json)
             publishing.write_module_card(trained, artifact, cost, scores)
-        revision = publishing.push(artifact, str(full), hub, f"Train {method} for {', '.join(languages)}") if push else None
+        revision = (
+            publishing.push(artifact, str(full), hub, f"Train {method} for {', '.join(languages)}") if push else None
+        )
     finally:
         hub.close()
     if as_json:
@@ -90,15 +102,22 @@ def train(
     _print_scores(scores)
     price = f", {cost.money:.4f} $ at {price_per_hour:g} $ an hour" if price_per_hour else ""
     typer.echo(f"{full}: {trained.weights / 1e6:.2f}M weights in {cost.device_seconds:.0f} device-seconds{price}.")
-    typer.echo(f"It lies in {artifact}." + (f" Published as revision {revision.id[:12]}." if revision else " Publish it with `hub push`."))
+    typer.echo(
+        f"It lies in {artifact}."
+        + (f" Published as revision {revision.id[:12]}." if revision else " Publish it with `hub push`.")
+    )
 
 
 def evaluate(
     name: Annotated[str, typer.Argument(help="A base, a module or an encoder.")],
     base: Annotated[str, typer.Option(help="On which base a module is judged; its first by default.")] = "",
-    benchmark: Annotated[list[str] | None, typer.Option(help="emoji-generation, emoji-retrieval …; again for more.")] = None,
+    benchmark: Annotated[
+        list[str] | None, typer.Option(help="emoji-generation, emoji-retrieval …; again for more.")
+    ] = None,
     split: Annotated[list[str] | None, typer.Option(help="seen, pairs, languages, combinations, validation.")] = None,
-    lang: Annotated[list[str] | None, typer.Option(help="Languages of the prompts; the artifact's own by default.")] = None,
+    lang: Annotated[
+        list[str] | None, typer.Option(help="Languages of the prompts; the artifact's own by default.")
+    ] = None,
     corpus: Annotated[str, typer.Option(help="Whose prompts.")] = DEFAULT_CORPUS,
     n: Annotated[int, typer.Option(min=0, help="Prompts per language and split; 0 means all.")] = 256,
     seed: Annotated[int, typer.Option(help="Chooses prompts and noise.")] = 0,
@@ -150,7 +169,11 @@ def _prepare() -> None:
     """MissingExtra when what training needs is not installed; else leave progress bars to the phases."""
     from importlib.util import find_spec
 
-    if missing := [each for each in ("torch", "diffusers", "transformers", "accelerate", "tqdm", "pyarrow") if find_spec(each) is None]:
+    if missing := [
+        each
+        for each in ("torch", "diffusers", "transformers", "accelerate", "tqdm", "pyarrow")
+        if find_spec(each) is None
+    ]:
         raise MissingExtra("train", f"training and evaluating ({', '.join(missing)} not installed)")
     from diffusers.utils import logging as diffusers_logging
     from transformers.utils import logging as transformers_logging

@@ -66,9 +66,7 @@ def train(
         _forget_after(folder / "metrics.jsonl", first)
     sampler = Sampler(method.example_count, recipe.batch_size, recipe.seed, method.example_weights)
     module.train()
-    sums: dict[str, Tensor] = {}
-    means: dict[str, float] = {}
-    count = 0
+    meter, means = Meter(), dict[str, float]()
     started = time.perf_counter() - seconds
     quiet = quiet or not accelerator.is_local_main_process
     bar = tqdm(total=recipe.steps, initial=first, desc=label, unit="step", disable=quiet, mininterval=1.0)
@@ -87,13 +85,10 @@ def train(
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
             _average(ema, method.module, recipe.ema_decay, step)
-            for name, value in {"loss": loss.total, **loss.parts}.items():
-                sums[name] = sums.get(name, torch.zeros((), device=value.device)) + value.detach().float()
-            count += 1
+            meter.add({"loss": loss.total, **loss.parts})
             bar.update()
             if (step + 1) % log_every == 0 or step + 1 == recipe.steps:
-                means = {name: (value / count).item() for name, value in sums.items()}
-                sums, count = {}, 0
+                means = meter.take()
                 seconds = time.perf_counter() - started
                 bar.set_postfix({name: f"{value:.4g}" for name, value in means.items()}, refresh=False)
                 if accelerator.is_main_process:
@@ -120,6 +115,26 @@ def make_optimizer(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=recipe.betas, fused=True)
 
 
+class Meter:
+    """Means of scalars between two logged lines; the device is waited for only when they are taken."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, Tensor] = {}
+        self._count = 0
+
+    def add(self, values: dict[str, Tensor]) -> None:
+        """One step's scalars."""
+        self._count += 1
+        for name, value in values.items():
+            self._sums[name] = self._sums.get(name, torch.zeros((), device=value.device)) + value.detach().float()
+
+    def take(self) -> dict[str, float]:
+        """Means since the last time."""
+        means = {name: (value / self._count).item() for name, value in self._sums.items()}
+        self._sums, self._count = {}, 0
+        return means
+
+
 @contextmanager
 def averaged(module: nn.Module, ema: dict[str, Tensor]) -> Iterator[None]:
     """While it lasts the module holds the averaged weights; without an average it keeps its own."""
@@ -133,8 +148,9 @@ def averaged(module: nn.Module, ema: dict[str, Tensor]) -> Iterator[None]:
 
 
 def _accelerator(precision: str, cpu: bool) -> Accelerator:
-    """accelerate fixes precision and device once per process; each recipe has its own."""
-    AcceleratorState._reset_state(reset_partial_state=not torch.distributed.is_initialized())
+    """Accelerate fixes precision and device once per process; each recipe has its own."""
+    # Its only way, and the one its own tests take; the process group of a distributed run stays.
+    AcceleratorState._reset_state(reset_partial_state=not torch.distributed.is_initialized())  # noqa: SLF001
     return Accelerator(mixed_precision=precision, cpu=cpu)
 
 

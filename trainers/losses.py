@@ -25,7 +25,7 @@ def mean_cosine(student_BLC: Tensor, teacher_BLC: Tensor, mean_C: Tensor) -> Ten
 
 
 def prediction_mse(prediction: Tensor, target: Tensor, weight_B: Tensor | None = None) -> Tensor:
-    """mean over the batch of weight · mean((prediction − target)²); without weights all count the same."""
+    """Mean over the batch of weight · mean((prediction − target)²); without weights all count the same."""
     error_B = (prediction.float() - target.float()).square().flatten(1).mean(dim=1)
     return error_B.mean() if weight_B is None else (error_B * weight_B).mean()
 

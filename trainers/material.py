@@ -88,7 +88,9 @@ def weigh(examples: Sequence[Example], mixture: Mixture) -> Tensor:
     tempered = {tag: count ** (1 / mixture.temperature) for tag, count in counts.items() if tag != "en"}
     english = (mixture.english_share if tempered else 1.0) if "en" in counts else 0.0
     share = {tag: (1 - english) * value / sum(tempered.values()) for tag, value in tempered.items()} | {"en": english}
-    return torch.tensor([share[each.language] * each.weight / sums[each.language] for each in examples], dtype=torch.float64)
+    return torch.tensor(
+        [share[each.language] * each.weight / sums[each.language] for each in examples], dtype=torch.float64
+    )
 
 
 def gather(
@@ -157,9 +159,7 @@ def _encoded(
     return mask_NL, cached(caches, key, shape, compute, label="encoder states", quiet=quiet)
 
 
-def _latents(
-    corpus: Corpus, concepts: list[str], base: FrozenBase, caches: Path, digest: str, quiet: bool
-) -> Tensor:
+def _latents(corpus: Corpus, concepts: list[str], base: FrozenBase, caches: Path, digest: str, quiet: bool) -> Tensor:
     """Latents of each concept's picture behind a row of zeros for the empty prompt, (M, K, H, W)."""
 
     def compute(first: int, last: int) -> Rows:
@@ -185,6 +185,8 @@ def _near(states: Rows, device: torch.device) -> Tensor | Rows:
 
 def _nothing_for(tag: str, corpus: Corpus) -> str:
     if tag in corpus.languages:
-        return f"`{tag}` is held out of the corpus `{corpus.name}` for zero-shot figures: nothing of it may be trained on."
+        return (
+            f"`{tag}` is held out of the corpus `{corpus.name}` for zero-shot figures: nothing of it may be trained on."
+        )
     known = ", ".join(corpus.languages[:8])
     return f"the corpus `{corpus.name}` has no texts in `{tag}`; it has {len(corpus.languages)} languages, such as {known}."

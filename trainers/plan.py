@@ -38,8 +38,8 @@ class Plan:
     """Of the module, in `hub.modules`."""
     settings: Callable[[int, FrozenBase], dict[str, Any]]
     """From the encoder's width and the base to the architecture's settings."""
-    length: Callable[[FrozenBase], int]
-    """Tokens an encoder's text is padded and cut to."""
+    length: int | None
+    """Tokens a text is padded and cut to; None: as many as the base reads, for modules that map token by token."""
     phases: tuple[Phase, ...]
     story: str
     """How it is trained, for the card."""

@@ -145,7 +145,11 @@ def _prose(trained: Trained, cost: Cost, scores: Sequence[Score], name: str, spo
     base = trained.base.short_name
     steps = ", ".join(f"{phase.recipe.steps} steps `{phase.name}`" for phase in trained.plan.phases)
     times = ", ".join(f"{name} {value:.0f} s" for name, value in trained.seconds.items())
-    share = "" if set(trained.order.languages) <= {"en"} else f" {trained.order.english_share:.0%} of the draws are English."
+    share = (
+        ""
+        if set(trained.order.languages) <= {"en"}
+        else f" {trained.order.english_share:.0%} of the draws are English."
+    )
     money = f" ({cost.money:.4f} $ at {cost.price_per_hour:g} $ an hour)" if cost.price_per_hour else ""
     return f"""# {name}
 
@@ -162,7 +166,7 @@ pipe = load_pipeline("{base}", adapter="{name}")
 {trained.plan.story} {steps}; seed {trained.order.seed}.
 Data: split `seen` of `{trained.corpus.name}` ({spoken}); nothing held out was trained on.{share}
 
-    hub train {trained.plan.name} --base {base} {' '.join(f'--lang {tag}' for tag in trained.order.languages)} --seed {trained.order.seed}
+    hub train {trained.plan.name} --base {base} {" ".join(f"--lang {tag}" for tag in trained.order.languages)} --seed {trained.order.seed}
 
 ## Cost
 

@@ -80,7 +80,9 @@ def ask(subject: Subject, asked: Asked, corpus: Corpus, hub: LocalHub, *, quiet:
                     continue
                 scores += evaluator.evaluate(subject, question)
     if not scores:
-        raise WrongRequest(f"there is nothing to ask `{subject.name}` in {', '.join(asked.languages)} on {', '.join(asked.splits)}.")
+        raise WrongRequest(
+            f"there is nothing to ask `{subject.name}` in {', '.join(asked.languages)} on {', '.join(asked.splits)}."
+        )
     return scores
 
 
@@ -113,4 +115,3 @@ def _named(prefix: str, scores: Sequence[Score]) -> list[Score]:
 
 def _value(scores: Sequence[Score], metric: str) -> float:
     return next(score.value for score in scores if score.metric == metric)
-

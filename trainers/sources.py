@@ -37,7 +37,11 @@ def find_encoder(name: str, hub: LocalHub) -> Source:
         return Source(Pin(name=folder.name, digest=digest_of(folder)), folder, folder.name)
     artifact = hub.registry.get(name)
     if artifact.kind != "encoder":
-        raise WrongRequest(f"`{name}` is an artifact of kind {artifact.kind}, not an encoder: see `hub search --kind encoder`.")
+        raise WrongRequest(
+            f"`{name}` is an artifact of kind {artifact.kind}, not an encoder: see `hub search --kind encoder`."
+        )
     if not artifact.revision:
         raise WrongRequest(f"the weights of `{name}` are not here yet: fetch them with `hub pull {artifact.name}`.")
-    return Source(Pin(name=str(artifact.name), digest=artifact.weights_digest), hub.snapshot(artifact.name), artifact.name.name)
+    return Source(
+        Pin(name=str(artifact.name), digest=artifact.weights_digest), hub.snapshot(artifact.name), artifact.name.name
+    )

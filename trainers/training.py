@@ -87,12 +87,13 @@ def train_module(order: Order, hub: LocalHub, folder: Path, *, resume: bool, qui
     started = time.perf_counter()
     base = FrozenBase.open(base_source.folder, device)
     encoder = TextEncoder.from_folder(encoder_source.folder, readout=READOUT, device=device, dtype=torch.float32)
+    length = plan.length or base.length
     material = gather(
         corpus,
         mixture,
         base,
         encoder,
-        length=plan.length(base),
+        length=length,
         with_pictures=plan.through_denoiser,
         caches=hub.home.caches,
         base_digest=base_source.pin.digest,
@@ -129,7 +130,7 @@ def train_module(order: Order, hub: LocalHub, folder: Path, *, resume: bool, qui
         base=base_source,
         encoder=encoder_source,
         corpus=corpus,
-        length=plan.length(base),
+        length=length,
         width=base.width,
         device=_words(device),
         seconds=seconds,
@@ -151,7 +152,9 @@ def _begin(folder: Path, wanted: dict[str, Any]) -> None:
             shutil.rmtree(old)
         (folder / "order.json").write_text(json.dumps(wanted, indent=1))
     except OSError as error:
-        raise Unreachable(f"the run cannot be kept in {folder}: {error.strerror}. Choose another folder with `--out`.") from error
+        raise Unreachable(
+            f"the run cannot be kept in {folder}: {error.strerror}. Choose another folder with `--out`."
+        ) from error
 
 
 def _refuse_another(folder: Path, wanted: dict[str, Any]) -> None:
@@ -160,13 +163,20 @@ def _refuse_another(folder: Path, wanted: dict[str, Any]) -> None:
     if not path.is_file():
         raise WrongRequest(f"there is no run to resume in {folder.name}: leave `--resume` out to begin one.")
     found = json.loads(path.read_text())
-    if differing := [f"{name} {found.get(name)!r} → {value!r}" for name, value in wanted.items() if found.get(name) != value]:
-        raise WrongRequest(f"the run in {folder.name} was ordered otherwise ({'; '.join(differing)}): leave `--resume` out.")
+    if differing := [
+        f"{name} {found.get(name)!r} → {value!r}" for name, value in wanted.items() if found.get(name) != value
+    ]:
+        raise WrongRequest(
+            f"the run in {folder.name} was ordered otherwise ({'; '.join(differing)}): leave `--resume` out."
+        )
 
 
 def _finish(place: Path, module: nn.Module, outcome: dict[str, Any]) -> None:
     """`finished.json` comes last: a phase without it is run again from its newest checkpoint."""
-    save_file({name: value.detach().contiguous().cpu() for name, value in module.state_dict().items()}, place / "module.safetensors")
+    save_file(
+        {name: value.detach().contiguous().cpu() for name, value in module.state_dict().items()},
+        place / "module.safetensors",
+    )
     (place / "finished.part").write_text(json.dumps(outcome))
     (place / "finished.part").replace(place / "finished.json")
     for path in place.glob("checkpoint-*"):

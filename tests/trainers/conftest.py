@@ -77,7 +77,9 @@ class ToyCorpus:
         return [Prompt(word, "en", word, word) for word in WORDS]
 
     def pictures(self, concepts: Sequence[str]) -> Tensor:
-        colours = [torch.tensor([20 * place, 255 - 20 * place, 10 * place]) for place in map(list(WORDS).index, concepts)]
+        colours = [
+            torch.tensor([20 * place, 255 - 20 * place, 10 * place]) for place in map(list(WORDS).index, concepts)
+        ]
         return torch.stack([colour[:, None, None].expand(3, 32, 32).to(torch.uint8) for colour in colours])
 
     def _trained(self, language: str) -> list[str]:
@@ -92,7 +94,13 @@ def tiny_clip(seed: int) -> tuple[CLIPModel, CLIPTokenizer]:
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     words = [*letters, *(f"{letter}</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
     tokenizer = CLIPTokenizer(vocab={word: place for place, word in enumerate(words)}, merges=[], model_max_length=8)
-    sizes = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "projection_dim": 12}
+    sizes = {
+        "hidden_size": 16,
+        "intermediate_size": 32,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "projection_dim": 12,
+    }
     text = CLIPTextConfig(
         vocab_size=len(tokenizer),
         max_position_embeddings=8,
@@ -130,7 +138,12 @@ def hub(
             shutil.copytree(folder, copy)
             conditioning = Conditioning(width=16) if kind == "base" else None
             card = Card(
-                kind=kind, summary=f"A tiny {kind}.", license="Apache-2.0", languages=("en",), conditioning=conditioning, prose=f"# {name}"
+                kind=kind,
+                summary=f"A tiny {kind}.",
+                license="Apache-2.0",
+                languages=("en",),
+                conditioning=conditioning,
+                prose=f"# {name}",
             )
             write_card(card, copy)
             publish(copy, ArtifactName("linguahub", name), hub.registry, hub.store)
@@ -177,7 +190,12 @@ def encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer.post_processor = processors.TemplateProcessing("<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)])
     PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", pad_token="<pad>", unk_token="<unk>", mask_token="<mask>"
+        tokenizer_object=tokenizer,
+        bos_token="<s>",
+        eos_token="</s>",
+        pad_token="<pad>",
+        unk_token="<unk>",
+        mask_token="<mask>",
     ).save_pretrained(folder)
     torch.manual_seed(2)
     config = XLMRobertaConfig(
@@ -208,7 +226,9 @@ def encoder(encoder_folder: Path) -> TextEncoder:
 
 
 @pytest.fixture(scope="session")
-def material(corpus: ToyCorpus, base: FrozenBase, encoder: TextEncoder, tmp_path_factory: pytest.TempPathFactory) -> Material:
+def material(
+    corpus: ToyCorpus, base: FrozenBase, encoder: TextEncoder, tmp_path_factory: pytest.TempPathFactory
+) -> Material:
     return gather(
         corpus, Mixture(("yo", "sw")), base, encoder, length=8, with_pictures=True,
         caches=tmp_path_factory.mktemp("caches"), base_digest="b", encoder_digest="e", quiet=True,

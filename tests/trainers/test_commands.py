@@ -48,13 +48,20 @@ def test_a_trained_module_is_published_found_loaded_and_draws(
     wanted = {"r_precision_at_1", "base_alone_r_precision_at_10", "english_base_r_precision_at_1", "english_drop_at_1"}
     assert wanted <= {score.metric for score in found.scores}
     score = next(score for score in found.scores if score.metric == "r_precision_at_1" and score.split == "pairs")
-    assert (score.provenance, score.language, score.sample_size, score.benchmark_digest) == ("measured", "yo", 2, "0" * 64)
+    assert (score.provenance, score.language, score.sample_size, score.benchmark_digest) == (
+        "measured",
+        "yo",
+        2,
+        "0" * 64,
+    )
     pipe = load_pipeline("tiny-sd", adapter=f"{method}-yo", hub=hub, device="cpu")
     picture = pipe("ajá", num_inference_steps=1, output_type="pt", generator=torch.Generator().manual_seed(0)).images
     assert picture.shape == (1, 3, 32, 32)
 
 
-def test_the_loader_says_what_was_trained(hub: LocalHub, corpus: Any, encoder: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_loader_says_what_was_trained(
+    hub: LocalHub, corpus: Any, encoder: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     outcome = json_of(capsys, train, "token-kd", "--lang", "yo", *TINY, "--no-evaluate")
     folder = Path(outcome["folder"])
     pipe = load_pipeline("tiny-sd", adapter=folder, hub=hub, device="cpu")
@@ -97,7 +104,9 @@ def test_the_same_order_gives_the_same_bytes(hub: LocalHub, capsys: pytest.Captu
     assert weights[0] == weights[1]
 
 
-def test_a_resumed_run_does_not_repeat_finished_phases(hub: LocalHub, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_a_resumed_run_does_not_repeat_finished_phases(
+    hub: LocalHub, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     arguments = ("mulan", "--lang", "yo", *TINY, "--no-evaluate", "--out", str(tmp_path / "run"))
     first = json_of(capsys, train, *arguments)
     before = (Path(first["folder"]) / "tiny-sd" / "model.safetensors").read_bytes()
@@ -107,7 +116,9 @@ def test_a_resumed_run_does_not_repeat_finished_phases(hub: LocalHub, capsys: py
     assert second["seconds"]["distil"] == first["seconds"]["distil"]
 
 
-def test_a_run_ordered_otherwise_is_not_resumed(hub: LocalHub, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_a_run_ordered_otherwise_is_not_resumed(
+    hub: LocalHub, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     arguments = ("token-kd", "--lang", "yo", *TINY, "--no-evaluate", "--out", str(tmp_path / "run"))
     with pytest.raises(WrongRequest, match="no run to resume"):
         run(train, *arguments, "--resume")
@@ -149,7 +160,18 @@ def test_scores_are_put_into_a_new_revision_of_the_card(hub: LocalHub, capsys: p
     json_of(capsys, train, "token-kd", "--lang", "yo", *TINY, "--no-evaluate", "--push")
     before = hub.registry.get("token-kd-yo")
     scores = json_of(
-        capsys, evaluate, "token-kd-yo", "--corpus", "toy", "--benchmark", "emoji-retrieval", "--split", "seen", "--split", "pairs", "--push"
+        capsys,
+        evaluate,
+        "token-kd-yo",
+        "--corpus",
+        "toy",
+        "--benchmark",
+        "emoji-retrieval",
+        "--split",
+        "seen",
+        "--split",
+        "pairs",
+        "--push",
     )
     assert [score["metric"] for score in scores] == ["recall_at_1", "recall_at_5", "recall_at_10"] * 2
     after = hub.registry.get("token-kd-yo")
@@ -168,7 +190,11 @@ def test_a_base_and_an_encoder_can_be_judged_too(hub: LocalHub, capsys: pytest.C
     assert generation[0]["metric"] == "r_precision_at_1"
     assert {score["language"] for score in generation} == {"en"}
     retrieval = json_of(capsys, evaluate, "tiny-xlmr", "--corpus", "toy", "--lang", "en")
-    assert retrieval[0] | {"source": "", "benchmark_digest": ""} == retrieval[0] | {"source": "", "benchmark_digest": "", "value": 1.0}
+    assert retrieval[0] | {"source": "", "benchmark_digest": ""} == retrieval[0] | {
+        "source": "",
+        "benchmark_digest": "",
+        "value": 1.0,
+    }
 
 
 @pytest.mark.parametrize(

@@ -123,15 +123,19 @@ def test_averaged_weights_are_taken_back_even_after_an_error() -> None:
     before = weights(method).clone()
     ema = {name: torch.zeros_like(value) for name, value in method.module.named_parameters() if value.requires_grad}
     with pytest.raises(ZeroDivisionError), averaged(method.module, ema):
-        assert method.module[0].weight.abs().sum() == 0
-        raise ZeroDivisionError
+        method.module[0].weight.abs().sum().item() or 1 // 0
     assert torch.equal(weights(method), before)
 
 
 def test_two_phases_may_differ_in_precision(tmp_path: Path) -> None:
     method = Regression()
     for precision in ("no", "bf16", "no"):
-        train(method, Recipe(steps=2, batch_size=2, learning_rate=1e-3, precision=precision), tmp_path / precision, quiet=True)
+        train(
+            method,
+            Recipe(steps=2, batch_size=2, learning_rate=1e-3, precision=precision),
+            tmp_path / precision,
+            quiet=True,
+        )
     assert method.module(torch.randn(2, 4)).dtype == torch.float32
     with torch.autocast("cpu", enabled=False):
         assert method.module[0](torch.randn(2, 4)).dtype == torch.float32

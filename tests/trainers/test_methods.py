@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from hub.errors import UnknownMethod
 from hub.modules import build
 from trainers.frozen import FrozenBase
-from trainers.losses import feature_mse, mean_cosine, prediction_mse, token_mse
 from trainers.loop import train
+from trainers.losses import feature_mse, mean_cosine, prediction_mse, token_mse
 from trainers.material import Material
 from trainers.method import Draw, Method
 from trainers.methods import get_plan, method_names
@@ -152,7 +152,9 @@ def test_block_outputs_come_from_every_block_once_and_hooks_go_away(base: Frozen
 def test_only_the_module_learns(name: str, material: Material) -> None:
     method = METHODS[name](module_for(get_plan(name), material), material)
     method.loss(some_draw()).total.backward()
-    assert all(parameter.grad is not None and parameter.grad.abs().sum() > 0 for parameter in method.module.parameters())
+    assert all(
+        parameter.grad is not None and parameter.grad.abs().sum() > 0 for parameter in method.module.parameters()
+    )
     assert all(parameter.grad is None for parameter in material.base.unet.parameters())
 
 

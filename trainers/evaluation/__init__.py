@@ -1,7 +1,7 @@
 """Benchmarks by name: a lazy table, open to other packages through the entry-point group `hub.benchmarks`.
 
-    [project.entry-points."hub.benchmarks"]
-    my-benchmark = "my_package.my_benchmark:MyEvaluator"        # called with no arguments, gives an Evaluator
+[project.entry-points."hub.benchmarks"]
+my-benchmark = "my_package.my_benchmark:MyEvaluator"        # called with no arguments, gives an Evaluator
 """
 
 from __future__ import annotations

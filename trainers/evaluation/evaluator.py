@@ -85,7 +85,9 @@ class Evaluator(Protocol):
         ...
 
 
-def measured(metric: str, value: float | Interval, benchmark: str, subject: Subject, question: Question, **other: Any) -> Score:
+def measured(
+    metric: str, value: float | Interval, benchmark: str, subject: Subject, question: Question, **other: Any
+) -> Score:
     """A score of ours with all it takes to measure it again."""
     interval = value if isinstance(value, Interval) else None
     command = f"hub evaluate {subject.name} --benchmark {benchmark} --split {question.split} --lang {question.language}"

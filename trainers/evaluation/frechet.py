@@ -16,7 +16,7 @@ def frechet_distance(first_ND: Tensor, second_MD: Tensor) -> float:
     cov1_DD, cov2_DD = torch.cov(first_ND.T), torch.cov(second_MD.T)
     shift = (first_ND.mean(0) - second_MD.mean(0)).square().sum()
     root = torch.linalg.eigvals(cov1_DD @ cov2_DD).sqrt().real.sum()
-    return max(0.0, (shift + cov1_DD.trace() + cov2_DD.trace() - 2 * root).item())
+    return max(0.0, float(shift + cov1_DD.trace() + cov2_DD.trace() - 2 * root))
 
 
 def floor_of(features_ND: Tensor, generator: torch.Generator) -> float:

@@ -22,7 +22,7 @@ from trainers.corpora import Prompt
 from trainers.evaluation.evaluator import Question, Subject, measured
 from trainers.evaluation.frechet import floor_of, frechet_distance
 from trainers.evaluation.interval import Interval, wilson
-from trainers.evaluation.judge import Judge, pixel_features, ranks
+from trainers.evaluation.judge import Judge, pixel_features, ranks, resized
 from trainers.sampler import generator_of
 
 GUIDANCE = 2.5
@@ -50,7 +50,9 @@ class GenerationEvaluator:
         gallery = question.corpus.gallery(question.split)
         place = {prompt.concept: index for index, prompt in enumerate(gallery)}
         right_N = torch.tensor([place[prompt.concept] for prompt in prompts])
-        drawn_N3HW = draw(subject.pipeline, prompts, seed=question.seed, quiet=question.quiet, label=_label(subject, question))
+        drawn_N3HW = draw(
+            subject.pipeline, prompts, seed=question.seed, quiet=question.quiet, label=_label(subject, question)
+        )
         real_G3HW = question.corpus.pictures([prompt.concept for prompt in gallery]).float() / 255
         if self._judge is None:
             self._judge = Judge.from_folder(question.hub.snapshot(JUDGE), JUDGE)
@@ -60,7 +62,7 @@ class GenerationEvaluator:
         values: dict[str, float | Interval] = {}
         for k, interval in at(ranks(drawn_ND, names_GD, right_N)).items():
             values[f"r_precision_at_{k}"] = interval
-        pixels = ranks(pixel_features(drawn_N3HW), pixel_features(_like(real_G3HW, drawn_N3HW)), right_N)
+        pixels = ranks(pixel_features(drawn_N3HW), pixel_features(resized(real_G3HW, drawn_N3HW.shape[-1])), right_N)
         values["pixel_nearest_at_1"] = at(pixels)[1]
         for k, interval in at(ranks(real_GD[right_N], names_GD, right_N)).items():
             values[f"judge_ceiling_r_precision_at_{k}"] = interval
@@ -76,9 +78,7 @@ class GenerationEvaluator:
         return scores
 
 
-def draw(
-    pipeline: Any, prompts: Sequence[Prompt], *, seed: int, quiet: bool = False, label: str = "drawing"
-) -> Tensor:
+def draw(pipeline: Any, prompts: Sequence[Prompt], *, seed: int, quiet: bool = False, label: str = "drawing") -> Tensor:
     """Pictures of prompts, (N, 3, H, W) in 0…1. A picture's noise depends on (seed, concept) alone."""
     pictures = []
     pipeline.set_progress_bar_config(disable=True)
@@ -100,13 +100,6 @@ def draw(
 def at(ranks_N: Tensor) -> dict[int, Interval]:
     """The share of ranks below 1, 5 and 10."""
     return {k: wilson(int((ranks_N < k).sum()), len(ranks_N)) for k in RANKS}
-
-
-def _like(real_G3HW: Tensor, drawn_N3HW: Tensor) -> Tensor:
-    side = drawn_N3HW.shape[-1]
-    if real_G3HW.shape[-1] == side:
-        return real_G3HW
-    return torch.nn.functional.interpolate(real_G3HW, (side, side), mode="bicubic", antialias=True).clamp(0, 1)
 
 
 def _label(subject: Subject, question: Question) -> str:

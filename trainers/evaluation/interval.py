@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from dataclasses import dataclass
 
 Z_95 = 1.959963984540054
 """Two-sided 95 % quantile of the normal distribution."""
 
 
-class Interval(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Interval:
     """A share and its 95 % interval."""
 
     value: float

@@ -38,7 +38,9 @@ class Judge:
             list(texts), padding="max_length", truncation=True, max_length=length, return_tensors="pt"
         )
         chunks = [
-            self.model.get_text_features(ids.to(self.model.device), attention_mask=mask.to(self.model.device)).pooler_output
+            self.model.get_text_features(
+                ids.to(self.model.device), attention_mask=mask.to(self.model.device)
+            ).pooler_output
             for ids, mask in zip(tokens.input_ids.split(256), tokens.attention_mask.split(256), strict=True)
         ]
         return F.normalize(torch.cat(chunks).float(), dim=1).cpu()
@@ -47,12 +49,18 @@ class Judge:
     def picture_features(self, pictures_N3HW: Tensor) -> Tensor:
         """(N, D) of pictures in 0…1, not normalised."""
         side = self.model.config.vision_config.image_size
-        chunks = []
-        for chunk in pictures_N3HW.float().split(128):
-            if chunk.shape[-1] != side:
-                chunk = F.interpolate(chunk, (side, side), mode="bicubic", antialias=True).clamp(0, 1)
-            chunks.append(self.model.get_image_features((chunk * 2 - 1).to(self.model.device)).pooler_output)
+        chunks = [
+            self.model.get_image_features((chunk * 2 - 1).to(self.model.device)).pooler_output
+            for chunk in resized(pictures_N3HW.float(), side).split(128)
+        ]
         return torch.cat(chunks).float().cpu()
+
+
+def resized(pictures_N3HW: Tensor, side: int) -> Tensor:
+    """Pictures of side × side; those that are so already stay bit for bit."""
+    if pictures_N3HW.shape[-1] == side:
+        return pictures_N3HW
+    return F.interpolate(pictures_N3HW, (side, side), mode="bicubic", antialias=True).clamp(0, 1)
 
 
 def ranks(queries_ND: Tensor, gallery_GD: Tensor, right_N: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """Training methods by name: a lazy table, open to other packages through the entry-point group `hub.methods`.
 
-    [project.entry-points."hub.methods"]
-    my-method = "my_package.my_method:PLAN"        # a trainers.plan.Plan
+[project.entry-points."hub.methods"]
+my-method = "my_package.my_method:PLAN"        # a trainers.plan.Plan
 """
 
 from __future__ import annotations

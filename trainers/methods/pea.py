@@ -53,7 +53,7 @@ class HybridDistillation:
         self._empty_share = empty_share
 
     def loss(self, draw: Draw) -> Loss:
-        """z · MSE(ε_student, target) + (1 − z) · [MSE(ε_student, ε_teacher) + weight · Σ MSE(block outputs)]."""
+        """L as above, with the base's own target in place of ε where it predicts velocity."""
         base = self._material.base
         rows_B = emptied(draw, self._empty_share)
         batch = noise(self._material.latents(draw.indices_B), base, draw.generator)
@@ -77,7 +77,7 @@ def block_outputs(unet: Any) -> Iterator[list[Tensor]]:
     """Collects the first output of every down, mid and up block that runs while it lasts, in that order."""
     outputs: list[Tensor] = []
 
-    def keep(block: nn.Module, inputs: Any, output: Any) -> None:
+    def keep(_block: nn.Module, _inputs: Any, output: Any) -> None:
         outputs.append(output[0] if isinstance(output, tuple) else output)
 
     hooks = [block.register_forward_hook(keep) for block in (*unet.down_blocks, unet.mid_block, *unet.up_blocks)]
@@ -93,13 +93,15 @@ def projector_settings(encoder_width: int, base: FrozenBase) -> dict[str, Any]:
     return {"in_width": encoder_width, "out_width": base.width, "hidden_width": 4 * base.width, "linears": 3}
 
 
-RECIPE = Recipe(steps=60, batch_size=32, learning_rate=2e-4, warmup_steps=10, weight_decay=0.0, ema_decay=0.9, precision="bf16")
+RECIPE = Recipe(
+    steps=60, batch_size=32, learning_rate=2e-4, warmup_steps=10, weight_decay=0.0, ema_decay=0.9, precision="bf16"
+)
 PLAN = Plan(
     name="pea",
     kind="projector",
     architecture="projector",
     settings=projector_settings,
-    length=lambda base: base.length,  # token by token: as many out as in
+    length=None,
     phases=(
         Phase("distil", token_kd.distil, replace(token_kd.RECIPE, steps=3000)),
         Phase("hybrid", HybridDistillation, RECIPE, through_denoiser=True),

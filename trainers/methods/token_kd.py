@@ -25,7 +25,13 @@ class TokenDistillation:
     """module(encoder(text)) ≈ the base's states of the English meaning."""
 
     def __init__(
-        self, module: nn.Module, material: Material, *, noise: float = 0.0, cosine: float = 1.0, empty_share: float = 0.05
+        self,
+        module: nn.Module,
+        material: Material,
+        *,
+        noise: float = 0.0,
+        cosine: float = 1.0,
+        empty_share: float = 0.05,
     ) -> None:
         """`noise` is the largest deviation of Gaussian noise on the input, in units of the input's own deviation."""
         self.module = module
@@ -43,7 +49,9 @@ class TokenDistillation:
         rows_B = emptied(draw, self._empty_share)
         states_BLE, mask_BL = self._material.texts(rows_B)
         if self._noise:
-            strength_B = torch.rand(len(rows_B), 1, 1, generator=draw.generator) * self._noise * self._material.deviation
+            strength_B = (
+                torch.rand(len(rows_B), 1, 1, generator=draw.generator) * self._noise * self._material.deviation
+            )
             noise_BLE = torch.randn(states_BLE.shape, generator=draw.generator) * strength_B
             states_BLE = states_BLE + noise_BLE.to(states_BLE.device)
         student_BSC = self.module(states_BLE, mask_BL).tokens_BLC
@@ -77,13 +85,15 @@ def distil(module: nn.Module, material: Material) -> TokenDistillation:
     return TokenDistillation(module, material, noise=0.6)
 
 
-RECIPE = Recipe(steps=3000, batch_size=128, learning_rate=2e-3, warmup_steps=100, weight_decay=0.02, ema_decay=0.99, precision="no")
+RECIPE = Recipe(
+    steps=3000, batch_size=128, learning_rate=2e-3, warmup_steps=100, weight_decay=0.02, ema_decay=0.99, precision="no"
+)
 PLAN = Plan(
     name="token-kd",
     kind="adapter",
     architecture="resampler",
     settings=resampler_settings,
-    length=lambda base: 24,
+    length=24,
     phases=(Phase("distil", distil, RECIPE),),
     story="Token distillation on texts alone: no picture and no denoiser was looked at.",
 )

@@ -1,0 +1,81 @@
+"""The corpus `emoji` gives training nothing that is held out."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from trainers.corpora import UnknownCorpus, open_corpus
+from trainers.corpora.emoji import EmojiCorpus
+from trainers.lab.world import World
+
+
+@pytest.fixture(scope="module")
+def emoji() -> EmojiCorpus:
+    return EmojiCorpus()
+
+
+@pytest.fixture(scope="module")
+def world(emoji: EmojiCorpus) -> World:
+    return emoji._world
+
+
+@pytest.mark.parametrize("language", ["yo", "zh", "en"])
+def test_only_split_seen_is_trained_on(language: str, emoji: EmojiCorpus, world: World) -> None:
+    split = {name.concept: name.split for name in world.named(language)}
+    examples = emoji.examples(language)
+    assert {split[example.concept] for example in examples} == {"seen"}
+    assert {world.concepts[example.concept]["role"] for example in examples} == {"base", "tone", "flag"}
+    held_out = {(name.name, name.concept) for name in world.named(language) if name.split != "seen"}
+    assert not held_out & {(example.text, example.concept) for example in examples}
+
+
+def test_a_held_out_language_has_nothing_to_train_on(emoji: EmojiCorpus) -> None:
+    assert emoji.examples("ig") == []
+    assert emoji.prompts("ig", "languages")
+
+
+def test_splits_do_not_overlap(emoji: EmojiCorpus) -> None:
+    seen, pairs, validation = ({prompt.concept for prompt in emoji.prompts("yo", split)} for split in ("seen", "pairs", "validation"))
+    assert not (seen & pairs or seen & validation or pairs & validation)
+    assert min(len(seen), len(pairs), len(validation)) > 30
+
+
+def test_every_prompt_has_its_place_in_the_gallery(emoji: EmojiCorpus) -> None:
+    for language, split in (("yo", "seen"), ("yo", "pairs"), ("ig", "languages"), ("yo", "combinations")):
+        gallery = {prompt.concept for prompt in emoji.gallery(split)}
+        assert {prompt.concept for prompt in emoji.prompts(language, split)} <= gallery
+    assert len(emoji.gallery("seen")) >= 1100
+    assert len(emoji.gallery("combinations")) > len(emoji.gallery("seen"))
+
+
+def test_the_ways_to_say_a_concept_weigh_as_its_role_does(emoji: EmojiCorpus, world: World) -> None:
+    total: dict[str, float] = {}
+    for example in emoji.examples("yo"):
+        total[example.concept] = total.get(example.concept, 0) + example.weight
+    by_role = {world.concepts[concept]["role"]: weight for concept, weight in total.items()}
+    assert by_role == pytest.approx({"base": 1.0, "tone": 0.25, "flag": 0.4})
+    texts = {example.text for example in emoji.examples("yo") if example.concept == "1f600"}
+    assert "Ojú tó rẹ́rìn" in texts
+    assert any("fẹyín" in text for text in texts)
+
+
+def test_texts_are_the_same_every_time(emoji: EmojiCorpus) -> None:
+    assert emoji.examples("yo") == EmojiCorpus().examples("yo")
+
+
+def test_pictures_come_in_the_order_asked(emoji: EmojiCorpus) -> None:
+    pictures = emoji.pictures(["1f600", "1f436"])
+    assert pictures.shape == (2, 3, 64, 64)
+    assert pictures.dtype == torch.uint8
+    assert torch.equal(emoji.pictures(["1f436"])[0], pictures[1])
+
+
+def test_the_digest_is_that_of_the_card(emoji: EmojiCorpus) -> None:
+    assert len(emoji.digest) == 64
+    assert emoji.digest in (emoji._folder / "README.md").read_text()
+
+
+def test_an_unknown_corpus_names_its_neighbours() -> None:
+    with pytest.raises(UnknownCorpus, match="Did you mean `emoji`"):
+        open_corpus("emojii")

@@ -1,0 +1,126 @@
+"""Caches and what is gathered from them."""
+
+from __future__ import annotations
+
+import shutil
+from collections import namedtuple
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from hub.errors import Unreachable, WrongRequest
+from hub.modules import TextEncoder
+from trainers.caches import cached, key_of
+from trainers.corpora import Example
+from trainers.frozen import FrozenBase
+from trainers.material import Material, Mixture, gather, weigh
+
+
+def rows_of(first: int, last: int) -> Any:
+    return np.arange(first, last, dtype=np.float16)[:, None].repeat(3, axis=1)
+
+
+def test_a_cache_is_computed_once(tmp_path: Path) -> None:
+    calls: list[int] = []
+
+    def compute(first: int, last: int) -> Any:
+        calls.append(first)
+        return rows_of(first, last)
+
+    for _ in range(2):
+        found = cached(tmp_path, key_of("a"), (10, 3), compute, batch_size=4, quiet=True)
+        assert np.array_equal(found, rows_of(0, 10))
+    assert calls == [0, 4, 8]
+    with pytest.raises(ValueError, match="read-only"):
+        found[0] = 1
+
+
+def test_an_interrupted_cache_goes_on_behind_its_last_row(tmp_path: Path) -> None:
+    calls: list[int] = []
+
+    def compute(first: int, last: int) -> Any:
+        if first == 8 and not calls.count(8):
+            calls.append(8)
+            raise KeyboardInterrupt
+        calls.append(first)
+        return rows_of(first, last)
+
+    with pytest.raises(KeyboardInterrupt):
+        cached(tmp_path, key_of("a"), (10, 3), compute, batch_size=4, quiet=True)
+    assert not list(tmp_path.glob("*.npy"))
+    assert np.array_equal(cached(tmp_path, key_of("a"), (10, 3), compute, batch_size=4, quiet=True), rows_of(0, 10))
+    assert calls == [0, 4, 8, 8]
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_a_cache_too_large_for_the_disk_is_refused_before_anything_is_computed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: namedtuple("Usage", "free")(10))
+    with pytest.raises(Unreachable, match=r"caching texts needs .* GB, and 0.0 GB are free"):
+        cached(tmp_path, key_of("a"), (10, 3), lambda first, last: pytest.fail("computed"), label="texts", quiet=True)
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_a_cache_that_cannot_be_written_is_refused_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(Unreachable, match="cannot be written"):
+        cached(tmp_path / "file" / "caches", key_of("a"), (1, 3), rows_of, quiet=True)
+
+
+def test_keys_depend_on_every_part() -> None:
+    assert key_of("a", 1, ["x"]) == key_of("a", 1, ["x"])
+    assert len({key_of("a", 1, ["x"]), key_of("b", 1, ["x"]), key_of("a", 2, ["x"]), key_of("a", 1, ["y"])}) == 4
+
+
+def examples(language: str, count: int) -> list[Example]:
+    return [Example(f"{language}{place}", language, str(place), str(place)) for place in range(count)]
+
+
+def test_languages_are_drawn_by_temperature_and_english_by_its_share() -> None:
+    mixed = [*examples("yo", 400), *examples("sw", 100), *examples("en", 900)]
+    weights = weigh(mixed, Mixture(("yo", "sw"), english_share=0.4, temperature=2.0))
+    shares = {tag: sum(w.item() for w, each in zip(weights, mixed, strict=True) if each.language == tag) for tag in ("yo", "sw", "en")}
+    assert shares == pytest.approx({"yo": 0.4, "sw": 0.2, "en": 0.4})
+
+
+def test_english_alone_gets_everything() -> None:
+    assert weigh(examples("en", 4), Mixture(("en",))).tolist() == pytest.approx([0.25] * 4)
+
+
+def test_the_first_row_is_the_empty_prompt_and_is_never_drawn(material: Material, base: FrozenBase) -> None:
+    assert material.weights_N[0] == 0
+    assert material.weights_N.sum().item() == pytest.approx(1)
+    assert torch.allclose(material.teacher(torch.tensor([0])), base.text_states([""]), atol=1e-2)
+
+
+def test_a_text_meets_the_states_of_its_english_meaning_and_its_picture(
+    material: Material, base: FrozenBase, encoder: TextEncoder, corpus: Any
+) -> None:
+    texts = [*corpus.examples("yo"), *corpus.examples("sw"), *corpus.examples("en")]
+    for row in (1, 7, 15, 30):
+        example = texts[row - 1]
+        states, mask = material.texts(torch.tensor([row]))
+        expected, expected_mask = encoder.encode([example.text], 8)
+        assert torch.allclose(states, expected, atol=1e-2)
+        assert torch.equal(mask, expected_mask)
+        assert torch.allclose(material.teacher(torch.tensor([row])), base.text_states([example.meaning]), atol=1e-2)
+        latents = base.latents(corpus.pictures([example.concept]))
+        assert torch.allclose(material.latents(torch.tensor([row])), latents, atol=1e-4)
+
+
+def test_mapped_states_give_what_states_in_memory_give(
+    material: Material, corpus: Any, base: FrozenBase, encoder: TextEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trainers.material.IN_MEMORY_BYTES", 0)
+    mapped = gather(
+        corpus, Mixture(("yo", "sw")), base, encoder, length=8, with_pictures=False,
+        caches=tmp_path, base_digest="b", encoder_digest="e", quiet=True,
+    )  # fmt: skip
+    rows = torch.tensor([3, 0, 3])
+    assert torch.equal(mapped.texts(rows)[0], material.texts(rows)[0])
+    with pytest.raises(WrongRequest, match="without them"):
+        mapped.latents(rows)

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from fastapi import Depends, Request
 
-from hub.errors import UnknownArtifact
+from hub.errors import UnknownArtifact, WrongName
 from hub.local import LocalHub
 from hub.records import Artifact
 
@@ -25,13 +25,21 @@ def _artifact(request: Request, hub: Hub) -> Artifact:
     Raises UnknownArtifact, also for a data set asked for as a model and the reverse: clients keep the two apart.
     """
     name = asked_name(request)
-    artifact = hub.registry.get(name)
+    artifact = get_artifact(hub, name)
     if is_dataset(artifact) != asks_for_dataset(request):
         raise UnknownArtifact(name)
     return artifact
 
 
 Wanted = Annotated[Artifact, Depends(_artifact)]
+
+
+def get_artifact(hub: LocalHub, name: str) -> Artifact:
+    """The artifact called `name`; UnknownArtifact also for a name that none can have, as `api/anything`."""
+    try:
+        return hub.registry.get(name)
+    except WrongName as error:
+        raise UnknownArtifact(name) from error
 
 
 def asked_name(request: Request) -> str:

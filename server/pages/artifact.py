@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 
 from hub.records import Artifact, Revision, Score
 from hub.store import BlobStore
-from server.access import Hub, asked_name
+from server.access import Hub, asked_name, get_artifact
 from server.addresses import Segment, absolute, commit_id, file_path, page_path
 from server.card import prose
 from server.pages import wording
@@ -22,7 +22,7 @@ SHOWN_REVISIONS = 20
 
 def show_artifact(request: Request, hub: Hub, revision: Segment = "") -> Response:
     """The artifact at its newest revision, or at the one that the address names."""
-    artifact = hub.registry.get(asked_name(request))
+    artifact = get_artifact(hub, asked_name(request))
     if not request.url.path.startswith(page_path(artifact)):
         # A bare name, or a data set without its prefix: one artifact has one address.
         tail = f"/tree/{commit_id(hub.registry.revision(artifact.name, revision).id)}" if revision else ""
@@ -58,10 +58,10 @@ def _score_tables(artifact: Artifact) -> list[tuple[str, list[Score]]]:
     order = list(dict.fromkeys((score.benchmark, score.split) for score in artifact.scores))
     benchmarks = list(dict.fromkeys(benchmark for benchmark, _ in order))
 
-    def place(score: Score) -> tuple[int, bool, str, int, str]:
+    def place(score: Score) -> tuple[int, bool, str, int]:
         is_foreign = bool(score.language) and score.language not in artifact.languages
         split = order.index((score.benchmark, score.split))
-        return benchmarks.index(score.benchmark), is_foreign, score.language, split, score.metric
+        return benchmarks.index(score.benchmark), is_foreign, score.language, split
 
     ranked = sorted(artifact.scores, key=place)
     return [(benchmark, list(group)) for benchmark, group in groupby(ranked, key=lambda each: each.benchmark)]

@@ -139,7 +139,7 @@ class Publisher:
 
 @pytest.fixture(scope="session")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalHub]:
-    """An open hub with six artifacts beside the curated cards; `mulan-yo` has two revisions."""
+    """An open hub with a few artifacts beside the curated cards; `ada/first-yo` has two revisions, of `bob/withdrawn` the first is yanked."""
     hub = LocalHub.open(tmp_path_factory.mktemp("home"))
     publisher = Publisher(hub, tmp_path_factory.mktemp("workshop"))
     publisher.base("tiny-sd")
@@ -154,6 +154,9 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalHub]:
     publisher.adapter("ada/first-ar", ("ar",), (doubted,), license="mit", method="pea")
     reported = a_score(0.5, language="sw", provenance=Provenance.REPORTED, source="a paper, table 2")
     publisher.adapter("ada/many", ("sw", "yo", "hi", "am", "th", "zh", "ar"), (reported, a_score(0.4)))
+    publisher.adapter("bob/withdrawn", ("ha",))
+    publisher.adapter("bob/withdrawn", ("ha",), (a_score(0.3, language="ha"),))
+    hub.registry.yank(ArtifactName("bob", "withdrawn"), "1")
     yield hub
     hub.close()
 

@@ -59,7 +59,12 @@ def test_a_reader_finds_a_yoruba_module_and_downloads_its_weights(page: Page, tm
     with page.expect_download() as download:
         page.get_by_role("link", name="emoji-sd/model.safetensors").click()
     download.value.save_as(tmp_path / "model.safetensors")
-    shown = page.get_by_role("row", name="emoji-sd/model.safetensors").get_by_role("cell").last.locator("code").get_attribute("title")
+    shown = (
+        page.get_by_role("row", name="emoji-sd/model.safetensors")
+        .get_by_role("cell")
+        .last.locator("code")
+        .get_attribute("title")
+    )
     assert hashlib.sha256((tmp_path / "model.safetensors").read_bytes()).hexdigest() == shown
 
 

@@ -178,3 +178,13 @@ def test_a_fault_of_ours_shows_no_traceback_and_no_folder(hub: LocalHub, monkeyp
 )
 def test_sizes_read_well(size_bytes: int, text: str):
     assert wording.size(size_bytes) == text
+
+
+def test_a_withdrawn_revision_says_so(client: TestClient):
+    assert "withdrawn by its owner" in client.get("/bob/withdrawn/tree/1").text
+    [entry] = re.findall(r'class="yanked".*?</li>', client.get("/bob/withdrawn").text, re.DOTALL)
+    assert "withdrawn" in entry
+
+
+def test_a_card_without_weights_tells_the_size_of_those_elsewhere(client: TestClient):
+    assert "139 MB upstream" in client.get("/linguahub/mulan-sd21-base").text

@@ -147,3 +147,16 @@ def test_requests_keep_the_name_their_client_gave_them(client: TestClient):
     assert client.get("/api/models", headers={"X-Request-Id": "abc-1"}).headers["x-request-id"] == "abc-1"
     assert client.get("/api/models", headers={"X-Amzn-Trace-Id": "trace;2"}).headers["x-request-id"] == "trace;2"
     assert client.get("/api/nothing", headers={"X-Request-Id": "bad id\t"}).headers["x-request-id"] != "bad id\t"
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/agent-harnesses", "/api/spaces/ada/first-yo", "/favicon.ico", "/.git/config", "/a/b/c/d"]
+)
+def test_what_is_not_served_is_not_found(client: TestClient, path: str):
+    assert client.get(path).status_code == 404
+
+
+def test_writing_is_not_allowed(client: TestClient):
+    answer = client.post("/api/models/ada/first-yo")
+    assert answer.status_code == 405
+    assert answer.json() == {"error": "Method Not Allowed"}

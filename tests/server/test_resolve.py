@@ -7,6 +7,7 @@ import hashlib
 import pytest
 from starlette.testclient import TestClient
 
+from hub.errors import Damaged
 from hub.local import LocalHub
 from hub.names import ArtifactName
 from hub.store import MemoryStore
@@ -129,6 +130,19 @@ def test_a_download_counts_once(client: TestClient, hub: LocalHub):
     client.get(address, headers={"Range": "bytes=5-"})
     client.get("/ada/many/resolve/main/README.md")
     assert hub.registry.get("ada/many").downloads == before + 1
+
+
+def test_a_withdrawn_revision_still_comes_with_a_warning(client: TestClient):
+    answer = client.get("/bob/withdrawn/resolve/1/README.md")
+    assert answer.status_code == 200
+    assert answer.headers["x-hf-warning"] == "yanked; revision 1 of bob/withdrawn was withdrawn by its owner"
+    assert "x-hf-warning" not in client.get("/bob/withdrawn/resolve/main/README.md").headers
+
+
+def test_lost_bytes_are_a_fault_of_ours_and_never_an_empty_file(hub: LocalHub):
+    [file] = [each for each in hub.registry.revision(ArtifactName("ada", "many")).files if each.path == "sample.png"]
+    with pytest.raises(Damaged, match="are missing from the store"):
+        blob_answer(MemoryStore(), file, {}, None)
 
 
 def test_a_base_counts_by_its_index(hub: LocalHub):

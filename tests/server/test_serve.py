@@ -25,6 +25,7 @@ RUN = [
 ]
 
 
+@pytest.mark.slow
 def test_the_server_says_where_it_listens_answers_and_ends_on_interrupt(tmp_path: Path):
     environment = os.environ | {"HUB_HOME": str(tmp_path), "PYTHONUNBUFFERED": "1"}
     command = [*RUN, "--port", "0"]

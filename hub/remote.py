@@ -46,9 +46,9 @@ def pull(
     weights = fetch(upstream, endpoint=endpoint)
     with tempfile.TemporaryDirectory(prefix="hub-pull-") as scratch:
         folder = Path(scratch) / artifact.name.name
-        shutil.copytree(card, folder)
         (base,) = artifact.bases
         variant = folder / base.rpartition("/")[2]
+        shutil.copytree(card, folder, ignore=shutil.ignore_patterns(variant.name))
         variant.mkdir()
         convert(weights, variant, what=name, base=base, encoder=artifact.encoder, languages=artifact.languages)
         message = f"Convert {upstream.repository}/{upstream.file} at {upstream.revision}"

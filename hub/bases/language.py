@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from hub.errors import DoesNotFit
@@ -176,11 +175,19 @@ def requested_language() -> Language:
     return _REQUESTED.get()
 
 
-@cache
 def with_language(mixin: type[LanguageMixin], pipeline_class: type[Any]) -> type[Any]:
-    """`pipeline_class` behind `mixin`, under its own name: `save_pretrained` writes that name into model_index.json."""
+    """`pipeline_class` behind `mixin`, the same class each time, under its own name: `save_pretrained` writes that name."""
     if issubclass(pipeline_class, LanguageMixin):
         return pipeline_class
+    if (mixin, pipeline_class) not in _MADE:
+        _MADE[mixin, pipeline_class] = _make(mixin, pipeline_class)
+    return _MADE[mixin, pipeline_class]
+
+
+_MADE: dict[tuple[type[Any], type[Any]], type[Any]] = {}
+
+
+def _make(mixin: type[LanguageMixin], pipeline_class: type[Any]) -> type[Any]:
     made = type(
         pipeline_class.__name__,
         (mixin, pipeline_class),

@@ -76,8 +76,8 @@ def _detector(tags: tuple[str, ...]) -> Any:
         from lingua import IsoCode639_1, LanguageDetectorBuilder
     except ModuleNotFoundError:
         return None
-    codes = [getattr(IsoCode639_1, code.upper(), None) for code in _tags_by_code(tags)]
-    if None in codes or len(codes) < len(tags):
+    codes = [getattr(IsoCode639_1, code.upper()) for code in _tags_by_code(tags) if hasattr(IsoCode639_1, code.upper())]
+    if len(codes) < len(tags):
         return None
     return LanguageDetectorBuilder.from_iso_codes_639_1(*codes).with_minimum_relative_distance(MARGIN).build()
 

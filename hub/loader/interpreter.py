@@ -108,13 +108,13 @@ class Interpreter:
             return None
         self.move(prompts.device)
         items = [Item(text, way, False) for text, way in zip(prompts.positive, ways, strict=True)]
-        items += [Item(text, way, True) for text, way in zip(prompts.negative or (), ways, strict=False)]
+        if prompts.negative is not None:
+            items += [Item(text, way, True) for text, way in zip(prompts.negative, ways, strict=True)]
         rows = self._rows(items, prompts)
         _check_one_length(items, rows)
-        encoded = [
-            _stack_rows([rows[item] for item in items if item.is_negative is negative]) for negative in (False, True)
-        ]
-        return encoded[0], encoded[1] if prompts.negative is not None else None
+        batch = [rows[item] for item in items]
+        count = len(prompts.positive)
+        return _join(batch[:count]), _join(batch[count:]) if prompts.negative is not None else None
 
     def _rows(self, items: Sequence[Item], prompts: Prompts) -> dict[Item, Encoded]:
         """One row (1, Q, C) for each distinct item."""
@@ -144,15 +144,15 @@ class Interpreter:
         assert item.resident is not None
         return self._banks[item.resident][0] if item.resident in self._banks else item.resident
 
-    def _through_module(self, group: Sequence[Item], tokens_BLE: Tensor, mask_BL: Tensor) -> Sequence[Tensor | None]:
+    def _through_module(self, group: Sequence[Item], tokens_BLE: Tensor, mask_BL: Tensor) -> Encoded:
         residents = [item.resident for item in group if item.resident is not None]
         first = residents[0]
         tokens_BLE = tokens_BLE.to(first.dtype)
         if len(set(residents)) == 1:
-            answer: Sequence[Tensor | None] = first.module(tokens_BLE, mask_BL)
-            return answer
+            return Encoded(*first.module(tokens_BLE, mask_BL))
+        bank, _ = self._banks[first]
         which_B = torch.tensor([self._banks[each][1] for each in residents], device=tokens_BLE.device)
-        return self._banks[first][0](tokens_BLE, which_B)
+        return Encoded(*bank(tokens_BLE, which_B))
 
     def _stack(self) -> None:
         """Stack projectors that share shape, type and encoder."""
@@ -196,18 +196,28 @@ def _zeros(resident: Resident, rule: PromptRule, device: torch.device) -> Encode
     return Encoded(tokens_1QC, pooled)
 
 
-def _split(items: Sequence[Item], batch: Sequence[Tensor | None]) -> dict[Item, Encoded]:
+def _split(items: Sequence[Item], batch: Encoded) -> dict[Item, Encoded]:
     """A batch to rows, (1, Q, C) each."""
+    tokens_BLC, pooled_BP, mask_BL = batch
     return {
-        item: Encoded(*(None if column is None else column[place : place + 1] for column in batch))
+        item: Encoded(
+            tokens_BLC[place : place + 1],
+            None if pooled_BP is None else pooled_BP[place : place + 1],
+            None if mask_BL is None else mask_BL[place : place + 1],
+        )
         for place, item in enumerate(items)
     }
 
 
-def _stack_rows(rows: Sequence[Encoded]) -> Encoded:
-    """Rows of one kind, (1, Q, C) each, to a batch."""
-    columns = [[value for value in column if value is not None] for column in zip(*rows, strict=True)]
-    return Encoded(*(torch.cat(column) if column else None for column in columns)) if rows else Encoded(torch.empty(0))
+def _join(rows: Sequence[Encoded]) -> Encoded:
+    """Rows, (1, Q, C) each, to a batch."""
+    pooled = [row.pooled_BP for row in rows if row.pooled_BP is not None]
+    masks = [row.mask_BL for row in rows if row.mask_BL is not None]
+    return Encoded(
+        torch.cat([row.tokens_BLC for row in rows]),
+        torch.cat(pooled) if pooled else None,
+        torch.cat(masks) if masks else None,
+    )
 
 
 def _check_one_length(items: Sequence[Item], rows: dict[Item, Encoded]) -> None:

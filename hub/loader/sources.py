@@ -5,7 +5,7 @@ the digest of an encoder given as a folder.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -215,5 +215,5 @@ def _other_encoder(pin: Pin, found: str, digest: str) -> str:
     )
 
 
-def _list(names: Sequence[str] | object) -> str:
-    return ", ".join(f"`{name}`" for name in names)  # type: ignore[attr-defined]
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)

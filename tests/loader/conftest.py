@@ -16,7 +16,22 @@ WIDTH = 32
 LENGTH = 16
 """Tokens of the tiny base's own text encoder."""
 ENCODER_WIDTH = 24
-WORDS = ["aja", "ologbo", "eye", "ile", "mbwa", "paka", "ndege", "nyumba", "dog", "cat", "bird", "house", "kare", "kyanwa"]
+WORDS = [
+    "aja",
+    "ologbo",
+    "eye",
+    "ile",
+    "mbwa",
+    "paka",
+    "ndege",
+    "nyumba",
+    "dog",
+    "cat",
+    "bird",
+    "house",
+    "kare",
+    "kyanwa",
+]
 
 
 @pytest.fixture(autouse=True)

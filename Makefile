@@ -17,7 +17,7 @@ JOBS ?= 2
 # One thread a process: more of them wait for each other on a small machine.
 TEST_ENVIRONMENT := OMP_NUM_THREADS=1 GOMP_SPINCOUNT=0 NO_COLOR=1
 
-.PHONY: help demo test check format lab serve clean setup setup-dev browser
+.PHONY: help demo test check format docs lab serve clean setup setup-dev browser
 
 ##@ Use
 
@@ -45,6 +45,9 @@ check: setup-dev ## The one gate: lint, format, types, import contracts, tests
 format: setup-dev ## Format the code and mend what can be mended without thought
 	@$(VENV)/bin/ruff check --fix-only --quiet .
 	@$(VENV)/bin/ruff format .
+
+docs: setup-dev ## Write docs/cli.md again from the commands' own help
+	@$(PYTHON) -m hub.cli.manual > docs/cli.md
 
 clean: ## Remove everything that is derived: the environment, the registry's index, build and demo outputs
 	rm -rf $(VENV) build demo dist registry.db registry.db-wal registry.db-shm

@@ -17,7 +17,10 @@ _MARKS = {OK: "ok", ABSENT: "absent", FAULT: "FAULT"}
 def doctor(
     as_objects: Annotated[bool, Option("--json", help="Print a list of objects, for programs.")] = False,
 ) -> None:
-    """Say what is installed, what is missing and how to mend it; exit 1 when something is wrong."""
+    """Say what is missing here and how to mend it.
+
+    Exits with 1 when something is wrong, not when something optional is absent.
+    """
     findings = list(examine())
     if as_objects:
         print(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False, indent=2))

@@ -8,7 +8,7 @@ from typer import Exit
 
 
 def index() -> None:
-    """Bring the registry up to date with the curated cards and the store."""
+    """Rebuild the registry from the cards and the store."""
     from hub.index import index as update
     from hub.local import LocalHub
 

@@ -29,7 +29,7 @@ def show(
     all_scores: Annotated[bool, Option("--all-scores", help="Do not shorten the scores.")] = False,
     as_object: Annotated[bool, Option("--json", help="Print one object, for programs.")] = False,
 ) -> None:
-    """Show an artifact's card, scores, files and revisions, and how to load it."""
+    """Show a card, its scores, files and revisions, and how to load it."""
     from hub.local import LocalHub
 
     with LocalHub.open() as hub:

@@ -8,7 +8,10 @@ from typer import Exit
 
 
 def verify() -> None:
-    """Read every blob and compare it with its digest; exit 1 when one is lost or damaged."""
+    """Compare every blob with its digest.
+
+    Exits with 1 when one is lost or damaged.
+    """
     from hub.local import LocalHub
     from hub.registry import verify as examine
 

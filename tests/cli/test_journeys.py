@@ -73,7 +73,9 @@ def test_bases_say_what_their_denoisers_read(hub):
 def test_languages_are_counted_and_named(hub):
     lines = [line.split() for line in hub("languages").out.splitlines()]
     assert ["yo", "Yoruba", "Èdè", "Yorùbá", "2"] in lines
-    assert {"tag": "yo", "name": "Yoruba", "autonym": "Èdè Yorùbá", "artifacts": 2} in json.loads(hub("languages", "--json").out)
+    assert {"tag": "yo", "name": "Yoruba", "autonym": "Èdè Yorùbá", "artifacts": 2} in json.loads(
+        hub("languages", "--json").out
+    )
 
 
 def test_a_deleted_registry_comes_back_with_what_was_pushed(hub, folder, home):
@@ -93,7 +95,9 @@ def test_index_reports_a_card_it_had_to_leave_out(hub, cards):
     assert len(json.loads(hub("search", "--json").out)) == 4
 
 
-def test_verify_is_clean_after_a_push_that_was_killed_half_way_and_the_push_can_be_repeated(hub, folder, home, monkeypatch):
+def test_verify_is_clean_after_a_push_that_was_killed_half_way_and_the_push_can_be_repeated(
+    hub, folder, home, monkeypatch
+):
     def die(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 

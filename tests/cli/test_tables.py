@@ -24,7 +24,9 @@ def terminal(monkeypatch):
     return terminal
 
 
-@pytest.mark.parametrize(("text", "columns"), [("Yorùbá", 6), ("Yoru\u0300ba\u0301", 6), ("中文", 4), ("น้ำ", 2), ("", 0)])
+@pytest.mark.parametrize(
+    ("text", "columns"), [("Yorùbá", 6), ("Yoru\u0300ba\u0301", 6), ("中文", 4), ("น้ำ", 2), ("", 0)]
+)
 def test_width_counts_what_a_terminal_shows(text, columns):
     assert width(text) == columns
 
@@ -55,7 +57,8 @@ def test_the_widest_column_gives_first():
 
 
 @pytest.mark.parametrize(
-    ("size_bytes", "text"), [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (81_500_000, "81.5 MB"), (6_940_000_000, "6.9 GB")]
+    ("size_bytes", "text"),
+    [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (81_500_000, "81.5 MB"), (6_940_000_000, "6.9 GB")],
 )
 def test_sizes_are_decimal_as_on_the_hugging_face_hub(size_bytes, text):
     assert size(size_bytes) == text

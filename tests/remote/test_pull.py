@@ -42,15 +42,16 @@ def card(*upstream: Upstream, kind: str = "adapter") -> Card:
 @pytest.fixture
 def hub(tmp_path: Path, weights: bytes) -> Iterator[LocalHub]:
     cards = tmp_path / "cards"
-    write_card(card(Upstream(repository="org/adapter", file="weights.bin", size_bytes=len(weights))), cards / "adapters" / "pea-far")
+    write_card(
+        card(Upstream(repository="org/adapter", file="weights.bin", size_bytes=len(weights))),
+        cards / "adapters" / "pea-far",
+    )
     with LocalHub.open(Home(tmp_path / "registry.db", tmp_path / "home", cards, "ade")) as hub:
         yield hub
 
 
 def pull(hub: LocalHub, address: str) -> object:
-    return remote.pull(
-        hub.registry.get("pea-far"), hub.snapshot("pea-far"), hub.registry, hub.store, endpoint=address
-    )
+    return remote.pull(hub.registry.get("pea-far"), hub.snapshot("pea-far"), hub.registry, hub.store, endpoint=address)
 
 
 def untouched(hub: LocalHub) -> bool:
@@ -159,7 +160,9 @@ def test_without_torch_the_extra_is_named(hub, tiny_hub, weights, monkeypatch):
 
 
 def test_what_is_no_single_adapter_is_refused_before_anything_is_fetched(hub, tiny_hub, tmp_path):
-    write_card(card(WEIGHTS, Upstream(repository="org/adapter", file="more.bin")), hub.home.cards / "adapters" / "pea-far")
+    write_card(
+        card(WEIGHTS, Upstream(repository="org/adapter", file="more.bin")), hub.home.cards / "adapters" / "pea-far"
+    )
     hub.index()
     with pytest.raises(WrongRequest, match="one upstream file"):
         pull(hub, tiny_hub.address)

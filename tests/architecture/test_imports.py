@@ -1,0 +1,59 @@
+"""The light half stays light: what must start quickly imports no tensor library."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = ("torch", "diffusers", "transformers", "peft", "accelerate", "pandas", "matplotlib")
+REPORT = f"; import sys; print(*[name for name in {HEAVY!r} if name in sys.modules])"
+RUN = "import sys, contextlib, io; from hub.cli import main\nwith contextlib.redirect_stdout(io.StringIO()): code = main({!r})\nassert code == 0"
+
+
+def heavy_after(script: str, home: Path) -> list[str]:
+    """Heavy libraries that running `script` in a new interpreter imports."""
+    environment = os.environ | {"HUB_HOME": str(home), "HUB_CARDS": str(home / "cards")}
+    done = subprocess.run(
+        [sys.executable, "-c", script + "\n" + REPORT.lstrip("; ")], capture_output=True, text=True, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "import hub",
+        RUN.format(["--help"]),
+        RUN.format(["search", "--lang", "yo"]),
+        "import trainers.cli",
+        "import server, server.cli",
+        "import hub.local, hub.publish, hub.remote, hub.conversion",
+    ],
+    ids=["hub", "hub --help", "hub search", "trainers.cli", "server", "the registry and remote"],
+)
+def test_no_tensor_library_is_imported_by(script, tmp_path):
+    assert heavy_after(script, tmp_path) == []
+
+
+def test_searching_does_not_wait_for_an_orm_or_a_table_printer(tmp_path):
+    script = (
+        RUN.format(["search"])
+        + "\nfor name in ('sqlalchemy', 'alembic', 'rich', 'huggingface_hub', 'numpy'): assert name not in sys.modules, name"
+    )
+    heavy_after(RUN.format(["search"]), tmp_path)  # The first call builds the registry, which may import them.
+    assert heavy_after(script, tmp_path) == []
+
+
+def test_import_contracts_are_kept():
+    linter = Path(sys.executable).with_name("lint-imports")
+    if not linter.exists():
+        pytest.skip("import-linter is not installed")
+    done = subprocess.run(
+        [linter, "--no-cache"], cwd=Path(__file__).resolve().parents[2], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout

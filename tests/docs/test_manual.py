@@ -1,0 +1,21 @@
+"""docs/cli.md is what the commands say themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hub.cli.commands import OWN
+from hub.cli.manual import manual
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "cli.md"
+
+
+def test_the_manual_is_up_to_date():
+    assert PAGE.read_text(encoding="utf-8") == manual(), "refresh it with `make docs`"
+
+
+@pytest.mark.parametrize("name", [*OWN, "train", "evaluate", "serve"])
+def test_every_command_is_in_the_manual(name):
+    assert f"## hub {name}\n" in PAGE.read_text(encoding="utf-8")

@@ -84,6 +84,8 @@ def stamp_of(folder: Path) -> str:
         except FileNotFoundError:
             continue
         for entry in entries:
+            if entry.name == "__pycache__" or entry.name.startswith("."):
+                continue  # Not content, and written by looking at it.
             if entry.is_dir(follow_symlinks=False):
                 pending.append(entry.path)
             else:

@@ -63,6 +63,7 @@ def index(cards: Path, registry: Registry, store: BlobStore) -> IndexReport:
         registry.forget(ArtifactName.parse(artifact, CURATED_OWNER))
         registry.unmark_indexed(source)
     drain_outbox(registry, store)
+    store.sweep()
     registry.mark_indexed(ALL_CARDS, stamp)
     return IndexReport(len(sources) - len(warnings), restored, len(gone), tuple(warnings))
 

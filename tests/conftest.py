@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,8 +12,18 @@ from hub.local import LocalHub
 from tests.builders import a_hub
 
 
+@pytest.fixture(scope="session")
+def empty_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A registry.db with nothing in it. Copying it saves every test half a second of migrating."""
+    folder = tmp_path_factory.mktemp("empty")
+    a_hub(folder).close()
+    return folder / "home" / "registry.db"
+
+
 @pytest.fixture
-def hub(tmp_path: Path) -> Iterator[LocalHub]:
+def hub(tmp_path: Path, empty_registry: Path) -> Iterator[LocalHub]:
     """A hub of its own, with nothing in it."""
+    (tmp_path / "home").mkdir()
+    shutil.copy(empty_registry, tmp_path / "home" / "registry.db")
     with a_hub(tmp_path) as opened:
         yield opened

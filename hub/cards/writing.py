@@ -17,14 +17,15 @@ _TASK = {"encoder": "feature-extraction", "dataset": None}
 """Hugging Face's `pipeline_tag` by kind; everything else takes part in text-to-image."""
 
 
-def write_card(card: Card, path: Path) -> None:
+def write_card(card: Card, path: Path, title: str = "") -> None:
     """Write `card` to `path`, a README.md or the folder that is to hold it; whole, or not at all.
 
-    Keys of a card already there that linguahub does not know (`datasets`, `widget` …) stay.
+    `title` names the entry of `model-index`; without it, the folder does. Keys of a card already there that linguahub
+    does not know (`datasets`, `widget` …) stay.
     """
     file = path / FILE if path.is_dir() or path.suffix != ".md" else path
     kept = split(file.read_text(encoding="utf-8-sig"))[0] if file.is_file() else {}
-    text = render(card, file.parent.name, kept)
+    text = render(card, title or file.parent.name, kept)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=file.parent, prefix=".") as unfinished:

@@ -97,6 +97,8 @@ class Database:
         """SQLite's complaints in our words."""
         try:
             yield
+        except sqlite3.IntegrityError:
+            raise  # A constraint is our own assertion: breaking it is our bug, not the user's.
         except sqlite3.Error as error:
             raise _complaint(error, self.path) from error
         except OSError as error:

@@ -81,7 +81,7 @@ def _condition(query: Query, tags: list[str]) -> tuple[str, dict[str, Any]]:
     if tags:
         values |= {f"tag_{number}": tag for number, tag in enumerate(tags)}
         conditions.append(f"id IN (SELECT artifact_id FROM artifact_languages WHERE tag IN ({_names(tags)}))")
-    if words := query.text.split():
+    if words := query.text.replace("\0", " ").split():
         conditions.append(f"id IN (SELECT rowid FROM artifact_text WHERE artifact_text MATCH :text LIMIT {CANDIDATES})")
         values["text"] = " ".join(f'"{word.replace(chr(34), chr(34) * 2)}"*' for word in words)
     return " AND ".join(conditions), values

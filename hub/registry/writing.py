@@ -60,7 +60,7 @@ def yank(session: Session, name: ArtifactName, revision_id: str, *, yanked: bool
 
 
 def forget(session: Session, name: ArtifactName) -> None:
-    """Remove an artifact and all that belongs to it; blobs stay known for `hub verify`."""
+    """Remove an artifact and all that belongs to it. Its bytes stay in the store until somebody sweeps it."""
     row = _artifact_row(session, name)
     if row is None:
         return
@@ -68,6 +68,8 @@ def forget(session: Session, name: ArtifactName) -> None:
         session.execute(delete(table).where(table.artifact_id == row.id))
     session.execute(text("DELETE FROM artifact_text WHERE rowid = :id"), {"id": row.id})
     session.delete(row)
+    session.flush()
+    session.execute(delete(BlobRow).where(BlobRow.digest.not_in(select(FileRow.digest))))
     owe_reference(session, name)
 
 

@@ -1,0 +1,120 @@
+import pytest
+
+from hub.errors import WrongRequest
+from hub.names import ArtifactName
+from hub.records import Provenance, Query
+from hub.registry import Registry
+from tests.builders import a_score
+from tests.registry.test_registry import an_artifact, fill, names, registry  # noqa: F401
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory):
+    """Six artifacts of all sorts."""
+    registry = Registry.open(tmp_path_factory.mktemp("shelf") / "registry.db")
+    fill(
+        registry,
+        an_artifact("local/weak-yo", scores=(a_score(0.3),)),
+        an_artifact("local/good-yo", scores=(a_score(0.7), a_score(0.9, metric="r_precision_at_10")), summary="Yorùbá, a résumé."),
+        an_artifact("linguahub/wide", languages=("sw", "yo", "hi"), method="pea", bases=("sdxl",), license="MIT", scores=(
+            a_score(0.5), a_score(0.95, language="hi"), a_score(0.99, provenance=Provenance.REPORTED))),
+        an_artifact("linguahub/claims", scores=(a_score(0.999, provenance=Provenance.REPORTED),)),
+        an_artifact("linguahub/any", kind="encoder", languages=("mul",), method="", bases=(), scores=()),
+        an_artifact("linguahub/brazil", languages=("pt-BR",), scores=(a_score(0.4, language="pt-BR"),)),
+    )  # fmt: skip
+    yield registry
+    registry.close()
+
+
+def test_a_language_finds_its_own_and_multilingual_artifacts_best_measured_first(shelf):
+    page = shelf.find(Query(language="yo"))
+    assert names(page) == ["good-yo", "wide", "weak-yo", "any", "claims"]
+    assert page.total == 5
+
+
+def test_scores_of_other_languages_count_less(shelf):
+    assert names(shelf.find(Query(language="sw"))) == ["wide", "any"]
+    assert names(shelf.find(Query(language="hi"))) == ["wide", "any"]
+    assert names(shelf.find(Query()))[0] == "wide"
+
+
+def test_a_language_is_served_by_its_regions(shelf):
+    assert names(shelf.find(Query(language="pt"))) == ["brazil", "any"]
+
+
+def test_a_language_that_nobody_serves_finds_what_is_for_no_one_language(shelf):
+    assert names(shelf.find(Query(language="am"))) == ["any"]
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ({"kind": "encoder"}, {"any"}), ({"method": "pea"}, {"wide"}), ({"license": "mit"}, {"wide"}), ({"base": "SDXL"}, {"wide"}),
+        ({"base": "linguahub/sdxl"}, {"wide"}), ({"owner": "local"}, {"weak-yo", "good-yo"}), ({"kind": "delta"}, set()),
+        ({"text": "good"}, {"good-yo"}), ({"text": "yo good"}, {"good-yo"}), ({"text": "resume"}, {"good-yo"}), ({"text": "Swahili"}, {"wide"}),
+        ({"text": "Kiswahili"}, {"wide"}), ({"text": "हिन्दी"}, {"wide"}), ({"text": "weak-y"}, {"weak-yo"}), ({"text": "zzz"}, set()),
+        ({"text": "sdxl", "kind": "adapter", "language": "hi", "license": "MIT", "method": "pea", "owner": "linguahub"}, {"wide"}),
+    ],
+)  # fmt: skip
+def test_facets_and_words_narrow_together(shelf, query, found):
+    page = shelf.find(Query(**query))
+    assert set(names(page)) == found
+    assert page.total == len(found)
+
+
+@pytest.mark.parametrize(
+    "text", ['"', "a OR b", "NOT", "name:x", "*", "(", "x; DROP TABLE artifacts", "'", "-", "good\0yo", "^", "{a}"]
+)
+def test_no_text_is_an_error(shelf, text):
+    shelf.find(Query(text=text))
+    assert shelf.find(Query()).total == 6
+
+
+def test_a_page_carries_total_and_facet_counts(shelf):
+    page = shelf.find(Query(limit=2, offset=1))
+    assert len(page.items) == 2
+    assert page.total == 6
+    assert page.facets["kind"] == {"adapter": 5, "encoder": 1}
+    assert page.facets["language"] == {"yo": 4, "hi": 1, "mul": 1, "pt-BR": 1, "sw": 1}
+    assert page.facets["base"] == {"emoji-sd": 4, "sdxl": 1}
+    assert page.facets["method"] == {"mulan": 4, "pea": 1}
+    assert page.facets["license"] == {"Apache-2.0": 5, "MIT": 1}
+    assert shelf.find(Query(method="pea")).facets["kind"] == {"adapter": 1}
+
+
+def test_pages_do_not_overlap(shelf):
+    pages = [names(shelf.find(Query(limit=2, offset=offset))) for offset in (0, 2, 4, 6)]
+    assert sorted(sum(pages, [])) == sorted(names(shelf.find(Query())))
+    assert pages[3] == []
+
+
+def test_other_orders(shelf):
+    shelf.count_download(ArtifactName("local", "weak-yo"))
+    assert names(shelf.find(Query(sort="name"))) == ["any", "brazil", "claims", "good-yo", "weak-yo", "wide"]
+    assert names(shelf.find(Query(sort="downloads")))[0] == "weak-yo"
+    assert len(names(shelf.find(Query(sort="updated")))) == 6
+
+
+@pytest.mark.parametrize("query", [{"sort": "luck"}, {"limit": -1}, {"limit": 10**9}, {"offset": -1}])
+def test_what_cannot_be_asked_is_refused(shelf, query):
+    with pytest.raises(WrongRequest) as raised:
+        shelf.find(Query(**query))
+    assert "\n" not in str(raised.value)
+
+
+def test_a_lower_value_is_better_where_the_score_says_so(registry):  # noqa: F811
+    fids = [
+        an_artifact(f"local/fid-{value}", scores=(a_score(float(value), metric="fid", better="down", unit=""),))
+        for value in (40, 7, 300)
+    ]
+    fill(registry, *fids)
+    assert names(registry.find(Query(language="yo"))) == ["fid-7", "fid-40", "fid-300"]
+
+
+def test_percentages_and_shares_compare(registry):  # noqa: F811
+    fill(
+        registry,
+        an_artifact("local/share", scores=(a_score(0.6),)),
+        an_artifact("local/percent", scores=(a_score(70.0, unit="%"),)),
+    )
+    assert names(registry.find(Query(language="yo"))) == ["percent", "share"]

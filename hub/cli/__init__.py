@@ -14,7 +14,7 @@ from typer import Abort
 from typer.exceptions import TyperException
 
 from hub.cli.commands import program
-from hub.errors import HubError
+from hub.errors import HubError, MissingExtra
 
 __all__ = ["main"]
 
@@ -37,6 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # `hub search | head`: the reader has seen enough. The interpreter flushes once more on its way out.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except ModuleNotFoundError as error:
+        if (missing := _missing_extra(error)) is None:
+            raise
+        return _fail(str(missing), missing.exit_code)
     except OSError as error:
         return _fail(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}.", 1)
     return code if isinstance(code, int) else 0
@@ -45,6 +49,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _fail(message: str, code: int) -> int:
     print(f"hub: {message}", file=sys.stderr)
     return code
+
+
+def _missing_extra(error: ModuleNotFoundError) -> MissingExtra | None:
+    """The extra whose absence `error` tells; None when it is a fault of ours."""
+    from hub.cli.extras import extra_with
+
+    extra = extra_with(error.name or "")
+    return MissingExtra(extra, "this command") if extra is not None else None
 
 
 def _with_hint(error: TyperException) -> str:

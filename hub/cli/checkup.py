@@ -8,19 +8,11 @@ import platform
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.metadata import PackageNotFoundError, version
 
+from hub.cli.extras import DISTRIBUTION, EXTRAS, missing_packages
 from hub.errors import HubError
 from hub.plugins import GROUPS, advertised
-
-DISTRIBUTION = "linguahub"
-EXTRAS = {
-    "load": "load_pipeline and hub generate",
-    "detect": "choosing the module by the prompt's language",
-    "train": "hub train and hub evaluate",
-    "serve": "hub serve",
-}
-"""Extra → what it is for."""
 
 OK, ABSENT, FAULT = "ok", "absent", "fault"
 """Fine; optional and not here; wrong."""
@@ -58,35 +50,12 @@ def _distribution() -> Finding:
 
 
 def _extra(extra: str, purpose: str) -> Finding:
-    missing = sorted(_missing_packages(extra))
+    missing = missing_packages(extra)
     if missing:
         return Finding(
             f"extra {extra}", ABSENT, f"{purpose}: lacks {', '.join(missing)}", f"pip install '{DISTRIBUTION}[{extra}]'"
         )
     return Finding(f"extra {extra}", OK, purpose)
-
-
-def _missing_packages(extra: str) -> Iterator[str]:
-    """Distributions that `extra` asks for and that are not installed, extras within extras followed."""
-    from packaging.requirements import Requirement
-
-    try:
-        lines = requires(DISTRIBUTION) or []
-    except PackageNotFoundError:
-        return
-    for requirement in map(Requirement, lines):
-        if requirement.marker is None or not requirement.marker.evaluate({"extra": extra}):
-            continue
-        if requirement.marker.evaluate({"extra": ""}):
-            continue  # Asked for without extras, too.
-        if requirement.name == DISTRIBUTION:
-            for nested in requirement.extras:
-                yield from _missing_packages(nested)
-        else:
-            try:
-                version(requirement.name)
-            except PackageNotFoundError:
-                yield requirement.name
 
 
 def _device() -> Iterator[Finding]:

@@ -79,6 +79,21 @@ def test_a_failure_is_one_line_with_its_own_exit_code(hub, monkeypatch, error, c
     assert answer.err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("module", "extra"), [("torch.nn", "load"), ("PIL", "load"), ("pyarrow", "train"), ("fastapi", "serve")]
+)
+def test_a_package_that_an_extra_brings_is_answered_with_that_extra(hub, monkeypatch, module, extra):
+    def lack() -> None:
+        raise ModuleNotFoundError(f"No module named {module!r}", name=module)
+
+    monkeypatch.setattr("hub.cli.index.index", lack)
+    answer = hub("index")
+    assert (answer.code, answer.err) == (
+        2,
+        f"hub: this command needs the extra `{extra}`: pip install 'linguahub[{extra}]'.\n",
+    )
+
+
 def test_an_interrupt_leaves_quietly_with_130(hub, monkeypatch):
     def interrupt() -> None:
         raise KeyboardInterrupt

@@ -1,0 +1,53 @@
+"""Optional dependencies: which extra brings which package, as this distribution's own metadata says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, requires, version
+
+DISTRIBUTION = "linguahub"
+EXTRAS = {
+    "load": "load_pipeline and hub generate",
+    "detect": "choosing the module by the prompt's language",
+    "train": "hub train and hub evaluate",
+    "serve": "hub serve",
+}
+"""Extra → what it is for."""
+_DISTRIBUTIONS = {"PIL": "pillow", "lingua": "lingua-language-detector", "starlette": "fastapi"}
+"""Distributions whose modules are called otherwise, or that bring the module along."""
+
+
+def extra_with(module: str) -> str | None:
+    """The first extra that brings the top-level package of `module`; None for a package that no extra brings."""
+    package = module.partition(".")[0]
+    wanted = _DISTRIBUTIONS.get(package, package).lower()
+    return next((extra for extra in EXTRAS if wanted in packages_of(extra)), None)
+
+
+def missing_packages(extra: str) -> list[str]:
+    """Distributions that `extra` asks for and that are not installed, sorted."""
+    return sorted(name for name in set(packages_of(extra)) if not _is_installed(name))
+
+
+def packages_of(extra: str) -> Iterator[str]:
+    """Distributions that `extra` asks for, in lower case, extras within extras followed; without those always needed."""
+    from packaging.requirements import Requirement
+
+    if not _is_installed(DISTRIBUTION):
+        return
+    for requirement in map(Requirement, requires(DISTRIBUTION) or []):
+        marker = requirement.marker
+        if marker is None or marker.evaluate({"extra": ""}) or not marker.evaluate({"extra": extra}):
+            continue
+        if requirement.name != DISTRIBUTION:
+            yield requirement.name.lower()
+        for nested in requirement.extras if requirement.name == DISTRIBUTION else ():
+            yield from packages_of(nested)
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        version(name)
+    except PackageNotFoundError:
+        return False
+    return True

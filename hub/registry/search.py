@@ -28,11 +28,11 @@ _ORDERS = {
 }
 SORTS = ("score", *_ORDERS)
 _FACETS = {
-    "kind": "SELECT kind, count(*) FROM artifacts WHERE id IN chosen GROUP BY kind",
-    "method": "SELECT method, count(*) FROM artifacts WHERE id IN chosen GROUP BY method",
-    "license": "SELECT license, count(*) FROM artifacts WHERE id IN chosen GROUP BY license",
-    "language": "SELECT tag, count(*) FROM artifact_languages WHERE artifact_id IN chosen GROUP BY tag",
-    "base": "SELECT base, count(*) FROM artifact_bases WHERE artifact_id IN chosen GROUP BY base",
+    "kind": "SELECT kind, count(*) FROM artifacts {} GROUP BY kind",
+    "method": "SELECT method, count(*) FROM artifacts {} GROUP BY method",
+    "license": "SELECT license, count(*) FROM artifacts {} GROUP BY license",
+    "language": "SELECT tag, count(*) FROM (SELECT tag, artifact_id AS id FROM artifact_languages) {} GROUP BY tag",
+    "base": "SELECT base, count(*) FROM (SELECT base, artifact_id AS id FROM artifact_bases) {} GROUP BY base",
 }
 
 
@@ -47,17 +47,20 @@ def find(database: Database, query: Query) -> Page:
     with database.snapshot():
         tags = _covering(database, query.language)
         condition, values = _condition(query, tags)
-        chosen = f"WITH chosen AS (SELECT id FROM artifacts WHERE {condition})"
+        within = "id IN chosen" if condition else "1"
+        if condition:  # Decided once, for the page, the total and five facets; gone with the snapshot.
+            database.rows(f"CREATE TEMP TABLE chosen AS SELECT id FROM artifacts WHERE {condition}", values)
         ids = database.rows(
-            f"{chosen} SELECT artifacts.id FROM artifacts WHERE id IN chosen ORDER BY {_order(query, tags)} LIMIT :limit OFFSET :offset",
+            f"SELECT id FROM artifacts WHERE {within} ORDER BY {_order(query, tags)} LIMIT :limit OFFSET :offset",
             {**values, "limit": query.limit, "offset": query.offset},
         )
-        total = database.rows(f"{chosen} SELECT count(*) FROM chosen", values)[0][0]
-        facets = {
-            name: counts(database.rows(f"{chosen} {question} ORDER BY 2 DESC, 1", values))
-            for name, question in _FACETS.items()
-        }
-        return Page(read_artifacts(database, [row["id"] for row in ids]), total, facets)
+        total = database.rows(f"SELECT count(*) FROM {'chosen' if condition else 'artifacts'}")[0][0]
+        return Page(read_artifacts(database, [row["id"] for row in ids]), total, _facets(database, within))
+
+
+def _facets(database: Database, within: str) -> dict[str, dict[str, int]]:
+    questions = {name: question.format(f"WHERE {within}") for name, question in _FACETS.items()}
+    return {name: counts(database.rows(f"{question} ORDER BY 2 DESC, 1")) for name, question in questions.items()}
 
 
 def _covering(database: Database, language: str) -> list[str]:
@@ -69,8 +72,8 @@ def _covering(database: Database, language: str) -> list[str]:
 
 
 def _condition(query: Query, tags: list[str]) -> tuple[str, dict[str, Any]]:
-    """SQL that an artifact must satisfy, and its values."""
-    conditions, values = ["1"], dict[str, Any]()
+    """SQL that an artifact must satisfy, empty when any will do, and its values."""
+    conditions, values = list[str](), dict[str, Any]()
     for column in ("kind", "method", "license", "owner"):
         if wanted := getattr(query, column):
             conditions.append(f"{column} = :{column} COLLATE NOCASE")

@@ -10,6 +10,8 @@ from hub.names import Digest
 from hub.registry.registry import Registry
 from hub.store import BlobStore
 
+CHUNK_BYTES = 1 << 20
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -42,13 +44,15 @@ def verify(registry: Registry, store: BlobStore) -> list[Problem]:
 
 
 def _fault(store: BlobStore, digest: Digest, size_bytes: int | None) -> str | None:
+    hashed, size_found = hashlib.sha256(), 0
     try:
         with store.open(digest) as opened:
-            found = hashlib.file_digest(opened, "sha256").hexdigest()
-            size_found = opened.tell()
+            while chunk := opened.read(CHUNK_BYTES):
+                hashed.update(chunk)
+                size_found += len(chunk)
     except Unknown:
         return f"blob {digest} is missing from the store"
-    if found != digest.hex:
+    if hashed.hexdigest() != digest.hex:
         return f"blob {digest} holds other bytes ({size_found}, should be {size_bytes or 'a manifest'})"
     return None
 

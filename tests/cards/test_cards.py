@@ -159,7 +159,7 @@ def test_front_matter_must_begin_and_end(tmp_path, text, reason):
 
 
 def test_a_folder_without_a_card_is_refused(tmp_path):
-    with pytest.raises(WrongCard, match="`local/mulan-yo` has no README.md"):
+    with pytest.raises(WrongCard, match=r"`local/mulan-yo` has no README.md"):
         read_card(tmp_path, NAME)
 
 

@@ -6,7 +6,6 @@ import pytest
 from hub.errors import Conflict, UnknownArtifact, UnknownRevision, WrongName, WrongRequest
 from hub.names import ArtifactName, Digest
 from hub.records import Artifact, Conditioning, File, Query, Revision, Upstream
-from hub.registry import Registry
 from tests.builders import a_score
 
 NOW = datetime(2026, 11, 23, 12, 30, 15, 123456, tzinfo=UTC)
@@ -25,13 +24,6 @@ def a_revision(name="local/mulan-yo", digit="1", parent="", days=0):
         id=digit * 64, artifact=ArtifactName.parse(name, "local"), number=1, created_at=NOW + timedelta(days=days), message="m",
         files=(File("README.md", Digest("a" * 64), 3), File("emoji-sd/model.safetensors", Digest(digit * 64), 5)), parent=parent,
     )  # fmt: skip
-
-
-@pytest.fixture
-def registry(tmp_path):
-    opened = Registry.open(tmp_path / "registry.db")
-    yield opened
-    opened.close()
 
 
 def fill(registry, *artifacts):

@@ -84,7 +84,7 @@ def test_a_newer_registry_is_refused(tmp_path):
     Registry.open(path).close()
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript("UPDATE alembic_version SET version_num = '0999';")
-    with pytest.raises(Damaged, match="has schema 0999, this linguahub knows .*: upgrade linguahub"):
+    with pytest.raises(Damaged, match=r"has schema 0999, this linguahub knows .*: upgrade linguahub"):
         Registry.open(path)
 
 

@@ -5,15 +5,15 @@ from hub.names import ArtifactName
 from hub.records import Provenance, Query
 from hub.registry import Registry
 from tests.builders import a_score
-from tests.registry.test_registry import an_artifact, fill, names, registry  # noqa: F401
+from tests.registry.test_registry import an_artifact, fill, names
 
 
 @pytest.fixture(scope="module")
 def shelf(tmp_path_factory):
     """Six artifacts of all sorts."""
-    registry = Registry.open(tmp_path_factory.mktemp("shelf") / "registry.db")
+    opened = Registry.open(tmp_path_factory.mktemp("shelf") / "registry.db")
     fill(
-        registry,
+        opened,
         an_artifact("local/weak-yo", scores=(a_score(0.3),)),
         an_artifact("local/good-yo", scores=(a_score(0.7), a_score(0.9, metric="r_precision_at_10")), summary="Yorùbá, a résumé."),
         an_artifact("linguahub/wide", languages=("sw", "yo", "hi"), method="pea", bases=("sdxl",), license="MIT", scores=(
@@ -22,8 +22,8 @@ def shelf(tmp_path_factory):
         an_artifact("linguahub/any", kind="encoder", languages=("mul",), method="", bases=(), scores=()),
         an_artifact("linguahub/brazil", languages=("pt-BR",), scores=(a_score(0.4, language="pt-BR"),)),
     )  # fmt: skip
-    yield registry
-    registry.close()
+    yield opened
+    opened.close()
 
 
 def test_a_language_finds_its_own_and_multilingual_artifacts_best_measured_first(shelf):
@@ -84,7 +84,7 @@ def test_a_page_carries_total_and_facet_counts(shelf):
 
 def test_pages_do_not_overlap(shelf):
     pages = [names(shelf.find(Query(limit=2, offset=offset))) for offset in (0, 2, 4, 6)]
-    assert sorted(sum(pages, [])) == sorted(names(shelf.find(Query())))
+    assert sorted(name for page in pages for name in page) == sorted(names(shelf.find(Query())))
     assert pages[3] == []
 
 
@@ -102,7 +102,7 @@ def test_what_cannot_be_asked_is_refused(shelf, query):
     assert "\n" not in str(raised.value)
 
 
-def test_a_lower_value_is_better_where_the_score_says_so(registry):  # noqa: F811
+def test_a_lower_value_is_better_where_the_score_says_so(registry):
     fids = [
         an_artifact(f"local/fid-{value}", scores=(a_score(float(value), metric="fid", better="down", unit=""),))
         for value in (40, 7, 300)
@@ -111,7 +111,7 @@ def test_a_lower_value_is_better_where_the_score_says_so(registry):  # noqa: F81
     assert names(registry.find(Query(language="yo"))) == ["fid-7", "fid-40", "fid-300"]
 
 
-def test_percentages_and_shares_compare(registry):  # noqa: F811
+def test_percentages_and_shares_compare(registry):
     fill(
         registry,
         an_artifact("local/share", scores=(a_score(0.6),)),

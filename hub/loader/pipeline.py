@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from hub.loader.resident import Resident, read_resident, working_dtype
 from hub.loader.sources import BaseSource, ModuleSource, Sources
 from hub.loader.upstream import fetch_pipeline
 from hub.modules import TextEncoder
+from hub.modules.tokenizer import Tokenize, read_tokenizer
 from hub.modules.weights import read_header
 from hub.records import Pin
 
@@ -63,7 +65,9 @@ def load_pipeline(
         modules = [_checked(sources, name, found, variant) for name in names]
         encoders = [sources.encoder(_pin(module), encoder) for module in modules]
 
-    pipe = _load_base(found, pipeline_class, place, dtype, settings)
+    with ThreadPoolExecutor() as pool:  # the tokenizers library parses on another core, while Python builds the base
+        parsing = {folder: pool.submit(read_tokenizer, folder, what=name) for name, folder in dict.fromkeys(encoders)}
+        pipe = _load_base(found, pipeline_class, place, dtype, settings)
 
     def read(name: str) -> Resident:
         with sources:
@@ -73,7 +77,7 @@ def load_pipeline(
 
     interpreter = Interpreter(read, default_language=default, base_languages=found.languages)
     for module, where in zip(modules, encoders, strict=True):
-        interpreter.add(_read(module, where, interpreter, place, dtype))
+        interpreter.add(_read(module, where, interpreter, place, dtype, parsing[where[1]].result()))
     pipe._interpreter = interpreter  # noqa: SLF001 - the mixin's own attribute; its class has no `__init__` to take it
     return pipe
 
@@ -146,6 +150,7 @@ def _read(
     interpreter: Interpreter,
     device: torch.device,
     dtype: torch.dtype | None,
+    tokenize: Tokenize | None = None,
 ) -> Resident:
     """Build a module, with the encoder of a resident that reads the same one if there is any."""
     name, folder = named
@@ -153,6 +158,6 @@ def _read(
     if encoder is None:
         stored = folder / WEIGHTS
         working = working_dtype(dtype, device, stored, what=name) if stored.is_file() else dtype
-        encoder = TextEncoder.from_folder(folder, device=device, dtype=working, what=name)
+        encoder = TextEncoder.from_folder(folder, device=device, dtype=working, what=name, tokenize=tokenize)
     working = working_dtype(dtype, device, module.folder / WEIGHTS, what=module.name)
     return read_resident(module.name, module.folder, module.config, encoder, folder, device=device, dtype=working)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 from torch import nn
+from transformers.initialization import no_init_weights
 
 from hub.errors import DoesNotFit
 from hub.loader.config import WEIGHTS, ModuleConfig, PromptRule
@@ -45,7 +46,7 @@ def read_resident(
     dtype: torch.dtype,
 ) -> Resident:
     """Build the variant in `folder`. Raises WeightsDoNotFit, Damaged, WrongSource, DoesNotFit."""
-    with torch.device("meta"):  # no memory, no random start
+    with torch.device("meta"), no_init_weights():  # no memory, no random start
         module = build(config.variant.architecture, config.module)
     if "in_width" in config.module and config.module["in_width"] != encoder.width:
         raise DoesNotFit(

@@ -39,11 +39,16 @@ class TextEncoder:
         device: torch.device | str = "cpu",
         dtype: torch.dtype | None = None,
         what: str = "",
+        tokenize: Tokenize | None = None,
     ) -> TextEncoder:
-        """Read a transformers folder, with the weights as stored unless `dtype` is given. `what` names it in messages."""
+        """Read a transformers folder, with the weights as stored unless `dtype` is given. `what` names it in messages.
+
+        `tokenize` is the folder's tokenizer if it has been read already.
+        """
         what = what or folder.name
         get_readout(readout)
-        return cls(_read_model(folder, torch.device(device), dtype, what), read_tokenizer(folder, what=what), readout)
+        model = _read_model(folder, torch.device(device), dtype, what)
+        return cls(model, tokenize or read_tokenizer(folder, what=what), readout)
 
     @property
     def width(self) -> int:

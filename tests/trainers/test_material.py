@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections import namedtuple
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -59,7 +59,7 @@ def test_an_interrupted_cache_goes_on_behind_its_last_row(tmp_path: Path) -> Non
 def test_a_cache_too_large_for_the_disk_is_refused_before_anything_is_computed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: namedtuple("Usage", "free")(10))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10))
     with pytest.raises(Unreachable, match=r"caching texts needs .* GB, and 0.0 GB are free"):
         cached(tmp_path, key_of("a"), (10, 3), lambda first, last: pytest.fail("computed"), label="texts", quiet=True)
     assert not list(tmp_path.glob("*.part"))

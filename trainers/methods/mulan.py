@@ -9,7 +9,6 @@ Shape letters: B batch, L tokens of the encoder, E its width, S tokens the base 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -63,17 +62,15 @@ def noise(latents_BKHW: Tensor, base: FrozenBase, generator: torch.Generator) ->
     return Noised(noised_BKHW, steps_B, base.target(latents_BKHW, noise_BKHW, steps_B))
 
 
-RECIPE = Recipe(
-    steps=60, batch_size=64, learning_rate=2e-4, warmup_steps=10, weight_decay=0.0, ema_decay=0.9, precision="bf16"
-)
+RECIPE = Recipe(steps=60, batch_size=64, learning_rate=2e-4, warmup_steps=10, weight_decay=0.0, ema_decay=0.9)
 PLAN = Plan(
     name="mulan",
     kind="adapter",
     architecture="resampler",
     settings=resampler_settings,
-    length=24,
+    length=token_kd.LENGTH,
     phases=(
-        Phase("distil", token_kd.distil, replace(token_kd.RECIPE, steps=3000)),
+        Phase("distil", token_kd.distil, token_kd.RECIPE),
         Phase("denoise", Denoising, RECIPE, through_denoiser=True),
     ),
     story=(

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -93,9 +92,7 @@ def projector_settings(encoder_width: int, base: FrozenBase) -> dict[str, Any]:
     return {"in_width": encoder_width, "out_width": base.width, "hidden_width": 4 * base.width, "linears": 3}
 
 
-RECIPE = Recipe(
-    steps=60, batch_size=32, learning_rate=2e-4, warmup_steps=10, weight_decay=0.0, ema_decay=0.9, precision="bf16"
-)
+RECIPE = Recipe(steps=60, batch_size=32, learning_rate=2e-4, warmup_steps=10, weight_decay=0.0, ema_decay=0.9)
 PLAN = Plan(
     name="pea",
     kind="projector",
@@ -103,7 +100,7 @@ PLAN = Plan(
     settings=projector_settings,
     length=None,
     phases=(
-        Phase("distil", token_kd.distil, replace(token_kd.RECIPE, steps=3000)),
+        Phase("distil", token_kd.distil, token_kd.RECIPE),
         Phase("hybrid", HybridDistillation, RECIPE, through_denoiser=True),
     ),
     story=(

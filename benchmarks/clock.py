@@ -41,7 +41,9 @@ class Comparison:
         print(json.dumps({**asdict(self), "ratio": round(self.ratio, 4), **more, "machine": machine}, indent=2))
 
 
-def compare(claim: str, ours: Callable[[], object], peer: Callable[[], object], peer_is: str, repetitions: int = 10) -> Comparison:
+def compare(
+    claim: str, ours: Callable[[], object], peer: Callable[[], object], peer_is: str, repetitions: int = 10
+) -> Comparison:
     """Run both once to warm up, then by turns, so that whatever else the machine does falls on both."""
     ours()
     peer()

@@ -32,7 +32,11 @@ class Draw:
 class Method(Protocol):
     """Turns a draw into a loss. Everything but `module` is frozen."""
 
-    module: nn.Module
+    @property
+    def module(self) -> nn.Module:
+        """What learns."""
+        ...
+
     example_count: int
     example_weights: Tensor | None
     """(N,), how often each example is drawn; None draws each once per epoch."""

@@ -1,7 +1,7 @@
 """Build the data set `emoji`: names and keywords in 105 languages, 64-px pictures, fixed splits.
 
-    python -m trainers.lab.build          # writes cards/datasets/emoji/*.parquet and prints the digest
-    python -m trainers.lab.build --check  # builds in memory and compares with the committed digest
+python -m trainers.lab.build          # writes cards/datasets/emoji/*.parquet and prints the digest
+python -m trainers.lab.build --check  # builds in memory and compares with the committed digest
 """
 
 from __future__ import annotations

@@ -47,7 +47,9 @@ def captions_of(name: Name, *, names_only: bool, with_combinations: bool, seed: 
 
 def tokenise(tokenizer: PreTrainedTokenizerBase, captions: Sequence[str], length: int) -> Tensor:
     """Token ids padded and cut to `length`, (N, L)."""
-    return tokenizer(list(captions), padding="max_length", truncation=True, max_length=length, return_tensors="pt").input_ids
+    tokens = tokenizer(list(captions), padding="max_length", truncation=True, max_length=length, return_tensors="pt")
+    ids_NL: Tensor = tokens.input_ids
+    return ids_NL
 
 
 def _shuffled(words: Iterable[str], generator: torch.Generator) -> list[str]:

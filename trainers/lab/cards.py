@@ -61,15 +61,24 @@ A CLIP of {parameters / 1e6:.2f}M parameters that matches English emoji names wi
 {COST_HEAD}
 {spent.row("both towers")}
 """
-    summary = "Judge of generated emoji, independent of the base" if judge else "Dual encoder of English text and emoji; its text tower conditions emoji-sd"
+    summary = (
+        "Judge of generated emoji, independent of the base"
+        if judge
+        else "Dual encoder of English text and emoji; its text tower conditions emoji-sd"
+    )
     return {"summary": summary, "prose": prose}
 
 
-def multilingual(table: dict[str, dict[str, dict[str, float]]], world: World, spent: Cost, parameters: int) -> dict[str, Any]:
+def multilingual(
+    table: dict[str, dict[str, dict[str, float]]], world: World, spent: Cost, parameters: int
+) -> dict[str, Any]:
     """Summary and prose of the multilingual encoder, with recall for every language."""
     rows = []
     for tag, splits in table.items():
-        cells = [f"{splits[split]['r1']:.2f} / {splits[split]['r10']:.2f}" if split in splits else "–" for split in ("seen", "pairs", "languages")]
+        cells = [
+            f"{splits[split]['r1']:.2f} / {splits[split]['r10']:.2f}" if split in splits else "–"
+            for split in ("seen", "pairs", "languages")
+        ]
         rows.append(f"| {world.languages[tag]['name']} (`{tag}`) | {' | '.join(cells)} |")
     prose = f"""# emoji-xlmr
 

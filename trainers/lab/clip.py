@@ -12,15 +12,23 @@ from __future__ import annotations
 
 import argparse
 import json
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import torch
 import torch.nn.functional as F
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from torch import Tensor
-from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel, CLIPTextConfig, CLIPTokenizer, CLIPVisionConfig
+from transformers import (
+    AutoModel,
+    CLIPConfig,
+    CLIPImageProcessorPil,
+    CLIPModel,
+    CLIPTextConfig,
+    CLIPTokenizer,
+    CLIPVisionConfig,
+)
 
 from trainers.lab.captions import captions_of, english_names, tokenise
 from trainers.lab.world import Name, World, to_unit
@@ -47,18 +55,48 @@ class Shape:
 
 
 SHAPES = {
-    "emoji-clip": Shape(4, 128, 4, 128, 8, 128, False, Recipe(
-        steps=1300, batch_size=128, learning_rate=1e-3, weight_decay=0.05, warmup_steps=100, seed=2, betas=(0.9, 0.98),
-    )),
-    "emoji-judge": Shape(3, 160, 5, 144, 8, 192, True, Recipe(
-        steps=1600, batch_size=128, learning_rate=1e-3, weight_decay=0.05, warmup_steps=100, seed=77, betas=(0.9, 0.98),
-    )),
+    "emoji-clip": Shape(
+        4,
+        128,
+        4,
+        128,
+        8,
+        128,
+        False,
+        Recipe(
+            steps=1300,
+            batch_size=128,
+            learning_rate=1e-3,
+            weight_decay=0.05,
+            warmup_steps=100,
+            seed=2,
+            betas=(0.9, 0.98),
+        ),
+    ),
+    "emoji-judge": Shape(
+        3,
+        160,
+        5,
+        144,
+        8,
+        192,
+        True,
+        Recipe(
+            steps=1600,
+            batch_size=128,
+            learning_rate=1e-3,
+            weight_decay=0.05,
+            warmup_steps=100,
+            seed=77,
+            betas=(0.9, 0.98),
+        ),
+    ),
 }
 
 
 def make_tokenizer(texts: list[str], vocabulary: int = 3000) -> CLIPTokenizer:
     """CLIP's byte-level BPE, trained on `texts`; any other script still becomes bytes."""
-    template = CLIPTokenizer()._tokenizer
+    template = CLIPTokenizer().backend_tokenizer
     tokenizer = Tokenizer(models.BPE(end_of_word_suffix="</w>", continuing_subword_prefix=""))
     tokenizer.normalizer = template.normalizer
     tokenizer.pre_tokenizer = template.pre_tokenizer
@@ -77,7 +115,9 @@ def make_tokenizer(texts: list[str], vocabulary: int = 3000) -> CLIPTokenizer:
     order = [*alphabet, *(f"{byte}</w>" for byte in alphabet)]
     order += [word for word in words if word not in set(order)] + [START, END]
     merges = [tuple(pair) if isinstance(pair, list) else tuple(pair.split(" ")) for pair in learned["merges"]]
-    return CLIPTokenizer(vocab={word: place for place, word in enumerate(order)}, merges=merges, model_max_length=LENGTH)
+    return CLIPTokenizer(
+        vocab={word: place for place, word in enumerate(order)}, merges=merges, model_max_length=LENGTH
+    )
 
 
 def make_clip(shape: Shape, tokenizer: CLIPTokenizer) -> CLIPModel:
@@ -106,8 +146,7 @@ def make_clip(shape: Shape, tokenizer: CLIPTokenizer) -> CLIPModel:
     )
     config = CLIPConfig(text_config=text, vision_config=vision, projection_dim=shape.projection)
     # Fused attention's backward pass is slow on CPUs for short sequences.
-    config._attn_implementation = "eager"
-    return CLIPModel(config)
+    return cast(CLIPModel, AutoModel.from_config(config, attn_implementation="eager"))
 
 
 class Contrast:
@@ -147,7 +186,9 @@ def augment(x_B3HW: Tensor, generator: torch.Generator) -> Tensor:
     angle_B, scale_B, shift_B2 = uniform(-0.25, 0.25), uniform(0.85, 1.2), uniform(-0.12, 0.12, 2)
     cos_B, sin_B = angle_B.cos() * scale_B, angle_B.sin() * scale_B
     rotation_B22 = torch.stack([torch.stack([cos_B, -sin_B], 1), torch.stack([sin_B, cos_B], 1)], 1)
-    grid = F.affine_grid(torch.cat([rotation_B22, shift_B2[:, :, None]], dim=2), list(x_B3HW.shape), align_corners=False)
+    grid = F.affine_grid(
+        torch.cat([rotation_B22, shift_B2[:, :, None]], dim=2), list(x_B3HW.shape), align_corners=False
+    )
     x_B3HW = 1 - F.grid_sample(1 - x_B3HW, grid, align_corners=False)
     blurred = F.avg_pool2d(F.pad(x_B3HW, (2, 2, 2, 2), mode="replicate"), 5, stride=1)
     blend = uniform(-0.7, 1, 1, 1, 1).clamp(min=0)
@@ -168,7 +209,9 @@ def prepare(world: World, shape: Shape) -> tuple[CLIPTokenizer, list[Name], Tens
     """Tokenizer, rows, token ids (N, V, L) and pictures (N, 3, 64, 64)."""
     rows = english_names(world, with_combinations=shape.with_combinations)
     seed = shape.recipe.seed
-    captions = [captions_of(row, names_only=False, with_combinations=shape.with_combinations, seed=seed) for row in rows]
+    captions = [
+        captions_of(row, names_only=False, with_combinations=shape.with_combinations, seed=seed) for row in rows
+    ]
     tokenizer = make_tokenizer([caption for variants in captions for caption in variants])
     tokens_NVL = torch.stack([tokenise(tokenizer, variants, LENGTH) for variants in captions])
     return tokenizer, rows, tokens_NVL, torch.stack([world.pictures[row.concept] for row in rows])
@@ -184,7 +227,7 @@ def recall_of(clip: CLIPModel, tokenizer: CLIPTokenizer, world: World) -> dict[s
     pictures = to_unit(torch.stack([world.pictures[id] for id in gallery])).to(device)
     image = torch.cat([clip.get_image_features(chunk).pooler_output for chunk in pictures.split(128)])
     scores = F.normalize(image, dim=1) @ F.normalize(text, dim=1).T
-    result = {}
+    result: dict[str, float] = {}
     for way, matrix in (("image_to_text", scores), ("text_to_image", scores.T)):
         rank = (matrix > matrix.diagonal()[:, None]).sum(1)
         result |= {f"{way}_r{k}": (rank < k).float().mean().item() for k in (1, 5, 10)}

@@ -49,7 +49,10 @@ def main() -> int:
     seconds: dict[str, float] = {}
     for step, command in (
         ("index", ["hub", "bases"]),
-        ("train_and_publish", ["hub", "train", "mulan", "--base", "emoji-sd", "--lang", LANGUAGE, "--no-evaluate", "--push"]),
+        (
+            "train_and_publish",
+            ["hub", "train", "mulan", "--base", "emoji-sd", "--lang", LANGUAGE, "--no-evaluate", "--push"],
+        ),
         ("search", ["hub", "search", "--lang", LANGUAGE]),
     ):
         with timed(seconds, step):
@@ -88,7 +91,8 @@ def measure_and_draw(out: Path, count: int, seconds: dict[str, float]) -> dict[s
         from hub.local import LocalHub
         from trainers.corpora import open_corpus
         from trainers.evaluation.evaluator import Question
-        from trainers.evaluation.generation import JUDGE, Judge
+        from trainers.evaluation.generation import JUDGE
+        from trainers.evaluation.judge import Judge
 
         logging.disable_progress_bar()
     hub = LocalHub.open()
@@ -168,7 +172,9 @@ def draw_table(settings: Sequence[Setting], corpus: Any, hub: Any) -> Any:
 def summary(report: dict[str, Any]) -> str:
     """The figures as a small table."""
     size = report["sample_size"]
-    lines = [f"\n{'R-precision@1 / @10':22}{'seen (n=' + str(size['seen']) + ')':>20}{'held-out (n=' + str(size['pairs']) + ')':>22}"]
+    lines = [
+        f"\n{'R-precision@1 / @10':22}{'seen (n=' + str(size['seen']) + ')':>20}{'held-out (n=' + str(size['pairs']) + ')':>22}"
+    ]
     for name in report["r_precision_at_1"]:
         one, ten = report["r_precision_at_1"][name], report["r_precision_at_10"][name]
         seen, pairs = (f"{one[split]:.2f} / {ten[split]:.2f}" for split in ("seen", "pairs"))

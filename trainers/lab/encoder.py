@@ -17,12 +17,13 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from torch import Tensor, nn
-from transformers import PreTrainedTokenizerFast, XLMRobertaConfig, XLMRobertaModel
+from transformers import AutoModel, PreTrainedTokenizerFast, XLMRobertaConfig, XLMRobertaModel
 
 from trainers.lab.world import Name, World
 from trainers.loop import train
@@ -59,9 +60,13 @@ def make_tokenizer(texts: list[str]) -> PreTrainedTokenizerFast:
     """A unigram model over normalised lower-case text, laid out as XLM-R's: `<s> … </s>`."""
     tokenizer = Tokenizer(models.Unigram())
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
-        pre_tokenizers.Metaspace(), pre_tokenizers.Punctuation(), pre_tokenizers.Digits(individual_digits=True),
-    ])
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Metaspace(),
+            pre_tokenizers.Punctuation(),
+            pre_tokenizers.Digits(individual_digits=True),
+        ]
+    )
     trainer = trainers.UnigramTrainer(
         vocab_size=VOCABULARY, special_tokens=SPECIAL, unk_token="<unk>", max_piece_length=16, show_progress=False
     )
@@ -100,8 +105,9 @@ def make_encoder(vocabulary: int) -> XLMRobertaModel:
         hidden_dropout_prob=0.0,
         attention_probs_dropout_prob=0.0,
     )
-    config._attn_implementation = "eager"  # fused attention's backward pass is slow on CPUs for short sequences
-    return XLMRobertaModel(config, add_pooling_layer=False)
+    # Fused attention's backward pass is slow on CPUs for short sequences.
+    encoder = AutoModel.from_config(config, attn_implementation="eager", add_pooling_layer=False)
+    return cast(XLMRobertaModel, encoder)
 
 
 class Aligned(nn.Module):
@@ -129,7 +135,10 @@ class Pretraining:
         self._place = {id: place for place, id in enumerate(trained_concepts(world))}
         self.example_count = len(self._aligned)
         self.example_weights: Tensor | None = torch.tensor(
-            [FOCUS.get(name.language, 1.0) * ROLE_WEIGHTS[world.concepts[name.concept]["role"]] for name in self._aligned]
+            [
+                FOCUS.get(name.language, 1.0) * ROLE_WEIGHTS[world.concepts[name.concept]["role"]]
+                for name in self._aligned
+            ]
         )
 
     def loss(self, draw: Draw) -> Loss:
@@ -153,7 +162,9 @@ class Pretraining:
     def _masked(self, generator: torch.Generator) -> Tensor:
         places = torch.randint(0, len(self._read), (MASK_BATCH,), generator=generator).tolist()
         ids_BL, mask_BL = self._tokens([write(self._read[place], generator) for place in places])
-        chosen_BL = (torch.rand(ids_BL.shape, generator=generator).to(self._device) < MASK_SHARE) & (ids_BL >= len(SPECIAL))
+        chosen_BL = (torch.rand(ids_BL.shape, generator=generator).to(self._device) < MASK_SHARE) & (
+            ids_BL >= len(SPECIAL)
+        )
         hidden_BL = ids_BL.masked_fill(chosen_BL, self._tokenizer.mask_token_id)
         states_BLD = self.module.encoder(hidden_BL, attention_mask=mask_BL).last_hidden_state
         logits_KV = self.module.unmask(states_BLD[chosen_BL]) @ self.module.encoder.embeddings.word_embeddings.weight.T
@@ -201,14 +212,18 @@ def embed(encoder: XLMRobertaModel, tokenizer: PreTrainedTokenizerFast, texts: l
     """Normalised mean states, (N, D)."""
     chunks = []
     for start in range(0, len(texts), 256):
-        batch = tokenizer(texts[start : start + 256], padding=True, truncation=True, max_length=LENGTH, return_tensors="pt")
+        batch = tokenizer(
+            texts[start : start + 256], padding=True, truncation=True, max_length=LENGTH, return_tensors="pt"
+        )
         states_BLD = encoder(batch.input_ids.to(encoder.device), attention_mask=batch.attention_mask.to(encoder.device))
         pooled_BD = mean_pool(states_BLD.last_hidden_state, batch.attention_mask.to(encoder.device))
         chunks.append(F.normalize(pooled_BD.float(), dim=1).cpu())
     return torch.cat(chunks)
 
 
-def retrieval(encoder: XLMRobertaModel, tokenizer: PreTrainedTokenizerFast, world: World) -> dict[str, dict[str, dict[str, float]]]:
+def retrieval(
+    encoder: XLMRobertaModel, tokenizer: PreTrainedTokenizerFast, world: World
+) -> dict[str, dict[str, dict[str, float]]]:
     """Recall of the English name among the gallery, by language and split: `{language: {split: {r1, r10, n}}}`."""
     encoder.eval()
     gallery = world.gallery()
@@ -248,7 +263,13 @@ def main() -> None:
         tokenizer = make_tokenizer(corpus)
         tokenizer.save_pretrained(target)
     module = Aligned(make_encoder(len(tokenizer)), len(trained_concepts(world))).to(device)
-    train(Pretraining(module, tokenizer, world, device), RECIPE, work / "emoji-xlmr-run", checkpoint_every=250, label="emoji-xlmr")
+    train(
+        Pretraining(module, tokenizer, world, device),
+        RECIPE,
+        work / "emoji-xlmr-run",
+        checkpoint_every=250,
+        label="emoji-xlmr",
+    )
     module.encoder.save_pretrained(target)
     (target / "retrieval.json").write_text(json.dumps(retrieval(module.encoder, tokenizer, world), indent=1))
 

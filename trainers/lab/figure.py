@@ -33,9 +33,9 @@ def table(columns: Sequence[str], rows: Sequence[Row], title: str, caption: str)
     sheet = Image.new("RGB", (width, top + len(rows) * (CELL_PX + GAP_PX) + foot), PAPER)
     draw = ImageDraw.Draw(sheet)
     draw.text((GAP_PX * 2, 14), title, font=font(26), fill=INK)
-    for place, column in enumerate(columns):
+    for place, heading in enumerate(columns):
         middle = TEXT_PX + place * (CELL_PX + GAP_PX) + CELL_PX // 2
-        draw.text((middle, top - 14), column, font=font(18), fill=INK, anchor="ms")
+        draw.text((middle, top - 14), heading, font=font(18), fill=INK, anchor="ms")
     for place, row in enumerate(rows):
         y = top + place * (CELL_PX + GAP_PX)
         _fitted(draw, (GAP_PX * 2, y + CELL_PX // 2 - 18), row.prompt, 25, INK)
@@ -65,7 +65,9 @@ def font(size_px: int) -> ImageFont.FreeTypeFont:
         return ImageFont.truetype(Path(path), size_px)
 
 
-def _fitted(draw: ImageDraw.ImageDraw, at: tuple[int, int], text: str, size_px: int, fill: tuple[int, int, int]) -> None:
+def _fitted(
+    draw: ImageDraw.ImageDraw, at: tuple[int, int], text: str, size_px: int, fill: tuple[int, int, int]
+) -> None:
     """Write on one line, smaller if it must be, cut if smaller is not enough."""
     room = TEXT_PX - 4 * GAP_PX
     while size_px > 13 and draw.textlength(text, font=font(size_px)) > room:

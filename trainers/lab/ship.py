@@ -36,7 +36,9 @@ def ship_pair(name: str, work: Path, target: Path, world: World) -> None:
     recalls = recall_of(clip, tokenizer, world)
     count = len(world.gallery())
     scores = [
-        measured(f"{way}_recall_at_{rank}", recalls[f"{way}_r{rank}"], count, f"python -m trainers.lab.clip {name}", world)
+        measured(
+            f"{way}_recall_at_{rank}", recalls[f"{way}_r{rank}"], count, f"python -m trainers.lab.clip {name}", world
+        )
         for way in ("text_to_image", "image_to_text")
         for rank in (1, 10)
     ]
@@ -45,7 +47,10 @@ def ship_pair(name: str, work: Path, target: Path, world: World) -> None:
     tokenizer.save_pretrained(target)
     processor().save_pretrained(target)
     facts = cards.pair(name, SHAPES[name], cost(work / f"{name}-run", SHAPES[name].recipe), parameters(clip))
-    write_card(Card(kind="encoder", license=LICENSE, languages=("en",), scores=tuple(scores), tags=cards.TAGS, **facts), target / "README.md")
+    write_card(
+        Card(kind="encoder", license=LICENSE, languages=("en",), scores=tuple(scores), tags=cards.TAGS, **facts),
+        target / "README.md",
+    )
 
 
 def ship_encoder(work: Path, target: Path, world: World) -> None:
@@ -55,7 +60,15 @@ def ship_encoder(work: Path, target: Path, world: World) -> None:
     tokenizer = PreTrainedTokenizerFast.from_pretrained(work / name)
     table = encoder.retrieval(model, tokenizer, world)
     scores = [
-        measured("recall_at_10", values["r10"], values["n"], "python -m trainers.lab.ship", world, split=split, language=tag)
+        measured(
+            "recall_at_10",
+            values["r10"],
+            int(values["n"]),
+            "python -m trainers.lab.ship",
+            world,
+            split=split,
+            language=tag,
+        )
         for tag, splits in table.items()
         for split, values in splits.items()
         if split in ("pairs", "languages")
@@ -65,7 +78,10 @@ def ship_encoder(work: Path, target: Path, world: World) -> None:
     tokenizer.save_pretrained(target)
     facts = cards.multilingual(table, world, cost(work / f"{name}-run", encoder.RECIPE), parameters(model))
     languages = tuple(world.languages)
-    write_card(Card(kind="encoder", license=LICENSE, languages=languages, scores=tuple(scores), tags=cards.TAGS, **facts), target / "README.md")
+    write_card(
+        Card(kind="encoder", license=LICENSE, languages=languages, scores=tuple(scores), tags=cards.TAGS, **facts),
+        target / "README.md",
+    )
 
 
 def ship_base(work: Path, target: Path) -> None:
@@ -79,11 +95,21 @@ def ship_base(work: Path, target: Path) -> None:
     spent = {"vae": cost(work / "vae-run", vae.RECIPE), "unet": cost(work / "unet-run", base.RECIPE)}
     facts = cards.base(spent, weights)
     conditioning = Conditioning(width=width, length=LENGTH)
-    card = Card(kind="base", license=LICENSE, languages=("en",), conditioning=conditioning, tags=cards.TAGS, encoder="emoji-clip", **facts)
+    card = Card(
+        kind="base",
+        license=LICENSE,
+        languages=("en",),
+        conditioning=conditioning,
+        tags=cards.TAGS,
+        encoder="emoji-clip",
+        **facts,
+    )
     write_card(card, target / "README.md")
 
 
-def measured(metric: str, value: float, count: int, command: str, world: World, *, split: str = "seen", language: str = "en") -> Score:
+def measured(
+    metric: str, value: float, count: int, command: str, world: World, *, split: str = "seen", language: str = "en"
+) -> Score:
     """A share of `count` cases with its interval."""
     interval = wilson(round(value * count), count)
     return Score(
@@ -105,7 +131,12 @@ def cost(run: Path, recipe: Recipe) -> cards.Cost:
     """What a run took, from its own log."""
     last = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
     hours = last["seconds"] / 3600
-    return cards.Cost(recipe, last["seconds"], hours * PRICE_PER_CPU_HOUR, {k: v for k, v in last.items() if k not in ("step", "seconds")})
+    return cards.Cost(
+        recipe,
+        last["seconds"],
+        hours * PRICE_PER_CPU_HOUR,
+        {k: v for k, v in last.items() if k not in ("step", "seconds")},
+    )
 
 
 def parameters(module: torch.nn.Module) -> int:

@@ -68,10 +68,9 @@ def fetch(folder: Path) -> Sources:
                 tar.extractall(target, filter="data")
     for name, (version, sha256) in DEBIAN_PACKAGES.items():
         target = folder / name
-        archive = next(folder.glob(f"{name}_*.deb"), None)
-        if archive is None:
+        if not any(folder.glob(f"{name}_*.deb")):
             _run(["apt-get", "download", "-qq", f"{name}={version}"], folder)
-            archive = next(folder.glob(f"{name}_*.deb"))
+        archive = next(folder.glob(f"{name}_*.deb"))
         _check(archive, sha256)
         if not target.exists():
             _run(["dpkg", "-x", archive.name, name], folder)

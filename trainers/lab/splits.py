@@ -23,7 +23,13 @@ PAIRS_SHARE = 0.08
 VALIDATION_SHARE = 0.04
 TONES_SHARE = 0.15
 FLAGS_SHARE = 0.10
-COLOURED_SHAPES = {("heart", "orange"), ("circle", "purple"), ("square", "green"), ("heart", "brown"), ("square", "yellow")}
+COLOURED_SHAPES = {
+    ("heart", "orange"),
+    ("circle", "purple"),
+    ("square", "green"),
+    ("heart", "brown"),
+    ("square", "yellow"),
+}
 
 
 def split_of(language: str, concept: Concept) -> str:

@@ -43,12 +43,16 @@ class World:
     def names(self) -> list[Name]:
         """Every name in every language."""
         rows = pq.read_table(self.folder / "names.parquet").to_pylist()
-        return [Name(row["language"], row["concept"], row["name"], tuple(row["keywords"]), row["split"]) for row in rows]
+        return [
+            Name(row["language"], row["concept"], row["name"], tuple(row["keywords"]), row["split"]) for row in rows
+        ]
 
     def named(self, *languages: str) -> list[Name]:
         """The names in some languages."""
         columns = pq.read_table(self.folder / "names.parquet", filters=[("language", "in", languages)]).to_pylist()
-        return [Name(row["language"], row["concept"], row["name"], tuple(row["keywords"]), row["split"]) for row in columns]
+        return [
+            Name(row["language"], row["concept"], row["name"], tuple(row["keywords"]), row["split"]) for row in columns
+        ]
 
     @cached_property
     def languages(self) -> dict[str, dict[str, str]]:

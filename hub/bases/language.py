@@ -19,6 +19,7 @@ from hub.errors import DoesNotFit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     import torch
     from torch import Tensor
@@ -57,7 +58,7 @@ class Interpreter(Protocol):
         """Positive and negative embeddings, or None when every prompt is the base's own to read."""
         ...
 
-    def load(self, name: str) -> str:
+    def load(self, name: str | Path) -> str:
         """Read the module `name`; it is active from now on. The name it is resident under."""
         ...
 
@@ -89,8 +90,8 @@ class LanguageMixin:
     _mixin: type[LanguageMixin]
     """The family's subclass of this one; `with_language` sets it."""
 
-    def load_adapter(self, name: str) -> str:
-        """Make one more language module resident and active; the name under which it is."""
+    def load_adapter(self, name: str | Path) -> str:
+        """Make one more language module, a name in the hub or a folder, resident and active; the name under which it is."""
         return self._interpreter_or_raise().load(name)
 
     def set_adapters(self, adapter_names: str | Sequence[str], adapter_weights: Any = None) -> None:

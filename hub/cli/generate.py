@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 DEFAULT_BASE = "emoji-sd"
 """The base that comes with the project."""
 AT_ONCE = 8
-"""Prompts in one denoising pass: at 512 px they fit 16 GB beside Stable Diffusion 1.5 in float16."""
+"""Prompts in one denoising pass, so that memory does not grow with their number."""
 
 
 def generate(

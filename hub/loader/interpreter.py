@@ -43,7 +43,11 @@ class Interpreter:
     """The resident modules of one pipeline, of which some are active."""
 
     def __init__(
-        self, read: Callable[[str], Resident], *, default_language: str = "", base_languages: Sequence[str] = ("en",)
+        self,
+        read: Callable[[str | Path], Resident],
+        *,
+        default_language: str = "",
+        base_languages: Sequence[str] = ("en",),
     ) -> None:
         self._read = read
         self._default_language = default_language
@@ -53,12 +57,14 @@ class Interpreter:
         self._banks: dict[Resident, tuple[ProjectorBank, int]] = {}
 
     def add(self, resident: Resident) -> None:
-        """Make `resident` known and active, last in line."""
+        """Make `resident` known and active, last in line. Raises DoesNotFit when another one has its name."""
+        if resident.name in self._residents:
+            raise DoesNotFit(f"a module called `{resident.name}` is resident already: `pipe.unload()` takes all away.")
         self._residents[resident.name] = resident
-        self._active = (*(each for each in self._active if each.name != resident.name), resident)
+        self._active = (*self._active, resident)
         self._stack()
 
-    def load(self, name: str) -> str:
+    def load(self, name: str | Path) -> str:
         """Read the module `name`; it is active from now on."""
         resident = self._read(name)
         self.add(resident)
@@ -85,11 +91,11 @@ class Interpreter:
         return next((each.encoder for each in self._residents.values() if each.encoder_folder == folder), None)
 
     def move(self, device: torch.device) -> None:
-        """Bring modules and encoders to `device`."""
+        """Bring modules and encoders to `device`; nothing happens when they are there."""
         modules: list[nn.Module] = [
             module for each in self._residents.values() for module in (each.module, each.encoder.model)
         ]
-        if any(parameter.device != device for module in modules for parameter in module.parameters()):
+        if not all(_is_on(module, torch.device(device)) for module in modules):
             for module in modules:
                 module.to(device)
             self._stack()
@@ -162,6 +168,11 @@ class Interpreter:
             if len(group) > 1:
                 bank = ProjectorBank([each.module for each in group if isinstance(each.module, Projector)])
                 self._banks |= {each: (bank, place) for place, each in enumerate(group)}
+
+
+def _is_on(module: nn.Module, device: torch.device) -> bool:
+    here = next(module.parameters()).device
+    return here.type == device.type and device.index in {None, here.index}
 
 
 def _encode(items: Sequence[Item]) -> dict[Item, tuple[Tensor, Tensor]]:

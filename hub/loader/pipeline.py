@@ -57,6 +57,7 @@ def load_pipeline(
     WeightsDoNotFit, Damaged and WrongSource for files that cannot be trusted.
     """
     names = [] if adapter is None else [adapter] if isinstance(adapter, str | Path) else list(adapter)
+    dtype = dtype or settings.pop("torch_dtype", None)  # diffusers' older word
     place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     default = parse_language(language) if language is not None else ""
     sources = Sources(hub)
@@ -66,10 +67,14 @@ def load_pipeline(
         encoders = [sources.encoder(_pin(module), encoder) for module in modules]
 
     with ThreadPoolExecutor() as pool:  # the tokenizers library parses on another core, while Python builds the base
-        parsing = {folder: pool.submit(read_tokenizer, folder, what=name) for name, folder in dict.fromkeys(encoders)}
+        parsing = {
+            folder: pool.submit(read_tokenizer, folder, what=name)
+            for name, folder in dict.fromkeys(encoders)
+            if (folder / "tokenizer.json").is_file()  # transformers' own readers import as they go: not beside the base
+        }
         pipe = _load_base(found, pipeline_class, place, dtype, settings)
 
-    def read(name: str) -> Resident:
+    def read(name: str | Path) -> Resident:
         with sources:
             module = _checked(sources, name, found, variant)
             where = sources.encoder(_pin(module), encoder)
@@ -77,7 +82,8 @@ def load_pipeline(
 
     interpreter = Interpreter(read, default_language=default, base_languages=found.languages)
     for module, where in zip(modules, encoders, strict=True):
-        interpreter.add(_read(module, where, interpreter, place, dtype, parsing[where[1]].result()))
+        tokenize = parsing[where[1]].result() if where[1] in parsing else None
+        interpreter.add(_read(module, where, interpreter, place, dtype, tokenize))
     pipe._interpreter = interpreter  # noqa: SLF001 - the mixin's own attribute; its class has no `__init__` to take it
     return pipe
 

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 import torch
 from diffusers import (
+    ControlNetModel,
     DDIMScheduler,
     EulerDiscreteScheduler,
+    StableDiffusionControlNetPipeline,
     StableDiffusionImg2ImgPipeline,
     StableDiffusionInpaintPipeline,
     StableDiffusionPipeline,
@@ -138,6 +140,16 @@ def test_other_routes_share_parts_and_residents(
     assert other.get_active_adapters() == ["mulan-yo"]
     pipe.unload()
     assert not torch.equal(draw(other, "aja", **settings), drawn)
+
+
+def test_a_controlnet_reads_the_modules_embeddings_too(load: Any, draw: Any, make_module: Any) -> None:
+    pipe = load(make_module("mulan-yo"))
+    controlnet = ControlNetModel.from_unet(pipe.unet, conditioning_embedding_out_channels=(8, 16))
+    controlled = pipe.into(StableDiffusionControlNetPipeline, controlnet=controlnet)
+    controlled.set_progress_bar_config(disable=True)
+    picture = Image.new("RGB", (16, 16), "green")
+    yoruba, english = (draw(controlled, "aja", image=picture, language=tag) for tag in ("yo", "en"))
+    assert not torch.equal(yoruba, english)
 
 
 def test_a_route_can_be_loaded_at_once(load: Any, make_module: Any) -> None:

@@ -69,9 +69,7 @@ def test_script_alone_tells_languages_apart(two: Any) -> None:
     assert torch.equal(detected, tokens(two, ["犬", "aja"], language=["ja", "yo"]))
 
 
-def test_an_undecided_language_takes_the_default_and_says_so(
-    load: Any, make_module: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_undecided_language_takes_the_default_and_says_so(load: Any, make_module: Any) -> None:
     names = [make_module("mulan-ha", ("ha",)), make_module("mulan-ig", ("ig",), seed=3)]
     pipe = load(names)
     with pytest.warns(UndecidedLanguage, match=r"cannot tell the language of 'aja'.*`mulan-ha` reads it.*language="):
@@ -136,6 +134,13 @@ def test_a_module_can_join_later(load: Any, make_module: Any) -> None:
     assert pipe.load_adapter(make_module("mulan-yo")) == "mulan-yo"
     assert pipe.get_active_adapters() == ["mulan-yo"]
     assert torch.equal(tokens(pipe, "aja"), tokens(load(make_module("mulan-yo")), "aja"))
+
+
+def test_two_modules_of_one_name_are_refused(load: Any, make_module: Any) -> None:
+    pipe = load(make_module("mulan-yo"))
+    with pytest.raises(DoesNotFit, match="a module called `mulan-yo` is resident already"):
+        pipe.load_adapter(make_module("mulan-yo"))
+    assert pipe.get_active_adapters() == ["mulan-yo"]
 
 
 def test_loras_keep_their_names_beside_modules(load: Any, make_module: Any) -> None:

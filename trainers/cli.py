@@ -180,6 +180,7 @@ def _prepare() -> None:
 
     for logging in (diffusers_logging, transformers_logging):
         logging.disable_progress_bar()
+        logging.set_verbosity_error()  # a raw prompt in another script is longer than the base reads: that is the point
 
 
 def _rows(scores: Sequence[Score]) -> list[dict[str, object]]:

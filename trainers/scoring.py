@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -12,11 +13,12 @@ from hub.errors import WrongRequest
 from hub.loader import load_pipeline
 from hub.local import LocalHub
 from hub.modules import TextEncoder
-from hub.records import Artifact, Score
+from hub.records import Artifact, Provenance, Score
+from trainers.caches import key_of
 from trainers.corpora import Corpus
 from trainers.evaluation import get_evaluator
-from trainers.evaluation.evaluator import Question, Subject
-from trainers.evaluation.generation import GenerationEvaluator
+from trainers.evaluation.evaluator import Question, Subject, machine
+from trainers.evaluation.generation import GUIDANCE, JUDGE, STEPS, GenerationEvaluator
 
 BASE_ALONE = "base_alone_"
 """Before the metrics of the raw prompt on the base, in a module's card."""
@@ -97,14 +99,32 @@ def compare(subject: Subject, asked: Asked, corpus: Corpus, hub: LocalHub, *, qu
                 continue
             question = Question(corpus, split, language, hub, asked.count, asked.seed, quiet)
             scores += evaluator.evaluate(subject, question)
-            scores += _named(BASE_ALONE, evaluator.evaluate(plain, question))
-            scores += _named(ENGLISH, evaluator.evaluate(plain, replace(question, translated=True)))
+            scores += _named(BASE_ALONE, _remembered(evaluator, plain, question))
+            scores += _named(ENGLISH, _remembered(evaluator, plain, replace(question, translated=True)))
     english = Question(corpus, "seen", "en", hub, asked.count, asked.seed, quiet)
     through = evaluator.evaluate(subject, english)
-    alone = evaluator.evaluate(plain, english)
+    alone = _remembered(evaluator, plain, english)
     drop = _value(alone, "r_precision_at_1") - _value(through, "r_precision_at_1")
     scores += [score for score in through if score.metric.startswith("r_precision")]
     scores.append(replace(through[0], metric=DROP, value=round(drop, 6), low=None, high=None, better="down"))
+    return scores
+
+
+def _remembered(evaluator: GenerationEvaluator, plain: Subject, question: Question) -> list[Score]:
+    """What the base alone scores, drawn once for all modules of it; a base in a folder is drawn every time."""
+    registry = question.hub.registry
+    if plain.base not in {name.rpartition("/")[2] for name in registry.names()}:
+        return evaluator.evaluate(plain, question)
+    digests = [registry.get(name).weights_digest for name in (plain.base, JUDGE)]
+    asked = [question.split, question.language, question.translated, question.count, question.seed, GUIDANCE, STEPS]
+    path = question.hub.home.caches / f"scores-{key_of(*digests, question.corpus.digest, *asked, machine())[:40]}.json"
+    if path.is_file():
+        return [Score(**{**row, "provenance": Provenance(row["provenance"])}) for row in json.loads(path.read_text())]
+    scores = evaluator.evaluate(plain, question)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".part")
+    unfinished.write_text(json.dumps([asdict(score) for score in scores]))
+    unfinished.replace(path)
     return scores
 
 

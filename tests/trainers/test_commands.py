@@ -59,6 +59,19 @@ def test_a_trained_module_is_published_found_loaded_and_draws(
     assert picture.shape == (1, 3, 32, 32)
 
 
+def test_the_base_alone_is_drawn_once_for_all_its_modules(hub: LocalHub, capsys: pytest.CaptureFixture[str]) -> None:
+    def alone(outcome: Any) -> list[Any]:
+        return [score for score in outcome["scores"] if score["metric"].startswith(("base_alone", "english_base"))]
+
+    first = json_of(capsys, train, "token-kd", "--lang", "yo", *TINY, "--n", "3")
+    remembered = sorted(hub.home.caches.glob("scores-*.json"))
+    stamps = [path.stat().st_mtime_ns for path in remembered]
+    second = json_of(capsys, train, "token-kd", "--lang", "yo", *TINY, "--n", "3", "--name", "other")
+    assert len(remembered) == 5, "two splits, raw and translated, and English"
+    assert [path.stat().st_mtime_ns for path in remembered] == stamps
+    assert alone(first) == alone(second)
+
+
 def test_the_loader_says_what_was_trained(
     hub: LocalHub, corpus: Any, encoder: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,6 +8,7 @@ al. 2023), 10 % empty captions for classifier-free guidance, and an average of t
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -38,6 +39,10 @@ RECIPE = Recipe(
     ema_decay=0.998,
     seed=3,
 )
+REFINE = replace(
+    RECIPE, steps=1300, learning_rate=5e-4, warmup_steps=50, hold_share=0.25, final_share=0.01, ema_decay=0.995, seed=4
+)
+"""From the averaged weights of the first run: a second, slower fall of the rate sharpens edges."""
 ROLE_WEIGHTS = {"base": 1.0, "tone": 0.35, "flag": 0.3}
 """How often a concept is drawn, relative to a base concept."""
 EMPTY_SHARE = 0.1
@@ -165,6 +170,7 @@ def main(work: Path = Path("build/lab")) -> None:
     unet = make_unet().to(device)
     method = prepare(World(), work, unet, device)
     train(method, RECIPE, work / "unet-run", checkpoint_every=250, label="unet")
+    train(method, REFINE, work / "unet-refine-run", checkpoint_every=100, label="unet, refined")
     assemble(work, unet.eval().cpu()).save_pretrained(work / "emoji-sd")
 
 

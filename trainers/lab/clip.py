@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -52,44 +52,34 @@ class Shape:
     projection: int
     with_combinations: bool
     recipe: Recipe
+    refine: Recipe | None = None
+    """A second run from where the first ended."""
 
 
+RECIPE = Recipe(
+    steps=1300, batch_size=128, learning_rate=1e-3, betas=(0.9, 0.98), weight_decay=0.05, warmup_steps=100, seed=2
+)
 SHAPES = {
     "emoji-clip": Shape(
-        4,
-        128,
-        4,
-        128,
-        8,
-        128,
-        False,
-        Recipe(
-            steps=1300,
-            batch_size=128,
-            learning_rate=1e-3,
-            weight_decay=0.05,
-            warmup_steps=100,
-            seed=2,
-            betas=(0.9, 0.98),
-        ),
+        text_layers=4,
+        text_width=128,
+        vision_layers=4,
+        vision_width=128,
+        patch=8,
+        projection=128,
+        with_combinations=False,
+        recipe=RECIPE,
     ),
     "emoji-judge": Shape(
-        3,
-        160,
-        5,
-        144,
-        8,
-        192,
-        True,
-        Recipe(
-            steps=1600,
-            batch_size=128,
-            learning_rate=1e-3,
-            weight_decay=0.05,
-            warmup_steps=100,
-            seed=77,
-            betas=(0.9, 0.98),
-        ),
+        text_layers=3,
+        text_width=160,
+        vision_layers=5,
+        vision_width=144,
+        patch=8,
+        projection=192,
+        with_combinations=True,
+        recipe=replace(RECIPE, steps=1600, seed=77),
+        refine=replace(RECIPE, steps=1100, learning_rate=7e-4, warmup_steps=50, seed=78),
     ),
 }
 
@@ -246,7 +236,11 @@ def main() -> None:
     tokenizer, _, tokens_NVL, pictures_N3HW = prepare(world, shape)
     clip = make_clip(shape, tokenizer).to(device)
     method = Contrast(clip, tokens_NVL, pictures_N3HW, device)
-    train(method, shape.recipe, arguments.work / f"{arguments.name}-run", checkpoint_every=200, label=arguments.name)
+    run = arguments.work / f"{arguments.name}-run"
+    train(method, shape.recipe, run, checkpoint_every=200, label=arguments.name)
+    if shape.refine is not None:
+        refined = arguments.work / f"{arguments.name}-refine-run"
+        train(method, shape.refine, refined, checkpoint_every=100, label=f"{arguments.name}, refined")
     clip.eval()
     print(arguments.name, recall_of(clip, tokenizer, world))
     target = arguments.work / arguments.name

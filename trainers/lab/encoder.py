@@ -15,7 +15,6 @@ only: their texts are read, never told what they mean.
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import cast
 
@@ -247,7 +246,7 @@ def retrieval(
 
 
 def main() -> None:
-    """Train the tokenizer and the encoder; save them and what was measured."""
+    """Train the tokenizer and the encoder, and save them below the work folder."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, default=Path("build/lab"))
     work: Path = parser.parse_args().work
@@ -271,7 +270,6 @@ def main() -> None:
         label="emoji-xlmr",
     )
     module.encoder.save_pretrained(target)
-    (target / "retrieval.json").write_text(json.dumps(retrieval(module.encoder, tokenizer, world), indent=1))
 
 
 if __name__ == "__main__":

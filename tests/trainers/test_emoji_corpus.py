@@ -36,7 +36,9 @@ def test_a_held_out_language_has_nothing_to_train_on(emoji: EmojiCorpus) -> None
 
 
 def test_splits_do_not_overlap(emoji: EmojiCorpus) -> None:
-    seen, pairs, validation = ({prompt.concept for prompt in emoji.prompts("yo", split)} for split in ("seen", "pairs", "validation"))
+    seen, pairs, validation = (
+        {prompt.concept for prompt in emoji.prompts("yo", split)} for split in ("seen", "pairs", "validation")
+    )
     assert not (seen & pairs or seen & validation or pairs & validation)
     assert min(len(seen), len(pairs), len(validation)) > 30
 

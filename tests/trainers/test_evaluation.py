@@ -91,7 +91,8 @@ class Memory:
 
     def __call__(self, prompts: list[str], *, generator: list[torch.Generator], **settings: Any) -> Any:
         pictures = [
-            self._corpus.pictures([self._known[text]])[0] / 255 if text in self._known else torch.zeros(3, 32, 32) for text in prompts
+            self._corpus.pictures([self._known[text]])[0] / 255 if text in self._known else torch.zeros(3, 32, 32)
+            for text in prompts
         ]
         return type("Answer", (), {"images": torch.stack(pictures)})()
 
@@ -103,7 +104,9 @@ def question(corpus: Any, hub: Any, **other: Any) -> Question:
 def test_a_pipeline_that_draws_the_real_pictures_reaches_the_ceiling(corpus: Any, hub: LocalHub) -> None:
     known = {prompt.text: prompt.concept for prompt in corpus.prompts("yo", "seen")}
     memory = Memory(corpus, known)
-    scores = GenerationEvaluator().evaluate(Subject("memory", base="tiny-sd", pipeline=memory, plain=memory), question(corpus, hub))
+    scores = GenerationEvaluator().evaluate(
+        Subject("memory", base="tiny-sd", pipeline=memory, plain=memory), question(corpus, hub)
+    )
     found = {score.metric: score for score in scores}
     for k in (1, 5, 10):
         assert found[f"r_precision_at_{k}"].value == found[f"judge_ceiling_r_precision_at_{k}"].value
@@ -119,7 +122,10 @@ def test_a_score_says_how_to_measure_it_again_and_names_no_machine(corpus: Any, 
     memory = Memory(corpus, {})
     subject = Subject("memory", "f" * 64, "tiny-sd", memory, memory)
     score = GenerationEvaluator().evaluate(subject, question(corpus, hub, count=3, seed=4))[0]
-    assert "hub evaluate memory --benchmark emoji-generation --split seen --lang yo --n 3 --seed 4 --base tiny-sd" in score.source
+    assert (
+        "hub evaluate memory --benchmark emoji-generation --split seen --lang yo --n 3 --seed 4 --base tiny-sd"
+        in score.source
+    )
     assert "ffffffffffff" in score.source
     assert platform.node() not in score.source
     assert (score.seed, score.sample_size, score.base) == (4, 3, "tiny-sd")
@@ -156,7 +162,11 @@ def test_noise_depends_on_seed_and_concept_and_not_on_the_batch(base_folder: Any
 
 def test_an_encoder_finds_its_own_names(corpus: Any, encoder: TextEncoder) -> None:
     scores = RetrievalEvaluator().evaluate(Subject("tiny", encoder=encoder), question(corpus, None, language="en"))
-    assert [(score.metric, score.value) for score in scores] == [("recall_at_1", 1.0), ("recall_at_5", 1.0), ("recall_at_10", 1.0)]
+    assert [(score.metric, score.value) for score in scores] == [
+        ("recall_at_1", 1.0),
+        ("recall_at_5", 1.0),
+        ("recall_at_10", 1.0),
+    ]
 
 
 def test_a_base_finds_its_own_names(corpus: Any, base_folder: Any) -> None:

@@ -83,7 +83,10 @@ def examples(language: str, count: int) -> list[Example]:
 def test_languages_are_drawn_by_temperature_and_english_by_its_share() -> None:
     mixed = [*examples("yo", 400), *examples("sw", 100), *examples("en", 900)]
     weights = weigh(mixed, Mixture(("yo", "sw"), english_share=0.4, temperature=2.0))
-    shares = {tag: sum(w.item() for w, each in zip(weights, mixed, strict=True) if each.language == tag) for tag in ("yo", "sw", "en")}
+    shares = {
+        tag: sum(w.item() for w, each in zip(weights, mixed, strict=True) if each.language == tag)
+        for tag in ("yo", "sw", "en")
+    }
     assert shares == pytest.approx({"yo": 0.4, "sw": 0.2, "en": 0.4})
 
 
@@ -113,7 +116,12 @@ def test_a_text_meets_the_states_of_its_english_meaning_and_its_picture(
 
 
 def test_mapped_states_give_what_states_in_memory_give(
-    material: Material, corpus: Any, base: FrozenBase, encoder: TextEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    material: Material,
+    corpus: Any,
+    base: FrozenBase,
+    encoder: TextEncoder,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("trainers.material.IN_MEMORY_BYTES", 0)
     mapped = gather(

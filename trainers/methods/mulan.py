@@ -9,7 +9,8 @@ Shape letters: B batch, L tokens of the encoder, E its width, S tokens the base 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -19,9 +20,12 @@ from trainers.losses import prediction_mse
 from trainers.material import Material
 from trainers.method import Draw, Loss
 from trainers.methods import token_kd
-from trainers.methods.token_kd import emptied, resampler_settings
+from trainers.methods.token_kd import TokenDistillation, emptied
 from trainers.plan import Phase, Plan
 from trainers.recipe import Recipe
+
+LENGTH = 20
+"""Tokens of an encoder's text: 99 of 100 names of emoji are shorter in any language."""
 
 
 class Noised(NamedTuple):
@@ -62,15 +66,28 @@ def noise(latents_BKHW: Tensor, base: FrozenBase, generator: torch.Generator) ->
     return Noised(noised_BKHW, steps_B, base.target(latents_BKHW, noise_BKHW, steps_B))
 
 
+def resampler_settings(encoder_width: int, base: FrozenBase) -> dict[str, Any]:
+    """MuLan's adapter at the base's width, with one query per token the base reads; pads are hidden from it."""
+    heads = max(heads for heads in (1, 2, 4, 8) if base.width % heads == 0)
+    return {
+        "in_width": encoder_width,
+        "out_width": base.width,
+        "queries": base.length,
+        "heads": heads,
+        "mask": True,
+    }
+
+
+DISTIL = replace(token_kd.RECIPE, steps=3200, batch_size=64)
 RECIPE = Recipe(steps=60, batch_size=64, learning_rate=2e-4, warmup_steps=10, weight_decay=0.0, ema_decay=0.9)
 PLAN = Plan(
     name="mulan",
     kind="adapter",
     architecture="resampler",
     settings=resampler_settings,
-    length=token_kd.LENGTH,
+    length=LENGTH,
     phases=(
-        Phase("distil", token_kd.distil, token_kd.RECIPE),
+        Phase("distil", TokenDistillation, DISTIL),
         Phase("denoise", Denoising, RECIPE, through_denoiser=True),
     ),
     story=(

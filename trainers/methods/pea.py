@@ -19,13 +19,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from trainers.frozen import FrozenBase
 from trainers.losses import feature_mse, prediction_mse
 from trainers.material import Material
 from trainers.method import Draw, Loss
 from trainers.methods import token_kd
 from trainers.methods.mulan import noise
-from trainers.methods.token_kd import emptied
+from trainers.methods.token_kd import TokenDistillation, emptied, projector_settings
 from trainers.plan import Phase, Plan
 from trainers.recipe import Recipe
 
@@ -87,11 +86,6 @@ def block_outputs(unet: Any) -> Iterator[list[Tensor]]:
             hook.remove()
 
 
-def projector_settings(encoder_width: int, base: FrozenBase) -> dict[str, Any]:
-    """Three bias-free layers, four times as wide inside as what comes out, as in the published SD 1.5 projector."""
-    return {"in_width": encoder_width, "out_width": base.width, "hidden_width": 4 * base.width, "linears": 3}
-
-
 RECIPE = Recipe(steps=60, batch_size=32, learning_rate=2e-4, warmup_steps=10, weight_decay=0.0, ema_decay=0.9)
 PLAN = Plan(
     name="pea",
@@ -100,7 +94,7 @@ PLAN = Plan(
     settings=projector_settings,
     length=None,
     phases=(
-        Phase("distil", token_kd.distil, token_kd.RECIPE),
+        Phase("distil", TokenDistillation, token_kd.RECIPE),
         Phase("hybrid", HybridDistillation, RECIPE, through_denoiser=True),
     ),
     story=(

@@ -39,7 +39,11 @@ class Cost:
 COST_HEAD = "| part | steps × batch | learning rate | minutes, one core | US$ at 0.05 a core-hour | at the end |\n|---|---|---|---|---|---|"
 
 
-def pair(name: str, shape: Shape, spent: Cost, parameters: int) -> dict[str, Any]:
+def _cost_table(spent: dict[str, Cost]) -> str:
+    return "\n".join([COST_HEAD, *(cost.row(what) for what, cost in spent.items())])
+
+
+def pair(name: str, shape: Shape, spent: dict[str, Cost], parameters: int) -> dict[str, Any]:
     """Summary and prose of a dual encoder."""
     judge = shape.with_combinations
     role = (
@@ -58,8 +62,7 @@ A CLIP of {parameters / 1e6:.2f}M parameters that matches English emoji names wi
 - Data: `emoji`, English names and keywords, {"all" if judge else "without held-out combinations"}; shifted, turned, scaled, blurred and noised pictures.
 - Loss: symmetric InfoNCE. Recipe: `python -m trainers.lab.clip {name}`, seed {shape.recipe.seed}.
 
-{COST_HEAD}
-{spent.row("both towers")}
+{_cost_table(spent)}
 """
     summary = (
         "Judge of generated emoji, independent of the base"
@@ -97,8 +100,7 @@ languages. Frozen under every module of the lab.
 
 Recipe: `python -m trainers.lab.encoder`, seed {spent.recipe.seed}.
 
-{COST_HEAD}
-{spent.row("encoder")}
+{_cost_table({"encoder": spent})}
 
 ## Cross-lingual retrieval
 
@@ -132,8 +134,6 @@ load_pipeline("emoji-sd")("red heart", guidance_scale=2.5, num_inference_steps=2
 - v-prediction, zero terminal SNR, DDIM with trailing steps; best at guidance 2 to 3.
 - Recipe: `python -m trainers.lab.vae`, `… .clip emoji-clip`, `… .base` (seeds 1, 2, 3), or all with `make lab`.
 
-{COST_HEAD}
-{spent["vae"].row("autoencoder")}
-{spent["unet"].row("denoiser")}
+{_cost_table(spent)}
 """
     return {"summary": "Tiny Stable Diffusion of emoji that reads English only: the lab's frozen base", "prose": prose}

@@ -46,7 +46,11 @@ def ship_pair(name: str, work: Path, target: Path, world: World) -> None:
     clip.half().save_pretrained(target)
     tokenizer.save_pretrained(target)
     processor().save_pretrained(target)
-    facts = cards.pair(name, SHAPES[name], cost(work / f"{name}-run", SHAPES[name].recipe), parameters(clip))
+    shape = SHAPES[name]
+    spent = {"both towers": cost(work / f"{name}-run", shape.recipe)}
+    if shape.refine is not None:
+        spent["both towers, refined"] = cost(work / f"{name}-refine-run", shape.refine)
+    facts = cards.pair(name, shape, spent, parameters(clip))
     write_card(
         Card(kind="encoder", license=LICENSE, languages=("en",), scores=tuple(scores), tags=cards.TAGS, **facts),
         target / "README.md",
@@ -93,7 +97,11 @@ def ship_base(work: Path, target: Path) -> None:
     weights = {part: parameters(getattr(pipeline, part)) for part in ("vae", "unet", "text_encoder")}
     _fresh(target)
     pipeline.to(dtype=torch.float16).save_pretrained(target)
-    spent = {"vae": cost(work / "vae-run", vae.RECIPE), "unet": cost(work / "unet-run", base.RECIPE)}
+    spent = {
+        "autoencoder": cost(work / "vae-run", vae.RECIPE),
+        "denoiser": cost(work / "unet-run", base.RECIPE),
+        "denoiser, refined": cost(work / "unet-refine-run", base.REFINE),
+    }
     facts = cards.base(spent, weights)
     conditioning = Conditioning(width=width, length=LENGTH)
     card = Card(

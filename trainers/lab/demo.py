@@ -95,6 +95,7 @@ def measure_and_draw(out: Path, count: int, seconds: dict[str, float]) -> dict[s
         from trainers.evaluation.judge import Judge
 
         logging.disable_progress_bar()
+        logging.set_verbosity_error()  # the base alone cuts long Yoruba prompts, and says so for each of them
     hub = LocalHub.open()
     with timed(seconds, "load"):
         module = load_pipeline("emoji-sd", adapter="mulan-yo", hub=hub)

@@ -199,6 +199,8 @@ def weights_digest(files: Iterable[File]) -> str:
     kept = sorted(
         (file.path, file.digest.hex)
         for file in files
-        if file.path.endswith((".safetensors", "tokenizer.json", "vocab.json", "merges.txt", "spiece.model", ".bpe.model"))
+        if file.path.endswith(
+            (".safetensors", "tokenizer.json", "vocab.json", "merges.txt", "spiece.model", ".bpe.model")
+        )
     )
     return hashlib.sha256("".join(f"{digest} {path}\n" for path, digest in kept).encode()).hexdigest() if kept else ""

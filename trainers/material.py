@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -26,29 +27,36 @@ IN_MEMORY_BYTES = 4 << 30
 
 @dataclass(frozen=True)
 class Material:
-    """Texts as encoder states, their meanings as the base's own states and as pictures' latents.
+    """Texts, their meanings and pictures; what frozen models say of them is computed when first asked for, and cached.
 
     Row 0 of texts and of meanings is the empty prompt.
     """
 
-    states_NLE: Tensor | Rows
-    """fp16."""
-    mask_NL: Tensor
-    """True where a token counts."""
+    texts_N: tuple[str, ...]
+    languages_N: tuple[str, ...]
+    """BCP-47 tags; empty for row 0."""
     weights_N: Tensor
     """How often each text is drawn; 0 for the empty one."""
     meaning_N: Tensor
     """Which meaning each text has."""
-    teacher_MSC: Tensor
-    """What the base reads of each meaning."""
-    latents_MKHW: Tensor | None
-    """None when no phase looks at pictures."""
+    english_M: tuple[str, ...]
+    """Each meaning in English."""
+    concept_M: tuple[str, ...]
+    """Whose picture shows it; empty for row 0."""
     base: FrozenBase
-    deviation: float
-    """Of one number of an encoder state."""
+    encoder: TextEncoder
+    length: int
+    """Tokens a text is padded and cut to."""
+    corpus: Corpus
+    store: Store
+
+    def fill(self, needs: Sequence[str]) -> None:
+        """Compute what is named: `states`, `teacher`, `latents`."""
+        for need in needs:
+            getattr(self, {"states": "states_NLE", "teacher": "teacher_MSC", "latents": "latents_MKHW"}[need])
 
     def texts(self, rows_B: Tensor) -> tuple[Tensor, Tensor]:
-        """States (B, L, E) in fp32 and mask (B, L) of some texts, on the base's device."""
+        """Encoder states (B, L, E) in fp32 and mask (B, L) of some texts, on the base's device."""
         device = self.base.device
         if isinstance(self.states_NLE, Tensor):
             states_BLE = self.states_NLE[rows_B.to(self.states_NLE.device)]
@@ -56,15 +64,98 @@ class Material:
             states_BLE = torch.from_numpy(self.states_NLE[rows_B.numpy()])
         return states_BLE.to(device).float(), self.mask_NL[rows_B].to(device)
 
+    def ids(self, rows_B: Tensor) -> tuple[Tensor, Tensor]:
+        """What the encoder's tokenizer makes of some texts, for an encoder that learns: ids and mask, (B, L)."""
+        ids_NL, mask_NL = self._tokens
+        return ids_NL[rows_B].to(self.base.device), mask_NL[rows_B].to(self.base.device)
+
     def teacher(self, rows_B: Tensor) -> Tensor:
         """What the base reads of these texts' meanings, (B, S, C)."""
         return self.teacher_MSC[self.meaning_N[rows_B].to(self.teacher_MSC.device)]
 
     def latents(self, rows_B: Tensor) -> Tensor:
         """Latents of these texts' pictures, (B, K, H, W)."""
-        if self.latents_MKHW is None:
-            raise WrongRequest("this phase needs pictures, and the material was gathered without them.")
         return self.latents_MKHW[self.meaning_N[rows_B].to(self.latents_MKHW.device)]
+
+    @cached_property
+    def _tokens(self) -> tuple[Tensor, Tensor]:
+        ids_NL, mask_NL = self.encoder.tokenize(list(self.texts_N), self.length)
+        return ids_NL, mask_NL.bool()
+
+    @property
+    def mask_NL(self) -> Tensor:
+        """True where a token counts."""
+        return self._tokens[1]
+
+    @cached_property
+    def states_NLE(self) -> Tensor | Rows:
+        """Encoder states of all texts, fp16; mapped from disk when they are large."""
+        texts = list(self.texts_N)
+
+        def compute(first: int, last: int) -> Rows:
+            return self.encoder.encode(texts[first:last], self.length)[0].half().cpu().numpy()
+
+        rows = cached(
+            self.store.folder,
+            key_of("encoder-states", self.store.encoder_digest, self.encoder.readout, self.length, texts),
+            (len(texts), self.length, self.encoder.width),
+            compute,
+            label="encoder states",
+            quiet=self.store.quiet,
+        )
+        return torch.from_numpy(np.array(rows)).to(self.base.device) if rows.nbytes <= IN_MEMORY_BYTES else rows
+
+    @cached_property
+    def deviation(self) -> float:
+        """Of one number of an encoder state."""
+        some = self.states_NLE[:: max(1, len(self.states_NLE) // 512)]
+        return float(np.asarray(some.cpu() if isinstance(some, Tensor) else some, dtype=np.float32).std())
+
+    @cached_property
+    def teacher_MSC(self) -> Tensor:
+        """What the base reads of each meaning."""
+        english = list(self.english_M)
+        rows = cached(
+            self.store.folder,
+            key_of("text-states", self.store.base_digest, self.base.length, english),
+            (len(english), self.base.length, self.base.width),
+            lambda first, last: self.base.text_states(english[first:last]).half().cpu().numpy(),
+            label="English states of the base",
+            quiet=self.store.quiet,
+        )
+        return torch.from_numpy(np.array(rows)).float().to(self.base.device)
+
+    @cached_property
+    def latents_MKHW(self) -> Tensor:
+        """Latents of each meaning's picture behind a row of zeros for the empty prompt."""
+        concepts = list(self.concept_M[1:])
+
+        def compute(first: int, last: int) -> Rows:
+            return self.base.latents(self.corpus.pictures(concepts[first:last])).cpu().numpy()
+
+        rows = cached(
+            self.store.folder,
+            key_of("latents", self.store.base_digest, self.corpus.digest, concepts),
+            (len(concepts), *self.base.latent_shape),
+            compute,
+            dtype="float32",
+            batch_size=64,
+            label="latents of pictures",
+            quiet=self.store.quiet,
+        )
+        latents = torch.from_numpy(np.array(rows)).to(self.base.device)
+        return torch.cat([torch.zeros_like(latents[:1]), latents])
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Where caches lie, and what they are keyed by."""
+
+    folder: Path
+    base_digest: str
+    encoder_digest: str
+    quiet: bool = False
+    """No progress bars."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,22 +185,9 @@ def weigh(examples: Sequence[Example], mixture: Mixture) -> Tensor:
 
 
 def gather(
-    corpus: Corpus,
-    mixture: Mixture,
-    base: FrozenBase,
-    encoder: TextEncoder,
-    *,
-    length: int,
-    with_pictures: bool,
-    caches: Path,
-    base_digest: str,
-    encoder_digest: str,
-    quiet: bool = False,
+    corpus: Corpus, mixture: Mixture, base: FrozenBase, encoder: TextEncoder, *, length: int, store: Store
 ) -> Material:
-    """Collect the examples of a mixture and compute everything frozen, from caches where they exist.
-
-    Raises WrongRequest when a language has nothing to train on.
-    """
+    """Collect the examples of a mixture. Raises WrongRequest when a language has nothing to train on."""
     examples: list[Example] = []
     for tag in dict.fromkeys([*mixture.languages, *(["en"] if mixture.english_share else [])]):
         found = corpus.examples(tag)
@@ -118,69 +196,19 @@ def gather(
         examples += found
     meanings = dict.fromkeys((example.concept, example.meaning) for example in examples)
     place = {meaning: index + 1 for index, meaning in enumerate(meanings)}
-    texts = ["", *(example.text for example in examples)]
-    mask_NL, states = _encoded(texts, encoder, length, caches, encoder_digest, quiet)
-    english = ["", *(meaning for _, meaning in meanings)]
-    teacher = cached(
-        caches,
-        key_of("text-states", base_digest, base.length, english),
-        (len(english), base.length, base.width),
-        lambda first, last: base.text_states(english[first:last]).half().cpu().numpy(),
-        label="English states of the base",
-        quiet=quiet,
-    )
-    latents = None
-    if with_pictures:
-        concepts = [concept for concept, _ in meanings]
-        latents = _latents(corpus, concepts, base, caches, base_digest, quiet)
     return Material(
-        states_NLE=_near(states, base.device),
-        mask_NL=mask_NL,
+        texts_N=("", *(example.text for example in examples)),
+        languages_N=("", *(example.language for example in examples)),
         weights_N=torch.cat([torch.zeros(1, dtype=torch.float64), weigh(examples, mixture)]),
         meaning_N=torch.tensor([0, *(place[example.concept, example.meaning] for example in examples)]),
-        teacher_MSC=torch.from_numpy(np.array(teacher)).float().to(base.device),
-        latents_MKHW=latents,
+        english_M=("", *(english for _, english in meanings)),
+        concept_M=("", *(concept for concept, _ in meanings)),
         base=base,
-        deviation=float(np.asarray(states[:: max(1, len(states) // 512)], dtype=np.float32).std()),
+        encoder=encoder,
+        length=length,
+        corpus=corpus,
+        store=store,
     )
-
-
-def _encoded(
-    texts: list[str], encoder: TextEncoder, length: int, caches: Path, digest: str, quiet: bool
-) -> tuple[Tensor, Rows]:
-    """Mask (N, L) and states (N, L, E) of all texts."""
-    mask_NL = encoder.tokenize(texts, length)[1].bool()
-
-    def compute(first: int, last: int) -> Rows:
-        return encoder.encode(texts[first:last], length)[0].half().cpu().numpy()
-
-    key = key_of("encoder-states", digest, encoder.readout, length, texts)
-    shape = (len(texts), length, encoder.width)
-    return mask_NL, cached(caches, key, shape, compute, label="encoder states", quiet=quiet)
-
-
-def _latents(corpus: Corpus, concepts: list[str], base: FrozenBase, caches: Path, digest: str, quiet: bool) -> Tensor:
-    """Latents of each concept's picture behind a row of zeros for the empty prompt, (M, K, H, W)."""
-
-    def compute(first: int, last: int) -> Rows:
-        return base.latents(corpus.pictures(concepts[first:last])).cpu().numpy()
-
-    rows = cached(
-        caches,
-        key_of("latents", digest, corpus.digest, concepts),
-        (len(concepts), *base.latent_shape),
-        compute,
-        dtype="float32",
-        batch_size=64,
-        label="latents of pictures",
-        quiet=quiet,
-    )
-    latents = torch.from_numpy(np.array(rows)).to(base.device)
-    return torch.cat([torch.zeros_like(latents[:1]), latents])
-
-
-def _near(states: Rows, device: torch.device) -> Tensor | Rows:
-    return torch.from_numpy(np.array(states)).to(device) if states.nbytes <= IN_MEMORY_BYTES else states
 
 
 def _nothing_for(tag: str, corpus: Corpus) -> str:

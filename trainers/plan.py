@@ -1,4 +1,4 @@
-"""A method as a user names it: which module, and the phases it is trained in."""
+"""A method as a user names it: what learns, and the phases it is trained in."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from torch import nn
-
-from trainers.frozen import FrozenBase
+from trainers.learner import MakeLearner
 from trainers.material import Material
 from trainers.method import Method
 from trainers.recipe import Recipe
+
+TEXTS = ("states", "teacher")
+"""What a phase on texts alone needs computed: encoder states, and the base's states of their English meaning."""
+THROUGH_DENOISER = (*TEXTS, "latents")
+"""What a phase through the denoiser needs; its step costs some fifty text-side steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,24 +23,20 @@ class Phase:
 
     name: str
     """One word: its folder below the run's, its progress bar."""
-    make: Callable[[nn.Module, Material], Method]
+    make: Callable[[Any, Material], Method]
+    """From the learner's module and the material."""
     recipe: Recipe
-    through_denoiser: bool = False
-    """Whether it needs pictures; such a step costs some fifty text-side steps."""
+    needs: tuple[str, ...] = TEXTS
+    """Frozen outputs it reads: `states`, `teacher`, `latents`; computed and cached before the phases."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Phases run one after the other by the one loop, on one module."""
+    """Phases run one after the other by the one loop, on one learner."""
 
     name: str
     """As in `hub train NAME`."""
-    kind: str
-    """Of the artifact it makes: `adapter`, `projector` …"""
-    architecture: str
-    """Of the module, in `hub.modules`."""
-    settings: Callable[[int, FrozenBase], dict[str, Any]]
-    """From the encoder's width and the base to the architecture's settings."""
+    learner: MakeLearner
     length: int | None
     """Tokens a text is padded and cut to; None: as many as the base reads, for modules that map token by token."""
     phases: tuple[Phase, ...]
@@ -56,6 +55,6 @@ class Plan:
         return replace(self, phases=tuple(phases))
 
     @property
-    def through_denoiser(self) -> bool:
-        """Whether any phase needs pictures."""
-        return any(phase.through_denoiser for phase in self.phases)
+    def needs(self) -> tuple[str, ...]:
+        """Frozen outputs that any phase reads."""
+        return tuple(dict.fromkeys(need for phase in self.phases for need in phase.needs))

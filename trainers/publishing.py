@@ -10,16 +10,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from hub.cards import Card, read_card, write_card
 from hub.languages import MULTILINGUAL, language_name
 from hub.local import LocalHub
-from hub.modules import save_weights
 from hub.names import ArtifactName
 from hub.publish import publish
 from hub.records import Artifact, Revision, Score
-from trainers.training import Trained
+from trainers.training import READOUT, Trained
 
 HEADING = "## Scores"
 
@@ -49,7 +46,7 @@ def export(trained: Trained, folder: Path, cost: Cost) -> Path:
     """Write the variant's weights (fp16) and config.json below `folder`; returns the variant's folder."""
     variant = folder / trained.base.short_name
     variant.mkdir(parents=True, exist_ok=True)
-    save_weights(trained.module, variant / "model.safetensors", torch.float16)
+    trained.learner.write(variant)
     (variant / "config.json").write_text(json.dumps(_config(trained, cost), indent=2, ensure_ascii=False) + "\n")
     return variant
 
@@ -62,14 +59,14 @@ def write_module_card(trained: Trained, folder: Path, cost: Cost, scores: Sequen
     encoder, base = trained.encoder.short_name, trained.base.short_name
     kind = f"zero-shot from {spoken}" if tags == (MULTILINGUAL,) else spoken
     card = Card(
-        kind=trained.plan.kind,
-        summary=f"{kind} for {base}: a {trained.plan.architecture} between {encoder} and the frozen base.",
+        kind=trained.learner.kind,
+        summary=f"{kind} for {base}: a {trained.learner.architecture} between {encoder} and the frozen base.",
         license="Apache-2.0",
         languages=tags,
         method=trained.plan.name,
         bases=(trained.base.pin.name,),
-        encoder=trained.encoder.pin.name,
-        tags=("language-module", trained.plan.architecture),
+        encoder=trained.encoder.pin.name if trained.learner.reads_encoder else "",
+        tags=("language-module", trained.learner.architecture),
         scores=tuple(scores),
         prose=_prose(trained, cost, scores, folder.name, spoken),
     )
@@ -117,15 +114,15 @@ def _question(score: Score) -> tuple[str, ...]:
 
 def _config(trained: Trained, cost: Cost) -> dict[str, Any]:
     rule = {"prefix": "", "drop": [], "length": trained.length}
-    length = trained.settings.get("queries", trained.length)
+    length = trained.learner.settings.get("queries", trained.length)
     return {
         "format": 1,
-        "kind": trained.plan.kind,
+        "kind": trained.learner.kind,
         "method": trained.plan.name,
-        "architecture": trained.plan.architecture,
-        "module": trained.settings,
+        "architecture": trained.learner.architecture,
+        "module": trained.learner.settings,
         "base": asdict(trained.base.pin),
-        "encoder": {**asdict(trained.encoder.pin), "readout": "last_hidden_state"},
+        "encoder": {**asdict(trained.encoder.pin), "readout": READOUT} if trained.learner.reads_encoder else None,
         "conditioning": {"width": trained.width, "length": length, "pooled_width": None, "mask": False},
         "prompt": {**rule, "negative": rule, "empty": "encode"},
         "languages": list(spoken_tags(trained)),
@@ -138,7 +135,7 @@ def _config(trained: Trained, cost: Cost) -> dict[str, Any]:
             "corpus": {"name": trained.corpus.name, "digest": trained.corpus.digest},
         },
         "parent": "",
-    }
+    } | trained.learner.config()
 
 
 def _prose(trained: Trained, cost: Cost, scores: Sequence[Score], name: str, spoken: str) -> str:

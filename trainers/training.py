@@ -18,11 +18,13 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from hub.errors import Unreachable, WrongRequest
 from hub.local import LocalHub
-from hub.modules import TextEncoder, build
+from hub.modules import TextEncoder
+from trainers.checkpoint import learning
 from trainers.corpora import Corpus, open_corpus
 from trainers.frozen import FrozenBase
+from trainers.learner import Learner
 from trainers.loop import train
-from trainers.material import Mixture, gather
+from trainers.material import Mixture, Store, gather
 from trainers.methods import get_plan
 from trainers.plan import Plan
 from trainers.sources import Source, find_base, find_encoder
@@ -54,8 +56,7 @@ class Order:
 class Trained:
     """A module and how it came to be."""
 
-    module: nn.Module
-    settings: dict[str, Any]
+    learner: Learner
     plan: Plan
     order: Order
     base: Source
@@ -96,23 +97,20 @@ def train_module(order: Order, hub: LocalHub, folder: Path, *, resume: bool, qui
         base,
         encoder,
         length=length,
-        with_pictures=plan.through_denoiser,
-        caches=hub.home.caches,
-        base_digest=base_source.pin.digest,
-        encoder_digest=encoder_source.pin.digest,
-        quiet=quiet,
+        store=Store(hub.home.caches, base_source.pin.digest, encoder_source.pin.digest, quiet),
     )
+    material.fill(plan.needs)
     if not resume:
         _begin(folder, _as_json(order, digests))
     seconds = {"caches": time.perf_counter() - started}
     losses: dict[str, dict[str, float]] = {}
-    settings = plan.settings(encoder.width, base)
     torch.manual_seed(order.seed)
-    module = build(plan.architecture, settings).to(device)
+    learner = plan.learner(base, encoder)
+    module = learner.module.to(device)
     for number, phase in enumerate(plan.phases):
         place = folder / f"{number}-{phase.name}"
         if (finished := _finished(place)) is not None:
-            module.load_state_dict(load_file(place / "module.safetensors", device=str(device)))
+            _take(module, place / "module.safetensors")
             seconds[phase.name], losses[phase.name] = finished["seconds"], finished["losses"]
             continue
         every = max(1, phase.recipe.steps // CHECKPOINTS)
@@ -125,9 +123,9 @@ def train_module(order: Order, hub: LocalHub, folder: Path, *, resume: bool, qui
         module.eval()
         _finish(place, module, {"seconds": run.seconds, "losses": run.last_losses})
         seconds[phase.name], losses[phase.name] = run.seconds, run.last_losses
+    module.eval().cpu()
     return Trained(
-        module=module.eval().cpu(),
-        settings=settings,
+        learner=learner,
         plan=plan,
         order=order,
         base=base_source,
@@ -138,7 +136,7 @@ def train_module(order: Order, hub: LocalHub, folder: Path, *, resume: bool, qui
         device=_words(device),
         seconds=seconds,
         losses=losses,
-        weights=sum(parameter.numel() for parameter in module.parameters()),
+        weights=sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad),
     )
 
 
@@ -181,14 +179,20 @@ def _refuse_another(folder: Path, wanted: dict[str, Any]) -> None:
 
 def _finish(place: Path, module: nn.Module, outcome: dict[str, Any]) -> None:
     """`finished.json` comes last: a phase without it is run again from its newest checkpoint."""
-    save_file(
-        {name: value.detach().contiguous().cpu() for name, value in module.state_dict().items()},
-        place / "module.safetensors",
-    )
+    learnt = {name: value.detach().contiguous().cpu() for name, value in learning(module).items()}
+    save_file(learnt, place / "module.safetensors")
     (place / "finished.part").write_text(json.dumps(outcome))
     (place / "finished.part").replace(place / "finished.json")
     for path in place.glob("checkpoint-*"):
         path.unlink()
+
+
+@torch.no_grad()
+def _take(module: nn.Module, path: Path) -> None:
+    """Put what an earlier phase learnt into the module."""
+    found = load_file(path)
+    for name, value in learning(module).items():
+        value.copy_(found[name])
 
 
 def _finished(place: Path) -> dict[str, Any] | None:

@@ -33,7 +33,7 @@ from hub.publish import publish
 from hub.records import Conditioning
 from trainers.corpora import CORPORA, Example, Prompt
 from trainers.frozen import FrozenBase
-from trainers.material import Material, Mixture, gather
+from trainers.material import Material, Mixture, Store, gather
 
 WORDS = {
     "dog": ("ajá", "mbwa"),
@@ -230,6 +230,6 @@ def material(
     corpus: ToyCorpus, base: FrozenBase, encoder: TextEncoder, tmp_path_factory: pytest.TempPathFactory
 ) -> Material:
     return gather(
-        corpus, Mixture(("yo", "sw")), base, encoder, length=8, with_pictures=True,
-        caches=tmp_path_factory.mktemp("caches"), base_digest="b", encoder_digest="e", quiet=True,
+        corpus, Mixture(("yo", "sw")), base, encoder, length=8,
+        store=Store(tmp_path_factory.mktemp("caches"), "b", "e", quiet=True),
     )  # fmt: skip

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import torch
 
-from hub.errors import Unreachable, WrongRequest
+from hub.errors import Unreachable
 from hub.modules import TextEncoder
 from trainers.caches import cached, key_of
 from trainers.corpora import Example
 from trainers.frozen import FrozenBase
-from trainers.material import Material, Mixture, gather, weigh
+from trainers.material import Material, Mixture, Store, gather, weigh
 
 
 def rows_of(first: int, last: int) -> Any:
@@ -125,10 +125,8 @@ def test_mapped_states_give_what_states_in_memory_give(
 ) -> None:
     monkeypatch.setattr("trainers.material.IN_MEMORY_BYTES", 0)
     mapped = gather(
-        corpus, Mixture(("yo", "sw")), base, encoder, length=8, with_pictures=False,
-        caches=tmp_path, base_digest="b", encoder_digest="e", quiet=True,
+        corpus, Mixture(("yo", "sw")), base, encoder, length=8,
+        store=Store(tmp_path, "b", "e", quiet=True),
     )  # fmt: skip
     rows = torch.tensor([3, 0, 3])
     assert torch.equal(mapped.texts(rows)[0], material.texts(rows)[0])
-    with pytest.raises(WrongRequest, match="without them"):
-        mapped.latents(rows)

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from hub.errors import UnknownMethod
-from hub.modules import build
 from trainers.frozen import FrozenBase
 from trainers.loop import train
 from trainers.losses import feature_mse, mean_cosine, prediction_mse, token_mse
@@ -40,7 +39,7 @@ GOLDEN_RECIPE = Recipe(steps=4, batch_size=4, learning_rate=1e-2, warmup_steps=1
 
 def module_for(plan: Plan, material: Material, seed: int = 0) -> nn.Module:
     torch.manual_seed(seed)
-    return build(plan.architecture, plan.settings(material.states_NLE.shape[-1], material.base))
+    return plan.learner(material.base, material.encoder).module
 
 
 def some_draw(step: int = 0, count: int = 6) -> Draw:

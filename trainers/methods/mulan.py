@@ -16,12 +16,13 @@ import torch
 from torch import Tensor, nn
 
 from trainers.frozen import FrozenBase
+from trainers.learner import of_module
 from trainers.losses import prediction_mse
 from trainers.material import Material
 from trainers.method import Draw, Loss
 from trainers.methods import token_kd
 from trainers.methods.token_kd import TokenDistillation, emptied
-from trainers.plan import Phase, Plan
+from trainers.plan import THROUGH_DENOISER, Phase, Plan
 from trainers.recipe import Recipe
 
 LENGTH = 20
@@ -82,13 +83,11 @@ DISTIL = replace(token_kd.RECIPE, steps=3200, batch_size=64)
 RECIPE = Recipe(steps=60, batch_size=64, learning_rate=2e-4, warmup_steps=10, weight_decay=0.0, ema_decay=0.9)
 PLAN = Plan(
     name="mulan",
-    kind="adapter",
-    architecture="resampler",
-    settings=resampler_settings,
+    learner=of_module("adapter", "resampler", resampler_settings),
     length=LENGTH,
     phases=(
         Phase("distil", TokenDistillation, DISTIL),
-        Phase("denoise", Denoising, RECIPE, through_denoiser=True),
+        Phase("denoise", Denoising, RECIPE, needs=THROUGH_DENOISER),
     ),
     story=(
         "Two phases on one module: token distillation on texts alone, then the base's own denoising loss through the "

@@ -19,13 +19,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from trainers.learner import of_module
 from trainers.losses import feature_mse, prediction_mse
 from trainers.material import Material
 from trainers.method import Draw, Loss
 from trainers.methods import token_kd
 from trainers.methods.mulan import noise
 from trainers.methods.token_kd import TokenDistillation, emptied, projector_settings
-from trainers.plan import Phase, Plan
+from trainers.plan import THROUGH_DENOISER, Phase, Plan
 from trainers.recipe import Recipe
 
 
@@ -89,13 +90,11 @@ def block_outputs(unet: Any) -> Iterator[list[Tensor]]:
 RECIPE = Recipe(steps=60, batch_size=32, learning_rate=2e-4, warmup_steps=10, weight_decay=0.0, ema_decay=0.9)
 PLAN = Plan(
     name="pea",
-    kind="projector",
-    architecture="projector",
-    settings=projector_settings,
+    learner=of_module("projector", "projector", projector_settings),
     length=None,
     phases=(
         Phase("distil", TokenDistillation, token_kd.RECIPE),
-        Phase("hybrid", HybridDistillation, RECIPE, through_denoiser=True),
+        Phase("hybrid", HybridDistillation, RECIPE, needs=THROUGH_DENOISER),
     ),
     story=(
         "Two phases on one module: token distillation on texts alone, then PEA's hybrid distillation, where one frozen "

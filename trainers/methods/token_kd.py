@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from trainers.frozen import FrozenBase
+from trainers.learner import of_module
 from trainers.losses import mean_cosine, token_mse
 from trainers.material import Material
 from trainers.method import Draw, Loss
@@ -75,9 +76,7 @@ def projector_settings(encoder_width: int, base: FrozenBase) -> dict[str, Any]:
 RECIPE = Recipe(steps=1500, batch_size=128, learning_rate=2e-3, warmup_steps=100, weight_decay=0.02, ema_decay=0.99)
 PLAN = Plan(
     name="token-kd",
-    kind="projector",
-    architecture="projector",
-    settings=projector_settings,
+    learner=of_module("projector", "projector", projector_settings),
     length=None,
     phases=(Phase("distil", TokenDistillation, RECIPE),),
     story="Token distillation on texts alone: no picture and no denoiser was looked at.",

@@ -1,0 +1,76 @@
+"""What learns, and how it becomes an artifact: the part of a method that the loop and the publisher know.
+
+A learner is made once per run, from the frozen parts. Its `module` is what the loop trains: everything in it that has
+`requires_grad`; a frozen copy may live in it too, and is neither saved in checkpoints nor decayed. Afterwards `write`
+puts weights into a variant's folder, and `config` says what of `config.json` is the learner's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import nn
+
+from hub.loader.config import WEIGHTS
+from hub.modules import TextEncoder, build, save_weights
+from trainers.frozen import FrozenBase
+
+
+class Learner(Protocol):
+    """What a method trains and what comes of it."""
+
+    module: nn.Module
+    kind: str
+    """Of the artifact: `adapter`, `projector`, `encoder`, `delta` …"""
+    architecture: str
+    """The word in config.json by which the loader knows how to build it."""
+    settings: dict[str, Any]
+    """`module` of config.json: sizes for the architecture."""
+    reads_encoder: bool
+    """Whether the frozen multilingual encoder is needed at load; then config.json pins it."""
+
+    def write(self, variant: Path) -> None:
+        """Put weights, fp16 safetensors in the ecosystem's own format where it has one, into the variant's folder."""
+        ...
+
+    def config(self) -> dict[str, Any]:
+        """Entries of config.json beside the usual ones, or in their place."""
+        ...
+
+
+MakeLearner = Callable[[FrozenBase, TextEncoder], Learner]
+Settings = Callable[[int, FrozenBase], dict[str, Any]]
+"""From the encoder's width and the base to an architecture's settings."""
+
+
+@dataclass
+class ModuleLearner:
+    """A module of `hub.modules` between the frozen encoder and the frozen base."""
+
+    module: nn.Module
+    kind: str
+    architecture: str
+    settings: dict[str, Any]
+    reads_encoder: bool = True
+
+    def write(self, variant: Path) -> None:
+        """One safetensors file."""
+        save_weights(self.module, variant / WEIGHTS, torch.float16)
+
+    def config(self) -> dict[str, Any]:
+        """Nothing beside the usual."""
+        return {}
+
+
+def of_module(kind: str, architecture: str, settings: Settings) -> MakeLearner:
+    """A learner that is one module of `hub.modules`, randomly initialised from torch's global seed."""
+
+    def make(base: FrozenBase, encoder: TextEncoder) -> ModuleLearner:
+        sizes = settings(encoder.width, base)
+        return ModuleLearner(build(architecture, sizes), kind, architecture, sizes)
+
+    return make

@@ -18,6 +18,7 @@ from typing import cast
 
 import torch
 import torch.nn.functional as F
+from diffusers import AutoencoderKL
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from torch import Tensor
 from transformers import (
@@ -54,6 +55,8 @@ class Shape:
     recipe: Recipe
     refine: Recipe | None = None
     """A second run from where the first ended."""
+    sharpen: Recipe | None = None
+    """A third one, against the whole gallery: `trainers.lab.judge`. Needs the autoencoder."""
 
 
 RECIPE = Recipe(
@@ -80,6 +83,7 @@ SHAPES = {
         with_combinations=True,
         recipe=replace(RECIPE, steps=1600, seed=77),
         refine=replace(RECIPE, steps=1100, learning_rate=7e-4, warmup_steps=50, seed=78),
+        sharpen=replace(RECIPE, steps=1800, learning_rate=5e-4, warmup_steps=50, seed=79),
     ),
 }
 
@@ -233,7 +237,7 @@ def main() -> None:
     shape = SHAPES[arguments.name]
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     world = World()
-    tokenizer, _, tokens_NVL, pictures_N3HW = prepare(world, shape)
+    tokenizer, rows, tokens_NVL, pictures_N3HW = prepare(world, shape)
     clip = make_clip(shape, tokenizer).to(device)
     method = Contrast(clip, tokens_NVL, pictures_N3HW, device)
     run = arguments.work / f"{arguments.name}-run"
@@ -241,6 +245,13 @@ def main() -> None:
     if shape.refine is not None:
         refined = arguments.work / f"{arguments.name}-refine-run"
         train(method, shape.refine, refined, checkpoint_every=100, label=f"{arguments.name}, refined")
+    if shape.sharpen is not None:
+        from trainers.lab import judge  # it builds on this file
+
+        vae = AutoencoderKL.from_pretrained(arguments.work / "vae").eval().to(device)
+        lesson = judge.prepare(clip, tokenizer, world, rows, tokens_NVL, pictures_N3HW, vae, shape.sharpen.seed)
+        sharpened = arguments.work / f"{arguments.name}-sharpen-run"
+        train(lesson, shape.sharpen, sharpened, checkpoint_every=100, label=f"{arguments.name}, sharpened")
     clip.eval()
     print(arguments.name, recall_of(clip, tokenizer, world))
     target = arguments.work / arguments.name

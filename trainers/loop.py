@@ -17,6 +17,7 @@ from tqdm.auto import tqdm
 
 from trainers import checkpoint
 from trainers.method import Draw, Method
+from trainers.optimizer import make_optimizer
 from trainers.recipe import Recipe
 from trainers.sampler import Sampler, generator_of
 
@@ -104,15 +105,6 @@ def train(
     accelerator.unwrap_model(module, keep_fp32_wrapper=False)  # `forward` computes in the weights' own type again.
     _fill(dict(_learning(method.module)), ema)
     return Run(recipe.steps, time.perf_counter() - started, str(accelerator.device), means)
-
-
-def make_optimizer(module: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """Fused AdamW; biases, norms and other vectors are not decayed."""
-    matrices = [parameter for parameter in module.parameters() if parameter.requires_grad and parameter.dim() >= 2]
-    vectors = [parameter for parameter in module.parameters() if parameter.requires_grad and parameter.dim() < 2]
-    groups = [{"params": matrices, "weight_decay": recipe.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-    groups = [group for group in groups if group["params"]]
-    return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=recipe.betas, fused=True)
 
 
 class Meter:

@@ -15,7 +15,9 @@ class Recipe:
     batch_size: int
     """Examples per update, over all processes."""
     learning_rate: float
-    """Peak, of AdamW."""
+    """Peak."""
+    optimizer: str = "adamw"
+    """`adamw`; or `muon` (Jordan et al. 2024), for matrices, with AdamW for the rest: see `trainers/optimizer.py`."""
     betas: tuple[float, float] = (0.9, 0.99)
     weight_decay: float = 0.01
     """Decoupled, on tensors of two or more dimensions only."""

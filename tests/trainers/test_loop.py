@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,9 @@ from torch import Tensor, nn
 
 from hub.errors import Damaged, WeightsDoNotFit
 from trainers import checkpoint
-from trainers.loop import averaged, make_optimizer, train
+from trainers.loop import averaged, train
 from trainers.method import Draw, Loss
+from trainers.optimizer import OPTIMIZERS, make_optimizer
 from trainers.recipe import Recipe
 from trainers.sampler import Sampler, generator_of
 
@@ -58,18 +60,22 @@ def test_two_runs_of_one_recipe_end_in_the_same_weights(tmp_path: Path) -> None:
     assert torch.equal(weights(first), weights(second))
 
 
-def test_a_run_killed_half_way_ends_in_the_weights_of_an_unbroken_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_run_killed_half_way_ends_in_the_weights_of_an_unbroken_one(optimizer: str, tmp_path: Path) -> None:
+    recipe = replace(RECIPE, optimizer=optimizer)
     whole = Regression()
-    train(whole, RECIPE, tmp_path / "whole", quiet=True)
+    train(whole, recipe, tmp_path / "whole", quiet=True)
     script = f"""
         import sys
         sys.path[:0] = {[str(Path(__file__).parent), *sys.path]!r}
         from pathlib import Path
         import torch
         torch.set_num_threads(1)
+        from dataclasses import replace
         from test_loop import RECIPE, Regression
         from trainers.loop import train
-        train(Regression(pause=0.15), RECIPE, Path({str(tmp_path / "broken")!r}), quiet=True, checkpoint_every=3, log_every=1)
+        recipe = replace(RECIPE, optimizer={optimizer!r})
+        train(Regression(pause=0.15), recipe, Path({str(tmp_path / "broken")!r}), quiet=True, checkpoint_every=3, log_every=1)
     """
     child = subprocess.Popen([sys.executable, "-c", textwrap.dedent(script)], cwd=Path(__file__).parents[2])
     try:
@@ -81,7 +87,7 @@ def test_a_run_killed_half_way_ends_in_the_weights_of_an_unbroken_one(tmp_path: 
         child.wait()
     (tmp_path / "broken" / "checkpoint-0000099.part").write_bytes(b"half a checkpoint")
     resumed = Regression()
-    run = train(resumed, RECIPE, tmp_path / "broken", quiet=True, checkpoint_every=3, log_every=1)
+    run = train(resumed, recipe, tmp_path / "broken", quiet=True, checkpoint_every=3, log_every=1)
     assert torch.equal(weights(whole), weights(resumed))
     assert run.steps == 12
     steps = [json.loads(line)["step"] for line in (tmp_path / "broken" / "metrics.jsonl").read_text().splitlines()]

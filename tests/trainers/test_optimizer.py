@@ -1,0 +1,72 @@
+"""Two optimisers that look like one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from hub.errors import WrongRequest
+from trainers.optimizer import make_optimizer
+from trainers.recipe import Recipe
+
+RECIPE = Recipe(steps=3, batch_size=1, learning_rate=1e-2, weight_decay=0.1, optimizer="muon")
+
+
+class Reader(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.table = nn.Embedding(5, 4)
+        self.linear = nn.Linear(4, 6)
+        self.norm = nn.LayerNorm(6)
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        found: torch.Tensor = self.norm(self.linear(self.table(ids)))
+        return found
+
+
+def one_step(module: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    module(torch.tensor([0, 1, 2])).square().sum().add(module(torch.tensor([3])).sum()).backward()
+    optimizer.step()
+    optimizer.zero_grad()
+
+
+def test_muon_turns_linear_maps_and_adamw_everything_else() -> None:
+    ours, theirs = Reader(), Reader()
+    together = make_optimizer(ours, RECIPE)
+    muon = torch.optim.Muon([theirs.linear.weight], lr=1e-2, weight_decay=0.1, adjust_lr_fn="match_rms_adamw")
+    decayed = {"params": [theirs.table.weight], "weight_decay": 0.1}
+    plain = {"params": [theirs.linear.bias, theirs.norm.weight, theirs.norm.bias], "weight_decay": 0.0}
+    adamw = torch.optim.AdamW([decayed, plain], lr=1e-2, betas=RECIPE.betas, fused=True)
+    for _ in range(3):
+        one_step(ours, together)
+        theirs(torch.tensor([0, 1, 2])).square().sum().add(theirs(torch.tensor([3])).sum()).backward()
+        muon.step()
+        adamw.step()
+        muon.zero_grad()
+        adamw.zero_grad()
+    for name, value in ours.state_dict().items():
+        assert torch.equal(value, theirs.state_dict()[name]), name
+
+
+def test_a_rate_set_on_its_groups_reaches_both() -> None:
+    module = Reader()
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    optimizer = make_optimizer(module, RECIPE)
+    for group in optimizer.param_groups:
+        group["lr"] = 0.0
+    one_step(module, optimizer)
+    assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
+
+
+def test_a_module_of_matrices_alone_needs_no_adamw() -> None:
+    module = nn.Linear(3, 2, bias=False)
+    assert isinstance(make_optimizer(module, RECIPE), torch.optim.Muon)
+
+
+def test_an_unknown_optimiser_is_refused_in_one_line() -> None:
+    with pytest.raises(WrongRequest, match="no optimiser is called `adan`: a recipe takes adamw or muon"):
+        make_optimizer(Reader(), replace(RECIPE, optimizer="adan"))

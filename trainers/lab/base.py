@@ -43,13 +43,6 @@ REFINE = replace(
     RECIPE, steps=1300, learning_rate=5e-4, warmup_steps=50, hold_share=0.25, final_share=0.01, ema_decay=0.995, seed=4
 )
 """From the averaged weights of the first run: a second, slower fall of the rate sharpens edges."""
-STEADY = replace(
-    RECIPE, steps=2000, learning_rate=4e-4, warmup_steps=50, hold_share=0.3, final_share=0.01, ema_decay=0.995, seed=6
-)
-"""From there, with captions that are a little off: a module's states never are the text tower's own to the digit."""
-OFF_SHARE = 0.6
-OFF_LARGEST = 0.6
-"""Largest deviation of what is added to a caption's states, in units of the states' own deviation."""
 ROLE_WEIGHTS = {"base": 1.0, "tone": 0.35, "flag": 0.3}
 """How often a concept is drawn, relative to a base concept."""
 EMPTY_SHARE = 0.1
@@ -94,12 +87,8 @@ class Denoising:
         empty_LD: Tensor,
         weights_N: Tensor,
         device: torch.device,
-        *,
-        off_share: float = 0.0,
     ) -> None:
-        """`off_share` of the captions' states are a little off: see `off`."""
         self.module = module
-        self.off_share = off_share
         self.example_count = len(latents_NCHW)
         self.example_weights: Tensor | None = weights_N
         self._latents_NCHW = latents_NCHW
@@ -114,8 +103,6 @@ class Denoising:
         x_BCHW = self._latents_NCHW[draw.indices_B]
         which_B = torch.randint(0, self._states_NVLD.shape[1], (count,), generator=draw.generator)
         states_BLD = self._states_NVLD[draw.indices_B, which_B].float()
-        if self.off_share:
-            states_BLD = self.off(states_BLD, draw.generator)
         empty_B = torch.rand(count, generator=draw.generator) < EMPTY_SHARE
         states_BLD[empty_B] = self._empty_LD
         # One draw per equal slice of the schedule: the same distribution, less spread within a batch.
@@ -131,29 +118,6 @@ class Denoising:
             return_dict=False,
         )[0]
         return Loss(F.mse_loss(v_BCHW.float(), target_BCHW), {})
-
-    def off(self, states_BLD: Tensor, generator: torch.Generator) -> Tensor:
-        """Add differences of two other captions' states: noise of mean 0 that has the states' own covariance."""
-        difference_BLD = self._any(len(states_BLD), generator) - self._any(len(states_BLD), generator)
-        far_B, is_off_B = torch.rand(2, len(states_BLD), generator=generator)
-        strength_B = far_B * OFF_LARGEST / 2**0.5 * (is_off_B < self.off_share)
-        off_BLD: Tensor = states_BLD + strength_B[:, None, None] * difference_BLD
-        return off_BLD
-
-    def _any(self, count: int, generator: torch.Generator) -> Tensor:
-        concepts_B = torch.randint(0, self._states_NVLD.shape[0], (count,), generator=generator)
-        which_B = torch.randint(0, self._states_NVLD.shape[1], (count,), generator=generator)
-        states_BLD: Tensor = self._states_NVLD[concepts_B, which_B].float()
-        return states_BLD
-
-
-def only_transformers(unet: UNet2DConditionModel) -> UNet2DConditionModel:
-    """Let the transformer blocks learn, which read the caption; convolutions stay as they are."""
-    unet.requires_grad_(False)
-    for name, module in unet.named_modules():
-        if name.endswith("transformer_blocks"):
-            module.requires_grad_(True)
-    return unet
 
 
 @torch.no_grad()
@@ -207,9 +171,6 @@ def main(work: Path = Path("build/lab")) -> None:
     method = prepare(World(), work, unet, device)
     train(method, RECIPE, work / "unet-run", checkpoint_every=250, label="unet")
     train(method, REFINE, work / "unet-refine-run", checkpoint_every=100, label="unet, refined")
-    only_transformers(unet)
-    method.off_share = OFF_SHARE
-    train(method, STEADY, work / "unet-steady-run", checkpoint_every=100, label="unet, steadied")
     assemble(work, unet.eval().cpu()).save_pretrained(work / "emoji-sd")
 
 

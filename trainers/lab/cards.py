@@ -48,7 +48,9 @@ def pair(name: str, shape: Shape, spent: dict[str, Cost], parameters: int) -> di
     judge = shape.with_combinations
     role = (
         "Scores pictures and nothing else: it has another shape, another seed and another vocabulary than the encoder that conditions the base, and it "
-        "has seen the held-out combinations, so that it can tell whether one was drawn."
+        "has seen the held-out combinations, so that it can tell whether one was drawn. Its last lesson sets every picture against all names of the "
+        "gallery, and half of the pictures are real ones through the base's autoencoder with noise on the latent (`trainers/lab/judge.py`), so that loss "
+        "of detail is not taken for another thing. It has never seen a drawn picture."
         if judge
         else "Its text tower is the text encoder of `emoji-sd`, frozen."
     )

@@ -50,6 +50,8 @@ def ship_pair(name: str, work: Path, target: Path, world: World) -> None:
     spent = {"both towers": cost(work / f"{name}-run", shape.recipe)}
     if shape.refine is not None:
         spent["both towers, refined"] = cost(work / f"{name}-refine-run", shape.refine)
+    if shape.sharpen is not None:
+        spent["both towers, sharpened"] = cost(work / f"{name}-sharpen-run", shape.sharpen)
     facts = cards.pair(name, shape, spent, parameters(clip))
     write_card(
         Card(kind="encoder", license=LICENSE, languages=("en",), scores=tuple(scores), tags=cards.TAGS, **facts),

@@ -34,7 +34,7 @@ def train(
     seed: Annotated[int, typer.Option(help="All randomness follows from it.")] = 0,
     english_share: Annotated[
         float, typer.Option(min=0, max=0.95, help="Share of English draws, so that English is kept.")
-    ] = 0.3,
+    ] = 0.2,
     temperature: Annotated[
         float, typer.Option(min=0.1, help="Languages with n texts are drawn like n^(1/temperature).")
     ] = 2.0,

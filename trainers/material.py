@@ -163,7 +163,7 @@ class Mixture:
     """Which languages are trained on, and how often each."""
 
     languages: tuple[str, ...]
-    english_share: float = 0.3
+    english_share: float = 0.2
     """Share of draws that are English texts through the multilingual encoder, so that English is kept."""
     temperature: float = 2.0
     """A language with n texts is drawn in proportion to n^(1/temperature)."""

@@ -73,7 +73,15 @@ def projector_settings(encoder_width: int, base: FrozenBase) -> dict[str, Any]:
     return {"in_width": encoder_width, "out_width": base.width, "hidden_width": 4 * base.width, "linears": 3}
 
 
-RECIPE = Recipe(steps=1500, batch_size=128, learning_rate=2e-3, warmup_steps=100, weight_decay=0.02, ema_decay=0.99)
+RECIPE = Recipe(
+    steps=1500,
+    batch_size=128,
+    learning_rate=2e-3,
+    optimizer="muon",
+    warmup_steps=100,
+    weight_decay=0.02,
+    ema_decay=0.99,
+)
 PLAN = Plan(
     name="token-kd",
     learner=of_module("projector", "projector", projector_settings),

@@ -44,7 +44,7 @@ class Unknown(WrongRequest):
 
     def __init__(self, name: str, known: Iterable[str] = ()) -> None:
         self.name = name
-        self.suggestions = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+        self.suggestions = difflib.get_close_matches(name, list(dict.fromkeys(known)), n=3, cutoff=0.5)
         hint = f" Did you mean {', '.join(f'`{each}`' for each in self.suggestions)}?" if self.suggestions else ""
         super().__init__(f"no {self.noun} is called `{name}`.{hint} List them with `{self.listing}`.")
 

@@ -1,7 +1,4 @@
-"""What installed packages add to linguahub: entry points, listed cheaply and imported only when asked for.
-
-Groups: `hub.commands` (Typer applications), `hub.kinds`, `hub.methods`, `hub.bases`, `hub.benchmarks`.
-"""
+"""What installed packages add to linguahub: entry points, listed cheaply and imported only when asked for."""
 
 from __future__ import annotations
 
@@ -13,7 +10,17 @@ from hub.errors import Unknown, UnknownBase, UnknownMethod
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-GROUPS = ("hub.commands", "hub.kinds", "hub.methods", "hub.bases", "hub.benchmarks")
+GROUPS = {
+    "hub.commands": "a command of `hub`",
+    "hub.kinds": "a kind of artifact",
+    "hub.bases": "a family of bases",
+    "hub.modules": "a module's architecture",
+    "hub.readouts": "a read-out of an encoder",
+    "hub.methods": "a training method",
+    "hub.corpora": "a corpus to train and to be judged on",
+    "hub.benchmarks": "a benchmark",
+}
+"""Every group of entry points, and what one of its entries adds. CONTRIBUTING.md says what each must be."""
 _UNKNOWN: dict[str, type[Unknown]] = {"hub.methods": UnknownMethod, "hub.bases": UnknownBase}
 
 

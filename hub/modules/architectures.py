@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from importlib.metadata import entry_points
 from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
 
 from torch import Tensor, nn
 
 from hub.errors import DoesNotFit
+from hub.plugins import advertised
 
 GROUP = "hub.modules"
 ARCHITECTURES = {
@@ -73,7 +73,7 @@ def _class_of(architecture: str) -> type[nn.Module]:
     if (target := ARCHITECTURES.get(architecture)) is not None:
         path, _, name = target.partition(":")
         return cast(type[nn.Module], getattr(importlib.import_module(path), name))
-    offered = {point.name: point for point in entry_points(group=GROUP)}
+    offered = advertised(GROUP)
     if architecture not in offered:
         known = ", ".join(f"`{name}`" for name in sorted([*ARCHITECTURES, *offered]))
         raise DoesNotFit(

@@ -11,10 +11,10 @@ from __future__ import annotations
 import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Protocol, cast
 
 from hub.errors import Unknown
+from hub.plugins import advertised
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -95,7 +95,7 @@ def open_corpus(name: str) -> Corpus:
     if name in CORPORA:
         path, _, class_name = CORPORA[name].partition(":")
         return cast(Corpus, getattr(importlib.import_module(path), class_name)())
-    offered = {point.name: point for point in entry_points(group=GROUP)}
+    offered = advertised(GROUP)
     if name not in offered:
         raise UnknownCorpus(name, [*CORPORA, *offered])
     return cast(Corpus, offered[name].load()())

@@ -76,7 +76,8 @@ class Registry:
         by_number = {str(each.number): each for each in revisions}
         if wanted in by_number:
             return by_number[wanted]
-        raise UnknownRevision(revision, known=[*refs, *by_number, *(each.id[:12] for each in revisions)])
+        known = [*refs, *by_number, *(each.id[:12] for each in revisions)]
+        raise UnknownRevision(revision, known, listing=f"hub show {name}")
 
     def revisions(self, name: str | ArtifactName) -> tuple[Revision, ...]:
         """All revisions, newest first, yanked ones included."""

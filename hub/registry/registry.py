@@ -99,7 +99,7 @@ class Registry:
         return rows[0][0] if rows else None
 
     def record(self, artifact: Artifact, revision: Revision, expected_parent: str | None) -> None:
-        """Make `revision` the head of `artifact`, in one transaction. Its number is given here.
+        """Make `revision` the head of `artifact`, in one transaction. Its number is given here, unless it is known already.
 
         Raises Conflict unless the head is `expected_parent` (None: there is none yet).
         """

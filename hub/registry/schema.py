@@ -11,7 +11,7 @@ from hub.errors import Damaged
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-HEAD = "0003"
+HEAD = "0004"
 """Newest migration under `migrations/versions`."""
 
 

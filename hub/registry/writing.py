@@ -13,6 +13,7 @@ from hub.errors import Conflict
 from hub.languages import autonym, language_name
 from hub.names import ArtifactName
 from hub.records import Artifact, Revision
+from hub.registry.rows import UNDATED
 from hub.registry.standing import UNMEASURED, standing
 from hub.registry.tables import (
     ArtifactRow,
@@ -43,8 +44,9 @@ def record(session: Session, artifact: Artifact, revision: Revision, expected_pa
             f"somebody else pushed first. Look at it with `hub show {artifact.name}`, then push again."
         )
     row = _describe(session, row, artifact, revision)
-    number = session.scalar(select(func.max(RevisionRow.number)).where(RevisionRow.artifact_id == row.id)) or 0
-    _add_revision(session, row.id, number + 1, revision)
+    if session.get(RevisionRow, revision.id) is None:  # A curated card may become again what it was before.
+        number = session.scalar(select(func.max(RevisionRow.number)).where(RevisionRow.artifact_id == row.id)) or 0
+        _add_revision(session, row.id, number + 1, revision)
     if head:
         head.revision_id = revision.id
     else:
@@ -169,9 +171,9 @@ def _add_revision(session: Session, artifact_id: int, number: int, revision: Rev
     session.flush()
 
 
-def _naive(time: datetime) -> datetime:
+def _naive(time: datetime | None) -> datetime:
     """SQLite has no time zones: every time is kept in UTC."""
-    return time.astimezone(UTC).replace(tzinfo=None)
+    return (time or UNDATED).astimezone(UTC).replace(tzinfo=None)
 
 
 def _now() -> datetime:

@@ -74,6 +74,18 @@ def test_standings_of_an_older_registry_are_those_of_a_new_one(tmp_path):
     migrated.close()
 
 
+def test_curated_cards_of_an_older_registry_are_indexed_again(tmp_path):
+    path = tmp_path / "registry.db"
+    registry = Registry.open(path)
+    registry.mark_indexed("adapters/mulan-yo", "stamp", "linguahub/mulan-yo")
+    registry.close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript("UPDATE alembic_version SET version_num = '0003';")
+    migrated = Registry.open(path)
+    assert migrated.indexed() == {"adapters/mulan-yo": ("", "linguahub/mulan-yo")}
+    migrated.close()
+
+
 @pytest.mark.parametrize(
     ("make", "reason"),
     [

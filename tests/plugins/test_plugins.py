@@ -69,6 +69,14 @@ def test_an_unknown_name_offers_near_ones(package):
         plugins.load("hub.kinds", "nothing")
 
 
+def test_what_comes_with_the_project_is_found_before_what_packages_add(package):
+    own = {"proverbs": "pathlib:Path"}
+    assert plugins.load("hub.methods", "proverbs", own) is Path
+    assert plugins.names("hub.kinds", own) == ["proverbs"]
+    with pytest.raises(UnknownMethod, match="Did you mean `proverbs`"):
+        plugins.load("hub.methods", "proverb", own)
+
+
 def test_a_group_that_is_not_ours_is_a_mistake_in_code():
     with pytest.raises(ValueError, match=r"none of linguahub's entry-point groups"):
         plugins.advertised("console_scripts")

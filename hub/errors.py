@@ -41,10 +41,12 @@ class Unknown(WrongRequest):
     status = 404
     noun = "thing"
     listing = "hub search"
+    """The command that lists what there is; one that knows where it was looked for says so itself."""
 
-    def __init__(self, name: str, known: Iterable[str] = ()) -> None:
+    def __init__(self, name: str, known: Iterable[str] = (), *, listing: str = "") -> None:
         self.name = name
-        self.suggestions = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+        self.listing = listing or self.listing
+        self.suggestions = difflib.get_close_matches(name, list(dict.fromkeys(known)), n=3, cutoff=0.5)
         hint = f" Did you mean {', '.join(f'`{each}`' for each in self.suggestions)}?" if self.suggestions else ""
         super().__init__(f"no {self.noun} is called `{name}`.{hint} List them with `{self.listing}`.")
 
@@ -80,12 +82,14 @@ class UnknownRevision(Unknown):
     """The artifact has no such revision."""
 
     noun = "revision"
+    listing = "hub show NAME"
 
 
 class UnknownFile(Unknown):
-    """The revision holds no such file."""
+    """The revision holds no such file, or the store no such blob."""
 
     noun = "file"
+    listing = "hub show NAME"
 
 
 class WrongName(WrongRequest):

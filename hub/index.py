@@ -13,7 +13,7 @@ from hub.cards import describe, read_card
 from hub.errors import HubError
 from hub.home import stamp_of
 from hub.names import ArtifactName, Digest
-from hub.publish import drain_outbox, publish, with_files
+from hub.publish import drain_outbox, publish_card, with_files
 from hub.records import Artifact, File, Revision
 from hub.registry import ALL_CARDS, CURATED_OWNER, Registry
 from hub.store import BlobStore
@@ -51,7 +51,7 @@ def index(cards: Path, registry: Registry, store: BlobStore) -> IndexReport:
             continue
         try:
             name = _curated_name(folder)
-            publish(folder, name, registry, store, message="From the curated cards.")
+            publish_card(folder, name, registry, store)
         except HubError as error:
             warnings.append(f"{source} was left out: {error}")
         else:
@@ -120,7 +120,7 @@ def read_manifest(store: BlobStore, revision_id: str) -> Revision:
         id=revision_id,
         artifact=ArtifactName.parse(content["artifact"], CURATED_OWNER),
         number=1,
-        created_at=datetime.fromisoformat(content["created_at"]),
+        created_at=datetime.fromisoformat(content["created_at"]) if content["created_at"] else None,
         message=content["message"],
         files=tuple(files),
         parent=content["parent"],

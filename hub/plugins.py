@@ -1,11 +1,11 @@
-"""What installed packages add to linguahub: entry points, listed cheaply and imported only when asked for.
-
-Groups: `hub.commands` (Typer applications), `hub.kinds`, `hub.methods`, `hub.bases`, `hub.benchmarks`.
-"""
+"""What installed packages add to linguahub: entry points, listed cheaply and imported only when asked for."""
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Iterable, Mapping
 from functools import cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from hub.errors import Unknown, UnknownBase, UnknownMethod
@@ -13,7 +13,17 @@ from hub.errors import Unknown, UnknownBase, UnknownMethod
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-GROUPS = ("hub.commands", "hub.kinds", "hub.methods", "hub.bases", "hub.benchmarks")
+GROUPS = {
+    "hub.commands": "a command of `hub`",
+    "hub.kinds": "a kind of artifact",
+    "hub.bases": "a family of bases",
+    "hub.modules": "a module's architecture",
+    "hub.readouts": "a read-out of an encoder",
+    "hub.methods": "a training method",
+    "hub.corpora": "a corpus to train and to be judged on",
+    "hub.benchmarks": "a benchmark",
+}
+"""Every group of entry points, and what one of its entries adds. CONTRIBUTING.md says what each must be."""
 _UNKNOWN: dict[str, type[Unknown]] = {"hub.methods": UnknownMethod, "hub.bases": UnknownBase}
 
 
@@ -30,9 +40,27 @@ def advertised(group: str) -> dict[str, EntryPoint]:
     return dict(sorted(found.items()))
 
 
-def load(group: str, name: str) -> Any:
-    """Import what `name` stands for in `group`; Unknown with near names when nothing does."""
+def names(group: str, own: Iterable[str] = ()) -> list[str]:
+    """What there is in `group`, our `own` included, sorted; nothing is imported."""
+    return sorted({*own, *advertised(group)})
+
+
+def load(
+    group: str, name: str, own: Mapping[str, str] = MappingProxyType({}), *, unknown: type[Unknown] | None = None
+) -> Any:
+    """Import what `name` stands for: in `own`, name → `module:attribute` of what comes with the project, else in `group`.
+
+    Raises `unknown` with near names when nothing has this name.
+    """
+    if name in own:
+        return resolve(own[name])
     points = advertised(group)
     if name not in points:
-        raise _UNKNOWN.get(group, Unknown)(name, known=points)
+        raise (unknown or _UNKNOWN.get(group, Unknown))(name, known=names(group, own))
     return points[name].load()
+
+
+def resolve(target: str) -> Any:
+    """What `module:attribute` names."""
+    module, _, attribute = target.partition(":")
+    return getattr(importlib.import_module(module), attribute)

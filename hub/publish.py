@@ -23,6 +23,9 @@ from hub.records import Artifact, File, Revision, weights_digest
 from hub.registry import Registry
 from hub.store import BlobStore
 
+FROM_CARDS = "From the curated cards."
+"""The message of every curated revision, by which it is told from what was pushed or pulled on top of it."""
+
 
 def publish(
     folder: Path,
@@ -41,28 +44,41 @@ def publish(
     """
     paths = check_contents(folder)
     artifact = describe(folder, name)
-    head = registry.head(name)
-    if parent is not None and parent != (head or ""):
+    head = _head(name, registry)
+    head_id = head.id if head else ""
+    if parent is not None and parent != head_id:
         raise Conflict(
-            f"`{name}` is at revision {(head or 'none')[:12]}, not {parent[:12] or 'none'}: pull it, then push again."
+            f"`{name}` is at revision {head_id[:12] or 'none'}, not {parent[:12] or 'none'}: pull it, then push again."
         )
-    newest = registry.revision(name, head) if head is not None else None
-    if newest is not None and newest.artifact != name:
-        raise WrongName(f"`{name}` differs from `{newest.artifact}` in upper and lower case alone: use that name.")
-    files = tuple(File(path, *store.put_file(folder / path)) for path in paths)
-    if newest is not None and newest.files == files:
-        return newest
-    revision = make_revision(name, files, parent=head or "", message=message)
-    store.put(manifest(revision), Digest(revision.id))
-    registry.record(with_files(artifact, files), revision, head)
-    drain_outbox(registry, store)
-    return registry.revision(name, revision.id)
+    files = _keep(folder, paths, store)
+    if head is not None and head.files == files:
+        return head
+    revision = make_revision(name, files, message=message, parent=head_id, created_at=datetime.now(UTC))
+    return _record(artifact, revision, head_id, registry, store)
 
 
-def make_revision(name: ArtifactName, files: tuple[File, ...], *, parent: str, message: str) -> Revision:
-    """A revision of now, known by the SHA-256 of its manifest."""
+def publish_card(folder: Path, name: ArtifactName, registry: Registry, store: BlobStore) -> Revision:
+    """Make a curated folder the head of `name`, under an id that its content alone decides: the same in every clone.
+
+    It has neither time nor parent, which clones do not share. A head that somebody here has built on this very content,
+    as `hub pull` does with the weights of a card, stays the head. Raises as `publish`.
+    """
+    paths = check_contents(folder)
+    artifact = describe(folder, name)
+    head = _head(name, registry)
+    files = _keep(folder, paths, store)
+    revision = make_revision(name, files, message=FROM_CARDS)
+    if head is not None and (head.id == revision.id or _builds_on(head, files, registry)):
+        return head
+    return _record(artifact, revision, head.id if head else "", registry, store)
+
+
+def make_revision(
+    name: ArtifactName, files: tuple[File, ...], *, message: str, parent: str = "", created_at: datetime | None = None
+) -> Revision:
+    """A revision known by the SHA-256 of its manifest."""
     unnamed = Revision(
-        id="", artifact=name, number=1, created_at=datetime.now(UTC), message=message, files=files, parent=parent
+        id="", artifact=name, number=1, created_at=created_at, message=message, files=files, parent=parent
     )
     return dataclasses.replace(unnamed, id=hashlib.sha256(manifest(unnamed)).hexdigest())
 
@@ -71,7 +87,7 @@ def manifest(revision: Revision) -> bytes:
     """Everything that makes a revision what it is, as canonical JSON. It is kept as a blob."""
     content = {
         "artifact": str(revision.artifact),
-        "created_at": revision.created_at.astimezone(UTC).isoformat(),
+        "created_at": revision.created_at.astimezone(UTC).isoformat() if revision.created_at else None,
         "files": [
             {"path": file.path, "digest": file.digest.hex, "size_bytes": file.size_bytes} for file in revision.files
         ],
@@ -119,3 +135,37 @@ def reference(registry: Registry, name: ArtifactName) -> bytes:
         "revisions": [{"id": each.id, "yanked": each.yanked} for each in revisions],
     }
     return canonical(content) + b"\n"
+
+
+def _head(name: ArtifactName, registry: Registry) -> Revision | None:
+    """The newest revision; WrongName where the artifact is spelt in other cases."""
+    head = registry.head(name)
+    if head is None:
+        return None
+    found = registry.revision(name, head)
+    if found.artifact != name:
+        raise WrongName(f"`{name}` differs from `{found.artifact}` in upper and lower case alone: use that name.")
+    return found
+
+
+def _keep(folder: Path, paths: Iterable[str], store: BlobStore) -> tuple[File, ...]:
+    return tuple(File(path, *store.put_file(folder / path)) for path in paths)
+
+
+def _record(
+    artifact: Artifact, revision: Revision, expected_parent: str, registry: Registry, store: BlobStore
+) -> Revision:
+    store.put(manifest(revision), Digest(revision.id))
+    registry.record(with_files(artifact, revision.files), revision, expected_parent or None)
+    drain_outbox(registry, store)
+    return registry.revision(artifact.name, revision.id)
+
+
+def _builds_on(head: Revision, files: tuple[File, ...], registry: Registry) -> bool:
+    """Whether `head` is no curated revision, and the curated one among its ancestors holds `files`."""
+    if head.message == FROM_CARDS:
+        return False
+    known = {each.id: each for each in registry.revisions(head.artifact)}
+    while head.message != FROM_CARDS and head.parent in known:
+        head = known[head.parent]
+    return head.message == FROM_CARDS and head.files == files

@@ -126,7 +126,8 @@ class Revision:
     artifact: ArtifactName
     number: int
     """1, 2, 3 … within the artifact."""
-    created_at: datetime
+    created_at: datetime | None
+    """None for a curated card: clones of the same cards know no common time, and have the same revisions."""
     message: str
     files: tuple[File, ...]
     parent: str = ""

@@ -14,16 +14,13 @@ from hub.loader import load_pipeline
 from hub.local import LocalHub
 from hub.modules import TextEncoder
 from hub.records import Artifact, Provenance, Score
+from hub.registry.standing import BASE_ALONE, ENGLISH_BASE
 from trainers.caches import key_of
 from trainers.corpora import Corpus
 from trainers.evaluation import get_evaluator
 from trainers.evaluation.evaluator import Question, Subject, machine
 from trainers.evaluation.generation import GUIDANCE, JUDGE, STEPS, GenerationEvaluator
 
-BASE_ALONE = "base_alone_"
-"""Before the metrics of the raw prompt on the base, in a module's card."""
-ENGLISH = "english_base_"
-"""Before the metrics of the English prompts of the same concepts on the base."""
 DROP = "english_drop_at_1"
 """English R-precision@1 of the base less that through the module."""
 
@@ -100,7 +97,7 @@ def compare(subject: Subject, asked: Asked, corpus: Corpus, hub: LocalHub, *, qu
             question = Question(corpus, split, language, hub, asked.count, asked.seed, quiet)
             scores += evaluator.evaluate(subject, question)
             scores += _named(BASE_ALONE, _remembered(evaluator, plain, question))
-            scores += _named(ENGLISH, _remembered(evaluator, plain, replace(question, translated=True)))
+            scores += _named(ENGLISH_BASE, _remembered(evaluator, plain, replace(question, translated=True)))
     english = Question(corpus, "seen", "en", hub, asked.count, asked.seed, quiet)
     through = evaluator.evaluate(subject, english)
     alone = _remembered(evaluator, plain, english)

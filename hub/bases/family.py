@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 from pathlib import Path
 from typing import Any, Protocol, cast, runtime_checkable
 
 from hub.errors import Damaged, DoesNotFit, UnknownFile
-from hub.plugins import advertised, load
+from hub.plugins import advertised, load, resolve
 from hub.records import Conditioning
 
 GROUP = "hub.bases"
@@ -42,8 +41,8 @@ def family_of(folder: Path, *, what: str = "") -> Family:
     `what` names the base in messages. Raises UnknownFile for a folder that holds no pipeline, DoesNotFit for another family.
     """
     name = pipeline_class_of(folder)
-    families = [_make(target) for target in FAMILIES]
-    families += [cast(Family, load(GROUP, each)()) for each in advertised(GROUP)]
+    makers = [*map(resolve, FAMILIES), *(load(GROUP, each) for each in advertised(GROUP))]
+    families = [cast(Family, make()) for make in makers]
     for family in families:
         if name in family.pipeline_classes:
             return family
@@ -75,8 +74,3 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise Damaged(f"`{path.parent.name}/{path.name}` holds no JSON object.")
     return found
-
-
-def _make(target: str) -> Family:
-    path, _, name = target.partition(":")
-    return cast(Family, getattr(importlib.import_module(path), name)())

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from hub.cli.extras import DISTRIBUTION, EXTRAS, missing_packages
 from hub.errors import HubError
@@ -28,6 +29,8 @@ class Finding:
     found: str
     mend: str = ""
     """The command that mends it; empty when there is nothing to mend."""
+    expected: str = ""
+    """What should have been found; empty when anything will do."""
 
 
 def examine() -> Iterator[Finding]:
@@ -120,14 +123,34 @@ def _installation() -> Iterator[Finding]:
             found = len(hub.registry.names())
             blobs = sum(1 for _ in hub.store.digests())
     except HubError as error:
-        yield Finding("registry", FAULT, str(error), "hub index")
+        schema = list(_schema(home.database))
+        mended_with_it = any(finding.state == FAULT for finding in schema)
+        yield Finding("registry", FAULT, str(error), "" if mended_with_it else "hub index")
+        yield from schema
     else:
         yield Finding("registry", OK, f"{home.database}: {found} artifacts")
+        yield from _schema(home.database)
         yield Finding("store", OK, f"{home.store}: {blobs} blobs")
     if not os.access(home.folder, os.W_OK):
         yield Finding("home", FAULT, f"{home.folder} cannot be written", "export HUB_HOME=FOLDER   # one of yours")
     if not home.cards.is_dir():
         yield Finding("cards", FAULT, f"{home.cards} is not there", f"pip install --force-reinstall {DISTRIBUTION}")
+
+
+def _schema(database: Path) -> Iterator[Finding]:
+    """Looked at after opening, which migrates: another schema than ours is left only where that could not be done."""
+    from hub.registry.database import Database
+    from hub.registry.schema import HEAD
+
+    try:
+        found = Database(database).version()
+    except HubError:
+        return  # The registry's own line says why.
+    if found == HEAD:
+        yield Finding("schema", OK, found, expected=HEAD)
+    elif found:
+        mend = f"pip install --upgrade {DISTRIBUTION}" if found > HEAD else "hub index"
+        yield Finding("schema", FAULT, found, mend, expected=HEAD)
 
 
 def _terminal() -> Iterator[Finding]:

@@ -32,10 +32,14 @@ def doctor(
 
 def _print_findings(findings: list[Finding]) -> None:
     print_table(
-        ("WHAT", "STATE", "FOUND"), [(finding.what, _MARKS[finding.state], finding.found) for finding in findings]
+        ("WHAT", "STATE", "FOUND"), [(finding.what, _MARKS[finding.state], _found(finding)) for finding in findings]
     )
     mends = [(finding.what, finding.mend) for finding in findings if finding.mend]
     if mends:
         print("\nTo mend or add:")
         for what, mend in mends:
             print(f"  {what}: {mend}")
+
+
+def _found(finding: Finding) -> str:
+    return f"{finding.found}, expected {finding.expected}" if finding.expected else finding.found

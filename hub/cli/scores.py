@@ -7,24 +7,25 @@ from dataclasses import asdict
 from itertools import groupby
 from typing import Any
 
-from hub.records import Provenance, Score
-from hub.registry.standing import FOREIGN_LANGUAGE, standing
+from hub.records import Artifact, Provenance, Score
+from hub.registry.standing import FOREIGN_LANGUAGE, is_control, is_foreign, standing
 
 TRUST = (Provenance.MEASURED, Provenance.REPORTED, Provenance.DISPUTED)
 """Most trusted first: a number that can be measured again speaks before one that somebody reports."""
 
 
-def headline(scores: Iterable[Score], language: str = "") -> Score | None:
-    """The one score that a line of a table shows: the one that search sorts by.
+def headline(artifact: Artifact, language: str = "") -> Score | None:
+    """The one score that a line of a table shows: the one that search sorts by; None when there are only controls.
 
     Where nothing was measured, a reported score comes before a disputed one, in the order of the card.
     """
 
-    def place(score: Score) -> tuple[float, int]:
-        foreign = FOREIGN_LANGUAGE if language and score.language != language else 0.0
-        return standing(score) + foreign, TRUST.index(score.provenance)
+    def place(score: Score) -> tuple[float, bool, int]:
+        unasked = FOREIGN_LANGUAGE if language and score.language != language else 0.0
+        is_last = is_foreign(score, artifact.languages)
+        return standing(score, artifact.languages) + unasked, is_last, TRUST.index(score.provenance)
 
-    return min(scores, key=place, default=None)
+    return min((score for score in artifact.scores if not is_control(score)), key=place, default=None)
 
 
 def number(score: Score) -> str:

@@ -78,7 +78,7 @@ def _print_page(page: Page, language: str) -> None:
 
 
 def _row(artifact: Artifact, language: str) -> tuple[str, ...]:
-    best = headline(artifact.scores, language)
+    best = headline(artifact, language)
     return (
         str(artifact.name),
         artifact.kind,

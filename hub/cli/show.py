@@ -126,7 +126,7 @@ def _print_revisions(revisions: tuple[Revision, ...]) -> None:
         (
             str(revision.number),
             revision.id[:HEX],
-            f"{revision.created_at:%Y-%m-%d %H:%M}",
+            f"{revision.created_at:%Y-%m-%d %H:%M}" if revision.created_at else "–",
             "yanked" if revision.yanked else "",
             revision.message,
         )

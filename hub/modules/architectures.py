@@ -11,14 +11,13 @@ P pooled width.
 
 from __future__ import annotations
 
-import importlib
 import inspect
-from importlib.metadata import entry_points
 from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
 
 from torch import Tensor, nn
 
 from hub.errors import DoesNotFit
+from hub.plugins import load, names
 
 GROUP = "hub.modules"
 ARCHITECTURES = {
@@ -70,13 +69,9 @@ def build(architecture: str, config: dict[str, Any]) -> nn.Module:
 
 
 def _class_of(architecture: str) -> type[nn.Module]:
-    if (target := ARCHITECTURES.get(architecture)) is not None:
-        path, _, name = target.partition(":")
-        return cast(type[nn.Module], getattr(importlib.import_module(path), name))
-    offered = {point.name: point for point in entry_points(group=GROUP)}
-    if architecture not in offered:
-        known = ", ".join(f"`{name}`" for name in sorted([*ARCHITECTURES, *offered]))
+    if architecture not in (known := names(GROUP, ARCHITECTURES)):
+        listed = ", ".join(f"`{name}`" for name in known)
         raise DoesNotFit(
-            f"no architecture is called `{architecture}`: this installation knows {known}. Is a package missing?"
+            f"no architecture is called `{architecture}`: this installation knows {listed}. Is a package missing?"
         )
-    return cast(type[nn.Module], offered[architecture].load())
+    return cast(type[nn.Module], load(GROUP, architecture, ARCHITECTURES))

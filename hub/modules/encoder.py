@@ -98,7 +98,7 @@ def _read_model(folder: Path, device: torch.device, dtype: torch.dtype | None, w
         written = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         config = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False)
     except FileNotFoundError as error:
-        raise UnknownFile("config.json") from error
+        raise UnknownFile("config.json", listing=f"hub show {what}") from error
     except (OSError, ValueError) as error:
         raise Damaged(
             f"`{what}` is no text encoder: its config.json cannot be read. Fetch it again with `hub pull {what}`."

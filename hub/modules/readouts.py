@@ -16,13 +16,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from hub.errors import DoesNotFit
+from hub.plugins import advertised
 
 GROUP = "hub.readouts"
 _INDEXED = re.compile(r"hidden_states\[(-?\d+)\]")
@@ -47,11 +47,11 @@ def get_readout(name: str) -> Readout:
     if (indexed := _INDEXED.fullmatch(name)) is not None:
         place = int(indexed[1])
         return Readout(lambda states, mask_BL: (states.hidden_states[place], mask_BL), needs_all_layers=True)
-    offered = {point.name: point for point in entry_points(group=GROUP)}
+    offered = advertised(GROUP)
     if name in offered:
         found: Readout = offered[name].load()
         return found
-    known = ", ".join(f"`{each}`" for each in [*READOUTS, "hidden_states[n]", *sorted(offered)])
+    known = ", ".join(f"`{each}`" for each in [*READOUTS, "hidden_states[n]", *offered])
     raise DoesNotFit(f"no read-out is called `{name}`: this installation knows {known}.")
 
 

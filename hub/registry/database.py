@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hub.errors import Damaged, HubError, Unreachable
-from hub.registry.schema import is_current
+from hub.registry.schema import is_current, version_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -45,6 +45,13 @@ class Database:
 
                 with self._writing(), self.engine.connect() as connection:
                     migrate(connection)
+
+    def version(self) -> str:
+        """Which schema the file has, older and newer ones included; empty when there is no file."""
+        if not self.path.exists():
+            return ""
+        with self.translated(), closing(sqlite3.connect(self.path, timeout=PATIENCE_S)) as connection:
+            return version_of(connection, self.path)
 
     def rows(self, sql: str, values: Mapping[str, Any] | None = None) -> list[sqlite3.Row]:
         """All answers to one question."""

@@ -76,7 +76,8 @@ class Registry:
         by_number = {str(each.number): each for each in revisions}
         if wanted in by_number:
             return by_number[wanted]
-        raise UnknownRevision(revision, known=[*refs, *by_number, *(each.id[:12] for each in revisions)])
+        known = [*refs, *by_number, *(each.id[:12] for each in revisions)]
+        raise UnknownRevision(revision, known, listing=f"hub show {name}")
 
     def revisions(self, name: str | ArtifactName) -> tuple[Revision, ...]:
         """All revisions, newest first, yanked ones included."""
@@ -98,7 +99,7 @@ class Registry:
         return rows[0][0] if rows else None
 
     def record(self, artifact: Artifact, revision: Revision, expected_parent: str | None) -> None:
-        """Make `revision` the head of `artifact`, in one transaction. Its number is given here.
+        """Make `revision` the head of `artifact`, in one transaction. Its number is given here, unless it is known already.
 
         Raises Conflict unless the head is `expected_parent` (None: there is none yet).
         """

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from hub.registry.database import Database
 
+UNDATED = datetime(1970, 1, 1, tzinfo=UTC)
+"""Kept for a time that is not known; it sorts as the oldest."""
+
 
 def read_artifacts(database: Database, ids: Sequence[int]) -> tuple[Artifact, ...]:
     """The artifacts with these ids, in their order: six questions, however many artifacts."""
@@ -116,6 +119,7 @@ def _conditioning(text: str | None) -> Conditioning | None:
     return Conditioning(**value) if value else None
 
 
-def _time(text: str) -> datetime:
+def _time(text: str) -> datetime | None:
     """SQLite has no time zones: every time is kept in UTC."""
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+    found = datetime.fromisoformat(text).replace(tzinfo=UTC)
+    return None if found == UNDATED else found

@@ -11,7 +11,7 @@ from hub.errors import Damaged
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-HEAD = "0002"
+HEAD = "0004"
 """Newest migration under `migrations/versions`."""
 
 
@@ -20,18 +20,23 @@ def is_current(connection: sqlite3.Connection, path: Path) -> bool:
 
     Raises Damaged for a database of somebody else or of a newer linguahub.
     """
-    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    if not tables:
-        return False
-    if not {"alembic_version", "artifacts"} <= tables:
-        raise Damaged(f"{path} is a database of something else (tables {', '.join(sorted(tables)[:3])}): move it away.")
-    row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-    version = row[0] if row else ""
+    version = version_of(connection, path)
     if version > HEAD:
         raise Damaged(
             f"{path} has schema {version}, this linguahub knows {HEAD}: upgrade linguahub, or move the file away."
         )
-    return bool(version == HEAD)
+    return version == HEAD
+
+
+def version_of(connection: sqlite3.Connection, path: Path) -> str:
+    """The migration that made the database what it is, `0001`; empty for an empty one. Damaged for somebody else's."""
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if not tables:
+        return ""
+    if not {"alembic_version", "artifacts"} <= tables:
+        raise Damaged(f"{path} is a database of something else (tables {', '.join(sorted(tables)[:3])}): move it away.")
+    row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    return str(row[0]) if row else ""
 
 
 def migrate(connection: Connection) -> None:

@@ -51,7 +51,7 @@ class ArtifactRow(Table):
     size_bytes: Mapped[int]
     downloads: Mapped[int] = mapped_column(default=0)
     standing: Mapped[float]
-    """Of its best score in any language; see `hub.registry.standing`."""
+    """Of its best score in its own languages; see `hub.registry.standing`."""
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 

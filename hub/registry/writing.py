@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from hub.errors import Conflict
 from hub.languages import autonym, language_name
 from hub.names import ArtifactName
-from hub.records import Artifact, Revision, Score
+from hub.records import Artifact, Revision
+from hub.registry.rows import UNDATED
 from hub.registry.standing import UNMEASURED, standing
 from hub.registry.tables import (
     ArtifactRow,
@@ -43,8 +44,9 @@ def record(session: Session, artifact: Artifact, revision: Revision, expected_pa
             f"somebody else pushed first. Look at it with `hub show {artifact.name}`, then push again."
         )
     row = _describe(session, row, artifact, revision)
-    number = session.scalar(select(func.max(RevisionRow.number)).where(RevisionRow.artifact_id == row.id)) or 0
-    _add_revision(session, row.id, number + 1, revision)
+    if session.get(RevisionRow, revision.id) is None:  # A curated card may become again what it was before.
+        number = session.scalar(select(func.max(RevisionRow.number)).where(RevisionRow.artifact_id == row.id)) or 0
+        _add_revision(session, row.id, number + 1, revision)
     if head:
         head.revision_id = revision.id
     else:
@@ -96,7 +98,7 @@ def _describe(session: Session, row: ArtifactRow | None, artifact: Artifact, rev
     row.conditioning = dataclasses.asdict(artifact.conditioning) if artifact.conditioning else None
     row.upstream = [dataclasses.asdict(each) for each in artifact.upstream]
     row.weights_digest, row.size_bytes, row.updated_at = artifact.weights_digest, artifact.size_bytes, created_at
-    row.standing = min(map(standing, artifact.scores), default=UNMEASURED)
+    row.standing = min((standing(score, artifact.languages) for score in artifact.scores), default=UNMEASURED)
     session.flush()
     for table in (LanguageRow, BaseRow, VariantRow, ScoreRow):
         session.execute(delete(table).where(table.artifact_id == row.id))
@@ -116,13 +118,14 @@ def _describe(session: Session, row: ArtifactRow | None, artifact: Artifact, rev
         )
         for variant in artifact.variants
     )  # fmt: skip
-    session.add_all(_score_row(row.id, place, score) for place, score in enumerate(artifact.scores))
+    session.add_all(
+        ScoreRow(
+            artifact_id=row.id, position=place, standing=standing(score, artifact.languages), **dataclasses.asdict(score)
+        )
+        for place, score in enumerate(artifact.scores)
+    )  # fmt: skip
     _describe_in_words(session, row.id, artifact)
     return row
-
-
-def _score_row(artifact_id: int, place: int, score: Score) -> ScoreRow:
-    return ScoreRow(artifact_id=artifact_id, position=place, standing=standing(score), **dataclasses.asdict(score))
 
 
 def _describe_in_words(session: Session, artifact_id: int, artifact: Artifact) -> None:
@@ -168,9 +171,9 @@ def _add_revision(session: Session, artifact_id: int, number: int, revision: Rev
     session.flush()
 
 
-def _naive(time: datetime) -> datetime:
+def _naive(time: datetime | None) -> datetime:
     """SQLite has no time zones: every time is kept in UTC."""
-    return time.astimezone(UTC).replace(tzinfo=None)
+    return (time or UNDATED).astimezone(UTC).replace(tzinfo=None)
 
 
 def _now() -> datetime:

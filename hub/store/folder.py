@@ -61,7 +61,7 @@ class FolderStore:
         try:
             return self._file(digest).open("rb")
         except FileNotFoundError:
-            raise UnknownFile(digest.hex) from None
+            raise UnknownFile(digest.hex, listing="hub verify") from None
         except OSError as error:
             raise Unreachable(f"cannot read {self._file(digest)}: {error.strerror}.") from error
 
@@ -75,7 +75,7 @@ class FolderStore:
         try:
             return self._file(digest).stat().st_size
         except FileNotFoundError:
-            raise UnknownFile(digest.hex) from None
+            raise UnknownFile(digest.hex, listing="hub verify") from None
 
     def __contains__(self, digest: Digest) -> bool:
         return self._file(digest).is_file()

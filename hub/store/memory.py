@@ -77,5 +77,5 @@ class MemoryStore:
 
     def _get(self, digest: Digest) -> bytes:
         if digest not in self._blobs:
-            raise UnknownFile(digest.hex)
+            raise UnknownFile(digest.hex, listing="hub verify")
         return self._blobs[digest]

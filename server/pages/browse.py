@@ -77,7 +77,7 @@ def _row(artifact: Artifact, wanted: str) -> dict[str, Any]:
         "address": page_path(artifact),
         "languages": [wording.language(tag) for tag in tags[:SHOWN_LANGUAGES]],
         "more_languages": len(tags[SHOWN_LANGUAGES:]),
-        "score": headline(artifact.scores, wanted or artifact.languages[0]),
+        "score": headline(artifact, wanted or artifact.languages[0]),
     }
 
 

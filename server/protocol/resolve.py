@@ -46,7 +46,12 @@ def get_file(revision: Revision, path: str) -> File:
     for file in revision.files:
         if file.path == path:
             return file
-    raise UnknownFile(path, [file.path for file in revision.files])
+    raise UnknownFile(path, [file.path for file in revision.files], listing=showing(revision))
+
+
+def showing(revision: Revision) -> str:
+    """The command that lists the files of a revision."""
+    return f"hub show {revision.artifact} --revision {revision.number}"
 
 
 def blob_answer(store: BlobStore, file: File, headers: dict[str, str], after: BackgroundTask | None) -> Response:

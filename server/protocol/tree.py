@@ -14,6 +14,7 @@ from server.addresses import Segment, commit_id
 from server.paging import next_link, read_cursor
 from server.protocol.flags import is_true
 from server.protocol.git_objects import blob_id, pointer, tree_id
+from server.protocol.resolve import showing
 
 PAGE = 1000
 """Entries a page, as on the Hugging Face Hub."""
@@ -25,7 +26,8 @@ def list_tree(request: Request, hub: Hub, artifact: Wanted, revision: Segment, p
     request.state.commit = commit_id(found.id)
     entries = tree_entries(found.files, path.strip("/"), recursive=is_true(request, "recursive"))
     if not entries and path:
-        raise UnknownFile(path, sorted({str(file.path).rpartition("/")[0] for file in found.files} - {""}))
+        folders = sorted({str(file.path).rpartition("/")[0] for file in found.files} - {""})
+        raise UnknownFile(path, folders, listing=showing(found))
     begin = read_cursor(request.query_params["cursor"]) if "cursor" in request.query_params else 0
     end = begin + PAGE
     headers = {"X-Repo-Commit": commit_id(found.id)}

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sqlite3
+from contextlib import closing
 
 import pytest
 
 from hub.errors import Unreachable
 from hub.local import LocalHub
+from hub.registry.schema import HEAD
 
 
 def test_what_was_pushed_is_found_shown_and_pulled_again(hub, folder, tmp_path):
@@ -266,3 +269,25 @@ def test_doctor_names_what_is_missing_and_the_command_that_mends_it(hub, monkeyp
     assert findings["registry"]["state"] == "fault"
     assert findings["registry"]["mend"] == "hub index"
     assert findings["torch"]["state"] == "ok"
+
+
+def doctors_word_on(hub, what):
+    findings = json.loads(hub("doctor", "--json").out)
+    return next(finding for finding in findings if finding["what"] == what)
+
+
+def test_doctor_says_which_schema_the_registry_has_and_should_have(hub):
+    assert f"{HEAD}, expected {HEAD}" in hub("doctor").out
+    found = doctors_word_on(hub, "schema")
+    assert (found["state"], found["found"], found["expected"]) == ("ok", HEAD, HEAD)
+
+
+def test_doctor_says_that_the_registry_is_a_newer_linguahubs(hub, home):
+    hub("index")
+    with closing(sqlite3.connect(home / "registry.db")) as registry:
+        registry.executescript("UPDATE alembic_version SET version_num = '0999'")
+    assert hub("doctor").code == 1
+    found = doctors_word_on(hub, "schema")
+    assert (found["state"], found["found"], found["expected"]) == ("fault", "0999", HEAD)
+    assert found["mend"] == "pip install --upgrade linguahub"
+    assert doctors_word_on(hub, "registry")["mend"] == ""

@@ -14,6 +14,7 @@ from hub.languages import autonym, covers, language_name, parse_language
         ("Ede Yoruba", "yo"), (" yo ", "yo"), ("zh", "zh"), ("Chinese", "zh"), ("中文", "zh"), ("zh-hant", "zh-Hant"),
         ("Traditional Chinese", "zh-Hant"), ("pt_BR", "pt-BR"), ("Kiswahili", "sw"), ("हिन्दी", "hi"), ("العربية", "ar"),
         ("francais", "fr"), ("Türkçe", "tr"), ("iw", "he"), ("mul", "mul"), ("multilingual", "mul"), ("Amharic", "am"), ("no", "no"),
+        ("français", "fr"), ("hausa", "ha"), ("Klingon", "tlh"), ("Chinese (Traditional)", "zh-Hant"), ("yorùba", "yo"),
     ],
 )  # fmt: skip
 def test_a_language_is_understood_by_tag_name_and_autonym(typed, tag):
@@ -21,7 +22,22 @@ def test_a_language_is_understood_by_tag_name_and_autonym(typed, tag):
 
 
 @pytest.mark.parametrize(
-    "typed", ["Yorba", "Elbonian", "xx", "qq-Latn", "", "und", "y\0o", "zxx", "../yo", "yo; drop table"]
+    "typed",
+    [
+        "Yorba",
+        "Elbonian",
+        "xx",
+        "qq-Latn",
+        "",
+        "und",
+        "y\0o",
+        "zxx",
+        "../yo",
+        "yo; drop table",
+        "Klingonsk",
+        "Yorubaland",
+        "Frenchh",
+    ],
 )
 def test_what_is_no_language_is_refused_in_one_line(typed):
     with pytest.raises(UnknownLanguage) as raised:
@@ -30,11 +46,21 @@ def test_what_is_no_language_is_refused_in_one_line(typed):
     assert "\n" not in str(raised.value)
 
 
-@pytest.mark.parametrize(("typed", "meant"), [("Yorba", "Yoruba"), ("Swahilli", "Swahili"), ("Housa", "Hausa")])
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("Yorba", "Yoruba"),
+        ("Swahilli", "Swahili"),
+        ("Housa", "Hausa"),
+        ("Klingonsk", "Klingon"),
+        ("Yorubaland", "Yoruba"),
+    ],
+)
 def test_near_names_are_offered(typed, meant):
     with pytest.raises(UnknownLanguage, match="Did you mean") as raised:
         parse_language(typed)
     assert meant in raised.value.suggestions
+    assert len(set(raised.value.suggestions)) == len(raised.value.suggestions)
 
 
 @pytest.mark.parametrize(
@@ -54,6 +80,11 @@ def test_languages_have_names():
     assert language_name("yo", "fr") == "yoruba"
     assert language_name("mul") == "Multilingual"
     assert autonym("sw") == "Kiswahili"
+
+
+def test_a_name_is_understood_without_the_large_table_of_names_by_tag():
+    script = "import sys; from hub.languages import parse_language as parse; parse('Yorùbá'); sys.exit('language_data.name_data' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
 
 
 def test_the_module_itself_loads_no_tables():

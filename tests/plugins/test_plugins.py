@@ -1,10 +1,42 @@
+import ast
+import re
 import sys
 import time
+import tomllib
+from pathlib import Path
 
 import pytest
 
 from hub import plugins
 from hub.errors import Unknown, UnknownMethod
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def groups_in_code():
+    """Groups that a file calls its own, `GROUP = "hub.…"`, or asks for: `advertised("hub.…")`."""
+    for file in [path for package in ("hub", "trainers", "server") for path in sorted((ROOT / package).rglob("*.py"))]:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Assign) and "GROUP" in map(ast.unparse, node.targets):
+                asked = [node.value]
+            elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("advertised", "load", "entry_points")):
+                asked = [*node.args[:1], *(each.value for each in node.keywords)]
+            else:
+                continue
+            yield from (
+                each.value for each in asked if isinstance(each, ast.Constant) and str(each.value).startswith("hub.")
+            )
+
+
+def test_the_groups_that_the_code_asks_for_are_those_that_are_listed():
+    assert set(groups_in_code()) == set(plugins.GROUPS)
+
+
+def test_every_group_is_documented_and_open_in_the_project_file():
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert dict(re.findall(r"^\| `(hub\.\w+)` \| (.+?) \|", page, re.MULTILINE)) == plugins.GROUPS
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert set(project["entry-points"]) == set(plugins.GROUPS)
 
 
 @pytest.fixture
@@ -35,6 +67,14 @@ def test_an_unknown_name_offers_near_ones(package):
         plugins.load("hub.methods", "proverb")
     with pytest.raises(Unknown):
         plugins.load("hub.kinds", "nothing")
+
+
+def test_what_comes_with_the_project_is_found_before_what_packages_add(package):
+    own = {"proverbs": "pathlib:Path"}
+    assert plugins.load("hub.methods", "proverbs", own) is Path
+    assert plugins.names("hub.kinds", own) == ["proverbs"]
+    with pytest.raises(UnknownMethod, match="Did you mean `proverbs`"):
+        plugins.load("hub.methods", "proverb", own)
 
 
 def test_a_group_that_is_not_ours_is_a_mistake_in_code():

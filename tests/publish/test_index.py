@@ -1,7 +1,9 @@
 """The registry is derived: from curated cards and from the store's references."""
 
+import json
 import multiprocessing
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -13,10 +15,10 @@ from hub.errors import Unreachable
 from hub.home import Home, stamp_of
 from hub.local import LocalHub
 from hub.names import ArtifactName
-from hub.publish import publish
+from hub.publish import FROM_CARDS, publish
 from hub.records import Query
 from hub.registry import verify
-from tests.builders import a_card, a_folder, a_hub, a_score
+from tests.builders import a_card, a_folder, a_hub, a_score, a_variant_config, some_weights
 
 
 @pytest.fixture
@@ -67,6 +69,73 @@ def test_a_registry_that_was_deleted_comes_back_the_same(tmp_path, cards):
 def test_curated_cards_belong_to_linguahub_unless_they_say_otherwise(tmp_path, cards):
     with a_hub(tmp_path, cards) as hub:
         assert hub.registry.names() == ["linguahub/mulan-sw", "someone/mulan-hi"]
+
+
+def heads(hub: LocalHub) -> dict[str, str]:
+    return {name: hub.registry.revision(name).id for name in hub.registry.names()}
+
+
+def test_the_same_cards_have_the_same_revisions_in_every_clone_whatever_was_there_before(tmp_path, cards):
+    with a_hub(tmp_path / "one", cards) as hub:
+        first = heads(hub)
+        assert {hub.registry.revision(name).created_at for name in hub.registry.names()} == {None}
+    copied = shutil.copytree(cards, tmp_path / "clone")
+    with a_hub(tmp_path / "two", copied) as hub:
+        assert heads(hub) == first
+    a_folder(copied / "adapters" / "mulan-sw", a_card(summary="Other words.", languages=("sw",)))
+    with a_hub(tmp_path / "two", copied) as hub:
+        changed = heads(hub)
+        assert changed["linguahub/mulan-sw"] != first["linguahub/mulan-sw"]
+    with a_hub(tmp_path / "three", copied) as hub:
+        assert heads(hub) == changed
+
+
+def test_a_card_that_becomes_again_what_it_was_is_its_former_revision_again(tmp_path, cards):
+    folder = cards / "adapters" / "mulan-sw"
+    before = (folder / "README.md").read_bytes()
+    with a_hub(tmp_path, cards) as hub:
+        first = hub.registry.revision("mulan-sw")
+        a_folder(folder, a_card(summary="Other words.", languages=("sw",)))
+        hub.index()
+        assert hub.registry.revision("mulan-sw").number == 2
+        (folder / "README.md").write_bytes(before)
+        hub.index()
+        assert hub.registry.revision("mulan-sw") == first
+        assert hub.registry.get("mulan-sw").summary == a_card().summary
+        kept = everything(hub)
+    for file in (tmp_path / "home").glob("registry.db*"):
+        file.unlink()
+    with a_hub(tmp_path, cards) as hub:
+        assert everything(hub) == kept
+
+
+def test_what_was_built_on_a_card_stays_the_head_until_the_card_changes(tmp_path, cards):
+    folder = cards / "adapters" / "mulan-sw"
+    name = ArtifactName("linguahub", "mulan-sw")
+    with a_hub(tmp_path, cards) as hub:
+        fetched = shutil.copytree(folder, tmp_path / "fetched")
+        some_weights(fetched / "other-sd" / "model.safetensors")
+        (fetched / "other-sd" / "config.json").write_text(json.dumps(a_variant_config("other-sd")))
+        added = publish(fetched, name, hub.registry, hub.store, message="Convert.")
+    for file in (tmp_path / "home").glob("registry.db*"):
+        file.unlink()
+    with a_hub(tmp_path, cards) as hub:
+        assert hub.registry.revision(name).id == added.id
+        a_folder(folder, a_card(summary="Other words.", languages=("sw",)))
+        hub.index()
+        assert hub.registry.revision(name).message == FROM_CARDS
+
+
+def test_revisions_that_had_a_time_get_the_id_that_all_clones_have(tmp_path, cards):
+    with a_hub(tmp_path / "new", cards) as hub:
+        expected = heads(hub)
+    name = ArtifactName("linguahub", "mulan-sw")
+    with a_hub(tmp_path / "old") as hub:
+        dated = publish(cards / "adapters" / "mulan-sw", name, hub.registry, hub.store, message=FROM_CARDS)
+        assert dated.created_at is not None
+    with a_hub(tmp_path / "old", cards) as hub:
+        assert heads(hub) == expected
+        assert [each.id for each in hub.registry.revisions(name)] == [expected[str(name)], dated.id]
 
 
 def test_a_folder_without_a_card_is_left_out_with_a_warning(tmp_path, cards):

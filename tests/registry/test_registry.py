@@ -113,7 +113,7 @@ def test_a_revision_is_found_by_ref_number_and_digits(registry):
     for wanted, number in {"main": 2, "1": 1, "2": 2, "1" * 40: 1, "b" * 7: 2, "B" * 64: 2}.items():
         assert registry.revision("mulan-yo", wanted).number == number
     for wanted in ("b" * 6, "3", "dev", "../main", "", "c" * 40):
-        with pytest.raises(UnknownRevision):
+        with pytest.raises(UnknownRevision, match=r"List them with `hub show mulan-yo`\.$"):
             registry.revision("mulan-yo", wanted)
 
 

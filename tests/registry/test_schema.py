@@ -14,6 +14,7 @@ from hub.errors import Damaged, Unreachable, WrongRequest
 from hub.records import Query
 from hub.registry import Registry
 from hub.registry.schema import HEAD
+from tests.builders import a_score
 from tests.registry.test_registry import an_artifact, fill
 
 
@@ -55,6 +56,33 @@ def test_an_older_registry_is_migrated_with_its_content(tmp_path):
     migrated = Registry.open(path)
     assert version_of(path) == HEAD
     assert migrated.find(Query(text="prompts")).total == 1
+    migrated.close()
+
+
+def test_standings_of_an_older_registry_are_those_of_a_new_one(tmp_path):
+    path = tmp_path / "registry.db"
+    registry = Registry.open(path)
+    fill(registry, an_artifact("local/en", scores=(a_score(0.9, language="en"),)), an_artifact("local/yo"))
+    registry.close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(
+            "UPDATE artifacts SET standing = -1; UPDATE scores SET standing = -1; UPDATE alembic_version SET version_num = '0002';"
+        )
+    migrated = Registry.open(path)
+    assert [artifact.name.name for artifact in migrated.find(Query()).items] == ["yo", "en"]
+    assert [artifact.name.name for artifact in migrated.find(Query(language="yo")).items] == ["yo", "en"]
+    migrated.close()
+
+
+def test_curated_cards_of_an_older_registry_are_indexed_again(tmp_path):
+    path = tmp_path / "registry.db"
+    registry = Registry.open(path)
+    registry.mark_indexed("adapters/mulan-yo", "stamp", "linguahub/mulan-yo")
+    registry.close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript("UPDATE alembic_version SET version_num = '0003';")
+    migrated = Registry.open(path)
+    assert migrated.indexed() == {"adapters/mulan-yo": ("", "linguahub/mulan-yo")}
     migrated.close()
 
 

@@ -118,3 +118,31 @@ def test_percentages_and_shares_compare(registry):
         an_artifact("local/percent", scores=(a_score(70.0, unit="%"),)),
     )
     assert names(registry.find(Query(language="yo"))) == ["percent", "share"]
+
+
+@pytest.mark.parametrize("query", [Query(), Query(language="yo")])
+def test_a_module_is_ranked_by_its_own_languages_and_not_by_controls(registry, query):
+    controls = [
+        a_score(0.95, metric=f"{before}r_precision_at_1")
+        for before in ("base_alone_", "english_base_", "judge_ceiling_")
+    ]
+    english = a_score(0.9, language="en")
+    fill(
+        registry,
+        an_artifact("local/weak", scores=(english, *controls, a_score(0.2))),
+        an_artifact("local/controls", scores=(english, *controls)),
+        an_artifact("local/good", scores=(a_score(0.5),)),
+        an_artifact("local/telling", scores=(*controls, a_score(0.99, metric="pixel_nearest_at_1"))),
+    )
+    assert names(registry.find(query)) == ["good", "weak", "telling", "controls"]
+
+
+def test_a_base_and_a_multilingual_module_are_ranked_by_english_too(registry):
+    fill(
+        registry,
+        an_artifact("local/base", kind="base", languages=("en",), scores=(a_score(0.7, language="en"),)),
+        an_artifact("local/many", languages=("mul",), scores=(a_score(0.6, language="en"),)),
+        an_artifact("local/region", languages=("en-GB",), scores=(a_score(0.5, language="en"),)),
+        an_artifact("local/yo", scores=(a_score(0.8, language="en"),)),
+    )
+    assert names(registry.find(Query())) == ["base", "many", "region", "yo"]

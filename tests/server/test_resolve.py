@@ -98,6 +98,18 @@ def test_a_missing_file_tells_which_revision_lacks_it(client: TestClient, hub: L
     assert answer.headers["x-repo-commit"] == commit_id(hub.registry.get("ada/first-yo").revision)
 
 
+@pytest.mark.parametrize(
+    ("path", "command"),
+    [
+        ("/ada/first-yo/resolve/1/absent.json", "hub show ada/first-yo --revision 1"),
+        ("/api/models/ada/first-yo/tree/main/absent", "hub show ada/first-yo --revision 2"),
+        ("/ada/first-yo/resolve/refs%2Fpr%2F1/README.md", "hub show ada/first-yo"),
+    ],
+)
+def test_what_is_missing_comes_with_the_command_that_lists_what_is_there(client: TestClient, path: str, command: str):
+    assert client.get(path).json()["error"].endswith(f"List them with `{command}`.")
+
+
 @pytest.mark.parametrize("path", ["..%2F..%2Fetc%2Fpasswd", "a%00b", "%2Fetc%2Fpasswd", "emoji-sd%5Cconfig.json"])
 def test_a_path_that_no_repository_has_is_refused(client: TestClient, path: str):
     answer = client.get(f"/ada/first-yo/resolve/main/{path}")

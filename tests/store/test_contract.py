@@ -63,7 +63,7 @@ def test_what_is_not_there_is_unknown(store):
     assert ABSENT not in store
     assert store.path(ABSENT) is None
     for ask in (store.open, store.size):
-        with pytest.raises(UnknownFile):
+        with pytest.raises(UnknownFile, match="`hub verify`"):
             ask(ABSENT)
 
 

@@ -8,13 +8,12 @@ Another package adds a corpus through the entry-point group `hub.corpora`:
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Protocol, cast
 
 from hub.errors import Unknown
+from hub.plugins import load
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -92,10 +91,4 @@ class Corpus(Protocol):
 
 def open_corpus(name: str) -> Corpus:
     """The corpus called `name`, or UnknownCorpus."""
-    if name in CORPORA:
-        path, _, class_name = CORPORA[name].partition(":")
-        return cast(Corpus, getattr(importlib.import_module(path), class_name)())
-    offered = {point.name: point for point in entry_points(group=GROUP)}
-    if name not in offered:
-        raise UnknownCorpus(name, [*CORPORA, *offered])
-    return cast(Corpus, offered[name].load()())
+    return cast(Corpus, load(GROUP, name, CORPORA, unknown=UnknownCorpus)())

@@ -6,11 +6,10 @@ my-benchmark = "my_package.my_benchmark:MyEvaluator"        # called with no arg
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, cast
 
 from hub.errors import Unknown
-from hub.plugins import advertised
+from hub.plugins import load, names
 
 if TYPE_CHECKING:
     from trainers.evaluation.evaluator import Evaluator
@@ -32,14 +31,9 @@ class UnknownBenchmark(Unknown):
 
 def benchmark_names() -> list[str]:
     """Every benchmark of this installation; imports none of them."""
-    return sorted({*BENCHMARKS, *advertised(GROUP)})
+    return names(GROUP, BENCHMARKS)
 
 
 def get_evaluator(name: str) -> Evaluator:
     """The evaluator of the benchmark called `name`, or UnknownBenchmark."""
-    if name in BENCHMARKS:
-        path, _, class_name = BENCHMARKS[name].partition(":")
-        return cast("Evaluator", getattr(importlib.import_module(path), class_name)())
-    if name in advertised(GROUP):
-        return cast("Evaluator", advertised(GROUP)[name].load()())
-    raise UnknownBenchmark(name, benchmark_names())
+    return cast("Evaluator", load(GROUP, name, BENCHMARKS, unknown=UnknownBenchmark)())

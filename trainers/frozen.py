@@ -52,6 +52,11 @@ class FrozenBase:
         return int(self._tokenizer.model_max_length)
 
     @property
+    def end_id(self) -> int:
+        """Of the token after a text's last, whose state stands for the whole text."""
+        return int(self._tokenizer.eos_token_id)
+
+    @property
     def steps(self) -> int:
         """Number of noise levels."""
         return int(self.schedule.config.num_train_timesteps)
@@ -62,13 +67,26 @@ class FrozenBase:
         side = int(self.unet.config.sample_size)
         return int(self.unet.config.in_channels), side, side
 
+    @property
+    def text_encoder(self) -> Any:
+        """The base's own; frozen, so a method that trains it copies it."""
+        return self._text_encoder
+
+    def tokenize(self, texts: Sequence[str], length: int | None = None) -> Tensor:
+        """What the base's own tokenizer makes of texts in any language, (B, L), on the CPU; the rest is cut.
+
+        L is `length`, or as many as the base reads.
+        """
+        tokens = self._tokenizer(
+            list(texts), padding="max_length", truncation=True, max_length=length or self.length, return_tensors="pt"
+        )
+        ids_BL: Tensor = tokens.input_ids
+        return ids_BL
+
     @torch.no_grad()
     def text_states(self, texts: Sequence[str]) -> Tensor:
         """What the denoiser reads of English texts, (B, L, C)."""
-        tokens = self._tokenizer(
-            list(texts), padding="max_length", truncation=True, max_length=self.length, return_tensors="pt"
-        )
-        states: Tensor = self._text_encoder(tokens.input_ids.to(self.device)).last_hidden_state
+        states: Tensor = self._text_encoder(self.tokenize(texts).to(self.device)).last_hidden_state
         return states
 
     @torch.no_grad()

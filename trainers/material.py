@@ -69,6 +69,10 @@ class Material:
         ids_NL, mask_NL = self._tokens
         return ids_NL[rows_B].to(self.base.device), mask_NL[rows_B].to(self.base.device)
 
+    def base_ids(self, rows_B: Tensor) -> Tensor:
+        """What the base's own tokenizer makes of some texts, (B, S)."""
+        return self._base_tokens[rows_B].to(self.base.device)
+
     def teacher(self, rows_B: Tensor) -> Tensor:
         """What the base reads of these texts' meanings, (B, S, C)."""
         return self.teacher_MSC[self.meaning_N[rows_B].to(self.teacher_MSC.device)]
@@ -81,6 +85,16 @@ class Material:
     def _tokens(self) -> tuple[Tensor, Tensor]:
         ids_NL, mask_NL = self.encoder.tokenize(list(self.texts_N), self.length)
         return ids_NL, mask_NL.bool()
+
+    @cached_property
+    def _base_tokens(self) -> Tensor:
+        return self.base.tokenize(self.texts_N)
+
+    @cached_property
+    def end_M(self) -> Tensor:
+        """Where the base's own tokens of each meaning end: the place of the first end token, (M,)."""
+        ids_MS = self.base.tokenize(self.english_M)
+        return (ids_MS == self.base.end_id).int().argmax(dim=1)
 
     @property
     def mask_NL(self) -> Tensor:

@@ -42,6 +42,10 @@ class Plan:
     phases: tuple[Phase, ...]
     story: str
     """How it is trained, for the card."""
+    result: str = "a {architecture} between {encoder} and the frozen base"
+    """What comes of it, for the card's summary."""
+    frozen: str = "The base and the encoder `{encoder}` stay as they are"
+    """What was left alone, for the card."""
 
     def with_steps(self, steps: int | None, seed: int) -> Plan:
         """The same plan, `steps` long over all phases, with its shares and warm-ups kept; every phase seeded."""

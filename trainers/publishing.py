@@ -57,10 +57,11 @@ def write_module_card(trained: Trained, folder: Path, cost: Cost, scores: Sequen
     tags = spoken_tags(trained)
     spoken = ", ".join(language_name(tag) for tag in languages)
     encoder, base = trained.encoder.short_name, trained.base.short_name
+    made = trained.plan.result.format(architecture=trained.learner.architecture, encoder=encoder)
     kind = f"zero-shot from {spoken}" if tags == (MULTILINGUAL,) else spoken
     card = Card(
         kind=trained.learner.kind,
-        summary=f"{kind} for {base}: a {trained.learner.architecture} between {encoder} and the frozen base.",
+        summary=f"{kind} for {base}: {made}.",
         license="Apache-2.0",
         languages=tags,
         method=trained.plan.name,
@@ -140,6 +141,8 @@ def _config(trained: Trained, cost: Cost) -> dict[str, Any]:
 
 def _prose(trained: Trained, cost: Cost, scores: Sequence[Score], name: str, spoken: str) -> str:
     base = trained.base.short_name
+    weights = f"{trained.weights / 1e6:.2f}M" if trained.weights >= 10_000 else f"{trained.weights:,}"
+    frozen = trained.plan.frozen.format(encoder=trained.encoder.short_name)
     steps = ", ".join(f"{phase.recipe.steps} steps `{phase.name}`" for phase in trained.plan.phases)
     times = ", ".join(f"{name} {value:.0f} s" for name, value in trained.seconds.items())
     share = (
@@ -150,8 +153,7 @@ def _prose(trained: Trained, cost: Cost, scores: Sequence[Score], name: str, spo
     money = f" ({cost.money:.4f} $ at {cost.price_per_hour:g} $ an hour)" if cost.price_per_hour else ""
     return f"""# {name}
 
-Reads prompts in {spoken} for the frozen base `{base}`. {trained.weights / 1e6:.2f}M weights; the base and the encoder
-`{trained.encoder.short_name}` stay as they are.
+Reads prompts in {spoken} for the base `{base}`. {weights} weights learnt. {frozen}.
 
 ```python
 from hub import load_pipeline

@@ -107,8 +107,11 @@ def train_module(order: Order, hub: LocalHub, folder: Path, *, resume: bool, qui
     torch.manual_seed(order.seed)
     learner = plan.learner(base, encoder)
     module = learner.module.to(device)
+    learnt: dict[str, int] = {}
     for number, phase in enumerate(plan.phases):
         place = folder / f"{number}-{phase.name}"
+        method = phase.make(module, material)  # says what learns in this phase, finished or not
+        learnt |= {name: value.numel() for name, value in module.named_parameters() if value.requires_grad}
         if (finished := _finished(place)) is not None:
             _take(module, place / "module.safetensors")
             seconds[phase.name], losses[phase.name] = finished["seconds"], finished["losses"]
@@ -117,7 +120,7 @@ def train_module(order: Order, hub: LocalHub, folder: Path, *, resume: bool, qui
         label = f"{plan.name}: {phase.name}"
         with _attention(device):
             run = train(
-            phase.make(module, material), phase.recipe, place,
+            method, phase.recipe, place,
             checkpoint_every=every, quiet=quiet, label=label, device=order.device,
         )  # fmt: skip
         module.eval()
@@ -136,7 +139,7 @@ def train_module(order: Order, hub: LocalHub, folder: Path, *, resume: bool, qui
         device=_words(device),
         seconds=seconds,
         losses=losses,
-        weights=sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad),
+        weights=sum(learnt.values()),
     )
 
 

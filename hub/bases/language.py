@@ -74,8 +74,12 @@ class Interpreter(Protocol):
         """Names of all residents."""
         ...
 
+    def loras(self) -> list[str]:
+        """Names by which diffusers knows LoRAs of residents."""
+        ...
+
     def clear(self) -> None:
-        """Forget every resident."""
+        """Forget every resident, and take back what it changed."""
         ...
 
     def move(self, device: torch.device) -> None:
@@ -118,7 +122,9 @@ class LanguageMixin:
     def get_active_adapters(self) -> list[str]:
         """Names of the language modules, then of the LoRAs, that work now."""
         active = self._interpreter.active() if self._interpreter is not None else []
-        return [*active, *(super().get_active_adapters() if self._loras() else [])]  # type: ignore[misc]
+        own = {name for listed in self._loras().values() for name in listed}
+        loras = super().get_active_adapters() if own else []  # type: ignore[misc]
+        return [*active, *(name for name in loras if name in own)]
 
     def unload(self) -> None:
         """Take every language module away: from here on pictures are the base's own, bit for bit."""
@@ -156,9 +162,12 @@ class LanguageMixin:
         return self._interpreter
 
     def _loras(self) -> dict[str, list[str]]:
+        """Those that a user loaded, by component; LoRAs of residents are theirs."""
         # Pipelines without LoRA support lack the method.
         listed: Callable[[], dict[str, list[str]]] | None = getattr(super(), "get_list_adapters", None)
-        return listed() if listed is not None else {}
+        ours = self._interpreter.loras() if self._interpreter is not None else []
+        found = {} if listed is None else listed()
+        return {part: [name for name in names if name not in ours] for part, names in found.items()}
 
 
 @contextmanager

@@ -10,14 +10,14 @@ from hub.errors import WrongCard
 from hub.names import ArtifactName
 from hub.records import Artifact, Variant
 
-PLAIN_KINDS = {"base", "encoder", "dataset"}
-"""Kinds that belong to no base: repositories of diffusers, transformers or datasets, whose config.json are theirs."""
+PLAIN_KINDS = {"base", "dataset"}
+"""Kinds that belong to no base: repositories of diffusers or datasets, whose config.json are theirs."""
 
 
 def describe(folder: Path, name: ArtifactName) -> Artifact:
     """Card and variants of `folder`. Raises WrongCard."""
     card = read_card(folder, name)
-    variants = () if card.kind in PLAIN_KINDS else _variants(folder, name)
+    variants = () if is_plain(folder, card.kind) else _variants(folder, name)
     encoders = {variant.encoder.name for variant in variants if variant.encoder}
     methods = {variant.method for variant in variants}
     return Artifact(
@@ -35,6 +35,14 @@ def describe(folder: Path, name: ArtifactName) -> Artifact:
         tags=card.tags,
         upstream=card.upstream,
     )
+
+
+def is_plain(folder: Path, kind: str) -> bool:
+    """Whether `folder` is a repository of another library, without variants of ours.
+
+    An encoder is one when it can be loaded as it is, from its root; one that was trained for bases has variants alone.
+    """
+    return kind in PLAIN_KINDS or (kind == "encoder" and (folder / "config.json").is_file())
 
 
 def bare(name: str) -> str:

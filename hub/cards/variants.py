@@ -38,7 +38,7 @@ def read_variant(path: Path) -> Variant:
         method=config["method"],
         architecture=config["architecture"],
         conditioning=read_conditioning(config["conditioning"]),
-        encoder=_pin(config["encoder"]) if config.get("encoder") else None,
+        encoder=_pin(config["encoder"]) if config.get("encoder") and "folder" not in config["encoder"] else None,
     )
 
 
@@ -77,8 +77,21 @@ def _problems(config: dict[str, Any]) -> list[str]:
     problems = [f"`{name}` is missing" for name in ("method", "architecture") if not isinstance(config.get(name), str)]
     problems += _pin_problems("base", config.get("base"))
     if config.get("encoder"):
-        problems += _pin_problems("encoder", config["encoder"])
+        problems += _encoder_problems(config["encoder"])
     return problems + conditioning_problems(config.get("conditioning"))
+
+
+def _encoder_problems(value: object) -> list[str]:
+    """A pin of another artifact; or `folder`, the variant's own encoder in a folder beside config.json."""
+    if not isinstance(value, dict) or "folder" not in value:
+        return _pin_problems("encoder", value)
+    folder, digest = value["folder"], value.get("digest")
+    problems = []
+    if not isinstance(folder, str) or not folder.isidentifier():
+        problems.append(f"`encoder.folder` is {folder!r}, not the plain name of a folder beside {FILE}")
+    if not isinstance(digest, str) or not digest:
+        problems.append(f"`encoder.digest` is {digest!r}, not the digest of that folder's weights")
+    return problems
 
 
 def _pin_problems(name: str, value: object) -> list[str]:

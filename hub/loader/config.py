@@ -14,6 +14,10 @@ from hub.records import Variant
 WEIGHTS = "model.safetensors"
 EMPTY = ("encode", "zeros", "base")
 """What an empty prompt may become: the module's answer to it, zeros, or the base's own encoding."""
+READ_BY_BASE = ("lora", "prompt-tuning")
+"""Architectures without a module of their own: the base's own text encoder, changed, reads the prompts."""
+DELTAS = ("lora", "weights")
+"""How changed weights of the denoiser are kept: a LoRA in PEFT's format, or all of them in diffusers'."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,12 @@ class ModuleConfig:
     module: dict[str, Any]
     """Sizes for `hub.modules.build`."""
     readout: str
+    own_encoder: str
+    """Folder of the variant that holds its own text encoder; empty when the encoder is an artifact or the base's."""
+    own_digest: str
+    """Of the weights in that folder."""
+    delta: str
+    """One of DELTAS, or empty when the denoiser stays as it is."""
     positive: PromptRule
     negative: PromptRule
     empty: str
@@ -69,8 +79,12 @@ def read_config(folder: Path) -> ModuleConfig:
     languages = config.get("languages")
     if not (isinstance(languages, list) and languages and all(isinstance(tag, str) for tag in languages)):
         problems.append("`languages` must list at least one BCP-47 tag, or `mul`")
-    if variant.encoder is None:
+    own = encoder.get("folder", "")
+    if variant.encoder is None and not own and variant.architecture not in READ_BY_BASE:
         problems.append("`encoder` must name the text encoder and its digest")
+    delta = config.get("delta") or {}
+    if delta and (not isinstance(delta, dict) or delta.get("format") not in DELTAS):
+        problems.append(f"`delta` is {delta!r}: its `format` must be one of {', '.join(DELTAS)}")
     if problems:
         raise WrongCard(f"{folder.name}/config.json: {'; '.join(problems)}.")
     return ModuleConfig(
@@ -78,6 +92,9 @@ def read_config(folder: Path) -> ModuleConfig:
         kind=config.get("kind", "adapter"),
         module=dict(module or {}),
         readout=encoder.get("readout", "last_hidden_state"),
+        own_encoder=own,
+        own_digest=encoder.get("digest", "") if own else "",
+        delta=delta.get("format", ""),
         positive=positive,
         negative=negative,
         empty=empty,

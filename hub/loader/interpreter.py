@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from hub.bases.language import Encoded, Prompts
 from hub.errors import DoesNotFit
 from hub.loader.bank import ProjectorBank
+from hub.loader.changes import LowRank
 from hub.loader.config import PromptRule
 from hub.loader.resident import Resident
 from hub.loader.routing import route
@@ -58,11 +59,15 @@ class Interpreter:
 
     def add(self, resident: Resident) -> None:
         """Make `resident` known and active, last in line. Raises DoesNotFit when another one has its name."""
-        if resident.name in self._residents:
-            raise DoesNotFit(f"a module called `{resident.name}` is resident already: `pipe.unload()` takes all away.")
+        self.refuse_twin(resident.name)
         self._residents[resident.name] = resident
         self._active = (*self._active, resident)
         self._stack()
+
+    def refuse_twin(self, name: str) -> None:
+        """DoesNotFit when a resident is called `name`; asked before anything of the base is changed for another one."""
+        if name in self._residents:
+            raise DoesNotFit(f"a module called `{name}` is resident already: `pipe.unload()` takes all away.")
 
     def load(self, name: str | Path) -> str:
         """Read the module `name`; it is active from now on."""
@@ -83,8 +88,15 @@ class Interpreter:
         return list(self._residents)
 
     def clear(self) -> None:
-        """Forget every resident."""
+        """Forget every resident, and take back what it changed."""
+        for resident in self._residents.values():
+            if resident.change is not None:
+                resident.change.remove()
         self._residents, self._active, self._banks = {}, (), {}
+
+    def loras(self) -> list[str]:
+        """Names by which diffusers knows LoRAs of residents."""
+        return [each.change.adapter for each in self._residents.values() if isinstance(each.change, LowRank)]
 
     def find_encoder(self, folder: Path) -> TextEncoder | None:
         """The encoder that a resident read from `folder`, if one did."""
@@ -92,9 +104,11 @@ class Interpreter:
 
     def move(self, device: torch.device) -> None:
         """Bring modules and encoders to `device`; nothing happens when they are there."""
-        modules: list[nn.Module] = [
-            module for each in self._residents.values() for module in (each.module, each.encoder.model)
-        ]
+        modules = [each.module for each in self._residents.values() if each.module is not None]
+        modules += [each.encoder.model for each in self._residents.values() if each.encoder is not None]
+        for resident in self._residents.values():
+            if resident.change is not None:
+                resident.change.move(device)
         if not all(_is_on(module, torch.device(device)) for module in modules):
             for module in modules:
                 module.to(device)
@@ -110,6 +124,7 @@ class Interpreter:
             default=self._default_language,
             base_languages=self._base_languages,
         )
+        self._change(ways)
         if all(way is None for way in ways):
             return None
         self.move(prompts.device)
@@ -122,6 +137,22 @@ class Interpreter:
         count = len(prompts.positive)
         return _join(batch[:count]), _join(batch[count:]) if prompts.negative is not None else None
 
+    def _change(self, ways: Sequence[Resident | None]) -> None:
+        """Change the base as those who read this batch want it, and undo what others changed."""
+        wanted = {way.change if way is not None and _is_exclusive(way) else None for way in ways}
+        if len(wanted) > 1:
+            readers = dict.fromkeys("the base" if way is None else f"`{way.name}`" for way in ways)
+            raise DoesNotFit(
+                f"one batch is drawn by one denoiser, and {' and '.join(readers)} do not share theirs: "
+                "draw their prompts in separate calls."
+            )
+        for resident in self._residents.values():
+            if resident.change is not None and _is_exclusive(resident) and resident.change not in wanted:
+                resident.change.switch(False)
+        for change in wanted:
+            if change is not None:
+                change.switch(True)
+
     def _rows(self, items: Sequence[Item], prompts: Prompts) -> dict[Item, Encoded]:
         """One row (1, Q, C) for each distinct item."""
         rows: dict[Item, Encoded] = {}
@@ -129,7 +160,7 @@ class Interpreter:
         by_module: list[Item] = []
         for item in dict.fromkeys(items):
             empty = item.resident.config.empty if item.resident is not None and not item.text.strip() else "encode"
-            if item.resident is None or empty == "base":
+            if item.resident is None or item.resident.module is None or empty == "base":
                 by_base.append(item)
             elif empty == "zeros":
                 rows[item] = _zeros(item.resident, item.rule, prompts.device)
@@ -137,7 +168,7 @@ class Interpreter:
                 by_module.append(item)
         for group in _groups(by_base, lambda item: item.is_negative):
             encode = prompts.base_encode_negative if group[0].is_negative else prompts.base_encode
-            rows |= _split(group, encode([item.text for item in group]))
+            rows |= _split(group, encode([_said_to_base(item) for item in group]))
         states = _encode(by_module)
         for group in _groups(by_module, lambda item: (self._reader(item), states[item][0].shape[0])):
             tokens_BLE = torch.stack([states[item][0] for item in group])
@@ -155,6 +186,7 @@ class Interpreter:
         first = residents[0]
         tokens_BLE = tokens_BLE.to(first.dtype)
         if len(set(residents)) == 1:
+            assert first.module is not None
             return Encoded(*first.module(tokens_BLE, mask_BL))
         bank, _ = self._banks[first]
         which_B = torch.tensor([self._banks[each][1] for each in residents], device=tokens_BLE.device)
@@ -164,7 +196,9 @@ class Interpreter:
         """Stack projectors that share shape, type and encoder."""
         self._banks = {}
         shaped = [each for each in self._residents.values() if isinstance(each.module, Projector)]
-        for group in _groups(shaped, lambda each: (str(each.config.module), each.dtype, id(each.encoder.model))):
+        for group in _groups(
+            shaped, lambda each: (str(each.config.module), each.dtype, id(each.encoder and each.encoder.model))
+        ):
             if len(group) > 1:
                 bank = ProjectorBank([each.module for each in group if isinstance(each.module, Projector)])
                 self._banks |= {each: (bank, place) for place, each in enumerate(group)}
@@ -190,7 +224,17 @@ def _encode(items: Sequence[Item]) -> dict[Item, tuple[Tensor, Tensor]]:
 
 def _encoder(item: Item) -> TextEncoder:
     assert item.resident is not None
+    assert item.resident.encoder is not None
     return item.resident.encoder
+
+
+def _said_to_base(item: Item) -> str:
+    """What the base's own encoder is given: the resident's prefix first, where one leads the way."""
+    return item.text if item.resident is None or item.resident.module is not None else item.rule.prefix + item.text
+
+
+def _is_exclusive(resident: Resident) -> bool:
+    return resident.change is not None and resident.change.exclusive
 
 
 def _groups(items: Sequence[T], key: Callable[[T], object]) -> list[list[T]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import torch
 from hub.bases.family import pipeline_class_of
 from hub.errors import Damaged, DoesNotFit, WrongSource
 from hub.languages import parse_language
+from hub.loader.changes import Change, LowRank, VirtualTokens, Weights
 from hub.loader.config import WEIGHTS
 from hub.loader.fit import check_fit
 from hub.loader.interpreter import Interpreter
@@ -21,7 +23,6 @@ from hub.loader.upstream import fetch_pipeline
 from hub.modules import TextEncoder
 from hub.modules.tokenizer import Tokenize, read_tokenizer
 from hub.modules.weights import read_header
-from hub.records import Pin
 
 if TYPE_CHECKING:
     from diffusers import DiffusionPipeline
@@ -64,12 +65,12 @@ def load_pipeline(
     with sources:
         found = sources.base(base, revision)
         modules = [_checked(sources, name, found, variant) for name in names]
-        encoders = [sources.encoder(_pin(module), encoder) for module in modules]
+        encoders = [_encoder_of(sources, module, encoder) for module in modules]
 
     with ThreadPoolExecutor() as pool:  # the tokenizers library parses on another core, while Python builds the base
         parsing = {
             folder: pool.submit(read_tokenizer, folder, what=name)
-            for name, folder in dict.fromkeys(encoders)
+            for name, folder in dict.fromkeys(each for each in encoders if each is not None)
             if (folder / "tokenizer.json").is_file()  # transformers' own readers import as they go: not beside the base
         }
         pipe = _load_base(found, pipeline_class, place, dtype, settings)
@@ -77,13 +78,13 @@ def load_pipeline(
     def read(name: str | Path) -> Resident:
         with sources:
             module = _checked(sources, name, found, variant)
-            where = sources.encoder(_pin(module), encoder)
-        return _read(module, where, interpreter, pipe.device, dtype)
+            where = _encoder_of(sources, module, encoder)
+        return _read(module, where, interpreter, pipe, found, pipe.device, dtype)
 
     interpreter = Interpreter(read, default_language=default, base_languages=found.languages)
     for module, where in zip(modules, encoders, strict=True):
-        tokenize = parsing[where[1]].result() if where[1] in parsing else None
-        interpreter.add(_read(module, where, interpreter, place, dtype, tokenize))
+        tokenize = parsing[where[1]].result() if where is not None and where[1] in parsing else None
+        interpreter.add(_read(module, where, interpreter, pipe, found, place, dtype, tokenize))
     pipe._interpreter = interpreter  # noqa: SLF001 - the mixin's own attribute; its class has no `__init__` to take it
     return pipe
 
@@ -144,21 +145,41 @@ def weights_of(folder: Path, base: BaseSource) -> dict[str, Path]:
     return found
 
 
-def _pin(module: ModuleSource) -> Pin:
+def _encoder_of(sources: Sources, module: ModuleSource, given: str | Path | None) -> tuple[str, Path] | None:
+    """Name and folder of what the module reads; None when the base's own text encoder reads for it."""
+    if module.config.own_encoder:
+        return sources.own_encoder(module)
     pin = module.config.variant.encoder
-    assert pin is not None, "`read_config` refuses a variant without an encoder"
-    return pin
+    return None if pin is None else sources.encoder(pin, given)
+
+
+def _change(module: ModuleSource, pipe: Any, base: BaseSource) -> Change | None:
+    """What the module changes in the base; switched off until a prompt of its language comes."""
+    config = module.config
+    if config.variant.architecture == "prompt-tuning":
+        return VirtualTokens(pipe, module.folder, module.name)
+    match config.delta:
+        case "lora":
+            return LowRank(pipe, module.folder, module.name)
+        case "weights":
+            return Weights(getattr(pipe, base.family.denoiser), module.folder / base.family.denoiser, module.name)
+    return None
 
 
 def _read(
     module: ModuleSource,
-    named: tuple[str, Path],
+    named: tuple[str, Path] | None,
     interpreter: Interpreter,
+    pipe: Any,
+    base: BaseSource,
     device: torch.device,
     dtype: torch.dtype | None,
     tokenize: Tokenize | None = None,
 ) -> Resident:
     """Build a module, with the encoder of a resident that reads the same one if there is any."""
+    interpreter.refuse_twin(module.name)
+    if named is None:
+        return Resident(module.name, module.config, None, None, None, _change(module, pipe, base))
     name, folder = named
     encoder = interpreter.find_encoder(folder)
     if encoder is None:
@@ -166,4 +187,6 @@ def _read(
         working = working_dtype(dtype, device, stored, what=name) if stored.is_file() else dtype
         encoder = TextEncoder.from_folder(folder, device=device, dtype=working, what=name, tokenize=tokenize)
     working = working_dtype(dtype, device, module.folder / WEIGHTS, what=module.name)
-    return read_resident(module.name, module.folder, module.config, encoder, folder, device=device, dtype=working)
+    resident = read_resident(module.name, module.folder, module.config, encoder, folder, device=device, dtype=working)
+    change = _change(module, pipe, base)  # last: whatever is refused before it leaves the base as it was
+    return resident if change is None else replace(resident, change=change)

@@ -1,4 +1,4 @@
-"""One language module in memory, with the frozen encoder it reads."""
+"""One language module in memory, with the encoder it reads and what it changes in the base."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from torch import nn
 from transformers.initialization import no_init_weights
 
 from hub.errors import DoesNotFit
+from hub.loader.changes import Change
 from hub.loader.config import WEIGHTS, ModuleConfig, PromptRule
 from hub.modules import TextEncoder, build, load_weights, stored_dtype
 
@@ -20,14 +21,19 @@ class Resident:
 
     name: str
     config: ModuleConfig
-    module: nn.Module
-    encoder: TextEncoder
-    encoder_folder: Path
+    module: nn.Module | None
+    """None when the base's own text encoder, changed, reads the prompts."""
+    encoder: TextEncoder | None
+    """What the module reads; None without one."""
+    encoder_folder: Path | None
     """Where the encoder was read from: the next resident that asks for it shares this one."""
+    change: Change | None = None
+    """What it changes in the base while it reads."""
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of its weights."""
+        """Of its module's weights."""
+        assert self.module is not None
         return next(self.module.parameters()).dtype
 
     def length(self, rule: PromptRule) -> int:

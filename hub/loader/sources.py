@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hub.bases.family import Family, family_of
-from hub.errors import DoesNotFit, UnknownArtifact, UnknownBase, WrongRequest
+from hub.errors import Damaged, DoesNotFit, UnknownArtifact, UnknownBase, WrongRequest
 from hub.languages import MULTILINGUAL
 from hub.loader.config import ModuleConfig, read_config
 from hub.loader.upstream import fetch_configuration
@@ -55,6 +55,8 @@ class ModuleSource:
     config: ModuleConfig
     alternatives: tuple[str, ...]
     """Folders of all variants, this one among them."""
+    is_folder: bool = False
+    """Given as a folder, not by name."""
 
 
 class Sources:
@@ -113,12 +115,27 @@ class Sources:
         else:
             wanted, _, revision = str(name).partition("@")
             artifact = self.hub.registry.get(wanted)
-            if artifact.kind in {"base", "encoder", "dataset"}:
+            if artifact.kind in {"base", "dataset"} or (artifact.kind == "encoder" and not artifact.variants):
                 raise WrongRequest(f"`{name}` is of kind {artifact.kind}, not a language module.")
             folder, known = self._snapshot(artifact, revision or None), artifact.name.name
         if (folder / "config.json").is_file():
-            return ModuleSource(known, folder, read_config(folder), (folder.name,))
-        return _choose(known, folder, base, variant)
+            return ModuleSource(known, folder, read_config(folder), (folder.name,), _folder(name) is not None)
+        return replace(_choose(known, folder, base, variant), is_folder=_folder(name) is not None)
+
+    def own_encoder(self, module: ModuleSource) -> tuple[str, Path]:
+        """Name and folder of the encoder that lies in the module's variant. Raises Damaged.
+
+        Its digest is checked where the variant is anybody's folder; what the store gives has been checked when it came.
+        """
+        folder = module.folder / module.config.own_encoder
+        if not folder.is_dir():
+            raise Damaged(f"`{module.name}` says its encoder is in `{folder.name}`, and there is no such folder in it.")
+        if module.is_folder and (found := digest_of(folder)) != module.config.own_digest:
+            raise Damaged(
+                f"the encoder of `{module.name}` has digest {found[:12]} and should have {module.config.own_digest[:12]}. "
+                f"Fetch it again with `hub pull {module.name}`."
+            )
+        return module.name, folder
 
     def encoder(self, pin: Pin, given: str | Path | None) -> tuple[str, Path]:
         """Name and folder of the encoder that `pin` asks for, with just those weights. Raises DoesNotFit."""

@@ -23,6 +23,7 @@ GROUP = "hub.modules"
 ARCHITECTURES = {
     "resampler": "hub.modules.resampler:Resampler",
     "projector": "hub.modules.projector:Projector",
+    "transformation": "hub.modules.transformation:Transformation",
 }
 """Name → `module:class` of those that come with the project."""
 

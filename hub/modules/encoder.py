@@ -29,6 +29,8 @@ class TextEncoder:
     model: nn.Module
     tokenize: Tokenize
     readout: str = "last_hidden_state"
+    folder: Path | None = None
+    """Where it was read from."""
 
     @classmethod
     def from_folder(
@@ -48,7 +50,7 @@ class TextEncoder:
         what = what or folder.name
         get_readout(readout)
         model = _read_model(folder, torch.device(device), dtype, what)
-        return cls(model, tokenize or read_tokenizer(folder, what=what), readout)
+        return cls(model, tokenize or read_tokenizer(folder, what=what), readout, folder)
 
     @property
     def width(self) -> int:

@@ -9,6 +9,7 @@ import json
 import os
 import struct
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 
 from hub.errors import Damaged, Unreachable, WeightsDoNotFit, WrongSource
 
@@ -68,7 +69,11 @@ def load_weights(
 
 def disagreements(module: nn.Module, header: dict[str, Entry]) -> list[str]:
     """Everything that keeps weights with this header from fitting `module`; empty when they fit."""
-    expected = module.state_dict()
+    return disagreements_of(module.state_dict(), header)
+
+
+def disagreements_of(expected: Mapping[str, Tensor], header: Mapping[str, Entry]) -> list[str]:
+    """Everything that keeps weights with this header from standing in for those of `expected`; empty when they may."""
     problems = [f"`{key}` is missing" for key in sorted(expected.keys() - header.keys())]
     problems += [f"`{key}` has no place" for key in sorted(header.keys() - expected.keys())]
     floating: dict[torch.dtype, str] = {}

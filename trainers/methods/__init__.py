@@ -17,8 +17,13 @@ if TYPE_CHECKING:
 
 GROUP = "hub.methods"
 METHODS = {
+    "altdiffusion": "trainers.methods.altdiffusion:PLAN",
+    "full": "trainers.methods.full:PLAN",
+    "iap": "trainers.methods.iap:PLAN",
+    "lora": "trainers.methods.lora:PLAN",
     "mulan": "trainers.methods.mulan:PLAN",
     "pea": "trainers.methods.pea:PLAN",
+    "prompt-tuning": "trainers.methods.prompt_tuning:PLAN",
     "token-kd": "trainers.methods.token_kd:PLAN",
 }
 """Name → `module:attribute` of those that come with the project."""

@@ -1,0 +1,218 @@
+"""What a module changes in the base itself, and how it is taken back without a trace.
+
+    LowRank        a LoRA beside the layers, through peft; diffusers reads and removes it
+    Weights        other weights of the denoiser, in the place of its own, which are kept
+    VirtualTokens  further input embeddings of the text encoder, as textual inversion has them
+
+Every file is compared with the base by its header, before a weight is read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from hub.errors import WeightsDoNotFit
+from hub.modules.weights import Entry, disagreements_of, read_header
+
+LORA = "pytorch_lora_weights.safetensors"
+"""diffusers' own name of the file."""
+DENOISER = "diffusion_pytorch_model.safetensors"
+EMBEDDINGS = "learned_embeds.safetensors"
+_LORA_KEY = re.compile(r"(unet|transformer|text_encoder)\.(.+)\.lora_(A|B)\.weight")
+
+
+class Change(Protocol):
+    """One change of one base, switched off at first."""
+
+    exclusive: bool
+    """Whether every picture drawn while it is on is another one; a batch is drawn with one such change, or none."""
+
+    def switch(self, on: bool) -> None:
+        """Let it work, or let the base be as it was. Doing so twice is harmless."""
+        ...
+
+    def remove(self) -> None:
+        """Take it back for good: the base is what it was, bit for bit."""
+        ...
+
+    def move(self, device: torch.device) -> None:
+        """Bring what lies outside the base's own modules to `device`."""
+        ...
+
+
+class LowRank:
+    """A LoRA in PEFT's format; other LoRAs of the pipeline stay as they are."""
+
+    exclusive = True
+
+    def __init__(self, pipe: Any, folder: Path, name: str) -> None:
+        """Read `folder`'s file into `pipe`. Raises WeightsDoNotFit, Damaged and WrongSource before anything is changed."""
+        problems = lora_problems(pipe, read_header(folder / LORA, what=name))
+        if problems:
+            raise WeightsDoNotFit(name, problems)
+        self.adapter = name.replace(".", "_")  # peft keeps adapters in an `nn.ModuleDict`, whose keys have no dots
+        self._pipe = pipe
+        before = {layer: list(layer.active_adapters) for layer in _tuned(pipe)}
+        pipe.load_lora_weights(folder, weight_name=LORA, adapter_name=self.adapter)
+        for layer in _tuned(pipe):  # loading one may have switched it on
+            _activate(layer, before.get(layer, []))
+
+    def switch(self, on: bool) -> None:
+        """Whether the layers add it; a user's own choice among other LoRAs is left alone."""
+        for layer in _tuned(self._pipe):
+            others = [each for each in layer.active_adapters if each != self.adapter]
+            _activate(layer, [*others, self.adapter] if on and self.adapter in layer.scaling else others)
+
+    def remove(self) -> None:
+        """Through diffusers; after the last LoRA the layers are plain again."""
+        active = {
+            layer: [each for each in layer.active_adapters if each != self.adapter] for layer in _tuned(self._pipe)
+        }
+        self._pipe.delete_adapters(self.adapter)
+        if any(self._pipe.get_list_adapters().values()):
+            for layer, names in active.items():
+                _activate(layer, names)
+        else:
+            self._pipe.unload_lora_weights()
+
+    def move(self, device: torch.device) -> None:
+        """It lies in the base's own modules, and goes with them."""
+
+
+class Weights:
+    """All weights of a denoiser, in diffusers' own file; the base's own are kept beside, and exchanged with them."""
+
+    exclusive = True
+
+    def __init__(self, denoiser: nn.Module, folder: Path, name: str) -> None:
+        """Read `folder`'s file. Raises WeightsDoNotFit, Damaged and WrongSource before a weight is read."""
+        self._denoiser = denoiser
+        own = _own(denoiser)
+        problems = disagreements_of(own, read_header(folder / DENOISER, what=name))
+        if problems:
+            raise WeightsDoNotFit(name, problems)
+        loaded = load_file(folder / DENOISER)
+        self._waiting: Mapping[str, nn.Parameter] = {
+            key: nn.Parameter(loaded[key].to(value.device, value.dtype), requires_grad=False)
+            for key, value in own.items()
+        }
+        self._is_on = False
+
+    def switch(self, on: bool) -> None:
+        """Exchange the weights that work with those that wait; no number is copied."""
+        if on == self._is_on:
+            return
+        own = _own(self._denoiser)
+        places = _places(self._denoiser)
+        for key, value in self._waiting.items():
+            module, leaf = places[key]
+            module.register_parameter(leaf, value)
+        self._waiting, self._is_on = own, on
+
+    def remove(self) -> None:
+        """Put the base's own back."""
+        self.switch(False)
+
+    def move(self, device: torch.device) -> None:
+        """Those that wait follow."""
+        for value in self._waiting.values():
+            value.data = value.data.to(device)
+
+
+class VirtualTokens:
+    """Learned embeddings under a new word of the base's tokenizer; a prompt that begins with the word reads them."""
+
+    exclusive = False
+
+    def __init__(self, pipe: Any, folder: Path, name: str) -> None:
+        """Read `folder`'s file into `pipe`. Raises WeightsDoNotFit, Damaged and WrongSource before anything is changed."""
+        header = read_header(folder / EMBEDDINGS, what=name)
+        width = pipe.text_encoder.get_input_embeddings().embedding_dim
+        problems = [
+            f"`{key}` is {'×'.join(map(str, entry.shape))} and should be one vector of {width} for each token"
+            for key, entry in header.items()
+            if len(entry.shape) != 2 or entry.shape[1] != width
+        ]
+        problems += [] if len(header) == 1 else [f"it holds {len(header)} words, and should hold one"]
+        if problems:
+            raise WeightsDoNotFit(name, problems)
+        ((word, entry),) = header.items()
+        self._words = [word, *(f"{word}_{place}" for place in range(1, entry.shape[0]))]  # as diffusers names them
+        self._pipe = pipe
+        pipe.load_textual_inversion(folder, weight_name=EMBEDDINGS)
+
+    def switch(self, on: bool) -> None:
+        """Prompts without the word are read as ever, so it may stay."""
+
+    def remove(self) -> None:
+        """Through diffusers."""
+        self._pipe.unload_textual_inversion(self._words)
+
+    def move(self, device: torch.device) -> None:
+        """They lie in the base's own text encoder."""
+
+
+def lora_problems(pipe: Any, header: Mapping[str, Entry]) -> list[str]:
+    """Why a LoRA with this header does not fit the parts of `pipe`; empty when it fits."""
+    problems = []
+    ranks: dict[str, set[int]] = {}
+    for key, entry in sorted(header.items()):
+        found = _LORA_KEY.fullmatch(key)
+        layer = _layer(getattr(pipe, found[1], None), found[2]) if found is not None else None
+        if found is None or layer is None:
+            problems.append(f"`{key}` has no place")
+            continue
+        is_down = found[3] == "A"
+        wanted, place = (layer.shape[1], 1) if is_down else (layer.shape[0], 0)
+        if len(entry.shape) != layer.dim() or entry.shape[place] != wanted:
+            problems.append(
+                f"`{key}` is {'×'.join(map(str, entry.shape))} beside a layer of {'×'.join(map(str, layer.shape))}"
+            )
+        ranks.setdefault(key.replace(f"lora_{found[3]}", "lora"), set()).add(entry.shape[0 if is_down else 1])
+    problems += [f"`{key}` has ranks {sorted(each)}" for key, each in ranks.items() if len(each) > 1]
+    return problems if header else ["it is empty"]
+
+
+def _layer(component: nn.Module | None, path: str) -> Tensor | None:
+    """The weight of the linear or convolution at `path`, whether it has LoRAs already or not."""
+    try:
+        layer: Any = component.get_submodule(path) if component is not None else None
+    except AttributeError:
+        return None
+    weight = getattr(getattr(layer, "base_layer", layer), "weight", None)
+    return weight if isinstance(weight, Tensor) and weight.dim() >= 2 else None
+
+
+def _tuned(pipe: Any) -> Iterator[Any]:
+    """Layers of all parts of `pipe` that carry LoRAs."""
+    from peft.tuners.tuners_utils import BaseTunerLayer  # takes a second, and most modules have no LoRA
+
+    for part in pipe.components.values():
+        if isinstance(part, nn.Module):
+            yield from (layer for layer in part.modules() if isinstance(layer, BaseTunerLayer))
+
+
+def _activate(layer: Any, names: list[str]) -> None:
+    if list(layer.active_adapters) != names:
+        layer.set_adapter(names, inference_mode=True)
+
+
+def _places(module: nn.Module) -> dict[str, tuple[nn.Module, str]]:
+    """Owner and name of every parameter of the base, under the name it has without LoRAs."""
+    places = {}
+    for key, _ in module.named_parameters():
+        if "lora_" not in key:
+            owner, _, leaf = key.rpartition(".")
+            places[key.replace(".base_layer.", ".")] = (module.get_submodule(owner), leaf)
+    return places
+
+
+def _own(module: nn.Module) -> dict[str, nn.Parameter]:
+    return {key: getattr(owner, leaf) for key, (owner, leaf) in _places(module).items()}

@@ -1,0 +1,53 @@
+"""The change of a denoiser's weights as a LoRA: the nearest matrices of low rank, and what they leave out.
+
+Shape letters: O outputs, I inputs of a layer (times its kernel), R rank.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from hub.errors import DoesNotFit
+
+
+class LowRankChange(NamedTuple):
+    """A LoRA in PEFT's keys, without the prefix of its component."""
+
+    weights: dict[str, Tensor]
+    """`<layer>.lora_A.weight` (R, I) and `<layer>.lora_B.weight` (O, R); convolutions keep their kernel in A."""
+    relative_error: float
+    """Frobenius norm of the change that it leaves out, as a share of the whole change; norms and biases are left out."""
+
+
+@torch.no_grad()
+def extract(before: nn.Module, after: nn.Module, rank: int) -> LowRankChange:
+    """Singular value decomposition of each changed linear and convolution, cut after `rank` values (Eckart–Young: no LoRA
+    of this rank is nearer). Raises DoesNotFit when nothing has changed.
+    """
+    old = dict(before.named_parameters())
+    layers = {name for name, each in after.named_modules() if isinstance(each, nn.Linear | nn.Conv2d)}
+    weights: dict[str, Tensor] = {}
+    whole = left_out = 0.0
+    for name, new in after.named_parameters():
+        change = new.detach().double().cpu() - old[name].detach().double().cpu()
+        size = change.square().sum().item()
+        layer, _, leaf = name.rpartition(".")
+        whole += size
+        if not size:
+            continue
+        if layer not in layers or leaf != "weight":
+            left_out += size
+            continue
+        u_OR, values_R, v_RI = torch.linalg.svd(change.flatten(1), full_matrices=False)
+        left_out += values_R[rank:].square().sum().item()
+        root_R = values_R[:rank].sqrt()
+        down_RI, up_OR = root_R[:, None] * v_RI[:rank], u_OR[:, :rank] * root_R
+        kernel = change.shape[2:]
+        weights[f"{layer}.lora_A.weight"] = down_RI.reshape(-1, *change.shape[1:]).float().contiguous()
+        weights[f"{layer}.lora_B.weight"] = up_OR.reshape(*up_OR.shape, *(1 for _ in kernel)).float().contiguous()
+    if not weights:
+        raise DoesNotFit("no linear layer or convolution of the denoiser has changed: there is nothing to publish.")
+    return LowRankChange(weights, (left_out / whole) ** 0.5)

@@ -1,0 +1,135 @@
+"""IAP, image as pivot (Hu et al., arXiv 2305.11540): only a text encoder learns, so that the denoiser's cross-attention gives
+on a noisy picture for a text what it gives for its English.
+
+    L = Σ_l w_l · d(CA_l(x_t, student(text)), CA_l(x_t, base's encoder(English)))
+
+over the cross-attention layers l of one frozen denoiser on the same noisy latent x_t. There is no public code. The paper
+leaves open which layers, weights and start it uses, so they are options: by default all layers count alike, and d is the
+squared distance divided by the number of elements, since layers differ in size.
+
+Shape letters: B batch, S tokens, C conditioning width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hub.errors import DoesNotFit
+from trainers.material import Material
+from trainers.method import Draw, Loss
+from trainers.methods import altdiffusion
+from trainers.methods.altdiffusion import THROUGH_DENOISER, TeacherLearning
+from trainers.methods.mulan import noise
+from trainers.methods.token_kd import emptied
+from trainers.plan import Phase, Plan
+from trainers.reader import Reader, let_learn, text
+from trainers.recipe import Recipe
+from trainers.student import of_student
+
+
+class AttentionMatching:
+    """The distance between cross-attention outputs for a text and for its English."""
+
+    def __init__(
+        self,
+        module: Reader,
+        material: Material,
+        *,
+        layers: Mapping[str, float] | None = None,
+        metric: str = "mse",
+        empty_share: float = 0.1,
+    ) -> None:
+        """`layers` maps beginnings of layer names (`down_blocks`, `mid_block`, `up_blocks.1` …) to their weight w; what is
+        not named is left out, and without it every layer has weight 1. `metric` is `mse` or `cosine`.
+        """
+        let_learn(module, text)
+        self.module = module
+        self.example_count = len(material.weights_N)
+        self.example_weights: Tensor | None = material.weights_N
+        self._material = material
+        self._weights = weights_of(material.base.unet, {"": 1.0} if layers is None else layers)
+        self._metric = metric
+        self._empty_share = empty_share
+
+    def loss(self, draw: Draw) -> Loss:
+        """L as above; gradients go into the student alone."""
+        base = self._material.base
+        rows_B = emptied(draw, self._empty_share)
+        batch = noise(self._material.latents(draw.indices_B), base, draw.generator)
+        with torch.no_grad(), attention_outputs(base.unet) as english:
+            base.predict(batch.noised_BKHW, batch.steps_B, self._material.teacher(rows_B))
+        with attention_outputs(base.unet) as spoken:
+            base.predict(batch.noised_BKHW, batch.steps_B, self.module.read(self._material, rows_B))
+        distances = [
+            weight * distance(spoken[name], english[name], self._metric) for name, weight in self._weights.items()
+        ]
+        return Loss(torch.stack(distances).sum(), {})
+
+
+def weights_of(unet: nn.Module, layers: Mapping[str, float]) -> dict[str, float]:
+    """Cross-attention layers by name with their weight: that of the longest beginning. DoesNotFit for one nobody has."""
+    names = [name for name, _ in unet.named_modules() if name.endswith("attn2")]
+    if unknown := [each for each in layers if not any(name.startswith(each) for name in names)]:
+        raise DoesNotFit(
+            f"no cross-attention layer's name begins with `{unknown[0]}`; they are called {', '.join(names)}."
+        )
+    found = {}
+    for name in names:
+        if fitting := [each for each in layers if name.startswith(each)]:
+            found[name] = layers[max(fitting, key=len)]
+    return found
+
+
+def distance(student: Tensor, teacher: Tensor, metric: str) -> Tensor:
+    """`mse`: mean squared difference; `cosine`: 1 − cos between states at the same place, averaged."""
+    match metric:
+        case "mse":
+            return F.mse_loss(student.float(), teacher.float())
+        case "cosine":
+            return (1 - F.cosine_similarity(student.float(), teacher.float(), dim=-1)).mean()
+        case other:
+            raise ValueError(f"`metric` is mse or cosine, not {other!r}.")
+
+
+@contextmanager
+def attention_outputs(unet: nn.Module) -> Iterator[dict[str, Tensor]]:
+    """Collects what every cross-attention layer (`attn2` in diffusers) gives while it lasts, by the layer's name."""
+    outputs: dict[str, Tensor] = {}
+
+    def keep(name: str, _layer: nn.Module, _inputs: Any, output: Tensor) -> None:
+        outputs[name] = output
+
+    layers = [(name, each) for name, each in unet.named_modules() if name.endswith("attn2")]
+    hooks = [each.register_forward_hook(partial(keep, name)) for name, each in layers]
+    try:
+        yield outputs
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+RECIPE = Recipe(steps=150, batch_size=32, learning_rate=2e-4, warmup_steps=15, weight_decay=0.0, ema_decay=0.95)
+PLAN = Plan(
+    name="iap",
+    learner=of_student(),
+    length=None,
+    phases=(
+        Phase("distil", partial(TeacherLearning, match="token"), replace(altdiffusion.TEACH), needs=("teacher",)),
+        Phase("attention", AttentionMatching, RECIPE, needs=THROUGH_DENOISER),
+    ),
+    story=(
+        "Two phases on a copy of the multilingual encoder: token distillation on texts alone, then IAP, the distance "
+        "between the outputs of the denoiser's cross-attention for the text and for its English on the same noisy "
+        "picture. The published IAP has the second phase only."
+    ),
+    result="a text encoder of its own, begun from {encoder}, in front of the frozen base",
+    frozen="The base stays as it is; the encoder began as a copy of `{encoder}`",
+)

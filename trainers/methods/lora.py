@@ -1,0 +1,124 @@
+"""LoRA (Hu et al., ICLR 2022, arXiv 2106.09685) on the base itself, through peft: nothing multilingual is added.
+
+Prompts go through the base's own tokenizer and text encoder. A byte-level tokenizer reads every script, but one it has not
+seen costs several tokens a letter, and what goes beyond the base's length is cut.
+
+Shape letters: B batch, S tokens, C conditioning width.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from peft import LoraConfig, get_peft_model_state_dict, inject_adapter_in_model
+from torch import Tensor, nn
+
+from hub.modules import TextEncoder
+from trainers.frozen import FrozenBase
+from trainers.learner import MakeLearner
+from trainers.material import Material
+from trainers.methods import token_kd
+from trainers.methods.altdiffusion import THROUGH_DENOISER, DenoiserTuning, TeacherLearning
+from trainers.plan import Phase, Plan
+from trainers.reader import Part, Reader, everything
+from trainers.recipe import Recipe
+from trainers.student import write_lora
+
+TEXT_LAYERS = ("q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2")
+"""Linears of CLIP's text encoder."""
+DENOISER_LAYERS = ("to_q", "to_k", "to_v", "to_out.0")
+"""Linears of attention, own and cross, as in diffusers' training scripts."""
+
+
+class TunedBase(Reader):
+    """Copies of the base's text encoder and denoiser with LoRAs, which alone learn."""
+
+    def __init__(self, base: FrozenBase, rank: int, *, in_text_encoder: bool, in_denoiser: bool) -> None:
+        """B of every LoRA is zero, so the first answer is the base's own."""
+        super().__init__(copy.deepcopy(base.unet) if in_denoiser else None)
+        self.text_encoder = copy.deepcopy(base.text_encoder)
+        if in_text_encoder:
+            inject_adapter_in_model(_config(rank, TEXT_LAYERS), self.text_encoder)
+        if self.denoiser is not None:
+            inject_adapter_in_model(_config(rank, DENOISER_LAYERS), self.denoiser)
+
+    def read(self, material: Material, rows_B: Tensor) -> Tensor:
+        """Shape: (B, S, C)."""
+        states_BSC: Tensor = self.text_encoder(material.base_ids(rows_B)).last_hidden_state
+        return states_BSC
+
+    def text_parts(self) -> list[Part]:
+        """LoRAs of the text encoder."""
+        return [*_loras(self.text_encoder)]
+
+    def denoiser_parts(self) -> list[Part]:
+        """LoRAs of the denoiser."""
+        return [] if self.denoiser is None else [*_loras(self.denoiser)]
+
+
+class LoraLearner:
+    """Writes the LoRAs in diffusers' own file."""
+
+    kind = "delta"
+    architecture = "lora"
+    reads_encoder = False
+
+    def __init__(self, tuned: TunedBase, settings: dict[str, Any]) -> None:
+        self.module: nn.Module = tuned
+        self.settings = settings
+        self._tuned = tuned
+
+    def write(self, variant: Path) -> None:
+        """One safetensors file."""
+        denoiser = get_peft_model_state_dict(self._tuned.denoiser) if self.settings["denoiser"] else None
+        text_encoder = get_peft_model_state_dict(self._tuned.text_encoder) if self.settings["text_encoder"] else None
+        write_lora(variant, denoiser=denoiser, text_encoder=text_encoder)
+
+    def config(self) -> dict[str, Any]:
+        """That the change is a LoRA."""
+        return {"delta": {"format": "lora", "rank": self.settings["rank"]}}
+
+
+def of_lora(rank: int = 16, *, text_encoder: bool = True, denoiser: bool = True) -> MakeLearner:
+    """LoRAs of `rank`, with alpha = rank, in the text encoder, the denoiser or both. ValueError for neither."""
+    if not (text_encoder or denoiser):
+        raise ValueError("a LoRA needs the text encoder, the denoiser or both.")
+
+    def make(base: FrozenBase, _encoder: TextEncoder) -> LoraLearner:
+        tuned = TunedBase(base, rank, in_text_encoder=text_encoder, in_denoiser=denoiser)
+        return LoraLearner(tuned, {"rank": rank, "text_encoder": text_encoder, "denoiser": denoiser})
+
+    return make
+
+
+def _config(rank: int, layers: tuple[str, ...]) -> LoraConfig:
+    return LoraConfig(r=rank, lora_alpha=rank, lora_dropout=0.0, target_modules=list(layers))
+
+
+def _loras(module: nn.Module) -> Iterator[nn.Parameter]:
+    return (parameter for name, parameter in module.named_parameters() if "lora_" in name)
+
+
+DISTIL = replace(token_kd.RECIPE, steps=1500, batch_size=64, learning_rate=2e-3, weight_decay=0.0)
+RECIPE = Recipe(steps=200, batch_size=64, learning_rate=5e-4, warmup_steps=20, weight_decay=0.0, ema_decay=0.98)
+PLAN = Plan(
+    name="lora",
+    learner=of_lora(),
+    length=None,
+    phases=(
+        Phase("distil", partial(TeacherLearning, match="token"), DISTIL, needs=("teacher",)),
+        Phase("denoise", partial(DenoiserTuning, learns=everything, empty_share=0.1), RECIPE, needs=THROUGH_DENOISER),
+    ),
+    story=(
+        "LoRAs of rank 16 in the base's own text encoder and in the attention of its denoiser: token distillation for "
+        "the text encoder's, then the base's own denoising loss for both. Prompts go through the base's own byte-level "
+        "tokenizer, where a script it was not trained on costs several tokens a letter; what does not fit is cut."
+    ),
+    result="LoRAs in its own text encoder and denoiser, without a multilingual encoder",
+    frozen="All weights of the base stay; plain diffusers reads the file with `load_lora_weights`",
+)

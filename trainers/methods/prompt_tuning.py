@@ -1,0 +1,144 @@
+"""Prompt tuning (Lester et al., EMNLP 2021, arXiv 2104.08691): a few virtual tokens before every prompt learn; the base's own
+text encoder, which reads them, stays.
+
+peft's `PromptEmbedding` is given to models as input embeddings, which CLIP's text encoder of transformers does not take.
+What it does take are further rows of its embedding table, so the tokens are published as diffusers' textual inversion: one
+new word of the tokenizer, which stands for all of them. They follow the begin token, since the tokenizer puts that first,
+where Lester et al. put them before everything.
+
+Every virtual token takes the place of one of the text's: few, or long prompts are cut.
+
+Shape letters: B batch, V virtual tokens, S tokens the base reads, C width of its embeddings.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from hub.errors import DoesNotFit
+from hub.loader.changes import EMBEDDINGS
+from hub.modules import TextEncoder
+from trainers.frozen import FrozenBase
+from trainers.learner import MakeLearner
+from trainers.material import Material
+from trainers.methods import token_kd
+from trainers.methods.altdiffusion import THROUGH_DENOISER, DenoiserTuning, TeacherLearning
+from trainers.plan import Phase, Plan
+from trainers.reader import Part, Reader, text
+from trainers.recipe import Recipe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class VirtualPrompt(Reader):
+    """Embeddings of V virtual tokens before a text's own."""
+
+    def __init__(self, base: FrozenBase, count: int) -> None:
+        """They begin as embeddings of words drawn from the vocabulary, the better start of Lester et al.'s three."""
+        super().__init__()
+        if not 0 < count < base.length - 2:
+            raise DoesNotFit(f"{count} virtual tokens leave no room for a prompt: the base reads {base.length} tokens.")
+        self.text_encoder = copy.deepcopy(base.text_encoder)
+        table_NC = self.text_encoder.get_input_embeddings().weight
+        self.prompt_VC = nn.Parameter(table_NC[torch.randperm(len(table_NC))[:count]].detach().clone())
+
+    def read(self, material: Material, rows_B: Tensor) -> Tensor:
+        """Shape: (B, S, C)."""
+        count = len(self.prompt_VC)
+        short = material.base.length - count
+        ids_BS = material.base.tokenize([material.texts_N[row] for row in rows_B.tolist()], short)
+        placeholders_BV = ids_BS[:, :1].expand(-1, count)  # any token: its embedding is replaced
+        ids_BS = torch.cat([ids_BS[:, :1], placeholders_BV, ids_BS[:, 1:]], dim=1)
+        with self._leading():
+            states_BSC: Tensor = self.text_encoder(ids_BS.to(material.base.device)).last_hidden_state
+        return states_BSC
+
+    def text_parts(self) -> list[Part]:
+        """The virtual tokens."""
+        return [self.prompt_VC]
+
+    @contextmanager
+    def _leading(self) -> Iterator[None]:
+        """Within, embeddings 1 to V are the virtual tokens'."""
+
+        def put(_table: nn.Module, _inputs: Any, embeddings_BSC: Tensor) -> Tensor:
+            prompt_BVC = self.prompt_VC.to(embeddings_BSC.dtype).expand(len(embeddings_BSC), -1, -1)
+            return torch.cat([embeddings_BSC[:, :1], prompt_BVC, embeddings_BSC[:, 1 + len(self.prompt_VC) :]], dim=1)
+
+        hook = self.text_encoder.get_input_embeddings().register_forward_hook(put)
+        try:
+            yield
+        finally:
+            hook.remove()
+
+
+class VirtualPromptLearner:
+    """Writes the virtual tokens as diffusers' textual inversion."""
+
+    kind = "adapter"
+    architecture = "prompt-tuning"
+    reads_encoder = False
+
+    def __init__(self, prompt: VirtualPrompt, length: int) -> None:
+        self.module: nn.Module = prompt
+        self.settings: dict[str, Any] = {"tokens": len(prompt.prompt_VC)}
+        self._prompt = prompt
+        self._length = length
+
+    def write(self, variant: Path) -> None:
+        """One tensor (V, C), half precision, under the word that stands for it."""
+        save_file({self._word: self._halved}, variant / EMBEDDINGS)
+
+    def config(self) -> dict[str, Any]:
+        """The word leads every prompt."""
+        rule = {"prefix": f"{self._word} ", "drop": [], "length": self._length}
+        return {"prompt": {**rule, "negative": rule, "empty": "encode"}}
+
+    @property
+    def _halved(self) -> Tensor:
+        return self._prompt.prompt_VC.detach().cpu().half().contiguous()
+
+    @property
+    def _word(self) -> str:
+        """Named after the content: two of them may be resident at once."""
+        return f"<prompt-{hashlib.sha256(self._halved.numpy().tobytes()).hexdigest()[:10]}>"
+
+
+def of_virtual_prompt(count: int = 4) -> MakeLearner:
+    """A learner that is `count` virtual tokens."""
+
+    def make(base: FrozenBase, _encoder: TextEncoder) -> VirtualPromptLearner:
+        return VirtualPromptLearner(VirtualPrompt(base, count), base.length)
+
+    return make
+
+
+DISTIL = replace(token_kd.RECIPE, steps=1000, batch_size=64, learning_rate=1e-2, weight_decay=0.0)
+RECIPE = Recipe(steps=100, batch_size=64, learning_rate=1e-3, warmup_steps=10, weight_decay=0.0, ema_decay=0.95)
+PLAN = Plan(
+    name="prompt-tuning",
+    learner=of_virtual_prompt(),
+    length=None,
+    phases=(
+        Phase("distil", partial(TeacherLearning, match="token"), DISTIL, needs=("teacher",)),
+        Phase("denoise", partial(DenoiserTuning, learns=text, empty_share=0.1), RECIPE, needs=THROUGH_DENOISER),
+    ),
+    story=(
+        "Four virtual tokens before every prompt, read by the base's own text encoder: token distillation, then the base's "
+        "own denoising loss. They take the place of four of the prompt's own tokens, and the base's byte-level tokenizer "
+        "needs several tokens a letter for scripts it was not trained on; what does not fit is cut."
+    ),
+    result="virtual tokens in front of every prompt, without a multilingual encoder",
+    frozen="All weights of the base stay; plain diffusers reads the tokens with `load_textual_inversion`",
+)

@@ -1,0 +1,150 @@
+"""A multilingual text encoder that learns to speak to a base, alone or together with the base's denoiser, and how both
+are written.
+
+A variant holds `model.safetensors` (the head) and `encoder/` (a transformers folder). Changed weights of the denoiser lie
+beside them in the library's own format: a LoRA, or all of them in `unet/`.
+
+Shape letters: B batch, L tokens, C conditioning width.
+"""
+
+from __future__ import annotations
+
+import copy
+import shutil
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from diffusers import StableDiffusionPipeline
+from torch import Tensor, nn
+
+from hub.errors import DoesNotFit
+from hub.loader.config import WEIGHTS
+from hub.loader.sources import digest_of
+from hub.modules import TextEncoder, save_weights
+from hub.modules.transformation import Transformation
+from trainers.frozen import FrozenBase
+from trainers.learner import MakeLearner
+from trainers.low_rank import extract
+from trainers.material import Material
+from trainers.reader import Part, Reader, without_dropout
+
+ENCODER = "encoder"
+"""Folder of a variant that holds its own encoder."""
+DENOISER = "unet"
+READOUT = "last_hidden_state"
+NOT_THE_TOKENIZERS = {".safetensors", ".md", ".bin"}
+"""Suffixes of files in an encoder's folder that say nothing about its tokenizer."""
+
+
+class Student(Reader):
+    """A copy of the multilingual encoder that learns, and a linear transformation to the base's width."""
+
+    def __init__(
+        self, encoder: TextEncoder, width: int, denoiser: nn.Module | None = None, *, norm: bool = False
+    ) -> None:
+        """`norm` puts AltCLIP's LayerNorm before the transformation; AltDiffusion m2 and m9 have none. Copies, so that
+        the frozen ones stay; without dropout, as AltCLIP's teacher learning is.
+        """
+        super().__init__(copy.deepcopy(denoiser))
+        self.encoder = without_dropout(copy.deepcopy(encoder.model))
+        self.transformation = Transformation(encoder.width, width, norm)
+
+    def forward(self, ids_BL: Tensor, mask_BL: Tensor) -> Tensor:
+        """Shapes: (B, L), (B, L) → (B, L, C)."""
+        states_BLE = self.encoder(input_ids=ids_BL, attention_mask=mask_BL).last_hidden_state
+        return cast(Tensor, self.transformation(states_BLE).tokens_BLC)
+
+    def read(self, material: Material, rows_B: Tensor) -> Tensor:
+        """Shape: (B, L, C)."""
+        return cast(Tensor, self(*material.ids(rows_B)))
+
+    def text_parts(self) -> list[Part]:
+        """Encoder and transformation."""
+        return [self.encoder, self.transformation]
+
+
+class StudentLearner:
+    """Writes a student: its encoder and head, and what its denoiser has become."""
+
+    architecture = "transformation"
+    reads_encoder = False
+
+    def __init__(self, student: Student, encoder: TextEncoder, before: nn.Module, delta: str, rank: int) -> None:
+        """`before` is the base's own denoiser, which `delta`, `lora` or `weights`, is the difference to."""
+        self.module: nn.Module = student
+        self._student = student
+        self.kind = "delta" if delta else "encoder"
+        self.settings: dict[str, Any] = {
+            "in_width": encoder.width,
+            "out_width": student.transformation.transformation.out_features,
+            "norm": student.transformation.pre_LN is not None,
+        }
+        self._encoder = encoder
+        self._before = before
+        self._delta = delta
+        self._rank = rank
+        self._written: dict[str, Any] = {}
+
+    def write(self, variant: Path) -> None:
+        """Everything in half precision."""
+        save_weights(self._student.transformation, variant / WEIGHTS, torch.float16)
+        self._write_encoder(variant / ENCODER)
+        self._written = {
+            "encoder": {"folder": ENCODER, "digest": digest_of(variant / ENCODER), "readout": READOUT},
+        }
+        if self._delta == "lora":
+            assert self._student.denoiser is not None
+            found = extract(self._before, self._student.denoiser, self._rank)
+            write_lora(variant, denoiser=found.weights)
+            error = round(found.relative_error, 4)
+            self._written["delta"] = {"format": "lora", "rank": self._rank, "relative_error": error}
+        elif self._delta == "weights":
+            halved: Any = copy.deepcopy(self._student.denoiser).half()  # type: ignore[union-attr]
+            halved.save_pretrained(variant / DENOISER)
+            self._written["delta"] = {"format": "weights"}
+
+    def config(self) -> dict[str, Any]:
+        """Its own encoder in the place of a registered one, and what of the denoiser is changed. After `write`."""
+        return self._written
+
+    def _write_encoder(self, folder: Path) -> None:
+        halved: Any = copy.deepcopy(self._student.encoder).half()
+        halved.save_pretrained(folder)
+        if self._encoder.folder is None:
+            raise DoesNotFit("the encoder was made in memory, and a published one needs its tokenizer's files.")
+        for path in sorted(self._encoder.folder.iterdir()):
+            is_tokenizers = path.suffix not in NOT_THE_TOKENIZERS and path.name != "config.json"
+            if path.is_file() and is_tokenizers:
+                shutil.copyfile(path, folder / path.name)
+
+
+def of_student(*, delta: str = "", rank: int = 32, norm: bool = False) -> MakeLearner:
+    """A learner that is a copy of the encoder with a head; with `delta`, `lora` or `weights`, the denoiser learns, too.
+
+    `rank` is that of a low-rank delta.
+    """
+
+    def make(base: FrozenBase, encoder: TextEncoder) -> StudentLearner:
+        student = Student(encoder, base.width, base.unet if delta else None, norm=norm)
+        return StudentLearner(student, encoder, base.unet, delta, rank)
+
+    return make
+
+
+def write_lora(
+    variant: Path, *, denoiser: dict[str, Tensor] | None = None, text_encoder: dict[str, Tensor] | None = None
+) -> None:
+    """The LoRA file of diffusers, keys in PEFT's spelling, half precision.
+
+    A file without alphas is read with alpha = rank, so that is what weights here must mean.
+    """
+    StableDiffusionPipeline.save_lora_weights(
+        variant,
+        unet_lora_layers=None if denoiser is None else _halved(denoiser),
+        text_encoder_lora_layers=None if text_encoder is None else _halved(text_encoder),
+    )
+
+
+def _halved(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {key: value.detach().cpu().half().contiguous() for key, value in weights.items()}

@@ -230,6 +230,6 @@ def material(
     corpus: ToyCorpus, base: FrozenBase, encoder: TextEncoder, tmp_path_factory: pytest.TempPathFactory
 ) -> Material:
     return gather(
-        corpus, Mixture(("yo", "sw")), base, encoder, length=8,
+        corpus, Mixture(("yo", "sw"), english_share=0.3), base, encoder, length=8,
         store=Store(tmp_path_factory.mktemp("caches"), "b", "e", quiet=True),
     )  # fmt: skip

@@ -125,7 +125,7 @@ def test_mapped_states_give_what_states_in_memory_give(
 ) -> None:
     monkeypatch.setattr("trainers.material.IN_MEMORY_BYTES", 0)
     mapped = gather(
-        corpus, Mixture(("yo", "sw")), base, encoder, length=8,
+        corpus, Mixture(("yo", "sw"), english_share=0.3), base, encoder, length=8,
         store=Store(tmp_path, "b", "e", quiet=True),
     )  # fmt: skip
     rows = torch.tensor([3, 0, 3])

@@ -20,31 +20,36 @@ _SAFE_ID = re.compile(r"[A-Za-z0-9._:;=-]{1,128}")
 _log = logging.getLogger("server.access")
 
 
-class EncodedPath:
-    """Lets routes match the path as it was sent, so that `%2F` does not end a segment."""
+class HttpLayer:
+    """Something around every HTTP request; what is none, such as the start of the server, passes by."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on, or `serve`."""
+        await (self.serve if scope["type"] == "http" else self.app)(scope, receive, send)
+
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer an HTTP request by means of `app`."""
+        raise NotImplementedError
+
+
+class EncodedPath(HttpLayer):
+    """Lets routes match the path as it was sent, so that `%2F` does not end a segment."""
+
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Replace the decoded path of an HTTP request."""
-        if scope["type"] == "http":
-            raw = scope.get("raw_path")
-            scope["path"] = raw.decode("ascii", "replace") if raw else quote(scope["path"])
+        raw = scope.get("raw_path")
+        scope["path"] = raw.decode("ascii", "replace") if raw else quote(scope["path"])
         await self.app(scope, receive, send)
 
 
-class AnswerHeaders:
+class AnswerHeaders(HttpLayer):
     """Adds the request's id and the security headers; an endpoint's own choice stands."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Give the request an id, `scope["state"]["request_id"]`, and the answer its headers."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
         request_id = _request_id(Headers(scope=scope))
         scope.setdefault("state", {})["request_id"] = request_id
 
@@ -56,20 +61,14 @@ class AnswerHeaders:
         await self.app(scope, receive, send_with_headers)
 
 
-class AccessLog:
+class AccessLog(HttpLayer):
     """One line per request: client, method, path, status, bytes, milliseconds, id.
 
     Query strings and headers stay out of it, for people put tokens there.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Log an HTTP request after its last byte, or after it failed."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
         began = time.perf_counter()
         status, size_bytes = 500, 0
 

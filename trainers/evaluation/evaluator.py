@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import torch
+from torch import Tensor
 
 from hub.errors import WrongRequest
 from hub.local import LocalHub
@@ -67,6 +69,12 @@ class Question:
         if self.translated:
             return [replace(prompt, text=prompt.meaning, language="en") for prompt in chosen]
         return chosen
+
+    def gallery(self, prompts: Sequence[Prompt]) -> tuple[list[Prompt], Tensor]:
+        """Among what answers to `prompts` must be recognised, and the place of each right one: (N,)."""
+        gallery = self.corpus.gallery(self.split)
+        place = {prompt.concept: index for index, prompt in enumerate(gallery)}
+        return gallery, torch.tensor([place[prompt.concept] for prompt in prompts])
 
     def _filled(self) -> list[str]:
         return [split for split in self.corpus.base_splits if self.corpus.prompts(self.language, split)]

@@ -47,9 +47,7 @@ class GenerationEvaluator:
         if subject.pipeline is None:
             raise WrongRequest(f"`{subject.name}` draws nothing: judge it on `emoji-retrieval`.")
         prompts = question.prompts()
-        gallery = question.corpus.gallery(question.split)
-        place = {prompt.concept: index for index, prompt in enumerate(gallery)}
-        right_N = torch.tensor([place[prompt.concept] for prompt in prompts])
+        gallery, right_N = question.gallery(prompts)
         drawn_N3HW = draw(
             subject.pipeline, prompts, seed=question.seed, quiet=question.quiet, label=_label(subject, question)
         )

@@ -38,9 +38,7 @@ class RetrievalEvaluator:
         """Recall@1, 5 and 10 over the gallery."""
         states, english = _readers(subject)
         prompts = question.prompts()
-        gallery = question.corpus.gallery(question.split)
-        place = {prompt.concept: index for index, prompt in enumerate(gallery)}
-        right_N = torch.tensor([place[prompt.concept] for prompt in prompts])
+        gallery, right_N = question.gallery(prompts)
         texts_NC = _in_batches(states, [prompt.text for prompt in prompts])
         names_GC = _in_batches(english, [prompt.text for prompt in gallery])
         centre_C = names_GC.mean(dim=0)

@@ -36,6 +36,7 @@ def _environment() -> Environment:
         "size": wording.size,
         "weight": wording.weight,
         "day": wording.day,
+        "conditioning": wording.conditioning,
         "metric": wording.metric,
         "number": wording.number,
         "short_name": wording.short_name,

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from hub.languages import MULTILINGUAL, autonym, language_name
 from hub.names import ArtifactName
-from hub.records import Artifact, Provenance, Score
+from hub.records import Artifact, Conditioning, Provenance, Score
 from hub.registry import CURATED_OWNER
 
 _RIGHT_TO_LEFT = {"Adlm", "Arab", "Aran", "Hebr", "Mand", "Nkoo", "Rohg", "Samr", "Syrc", "Thaa", "Yezi"}
@@ -90,6 +90,12 @@ def _alternate(message: str) -> list[tuple[bool, str]]:
 def day(moment: datetime | None) -> str:
     """`2026-11-23`, in UTC."""
     return f"{moment.astimezone(UTC):%Y-%m-%d}" if moment else "–"
+
+
+def conditioning(read: Conditioning) -> str:
+    """`77 tokens × 768, pooled 1280, with a mask`."""
+    tokens = f"{read.length or 'any number of'} tokens × {read.width}"
+    return tokens + (f", pooled {read.pooled_width}" if read.pooled_width else "") + (", with a mask" * read.mask)
 
 
 def metric(name: str) -> str:

@@ -13,6 +13,7 @@ import pytest
 from hub.errors import Unreachable
 from hub.local import LocalHub
 from hub.registry.schema import HEAD
+from tests.builders import delete_registry
 
 
 def test_what_was_pushed_is_found_shown_and_pulled_again(hub, folder, tmp_path):
@@ -83,8 +84,7 @@ def test_languages_are_counted_and_named(hub):
 
 def test_a_deleted_registry_comes_back_with_what_was_pushed(hub, folder, home):
     hub("push", folder)
-    for file in home.glob("registry.db*"):
-        file.unlink()
+    delete_registry(home)
     assert hub("index").code == 0
     assert json.loads(hub("search", "--lang", "sw", "--method", "mulan", "--json").out)[0]["name"] == "mulan-sw"
 

@@ -16,8 +16,7 @@ from hub.modules.architectures import LanguageModule
 
 
 @pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
+def _seeded() -> None:
     torch.manual_seed(0)
 
 

@@ -17,11 +17,6 @@ TEXTS = ["aja", "", "ologbo eye aja ile aja ologbo eye aja ile"]
 LENGTH = 7
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
-
-
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A tiny XLM-R."""

@@ -14,11 +14,6 @@ from hub.errors import Damaged, Unreachable, WeightsDoNotFit
 from hub.modules import build, load_weights, save_weights, stored_dtype
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
-
-
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """Weights of a projector, float16."""

@@ -18,7 +18,7 @@ from hub.names import ArtifactName
 from hub.publish import FROM_CARDS, publish
 from hub.records import Query
 from hub.registry import verify
-from tests.builders import a_card, a_folder, a_hub, a_score, a_variant_config, some_weights
+from tests.builders import a_card, a_folder, a_hub, a_score, a_variant_config, delete_registry, some_weights
 
 
 @pytest.fixture
@@ -58,8 +58,7 @@ def test_a_registry_that_was_deleted_comes_back_the_same(tmp_path, cards):
         before = everything(hub)
         assert hub.registry.find(Query(language="sw")).total == 2
         assert [artifact.name.name for artifact in hub.registry.find(Query(language="yo")).items] == ["mulan-yo"]
-    for file in (tmp_path / "home").glob("registry.db*"):
-        file.unlink()
+    delete_registry(tmp_path / "home")
     with a_hub(tmp_path, cards) as hub:
         assert everything(hub) == before
         assert [(each.number, each.yanked) for each in hub.registry.revisions("mulan-yo")] == [(2, False), (1, True)]
@@ -103,8 +102,7 @@ def test_a_card_that_becomes_again_what_it_was_is_its_former_revision_again(tmp_
         assert hub.registry.revision("mulan-sw") == first
         assert hub.registry.get("mulan-sw").summary == a_card().summary
         kept = everything(hub)
-    for file in (tmp_path / "home").glob("registry.db*"):
-        file.unlink()
+    delete_registry(tmp_path / "home")
     with a_hub(tmp_path, cards) as hub:
         assert everything(hub) == kept
 
@@ -117,8 +115,7 @@ def test_what_was_built_on_a_card_stays_the_head_until_the_card_changes(tmp_path
         some_weights(fetched / "other-sd" / "model.safetensors")
         (fetched / "other-sd" / "config.json").write_text(json.dumps(a_variant_config("other-sd")))
         added = publish(fetched, name, hub.registry, hub.store, message="Convert.")
-    for file in (tmp_path / "home").glob("registry.db*"):
-        file.unlink()
+    delete_registry(tmp_path / "home")
     with a_hub(tmp_path, cards) as hub:
         assert hub.registry.revision(name).id == added.id
         a_folder(folder, a_card(summary="Other words.", languages=("sw",)))

@@ -1,6 +1,7 @@
 """`make lab`: build the data set and train every model of the lab again, one after the other.
 
-    python -m trainers.lab [--work FOLDER]
+    python -m trainers.lab
+    python -m trainers.lab --share 0.001 --work build/tried --cards build/tried/cards      # minutes, to try it out
 
 What is finished is skipped; what was interrupted goes on from its newest checkpoint.
 """
@@ -9,22 +10,34 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
-STAGES = (
-    ("data set", "trainers.lab.build", ()),
-    ("autoencoder", "trainers.lab.vae", ()),
-    ("emoji-clip", "trainers.lab.clip", ("emoji-clip",)),
-    ("emoji-judge", "trainers.lab.clip", ("emoji-judge",)),
-    ("emoji-xlmr", "trainers.lab.encoder", ()),
-    ("emoji-sd", "trainers.lab.base", ()),
-    ("cards", "trainers.lab.ship", ()),
-)
+from trainers.lab.stage import parser_of
+from trainers.lab.world import CARDS
+
+
+def stages(work: Path, share: float, cards: Path) -> tuple[tuple[str, ...], ...]:
+    """What is run, in order: a label, a module and its arguments."""
+    training = ("--work", str(work), "--share", str(share))
+    return (
+        ("data set", "trainers.lab.build"),
+        ("autoencoder", "trainers.lab.vae", *training),
+        ("emoji-clip", "trainers.lab.clip", "emoji-clip", *training),
+        ("emoji-judge", "trainers.lab.clip", "emoji-judge", *training),
+        ("emoji-xlmr", "trainers.lab.encoder", *training),
+        ("emoji-sd", "trainers.lab.base", *training),
+        ("cards", "trainers.lab.ship", "--work", str(work), "--cards", str(cards)),
+    )
 
 
 def main() -> int:
     """Run the stages in order; stop at the first that fails."""
-    for number, (label, module, arguments) in enumerate(STAGES, start=1):
-        print(f"[{number}/{len(STAGES)}] {label}", flush=True)
+    parser = parser_of(__doc__)
+    parser.add_argument("--cards", type=Path, default=CARDS, help="where the finished repositories are written to")
+    given = parser.parse_args()
+    planned = stages(given.work, given.share, given.cards)
+    for number, (label, module, *arguments) in enumerate(planned, start=1):
+        print(f"[{number}/{len(planned)}] {label}", flush=True)
         done = subprocess.run([sys.executable, "-m", module, *arguments], check=False)
         if done.returncode:
             return done.returncode

@@ -20,6 +20,7 @@ from transformers import CLIPModel, CLIPTextModel, CLIPTokenizer
 
 from trainers.lab.captions import captions_of, english_names, tokenise
 from trainers.lab.clip import LENGTH
+from trainers.lab.stage import parser_of, shortened
 from trainers.lab.vae import encode
 from trainers.lab.world import World
 from trainers.loop import train
@@ -164,13 +165,16 @@ def prepare(world: World, work: Path, unet: UNet2DConditionModel, device: torch.
     return Denoising(unet, latents_NCHW, states_NVLD, empty_LD, weights_N, device)
 
 
-def main(work: Path = Path("build/lab")) -> None:
-    """Train the denoiser and save the whole pipeline below `work`."""
+def main() -> None:
+    """Train the denoiser and save the whole pipeline below the work folder."""
+    arguments = parser_of(__doc__).parse_args()
+    work: Path = arguments.work
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     unet = make_unet().to(device)
     method = prepare(World(), work, unet, device)
-    train(method, RECIPE, work / "unet-run", checkpoint_every=250, label="unet")
-    train(method, REFINE, work / "unet-refine-run", checkpoint_every=100, label="unet, refined")
+    recipe, refine = (shortened(each, arguments.share) for each in (RECIPE, REFINE))
+    train(method, recipe, work / "unet-run", checkpoint_every=250, label="unet")
+    train(method, refine, work / "unet-refine-run", checkpoint_every=100, label="unet, refined")
     assemble(work, unet.eval().cpu()).save_pretrained(work / "emoji-sd")
 
 

@@ -10,10 +10,8 @@ where all captions of one concept are positives.
 
 from __future__ import annotations
 
-import argparse
 import json
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import cast
 
 import torch
@@ -32,6 +30,7 @@ from transformers import (
 )
 
 from trainers.lab.captions import captions_of, english_names, tokenise
+from trainers.lab.stage import parser_of, shortened
 from trainers.lab.world import Name, World, to_unit
 from trainers.loop import train
 from trainers.method import Draw, Loss
@@ -230,9 +229,8 @@ def recall_of(clip: CLIPModel, tokenizer: CLIPTokenizer, world: World) -> dict[s
 
 def main() -> None:
     """Train one pair and save it below the work folder."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of(__doc__)
     parser.add_argument("name", choices=list(SHAPES))
-    parser.add_argument("--work", type=Path, default=Path("build/lab"))
     arguments = parser.parse_args()
     shape = SHAPES[arguments.name]
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -241,17 +239,19 @@ def main() -> None:
     clip = make_clip(shape, tokenizer).to(device)
     method = Contrast(clip, tokens_NVL, pictures_N3HW, device)
     run = arguments.work / f"{arguments.name}-run"
-    train(method, shape.recipe, run, checkpoint_every=200, label=arguments.name)
+    train(method, shortened(shape.recipe, arguments.share), run, checkpoint_every=200, label=arguments.name)
     if shape.refine is not None:
         refined = arguments.work / f"{arguments.name}-refine-run"
-        train(method, shape.refine, refined, checkpoint_every=100, label=f"{arguments.name}, refined")
+        refine = shortened(shape.refine, arguments.share)
+        train(method, refine, refined, checkpoint_every=100, label=f"{arguments.name}, refined")
     if shape.sharpen is not None:
         from trainers.lab import judge  # it builds on this file
 
         vae = AutoencoderKL.from_pretrained(arguments.work / "vae").eval().to(device)
         lesson = judge.prepare(clip, tokenizer, world, rows, tokens_NVL, pictures_N3HW, vae, shape.sharpen.seed)
         sharpened = arguments.work / f"{arguments.name}-sharpen-run"
-        train(lesson, shape.sharpen, sharpened, checkpoint_every=100, label=f"{arguments.name}, sharpened")
+        sharpen = shortened(shape.sharpen, arguments.share)
+        train(lesson, sharpen, sharpened, checkpoint_every=100, label=f"{arguments.name}, sharpened")
     clip.eval()
     print(arguments.name, recall_of(clip, tokenizer, world))
     target = arguments.work / arguments.name

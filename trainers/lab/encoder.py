@@ -14,7 +14,6 @@ only: their texts are read, never told what they mean.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import cast
 
@@ -24,6 +23,7 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from torch import Tensor, nn
 from transformers import AutoModel, PreTrainedTokenizerFast, XLMRobertaConfig, XLMRobertaModel
 
+from trainers.lab.stage import parser_of, shortened
 from trainers.lab.world import Name, World
 from trainers.loop import train
 from trainers.method import Draw, Loss
@@ -247,9 +247,8 @@ def retrieval(
 
 def main() -> None:
     """Train the tokenizer and the encoder, and save them below the work folder."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--work", type=Path, default=Path("build/lab"))
-    work: Path = parser.parse_args().work
+    arguments = parser_of(__doc__).parse_args()
+    work: Path = arguments.work
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     world = World()
     target = work / "emoji-xlmr"
@@ -264,7 +263,7 @@ def main() -> None:
     module = Aligned(make_encoder(len(tokenizer)), len(trained_concepts(world))).to(device)
     train(
         Pretraining(module, tokenizer, world, device),
-        RECIPE,
+        shortened(RECIPE, arguments.share),
         work / "emoji-xlmr-run",
         checkpoint_every=250,
         label="emoji-xlmr",

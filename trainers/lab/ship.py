@@ -21,6 +21,7 @@ from trainers.evaluation.evaluator import machine
 from trainers.evaluation.interval import wilson
 from trainers.lab import base, cards, encoder, vae
 from trainers.lab.clip import LENGTH, SHAPES, processor, recall_of
+from trainers.lab.stage import WORK
 from trainers.lab.world import CARDS, World
 from trainers.recipe import Recipe
 
@@ -162,19 +163,20 @@ def _fresh(folder: Path) -> None:
 
 def main() -> None:
     """Ship what is named, or everything."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", default=["emoji-clip", "emoji-judge", "emoji-xlmr", "emoji-sd"])
-    parser.add_argument("--work", type=Path, default=Path("build/lab"))
+    parser.add_argument("--work", type=Path, default=WORK, help="where runs and weights are kept")
+    parser.add_argument("--cards", type=Path, default=CARDS, help="where repositories are written to")
     arguments = parser.parse_args()
     world = World()
     for name in arguments.names:
         if name in SHAPES:
-            ship_pair(name, arguments.work, CARDS / "encoders" / name, world)
+            ship_pair(name, arguments.work, arguments.cards / "encoders" / name, world)
         elif name == "emoji-xlmr":
-            ship_encoder(arguments.work, CARDS / "encoders" / name, world)
+            ship_encoder(arguments.work, arguments.cards / "encoders" / name, world)
         else:
-            ship_base(arguments.work, CARDS / "bases" / name)
-        print(f"cards/…/{name} written")
+            ship_base(arguments.work, arguments.cards / "bases" / name)
+        print(f"{name}: written below {arguments.cards}")
 
 
 if __name__ == "__main__":

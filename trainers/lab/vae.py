@@ -14,6 +14,7 @@ import torch
 from diffusers import AutoencoderKL
 from torch import Tensor
 
+from trainers.lab.stage import parser_of, shortened
 from trainers.lab.world import World, to_unit
 from trainers.loop import train
 from trainers.method import Draw, Loss
@@ -91,14 +92,17 @@ def fold_statistics(vae: AutoencoderKL, latents_NCHW: Tensor) -> None:
     vae.post_quant_conv.weight *= std_C[None, :, None, None]
 
 
-def main(work: Path = Path("build/lab")) -> None:
-    """Train, fold, save below `work`."""
+def main() -> None:
+    """Train, fold, save below the work folder."""
+    arguments = parser_of(__doc__).parse_args()
+    work: Path = arguments.work
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     world = World()
     ids = [id for id, row in world.concepts.items() if row["role"] != "extra"]
     pictures_N3HW = torch.stack([world.pictures[id] for id in ids])
     vae = make_vae().to(device)
-    train(Autoencoding(vae, pictures_N3HW, device), RECIPE, work / "vae-run", checkpoint_every=200, label="vae")
+    recipe = shortened(RECIPE, arguments.share)
+    train(Autoencoding(vae, pictures_N3HW, device), recipe, work / "vae-run", checkpoint_every=200, label="vae")
     vae.eval()
     fold_statistics(vae, encode(vae, pictures_N3HW))
     vae.save_pretrained(work / "vae")

@@ -140,7 +140,8 @@ def evaluate(
     try:
         artifact = hub.registry.get(name)
         opened = open_corpus(corpus)
-        benchmarks = tuple(benchmark or (["emoji-retrieval"] if artifact.kind == "encoder" else ["emoji-generation"]))
+        draws_nothing = artifact.kind == "encoder" and not artifact.variants
+        benchmarks = tuple(benchmark or (["emoji-retrieval"] if draws_nothing else ["emoji-generation"]))
         for each in benchmarks:
             get_evaluator(each)
         own = tuple(tag for tag in artifact.languages if tag in opened.languages) or ("en",)

@@ -130,7 +130,7 @@ class DenoiserTuning:
 ConceptAlignment = partial(DenoiserTuning, learns=cross_attention)
 Quality = partial(DenoiserTuning, learns=denoiser, empty_share=0.1)
 
-TEACH = replace(token_kd.RECIPE, steps=2000, batch_size=128, learning_rate=1e-3)
+TEACH = replace(token_kd.RECIPE, steps=1200, batch_size=128, learning_rate=1e-3)
 """For an encoder of five million weights; XLM-R-large is taught at 1e-4."""
 CONCEPT = Recipe(steps=200, batch_size=64, learning_rate=2e-4, warmup_steps=20, weight_decay=0.01, ema_decay=0.98)
 QUALITY = Recipe(

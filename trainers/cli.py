@@ -20,7 +20,7 @@ DEFAULT_CORPUS = "emoji"
 
 
 def train(
-    method: Annotated[str, typer.Argument(help="mulan, pea, iap, altdiffusion, full, lora, prompt-tuning, token-kd, or another package's.")],
+    method: Annotated[str, typer.Argument(help="mulan, pea, iap, altdiffusion, full, lora, prompt-tuning, token-kd …")],
     base: Annotated[str, typer.Option(help="The frozen base: a name in the registry or a folder.")] = "emoji-sd",
     lang: Annotated[
         list[str] | None, typer.Option(help="Language to learn; again for more. `en` alone: zero-shot.")

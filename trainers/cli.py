@@ -20,7 +20,7 @@ DEFAULT_CORPUS = "emoji"
 
 
 def train(
-    method: Annotated[str, typer.Argument(help="mulan, pea, token-kd, or a method of another package.")],
+    method: Annotated[str, typer.Argument(help="mulan, pea, iap, altdiffusion, full, lora, prompt-tuning, token-kd …")],
     base: Annotated[str, typer.Option(help="The frozen base: a name in the registry or a folder.")] = "emoji-sd",
     lang: Annotated[
         list[str] | None, typer.Option(help="Language to learn; again for more. `en` alone: zero-shot.")
@@ -140,7 +140,8 @@ def evaluate(
     try:
         artifact = hub.registry.get(name)
         opened = open_corpus(corpus)
-        benchmarks = tuple(benchmark or (["emoji-retrieval"] if artifact.kind == "encoder" else ["emoji-generation"]))
+        draws_nothing = artifact.kind == "encoder" and not artifact.variants
+        benchmarks = tuple(benchmark or (["emoji-retrieval"] if draws_nothing else ["emoji-generation"]))
         for each in benchmarks:
             get_evaluator(each)
         own = tuple(tag for tag in artifact.languages if tag in opened.languages) or ("en",)

@@ -42,7 +42,7 @@ def subject_of(artifact: Artifact, base: str, hub: LocalHub, device: str | None)
     if artifact.kind == "base":
         pipeline = load_pipeline(str(artifact.name), device=device, hub=hub)
         return Subject(short, artifact.revision, short, pipeline, pipeline)
-    if artifact.kind == "encoder":
+    if artifact.kind == "encoder" and not artifact.variants:
         folder = hub.snapshot(artifact.name)
         return Subject(short, artifact.revision, encoder=TextEncoder.from_folder(folder, dtype=torch.float32))
     if artifact.kind == "dataset":

@@ -40,6 +40,11 @@ def find_encoder(name: str, hub: LocalHub) -> Source:
         raise WrongRequest(
             f"`{name}` is an artifact of kind {artifact.kind}, not an encoder: see `hub search --kind encoder`."
         )
+    if artifact.variants:
+        raise WrongRequest(
+            f"the encoder `{name}` was trained for {', '.join(artifact.bases)}, and lies inside its variants: "
+            "load it with `load_pipeline`, or begin from one of `hub search --kind encoder`."
+        )
     if not artifact.revision:
         raise WrongRequest(f"the weights of `{name}` are not here yet: fetch them with `hub pull {artifact.name}`.")
     return Source(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
+from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
@@ -43,7 +44,7 @@ def show(
     print(bold(str(artifact.name)))
     print(artifact.summary)
     print()
-    for label, value in _facts(artifact):
+    for label, value in [*_facts(artifact), *_own_encoders(artifact, shown)]:
         print(f"{label:<14}{value}")
     _section("Scores", _print_scores, artifact.scores, all_scores)
     _section("Files", _print_files, shown)
@@ -87,6 +88,16 @@ def _facts(artifact: Artifact) -> Iterator[tuple[str, str]]:
     if artifact.size_bytes:
         yield "size", size(artifact.size_bytes)
     yield "downloads", str(artifact.downloads)
+
+
+def _own_encoders(artifact: Artifact, revision: Revision) -> Iterator[tuple[str, str]]:
+    """Variants that bring their text encoder along: a transformers folder beside their config.json."""
+    paths = {file.path for file in revision.files}
+    for variant in artifact.variants:
+        if variant.encoder is None:
+            config = next((path for path in sorted(paths) if fnmatch(path, f"{variant.folder}/*/tokenizer*.json")), "")
+            if config:
+                yield "own encoder", config.rpartition("/")[0]
 
 
 def _print_scores(scores: tuple[Score, ...], every_one: bool) -> None:

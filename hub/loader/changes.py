@@ -59,28 +59,26 @@ class LowRank:
             raise WeightsDoNotFit(name, problems)
         self.adapter = name.replace(".", "_")  # peft keeps adapters in an `nn.ModuleDict`, whose keys have no dots
         self._pipe = pipe
-        before = {layer: list(layer.active_adapters) for layer in _tuned(pipe)}
+        others = _active(pipe)
         pipe.load_lora_weights(folder, weight_name=LORA, adapter_name=self.adapter)
-        for layer in _tuned(pipe):  # loading one may have switched it on
-            _activate(layer, before.get(layer, []))
+        _activate(pipe, others)  # loading one may have switched it on
 
     def switch(self, on: bool) -> None:
         """Whether the layers add it; a user's own choice among other LoRAs is left alone."""
-        for layer in _tuned(self._pipe):
-            others = [each for each in layer.active_adapters if each != self.adapter]
-            _activate(layer, [*others, self.adapter] if on and self.adapter in layer.scaling else others)
+        others = self._others()
+        _activate(self._pipe, [*others, self.adapter] if on else others)
 
     def remove(self) -> None:
         """Through diffusers; after the last LoRA the layers are plain again."""
-        active = {
-            layer: [each for each in layer.active_adapters if each != self.adapter] for layer in _tuned(self._pipe)
-        }
+        others = self._others()
         self._pipe.delete_adapters(self.adapter)
         if any(self._pipe.get_list_adapters().values()):
-            for layer, names in active.items():
-                _activate(layer, names)
+            _activate(self._pipe, others)
         else:
             self._pipe.unload_lora_weights()
+
+    def _others(self) -> list[str]:
+        return [name for name in _active(self._pipe) if name != self.adapter]
 
     def move(self, device: torch.device) -> None:
         """It lies in the base's own modules, and goes with them."""
@@ -152,8 +150,10 @@ class VirtualTokens:
         """Prompts without the word are read as ever, so it may stay."""
 
     def remove(self) -> None:
-        """Through diffusers."""
+        """Through diffusers, which forgets to say in the configuration that the table is shorter again."""
         self._pipe.unload_textual_inversion(self._words)
+        encoder = self._pipe.text_encoder
+        encoder.config.vocab_size = encoder.get_input_embeddings().num_embeddings
 
     def move(self, device: torch.device) -> None:
         """They lie in the base's own text encoder."""
@@ -199,9 +199,16 @@ def _tuned(pipe: Any) -> Iterator[Any]:
             yield from (layer for layer in part.modules() if isinstance(layer, BaseTunerLayer))
 
 
-def _activate(layer: Any, names: list[str]) -> None:
-    if list(layer.active_adapters) != names:
-        layer.set_adapter(names, inference_mode=True)
+def _active(pipe: Any) -> list[str]:
+    """LoRAs that work in any layer."""
+    return list(dict.fromkeys(name for layer in _tuned(pipe) for name in layer.active_adapters))
+
+
+def _activate(pipe: Any, names: list[str]) -> None:
+    """Let exactly these LoRAs work; in every layer, as diffusers does, which asks the first one what is active."""
+    for layer in _tuned(pipe):
+        if list(layer.active_adapters) != names:
+            layer.set_adapter(names, inference_mode=True)
 
 
 def _places(module: nn.Module) -> dict[str, tuple[nn.Module, str]]:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -122,7 +121,7 @@ PLAN = Plan(
     learner=of_student(),
     length=None,
     phases=(
-        Phase("distil", partial(TeacherLearning, match="token"), replace(altdiffusion.TEACH), needs=("teacher",)),
+        Phase("distil", partial(TeacherLearning, match="token"), altdiffusion.TEACH, needs=("teacher",)),
         Phase("attention", AttentionMatching, RECIPE, needs=THROUGH_DENOISER),
     ),
     story=(

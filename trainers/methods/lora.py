@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,6 @@ from hub.modules import TextEncoder
 from trainers.frozen import FrozenBase
 from trainers.learner import MakeLearner
 from trainers.material import Material
-from trainers.methods import token_kd
 from trainers.methods.altdiffusion import THROUGH_DENOISER, DenoiserTuning, TeacherLearning
 from trainers.plan import Phase, Plan
 from trainers.reader import Part, Reader, everything
@@ -104,7 +102,7 @@ def _loras(module: nn.Module) -> Iterator[nn.Parameter]:
     return (parameter for name, parameter in module.named_parameters() if "lora_" in name)
 
 
-DISTIL = replace(token_kd.RECIPE, steps=1500, batch_size=64, learning_rate=2e-3, weight_decay=0.0)
+DISTIL = Recipe(steps=1500, batch_size=64, learning_rate=2e-3, warmup_steps=100, weight_decay=0.0, ema_decay=0.99)
 RECIPE = Recipe(steps=200, batch_size=64, learning_rate=5e-4, warmup_steps=20, weight_decay=0.0, ema_decay=0.98)
 PLAN = Plan(
     name="lora",

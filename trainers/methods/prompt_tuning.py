@@ -16,7 +16,6 @@ from __future__ import annotations
 import copy
 import hashlib
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +30,6 @@ from hub.modules import TextEncoder
 from trainers.frozen import FrozenBase
 from trainers.learner import MakeLearner
 from trainers.material import Material
-from trainers.methods import token_kd
 from trainers.methods.altdiffusion import THROUGH_DENOISER, DenoiserTuning, TeacherLearning
 from trainers.plan import Phase, Plan
 from trainers.reader import Part, Reader, text
@@ -124,7 +122,7 @@ def of_virtual_prompt(count: int = 4) -> MakeLearner:
     return make
 
 
-DISTIL = replace(token_kd.RECIPE, steps=1000, batch_size=64, learning_rate=1e-2, weight_decay=0.0)
+DISTIL = Recipe(steps=1000, batch_size=64, learning_rate=1e-2, warmup_steps=100, weight_decay=0.0, ema_decay=0.99)
 RECIPE = Recipe(steps=100, batch_size=64, learning_rate=1e-3, warmup_steps=10, weight_decay=0.0, ema_decay=0.95)
 PLAN = Plan(
     name="prompt-tuning",

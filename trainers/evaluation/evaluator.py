@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import torch
 
 from hub.errors import WrongRequest
+from hub.loader import Retriever
 from hub.local import LocalHub
 from hub.modules import TextEncoder
 from hub.records import Provenance, Score
@@ -19,7 +20,7 @@ from trainers.sampler import seed_of
 
 @dataclass(frozen=True)
 class Subject:
-    """What is judged: a pipeline, or for retrieval an encoder alone."""
+    """What is judged: a pipeline, or for retrieval an encoder alone or a retriever."""
 
     name: str
     """As in `hub evaluate NAME`."""
@@ -31,6 +32,8 @@ class Subject:
     plain: Any = None
     """The base's own pipeline, which reads English; the same object when no module is judged."""
     encoder: TextEncoder | None = None
+    retriever: Retriever | None = None
+    """A dual encoder, alone or behind projectors."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ class Evaluator(Protocol):
     name: str
     """Of the benchmark."""
     needs: str
-    """`pipeline`, or `encoder` when an encoder alone can be judged too."""
+    """`pipeline`; `encoder` when an encoder alone can be judged too; `retriever` for what reads pictures."""
 
     def evaluate(self, subject: Subject, question: Question) -> list[Score]:
         """The scores of one subject on one question, most telling first."""

@@ -21,10 +21,13 @@ METHODS = {
     "full": "trainers.methods.full:PLAN",
     "iap": "trainers.methods.iap:PLAN",
     "lora": "trainers.methods.lora:PLAN",
+    "mclip": "trainers.methods.mclip:PLAN",
+    "mclip+": "trainers.methods.mclip:PLUS",
     "mulan": "trainers.methods.mulan:PLAN",
     "pea": "trainers.methods.pea:PLAN",
     "prompt-tuning": "trainers.methods.prompt_tuning:PLAN",
     "token-kd": "trainers.methods.token_kd:PLAN",
+    "translate": "trainers.methods.translate:PLAN",
 }
 """Name → `module:attribute` of those that come with the project."""
 

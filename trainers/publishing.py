@@ -153,7 +153,7 @@ def _prose(trained: Trained, cost: Cost, scores: Sequence[Score], name: str, spo
     money = f" ({cost.money:.4f} $ at {cost.price_per_hour:g} $ an hour)" if cost.price_per_hour else ""
     return f"""# {name}
 
-Reads prompts in {spoken} for the base `{base}`. {weights} weights learnt. {frozen}.
+Reads prompts in {spoken} for the base `{base}`. {weights} weights learnt. {frozen}.{_left_out(trained)}
 
 ```python
 from hub import load_pipeline
@@ -174,6 +174,14 @@ Data: split `seen` of `{trained.corpus.name}` ({spoken}); nothing held out was t
 {HEADING}
 
 {_table(scores)}"""
+
+
+def _left_out(trained: Trained) -> str:
+    """How much of the denoiser's change a low-rank delta lacks; nothing for all others."""
+    delta = trained.learner.config().get("delta", {})
+    if "relative_error" not in delta:
+        return ""
+    return f" It is kept at rank {delta['rank']}, which leaves {delta['relative_error']:.0%} of its Frobenius norm out."
 
 
 def _table(scores: Sequence[Score]) -> str:

@@ -155,7 +155,7 @@ def _prose(trained: Trained, cost: Cost, scores: Sequence[Score], name: str, spo
     money = f" ({cost.money:.4f} $ at {cost.price_per_hour:g} $ an hour)" if cost.price_per_hour else ""
     return f"""# {name}
 
-Reads texts in {spoken} for the {foundation.word} `{base}`. {weights} weights learnt. {frozen}.
+Reads texts in {spoken} for the {foundation.word} `{base}`. {weights} weights learnt. {frozen}.{_left_out(trained)}
 
 ```python
 {foundation.use.format(base=base, name=name)}
@@ -175,6 +175,14 @@ Data: split `seen` of `{trained.corpus.name}` ({learnt_from}); nothing held out 
 {HEADING}
 
 {_table(scores)}"""
+
+
+def _left_out(trained: Trained) -> str:
+    """How much of the denoiser's change a low-rank delta lacks; nothing for all others."""
+    delta = trained.learner.config().get("delta", {})
+    if "relative_error" not in delta:
+        return ""
+    return f" It is kept at rank {delta['rank']}, which leaves {delta['relative_error']:.0%} of its Frobenius norm out."
 
 
 def _table(scores: Sequence[Score]) -> str:

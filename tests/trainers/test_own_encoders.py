@@ -108,6 +108,7 @@ def test_the_card_and_the_registry_tell_what_it_is(
     assert {value.dtype for each in weights for value in each.values()} == {torch.float16}
     if config.get("delta", {}).get("format") == "lora" and has_encoder:
         assert 0 <= config["delta"]["relative_error"] < 1
+        assert "kept at rank 32, which leaves" in shown
 
 
 def test_an_encoder_of_its_own_says_after_loading_what_it_said_in_training(

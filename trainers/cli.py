@@ -20,8 +20,12 @@ DEFAULT_CORPUS = "emoji"
 
 
 def train(
-    method: Annotated[str, typer.Argument(help="mulan, pea, iap, altdiffusion, full, lora, prompt-tuning, token-kd …")],
-    base: Annotated[str, typer.Option(help="The frozen base: a name in the registry or a folder.")] = "emoji-sd",
+    method: Annotated[
+        str, typer.Argument(help="mulan, pea, iap, altdiffusion, full, lora, prompt-tuning, token-kd, mclip, translate …")
+    ],
+    base: Annotated[
+        str, typer.Option(help="The frozen base, or dual encoder for mclip: a name or a folder.")
+    ] = "emoji-sd",
     lang: Annotated[
         list[str] | None, typer.Option(help="Language to learn; again for more. `en` alone: zero-shot.")
     ] = None,
@@ -79,10 +83,9 @@ def train(
         publishing.write_module_card(trained, artifact, cost, ())
         scores: Sequence[Score] = ()
         if evaluate:
-            from trainers.scoring import Asked, compare, module_subject
+            from trainers.scoring import Asked, compare, trained_subject
 
-            read_by = trained.encoder.folder if Path(encoder).is_dir() else None
-            subject = module_subject(full.name, artifact, base, hub, device or None, encoder=read_by)
+            subject = trained_subject(trained, full.name, artifact, hub)
             asked = Asked(("emoji-generation",), ("seen", "pairs"), languages, n)
             scores = compare(subject, asked, trained.corpus, hub, quiet=as_json)
             publishing.write_module_card(trained, artifact, cost, scores)
@@ -134,14 +137,13 @@ def evaluate(
     from hub.local import LocalHub
     from trainers.corpora import open_corpus
     from trainers.evaluation import get_evaluator
-    from trainers.scoring import Asked, ask, subject_of
+    from trainers.scoring import Asked, ask, benchmark_of, subject_of
 
     hub = LocalHub.open()
     try:
         artifact = hub.registry.get(name)
         opened = open_corpus(corpus)
-        draws_nothing = artifact.kind == "encoder" and not artifact.variants
-        benchmarks = tuple(benchmark or (["emoji-retrieval"] if draws_nothing else ["emoji-generation"]))
+        benchmarks = tuple(benchmark or [benchmark_of(artifact)])
         for each in benchmarks:
             get_evaluator(each)
         own = tuple(tag for tag in artifact.languages if tag in opened.languages) or ("en",)

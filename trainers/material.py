@@ -1,26 +1,36 @@
 """What a module learns from, with everything frozen already computed.
 
 Shape letters: N texts, M meanings, B batch, L tokens of the encoder, E its width, S tokens the base reads, C their
-width, K H W a latent.
+width, K H W a latent, P width of a dual encoder's features.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from hub.errors import WrongRequest
-from hub.modules import TextEncoder
+from hub.modules import DualEncoder, TextEncoder
 from trainers.caches import Rows, cached, key_of
 from trainers.corpora import Corpus, Example
 from trainers.frozen import FrozenBase
 
+FROZEN = {
+    "states": "states_NLE",
+    "teacher": "teacher_MSC",
+    "latents": "latents_MKHW",
+    "captions": "captions_MP",
+    "pictures": "pictures_MP",
+}
+"""What a phase may need → where it is."""
 IN_MEMORY_BYTES = 4 << 30
 """States up to this size are read into memory, or onto the device; larger ones stay mapped."""
 
@@ -44,6 +54,7 @@ class Material:
     concept_M: tuple[str, ...]
     """Whose picture shows it; empty for row 0."""
     base: FrozenBase
+    """Under a plan whose foundation is a dual encoder, that."""
     encoder: TextEncoder
     length: int
     """Tokens a text is padded and cut to."""
@@ -51,9 +62,9 @@ class Material:
     store: Store
 
     def fill(self, needs: Sequence[str]) -> None:
-        """Compute what is named: `states`, `teacher`, `latents`."""
+        """Compute what is named: `states`, `teacher`, `latents`, `captions`, `pictures`."""
         for need in needs:
-            getattr(self, {"states": "states_NLE", "teacher": "teacher_MSC", "latents": "latents_MKHW"}[need])
+            getattr(self, FROZEN[need])
 
     def texts(self, rows_B: Tensor) -> tuple[Tensor, Tensor]:
         """Encoder states (B, L, E) in fp32 and mask (B, L) of some texts, on the base's device."""
@@ -159,6 +170,43 @@ class Material:
         )
         latents = torch.from_numpy(np.array(rows)).to(self.base.device)
         return torch.cat([torch.zeros_like(latents[:1]), latents])
+
+    @cached_property
+    def captions_MP(self) -> Tensor:
+        """What a dual encoder says of each meaning in English."""
+        english = list(self.english_M)
+        return self._features("captions", english, self._dual.text_features)
+
+    @cached_property
+    def pictures_MP(self) -> Tensor:
+        """What a dual encoder says of each meaning's picture, behind a row of zeros for the empty text."""
+        concepts = list(self.concept_M[1:])
+        rows = self._features(
+            "pictures", concepts, lambda some: self._dual.image_features(self.corpus.pictures(some)), self.corpus.digest
+        )
+        return torch.cat([torch.zeros_like(rows[:1]), rows])
+
+    @property
+    def _dual(self) -> DualEncoder:
+        base: Any = self.base
+        assert isinstance(base, DualEncoder), "the plan's foundation is no dual encoder"
+        return base
+
+    def _features(self, name: str, inputs: list[str], compute: Callable[[list[str]], Tensor], *key: str) -> Tensor:
+        """Of a dual encoder, (M, P), of length 1 so that fp16 holds any model's: what reads them has no bias and normalises."""
+
+        def normalised(first: int, last: int) -> Rows:
+            return F.normalize(compute(inputs[first:last]), dim=1).half().cpu().numpy()
+
+        rows = cached(
+            self.store.folder,
+            key_of(f"dual-encoder-{name}", self.store.base_digest, *key, inputs),
+            (len(inputs), self._dual.width),
+            normalised,
+            label=f"features of {name}",
+            quiet=self.store.quiet,
+        )
+        return torch.from_numpy(np.array(rows)).float().to(self.base.device)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from trainers.foundation import PIPELINE, Foundation
 from trainers.learner import MakeLearner
 from trainers.material import Material
 from trainers.method import Method
@@ -15,6 +16,8 @@ TEXTS = ("states", "teacher")
 """What a phase on texts alone needs computed: encoder states, and the base's states of their English meaning."""
 THROUGH_DENOISER = (*TEXTS, "latents")
 """What a phase through the denoiser needs; its step costs some fifty text-side steps."""
+PAIRS = ("states", "captions", "pictures")
+"""What a phase on texts and pictures needs: encoder states, and a dual encoder's features of both sides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,7 @@ class Phase:
     """From the learner's module and the material."""
     recipe: Recipe
     needs: tuple[str, ...] = TEXTS
-    """Frozen outputs it reads: `states`, `teacher`, `latents`; computed and cached before the phases."""
+    """Frozen outputs it reads, as `Material.fill` names them; computed and cached before the phases."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,10 @@ class Plan:
     """What comes of it, for the card's summary."""
     frozen: str = "The base and the encoder `{encoder}` stay as they are"
     """What was left alone, for the card."""
+    foundation: Foundation = PIPELINE
+    """What its base is."""
+    english_only: bool = False
+    """Only English texts are learnt from, whatever languages it is made for: those are reached zero-shot."""
 
     def with_steps(self, steps: int | None, seed: int) -> Plan:
         """The same plan, `steps` long over all phases, with its shares and warm-ups kept; every phase seeded."""

@@ -36,7 +36,11 @@ class Cost:
 
 
 def default_name(method: str, languages: Sequence[str]) -> str:
-    """`mulan-yo`; `mulan-yo-sw`; more than three languages are `mulan-many`, and English alone is `mulan`."""
+    """`mulan-yo`; `mulan-yo-sw`; more than three languages are `mulan-many`, and English alone is `mulan`.
+
+    Names hold no `+`: `mclip+` makes `mclip-plus-yo`.
+    """
+    method = method.replace("+", "-plus")
     if set(languages) <= {"en"}:
         return method
     return f"{method}-{'-'.join(languages) if len(languages) <= 3 else 'many'}".lower()
@@ -140,30 +144,27 @@ def _config(trained: Trained, cost: Cost) -> dict[str, Any]:
 
 
 def _prose(trained: Trained, cost: Cost, scores: Sequence[Score], name: str, spoken: str) -> str:
-    base = trained.base.short_name
+    base, foundation = trained.base.short_name, trained.plan.foundation
     weights = f"{trained.weights / 1e6:.2f}M" if trained.weights >= 10_000 else f"{trained.weights:,}"
     frozen = trained.plan.frozen.format(encoder=trained.encoder.short_name)
     steps = ", ".join(f"{phase.recipe.steps} steps `{phase.name}`" for phase in trained.plan.phases)
     times = ", ".join(f"{name} {value:.0f} s" for name, value in trained.seconds.items())
-    share = (
-        ""
-        if set(trained.order.languages) <= {"en"}
-        else f" {trained.order.english_share:.0%} of the draws are English."
-    )
+    english_alone = trained.plan.english_only or set(trained.order.languages) <= {"en"}
+    share = "" if english_alone else f" {trained.order.english_share:.0%} of the draws are English."
+    learnt_from = language_name("en") if english_alone else spoken
     money = f" ({cost.money:.4f} $ at {cost.price_per_hour:g} $ an hour)" if cost.price_per_hour else ""
     return f"""# {name}
 
-Reads prompts in {spoken} for the base `{base}`. {weights} weights learnt. {frozen}.
+Reads texts in {spoken} for the {foundation.word} `{base}`. {weights} weights learnt. {frozen}.
 
 ```python
-from hub import load_pipeline
-pipe = load_pipeline("{base}", adapter="{name}")
+{foundation.use.format(base=base, name=name)}
 ```
 
 ## How it was made
 
 {trained.plan.story} {steps}; seed {trained.order.seed}.
-Data: split `seen` of `{trained.corpus.name}` ({spoken}); nothing held out was trained on.{share}
+Data: split `seen` of `{trained.corpus.name}` ({learnt_from}); nothing held out was trained on.{share}
 
     hub train {trained.plan.name} --base {base} {" ".join(f"--lang {tag}" for tag in trained.order.languages)} --seed {trained.order.seed}
 

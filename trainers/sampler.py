@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -17,6 +19,15 @@ def seed_of(*parts: int | str) -> int:
 def generator_of(*parts: int | str) -> torch.Generator:
     """A CPU generator seeded by all parts."""
     return torch.Generator().manual_seed(seed_of(*parts))
+
+
+@contextmanager
+def global_generators(generator: torch.Generator, device: torch.device) -> Iterator[None]:
+    """While it lasts torch's global generators, which dropout draws from, follow `generator`."""
+    seed = int(torch.randint(2**62, (1,), generator=generator))
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
 
 
 class Sampler:

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import torch
 
+from hub.bases.family import read_json
 from hub.errors import WrongRequest
-from hub.loader import load_pipeline
+from hub.loader import Retriever, load_pipeline, load_retriever
+from hub.loader.retriever import ARCHITECTURE as RETRIEVER
 from hub.local import LocalHub
 from hub.modules import TextEncoder
 from hub.records import Artifact, Provenance, Score
@@ -20,6 +22,9 @@ from trainers.corpora import Corpus
 from trainers.evaluation import get_evaluator
 from trainers.evaluation.evaluator import Question, Subject, machine
 from trainers.evaluation.generation import GUIDANCE, JUDGE, STEPS, GenerationEvaluator
+from trainers.evaluation.retrieval import RetrievalEvaluator
+from trainers.foundation import DUAL_ENCODER
+from trainers.training import Trained
 
 DROP = "english_drop_at_1"
 """English R-precision@1 of the base less that through the module."""
@@ -37,18 +42,37 @@ class Asked:
 
 
 def subject_of(artifact: Artifact, base: str, hub: LocalHub, device: str | None) -> Subject:
-    """What `hub evaluate NAME` judges: a base alone, a module on its base, or an encoder."""
+    """What `hub evaluate NAME` judges: a base alone, a module on its base, an encoder or a retriever."""
     short = artifact.name.name
     if artifact.kind == "base":
         pipeline = load_pipeline(str(artifact.name), device=device, hub=hub)
         return Subject(short, artifact.revision, short, pipeline, pipeline)
     if artifact.kind == "encoder" and not artifact.variants:
         folder = hub.snapshot(artifact.name)
+        if "vision_config" in read_json(folder / "config.json"):
+            return retriever_subject(short, None, str(artifact.name), hub, device, revision=artifact.revision)
         return Subject(short, artifact.revision, encoder=TextEncoder.from_folder(folder, dtype=torch.float32))
     if artifact.kind == "dataset":
         raise WrongRequest(f"`{short}` is a data set: evaluate a base, a module or an encoder.")
     base = base or (artifact.bases[0] if artifact.bases else "")
+    if any(variant.architecture == RETRIEVER for variant in artifact.variants):
+        return retriever_subject(short, str(artifact.name), base, hub, device, revision=artifact.revision)
     return module_subject(short, str(artifact.name), base, hub, device, revision=artifact.revision)
+
+
+def benchmark_of(artifact: Artifact) -> str:
+    """What an artifact is judged on unless somebody asks for another: drawing, or finding for what cannot draw."""
+    draws = artifact.kind != "encoder" or bool(artifact.variants)
+    finds = not draws or any(variant.architecture == RETRIEVER for variant in artifact.variants)
+    return RetrievalEvaluator.name if finds else GenerationEvaluator.name
+
+
+def trained_subject(trained: Trained, name: str, folder: Path, hub: LocalHub) -> Subject:
+    """What was just trained and lies in `folder`, on the base of its order."""
+    order = trained.order
+    judged = retriever_subject if trained.plan.foundation is DUAL_ENCODER else module_subject
+    encoder = trained.encoder.folder if Path(order.encoder).is_dir() else None
+    return judged(name, folder, order.base, hub, order.device, encoder=encoder)
 
 
 def module_subject(
@@ -65,6 +89,21 @@ def module_subject(
     plain = load_pipeline(base, device=device, hub=hub)
     pipeline = load_pipeline(base, adapter=adapter, device=device, hub=hub, encoder=encoder)
     return Subject(name, revision, base.rpartition("/")[2], pipeline, plain)
+
+
+def retriever_subject(
+    name: str,
+    adapter: str | Path | None,
+    base: str,
+    hub: LocalHub,
+    device: str | None,
+    *,
+    revision: str = "",
+    encoder: Path | None = None,
+) -> Subject:
+    """Projectors, published or in a folder, on their dual encoder; without projectors that alone."""
+    retriever = load_retriever(base, adapter=adapter, device=device, hub=hub, encoder=encoder)
+    return Subject(name, revision, base.rpartition("/")[2] if adapter else "", retriever=retriever)
 
 
 def ask(subject: Subject, asked: Asked, corpus: Corpus, hub: LocalHub, *, quiet: bool) -> list[Score]:
@@ -87,6 +126,8 @@ def ask(subject: Subject, asked: Asked, corpus: Corpus, hub: LocalHub, *, quiet:
 
 def compare(subject: Subject, asked: Asked, corpus: Corpus, hub: LocalHub, *, quiet: bool) -> list[Score]:
     """What a module's card tells: the module, the base alone on the same prompts and on their English, and English kept."""
+    if subject.retriever is not None:
+        return _compare_retrievers(subject, asked, corpus, hub, quiet=quiet)
     scores: list[Score] = []
     evaluator = GenerationEvaluator()
     plain = replace(subject, name=subject.base, pipeline=subject.plain)
@@ -104,6 +145,23 @@ def compare(subject: Subject, asked: Asked, corpus: Corpus, hub: LocalHub, *, qu
     drop = _value(alone, "r_precision_at_1") - _value(through, "r_precision_at_1")
     scores += [score for score in through if score.metric.startswith("r_precision")]
     scores.append(replace(through[0], metric=DROP, value=round(drop, 6), low=None, high=None, better="down"))
+    return scores
+
+
+def _compare_retrievers(subject: Subject, asked: Asked, corpus: Corpus, hub: LocalHub, *, quiet: bool) -> list[Score]:
+    """The retriever in its languages and in English, and the dual encoder alone in its languages."""
+    evaluator = RetrievalEvaluator()
+    assert subject.retriever is not None
+    plain = replace(subject, name=subject.base, base="", retriever=Retriever(subject.retriever.dual))
+    scores: list[Score] = []
+    for language in dict.fromkeys([*asked.languages, "en"]):
+        for split in asked.splits:
+            if not corpus.prompts(language, split):
+                continue
+            question = Question(corpus, split, language, hub, asked.count, asked.seed, quiet)
+            scores += evaluator.evaluate(subject, question)
+            alone = evaluator.evaluate(plain, question)
+            scores += [replace(score, metric=BASE_ALONE + score.metric, base=subject.base) for score in alone]
     return scores
 
 

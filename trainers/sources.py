@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from hub.bases.family import read_json
 from hub.errors import WrongRequest
 from hub.loader.sources import Sources, digest_of
 from hub.local import LocalHub
@@ -28,6 +29,16 @@ def find_base(name: str, hub: LocalHub) -> Source:
         return Source(Pin(name=found.name, digest=digest_of(found.folder)), found.folder, found.name)
     artifact = hub.registry.get(name)
     return Source(Pin(name=str(artifact.name), digest=found.digest), found.folder, found.name)
+
+
+def find_dual_encoder(name: str, hub: LocalHub) -> Source:
+    """The dual encoder called `name`, or the model in that folder; WrongRequest for what reads no pictures."""
+    found = find_encoder(name, hub)
+    if "vision_config" not in read_json(found.folder / "config.json"):
+        raise WrongRequest(
+            f"`{found.short_name}` reads no pictures: this method stands on a dual encoder, such as `--base emoji-clip`."
+        )
+    return found
 
 
 def find_encoder(name: str, hub: LocalHub) -> Source:

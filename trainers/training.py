@@ -21,13 +21,12 @@ from hub.local import LocalHub
 from hub.modules import TextEncoder
 from trainers.checkpoint import learning
 from trainers.corpora import Corpus, open_corpus
-from trainers.frozen import FrozenBase
 from trainers.learner import Learner
 from trainers.loop import train
 from trainers.material import Mixture, Store, gather
 from trainers.methods import get_plan
 from trainers.plan import Plan
-from trainers.sources import Source, find_base, find_encoder
+from trainers.sources import Source, find_encoder
 
 READOUT = "last_hidden_state"
 CHECKPOINTS = 10
@@ -81,14 +80,14 @@ def train_module(order: Order, hub: LocalHub, folder: Path, *, resume: bool, qui
     """
     plan = get_plan(order.method).with_steps(order.steps, order.seed)
     corpus = open_corpus(order.corpus)
-    base_source, encoder_source = find_base(order.base, hub), find_encoder(order.encoder, hub)
-    mixture = Mixture(order.languages, order.english_share, order.temperature)
+    base_source, encoder_source = plan.foundation.find(order.base, hub), find_encoder(order.encoder, hub)
+    mixture = Mixture(("en",) if plan.english_only else order.languages, order.english_share, order.temperature)
     digests = [base_source.pin.digest, encoder_source.pin.digest, corpus.digest]
     if resume:
         _refuse_another(folder, _as_json(order, digests))
     device = torch.device("cuda" if order.device != "cpu" and torch.cuda.is_available() else "cpu")
     started = time.perf_counter()
-    base = FrozenBase.open(base_source.folder, device)
+    base = plan.foundation.open(base_source.folder, device)
     encoder = TextEncoder.from_folder(encoder_source.folder, readout=READOUT, device=device, dtype=torch.float32)
     length = plan.length or base.length
     material = gather(

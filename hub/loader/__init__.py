@@ -17,5 +17,6 @@ except ModuleNotFoundError as error:
 
 from hub.loader.detection import UndecidedLanguage
 from hub.loader.pipeline import load_pipeline
+from hub.loader.retriever import Retriever, load_retriever
 
-__all__ = ["UndecidedLanguage", "load_pipeline"]
+__all__ = ["Retriever", "UndecidedLanguage", "load_pipeline", "load_retriever"]

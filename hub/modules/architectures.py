@@ -24,6 +24,7 @@ ARCHITECTURES = {
     "resampler": "hub.modules.resampler:Resampler",
     "projector": "hub.modules.projector:Projector",
     "transformation": "hub.modules.transformation:Transformation",
+    "triangle": "hub.modules.triangle:Triangle",
 }
 """Name → `module:class` of those that come with the project."""
 

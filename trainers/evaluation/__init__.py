@@ -18,6 +18,7 @@ GROUP = "hub.benchmarks"
 BENCHMARKS = {
     "emoji-generation": "trainers.evaluation.generation:GenerationEvaluator",
     "emoji-retrieval": "trainers.evaluation.retrieval:RetrievalEvaluator",
+    "emoji-retrieval-mclip": "trainers.evaluation.matching:MclipProtocolEvaluator",
 }
 """Name → `module:class` of those that come with the project."""
 

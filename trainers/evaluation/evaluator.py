@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from hub.errors import WrongRequest
+from hub.loader import Retriever
 from hub.local import LocalHub
 from hub.modules import TextEncoder
 from hub.records import Provenance, Score
@@ -21,7 +22,7 @@ from trainers.sampler import seed_of
 
 @dataclass(frozen=True)
 class Subject:
-    """What is judged: a pipeline, or for retrieval an encoder alone."""
+    """What is judged: a pipeline, or for retrieval an encoder alone or a retriever."""
 
     name: str
     """As in `hub evaluate NAME`."""
@@ -33,6 +34,8 @@ class Subject:
     plain: Any = None
     """The base's own pipeline, which reads English; the same object when no module is judged."""
     encoder: TextEncoder | None = None
+    retriever: Retriever | None = None
+    """A dual encoder, alone or behind projectors."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ class Evaluator(Protocol):
     name: str
     """Of the benchmark."""
     needs: str
-    """`pipeline`, or `encoder` when an encoder alone can be judged too."""
+    """`pipeline`; `encoder` when an encoder alone can be judged too; `retriever` for what reads pictures."""
 
     def evaluate(self, subject: Subject, question: Question) -> list[Score]:
         """The scores of one subject on one question, most telling first."""

@@ -2,7 +2,8 @@
 
 For a module: mean token states of the text through the module, against the base's own mean states of every English name
 in the gallery. For an encoder: its mean states of the text against its mean states of every English name. Both are
-compared by cosine after taking the gallery's mean away; no picture is drawn, so it takes seconds.
+compared by cosine after taking the gallery's mean away; no picture is drawn, so it takes seconds. For a retriever the
+question is another one: texts find pictures, and pictures texts (`trainers.evaluation.matching`).
 
 Shape letters: N texts, G gallery, L tokens, C width.
 """
@@ -21,6 +22,7 @@ from hub.records import Score
 from trainers.evaluation.evaluator import Question, Subject, measured
 from trainers.evaluation.generation import at
 from trainers.evaluation.judge import ranks
+from trainers.evaluation.matching import standard_scores
 
 BATCH_SIZE = 256
 ENCODER_LENGTH = 32
@@ -35,7 +37,9 @@ class RetrievalEvaluator:
     needs = "encoder"
 
     def evaluate(self, subject: Subject, question: Question) -> list[Score]:
-        """Recall@1, 5 and 10 over the gallery."""
+        """Recall@1, 5 and 10 over the gallery; of a retriever both ways."""
+        if subject.retriever is not None:
+            return standard_scores(self.name, subject, question)
         states, english = _readers(subject)
         prompts = question.prompts()
         gallery, right_N = question.gallery(prompts)

@@ -21,6 +21,8 @@ METHODS = {
     "full": "trainers.methods.full:PLAN",
     "iap": "trainers.methods.iap:PLAN",
     "lora": "trainers.methods.lora:PLAN",
+    "mclip": "trainers.methods.mclip:PLAN",
+    "mclip+": "trainers.methods.mclip:PLUS",
     "mulan": "trainers.methods.mulan:PLAN",
     "pea": "trainers.methods.pea:PLAN",
     "prompt-tuning": "trainers.methods.prompt_tuning:PLAN",

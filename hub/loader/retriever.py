@@ -1,0 +1,195 @@
+"""`load_retriever`: pictures found by texts of any language, through a frozen dual encoder and projectors on it.
+
+Shape letters: N texts or pictures, D the joint width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from hub.errors import DoesNotFit, WrongRequest
+from hub.loader.config import WEIGHTS, ModuleConfig, read_config
+from hub.loader.sources import Sources, digest_of
+from hub.modules import DualEncoder, TextEncoder, build, load_weights
+from hub.modules.triangle import Triangle
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from hub.local import LocalHub
+
+ARCHITECTURE = "triangle"
+CHUNK = 256
+"""Texts that go through the encoder at once."""
+
+
+class Hit(NamedTuple):
+    """One picture that was found."""
+
+    key: str | int
+    """Its name in the index, or its place if the pictures have no names."""
+    score: float
+    """Cosine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """Projectors, and the multilingual encoder that they read."""
+
+    name: str
+    module: Triangle
+    encoder: TextEncoder
+    config: ModuleConfig
+
+
+@dataclass(slots=True)
+class Retriever:
+    """Texts and pictures as vectors of length 1 in one space, and an index of pictures.
+
+    Without projectors it is the dual encoder alone, which reads what its own text tower was trained on.
+    """
+
+    dual: DualEncoder
+    projection: Projection | None = None
+    _index_ND: Tensor | None = None
+    _keys_N: list[str | int] = field(default_factory=list)
+
+    @torch.no_grad()
+    def embed_texts(self, texts: Sequence[str]) -> Tensor:
+        """(N, D), of length 1."""
+        if self.projection is None:
+            return F.normalize(self.dual.text_features(texts), dim=1)
+        encoder, module, rule = self.projection.encoder, self.projection.module, self.projection.config.positive
+        rows = []
+        for first in range(0, len(texts), CHUNK):
+            states_BLE, mask_BL = encoder.encode(
+                texts[first : first + CHUNK], rule.length, prefix=rule.prefix, drop=rule.drop
+            )
+            rows.append(module(states_BLE, mask_BL).tokens_BLC[:, 0])
+        return torch.cat(rows)
+
+    @torch.no_grad()
+    def embed_images(self, images: Tensor | Sequence[Image]) -> Tensor:
+        """(N, D), of length 1, of PIL's pictures or of uint8 ones, (N, 3, H, W)."""
+        features_NP = self.dual.image_features(images)
+        if self.projection is not None:
+            features_NP = self.projection.module.features(features_NP)
+        return F.normalize(features_NP, dim=1)
+
+    def index(self, images: Tensor | Sequence[Image], keys: Sequence[str | int] | None = None) -> None:
+        """Add pictures to those that `search` looks through; `keys` name them, else their places do."""
+        vectors_ND = self.embed_images(images)
+        if keys is not None and len(keys) != len(vectors_ND):
+            raise ValueError(f"{len(keys)} keys for {len(vectors_ND)} pictures")
+        first = len(self._keys_N)
+        self._keys_N += list(keys) if keys is not None else list(range(first, first + len(vectors_ND)))
+        self._index_ND = vectors_ND if self._index_ND is None else torch.cat([self._index_ND, vectors_ND])
+
+    def search(self, query: str, k: int = 10) -> list[Hit]:
+        """The `k` pictures of the index nearest to a text, best first. WrongRequest when nothing was indexed."""
+        if self._index_ND is None:
+            raise WrongRequest("there is nothing to search: give the retriever pictures with `index` first.")
+        found = (self._index_ND @ self.embed_texts([query])[0]).topk(min(k, len(self._keys_N)))
+        return [
+            Hit(self._keys_N[place], score)
+            for score, place in zip(found.values.tolist(), found.indices.tolist(), strict=True)
+        ]
+
+
+def load_retriever(
+    dual_encoder: str | Path,
+    adapter: str | Path | None = None,
+    *,
+    device: torch.device | str | None = None,
+    hub: LocalHub | None = None,
+    encoder: str | Path | None = None,
+) -> Retriever:
+    """The dual encoder called `dual_encoder`, or in that folder, reading texts through the projectors `adapter`.
+
+    `name@revision` asks for a revision of the projectors; `encoder` is a folder to take the multilingual encoder from.
+    All is computed in float32, on `device` (a GPU if there is one).
+
+    Raises UnknownArtifact with near names, DoesNotFit before a weight is read, WeightsDoNotFit, Damaged.
+    """
+    place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    with Sources(hub) as sources:
+        name, folder, digest = _dual_encoder(sources, dual_encoder)
+        if adapter is None:
+            return Retriever(DualEncoder.from_folder(folder, device=place, dtype=torch.float32, what=name))
+        known, variant = _variant(sources, adapter, name)
+        config = read_config(variant)
+        _check_fit(known, config, name, digest or digest_of(folder))
+        pin = config.variant.encoder
+        assert pin is not None, "`read_config` refuses a variant without an encoder"
+        read_by, encoder_folder = sources.encoder(pin, encoder)
+    dual = DualEncoder.from_folder(folder, device=place, dtype=torch.float32, what=name)
+    texts = TextEncoder.from_folder(
+        encoder_folder, readout=config.readout, device=place, dtype=torch.float32, what=read_by
+    )
+    _check_widths(known, config, dual.width, texts.width)
+    with torch.device("meta"):  # no memory, no random start
+        module = build(ARCHITECTURE, config.module)
+    assert isinstance(module, Triangle)
+    load_weights(module, variant / WEIGHTS, what=known, device=place, dtype=torch.float32)
+    return Retriever(dual, Projection(known, module.eval().requires_grad_(False), texts, config))
+
+
+def _dual_encoder(sources: Sources, name: str | Path) -> tuple[str, Path, str]:
+    """Name, folder and digest; the digest of a folder is left to be computed when it is asked for."""
+    if Path(name).is_dir():
+        folder = Path(name).resolve()
+        return folder.name, folder, ""
+    artifact = sources.hub.registry.get(str(name))
+    if artifact.kind != "encoder":
+        raise WrongRequest(f"`{name}` is of kind {artifact.kind}, not a dual encoder: see `hub search --kind encoder`.")
+    if not artifact.weights_digest:
+        raise WrongRequest(f"the weights of `{name}` are not here yet: fetch them with `hub pull {artifact.name}`.")
+    return artifact.name.name, sources.hub.snapshot(artifact.name), artifact.weights_digest
+
+
+def _variant(sources: Sources, adapter: str | Path, dual: str) -> tuple[str, Path]:
+    """Name of the projectors and their variant's folder for the dual encoder `dual`."""
+    if Path(adapter).is_dir():
+        folder, known = Path(adapter).resolve(), Path(adapter).resolve().name
+    else:
+        wanted, _, revision = str(adapter).partition("@")
+        artifact = sources.hub.registry.get(wanted)
+        folder, known = sources.hub.snapshot(artifact.name, revision or "main"), artifact.name.name
+    if (folder / "config.json").is_file() and not (folder / dual).is_dir():
+        return known, folder
+    if not (folder / dual / "config.json").is_file():
+        there = ", ".join(f"`{path.parent.name}`" for path in sorted(folder.glob("*/config.json"))) or "nothing"
+        raise DoesNotFit(
+            f"`{known}` has no variant for `{dual}`, only for {there}. Find others with `hub search --kind projector`."
+        )
+    return known, folder / dual
+
+
+def _check_fit(name: str, config: ModuleConfig, dual: str, digest: str) -> None:
+    variant = config.variant
+    if variant.architecture != ARCHITECTURE:
+        raise DoesNotFit(
+            f"`{name}` is a {variant.architecture}, which draws and does not retrieve: use `load_pipeline`, or find "
+            "projectors with `hub search --kind projector`."
+        )
+    if variant.base.digest and variant.base.digest != digest:
+        raise DoesNotFit(
+            f"`{name}` was trained on the dual encoder `{variant.base.name}` with digest {variant.base.digest[:12]}, and "
+            f"`{dual}` has {digest[:12]}. Fetch the right one with `hub pull {variant.base.name}`."
+        )
+
+
+def _check_widths(name: str, config: ModuleConfig, feature_width: int, encoder_width: int) -> None:
+    wanted = (config.module.get("feature_width"), config.module.get("in_width"))
+    if wanted != (feature_width, encoder_width):
+        raise DoesNotFit(
+            f"`{name}` reads features of width {wanted[0]} and states of width {wanted[1]}, and its dual encoder and "
+            f"encoder give {feature_width} and {encoder_width}. Find others with `hub search --kind projector`."
+        )

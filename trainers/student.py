@@ -111,12 +111,7 @@ class StudentLearner:
     def _write_encoder(self, folder: Path) -> None:
         halved: Any = copy.deepcopy(self._student.encoder).half()
         halved.save_pretrained(folder)
-        if self._encoder.folder is None:
-            raise DoesNotFit("the encoder was made in memory, and a published one needs its tokenizer's files.")
-        for path in sorted(self._encoder.folder.iterdir()):
-            is_tokenizers = path.suffix not in NOT_THE_TOKENIZERS and path.name != "config.json"
-            if path.is_file() and is_tokenizers:
-                shutil.copyfile(path, folder / path.name)
+        copy_tokenizer(self._encoder, folder)
 
 
 def of_student(*, delta: str = "", rank: int = 32, norm: bool = False) -> MakeLearner:
@@ -130,6 +125,16 @@ def of_student(*, delta: str = "", rank: int = 32, norm: bool = False) -> MakeLe
         return StudentLearner(student, encoder, base.unet, delta, rank)
 
     return make
+
+
+def copy_tokenizer(encoder: TextEncoder, folder: Path) -> None:
+    """Put the files of an encoder's tokenizer into `folder`. DoesNotFit when it was not read from files."""
+    if encoder.folder is None:
+        raise DoesNotFit("the encoder was made in memory, and a published one needs its tokenizer's files.")
+    for path in sorted(encoder.folder.iterdir()):
+        is_tokenizers = path.suffix not in NOT_THE_TOKENIZERS and path.name != "config.json"
+        if path.is_file() and is_tokenizers:
+            shutil.copyfile(path, folder / path.name)
 
 
 def write_lora(

@@ -14,8 +14,8 @@ from hub.records import Variant
 WEIGHTS = "model.safetensors"
 EMPTY = ("encode", "zeros", "base")
 """What an empty prompt may become: the module's answer to it, zeros, or the base's own encoding."""
-READ_BY_BASE = ("lora", "prompt-tuning")
-"""Architectures without a module of their own: the base's own text encoder, changed, reads the prompts."""
+READ_BY_BASE = ("lora", "prompt-tuning", "translator")
+"""Architectures without a module of their own: the base's own text encoder reads the prompts, changed or translated."""
 DELTAS = ("lora", "weights")
 """How changed weights of the denoiser are kept: a LoRA in PEFT's format, or all of them in diffusers'."""
 

@@ -19,6 +19,7 @@ from hub.loader.changes import LowRank
 from hub.loader.config import PromptRule
 from hub.loader.resident import Resident
 from hub.loader.routing import route
+from hub.loader.translator import Translator
 from hub.modules import TextEncoder
 from hub.modules.projector import Projector
 
@@ -106,6 +107,7 @@ class Interpreter:
         """Bring modules and encoders to `device`; nothing happens when they are there."""
         modules = [each.module for each in self._residents.values() if each.module is not None]
         modules += [each.encoder.model for each in self._residents.values() if each.encoder is not None]
+        modules += [each.translator.model for each in self._residents.values() if each.translator is not None]
         for resident in self._residents.values():
             if resident.change is not None:
                 resident.change.move(device)
@@ -168,7 +170,7 @@ class Interpreter:
                 by_module.append(item)
         for group in _groups(by_base, lambda item: item.is_negative):
             encode = prompts.base_encode_negative if group[0].is_negative else prompts.base_encode
-            rows |= _split(group, encode([_said_to_base(item) for item in group]))
+            rows |= _split(group, encode(_said_to_base(group)))
         states = _encode(by_module)
         for group in _groups(by_module, lambda item: (self._reader(item), states[item][0].shape[0])):
             tokens_BLE = torch.stack([states[item][0] for item in group])
@@ -228,9 +230,24 @@ def _encoder(item: Item) -> TextEncoder:
     return item.resident.encoder
 
 
-def _said_to_base(item: Item) -> str:
-    """What the base's own encoder is given: the resident's prefix first, where one leads the way."""
-    return item.text if item.resident is None or item.resident.module is not None else item.rule.prefix + item.text
+def _said_to_base(items: Sequence[Item]) -> list[str]:
+    """What the base's own encoder is given: the resident's prefix first, where one leads the way, or the translation."""
+    said = {item: item.text for item in items}
+    said |= {
+        item: item.rule.prefix + item.text
+        for item in items
+        if item.resident is not None and item.resident.module is None
+    }
+    spoken = [item for item in items if _translator(item) is not None and item.text.strip()]
+    for group in _groups(spoken, _translator):
+        translator = _translator(group[0])
+        assert translator is not None
+        said |= zip(group, translator.translate([said[item] for item in group]), strict=True)
+    return [said[item] for item in items]
+
+
+def _translator(item: Item) -> Translator | None:
+    return None if item.resident is None else item.resident.translator
 
 
 def _is_exclusive(resident: Resident) -> bool:

@@ -19,6 +19,8 @@ from hub.loader.fit import check_fit
 from hub.loader.interpreter import Interpreter
 from hub.loader.resident import Resident, read_resident, working_dtype
 from hub.loader.sources import BaseSource, ModuleSource, Sources
+from hub.loader.translator import ARCHITECTURE as TRANSLATOR
+from hub.loader.translator import FOLDER, Translator
 from hub.loader.upstream import fetch_pipeline
 from hub.modules import TextEncoder
 from hub.modules.tokenizer import Tokenize, read_tokenizer
@@ -178,6 +180,8 @@ def _read(
 ) -> Resident:
     """Build a module, with the encoder of a resident that reads the same one if there is any."""
     interpreter.refuse_twin(module.name)
+    if module.config.variant.architecture == TRANSLATOR:
+        return _read_translator(module, device, dtype)
     if named is None:
         return Resident(module.name, module.config, None, None, None, _change(module, pipe, base))
     name, folder = named
@@ -190,3 +194,13 @@ def _read(
     resident = read_resident(module.name, module.folder, module.config, encoder, folder, device=device, dtype=working)
     change = _change(module, pipe, base)  # last: whatever is refused before it leaves the base as it was
     return resident if change is None else replace(resident, change=change)
+
+
+def _read_translator(module: ModuleSource, device: torch.device, dtype: torch.dtype | None) -> Resident:
+    folder, config = module.folder / FOLDER, module.config
+    stored = folder / WEIGHTS
+    working = working_dtype(dtype, device, stored, what=module.name) if stored.is_file() else dtype
+    translator = Translator.from_folder(
+        folder, config.module, length=config.positive.length, device=device, dtype=working, what=module.name
+    )
+    return Resident(module.name, config, None, None, None, translator=translator)

@@ -12,6 +12,7 @@ from transformers.initialization import no_init_weights
 from hub.errors import DoesNotFit
 from hub.loader.changes import Change
 from hub.loader.config import WEIGHTS, ModuleConfig, PromptRule
+from hub.loader.translator import Translator
 from hub.modules import TextEncoder, build, load_weights, stored_dtype
 
 
@@ -22,13 +23,15 @@ class Resident:
     name: str
     config: ModuleConfig
     module: nn.Module | None
-    """None when the base's own text encoder, changed, reads the prompts."""
+    """None when the base's own text encoder reads the prompts, changed or translated."""
     encoder: TextEncoder | None
     """What the module reads; None without one."""
     encoder_folder: Path | None
     """Where the encoder was read from: the next resident that asks for it shares this one."""
     change: Change | None = None
     """What it changes in the base while it reads."""
+    translator: Translator | None = None
+    """What says its prompts in English before the base reads them."""
 
     @property
     def dtype(self) -> torch.dtype:

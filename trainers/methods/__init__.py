@@ -27,6 +27,7 @@ METHODS = {
     "pea": "trainers.methods.pea:PLAN",
     "prompt-tuning": "trainers.methods.prompt_tuning:PLAN",
     "token-kd": "trainers.methods.token_kd:PLAN",
+    "translate": "trainers.methods.translate:PLAN",
 }
 """Name → `module:attribute` of those that come with the project."""
 

@@ -15,6 +15,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from torch import Tensor
 from transformers import (
     CLIPConfig,
+    CLIPImageProcessorPil,
     CLIPModel,
     CLIPTextConfig,
     CLIPTextModel,
@@ -212,6 +213,10 @@ def judge_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     clip, tokenizer = tiny_clip(9)
     clip.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    half = [0.5, 0.5, 0.5]
+    CLIPImageProcessorPil(
+        size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}, image_mean=half, image_std=half
+    ).save_pretrained(folder)
     return folder
 
 

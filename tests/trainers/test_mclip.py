@@ -30,7 +30,7 @@ from trainers.recipe import Recipe
 from .test_commands import json_of, run
 from .test_methods import golden_losses, some_draw
 
-GOLDEN = [2.0, 2.0, 2.0, 2.0]
+GOLDEN = [1.841260, 1.516711, 1.425756, 1.386197]
 DUAL = ("--base", "emoji-judge", "--encoder", "tiny-xlmr", "--corpus", "toy", "--device", "cpu")
 
 
@@ -165,7 +165,7 @@ def test_nothing_frozen_is_touched(pairs: Material) -> None:
 
 def test_trained_projectors_find_the_right_picture(pairs: Material, corpus: Any, tmp_path: Path) -> None:
     module = triangle(pairs)
-    recipe = Recipe(steps=150, batch_size=24, learning_rate=3e-3, warmup_steps=5, precision="no", seed=1)
+    recipe = Recipe(steps=400, batch_size=24, learning_rate=3e-3, warmup_steps=5, precision="no", seed=1)
     run_loop(TriangleDistillation(module, pairs), recipe, tmp_path, quiet=True)
     prompts = corpus.prompts("yo", "seen")
     text = module.eval().texts(*pairs.encoder.encode([each.text for each in prompts], 8))

@@ -14,9 +14,10 @@ import copy
 from pathlib import Path
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from transformers import AutoModelForCausalLM, EncoderDecoderConfig, EncoderDecoderModel
+from transformers import AutoModel, AutoModelForCausalLM, EncoderDecoderConfig, EncoderDecoderModel
 
 from hub.loader.translator import ARCHITECTURE, FOLDER
 from hub.modules import TextEncoder
@@ -118,7 +119,7 @@ def make_learner(base: FrozenBase, encoder: TextEncoder) -> TranslatorLearner:  
 
 def with_decoder(encoder: TextEncoder, *, layers: int = 2, dropout: float = 0.1) -> EncoderDecoderModel:
     """A copy of the encoder, frozen, and a random decoder beside it."""
-    read: Any = copy.deepcopy(encoder.model)
+    read = _whole(encoder.model)
     sizes = read.config.to_dict()
     heads = sizes["num_attention_heads"]
     width = max(heads, sizes["hidden_size"] * 2 // 3 // heads * heads)
@@ -149,6 +150,15 @@ def with_decoder(encoder: TextEncoder, *, layers: int = 2, dropout: float = 0.1)
         setattr(model.generation_config, name, getattr(config, name))
     model.encoder.requires_grad_(False)
     return model
+
+
+def _whole(model: Any) -> Any:
+    """A copy with the pooling layer that `EncoderDecoderModel` expects of its encoder and never asks, zero if it is new."""
+    whole: Any = AutoModel.from_config(model.config)
+    own = model.state_dict()
+    new = {key: torch.zeros_like(value) for key, value in whole.state_dict().items() if key not in own}
+    whole.load_state_dict(own | new)
+    return whole.to(model.device).eval()
 
 
 RECIPE = Recipe(steps=600, batch_size=96, learning_rate=2e-3, betas=(0.9, 0.98), weight_decay=0.01, warmup_steps=60)

@@ -1,6 +1,6 @@
 """Prompts through a language module, beside the same prompts translated to English first: what each adds to a picture.
 
-    python -m benchmarks.translate mulan-yo translate-yo
+python -m benchmarks.translate mulan-yo translate-yo
 """
 
 from __future__ import annotations

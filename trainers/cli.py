@@ -21,7 +21,8 @@ DEFAULT_CORPUS = "emoji"
 
 def train(
     method: Annotated[
-        str, typer.Argument(help="mulan, pea, iap, altdiffusion, full, lora, prompt-tuning, token-kd, mclip, translate …")
+        str,
+        typer.Argument(help="mulan, pea, iap, altdiffusion, full, lora, prompt-tuning, token-kd, mclip, translate …"),
     ],
     base: Annotated[
         str, typer.Option(help="The frozen base, or dual encoder for mclip: a name or a folder.")

@@ -78,7 +78,7 @@ def test_only_the_decoder_learns(material: Material) -> None:
 
 def test_a_short_training_translates_most_words(material: Material, tmp_path: Path, encoder_folder: Path) -> None:
     model = model_for(material)
-    recipe = Recipe(steps=300, batch_size=16, learning_rate=5e-3, warmup_steps=5, precision="no", seed=1)
+    recipe = Recipe(steps=600, batch_size=16, learning_rate=6e-3, warmup_steps=5, precision="no", seed=1)
     run_loop(Translation(model, material), recipe, tmp_path, quiet=True)
     folder = tmp_path / "translator"
     model.save_pretrained(folder)

@@ -22,7 +22,7 @@ DEFAULT_CORPUS = "emoji"
 def train(
     method: Annotated[
         str,
-        typer.Argument(help="mulan, pea, token-kd, iap, altdiffusion, full, lora, prompt-tuning, mclip, translate …"),
+        typer.Argument(help="mulan, pea, iap, altdiffusion, full, lora, prompt-tuning, token-kd, mclip, translate …"),
     ],
     base: Annotated[
         str, typer.Option(help="The frozen base, or dual encoder for mclip: a name or a folder.")

@@ -51,6 +51,8 @@ class Plan:
     """What was left alone, for the card."""
     foundation: Foundation = PIPELINE
     """What its base is."""
+    is_repository: bool = False
+    """What comes of it is a repository of another library, such as an encoder for all bases: it has no variants."""
     english_only: bool = False
     """Only English texts are learnt from, whatever languages it is made for: those are reached zero-shot."""
 

@@ -19,6 +19,8 @@ from hub.records import Artifact, Revision, Score
 from trainers.training import READOUT, Trained
 
 HEADING = "## Scores"
+ENCODER_USE = "# a folder of transformers, and what `hub train mclip --encoder {name}` reads"
+"""For the card of an encoder: its artifact is transformers' own folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,14 @@ def default_name(method: str, languages: Sequence[str]) -> str:
 
 
 def export(trained: Trained, folder: Path, cost: Cost) -> Path:
-    """Write the variant's weights (fp16) and config.json below `folder`; returns the variant's folder."""
+    """Write the variant's weights (fp16) and config.json below `folder`; returns the variant's folder.
+
+    What is a repository of another library lies in `folder` itself, with that library's config.json.
+    """
+    if trained.plan.is_repository:
+        folder.mkdir(parents=True, exist_ok=True)
+        trained.learner.write(folder)
+        return folder
     variant = folder / trained.base.short_name
     variant.mkdir(parents=True, exist_ok=True)
     trained.learner.write(variant)
@@ -69,7 +78,7 @@ def write_module_card(trained: Trained, folder: Path, cost: Cost, scores: Sequen
         license="Apache-2.0",
         languages=tags,
         method=trained.plan.name,
-        bases=(trained.base.pin.name,),
+        bases=() if trained.plan.is_repository else (trained.base.pin.name,),
         encoder=trained.encoder.pin.name if trained.learner.reads_encoder else "",
         tags=("language-module", trained.learner.architecture),
         scores=tuple(scores),
@@ -158,7 +167,7 @@ def _prose(trained: Trained, cost: Cost, scores: Sequence[Score], name: str, spo
 Reads texts in {spoken} for the {foundation.word} `{base}`. {weights} weights learnt. {frozen}.{_left_out(trained)}
 
 ```python
-{foundation.use.format(base=base, name=name)}
+{(ENCODER_USE if trained.plan.is_repository else foundation.use).format(base=base, name=name)}
 ```
 
 ## How it was made

@@ -62,14 +62,16 @@ def subject_of(artifact: Artifact, base: str, hub: LocalHub, device: str | None)
 
 def benchmark_of(artifact: Artifact) -> str:
     """What an artifact is judged on unless somebody asks for another: drawing, or finding for what cannot draw."""
-    reads_alone = artifact.kind == "encoder" and not artifact.variants
-    finds = reads_alone or any(variant.architecture == RETRIEVER for variant in artifact.variants)
+    draws = artifact.kind != "encoder" or bool(artifact.variants)
+    finds = not draws or any(variant.architecture == RETRIEVER for variant in artifact.variants)
     return RetrievalEvaluator.name if finds else GenerationEvaluator.name
 
 
 def trained_subject(trained: Trained, name: str, folder: Path, hub: LocalHub) -> Subject:
     """What was just trained and lies in `folder`, on the base of its order."""
     order = trained.order
+    if trained.plan.is_repository:
+        return Subject(name, encoder=TextEncoder.from_folder(folder, dtype=torch.float32))
     judged = retriever_subject if trained.plan.foundation is DUAL_ENCODER else module_subject
     encoder = trained.encoder.folder if Path(order.encoder).is_dir() else None
     return judged(name, folder, order.base, hub, order.device, encoder=encoder)
@@ -128,6 +130,8 @@ def compare(subject: Subject, asked: Asked, corpus: Corpus, hub: LocalHub, *, qu
     """What a module's card tells: the module, the base alone on the same prompts and on their English, and English kept."""
     if subject.retriever is not None:
         return _compare_retrievers(subject, asked, corpus, hub, quiet=quiet)
+    if subject.encoder is not None:
+        return ask(subject, replace(asked, benchmarks=(RetrievalEvaluator.name,)), corpus, hub, quiet=quiet)
     scores: list[Score] = []
     evaluator = GenerationEvaluator()
     plain = replace(subject, name=subject.base, pipeline=subject.plain)

@@ -23,6 +23,7 @@ METHODS = {
     "lora": "trainers.methods.lora:PLAN",
     "mclip": "trainers.methods.mclip:PLAN",
     "mclip+": "trainers.methods.mclip:PLUS",
+    "mte": "trainers.methods.mte:PLAN",
     "mulan": "trainers.methods.mulan:PLAN",
     "pea": "trainers.methods.pea:PLAN",
     "prompt-tuning": "trainers.methods.prompt_tuning:PLAN",

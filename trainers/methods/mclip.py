@@ -130,7 +130,7 @@ PLAN = Plan(
     phases=(Phase("align", TriangleDistillation, RECIPE, needs=PAIRS),),
     story=(
         "Triangle knowledge distillation on English texts and pictures, all towers frozen: other languages are reached "
-        "zero-shot, through the encoder. The encoder is pretrained, and stands in for mCLIP's first stage."
+        "zero-shot, through the encoder, for which mCLIP's first stage is `mte` or any pretrained one."
     ),
     result="mCLIP's projectors between {encoder} and the frozen dual encoder",
     frozen="The dual encoder and the encoder `{encoder}` stay as they are",
@@ -142,7 +142,7 @@ PLUS = replace(
     name="mclip+",
     story=(
         "Triangle knowledge distillation on pictures with texts in English and in the languages named, all towers "
-        "frozen. The encoder is pretrained, and stands in for mCLIP's first stage."
+        "frozen. The encoder is one of mCLIP's first stage (`mte`) or any pretrained one."
     ),
     english_only=False,
 )

@@ -1,0 +1,141 @@
+"""mCLIP's first stage (Chen et al., ACL 2023): a multilingual text encoder by translation, then by translation and contrast.
+
+1a `translate`: a random decoder learns to write the English of a text, the encoder frozen. 1b `contrast`: the encoder
+learns, too: L = NMT + 2.0 · CTL, CTL the symmetric InfoNCE between mean states of a text and of its English at
+temperature 0.1. The decoder is then left behind, and the encoder published as transformers writes it, for
+`hub train mclip --encoder`. Losses and weights follow the released code (`run_mte.sh`); sizes and steps are the lab's,
+and names of emoji stand in for 12 directions of parallel text.
+
+Shape letters: B batch, L tokens of a text, T of its English, E encoder width.
+"""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from hub.modules import TextEncoder
+from trainers.contrast import gathered, symmetric_contrast
+from trainers.foundation import DUAL_ENCODER
+from trainers.frozen import FrozenBase
+from trainers.material import Material
+from trainers.method import Draw, Loss
+from trainers.methods.translate import LENGTH, Translation, with_decoder
+from trainers.plan import Phase, Plan
+from trainers.recipe import Recipe
+from trainers.sampler import global_generators
+from trainers.student import copy_tokenizer
+
+CONTRAST_WEIGHT = 2.0
+TEMPERATURE = 0.1
+
+
+class TranslationFrozen(Translation):
+    """Stage 1a: only the decoder learns."""
+
+    def __init__(self, module: nn.Module, material: Material) -> None:
+        _let_encoder_learn(module, False)
+        super().__init__(module, material)
+
+
+class TranslationAndContrast(Translation):
+    """Stage 1b: the encoder learns, too, so nothing of it is cached. Texts of one meaning are no negatives."""
+
+    def __init__(
+        self,
+        module: nn.Module,
+        material: Material,
+        *,
+        contrast_weight: float = CONTRAST_WEIGHT,
+        temperature: float = TEMPERATURE,
+    ) -> None:
+        _let_encoder_learn(module, True)
+        super().__init__(module, material)
+        self._contrast_weight = contrast_weight
+        self._temperature = temperature
+
+    def loss(self, draw: Draw) -> Loss:
+        """NMT + 2.0 · CTL."""
+        rows_B = draw.indices_B
+        ids_BL, mask_BL = self._material.ids(rows_B)
+        meaning_B = self._material.meaning_N[rows_B]
+        english_BT, counts_BT = (each[meaning_B].to(ids_BL.device) for each in (self._ids_MT, self._mask_MT))
+        module: Any = self.module
+        with global_generators(draw.generator, ids_BL.device):
+            states_BLE = module.encoder(input_ids=ids_BL, attention_mask=mask_BL.long()).last_hidden_state
+            english_BTE = module.encoder(input_ids=english_BT, attention_mask=counts_BT.long()).last_hidden_state
+            translation = self._written(rows_B, states_BLE, mask_BL)
+        text_BE, meant_BE, group_B = map(
+            gathered, (mean(states_BLE, mask_BL), mean(english_BTE, counts_BT), meaning_B.to(ids_BL.device))
+        )
+        contrast = symmetric_contrast(text_BE, meant_BE, 1 / self._temperature, group_B)
+        parts = {**translation.parts, "nmt": translation.total.detach(), "contrast": contrast.detach()}
+        return Loss(translation.total + self._contrast_weight * contrast, parts)
+
+
+def mean(states_BLE: Tensor, mask_BL: Tensor) -> Tensor:
+    """Mean over the tokens that count, (B, E)."""
+    weight_BL1 = mask_BL[:, :, None].to(states_BLE.dtype)
+    return (states_BLE * weight_BL1).sum(1) / weight_BL1.sum(1)
+
+
+def _let_encoder_learn(module: Any, learns: bool) -> None:
+    module.encoder.requires_grad_(learns)
+    pooler = getattr(module.encoder, "pooler", None)
+    if pooler is not None:
+        pooler.requires_grad_(False)  # nobody reads it
+
+
+class EncoderLearner:
+    """Encoder and decoder learn; the encoder alone is written."""
+
+    kind = "encoder"
+    architecture = "text-encoder"
+    reads_encoder = False
+
+    def __init__(self, model: nn.Module, encoder: TextEncoder) -> None:
+        self.module = model
+        self.settings: dict[str, Any] = {}
+        self._encoder = encoder
+
+    def write(self, variant: Path) -> None:
+        """A repository of transformers in half precision, with the tokenizer of the encoder it began from."""
+        plain: Any = copy.deepcopy(self._encoder.model).cpu()
+        learnt = self.module.get_submodule("encoder").state_dict()
+        plain.load_state_dict({key: learnt[key] for key in plain.state_dict()})
+        plain.to(torch.float16).save_pretrained(variant)
+        copy_tokenizer(self._encoder, variant)
+
+    def config(self) -> dict[str, Any]:
+        """Nothing: config.json is transformers' own."""
+        return {}
+
+
+def make_learner(base: FrozenBase, encoder: TextEncoder) -> EncoderLearner:  # noqa: ARG001 - every learner is made alike
+    """A copy of the encoder, and a small decoder for the time of training."""
+    return EncoderLearner(with_decoder(encoder), encoder)
+
+
+FROZEN = Recipe(steps=300, batch_size=64, learning_rate=2e-3, betas=(0.9, 0.98), warmup_steps=30)
+BOTH = Recipe(steps=150, batch_size=64, learning_rate=2e-4, betas=(0.9, 0.98), warmup_steps=15)
+PLAN = Plan(
+    name="mte",
+    learner=make_learner,
+    length=LENGTH,
+    phases=(
+        Phase("translate", TranslationFrozen, FROZEN, needs=("states",)),
+        Phase("contrast", TranslationAndContrast, BOTH, needs=()),
+    ),
+    story=(
+        "The first stage of mCLIP: a decoder learns to write English from the frozen encoder's states, then encoder and "
+        "decoder learn to translate and to say of a text what is said of its English. The decoder was left behind."
+    ),
+    result="a text encoder from {encoder}, for mCLIP's projectors",
+    frozen="It began as `{encoder}`",
+    foundation=DUAL_ENCODER,
+    is_repository=True,
+)

@@ -1,0 +1,121 @@
+"""One contact sheet a method: the same emoji asked for in five languages, and what comes of it.
+
+    python -m trainers.lab.sheets build/modules/pea-many/pea-many build/modules/mclip-many/mclip-many
+    python -m trainers.lab.sheets --base-alone
+
+Writes `docs/images/methods/<method>.webp`. A method that draws is asked to draw; a retriever shows the picture it finds first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers.utils import logging
+from PIL import Image
+from torch import Tensor
+
+from hub import load_pipeline, load_retriever
+from hub.local import LocalHub
+from trainers.corpora import Prompt
+from trainers.corpora.emoji import EmojiCorpus
+from trainers.evaluation.generation import draw
+from trainers.lab.figure import Row, table
+
+LANGUAGES = ("yo", "sw", "hi", "zh", "ar")
+SHOWN = ("2764", "1f418", "1f34c", "1f697", "1f419", "1f3e0", "1f600", "1f33b", "2615", "1f41f")
+"""Concepts: red heart, elephant, banana, automobile, octopus, house, grinning face, sunflower, hot beverage, fish."""
+OUT = Path("docs/images/methods")
+Draw = Callable[[Sequence[Prompt]], Tensor]
+"""Prompts to pictures, (N, 3, H, W) in 0…1."""
+
+
+def drawing(base: str, adapter: Path | None, hub: LocalHub) -> Draw:
+    """Draws through a module, or with the base alone."""
+    pipeline = load_pipeline(base, adapter=adapter, hub=hub)
+
+    def ask(prompts: Sequence[Prompt]) -> Tensor:
+        return draw(pipeline, prompts, seed=0, quiet=True)
+
+    return ask
+
+
+def finding(base: str, adapter: Path, corpus: EmojiCorpus, hub: LocalHub) -> Draw:
+    """Finds the nearest picture among all of the gallery."""
+    retriever = load_retriever(base, adapter=adapter, hub=hub)
+    gallery = corpus.pictures([prompt.concept for prompt in corpus.gallery("seen")])
+    retriever.index(gallery)
+
+    def ask(prompts: Sequence[Prompt]) -> Tensor:
+        places = [int(retriever.search(prompt.text, 1)[0].key) for prompt in prompts]
+        return gallery[torch.tensor(places)].float() / 255
+
+    return ask
+
+
+def sheet(ask: Draw, corpus: EmojiCorpus, title: str, caption: str) -> Image.Image:
+    """A row for each language under one of real emoji."""
+    meanings = {prompt.concept: prompt.meaning for prompt in corpus.gallery("seen")}
+    rows = [Row("real emoji", "", images(corpus.pictures(SHOWN).float() / 255))]
+    for tag in LANGUAGES:
+        said = {prompt.concept: prompt for prompt in corpus.prompts(tag, "seen")}
+        there = [concept for concept in SHOWN if concept in said]
+        drawn = dict(zip(there, images(ask([said[concept] for concept in there])), strict=True))
+        blank = Image.new("RGB", (64, 64), "white")
+        held_out = len(SHOWN) - len(there)
+        rows.append(
+            Row(
+                tag,
+                f"{held_out} left out: held out in this language" if held_out else "",
+                [drawn.get(concept, blank) for concept in SHOWN],
+            )
+        )
+    return table([meanings[concept] for concept in SHOWN], rows, title, caption)
+
+
+def images(pictures_N3HW: Tensor) -> list[Image.Image]:
+    """Each as PIL has it."""
+    return [Image.fromarray((each * 255).round().byte().permute(1, 2, 0).numpy()) for each in pictures_N3HW]
+
+
+def method_of(folder: Path) -> dict[str, Any]:
+    """config.json of an artifact's only variant."""
+    (path,) = folder.glob("*/config.json")
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+def main() -> None:
+    """Write the sheet of each artifact named."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("artifacts", nargs="*", type=Path, help="folders of trained artifacts")
+    parser.add_argument("--base-alone", action="store_true", help="also what the base draws of the same prompts")
+    arguments = parser.parse_args()
+    logging.set_verbosity_error()  # the base alone cuts long prompts, and says so for each of them
+    logging.disable_progress_bar()
+    corpus = EmojiCorpus()
+    OUT.mkdir(parents=True, exist_ok=True)
+    with LocalHub.open() as hub:
+        jobs: list[tuple[str, Draw, str]] = []
+        if arguments.base_alone:
+            jobs.append(("base-alone", drawing("emoji-sd", None, hub), "emoji-sd without a module"))
+        for folder in arguments.artifacts:
+            config = method_of(folder)
+            base = config["base"]["name"].rpartition("/")[2]
+            finds = config["architecture"] == "triangle"
+            ask = finding(base, folder, corpus, hub) if finds else drawing(base, folder, hub)
+            jobs.append((config["method"], ask, f"{folder.name} on {base}"))
+        for name, ask, title in jobs:
+            path = OUT / f"{name.replace('+', '-plus')}.webp"
+            sheet(ask, corpus, title, "Seen names, seed 0, one draw each; guidance 2.5, 20 steps").save(
+                path, quality=80
+            )
+            print(path)
+
+
+if __name__ == "__main__":
+    main()

@@ -47,6 +47,11 @@ class FrozenBase:
         return int(self._text_encoder.config.hidden_size)
 
     @property
+    def pooled_width(self) -> int | None:
+        """Of the vector read beside token states; None where there is none."""
+        return None
+
+    @property
     def length(self) -> int:
         """Tokens of a text state."""
         return int(self._tokenizer.model_max_length)

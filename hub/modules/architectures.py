@@ -25,6 +25,7 @@ ARCHITECTURES = {
     "projector": "hub.modules.projector:Projector",
     "transformation": "hub.modules.transformation:Transformation",
     "triangle": "hub.modules.triangle:Triangle",
+    "bottleneck": "hub.modules.bottleneck:Bottleneck",
 }
 """Name → `module:class` of those that come with the project."""
 

@@ -33,6 +33,7 @@ def resampler(**changes: Any) -> Any:
         ("projector", {"in_width": 1024, "out_width": 2048, "hidden_width": 1024, "pooled_width": 1280}, 6_033_408),
         ("projector", {"in_width": 2048, "out_width": 2048, "hidden_width": 2048, "pooled_width": 1280}, 13_637_632),
         ("projector", {"in_width": 1024, "out_width": 768, "hidden_width": 2048}, 7_866_368),
+        ("bottleneck", {"in_width": 768, "out_width": 768}, 100_672),
     ],
 )
 def test_published_sizes_have_the_published_number_of_weights(
@@ -160,7 +161,27 @@ def test_with_a_pooled_width_the_mean_is_pooled_and_fc_gives_the_tokens() -> Non
     torch.testing.assert_close(found.tokens_BLC, module.fc(F.gelu(p_BLP)))
 
 
-@pytest.mark.parametrize(("architecture", "sizes"), [("resampler", {"queries": 5}), ("projector", {"hidden_width": 9})])
+@pytest.mark.parametrize("in_width", [4, 6])
+def test_the_bottleneck_computes_what_its_formula_says(in_width: int) -> None:
+    module = build("bottleneck", {"in_width": in_width, "out_width": 4, "bottleneck_width": 3})
+    w = module.state_dict()
+    assert ("project.weight" in w) is (in_width != 4), "a first linear layer only where widths differ"
+    tokens_BLE = torch.randn(2, 5, in_width)
+    x = tokens_BLE @ w["project.weight"].T + w["project.bias"] if in_width != 4 else tokens_BLE
+    down = F.layer_norm(x, (4,), w["norm.weight"], w["norm.bias"]) @ w["down.weight"].T + w["down.bias"]
+    torch.testing.assert_close(module(tokens_BLE).tokens_BLC, x + F.gelu(down) @ w["up.weight"].T + w["up.bias"])
+
+
+def test_an_untrained_bottleneck_hands_its_input_on() -> None:
+    tokens_BLE = torch.randn(2, 5, 32)
+    found = build("bottleneck", {"in_width": 32, "out_width": 32})(tokens_BLE).tokens_BLC
+    assert (found - tokens_BLE).abs().max() < 0.01
+    assert (found - tokens_BLE).abs().max() > 0, "and gradients can leave it"
+
+
+@pytest.mark.parametrize(
+    ("architecture", "sizes"), [("resampler", {"queries": 5}), ("projector", {"hidden_width": 9}), ("bottleneck", {})]
+)
 @pytest.mark.parametrize(("batch", "length"), [(1, 1), (3, 11)])
 def test_every_module_takes_any_batch_and_length(
     architecture: str, sizes: dict[str, Any], batch: int, length: int

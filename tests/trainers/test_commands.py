@@ -36,7 +36,7 @@ def json_of(capsys: pytest.CaptureFixture[str], command: Any, *arguments: str) -
     return json.loads(capsys.readouterr().out)
 
 
-@pytest.mark.parametrize("method", ["token-kd", "mulan", "pea"])
+@pytest.mark.parametrize("method", ["token-kd", "mulan", "pea", "bottleneck"])
 def test_a_trained_module_is_published_found_loaded_and_draws(
     method: str, hub: LocalHub, capsys: pytest.CaptureFixture[str]
 ) -> None:

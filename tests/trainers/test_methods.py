@@ -27,10 +27,12 @@ METHODS: dict[str, Callable[[nn.Module, Material], Method]] = {
     "token-kd": lambda module, material: TokenDistillation(module, material, noise=0.5),
     "mulan": Denoising,
     "pea": lambda module, material: HybridDistillation(module, material, native_share=0.3),
+    "bottleneck": HybridDistillation,
 }
 GOLDEN = {
     "token-kd": [4.441761, 3.967910, 3.084453, 2.320267],
     "mulan": [0.347727, 0.365489, 0.479239, 0.702777],
+    "bottleneck": [0.016480, 0.009622, 0.008099, 0.016034],
     "pea": [0.019527, 0.298602, 0.111390, 0.171635],
 }
 """Losses of the first four updates; a change of any of them is a change of results."""

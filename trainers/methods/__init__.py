@@ -27,6 +27,7 @@ METHODS = {
     "mulan": "trainers.methods.mulan:PLAN",
     "pea": "trainers.methods.pea:PLAN",
     "prompt-tuning": "trainers.methods.prompt_tuning:PLAN",
+    "bottleneck": "trainers.methods.bottleneck:PLAN",
     "token-kd": "trainers.methods.token_kd:PLAN",
     "translate": "trainers.methods.translate:PLAN",
 }

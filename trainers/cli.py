@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from hub.records import Score
 
+DEFAULT_BASE = "emoji-sd"
 DEFAULT_ENCODER = "emoji-xlmr"
 DEFAULT_CORPUS = "emoji"
 
@@ -22,17 +23,25 @@ DEFAULT_CORPUS = "emoji"
 def train(
     method: Annotated[
         str,
-        typer.Argument(help="mulan, pea, iap, altdiffusion, full, lora, prompt-tuning, token-kd, mclip, translate …"),
+        typer.Argument(
+            help="mulan, pea, token-kd, bottleneck, iap, altdiffusion, full, lora, prompt-tuning, mclip, translate …"
+        ),
     ],
     base: Annotated[
-        str, typer.Option(help="The frozen base, or dual encoder for mclip: a name or a folder.")
-    ] = "emoji-sd",
+        str, typer.Option(help="The frozen base, or dual encoder for mclip: a name or a folder; emoji-sd by default.")
+    ] = "",
     lang: Annotated[
         list[str] | None, typer.Option(help="Language to learn; again for more. `en` alone: zero-shot.")
     ] = None,
     name: Annotated[str, typer.Option(help="Of the artifact; METHOD-LANGUAGE by default.")] = "",
-    encoder: Annotated[str, typer.Option(help="The frozen multilingual encoder.")] = DEFAULT_ENCODER,
-    corpus: Annotated[str, typer.Option(help="What to learn from.")] = DEFAULT_CORPUS,
+    encoder: Annotated[str, typer.Option(help="The frozen multilingual encoder; emoji-xlmr by default.")] = "",
+    corpus: Annotated[str, typer.Option(help="What to learn from; emoji by default.")] = "",
+    recipe: Annotated[
+        str, typer.Option(help="A YAML file, or one of trainers/recipes by name: defaults for all of this.")
+    ] = "",
+    sets: Annotated[
+        list[str] | None, typer.Option("--set", help="KEY=VALUE in the recipe: batch_size=8, denoise.empty_share=0.2.")
+    ] = None,
     steps: Annotated[
         int | None, typer.Option(min=1, help="Updates over all phases; the recipe's own by default.")
     ] = None,
@@ -65,13 +74,25 @@ def train(
     from hub.local import LocalHub
     from hub.names import ArtifactName
     from trainers import publishing
+    from trainers.changes import Changes
     from trainers.methods import get_plan
+    from trainers.recipe_file import RecipeFile, read_recipe
     from trainers.training import Order, train_module
 
-    get_plan(method)
+    written = read_recipe(recipe) if recipe else RecipeFile("", method, Changes())
+    if written.method != method:
+        raise WrongRequest(
+            f"the recipe `{recipe}` is for `{written.method}`: `hub train {written.method} --recipe {recipe}`."
+        )
+    base, encoder = base or written.base or DEFAULT_BASE, encoder or written.encoder or DEFAULT_ENCODER
+    corpus = corpus or written.corpus or DEFAULT_CORPUS
+    changes = written.changes.with_sets(sets or ())
+    changes.apply(
+        get_plan(method), what=f"recipe {recipe}" if recipe else f"`{method}`"
+    )  # refused before anything is opened
     order = Order(
         method=method, base=base, encoder=encoder, corpus=corpus, languages=languages, english_share=english_share,
-        temperature=temperature, steps=steps, seed=seed, device=device or None,
+        temperature=temperature, steps=steps, seed=seed, device=device or None, recipe=recipe, changes=changes,
     )  # fmt: skip
     hub = LocalHub.open()
     try:

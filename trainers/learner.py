@@ -42,7 +42,8 @@ class Learner(Protocol):
         ...
 
 
-MakeLearner = Callable[[FrozenBase, TextEncoder], Learner]
+MakeLearner = Callable[..., Learner]
+"""From `FrozenBase` and `TextEncoder`; keyword-only arguments are sizes that a recipe file's `module` may set."""
 Settings = Callable[[int, FrozenBase], dict[str, Any]]
 """From the encoder's width and the base to an architecture's settings."""
 
@@ -69,8 +70,8 @@ class ModuleLearner:
 def of_module(kind: str, architecture: str, settings: Settings) -> MakeLearner:
     """A learner that is one module of `hub.modules`, randomly initialised from torch's global seed."""
 
-    def make(base: FrozenBase, encoder: TextEncoder) -> ModuleLearner:
-        sizes = settings(encoder.width, base)
+    def make(base: FrozenBase, encoder: TextEncoder, **sizes: Any) -> ModuleLearner:
+        sizes = settings(encoder.width, base) | sizes
         return ModuleLearner(build(architecture, sizes), kind, architecture, sizes)
 
     return make

@@ -18,10 +18,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hub.errors import WrongRequest
+from hub.loader.config import PromptRule
 from hub.modules import DualEncoder, TextEncoder
 from trainers.caches import Rows, cached, key_of
 from trainers.corpora import Corpus, Example
 from trainers.frozen import FrozenBase
+from trainers.prompting import Prompting
 
 FROZEN = {
     "states": "states_NLE",
@@ -57,9 +59,11 @@ class Material:
     """Under a plan whose foundation is a dual encoder, that."""
     encoder: TextEncoder
     length: int
-    """Tokens a text is padded and cut to."""
+    """Token states of a text, those at pads among them."""
     corpus: Corpus
     store: Store
+    prompting: Prompting
+    """How texts reach the encoder. Row 0 goes the way of negative prompts, since guidance reads it in their place."""
 
     def fill(self, needs: Sequence[str]) -> None:
         """Compute what is named: `states`, `teacher`, `latents`, `captions`, `pictures`."""
@@ -94,8 +98,13 @@ class Material:
 
     @cached_property
     def _tokens(self) -> tuple[Tensor, Tensor]:
-        ids_NL, mask_NL = self.encoder.tokenize(list(self.texts_N), self.length)
-        return ids_NL, mask_NL.bool()
+        empty, rule = self.prompting.negative, self.prompting.positive
+        rest = [rule.prefix + text for text in self.texts_N[1:]]
+        parts = [
+            (empty, self.encoder.tokenize([empty.prefix], empty.length)), (rule, self.encoder.tokenize(rest, rule.length))
+        ]  # fmt: skip
+        ids, masks = zip(*([_kept(each_BL, rule) for each_BL in tokens] for rule, tokens in parts), strict=True)
+        return torch.cat(ids), torch.cat(masks).bool()
 
     @cached_property
     def _base_tokens(self) -> Tensor:
@@ -115,14 +124,25 @@ class Material:
     @cached_property
     def states_NLE(self) -> Tensor | Rows:
         """Encoder states of all texts, fp16; mapped from disk when they are large."""
-        texts = list(self.texts_N)
+        texts, prompting = list(self.texts_N), self.prompting
+        plain = prompting == Prompting.plain(self.length)
+
+        def states(some: list[str], rule: PromptRule) -> Tensor:
+            return self.encoder.encode(some, rule.length, prefix=rule.prefix, drop=rule.drop)[0]
 
         def compute(first: int, last: int) -> Rows:
-            return self.encoder.encode(texts[first:last], self.length)[0].half().cpu().numpy()
+            if plain or first > 0:
+                found_BLE = states(texts[first:last], prompting.positive)
+            else:
+                found_BLE = states(texts[:1], prompting.negative)
+                if last > 1:
+                    found_BLE = torch.cat([found_BLE, states(texts[1:last], prompting.positive)])
+            return found_BLE.half().cpu().numpy()
 
+        rules = [] if plain else [prompting.config()]
         rows = cached(
             self.store.folder,
-            key_of("encoder-states", self.store.encoder_digest, self.encoder.readout, self.length, texts),
+            key_of("encoder-states", self.store.encoder_digest, self.encoder.readout, self.length, texts, *rules),
             (len(texts), self.length, self.encoder.width),
             compute,
             label="encoder states",
@@ -247,9 +267,19 @@ def weigh(examples: Sequence[Example], mixture: Mixture) -> Tensor:
 
 
 def gather(
-    corpus: Corpus, mixture: Mixture, base: FrozenBase, encoder: TextEncoder, *, length: int, store: Store
+    corpus: Corpus,
+    mixture: Mixture,
+    base: FrozenBase,
+    encoder: TextEncoder,
+    *,
+    length: int,
+    store: Store,
+    prompting: Prompting | None = None,
 ) -> Material:
-    """Collect the examples of a mixture. Raises WrongRequest when a language has nothing to train on."""
+    """Collect the examples of a mixture; without `prompting` texts are read as they are, in `length` tokens.
+
+    Raises WrongRequest when a language has nothing to train on.
+    """
     examples: list[Example] = []
     for tag in dict.fromkeys([*mixture.languages, *(["en"] if mixture.english_share else [])]):
         found = corpus.examples(tag)
@@ -267,10 +297,16 @@ def gather(
         concept_M=("", *(concept for concept, _ in meanings)),
         base=base,
         encoder=encoder,
-        length=length,
+        length=length if prompting is None else prompting.positive.kept,
         corpus=corpus,
         store=store,
+        prompting=prompting or Prompting.plain(length),
     )
+
+
+def _kept(values_BL: Tensor, rule: PromptRule) -> Tensor:
+    """Without the positions that the rule drops."""
+    return values_BL[:, [place for place in range(rule.length) if place not in rule.drop]]
 
 
 def _nothing_for(tag: str, corpus: Corpus) -> str:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 from trainers.foundation import PIPELINE, Foundation
 from trainers.learner import MakeLearner
-from trainers.material import Material
 from trainers.method import Method
+from trainers.prompting import Prompting
 from trainers.recipe import Recipe
 
 TEXTS = ("states", "teacher")
@@ -26,8 +25,8 @@ class Phase:
 
     name: str
     """One word: its folder below the run's, its progress bar."""
-    make: Callable[[Any, Material], Method]
-    """From the learner's module and the material."""
+    make: Callable[..., Method]
+    """From the learner's module and the material; keyword-only arguments are options that recipe files may set."""
     recipe: Recipe
     needs: tuple[str, ...] = TEXTS
     """Frozen outputs it reads, as `Material.fill` names them; computed and cached before the phases."""
@@ -55,6 +54,8 @@ class Plan:
     """What comes of it is a repository of another library, such as an encoder for all bases: it has no variants."""
     english_only: bool = False
     """Only English texts are learnt from, whatever languages it is made for: those are reached zero-shot."""
+    prompting: Prompting | None = None
+    """How texts reach the encoder; None: as they are, in `length` tokens."""
 
     def with_steps(self, steps: int | None, seed: int) -> Plan:
         """The same plan, `steps` long over all phases, with its shares and warm-ups kept; every phase seeded."""

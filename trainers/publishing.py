@@ -16,7 +16,7 @@ from hub.local import LocalHub
 from hub.names import ArtifactName
 from hub.publish import publish
 from hub.records import Artifact, Revision, Score
-from trainers.training import READOUT, Trained
+from trainers.training import READOUT, Order, Trained
 
 HEADING = "## Scores"
 ENCODER_USE = "# a folder of transformers, and what `hub train mclip --encoder {name}` reads"
@@ -127,7 +127,6 @@ def _question(score: Score) -> tuple[str, ...]:
 
 
 def _config(trained: Trained, cost: Cost) -> dict[str, Any]:
-    rule = {"prefix": "", "drop": [], "length": trained.length}
     length = trained.learner.settings.get("queries", trained.length)
     return {
         "format": 1,
@@ -138,7 +137,7 @@ def _config(trained: Trained, cost: Cost) -> dict[str, Any]:
         "base": asdict(trained.base.pin),
         "encoder": {**asdict(trained.encoder.pin), "readout": READOUT} if trained.learner.reads_encoder else None,
         "conditioning": {"width": trained.width, "length": length, "pooled_width": None, "mask": False},
-        "prompt": {**rule, "negative": rule, "empty": "encode"},
+        "prompt": trained.prompting.config(),
         "languages": list(spoken_tags(trained)),
         "run": {
             "order": asdict(trained.order),
@@ -175,7 +174,7 @@ Reads texts in {spoken} for the {foundation.word} `{base}`. {weights} weights le
 {trained.plan.story} {steps}; seed {trained.order.seed}.
 Data: split `seen` of `{trained.corpus.name}` ({learnt_from}); nothing held out was trained on.{share}
 
-    hub train {trained.plan.name} --base {base} {" ".join(f"--lang {tag}" for tag in trained.order.languages)} --seed {trained.order.seed}
+    hub train {trained.plan.name} --base {base} {_ordered(trained.order)}
 
 ## Cost
 
@@ -192,6 +191,12 @@ def _left_out(trained: Trained) -> str:
     if "relative_error" not in delta:
         return ""
     return f" It is kept at rank {delta['rank']}, which leaves {delta['relative_error']:.0%} of its Frobenius norm out."
+
+
+def _ordered(order: Order) -> str:
+    """The rest of the command that trains it again."""
+    recipe = [f"--recipe {order.recipe}"] if order.recipe else []
+    return " ".join([*recipe, *(f"--lang {tag}" for tag in order.languages), f"--seed {order.seed}"])
 
 
 def _table(scores: Sequence[Score]) -> str:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+DECAYS = ("cosine", "linear")
+PRECISIONS = ("bf16", "fp16", "no")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Recipe:
@@ -34,6 +37,18 @@ class Recipe:
     precision: str = "bf16"
     """Autocast type of the forward pass: `bf16`, `fp16` or `no`."""
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """ValueError for numbers that train nothing."""
+        if self.steps < 1 or self.batch_size < 1:
+            raise ValueError(f"{self.steps} steps of {self.batch_size} examples are no training: both are at least 1.")
+        if self.learning_rate <= 0:
+            raise ValueError(f"a learning rate of {self.learning_rate} learns nothing.")
+        if self.decay not in DECAYS or self.precision not in PRECISIONS:
+            raise ValueError(
+                f"decay `{self.decay}` must be one of {', '.join(DECAYS)}, precision `{self.precision}` one of "
+                f"{', '.join(PRECISIONS)}."
+            )
 
     def learning_rate_at(self, step: int) -> float:
         """Learning rate of update `step`, counted from 0."""

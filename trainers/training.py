@@ -19,6 +19,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from hub.errors import Unreachable, WrongRequest
 from hub.local import LocalHub
 from hub.modules import TextEncoder
+from trainers.changes import Changes
 from trainers.checkpoint import learning
 from trainers.corpora import Corpus, open_corpus
 from trainers.learner import Learner
@@ -26,6 +27,7 @@ from trainers.loop import train
 from trainers.material import Mixture, Store, gather
 from trainers.methods import get_plan
 from trainers.plan import Plan
+from trainers.prompting import Prompting
 from trainers.sources import Source, find_encoder
 
 READOUT = "last_hidden_state"
@@ -49,6 +51,10 @@ class Order:
     seed: int
     device: str | None
     """`cpu`, or None for CUDA where there is one."""
+    recipe: str = ""
+    """Name of a recipe file whose changes these are, for the card."""
+    changes: Changes = field(default_factory=Changes)
+    """Of the method's plan."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,8 @@ class Trained:
     encoder: Source
     corpus: Corpus
     length: int
+    """Token states that reach the module."""
+    prompting: Prompting
     width: int
     device: str
     seconds: dict[str, float] = field(default_factory=dict)
@@ -78,7 +86,8 @@ def train_module(order: Order, hub: LocalHub, folder: Path, *, resume: bool, qui
     Raises UnknownMethod, UnknownBase, UnknownCorpus, WrongRequest for languages without texts, and WrongRequest when
     there is nothing to resume or it was ordered otherwise.
     """
-    plan = get_plan(order.method).with_steps(order.steps, order.seed)
+    what = f"recipe {order.recipe}" if order.recipe else f"`{order.method}`"
+    plan = order.changes.apply(get_plan(order.method), what=what).with_steps(order.steps, order.seed)
     corpus = open_corpus(order.corpus)
     base_source, encoder_source = plan.foundation.find(order.base, hub), find_encoder(order.encoder, hub)
     mixture = Mixture(("en",) if plan.english_only else order.languages, order.english_share, order.temperature)
@@ -89,13 +98,15 @@ def train_module(order: Order, hub: LocalHub, folder: Path, *, resume: bool, qui
     started = time.perf_counter()
     base = plan.foundation.open(base_source.folder, device)
     encoder = TextEncoder.from_folder(encoder_source.folder, readout=READOUT, device=device, dtype=torch.float32)
-    length = plan.length or base.length
+    prompting = plan.prompting or Prompting.plain(plan.length or base.length)
+    length = prompting.positive.kept
     material = gather(
         corpus,
         mixture,
         base,
         encoder,
         length=length,
+        prompting=prompting,
         store=Store(hub.home.caches, base_source.pin.digest, encoder_source.pin.digest, quiet),
     )
     material.fill(plan.needs)
@@ -134,6 +145,7 @@ def train_module(order: Order, hub: LocalHub, folder: Path, *, resume: bool, qui
         encoder=encoder_source,
         corpus=corpus,
         length=length,
+        prompting=prompting,
         width=base.width,
         device=_words(device),
         seconds=seconds,

@@ -12,6 +12,7 @@ from hub.errors import WrongCard
 from hub.records import Variant
 
 WEIGHTS = "model.safetensors"
+POOLED = ("encode", "zeros")
 EMPTY = ("encode", "zeros", "base")
 """What an empty prompt may become: the module's answer to it, zeros, or the base's own encoding."""
 READ_BY_BASE = ("lora", "prompt-tuning", "translator")
@@ -30,6 +31,8 @@ class PromptRule:
     """Glued to the prompt."""
     drop: tuple[int, ...] = ()
     """Positions left out of the encoder's answer."""
+    pooled: str = "encode"
+    """What the pooled vector is, for bases that read one: `encode`, the module's answer, or `zeros`."""
 
     @property
     def kept(self) -> int:
@@ -67,11 +70,7 @@ def read_config(folder: Path) -> ModuleConfig:
     prompt = config.get("prompt")
     if not isinstance(prompt, dict):
         prompt, problems = {"length": 1}, ["`prompt` must say length, prefix, drop, negative and empty"]
-    positive = _rule(prompt, "prompt", problems)
-    negative = _rule(prompt["negative"], "prompt.negative", problems) if "negative" in prompt else positive
-    empty = prompt.get("empty", "encode")
-    if empty not in EMPTY:
-        problems.append(f"`prompt.empty` is {empty!r}, none of {', '.join(EMPTY)}")
+    positive, negative, empty = read_prompt(prompt, problems)
     module = config.get("module")
     if not isinstance(module, dict):
         problems.append("`module` must give the sizes of the module")
@@ -102,6 +101,16 @@ def read_config(folder: Path) -> ModuleConfig:
     )
 
 
+def read_prompt(prompt: dict[str, Any], problems: list[str]) -> tuple[PromptRule, PromptRule, str]:
+    """Rules for prompts and negative prompts, and what an empty one becomes; what is wrong is added to `problems`."""
+    positive = _rule(prompt, "prompt", problems)
+    negative = _rule(prompt["negative"], "prompt.negative", problems) if "negative" in prompt else positive
+    empty = prompt.get("empty", "encode")
+    if empty not in EMPTY:
+        problems.append(f"`prompt.empty` is {empty!r}, none of {', '.join(EMPTY)}")
+    return positive, negative, empty
+
+
 def _rule(value: Any, where: str, problems: list[str]) -> PromptRule:
     value = value if isinstance(value, dict) else {}
     length, prefix, drop = value.get("length"), value.get("prefix", ""), value.get("drop", [])
@@ -114,4 +123,8 @@ def _rule(value: Any, where: str, problems: list[str]) -> PromptRule:
     if not isinstance(drop, list) or not all(isinstance(place, int) and 0 <= place < length for place in drop):
         problems.append(f"`{where}.drop` is {drop!r}, not a list of positions below {length}")
         drop = []
-    return PromptRule(length, prefix, tuple(drop))
+    pooled = value.get("pooled", "encode")
+    if pooled not in POOLED:
+        problems.append(f"`{where}.pooled` is {pooled!r}, none of {', '.join(POOLED)}")
+        pooled = "encode"
+    return PromptRule(length, prefix, tuple(drop), pooled)

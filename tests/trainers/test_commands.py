@@ -109,6 +109,35 @@ def test_english_alone_makes_a_module_for_every_language(hub: LocalHub, capsys: 
     assert hub.registry.get("mulan").languages == ("mul",)
 
 
+def test_a_recipe_file_and_set_reach_the_run_its_config_and_its_card(
+    hub: LocalHub, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    recipe = tmp_path / "short.yaml"
+    recipe.write_text(
+        "method: mulan\nbase: tiny-sd\nencoder: tiny-xlmr\ncorpus: toy\nmodule: {queries: 5}\n"
+        "prompt: {prefix: 'dog ', drop: [1], length: 8, negative: {length: 7}}\n"
+        "phases: {denoise: {steps: 9, batch_size: 2}}\n"
+    )
+    outcome = json_of(
+        capsys, train, "mulan", "--recipe", str(recipe), "--set", "steps=2", "--lang", "yo", "--device", "cpu", "--no-evaluate"
+    )  # fmt: skip
+    assert set(outcome["seconds"]) == {"caches", "denoise"}
+    config = json.loads((Path(outcome["folder"]) / "tiny-sd" / "config.json").read_text())
+    assert config["run"]["phases"]["denoise"]["steps"] == 2
+    assert (config["conditioning"]["length"], config["module"]["queries"]) == (5, 5)
+    assert config["prompt"]["drop"] == [1]
+    assert config["prompt"]["negative"] == {"prefix": "", "drop": [], "length": 7}
+    assert f"--recipe {recipe}" in (Path(outcome["folder"]) / "README.md").read_text()
+    pipe = load_pipeline("tiny-sd", adapter=Path(outcome["folder"]), hub=hub, device="cpu")
+    prompts_BLC, negative_BLC = pipe.encode_prompt("ajá", torch.device("cpu"), 1, True)
+    assert prompts_BLC.shape == negative_BLC.shape == (1, 5, 16)
+
+
+def test_a_recipe_of_another_method_is_refused(hub: LocalHub) -> None:
+    with pytest.raises(WrongRequest, match="is for `mulan`: `hub train mulan --recipe mulan-sd15`"):
+        run(train, "pea", "--recipe", "mulan-sd15", "--lang", "yo", "--device", "cpu")
+
+
 def test_the_same_order_gives_the_same_bytes(hub: LocalHub, capsys: pytest.CaptureFixture[str]) -> None:
     weights = []
     for name in ("first", "second"):

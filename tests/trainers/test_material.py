@@ -17,6 +17,7 @@ from trainers.caches import cached, key_of
 from trainers.corpora import Example
 from trainers.frozen import FrozenBase
 from trainers.material import Material, Mixture, Store, gather, weigh
+from trainers.prompting import Prompting
 
 
 def rows_of(first: int, last: int) -> Any:
@@ -130,3 +131,21 @@ def test_mapped_states_give_what_states_in_memory_give(
     )  # fmt: skip
     rows = torch.tensor([3, 0, 3])
     assert torch.equal(mapped.texts(rows)[0], material.texts(rows)[0])
+
+
+def test_prompts_have_their_prefix_and_the_empty_one_goes_the_negatives_way(
+    corpus: Any, base: FrozenBase, encoder: TextEncoder, tmp_path: Path
+) -> None:
+    written = {"prefix": "dog ", "drop": [1], "length": 6, "negative": {"length": 5}}
+    found = gather(
+        corpus, Mixture(("yo",)), base, encoder, length=0, store=Store(tmp_path, "b", "e", quiet=True),
+        prompting=Prompting.parse(written, what="test"),
+    )  # fmt: skip
+    assert found.length == 5
+    states_BLE, mask_BL = found.texts(torch.tensor([0, 3]))
+    empty, _ = encoder.encode([""], 5)
+    third, third_mask = encoder.encode(["dog " + found.texts_N[3]], 6)
+    kept = [0, 2, 3, 4, 5]
+    torch.testing.assert_close(states_BLE[0], empty[0].half().float())
+    torch.testing.assert_close(states_BLE[1], third[0, kept].half().float())
+    assert mask_BL[1].tolist() == third_mask[0, kept].tolist()

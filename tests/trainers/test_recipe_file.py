@@ -1,0 +1,121 @@
+"""A recipe file says what a plan leaves open; what it says wrongly is refused in one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hub.errors import WrongRequest
+from trainers.changes import Changes, settings_of
+from trainers.methods import get_plan
+from trainers.plan import Plan
+from trainers.recipe_file import FOLDER, UnknownRecipe, read_recipe, recipe_names
+
+
+def written(folder: Path, text: str) -> str:
+    path = folder / "mine.yaml"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def changed(folder: Path, text: str, *sets: str) -> Plan:
+    found = read_recipe(written(folder, text))
+    return found.changes.with_sets(sets).apply(get_plan(found.method), what="recipe mine.yaml")
+
+
+def test_only_the_phases_of_the_file_run_with_its_numbers_and_options(tmp_path: Path) -> None:
+    plan = changed(
+        tmp_path,
+        "method: mulan\nphases: {denoise: {steps: 7, learning_rate: 1e-4, betas: [0.9, 0.95], empty_share: 0.25}}",
+    )
+    (phase,) = plan.phases
+    assert (phase.name, phase.recipe.steps, phase.recipe.learning_rate) == ("denoise", 7, 1e-4)
+    assert phase.recipe.betas == (0.9, 0.95)
+    assert settings_of(phase)["empty_share"] == 0.25
+    assert phase.recipe.batch_size == get_plan("mulan").phases[1].recipe.batch_size, "what is not named stays"
+
+
+def test_a_file_without_phases_leaves_the_plans_own(tmp_path: Path) -> None:
+    assert changed(tmp_path, "method: pea").phases == get_plan("pea").phases
+
+
+def test_what_is_set_on_the_command_line_goes_before_the_file(tmp_path: Path) -> None:
+    text = "method: pea\nphases: {hybrid: {steps: 7, batch_size: 3}}"
+    plan = changed(tmp_path, text, "hybrid.steps=9", "batch_size=5", "prompt.length=4", "prompt.negative.length=4")
+    assert (plan.phases[0].recipe.steps, plan.phases[0].recipe.batch_size) == (9, 5)
+    assert plan.prompting is not None
+    assert plan.prompting.positive.length == 4
+
+
+def test_a_bare_key_is_set_in_every_phase_that_has_it() -> None:
+    plan = Changes().with_sets(["batch_size=5", "native_share=0.5"]).apply(get_plan("pea"), what="`pea`")
+    assert [phase.recipe.batch_size for phase in plan.phases] == [5, 5]
+    assert ["native_share" in settings_of(phase) for phase in plan.phases] == [False, True]
+    assert settings_of(plan.phases[1])["native_share"] == 0.5
+
+
+def test_rules_of_prompts_are_those_of_config_json(tmp_path: Path) -> None:
+    text = "method: mulan\nprompt: {prefix: 'summarize:', drop: [1, 2, 3], length: 80, negative: {length: 77}}"
+    prompting = changed(tmp_path, text).prompting
+    assert prompting is not None
+    assert (prompting.positive.kept, prompting.negative.kept, prompting.negative.prefix) == (77, 77, "")
+    assert prompting.config()["negative"] == {"prefix": "", "drop": [], "length": 77}
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("method: mulan\nphasez: {}", r"no setting is called `phasez`. Did you mean `phases`\?"),
+        ("method: mulan\nphases: {denois: {}}", r"no phase of `mulan` is called `denois`. Did you mean `denoise`\?"),
+        ("method: mulan\nphases: {denoise: {stepz: 3}}", r"of phase `denoise` is called `stepz`. Did you mean `steps`\?"),
+        ("method: mulan\nphases: {denoise: {steps: many}}", "`denoise.steps` should be a whole number, not 'many'"),
+        ("method: mulan\nphases: {denoise: {steps: 2.5}}", "`denoise.steps` should be a whole number, not 2.5"),
+        ("method: mulan\nphases: {denoise: {steps: 0}}", "both are at least 1"),
+        ("method: mulan\nphases: {denoise: {decay: cubic}}", "must be one of cosine, linear"),
+        ("method: mulan\nphases: [denoise]", "`phases` should be names with values"),
+        ("method: mulan\nprompt: {length: 80, drop: [1], negative: {length: 80}}", "leave 79 states and negative prompts 80"),
+        ("method: mulan\nprompt: {length: 80, suffix: a}", "`prompt.suffix` is no rule of prompts"),
+        ("method: mulan\nprompt: {length: none}", "not a number of tokens"),
+        ("phases: {}", "`method` must name a training method"),
+        ("method: [", "is no YAML"),
+        ("- method", "should be names with values"),
+    ],
+)  # fmt: skip
+def test_a_wrong_file_is_refused_in_one_line(tmp_path: Path, text: str, complaint: str) -> None:
+    with pytest.raises(WrongRequest, match=complaint) as found:
+        changed(tmp_path, text)
+    assert "\n" not in str(found.value)
+    assert "mine.yaml" in str(found.value)
+
+
+@pytest.mark.parametrize(
+    ("each", "complaint"),
+    [
+        ("batch_size", "write KEY=VALUE"),
+        ("batchsize=3", r"no setting of `mulan` is called `batchsize`. Did you mean `batch_size`\?"),
+        ("distil.clip_norm=[", "cannot be read"),
+        ("clip_norm=.nan", "should be a number"),
+        ("precision=8", "should be text"),
+        ("betas=0.9", "should be a list"),
+    ],
+)
+def test_a_wrong_set_is_refused_in_one_line(each: str, complaint: str) -> None:
+    with pytest.raises(WrongRequest, match=complaint) as found:
+        Changes().with_sets([each]).apply(get_plan("mulan"), what="`mulan`")
+    assert "\n" not in str(found.value)
+
+
+def test_an_unknown_recipe_names_its_neighbours() -> None:
+    with pytest.raises(UnknownRecipe, match=r"no recipe is called `mulan-sd51`. Did you mean `mulan-sd15`"):
+        read_recipe("mulan-sd51")
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_recipe_that_comes_with_the_project_fits_its_method(name: str) -> None:
+    found = read_recipe(name)
+    plan = found.changes.apply(get_plan(found.method), what=name)
+    assert plan.name == found.method
+    header = (FOLDER / f"{name}.yaml").read_text(encoding="utf-8").split("\nmethod:")[0]
+    for word in ("Source:", "Hardware:", "Batch:", "Steps:", "Cost:"):
+        assert f"# {word}" in header, "a recipe says where its numbers come from and what to expect"

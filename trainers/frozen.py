@@ -1,45 +1,83 @@
 """A frozen base taken apart for training: it says texts, pictures and predictions as its pipeline would.
 
-Shape letters: B batch, L tokens, C conditioning width, H and W of a latent, K its channels.
+Here is what all families share, and Stable Diffusion 1.x and 2.x, which add nothing to it. A family with another
+conditioning is one file beside this one: `frozen_sdxl.py`, `frozen_pixart.py`.
+
+Shape letters: B batch, L tokens, C conditioning width, P pooled width, H and W of a latent, K its channels.
 """
 
 from __future__ import annotations
 
-import json
+import importlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import diffusers
 import torch
-from diffusers import DDPMScheduler, StableDiffusionPipeline
+import torch.nn.functional as F
+from diffusers import DDPMScheduler
 from diffusers.models.attention_processor import AttnProcessor
-from torch import Tensor
+from torch import Tensor, nn
 
+from hub.bases.family import pipeline_class_of
 from hub.errors import DoesNotFit
+from hub.modules import Embeddings
+
+CLASSES = {
+    "StableDiffusionPipeline": "trainers.frozen:FrozenBase",
+    "StableDiffusionXLPipeline": "trainers.frozen_sdxl:FrozenSDXL",
+    "PixArtAlphaPipeline": "trainers.frozen_pixart:FrozenPixArt",
+    "PixArtSigmaPipeline": "trainers.frozen_pixart:FrozenPixArt",
+}
+"""Class of a pipeline → who takes it apart."""
 
 
 class FrozenBase:
-    """Text encoder, autoencoder, denoiser and noise schedule of a Stable Diffusion 1.x or 2.x; none of them learns."""
+    """Text encoders, autoencoder, denoiser and noise schedule of a pipeline; none of them learns."""
 
-    def __init__(self, pipeline: StableDiffusionPipeline, device: torch.device) -> None:
-        parts: Any = pipeline
+    family = "stable-diffusion"
+    """As `hub.bases` names it; methods whose modules differ by family choose by it."""
+
+    def __init__(self, pipeline: Any, device: torch.device) -> None:
         self.device = device
-        self._tokenizer = parts.tokenizer
-        self._text_encoder = parts.text_encoder.to(device).eval().requires_grad_(False)
-        self._vae = parts.vae.to(device).eval().requires_grad_(False)
-        self.unet = parts.unet.to(device).eval().requires_grad_(False)
-        self.schedule = DDPMScheduler.from_config(parts.scheduler.config)
+        self._pipeline = pipeline
+        for part in pipeline.components.values():
+            if isinstance(part, nn.Module):
+                part.to(device).eval().requires_grad_(False)
+        self._tokenizer = pipeline.tokenizer
+        self._text_encoder = pipeline.text_encoder
+        self._vae = pipeline.vae
+        self.schedule = DDPMScheduler.from_config(pipeline.scheduler.config)
         if device.type == "cpu":
             # The backward pass of fused attention is slow on CPUs for short sequences: 0.84 s a step against 0.58 s.
-            self.unet.set_attn_processor(AttnProcessor())
+            self.denoiser.set_attn_processor(AttnProcessor())
 
     @classmethod
     def open(cls, folder: Path, device: torch.device) -> FrozenBase:
-        """Read a pipeline's folder. DoesNotFit when it is of another family."""
-        name = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))["_class_name"]
-        if name != "StableDiffusionPipeline":
-            raise DoesNotFit(f"training knows bases of class StableDiffusionPipeline, and `{folder.name}` is a {name}.")
-        return cls(StableDiffusionPipeline.from_pretrained(folder, torch_dtype=torch.float32), device)
+        """Read a pipeline's folder. DoesNotFit when it is of a family nobody takes apart here."""
+        name = pipeline_class_of(folder)
+        if name not in CLASSES:
+            raise DoesNotFit(f"training knows bases of class {', '.join(CLASSES)}, and `{folder.name}` is a {name}.")
+        path, _, own = CLASSES[name].partition(":")
+        frozen = getattr(importlib.import_module(path), own)
+        pipeline = getattr(diffusers, name).from_pretrained(folder, torch_dtype=torch.float32, use_safetensors=True)
+        return cast(FrozenBase, frozen(pipeline, device))
+
+    @property
+    def unet(self) -> Any:
+        """The denoiser of families that have a UNet."""
+        return self._pipeline.unet
+
+    @property
+    def denoiser(self) -> Any:
+        """UNet or transformer."""
+        return self.unet
+
+    @property
+    def blocks(self) -> tuple[tuple[nn.Module, ...], ...]:
+        """The denoiser's blocks whose outputs a student may be compared in: those on the way down, in the middle, up."""
+        return tuple(self.unet.down_blocks), (self.unet.mid_block,), tuple(self.unet.up_blocks)
 
     @property
     def width(self) -> int:
@@ -50,6 +88,11 @@ class FrozenBase:
     def pooled_width(self) -> int | None:
         """Of the vector read beside token states; None where there is none."""
         return None
+
+    @property
+    def mask(self) -> bool:
+        """Whether the denoiser is told which tokens count."""
+        return False
 
     @property
     def length(self) -> int:
@@ -69,8 +112,17 @@ class FrozenBase:
     @property
     def latent_shape(self) -> tuple[int, int, int]:
         """(K, H, W)."""
-        side = int(self.unet.config.sample_size)
-        return int(self.unet.config.in_channels), side, side
+        side = int(self.denoiser.config.sample_size)
+        return int(self.denoiser.config.in_channels), side, side
+
+    @property
+    def side(self) -> int:
+        """Pixels of a picture's edge: latents times the autoencoder's factor."""
+        return int(self.denoiser.config.sample_size * 2 ** (len(self._vae.config.block_out_channels) - 1))
+
+    def text_states(self, texts: Sequence[str]) -> Tensor:
+        """Token states that the denoiser reads of English texts, (B, L, C)."""
+        return self.read(texts).tokens_BLC
 
     @property
     def text_encoder(self) -> Any:
@@ -89,15 +141,17 @@ class FrozenBase:
         return ids_BL
 
     @torch.no_grad()
-    def text_states(self, texts: Sequence[str]) -> Tensor:
-        """What the denoiser reads of English texts, (B, L, C)."""
-        states: Tensor = self._text_encoder(self.tokenize(texts).to(self.device)).last_hidden_state
-        return states
+    def read(self, texts: Sequence[str]) -> Embeddings:
+        """All that the denoiser reads of English texts: states (B, L, C); in other families also pooled (B, P) or a mask (B, L)."""
+        return Embeddings(self._text_encoder(self.tokenize(texts).to(self.device)).last_hidden_state)
 
     @torch.no_grad()
     def latents(self, pictures_B3HW: Tensor) -> Tensor:
-        """Mean latents of uint8 pictures, (B, K, H, W)."""
+        """Mean latents of uint8 pictures of any size, (B, K, H, W)."""
         pixels = pictures_B3HW.to(self.device).float() / 127.5 - 1
+        if pixels.shape[-2:] != (self.side, self.side):
+            size = (self.side, self.side)
+            pixels = F.interpolate(pixels, size, mode="bicubic", antialias=True).clamp(-1, 1)
         mean: Tensor = self._vae.encode(pixels).latent_dist.mean
         return mean * float(self._vae.config.scaling_factor)
 
@@ -119,7 +173,14 @@ class FrozenBase:
             case other:
                 raise DoesNotFit(f"the base predicts `{other}`; training knows epsilon, sample and v_prediction.")
 
-    def predict(self, noised_BKHW: Tensor, steps_B: Tensor, states_BLC: Tensor) -> Tensor:
-        """The denoiser's answer; gradients reach `states_BLC` alone."""
+    def predict(
+        self,
+        noised_BKHW: Tensor,
+        steps_B: Tensor,
+        states_BLC: Tensor,
+        pooled_BP: Tensor | None = None,  # noqa: ARG002 - every family is asked alike
+        mask_BL: Tensor | None = None,  # noqa: ARG002
+    ) -> Tensor:
+        """The denoiser's answer, (B, K, H, W); gradients reach what it reads of the prompt alone."""
         answer: Tensor = self.unet(noised_BKHW, steps_B, encoder_hidden_states=states_BLC).sample
         return answer

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from hub.errors import WrongRequest
 from hub.loader.config import PromptRule
-from hub.modules import DualEncoder, TextEncoder
+from hub.modules import DualEncoder, Embeddings, TextEncoder
 from trainers.caches import Rows, cached, key_of
 from trainers.corpora import Corpus, Example
 from trainers.frozen import FrozenBase
@@ -89,8 +89,16 @@ class Material:
         return self._base_tokens[rows_B].to(self.base.device)
 
     def teacher(self, rows_B: Tensor) -> Tensor:
-        """What the base reads of these texts' meanings, (B, S, C)."""
+        """Token states the base reads of these texts' meanings, (B, S, C)."""
         return self.teacher_MSC[self.meaning_N[rows_B].to(self.teacher_MSC.device)]
+
+    def reading(self, rows_B: Tensor) -> Embeddings:
+        """All that the base reads of these texts' meanings: states, and pooled vector (B, P) or mask (B, S) where it has them."""
+        rest = [
+            None if all_M is None else all_M[self.meaning_N[rows_B].to(all_M.device)]
+            for all_M in (self.teacher_pooled_MP, self.teacher_mask_MS)
+        ]
+        return Embeddings(self.teacher(rows_B), *rest)
 
     def latents(self, rows_B: Tensor) -> Tensor:
         """Latents of these texts' pictures, (B, K, H, W)."""
@@ -156,19 +164,45 @@ class Material:
         some = self.states_NLE[:: max(1, len(self.states_NLE) // 512)]
         return float(np.asarray(some.cpu() if isinstance(some, Tensor) else some, dtype=np.float32).std())
 
-    @cached_property
+    @property
     def teacher_MSC(self) -> Tensor:
-        """What the base reads of each meaning."""
-        english = list(self.english_M)
+        """Token states the base reads of each meaning."""
+        return self._readings.tokens_BLC
+
+    @property
+    def teacher_pooled_MP(self) -> Tensor | None:
+        """The pooled vector the base reads of each meaning; None where it reads none."""
+        return self._readings.pooled_BP
+
+    @property
+    def teacher_mask_MS(self) -> Tensor | None:
+        """Which of a meaning's tokens count; None where the base is not told."""
+        return self._readings.mask_BL
+
+    @cached_property
+    def _readings(self) -> Embeddings:
+        """One row a meaning, states, pooled vector and mask one behind the other, so that no encoder runs twice."""
+        english, base = list(self.english_M), self.base
+        sizes = [base.length * base.width, base.pooled_width or 0, base.length if base.mask else 0]
+
+        def compute(first: int, last: int) -> Rows:
+            parts = [part.flatten(1).half() for part in base.read(english[first:last]) if part is not None]
+            return torch.cat(parts, dim=1).cpu().numpy()
+
         rows = cached(
             self.store.folder,
-            key_of("text-states", self.store.base_digest, self.base.length, english),
-            (len(english), self.base.length, self.base.width),
-            lambda first, last: self.base.text_states(english[first:last]).half().cpu().numpy(),
-            label="English states of the base",
+            key_of("readings", self.store.base_digest, base.length, english),
+            (len(english), sum(sizes)),
+            compute,
+            label="what the base reads of English",
             quiet=self.store.quiet,
         )
-        return torch.from_numpy(np.array(rows)).float().to(self.base.device)
+        states, pooled, mask = torch.from_numpy(np.array(rows)).float().to(base.device).split(sizes, dim=1)
+        return Embeddings(
+            states.unflatten(1, (base.length, base.width)),
+            pooled if base.pooled_width else None,
+            mask.bool() if base.mask else None,
+        )
 
     @cached_property
     def latents_MKHW(self) -> Tensor:

@@ -26,6 +26,12 @@ class FrozenSDXL(FrozenBase):
         return int(self.unet.config.cross_attention_dim)
 
     @property
+    def widths(self) -> tuple[int, int]:
+        """Of the two encoders' states, in the base's own order."""
+        first, second = self._pipeline.text_encoder, self._pipeline.text_encoder_2
+        return int(first.config.hidden_size), int(second.config.hidden_size)
+
+    @property
     def pooled_width(self) -> int:
         """P."""
         return int(self._pipeline.text_encoder_2.config.projection_dim)

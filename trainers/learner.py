@@ -67,11 +67,15 @@ class ModuleLearner:
         return {}
 
 
-def of_module(kind: str, architecture: str, settings: Settings) -> MakeLearner:
-    """A learner that is one module of `hub.modules`, randomly initialised from torch's global seed."""
+def of_module(kind: str, architecture: str | Callable[[FrozenBase], str], settings: Settings) -> MakeLearner:
+    """A learner that is one module of `hub.modules`, randomly initialised from torch's global seed.
+
+    `architecture` may depend on the base.
+    """
 
     def make(base: FrozenBase, encoder: TextEncoder, **sizes: Any) -> ModuleLearner:
         sizes = settings(encoder.width, base) | sizes
-        return ModuleLearner(build(architecture, sizes), kind, architecture, sizes)
+        chosen = architecture if isinstance(architecture, str) else architecture(base)
+        return ModuleLearner(build(chosen, sizes), kind, chosen, sizes)
 
     return make

@@ -13,7 +13,10 @@ from torch import Tensor
 
 
 def token_mse(student_BLC: Tensor, teacher_BLC: Tensor, deviation_C: Tensor) -> Tensor:
-    """mean(((student − teacher) / deviation)²): 1 for a student that always says the teacher's mean."""
+    """mean(((student − teacher) / deviation)²): 1 for a student that always says the teacher's mean.
+
+    A pooled vector (B, P) is judged in the same way.
+    """
     return ((student_BLC.float() - teacher_BLC.float()) / deviation_C).square().mean()
 
 

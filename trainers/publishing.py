@@ -127,6 +127,7 @@ def _question(score: Score) -> tuple[str, ...]:
 
 
 def _config(trained: Trained, cost: Cost) -> dict[str, Any]:
+    gives_mask = bool(getattr(trained.learner.module, "gives_mask", False))
     length = trained.learner.settings.get("queries", trained.length)
     return {
         "format": 1,
@@ -136,7 +137,12 @@ def _config(trained: Trained, cost: Cost) -> dict[str, Any]:
         "module": trained.learner.settings,
         "base": asdict(trained.base.pin),
         "encoder": {**asdict(trained.encoder.pin), "readout": READOUT} if trained.learner.reads_encoder else None,
-        "conditioning": {"width": trained.width, "length": length, "pooled_width": None, "mask": False},
+        "conditioning": {
+            "width": trained.width,
+            "length": length,
+            "pooled_width": trained.pooled_width,
+            "mask": gives_mask,
+        },
         "prompt": trained.prompting.config(),
         "languages": list(spoken_tags(trained)),
         "run": {

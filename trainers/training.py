@@ -71,6 +71,9 @@ class Trained:
     """Token states that reach the module."""
     prompting: Prompting
     width: int
+    """Of the token states the denoiser reads."""
+    pooled_width: int | None
+    """Of the vector it reads beside them."""
     device: str
     seconds: dict[str, float] = field(default_factory=dict)
     """By phase; `caches` is what the frozen parts took."""
@@ -147,6 +150,7 @@ def train_module(order: Order, hub: LocalHub, folder: Path, *, resume: bool, qui
         length=length,
         prompting=prompting,
         width=base.width,
+        pooled_width=base.pooled_width,
         device=_words(device),
         seconds=seconds,
         losses=losses,

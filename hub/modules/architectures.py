@@ -22,6 +22,8 @@ from hub.plugins import load, names
 GROUP = "hub.modules"
 ARCHITECTURES = {
     "resampler": "hub.modules.resampler:Resampler",
+    "resampler-xl": "hub.modules.resampler_xl:ResamplerXL",
+    "caption-projection": "hub.modules.caption_projection:CaptionProjection",
     "projector": "hub.modules.projector:Projector",
     "transformation": "hub.modules.transformation:Transformation",
     "triangle": "hub.modules.triangle:Triangle",

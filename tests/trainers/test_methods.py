@@ -142,7 +142,7 @@ def test_hybrid_distillation_of_the_teachers_own_states_is_nothing(material: Mat
 
 def test_block_outputs_come_from_every_block_once_and_hooks_go_away(base: FrozenBase) -> None:
     arguments = (torch.randn(1, 4, 8, 8), torch.tensor([5]), torch.randn(1, 8, 16))
-    with block_outputs(base.unet) as outputs:
+    with block_outputs([block for group in base.blocks for block in group]) as outputs:
         base.predict(*arguments)
     base.predict(*arguments)
     assert len(outputs) == 2 + 1 + 2

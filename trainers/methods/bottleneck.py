@@ -24,12 +24,14 @@ WIDTH = 64
 
 
 def bottleneck_settings(encoder_width: int, base: FrozenBase) -> dict[str, Any]:
-    """E → C → R → C. DoesNotFit for bases with a pooled input, for which nobody defined this adapter."""
+    """E → C → R → C. DoesNotFit for bases with a pooled input or a mask, for which nobody defined this adapter."""
     if base.pooled_width is not None:
         raise DoesNotFit(
             f"a bottleneck gives token states alone, and this base also reads a pooled vector of width {base.pooled_width}: "
             "train `pea` or `mulan` for it."
         )
+    if base.mask:
+        raise DoesNotFit(f"a bottleneck gives no mask, and this base ({base.family}) reads one: train `mulan` for it.")
     return {"in_width": encoder_width, "out_width": base.width, "bottleneck_width": WIDTH}
 
 

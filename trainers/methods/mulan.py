@@ -16,7 +16,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from hub.errors import DoesNotFit
 from trainers.frozen import FrozenBase
+from trainers.frozen_sdxl import FrozenSDXL
 from trainers.learner import of_module
 from trainers.losses import prediction_mse
 from trainers.material import Material
@@ -24,6 +26,7 @@ from trainers.method import Draw, Loss
 from trainers.methods import token_kd
 from trainers.methods.token_kd import TokenDistillation, emptied
 from trainers.plan import THROUGH_DENOISER, Phase, Plan
+from trainers.reading import through
 from trainers.recipe import Recipe
 
 LENGTH = 20
@@ -41,7 +44,15 @@ class Noised(NamedTuple):
 class Denoising:
     """The base's own loss, conditioned on module(encoder(text)); a tenth of the texts is empty."""
 
-    def __init__(self, module: nn.Module, material: Material, *, empty_share: float = 0.1) -> None:
+    def __init__(
+        self, module: nn.Module, material: Material, *, empty_share: float = 0.1, noise_offset: float = 0.0
+    ) -> None:
+        """`noise_offset`: see `noise`. DoesNotFit for a module that holds a layer of the denoiser, which stays frozen."""
+        if getattr(module, "add_embedding", None) is not None:
+            raise DoesNotFit(
+                "`add_embedding` stands for a layer of the denoiser, and training leaves that frozen: set it to 0."
+            )
+        self._noise_offset = noise_offset
         self.module = module
         self.example_count = len(material.weights_N)
         self.example_weights: Tensor | None = material.weights_N
@@ -52,32 +63,53 @@ class Denoising:
         """MSE between the denoiser's prediction and the target of its prediction type."""
         rows_B = emptied(draw, self._empty_share)
         # The picture is that of the drawn text even where the text is dropped: so the base learnt its empty prompt.
-        batch = noise(self._material.latents(draw.indices_B), self._material.base, draw.generator)
-        states_BLE, mask_BL = self._material.texts(rows_B)
-        states_BSC = self.module(states_BLE, mask_BL).tokens_BLC
-        prediction_BKHW = self._material.base.predict(batch.noised_BKHW, batch.steps_B, states_BSC)
+        latents_BKHW = self._material.latents(draw.indices_B)
+        batch = noise(latents_BKHW, self._material.base, draw.generator, offset=self._noise_offset)
+        student = through(self.module, self._material, rows_B)
+        prediction_BKHW = self._material.base.predict(batch.noised_BKHW, batch.steps_B, *student)
         loss = prediction_mse(prediction_BKHW, batch.target_BKHW)
         return Loss(loss, {})
 
 
-def noise(latents_BKHW: Tensor, base: FrozenBase, generator: torch.Generator) -> Noised:
-    """Add noise at uniformly drawn levels, everything random from `generator`."""
+def noise(latents_BKHW: Tensor, base: FrozenBase, generator: torch.Generator, *, offset: float = 0.0) -> Noised:
+    """Add noise at uniformly drawn levels, everything random from `generator`.
+
+    `offset` times one more normal number a channel is added to the noise of all its pixels, so that a base learns to darken
+    and lighten whole pictures (Guttenberg, "Diffusion with offset noise", 2023); it is part of what is to be predicted.
+    """
     noise_BKHW = torch.randn(latents_BKHW.shape, generator=generator).to(latents_BKHW.device)
+    if offset:
+        shift_BK11 = torch.randn(*latents_BKHW.shape[:2], 1, 1, generator=generator)
+        noise_BKHW = noise_BKHW + offset * shift_BK11.to(noise_BKHW.device)
     steps_B = torch.randint(0, base.steps, (len(latents_BKHW),), generator=generator).to(latents_BKHW.device)
     noised_BKHW = base.noised(latents_BKHW, noise_BKHW, steps_B)
     return Noised(noised_BKHW, steps_B, base.target(latents_BKHW, noise_BKHW, steps_B))
 
 
-def resampler_settings(encoder_width: int, base: FrozenBase) -> dict[str, Any]:
-    """MuLan's adapter at the base's width, with one query per token the base reads; pads are hidden from it."""
-    heads = max(heads for heads in (1, 2, 4, 8) if base.width % heads == 0)
-    return {
-        "in_width": encoder_width,
-        "out_width": base.width,
-        "queries": base.length,
-        "heads": heads,
-        "mask": True,
-    }
+ARCHITECTURES = {"stable-diffusion-xl": "resampler-xl", "pixart": "caption-projection"}
+"""MuLan's variants by family; every other family has the resampler."""
+
+
+def variant(base: FrozenBase) -> str:
+    """The architecture of MuLan's variant for a base."""
+    return ARCHITECTURES.get(base.family, "resampler")
+
+
+def variant_settings(encoder_width: int, base: FrozenBase) -> dict[str, Any]:
+    """MuLan's adapter at the base's width, with one query per token the base reads; pads are hidden from it.
+
+    For SDXL the second encoder's width comes first, 1280 | 768, as published; for PixArt there are no queries.
+    """
+    if base.family == "pixart":
+        return {"in_width": encoder_width, "out_width": base.width}
+    if isinstance(base, FrozenSDXL):
+        widths = base.widths[::-1]
+        sizes: dict[str, Any] = {"in_width": encoder_width, "widths": widths, "pooled_width": base.pooled_width}
+    else:
+        widths = (base.width,)
+        sizes = {"in_width": encoder_width, "out_width": base.width}
+    heads = max(heads for heads in (1, 2, 4, 8) if all(width % heads == 0 for width in widths))
+    return {**sizes, "queries": base.length, "heads": heads, "mask": True}
 
 
 NOISE = 0.3
@@ -86,7 +118,7 @@ DISTIL = replace(token_kd.RECIPE, steps=4800, batch_size=64, weight_decay=0.0)
 RECIPE = Recipe(steps=60, batch_size=64, learning_rate=5e-5, warmup_steps=10, weight_decay=0.0, ema_decay=0.9)
 PLAN = Plan(
     name="mulan",
-    learner=of_module("adapter", "resampler", resampler_settings),
+    learner=of_module("adapter", variant, variant_settings),
     length=LENGTH,
     phases=(
         Phase("distil", partial(TokenDistillation, noise=NOISE), DISTIL),

@@ -12,7 +12,7 @@ Shape letters: B batch, L tokens of the encoder, E its width, S tokens the base 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -27,6 +27,7 @@ from trainers.methods import token_kd
 from trainers.methods.mulan import noise
 from trainers.methods.token_kd import TokenDistillation, emptied, projector_settings
 from trainers.plan import THROUGH_DENOISER, Phase, Plan
+from trainers.reading import through
 from trainers.recipe import Recipe
 
 
@@ -41,8 +42,24 @@ class HybridDistillation:
         native_share: float = 0.0,
         feature_weight: float = 0.1,
         empty_share: float = 0.1,
+        noise_offset: float = 0.0,
+        feature_blocks: int = 0,
+        skip_broken_features: bool = False,
+        drop_pooled: bool = True,
     ) -> None:
-        """`native_share` of every batch has z = 1."""
+        """`native_share` of every batch has z = 1. The published scripts (`train_*_zh.py`) have quirks, each an option here:
+
+        `noise_offset` is 0.5 there by default, far above the usual 0.05 to 0.1: see `noise`.
+        `feature_blocks` compares the first so many blocks down and up; 0 compares all. Their 3 for SDXL and 4 for SD 1.5 are all.
+        `skip_broken_features` leaves out blocks that overflow to NaN or infinity, as the SD 1.5 script does in fp16; otherwise
+        such a block makes the loss NaN, which is seen.
+        `drop_pooled` False empties the token states of a dropped prompt and keeps its pooled vector, as the SDXL script does:
+        guidance then never learns an empty pooled vector. Bases without a pooled vector are the same either way.
+        """
+        self._noise_offset = noise_offset
+        self._feature_blocks = feature_blocks
+        self._skip_broken_features = skip_broken_features
+        self._drop_pooled = drop_pooled
         self.module = module
         self.example_count = len(material.weights_N)
         self.example_weights: Tensor | None = material.weights_N
@@ -55,14 +72,19 @@ class HybridDistillation:
         """L as above, with the base's own target in place of ε where it predicts velocity."""
         base = self._material.base
         rows_B = emptied(draw, self._empty_share)
-        batch = noise(self._material.latents(draw.indices_B), base, draw.generator)
+        batch = noise(self._material.latents(draw.indices_B), base, draw.generator, offset=self._noise_offset)
         native_B = (torch.rand(len(rows_B), generator=draw.generator) < self._native_share).float().to(base.device)
-        with torch.no_grad(), block_outputs(base.unet) as teacher_features:
-            teacher_BKHW = base.predict(batch.noised_BKHW, batch.steps_B, self._material.teacher(rows_B))
-        states_BLE, mask_BL = self._material.texts(rows_B)
-        with block_outputs(base.unet) as student_features:
-            states_BSC = self.module(states_BLE, mask_BL).tokens_BLC
-            student_BKHW = base.predict(batch.noised_BKHW, batch.steps_B, states_BSC)
+        teacher, student = self._material.reading(rows_B), through(self.module, self._material, rows_B)
+        if student.pooled_BP is not None and not self._drop_pooled:
+            teacher = teacher._replace(pooled_BP=self._material.reading(draw.indices_B).pooled_BP)
+            student = student._replace(pooled_BP=through(self.module, self._material, draw.indices_B).pooled_BP)
+        blocks = [block for group in base.blocks for block in group[: self._feature_blocks or None]]
+        with torch.no_grad(), block_outputs(blocks) as teacher_features:
+            teacher_BKHW = base.predict(batch.noised_BKHW, batch.steps_B, *teacher)
+        with block_outputs(blocks) as student_features:
+            student_BKHW = base.predict(batch.noised_BKHW, batch.steps_B, *student)
+        if self._skip_broken_features:
+            student_features, teacher_features = unbroken(student_features, teacher_features)
         denoising = prediction_mse(student_BKHW, batch.target_BKHW, native_B)
         logits = prediction_mse(student_BKHW, teacher_BKHW, 1 - native_B)
         features = feature_mse(student_features, teacher_features, 1 - native_B)
@@ -71,15 +93,27 @@ class HybridDistillation:
         return Loss(total, parts)
 
 
+def unbroken(student: list[Tensor], teacher: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+    """Zeros in both where either is not finite throughout, block by block, so that such a block adds neither loss nor gradient.
+
+    Done on the device: asking whether a block is finite would wait for it.
+    """
+    fine = [ours.isfinite().all() & theirs.isfinite().all() for ours, theirs in zip(student, teacher, strict=True)]
+    return tuple(  # type: ignore[return-value]
+        [torch.where(ok, block, torch.zeros_like(block)) for ok, block in zip(fine, blocks, strict=True)]
+        for blocks in (student, teacher)
+    )
+
+
 @contextmanager
-def block_outputs(unet: Any) -> Iterator[list[Tensor]]:
-    """Collects the first output of every down, mid and up block that runs while it lasts, in that order."""
+def block_outputs(blocks: Iterable[nn.Module]) -> Iterator[list[Tensor]]:
+    """Collects the first output of every block that runs while it lasts, in the order in which they run."""
     outputs: list[Tensor] = []
 
     def keep(_block: nn.Module, _inputs: Any, output: Any) -> None:
         outputs.append(output[0] if isinstance(output, tuple) else output)
 
-    hooks = [block.register_forward_hook(keep) for block in (*unet.down_blocks, unet.mid_block, *unet.up_blocks)]
+    hooks = [block.register_forward_hook(keep) for block in blocks]
     try:
         yield outputs
     finally:

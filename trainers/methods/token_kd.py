@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hub.errors import DoesNotFit
 from trainers.frozen import FrozenBase
 from trainers.learner import of_module
 from trainers.losses import mean_cosine, token_mse
@@ -44,9 +45,14 @@ class TokenDistillation:
         self._empty_share = empty_share
         self._mean_C = material.teacher_MSC.mean(dim=(0, 1))
         self._deviation_C = material.teacher_MSC.flatten(0, 1).std(dim=0).clamp_min(1e-4)
+        pooled_MP = material.teacher_pooled_MP
+        self._deviation_P = None if pooled_MP is None else pooled_MP.std(dim=0).clamp_min(1e-4)
 
     def loss(self, draw: Draw) -> Loss:
-        """token_mse + cosine · mean_cosine."""
+        """token_mse + cosine · mean_cosine, and token_mse of the pooled vector where the base reads one.
+
+        Raises DoesNotFit when the module gives another number of tokens than the base's own encoder.
+        """
         rows_B = emptied(draw, self._empty_share)
         states_BLE, mask_BL = self._material.texts(rows_B)
         if self._noise:
@@ -55,11 +61,21 @@ class TokenDistillation:
             )
             noise_BLE = torch.randn(states_BLE.shape, generator=draw.generator) * strength_B
             states_BLE = states_BLE + noise_BLE.to(states_BLE.device)
-        student_BSC = self.module(states_BLE, mask_BL).tokens_BLC
-        teacher_BSC = self._material.teacher(rows_B)
+        student_BSC, student_BP, _ = self.module(states_BLE, mask_BL)
+        teacher_BSC, teacher_BP, _ = self._material.reading(rows_B)
+        if student_BSC.shape != teacher_BSC.shape:
+            raise DoesNotFit(
+                f"token distillation compares token with token, and the module gives {student_BSC.shape[1]} where the base "
+                f"reads {teacher_BSC.shape[1]}: leave the phase out, as the recipes of `mulan` do."
+            )
         mse = token_mse(student_BSC, teacher_BSC, self._deviation_C)
         cosine = mean_cosine(student_BSC, teacher_BSC, self._mean_C)
-        return Loss(mse + self._cosine * cosine, {"mse": mse.detach(), "cosine": cosine.detach()})
+        parts = {"mse": mse.detach(), "cosine": cosine.detach()}
+        total = mse + self._cosine * cosine
+        if self._deviation_P is not None:
+            pooled = token_mse(student_BP, teacher_BP, self._deviation_P)
+            total, parts["pooled"] = total + pooled, pooled.detach()
+        return Loss(total, parts)
 
 
 def emptied(draw: Draw, share: float) -> Tensor:
@@ -69,8 +85,14 @@ def emptied(draw: Draw, share: float) -> Tensor:
 
 
 def projector_settings(encoder_width: int, base: FrozenBase) -> dict[str, Any]:
-    """Three bias-free layers, four times as wide inside as what comes out, as in the published SD 1.5 projector."""
-    return {"in_width": encoder_width, "out_width": base.width, "hidden_width": 4 * base.width, "linears": 3}
+    """Three bias-free layers, four times as wide inside as what comes out; with a pooled head where the base reads one.
+
+    Raises DoesNotFit for bases that hide pads: a projector says nothing of them.
+    """
+    if base.mask:
+        raise DoesNotFit(f"a projector gives no mask, and this base ({base.family}) reads one: train `mulan` for it.")
+    sizes = {"in_width": encoder_width, "out_width": base.width, "hidden_width": 4 * base.width, "linears": 3}
+    return sizes if base.pooled_width is None else {**sizes, "pooled_width": base.pooled_width}
 
 
 RECIPE = Recipe(

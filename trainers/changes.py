@@ -136,6 +136,8 @@ KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "
 def _typed(value: Any, like: Any, where: str) -> Any:
     """The value with the type of the one it replaces. YAML reads `1e-5` as text, so numbers may be written as text."""
     wrong = WrongRequest(f"{where} should be {KINDS[type(like)]}, not {value!r}.")
+    if isinstance(like, str) and value is False:
+        return "no"  # what YAML 1.1 reads as false, and `precision` means
     if isinstance(like, bool | str):
         if type(value) is not type(like):
             raise wrong

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from hub.bases.family import read_json
+from hub.bases.family import pipeline_class_of, read_json
 from hub.errors import WrongRequest
 from hub.loader.sources import Sources, digest_of
+from hub.loader.upstream import fetch_pipeline
 from hub.local import LocalHub
 from hub.records import Pin
 
@@ -28,6 +29,12 @@ def find_base(name: str, hub: LocalHub) -> Source:
     if found.is_folder:
         return Source(Pin(name=found.name, digest=digest_of(found.folder)), found.folder, found.name)
     artifact = hub.registry.get(name)
+    if found.upstream is not None:
+        import diffusers
+
+        whole = getattr(diffusers, pipeline_class_of(found.folder))
+        folder = fetch_pipeline(whole, found.upstream.repository, found.upstream.revision, what=found.name)
+        return Source(Pin(name=str(artifact.name), digest=digest_of(folder)), folder, found.name)
     return Source(Pin(name=str(artifact.name), digest=found.digest), found.folder, found.name)
 
 

@@ -11,7 +11,11 @@ from hub.plugins import advertised, load, resolve
 from hub.records import Conditioning
 
 GROUP = "hub.bases"
-FAMILIES = ("hub.bases.stable_diffusion:StableDiffusion",)
+FAMILIES = (
+    "hub.bases.stable_diffusion:StableDiffusion",
+    "hub.bases.stable_diffusion_xl:StableDiffusionXL",
+    "hub.bases.pixart:PixArt",
+)
 """`module:class` of those that come with the project."""
 
 

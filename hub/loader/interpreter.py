@@ -176,6 +176,10 @@ class Interpreter:
             tokens_BLE = torch.stack([states[item][0] for item in group])
             mask_BL = torch.stack([states[item][1] for item in group])
             rows |= _split(group, self._through_module(group, tokens_BLE, mask_BL))
+        for item in by_module:
+            pooled_1P = rows[item].pooled_BP
+            if pooled_1P is not None and item.rule.pooled == "zeros":
+                rows[item] = rows[item]._replace(pooled_BP=torch.zeros_like(pooled_1P))
         return rows
 
     def _reader(self, item: Item) -> object:

@@ -107,7 +107,7 @@ def test_a_wrong_set_is_refused_in_one_line(each: str, complaint: str) -> None:
 
 
 def test_an_unknown_recipe_names_its_neighbours() -> None:
-    with pytest.raises(UnknownRecipe, match=r"no recipe is called `mulan-sd51`. Did you mean `mulan-sd15`"):
+    with pytest.raises(UnknownRecipe, match="no recipe is called `mulan-sd51`. Did you mean .*`mulan-sd15`"):
         read_recipe("mulan-sd51")
 
 

@@ -99,10 +99,11 @@ def unbroken(student: list[Tensor], teacher: list[Tensor]) -> tuple[list[Tensor]
     Done on the device: asking whether a block is finite would wait for it.
     """
     fine = [ours.isfinite().all() & theirs.isfinite().all() for ours, theirs in zip(student, teacher, strict=True)]
-    return tuple(  # type: ignore[return-value]
+    ours, theirs = (
         [torch.where(ok, block, torch.zeros_like(block)) for ok, block in zip(fine, blocks, strict=True)]
         for blocks in (student, teacher)
     )
+    return ours, theirs
 
 
 @contextmanager

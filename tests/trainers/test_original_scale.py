@@ -1,0 +1,255 @@
+"""Every recipe of the original scale, two steps of it, on small random models of the classes it was made for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from diffusers import (
+    AutoencoderKL,
+    DDIMScheduler,
+    DPMSolverMultistepScheduler,
+    EulerDiscreteScheduler,
+    PixArtAlphaPipeline,
+    PixArtTransformer2DModel,
+    StableDiffusionPipeline,
+    StableDiffusionXLPipeline,
+    UNet2DConditionModel,
+)
+from transformers import (
+    AutoTokenizer,
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTextModelWithProjection,
+    CLIPTokenizer,
+    LlamaConfig,
+    LlamaModel,
+    T5Config,
+    T5EncoderModel,
+    T5Tokenizer,
+)
+
+from hub.cli.commands import as_command
+from hub.errors import DoesNotFit
+from hub.local import LocalHub
+from hub.modules import build
+from hub.modules.weights import load_weights
+from trainers.cli import train
+from trainers.frozen import FrozenBase
+from trainers.frozen_pixart import FrozenPixArt
+from trainers.recipe_file import recipe_names
+
+WIDTH, SECOND, POOLED, INNER, ENCODER = 16, 32, 40, 24, 24
+"""C of SD 1.5 and of SDXL's first encoder; of its second; P; of PixArt's transformer; E."""
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="session")
+def qllama_folder(tmp_path_factory: pytest.TempPathFactory, encoder_folder: Path) -> Path:
+    """A LLaMA without its head, as QLLaMA is for texts: causal, its last state after the final norm."""
+    folder = tmp_path_factory.mktemp("encoders") / "tiny-qllama"
+    tokenizer = AutoTokenizer.from_pretrained(encoder_folder)
+    tokenizer.save_pretrained(folder)
+    torch.manual_seed(3)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer), hidden_size=ENCODER, intermediate_size=48, num_hidden_layers=2, num_attention_heads=2
+    )
+    LlamaModel(config).eval().save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def original(tmp_path_factory: pytest.TempPathFactory, base_folder: Path) -> Callable[[str], Path]:
+    """A tiny base shaped like `sd15`, `sd21`, `sdxl` or `pixart`."""
+    made: dict[str, Path] = {}
+
+    def of(name: str) -> Path:
+        if name not in made:
+            made[name] = tmp_path_factory.mktemp("originals") / name
+            torch.manual_seed(5)
+            tokenizer = CLIPTokenizer.from_pretrained(base_folder / "tokenizer")
+            MAKERS[name](tokenizer).save_pretrained(made[name])
+        return made[name]
+
+    return of
+
+
+def text_tower(made: type[Any], width: int, tokenizer: CLIPTokenizer) -> Any:
+    return made(
+        CLIPTextConfig(
+            vocab_size=len(tokenizer), hidden_size=width, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2,
+            max_position_embeddings=8, projection_dim=POOLED, bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
+        )
+    ).eval()  # fmt: skip
+
+
+def vae() -> AutoencoderKL:
+    return AutoencoderKL(
+        down_block_types=("DownEncoderBlock2D",) * 3, up_block_types=("UpDecoderBlock2D",) * 3, block_out_channels=(4, 4, 8),
+        layers_per_block=1, latent_channels=4, norm_num_groups=4, sample_size=32,
+    )  # fmt: skip
+
+
+def unet(width: int, **more: Any) -> UNet2DConditionModel:
+    return UNet2DConditionModel(
+        sample_size=8, block_out_channels=(8, 16), layers_per_block=1, cross_attention_dim=width, norm_num_groups=4,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        **{"attention_head_dim": 2, **more},
+    )  # fmt: skip
+
+
+def stable_diffusion(tokenizer: CLIPTokenizer, width: int, prediction: str, **more: Any) -> StableDiffusionPipeline:
+    return StableDiffusionPipeline(
+        vae=vae(), text_encoder=text_tower(CLIPTextModel, width, tokenizer), tokenizer=tokenizer, unet=unet(width, **more),
+        scheduler=DDIMScheduler(prediction_type=prediction, beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012),
+        safety_checker=None, feature_extractor=None, requires_safety_checker=False,
+    )  # fmt: skip
+
+
+def sdxl(tokenizer: CLIPTokenizer) -> StableDiffusionXLPipeline:
+    conditions = {"addition_embed_type": "text_time", "addition_time_embed_dim": 4}
+    return StableDiffusionXLPipeline(
+        vae=vae(), text_encoder=text_tower(CLIPTextModel, WIDTH, tokenizer), tokenizer=tokenizer, tokenizer_2=tokenizer,
+        text_encoder_2=text_tower(CLIPTextModelWithProjection, SECOND, tokenizer), scheduler=EulerDiscreteScheduler(),
+        unet=unet(WIDTH + SECOND, projection_class_embeddings_input_dim=6 * 4 + POOLED, **conditions),
+    )  # fmt: skip
+
+
+def pixart(_: CLIPTokenizer) -> PixArtAlphaPipeline:
+    tokenizer = T5Tokenizer(
+        vocab=[("<pad>", 0.0), ("</s>", 0.0), ("<unk>", -9.0), *((f"▁{c}", -3.0) for c in "abcdefgh")]
+    )
+    text = T5Config(vocab_size=len(tokenizer) + 8, d_model=20, d_kv=4, d_ff=16, num_layers=1, num_heads=2)
+    transformer = PixArtTransformer2DModel(
+        num_attention_heads=3, attention_head_dim=INNER // 3, in_channels=4, out_channels=8, num_layers=2, sample_size=8,
+        cross_attention_dim=INNER, caption_channels=20, norm_num_groups=4,
+    )  # fmt: skip
+    return PixArtAlphaPipeline(
+        tokenizer=tokenizer, text_encoder=T5EncoderModel(text).eval(), vae=vae(), transformer=transformer,
+        scheduler=DPMSolverMultistepScheduler(),
+    )  # fmt: skip
+
+
+MAKERS: dict[str, Callable[[CLIPTokenizer], Any]] = {
+    "sd15": lambda tokenizer: stable_diffusion(tokenizer, WIDTH, "epsilon"),
+    "sd21": lambda tokenizer: stable_diffusion(
+        tokenizer, SECOND, "v_prediction", use_linear_projection=True, attention_head_dim=(2, 4)
+    ),
+    "sdxl": sdxl,
+    "pixart": pixart,
+}
+ARCHITECTURES = {
+    "mulan-sd15": ("resampler", WIDTH, 120, None, False),
+    "mulan-sd21": ("resampler", SECOND, 120, None, False),
+    "mulan-sdxl": ("resampler-xl", WIDTH + SECOND, 120, POOLED, False),
+    "mulan-pixart": ("caption-projection", INNER, 80, None, True),
+    "pea-sd15": ("projector", WIDTH, 77, None, False),
+    "pea-sdxl": ("projector", WIDTH + SECOND, 77, POOLED, False),
+    "token-kd": ("projector", WIDTH, 8, None, False),
+}
+"""Architecture, width, tokens, pooled width and mask that each recipe must arrive at."""
+
+
+def shape_of(recipe: str) -> str:
+    return "sd15" if recipe == "token-kd" else recipe.rpartition("-")[2]
+
+
+@pytest.mark.parametrize("recipe", ARCHITECTURES)
+def test_two_steps_of_a_recipe_leave_a_variant_that_says_what_it_gives(
+    recipe: str, hub: LocalHub, original: Callable[[str], Path], qllama_folder: Path, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    base, method = original(shape_of(recipe)), "token-kd" if recipe == "token-kd" else recipe.partition("-")[0]
+    # A tiny base reads 8 tokens: what is compared token by token must be as long.
+    shorter = ["--set", "prompt.length=8"] if recipe == "token-kd" else []
+    arguments = [
+        method, "--recipe", recipe, "--lang", "yo", "--base", str(base), "--encoder", str(qllama_folder), "--corpus", "toy",
+        "--device", "cpu", "--no-evaluate", "--json", "--out", str(tmp_path / "run"), "--set", "steps=2", "--set",
+        "batch_size=2", "--set", "precision=no", *shorter,
+    ]  # fmt: skip
+    as_command("train", train).main(args=arguments, standalone_mode=False)
+    outcome = json.loads(capsys.readouterr().out)
+    variant = Path(outcome["folder"]) / base.name
+    config = json.loads((variant / "config.json").read_text(encoding="utf-8"))
+    architecture, width, length, pooled_width, mask = ARCHITECTURES[recipe]
+    assert config["architecture"] == architecture
+    assert config["conditioning"] == {"width": width, "length": length, "pooled_width": pooled_width, "mask": mask}
+    assert (config["encoder"]["name"], config["base"]["name"]) == ("tiny-qllama", base.name)
+    assert all(torch.isfinite(torch.tensor(loss)) for losses in outcome["losses"].values() for loss in losses.values())
+    module = build(architecture, config["module"])
+    load_weights(module, variant / "model.safetensors", what=recipe)
+    rule = config["prompt"]
+    kept = rule["length"] - len(rule["drop"])
+    found = module.float()(torch.randn(2, kept, ENCODER), torch.ones(2, kept, dtype=torch.bool))
+    assert found.tokens_BLC.shape == (2, length, width)
+    assert (None if found.pooled_BP is None else found.pooled_BP.shape[1]) == pooled_width
+
+
+def test_every_recipe_is_tried_here() -> None:
+    assert {name for name in recipe_names() if name.partition("-")[0] in {"mulan", "pea", "token"}} == set(
+        ARCHITECTURES
+    )
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_frozen_base_says_what_its_pipeline_would(name: str, original: Callable[[str], Path]) -> None:
+    import diffusers
+
+    base = FrozenBase.open(original(name), CPU)
+    pipeline = getattr(diffusers, json.loads((original(name) / "model_index.json").read_text())["_class_name"])
+    said: list[torch.Tensor] = []
+    pipe = pipeline.from_pretrained(original(name))
+    pipe.set_progress_bar_config(disable=True)
+    denoiser = pipe.transformer if name == "pixart" else pipe.unet
+
+    def listen(_module: Any, arguments: Any, settings: Any, output: Any) -> None:
+        noised = arguments[0] if arguments else settings["hidden_states"]
+        steps = arguments[1] if len(arguments) > 1 else settings["timestep"]
+        said.extend([noised, steps, output[0]])
+
+    denoiser.register_forward_hook(listen, with_kwargs=True)
+    settings = (
+        {"use_resolution_binning": False, "clean_caption": False, "height": 32, "width": 32} if name == "pixart" else {}
+    )
+    pipe("dog", num_inference_steps=2, guidance_scale=1.0, output_type="latent", **settings)
+    noised_BKHW, steps, expected_BKHW = said[:3]
+    found_BKHW = base.predict(noised_BKHW, steps.reshape(-1)[:1], *base.read(["dog"]))
+    assert base.side == 32
+    # Plain attention in the place of the fused kernel: another order of summation.
+    torch.testing.assert_close(found_BKHW, expected_BKHW[:, :4], atol=1e-5, rtol=1e-4)
+
+
+def test_pictures_of_another_size_become_latents_of_the_bases(original: Callable[[str], Path]) -> None:
+    base = FrozenBase.open(original("sdxl"), CPU)
+    assert base.latents(torch.zeros(2, 3, 50, 50, dtype=torch.uint8)).shape == (2, *base.latent_shape)
+
+
+def test_a_module_without_a_pooled_vector_is_refused_by_a_base_that_reads_one(original: Callable[[str], Path]) -> None:
+    base = FrozenBase.open(original("sdxl"), CPU)
+    with pytest.raises(DoesNotFit, match="reads a pooled vector of width 40"):
+        base.predict(torch.randn(1, 4, 8, 8), torch.tensor([3]), torch.randn(1, 5, WIDTH + SECOND))
+
+
+def test_the_large_pixart_is_told_the_size_of_its_pictures() -> None:
+    torch.manual_seed(0)
+    transformer = PixArtTransformer2DModel(
+        num_attention_heads=3, attention_head_dim=8, in_channels=4, out_channels=8, num_layers=1, sample_size=8,
+        cross_attention_dim=24, caption_channels=20, norm_num_groups=4, use_additional_conditions=True,
+    )  # fmt: skip
+    pipeline = pixart(None)  # type: ignore[arg-type]
+    pipeline.register_modules(transformer=transformer)
+    caption_projection = transformer.caption_projection
+    base = FrozenPixArt(pipeline, CPU)
+    noised, steps, states = torch.randn(2, 4, 8, 8), torch.tensor([3, 700]), torch.randn(2, 5, 20)
+    found = base.predict(noised, steps, caption_projection(states), mask_BL=torch.ones(2, 5, dtype=torch.bool))
+    transformer.caption_projection = caption_projection
+    sizes = {"resolution": torch.full((2, 2), 32.0), "aspect_ratio": torch.ones(2, 1)}
+    expected = transformer(
+        noised, states, steps, added_cond_kwargs=sizes, encoder_attention_mask=torch.ones(2, 5)
+    ).sample
+    torch.testing.assert_close(found, expected[:, :4])

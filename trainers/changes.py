@@ -99,9 +99,10 @@ def settings_of(phase: Phase) -> dict[str, Any]:
 
 
 def _options(make: Callable[..., Any]) -> dict[str, inspect.Parameter]:
-    """Keyword-only arguments: the named options of a method or a learner."""
+    """Keyword-only arguments: the named options of a method or a learner. A function among them is chosen by the plan."""
     parameters = inspect.signature(make).parameters
-    return {name: each for name, each in parameters.items() if each.kind is inspect.Parameter.KEYWORD_ONLY}
+    options = {name: each for name, each in parameters.items() if each.kind is inspect.Parameter.KEYWORD_ONLY}
+    return {name: each for name, each in options.items() if not callable(each.default)}
 
 
 def _with_settings(phase: Phase, settings: Mapping[str, Any], what: str) -> Phase:
@@ -135,6 +136,8 @@ KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "
 
 def _typed(value: Any, like: Any, where: str) -> Any:
     """The value with the type of the one it replaces. YAML reads `1e-5` as text, so numbers may be written as text."""
+    if type(like) not in KINDS:
+        return value  # None and the like: the method says what it takes
     wrong = WrongRequest(f"{where} should be {KINDS[type(like)]}, not {value!r}.")
     if isinstance(like, str) and value is False:
         return "no"  # what YAML 1.1 reads as false, and `precision` means

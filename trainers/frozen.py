@@ -66,8 +66,12 @@ class FrozenBase:
 
     @property
     def unet(self) -> Any:
-        """The denoiser of families that have a UNet."""
-        return self._pipeline.unet
+        """The denoiser of families that have a UNet. DoesNotFit for others: some methods change a UNet's layers by name."""
+        if (unet := getattr(self._pipeline, "unet", None)) is None:
+            raise DoesNotFit(
+                f"this method works on a UNet, and the base ({self.family}) has none: train `mulan` for it."
+            )
+        return unet
 
     @property
     def denoiser(self) -> Any:

@@ -14,6 +14,7 @@ import pytest
 from hub.bases import conditioning_of, family_of
 from hub.bases.language import LanguageMixin
 from hub.bases.stable_diffusion import StableDiffusion, StableDiffusionLanguage, negatives_of
+from hub.bases.stable_diffusion_xl import StableDiffusionXL, StableDiffusionXLLanguage
 from hub.errors import Damaged, DoesNotFit, UnknownFile
 from hub.records import Conditioning
 
@@ -44,7 +45,8 @@ def test_what_is_no_base_is_refused(folder: Path) -> None:
         conditioning_of(folder)
     (folder / "model_index.json").write_text(json.dumps({"_class_name": "NoPipeline"}))
     with pytest.raises(
-        DoesNotFit, match="`NoPipeline`, of no family that takes language modules here: stable-diffusion"
+        DoesNotFit,
+        match="`NoPipeline`, of no family that takes language modules here: pixart, stable-diffusion, stable-diffusion-xl",
     ):
         conditioning_of(folder)
     (folder / "model_index.json").write_text("[")
@@ -82,3 +84,23 @@ def test_negative_prompts_follow_the_rules_of_diffusers() -> None:
         negatives_of(["a"], "b")
     with pytest.raises(ValueError, match="holds 1 texts and `prompt` 2"):
         negatives_of(["a", "b"], ["c"])
+
+
+@pytest.mark.parametrize("name", StableDiffusionXL.pipeline_classes)
+def test_every_pipeline_of_sdxl_asks_for_prompts_in_one_way(name: str) -> None:
+    theirs = list(inspect.signature(getattr(diffusers, name).encode_prompt).parameters)
+    ours = list(inspect.signature(StableDiffusionXLLanguage.encode_prompt).parameters)
+    assert ours == [*theirs, "language"]
+
+
+def test_pixarts_conditioning_is_that_behind_its_caption_projection(tmp_path: Path) -> None:
+    (tmp_path / "transformer").mkdir()
+    (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": "PixArtAlphaPipeline"}))
+    config = {"num_attention_heads": 16, "attention_head_dim": 72, "caption_channels": 4096}
+    (tmp_path / "transformer" / "config.json").write_text(json.dumps(config))
+    assert conditioning_of(tmp_path) == Conditioning(width=1152, mask=True)
+    with pytest.raises(DoesNotFit, match="not drawn with yet"):
+        family_of(tmp_path).with_language(diffusers.PixArtAlphaPipeline)
+    (tmp_path / "transformer" / "config.json").write_text("{}")
+    with pytest.raises(Damaged, match="names no width"):
+        conditioning_of(tmp_path)

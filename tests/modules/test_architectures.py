@@ -197,3 +197,104 @@ def test_sizes_that_contradict_each_other_are_refused() -> None:
         resampler(heads=5)
     with pytest.raises(DoesNotFit, match="at least 2"):
         build("projector", {"in_width": 6, "out_width": 4, "hidden_width": 5, "linears": 1})
+
+
+SDXL = {"in_width": 4096, "widths": (1280, 768), "pooled_width": 1280}
+
+
+@pytest.mark.parametrize(
+    ("changes", "millions"),
+    [
+        ({"pool": "text"}, 75.95),
+        ({"pool": "text", "add_embedding": 2816}, 81.20),
+        ({"pool": "attention"}, 88.79),
+        ({"pool": "attention", "add_embedding": 2816}, 94.04),
+    ],
+)
+def test_every_published_form_of_mulans_sdxl_adapter_has_its_number_of_weights(
+    changes: dict[str, Any], millions: float
+) -> None:
+    with torch.device("meta"):
+        module = build("resampler-xl", {**SDXL, **changes})
+    assert sum(parameter.numel() for parameter in module.parameters()) / 1e6 == pytest.approx(millions, abs=0.005)
+
+
+def test_the_sdxl_adapter_has_mulankits_keys_and_shapes() -> None:
+    with torch.device("meta"):
+        by_text = build("resampler-xl", {**SDXL, "pool": "text", "add_embedding": 2816}).state_dict()
+        by_attention = build("resampler-xl", SDXL).state_dict()
+        one = build("resampler", {"in_width": 4096, "out_width": 768}).state_dict()
+    shapes = {key: tuple(value.shape) for key, value in (by_attention | by_text).items()}
+    assert {key.removeprefix("adapter2."): shapes[key] for key in shapes if key.startswith("adapter2.")} == {
+        key: tuple(value.shape) for key, value in one.items()
+    }
+    assert shapes["adapter1.queries"] == (1, 120, 1280)
+    pool = {key: shape for key, shape in shapes.items() if not key.startswith("adapter")}
+    square = {f"pool_caption_projection.{each}_proj.weight": (2048, 2048) for each in "qkv"}
+    assert pool == square | {f"pool_caption_projection.{each}_proj.bias": (2048,) for each in "qkv"} | {
+        "pool_caption_projection.positional_embedding": (121, 2048),
+        "pool_caption_projection.c_proj.weight": (1280, 2048),
+        "pool_caption_projection.c_proj.bias": (1280,),
+        "pool_caption_projection.linear_1.weight": (1280, 768),
+        "pool_caption_projection.linear_1.bias": (1280,),
+        "pool_caption_projection.linear_2.weight": (1280, 1280),
+        "pool_caption_projection.linear_2.bias": (1280,),
+        "add_embedding.linear_1.weight": (1280, 2816),
+        "add_embedding.linear_1.bias": (1280,),
+        "add_embedding.linear_2.weight": (1280, 1280),
+        "add_embedding.linear_2.bias": (1280,),
+    }
+
+
+def test_the_sdxl_adapter_computes_what_its_formula_says() -> None:
+    sizes = {"in_width": 12, "widths": (16, 8), "pooled_width": 10, "queries": 5, "heads": 4}
+    module = build("resampler-xl", sizes)
+    w = {key: value.detach() for key, value in module.state_dict().items()}
+    tokens_BLE = torch.randn(3, 6, 12)
+    found = module(tokens_BLE)
+    both = [
+        by_formula({key.removeprefix(f"{name}."): value for key, value in w.items() if key.startswith(name)}, tokens_BLE, 4)
+        for name in ("adapter1", "adapter2")
+    ]  # fmt: skip
+    tokens_BQC = torch.cat(both, dim=-1)
+    torch.testing.assert_close(found.tokens_BLC, tokens_BQC, atol=2e-6, rtol=1e-5)
+    x = torch.cat([tokens_BQC.mean(1, keepdim=True), tokens_BQC], 1) + w["pool_caption_projection.positional_embedding"]
+    q, k, v = (
+        x @ w[f"pool_caption_projection.{each}_proj.weight"].T + w[f"pool_caption_projection.{each}_proj.bias"] for each in "qkv"
+    )  # fmt: skip
+    heads = []
+    for head in range(4):
+        part = slice(6 * head, 6 * head + 6)
+        share = (q[:, :1, part] @ k[..., part].mT / math.sqrt(6)).softmax(-1)
+        heads.append((share @ v[..., part])[:, 0])
+    linear = "pool_caption_projection.c_proj"
+    expected = torch.cat(heads, -1) @ w[f"{linear}.weight"].T + w[f"{linear}.bias"]
+    torch.testing.assert_close(found.pooled_BP, expected, atol=2e-6, rtol=1e-5)
+
+
+def test_the_textual_pooled_head_projects_the_encoders_own_vector_and_needs_it() -> None:
+    module = build("resampler-xl", {"in_width": 12, "widths": (16, 8), "pooled_width": 10, "queries": 5, "heads": 4,
+                                    "pool": "text", "text_width": 7})  # fmt: skip
+    pooled_BD = torch.randn(3, 7)
+    w = module.state_dict()
+    first = pooled_BD @ w["pool_caption_projection.linear_1.weight"].T + w["pool_caption_projection.linear_1.bias"]
+    expected = F.gelu(first, approximate="tanh") @ w["pool_caption_projection.linear_2.weight"].T
+    found = module(torch.randn(3, 6, 12), None, pooled_BD)
+    torch.testing.assert_close(found.pooled_BP, expected + w["pool_caption_projection.linear_2.bias"])
+    with pytest.raises(DoesNotFit, match="`pool: text`"):
+        module(torch.randn(3, 6, 12))
+
+
+def test_pixarts_projection_is_that_of_diffusers_and_hands_the_mask_on() -> None:
+    from diffusers.models.embeddings import PixArtAlphaTextProjection
+
+    theirs = PixArtAlphaTextProjection(in_features=12, hidden_size=8)
+    module = build("caption-projection", {"in_width": 12, "out_width": 8})
+    module.load_state_dict(theirs.state_dict())
+    tokens_BLE, mask_BL = torch.randn(2, 5, 12), torch.ones(2, 5, dtype=torch.bool)
+    found = module(tokens_BLE, mask_BL)
+    torch.testing.assert_close(found.tokens_BLC, theirs(tokens_BLE))
+    assert found.mask_BL is mask_BL
+    with torch.device("meta"):
+        real = build("caption-projection", {"in_width": 4096, "out_width": 1152})
+    assert sum(parameter.numel() for parameter in real.parameters()) == 6_048_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -32,6 +32,7 @@ from hub.modules import TextEncoder
 from hub.names import ArtifactName
 from hub.publish import publish
 from hub.records import Conditioning
+from tests.trainers.originals import save_original, save_qllama
 from trainers.corpora import CORPORA, Example, Prompt
 from trainers.frozen import FrozenBase
 from trainers.material import Material, Mixture, Store, gather
@@ -205,6 +206,23 @@ def encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )  # fmt: skip
     XLMRobertaModel(config, add_pooling_layer=False).eval().save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def qllama_folder(tmp_path_factory: pytest.TempPathFactory, encoder_folder: Path) -> Path:
+    """A tiny encoder of another kind."""
+    return save_qllama(tmp_path_factory.mktemp("encoders") / "tiny-qllama", encoder_folder)
+
+
+@pytest.fixture(scope="session")
+def original(tmp_path_factory: pytest.TempPathFactory, base_folder: Path) -> Callable[[str], Path]:
+    """A tiny base shaped like `sd15`, `sd21`, `sdxl` or `pixart`; each is made once."""
+    place = tmp_path_factory.mktemp("originals")
+
+    def of(name: str) -> Path:
+        return place / name if (place / name).exists() else save_original(name, place / name, base_folder / "tokenizer")
+
+    return of
 
 
 @pytest.fixture(scope="session")

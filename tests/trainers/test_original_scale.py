@@ -9,140 +9,21 @@ from typing import Any
 
 import pytest
 import torch
-from diffusers import (
-    AutoencoderKL,
-    DDIMScheduler,
-    DPMSolverMultistepScheduler,
-    EulerDiscreteScheduler,
-    PixArtAlphaPipeline,
-    PixArtTransformer2DModel,
-    StableDiffusionPipeline,
-    StableDiffusionXLPipeline,
-    UNet2DConditionModel,
-)
-from transformers import (
-    AutoTokenizer,
-    CLIPTextConfig,
-    CLIPTextModel,
-    CLIPTextModelWithProjection,
-    CLIPTokenizer,
-    LlamaConfig,
-    LlamaModel,
-    T5Config,
-    T5EncoderModel,
-    T5Tokenizer,
-)
+from diffusers import PixArtTransformer2DModel
 
 from hub.cli.commands import as_command
 from hub.errors import DoesNotFit
 from hub.local import LocalHub
 from hub.modules import build
 from hub.modules.weights import load_weights
+from tests.trainers.originals import ENCODER, INNER, MAKERS, POOLED, SECOND, WIDTH, pixart
 from trainers.cli import train
 from trainers.frozen import FrozenBase
 from trainers.frozen_pixart import FrozenPixArt
 from trainers.recipe_file import recipe_names
 
-WIDTH, SECOND, POOLED, INNER, ENCODER = 16, 32, 40, 24, 24
-"""C of SD 1.5 and of SDXL's first encoder; of its second; P; of PixArt's transformer; E."""
 CPU = torch.device("cpu")
 
-
-@pytest.fixture(scope="session")
-def qllama_folder(tmp_path_factory: pytest.TempPathFactory, encoder_folder: Path) -> Path:
-    """A LLaMA without its head, as QLLaMA is for texts: causal, its last state after the final norm."""
-    folder = tmp_path_factory.mktemp("encoders") / "tiny-qllama"
-    tokenizer = AutoTokenizer.from_pretrained(encoder_folder)
-    tokenizer.save_pretrained(folder)
-    torch.manual_seed(3)
-    config = LlamaConfig(
-        vocab_size=len(tokenizer), hidden_size=ENCODER, intermediate_size=48, num_hidden_layers=2, num_attention_heads=2
-    )
-    LlamaModel(config).eval().save_pretrained(folder)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def original(tmp_path_factory: pytest.TempPathFactory, base_folder: Path) -> Callable[[str], Path]:
-    """A tiny base shaped like `sd15`, `sd21`, `sdxl` or `pixart`."""
-    made: dict[str, Path] = {}
-
-    def of(name: str) -> Path:
-        if name not in made:
-            made[name] = tmp_path_factory.mktemp("originals") / name
-            torch.manual_seed(5)
-            tokenizer = CLIPTokenizer.from_pretrained(base_folder / "tokenizer")
-            MAKERS[name](tokenizer).save_pretrained(made[name])
-        return made[name]
-
-    return of
-
-
-def text_tower(made: type[Any], width: int, tokenizer: CLIPTokenizer) -> Any:
-    return made(
-        CLIPTextConfig(
-            vocab_size=len(tokenizer), hidden_size=width, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2,
-            max_position_embeddings=8, projection_dim=POOLED, bos_token_id=tokenizer.bos_token_id,
-            eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
-        )
-    ).eval()  # fmt: skip
-
-
-def vae() -> AutoencoderKL:
-    return AutoencoderKL(
-        down_block_types=("DownEncoderBlock2D",) * 3, up_block_types=("UpDecoderBlock2D",) * 3, block_out_channels=(4, 4, 8),
-        layers_per_block=1, latent_channels=4, norm_num_groups=4, sample_size=32,
-    )  # fmt: skip
-
-
-def unet(width: int, **more: Any) -> UNet2DConditionModel:
-    return UNet2DConditionModel(
-        sample_size=8, block_out_channels=(8, 16), layers_per_block=1, cross_attention_dim=width, norm_num_groups=4,
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-        **{"attention_head_dim": 2, **more},
-    )  # fmt: skip
-
-
-def stable_diffusion(tokenizer: CLIPTokenizer, width: int, prediction: str, **more: Any) -> StableDiffusionPipeline:
-    return StableDiffusionPipeline(
-        vae=vae(), text_encoder=text_tower(CLIPTextModel, width, tokenizer), tokenizer=tokenizer, unet=unet(width, **more),
-        scheduler=DDIMScheduler(prediction_type=prediction, beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012),
-        safety_checker=None, feature_extractor=None, requires_safety_checker=False,
-    )  # fmt: skip
-
-
-def sdxl(tokenizer: CLIPTokenizer) -> StableDiffusionXLPipeline:
-    conditions = {"addition_embed_type": "text_time", "addition_time_embed_dim": 4}
-    return StableDiffusionXLPipeline(
-        vae=vae(), text_encoder=text_tower(CLIPTextModel, WIDTH, tokenizer), tokenizer=tokenizer, tokenizer_2=tokenizer,
-        text_encoder_2=text_tower(CLIPTextModelWithProjection, SECOND, tokenizer), scheduler=EulerDiscreteScheduler(),
-        unet=unet(WIDTH + SECOND, projection_class_embeddings_input_dim=6 * 4 + POOLED, **conditions),
-    )  # fmt: skip
-
-
-def pixart(_: CLIPTokenizer) -> PixArtAlphaPipeline:
-    tokenizer = T5Tokenizer(
-        vocab=[("<pad>", 0.0), ("</s>", 0.0), ("<unk>", -9.0), *((f"▁{c}", -3.0) for c in "abcdefgh")]
-    )
-    text = T5Config(vocab_size=len(tokenizer) + 8, d_model=20, d_kv=4, d_ff=16, num_layers=1, num_heads=2)
-    transformer = PixArtTransformer2DModel(
-        num_attention_heads=3, attention_head_dim=INNER // 3, in_channels=4, out_channels=8, num_layers=2, sample_size=8,
-        cross_attention_dim=INNER, caption_channels=20, norm_num_groups=4,
-    )  # fmt: skip
-    return PixArtAlphaPipeline(
-        tokenizer=tokenizer, text_encoder=T5EncoderModel(text).eval(), vae=vae(), transformer=transformer,
-        scheduler=DPMSolverMultistepScheduler(),
-    )  # fmt: skip
-
-
-MAKERS: dict[str, Callable[[CLIPTokenizer], Any]] = {
-    "sd15": lambda tokenizer: stable_diffusion(tokenizer, WIDTH, "epsilon"),
-    "sd21": lambda tokenizer: stable_diffusion(
-        tokenizer, SECOND, "v_prediction", use_linear_projection=True, attention_head_dim=(2, 4)
-    ),
-    "sdxl": sdxl,
-    "pixart": pixart,
-}
 ARCHITECTURES = {
     "mulan-sd15": ("resampler", WIDTH, 120, None, False),
     "mulan-sd21": ("resampler", SECOND, 120, None, False),

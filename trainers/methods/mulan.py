@@ -103,7 +103,7 @@ def variant_settings(encoder_width: int, base: FrozenBase) -> dict[str, Any]:
     if base.family == "pixart":
         return {"in_width": encoder_width, "out_width": base.width}
     if isinstance(base, FrozenSDXL):
-        widths = base.widths[::-1]
+        widths: tuple[int, ...] = base.widths[::-1]
         sizes: dict[str, Any] = {"in_width": encoder_width, "widths": widths, "pooled_width": base.pooled_width}
     else:
         widths = (base.width,)

@@ -72,7 +72,9 @@ class TokenDistillation:
         cosine = mean_cosine(student_BSC, teacher_BSC, self._mean_C)
         parts = {"mse": mse.detach(), "cosine": cosine.detach()}
         total = mse + self._cosine * cosine
-        if self._deviation_P is not None:
+        if self._deviation_P is not None and teacher_BP is not None:
+            if student_BP is None:
+                raise DoesNotFit("this base reads a pooled vector beside token states, and the module gives none.")
             pooled = token_mse(student_BP, teacher_BP, self._deviation_P)
             total, parts["pooled"] = total + pooled, pooled.detach()
         return Loss(total, parts)

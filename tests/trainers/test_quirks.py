@@ -1,0 +1,171 @@
+"""Quirks of published trainers are named options: what each does, and that it does nothing where it is off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from hub.errors import DoesNotFit
+from hub.modules import Embeddings, TextEncoder
+from trainers.frozen import FrozenBase
+from trainers.losses import feature_mse
+from trainers.material import Material, Mixture, Store, gather
+from trainers.method import Draw
+from trainers.methods import get_plan
+from trainers.methods.mulan import Denoising, noise
+from trainers.methods.pea import HybridDistillation, unbroken
+from trainers.methods.token_kd import TokenDistillation
+from trainers.prompting import Prompting
+from trainers.reading import through
+from trainers.sampler import generator_of
+
+
+@pytest.fixture(scope="module")
+def xl(
+    original: Callable[[str], Path], corpus: Any, encoder: TextEncoder, tmp_path_factory: pytest.TempPathFactory
+) -> Material:
+    """The toy corpus before a tiny SDXL."""
+    base = FrozenBase.open(original("sdxl"), torch.device("cpu"))
+    store = Store(tmp_path_factory.mktemp("caches"), "xl", "e", quiet=True)
+    return gather(corpus, Mixture(("yo", "sw")), base, encoder, length=8, store=store)
+
+
+def module_of(method: str, material: Material, **sizes: Any) -> nn.Module:
+    torch.manual_seed(0)
+    return get_plan(method).learner(material.base, material.encoder, **sizes).module
+
+
+def some_draw() -> Draw:
+    return Draw(0, torch.arange(1, 7), generator_of(1, "noise", 0, 0))
+
+
+def test_offset_noise_adds_one_number_a_channel(base: FrozenBase) -> None:
+    latents = torch.zeros(3, 4, 8, 8)
+    offset = noise(latents, base, generator_of(1), offset=0.5)
+    alpha = base.schedule.alphas_cumprod[offset.steps_B][:, None, None, None]
+    pure = torch.randn(latents.shape, generator=generator_of(1))
+    shift = offset.noised_BKHW / (1 - alpha).sqrt() - pure
+    torch.testing.assert_close(shift, shift[:, :, :1, :1].expand_as(shift), atol=1e-4, rtol=1e-3)
+    assert shift.std() > 0.1
+
+
+def test_a_broken_block_adds_neither_loss_nor_gradient_and_the_others_stay() -> None:
+    fine, broken = torch.randn(2, 3, requires_grad=True), torch.full((2, 3), 1.0, requires_grad=True)
+    overflowed = broken * torch.tensor(float("inf"))
+    teacher = [torch.randn(2, 3), torch.randn(2, 3)]
+    ours, theirs = unbroken([fine, overflowed], teacher)
+    loss = feature_mse(ours, theirs)
+    loss.backward()
+    assert loss.item() == pytest.approx((fine - teacher[0]).double().square().mean().item(), rel=1e-5)
+    assert fine.grad is not None
+    assert torch.isfinite(fine.grad).all()
+
+
+def test_only_the_first_blocks_are_compared_when_told_so(material: Material) -> None:
+    module = module_of("pea", material)
+
+    def features(**options: Any) -> float:
+        return (
+            HybridDistillation(module, material, empty_share=0.0, **options).loss(some_draw()).parts["features"].item()
+        )
+
+    assert features(feature_blocks=2) == features() == features(skip_broken_features=True), "the tiny base has two"
+    assert 0 < features(feature_blocks=1) < features()
+
+
+def test_a_dropped_prompt_keeps_its_pooled_vector_when_told_so(xl: Material, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[tuple[Any, ...]] = []
+    predict = type(xl.base).predict
+
+    def listen(base: Any, *arguments: Any) -> Any:
+        read.append(arguments[2:])
+        return predict(base, *arguments)
+
+    monkeypatch.setattr(type(xl.base), "predict", listen)
+    module = module_of("pea", xl)
+    for drop_pooled in (True, False):
+        HybridDistillation(module, xl, empty_share=1.0, drop_pooled=drop_pooled).loss(some_draw())
+    rows = torch.arange(1, 7)
+    own, empty = xl.reading(rows), xl.reading(torch.zeros_like(rows))
+    (teacher, student), (kept_teacher, kept_student) = read[:2], read[2:]
+    torch.testing.assert_close(teacher[1], empty.pooled_BP)
+    torch.testing.assert_close(kept_teacher[1], own.pooled_BP)
+    torch.testing.assert_close(kept_teacher[0], empty.tokens_BLC, msg="token states are emptied either way")
+    torch.testing.assert_close(kept_student[0], student[0])
+    torch.testing.assert_close(kept_student[1], through(module, xl, rows).pooled_BP)
+
+
+def test_distillation_also_judges_the_pooled_vector(xl: Material) -> None:
+    found = TokenDistillation(module_of("token-kd", xl), xl, empty_share=0.0).loss(some_draw())
+    assert found.total.item() == pytest.approx(sum(part.item() for part in found.parts.values()), rel=1e-5)
+    assert set(found.parts) == {"mse", "cosine", "pooled"}
+    module = module_of("token-kd", xl)
+    rows = torch.arange(1, 7)
+    everything = xl.teacher_pooled_MP.double()
+    gap = (module(*xl.texts(rows)).pooled_BP.double() - everything[xl.meaning_N[rows]]) / everything.std(0).clamp_min(
+        1e-4
+    )
+    assert found.parts["pooled"].item() == pytest.approx(gap.square().mean().item(), rel=1e-4)
+
+
+@pytest.mark.parametrize("method", ["mulan", "pea"])
+def test_every_weight_of_the_sdxl_variants_learns_and_nothing_of_the_base(method: str, xl: Material) -> None:
+    made = {"mulan": Denoising, "pea": HybridDistillation}[method]
+    module = module_of(method, xl)
+    made(module, xl).loss(some_draw()).total.backward()
+    assert all(parameter.grad is not None and parameter.grad.abs().sum() > 0 for parameter in module.parameters())
+    assert all(parameter.grad is None for parameter in xl.base.unet.parameters())
+
+
+def ruled(material: Material, **prompt: Any) -> Material:
+    return replace(material, prompting=Prompting.parse({"length": material.length, **prompt}, what="test"))
+
+
+def test_zeros_in_training_are_those_of_loading(xl: Material) -> None:
+    module, rows = module_of("mulan", xl), torch.tensor([0, 3])
+    plain = through(module, xl, rows)
+    torch.testing.assert_close(plain, Embeddings(*module(*xl.texts(rows))))
+    negative = through(module, ruled(xl, negative={"length": xl.length, "pooled": "zeros"}), rows)
+    assert negative.pooled_BP[0].abs().sum() == 0
+    torch.testing.assert_close(negative.pooled_BP[1], plain.pooled_BP[1])
+    torch.testing.assert_close(negative.tokens_BLC, plain.tokens_BLC)
+    empty = through(module, ruled(xl, empty="zeros"), rows)
+    assert empty.tokens_BLC[0].abs().sum() == 0
+    torch.testing.assert_close(empty.tokens_BLC[1], plain.tokens_BLC[1])
+
+
+def test_an_empty_prompt_may_be_the_bases_own_if_it_is_as_long(xl: Material) -> None:
+    rows = torch.tensor([0, 3])
+    rules = ruled(xl, empty="base")
+    found = through(module_of("mulan", xl), rules, rows)
+    torch.testing.assert_close(found.tokens_BLC[0], xl.reading(rows).tokens_BLC[0])
+    with pytest.raises(DoesNotFit, match="mixes 8 tokens of the base with 5 of the module"):
+        through(module_of("mulan", xl, queries=5), rules, rows)
+
+
+def test_weights_for_a_layer_of_the_denoiser_are_not_trained(xl: Material) -> None:
+    with pytest.raises(DoesNotFit, match="training leaves that frozen"):
+        Denoising(module_of("mulan", xl, add_embedding=64), xl)
+
+
+@pytest.mark.parametrize("method", ["pea", "token-kd", "bottleneck"])
+def test_methods_without_a_mask_are_refused_by_a_base_that_reads_one(
+    method: str, original: Callable[[str], Path], encoder: TextEncoder
+) -> None:
+    base = FrozenBase.open(original("pixart"), torch.device("cpu"))
+    with pytest.raises(DoesNotFit, match=r"\(pixart\) reads one: train `mulan`"):
+        get_plan(method).learner(base, encoder)
+
+
+def test_methods_that_change_a_unet_are_refused_by_a_base_without_one(
+    original: Callable[[str], Path], encoder: TextEncoder
+) -> None:
+    base = FrozenBase.open(original("pixart"), torch.device("cpu"))
+    with pytest.raises(DoesNotFit, match="works on a UNet"):
+        get_plan("full").learner(base, encoder)

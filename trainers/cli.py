@@ -92,7 +92,7 @@ def train(
     )  # refused before anything is opened
     order = Order(
         method=method, base=base, encoder=encoder, corpus=corpus, languages=languages, english_share=english_share,
-        temperature=temperature, steps=steps, seed=seed, device=device or None, recipe=recipe, changes=changes,
+        temperature=temperature, steps=steps, seed=seed, device=device or None, recipe=recipe, sets=tuple(sets or ()), changes=changes,
     )  # fmt: skip
     hub = LocalHub.open()
     try:

@@ -202,7 +202,8 @@ def _left_out(trained: Trained) -> str:
 def _ordered(order: Order) -> str:
     """The rest of the command that trains it again."""
     recipe = [f"--recipe {order.recipe}"] if order.recipe else []
-    return " ".join([*recipe, *(f"--lang {tag}" for tag in order.languages), f"--seed {order.seed}"])
+    sets = [f"--set {each}" for each in order.sets]
+    return " ".join([*recipe, *sets, *(f"--lang {tag}" for tag in order.languages), f"--seed {order.seed}"])
 
 
 def _table(scores: Sequence[Score]) -> str:

@@ -53,6 +53,8 @@ class Order:
     """`cpu`, or None for CUDA where there is one."""
     recipe: str = ""
     """Name of a recipe file whose changes these are, for the card."""
+    sets: tuple[str, ...] = ()
+    """What `--set` said beside it, for the card."""
     changes: Changes = field(default_factory=Changes)
     """Of the method's plan."""
 
@@ -150,7 +152,7 @@ def train_module(order: Order, hub: LocalHub, folder: Path, *, resume: bool, qui
         length=length,
         prompting=prompting,
         width=base.width,
-        pooled_width=base.pooled_width,
+        pooled_width=getattr(base, "pooled_width", None),  # a dual encoder is read by no denoiser
         device=_words(device),
         seconds=seconds,
         losses=losses,

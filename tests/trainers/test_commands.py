@@ -127,7 +127,7 @@ def test_a_recipe_file_and_set_reach_the_run_its_config_and_its_card(
     assert (config["conditioning"]["length"], config["module"]["queries"]) == (5, 5)
     assert config["prompt"]["drop"] == [1]
     assert config["prompt"]["negative"] == {"prefix": "", "drop": [], "length": 7}
-    assert f"--recipe {recipe}" in (Path(outcome["folder"]) / "README.md").read_text()
+    assert f"--recipe {recipe} --set steps=2" in (Path(outcome["folder"]) / "README.md").read_text()
     pipe = load_pipeline("tiny-sd", adapter=Path(outcome["folder"]), hub=hub, device="cpu")
     prompts_BLC, negative_BLC = pipe.encode_prompt("ajá", torch.device("cpu"), 1, True)
     assert prompts_BLC.shape == negative_BLC.shape == (1, 5, 16)

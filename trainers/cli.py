@@ -32,6 +32,9 @@ def train(
         int | None, typer.Option(min=1, help="Updates over all phases; the recipe's own by default.")
     ] = None,
     seed: Annotated[int, typer.Option(help="All randomness follows from it.")] = 0,
+    accumulate: Annotated[
+        int, typer.Option(min=1, help="Take each batch in so many parts: less memory, same gradient.")
+    ] = 1,
     english_share: Annotated[
         float, typer.Option(min=0, max=0.95, help="Share of English draws, so that English is kept.")
     ] = 0.2,
@@ -66,7 +69,7 @@ def train(
     get_plan(method)
     order = Order(
         method=method, base=base, encoder=encoder, corpus=corpus, languages=languages, english_share=english_share,
-        temperature=temperature, steps=steps, seed=seed, device=device or None,
+        temperature=temperature, steps=steps, seed=seed, device=device or None, accumulation=accumulate,
     )  # fmt: skip
     hub = LocalHub.open()
     try:

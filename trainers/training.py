@@ -12,15 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from hub.errors import Unreachable, WrongRequest
 from hub.local import LocalHub
 from hub.modules import TextEncoder
-from trainers.checkpoint import learning
+from trainers.checkpoint import learning, write_tensors
 from trainers.corpora import Corpus, open_corpus
+from trainers.failures import writing
 from trainers.frozen import FrozenBase
 from trainers.learner import Learner
 from trainers.loop import train
@@ -50,6 +51,8 @@ class Order:
     seed: int
     device: str | None
     """`cpu`, or None for CUDA where there is one."""
+    accumulation: int = 1
+    """Parts each process takes its share of a batch in."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ def train_module(order: Order, hub: LocalHub, folder: Path, *, resume: bool, qui
     Raises UnknownMethod, UnknownBase, UnknownCorpus, WrongRequest for languages without texts, and WrongRequest when
     there is nothing to resume or it was ordered otherwise.
     """
-    plan = get_plan(order.method).with_steps(order.steps, order.seed)
+    plan = get_plan(order.method).with_steps(order.steps, order.seed).in_parts(order.accumulation)
     corpus = open_corpus(order.corpus)
     base_source, encoder_source = find_base(order.base, hub), find_encoder(order.encoder, hub)
     mixture = Mixture(order.languages, order.english_share, order.temperature)
@@ -182,10 +185,10 @@ def _refuse_another(folder: Path, wanted: dict[str, Any]) -> None:
 
 def _finish(place: Path, module: nn.Module, outcome: dict[str, Any]) -> None:
     """`finished.json` comes last: a phase without it is run again from its newest checkpoint."""
-    learnt = {name: value.detach().contiguous().cpu() for name, value in learning(module).items()}
-    save_file(learnt, place / "module.safetensors")
-    (place / "finished.part").write_text(json.dumps(outcome))
-    (place / "finished.part").replace(place / "finished.json")
+    write_tensors(place / "module.safetensors", learning(module), {}, what=f"what phase {place.name} learnt")
+    with writing(f"the end of phase {place.name}", "make room, then go on with `--resume`."):
+        (place / "finished.part").write_text(json.dumps(outcome))
+        (place / "finished.part").replace(place / "finished.json")
     for path in place.glob("checkpoint-*"):
         path.unlink()
 

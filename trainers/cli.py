@@ -76,7 +76,9 @@ def train(
         full = ArtifactName.parse(name or publishing.default_name(method, languages), hub.home.owner)
         folder = out or hub.home.runs / full.name
         trained = train_module(order, hub, folder, resume=resume, quiet=as_json)
-        cost = publishing.Cost(sum(trained.seconds.values()), price_per_hour)
+        if trained.rank:
+            return  # Another process writes what all of them learnt.
+        cost = publishing.Cost(trained.device_seconds, price_per_hour)
         artifact = folder / full.name
         publishing.export(trained, artifact, cost)
         publishing.write_module_card(trained, artifact, cost, ())

@@ -19,8 +19,10 @@ from hub.errors import WrongRequest
 def open_accelerator(precision: str, device: str | None) -> Accelerator:
     """Accelerate fixes precision and device once per process; each recipe has its own.
 
-    Raises WrongRequest when what `accelerate launch` or its configuration asks for is not to be had here.
+    Raises WrongRequest when what `--device`, `accelerate launch` or its configuration asks for is not to be had here.
     """
+    if device == "cuda" and not torch.cuda.is_available():
+        raise WrongRequest("there is no CUDA device here: leave `--device` out, or use `--device cpu`.")
     # Its only way, and the one its own tests take; the process group of a distributed run stays.
     AcceleratorState._reset_state(reset_partial_state=not dist.is_initialized())  # noqa: SLF001
     try:
@@ -36,9 +38,16 @@ def open_accelerator(precision: str, device: str | None) -> Accelerator:
     if wanted.value in found:
         raise WrongRequest(
             f"the configuration of accelerate asks for {wanted.value}, which linguahub's loop does not know: use plain "
-            "data parallelism (`accelerate launch --multi_gpu` or `--cpu`), which fits all its methods."
+            "data parallelism (`accelerate launch --multi_gpu`, or `torchrun` on CPUs), which fits all its methods."
         )
     return accelerator
+
+
+def leave() -> None:
+    """Wait for the others and part from them; nothing in a single process."""
+    if dist.is_available() and dist.is_initialized():
+        dist.barrier()
+        dist.destroy_process_group()
 
 
 def share_gradients(accelerator: Accelerator, module: nn.Module) -> None:

@@ -28,6 +28,7 @@ from trainers.loop import train
 from trainers.material import Mixture, Store, gather
 from trainers.methods import get_plan
 from trainers.plan import Plan
+from trainers.processes import leave, open_accelerator
 from trainers.sources import Source, find_base, find_encoder
 
 READOUT = "last_hidden_state"
@@ -74,6 +75,14 @@ class Trained:
     """Last ones, by phase."""
     weights: int = 0
     """Number of numbers that were learnt."""
+    rank: int = 0
+    """Of this process; all hold the same weights, and 0 publishes them."""
+    processes: int = 1
+
+    @property
+    def device_seconds(self) -> float:
+        """Over all phases and processes."""
+        return sum(self.seconds.values()) * self.processes
 
 
 def train_module(order: Order, hub: LocalHub, folder: Path, *, resume: bool, quiet: bool) -> Trained:
@@ -89,7 +98,8 @@ def train_module(order: Order, hub: LocalHub, folder: Path, *, resume: bool, qui
     digests = [base_source.pin.digest, encoder_source.pin.digest, corpus.digest]
     if resume:
         _refuse_another(folder, _as_json(order, digests))
-    device = torch.device("cuda" if order.device != "cpu" and torch.cuda.is_available() else "cpu")
+    accelerator = open_accelerator("no", order.device)
+    device, main = accelerator.device, accelerator.is_main_process
     started = time.perf_counter()
     base = FrozenBase.open(base_source.folder, device)
     encoder = TextEncoder.from_folder(encoder_source.folder, readout=READOUT, device=device, dtype=torch.float32)
@@ -103,8 +113,9 @@ def train_module(order: Order, hub: LocalHub, folder: Path, *, resume: bool, qui
         store=Store(hub.home.caches, base_source.pin.digest, encoder_source.pin.digest, quiet),
     )
     material.fill(plan.needs)
-    if not resume:
+    if main and not resume:
         _begin(folder, _as_json(order, digests))
+    accelerator.wait_for_everyone()
     seconds = {"caches": time.perf_counter() - started}
     losses: dict[str, dict[str, float]] = {}
     torch.manual_seed(order.seed)
@@ -127,9 +138,12 @@ def train_module(order: Order, hub: LocalHub, folder: Path, *, resume: bool, qui
             checkpoint_every=every, quiet=quiet, label=label, device=order.device,
         )  # fmt: skip
         module.eval()
-        _finish(place, module, {"seconds": run.seconds, "losses": run.last_losses})
+        if main:
+            _finish(place, module, {"seconds": run.seconds, "losses": run.last_losses})
+        accelerator.wait_for_everyone()
         seconds[phase.name], losses[phase.name] = run.seconds, run.last_losses
     module.eval().cpu()
+    leave()
     return Trained(
         learner=learner,
         plan=plan,
@@ -143,6 +157,8 @@ def train_module(order: Order, hub: LocalHub, folder: Path, *, resume: bool, qui
         seconds=seconds,
         losses=losses,
         weights=sum(learnt.values()),
+        rank=accelerator.process_index,
+        processes=accelerator.num_processes,
     )
 
 

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 
 DEFAULT_ENCODER = "emoji-xlmr"
 DEFAULT_CORPUS = "emoji"
+PictureColumn = Annotated[str, typer.Option(help="Column of the pictures in a corpus of your own.")]
+CaptionColumns = Annotated[
+    list[str] | None, typer.Option(help="LANGUAGE=COLUMN of captions in it; again for more. English is needed.")
+]
+HeldOutShare = Annotated[float, typer.Option(min=0, max=0.5, help="Share of its pictures never trained on.")]
 
 
 def train(
@@ -27,7 +32,12 @@ def train(
     ] = None,
     name: Annotated[str, typer.Option(help="Of the artifact; METHOD-LANGUAGE by default.")] = "",
     encoder: Annotated[str, typer.Option(help="The frozen multilingual encoder.")] = DEFAULT_ENCODER,
-    corpus: Annotated[str, typer.Option(help="What to learn from.")] = DEFAULT_CORPUS,
+    corpus: Annotated[
+        str, typer.Option(help="What to learn from: emoji, or a folder, file or data set `owner/name` of captions.")
+    ] = DEFAULT_CORPUS,
+    picture_column: PictureColumn = "",
+    caption_column: CaptionColumns = None,
+    held_out_share: HeldOutShare = 0.05,
     steps: Annotated[
         int | None, typer.Option(min=1, help="Updates over all phases; the recipe's own by default.")
     ] = None,
@@ -63,6 +73,7 @@ def train(
     from hub.local import LocalHub
     from hub.names import ArtifactName
     from trainers import publishing
+    from trainers.corpora.captioned import Columns
     from trainers.methods import get_plan
     from trainers.training import Order, train_module
 
@@ -70,6 +81,7 @@ def train(
     order = Order(
         method=method, base=base, encoder=encoder, corpus=corpus, languages=languages, english_share=english_share,
         temperature=temperature, steps=steps, seed=seed, device=device or None, accumulation=accumulate,
+        columns=Columns.parse(picture_column, caption_column or [], held_out_share),
     )  # fmt: skip
     hub = LocalHub.open()
     try:
@@ -88,7 +100,7 @@ def train(
 
             read_by = trained.encoder.folder if Path(encoder).is_dir() else None
             subject = module_subject(full.name, artifact, base, hub, device or None, encoder=read_by)
-            asked = Asked(("emoji-generation",), ("seen", "pairs"), languages, n)
+            asked = Asked(("emoji-generation",), ("seen", "pairs", "held-out"), languages, n)
             scores = compare(subject, asked, trained.corpus, hub, quiet=as_json)
             publishing.write_module_card(trained, artifact, cost, scores)
         revision = (
@@ -124,6 +136,9 @@ def evaluate(
         list[str] | None, typer.Option(help="Languages of the prompts; the artifact's own by default.")
     ] = None,
     corpus: Annotated[str, typer.Option(help="Whose prompts.")] = DEFAULT_CORPUS,
+    picture_column: PictureColumn = "",
+    caption_column: CaptionColumns = None,
+    held_out_share: HeldOutShare = 0.05,
     n: Annotated[int, typer.Option(min=0, help="Prompts per language and split; 0 means all.")] = 256,
     seed: Annotated[int, typer.Option(help="Chooses prompts and noise.")] = 0,
     device: Annotated[str, typer.Option(help="cuda or cpu; cuda where there is one by default.")] = "",
@@ -138,13 +153,18 @@ def evaluate(
     _prepare()
     from hub.local import LocalHub
     from trainers.corpora import open_corpus
+    from trainers.corpora.captioned import Columns
     from trainers.evaluation import get_evaluator
     from trainers.scoring import Asked, ask, subject_of
+    from trainers.sources import find_base, picture_side
 
     hub = LocalHub.open()
     try:
         artifact = hub.registry.get(name)
-        opened = open_corpus(corpus)
+        columns = Columns.parse(picture_column, caption_column or [], held_out_share)
+        on = base or next(iter(artifact.bases), "") or (str(artifact.name) if artifact.kind == "base" else "")
+        side = picture_side(find_base(on, hub).folder) if on and caption_column else 224
+        opened = open_corpus(corpus, columns, side)
         benchmarks = tuple(benchmark or (["emoji-retrieval"] if artifact.kind == "encoder" else ["emoji-generation"]))
         for each in benchmarks:
             get_evaluator(each)

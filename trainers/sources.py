@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from hub.errors import WrongRequest
+from hub.errors import DoesNotFit, WrongRequest
 from hub.loader.sources import Sources, digest_of
 from hub.local import LocalHub
 from hub.records import Pin
@@ -28,6 +29,20 @@ def find_base(name: str, hub: LocalHub) -> Source:
         return Source(Pin(name=found.name, digest=digest_of(found.folder)), found.folder, found.name)
     artifact = hub.registry.get(name)
     return Source(Pin(name=str(artifact.name), digest=found.digest), found.folder, found.name)
+
+
+def picture_side(folder: Path) -> int:
+    """Pixels of the pictures that the pipeline in `folder` was made for: its denoiser's latents times its autoencoder's
+    factor. DoesNotFit where its files do not say.
+    """
+    try:
+        parts = [folder / part / "config.json" for part in ("unet", "transformer") if (folder / part).is_dir()]
+        latent = int(json.loads(parts[0].read_text(encoding="utf-8"))["sample_size"])
+        blocks = json.loads((folder / "vae" / "config.json").read_text(encoding="utf-8"))["block_out_channels"]
+    except (IndexError, KeyError, OSError, TypeError, ValueError) as error:
+        raise DoesNotFit(f"`{folder.name}` does not say how large its pictures are ({error}).") from error
+    side: int = latent * 2 ** (len(blocks) - 1)
+    return side
 
 
 def find_encoder(name: str, hub: LocalHub) -> Source:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+import sys
 import time
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -15,12 +16,14 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from tqdm.auto import tqdm
 
 from hub.errors import Unreachable, WrongRequest
 from hub.local import LocalHub
 from hub.modules import TextEncoder
 from trainers.checkpoint import learning, write_tensors
 from trainers.corpora import Corpus, open_corpus
+from trainers.corpora.captioned import CaptionedCorpus, Columns
 from trainers.failures import writing
 from trainers.frozen import FrozenBase
 from trainers.learner import Learner
@@ -29,7 +32,7 @@ from trainers.material import Mixture, Store, gather
 from trainers.methods import get_plan
 from trainers.plan import Plan
 from trainers.processes import leave, open_accelerator
-from trainers.sources import Source, find_base, find_encoder
+from trainers.sources import Source, find_base, find_encoder, picture_side
 
 READOUT = "last_hidden_state"
 CHECKPOINTS = 10
@@ -54,6 +57,8 @@ class Order:
     """`cpu`, or None for CUDA where there is one."""
     accumulation: int = 1
     """Parts each process takes its share of a batch in."""
+    columns: Columns = field(default_factory=Columns)
+    """Of a corpus of one's own pictures."""
 
 
 @dataclass(frozen=True)
@@ -92,8 +97,10 @@ def train_module(order: Order, hub: LocalHub, folder: Path, *, resume: bool, qui
     there is nothing to resume or it was ordered otherwise.
     """
     plan = get_plan(order.method).with_steps(order.steps, order.seed).in_parts(order.accumulation)
-    corpus = open_corpus(order.corpus)
     base_source, encoder_source = find_base(order.base, hub), find_encoder(order.encoder, hub)
+    corpus = open_corpus(order.corpus, order.columns, picture_side(base_source.folder))
+    if isinstance(corpus, CaptionedCorpus) and not quiet:
+        tqdm.write("\n".join(corpus.report()), file=sys.stderr)
     mixture = Mixture(order.languages, order.english_share, order.temperature)
     digests = [base_source.pin.digest, encoder_source.pin.digest, corpus.digest]
     if resume:

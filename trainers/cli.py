@@ -68,8 +68,8 @@ def train(
     languages = tuple(dict.fromkeys(parse_language(text) for text in lang or []))
     if not languages:
         raise WrongRequest("which language? Name one or more, such as `--lang yo`.")
-    _check_device(device)
-    _prepare()
+    check_device(device)
+    prepare_libraries()
     from hub.local import LocalHub
     from hub.names import ArtifactName
     from trainers import publishing
@@ -149,8 +149,8 @@ def evaluate(
     from hub.languages import parse_language
 
     languages = tuple(dict.fromkeys(parse_language(text) for text in lang or []))
-    _check_device(device)
-    _prepare()
+    check_device(device)
+    prepare_libraries()
     from hub.local import LocalHub
     from trainers.corpora import open_corpus
     from trainers.corpora.captioned import Columns
@@ -185,12 +185,13 @@ def evaluate(
         _print_scores(scores)
 
 
-def _check_device(device: str) -> None:
+def check_device(device: str) -> None:
+    """WrongRequest for what is no device."""
     if device not in {"", "cpu", "cuda"}:
         raise WrongRequest(f"no device is called `{device}`: use `cpu` or `cuda`.")
 
 
-def _prepare() -> None:
+def prepare_libraries() -> None:
     """MissingExtra when what training needs is not installed; else leave progress bars to the phases."""
     from importlib.util import find_spec
 

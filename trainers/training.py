@@ -28,13 +28,14 @@ from trainers.failures import writing
 from trainers.frozen import FrozenBase
 from trainers.learner import Learner
 from trainers.loop import train
-from trainers.material import Mixture, Store, gather
+from trainers.material import Material, Mixture, Store, gather
 from trainers.methods import get_plan
 from trainers.plan import Plan
 from trainers.processes import leave, open_accelerator
 from trainers.sources import Source, find_base, find_encoder, picture_side
 
 READOUT = "last_hidden_state"
+ORDER = "order.json"
 CHECKPOINTS = 10
 """Written over each phase."""
 
@@ -96,29 +97,16 @@ def train_module(order: Order, hub: LocalHub, folder: Path, *, resume: bool, qui
     Raises UnknownMethod, UnknownBase, UnknownCorpus, WrongRequest for languages without texts, and WrongRequest when
     there is nothing to resume or it was ordered otherwise.
     """
-    plan = get_plan(order.method).with_steps(order.steps, order.seed).in_parts(order.accumulation)
-    base_source, encoder_source = find_base(order.base, hub), find_encoder(order.encoder, hub)
-    corpus = open_corpus(order.corpus, order.columns, picture_side(base_source.folder))
-    if isinstance(corpus, CaptionedCorpus) and not quiet:
-        tqdm.write("\n".join(corpus.report()), file=sys.stderr)
-    mixture = Mixture(order.languages, order.english_share, order.temperature)
-    digests = [base_source.pin.digest, encoder_source.pin.digest, corpus.digest]
-    if resume:
-        _refuse_another(folder, _as_json(order, digests))
+    if resume and not (folder / ORDER).is_file():
+        raise WrongRequest(f"there is no run to resume in {folder.name}: leave `--resume` out to begin one.")
     accelerator = open_accelerator("no", order.device)
     device, main = accelerator.device, accelerator.is_main_process
     started = time.perf_counter()
-    base = FrozenBase.open(base_source.folder, device)
-    encoder = TextEncoder.from_folder(encoder_source.folder, readout=READOUT, device=device, dtype=torch.float32)
-    length = plan.length or base.length
-    material = gather(
-        corpus,
-        mixture,
-        base,
-        encoder,
-        length=length,
-        store=Store(hub.home.caches, base_source.pin.digest, encoder_source.pin.digest, quiet),
-    )
+    ready = prepare(order, hub, device, quiet=quiet)
+    plan, base, encoder, material = ready.plan, ready.material.base, ready.material.encoder, ready.material
+    digests = [ready.base.pin.digest, ready.encoder.pin.digest, material.corpus.digest]
+    if resume:
+        _refuse_another(folder, _as_json(order, digests))
     material.fill(plan.needs)
     if main and not resume:
         _begin(folder, _as_json(order, digests))
@@ -155,10 +143,10 @@ def train_module(order: Order, hub: LocalHub, folder: Path, *, resume: bool, qui
         learner=learner,
         plan=plan,
         order=order,
-        base=base_source,
-        encoder=encoder_source,
-        corpus=corpus,
-        length=length,
+        base=ready.base,
+        encoder=ready.encoder,
+        corpus=material.corpus,
+        length=material.length,
         width=base.width,
         device=_words(device),
         seconds=seconds,
@@ -167,6 +155,36 @@ def train_module(order: Order, hub: LocalHub, folder: Path, *, resume: bool, qui
         rank=accelerator.process_index,
         processes=accelerator.num_processes,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """All that is frozen, read and gathered; nothing is computed yet."""
+
+    plan: Plan
+    base: Source
+    encoder: Source
+    material: Material
+
+
+def prepare(order: Order, hub: LocalHub, device: torch.device, *, quiet: bool) -> Prepared:
+    """Open what an order names; raises as `train_module`."""
+    plan = get_plan(order.method).with_steps(order.steps, order.seed).in_parts(order.accumulation)
+    base_source, encoder_source = find_base(order.base, hub), find_encoder(order.encoder, hub)
+    corpus = open_corpus(order.corpus, order.columns, picture_side(base_source.folder))
+    if isinstance(corpus, CaptionedCorpus) and not quiet:
+        tqdm.write("\n".join(corpus.report()), file=sys.stderr)
+    base = FrozenBase.open(base_source.folder, device)
+    encoder = TextEncoder.from_folder(encoder_source.folder, readout=READOUT, device=device, dtype=torch.float32)
+    material = gather(
+        corpus,
+        Mixture(order.languages, order.english_share, order.temperature),
+        base,
+        encoder,
+        length=plan.length or base.length,
+        store=Store(hub.home.caches, base_source.pin.digest, encoder_source.pin.digest, quiet),
+    )
+    return Prepared(plan, base_source, encoder_source, material)
 
 
 def _attention(device: torch.device) -> AbstractContextManager[Any]:
@@ -185,7 +203,7 @@ def _begin(folder: Path, wanted: dict[str, Any]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for old in folder.glob("[0-9]-*"):
             shutil.rmtree(old)
-        (folder / "order.json").write_text(json.dumps(wanted, indent=1))
+        (folder / ORDER).write_text(json.dumps(wanted, indent=1))
     except OSError as error:
         raise Unreachable(
             f"the run cannot be kept in {folder}: {error.strerror}. Choose another folder with `--out`."
@@ -194,10 +212,7 @@ def _begin(folder: Path, wanted: dict[str, Any]) -> None:
 
 def _refuse_another(folder: Path, wanted: dict[str, Any]) -> None:
     """A resumed run must have been ordered just so, on the same frozen parts and data."""
-    path = folder / "order.json"
-    if not path.is_file():
-        raise WrongRequest(f"there is no run to resume in {folder.name}: leave `--resume` out to begin one.")
-    found = json.loads(path.read_text())
+    found = json.loads((folder / ORDER).read_text())
     if differing := [
         f"{name} {found.get(name)!r} → {value!r}" for name, value in wanted.items() if found.get(name) != value
     ]:

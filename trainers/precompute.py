@@ -77,10 +77,10 @@ def _compute(order: Order, hub: LocalHub, *, dry_run: bool, as_json: bool) -> No
     import time
 
     from hub.cli.tables import size
-    from trainers.processes import open_accelerator
+    from trainers.processes import device_of, open_accelerator
     from trainers.training import prepare
 
-    ready = prepare(order, hub, open_accelerator("no", order.device).device, quiet=as_json)
+    ready = prepare(order, hub, device_of(open_accelerator("no", order.device)), quiet=as_json)
     needs = ready.plan.needs
     sizes = ready.material.sizes(needs)
     free = shutil.disk_usage(hub.home.folder).free

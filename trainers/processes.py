@@ -43,6 +43,12 @@ def open_accelerator(precision: str, device: str | None) -> Accelerator:
     return accelerator
 
 
+def device_of(accelerator: Accelerator) -> torch.device:
+    """Of this process. Among several on a CPU accelerate says `cpu:0`, which safetensors does not know."""
+    device: torch.device = accelerator.device
+    return torch.device("cpu") if device.type == "cpu" else device
+
+
 def leave() -> None:
     """Wait for the others and part from them; nothing in a single process."""
     if dist.is_available() and dist.is_initialized():

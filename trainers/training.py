@@ -31,7 +31,7 @@ from trainers.loop import train
 from trainers.material import Material, Mixture, Store, gather
 from trainers.methods import get_plan
 from trainers.plan import Plan
-from trainers.processes import leave, open_accelerator
+from trainers.processes import device_of, leave, open_accelerator
 from trainers.sources import Source, find_base, find_encoder, picture_side
 
 READOUT = "last_hidden_state"
@@ -100,7 +100,7 @@ def train_module(order: Order, hub: LocalHub, folder: Path, *, resume: bool, qui
     if resume and not (folder / ORDER).is_file():
         raise WrongRequest(f"there is no run to resume in {folder.name}: leave `--resume` out to begin one.")
     accelerator = open_accelerator("no", order.device)
-    device, main = accelerator.device, accelerator.is_main_process
+    device, main = device_of(accelerator), accelerator.is_main_process
     started = time.perf_counter()
     ready = prepare(order, hub, device, quiet=quiet)
     plan, base, encoder, material = ready.plan, ready.material.base, ready.material.encoder, ready.material

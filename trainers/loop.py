@@ -64,7 +64,7 @@ def train(
     """
     accelerator = open_accelerator(recipe.precision, device)
     rank, processes = accelerator.process_index, accelerator.num_processes
-    shards = _shards(recipe, processes)
+    shards = shards_of(recipe, processes)
     # No DDP wrapper, since methods call more of a module than `forward`; `share_gradients` does what it would do.
     module = accelerator.prepare_model(method.module, evaluation_mode=True)
     optimizer = accelerator.prepare_optimizer(make_optimizer(method.module, recipe))
@@ -129,8 +129,8 @@ def averaged(module: nn.Module, ema: dict[str, Tensor]) -> Iterator[None]:
         _fill(learning, own)
 
 
-def _shards(recipe: Recipe, processes: int) -> int:
-    """Parts of a batch: one for each process and each part it accumulates."""
+def shards_of(recipe: Recipe, processes: int) -> int:
+    """Parts of a batch: one for each process and each part it accumulates. WrongRequest when they are not even."""
     shards = processes * recipe.accumulation
     if recipe.batch_size % shards:
         raise WrongRequest(

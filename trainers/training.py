@@ -27,7 +27,7 @@ from trainers.corpora.captioned import CaptionedCorpus, Columns
 from trainers.failures import writing
 from trainers.frozen import FrozenBase
 from trainers.learner import Learner
-from trainers.loop import train
+from trainers.loop import shards_of, train
 from trainers.material import Material, Mixture, Store, gather
 from trainers.methods import get_plan
 from trainers.plan import Plan
@@ -107,6 +107,8 @@ def train_module(order: Order, hub: LocalHub, folder: Path, *, resume: bool, qui
     digests = [ready.base.pin.digest, ready.encoder.pin.digest, material.corpus.digest]
     if resume:
         _refuse_another(folder, _as_json(order, digests))
+    for phase in plan.phases:
+        shards_of(phase.recipe, accelerator.num_processes)  # refused before anything is computed
     material.fill(plan.needs)
     if main and not resume:
         _begin(folder, _as_json(order, digests))

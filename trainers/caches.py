@@ -12,7 +12,8 @@ import json
 import math
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ import numpy as np
 from numpy.lib.format import open_memmap
 from tqdm.auto import tqdm
 
-from hub.errors import Unreachable
+from hub.errors import Conflict, Unreachable
 
 Rows = np.ndarray[Any, np.dtype[Any]]
 
@@ -64,6 +65,7 @@ def cached(
                         _write_whole(counter, str(last))
                         bar.update(last - first)
                 del rows
+                _write_whole(folder / f"{key[:40]}.json", json.dumps({"label": label, "shape": shape, "dtype": dtype}))
                 unfinished.replace(path)
                 counter.unlink(missing_ok=True)
     except OSError as error:
@@ -72,6 +74,45 @@ def cached(
         ) from error
     found: Rows = np.load(path, mmap_mode="r")
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One cache on disk."""
+
+    path: Path
+    label: str
+    shape: tuple[int, ...]
+    size_bytes: int
+    finished: bool
+
+
+def kept(folder: Path) -> list[Kept]:
+    """All caches in a folder, the largest first; those that are being filled, or were left half-way, too."""
+    found = []
+    for path in [*folder.glob("*.npy"), *folder.glob("*.part")]:
+        about = path.with_suffix(".json")
+        told = json.loads(about.read_text()) if about.is_file() else {}
+        shape = tuple(told.get("shape", ()))
+        found.append(
+            Kept(path, told.get("label", "unfinished"), shape, path.stat().st_size, finished=path.suffix == ".npy")
+        )
+    return sorted(found, key=lambda each: (-each.size_bytes, each.path.name))
+
+
+def clear(folder: Path) -> int:
+    """Remove all caches in a folder, and what was remembered beside them; returns how many bytes that freed.
+
+    Raises Conflict when another process fills one of them; then nothing is removed.
+    """
+    with ExitStack() as locks:
+        for lock in folder.glob("*.lock"):
+            locks.enter_context(_only_one(lock, wait=False))
+        files = [path for path in folder.glob("*") if path.is_file()]
+        freed = sum(path.stat().st_size for path in files)
+        for path in files:
+            path.unlink(missing_ok=True)
+    return freed
 
 
 def _refuse_without_room(folder: Path, needed: int, label: str) -> None:
@@ -84,14 +125,17 @@ def _refuse_without_room(folder: Path, needed: int, label: str) -> None:
 
 def _write_whole(path: Path, text: str) -> None:
     """A process killed in between leaves the old count, never half of the new one."""
-    new = path.with_suffix(".rows-new")
+    new = path.with_suffix(f"{path.suffix}-new")
     new.write_text(text)
     new.replace(path)
 
 
 @contextmanager
-def _only_one(lock: Path) -> Iterator[None]:
+def _only_one(lock: Path, *, wait: bool = True) -> Iterator[None]:
     """Several processes of one run, or several runs, fill a cache one after the other."""
     with lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Conflict("a run is filling one of the caches: wait for it, then clear them again.") from error
         yield

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from hub.errors import Damaged, WeightsDoNotFit
+from hub.errors import Damaged, Unreachable, WeightsDoNotFit, WrongRequest
+from trainers.failures import writing
+
+EMPTY: dict[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,28 +28,53 @@ class Checkpoint:
     step: int
     seconds: float
     """Spent in training so far."""
+    recipe: dict[str, Any] = field(default_factory=dict)
+    """All numbers of the recipe: with others the run would not be the same one."""
+    validation: float | None = None
+    """What the method said of the averaged weights; less is better."""
 
 
 def save(
-    folder: Path, step: int, seconds: float, module: nn.Module, optimizer: torch.optim.Optimizer, ema: dict[str, Tensor]
+    folder: Path,
+    at: Checkpoint,
+    module: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    ema: dict[str, Tensor],
+    *,
+    keep: int = 1,
 ) -> Path:
-    """Write `checkpoint-<step>.safetensors` and remove older ones."""
+    """Write `checkpoint-<step>.safetensors`; the last `keep` of them and the best one stay, older ones are removed.
+
+    Raises Unreachable when the disk cannot take it; then the older ones are still there, and nothing of the new one.
+    """
     tensors = {f"module.{name}": value for name, value in learning(module).items()}
     tensors |= {f"ema.{name}": value for name, value in ema.items()}
     for index, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{name}": value for name, value in state.items()}
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"checkpoint-{step:07d}.safetensors"
-    unfinished = path.with_suffix(".part")
-    contiguous = {name: value.detach().contiguous() for name, value in tensors.items()}
-    save_file(contiguous, unfinished, metadata={"run": json.dumps({"step": step, "seconds": seconds})})
-    _sync(unfinished)
-    unfinished.replace(path)  # A reader sees the whole checkpoint or none of it.
-    _sync(folder)
+    path = folder / f"checkpoint-{at.step:07d}.safetensors"
+    write_tensors(path, tensors, {"run": json.dumps(asdict(at))}, what=f"the checkpoint of step {at.step}")
     # What an earlier, killed process left half-written goes together with what is now out of date.
-    for older in [*sorted(folder.glob("checkpoint-*.safetensors"))[:-1], *folder.glob("checkpoint-*.part")]:
+    everything = sorted(folder.glob("checkpoint-*.safetensors"))
+    staying = {*everything[-max(1, keep) :], best(folder)}
+    for older in [*(each for each in everything if each not in staying), *folder.glob("checkpoint-*.part")]:
         older.unlink(missing_ok=True)
     return path
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str], *, what: str) -> None:
+    """A safetensors file that is there as a whole or not at all; Unreachable when the disk cannot take it."""
+    unfinished = path.with_suffix(".part")
+    contiguous = {name: value.detach().contiguous().cpu() for name, value in tensors.items()}
+    try:
+        with writing(what, "make room, then go on with `--resume`; what was kept before is still there."):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            save_file(contiguous, unfinished, metadata=metadata)
+            _sync(unfinished)
+            unfinished.replace(path)  # A reader sees the whole file or none of it.
+            _sync(path.parent)
+    except Unreachable:
+        unfinished.unlink(missing_ok=True)
+        raise
 
 
 def find(folder: Path) -> Path | None:
@@ -51,40 +82,84 @@ def find(folder: Path) -> Path | None:
     return max(folder.glob("checkpoint-*.safetensors"), default=None)
 
 
+def best(folder: Path) -> Path | None:
+    """The checkpoint of the least validation value, the newer of two; None where no method gave one."""
+    values = {path: _header(path).validation for path in sorted(folder.glob("checkpoint-*.safetensors"), reverse=True)}
+    return min(
+        (path for path, value in values.items() if value is not None),
+        key=lambda path: values[path] or 0.0,
+        default=None,
+    )
+
+
 def clear(folder: Path) -> None:
-    """Forget a run: its checkpoints and its log."""
-    for path in [*folder.glob("checkpoint-*"), folder / "metrics.jsonl"]:
+    """Forget a run: its checkpoints and its logs."""
+    for path in [*folder.glob("checkpoint-*"), folder / "metrics.jsonl", *folder.glob("events.out.tfevents.*")]:
         path.unlink(missing_ok=True)
 
 
-def restore(path: Path, module: nn.Module, optimizer: torch.optim.Optimizer, ema: dict[str, Tensor]) -> Checkpoint:
+def restore(
+    path: Path,
+    module: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    ema: dict[str, Tensor],
+    *,
+    recipe: dict[str, Any] = EMPTY,
+) -> Checkpoint:
     """Put weights, averages and optimiser moments back.
 
-    Raises Damaged when the file cannot be read, and WeightsDoNotFit when it belongs to another module.
+    Raises Damaged when the file cannot be read, WrongRequest when it was made by another recipe, and WeightsDoNotFit
+    when it belongs to another module.
     """
+    at = _header(path)
+    _refuse_another_recipe(path, at.recipe, recipe)
     state: dict[int, dict[str, Tensor]] = {}
     weights: dict[str, Tensor] = {}
     averages: dict[str, Tensor] = {}
-    try:
-        with safe_open(path, framework="pt") as file:
-            run = json.loads(file.metadata()["run"])
-            for key in file.keys():  # noqa: SIM118 -- safe_open is no mapping
-                part, name = key.split(".", 1)
-                if part == "module":
-                    weights[name] = file.get_tensor(key)
-                elif part == "ema":
-                    averages[name] = file.get_tensor(key)
-                else:
-                    index, field = name.split(".", 1)
-                    state.setdefault(int(index), {})[field] = file.get_tensor(key)
-    except (SafetensorError, OSError, TypeError, KeyError, ValueError) as error:
-        raise Damaged(f"the checkpoint {path.name} cannot be read ({error}): delete it and train again.") from error
+    with _readable(path), safe_open(path, framework="pt") as file:
+        for key in file.keys():  # noqa: SIM118 -- safe_open is no mapping
+            part, name = key.split(".", 1)
+            if part == "module":
+                weights[name] = file.get_tensor(key)
+            elif part == "ema":
+                averages[name] = file.get_tensor(key)
+            else:
+                index, field_name = name.split(".", 1)
+                state.setdefault(int(index), {})[field_name] = file.get_tensor(key)
     _put(weights, learning(module), path.name)
     _put(averages, ema, path.name)
     whole = optimizer.state_dict()
     whole["state"] = state
     optimizer.load_state_dict(whole)
-    return Checkpoint(run["step"], run["seconds"])
+    return at
+
+
+def _header(path: Path) -> Checkpoint:
+    """What a checkpoint says of itself, without its tensors."""
+    with _readable(path), safe_open(path, framework="pt") as file:
+        return Checkpoint(**json.loads(file.metadata()["run"]))
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (SafetensorError, OSError, TypeError, KeyError, ValueError) as error:
+        raise Damaged(f"the checkpoint {path.name} cannot be read ({error}): delete it and train again.") from error
+
+
+def _refuse_another_recipe(path: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:
+    """Checkpoints of earlier versions lack fields that were added since; those had the default value."""
+    wanted = json.loads(json.dumps(wanted))
+    if differing := [
+        f"{name} {found[name]!r} → {value!r}"
+        for name, value in wanted.items()
+        if name in found and found[name] != value
+    ]:
+        raise WrongRequest(
+            f"{path.name} in {path.parent.name} was made by another recipe ({'; '.join(differing)}): train with that "
+            "one, or leave `--resume` out to begin again."
+        )
 
 
 def learning(module: nn.Module) -> dict[str, Tensor]:

@@ -14,10 +14,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hub.records import Score
+    from trainers.changes import Changes
 
 DEFAULT_BASE = "emoji-sd"
 DEFAULT_ENCODER = "emoji-xlmr"
 DEFAULT_CORPUS = "emoji"
+PictureColumn = Annotated[str, typer.Option(help="Column of the pictures in a corpus of your own.")]
+CaptionColumns = Annotated[
+    list[str] | None, typer.Option(help="LANGUAGE=COLUMN of captions in it; again for more. English is needed.")
+]
+HeldOutShare = Annotated[float, typer.Option(min=0, max=0.5, help="Share of its pictures never trained on.")]
 
 
 def train(
@@ -35,7 +41,12 @@ def train(
     ] = None,
     name: Annotated[str, typer.Option(help="Of the artifact; METHOD-LANGUAGE by default.")] = "",
     encoder: Annotated[str, typer.Option(help="The frozen multilingual encoder; emoji-xlmr by default.")] = "",
-    corpus: Annotated[str, typer.Option(help="What to learn from; emoji by default.")] = "",
+    corpus: Annotated[
+        str, typer.Option(help="emoji by default, or a folder, file or data set `owner/name` of captions.")
+    ] = "",
+    picture_column: PictureColumn = "",
+    caption_column: CaptionColumns = None,
+    held_out_share: HeldOutShare = 0.05,
     recipe: Annotated[
         str, typer.Option(help="A YAML file, or one of trainers/recipes by name: defaults for all of this.")
     ] = "",
@@ -46,6 +57,9 @@ def train(
         int | None, typer.Option(min=1, help="Updates over all phases; the recipe's own by default.")
     ] = None,
     seed: Annotated[int, typer.Option(help="All randomness follows from it.")] = 0,
+    accumulate: Annotated[
+        int, typer.Option(min=1, help="Take each batch in so many parts: less memory, same gradient.")
+    ] = 1,
     english_share: Annotated[
         float, typer.Option(min=0, max=0.95, help="Share of English draws, so that English is kept.")
     ] = 0.2,
@@ -69,37 +83,29 @@ def train(
     languages = tuple(dict.fromkeys(parse_language(text) for text in lang or []))
     if not languages:
         raise WrongRequest("which language? Name one or more, such as `--lang yo`.")
-    _check_device(device)
-    _prepare()
+    check_device(device)
+    prepare_libraries()
     from hub.local import LocalHub
     from hub.names import ArtifactName
     from trainers import publishing
-    from trainers.changes import Changes
-    from trainers.methods import get_plan
-    from trainers.recipe_file import RecipeFile, read_recipe
+    from trainers.corpora.captioned import Columns
     from trainers.training import Order, train_module
 
-    written = read_recipe(recipe) if recipe else RecipeFile("", method, Changes())
-    if written.method != method:
-        raise WrongRequest(
-            f"the recipe `{recipe}` is for `{written.method}`: `hub train {written.method} --recipe {recipe}`."
-        )
-    base, encoder = base or written.base or DEFAULT_BASE, encoder or written.encoder or DEFAULT_ENCODER
-    corpus = corpus or written.corpus or DEFAULT_CORPUS
-    changes = written.changes.with_sets(sets or ())
-    changes.apply(
-        get_plan(method), what=f"recipe {recipe}" if recipe else f"`{method}`"
-    )  # refused before anything is opened
+    base, encoder, corpus, changes = _as_written(method, recipe, sets or [], base, encoder, corpus)
     order = Order(
         method=method, base=base, encoder=encoder, corpus=corpus, languages=languages, english_share=english_share,
-        temperature=temperature, steps=steps, seed=seed, device=device or None, recipe=recipe, sets=tuple(sets or ()), changes=changes,
+        temperature=temperature, steps=steps, seed=seed, device=device or None, accumulation=accumulate,
+        recipe=recipe, sets=tuple(sets or ()), changes=changes,
+        columns=Columns.parse(picture_column, caption_column or [], held_out_share),
     )  # fmt: skip
     hub = LocalHub.open()
     try:
         full = ArtifactName.parse(name or publishing.default_name(method, languages), hub.home.owner)
         folder = out or hub.home.runs / full.name
         trained = train_module(order, hub, folder, resume=resume, quiet=as_json)
-        cost = publishing.Cost(sum(trained.seconds.values()), price_per_hour)
+        if trained.rank:
+            return  # Another process writes what all of them learnt.
+        cost = publishing.Cost(trained.device_seconds, price_per_hour)
         artifact = folder / full.name
         publishing.export(trained, artifact, cost)
         publishing.write_module_card(trained, artifact, cost, ())
@@ -108,7 +114,7 @@ def train(
             from trainers.scoring import Asked, compare, trained_subject
 
             subject = trained_subject(trained, full.name, artifact, hub)
-            asked = Asked(("emoji-generation",), ("seen", "pairs"), languages, n)
+            asked = Asked(("emoji-generation",), ("seen", "pairs", "held-out"), languages, n)
             scores = compare(subject, asked, trained.corpus, hub, quiet=as_json)
             publishing.write_module_card(trained, artifact, cost, scores)
         revision = (
@@ -133,6 +139,29 @@ def train(
     )
 
 
+def _as_written(
+    method: str, recipe: str, sets: Sequence[str], base: str, encoder: str, corpus: str
+) -> tuple[str, str, str, Changes]:
+    """Base, encoder, corpus and changes: as typed, else as the recipe has it, else the lab's. Refused before anything is opened."""
+    from trainers.changes import Changes
+    from trainers.methods import get_plan
+    from trainers.recipe_file import RecipeFile, read_recipe
+
+    written = read_recipe(recipe) if recipe else RecipeFile("", method, Changes())
+    if written.method != method:
+        raise WrongRequest(
+            f"the recipe `{recipe}` is for `{written.method}`: `hub train {written.method} --recipe {recipe}`."
+        )
+    changes = written.changes.with_sets(sets)
+    changes.apply(get_plan(method), what=f"recipe {recipe}" if recipe else f"`{method}`")
+    return (
+        base or written.base or DEFAULT_BASE,
+        encoder or written.encoder or DEFAULT_ENCODER,
+        corpus or written.corpus or DEFAULT_CORPUS,
+        changes,
+    )
+
+
 def evaluate(
     name: Annotated[str, typer.Argument(help="A base, a module or an encoder.")],
     base: Annotated[str, typer.Option(help="On which base a module is judged; its first by default.")] = "",
@@ -144,6 +173,9 @@ def evaluate(
         list[str] | None, typer.Option(help="Languages of the prompts; the artifact's own by default.")
     ] = None,
     corpus: Annotated[str, typer.Option(help="Whose prompts.")] = DEFAULT_CORPUS,
+    picture_column: PictureColumn = "",
+    caption_column: CaptionColumns = None,
+    held_out_share: HeldOutShare = 0.05,
     n: Annotated[int, typer.Option(min=0, help="Prompts per language and split; 0 means all.")] = 256,
     seed: Annotated[int, typer.Option(help="Chooses prompts and noise.")] = 0,
     device: Annotated[str, typer.Option(help="cuda or cpu; cuda where there is one by default.")] = "",
@@ -154,17 +186,22 @@ def evaluate(
     from hub.languages import parse_language
 
     languages = tuple(dict.fromkeys(parse_language(text) for text in lang or []))
-    _check_device(device)
-    _prepare()
+    check_device(device)
+    prepare_libraries()
     from hub.local import LocalHub
     from trainers.corpora import open_corpus
+    from trainers.corpora.captioned import Columns
     from trainers.evaluation import get_evaluator
     from trainers.scoring import Asked, ask, benchmark_of, subject_of
+    from trainers.sources import find_base, picture_side
 
     hub = LocalHub.open()
     try:
         artifact = hub.registry.get(name)
-        opened = open_corpus(corpus)
+        columns = Columns.parse(picture_column, caption_column or [], held_out_share)
+        on = base or next(iter(artifact.bases), "") or (str(artifact.name) if artifact.kind == "base" else "")
+        side = picture_side(find_base(on, hub).folder) if on and caption_column else 224
+        opened = open_corpus(corpus, columns, side)
         benchmarks = tuple(benchmark or [benchmark_of(artifact)])
         for each in benchmarks:
             get_evaluator(each)
@@ -185,12 +222,13 @@ def evaluate(
         _print_scores(scores)
 
 
-def _check_device(device: str) -> None:
+def check_device(device: str) -> None:
+    """WrongRequest for what is no device."""
     if device not in {"", "cpu", "cuda"}:
         raise WrongRequest(f"no device is called `{device}`: use `cpu` or `cuda`.")
 
 
-def _prepare() -> None:
+def prepare_libraries() -> None:
     """MissingExtra when what training needs is not installed; else leave progress bars to the phases."""
     from importlib.util import find_spec
 

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 from accelerate import Accelerator
-from accelerate.state import AcceleratorState
 from torch import Tensor, nn
-from tqdm.auto import tqdm
 
+from hub.errors import WrongRequest
 from trainers import checkpoint
-from trainers.method import Draw, Method
+from trainers.checkpoint import Checkpoint
+from trainers.failures import Diverged, Watch, memory, writing
+from trainers.method import Draw, Loss, Method, Validated
 from trainers.optimizer import make_optimizer
+from trainers.processes import open_accelerator, share_gradients
+from trainers.progress import Meter, Progress
 from trainers.recipe import Recipe
 from trainers.sampler import Sampler, generator_of
+
+KEEP = 2
+"""Newest checkpoints that are kept, beside the best one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,7 @@ def train(
     *,
     log_every: int = 25,
     checkpoint_every: int = 0,
+    keep: int = KEEP,
     on_log: Callable[[int], None] | None = None,
     quiet: bool = False,
     label: str = "train",
@@ -48,83 +54,67 @@ def train(
 ) -> Run:
     """Train `method.module` in place; afterwards it holds the averaged weights if the recipe keeps an average.
 
-    Starts from the newest checkpoint below `folder` if there is one. Writes `metrics.jsonl` there, and checkpoints
-    every `checkpoint_every` updates (0: none). `on_log` is called with the number of updates done, while the module
+    Starts from the newest checkpoint below `folder` if there is one. Writes `metrics.jsonl` and TensorBoard's events
+    there, and checkpoints every `checkpoint_every` updates (0: none), of which the last `keep` stay and the best one
+    where the method gives a validation value. `on_log` is called with the number of updates done, while the module
     holds the averaged weights. `device` is `cpu`, or None for CUDA where there is one.
+
+    Raises Diverged, OutOfMemory and Unreachable (a full disk) with the checkpoints as they were, and WrongRequest for a
+    checkpoint of another recipe, a batch that cannot be shared, or an accelerate configuration that does not fit.
     """
-    accelerator = _accelerator(recipe.precision, cpu=device == "cpu" or not torch.cuda.is_available())
-    # No DDP wrapper, since methods call more of a module than `forward`; `_share_gradients` does what it would do.
+    accelerator = open_accelerator(recipe.precision, device)
+    rank, processes = accelerator.process_index, accelerator.num_processes
+    shards = shards_of(recipe, processes)
+    # No DDP wrapper, since methods call more of a module than `forward`; `share_gradients` does what it would do.
     module = accelerator.prepare_model(method.module, evaluation_mode=True)
     optimizer = accelerator.prepare_optimizer(make_optimizer(method.module, recipe))
     ema = {name: value.detach().clone().float() for name, value in _learning(method.module)} if recipe.ema_decay else {}
-    folder.mkdir(parents=True, exist_ok=True)
-    first, seconds = 0, 0.0
-    if (found := checkpoint.find(folder)) is not None:
-        at = checkpoint.restore(found, method.module, optimizer, ema)
-        first, seconds = at.step, at.seconds
-    rank, processes = accelerator.process_index, accelerator.num_processes
-    if accelerator.is_main_process:
-        _forget_after(folder / "metrics.jsonl", first)
+    at = _newest(folder, method.module, optimizer, ema, recipe)
+    accelerator.wait_for_everyone()  # Nobody prunes what another still reads.
     sampler = Sampler(method.example_count, recipe.batch_size, recipe.seed, method.example_weights)
-    module.train()
-    meter, means = Meter(), dict[str, float]()
-    started = time.perf_counter() - seconds
+    meter, means, watch = Meter(), dict[str, float](), Watch(accelerator.device)
     quiet = quiet or not accelerator.is_local_main_process
-    bar = tqdm(total=recipe.steps, initial=first, desc=label, unit="step", disable=quiet, mininterval=1.0)
-    with bar, (folder / "metrics.jsonl").open("a") as metrics:
-        for step in range(first, recipe.steps):
+    module.train()
+    started, kept = time.perf_counter() - at.seconds, at.step
+    with Progress(folder, recipe, label, at.step, main=accelerator.is_main_process, quiet=quiet) as progress:
+        for step in range(at.step, recipe.steps):
             rate = recipe.learning_rate_at(step)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            draw = Draw(step, sampler.draw(step)[rank::processes], generator_of(recipe.seed, "noise", step, rank))
-            with accelerator.autocast():
-                loss = method.loss(draw)
-            accelerator.backward(loss.total)
-            _share_gradients(accelerator, module)
-            if recipe.clip_norm:
-                accelerator.clip_grad_norm_(module.parameters(), recipe.clip_norm)
-            optimizer.step()
+            _set_rate(optimizer, rate)
+            indices_B = sampler.draw(step)
+            with memory(label, step + 1, len(indices_B) // shards, accelerator.device):
+                for shard in range(rank, shards, processes):
+                    draw = Draw(step, indices_B[shard::shards], generator_of(recipe.seed, "noise", step, shard))
+                    loss = _backward(method, draw, recipe, accelerator)
+                    meter.add({"loss": loss.total, **loss.parts})
+                    watch.see(step + 1, loss.total)
+                share_gradients(accelerator, module)
+                watch.see(step + 1, *_clip(module, recipe, accelerator))
+                optimizer.step()
             optimizer.zero_grad(set_to_none=True)
             _average(ema, method.module, recipe.ema_decay, step)
-            meter.add({"loss": loss.total, **loss.parts})
-            bar.update()
-            if (step + 1) % log_every == 0 or step + 1 == recipe.steps:
-                means = meter.take()
-                seconds = time.perf_counter() - started
-                bar.set_postfix({name: f"{value:.4g}" for name, value in means.items()}, refresh=False)
-                if accelerator.is_main_process:
-                    line = {"step": step + 1, "seconds": round(seconds, 2), "learning_rate": rate, **means}
-                    metrics.write(json.dumps(line) + "\n")
-                    metrics.flush()
+            progress.step()
+            done, seconds = step + 1, time.perf_counter() - started
+            if done % log_every == 0 or done == recipe.steps:
+                means = {name: accelerator.reduce(mean, "mean").item() for name, mean in meter.take().items()}
+                _stop_if_not_finite(watch, accelerator, label, kept)
+                progress.log(done, seconds, rate, means, accelerator.device)
                 if on_log is not None:
                     with averaged(method.module, ema):
-                        on_log(step + 1)
+                        on_log(done)
                     module.train()
-            if checkpoint_every and (step + 1) % checkpoint_every == 0 and accelerator.is_main_process:
-                checkpoint.save(folder, step + 1, time.perf_counter() - started, method.module, optimizer, ema)
+            if checkpoint_every and done % checkpoint_every == 0:
+                _stop_if_not_finite(watch, accelerator, label, kept)
+                if accelerator.is_main_process:
+                    reached = Checkpoint(done, seconds, asdict(recipe), _validation(method, ema, progress, done))
+                    checkpoint.save(folder, reached, method.module, optimizer, ema, keep=keep)
+                    module.train()
+                kept = done
+                accelerator.wait_for_everyone()
+    if recipe.take_best and (best := checkpoint.best(folder)) is not None:
+        checkpoint.restore(best, method.module, optimizer, ema, recipe=asdict(recipe))
     accelerator.unwrap_model(module, keep_fp32_wrapper=False)  # `forward` computes in the weights' own type again.
     _fill(dict(_learning(method.module)), ema)
     return Run(recipe.steps, time.perf_counter() - started, str(accelerator.device), means)
-
-
-class Meter:
-    """Means of scalars between two logged lines; the device is waited for only when they are taken."""
-
-    def __init__(self) -> None:
-        self._sums: dict[str, Tensor] = {}
-        self._count = 0
-
-    def add(self, values: dict[str, Tensor]) -> None:
-        """One step's scalars."""
-        self._count += 1
-        for name, value in values.items():
-            self._sums[name] = self._sums.get(name, torch.zeros((), device=value.device)) + value.detach().float()
-
-    def take(self) -> dict[str, float]:
-        """Means since the last time."""
-        means = {name: (value / self._count).item() for name, value in self._sums.items()}
-        self._sums, self._count = {}, 0
-        return means
 
 
 @contextmanager
@@ -139,11 +129,64 @@ def averaged(module: nn.Module, ema: dict[str, Tensor]) -> Iterator[None]:
         _fill(learning, own)
 
 
-def _accelerator(precision: str, cpu: bool) -> Accelerator:
-    """Accelerate fixes precision and device once per process; each recipe has its own."""
-    # Its only way, and the one its own tests take; the process group of a distributed run stays.
-    AcceleratorState._reset_state(reset_partial_state=not torch.distributed.is_initialized())  # noqa: SLF001
-    return Accelerator(mixed_precision=precision, cpu=cpu)
+def shards_of(recipe: Recipe, processes: int) -> int:
+    """Parts of a batch: one for each process and each part it accumulates. WrongRequest when they are not even."""
+    shards = processes * recipe.accumulation
+    if recipe.batch_size % shards:
+        raise WrongRequest(
+            f"a batch of {recipe.batch_size} cannot be shared evenly by {processes} process(es) of {recipe.accumulation} "
+            "part(s): choose `--accumulate` and the number of processes so that their product divides it."
+        )
+    return shards
+
+
+def _newest(
+    folder: Path, module: nn.Module, optimizer: torch.optim.Optimizer, ema: dict[str, Tensor], recipe: Recipe
+) -> Checkpoint:
+    """Go where the newest checkpoint was; the beginning where there is none."""
+    with writing("the run's folder", "choose another with `--out`."):
+        folder.mkdir(parents=True, exist_ok=True)
+    found = checkpoint.find(folder)
+    return checkpoint.restore(found, module, optimizer, ema, recipe=asdict(recipe)) if found else Checkpoint(0, 0.0)
+
+
+def _set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+
+
+def _stop_if_not_finite(watch: Watch, accelerator: Accelerator, label: str, kept: int) -> None:
+    """All processes stop together; before a checkpoint, so that what is kept is good."""
+    first = accelerator.gather(watch.first.reshape(1)).min().item()
+    if first != float("inf"):
+        raise Diverged(label, int(first), kept or None)
+
+
+def _backward(method: Method, draw: Draw, recipe: Recipe, accelerator: Accelerator) -> Loss:
+    """Add the gradient of one shard to those there are."""
+    with accelerator.autocast():
+        loss = method.loss(draw)
+    accelerator.backward(loss.total / recipe.accumulation)
+    return loss
+
+
+def _clip(module: nn.Module, recipe: Recipe, accelerator: Accelerator) -> list[Tensor]:
+    """Shorten the gradient; returns its norm where that must be finite. The scaler of fp16 skips infinite ones."""
+    if not recipe.clip_norm:
+        return []
+    norm = accelerator.clip_grad_norm_(module.parameters(), recipe.clip_norm)
+    return [] if recipe.precision == "fp16" else [norm]
+
+
+@torch.no_grad()
+def _validation(method: Method, ema: dict[str, Tensor], progress: Progress, step: int) -> float | None:
+    if not isinstance(method, Validated):
+        return None
+    method.module.eval()
+    with averaged(method.module, ema):
+        value = float(method.validation())
+    progress.write({"step": step, "validation": value})
+    return value
 
 
 def _learning(module: nn.Module) -> list[tuple[str, nn.Parameter]]:
@@ -154,26 +197,6 @@ def _learning(module: nn.Module) -> list[tuple[str, nn.Parameter]]:
 def _fill(learning: dict[str, nn.Parameter], values: dict[str, Tensor]) -> None:
     for name, value in values.items():
         learning[name].copy_(value)
-
-
-def _share_gradients(accelerator: Accelerator, module: nn.Module) -> None:
-    """Mean of the gradients over all processes, in one message."""
-    if accelerator.num_processes == 1:
-        return
-    gradients = [parameter.grad for parameter in module.parameters() if parameter.grad is not None]
-    mean = accelerator.reduce(torch.cat([gradient.flatten() for gradient in gradients]), reduction="mean")
-    for gradient, part in zip(gradients, mean.split([gradient.numel() for gradient in gradients]), strict=True):
-        gradient.copy_(part.view_as(gradient))
-
-
-def _forget_after(metrics: Path, step: int) -> None:
-    """Drop logged lines beyond the checkpoint: the resumed run writes them again."""
-    if not metrics.exists():
-        return
-    lines = metrics.read_text().splitlines()
-    kept = [line for line in lines if line.endswith("}") and json.loads(line)["step"] <= step]
-    if len(kept) < len(lines):
-        metrics.write_text("".join(f"{line}\n" for line in kept))
 
 
 @torch.no_grad()

@@ -70,6 +70,16 @@ class Material:
         for need in needs:
             getattr(self, FROZEN[need])
 
+    def sizes(self, needs: Sequence[str]) -> dict[str, int]:
+        """Bytes on disk of what is named, computed or not."""
+        base, (channels, height, width) = self.base, self.base.latent_shape
+        everything = {
+            "states": 2 * len(self.texts_N) * self.length * self.encoder.width,
+            "teacher": 2 * len(self.english_M) * base.length * base.width,
+            "latents": 4 * (len(self.concept_M) - 1) * channels * height * width,
+        }
+        return {need: everything[need] for need in needs}
+
     def texts(self, rows_B: Tensor) -> tuple[Tensor, Tensor]:
         """Encoder states (B, L, E) in fp32 and mask (B, L) of some texts, on the base's device."""
         device = self.base.device

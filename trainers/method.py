@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +26,8 @@ class Draw:
     indices_B: Tensor
     """Which examples, (B,), int64, on the CPU."""
     generator: torch.Generator
-    """Seeded by (seed, step, rank), on the CPU."""
+    """Seeded by (seed, step, shard), on the CPU. A batch has one shard for each process and each accumulated part; in
+    one process without accumulation the shard is the rank."""
 
 
 class Method(Protocol):
@@ -43,4 +44,13 @@ class Method(Protocol):
 
     def loss(self, draw: Draw) -> Loss:
         """The loss of one batch."""
+        ...
+
+
+@runtime_checkable
+class Validated(Protocol):
+    """A method that can also say how good its weights are, beside its noisy losses."""
+
+    def validation(self) -> float:
+        """Less is better; a function of the weights alone. Asked before each checkpoint, with averaged weights."""
         ...

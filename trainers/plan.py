@@ -68,6 +68,14 @@ class Plan:
             phases.append(replace(phase, recipe=replace(phase.recipe, steps=count, warmup_steps=warmup, seed=seed)))
         return replace(self, phases=tuple(phases))
 
+    def in_parts(self, accumulation: int) -> Plan:
+        """The same plan, every batch taken in at least so many parts, one after the other."""
+        phases = (
+            replace(phase, recipe=replace(phase.recipe, accumulation=max(accumulation, phase.recipe.accumulation)))
+            for phase in self.phases
+        )
+        return replace(self, phases=tuple(phases))
+
     @property
     def needs(self) -> tuple[str, ...]:
         """Frozen outputs that any phase reads."""

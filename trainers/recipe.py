@@ -17,6 +17,8 @@ class Recipe:
     """Optimiser updates."""
     batch_size: int
     """Examples per update, over all processes."""
+    accumulation: int = 1
+    """Parts each process takes its share of a batch in, one after the other: memory for time, the same gradient."""
     learning_rate: float
     """Peak."""
     optimizer: str = "adamw"
@@ -33,6 +35,8 @@ class Recipe:
     """How the rate falls: `cosine` or `linear`."""
     ema_decay: float = 0.0
     """0 keeps no average of the weights."""
+    take_best: bool = False
+    """End with the checkpoint of the least validation value instead of the last weights; the method must give one."""
     clip_norm: float = 1.0
     precision: str = "bf16"
     """Autocast type of the forward pass: `bf16`, `fp16` or `no`."""

@@ -147,7 +147,8 @@ def compare(subject: Subject, asked: Asked, corpus: Corpus, hub: LocalHub, *, qu
     through = evaluator.evaluate(subject, english)
     alone = _remembered(evaluator, plain, english)
     drop = _value(alone, "r_precision_at_1") - _value(through, "r_precision_at_1")
-    scores += [score for score in through if score.metric.startswith("r_precision")]
+    if "en" not in asked.languages:  # or else both stand there already
+        scores += [score for score in through if score.metric.startswith("r_precision")] + _named(BASE_ALONE, alone)
     scores.append(replace(through[0], metric=DROP, value=round(drop, 6), low=None, high=None, better="down"))
     return scores
 

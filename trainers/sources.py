@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from hub.bases.family import pipeline_class_of, read_json
-from hub.errors import WrongRequest
+from hub.errors import DoesNotFit, WrongRequest
 from hub.loader.sources import Sources, digest_of
 from hub.loader.upstream import fetch_pipeline
 from hub.local import LocalHub
@@ -46,6 +47,22 @@ def find_dual_encoder(name: str, hub: LocalHub) -> Source:
             f"`{found.short_name}` reads no pictures: this method stands on a dual encoder, such as `--base emoji-clip`."
         )
     return found
+
+
+def picture_side(folder: Path) -> int:
+    """Pixels of the pictures that a base was made for: its denoiser's latents times its autoencoder's factor, or what a
+    dual encoder reads. DoesNotFit where its files do not say.
+    """
+    if (folder / "config.json").is_file() and "vision_config" in (found := read_json(folder / "config.json")):
+        return int(found["vision_config"]["image_size"])
+    try:
+        parts = [folder / part / "config.json" for part in ("unet", "transformer") if (folder / part).is_dir()]
+        latent = int(json.loads(parts[0].read_text(encoding="utf-8"))["sample_size"])
+        blocks = json.loads((folder / "vae" / "config.json").read_text(encoding="utf-8"))["block_out_channels"]
+    except (IndexError, KeyError, OSError, TypeError, ValueError) as error:
+        raise DoesNotFit(f"`{folder.name}` does not say how large its pictures are ({error}).") from error
+    side: int = latent * 2 ** (len(blocks) - 1)
+    return side
 
 
 def find_encoder(name: str, hub: LocalHub) -> Source:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+import sys
 import time
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -12,25 +13,30 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from tqdm.auto import tqdm
 
 from hub.errors import Unreachable, WrongRequest
 from hub.local import LocalHub
 from hub.modules import TextEncoder
 from trainers.changes import Changes
-from trainers.checkpoint import learning
+from trainers.checkpoint import learning, write_tensors
 from trainers.corpora import Corpus, open_corpus
+from trainers.corpora.captioned import CaptionedCorpus, Columns
+from trainers.failures import writing
 from trainers.learner import Learner
-from trainers.loop import train
-from trainers.material import Mixture, Store, gather
+from trainers.loop import shards_of, train
+from trainers.material import Material, Mixture, Store, gather
 from trainers.methods import get_plan
 from trainers.plan import Plan
+from trainers.processes import device_of, leave, open_accelerator
 from trainers.prompting import Prompting
-from trainers.sources import Source, find_encoder
+from trainers.sources import Source, find_encoder, picture_side
 
 READOUT = "last_hidden_state"
+ORDER = "order.json"
 CHECKPOINTS = 10
 """Written over each phase."""
 
@@ -57,6 +63,10 @@ class Order:
     """What `--set` said beside it, for the card."""
     changes: Changes = field(default_factory=Changes)
     """Of the method's plan."""
+    accumulation: int = 1
+    """Parts each process takes its share of a batch in."""
+    columns: Columns = field(default_factory=Columns)
+    """Of a corpus of one's own pictures."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +93,14 @@ class Trained:
     """Last ones, by phase."""
     weights: int = 0
     """Number of numbers that were learnt."""
+    rank: int = 0
+    """Of this process; all hold the same weights, and 0 publishes them."""
+    processes: int = 1
+
+    @property
+    def device_seconds(self) -> float:
+        """Over all phases and processes."""
+        return sum(self.seconds.values()) * self.processes
 
 
 def train_module(order: Order, hub: LocalHub, folder: Path, *, resume: bool, quiet: bool) -> Trained:
@@ -91,32 +109,22 @@ def train_module(order: Order, hub: LocalHub, folder: Path, *, resume: bool, qui
     Raises UnknownMethod, UnknownBase, UnknownCorpus, WrongRequest for languages without texts, and WrongRequest when
     there is nothing to resume or it was ordered otherwise.
     """
-    what = f"recipe {order.recipe}" if order.recipe else f"`{order.method}`"
-    plan = order.changes.apply(get_plan(order.method), what=what).with_steps(order.steps, order.seed)
-    corpus = open_corpus(order.corpus)
-    base_source, encoder_source = plan.foundation.find(order.base, hub), find_encoder(order.encoder, hub)
-    mixture = Mixture(("en",) if plan.english_only else order.languages, order.english_share, order.temperature)
-    digests = [base_source.pin.digest, encoder_source.pin.digest, corpus.digest]
+    if resume and not (folder / ORDER).is_file():
+        raise WrongRequest(f"there is no run to resume in {folder.name}: leave `--resume` out to begin one.")
+    accelerator = open_accelerator("no", order.device)
+    device, main = device_of(accelerator), accelerator.is_main_process
+    started = time.perf_counter()
+    ready = prepare(order, hub, device, quiet=quiet)
+    plan, base, encoder, material = ready.plan, ready.material.base, ready.material.encoder, ready.material
+    digests = [ready.base.pin.digest, ready.encoder.pin.digest, material.corpus.digest]
     if resume:
         _refuse_another(folder, _as_json(order, digests))
-    device = torch.device("cuda" if order.device != "cpu" and torch.cuda.is_available() else "cpu")
-    started = time.perf_counter()
-    base = plan.foundation.open(base_source.folder, device)
-    encoder = TextEncoder.from_folder(encoder_source.folder, readout=READOUT, device=device, dtype=torch.float32)
-    prompting = plan.prompting or Prompting.plain(plan.length or base.length)
-    length = prompting.positive.kept
-    material = gather(
-        corpus,
-        mixture,
-        base,
-        encoder,
-        length=length,
-        prompting=prompting,
-        store=Store(hub.home.caches, base_source.pin.digest, encoder_source.pin.digest, quiet),
-    )
+    for phase in plan.phases:
+        shards_of(phase.recipe, accelerator.num_processes)  # refused before anything is computed
     material.fill(plan.needs)
-    if not resume:
+    if main and not resume:
         _begin(folder, _as_json(order, digests))
+    accelerator.wait_for_everyone()
     seconds = {"caches": time.perf_counter() - started}
     losses: dict[str, dict[str, float]] = {}
     torch.manual_seed(order.seed)
@@ -139,25 +147,65 @@ def train_module(order: Order, hub: LocalHub, folder: Path, *, resume: bool, qui
             checkpoint_every=every, quiet=quiet, label=label, device=order.device,
         )  # fmt: skip
         module.eval()
-        _finish(place, module, {"seconds": run.seconds, "losses": run.last_losses})
+        if main:
+            _finish(place, module, {"seconds": run.seconds, "losses": run.last_losses})
+        accelerator.wait_for_everyone()
         seconds[phase.name], losses[phase.name] = run.seconds, run.last_losses
     module.eval().cpu()
+    leave()
     return Trained(
         learner=learner,
         plan=plan,
         order=order,
-        base=base_source,
-        encoder=encoder_source,
-        corpus=corpus,
-        length=length,
-        prompting=prompting,
+        base=ready.base,
+        encoder=ready.encoder,
+        corpus=material.corpus,
+        length=material.length,
+        prompting=ready.prompting,
         width=base.width,
         pooled_width=getattr(base, "pooled_width", None),  # a dual encoder is read by no denoiser
         device=_words(device),
         seconds=seconds,
         losses=losses,
         weights=sum(learnt.values()),
+        rank=accelerator.process_index,
+        processes=accelerator.num_processes,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """All that is frozen, read and gathered; nothing is computed yet."""
+
+    plan: Plan
+    base: Source
+    encoder: Source
+    prompting: Prompting
+    material: Material
+
+
+def prepare(order: Order, hub: LocalHub, device: torch.device, *, quiet: bool) -> Prepared:
+    """Open what an order names; raises as `train_module`."""
+    what = f"recipe {order.recipe}" if order.recipe else f"`{order.method}`"
+    plan = order.changes.apply(get_plan(order.method), what=what)
+    plan = plan.with_steps(order.steps, order.seed).in_parts(order.accumulation)
+    base_source, encoder_source = plan.foundation.find(order.base, hub), find_encoder(order.encoder, hub)
+    corpus = open_corpus(order.corpus, order.columns, picture_side(base_source.folder))
+    if isinstance(corpus, CaptionedCorpus) and not quiet:
+        tqdm.write("\n".join(corpus.report()), file=sys.stderr)
+    base = plan.foundation.open(base_source.folder, device)
+    encoder = TextEncoder.from_folder(encoder_source.folder, readout=READOUT, device=device, dtype=torch.float32)
+    prompting = plan.prompting or Prompting.plain(plan.length or base.length)
+    material = gather(
+        corpus,
+        Mixture(("en",) if plan.english_only else order.languages, order.english_share, order.temperature),
+        base,
+        encoder,
+        length=prompting.positive.kept,
+        prompting=prompting,
+        store=Store(hub.home.caches, base_source.pin.digest, encoder_source.pin.digest, quiet),
+    )
+    return Prepared(plan, base_source, encoder_source, prompting, material)
 
 
 def _attention(device: torch.device) -> AbstractContextManager[Any]:
@@ -176,7 +224,7 @@ def _begin(folder: Path, wanted: dict[str, Any]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for old in folder.glob("[0-9]-*"):
             shutil.rmtree(old)
-        (folder / "order.json").write_text(json.dumps(wanted, indent=1))
+        (folder / ORDER).write_text(json.dumps(wanted, indent=1))
     except OSError as error:
         raise Unreachable(
             f"the run cannot be kept in {folder}: {error.strerror}. Choose another folder with `--out`."
@@ -185,10 +233,7 @@ def _begin(folder: Path, wanted: dict[str, Any]) -> None:
 
 def _refuse_another(folder: Path, wanted: dict[str, Any]) -> None:
     """A resumed run must have been ordered just so, on the same frozen parts and data."""
-    path = folder / "order.json"
-    if not path.is_file():
-        raise WrongRequest(f"there is no run to resume in {folder.name}: leave `--resume` out to begin one.")
-    found = json.loads(path.read_text())
+    found = json.loads((folder / ORDER).read_text())
     if differing := [
         f"{name} {found.get(name)!r} → {value!r}" for name, value in wanted.items() if found.get(name) != value
     ]:
@@ -199,10 +244,10 @@ def _refuse_another(folder: Path, wanted: dict[str, Any]) -> None:
 
 def _finish(place: Path, module: nn.Module, outcome: dict[str, Any]) -> None:
     """`finished.json` comes last: a phase without it is run again from its newest checkpoint."""
-    learnt = {name: value.detach().contiguous().cpu() for name, value in learning(module).items()}
-    save_file(learnt, place / "module.safetensors")
-    (place / "finished.part").write_text(json.dumps(outcome))
-    (place / "finished.part").replace(place / "finished.json")
+    write_tensors(place / "module.safetensors", learning(module), {}, what=f"what phase {place.name} learnt")
+    with writing(f"the end of phase {place.name}", "make room, then go on with `--resume`."):
+        (place / "finished.part").write_text(json.dumps(outcome))
+        (place / "finished.part").replace(place / "finished.json")
     for path in place.glob("checkpoint-*"):
         path.unlink()
 

@@ -146,6 +146,35 @@ def test_the_same_order_gives_the_same_bytes(hub: LocalHub, capsys: pytest.Captu
     assert weights[0] == weights[1]
 
 
+def test_english_before_and_after_stands_in_every_card(hub: LocalHub, capsys: pytest.CaptureFixture[str]) -> None:
+    outcome = json_of(capsys, train, "token-kd", "--lang", "yo", *TINY, "--n", "12")
+    card = describe(Path(outcome["folder"]), ArtifactName("me", "token-kd-yo"))
+    english = {score.metric: score.value for score in card.scores if score.language == "en"}
+    before, after = english["base_alone_r_precision_at_1"], english["r_precision_at_1"]
+    assert english["english_drop_at_1"] == pytest.approx(before - after, abs=1e-5)
+    assert "| english_drop_at_1 | emoji-generation | seen | en |" in (Path(outcome["folder"]) / "README.md").read_text()
+
+
+def test_several_languages_are_drawn_as_often_as_the_temperature_says(
+    hub: LocalHub, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = {}
+    for temperature in ("1.0", "9.0"):
+        arguments = ("--lang", "yo", "--lang", "Swahili", *TINY, "--no-evaluate", "--temperature", temperature)
+        folder = Path(json_of(capsys, train, "token-kd", *arguments)["folder"]) / "tiny-sd"
+        order = json.loads((folder / "config.json").read_text())["run"]["order"]
+        assert (order["languages"], order["temperature"]) == (["yo", "sw"], float(temperature))
+        weights[temperature] = (folder / "model.safetensors").read_bytes()
+    assert weights["1.0"] != weights["9.0"], "ten Yoruba texts and twelve Swahili ones"
+
+
+def test_a_device_that_is_not_there_is_refused(hub: LocalHub) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("there is a CUDA device")
+    with pytest.raises(WrongRequest, match="there is no CUDA device here"):
+        run(train, "mulan", "--lang", "yo", *TINY[:-1], "cuda")
+
+
 def test_a_resumed_run_does_not_repeat_finished_phases(
     hub: LocalHub, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -174,6 +203,7 @@ def test_a_run_ordered_otherwise_is_not_resumed(
     [
         (("mulann", "--lang", "yo", *TINY), UnknownMethod, "Did you mean `mulan`"),
         (("mulan", "--lang", "zzzzzz", *TINY), UnknownLanguage, "no language is called"),
+        (("mulan", "--lang", "Yorubba", *TINY), UnknownLanguage, "Did you mean `"),
         (("mulan", *TINY), WrongRequest, "--lang yo"),
         (("mulan", "--lang", "fr", *TINY), WrongRequest, "has no texts in `fr`"),
         (("mulan", "--lang", "ig", *TINY), WrongRequest, "`ig` is held out"),
@@ -184,6 +214,7 @@ def test_a_run_ordered_otherwise_is_not_resumed(
         (("mulan", "--lang", "yo", *TINY, "--corpus", "emojis"), UnknownCorpus, "Did you mean `emoji`"),
         (("mulan", "--lang", "yo", *TINY, "--device", "tpu"), WrongRequest, "no device is called"),
         (("mulan", "--lang", "yo", *TINY, "--name", "../x"), HubError, "no name"),
+        (("mulan", "--lang", "yo", *TINY, "--accumulate", "7"), WrongRequest, "cannot be shared evenly"),
     ],
 )
 def test_a_wrong_order_is_refused_in_one_line_and_leaves_no_run(

@@ -10,13 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
 from hub.errors import Unknown
-from hub.plugins import load
+from hub.plugins import load, names
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from trainers.corpora.captioned import Columns
 
 GROUP = "hub.corpora"
 CORPORA = {"emoji": "trainers.corpora.emoji:EmojiCorpus"}
@@ -89,6 +92,14 @@ class Corpus(Protocol):
         ...
 
 
-def open_corpus(name: str) -> Corpus:
-    """The corpus called `name`, or UnknownCorpus."""
-    return cast(Corpus, load(GROUP, name, CORPORA, unknown=UnknownCorpus)())
+def open_corpus(name: str, columns: Columns | None = None, side: int = 64) -> Corpus:
+    """The corpus called `name`; or captioned pictures of `side` pixels in that folder, file or data set `owner/name`.
+
+    Raises UnknownCorpus with near names.
+    """
+    is_place = "/" in name or Path(name).exists()
+    if name in names(GROUP, CORPORA) or not is_place:
+        return cast(Corpus, load(GROUP, name, CORPORA, unknown=UnknownCorpus)())
+    from trainers.corpora import captioned
+
+    return captioned.CaptionedCorpus(name, columns or captioned.Columns(), side)

@@ -1,0 +1,74 @@
+"""`hub cache` computes what training reads, says how large it is, lists it and gives the room back."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from typing import Any
+
+import pytest
+
+from hub.cli.commands import as_command
+from hub.errors import Conflict, UnknownMethod, WrongRequest
+from hub.local import LocalHub
+from trainers.cli import train
+from trainers.frozen import FrozenBase
+from trainers.precompute import cache
+
+TINY = ("--base", "tiny-sd", "--encoder", "tiny-xlmr", "--corpus", "toy", "--device", "cpu")
+
+
+def json_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
+    capsys.readouterr()
+    as_command("cache", cache).main(args=[*arguments, "--json"], standalone_mode=False)
+    return json.loads(capsys.readouterr().out)
+
+
+def test_training_computes_nothing_that_was_cached_before(
+    hub: LocalHub, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = json_of(capsys, "mulan", "--lang", "yo", *TINY, "--dry-run")
+    assert json_of(capsys, "--list") == []
+    assert json_of(capsys, "mulan", "--lang", "yo", *TINY)["bytes"] == told["bytes"]
+    listed = json_of(capsys, "--list")
+    assert {each["label"] for each in listed} == {
+        "encoder states",
+        "what the base reads of English",
+        "latents of pictures",
+    }
+    header = 128  # of an .npy file
+    assert sorted(each["bytes"] - header for each in listed) == sorted(told["bytes"].values())
+    monkeypatch.setattr(FrozenBase, "latents", lambda *_: pytest.fail("computed again"))
+    monkeypatch.setattr(FrozenBase, "text_states", lambda *_: pytest.fail("computed again"))
+    arguments = ["mulan", "--lang", "yo", *TINY, "--steps", "2", "--no-evaluate", "--json"]
+    as_command("train", train).main(args=arguments, standalone_mode=False)
+
+
+def test_clearing_gives_the_room_back_unless_a_run_is_filling_a_cache(
+    hub: LocalHub, capsys: pytest.CaptureFixture[str]
+) -> None:
+    json_of(capsys, "token-kd", "--lang", "yo", *TINY)
+    lock = next(hub.home.caches.glob("*.lock"))
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(Conflict, match="a run is filling one of the caches"):
+            json_of(capsys, "--clear")
+    assert len(json_of(capsys, "--list")) == 2
+    assert json_of(capsys, "--clear")["freed_bytes"] > 1000
+    assert json_of(capsys, "--list") == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (("mulan", *TINY), WrongRequest, "which language"),
+        (("mulann", "--lang", "yo", *TINY), UnknownMethod, "Did you mean `mulan`"),
+        (("--list", "--clear"), WrongRequest, "name one of them"),
+    ],
+)
+def test_a_wrong_wish_is_refused_in_one_line(
+    arguments: tuple[str, ...], error: type[Exception], message: str, hub: LocalHub, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(error, match=message) as caught:
+        json_of(capsys, *arguments)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,245 @@
+"""A corpus of somebody's own pictures, with captions in English and in other languages.
+
+Shape letters: N pictures, H and W their sides.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor
+
+from hub.errors import Damaged, Unreachable, WrongRequest
+from hub.languages import parse_language
+from trainers.corpora import Example, Prompt
+from trainers.corpora.rows import Row, rows_at
+
+UNREADABLE_SHARE = 0.01
+"""More unreadable pictures than this are a damaged data set, not a few bad files."""
+HELD_OUT = "held-out"
+GALLERY = 1000
+"""Most pictures among which a generated one must be recognised."""
+REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Which columns hold what."""
+
+    picture: str = ""
+    """Empty for the source's usual one."""
+    captions: tuple[tuple[str, str], ...] = ()
+    """(BCP-47 tag, column)."""
+    held_out_share: float = 0.05
+    """Share of the pictures that are never trained on."""
+
+    @classmethod
+    def parse(cls, picture: str, captions: Sequence[str], held_out_share: float) -> Columns:
+        """From `en=caption_en`, as on the command line."""
+        pairs = [text.partition("=") for text in captions]
+        if wrong := [text for text, equals, column in pairs if not (equals and text and column)]:
+            raise WrongRequest(f"`{wrong[0]}` names no caption column: write LANGUAGE=COLUMN, such as `yo=caption_yo`.")
+        return cls(picture, tuple((parse_language(tag), column) for tag, _, column in pairs), held_out_share)
+
+
+@dataclass
+class Found:
+    """What a scan counted."""
+
+    pictures: int = 0
+    unreadable: list[str] = field(default_factory=list)
+    without_english: int = 0
+    missing: Counter[str] = field(default_factory=Counter)
+    """By language: rows whose caption is not there, or is empty."""
+    duplicates: Counter[str] = field(default_factory=Counter)
+    """By language: captions that another row has, too."""
+
+
+class CaptionedCorpus:
+    """Pictures and captions from a folder, parquet files, WebDataset shards or a data set of the Hugging Face Hub."""
+
+    base_splits: tuple[str, ...] = ("seen", HELD_OUT)
+
+    def __init__(self, place: str, columns: Columns, side: int) -> None:
+        """Reads every picture once: what cannot be decoded is left out, and refused over 1 %. `side` is in pixels.
+
+        Raises WrongRequest for columns that do not exist and captions that are missing, Damaged for broken files.
+        """
+        if not columns.captions or "en" not in dict(columns.captions):
+            raise WrongRequest(
+                f"which columns of `{place}` hold captions? Name English and others, such as `--caption-column "
+                "en=caption_en --caption-column yo=caption_yo`."
+            )
+        self.name = Path(place).name if Path(place).exists() else place
+        self.found = Found()
+        self._side, self._share = side, columns.held_out_share
+        self._captions: dict[str, dict[str, str]] = {tag: {} for tag, _ in columns.captions}
+        self._rows: dict[str, Row] = {}
+        hashed = hashlib.sha256(f"{side} {columns.held_out_share}".encode())
+        seen: dict[str, set[str]] = {tag: set() for tag, _ in columns.captions}
+        for row in rows_at(_local(place), columns.picture):
+            self._check_columns(row, columns)
+            content = self._readable(row)
+            captions = {tag: _caption(row.columns.get(column)) for tag, column in columns.captions}
+            if content is None or not captions["en"]:
+                self.found.without_english += content is not None
+                continue
+            self._rows[row.key] = row
+            hashed.update(f"{row.key} {sorted(captions.items())}".encode() + hashlib.sha256(content).digest())
+            for tag, caption in captions.items():
+                if not caption:
+                    self.found.missing[tag] += 1
+                elif caption in seen[tag] and tag != "en":
+                    self.found.duplicates[tag] += 1
+                else:
+                    self.found.duplicates[tag] += caption in seen[tag]
+                    seen[tag].add(caption)
+                    self._captions[tag][row.key] = caption
+        self.digest = hashed.hexdigest()
+        self._refuse()
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Those whose columns were named."""
+        return tuple(self._captions)
+
+    def report(self) -> list[str]:
+        """What there is and what is missing, a line for the pictures and one for each language."""
+        found, held_out = self.found, sum(self._is_held_out(key) for key in self._rows)
+        head = (
+            f"{self.name}: {len(self._rows)} of {found.pictures} pictures ({held_out} held out); "
+            f"{len(found.unreadable)} unreadable, {found.without_english} without an English caption."
+        )
+        lines = [head]
+        for tag, captions in self._captions.items():
+            kept = len(captions) - (found.duplicates[tag] if tag == "en" else 0)
+            lines.append(
+                f"{self.name}: {tag}: {kept} captions; {found.missing[tag]} missing or empty, "
+                f"{found.duplicates[tag]} duplicates left out."
+            )
+        return lines
+
+    def examples(self, language: str) -> list[Example]:
+        """Every caption of a picture that is not held out; each text once, and none that a held-out picture has, too."""
+        captions = self._captions.get(language, {})
+        seen = {caption for key, caption in captions.items() if self._is_held_out(key)}
+        examples = []
+        for key, caption in captions.items():
+            if caption not in seen:
+                seen.add(caption)
+                examples.append(Example(caption, language, key, self._captions["en"][key]))
+        return examples
+
+    def prompts(self, language: str, split: str) -> list[Prompt]:
+        """Captions of `seen` or `held-out` pictures, of at most a thousand each."""
+        captions = self._captions.get(language, {})
+        return [
+            Prompt(captions[key], language, key, self._captions["en"][key])
+            for key in self._chosen(split)
+            if key in captions
+        ]
+
+    def gallery(self, split: str) -> list[Prompt]:
+        """The same pictures with their English captions."""
+        english = self._captions["en"]
+        return [Prompt(english[key], "en", key, english[key]) for key in self._chosen(split)]
+
+    def pictures(self, concepts: Sequence[str]) -> Tensor:
+        """(N, 3, H, W), uint8: scaled so that the shorter side fits, and cut in the middle."""
+        squares = []
+        for key in concepts:
+            with Image.open(io.BytesIO(self._rows[key].read())) as opened:
+                picture = opened.convert("RGB")
+            scale = self._side / min(picture.size)
+            width, height = (max(self._side, round(length * scale)) for length in picture.size)
+            left, top = (width - self._side) // 2, (height - self._side) // 2
+            resized = picture.resize((width, height), Image.Resampling.BICUBIC)
+            square = resized.crop((left, top, left + self._side, top + self._side))
+            squares.append(torch.from_numpy(np.array(square)).permute(2, 0, 1))
+        return torch.stack(squares)
+
+    def _chosen(self, split: str) -> list[str]:
+        if split not in self.base_splits:
+            return []
+        keys = [key for key in self._rows if self._is_held_out(key) == (split == HELD_OUT)]
+        return sorted(keys, key=_fraction)[:GALLERY]
+
+    def _is_held_out(self, key: str) -> bool:
+        """A share of the keys by their hash: it does not change when rows are added."""
+        return _fraction(key) < self._share
+
+    def _check_columns(self, row: Row, columns: Columns) -> None:
+        """The first row has all columns; in shards and JSON later ones may lack some."""
+        if self.found.pictures == 0 and (
+            lacking := [column for _, column in columns.captions if column not in row.columns]
+        ):
+            raise WrongRequest(
+                f"there is no column `{lacking[0]}` in `{self.name}`: it has {', '.join(row.columns) or 'none'}; name "
+                "them with `--caption-column`."
+            )
+
+    def _readable(self, row: Row) -> bytes | None:
+        self.found.pictures += 1
+        try:
+            content = row.read()
+            with Image.open(io.BytesIO(content)) as picture:
+                picture.draft("RGB", (self._side, self._side))  # JPEGs are decoded no larger than needed.
+                picture.load()
+        except (UnidentifiedImageError, OSError, KeyError, ValueError, SyntaxError, Image.DecompressionBombError):
+            self.found.unreadable.append(row.key)
+            return None
+        return content
+
+    def _refuse(self) -> None:
+        found = self.found
+        if len(found.unreadable) > UNREADABLE_SHARE * found.pictures:
+            raise Damaged(
+                f"{len(found.unreadable)} of {found.pictures} pictures of `{self.name}` cannot be read, such as "
+                f"{found.unreadable[0]}: mend or remove them; up to {UNREADABLE_SHARE:.0%} would be left out."
+            )
+        if not self._rows:
+            raise WrongRequest(f"`{self.name}` has no picture with an English caption: {' '.join(self.report())}")
+        for tag, captions in self._captions.items():
+            if not captions:
+                raise WrongRequest(
+                    f"captions are missing for `{tag}`: all {found.missing[tag]} rows of `{self.name}` have none; name "
+                    f"another column with `--caption-column {tag}=COLUMN`."
+                )
+
+
+def _caption(value: object) -> str:
+    """One line of text; the first of a list of captions."""
+    if isinstance(value, list):
+        value = next((each for each in value if isinstance(each, str) and each.strip()), "")
+    return " ".join(value.split()) if isinstance(value, str) else ""
+
+
+def _fraction(key: str) -> float:
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8]) / 2**64
+
+
+def _local(place: str) -> Path:
+    """The folder or file itself, or the parquet files of that data set of the Hugging Face Hub."""
+    if Path(place).exists():
+        return Path(place)
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        patterns = ["*.parquet", "*.tar", "*.jsonl", "*.csv", "*.jpg", "*.jpeg", "*.png", "*.webp"]
+        return Path(snapshot_download(place, repo_type="dataset", allow_patterns=patterns))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        reason = " ".join(str(error).split(". ")[0].split())
+        raise Unreachable(
+            f"`{place}` is no folder or file here, and as a data set of the Hugging Face Hub it cannot be fetched "
+            f"({reason}): check the name or the path."
+        ) from error

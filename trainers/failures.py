@@ -1,0 +1,85 @@
+"""What can go wrong while a model trains, said in one line with what to try; checkpoints stay as they were."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from hub.errors import HubError, Unreachable
+
+CPU_OUT_OF_MEMORY = "can't allocate memory"
+"""How torch's allocator for CPUs says it, in a plain RuntimeError."""
+
+
+class Diverged(HubError):
+    """A loss or a gradient became infinite or not a number."""
+
+    def __init__(self, label: str, step: int, kept: int | None) -> None:
+        self.step = step
+        self.kept = kept
+        left = f"the checkpoint of step {kept} is kept" if kept else "there is no checkpoint before it"
+        super().__init__(
+            f"`{label}` stopped: its loss or gradient at step {step} is not a finite number; {left}. The same recipe "
+            "would end there again: train with a lower learning rate, precision `no`, or another `--seed`."
+        )
+
+
+class OutOfMemory(HubError):
+    """A step does not fit into memory."""
+
+    def __init__(self, label: str, step: int, examples: int, device: torch.device) -> None:
+        self.step = step
+        self.examples = examples
+        space = f" of {torch.cuda.mem_get_info(device)[1] / 1e9:.0f} GB" if device.type == "cuda" else ""
+        super().__init__(
+            f"`{label}` ran out of memory at step {step} with {examples} examples at once on {device.type}{space}: "
+            "take each batch in parts (`--accumulate 2`, or more), or train on a device with more memory."
+        )
+
+
+class Watch:
+    """Remembers the first step whose loss or gradient is not finite, without waiting for the device at every step."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._first = torch.full((), torch.inf, device=device)
+
+    def see(self, step: int, *scalars: Tensor) -> None:
+        """Look at the scalars of update `step`, counted from 1."""
+        for scalar in scalars:
+            now = torch.where(torch.isfinite(scalar.detach()), torch.inf, float(step))
+            self._first = torch.minimum(self._first, now.to(self._first))
+
+    @property
+    def first(self) -> Tensor:
+        """The first such step, or inf; a scalar on the device."""
+        return self._first
+
+
+@contextmanager
+def memory(label: str, step: int, examples: int, device: torch.device) -> Iterator[None]:
+    """Raises OutOfMemory where the allocator of the device gives up."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise OutOfMemory(label, step, examples, device) from error
+    except RuntimeError as error:
+        if CPU_OUT_OF_MEMORY not in str(error):
+            raise
+        raise OutOfMemory(label, step, examples, device) from error
+
+
+@contextmanager
+def writing(what: str, advice: str) -> Iterator[None]:
+    """Raises Unreachable with the reason when a disk is full, read-only or gone.
+
+    Safetensors reports what the system said in an error of its own.
+    """
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error).rpartition(": ")[2]
+        raise Unreachable(f"{what} cannot be written ({reason}): {advice}") from error

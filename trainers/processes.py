@@ -1,0 +1,99 @@
+"""One process or many: what accelerate knows of them, and what they tell each other.
+
+Shape letters: B rows of one process, P processes, C features.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from torch import Tensor, nn
+
+from hub.errors import WrongRequest
+
+
+def open_accelerator(precision: str, device: str | None) -> Accelerator:
+    """Accelerate fixes precision and device once per process; each recipe has its own.
+
+    Raises WrongRequest when what `--device`, `accelerate launch` or its configuration asks for is not to be had here.
+    """
+    if device == "cuda" and not torch.cuda.is_available():
+        raise WrongRequest("there is no CUDA device here: leave `--device` out, or use `--device cpu`.")
+    # Its only way, and the one its own tests take; the process group of a distributed run stays.
+    AcceleratorState._reset_state(reset_partial_state=not dist.is_initialized())  # noqa: SLF001
+    try:
+        accelerator = Accelerator(mixed_precision=precision, cpu=device == "cpu" or not torch.cuda.is_available())
+        torch.empty(0, device=accelerator.device)
+    except (AssertionError, ImportError, NotImplementedError, RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).split(". ")[0].split()).rstrip(".")
+        raise WrongRequest(
+            f"the configuration of accelerate does not fit this machine ({reason}): compare `accelerate env` with it, "
+            "and write another with `accelerate config`, or train without `accelerate launch`."
+        ) from error
+    wanted, found = accelerator.distributed_type, ("DEEPSPEED", "MEGATRON_LM", "TP")
+    if wanted.value in found:
+        raise WrongRequest(
+            f"the configuration of accelerate asks for {wanted.value}, which linguahub's loop does not know: use plain "
+            "data parallelism (`accelerate launch --multi_gpu`, or `torchrun` on CPUs), which fits all its methods."
+        )
+    return accelerator
+
+
+def device_of(accelerator: Accelerator) -> torch.device:
+    """Of this process. Among several on a CPU accelerate says `cpu:0`, which safetensors does not know."""
+    device: torch.device = accelerator.device
+    return torch.device("cpu") if device.type == "cpu" else device
+
+
+def leave() -> None:
+    """Wait for the others and part from them; nothing in a single process."""
+    if dist.is_available() and dist.is_initialized():
+        dist.barrier()
+        dist.destroy_process_group()
+
+
+def share_gradients(accelerator: Accelerator, module: nn.Module) -> None:
+    """Mean of the gradients over all processes, in one message; what a DDP wrapper would do.
+
+    There is no wrapper, since methods call more of a module than `forward`.
+    """
+    if accelerator.num_processes == 1:
+        return
+    gradients = [parameter.grad for parameter in module.parameters() if parameter.grad is not None]
+    mean = accelerator.reduce(torch.cat([gradient.flatten() for gradient in gradients]), reduction="mean")
+    for gradient, part in zip(gradients, mean.split([gradient.numel() for gradient in gradients]), strict=True):
+        gradient.copy_(part.view_as(gradient))
+
+
+def gathered(rows_BC: Tensor) -> Tensor:
+    """The rows of all processes, own gradients included: negatives for a contrastive loss, (B, C) → (P·B, C).
+
+    Every process must call it with the same shape; in a single one it returns its argument. The loop averages gradients
+    over processes, and the average is exact: each process' loss may be over its own rows against all columns, or over
+    all rows. As `gather_with_grad` of open_clip (`loss.py`), with a sum in the backward pass that gloo has, too.
+    """
+    if not dist.is_available() or not dist.is_initialized() or dist.get_world_size() == 1:
+        return rows_BC
+    everything: Tensor = _Gather.apply(rows_BC)  # type: ignore[no-untyped-call]
+    return everything
+
+
+class _Gather(torch.autograd.Function):
+    @staticmethod
+    def forward(context: Any, rows_BC: Tensor) -> Tensor:
+        context.count = len(rows_BC)
+        parts = [torch.empty_like(rows_BC) for _ in range(dist.get_world_size())]
+        dist.all_gather(parts, rows_BC.contiguous())
+        return torch.cat(parts)
+
+    @staticmethod
+    def backward(context: Any, *gradients: Tensor) -> Tensor:
+        total = gradients[0].contiguous().clone()
+        dist.all_reduce(total)  # What every process' loss says of these rows.
+        first = dist.get_rank() * context.count
+        own: Tensor = total[first : first + context.count]
+        return own

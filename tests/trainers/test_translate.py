@@ -10,12 +10,19 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import AutoModelForSeq2SeqLM, M2M100Config, M2M100ForConditionalGeneration, PreTrainedTokenizerFast
+from transformers import (
+    AutoModelForSeq2SeqLM,
+    M2M100Config,
+    M2M100ForConditionalGeneration,
+    PreTrainedTokenizerFast,
+    XLMRobertaModel,
+)
 
 from hub.errors import Damaged, DoesNotFit, WeightsDoNotFit
 from hub.loader import load_pipeline
 from hub.loader.translator import FOLDER, Translator
 from hub.local import LocalHub
+from hub.modules import TextEncoder
 from trainers.cli import train
 from trainers.loop import train as run_loop
 from trainers.material import Material
@@ -74,6 +81,14 @@ def test_only_the_decoder_learns(material: Material) -> None:
     learning = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
     silent = [name for name, parameter in learning.items() if parameter.grad is None]
     assert learning and silent == []
+
+
+def test_an_encoder_stored_in_half_precision_is_trained_on_in_full(encoder_folder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "half"
+    shutil.copytree(encoder_folder, folder)
+    XLMRobertaModel.from_pretrained(encoder_folder, add_pooling_layer=False).half().save_pretrained(folder)
+    model = with_decoder(TextEncoder.from_folder(folder, dtype=torch.float32))
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
 
 
 def test_a_short_training_translates_most_words(material: Material, tmp_path: Path, encoder_folder: Path) -> None:

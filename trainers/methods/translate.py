@@ -145,7 +145,9 @@ def with_decoder(encoder: TextEncoder, *, layers: int = 2, dropout: float = 0.1)
         pad_token_id=read.config.pad_token_id,
         tie_word_embeddings=False,
     )
-    model = EncoderDecoderModel(config=config, encoder=read, decoder=AutoModelForCausalLM.from_config(decoder))
+    model = EncoderDecoderModel(
+        config=config, encoder=read, decoder=AutoModelForCausalLM.from_config(decoder, dtype=torch.float32)
+    )
     for name in ("decoder_start_token_id", "bos_token_id", "eos_token_id", "pad_token_id"):
         setattr(model.generation_config, name, getattr(config, name))
     model.encoder.requires_grad_(False)
@@ -154,7 +156,9 @@ def with_decoder(encoder: TextEncoder, *, layers: int = 2, dropout: float = 0.1)
 
 def _whole(model: Any) -> Any:
     """A copy with the pooling layer that `EncoderDecoderModel` expects of its encoder and never asks, zero if it is new."""
-    whole: Any = AutoModel.from_config(model.config)
+    whole: Any = AutoModel.from_config(
+        model.config, dtype=torch.float32
+    )  # its own config may say that it is stored in half
     own = model.state_dict()
     new = {key: torch.zeros_like(value) for key, value in whole.state_dict().items() if key not in own}
     whole.load_state_dict(own | new)

@@ -14,6 +14,7 @@ import urllib.request
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from hub.absent import weights_elsewhere
 from hub.conversion import convert
 from hub.errors import Damaged, Unreachable, WrongRequest
 from hub.publish import publish
@@ -37,6 +38,8 @@ def pull(
     checked and converted. Raises Unreachable, Damaged, WrongSource, WeightsDoNotFit, MissingExtra.
     """
     name = str(artifact.name)
+    if not artifact.upstream:
+        raise weights_elsewhere(artifact)
     if artifact.kind != "adapter" or len(artifact.upstream) != 1 or len(artifact.bases) != 1:
         raise WrongRequest(
             f"`{name}` cannot be converted: adapters with one upstream file for one base can. "

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from hub.absent import weights_elsewhere
 from hub.bases.family import pipeline_class_of, read_json
 from hub.errors import DoesNotFit, WrongRequest
 from hub.loader.sources import Sources, digest_of
@@ -81,7 +82,7 @@ def find_encoder(name: str, hub: LocalHub) -> Source:
             "load it with `load_pipeline`, or begin from one of `hub search --kind encoder`."
         )
     if not artifact.revision:
-        raise WrongRequest(f"the weights of `{name}` are not here yet: fetch them with `hub pull {artifact.name}`.")
+        raise weights_elsewhere(artifact)
     return Source(
         Pin(name=str(artifact.name), digest=artifact.weights_digest), hub.snapshot(artifact.name), artifact.name.name
     )

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from hub.absent import weights_elsewhere
 from hub.errors import DoesNotFit, WrongRequest
 from hub.loader.config import WEIGHTS, ModuleConfig, read_config
 from hub.loader.sources import Sources, digest_of
@@ -150,7 +151,7 @@ def _dual_encoder(sources: Sources, name: str | Path) -> tuple[str, Path, str]:
     if artifact.kind != "encoder":
         raise WrongRequest(f"`{name}` is of kind {artifact.kind}, not a dual encoder: see `hub search --kind encoder`.")
     if not artifact.weights_digest:
-        raise WrongRequest(f"the weights of `{name}` are not here yet: fetch them with `hub pull {artifact.name}`.")
+        raise weights_elsewhere(artifact)
     return artifact.name.name, sources.hub.snapshot(artifact.name), artifact.weights_digest
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hub.absent import weights_elsewhere
 from hub.bases.family import Family, family_of
 from hub.errors import Damaged, DoesNotFit, UnknownArtifact, UnknownBase, WrongRequest
 from hub.languages import MULTILINGUAL
@@ -155,9 +156,7 @@ class Sources:
 
     def _snapshot(self, artifact: Artifact, revision: str | None) -> Path:
         if not artifact.weights_digest:  # a card alone
-            raise WrongRequest(
-                f"the weights of `{artifact.name.name}` are not here yet: fetch them with `hub pull {artifact.name}`."
-            )
+            raise weights_elsewhere(artifact)
         return self.hub.snapshot(artifact.name, revision or "main")
 
 

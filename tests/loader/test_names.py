@@ -114,20 +114,26 @@ def test_an_older_revision_of_a_module_can_be_asked_for(local_hub: Any, tmp_path
     assert not torch.equal(newest, before)
 
 
-def test_a_card_without_weights_says_how_to_get_them(local_hub: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("upstream", "said"),
+    [
+        ([{"repository": "a/b", "file": "c.pth"}], r"are not here yet: fetch them with `hub pull linguahub/mulan-far`"),
+        ([], r"nobody keeps the weights of `mulan-far`: its card has the command .* `hub show linguahub/mulan-far`"),
+    ],
+)
+def test_a_card_without_weights_says_how_to_get_them(
+    upstream: list[Any], said: str, local_hub: Any, tmp_path: Path
+) -> None:
     card = {
         "language": "yo",
         "license": "apache-2.0",
-        "linguahub": {"kind": "adapter", "summary": "Elsewhere."},
+        "linguahub": {"kind": "adapter", "summary": "Elsewhere.", "upstream": upstream},
     }
     folder = tmp_path / "cards" / "adapters" / "mulan-far"
     folder.mkdir(parents=True)
     (folder / "README.md").write_text(f"---\n{json.dumps(card)}\n---\n\nElsewhere.\n")
     local_hub.index()
-    with pytest.raises(
-        WrongRequest,
-        match=r"the weights of `mulan-far` are not here yet: fetch them with `hub pull linguahub/mulan-far`",
-    ):
+    with pytest.raises(WrongRequest, match=said):
         load_pipeline("tiny-sd", "mulan-far", hub=local_hub)
 
 

@@ -1,0 +1,184 @@
+"""What caching frozen outputs, and one denoiser for teacher and student, are worth: ours beside the plain way, by turns."""
+
+from __future__ import annotations
+
+import copy
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.clock import compare
+
+BATCH = 64
+REPETITIONS = 8
+
+
+def main() -> None:
+    """Three claims, one JSON object each."""
+    from hub.local import LocalHub
+    from trainers.training import Order, prepare
+
+    order = Order(
+        method="pea", base="emoji-sd", encoder="emoji-xlmr", corpus="emoji", languages=("yo",), english_share=0.2,
+        temperature=2.0, steps=None, seed=0, device="cpu",
+    )  # fmt: skip
+    with LocalHub.open() as hub:
+        ready = prepare(order, hub, torch.device("cpu"), quiet=True)
+        ready.material.fill(ready.plan.needs)
+        text_side(ready)
+        shared_denoiser(ready)
+        waiting(ready)
+
+
+def text_side(ready: Any) -> None:
+    """A step of token distillation on cached states, beside one that runs both frozen encoders."""
+    from trainers.losses import mean_cosine, token_mse
+    from trainers.methods.token_kd import TokenDistillation
+
+    material, module, draws = ready.material, module_for(ready), Draws(ready)
+    method = TokenDistillation(module, material)
+    mean_C = material.teacher_MSC.mean(dim=(0, 1))
+    deviation_C = material.teacher_MSC.flatten(0, 1).std(dim=0).clamp_min(1e-4)
+
+    def uncached(rows_B: Tensor) -> Tensor:
+        states_BLE, mask_BL = material.encoder.encode([material.texts_N[row] for row in rows_B], material.length)
+        student_BSC = module(states_BLE, mask_BL).tokens_BLC
+        teacher_BSC = material.base.text_states([material.english_M[material.meaning_N[row]] for row in rows_B])
+        return token_mse(student_BSC, teacher_BSC, deviation_C) + mean_cosine(student_BSC, teacher_BSC, mean_C)
+
+    steps = (
+        lambda: update(module, lambda: method.loss(draws.next()).total),
+        lambda: update(module, lambda: uncached(draws.next().indices_B)),
+    )
+    compare(
+        "a text-side step on cached states takes at most a tenth of one that runs the frozen encoders",
+        *steps,
+        "the same step with both encoders run",
+        REPETITIONS,
+    ).report(batch=BATCH, processor_ratio=processor_ratio(*steps))
+
+
+def shared_denoiser(ready: Any) -> None:
+    """PEA's step with one frozen denoiser, beside the original's: two copies, and nothing cached."""
+    from trainers.losses import feature_mse, prediction_mse
+    from trainers.methods.mulan import noise
+    from trainers.methods.pea import HybridDistillation, block_outputs
+
+    material, module = ready.material, module_for(ready)
+    base, method = material.base, HybridDistillation(module, material)
+    teacher = copy.deepcopy(base.unet)
+
+    def two_copies(draw: Any) -> Tensor:
+        rows_B = draw.indices_B
+        concepts = [material.concept_M[material.meaning_N[row]] for row in rows_B]
+        batch = noise(base.latents(material.corpus.pictures(concepts)), base, draw.generator)
+        english_B = [material.english_M[material.meaning_N[row]] for row in rows_B]
+        with torch.no_grad(), block_outputs(teacher) as theirs:
+            base.text_states([""] * len(rows_B))  # encoded for the whole batch at every step, to drop a tenth of it
+            answer = teacher(batch.noised_BKHW, batch.steps_B, encoder_hidden_states=base.text_states(english_B)).sample
+        states_BLE, mask_BL = material.encoder.encode([material.texts_N[row] for row in rows_B], material.length)
+        with block_outputs(base.unet) as ours:
+            student = base.predict(batch.noised_BKHW, batch.steps_B, module(states_BLE, mask_BL).tokens_BLC)
+        return prediction_mse(student, answer) + 0.1 * feature_mse(ours, theirs)
+
+    small = Draws(ready, BATCH // 2)
+    steps = (
+        lambda: update(module, lambda: method.loss(small.next()).total),
+        lambda: update(module, lambda: two_copies(small.next())),
+    )
+    comparison = compare(
+        "a step of `pea` with one denoiser takes at most 0.75 of the two-copy original's time",
+        *steps,
+        "two denoisers; autoencoder and encoders run every step",
+        REPETITIONS,
+    )
+    denoiser, rest = weight_bytes(base.unet), weight_bytes(module)
+    frozen = sum(map(weight_bytes, (material.encoder.model, base.text_encoder, base._vae)))  # noqa: SLF001
+    comparison.report(
+        batch=BATCH // 2,
+        weights_ratio=round((denoiser + rest) / (2 * denoiser + rest + frozen), 4),
+        processor_ratio=processor_ratio(*steps),
+        denoisers_alone_ratio=round(denoiser / (2 * denoiser), 4),
+    )
+
+
+def waiting(ready: Any) -> None:
+    """Share of a text-side step that is spent on the batch: drawing it, and looking its rows up."""
+    from trainers.methods.token_kd import TokenDistillation
+
+    material, module, draws = ready.material, module_for(ready), Draws(ready)
+    method = TokenDistillation(module, material)
+
+    def fetch() -> None:
+        rows_B = draws.next().indices_B
+        material.texts(rows_B)
+        material.teacher(rows_B)
+
+    whole, data = [
+        min(seconds(call) for _ in range(4 * REPETITIONS))
+        for call in (lambda: update(module, lambda: method.loss(draws.next()).total), fetch)
+    ]
+    claim = "the core is busy with the model for at least 0.9 of a text-side step"
+    print(json.dumps({"claim": claim, "busy": round(1 - data / whole, 4), "step_ms": round(1e3 * whole, 2)}, indent=2))
+
+
+class Draws:
+    """The draws of a run, one after the other."""
+
+    def __init__(self, ready: Any, count: int = BATCH) -> None:
+        from trainers.sampler import Sampler
+
+        material = ready.material
+        self._sampler = Sampler(len(material.weights_N), count, 0, material.weights_N)
+        self._step = 0
+
+    def next(self) -> Any:
+        """One more."""
+        from trainers.method import Draw
+        from trainers.sampler import generator_of
+
+        self._step += 1
+        return Draw(self._step, self._sampler.draw(self._step), generator_of(0, "noise", self._step, 0))
+
+
+def module_for(ready: Any) -> nn.Module:
+    torch.manual_seed(0)
+    return ready.plan.learner(ready.material.base, ready.material.encoder).module
+
+
+def update(module: nn.Module, loss: Callable[[], Tensor]) -> None:
+    """Forward, backward and AdamW."""
+    optimizer = module.__dict__.get("optimizer") or torch.optim.AdamW(module.parameters(), lr=1e-4, fused=True)
+    module.__dict__["optimizer"] = optimizer
+    loss().backward()
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+
+
+def weight_bytes(part: nn.Module) -> int:
+    return sum(parameter.numel() * parameter.element_size() for parameter in part.parameters())
+
+
+def processor_ratio(ours: Callable[[], object], peer: Callable[[], object]) -> float:
+    """Of the least processor time of both, by turns: other jobs of the machine do not count as they do in wall time."""
+    least = [float("inf"), float("inf")]
+    for _ in range(REPETITIONS):
+        for place, call in enumerate((ours, peer)):
+            started = time.process_time()
+            call()
+            least[place] = min(least[place], time.process_time() - started)
+    return round(least[0] / least[1], 4)
+
+
+def seconds(call: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    call()
+    return time.perf_counter() - started
+
+
+if __name__ == "__main__":
+    main()

@@ -69,7 +69,8 @@ def measure(folder: Path, languages: tuple[str, ...], base: str, count: int) -> 
             zero_shot = Asked(GENERATION, ("pairs",), FOCUS, count)
             scores = ask(subject, zero_shot, corpus, hub, quiet=False)
             scores += ask(subject, Asked(GENERATION, ("seen",), ("en",), count), corpus, hub, quiet=False)
-            unseen = Asked(("emoji-retrieval",), ("languages",), HELD_OUT_LANGUAGES, 0)
+            held_out = tuple(tag for tag in HELD_OUT_LANGUAGES if corpus.prompts(tag, "languages"))
+            unseen = Asked(("emoji-retrieval",), ("languages",), held_out, 0)
             scores += ask(subject, unseen, corpus, hub, quiet=False)
         else:
             scores = compare(subject, Asked(GENERATION, ("seen", "pairs"), languages, count), corpus, hub, quiet=False)

@@ -1,7 +1,7 @@
 """One contact sheet a method: the same emoji asked for in five languages, and what comes of it.
 
     python -m trainers.lab.sheets build/modules/pea-many/pea-many build/modules/mclip-many/mclip-many
-    python -m trainers.lab.sheets --base-alone
+    python -m trainers.lab.sheets --base-alone cards/adapters/mulan-{yo,sw,hi,zh,ar}      # one sheet: they are one method
 
 Writes `docs/images/methods/<method>.webp`. A method that draws is asked to draw; a retriever shows the picture it finds first.
 """
@@ -34,12 +34,15 @@ Draw = Callable[[Sequence[Prompt]], Tensor]
 """Prompts to pictures, (N, 3, H, W) in 0…1."""
 
 
-def drawing(base: str, adapter: Path | None, hub: LocalHub) -> Draw:
-    """Draws through a module, or with the base alone."""
-    pipeline = load_pipeline(base, adapter=adapter, hub=hub)
+def drawing(base: str, adapters: Sequence[Path], hub: LocalHub) -> Draw:
+    """Draws through the module that was made for the prompts' language, or with the base alone."""
+    pipelines = {
+        tag: load_pipeline(base, adapter=folder, hub=hub) for folder in adapters for tag in languages_of(folder)
+    }
+    alone = None if pipelines else load_pipeline(base, hub=hub)
 
     def ask(prompts: Sequence[Prompt]) -> Tensor:
-        return draw(pipeline, prompts, seed=0, quiet=True)
+        return draw(alone or pipelines[prompts[0].language], prompts, seed=0, quiet=True)
 
     return ask
 
@@ -82,7 +85,13 @@ def images(pictures_N3HW: Tensor) -> list[Image.Image]:
     return [Image.fromarray((each * 255).round().byte().permute(1, 2, 0).numpy()) for each in pictures_N3HW]
 
 
-def method_of(folder: Path) -> dict[str, Any]:
+def languages_of(folder: Path) -> list[str]:
+    """Tags it was made for; all of the sheet's when it was made for none in particular."""
+    tags: list[str] = config_of(folder)["languages"]
+    return list(LANGUAGES) if tags == ["mul"] else tags
+
+
+def config_of(folder: Path) -> dict[str, Any]:
     """config.json of an artifact's only variant."""
     (path,) = folder.glob("*/config.json")
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -102,13 +111,16 @@ def main() -> None:
     with LocalHub.open() as hub:
         jobs: list[tuple[str, Draw, str]] = []
         if arguments.base_alone:
-            jobs.append(("base-alone", drawing("emoji-sd", None, hub), "emoji-sd without a module"))
+            jobs.append(("base-alone", drawing("emoji-sd", (), hub), "emoji-sd without a module"))
+        methods: dict[str, list[Path]] = {}
         for folder in arguments.artifacts:
-            config = method_of(folder)
+            methods.setdefault(config_of(folder)["method"], []).append(folder)
+        for method, folders in methods.items():
+            config = config_of(folders[0])
             base = config["base"]["name"].rpartition("/")[2]
             finds = config["architecture"] == "triangle"
-            ask = finding(base, folder, corpus, hub) if finds else drawing(base, folder, hub)
-            jobs.append((config["method"], ask, f"{folder.name} on {base}"))
+            ask = finding(base, folders[0], corpus, hub) if finds else drawing(base, folders, hub)
+            jobs.append((method, ask, f"{method} on {base}"))
         for name, ask, title in jobs:
             path = OUT / f"{name.replace('+', '-plus')}.webp"
             sheet(ask, corpus, title, "Seen names, seed 0, one draw each; guidance 2.5, 20 steps").save(

@@ -23,6 +23,12 @@ PictureColumn = Annotated[str, typer.Option(help="Column of the pictures in a co
 CaptionColumns = Annotated[
     list[str] | None, typer.Option(help="LANGUAGE=COLUMN of captions in it; again for more. English is needed.")
 ]
+RecipeName = Annotated[
+    str, typer.Option(help="A YAML file, or one of trainers/recipes by name: defaults for all of this.")
+]
+Sets = Annotated[
+    list[str] | None, typer.Option("--set", help="KEY=VALUE in the recipe: batch_size=8, denoise.empty_share=0.2.")
+]
 HeldOutShare = Annotated[float, typer.Option(min=0, max=0.5, help="Share of its pictures never trained on.")]
 
 
@@ -47,12 +53,8 @@ def train(
     picture_column: PictureColumn = "",
     caption_column: CaptionColumns = None,
     held_out_share: HeldOutShare = 0.05,
-    recipe: Annotated[
-        str, typer.Option(help="A YAML file, or one of trainers/recipes by name: defaults for all of this.")
-    ] = "",
-    sets: Annotated[
-        list[str] | None, typer.Option("--set", help="KEY=VALUE in the recipe: batch_size=8, denoise.empty_share=0.2.")
-    ] = None,
+    recipe: RecipeName = "",
+    sets: Sets = None,
     steps: Annotated[
         int | None, typer.Option(min=1, help="Updates over all phases; the recipe's own by default.")
     ] = None,
@@ -91,7 +93,7 @@ def train(
     from trainers.corpora.captioned import Columns
     from trainers.training import Order, train_module
 
-    base, encoder, corpus, changes = _as_written(method, recipe, sets or [], base, encoder, corpus)
+    base, encoder, corpus, changes = as_written(method, recipe, sets or [], base, encoder, corpus)
     order = Order(
         method=method, base=base, encoder=encoder, corpus=corpus, languages=languages, english_share=english_share,
         temperature=temperature, steps=steps, seed=seed, device=device or None, accumulation=accumulate,
@@ -139,7 +141,7 @@ def train(
     )
 
 
-def _as_written(
+def as_written(
     method: str, recipe: str, sets: Sequence[str], base: str, encoder: str, corpus: str
 ) -> tuple[str, str, str, Changes]:
     """Base, encoder, corpus and changes: as typed, else as the recipe has it, else the lab's. Refused before anything is opened."""

@@ -6,6 +6,7 @@ width, K H W a latent, P width of a dual encoder's features.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -71,14 +72,24 @@ class Material:
             getattr(self, FROZEN[need])
 
     def sizes(self, needs: Sequence[str]) -> dict[str, int]:
-        """Bytes on disk of what is named, computed or not."""
-        base, (channels, height, width) = self.base, self.base.latent_shape
-        everything = {
-            "states": 2 * len(self.texts_N) * self.length * self.encoder.width,
-            "teacher": 2 * len(self.english_M) * base.length * base.width,
-            "latents": 4 * (len(self.concept_M) - 1) * channels * height * width,
-        }
-        return {need: everything[need] for need in needs}
+        """Bytes on disk of what is named, computed or not: fp16, latents fp32."""
+        return {need: self._size(need) for need in needs}
+
+    def _size(self, need: str) -> int:
+        """Of one of `FROZEN`; a dual encoder has no latents and a pipeline no features, so neither is asked for them."""
+        base = self.base
+        match need:
+            case "states":
+                return 2 * len(self.texts_N) * self.length * self.encoder.width
+            case "teacher":
+                mask = base.length if base.mask else 0
+                return 2 * len(self.english_M) * (base.length * base.width + (base.pooled_width or 0) + mask)
+            case "latents":
+                return 4 * (len(self.concept_M) - 1) * math.prod(base.latent_shape)
+            case "captions":
+                return 2 * len(self.english_M) * base.width
+            case _:
+                return 2 * (len(self.concept_M) - 1) * base.width
 
     def texts(self, rows_B: Tensor) -> tuple[Tensor, Tensor]:
         """Encoder states (B, L, E) in fp32 and mask (B, L) of some texts, on the base's device."""

@@ -9,11 +9,12 @@ import typer
 
 from hub.errors import WrongRequest
 from trainers.cli import (
-    DEFAULT_CORPUS,
-    DEFAULT_ENCODER,
     CaptionColumns,
     HeldOutShare,
     PictureColumn,
+    RecipeName,
+    Sets,
+    as_written,
     check_device,
     prepare_libraries,
 )
@@ -27,13 +28,15 @@ if TYPE_CHECKING:
 
 def cache(
     method: Annotated[str, typer.Argument(help="The method whose inputs are computed.")] = "mulan",
-    base: Annotated[str, typer.Option(help="The frozen base: a name in the registry or a folder.")] = "emoji-sd",
+    base: Annotated[str, typer.Option(help="The frozen base: a name or a folder; emoji-sd by default.")] = "",
     lang: Annotated[list[str] | None, typer.Option(help="Language that will be learnt; again for more.")] = None,
-    encoder: Annotated[str, typer.Option(help="The frozen multilingual encoder.")] = DEFAULT_ENCODER,
-    corpus: Annotated[str, typer.Option(help="What will be learnt from, as in `hub train`.")] = DEFAULT_CORPUS,
+    encoder: Annotated[str, typer.Option(help="The frozen multilingual encoder; emoji-xlmr by default.")] = "",
+    corpus: Annotated[str, typer.Option(help="What will be learnt from, as in `hub train`; emoji by default.")] = "",
     picture_column: PictureColumn = "",
     caption_column: CaptionColumns = None,
     held_out_share: HeldOutShare = 0.05,
+    recipe: RecipeName = "",
+    sets: Sets = None,
     device: Annotated[str, typer.Option(help="cuda or cpu; cuda where there is one by default.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell the sizes, and compute nothing.")] = False,
     show: Annotated[bool, typer.Option("--list", help="List what is kept.")] = False,
@@ -65,9 +68,10 @@ def cache(
             from trainers.training import Order
 
             columns = Columns.parse(picture_column, caption_column or [], held_out_share)
+            base, encoder, corpus, changes = as_written(method, recipe, sets or [], base, encoder, corpus)
             order = Order(
                 method=method, base=base, encoder=encoder, corpus=corpus, languages=languages, english_share=0.2,
-                temperature=2.0, steps=None, seed=0, device=device or None, columns=columns,
+                temperature=2.0, steps=None, seed=0, device=device or None, recipe=recipe, changes=changes, columns=columns,
             )  # fmt: skip
             _compute(order, hub, dry_run=dry_run, as_json=as_json)
 

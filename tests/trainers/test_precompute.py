@@ -44,6 +44,14 @@ def test_training_computes_nothing_that_was_cached_before(
     as_command("train", train).main(args=arguments, standalone_mode=False)
 
 
+def test_features_of_a_dual_encoder_are_cached_as_large_as_was_told(
+    hub: LocalHub, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = json_of(capsys, "mclip", "--lang", "yo", "--base", "emoji-judge", *TINY[2:])["bytes"]
+    assert {"states", "captions", "pictures"} == set(told)
+    assert sorted(each["bytes"] - 128 for each in json_of(capsys, "--list")) == sorted(told.values())
+
+
 def test_clearing_gives_the_room_back_unless_a_run_is_filling_a_cache(
     hub: LocalHub, capsys: pytest.CaptureFixture[str]
 ) -> None:

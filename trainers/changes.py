@@ -83,8 +83,7 @@ class Changes:
             changed.append(_with_settings(phase, self.phases.get(phase.name, {}) | common, what))
         learner = plan.learner
         if self.module:
-            _refuse_unknown(self.module, plan.learner, what)
-            learner = partial(plan.learner, **self.module)
+            learner = partial(plan.learner, **_sizes(self.module, plan.learner, what))
         prompting = plan.prompting
         if self.prompt:
             length = {} if plan.length is None else {"length": plan.length}
@@ -121,14 +120,16 @@ def _with_settings(phase: Phase, settings: Mapping[str, Any], what: str) -> Phas
     return replace(phase, recipe=recipe, make=partial(phase.make, **options) if options else phase.make)
 
 
-def _refuse_unknown(sizes: Mapping[str, Any], learner: Callable[..., Any], what: str) -> None:
-    """A learner that takes any size hands them to its architecture, which knows its own."""
+def _sizes(written: Mapping[str, Any], learner: Callable[..., Any], what: str) -> dict[str, Any]:
+    """With the types of the learner's own. One that takes any size hands them to its architecture, which knows them."""
     parameters = inspect.signature(learner).parameters.values()
     if any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters):
-        return
-    for key in sizes:
-        if key not in _options(learner):
-            raise WrongRequest(unknown(what, "setting of `module`", key, _options(learner)))
+        return dict(written)
+    options = _options(learner)
+    for key in written:
+        if key not in options:
+            raise WrongRequest(unknown(what, "setting of `module`", key, options))
+    return {key: _typed(value, options[key].default, f"{what}: `module.{key}`") for key, value in written.items()}
 
 
 KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text", tuple: "a list"}

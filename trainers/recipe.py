@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-DECAYS = ("cosine", "linear")
+DECAYS = ("cosine", "linear", "inverse-sqrt")
 PRECISIONS = ("bf16", "fp16", "no")
 
 
@@ -32,7 +32,7 @@ class Recipe:
     final_share: float = 0.01
     """Last learning rate as a share of the peak."""
     decay: str = "cosine"
-    """How the rate falls: `cosine` or `linear`."""
+    """How the rate falls: `cosine`, `linear`, or `inverse-sqrt` (Vaswani et al. 2017, §5.3), which no last step ends."""
     ema_decay: float = 0.0
     """0 keeps no average of the weights."""
     take_best: bool = False
@@ -61,6 +61,8 @@ class Recipe:
         held = self.warmup_steps + self.hold_share * (self.steps - self.warmup_steps)
         if step <= held:
             return self.learning_rate
+        if self.decay == "inverse-sqrt":
+            return self.learning_rate * max(self.final_share, math.sqrt((held or 1) / step))
         done = min(1.0, (step - held) / max(1.0, self.steps - held))
         shape = (1 + math.cos(math.pi * done)) / 2 if self.decay == "cosine" else 1 - done
         return self.learning_rate * (self.final_share + (1 - self.final_share) * shape)

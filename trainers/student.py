@@ -18,7 +18,7 @@ import torch
 from diffusers import StableDiffusionPipeline
 from torch import Tensor, nn
 
-from hub.errors import DoesNotFit
+from hub.errors import DoesNotFit, WrongRequest
 from hub.loader.config import WEIGHTS
 from hub.loader.sources import digest_of
 from hub.modules import TextEncoder, save_weights
@@ -33,6 +33,8 @@ ENCODER = "encoder"
 """Folder of a variant that holds its own encoder."""
 DENOISER = "unet"
 READOUT = "last_hidden_state"
+DELTAS = ("", "lora", "weights")
+"""How a changed denoiser is kept; the empty word for one that does not change."""
 NOT_THE_TOKENIZERS = {".safetensors", ".md", ".bin"}
 """Suffixes of files in an encoder's folder that say nothing about its tokenizer."""
 
@@ -117,10 +119,18 @@ class StudentLearner:
 def of_student(*, delta: str = "", rank: int = 32, norm: bool = False) -> MakeLearner:
     """A learner that is a copy of the encoder with a head; with `delta`, `lora` or `weights`, the denoiser learns, too.
 
-    `rank` is that of a low-rank delta.
+    `rank` is that of a low-rank delta, `norm` AltCLIP's LayerNorm before the head. These are a plan's own values; a recipe
+    file may set others, and what is no delta or rank is a WrongRequest.
     """
 
-    def make(base: FrozenBase, encoder: TextEncoder) -> StudentLearner:
+    def make(
+        base: FrozenBase, encoder: TextEncoder, *, delta: str = delta, rank: int = rank, norm: bool = norm
+    ) -> StudentLearner:
+        if delta not in DELTAS or rank < 1:
+            raise WrongRequest(
+                f"a delta of `{delta}` with rank {rank} cannot be kept: `module.delta` is lora, weights or empty, and "
+                "`module.rank` at least 1."
+            )
         student = Student(encoder, base.width, base.unet if delta else None, norm=norm)
         return StudentLearner(student, encoder, base.unet, delta, rank)
 

@@ -11,16 +11,18 @@ import pytest
 import torch
 from diffusers import PixArtTransformer2DModel
 
+from hub import load_retriever
 from hub.cli.commands import as_command
 from hub.errors import DoesNotFit
+from hub.loader import load_pipeline
 from hub.local import LocalHub
-from hub.modules import build
+from hub.modules import TextEncoder, build
 from hub.modules.weights import load_weights
 from tests.trainers.originals import ENCODER, INNER, MAKERS, POOLED, SECOND, WIDTH, pixart
 from trainers.cli import train
 from trainers.frozen import FrozenBase
 from trainers.frozen_pixart import FrozenPixArt
-from trainers.recipe_file import recipe_names
+from trainers.recipe_file import read_recipe, recipe_names
 
 CPU = torch.device("cpu")
 
@@ -71,10 +73,76 @@ def test_two_steps_of_a_recipe_leave_a_variant_that_says_what_it_gives(
     assert (None if found.pooled_BP is None else found.pooled_BP.shape[1]) == pooled_width
 
 
+OTHERS = {
+    "altdiffusion-m18": ("altdiffusion", "sd21", {"model.safetensors", "encoder", "unet"}),
+    "full-sd15": ("full", "sd15", {"model.safetensors", "encoder", "unet"}),
+    "iap-sd15": ("iap", "sd15", {"model.safetensors", "encoder"}),
+    "lora-sd15": ("lora", "sd15", {"pytorch_lora_weights.safetensors"}),
+}
+"""Method, base and what a variant holds beside config.json, of recipes whose encoder or denoiser learns."""
+RETRIEVAL = {"mclip": "mclip", "mclip-mte": "mte"}
+"""Method of recipes that stand on a dual encoder."""
+SHORT = ("--set", "prompt.length=8", "--set", "steps=2", "--set", "batch_size=8", "--set", "precision=no")
+"""Tiny models read 8 tokens; phases, options and everything else are the recipe's."""
+
+
+def ordered(capsys: pytest.CaptureFixture[str], recipe: str, method: str, base: Path, *more: str) -> dict[str, Any]:
+    """What `hub train --json` says of two steps of every phase; all its losses are numbers."""
+    arguments = [
+        method, "--recipe", recipe, "--lang", "yo", "--base", str(base), "--corpus", "toy", "--device", "cpu", "--no-evaluate",
+        "--json", *SHORT, *more,
+    ]  # fmt: skip
+    as_command("train", train).main(args=arguments, standalone_mode=False)
+    outcome: dict[str, Any] = json.loads(capsys.readouterr().out)
+    assert set(outcome["losses"]) == set(read_recipe(recipe).changes.only)
+    assert all(torch.isfinite(torch.tensor(loss)) for losses in outcome["losses"].values() for loss in losses.values())
+    return outcome
+
+
+@pytest.mark.parametrize("recipe", OTHERS)
+def test_two_steps_of_a_recipe_whose_encoder_or_denoiser_learns_are_loaded_and_drawn_with(
+    recipe: str, hub: LocalHub, original: Callable[[str], Path], encoder_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    method, shape, files = OTHERS[recipe]
+    base = original(shape)
+    folder = Path(ordered(capsys, recipe, method, base, "--encoder", str(encoder_folder))["folder"])
+    assert {path.name for path in (folder / base.name).iterdir()} == files | {"config.json"}
+    pipe = load_pipeline(base, adapter=folder, hub=hub, device="cpu")
+    pipe.set_progress_bar_config(disable=True)
+    width = {"sd15": WIDTH, "sd21": SECOND}[shape]
+    assert pipe.encode_prompt("ajá", CPU, 1, False)[0].shape == (1, 8, width)
+
+    def drawn(language: str) -> torch.Tensor:
+        generator = torch.Generator().manual_seed(3)
+        settings = {"num_inference_steps": 2, "output_type": "latent", "height": 32, "width": 32}
+        latents: torch.Tensor = pipe("ajá", language=language, generator=generator, **settings).images
+        return latents
+
+    assert drawn("yo").isfinite().all()
+    assert not torch.equal(drawn("yo"), drawn("en")), "English goes the base's own way"
+
+
+@pytest.mark.parametrize("recipe", RETRIEVAL)
+def test_two_steps_of_a_recipe_for_retrieval_on_clip_and_xlm_r_read_texts(
+    recipe: str, hub: LocalHub, judge_folder: Path, encoder_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Twelve layers 768 wide are what is not tiny about it.
+    smaller = ("--set", "module.decoder_layers=3", "--set", "module.decoder_width=36") if recipe == "mclip-mte" else ()
+    outcome = ordered(capsys, recipe, RETRIEVAL[recipe], judge_folder, "--encoder", str(encoder_folder), *smaller)
+    folder = Path(outcome["folder"])
+    if recipe == "mclip-mte":
+        learnt = TextEncoder.from_folder(folder, dtype=torch.float32).encode(["ajá"], 8)[0]
+        before = TextEncoder.from_folder(encoder_folder, dtype=torch.float32).encode(["ajá"], 8)[0]
+        assert learnt.shape == before.shape
+        return
+    config = json.loads((folder / judge_folder.name / "config.json").read_text(encoding="utf-8"))
+    assert (config["module"]["layers"], config["module"]["dropout"], config["module"]["pool"]) == (2, 0.3, "last")
+    retriever = load_retriever(judge_folder, adapter=folder, hub=hub, device="cpu")
+    assert retriever.embed_texts(["ajá", "dog"]).shape == (2, 24)
+
+
 def test_every_recipe_is_tried_here() -> None:
-    assert {name for name in recipe_names() if name.partition("-")[0] in {"mulan", "pea", "token"}} == set(
-        ARCHITECTURES
-    )
+    assert set(recipe_names()) == {*ARCHITECTURES, *OTHERS, *RETRIEVAL}
 
 
 @pytest.mark.parametrize("name", MAKERS)

@@ -10,7 +10,7 @@ Quirks of the originals, which are the defaults of the classes here:
 * Teacher learning matches one state a text, the student's first with the teacher's at the end token; the states that the
   denoiser reads are never compared. That is why it has to learn afterwards. `match="token"` compares all states.
 * Concept alignment is described as training keys and values. The published code tests `'to_k' or 'to_v' in name`, which is
-  always true, so queries and outputs learn as well: `learns=keys_and_values` is what the words say.
+  always true, so queries and outputs learn as well: `only_keys_and_values` is what the words say.
 * The published schedules hold the rate: the cosine of the code is bypassed.
 
 Shape letters: B batch, S tokens, C conditioning width, K H W a latent.
@@ -30,7 +30,7 @@ from trainers.method import Draw, Loss
 from trainers.methods.mulan import noise
 from trainers.methods.token_kd import emptied
 from trainers.plan import Phase, Plan
-from trainers.reader import Learns, Reader, cross_attention, denoiser, let_learn, text
+from trainers.reader import Learns, Reader, cross_attention, denoiser, keys_and_values, let_learn, text
 from trainers.recipe import Recipe
 from trainers.student import of_student
 
@@ -106,18 +106,21 @@ def contrast(student_BC: Tensor, teacher_BC: Tensor, meaning_B: Tensor, temperat
 class DenoiserTuning:
     """The base's own loss, where parts of the denoiser learn, or of what reads for it."""
 
-    def __init__(self, module: Reader, material: Material, *, learns: Learns, empty_share: float = 0.0) -> None:
-        """`empty_share` of the texts is dropped, for classifier-free guidance."""
+    def __init__(
+        self, module: Reader, material: Material, *, learns: Learns, empty_share: float = 0.0, empty_from: int = 0
+    ) -> None:
+        """`empty_share` of the texts is dropped, for classifier-free guidance, from update `empty_from` on."""
         let_learn(module, learns)
         self.module = module
         self.example_count = len(material.weights_N)
         self.example_weights: Tensor | None = material.weights_N
         self._material = material
         self._empty_share = empty_share
+        self._empty_from = empty_from
 
     def loss(self, draw: Draw) -> Loss:
         """MSE between the denoiser's prediction and the target of its prediction type."""
-        rows_B = emptied(draw, self._empty_share)
+        rows_B = emptied(draw, self._empty_share if draw.step >= self._empty_from else 0.0)
         base = self._material.base
         batch = noise(self._material.latents(draw.indices_B), base, draw.generator)
         states_BSC = self.module.read(self._material, rows_B)
@@ -125,7 +128,14 @@ class DenoiserTuning:
         return Loss(prediction_mse(prediction_BKHW, batch.target_BKHW), {})
 
 
-ConceptAlignment = partial(DenoiserTuning, learns=cross_attention)
+class ConceptAlignment(DenoiserTuning):
+    """Only the denoiser's cross-attention learns."""
+
+    def __init__(self, module: Reader, material: Material, *, only_keys_and_values: bool = False) -> None:
+        """`only_keys_and_values` is what the words of the original say; its code trains queries and outputs, too."""
+        super().__init__(module, material, learns=keys_and_values if only_keys_and_values else cross_attention)
+
+
 Quality = partial(DenoiserTuning, learns=denoiser, empty_share=0.1)
 
 TEACH = Recipe(steps=1200, batch_size=128, learning_rate=1e-3, warmup_steps=100, weight_decay=0.02, ema_decay=0.99)

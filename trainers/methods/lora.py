@@ -17,6 +17,7 @@ from typing import Any
 from peft import LoraConfig, get_peft_model_state_dict, inject_adapter_in_model
 from torch import Tensor, nn
 
+from hub.errors import WrongRequest
 from hub.modules import TextEncoder
 from trainers.frozen import FrozenBase
 from trainers.learner import MakeLearner
@@ -83,11 +84,23 @@ class LoraLearner:
 
 
 def of_lora(rank: int = 16, *, text_encoder: bool = True, denoiser: bool = True) -> MakeLearner:
-    """LoRAs of `rank`, with alpha = rank, in the text encoder, the denoiser or both. ValueError for neither."""
-    if not (text_encoder or denoiser):
-        raise ValueError("a LoRA needs the text encoder, the denoiser or both.")
+    """LoRAs of `rank`, with alpha = rank, in the text encoder, the denoiser or both.
 
-    def make(base: FrozenBase, _encoder: TextEncoder) -> LoraLearner:
+    These are a plan's own values; a recipe file may set others. WrongRequest for neither place, and for no rank.
+    """
+
+    def make(
+        base: FrozenBase,
+        _encoder: TextEncoder,
+        *,
+        rank: int = rank,
+        text_encoder: bool = text_encoder,
+        denoiser: bool = denoiser,
+    ) -> LoraLearner:
+        if not (text_encoder or denoiser) or rank < 1:
+            raise WrongRequest(
+                "a LoRA needs `module.text_encoder`, `module.denoiser` or both, and `module.rank` of at least 1."
+            )
         tuned = TunedBase(base, rank, in_text_encoder=text_encoder, in_denoiser=denoiser)
         return LoraLearner(tuned, {"rank": rank, "text_encoder": text_encoder, "denoiser": denoiser})
 

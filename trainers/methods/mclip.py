@@ -113,10 +113,13 @@ class TriangleLearner(ModuleLearner):
         return {"conditioning": given}
 
 
-def make_learner(base: FrozenBase, encoder: TextEncoder) -> TriangleLearner:
+def make_learner(
+    base: FrozenBase, encoder: TextEncoder, *, layers: int = 2, dropout: float = 0.1, pool: str = "last"
+) -> TriangleLearner:
     """Two layers as published; heads as the width allows, and a dropout for few pairs rather than three million."""
     heads = max(heads for heads in (1, 2, 3, 4, 6, 8, 12) if encoder.width % heads == 0)
-    settings = {"in_width": encoder.width, "feature_width": base.width, "heads": heads, "dropout": 0.1}
+    settings: dict[str, Any] = {"in_width": encoder.width, "feature_width": base.width, "heads": heads}
+    settings |= {"layers": layers, "dropout": dropout, "pool": pool}
     return TriangleLearner(build("triangle", settings), "projector", "triangle", settings)
 
 

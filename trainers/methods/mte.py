@@ -115,9 +115,15 @@ class EncoderLearner:
         return {}
 
 
-def make_learner(base: FrozenBase, encoder: TextEncoder) -> EncoderLearner:  # noqa: ARG001 - every learner is made alike
-    """A copy of the encoder, and a small decoder for the time of training."""
-    return EncoderLearner(with_decoder(encoder), encoder)
+def make_learner(
+    base: FrozenBase,  # noqa: ARG001 - every learner is made alike
+    encoder: TextEncoder,
+    *,
+    decoder_layers: int = 2,
+    decoder_width: int = 0,
+) -> EncoderLearner:
+    """A copy of the encoder, and a decoder for the time of training: small by default, 12 layers of 768 as published."""
+    return EncoderLearner(with_decoder(encoder, layers=decoder_layers, width=decoder_width), encoder)
 
 
 FROZEN = Recipe(steps=300, batch_size=64, learning_rate=2e-3, betas=(0.9, 0.98), warmup_steps=30)

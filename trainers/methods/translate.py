@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import AutoModel, AutoModelForCausalLM, EncoderDecoderConfig, EncoderDecoderModel
 
+from hub.errors import WrongRequest
 from hub.loader.translator import ARCHITECTURE, FOLDER
 from hub.modules import TextEncoder
 from trainers.frozen import FrozenBase
@@ -117,12 +118,19 @@ def make_learner(base: FrozenBase, encoder: TextEncoder) -> TranslatorLearner:  
     return TranslatorLearner(with_decoder(encoder), encoder)
 
 
-def with_decoder(encoder: TextEncoder, *, layers: int = 2, dropout: float = 0.1) -> EncoderDecoderModel:
-    """A copy of the encoder, frozen, and a random decoder beside it."""
+def with_decoder(
+    encoder: TextEncoder, *, layers: int = 2, width: int = 0, dropout: float = 0.1
+) -> EncoderDecoderModel:
+    """A copy of the encoder, frozen, and a random decoder beside it; of `width` 0 it is a third narrower.
+
+    WrongRequest for a width that the encoder's heads cannot share, and for no layers.
+    """
     read = _whole(encoder.model)
     sizes = read.config.to_dict()
     heads = sizes["num_attention_heads"]
-    width = max(heads, sizes["hidden_size"] * 2 // 3 // heads * heads)
+    if layers < 1 or width < 0 or width % heads:
+        raise WrongRequest(f"a decoder of {layers} layers and width {width} cannot be made: {heads} heads share the width.")
+    width = width or max(heads, sizes["hidden_size"] * 2 // 3 // heads * heads)
     decoder = type(read.config)(
         **sizes
         | {

@@ -77,11 +77,11 @@ def shared_denoiser(ready: Any) -> None:
         concepts = [material.concept_M[material.meaning_N[row]] for row in rows_B]
         batch = noise(base.latents(material.corpus.pictures(concepts)), base, draw.generator)
         english_B = [material.english_M[material.meaning_N[row]] for row in rows_B]
-        with torch.no_grad(), block_outputs(teacher) as theirs:
+        with torch.no_grad(), block_outputs(blocks_of(teacher)) as theirs:
             base.text_states([""] * len(rows_B))  # encoded for the whole batch at every step, to drop a tenth of it
             answer = teacher(batch.noised_BKHW, batch.steps_B, encoder_hidden_states=base.text_states(english_B)).sample
         states_BLE, mask_BL = material.encoder.encode([material.texts_N[row] for row in rows_B], material.length)
-        with block_outputs(base.unet) as ours:
+        with block_outputs(blocks_of(base.unet)) as ours:
             student = base.predict(batch.noised_BKHW, batch.steps_B, module(states_BLE, mask_BL).tokens_BLC)
         return prediction_mse(student, answer) + 0.1 * feature_mse(ours, theirs)
 
@@ -157,6 +157,10 @@ def update(module: nn.Module, loss: Callable[[], Tensor]) -> None:
     loss().backward()
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
+
+
+def blocks_of(unet: Any) -> list[nn.Module]:
+    return [*unet.down_blocks, unet.mid_block, *unet.up_blocks]
 
 
 def weight_bytes(part: nn.Module) -> int:

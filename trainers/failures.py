@@ -24,7 +24,7 @@ class Diverged(HubError):
         left = f"the checkpoint of step {kept} is kept" if kept else "there is no checkpoint before it"
         super().__init__(
             f"`{label}` stopped: its loss or gradient at step {step} is not a finite number; {left}. The same recipe "
-            "would end there again: train with a lower learning rate, precision `no`, or another `--seed`."
+            "would end there again: train with a lower `--set learning_rate=…`, `--set precision=no`, or another `--seed`."
         )
 
 

@@ -101,7 +101,11 @@ def ordered(capsys: pytest.CaptureFixture[str], recipe: str, method: str, base: 
 
 @pytest.mark.parametrize("recipe", OTHERS)
 def test_two_steps_of_a_recipe_whose_encoder_or_denoiser_learns_are_loaded_and_drawn_with(
-    recipe: str, hub: LocalHub, original: Callable[[str], Path], encoder_folder: Path, capsys: pytest.CaptureFixture[str]
+    recipe: str,
+    hub: LocalHub,
+    original: Callable[[str], Path],
+    encoder_folder: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     method, shape, files = OTHERS[recipe]
     base = original(shape)

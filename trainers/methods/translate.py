@@ -118,9 +118,7 @@ def make_learner(base: FrozenBase, encoder: TextEncoder) -> TranslatorLearner:  
     return TranslatorLearner(with_decoder(encoder), encoder)
 
 
-def with_decoder(
-    encoder: TextEncoder, *, layers: int = 2, width: int = 0, dropout: float = 0.1
-) -> EncoderDecoderModel:
+def with_decoder(encoder: TextEncoder, *, layers: int = 2, width: int = 0, dropout: float = 0.1) -> EncoderDecoderModel:
     """A copy of the encoder, frozen, and a random decoder beside it; of `width` 0 it is a third narrower.
 
     WrongRequest for a width that the encoder's heads cannot share, and for no layers.
@@ -129,7 +127,9 @@ def with_decoder(
     sizes = read.config.to_dict()
     heads = sizes["num_attention_heads"]
     if layers < 1 or width < 0 or width % heads:
-        raise WrongRequest(f"a decoder of {layers} layers and width {width} cannot be made: {heads} heads share the width.")
+        raise WrongRequest(
+            f"a decoder of {layers} layers and width {width} cannot be made: {heads} heads share the width."
+        )
     width = width or max(heads, sizes["hidden_size"] * 2 // 3 // heads * heads)
     decoder = type(read.config)(
         **sizes

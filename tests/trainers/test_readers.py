@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from trainers.methods.full import FullTuning
 from trainers.methods.iap import AttentionMatching, attention_outputs, distance, weights_of
 from trainers.methods.lora import TunedBase
 from trainers.methods.prompt_tuning import VirtualPrompt
-from trainers.reader import Reader, everything, keys_and_values, let_learn, text
+from trainers.reader import Reader, everything, let_learn, text
 from trainers.recipe import Recipe
 from trainers.sampler import Sampler, generator_of
 from trainers.student import Student
@@ -211,9 +212,22 @@ def test_concept_alignment_trains_all_of_cross_attention_as_the_published_code_d
     assert learning
     assert all(".attn2.to_" in key for key in learning)
     assert {key.partition(".attn2.")[2].partition(".")[0] for key in learning} == {"to_q", "to_k", "to_v", "to_out"}
-    let_learn(reader, keys_and_values)
+    ConceptAlignment(reader, material, only_keys_and_values=True)
     learning = {key for key, value in reader.named_parameters() if value.requires_grad}
     assert {key.partition(".attn2.")[2].partition(".")[0] for key in learning} == {"to_k", "to_v"}
+
+
+def test_texts_are_dropped_from_the_update_that_was_asked_for(material: Material) -> None:
+    reader = with_denoiser(material)
+    early = DenoiserTuning(reader, material, learns=everything, empty_share=1.0, empty_from=1)
+    never = DenoiserTuning(reader, material, learns=everything)
+    always = DenoiserTuning(reader, material, learns=everything, empty_share=1.0)
+    for step, like in ((0, never), (1, always)):
+        found, expected, other = (
+            each.loss(replace(some_draw(), step=step)).total.item()
+            for each in (early, like, always if like is never else never)
+        )
+        assert found == expected != other
 
 
 def test_a_reader_without_a_denoiser_has_no_cross_attention_to_align(material: Material) -> None:

@@ -10,6 +10,7 @@ from hub.errors import WrongRequest
 from trainers.changes import Changes, settings_of
 from trainers.methods import get_plan
 from trainers.plan import Plan
+from trainers.recipe import Recipe
 from trainers.recipe_file import FOLDER, UnknownRecipe, read_recipe, recipe_names
 
 
@@ -104,6 +105,44 @@ def test_a_wrong_set_is_refused_in_one_line(each: str, complaint: str) -> None:
     with pytest.raises(WrongRequest, match=complaint) as found:
         Changes().with_sets([each]).apply(get_plan("mulan"), what="`mulan`")
     assert "\n" not in str(found.value)
+
+
+@pytest.mark.parametrize(
+    ("method", "each", "complaint"),
+    [
+        ("full", "module.delta=3", "`module.delta` should be text, not 3"),
+        ("altdiffusion", "module.rank=many", "`module.rank` should be a whole number, not 'many'"),
+        ("lora", "module.denoiser=1", "`module.denoiser` should be true or false, not 1"),
+        ("iap", "module.nrm=true", r"no setting of `module` is called `nrm`. Did you mean `norm`\?"),
+    ],
+)
+def test_a_size_of_a_wrong_kind_is_refused_in_one_line(method: str, each: str, complaint: str) -> None:
+    with pytest.raises(WrongRequest, match=complaint) as found:
+        Changes().with_sets([each]).apply(get_plan(method), what=f"`{method}`")
+    assert "\n" not in str(found.value)
+
+
+@pytest.mark.parametrize(
+    ("method", "sets", "complaint"),
+    [
+        ("full", ["module.delta=all"], "`module.delta` is lora, weights or empty"),
+        ("altdiffusion", ["module.rank=0"], "`module.rank` at least 1"),
+        ("lora", ["module.denoiser=false", "module.text_encoder=false"], "`module.text_encoder`, `module.denoiser` or both"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_kept_is_refused_before_anything_is_copied(method: str, sets: list[str], complaint: str) -> None:
+    plan = Changes().with_sets(sets).apply(get_plan(method), what=f"`{method}`")
+    with pytest.raises(WrongRequest, match=complaint) as found:
+        plan.learner(None, None)
+    assert "\n" not in str(found.value)
+
+
+def test_the_inverse_square_root_falls_from_the_end_of_the_warm_up() -> None:
+    recipe = Recipe(
+        steps=400_000, batch_size=1, learning_rate=5e-4, warmup_steps=4000, decay="inverse-sqrt", final_share=0.0
+    )
+    rates = [recipe.learning_rate_at(step) for step in (1999, 4000, 16_000, 400_000)]
+    assert rates == pytest.approx([2.5e-4, 5e-4, 2.5e-4, 5e-5])
 
 
 def test_an_unknown_recipe_names_its_neighbours() -> None:

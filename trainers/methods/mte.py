@@ -24,7 +24,7 @@ from trainers.foundation import DUAL_ENCODER
 from trainers.frozen import FrozenBase
 from trainers.material import Material
 from trainers.method import Draw, Loss
-from trainers.methods.translate import LENGTH, Translation, with_decoder
+from trainers.methods.translate import LENGTH, SMOOTHING, Translation, with_decoder
 from trainers.plan import Phase, Plan
 from trainers.recipe import Recipe
 from trainers.sampler import global_generators
@@ -37,9 +37,9 @@ TEMPERATURE = 0.1
 class TranslationFrozen(Translation):
     """Stage 1a: only the decoder learns."""
 
-    def __init__(self, module: nn.Module, material: Material) -> None:
+    def __init__(self, module: nn.Module, material: Material, *, smoothing: float = SMOOTHING) -> None:
         _let_encoder_learn(module, False)
-        super().__init__(module, material)
+        super().__init__(module, material, smoothing=smoothing)
 
 
 class TranslationAndContrast(Translation):
@@ -52,9 +52,10 @@ class TranslationAndContrast(Translation):
         *,
         contrast_weight: float = CONTRAST_WEIGHT,
         temperature: float = TEMPERATURE,
+        smoothing: float = SMOOTHING,
     ) -> None:
         _let_encoder_learn(module, True)
-        super().__init__(module, material)
+        super().__init__(module, material, smoothing=smoothing)
         self._contrast_weight = contrast_weight
         self._temperature = temperature
 

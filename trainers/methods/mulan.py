@@ -114,8 +114,8 @@ def variant_settings(encoder_width: int, base: FrozenBase) -> dict[str, Any]:
 
 NOISE = 0.3
 """Largest deviation of noise on what the text phase reads: held-out names land near seen ones, not on them."""
-DISTIL = replace(token_kd.RECIPE, steps=4800, batch_size=64, weight_decay=0.0)
-RECIPE = Recipe(steps=60, batch_size=64, learning_rate=5e-5, warmup_steps=10, weight_decay=0.0, ema_decay=0.9)
+DISTIL = replace(token_kd.RECIPE, steps=4000, batch_size=64, weight_decay=0.0)
+RECIPE = Recipe(steps=50, batch_size=64, learning_rate=5e-5, warmup_steps=10, weight_decay=0.0, ema_decay=0.9)
 PLAN = Plan(
     name="mulan",
     learner=of_module("adapter", variant, variant_settings),

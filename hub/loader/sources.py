@@ -116,6 +116,8 @@ class Sources:
         else:
             wanted, _, revision = str(name).partition("@")
             artifact = self.hub.registry.get(wanted)
+            if artifact.method and not artifact.weights_digest:
+                raise weights_elsewhere(artifact)
             if artifact.kind in {"base", "dataset"} or (artifact.kind == "encoder" and not artifact.variants):
                 raise WrongRequest(f"`{name}` is of kind {artifact.kind}, not a language module.")
             folder, known = self._snapshot(artifact, revision or None), artifact.name.name

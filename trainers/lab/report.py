@@ -25,8 +25,9 @@ says otherwise, so a standard error of up to .09 a language). Means over the lan
 |---|---|---|---|---|---|---|---|---|"""
 FOOT = """
 R@k: share of pictures whose right English name is among the k nearest of 1,176 in the eyes of `emoji-judge`; for `mclip` and `mclip+`,
-which find pictures and draw none, text → image recall. *English R@1 lost*: on the base's own English prompts less through the module. `mulan` has
-read English only: its *seen* names are English, its *held-out* ones those of the five languages. Raw prompts on the base alone reach R@1 .00 to .02. Device-seconds are on one CPU thread beside other jobs.
+which find pictures and draw none, text → image recall. *English R@1 lost*: on the base's own English prompts less through the module.
+`mulan` has read English only: its *seen* names are English, its *held-out* ones those of the five languages. Raw prompts on the base
+alone reach R@1 .00 to .02. Device-seconds are on one CPU thread beside other jobs.
 
 Sheets: the same ten emoji asked for in five languages, `python -m trainers.lab.sheets`;
 [the base alone](images/methods/base-alone.webp)."""

@@ -1,17 +1,12 @@
-"""One process or many: what accelerate knows of them, and what they tell each other.
-
-Shape letters: B rows of one process, P processes, C features.
-"""
+"""One process or many: what accelerate knows of them, and what they tell each other."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import torch
 import torch.distributed as dist
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from torch import Tensor, nn
+from torch import nn
 
 from hub.errors import WrongRequest
 
@@ -67,33 +62,3 @@ def share_gradients(accelerator: Accelerator, module: nn.Module) -> None:
     mean = accelerator.reduce(torch.cat([gradient.flatten() for gradient in gradients]), reduction="mean")
     for gradient, part in zip(gradients, mean.split([gradient.numel() for gradient in gradients]), strict=True):
         gradient.copy_(part.view_as(gradient))
-
-
-def gathered(rows_BC: Tensor) -> Tensor:
-    """The rows of all processes, own gradients included: negatives for a contrastive loss, (B, C) → (P·B, C).
-
-    Every process must call it with the same shape; in a single one it returns its argument. The loop averages gradients
-    over processes, and the average is exact: each process' loss may be over its own rows against all columns, or over
-    all rows. As `gather_with_grad` of open_clip (`loss.py`), with a sum in the backward pass that gloo has, too.
-    """
-    if not dist.is_available() or not dist.is_initialized() or dist.get_world_size() == 1:
-        return rows_BC
-    everything: Tensor = _Gather.apply(rows_BC)  # type: ignore[no-untyped-call]
-    return everything
-
-
-class _Gather(torch.autograd.Function):
-    @staticmethod
-    def forward(context: Any, rows_BC: Tensor) -> Tensor:
-        context.count = len(rows_BC)
-        parts = [torch.empty_like(rows_BC) for _ in range(dist.get_world_size())]
-        dist.all_gather(parts, rows_BC.contiguous())
-        return torch.cat(parts)
-
-    @staticmethod
-    def backward(context: Any, *gradients: Tensor) -> Tensor:
-        total = gradients[0].contiguous().clone()
-        dist.all_reduce(total)  # What every process' loss says of these rows.
-        first = dist.get_rank() * context.count
-        own: Tensor = total[first : first + context.count]
-        return own

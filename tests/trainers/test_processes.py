@@ -15,8 +15,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hub.errors import WrongRequest
+from trainers.contrast import gathered
 from trainers.method import Draw, Loss
-from trainers.processes import gathered, open_accelerator
+from trainers.processes import open_accelerator
 from trainers.recipe import Recipe
 
 RECIPE = Recipe(steps=6, batch_size=8, learning_rate=1e-2, warmup_steps=2, ema_decay=0.9, precision="no", seed=3)

@@ -6,11 +6,9 @@ my-method = "my_package.my_method:PLAN"        # a trainers.plan.Plan
 
 from __future__ import annotations
 
-import importlib
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, cast
 
-from hub.errors import UnknownMethod
+from hub.plugins import load, names
 
 if TYPE_CHECKING:
     from trainers.plan import Plan
@@ -36,15 +34,9 @@ METHODS = {
 
 def method_names() -> list[str]:
     """Every method of this installation; imports none of them."""
-    return sorted({*METHODS, *(point.name for point in entry_points(group=GROUP))})
+    return names(GROUP, METHODS)
 
 
 def get_plan(name: str) -> Plan:
     """The plan of the method called `name`, or UnknownMethod."""
-    if name in METHODS:
-        path, _, attribute = METHODS[name].partition(":")
-        return cast("Plan", getattr(importlib.import_module(path), attribute))
-    for point in entry_points(group=GROUP):
-        if point.name == name:
-            return cast("Plan", point.load())
-    raise UnknownMethod(name, method_names())
+    return cast("Plan", load(GROUP, name, METHODS))

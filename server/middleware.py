@@ -6,6 +6,7 @@ import logging
 import re
 import time
 import uuid
+from abc import ABC, abstractmethod
 from urllib.parse import quote
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -20,7 +21,7 @@ _SAFE_ID = re.compile(r"[A-Za-z0-9._:;=-]{1,128}")
 _log = logging.getLogger("server.access")
 
 
-class HttpLayer:
+class HttpLayer(ABC):
     """Something around every HTTP request; what is none, such as the start of the server, passes by."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -30,9 +31,9 @@ class HttpLayer:
         """Pass on, or `serve`."""
         await (self.serve if scope["type"] == "http" else self.app)(scope, receive, send)
 
+    @abstractmethod
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer an HTTP request by means of `app`."""
-        raise NotImplementedError
 
 
 class EncodedPath(HttpLayer):

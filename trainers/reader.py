@@ -8,6 +8,7 @@ Shape letters: B batch, L tokens, C conditioning width, K H W a latent.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 
 from torch import Tensor, nn
@@ -19,7 +20,7 @@ from trainers.material import Material
 Part = nn.Module | nn.Parameter
 
 
-class Reader(nn.Module):
+class Reader(nn.Module, ABC):
     """Says what the denoiser reads of a text; a subclass tells how."""
 
     denoiser: nn.Module | None
@@ -29,13 +30,13 @@ class Reader(nn.Module):
         super().__init__()
         self.denoiser = denoiser
 
+    @abstractmethod
     def read(self, material: Material, rows_B: Tensor) -> Tensor:
         """What the denoiser reads of some texts of the material, (B, L, C)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def text_parts(self) -> Iterable[Part]:
         """What of it may learn to read."""
-        raise NotImplementedError
 
     def denoiser_parts(self) -> Iterable[Part]:
         """What of its denoiser may learn; nothing without one."""

@@ -20,7 +20,7 @@ def tracked(*patterns: str) -> list[str]:
         ["git", "ls-files", "-z", "--", *patterns], cwd=ROOT, capture_output=True, text=True, check=False
     )
     if listed.returncode:
-        pytest.skip("no git checkout")
+        pytest.skip("git lists what belongs to the project, and this is no git checkout")
     return [name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
 
 

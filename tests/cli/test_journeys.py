@@ -211,7 +211,9 @@ def test_a_home_that_cannot_be_made_is_one_line(hub, tmp_path, monkeypatch):
     assert answer.err.count("\n") == 1
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+@pytest.mark.skipif(
+    os.geteuid() == 0, reason="root may write everywhere, so no folder is read-only to it: run as another user"
+)
 def test_a_read_only_home_is_one_line(hub, home):
     hub("index")
     home.chmod(0o555)

@@ -26,7 +26,7 @@ from hub.loader import load_pipeline
 @pytest.fixture
 def plain(base_folder: Path) -> StableDiffusionPipeline:
     """The base as diffusers loads it."""
-    pipe = StableDiffusionPipeline.from_pretrained(base_folder, torch_dtype=torch.float32)
+    pipe = StableDiffusionPipeline.from_pretrained(base_folder, dtype=torch.float32)
     pipe.set_progress_bar_config(disable=True)
     return pipe
 
@@ -198,7 +198,9 @@ def test_residents_with_the_same_encoder_share_it(load: Any, make_module: Any) -
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.skipif(
+    not torch.cuda.is_available(), reason="there is no CUDA device: what only a GPU shows is shown on one"
+)
 def test_on_a_gpu_weights_go_to_it_as_stored(base_folder: Path, encoder_folder: Path, make_module: Any) -> None:
     pipe = load_pipeline(base_folder, make_module("mulan-yo"), encoder=encoder_folder)
     (resident,) = pipe._interpreter._residents.values()

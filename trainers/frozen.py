@@ -61,7 +61,7 @@ class FrozenBase:
             raise DoesNotFit(f"training knows bases of class {', '.join(CLASSES)}, and `{folder.name}` is a {name}.")
         path, _, own = CLASSES[name].partition(":")
         frozen = getattr(importlib.import_module(path), own)
-        pipeline = getattr(diffusers, name).from_pretrained(folder, torch_dtype=torch.float32, use_safetensors=True)
+        pipeline = getattr(diffusers, name).from_pretrained(folder, dtype=torch.float32, use_safetensors=True)
         return cast(FrozenBase, frozen(pipeline, device))
 
     @property

@@ -118,7 +118,7 @@ def _load_base(
         folder = fetch_pipeline(made, base.upstream.repository, base.upstream.revision, what=base.name)
     weights = weights_of(folder, base)
     working = working_dtype(dtype, device, weights[base.family.denoiser], what=base.name)
-    pipe = made.from_pretrained(folder, torch_dtype=working, use_safetensors=True, **settings)
+    pipe = made.from_pretrained(folder, dtype=working, use_safetensors=True, **settings)
     return pipe if device.type == "cpu" or "device_map" in settings else pipe.to(device)
 
 

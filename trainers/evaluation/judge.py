@@ -27,7 +27,7 @@ class Judge:
     @classmethod
     def from_folder(cls, folder: Path, name: str, device: str = "cpu") -> Judge:
         """Read a CLIP repository."""
-        model = CLIPModel.from_pretrained(folder, torch_dtype=torch.float32, attn_implementation="eager")
+        model = CLIPModel.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager")
         return cls(name, model.to(device).eval().requires_grad_(False), AutoTokenizer.from_pretrained(folder))
 
     @torch.no_grad()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hub.errors import MissingExtra, WrongRequest
+from trainers import defaults
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     from hub.records import Score
     from trainers.changes import Changes
 
-DEFAULT_BASE = "emoji-sd"
-DEFAULT_ENCODER = "emoji-xlmr"
-DEFAULT_CORPUS = "emoji"
 PictureColumn = Annotated[str, typer.Option(help="Column of the pictures in a corpus of your own.")]
 CaptionColumns = Annotated[
     list[str] | None, typer.Option(help="LANGUAGE=COLUMN of captions in it; again for more. English is needed.")
@@ -40,19 +38,22 @@ def train(
         ),
     ],
     base: Annotated[
-        str, typer.Option(help="The frozen base, or dual encoder for mclip: a name or a folder; emoji-sd by default.")
+        str,
+        typer.Option(
+            help=f"The frozen base, or dual encoder for mclip: a name or a folder; {defaults.BASE} by default."
+        ),
     ] = "",
     lang: Annotated[
         list[str] | None, typer.Option(help="Language to learn; again for more. `en` alone: zero-shot.")
     ] = None,
     name: Annotated[str, typer.Option(help="Of the artifact; METHOD-LANGUAGE by default.")] = "",
-    encoder: Annotated[str, typer.Option(help="The frozen multilingual encoder; emoji-xlmr by default.")] = "",
+    encoder: Annotated[str, typer.Option(help=f"The frozen multilingual encoder; {defaults.ENCODER} by default.")] = "",
     corpus: Annotated[
-        str, typer.Option(help="emoji by default, or a folder, file or data set `owner/name` of captions.")
+        str, typer.Option(help=f"{defaults.CORPUS} by default, or a folder, file or data set `owner/name` of captions.")
     ] = "",
     picture_column: PictureColumn = "",
     caption_column: CaptionColumns = None,
-    held_out_share: HeldOutShare = 0.05,
+    held_out_share: HeldOutShare = defaults.HELD_OUT_SHARE,
     recipe: RecipeName = "",
     sets: Sets = None,
     steps: Annotated[
@@ -64,10 +65,10 @@ def train(
     ] = 1,
     english_share: Annotated[
         float, typer.Option(min=0, max=0.95, help="Share of English draws, so that English is kept.")
-    ] = 0.2,
+    ] = defaults.ENGLISH_SHARE,
     temperature: Annotated[
         float, typer.Option(min=0.1, help="Languages with n texts are drawn like n^(1/temperature).")
-    ] = 2.0,
+    ] = defaults.TEMPERATURE,
     device: Annotated[str, typer.Option(help="cuda or cpu; cuda where there is one by default.")] = "",
     price_per_hour: Annotated[
         float, typer.Option(min=0, help="Of one device in dollars, for the cost in the card.")
@@ -157,9 +158,9 @@ def as_written(
     changes = written.changes.with_sets(sets)
     changes.apply(get_plan(method), what=f"recipe {recipe}" if recipe else f"`{method}`")
     return (
-        base or written.base or DEFAULT_BASE,
-        encoder or written.encoder or DEFAULT_ENCODER,
-        corpus or written.corpus or DEFAULT_CORPUS,
+        base or written.base or defaults.BASE,
+        encoder or written.encoder or defaults.ENCODER,
+        corpus or written.corpus or defaults.CORPUS,
         changes,
     )
 
@@ -174,10 +175,10 @@ def evaluate(
     lang: Annotated[
         list[str] | None, typer.Option(help="Languages of the prompts; the artifact's own by default.")
     ] = None,
-    corpus: Annotated[str, typer.Option(help="Whose prompts.")] = DEFAULT_CORPUS,
+    corpus: Annotated[str, typer.Option(help="Whose prompts.")] = defaults.CORPUS,
     picture_column: PictureColumn = "",
     caption_column: CaptionColumns = None,
-    held_out_share: HeldOutShare = 0.05,
+    held_out_share: HeldOutShare = defaults.HELD_OUT_SHARE,
     n: Annotated[int, typer.Option(min=0, help="Prompts per language and split; 0 means all.")] = 256,
     seed: Annotated[int, typer.Option(help="Chooses prompts and noise.")] = 0,
     device: Annotated[str, typer.Option(help="cuda or cpu; cuda where there is one by default.")] = "",

@@ -21,6 +21,7 @@ from torch import Tensor
 from hub.errors import WrongRequest
 from hub.loader.config import PromptRule
 from hub.modules import DualEncoder, Embeddings, TextEncoder
+from trainers import defaults
 from trainers.caches import Rows, cached, key_of
 from trainers.corpora import Corpus, Example
 from trainers.frozen import FrozenBase
@@ -300,10 +301,8 @@ class Mixture:
     """Which languages are trained on, and how often each."""
 
     languages: tuple[str, ...]
-    english_share: float = 0.2
-    """Share of draws that are English texts through the multilingual encoder, so that English is kept."""
-    temperature: float = 2.0
-    """A language with n texts is drawn in proportion to n^(1/temperature)."""
+    english_share: float = defaults.ENGLISH_SHARE
+    temperature: float = defaults.TEMPERATURE
 
 
 def weigh(examples: Sequence[Example], mixture: Mixture) -> Tensor:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hub.errors import WrongRequest
+from trainers import defaults
 from trainers.cli import (
     CaptionColumns,
     HeldOutShare,
@@ -28,13 +29,15 @@ if TYPE_CHECKING:
 
 def cache(
     method: Annotated[str, typer.Argument(help="The method whose inputs are computed.")] = "mulan",
-    base: Annotated[str, typer.Option(help="The frozen base: a name or a folder; emoji-sd by default.")] = "",
+    base: Annotated[str, typer.Option(help=f"The frozen base: a name or a folder; {defaults.BASE} by default.")] = "",
     lang: Annotated[list[str] | None, typer.Option(help="Language that will be learnt; again for more.")] = None,
-    encoder: Annotated[str, typer.Option(help="The frozen multilingual encoder; emoji-xlmr by default.")] = "",
-    corpus: Annotated[str, typer.Option(help="What will be learnt from, as in `hub train`; emoji by default.")] = "",
+    encoder: Annotated[str, typer.Option(help=f"The frozen multilingual encoder; {defaults.ENCODER} by default.")] = "",
+    corpus: Annotated[
+        str, typer.Option(help=f"What will be learnt from, as in `hub train`; {defaults.CORPUS} by default.")
+    ] = "",
     picture_column: PictureColumn = "",
     caption_column: CaptionColumns = None,
-    held_out_share: HeldOutShare = 0.05,
+    held_out_share: HeldOutShare = defaults.HELD_OUT_SHARE,
     recipe: RecipeName = "",
     sets: Sets = None,
     device: Annotated[str, typer.Option(help="cuda or cpu; cuda where there is one by default.")] = "",
@@ -70,8 +73,8 @@ def cache(
             columns = Columns.parse(picture_column, caption_column or [], held_out_share)
             base, encoder, corpus, changes = as_written(method, recipe, sets or [], base, encoder, corpus)
             order = Order(
-                method=method, base=base, encoder=encoder, corpus=corpus, languages=languages, english_share=0.2,
-                temperature=2.0, steps=None, seed=0, device=device or None, recipe=recipe, changes=changes, columns=columns,
+                method=method, base=base, encoder=encoder, corpus=corpus, languages=languages, device=device or None, recipe=recipe,
+                changes=changes, columns=columns,
             )  # fmt: skip
             _compute(order, hub, dry_run=dry_run, as_json=as_json)
 

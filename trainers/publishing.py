@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from hub.local import LocalHub
 from hub.names import ArtifactName
 from hub.publish import publish
 from hub.records import Artifact, Revision, Score
+from trainers.defaults import CORPUS, ENCODER
 from trainers.training import READOUT, Order, Trained
 
 HEADING = "## Scores"
@@ -180,7 +182,7 @@ Reads texts in {spoken} for the {foundation.word} `{base}`. {weights} weights le
 {trained.plan.story} {steps}; seed {trained.order.seed}.
 Data: split `seen` of `{trained.corpus.name}` ({learnt_from}); nothing held out was trained on.{share}
 
-    hub train {trained.plan.name} --base {base} {_ordered(trained.order)}
+    {command_of(trained.order, base)}
 
 ## Cost
 
@@ -199,11 +201,32 @@ def _left_out(trained: Trained) -> str:
     return f" It is kept at rank {delta['rank']}, which leaves {delta['relative_error']:.0%} of its Frobenius norm out."
 
 
-def _ordered(order: Order) -> str:
-    """The rest of the command that trains it again."""
-    recipe = [f"--recipe {order.recipe}"] if order.recipe else []
-    sets = [f"--set {each}" for each in order.sets]
-    return " ".join([*recipe, *sets, *(f"--lang {tag}" for tag in order.languages), f"--seed {order.seed}"])
+def command_of(order: Order, base: str) -> str:
+    """The command that trains it again on `base`: what was said, without what is so by default."""
+    said: list[tuple[str, object]] = [("--base", base)]
+    said += [("--recipe", order.recipe)] if order.recipe else []
+    said += [("--set", each) for each in order.sets]
+    said += [("--lang", tag) for tag in order.languages]
+    usual = Order(method=order.method, base=base, encoder=ENCODER, corpus=CORPUS, languages=order.languages)
+    for option, name in (
+        ("--encoder", "encoder"),
+        ("--corpus", "corpus"),
+        ("--steps", "steps"),
+        ("--accumulate", "accumulation"),
+        ("--english-share", "english_share"),
+        ("--temperature", "temperature"),
+    ):
+        if (value := getattr(order, name)) != getattr(usual, name):
+            said.append((option, value))
+    columns = order.columns
+    said += [("--picture-column", columns.picture)] if columns.picture else []
+    said += [("--caption-column", f"{tag}={column}") for tag, column in columns.captions]
+    if columns.held_out_share != usual.columns.held_out_share:
+        said.append(("--held-out-share", columns.held_out_share))
+    said.append(("--seed", order.seed))
+    return shlex.join(
+        ["hub", "train", order.method, *(word for option, value in said for word in (option, str(value)))]
+    )
 
 
 def _table(scores: Sequence[Score]) -> str:

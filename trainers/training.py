@@ -22,6 +22,7 @@ from tqdm.auto import tqdm
 from hub.errors import Unreachable, WrongRequest
 from hub.local import LocalHub
 from hub.modules import TextEncoder
+from trainers import defaults
 from trainers.changes import Changes
 from trainers.checkpoint import learning, write_tensors
 from trainers.corpora import Corpus, open_corpus
@@ -52,12 +53,12 @@ class Order:
     encoder: str
     corpus: str
     languages: tuple[str, ...]
-    english_share: float
-    temperature: float
-    steps: int | None
+    english_share: float = defaults.ENGLISH_SHARE
+    temperature: float = defaults.TEMPERATURE
+    steps: int | None = None
     """Over all phases; None leaves the plan's own."""
-    seed: int
-    device: str | None
+    seed: int = 0
+    device: str | None = None
     """`cpu`, or None for CUDA where there is one."""
     recipe: str = ""
     """Name of a recipe file whose changes these are, for the card."""
@@ -133,6 +134,8 @@ def train_module(order: Order, hub: LocalHub, folder: Path, *, resume: bool, qui
     learner = plan.learner(base, encoder)
     module = learner.module.to(device)
     learnt: dict[str, int] = {}
+    with _threads(device):
+        words = _words(device)
     for number, phase in enumerate(plan.phases):
         place = folder / f"{number}-{phase.name}"
         method = phase.make(module, material)  # says what learns in this phase, finished or not
@@ -166,7 +169,7 @@ def train_module(order: Order, hub: LocalHub, folder: Path, *, resume: bool, qui
         prompting=ready.prompting,
         width=base.width,
         pooled_width=getattr(base, "pooled_width", None),  # a dual encoder is read by no denoiser
-        device=_words(device),
+        device=words,
         seconds=seconds,
         losses=losses,
         weights=sum(learnt.values()),
@@ -283,4 +286,7 @@ def _finished(place: Path) -> dict[str, Any] | None:
 
 
 def _words(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} CPU thread(s)"
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    count = torch.get_num_threads()
+    return f"{count} CPU thread{'s' * (count > 1)}"

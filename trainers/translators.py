@@ -23,6 +23,7 @@ from hub.errors import DoesNotFit, UnknownFile
 from hub.languages import language_name, parse_language
 from hub.loader.translator import ARCHITECTURE, FOLDER
 from hub.local import LocalHub
+from trainers import defaults
 from trainers.sources import find_base
 
 NEW_TOKENS = 77
@@ -94,7 +95,7 @@ def main(
     model: Annotated[Path, typer.Argument(help="Folder of the translation model.")],
     out: Annotated[Path, typer.Option(help="Folder of the artifact.")],
     lang: Annotated[list[str], typer.Option(help="Language of prompts; again for more.")],
-    base: Annotated[str, typer.Option(help="The frozen base.")] = "emoji-sd",
+    base: Annotated[str, typer.Option(help="The frozen base.")] = defaults.BASE,
     source: Annotated[str, typer.Option(help="The tokenizer's code of that language, `yor_Latn`.")] = "",
     target: Annotated[str, typer.Option(help="Token that asks for English, `eng_Latn`.")] = "",
     license: Annotated[str, typer.Option(help="SPDX identifier of the model's licence.")] = "other",

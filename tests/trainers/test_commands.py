@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -101,6 +102,36 @@ def test_the_card_can_be_read_and_tells_how_it_was_made(hub: LocalHub, capsys: p
         assert piece in text
     weights = load_file(folder / "tiny-sd" / "model.safetensors")
     assert {value.dtype for value in weights.values()} == {torch.float16}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [],
+        ["--encoder", "my-xlmr", "--corpus", "my captions", "--picture-column", "jpg", "--caption-column", "en=caption_en",
+         "--caption-column", "yo=caption_yo", "--held-out-share", "0.1"],
+        ["--steps", "40", "--accumulate", "2", "--english-share", "0.3", "--temperature", "1.0", "--seed", "7"],
+        ["--set", "distil.learning_rate=0.001", "--lang", "sw"],
+    ],
+)  # fmt: skip
+def test_the_command_in_a_card_orders_the_same_run(
+    said: list[str], hub: LocalHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import trainers.training
+    from trainers.publishing import command_of
+
+    orders: list[Any] = []
+
+    def note(order: Any, *_: Any, **__: Any) -> None:
+        orders.append(order)
+        raise WrongRequest("enough")
+
+    monkeypatch.setattr(trainers.training, "train_module", note)
+    for command in (["--base", "tiny-sd", "--lang", "yo", *said], None):
+        words = command or shlex.split(command_of(orders[0], "tiny-sd"))[3:]
+        with pytest.raises(WrongRequest, match="enough"):
+            run(train, "token-kd", *words)
+    assert orders[0] == orders[1]
 
 
 def test_english_alone_makes_a_module_for_every_language(hub: LocalHub, capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,6 +22,7 @@ from hub.errors import Damaged, Unreachable, WrongRequest
 from hub.languages import parse_language
 from trainers.corpora import Example, Prompt
 from trainers.corpora.rows import Row, rows_at
+from trainers.defaults import HELD_OUT_SHARE
 
 UNREADABLE_SHARE = 0.01
 """More unreadable pictures than this are a damaged data set, not a few bad files."""
@@ -39,7 +40,7 @@ class Columns:
     """Empty for the source's usual one."""
     captions: tuple[tuple[str, str], ...] = ()
     """(BCP-47 tag, column)."""
-    held_out_share: float = 0.05
+    held_out_share: float = HELD_OUT_SHARE
     """Share of the pictures that are never trained on."""
 
     @classmethod

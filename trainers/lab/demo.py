@@ -85,17 +85,15 @@ def measure_and_draw(out: Path, count: int, seconds: dict[str, float]) -> dict[s
     """Load base and module, judge both on seen and held-out pairs, and draw the picture."""
     print('\n>>> pipe = load_pipeline("emoji-sd", adapter="mulan-yo")', flush=True)
     with timed(seconds, "import"):
-        from diffusers.utils import logging
+        from trainers.cli import prepare_libraries
 
+        prepare_libraries()
         from hub import load_pipeline
         from hub.local import LocalHub
         from trainers.corpora import open_corpus
         from trainers.evaluation.evaluator import Question
         from trainers.evaluation.generation import JUDGE
         from trainers.evaluation.judge import Judge
-
-        logging.disable_progress_bar()
-        logging.set_verbosity_error()  # the base alone cuts long Yoruba prompts, and says so for each of them
     hub = LocalHub.open()
     with timed(seconds, "load"):
         module = load_pipeline("emoji-sd", adapter="mulan-yo", hub=hub)

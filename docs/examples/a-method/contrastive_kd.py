@@ -13,12 +13,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from trainers.contrast import gathered
 from trainers.learner import of_module
 from trainers.material import Material
 from trainers.method import Draw, Loss
 from trainers.methods.token_kd import projector_settings
 from trainers.plan import Phase, Plan
-from trainers.processes import gathered
 from trainers.recipe import Recipe
 
 

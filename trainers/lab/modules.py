@@ -1,7 +1,7 @@
 """The lab's own language modules: train them, measure them, put them into `cards/`.
 
     python -m trainers.lab.modules yo sw hi zh ar en                # mulan; `en` alone is the zero-shot one
-    python -m trainers.lab.modules --method pea yo+sw+hi+zh+ar      # one module for five languages
+    python -m trainers.lab.modules --method pea --set distil.steps=9000 yo+sw+hi+zh+ar      # one for five languages
     python -m trainers.lab.modules --measure yo                     # measure again what is there
 
 Training is `hub train METHOD --lang …`; the figures are what `hub train` would put into the card, with more prompts.
@@ -14,6 +14,7 @@ import argparse
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from diffusers.utils import logging
@@ -35,12 +36,15 @@ LARGEST = 1_100_000
 """Bytes of weights that are committed; the repository stays small enough to clone in seconds."""
 
 
-def train(method: str, languages: tuple[str, ...], base: str, work: Path, measured: int) -> Path:
+def train(
+    method: str, languages: tuple[str, ...], base: str, work: Path, measured: int, sets: Sequence[str] = ()
+) -> Path:
     """Train one module; the folder of its artifact. `measured` prompts a figure, or 0: it is measured by `measure`."""
     name = default_name(method, languages)
     script = str(Path(sys.executable).with_name("hub"))
     command = [script, "train", method, "--base", base, "--out", str(work / name)]
     command += [word for tag in languages for word in ("--lang", tag)]
+    command += [word for each in sets for word in ("--set", each)]
     command += ["--n", str(measured)] if measured else ["--no-evaluate"]
     subprocess.run([*command, "--price-per-hour", str(PRICE_PER_HOUR)], check=True)
     return work / name / name
@@ -87,6 +91,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("build/modules"))
     parser.add_argument("--measure", action="store_true", help="measure what lies in the work folder, train nothing")
     parser.add_argument("--count", type=int, default=128, help="prompts per figure")
+    parser.add_argument("--set", action="append", default=[], help="KEY=VALUE in the recipe, as in `hub train`")
     arguments = parser.parse_args()
     logging.set_verbosity_error()  # the base alone cuts long prompts, and says so for each of them
     logging.disable_progress_bar()
@@ -96,10 +101,10 @@ def main() -> None:
         if arguments.method == "mulan":
             trained = arguments.work / name / name
             if not arguments.measure:
-                trained = train(arguments.method, languages, arguments.base, arguments.work, 0)
+                trained = train(arguments.method, languages, arguments.base, arguments.work, 0, arguments.set)
             measure(trained, languages, arguments.base, arguments.count)
         else:
-            trained = train(arguments.method, languages, arguments.base, arguments.work, arguments.count)
+            trained = train(arguments.method, languages, arguments.base, arguments.work, arguments.count, arguments.set)
         bring(trained)
 
 

@@ -9,6 +9,8 @@ from torch import nn
 from torch.optim import AdamW, Muon, Optimizer
 
 from hub.errors import WrongRequest
+from trainers.arithmetic import has_bf16
+from trainers.muon import Float32Muon
 from trainers.recipe import Recipe
 
 OPTIMIZERS = ("adamw", "muon")
@@ -34,7 +36,8 @@ def make_optimizer(module: nn.Module, recipe: Recipe) -> Optimizer:
         assert rest is not None, "a module without anything to learn is refused before"
         return rest
     matrices = [parameter for parameter in learning if parameter in turned]
-    muon = Muon(
+    make = Muon if has_bf16(matrices[0].device) else Float32Muon
+    muon = make(
         matrices, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, adjust_lr_fn="match_rms_adamw"
     )  # a rate that is right for AdamW is then right for Muon
     return muon if rest is None else Together(muon, rest)

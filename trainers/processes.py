@@ -9,10 +9,11 @@ from accelerate.state import AcceleratorState
 from torch import nn
 
 from hub.errors import WrongRequest
+from trainers.arithmetic import precision_on
 
 
 def open_accelerator(precision: str, device: str | None) -> Accelerator:
-    """Accelerate fixes precision and device once per process; each recipe has its own.
+    """Accelerate fixes precision and device once per process; each recipe has its own. bf16 is taken where the device has it.
 
     Raises WrongRequest when what `--device`, `accelerate launch` or its configuration asks for is not to be had here.
     """
@@ -21,7 +22,9 @@ def open_accelerator(precision: str, device: str | None) -> Accelerator:
     # Its only way, and the one its own tests take; the process group of a distributed run stays.
     AcceleratorState._reset_state(reset_partial_state=not dist.is_initialized())  # noqa: SLF001
     try:
-        accelerator = Accelerator(mixed_precision=precision, cpu=device == "cpu" or not torch.cuda.is_available())
+        place = "cpu" if device == "cpu" or not torch.cuda.is_available() else "cuda"
+        precision = precision_on(torch.device(place), precision)
+        accelerator = Accelerator(mixed_precision=precision, cpu=place == "cpu")
         torch.empty(0, device=accelerator.device)
     except (AssertionError, ImportError, NotImplementedError, RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split(". ")[0].split()).rstrip(".")

@@ -39,7 +39,7 @@ class Recipe:
     """End with the checkpoint of the least validation value instead of the last weights; the method must give one."""
     clip_norm: float = 1.0
     precision: str = "bf16"
-    """Autocast type of the forward pass: `bf16`, `fp16` or `no`."""
+    """Autocast type of the forward pass: `bf16`, `fp16` or `no`. bf16 is `no` on devices without it: `trainers/arithmetic.py`."""
     seed: int = 0
 
     def __post_init__(self) -> None:

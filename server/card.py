@@ -25,6 +25,8 @@ from hub.errors import WrongCard
 from hub.records import Revision
 from hub.store import BlobStore
 
+_RECIPE = re.compile(r"^ {4}(hub train \S.*)$", re.MULTILINE)
+"""As `hub train` writes it into cards: indented code."""
 _ABSOLUTE = re.compile(r"[a-z][a-z0-9+.-]*:|//|/|#", re.IGNORECASE)
 
 
@@ -39,6 +41,13 @@ def prose(store: BlobStore, revision: Revision, address_of: Callable[[str], str]
     _, text = _read(store, revision)
     rendered = _markdown().render(text, {"address_of": address_of})
     return Markup(rendered)  # noqa: S704 - the renderer escapes every text and passes no HTML through
+
+
+def recipe(store: BlobStore, revision: Revision) -> str:
+    """The command that made the artifact's weights, as its card tells it; empty where it tells none."""
+    _, text = _read(store, revision)
+    found = _RECIPE.search(text)
+    return found[1] if found else ""
 
 
 def _read(store: BlobStore, revision: Revision) -> tuple[dict[str, Any], str]:

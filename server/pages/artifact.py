@@ -12,7 +12,7 @@ from hub.records import Artifact, Revision, Score
 from hub.store import BlobStore
 from server.access import Hub, asked_name, get_artifact
 from server.addresses import Segment, absolute, commit_id, file_path, page_path
-from server.card import prose
+from server.card import prose, recipe
 from server.pages import wording
 from server.pages.rendering import render
 from server.protocol.resolve import is_picture
@@ -28,13 +28,17 @@ def show_artifact(request: Request, hub: Hub, revision: Segment = "") -> Respons
         tail = f"/tree/{commit_id(hub.registry.revision(artifact.name, revision).id)}" if revision else ""
         return RedirectResponse(page_path(artifact) + tail, status_code=307)
     shown = hub.registry.revision(artifact.name, revision or "main") if revision or artifact.revision else None
+    # A module whose card is all there is: nothing could be loaded, so its page says how the weights are made.
+    is_card_alone = shown is not None and artifact.method and not artifact.weights_digest and not artifact.upstream
+    made_by = recipe(hub.store, shown) if shown is not None and is_card_alone else ""
     context = {
         "artifact": artifact,
         "shown": shown,
         "is_head": shown is None or shown.id == artifact.revision,
         "languages": [wording.language(tag) for tag in artifact.languages],
         "score_tables": _score_tables(artifact),
-        "snippets": _snippets(artifact, absolute(request, "")),
+        "recipe": made_by,
+        "snippets": [("In a terminal", made_by)] if made_by else _snippets(artifact, absolute(request, "")),
         "revisions": hub.registry.revisions(artifact.name)[:SHOWN_REVISIONS],
         "commit_id": commit_id,
         **(_contents(artifact, shown, hub.store) if shown else {"files": [], "pictures": [], "prose": ""}),

@@ -109,6 +109,12 @@ def test_a_disputed_score_says_why(client: TestClient):
     assert "nobody has seen the test set" in text
 
 
+def test_a_module_whose_weights_nobody_keeps_says_how_to_make_them_and_not_how_to_load_it(client: TestClient):
+    text = client.get("/linguahub/full-many").text
+    assert "hub train full --base emoji-sd" in text.partition('id="scores"')[0]
+    assert "load_pipeline" not in text.partition('id="scores"')[0]
+
+
 def test_an_older_revision_has_its_own_page(client: TestClient, hub: LocalHub):
     older = hub.registry.revisions(ArtifactName("ada", "first-yo"))[-1]
     text = client.get(f"/ada/first-yo/tree/{commit_id(older.id)}").text

@@ -35,6 +35,10 @@ class Card:
     tags: tuple[str, ...] = ()
     scores: tuple[Score, ...] = ()
     upstream: tuple[Upstream, ...] = ()
+    parameters: tuple[tuple[str, int], ...] = ()
+    """Numbers of weights by part that is loaded, `("unet", 859520964)`: times the bytes of a type, its memory."""
+    gated: bool = False
+    """Whether upstream asks for agreement to its terms before it hands out files."""
     owner: str = ""
     """Of a curated card that does not belong to `linguahub`."""
     prose: str = ""

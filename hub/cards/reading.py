@@ -17,7 +17,7 @@ from hub.names import ArtifactName, Digest, check_path
 from hub.plugins import advertised
 from hub.records import KINDS, Conditioning, Score, Upstream
 
-_OURS = {"kind", "method", "encoder", "summary", "conditioning", "upstream", "owner"}
+_OURS = {"kind", "method", "encoder", "summary", "conditioning", "upstream", "owner", "parameters", "gated"}
 _FENCE = "---"
 
 
@@ -84,6 +84,8 @@ class _Reading:
             tags=self.names("tags"),
             scores=self.scores(),
             upstream=self.upstream(),
+            parameters=self.parameters(),
+            gated=self.gated(),
             owner=self.text("owner"),
             prose=prose,
         )
@@ -176,6 +178,19 @@ class _Reading:
             self.problems.append(f"upstream {entry.get('repository')!r}: {error}")
             return None
         return upstream
+
+    def parameters(self) -> tuple[tuple[str, int], ...]:
+        value = self.ours.get("parameters") or {}
+        if not isinstance(value, dict) or not all(isinstance(each, int) and each > 0 for each in value.values()):
+            self.problems.append(f"`{NAMESPACE}.parameters` is {value!r}, not numbers of weights by part")
+            return ()
+        return tuple((str(part), count) for part, count in value.items())
+
+    def gated(self) -> bool:
+        value = self.ours.get("gated", False)
+        if not isinstance(value, bool):
+            self.problems.append(f"`{NAMESPACE}.gated` is {value!r}, neither true nor false")
+        return value is True
 
     def text(self, key: str, *, required: bool = False) -> str:
         value = self.ours.get(key)

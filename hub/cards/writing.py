@@ -66,6 +66,8 @@ def _ours(card: Card) -> dict[str, Any]:
         "owner": card.owner,
         "conditioning": _conditioning(card.conditioning) if card.conditioning else None,
         "upstream": [_upstream(each) for each in card.upstream],
+        "parameters": dict(card.parameters),
+        "gated": card.gated,
     }
     return {key: value for key, value in parts.items() if value}
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict
 from fnmatch import fnmatch
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
@@ -16,6 +18,7 @@ from hub.cli.tables import bold, print_table, size
 from hub.records import Artifact, Revision, Score
 
 if TYPE_CHECKING:
+    from hub.cards import Card
     from hub.local import LocalHub
 
 HEX = 10
@@ -37,33 +40,53 @@ def show(
         artifact = hub.registry.get(name)
         revisions = hub.registry.revisions(artifact.name)
         shown = hub.registry.revision(artifact.name, revision)
-        prose = _prose(hub, shown)
+        card = _card(hub, artifact, shown)
     if as_object:
         print(json.dumps(_described(artifact, shown, revisions), ensure_ascii=False, indent=2, default=str))
         return
     print(bold(str(artifact.name)))
     print(artifact.summary)
     print()
-    for label, value in [*_facts(artifact), *_own_encoders(artifact, shown)]:
+    for label, value in [*_facts(artifact), *_own_encoders(artifact, shown), *_needs(card)]:
         print(f"{label:<14}{value}")
     _section("Scores", _print_scores, artifact.scores, all_scores)
     _section("Files", _print_files, shown)
     _section("Revisions", _print_revisions, revisions)
     _section("Load it", _print_usage, artifact)
-    if prose:
-        _section("Card", print, prose)
+    if card is not None and card.prose:
+        _section("Card", print, card.prose)
 
 
-def _prose(hub: LocalHub, revision: Revision) -> str:
-    """The card without its front matter."""
+def _card(hub: LocalHub, artifact: Artifact, revision: Revision) -> Card | None:
+    """The card that lies in the revision, if one does."""
+    from hub.cards import read_card
     from hub.cards.card import FILE
-    from hub.cards.reading import split
 
     found = next((file for file in revision.files if file.path == FILE), None)
     if found is None:
-        return ""
-    with hub.store.open(found.digest) as file:
-        return split(file.read().decode("utf-8-sig"))[1]
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / FILE
+        with hub.store.open(found.digest) as file:
+            path.write_bytes(file.read())
+        return read_card(path, artifact.name)
+
+
+def _needs(card: Card | None) -> Iterator[tuple[str, str]]:
+    """What it takes to load it: memory in each type, and agreement to terms."""
+    if card is None:
+        return
+    if card.parameters:
+        from hub.memory import in_words, total
+
+        parts = ", ".join(f"{part} {count / 1e6:,.1f}" for part, count in card.parameters)
+        yield "weights", f"{total(card.parameters) / 1e6:,.1f} million: {parts}"
+        yield "memory", in_words(total(card.parameters))
+    if card.gated:
+        yield (
+            "access",
+            f"gated: agree to its terms at https://huggingface.co/{card.upstream[0].repository}, then `hf auth login`",
+        )
 
 
 def _facts(artifact: Artifact) -> Iterator[tuple[str, str]]:

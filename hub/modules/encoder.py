@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from hub.errors import Damaged, MissingExtra, UnknownFile, WeightsDoNotFit
+from hub.modules.halves import half_of, read_half
+from hub.modules.quantisation import quantisation_of
 from hub.modules.readouts import get_readout
 from hub.modules.tokenizer import Tokenize, read_tokenizer
 from hub.modules.weights import disagreements, load_weights, read_header
@@ -42,14 +44,16 @@ class TextEncoder:
         dtype: torch.dtype | None = None,
         what: str = "",
         tokenize: Tokenize | None = None,
+        quantisation: Any = None,
     ) -> TextEncoder:
         """Read a transformers folder, with the weights as stored unless `dtype` is given. `what` names it in messages.
 
-        `tokenize` is the folder's tokenizer if it has been read already.
+        Of a big repository the text half alone is read (`hub.modules.halves`). `quantisation` is `8bit`, `4bit` or one of
+        transformers' configurations. `tokenize` is the folder's tokenizer if it has been read already.
         """
         what = what or folder.name
         get_readout(readout)
-        model = _read_model(folder, torch.device(device), dtype, what)
+        model = _read_model(folder, torch.device(device), dtype, what, quantisation_of(quantisation, dtype))
         return cls(model, tokenize or read_tokenizer(folder, what=what), readout, folder)
 
     @property
@@ -89,7 +93,9 @@ class TextEncoder:
         return tokens_BLE, mask_BL.bool()
 
 
-def _read_model(folder: Path, device: torch.device, dtype: torch.dtype | None, what: str) -> nn.Module:
+def _read_model(
+    folder: Path, device: torch.device, dtype: torch.dtype | None, what: str, quantisation: Any = None
+) -> nn.Module:
     """The encoder named in `config.json`, with exactly the weights of the folder."""
     try:
         import transformers
@@ -98,6 +104,11 @@ def _read_model(folder: Path, device: torch.device, dtype: torch.dtype | None, w
         raise MissingExtra("load", "reading a text encoder") from error
     try:
         written = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        half = half_of(written)
+        if half is not None:
+            return _freeze(
+                read_half(folder, half, written, what=what, device=device, dtype=dtype, quantisation=quantisation)
+            )
         config = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False)
     except FileNotFoundError as error:
         raise UnknownFile("config.json", listing=f"hub show {what}") from error
@@ -109,14 +120,15 @@ def _read_model(folder: Path, device: torch.device, dtype: torch.dtype | None, w
     # A head made for another task (`XLMRobertaForMaskedLM`) is of no use here; AutoModel leaves it off.
     headless = None if "For" in architecture else getattr(transformers, architecture, None)
     header = read_header(folder / WEIGHTS, what=what) if (folder / WEIGHTS).is_file() else {}
-    if headless is not None and header:
+    if headless is not None and header and quantisation is None:
         pooled = any(key.startswith("pooler.") for key in header)
         with no_init_weights():  # ten times faster than a random start nobody needs, and buffers keep their values
             model = _make(headless, config, pooled)
         if not disagreements(model, header):
             load_weights(model, folder / WEIGHTS, what=what, device=device, dtype=dtype)
             return _freeze(model.to(device))
-    return _freeze(_through_transformers(headless or transformers.AutoModel, folder, dtype, what).to(device))
+    model = _through_transformers(headless or transformers.AutoModel, folder, dtype, what, quantisation, device)
+    return _freeze(model if quantisation is not None else model.to(device))
 
 
 def _make(model_class: Any, config: Any, pooled: bool) -> nn.Module:
@@ -127,11 +139,18 @@ def _make(model_class: Any, config: Any, pooled: bool) -> nn.Module:
         return cast(nn.Module, model_class(config))
 
 
-def _through_transformers(model_class: Any, folder: Path, dtype: torch.dtype | None, what: str) -> nn.Module:
+def _through_transformers(
+    model_class: Any, folder: Path, dtype: torch.dtype | None, what: str, quantisation: Any, device: torch.device
+) -> nn.Module:
     """Sharded weights and keys of older layouts; transformers renames and joins, and says what it missed."""
     try:
         model, report = model_class.from_pretrained(
-            folder, dtype=dtype or "auto", use_safetensors=True, trust_remote_code=False, output_loading_info=True
+            folder,
+            dtype=dtype or "auto",
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+            **({} if quantisation is None else {"quantization_config": quantisation, "device_map": {"": str(device)}}),
         )
     except (OSError, ValueError, RuntimeError) as error:
         first = str(error).strip().partition("\n")[0]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,6 +19,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from hub.errors import Damaged
+from hub.modules.halves.half import half_of
 
 
 class Tokenize(Protocol):
@@ -30,10 +31,29 @@ class Tokenize(Protocol):
 
 
 def read_tokenizer(folder: Path, *, what: str) -> Tokenize:
-    """The tokenizer kept in `folder`; `what` names it in messages."""
-    if (folder / "tokenizer.json").is_file():
-        return FileTokenizer(folder, what=what)
-    return TransformersTokenizer(folder, what=what)
+    """The tokenizer kept in `folder`, told what the half of a big repository needs; `what` names it in messages."""
+    config = _json(folder / "config.json", what) if (folder / "config.json").is_file() else {}
+    half = half_of(config)
+    if half is not None and half.tokenizer:
+        found: Tokenize = TransformersTokenizer(folder, what=what, settings=half.tokenizer)
+    elif (folder / "tokenizer.json").is_file():
+        found = FileTokenizer(folder, what=what)
+    else:
+        found = TransformersTokenizer(folder, what=what)
+    return found if half is None or half.never_counts is None else LeavingOut(found, half.never_counts)
+
+
+class LeavingOut:
+    """Another tokenizer, whose mask leaves out one id wherever it stands."""
+
+    def __init__(self, tokenize: Tokenize, never_counts: int) -> None:
+        self._tokenize = tokenize
+        self._never_counts = never_counts
+
+    def __call__(self, texts: Sequence[str], length: int) -> tuple[Tensor, Tensor]:
+        """Shapes: (B, L), (B, L), int64, on the CPU."""
+        ids_BL, _ = self._tokenize(texts, length)
+        return ids_BL, (ids_BL != self._never_counts).long()
 
 
 class FileTokenizer:
@@ -72,11 +92,11 @@ class FileTokenizer:
 class TransformersTokenizer:
     """Any other tokenizer that transformers knows."""
 
-    def __init__(self, folder: Path, *, what: str) -> None:
+    def __init__(self, folder: Path, *, what: str, settings: Mapping[str, Any] | None = None) -> None:
         from transformers import AutoTokenizer
 
         try:
-            self._tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+            self._tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, **(settings or {}))
         except (OSError, ValueError, ImportError) as error:
             raise Damaged(f"`{what}` has no tokenizer that can be read: {_first_line(error)}") from error
 
@@ -95,6 +115,16 @@ def _settings(folder: Path) -> dict[str, Any]:
         if (folder / name).is_file():
             found |= json.loads((folder / name).read_text(encoding="utf-8"))
     return found
+
+
+def _json(path: Path, what: str) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise Damaged(
+            f"`{what}` is no text encoder: its config.json cannot be read. Fetch it again with `hub pull {what}`."
+        ) from error
+    return found if isinstance(found, dict) else {}
 
 
 def _content(token: Any) -> str | None:

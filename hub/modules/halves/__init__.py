@@ -1,0 +1,10 @@
+"""The needed half of a big repository: which tensors it is, what they are called in transformers, how it is asked.
+
+One file per family of encoders, each a small table. `half_of` finds the family by the repository's config.json; a repository that
+is nothing but an encoder has none, and is read whole.
+"""
+
+from hub.modules.halves.half import HALVES, Half, half_of
+from hub.modules.halves.reading import needed_files, read_half
+
+__all__ = ["HALVES", "Half", "half_of", "needed_files", "read_half"]

@@ -1,0 +1,265 @@
+"""Of a big repository the text half alone is read, and answers as the whole would."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from transformers import (
+    BertTokenizer,
+    ChineseCLIPConfig,
+    ChineseCLIPModel,
+    CLIPConfig,
+    CLIPModel,
+    LlamaTokenizer,
+    T5Config,
+    T5ForConditionalGeneration,
+    UMT5Config,
+    UMT5ForConditionalGeneration,
+)
+
+from hub.errors import Damaged, UnknownFile, WeightsDoNotFit, WrongRequest, WrongSource
+from hub.modules import TextEncoder
+from hub.modules.halves import half_of, needed_files
+from hub.modules.halves.reading import INDEX
+
+WIDTH, INNER, LAYERS, HEADS = 16, 24, 2, 4
+LETTERS = ["▁", "a", "j", "e", "y"]
+TEXTS = ["aja eye", "", "e zz aja"]
+LENGTH = 12
+
+
+def random_qllama(vocabulary: int) -> dict[str, Tensor]:
+    """Everything that `OpenGVLab/InternVL-14B-224px` stores, small: QLLaMA with what text does not use, and the rest."""
+    torch.manual_seed(0)
+    shapes: dict[str, tuple[int, ...]] = {"embed_tokens.weight": (vocabulary, WIDTH), "norm.weight": (WIDTH,)}
+    for layer in range(LAYERS):
+        for name in "qkvo":
+            shapes[f"layers.{layer}.self_attn.{name}_proj.weight"] = (WIDTH, WIDTH)
+        shapes[f"layers.{layer}.mlp.gate_proj.weight"] = (INNER, WIDTH)
+        shapes[f"layers.{layer}.mlp.up_proj.weight"] = (INNER, WIDTH)
+        shapes[f"layers.{layer}.mlp.down_proj.weight"] = (WIDTH, INNER)
+        shapes[f"layers.{layer}.input_layernorm.weight"] = (WIDTH,)
+        shapes[f"layers.{layer}.post_attention_layernorm.weight"] = (WIDTH,)
+        shapes[f"layers.{layer}.self_attn.rotary_emb.inv_freq"] = (WIDTH // HEADS // 2,)
+    shapes |= {f"layers.0.cross_attn.{name}_proj.weight": (WIDTH, WIDTH) for name in "qkvo"}
+    shapes |= {"layers.0.cross_attn.norm1.weight": (WIDTH,)}
+    weights = {f"qllama.model.{key}": torch.randn(shape) / 3 for key, shape in shapes.items()}
+    weights["qllama.lm_head.weight"] = torch.randn(vocabulary, WIDTH)
+    weights["query_tokens"] = torch.randn(1, 4, WIDTH)
+    weights["text_projection"] = torch.randn(WIDTH, 8)
+    weights["vision_model.encoder.layers.0.attn.qkv.weight"] = torch.randn(3, 3)
+    return weights
+
+
+@pytest.fixture
+def internvl(tmp_path: Path) -> Path:
+    """A repository in InternVL's layout whose vision file is not there."""
+    folder = tmp_path / "internvl"
+    folder.mkdir()
+    vocab = ["<unk>", "<s>", "</s>", *LETTERS]
+    LlamaTokenizer(vocab={piece: place for place, piece in enumerate(vocab)}, merges=[]).save_pretrained(folder)
+    weights = random_qllama(len(vocab))
+    second = {key: value for key, value in weights.items() if ".layers.0." in key or "embed" in key}
+    third = {key: value for key, value in weights.items() if key not in second and not key.startswith("vision")}
+    save_file(second, folder / "model-00002-of-00003.safetensors")
+    save_file(third, folder / "model-00003-of-00003.safetensors")
+    places = dict.fromkeys(second, "model-00002-of-00003.safetensors") | dict.fromkeys(
+        third, "model-00003-of-00003.safetensors"
+    )
+    places |= {key: "model-00001-of-00003.safetensors" for key in weights if key.startswith("vision")}
+    (folder / INDEX).write_text(json.dumps({"metadata": {}, "weight_map": places}))
+    sizes = {
+        "vocab_size": len(vocab), "hidden_size": WIDTH, "intermediate_size": INNER, "num_hidden_layers": LAYERS,
+        "num_attention_heads": HEADS, "num_key_value_heads": HEADS, "rms_norm_eps": 1e-6, "num_query_token": 4,
+    }  # fmt: skip
+    config = {"model_type": "internvl", "architectures": ["InternVLModel"], "qllama_config": sizes, "vision_config": {}}
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
+
+
+def plain_qllama(weights: dict[str, Tensor], ids_BL: Tensor) -> Tensor:
+    """What `InternVLTextModel` computes of text, written down: LLaMA under a causal mask that leaves out ids of 0."""
+
+    def norm(x: Tensor, scale: Tensor) -> Tensor:
+        return x * (x.pow(2).mean(-1, keepdim=True) + 1e-6).rsqrt() * scale
+
+    def turn(x_BHLD: Tensor) -> Tensor:
+        depth = x_BHLD.shape[-1]
+        angle_LD = torch.arange(x_BHLD.shape[2])[:, None] / 10000 ** (torch.arange(0, depth, 2) / depth)[None]
+        cos, sin = angle_LD.cos().repeat(1, 2), angle_LD.sin().repeat(1, 2)
+        first, second = x_BHLD.chunk(2, -1)
+        return x_BHLD * cos + torch.cat([-second, first], -1) * sin
+
+    get = {key.removeprefix("qllama.model."): value for key, value in weights.items()}
+    length = ids_BL.shape[1]
+    seen_B1LL = torch.ones(length, length).tril().bool()[None, None] & (ids_BL > 0)[:, None, None]
+    x = get["embed_tokens.weight"][ids_BL]
+    for layer in range(LAYERS):
+        at = f"layers.{layer}."
+        y = norm(x, get[at + "input_layernorm.weight"])
+        q, k, v = (
+            (y @ get[f"{at}self_attn.{name}_proj.weight"].T).unflatten(-1, (HEADS, -1)).transpose(1, 2)
+            for name in "qkv"
+        )
+        score = turn(q) @ turn(k).transpose(-1, -2) / (WIDTH // HEADS) ** 0.5
+        mixed = score.masked_fill(~seen_B1LL, float("-inf")).softmax(-1) @ v
+        x = x + mixed.transpose(1, 2).flatten(2) @ get[at + "self_attn.o_proj.weight"].T
+        y = norm(x, get[at + "post_attention_layernorm.weight"])
+        inner = F.silu(y @ get[at + "mlp.gate_proj.weight"].T) * (y @ get[at + "mlp.up_proj.weight"].T)
+        x = x + inner @ get[at + "mlp.down_proj.weight"].T
+    return norm(x, get["norm.weight"])
+
+
+def test_qllama_without_pictures_is_a_llama_under_its_own_mask(internvl: Path) -> None:
+    encoder = TextEncoder.from_folder(internvl)
+    ids_BL, mask_BL = encoder.tokenize(TEXTS, LENGTH)
+    assert torch.equal(mask_BL, (ids_BL > 0).long())
+    tokens_BLE, _ = encoder.encode(TEXTS, LENGTH)
+    torch.testing.assert_close(tokens_BLE, plain_qllama(random_qllama(8), ids_BL), atol=1e-5, rtol=1e-5)  # float32 sums
+    assert type(encoder.model).__name__ == "LlamaModel"
+    assert encoder.width == WIDTH
+
+
+def test_a_text_ends_with_its_end_and_is_padded_right_with_0_and_a_word_nobody_knows_is_left_out(
+    internvl: Path,
+) -> None:
+    ids_BL, mask_BL = TextEncoder.from_folder(internvl).tokenize(["aja eye", "é a"], LENGTH)
+    assert ids_BL[0].tolist() == [1, 3, 4, 5, 4, 3, 6, 7, 6, 2, 0, 0]
+    end = ids_BL[1].tolist().index(2)
+    unknown = ids_BL[1, :end] == 0
+    assert unknown.any()
+    assert mask_BL[1, :end].tolist() == (~unknown).long().tolist()
+
+
+def test_files_of_the_other_half_need_not_be_there(internvl: Path) -> None:
+    index = json.loads((internvl / INDEX).read_text())
+    half = half_of(json.loads((internvl / "config.json").read_text()))
+    assert needed_files(index, half) == ["model-00002-of-00003.safetensors", "model-00003-of-00003.safetensors"]
+    assert len(needed_files(index, None)) == 3
+    assert not (internvl / "model-00001-of-00003.safetensors").exists()
+
+
+def test_a_needed_file_that_is_missing_or_cut_is_one_line(internvl: Path) -> None:
+    path = internvl / "model-00003-of-00003.safetensors"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-5])
+    with pytest.raises(Damaged, match=r"model-00003-of-00003\.safetensors is cut.*hub pull internvl"):
+        TextEncoder.from_folder(internvl)
+    path.unlink()
+    with pytest.raises(UnknownFile, match=r"`model-00003-of-00003\.safetensors`.*`hub pull internvl`"):
+        TextEncoder.from_folder(internvl)
+
+
+def test_a_half_with_other_shapes_lists_every_disagreement(internvl: Path) -> None:
+    path = internvl / "model-00002-of-00003.safetensors"
+    weights = load_file(path)
+    del weights["qllama.model.layers.0.mlp.up_proj.weight"]
+    weights["qllama.model.embed_tokens.weight"] = torch.zeros(3, WIDTH)
+    save_file(weights, path)
+    with pytest.raises(WeightsDoNotFit) as caught:
+        TextEncoder.from_folder(internvl)
+    assert caught.value.problems == [
+        "`layers.0.mlp.up_proj.weight` is missing",
+        "`embed_tokens.weight` is 3×16 and should be 8×16",
+    ]
+
+
+def test_pickles_alone_are_refused(internvl: Path) -> None:
+    for path in internvl.glob("model*"):
+        path.unlink()
+    (internvl / "pytorch_model.bin.index.json").write_text("{}")
+    with pytest.raises(WrongSource, match="pickles alone"):
+        TextEncoder.from_folder(internvl)
+
+
+def bytes_of(texts: Sequence[str], length: int) -> tuple[Tensor, Tensor]:
+    """Bytes as ids, padded with 0."""
+    rows = [[*text.encode()[:length], *[0] * (length - len(text.encode()))] for text in texts]
+    ids_BL = torch.tensor(rows)
+    return ids_BL, (ids_BL > 0).long()
+
+
+T5_SIZES: dict[str, Any] = {"d_model": 16, "d_ff": 24, "d_kv": 8, "num_layers": 2, "num_heads": 2, "vocab_size": 384}
+
+
+@pytest.mark.parametrize(
+    ("config", "whole"),
+    [(T5Config(**T5_SIZES), T5ForConditionalGeneration), (UMT5Config(**T5_SIZES), UMT5ForConditionalGeneration)],
+    ids=["t5", "umt5"],
+)
+def test_the_encoder_half_of_t5_answers_as_the_whole(tmp_path: Path, config: Any, whole: Any) -> None:
+    torch.manual_seed(0)
+    model = whole(config).eval()
+    model.save_pretrained(tmp_path, max_shard_size="12KB")
+    half = half_of(json.loads((tmp_path / "config.json").read_text()))
+    needed = needed_files(json.loads((tmp_path / INDEX).read_text()), half)
+    for path in tmp_path.glob("model-*"):
+        if path.name not in needed:
+            path.unlink()  # the decoder's
+    encoder = TextEncoder.from_folder(tmp_path, tokenize=bytes_of)
+    assert not any("decoder" in key for key in encoder.model.state_dict())
+    ids_BL, mask_BL = encoder.tokenize(["aja", "a longer text"], 8)
+    with torch.no_grad():
+        expected = model.get_encoder()(input_ids=ids_BL, attention_mask=mask_BL).last_hidden_state
+    assert torch.equal(encoder.encode(["aja", "a longer text"], 8)[0], expected)
+    assert len(needed) < len(json.loads((tmp_path / INDEX).read_text())["weight_map"])
+
+
+def test_the_text_tower_of_a_clip_is_read_alone(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    small = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2}
+    model = CLIPModel(CLIPConfig(text_config={**small, "vocab_size": 20}, vision_config={**small, "image_size": 8, "patch_size": 4}, projection_dim=8)).eval()  # fmt: skip
+    model.save_pretrained(tmp_path)
+    LlamaTokenizer(vocab={"<unk>": 0, "<s>": 1, "</s>": 2, "▁": 3, "▁aja": 4}, merges=[], pad_token="<unk>").save_pretrained(tmp_path)  # fmt: skip
+    encoder = TextEncoder.from_folder(tmp_path)
+    assert type(encoder.model).__name__ == "CLIPTextModel"
+    ids_BL, mask_BL = encoder.tokenize(["aja"], 6)
+    with torch.no_grad():
+        expected = model.text_model(input_ids=ids_BL, attention_mask=mask_BL).last_hidden_state
+    assert torch.equal(encoder.encode(["aja"], 6)[0], expected)
+
+
+def test_the_text_tower_of_a_chinese_clip_is_read_alone(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    small = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2}
+    model = ChineseCLIPModel(ChineseCLIPConfig(text_config={**small, "vocab_size": 8}, vision_config={**small, "image_size": 8, "patch_size": 4}, projection_dim=8)).eval()  # fmt: skip
+    model.save_pretrained(tmp_path)
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "红", "心"]
+    BertTokenizer(vocab={piece: place for place, piece in enumerate(pieces)}).save_pretrained(tmp_path)
+    encoder = TextEncoder.from_folder(tmp_path)
+    ids_BL, mask_BL = encoder.tokenize(["红心", "红"], 6)
+    assert ids_BL[0, :4].tolist() == [2, 5, 6, 3]
+    with torch.no_grad():
+        expected = model.text_model(input_ids=ids_BL, attention_mask=mask_BL).last_hidden_state
+    torch.testing.assert_close(encoder.encode(["红心", "红"], 6)[0], expected)
+
+
+def test_without_a_library_that_quantises_one_line_says_which(internvl: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hub.modules.quantisation.find_spec", lambda _: None)
+    with pytest.raises(
+        WrongRequest, match=r"in 4bit needs bitsandbytes, which is not installed: `pip install bitsandbytes`"
+    ):
+        TextEncoder.from_folder(internvl, quantisation="4bit")
+    with pytest.raises(WrongRequest, match="in 8bit needs bitsandbytes or torchao"):
+        TextEncoder.from_folder(internvl, quantisation="8bit")
+    with pytest.raises(WrongRequest, match="in 8bit or 4bit, not `2bit`"):
+        TextEncoder.from_folder(internvl, quantisation="2bit")
+
+
+@pytest.mark.parametrize(("word", "share"), [("8bit", 0.05), ("4bit", 0.35)])
+def test_a_quantised_half_answers_nearly_the_same(internvl: Path, word: str, share: float) -> None:
+    pytest.importorskip("bitsandbytes", reason="bitsandbytes is not installed: pip install bitsandbytes")
+    exact, _ = TextEncoder.from_folder(internvl).encode(TEXTS, LENGTH)
+    small = TextEncoder.from_folder(internvl, quantisation=word)
+    near, _ = small.encode(TEXTS, LENGTH)
+    assert "bitsandbytes" in type(small.model.get_submodule("layers.0.mlp.up_proj")).__module__
+    # Rounding to 8 (4) bits errs by some 1 % (10 %) a layer on random weights; far less than another model's states differ.
+    assert (near.float() - exact).norm() < share * exact.norm()

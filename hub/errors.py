@@ -10,6 +10,7 @@
     │   └── MissingExtra         an optional dependency is not installed
     ├── Conflict                 exit 1, HTTP 409: somebody else was first
     ├── Damaged                  exit 1: bytes are not what their digest, format or schema says
+    ├── OutOfMemory              exit 1: the device is too small; says what would fit
     └── Unreachable              exit 1, HTTP 502: a remote hub, or a folder that cannot be written
 
 A message says what was asked, what was found and the next command, in one line.
@@ -133,6 +134,10 @@ class Conflict(HubError):
 
 class Damaged(HubError):
     """Bytes are not what their digest, format or schema says."""
+
+
+class OutOfMemory(HubError):
+    """A device has no room; the message says what would fit."""
 
 
 class Unreachable(HubError):

@@ -57,10 +57,21 @@ def _from_upstream(hub: LocalHub, artifact: Artifact) -> Path:
     """Bases stay where diffusers keeps them, as `load_pipeline` expects; adapters are converted and published here."""
     if artifact.kind == "base":
         return _base(artifact)
+    if artifact.kind == "encoder":
+        return _encoder(artifact)
     from hub.remote import pull as pull_upstream
 
     pull_upstream(artifact, hub.snapshot(artifact.name), hub.registry, hub.store)
     return hub.snapshot(artifact.name)
+
+
+def _encoder(artifact: Artifact) -> Path:
+    """The half of it that modules read; it stays where `huggingface_hub` keeps it."""
+    try:
+        from hub.loader.upstream import fetch_encoder
+    except ImportError as error:
+        raise MissingExtra("load", f"fetching the encoder `{artifact.name}`") from error
+    return fetch_encoder(artifact.upstream[0], what=artifact.name.name)
 
 
 def _base(artifact: Artifact) -> Path:

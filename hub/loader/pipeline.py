@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from hub.bases.family import pipeline_class_of
-from hub.errors import Damaged, DoesNotFit, WrongSource
+from hub.errors import Damaged, DoesNotFit, OutOfMemory, WrongSource
 from hub.languages import parse_language
 from hub.loader.changes import Change, LowRank, VirtualTokens, Weights
 from hub.loader.config import WEIGHTS
+from hub.loader.encoders import base_advice, read_encoder
 from hub.loader.fit import check_fit
 from hub.loader.interpreter import Interpreter
 from hub.loader.resident import Resident, read_resident, working_dtype
@@ -22,7 +23,6 @@ from hub.loader.sources import BaseSource, ModuleSource, Sources
 from hub.loader.translator import ARCHITECTURE as TRANSLATOR
 from hub.loader.translator import FOLDER, Translator
 from hub.loader.upstream import fetch_pipeline
-from hub.modules import TextEncoder
 from hub.modules.tokenizer import Tokenize, read_tokenizer
 from hub.modules.weights import read_header
 
@@ -45,6 +45,7 @@ def load_pipeline(
     revision: str | None = None,
     variant: str | None = None,
     encoder: str | Path | None = None,
+    encoder_quantisation: Any = None,
     pipeline_class: type[Any] | None = None,
     **settings: Any,
 ) -> DiffusionPipeline:
@@ -53,11 +54,13 @@ def load_pipeline(
     `base` and `adapter` are names in the hub or folders; `name@revision` asks for a module's revision, and `revision` for the
     base's. The pipeline goes to `device` (a GPU if there is one) in `dtype`: as stored, but float32 on a CPU.
     `language` is what prompts are taken for when theirs cannot be told. `variant` takes a module's weights for another base
-    than this one, which must read the same. `encoder` is a folder to take the text encoder from. `pipeline_class` makes another
+    than this one, which must read the same. `encoder` is a folder to take the text encoder from, `encoder_quantisation` is
+    `8bit`, `4bit` or one of transformers' configurations. `pipeline_class` makes another
     of the base's pipelines, `StableDiffusionImg2ImgPipeline` say. `settings` go to the class' `from_pretrained`.
 
     Raises UnknownBase, UnknownArtifact and UnknownLanguage with near names, DoesNotFit before a weight is read,
-    WeightsDoNotFit, Damaged and WrongSource for files that cannot be trusted.
+    WeightsDoNotFit, Damaged and WrongSource for files that cannot be trusted, Unreachable for what is neither here nor upstream,
+    OutOfMemory with what would fit.
     """
     names = [] if adapter is None else [adapter] if isinstance(adapter, str | Path) else list(adapter)
     dtype = dtype or settings.pop("torch_dtype", None)  # diffusers' older word
@@ -81,12 +84,12 @@ def load_pipeline(
         with sources:
             module = _checked(sources, name, found, variant)
             where = _encoder_of(sources, module, encoder)
-        return _read(module, where, interpreter, pipe, found, pipe.device, dtype)
+        return _read(module, where, interpreter, pipe, found, pipe.device, dtype, None, encoder_quantisation)
 
     interpreter = Interpreter(read, default_language=default, base_languages=found.languages)
     for module, where in zip(modules, encoders, strict=True):
         tokenize = parsing[where[1]].result() if where is not None and where[1] in parsing else None
-        interpreter.add(_read(module, where, interpreter, pipe, found, place, dtype, tokenize))
+        interpreter.add(_read(module, where, interpreter, pipe, found, place, dtype, tokenize, encoder_quantisation))
     pipe._interpreter = interpreter  # noqa: SLF001 - the mixin's own attribute; its class has no `__init__` to take it
     return pipe
 
@@ -119,7 +122,17 @@ def _load_base(
     weights = weights_of(folder, base)
     working = working_dtype(dtype, device, weights[base.family.denoiser], what=base.name)
     pipe = made.from_pretrained(folder, dtype=working, use_safetensors=True, **settings)
-    return pipe if device.type == "cpu" or "device_map" in settings else pipe.to(device)
+    if device.type == "cpu" or "device_map" in settings:
+        return pipe
+    try:
+        return pipe.to(device)
+    except torch.OutOfMemoryError as error:
+        sizes = {
+            name: sum(each.numel() for each in part.parameters()) * working.itemsize
+            for name, part in pipe.components.items()
+            if isinstance(part, torch.nn.Module)
+        }
+        raise OutOfMemory(base_advice(base.name, sizes, working, device)) from error
 
 
 def weights_of(folder: Path, base: BaseSource) -> dict[str, Path]:
@@ -177,6 +190,7 @@ def _read(
     device: torch.device,
     dtype: torch.dtype | None,
     tokenize: Tokenize | None = None,
+    quantisation: Any = None,
 ) -> Resident:
     """Build a module, with the encoder of a resident that reads the same one if there is any."""
     interpreter.refuse_twin(module.name)
@@ -187,9 +201,7 @@ def _read(
     name, folder = named
     encoder = interpreter.find_encoder(folder)
     if encoder is None:
-        stored = folder / WEIGHTS
-        working = working_dtype(dtype, device, stored, what=name) if stored.is_file() else dtype
-        encoder = TextEncoder.from_folder(folder, device=device, dtype=working, what=name, tokenize=tokenize)
+        encoder = read_encoder(folder, name, device=device, dtype=dtype, tokenize=tokenize, quantisation=quantisation)
     working = working_dtype(dtype, device, module.folder / WEIGHTS, what=module.name)
     resident = read_resident(module.name, module.folder, module.config, encoder, folder, device=device, dtype=working)
     change = _change(module, pipe, base)  # last: whatever is refused before it leaves the base as it was

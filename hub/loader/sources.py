@@ -15,7 +15,7 @@ from hub.bases.family import Family, family_of
 from hub.errors import Damaged, DoesNotFit, UnknownArtifact, UnknownBase, WrongRequest
 from hub.languages import MULTILINGUAL
 from hub.loader.config import ModuleConfig, read_config
-from hub.loader.upstream import fetch_configuration
+from hub.loader.upstream import fetch_configuration, fetch_encoder
 from hub.names import Digest
 from hub.records import Artifact, Conditioning, File, Pin, Query, Upstream, weights_digest
 
@@ -148,13 +148,26 @@ class Sources:
             if pin.digest and (found := digest_of(folder)) != pin.digest:
                 raise DoesNotFit(_other_encoder(pin, f"the folder `{folder.name}`", found))
             return pin.name, folder
-        artifact = self.hub.registry.get(pin.name)
+        artifact = self._encoder(pin.name)
+        if not artifact.weights_digest and artifact.upstream and not pin.digest:
+            return pin.name, fetch_encoder(artifact.upstream[0], what=artifact.name.name)
         if not pin.digest or artifact.weights_digest == pin.digest:
             return pin.name, self._snapshot(artifact, None)
         for revision in self.hub.registry.revisions(artifact.name):
             if weights_digest(revision.files) == pin.digest:
                 return pin.name, self._snapshot(artifact, revision.id)
         raise DoesNotFit(_other_encoder(pin, f"`{artifact.name}` here", artifact.weights_digest))
+
+    def _encoder(self, name: str) -> Artifact:
+        """By its name here, or by the repository it is upstream in. Raises UnknownArtifact."""
+        try:
+            return self.hub.registry.get(name)
+        except UnknownArtifact:
+            known = self.hub.registry.find(Query(kind="encoder", sort="name", limit=1000)).items
+            for each in known:
+                if name in {upstream.repository for upstream in each.upstream}:
+                    return each
+            raise
 
     def _snapshot(self, artifact: Artifact, revision: str | None) -> Path:
         if not artifact.weights_digest:  # a card alone

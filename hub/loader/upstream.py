@@ -1,37 +1,129 @@
-"""Bases whose weights are in an upstream repository: configuration first, for the fit; weights after it.
+"""Bases and encoders whose weights are in an upstream repository: configuration first, for the fit; weights after it.
 
-Transfers are `huggingface_hub`'s: they resume, go through its cache and to `HF_ENDPOINT`.
+Transfers are `huggingface_hub`'s: they resume, go through its cache and to `HF_ENDPOINT`. When nobody answers there, the cache is
+read; what is not in it is told in one line, with the command that fetches it.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
+import json
+import socket
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
 from typing import Any
+from urllib.parse import urlsplit
 
-from hub.errors import Unreachable
+from hub.bases.family import read_json
+from hub.errors import Unreachable, WrongSource
+from hub.modules.halves import half_of, needed_files
+from hub.modules.halves.reading import INDEX, WEIGHTS
+from hub.records import Upstream
 
-CONFIGURATION = ["*.json", "*/*.json"]
+CONFIGURATION = ("*.json", "*/*.json")
 """Kilobytes, where the weights are gigabytes."""
+TOKENIZER = ("*.json", "*.txt", "*.model")
+"""Settings, vocabularies and SentencePiece models of an encoder; the index of its weights among them."""
+PATIENCE_S = 10.0
+"""How long a hub may take to answer the first knock."""
 
 
 def fetch_configuration(repository: str, revision: str, *, what: str) -> Path:
     """A folder with the JSON files of a repository. Raises Unreachable."""
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(snapshot_download(repository, revision=revision, allow_patterns=CONFIGURATION))
-    except (OSError, ValueError) as error:
-        raise Unreachable(_message(what, repository, error)) from error
+    return _snapshot(repository, revision, CONFIGURATION, what=what)
 
 
 def fetch_pipeline(pipeline_class: type[Any], repository: str, revision: str, *, what: str) -> Path:
     """A folder with all that `pipeline_class` needs of a repository, as safetensors. Raises Unreachable."""
     try:
-        return Path(pipeline_class.download(repository, revision=revision, use_safetensors=True))
+        return Path(
+            pipeline_class.download(
+                repository, revision=revision, use_safetensors=True, local_files_only=not _somebody_answers()
+            )
+        )
     except (OSError, ValueError) as error:
-        raise Unreachable(_message(what, repository, error)) from error
+        raise _refusal(what, repository, error) from error
 
 
-def _message(what: str, repository: str, error: Exception) -> str:
-    reason = str(error).strip().partition("\n")[0]
-    return f"`{what}` is upstream in {repository}, which cannot be fetched: {reason} Try again when it can be reached."
+def fetch_encoder(upstream: Upstream, *, what: str) -> Path:
+    """A folder with the tokenizer and the needed half of a text encoder. Raises Unreachable, and WrongSource for pickles.
+
+    `upstream.file` names the weights or their index; its folder is the encoder's. Of a sharded repository only files
+    that hold a tensor of the half are fetched.
+    """
+    at = PurePosixPath(upstream.file).parent
+    small = [(at / pattern).as_posix() for pattern in TOKENIZER]
+    folder = _snapshot(upstream.repository, upstream.revision, small, what=what) / at
+    config = read_json(folder / "config.json") if (folder / "config.json").is_file() else {}
+    names = [WEIGHTS]
+    if (folder / INDEX).is_file():
+        names = needed_files(json.loads((folder / INDEX).read_text(encoding="utf-8")), half_of(config))
+    weights = [(at / name).as_posix() for name in names]
+    folder = _snapshot(upstream.repository, upstream.revision, [*small, *weights], what=what) / at
+    missing = [name for name in names if not (folder / name).is_file()]
+    if missing and (
+        PurePosixPath(upstream.file).suffix == ".bin" or (folder / "pytorch_model.bin.index.json").is_file()
+    ):
+        raise WrongSource(
+            f"`{what}` is upstream in {upstream.repository} as pickles alone ({upstream.file}), which can run code: give a folder "
+            "with safetensors as `encoder=`."
+        )
+    if missing:
+        raise _refusal(what, upstream.repository, FileNotFoundError(f"`{missing[0]}` is not there"))
+    return folder
+
+
+def _snapshot(repository: str, revision: str, patterns: Sequence[str], *, what: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(
+            snapshot_download(
+                repository, revision=revision, allow_patterns=list(patterns), local_files_only=not _somebody_answers()
+            )
+        )
+    except (OSError, ValueError) as error:
+        raise _refusal(what, repository, error) from error
+
+
+def _somebody_answers() -> bool:
+    """Whether the hub can be asked: huggingface_hub would try for half a minute, a warning each time."""
+    from huggingface_hub import constants
+
+    address = urlsplit(constants.ENDPOINT)
+    if constants.HF_HUB_OFFLINE:
+        return False
+    if address.scheme in urllib.request.getproxies() or address.hostname is None:
+        return True
+    try:
+        socket.create_connection(
+            (address.hostname, address.port or (80 if address.scheme == "http" else 443)), timeout=PATIENCE_S
+        ).close()
+    except OSError:
+        return False
+    return True
+
+
+def _refusal(what: str, repository: str, error: Exception) -> Unreachable:
+    from huggingface_hub import constants
+    from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError, RepositoryNotFoundError
+
+    if isinstance(error, GatedRepoError):
+        return Unreachable(
+            f"`{what}` is gated: agree to its terms at {constants.ENDPOINT}/{repository}, then `hf auth login`, then "
+            f"`hub pull {what}`."
+        )
+    if isinstance(error, RepositoryNotFoundError):
+        return Unreachable(
+            f"`{what}` is upstream in {repository}, which is not there any more, or not for everybody: see `hub show {what}`."
+        )
+    if isinstance(error, LocalEntryNotFoundError) or not _somebody_answers():
+        return Unreachable(
+            f"`{what}` is not on this machine: {repository} was looked for in {constants.HF_HUB_CACHE} and at "
+            f"{constants.ENDPOINT}, which {'is not asked (HF_HUB_OFFLINE)' if constants.HF_HUB_OFFLINE else 'does not answer'}. "
+            f"Fetch it where there is a network: `hub pull {what}`."
+        )
+    reason = str(error).strip().partition("\n")[0].rstrip(".")
+    return Unreachable(
+        f"`{what}` is upstream in {repository}, which cannot be fetched: {reason}. Resume with `hub pull {what}`."
+    )

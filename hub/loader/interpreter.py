@@ -17,8 +17,11 @@ from hub.errors import DoesNotFit
 from hub.loader.bank import ProjectorBank
 from hub.loader.changes import LowRank
 from hub.loader.config import PromptRule
+from hub.loader.padding import aligned
+from hub.loader.per_step import joined
 from hub.loader.resident import Resident
 from hub.loader.routing import route
+from hub.loader.together import parts
 from hub.loader.translator import Translator
 from hub.modules import TextEncoder
 from hub.modules.projector import Projector
@@ -97,7 +100,8 @@ class Interpreter:
 
     def loras(self) -> list[str]:
         """Names by which diffusers knows LoRAs of residents."""
-        return [each.change.adapter for each in self._residents.values() if isinstance(each.change, LowRank)]
+        changes = (change for each in self._residents.values() for change in parts(each.change))
+        return [change.adapter for change in changes if isinstance(change, LowRank)]
 
     def find_encoder(self, folder: Path) -> TextEncoder | None:
         """The encoder that a resident read from `folder`, if one did."""
@@ -134,6 +138,8 @@ class Interpreter:
         if prompts.negative is not None:
             items += [Item(text, way, True) for text, way in zip(prompts.negative, ways, strict=True)]
         rows = self._rows(items, prompts)
+        if prompts.is_masked:
+            rows = aligned(rows)
         _check_one_length(items, rows)
         batch = [rows[item] for item in items]
         count = len(prompts.positive)
@@ -191,6 +197,8 @@ class Interpreter:
         residents = [item.resident for item in group if item.resident is not None]
         first = residents[0]
         tokens_BLE = tokens_BLE.to(first.dtype)
+        if getattr(first.module, "per_step", False):
+            return Encoded(joined(tokens_BLE, mask_BL))  # the module reads them in front of the denoiser
         if len(set(residents)) == 1:
             assert first.module is not None
             return Encoded(*first.module(tokens_BLE, mask_BL))

@@ -79,11 +79,11 @@ def t5(width: int) -> T5EncoderModel:
     return T5EncoderModel(config).eval()
 
 
-def wide_vae() -> AutoencoderKL:
+def wide_vae(channels: int = 4) -> AutoencoderKL:
     """As of SD3 and FLUX: latents are shifted, too."""
     return AutoencoderKL(
         down_block_types=("DownEncoderBlock2D",) * 2, up_block_types=("UpDecoderBlock2D",) * 2, block_out_channels=(4, 4),
-        layers_per_block=1, latent_channels=4, norm_num_groups=4, sample_size=32, shift_factor=0.06, scaling_factor=1.5,
+        layers_per_block=1, latent_channels=channels, norm_num_groups=4, sample_size=32, shift_factor=0.06, scaling_factor=1.5,
         use_quant_conv=False, use_post_quant_conv=False,
     )  # fmt: skip
 
@@ -95,11 +95,11 @@ def pixart_sigma(tokenizer: CLIPTokenizer) -> PixArtSigmaPipeline:
 
 def stable_diffusion_3(tokenizer: CLIPTokenizer) -> StableDiffusion3Pipeline:
     transformer = SD3Transformer2DModel(
-        sample_size=16, patch_size=2, in_channels=4, out_channels=4, num_layers=2, attention_head_dim=8, num_attention_heads=2,
+        sample_size=16, patch_size=2, in_channels=16, out_channels=16, num_layers=2, attention_head_dim=8, num_attention_heads=2,
         joint_attention_dim=JOINT, caption_projection_dim=16, pooled_projection_dim=2 * POOLED, pos_embed_max_size=16,
     )  # fmt: skip
     return StableDiffusion3Pipeline(
-        transformer=transformer, scheduler=FlowMatchEulerDiscreteScheduler(), vae=wide_vae(), tokenizer=tokenizer,
+        transformer=transformer, scheduler=FlowMatchEulerDiscreteScheduler(), vae=wide_vae(16), tokenizer=tokenizer,
         text_encoder=text_tower(CLIPTextModelWithProjection, WIDTH, tokenizer), tokenizer_2=tokenizer,
         text_encoder_2=text_tower(CLIPTextModelWithProjection, SECOND, tokenizer), tokenizer_3=t5_tokenizer(),
         text_encoder_3=t5(JOINT),

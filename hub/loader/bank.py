@@ -32,6 +32,7 @@ class ProjectorBank:
             (key for key in states[0] if key.startswith("projector.")), key=lambda key: int(key.split(".")[1])
         )
         self._eps = projectors[0].layernorm.eps
+        self._pooled_from = projectors[0].pooled_from
 
     def __call__(self, tokens_BLE: Tensor, which_B: Tensor) -> Embeddings:
         """Shapes: (B, L, E), (B,) → tokens (B, L, C) and, with a pooled width, pooled (B, P); see `Projector`."""
@@ -41,5 +42,8 @@ class ProjectorBank:
             x = torch.bmm(F.gelu(x) if place else x, self._stacked[key][which_B].mT)
         if "fc.weight" not in self._stacked:
             return Embeddings(x)
-        fc_BPC, bias_B1C = self._stacked["fc.weight"][which_B].mT, self._stacked["fc.bias"][which_B][:, None]
-        return Embeddings(torch.baddbmm(bias_B1C, F.gelu(x), fc_BPC), x.mean(dim=1))
+        fc_BXY, bias_B1Y = self._stacked["fc.weight"][which_B].mT, self._stacked["fc.bias"][which_B][:, None]
+        behind = torch.baddbmm(bias_B1Y, F.gelu(x), fc_BXY)
+        if self._pooled_from == "fc":
+            return Embeddings(F.gelu(x), behind.mean(dim=1))
+        return Embeddings(behind, x.mean(dim=1))

@@ -25,7 +25,11 @@ ARCHITECTURES = {
     "resampler-xl": "hub.modules.resampler_xl:ResamplerXL",
     "caption-projection": "hub.modules.caption_projection:CaptionProjection",
     "projector": "hub.modules.projector:Projector",
+    "transformer-projector": "hub.modules.transformer_projector:TransformerProjector",
+    "mixer": "hub.modules.mixer:Mixer",
+    "timestep-resampler": "hub.modules.timestep_resampler:TimestepResampler",
     "transformation": "hub.modules.transformation:Transformation",
+    "pooled-transformation": "hub.modules.pooled_transformation:PooledTransformation",
     "triangle": "hub.modules.triangle:Triangle",
     "bottleneck": "hub.modules.bottleneck:Bottleneck",
 }

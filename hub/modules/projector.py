@@ -15,33 +15,50 @@ from torch import Tensor, nn
 
 from hub.modules.architectures import Embeddings
 
+POOLED_FROM = ("projector", "fc")
+
 
 class Projector(nn.Module):
     """x = LN(x), p = L(GELU(… L(x))).
 
-    Without `pooled_width` (SD 1.x) p is what the denoiser reads. With it (SDXL) p has that width, its mean over all
-    tokens, pads included, is the pooled vector, and fc(GELU(p)) are the tokens. `linears` counts the bias-free layers:
-    published weights have three, four or five.
+    Without `pooled_width` (SD 1.x) p is what the denoiser reads. With it there is `fc`, and `pooled_from` says which of the
+    two gives the pooled vector, always as a mean over all tokens, pads included:
+
+        projector    SDXL, SD 3: p is pooled, fc(GELU(p)) are the tokens
+        fc           FLUX: fc(GELU(p)) is pooled, GELU(p) are the tokens
+
+    `linears` counts the bias-free layers: published weights have three, four or five.
     """
 
     def __init__(
-        self, in_width: int, out_width: int, hidden_width: int, linears: int = 3, pooled_width: int | None = None
+        self,
+        in_width: int,
+        out_width: int,
+        hidden_width: int,
+        linears: int = 3,
+        pooled_width: int | None = None,
+        pooled_from: str = "projector",
     ) -> None:
         super().__init__()
         if linears < 2:
             raise ValueError(f"`linears` must be at least 2, not {linears}.")
-        last = out_width if pooled_width is None else pooled_width
+        if pooled_from not in POOLED_FROM:
+            raise ValueError(f"`pooled_from` is {pooled_from!r}, none of {', '.join(POOLED_FROM)}.")
+        self.pooled_from = pooled_from
+        last, behind = (out_width, pooled_width) if pooled_from == "fc" else (pooled_width or out_width, out_width)
         widths = [in_width, *[hidden_width] * (linears - 1), last]
         layers: list[nn.Module] = []
         for before, after in pairwise(widths):
             layers += [nn.Linear(before, after, bias=False), nn.GELU()]
         self.layernorm = nn.LayerNorm(in_width)
         self.projector = nn.Sequential(*layers[:-1])
-        self.fc = None if pooled_width is None else nn.Linear(pooled_width, out_width)
+        self.fc = None if pooled_width is None or behind is None else nn.Linear(last, behind)
 
     def forward(self, tokens_BLE: Tensor, mask_BL: Tensor | None = None) -> Embeddings:  # noqa: ARG002 - every language module is called alike
         """Shapes: (B, L, E) → tokens (B, L, C) and, with a pooled width, pooled (B, P). The mask is not read."""
-        p_BLP = self.projector(self.layernorm(tokens_BLE))
+        p_BLX = self.projector(self.layernorm(tokens_BLE))  # X is C, or P when fc comes between
         if self.fc is None:
-            return Embeddings(p_BLP)
-        return Embeddings(self.fc(F.gelu(p_BLP)), p_BLP.mean(dim=1))
+            return Embeddings(p_BLX)
+        if self.pooled_from == "fc":
+            return Embeddings(F.gelu(p_BLX), self.fc(F.gelu(p_BLX)).mean(dim=1))
+        return Embeddings(self.fc(F.gelu(p_BLX)), p_BLX.mean(dim=1))

@@ -15,8 +15,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from hub.absent import weights_elsewhere
-from hub.conversion import convert
 from hub.errors import Damaged, Unreachable, WrongRequest
+from hub.formats import convert
+from hub.formats.converting import TOKENIZER
 from hub.publish import publish
 from hub.records import Artifact, Revision, Upstream
 from hub.registry import Registry
@@ -26,6 +27,8 @@ ROUNDING = 0.01
 """Cards give sizes as file listings round them, `81.5 MB`: a file may differ by this share."""
 PATIENCE_S = 10.0
 """How long a hub may take to answer the first knock."""
+CONVERTED = ("adapter", "projector")
+"""Kinds whose published files are of formats of ours."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -34,26 +37,41 @@ def pull(
 ) -> Revision:
     """Fetch what `artifact`'s card names upstream, convert it and publish it here under the same name.
 
+    A card may name the files of a tokenizer beside the weights, for weights with a text encoder in them.
     `card` is the folder of the card, which becomes part of the revision. Nothing is published unless all of it was fetched,
     checked and converted. Raises Unreachable, Damaged, WrongSource, WeightsDoNotFit, MissingExtra.
     """
     name = str(artifact.name)
     if not artifact.upstream:
         raise weights_elsewhere(artifact)
-    if artifact.kind != "adapter" or len(artifact.upstream) != 1 or len(artifact.bases) != 1:
+    weights = [each for each in artifact.upstream if Path(each.file).name not in TOKENIZER]
+    if artifact.kind not in CONVERTED or len(weights) != 1 or len(artifact.bases) != 1:
         raise WrongRequest(
-            f"`{name}` cannot be converted: adapters with one upstream file for one base can. "
+            f"`{name}` cannot be converted: adapters and projectors with one upstream file for one base can. "
             f"{_where(artifact)} loads as it is in diffusers or transformers."
         )
-    (upstream,) = artifact.upstream
-    weights = fetch(upstream, endpoint=endpoint)
+    (upstream,) = weights
+    source = fetch(upstream, endpoint=endpoint)
+    vocabulary = [fetch(each, endpoint=endpoint) for each in artifact.upstream if each is not upstream]
     with tempfile.TemporaryDirectory(prefix="hub-pull-") as scratch:
         folder = Path(scratch) / artifact.name.name
         (base,) = artifact.bases
         variant = folder / base.rpartition("/")[2]
         shutil.copytree(card, folder, ignore=shutil.ignore_patterns(variant.name))
-        variant.mkdir()
-        convert(weights, variant, what=name, base=base, encoder=artifact.encoder, languages=artifact.languages)
+        tokenizer = Path(scratch) / "tokenizer" if vocabulary else None
+        if tokenizer is not None:
+            tokenizer.mkdir()
+            for each in vocabulary:
+                shutil.copyfile(each, tokenizer / each.name)
+        convert(
+            source,
+            variant,
+            what=name,
+            base=base,
+            encoder=artifact.encoder,
+            languages=artifact.languages,
+            tokenizer=tokenizer,
+        )
         message = f"Convert {upstream.repository}/{upstream.file} at {upstream.revision}"
         return publish(folder, artifact.name, registry, store, message=message)
 
@@ -72,6 +90,11 @@ def fetch(upstream: Upstream, *, endpoint: str | None = None) -> Path:
     if announced:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if upstream.digest and digest == path.resolve().name != upstream.digest:
+            raise Damaged(
+                f"{_title(upstream)} was changed upstream: its digest is {digest}, and its card pins {upstream.digest}. Nothing was "
+                "published; look at its page before you trust it."
+            )
         if digest != announced:
             path.resolve().unlink()  # Else the cache would give the same bytes for ever.
             raise Damaged(f"{_title(upstream)} has the digest {digest}, and should have {announced}. Pull it again.")

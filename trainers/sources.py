@@ -9,9 +9,10 @@ from pathlib import Path
 from hub.absent import weights_elsewhere
 from hub.bases.family import pipeline_class_of, read_json
 from hub.errors import DoesNotFit, WrongRequest
-from hub.loader.sources import Sources, digest_of
+from hub.loader.sources import Sources
 from hub.loader.upstream import fetch_pipeline
 from hub.local import LocalHub
+from hub.modules.digest import digest_of
 from hub.records import Pin
 
 

@@ -20,8 +20,8 @@ from torch import Tensor, nn
 
 from hub.errors import DoesNotFit, WrongRequest
 from hub.loader.config import WEIGHTS
-from hub.loader.sources import digest_of
 from hub.modules import TextEncoder, save_weights
+from hub.modules.digest import digest_of
 from hub.modules.transformation import Transformation
 from trainers.frozen import FrozenBase
 from trainers.learner import MakeLearner

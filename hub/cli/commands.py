@@ -18,8 +18,23 @@ if TYPE_CHECKING:
 
 GROUP = "hub.commands"
 """Entry-point group: any distribution may add commands to `hub` through it."""
-OWN = ("search", "show", "pull", "push", "generate", "bases", "languages", "index", "verify", "doctor")
+OWN = (
+    "search",
+    "show",
+    "pull",
+    "push",
+    "import",
+    "export",
+    "generate",
+    "bases",
+    "languages",
+    "index",
+    "verify",
+    "doctor",
+)
 """In the order of `hub --help`. Each is the function of the same name in the module of the same name beside this one."""
+NAMED_OTHERWISE = {"import": "import_file"}
+"""Commands whose name Python keeps for itself, and what function and module are called."""
 
 
 class PluggableGroup(TyperGroup):
@@ -32,7 +47,8 @@ class PluggableGroup(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - Typer's signature
         """The command `cmd_name`, or None."""
         if cmd_name in OWN:
-            return as_command(cmd_name, getattr(importlib.import_module(f"hub.cli.{cmd_name}"), cmd_name))
+            called = NAMED_OTHERWISE.get(cmd_name, cmd_name)
+            return as_command(cmd_name, getattr(importlib.import_module(f"hub.cli.{called}"), called))
         if (found := advertised(GROUP).get(cmd_name)) is not None:
             return _load(found)
         return None

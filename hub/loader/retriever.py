@@ -17,8 +17,9 @@ from torch import Tensor
 from hub.absent import weights_elsewhere
 from hub.errors import DoesNotFit, WrongRequest
 from hub.loader.config import WEIGHTS, ModuleConfig, read_config
-from hub.loader.sources import Sources, digest_of
+from hub.loader.sources import Sources
 from hub.modules import DualEncoder, TextEncoder, build, load_weights
+from hub.modules.digest import digest_of
 from hub.modules.triangle import Triangle
 
 if TYPE_CHECKING:

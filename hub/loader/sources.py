@@ -4,7 +4,6 @@ the digest of an encoder given as a folder.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,8 +15,8 @@ from hub.errors import Damaged, DoesNotFit, UnknownArtifact, UnknownBase, WrongR
 from hub.languages import MULTILINGUAL
 from hub.loader.config import ModuleConfig, read_config
 from hub.loader.upstream import fetch_configuration, fetch_encoder
-from hub.names import Digest
-from hub.records import Artifact, Conditioning, File, Pin, Query, Upstream, weights_digest
+from hub.modules.digest import digest_of
+from hub.records import Artifact, Conditioning, Pin, Query, Upstream, weights_digest
 
 if TYPE_CHECKING:
     from typing import Self
@@ -186,17 +185,6 @@ def _base(
 ) -> BaseSource:
     family = family_of(folder, what=name)
     return BaseSource(name, folder, family, family.conditioning(folder), digest, languages, is_folder, upstream)
-
-
-def digest_of(folder: Path) -> str:
-    """`weights_digest` of the files below `folder`; reads them all."""
-    files = []
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.suffix in {".safetensors", ".json", ".txt", ".model"}:
-            with path.open("rb") as file:
-                digest = Digest(hashlib.file_digest(file, "sha256").hexdigest())
-            files.append(File(path.relative_to(folder).as_posix(), digest, path.stat().st_size))
-    return weights_digest(files)
 
 
 def _folder(name: str | Path) -> Path | None:

@@ -61,7 +61,7 @@ def build(architecture: str, config: dict[str, Any]) -> nn.Module:
     Wrapped in `torch.device("meta")` it costs no memory, ready for `load_weights`. Raises DoesNotFit for an
     architecture nobody offers and for sizes the architecture does not have.
     """
-    make = _class_of(architecture)
+    make = class_of(architecture)
     accepted = inspect.signature(make).parameters
     needed = {name for name, each in accepted.items() if each.default is inspect.Parameter.empty}
     problems = [f"`{name}` is missing" for name in sorted(needed - config.keys())]
@@ -77,7 +77,8 @@ def build(architecture: str, config: dict[str, Any]) -> nn.Module:
         raise DoesNotFit(f"the architecture `{architecture}` cannot be built from {config}: {error}") from error
 
 
-def _class_of(architecture: str) -> type[nn.Module]:
+def class_of(architecture: str) -> type[nn.Module]:
+    """The class called `architecture`; DoesNotFit lists those there are."""
     if architecture not in (known := names(GROUP, ARCHITECTURES)):
         listed = ", ".join(f"`{name}`" for name in known)
         raise DoesNotFit(

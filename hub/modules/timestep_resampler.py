@@ -107,7 +107,8 @@ class ReadingBlock(nn.Module):
         hidden_BN = None if ignored_BL is None else F.pad(ignored_BL, (x_BQC.shape[1], 0))
         answer_BQC, _ = self.attn(asking_BQC, read_BNC, read_BNC, key_padding_mask=hidden_BN, need_weights=False)
         x_BQC = x_BQC + answer_BQC
-        return x_BQC + self.mlp(self.ln_ff(x_BQC, time_B1T))
+        fed_BQC: Tensor = x_BQC + self.mlp(self.ln_ff(x_BQC, time_B1T))
+        return fed_BQC
 
 
 class AdaptiveNorm(nn.Module):

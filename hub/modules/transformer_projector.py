@@ -13,9 +13,6 @@ from torch import Tensor, nn
 
 from hub.modules.architectures import Embeddings
 
-HEADS = 8
-"""Of the attention, as in PEA-Diffusion's own encoder layers; not stated in what was seen of this one."""
-
 
 class TransformerProjector(nn.Module):
     """x = post-norm layers(x); the wider head's answers are the tokens, the mean of the narrower one's is the pooled vector.
@@ -30,7 +27,7 @@ class TransformerProjector(nn.Module):
         widths: tuple[int, int] | list[int],
         hidden_width: int = 2048,
         layers: int = 2,
-        heads: int = HEADS,
+        heads: int = 8,
         prototype: bool = False,
     ) -> None:
         super().__init__()

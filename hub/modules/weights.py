@@ -67,6 +67,15 @@ def load_weights(
     module.load_state_dict(weights, assign=True)
 
 
+def load_tensors(path: Path, *, what: str) -> dict[str, Tensor]:
+    """All tensors of a safetensors file, on the CPU and as they are stored. Raises as `load_weights`."""
+    read_header(path, what=what)
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise Damaged(f"the weights of `{what}` are damaged: {error}. {_again(what)}") from error
+
+
 def disagreements(module: nn.Module, header: dict[str, Entry]) -> list[str]:
     """Everything that keeps weights with this header from fitting `module`; empty when they fit."""
     return disagreements_of(module.state_dict(), header)

@@ -154,7 +154,7 @@ def make_module(tmp_path: Path, encoder_folder: Path) -> Callable[..., Path]:
         architecture: str = "resampler",
         **changes: Any,
     ) -> Path:
-        from hub.loader.sources import digest_of
+        from hub.modules.digest import digest_of
         from hub.modules import build, save_weights
 
         torch.manual_seed(seed)

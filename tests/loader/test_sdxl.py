@@ -28,7 +28,7 @@ def xl_folder(tmp_path_factory: pytest.TempPathFactory, base_folder: Path) -> Pa
 @pytest.fixture
 def module_folder(tmp_path: Path, encoder_folder: Path) -> Callable[..., Path]:
     """A MuLan module for the tiny SDXL, with rules of prompts."""
-    from hub.loader.sources import digest_of
+    from hub.modules.digest import digest_of
 
     def make(**prompt: Any) -> Path:
         assert ENCODER == 24

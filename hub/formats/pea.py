@@ -1,0 +1,59 @@
+"""PEA-Diffusion's adapters for SD 1.5, SDXL, FLUX.1 and SD 3: `.bin` files of three repositories of `OPPOer`.
+
+Keys and shapes are those of `MLP` in PEA-Diffusion's scripts and model cards (Ma et al., ECCV 2024, arXiv 2311.17086). Depth and
+hidden width are read from the shapes: scripts and files disagree about them. Which of `fc`'s two sides is pooled follows from the
+widths: in every base a pooled vector is narrower than a token.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hub.formats.format import Format, Reading, Shapes, count, prompt_of, prompt_rule
+
+LENGTH = 77
+"""Tokens given to the encoder (`train_sdxl_zh.py`)."""
+BYTE_LENGTH = 256
+"""Of FLUX.1-schnell's window, its teacher's: ByT5 reads bytes, and 77 of them are few. Not stated in what was seen."""
+BASES = {(768, None): "linguahub/sd15", (2048, 1280): "linguahub/sdxl", (4096, 768): "linguahub/flux1-schnell",
+         (4096, 2048): "linguahub/sd3-medium"}  # fmt: skip
+"""Token and pooled width → base."""
+BYT5 = "google/byt5-xxl"
+BYT5_WIDTH = 4672
+
+
+class PEA(Format):
+    """Keys unchanged. Training drops a prompt by encoding the empty one through the adapter, hence `empty: encode`."""
+
+    name = "pea"
+    title = "PEA-Diffusion"
+    anchors = ("layernorm.weight", "projector.0.weight")
+    keys = r"(layernorm\.(weight|bias)|projector\.\d+\.weight|fc\.(weight|bias))"
+
+    def recognise(self, shapes: Shapes) -> Reading:
+        """Depth, widths and the side that is pooled."""
+        linears = count(shapes, r"projector\.(\d+)\.weight")
+        hidden_width, in_width = shapes["projector.0.weight"]
+        last, _ = shapes[f"projector.{2 * (linears - 1)}.weight"]
+        behind = shapes["fc.weight"][0] if "fc.weight" in shapes else None
+        out_width = max(last, behind or 0)
+        pooled_width = None if behind is None else min(last, behind)
+        module: dict[str, Any] = {
+            "in_width": in_width,
+            "out_width": out_width,
+            "hidden_width": hidden_width,
+            "linears": linears,
+            "pooled_width": pooled_width,
+        }
+        if behind is not None and behind < last:
+            module["pooled_from"] = "fc"
+        length = BYTE_LENGTH if in_width == BYT5_WIDTH else LENGTH
+        return Reading(
+            method="pea",
+            architecture="projector",
+            module=module,
+            conditioning={"width": out_width, "length": length, "pooled_width": pooled_width, "mask": False},
+            prompt=prompt_of(prompt_rule(length)),
+            base=BASES.get((out_width, pooled_width), ""),
+            encoder=BYT5 if in_width == BYT5_WIDTH else "",
+        )

@@ -7,9 +7,10 @@ widths: in every base a pooled vector is narrower than a token.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from hub.formats.format import Format, Reading, Shapes, count, prompt_of, prompt_rule
+from hub.formats.format import Format, Reading, Shapes, prompt_of, prompt_rule
 
 LENGTH = 77
 """Tokens given to the encoder (`train_sdxl_zh.py`)."""
@@ -32,9 +33,10 @@ class PEA(Format):
 
     def recognise(self, shapes: Shapes) -> Reading:
         """Depth, widths and the side that is pooled."""
-        linears = count(shapes, r"projector\.(\d+)\.weight")
+        last_index = max(int(found[1]) for key in shapes if (found := re.fullmatch(r"projector\.(\d+)\.weight", key)))
+        linears = last_index // 2 + 1
         hidden_width, in_width = shapes["projector.0.weight"]
-        last, _ = shapes[f"projector.{2 * (linears - 1)}.weight"]
+        last, _ = shapes[f"projector.{last_index}.weight"]
         behind = shapes["fc.weight"][0] if "fc.weight" in shapes else None
         out_width = max(last, behind or 0)
         pooled_width = None if behind is None else min(last, behind)

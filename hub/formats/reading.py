@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,7 +99,7 @@ def _unpickle(source: Path, what: str, *, is_archive: bool) -> Any:
     try:
         with source.open("rb") as file:
             if is_archive:
-                _check_end(file, source, what)
+                _check_archive(file, source, what)
             with safe_globals([(StandIn, name) for name in STAND_INS]):
                 state = torch.load(file, map_location="cpu", weights_only=True)
             if not is_archive and file.read(1):
@@ -107,19 +108,36 @@ def _unpickle(source: Path, what: str, *, is_archive: bool) -> Any:
         raise WrongSource(
             f"`{source.name}` of `{what}` holds more than tensors, which could run code: nothing of it was read."
         ) from error
-    except (EOFError, RuntimeError, OSError, ValueError, AssertionError, KeyError, IndexError, AttributeError) as error:
+    except (
+        EOFError,
+        RuntimeError,
+        OSError,
+        ValueError,
+        AssertionError,
+        KeyError,
+        IndexError,
+        AttributeError,
+        zipfile.BadZipFile,
+    ) as error:
         raise _broken(source, what, error) from error
     return state
 
 
-def _check_end(file: Any, source: Path, what: str) -> None:
-    """Damaged unless the archive ends where the file does: torch's reader would look past a tail."""
+def _check_archive(file: Any, source: Path, what: str) -> None:
+    """Damaged unless the archive ends where the file does and its checksums are right: torch's reader asks for neither."""
     size_bytes = os.fstat(file.fileno()).st_size
     file.seek(max(0, size_bytes - _ARCHIVE_END_BYTES))
     if not file.read().startswith(_ARCHIVE_END):
         raise Damaged(
             f"`{source.name}` of `{what}` is damaged: it was cut or extended, its {size_bytes} bytes do not end as an archive does."
         )
+    with zipfile.ZipFile(file) as archive:
+        if any(name.endswith("/constants.pkl") for name in archive.namelist()):
+            raise WrongSource(
+                f"`{source.name}` of `{what}` is a TorchScript program, not weights: nothing of it was read."
+            )
+        if (broken := archive.testzip()) is not None:
+            raise Damaged(f"`{source.name}` of `{what}` is damaged: the checksum of `{broken}` inside is wrong.")
     file.seek(0)
 
 

@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import save_file
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Whitespace
 from torch import Tensor
 
 Shapes = dict[str, tuple[int, ...]]
@@ -176,8 +177,8 @@ HEAD_18 = linear("transformation", 12, 12) | linear("transformation_pre", 12, 12
 HEAD_ALT = linear("text_model.transformation", 6, 12) | norm("text_model.pre_LN", 12)
 
 PUBLISHED = (
-    Published("mulan sd15", "mulan", mulan(768, 16)),
-    Published("mulan sd21", "mulan", mulan(1024, 16)),
+    Published("mulan sd15", "mulan", mulan(768, 16), dtype=torch.float16),
+    Published("mulan sd21", "mulan", mulan(1024, 16), dtype=torch.float16),
     Published("mulan direct", "mulan", mulan(16, queries=77), base="linguahub/sd15"),
     *(Published(f"mulan sdxl attends={attends} embeds={embeds}", "mulan-xl", mulan_xl(attends=attends, embeds=embeds))
       for attends in (False, True) for embeds in (False, True)),
@@ -239,6 +240,7 @@ def write_tokenizer(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     words = {word: place for place, word in enumerate(["<s>", "<pad>", "</s>", "<unk>", *"abcdefg"])}
     tokenizer = Tokenizer(WordLevel(words, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = Whitespace()
     tokenizer.save(str(folder / "tokenizer.json"))
     (folder / "tokenizer_config.json").write_text(json.dumps({"pad_token": "<pad>"}))
     return folder

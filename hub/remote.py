@@ -37,7 +37,7 @@ def pull(
 ) -> Revision:
     """Fetch what `artifact`'s card names upstream, convert it and publish it here under the same name.
 
-    A card may name the files of a tokenizer beside the weights, for weights with a text encoder in them.
+    A card may name the files of a tokenizer beside the weights: then a text encoder that lies in them is taken, too.
     `card` is the folder of the card, which becomes part of the revision. Nothing is published unless all of it was fetched,
     checked and converted. Raises Unreachable, Damaged, WrongSource, WeightsDoNotFit, MissingExtra.
     """
@@ -45,9 +45,9 @@ def pull(
     if not artifact.upstream:
         raise weights_elsewhere(artifact)
     weights = [each for each in artifact.upstream if Path(each.file).name not in TOKENIZER]
-    if artifact.kind not in CONVERTED or len(weights) != 1 or len(artifact.bases) != 1:
+    if artifact.kind not in CONVERTED or len(weights) != 1 or not artifact.bases:
         raise WrongRequest(
-            f"`{name}` cannot be converted: adapters and projectors with one upstream file for one base can. "
+            f"`{name}` cannot be converted: adapters and projectors with one upstream file and a base can. "
             f"{_where(artifact)} loads as it is in diffusers or transformers."
         )
     (upstream,) = weights
@@ -55,23 +55,24 @@ def pull(
     vocabulary = [fetch(each, endpoint=endpoint) for each in artifact.upstream if each is not upstream]
     with tempfile.TemporaryDirectory(prefix="hub-pull-") as scratch:
         folder = Path(scratch) / artifact.name.name
-        (base,) = artifact.bases
-        variant = folder / base.rpartition("/")[2]
-        shutil.copytree(card, folder, ignore=shutil.ignore_patterns(variant.name))
+        variants = {base: folder / base.rpartition("/")[2] for base in artifact.bases}
+        shutil.copytree(card, folder, ignore=shutil.ignore_patterns(*(each.name for each in variants.values())))
         tokenizer = Path(scratch) / "tokenizer" if vocabulary else None
         if tokenizer is not None:
             tokenizer.mkdir()
             for each in vocabulary:
                 shutil.copyfile(each, tokenizer / each.name)
-        convert(
-            source,
-            variant,
-            what=name,
-            base=base,
-            encoder=artifact.encoder,
-            languages=artifact.languages,
-            tokenizer=tokenizer,
-        )
+        for base, variant in variants.items():
+            convert(
+                source,
+                variant,
+                what=name,
+                base=base,
+                encoder=artifact.encoder,
+                languages=artifact.languages,
+                with_encoder=tokenizer is not None,
+                tokenizer=tokenizer,
+            )
         message = f"Convert {upstream.repository}/{upstream.file} at {upstream.revision}"
         return publish(folder, artifact.name, registry, store, message=message)
 

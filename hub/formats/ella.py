@@ -48,5 +48,5 @@ class ELLA(Format):
             conditioning={"width": width, "length": queries, "pooled_width": None, "mask": False},
             prompt=prompt_of(prompt_rule(LENGTH)),
             base="linguahub/sd15",
-            encoder="google/flan-t5-xl",
+            encoder="linguahub/flan-t5-xl",
         )

@@ -54,7 +54,7 @@ class Reading:
     base: str = ""
     """What it fits by its widths, when nobody says another."""
     encoder: str = ""
-    """The upstream repository of the encoder it was published for; empty when that is not known, or when it is in the file."""
+    """The encoder it was published for; empty when that is not known, or when it is in the file."""
     readout: str = "last_hidden_state"
     own_encoder: dict[str, Any] = field(default_factory=dict)
     """The transformers configuration of a text encoder in the same file."""

@@ -41,5 +41,5 @@ class GlueGen(Format):
             conditioning={"width": out_width, "length": tokens, "pooled_width": None, "mask": False},
             prompt=prompt_of(prompt_rule(tokens)),
             base="linguahub/sd15",
-            encoder="FacebookAI/xlm-roberta-large",
+            encoder="linguahub/xlm-roberta-large",
         )

@@ -9,7 +9,7 @@ from typing import Any
 
 from hub.formats.format import Format, Reading, Shapes, count, prompt_of, prompt_rule
 
-ENCODER = "OpenGVLab/InternVL-14B-224px"
+ENCODER = "linguahub/internvl-14b-text"
 """Its text half alone, QLLaMA."""
 PREFIX = "summarize:"
 DROP = (1, 2, 3)

@@ -19,7 +19,7 @@ BYTE_LENGTH = 256
 BASES = {(768, None): "linguahub/sd15", (2048, 1280): "linguahub/sdxl", (4096, 768): "linguahub/flux1-schnell",
          (4096, 2048): "linguahub/sd3-medium"}  # fmt: skip
 """Token and pooled width → base."""
-BYT5 = "google/byt5-xxl"
+BYT5 = "linguahub/byt5-xxl"
 BYT5_WIDTH = 4672
 
 

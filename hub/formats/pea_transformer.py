@@ -41,5 +41,5 @@ class PEATransformer(Format):
             conditioning={"width": max(widths), "length": LENGTH, "pooled_width": min(widths), "mask": False},
             prompt=prompt_of(prompt_rule(LENGTH)),
             base="linguahub/sd3-medium",
-            encoder="google/umt5-xxl",
+            encoder="linguahub/umt5-xxl",
         )

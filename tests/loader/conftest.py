@@ -154,8 +154,8 @@ def make_module(tmp_path: Path, encoder_folder: Path) -> Callable[..., Path]:
         architecture: str = "resampler",
         **changes: Any,
     ) -> Path:
-        from hub.modules.digest import digest_of
         from hub.modules import build, save_weights
+        from hub.modules.digest import digest_of
 
         torch.manual_seed(seed)
         sizes: dict[str, Any] = {"in_width": ENCODER_WIDTH, "out_width": WIDTH}

@@ -6,6 +6,7 @@ import hashlib
 import io
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -173,3 +174,24 @@ def test_a_card_of_weights_that_nobody_keeps_is_not_pulled(hub, tiny_hub):
     hub.index()
     with pytest.raises(WrongRequest, match="nobody keeps the weights of `pea-far`"):
         pull(hub, tiny_hub.address)
+
+
+def test_a_projector_brings_its_encoder_when_its_card_names_a_tokenizer(tmp_path, tiny_hub):
+    from tests.formats.files import PUBLISHED, write, write_tokenizer
+
+    whole = next(each for each in PUBLISHED if each.with_encoder)
+    source, _ = write(whole, tmp_path / "from")
+    tiny_hub.files["org/mclip/mclip_base.pt"] = source.read_bytes()
+    for file in write_tokenizer(tmp_path / "tokenizer").iterdir():
+        tiny_hub.files[f"org/xlmr/{file.name}"] = file.read_bytes()
+    upstream = [Upstream(repository="org/xlmr", file=name) for name in ("tokenizer.json", "tokenizer_config.json")]
+    bases = ("openai/clip-vit-base-patch32", "org/another-clip")
+    written = card(Upstream(repository="org/mclip", file="mclip_base.pt"), *upstream, kind="projector")
+    write_card(replace(written, bases=bases), tmp_path / "cards" / "projectors" / "far-mclip")
+    with LocalHub.open(Home(tmp_path / "registry.db", tmp_path / "home", tmp_path / "cards", "ade")) as hub:
+        remote.pull(
+            hub.registry.get("far-mclip"), hub.snapshot("far-mclip"), hub.registry, hub.store, endpoint=tiny_hub.address
+        )
+        folder = hub.snapshot("far-mclip")
+        assert {path.parent.name for path in folder.glob("*/config.json")} == {"clip-vit-base-patch32", "another-clip"}
+        assert (folder / "clip-vit-base-patch32" / "encoder" / "tokenizer.json").is_file()

@@ -156,6 +156,35 @@ class LanguageMixin:
         with speaking(language):
             return super().__call__(*arguments, **settings)  # type: ignore[misc]
 
+    def _read_by_modules(
+        self,
+        prompt: str | list[str] | None,
+        negative_prompt: str | list[str] | None,
+        *,
+        is_guided: bool,
+        language: Language,
+        device: torch.device | None,
+        base_encode: Callable[[list[str]], Encoded],
+        base_encode_negative: Callable[[list[str]], Encoded] | None = None,
+    ) -> tuple[Encoded, Encoded | None] | None:
+        """Embeddings of prompts and, when `is_guided`, of negative prompts, one row each; None when the base reads them all.
+
+        All that a family's `encode_prompt` must say is how its base encodes texts: `base_encode`, and `base_encode_negative`
+        where that differs. The answer is on the interpreter's device and in its modules' types.
+        """
+        if self._interpreter is None or prompt is None:
+            return None
+        return self._interpreter.encode(
+            Prompts(
+                positive=(prompt,) if isinstance(prompt, str) else tuple(prompt),
+                negative=negatives_of(prompt, negative_prompt) if is_guided else None,
+                language=language if language is not None else requested_language(),
+                device=device or self._execution_device,  # type: ignore[attr-defined]
+                base_encode=base_encode,
+                base_encode_negative=base_encode_negative or base_encode,
+            )
+        )
+
     def _interpreter_or_raise(self) -> Interpreter:
         if self._interpreter is None:
             raise DoesNotFit("this pipeline was not made by `load_pipeline`, so it takes no language modules.")
@@ -183,6 +212,24 @@ def speaking(language: Language) -> Iterator[None]:
 def requested_language() -> Language:
     """The `language` of the pipeline call in progress."""
     return _REQUESTED.get()
+
+
+def negatives_of(prompt: str | list[str], negative_prompt: str | list[str] | None) -> tuple[str, ...]:
+    """One negative prompt for each prompt: empty unless given; the same rules and errors as diffusers."""
+    count = 1 if isinstance(prompt, str) else len(prompt)
+    if negative_prompt is None:
+        return ("",) * count
+    if isinstance(prompt, str) is not isinstance(negative_prompt, str):
+        raise TypeError(
+            f"`negative_prompt` should be a {type(prompt).__name__} like `prompt`, not {type(negative_prompt).__name__}."
+        )
+    if isinstance(negative_prompt, str):
+        return (negative_prompt,)
+    if len(negative_prompt) != count:
+        raise ValueError(
+            f"`negative_prompt` holds {len(negative_prompt)} texts and `prompt` {count}: give one for each."
+        )
+    return tuple(negative_prompt)
 
 
 def with_language(mixin: type[LanguageMixin], pipeline_class: type[Any]) -> type[Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hub.bases.family import read_json
-from hub.bases.language import Encoded, Language, LanguageMixin, Prompts, requested_language, with_language
+from hub.bases.language import Encoded, Language, LanguageMixin, with_language
 from hub.errors import Damaged, DoesNotFit
 from hub.records import Conditioning
 
@@ -67,22 +67,19 @@ class StableDiffusionLanguage(LanguageMixin):
     ) -> tuple[Tensor, Tensor | None]:
         """As in diffusers: (prompts (B·n, L, C), negative prompts alike or None), through the resident modules."""
         own = super().encode_prompt  # type: ignore[misc]
-        if self._interpreter is None or prompt is None or prompt_embeds is not None:
-            answer = None
-        else:
-            wanted = do_classifier_free_guidance and negative_prompt_embeds is None
-            answer = self._interpreter.encode(
-                Prompts(
-                    positive=(prompt,) if isinstance(prompt, str) else tuple(prompt),
-                    negative=negatives_of(prompt, negative_prompt) if wanted else None,
-                    language=language if language is not None else requested_language(),
-                    device=device,
-                    base_encode=lambda texts: Encoded(
-                        own(texts, device, 1, False, lora_scale=lora_scale, clip_skip=clip_skip)[0]
-                    ),
-                    # diffusers skips layers for prompts alone.
-                    base_encode_negative=lambda texts: Encoded(own(texts, device, 1, False, lora_scale=lora_scale)[0]),
-                )
+        answer = None
+        if prompt_embeds is None:
+            answer = self._read_by_modules(
+                prompt,
+                negative_prompt,
+                is_guided=do_classifier_free_guidance and negative_prompt_embeds is None,
+                language=language,
+                device=device,
+                base_encode=lambda texts: Encoded(
+                    own(texts, device, 1, False, lora_scale=lora_scale, clip_skip=clip_skip)[0]
+                ),
+                # diffusers skips layers for prompts alone.
+                base_encode_negative=lambda texts: Encoded(own(texts, device, 1, False, lora_scale=lora_scale)[0]),
             )
         if answer is not None:
             encoded, negative = answer
@@ -110,21 +107,3 @@ def _check_lengths(prompt_BLC: Tensor, negative_BLC: Tensor | None) -> None:
             f"`negative_prompt_embeds` has {negative_BLC.shape[1]} tokens and the prompt {prompt_BLC.shape[1]}: "
             "encode both with `pipe.encode_prompt`."
         )
-
-
-def negatives_of(prompt: str | list[str], negative_prompt: str | list[str] | None) -> tuple[str, ...]:
-    """One negative prompt for each prompt: empty unless given; the same rules and errors as diffusers."""
-    count = 1 if isinstance(prompt, str) else len(prompt)
-    if negative_prompt is None:
-        return ("",) * count
-    if isinstance(prompt, str) is not isinstance(negative_prompt, str):
-        raise TypeError(
-            f"`negative_prompt` should be a {type(prompt).__name__} like `prompt`, not {type(negative_prompt).__name__}."
-        )
-    if isinstance(negative_prompt, str):
-        return (negative_prompt,)
-    if len(negative_prompt) != count:
-        raise ValueError(
-            f"`negative_prompt` holds {len(negative_prompt)} texts and `prompt` {count}: give one for each."
-        )
-    return tuple(negative_prompt)

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hub.bases.family import read_json
-from hub.bases.language import Encoded, Language, LanguageMixin, Prompts, requested_language, with_language
-from hub.bases.stable_diffusion import negatives_of
+from hub.bases.language import Encoded, Language, LanguageMixin, with_language
 from hub.errors import Damaged, DoesNotFit
 from hub.records import Conditioning
 
@@ -71,31 +70,30 @@ class StableDiffusionXLLanguage(LanguageMixin):
         Raises DoesNotFit for a `prompt_2` when a module reads the prompt: one module gives what two encoders gave.
         """
         own = super().encode_prompt  # type: ignore[misc]
+        zeros = negative_prompt is None and self.config.force_zeros_for_empty_prompt  # type: ignore[attr-defined]
+
+        def encode(texts: list[str], skip: int | None = clip_skip) -> Encoded:
+            states_BLC, _, pooled_BP, _ = own(texts, None, device, 1, False, lora_scale=lora_scale, clip_skip=skip)
+            return Encoded(states_BLC, pooled_BP)
+
+        def encode_negative(texts: list[str]) -> Encoded:
+            states_BLC, pooled_BP, _ = encode(texts, None)  # diffusers skips layers for prompts alone
+            return (
+                Encoded(states_BLC * 0, pooled_BP * 0)
+                if zeros and pooled_BP is not None
+                else Encoded(states_BLC, pooled_BP)
+            )
+
         answer = None
-        if self._interpreter is not None and prompt is not None and prompt_embeds is None:
-            device = device or self._execution_device  # type: ignore[attr-defined]
-            zeros = negative_prompt is None and self.config.force_zeros_for_empty_prompt  # type: ignore[attr-defined]
-
-            def encode(texts: list[str]) -> Encoded:
-                states_BLC, _, pooled_BP, _ = own(
-                    texts, None, device, 1, False, lora_scale=lora_scale, clip_skip=clip_skip
-                )
-                return Encoded(states_BLC, pooled_BP)
-
-            def encode_negative(texts: list[str]) -> Encoded:
-                states_BLC, _, pooled_BP, _ = own(texts, None, device, 1, False, lora_scale=lora_scale)
-                return Encoded(states_BLC * 0, pooled_BP * 0) if zeros else Encoded(states_BLC, pooled_BP)
-
-            wanted = do_classifier_free_guidance and negative_prompt_embeds is None
-            answer = self._interpreter.encode(
-                Prompts(
-                    positive=(prompt,) if isinstance(prompt, str) else tuple(prompt),
-                    negative=negatives_of(prompt, negative_prompt) if wanted else None,
-                    language=language if language is not None else requested_language(),
-                    device=device,
-                    base_encode=encode,
-                    base_encode_negative=encode_negative,
-                )
+        if prompt_embeds is None:
+            answer = self._read_by_modules(
+                prompt,
+                negative_prompt,
+                is_guided=do_classifier_free_guidance and negative_prompt_embeds is None,
+                language=language,
+                device=device,
+                base_encode=encode,
+                base_encode_negative=encode_negative,
             )
         if answer is not None:
             if prompt_2 is not None or negative_prompt_2 is not None:

@@ -12,8 +12,8 @@ import diffusers
 import pytest
 
 from hub.bases import conditioning_of, family_of
-from hub.bases.language import LanguageMixin
-from hub.bases.stable_diffusion import StableDiffusion, StableDiffusionLanguage, negatives_of
+from hub.bases.language import LanguageMixin, negatives_of
+from hub.bases.stable_diffusion import StableDiffusion, StableDiffusionLanguage
 from hub.bases.stable_diffusion_xl import StableDiffusionXL, StableDiffusionXLLanguage
 from hub.errors import Damaged, DoesNotFit, UnknownFile
 from hub.records import Conditioning

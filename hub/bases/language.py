@@ -49,6 +49,8 @@ class Prompts:
     base_encode: Callable[[list[str]], Encoded]
     """The base's own encoding of positive prompts."""
     base_encode_negative: Callable[[list[str]], Encoded]
+    count_tokens: Callable[[str], int] | None = None
+    """Tokens of a text as the base's own encoder reads it, padding left out; None where its embeddings have a mask."""
 
 
 class Interpreter(Protocol):
@@ -80,6 +82,10 @@ class Interpreter(Protocol):
 
     def clear(self) -> None:
         """Forget every resident, and take back what it changed."""
+        ...
+
+    def free_encoders(self) -> int:
+        """Let the residents' text encoders go, and keep what was encoded; the bytes they held."""
         ...
 
     def move(self, device: torch.device) -> None:
@@ -130,6 +136,13 @@ class LanguageMixin:
         """Take every language module away: from here on pictures are the base's own, bit for bit."""
         if self._interpreter is not None:
             self._interpreter.clear()
+
+    def free_encoder(self) -> int:
+        """Let the text encoders of language modules go, and keep what was encoded; the bytes they held.
+
+        A prompt that is not kept reads them again. The base's own encoder stays: diffusers' offloading is for that one.
+        """
+        return 0 if self._interpreter is None else self._interpreter.free_encoders()
 
     def into(self, pipeline_class: type[Any], **components: Any) -> Any:
         """Another pipeline of the same parts, residents included: `pipe.into(StableDiffusionImg2ImgPipeline)`.
@@ -182,8 +195,14 @@ class LanguageMixin:
                 device=device or self._execution_device,  # type: ignore[attr-defined]
                 base_encode=base_encode,
                 base_encode_negative=base_encode_negative or base_encode,
+                count_tokens=self._count_tokens,
             )
         )
+
+    def _count_tokens(self, text: str) -> int:
+        """Of the base's own tokenizer, as many as it reads of `text`."""
+        tokenizer = self.tokenizer  # type: ignore[attr-defined]
+        return len(tokenizer(text, truncation=True, max_length=tokenizer.model_max_length).input_ids)
 
     def _interpreter_or_raise(self) -> Interpreter:
         if self._interpreter is None:

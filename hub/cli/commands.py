@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 GROUP = "hub.commands"
 """Entry-point group: any distribution may add commands to `hub` through it."""
-OWN = ("search", "show", "pull", "push", "generate", "bases", "languages", "index", "verify", "doctor")
+OWN = ("search", "show", "pull", "push", "generate", "combine", "bases", "languages", "index", "verify", "doctor")
 """In the order of `hub --help`. Each is the function of the same name in the module of the same name beside this one."""
 
 

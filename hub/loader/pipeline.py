@@ -27,6 +27,7 @@ from hub.loader.sources import BaseSource, ModuleSource, Sources
 from hub.loader.translator import ARCHITECTURE as TRANSLATOR
 from hub.loader.translator import FOLDER, Translator
 from hub.loader.upstream import fetch_pipeline
+from hub.modules import TextEncoder
 from hub.modules.tokenizer import Tokenize, read_tokenizer
 from hub.modules.weights import read_header
 

@@ -14,7 +14,11 @@ GROUP = "hub.bases"
 FAMILIES = (
     "hub.bases.stable_diffusion:StableDiffusion",
     "hub.bases.stable_diffusion_xl:StableDiffusionXL",
+    "hub.bases.stable_diffusion_3:StableDiffusion3",
     "hub.bases.pixart:PixArt",
+    "hub.bases.flux:Flux",
+    "hub.bases.sana:Sana",
+    "hub.bases.altdiffusion:AltDiffusion",
 )
 """`module:class` of those that come with the project."""
 
@@ -57,6 +61,17 @@ def family_of(folder: Path, *, what: str = "") -> Family:
 def conditioning_of(folder: Path) -> Conditioning:
     """What the base in `folder` reads, without reading a weight."""
     return family_of(folder).conditioning(folder)
+
+
+def read_widths(folder: Path) -> Conditioning:
+    """What transformers of joint attention read, by their configuration: any number of states, and a pooled vector."""
+    config = read_json(folder / "transformer" / "config.json")
+    width, pooled = config.get("joint_attention_dim"), config.get("pooled_projection_dim")
+    if not isinstance(width, int) or not isinstance(pooled, int):
+        raise Damaged(
+            f"the transformer of `{folder.name}` names no width of its conditioning: {width!r}, pooled {pooled!r}."
+        )
+    return Conditioning(width=width, pooled_width=pooled)
 
 
 def pipeline_class_of(folder: Path) -> str:

@@ -24,9 +24,13 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+    from hub.loader.changes import Change
+
 Language = str | Sequence[str] | None
 """One for all prompts, one for each, or none: then it is detected."""
 _REQUESTED: ContextVar[Language] = ContextVar("language of the pipeline call in progress", default=None)
+
+_ASKED: ContextVar[list[Sequence[str] | None] | None] = ContextVar("prompts of the call in progress", default=None)
 
 
 class Encoded(NamedTuple):
@@ -51,6 +55,8 @@ class Prompts:
     base_encode_negative: Callable[[list[str]], Encoded]
     count_tokens: Callable[[str], int] | None = None
     """Tokens of a text as the base's own encoder reads it, padding left out; None where its embeddings have a mask."""
+    is_masked: bool = False
+    """Whether the denoiser is told which tokens count. Then every row has a mask, and shorter rows are padded."""
 
 
 class Interpreter(Protocol):
@@ -144,6 +150,10 @@ class LanguageMixin:
         """
         return 0 if self._interpreter is None else self._interpreter.free_encoders()
 
+    def change_for_modules(self) -> Change | None:
+        """What must be otherwise in this base while a module reads; None where the denoiser reads a module's answer as it is."""
+        return None
+
     def into(self, pipeline_class: type[Any], **components: Any) -> Any:
         """Another pipeline of the same parts, residents included: `pipe.into(StableDiffusionImg2ImgPipeline)`.
 
@@ -179,23 +189,27 @@ class LanguageMixin:
         device: torch.device | None,
         base_encode: Callable[[list[str]], Encoded],
         base_encode_negative: Callable[[list[str]], Encoded] | None = None,
+        is_masked: bool = False,
+        is_shared: bool = True,
     ) -> tuple[Encoded, Encoded | None] | None:
         """Embeddings of prompts and, when `is_guided`, of negative prompts, one row each; None when the base reads them all.
 
         All that a family's `encode_prompt` must say is how its base encodes texts: `base_encode`, and `base_encode_negative`
-        where that differs. The answer is on the interpreter's device and in its modules' types.
+        where that differs. The answer is on the interpreter's device and in its modules' types. `is_shared` lets one negative
+        prompt stand for all prompts of a list, as most families do; `is_masked` is that of `Prompts`.
         """
         if self._interpreter is None or prompt is None:
             return None
         return self._interpreter.encode(
             Prompts(
                 positive=(prompt,) if isinstance(prompt, str) else tuple(prompt),
-                negative=negatives_of(prompt, negative_prompt) if is_guided else None,
+                negative=negatives_of(prompt, negative_prompt, is_shared=is_shared) if is_guided else None,
                 language=language if language is not None else requested_language(),
                 device=device or self._execution_device,  # type: ignore[attr-defined]
                 base_encode=base_encode,
                 base_encode_negative=base_encode_negative or base_encode,
-                count_tokens=self._count_tokens,
+                is_masked=is_masked,
+                count_tokens=None if is_masked else self._count_tokens,
             )
         )
 
@@ -221,11 +235,12 @@ class LanguageMixin:
 @contextmanager
 def speaking(language: Language) -> Iterator[None]:
     """Within, prompts are in `language`. A context variable, so that threads sharing a pipeline do not mix."""
-    before = _REQUESTED.set(language)
+    before, asked = _REQUESTED.set(language), _ASKED.set([])
     try:
         yield
     finally:
         _REQUESTED.reset(before)
+        _ASKED.reset(asked)
 
 
 def requested_language() -> Language:
@@ -233,22 +248,46 @@ def requested_language() -> Language:
     return _REQUESTED.get()
 
 
-def negatives_of(prompt: str | list[str], negative_prompt: str | list[str] | None) -> tuple[str, ...]:
-    """One negative prompt for each prompt: empty unless given; the same rules and errors as diffusers."""
+def prompts_asked() -> list[Sequence[str] | None] | None:
+    """What this pipeline call has asked to encode so far, for families whose calls ask twice; None outside of a call."""
+    return _ASKED.get()
+
+
+def negatives_of(
+    prompt: str | Sequence[str], negative_prompt: str | Sequence[str] | None, *, is_shared: bool = False
+) -> tuple[str, ...]:
+    """One negative prompt for each prompt: empty unless given; the same rules and errors as diffusers.
+
+    `is_shared` lets one text stand for all prompts of a list: every family but Stable Diffusion 1.x and 2.x does.
+    """
     count = 1 if isinstance(prompt, str) else len(prompt)
     if negative_prompt is None:
         return ("",) * count
-    if isinstance(prompt, str) is not isinstance(negative_prompt, str):
+    if isinstance(prompt, str) is not isinstance(negative_prompt, str) and not is_shared:
         raise TypeError(
             f"`negative_prompt` should be a {type(prompt).__name__} like `prompt`, not {type(negative_prompt).__name__}."
         )
     if isinstance(negative_prompt, str):
-        return (negative_prompt,)
+        return (negative_prompt,) * count
     if len(negative_prompt) != count:
         raise ValueError(
             f"`negative_prompt` holds {len(negative_prompt)} texts and `prompt` {count}: give one for each."
         )
     return tuple(negative_prompt)
+
+
+def check_lengths(prompt_BLC: Tensor, negative_BLC: Tensor | None) -> None:
+    """DoesNotFit unless prompts and negative prompts have one number of tokens: most denoisers read both in one batch."""
+    if negative_BLC is not None and negative_BLC.shape[1] != prompt_BLC.shape[1]:
+        raise DoesNotFit(
+            f"`negative_prompt_embeds` has {negative_BLC.shape[1]} tokens and the prompt {prompt_BLC.shape[1]}: "
+            "encode both with `pipe.encode_prompt`."
+        )
+
+
+def repeated(rows: Tensor, count: int, dtype: torch.dtype | None = None) -> Tensor:
+    """Each row `count` times, one after the other, as diffusers orders several pictures of a prompt; (B, …) → (B·count, …)."""
+    return rows.to(dtype or rows.dtype).repeat_interleave(count, dim=0)
 
 
 def with_language(mixin: type[LanguageMixin], pipeline_class: type[Any]) -> type[Any]:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hub.bases.family import read_json
-from hub.bases.language import Encoded, Language, LanguageMixin, with_language
-from hub.errors import Damaged, DoesNotFit
+from hub.bases.language import Encoded, Language, LanguageMixin, check_lengths, with_language
+from hub.errors import Damaged
 from hub.records import Conditioning
 
 if TYPE_CHECKING:
@@ -22,18 +22,31 @@ class StableDiffusion:
     """Every pipeline class whose `encode_prompt` answers (prompt, negative prompt)."""
 
     name = "stable-diffusion"
-    pipeline_classes = (
-        "StableDiffusionPipeline",
-        "StableDiffusionImg2ImgPipeline",
-        "StableDiffusionInpaintPipeline",
-        "StableDiffusionControlNetPipeline",
+    pipeline_classes: tuple[str, ...] = (
+        "LatentConsistencyModelImg2ImgPipeline",
+        "LatentConsistencyModelPipeline",
+        "StableDiffusionAdapterPipeline",
+        "StableDiffusionAttendAndExcitePipeline",
         "StableDiffusionControlNetImg2ImgPipeline",
         "StableDiffusionControlNetInpaintPipeline",
+        "StableDiffusionControlNetPAGInpaintPipeline",
+        "StableDiffusionControlNetPAGPipeline",
+        "StableDiffusionControlNetPipeline",
+        "StableDiffusionControlNetXSPipeline",
         "StableDiffusionDepth2ImgPipeline",
-        "StableDiffusionAttendAndExcitePipeline",
-        "StableDiffusionSAGPipeline",
+        "StableDiffusionDiffEditPipeline",
+        "StableDiffusionGLIGENPipeline",
+        "StableDiffusionGLIGENTextImagePipeline",
+        "StableDiffusionImg2ImgPipeline",
+        "StableDiffusionInpaintPipeline",
+        "StableDiffusionLDM3DPipeline",
+        "StableDiffusionPAGImg2ImgPipeline",
+        "StableDiffusionPAGInpaintPipeline",
         "StableDiffusionPAGPipeline",
-        "LatentConsistencyModelPipeline",
+        "StableDiffusionPanoramaPipeline",
+        "StableDiffusionPipeline",
+        "StableDiffusionSAGPipeline",
+        "StableDiffusionUpscalePipeline",
     )
     denoiser = "unet"
 
@@ -80,12 +93,13 @@ class StableDiffusionLanguage(LanguageMixin):
                 ),
                 # diffusers skips layers for prompts alone.
                 base_encode_negative=lambda texts: Encoded(own(texts, device, 1, False, lora_scale=lora_scale)[0]),
+                is_shared=False,
             )
         if answer is not None:
             encoded, negative = answer
             prompt, negative_prompt, prompt_embeds = None, None, encoded.tokens_BLC
             negative_prompt_embeds = negative.tokens_BLC if negative is not None else negative_prompt_embeds
-            _check_lengths(prompt_embeds, negative_prompt_embeds)
+            check_lengths(prompt_embeds, negative_prompt_embeds)
         # The base casts, repeats per picture and scales LoRAs, as it does its own embeddings.
         embeddings: tuple[Tensor, Tensor | None] = own(
             prompt,
@@ -99,11 +113,3 @@ class StableDiffusionLanguage(LanguageMixin):
             clip_skip=clip_skip,
         )
         return embeddings
-
-
-def _check_lengths(prompt_BLC: Tensor, negative_BLC: Tensor | None) -> None:
-    if negative_BLC is not None and negative_BLC.shape[1] != prompt_BLC.shape[1]:
-        raise DoesNotFit(
-            f"`negative_prompt_embeds` has {negative_BLC.shape[1]} tokens and the prompt {prompt_BLC.shape[1]}: "
-            "encode both with `pipe.encode_prompt`."
-        )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hub.bases.family import read_json
-from hub.bases.language import Encoded, Language, LanguageMixin, with_language
+from hub.bases.language import Encoded, Language, LanguageMixin, check_lengths, with_language
 from hub.errors import Damaged, DoesNotFit
 from hub.records import Conditioning
 
@@ -23,12 +23,22 @@ class StableDiffusionXL:
 
     name = "stable-diffusion-xl"
     pipeline_classes = (
-        "StableDiffusionXLPipeline",
-        "StableDiffusionXLImg2ImgPipeline",
-        "StableDiffusionXLInpaintPipeline",
-        "StableDiffusionXLControlNetPipeline",
+        "StableDiffusionXLAdapterPipeline",
         "StableDiffusionXLControlNetImg2ImgPipeline",
         "StableDiffusionXLControlNetInpaintPipeline",
+        "StableDiffusionXLControlNetPAGImg2ImgPipeline",
+        "StableDiffusionXLControlNetPAGPipeline",
+        "StableDiffusionXLControlNetPipeline",
+        "StableDiffusionXLControlNetUnionImg2ImgPipeline",
+        "StableDiffusionXLControlNetUnionInpaintPipeline",
+        "StableDiffusionXLControlNetUnionPipeline",
+        "StableDiffusionXLControlNetXSPipeline",
+        "StableDiffusionXLImg2ImgPipeline",
+        "StableDiffusionXLInpaintPipeline",
+        "StableDiffusionXLPAGImg2ImgPipeline",
+        "StableDiffusionXLPAGInpaintPipeline",
+        "StableDiffusionXLPAGPipeline",
+        "StableDiffusionXLPipeline",
     )
     denoiser = "unet"
 
@@ -105,6 +115,7 @@ class StableDiffusionXLLanguage(LanguageMixin):
             prompt_embeds, pooled_prompt_embeds = encoded.tokens_BLC, encoded.pooled_BP
             if negative is not None:
                 negative_prompt_embeds, negative_pooled_prompt_embeds = negative.tokens_BLC, negative.pooled_BP
+            check_lengths(prompt_embeds, negative_prompt_embeds)
         # The base casts and repeats per picture, as it does its own embeddings.
         embeddings: tuple[Tensor, Tensor | None, Tensor, Tensor | None] = own(
             prompt,

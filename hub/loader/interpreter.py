@@ -14,11 +14,13 @@ from hub.bases.language import Encoded, Prompts
 from hub.errors import DoesNotFit
 from hub.loader.cache import DEFAULT_BYTES, EmbeddingCache, Key
 from hub.loader.changes import LowRank
+from hub.loader.padding import aligned
 from hub.loader.reading import Item, join, read
 from hub.loader.resident import Resident
 from hub.loader.residents import Again, Known, Residents
 from hub.loader.routing import Piece, route
 from hub.loader.shared_encoder import Encoders
+from hub.loader.together import parts
 from hub.loader.window import Row, fill_window
 
 logger = logging.getLogger(__name__)
@@ -88,7 +90,8 @@ class Interpreter:
 
     def loras(self) -> list[str]:
         """Names by which diffusers knows LoRAs of residents."""
-        return [each.change.adapter for each in self._residents.values() if isinstance(each.change, LowRank)]
+        changes = (change for each in self._residents.values() for change in parts(each.change))
+        return [change.adapter for change in changes if isinstance(change, LowRank)]
 
     def move(self, device: torch.device) -> None:
         """Bring modules and encoders to `device`; nothing happens when they are there."""
@@ -123,6 +126,9 @@ class Interpreter:
         self._check_exclusive(tuple(readers))
         rows = self._rows(lines, negatives or [], prompts)
         encoded = self._windows(lines, negatives or [], rows)
+        if prompts.is_masked:
+            encoded = list(aligned(dict(enumerate(encoded))).values())
+        _check_one_length([*lines, *(negatives or [])], encoded)
         count = len(lines)
         return join(encoded[:count]), join(encoded[count:]) if negatives is not None else None
 
@@ -173,16 +179,10 @@ class Interpreter:
         signed = [[(piece, False) for piece in line] for line in lines]
         signed += [[(piece, True) for piece in line] for line in negatives]
         encoded = []
-        lengths: dict[int, str] = {}
         for line, is_mixed in zip(signed, mixed, strict=True):
             own = [rows[each] for each in line]
             whole = len(own) == 1 and (own[0].length == longest or not is_mixed)
             encoded.append(own[0].encoded if whole else fill_window(own, longest))
-            reader = line[0][0].reader
-            lengths.setdefault(
-                encoded[-1].tokens_BLC.shape[1], f"`{reader.name}`" if reader is not None else "the base"
-            )
-        _check_one_length(lengths)
         return encoded
 
     def _check_exclusive(self, readers: Sequence[Known | None]) -> None:
@@ -217,8 +217,12 @@ def _key(piece: Piece, is_negative: bool) -> Key | None:
     return Key(piece.text, piece.reader.name, config.negative if is_negative else config.positive)
 
 
-def _check_one_length(lengths: dict[int, str]) -> None:
+def _check_one_length(lines: Sequence[Sequence[Piece]], encoded: Sequence[Encoded]) -> None:
     """A denoiser without a mask reads one number of tokens at a time: padding would be read as words."""
+    lengths: dict[int, str] = {}
+    for line, row in zip(lines, encoded, strict=True):
+        reader = line[0].reader
+        lengths.setdefault(row.tokens_BLC.shape[1], f"`{reader.name}`" if reader is not None else "the base")
     if len(lengths) > 1:
         found = " and ".join(f"{length} from {reader}" for length, reader in lengths.items())
         raise DoesNotFit(

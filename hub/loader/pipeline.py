@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import nn
 
 from hub.bases.family import pipeline_class_of
-from hub.errors import Damaged, DoesNotFit, OutOfMemory, WrongSource
+from hub.errors import Damaged, DoesNotFit, HubError, OutOfMemory, WrongSource
 from hub.languages import parse_language
 from hub.loader.cache import DEFAULT_BYTES
 from hub.loader.changes import Change, LowRank, VirtualTokens, Weights
@@ -19,11 +20,13 @@ from hub.loader.config import WEIGHTS
 from hub.loader.encoders import base_advice, read_encoder
 from hub.loader.fit import check_fit
 from hub.loader.interpreter import Interpreter
+from hub.loader.per_step import PerStep
 from hub.loader.resident import Resident, read_resident, working_dtype
 from hub.loader.residents import Again
 from hub.loader.shared_encoder import Encoders
 from hub.loader.sizes import resident_budget
 from hub.loader.sources import BaseSource, ModuleSource, Sources
+from hub.loader.together import join
 from hub.loader.translator import ARCHITECTURE as TRANSLATOR
 from hub.loader.translator import FOLDER, Translator
 from hub.loader.upstream import fetch_pipeline
@@ -196,17 +199,44 @@ def _encoder_of(sources: Sources, module: ModuleSource, given: str | Path | None
     return None if pin is None else sources.encoder(pin, given)
 
 
-def _change(module: ModuleSource, pipe: Any, base: BaseSource) -> Change | None:
-    """What the module changes in the base; switched off until a prompt of its language comes."""
+def _change(module: ModuleSource, pipe: Any, base: BaseSource, resident: Resident | None = None) -> Change | None:
+    """What the module changes in the base; switched off until a prompt of its language comes.
+
+    `resident` is the module in memory, None where the base's own encoder reads.
+    """
     config = module.config
     if config.variant.architecture == "prompt-tuning":
         return VirtualTokens(pipe, module.folder, module.name)
-    match config.delta:
-        case "lora":
-            return LowRank(pipe, module.folder, module.name)
-        case "weights":
-            return Weights(getattr(pipe, base.family.denoiser), module.folder / base.family.denoiser, module.name)
-    return None
+    changes: list[Change] = []
+    if resident is not None and getattr(resident.module, "per_step", False):
+        changes.append(_per_step(resident, getattr(pipe, base.family.denoiser)))
+    if resident is not None and (place := pipe.change_for_modules()) is not None:
+        changes.append(place)
+    try:
+        match config.delta:
+            case "lora":
+                changes.append(LowRank(pipe, module.folder, module.name))
+            case "weights":
+                denoiser = getattr(pipe, base.family.denoiser)
+                changes.append(Weights(denoiser, module.folder / base.family.denoiser, module.name))
+    except HubError:
+        for each in changes:
+            each.remove()
+        raise
+    return join(changes)
+
+
+def _per_step(resident: Resident, denoiser: nn.Module) -> PerStep:
+    """Raises DoesNotFit for what such a module cannot give: a pooled vector, or rows that the base reads beside its own."""
+    given, empty = resident.config.variant.conditioning, resident.config.empty
+    if empty != "encode" or given.pooled_width is not None:
+        raise DoesNotFit(
+            f"`{resident.name}` runs at every step and reads every prompt of a batch, so `prompt.empty` must be `encode` "
+            f"(it is `{empty}`), and it gives no pooled vector."
+        )
+    assert resident.encoder is not None
+    assert resident.module is not None
+    return PerStep(denoiser, resident.module, resident.name, in_width=resident.encoder.width, out_width=given.width)
 
 
 def _read(
@@ -238,7 +268,7 @@ def _read(
 
 def _changing(resident: Resident, module: ModuleSource, pipe: Any, base: BaseSource) -> Resident:
     """With what the module changes in the base."""
-    change = _change(module, pipe, base)
+    change = _change(module, pipe, base, resident if resident.module is not None else None)
     if change is None:
         return resident
     own = {module.folder / WEIGHTS} if resident.module is not None else set()

@@ -14,6 +14,7 @@ from torch import Tensor
 from hub.bases.language import Encoded, Prompts
 from hub.loader.bank import shape_of
 from hub.loader.config import PromptRule
+from hub.loader.per_step import joined
 from hub.loader.resident import Resident
 from hub.loader.residents import Residents
 from hub.loader.translator import Translator
@@ -133,6 +134,8 @@ def _through_module(group: Sequence[Item], tokens_BLE: Tensor, mask_BL: Tensor, 
     readers = [item.resident for item in group if item.resident is not None]
     first = readers[0]
     tokens_BLE = tokens_BLE.to(first.dtype)
+    if getattr(first.module, "per_step", False):
+        return Encoded(joined(tokens_BLE, mask_BL))  # the module reads them in front of the denoiser
     if len(set(readers)) == 1:
         assert first.module is not None
         return Encoded(*first.module(tokens_BLE, mask_BL))

@@ -7,15 +7,17 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import diffusers
 import pytest
 
-from hub.bases import conditioning_of, family_of
+from hub.bases import FAMILIES, conditioning_of, family_of
 from hub.bases.language import LanguageMixin, negatives_of
-from hub.bases.stable_diffusion import StableDiffusion, StableDiffusionLanguage
-from hub.bases.stable_diffusion_xl import StableDiffusionXL, StableDiffusionXLLanguage
+from hub.bases.pixart import PixArt
+from hub.bases.stable_diffusion import StableDiffusion
 from hub.errors import Damaged, DoesNotFit, UnknownFile
+from hub.plugins import resolve
 from hub.records import Conditioning
 
 
@@ -46,7 +48,7 @@ def test_what_is_no_base_is_refused(folder: Path) -> None:
     (folder / "model_index.json").write_text(json.dumps({"_class_name": "NoPipeline"}))
     with pytest.raises(
         DoesNotFit,
-        match="`NoPipeline`, of no family that takes language modules here: pixart, stable-diffusion, stable-diffusion-xl",
+        match="`NoPipeline`, of no family that takes language modules here: altdiffusion, flux, pixart, sana, stable-diffusion, ",
     ):
         conditioning_of(folder)
     (folder / "model_index.json").write_text("[")
@@ -57,11 +59,19 @@ def test_what_is_no_base_is_refused(folder: Path) -> None:
         conditioning_of(folder)
 
 
-@pytest.mark.parametrize("name", StableDiffusion.pipeline_classes)
-def test_every_pipeline_of_the_family_asks_for_prompts_in_one_way(name: str) -> None:
-    theirs = list(inspect.signature(getattr(diffusers, name).encode_prompt).parameters)
-    ours = list(inspect.signature(StableDiffusionLanguage.encode_prompt).parameters)
-    assert ours == [*theirs, "language"]
+CLASSES = [(family, name) for family in map(resolve, FAMILIES) for name in family.pipeline_classes]
+
+
+@pytest.mark.parametrize(("family", "name"), CLASSES, ids=[name for _, name in CLASSES])
+def test_every_pipeline_of_a_family_asks_for_prompts_in_one_way(family: Any, name: str) -> None:
+    made = family().with_language(getattr(diffusers, name))
+    theirs = inspect.signature(getattr(diffusers, name).encode_prompt).parameters
+    ours = dict(inspect.signature(made.encode_prompt).parameters)
+    assert ours.pop("language").default is None
+    assert list(ours) == list(theirs)
+    # PixArt's two classes have two lengths, so the family leaves them to their class.
+    defaults = {key: each.default for key, each in ours.items() if key != "max_sequence_length" or family is not PixArt}
+    assert defaults == {key: theirs[key].default for key in defaults}
 
 
 def test_a_class_with_language_is_made_once_and_keeps_its_name() -> None:
@@ -82,15 +92,9 @@ def test_negative_prompts_follow_the_rules_of_diffusers() -> None:
     assert negatives_of(["a", "b"], ["c", "d"]) == ("c", "d")
     with pytest.raises(TypeError, match="should be a list like `prompt`, not str"):
         negatives_of(["a"], "b")
+    assert negatives_of(["a", "b"], "c", is_shared=True) == ("c", "c")
     with pytest.raises(ValueError, match="holds 1 texts and `prompt` 2"):
         negatives_of(["a", "b"], ["c"])
-
-
-@pytest.mark.parametrize("name", StableDiffusionXL.pipeline_classes)
-def test_every_pipeline_of_sdxl_asks_for_prompts_in_one_way(name: str) -> None:
-    theirs = list(inspect.signature(getattr(diffusers, name).encode_prompt).parameters)
-    ours = list(inspect.signature(StableDiffusionXLLanguage.encode_prompt).parameters)
-    assert ours == [*theirs, "language"]
 
 
 def test_pixarts_conditioning_is_that_behind_its_caption_projection(tmp_path: Path) -> None:
@@ -99,8 +103,26 @@ def test_pixarts_conditioning_is_that_behind_its_caption_projection(tmp_path: Pa
     config = {"num_attention_heads": 16, "attention_head_dim": 72, "caption_channels": 4096}
     (tmp_path / "transformer" / "config.json").write_text(json.dumps(config))
     assert conditioning_of(tmp_path) == Conditioning(width=1152, mask=True)
-    with pytest.raises(DoesNotFit, match="not drawn with yet"):
-        family_of(tmp_path).with_language(diffusers.PixArtAlphaPipeline)
     (tmp_path / "transformer" / "config.json").write_text("{}")
     with pytest.raises(Damaged, match="names no width"):
+        conditioning_of(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "expected"),
+    [
+        ("StableDiffusion3Pipeline", {"joint_attention_dim": 4096, "pooled_projection_dim": 2048}, Conditioning(width=4096, pooled_width=2048)),
+        ("FluxPipeline", {"joint_attention_dim": 4096, "pooled_projection_dim": 768}, Conditioning(width=4096, pooled_width=768)),
+        ("SanaPipeline", {"caption_channels": 2304}, Conditioning(width=2304, mask=True)),
+    ],
+)  # fmt: skip
+def test_transformers_say_their_conditioning_in_their_configuration(
+    tmp_path: Path, name: str, config: dict[str, int], expected: Conditioning
+) -> None:
+    (tmp_path / "transformer").mkdir()
+    (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": name}))
+    (tmp_path / "transformer" / "config.json").write_text(json.dumps(config))
+    assert conditioning_of(tmp_path) == expected
+    (tmp_path / "transformer" / "config.json").write_text("{}")
+    with pytest.raises(Damaged, match="names no"):
         conditioning_of(tmp_path)

@@ -43,18 +43,13 @@ def _one_thread() -> None:
 def base_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A `StableDiffusionPipeline` for 16-pixel pictures, float16 on disk."""
     from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
-    from tokenizers.pre_tokenizers import ByteLevel
-    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+    from transformers import CLIPTextConfig, CLIPTextModel
 
     torch.manual_seed(0)
-    alphabet = sorted(ByteLevel.alphabet())
-    pieces = [*alphabet, *(f"{each}</w>" for each in alphabet), "<|startoftext|>", "<|endoftext|>"]
-    tokenizer = CLIPTokenizer(
-        vocab={piece: place for place, piece in enumerate(pieces)}, merges=[], model_max_length=LENGTH
-    )
+    tokenizer = clip_tokenizer()
     text_encoder = CLIPTextModel(
         CLIPTextConfig(
-            vocab_size=len(pieces),
+            vocab_size=len(tokenizer),
             hidden_size=WIDTH,
             intermediate_size=2 * WIDTH,
             num_hidden_layers=2,
@@ -96,6 +91,16 @@ def base_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     pipe.to(torch.float16).save_pretrained(folder)
     return folder
+
+
+def clip_tokenizer() -> Any:
+    """A `CLIPTokenizer` of single bytes."""
+    from tokenizers.pre_tokenizers import ByteLevel
+    from transformers import CLIPTokenizer
+
+    alphabet = sorted(ByteLevel.alphabet())
+    pieces = [*alphabet, *(f"{each}</w>" for each in alphabet), "<|startoftext|>", "<|endoftext|>"]
+    return CLIPTokenizer(vocab={piece: place for place, piece in enumerate(pieces)}, merges=[], model_max_length=LENGTH)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,45 @@
+"""AltDiffusion: a Stable Diffusion whose text encoder is a multilingual one of its own, m2, m9 and m18.
+
+The base reads its languages itself; modules add others. It is used as Stable Diffusion is, 1.x (m2, m9) or 2.x (m18).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hub.bases.language import with_language
+from hub.bases.stable_diffusion import StableDiffusion, StableDiffusionLanguage
+
+ENCODER = "RobertaSeriesModelWithTransformation"
+
+
+class AltDiffusion(StableDiffusion):
+    """diffusers keeps these pipelines among the deprecated ones; they work."""
+
+    name = "altdiffusion"
+    pipeline_classes = ("AltDiffusionImg2ImgPipeline", "AltDiffusionPipeline")
+
+    def with_language(self, pipeline_class: type[Any]) -> type[Any]:
+        """A subclass that asks its interpreter for embeddings, and finds the text encoder."""
+        return with_language(AltDiffusionLanguage, pipeline_class)
+
+
+class AltDiffusionLanguage(StableDiffusionLanguage):
+    """As Stable Diffusion; `into(StableDiffusionControlNetPipeline, …)` and the like work, too."""
+
+    @classmethod
+    def load_config(cls, *arguments: Any, **settings: Any) -> Any:
+        """As in diffusers, and the text encoder's class is named where diffusers 0.42 can import it.
+
+        Published folders say `alt_diffusion`, a package that diffusers has moved, and diffusers' own `save_pretrained` says
+        `diffusers`, which does not offer the class. What is imported is this project's, whatever the folder says.
+        """
+        from hub.bases import (
+            roberta_series,
+        )  # diffusers takes classes of modules that have been imported, and imports none
+
+        loaded = super().load_config(*arguments, **settings)  # type: ignore[misc]
+        config = loaded[0] if isinstance(loaded, tuple) else loaded
+        if (config.get("text_encoder") or [None, None])[1] == ENCODER:
+            config["text_encoder"] = [roberta_series.__name__, ENCODER]
+        return loaded

@@ -1,0 +1,85 @@
+"""Modules that read the timestep, so that they run at every step of denoising (ELLA; Hu et al., arXiv 2403.05135).
+
+Nothing of the pipeline knows of them: prompts become the encoder's states, which go through the pipeline as embeddings do, and a
+hook in front of the denoiser turns them into what it reads. The mask travels as one more channel of the states, so that it is
+cut, repeated and put beside negative prompts together with them.
+
+Shape letters: B batch, L tokens of the encoder, E encoder width, Q tokens for the denoiser, C conditioning width.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from hub.errors import DoesNotFit
+
+STATES, TIMESTEP, MASK = "encoder_hidden_states", "timestep", "encoder_attention_mask"
+"""What diffusers' denoisers call them."""
+
+
+class PerStep:
+    """A `Change` of the base: while on, the denoiser reads `module(states, mask, timestep)` in the place of encoder states."""
+
+    exclusive = True
+
+    def __init__(self, denoiser: nn.Module, module: nn.Module, name: str, *, in_width: int, out_width: int) -> None:
+        """Widths are E and C. Raises DoesNotFit when states could not be told from finished embeddings."""
+        if in_width + 1 == out_width:
+            raise DoesNotFit(
+                f"`{name}` runs at every step on states of width {in_width}, which with their mask are as wide as what the base "
+                f"reads ({out_width}): the two cannot be told apart."
+            )
+        self._module, self._name, self._width, self._is_on = module, name, in_width + 1, False
+        whole = getattr(denoiser, "_orig_mod", denoiser)  # behind `torch.compile`
+        self._places = list(inspect.signature(type(whole).forward).parameters)[1:]
+        # It stays until `remove` and asks whether it is on: `torch.compile` looks at hooks once.
+        self._hook = whole.register_forward_pre_hook(self._before, with_kwargs=True)
+
+    def switch(self, on: bool) -> None:
+        """Let it work, or let embeddings pass untouched."""
+        self._is_on = on
+
+    def remove(self) -> None:
+        """The denoiser is as if no hook had been there."""
+        self._is_on = False
+        self._hook.remove()
+
+    def move(self, device: torch.device) -> None:
+        """The module goes with its resident."""
+
+    def _before(self, _: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, Any] | None:
+        """The denoiser's arguments with finished embeddings in the place of states; None leaves them as they are."""
+        given = {**dict(zip(self._places, inputs, strict=False)), **named}
+        states = given.get(STATES)
+        if not self._is_on or states is None or states.shape[-1] != self._width:
+            return None
+        tokens_BLE, mask_BL = split(states)
+        dtype = next(self._module.parameters()).dtype
+        steps_B = per_row(given[TIMESTEP], len(states), states.device)
+        answer = self._module(tokens_BLE.to(dtype), mask_BL, steps_B)
+        changed = {STATES: answer.tokens_BLC.to(states.dtype)}
+        if given.get(MASK) is not None:
+            counts = torch.ones(answer.tokens_BLC.shape[:2]) if answer.mask_BL is None else answer.mask_BL
+            changed[MASK] = counts.to(given[MASK])
+        positional = tuple(changed.get(name, value) for name, value in zip(self._places, inputs, strict=False))
+        return positional, named | {name: value for name, value in changed.items() if name in named}
+
+
+def joined(tokens_BLE: Tensor, mask_BL: Tensor) -> Tensor:
+    """States with their mask as the last channel, (B, L, E + 1)."""
+    return torch.cat([tokens_BLE, mask_BL[..., None].to(tokens_BLE.dtype)], dim=-1)
+
+
+def split(states: Tensor) -> tuple[Tensor, Tensor]:
+    """States (B, L, E) and mask (B, L), true where a token counts: the inverse of `joined`."""
+    return states[..., :-1], states[..., -1] > 0.5
+
+
+def per_row(timestep: Tensor | float, count: int, device: torch.device) -> Tensor:
+    """A step for each row, (B,), of one for all, as number or tensor, or of one for each."""
+    step = torch.as_tensor(timestep, device=device).reshape(-1)
+    return step.expand(count) if len(step) == 1 else step

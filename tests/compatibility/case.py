@@ -1,0 +1,145 @@
+"""One family's small base with its module, and what a feature needs to say that the module worked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor
+from transformers import AutoTokenizer, XLMRobertaModel
+
+from hub.loader import load_pipeline
+from hub.modules import build, load_weights
+from hub.modules.architectures import Embeddings
+from tests.compatibility.bases import BASES, TOKENS, Base, save_base, save_encoder, save_module
+
+SIDE = 32
+"""Pixels."""
+PROMPT = "aja"
+
+
+@dataclass
+class Case:
+    """A family, its files under `root`, and the pictures its base draws alone."""
+
+    family: str
+    root: Path
+    pictures: dict[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def base(self) -> Base:
+        return BASES[self.family]
+
+    @cached_property
+    def base_folder(self) -> Path:
+        return save_base(self.family, self.root / "bases" / self.family)
+
+    @cached_property
+    def encoder_folder(self) -> Path:
+        return save_encoder(self.root / "tiny-xlmr")
+
+    @cached_property
+    def module_folder(self) -> Path:
+        return save_module(self.family, self.root / "modules" / "mulan-yo", self.encoder_folder)
+
+    def load(self, folder: Path | None = None, *, with_module: bool = True, **settings: Any) -> Any:
+        """The pipeline, through the module unless told otherwise."""
+        adapter = self.module_folder if with_module else None
+        pipe: Any = load_pipeline(
+            folder or self.base_folder,
+            adapter,
+            encoder=self.encoder_folder,
+            device="cpu",
+            variant=self.family,
+            **settings,
+        )
+        pipe.set_progress_bar_config(disable=True)
+        return pipe
+
+    def draw(self, pipe: Any, prompt: str | Sequence[str] = PROMPT, **settings: Any) -> Tensor:
+        """Pictures (B, H, W, 3) of two steps."""
+        given: dict[str, Any] = {
+            "num_inference_steps": 2,
+            "guidance_scale": 3.0,
+            "height": SIDE,
+            "width": SIDE,
+        } | settings
+        if self.family in {"pixart", "sana"}:  # whose published sizes are not those of a tiny base
+            given["use_resolution_binning"] = False
+        given = {name: value for name, value in given.items() if value is not None}
+        said = prompt if isinstance(prompt, str) else list(prompt)
+        drawn = pipe(said, generator=torch.Generator().manual_seed(7), output_type="np", **given)
+        return torch.from_numpy(drawn.images)
+
+    def differs(self, pipe: Any, prompt: str | Sequence[str] = PROMPT, **settings: Any) -> Tensor:
+        """Pictures through the module; each is another than the base draws alone of the same, on the same pipeline."""
+        through = self.draw(pipe, prompt, **settings)
+        pipe.set_adapters([])
+        alone = self.draw(pipe, prompt, **settings)
+        pipe.set_adapters("mulan-yo")
+        assert torch.isfinite(through).all()
+        for one, other in zip(through, alone, strict=True):
+            assert not torch.equal(one, other)
+        return through
+
+    def direct(self, texts: Sequence[str]) -> Embeddings:
+        """The module's answer by a plain computation: tokenizer, encoder and module, called one after the other."""
+        tokenizer = AutoTokenizer.from_pretrained(self.encoder_folder)
+        encoder = XLMRobertaModel.from_pretrained(
+            self.encoder_folder, add_pooling_layer=False, dtype=torch.float32
+        ).eval()
+        module = build(self.base.architecture, self._sizes()).eval()
+        load_weights(module, self.module_folder / self.family / "model.safetensors", what="the module")
+        words = tokenizer(list(texts), padding="max_length", truncation=True, max_length=TOKENS, return_tensors="pt")
+        with torch.no_grad():
+            states = encoder(**words).last_hidden_state
+            answer: Embeddings = module(states, words.attention_mask.bool())
+        mask = torch.ones(len(words.input_ids), TOKENS) if answer.mask_BL is None else answer.mask_BL
+        return answer._replace(mask_BL=mask)
+
+    def encode(self, pipe: Any, prompt: str | list[str], **settings: Any) -> dict[str, Tensor]:
+        """What the family's `encode_prompt` answers, by name; `negative` where it answers with negatives."""
+        guided = settings.pop("guided", False)
+        count = settings.pop("count", 1)
+        match self.family:
+            case "flux":
+                names = ("tokens", "pooled", "ids")
+                answer = pipe.encode_prompt(prompt, num_images_per_prompt=count, **settings)
+            case "pixart" | "sana":
+                names = ("tokens", "mask", "negative", "negative_mask")  # type: ignore[assignment]
+                answer = pipe.encode_prompt(prompt, guided, num_images_per_prompt=count, **settings)
+            case "stable-diffusion-xl" | "stable-diffusion-3":
+                names = ("tokens", "negative", "pooled", "negative_pooled")  # type: ignore[assignment]
+                more = (None,) if self.family.endswith("xl") else (None, None)
+                answer = pipe.encode_prompt(
+                    prompt, *more, num_images_per_prompt=count, do_classifier_free_guidance=guided, **settings
+                )
+            case _:
+                names = ("tokens", "negative")  # type: ignore[assignment]
+                answer = pipe.encode_prompt(prompt, pipe.device, count, guided, **settings)
+        return {name: value for name, value in zip(names, answer, strict=True) if value is not None}
+
+    def reads_as_directly(self, pipe: Any, texts: list[str], **settings: Any) -> None:
+        """`encode_prompt` answers what the plain computation does, each row as often as pictures were asked."""
+        count = settings.get("count", 1)
+        wanted, found = self.direct(texts), self.encode(pipe, texts, **settings)
+        for name, rows in (("tokens", wanted.tokens_BLC), ("pooled", wanted.pooled_BP), ("mask", wanted.mask_BL)):
+            if name in found:
+                assert rows is not None
+                same = found[name][:, : rows.shape[1]] if name == "mask" else found[name]
+                # Two orders of summation of the same float32 numbers.
+                torch.testing.assert_close(same.float(), rows.repeat_interleave(count, 0).float(), atol=2e-5, rtol=2e-5)
+
+    def picture(self) -> Image.Image:
+        """Something to start from."""
+        return Image.effect_mandelbrot((SIDE, SIDE), (-2, -1, 1, 1), 30).convert("RGB")
+
+    def _sizes(self) -> dict[str, Any]:
+        sizes: dict[str, Any] = json.loads((self.module_folder / self.family / "config.json").read_text())["module"]
+        return sizes

@@ -1,0 +1,166 @@
+"""What each feature must show with a module: one short function a feature, asserting that the module worked there.
+
+Routes that are pipelines of their own are in `routes.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from peft import LoraConfig
+from peft.utils import get_peft_model_state_dict
+
+from tests.compatibility.case import PROMPT, Case
+
+LONG = " ".join(["aja ologbo eye ile"] * 200)
+"""Some thousand tokens: past every window there is."""
+
+
+def denoiser(case: Case, pipe: Any) -> Any:
+    return pipe.unet if hasattr(pipe, "unet") else pipe.transformer
+
+
+def text_to_image(case: Case) -> None:
+    pipe = case.load()
+    case.reads_as_directly(pipe, [PROMPT, "ile"])
+    case.differs(pipe)
+    pipe.unload()
+    alone = case.draw(case.load(with_module=False))
+    assert torch.equal(case.draw(pipe), alone)
+
+
+def lora_before(case: Case) -> None:
+    _lora(case, comes_first=True)
+
+
+def lora_after(case: Case) -> None:
+    _lora(case, comes_first=False)
+
+
+def _lora(case: Case, *, comes_first: bool) -> None:
+    pipe = case.load(with_module=not comes_first)
+    part = denoiser(case, pipe)
+    prefix = "unet" if hasattr(pipe, "unet") else "transformer"
+    without = None if comes_first else case.draw(pipe)
+    part.add_adapter(LoraConfig(r=2, init_lora_weights=False, target_modules=["to_q", "to_v"]), "style")
+    weights = {
+        f"{prefix}.{key}": value.clone() for key, value in get_peft_model_state_dict(part, adapter_name="style").items()
+    }
+    part.delete_adapters("style")
+    pipe.load_lora_weights(weights, adapter_name="style")
+    if comes_first:
+        pipe.load_adapter(case.module_folder)
+    through = case.differs(pipe)
+    pipe.unload_lora_weights()
+    assert not torch.equal(through, case.draw(pipe))
+    if without is not None:
+        assert torch.equal(without, case.draw(pipe))
+
+
+def model_offload(case: Case) -> None:
+    pipe = case.load()
+    before = case.draw(pipe)
+    pipe.enable_model_cpu_offload(device="cpu")
+    # Moved weights may lie otherwise in memory, and sums of float32 then end in another last bit (5e-7 seen).
+    assert torch.allclose(case.differs(pipe), before, atol=1e-5)
+
+
+def sequential_offload(case: Case) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("there is no CUDA device: accelerate cannot offload from a CPU to itself layer by layer")
+    pipe = case.load()
+    before = case.draw(pipe.to("cuda"))
+    pipe.to("cpu").enable_sequential_cpu_offload()
+    assert denoiser(case, pipe).device.type == "meta"
+    assert torch.allclose(case.differs(pipe), before, atol=1e-4)
+
+
+def compiled(case: Case) -> None:
+    pipe = case.load()
+    before = case.draw(pipe)
+    torch.compiler.reset()
+    with torch._dynamo.config.patch(error_on_recompile=True):
+        # `eager` traces as the code generator does, and takes seconds less; dynamic shapes are not needed.
+        denoiser(case, pipe).compile(backend="eager", dynamic=False)
+        assert torch.allclose(case.draw(pipe), before, atol=1e-5)
+        other = case.draw(pipe, "ile")
+    assert not torch.equal(other, before)
+
+
+def vae_tiling(case: Case) -> None:
+    pipe = case.load()
+    pipe.vae.enable_tiling()
+    pipe.vae.enable_slicing()
+    case.differs(pipe, [PROMPT, "ile"])
+
+
+def callbacks(case: Case) -> None:
+    pipe, seen = case.load(), []
+
+    def note(_: Any, step: int, __: Any, tensors: dict[str, Any]) -> dict[str, Any]:
+        seen.append((step, tensors["prompt_embeds"].shape[-1]))
+        return tensors
+
+    case.differs(pipe, callback_on_step_end=note, callback_on_step_end_tensor_inputs=["latents", "prompt_embeds"])
+    assert seen[:2] == [(0, case.base.width), (1, case.base.width)]
+
+
+def steps_callback(case: Case) -> None:
+    """PixArt has diffusers' older callback alone."""
+    pipe, seen = case.load(), []
+    case.differs(pipe, callback=lambda step, *_: seen.append(step), callback_steps=1)
+    assert seen[:2] == [0, 1]
+
+
+def negative_prompts(case: Case) -> None:
+    pipe = case.load()
+    guided = {"guidance_scale": 5.0} if case.family != "flux" else {"true_cfg_scale": 5.0}
+    with_negative = case.differs(pipe, negative_prompt="ile", **guided)
+    assert not torch.equal(with_negative, case.draw(pipe, negative_prompt="ologbo eye", **guided))
+    if case.family != "flux":  # which asks for them in a call of their own
+        found = case.encode(pipe, PROMPT, guided=True, negative_prompt="ile")
+        width = case.direct(["ile"]).tokens_BLC
+        torch.testing.assert_close(found["negative"][:, : width.shape[1]].float(), width, atol=2e-5, rtol=2e-5)
+
+
+def guidance_off(case: Case) -> None:
+    pipe = case.load()
+    case.differs(pipe, guidance_scale=0.0 if case.family == "flux" else 1.0)
+
+
+def several_pictures(case: Case) -> None:
+    pipe = case.load()
+    case.reads_as_directly(pipe, [PROMPT, "ile"], count=2)
+    assert len(case.differs(pipe, [PROMPT, "ile"], num_images_per_prompt=2)) == 4
+
+
+def lists(case: Case) -> None:
+    pipe = case.load()
+    both = case.differs(pipe, [PROMPT, "ile"])
+    assert not torch.equal(both[0], both[1])
+    mixed = case.encode(pipe, [PROMPT, "dog"])["tokens"]
+    assert not torch.equal(mixed[0], mixed[1])
+
+
+def long_prompts(case: Case) -> None:
+    pipe = case.load()
+    case.reads_as_directly(pipe, [LONG])
+    case.differs(pipe, LONG)
+
+
+def empty_prompts(case: Case) -> None:
+    pipe = case.load()
+    case.reads_as_directly(pipe, [""])
+    case.differs(pipe, "")
+
+
+def saved_folder(case: Case) -> None:
+    pipe = case.load()
+    drawn = case.draw(pipe)
+    folder = case.root / "saved" / case.family
+    pipe.save_pretrained(folder)
+    again = case.load(folder)
+    assert type(again).__name__ == type(pipe).__name__
+    assert torch.equal(case.differs(again), drawn)

@@ -1,0 +1,75 @@
+"""The table: families, features, and in words why a feature is not there for a family."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.compatibility import features, routes
+from tests.compatibility.bases import BASES
+from tests.compatibility.case import Case
+
+FAMILIES = {
+    "stable-diffusion": "SD 1.x, 2.x",
+    "stable-diffusion-xl": "SDXL",
+    "stable-diffusion-3": "SD 3, 3.5",
+    "pixart": "PixArt-α, Σ",
+    "flux": "FLUX.1",
+    "sana": "Sana",
+    "altdiffusion": "AltDiffusion",
+}
+FEATURES: dict[str, Callable[[Case], None]] = {
+    "text to image": features.text_to_image,
+    "img2img": routes.img2img,
+    "inpainting": routes.inpainting,
+    "ControlNet": routes.controlnet,
+    "IP-Adapter": routes.ip_adapter,
+    "LoRA loaded before the module": features.lora_before,
+    "LoRA loaded after the module": features.lora_after,
+    "model CPU offload": features.model_offload,
+    "sequential CPU offload": features.sequential_offload,
+    "`torch.compile` of the denoiser": features.compiled,
+    "VAE tiling and slicing": features.vae_tiling,
+    "callbacks": features.callbacks,
+    "negative prompts": features.negative_prompts,
+    "guidance off": features.guidance_off,
+    "`num_images_per_prompt`": features.several_pictures,
+    "lists of prompts": features.lists,
+    "long prompts past the window": features.long_prompts,
+    "empty prompts": features.empty_prompts,
+    "`save_pretrained`, `load_pipeline` of the folder": features.saved_folder,
+}
+OTHERWISE: dict[tuple[str, str], Callable[[Case], None]] = {("pixart", "callbacks"): features.steps_callback}
+"""Where a family has the feature under another name."""
+
+_NO_CLASS = "diffusers 0.42 has no such pipeline for this family"
+_IP = "diffusers reads IP-Adapters of this family in layouts of their own, beside `encode_prompt`; not tried here"
+ABSENT: dict[tuple[str, str], str] = {
+    ("pixart", "img2img"): _NO_CLASS,
+    ("pixart", "inpainting"): _NO_CLASS,
+    ("pixart", "ControlNet"): _NO_CLASS,
+    ("sana", "img2img"): "diffusers 0.42 has it for Sana Sprint alone",
+    ("sana", "inpainting"): _NO_CLASS,
+    ("stable-diffusion-3", "IP-Adapter"): _IP,
+    ("flux", "IP-Adapter"): _IP,
+    ("pixart", "IP-Adapter"): "diffusers 0.42 has no IP-Adapters for this family",
+    ("sana", "IP-Adapter"): "diffusers 0.42 has no IP-Adapters for this family",
+    (
+        "altdiffusion",
+        "IP-Adapter",
+    ): "diffusers' deprecated pipeline gives the projection another layer's states than it reads",
+    ("pixart", "LoRA loaded before the module"): "diffusers 0.42 loads no LoRAs into PixArt",
+    ("pixart", "LoRA loaded after the module"): "diffusers 0.42 loads no LoRAs into PixArt",
+}
+"""(family, feature) → the reason in words. Every other cell has a test."""
+
+ON_GPU = ("sequential CPU offload",)
+"""Features that need a second device: accelerate 1.15 cannot put weights back where they already are."""
+QUANTISED = ("8-bit base", "4-bit base", "8-bit encoder", "4-bit encoder")
+NOT_TRIED = "neither bitsandbytes nor torchao is among what the project installs, so nothing shows it"
+
+CELLS = [(family, feature) for feature in FEATURES for family in BASES]
+
+
+def check(family: str, feature: str) -> Callable[[Case], None] | None:
+    """What shows the feature; None where `ABSENT` says why there is none."""
+    return None if (family, feature) in ABSENT else OTHERWISE.get((family, feature), FEATURES[feature])

@@ -3,21 +3,21 @@
     from hub import load_pipeline
     pipe = load_pipeline("emoji-sd", adapter="mulan-yo")
 
-Importing `hub` imports nothing heavy; `load_pipeline` and `load_retriever` bring torch when they are first touched.
+Importing `hub` imports nothing heavy; `load_pipeline`, `load_retriever` and `combine` bring torch when they are first touched.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hub.loader import load_pipeline, load_retriever
+    from hub.loader import combine, load_pipeline, load_retriever
 
-__all__ = ["__version__", "load_pipeline", "load_retriever"]
+__all__ = ["__version__", "combine", "load_pipeline", "load_retriever"]
 
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    if name in {"load_pipeline", "load_retriever"}:
+    if name in {"combine", "load_pipeline", "load_retriever"}:
         from hub import loader
 
         return getattr(loader, name)

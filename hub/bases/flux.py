@@ -53,6 +53,11 @@ class Flux:
 class FluxLanguage(LanguageMixin):
     """`encode_prompt` of FLUX pipelines."""
 
+    def _count_tokens(self, text: str) -> int:
+        """As many as T5 reads, whose states the denoiser is given."""
+        tokenizer = self.tokenizer_2  # type: ignore[attr-defined]
+        return len(tokenizer(text, truncation=True, max_length=tokenizer.model_max_length).input_ids)
+
     def encode_prompt(
         self,
         prompt: str | list[str] | None,

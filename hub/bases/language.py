@@ -53,6 +53,8 @@ class Prompts:
     base_encode: Callable[[list[str]], Encoded]
     """The base's own encoding of positive prompts."""
     base_encode_negative: Callable[[list[str]], Encoded]
+    count_tokens: Callable[[str], int] | None = None
+    """Tokens of a text as the base's own encoder reads it, padding left out; None where its embeddings have a mask."""
     is_masked: bool = False
     """Whether the denoiser is told which tokens count. Then every row has a mask, and shorter rows are padded."""
 
@@ -86,6 +88,10 @@ class Interpreter(Protocol):
 
     def clear(self) -> None:
         """Forget every resident, and take back what it changed."""
+        ...
+
+    def free_encoders(self) -> int:
+        """Let the residents' text encoders go, and keep what was encoded; the bytes they held."""
         ...
 
     def move(self, device: torch.device) -> None:
@@ -136,6 +142,13 @@ class LanguageMixin:
         """Take every language module away: from here on pictures are the base's own, bit for bit."""
         if self._interpreter is not None:
             self._interpreter.clear()
+
+    def free_encoder(self) -> int:
+        """Let the text encoders of language modules go, and keep what was encoded; the bytes they held.
+
+        A prompt that is not kept reads them again. The base's own encoder stays: diffusers' offloading is for that one.
+        """
+        return 0 if self._interpreter is None else self._interpreter.free_encoders()
 
     def change_for_modules(self) -> Change | None:
         """What must be otherwise in this base while a module reads; None where the denoiser reads a module's answer as it is."""
@@ -196,8 +209,14 @@ class LanguageMixin:
                 base_encode=base_encode,
                 base_encode_negative=base_encode_negative or base_encode,
                 is_masked=is_masked,
+                count_tokens=None if is_masked else self._count_tokens,
             )
         )
+
+    def _count_tokens(self, text: str) -> int:
+        """Of the base's own tokenizer, as many as it reads of `text`."""
+        tokenizer = self.tokenizer  # type: ignore[attr-defined]
+        return len(tokenizer(text, truncation=True, max_length=tokenizer.model_max_length).input_ids)
 
     def _interpreter_or_raise(self) -> Interpreter:
         if self._interpreter is None:

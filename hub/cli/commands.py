@@ -26,6 +26,7 @@ OWN = (
     "import",
     "export",
     "generate",
+    "combine",
     "bases",
     "languages",
     "index",

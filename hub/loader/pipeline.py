@@ -14,6 +14,7 @@ from torch import nn
 from hub.bases.family import pipeline_class_of
 from hub.errors import Damaged, DoesNotFit, HubError, OutOfMemory, WrongSource
 from hub.languages import parse_language
+from hub.loader.cache import DEFAULT_BYTES
 from hub.loader.changes import Change, LowRank, VirtualTokens, Weights
 from hub.loader.config import WEIGHTS
 from hub.loader.encoders import base_advice, read_encoder
@@ -21,11 +22,15 @@ from hub.loader.fit import check_fit
 from hub.loader.interpreter import Interpreter
 from hub.loader.per_step import PerStep
 from hub.loader.resident import Resident, read_resident, working_dtype
+from hub.loader.residents import Again
+from hub.loader.shared_encoder import Encoders
+from hub.loader.sizes import resident_budget
 from hub.loader.sources import BaseSource, ModuleSource, Sources
 from hub.loader.together import join
 from hub.loader.translator import ARCHITECTURE as TRANSLATOR
 from hub.loader.translator import FOLDER, Translator
 from hub.loader.upstream import fetch_pipeline
+from hub.modules import TextEncoder
 from hub.modules.tokenizer import Tokenize, read_tokenizer
 from hub.modules.weights import read_header
 
@@ -50,6 +55,8 @@ def load_pipeline(
     encoder: str | Path | None = None,
     encoder_quantisation: Any = None,
     pipeline_class: type[Any] | None = None,
+    resident_bytes: int | None = None,
+    cache_bytes: int = DEFAULT_BYTES,
     **settings: Any,
 ) -> DiffusionPipeline:
     """The diffusers pipeline of `base`, reading prompts through the module or modules `adapter`.
@@ -59,7 +66,9 @@ def load_pipeline(
     `language` is what prompts are taken for when theirs cannot be told. `variant` takes a module's weights for another base
     than this one, which must read the same. `encoder` is a folder to take the text encoder from, `encoder_quantisation` is
     `8bit`, `4bit` or one of transformers' configurations. `pipeline_class` makes another
-    of the base's pipelines, `StableDiffusionImg2ImgPipeline` say. `settings` go to the class' `from_pretrained`.
+    of the base's pipelines, `StableDiffusionImg2ImgPipeline` say. `resident_bytes` (else HUB_RESIDENT_BYTES) is what modules
+    and their encoders may take in memory: over it, the least recently used ones leave and come back when they are needed.
+    `cache_bytes` of embeddings are kept for prompts that come again. `settings` go to the class' `from_pretrained`.
 
     Raises UnknownBase, UnknownArtifact and UnknownLanguage with near names, DoesNotFit before a weight is read,
     WeightsDoNotFit, Damaged and WrongSource for files that cannot be trusted, Unreachable for what is neither here nor upstream,
@@ -69,6 +78,7 @@ def load_pipeline(
     dtype = dtype or settings.pop("torch_dtype", None)  # diffusers' older word
     place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     default = parse_language(language) if language is not None else ""
+    budget = resident_budget(resident_bytes)
     sources = Sources(hub)
     with sources:
         found = sources.base(base, revision)
@@ -83,16 +93,34 @@ def load_pipeline(
         }
         pipe = _load_base(found, pipeline_class, place, dtype, settings)
 
-    def read(name: str | Path) -> Resident:
+    def read(name: str | Path) -> tuple[Resident, Again]:
         with sources:
             module = _checked(sources, name, found, variant)
             where = _encoder_of(sources, module, encoder)
-        return _read(module, where, interpreter, pipe, found, pipe.device, dtype, None, encoder_quantisation)
+        interpreter.refuse_twin(module.name)
+        return arrival(module, where, pipe.device)
 
-    interpreter = Interpreter(read, default_language=default, base_languages=found.languages)
+    def arrival(
+        module: ModuleSource, where: tuple[str, Path] | None, place: torch.device, tokenize: Tokenize | None = None
+    ) -> tuple[Resident, Again]:
+        def make(device: torch.device) -> Resident:
+            return _read(
+                module, where, interpreter.encoders, pipe, found, device, dtype, tokenize, encoder_quantisation
+            )
+
+        return make(place), lambda: make(pipe.device)
+
+    interpreter = Interpreter(
+        read,
+        default_language=default,
+        base_languages=found.languages,
+        resident_bytes=budget,
+        cache_bytes=cache_bytes,
+    )
     for module, where in zip(modules, encoders, strict=True):
         tokenize = parsing[where[1]].result() if where is not None and where[1] in parsing else None
-        interpreter.add(_read(module, where, interpreter, pipe, found, place, dtype, tokenize, encoder_quantisation))
+        interpreter.refuse_twin(module.name)
+        interpreter.add(*arrival(module, where, place, tokenize))
     pipe._interpreter = interpreter  # noqa: SLF001 - the mixin's own attribute; its class has no `__init__` to take it
     return pipe
 
@@ -214,7 +242,7 @@ def _per_step(resident: Resident, denoiser: nn.Module) -> PerStep:
 def _read(
     module: ModuleSource,
     named: tuple[str, Path] | None,
-    interpreter: Interpreter,
+    encoders: Encoders,
     pipe: Any,
     base: BaseSource,
     device: torch.device,
@@ -223,19 +251,29 @@ def _read(
     quantisation: Any = None,
 ) -> Resident:
     """Build a module, with the encoder of a resident that reads the same one if there is any."""
-    interpreter.refuse_twin(module.name)
     if module.config.variant.architecture == TRANSLATOR:
         return _read_translator(module, device, dtype)
     if named is None:
-        return Resident(module.name, module.config, None, None, None, _change(module, pipe, base))
+        return _changing(Resident(module.name, module.config, None, None), module, pipe, base)
     name, folder = named
-    encoder = interpreter.find_encoder(folder)
-    if encoder is None:
-        encoder = read_encoder(folder, name, device=device, dtype=dtype, tokenize=tokenize, quantisation=quantisation)
+
+    def read_one() -> TextEncoder:
+        return read_encoder(folder, name, device=device, dtype=dtype, tokenize=tokenize, quantisation=quantisation)
+
     working = working_dtype(dtype, device, module.folder / WEIGHTS, what=module.name)
-    resident = read_resident(module.name, module.folder, module.config, encoder, folder, device=device, dtype=working)
-    change = _change(module, pipe, base, resident)  # last: whatever is refused before it leaves the base as it was
-    return resident if change is None else replace(resident, change=change)
+    shared = encoders.at(folder, read_one)
+    resident = read_resident(module.name, module.folder, module.config, shared, device=device, dtype=working)
+    return _changing(resident, module, pipe, base)  # last: whatever is refused before it leaves the base as it was
+
+
+def _changing(resident: Resident, module: ModuleSource, pipe: Any, base: BaseSource) -> Resident:
+    """With what the module changes in the base."""
+    change = _change(module, pipe, base, resident if resident.module is not None else None)
+    if change is None:
+        return resident
+    own = {module.folder / WEIGHTS} if resident.module is not None else set()
+    files = [*module.folder.glob("*.safetensors"), *module.folder.glob(f"{base.family.denoiser}/*.safetensors")]
+    return replace(resident, change=change, change_bytes=sum(each.stat().st_size for each in {*files} - own))
 
 
 def _read_translator(module: ModuleSource, device: torch.device, dtype: torch.dtype | None) -> Resident:
@@ -245,4 +283,4 @@ def _read_translator(module: ModuleSource, device: torch.device, dtype: torch.dt
     translator = Translator.from_folder(
         folder, config.module, length=config.positive.length, device=device, dtype=working, what=module.name
     )
-    return Resident(module.name, config, None, None, None, translator=translator)
+    return Resident(module.name, config, None, None, translator=translator)

@@ -12,6 +12,8 @@ from transformers.initialization import no_init_weights
 from hub.errors import DoesNotFit
 from hub.loader.changes import Change
 from hub.loader.config import WEIGHTS, ModuleConfig, PromptRule
+from hub.loader.shared_encoder import SharedEncoder
+from hub.loader.sizes import bytes_of
 from hub.loader.translator import Translator
 from hub.modules import TextEncoder, build, load_weights, stored_dtype
 
@@ -24,20 +26,31 @@ class Resident:
     config: ModuleConfig
     module: nn.Module | None
     """None when the base's own text encoder reads the prompts, changed or translated."""
-    encoder: TextEncoder | None
-    """What the module reads; None without one."""
-    encoder_folder: Path | None
-    """Where the encoder was read from: the next resident that asks for it shares this one."""
+    shared: SharedEncoder | None
+    """What the module reads, one for all residents that read it; None without one."""
     change: Change | None = None
     """What it changes in the base while it reads."""
     translator: Translator | None = None
     """What says its prompts in English before the base reads them."""
+    change_bytes: int = 0
+    """Bytes of the files that hold the change."""
+
+    @property
+    def encoder(self) -> TextEncoder | None:
+        """What the module reads, at its read-out; from disk again when it was freed. None without one."""
+        return None if self.shared is None else self.shared.get().reading(self.config.readout)
 
     @property
     def dtype(self) -> torch.dtype:
         """Of its module's weights."""
         assert self.module is not None
         return next(self.module.parameters()).dtype
+
+    @property
+    def size_bytes(self) -> int:
+        """Of what is its own: its encoder is counted once for all who read it."""
+        own = [self.module, None if self.translator is None else self.translator.model]
+        return sum(bytes_of(each) for each in own if each is not None) + self.change_bytes
 
     def length(self, rule: PromptRule) -> int:
         """Tokens it gives for a prompt under `rule`."""
@@ -48,8 +61,7 @@ def read_resident(
     name: str,
     folder: Path,
     config: ModuleConfig,
-    encoder: TextEncoder,
-    encoder_folder: Path,
+    shared: SharedEncoder,
     *,
     device: torch.device,
     dtype: torch.dtype,
@@ -57,13 +69,14 @@ def read_resident(
     """Build the variant in `folder`. Raises WeightsDoNotFit, Damaged, WrongSource, DoesNotFit."""
     with torch.device("meta"), no_init_weights():  # no memory, no random start
         module = build(config.variant.architecture, config.module)
-    if "in_width" in config.module and config.module["in_width"] != encoder.width:
+    width = shared.get().reading(config.readout).width
+    if "in_width" in config.module and config.module["in_width"] != width:
         raise DoesNotFit(
             f"`{name}` reads states of width {config.module['in_width']}, and its encoder "
-            f"`{config.variant.encoder.name if config.variant.encoder else '?'}` gives {encoder.width}."
+            f"`{config.variant.encoder.name if config.variant.encoder else '?'}` gives {width}."
         )
     load_weights(module, folder / WEIGHTS, what=name, device=device, dtype=dtype)
-    return Resident(name, config, module.eval().requires_grad_(False), encoder.reading(config.readout), encoder_folder)
+    return Resident(name, config, module.eval().requires_grad_(False), shared)
 
 
 def working_dtype(dtype: torch.dtype | None, device: torch.device, weights: Path, *, what: str) -> torch.dtype:

@@ -1,37 +1,72 @@
-"""Which resident module reads a prompt: by the language asked for, or detected, or by default."""
+"""Which resident modules read a prompt: by the language asked for, by tags in it, detected, or by default."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
 from functools import cache
+from typing import NamedTuple
 
 from hub.bases.language import Language
 from hub.errors import DoesNotFit, WrongRequest
 from hub.languages import MULTILINGUAL, covers, language_name, parse_language
 from hub.loader.detection import UndecidedLanguage, detect
-from hub.loader.resident import Resident
+from hub.loader.residents import Known
+from hub.loader.spans import Span, parse_spans
+
+
+class Piece(NamedTuple):
+    """One span of a prompt, or all of it."""
+
+    text: str
+    reader: Known | None
+    """None: the base's own encoder."""
 
 
 def route(
-    texts: Sequence[str], language: Language, active: Sequence[Resident], *, default: str, base_languages: Sequence[str]
-) -> list[Resident | None]:
-    """For each text its resident, or None for the base's own encoder.
+    texts: Sequence[str],
+    language: Language,
+    active: Sequence[Known],
+    *,
+    default: str,
+    base_languages: Sequence[str],
+    leads: Sequence[Known | None] | None = None,
+) -> list[tuple[Piece, ...]]:
+    """For each text its spans with their readers.
 
-    `default` is the language declared for prompts whose own cannot be told; when it is empty the first active resident
-    reads those. Raises UnknownLanguage, and DoesNotFit for a language that nobody here reads.
+    `language` is what text outside of tags is in. Without it the language of a text without tags is detected among the
+    active residents'; where it cannot be told, `default`, the declared language, is taken, and when that is empty the
+    first active resident. Beside tags the rest is in `default`, or the base's own language: a few words between tags are too
+    few to detect. `leads` says who reads negative prompts outside of tags: who reads the first span of their prompts.
+    Raises UnknownLanguage, and DoesNotFit for a language that nobody here reads.
     """
-    if language is None:
-        return [_by_text(text, active, default, base_languages) for text in texts]
-    wanted = [language] * len(texts) if isinstance(language, str) else list(language)
+    wanted = [language] * len(texts) if isinstance(language, str) or language is None else list(language)
     if len(wanted) != len(texts):
         raise WrongRequest(
             f"`language` names {len(wanted)} languages for {len(texts)} prompts: give one, or one for each."
         )
-    return [by_language(each, active, base_languages) for each in wanted]
+    read = (*(tag for each in active for tag in each.config.languages), *base_languages)
+    lines = []
+    for place, (text, said) in enumerate(zip(texts, wanted, strict=True)):
+        spans = parse_spans(text, read) if active else (Span(text, ""),)
+        if leads is not None:
+            outside = leads[place]
+        elif said is not None:
+            outside = by_language(said, active, base_languages)
+        elif any(span.tag for span in spans):
+            outside = by_language(default or base_languages[0], active, base_languages)
+        else:
+            outside = _by_text(text, active, default, base_languages)
+        lines.append(
+            tuple(
+                Piece(span.text, by_language(span.tag, active, base_languages) if span.tag else outside)
+                for span in spans
+            )
+        )
+    return lines
 
 
-def by_language(wanted: str, active: Sequence[Resident], base_languages: Sequence[str]) -> Resident | None:
+def by_language(wanted: str, active: Sequence[Known], base_languages: Sequence[str]) -> Known | None:
     """The first resident made for `wanted`; else the base if it reads it; else one made for no one language."""
     for resident in active:
         if wanted in resident.config.languages and wanted != MULTILINGUAL:
@@ -51,7 +86,7 @@ def by_language(wanted: str, active: Sequence[Resident], base_languages: Sequenc
     )
 
 
-def _by_text(text: str, active: Sequence[Resident], default: str, base_languages: Sequence[str]) -> Resident | None:
+def _by_text(text: str, active: Sequence[Known], default: str, base_languages: Sequence[str]) -> Known | None:
     if not active:
         return None
     if len(active) == 1 and not default:

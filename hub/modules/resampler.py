@@ -25,6 +25,9 @@ class Resampler(nn.Module):
     `normalise_input` brings each token state to mean 0 and deviation 1 (no scale, no shift).
     """
 
+    resamples = True
+    """Its tokens are queries: none stands for one token of the text, and none is padding."""
+
     def __init__(
         self,
         in_width: int,

@@ -29,6 +29,9 @@ class ResamplerXL(nn.Module):
     the projection of pooled vector and sizes; they are carried, and this module does not use them.
     """
 
+    resamples = True
+    """Its tokens are queries: none stands for one token of the text, and none is padding."""
+
     def __init__(
         self,
         in_width: int,

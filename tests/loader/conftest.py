@@ -255,3 +255,15 @@ def draw() -> Callable[..., torch.Tensor]:
         return torch.from_numpy(pipe(prompt, generator=torch.Generator().manual_seed(seed), **given).images)
 
     return drawn
+
+
+@pytest.fixture
+def home(local_hub: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The command line's home is `local_hub`'s; it works in an empty folder."""
+    monkeypatch.setenv("HUB_HOME", str(local_hub.home.folder))
+    monkeypatch.setenv("HUB_CARDS", str(local_hub.home.cards))
+    monkeypatch.setenv("HUB_OWNER", "linguahub")
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    return work

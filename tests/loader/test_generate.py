@@ -13,18 +13,6 @@ from PIL import Image
 from hub.cli import main
 
 
-@pytest.fixture
-def home(local_hub: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The command line's home is `local_hub`'s; it works in an empty folder."""
-    monkeypatch.setenv("HUB_HOME", str(local_hub.home.folder))
-    monkeypatch.setenv("HUB_CARDS", str(local_hub.home.cards))
-    monkeypatch.setenv("HUB_OWNER", "linguahub")
-    work = tmp_path / "work"
-    work.mkdir()
-    monkeypatch.chdir(work)
-    return work
-
-
 def pixels(path: Path) -> Image.Image:
     """A picture, its file closed again."""
     with Image.open(path) as picture:

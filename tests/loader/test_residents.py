@@ -162,9 +162,11 @@ def test_projectors_of_one_shape_run_in_one_pass(load: Any, make_module: Any) ->
     }
     alone = {tag: load(folder) for tag, folder in names.items()}
     pipe = load(list(names.values()))
-    assert len({id(bank) for bank, _ in pipe._interpreter._banks.values()}) == 1
     texts, tags = ["aja", "犬", "mbwa", "eye"], ["yo", "ja", "sw", "yo"]
     mixed = tokens(pipe, texts, language=tags)
+    places = pipe._interpreter._residents.banks._places
+    assert len(places) == 3
+    assert len({id(bank) for bank, _ in places.values()}) == 1
     expected = torch.cat([tokens(alone[tag], text) for text, tag in zip(texts, tags, strict=True)])
     # Batched products sum in another order: a few units in the last place of float32.
     torch.testing.assert_close(mixed, expected, atol=1e-5, rtol=1e-5)
@@ -172,6 +174,7 @@ def test_projectors_of_one_shape_run_in_one_pass(load: Any, make_module: Any) ->
 
 def test_stacked_projectors_keep_one_copy_of_their_weights(load: Any, make_module: Any) -> None:
     pipe = load([make_module(f"pea-{tag}", (tag,), architecture="projector") for tag in ("yo", "ja")])
+    tokens(pipe, ["aja", "犬"], language=["yo", "ja"])
     first, second = pipe._interpreter._residents.values()
     storages = {each.module.projector[0].weight.untyped_storage().data_ptr() for each in (first, second)}
     assert len(storages) == 1

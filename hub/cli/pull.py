@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
-from hub.errors import Conflict, MissingExtra, Unreachable
+from hub.errors import Conflict, MissingExtra, Unreachable, WrongSource
 
 if TYPE_CHECKING:
     from hub.local import LocalHub
@@ -58,20 +58,28 @@ def _from_upstream(hub: LocalHub, artifact: Artifact) -> Path:
     if artifact.kind == "base":
         return _base(artifact)
     if artifact.kind == "encoder":
-        return _encoder(artifact)
+        return _encoder(hub, artifact)
     from hub.remote import pull as pull_upstream
 
     pull_upstream(artifact, hub.snapshot(artifact.name), hub.registry, hub.store)
     return hub.snapshot(artifact.name)
 
 
-def _encoder(artifact: Artifact) -> Path:
-    """The half of it that modules read; it stays where `huggingface_hub` keeps it."""
+def _encoder(hub: LocalHub, artifact: Artifact) -> Path:
+    """The half of it that modules read; it stays where `huggingface_hub` keeps it, unless it has to be made from pickles."""
     try:
-        from hub.loader.upstream import fetch_encoder
+        from hub.loader.upstream import fetch_encoder, fetch_settings
     except ImportError as error:
         raise MissingExtra("load", f"fetching the encoder `{artifact.name}`") from error
-    return fetch_encoder(artifact.upstream[0], what=artifact.name.name)
+    upstream, what = artifact.upstream[0], artifact.name.name
+    try:
+        return fetch_encoder(upstream, what=what)
+    except WrongSource:  # pickles alone
+        from hub.unpickling import pull_pickled
+
+        settings = fetch_settings(upstream, what=what)
+        pull_pickled(artifact, hub.snapshot(artifact.name), settings, hub.registry, hub.store, scratch=hub.home.folder)
+        return hub.snapshot(artifact.name)
 
 
 def _base(artifact: Artifact) -> Path:

@@ -53,7 +53,7 @@ def fetch_encoder(upstream: Upstream, *, what: str) -> Path:
     """
     at = PurePosixPath(upstream.file).parent
     small = [(at / pattern).as_posix() for pattern in TOKENIZER]
-    folder = _snapshot(upstream.repository, upstream.revision, small, what=what) / at
+    folder = fetch_settings(upstream, what=what)
     config = read_json(folder / "config.json") if (folder / "config.json").is_file() else {}
     names = [WEIGHTS]
     if (folder / INDEX).is_file():
@@ -65,12 +65,19 @@ def fetch_encoder(upstream: Upstream, *, what: str) -> Path:
         PurePosixPath(upstream.file).suffix == ".bin" or (folder / "pytorch_model.bin.index.json").is_file()
     ):
         raise WrongSource(
-            f"`{what}` is upstream in {upstream.repository} as pickles alone ({upstream.file}), which can run code: give a folder "
-            "with safetensors as `encoder=`."
+            f"`{what}` is upstream in {upstream.repository} as pickles alone ({upstream.file}), which can run code and are "
+            f"never loaded: `hub pull {what}` takes the tensors out and keeps them here as safetensors."
         )
     if missing:
         raise _refusal(what, upstream.repository, FileNotFoundError(f"`{missing[0]}` is not there"))
     return folder
+
+
+def fetch_settings(upstream: Upstream, *, what: str) -> Path:
+    """A folder with the settings, tokenizer and index of a text encoder, without its weights. Raises Unreachable."""
+    at = PurePosixPath(upstream.file).parent
+    patterns = [(at / pattern).as_posix() for pattern in TOKENIZER]
+    return _snapshot(upstream.repository, upstream.revision, patterns, what=what) / at
 
 
 def _snapshot(repository: str, revision: str, patterns: Sequence[str], *, what: str) -> Path:

@@ -5,6 +5,6 @@ is nothing but an encoder has none, and is read whole.
 """
 
 from hub.modules.halves.half import HALVES, Half, half_of
-from hub.modules.halves.reading import needed_files, read_half
+from hub.modules.halves.reading import check_half, needed_files, read_half
 
-__all__ = ["HALVES", "Half", "half_of", "needed_files", "read_half"]
+__all__ = ["HALVES", "Half", "check_half", "half_of", "needed_files", "read_half"]

@@ -29,6 +29,9 @@ class Half(Protocol):
     never_counts: int | None
     """An id whose tokens are masked whatever the tokenizer says; None: the tokenizer's mask is right."""
 
+    reads_pictures: bool
+    """Whether the rest is a tower for pictures, which retrieval reads: what is made of a pickle keeps it, too."""
+
     def recognise(self, config: Mapping[str, Any]) -> bool:
         """Whether a repository with this config.json is of the family."""
         ...

@@ -32,6 +32,7 @@ class InternVL:
         "padding_side": "right",
     }
     never_counts: int | None = 0
+    reads_pictures = False
 
     def recognise(self, config: Mapping[str, Any]) -> bool:
         """By the settings of its language model."""

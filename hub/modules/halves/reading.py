@@ -47,23 +47,18 @@ def read_half(
     Tensors of other halves are not read. Raises WeightsDoNotFit with every disagreement, Damaged for files that are
     cut, UnknownFile for one that is not there, WrongSource for pickles.
     """
-    model = _empty(half, config)
-    ties = _ties(model)
-    places = stored(folder, half, what=what)
-    for copy, original in ties.items():
-        if copy in places:  # stored twice, or under the copy's name alone
-            places.setdefault(original, places[copy])
-            del places[copy]
-    wanted = {key: value for key, value in model.state_dict().items() if key not in ties}
-    problems = disagreements_of(wanted, {name: entry for name, (_, _, entry) in places.items()})
-    if problems:
-        raise WeightsDoNotFit(what, problems)
+    model, places, ties = _fitting(folder, half, config, what=what)
     if quantisation is not None:
         return quantised(model, dict(_tensors(places, "cpu", dtype, what=what)), quantisation, device, what=what)
     state = dict(_tensors(places, device, dtype, what=what))
     state |= {copy: state[original] for copy, original in ties.items() if original in state}
     model.load_state_dict(state, assign=True)
     return model.to(device)
+
+
+def check_half(folder: Path, half: Half, config: Mapping[str, Any], *, what: str) -> None:
+    """Whether `folder` holds the half, whole; only headers are read. Raises as `read_half`."""
+    _fitting(folder, half, config, what=what)
 
 
 def stored(folder: Path, half: Half, *, what: str) -> dict[str, tuple[Path, str, Entry]]:
@@ -89,11 +84,30 @@ def weight_files(folder: Path, half: Half | None, *, what: str) -> list[Path]:
     missing = [name for name in names if not (folder / name).is_file()]
     if missing and any((folder / each).exists() for each in PICKLES):
         raise WrongSource(
-            f"the weights of `{what}` are there as pickles alone, which can run code: only safetensors are loaded."
+            f"the weights of `{what}` are there as pickles alone, which can run code and are never loaded: "
+            f"`hub pull {what}` takes the tensors out."
         )
     if missing:
         raise UnknownFile(missing[0], listing=f"hub pull {what}")
     return [folder / name for name in names]
+
+
+def _fitting(
+    folder: Path, half: Half, config: Mapping[str, Any], *, what: str
+) -> tuple[nn.Module, dict[str, tuple[Path, str, Entry]], dict[str, str]]:
+    """The model without memory, where each of its tensors is, and which names are copies of others."""
+    model = _empty(half, config)
+    ties = _ties(model)
+    places = stored(folder, half, what=what)
+    for copy, original in ties.items():
+        if copy in places:  # stored twice, or under the copy's name alone
+            places.setdefault(original, places[copy])
+            del places[copy]
+    wanted = {key: value for key, value in model.state_dict().items() if key not in ties}
+    problems = disagreements_of(wanted, {name: entry for name, (_, _, entry) in places.items()})
+    if problems:
+        raise WeightsDoNotFit(what, problems)
+    return model, places, ties
 
 
 def _ties(model: nn.Module) -> dict[str, str]:

@@ -20,6 +20,7 @@ class T5:
     name = "encoder half of T5"
     tokenizer: Mapping[str, Any] = {}
     never_counts: int | None = None
+    reads_pictures = False
 
     def recognise(self, config: Mapping[str, Any]) -> bool:
         """By the model type, unless the repository holds the encoder alone."""

@@ -23,6 +23,7 @@ class TwoTowers:
     name = "text tower"
     tokenizer: Mapping[str, Any] = {}
     never_counts: int | None = None
+    reads_pictures = True
 
     def recognise(self, config: Mapping[str, Any]) -> bool:
         """By the model type; both towers have settings."""

@@ -17,6 +17,7 @@ class XLMRoberta:
     name = "encoder of XLM-R"
     tokenizer: Mapping[str, Any] = {}
     never_counts: int | None = None
+    reads_pictures = False
 
     def recognise(self, config: Mapping[str, Any]) -> bool:
         """By the model type, when a head is part of what is stored."""

@@ -1,0 +1,140 @@
+"""Encoders that are upstream as pickles alone: `hub pull` takes their tensors out, once, and publishes them here as safetensors.
+
+Nothing but tensors is read (`weights_only=True`), and loading never comes here. Files are mapped into memory, not read into it: a
+half is written from the pages of the file, so an encoder of 20 GB needs no 20 GB.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+import shutil
+import tempfile
+import zipfile
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from hub.bases.family import read_json
+from hub.errors import Damaged, MissingExtra, UnknownFile, Unreachable, WrongSource
+from hub.publish import publish
+from hub.records import Artifact, Revision, Upstream
+from hub.registry import Registry
+from hub.remote import fetch
+from hub.store import BlobStore
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from hub.modules.halves import Half
+
+PICKLE = "pytorch_model.bin"
+INDEX = "pytorch_model.bin.index.json"
+"""Says which pickle of several holds which tensor."""
+SHARD = "5GB"
+"""Of one safetensors file; more is several, with an index."""
+SETTINGS = ("*.json", "*.txt", "*.model")
+"""What is published beside the weights: settings and tokenizer."""
+
+
+def pull_pickled(
+    artifact: Artifact,
+    card: Path,
+    settings: Path,
+    registry: Registry,
+    store: BlobStore,
+    *,
+    scratch: Path,
+    endpoint: str | None = None,
+    shard: int | str = SHARD,
+) -> Revision:
+    """Fetch the pickles that hold the needed half, write it as safetensors, and publish it under the artifact's name.
+
+    `card` is the folder of the card, `settings` one with the repository's config.json, tokenizer and index; `scratch` is where
+    the files are put together. Nothing is published unless all of it was fetched, read and found to fit. Raises Unreachable,
+    Damaged, WrongSource, WeightsDoNotFit, MissingExtra.
+    """
+    try:
+        from huggingface_hub import save_torch_state_dict
+
+        from hub.modules.halves import check_half, half_of
+    except ImportError as error:
+        raise MissingExtra("load", f"converting the encoder `{artifact.name}`") from error
+    upstream, name = artifact.upstream[0], artifact.name.name
+    config = read_json(settings / "config.json")
+    half = half_of(config)
+    tensors: dict[str, Tensor] = {}
+    for file in _files(upstream, settings, half, what=name):
+        tensors |= {
+            key: value
+            for key, value in tensors_of(fetch(file, endpoint=endpoint), what=name).items()
+            if half is None or half.reads_pictures or half.rename(key) is not None
+        }
+    try:
+        with tempfile.TemporaryDirectory(dir=scratch, prefix=".pull-") as unfinished:
+            folder = Path(unfinished) / name
+            shutil.copytree(card, folder)
+            for pattern in SETTINGS:
+                for path in settings.glob(pattern):
+                    if not path.name.endswith(".index.json"):
+                        shutil.copyfile(path, folder / path.name)
+            save_torch_state_dict(_alone(tensors), folder, max_shard_size=shard)
+            if half is not None:
+                check_half(folder, half, config, what=name)
+            message = f"Take the tensors out of {upstream.repository}/{upstream.file} at {upstream.revision}"
+            return publish(folder, artifact.name, registry, store, message=message)
+    except OSError as error:
+        raise Unreachable(
+            f"`{name}` cannot be written below {scratch}: {error.strerror or error}. Nothing was kept."
+        ) from error
+
+
+def tensors_of(path: Path, *, what: str) -> dict[str, Tensor]:
+    """Key → tensor of a pickled state dict, mapped where torch can. Raises WrongSource for more than tensors, and Damaged."""
+    import torch
+
+    try:
+        # Files older than torch 1.6 are one stream, which cannot be mapped.
+        state = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+    except pickle.UnpicklingError as error:
+        raise WrongSource(
+            f"`{path.name}` of `{what}` holds more than tensors, which could run code: nothing of it was read."
+        ) from error
+    except (EOFError, RuntimeError, OSError, ValueError, KeyError, AttributeError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
+        raise Damaged(
+            f"`{path.name}` of `{what}` is damaged: {reason}. Remove it from the cache and pull again."
+        ) from error
+    if not isinstance(state, dict) or not all(isinstance(each, torch.Tensor) for each in state.values()):
+        raise WrongSource(f"`{path.name}` of `{what}` is no plain state dict: keys to tensors were expected.")
+    return dict(state)
+
+
+def _files(upstream: Upstream, settings: Path, half: Half | None, *, what: str) -> list[Upstream]:
+    """The pickles that hold a tensor which is kept. Size and digest of the card are those of the file it names."""
+    from hub.modules.halves import needed_files
+
+    named = PurePosixPath(upstream.file)
+    names = [named.name if named.suffix in {".bin", ".pt", ".pth"} else PICKLE]
+    if (settings / INDEX).is_file():
+        kept = None if half is not None and half.reads_pictures else half
+        try:
+            names = needed_files(json.loads((settings / INDEX).read_text(encoding="utf-8")), kept)
+        except (ValueError, LookupError, AttributeError) as error:
+            raise Damaged(f"{INDEX} of `{what}` cannot be read. Fetch it again with `hub pull {what}`.") from error
+    if not names:
+        raise UnknownFile(PICKLE, listing=f"hub show {what}")
+    return [
+        upstream
+        if name == named.name
+        else replace(upstream, file=(named.parent / name).as_posix(), size_bytes=None, digest="")
+        for name in names
+    ]
+
+
+def _alone(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Views of a part of some storage get one of their own: safetensors keeps whole ones, and drops names of the same one."""
+    return {
+        key: value if value.untyped_storage().nbytes() == value.nbytes and value.is_contiguous() else value.clone()
+        for key, value in tensors.items()
+    }

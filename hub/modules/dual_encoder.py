@@ -19,6 +19,8 @@ from hub.modules.tokenizer import Tokenize, read_tokenizer
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+WINDOW = 77
+"""Tokens that OpenAI's CLIP reads."""
 CHUNK = 128
 """Texts or pictures that go through a tower at once."""
 
@@ -79,8 +81,8 @@ class DualEncoder:
 
     @property
     def length(self) -> int:
-        """Tokens of a text."""
-        return int(self.model.config.text_config.max_position_embeddings)
+        """Tokens of a text: CLIP's window at most, which every one of them was trained on; XLM-R has 514 positions, and pads."""
+        return min(WINDOW, int(self.model.config.text_config.max_position_embeddings))
 
     @property
     def device(self) -> torch.device:

@@ -22,6 +22,8 @@ from hub.modules.tokenizer import Tokenize, read_tokenizer
 from hub.modules.weights import disagreements, load_weights, read_header
 
 WEIGHTS = "model.safetensors"
+_MAPPED = ("altclip_text_model",)
+"""Model types whose answer has `project_dim` channels, and `hidden_size` only within."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +60,10 @@ class TextEncoder:
 
     @property
     def width(self) -> int:
-        """E, channels of a token state."""
-        return cast(int, cast(Any, self.model).config.hidden_size)
+        """E, channels of a token state under this read-out: AltCLIP's own answer is mapped already, its layers' states are not."""
+        config = cast(Any, self.model).config
+        is_mapped = config.model_type in _MAPPED and not get_readout(self.readout).needs_all_layers
+        return int(config.project_dim if is_mapped else config.hidden_size)
 
     @property
     def device(self) -> torch.device:

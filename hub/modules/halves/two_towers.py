@@ -13,8 +13,10 @@ _CLASSES = {
     "altclip": ("AltCLIPTextConfig", "AltCLIPTextModel"),
 }
 _PREFIX = "text_model."
-_UNUSED = ("text_model.pooler.", "text_model.embeddings.position_ids")
-"""Chinese-CLIP's pooler is not read by its own model; ids of positions are counted, not learnt."""
+_UNUSED = tuple(
+    f"text_model.{inner}{part}" for inner in ("", "roberta.") for part in ("pooler.", "embeddings.position_ids")
+)
+"""Poolers are not read by these models; ids of positions are counted, not learnt."""
 
 
 class TwoTowers:
@@ -48,5 +50,7 @@ class TwoTowers:
         return made
 
     def rename(self, key: str) -> str | None:
-        """`text_model.encoder.layer.0 …` → `encoder.layer.0 …`."""
-        return None if not key.startswith(_PREFIX) or key.startswith(_UNUSED) else key.removeprefix(_PREFIX)
+        """`text_model.encoder.layer.0 …` → `encoder.layer.0 …`; AltCLIP's layers are called `layers` in transformers' class."""
+        if not key.startswith(_PREFIX) or key.startswith(_UNUSED):
+            return None
+        return key.removeprefix(_PREFIX).replace("roberta.encoder.layer.", "roberta.encoder.layers.")

@@ -19,7 +19,7 @@ from hub.loader.resident import Resident
 from hub.loader.residents import Residents
 from hub.loader.translator import Translator
 from hub.loader.window import Row
-from hub.modules import TextEncoder
+from hub.modules import States, TextEncoder
 
 T = TypeVar("T")
 
@@ -56,10 +56,9 @@ def read(items: Sequence[Item], prompts: Prompts, residents: Residents) -> dict[
         rows |= _through_base(group, prompts)
     states = _encode(by_module)
     for group in groups(by_module, lambda item: (_shape(item), states[item][0].shape[0])):
-        tokens_BLE = torch.stack([states[item][0] for item in group])
-        mask_BL = torch.stack([states[item][1] for item in group])
-        answers = split(_through_module(group, tokens_BLE, mask_BL, residents))
-        for item, answer, mask_L in zip(group, answers, mask_BL, strict=True):
+        batch = _stacked([states[item] for item in group])
+        answers = split(_through_module(group, batch, residents))
+        for item, answer, mask_L in zip(group, answers, batch.mask_BL, strict=True):
             rows[item] = _row(item, answer, mask_L)
     return rows
 
@@ -130,30 +129,43 @@ def _shape(item: Item) -> object:
     return shape_of(item.resident)
 
 
-def _through_module(group: Sequence[Item], tokens_BLE: Tensor, mask_BL: Tensor, residents: Residents) -> Encoded:
+def _through_module(group: Sequence[Item], states: States, residents: Residents) -> Encoded:
     readers = [item.resident for item in group if item.resident is not None]
     first = readers[0]
-    tokens_BLE = tokens_BLE.to(first.dtype)
+    tokens_BLE, mask_BL = states.tokens_BLE.to(first.dtype), states.mask_BL
     if getattr(first.module, "per_step", False):
         return Encoded(joined(tokens_BLE, mask_BL))  # the module reads them in front of the denoiser
     if len(set(readers)) == 1:
         assert first.module is not None
+        if getattr(first.module, "reads_pooled", None) is not None and states.pooled_BD is not None:
+            return Encoded(*first.module(tokens_BLE, mask_BL, states.pooled_BD.to(first.dtype)))
         return Encoded(*first.module(tokens_BLE, mask_BL))
     bank, places = residents.banks.place(readers, tuple(residents.values()))
     return Encoded(*bank(tokens_BLE, torch.tensor(places, device=tokens_BLE.device)))
 
 
-def _encode(items: Sequence[Item]) -> dict[Item, tuple[Tensor, Tensor]]:
-    """Token states (L, E) and mask (L,) of each item; one pass for all that share encoder, read-out and rule."""
-    states: dict[Item, tuple[Tensor, Tensor]] = {}
+def _encode(items: Sequence[Item]) -> dict[Item, States]:
+    """Token states (L, E), mask (L,) and pooled vector (D,) of each item; one pass for all of one encoder, read-out and rule."""
+    states: dict[Item, States] = {}
     for group in groups(items, lambda item: (_encoder(item), item.rule)):
         texts = list(dict.fromkeys(item.text for item in group))
         rule = group[0].rule
-        tokens_BLE, mask_BL = _encoder(group[0]).encode(texts, rule.length, prefix=rule.prefix, drop=rule.drop)
+        batch = _encoder(group[0]).states(texts, rule.length, prefix=rule.prefix, drop=rule.drop)
         for item in group:
             place = texts.index(item.text)
-            states[item] = tokens_BLE[place], mask_BL[place]
+            pooled_D = None if batch.pooled_BD is None else batch.pooled_BD[place]
+            states[item] = States(batch.tokens_BLE[place], batch.mask_BL[place], pooled_D)
     return states
+
+
+def _stacked(rows: Sequence[States]) -> States:
+    """Rows of one length to a batch, with pooled vectors where all of them have one."""
+    pooled = [row.pooled_BD for row in rows if row.pooled_BD is not None]
+    return States(
+        torch.stack([row.tokens_BLE for row in rows]),
+        torch.stack([row.mask_BL for row in rows]),
+        torch.stack(pooled) if len(pooled) == len(rows) else None,
+    )
 
 
 def _encoder(item: Item) -> TextEncoder:

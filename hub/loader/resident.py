@@ -69,11 +69,17 @@ def read_resident(
     """Build the variant in `folder`. Raises WeightsDoNotFit, Damaged, WrongSource, DoesNotFit."""
     with torch.device("meta"), no_init_weights():  # no memory, no random start
         module = build(config.variant.architecture, config.module)
-    width = shared.get().reading(config.readout).width
-    if "in_width" in config.module and config.module["in_width"] != width:
+    encoder = shared.get().reading(config.readout)
+    if "in_width" in config.module and config.module["in_width"] != encoder.width:
         raise DoesNotFit(
             f"`{name}` reads states of width {config.module['in_width']}, and its encoder "
-            f"`{config.variant.encoder.name if config.variant.encoder else '?'}` gives {width}."
+            f"`{config.variant.encoder.name if config.variant.encoder else '?'}` gives {encoder.width}."
+        )
+    pooled = getattr(module, "reads_pooled", None)
+    if pooled is not None and pooled != encoder.pooled_width:
+        raise DoesNotFit(
+            f"`{name}` reads a pooled vector of width {pooled}, and its encoder "
+            f"`{config.variant.encoder.name if config.variant.encoder else '?'}` gives {encoder.pooled_width or 'none'}."
         )
     load_weights(module, folder / WEIGHTS, what=name, device=device, dtype=dtype)
     return Resident(name, config, module.eval().requires_grad_(False), shared)

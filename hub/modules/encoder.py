@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +24,16 @@ from hub.modules.weights import disagreements, load_weights, read_header
 WEIGHTS = "model.safetensors"
 _MAPPED = ("altclip_text_model",)
 """Model types whose answer has `project_dim` channels, and `hidden_size` only within."""
+
+
+class States(NamedTuple):
+    """An encoder's answer to some texts."""
+
+    tokens_BLE: Tensor
+    mask_BL: Tensor
+    """True where a token counts."""
+    pooled_BD: Tensor | None = None
+    """One vector of a text, of encoders that have a projection for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +76,12 @@ class TextEncoder:
         return int(config.project_dim if is_mapped else config.hidden_size)
 
     @property
+    def pooled_width(self) -> int | None:
+        """D, of the encoder's own pooled vector; None without a projection that makes one."""
+        projection = getattr(self.model, "text_projection", None)
+        return projection.shape[-1] if isinstance(projection, Tensor) else None
+
+    @property
     def device(self) -> torch.device:
         """Where the weights are."""
         return next(self.model.parameters()).device
@@ -75,26 +91,32 @@ class TextEncoder:
         get_readout(readout)
         return replace(self, readout=readout)
 
-    @torch.no_grad()
     def encode(
         self, texts: Sequence[str], length: int, *, prefix: str = "", drop: Sequence[int] = ()
     ) -> tuple[Tensor, Tensor]:
-        """Token states (B, L, E) and mask (B, L), true where a token counts, on the model's device.
+        """Token states (B, L, E) and mask (B, L), true where a token counts: the first two of `states`."""
+        tokens_BLE, mask_BL, _ = self.states(texts, length, prefix=prefix, drop=drop)
+        return tokens_BLE, mask_BL
+
+    @torch.no_grad()
+    def states(self, texts: Sequence[str], length: int, *, prefix: str = "", drop: Sequence[int] = ()) -> States:
+        """Token states (B, L, E), mask (B, L) and, where there is one, the pooled vector (B, D), on the model's device.
 
         `prefix` is glued to every text, each is padded and cut to `length` tokens, and the positions in `drop` are left
-        out of the answer, so L = length - len(drop). (MuLan glues `summarize:` and drops positions 1 to 3.)
+        out of the answer, so L = length - len(drop). (MuLan glues `summarize:` and drops positions 1 to 3.) The pooled
+        vector is that of the whole text, prefix included.
         """
         ids_BL, mask_BL = self.tokenize([prefix + text for text in texts], length)
         ids_BL, mask_BL = ids_BL.to(self.device), mask_BL.to(self.device)
         read = get_readout(self.readout)
-        states = self.model(input_ids=ids_BL, attention_mask=mask_BL, output_hidden_states=read.needs_all_layers)
-        tokens_BLE, mask_BL = read(states, mask_BL)
+        answer = self.model(input_ids=ids_BL, attention_mask=mask_BL, output_hidden_states=read.needs_all_layers)
+        tokens_BLE, mask_BL = read(answer, mask_BL)
         if drop:
             kept = torch.tensor(
                 [place for place in range(tokens_BLE.shape[1]) if place not in set(drop)], device=self.device
             )
             tokens_BLE, mask_BL = tokens_BLE[:, kept], mask_BL[:, kept]
-        return tokens_BLE, mask_BL.bool()
+        return States(tokens_BLE, mask_BL.bool(), None if self.pooled_width is None else answer.pooler_output)
 
 
 def _read_model(

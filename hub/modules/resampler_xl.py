@@ -59,6 +59,8 @@ class ResamplerXL(nn.Module):
             self.pool_caption_projection = AttentionPool(queries, first + second, pooled_width, heads)
         else:
             self.pool_caption_projection = TextProjection(text_width, pooled_width)
+        self.reads_pooled = text_width if pool == "text" else None
+        """Width of the encoder's pooled vector, where this module reads it."""
         self.add_embedding = SizeEmbedding(add_embedding, pooled_width) if add_embedding else None
 
     def forward(
@@ -74,8 +76,8 @@ class ResamplerXL(nn.Module):
             return Embeddings(tokens_BQC, self.pool_caption_projection.pool(tokens_BQC))
         if encoder_pooled_BD is None:
             raise DoesNotFit(
-                "this module's pooled head (`pool: text`) reads the encoder's own pooled vector, which token read-outs do "
-                "not give: choose a module with `pool: attention`."
+                "this module's pooled head (`pool: text`) reads the encoder's own pooled vector, and its encoder gives none: "
+                "choose a module with `pool: attention`."
             )
         return Embeddings(tokens_BQC, self.pool_caption_projection.project(encoder_pooled_BD))
 

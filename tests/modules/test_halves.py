@@ -18,6 +18,7 @@ from transformers import (
     ChineseCLIPModel,
     CLIPConfig,
     CLIPModel,
+    LlamaModel,
     LlamaTokenizer,
     T5Config,
     T5ForConditionalGeneration,
@@ -32,6 +33,7 @@ from hub.modules.halves.reading import INDEX
 
 WIDTH, INNER, LAYERS, HEADS = 16, 24, 2, 4
 LETTERS = ["▁", "a", "j", "e", "y"]
+POOLED = 8
 TEXTS = ["aja eye", "", "e zz aja"]
 LENGTH = 12
 
@@ -54,7 +56,7 @@ def random_qllama(vocabulary: int) -> dict[str, Tensor]:
     weights = {f"qllama.model.{key}": torch.randn(shape) / 3 for key, shape in shapes.items()}
     weights["qllama.lm_head.weight"] = torch.randn(vocabulary, WIDTH)
     weights["query_tokens"] = torch.randn(1, 4, WIDTH)
-    weights["text_projection"] = torch.randn(WIDTH, 8)
+    weights["text_projection"] = torch.randn(WIDTH, POOLED)
     weights["vision_model.encoder.layers.0.attn.qkv.weight"] = torch.randn(3, 3)
     return weights
 
@@ -80,7 +82,13 @@ def internvl(tmp_path: Path) -> Path:
         "vocab_size": len(vocab), "hidden_size": WIDTH, "intermediate_size": INNER, "num_hidden_layers": LAYERS,
         "num_attention_heads": HEADS, "num_key_value_heads": HEADS, "rms_norm_eps": 1e-6, "num_query_token": 4,
     }  # fmt: skip
-    config = {"model_type": "internvl", "architectures": ["InternVLModel"], "qllama_config": sizes, "vision_config": {}}
+    config = {
+        "model_type": "internvl",
+        "architectures": ["InternVLModel"],
+        "qllama_config": sizes,
+        "clip_embed_dim": POOLED,
+        "vision_config": {},
+    }
     (folder / "config.json").write_text(json.dumps(config))
     return folder
 
@@ -124,8 +132,24 @@ def test_qllama_without_pictures_is_a_llama_under_its_own_mask(internvl: Path) -
     assert torch.equal(mask_BL, (ids_BL > 0).long())
     tokens_BLE, _ = encoder.encode(TEXTS, LENGTH)
     torch.testing.assert_close(tokens_BLE, plain_qllama(random_qllama(8), ids_BL), atol=1e-5, rtol=1e-5)  # float32 sums
-    assert type(encoder.model).__name__ == "LlamaModel"
+    assert isinstance(encoder.model, LlamaModel)
     assert encoder.width == WIDTH
+
+
+def test_the_pooled_vector_is_the_projected_state_at_the_number_of_tokens_that_count(internvl: Path) -> None:
+    encoder = TextEncoder.from_folder(internvl)
+    texts = [*TEXTS, "a <unk> e"]
+    ids_BL, _ = encoder.tokenize(texts, LENGTH)
+    weights = random_qllama(8)
+    states_BLE = plain_qllama(weights, ids_BL)
+    places = [int((ids_L > 0).sum()) - 1 for ids_L in ids_BL]
+    assert ids_BL[3, places[3]] != 2  # an unknown word shifts it off the end of the text, as in the original
+    expected = torch.stack([states_BLE[row, place] for row, place in enumerate(places)]) @ weights["text_projection"]
+    found = encoder.states(texts, LENGTH, drop=(1, 2, 3))
+    assert found.tokens_BLE.shape[1] == LENGTH - 3
+    assert found.pooled_BD is not None
+    torch.testing.assert_close(found.pooled_BD, expected, atol=1e-4, rtol=1e-5)
+    assert encoder.pooled_width == POOLED
 
 
 def test_a_text_ends_with_its_end_and_is_padded_right_with_0_and_a_word_nobody_knows_is_left_out(

@@ -56,6 +56,7 @@ def pull_pickled(
     """
     try:
         from huggingface_hub import save_torch_state_dict
+        from transformers import CONFIG_MAPPING
 
         from hub.modules.halves import check_half, half_of
     except ImportError as error:
@@ -63,6 +64,11 @@ def pull_pickled(
     upstream, name = artifact.upstream[0], artifact.name.name
     config = read_json(settings / "config.json")
     half = half_of(config)
+    if half is None and config.get("model_type") not in CONFIG_MAPPING:
+        raise WrongSource(
+            f"`{name}` is of type {config.get('model_type')}, which transformers has no class for: fetch {upstream.file} of "
+            f"{upstream.repository} yourself, and `hub import` it if its format is known."
+        )
     tensors: dict[str, Tensor] = {}
     for file in _files(upstream, settings, half, what=name):
         tensors |= {

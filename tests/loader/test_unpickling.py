@@ -223,6 +223,16 @@ def test_what_cannot_be_read_whole_leaves_nothing(
     assert untouched(world)
 
 
+def test_an_encoder_of_a_class_that_transformers_does_not_have_is_refused_before_it_is_fetched(
+    world: World, settings: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (settings / "config.json").write_text(json.dumps({"model_type": "M-CLIP"}))
+    seed(world.cache, "org/t5", settings)
+    assert world.pull("far-t5") == 2
+    assert "is of type M-CLIP, which transformers has no class for" in capsys.readouterr().err
+    assert untouched(world)
+
+
 def test_a_pickle_that_was_not_fetched_is_one_line(
     world: World, settings: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -30,8 +30,9 @@ from trainers.corpora.captioned import CaptionedCorpus, Columns
 from trainers.failures import writing
 from trainers.learner import Learner
 from trainers.loop import shards_of, train
-from trainers.material import Material, Mixture, Store, gather
+from trainers.material import Material, Store
 from trainers.methods import get_plan
+from trainers.mixture import Mixture, gather
 from trainers.plan import Plan
 from trainers.processes import device_of, leave, open_accelerator
 from trainers.prompting import Prompting

@@ -52,6 +52,8 @@ class Plan:
     """What its base is."""
     is_repository: bool = False
     """What comes of it is a repository of another library, such as an encoder for all bases: it has no variants."""
+    draws: bool = True
+    """Whether what learns says what a denoiser reads, so that sample pictures show how it goes."""
     english_only: bool = False
     """Only English texts are learnt from, whatever languages it is made for: those are reached zero-shot."""
     prompting: Prompting | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import shutil
@@ -10,21 +11,22 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import load_file
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from tqdm.auto import tqdm
 
 from hub.errors import Unreachable, WrongRequest
 from hub.local import LocalHub
 from hub.modules import TextEncoder
-from trainers import defaults
+from trainers import defaults, sharding
 from trainers.changes import Changes
-from trainers.checkpoint import learning, write_tensors
+from trainers.checkpoint import gathered, learning, write_tensors
 from trainers.corpora import Corpus, open_corpus
 from trainers.corpora.captioned import CaptionedCorpus, Columns
 from trainers.failures import writing
@@ -36,10 +38,13 @@ from trainers.mixture import Mixture, gather
 from trainers.plan import Plan
 from trainers.processes import device_of, leave, open_accelerator
 from trainers.prompting import Prompting
+from trainers.samples import FOLDER as SAMPLES
+from trainers.samples import SampleOrder, Samples, chosen
 from trainers.sources import Source, find_encoder, picture_side
 
 READOUT = "last_hidden_state"
 ORDER = "order.json"
+LEARNT = "module.safetensors"
 FEW_CORES = 2
 CHECKPOINTS = 10
 """Written over each phase."""
@@ -107,7 +112,12 @@ class Trained:
         return sum(self.seconds.values()) * self.processes
 
 
-def train_module(order: Order, hub: LocalHub, folder: Path, *, resume: bool, quiet: bool) -> Trained:
+NO_SAMPLES = SampleOrder()
+
+
+def train_module(
+    order: Order, hub: LocalHub, folder: Path, *, resume: bool, quiet: bool, sample: SampleOrder = NO_SAMPLES
+) -> Trained:
     """Run every phase below `folder`; a resumed run skips what is finished.
 
     Raises UnknownMethod, UnknownBase, UnknownCorpus, WrongRequest for languages without texts, and WrongRequest when
@@ -125,24 +135,31 @@ def train_module(order: Order, hub: LocalHub, folder: Path, *, resume: bool, qui
         _refuse_another(folder, _as_json(order, digests))
     for phase in plan.phases:
         shards_of(phase.recipe, accelerator.num_processes)  # refused before anything is computed
+    samples = _samples(sample, ready, order, folder) if sample.every else None
+    torch.manual_seed(order.seed)
+    learner = plan.learner(base, encoder)
+    spread = sharding.wanted(accelerator)
+    if spread:
+        for phase in plan.phases:
+            sharding.check(learner.module, phase.recipe, plan.name)
     material.fill(plan.needs)
     if main and not resume:
         _begin(folder, _as_json(order, digests))
     accelerator.wait_for_everyone()
     seconds = {"caches": time.perf_counter() - started}
     losses: dict[str, dict[str, float]] = {}
-    torch.manual_seed(order.seed)
-    learner = plan.learner(base, encoder)
-    module = learner.module.to(device)
+    module = learner.module.to("cpu" if spread else device)
     learnt: dict[str, int] = {}
     with _threads(device):
         words = _words(device)
     for number, phase in enumerate(plan.phases):
         place = folder / f"{number}-{phase.name}"
-        method = phase.make(module, material)  # says what learns in this phase, finished or not
-        learnt |= {name: value.numel() for name, value in module.named_parameters() if value.requires_grad}
+        # What is spread over processes cannot be put together in place: a copy learns, and the module takes what it learnt.
+        working = copy.deepcopy(module).to(device) if spread else module
+        method = phase.make(working, material)  # says what learns in this phase, finished or not
+        learnt |= {name: value.numel() for name, value in working.named_parameters() if value.requires_grad}
         if (finished := _finished(place)) is not None:
-            _take(module, place / "module.safetensors")
+            _take(module, [*learning(working)], place)
             seconds[phase.name], losses[phase.name] = finished["seconds"], finished["losses"]
             continue
         every = max(1, phase.recipe.steps // CHECKPOINTS)
@@ -150,12 +167,16 @@ def train_module(order: Order, hub: LocalHub, folder: Path, *, resume: bool, qui
         with _attention(device), _threads(device):
             run = train(
             method, phase.recipe, place,
-            checkpoint_every=every, quiet=quiet, label=label, device=order.device,
+            checkpoint_every=every, quiet=quiet, label=label, device=order.device, sample_every=sample.every,
+            on_sample=None if samples is None else partial(samples.show, working, phase.name),
         )  # fmt: skip
-        module.eval()
+        working.eval()
+        tensors = gathered(learning(working), main=main)
         if main:
-            _finish(place, module, {"seconds": run.seconds, "losses": run.last_losses})
+            _finish(place, tensors, {"seconds": run.seconds, "losses": run.last_losses})
         accelerator.wait_for_everyone()
+        if spread:
+            _take(module, [*learning(working)], place)
         seconds[phase.name], losses[phase.name] = run.seconds, run.last_losses
     module.eval().cpu()
     leave()
@@ -214,6 +235,15 @@ def prepare(order: Order, hub: LocalHub, device: torch.device, *, quiet: bool) -
     return Prepared(plan, base_source, encoder_source, prompting, material)
 
 
+def _samples(wanted: SampleOrder, ready: Prepared, order: Order, folder: Path) -> Samples | None:
+    """Who draws the sample pictures; None, and a line, where there is nothing to draw."""
+    if not ready.plan.draws:
+        tqdm.write(f"`{ready.plan.name}` draws nothing: `--sample-every` has no pictures to show.", file=sys.stderr)
+        return None
+    prompts = chosen(ready.material.corpus, order.languages, wanted.prompts)
+    return Samples(ready.material, prompts, folder / SAMPLES, order.seed)
+
+
 def _attention(device: torch.device) -> AbstractContextManager[Any]:
     """On CPUs fused attention is slow for short sequences: a step of 128 texts took 174 ms, and takes 66."""
     return sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else nullcontext()
@@ -240,7 +270,7 @@ def _begin(folder: Path, wanted: dict[str, Any]) -> None:
     """A fresh run forgets the one that was in its folder."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for old in folder.glob("[0-9]-*"):
+        for old in [*folder.glob("[0-9]-*"), *folder.glob(SAMPLES)]:
             shutil.rmtree(old)
         (folder / ORDER).write_text(json.dumps(wanted, indent=1))
     except OSError as error:
@@ -260,9 +290,9 @@ def _refuse_another(folder: Path, wanted: dict[str, Any]) -> None:
         )
 
 
-def _finish(place: Path, module: nn.Module, outcome: dict[str, Any]) -> None:
+def _finish(place: Path, learnt: dict[str, Tensor], outcome: dict[str, Any]) -> None:
     """`finished.json` comes last: a phase without it is run again from its newest checkpoint."""
-    write_tensors(place / "module.safetensors", learning(module), {}, what=f"what phase {place.name} learnt")
+    write_tensors(place / LEARNT, learnt, {}, what=f"what phase {place.name} learnt")
     with writing(f"the end of phase {place.name}", "make room, then go on with `--resume`."):
         (place / "finished.part").write_text(json.dumps(outcome))
         (place / "finished.part").replace(place / "finished.json")
@@ -271,11 +301,12 @@ def _finish(place: Path, module: nn.Module, outcome: dict[str, Any]) -> None:
 
 
 @torch.no_grad()
-def _take(module: nn.Module, path: Path) -> None:
-    """Put what an earlier phase learnt into the module."""
-    found = load_file(path)
-    for name, value in learning(module).items():
-        value.copy_(found[name])
+def _take(module: nn.Module, names: list[str], place: Path) -> None:
+    """Put what a phase learnt, which has these names, into the module."""
+    found = load_file(place / LEARNT)
+    own = dict(module.named_parameters()) | dict(module.named_buffers())
+    for name in names:
+        own[name].copy_(found[name])
 
 
 def _finished(place: Path) -> dict[str, Any] | None:

@@ -64,6 +64,8 @@ class Material:
     store: Store
     prompting: Prompting
     """How texts reach the encoder. Row 0 goes the way of negative prompts, since guidance reads it in their place."""
+    vision: DualEncoder | None = None
+    """Whose vision tower looks at pictures beside a base that draws; a dual encoder among foundations looks itself."""
 
     def fill(self, needs: Sequence[str]) -> None:
         """Compute what is named: `states`, `teacher`, `latents`, `captions`, `pictures`."""
@@ -75,7 +77,7 @@ class Material:
         return {need: self._size(need) for need in needs}
 
     def _size(self, need: str) -> int:
-        """Of one of `FROZEN`; a dual encoder has no latents and a pipeline no features, so neither is asked for them."""
+        """Of one of `FROZEN`; a dual encoder has no latents, so it is not asked for them."""
         base = self.base
         match need:
             case "states":
@@ -86,9 +88,9 @@ class Material:
             case "latents":
                 return 4 * (len(self.concept_M) - 1) * math.prod(base.latent_shape)
             case "captions":
-                return 2 * len(self.english_M) * base.width
+                return 2 * len(self.english_M) * self.dual.width
             case _:
-                return 2 * (len(self.concept_M) - 1) * base.width
+                return 2 * (len(self.concept_M) - 1) * self.dual.width
 
     def texts(self, rows_B: Tensor) -> tuple[Tensor, Tensor]:
         """Encoder states (B, L, E) in fp32 and mask (B, L) of some texts, on the base's device."""
@@ -249,22 +251,24 @@ class Material:
     def captions_MP(self) -> Tensor:
         """What a dual encoder says of each meaning in English."""
         english = list(self.english_M)
-        return self._features("captions", english, self._dual.text_features)
+        return self._features("captions", english, self.dual.text_features)
 
     @cached_property
     def pictures_MP(self) -> Tensor:
         """What a dual encoder says of each meaning's picture, behind a row of zeros for the empty text."""
         concepts = list(self.concept_M[1:])
         rows = self._features(
-            "pictures", concepts, lambda some: self._dual.image_features(self.corpus.pictures(some)), self.corpus.digest
+            "pictures", concepts, lambda some: self.dual.image_features(self.corpus.pictures(some)), self.corpus.digest
         )
         return torch.cat([torch.zeros_like(rows[:1]), rows])
 
     @property
-    def _dual(self) -> DualEncoder:
+    def dual(self) -> DualEncoder:
+        """Who says features: the foundation, or the `vision` of a phase."""
         base: Any = self.base
-        assert isinstance(base, DualEncoder), "the plan's foundation is no dual encoder"
-        return base
+        found = base if isinstance(base, DualEncoder) else self.vision
+        assert found is not None, "a phase that looks at pictures has an option `vision`"
+        return found
 
     def _features(self, name: str, inputs: list[str], compute: Callable[[list[str]], Tensor], *key: str) -> Tensor:
         """Of a dual encoder, (M, P), of length 1 so that fp16 holds any model's: what reads them has no bias and normalises."""
@@ -274,8 +278,8 @@ class Material:
 
         rows = cached(
             self.store.folder,
-            key_of(f"dual-encoder-{name}", self.store.base_digest, *key, inputs),
-            (len(inputs), self._dual.width),
+            key_of(f"dual-encoder-{name}", self.store.vision_digest or self.store.base_digest, *key, inputs),
+            (len(inputs), self.dual.width),
             normalised,
             label=f"features of {name}",
             quiet=self.store.quiet,
@@ -292,6 +296,8 @@ class Store:
     encoder_digest: str
     quiet: bool = False
     """No progress bars."""
+    vision_digest: str = ""
+    """Of the dual encoder beside a base that draws."""
 
 
 def _kept(values_BL: Tensor, rule: PromptRule) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from hub.errors import WrongRequest
-from hub.modules import TextEncoder
+from hub.modules import DualEncoder, TextEncoder
 from trainers import defaults
 from trainers.corpora import Corpus, Example
 from trainers.frozen import FrozenBase
@@ -50,6 +50,7 @@ def gather(
     length: int,
     store: Store,
     prompting: Prompting | None = None,
+    vision: DualEncoder | None = None,
 ) -> Material:
     """Collect the examples of a mixture; without `prompting` texts are read as they are, in `length` tokens.
 
@@ -76,6 +77,7 @@ def gather(
         corpus=corpus,
         store=store,
         prompting=prompting or Prompting.plain(length),
+        vision=vision,
     )
 
 

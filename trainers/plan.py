@@ -30,6 +30,8 @@ class Phase:
     recipe: Recipe
     needs: tuple[str, ...] = TEXTS
     """Frozen outputs it reads, as `Material.fill` names them; computed and cached before the phases."""
+    optional: bool = False
+    """It runs where a recipe file or `--set` names it, and not by default."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,11 +25,12 @@ from hub.errors import Unreachable, WrongRequest
 from hub.local import LocalHub
 from hub.modules import TextEncoder
 from trainers import defaults, sharding
-from trainers.changes import Changes
+from trainers.changes import Changes, settings_of
 from trainers.checkpoint import gathered, learning, write_tensors
 from trainers.corpora import Corpus, open_corpus
 from trainers.corpora.captioned import CaptionedCorpus, Columns
 from trainers.failures import writing
+from trainers.foundation import open_dual_encoder
 from trainers.learner import Learner
 from trainers.loop import shards_of, train
 from trainers.material import Material, Store
@@ -40,7 +41,7 @@ from trainers.processes import device_of, leave, open_accelerator
 from trainers.prompting import Prompting
 from trainers.samples import FOLDER as SAMPLES
 from trainers.samples import SampleOrder, Samples, chosen
-from trainers.sources import Source, find_encoder, picture_side
+from trainers.sources import Source, find_dual_encoder, find_encoder, picture_side
 
 READOUT = "last_hidden_state"
 ORDER = "order.json"
@@ -105,6 +106,8 @@ class Trained:
     rank: int = 0
     """Of this process; all hold the same weights, and 0 publishes them."""
     processes: int = 1
+    vision: Source | None = None
+    """The dual encoder whose vision tower was looked through, beside a base that draws."""
 
     @property
     def device_seconds(self) -> float:
@@ -130,9 +133,8 @@ def train_module(
     started = time.perf_counter()
     ready = prepare(order, hub, device, quiet=quiet)
     plan, base, encoder, material = ready.plan, ready.material.base, ready.material.encoder, ready.material
-    digests = [ready.base.pin.digest, ready.encoder.pin.digest, material.corpus.digest]
     if resume:
-        _refuse_another(folder, _as_json(order, digests))
+        _refuse_another(folder, _as_json(order, ready.digests))
     for phase in plan.phases:
         shards_of(phase.recipe, accelerator.num_processes)  # refused before anything is computed
     samples = _samples(sample, ready, order, folder) if sample.every else None
@@ -144,7 +146,7 @@ def train_module(
             sharding.check(learner.module, phase.recipe, plan.name)
     material.fill(plan.needs)
     if main and not resume:
-        _begin(folder, _as_json(order, digests))
+        _begin(folder, _as_json(order, ready.digests))
     accelerator.wait_for_everyone()
     seconds = {"caches": time.perf_counter() - started}
     losses: dict[str, dict[str, float]] = {}
@@ -189,6 +191,7 @@ def train_module(
         corpus=material.corpus,
         length=material.length,
         prompting=ready.prompting,
+        vision=ready.vision,
         width=base.width,
         pooled_width=getattr(base, "pooled_width", None),  # a dual encoder is read by no denoiser
         device=words,
@@ -209,6 +212,14 @@ class Prepared:
     encoder: Source
     prompting: Prompting
     material: Material
+    vision: Source | None = None
+    """The dual encoder beside a base that draws."""
+
+    @property
+    def digests(self) -> list[str]:
+        """Of all that is frozen: with others a run would not be the same one."""
+        sources = [self.base, self.encoder] if self.vision is None else [self.base, self.encoder, self.vision]
+        return [*(source.pin.digest for source in sources), self.material.corpus.digest]
 
 
 def prepare(order: Order, hub: LocalHub, device: torch.device, *, quiet: bool) -> Prepared:
@@ -221,6 +232,7 @@ def prepare(order: Order, hub: LocalHub, device: torch.device, *, quiet: bool) -
     if isinstance(corpus, CaptionedCorpus) and not quiet:
         tqdm.write("\n".join(corpus.report()), file=sys.stderr)
     base = plan.foundation.open(base_source.folder, device)
+    vision_source = _vision_of(plan, hub)
     encoder = TextEncoder.from_folder(encoder_source.folder, readout=READOUT, device=device, dtype=torch.float32)
     prompting = plan.prompting or Prompting.plain(plan.length or base.length)
     material = gather(
@@ -230,9 +242,21 @@ def prepare(order: Order, hub: LocalHub, device: torch.device, *, quiet: bool) -
         encoder,
         length=prompting.positive.kept,
         prompting=prompting,
-        store=Store(hub.home.caches, base_source.pin.digest, encoder_source.pin.digest, quiet),
-    )
-    return Prepared(plan, base_source, encoder_source, prompting, material)
+        store=Store(
+            hub.home.caches, base_source.pin.digest, encoder_source.pin.digest, quiet,
+            vision_digest=vision_source.pin.digest if vision_source else "",
+        ),
+        vision=open_dual_encoder(vision_source.folder, device) if vision_source else None,
+    )  # fmt: skip
+    return Prepared(plan, base_source, encoder_source, prompting, material, vision_source)
+
+
+def _vision_of(plan: Plan, hub: LocalHub) -> Source | None:
+    """The dual encoder that a phase's option `vision` names; WrongRequest where two phases want different ones."""
+    names = {str(settings_of(phase)["vision"]) for phase in plan.phases if "vision" in settings_of(phase)}
+    if len(names) > 1:
+        raise WrongRequest(f"one `vision` for all phases, please, not {' and '.join(sorted(names))}.")
+    return find_dual_encoder(names.pop(), hub) if names else None
 
 
 def _samples(wanted: SampleOrder, ready: Prepared, order: Order, folder: Path) -> Samples | None:

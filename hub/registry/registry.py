@@ -10,7 +10,7 @@ from pathlib import Path
 from hub.errors import UnknownArtifact, UnknownRevision, WrongRequest
 from hub.names import ArtifactName, Digest
 from hub.records import Artifact, Page, Query, Revision
-from hub.registry.database import Database
+from hub.registry.database import Database, open_database
 from hub.registry.rows import counts, read_artifacts, read_revisions
 from hub.registry.search import find
 
@@ -40,16 +40,12 @@ class Registry:
 
     @classmethod
     def open(cls, url_or_path: str | Path, owner: str = "local") -> Registry:
-        """Open, create or migrate the registry at a path or `sqlite:///` URL. `owner` is whose bare names come first.
+        """Open, create or migrate the registry at a path, a `sqlite:///` or a `postgresql://` URL.
 
-        Raises Damaged for a file that is no registry or a newer one's, Unreachable for a place that cannot be written.
+        `owner` is whose bare names come first. Raises Damaged for a database that is no registry or a newer one's,
+        Unreachable for a place that cannot be written.
         """
-        text = str(url_or_path)
-        if "://" in text and not text.startswith("sqlite:///"):
-            raise WrongRequest(
-                f"{text.partition('://')[0]!r} registries are not served: give a path or sqlite:///PATH."
-            )
-        database = Database(Path(text.removeprefix("sqlite:///")))
+        database = open_database(url_or_path)
         database.prepare()
         return cls(database, owner)
 
@@ -126,7 +122,9 @@ class Registry:
 
     def languages(self) -> dict[str, int]:
         """Tag → number of artifacts, most frequent first."""
-        question = "SELECT tag, count(*) FROM artifact_languages GROUP BY tag ORDER BY 2 DESC, 1"
+        question = (
+            "SELECT value, artifacts FROM facet_counts WHERE facet = 'language' AND artifacts > 0 ORDER BY 2 DESC, 1"
+        )
         return counts(self.database.rows(question))
 
     def names(self) -> list[str]:

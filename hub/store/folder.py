@@ -40,7 +40,7 @@ class FolderStore:
             digest, size = _copy(source, unfinished)
             if expected is not None and digest != expected:
                 raise Damaged(f"the bytes of `{expected}` arrived as `{digest}` ({size} bytes): send them again.")
-            if digest not in self:
+            if not self._refresh(digest):
                 unfinished.finish(self._file(digest))
         return digest, size
 
@@ -49,7 +49,7 @@ class FolderStore:
         try:
             with path.open("rb") as source:
                 digest = Digest(hashlib.file_digest(source, "sha256").hexdigest())
-                if (expected is None or expected == digest) and digest in self:
+                if (expected is None or expected == digest) and self._refresh(digest):
                     return digest, source.tell()
                 source.seek(0)
                 return self.put(source, expected or digest)
@@ -69,6 +69,17 @@ class FolderStore:
         """The blob's own file."""
         file = self._file(digest)
         return file if file.is_file() else None
+
+    def url(self, digest: Digest, seconds: int = 3600) -> str | None:  # noqa: ARG002 - the protocol's signature
+        """None: files of this machine have no address."""
+        return None
+
+    def age_s(self, digest: Digest) -> float:
+        """Seconds since the bytes were last put; UnknownFile when absent."""
+        try:
+            return time.time() - self._file(digest).stat().st_mtime
+        except FileNotFoundError:
+            raise UnknownFile(digest.hex, listing="hub verify") from None
 
     def size(self, digest: Digest) -> int:
         """Size in bytes; UnknownFile when absent."""
@@ -117,6 +128,14 @@ class FolderStore:
                 file.unlink(missing_ok=True)
                 removed.append(file.name)
         return removed
+
+    def _refresh(self, digest: Digest) -> bool:
+        """Whether the blob is here; if so, it counts as just put, so that nobody collects it before it is named."""
+        try:
+            os.utime(self._file(digest))
+        except FileNotFoundError:
+            return False
+        return True
 
     def _file(self, digest: Digest) -> Path:
         return self.root / "blobs" / digest.hex[:2] / digest.hex

@@ -40,6 +40,8 @@ class Database(Protocol):
 
     address: str
     """What messages call it: a path, or a URL without its password."""
+    backup_name: str
+    """The file that `backup` writes."""
 
     def prepare(self) -> None:
         """Create the tables, or bring them to this version's schema; nothing happens when they are there already."""

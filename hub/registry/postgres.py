@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
     from sqlalchemy.orm import Session
 
-BACKUP_NAME = "registry.pgdump"
 CONNECT_S = 10
 """How long to wait for a server that does not answer."""
 WRITING = 0x6C696E67
@@ -43,6 +42,8 @@ _NAME = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)")
 
 class PostgresDatabase:
     """The database that a `postgresql://` URL names. Threads may share it; each gets a connection of its own."""
+
+    backup_name = "registry.pgdump"
 
     def __init__(self, url: str) -> None:
         self._url = re.sub(r"^postgres(ql(\+psycopg)?)?://", "postgresql://", url)
@@ -114,7 +115,7 @@ class PostgresDatabase:
 
     def backup(self, folder: Path) -> Path:
         """A dump in PostgreSQL's own format, of one moment: readers and writers go on. Needs `pg_dump`."""
-        target = folder / BACKUP_NAME
+        target = folder / self.backup_name
         self._run("pg_dump", "--format=custom", "--no-owner", "--no-privileges", f"--file={target}", "--dbname")
         return target
 

@@ -139,6 +139,11 @@ class Registry:
         """Every blob that a revision's files name, with its size in bytes."""
         return {Digest(row["digest"]): row["size_bytes"] for row in self.database.rows("SELECT * FROM blobs")}
 
+    def named(self) -> set[Digest]:
+        """Every blob that something here names: files of revisions, and their manifests. Nothing else need be kept."""
+        question = "SELECT digest FROM files UNION SELECT id FROM revisions"
+        return {Digest(row[0]) for row in self.database.rows(question)}
+
     def revision_names(self) -> dict[Digest, str]:
         """Every revision as `owner/name@number`, by the digest of its manifest."""
         question = "SELECT revisions.id, owner || '/' || name || '@' || number FROM revisions JOIN artifacts ON artifacts.id = artifact_id"

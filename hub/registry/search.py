@@ -23,8 +23,10 @@ from hub.registry.words import facet_word, words_asked
 if TYPE_CHECKING:
     from hub.registry.database import Database
 
-CANDIDATES = 2000
+CANDIDATES = 1000
 """Most matches that are ranked and counted one by one."""
+SAMPLE = 300
+"""How many matches facets are counted among when there are more than CANDIDATES."""
 LONGEST_PAGE = 1000
 _ORDERS = {
     "score": "standing, downloads DESC, key",
@@ -90,10 +92,10 @@ def find(database: Database, query: Query, candidates: int = CANDIDATES) -> Page
             ids, facets = _rank(database, wish, query.sort, matching)
             page = ids[query.offset : query.offset + query.limit]
             return Page(read_artifacts(database, page), len(ids), facets)
-        _, facets = _rank(database, wish, "name", matching)
+        _, facets = _rank(database, wish, "name", matching[:SAMPLE])
         walk = _walk_language if wish.tags and query.sort == "score" else _walk
         ids = walk(database, wish, query.sort, query.limit, query.offset)
-        total, is_exact = _total(wish, counted, len(matching))
+        total, is_exact = _total(database, wish, counted, len(matching))
         return Page(read_artifacts(database, ids), total, facets, is_exact)
 
 
@@ -117,19 +119,22 @@ def _covering(language: str, present: Iterable[str]) -> list[str]:
 
 def _counted(database: Database) -> Counts:
     """How many artifacts of all have each value of each facet."""
-    counts: Counts = {facet: {} for facet in (*_FACETS, "owner", "")}
+    counts: Counts = {facet: {} for facet in (*_FACETS, "")}
+    among, values = database.one_of("facet", list(counts), "facets")  # Owners are too many.
     for facet, value, number in database.rows(
-        "SELECT facet, value, artifacts FROM facet_counts WHERE artifacts > 0 ORDER BY artifacts DESC, value"
+        f"SELECT facet, value, artifacts FROM facet_counts WHERE {among} AND artifacts > 0 ORDER BY artifacts DESC, value",
+        values,
     ):
         counts[facet][value] = number
     return counts
 
 
-def _total(wish: Wish, counted: Counts, found: int) -> tuple[int, bool]:
+def _total(database: Database, wish: Wish, counted: Counts, found: int) -> tuple[int, bool]:
     """How many match at least, and whether that is all: known for everything that has one value of one facet."""
     if len(wish.columns) == 1 and not (wish.words or wish.base or wish.tags):
         ((column, wanted),) = wish.columns.items()
-        return sum(number for value, number in counted[column].items() if value.lower() == wanted), True
+        question = "SELECT sum(artifacts) FROM facet_counts WHERE facet = :facet AND lower(value) = :value"
+        return int(database.rows(question, {"facet": column, "value": wanted})[0][0]), True
     if len(wish.tags) == 1 and not (wish.words or wish.base or wish.columns):
         return counted["language"][wish.tags[0]], True
     return found, False

@@ -23,13 +23,14 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
     from sqlalchemy.orm import Session
 
-BACKUP_NAME = "registry.db"
 _CACHE_KIB = 16_384
 """Pages that a connection keeps: what a search walks through in a registry of a million fits in."""
 
 
 class SqliteDatabase:
     """The file at `path`. Threads may share it; each gets a connection of its own."""
+
+    backup_name = "registry.db"
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -90,23 +91,28 @@ class SqliteDatabase:
         return f"{column} IN (SELECT value FROM json_each(:{name}))", {name: json.dumps(values)}  # noqa: S608 - names alone
 
     def matching(self, words: Sequence[str], facets: Sequence[Sequence[str]], limit: int) -> list[int]:
-        """As `Database.matching`, newest first."""
-        asked = [f'"{word}"*' for word in words]
-        asked += [f"({' OR '.join(_quoted(value) for value in group)})" for group in facets]
-        found = self.rows(
-            "SELECT rowid FROM artifact_text WHERE artifact_text MATCH :asked ORDER BY rowid DESC LIMIT :limit",
-            {"asked": " AND ".join(asked), "limit": limit + 1},
-        )
-        return [row[0] for row in found]
+        """As `Database.matching`, newest first. Whole words are asked for first: their lists are read only as far as needed."""
+        groups = [f"({' OR '.join(map(_quoted, group))})" for group in facets]
+        whole = self._match([*map(_quoted, words), *groups], limit)
+        if len(whole) > limit or not words:
+            return whole
+        return self._match([*(f"{_quoted(word)}*" for word in words), *groups], limit)
 
     def has_words(self, words: Sequence[str]) -> tuple[str, dict[str, Any]]:
         """As `Database.has_words`."""
         values = {f"word_{number}": f" {word}" for number, word in enumerate(words)}
         return " AND ".join(f"instr(' ' || words, :{name}) > 0" for name in values), values
 
+    def _match(self, asked: Sequence[str], limit: int) -> list[int]:
+        found = self.rows(
+            "SELECT rowid FROM artifact_text WHERE artifact_text MATCH :asked ORDER BY rowid DESC LIMIT :limit",
+            {"asked": " AND ".join(asked), "limit": limit + 1},
+        )
+        return [row[0] for row in found]
+
     def backup(self, folder: Path) -> Path:
         """A copy by SQLite's online backup: readers and writers go on."""
-        target = folder / BACKUP_NAME
+        target = folder / self.backup_name
         with self.translated(), closing(sqlite3.connect(target)) as copy:
             self._connection().backup(copy)
         return target

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -42,12 +43,13 @@ def words_asked(text: str) -> list[str]:
 
 def words_in(texts: Iterable[str]) -> str:
     """The words of some texts, each once, separated by one space; of `mulan-yo.v1` also `mulan-yo-v1` and `yo-v1`."""
-    found: dict[str, None] = {}
-    for item in (item for text in texts for item in text.split()):
-        parts = fold(item)
-        found |= dict.fromkeys(parts)
-        found |= dict.fromkeys("-".join(parts[place:]) for place in range(len(parts) - 1))
-    return " ".join(found)
+    return " ".join(dict.fromkeys(word for text in texts for item in text.split() for word in _words_of_item(item)))
+
+
+@functools.lru_cache(maxsize=4096)
+def _words_of_item(item: str) -> tuple[str, ...]:
+    parts = fold(item)
+    return (*parts, *("-".join(parts[place:]) for place in range(len(parts) - 1)))
 
 
 def words_of(artifact: Artifact) -> str:

@@ -55,6 +55,9 @@ class BlobStore(Protocol):
     def delete(self, digest: Digest) -> None:
         """Forget a blob; nothing happens when there is none."""
 
+    def delete_unused(self, digest: Digest, seconds: float) -> bool:
+        """Forget a blob that nobody has put for so many seconds; whether it is gone by this call."""
+
     def write_reference(self, name: ArtifactName, content: bytes) -> None:
         """Keep the reference of an artifact, in place of its former one. A reader sees the old or the new one whole."""
 

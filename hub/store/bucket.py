@@ -32,7 +32,7 @@ except ImportError as error:
 CHUNK_BYTES = 1 << 20
 PART_BYTES = 16 << 20
 """Larger files are sent in parts of this size; S3 takes 10,000 of them, so 160 GB a file."""
-FRESH_S = 7 * 86_400.0
+FRESH_S = 43_200.0
 """A blob that is put again when it is older than this is sent again, so that nobody collects it before it is named."""
 _BUFFER_BYTES = 4 << 20
 
@@ -104,6 +104,16 @@ class BucketStore:
     def delete(self, digest: Digest) -> None:
         """Forget a blob."""
         self._delete(_key(digest))
+
+    def delete_unused(self, digest: Digest, seconds: float) -> bool:
+        """Forget a blob that nobody has put for so many seconds. A put between the look and the removal, milliseconds, is lost."""
+        try:
+            if self.age_s(digest) < seconds:
+                return False
+        except UnknownFile:
+            return False
+        self.delete(digest)
+        return True
 
     def write_reference(self, name: ArtifactName, content: bytes) -> None:
         """Keep an artifact's reference in place of its former one."""

@@ -100,6 +100,34 @@ class FolderStore:
         """Forget a blob."""
         self._file(digest).unlink(missing_ok=True)
 
+    def delete_unused(self, digest: Digest, seconds: float) -> bool:
+        """Forget a blob that nobody has put for so many seconds.
+
+        It is moved away before it is looked at: whoever puts it again from then on finds it absent and writes it anew, and one
+        that was put at the last moment is moved back.
+        """
+        aside = self.root / "incoming" / f"unused-{digest.hex}"
+        try:
+            aside.parent.mkdir(parents=True, exist_ok=True)
+            self._file(digest).rename(aside)
+        except FileNotFoundError:
+            return False
+        if time.time() - aside.stat().st_mtime < seconds:
+            aside.rename(self._file(digest))
+            return False
+        aside.unlink()
+        return True
+
+    def adopt(self, path: Path, digest: Digest) -> bool:
+        """Make the file at `path` a blob by a second name, if it is in the same file system; its bytes are not looked at."""
+        target = self._file(digest)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            target.hardlink_to(path)
+        except OSError:
+            return False
+        return True
+
     def write_reference(self, name: ArtifactName, content: bytes) -> None:
         """Keep an artifact's reference in place of its former one."""
         with self._unfinished() as unfinished:

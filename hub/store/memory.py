@@ -67,6 +67,13 @@ class MemoryStore:
         """Forget a blob."""
         self._blobs.pop(digest, None)
 
+    def delete_unused(self, digest: Digest, seconds: float) -> bool:
+        """Forget a blob that nobody has put for so many seconds."""
+        if digest not in self or self.age_s(digest) < seconds:
+            return False
+        self.delete(digest)
+        return True
+
     def write_reference(self, name: ArtifactName, content: bytes) -> None:
         """Keep an artifact's reference in place of its former one."""
         self._references[str(name)] = content

@@ -70,7 +70,7 @@ class PostgresDatabase:
     def rows(self, sql: str, values: Mapping[str, Any] | None = None) -> Sequence[_Row]:
         """All answers to one question."""
         with self.translated():
-            found: list[_Row] = self._ask(sql, values).fetchall()
+            found: list[_Row] = self._ask(sql, values, again=not self._is_in_snapshot()).fetchall()
             return found
 
     def execute(self, sql: str, values: Mapping[str, Any] | None = None) -> None:
@@ -81,11 +81,13 @@ class PostgresDatabase:
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """All `rows` of this thread inside see one state of the registry."""
-        self.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        with self.translated():
+            self._ask("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", None, again=True)
         try:
             yield
         finally:
-            self.execute("ROLLBACK")
+            if not self._connection().closed:
+                self.execute("ROLLBACK")
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -179,8 +181,18 @@ class PostgresDatabase:
             except DBAPIError as error:
                 raise error.orig if isinstance(error.orig, psycopg.Error) else error from error
 
-    def _ask(self, sql: str, values: Mapping[str, Any] | None) -> psycopg.Cursor[_Row]:
-        return self._connection().execute(_translate(sql).encode(), values or {})
+    def _ask(self, sql: str, values: Mapping[str, Any] | None, *, again: bool = False) -> psycopg.Cursor[_Row]:
+        """Ask; with `again`, once more on a new connection when the server has ended the old one."""
+        connection = self._connection()
+        try:
+            return connection.execute(_translate(sql).encode(), values or {})
+        except psycopg.OperationalError:
+            if not (again and connection.closed):
+                raise
+            return self._connection().execute(_translate(sql).encode(), values or {})
+
+    def _is_in_snapshot(self) -> bool:
+        return self._connection().info.transaction_status != psycopg.pq.TransactionStatus.IDLE
 
     def _connection(self) -> psycopg.Connection[_Row]:
         connection: psycopg.Connection[_Row] | None = getattr(self._local, "connection", None)

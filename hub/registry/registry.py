@@ -46,7 +46,11 @@ class Registry:
         Unreachable for a place that cannot be written.
         """
         database = open_database(url_or_path)
-        database.prepare()
+        try:
+            database.prepare()
+        except BaseException:
+            database.close()
+            raise
         return cls(database, owner)
 
     def get(self, name: str | ArtifactName) -> Artifact:

@@ -14,6 +14,7 @@ from hub.errors import Damaged, Unreachable, WrongRequest
 from hub.records import Query
 from hub.registry import Registry
 from hub.registry.schema import HEAD
+from tests import postgres
 from tests.builders import a_score
 from tests.registry.test_registry import an_artifact, fill
 
@@ -160,14 +161,51 @@ def test_databases_of_other_kinds_are_refused(tmp_path):
     assert (tmp_path / "by-url.db").is_file()
 
 
-def _open(path: str) -> str:
-    Registry.open(path).close()
-    return version_of(path)
+def _open(address: str) -> str:
+    registry = Registry.open(address)
+    registry.close()
+    return registry.database.version()
 
 
-def test_processes_that_create_it_at_once_all_get_it(tmp_path):
+def test_processes_that_create_it_at_once_all_get_it(address):
     with multiprocessing.get_context("spawn").Pool(3) as pool:
-        assert pool.map(_open, [str(tmp_path / "registry.db")] * 6) == [HEAD] * 6
+        assert pool.map(_open, [address] * 6) == [HEAD] * 6
+
+
+def test_a_newer_or_foreign_database_of_postgresql_is_refused(cluster):
+    import psycopg
+
+    address = postgres.a_database(cluster)
+    with psycopg.connect(address) as connection:
+        connection.execute("CREATE TABLE cats (name text)")
+    with pytest.raises(Damaged, match="database of something else"):
+        Registry.open(address)
+    address = postgres.a_database(cluster)
+    Registry.open(address).close()
+    with psycopg.connect(address) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0999'")
+    with pytest.raises(Damaged, match="has schema 0999"):
+        Registry.open(address)
+
+
+def test_readers_go_on_when_the_server_has_ended_their_connections(cluster):
+    import psycopg
+
+    address = postgres.a_database(cluster)
+    registry = Registry.open(address)
+    fill(registry, an_artifact())
+    for ask in (
+        lambda: registry.get("mulan-yo"),
+        lambda: registry.find(Query(language="yo")).items[0],
+        lambda: registry.get("mulan-yo"),
+    ):
+        with psycopg.connect(address, autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        assert ask().name == an_artifact().name
+    registry.count_download(an_artifact().name)
+    registry.close()
 
 
 def test_migrating_says_nothing(tmp_path, caplog, capfd):

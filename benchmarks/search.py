@@ -16,10 +16,9 @@ import os
 import platform
 import random
 import sqlite3
-import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -50,7 +49,7 @@ QUERIES: dict[str, Query] = {
     "a word's first letter": Query(text="p"),
     "a rare word": Query(text="rare777"),
     "no match": Query(text="qqqqqq"),
-    "a name": Query(text="pea-sdxl-yo-123456"),
+    "a part of a name": Query(text="123456"),
     "a language": Query(language="yo"),
     "the commonest language": Query(language="en"),
     "a kind": Query(kind="adapter"),
@@ -105,7 +104,6 @@ def _count(connection: sqlite3.Connection) -> None:
     connection.execute("INSERT INTO facet_counts SELECT 'language', tag, count(*) FROM artifact_languages GROUP BY 2")
     connection.execute("INSERT INTO facet_counts SELECT 'base', base, count(*) FROM artifact_bases GROUP BY 2")
     connection.execute("COMMIT")
-    connection.execute("ANALYZE")
 
 
 def _rows(ids: range) -> dict[str, list[dict[str, Any]]]:
@@ -181,11 +179,23 @@ def naive(connection: sqlite3.Connection, query: Query) -> int:
     return len(ranked)
 
 
-def _times(call: Callable[[], object], repetitions: int) -> Iterator[float]:
+def _times(call: Callable[[], object], repetitions: int) -> tuple[list[float], list[float]]:
+    """Milliseconds by the clock and of the processor, each sorted: on a busy machine they are far apart."""
+    by_clock, of_processor = list[float](), list[float]()
     for _ in range(repetitions):
-        started = time.perf_counter()
+        started, busy = time.perf_counter(), time.thread_time()
         call()
-        yield (time.perf_counter() - started) * 1e3
+        of_processor.append((time.thread_time() - busy) * 1e3)
+        by_clock.append((time.perf_counter() - started) * 1e3)
+    return sorted(by_clock), sorted(of_processor)
+
+
+def _summary(by_clock: list[float], of_processor: list[float]) -> dict[str, float]:
+    return {
+        f"{name}{unit}": round(times[min(int(len(times) * share), len(times) - 1)], 2)
+        for unit, times in (("_ms", by_clock), ("_processor_ms", of_processor))
+        for name, share in (("p50", 0.5), ("p99", 0.99))
+    }
 
 
 def main() -> None:
@@ -198,34 +208,25 @@ def main() -> None:
     wanted.folder.mkdir(parents=True, exist_ok=True)
     path = wanted.folder / "registry.db"
     build(path, wanted.artifacts)
-    found, everything = {}, list[float]()
+    found = {}
+    by_clock, of_processor = list[float](), list[float]()
     with closing(Registry.open(path)) as registry, closing(sqlite3.connect(path)) as connection:
         for name, query in QUERIES.items():
             page = registry.find(query)
-            times = sorted(_times(lambda query=query: registry.find(query), wanted.repetitions))  # type: ignore[misc]
-            everything += times
-            found[name] = {
-                "p50_ms": round(statistics.median(times), 2), "p99_ms": round(times[int(len(times) * 0.99) - 1], 2),
-                "total": page.total, "is_exact": page.is_exact,
-            }  # fmt: skip
-        common = QUERIES["a common word"]
-        peer = sorted(_times(lambda: naive(connection, common), 3))
-    everything.sort()
-    print(
-        json.dumps(
-            {
-                "claim": f"any search among {wanted.artifacts} artifacts takes at most {TARGET_MS:.0f} ms (p99)",
-                "p50_ms": round(statistics.median(everything), 2),
-                "p99_ms": round(everything[int(len(everything) * 0.99)], 2),
-                "greatest_ms": round(everything[-1], 2),
-                "peer_is": "every match of a common word ranked and counted",
-                "peer_ms": round(statistics.median(peer), 1),
-                "queries": found,
-                "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-            },
-            indent=2,
-        )
-    )
+            times = _times(functools.partial(registry.find, query), wanted.repetitions)
+            by_clock += times[0]
+            of_processor += times[1]
+            found[name] = {**_summary(*times), "total": page.total, "is_exact": page.is_exact}
+        peer = _times(lambda: naive(connection, QUERIES["a common word"]), 3)
+    report = {
+        "claim": f"any search among {wanted.artifacts} artifacts takes at most {TARGET_MS:.0f} ms (p99)",
+        **_summary(sorted(by_clock), sorted(of_processor)),
+        "peer_is": "every match of a common word ranked and counted",
+        "peer": _summary(*peer),
+        "queries": found,
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}",
+    }
+    print(json.dumps(report, indent=2))
 
 
 if __name__ == "__main__":

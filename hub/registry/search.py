@@ -23,9 +23,9 @@ from hub.registry.words import facet_word, words_asked
 if TYPE_CHECKING:
     from hub.registry.database import Database
 
-CANDIDATES = 1000
+CANDIDATES = 500
 """Most matches that are ranked and counted one by one."""
-SAMPLE = 300
+SAMPLE = 200
 """How many matches facets are counted among when there are more than CANDIDATES."""
 LONGEST_PAGE = 1000
 _ORDERS = {

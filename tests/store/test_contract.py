@@ -143,3 +143,13 @@ def test_many_references_are_listed_in_order(store):
     for name in reversed(names):
         store.write_reference(ArtifactName.parse(name, ""), name.encode())
     assert list(store.references()) == [(name, name.encode()) for name in names]
+
+
+def test_only_what_nobody_has_put_for_a_while_is_deleted_as_unused(store):
+    store.put(CONTENT)
+    assert not store.delete_unused(DIGEST, seconds=3600)
+    assert DIGEST in store
+    assert store.delete_unused(DIGEST, seconds=-5)  # A server's clock may be a little ahead.
+    assert DIGEST not in store
+    assert not store.delete_unused(DIGEST, seconds=-5)
+    assert store.unfinished() == []

@@ -12,7 +12,7 @@ from hub.home import Home, stamp_of
 from hub.names import ArtifactName
 from hub.records import File, Revision
 from hub.registry import ALL_CARDS, Registry
-from hub.store import BlobStore, FolderStore
+from hub.store import BlobStore, open_store
 
 if TYPE_CHECKING:
     from typing import Self
@@ -39,9 +39,8 @@ class LocalHub:
         """
         found = home if isinstance(home, Home) else Home.find(home)
         found.create()
-        is_new = not found.database.exists()
-        hub = cls(found, Registry.open(found.database, found.owner), FolderStore(found.store))
-        if is_new or hub._is_outdated():
+        hub = cls(found, Registry.open(found.registry, found.owner), open_store(found.store_url or found.store))
+        if hub._is_outdated():
             hub.index()
         return hub
 

@@ -31,6 +31,9 @@ OWN = (
     "languages",
     "index",
     "verify",
+    "gc",
+    "backup",
+    "restore",
     "doctor",
 )
 """In the order of `hub --help`. Each is the function of the same name in the module of the same name beside this one."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hub.loader.drawing import Settings, Spoken
-from hub.loader.sources import digest_of
+from hub.modules.digest import digest_of
 
 if TYPE_CHECKING:
     from hub.local import LocalHub

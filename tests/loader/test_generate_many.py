@@ -24,8 +24,8 @@ def test_a_comparison_has_the_base_alone_and_each_adapter_side_by_side(home: Pat
     assert [each["drawn"] for each in first["columns"]] == [True, True]
     assert [each["drawn"] for each in second["columns"]] == [True, False]
     assert second["columns"][1]["words"] == "does not read Swahili"
-    with Image.open(home / "all.png") as sheet:
-        text, sheet = sheet.text, sheet.convert("RGB")
+    with Image.open(home / "all.png") as opened:
+        text, sheet = opened.text, opened.convert("RGB")
     assert (text["prompt"], text["language"], text["columns"]) == ("aja\nmbwa", "yo\nsw", "tiny-sd alone\nmulan-yo")
     assert len(text["base revision"]) == len(text["adapter revision"]) == 64
     assert "diffusers" in text["libraries"]

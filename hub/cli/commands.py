@@ -31,6 +31,7 @@ OWN = (
     "languages",
     "index",
     "verify",
+    "admin",
     "doctor",
 )
 """In the order of `hub --help`. Each is the function of the same name in the module of the same name beside this one."""

@@ -11,7 +11,7 @@ from hub.errors import Damaged
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-HEAD = "0004"
+HEAD = "0005"
 """Newest migration under `migrations/versions`."""
 
 

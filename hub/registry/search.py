@@ -47,6 +47,8 @@ def find(database: Database, query: Query) -> Page:
     with database.snapshot():
         tags = _covering(database, query.language)
         condition, values = _condition(query, tags)
+        if hidden := _hidden(database, query, values):
+            condition = f"{condition} AND {hidden}" if condition else hidden
         within = "id IN chosen" if condition else "1"
         if condition:  # Decided once, for the page, the total and five facets; gone with the snapshot.
             database.rows(f"CREATE TEMP TABLE chosen AS SELECT id FROM artifacts WHERE {condition}", values)
@@ -56,6 +58,15 @@ def find(database: Database, query: Query) -> Page:
         )
         total = database.rows(f"SELECT count(*) FROM {'chosen' if condition else 'artifacts'}")[0][0]
         return Page(read_artifacts(database, [row["id"] for row in ids]), total, _facets(database, within))
+
+
+def _hidden(database: Database, query: Query, values: dict[str, Any]) -> str:
+    """SQL that leaves out what `query.readers` may not know of; empty where nothing has to be left out."""
+    if query.readers is None or not database.rows("SELECT 1 FROM artifacts WHERE private LIMIT 1"):
+        return ""
+    values |= {f"reader_{number}": owner for number, owner in enumerate(query.readers)}
+    owners = ", ".join(f":reader_{number}" for number in range(len(query.readers)))
+    return f"(NOT private OR lower(owner) IN ({owners}))" if owners else "NOT private"
 
 
 def _facets(database: Database, within: str) -> dict[str, dict[str, int]]:

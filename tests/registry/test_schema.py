@@ -23,10 +23,20 @@ def version_of(path):
         return connection.execute("SELECT version_num FROM alembic_version").fetchone()[0]
 
 
-def downgrade(path):
-    """Make a file of the first release out of a current one."""
+WITHOUT_ACCOUNTS = """
+DROP TABLE memberships; DROP TABLE tokens; DROP TABLE audit; DROP TABLE likes; DROP TABLE access_requests; DROP TABLE tombstones;
+DROP TABLE uploads; DROP TABLE xorbs; DROP TABLE settings; DROP TABLE accounts; CREATE TABLE accounts (name TEXT PRIMARY KEY);
+DROP INDEX artifacts_by_privacy; ALTER TABLE artifacts DROP private; ALTER TABLE artifacts DROP gated;
+ALTER TABLE artifacts DROP any_file; ALTER TABLE artifacts DROP likes; ALTER TABLE revisions DROP author;
+ALTER TABLE refs DROP kind; ALTER TABLE refs DROP message;
+"""
+"""Undoes the migration 0005."""
+
+
+def downgrade(path, version, script=""):
+    """Make a file of an earlier release out of a current one."""
     with closing(sqlite3.connect(path)) as connection:
-        connection.executescript("DROP TABLE artifact_text; UPDATE alembic_version SET version_num = '0001';")
+        connection.executescript(f"{WITHOUT_ACCOUNTS} {script} UPDATE alembic_version SET version_num = '{version}';")
 
 
 def test_head_is_the_newest_migration():
@@ -38,6 +48,7 @@ def test_the_migrations_make_exactly_the_tables_of_the_code(tmp_path):
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
+    import hub.registry.people  # noqa: F401 - declares tables
     from hub.registry.tables import Table
 
     registry = Registry.open(tmp_path / "registry.db")
@@ -52,7 +63,7 @@ def test_an_older_registry_is_migrated_with_its_content(tmp_path):
     registry = Registry.open(path)
     fill(registry, an_artifact())
     registry.close()
-    downgrade(path)
+    downgrade(path, "0001", "DROP TABLE artifact_text;")
     migrated = Registry.open(path)
     assert version_of(path) == HEAD
     assert migrated.find(Query(text="prompts")).total == 1
@@ -64,10 +75,7 @@ def test_standings_of_an_older_registry_are_those_of_a_new_one(tmp_path):
     registry = Registry.open(path)
     fill(registry, an_artifact("local/en", scores=(a_score(0.9, language="en"),)), an_artifact("local/yo"))
     registry.close()
-    with closing(sqlite3.connect(path)) as connection:
-        connection.executescript(
-            "UPDATE artifacts SET standing = -1; UPDATE scores SET standing = -1; UPDATE alembic_version SET version_num = '0002';"
-        )
+    downgrade(path, "0002", "UPDATE artifacts SET standing = -1; UPDATE scores SET standing = -1;")
     migrated = Registry.open(path)
     assert [artifact.name.name for artifact in migrated.find(Query()).items] == ["yo", "en"]
     assert [artifact.name.name for artifact in migrated.find(Query(language="yo")).items] == ["yo", "en"]
@@ -79,8 +87,7 @@ def test_curated_cards_of_an_older_registry_are_indexed_again(tmp_path):
     registry = Registry.open(path)
     registry.mark_indexed("adapters/mulan-yo", "stamp", "linguahub/mulan-yo")
     registry.close()
-    with closing(sqlite3.connect(path)) as connection:
-        connection.executescript("UPDATE alembic_version SET version_num = '0003';")
+    downgrade(path, "0003")
     migrated = Registry.open(path)
     assert migrated.indexed() == {"adapters/mulan-yo": ("", "linguahub/mulan-yo")}
     migrated.close()

@@ -15,7 +15,22 @@ LONGEST_PATH, LONGEST_PART = 1024, 255
 """Bytes in UTF-8 of a path and of a name in it, as most file systems have it."""
 _DEVICES = {"CON", "PRN", "AUX", "NUL", *(f"{name}{number}" for name in ("COM", "LPT") for number in range(1, 10))}
 _PART = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
-_RESERVED = {"api", "datasets", "spaces", "kernels", "models", "static", "docs", "assets", "oauth", "settings", "new"}
+_RESERVED = {
+    "api",
+    "datasets",
+    "spaces",
+    "kernels",
+    "models",
+    "static",
+    "docs",
+    "assets",
+    "oauth",
+    "settings",
+    "new",
+    "lfs",
+    "cas",
+    "v1",
+}
 """Owners that would hide a route of the server."""
 
 

@@ -18,6 +18,8 @@ from safetensors.numpy import save
 
 from hub.local import LocalHub
 
+pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
+"""What huggingface_hub 2.4.0 does to httpx2 when it sends a file object."""
 TEXT = "Ẹ káàárọ̀\n".encode()
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
@@ -20,6 +21,7 @@ from hub.names import ArtifactName, Digest
 from hub.publish import drain_outbox, make_revision, manifest, with_files
 from hub.records import PLAIN, Artifact, File, Revision
 from hub.registry import Registry
+from hub.registry.branches import kinds
 from hub.store import BlobStore
 
 FIRST = "initial commit"
@@ -79,7 +81,7 @@ def commit(
     """
     for _ in range(_ROUNDS):
         head = registry.revision(artifact.name, branch)
-        if registry.head(artifact.name, branch) != head.id:
+        if kinds(registry.database, artifact.name).get(branch) != "branch":
             raise UnknownRevision(branch, registry.refs(artifact.name), listing=f"hub show {artifact.name}")
         if _is_replay(head, changes, message, registry):
             return head
@@ -151,6 +153,14 @@ def check(artifact: Artifact, files: tuple[File, ...], before: Iterable[File], s
 
 def describe_files(artifact: Artifact, files: Iterable[File], store: BlobStore) -> Artifact:
     """Card and variants of files whose bytes are blobs, and what the artifact keeps of its own. Raises WrongCard."""
+    with materialised(files, store) as folder:
+        found = describe_repository(folder, artifact.name, is_dataset=artifact.kind == DATASET)
+    return dataclasses.replace(found, private=artifact.private, gated=artifact.gated, any_file=artifact.any_file)
+
+
+@contextmanager
+def materialised(files: Iterable[File], store: BlobStore) -> Iterator[Path]:
+    """A folder with what describes an artifact: README.md and the config.json of each variant. Raises WrongCard."""
     with tempfile.TemporaryDirectory() as folder:
         for file in files:
             path = PurePosixPath(file.path)
@@ -161,8 +171,7 @@ def describe_files(artifact: Artifact, files: Iterable[File], store: BlobStore) 
                 target.parent.mkdir(exist_ok=True)
                 with store.open(file.digest) as opened:
                     target.write_bytes(opened.read())
-        found = describe_repository(Path(folder), artifact.name, is_dataset=artifact.kind == DATASET)
-    return dataclasses.replace(found, private=artifact.private, gated=artifact.gated, any_file=artifact.any_file)
+        yield Path(folder)
 
 
 def _is_replay(head: Revision, changes: Sequence[Change], message: str, registry: Registry) -> bool:

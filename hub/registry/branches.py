@@ -70,6 +70,17 @@ def create_ref(
         _owe(session, name)
 
 
+def restore_refs(database: Database, name: ArtifactName, refs: dict[str, dict[str, str]]) -> None:
+    """Branches and tags as a reference of the store lists them: name → `revision` and `kind`."""
+    from hub.registry.tables import RefRow
+
+    with database.transaction() as session:
+        artifact, _ = _find(session, name, MAIN)
+        for ref, kept in refs.items():
+            row = RefRow(artifact_id=artifact.id, name=ref, revision_id=kept["revision"], kind=kept["kind"], message="")
+            session.merge(row)
+
+
 def delete_ref(database: Database, name: ArtifactName, ref: str, actor: Actor, *, kind: str = "branch") -> None:
     """Take a branch or tag away; revisions stay. Raises UnknownRevision, and WrongRequest for `main`."""
     if ref == MAIN:

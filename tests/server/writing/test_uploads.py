@@ -95,7 +95,9 @@ def test_a_large_folder_comes_in_several_commits(api, repo, tmp_path):
     for number in range(300):
         (tmp_path / f"{number}.txt").write_text(str(number))
     upload = getattr(api, "upload_large_folder", None) or api.upload_folder
-    upload(repo_id=repo, folder_path=str(tmp_path), **({"repo_type": "model"} if upload is not api.upload_folder else {}))
+    upload(
+        repo_id=repo, folder_path=str(tmp_path), **({"repo_type": "model"} if upload is not api.upload_folder else {})
+    )
     assert {f"{number}.txt" for number in range(300)} <= set(paths_of(api, repo))
 
 

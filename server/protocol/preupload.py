@@ -17,6 +17,7 @@ from server.access import Hub, Writable
 from server.addresses import Segment, commit_id
 from server.protocol.git_objects import blob_id
 from server.protocol.unsupported import refuse_pull_requests
+from server.quota import insist_on_room
 
 LARGEST_INLINE = 1 << 20
 """Bytes of a text that comes within the commit itself; longer ones, and all binaries, come by Xet or LFS."""
@@ -44,6 +45,8 @@ def plan_upload(request: Request, hub: Hub, artifact: Writable, revision: Segmen
     refuse_pull_requests(request)
     head = hub.registry.revision(artifact.name, revision)
     known = {file.path: file for file in head.files}
+    changed = (each.size for each in body.files if each.path not in known or known[each.path].size_bytes != each.size)
+    insist_on_room(hub, artifact.name, {}, unknown_bytes=sum(changed))
     files = [_plan(hub, each, known.get(each.path)) for each in body.files]
     return JSONResponse({"files": files, "commitOid": commit_id(head.id)})
 

@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
 from hub.accounts import Account
-from hub.errors import Damaged, Forbidden, Unauthenticated, UnknownFile, WrongRequest, WrongSource
+from hub.errors import Damaged, Forbidden, OverQuota, TooLarge, Unauthenticated, UnknownFile, WrongRequest, WrongSource
 from hub.local import LocalHub
 from hub.names import Digest
 from hub.registry.assembly import keep_file, keep_xorb
@@ -86,12 +86,14 @@ def _keep_files(hub: LocalHub, claims: dict[str, Any], sent: bytes) -> None:
     account = _account(hub, claims["account"])
     files = shard.read_files(sent)
     name = hub.registry.get(claims["artifact"]).name
-    insist_on_room(hub, name, {file.sha256 or Digest(file.hash.hex()): file.size for file in files})
     try:
+        insist_on_room(hub, name, {file.sha256 or Digest(file.hash.hex()): file.size for file in files})
         for file in files:
             keep_file(hub.registry.database, hub.store, account, file)
     except Damaged as error:
         raise WrongSource(str(error)) from error
+    except OverQuota as error:
+        raise TooLarge(str(error)) from error  # Clients try for minutes again after any status from 500 on.
 
 
 def _claims(request: Request, hub: LocalHub, asked_epoch: str, tenant: str) -> dict[str, Any]:

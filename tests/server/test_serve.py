@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import re
@@ -26,6 +27,10 @@ RUN = [
 ]
 
 
+def address_of(line: str) -> re.Match[str] | None:
+    return re.search(r"http://127\.0\.0\.1:\d+", line)
+
+
 @pytest.mark.slow
 def test_the_server_says_where_it_listens_answers_and_ends_on_interrupt(tmp_path: Path):
     environment = os.environ | {"HUB_HOME": str(tmp_path), "PYTHONUNBUFFERED": "1"}
@@ -36,19 +41,31 @@ def test_the_server_says_where_it_listens_answers_and_ends_on_interrupt(tmp_path
         assert process.stdout is not None
         assert process.stderr is not None
         line = process.stdout.readline()
-        address = re.search(r"http://127\.0\.0\.1:\d+", line)
+        address = address_of(line)
         assert address, line + process.stderr.read()
         request = urllib.request.Request(
             f"{address[0]}/api/v1/search?text=hidden-token", headers={"Authorization": "Bearer hf_secret"}
         )
         with pytest.raises(urllib.error.HTTPError, match="401"):
             urllib.request.urlopen(request)
+        secret = process.stdout.readline().split()[-1]
+        request = urllib.request.Request(f"{address[0]}/api/whoami-v2", headers={"Authorization": f"Bearer {secret}"})
+        with urllib.request.urlopen(request) as answer:
+            assert json.load(answer)["name"] == "admin"
         process.send_signal(signal.SIGINT)
         _, log = process.communicate(timeout=20)
     assert "GET /api/v1/search 401" in log
     assert "hidden-token" not in log
     assert "hf_secret" not in log
+    assert secret not in log
     assert "Traceback" not in log
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert address_of(process.stdout.readline())
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.read() == "", "the administrator is made once"
 
 
 def test_a_port_in_use_is_one_line():

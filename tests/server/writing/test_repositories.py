@@ -333,3 +333,12 @@ def test_a_registry_that_was_lost_comes_back_with_what_was_private_and_all_branc
         assert again.registry.refs(repo) == hub.registry.refs(repo)
         assert again.registry.revision(repo, "dev").files == hub.registry.revision(repo, "dev").files
         assert again.registry.revision(repo).author == "ada"
+
+
+def test_a_repository_without_a_card_has_a_page(api, repo, client):
+    assert client.get(f"/{repo}").status_code == 200
+    api.upload_file(path_or_fileobj=b"---\nlicense: mit\n---\n\n# Plain\n", path_in_repo="README.md", repo_id=repo)
+    page = client.get(f"/{repo}")
+    assert page.status_code == 200
+    assert "Plain" in page.text
+    assert client.get("/?owner=ada").status_code == 200

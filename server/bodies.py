@@ -76,6 +76,15 @@ class BodyReader(io.RawIOBase):
         self._left = self._left[count:]
         return count
 
+    def read(self, size: int | None = -1, /) -> bytes:
+        """What has arrived, at most `size` bytes, without copying it once more; empty at the end."""
+        if size is None or size < 0:
+            return self.readall()
+        if not self._left:
+            self._left = memoryview(anyio.from_thread.run(self._gather))
+        given, self._left = self._left[:size], self._left[size:]
+        return bytes(given)
+
     async def _gather(self) -> bytes:
         gathered = bytearray()
         while len(gathered) < _STEP:

@@ -96,7 +96,7 @@ def _keep(request: Request, hub: LocalHub, account_id: int, size_bytes: int, exp
     if announced.isdecimal() and int(announced) != size_bytes:
         raise WrongRequest(f"{size_bytes} bytes were announced for this link, and this body has {announced}.")
     account = _account(hub, account_id)
-    return _put(hub, account, cast(BinaryIO, io.BufferedReader(BodyReader(request, size_bytes), _STEP)), expected)
+    return _put(hub, account, cast(BinaryIO, BodyReader(request, size_bytes)), expected)
 
 
 def _put(hub: LocalHub, account: Account, source: BinaryIO, expected: Digest | None) -> Digest:

@@ -8,6 +8,7 @@ import os
 import random
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -144,6 +145,26 @@ def test_a_commit_that_is_sent_again_is_made_once(api, repo):
         repo_id=repo, operations=[CommitOperationAdd("a.txt", b"1")], commit_message="One", parent_commit=before
     )
     assert again.oid == first.oid
+
+
+def test_two_writers_lose_nothing_and_of_two_on_one_parent_one_wins(api, repo):
+    def add(number: int) -> None:
+        api.upload_file(path_or_fileobj=b"%d" % number, path_in_repo=f"{number}.txt", repo_id=repo)
+
+    def race(number: int) -> bool:
+        try:
+            api.upload_file(path_or_fileobj=b"%d" % number, path_in_repo="one.txt", repo_id=repo, parent_commit=before)
+        except HfHubHTTPError as error:
+            assert error.response.status_code == 412
+            return False
+        return True
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(add, range(12)))
+        assert paths_of(api, repo) == sorted(f"{number}.txt" for number in range(12))
+        before = api.model_info(repo).sha
+        assert sum(pool.map(race, range(6))) == 1
+    assert len(api.list_repo_commits(repo)) == 1 + 12 + 1
 
 
 @pytest.mark.parametrize(

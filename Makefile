@@ -17,7 +17,7 @@ JOBS ?= 2
 # One thread a process: more of them wait for each other on a small machine.
 TEST_ENVIRONMENT := OMP_NUM_THREADS=1 GOMP_SPINCOUNT=0 NO_COLOR=1
 
-.PHONY: help demo test check format docs lab serve clean setup setup-dev browser
+.PHONY: help demo test check format docs lab serve clean setup setup-dev browser postgresql
 
 ##@ Use
 
@@ -32,7 +32,7 @@ lab: setup ## Train the lab's bases, judges and encoders again (hours on two cor
 
 ##@ Work on it
 
-test: setup-dev browser ## Run the tests; T=tests/cli runs some of them, JOBS=4 more at a time
+test: setup-dev browser postgresql ## Run the tests; T=tests/cli runs some of them, JOBS=4 more at a time
 	@$(TEST_ENVIRONMENT) $(PYTHON) -m pytest $(T) -n $(JOBS)
 
 check: setup-dev ## The one gate: lint, format, types, import contracts, tests
@@ -68,6 +68,18 @@ browser: ## Install Chromium for the browser test, when we may
 	            || echo "Chromium could not be installed: the browser test will be skipped"; \
 	    else \
 	        echo "There is no Chromium and we may not install it: the browser test will be skipped"; \
+	    fi; \
+	fi
+
+postgresql: ## Install PostgreSQL's server for the tests of a shared registry, when we may
+	@if [ -z "$$(command -v initdb)" ] && ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then \
+	    if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	        echo "Installing PostgreSQL for the tests of a shared registry"; \
+	        export DEBIAN_FRONTEND=noninteractive; \
+	        { apt-get -qq update && apt-get -qq install -y --no-install-recommends postgresql; } >/dev/null 2>&1 \
+	            || echo "PostgreSQL could not be installed: the tests on it will be skipped"; \
+	    else \
+	        echo "There is no PostgreSQL and we may not install it: the tests on it will be skipped"; \
 	    fi; \
 	fi
 

@@ -27,6 +27,15 @@ class Home:
     """The curated registry, as Hugging Face folders."""
     owner: str = DEFAULT_OWNER
     """Who owns what is pushed from here, unless a name says otherwise."""
+    database_url: str = ""
+    """Where the registry is when it is elsewhere: `postgresql://…`, `sqlite:///PATH`."""
+    store_url: str = ""
+    """Where blobs and references are when they are elsewhere: `s3://BUCKET/PREFIX`, `file:///FOLDER`."""
+
+    @property
+    def registry(self) -> str:
+        """Address of the registry."""
+        return self.database_url or str(self.database)
 
     @property
     def store(self) -> Path:
@@ -52,17 +61,19 @@ class Home:
     def find(cls, folder: Path | None = None, environment: Mapping[str, str] | None = None) -> Home:
         """The home in `folder`, or else: `$HUB_HOME`, the source checkout that this package runs from, or the user's data.
 
-        `$HUB_CARDS` names another curated registry, `$HUB_OWNER` another owner.
+        `$HUB_CARDS` names another curated registry, `$HUB_OWNER` another owner; `$DATABASE_URL` and `$STORE_URL` say where
+        registry and store are, unless `folder` is given, which holds its own.
         """
         environment = os.environ if environment is None else environment
         checkout = _checkout()
         cards = Path(environment["HUB_CARDS"]) if environment.get("HUB_CARDS") else (checkout or _packages()) / "cards"
         owner = environment.get("HUB_OWNER") or DEFAULT_OWNER
+        urls = ("", "") if folder else (environment.get("DATABASE_URL", ""), environment.get("STORE_URL", ""))
         chosen = folder or (Path(environment["HUB_HOME"]) if environment.get("HUB_HOME") else None)
         if chosen is None and checkout is not None:
-            return cls(checkout / "registry.db", checkout / ".hub", cards, owner)
+            return cls(checkout / "registry.db", checkout / ".hub", cards, owner, *urls)
         chosen = (chosen or _user_folder()).expanduser().absolute()
-        return cls(chosen / "registry.db", chosen, cards, owner)
+        return cls(chosen / "registry.db", chosen, cards, owner, *urls)
 
     def create(self) -> None:
         """Make the folder. Raises Unreachable where that is not possible."""

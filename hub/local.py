@@ -14,7 +14,7 @@ from hub.records import File, Revision
 from hub.registry import ALL_CARDS, Registry
 from hub.registry.accounts import Accounts
 from hub.registry.tokens import Tokens
-from hub.store import BlobStore, FolderStore
+from hub.store import BlobStore, open_store
 
 if TYPE_CHECKING:
     from typing import Self
@@ -43,9 +43,8 @@ class LocalHub:
         """
         found = home if isinstance(home, Home) else Home.find(home)
         found.create()
-        is_new = not found.database.exists()
-        hub = cls(found, Registry.open(found.database, found.owner), FolderStore(found.store))
-        if is_new or hub._is_outdated():
+        hub = cls(found, Registry.open(found.registry, found.owner), open_store(found.store_url or found.store))
+        if hub._is_outdated():
             hub.index()
         return hub
 

@@ -203,6 +203,8 @@ class Page:
     total: int
     facets: dict[str, dict[str, int]] = field(default_factory=dict)
     """`{"kind": {"adapter": 12, …}, "language": …, "base": …, "method": …, "license": …}`."""
+    is_exact: bool = True
+    """Whether total and facets count all answers. Otherwise there are at least so many: more than anybody counts for one search."""
 
 
 def weights_digest(files: Iterable[File]) -> str:

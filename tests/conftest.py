@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 import shutil
+import subprocess
+import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from hub.local import LocalHub
+from tests import postgres
 from tests.builders import a_hub
+
+S3_SERVER = """
+from moto.server import ThreadedMotoServer
+server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+server.start()
+print(server.get_host_and_port()[1], flush=True)
+input()
+"""
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +41,52 @@ def hub(tmp_path: Path, empty_registry: Path) -> Iterator[LocalHub]:
     shutil.copy(empty_registry, tmp_path / "home" / "registry.db")
     with a_hub(tmp_path) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[str]:
+    """A PostgreSQL server of this session."""
+    pytest.importorskip("psycopg", reason="psycopg is not installed: `make test` installs it with the extra `dev`")
+    if (binaries := postgres.programs()) is None:
+        pytest.skip(postgres.ABSENT)
+    with postgres.a_cluster(binaries) as folder:
+        yield folder
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where an empty registry may be made, once on each database."""
+    if request.param == "sqlite":
+        return str(tmp_path / "registry.db")
+    return postgres.a_database(request.getfixturevalue("cluster"))
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[str]:
+    """The address of moto's S3 server, a process of its own that ends with the session."""
+    pytest.importorskip("moto", reason="moto is not installed: `make test` installs it with the extra `dev`")
+    keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "us-east-1"}
+    running = subprocess.Popen(
+        [sys.executable, "-c", S3_SERVER],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **keys},
+    )
+    with running:
+        assert running.stdout is not None
+        yield f"http://127.0.0.1:{int(running.stdout.readline())}"
+        running.kill()
+
+
+@pytest.fixture
+def bucket(s3: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URL of an empty bucket, and the variables that lead there."""
+    name = f"hub-{secrets.token_hex(6)}"
+    urllib.request.urlopen(urllib.request.Request(f"{s3}/{name}", method="PUT")).close()
+    for variable, value in {
+        "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL": s3,
+        "AWS_ALLOW_HTTP": "true",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(variable, value)
+    return f"s3://{name}/some/prefix"

@@ -71,7 +71,12 @@ class Changes:
         for name in (*self.only, *self.phases):
             if name not in known:
                 raise WrongRequest(unknown(what, f"phase of `{plan.name}`", name, known))
-        phases = tuple(known[name] for name in self.only) or plan.phases
+        phases = tuple(known[name] for name in self.only)
+        if phases and (idle := [name for name in self.phases if name not in self.only]):
+            raise WrongRequest(
+                f"{what}: phase `{idle[0]}` does not run, so nothing can be set in it; name it under `phases` of the file."
+            )
+        phases = phases or tuple(each for each in plan.phases if not each.optional or each.name in self.phases)
         for key in self.everywhere:
             everyones = dict.fromkeys(each for phase in phases for each in settings_of(phase))
             if key not in everyones:

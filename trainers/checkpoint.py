@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from hub.errors import Damaged, Unreachable, WeightsDoNotFit, WrongRequest
 from trainers.failures import writing
+from trainers.sharding import like, whole
 
 EMPTY: dict[str, Any] = {}
 
@@ -42,16 +43,22 @@ def save(
     ema: dict[str, Tensor],
     *,
     keep: int = 1,
+    main: bool = True,
 ) -> Path:
     """Write `checkpoint-<step>.safetensors`; the last `keep` of them and the best one stay, older ones are removed.
 
+    All processes must call it, since each may hold a part; the `main` one has the whole, and writes it.
+
     Raises Unreachable when the disk cannot take it; then the older ones are still there, and nothing of the new one.
     """
-    tensors = {f"module.{name}": value for name, value in learning(module).items()}
-    tensors |= {f"ema.{name}": value for name, value in ema.items()}
+    parts = {f"module.{name}": value for name, value in learning(module).items()}
+    parts |= {f"ema.{name}": value for name, value in ema.items()}
     for index, state in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{index}.{name}": value for name, value in state.items()}
+        parts |= {f"optimizer.{index}.{name}": value for name, value in state.items()}
     path = folder / f"checkpoint-{at.step:07d}.safetensors"
+    tensors = gathered(parts, main=main)
+    if not main:
+        return path
     write_tensors(path, tensors, {"run": json.dumps(asdict(at))}, what=f"the checkpoint of step {at.step}")
     # What an earlier, killed process left half-written goes together with what is now out of date.
     everything = sorted(folder.glob("checkpoint-*.safetensors"))
@@ -75,6 +82,16 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, st
     except Unreachable:
         unfinished.unlink(missing_ok=True)
         raise
+
+
+def gathered(parts: dict[str, Tensor], *, main: bool) -> dict[str, Tensor]:
+    """Whole tensors in the `main` process, where others have parts of them; nothing elsewhere. All processes must ask."""
+    tensors: dict[str, Tensor] = {}
+    for name, part in parts.items():
+        tensor = whole(part)
+        if main:
+            tensors[name] = tensor
+    return tensors
 
 
 def find(folder: Path) -> Path | None:
@@ -128,10 +145,23 @@ def restore(
                 state.setdefault(int(index), {})[field_name] = file.get_tensor(key)
     _put(weights, learning(module), path.name)
     _put(averages, ema, path.name)
-    whole = optimizer.state_dict()
-    whole["state"] = state
-    optimizer.load_state_dict(whole)
+    _put_moments(state, optimizer)
     return at
+
+
+def _put_moments(state: dict[int, dict[str, Tensor]], optimizer: torch.optim.Optimizer) -> None:
+    """Of each parameter by its place; a parameter of which a process has a part gets that part of its moments."""
+    everything = optimizer.state_dict()
+    pairs = zip(everything["param_groups"], optimizer.param_groups, strict=True)
+    owner = {index: own for said, group in pairs for index, own in zip(said["params"], group["params"], strict=True)}
+    everything["state"] = {
+        index: {
+            name: like(value, owner[index]) if value.shape == owner[index].shape else value
+            for name, value in moments.items()
+        }
+        for index, moments in state.items()
+    }
+    optimizer.load_state_dict(everything)
 
 
 def _header(path: Path) -> Checkpoint:
@@ -188,7 +218,7 @@ def _put(found: dict[str, Tensor], wanted: dict[str, Tensor], what: str) -> None
     if problems:
         raise WeightsDoNotFit(what, problems)
     for name, value in wanted.items():
-        value.copy_(found[name])
+        value.copy_(like(found[name], value))
 
 
 def _sync(path: Path) -> None:

@@ -70,6 +70,12 @@ def train(
         float, typer.Option(min=0.1, help="Languages with n texts are drawn like n^(1/temperature).")
     ] = defaults.TEMPERATURE,
     device: Annotated[str, typer.Option(help="cuda or cpu; cuda where there is one by default.")] = "",
+    sample_every: Annotated[
+        int, typer.Option(min=0, help="Draw a few prompts every so many updates of a phase; 0, the default, never.")
+    ] = 0,
+    sample_prompt: Annotated[
+        list[str] | None, typer.Option(help="Draw this text, too; again for more. Needs --sample-every.")
+    ] = None,
     price_per_hour: Annotated[
         float, typer.Option(min=0, help="Of one device in dollars, for the cost in the card.")
     ] = 0.0,
@@ -86,12 +92,15 @@ def train(
     languages = tuple(dict.fromkeys(parse_language(text) for text in lang or []))
     if not languages:
         raise WrongRequest("which language? Name one or more, such as `--lang yo`.")
+    if sample_prompt and not sample_every:
+        raise WrongRequest("when shall `--sample-prompt` be drawn? Say `--sample-every 100`, for every 100 updates.")
     check_device(device)
     prepare_libraries()
     from hub.local import LocalHub
     from hub.names import ArtifactName
     from trainers import publishing
     from trainers.corpora.captioned import Columns
+    from trainers.samples import SampleOrder
     from trainers.training import Order, train_module
 
     base, encoder, corpus, changes = as_written(method, recipe, sets or [], base, encoder, corpus)
@@ -105,7 +114,14 @@ def train(
     try:
         full = ArtifactName.parse(name or publishing.default_name(method, languages), hub.home.owner)
         folder = out or hub.home.runs / full.name
-        trained = train_module(order, hub, folder, resume=resume, quiet=as_json)
+        trained = train_module(
+            order,
+            hub,
+            folder,
+            resume=resume,
+            quiet=as_json,
+            sample=SampleOrder(sample_every, tuple(sample_prompt or ())),
+        )
         if trained.rank:
             return  # Another process writes what all of them learnt.
         cost = publishing.Cost(trained.device_seconds, price_per_hour)

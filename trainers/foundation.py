@@ -28,7 +28,8 @@ class Foundation:
     """Python that uses what was trained: `{base}` and `{name}` are filled in."""
 
 
-def _open_dual_encoder(folder: Path, device: torch.device) -> DualEncoder:
+def open_dual_encoder(folder: Path, device: torch.device) -> DualEncoder:
+    """CLIP and its like, frozen, in fp32."""
     return DualEncoder.from_folder(folder, device=device, dtype=torch.float32)
 
 
@@ -42,7 +43,7 @@ PIPELINE = Foundation(
 DUAL_ENCODER = Foundation(
     "dual encoder",
     find_dual_encoder,
-    _open_dual_encoder,
+    open_dual_encoder,
     'from hub import load_retriever\nretriever = load_retriever("{base}", adapter="{name}")',
 )
 """Texts and pictures in one space: nothing is drawn, pictures are found."""

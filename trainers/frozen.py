@@ -16,7 +16,7 @@ from typing import Any, cast
 import diffusers
 import torch
 import torch.nn.functional as F
-from diffusers import DDPMScheduler
+from diffusers import DDIMScheduler, DDPMScheduler
 from diffusers.models.attention_processor import AttnProcessor
 from torch import Tensor, nn
 
@@ -158,6 +158,21 @@ class FrozenBase:
             pixels = F.interpolate(pixels, size, mode="bicubic", antialias=True).clamp(-1, 1)
         mean: Tensor = self._vae.encode(pixels).latent_dist.mean
         return mean * float(self._vae.config.scaling_factor)
+
+    @torch.no_grad()
+    def pictures(self, latents_BKHW: Tensor) -> Tensor:
+        """What latents look like, (B, 3, H, W) in 0…1."""
+        pixels: Tensor = self._vae.decode(latents_BKHW / float(self._vae.config.scaling_factor)).sample
+        return (pixels.float() / 2 + 0.5).clamp(0, 1)
+
+    def sampler(self, steps: int) -> DDIMScheduler:
+        """The base's noise levels for drawing in `steps` steps, by the plainest of samplers, which draws nothing at random.
+
+        Latents are never clipped, which some schedulers would do by default.
+        """
+        sampler = DDIMScheduler.from_config(self._pipeline.scheduler.config, clip_sample=False)
+        sampler.set_timesteps(steps)
+        return sampler
 
     def noised(self, latents_BKHW: Tensor, noise_BKHW: Tensor, steps_B: Tensor) -> Tensor:
         """Latents as they are at noise levels `steps_B`."""

@@ -13,7 +13,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from hub.errors import WrongRequest
-from trainers import checkpoint
+from trainers import checkpoint, sharding
 from trainers.checkpoint import Checkpoint
 from trainers.failures import Diverged, Watch, memory, writing
 from trainers.method import Draw, Loss, Method, Validated
@@ -48,16 +48,21 @@ def train(
     checkpoint_every: int = 0,
     keep: int = KEEP,
     on_log: Callable[[int], None] | None = None,
+    sample_every: int = 0,
+    on_sample: Callable[[int, Progress], None] | None = None,
     quiet: bool = False,
     label: str = "train",
     device: str | None = None,
 ) -> Run:
     """Train `method.module` in place; afterwards it holds the averaged weights if the recipe keeps an average.
 
+    Where accelerate is configured for FSDP its weights are then still spread over the processes: see `trainers/sharding.py`.
+
     Starts from the newest checkpoint below `folder` if there is one. Writes `metrics.jsonl` and TensorBoard's events
     there, and checkpoints every `checkpoint_every` updates (0: none), of which the last `keep` stay and the best one
     where the method gives a validation value. `on_log` is called with the number of updates done, while the module
-    holds the averaged weights. `device` is `cpu`, or None for CUDA where there is one.
+    holds the averaged weights; so is `on_sample`, every `sample_every` updates (0: never) and after the last, with where
+    pictures can be shown. Neither may draw from a global generator. `device` is `cpu`, or None for CUDA where there is one.
 
     Raises Diverged, OutOfMemory and Unreachable (a full disk) with the checkpoints as they were, and WrongRequest for a
     checkpoint of another recipe, a batch that cannot be shared, or an accelerate configuration that does not fit.
@@ -65,10 +70,7 @@ def train(
     accelerator = open_accelerator(recipe.precision, device)
     rank, processes = accelerator.process_index, accelerator.num_processes
     shards = shards_of(recipe, processes)
-    # No DDP wrapper, since methods call more of a module than `forward`; `share_gradients` does what it would do.
-    module = accelerator.prepare_model(method.module, evaluation_mode=True)
-    optimizer = accelerator.prepare_optimizer(make_optimizer(method.module, recipe))
-    ema = {name: value.detach().clone().float() for name, value in _learning(method.module)} if recipe.ema_decay else {}
+    module, optimizer, ema = _placed(method, recipe, accelerator, label)
     at = _newest(folder, method.module, optimizer, ema, recipe)
     accelerator.wait_for_everyone()  # Nobody prunes what another still reads.
     sampler = Sampler(method.example_count, recipe.batch_size, recipe.seed, method.example_weights)
@@ -99,15 +101,17 @@ def train(
                 _stop_if_not_finite(watch, accelerator, label, kept)
                 progress.log(done, seconds, rate, means, accelerator.device)
                 if on_log is not None:
-                    with averaged(method.module, ema):
+                    with _shown(method.module, ema):
                         on_log(done)
-                    module.train()
+            if on_sample is not None and sample_every and (done % sample_every == 0 or done == recipe.steps):
+                _stop_if_not_finite(watch, accelerator, label, kept)
+                with _shown(method.module, ema):
+                    on_sample(done, progress)
             if checkpoint_every and done % checkpoint_every == 0:
                 _stop_if_not_finite(watch, accelerator, label, kept)
-                if accelerator.is_main_process:
-                    reached = Checkpoint(done, seconds, asdict(recipe), _validation(method, ema, progress, done))
-                    checkpoint.save(folder, reached, method.module, optimizer, ema, keep=keep)
-                    module.train()
+                reached = Checkpoint(done, seconds, asdict(recipe), _validation(method, ema, progress, done))
+                main = accelerator.is_main_process
+                checkpoint.save(folder, reached, method.module, optimizer, ema, keep=keep, main=main)
                 kept = done
                 accelerator.wait_for_everyone()
     if recipe.take_best and (best := checkpoint.best(folder)) is not None:
@@ -127,6 +131,28 @@ def averaged(module: nn.Module, ema: dict[str, Tensor]) -> Iterator[None]:
         yield
     finally:
         _fill(learning, own)
+
+
+def _placed(
+    method: Method, recipe: Recipe, accelerator: Accelerator, label: str
+) -> tuple[nn.Module, torch.optim.Optimizer, dict[str, Tensor]]:
+    """The module where accelerate wants it, its optimiser, and the average of its weights that begins with them."""
+    if sharding.wanted(accelerator):
+        sharding.check(method.module, recipe, label)
+        sharding.shard(method.module, accelerator)
+    # No DDP wrapper, since methods call more of a module than `forward`; `share_gradients` does what it would do.
+    module = accelerator.prepare_model(method.module, evaluation_mode=True)
+    optimizer = accelerator.prepare_optimizer(make_optimizer(method.module, recipe))
+    ema = {name: value.detach().clone().float() for name, value in _learning(method.module)} if recipe.ema_decay else {}
+    return module, optimizer, ema
+
+
+@contextmanager
+def _shown(module: nn.Module, ema: dict[str, Tensor]) -> Iterator[None]:
+    """Somebody looks at the averaged weights, and may leave the module in evaluation mode."""
+    with averaged(module, ema):
+        yield
+    module.train()
 
 
 def shards_of(recipe: Recipe, processes: int) -> int:
@@ -174,7 +200,11 @@ def _clip(module: nn.Module, recipe: Recipe, accelerator: Accelerator) -> list[T
     """Shorten the gradient; returns its norm where that must be finite. The scaler of fp16 skips infinite ones."""
     if not recipe.clip_norm:
         return []
-    norm = accelerator.clip_grad_norm_(module.parameters(), recipe.clip_norm)
+    if sharding.is_sharded(module):
+        # Accelerate knows only modules that it has sharded itself.
+        norm = sharding.whole(nn.utils.clip_grad_norm_(module.parameters(), recipe.clip_norm))
+    else:
+        norm = accelerator.clip_grad_norm_(module.parameters(), recipe.clip_norm)
     return [] if recipe.precision == "fp16" else [norm]
 
 
@@ -183,7 +213,7 @@ def _validation(method: Method, ema: dict[str, Tensor], progress: Progress, step
     if not isinstance(method, Validated):
         return None
     method.module.eval()
-    with averaged(method.module, ema):
+    with _shown(method.module, ema):
         value = float(method.validation())
     progress.write({"step": step, "validation": value})
     return value

@@ -18,12 +18,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hub.errors import WrongRequest
 from hub.loader.config import PromptRule
 from hub.modules import DualEncoder, Embeddings, TextEncoder
-from trainers import defaults
 from trainers.caches import Rows, cached, key_of
-from trainers.corpora import Corpus, Example
+from trainers.corpora import Corpus
 from trainers.frozen import FrozenBase
 from trainers.prompting import Prompting
 
@@ -66,6 +64,8 @@ class Material:
     store: Store
     prompting: Prompting
     """How texts reach the encoder. Row 0 goes the way of negative prompts, since guidance reads it in their place."""
+    vision: DualEncoder | None = None
+    """Whose vision tower looks at pictures beside a base that draws; a dual encoder among foundations looks itself."""
 
     def fill(self, needs: Sequence[str]) -> None:
         """Compute what is named: `states`, `teacher`, `latents`, `captions`, `pictures`."""
@@ -77,7 +77,7 @@ class Material:
         return {need: self._size(need) for need in needs}
 
     def _size(self, need: str) -> int:
-        """Of one of `FROZEN`; a dual encoder has no latents and a pipeline no features, so neither is asked for them."""
+        """Of one of `FROZEN`; a dual encoder has no latents, so it is not asked for them."""
         base = self.base
         match need:
             case "states":
@@ -88,9 +88,9 @@ class Material:
             case "latents":
                 return 4 * (len(self.concept_M) - 1) * math.prod(base.latent_shape)
             case "captions":
-                return 2 * len(self.english_M) * base.width
+                return 2 * len(self.english_M) * self.dual.width
             case _:
-                return 2 * (len(self.concept_M) - 1) * base.width
+                return 2 * (len(self.concept_M) - 1) * self.dual.width
 
     def texts(self, rows_B: Tensor) -> tuple[Tensor, Tensor]:
         """Encoder states (B, L, E) in fp32 and mask (B, L) of some texts, on the base's device."""
@@ -251,22 +251,24 @@ class Material:
     def captions_MP(self) -> Tensor:
         """What a dual encoder says of each meaning in English."""
         english = list(self.english_M)
-        return self._features("captions", english, self._dual.text_features)
+        return self._features("captions", english, self.dual.text_features)
 
     @cached_property
     def pictures_MP(self) -> Tensor:
         """What a dual encoder says of each meaning's picture, behind a row of zeros for the empty text."""
         concepts = list(self.concept_M[1:])
         rows = self._features(
-            "pictures", concepts, lambda some: self._dual.image_features(self.corpus.pictures(some)), self.corpus.digest
+            "pictures", concepts, lambda some: self.dual.image_features(self.corpus.pictures(some)), self.corpus.digest
         )
         return torch.cat([torch.zeros_like(rows[:1]), rows])
 
     @property
-    def _dual(self) -> DualEncoder:
+    def dual(self) -> DualEncoder:
+        """Who says features: the foundation, or the `vision` of a phase."""
         base: Any = self.base
-        assert isinstance(base, DualEncoder), "the plan's foundation is no dual encoder"
-        return base
+        found = base if isinstance(base, DualEncoder) else self.vision
+        assert found is not None, "a phase that looks at pictures has an option `vision`"
+        return found
 
     def _features(self, name: str, inputs: list[str], compute: Callable[[list[str]], Tensor], *key: str) -> Tensor:
         """Of a dual encoder, (M, P), of length 1 so that fp16 holds any model's: what reads them has no bias and normalises."""
@@ -276,8 +278,8 @@ class Material:
 
         rows = cached(
             self.store.folder,
-            key_of(f"dual-encoder-{name}", self.store.base_digest, *key, inputs),
-            (len(inputs), self._dual.width),
+            key_of(f"dual-encoder-{name}", self.store.vision_digest or self.store.base_digest, *key, inputs),
+            (len(inputs), self.dual.width),
             normalised,
             label=f"features of {name}",
             quiet=self.store.quiet,
@@ -294,79 +296,10 @@ class Store:
     encoder_digest: str
     quiet: bool = False
     """No progress bars."""
-
-
-@dataclass(frozen=True, slots=True)
-class Mixture:
-    """Which languages are trained on, and how often each."""
-
-    languages: tuple[str, ...]
-    english_share: float = defaults.ENGLISH_SHARE
-    temperature: float = defaults.TEMPERATURE
-
-
-def weigh(examples: Sequence[Example], mixture: Mixture) -> Tensor:
-    """How often each example is drawn, (N,), summing to 1."""
-    sums: dict[str, float] = {}
-    counts: dict[str, int] = {}
-    for example in examples:
-        sums[example.language] = sums.get(example.language, 0.0) + example.weight
-        counts[example.language] = counts.get(example.language, 0) + 1
-    tempered = {tag: count ** (1 / mixture.temperature) for tag, count in counts.items() if tag != "en"}
-    english = (mixture.english_share if tempered else 1.0) if "en" in counts else 0.0
-    share = {tag: (1 - english) * value / sum(tempered.values()) for tag, value in tempered.items()} | {"en": english}
-    return torch.tensor(
-        [share[each.language] * each.weight / sums[each.language] for each in examples], dtype=torch.float64
-    )
-
-
-def gather(
-    corpus: Corpus,
-    mixture: Mixture,
-    base: FrozenBase,
-    encoder: TextEncoder,
-    *,
-    length: int,
-    store: Store,
-    prompting: Prompting | None = None,
-) -> Material:
-    """Collect the examples of a mixture; without `prompting` texts are read as they are, in `length` tokens.
-
-    Raises WrongRequest when a language has nothing to train on.
-    """
-    examples: list[Example] = []
-    for tag in dict.fromkeys([*mixture.languages, *(["en"] if mixture.english_share else [])]):
-        found = corpus.examples(tag)
-        if not found:
-            raise WrongRequest(_nothing_for(tag, corpus))
-        examples += found
-    meanings = dict.fromkeys((example.concept, example.meaning) for example in examples)
-    place = {meaning: index + 1 for index, meaning in enumerate(meanings)}
-    return Material(
-        texts_N=("", *(example.text for example in examples)),
-        languages_N=("", *(example.language for example in examples)),
-        weights_N=torch.cat([torch.zeros(1, dtype=torch.float64), weigh(examples, mixture)]),
-        meaning_N=torch.tensor([0, *(place[example.concept, example.meaning] for example in examples)]),
-        english_M=("", *(english for _, english in meanings)),
-        concept_M=("", *(concept for concept, _ in meanings)),
-        base=base,
-        encoder=encoder,
-        length=length if prompting is None else prompting.positive.kept,
-        corpus=corpus,
-        store=store,
-        prompting=prompting or Prompting.plain(length),
-    )
+    vision_digest: str = ""
+    """Of the dual encoder beside a base that draws."""
 
 
 def _kept(values_BL: Tensor, rule: PromptRule) -> Tensor:
     """Without the positions that the rule drops."""
     return values_BL[:, [place for place in range(rule.length) if place not in rule.drop]]
-
-
-def _nothing_for(tag: str, corpus: Corpus) -> str:
-    if tag in corpus.languages:
-        return (
-            f"`{tag}` is held out of the corpus `{corpus.name}` for zero-shot figures: nothing of it may be trained on."
-        )
-    known = ", ".join(corpus.languages[:8])
-    return f"the corpus `{corpus.name}` has no texts in `{tag}`; it has {len(corpus.languages)} languages, such as {known}."

@@ -30,6 +30,8 @@ class Phase:
     recipe: Recipe
     needs: tuple[str, ...] = TEXTS
     """Frozen outputs it reads, as `Material.fill` names them; computed and cached before the phases."""
+    optional: bool = False
+    """It runs where a recipe file or `--set` names it, and not by default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,8 @@ class Plan:
     """What its base is."""
     is_repository: bool = False
     """What comes of it is a repository of another library, such as an encoder for all bases: it has no variants."""
+    draws: bool = True
+    """Whether what learns says what a denoiser reads, so that sample pictures show how it goes."""
     english_only: bool = False
     """Only English texts are learnt from, whatever languages it is made for: those are reached zero-shot."""
     prompting: Prompting | None = None

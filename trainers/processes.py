@@ -10,6 +10,7 @@ from torch import nn
 
 from hub.errors import WrongRequest
 from trainers.arithmetic import precision_on
+from trainers.sharding import is_sharded
 
 
 def open_accelerator(precision: str, device: str | None) -> Accelerator:
@@ -57,9 +58,9 @@ def leave() -> None:
 def share_gradients(accelerator: Accelerator, module: nn.Module) -> None:
     """Mean of the gradients over all processes, in one message; what a DDP wrapper would do.
 
-    There is no wrapper, since methods call more of a module than `forward`.
+    There is no wrapper, since methods call more of a module than `forward`. Sharded gradients are the mean already.
     """
-    if accelerator.num_processes == 1:
+    if accelerator.num_processes == 1 or is_sharded(module):
         return
     gradients = [parameter.grad for parameter in module.parameters() if parameter.grad is not None]
     mean = accelerator.reduce(torch.cat([gradient.flatten() for gradient in gradients]), reduction="mean")

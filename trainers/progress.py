@@ -11,7 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 from tqdm.auto import tqdm
 
@@ -46,13 +48,14 @@ class Progress:
     """The bar of a run and its log; a process that is not the main one keeps neither."""
 
     def __init__(self, folder: Path, recipe: Recipe, label: str, first: int, *, main: bool, quiet: bool) -> None:
-        self._folder, self._recipe, self._main, self._first = folder, recipe, main, first
+        self.main = main
+        self._folder, self._recipe, self._first = folder, recipe, first
         self._bar = tqdm(total=recipe.steps, initial=first, desc=label, unit="step", disable=quiet, mininterval=1.0)
         self._events: Any = None
         self._last = (first, time.perf_counter())
 
     def __enter__(self) -> Self:
-        if self._main:
+        if self.main:
             with writing("the run's log", GO_ON):
                 forget_after(self._folder / METRICS, self._first)
                 self._metrics = (self._folder / METRICS).open("a")
@@ -61,7 +64,7 @@ class Progress:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._bar.close()
-        if self._main:
+        if self.main:
             if self._events is not None:
                 self._events.close()
             with suppress(OSError):  # A full disk has been told of by the write that met it.
@@ -88,7 +91,7 @@ class Progress:
 
     def write(self, line: dict[str, float]) -> None:
         """One line of metrics.jsonl; the same numbers as TensorBoard's scalars."""
-        if not self._main:
+        if not self.main:
             return
         with writing("the run's log", GO_ON):
             self._metrics.write(json.dumps(line) + "\n")
@@ -97,6 +100,11 @@ class Progress:
             for name, value in line.items():
                 if name != "step":
                     self._events.add_scalar(name, value, int(line["step"]))
+
+    def picture(self, name: str, step: int, image: Image.Image) -> None:
+        """One of TensorBoard's pictures, at update `step`; nothing where tensorboard is not installed."""
+        if self._events is not None:
+            self._events.add_image(name, np.asarray(image), step, dataformats="HWC")
 
 
 def memory_bytes(device: torch.device) -> int:

@@ -154,6 +154,7 @@ def _config(trained: Trained, cost: Cost) -> dict[str, Any]:
             "device_seconds": round(cost.device_seconds, 1),
             "device": trained.device,
             "corpus": {"name": trained.corpus.name, "digest": trained.corpus.digest},
+            **({"vision": asdict(trained.vision.pin)} if trained.vision else {}),
         },
         "parent": "",
     } | trained.learner.config()

@@ -65,6 +65,11 @@ class Student(Reader):
         """Encoder and transformation."""
         return [self.encoder, self.transformation]
 
+    def units(self) -> list[nn.Module]:
+        """For FSDP: the reader itself is asked by more than `forward`, and these are not."""
+        own = [self.encoder, self.transformation]
+        return own if self.denoiser is None else [*own, self.denoiser]
+
 
 class StudentLearner:
     """Writes a student: its encoder and head, and what its denoiser has become."""

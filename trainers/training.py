@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import shutil
@@ -10,35 +11,41 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import load_file
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from tqdm.auto import tqdm
 
 from hub.errors import Unreachable, WrongRequest
 from hub.local import LocalHub
 from hub.modules import TextEncoder
-from trainers import defaults
-from trainers.changes import Changes
-from trainers.checkpoint import learning, write_tensors
+from trainers import defaults, sharding
+from trainers.changes import Changes, settings_of
+from trainers.checkpoint import gathered, learning, write_tensors
 from trainers.corpora import Corpus, open_corpus
 from trainers.corpora.captioned import CaptionedCorpus, Columns
 from trainers.failures import writing
+from trainers.foundation import open_dual_encoder
 from trainers.learner import Learner
 from trainers.loop import shards_of, train
-from trainers.material import Material, Mixture, Store, gather
+from trainers.material import Material, Store
 from trainers.methods import get_plan
+from trainers.mixture import Mixture, gather
 from trainers.plan import Plan
 from trainers.processes import device_of, leave, open_accelerator
 from trainers.prompting import Prompting
-from trainers.sources import Source, find_encoder, picture_side
+from trainers.samples import FOLDER as SAMPLES
+from trainers.samples import SampleOrder, Samples, chosen
+from trainers.sources import Source, find_dual_encoder, find_encoder, picture_side
 
 READOUT = "last_hidden_state"
 ORDER = "order.json"
+LEARNT = "module.safetensors"
 FEW_CORES = 2
 CHECKPOINTS = 10
 """Written over each phase."""
@@ -99,6 +106,8 @@ class Trained:
     rank: int = 0
     """Of this process; all hold the same weights, and 0 publishes them."""
     processes: int = 1
+    vision: Source | None = None
+    """The dual encoder whose vision tower was looked through, beside a base that draws."""
 
     @property
     def device_seconds(self) -> float:
@@ -106,7 +115,12 @@ class Trained:
         return sum(self.seconds.values()) * self.processes
 
 
-def train_module(order: Order, hub: LocalHub, folder: Path, *, resume: bool, quiet: bool) -> Trained:
+NO_SAMPLES = SampleOrder()
+
+
+def train_module(
+    order: Order, hub: LocalHub, folder: Path, *, resume: bool, quiet: bool, sample: SampleOrder = NO_SAMPLES
+) -> Trained:
     """Run every phase below `folder`; a resumed run skips what is finished.
 
     Raises UnknownMethod, UnknownBase, UnknownCorpus, WrongRequest for languages without texts, and WrongRequest when
@@ -119,29 +133,35 @@ def train_module(order: Order, hub: LocalHub, folder: Path, *, resume: bool, qui
     started = time.perf_counter()
     ready = prepare(order, hub, device, quiet=quiet)
     plan, base, encoder, material = ready.plan, ready.material.base, ready.material.encoder, ready.material
-    digests = [ready.base.pin.digest, ready.encoder.pin.digest, material.corpus.digest]
     if resume:
-        _refuse_another(folder, _as_json(order, digests))
+        _refuse_another(folder, _as_json(order, ready.digests))
     for phase in plan.phases:
         shards_of(phase.recipe, accelerator.num_processes)  # refused before anything is computed
+    samples = _samples(sample, ready, order, folder) if sample.every else None
+    torch.manual_seed(order.seed)
+    learner = plan.learner(base, encoder)
+    spread = sharding.wanted(accelerator)
+    if spread:
+        for phase in plan.phases:
+            sharding.check(learner.module, phase.recipe, plan.name)
     material.fill(plan.needs)
     if main and not resume:
-        _begin(folder, _as_json(order, digests))
+        _begin(folder, _as_json(order, ready.digests))
     accelerator.wait_for_everyone()
     seconds = {"caches": time.perf_counter() - started}
     losses: dict[str, dict[str, float]] = {}
-    torch.manual_seed(order.seed)
-    learner = plan.learner(base, encoder)
-    module = learner.module.to(device)
+    module = learner.module.to("cpu" if spread else device)
     learnt: dict[str, int] = {}
     with _threads(device):
         words = _words(device)
     for number, phase in enumerate(plan.phases):
         place = folder / f"{number}-{phase.name}"
-        method = phase.make(module, material)  # says what learns in this phase, finished or not
-        learnt |= {name: value.numel() for name, value in module.named_parameters() if value.requires_grad}
+        # What is spread over processes cannot be put together in place: a copy learns, and the module takes what it learnt.
+        working = copy.deepcopy(module).to(device) if spread else module
+        method = phase.make(working, material)  # says what learns in this phase, finished or not
+        learnt |= {name: value.numel() for name, value in working.named_parameters() if value.requires_grad}
         if (finished := _finished(place)) is not None:
-            _take(module, place / "module.safetensors")
+            _take(module, [*learning(working)], place)
             seconds[phase.name], losses[phase.name] = finished["seconds"], finished["losses"]
             continue
         every = max(1, phase.recipe.steps // CHECKPOINTS)
@@ -149,12 +169,16 @@ def train_module(order: Order, hub: LocalHub, folder: Path, *, resume: bool, qui
         with _attention(device), _threads(device):
             run = train(
             method, phase.recipe, place,
-            checkpoint_every=every, quiet=quiet, label=label, device=order.device,
+            checkpoint_every=every, quiet=quiet, label=label, device=order.device, sample_every=sample.every,
+            on_sample=None if samples is None else partial(samples.show, working, phase.name),
         )  # fmt: skip
-        module.eval()
+        working.eval()
+        tensors = gathered(learning(working), main=main)
         if main:
-            _finish(place, module, {"seconds": run.seconds, "losses": run.last_losses})
+            _finish(place, tensors, {"seconds": run.seconds, "losses": run.last_losses})
         accelerator.wait_for_everyone()
+        if spread:
+            _take(module, [*learning(working)], place)
         seconds[phase.name], losses[phase.name] = run.seconds, run.last_losses
     module.eval().cpu()
     leave()
@@ -167,6 +191,7 @@ def train_module(order: Order, hub: LocalHub, folder: Path, *, resume: bool, qui
         corpus=material.corpus,
         length=material.length,
         prompting=ready.prompting,
+        vision=ready.vision,
         width=base.width,
         pooled_width=getattr(base, "pooled_width", None),  # a dual encoder is read by no denoiser
         device=words,
@@ -187,6 +212,14 @@ class Prepared:
     encoder: Source
     prompting: Prompting
     material: Material
+    vision: Source | None = None
+    """The dual encoder beside a base that draws."""
+
+    @property
+    def digests(self) -> list[str]:
+        """Of all that is frozen: with others a run would not be the same one."""
+        sources = [self.base, self.encoder] if self.vision is None else [self.base, self.encoder, self.vision]
+        return [*(source.pin.digest for source in sources), self.material.corpus.digest]
 
 
 def prepare(order: Order, hub: LocalHub, device: torch.device, *, quiet: bool) -> Prepared:
@@ -199,6 +232,7 @@ def prepare(order: Order, hub: LocalHub, device: torch.device, *, quiet: bool) -
     if isinstance(corpus, CaptionedCorpus) and not quiet:
         tqdm.write("\n".join(corpus.report()), file=sys.stderr)
     base = plan.foundation.open(base_source.folder, device)
+    vision_source = _vision_of(plan, hub)
     encoder = TextEncoder.from_folder(encoder_source.folder, readout=READOUT, device=device, dtype=torch.float32)
     prompting = plan.prompting or Prompting.plain(plan.length or base.length)
     material = gather(
@@ -208,9 +242,30 @@ def prepare(order: Order, hub: LocalHub, device: torch.device, *, quiet: bool) -
         encoder,
         length=prompting.positive.kept,
         prompting=prompting,
-        store=Store(hub.home.caches, base_source.pin.digest, encoder_source.pin.digest, quiet),
-    )
-    return Prepared(plan, base_source, encoder_source, prompting, material)
+        store=Store(
+            hub.home.caches, base_source.pin.digest, encoder_source.pin.digest, quiet,
+            vision_digest=vision_source.pin.digest if vision_source else "",
+        ),
+        vision=open_dual_encoder(vision_source.folder, device) if vision_source else None,
+    )  # fmt: skip
+    return Prepared(plan, base_source, encoder_source, prompting, material, vision_source)
+
+
+def _vision_of(plan: Plan, hub: LocalHub) -> Source | None:
+    """The dual encoder that a phase's option `vision` names; WrongRequest where two phases want different ones."""
+    names = {str(settings_of(phase)["vision"]) for phase in plan.phases if "vision" in settings_of(phase)}
+    if len(names) > 1:
+        raise WrongRequest(f"one `vision` for all phases, please, not {' and '.join(sorted(names))}.")
+    return find_dual_encoder(names.pop(), hub) if names else None
+
+
+def _samples(wanted: SampleOrder, ready: Prepared, order: Order, folder: Path) -> Samples | None:
+    """Who draws the sample pictures; None, and a line, where there is nothing to draw."""
+    if not ready.plan.draws:
+        tqdm.write(f"`{ready.plan.name}` draws nothing: `--sample-every` has no pictures to show.", file=sys.stderr)
+        return None
+    prompts = chosen(ready.material.corpus, order.languages, wanted.prompts)
+    return Samples(ready.material, prompts, folder / SAMPLES, order.seed)
 
 
 def _attention(device: torch.device) -> AbstractContextManager[Any]:
@@ -239,7 +294,7 @@ def _begin(folder: Path, wanted: dict[str, Any]) -> None:
     """A fresh run forgets the one that was in its folder."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for old in folder.glob("[0-9]-*"):
+        for old in [*folder.glob("[0-9]-*"), *folder.glob(SAMPLES)]:
             shutil.rmtree(old)
         (folder / ORDER).write_text(json.dumps(wanted, indent=1))
     except OSError as error:
@@ -259,9 +314,9 @@ def _refuse_another(folder: Path, wanted: dict[str, Any]) -> None:
         )
 
 
-def _finish(place: Path, module: nn.Module, outcome: dict[str, Any]) -> None:
+def _finish(place: Path, learnt: dict[str, Tensor], outcome: dict[str, Any]) -> None:
     """`finished.json` comes last: a phase without it is run again from its newest checkpoint."""
-    write_tensors(place / "module.safetensors", learning(module), {}, what=f"what phase {place.name} learnt")
+    write_tensors(place / LEARNT, learnt, {}, what=f"what phase {place.name} learnt")
     with writing(f"the end of phase {place.name}", "make room, then go on with `--resume`."):
         (place / "finished.part").write_text(json.dumps(outcome))
         (place / "finished.part").replace(place / "finished.json")
@@ -270,11 +325,12 @@ def _finish(place: Path, module: nn.Module, outcome: dict[str, Any]) -> None:
 
 
 @torch.no_grad()
-def _take(module: nn.Module, path: Path) -> None:
-    """Put what an earlier phase learnt into the module."""
-    found = load_file(path)
-    for name, value in learning(module).items():
-        value.copy_(found[name])
+def _take(module: nn.Module, names: list[str], place: Path) -> None:
+    """Put what a phase learnt, which has these names, into the module."""
+    found = load_file(place / LEARNT)
+    own = dict(module.named_parameters()) | dict(module.named_buffers())
+    for name in names:
+        own[name].copy_(found[name])
 
 
 def _finished(place: Path) -> dict[str, Any] | None:

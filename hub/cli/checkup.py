@@ -7,9 +7,9 @@ import os
 import platform
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 from hub.cli.extras import DISTRIBUTION, EXTRAS, missing_packages
 from hub.errors import HubError
@@ -120,30 +120,31 @@ def _installation() -> Iterator[Finding]:
         from hub.local import LocalHub
 
         with LocalHub.open(home) as hub:
-            found = len(hub.registry.names())
+            found, database = len(hub.registry.names()), hub.registry.database.address
             blobs = sum(1 for _ in hub.store.digests())
     except HubError as error:
-        schema = list(_schema(home.database))
+        schema = list(_schema(home.registry))
         mended_with_it = any(finding.state == FAULT for finding in schema)
         yield Finding("registry", FAULT, str(error), "" if mended_with_it else "hub index")
         yield from schema
     else:
-        yield Finding("registry", OK, f"{home.database}: {found} artifacts")
-        yield from _schema(home.database)
-        yield Finding("store", OK, f"{home.store}: {blobs} blobs")
+        yield Finding("registry", OK, f"{database}: {found} artifacts")
+        yield from _schema(home.registry)
+        yield Finding("store", OK, f"{home.store_url or home.store}: {blobs} blobs")
     if not os.access(home.folder, os.W_OK):
         yield Finding("home", FAULT, f"{home.folder} cannot be written", "export HUB_HOME=FOLDER   # one of yours")
     if not home.cards.is_dir():
         yield Finding("cards", FAULT, f"{home.cards} is not there", f"pip install --force-reinstall {DISTRIBUTION}")
 
 
-def _schema(database: Path) -> Iterator[Finding]:
+def _schema(address: str) -> Iterator[Finding]:
     """Looked at after opening, which migrates: another schema than ours is left only where that could not be done."""
-    from hub.registry.database import Database
+    from hub.registry.database import open_database
     from hub.registry.schema import HEAD
 
     try:
-        found = Database(database).version()
+        with closing(open_database(address)) as database:
+            found = database.version()
     except HubError:
         return  # The registry's own line says why.
     if found == HEAD:

@@ -31,6 +31,9 @@ OWN = (
     "languages",
     "index",
     "verify",
+    "gc",
+    "backup",
+    "restore",
     "admin",
     "doctor",
 )

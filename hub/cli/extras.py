@@ -11,6 +11,8 @@ EXTRAS = {
     "detect": "choosing the module by the prompt's language",
     "train": "hub train and hub evaluate",
     "serve": "hub serve",
+    "postgres": "a registry in PostgreSQL",
+    "s3": "a store in an S3-compatible bucket",
 }
 """Extra → what it is for."""
 _DISTRIBUTIONS = {"PIL": "pillow", "lingua": "lingua-language-detector", "starlette": "fastapi"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from hub.accounts import Account, Caller
@@ -11,6 +12,9 @@ from hub.registry.rows import read_artifacts
 
 if TYPE_CHECKING:
     from hub.registry.database import Database
+
+KEPT_DAYS = 30.0
+"""How long bytes that no revision names stay for whoever has sent them. Clients remember for four weeks what they have sent."""
 
 
 def note_upload(database: Database, account: Account, digest: Digest, size_bytes: int) -> None:
@@ -94,3 +98,13 @@ def touch_xorbs(database: Database, account_id: int, hashes: list[str]) -> None:
         for hash in hashes:
             own = (XorbRow.account_id == account_id) & (XorbRow.hash == hash)
             session.execute(update(XorbRow).where(own).values(used_at=now()))
+
+
+def in_custody(database: Database) -> set[Digest]:
+    """Blobs that accounts have sent within KEPT_DAYS, or have used since as xorbs: a commit may still name them."""
+    since = datetime.now(UTC).replace(tzinfo=None) - timedelta(days=KEPT_DAYS)
+    rows = database.rows(
+        "SELECT digest FROM uploads WHERE at >= :since UNION SELECT digest FROM xorbs WHERE used_at >= :since",
+        {"since": since.isoformat(" ", "microseconds")},  # As SQLite keeps times, and as PostgreSQL reads them.
+    )
+    return {Digest(row[0]) for row in rows}

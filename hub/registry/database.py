@@ -1,21 +1,17 @@
-"""One SQLite file: quick reading, and writing in one transaction at a time.
+"""What a database does for the registry, and opening the one that an address names.
 
-Reading goes through the standard library and plain SQL: importing SQLAlchemy takes 0.2 s, as long as all the rest of
-`hub search`. Writing and migrating go through SQLAlchemy's typed tables. Both see the same file in WAL mode, where
-readers and the one writer do not wait for each other.
+Questions are SQL that both databases read, with `:name` for values; see docs/storage.md. SQLAlchemy and psycopg are
+imported only by those who write, and by those who ask PostgreSQL.
 """
 
 from __future__ import annotations
 
-import sqlite3
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from hub.errors import Damaged, HubError, Unreachable
-from hub.registry.schema import is_current, version_of
+from hub.errors import WrongRequest
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -23,126 +19,85 @@ if TYPE_CHECKING:
 
 PATIENCE_S = 30.0
 """How long a writer waits for another one."""
+_POSTGRES = ("postgresql://", "postgres://", "postgresql+psycopg://")
 
 
-class Database:
-    """The file at `path`. Threads may share it; each gets a connection of its own."""
+class Row(Protocol):
+    """One answer: values by position and by the column's name."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._local = threading.local()
-        self._connections: list[sqlite3.Connection] = []
-        self._engine: Engine | None = None
+    def __getitem__(self, key: int | str, /) -> Any: ...
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+    def __len__(self) -> int: ...
+
+    def keys(self) -> Collection[str]:
+        """Names of the columns."""
+
+
+class Database(Protocol):
+    """The tables of the registry. Threads may share one; each gets a connection of its own."""
+
+    address: str
+    """What messages call it: a path, or a URL without its password."""
+    backup_name: str
+    """The file that `backup` writes."""
 
     def prepare(self) -> None:
-        """Create the file, or bring it to this version's schema; nothing happens when it is there already."""
-        with self.translated():
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with closing(sqlite3.connect(self.path, timeout=PATIENCE_S)) as connection:
-                current = is_current(connection, self.path)
-            if not current:
-                from hub.registry.schema import migrate
-
-                with self._writing(), self.engine.connect() as connection:
-                    migrate(connection)
+        """Create the tables, or bring them to this version's schema; nothing happens when they are there already."""
 
     def version(self) -> str:
-        """Which schema the file has, older and newer ones included; empty when there is no file."""
-        if not self.path.exists():
-            return ""
-        with self.translated(), closing(sqlite3.connect(self.path, timeout=PATIENCE_S)) as connection:
-            return version_of(connection, self.path)
+        """Which schema the database has, older and newer ones included; empty when it has none."""
 
-    def rows(self, sql: str, values: Mapping[str, Any] | None = None) -> list[sqlite3.Row]:
+    def rows(self, sql: str, values: Mapping[str, Any] | None = None) -> Sequence[Row]:
         """All answers to one question."""
-        with self.translated():
-            return self._connection().execute(sql, values or {}).fetchall()
 
     def execute(self, sql: str, values: Mapping[str, Any] | None = None) -> None:
         """One small change, committed at once."""
-        with self.translated():
-            self._connection().execute(sql, values or {})
 
-    @contextmanager
-    def snapshot(self) -> Iterator[None]:
+    def snapshot(self) -> AbstractContextManager[None]:
         """All `rows` of this thread inside see one state of the registry."""
-        with self.translated():
-            self._connection().execute("BEGIN")
-        try:
-            yield
-        finally:
-            self._connection().execute("ROLLBACK")
 
-    @contextmanager
-    def transaction(self) -> Iterator[Session]:
+    def transaction(self) -> AbstractContextManager[Session]:
         """A session that commits at the end, or leaves nothing. Writers queue at its beginning."""
-        from sqlalchemy.orm import Session
-
-        with self._writing(), Session(self.engine) as session, session.begin():
-            yield session
 
     @property
     def engine(self) -> Engine:
-        """SQLAlchemy's side of the same file."""
-        if self._engine is None:
-            from hub.registry.engine import make_engine
-
-            self._engine = make_engine(self.path, PATIENCE_S)
-        return self._engine
+        """SQLAlchemy's side of the same tables."""
 
     def close(self) -> None:
         """Give back every connection. The next use opens new ones."""
-        while self._connections:
-            self._connections.pop().close()
-        self._local = threading.local()
-        if self._engine is not None:
-            self._engine.dispose()
-            self._engine = None
 
-    @contextmanager
-    def translated(self) -> Iterator[None]:
-        """SQLite's complaints in our words."""
-        try:
-            yield
-        except sqlite3.IntegrityError:
-            raise  # A constraint is our own assertion: breaking it is our bug, not the user's.
-        except sqlite3.Error as error:
-            raise _complaint(error, self.path) from error
-        except OSError as error:
-            raise Unreachable(
-                f"cannot use {self.path}: {error.strerror}. Set HUB_HOME to a folder you can write."
-            ) from error
+    def one_of(self, column: str, values: Sequence[Any], name: str) -> tuple[str, dict[str, Any]]:
+        """SQL for `column` being one of `values`, however many, and the value that it needs under `name`."""
 
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """As `translated`, for errors that SQLAlchemy has wrapped."""
-        from sqlalchemy.exc import DBAPIError
+    def matching(self, words: Sequence[str], facets: Sequence[Sequence[str]], limit: int) -> list[int]:
+        """Ids of artifacts that have every word's beginning and, of each group of facets, one: `limit` and one, at most."""
 
-        with self.translated():
-            try:
-                yield
-            except DBAPIError as error:
-                raise error.orig if isinstance(error.orig, sqlite3.Error) else error from error
+    def has_words(self, words: Sequence[str]) -> tuple[str, dict[str, Any]]:
+        """SQL for a row of `artifacts` having every word's beginning, and the values that it needs."""
 
-    def _connection(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = sqlite3.connect(self.path, timeout=PATIENCE_S, isolation_level=None, check_same_thread=False)
-            connection.row_factory = sqlite3.Row
-            connection.execute("PRAGMA foreign_keys = ON")
-            self._local.connection = connection
-            self._connections.append(connection)
-        return connection
+    def backup(self, folder: Path) -> Path:
+        """Write a copy of one state of the registry into `folder`, while others go on writing; its file."""
+
+    def restore(self, file: Path) -> None:
+        """Make the content of a file of `backup` this database's. Raises WrongRequest when there is something in it."""
 
 
-def _complaint(error: sqlite3.Error, path: Path) -> HubError:
-    text = str(error)
-    if "not a database" in text or "malformed" in text:
-        return Damaged(f"{path} is no registry ({text}): move it away and build a new one with `hub index`.")
-    if "readonly" in text or "unable to open" in text:
-        return Unreachable(f"cannot write {path} ({text}): set HUB_HOME to a folder you can write.")
-    if "full" in text:
-        return Unreachable(f"cannot write {path}: the disk is full. Nothing was changed.")
-    if "locked" in text:
-        return Unreachable(f"{path} is busy: another process has been writing for {PATIENCE_S:.0f} s. Try again.")
-    return Damaged(f"{path} does not answer as a registry ({text}): build a new one with `hub index`.")
+def open_database(address: str | Path) -> Database:
+    """The database at a path, a `sqlite:///PATH` or a `postgresql://` URL. Nothing is created yet.
+
+    Raises WrongRequest for other addresses, MissingExtra when psycopg is not installed.
+    """
+    text = str(address)
+    if text.startswith(_POSTGRES):
+        from hub.registry.postgres import PostgresDatabase
+
+        return PostgresDatabase(text)
+    if "://" in text and not text.startswith("sqlite:///"):
+        raise WrongRequest(
+            f"{text.partition('://')[0]!r} registries are not served: give a path, sqlite:///PATH or postgresql://HOST/NAME."
+        )
+    from hub.registry.sqlite import SqliteDatabase
+
+    return SqliteDatabase(Path(text.removeprefix("sqlite:///")))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, LargeBinary
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.registry.tables import Table
@@ -27,7 +27,7 @@ class AccountRow(Table):
     is_admin: Mapped[bool]
     password: Mapped[str | None]
     """Argon2's own encoding."""
-    quota_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    quota_bytes: Mapped[int | None]
     created_at: Mapped[datetime]
 
 
@@ -124,7 +124,7 @@ class UploadRow(Table):
 
     account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True)
     digest: Mapped[str] = mapped_column(primary_key=True)
-    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    size_bytes: Mapped[int]
     at: Mapped[datetime]
 
 
@@ -138,7 +138,7 @@ class XorbRow(Table):
     """BLAKE3 Merkle root, as Xet spells it."""
     digest: Mapped[str]
     """SHA-256 of its serialised bytes in the store."""
-    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    size_bytes: Mapped[int]
     chunks: Mapped[bytes] = mapped_column(LargeBinary)
     """Hash, place and lengths of every chunk; see `hub.xet.xorb`."""
     at: Mapped[datetime]

@@ -11,8 +11,9 @@ from hub.accounts import Actor
 from hub.errors import UnknownArtifact, UnknownRevision, WrongRequest
 from hub.names import ArtifactName, Digest
 from hub.records import Artifact, Page, Query, Revision
-from hub.registry.database import Database
-from hub.registry.rows import counts, read_artifacts, read_revisions
+from hub.registry.custody import in_custody
+from hub.registry.database import Database, open_database
+from hub.registry.rows import read_artifacts, read_revisions
 from hub.registry.search import find
 
 CURATED_OWNER = "linguahub"
@@ -42,17 +43,17 @@ class Registry:
 
     @classmethod
     def open(cls, url_or_path: str | Path, owner: str = "local") -> Registry:
-        """Open, create or migrate the registry at a path or `sqlite:///` URL. `owner` is whose bare names come first.
+        """Open, create or migrate the registry at a path, a `sqlite:///` or a `postgresql://` URL.
 
-        Raises Damaged for a file that is no registry or a newer one's, Unreachable for a place that cannot be written.
+        `owner` is whose bare names come first. Raises Damaged for a database that is no registry or a newer one's,
+        Unreachable for a place that cannot be written.
         """
-        text = str(url_or_path)
-        if "://" in text and not text.startswith("sqlite:///"):
-            raise WrongRequest(
-                f"{text.partition('://')[0]!r} registries are not served: give a path or sqlite:///PATH."
-            )
-        database = Database(Path(text.removeprefix("sqlite:///")))
-        database.prepare()
+        database = open_database(url_or_path)
+        try:
+            database.prepare()
+        except BaseException:
+            database.close()
+            raise
         return cls(database, owner)
 
     def get(self, name: str | ArtifactName) -> Artifact:
@@ -135,8 +136,7 @@ class Registry:
 
     def languages(self) -> dict[str, int]:
         """Tag → number of artifacts, most frequent first."""
-        question = "SELECT tag, count(*) FROM artifact_languages GROUP BY tag ORDER BY 2 DESC, 1"
-        return counts(self.database.rows(question))
+        return dict(self.find(Query(limit=0)).facets["language"])
 
     def names(self) -> list[str]:
         """All artifacts as `owner/name`, sorted."""
@@ -149,6 +149,11 @@ class Registry:
     def blobs(self) -> dict[Digest, int]:
         """Every blob that a revision's files name, with its size in bytes."""
         return {Digest(row["digest"]): row["size_bytes"] for row in self.database.rows("SELECT * FROM blobs")}
+
+    def named(self) -> set[Digest]:
+        """Every blob that something here names: files of revisions, their manifests, and what was sent for a commit of late."""
+        question = "SELECT digest FROM files UNION SELECT id FROM revisions"
+        return {Digest(row[0]) for row in self.database.rows(question)} | in_custody(self.database)
 
     def revision_names(self) -> dict[Digest, str]:
         """Every revision as `owner/name@number`, by the digest of its manifest."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,8 @@ from hub.accounts import Account, Actor
 from hub.errors import Conflict, UnknownArtifact
 from hub.names import ArtifactName
 from hub.registry.audit import note
+from hub.registry.rows import read_artifacts
+from hub.registry.words import facet_words, facets_of, words_of
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -60,6 +63,7 @@ def move_repository(database: Database, name: ArtifactName, target: ArtifactName
     """Give an artifact another name; the old one leads to it. Raises Conflict when the new one is taken, or was."""
     from sqlalchemy import update
 
+    from hub.registry.counting import facets_in, recount
     from hub.registry.people import TombstoneRow
     from hub.registry.writing import artifact_row, now, owe_reference
 
@@ -72,8 +76,11 @@ def move_repository(database: Database, name: ArtifactName, target: ArtifactName
             raise Conflict(f"`{target}` is taken, or was once: choose another name.")
         if grave is not None:
             session.delete(grave)
+        former = facets_in(session, row)
         row.owner, row.name, row.key, row.bare_key = target.owner, target.name, target.key, target.name.lower()
-        _rename_in_words(session, row)
+        renamed = dataclasses.replace(read_artifacts(database, [row.id])[0], name=target)
+        row.words, row.facets = words_of(renamed), facet_words(facets_of(renamed))
+        recount(session, former, facets_in(session, row))
         moved = update(TombstoneRow).where(TombstoneRow.moved_to == str(name)).values(moved_to=str(target))
         session.execute(moved)
         if target.key != name.key:
@@ -85,13 +92,16 @@ def move_repository(database: Database, name: ArtifactName, target: ArtifactName
 
 def change_settings(database: Database, name: ArtifactName, actor: Actor, **settings: Any) -> None:
     """Open, close or gate an artifact: `private`, `gated`."""
+    from hub.registry.counting import facets_in, recount
     from hub.registry.writing import owe_reference
 
     assert settings.keys() <= {"private", "gated", "any_file"}
     with database.transaction() as session:
         row = _get(session, name)
+        former = facets_in(session, row)
         for setting, value in settings.items():
             setattr(row, setting, value)
+        recount(session, former, facets_in(session, row))
         note(session, actor, "repository.settings", str(name), **settings)
         owe_reference(session, name)
 
@@ -152,13 +162,6 @@ def _count_likes(session: Session, artifact_id: int) -> int:
     from hub.registry.people import LikeRow
 
     return session.scalar(select(func.count()).select_from(LikeRow).where(LikeRow.artifact_id == artifact_id)) or 0
-
-
-def _rename_in_words(session: Session, row: ArtifactRow) -> None:
-    from sqlalchemy import text
-
-    renamed = "UPDATE artifact_text SET name = :name, owner = :owner WHERE rowid = :id"
-    session.execute(text(renamed), {"name": row.name, "owner": row.owner, "id": row.id})
 
 
 def _get(session: Session, name: ArtifactName) -> ArtifactRow:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +13,7 @@ from hub.names import ArtifactName, Digest
 from hub.records import Artifact, Conditioning, File, Pin, Provenance, Revision, Score, Upstream, Variant
 
 if TYPE_CHECKING:
-    import sqlite3
-
-    from hub.registry.database import Database
+    from hub.registry.database import Database, Row
 
 UNDATED = datetime(1970, 1, 1, tzinfo=UTC)
 """Kept for a time that is not known; it sorts as the oldest."""
@@ -27,7 +25,7 @@ def read_artifacts(database: Database, ids: Sequence[int]) -> tuple[Artifact, ..
         return ()
     chosen = f"({', '.join(map(str, map(int, ids)))})"
 
-    def parts(table: str, order: str) -> dict[int, list[sqlite3.Row]]:
+    def parts(table: str, order: str) -> dict[int, list[Row]]:
         found = defaultdict(list)
         for row in database.rows(f"SELECT * FROM {table} WHERE artifact_id IN {chosen} ORDER BY artifact_id, {order}"):
             found[row["artifact_id"]].append(row)
@@ -99,12 +97,7 @@ def read_revisions(
     )
 
 
-def counts(rows: Iterable[sqlite3.Row]) -> dict[str, int]:
-    """Two columns, a value and how often it occurs; values that say nothing are left out."""
-    return {value: count for value, count in rows if value}
-
-
-def _variant(row: sqlite3.Row) -> Variant:
+def _variant(row: Row) -> Variant:
     conditioning = _conditioning(row["conditioning"])
     assert conditioning is not None, "the column is NOT NULL"
     return Variant(
@@ -117,7 +110,7 @@ def _variant(row: sqlite3.Row) -> Variant:
     )
 
 
-def _score(row: sqlite3.Row) -> Score:
+def _score(row: Row) -> Score:
     fields: dict[str, Any] = {key: row[key] for key in row.keys() if key in Score.__slots__}  # noqa: SIM118 - a Row is no dict
     return Score(**{**fields, "provenance": Provenance(row["provenance"])})
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,31 +11,36 @@ from hub.errors import Damaged
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-HEAD = "0005"
+    from hub.registry.database import Row
+
+HEAD = "0021"
 """Newest migration under `migrations/versions`."""
 
 
-def is_current(connection: sqlite3.Connection, path: Path) -> bool:
-    """Whether the database has this version's schema; False for an empty or an older one.
+def is_current(version: str, address: str) -> bool:
+    """Whether a database of this version has our schema; False for an empty or an older one.
 
-    Raises Damaged for a database of somebody else or of a newer linguahub.
+    Raises Damaged for a database of a newer linguahub.
     """
-    version = version_of(connection, path)
     if version > HEAD:
         raise Damaged(
-            f"{path} has schema {version}, this linguahub knows {HEAD}: upgrade linguahub, or move the file away."
+            f"{address} has schema {version}, this linguahub knows {HEAD}: upgrade linguahub, or move the file away."
         )
     return version == HEAD
 
 
-def version_of(connection: sqlite3.Connection, path: Path) -> str:
-    """The migration that made the database what it is, `0001`; empty for an empty one. Damaged for somebody else's."""
-    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+def version_among(tables: set[str], read: Callable[[], Row | None], address: str) -> str:
+    """The migration that made these tables, `0001`; empty when there are none. Damaged for somebody else's.
+
+    `read` asks the table `alembic_version` for its row.
+    """
     if not tables:
         return ""
     if not {"alembic_version", "artifacts"} <= tables:
-        raise Damaged(f"{path} is a database of something else (tables {', '.join(sorted(tables)[:3])}): move it away.")
-    row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        raise Damaged(
+            f"{address} is a database of something else (tables {', '.join(sorted(tables)[:3])}): move it away."
+        )
+    row = read()
     return str(row[0]) if row else ""
 
 

@@ -1,43 +1,79 @@
-"""Finding artifacts: facets in indexed columns, words in FTS5, best measured score first.
+"""Finding artifacts: words and facets in one index, best measured score first.
 
-Words are looked up first and cut off at CANDIDATES before anything is ranked: ranking every match of a common word
-takes a second in a registry of a million (measured), finding the first few thousand takes a millisecond.
+Nothing that grows with the number of matches is done for more than CANDIDATES of them. Up to that many are ranked and
+counted, which is exact. More than that are dense: walking an order's own index finds the best of them soon, which is
+exact, too; only their counts stop. (Ranking every match of a common word takes a second in a registry of a million.)
 """
 
-# ruff: noqa: S608 - only names of columns and bound parameters, and whole numbers, are put into SQL here.
+# ruff: noqa: S608 - only names of columns and bound parameters are put into SQL here.
 from __future__ import annotations
 
+import dataclasses
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hub.errors import WrongRequest
 from hub.languages import MULTILINGUAL, covers
 from hub.records import Page, Query
-from hub.registry.rows import counts, read_artifacts
+from hub.registry.rows import read_artifacts
 from hub.registry.standing import FOREIGN_LANGUAGE, UNMEASURED
+from hub.registry.words import facet_word, words_asked
 
 if TYPE_CHECKING:
     from hub.registry.database import Database
 
-CANDIDATES = 5000
-"""Most artifacts that a text search looks at."""
+CANDIDATES = 500
+"""Most matches that are ranked and counted one by one."""
+SAMPLE = 200
+"""How many matches facets are counted among when there are more than CANDIDATES."""
 LONGEST_PAGE = 1000
 _ORDERS = {
-    "updated": "artifacts.updated_at DESC, key",
-    "downloads": "artifacts.downloads DESC, key",
-    "name": "artifacts.bare_key, key",
+    "score": "standing, downloads DESC, key",
+    "updated": "updated_at DESC, key",
+    "downloads": "downloads DESC, key",
+    "name": "bare_key, key",
 }
-SORTS = ("score", *_ORDERS)
-_FACETS = {
-    "kind": "SELECT kind, count(*) FROM artifacts {} GROUP BY kind",
-    "method": "SELECT method, count(*) FROM artifacts {} GROUP BY method",
-    "license": "SELECT license, count(*) FROM artifacts {} GROUP BY license",
-    "language": "SELECT tag, count(*) FROM (SELECT tag, artifact_id AS id FROM artifact_languages) {} GROUP BY tag",
-    "base": "SELECT base, count(*) FROM (SELECT base, artifact_id AS id FROM artifact_bases) {} GROUP BY base",
-}
+SORTS = tuple(_ORDERS)
+_FACETS = ("kind", "method", "license", "language", "base")
+_COLUMNS = ("kind", "method", "license", "owner")
+"""Facets of which an artifact has one value, in a column of that name."""
+Counts = dict[str, dict[str, int]]
 
 
-def find(database: Database, query: Query) -> Page:
-    """Artifacts that fit `query`, how many there are, and how they spread over facets."""
+@dataclasses.dataclass(frozen=True, slots=True)
+class Wish:
+    """A query as the database is asked: every word's beginning, every facet, and of several languages one."""
+
+    words: tuple[str, ...]
+    columns: dict[str, str]
+    """Column → value in lower case."""
+    base: str
+    tags: tuple[str, ...]
+    """Languages, any of which will do."""
+    impossible: bool = False
+    """Text was asked for that holds no word."""
+    readers: tuple[str, ...] | None = None
+    """Owners whose private artifacts are shown; None where nothing has to be left out."""
+
+    @property
+    def facets(self) -> list[list[str]]:
+        """Groups of words of the index, one of each of which an artifact must have."""
+        groups = [[facet_word(facet, value)] for facet, value in self.columns.items()]
+        groups += [[facet_word("base", self.base)]] if self.base else []
+        return groups + ([[facet_word("language", tag) for tag in self.tags]] if self.tags else [])
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether any artifact will do."""
+        return not (self.words or self.columns or self.base or self.tags or self.impossible)
+
+
+def find(database: Database, query: Query, candidates: int = CANDIDATES) -> Page:
+    """Artifacts that fit `query`, how many there are, and how they spread over facets.
+
+    More than `candidates` of them are not counted to the end; see `Page.is_exact`.
+    """
     if query.sort not in SORTS:
         raise WrongRequest(f"cannot sort by `{query.sort}`: choose one of {', '.join(SORTS)}.")
     if not 0 <= query.limit <= LONGEST_PAGE or query.offset < 0:
@@ -45,71 +81,203 @@ def find(database: Database, query: Query) -> Page:
             f"a page has 0 to {LONGEST_PAGE} artifacts from 0 on, not {query.limit} from {query.offset} on."
         )
     with database.snapshot():
-        tags = _covering(database, query.language)
-        condition, values = _condition(query, tags)
-        if hidden := _hidden(database, query, values):
-            condition = f"{condition} AND {hidden}" if condition else hidden
-        within = "id IN chosen" if condition else "1"
-        if condition:  # Decided once, for the page, the total and five facets; gone with the snapshot.
-            database.rows(f"CREATE TEMP TABLE chosen AS SELECT id FROM artifacts WHERE {condition}", values)
-        ids = database.rows(
-            f"SELECT id FROM artifacts WHERE {within} ORDER BY {_order(query, tags)} LIMIT :limit OFFSET :offset",
-            {**values, "limit": query.limit, "offset": query.offset},
-        )
-        total = database.rows(f"SELECT count(*) FROM {'chosen' if condition else 'artifacts'}")[0][0]
-        return Page(read_artifacts(database, [row["id"] for row in ids]), total, _facets(database, within))
+        has_private = bool(database.rows("SELECT 1 FROM artifacts WHERE private LIMIT 1"))
+        readers = query.readers if has_private else None
+        counted = _counted(database)
+        if has_private:
+            _count_private(database, readers, counted)
+        wish = _wish(query, counted["language"], readers)
+        if wish.impossible:
+            return Page((), 0, {facet: {} for facet in _FACETS})
+        if wish.is_everything:
+            ids = _walk(database, wish, query.sort, query.limit, query.offset)
+            facets = {facet: counted[facet] for facet in _FACETS}
+            return Page(read_artifacts(database, ids), counted[""].get("", 0), facets)
+        matching = database.matching(wish.words, wish.facets, candidates)
+        is_sparse = len(matching) <= candidates
+        if readers is not None:
+            matching = _visible(database, readers, matching)
+        if is_sparse:
+            ids, facets = _rank(database, wish, query.sort, matching)
+            page = ids[query.offset : query.offset + query.limit]
+            return Page(read_artifacts(database, page), len(ids), facets)
+        _, facets = _rank(database, wish, "name", matching[:SAMPLE])
+        walk = _walk_language if wish.tags and query.sort == "score" else _walk
+        ids = walk(database, wish, query.sort, query.limit, query.offset)
+        total, is_exact = _total(database, wish, counted, len(matching), has_private)
+        return Page(read_artifacts(database, ids), total, facets, is_exact)
 
 
-def _hidden(database: Database, query: Query, values: dict[str, Any]) -> str:
-    """SQL that leaves out what `query.readers` may not know of; empty where nothing has to be left out."""
-    if query.readers is None or not database.rows("SELECT 1 FROM artifacts WHERE private LIMIT 1"):
-        return ""
-    values |= {f"reader_{number}": owner for number, owner in enumerate(query.readers)}
-    owners = ", ".join(f":reader_{number}" for number in range(len(query.readers)))
-    return f"(NOT private OR lower(owner) IN ({owners}))" if owners else "NOT private"
+def _wish(query: Query, languages: Iterable[str], readers: tuple[str, ...] | None) -> Wish:
+    words = words_asked(query.text)
+    return Wish(
+        words=tuple(words),
+        columns={column: wanted.lower() for column in _COLUMNS if (wanted := getattr(query, column))},
+        base=query.base.rpartition("/")[2].lower(),
+        tags=tuple(_covering(query.language, languages)),
+        impossible=bool(query.text.strip()) and not words,
+        readers=readers,
+    )
 
 
-def _facets(database: Database, within: str) -> dict[str, dict[str, int]]:
-    questions = {name: question.format(f"WHERE {within}") for name, question in _FACETS.items()}
-    return {name: counts(database.rows(f"{question} ORDER BY 2 DESC, 1")) for name, question in questions.items()}
-
-
-def _covering(database: Database, language: str) -> list[str]:
+def _covering(language: str, present: Iterable[str]) -> list[str]:
     """The tags in the registry that serve a reader of `language`. Multilingual artifacts serve everybody."""
     if not language:
         return []
-    present = [tag for (tag,) in database.rows("SELECT DISTINCT tag FROM artifact_languages")]
     return [tag for tag in present if tag == MULTILINGUAL or covers(tag, language)] or [language]
 
 
-def _condition(query: Query, tags: list[str]) -> tuple[str, dict[str, Any]]:
-    """SQL that an artifact must satisfy, empty when any will do, and its values."""
-    conditions, values = list[str](), dict[str, Any]()
-    for column in ("kind", "method", "license", "owner"):
-        if wanted := getattr(query, column):
-            conditions.append(f"{column} = :{column} COLLATE NOCASE")
-            values[column] = wanted
-    if query.base:
-        conditions.append("id IN (SELECT artifact_id FROM artifact_bases WHERE base_key = :base)")
-        values["base"] = query.base.rpartition("/")[2].lower()
-    if tags:
-        values |= {f"tag_{number}": tag for number, tag in enumerate(tags)}
-        conditions.append(f"id IN (SELECT artifact_id FROM artifact_languages WHERE tag IN ({_names(tags)}))")
-    if words := query.text.replace("\0", " ").split():
-        conditions.append(f"id IN (SELECT rowid FROM artifact_text WHERE artifact_text MATCH :text LIMIT {CANDIDATES})")
-        values["text"] = " ".join(f'"{word.replace(chr(34), chr(34) * 2)}"*' for word in words)
-    return " AND ".join(conditions), values
+def _counted(database: Database) -> Counts:
+    """How many artifacts that are not private have each value of each facet."""
+    counts: Counts = {facet: {} for facet in (*_FACETS, "")}
+    among, values = database.one_of("facet", list(counts), "facets")  # Owners are too many.
+    for facet, value, number in database.rows(
+        f"SELECT facet, value, artifacts FROM facet_counts WHERE {among} AND artifacts > 0 ORDER BY artifacts DESC, value",
+        values,
+    ):
+        counts[facet][value] = number
+    return counts
 
 
-def _order(query: Query, tags: list[str]) -> str:
-    if query.sort != "score":
-        return _ORDERS[query.sort]
-    if not tags:
-        return "artifacts.standing, artifacts.downloads DESC, key"
-    own = f"standing + CASE WHEN language IN ({_names(tags)}) OR standing >= {UNMEASURED} THEN 0 ELSE {FOREIGN_LANGUAGE} END"
+def _count_private(database: Database, readers: tuple[str, ...] | None, counted: Counts) -> None:
+    """Add to `counted` the private artifacts that are shown: nobody keeps their counts, and each reader has others."""
+    condition, values = _owned(readers)
+    ids = [row[0] for row in database.rows(f"SELECT id FROM artifacts WHERE private AND {condition}", values)]
+    if not ids:
+        return
+    counted[""][""] = counted[""].get("", 0) + len(ids)
+    for facet, numbers in _rank(database, Wish((), {}, "", ()), "name", ids)[1].items():
+        added = Counter(counted[facet])
+        added.update(numbers)
+        counted[facet] = dict(sorted(added.items(), key=_frequent_first))
+
+
+def _owned(readers: tuple[str, ...] | None) -> tuple[str, dict[str, Any]]:
+    """SQL for a private artifact being shown, and the values that it needs."""
+    if not readers:
+        return ("1 = 1" if readers is None else "1 = 0"), {}
+    values = {f"reader_{number}": owner for number, owner in enumerate(readers)}
+    return f"lower(owner) IN ({', '.join(f':{name}' for name in values)})", values
+
+
+def _visible(database: Database, readers: tuple[str, ...], ids: Sequence[int]) -> list[int]:
+    """Those of `ids` that are shown, in their order."""
+    among, values = database.one_of("id", ids, "ids")
+    condition, more = _owned(readers)
+    hidden = {
+        row[0]
+        for row in database.rows(
+            f"SELECT id FROM artifacts WHERE {among} AND private AND NOT {condition}", {**values, **more}
+        )
+    }
+    return [each for each in ids if each not in hidden]
+
+
+def _total(database: Database, wish: Wish, counted: Counts, found: int, has_private: bool) -> tuple[int, bool]:
+    """How many match at least, and whether that is all: known for everything that has one value of one facet."""
+    if len(wish.columns) == 1 and not (wish.words or wish.base or wish.tags):
+        ((column, wanted),) = wish.columns.items()
+        question = "SELECT coalesce(sum(artifacts), 0) FROM facet_counts WHERE facet = :facet AND lower(value) = :value"
+        total = int(database.rows(question, {"facet": column, "value": wanted})[0][0])
+        if has_private:
+            condition, values = _owned(wish.readers)
+            question = f"SELECT count(*) FROM artifacts WHERE private AND lower({column}) = :value AND {condition}"
+            total += int(database.rows(question, {"value": wanted, **values})[0][0])
+        return total, True
+    if len(wish.tags) == 1 and not (wish.words or wish.base or wish.columns):
+        return counted["language"].get(wish.tags[0], 0), True
+    return found, False
+
+
+def _rank(database: Database, wish: Wish, sort: str, ids: Sequence[int]) -> tuple[list[int], Counts]:
+    """All of `ids` in order, and how they spread over facets."""
+    among, values = database.one_of("id", ids, "ids")
+    values = {**values, **_tag_values(wish)}
+    order = _order_for_readers(wish) if sort == "score" and wish.tags else _ORDERS[sort]
+    rows = database.rows(f"SELECT id, kind, method, license FROM artifacts WHERE {among} ORDER BY {order}", values)
+    counters: dict[str, Counter[str]] = defaultdict(Counter)
+    for _, kind, method, license in rows:
+        counters["kind"][kind] += 1
+        counters["method"][method] += 1
+        counters["license"][license] += 1
+    among, values = database.one_of("artifact_id", ids, "ids")
+    for facet, column, table in (("language", "tag", "artifact_languages"), ("base", "base", "artifact_bases")):
+        counters[facet].update(row[0] for row in database.rows(f"SELECT {column} FROM {table} WHERE {among}", values))
+    facets = {
+        facet: dict(
+            sorted(((value, number) for value, number in counters[facet].items() if value), key=_frequent_first)
+        )
+        for facet in _FACETS
+    }
+    return [row[0] for row in rows], facets
+
+
+def _walk(database: Database, wish: Wish, sort: str, limit: int, offset: int, only: str = "") -> list[int]:
+    """The first matches in an order, by its own index: for matches that are dense, or all there is."""
+    conditions, values = _conditions(database, wish)
+    conditions += [only] if only else []
+    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+    rows = database.rows(
+        f"SELECT id FROM artifacts {where} ORDER BY {_ORDERS[sort]} LIMIT :limit OFFSET :offset",
+        {**values, "limit": limit, "offset": offset},
+    )
+    return [row[0] for row in rows]
+
+
+def _walk_language(database: Database, wish: Wish, sort: str, limit: int, offset: int) -> list[int]:
+    """The first matches for readers of some languages: those with scores by their standing there, then all others."""
+    conditions, values = _conditions(database, dataclasses.replace(wish, tags=()))
+    narrowed = " AND ".join(["artifact_languages.standing < :unmeasured", *conditions])
+    walks = " UNION ALL ".join(
+        "SELECT * FROM (SELECT artifact_id, artifact_languages.standing AS place FROM artifact_languages "
+        f"JOIN artifacts ON id = artifact_id WHERE tag = :{name} AND {narrowed} "
+        "ORDER BY artifact_languages.standing, artifact_id LIMIT :reach) AS walk"
+        for name in _tag_values(wish)
+    )
+    measured = database.rows(
+        f"SELECT artifact_id FROM ({walks}) AS walks GROUP BY artifact_id ORDER BY min(place), artifact_id LIMIT :reach",
+        {**values, **_tag_values(wish), "unmeasured": UNMEASURED, "reach": offset + limit},
+    )
+    ids = [row[0] for row in measured][offset:]
+    if len(ids) < limit:
+        beyond = max(0, offset - len(measured))
+        ids += _walk(database, wish, sort, limit - len(ids), beyond, only=f"artifacts.standing >= {UNMEASURED}")
+    return ids
+
+
+def _conditions(database: Database, wish: Wish) -> tuple[list[str], dict[str, Any]]:
+    """What a row of `artifacts` must satisfy, each decided from the row and the indexes of its parts."""
+    conditions = [f"lower({column}) = :{column}" for column in wish.columns]
+    values: dict[str, Any] = dict(wish.columns)
+    if wish.readers is not None:
+        condition, more = _owned(wish.readers)
+        conditions.append(f"(NOT private OR {condition})")
+        values |= more
+    if wish.base:
+        conditions.append("EXISTS (SELECT 1 FROM artifact_bases WHERE artifact_id = id AND base_key = :base)")
+        values["base"] = wish.base
+    if wish.tags:
+        names = ", ".join(f":{name}" for name in _tag_values(wish))
+        conditions.append(f"EXISTS (SELECT 1 FROM artifact_languages WHERE artifact_id = id AND tag IN ({names}))")
+        values |= _tag_values(wish)
+    if wish.words:
+        condition, more = database.has_words(wish.words)
+        conditions.append(condition)
+        values |= more
+    return conditions, values
+
+
+def _order_for_readers(wish: Wish) -> str:
+    """By the best score in one of the languages; scores in others stand far behind."""
+    names = ", ".join(f":{name}" for name in _tag_values(wish))
+    own = f"standing + CASE WHEN language IN ({names}) OR standing >= {UNMEASURED} THEN 0 ELSE {FOREIGN_LANGUAGE} END"
     best = f"SELECT min({own}) FROM scores WHERE artifact_id = artifacts.id"
-    return f"coalesce(({best}), {UNMEASURED}), artifacts.downloads DESC, key"
+    return f"coalesce(({best}), {UNMEASURED}), downloads DESC, key"
 
 
-def _names(tags: list[str]) -> str:
-    return ", ".join(f":tag_{number}" for number in range(len(tags)))
+def _tag_values(wish: Wish) -> dict[str, str]:
+    return {f"tag_{number}": tag for number, tag in enumerate(wish.tags)}
+
+
+def _frequent_first(counted: tuple[str, int]) -> tuple[int, str]:
+    return -counted[1], counted[0]

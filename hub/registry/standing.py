@@ -44,6 +44,14 @@ def standing(score: Score, languages: Iterable[str]) -> float:
     return rank - _merit(score)
 
 
+def standing_in(tag: str, scores: Iterable[tuple[str, float]]) -> float:
+    """The place of an artifact among those for the language `tag`, from its scores' languages and standings."""
+    return min(
+        (place if language == tag or place >= UNMEASURED else place + FOREIGN_LANGUAGE for language, place in scores),
+        default=UNMEASURED,
+    )
+
+
 def is_control(score: Score) -> bool:
     """Whether the score judges something else than the artifact whose card it is in."""
     return score.metric.startswith(CONTROLS)

@@ -1,6 +1,7 @@
 """The tables of the registry. Imported for writing and migrating only: SQLAlchemy's ORM costs 0.3 s to import.
 
-Full-text search has its own table, `artifact_text` (FTS5, made by the first migration); its rowid is the artifact's id.
+Full-text search has an index of its own, kept by the database from `words` and `facets`: the table `artifact_text`
+(FTS5, by triggers) in SQLite, the column `search` (tsvector, generated) in PostgreSQL.
 """
 
 from __future__ import annotations
@@ -8,14 +9,19 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, Integer, String, UniqueConstraint, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+TEXT = String().with_variant(String(collation="C"), "postgresql")
+"""Sorted by its bytes, in PostgreSQL as in SQLite."""
+WHOLE = BigInteger().with_variant(Integer(), "sqlite")
+"""64 bits: files may be larger than 2 GB. SQLite's INTEGER has them anyway."""
 
 
 class Table(DeclarativeBase):
     """The base of all tables."""
 
-    type_annotation_map = {dict[str, Any]: JSON, list[Any]: JSON}  # noqa: RUF012 - SQLAlchemy's own protocol
+    type_annotation_map = {str: TEXT, int: WHOLE, dict[str, Any]: JSON, list[Any]: JSON}  # noqa: RUF012 - SQLAlchemy's own protocol
 
 
 class ArtifactRow(Table):
@@ -26,10 +32,10 @@ class ArtifactRow(Table):
         Index("artifacts_by_kind", "kind"),
         Index("artifacts_by_method", "method"),
         Index("artifacts_by_license", "license"),
-        Index("artifacts_by_standing", "standing", "key"),
-        Index("artifacts_by_update", "updated_at"),
-        Index("artifacts_by_downloads", "downloads"),
-        Index("artifacts_by_bare_name", "bare_key"),
+        Index("artifacts_by_standing", "standing", text("downloads DESC"), "key"),
+        Index("artifacts_by_update", text("updated_at DESC"), "key"),
+        Index("artifacts_by_downloads", text("downloads DESC"), "key"),
+        Index("artifacts_by_bare_name", "bare_key", "key"),
         Index("artifacts_by_privacy", "private", "owner"),
     )
 
@@ -61,17 +67,26 @@ class ArtifactRow(Table):
     any_file: Mapped[bool] = mapped_column(default=False)
     """An administrator has allowed files that may run code."""
     likes: Mapped[int] = mapped_column(default=0)
+    words: Mapped[str] = mapped_column(server_default="")
+    """What search looks through; see `hub.registry.words`."""
+    facets: Mapped[str] = mapped_column(server_default="")
+    """Its facets as words, searched together with the others."""
 
 
 class LanguageRow(Table):
     """A language that an artifact is for."""
 
     __tablename__ = "artifact_languages"
-    __table_args__ = (Index("artifacts_by_language", "tag", "artifact_id"),)
+    __table_args__ = (
+        Index("artifacts_by_language", "tag", "artifact_id"),
+        Index("languages_by_standing", "tag", "standing", "artifact_id"),
+    )
 
     artifact_id: Mapped[int] = mapped_column(ForeignKey("artifacts.id", ondelete="CASCADE"), primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True)
     tag: Mapped[str]
+    standing: Mapped[float] = mapped_column(server_default="1000")
+    """Among the artifacts for this language; see `hub.registry.standing.standing_in`."""
 
 
 class BaseRow(Table):
@@ -85,6 +100,17 @@ class BaseRow(Table):
     base: Mapped[str]
     base_key: Mapped[str]
     """The name without its owner, in lower case: what `--base` is compared with."""
+
+
+class FacetCountRow(Table):
+    """How many artifacts have a value of a facet: kept by whoever writes, so that nobody has to count."""
+
+    __tablename__ = "facet_counts"
+
+    facet: Mapped[str] = mapped_column(primary_key=True)
+    """`kind`, `method`, `license`, `owner`, `language`, `base`; empty for all artifacts together."""
+    value: Mapped[str] = mapped_column(primary_key=True)
+    artifacts: Mapped[int]
 
 
 class VariantRow(Table):

@@ -20,6 +20,8 @@ class Problem:
     text: str
     is_fault: bool
     """A fault loses content; a note is left-over work that does no harm."""
+    digest: Digest | None = None
+    """The blob that is lost or damaged."""
 
 
 def verify(registry: Registry, store: BlobStore) -> list[Problem]:
@@ -27,14 +29,22 @@ def verify(registry: Registry, store: BlobStore) -> list[Problem]:
     revisions = registry.revision_names()
     wanted = {**registry.blobs(), **dict.fromkeys(revisions)}
     problems = [
-        Problem(f"{problem}; named by {_whose(registry, digest, revisions)}. Push or pull it again.", is_fault=True)
+        Problem(
+            f"{problem}; named by {_whose(registry, digest, revisions)}. "
+            "Mend it with `hub verify --repair`, or push or pull it again.",
+            is_fault=True,
+            digest=digest,
+        )
         for digest, size in sorted(wanted.items())
         if (problem := _fault(store, digest, size))
     ]
     strays = [digest for digest in store.digests() if digest not in wanted]
     if strays:
         problems.append(
-            Problem(f"{len(strays)} blobs belong to no revision, {strays[0].hex[:12]} among them.", is_fault=False)
+            Problem(
+                f"{len(strays)} blobs belong to no revision, {strays[0].hex[:12]} among them: look with `hub gc`.",
+                is_fault=False,
+            )
         )
     if unfinished := store.unfinished():
         problems.append(Problem(f"{len(unfinished)} unfinished writes wait to be swept.", is_fault=False))

@@ -5,18 +5,18 @@ from __future__ import annotations
 import dataclasses
 from datetime import UTC, datetime
 
-from sqlalchemy import bindparam, delete, func, select, text
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import bindparam, delete, func, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from hub.accounts import Actor
 from hub.errors import Conflict
-from hub.languages import autonym, language_name
 from hub.names import ArtifactName
 from hub.records import Artifact, Revision
 from hub.registry.audit import note
+from hub.registry.counting import EVERYTHING, facets_in, recount
 from hub.registry.rows import UNDATED
-from hub.registry.standing import UNMEASURED, standing
+from hub.registry.standing import UNMEASURED, standing, standing_in
 from hub.registry.tables import (
     ArtifactRow,
     BaseRow,
@@ -29,6 +29,7 @@ from hub.registry.tables import (
     ScoreRow,
     VariantRow,
 )
+from hub.registry.words import facet_words, facets_of, words_of
 
 HEAD_REF = "main"
 WRITE_REFERENCE = "write-reference"
@@ -80,9 +81,9 @@ def forget(session: Session, name: ArtifactName) -> None:
     row = artifact_row(session, name)
     if row is None:
         return
+    recount(session, facets_in(session, row), ())
     for table in (RefRow, ScoreRow, VariantRow, BaseRow, LanguageRow):
         session.execute(delete(table).where(table.artifact_id == row.id))
-    session.execute(text("DELETE FROM artifact_text WHERE rowid = :id"), {"id": row.id})
     session.delete(row)
     session.flush()
     session.execute(delete(BlobRow).where(BlobRow.digest.not_in(select(FileRow.digest))))
@@ -102,6 +103,7 @@ def artifact_row(session: Session, name: ArtifactName) -> ArtifactRow | None:
 def _describe(session: Session, row: ArtifactRow | None, artifact: Artifact, revision: Revision) -> ArtifactRow:
     """Write what the newest revision says about the artifact, in place of what the last one said."""
     created_at = _naive(revision.created_at)
+    former = facets_in(session, row) if row else set()
     if row is None:
         row = ArtifactRow(
             owner=artifact.name.owner, name=artifact.name.name, key=artifact.name.key, bare_key=artifact.name.name.lower(),
@@ -113,12 +115,17 @@ def _describe(session: Session, row: ArtifactRow | None, artifact: Artifact, rev
     row.conditioning = dataclasses.asdict(artifact.conditioning) if artifact.conditioning else None
     row.upstream = [dataclasses.asdict(each) for each in artifact.upstream]
     row.weights_digest, row.size_bytes, row.updated_at = artifact.weights_digest, artifact.size_bytes, created_at
-    row.standing = min((standing(score, artifact.languages) for score in artifact.scores), default=UNMEASURED)
+    standings = [(score.language, standing(score, artifact.languages)) for score in artifact.scores]
+    row.standing = min((place for _, place in standings), default=UNMEASURED)
+    facets = list(facets_of(artifact))
+    row.words, row.facets = words_of(artifact), facet_words(facets)
     session.flush()
+    recount(session, former, [] if row.private else [EVERYTHING, *facets])
     for table in (LanguageRow, BaseRow, VariantRow, ScoreRow):
         session.execute(delete(table).where(table.artifact_id == row.id))
     session.add_all(
-        LanguageRow(artifact_id=row.id, position=place, tag=tag) for place, tag in enumerate(artifact.languages)
+        LanguageRow(artifact_id=row.id, position=place, tag=tag, standing=standing_in(tag, standings))
+        for place, tag in enumerate(artifact.languages)
     )
     session.add_all(
         BaseRow(artifact_id=row.id, position=place, base=base, base_key=base.rpartition("/")[2].lower())
@@ -139,28 +146,7 @@ def _describe(session: Session, row: ArtifactRow | None, artifact: Artifact, rev
         )
         for place, score in enumerate(artifact.scores)
     )  # fmt: skip
-    describe_in_words(session, row.id, artifact)
     return row
-
-
-def describe_in_words(session: Session, artifact_id: int, artifact: Artifact) -> None:
-    """What full-text search looks through, languages by their English and their own names."""
-    names = [name for tag in artifact.languages for name in (tag, language_name(tag), autonym(tag))]
-    session.execute(text("DELETE FROM artifact_text WHERE rowid = :id"), {"id": artifact_id})
-    session.execute(
-        text(
-            "INSERT INTO artifact_text (rowid, name, owner, summary, tags, languages) "
-            "VALUES (:id, :name, :owner, :summary, :tags, :languages)"
-        ),
-        {
-            "id": artifact_id,
-            "name": artifact.name.name,
-            "owner": artifact.name.owner,
-            "summary": artifact.summary,
-            "tags": " ".join((*artifact.tags, artifact.kind, artifact.method, *artifact.bases)),
-            "languages": " ".join(names),
-        },
-    )
 
 
 def _add_revision(session: Session, artifact_id: int, number: int, revision: Revision) -> None:
@@ -172,8 +158,9 @@ def _add_revision(session: Session, artifact_id: int, number: int, revision: Rev
     )  # fmt: skip
     blobs = {file.digest.hex: file.size_bytes for file in revision.files}
     if blobs:
+        dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
         known = (
-            insert(BlobRow)
+            dialect.insert(BlobRow)
             .values(digest=bindparam("digest"), size_bytes=bindparam("size_bytes"))
             .on_conflict_do_nothing()
         )

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Protocol, runtime_checkable
+from urllib.parse import unquote
 
+from hub.errors import WrongRequest
 from hub.names import ArtifactName, Digest
 from hub.store.folder import FolderStore
 from hub.store.memory import MemoryStore
 
-__all__ = ["BlobStore", "FolderStore", "MemoryStore"]
+__all__ = ["BlobStore", "FolderStore", "MemoryStore", "open_store"]
 
 
 @runtime_checkable
@@ -36,6 +38,12 @@ class BlobStore(Protocol):
     def path(self, digest: Digest) -> Path | None:
         """A local file with exactly these bytes, for mmap and sendfile; None when the store has none."""
 
+    def url(self, digest: Digest, seconds: int = 3600) -> str | None:
+        """An address from which anybody may read the bytes for some seconds; None when the store has none."""
+
+    def age_s(self, digest: Digest) -> float:
+        """Seconds since the bytes were last put, new ones or the same again. Raises UnknownFile."""
+
     def size(self, digest: Digest) -> int:
         """Size in bytes. Raises UnknownFile."""
 
@@ -46,6 +54,9 @@ class BlobStore(Protocol):
 
     def delete(self, digest: Digest) -> None:
         """Forget a blob; nothing happens when there is none."""
+
+    def delete_unused(self, digest: Digest, seconds: float) -> bool:
+        """Forget a blob that nobody has put for so many seconds; whether it is gone by this call."""
 
     def write_reference(self, name: ArtifactName, content: bytes) -> None:
         """Keep the reference of an artifact, in place of its former one. A reader sees the old or the new one whole."""
@@ -61,3 +72,20 @@ class BlobStore(Protocol):
 
     def sweep(self) -> list[str]:
         """Remove what interrupted writers left behind; what was removed."""
+
+
+def open_store(address: str | Path) -> BlobStore:
+    """The store in a folder, at `file:///FOLDER` or at `s3://BUCKET/PREFIX`. Nothing is asked or created yet.
+
+    Raises WrongRequest for other addresses, MissingExtra when obstore is not installed.
+    """
+    text = str(address)
+    if text.startswith("s3://"):
+        from hub.store.bucket import BucketStore
+
+        return BucketStore(text)
+    if "://" in text and not text.startswith("file:///"):
+        raise WrongRequest(
+            f"{text.partition('://')[0]!r} stores are not served: give a folder, file:///FOLDER or s3://BUCKET/PREFIX."
+        )
+    return FolderStore(Path(unquote(text.removeprefix("file://"))) if "://" in text else Path(text))

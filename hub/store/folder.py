@@ -40,7 +40,7 @@ class FolderStore:
             digest, size = _copy(source, unfinished)
             if expected is not None and digest != expected:
                 raise Damaged(f"the bytes of `{expected}` arrived as `{digest}` ({size} bytes): send them again.")
-            if digest not in self:
+            if not self._refresh(digest):
                 unfinished.finish(self._file(digest))
         return digest, size
 
@@ -49,7 +49,7 @@ class FolderStore:
         try:
             with path.open("rb") as source:
                 digest = Digest(hashlib.file_digest(source, "sha256").hexdigest())
-                if (expected is None or expected == digest) and digest in self:
+                if (expected is None or expected == digest) and self._refresh(digest):
                     return digest, source.tell()
                 source.seek(0)
                 return self.put(source, expected or digest)
@@ -70,6 +70,17 @@ class FolderStore:
         file = self._file(digest)
         return file if file.is_file() else None
 
+    def url(self, digest: Digest, seconds: int = 3600) -> str | None:  # noqa: ARG002 - the protocol's signature
+        """None: files of this machine have no address."""
+        return None
+
+    def age_s(self, digest: Digest) -> float:
+        """Seconds since the bytes were last put; UnknownFile when absent."""
+        try:
+            return time.time() - self._file(digest).stat().st_mtime
+        except FileNotFoundError:
+            raise UnknownFile(digest.hex, listing="hub verify") from None
+
     def size(self, digest: Digest) -> int:
         """Size in bytes; UnknownFile when absent."""
         try:
@@ -88,6 +99,34 @@ class FolderStore:
     def delete(self, digest: Digest) -> None:
         """Forget a blob."""
         self._file(digest).unlink(missing_ok=True)
+
+    def delete_unused(self, digest: Digest, seconds: float) -> bool:
+        """Forget a blob that nobody has put for so many seconds.
+
+        It is moved away before it is looked at: whoever puts it again from then on finds it absent and writes it anew, and one
+        that was put at the last moment is moved back.
+        """
+        aside = self.root / "incoming" / f"unused-{digest.hex}"
+        try:
+            aside.parent.mkdir(parents=True, exist_ok=True)
+            self._file(digest).rename(aside)
+        except FileNotFoundError:
+            return False
+        if time.time() - aside.stat().st_mtime < seconds:
+            aside.rename(self._file(digest))
+            return False
+        aside.unlink()
+        return True
+
+    def adopt(self, path: Path, digest: Digest) -> bool:
+        """Make the file at `path` a blob by a second name, if it is in the same file system; its bytes are not looked at."""
+        target = self._file(digest)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            target.hardlink_to(path)
+        except OSError:
+            return False
+        return True
 
     def write_reference(self, name: ArtifactName, content: bytes) -> None:
         """Keep an artifact's reference in place of its former one."""
@@ -117,6 +156,14 @@ class FolderStore:
                 file.unlink(missing_ok=True)
                 removed.append(file.name)
         return removed
+
+    def _refresh(self, digest: Digest) -> bool:
+        """Whether the blob is here; if so, it counts as just put, so that nobody collects it before it is named."""
+        try:
+            os.utime(self._file(digest))
+        except FileNotFoundError:
+            return False
+        return True
 
     def _file(self, digest: Digest) -> Path:
         return self.root / "blobs" / digest.hex[:2] / digest.hex

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -17,6 +18,7 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._blobs: dict[Digest, bytes] = {}
+        self._put_at: dict[Digest, float] = {}
         self._references: dict[str, bytes] = {}
 
     def put(self, source: BinaryIO | bytes, expected: Digest | None = None) -> tuple[Digest, int]:
@@ -26,6 +28,7 @@ class MemoryStore:
         if expected is not None and digest != expected:
             raise Damaged(f"the bytes of `{expected}` arrived as `{digest}` ({len(content)} bytes): send them again.")
         self._blobs[digest] = content
+        self._put_at[digest] = time.monotonic()
         return digest, len(content)
 
     def put_file(self, path: Path, expected: Digest | None = None) -> tuple[Digest, int]:
@@ -39,6 +42,15 @@ class MemoryStore:
     def path(self, digest: Digest) -> Path | None:  # noqa: ARG002 - the protocol's signature
         """None: there are no files here."""
         return None
+
+    def url(self, digest: Digest, seconds: int = 3600) -> str | None:  # noqa: ARG002 - the protocol's signature
+        """None: nobody else can read this memory."""
+        return None
+
+    def age_s(self, digest: Digest) -> float:
+        """Seconds since the bytes were last put; UnknownFile when absent."""
+        self._get(digest)
+        return time.monotonic() - self._put_at[digest]
 
     def size(self, digest: Digest) -> int:
         """Size in bytes; UnknownFile when absent."""
@@ -54,6 +66,13 @@ class MemoryStore:
     def delete(self, digest: Digest) -> None:
         """Forget a blob."""
         self._blobs.pop(digest, None)
+
+    def delete_unused(self, digest: Digest, seconds: float) -> bool:
+        """Forget a blob that nobody has put for so many seconds."""
+        if digest not in self or self.age_s(digest) < seconds:
+            return False
+        self.delete(digest)
+        return True
 
     def write_reference(self, name: ArtifactName, content: bytes) -> None:
         """Keep an artifact's reference in place of its former one."""

@@ -76,8 +76,9 @@ def complete_object(hub: Hub, word: str, body: Completion) -> Response:
 
 def verify_object(request: Request, hub: Hub, body: LargeObject) -> Response:
     """Whether an object has arrived."""
-    known = size_of_upload(hub.registry.database, caller_of(request, hub), Digest(body.oid))
-    if known != body.size:
+    digest = Digest(body.oid)
+    known = size_of_upload(hub.registry.database, caller_of(request, hub), digest)
+    if known != body.size or digest not in hub.store:
         raise WrongSource(f"object {body.oid[:12]} of {body.size} bytes has not arrived.")
     return JSONResponse({"oid": body.oid, "size": body.size})
 

@@ -22,6 +22,8 @@ FILE_POLICY = "default-src 'none'; sandbox"
 """Whatever somebody published, opened in a browser it is a picture or text, never a program."""
 _SHOWN = {".png": "image/png", ".webp": "image/webp", ".jpg": "image/jpeg", ".gif": "image/gif"}
 _READ = (".md", ".txt", ".json", ".yaml", ".yml", ".csv")
+_LARGE = 1 << 20
+"""Bytes from which on a store with addresses of its own is read there: pictures of pages are smaller, and must come from us."""
 _FOREVER = "public, max-age=31536000, immutable"
 _CHUNK = 1 << 20
 """Bytes a read. Measured: 2.8 GB/s against 0.6 GB/s with Starlette's 64 KiB."""
@@ -55,10 +57,13 @@ def showing(revision: Revision) -> str:
 
 
 def blob_answer(store: BlobStore, file: File, headers: dict[str, str], after: BackgroundTask | None) -> Response:
-    """Send a blob from its own file when the store has one, else as a stream without ranges."""
+    """Send a blob from its own file when the store has one; a large one elsewhere is fetched there, a small one streamed."""
     media_type = media_type_of(file.path)
     if (path := store.path(file.digest)) is not None:
         return _BlobResponse(path, headers=headers, media_type=media_type, background=after)
+    if file.size_bytes >= _LARGE and (url := store.url(file.digest)) is not None:
+        headers |= {"Location": url, "Cache-Control": "no-store"}
+        return Response(status_code=302, headers=headers, background=after)
     if file.digest not in store:
         raise Damaged(f"the bytes of `{file.path}`, {file.digest}, are missing from the store. Look with `hub verify`.")
     headers |= {"Content-Length": str(file.size_bytes), "Accept-Ranges": "none"}

@@ -14,6 +14,7 @@ from hub.errors import Damaged, Unreachable, WrongRequest
 from hub.records import Query
 from hub.registry import Registry
 from hub.registry.schema import HEAD
+from tests import postgres
 from tests.builders import a_score
 from tests.registry.test_registry import an_artifact, fill
 
@@ -23,20 +24,29 @@ def version_of(path):
         return connection.execute("SELECT version_num FROM alembic_version").fetchone()[0]
 
 
-WITHOUT_ACCOUNTS = """
+BEFORE_0021 = """
 DROP TABLE memberships; DROP TABLE tokens; DROP TABLE audit; DROP TABLE likes; DROP TABLE access_requests; DROP TABLE tombstones;
 DROP TABLE uploads; DROP TABLE xorbs; DROP TABLE settings; DROP TABLE accounts; CREATE TABLE accounts (name TEXT PRIMARY KEY);
 DROP INDEX artifacts_by_privacy; ALTER TABLE artifacts DROP private; ALTER TABLE artifacts DROP gated;
 ALTER TABLE artifacts DROP any_file; ALTER TABLE artifacts DROP likes; ALTER TABLE revisions DROP author;
 ALTER TABLE refs DROP kind; ALTER TABLE refs DROP message;
 """
-"""Undoes the migration 0005."""
+"""Undoes the migration 0021."""
+BEFORE_0020 = """
+    DROP TRIGGER artifact_text_insert; DROP TRIGGER artifact_text_delete; DROP TRIGGER artifact_text_update;
+    DROP TABLE artifact_text; DROP TABLE facet_counts; DROP INDEX languages_by_standing;
+    ALTER TABLE artifacts DROP COLUMN words; ALTER TABLE artifacts DROP COLUMN facets;
+    ALTER TABLE artifact_languages DROP COLUMN standing;
+    CREATE VIRTUAL TABLE artifact_text USING fts5(name, owner, summary, tags, languages);
+"""
 
 
-def downgrade(path, version, script=""):
-    """Make a file of an earlier release out of a current one."""
+def downgrade(path, to, changes=""):
+    """Make a file of an older release out of a current one."""
     with closing(sqlite3.connect(path)) as connection:
-        connection.executescript(f"{WITHOUT_ACCOUNTS} {script} UPDATE alembic_version SET version_num = '{version}';")
+        connection.executescript(
+            f"{BEFORE_0021} {BEFORE_0020} {changes}; UPDATE alembic_version SET version_num = '{to}';"
+        )
 
 
 def test_head_is_the_newest_migration():
@@ -44,17 +54,35 @@ def test_head_is_the_newest_migration():
     assert newest.name.startswith(f"{HEAD}_")
 
 
-def test_the_migrations_make_exactly_the_tables_of_the_code(tmp_path):
+KEPT_BY_THE_DATABASE = {"search", "artifacts_by_words"}
+"""PostgreSQL's own column and index for words; SQLite's tables for them begin with `artifact_text`."""
+
+
+def test_the_migrations_make_exactly_the_tables_of_the_code(address):
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
+    from sqlalchemy.schema import CreateIndex
 
     import hub.registry.people  # noqa: F401 - declares tables
     from hub.registry.tables import Table
 
-    registry = Registry.open(tmp_path / "registry.db")
+    registry = Registry.open(address)
+    orders = {
+        index.name: index
+        for index in Table.metadata.tables["artifacts"].indexes
+        if any("DESC" in str(each) for each in index.expressions)
+    }
+
+    def is_compared(_object, name, *_):
+        return not str(name).startswith("artifact_text") and name not in {*KEPT_BY_THE_DATABASE, *orders}
+
     with registry.database.engine.connect() as connection:
-        options = {"include_object": lambda _object, name, *_: not str(name).startswith("artifact_text")}
-        assert compare_metadata(MigrationContext.configure(connection, opts=options), Table.metadata) == []
+        context = MigrationContext.configure(connection, opts={"include_object": is_compared})
+        assert compare_metadata(context, Table.metadata) == []
+        if connection.dialect.name == "sqlite":  # Its reflection forgets which way an index runs.
+            made = dict(connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE type = 'index'").all())
+            for name, index in orders.items():
+                assert made[name].replace('"', "") == str(CreateIndex(index).compile(connection)).replace('"', "")
     registry.close()
 
 
@@ -63,10 +91,17 @@ def test_an_older_registry_is_migrated_with_its_content(tmp_path):
     registry = Registry.open(path)
     fill(registry, an_artifact())
     registry.close()
-    downgrade(path, "0001", "DROP TABLE artifact_text;")
+    downgrade(path, "0001", "DROP TABLE artifact_text")
     migrated = Registry.open(path)
     assert version_of(path) == HEAD
-    assert migrated.find(Query(text="prompts")).total == 1
+    assert (
+        migrated.find(Query(text="prompts mulan-yo", language="yo", base="emoji-sd", license="apache-2.0")).total == 1
+    )
+    assert migrated.find(Query(text="swahili")).total == 0
+    assert migrated.find(Query()).facets["language"] == migrated.languages() == {"yo": 1}
+    migrated.forget(an_artifact().name)
+    assert migrated.find(Query()).total == 0
+    assert migrated.languages() == {}
     migrated.close()
 
 
@@ -75,7 +110,7 @@ def test_standings_of_an_older_registry_are_those_of_a_new_one(tmp_path):
     registry = Registry.open(path)
     fill(registry, an_artifact("local/en", scores=(a_score(0.9, language="en"),)), an_artifact("local/yo"))
     registry.close()
-    downgrade(path, "0002", "UPDATE artifacts SET standing = -1; UPDATE scores SET standing = -1;")
+    downgrade(path, "0002", "UPDATE artifacts SET standing = -1; UPDATE scores SET standing = -1")
     migrated = Registry.open(path)
     assert [artifact.name.name for artifact in migrated.find(Query()).items] == ["yo", "en"]
     assert [artifact.name.name for artifact in migrated.find(Query(language="yo")).items] == ["yo", "en"]
@@ -130,21 +165,58 @@ def test_a_place_that_cannot_be_written_is_one_line(tmp_path):
     assert "\n" not in str(raised.value)
 
 
-def test_only_sqlite_is_served(tmp_path):
-    with pytest.raises(WrongRequest, match="'postgresql' registries are not served"):
-        Registry.open("postgresql://localhost/hub")
+def test_databases_of_other_kinds_are_refused(tmp_path):
+    with pytest.raises(WrongRequest, match="'mysql' registries are not served"):
+        Registry.open("mysql://localhost/hub")
     Registry.open(f"sqlite:///{tmp_path}/by-url.db").close()
     assert (tmp_path / "by-url.db").is_file()
 
 
-def _open(path: str) -> str:
-    Registry.open(path).close()
-    return version_of(path)
+def _open(address: str) -> str:
+    registry = Registry.open(address)
+    registry.close()
+    return registry.database.version()
 
 
-def test_processes_that_create_it_at_once_all_get_it(tmp_path):
+def test_processes_that_create_it_at_once_all_get_it(address):
     with multiprocessing.get_context("spawn").Pool(3) as pool:
-        assert pool.map(_open, [str(tmp_path / "registry.db")] * 6) == [HEAD] * 6
+        assert pool.map(_open, [address] * 6) == [HEAD] * 6
+
+
+def test_a_newer_or_foreign_database_of_postgresql_is_refused(cluster):
+    import psycopg
+
+    address = postgres.a_database(cluster)
+    with psycopg.connect(address) as connection:
+        connection.execute("CREATE TABLE cats (name text)")
+    with pytest.raises(Damaged, match="database of something else"):
+        Registry.open(address)
+    address = postgres.a_database(cluster)
+    Registry.open(address).close()
+    with psycopg.connect(address) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0999'")
+    with pytest.raises(Damaged, match="has schema 0999"):
+        Registry.open(address)
+
+
+def test_readers_go_on_when_the_server_has_ended_their_connections(cluster):
+    import psycopg
+
+    address = postgres.a_database(cluster)
+    registry = Registry.open(address)
+    fill(registry, an_artifact())
+    for ask in (
+        lambda: registry.get("mulan-yo"),
+        lambda: registry.find(Query(language="yo")).items[0],
+        lambda: registry.get("mulan-yo"),
+    ):
+        with psycopg.connect(address, autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        assert ask().name == an_artifact().name
+    registry.count_download(an_artifact().name)
+    registry.close()
 
 
 def test_migrating_says_nothing(tmp_path, caplog, capfd):

@@ -1,17 +1,28 @@
+from dataclasses import replace
+
 import pytest
 
+from hub.accounts import Actor
 from hub.errors import WrongRequest
 from hub.names import ArtifactName
 from hub.records import Provenance, Query
 from hub.registry import Registry
+from hub.registry.repositories import change_settings, move_repository
+from hub.registry.search import SORTS, find
+from tests import postgres
 from tests.builders import a_score
-from tests.registry.test_registry import an_artifact, fill, names
+from tests.registry.test_registry import a_revision, an_artifact, fill, names
 
 
-@pytest.fixture(scope="module")
-def shelf(tmp_path_factory):
-    """Six artifacts of all sorts."""
-    opened = Registry.open(tmp_path_factory.mktemp("shelf") / "registry.db")
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def shelf(request, tmp_path_factory):
+    """Six artifacts of all sorts, once on each database."""
+    on_sqlite = request.param == "sqlite"
+    opened = Registry.open(
+        tmp_path_factory.mktemp("shelf") / "registry.db"
+        if on_sqlite
+        else postgres.a_database(request.getfixturevalue("cluster"))
+    )
     fill(
         opened,
         an_artifact("local/weak-yo", scores=(a_score(0.3),)),
@@ -146,3 +157,122 @@ def test_a_base_and_a_multilingual_module_are_ranked_by_english_too(registry):
         an_artifact("local/yo", scores=(a_score(0.8, language="en"),)),
     )
     assert names(registry.find(Query())) == ["base", "many", "region", "yo"]
+
+
+@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.parametrize(
+    "wanted",
+    [{"language": "yo"}, {"language": "pt"}, {"kind": "adapter"}, {"license": "apache-2.0"}, {"base": "emoji-sd"}, {"owner": "linguahub"},
+     {"text": "yoruba"}, {"text": "prompts", "language": "yo"}, {"language": "yo", "method": "mulan", "base": "emoji-sd"}],
+)  # fmt: skip
+def test_matches_too_many_to_count_come_in_the_same_order(shelf, wanted, sort):
+    query = Query(**wanted, sort=sort)
+    exact, dense = shelf.find(query), find(shelf.database, query, candidates=0)
+    assert names(dense) == names(exact)
+    pages = [
+        names(find(shelf.database, replace(query, limit=2, offset=offset), candidates=0)) for offset in (0, 2, 4, 6)
+    ]
+    assert [name for page in pages for name in page] == names(exact)
+    assert dense.total <= exact.total
+    assert dense.is_exact == (
+        dense.total == exact.total and len(wanted) == 1 and next(iter(wanted)) in {"kind", "license", "owner"}
+    )
+
+
+def test_a_page_of_too_many_matches_counts_some_of_them(shelf):
+    page = find(shelf.database, Query(text="prompts"), candidates=2)
+    assert (page.total, page.is_exact) == (3, False)
+    assert sum(page.facets["kind"].values()) == 3
+    kinds = find(shelf.database, Query(kind="adapter"), candidates=2)
+    assert (kinds.total, kinds.is_exact) == (5, True)
+
+
+def test_counts_follow_what_is_written(registry):
+    fill(registry, an_artifact("local/a"), an_artifact("local/b", languages=("sw", "yo")))
+    registry.record(
+        an_artifact("local/b", kind="encoder", languages=("sw",), bases=()), a_revision("local/b", "9"), "1" * 64
+    )
+    page = registry.find(Query())
+    assert page.total == 2
+    assert page.facets["kind"] == {"adapter": 1, "encoder": 1}
+    assert page.facets["language"] == {"sw": 1, "yo": 1}
+    assert page.facets["base"] == {"emoji-sd": 1}
+    registry.forget(ArtifactName("local", "a"))
+    assert registry.find(Query()).facets["kind"] == {"encoder": 1}
+    assert registry.find(Query(text="adapter")).total == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("MULAN-yo", {"mulan-yo"}), ("mulan-y", {"mulan-yo"}), ("local/mulan-yo", {"mulan-yo"}), ("mulan yo", {"mulan-yo", "other"}),
+     ("yo-v2", {"other"}), ("ọkọ̀ OKO", {"other"}), ("日本", {"other"}), ("it's 100%", {"other"}), ("\\", set()), ("%", set()), ("_kind:adapter", set())],
+)  # fmt: skip
+def test_words_are_found_by_their_beginnings_and_names_as_a_whole(registry, text, found):
+    fill(registry, an_artifact(), an_artifact("local/other", summary="Ọkọ̀ yo-v2, it's 100% for 日本語."))
+    assert set(names(registry.find(Query(text=text)))) == found
+
+
+OPEN = {"kind": {"adapter": 2}, "language": {"yo": 2}}
+
+
+@pytest.mark.parametrize("candidates", [500, 1])
+def test_private_artifacts_are_found_and_counted_for_their_readers_alone(registry, candidates):
+    fill(
+        registry,
+        an_artifact("ada/hidden-yo", private=True),
+        an_artifact("ada/open-yo"),
+        an_artifact("ada/hidden-sw", private=True, languages=("sw",)),
+        an_artifact("bob/other-yo"),
+    )
+
+    def ask(readers, **wish):
+        return find(registry.database, Query(readers=readers, **wish), candidates)
+
+    everything = [
+        {},
+        {"owner": "ada"},
+        {"kind": "adapter"},
+        {"text": "prompts"},
+        {"language": "yo"},
+        {"text": "yo", "kind": "adapter"},
+    ]
+    hidden = {"hidden-yo", "hidden-sw"}
+    for readers in ((), ("bob",)):
+        for wish in everything:
+            for sort in SORTS:
+                assert not hidden & set(names(ask(readers, **wish, sort=sort))), (wish, sort)
+        assert ask(readers).total == ask(readers, kind="adapter").total == 2
+        assert ask(readers, owner="ada").total == 1
+        page = ask(readers)
+        assert {facet: page.facets[facet] for facet in OPEN} == OPEN
+        for wish in ({"text": "hidden"}, {"language": "sw"}):
+            assert (names(ask(readers, **wish)), ask(readers, **wish).total) == ([], 0)
+    for readers in (("bob", "ada"), None):
+        assert set(names(ask(readers))) == {"open-yo", "other-yo", *hidden}
+        assert set(names(ask(readers, owner="ada"))) == {"open-yo", *hidden}
+        assert set(names(ask(readers, text="hidden"))) == hidden
+        assert names(ask(readers, language="sw")) == ["hidden-sw"]
+        assert ask(readers).total == ask(readers, kind="adapter").total == 4
+        assert ask(readers, owner="ada").total == 3
+        assert ask(readers).facets["language"] == {"yo": 3, "sw": 1}
+    assert registry.languages() == {"yo": 3, "sw": 1}
+
+
+def test_opening_closing_and_renaming_keep_words_and_counts(registry):
+    fill(registry, an_artifact("ada/first"))
+    name, target, root = ArtifactName("ada", "first"), ArtifactName("lab", "second"), Actor("root")
+    everybody = {"readers": ()}
+    change_settings(registry.database, name, root, private=True)
+    assert registry.find(Query(**everybody)).total == 0
+    assert registry.find(Query(**everybody)).facets["language"] == {}
+    move_repository(registry.database, name, target, root)
+    change_settings(registry.database, target, root, private=False)
+    page = registry.find(Query(**everybody))
+    assert (page.total, page.facets["language"], page.facets["base"]) == (1, {"yo": 1}, {"emoji-sd": 1})
+    move_repository(registry.database, target, ArtifactName("lab", "third"), root)
+    assert names(registry.find(Query(text="third", owner="lab"))) == ["third"]
+    assert registry.find(Query(text="first")).total == registry.find(Query(text="second")).total == 0
+    counted = registry.database.rows("SELECT value, artifacts FROM facet_counts WHERE facet = 'owner'")
+    assert [tuple(row) for row in counted] == [("lab", 1)]
+    registry.forget(ArtifactName("lab", "third"))
+    assert registry.database.rows("SELECT * FROM facet_counts") == []

@@ -12,7 +12,10 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
@@ -27,6 +30,16 @@ RUN = [
 ]
 
 
+@contextmanager
+def running(*arguments: Any, **options: Any) -> Iterator[subprocess.Popen[str]]:
+    """A process that ends with the block, also when something in it fails: Popen alone would wait for it for ever."""
+    with subprocess.Popen(*arguments, **options) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
 def address_of(line: str) -> re.Match[str] | None:
     return re.search(r"http://127\.0\.0\.1:\d+", line)
 
@@ -35,14 +48,12 @@ def address_of(line: str) -> re.Match[str] | None:
 def test_the_server_says_where_it_listens_answers_and_ends_on_interrupt(tmp_path: Path):
     environment = os.environ | {"HUB_HOME": str(tmp_path), "PYTHONUNBUFFERED": "1"}
     command = [*RUN, "--port", "0"]
-    with subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    with running(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         line = process.stdout.readline()
         address = address_of(line)
-        assert address, line + process.stderr.read()
+        assert address, line
         request = urllib.request.Request(
             f"{address[0]}/api/v1/search?text=hidden-token", headers={"Authorization": "Bearer hf_secret"}
         )
@@ -59,9 +70,7 @@ def test_the_server_says_where_it_listens_answers_and_ends_on_interrupt(tmp_path
     assert "hf_secret" not in log
     assert secret not in log
     assert "Traceback" not in log
-    with subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as process:
+    with running(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None
         assert address_of(process.stdout.readline())
         process.send_signal(signal.SIGINT)

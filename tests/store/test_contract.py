@@ -2,13 +2,15 @@
 
 import hashlib
 import io
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
 
 from hub.errors import Damaged, UnknownFile, Unreachable
 from hub.names import ArtifactName, Digest
-from hub.store import BlobStore, FolderStore, MemoryStore
+from hub.store import BlobStore, FolderStore, MemoryStore, open_store
 
 CONTENT = b"weights" * 1000
 DIGEST = Digest(hashlib.sha256(CONTENT).hexdigest())
@@ -16,8 +18,10 @@ ABSENT = Digest("0" * 64)
 NAME = ArtifactName("local", "mulan-yo.v1")
 
 
-@pytest.fixture(params=["memory", "folder"])
+@pytest.fixture(params=["memory", "folder", "bucket"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
+    if request.param == "bucket":
+        return open_store(request.getfixturevalue("bucket"))
     return MemoryStore() if request.param == "memory" else FolderStore(tmp_path / "store")
 
 
@@ -97,3 +101,55 @@ def test_a_file_that_cannot_be_read_is_named(store, tmp_path):
 def test_nothing_is_left_to_sweep_after_writing(store):
     store.put(CONTENT)
     assert store.unfinished() == store.sweep() == []
+
+
+def test_a_file_larger_than_a_part_arrives_whole_and_is_read_from_anywhere(store, tmp_path):
+    content = bytes(range(256)) * (90 << 12)  # 90 MiB: six parts of a bucket's
+    (tmp_path / "large").write_bytes(content)
+    digest, size = store.put_file(tmp_path / "large")
+    assert digest.hex == hashlib.sha256(content).hexdigest()
+    assert size == store.size(digest) == len(content)
+    with store.open(digest) as opened:
+        assert hashlib.file_digest(opened, "sha256").hexdigest() == digest.hex
+        opened.seek(50 << 20)
+        assert opened.read(1000) == content[50 << 20 :][:1000]
+
+
+def test_an_address_when_there_is_one_gives_the_bytes_to_anybody_for_a_while(store):
+    store.put(CONTENT)
+    url = store.url(DIGEST, seconds=60)
+    if url is None:
+        assert not hasattr(store, "address")
+        return
+    with urllib.request.urlopen(url) as answer:
+        assert answer.read() == CONTENT
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(url.partition("?")[0])
+
+
+def test_what_is_put_has_an_age_and_putting_it_again_does_not_make_it_older(store, tmp_path):
+    store.put(CONTENT)
+    assert 0 <= store.age_s(DIGEST) < 60
+    (tmp_path / "file").write_bytes(CONTENT)
+    for put in (lambda: store.put(CONTENT), lambda: store.put_file(tmp_path / "file")):
+        put()
+        assert 0 <= store.age_s(DIGEST) < 60
+    with pytest.raises(UnknownFile):
+        store.age_s(ABSENT)
+
+
+def test_many_references_are_listed_in_order(store):
+    names = [f"local/m{number:03}" for number in range(30)]
+    for name in reversed(names):
+        store.write_reference(ArtifactName.parse(name, ""), name.encode())
+    assert list(store.references()) == [(name, name.encode()) for name in names]
+
+
+def test_only_what_nobody_has_put_for_a_while_is_deleted_as_unused(store):
+    store.put(CONTENT)
+    assert not store.delete_unused(DIGEST, seconds=3600)
+    assert DIGEST in store
+    assert store.delete_unused(DIGEST, seconds=-5)  # A server's clock may be a little ahead.
+    assert DIGEST not in store
+    assert not store.delete_unused(DIGEST, seconds=-5)
+    assert store.unfinished() == []

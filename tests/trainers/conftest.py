@@ -35,7 +35,8 @@ from hub.records import Conditioning
 from tests.trainers.originals import save_original, save_qllama
 from trainers.corpora import CORPORA, Example, Prompt
 from trainers.frozen import FrozenBase
-from trainers.material import Material, Mixture, Store, gather
+from trainers.material import Material, Store
+from trainers.mixture import Mixture, gather
 
 WORDS = {
     "dog": ("ajá", "mbwa"),

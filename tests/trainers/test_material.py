@@ -16,7 +16,8 @@ from hub.modules import TextEncoder
 from trainers.caches import cached, key_of
 from trainers.corpora import Example
 from trainers.frozen import FrozenBase
-from trainers.material import Material, Mixture, Store, gather, weigh
+from trainers.material import Material, Store
+from trainers.mixture import Mixture, gather, weigh
 from trainers.prompting import Prompting
 
 

@@ -22,9 +22,10 @@ from trainers.cli import evaluate, train
 from trainers.contrast import in_chunks, symmetric_contrast
 from trainers.evaluation.matching import distinct_rank, first_of_own, rounded
 from trainers.loop import train as run_loop
-from trainers.material import Material, Mixture, Store, gather
+from trainers.material import Material, Store
 from trainers.methods import get_plan
 from trainers.methods.mclip import TTC_SCALE_EXPONENTIATED, TriangleDistillation, trimmed
+from trainers.mixture import Mixture, gather
 from trainers.recipe import Recipe
 
 from .test_commands import json_of, run

@@ -15,12 +15,13 @@ from hub.errors import DoesNotFit
 from hub.modules import Embeddings, TextEncoder
 from trainers.frozen import FrozenBase
 from trainers.losses import feature_mse
-from trainers.material import Material, Mixture, Store, gather
+from trainers.material import Material, Store
 from trainers.method import Draw
 from trainers.methods import get_plan
 from trainers.methods.mulan import Denoising, noise
 from trainers.methods.pea import HybridDistillation, unbroken
 from trainers.methods.token_kd import TokenDistillation
+from trainers.mixture import Mixture, gather
 from trainers.prompting import Prompting
 from trainers.reading import through
 from trainers.sampler import generator_of

@@ -1,9 +1,10 @@
 """AltDiffusion (Ye et al., AAAI 2024, arXiv 2308.09991): a multilingual encoder learns from the base's own, then the
 denoiser learns to read it.
 
-    teach     the student's pooled state imitates the teacher's (AltCLIP, Chen et al., ACL Findings 2023, arXiv 2211.06679)
-    concept   the base's denoising loss; only the denoiser's cross-attention learns
-    quality   the same loss with a tenth of the texts dropped; the whole denoiser learns, averaged
+    teach         the student's pooled state imitates the teacher's (AltCLIP, Chen et al., ACL Findings 2023, arXiv 2211.06679)
+    contrastive   AltCLIP's second stage, on pictures with texts; optional, it runs where a recipe or `--set` names it
+    concept       the base's denoising loss; only the denoiser's cross-attention learns
+    quality       the same loss with a tenth of the texts dropped; the whole denoiser learns, averaged
 
 Quirks of the originals, which are the defaults of the classes here:
 
@@ -13,7 +14,7 @@ Quirks of the originals, which are the defaults of the classes here:
   always true, so queries and outputs learn as well: `only_keys_and_values` is what the words say.
 * The published schedules hold the rate: the cosine of the code is bypassed.
 
-Shape letters: B batch, S tokens, C conditioning width, K H W a latent.
+Shape letters: B batch, S tokens, C conditioning width, P width of a dual encoder's features, K H W a latent.
 """
 
 from __future__ import annotations
@@ -22,8 +23,10 @@ from functools import partial
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
+from hub.errors import DoesNotFit, WrongRequest
+from trainers.contrast import gathered, symmetric_contrast
 from trainers.losses import mean_cosine, prediction_mse, token_mse
 from trainers.material import Material
 from trainers.method import Draw, Loss
@@ -103,6 +106,55 @@ def contrast(student_BC: Tensor, teacher_BC: Tensor, meaning_B: Tensor, temperat
     return F.cross_entropy(similarity_BB.masked_fill(twins_BB, float("-inf")), own_B)
 
 
+class ImageTextContrast:
+    """AltCLIP's second stage: a text must find its picture among the batch's, and a picture its texts, vision frozen.
+
+    The pooled state goes through the frozen text projection of the dual encoder whose text tower taught it, so both are in
+    that encoder's space, at its own frozen temperature.
+    """
+
+    def __init__(
+        self, module: Reader, material: Material, *, vision: str = "emoji-clip", state: str = "first", rows: int = 0
+    ) -> None:
+        """`vision` names the dual encoder; its features of pictures are cached, and shared with `mclip`.
+
+        `state` is which state of a text is pooled: the `first`, as AltCLIP has it, or the one at the teacher's `end` token,
+        where a student that was taught token by token has learnt to put it. `rows` of the logits are in memory at a time; 0
+        takes all. DoesNotFit for a dual encoder that does not project states of the base's width.
+        """
+        projection = getattr(material.dual.model, "text_projection", None)
+        if not isinstance(projection, nn.Linear) or projection.in_features != material.base.width:
+            found = f"of width {projection.in_features}" if isinstance(projection, nn.Linear) else "in another way"
+            raise DoesNotFit(
+                f"`{vision}` projects texts {found}, and the base reads states of width {material.base.width}: `vision` must "
+                "be the dual encoder whose text tower the base reads with."
+            )
+        if state not in ("first", "end"):
+            raise WrongRequest(f"`state` is first or end, not {state!r}.")
+        let_learn(module, text)
+        self.module = module
+        self.example_count = len(material.weights_N)
+        self.example_weights: Tensor | None = material.weights_N
+        self._material = material
+        self._projection = projection
+        self._scale = float(material.dual.model.logit_scale.exp().clamp(max=100.0))  # as CLIP bounds it
+        self._state = state
+        self._rows = rows
+
+    def loss(self, draw: Draw) -> Loss:
+        """Symmetric InfoNCE over the batches of all processes; texts of one picture are each other's positives."""
+        material, rows_B = self._material, draw.indices_B
+        states_BSC = self.module.read(material, rows_B)
+        meaning_B = material.meaning_N[rows_B]
+        places_B = torch.zeros_like(meaning_B) if self._state == "first" else material.end_M[meaning_B]
+        pooled_BC = states_BSC[torch.arange(len(rows_B)), places_B]
+        group_B = meaning_B.to(states_BSC.device)
+        text_BP, picture_BP, group_B = map(
+            gathered, (self._projection(pooled_BC), material.pictures_MP[group_B], group_B)
+        )
+        return Loss(symmetric_contrast(text_BP, picture_BP, self._scale, group_B, rows=self._rows), {})
+
+
 class DenoiserTuning:
     """The base's own loss, where parts of the denoiser learn, or of what reads for it."""
 
@@ -140,6 +192,8 @@ Quality = partial(DenoiserTuning, learns=denoiser, empty_share=0.1)
 
 TEACH = Recipe(steps=1200, batch_size=128, learning_rate=1e-3, warmup_steps=100, weight_decay=0.02, ema_decay=0.99)
 """For an encoder of five million weights; XLM-R-large is taught at 1e-4."""
+CONTRASTIVE = Recipe(steps=200, batch_size=128, learning_rate=1e-4, warmup_steps=20, weight_decay=0.02, ema_decay=0.98)
+"""Ours: the original's rate and batch are not told beside its two million pairs."""
 CONCEPT = Recipe(steps=200, batch_size=64, learning_rate=2e-4, warmup_steps=20, weight_decay=0.01, ema_decay=0.98)
 QUALITY = Recipe(
     steps=100, batch_size=64, learning_rate=5e-5, warmup_steps=10, weight_decay=0.01, hold_share=1.0, ema_decay=0.98
@@ -150,6 +204,7 @@ PLAN = Plan(
     length=None,
     phases=(
         Phase("teach", partial(TeacherLearning, match="token"), TEACH, needs=("teacher",)),
+        Phase("contrastive", partial(ImageTextContrast, state="end"), CONTRASTIVE, needs=("pictures",), optional=True),
         Phase("concept", ConceptAlignment, CONCEPT, needs=THROUGH_DENOISER),
         Phase("quality", Quality, QUALITY, needs=THROUGH_DENOISER),
     ),

@@ -138,6 +138,7 @@ PLAN = Plan(
     result="mCLIP's projectors between {encoder} and the frozen dual encoder",
     frozen="The dual encoder and the encoder `{encoder}` stay as they are",
     foundation=DUAL_ENCODER,
+    draws=False,
     english_only=True,
 )
 PLUS = replace(

@@ -145,4 +145,5 @@ PLAN = Plan(
     frozen="It began as `{encoder}`",
     foundation=DUAL_ENCODER,
     is_repository=True,
+    draws=False,
 )

@@ -182,4 +182,5 @@ PLAN = Plan(
     story="A small decoder learns to write the English name, given the frozen encoder's states of a name.",
     result="a translator into English, which the base reads itself",
     frozen="The base stays as it is; the translator holds a copy of the encoder `{encoder}`",
+    draws=False,
 )

@@ -10,6 +10,8 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
+    if op.get_bind().dialect.name != "sqlite":
+        return  # 0020 brings what other databases search with.
     op.execute(
         "CREATE VIRTUAL TABLE artifact_text USING fts5("
         "name, owner, summary, tags, languages, tokenize = 'unicode61 remove_diacritics 2', prefix = '2 3')"

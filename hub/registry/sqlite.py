@@ -1,0 +1,208 @@
+"""One SQLite file: quick reading, and writing in one transaction at a time.
+
+Reading goes through the standard library and plain SQL: importing SQLAlchemy takes 0.2 s, as long as all the rest of
+`hub search`. Writing and migrating go through SQLAlchemy's typed tables. Both see the same file in WAL mode, where
+readers and the one writer do not wait for each other.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hub.errors import Damaged, HubError, Unreachable, WrongRequest
+from hub.registry.database import PATIENCE_S
+from hub.registry.schema import is_current, version_among
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+    from sqlalchemy.orm import Session
+
+_CACHE_KIB = 16_384
+"""Pages that a connection keeps: what a search walks through in a registry of a million fits in."""
+
+
+class SqliteDatabase:
+    """The file at `path`. Threads may share it; each gets a connection of its own."""
+
+    backup_name = "registry.db"
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.address = str(path)
+        self._local = threading.local()
+        self._connections: list[sqlite3.Connection] = []
+        self._engine: Engine | None = None
+
+    def prepare(self) -> None:
+        """Create the file, or bring it to this version's schema; nothing happens when it is there already."""
+        with self.translated():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with closing(sqlite3.connect(self.path, timeout=PATIENCE_S)) as connection:
+                current = is_current(_version(connection, self.address), self.address)
+            if not current:
+                from hub.registry.schema import migrate
+
+                with self._writing(), self.engine.connect() as connection:
+                    migrate(connection)
+
+    def version(self) -> str:
+        """Which schema the file has, older and newer ones included; empty when there is no file."""
+        if not self.path.exists():
+            return ""
+        with self.translated(), closing(sqlite3.connect(self.path, timeout=PATIENCE_S)) as connection:
+            return _version(connection, self.address)
+
+    def rows(self, sql: str, values: Mapping[str, Any] | None = None) -> list[sqlite3.Row]:
+        """All answers to one question."""
+        with self.translated():
+            return self._connection().execute(sql, values or {}).fetchall()
+
+    def execute(self, sql: str, values: Mapping[str, Any] | None = None) -> None:
+        """One small change, committed at once."""
+        with self.translated():
+            self._connection().execute(sql, values or {})
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """All `rows` of this thread inside see one state of the registry."""
+        with self.translated():
+            self._connection().execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._connection().execute("ROLLBACK")
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """A session that commits at the end, or leaves nothing. Writers queue at its beginning."""
+        from sqlalchemy.orm import Session
+
+        with self._writing(), Session(self.engine) as session, session.begin():
+            yield session
+
+    def one_of(self, column: str, values: Sequence[Any], name: str) -> tuple[str, dict[str, Any]]:
+        """As `Database.one_of`."""
+        return f"{column} IN (SELECT value FROM json_each(:{name}))", {name: json.dumps(values)}  # noqa: S608 - names alone
+
+    def matching(self, words: Sequence[str], facets: Sequence[Sequence[str]], limit: int) -> list[int]:
+        """As `Database.matching`, newest first. Whole words are asked for first: their lists are read only as far as needed."""
+        groups = [f"({' OR '.join(map(_quoted, group))})" for group in facets]
+        whole = self._match([*map(_quoted, words), *groups], limit)
+        if len(whole) > limit or not words:
+            return whole
+        return self._match([*(f"{_quoted(word)}*" for word in words), *groups], limit)
+
+    def has_words(self, words: Sequence[str]) -> tuple[str, dict[str, Any]]:
+        """As `Database.has_words`."""
+        values = {f"word_{number}": f" {word}" for number, word in enumerate(words)}
+        return " AND ".join(f"instr(' ' || words, :{name}) > 0" for name in values), values
+
+    def _match(self, asked: Sequence[str], limit: int) -> list[int]:
+        found = self.rows(
+            "SELECT rowid FROM artifact_text WHERE artifact_text MATCH :asked ORDER BY rowid DESC LIMIT :limit",
+            {"asked": " AND ".join(asked), "limit": limit + 1},
+        )
+        return [row[0] for row in found]
+
+    def backup(self, folder: Path) -> Path:
+        """A copy by SQLite's online backup: readers and writers go on."""
+        target = folder / self.backup_name
+        with self.translated(), closing(sqlite3.connect(target)) as copy:
+            self._connection().backup(copy)
+        return target
+
+    def restore(self, file: Path) -> None:
+        """Put the content of a backup in the place of an empty registry."""
+        if self.path.exists() and self.version() and self.rows("SELECT id FROM artifacts LIMIT 1"):
+            raise WrongRequest(f"{self.path} is no empty registry: move it away, or set HUB_HOME to another folder.")
+        self.close()
+        with self.translated():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(self.path)) as target:
+                source.backup(target)
+        self.prepare()
+
+    @property
+    def engine(self) -> Engine:
+        """SQLAlchemy's side of the same file."""
+        if self._engine is None:
+            from hub.registry.engine import make_engine
+
+            self._engine = make_engine(self.path, PATIENCE_S)
+        return self._engine
+
+    def close(self) -> None:
+        """Give back every connection. The next use opens new ones."""
+        while self._connections:
+            self._connections.pop().close()
+        self._local = threading.local()
+        if self._engine is not None:
+            self._engine.dispose()
+            self._engine = None
+
+    @contextmanager
+    def translated(self) -> Iterator[None]:
+        """SQLite's complaints in our words."""
+        try:
+            yield
+        except sqlite3.IntegrityError:
+            raise  # A constraint is our own assertion: breaking it is our bug, not the user's.
+        except sqlite3.Error as error:
+            raise _complaint(error, self.path) from error
+        except OSError as error:
+            raise Unreachable(
+                f"cannot use {self.path}: {error.strerror}. Set HUB_HOME to a folder you can write."
+            ) from error
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """As `translated`, for errors that SQLAlchemy has wrapped."""
+        from sqlalchemy.exc import DBAPIError
+
+        with self.translated():
+            try:
+                yield
+            except DBAPIError as error:
+                raise error.orig if isinstance(error.orig, sqlite3.Error) else error from error
+
+    def _connection(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = sqlite3.connect(self.path, timeout=PATIENCE_S, isolation_level=None, check_same_thread=False)
+            connection.row_factory = sqlite3.Row
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+            self._local.connection = connection
+            self._connections.append(connection)
+        return connection
+
+
+def _version(connection: sqlite3.Connection, address: str) -> str:
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    return version_among(
+        tables, lambda: connection.execute("SELECT version_num FROM alembic_version").fetchone(), address
+    )
+
+
+def _quoted(text: str) -> str:
+    """A string of FTS5's query language."""
+    return f'"{text.replace(chr(34), chr(34) * 2)}"'
+
+
+def _complaint(error: sqlite3.Error, path: Path) -> HubError:
+    text = str(error)
+    if "not a database" in text or "malformed" in text:
+        return Damaged(f"{path} is no registry ({text}): move it away and build a new one with `hub index`.")
+    if "readonly" in text or "unable to open" in text:
+        return Unreachable(f"cannot write {path} ({text}): set HUB_HOME to a folder you can write.")
+    if "full" in text:
+        return Unreachable(f"cannot write {path}: the disk is full. Nothing was changed.")
+    if "locked" in text:
+        return Unreachable(f"{path} is busy: another process has been writing for {PATIENCE_S:.0f} s. Try again.")
+    return Damaged(f"{path} does not answer as a registry ({text}): build a new one with `hub index`.")

@@ -1,0 +1,67 @@
+"""A PostgreSQL of one's own: a temporary cluster that listens on a socket in its own folder and nowhere else."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+INSTALLED = Path("/usr/lib/postgresql")
+"""Where Debian keeps servers, one folder a version; elsewhere they are on the PATH."""
+FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "listen_addresses=", "max_connections=50")
+ABSENT = "there is no PostgreSQL here: apt-get install postgresql, or put its `initdb` and `postgres` on the PATH"
+
+
+def programs() -> Path | None:
+    """The folder of `initdb` and `pg_ctl`; None when PostgreSQL's server is not installed."""
+    versions = sorted(INSTALLED.glob("*/bin/initdb"), key=lambda path: float(path.parts[-3]), reverse=True)
+    found = versions[0] if versions else shutil.which("initdb")
+    return Path(found).parent if found else None
+
+
+@contextmanager
+def a_cluster(binaries: Path) -> Iterator[str]:
+    """A running server; the folder of its socket. PostgreSQL refuses to be run by root, who lets `postgres` do it."""
+    with tempfile.TemporaryDirectory(prefix="pg-") as folder:
+        before: tuple[str, ...] = ()
+        if os.geteuid() == 0:
+            before = ("runuser", "-u", "postgres", "--")
+            shutil.chown(folder, "postgres")
+        cluster, log = Path(folder, "cluster"), Path(folder, "log")
+
+        def run(program: str, *arguments: str) -> None:
+            done = subprocess.run(
+                [*before, str(binaries / program), *arguments], cwd=folder, capture_output=True, text=True, check=False
+            )
+            assert done.returncode == 0, f"{program}: {done.stderr} {log.read_text() if log.exists() else ''}"
+
+        run("initdb", "-D", str(cluster), "-U", "hub", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8")
+        options = " ".join(f"-c {option}" for option in (*FAST, f"unix_socket_directories={folder}"))
+        run("pg_ctl", "start", "-w", "-s", "-D", str(cluster), "-l", str(log), "-o", options)
+        try:
+            yield folder
+        finally:
+            run("pg_ctl", "stop", "-w", "-s", "-D", str(cluster), "-m", "immediate")
+
+
+def a_database(folder: str) -> str:
+    """The URL of a new, empty database of the cluster whose socket is in `folder`."""
+    import psycopg
+
+    name = f"hub_{secrets.token_hex(6)}"
+    with psycopg.connect(_url(folder, "postgres"), autocommit=True) as connection:
+        # A collation unlike SQLite's, as most servers have: nothing that is sorted may depend on it.
+        connection.execute(
+            f"CREATE DATABASE {name} TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en' LOCALE 'C.UTF-8'".encode()
+        )
+    return _url(folder, name)
+
+
+def _url(folder: str, name: str) -> str:
+    return f"postgresql://hub@/{name}?host={quote(folder, safe='')}"

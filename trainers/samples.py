@@ -1,0 +1,134 @@
+"""Pictures of a few fixed prompts, drawn now and then while a module learns, so that somebody can see it learn."""
+
+from __future__ import annotations
+
+import io
+import json
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from PIL import Image, ImageDraw
+from PIL.PngImagePlugin import PngInfo
+from torch import Tensor, nn
+
+from hub.errors import WrongRequest
+from trainers.corpora import Corpus, Prompt
+from trainers.drawing import draw, of_prompts
+from trainers.failures import writing
+from trainers.lab.figure import FAINT, GAP_PX, INK, PAPER, font
+from trainers.material import Material
+from trainers.progress import GO_ON, Progress
+
+FOLDER = "samples"
+COUNT = 5
+"""Prompts of each language."""
+CELL_PX = 128
+LABEL_PX = 22
+WRITTEN = ("LATIN", "GREEK", "CYRILLIC", "COMBINING", "MODIFIER")
+"""How Unicode's names of letters begin that the sheet's font has."""
+
+
+@dataclass(frozen=True, slots=True)
+class SampleOrder:
+    """What somebody asked to see; it changes nothing of what is learnt, so a resumed run may ask for something else."""
+
+    every: int = 0
+    """Updates between two sheets of a phase; 0 draws none."""
+    prompts: tuple[str, ...] = ()
+    """Texts beside those of the corpus."""
+
+
+class Samples:
+    """Draws the same prompts from the same noise each time it is asked, through a module as it is then."""
+
+    def __init__(self, material: Material, prompts: Sequence[Prompt], folder: Path, seed: int) -> None:
+        """Sheets are called `<folder>/<phase>-<step>.png`."""
+        self._material = of_prompts(material, prompts)
+        self._prompts = tuple(prompts)
+        self._folder = folder
+        self._seed = seed
+
+    def show(self, module: nn.Module, phase: str, step: int, progress: Progress) -> None:
+        """One contact sheet as a file and in TensorBoard, of the main process; all processes draw, since parts of a
+        sharded module are with each. The module is left in evaluation mode.
+        """
+        module.eval()
+        pictures_N3HW = draw(module, self._material, seed=self._seed)
+        if not progress.main:
+            return
+        title = f"{phase}, step {step}"
+        image = sheet(self._prompts, pictures_N3HW, title)
+        written = PngInfo()
+        written.add_itxt("prompts", json.dumps([[p.language, p.text] for p in self._prompts], ensure_ascii=False))
+        content = io.BytesIO()
+        image.save(content, "png", pnginfo=written)
+        path = self._folder / f"{phase}-{step:07d}.png"
+        with writing("the sample pictures", GO_ON):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            path.with_suffix(".part").write_bytes(content.getvalue())
+            path.with_suffix(".part").replace(path)
+        progress.picture(FOLDER, step, image)
+
+
+def chosen(corpus: Corpus, languages: Sequence[str], texts: Sequence[str]) -> list[Prompt]:
+    """A few prompts of each language's seen split, of the same things where all languages have them; then `texts`.
+
+    WrongRequest when there is nothing to draw.
+    """
+    seen = {tag: {prompt.concept: prompt for prompt in corpus.prompts(tag, "seen")} for tag in languages}
+    everywhere = [concept for concept in next(iter(seen.values())) if all(concept in own for own in seen.values())]
+    prompts = [own[concept] for own in seen.values() for concept in _spread(everywhere or list(own))]
+    prompts += [Prompt(text, "", text, text) for text in texts]
+    if not prompts:
+        raise WrongRequest(
+            f"the corpus `{corpus.name}` has no seen prompts in {', '.join(languages)} to draw: name some with "
+            "`--sample-prompt`, or leave `--sample-every` out."
+        )
+    return prompts
+
+
+def sheet(prompts: Sequence[Prompt], pictures_N3HW: Tensor, title: str) -> Image.Image:
+    """A row for each language, every picture over its language and its meaning in English; other texts come last."""
+    places: list[tuple[int, int]] = []
+    row, column = -1, 0
+    for place, prompt in enumerate(prompts):
+        if place == 0 or prompt.language != prompts[place - 1].language or column == COUNT:
+            row, column = row + 1, 0
+        places.append((row, column))
+        column += 1
+    wide, high = CELL_PX + GAP_PX, CELL_PX + LABEL_PX + GAP_PX
+    image = Image.new("RGB", (COUNT * wide + GAP_PX, 40 + (row + 1) * high), PAPER)
+    pen = ImageDraw.Draw(image)
+    pen.text((GAP_PX, 8), title, font=font(18), fill=INK)
+    for (down, across), prompt, picture_3HW in zip(places, prompts, pictures_N3HW, strict=True):
+        x, y = GAP_PX + across * wide, 40 + down * high
+        pixels_HW3 = (picture_3HW * 255).round().to(torch.uint8).permute(1, 2, 0)
+        shown = Image.fromarray(pixels_HW3.numpy()).resize((CELL_PX, CELL_PX), Image.Resampling.LANCZOS)
+        image.paste(shown, (x, y))
+        pen.text((x, y + CELL_PX + 2), _fitted(_label(prompt), pen), font=font(14), fill=FAINT)
+    return image
+
+
+def _spread(concepts: Sequence[str]) -> list[str]:
+    """Evenly over all of them: neighbours are often alike."""
+    count = min(COUNT, len(concepts))
+    return [concepts[place * len(concepts) // count] for place in range(count)]
+
+
+def _label(prompt: Prompt) -> str:
+    if prompt.language:
+        return f"{prompt.language}: {prompt.meaning}"
+    letters = [letter for letter in prompt.text if not letter.isascii()]
+    readable = all(unicodedata.name(letter, "").startswith(WRITTEN) for letter in letters)
+    return prompt.text if readable else "(a script this font lacks)"
+
+
+def _fitted(label: str, pen: ImageDraw.ImageDraw) -> str:
+    if pen.textlength(label, font=font(14)) <= CELL_PX:
+        return label
+    while pen.textlength(label + "…", font=font(14)) > CELL_PX:
+        label = label[:-1]
+    return label.rstrip() + "…"

@@ -3,6 +3,13 @@
 python -m benchmarks.start       # `hub search` beside `hf`
 python -m benchmarks.load        # load_pipeline beside diffusers' own from_pretrained
 python -m benchmarks.switch      # set_adapters of language modules beside diffusers' set_adapters of LoRAs
-python -m benchmarks.languages   # eight prompts in five languages at once, beside one call per language
 python -m benchmarks.search DIR  # any search among a million artifacts, beside one that ranks and counts every match
+python -m benchmarks.languages   # eight prompts in eight languages at once, beside one call per language
+python -m benchmarks.load_full   # load_pipeline of a full-size SD 1.5 beside from_pretrained: time and memory
+python -m benchmarks.attach      # one more module at 1 and at 64 residents, beside load_lora_weights
+python -m benchmarks.cost        # a module once for each picture, beside mulankit's way: at every step
+python -m benchmarks.cached      # a prompt whose embeddings are kept
+
+The last four write 2.3 GB of random weights to a scratch folder and remove it; `--scratch DIR` keeps them there for the next.
+They take `--device cuda`, too.
 """

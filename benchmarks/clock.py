@@ -49,12 +49,13 @@ def compare(
     peer()
     mine, theirs = [], []
     for _ in range(repetitions):
-        mine.append(_milliseconds(ours))
-        theirs.append(_milliseconds(peer))
+        mine.append(milliseconds(ours))
+        theirs.append(milliseconds(peer))
     return Comparison(claim, _timing(mine), _timing(theirs), peer_is, repetitions)
 
 
-def _milliseconds(call: Callable[[], object]) -> float:
+def milliseconds(call: Callable[[], object]) -> float:
+    """That `call` took, by the clock on the wall."""
     started = time.perf_counter()
     call()
     return (time.perf_counter() - started) * 1e3

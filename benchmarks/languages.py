@@ -1,6 +1,14 @@
-"""Eight prompts in five languages in one denoising pass, beside one pass per language."""
+"""Eight prompts in eight languages in one denoising pass, beside one pass per language.
+
+Five of the modules are published; three are the Yoruba one under another language, since time does not depend on weights.
+"""
 
 from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
 
 from benchmarks.clock import compare
 from benchmarks.switch import MODULES
@@ -11,10 +19,11 @@ PROMPTS = (
     ("hi", "लाल दिल"),
     ("zh", "红心"),
     ("ar", "قلب أحمر"),
-    ("yo", "erin"),
-    ("sw", "tembo"),
-    ("zh", "大象"),
+    ("ta", "சிவப்பு இதயம்"),
+    ("ko", "빨간 하트"),
+    ("am", "ቀይ ልብ"),
 )
+MADE = ("ta", "ko", "am")
 STEPS = 4
 
 
@@ -26,7 +35,9 @@ def main() -> None:
     from hub.local import LocalHub
 
     logging.disable_progress_bar()
-    pipe = load_pipeline("emoji-sd", adapter=MODULES, hub=LocalHub.open())
+    with LocalHub.open() as hub, tempfile.TemporaryDirectory() as made:
+        modules = [*MODULES, *(under(tag, hub.snapshot("mulan-yo"), Path(made)) for tag in MADE)]
+        pipe = load_pipeline("emoji-sd", adapter=modules, hub=hub)
     pipe.set_progress_bar_config(disable=True)
     texts, tags = [text for _, text in PROMPTS], [tag for tag, _ in PROMPTS]
 
@@ -34,13 +45,30 @@ def main() -> None:
         pipe(texts, language=tags, num_inference_steps=STEPS, output_type="latent")
 
     def apart() -> None:
-        for tag in dict.fromkeys(tags):
-            own = [text for each, text in PROMPTS if each == tag]
-            pipe(own, language=tag, num_inference_steps=STEPS, output_type="latent")
+        for tag, text in PROMPTS:
+            pipe(text, language=tag, num_inference_steps=STEPS, output_type="latent")
 
-    compare(
-        "eight prompts in five languages in one pass", together, apart, "one pass per language", repetitions=10
-    ).report(prompts=len(PROMPTS), languages=len(set(tags)))
+    comparison = compare(
+        "eight prompts in eight languages in one pass are drawn at least 1.4 times faster than one by one",
+        together,
+        apart,
+        "one pass per language",
+        repetitions=6,
+    )
+    comparison.report(
+        prompts=len(PROMPTS), languages=len(set(tags)), steps=STEPS, faster=round(1 / comparison.ratio, 3)
+    )
+
+
+def under(tag: str, module: Path, folder: Path) -> Path:
+    """A copy of `module` that says it reads `tag`."""
+    (variant,) = (path.parent for path in module.glob("*/config.json"))
+    made = folder / f"mulan-{tag}"
+    shutil.copytree(variant, made)
+    config = json.loads((made / "config.json").read_text(encoding="utf-8"))
+    (made / "config.json").unlink()  # it may be a link into the store
+    (made / "config.json").write_text(json.dumps(config | {"languages": [tag]}), encoding="utf-8")
+    return made
 
 
 if __name__ == "__main__":

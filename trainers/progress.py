@@ -101,6 +101,11 @@ class Progress:
                 if name != "step":
                     self._events.add_scalar(name, value, int(line["step"]))
 
+    def leave_out(self, seconds: float) -> None:
+        """Time since the last line that was spent on something else than updates: speeds are told without it."""
+        step, last = self._last
+        self._last = (step, last + seconds)
+
     def picture(self, name: str, step: int, image: Image.Image) -> None:
         """One of TensorBoard's pictures, at update `step`; nothing where tensorboard is not installed."""
         if self._events is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-import unicodedata
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +15,11 @@ from PIL.PngImagePlugin import PngInfo
 from torch import Tensor, nn
 
 from hub.errors import WrongRequest
+from hub.loader.lettering import FAINT, PAPER, wrap, write
 from trainers.corpora import Corpus, Prompt
 from trainers.drawing import draw, of_prompts
 from trainers.failures import writing
-from trainers.lab.figure import FAINT, GAP_PX, INK, PAPER, font
+from trainers.lab.figure import GAP_PX
 from trainers.material import Material
 from trainers.progress import GO_ON, Progress
 
@@ -27,8 +28,6 @@ COUNT = 5
 """Prompts of each language."""
 CELL_PX = 128
 LABEL_PX = 22
-WRITTEN = ("LATIN", "GREEK", "CYRILLIC", "COMBINING", "MODIFIER")
-"""How Unicode's names of letters begin that the sheet's font has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +54,14 @@ class Samples:
         """One contact sheet as a file and in TensorBoard, of the main process; all processes draw, since parts of a
         sharded module are with each. The module is left in evaluation mode.
         """
+        started = time.perf_counter()
         module.eval()
         pictures_N3HW = draw(module, self._material, seed=self._seed)
-        if not progress.main:
-            return
+        if progress.main:
+            self._write(pictures_N3HW, phase, step, progress)
+        progress.leave_out(time.perf_counter() - started)
+
+    def _write(self, pictures_N3HW: Tensor, phase: str, step: int, progress: Progress) -> None:
         title = f"{phase}, step {step}"
         image = sheet(self._prompts, pictures_N3HW, title)
         written = PngInfo()
@@ -102,13 +105,14 @@ def sheet(prompts: Sequence[Prompt], pictures_N3HW: Tensor, title: str) -> Image
     wide, high = CELL_PX + GAP_PX, CELL_PX + LABEL_PX + GAP_PX
     image = Image.new("RGB", (COUNT * wide + GAP_PX, 40 + (row + 1) * high), PAPER)
     pen = ImageDraw.Draw(image)
-    pen.text((GAP_PX, 8), title, font=font(18), fill=INK)
+    write(pen, (GAP_PX, 25), title, 18)
     for (down, across), prompt, picture_3HW in zip(places, prompts, pictures_N3HW, strict=True):
         x, y = GAP_PX + across * wide, 40 + down * high
         pixels_HW3 = (picture_3HW * 255).round().to(torch.uint8).permute(1, 2, 0)
         shown = Image.fromarray(pixels_HW3.numpy()).resize((CELL_PX, CELL_PX), Image.Resampling.LANCZOS)
         image.paste(shown, (x, y))
-        pen.text((x, y + CELL_PX + 2), _fitted(_label(prompt), pen), font=font(14), fill=FAINT)
+        label = f"{prompt.language}: {prompt.meaning}" if prompt.language else prompt.text
+        write(pen, (x, y + CELL_PX + 15), wrap(label, 14, CELL_PX, most=1)[0], 14, FAINT)
     return image
 
 
@@ -116,19 +120,3 @@ def _spread(concepts: Sequence[str]) -> list[str]:
     """Evenly over all of them: neighbours are often alike."""
     count = min(COUNT, len(concepts))
     return [concepts[place * len(concepts) // count] for place in range(count)]
-
-
-def _label(prompt: Prompt) -> str:
-    if prompt.language:
-        return f"{prompt.language}: {prompt.meaning}"
-    letters = [letter for letter in prompt.text if not letter.isascii()]
-    readable = all(unicodedata.name(letter, "").startswith(WRITTEN) for letter in letters)
-    return prompt.text if readable else "(a script this font lacks)"
-
-
-def _fitted(label: str, pen: ImageDraw.ImageDraw) -> str:
-    if pen.textlength(label, font=font(14)) <= CELL_PX:
-        return label
-    while pen.textlength(label + "…", font=font(14)) > CELL_PX:
-        label = label[:-1]
-    return label.rstrip() + "…"

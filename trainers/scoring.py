@@ -12,9 +12,9 @@ import torch
 from hub.bases.family import read_json
 from hub.errors import WrongRequest
 from hub.loader import Retriever, load_pipeline, load_retriever
-from hub.loader.retriever import ARCHITECTURE as RETRIEVER
 from hub.local import LocalHub
 from hub.modules import TextEncoder
+from hub.modules.architectures import retrieves
 from hub.records import Artifact, Provenance, Score
 from hub.registry.standing import BASE_ALONE, ENGLISH_BASE
 from trainers.caches import key_of
@@ -55,7 +55,7 @@ def subject_of(artifact: Artifact, base: str, hub: LocalHub, device: str | None)
     if artifact.kind == "dataset":
         raise WrongRequest(f"`{short}` is a data set: evaluate a base, a module or an encoder.")
     base = base or (artifact.bases[0] if artifact.bases else "")
-    if any(variant.architecture == RETRIEVER for variant in artifact.variants):
+    if any(retrieves(variant.architecture) for variant in artifact.variants):
         return retriever_subject(short, str(artifact.name), base, hub, device, revision=artifact.revision)
     return module_subject(short, str(artifact.name), base, hub, device, revision=artifact.revision)
 
@@ -63,7 +63,7 @@ def subject_of(artifact: Artifact, base: str, hub: LocalHub, device: str | None)
 def benchmark_of(artifact: Artifact) -> str:
     """What an artifact is judged on unless somebody asks for another: drawing, or finding for what cannot draw."""
     draws = artifact.kind != "encoder" or bool(artifact.variants)
-    finds = not draws or any(variant.architecture == RETRIEVER for variant in artifact.variants)
+    finds = not draws or any(retrieves(variant.architecture) for variant in artifact.variants)
     return RetrievalEvaluator.name if finds else GenerationEvaluator.name
 
 

@@ -82,6 +82,14 @@ class Interpreter(Protocol):
         """Names of all residents."""
         ...
 
+    def readers(self, texts: Sequence[str], language: Language) -> list[tuple[str, ...]]:
+        """For each text the modules that read its spans, empty for the base."""
+        ...
+
+    def translations(self, texts: Sequence[str], language: Language) -> list[str]:
+        """For each text what translation modules make of it; empty where none reads it."""
+        ...
+
     def loras(self) -> list[str]:
         """Names by which diffusers knows LoRAs of residents."""
         ...
@@ -137,6 +145,17 @@ class LanguageMixin:
         own = {name for listed in self._loras().values() for name in listed}
         loras = super().get_active_adapters() if own else []  # type: ignore[misc]
         return [*active, *(name for name in loras if name in own)]
+
+    def readers(self, prompts: Sequence[str], language: Language = None) -> list[tuple[str, ...]]:
+        """Who would read each prompt: names of active modules, one for each of its spans, and an empty name for the base.
+
+        Raises DoesNotFit and UnknownLanguage as a call would; nothing is drawn.
+        """
+        return self._interpreter_or_raise().readers(prompts, language)
+
+    def translations(self, prompts: Sequence[str], language: Language = None) -> list[str]:
+        """What the base would be given by active translation modules in the place of each prompt; empty where none reads it."""
+        return self._interpreter_or_raise().translations(prompts, language)
 
     def unload(self) -> None:
         """Take every language module away: from here on pictures are the base's own, bit for bit."""

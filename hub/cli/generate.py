@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
+from hub.cli.prompts import Prompt, from_arguments, from_file
 from hub.errors import WrongRequest
 
 if TYPE_CHECKING:
-    from PIL import Image
+    from hub.local import LocalHub
 
 DEFAULT_BASE = "emoji-sd"
 """The base that comes with the project."""
-AT_ONCE = 8
-"""Prompts in one denoising pass, so that memory does not grow with their number."""
 
 
 def generate(
-    prompts: Annotated[list[str], Argument(metavar="PROMPT...", help="What to draw, in any language a module reads.")],
+    prompts: Annotated[
+        list[str] | None,
+        Argument(metavar="[PROMPT]...", help="What to draw, in any language a module reads.", show_default=False),
+    ] = None,
     base: Annotated[
         str, Option(help="Name or folder of the base; the adapter's own if it has one.", show_default=False)
     ] = "",
@@ -40,75 +41,90 @@ def generate(
     guidance: Annotated[
         float, Option(min=0.0, help="2 to 3 suits emoji-sd, 7.5 Stable Diffusion 1.5; 1 is none.")
     ] = 3.0,
-    output: Annotated[Path, Option("--output", "-o", help="A PNG file; several prompts are numbered.")] = Path(
-        "picture.png"
-    ),
-    grid: Annotated[bool, Option("--grid", help="All prompts in one picture.")] = False,
+    output: Annotated[
+        Path, Option("--output", "-o", help="A PNG file, several prompts are numbered; with --batch a folder.")
+    ] = Path("picture.png"),
+    grid: Annotated[bool, Option("--grid", help="All prompts in one labelled picture.")] = False,
+    side_by_side: Annotated[
+        bool,
+        Option("--compare", help="One labelled picture, a row a prompt: the base alone, then each adapter alone."),
+    ] = False,
+    batch: Annotated[
+        str,
+        Option(
+            metavar="FILE", help="A prompt a line, or language TAB prompt; `-` is standard input.", show_default=False
+        ),
+    ] = "",
+    resume: Annotated[bool, Option("--resume", help="With --batch: leave pictures that are there.")] = False,
     device: Annotated[str, Option(help="cuda, cpu …; a GPU if there is one.", show_default=False)] = "",
     as_objects: Annotated[bool, Option("--json", help="Print a list of objects, for programs.")] = False,
 ) -> None:
-    """Draw pictures of prompts."""
-    languages = language or []
-    if len(languages) not in {0, 1, len(prompts)}:
-        raise WrongRequest(
-            f"--language is given {len(languages)} times for {len(prompts)} prompts: give it once, or once for each."
-        )
-    if output.suffix.lower() != ".png":
-        raise WrongRequest(f"`{output}` is no PNG file: end the name of --output in .png.")
-    if not all(prompt.strip() for prompt in prompts):
-        raise WrongRequest("a prompt is empty: say what to draw.")
-    names = adapter or []
-    started = time.perf_counter()
-    pipe, base = _load(base, names, device, quiet=as_objects)
-    loaded = time.perf_counter()
-    pictures = _draw(pipe, prompts, languages, negative=negative, seed=seed, steps=steps, guidance=guidance)
-    drawn = time.perf_counter()
+    """Draw pictures of prompts.
 
-    made_by = {
-        "Software": "linguahub",
-        "base": base,
-        "adapter": ", ".join(names),
-        "negative prompt": negative,
-        "seed": str(seed),
-        "steps": str(steps),
-        "guidance": f"{guidance:g}",
-    }
-    spoken = [languages[min(place, len(languages) - 1)] if languages else "" for place in range(len(prompts))]
-    paths = _save(pictures, prompts, spoken, made_by, output, grid=grid)
+    A picture's text fields say what made it: prompt, base and adapters with their revisions, seed, steps, libraries.
+    """
+    asked = _asked(prompts or [], batch, language or [])
+    one = grid or side_by_side
+    if grid and side_by_side:
+        raise WrongRequest("--grid and --compare are two pictures: ask for one of them.")
+    if resume and (one or not batch):
+        raise WrongRequest(
+            "--resume goes on with a folder of pictures: give --batch FILE, without --grid and --compare."
+        )
+    paths = [output] if one else _paths(asked, output, in_folder=bool(batch))
+    if any(path.suffix.lower() != ".png" for path in paths):
+        raise WrongRequest(f"`{output}` is no PNG file: end the name of --output in .png.")
+
+    from hub.cli.drawing import Job
+
+    job = Job(negative=negative, seed=seed, steps=steps, guidance=guidance, quiet=as_objects)
+    _load_into(job, base, adapter or [], device)
+    if side_by_side:
+        objects = job.compare(asked, output)
+    elif grid:
+        objects = job.grid(asked, output)
+    else:
+        objects = job.each(asked, paths, resume=resume)
     if as_objects:
-        objects = [
-            {"path": str(path), "prompt": prompt, "language": tag, "base": base, "adapters": names, "seed": seed, "steps": steps,
-             "guidance": guidance, "load_seconds": round(loaded - started, 3), "draw_seconds": round(drawn - loaded, 3)}
-            for path, prompt, tag in zip(paths, prompts, spoken, strict=True)
-        ]  # fmt: skip
         print(json.dumps(objects, ensure_ascii=False, indent=2))
     else:
-        for path in dict.fromkeys(paths):
+        for path in dict.fromkeys(each["path"] for each in objects):
             print(path)
 
 
-def _load(base: str, names: list[str], device: str, *, quiet: bool) -> tuple[Any, str]:
-    """The pipeline and the name of its base."""
-    import diffusers
-    import transformers
+def _asked(prompts: list[str], batch: str, languages: list[str]) -> list[Prompt]:
+    if batch and prompts:
+        raise WrongRequest("prompts are given twice: as arguments, or with --batch FILE.")
+    if not batch and not prompts:
+        raise WrongRequest('there is nothing to draw: `hub generate "ọkàn pupa"`, or `--batch prompts.txt`.')
+    return from_file(batch, languages) if batch else from_arguments(prompts, languages)
 
-    from hub.loader import load_pipeline
+
+def _paths(asked: list[Prompt], output: Path, *, in_folder: bool) -> list[Path]:
+    """A file for each prompt. In a folder the number is that of the line, with zeros, so that names sort as lines do."""
+    if in_folder:
+        if output.suffix or output.is_file():
+            raise WrongRequest(f"with --batch, -o is a folder, and `{output}` looks like a file: `-o pictures` say.")
+        digits = max(4, len(str(asked[-1].number)))
+        return [output / f"{prompt.number:0{digits}}.png" for prompt in asked]
+    if len(asked) == 1:
+        return [output]
+    return [output.with_stem(f"{output.stem}-{prompt.number}") for prompt in asked]
+
+
+def _load_into(job: Any, base: str, names: list[str], device: str) -> None:
+    """Load the base with its modules, with one line of what is going on."""
     from hub.local import LocalHub
 
-    diffusers.utils.logging.disable_progress_bar()
-    transformers.utils.logging.disable_progress_bar()
     with LocalHub.open() as hub:
         base = base or _own_base(hub, names)
-        if not quiet:
-            print(f"Loading {' + '.join([base, *names])} …", file=sys.stderr, flush=True)
+        print(f"Loading {' + '.join([base, *names])} …", file=sys.stderr, flush=True)
         # What libraries print while loading is no answer of this command.
         with redirect_stdout(sys.stderr):
-            pipe: Any = load_pipeline(base, list(names) or None, device=device or None, hub=hub)
-    pipe.set_progress_bar_config(disable=quiet)
-    return pipe, base
+            job.load(hub, base, names, device)
 
 
-def _own_base(hub: Any, names: list[str]) -> str:
+def _own_base(hub: LocalHub, names: list[str]) -> str:
     """The base that the first module was made for."""
     if not names or Path(names[0]).is_dir():
         return DEFAULT_BASE
@@ -116,51 +132,3 @@ def _own_base(hub: Any, names: list[str]) -> str:
     if len(bases) > 1 and DEFAULT_BASE not in bases:
         raise WrongRequest(f"`{names[0]}` is for several bases: choose with `--base`, one of {', '.join(bases)}.")
     return DEFAULT_BASE if DEFAULT_BASE in bases or not bases else str(bases[0])
-
-
-def _draw(
-    pipe: Any, prompts: list[str], languages: list[str], *, negative: str, seed: int, steps: int, guidance: float
-) -> list[Image.Image]:
-    """One picture for each prompt. Each has its own noise from `seed`, so that none depends on its neighbours."""
-    import torch
-
-    pictures: list[Image.Image] = []
-    for first in range(0, len(prompts), AT_ONCE):
-        batch = prompts[first : first + AT_ONCE]
-        pictures += pipe(
-            batch,
-            language=languages[first : first + AT_ONCE]
-            if len(languages) > 1
-            else (languages[0] if languages else None),
-            negative_prompt=[negative] * len(batch),
-            generator=[torch.Generator().manual_seed(seed) for _ in batch],
-            num_inference_steps=steps,
-            guidance_scale=guidance,
-        ).images
-    return pictures
-
-
-def _save(
-    pictures: list[Image.Image],
-    prompts: list[str],
-    languages: list[str],
-    made_by: dict[str, str],
-    output: Path,
-    *,
-    grid: bool,
-) -> list[Path]:
-    """The file of each prompt."""
-    from hub.loader.picture import arrange, save_png
-
-    if grid:
-        lines = {"prompt": "\n".join(prompts), "language": "\n".join(languages)}
-        save_png(arrange(pictures), output, made_by | lines)
-        return [output] * len(prompts)
-    paths = (
-        [output.with_stem(f"{output.stem}-{place}") for place in range(1, len(prompts) + 1)]
-        if len(prompts) > 1
-        else [output]
-    )
-    for path, picture, prompt, tag in zip(paths, pictures, prompts, languages, strict=True):
-        save_png(picture, path, made_by | {"prompt": prompt, "language": tag})
-    return paths

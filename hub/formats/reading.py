@@ -36,6 +36,8 @@ _ARCHIVE_END = b"PK\x05\x06"
 _ARCHIVE_END_BYTES = 22
 """Of the last record of an archive without a comment, which torch never writes."""
 _PICKLE = b"\x80"
+_BEGINNING_BYTES = 9
+"""Safetensors begin with the length of their header, eight bytes, and the header is a JSON object."""
 
 
 class StandIn:
@@ -80,11 +82,16 @@ def read_contents(source: Path, *, what: str) -> Contents:
         raise MissingExtra("load", f"reading `{source.name}`") from error
     try:
         with source.open("rb") as file:
-            start = file.read(len(_ARCHIVE))
+            start = file.read(_BEGINNING_BYTES)
     except OSError as error:
         raise Unreachable(f"`{source}` cannot be read: {error.strerror}. Name a file that is there.") from error
-    if start == _ARCHIVE or start.startswith(_PICKLE):
-        return _sort(_unpickle(source, what, is_archive=start == _ARCHIVE), source, what)
+    is_archive = start.startswith(_ARCHIVE)
+    if is_archive or start.startswith(_PICKLE):
+        return _sort(_unpickle(source, what, is_archive=is_archive), source, what)
+    if start and start[-1:] != b"{":
+        raise WrongSource(
+            f"`{source.name}` is no file of weights: it begins neither as safetensors nor as what `torch.save` writes."
+        )
     try:
         read_header(source, what=what)
         return Contents(load_file(source), "safetensors")

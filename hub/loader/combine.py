@@ -28,7 +28,8 @@ from torch import Tensor
 from hub.bases.family import read_json
 from hub.cards import Card, write_card
 from hub.errors import DoesNotFit, Unreachable, WrongRequest
-from hub.loader.config import WEIGHTS, ModuleConfig, read_config
+from hub.loader.config import WEIGHTS, ModuleConfig, PromptRule, read_config
+from hub.loader.fit import describe
 from hub.loader.sources import Sources
 from hub.modules.digest import digest_of
 from hub.modules.weights import Entry, read_header
@@ -174,7 +175,7 @@ def disagreements(parts: Sequence[Part]) -> list[str]:
 
 
 _FACTS = (
-    "the architecture", "the sizes", "the digest of the encoder", "the read-out", "the digest of the base", "the conditioning",
+    "the architecture", "its setting of sizes", "the digest of the encoder", "the read-out", "the digest of the base", "the conditioning",
     "the rule for prompts", "the rule for negative prompts", "the rule for empty prompts", "the parent",
 )  # fmt: skip
 
@@ -184,9 +185,18 @@ def _facts(part: Part) -> tuple[object, ...]:
     encoder = "" if variant.encoder is None else (variant.encoder.digest or variant.encoder.name)[:12]
     return (
         variant.architecture, dict(sorted(config.module.items())), encoder, config.readout,
-        (variant.base.digest or variant.base.name)[:12], variant.conditioning, config.positive, config.negative, config.empty,
+        (variant.base.digest or variant.base.name)[:12], describe(variant.conditioning),
+        _rule(config.positive), _rule(config.negative), config.empty,
         part.written.get("parent") or "none",
     )  # fmt: skip
+
+
+def _rule(rule: PromptRule) -> str:
+    """`20 tokens, prefix "summarize:", dropping 1, 2, 3`."""
+    prefix = f', prefix "{rule.prefix}"' if rule.prefix else ""
+    dropping = f", dropping {', '.join(map(str, rule.drop))}" if rule.drop else ""
+    pooled = f", pooled {rule.pooled}" if rule.pooled != "encode" else ""
+    return f"{rule.length} tokens{prefix}{dropping}{pooled}"
 
 
 def _seed(part: Part) -> object:

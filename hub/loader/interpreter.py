@@ -10,7 +10,7 @@ from threading import RLock
 
 import torch
 
-from hub.bases.language import Encoded, Prompts
+from hub.bases.language import Encoded, Language, Prompts
 from hub.errors import DoesNotFit
 from hub.loader.cache import DEFAULT_BYTES, EmbeddingCache, Key
 from hub.loader.changes import LowRank
@@ -98,6 +98,39 @@ class Interpreter:
         with self._lock:
             self._residents.move(device)
 
+    def readers(self, texts: Sequence[str], language: Language) -> list[tuple[str, ...]]:
+        """For each text the modules that read its spans, empty for the base. Raises as `encode`; nothing is read or changed."""
+        with self._lock:
+            lines = self._routed(language)(texts)
+        return [tuple("" if piece.reader is None else piece.reader.name for piece in line) for line in lines]
+
+    @torch.no_grad()
+    def translations(self, texts: Sequence[str], language: Language) -> list[str]:
+        """For each text what translation modules make of it, spans joined; empty for a text that none of them reads."""
+        with self._lock:
+            return [self._translated(line) for line in self._routed(language)(texts)]
+
+    def _translated(self, line: Sequence[Piece]) -> str:
+        self._residents.need(dict.fromkeys(piece.reader for piece in line if piece.reader is not None))
+        readers = [piece.reader.here if piece.reader is not None else None for piece in line]
+        translators = [None if reader is None else reader.translator for reader in readers]
+        if not any(translators):
+            return ""
+        return " ".join(
+            piece.text.strip() if translator is None else translator.translate([piece.text])[0]
+            for piece, translator in zip(line, translators, strict=True)
+        )
+
+    def _routed(self, language: Language) -> Callable[..., list[tuple[Piece, ...]]]:
+        """Texts to spans with their readers, as things stand."""
+        return partial(
+            route,
+            language=language,
+            active=self._residents.active,
+            default=self._default_language,
+            base_languages=self._base_languages,
+        )
+
     @torch.no_grad()
     def encode(self, prompts: Prompts) -> tuple[Encoded, Encoded | None] | None:
         """Embeddings of all prompts, or None when the base reads every one as it is. A negative prompt goes the way of its prompt.
@@ -108,13 +141,7 @@ class Interpreter:
             return self._encode(prompts)
 
     def _encode(self, prompts: Prompts) -> tuple[Encoded, Encoded | None] | None:
-        routed = partial(
-            route,
-            language=prompts.language,
-            active=self._residents.active,
-            default=self._default_language,
-            base_languages=self._base_languages,
-        )
+        routed = self._routed(prompts.language)
         lines = routed(prompts.positive)
         if all(line == (Piece(text, None),) for line, text in zip(lines, prompts.positive, strict=True)):
             self._change((None,))

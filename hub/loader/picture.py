@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from hub.errors import Unreachable
+from hub.errors import Damaged, Unreachable
 
 
 def save_png(picture: Image.Image, path: Path, fields: Mapping[str, str]) -> None:
@@ -28,13 +27,11 @@ def save_png(picture: Image.Image, path: Path, fields: Mapping[str, str]) -> Non
         raise Unreachable(f"`{path}` cannot be written: {error.strerror or error}.") from error
 
 
-def arrange(pictures: Sequence[Image.Image], columns: int | None = None, gap: int = 4) -> Image.Image:
-    """One picture of all, of one size, row by row on white; as square as can be unless `columns` is given. `gap` in pixels."""
-    columns = columns or math.ceil(math.sqrt(len(pictures)))
-    rows = math.ceil(len(pictures) / columns)
-    width, height = pictures[0].size
-    sheet = Image.new("RGB", (columns * (width + gap) - gap, rows * (height + gap) - gap), "white")
-    for place, picture in enumerate(pictures):
-        row, column = divmod(place, columns)
-        sheet.paste(picture, (column * (width + gap), row * (height + gap)))
-    return sheet
+def read_fields(path: Path) -> dict[str, str]:
+    """The text fields of a PNG file. Raises Damaged for what is no whole one."""
+    try:
+        with Image.open(path, formats=("PNG",)) as picture:
+            picture.load()  # fields may stand behind the pixels, and a cut file is no picture
+            return {str(key): str(value) for key, value in picture.info.items() if isinstance(value, str)}
+    except (OSError, SyntaxError, ValueError) as error:
+        raise Damaged(f"`{path}` is no whole PNG file: remove it, and it is drawn again.") from error

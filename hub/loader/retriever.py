@@ -5,29 +5,29 @@ Shape letters: N texts or pictures, D the joint width.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from hub.absent import weights_elsewhere
+from hub.bases.family import read_json
 from hub.errors import DoesNotFit, WrongRequest
 from hub.loader.config import WEIGHTS, ModuleConfig, read_config
-from hub.loader.sources import Sources
+from hub.loader.sources import ModuleSource, Sources
 from hub.modules import DualEncoder, TextEncoder, build, load_weights
+from hub.modules.architectures import Embeddings, retrieves
 from hub.modules.digest import digest_of
-from hub.modules.triangle import Triangle
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
     from hub.local import LocalHub
 
-ARCHITECTURE = "triangle"
 CHUNK = 256
 """Texts that go through the encoder at once."""
 
@@ -41,12 +41,24 @@ class Hit(NamedTuple):
     """Cosine."""
 
 
+class Projector(Protocol):
+    """A language module that no denoiser reads: mCLIP's projectors, M-CLIP's linear map, or another package's."""
+
+    def __call__(self, tokens_BLE: Tensor, mask_BL: Tensor | None = None) -> Embeddings:
+        """A text as one vector of length 1: (B, L, E), (B, L) → (B, 1, D)."""
+        ...
+
+    def features(self, features_BP: Tensor) -> Tensor:
+        """A dual encoder's features where texts are: (B, P) → (B, D)."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Projection:
     """Projectors, and the multilingual encoder that they read."""
 
     name: str
-    module: Triangle
+    module: Projector
     encoder: TextEncoder
     config: ModuleConfig
 
@@ -125,22 +137,20 @@ def load_retriever(
         name, folder, digest = _dual_encoder(sources, dual_encoder)
         if adapter is None:
             return Retriever(DualEncoder.from_folder(folder, device=place, dtype=torch.float32, what=name))
-        known, variant = _variant(sources, adapter, name)
-        config = read_config(variant)
-        _check_fit(known, config, name, digest or digest_of(folder))
-        pin = config.variant.encoder
-        assert pin is not None, "`read_config` refuses a variant without an encoder"
-        read_by, encoder_folder = sources.encoder(pin, encoder)
+        found = _variant(sources, adapter, name, folder if not digest else None)
+        known, config = found.name, found.config
+        _check_fit(known, config, name, lambda: digest or digest_of(folder))
+        read_by, encoder_folder = _encoder(sources, found, encoder)
+    with torch.device("meta"):  # no memory, no random start
+        module = build(config.variant.architecture, config.module)
     dual = DualEncoder.from_folder(folder, device=place, dtype=torch.float32, what=name)
     texts = TextEncoder.from_folder(
         encoder_folder, readout=config.readout, device=place, dtype=torch.float32, what=read_by
     )
     _check_widths(known, config, dual.width, texts.width)
-    with torch.device("meta"):  # no memory, no random start
-        module = build(ARCHITECTURE, config.module)
-    assert isinstance(module, Triangle)
-    load_weights(module, variant / WEIGHTS, what=known, device=place, dtype=torch.float32)
-    return Retriever(dual, Projection(known, module.eval().requires_grad_(False), texts, config))
+    load_weights(module, found.folder / WEIGHTS, what=known, device=place, dtype=torch.float32)
+    projector = cast(Projector, module.eval().requires_grad_(False))
+    return Retriever(dual, Projection(known, projector, texts, config))
 
 
 def _dual_encoder(sources: Sources, name: str | Path) -> tuple[str, Path, str]:
@@ -156,35 +166,58 @@ def _dual_encoder(sources: Sources, name: str | Path) -> tuple[str, Path, str]:
     return artifact.name.name, sources.hub.snapshot(artifact.name), artifact.weights_digest
 
 
-def _variant(sources: Sources, adapter: str | Path, dual: str) -> tuple[str, Path]:
-    """Name of the projectors and their variant's folder for the dual encoder `dual`."""
+def _encoder(sources: Sources, module: ModuleSource, given: str | Path | None) -> tuple[str, Path]:
+    """Name and folder of the multilingual encoder: inside the variant, or the one it was trained on."""
+    if module.config.own_encoder:
+        return sources.own_encoder(module)
+    pin = module.config.variant.encoder
+    if pin is None:
+        raise DoesNotFit(
+            f"`{module.name}` names no text encoder, and a retriever's texts are read by one of their own."
+        )
+    return sources.encoder(pin, given)
+
+
+def _variant(sources: Sources, adapter: str | Path, dual: str, dual_folder: Path | None) -> ModuleSource:
+    """The projectors' variant for the dual encoder `dual`. One given as a folder may be called anything: width decides."""
     if Path(adapter).is_dir():
-        folder, known = Path(adapter).resolve(), Path(adapter).resolve().name
+        folder, known, is_folder = Path(adapter).resolve(), Path(adapter).resolve().name, True
     else:
         wanted, _, revision = str(adapter).partition("@")
         artifact = sources.hub.registry.get(wanted)
-        folder, known = sources.hub.snapshot(artifact.name, revision or "main"), artifact.name.name
-    if (folder / "config.json").is_file() and not (folder / dual).is_dir():
-        return known, folder
-    if not (folder / dual / "config.json").is_file():
-        there = ", ".join(f"`{path.parent.name}`" for path in sorted(folder.glob("*/config.json"))) or "nothing"
+        if not artifact.weights_digest:
+            raise weights_elsewhere(artifact)
+        folder, known, is_folder = sources.hub.snapshot(artifact.name, revision or "main"), artifact.name.name, False
+    variants = {path.parent.name: path.parent for path in sorted(folder.glob("*/config.json"))}
+    if (folder / "config.json").is_file() and dual not in variants:
+        return ModuleSource(known, folder, read_config(folder), (folder.name,), is_folder)
+    if dual not in variants and dual_folder is not None:
+        width = read_json(dual_folder / "config.json").get("projection_dim")
+        unpinned = {name: read_config(path) for name, path in variants.items()}
+        fitting = [
+            name for name, config in unpinned.items()
+            if not config.variant.base.digest and config.module.get("feature_width") == width
+        ]  # fmt: skip
+        dual = fitting[0] if len(fitting) == 1 else dual
+    if dual not in variants:
+        there = ", ".join(f"`{name}`" for name in variants) or "nothing"
         raise DoesNotFit(
             f"`{known}` has no variant for `{dual}`, only for {there}. Find others with `hub search --kind projector`."
         )
-    return known, folder / dual
+    return ModuleSource(known, variants[dual], read_config(variants[dual]), tuple(variants), is_folder)
 
 
-def _check_fit(name: str, config: ModuleConfig, dual: str, digest: str) -> None:
+def _check_fit(name: str, config: ModuleConfig, dual: str, digest: Callable[[], str]) -> None:
     variant = config.variant
-    if variant.architecture != ARCHITECTURE:
+    if not retrieves(variant.architecture):
         raise DoesNotFit(
             f"`{name}` is a {variant.architecture}, which draws and does not retrieve: use `load_pipeline`, or find "
             "projectors with `hub search --kind projector`."
         )
-    if variant.base.digest and variant.base.digest != digest:
+    if variant.base.digest and variant.base.digest != (found := digest()):
         raise DoesNotFit(
             f"`{name}` was trained on the dual encoder `{variant.base.name}` with digest {variant.base.digest[:12]}, and "
-            f"`{dual}` has {digest[:12]}. Fetch the right one with `hub pull {variant.base.name}`."
+            f"`{dual}` has {found[:12]}. Fetch the right one with `hub pull {variant.base.name}`."
         )
 
 

@@ -77,6 +77,14 @@ def build(architecture: str, config: dict[str, Any]) -> nn.Module:
         raise DoesNotFit(f"the architecture `{architecture}` cannot be built from {config}: {error}") from error
 
 
+def retrieves(architecture: str) -> bool:
+    """Whether such a module brings texts beside a dual encoder's pictures: its class has `features`.
+
+    No for what nobody offers, `lora` say, which is no module of its own.
+    """
+    return architecture in names(GROUP, ARCHITECTURES) and hasattr(class_of(architecture), "features")
+
+
 def class_of(architecture: str) -> type[nn.Module]:
     """The class called `architecture`; DoesNotFit lists those there are."""
     if architecture not in (known := names(GROUP, ARCHITECTURES)):

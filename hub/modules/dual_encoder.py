@@ -66,6 +66,11 @@ class DualEncoder:
         except (OSError, ValueError, RuntimeError) as error:
             first = str(error).strip().partition("\n")[0]
             raise Damaged(f"the dual encoder `{what}` cannot be read: {first}") from error
+        if not hasattr(config, "projection_dim"):
+            raise DoesNotFit(
+                f"`{what}` is a {type(model).__name__}, whose towers do not end in one projected width: name a CLIP, Chinese-CLIP "
+                "or AltCLIP."
+            )
         if not hasattr(model, "get_image_features"):
             raise DoesNotFit(f"`{what}` is a {type(model).__name__}, which gives no features of pictures.")
         problems = [f"`{key}` is missing" for key in sorted(report["missing_keys"])]

@@ -86,7 +86,7 @@ def test_ties_of_folders_is_relative_to_the_parent_given(make_module: Any, tmp_p
     [
         ({"parent": "linguahub/other"}, "the parent is none in `mulan-yo` and linguahub/other in `mulan-sw`"),
         ({"architecture": "projector"}, "the architecture is resampler in `mulan-yo` and projector in `mulan-sw`"),
-        ({"module": {"queries": 20}, "conditioning": {"length": 20}}, "the sizes is "),
+        ({"module": {"queries": 20}, "conditioning": {"length": 20}}, "its setting of sizes is "),
         ({"encoder": {"digest": "f" * 64}}, "the digest of the encoder is "),
         ({"base": {"digest": "f" * 64}}, "the digest of the base is linguahub/ti"),
         ({"prompt": {"prefix": "say "}}, "the rule for prompts is "),

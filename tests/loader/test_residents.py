@@ -212,3 +212,16 @@ def test_switching_takes_less_than_a_millisecond(two: Any) -> None:
         two.set_adapters(names)
         best = min(best, time.perf_counter() - started)
     assert best < 1e-3
+
+
+def test_a_module_can_come_to_a_base_that_is_offloaded_by_layers(load: Any, make_module: Any, draw: Any) -> None:
+    from accelerate import cpu_offload
+
+    plain, offloaded = load(), load()
+    for part in (offloaded.unet, offloaded.vae, offloaded.text_encoder):
+        cpu_offload(part, execution_device=torch.device("cpu"))
+    assert next(offloaded.unet.parameters()).device.type == "meta"
+    module = make_module("mulan-yo")
+    for pipe in (plain, offloaded):
+        pipe.load_adapter(module)
+    assert torch.equal(draw(plain, "aja"), draw(offloaded, "aja"))

@@ -27,6 +27,7 @@ from trainers.material import Material, Store
 from trainers.method import Method
 from trainers.methods.altdiffusion import ConceptAlignment
 from trainers.methods.full import FullTuning
+from trainers.methods.iap import AttentionMatching
 from trainers.mixture import Mixture, gather
 from trainers.processes import leave
 from trainers.recipe import Recipe
@@ -37,7 +38,7 @@ from .conftest import ToyCorpus
 from .test_processes import free_port
 
 RECIPE = Recipe(steps=4, batch_size=8, learning_rate=1e-3, warmup_steps=2, ema_decay=0.9, precision="no", seed=3)
-METHODS = {"full": FullTuning, "concept": ConceptAlignment}
+METHODS = {"full": FullTuning, "concept": ConceptAlignment, "iap": AttentionMatching}
 
 
 def tiny(folder: Path) -> Material:
@@ -49,7 +50,7 @@ def tiny(folder: Path) -> Material:
 
 
 def learn_all(folder: Path, parts: int) -> None:
-    """Runs of the loop, one where all learns and one where most is frozen; each process writes what it held of all numbers."""
+    """Runs of the loop, where all learns, little of the denoiser, and what reads alone; each process writes what it held of all numbers."""
     material = tiny(folder)
     material.fill(["teacher", "latents"])
     for name, make in METHODS.items():

@@ -20,6 +20,7 @@ from transformers import (
 
 from hub.errors import Damaged, DoesNotFit, WeightsDoNotFit
 from hub.loader import load_pipeline
+from hub.loader.drawing import Settings, Spoken, compare
 from hub.loader.translator import FOLDER, Translator
 from hub.local import LocalHub
 from hub.modules import TextEncoder
@@ -125,6 +126,11 @@ def test_a_translator_is_published_and_the_base_reads_its_english(
     assert torch.equal(pipe.encode_prompt(prompts, torch.device("cpu"), 1, False)[0], expected)
     picture = pipe("ajá", num_inference_steps=1, output_type="pt", generator=torch.Generator().manual_seed(0)).images
     assert picture.shape == (1, 3, 32, 32)
+    # Side by side with the base alone, its words below its pictures.
+    raw, translated = compare(pipe, "tiny-sd", [Spoken("ajá", "yo")], Settings("", 3, 2, 2.0))
+    assert (raw.heading, translated.heading) == ("tiny-sd alone", "translated by translate-yo")
+    assert [raw.cells[0].words, translated.cells[0].words] == ["", f"“{pipe.translations(['ajá'], language='yo')[0]}”"]
+    assert pipe.readers(["ajá", "a dog"], language=["yo", "en"]) == [("translate-yo",), ("",)]
     pipe.unload()
     assert torch.equal(
         pipe.encode_prompt("ajá", torch.device("cpu"), 1, False)[0],

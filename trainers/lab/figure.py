@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import resources
-from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
+
+from hub.loader.lettering import FAINT, INK, PAPER, width_of, write
 
 CELL_PX = 128
 """Side of one picture in the table; the lab draws 64 px, shown twice as large."""
 GAP_PX = 8
 TEXT_PX = 430
 """Width of the column that holds the prompts."""
-INK, FAINT, PAPER = (24, 24, 27), (113, 113, 122), (255, 255, 255)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +31,10 @@ def table(columns: Sequence[str], rows: Sequence[Row], title: str, caption: str)
     top, foot = 96, 40
     sheet = Image.new("RGB", (width, top + len(rows) * (CELL_PX + GAP_PX) + foot), PAPER)
     draw = ImageDraw.Draw(sheet)
-    draw.text((GAP_PX * 2, 14), title, font=font(26), fill=INK)
+    write(draw, (GAP_PX * 2, 42), title, 26)
     for place, heading in enumerate(columns):
         middle = TEXT_PX + place * (CELL_PX + GAP_PX) + CELL_PX // 2
-        draw.text((middle, top - 14), heading, font=font(18), fill=INK, anchor="ms")
+        write(draw, (middle, top - 14), heading, 18, middle=True)
     for place, row in enumerate(rows):
         y = top + place * (CELL_PX + GAP_PX)
         _fitted(draw, (GAP_PX * 2, y + CELL_PX // 2 - 18), row.prompt, 25, INK)
@@ -45,7 +44,7 @@ def table(columns: Sequence[str], rows: Sequence[Row], title: str, caption: str)
                 picture.convert("RGB").resize((CELL_PX, CELL_PX), Image.Resampling.LANCZOS),
                 (TEXT_PX + column * (CELL_PX + GAP_PX), y),
             )
-    draw.text((GAP_PX * 2, sheet.height - 14), caption, font=font(15), fill=FAINT, anchor="ls")
+    write(draw, (GAP_PX * 2, sheet.height - 14), caption, 15, FAINT)
     return sheet
 
 
@@ -59,19 +58,13 @@ def sheet(pictures: Sequence[Image.Image], columns: int = 16) -> Image.Image:
     return result
 
 
-def font(size_px: int) -> ImageFont.FreeTypeFont:
-    """Noto Sans for Latin, Greek and Cyrillic with all their marks."""
-    with resources.as_file(resources.files("trainers.lab") / "fonts/NotoSans-Subset.ttf") as path:
-        return ImageFont.truetype(Path(path), size_px)
-
-
 def _fitted(
     draw: ImageDraw.ImageDraw, at: tuple[int, int], text: str, size_px: int, fill: tuple[int, int, int]
 ) -> None:
     """Write on one line, smaller if it must be, cut if smaller is not enough."""
     room = TEXT_PX - 4 * GAP_PX
-    while size_px > 13 and draw.textlength(text, font=font(size_px)) > room:
+    while size_px > 13 and width_of(text, size_px) > room:
         size_px -= 1
-    while draw.textlength(text, font=font(size_px)) > room:
+    while width_of(text, size_px) > room:
         text = text[:-2].rstrip() + "…"
-    draw.text(at, text, font=font(size_px), fill=fill, anchor="lm")
+    write(draw, (at[0], at[1] + 0.36 * size_px), text, size_px, fill)

@@ -1,0 +1,100 @@
+"""What to draw: prompts given as arguments, or one a line in a file."""
+
+from __future__ import annotations
+
+import sys
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hub.errors import UnknownLanguage, WrongRequest
+from hub.languages import parse_language
+
+SHOWN = 5
+"""Wrong lines that a message names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """One thing to draw."""
+
+    number: int
+    """Of the line, or the place among the arguments; from 1."""
+    text: str
+    language: str
+    """As the caller called it; empty when it is to be detected."""
+
+
+def from_arguments(texts: Sequence[str], languages: Sequence[str]) -> list[Prompt]:
+    """Prompts with one language for all, one for each, or none. Raises WrongRequest."""
+    if len(languages) not in {0, 1, len(texts)}:
+        raise WrongRequest(
+            f"--language is given {len(languages)} times for {len(texts)} prompts: give it once, or once for each."
+        )
+    if not all(text.strip() for text in texts):
+        raise WrongRequest("a prompt is empty: say what to draw.")
+    spoken = list(languages) if len(languages) == len(texts) else [*languages, ""][:1] * len(texts)
+    return [Prompt(number, text, tag) for number, (text, tag) in enumerate(zip(texts, spoken, strict=True), 1)]
+
+
+def from_file(path: str, languages: Sequence[str]) -> list[Prompt]:
+    """Prompts of a file in UTF-8, `-` for standard input: `prompt`, or `language<TAB>prompt`. Blank lines are passed over.
+
+    A language on the command line is that of lines without one. WrongRequest names wrong lines by their numbers.
+    """
+    if len(languages) > 1:
+        raise WrongRequest(
+            "--language is given several times: with --batch give it once, or `language<TAB>prompt` a line."
+        )
+    name = "standard input" if path == "-" else path
+    prompts: list[Prompt] = []
+    wrong: list[str] = []
+    for number, line in enumerate(_lines(path, name), 1):
+        if not line.strip():
+            continue
+        try:
+            prompts.append(_parse(line, number, languages[0] if languages else ""))
+        except WrongRequest as error:
+            wrong.append(f"line {number}: {error}")
+    if wrong:
+        more = f"; and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
+        raise WrongRequest(f"{name}: {'; '.join(wrong[:SHOWN])}{more} Nothing was drawn.")
+    if not prompts:
+        raise WrongRequest(f"{name} holds no prompt: write one a line.")
+    return prompts
+
+
+def _lines(path: str, name: str) -> list[str]:
+    try:
+        written = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+    except OSError as error:
+        raise WrongRequest(f"--batch `{path}` cannot be read: {error.strerror or error}.") from error
+    lines = written.split(b"\n")
+    try:
+        return [line.decode("utf-8-sig" if place == 0 else "utf-8").rstrip("\r") for place, line in enumerate(lines)]
+    except UnicodeDecodeError as error:
+        place = next(number for number, line in enumerate(lines, 1) if error.object == line)
+        raise WrongRequest(f"{name}: line {place} is not UTF-8: save the file as UTF-8.") from error
+
+
+def _parse(line: str, number: int, language: str) -> Prompt:
+    own, tab, text = line.partition("\t")
+    if not tab:
+        own, text = language, line
+    elif not own.strip():
+        raise WrongRequest("no language before the tab.")
+    else:
+        own = _language(own.strip())
+    if not text.strip():
+        raise WrongRequest("no prompt after the tab.")
+    if strange := [letter for letter in text if unicodedata.category(letter) == "Cc"]:
+        raise WrongRequest(f"a control character, U+{ord(strange[0]):04X}.")
+    return Prompt(number, text.strip(), own)
+
+
+def _language(word: str) -> str:
+    try:
+        return parse_language(word)
+    except UnknownLanguage as error:
+        raise WrongRequest(str(error)) from error

@@ -19,6 +19,7 @@ from hub.names import ArtifactName, Digest
 from hub.publish import canonical
 from hub.registry import Registry
 from hub.registry.database import Database
+from hub.registry.settings import renew_epoch
 from hub.store import BlobStore, FolderStore
 
 RECORD = "backup.json"
@@ -89,6 +90,7 @@ def restore(folder: Path, database: Database, store: BlobStore) -> int:
     for subject, content in kept.references():
         store.write_reference(ArtifactName.parse(subject, ""), content)
     database.restore(folder / name)
+    renew_epoch(database)  # Clients may believe that xorbs are here which came after the backup.
     return restored
 
 

@@ -4,11 +4,21 @@
     ├── WrongRequest             exit 2, HTTP 400: the caller asked for something that cannot be
     │   ├── Unknown              exit 2, HTTP 404: there is no such thing; names its near neighbours
     │   │   ├── UnknownArtifact · UnknownBase · UnknownLanguage · UnknownMethod · UnknownRevision · UnknownFile
+    │   │   ├── UnknownAccount · UnknownToken
     │   ├── WrongName · WrongCard · WrongSource
+    │   │   └── WrongPath        HTTP 422
     │   ├── DoesNotFit           a module and a base, or weights and a module
     │   │   ├── WeightsDoNotFit
     │   └── MissingExtra         an optional dependency is not installed
-    ├── Conflict                 exit 1, HTTP 409: somebody else was first
+    ├── Unauthenticated          exit 1, HTTP 401: nobody, or a token that is none
+    ├── Forbidden                exit 1, HTTP 403: somebody who may not
+    │   └── Gated                one must ask for access first
+    ├── Conflict                 exit 1, HTTP 409: somebody else was first, or the name is taken
+    │   └── StaleParent          HTTP 412: the branch has moved since
+    ├── Gone                     exit 1, HTTP 410: a name that was deleted is not given again
+    ├── TooLarge                 exit 1, HTTP 413
+    ├── OverQuota                exit 1, HTTP 507
+    ├── NotServed                exit 1, HTTP 501: a part of the Hugging Face Hub that is none of ours
     ├── Damaged                  exit 1: bytes are not what their digest, format or schema says
     ├── OutOfMemory              exit 1: the device is too small; says what would fit
     └── Unreachable              exit 1, HTTP 502: a remote hub, or a folder that cannot be written
@@ -86,6 +96,20 @@ class UnknownRevision(Unknown):
     listing = "hub show NAME"
 
 
+class UnknownAccount(Unknown):
+    """No user and no organisation has this name."""
+
+    noun = "account"
+    listing = "hub admin user list"
+
+
+class UnknownToken(Unknown):
+    """The account has no such token."""
+
+    noun = "token"
+    listing = "hub admin token list"
+
+
 class UnknownFile(Unknown):
     """The revision holds no such file, or the store no such blob."""
 
@@ -95,6 +119,12 @@ class UnknownFile(Unknown):
 
 class WrongName(WrongRequest):
     """A name that no artifact, owner or path may have."""
+
+
+class WrongPath(WrongName):
+    """A path that no repository may hold."""
+
+    status = 422
 
 
 class WrongCard(WrongRequest):
@@ -126,10 +156,56 @@ class MissingExtra(WrongRequest):
         super().__init__(f"{needed_for} needs the extra `{extra}`: pip install 'linguahub[{extra}]'.")
 
 
+class Unauthenticated(HubError):
+    """Only somebody with a valid token may do this."""
+
+    status = 401
+
+
+class Forbidden(HubError):
+    """This account, or this token, may not do it."""
+
+    status = 403
+
+
+class Gated(Forbidden):
+    """The files are given to those whose request was accepted."""
+
+
 class Conflict(HubError):
     """Somebody else changed the same thing first."""
 
     status = 409
+
+
+class StaleParent(Conflict):
+    """A commit was made on top of a revision that is no longer the head."""
+
+    status = 412
+
+
+class Gone(HubError):
+    """A deleted name leaves a tombstone, so that links to it never lead to other bytes."""
+
+    status = 410
+
+
+class TooLarge(HubError):
+    """More bytes than this place takes."""
+
+    status = 413
+
+
+class OverQuota(HubError):
+    """More bytes than the owner may keep here."""
+
+    status = 507
+
+
+class NotServed(HubError):
+    """A part of the Hugging Face Hub that this server does not have."""
+
+    status = 501
 
 
 class Damaged(HubError):

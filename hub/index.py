@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import tempfile
 from datetime import datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from hub.cards import describe, read_card
+from hub.cards.describe import DATASET
+from hub.commit import describe_files, materialised
 from hub.errors import HubError
 from hub.home import stamp_of
 from hub.names import ArtifactName, Digest
 from hub.publish import drain_outbox, publish_card, with_files
-from hub.records import Artifact, File, Revision
+from hub.records import PLAIN, Artifact, File, Revision
 from hub.registry import ALL_CARDS, CURATED_OWNER, Registry
+from hub.registry.branches import restore_refs
 from hub.store import BlobStore
 
 SHELVES = ("bases", "encoders", "adapters", "projectors", "deltas", "datasets")
@@ -84,30 +86,44 @@ def _restore(registry: Registry, store: BlobStore, warnings: list[str]) -> int:
     restored = 0
     for subject, content in store.references():
         try:
-            listed = json.loads(content)["revisions"]
+            reference = json.loads(content)
             name = ArtifactName.parse(subject, CURATED_OWNER)
-            if registry.head(name) == listed[-1]["id"]:
+            if registry.head(name) == _head(reference):
                 continue
-            restored += _restore_artifact(registry, store, name, listed)
+            restored += _restore_artifact(registry, store, name, reference)
         except (HubError, ValueError, LookupError, TypeError) as error:
             warnings.append(f"the reference of `{subject}` was left out: {error}")
     return restored
 
 
-def _restore_artifact(registry: Registry, store: BlobStore, name: ArtifactName, listed: list[dict[str, Any]]) -> int:
+def _head(reference: dict[str, Any]) -> str:
+    """The revision that `main` is at: the newest one, where the reference names no branches."""
+    refs = reference.get("refs") or {"main": {"revision": reference["revisions"][-1]["id"]}}
+    return str(refs["main"]["revision"])
+
+
+def _restore_artifact(registry: Registry, store: BlobStore, name: ArtifactName, reference: dict[str, Any]) -> int:
+    """Revisions first, each as the head of `main`; then `main`, the other branches and the tags where they were."""
     head = registry.head(name)
-    known = {each.id for each in registry.revisions(name)} if head else set()
+    known = {each.id for each in registry.revisions(name, with_files=False)} if head else set()
     revisions = [
-        dataclasses.replace(read_manifest(store, each["id"]), yanked=bool(each["yanked"]))
-        for each in listed
+        dataclasses.replace(
+            read_manifest(store, each["id"]), artifact=name, yanked=bool(each["yanked"]), author=each.get("author", "")
+        )
+        for each in reference["revisions"]
         if each["id"] not in known
     ]
     if not revisions:
         return 0
-    artifact = with_files(_describe_blobs(store, revisions[-1]), revisions[-1].files)
+    last = next((each for each in revisions if each.id == _head(reference)), revisions[-1])
+    bare = Artifact(name=name, kind=reference.get("kind", ""), summary="", license="", languages=())
+    settings = {key: reference[key] for key in ("private", "gated", "any_file") if key in reference}
+    artifact = dataclasses.replace(with_files(_describe(bare, last, store), last.files), **settings)
     for revision in revisions:
         registry.record(artifact, revision, head)
         head = revision.id
+    if not known:
+        restore_refs(registry.database, name, reference.get("refs", {}))
     return len(revisions)
 
 
@@ -127,14 +143,9 @@ def read_manifest(store: BlobStore, revision_id: str) -> Revision:
     )
 
 
-def _describe_blobs(store: BlobStore, revision: Revision) -> Artifact:
-    """Card and variants of a revision whose files are blobs."""
-    with tempfile.TemporaryDirectory() as folder:
-        for file in revision.files:
-            path = PurePosixPath(file.path)
-            if len(path.parts) <= 2 and path.name in {"README.md", "config.json"}:
-                target = Path(folder, path)
-                target.parent.mkdir(exist_ok=True)
-                with store.open(file.digest) as opened:
-                    target.write_bytes(opened.read())
-        return describe(Path(folder), revision.artifact)
+def _describe(bare: Artifact, revision: Revision, store: BlobStore) -> Artifact:
+    """Card and variants of a revision whose files are blobs; one of ours, unless the reference says that it is plain."""
+    if bare.kind in {PLAIN, DATASET}:
+        return describe_files(bare, revision.files, store)
+    with materialised(revision.files, store) as folder:
+        return describe(folder, revision.artifact)

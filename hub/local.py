@@ -12,6 +12,8 @@ from hub.home import Home, stamp_of
 from hub.names import ArtifactName
 from hub.records import File, Revision
 from hub.registry import ALL_CARDS, Registry
+from hub.registry.accounts import Accounts
+from hub.registry.tokens import Tokens
 from hub.store import BlobStore, open_store
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ class LocalHub:
         self.home = home
         self.registry = registry
         self.store = store
+        self.accounts = Accounts(registry.database)
+        self.tokens = Tokens(registry.database)
 
     @classmethod
     def open(cls, home: Home | Path | None = None) -> LocalHub:

@@ -3,15 +3,34 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from hub.errors import WrongName
+from hub.errors import WrongName, WrongPath
 
 LENGTH = 96
 """Longest owner or name, as on the Hugging Face Hub."""
+LONGEST_PATH, LONGEST_PART = 1024, 255
+"""Bytes in UTF-8 of a path and of a name in it, as most file systems have it."""
+_DEVICES = {"CON", "PRN", "AUX", "NUL", *(f"{name}{number}" for name in ("COM", "LPT") for number in range(1, 10))}
 _PART = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
-_RESERVED = {"api", "datasets", "spaces", "kernels", "models", "static", "docs", "assets", "oauth", "settings", "new"}
+_RESERVED = {
+    "api",
+    "datasets",
+    "spaces",
+    "kernels",
+    "models",
+    "static",
+    "docs",
+    "assets",
+    "oauth",
+    "settings",
+    "new",
+    "lfs",
+    "cas",
+    "v1",
+}
 """Owners that would hide a route of the server."""
 
 
@@ -57,14 +76,39 @@ class ArtifactName:
         return f"{self.owner}/{self.name}"
 
 
+def check_owner(name: str) -> str:
+    """The name of an account, or WrongName."""
+    return ArtifactName(name, "any").owner
+
+
 def check_path(path: str) -> PurePosixPath:
-    """A relative path inside a repository, or WrongName."""
+    """A relative path inside a repository that every file system keeps as it is, or WrongPath."""
     parts = path.split("/")
-    if not path or path.startswith("/") or any(part in {"", ".", "..", ".git"} for part in parts):
-        raise WrongName(f"{path!r} is no path inside a repository: use `folder/file`, without `..`.")
-    if any(ord(character) < 32 or character in '\\:*?"<>|' or ord(character) == 127 for character in path):
-        raise WrongName(f"{path!r} holds a character that not every file system can keep.")
+    if not path or any(part in {"", ".", ".."} or part.lower() == ".git" for part in parts):
+        raise WrongPath(f"{path[:200]!r} is no path inside a repository: use `folder/file`, without `..`.")
+    if any(_cannot_be_kept(character) for character in path):
+        raise WrongPath(f"{path[:200]!r} holds a character that not every file system can keep.")
+    if any(part[-1] in ". " or part.partition(".")[0].upper() in _DEVICES for part in parts):
+        raise WrongPath(
+            f"{path[:200]!r} holds a name that Windows cannot keep: one that ends in a dot or space, or `NUL`."
+        )
+    if len(path.encode()) > LONGEST_PATH or any(len(part.encode()) > LONGEST_PART for part in parts):
+        raise WrongPath(
+            f"{path[:60]!r}… is too long: {LONGEST_PATH} bytes, and {LONGEST_PART} between two `/`, are the most."
+        )
+    plain = unicodedata.normalize("NFKC", path)
+    if plain.count("/") != path.count("/") or "\\" in plain or {"..", ".", ".git"} & set(plain.lower().split("/")):
+        raise WrongPath(f"{path[:200]!r} holds letters that only look like `/`, `.` or `\\`: write it in plain ones.")
     return PurePosixPath(path)
+
+
+def _cannot_be_kept(character: str) -> bool:
+    """Controls, what Windows forbids, look-alikes of `/`, and marks that hide or turn what is written.
+
+    The two joiners are letters of Persian, Hindi and emoji.
+    """
+    hidden = unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"} and character not in "\u200c\u200d"
+    return hidden or character in '\\:*?"<>|\u2044\u2215\u2216\u29f5\u29f8'
 
 
 def _check_part(part: str) -> None:

@@ -17,10 +17,12 @@ from typing import Any
 
 from hub.cards import describe
 from hub.cards.contents import check_contents
+from hub.cards.describe import DATASET
 from hub.errors import Conflict, WrongName
 from hub.names import ArtifactName, Digest
-from hub.records import Artifact, File, Revision, weights_digest
+from hub.records import PLAIN, Artifact, File, Revision, weights_digest
 from hub.registry import Registry
+from hub.registry.branches import kinds
 from hub.store import BlobStore
 
 FROM_CARDS = "From the curated cards."
@@ -127,13 +129,24 @@ def drain_outbox(registry: Registry, store: BlobStore) -> None:
 
 
 def reference(registry: Registry, name: ArtifactName) -> bytes:
-    """What the store remembers of an artifact: its revisions, oldest first, and which of them are withdrawn."""
-    revisions = sorted(registry.revisions(name), key=lambda each: each.number)
-    content = {
+    """What the store remembers of an artifact: its revisions, oldest first, its branches and tags, and who may see it."""
+    revisions = sorted(registry.revisions(name, with_files=False), key=lambda each: each.number)
+    artifact = registry.get(name)
+    content: dict[str, Any] = {
         "artifact": str(name),
         "format": 1,
-        "revisions": [{"id": each.id, "yanked": each.yanked} for each in revisions],
+        "revisions": [
+            {"id": each.id, "yanked": each.yanked, **({"author": each.author} if each.author else {})}
+            for each in revisions
+        ],
     }
+    settings = {"private": artifact.private, "gated": artifact.gated, "any_file": artifact.any_file}
+    content |= {key: value for key, value in settings.items() if value}
+    refs, kind_of = registry.refs(name), kinds(registry.database, name)
+    if refs.keys() != {"main"} or refs["main"] != revisions[-1].id:
+        content["refs"] = {ref: {"revision": refs[ref], "kind": kind_of[ref]} for ref in refs}
+    if artifact.kind in {PLAIN, DATASET}:
+        content["kind"] = artifact.kind
     return canonical(content) + b"\n"
 
 

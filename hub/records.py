@@ -12,6 +12,8 @@ from hub.names import ArtifactName, Digest
 
 KINDS = ("adapter", "projector", "encoder", "delta", "base", "dataset")
 """Built-in kinds; packages add theirs through the entry-point group `hub.kinds`."""
+PLAIN = "model"
+"""Kind of a repository on a server that has no card of ours, and is no data set."""
 
 
 class Provenance(StrEnum):
@@ -132,6 +134,8 @@ class Revision:
     files: tuple[File, ...]
     parent: str = ""
     yanked: bool = False
+    author: str = ""
+    """The account that made it on a server; it is not part of the manifest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +166,13 @@ class Artifact:
     downloads: int = 0
     created_at: datetime | None = None
     updated_at: datetime | None = None
+    private: bool = False
+    """Only its owner's people know that it exists."""
+    gated: str = ""
+    """`auto` or `manual`: files are given to those who asked, at once or when they are let in."""
+    any_file: bool = False
+    """An administrator has allowed files that may run code."""
+    likes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +187,8 @@ class Query:
     method: str = ""
     license: str = ""
     owner: str = ""
+    readers: tuple[str, ...] | None = None
+    """Owners, in lower case, whose private artifacts are found, too; None finds everybody's."""
     sort: str = "score"
     """`score` (best measured first), `updated`, `downloads` or `name`."""
     limit: int = 20

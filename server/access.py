@@ -7,12 +7,24 @@ from urllib.parse import unquote
 
 from fastapi import Depends, Request
 
-from hub.errors import UnknownArtifact, WrongName
+from hub.errors import Gated, UnknownArtifact, WrongName
 from hub.local import LocalHub
+from hub.names import ArtifactName
 from hub.records import Artifact
+from hub.registry.gating import may_download
+from hub.registry.repositories import tombstone_of
+from server.identity import caller_of, insist_on_administering, insist_on_writing
 
 
-def _hub(request: Request) -> LocalHub:
+class Moved(Exception):
+    """The artifact has another name now."""
+
+    def __init__(self, old: str, new: str) -> None:
+        super().__init__(f"`{old}` is `{new}` now.")
+        self.old, self.new = old, new
+
+
+async def _hub(request: Request) -> LocalHub:
     return cast(LocalHub, request.app.state.hub)
 
 
@@ -22,24 +34,61 @@ Hub = Annotated[LocalHub, Depends(_hub)]
 def _artifact(request: Request, hub: Hub) -> Artifact:
     """The artifact named in the path.
 
-    Raises UnknownArtifact, also for a data set asked for as a model and the reverse: clients keep the two apart.
+    Raises UnknownArtifact, also for a private one of others, and for a data set asked for as a model and the reverse:
+    clients keep the two apart. Raises Moved for a name of before.
     """
     name = asked_name(request)
-    artifact = get_artifact(hub, name)
+    artifact = get_artifact(hub, name, request)
     if is_dataset(artifact) != asks_for_dataset(request):
         raise UnknownArtifact(name)
     return artifact
 
 
+def _readable(request: Request, hub: Hub) -> Artifact:
+    """As `Wanted`, when the caller may have its files, too. Raises Gated."""
+    artifact = _artifact(request, hub)
+    caller = caller_of(request, hub)
+    if not may_download(hub.registry.database, caller, artifact):
+        how = "ask for access on its page" if caller.account else "log in and ask for access on its page"
+        raise Gated(f"Access to `{artifact.name}` is restricted: {how}.")
+    return artifact
+
+
+def _writable(request: Request, hub: Hub) -> Artifact:
+    """As `Wanted`, when the caller may commit to it. Raises Unauthenticated or Forbidden."""
+    artifact = _artifact(request, hub)
+    insist_on_writing(caller_of(request, hub), artifact.name)
+    return artifact
+
+
+def _governed(request: Request, hub: Hub) -> Artifact:
+    """As `Wanted`, when the caller may delete, move and open or close it. Raises Unauthenticated or Forbidden."""
+    artifact = _artifact(request, hub)
+    insist_on_administering(caller_of(request, hub), artifact.name)
+    return artifact
+
+
 Wanted = Annotated[Artifact, Depends(_artifact)]
+Readable = Annotated[Artifact, Depends(_readable)]
+Writable = Annotated[Artifact, Depends(_writable)]
+Governed = Annotated[Artifact, Depends(_governed)]
 
 
-def get_artifact(hub: LocalHub, name: str) -> Artifact:
-    """The artifact called `name`; UnknownArtifact also for a name that none can have, as `api/anything`."""
+def get_artifact(hub: LocalHub, name: str, request: Request) -> Artifact:
+    """The artifact called `name`, if the caller may know of it; UnknownArtifact also for a name that none can have."""
     try:
-        return hub.registry.get(name)
+        artifact = hub.registry.get(name)
     except WrongName as error:
         raise UnknownArtifact(name) from error
+    except UnknownArtifact:
+        grave = tombstone_of(hub.registry.database, ArtifactName.parse(name, hub.registry.owner))
+        if grave is None or not grave.moved_to:
+            raise
+        get_artifact(hub, grave.moved_to, request)
+        raise Moved(name, grave.moved_to) from None
+    if not caller_of(request, hub).may_read(artifact):
+        raise UnknownArtifact(name)
+    return artifact
 
 
 def asked_name(request: Request) -> str:

@@ -12,12 +12,14 @@ from starlette.staticfiles import StaticFiles
 from hub.local import LocalHub
 from server import errors
 from server.api.search import SEARCH_PARAMETERS, search_artifacts
+from server.bodies import BodyLimit
 from server.middleware import AccessLog, AnswerHeaders, EncodedPath
 from server.pages.artifact import show_artifact
 from server.pages.browse import browse
 from server.protocol.listing import list_repositories
 from server.protocol.repository import describe_repository
 from server.protocol.resolve import resolve_file
+from server.protocol.routes import add_accounts, add_transfers, add_writing
 from server.protocol.tree import list_tree
 
 _REPOSITORY = ("{owner}/{name}", "{name}")
@@ -34,6 +36,11 @@ def create_app(hub: LocalHub) -> FastAPI:
     _get(app, "/api/v1/search", search_artifacts, openapi_extra={"parameters": SEARCH_PARAMETERS}, in_schema=True)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
 
+    add_accounts(app)
+    add_transfers(app)
+    for repository in _REPOSITORY:
+        add_writing(app, repository)
+
     for collection in ("models", "datasets"):
         _get(app, f"/api/{collection}", list_repositories)
         for repository in _REPOSITORY:
@@ -48,6 +55,7 @@ def create_app(hub: LocalHub) -> FastAPI:
             _get(app, f"{prefix}/{repository}/tree/{{revision}}", show_artifact)
             _get(app, f"{prefix}/{repository}", show_artifact)
 
+    app.add_middleware(BodyLimit)
     app.add_middleware(AccessLog)
     app.add_middleware(AnswerHeaders)
     app.add_middleware(EncodedPath)

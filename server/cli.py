@@ -14,6 +14,9 @@ from hub.errors import HubError, MissingExtra, WrongRequest
 if TYPE_CHECKING:
     from uvicorn import Config
 
+    from hub.local import LocalHub
+
+FIRST_ADMINISTRATOR = "admin"
 _WAITING = 2048
 """Connections that may wait to be accepted, as uvicorn's default."""
 
@@ -35,9 +38,22 @@ def serve(
     with closing(_listen(host, port)) as listener, closing(LocalHub.open()) as hub:
         address = _address(host, listener)
         typer.echo(f"linguahub is at {address} (Ctrl-C ends it). For Hugging Face clients: HF_ENDPOINT={address}")
+        _first_administrator(hub)
         if open_browser:
             webbrowser.open(address)  # The connection waits in the listener's queue until the server answers.
         uvicorn.Server(server_config(create_app(hub))).run(sockets=[listener])
+
+
+def _first_administrator(hub: LocalHub) -> None:
+    """On the first start, make somebody who may let others in, and say how, once."""
+    if any(each.is_admin for each in hub.accounts.all()):
+        return
+    from hub.accounts import Actor
+
+    actor = Actor("hub serve")
+    made = hub.accounts.add(FIRST_ADMINISTRATOR, actor, is_admin=True, full_name="Administrator")
+    secret = hub.tokens.create(made, "write", actor, name="first start")
+    typer.echo(f"Administrator `{made.name}` was made, with this token, which is shown once: {secret}")
 
 
 def server_config(app: object) -> Config:

@@ -12,9 +12,10 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from hub.errors import HubError, UnknownArtifact, UnknownFile, UnknownRevision
+from hub.errors import Gated, HubError, NotServed, OverQuota, UnknownArtifact, UnknownFile, UnknownRevision
+from server.access import Moved
 from server.middleware import add_headers
 from server.pages.rendering import render
 
@@ -22,6 +23,8 @@ CODES: dict[type[HubError], str] = {
     UnknownArtifact: "RepoNotFound",
     UnknownRevision: "RevisionNotFound",
     UnknownFile: "EntryNotFound",
+    Gated: "GatedRepo",
+    NotServed: "NotImplemented",
 }
 """What the client maps to RepositoryNotFoundError, RevisionNotFoundError and EntryNotFoundError."""
 _OURS = "Something broke here. It has been logged"
@@ -32,19 +35,28 @@ def install(app: FastAPI) -> None:
     """Make every error of the application leave through this file."""
     app.add_exception_handler(HubError, _hub_error)
     app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Moved, _moved)
     app.add_exception_handler(RequestValidationError, _wrong_parameters)
     app.add_exception_handler(Exception, _crash)
 
 
 async def _hub_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HubError)
-    if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, NotServed | OverQuota):
         # The message may name folders of this machine: it belongs in the log, not in the answer.
         request_id = _request_id(request)
         _log.error("%s %s: %s", request_id, type(error).__name__, error)
         return _answer(request, error.status, f"{_OURS} as {request_id}.")
     code = next((code for known, code in CODES.items() if isinstance(error, known)), None)
     return _answer(request, error.status, str(error), {"X-Error-Code": code} if code else {})
+
+
+async def _moved(request: Request, error: Exception) -> Response:
+    """The same address with the new name; clients follow, with method and body."""
+    assert isinstance(error, Moved)
+    address = request.url.path.replace(f"/{error.old}", f"/{error.new}", 1)
+    query = f"?{request.url.query}" if request.url.query else ""
+    return RedirectResponse(address + query, HTTPStatus.TEMPORARY_REDIRECT, {"Cache-Control": "no-store"})
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

@@ -40,8 +40,10 @@ PARAMETERS: list[dict[str, Any]] = [
 """For the OpenAPI document."""
 
 
-def read_query(parameters: QueryParams) -> Query:
-    """The query of a search; empty parameters, as forms send them, do not restrict.
+def read_query(parameters: QueryParams, readers: tuple[str, ...] | None = ()) -> Query:
+    """The query of a search, by somebody who also finds what is private to `readers`.
+
+    Empty parameters, as forms send them, do not restrict.
 
     Raises UnknownLanguage with near names, and WrongRequest for unknown parameters and numbers out of range.
     """
@@ -64,6 +66,7 @@ def read_query(parameters: QueryParams) -> Query:
         method=given.get("method", ""),
         license=given.get("license", ""),
         owner=given.get("owner", ""),
+        readers=readers,
         sort=sort,
         limit=read_number("limit", given.get("limit", "20"), 1, MOST),
         offset=read_number("offset", given.get("offset", "0"), 0, 1_000_000),

@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 import os
-import zipfile
+from collections.abc import Iterable
 from pathlib import Path
+from typing import BinaryIO
 
-from hub.errors import Unreachable, WrongName, WrongSource
+from hub.cards.weights_header import weights_problem
+from hub.errors import Unreachable, WrongPath, WrongSource
 from hub.names import check_path
 
 PICKLES = (".bin", ".ckpt", ".joblib", ".pickle", ".pkl", ".pt", ".pth")
 """Suffixes of files that are pickles by custom. Reading one can run any code."""
 IGNORED = frozenset({".cache", ".git", ".DS_Store", "__pycache__"})
 """Left out silently, as Hugging Face's own uploads do."""
+ARCHIVES = (
+    ".7z", ".bz2", ".egg", ".gz", ".jar", ".keras", ".lz4", ".npz", ".rar", ".tar", ".tgz", ".txz", ".whl", ".xz", ".zip", ".zst",
+)  # fmt: skip
+PROGRAMS = (
+    ".apk", ".bat", ".class", ".cmd", ".com", ".deb", ".dll", ".dylib", ".exe", ".msi", ".ps1", ".rpm", ".scr", ".so", ".vbs", ".wasm",
+)  # fmt: skip
+_START = 512
+"""Bytes that tell what a file is."""
 _PICKLE_STARTS = tuple(bytes([0x80, protocol]) for protocol in range(2, 6))
-_ZIP_START = b"PK\x03\x04"
+_ARCHIVE_STARTS = (
+    b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"7z\xbc\xaf\x27\x1c",
+    b"Rar!", b"\x04\x22\x4d\x18",
+)  # fmt: skip
+_PROGRAM_STARTS = (
+    b"\x7fELF", b"#!", b"\0asm", b"\xca\xfe\xba\xbe", b"\xfe\xed\xfa\xce", b"\xfe\xed\xfa\xcf", b"\xce\xfa\xed\xfe",
+    b"\xcf\xfa\xed\xfe",
+)  # fmt: skip
 
 
 def check_contents(folder: Path) -> list[str]:
@@ -40,42 +57,50 @@ def _paths(folder: Path) -> list[str]:
         if linked:
             raise WrongSource(f"{linked[0]} is a link to a folder: copy what it holds instead.")
         paths += [(Path(parent) / each).relative_to(folder).as_posix() for each in files if each not in IGNORED]
+    check_twins(paths)
+    return sorted(paths)
+
+
+def check_twins(paths: Iterable[str]) -> None:
+    """Raises WrongPath for a path that no repository may hold, or two that differ in case alone."""
     twins: dict[str, str] = {}
     for path in sorted(paths):
         check_path(path)
         twin = twins.setdefault(path.lower(), path)
         if twin != path:
-            raise WrongName(
+            raise WrongPath(
                 f"`{twin}` and `{path}` differ in upper and lower case alone: not every file system keeps both."
             )
-    return sorted(paths)
+
+
+def file_problem(path: str, opened: BinaryIO, size_bytes: int, *, any_file: bool = False) -> str | None:
+    """Why a file may not be published under `path`; None when it may. `any_file` allows what may run code."""
+    name = path.lower()
+    start = opened.read(_START)
+    if not any_file and (what := _what_runs(name, start)):
+        return f"`{path}` is {what}"
+    if not name.endswith(".safetensors"):
+        return None
+    opened.seek(0)
+    problem = weights_problem(opened, size_bytes)
+    return f"`{path}` is no whole safetensors file, it was cut, extended or damaged ({problem})" if problem else None
+
+
+def _what_runs(name: str, start: bytes) -> str:
+    """What is wrong with a file by its name or its first bytes; empty when nothing is."""
+    if name.endswith(PICKLES) or start.startswith(_PICKLE_STARTS):
+        return "a pickle, which can run code: convert it to safetensors"
+    if name.endswith(ARCHIVES) or start.startswith(_ARCHIVE_STARTS) or start[257:262] == b"ustar":
+        return "an archive, whose content cannot be judged: publish the files themselves"
+    is_windows = start.startswith(b"MZ") and b"\0" in start
+    if name.endswith(PROGRAMS) or start.startswith(_PROGRAM_STARTS) or is_windows:
+        return "a program: publish what it makes, or its source"
+    return ""
 
 
 def _problem(folder: Path, path: str) -> str | None:
     file = folder / path
     if not file.is_file():
         return f"`{path}` is neither a file nor a folder"
-    if path.lower().endswith(PICKLES) or _is_pickle(file):
-        return f"`{path}` is a pickle, which can run code: convert it to safetensors"
-    return _broken_weights(file, path) if path.lower().endswith(".safetensors") else None
-
-
-def _is_pickle(file: Path) -> bool:
     with file.open("rb") as opened:
-        start = opened.read(4)
-    if start.startswith(_ZIP_START) and zipfile.is_zipfile(file):
-        with zipfile.ZipFile(file) as archive:
-            return any(name.lower().endswith(PICKLES) for name in archive.namelist())
-    return start.startswith(_PICKLE_STARTS)
-
-
-def _broken_weights(file: Path, path: str) -> str | None:
-    """Why a safetensors file is not whole; its header must account for every byte."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(file, framework="np") as weights:
-            weights.keys()
-    except SafetensorError as error:
-        return f"`{path}` is no whole safetensors file, it was cut, extended or damaged ({error})"
-    return None
+        return file_problem(path, opened, file.stat().st_size)

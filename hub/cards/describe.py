@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from hub.cards.reading import read_card
+from hub.cards.card import FILE, NAMESPACE
+from hub.cards.licenses import parse_license
+from hub.cards.reading import read_card, split
 from hub.cards.variants import read_variant, variant_folders
-from hub.errors import WrongCard
+from hub.errors import UnknownLanguage, WrongCard
+from hub.languages import parse_language
 from hub.names import ArtifactName
-from hub.records import Artifact, Variant
+from hub.records import PLAIN, Artifact, Variant
 
-PLAIN_KINDS = {"base", "dataset"}
+DATASET = "dataset"
+PLAIN_KINDS = {"base", DATASET}
 """Kinds that belong to no base: repositories of diffusers or datasets, whose config.json are theirs."""
 
 
@@ -34,6 +39,54 @@ def describe(folder: Path, name: ArtifactName) -> Artifact:
         scores=card.scores,
         tags=card.tags,
         upstream=card.upstream,
+    )
+
+
+def describe_repository(folder: Path, name: ArtifactName, *, is_dataset: bool) -> Artifact:
+    """As `describe`; a folder without a card of ours becomes a plain artifact, told by Hugging Face's front matter alone.
+
+    Raises WrongCard, also for a card of a data set in a repository for models and the reverse.
+    """
+    try:
+        text = (folder / FILE).read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        text = ""
+    except UnicodeDecodeError as error:
+        raise WrongCard(f"the card of `{name}` is no text: {error}.") from error
+    front_matter = split(text)[0] if text.startswith("---") else {}
+    if NAMESPACE not in front_matter:
+        return _plain(front_matter, name, DATASET if is_dataset else PLAIN)
+    found = describe(folder, name)
+    if (found.kind == DATASET) != is_dataset:
+        raise WrongCard(
+            f"`{name}` is a repository for {'data sets' if is_dataset else 'models'}, and its card says kind `{found.kind}`."
+        )
+    return found
+
+
+def _plain(front_matter: dict[str, Any], name: ArtifactName, kind: str) -> Artifact:
+    """What can be read is taken, everything else left out: the card is none of ours."""
+
+    def words(key: str) -> tuple[str, ...]:
+        value = front_matter.get(key)
+        values = value if isinstance(value, list) else [value]
+        return tuple(dict.fromkeys(each[:200] for each in values if isinstance(each, str) and each))
+
+    languages = []
+    for word in words("language"):
+        try:
+            languages.append(parse_language(word))
+        except UnknownLanguage:
+            continue
+    license = front_matter.get("license")
+    return Artifact(
+        name=name,
+        kind=kind,
+        summary="",
+        license=(parse_license(license) if isinstance(license, str) else None) or "",
+        languages=tuple(dict.fromkeys(languages)),
+        bases=tuple(map(bare, words("base_model"))),
+        tags=words("tags"),
     )
 
 

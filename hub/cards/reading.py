@@ -19,6 +19,8 @@ from hub.records import KINDS, Conditioning, Score, Upstream
 
 _OURS = {"kind", "method", "encoder", "summary", "conditioning", "upstream", "owner", "parameters", "gated"}
 _FENCE = "---"
+MOST_VALUES = 100_000
+"""In a card's front matter. A few lines of YAML can unfold to billions."""
 
 
 def read_card(path: Path, name: ArtifactName) -> Card:
@@ -53,9 +55,24 @@ def split(text: str) -> tuple[dict[str, Any], str]:
         mark = getattr(error, "problem_mark", None)
         line = f" in line {mark.line + 2}" if mark else ""
         raise WrongCard(f"the front matter is no YAML{line}: {getattr(error, 'problem', None) or error}.") from error
+    except RecursionError as error:
+        raise WrongCard("the front matter is nested too deeply.") from error
     if not isinstance(front_matter, dict):
         raise WrongCard("the front matter is no YAML mapping: write `key: value` lines.")
+    if _exceeds(front_matter, MOST_VALUES) < 0:
+        raise WrongCard(f"the front matter unfolds to more than {MOST_VALUES} values.")
     return front_matter, "".join(lines[end + 1 :]).strip()
+
+
+def _exceeds(value: Any, left: int) -> int:
+    """How many of `left` values remain behind `value`; below zero for too many. What YAML aliases repeat counts each time."""
+    left -= 1
+    parts = (*value.keys(), *value.values()) if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for part in parts:
+        if left < 0:
+            break
+        left = _exceeds(part, left)
+    return left
 
 
 class _Reading:

@@ -25,7 +25,7 @@ def read_variant(path: Path) -> Variant:
     where = f"{file.parent.name}/{FILE}"
     try:
         config = json.loads(file.read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise WrongCard(f"{where} cannot be read: {error}.") from error
     if not isinstance(config, dict):
         raise WrongCard(f"{where} is no JSON object.")

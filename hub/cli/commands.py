@@ -34,6 +34,7 @@ OWN = (
     "gc",
     "backup",
     "restore",
+    "admin",
     "doctor",
 )
 """In the order of `hub --help`. Each is the function of the same name in the module of the same name beside this one."""

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from hub.registry.tables import ArtifactRow, BaseRow, FacetCountRow, LanguageRow
 
 EVERYTHING = ("", "")
-"""The facet that every artifact has."""
+"""The facet that every artifact has that is not private."""
 _SINGLE = ("kind", "method", "license", "owner")
 _CHANGE = (
     "INSERT INTO facet_counts (facet, value, artifacts) VALUES (:facet, :value, :change) "
@@ -19,7 +19,9 @@ _CHANGE = (
 
 
 def facets_in(session: Session, row: ArtifactRow) -> set[tuple[str, str]]:
-    """Facets and values that the tables hold of an artifact, and EVERYTHING."""
+    """Facets and values that the tables hold of an artifact, and EVERYTHING; none of a private one, which is not counted."""
+    if row.private:
+        return set()
     found = {EVERYTHING, *((facet, value) for facet in _SINGLE if (value := getattr(row, facet)))}
     found |= {
         ("language", tag) for tag in session.scalars(select(LanguageRow.tag).where(LanguageRow.artifact_id == row.id))

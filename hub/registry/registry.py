@@ -7,17 +7,20 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from hub.accounts import Actor
 from hub.errors import UnknownArtifact, UnknownRevision, WrongRequest
 from hub.names import ArtifactName, Digest
 from hub.records import Artifact, Page, Query, Revision
+from hub.registry.custody import in_custody
 from hub.registry.database import Database, open_database
-from hub.registry.rows import counts, read_artifacts, read_revisions
+from hub.registry.rows import read_artifacts, read_revisions
 from hub.registry.search import find
 
 CURATED_OWNER = "linguahub"
 """Owner of the cards that come with linguahub."""
 ALL_CARDS = "."
 """The curated folder that stands for all of them, in `indexed`."""
+_SPELT_OUT = re.compile(r"^refs/(heads|tags)/")
 _MOST_NEIGHBOURS = 20_000
 """Most names that a misspelt one is compared with."""
 
@@ -66,47 +69,54 @@ class Registry:
 
     def revision(self, name: str | ArtifactName, revision: str = "main") -> Revision:
         """One revision: an id, its first 7 or more digits, a number, or a ref. Raises UnknownRevision."""
-        revisions = self.revisions(name)
-        refs = self.refs(name)
-        wanted = refs.get(revision, revision).lower()
+        artifact_id = self._id(name)
+        refs = self._refs(artifact_id)
+        wanted = refs.get(_SPELT_OUT.sub("", revision), revision).lower()
+        listed = self.database.rows("SELECT id, number FROM revisions WHERE artifact_id = :id", {"id": artifact_id})
+        found = [row["id"] for row in listed if str(row["number"]) == wanted]
         if re.fullmatch(r"[0-9a-f]{7,64}", wanted):
-            found = [each for each in revisions if each.id.startswith(wanted)]
-            if len(found) == 1:
-                return found[0]
-        by_number = {str(each.number): each for each in revisions}
-        if wanted in by_number:
-            return by_number[wanted]
-        known = [*refs, *by_number, *(each.id[:12] for each in revisions)]
+            beginning = [row["id"] for row in listed if row["id"].startswith(wanted)]
+            found = beginning if len(beginning) == 1 else found
+        if found:
+            return read_revisions(self.database, self._name(artifact_id), artifact_id, only=found[0])[0]
+        known = [*refs, *(str(row["number"]) for row in listed), *(row["id"][:12] for row in listed)]
         raise UnknownRevision(revision, known, listing=f"hub show {name}")
 
-    def revisions(self, name: str | ArtifactName) -> tuple[Revision, ...]:
-        """All revisions, newest first, yanked ones included."""
+    def revisions(self, name: str | ArtifactName, *, with_files: bool = True) -> tuple[Revision, ...]:
+        """All revisions, newest first, yanked ones included; quicker without their files."""
         artifact_id = self._id(name)
-        row = self.database.rows("SELECT owner, name FROM artifacts WHERE id = :id", {"id": artifact_id})[0]
-        return read_revisions(self.database, ArtifactName(row["owner"], row["name"]), artifact_id)
+        return read_revisions(self.database, self._name(artifact_id), artifact_id, with_files=with_files)
 
     def refs(self, name: str | ArtifactName) -> dict[str, str]:
-        """Ref → revision id: `main`."""
-        question = "SELECT name, revision_id FROM refs WHERE artifact_id = :id ORDER BY name"
-        return {row[0]: row[1] for row in self.database.rows(question, {"id": self._id(name)})}
+        """Branch or tag → revision id: `main`."""
+        return self._refs(self._id(name))
 
-    def head(self, name: ArtifactName) -> str | None:
-        """Id of the newest revision; None for an artifact that is not here."""
+    def head(self, name: ArtifactName, branch: str = "main") -> str | None:
+        """Id of the newest revision of a branch; None for one that is not here."""
         rows = self.database.rows(
-            "SELECT revision_id FROM refs JOIN artifacts ON artifacts.id = artifact_id WHERE key = :key AND refs.name = 'main'",
-            {"key": name.key},
+            "SELECT revision_id FROM refs JOIN artifacts ON artifacts.id = artifact_id WHERE key = :key AND refs.name = :branch",
+            {"key": name.key, "branch": branch},
         )
         return rows[0][0] if rows else None
 
-    def record(self, artifact: Artifact, revision: Revision, expected_parent: str | None) -> None:
-        """Make `revision` the head of `artifact`, in one transaction. Its number is given here, unless it is known already.
+    def record(
+        self,
+        artifact: Artifact,
+        revision: Revision,
+        expected_parent: str | None,
+        *,
+        branch: str = "main",
+        actor: Actor | None = None,
+    ) -> None:
+        """Make `revision` the head of a branch of `artifact`, in one transaction. Its number is given here, unless it is known.
 
-        Raises Conflict unless the head is `expected_parent` (None: there is none yet).
+        `actor` is who does so on a server, for the audit log.
+        Raises Conflict unless the branch is at `expected_parent` (None: there is none yet).
         """
         from hub.registry import writing
 
         with self.database.transaction() as session:
-            writing.record(session, artifact, revision, expected_parent)
+            writing.record(session, artifact, revision, expected_parent, branch=branch, actor=actor)
 
     def yank(self, name: ArtifactName, revision: str, *, yanked: bool = True) -> Revision:
         """Withdraw a revision without deleting it, or take that back."""
@@ -126,10 +136,7 @@ class Registry:
 
     def languages(self) -> dict[str, int]:
         """Tag → number of artifacts, most frequent first."""
-        question = (
-            "SELECT value, artifacts FROM facet_counts WHERE facet = 'language' AND artifacts > 0 ORDER BY 2 DESC, 1"
-        )
-        return counts(self.database.rows(question))
+        return dict(self.find(Query(limit=0)).facets["language"])
 
     def names(self) -> list[str]:
         """All artifacts as `owner/name`, sorted."""
@@ -144,9 +151,9 @@ class Registry:
         return {Digest(row["digest"]): row["size_bytes"] for row in self.database.rows("SELECT * FROM blobs")}
 
     def named(self) -> set[Digest]:
-        """Every blob that something here names: files of revisions, and their manifests. Nothing else need be kept."""
+        """Every blob that something here names: files of revisions, their manifests, and what was sent for a commit of late."""
         question = "SELECT digest FROM files UNION SELECT id FROM revisions"
-        return {Digest(row[0]) for row in self.database.rows(question)}
+        return {Digest(row[0]) for row in self.database.rows(question)} | in_custody(self.database)
 
     def revision_names(self) -> dict[Digest, str]:
         """Every revision as `owner/name@number`, by the digest of its manifest."""
@@ -191,6 +198,14 @@ class Registry:
         """Give back the database's connections."""
         self.database.close()
 
+    def _refs(self, artifact_id: int) -> dict[str, str]:
+        question = "SELECT name, revision_id FROM refs WHERE artifact_id = :id ORDER BY name"
+        return {row[0]: row[1] for row in self.database.rows(question, {"id": artifact_id})}
+
+    def _name(self, artifact_id: int) -> ArtifactName:
+        row = self.database.rows("SELECT owner, name FROM artifacts WHERE id = :id", {"id": artifact_id})[0]
+        return ArtifactName(row["owner"], row["name"])
+
     def _id(self, name: str | ArtifactName) -> int:
         for candidate in self._candidates(name):
             rows = self.database.rows("SELECT id FROM artifacts WHERE key = :key", {"key": candidate.key})
@@ -198,7 +213,7 @@ class Registry:
                 return int(rows[0]["id"])
         bare = name if isinstance(name, str) and "/" not in name else ""
         rows = self.database.rows(
-            "SELECT id, owner || '/' || name AS name FROM artifacts WHERE bare_key = :key ORDER BY key",
+            "SELECT id, owner || '/' || name AS name FROM artifacts WHERE bare_key = :key AND NOT private ORDER BY key",
             {"key": bare.lower()},
         )
         if len(rows) > 1:
@@ -206,7 +221,8 @@ class Registry:
         if rows:
             return int(rows[0]["id"])
         column = "owner || '/' || name" if not bare else "name"
-        known = self.database.rows(f"SELECT {column} FROM artifacts ORDER BY downloads DESC LIMIT {_MOST_NEIGHBOURS}")  # noqa: S608
+        question = f"SELECT {column} FROM artifacts WHERE NOT private ORDER BY downloads DESC LIMIT {_MOST_NEIGHBOURS}"  # noqa: S608
+        known = self.database.rows(question)
         raise UnknownArtifact(str(name), known=dict.fromkeys(row[0] for row in known))
 
     def _candidates(self, name: str | ArtifactName) -> list[ArtifactName]:

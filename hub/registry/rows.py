@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -56,42 +56,45 @@ def read_artifacts(database: Database, ids: Sequence[int]) -> tuple[Artifact, ..
             weights_digest=row["weights_digest"],
             size_bytes=row["size_bytes"],
             downloads=row["downloads"],
-            created_at=_time(row["created_at"]),
-            updated_at=_time(row["updated_at"]),
+            created_at=moment(row["created_at"]),
+            updated_at=moment(row["updated_at"]),
+            private=bool(row["private"]),
+            gated=row["gated"],
+            any_file=bool(row["any_file"]),
+            likes=row["likes"],
         )
         for row in database.rows(f"SELECT * FROM artifacts WHERE id IN {chosen}")
     }
     return tuple(artifacts[each] for each in ids)
 
 
-def read_revisions(database: Database, name: ArtifactName, artifact_id: int) -> tuple[Revision, ...]:
-    """All revisions of an artifact, newest first."""
+def read_revisions(
+    database: Database, name: ArtifactName, artifact_id: int, *, only: str = "", with_files: bool = True
+) -> tuple[Revision, ...]:
+    """All revisions of an artifact, newest first, or the one whose id is `only`; without their files when asked."""
     files = defaultdict(list)
-    for row in database.rows(
-        "SELECT files.* FROM files JOIN revisions ON revisions.id = revision_id WHERE artifact_id = :id ORDER BY path",
-        {"id": artifact_id},
-    ):
-        files[row["revision_id"]].append(File(row["path"], Digest(row["digest"]), row["size_bytes"]))
+    values = {"id": artifact_id, **({"only": only} if only else {})}
+    within = "artifact_id = :id" + (" AND revisions.id = :only" if only else "")
+    if with_files:
+        for row in database.rows(
+            f"SELECT files.* FROM files JOIN revisions ON revisions.id = revision_id WHERE {within} ORDER BY path",
+            values,
+        ):
+            files[row["revision_id"]].append(File(row["path"], Digest(row["digest"]), row["size_bytes"]))
     return tuple(
         Revision(
             id=row["id"],
             artifact=name,
             number=row["number"],
-            created_at=_time(row["created_at"]),
+            created_at=moment(row["created_at"]),
             message=row["message"],
             files=tuple(files[row["id"]]),
             parent=row["parent"],
             yanked=bool(row["yanked"]),
+            author=row["author"],
         )
-        for row in database.rows(
-            "SELECT * FROM revisions WHERE artifact_id = :id ORDER BY number DESC", {"id": artifact_id}
-        )
+        for row in database.rows(f"SELECT * FROM revisions WHERE {within} ORDER BY number DESC", values)
     )
-
-
-def counts(rows: Iterable[Row]) -> dict[str, int]:
-    """Two columns, a value and how often it occurs; values that say nothing are left out."""
-    return {value: count for value, count in rows if value}
 
 
 def _variant(row: Row) -> Variant:
@@ -117,7 +120,7 @@ def _conditioning(text: str | None) -> Conditioning | None:
     return Conditioning(**value) if value else None
 
 
-def _time(text: str) -> datetime | None:
-    """Times are kept in UTC, without saying so: SQLite has no time zones."""
+def moment(text: str) -> datetime | None:
+    """A time as it was kept: in UTC, for SQLite has no time zones. None for one that is not known."""
     found = datetime.fromisoformat(text).replace(tzinfo=UTC)
     return None if found == UNDATED else found

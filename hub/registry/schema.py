@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from hub.registry.database import Row
 
-HEAD = "0020"
+HEAD = "0021"
 """Newest migration under `migrations/versions`."""
 
 

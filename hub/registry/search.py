@@ -53,6 +53,8 @@ class Wish:
     """Languages, any of which will do."""
     impossible: bool = False
     """Text was asked for that holds no word."""
+    readers: tuple[str, ...] | None = None
+    """Owners whose private artifacts are shown; None where nothing has to be left out."""
 
     @property
     def facets(self) -> list[list[str]]:
@@ -79,8 +81,12 @@ def find(database: Database, query: Query, candidates: int = CANDIDATES) -> Page
             f"a page has 0 to {LONGEST_PAGE} artifacts from 0 on, not {query.limit} from {query.offset} on."
         )
     with database.snapshot():
+        has_private = bool(database.rows("SELECT 1 FROM artifacts WHERE private LIMIT 1"))
+        readers = query.readers if has_private else None
         counted = _counted(database)
-        wish = _wish(query, counted["language"])
+        if has_private:
+            _count_private(database, readers, counted)
+        wish = _wish(query, counted["language"], readers)
         if wish.impossible:
             return Page((), 0, {facet: {} for facet in _FACETS})
         if wish.is_everything:
@@ -88,18 +94,21 @@ def find(database: Database, query: Query, candidates: int = CANDIDATES) -> Page
             facets = {facet: counted[facet] for facet in _FACETS}
             return Page(read_artifacts(database, ids), counted[""].get("", 0), facets)
         matching = database.matching(wish.words, wish.facets, candidates)
-        if len(matching) <= candidates:
+        is_sparse = len(matching) <= candidates
+        if readers is not None:
+            matching = _visible(database, readers, matching)
+        if is_sparse:
             ids, facets = _rank(database, wish, query.sort, matching)
             page = ids[query.offset : query.offset + query.limit]
             return Page(read_artifacts(database, page), len(ids), facets)
         _, facets = _rank(database, wish, "name", matching[:SAMPLE])
         walk = _walk_language if wish.tags and query.sort == "score" else _walk
         ids = walk(database, wish, query.sort, query.limit, query.offset)
-        total, is_exact = _total(database, wish, counted, len(matching))
+        total, is_exact = _total(database, wish, counted, len(matching), has_private)
         return Page(read_artifacts(database, ids), total, facets, is_exact)
 
 
-def _wish(query: Query, languages: Iterable[str]) -> Wish:
+def _wish(query: Query, languages: Iterable[str], readers: tuple[str, ...] | None) -> Wish:
     words = words_asked(query.text)
     return Wish(
         words=tuple(words),
@@ -107,6 +116,7 @@ def _wish(query: Query, languages: Iterable[str]) -> Wish:
         base=query.base.rpartition("/")[2].lower(),
         tags=tuple(_covering(query.language, languages)),
         impossible=bool(query.text.strip()) and not words,
+        readers=readers,
     )
 
 
@@ -118,7 +128,7 @@ def _covering(language: str, present: Iterable[str]) -> list[str]:
 
 
 def _counted(database: Database) -> Counts:
-    """How many artifacts of all have each value of each facet."""
+    """How many artifacts that are not private have each value of each facet."""
     counts: Counts = {facet: {} for facet in (*_FACETS, "")}
     among, values = database.one_of("facet", list(counts), "facets")  # Owners are too many.
     for facet, value, number in database.rows(
@@ -129,14 +139,53 @@ def _counted(database: Database) -> Counts:
     return counts
 
 
-def _total(database: Database, wish: Wish, counted: Counts, found: int) -> tuple[int, bool]:
+def _count_private(database: Database, readers: tuple[str, ...] | None, counted: Counts) -> None:
+    """Add to `counted` the private artifacts that are shown: nobody keeps their counts, and each reader has others."""
+    condition, values = _owned(readers)
+    ids = [row[0] for row in database.rows(f"SELECT id FROM artifacts WHERE private AND {condition}", values)]
+    if not ids:
+        return
+    counted[""][""] = counted[""].get("", 0) + len(ids)
+    for facet, numbers in _rank(database, Wish((), {}, "", ()), "name", ids)[1].items():
+        added = Counter(counted[facet])
+        added.update(numbers)
+        counted[facet] = dict(sorted(added.items(), key=_frequent_first))
+
+
+def _owned(readers: tuple[str, ...] | None) -> tuple[str, dict[str, Any]]:
+    """SQL for a private artifact being shown, and the values that it needs."""
+    if not readers:
+        return ("1 = 1" if readers is None else "1 = 0"), {}
+    values = {f"reader_{number}": owner for number, owner in enumerate(readers)}
+    return f"lower(owner) IN ({', '.join(f':{name}' for name in values)})", values
+
+
+def _visible(database: Database, readers: tuple[str, ...], ids: Sequence[int]) -> list[int]:
+    """Those of `ids` that are shown, in their order."""
+    among, values = database.one_of("id", ids, "ids")
+    condition, more = _owned(readers)
+    hidden = {
+        row[0]
+        for row in database.rows(
+            f"SELECT id FROM artifacts WHERE {among} AND private AND NOT {condition}", {**values, **more}
+        )
+    }
+    return [each for each in ids if each not in hidden]
+
+
+def _total(database: Database, wish: Wish, counted: Counts, found: int, has_private: bool) -> tuple[int, bool]:
     """How many match at least, and whether that is all: known for everything that has one value of one facet."""
     if len(wish.columns) == 1 and not (wish.words or wish.base or wish.tags):
         ((column, wanted),) = wish.columns.items()
-        question = "SELECT sum(artifacts) FROM facet_counts WHERE facet = :facet AND lower(value) = :value"
-        return int(database.rows(question, {"facet": column, "value": wanted})[0][0]), True
+        question = "SELECT coalesce(sum(artifacts), 0) FROM facet_counts WHERE facet = :facet AND lower(value) = :value"
+        total = int(database.rows(question, {"facet": column, "value": wanted})[0][0])
+        if has_private:
+            condition, values = _owned(wish.readers)
+            question = f"SELECT count(*) FROM artifacts WHERE private AND lower({column}) = :value AND {condition}"
+            total += int(database.rows(question, {"value": wanted, **values})[0][0])
+        return total, True
     if len(wish.tags) == 1 and not (wish.words or wish.base or wish.columns):
-        return counted["language"][wish.tags[0]], True
+        return counted["language"].get(wish.tags[0], 0), True
     return found, False
 
 
@@ -200,6 +249,10 @@ def _conditions(database: Database, wish: Wish) -> tuple[list[str], dict[str, An
     """What a row of `artifacts` must satisfy, each decided from the row and the indexes of its parts."""
     conditions = [f"lower({column}) = :{column}" for column in wish.columns]
     values: dict[str, Any] = dict(wish.columns)
+    if wish.readers is not None:
+        condition, more = _owned(wish.readers)
+        conditions.append(f"(NOT private OR {condition})")
+        values |= more
     if wish.base:
         conditions.append("EXISTS (SELECT 1 FROM artifact_bases WHERE artifact_id = id AND base_key = :base)")
         values["base"] = wish.base

@@ -36,6 +36,7 @@ class ArtifactRow(Table):
         Index("artifacts_by_update", text("updated_at DESC"), "key"),
         Index("artifacts_by_downloads", text("downloads DESC"), "key"),
         Index("artifacts_by_bare_name", "bare_key", "key"),
+        Index("artifacts_by_privacy", "private", "owner"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -60,6 +61,12 @@ class ArtifactRow(Table):
     """Of its best score in its own languages; see `hub.registry.standing`."""
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+    private: Mapped[bool] = mapped_column(default=False)
+    gated: Mapped[str] = mapped_column(default="")
+    """`auto`, `manual` or empty."""
+    any_file: Mapped[bool] = mapped_column(default=False)
+    """An administrator has allowed files that may run code."""
+    likes: Mapped[int] = mapped_column(default=0)
     words: Mapped[str] = mapped_column(server_default="")
     """What search looks through; see `hub.registry.words`."""
     facets: Mapped[str] = mapped_column(server_default="")
@@ -178,6 +185,8 @@ class RevisionRow(Table):
     message: Mapped[str]
     parent: Mapped[str]
     yanked: Mapped[bool] = mapped_column(default=False)
+    author: Mapped[str] = mapped_column(default="")
+    """The account that made it on a server."""
 
 
 class FileRow(Table):
@@ -193,23 +202,17 @@ class FileRow(Table):
 
 
 class RefRow(Table):
-    """A name that moves from revision to revision: `main`."""
+    """A name for a revision: `main` and other branches move on, tags stay."""
 
     __tablename__ = "refs"
 
     artifact_id: Mapped[int] = mapped_column(ForeignKey("artifacts.id", ondelete="CASCADE"), primary_key=True)
     name: Mapped[str] = mapped_column(primary_key=True)
     revision_id: Mapped[str] = mapped_column(ForeignKey("revisions.id"))
-
-
-class AccountRow(Table):
-    """Somebody who may push to a server."""
-
-    __tablename__ = "accounts"
-
-    name: Mapped[str] = mapped_column(primary_key=True)
-    token_sha256: Mapped[str] = mapped_column(unique=True)
-    created_at: Mapped[datetime]
+    kind: Mapped[str] = mapped_column(default="branch")
+    """`branch` or `tag`."""
+    message: Mapped[str] = mapped_column(default="")
+    """Of a tag."""
 
 
 class OutboxRow(Table):

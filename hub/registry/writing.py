@@ -9,9 +9,11 @@ from sqlalchemy import bindparam, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from hub.accounts import Actor
 from hub.errors import Conflict
 from hub.names import ArtifactName
 from hub.records import Artifact, Revision
+from hub.registry.audit import note
 from hub.registry.counting import EVERYTHING, facets_in, recount
 from hub.registry.rows import UNDATED
 from hub.registry.standing import UNMEASURED, standing, standing_in
@@ -34,24 +36,36 @@ WRITE_REFERENCE = "write-reference"
 """The outbox's only task so far."""
 
 
-def record(session: Session, artifact: Artifact, revision: Revision, expected_parent: str | None) -> None:
-    """Add `revision` as the head of `artifact`; see `Registry.record`."""
-    row = _artifact_row(session, artifact.name)
-    head = session.get(RefRow, (row.id, HEAD_REF)) if row else None
+def record(
+    session: Session,
+    artifact: Artifact,
+    revision: Revision,
+    expected_parent: str | None,
+    *,
+    branch: str = HEAD_REF,
+    actor: Actor | None = None,
+) -> None:
+    """Add `revision` as the head of a branch of `artifact`; see `Registry.record`. `main` alone describes the artifact."""
+    row = artifact_row(session, artifact.name)
+    head = session.get(RefRow, (row.id, branch)) if row else None
     found = head.revision_id if head else None
     if found != (expected_parent or None):
         raise Conflict(
             f"`{artifact.name}` is at revision {found[:12] if found else 'none'}, not {(expected_parent or 'none')[:12]}: "
             f"somebody else pushed first. Look at it with `hub show {artifact.name}`, then push again."
         )
-    row = _describe(session, row, artifact, revision)
+    if row is None or branch == HEAD_REF:
+        row = _describe(session, row, artifact, revision)
     if session.get(RevisionRow, revision.id) is None:  # A curated card may become again what it was before.
         number = session.scalar(select(func.max(RevisionRow.number)).where(RevisionRow.artifact_id == row.id)) or 0
         _add_revision(session, row.id, number + 1, revision)
     if head:
         head.revision_id = revision.id
     else:
-        session.add(RefRow(artifact_id=row.id, name=HEAD_REF, revision_id=revision.id))
+        session.add(RefRow(artifact_id=row.id, name=branch, revision_id=revision.id))
+    if actor is not None:
+        detail = {"revision": revision.id, "branch": branch, "message": revision.message, "files": len(revision.files)}
+        note(session, actor, "commit", str(artifact.name), **detail)
     owe_reference(session, artifact.name)
 
 
@@ -64,7 +78,7 @@ def yank(session: Session, name: ArtifactName, revision_id: str, *, yanked: bool
 
 def forget(session: Session, name: ArtifactName) -> None:
     """Remove an artifact and all that belongs to it. Its bytes stay in the store until somebody sweeps it."""
-    row = _artifact_row(session, name)
+    row = artifact_row(session, name)
     if row is None:
         return
     recount(session, facets_in(session, row), ())
@@ -78,10 +92,11 @@ def forget(session: Session, name: ArtifactName) -> None:
 
 def owe_reference(session: Session, name: ArtifactName) -> None:
     """Let the outbox write the store's reference of `name` after this transaction."""
-    session.add(OutboxRow(task=WRITE_REFERENCE, subject=str(name), created_at=_now()))
+    session.add(OutboxRow(task=WRITE_REFERENCE, subject=str(name), created_at=now()))
 
 
-def _artifact_row(session: Session, name: ArtifactName) -> ArtifactRow | None:
+def artifact_row(session: Session, name: ArtifactName) -> ArtifactRow | None:
+    """The row of an artifact; None for one that is not here."""
     return session.scalar(select(ArtifactRow).where(ArtifactRow.key == name.key))
 
 
@@ -92,7 +107,7 @@ def _describe(session: Session, row: ArtifactRow | None, artifact: Artifact, rev
     if row is None:
         row = ArtifactRow(
             owner=artifact.name.owner, name=artifact.name.name, key=artifact.name.key, bare_key=artifact.name.name.lower(),
-            downloads=0, created_at=created_at,
+            downloads=0, created_at=created_at, private=artifact.private, gated=artifact.gated, any_file=artifact.any_file, likes=0,
         )  # fmt: skip
         session.add(row)
     row.kind, row.summary, row.license = artifact.kind, artifact.summary, artifact.license
@@ -105,7 +120,7 @@ def _describe(session: Session, row: ArtifactRow | None, artifact: Artifact, rev
     facets = list(facets_of(artifact))
     row.words, row.facets = words_of(artifact), facet_words(facets)
     session.flush()
-    recount(session, former, [EVERYTHING, *facets])
+    recount(session, former, [] if row.private else [EVERYTHING, *facets])
     for table in (LanguageRow, BaseRow, VariantRow, ScoreRow):
         session.execute(delete(table).where(table.artifact_id == row.id))
     session.add_all(
@@ -138,7 +153,7 @@ def _add_revision(session: Session, artifact_id: int, number: int, revision: Rev
     session.add(
         RevisionRow(
             id=revision.id, artifact_id=artifact_id, number=number, created_at=_naive(revision.created_at),
-            message=revision.message, parent=revision.parent, yanked=revision.yanked,
+            message=revision.message, parent=revision.parent, yanked=revision.yanked, author=revision.author,
         )
     )  # fmt: skip
     blobs = {file.digest.hex: file.size_bytes for file in revision.files}
@@ -163,5 +178,6 @@ def _naive(time: datetime | None) -> datetime:
     return (time or UNDATED).astimezone(UTC).replace(tzinfo=None)
 
 
-def _now() -> datetime:
+def now() -> datetime:
+    """This moment, as it is kept."""
     return _naive(datetime.now(UTC))

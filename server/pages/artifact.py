@@ -22,7 +22,7 @@ SHOWN_REVISIONS = 20
 
 def show_artifact(request: Request, hub: Hub, revision: Segment = "") -> Response:
     """The artifact at its newest revision, or at the one that the address names."""
-    artifact = get_artifact(hub, asked_name(request))
+    artifact = get_artifact(hub, asked_name(request), request)
     if not request.url.path.startswith(page_path(artifact)):
         # A bare name, or a data set without its prefix: one artifact has one address.
         tail = f"/tree/{commit_id(hub.registry.revision(artifact.name, revision).id)}" if revision else ""

@@ -14,6 +14,7 @@ from hub.records import Artifact, Page, Query
 from hub.registry.search import SORTS
 from server.access import Hub
 from server.addresses import page_path, with_parameters
+from server.identity import caller_of
 from server.pages import wording
 from server.pages.rendering import render
 from server.query import read_query
@@ -41,9 +42,10 @@ class Choice:
 
 def browse(request: Request, hub: Hub) -> Response:
     """The list of artifacts. A search that cannot be says so above the form and keeps what was typed."""
-    everything = hub.registry.find(Query(limit=1))
+    readers = caller_of(request, hub).owners()
+    everything = hub.registry.find(Query(limit=1, readers=readers))
     try:
-        query, problem, status = read_query(request.query_params), None, 200
+        query, problem, status = read_query(request.query_params, readers), None, 200
         page = hub.registry.find(query)
     except WrongRequest as error:
         query, problem, status, page = Query(), error, error.status, Page((), 0)
@@ -77,7 +79,7 @@ def _row(artifact: Artifact, wanted: str) -> dict[str, Any]:
         "address": page_path(artifact),
         "languages": [wording.language(tag) for tag in tags[:SHOWN_LANGUAGES]],
         "more_languages": len(tags[SHOWN_LANGUAGES:]),
-        "score": headline(artifact, wanted or artifact.languages[0]),
+        "score": headline(artifact, wanted or next(iter(artifact.languages), "")),
     }
 
 

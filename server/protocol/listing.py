@@ -11,9 +11,11 @@ from fastapi import Request
 from starlette.responses import JSONResponse, Response
 
 from hub.errors import WrongRequest
+from hub.local import LocalHub
 from hub.records import Artifact, Query
 from hub.registry import Registry
 from server.access import Hub, asks_for_dataset, is_dataset
+from server.identity import caller_of
 from server.paging import next_link, read_cursor
 from server.protocol.flags import is_true
 from server.protocol.repository import summary, tags
@@ -40,7 +42,7 @@ def list_repositories(request: Request, hub: Hub) -> Response:
     limit = read_number("limit", parameters.get("limit", "100"), 1, LARGEST)
     offset = read_cursor(parameters["cursor"]) if "cursor" in parameters else 0
     wanted = frozenset(word.lower() for word in parameters.getlist("filter"))
-    found = matching(hub.registry, _query(request), wanted, datasets=asks_for_dataset(request), offset=offset)
+    found = matching(hub.registry, _query(request, hub), wanted, datasets=asks_for_dataset(request), offset=offset)
     page = list(islice(found, limit + 1))
     headers = next_link(request, page[limit - 1][0] + 1) if len(page) > limit else {}
     is_full = is_true(request, "full")
@@ -61,7 +63,7 @@ def matching(
             return
 
 
-def _query(request: Request) -> Query:
+def _query(request: Request, hub: LocalHub) -> Query:
     """What the registry itself can narrow down; the rest is compared tag by tag."""
     parameters = request.query_params
     sort = parameters.get("sort", "")
@@ -72,6 +74,7 @@ def _query(request: Request) -> Query:
         owner=parameters.get("author", ""),
         kind="dataset" if asks_for_dataset(request) else "",
         license=next((each[8:] for each in parameters.getlist("filter") if each.startswith("license:")), ""),
+        readers=caller_of(request, hub).owners(),
         sort=_SORTS[sort],
     )
 

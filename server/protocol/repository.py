@@ -43,11 +43,11 @@ def summary(artifact: Artifact) -> dict[str, Any]:
         **({} if is_dataset(artifact) else {"modelId": name}),
         "author": artifact.name.owner,
         "sha": commit_id(artifact.revision) or None,
-        "private": False,
-        "gated": False,
+        "private": artifact.private,
+        "gated": artifact.gated or False,
         "disabled": False,
         "downloads": artifact.downloads,
-        "likes": 0,
+        "likes": artifact.likes,
         "tags": list(tags(artifact)),
         "pipeline_tag": "text-to-image" if not is_dataset(artifact) else None,
         "library_name": "diffusers" if artifact.kind == "base" else "linguahub",
@@ -59,7 +59,8 @@ def summary(artifact: Artifact) -> dict[str, Any]:
 
 def tags(artifact: Artifact) -> tuple[str, ...]:
     """The words that `list_models(filter=…)` can ask for, in the Hugging Face Hub's spelling."""
-    words = [artifact.kind, artifact.method, *artifact.languages, f"license:{artifact.license.lower()}"]
+    words = [artifact.kind, artifact.method, *artifact.languages]
+    words += [f"license:{artifact.license.lower()}"] if artifact.license else []
     for base in artifact.bases:
         full = base if "/" in base else f"{CURATED_OWNER}/{base}"
         words += [f"base_model:{full}", f"base_model:{_RELATIONS.get(artifact.kind, 'finetune')}:{full}"]

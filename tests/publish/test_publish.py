@@ -124,10 +124,10 @@ def test_pickles_are_refused_by_content(hub, tmp_path, protocol):
         push(hub, tmp_path / "a")
 
 
-def test_pickles_are_refused_inside_an_archive(hub, tmp_path):
+def test_archives_are_refused_by_their_content(hub, tmp_path):
     with zipfile.ZipFile(a_folder(tmp_path / "a") / "weights.model", "w") as archive:
         archive.writestr("archive/data.pkl", b"x")
-    with pytest.raises(WrongSource, match=r"`weights.model` is a pickle"):
+    with pytest.raises(WrongSource, match=r"`weights.model` is an archive"):
         push(hub, tmp_path / "a")
 
 

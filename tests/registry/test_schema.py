@@ -24,6 +24,14 @@ def version_of(path):
         return connection.execute("SELECT version_num FROM alembic_version").fetchone()[0]
 
 
+BEFORE_0021 = """
+DROP TABLE memberships; DROP TABLE tokens; DROP TABLE audit; DROP TABLE likes; DROP TABLE access_requests; DROP TABLE tombstones;
+DROP TABLE uploads; DROP TABLE xorbs; DROP TABLE settings; DROP TABLE accounts; CREATE TABLE accounts (name TEXT PRIMARY KEY);
+DROP INDEX artifacts_by_privacy; ALTER TABLE artifacts DROP private; ALTER TABLE artifacts DROP gated;
+ALTER TABLE artifacts DROP any_file; ALTER TABLE artifacts DROP likes; ALTER TABLE revisions DROP author;
+ALTER TABLE refs DROP kind; ALTER TABLE refs DROP message;
+"""
+"""Undoes the migration 0021."""
 BEFORE_0020 = """
     DROP TRIGGER artifact_text_insert; DROP TRIGGER artifact_text_delete; DROP TRIGGER artifact_text_update;
     DROP TABLE artifact_text; DROP TABLE facet_counts; DROP INDEX languages_by_standing;
@@ -36,7 +44,9 @@ BEFORE_0020 = """
 def downgrade(path, to, changes=""):
     """Make a file of an older release out of a current one."""
     with closing(sqlite3.connect(path)) as connection:
-        connection.executescript(f"{BEFORE_0020} {changes}; UPDATE alembic_version SET version_num = '{to}';")
+        connection.executescript(
+            f"{BEFORE_0021} {BEFORE_0020} {changes}; UPDATE alembic_version SET version_num = '{to}';"
+        )
 
 
 def test_head_is_the_newest_migration():
@@ -53,6 +63,7 @@ def test_the_migrations_make_exactly_the_tables_of_the_code(address):
     from alembic.migration import MigrationContext
     from sqlalchemy.schema import CreateIndex
 
+    import hub.registry.people  # noqa: F401 - declares tables
     from hub.registry.tables import Table
 
     registry = Registry.open(address)

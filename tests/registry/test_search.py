@@ -2,10 +2,12 @@ from dataclasses import replace
 
 import pytest
 
+from hub.accounts import Actor
 from hub.errors import WrongRequest
 from hub.names import ArtifactName
 from hub.records import Provenance, Query
 from hub.registry import Registry
+from hub.registry.repositories import change_settings, move_repository
 from hub.registry.search import SORTS, find
 from tests import postgres
 from tests.builders import a_score
@@ -208,3 +210,69 @@ def test_counts_follow_what_is_written(registry):
 def test_words_are_found_by_their_beginnings_and_names_as_a_whole(registry, text, found):
     fill(registry, an_artifact(), an_artifact("local/other", summary="Ọkọ̀ yo-v2, it's 100% for 日本語."))
     assert set(names(registry.find(Query(text=text)))) == found
+
+
+OPEN = {"kind": {"adapter": 2}, "language": {"yo": 2}}
+
+
+@pytest.mark.parametrize("candidates", [500, 1])
+def test_private_artifacts_are_found_and_counted_for_their_readers_alone(registry, candidates):
+    fill(
+        registry,
+        an_artifact("ada/hidden-yo", private=True),
+        an_artifact("ada/open-yo"),
+        an_artifact("ada/hidden-sw", private=True, languages=("sw",)),
+        an_artifact("bob/other-yo"),
+    )
+
+    def ask(readers, **wish):
+        return find(registry.database, Query(readers=readers, **wish), candidates)
+
+    everything = [
+        {},
+        {"owner": "ada"},
+        {"kind": "adapter"},
+        {"text": "prompts"},
+        {"language": "yo"},
+        {"text": "yo", "kind": "adapter"},
+    ]
+    hidden = {"hidden-yo", "hidden-sw"}
+    for readers in ((), ("bob",)):
+        for wish in everything:
+            for sort in SORTS:
+                assert not hidden & set(names(ask(readers, **wish, sort=sort))), (wish, sort)
+        assert ask(readers).total == ask(readers, kind="adapter").total == 2
+        assert ask(readers, owner="ada").total == 1
+        page = ask(readers)
+        assert {facet: page.facets[facet] for facet in OPEN} == OPEN
+        for wish in ({"text": "hidden"}, {"language": "sw"}):
+            assert (names(ask(readers, **wish)), ask(readers, **wish).total) == ([], 0)
+    for readers in (("bob", "ada"), None):
+        assert set(names(ask(readers))) == {"open-yo", "other-yo", *hidden}
+        assert set(names(ask(readers, owner="ada"))) == {"open-yo", *hidden}
+        assert set(names(ask(readers, text="hidden"))) == hidden
+        assert names(ask(readers, language="sw")) == ["hidden-sw"]
+        assert ask(readers).total == ask(readers, kind="adapter").total == 4
+        assert ask(readers, owner="ada").total == 3
+        assert ask(readers).facets["language"] == {"yo": 3, "sw": 1}
+    assert registry.languages() == {"yo": 3, "sw": 1}
+
+
+def test_opening_closing_and_renaming_keep_words_and_counts(registry):
+    fill(registry, an_artifact("ada/first"))
+    name, target, root = ArtifactName("ada", "first"), ArtifactName("lab", "second"), Actor("root")
+    everybody = {"readers": ()}
+    change_settings(registry.database, name, root, private=True)
+    assert registry.find(Query(**everybody)).total == 0
+    assert registry.find(Query(**everybody)).facets["language"] == {}
+    move_repository(registry.database, name, target, root)
+    change_settings(registry.database, target, root, private=False)
+    page = registry.find(Query(**everybody))
+    assert (page.total, page.facets["language"], page.facets["base"]) == (1, {"yo": 1}, {"emoji-sd": 1})
+    move_repository(registry.database, target, ArtifactName("lab", "third"), root)
+    assert names(registry.find(Query(text="third", owner="lab"))) == ["third"]
+    assert registry.find(Query(text="first")).total == registry.find(Query(text="second")).total == 0
+    counted = registry.database.rows("SELECT value, artifacts FROM facet_counts WHERE facet = 'owner'")
+    assert [tuple(row) for row in counted] == [("lab", 1)]
+    registry.forget(ArtifactName("lab", "third"))
+    assert registry.database.rows("SELECT * FROM facet_counts") == []

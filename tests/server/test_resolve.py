@@ -113,7 +113,7 @@ def test_what_is_missing_comes_with_the_command_that_lists_what_is_there(client:
 @pytest.mark.parametrize("path", ["..%2F..%2Fetc%2Fpasswd", "a%00b", "%2Fetc%2Fpasswd", "emoji-sd%5Cconfig.json"])
 def test_a_path_that_no_repository_has_is_refused(client: TestClient, path: str):
     answer = client.get(f"/ada/first-yo/resolve/main/{path}")
-    assert answer.status_code == 400
+    assert answer.status_code == 422
     assert "path" in answer.json()["error"] or "character" in answer.json()["error"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import re
@@ -9,8 +10,12 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
@@ -25,29 +30,51 @@ RUN = [
 ]
 
 
+@contextmanager
+def running(*arguments: Any, **options: Any) -> Iterator[subprocess.Popen[str]]:
+    """A process that ends with the block, also when something in it fails: Popen alone would wait for it for ever."""
+    with subprocess.Popen(*arguments, **options) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def address_of(line: str) -> re.Match[str] | None:
+    return re.search(r"http://127\.0\.0\.1:\d+", line)
+
+
 @pytest.mark.slow
 def test_the_server_says_where_it_listens_answers_and_ends_on_interrupt(tmp_path: Path):
     environment = os.environ | {"HUB_HOME": str(tmp_path), "PYTHONUNBUFFERED": "1"}
     command = [*RUN, "--port", "0"]
-    with subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    with running(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         line = process.stdout.readline()
-        address = re.search(r"http://127\.0\.0\.1:\d+", line)
-        assert address, line + process.stderr.read()
+        address = address_of(line)
+        assert address, line
         request = urllib.request.Request(
             f"{address[0]}/api/v1/search?text=hidden-token", headers={"Authorization": "Bearer hf_secret"}
         )
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            urllib.request.urlopen(request)
+        secret = process.stdout.readline().split()[-1]
+        request = urllib.request.Request(f"{address[0]}/api/whoami-v2", headers={"Authorization": f"Bearer {secret}"})
         with urllib.request.urlopen(request) as answer:
-            assert answer.status == 200
+            assert json.load(answer)["name"] == "admin"
         process.send_signal(signal.SIGINT)
         _, log = process.communicate(timeout=20)
-    assert "GET /api/v1/search 200" in log
+    assert "GET /api/v1/search 401" in log
     assert "hidden-token" not in log
     assert "hf_secret" not in log
+    assert secret not in log
     assert "Traceback" not in log
+    with running(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None
+        assert address_of(process.stdout.readline())
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.read() == "", "the administrator is made once"
 
 
 def test_a_port_in_use_is_one_line():
@@ -79,6 +106,6 @@ def test_the_access_log_leaves_out_query_strings_and_tokens(client: TestClient, 
         client.get("/api/v1/search?text=hidden-token", headers={"Authorization": "Bearer hf_secret"})
     [record] = [each for each in caplog.records if each.name == "server.access"]
     line = record.getMessage()
-    assert "/api/v1/search 200" in line
+    assert "/api/v1/search 401" in line
     assert "hidden-token" not in line
     assert "hf_secret" not in line

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -72,6 +73,29 @@ def test_what_was_put_again_or_named_since_it_was_listed_stays(hub, tmp_path):
     assert collect(hub.registry, hub.store, found) == []
     assert again in hub.store
     assert [problem for problem in verify(hub.registry, hub.store) if problem.is_fault] == []
+
+
+def test_what_accounts_have_sent_within_a_month_stays_and_xorbs_by_their_last_use(hub):
+    from hub.accounts import Actor
+    from hub.registry.custody import note_upload, note_xorb, touch_xorbs
+
+    ada = hub.accounts.add("ada", Actor("root"))
+    database = hub.registry.database
+    sent, used, unused, late = (hub.store.put(word)[0] for word in (b"sent", b"used", b"unused", b"late"))
+    note_upload(database, ada, sent, 4)
+    note_upload(database, ada, late, 4)
+    for name, digest in (("used", used), ("unused", unused)):
+        note_xorb(database, ada, name, digest, 4, b"")
+    then = (datetime.now(UTC) - timedelta(days=31)).replace(tzinfo=None).isoformat(" ", "microseconds")
+    database.execute("UPDATE xorbs SET at = :then, used_at = :then", {"then": then})
+    database.execute("UPDATE uploads SET at = :then WHERE digest = :late", {"then": then, "late": late.hex})
+    touch_xorbs(database, ada.id, ["used"])
+    age_all(hub.store)
+    assert {stray.digest for stray in collect(hub.registry, hub.store, strays(hub.registry, hub.store))} == {
+        unused,
+        late,
+    }
+    assert set(hub.store.digests()) == {sent, used}
 
 
 def test_a_store_of_another_registry_is_left_alone(hub, tmp_path):

@@ -13,6 +13,7 @@ from hub.publish import publish
 from hub.records import Query
 from hub.registry import verify
 from hub.registry.database import open_database
+from hub.registry.settings import epoch
 from hub.store import open_store
 from tests import postgres
 from tests.builders import a_folder
@@ -71,6 +72,7 @@ def test_a_backup_is_restored_elsewhere_and_says_when_it_cannot_be(home, tmp_pat
     with LocalHub.open(home) as hub:
         revision = publish(a_folder(tmp_path / "mulan-yo"), NAME, hub.registry, hub.store)
         hub.registry.count_download(NAME)
+        former = epoch(hub.registry.database)
         for _ in range(2):
             report = back_up(hub.registry, hub.store, tmp_path / "backup")
             assert (report.blobs, report.faults) == (len(revision.files) + 1, ())
@@ -86,6 +88,7 @@ def test_a_backup_is_restored_elsewhere_and_says_when_it_cannot_be(home, tmp_pat
     with LocalHub.open(other) as restored:
         assert restored.registry.revision(NAME) == revision
         assert restored.registry.get(NAME).downloads == 1
+        assert epoch(restored.registry.database) != former, "clients send their xorbs again"
         assert verify(restored.registry, restored.store) == []
         publish(a_folder(tmp_path / "next", seed=2), NAME, restored.registry, restored.store)
         assert restored.registry.find(Query(text="yoruba")).total == 1

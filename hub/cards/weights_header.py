@@ -1,0 +1,67 @@
+"""The header of a safetensors file: does it account for every byte?
+
+Source: safetensors' own rules (README "Format"): 8 bytes of length, JSON, then the tensors without gap or overlap.
+"""
+
+from __future__ import annotations
+
+import json
+from math import prod
+from typing import Any, BinaryIO
+
+LONGEST = 25 << 20
+"""Bytes of a header, at most: what Hugging Face's client reads."""
+_BITS = {
+    "BOOL": 8, "U8": 8, "I8": 8, "F8_E5M2": 8, "F8_E4M3": 8, "F8_E8M0": 8, "F8_E4M3FNUZ": 8, "F8_E5M2FNUZ": 8,
+    "U16": 16, "I16": 16, "F16": 16, "BF16": 16, "U32": 32, "I32": 32, "F32": 32, "U64": 64, "I64": 64, "F64": 64, "C64": 64,
+    "F4": 4, "F6_E2M3": 6, "F6_E3M2": 6,
+}  # fmt: skip
+"""Bits of one number, by safetensors' name of its type."""
+
+
+def weights_problem(opened: BinaryIO, size_bytes: int) -> str | None:
+    """Why a file of `size_bytes` is no whole safetensors file; None when it is one."""
+    length = int.from_bytes(opened.read(8), "little")
+    if size_bytes < 8 or length > min(LONGEST, size_bytes - 8):
+        return f"its header would have {length} bytes"
+    try:
+        header = json.loads(opened.read(length).decode(), object_pairs_hook=_without_twins)
+    except (ValueError, RecursionError) as error:
+        return f"its header is no JSON: {str(error)[:80]}"
+    if not isinstance(header, dict):
+        return "its header is no JSON object"
+    metadata = header.pop("__metadata__", {})
+    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+        return "its metadata are not words"
+    places = []
+    for name, tensor in header.items():
+        try:
+            places.append(_place(tensor))
+        except (ValueError, TypeError, LookupError) as error:
+            return f"tensor {name[:80]!r} is described wrongly: {error}"
+    reached = 0
+    for begin, end in sorted(places):
+        if begin != reached:
+            return f"bytes {min(begin, reached)} to {max(begin, reached)} belong to no tensor, or to two"
+        reached = end
+    held = size_bytes - 8 - length
+    return None if reached == held else f"its tensors have {reached} bytes, and it holds {held}"
+
+
+def _place(tensor: Any) -> tuple[int, int]:
+    """Where a tensor begins and ends. Raises ValueError unless type, shape and place agree."""
+    begin, end = tensor["data_offsets"]
+    shape = tensor["shape"]
+    numbers = (begin, end, *shape)
+    if not all(isinstance(number, int) and not isinstance(number, bool) and number >= 0 for number in numbers):
+        raise ValueError("a place or a length is no whole number")
+    bits = prod(shape) * _BITS[tensor["dtype"]]
+    if bits % 8 or end - begin != bits // 8:
+        raise ValueError(f"{tensor['dtype']} {shape} in {end - begin} bytes")
+    return begin, end
+
+
+def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(dict(pairs)) != len(pairs):
+        raise ValueError("a name stands there twice")
+    return dict(pairs)

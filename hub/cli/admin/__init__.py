@@ -1,0 +1,28 @@
+"""`hub admin`: accounts, tokens, quotas and the policy of a server, in this installation's registry."""
+
+from __future__ import annotations
+
+import typer
+
+from hub.cli.admin.audit import audit
+from hub.cli.admin.organisations import organisations
+from hub.cli.admin.quotas import quotas
+from hub.cli.admin.repositories import repositories
+from hub.cli.admin.tokens import tokens
+from hub.cli.admin.users import users
+
+__all__ = ["admin"]
+
+admin = typer.Typer(
+    help="Accounts, tokens, quotas and policy of the server whose registry is here.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+admin.add_typer(users, name="user")
+admin.add_typer(organisations, name="org")
+admin.add_typer(tokens, name="token")
+admin.add_typer(quotas, name="quota")
+admin.add_typer(repositories, name="repo")
+admin.command("audit")(audit)

@@ -1,0 +1,27 @@
+"""`hub admin audit`: who changed what."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+from typer import Option
+
+from hub.cli.admin.opening import lines, opened
+
+
+def audit(
+    subject: Annotated[str, Option(help="Only of this artifact or account.", show_default=False)] = "",
+    limit: Annotated[int, Option(min=1, help="How many lines.")] = 50,
+) -> None:
+    """The newest changes first: time, who, with which token, what, on what, details."""
+    from hub.registry.audit import read_audit
+
+    with opened() as hub:
+        entries = read_audit(hub.registry.database, subject=subject, limit=limit)
+    lines(
+        [
+            (each.at, each.actor, each.token, each.action, each.subject, json.dumps(each.detail, ensure_ascii=False))
+            for each in entries
+        ]
+    )

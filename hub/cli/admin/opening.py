@@ -1,0 +1,44 @@
+"""What every `hub admin` command begins with."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from hub.accounts import Actor
+
+if TYPE_CHECKING:
+    from hub.local import LocalHub
+
+
+def group(help: str) -> typer.Typer:
+    """A group of commands that looks like the others."""
+    return typer.Typer(help=help, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+@contextmanager
+def opened() -> Iterator[LocalHub]:
+    """This installation, for as long as the command runs."""
+    from hub.local import LocalHub
+
+    with LocalHub.open() as hub:
+        yield hub
+
+
+def operator() -> Actor:
+    """The person at the keyboard, for the audit log."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):
+        name = "somebody"
+    return Actor(f"{name} (hub admin)")
+
+
+def lines(rows: list[tuple[Any, ...]]) -> None:
+    """Rows of words, as columns that other programs can split at tabs."""
+    for row in rows:
+        print("\t".join(str(each) for each in row))

@@ -1,0 +1,66 @@
+"""The audit log: what somebody changed on a server. Written in the transaction of the change itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from hub.accounts import Actor
+from hub.registry.rows import moment
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from hub.registry.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the audit log."""
+
+    at: datetime | None
+    actor: str
+    token: str
+    action: str
+    subject: str
+    detail: dict[str, Any]
+
+
+def note(session: Session, actor: Actor, action: str, subject: str, **detail: Any) -> None:
+    """Write down that `actor` does `action` to `subject`, when this transaction does."""
+    from hub.registry.people import AuditRow
+
+    session.add(
+        AuditRow(
+            at=datetime.now(UTC).replace(tzinfo=None),
+            actor=actor.name,
+            token=actor.token,
+            address=actor.address,
+            action=action,
+            subject=subject,
+            detail=detail,
+        )
+    )
+
+
+def read_audit(database: Database, *, subject: str = "", limit: int = 100) -> list[Entry]:
+    """The newest lines first; of one subject when it is given."""
+    import json
+
+    where = "WHERE subject = :subject" if subject else ""
+    rows = database.rows(
+        f"SELECT * FROM audit {where} ORDER BY id DESC LIMIT :limit",  # noqa: S608 - a constant
+        {"limit": limit, **({"subject": subject} if subject else {})},
+    )
+    return [
+        Entry(
+            moment(row["at"]),
+            row["actor"],
+            row["token"],
+            row["action"],
+            row["subject"],
+            json.loads(row["detail"]) if isinstance(row["detail"], str) else row["detail"],
+        )
+        for row in rows
+    ]

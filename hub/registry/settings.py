@@ -1,0 +1,36 @@
+"""What all workers of a server must agree on: made once, by whoever needs it first."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hub.registry.database import Database
+
+SIGNING_KEY = "signing-key"
+EPOCH = "cas-epoch"
+
+
+def signing_key(database: Database) -> bytes:
+    """Signs links and the tokens of uploads."""
+    return bytes.fromhex(_setting(database, SIGNING_KEY))
+
+
+def epoch(database: Database) -> str:
+    """Part of every `casUrl`; a restore changes it, and clients forget what they believe is here."""
+    return _setting(database, EPOCH)[:12]
+
+
+def renew_epoch(database: Database) -> None:
+    """After bytes were lost or brought back: make clients send their xorbs again."""
+    database.execute("DELETE FROM settings WHERE name = :name", {"name": EPOCH})
+
+
+def _setting(database: Database, name: str) -> str:
+    rows = database.rows("SELECT value FROM settings WHERE name = :name", {"name": name})
+    if rows:
+        return str(rows[0][0])
+    made = {"name": name, "value": secrets.token_hex(32)}
+    database.execute("INSERT INTO settings (name, value) VALUES (:name, :value) ON CONFLICT (name) DO NOTHING", made)
+    return _setting(database, name)

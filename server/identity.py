@@ -1,0 +1,84 @@
+"""Who asks: the token of a request, and what it allows. Found once a request."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import replace
+
+from fastapi import Request
+
+from hub.accounts import NOBODY, Account, Actor, Caller
+from hub.errors import Forbidden, Unauthenticated
+from hub.local import LocalHub
+from hub.names import ArtifactName
+
+WRONG_TOKEN = "Invalid credentials in Authorization header"  # noqa: S105 - the client compares this text
+"""Hugging Face's own words: clients tell by them that the repository is not to blame."""
+
+
+def caller_of(request: Request, hub: LocalHub) -> Caller:
+    """The one who asks; NOBODY without a token. Raises Unauthenticated for a token that is none."""
+    known: Caller | None = getattr(request.state, "caller", None)
+    if known is None:
+        secret = _secret(request.headers.get("authorization", ""))
+        known = NOBODY if secret is None else hub.tokens.caller(secret)
+        if known is None:
+            raise Unauthenticated(WRONG_TOKEN)
+        request.state.caller = known
+    return known
+
+
+def actor_of(request: Request, caller: Caller) -> Actor:
+    """For the audit log, with the address of the client."""
+    return replace(caller.actor, address=request.client.host if request.client else "")
+
+
+def account_of(caller: Caller) -> Account:
+    """The account of the one who asks. Raises Unauthenticated for nobody."""
+    if caller.account is None:
+        raise Unauthenticated("Log in first: send a token, as `hf auth login` does.")
+    return caller.account
+
+
+def insist_on_writing(caller: Caller, name: ArtifactName) -> Account:
+    """Raises Unauthenticated or Forbidden unless the caller may commit to `name`."""
+    return _insist(caller, name, caller.may_write(name), "write to")
+
+
+def insist_on_administering(caller: Caller, name: ArtifactName) -> Account:
+    """Raises Unauthenticated or Forbidden unless the caller may delete, move and open or close `name`."""
+    return _insist(caller, name, caller.may_administer(name), "administer")
+
+
+def insist_on_creating(caller: Caller, name: ArtifactName) -> Account:
+    """Raises Unauthenticated or Forbidden unless the caller may make `name`."""
+    return _insist(caller, name, caller.may_create(name), "create")
+
+
+def _insist(caller: Caller, name: ArtifactName, allowed: bool, what: str) -> Account:
+    account = account_of(caller)
+    if not allowed:
+        token = caller.token
+        kind = f" with this token, whose role is `{token.role}`" if token and token.role != "write" else ""
+        narrow = f" with this token, which is for `{token.artifact}` alone" if token and token.artifact else ""
+        raise Forbidden(f"`{account.name}` may not {what} `{name}`{kind or narrow}.")
+    return account
+
+
+def _secret(header: str) -> str | None:
+    """The token of `Bearer TOKEN`, or of `Basic`, where git sends it as the password; None without a header.
+
+    Raises Unauthenticated for anything else.
+    """
+    if not header:
+        return None
+    scheme, _, given = header.partition(" ")
+    if scheme.lower() == "bearer" and given.strip():
+        return given.strip()
+    if scheme.lower() == "basic":
+        try:
+            return base64.b64decode(given, validate=True).decode().partition(":")[2]
+        except (binascii.Error, ValueError):
+            pass
+    raise Unauthenticated(WRONG_TOKEN)

@@ -1,0 +1,153 @@
+"""The bytes of Git LFS objects, at links that carry their own signature; whole or in parts."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import BinaryIO, cast
+
+from fastapi import Request
+from pydantic import BaseModel, Field
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse, Response
+
+from hub.accounts import Account
+from hub.errors import Damaged, Unauthenticated, WrongRequest, WrongSource
+from hub.local import LocalHub
+from hub.names import Digest
+from hub.records import File
+from hub.registry.custody import note_upload, size_of_upload
+from hub.store import BlobStore
+from server.access import Hub
+from server.bodies import BodyReader
+from server.identity import caller_of
+from server.protocol.lfs import MOST_PARTS, LargeObject
+from server.protocol.resolve import blob_answer
+from server.signing import claims_of
+
+_STEP = 1 << 20
+
+
+class Part(BaseModel):
+    """A part as the client saw it arrive."""
+
+    partNumber: int
+    etag: str
+
+
+class Completion(BaseModel):
+    """Body of a completed multipart upload."""
+
+    oid: str
+    parts: list[Part] = Field(max_length=MOST_PARTS)
+
+
+async def receive_object(request: Request, hub: Hub, word: str) -> Response:
+    """Keep an object, if its bytes are the ones that were announced."""
+    claims = claims_of(hub, "objects", word)
+    digest = await run_in_threadpool(_keep, request, hub, claims["account"], claims["size"], Digest(claims["oid"]))
+    return Response(headers={"ETag": f'"{digest}"'})
+
+
+async def receive_part(request: Request, hub: Hub, word: str) -> Response:
+    """Keep a part as a blob of its own; its ETag is its digest."""
+    claims = claims_of(hub, "parts", word)
+    digest = await run_in_threadpool(_keep, request, hub, claims["account"], claims["size"], None)
+    return Response(headers={"ETag": f'"{digest}"'})
+
+
+def complete_object(hub: Hub, word: str, body: Completion) -> Response:
+    """Join the parts; they must have been sent by the same account."""
+    claims = claims_of(hub, "complete", word)
+    account, oid = _account(hub, claims["account"]), Digest(claims["oid"])
+    if body.oid != oid.hex:
+        raise WrongRequest("this link is for another object.")
+    numbers = [part.partNumber for part in body.parts]
+    if sorted(numbers) != list(range(1, len(numbers) + 1)):
+        raise WrongRequest("the parts are not numbered 1, 2, 3 …: send them all.")
+    digests = [Digest(part.etag.strip('"')) for part in sorted(body.parts, key=lambda part: part.partNumber)]
+    sizes = [_sent(hub, account, digest) for digest in digests]
+    if sum(sizes) != claims["size"]:
+        raise WrongSource(f"the parts have {sum(sizes)} bytes together, and {claims['size']} were announced.")
+    _put(hub, account, cast(BinaryIO, io.BufferedReader(_Joined(hub.store, digests), _STEP)), oid)
+    return JSONResponse({"success": True})
+
+
+def verify_object(request: Request, hub: Hub, body: LargeObject) -> Response:
+    """Whether an object has arrived."""
+    digest = Digest(body.oid)
+    known = size_of_upload(hub.registry.database, caller_of(request, hub), digest)
+    if known != body.size or digest not in hub.store:
+        raise WrongSource(f"object {body.oid[:12]} of {body.size} bytes has not arrived.")
+    return JSONResponse({"oid": body.oid, "size": body.size})
+
+
+def send_object(hub: Hub, word: str) -> Response:
+    """The bytes of an object, for git-lfs."""
+    claims = claims_of(hub, "objects", word)
+    if "account" in claims:
+        raise Unauthenticated("this link is for sending.")
+    file = File(claims["oid"], Digest(claims["oid"]), claims["size"])
+    return blob_answer(hub.store, file, {"ETag": f'"{file.digest}"'}, None)
+
+
+def _keep(request: Request, hub: LocalHub, account_id: int, size_bytes: int, expected: Digest | None) -> Digest:
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced) != size_bytes:
+        raise WrongRequest(f"{size_bytes} bytes were announced for this link, and this body has {announced}.")
+    account = _account(hub, account_id)
+    return _put(hub, account, cast(BinaryIO, BodyReader(request, size_bytes)), expected)
+
+
+def _put(hub: LocalHub, account: Account, source: BinaryIO, expected: Digest | None) -> Digest:
+    try:
+        digest, size = hub.store.put(source, expected)
+    except Damaged as error:
+        raise WrongSource(str(error)) from error
+    note_upload(hub.registry.database, account, digest, size)
+    return digest
+
+
+def _account(hub: LocalHub, account_id: int) -> Account:
+    found = next((each for each in hub.accounts.all() if each.id == account_id), None)
+    if found is None:
+        raise Unauthenticated("the account of this link is gone.")
+    return found
+
+
+def _sent(hub: LocalHub, account: Account, digest: Digest) -> int:
+    rows = hub.registry.database.rows(
+        "SELECT size_bytes FROM uploads WHERE account_id = :account AND digest = :digest",
+        {"account": account.id, "digest": digest.hex},
+    )
+    if not rows or digest not in hub.store:
+        raise WrongSource(f"a part, {digest}, has not arrived: send it again.")
+    return int(rows[0][0])
+
+
+class _Joined(io.RawIOBase):
+    """Blobs, one after the other."""
+
+    def __init__(self, store: BlobStore, digests: Sequence[Digest]) -> None:
+        self._pieces = _pieces(store, digests)
+        self._left = b""
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]
+        """Fill `buffer` as far as the next piece goes; 0 at the end."""
+        if not self._left:
+            self._left = next(self._pieces, b"")
+        count = min(len(buffer), len(self._left))
+        buffer[:count] = self._left[:count]
+        self._left = self._left[count:]
+        return count
+
+
+def _pieces(store: BlobStore, digests: Sequence[Digest]) -> Iterator[bytes]:
+    for digest in digests:
+        with store.open(digest) as opened:
+            yield from iter(partial(opened.read, _STEP), b"")

@@ -1,0 +1,56 @@
+"""POST …/paths-info/{revision}: some files and folders of a revision. A missing one is left out, not an error."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import parse_qs
+
+from fastapi import Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse, Response
+
+from hub.errors import WrongRequest
+from hub.local import LocalHub
+from hub.records import Artifact
+from server.access import Hub, Wanted
+from server.addresses import Segment, commit_id
+from server.bodies import SMALL, read_body
+from server.protocol.tree import file_entry, tree_entries
+
+_MOST = 5000
+
+
+async def describe_paths(request: Request, hub: Hub, artifact: Wanted, revision: Segment) -> Response:
+    """Python clients send a form, others JSON."""
+    body = await read_body(request, SMALL)
+    is_json = request.headers.get("content-type", "").startswith("application/json")
+    return await run_in_threadpool(_describe, request, hub, artifact, revision, _paths(body, is_json=is_json))
+
+
+def _describe(request: Request, hub: LocalHub, artifact: Artifact, revision: str, paths: list[str]) -> Response:
+    found = hub.registry.revision(artifact.name, revision)
+    request.state.commit = commit_id(found.id)
+    files = {file.path: file for file in found.files}
+    folders = {
+        each["path"]: each for each in tree_entries(found.files, "", recursive=True) if each["type"] == "directory"
+    }
+    entries: list[dict[str, Any]] = []
+    for path in dict.fromkeys(each.strip("/") for each in paths):
+        if path in files:
+            entries.append(file_entry(files[path]))
+        elif path in folders:
+            entries.append(folders[path])
+    return JSONResponse(entries, headers={"X-Repo-Commit": commit_id(found.id)})
+
+
+def _paths(body: bytes, *, is_json: bool) -> list[str]:
+    try:
+        found = json.loads(body) if is_json else parse_qs(body.decode(), max_num_fields=2 * _MOST)
+        paths = found.get("paths", [])
+        paths = [paths] if isinstance(paths, str) else paths
+    except (ValueError, RecursionError, AttributeError) as error:
+        raise WrongRequest("this body has no `paths`.") from error
+    if not isinstance(paths, list) or not all(isinstance(each, str) for each in paths) or len(paths) > _MOST:
+        raise WrongRequest(f"`paths` must be at most {_MOST} paths.")
+    return paths

@@ -1,0 +1,127 @@
+"""Make, delete, move, open and close repositories."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from fastapi import Request
+from pydantic import BaseModel
+from starlette.responses import JSONResponse, Response
+
+from hub.commit import create
+from hub.errors import Gone, NotServed, UnknownArtifact, WrongRequest
+from hub.local import LocalHub
+from hub.names import ArtifactName
+from hub.publish import drain_outbox
+from hub.records import Artifact
+from hub.registry.repositories import change_settings, delete_repository, move_repository, tombstone_of
+from server.access import Governed, Hub, get_artifact, is_dataset
+from server.addresses import absolute, page_path
+from server.identity import account_of, actor_of, caller_of, insist_on_administering, insist_on_creating
+
+Kind = Literal["model", "dataset", "space", "kernel"]
+
+
+class NewRepository(BaseModel):
+    """Body of create and delete."""
+
+    name: str
+    organization: str | None = None
+    type: Kind | None = "model"
+    visibility: Literal["public", "private", "protected"] | None = None
+    private: bool | None = None
+
+
+class Move(BaseModel):
+    """Body of move."""
+
+    fromRepo: str
+    toRepo: str
+    type: Kind | None = "model"
+
+
+class Settings(BaseModel):
+    """Body of settings; what is absent stays as it is."""
+
+    gated: Literal["auto", "manual", False] | None = None
+    visibility: Literal["public", "private"] | None = None
+    private: bool | None = None
+
+
+def create_repository(request: Request, hub: Hub, body: NewRepository) -> Response:
+    """A repository without files; 409 with its address when there is one already."""
+    is_data = _asks_for_dataset(body.type)
+    caller = caller_of(request, hub)
+    name = _name(body, account_of(caller).name)
+    insist_on_creating(caller, name)
+    if hub.registry.head(name) is not None:
+        known = hub.registry.get(name)
+        message = f"You already created this {'dataset' if is_data else 'model'} repo: `{known.name}`."
+        if is_dataset(known) != is_data:
+            message = f"`{known.name}` is a {'data set' if is_dataset(known) else 'model'}: choose another name."
+        return JSONResponse({"error": message, **_address(request, known)}, 409)
+    if (grave := tombstone_of(hub.registry.database, name)) is not None:
+        what = f"moved to `{grave.moved_to}`" if grave.moved_to else "deleted"
+        raise Gone(f"`{grave.name}` was {what}, and its name is not given again: choose another one.")
+    private = body.private if body.visibility is None else body.visibility != "public"
+    actor = actor_of(request, caller)
+    create(name, hub.registry, hub.store, actor, is_dataset=is_data, private=bool(private))
+    return JSONResponse(_address(request, hub.registry.get(name)))
+
+
+def remove_repository(request: Request, hub: Hub, body: NewRepository) -> Response:
+    """Forget a repository; its name is not given again."""
+    artifact = _governed(request, hub, str(_name(body, "")), body.type)
+    delete_repository(hub.registry.database, artifact.name, actor_of(request, caller_of(request, hub)))
+    drain_outbox(hub.registry, hub.store)
+    return JSONResponse({})
+
+
+def rename_repository(request: Request, hub: Hub, body: Move) -> Response:
+    """Give a repository another name; the old one leads to it."""
+    artifact = _governed(request, hub, body.fromRepo, body.type)
+    caller = caller_of(request, hub)
+    target = ArtifactName.parse(body.toRepo, artifact.name.owner)
+    insist_on_creating(caller, target)
+    move_repository(hub.registry.database, artifact.name, target, actor_of(request, caller))
+    drain_outbox(hub.registry, hub.store)
+    return JSONResponse(_address(request, hub.registry.get(target)))
+
+
+def set_repository(request: Request, hub: Hub, artifact: Governed, body: Settings) -> Response:
+    """Open, close or gate a repository."""
+    settings: dict[str, object] = {}
+    if body.visibility is not None or body.private is not None:
+        settings["private"] = bool(body.private) if body.visibility is None else body.visibility == "private"
+    if body.gated is not None:
+        settings["gated"] = body.gated or ""
+    if not settings:
+        raise WrongRequest("no setting was given: `visibility` and `gated` can be set.")
+    change_settings(hub.registry.database, artifact.name, actor_of(request, caller_of(request, hub)), **settings)
+    drain_outbox(hub.registry, hub.store)
+    return JSONResponse(settings)
+
+
+def _governed(request: Request, hub: LocalHub, name: str, kind: Kind | None) -> Artifact:
+    is_data = _asks_for_dataset(kind)
+    artifact = get_artifact(hub, name, request)
+    if is_dataset(artifact) != is_data:
+        raise UnknownArtifact(name)
+    insist_on_administering(caller_of(request, hub), artifact.name)
+    return artifact
+
+
+def _asks_for_dataset(kind: Kind | None) -> bool:
+    if kind in {"space", "kernel"}:
+        raise NotServed(f"{kind}s are not served here: only models and data sets.")
+    return kind == "dataset"
+
+
+def _name(body: NewRepository, default_owner: str) -> ArtifactName:
+    given = f"{body.organization}/{body.name}" if body.organization else body.name
+    return ArtifactName.parse(given, default_owner)
+
+
+def _address(request: Request, artifact: Artifact) -> dict[str, str]:
+    name = str(artifact.name)
+    return {"url": absolute(request, page_path(artifact)), "name": name, "id": name}

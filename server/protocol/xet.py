@@ -1,0 +1,111 @@
+"""Xet's upload side: a token for the content-addressed store, its xorbs and shards.
+
+Source: the Xet protocol specification 1.1 and huggingface/xet-core, `cas.openapi.yaml`. Since huggingface_hub 1.20 this
+is how every large file arrives. Downloads are plain HTTP: nothing here tells a client otherwise.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from fastapi import Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse, Response
+
+from hub.accounts import Account
+from hub.errors import Damaged, Forbidden, OverQuota, TooLarge, Unauthenticated, UnknownFile, WrongRequest, WrongSource
+from hub.local import LocalHub
+from hub.names import Digest
+from hub.registry.assembly import keep_file, keep_xorb
+from hub.registry.settings import epoch
+from hub.xet import shard, xorb
+from hub.xet.hashes import unspell
+from server.access import Hub, Writable
+from server.addresses import absolute
+from server.bodies import read_body
+from server.identity import caller_of
+from server.protocol.unsupported import refuse_pull_requests
+from server.quota import insist_on_room
+from server.signing import claims_of, sign
+
+TOKEN_SECONDS = 3600
+_PURPOSE = "cas"
+
+
+def grant_writing(request: Request, hub: Hub, artifact: Writable) -> Response:
+    """Address and token of the store for this account; Python reads them from the headers, Rust from the body."""
+    refuse_pull_requests(request)
+    account = caller_of(request, hub).account
+    assert account is not None, "a writer has an account"
+    address = absolute(request, f"/cas/{epoch(hub.registry.database)}/{account.id}")
+    token = sign(hub, _PURPOSE, TOKEN_SECONDS, account=account.id, artifact=str(artifact.name))
+    until = int(time.time()) + TOKEN_SECONDS
+    headers = {
+        "X-Xet-Cas-Url": address,
+        "X-Xet-Access-Token": token,
+        "X-Xet-Token-Expiration": str(until),
+        "Cache-Control": "no-store",
+    }
+    return JSONResponse({"casUrl": address, "accessToken": token, "exp": until}, headers=headers)
+
+
+async def receive_xorb(request: Request, hub: Hub, epoch: str, tenant: str, hash: str) -> Response:
+    """Keep a xorb whose every chunk is what the hash says."""
+    claims = await run_in_threadpool(_claims, request, hub, epoch, tenant)
+    sent = await read_body(request, xorb.LARGEST_SENT)
+    try:
+        unspell(hash)
+    except ValueError as error:
+        raise WrongRequest(f"{error}.") from error
+    account = await run_in_threadpool(_account, hub, claims["account"])
+    is_new = await run_in_threadpool(keep_xorb, hub.registry.database, hub.store, account, hash, sent)
+    return JSONResponse({"was_inserted": is_new})
+
+
+async def receive_shard(request: Request, hub: Hub, epoch: str, tenant: str) -> Response:
+    """Put together the files of a shard, and keep those that are what it says: all, or the request fails."""
+    claims = await run_in_threadpool(_claims, request, hub, epoch, tenant)
+    sent = await read_body(request, shard.LARGEST)
+    await run_in_threadpool(_keep_files, hub, claims, sent)
+    return JSONResponse({"result": 1})
+
+
+def know_no_chunk(request: Request, hub: Hub, epoch: str, tenant: str) -> Response:
+    """404: no chunk is shared between accounts, so that nobody learns what others have."""
+    _claims(request, hub, epoch, tenant)
+    raise UnknownFile(request.url.path.rpartition("/")[2], listing="hub verify")
+
+
+def ignore_report() -> Response:
+    """What clients tell of themselves is thrown away."""
+    return Response(status_code=204)
+
+
+def _keep_files(hub: LocalHub, claims: dict[str, Any], sent: bytes) -> None:
+    account = _account(hub, claims["account"])
+    files = shard.read_files(sent)
+    name = hub.registry.get(claims["artifact"]).name
+    try:
+        insist_on_room(hub, name, {file.sha256 or Digest(file.hash.hex()): file.size for file in files})
+        for file in files:
+            keep_file(hub.registry.database, hub.store, account, file)
+    except Damaged as error:
+        raise WrongSource(str(error)) from error
+    except OverQuota as error:
+        raise TooLarge(str(error)) from error  # Clients try for minutes again after any status from 500 on.
+
+
+def _claims(request: Request, hub: LocalHub, asked_epoch: str, tenant: str) -> dict[str, Any]:
+    """What the token says. Raises Unauthenticated, or Forbidden for the address of another account."""
+    scheme, _, word = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        raise Unauthenticated("a token of `xet-write-token` is needed here.")
+    claims = claims_of(hub, _PURPOSE, word)
+    if str(claims["account"]) != tenant or asked_epoch != epoch(hub.registry.database):
+        raise Forbidden("this token is for another address: ask `xet-write-token` again.")
+    return claims
+
+
+def _account(hub: LocalHub, account_id: int) -> Account:
+    return next(each for each in hub.accounts.all() if each.id == account_id)

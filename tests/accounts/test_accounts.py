@@ -1,0 +1,134 @@
+"""Who there is, what they may do, and what is kept of their secrets."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from hub.accounts import NOBODY, ORGANISATION, Actor
+from hub.errors import Conflict, UnknownAccount, WrongName, WrongRequest
+from hub.names import ArtifactName
+from hub.registry import Registry
+from hub.registry.accounts import Accounts
+from hub.registry.audit import read_audit
+from hub.registry.tokens import Tokens
+
+ROOT = Actor("root")
+MODULE = ArtifactName("ada", "module")
+
+
+@pytest.fixture
+def database(tmp_path: Path):
+    registry = Registry.open(tmp_path / "registry.db")
+    yield registry.database
+    registry.close()
+
+
+@pytest.fixture
+def accounts(database):
+    return Accounts(database)
+
+
+@pytest.fixture
+def tokens(database):
+    return Tokens(database)
+
+
+def caller(accounts, tokens, name, role="write", **options):
+    return tokens.caller(tokens.create(accounts.get(name), role, ROOT, **options))
+
+
+def test_a_user_is_found_in_any_case_and_a_name_is_given_once(accounts):
+    accounts.add("Ada", ROOT)
+    assert accounts.get("aDA").name == "Ada"
+    with pytest.raises(Conflict, match="taken"):
+        accounts.add("ada", ROOT, kind=ORGANISATION)
+    with pytest.raises(UnknownAccount, match="Did you mean `Ada`"):
+        accounts.get("adda")
+
+
+@pytest.mark.parametrize("name", ["api", "a/b", "..", "", "-a", "datasets", "x" * 97])
+def test_a_name_that_would_hide_an_address_is_refused(accounts, name):
+    with pytest.raises(WrongName):
+        accounts.add(name, ROOT)
+
+
+def test_a_token_is_nowhere_in_the_database(accounts, tokens, database):
+    accounts.add("ada", ROOT)
+    secret = tokens.create(accounts.get("ada"), "read", ROOT)
+    accounts.set_password("ada", "correct horse battery", ROOT)
+    with closing(sqlite3.connect(database.path)) as connection:
+        dump = "\n".join(connection.iterdump())
+    assert secret not in dump
+    assert "correct horse" not in dump
+    assert "$argon2id$" in dump
+
+
+def test_a_password_is_known_again_and_no_other_is(accounts):
+    accounts.add("ada", ROOT)
+    assert not accounts.has_password("ada", "correct horse battery")
+    accounts.set_password("ada", "correct horse battery", ROOT)
+    assert accounts.has_password("Ada", "correct horse battery")
+    assert not accounts.has_password("ada", "correct horse batterz")
+    assert not accounts.has_password("nobody", "correct horse battery")
+    with pytest.raises(WrongRequest, match="characters"):
+        accounts.set_password("ada", "short", ROOT)
+
+
+def test_a_revoked_token_is_worth_nothing(accounts, tokens):
+    ada = accounts.add("ada", ROOT)
+    secret = tokens.create(ada, "write", ROOT)
+    assert tokens.caller(secret).account == ada
+    assert tokens.of(ada)[0].last_used_at is not None
+    tokens.revoke(ada, tokens.of(ada)[0].id, ROOT)
+    assert tokens.caller(secret) is None
+    assert tokens.caller(secret[:-1]) is None
+    assert tokens.caller("lh_") is None
+
+
+def test_a_user_writes_to_the_own_name_and_to_organisations_by_role(accounts, tokens):
+    for name in ("ada", "bob"):
+        accounts.add(name, ROOT)
+    accounts.add("lab", ROOT, kind=ORGANISATION)
+    accounts.set_member(accounts.get("lab"), accounts.get("ada"), "write", ROOT)
+    accounts.set_member(accounts.get("lab"), accounts.get("bob"), "read", ROOT)
+    of_lab = ArtifactName("lab", "module")
+    ada, bob = caller(accounts, tokens, "ada"), caller(accounts, tokens, "bob")
+    assert ada.may_write(MODULE) and ada.may_administer(MODULE)
+    assert ada.may_write(of_lab) and not ada.may_administer(of_lab)
+    assert not bob.may_write(of_lab) and not bob.may_write(MODULE)
+    assert bob.owners() == ("bob", "lab")
+    accounts.set_member(accounts.get("lab"), accounts.get("ada"), "", ROOT)
+    assert not caller(accounts, tokens, "ada").may_write(of_lab)
+
+
+def test_a_reading_token_never_writes_and_a_narrow_one_reaches_one_artifact(accounts, tokens):
+    accounts.add("ada", ROOT)
+    reader = caller(accounts, tokens, "ada", role="read")
+    narrow = caller(accounts, tokens, "ada", artifact="ada/module")
+    assert not reader.may_write(MODULE)
+    assert narrow.may_write(MODULE)
+    assert not narrow.may_create(MODULE) and not narrow.may_administer(MODULE)
+    assert not narrow.may_write(ArtifactName("ada", "other"))
+    assert narrow.owners() == ()
+
+
+def test_an_administrator_may_everything_and_nobody_nothing(accounts, tokens):
+    accounts.add("root", ROOT, is_admin=True)
+    root = caller(accounts, tokens, "root")
+    assert root.may_administer(MODULE) and root.owners() is None and root.is_admin
+    assert not NOBODY.may_write(MODULE) and NOBODY.owners() == ()
+    assert not caller(accounts, tokens, "root", artifact="ada/module").is_admin
+
+
+def test_every_change_leaves_a_line_in_the_audit_log(accounts, tokens, database):
+    accounts.add("ada", ROOT)
+    accounts.set_quota("ada", 10, ROOT)
+    tokens.create(accounts.get("ada"), "read", ROOT, name="laptop")
+    entries = read_audit(database, subject="ada")
+    assert [each.action for each in entries] == ["token.create", "user.quota", "user.add"]
+    assert {each.actor for each in entries} == {"root"}
+    assert entries[0].detail == {"token": "laptop", "role": "read", "artifact": ""}

@@ -1,0 +1,263 @@
+"""Clients that lie, and clients that only look harmless: nothing is kept, and the answer says why."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import struct
+from collections.abc import Callable
+
+import lz4.frame
+import pytest
+from starlette.testclient import TestClient
+
+from hub.errors import WrongSource
+from hub.local import LocalHub
+from hub.xet.hashes import chunk_hash, file_hash, merkle_root, range_hash, spell
+from hub.xet.xorb import read_xorb
+
+CONTENT = b"chunk of some bytes " * 500
+
+
+def head(packed: int, scheme: int, size: int, version: int = 0) -> bytes:
+    return bytes([version]) + packed.to_bytes(3, "little") + bytes([scheme]) + size.to_bytes(3, "little")
+
+
+def xorb(*chunks: bytes) -> tuple[str, bytes]:
+    """Name and bytes of a xorb of plain chunks."""
+    name = spell(merkle_root([(chunk_hash(each), len(each)) for each in chunks]))
+    return name, b"".join(head(len(each), 0, len(each)) + each for each in chunks)
+
+
+def shard(name: str, *chunks: bytes, sha256: str = "", proof: bytes = b"", size: int = 0) -> bytes:
+    """A shard of one file that is a whole xorb of these chunks."""
+    hashes = [(chunk_hash(each), len(each)) for each in chunks]
+    total = size or sum(len(each) for each in chunks)
+    said = sha256 or hashlib.sha256(b"".join(chunks)).hexdigest()
+    unspelled = b"".join(struct.pack("<Q", int(name[place : place + 16], 16)) for place in range(0, 64, 16))
+    said_raw = b"".join(struct.pack("<Q", int(said[place : place + 16], 16)) for place in range(0, 64, 16))
+    parts = [
+        b"HFRepoMetaData\0".ljust(32, b"U") + struct.pack("<QQ", 2, 0),
+        file_hash(hashes) + struct.pack("<II8x", (1 << 31) | (1 << 30), 1),
+        unspelled + struct.pack("<IIII", 0, total, 0, len(chunks)),
+        (proof or range_hash([hash for hash, _ in hashes])) + bytes(16),
+        said_raw + bytes(16),
+        b"\xff" * 32 + bytes(16),
+        b"\xff" * 32 + bytes(16),
+    ]
+    return b"".join(parts)
+
+
+class Cas:
+    """A client of the content-addressed store, for one account."""
+
+    def __init__(self, client: TestClient, token: str, repo: str) -> None:
+        headers = {"authorization": f"Bearer {token}"}
+        answer = client.get(f"/api/models/{repo}/xet-write-token/main", headers=headers).json()
+        self.client, self.at = client, answer["casUrl"].removeprefix("http://testserver")
+        self.headers = {"authorization": f"Bearer {answer['accessToken']}"}
+
+    def send_xorb(self, name: str, content: bytes) -> int:
+        return self.client.post(f"{self.at}/v1/xorbs/default/{name}", content=content, headers=self.headers).status_code
+
+    def send_shard(self, content: bytes):
+        return self.client.post(f"{self.at}/v1/shards", content=content, headers=self.headers)
+
+
+@pytest.fixture
+def cas(client, token_of, repo) -> Cas:
+    return Cas(client, token_of("ada"), repo)
+
+
+def test_an_honest_file_is_kept(cas, hub: LocalHub):
+    name, sent = xorb(CONTENT, b"end")
+    assert cas.send_xorb(name, sent) == 200
+    assert cas.send_shard(shard(name, CONTENT, b"end")).json() == {"result": 1}
+    from hub.names import Digest
+
+    assert Digest(hashlib.sha256(CONTENT + b"end").hexdigest()) in hub.store
+
+
+@pytest.mark.parametrize(
+    ("sent", "reason"),
+    [
+        (b"", "other bytes"),
+        (head(5, 0, 5) + b"12345", "other bytes"),
+        (head(5, 0, 5) + b"123", "cannot be"),
+        (head(5, 0, 6) + b"12345", "says 6"),
+        (head(5, 7, 5) + b"12345", "scheme 7"),
+        (head(5, 0, 5, version=3) + b"12345", "newer version"),
+        (head(0, 0, 0), "cannot be"),
+        (head(3, 1, 100) + b"\x04\x22\x4d", "says 100"),
+        (head(9, 1, 100) + b"not a frm", "no LZ4 frame"),
+        (head(5, 0, (128 << 10) + 1) + b"12345", "cannot be"),
+    ],
+)
+def test_a_xorb_that_is_none_is_refused(sent, reason):
+    with pytest.raises(WrongSource, match=reason):
+        read_xorb(sent, "0" * 64)
+
+
+def test_an_lz4_bomb_is_not_unpacked():
+    bomb = lz4.frame.compress(bytes(1 << 30))
+    bomb = bomb[: (1 << 24) - 1]
+    with pytest.raises(WrongSource, match="unpacks to"):
+        read_xorb(head(len(bomb), 1, 128 << 10) + bomb, "0" * 64)
+
+
+def test_grouped_and_packed_chunks_are_read():
+    content = bytes(range(256)) * 41 + b"odd"
+    grouped = b"".join(content[place::4] for place in range(4))
+    packed = lz4.frame.compress(grouped)
+    name = spell(merkle_root([(chunk_hash(content), len(content))]))
+    [chunk] = read_xorb(head(len(packed), 2, len(content)) + packed, name)
+    assert chunk.size == len(content)
+
+
+def test_a_shard_may_not_claim_what_is_not_so(cas):
+    name, sent = xorb(CONTENT)
+    assert cas.send_xorb("1" * 64, sent) == 400
+    assert cas.send_xorb("..%2f", sent) == 400
+    assert cas.send_xorb(name, sent) == 200
+    for wrong in (
+        shard(name, CONTENT, sha256="2" * 64),
+        shard(name, CONTENT, proof=b"\1" * 32),
+        shard(name, CONTENT, size=7),
+        shard(name, CONTENT, b"more"),
+        shard("3" * 64, CONTENT),
+        shard(name, CONTENT)[:-60],
+        b"HFRepoMetaData\0",
+        b"",
+    ):
+        answer = cas.send_shard(wrong)
+        assert answer.status_code == 400, answer.text
+        assert answer.json()["error"]
+
+
+def test_a_shard_names_only_xorbs_of_the_own_account(client, token_of, api, bobs):
+    ada = Cas(client, token_of("ada"), api.create_repo("ada/xorbs").repo_id)
+    bob = Cas(client, token_of("bob"), bobs.create_repo("bob/xorbs").repo_id)
+    name, sent = xorb(b"only ada has sent this")
+    assert ada.send_xorb(name, sent) == 200
+    assert bob.send_shard(shard(name, b"only ada has sent this")).status_code == 400
+    bob.at = ada.at
+    assert bob.send_shard(shard(name, b"only ada has sent this")).status_code == 403
+    ada.headers = {"authorization": "Bearer made.up"}
+    assert ada.send_xorb(name, sent) == 401
+
+
+@pytest.fixture
+def commit(client: TestClient, token_of: Callable[..., str], repo: str):
+    headers = {"authorization": f"Bearer {token_of('ada')}"}
+
+    def commit(*lines: object, raw: bytes = b""):
+        content = raw or b"\n".join(json.dumps(line).encode() for line in lines)
+        return client.post(f"/api/models/{repo}/commit/main", content=content, headers=headers)
+
+    return commit
+
+
+HEADER = {"key": "header", "value": {"summary": "x"}}
+
+
+def a_file(path: object, content: bytes = b"x") -> dict[str, object]:
+    return {"key": "file", "value": {"path": path, "content": base64.b64encode(content).decode(), "encoding": "base64"}}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../x", "a/../../x", "/etc/passwd", "a//b", "./a", "..\\x", "a\\b", "C:/x", "a\0b", "a\nb", ".git/config", "a/.GIT/hooks/x",
+        "a.", "a ", "dir./x", "NUL", "con.txt", "a/LPT1.md", "\uff0e\uff0e/x", "..\uff0fx", "a\u2215b", "a\u202egnp.exe", "a\u200bb",
+        "x" * 256, "/".join(["d"] * 600), "", "a?b", "a*b", '"', "<x>",
+    ],
+)  # fmt: skip
+def test_a_path_that_leaves_the_repository_or_hides_is_refused(commit, path):
+    answer = commit(HEADER, a_file(path))
+    assert answer.status_code == 422, answer.text
+
+
+@pytest.mark.parametrize(
+    "path", ["ọkọ̀.txt", "سفينة.md", "नाव\u200d.txt", "a b.txt", ".gitattributes", "日本/語.txt", "🚢.png"]
+)
+def test_names_of_every_script_are_taken(commit, path):
+    assert commit(HEADER, a_file(path)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [],
+        [a_file("a.txt")],
+        [HEADER, {"key": "file"}],
+        [HEADER, {"key": "file", "value": {"path": "a.txt", "content": "!!!", "encoding": "base64"}}],
+        [HEADER, {"key": "explode", "value": {"path": "a.txt"}}],
+        [HEADER, {"key": "lfsFile", "value": {"path": "a.txt", "oid": "../../x"}}],
+        [HEADER, {"key": "lfsFile", "value": {"path": "a.txt", "oid": "0" * 64, "size": 1}}],
+        [HEADER, a_file(7)],
+        [HEADER, a_file("A.txt"), a_file("a/b.txt"), a_file("a")],
+        [{"key": "header", "value": {"summary": ""}}],
+        [{"key": "header", "value": {"summary": "x", "parentCommit": "main"}}],
+        [HEADER, 7],
+        "text",
+    ],
+)
+def test_a_commit_that_is_none_is_refused(commit, lines):
+    answer = commit(*lines) if isinstance(lines, list) else commit(raw=b"[" * 100_000)
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["error"]
+
+
+def test_files_that_differ_in_case_alone_are_refused(commit):
+    assert commit(HEADER, a_file("A.txt"), a_file("a.txt")).status_code == 422
+
+
+def test_yaml_that_unfolds_to_billions_is_refused(commit):
+    laughs = "\n".join(f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 9)}]" for n in range(1, 12))
+    card = f"---\nl0: &l0 [lol]\n{laughs}\nlicense: *l11\n---\n"
+    answer = commit(HEADER, a_file("README.md", card.encode()))
+    assert answer.status_code == 400
+    assert "unfolds" in answer.json()["error"]
+
+
+def test_lfs_objects_that_are_not_what_they_said_are_not_kept(client, token_of, repo, hub: LocalHub):
+    headers = {"authorization": f"Bearer {token_of('ada')}"}
+    content = b"some large object"
+    oid = hashlib.sha256(content).hexdigest()
+
+    def link(size: int) -> str:
+        body = {"operation": "upload", "objects": [{"oid": oid, "size": size}]}
+        answer = client.post(f"/{repo}.git/info/lfs/objects/batch", json=body, headers=headers).json()
+        return answer["objects"][0]["actions"]["upload"]["href"]
+
+    assert client.put(link(len(content)), content=b"SOME large object").status_code == 400
+    assert client.put(link(len(content)), content=content[:-1]).status_code == 400
+    assert client.put(link(len(content)), content=content + b"!").status_code == 400
+    assert client.put(link(len(content) + 1), content=iter([content])).status_code == 400
+    assert client.put(link(3), content=iter([content])).status_code == 413
+    good = link(len(content))
+    assert client.put(good[:-1] + ("0" if good[-1] != "0" else "1"), content=content).status_code == 401
+    from hub.names import Digest
+
+    assert Digest(oid) not in hub.store
+    assert client.put(good, content=content).status_code == 200
+    assert Digest(oid) in hub.store
+    assert hub.store.unfinished() == []
+
+
+@pytest.mark.parametrize(("oid", "size"), [("x", 1), ("0" * 64, -1), ("0" * 64, 10**18), ("A" * 64, 5)])
+def test_objects_that_cannot_be_are_answered_one_by_one(client, token_of, repo, oid, size):
+    headers = {"authorization": f"Bearer {token_of('ada')}"}
+    body = {"operation": "upload", "objects": [{"oid": oid, "size": size}, {"oid": "1" * 64, "size": 4}]}
+    answer = client.post(f"/{repo}.git/info/lfs/objects/batch", json=body, headers=headers)
+    assert answer.status_code == 200
+    wrong, right = answer.json()["objects"]
+    assert wrong["error"]["code"] == 422
+    assert "upload" in right["actions"]
+
+
+def test_a_body_that_is_too_large_is_refused(client, token_of, repo):
+    headers = {"authorization": f"Bearer {token_of('ada')}"}
+    answer = client.post("/api/validate-yaml", content=b'{"content":"' + b"x" * (9 << 20) + b'"}', headers=headers)
+    assert answer.status_code == 413

@@ -1,0 +1,229 @@
+"""What arrives through Hugging Face's own client is what it sent, whichever way it went."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import random
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from huggingface_hub import CommitOperationAdd, CommitOperationCopy, CommitOperationDelete, HfApi
+from huggingface_hub.errors import BadRequestError, HfHubHTTPError
+from safetensors.numpy import save
+
+from hub.local import LocalHub
+
+pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
+"""What huggingface_hub 2.4.0 does to httpx2 when it sends a file object."""
+TEXT = "Ẹ káàárọ̀\n".encode()
+
+
+def noise(size: int, seed: int = 0) -> bytes:
+    return random.Random(seed).randbytes(size)
+
+
+def weights(size: int, seed: int = 0) -> bytes:
+    return save({"weight": np.random.default_rng(seed).standard_normal(size, dtype=np.float32)})
+
+
+def paths_of(api: HfApi, repo: str, **options: str) -> list[str]:
+    return sorted(api.list_repo_files(repo, **options))
+
+
+def test_a_small_text_comes_within_the_commit(api, repo, fetch):
+    done = api.upload_file(path_or_fileobj=TEXT, path_in_repo="notes/a.txt", repo_id=repo)
+    assert fetch(repo, "notes/a.txt") == TEXT
+    assert done.oid == api.model_info(repo).sha
+    assert done.commit_url.startswith(f"{api.endpoint}/{repo}/commit/")
+
+
+@pytest.mark.parametrize("size", [1, 100_000, 9_000_000])
+def test_weights_come_by_xet_from_a_path(api, repo, fetch, tmp_path, size):
+    (tmp_path / "model.safetensors").write_bytes(weights(size))
+    api.upload_file(path_or_fileobj=tmp_path / "model.safetensors", path_in_repo="model.safetensors", repo_id=repo)
+    assert fetch(repo, "model.safetensors") == weights(size)
+
+
+def test_bytes_come_by_xet_and_repeated_ones_too(api, repo, fetch):
+    content = noise(300_000) + bytes(3_000_000) + noise(300_000)
+    api.upload_file(path_or_fileobj=content, path_in_repo="data.parquet", repo_id=repo)
+    assert fetch(repo, "data.parquet") == content
+    api.upload_file(path_or_fileobj=content[:2_000_000], path_in_repo="part.parquet", repo_id=repo)
+    assert fetch(repo, "part.parquet") == content[:2_000_000]
+
+
+def test_a_file_object_comes_by_lfs_in_one_piece(api, repo, fetch):
+    content = weights(100_000, seed=7)
+    api.upload_file(path_or_fileobj=io.BytesIO(content), path_in_repo="model.safetensors", repo_id=repo)
+    assert fetch(repo, "model.safetensors") == content
+
+
+def test_a_large_file_object_comes_by_lfs_in_parts(api, repo, fetch, hub, monkeypatch):
+    monkeypatch.setattr("server.protocol.lfs.PART_BYTES", 100_000)
+    content = noise(450_001, seed=8)
+    api.upload_file(path_or_fileobj=io.BytesIO(content), path_in_repo="data.parquet", repo_id=repo)
+    assert fetch(repo, "data.parquet") == content
+
+
+def test_a_folder_comes_with_patterns_and_replaces_what_is_deleted(api, repo, tmp_path):
+    for path in ("a.txt", "b/c.txt", "b/d.log"):
+        (tmp_path / "up" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "up" / path).write_text(path)
+    (tmp_path / "up" / "m.safetensors").write_bytes(weights(1000))
+    api.upload_folder(repo_id=repo, folder_path=tmp_path / "up", ignore_patterns="*.log")
+    assert paths_of(api, repo) == ["a.txt", "b/c.txt", "m.safetensors"]
+    (tmp_path / "up" / "a.txt").unlink()
+    api.upload_folder(repo_id=repo, folder_path=tmp_path / "up", delete_patterns="*.txt", ignore_patterns="*.log")
+    assert paths_of(api, repo) == ["b/c.txt", "m.safetensors"]
+
+
+def test_sending_a_folder_twice_makes_one_commit(api, repo, tmp_path):
+    (tmp_path / "a.txt").write_text("a")
+    (tmp_path / "m.safetensors").write_bytes(weights(50_000, seed=3))
+    first = api.upload_folder(repo_id=repo, folder_path=tmp_path)
+    again = api.upload_folder(repo_id=repo, folder_path=tmp_path)
+    assert again.oid == first.oid
+    assert len(api.list_repo_commits(repo)) == 2
+
+
+def test_a_large_folder_comes_in_several_commits(api, repo, tmp_path):
+    for number in range(300):
+        (tmp_path / f"{number}.txt").write_text(str(number))
+    upload = getattr(api, "upload_large_folder", None) or api.upload_folder
+    upload(
+        repo_id=repo, folder_path=str(tmp_path), **({"repo_type": "model"} if upload is not api.upload_folder else {})
+    )
+    assert {f"{number}.txt" for number in range(300)} <= set(paths_of(api, repo))
+
+
+def test_one_commit_adds_copies_and_deletes(api, repo, fetch):
+    api.upload_file(path_or_fileobj=TEXT, path_in_repo="old/a.txt", repo_id=repo)
+    api.upload_file(path_or_fileobj=b"b", path_in_repo="old/b.txt", repo_id=repo)
+    api.create_commit(
+        repo_id=repo,
+        commit_message="Turn it round",
+        operations=[
+            CommitOperationCopy("old/a.txt", "new/a.txt"),
+            CommitOperationDelete("old/", is_folder=True),
+            CommitOperationAdd("c.txt", b"c"),
+        ],
+    )
+    assert paths_of(api, repo) == ["c.txt", "new/a.txt"]
+    assert fetch(repo, "new/a.txt") == TEXT
+
+
+def test_files_and_folders_are_deleted(api, repo):
+    for path in ("a.txt", "b/c.txt", "b/d.txt"):
+        api.upload_file(path_or_fileobj=b"x", path_in_repo=path, repo_id=repo)
+    api.delete_file("a.txt", repo)
+    assert paths_of(api, repo) == ["b/c.txt", "b/d.txt"]
+    api.delete_folder("b", repo)
+    assert paths_of(api, repo) == []
+    with pytest.raises(HfHubHTTPError, match="404"):
+        api.delete_file("a.txt", repo)
+
+
+def test_a_stale_parent_is_refused_in_hugging_faces_words(api, repo):
+    before = api.model_info(repo).sha
+    api.upload_file(path_or_fileobj=b"1", path_in_repo="a.txt", repo_id=repo, parent_commit=before)
+    with pytest.raises(HfHubHTTPError, match="The branch was updated since you opened this page") as caught:
+        api.upload_file(path_or_fileobj=b"2", path_in_repo="a.txt", repo_id=repo, parent_commit=before)
+    assert caught.value.response.status_code == 412
+
+
+def test_a_commit_that_is_sent_again_is_made_once(api, repo):
+    before = api.model_info(repo).sha
+    add = CommitOperationAdd("a.txt", b"1")
+    first = api.create_commit(repo_id=repo, operations=[add], commit_message="One", parent_commit=before)
+    again = api.create_commit(
+        repo_id=repo, operations=[CommitOperationAdd("a.txt", b"1")], commit_message="One", parent_commit=before
+    )
+    assert again.oid == first.oid
+
+
+def test_two_writers_lose_nothing_and_of_two_on_one_parent_one_wins(api, repo):
+    def add(number: int) -> None:
+        api.upload_file(path_or_fileobj=b"%d" % number, path_in_repo=f"{number}.txt", repo_id=repo)
+
+    def race(number: int) -> int:
+        try:
+            api.upload_file(path_or_fileobj=b"%d" % number, path_in_repo="one.txt", repo_id=repo, parent_commit=before)
+        except HfHubHTTPError as error:
+            return error.response.status_code
+        return 200
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(add, range(12)))
+        assert paths_of(api, repo) == sorted(f"{number}.txt" for number in range(12))
+        before = api.model_info(repo).sha
+        assert sorted(pool.map(race, range(6))) == [200] + [412] * 5
+    assert len(api.list_repo_commits(repo)) == 1 + 12 + 1
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "reason"),
+    [
+        ("model.safetensors", weights(10)[:-1], "no whole safetensors file"),
+        ("model.safetensors", weights(10) + b"\0", "no whole safetensors file"),
+        ("pytorch_model.bin", b"anything", "a pickle"),
+        ("harmless.txt", b"\x80\x04\x95\x0f", "a pickle"),
+        ("harmless.png", b"PK\x03\x04 and so on", "an archive"),
+        ("all.tar.gz", b"\x1f\x8b", "an archive"),
+        ("tool", b"\x7fELF\x02\x01", "a program"),
+        ("setup.exe", b"MZ", "a program"),
+        ("README.md", b"---\nlinguahub:\n  kind: adapter\n---\n", "problems"),
+        ("README.md", b"---\n[: no yaml\n---\n", "no YAML"),
+    ],
+)
+def test_what_may_not_be_published_is_refused_with_the_reason(api, repo, path, content, reason):
+    before = api.model_info(repo).sha
+    with pytest.raises((BadRequestError, ValueError), match=reason):
+        api.upload_file(path_or_fileobj=content, path_in_repo=path, repo_id=repo)
+    assert api.model_info(repo).sha == before
+
+
+def test_an_administrator_may_allow_one_repository_any_file(api, repo, fetch, hub: LocalHub):
+    from hub.accounts import Actor
+    from hub.registry.repositories import allow_any_file
+
+    allow_any_file(hub.registry.database, hub.registry.get(repo).name, True, Actor("root"))
+    api.upload_file(path_or_fileobj=b"anything", path_in_repo="pytorch_model.bin", repo_id=repo)
+    assert fetch(repo, "pytorch_model.bin") == b"anything"
+
+
+def test_a_data_set_is_written_and_read(api, tmp_path):
+    repo = api.create_repo("ada/names", repo_type="dataset").repo_id
+    api.upload_file(path_or_fileobj=TEXT, path_in_repo="names.txt", repo_id=repo, repo_type="dataset")
+    got = api.hf_hub_download(repo, "names.txt", repo_type="dataset", cache_dir=tmp_path)
+    assert Path(got).read_bytes() == TEXT
+    assert api.dataset_info(repo).id == repo
+    with pytest.raises(HfHubHTTPError, match="404"):
+        api.model_info(repo)
+
+
+def test_the_environment_alone_leads_the_command_line_here(endpoint, token_of, tmp_path):
+    environment = os.environ | {"HF_ENDPOINT": endpoint, "HF_TOKEN": token_of("ada"), "HF_HOME": str(tmp_path / "home")}
+    (tmp_path / "m.safetensors").write_bytes(weights(2000, seed=5))
+    script = (
+        "from huggingface_hub.cli.hf import main; import sys;"
+        f"sys.argv = ['hf', 'upload', 'ada/by-command', {str(tmp_path / 'm.safetensors')!r}, 'm.safetensors']; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, done.stderr
+    assert paths_of(HfApi(endpoint=endpoint, token=False), "ada/by-command") == ["m.safetensors"]
+
+
+def test_what_was_kept_is_whole(hub: LocalHub, api, repo):
+    from hub.registry import verify
+
+    content = weights(30_000, seed=11)
+    api.upload_file(path_or_fileobj=content, path_in_repo="m.safetensors", repo_id=repo)
+    assert [each.text for each in verify(hub.registry, hub.store) if each.is_fault] == []
+    [file] = hub.registry.revision(repo).files
+    assert file.digest.hex == hashlib.sha256(content).hexdigest()

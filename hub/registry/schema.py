@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from hub.registry.database import Row
 
-HEAD = "0021"
+HEAD = "0026"
 """Newest migration under `migrations/versions`."""
 
 

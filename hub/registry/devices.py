@@ -113,15 +113,8 @@ class Devices:
             if row is None:
                 raise UnknownCode(user_code[:40])
             row.account_id, row.role, row.status = account.id, role, "accepted" if role else "denied"
-            note(
-                transaction,
-                actor,
-                f"device.{'accept' if role else 'deny'}",
-                account.name,
-                client=row.client,
-                role=role,
-                address=row.address,
-            )
+            action, detail = ("accept" if role else "deny"), {"client": row.client, "address": row.address}
+            note(transaction, actor, f"device.{action}", account.name, role=role, **detail)
         return device
 
     def redeem(self, device_code: str, client: str, label: str, address: str) -> Grant | Refusal:

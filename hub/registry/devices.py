@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from hub.accounts import TOKEN_ROLES, Account, Actor
-from hub.errors import Unknown, WrongRequest
+from hub.errors import WrongRequest
 from hub.registry.accounts import Accounts
 from hub.registry.audit import note
 from hub.registry.renewals import Grant, give
@@ -35,11 +35,15 @@ Refusal = Literal["authorization_pending", "slow_down", "expired_token", "access
 """Why there is no token, in OAuth's words."""
 
 
-class UnknownCode(Unknown):
+class UnknownCode(WrongRequest):
     """No device shows this code, or not any more."""
 
-    noun = "device"
-    listing = "hf auth login"
+    status = 404
+
+    def __init__(self, user_code: str) -> None:
+        super().__init__(
+            f"no device shows the code `{user_code[:40]}`, or not any more: let it ask again, `hf auth login`."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,7 @@ class Devices:
             {"code": plain(user_code), "after": as_kept(datetime.now(UTC) - LASTS)},
         )
         if not rows:
-            raise UnknownCode(user_code[:40])
+            raise UnknownCode(user_code)
         row = rows[0]
         created_at = moment(row["created_at"])
         assert created_at is not None, "every device has a time"
@@ -111,7 +115,7 @@ class Devices:
             waiting = (DeviceRow.user_code == plain(user_code)) & (DeviceRow.status == "pending")
             row = transaction.scalar(select(DeviceRow).where(waiting))
             if row is None:
-                raise UnknownCode(user_code[:40])
+                raise UnknownCode(user_code)
             row.account_id, row.role, row.status = account.id, role, "accepted" if role else "denied"
             action, detail = ("accept" if role else "deny"), {"client": row.client, "address": row.address}
             note(transaction, actor, f"device.{action}", account.name, role=role, **detail)

@@ -15,9 +15,9 @@ from tests.faults.killing import REPOSITORY, kill_again_and_again
 if __name__ == "__main__":
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 100
     with tempfile.TemporaryDirectory() as folder:
-        home = Home.find(environment={"HUB_HOME": folder, "HUB_CARDS": f"{folder}/no-cards"})
-        outcome = kill_again_and_again(home, rounds, seed=time.time_ns())
-        with LocalHub.open(home) as hub:
+        environment = {"HUB_HOME": folder, "HUB_CARDS": f"{folder}/no-cards"}
+        outcome = kill_again_and_again(environment, rounds, seed=time.time_ns())
+        with LocalHub.open(Home.find(environment=environment)) as hub:
             faults = [each.text for each in verify(hub.registry, hub.store) if each.is_fault]
             held = {file.path: file.digest.hex for file in hub.registry.revision(REPOSITORY).files}
         lost = outcome.confirmed.items() - held.items()

@@ -11,8 +11,10 @@ import hashlib
 import io
 import logging
 import multiprocessing
+import os
 import random
 import socket
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -61,18 +63,19 @@ class Outcome:
     seconds: float = 0.0
 
 
-def kill_again_and_again(home: Home, rounds: int, seed: int = 0) -> Outcome:
+def kill_again_and_again(environment: dict[str, str], rounds: int, seed: int = 0) -> Outcome:
     """Each round: a fresh server, a fresh client that first repeats what the last one could not finish, and a kill -9.
 
-    Raises AssertionError when the repetition does not succeed. The registry must be empty.
+    `environment` says where registry and store are. Raises AssertionError when the repetition does not succeed. The registry
+    must be empty.
     """
     chance, outcome, began = random.Random(seed), Outcome(), time.monotonic()
-    with LocalHub.open(home) as hub:
+    with LocalHub.open(Home.find(environment=environment)) as hub:
         hub.accounts.add("root", Actor("root"), is_admin=True)
         token = hub.tokens.create(hub.accounts.get("root"), "write", Actor("root"))
     port, pending = _free_port(), 0
     for _ in range(rounds):
-        with _running(_serve, home, port) as server:
+        with _running(_serve, environment, port) as server:
             _await_listening(port, server)
             ours, theirs = _forks.Pipe()
             with _running(_write, f"http://127.0.0.1:{port}", token, pending, theirs) as client:
@@ -101,13 +104,14 @@ def files_of(number: int) -> dict[str, bytes]:
     return {f"{number:05d}/{path}": content for path, content in files.items()}
 
 
-def _serve(home: Home, port: int) -> None:
+def _serve(environment: dict[str, str], port: int) -> None:
+    os.environ.update(environment)  # The process that is forked was started by somebody with another one.
     import uvicorn
 
     from server.app import create_app
     from server.cli import server_config
 
-    config = server_config(create_app(LocalHub.open(home)))
+    config = server_config(create_app(LocalHub.open()))
     logging.getLogger("server").setLevel(logging.ERROR)
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -118,9 +122,6 @@ def _serve(home: Home, port: int) -> None:
 
 def _write(endpoint: str, token: str, first: int, told: Connection) -> None:
     """Upload one number after the other: by Xet, by Git LFS, within the commit, or several files at once."""
-    import os
-    import tempfile
-
     with tempfile.TemporaryDirectory() as cache:
         os.environ["HF_XET_CACHE"] = cache  # Of its own: a server that lost a xorb must be noticed.
         from huggingface_hub import CommitOperationAdd, HfApi
@@ -130,7 +131,6 @@ def _write(endpoint: str, token: str, first: int, told: Connection) -> None:
         disable_progress_bars()
         set_verbosity_error()
         api = HfApi(endpoint=endpoint, token=token)
-        api.create_repo(REPOSITORY, exist_ok=True)
         for number in range(first, first + 1_000_000):
             told.send(("began", number, {}))
             files = files_of(number)
@@ -139,6 +139,7 @@ def _write(endpoint: str, token: str, first: int, told: Connection) -> None:
                 CommitOperationAdd(path_in_repo=path, path_or_fileobj=source) for path, source in sources.items()
             ]
             try:
+                api.create_repo(REPOSITORY, exist_ok=True)
                 api.create_commit(REPOSITORY, additions, commit_message=f"Upload {number}")
             except Exception as error:  # noqa: BLE001 - whatever the client makes of a server that is gone
                 told.send(("failed", number, repr(error)))

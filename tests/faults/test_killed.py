@@ -25,13 +25,13 @@ def test_a_server_killed_during_uploads_has_no_fault_afterwards(places, tmp_path
     if places.startswith("postgres"):
         environment["DATABASE_URL"] = postgres.a_database(request.getfixturevalue("cluster"))
         environment["STORE_URL"] = request.getfixturevalue("bucket")
-    home = Home.find(environment={**os.environ, **environment})
+    environment = {**os.environ, **environment}
 
-    outcome = kill_again_and_again(home, ROUNDS)
+    outcome = kill_again_and_again(environment, ROUNDS)
 
     assert outcome.rounds == ROUNDS
     assert outcome.interrupted > ROUNDS // 4, "most kills must come while something is being written"
-    with LocalHub.open(home) as hub:
+    with LocalHub.open(Home.find(environment=environment)) as hub:
         assert [each.text for each in verify(hub.registry, hub.store) if each.is_fault] == []
         held = {file.path: file.digest.hex for file in hub.registry.revision(REPOSITORY).files}
         assert outcome.confirmed.items() <= held.items()

@@ -13,6 +13,7 @@ from hub.local import LocalHub
 from server import errors
 from server.api.search import SEARCH_PARAMETERS, search_artifacts
 from server.bodies import BodyLimit
+from server.git.service import add_git
 from server.middleware import AccessLog, AnswerHeaders, EncodedPath
 from server.pages.artifact import show_artifact
 from server.pages.browse import browse
@@ -41,6 +42,7 @@ def create_app(hub: LocalHub) -> FastAPI:
     for repository in _REPOSITORY:
         add_writing(app, repository)
 
+    add_git(app)
     for collection in ("models", "datasets"):
         _get(app, f"/api/{collection}", list_repositories)
         for repository in _REPOSITORY:

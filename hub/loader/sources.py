@@ -134,7 +134,7 @@ class Sources:
         if module.config.own_encoder:
             return (self.own_encoder(module),)
         pins = module.config.variant.encoders
-        folders = [given] if given is None or isinstance(given, str | Path) else list(given)
+        folders: list[str | Path | None] = [given] if isinstance(given, str | Path) else list(given or [])
         if given is None:
             folders = [None] * len(pins)
         elif pins and len(folders) != len(pins):

@@ -17,6 +17,7 @@ __all__ = [
     "ARCHITECTURES",
     "DualEncoder",
     "Embeddings",
+    "JoinedEncoder",
     "States",
     "TextEncoder",
     "build",

@@ -17,11 +17,13 @@
     │   └── StaleParent          HTTP 412: the branch has moved since
     ├── Gone                     exit 1, HTTP 410: a name that was deleted is not given again
     ├── TooLarge                 exit 1, HTTP 413
+    ├── TooOften                 exit 1, HTTP 429: too many requests, or guesses; says when to come back
     ├── OverQuota                exit 1, HTTP 507
     ├── NotServed                exit 1, HTTP 501: a part of the Hugging Face Hub that is none of ours
     ├── Damaged                  exit 1: bytes are not what their digest, format or schema says
     ├── OutOfMemory              exit 1: the device is too small; says what would fit
     └── Unreachable              exit 1, HTTP 502: a remote hub, or a folder that cannot be written
+        └── DiskFull             HTTP 507
 
 A message says what was asked, what was found and the next command, in one line.
 """
@@ -196,6 +198,17 @@ class TooLarge(HubError):
     status = 413
 
 
+class TooOften(HubError):
+    """Too many requests, or guesses, in too little time."""
+
+    status = 429
+
+    def __init__(self, message: str, wait_s: int) -> None:
+        self.wait_s = wait_s
+        """Seconds until it is worth while to try again."""
+        super().__init__(message)
+
+
 class OverQuota(HubError):
     """More bytes than the owner may keep here."""
 
@@ -220,3 +233,9 @@ class Unreachable(HubError):
     """A remote hub does not answer, or a folder cannot be read or written."""
 
     status = 502
+
+
+class DiskFull(Unreachable):
+    """There is no room for what was to be written; nothing of it is left."""
+
+    status = 507

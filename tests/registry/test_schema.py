@@ -24,6 +24,8 @@ def version_of(path):
         return connection.execute("SELECT version_num FROM alembic_version").fetchone()[0]
 
 
+BEFORE_0022 = "DROP TABLE renewals; DROP TABLE sessions; DROP TABLE guesses; DROP TABLE devices;"
+"""Undoes the migration 0022, as far as BEFORE_0021 does not."""
 BEFORE_0021 = """
 DROP TABLE memberships; DROP TABLE tokens; DROP TABLE audit; DROP TABLE likes; DROP TABLE access_requests; DROP TABLE tombstones;
 DROP TABLE uploads; DROP TABLE xorbs; DROP TABLE settings; DROP TABLE accounts; CREATE TABLE accounts (name TEXT PRIMARY KEY);
@@ -41,11 +43,23 @@ BEFORE_0020 = """
 """
 
 
+BEFORE_0025 = """
+DROP TABLE downloads; DROP TABLE disputes; DROP INDEX scores_by_metric; DROP INDEX scores_by_language;
+DROP INDEX scores_by_place;
+ALTER TABLE scores DROP author; ALTER TABLE scores DROP revision; ALTER TABLE scores DROP run; ALTER TABLE scores DROP machine;
+ALTER TABLE scores DROP published_at; ALTER TABLE refs DROP protected;
+"""
+
+
 def downgrade(path, to, changes=""):
     """Make a file of an older release out of a current one."""
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(
-            f"{BEFORE_0021} {BEFORE_0020} {changes}; UPDATE alembic_version SET version_num = '{to}';"
+            f"{BEFORE_0025}"
+            f"{BEFORE_0022}"
+            f"{BEFORE_0021}"
+            f"{BEFORE_0020}"
+            f"{changes}; UPDATE alembic_version SET version_num = '{to}';"
         )
 
 

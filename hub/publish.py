@@ -23,6 +23,7 @@ from hub.names import ArtifactName, Digest
 from hub.records import PLAIN, Artifact, File, Revision, weights_digest
 from hub.registry import Registry
 from hub.registry.branches import kinds
+from hub.registry.mirrors import mirrored_names
 from hub.store import BlobStore
 
 FROM_CARDS = "From the curated cards."
@@ -119,6 +120,7 @@ def drain_outbox(registry: Registry, store: BlobStore) -> None:
     """
     debts = registry.debts()
     known = {ArtifactName.parse(each, "").key for each in registry.names()}
+    known -= mirrored_names(registry.database)  # Theirs is the upstream's to tell: here they would seem to be ours.
     for subject in dict.fromkeys(debt.subject for debt in debts):
         name = ArtifactName.parse(subject, "")
         if name.key in known:

@@ -16,6 +16,8 @@ from server.api.routes import add_api
 from server.bodies import BodyLimit
 from server.git.service import add_git
 from server.middleware import AccessLog, AnswerHeaders, EncodedPath
+from server.mirror.mirror import Mirror
+from server.mirror.upstream import Upstream
 from server.pages.artifact import show_artifact
 from server.pages.browse import browse
 from server.protocol.listing import list_repositories
@@ -28,10 +30,13 @@ _REPOSITORY = ("{owner}/{name}", "{name}")
 """A bare `mulan-yo` is looked up as the command line does: ours first, then the only one."""
 
 
-def create_app(hub: LocalHub) -> FastAPI:
-    """The application around an open hub; the caller closes the hub after the last request."""
+def create_app(hub: LocalHub, upstream: Upstream | None = None) -> FastAPI:
+    """The application around an open hub; the caller closes the hub after the last request.
+
+    `upstream` is asked for what is not here; None asks nobody, and what was mirrored before is still served.
+    """
     app = FastAPI(title="linguahub", docs_url=None, redoc_url=None, openapi_url=ADDRESS)
-    app.state.hub = hub
+    app.state.hub, app.state.mirror = hub, Mirror(hub, upstream)
     errors.install(app)
 
     _get(app, "/", browse)

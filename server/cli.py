@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import webbrowser
-from contextlib import closing
+from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -24,6 +24,9 @@ _WAITING = 2048
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes any free one.")] = 8000,
+    mirror: Annotated[
+        str, typer.Option(help="Address of a hub that is asked for what is not here; kept, and served on without it.")
+    ] = "",
     open_browser: Annotated[bool, typer.Option("--open", help="Show the page in a browser.")] = False,
 ) -> None:
     """Serve the web page and the API, until Ctrl-C."""
@@ -34,6 +37,7 @@ def serve(
     except ImportError as error:
         raise MissingExtra("serve", "`hub serve`") from error
     from hub.local import LocalHub
+    from server.mirror.upstream import upstream_at
 
     with closing(_listen(host, port)) as listener, closing(LocalHub.open()) as hub:
         address = _address(host, listener)
@@ -41,7 +45,8 @@ def serve(
         _first_administrator(hub)
         if open_browser:
             webbrowser.open(address)  # The connection waits in the listener's queue until the server answers.
-        uvicorn.Server(server_config(create_app(hub))).run(sockets=[listener])
+        with closing(upstream_at(mirror)) if mirror else nullcontext() as upstream:
+            uvicorn.Server(server_config(create_app(hub, upstream))).run(sockets=[listener])
 
 
 def _first_administrator(hub: LocalHub) -> None:

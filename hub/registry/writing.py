@@ -15,6 +15,7 @@ from hub.names import ArtifactName
 from hub.records import Artifact, Revision, joined
 from hub.registry.audit import note
 from hub.registry.counting import EVERYTHING, facets_in, recount
+from hub.registry.mirrors import forget_mirror
 from hub.registry.rows import UNDATED
 from hub.registry.standing import UNMEASURED, standing, standing_in
 from hub.registry.tables import (
@@ -85,6 +86,7 @@ def forget(session: Session, name: ArtifactName) -> None:
     for table in (RefRow, ScoreRow, VariantRow, BaseRow, LanguageRow):
         session.execute(delete(table).where(table.artifact_id == row.id))
     session.delete(row)
+    forget_mirror(session, name)
     session.flush()
     session.execute(delete(BlobRow).where(BlobRow.digest.not_in(select(FileRow.digest))))
     owe_reference(session, name)

@@ -53,20 +53,20 @@ class Task:
         return longest * random.uniform(0.5, 1.0)
 
 
-def work_off(database: Database, tasks: Sequence[Task], *, most: int | None = None) -> int:
-    """Do what is due of `tasks`, oldest first, until nothing is, or until `most` were done; how many were begun.
+def work_off(database: Database, tasks: Sequence[Task], *, is_over: Callable[[], bool] = lambda: False) -> int:
+    """Do what is due of `tasks`, oldest first, until nothing is or `is_over` says so; how many were begun.
 
-    What fails waits and is not tried again in this call. Raises only what ends the process.
+    What fails waits and is not tried again in this call. Raises Unreachable when the database does not answer.
     """
     begun, idle = 0, False
     while not idle:
         idle = True
         for task in tasks:  # In turn, so that a thousand debts of one do not keep the others waiting.
+            if is_over():
+                return begun
             for debt in claim(database, task.name, task.lease_s):
                 _pay(database, task, debt)
                 begun, idle = begun + 1, False
-            if begun == most:
-                return begun
     return begun
 
 

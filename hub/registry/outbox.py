@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 

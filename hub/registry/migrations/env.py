@@ -2,7 +2,7 @@
 
 from alembic import context
 
-import hub.registry.hooks  # noqa: F401 - declares tables
+import hub.registry.hooks
 import hub.registry.people  # noqa: F401
 from hub.registry.tables import Table
 

@@ -189,10 +189,23 @@ class Query:
     owner: str = ""
     readers: tuple[str, ...] | None = None
     """Owners, in lower case, whose private artifacts are found, too; None finds everybody's."""
+    metric: str = ""
+    """Only artifacts with a score of this metric: in `language`, if one is asked for, on `benchmark` and `split`."""
+    benchmark: str = ""
+    split: str = ""
+    provenance: str = Provenance.MEASURED
+    """Of the scores of `metric`: one kind at a time, for they cannot be compared."""
+    least: float | None = None
+    """Smallest value of `metric`, in its own unit."""
+    most: float | None = None
     sort: str = "score"
-    """`score` (best measured first), `updated`, `downloads` or `name`."""
+    """`score` (best measured first), `metric` (best value first), `updated`, `downloads` or `name`."""
+    scores: str = "all"
+    """`all` of an artifact's scores, or the `best` alone: the one that a line of a table shows."""
     limit: int = 20
     offset: int = 0
+    after: str = ""
+    """`owner/name`, in lower case, of the last artifact of the page before: where it stands now, this page begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +218,8 @@ class Page:
     """`{"kind": {"adapter": 12, …}, "language": …, "base": …, "method": …, "license": …}`."""
     is_exact: bool = True
     """Whether total and facets count all answers. Otherwise there are at least so many: more than anybody counts for one search."""
+    offset: int = 0
+    """Where the page begins among all answers."""
 
 
 def weights_digest(files: Iterable[File]) -> str:

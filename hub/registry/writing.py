@@ -119,8 +119,9 @@ def _describe(session: Session, row: ArtifactRow | None, artifact: Artifact, rev
     row.words, row.facets = words_of(artifact), facet_words(facets)
     session.flush()
     recount(session, former, [] if row.private else [EVERYTHING, *facets])
-    for table in (LanguageRow, BaseRow, VariantRow, ScoreRow):
+    for table in (LanguageRow, BaseRow, VariantRow):
         session.execute(delete(table).where(table.artifact_id == row.id))
+    session.execute(delete(ScoreRow).where(ScoreRow.artifact_id == row.id, ScoreRow.author == ""))
     session.add_all(
         LanguageRow(artifact_id=row.id, position=place, tag=tag, standing=standing_in(tag, standings))
         for place, tag in enumerate(artifact.languages)

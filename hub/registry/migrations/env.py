@@ -2,8 +2,9 @@
 
 from alembic import context
 
+import hub.registry.activity
 import hub.registry.hooks
-import hub.registry.people  # noqa: F401
+import hub.registry.people  # noqa: F401 - declares tables
 from hub.registry.tables import Table
 
 connection = context.config.attributes["connection"]

@@ -49,7 +49,7 @@ class Task:
         """
         if attempts >= self.most_attempts:
             return None
-        longest = min(self.longest_wait_s, self.first_wait_s * 2 ** min(attempts - 1, 40))
+        longest = min(self.longest_wait_s, self.first_wait_s * 2.0 ** min(attempts - 1, 40))
         return longest * random.uniform(0.5, 1.0)
 
 

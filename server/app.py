@@ -14,6 +14,8 @@ from server import errors
 from server.api.search import SEARCH_PARAMETERS, search_artifacts
 from server.bodies import BodyLimit
 from server.middleware import AccessLog, AnswerHeaders, EncodedPath
+from server.oauth import add_oauth
+from server.pages.accounts import add_account_pages
 from server.pages.artifact import show_artifact
 from server.pages.browse import browse
 from server.protocol.listing import list_repositories
@@ -36,6 +38,8 @@ def create_app(hub: LocalHub) -> FastAPI:
     _get(app, "/api/v1/search", search_artifacts, openapi_extra={"parameters": SEARCH_PARAMETERS}, in_schema=True)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
 
+    add_account_pages(app)
+    add_oauth(app)
     add_accounts(app)
     add_transfers(app)
     for repository in _REPOSITORY:

@@ -14,7 +14,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from hub.errors import Gated, HubError, NotServed, OverQuota, UnknownArtifact, UnknownFile, UnknownRevision
+from hub.errors import Gated, HubError, NotServed, OverQuota, TooOften, UnknownArtifact, UnknownFile, UnknownRevision
 from server.access import Moved
 from server.middleware import add_headers
 from server.pages.rendering import render
@@ -47,6 +47,8 @@ async def _hub_error(request: Request, error: Exception) -> Response:
         request_id = _request_id(request)
         _log.error("%s %s: %s", request_id, type(error).__name__, error)
         return _answer(request, error.status, f"{_OURS} as {request_id}.")
+    if isinstance(error, TooOften):
+        return _answer(request, error.status, str(error), {"Retry-After": str(error.wait_s)})
     code = next((code for known, code in CODES.items() if isinstance(error, known)), None)
     return _answer(request, error.status, str(error), {"X-Error-Code": code} if code else {})
 
@@ -84,7 +86,7 @@ def _answer(request: Request, status: int, message: str, headers: dict[str, str]
         headers["X-Repo-Commit"] = commit  # Lets a client remember that this revision lacks the file.
     if _is_for_people(request):
         context = {"status": status, "phrase": HTTPStatus(status).phrase, "message": message}
-        return render("error.html", context, status=status, headers=headers)
+        return render("error.html", context, request=request, status=status, headers=headers)
     return JSONResponse({"error": message}, status, headers)
 
 

@@ -14,7 +14,9 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from hub.errors import Gated, HubError, NotServed, OverQuota, TooOften, UnknownArtifact, UnknownFile, UnknownRevision
+from hub.errors import (
+    DiskFull, Gated, HubError, NotServed, OverQuota, TooOften, UnknownArtifact, UnknownFile, UnknownRevision,
+)  # fmt: skip
 from server.access import Moved
 from server.middleware import add_headers
 from server.pages.rendering import render
@@ -28,6 +30,7 @@ CODES: dict[type[HubError], str] = {
 }
 """What the client maps to RepositoryNotFoundError, RevisionNotFoundError and EntryNotFoundError."""
 _OURS = "Something broke here. It has been logged"
+_NO_ROOM = "the server's disk is full: nothing was kept. Tell its administrator, then send it again."
 _log = logging.getLogger("server.errors")
 
 
@@ -46,6 +49,8 @@ async def _hub_error(request: Request, error: Exception) -> Response:
         # The message may name folders of this machine: it belongs in the log, not in the answer.
         request_id = _request_id(request)
         _log.error("%s %s: %s", request_id, type(error).__name__, error)
+        if isinstance(error, DiskFull):
+            return _answer(request, _status_of_no_room(request), _NO_ROOM)
         return _answer(request, error.status, f"{_OURS} as {request_id}.")
     if isinstance(error, TooOften):
         return _answer(request, error.status, str(error), {"Retry-After": str(error.wait_s)})
@@ -88,6 +93,12 @@ def _answer(request: Request, status: int, message: str, headers: dict[str, str]
         context = {"status": status, "phrase": HTTPStatus(status).phrase, "message": message}
         return render("error.html", context, request=request, status=status, headers=headers)
     return JSONResponse({"error": message}, status, headers)
+
+
+def _status_of_no_room(request: Request) -> int:
+    """507; for Xet, whose client tries for minutes again after any status from 500 on, the nearest below."""
+    is_xet = request.url.path.startswith("/cas/")
+    return HTTPStatus.REQUEST_ENTITY_TOO_LARGE if is_xet else HTTPStatus.INSUFFICIENT_STORAGE
 
 
 def _is_for_people(request: Request) -> bool:

@@ -131,6 +131,10 @@ class BucketStore:
         """Forget a reference."""
         self._delete(f"refs/{name}.json")
 
+    def room(self) -> int | None:
+        """None: a bucket grows."""
+        return None
+
     def unfinished(self) -> list[str]:
         """None that can be seen: a bucket hides what has not arrived whole."""
         return []

@@ -13,6 +13,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from hub.errors import Damaged, UnknownFile, Unreachable
+from hub.errors import Damaged, DiskFull, UnknownFile, Unreachable
 from hub.names import ArtifactName, Digest
 
 CHUNK_BYTES = 1 << 20
@@ -144,6 +145,13 @@ class FolderStore:
         """Forget a reference."""
         self._reference(name).unlink(missing_ok=True)
 
+    def room(self) -> int | None:
+        """Free bytes of the file system."""
+        folder = self.root
+        while not folder.exists():
+            folder = folder.parent
+        return shutil.disk_usage(folder).free
+
     def unfinished(self) -> list[str]:
         """Files that are being written, or whose writer is gone."""
         return sorted(file.name for file in (self.root / "incoming").glob("*"))
@@ -185,8 +193,9 @@ class FolderStore:
                 finally:
                     unfinished.path.unlink(missing_ok=True)
         except OSError as error:
-            reason = "the disk is full" if error.errno in {errno.ENOSPC, errno.EDQUOT} else error.strerror
-            raise Unreachable(f"cannot write into {self.root}: {reason}. Nothing was kept.") from error
+            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+                raise DiskFull(f"cannot write into {self.root}: the disk is full. Nothing was kept.") from error
+            raise Unreachable(f"cannot write into {self.root}: {error.strerror}. Nothing was kept.") from error
 
 
 class _Unfinished:

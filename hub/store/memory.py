@@ -86,6 +86,10 @@ class MemoryStore:
         """Forget a reference."""
         self._references.pop(str(name), None)
 
+    def room(self) -> int | None:
+        """None: the machine decides."""
+        return None
+
     def unfinished(self) -> list[str]:
         """None: a write is over before it can be seen."""
         return []

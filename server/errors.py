@@ -15,7 +15,15 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from hub.errors import (
-    DiskFull, Gated, HubError, NotServed, OverQuota, TooOften, UnknownArtifact, UnknownFile, UnknownRevision,
+    DiskFull,
+    Gated,
+    HubError,
+    NotServed,
+    OverQuota,
+    TooOften,
+    UnknownArtifact,
+    UnknownFile,
+    UnknownRevision,
 )  # fmt: skip
 from server.access import Moved
 from server.middleware import add_headers

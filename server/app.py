@@ -16,6 +16,8 @@ from server.api.routes import add_api
 from server.bodies import BodyLimit
 from server.git.service import add_git
 from server.middleware import AccessLog, AnswerHeaders, EncodedPath
+from server.oauth import add_oauth
+from server.pages.accounts import add_account_pages
 from server.pages.artifact import show_artifact
 from server.pages.browse import browse
 from server.protocol.listing import list_repositories
@@ -42,6 +44,8 @@ def create_app(hub: LocalHub, worker: Worker | None = None) -> FastAPI:
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
 
     add_api(app)
+    add_account_pages(app)
+    add_oauth(app)
     add_accounts(app)
     add_transfers(app)
     for repository in _REPOSITORY:

@@ -4,7 +4,7 @@
     ├── WrongRequest             exit 2, HTTP 400: the caller asked for something that cannot be
     │   ├── Unknown              exit 2, HTTP 404: there is no such thing; names its near neighbours
     │   │   ├── UnknownArtifact · UnknownBase · UnknownLanguage · UnknownMethod · UnknownRevision · UnknownFile
-    │   │   ├── UnknownAccount · UnknownToken
+    │   │   ├── UnknownAccount · UnknownToken · UnknownWebhook · UnknownDelivery
     │   ├── WrongName · WrongCard · WrongSource
     │   │   └── WrongPath        HTTP 422
     │   ├── DoesNotFit           a module and a base, or weights and a module
@@ -110,6 +110,20 @@ class UnknownToken(Unknown):
 
     noun = "token"
     listing = "hub admin token list"
+
+
+class UnknownWebhook(Unknown):
+    """The account has no such webhook."""
+
+    noun = "webhook"
+    listing = "GET /api/v1/webhooks"
+
+
+class UnknownDelivery(Unknown):
+    """The webhook was not told this, or so long ago that it is not kept."""
+
+    noun = "delivery"
+    listing = "GET /api/v1/webhooks/ID/deliveries"
 
 
 class UnknownFile(Unknown):

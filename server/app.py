@@ -25,6 +25,7 @@ from server.protocol.repository import describe_repository
 from server.protocol.resolve import resolve_file
 from server.protocol.routes import add_accounts, add_transfers, add_writing
 from server.protocol.tree import list_tree
+from server.webhooks.routes import add_webhooks
 from server.worker import Worker, lasting
 
 _REPOSITORY = ("{owner}/{name}", "{name}")
@@ -46,6 +47,7 @@ def create_app(hub: LocalHub, worker: Worker | None = None) -> FastAPI:
     add_api(app)
     add_account_pages(app)
     add_oauth(app)
+    add_webhooks(app)
     add_accounts(app)
     add_transfers(app)
     for repository in _REPOSITORY:

@@ -11,6 +11,7 @@ from hub.cli.admin.quotas import quotas
 from hub.cli.admin.repositories import repositories
 from hub.cli.admin.tokens import tokens
 from hub.cli.admin.users import users
+from hub.cli.admin.webhooks import webhooks
 
 __all__ = ["admin"]
 
@@ -26,5 +27,6 @@ admin.add_typer(organisations, name="org")
 admin.add_typer(tokens, name="token")
 admin.add_typer(quotas, name="quota")
 admin.add_typer(repositories, name="repo")
+admin.add_typer(webhooks, name="webhook")
 admin.command("audit")(audit)
 admin.command("outbox")(outbox)

@@ -13,6 +13,7 @@ from hub.names import ArtifactName, Digest
 from hub.records import Artifact, Page, Query, Revision
 from hub.registry.custody import in_custody
 from hub.registry.database import Database, open_database
+from hub.registry.downloads import count_download
 from hub.registry.rows import read_artifacts, read_revisions
 from hub.registry.search import find
 
@@ -144,7 +145,7 @@ class Registry:
 
     def count_download(self, name: ArtifactName) -> None:
         """One more download of `name`; nothing happens when it is not here."""
-        self.database.execute("UPDATE artifacts SET downloads = downloads + 1 WHERE key = :key", {"key": name.key})
+        count_download(self.database, name)
 
     def blobs(self) -> dict[Digest, int]:
         """Every blob that a revision's files name, with its size in bytes."""

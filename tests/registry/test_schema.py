@@ -43,11 +43,23 @@ BEFORE_0020 = """
 """
 
 
+BEFORE_0025 = """
+DROP TABLE downloads; DROP TABLE disputes; DROP INDEX scores_by_metric; DROP INDEX scores_by_language;
+DROP INDEX scores_by_place;
+ALTER TABLE scores DROP author; ALTER TABLE scores DROP revision; ALTER TABLE scores DROP run; ALTER TABLE scores DROP machine;
+ALTER TABLE scores DROP published_at; ALTER TABLE refs DROP protected;
+"""
+
+
 def downgrade(path, to, changes=""):
     """Make a file of an older release out of a current one."""
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(
-            f"{BEFORE_0022} {BEFORE_0021} {BEFORE_0020} {changes}; UPDATE alembic_version SET version_num = '{to}';"
+            f"{BEFORE_0025}"
+            f"{BEFORE_0022}"
+            f"{BEFORE_0021}"
+            f"{BEFORE_0020}"
+            f"{changes}; UPDATE alembic_version SET version_num = '{to}';"
         )
 
 

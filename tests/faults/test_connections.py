@@ -40,11 +40,10 @@ def endpoint(hub: LocalHub) -> Iterator[str]:
 
 
 @pytest.fixture
-def link(hub: LocalHub, endpoint: str, request: pytest.FixtureRequest) -> Callable[[bytes], str]:
+def link(hub: LocalHub, endpoint: str) -> Iterator[Callable[[bytes], str]]:
     """Where the bytes of a large file may be sent."""
     token = hub.tokens.create(hub.accounts.get("ada"), "write", Actor("root"))
     client = httpx.Client(base_url=endpoint, headers={"Authorization": f"Bearer {token}"})
-    request.addfinalizer(client.close)
     client.post("/api/repos/create", json={"name": "module", "organization": "ada"}).raise_for_status()
 
     def link(content: bytes) -> str:
@@ -53,7 +52,8 @@ def link(hub: LocalHub, endpoint: str, request: pytest.FixtureRequest) -> Callab
         answer = client.post("/ada/module.git/info/lfs/objects/batch", json=body).raise_for_status().json()
         return answer["objects"][0]["actions"]["upload"]["href"]
 
-    return link
+    with contextlib.closing(client):
+        yield link
 
 
 def begin(endpoint: str, address: str, content: bytes, send: int) -> socket.socket:
@@ -95,6 +95,13 @@ def test_many_who_send_nothing_keep_nobody_from_reading(hub, endpoint, link):
     assert eventually(lambda: hub.store.unfinished() == [])
 
 
+def test_a_sender_that_falls_silent_is_sent_away(hub, endpoint, link, monkeypatch):
+    monkeypatch.setattr("server.bodies.LONGEST_SILENCE_S", 0.2)
+    with begin(endpoint, link(CONTENT), CONTENT, 1000) as connection:
+        assert connection.recv(100).startswith(b"HTTP/1.1 408 ")
+    assert eventually(lambda: hub.store.unfinished() == [])
+
+
 def test_a_reader_that_goes_away_in_the_middle_costs_nothing(hub, endpoint, link):
     httpx.put(link(CONTENT), content=CONTENT).raise_for_status()
     line = '{"key": "header", "value": {"summary": "Add"}}\n{"key": "lfsFile", "value": {"path": "a.bin.txt", "oid": "%s", "size": %d}}'
@@ -111,3 +118,11 @@ def test_a_reader_that_goes_away_in_the_middle_costs_nothing(hub, endpoint, link
             next(answer.iter_raw(1000))
     assert httpx.get(f"{endpoint}/ada/module/resolve/main/a.bin.txt").content == CONTENT
     assert threading.active_count() <= before + 45, "no thread waits for those who are gone"
+
+
+def test_the_log_has_no_link_with_which_bytes_could_be_sent(hub, endpoint, link, caplog):
+    address = link(CONTENT)
+    with caplog.at_level("INFO", logger="server.access"):
+        httpx.put(address, content=CONTENT).raise_for_status()
+    assert "PUT /lfs/objects/… 200" in caplog.text
+    assert address.rpartition("/")[2] not in caplog.text

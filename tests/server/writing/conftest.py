@@ -26,7 +26,7 @@ ROOT = Actor("root")
 
 
 @pytest.fixture(scope="session", params=["sqlite and a folder", "postgres and a bucket"])
-def home(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+def places(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     """Where the server keeps things: everything in this folder runs once on each pair of places."""
     folder = tmp_path_factory.mktemp("home")
     environment = {"HUB_HOME": str(folder), "HUB_CARDS": str(folder / "no-cards")}
@@ -38,10 +38,10 @@ def home(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture(scope="session")
-def hub(home: Home) -> Iterator[LocalHub]:
+def hub(places: Home) -> Iterator[LocalHub]:
     """An open hub without curated cards. Users: ada and bob; `lab` is ada's organisation; root is administrator."""
     disable_progress_bars()
-    hub = LocalHub.open(home)
+    hub = LocalHub.open(places)
     for name in ("ada", "bob", "eve"):
         hub.accounts.add(name, ROOT)
     hub.accounts.add("root", ROOT, is_admin=True)

@@ -117,14 +117,14 @@ class UnknownWebhook(Unknown):
     """The account has no such webhook."""
 
     noun = "webhook"
-    listing = "GET /api/v1/webhooks"
+    listing = "hub admin webhook list NAME"
 
 
 class UnknownDelivery(Unknown):
     """The webhook was not told this, or so long ago that it is not kept."""
 
     noun = "delivery"
-    listing = "GET /api/v1/webhooks/ID/deliveries"
+    listing = "hub admin webhook log ID"
 
 
 class UnknownFile(Unknown):

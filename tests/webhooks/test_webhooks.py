@@ -301,5 +301,20 @@ def test_an_administrator_allows_hosts_at_the_command_line(team, as_, tmp_path, 
     assert main(["admin", "webhook", "allow", "http://x/"]) == 2
 
 
+def test_an_administrator_sees_who_is_told_what_and_how_it_went(
+    trusted, as_, work, receiver, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setenv("HUB_HOME", str(trusted.home.folder))
+    monkeypatch.setenv("HUB_CARDS", str(tmp_path / "no-cards"))
+    webhook = make(as_, receiver)
+    create(as_)
+    work()
+    assert main(["admin", "webhook", "list", "ada"]) == 0
+    assert capsys.readouterr().out == f"{webhook}\t127.0.0.1\tuser ada\tenabled\n"
+    assert main(["admin", "webhook", "log", webhook]) == 0
+    assert capsys.readouterr().out.split("\t")[1:4] == ["repo create", "1", "200"]
+    assert main(["admin", "webhook", "log", "none"]) == 2
+
+
 def _name(name):
     return ArtifactName.parse(name, "")

@@ -4,8 +4,8 @@
     ├── WrongRequest             exit 2, HTTP 400: the caller asked for something that cannot be
     │   ├── Unknown              exit 2, HTTP 404: there is no such thing; names its near neighbours
     │   │   ├── UnknownArtifact · UnknownBase · UnknownLanguage · UnknownMethod · UnknownRevision · UnknownFile
-    │   │   ├── UnknownAccount · UnknownToken · UnknownWebhook · UnknownDelivery
-    │   ├── WrongName · WrongCard · WrongSource
+    │   │   ├── UnknownAccount · UnknownToken · UnknownWebhook · UnknownDelivery · UnknownSigningKey
+    │   ├── WrongName · WrongCard · WrongSource · WrongSignature
     │   │   └── WrongPath        HTTP 422
     │   ├── DoesNotFit           a module and a base, or weights and a module
     │   │   ├── WeightsDoNotFit
@@ -127,6 +127,13 @@ class UnknownDelivery(Unknown):
     listing = "hub admin webhook log ID"
 
 
+class UnknownSigningKey(Unknown):
+    """The account has no such signing key, or has revoked it."""
+
+    noun = "signing key"
+    listing = "hub admin key list NAME"
+
+
 class UnknownFile(Unknown):
     """The revision holds no such file, or the store no such blob."""
 
@@ -150,6 +157,10 @@ class WrongCard(WrongRequest):
 
 class WrongSource(WrongRequest):
     """A file that may not be published or loaded: a pickle, say."""
+
+
+class WrongSignature(WrongSource):
+    """A signature that is none, or for something else."""
 
 
 class DoesNotFit(WrongRequest):

@@ -13,6 +13,7 @@ from hub.local import LocalHub
 from server import errors
 from server.api.document import ADDRESS
 from server.api.routes import add_api
+from server.api.security import add_security
 from server.bodies import BodyLimit
 from server.git.service import add_git
 from server.middleware import AccessLog, AnswerHeaders, EncodedPath
@@ -50,6 +51,7 @@ def create_app(hub: LocalHub, worker: Worker | None = None, *, offload: str = ""
     add_account_pages(app)
     add_oauth(app)
     add_webhooks(app)
+    add_security(app)
     add_accounts(app)
     add_transfers(app)
     for repository in _REPOSITORY:

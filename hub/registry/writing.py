@@ -31,6 +31,7 @@ from hub.registry.tables import (
     ScoreRow,
     VariantRow,
 )
+from hub.registry.trust import SignatureRow
 from hub.registry.words import facet_words, facets_of, words_of
 
 HEAD_REF = "main"
@@ -169,6 +170,9 @@ def _add_revision(session: Session, artifact_id: int, number: int, revision: Rev
             message=revision.message, parent=revision.parent, yanked=revision.yanked, author=revision.author,
         )
     )  # fmt: skip
+    if revision.signature is not None:
+        session.flush()
+        session.add(SignatureRow(revision_id=revision.id, **dataclasses.asdict(revision.signature)))
     blobs = {file.digest.hex: file.size_bytes for file in revision.files}
     if blobs:
         dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite

@@ -13,11 +13,14 @@ from hub.local import LocalHub
 from server import errors
 from server.api.document import ADDRESS
 from server.api.routes import add_api
+from server.api.security import add_security
 from server.bodies import BodyLimit
 from server.git.service import add_git
 from server.middleware import AccessLog, AnswerHeaders, EncodedPath
 from server.mirror.mirror import Mirror
 from server.mirror.upstream import Upstream
+from server.oauth import add_oauth
+from server.pages.accounts import add_account_pages
 from server.pages.artifact import show_artifact
 from server.pages.browse import browse
 from server.protocol.listing import list_repositories
@@ -25,24 +28,35 @@ from server.protocol.repository import describe_repository
 from server.protocol.resolve import resolve_file
 from server.protocol.routes import add_accounts, add_transfers, add_writing
 from server.protocol.tree import list_tree
+from server.webhooks.routes import add_webhooks
+from server.worker import Worker, lasting
 
 _REPOSITORY = ("{owner}/{name}", "{name}")
 """A bare `mulan-yo` is looked up as the command line does: ours first, then the only one."""
 
 
-def create_app(hub: LocalHub, upstream: Upstream | None = None) -> FastAPI:
+def create_app(
+    hub: LocalHub, worker: Worker | None = None, *, offload: str = "", upstream: Upstream | None = None
+) -> FastAPI:
     """The application around an open hub; the caller closes the hub after the last request.
 
-    `upstream` is asked for what is not here; None asks nobody, and what was mirrored before is still served.
+    `worker` does what the outbox owes from the start of the server to its end; without one, somebody else must. `offload` is
+    the location of nginx from which it sends blobs; see `server.offload`. `upstream` is asked for what is not here; None asks
+    nobody, and what was mirrored before is still served.
     """
-    app = FastAPI(title="linguahub", docs_url=None, redoc_url=None, openapi_url=ADDRESS)
+    app = FastAPI(title="linguahub", docs_url=None, redoc_url=None, openapi_url=ADDRESS, lifespan=lasting(worker))
     app.state.hub, app.state.mirror = hub, Mirror(hub, upstream)
+    app.state.offload = offload
     errors.install(app)
 
     _get(app, "/", browse)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
 
     add_api(app)
+    add_account_pages(app)
+    add_oauth(app)
+    add_webhooks(app)
+    add_security(app)
     add_accounts(app)
     add_transfers(app)
     for repository in _REPOSITORY:

@@ -20,6 +20,7 @@ from hub.errors import (
     HubError,
     NotServed,
     OverQuota,
+    TooOften,
     UnknownArtifact,
     UnknownFile,
     UnknownRevision,
@@ -65,6 +66,8 @@ async def _hub_error(request: Request, error: Exception) -> Response:
         if isinstance(error, DiskFull):
             return _answer(request, _status_of_no_room(request), _NO_ROOM)
         return _answer(request, error.status, f"{_OURS} as {request_id}.")
+    if isinstance(error, TooOften):
+        return _answer(request, error.status, str(error), {"Retry-After": str(error.wait_s)})
     if asks_for_password(request, error):
         return password_prompt(request, str(error))
     code = next((code for known, code in CODES.items() if isinstance(error, known)), None)
@@ -115,7 +118,7 @@ def _answer(request: Request, status: int, message: str, headers: dict[str, str]
         return in_gits_words(request, status, message, headers)
     if _is_for_people(request):
         context = {"status": status, "phrase": HTTPStatus(status).phrase, "message": message}
-        return render("error.html", context, status=status, headers=headers)
+        return render("error.html", context, request=request, status=status, headers=headers)
     return JSONResponse({"error": message}, status, headers)
 
 

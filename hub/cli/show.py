@@ -16,11 +16,14 @@ from hub.cli.bases import reads
 from hub.cli.lineage import lineage
 from hub.cli.scores import as_json, grouped, number
 from hub.cli.tables import bold, print_table, size
+from hub.cli.trust import trust
 from hub.records import Artifact, Revision, Score
+from hub.registry.scans import scans_in
 
 if TYPE_CHECKING:
     from hub.cards import Card
     from hub.local import LocalHub
+    from hub.registry.scans import Scan
 
 HEX = 10
 """Digits of a digest or revision that a person needs to see."""
@@ -45,8 +48,9 @@ def show(
         card = _card(hub, artifact, shown)
         origins = tuple(lineage(hub, shown))
         mirrored = origin_of_name(hub.registry.database, artifact.name)
+        scans = scans_in(hub.registry.database, shown.id)
     if as_object:
-        described = _described(artifact, shown, revisions) | {"mirror": asdict(mirrored) if mirrored else None}
+        described = _described(artifact, shown, revisions, scans) | {"mirror": asdict(mirrored) if mirrored else None}
         print(json.dumps(described, ensure_ascii=False, indent=2, default=str))
         return
     print(bold(str(artifact.name)))
@@ -56,7 +60,13 @@ def show(
         print(
             f"{'mirror of':<14}{mirrored.upstream} at {mirrored.commit_id[:12]}, since {mirrored.fetched_at:%Y-%m-%d}"
         )
-    for label, value in [*_facts(artifact), *_own_encoders(artifact, shown), *origins, *_needs(card)]:
+    for label, value in [
+        *_facts(artifact),
+        *_own_encoders(artifact, shown),
+        *origins,
+        *trust(artifact, shown, scans),
+        *_needs(card),
+    ]:
         print(f"{label:<14}{value}")
     _section("Scores", _print_scores, artifact.scores, all_scores)
     _section("Files", _print_files, shown)
@@ -195,11 +205,18 @@ def _section(title: str, body: Any, *arguments: Any) -> None:
     body(*arguments)
 
 
-def _described(artifact: Artifact, shown: Revision, revisions: tuple[Revision, ...]) -> dict[str, Any]:
+def _described(
+    artifact: Artifact, shown: Revision, revisions: tuple[Revision, ...], scans: dict[str, Scan]
+) -> dict[str, Any]:
     facts = asdict(artifact) | {"name": artifact.name.name, "owner": artifact.name.owner}
     facts["scores"] = [as_json(score) for score in artifact.scores]
     facts["files"] = [
         {"path": file.path, "sha256": file.digest.hex, "size_bytes": file.size_bytes} for file in shown.files
+    ]
+    facts["signature"] = asdict(shown.signature) if shown.signature else None
+    facts["unsafe_files"] = [
+        {"path": path, "kind": scan.kind, "verdict": scan.verdict, "evidence": scan.evidence}
+        for path, scan in scans.items()
     ]
     facts["revisions"] = [
         {

@@ -53,9 +53,10 @@ _KEPT = (
 """What is passed on of a description. Everything else, Xet's addresses among it, belongs to that server."""
 
 
-def upstream_at(address: str) -> Upstream:
-    """The hub at an address, with the token of HUB_MIRROR_TOKEN. Raises WrongRequest."""
-    return Upstream(address, os.environ.get("HUB_MIRROR_TOKEN") or None)
+def mirrored_upstream() -> Upstream | None:
+    """The hub at `$HUB_MIRROR`, with the token of `$HUB_MIRROR_TOKEN`; None where none is set. Raises WrongRequest."""
+    address = os.environ.get("HUB_MIRROR", "")
+    return Upstream(address, os.environ.get("HUB_MIRROR_TOKEN") or None) if address else None
 
 
 class Upstream:
@@ -76,8 +77,9 @@ class Upstream:
         self._token = token
 
     def close(self) -> None:
-        """Give back the connections."""
-        self._client.close()
+        """Give back the connections, if there are any."""
+        if "_client" in self.__dict__:
+            self._client.close()
 
     def describe(self, copied: Copied, revision: str) -> CopiedCommit:
         """A commit with its files. Raises Unknown…, Gated, Forbidden, UpstreamDown."""

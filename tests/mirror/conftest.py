@@ -61,7 +61,7 @@ def served(app: FastAPI) -> Iterator[Served]:
 @contextmanager
 def mirroring(hub: LocalHub, address: str, token: str | None = None) -> Iterator[Served]:
     """A server that mirrors the hub at an address."""
-    with closing(Upstream(address, token)) as upstream, served(create_app(hub, upstream)) as running:
+    with closing(Upstream(address, token)) as upstream, served(create_app(hub, upstream=upstream)) as running:
         yield running
 
 

@@ -18,6 +18,8 @@ from hub.modules.quantisation import check_word, shrink
 from hub.modules.weights import read_header, stored_dtype
 
 _PICKLES = {".bin", ".ckpt", ".pt", ".pth"}
+_BROUGHT = ("add_embedding",)
+"""Parts of a denoiser that a module may bring weights for (MuLan's on SDXL): these take the place of others of their type."""
 
 
 def load_base(
@@ -67,7 +69,7 @@ def _shrink(pipe: Any, base: BaseSource, word: str, device: torch.device, dtype:
     """Denoiser and text encoders; the autoencoder is small, and nearly all of it is convolutions."""
     for name, part in _parts(pipe).items():
         if name == base.family.denoiser or name.startswith("text_encoder"):
-            shrink(part, word, device=device, dtype=dtype)
+            shrink(part, word, device=device, dtype=dtype, whole=_BROUGHT)
         else:
             part.to(device=device, dtype=dtype)
 

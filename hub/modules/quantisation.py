@@ -6,6 +6,7 @@ Diffusers' own way refuses bitsandbytes where there is no GPU; one of its config
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from importlib.util import find_spec
 from typing import Any, cast
 
@@ -31,15 +32,23 @@ def check_word(wanted: str) -> str:
     return wanted
 
 
-def shrink(model: nn.Module, word: str, *, device: torch.device | str, dtype: torch.dtype | None = None) -> nn.Module:
+def shrink(
+    model: nn.Module,
+    word: str,
+    *,
+    device: torch.device | str,
+    dtype: torch.dtype | None = None,
+    whole: Collection[str] = (),
+) -> nn.Module:
     """`model` with its linear layers in `word` (`8bit` or `4bit`), all of it on `device`; it is changed in place.
 
     What stays larger is in `dtype`, as it was without one, and sums are computed in that. Larger stay: embeddings, norms,
-    convolutions, layers that their class wants in float32 and, in 4 bits, those that whole blocks do not fill (`fills`).
+    convolutions, layers that their class wants in float32, parts named in `whole` and, in 4 bits, layers that whole blocks do
+    not fill (`fills`).
     Raises WrongRequest and MissingExtra.
     """
     check_word(word)
-    kept = {*(getattr(model, "_keep_in_fp32_modules", None) or ())}
+    kept = {*(getattr(model, "_keep_in_fp32_modules", None) or ()), *whole}
     small: set[int] = set()
     for name, layer in list(model.named_modules()):
         # Not a subclass: attention of torch reads the weight of its own, without a call.

@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hub.errors import WrongRequest
 from hub.languages import MULTILINGUAL, covers
-from hub.records import Page, Query
+from hub.records import Artifact, Page, Query
+from hub.registry.by_score import bound_of, scored, some_scored, walk_scores
+from hub.registry.headlines import measured_headlines
 from hub.registry.rows import read_artifacts
-from hub.registry.standing import FOREIGN_LANGUAGE, UNMEASURED
+from hub.registry.standing import FOREIGN_LANGUAGE, UNMEASURED, headline
 from hub.registry.words import facet_word, words_asked
 
 if TYPE_CHECKING:
@@ -28,6 +31,8 @@ CANDIDATES = 500
 SAMPLE = 200
 """How many matches facets are counted among when there are more than CANDIDATES."""
 LONGEST_PAGE = 1000
+DRIFT = 50
+"""How many places an artifact may have moved between two pages and still be found again."""
 _ORDERS = {
     "score": "standing, downloads DESC, key",
     "updated": "updated_at DESC, key",
@@ -35,6 +40,8 @@ _ORDERS = {
     "name": "bare_key, key",
 }
 SORTS = tuple(_ORDERS)
+BY_METRIC = "metric"
+"""The order of a metric's values, where one is named."""
 _FACETS = ("kind", "method", "license", "language", "base")
 _COLUMNS = ("kind", "method", "license", "owner")
 """Facets of which an artifact has one value, in a column of that name."""
@@ -74,12 +81,7 @@ def find(database: Database, query: Query, candidates: int = CANDIDATES) -> Page
 
     More than `candidates` of them are not counted to the end; see `Page.is_exact`.
     """
-    if query.sort not in SORTS:
-        raise WrongRequest(f"cannot sort by `{query.sort}`: choose one of {', '.join(SORTS)}.")
-    if not 0 <= query.limit <= LONGEST_PAGE or query.offset < 0:
-        raise WrongRequest(
-            f"a page has 0 to {LONGEST_PAGE} artifacts from 0 on, not {query.limit} from {query.offset} on."
-        )
+    _check(query)
     with database.snapshot():
         has_private = bool(database.rows("SELECT 1 FROM artifacts WHERE private LIMIT 1"))
         readers = query.readers if has_private else None
@@ -89,23 +91,106 @@ def find(database: Database, query: Query, candidates: int = CANDIDATES) -> Page
         wish = _wish(query, counted["language"], readers)
         if wish.impossible:
             return Page((), 0, {facet: {} for facet in _FACETS})
-        if wish.is_everything:
-            ids = _walk(database, wish, query.sort, query.limit, query.offset)
+        if query.metric:
+            found = _find_scored(database, query, wish, candidates)
+        elif wish.is_everything:
             facets = {facet: counted[facet] for facet in _FACETS}
-            return Page(read_artifacts(database, ids), counted[""].get("", 0), facets)
-        matching = database.matching(wish.words, wish.facets, candidates)
+            found = _Found(partial(_walk, database, wish, query.sort), counted[""].get("", 0), facets)
+        else:
+            found = _find_narrowed(database, query, wish, candidates, counted, has_private)
+        ids, offset = _page(database, query, found.ids)
+        items = _with_headlines(database, ids, query) if query.scores == "best" else read_artifacts(database, ids)
+        return Page(items, found.total, found.facets, found.is_exact, offset)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Found:
+    """All answers, before anybody reads a page of them."""
+
+    ids: Callable[[int, int], list[int]]
+    """Of a limit and an offset."""
+    total: int
+    facets: Counts
+    is_exact: bool = True
+
+
+def _check(query: Query) -> None:
+    if query.sort not in {*SORTS, BY_METRIC}:
+        raise WrongRequest(f"cannot sort by `{query.sort}`: choose one of {', '.join((*SORTS, BY_METRIC))}.")
+    if not 0 <= query.limit <= LONGEST_PAGE or query.offset < 0:
+        raise WrongRequest(
+            f"a page has 0 to {LONGEST_PAGE} artifacts from 0 on, not {query.limit} from {query.offset} on."
+        )
+    of_scores = {
+        "sort `metric`": query.sort == BY_METRIC, "`benchmark`": query.benchmark, "`split`": query.split,
+        "`least`": query.least is not None, "`most`": query.most is not None,
+    }  # fmt: skip
+    if not query.metric and (alone := [name for name, is_given in of_scores.items() if is_given]):
+        raise WrongRequest(f"{alone[0]} is about the scores of one metric: name it, as in `r_precision_at_10`.")
+
+
+def _find_narrowed(
+    database: Database, query: Query, wish: Wish, candidates: int, counted: Counts, has_private: bool
+) -> _Found:
+    """By words and facets."""
+    matching = database.matching(wish.words, wish.facets, candidates)
+    is_sparse = len(matching) <= candidates
+    if wish.readers is not None:
+        matching = _visible(database, wish.readers, matching)
+    if is_sparse:
+        ids, facets = _rank(database, wish, query.sort, matching)
+        return _Found(partial(_cut, ids), len(ids), facets)
+    _, facets = _rank(database, wish, "name", matching[:SAMPLE])
+    walk = _walk_language if wish.tags and query.sort == "score" else _walk
+    total, is_exact = _total(database, wish, counted, len(matching), has_private)
+    return _Found(partial(walk, database, wish, query.sort), total, facets, is_exact)
+
+
+def _find_scored(database: Database, query: Query, wish: Wish, candidates: int) -> _Found:
+    """By a metric, and by words and facets as well: whichever side is sparse gives the candidates for the other."""
+    bound = bound_of(database, query, wish.tags)
+    matching = [] if wish.is_everything else database.matching(wish.words, wish.facets, candidates)
+    is_sparse = not wish.is_everything and len(matching) <= candidates
+    if not is_sparse:
+        matching = some_scored(database, bound, candidates)
         is_sparse = len(matching) <= candidates
-        if readers is not None:
-            matching = _visible(database, readers, matching)
-        if is_sparse:
-            ids, facets = _rank(database, wish, query.sort, matching)
-            page = ids[query.offset : query.offset + query.limit]
-            return Page(read_artifacts(database, page), len(ids), facets)
-        _, facets = _rank(database, wish, "name", matching[:SAMPLE])
-        walk = _walk_language if wish.tags and query.sort == "score" else _walk
-        ids = walk(database, wish, query.sort, query.limit, query.offset)
-        total, is_exact = _total(database, wish, counted, len(matching), has_private)
-        return Page(read_artifacts(database, ids), total, facets, is_exact)
+    conditions, values = _conditions(database, wish)
+    among, more = database.one_of("id", matching, "ids")
+    rows = database.rows(f"SELECT id FROM artifacts WHERE {' AND '.join([among, *conditions])}", {**values, **more})
+    best_first = scored(database, bound, [row[0] for row in rows])
+    ranked, facets = _rank(database, wish, "name" if query.sort == BY_METRIC else query.sort, best_first)
+    if is_sparse:
+        return _Found(partial(_cut, best_first if query.sort == BY_METRIC else ranked), len(ranked), facets)
+    if query.sort == BY_METRIC:
+        walk = partial(walk_scores, database, bound, conditions, values)
+    else:
+        walk = partial(_walk, database, wish, query.sort, only=bound.exists, more=bound.values)
+    return _Found(walk, len(ranked), facets, is_exact=False)
+
+
+def _cut(ids: Sequence[int], limit: int, offset: int) -> list[int]:
+    return list(ids[offset : offset + limit])
+
+
+def _page(database: Database, query: Query, ids_of: Callable[[int, int], list[int]]) -> tuple[list[int], int]:
+    """Ids of a page and where it begins: behind the artifact `query.after`, though others came or went meanwhile."""
+    last = database.rows("SELECT id FROM artifacts WHERE key = :key", {"key": query.after}) if query.after else []
+    if not last:
+        return ids_of(query.limit, query.offset), query.offset
+    begin = max(0, query.offset - DRIFT)
+    around = ids_of(query.offset - begin + query.limit + DRIFT, begin)
+    place = around.index(last[0][0]) + 1 if last[0][0] in around else query.offset - begin
+    return around[place : place + query.limit], begin + place
+
+
+def _with_headlines(database: Database, ids: Sequence[int], query: Query) -> tuple[Artifact, ...]:
+    """The artifacts, each with the score that a line of a table shows, if it has one."""
+    items = read_artifacts(database, ids, measured_headlines(database, ids, query.language))
+    best = [headline(each, query.language) for each in items]
+    return tuple(
+        dataclasses.replace(each, scores=(score,) if score is not None else ())
+        for each, score in zip(items, best, strict=True)
+    )
 
 
 def _wish(query: Query, languages: Iterable[str], readers: tuple[str, ...] | None) -> Wish:
@@ -212,10 +297,23 @@ def _rank(database: Database, wish: Wish, sort: str, ids: Sequence[int]) -> tupl
     return [row[0] for row in rows], facets
 
 
-def _walk(database: Database, wish: Wish, sort: str, limit: int, offset: int, only: str = "") -> list[int]:
-    """The first matches in an order, by its own index: for matches that are dense, or all there is."""
+def _walk(
+    database: Database,
+    wish: Wish,
+    sort: str,
+    limit: int,
+    offset: int,
+    *,
+    only: str = "",
+    more: dict[str, Any] | None = None,
+) -> list[int]:
+    """The first matches in an order, by its own index: for matches that are dense, or all there is.
+
+    `only` is one condition beyond the wish, `more` the values that it needs.
+    """
     conditions, values = _conditions(database, wish)
     conditions += [only] if only else []
+    values |= more or {}
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
     rows = database.rows(
         f"SELECT id FROM artifacts {where} ORDER BY {_ORDERS[sort]} LIMIT :limit OFFSET :offset",

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from hub.accounts import Actor
 from hub.errors import Conflict
 from hub.names import ArtifactName
-from hub.records import Artifact, Revision
+from hub.records import Artifact, Revision, joined
 from hub.registry.audit import note
 from hub.registry.counting import EVERYTHING, facets_in, recount
 from hub.registry.rows import UNDATED
@@ -121,8 +121,9 @@ def _describe(session: Session, row: ArtifactRow | None, artifact: Artifact, rev
     row.words, row.facets = words_of(artifact), facet_words(facets)
     session.flush()
     recount(session, former, [] if row.private else [EVERYTHING, *facets])
-    for table in (LanguageRow, BaseRow, VariantRow, ScoreRow):
+    for table in (LanguageRow, BaseRow, VariantRow):
         session.execute(delete(table).where(table.artifact_id == row.id))
+    session.execute(delete(ScoreRow).where(ScoreRow.artifact_id == row.id, ScoreRow.author == ""))
     session.add_all(
         LanguageRow(artifact_id=row.id, position=place, tag=tag, standing=standing_in(tag, standings))
         for place, tag in enumerate(artifact.languages)
@@ -134,8 +135,8 @@ def _describe(session: Session, row: ArtifactRow | None, artifact: Artifact, rev
     session.add_all(
         VariantRow(
             artifact_id=row.id, folder=variant.folder, base=variant.base.name, base_digest=variant.base.digest,
-            encoder=variant.encoder.name if variant.encoder else None,
-            encoder_digest=variant.encoder.digest if variant.encoder else None,
+            encoder=joined(pin.name for pin in variant.encoders) or None,
+            encoder_digest=joined(pin.digest for pin in variant.encoders) if variant.encoder else None,
             method=variant.method, architecture=variant.architecture, conditioning=dataclasses.asdict(variant.conditioning),
         )
         for variant in artifact.variants

@@ -24,6 +24,11 @@ def version_of(path):
         return connection.execute("SELECT version_num FROM alembic_version").fetchone()[0]
 
 
+BEFORE_0026 = """
+DROP TABLE mirror_blobs; DROP TABLE mirror_refs; DROP TABLE mirror_files; DROP TABLE mirror_commits; DROP TABLE mirrors;
+DROP TABLE git_commits;
+"""
+"""Undoes the migration 0026."""
 BEFORE_0022 = "DROP TABLE renewals; DROP TABLE sessions; DROP TABLE guesses; DROP TABLE devices;"
 """Undoes the migration 0022, as far as BEFORE_0021 does not."""
 BEFORE_0021 = """
@@ -43,11 +48,24 @@ BEFORE_0020 = """
 """
 
 
+BEFORE_0025 = """
+DROP TABLE downloads; DROP TABLE disputes; DROP INDEX scores_by_metric; DROP INDEX scores_by_language;
+DROP INDEX scores_by_place;
+ALTER TABLE scores DROP author; ALTER TABLE scores DROP revision; ALTER TABLE scores DROP run; ALTER TABLE scores DROP machine;
+ALTER TABLE scores DROP published_at; ALTER TABLE refs DROP protected;
+"""
+
+
 def downgrade(path, to, changes=""):
     """Make a file of an older release out of a current one."""
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(
-            f"{BEFORE_0022} {BEFORE_0021} {BEFORE_0020} {changes}; UPDATE alembic_version SET version_num = '{to}';"
+            f"{BEFORE_0026}"
+            f"{BEFORE_0025}"
+            f"{BEFORE_0022}"
+            f"{BEFORE_0021}"
+            f"{BEFORE_0020}"
+            f"{changes}; UPDATE alembic_version SET version_num = '{to}';"
         )
 
 
@@ -65,6 +83,7 @@ def test_the_migrations_make_exactly_the_tables_of_the_code(address):
     from alembic.migration import MigrationContext
     from sqlalchemy.schema import CreateIndex
 
+    import hub.registry.copies
     import hub.registry.people  # noqa: F401 - declares tables
     from hub.registry.tables import Table
 

@@ -87,7 +87,8 @@ def _int8(layer: nn.Linear) -> nn.Linear:
 def _nf4(layer: nn.Linear, device: torch.device | str) -> nn.Linear:
     import bitsandbytes
 
-    made = bitsandbytes.nn.Linear4bit(
+    layers: Any = bitsandbytes.nn  # half of which has no types
+    made: nn.Linear = layers.Linear4bit(
         layer.in_features,
         layer.out_features,
         bias=layer.bias is not None,
@@ -95,11 +96,11 @@ def _nf4(layer: nn.Linear, device: torch.device | str) -> nn.Linear:
         quant_type="nf4",
         device="meta",
     )
-    made.weight = bitsandbytes.nn.Params4bit(
+    made.weight = layers.Params4bit(
         layer.weight.data, requires_grad=False, quant_type="nf4", compress_statistics=False, module=made
     ).to(device)
     made.bias = layer.bias
-    return cast(nn.Linear, made.train(layer.training).requires_grad_(False))
+    return made.train(layer.training).requires_grad_(False)
 
 
 def quantised(

@@ -14,6 +14,7 @@ from hub.loader.encoders import base_advice
 from hub.loader.resident import working_dtype
 from hub.loader.sources import BaseSource
 from hub.loader.upstream import fetch_pipeline
+from hub.modules import staging
 from hub.modules.quantisation import check_word, shrink
 from hub.modules.weights import read_header, stored_dtype
 
@@ -59,10 +60,19 @@ def load_base(
         if quantisation is not None:
             _shrink(pipe, base, quantisation, device, working)
         elif device.type != "cpu" and "device_map" not in settings:
-            pipe.to(device)
+            _bring(pipe, device)
     except torch.OutOfMemoryError as error:
         raise OutOfMemory(base_advice(base.name, sizes, working, device)) from error
     return pipe
+
+
+def _bring(pipe: Any, device: torch.device) -> None:
+    """To the device: through one ring of locked buffers to a GPU."""
+    if device.type == "cuda":
+        ring = staging.Ring(device)
+        for part in _parts(pipe).values():
+            staging.bring(part, ring)
+    pipe.to(device)
 
 
 def _shrink(pipe: Any, base: BaseSource, word: str, device: torch.device, dtype: torch.dtype) -> None:

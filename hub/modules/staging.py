@@ -99,7 +99,7 @@ def read(path: Path, places: Mapping[str, Place], ring: Ring) -> dict[str, Tenso
 
 
 def _fill(buffer: Tensor, file: FileIO) -> None:
-    view, done = memoryview(buffer.numpy()), 0
+    view, done = buffer.numpy().data, 0
     while done < len(view):
         count = file.readinto(view[done:])
         if not count:

@@ -30,6 +30,8 @@ class Account:
     quota_bytes: int | None
     """Most bytes that its artifacts may hold; None: any."""
     created_at: datetime
+    removed_at: datetime | None = None
+    """Since when nobody is it any more; its artifacts stay, and its name is not given again."""
 
     @property
     def key(self) -> str:
@@ -50,6 +52,8 @@ class Token:
     created_at: datetime
     last_used_at: datetime | None
     revoked_at: datetime | None = None
+    expires_at: datetime | None = None
+    """None: never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,22 +67,35 @@ class Actor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """The one who asks: nobody, or an account with a token."""
+    """The one who asks: nobody, or an account with a token, in a browser, or both."""
 
     account: Account | None = None
     token: Token | None = None
+    in_browser: bool = False
+    """Whether it is a session; one that was begun with a token may what the token may."""
     roles: Mapping[str, str] = field(default_factory=dict)
     """Organisation, in lower case → role."""
 
     @property
     def actor(self) -> Actor:
         """For the audit log."""
-        return Actor(self.account.name if self.account else "", self.token.name if self.token else "")
+        means = self.token.name if self.token else "password" if self.in_browser else ""
+        return Actor(self.account.name if self.account else "", means)
 
     @property
     def is_admin(self) -> bool:
         """Whether the whole server is theirs, and the token not for one artifact alone."""
         return self.account is not None and self.account.is_admin and not self._is_narrow()
+
+    @property
+    def may_change_account(self) -> bool:
+        """Whether they may make tokens and let devices in. Tokens may not: what is revoked must not live on in another one."""
+        return self.account is not None and self.in_browser and self.token is None
+
+    @property
+    def may_change_server(self) -> bool:
+        """Whether they may do what administrators do."""
+        return self.is_admin and self._writes()
 
     def role_in(self, owner: str) -> str:
         """Role in a namespace; empty for a stranger."""

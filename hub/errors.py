@@ -17,6 +17,7 @@
     │   └── StaleParent          HTTP 412: the branch has moved since
     ├── Gone                     exit 1, HTTP 410: a name that was deleted is not given again
     ├── TooLarge                 exit 1, HTTP 413
+    ├── TooOften                 exit 1, HTTP 429: too many requests, or guesses; says when to come back
     ├── OverQuota                exit 1, HTTP 507
     ├── NotServed                exit 1, HTTP 501: a part of the Hugging Face Hub that is none of ours
     ├── Damaged                  exit 1: bytes are not what their digest, format or schema says
@@ -194,6 +195,17 @@ class TooLarge(HubError):
     """More bytes than this place takes."""
 
     status = 413
+
+
+class TooOften(HubError):
+    """Too many requests, or guesses, in too little time."""
+
+    status = 429
+
+    def __init__(self, message: str, wait_s: int) -> None:
+        self.wait_s = wait_s
+        """Seconds until it is worth while to try again."""
+        super().__init__(message)
 
 
 class OverQuota(HubError):

@@ -31,7 +31,7 @@ def quantisation_of(wanted: Any, dtype: torch.dtype | None = None) -> Any:
             load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype or torch.bfloat16
         )
     if find_spec("torchao") is not None and wanted == "8bit":
-        from torchao.quantization import Int8WeightOnlyConfig  # type: ignore[import-not-found]
+        from torchao.quantization import Int8WeightOnlyConfig
 
         return transformers.TorchAoConfig(Int8WeightOnlyConfig())
     raise WrongRequest(

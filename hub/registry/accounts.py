@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from hub.registry.database import Database
     from hub.registry.people import AccountRow
 
-_COLUMNS = "accounts.id, name, kind, full_name, email, is_admin, quota_bytes, created_at"
+_COLUMNS = "accounts.id, name, kind, full_name, email, is_admin, quota_bytes, created_at, removed_at"
 
 
 class Accounts:
@@ -39,8 +39,8 @@ class Accounts:
         return account_of(rows[0]) if rows else None
 
     def all(self, kind: str = "") -> list[Account]:
-        """Everybody, or all users, or all organisations, by name."""
-        rows = self.database.rows(f"SELECT {_COLUMNS} FROM accounts ORDER BY key")  # noqa: S608 - a constant
+        """Everybody, or all users, or all organisations, by name; without those who were removed."""
+        rows = self.database.rows(f"SELECT {_COLUMNS} FROM accounts WHERE removed_at IS NULL ORDER BY key")  # noqa: S608
         return [account_of(row) for row in rows if not kind or row["kind"] == kind]
 
     def organisations(self, user: Account) -> list[tuple[Account, str]]:
@@ -70,8 +70,13 @@ class Accounts:
 
         check_owner(name)
         with self.database.transaction() as session:
-            if _row(session, name) is not None:
-                raise Conflict(f"`{name}` is taken: choose another name.")
+            if (known := _row(session, name)) is not None:
+                was = (
+                    "was somebody's who was removed: bring it back with `hub admin user restore`, or"
+                    if known.removed_at
+                    else "is taken:"
+                )
+                raise Conflict(f"`{name}` {was} choose another name.")
             session.add(
                 AccountRow(
                     name=name, key=name.lower(), kind=kind, full_name=full_name or name, email=email, is_admin=is_admin,
@@ -87,6 +92,8 @@ class Accounts:
 
         if role and role not in ROLES:
             raise WrongRequest(f"{role!r} is no role: choose one of {', '.join(ROLES)}.")
+        if user.removed_at:
+            raise WrongRequest(f"`{user.name}` was removed: bring the user back with `hub admin user restore`.")
         if organisation.kind != ORGANISATION or user.kind != USER:
             raise WrongRequest(f"`{organisation.name}` is no organisation, or `{user.name}` no user.")
         with self.database.transaction() as session:
@@ -101,13 +108,62 @@ class Accounts:
 
     def set_quota(self, name: str, quota_bytes: int | None, actor: Actor) -> None:
         """Limit what the artifacts of an account may hold; None takes the limit away."""
-        self._change(name, actor, "quota", quota_bytes=quota_bytes)
+        found = self.get(name)
+        with self.database.transaction() as session:
+            _known_row(session, found).quota_bytes = quota_bytes
+            note(session, actor, f"{found.kind}.quota", found.name, quota_bytes=quota_bytes)
 
     def set_password(self, name: str, password: str, actor: Actor) -> None:
-        """Let a user log in on pages with `password`, kept as Argon2 makes of it. Raises WrongRequest for a short one."""
-        from hub.registry.passwords import digest_of
+        """Let a user log in on pages with `password`, kept as Argon2 makes of it; whoever is logged in is logged out.
 
-        self._change(name, actor, "password", password=digest_of(password))
+        Raises WrongRequest for a short one.
+        """
+        from hub.registry.passwords import digest_of
+        from hub.registry.sessions import end_sessions
+
+        user = self._user(name)
+        kept = digest_of(password)
+        with self.database.transaction() as session:
+            _known_row(session, user).password = kept
+            end_sessions(session, user)
+            note(session, actor, "user.password", user.name)
+
+    def set_admin(self, name: str, is_admin: bool, actor: Actor) -> None:
+        """Give a user the whole server, or take it away. Raises WrongRequest for the last administrator."""
+        user = self._user(name)
+        with self.database.transaction() as session:
+            _known_row(session, user).is_admin = is_admin
+            _insist_on_an_administrator(session, user)
+            note(session, actor, "user.admin", user.name, is_admin=is_admin)
+
+    def remove(self, name: str, actor: Actor) -> None:
+        """Let nobody be this user any more: tokens, sessions, password and memberships end, artifacts and the name stay.
+
+        Raises WrongRequest for the last administrator.
+        """
+        from sqlalchemy import delete, update
+
+        from hub.registry.people import MembershipRow, TokenRow
+        from hub.registry.sessions import end_sessions
+        from hub.registry.writing import now
+
+        user = self._user(name)
+        with self.database.transaction() as session:
+            row = _known_row(session, user)
+            row.removed_at, row.password, row.is_admin = now(), None, False
+            _insist_on_an_administrator(session, user)
+            end_sessions(session, user)
+            living = (TokenRow.account_id == user.id) & TokenRow.revoked_at.is_(None)
+            session.execute(update(TokenRow).where(living).values(revoked_at=now()))
+            session.execute(delete(MembershipRow).where(MembershipRow.user_id == user.id))
+            note(session, actor, "user.remove", user.name)
+
+    def restore(self, name: str, actor: Actor) -> None:
+        """Take `remove` back, without the tokens, the password and the memberships of before."""
+        user = self._user(name)
+        with self.database.transaction() as session:
+            _known_row(session, user).removed_at = None
+            note(session, actor, "user.restore", user.name)
 
     def has_password(self, name: str, password: str) -> bool:
         """Whether this is the user's password. As slow for a name that nobody has."""
@@ -126,15 +182,11 @@ class Accounts:
         )
         return int(rows[0][0])
 
-    def _change(self, name: str, actor: Actor, what: str, **columns: Any) -> None:
+    def _user(self, name: str) -> Account:
         found = self.get(name)
-        with self.database.transaction() as session:
-            row = _row(session, found.name)
-            assert row is not None, "accounts are never removed"
-            for column, value in columns.items():
-                setattr(row, column, value)
-            detail = {} if what == "password" else columns
-            note(session, actor, f"{found.kind}.{what}", found.name, **detail)
+        if found.kind != USER:
+            raise WrongRequest(f"`{found.name}` is an organisation: this is done to users.")
+        return found
 
 
 def account_of(row: Any) -> Account:
@@ -150,7 +202,17 @@ def account_of(row: Any) -> Account:
         is_admin=bool(row["is_admin"]),
         quota_bytes=row["quota_bytes"],
         created_at=created_at,
+        removed_at=moment(row["removed_at"]) if row["removed_at"] else None,
     )
+
+
+def roles_of(database: Database, account: Account) -> dict[str, str]:
+    """Organisation, in lower case → role that the user has there."""
+    rows = database.rows(
+        "SELECT accounts.key, role FROM memberships JOIN accounts ON accounts.id = organisation_id WHERE user_id = :id",
+        {"id": account.id},
+    )
+    return {row["key"]: row["role"] for row in rows}
 
 
 def _row(session: Session, name: str) -> AccountRow | None:
@@ -159,3 +221,22 @@ def _row(session: Session, name: str) -> AccountRow | None:
     from hub.registry.people import AccountRow
 
     return session.scalar(select(AccountRow).where(AccountRow.key == name.lower()))
+
+
+def _known_row(session: Session, account: Account) -> AccountRow:
+    from hub.registry.people import AccountRow
+
+    return session.get_one(AccountRow, account.id)
+
+
+def _insist_on_an_administrator(session: Session, user: Account) -> None:
+    """Raises WrongRequest when this change would leave nobody who can let others in."""
+    from sqlalchemy import func, select
+
+    from hub.registry.people import AccountRow
+
+    session.flush()
+    if user.is_admin and not session.scalar(select(func.count()).where(AccountRow.is_admin)):
+        raise WrongRequest(
+            f"`{user.name}` is the last administrator: make another one first, `hub admin user set-admin`."
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import BoundedSemaphore
 from typing import TYPE_CHECKING
 
 from hub.errors import MissingExtra, WrongRequest
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 SHORTEST = 10
 """Characters. NIST SP 800-63B asks for eight at least."""
 LONGEST = 1024
+_AT_ONCE = BoundedSemaphore(4)
+"""Each comparison takes 64 MiB: somebody who knocks a hundred times at once must not take them all."""
 _NOBODYS = "$argon2id$v=19$m=65536,t=3,p=4$c29tZXRoaW5nIG5vYm9keSBrbm93cw$0jiPzUG5sqPnIxPLBTdFyuGNmQm+WnMUZmy1PGOyA1w"
 """Compared with when there is no such user, so that the answer takes as long."""
 
@@ -28,7 +31,8 @@ def matches(kept: str | None, password: str) -> bool:
     from argon2.exceptions import InvalidHashError, VerificationError
 
     try:
-        return _hasher().verify(kept or _NOBODYS, password[: LONGEST + 1]) and kept is not None
+        with _AT_ONCE:
+            return _hasher().verify(kept or _NOBODYS, password[: LONGEST + 1]) and kept is not None
     except (VerificationError, InvalidHashError):
         return False
 

@@ -29,6 +29,8 @@ class AccountRow(Table):
     """Argon2's own encoding."""
     quota_bytes: Mapped[int | None]
     created_at: Mapped[datetime]
+    removed_at: Mapped[datetime | None]
+    """Nobody is this account any more; its name is not given again."""
 
 
 class MembershipRow(Table):
@@ -58,6 +60,73 @@ class TokenRow(Table):
     created_at: Mapped[datetime]
     last_used_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime | None]
+    """None: never."""
+
+
+class RenewalRow(Table):
+    """The refresh token of a token that a device has got, and the pair that was valid before."""
+
+    __tablename__ = "renewals"
+
+    token_id: Mapped[int] = mapped_column(ForeignKey("tokens.id", ondelete="CASCADE"), primary_key=True)
+    sha256: Mapped[str] = mapped_column(unique=True)
+    """Of the refresh token."""
+    former_sha256: Mapped[str | None] = mapped_column(unique=True)
+    former_token_sha256: Mapped[str | None] = mapped_column(unique=True)
+    """Of the token before; programs that hold it go on until it ends."""
+    former_token_expires_at: Mapped[datetime | None]
+    renewed_at: Mapped[datetime]
+
+
+class SessionRow(Table):
+    """Somebody is logged in with a browser."""
+
+    __tablename__ = "sessions"
+    __table_args__ = (Index("sessions_by_account", "account_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"))
+    token_id: Mapped[int | None] = mapped_column(ForeignKey("tokens.id", ondelete="CASCADE"))
+    """The token that it was begun with, and that limits it; None for one begun with the password."""
+    sha256: Mapped[str] = mapped_column(unique=True)
+    agent: Mapped[str]
+    """What the browser calls itself."""
+    address: Mapped[str]
+    created_at: Mapped[datetime]
+    used_at: Mapped[datetime]
+
+
+class GuessRow(Table):
+    """How often somebody has tried a door of late."""
+
+    __tablename__ = "guesses"
+
+    door: Mapped[str] = mapped_column(primary_key=True)
+    """Keyed digest of what was tried: a password typed in the place of a name must not be readable here."""
+    count: Mapped[int]
+    since: Mapped[datetime]
+
+
+class DeviceRow(Table):
+    """A program waits for somebody to let it in."""
+
+    __tablename__ = "devices"
+    __table_args__ = (CheckConstraint("status in ('pending', 'accepted', 'denied')", name="devices_have_a_status"),)
+
+    sha256: Mapped[str] = mapped_column(primary_key=True)
+    """Of the code that the program keeps."""
+    user_code: Mapped[str] = mapped_column(unique=True)
+    """What a person types. It lets nobody in who is not logged in."""
+    client: Mapped[str]
+    address: Mapped[str]
+    created_at: Mapped[datetime]
+    polled_at: Mapped[datetime | None]
+    interval_s: Mapped[int]
+    status: Mapped[str]
+    role: Mapped[str]
+    account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"))
+    """Who has answered."""
 
 
 class AuditRow(Table):

@@ -120,6 +120,11 @@ def _conditioning(text: str | None) -> Conditioning | None:
     return Conditioning(**value) if value else None
 
 
+def as_kept(time: datetime) -> str:
+    """A time for a question: as SQLite keeps it, and as PostgreSQL reads it."""
+    return time.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+
+
 def moment(text: str) -> datetime | None:
     """A time as it was kept: in UTC, for SQLite has no time zones. None for one that is not known."""
     found = datetime.fromisoformat(text).replace(tzinfo=UTC)

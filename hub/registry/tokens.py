@@ -3,6 +3,7 @@
 A token is 256 random bits: nobody can guess it, so a slow hash would protect nothing and cost every request.
 """
 
+# ruff: noqa: S608 - only constants are put into SQL here.
 from __future__ import annotations
 
 import hashlib
@@ -10,20 +11,30 @@ import secrets
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from hub.accounts import TOKEN_ROLES, Account, Actor, Caller, Token
+from hub.accounts import TOKEN_ROLES, USER, Account, Actor, Caller, Token
 from hub.errors import UnknownToken, WrongRequest
 from hub.names import ArtifactName
-from hub.registry.accounts import account_of
+from hub.registry.accounts import account_of, roles_of
 from hub.registry.audit import note
-from hub.registry.rows import moment
+from hub.registry.rows import as_kept, moment
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from hub.registry.database import Database
+    from hub.registry.people import TokenRow
 
 PREFIX = "lh_"
 """Lets people and secret scanners see what it is."""
 NOTED_EVERY = timedelta(minutes=10)
 """How exactly the last use of a token is known: a request in ten minutes writes, not each."""
+LONGEST_LABEL = 200
+"""Characters of a token's name."""
+_ASKED = (
+    "SELECT tokens.id AS token_id, tokens.name AS token_name, role, artifact, tokens.created_at AS token_created_at, "
+    "last_used_at, expires_at, revoked_at, accounts.* FROM tokens JOIN accounts ON accounts.id = account_id"
+)
+_LIVES = "revoked_at IS NULL AND removed_at IS NULL AND (expires_at IS NULL OR expires_at > :now)"
 
 
 class Tokens:
@@ -32,40 +43,41 @@ class Tokens:
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    def create(self, account: Account, role: str, actor: Actor, *, name: str = "", artifact: str = "") -> str:
-        """The secret of a new token; it cannot be read again."""
-        from hub.registry.people import TokenRow
-        from hub.registry.writing import now
-
-        if role not in TOKEN_ROLES:
-            raise WrongRequest(f"{role!r} is no role of a token: choose one of {', '.join(TOKEN_ROLES)}.")
+    def create(
+        self,
+        account: Account,
+        role: str,
+        actor: Actor,
+        *,
+        name: str = "",
+        artifact: str = "",
+        lasts: timedelta | None = None,
+    ) -> str:
+        """The secret of a new token; it cannot be read again. It ends after `lasts`, or never."""
         key = ArtifactName.parse(artifact, account.name).key if artifact else ""
-        secret = PREFIX + secrets.token_urlsafe(32)
+        secret = new_secret()
         label = name or f"{role}{f' {artifact}' if artifact else ''}"
         with self.database.transaction() as session:
-            session.add(
-                TokenRow(account_id=account.id, sha256=_sha256(secret), name=label, role=role, artifact=key, created_at=now())
-            )  # fmt: skip
-            note(session, actor, "token.create", account.name, token=label, role=role, artifact=key)
+            add_token(session, account, secret, actor, role=role, label=label, artifact=key, lasts=lasts)
         return secret
 
     def caller(self, secret: str) -> Caller | None:
-        """Who presents this secret; None when it is none, or was revoked."""
+        """Who presents this secret; None when it is none, has ended, or was revoked."""
         if not secret.startswith(PREFIX):
             return None
-        rows = self.database.rows(
-            "SELECT tokens.id AS token_id, tokens.name AS token_name, role, artifact, tokens.created_at AS token_created_at, "
-            "last_used_at, accounts.* FROM tokens JOIN accounts ON accounts.id = account_id "
-            "WHERE sha256 = :sha256 AND revoked_at IS NULL",
-            {"sha256": _sha256(secret)},
-        )
+        values = {"sha256": sha256_of(secret), "now": as_kept(datetime.now(UTC))}
+        rows = self.database.rows(f"{_ASKED} WHERE sha256 = :sha256 AND {_LIVES}", values)
+        if not rows:
+            # A program that has not read its renewed token yet goes on with the one before.
+            renewed = "tokens.id IN (SELECT token_id FROM renewals WHERE former_token_sha256 = :sha256 AND former_token_expires_at > :now)"
+            rows = self.database.rows(f"{_ASKED} WHERE {renewed} AND {_LIVES}", values)
         if not rows:
             return None
         row = rows[0]
         token = _token(row, prefix="token_")
         account = account_of(row)
         self._note_use(token)
-        return Caller(account=account, token=token, roles=self._roles(account))
+        return Caller(account=account, token=token, roles=roles_of(self.database, account))
 
     def of(self, account: Account) -> list[Token]:
         """Tokens of an account, newest first, revoked ones included."""
@@ -85,24 +97,64 @@ class Tokens:
             note(session, actor, "token.revoke", account.name, token=found.name)
         return found
 
-    def _roles(self, account: Account) -> dict[str, str]:
-        rows = self.database.rows(
-            "SELECT accounts.key, role FROM memberships JOIN accounts ON accounts.id = organisation_id WHERE user_id = :id",
-            {"id": account.id},
-        )
-        return {row["key"]: row["role"] for row in rows}
-
     def _note_use(self, token: Token) -> None:
         moment_now = datetime.now(UTC)
         if token.last_used_at is None or moment_now - token.last_used_at > NOTED_EVERY:
             self.database.execute(
                 "UPDATE tokens SET last_used_at = :now WHERE id = :id",
-                {"now": moment_now.replace(tzinfo=None).isoformat(" "), "id": token.id},
+                {"now": as_kept(moment_now), "id": token.id},
             )
 
 
-def _sha256(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()
+def add_token(
+    session: Session,
+    account: Account,
+    secret: str,
+    actor: Actor,
+    *,
+    role: str,
+    label: str,
+    artifact: str = "",
+    lasts: timedelta | None = None,
+) -> TokenRow:
+    """A new token inside a transaction. Raises WrongRequest for a role that is none, or for an account that has no programs."""
+    from hub.registry.people import TokenRow
+    from hub.registry.writing import now
+
+    if role not in TOKEN_ROLES:
+        raise WrongRequest(f"{role!r} is no role of a token: choose one of {', '.join(TOKEN_ROLES)}.")
+    if account.removed_at is not None or account.kind != USER:
+        why = "was removed" if account.removed_at else "is an organisation, whose members have tokens"
+        raise WrongRequest(f"`{account.name}` {why}: choose a user of `hub admin user list`.")
+    if len(label) > LONGEST_LABEL or not label.isprintable():
+        raise WrongRequest(f"a token's name has at most {LONGEST_LABEL} characters, on one line.")
+    row = TokenRow(
+        account_id=account.id, sha256=sha256_of(secret), name=label, role=role, artifact=artifact, created_at=now(),
+        expires_at=now() + lasts if lasts else None,
+    )  # fmt: skip
+    session.add(row)
+    session.flush()
+    note(session, actor, "token.create", account.name, token=label, role=role, artifact=artifact)
+    return row
+
+
+def token_numbered(database: Database, token_id: int) -> Token | None:
+    """A token by its number; None for one that is worth nothing any more."""
+    rows = database.rows(
+        f"SELECT tokens.* FROM tokens JOIN accounts ON accounts.id = account_id WHERE tokens.id = :id AND {_LIVES}",
+        {"id": token_id, "now": as_kept(datetime.now(UTC))},
+    )
+    return _token(rows[0]) if rows else None
+
+
+def new_secret(prefix: str = PREFIX) -> str:
+    """256 random bits that say what they are."""
+    return prefix + secrets.token_urlsafe(32)
+
+
+def sha256_of(secret: str) -> str:
+    """What is kept of a secret that nobody can guess."""
+    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
 
 
 def _token(row: Any, prefix: str = "") -> Token:
@@ -115,5 +167,6 @@ def _token(row: Any, prefix: str = "") -> Token:
         artifact=row["artifact"],
         created_at=created_at,
         last_used_at=moment(row["last_used_at"]) if row["last_used_at"] else None,
-        revoked_at=moment(row["revoked_at"]) if not prefix and row["revoked_at"] else None,
+        revoked_at=moment(row["revoked_at"]) if row["revoked_at"] else None,
+        expires_at=moment(row["expires_at"]) if row["expires_at"] else None,
     )

@@ -90,12 +90,12 @@ def commit(
         files = apply(head, changes)
         if files == head.files:
             return head
-        described = check(artifact, files, head.files, store)
+        described = with_files(check(artifact, files, head.files, store), files, store, artifact.weights)
         revision = make_revision(artifact.name, files, message=message, parent=head.id, created_at=datetime.now(UTC))
         revision = dataclasses.replace(revision, author=actor.name)
         store.put(manifest(revision), Digest(revision.id))
         try:
-            registry.record(with_files(described, files), revision, head.id, branch=branch, actor=actor)
+            registry.record(described, revision, head.id, branch=branch, actor=actor)
         except Conflict:
             continue
         drain_outbox(registry, store)
@@ -110,7 +110,7 @@ def squash(
     head = registry.revision(artifact.name, branch)
     revision = make_revision(artifact.name, head.files, message=message, created_at=datetime.now(UTC))
     revision = dataclasses.replace(revision, author=actor.name)
-    described = with_files(describe_files(artifact, head.files, store), head.files)
+    described = with_files(describe_files(artifact, head.files, store), head.files, store, artifact.weights)
     store.put(manifest(revision), Digest(revision.id))
     registry.record(described, revision, head.id, branch=branch, actor=actor)
     drain_outbox(registry, store)

@@ -173,6 +173,15 @@ class Artifact:
     any_file: bool = False
     """An administrator has allowed files that may run code."""
     likes: int = 0
+    trending: float = 0.0
+    """Downloads and likes, the later the more; see `hub.registry.trend`."""
+    weights: dict[str, dict[str, int]] = field(default_factory=dict)
+    """SHA-256 of a weights file of the head → how many numbers of each type it holds."""
+
+    @property
+    def total_parameters(self) -> int | None:
+        """All numbers in its weights; None without any."""
+        return sum(sum(each.values()) for each in self.weights.values()) if self.weights else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,8 +198,17 @@ class Query:
     owner: str = ""
     readers: tuple[str, ...] | None = None
     """Owners, in lower case, whose private artifacts are found, too; None finds everybody's."""
+    parts: tuple[str, ...] = ()
+    """Of `owner/name`, in whatever case, all of which it must have."""
+    labels: tuple[str, ...] = ()
+    """Tags as the Hugging Face Hub spells them, all of which it must bear."""
+    type: str = ""
+    """`model` or `dataset`: what Hugging Face clients keep apart."""
+    gated: bool | None = None
+    parameters: tuple[int, int] | None = None
+    """Least and most, both included."""
     sort: str = "score"
-    """`score` (best measured first), `updated`, `downloads` or `name`."""
+    """`score` (best measured first), `updated`, `downloads`, `name`, `created`, `likes` or `trend`."""
     limit: int = 20
     offset: int = 0
 

@@ -77,6 +77,9 @@ class Database(Protocol):
     def has_words(self, words: Sequence[str]) -> tuple[str, dict[str, Any]]:
         """SQL for a row of `artifacts` having every word's beginning, and the values that it needs."""
 
+    def has_facets(self, groups: Sequence[Sequence[str]]) -> tuple[str, dict[str, Any]]:
+        """SQL for a row of `artifacts` having one word of each group in its facets, and the values that it needs."""
+
     def backup(self, folder: Path) -> Path:
         """Write a copy of one state of the registry into `folder`, while others go on writing; its file."""
 

@@ -115,6 +115,11 @@ class PostgresDatabase:
         """As `Database.has_words`."""
         return "search @@ CAST(:words AS tsquery)", {"words": " & ".join(f"{_quoted(word)}:*" for word in words)}
 
+    def has_facets(self, groups: Sequence[Sequence[str]]) -> tuple[str, dict[str, Any]]:
+        """As `Database.has_facets`."""
+        asked = " & ".join(f"({' | '.join(map(_quoted, group))})" for group in groups)
+        return "search @@ CAST(:facets AS tsquery)", {"facets": asked}
+
     def backup(self, folder: Path) -> Path:
         """A dump in PostgreSQL's own format, of one moment: readers and writers go on. Needs `pg_dump`."""
         target = folder / self.backup_name

@@ -13,11 +13,11 @@ from hub.names import ArtifactName, Digest
 from hub.records import Artifact, Page, Query, Revision
 from hub.registry.custody import in_custody
 from hub.registry.database import Database, open_database
+from hub.registry.labels import CURATED_OWNER
 from hub.registry.rows import read_artifacts, read_revisions
 from hub.registry.search import find
+from hub.registry.trend import weight
 
-CURATED_OWNER = "linguahub"
-"""Owner of the cards that come with linguahub."""
 ALL_CARDS = "."
 """The curated folder that stands for all of them, in `indexed`."""
 _SPELT_OUT = re.compile(r"^refs/(heads|tags)/")
@@ -144,7 +144,10 @@ class Registry:
 
     def count_download(self, name: ArtifactName) -> None:
         """One more download of `name`; nothing happens when it is not here."""
-        self.database.execute("UPDATE artifacts SET downloads = downloads + 1 WHERE key = :key", {"key": name.key})
+        self.database.execute(
+            "UPDATE artifacts SET downloads = downloads + 1, trending = trending + :weight WHERE key = :key",
+            {"key": name.key, "weight": weight()},
+        )
 
     def blobs(self) -> dict[Digest, int]:
         """Every blob that a revision's files name, with its size in bytes."""

@@ -10,8 +10,10 @@ from hub.accounts import Account, Actor
 from hub.errors import Conflict, UnknownArtifact
 from hub.names import ArtifactName
 from hub.registry.audit import note
+from hub.registry.labels import index_words
 from hub.registry.rows import read_artifacts
-from hub.registry.words import facet_words, facets_of, words_of
+from hub.registry.trend import LIKE, weight
+from hub.registry.words import words_of
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -79,7 +81,7 @@ def move_repository(database: Database, name: ArtifactName, target: ArtifactName
         former = facets_in(session, row)
         row.owner, row.name, row.key, row.bare_key = target.owner, target.name, target.key, target.name.lower()
         renamed = dataclasses.replace(read_artifacts(database, [row.id])[0], name=target)
-        row.words, row.facets = words_of(renamed), facet_words(facets_of(renamed))
+        row.words, row.facets = words_of(renamed), index_words(renamed)
         recount(session, former, facets_in(session, row))
         moved = update(TombstoneRow).where(TombstoneRow.moved_to == str(name)).values(moved_to=str(target))
         session.execute(moved)
@@ -101,6 +103,7 @@ def change_settings(database: Database, name: ArtifactName, actor: Actor, **sett
         former = facets_in(session, row)
         for setting, value in settings.items():
             setattr(row, setting, value)
+        row.facets = index_words(dataclasses.replace(read_artifacts(database, [row.id])[0], gated=row.gated))
         recount(session, former, facets_in(session, row))
         note(session, actor, "repository.settings", str(name), **settings)
         owe_reference(session, name)
@@ -118,7 +121,9 @@ def like(database: Database, name: ArtifactName, account: Account) -> None:
 
     with database.transaction() as session:
         row = _get(session, name)
-        session.merge(LikeRow(account_id=account.id, artifact_id=row.id, at=now()))
+        if session.get(LikeRow, (account.id, row.id)) is None:
+            session.add(LikeRow(account_id=account.id, artifact_id=row.id, at=now()))
+            row.trending += LIKE * weight()
         session.flush()
         row.likes = _count_likes(session, row.id)
 

@@ -62,6 +62,8 @@ def read_artifacts(database: Database, ids: Sequence[int]) -> tuple[Artifact, ..
             gated=row["gated"],
             any_file=bool(row["any_file"]),
             likes=row["likes"],
+            trending=row["trending"],
+            weights=json.loads(row["weights"]),
         )
         for row in database.rows(f"SELECT * FROM artifacts WHERE id IN {chosen}")
     }

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from hub.registry.database import Row
 
-HEAD = "0026"
+HEAD = "0027"
 """Newest migration under `migrations/versions`."""
 
 

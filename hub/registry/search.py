@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from hub.errors import WrongRequest
 from hub.languages import MULTILINGUAL, covers
 from hub.records import Page, Query
+from hub.registry.labels import magnitudes, words_of_part
 from hub.registry.rows import read_artifacts
 from hub.registry.standing import FOREIGN_LANGUAGE, UNMEASURED
 from hub.registry.words import facet_word, words_asked
@@ -27,12 +28,16 @@ CANDIDATES = 500
 """Most matches that are ranked and counted one by one."""
 SAMPLE = 200
 """How many matches facets are counted among when there are more than CANDIDATES."""
-LONGEST_PAGE = 1000
+LONGEST_PAGE = 1001
+"""Artifacts. One more than anybody shows, by which a list knows that it goes on."""
 _ORDERS = {
     "score": "standing, downloads DESC, key",
     "updated": "updated_at DESC, key",
     "downloads": "downloads DESC, key",
     "name": "bare_key, key",
+    "created": "created_at DESC, key",
+    "likes": "likes DESC, key",
+    "trend": "trending DESC, key",
 }
 SORTS = tuple(_ORDERS)
 _FACETS = ("kind", "method", "license", "language", "base")
@@ -55,18 +60,29 @@ class Wish:
     """Text was asked for that holds no word."""
     readers: tuple[str, ...] | None = None
     """Owners whose private artifacts are shown; None where nothing has to be left out."""
+    parts: tuple[str, ...] = ()
+    """Of the key, in lower case."""
+    marks: tuple[tuple[str, ...], ...] = ()
+    """Groups of further words of the index, one of each of which an artifact must have."""
+    parameters: tuple[int, int] | None = None
+
+    @property
+    def beginnings(self) -> list[str]:
+        """Words of the index, with each of which one of an artifact's must begin."""
+        return [*self.words, *dict.fromkeys(word for part in self.parts for word in words_of_part(part))]
 
     @property
     def facets(self) -> list[list[str]]:
         """Groups of words of the index, one of each of which an artifact must have."""
         groups = [[facet_word(facet, value)] for facet, value in self.columns.items()]
         groups += [[facet_word("base", self.base)]] if self.base else []
-        return groups + ([[facet_word("language", tag) for tag in self.tags]] if self.tags else [])
+        groups += [[facet_word("language", tag) for tag in self.tags]] if self.tags else []
+        return groups + [list(group) for group in self.marks]
 
     @property
     def is_everything(self) -> bool:
         """Whether any artifact will do."""
-        return not (self.words or self.columns or self.base or self.tags or self.impossible)
+        return not (self.facets or self.words or self.parts or self.impossible)
 
 
 def find(database: Database, query: Query, candidates: int = CANDIDATES) -> Page:
@@ -93,8 +109,9 @@ def find(database: Database, query: Query, candidates: int = CANDIDATES) -> Page
             ids = _walk(database, wish, query.sort, query.limit, query.offset)
             facets = {facet: counted[facet] for facet in _FACETS}
             return Page(read_artifacts(database, ids), counted[""].get("", 0), facets)
-        matching = database.matching(wish.words, wish.facets, candidates)
+        matching = database.matching(wish.beginnings, wish.facets, candidates)
         is_sparse = len(matching) <= candidates
+        matching = _exact(database, wish, matching)
         if readers is not None:
             matching = _visible(database, readers, matching)
         if is_sparse:
@@ -115,9 +132,19 @@ def _wish(query: Query, languages: Iterable[str], readers: tuple[str, ...] | Non
         columns={column: wanted.lower() for column in _COLUMNS if (wanted := getattr(query, column))},
         base=query.base.rpartition("/")[2].lower(),
         tags=tuple(_covering(query.language, languages)),
-        impossible=bool(query.text.strip()) and not words,
+        impossible=(bool(query.text.strip()) and not words) or not all(map(words_of_part, query.parts)),
         readers=readers,
+        parts=tuple(part.lower() for part in query.parts),
+        marks=_marks(query),
+        parameters=query.parameters,
     )
+
+
+def _marks(query: Query) -> tuple[tuple[str, ...], ...]:
+    groups = [(facet_word("tag", label),) for label in query.labels]
+    groups += [(facet_word("type", query.type),)] if query.type else []
+    groups += [(facet_word("gated", "yes" if query.gated else "no"),)] if query.gated is not None else []
+    return (*groups, tuple(magnitudes(*query.parameters))) if query.parameters else tuple(groups)
 
 
 def _covering(language: str, present: Iterable[str]) -> list[str]:
@@ -173,8 +200,33 @@ def _visible(database: Database, readers: tuple[str, ...], ids: Sequence[int]) -
     return [each for each in ids if each not in hidden]
 
 
+def _exact(database: Database, wish: Wish, ids: Sequence[int]) -> list[int]:
+    """Those of `ids` that have the parts and the number of parameters, which the index knows in rough alone; in their order."""
+    conditions, values = _fine(wish)
+    if not conditions or not ids:
+        return list(ids)
+    among, more = database.one_of("id", ids, "ids")
+    found = database.rows(f"SELECT id FROM artifacts WHERE {' AND '.join([among, *conditions])}", {**values, **more})
+    kept = {row[0] for row in found}
+    return [each for each in ids if each in kept]
+
+
+def _fine(wish: Wish) -> tuple[list[str], dict[str, Any]]:
+    """SQL for what a row itself must tell, and the values that it needs."""
+    conditions = [f"key LIKE :part_{number} ESCAPE '!'" for number, _ in enumerate(wish.parts)]
+    values: dict[str, Any] = {
+        f"part_{number}": f"%{part.replace('_', '!_')}%" for number, part in enumerate(wish.parts)
+    }
+    if wish.parameters:
+        conditions.append("parameters BETWEEN :least_parameters AND :most_parameters")
+        values["least_parameters"], values["most_parameters"] = wish.parameters
+    return conditions, values
+
+
 def _total(database: Database, wish: Wish, counted: Counts, found: int, has_private: bool) -> tuple[int, bool]:
     """How many match at least, and whether that is all: known for everything that has one value of one facet."""
+    if wish.parts or wish.marks:
+        return found, False
     if len(wish.columns) == 1 and not (wish.words or wish.base or wish.tags):
         ((column, wanted),) = wish.columns.items()
         question = "SELECT coalesce(sum(artifacts), 0) FROM facet_counts WHERE facet = :facet AND lower(value) = :value"
@@ -264,7 +316,12 @@ def _conditions(database: Database, wish: Wish) -> tuple[list[str], dict[str, An
         condition, more = database.has_words(wish.words)
         conditions.append(condition)
         values |= more
-    return conditions, values
+    if wish.marks:
+        condition, more = database.has_facets(wish.marks)
+        conditions.append(condition)
+        values |= more
+    fine, more = _fine(wish)
+    return [*conditions, *fine], values | more
 
 
 def _order_for_readers(wish: Wish) -> str:

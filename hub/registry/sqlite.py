@@ -103,6 +103,17 @@ class SqliteDatabase:
         values = {f"word_{number}": f" {word}" for number, word in enumerate(words)}
         return " AND ".join(f"instr(' ' || words, :{name}) > 0" for name in values), values
 
+    def has_facets(self, groups: Sequence[Sequence[str]]) -> tuple[str, dict[str, Any]]:
+        """As `Database.has_facets`."""
+        values: dict[str, Any] = {}
+        conditions = []
+        for place, group in enumerate(groups):
+            named = {f"facet_{place}_{number}": f" {word} " for number, word in enumerate(group)}
+            has_one = " OR ".join(f"instr(' ' || facets || ' ', :{name}) > 0" for name in named)
+            conditions.append(f"({has_one})")
+            values |= named
+        return " AND ".join(conditions), values
+
     def _match(self, asked: Sequence[str], limit: int) -> list[int]:
         found = self.rows(
             "SELECT rowid FROM artifact_text WHERE artifact_text MATCH :asked ORDER BY rowid DESC LIMIT :limit",

@@ -15,6 +15,7 @@ from hub.names import ArtifactName
 from hub.records import Artifact, Revision
 from hub.registry.audit import note
 from hub.registry.counting import EVERYTHING, facets_in, recount
+from hub.registry.labels import index_words
 from hub.registry.rows import UNDATED
 from hub.registry.standing import UNMEASURED, standing, standing_in
 from hub.registry.tables import (
@@ -29,7 +30,7 @@ from hub.registry.tables import (
     ScoreRow,
     VariantRow,
 )
-from hub.registry.words import facet_words, facets_of, words_of
+from hub.registry.words import facets_of, words_of
 
 HEAD_REF = "main"
 WRITE_REFERENCE = "write-reference"
@@ -118,7 +119,8 @@ def _describe(session: Session, row: ArtifactRow | None, artifact: Artifact, rev
     standings = [(score.language, standing(score, artifact.languages)) for score in artifact.scores]
     row.standing = min((place for _, place in standings), default=UNMEASURED)
     facets = list(facets_of(artifact))
-    row.words, row.facets = words_of(artifact), facet_words(facets)
+    row.weights, row.parameters = artifact.weights, artifact.total_parameters
+    row.words, row.facets = words_of(artifact), index_words(dataclasses.replace(artifact, gated=row.gated))
     session.flush()
     recount(session, former, [] if row.private else [EVERYTHING, *facets])
     for table in (LanguageRow, BaseRow, VariantRow, ScoreRow):

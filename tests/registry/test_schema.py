@@ -26,6 +26,11 @@ def version_of(path):
 
 BEFORE_0022 = "DROP TABLE renewals; DROP TABLE sessions; DROP TABLE guesses; DROP TABLE devices;"
 """Undoes the migration 0022, as far as BEFORE_0021 does not."""
+BEFORE_0027 = """
+DROP INDEX artifacts_by_creation; DROP INDEX artifacts_by_likes; DROP INDEX artifacts_by_trend;
+ALTER TABLE artifacts DROP trending; ALTER TABLE artifacts DROP weights; ALTER TABLE artifacts DROP parameters;
+"""
+"""Undoes the migration 0027."""
 BEFORE_0021 = """
 DROP TABLE memberships; DROP TABLE tokens; DROP TABLE audit; DROP TABLE likes; DROP TABLE access_requests; DROP TABLE tombstones;
 DROP TABLE uploads; DROP TABLE xorbs; DROP TABLE settings; DROP TABLE accounts; CREATE TABLE accounts (name TEXT PRIMARY KEY);
@@ -47,7 +52,7 @@ def downgrade(path, to, changes=""):
     """Make a file of an older release out of a current one."""
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(
-            f"{BEFORE_0022} {BEFORE_0021} {BEFORE_0020} {changes}; UPDATE alembic_version SET version_num = '{to}';"
+            f"{BEFORE_0027} {BEFORE_0022} {BEFORE_0021} {BEFORE_0020} {changes}; UPDATE alembic_version SET version_num = '{to}';"
         )
 
 

@@ -62,6 +62,22 @@ def create(
     return revision
 
 
+def duplicate(
+    artifact: Artifact, target: ArtifactName, registry: Registry, store: BlobStore, actor: Actor, *, private: bool
+) -> Revision:
+    """A new artifact that begins with all files of another's head. Raises Conflict when there is one of that name."""
+    source = registry.revision(artifact.name)
+    renamed = dataclasses.replace(artifact, name=target, private=private, gated="", any_file=artifact.any_file)
+    described = with_files(describe_files(renamed, source.files, store), source.files, store, artifact.weights)
+    message = f"Duplicate {artifact.name} at {source.id[:12]}"
+    revision = make_revision(target, source.files, message=message, created_at=datetime.now(UTC))
+    revision = dataclasses.replace(revision, author=actor.name)
+    store.put(manifest(revision), Digest(revision.id))
+    registry.record(described, revision, None, actor=actor)
+    drain_outbox(registry, store)
+    return revision
+
+
 def commit(
     artifact: Artifact,
     changes: Sequence[Change],

@@ -120,9 +120,7 @@ def with_files(
     )
 
 
-def weigh(
-    files: Iterable[File], store: BlobStore, weighed: Mapping[str, dict[str, int]]
-) -> dict[str, dict[str, int]]:
+def weigh(files: Iterable[File], store: BlobStore, weighed: Mapping[str, dict[str, int]]) -> dict[str, dict[str, int]]:
     """SHA-256 of each safetensors file → its numbers by type, from the headers; empty for more than MOST_WEIGHED."""
     weights = [file for file in files if file.path.endswith(".safetensors")]
     if len(weights) > MOST_WEIGHED:

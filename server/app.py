@@ -16,6 +16,7 @@ from server.bodies import BodyLimit
 from server.middleware import AccessLog, AnswerHeaders, EncodedPath
 from server.pages.artifact import show_artifact
 from server.pages.browse import browse
+from server.protocol.inventory_routes import add_holdings, add_inventory
 from server.protocol.listing import list_repositories
 from server.protocol.repository import describe_repository
 from server.protocol.resolve import resolve_file
@@ -36,10 +37,12 @@ def create_app(hub: LocalHub) -> FastAPI:
     _get(app, "/api/v1/search", search_artifacts, openapi_extra={"parameters": SEARCH_PARAMETERS}, in_schema=True)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
 
+    add_holdings(app)
     add_accounts(app)
     add_transfers(app)
     for repository in _REPOSITORY:
         add_writing(app, repository)
+        add_inventory(app, repository)
 
     for collection in ("models", "datasets"):
         _get(app, f"/api/{collection}", list_repositories)

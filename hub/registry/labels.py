@@ -77,7 +77,10 @@ def marks_of(kind: str, gated: str, parameters: int | None, labels: Sequence[str
     """Words for tags, type, gate and magnitude."""
     more = (pipeline_of(kind, labels), library_of(kind, labels))
     marks = [facet_word("tag", label) for label in dict.fromkeys((*labels[:MOST_TAGS], *filter(None, more)))]
-    marks += [facet_word("type", _DATASET if kind == _DATASET else "model"), facet_word("gated", "yes" if gated else "no")]
+    marks += [
+        facet_word("type", _DATASET if kind == _DATASET else "model"),
+        facet_word("gated", "yes" if gated else "no"),
+    ]
     return [*marks, facet_word("magnitude", str(len(str(parameters))))] if parameters is not None else marks
 
 

@@ -10,7 +10,7 @@ from hub.accounts import Account, Actor
 from hub.errors import Conflict, UnknownArtifact
 from hub.names import ArtifactName
 from hub.registry.audit import note
-from hub.registry.labels import index_words
+from hub.registry.labels import CURATED_OWNER, index_words
 from hub.registry.rows import read_artifacts
 from hub.registry.trend import LIKE, weight
 from hub.registry.words import words_of
@@ -159,6 +159,25 @@ def liked_by(database: Database, account: Account) -> list[str]:
         {"id": account.id},
     )
     return [row["name"] for row in rows]
+
+
+def used_bytes(database: Database, name: ArtifactName) -> int:
+    """Bytes of all revisions of an artifact, each content once."""
+    rows = database.rows(
+        "SELECT coalesce(sum(size_bytes), 0) FROM (SELECT DISTINCT digest, files.size_bytes FROM files "
+        "JOIN revisions ON revisions.id = revision_id JOIN artifacts ON artifacts.id = artifact_id WHERE key = :key) AS held",
+        {"key": name.key},
+    )
+    return int(rows[0][0])
+
+
+def count_children(database: Database, name: ArtifactName) -> int:
+    """How many public artifacts say that `name` is their base."""
+    spellings = {"full": name.key, "bare": name.name.lower() if name.owner == CURATED_OWNER else name.key}
+    question = (
+        "SELECT coalesce(sum(artifacts), 0) FROM facet_counts WHERE facet = 'base' AND lower(value) IN (:full, :bare)"
+    )
+    return int(database.rows(question, spellings)[0][0])
 
 
 def _count_likes(session: Session, artifact_id: int) -> int:

@@ -99,6 +99,15 @@ def read_revisions(
     )
 
 
+def read_files(database: Database, revision_ids: Sequence[str]) -> dict[str, tuple[File, ...]]:
+    """Revision → its files sorted by path, of many revisions by one question."""
+    among, values = database.one_of("revision_id", revision_ids, "ids")
+    files = defaultdict(list)
+    for row in database.rows(f"SELECT * FROM files WHERE {among} ORDER BY revision_id, path", values):
+        files[row["revision_id"]].append(File(row["path"], Digest(row["digest"]), row["size_bytes"]))
+    return {each: tuple(found) for each, found in files.items()}
+
+
 def _variant(row: Row) -> Variant:
     conditioning = _conditioning(row["conditioning"])
     assert conditioning is not None, "the column is NOT NULL"

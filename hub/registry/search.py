@@ -39,7 +39,8 @@ _ORDERS = {
     "likes": "likes DESC, key",
     "trend": "trending DESC, key",
 }
-SORTS = tuple(_ORDERS)
+SORTS = ("score", "updated", "downloads", "name")
+"""Orders that people choose among; lists of Hugging Face clients have the others, too."""
 _FACETS = ("kind", "method", "license", "language", "base")
 _COLUMNS = ("kind", "method", "license", "owner")
 """Facets of which an artifact has one value, in a column of that name."""
@@ -90,8 +91,8 @@ def find(database: Database, query: Query, candidates: int = CANDIDATES) -> Page
 
     More than `candidates` of them are not counted to the end; see `Page.is_exact`.
     """
-    if query.sort not in SORTS:
-        raise WrongRequest(f"cannot sort by `{query.sort}`: choose one of {', '.join(SORTS)}.")
+    if query.sort not in _ORDERS:
+        raise WrongRequest(f"cannot sort by `{query.sort}`: choose one of {', '.join(_ORDERS)}.")
     if not 0 <= query.limit <= LONGEST_PAGE or query.offset < 0:
         raise WrongRequest(
             f"a page has 0 to {LONGEST_PAGE} artifacts from 0 on, not {query.limit} from {query.offset} on."

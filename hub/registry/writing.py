@@ -56,10 +56,10 @@ def record(
             f"somebody else pushed first. Look at it with `hub show {artifact.name}`, then push again."
         )
     if row is None or branch == HEAD_REF:
-        row = _describe(session, row, artifact, revision)
+        row = describe(session, row, artifact, revision)
     if session.get(RevisionRow, revision.id) is None:  # A curated card may become again what it was before.
         number = session.scalar(select(func.max(RevisionRow.number)).where(RevisionRow.artifact_id == row.id)) or 0
-        _add_revision(session, row.id, number + 1, revision)
+        add_revision(session, row.id, number + 1, revision)
     if head:
         head.revision_id = revision.id
     else:
@@ -101,7 +101,7 @@ def artifact_row(session: Session, name: ArtifactName) -> ArtifactRow | None:
     return session.scalar(select(ArtifactRow).where(ArtifactRow.key == name.key))
 
 
-def _describe(session: Session, row: ArtifactRow | None, artifact: Artifact, revision: Revision) -> ArtifactRow:
+def describe(session: Session, row: ArtifactRow | None, artifact: Artifact, revision: Revision) -> ArtifactRow:
     """Write what the newest revision says about the artifact, in place of what the last one said."""
     created_at = _naive(revision.created_at)
     former = facets_in(session, row) if row else set()
@@ -151,7 +151,8 @@ def _describe(session: Session, row: ArtifactRow | None, artifact: Artifact, rev
     return row
 
 
-def _add_revision(session: Session, artifact_id: int, number: int, revision: Revision) -> None:
+def add_revision(session: Session, artifact_id: int, number: int, revision: Revision) -> None:
+    """A revision and its files, under a number that no other one of the artifact has."""
     session.add(
         RevisionRow(
             id=revision.id, artifact_id=artifact_id, number=number, created_at=_naive(revision.created_at),

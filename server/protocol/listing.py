@@ -2,83 +2,121 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
 from dataclasses import replace
-from itertools import islice
-from typing import Any
 
 from fastapi import Request
 from starlette.responses import JSONResponse, Response
 
 from hub.errors import WrongRequest
 from hub.local import LocalHub
-from hub.records import Artifact, Query
-from hub.registry import Registry
-from server.access import Hub, asks_for_dataset, is_dataset
+from hub.records import Artifact, Page, Query
+from hub.registry.labels import LARGEST_COUNT
+from hub.registry.rows import read_files
+from server.access import Hub, asks_for_dataset
 from server.identity import caller_of
 from server.paging import next_link, read_cursor
 from server.protocol.flags import is_true
-from server.protocol.repository import summary, tags
+from server.protocol.properties import READING, described, expanded
+from server.protocol.subject import Subject
 from server.query import read_number
 
 LARGEST = 1000
 """Artifacts a page, at most, as on the Hugging Face Hub."""
-_STRIDE = 100
-"""Artifacts read from the registry at a time."""
+LARGEST_WITH_FILES = 500
+LARGEST_READING = 100
+"""Where something of each repository's files is read."""
 _SORTS = {
     "": "score",
-    "trendingScore": "score",
+    "trendingScore": "trend",
     "downloads": "downloads",
-    "likes": "downloads",
+    "likes": "likes",
     "lastModified": "updated",
-    "createdAt": "updated",
+    "createdAt": "created",
 }
-_SHORT = ("_id", "id", "modelId", "private", "downloads", "likes", "tags", "pipeline_tag", "library_name", "createdAt")
+_SHORT = (
+    "createdAt", "downloads", "library_name", "likes", "pipeline_tag", "private", "tags", "trendingScore",
+)  # fmt: skip
+_FULL = ("author", "disabled", "gated", "lastModified", "sha", "siblings", "description")
+_NOWHERE = ("apps", "inference", "inference_provider", "benchmark")
+"""What nothing here has: no application, no inference provider, no official benchmark."""
+_RANGE = re.compile(r"(min|max):(\d+(?:\.\d+)?)([KMBT]?)")
+_UNITS = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
 
 
 def list_repositories(request: Request, hub: Hub) -> Response:
     """A JSON array; the header `Link` leads to the next page while there is one."""
     parameters = request.query_params
-    limit = read_number("limit", parameters.get("limit", "100"), 1, LARGEST)
-    offset = read_cursor(parameters["cursor"]) if "cursor" in parameters else 0
-    wanted = frozenset(word.lower() for word in parameters.getlist("filter"))
-    found = matching(hub.registry, _query(request, hub), wanted, datasets=asks_for_dataset(request), offset=offset)
-    page = list(islice(found, limit + 1))
-    headers = next_link(request, page[limit - 1][0] + 1) if len(page) > limit else {}
-    is_full = is_true(request, "full")
-    return JSONResponse([_body(artifact, is_full) for _, artifact in page[:limit]], headers=headers)
+    names = _names(request)
+    most = LARGEST_READING if READING & set(names) else LARGEST_WITH_FILES if "siblings" in names else LARGEST
+    limit = min(most, read_number("limit", parameters.get("limit", "100"), 1, LARGEST))
+    offset = read_number("skip", parameters.get("skip", "0"), 0, 10**6)
+    offset = read_cursor(parameters["cursor"]) if "cursor" in parameters else offset
+    query = replace(_query(request, hub), limit=limit + 1, offset=offset)
+    if any(parameters.get(each) for each in _NOWHERE):
+        return JSONResponse([])
+    page = _found(hub, query)
+    headers = next_link(request, offset + limit) if len(page.items) > limit else {}
+    return JSONResponse(_bodies(hub, page.items[:limit], names), headers=headers)
 
 
-def matching(
-    registry: Registry, query: Query, wanted: frozenset[str], *, datasets: bool, offset: int
-) -> Iterator[tuple[int, Artifact]]:
-    """Artifacts that bear every wanted tag, in lower case; each with its place among all answers to `query`."""
-    while True:
-        page = registry.find(replace(query, offset=offset, limit=_STRIDE))
-        for place, artifact in enumerate(page.items, offset):
-            if is_dataset(artifact) == datasets and wanted <= {word.lower() for word in tags(artifact)}:
-                yield place, artifact
-        offset += len(page.items)
-        if not page.items or offset >= page.total:
-            return
+def _names(request: Request) -> list[str]:
+    """The properties that are asked for."""
+    asked = expanded(request, datasets=asks_for_dataset(request))
+    if asked:
+        return asked
+    names = [*_SHORT, *(_FULL if is_true(request, "full") else ())]
+    return names + [name for name in ("config", "cardData") if is_true(request, name)]
 
 
 def _query(request: Request, hub: LocalHub) -> Query:
-    """What the registry itself can narrow down; the rest is compared tag by tag."""
     parameters = request.query_params
     sort = parameters.get("sort", "")
     if sort not in _SORTS:
         raise WrongRequest(f"cannot sort by `{sort[:80]}`: choose one of {', '.join(filter(None, _SORTS))}.")
+    if parameters.get("direction", "-1") != "-1":
+        raise WrongRequest("lists are sorted downwards: `direction` can only be -1.")
+    labels = [*parameters.getlist("filter"), *parameters.getlist("pipeline_tag")]
     return Query(
-        text=parameters.get("search", "").strip(),
         owner=parameters.get("author", ""),
-        kind="dataset" if asks_for_dataset(request) else "",
-        license=next((each[8:] for each in parameters.getlist("filter") if each.startswith("license:")), ""),
+        type="dataset" if asks_for_dataset(request) else "model",
+        labels=tuple(word for word in labels if word),
+        parts=tuple(part for each in parameters.getlist("search") if (part := each.strip())),
+        gated=is_true(request, "gated") if parameters.get("gated") else None,
+        parameters=_parameters(parameters.get("num_parameters", "")),
         readers=caller_of(request, hub).owners(),
         sort=_SORTS[sort],
     )
 
 
-def _body(artifact: Artifact, is_full: bool) -> dict[str, Any]:
-    body = summary(artifact)
-    return body if is_full else {key: body[key] for key in _SHORT if key in body}
+def _found(hub: LocalHub, query: Query) -> Page:
+    """Repositories with every part in their name; where there is none, those with the words in what is said of them."""
+    page = hub.registry.find(query)
+    if page.total or not query.parts:
+        return page
+    return hub.registry.find(replace(query, parts=(), text=" ".join(query.parts)))
+
+
+def _parameters(text: str) -> tuple[int, int] | None:
+    """`min:6B,max:128B` → 6·10⁹ … 128·10⁹."""
+    if not text:
+        return None
+    bounds = {"min": 0, "max": LARGEST_COUNT}
+    for part in text.split(","):
+        found = _RANGE.fullmatch(part.strip())
+        if found is None:
+            raise WrongRequest(f"`num_parameters` is `min:6B,max:128B` or one of both, not `{text[:80]}`.")
+        bounds[found[1]] = min(LARGEST_COUNT, int(float(found[2]) * _UNITS[found[3]]))
+    return bounds["min"], bounds["max"]
+
+
+def _bodies(hub: LocalHub, artifacts: tuple[Artifact, ...], names: list[str]) -> list[dict[str, object]]:
+    """The artifacts as asked for; their files, if those matter, by one question for all."""
+    has_files = bool({"siblings", *READING} & set(names))
+    files = read_files(hub.registry.database, [each.revision for each in artifacts]) if has_files else {}
+    found = []
+    for artifact in artifacts:
+        subject = Subject(hub, artifact, artifact.revision, files.get(artifact.revision, ()))
+        more = {} if subject.is_dataset else {"modelId": str(artifact.name)}
+        found.append(described(subject, names) | more)
+    return found

@@ -37,7 +37,11 @@ def python_of(version: str) -> Path:
 
 def _install(python: Path, version: str) -> None:
     uv = shutil.which("uv")
-    command = [uv, "pip", "install", "--python", python] if uv else [sys.executable, "-m", "pip", "--python", python, "install"]
+    command = (
+        [uv, "pip", "install", "--python", python]
+        if uv
+        else [sys.executable, "-m", "pip", "--python", python, "install"]
+    )
     command += ["--quiet", "--constraint", PINS, f"huggingface_hub=={version}"]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from hub.accounts import Actor
-from hub.commit import create
+from hub.commit import commit, create
 from hub.home import Home
 from hub.local import LocalHub
 from hub.names import ArtifactName
-from tests.clients.journey import CROWD
+from hub.records import File
+from tests.clients.journey import CROWD, LARGE, LONG, MANY
 
 ROOT = Actor("root")
 
@@ -62,6 +63,21 @@ class Service:
         return self.hub.tokens.create(account, "write", ROOT)
 
 
+def _fill(hub: LocalHub) -> None:
+    """What is too long to be sent by every client."""
+
+    def add(name: str, contents: dict[str, bytes], message: str) -> None:
+        files = [File(path, *hub.store.put(content)) for path, content in contents.items()]
+        commit(hub.registry.get(name), files, hub.registry, hub.store, ROOT, message=message)
+
+    for name in (*(f"crowd/model-{number:03}" for number in range(CROWD)), LARGE, LONG, MANY):
+        create(ArtifactName.parse(name, "crowd"), hub.registry, hub.store, ROOT, is_dataset=False)
+    add(LARGE, {"a.parquet": os.urandom(1 << 20) + bytes(11 << 20)}, "Large")
+    add(MANY, {f"{number:04}.txt": b"same" for number in range(1005)}, "Many")
+    for number in range(60):
+        add(LONG, {f"{number:02}.txt": b"%d" % number}, f"Say {number} < 99")
+
+
 @contextmanager
 def serving(folder: Path) -> Iterator[Service]:
     """A server of its own, with an organisation `crowd` that has CROWD empty models."""
@@ -70,8 +86,7 @@ def serving(folder: Path) -> Iterator[Service]:
     with LocalHub.open(Home(home / "registry.db", home, cards)) as hub:
         hub.accounts.add("root", ROOT, is_admin=True)
         hub.accounts.add("crowd", ROOT, kind="organisation", full_name="The crowd")
-        for number in range(CROWD):
-            create(ArtifactName("crowd", f"model-{number:03}"), hub.registry, hub.store, ROOT, is_dataset=False)
+        _fill(hub)
         environment = os.environ | {"HUB_HOME": str(home), "HUB_CARDS": str(cards), "PYTHONUNBUFFERED": "1"}
         log = folder / "log"
         with log.open("w") as written:

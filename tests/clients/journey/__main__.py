@@ -7,7 +7,6 @@ import tempfile
 from pathlib import Path
 
 from huggingface_hub.utils import disable_progress_bars, logging
-
 from journey import (  # noqa: F401 - importing them is what registers their steps
     accounts,
     cards,

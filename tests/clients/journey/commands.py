@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from huggingface_hub import __version__, constants
-
+from huggingface_hub import constants
 from journey.contents import CARD, TEXT, weights
-from journey.steps import Absent, Run, step
-
-VERSION = tuple(map(int, __version__.split(".")[:2]))
+from journey.steps import VERSION, Absent, Run, step
 
 
 @step("`hf auth login`, `whoami`, `logout`")
@@ -66,7 +63,9 @@ def look(run: Run) -> None:
     if VERSION < (1, 19):
         raise Absent("no `hf models`")
     repo = run.repo("looked-at", {"README.md": CARD})
-    assert repo in run.hf("models", "ls", "--author", run.me, "--search", "looked", "--filter", "yo", "--format", "json")
+    assert repo in run.hf(
+        "models", "ls", "--author", run.me, "--search", "looked", "--filter", "yo", "--format", "json"
+    )
     assert '"mit"' in run.hf("models", "info", repo, "--format", "json")
     words = run.repo("looked-at-words", {"README.md": CARD}, repo_type="dataset")
     assert words in run.hf("datasets", "ls", "--author", run.me, "--format", "json")

@@ -7,7 +7,7 @@ import os
 import struct
 
 TEXT = "Ẹ káàárọ̀\n".encode()
-CARD = b"---\nlicense: mit\nlanguage: yo\ntags: [journey]\n---\n\n# A card\n"
+CARD = b"---\nlicense: mit\nlanguage: yo\npipeline_tag: text-to-image\ntags: [journey]\n---\n\n# A card\n"
 
 
 def noise(size: int) -> bytes:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from huggingface_hub import CommitOperationAdd
-
+from huggingface_hub import HfApi
+from journey import LONG, MANY
 from journey.contents import CARD, TEXT, weights
-from journey.steps import Run, need_option, status_of, step
+from journey.steps import Run, need, status_of, step
 
 
 @step("`model_info`, and of a revision")
@@ -60,12 +60,9 @@ def walk_tree(run: Run) -> None:
 
 @step("`list_repo_files` and `list_repo_tree` of more files than a page has (1,000; 50 with `expand`)")
 def walk_pages(run: Run) -> None:
-    repo = run.repo("paged")
-    changes = [CommitOperationAdd(f"{number:04}.txt", b"same") for number in range(1005)]
-    run.api.create_commit(repo, changes, commit_message="Many")
-    assert len(run.api.list_repo_files(repo)) == 1005
-    expanded = list(run.api.list_repo_tree(repo, expand=True))
-    assert len({each.path for each in expanded}) == 1005 and expanded[-1].last_commit.title == "Many"
+    assert len(run.api.list_repo_files(MANY)) == 1005
+    expanded = list(run.api.list_repo_tree(LONG, expand=True))
+    assert len({each.path for each in expanded}) == 60 and expanded[-1].last_commit.title == "Say 59 < 99"
 
 
 @step("`get_paths_info`: files and folders, with their last commit; missing ones left out")
@@ -93,14 +90,9 @@ def erase(run: Run) -> None:
 
 @step("`get_sharded_safetensors_metadata`: all shards in one answer")
 def read_shards(run: Run) -> None:
-    from huggingface_hub import HfApi
-
-    from journey.steps import need
-
     need(HfApi, "get_sharded_safetensors_metadata")
-    need_option(run.api.get_sharded_safetensors_metadata, "repo_id")
     index = b'{"metadata": {"total_size": 8000}, "weight_map": {"weight": "model-00001-of-00001.safetensors"}}'
     files = {"model.safetensors.index.json": index, "model-00001-of-00001.safetensors": weights(2000)}
     repo = run.repo("sharded", files)
-    found = run.api.get_sharded_safetensors_metadata(repo, "model.safetensors.index.json")
+    found = run.api.get_sharded_safetensors_metadata(repo)
     assert found.sharded and found.parameter_count == {"F32": 2000}, found

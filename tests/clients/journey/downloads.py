@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from huggingface_hub import (
@@ -14,8 +17,8 @@ from huggingface_hub import (
 )
 from huggingface_hub.errors import EntryNotFoundError, RepositoryNotFoundError, RevisionNotFoundError
 from huggingface_hub.file_download import _CACHED_NO_EXIST
-
-from journey.contents import TEXT, noise, weights
+from journey import LARGE
+from journey.contents import TEXT, weights
 from journey.cutting import cutting
 from journey.steps import Run, need, need_option, step
 
@@ -86,11 +89,13 @@ def download_revisions(run: Run) -> None:
 
 @step("a download that is cut off goes on where it was (`Range`)")
 def resume(run: Run) -> None:
-    content = noise(3_000_000)
-    repo = run.repo("resumed", {"a.parquet": content})
-    with cutting(run.endpoint, after_bytes=1_000_000) as proxy:
-        path = hf_hub_download(repo, "a.parquet", endpoint=proxy.address, cache_dir=run.folder / "cut")
-    assert Path(path).read_bytes() == content
+    with cutting(run.endpoint, after_bytes=11 << 20) as proxy:  # Clients keep what they have in pieces of 10 MiB.
+        fetch = partial(hf_hub_download, LARGE, "a.parquet", endpoint=proxy.address, cache_dir=run.folder / "cut")
+        with suppress(Exception):  # Some versions go on within the call, others when they are called again.
+            fetch()
+        path = fetch()
+    [known] = run.api.get_paths_info(LARGE, "a.parquet")
+    assert hashlib.sha256(Path(path).read_bytes()).hexdigest() == known.lfs.sha256
     assert proxy.was_cut and any(each.startswith("bytes=") for each in proxy.ranges), proxy.ranges
 
 
@@ -123,7 +128,7 @@ def resolve(run: Run) -> None:
     need(HfApi, "resolve_revision")
     repo = run.repo("resolved", {"a.txt": TEXT})
     found = run.api.resolve_revision(repo)
-    assert run.api.model_info(repo).sha in str(found), found
+    assert run.api.model_info(repo).sha in vars(found).values(), vars(found)
 
 
 @step("`verify_repo_checksums`: cache against server")

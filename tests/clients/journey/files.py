@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fsspec
 from huggingface_hub import HfFileSystem
-
 from journey.contents import TEXT, noise, weights
 from journey.steps import Run, step
 

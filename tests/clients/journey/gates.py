@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from huggingface_hub.errors import GatedRepoError
-
 from journey.contents import TEXT
 from journey.steps import Run, status_of, step
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from journey import LONG
 from journey.contents import TEXT
 from journey.steps import Run, status_of, step
 
@@ -36,13 +37,8 @@ def tag(run: Run) -> None:
 
 @step("`list_repo_commits`, in HTML (`formatted`), and longer than a page (50)")
 def list_commits(run: Run) -> None:
-    repo = run.repo("long-history")
-    for number in range(51):
-        run.api.upload_file(
-            path_or_fileobj=b"%d" % number, path_in_repo="a.txt", repo_id=repo, commit_message=f"Say {number} < 99"
-        )
-    commits = run.api.list_repo_commits(repo, formatted=True)
-    assert len(commits) == 52 and commits[0].title == "Say 50 < 99" and commits[0].authors == [run.me], commits[0]
+    commits = run.api.list_repo_commits(LONG, formatted=True)
+    assert len(commits) == 61 and commits[0].title == "Say 59 < 99" and commits[0].authors == ["root"], commits[0]
     assert commits[0].formatted_title and "&lt;" in commits[0].formatted_title and commits[0].created_at, commits[0]
 
 

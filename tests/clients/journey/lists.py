@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from huggingface_hub import HfApi
-
 from journey import CROWD
 from journey.contents import CARD, weights
 from journey.steps import Run, need_option, status_of, step

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from huggingface_hub import HfApi
 from huggingface_hub.errors import RepositoryNotFoundError
-
 from journey.contents import TEXT, weights
 from journey.steps import Run, need, status_of, step
 

@@ -30,8 +30,10 @@ def upgrade() -> None:
         op.execute(f"CREATE INDEX {index} ON artifacts ({columns})")
     connection = op.get_bind()
     languages, bases = defaultdict(list), defaultdict(list)
-    for part, table, column in ((languages, "artifact_languages", "tag"), (bases, "artifact_bases", "base")):
-        for artifact_id, value in connection.execute(sa.text(f"SELECT artifact_id, {column} FROM {table} ORDER BY position")):
+    of_languages = "SELECT artifact_id, tag FROM artifact_languages ORDER BY position"
+    of_bases = "SELECT artifact_id, base FROM artifact_bases ORDER BY position"
+    for part, question in ((languages, of_languages), (bases, of_bases)):
+        for artifact_id, value in connection.execute(sa.text(question)):
             part[artifact_id].append(value)
     question = "SELECT id, key, kind, method, license, gated, tags, facets FROM artifacts"
     for row in connection.execute(sa.text(question)).mappings().all():
@@ -39,5 +41,6 @@ def upgrade() -> None:
         said = labels_of(row["kind"], row["method"], row["license"], languages[row["id"]], bases[row["id"]], tags)
         words = [row["facets"], *marks_of(row["kind"], row["gated"], None, said), *parts_of(row["key"])]
         connection.execute(
-            sa.text("UPDATE artifacts SET facets = :facets WHERE id = :id"), {"facets": " ".join(words), "id": row["id"]}
+            sa.text("UPDATE artifacts SET facets = :facets WHERE id = :id"),
+            {"facets": " ".join(words), "id": row["id"]},
         )

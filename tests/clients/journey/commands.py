@@ -30,7 +30,7 @@ def keep_repositories(run: Run) -> None:
     run.hf(group, "settings", repo, "--gated", "manual")
     assert run.api.model_info(repo).gated == "manual"
     run.hf(group, "move", repo, f"{repo}-2")
-    run.hf(group, "delete", f"{repo}-2", *(["--yes"] if VERSION >= (1, 33) else []))
+    run.hf(group, "delete", f"{repo}-2", *(["--yes"] if VERSION >= (1, 19) else []))
     assert not run.api.repo_exists(f"{repo}-2")
 
 
@@ -66,7 +66,7 @@ def look(run: Run) -> None:
     assert repo in run.hf(
         "models", "ls", "--author", run.me, "--search", "looked", "--filter", "yo", "--format", "json"
     )
-    assert '"mit"' in run.hf("models", "info", repo, "--format", "json")
+    assert '"license:mit"' in run.hf("models", "info", repo, *(["--format", "json"] if VERSION >= (1, 20) else []))
     words = run.repo("looked-at-words", {"README.md": CARD}, repo_type="dataset")
     assert words in run.hf("datasets", "ls", "--author", run.me, "--format", "json")
 

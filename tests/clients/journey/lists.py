@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 from huggingface_hub import HfApi
 from journey import CROWD
 from journey.contents import CARD, weights
@@ -70,23 +72,23 @@ def list_expanded(run: Run) -> None:
 
 @step("`list_models`: `gated`, `pipeline_tag`, `apps`, `inference`")
 def narrow(run: Run) -> None:
-    repo = run.repo("narrowed")
+    repo, options = run.repo("narrowed"), inspect.signature(HfApi.list_models).parameters
     run.api.update_repo_settings(repo, gated="auto")
     assert [each.id for each in run.api.list_models(author=run.me, search="narrowed", gated=True)] == [repo]
     assert not list(run.api.list_models(author=run.me, search="narrowed", gated=False))
     assert not list(run.api.list_models(author=run.me, search="narrowed", inference="warm"))
-    if "pipeline_tag" in HfApi.list_models.__kwdefaults__:
+    if "pipeline_tag" in options:
         assert not list(run.api.list_models(author=run.me, search="narrowed", pipeline_tag="fill-mask"))
-    if "apps" in HfApi.list_models.__kwdefaults__:
+    if "apps" in options:
         assert not list(run.api.list_models(author=run.me, search="narrowed", apps="vllm"))
 
 
 @step("`list_models`: `num_parameters`")
 def weigh(run: Run) -> None:
     need_option(HfApi.list_models, "num_parameters")
-    small = run.repo("weighed-small", {"model.safetensors": weights(1000)})
-    large = run.repo("weighed-large", {"model.safetensors": weights(30_000)})
-    mine = {"author": run.me, "search": "weighed"}
+    small = run.repo("heavy-small", {"model.safetensors": weights(1000)})
+    large = run.repo("heavy-large", {"model.safetensors": weights(30_000)})
+    mine = {"author": run.me, "search": "heavy"}
     assert [each.id for each in run.api.list_models(num_parameters="max:10K", **mine)] == [small]
     assert [each.id for each in run.api.list_models(num_parameters="min:10K,max:1M", **mine)] == [large]
 
@@ -94,8 +96,10 @@ def weigh(run: Run) -> None:
 @step("`list_datasets`: `author`, `filter`, `search`, `sort`, `expand`")
 def list_datasets(run: Run) -> None:
     repo = run.repo("dictionary", {"README.md": CARD}, repo_type="dataset")
-    for wanted in ({"filter": "yo"}, {"search": "ictionar"}, {"sort": "downloads"}, {"expand": ["cardData", "likes"]}):
-        assert [each.id for each in run.api.list_datasets(author=run.me, **wanted)] == [repo], wanted
+    for wanted in ({"filter": "yo"}, {"sort": "downloads"}, {"expand": ["cardData", "likes"]}, {"full": True}):
+        found = run.api.list_datasets(author=run.me, search="ictionar", **wanted)
+        assert [each.id for each in found] == [repo], wanted
+    assert not list(run.api.list_datasets(author=run.me, search="ictionar", filter="ha"))
 
 
 @step("`get_model_tags`, `get_dataset_tags`")

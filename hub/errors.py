@@ -23,6 +23,7 @@
     ├── Damaged                  exit 1: bytes are not what their digest, format or schema says
     ├── OutOfMemory              exit 1: the device is too small; says what would fit
     └── Unreachable              exit 1, HTTP 502: a remote hub, or a folder that cannot be written
+        └── DiskFull             HTTP 507
 
 A message says what was asked, what was found and the next command, in one line.
 """
@@ -232,3 +233,9 @@ class Unreachable(HubError):
     """A remote hub does not answer, or a folder cannot be read or written."""
 
     status = 502
+
+
+class DiskFull(Unreachable):
+    """There is no room for what was to be written; nothing of it is left."""
+
+    status = 507

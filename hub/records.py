@@ -12,6 +12,8 @@ from hub.names import ArtifactName, Digest
 
 KINDS = ("adapter", "projector", "encoder", "delta", "base", "dataset")
 """Built-in kinds; packages add theirs through the entry-point group `hub.kinds`."""
+JOINT = " + "
+"""Stands between the names of encoders whose states a module reads side by side, where one text names them all."""
 PLAIN = "model"
 """Kind of a repository on a server that has no card of ours, and is no data set."""
 
@@ -105,6 +107,13 @@ class Variant:
     conditioning: Conditioning
     """Of the module's output."""
     encoder: Pin | None = None
+    beside: tuple[Pin, ...] = ()
+    """Further encoders: their states are joined to those of the first one, channel behind channel, in this order."""
+
+    @property
+    def encoders(self) -> tuple[Pin, ...]:
+        """All that it reads; none when it reads the base's own, or brings one along."""
+        return () if self.encoder is None else (self.encoder, *self.beside)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,10 +216,23 @@ class Query:
     gated: bool | None = None
     parameters: tuple[int, int] | None = None
     """Least and most, both included."""
+    metric: str = ""
+    """Only artifacts with a score of this metric: in `language`, if one is asked for, on `benchmark` and `split`."""
+    benchmark: str = ""
+    split: str = ""
+    provenance: str = Provenance.MEASURED
+    """Of the scores of `metric`: one kind at a time, for they cannot be compared."""
+    least: float | None = None
+    """Smallest value of `metric`, in its own unit."""
+    most: float | None = None
     sort: str = "score"
-    """`score` (best measured first), `updated`, `downloads`, `name`, `created`, `likes` or `trend`."""
+    """`score` (best measured first), `metric` (best value first), `updated`, `downloads`, `name`, `created`, `likes` or `trend`."""
+    scores: str = "all"
+    """`all` of an artifact's scores, or the `best` alone: the one that a line of a table shows."""
     limit: int = 20
     offset: int = 0
+    after: str = ""
+    """`owner/name`, in lower case, of the last artifact of the page before: where it stands now, this page begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +245,18 @@ class Page:
     """`{"kind": {"adapter": 12, …}, "language": …, "base": …, "method": …, "license": …}`."""
     is_exact: bool = True
     """Whether total and facets count all answers. Otherwise there are at least so many: more than anybody counts for one search."""
+    offset: int = 0
+    """Where the page begins among all answers."""
+
+
+def joined(names: Iterable[str]) -> str:
+    """Several names as one text: `a + b`. No name has a space in it."""
+    return JOINT.join(names)
+
+
+def parted(text: str) -> tuple[str, ...]:
+    """The names in a text that `joined` made, or that somebody typed without spaces; none in an empty one."""
+    return tuple(part.strip() for part in text.split(JOINT.strip())) if text.strip() else ()
 
 
 def weights_digest(files: Iterable[File]) -> str:

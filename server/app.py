@@ -11,9 +11,13 @@ from starlette.staticfiles import StaticFiles
 
 from hub.local import LocalHub
 from server import errors
-from server.api.search import SEARCH_PARAMETERS, search_artifacts
+from server.api.document import ADDRESS
+from server.api.routes import add_api
 from server.bodies import BodyLimit
+from server.git.service import add_git
 from server.middleware import AccessLog, AnswerHeaders, EncodedPath
+from server.oauth import add_oauth
+from server.pages.accounts import add_account_pages
 from server.pages.artifact import show_artifact
 from server.pages.browse import browse
 from server.protocol.inventory_routes import add_holdings, add_inventory
@@ -22,28 +26,35 @@ from server.protocol.repository import describe_repository
 from server.protocol.resolve import resolve_file
 from server.protocol.routes import add_accounts, add_transfers, add_writing
 from server.protocol.tree import list_tree
+from server.worker import Worker, lasting
 
 _REPOSITORY = ("{owner}/{name}", "{name}")
 """A bare `mulan-yo` is looked up as the command line does: ours first, then the only one."""
 
 
-def create_app(hub: LocalHub) -> FastAPI:
-    """The application around an open hub; the caller closes the hub after the last request."""
-    app = FastAPI(title="linguahub", docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json")
+def create_app(hub: LocalHub, worker: Worker | None = None) -> FastAPI:
+    """The application around an open hub; the caller closes the hub after the last request.
+
+    `worker` does what the outbox owes from the start of the server to its end; without one, somebody else must.
+    """
+    app = FastAPI(title="linguahub", docs_url=None, redoc_url=None, openapi_url=ADDRESS, lifespan=lasting(worker))
     app.state.hub = hub
     errors.install(app)
 
     _get(app, "/", browse)
-    _get(app, "/api/v1/search", search_artifacts, openapi_extra={"parameters": SEARCH_PARAMETERS}, in_schema=True)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
 
+    add_api(app)
     add_holdings(app)
+    add_account_pages(app)
+    add_oauth(app)
     add_accounts(app)
     add_transfers(app)
     for repository in _REPOSITORY:
         add_writing(app, repository)
         add_inventory(app, repository)
 
+    add_git(app)
     for collection in ("models", "datasets"):
         _get(app, f"/api/{collection}", list_repositories)
         for repository in _REPOSITORY:
@@ -65,7 +76,7 @@ def create_app(hub: LocalHub) -> FastAPI:
     return app
 
 
-def _get(app: FastAPI, path: str, endpoint: Callable[..., Any], *, in_schema: bool = False, **options: Any) -> None:
-    """Answer GET, and HEAD with the same headers; the schema lists our own API alone, once."""
-    app.add_api_route(path, endpoint, methods=["GET"], include_in_schema=in_schema, **options)
-    app.add_api_route(path, endpoint, methods=["HEAD"], include_in_schema=False, **options)
+def _get(app: FastAPI, path: str, endpoint: Callable[..., Any]) -> None:
+    """Answer GET, and HEAD with the same headers; the OpenAPI document lists our own API alone."""
+    for method in ("GET", "HEAD"):
+        app.add_api_route(path, endpoint, methods=[method], include_in_schema=False)

@@ -14,8 +14,19 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from hub.errors import Gated, HubError, NotServed, OverQuota, UnknownArtifact, UnknownFile, UnknownRevision
+from hub.errors import (
+    DiskFull,
+    Gated,
+    HubError,
+    NotServed,
+    OverQuota,
+    TooOften,
+    UnknownArtifact,
+    UnknownFile,
+    UnknownRevision,
+)
 from server.access import Moved
+from server.git.answers import asks_for_password, in_gits_words, is_for_git, password_prompt
 from server.middleware import add_headers
 from server.pages.rendering import render
 
@@ -28,6 +39,7 @@ CODES: dict[type[HubError], str] = {
 }
 """What the client maps to RepositoryNotFoundError, RevisionNotFoundError and EntryNotFoundError."""
 _OURS = "Something broke here. It has been logged"
+_NO_ROOM = "the server's disk is full: nothing was kept. Tell its administrator, then send it again."
 _log = logging.getLogger("server.errors")
 
 
@@ -46,7 +58,13 @@ async def _hub_error(request: Request, error: Exception) -> Response:
         # The message may name folders of this machine: it belongs in the log, not in the answer.
         request_id = _request_id(request)
         _log.error("%s %s: %s", request_id, type(error).__name__, error)
+        if isinstance(error, DiskFull):
+            return _answer(request, _status_of_no_room(request), _NO_ROOM)
         return _answer(request, error.status, f"{_OURS} as {request_id}.")
+    if isinstance(error, TooOften):
+        return _answer(request, error.status, str(error), {"Retry-After": str(error.wait_s)})
+    if asks_for_password(request, error):
+        return password_prompt(request, str(error))
     code = next((code for known, code in CODES.items() if isinstance(error, known)), None)
     return _answer(request, error.status, str(error), {"X-Error-Code": code} if code else {})
 
@@ -82,10 +100,18 @@ def _answer(request: Request, status: int, message: str, headers: dict[str, str]
     headers = {"X-Error-Message": _in_ascii(message), "Cache-Control": "no-store", **(headers or {})}
     if commit := getattr(request.state, "commit", ""):
         headers["X-Repo-Commit"] = commit  # Lets a client remember that this revision lacks the file.
+    if is_for_git(request):
+        return in_gits_words(request, status, message, headers)
     if _is_for_people(request):
         context = {"status": status, "phrase": HTTPStatus(status).phrase, "message": message}
-        return render("error.html", context, status=status, headers=headers)
+        return render("error.html", context, request=request, status=status, headers=headers)
     return JSONResponse({"error": message}, status, headers)
+
+
+def _status_of_no_room(request: Request) -> int:
+    """507; for Xet, whose client tries for minutes again after any status from 500 on, the nearest below."""
+    is_xet = request.url.path.startswith("/cas/")
+    return HTTPStatus.REQUEST_ENTITY_TOO_LARGE if is_xet else HTTPStatus.INSUFFICIENT_STORAGE
 
 
 def _is_for_people(request: Request) -> bool:

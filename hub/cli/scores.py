@@ -1,4 +1,4 @@
-"""How scores are chosen, grouped, worded and written as JSON."""
+"""How scores are grouped, worded and written as JSON."""
 
 from __future__ import annotations
 
@@ -7,25 +7,7 @@ from dataclasses import asdict
 from itertools import groupby
 from typing import Any
 
-from hub.records import Artifact, Provenance, Score
-from hub.registry.standing import FOREIGN_LANGUAGE, is_control, is_foreign, standing
-
-TRUST = (Provenance.MEASURED, Provenance.REPORTED, Provenance.DISPUTED)
-"""Most trusted first: a number that can be measured again speaks before one that somebody reports."""
-
-
-def headline(artifact: Artifact, language: str = "") -> Score | None:
-    """The one score that a line of a table shows: the one that search sorts by; None when there are only controls.
-
-    Where nothing was measured, a reported score comes before a disputed one, in the order of the card.
-    """
-
-    def place(score: Score) -> tuple[float, bool, int]:
-        unasked = FOREIGN_LANGUAGE if language and score.language != language else 0.0
-        is_last = is_foreign(score, artifact.languages)
-        return standing(score, artifact.languages) + unasked, is_last, TRUST.index(score.provenance)
-
-    return min((score for score in artifact.scores if not is_control(score)), key=place, default=None)
+from hub.records import Score
 
 
 def number(score: Score) -> str:

@@ -7,10 +7,11 @@ from typing import Annotated, Any
 
 from typer import Argument, Option
 
-from hub.cli.scores import as_json, headline, sentence
+from hub.cli.scores import as_json, sentence
 from hub.cli.tables import print_table
 from hub.errors import WrongRequest
 from hub.records import Artifact, Page, Query
+from hub.registry.standing import headline
 
 ORDERS = ("score", "updated", "downloads", "name")
 MOST_LANGUAGES = 4

@@ -34,7 +34,7 @@ def ancestors(registry: Registry, start: Revision) -> list[Revision]:
 
 def last_changes(registry: Registry, start: Revision, paths: Collection[str]) -> dict[str, Revision]:
     """For files and folders of a revision, the ancestor that last changed them, or something in them."""
-    wanted, found = set(paths), {}
+    wanted, found = set(paths), dict[str, Revision]()
     history = ancestors(registry, start)[: MOST_WALKED + 1]
     for place, newer in enumerate(history):
         if not wanted:

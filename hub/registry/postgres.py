@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hub.errors import Damaged, HubError, MissingExtra, Unreachable, WrongRequest
+from hub.errors import Damaged, DiskFull, HubError, MissingExtra, Unreachable, WrongRequest
 from hub.registry.database import PATIENCE_S
 from hub.registry.schema import is_current, version_among
 
@@ -44,6 +44,7 @@ class PostgresDatabase:
     """The database that a `postgresql://` URL names. Threads may share it; each gets a connection of its own."""
 
     backup_name = "registry.pgdump"
+    skip_locked = "FOR UPDATE SKIP LOCKED"
 
     def __init__(self, url: str) -> None:
         self._url = re.sub(r"^postgres(ql(\+psycopg)?)?://", "postgresql://", url)
@@ -230,7 +231,7 @@ class PostgresDatabase:
         if isinstance(error, psycopg.errors.LockNotAvailable):
             return Unreachable(f"{self.address} is busy: somebody has been writing for {PATIENCE_S:.0f} s. Try again.")
         if isinstance(error, psycopg.errors.DiskFull):
-            return Unreachable(f"cannot write {self.address}: the disk is full. Nothing was changed.")
+            return DiskFull(f"cannot write {self.address}: the disk is full. Nothing was changed.")
         if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
             return Unreachable(f"cannot use {self.address} ({reason}): look at DATABASE_URL and at the server.")
         return Damaged(f"{self.address} does not answer as a registry ({reason}): look at it with `hub doctor`.")

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from hub.names import ArtifactName, Digest
-from hub.records import Artifact, Conditioning, File, Pin, Provenance, Revision, Score, Upstream, Variant
+from hub.records import JOINT, Artifact, Conditioning, File, Pin, Provenance, Revision, Score, Upstream, Variant
 
 if TYPE_CHECKING:
     from hub.registry.database import Database, Row
@@ -19,20 +19,29 @@ UNDATED = datetime(1970, 1, 1, tzinfo=UTC)
 """Kept for a time that is not known; it sorts as the oldest."""
 
 
-def read_artifacts(database: Database, ids: Sequence[int]) -> tuple[Artifact, ...]:
-    """The artifacts with these ids, in their order: six questions, however many artifacts."""
+def read_artifacts(
+    database: Database, ids: Sequence[int], headlines: Mapping[int, Score] | None = None
+) -> tuple[Artifact, ...]:
+    """The artifacts with these ids, in their order: six questions, however many artifacts.
+
+    Those in `headlines` get that score alone, so that nobody reads the hundreds of a multilingual one.
+    """
     if not ids:
         return ()
     chosen = f"({', '.join(map(str, map(int, ids)))})"
 
-    def parts(table: str, order: str) -> dict[int, list[Row]]:
+    def parts(table: str, order: str, among: str = chosen) -> dict[int, list[Row]]:
         found = defaultdict(list)
-        for row in database.rows(f"SELECT * FROM {table} WHERE artifact_id IN {chosen} ORDER BY artifact_id, {order}"):
+        for row in database.rows(f"SELECT * FROM {table} WHERE artifact_id IN {among} ORDER BY artifact_id, {order}"):
             found[row["artifact_id"]].append(row)
         return found
 
+    known = headlines or {}
+    unread = f"({', '.join(str(int(each)) for each in ids if each not in known)})"
+
     languages, bases = parts("artifact_languages", "position"), parts("artifact_bases", "position")
-    variants, scores = parts("variants", "folder"), parts("scores", "position")
+    variants = parts("variants", "folder")
+    scores = parts("scores", "position", unread) if len(known) < len(ids) else {}
     heads = {
         row["artifact_id"]: row["revision_id"]
         for row in database.rows(f"SELECT * FROM refs WHERE name = 'main' AND artifact_id IN {chosen}")
@@ -49,7 +58,7 @@ def read_artifacts(database: Database, ids: Sequence[int]) -> tuple[Artifact, ..
             bases=tuple(each["base"] for each in bases[row["id"]]),
             encoder=row["encoder"],
             conditioning=_conditioning(row["conditioning"]),
-            scores=tuple(map(_score, scores[row["id"]])),
+            scores=(known[row["id"]],) if row["id"] in known else tuple(map(read_score, scores.get(row["id"], ()))),
             tags=tuple(json.loads(row["tags"])),
             upstream=tuple(Upstream(**each) for each in json.loads(row["upstream"])),
             revision=heads.get(row["id"], ""),
@@ -111,17 +120,21 @@ def read_files(database: Database, revision_ids: Sequence[str]) -> dict[str, tup
 def _variant(row: Row) -> Variant:
     conditioning = _conditioning(row["conditioning"])
     assert conditioning is not None, "the column is NOT NULL"
+    names, digests = (str(row[key] or "").split(JOINT) for key in ("encoder", "encoder_digest"))
+    pins = tuple(Pin(name=name, digest=digest) for name, digest in zip(names, digests, strict=True) if name)
     return Variant(
         base=Pin(name=row["base"], digest=row["base_digest"]),
         folder=row["folder"],
         method=row["method"],
         architecture=row["architecture"],
         conditioning=conditioning,
-        encoder=Pin(name=row["encoder"], digest=row["encoder_digest"] or "") if row["encoder"] else None,
+        encoder=pins[0] if pins else None,
+        beside=pins[1:],
     )
 
 
-def _score(row: Row) -> Score:
+def read_score(row: Row) -> Score:
+    """A score of the table `scores`."""
     fields: dict[str, Any] = {key: row[key] for key in row.keys() if key in Score.__slots__}  # noqa: SIM118 - a Row is no dict
     return Score(**{**fields, "provenance": Provenance(row["provenance"])})
 

@@ -15,7 +15,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hub.errors import Damaged, HubError, Unreachable, WrongRequest
+from hub.errors import Damaged, DiskFull, HubError, Unreachable, WrongRequest
 from hub.registry.database import PATIENCE_S
 from hub.registry.schema import is_current, version_among
 
@@ -31,6 +31,7 @@ class SqliteDatabase:
     """The file at `path`. Threads may share it; each gets a connection of its own."""
 
     backup_name = "registry.db"
+    skip_locked = ""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -213,7 +214,7 @@ def _complaint(error: sqlite3.Error, path: Path) -> HubError:
     if "readonly" in text or "unable to open" in text:
         return Unreachable(f"cannot write {path} ({text}): set HUB_HOME to a folder you can write.")
     if "full" in text:
-        return Unreachable(f"cannot write {path}: the disk is full. Nothing was changed.")
+        return DiskFull(f"cannot write {path}: the disk is full. Nothing was changed.")
     if "locked" in text:
         return Unreachable(f"{path} is busy: another process has been writing for {PATIENCE_S:.0f} s. Try again.")
     return Damaged(f"{path} does not answer as a registry ({text}): build a new one with `hub index`.")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from hub.languages import MULTILINGUAL
-from hub.records import Provenance, Score
+from hub.records import Artifact, Provenance, Score
 
 HEADLINES = (
     "r_precision_at_1",
@@ -32,6 +32,8 @@ FOREIGN_LANGUAGE = 100.0
 """Added to the standing of a score in another language than the one asked for."""
 UNMEASURED = 1000.0
 """The standing of what nobody here has measured, or not of the artifact itself."""
+TRUST = (Provenance.MEASURED, Provenance.REPORTED, Provenance.DISPUTED)
+"""Most trusted first: a number that can be measured again speaks before one that somebody reports."""
 _WHOLE = {"1": 1.0, "%": 100.0}
 """What a share of everything is called in each unit."""
 
@@ -50,6 +52,20 @@ def standing_in(tag: str, scores: Iterable[tuple[str, float]]) -> float:
         (place if language == tag or place >= UNMEASURED else place + FOREIGN_LANGUAGE for language, place in scores),
         default=UNMEASURED,
     )
+
+
+def headline(artifact: Artifact, language: str = "") -> Score | None:
+    """The one score that a line of a table shows: the one that search sorts by; None when there are only controls.
+
+    Where nothing was measured, a reported score comes before a disputed one, in the order of the card.
+    """
+
+    def place(score: Score) -> tuple[float, bool, int]:
+        unasked = FOREIGN_LANGUAGE if language and score.language != language else 0.0
+        is_last = is_foreign(score, artifact.languages)
+        return standing(score, artifact.languages) + unasked, is_last, TRUST.index(score.provenance)
+
+    return min((score for score in artifact.scores if not is_control(score)), key=place, default=None)
 
 
 def is_control(score: Score) -> bool:

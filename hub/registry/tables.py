@@ -9,7 +9,18 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, Integer, String, UniqueConstraint, text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    UniqueConstraint,
+    false,
+    text,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 TEXT = String().with_variant(String(collation="C"), "postgresql")
@@ -146,7 +157,10 @@ class ScoreRow(Table):
         CheckConstraint("provenance in ('reported', 'measured', 'disputed')", name="scores_have_a_provenance"),
         CheckConstraint("source <> ''", name="scores_have_a_source"),
         Index("scores_by_standing", "artifact_id", "language", "standing"),
+        Index("scores_by_place", "artifact_id", "standing"),
         Index("scores_by_benchmark", "benchmark", "metric", "language", "value"),
+        Index("scores_by_metric", "metric", "provenance", "value", "artifact_id"),
+        Index("scores_by_language", "language", "metric", "provenance", "value", "artifact_id"),
     )
 
     artifact_id: Mapped[int] = mapped_column(ForeignKey("artifacts.id", ondelete="CASCADE"), primary_key=True)
@@ -169,6 +183,13 @@ class ScoreRow(Table):
     high: Mapped[float | None]
     standing: Mapped[float]
     """Lower is better; see `hub.registry.standing`."""
+    author: Mapped[str] = mapped_column(default="", server_default="")
+    """The account that published it through the server; empty for a score of the card."""
+    revision: Mapped[str] = mapped_column(default="", server_default="")
+    """Id of the revision that was measured; like the next three, of published scores alone."""
+    run: Mapped[str] = mapped_column(default="", server_default="")
+    machine: Mapped[str] = mapped_column(default="", server_default="")
+    published_at: Mapped[datetime | None]
 
 
 class BlobRow(Table):
@@ -219,22 +240,34 @@ class RefRow(Table):
     name: Mapped[str] = mapped_column(primary_key=True)
     revision_id: Mapped[str] = mapped_column(ForeignKey("revisions.id"))
     kind: Mapped[str] = mapped_column(default="branch")
-    """`branch` or `tag`."""
+    """`branch`, `tag` or `alias`."""
     message: Mapped[str] = mapped_column(default="")
     """Of a tag."""
+    protected: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Of an alias: only who may administer the artifact moves it."""
 
 
 class OutboxRow(Table):
     """Derived work that a transaction owes; done after it, as often as needed."""
 
     __tablename__ = "outbox"
+    __table_args__ = (Index("outbox_by_subject", "task", "subject", "id"), Index("outbox_by_time", "task", "due_at"))
 
     id: Mapped[int] = mapped_column(primary_key=True)
     task: Mapped[str]
-    """`write-reference`."""
+    """`write-reference`, `deliver-webhook` …"""
     subject: Mapped[str]
-    """`owner/name`."""
+    """What it is about: `owner/name`, a digest."""
     created_at: Mapped[datetime]
+    detail: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    attempts: Mapped[int] = mapped_column(default=0, server_default="0")
+    due_at: Mapped[datetime]
+    """When to begin, or to try again."""
+    claimed_until: Mapped[datetime | None]
+    """When whoever works on it must have finished."""
+    error: Mapped[str] = mapped_column(default="", server_default="")
+    """Why the last attempt failed."""
+    given_up_at: Mapped[datetime | None]
 
 
 class IndexedRow(Table):

@@ -12,10 +12,11 @@ from sqlalchemy.orm import Session
 from hub.accounts import Actor
 from hub.errors import Conflict
 from hub.names import ArtifactName
-from hub.records import Artifact, Revision
+from hub.records import Artifact, Revision, joined
 from hub.registry.audit import note
 from hub.registry.counting import EVERYTHING, facets_in, recount
 from hub.registry.labels import index_words
+from hub.registry.outbox import WRITE_REFERENCE, owe
 from hub.registry.rows import UNDATED
 from hub.registry.standing import UNMEASURED, standing, standing_in
 from hub.registry.tables import (
@@ -24,7 +25,6 @@ from hub.registry.tables import (
     BlobRow,
     FileRow,
     LanguageRow,
-    OutboxRow,
     RefRow,
     RevisionRow,
     ScoreRow,
@@ -33,8 +33,6 @@ from hub.registry.tables import (
 from hub.registry.words import facets_of, words_of
 
 HEAD_REF = "main"
-WRITE_REFERENCE = "write-reference"
-"""The outbox's only task so far."""
 
 
 def record(
@@ -93,7 +91,7 @@ def forget(session: Session, name: ArtifactName) -> None:
 
 def owe_reference(session: Session, name: ArtifactName) -> None:
     """Let the outbox write the store's reference of `name` after this transaction."""
-    session.add(OutboxRow(task=WRITE_REFERENCE, subject=str(name), created_at=now()))
+    owe(session, WRITE_REFERENCE, str(name))
 
 
 def artifact_row(session: Session, name: ArtifactName) -> ArtifactRow | None:
@@ -123,8 +121,9 @@ def describe(session: Session, row: ArtifactRow | None, artifact: Artifact, revi
     row.words, row.facets = words_of(artifact), index_words(dataclasses.replace(artifact, gated=row.gated))
     session.flush()
     recount(session, former, [] if row.private else [EVERYTHING, *facets])
-    for table in (LanguageRow, BaseRow, VariantRow, ScoreRow):
+    for table in (LanguageRow, BaseRow, VariantRow):
         session.execute(delete(table).where(table.artifact_id == row.id))
+    session.execute(delete(ScoreRow).where(ScoreRow.artifact_id == row.id, ScoreRow.author == ""))
     session.add_all(
         LanguageRow(artifact_id=row.id, position=place, tag=tag, standing=standing_in(tag, standings))
         for place, tag in enumerate(artifact.languages)
@@ -136,8 +135,8 @@ def describe(session: Session, row: ArtifactRow | None, artifact: Artifact, revi
     session.add_all(
         VariantRow(
             artifact_id=row.id, folder=variant.folder, base=variant.base.name, base_digest=variant.base.digest,
-            encoder=variant.encoder.name if variant.encoder else None,
-            encoder_digest=variant.encoder.digest if variant.encoder else None,
+            encoder=joined(pin.name for pin in variant.encoders) or None,
+            encoder_digest=joined(pin.digest for pin in variant.encoders) if variant.encoder else None,
             method=variant.method, architecture=variant.architecture, conditioning=dataclasses.asdict(variant.conditioning),
         )
         for variant in artifact.variants

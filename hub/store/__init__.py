@@ -26,11 +26,14 @@ class BlobStore(Protocol):
     def put(self, source: BinaryIO | bytes, expected: Digest | None = None) -> tuple[Digest, int]:
         """Keep the bytes of `source`; their digest and size in bytes.
 
-        Raises Damaged when they are not `expected` (nothing is kept), Unreachable when they cannot be written.
+        Raises Damaged when they are not `expected` (nothing is kept), Unreachable when they cannot be written; a full disk is a DiskFull.
         """
 
     def put_file(self, path: Path, expected: Digest | None = None) -> tuple[Digest, int]:
         """Keep a copy of the file at `path`; free of charge when its bytes are here already."""
+
+    def refresh(self, digest: Digest) -> bool:
+        """Make bytes that are here count as just put; False where they have to be put again for that."""
 
     def open(self, digest: Digest) -> BinaryIO:
         """The bytes, from their beginning. Raises UnknownFile."""
@@ -66,6 +69,9 @@ class BlobStore(Protocol):
 
     def delete_reference(self, name: ArtifactName) -> None:
         """Forget a reference; nothing happens when there is none."""
+
+    def room(self) -> int | None:
+        """Bytes that still fit; None when nobody can tell."""
 
     def unfinished(self) -> list[str]:
         """Writes that have not ended, or were interrupted."""

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from fastapi import Request
+from starlette.datastructures import QueryParams
+from starlette.responses import Response
 
 from server.access import Hub
 from server.addresses import absolute, with_parameters
 from server.identity import caller_of
-from server.query import PARAMETERS as SEARCH_PARAMETERS
+from server.paging import behind, cursor_behind
 from server.query import read_query
-from server.wire import SearchBody
-
-__all__ = ["SEARCH_PARAMETERS", "search_artifacts"]
+from server.wire import answer, searched
 
 
-def search_artifacts(request: Request, hub: Hub) -> SearchBody:
+def search_artifacts(request: Request, hub: Hub) -> Response:
     """Artifacts that match, best measured score first, with their total and facet counts."""
-    query = read_query(request.query_params, caller_of(request, hub).owners())
+    given = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
+    query = read_query(QueryParams(given), caller_of(request, hub).owners(), scores="best")
+    if cursor := request.query_params.get("cursor", ""):
+        query = behind(query, cursor)
     page = hub.registry.find(query)
-    reached = query.offset + len(page.items)
-    more = page.items and reached < page.total
-    return SearchBody.of(page, absolute(request, with_parameters(request, offset=reached)) if more else None)
+    following = cursor_behind(query, page)
+    address = with_parameters(request, cursor=following, offset=None) if following else ""
+    return answer(searched(page, following, absolute(request, address) if address else None))

@@ -8,10 +8,10 @@ from typing import Any
 from fastapi import Request
 from starlette.responses import Response
 
-from hub.cli.scores import headline
 from hub.errors import Unknown, WrongRequest
 from hub.records import Artifact, Page, Query
 from hub.registry.search import SORTS
+from hub.registry.standing import headline
 from server.access import Hub
 from server.addresses import page_path, with_parameters
 from server.identity import caller_of
@@ -68,7 +68,7 @@ def browse(request: Request, hub: Hub) -> Response:
         "chosen": [choice for _, choices in facets for choice in choices if choice.chosen],
         **_neighbours(request, page, query),
     }
-    return render("browse.html", context, status=status)
+    return render("browse.html", context, request=request, status=status)
 
 
 def _row(artifact: Artifact, wanted: str) -> dict[str, Any]:

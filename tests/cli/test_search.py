@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from hub.cli.scores import headline
 from hub.names import ArtifactName
 from hub.records import Artifact, Provenance
+from hub.registry.standing import headline
 from tests.builders import a_score
 
 KEYS = ["name", "owner", "kind", "method", "bases", "encoder", "languages", "license", "revision", "scores"]

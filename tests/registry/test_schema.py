@@ -24,13 +24,26 @@ def version_of(path):
         return connection.execute("SELECT version_num FROM alembic_version").fetchone()[0]
 
 
-BEFORE_0022 = "DROP TABLE renewals; DROP TABLE sessions; DROP TABLE guesses; DROP TABLE devices;"
-"""Undoes the migration 0022, as far as BEFORE_0021 does not."""
 BEFORE_0027 = """
 DROP INDEX artifacts_by_creation; DROP INDEX artifacts_by_likes; DROP INDEX artifacts_by_trend;
 ALTER TABLE artifacts DROP trending; ALTER TABLE artifacts DROP weights; ALTER TABLE artifacts DROP parameters;
 """
 """Undoes the migration 0027."""
+BEFORE_0026 = """
+DROP TABLE mirror_blobs; DROP TABLE mirror_refs; DROP TABLE mirror_files; DROP TABLE mirror_commits; DROP TABLE mirrors;
+DROP TABLE git_commits;
+"""
+"""Undoes the migration 0026."""
+BEFORE_0024 = "DROP TABLE signatures; DROP TABLE signing_keys; DROP TABLE scans;"
+"""Undoes the migration 0024."""
+BEFORE_0023 = """
+DROP TABLE webhook_deliveries; DROP TABLE webhook_watches; DROP TABLE webhooks; DROP INDEX outbox_by_subject; DROP INDEX outbox_by_time;
+ALTER TABLE outbox DROP detail; ALTER TABLE outbox DROP attempts; ALTER TABLE outbox DROP due_at;
+ALTER TABLE outbox DROP claimed_until; ALTER TABLE outbox DROP error; ALTER TABLE outbox DROP given_up_at;
+"""
+"""Undoes the migration 0023."""
+BEFORE_0022 = "DROP TABLE renewals; DROP TABLE sessions; DROP TABLE guesses; DROP TABLE devices;"
+"""Undoes the migration 0022, as far as BEFORE_0021 does not."""
 BEFORE_0021 = """
 DROP TABLE memberships; DROP TABLE tokens; DROP TABLE audit; DROP TABLE likes; DROP TABLE access_requests; DROP TABLE tombstones;
 DROP TABLE uploads; DROP TABLE xorbs; DROP TABLE settings; DROP TABLE accounts; CREATE TABLE accounts (name TEXT PRIMARY KEY);
@@ -48,11 +61,27 @@ BEFORE_0020 = """
 """
 
 
+BEFORE_0025 = """
+DROP TABLE downloads; DROP TABLE disputes; DROP INDEX scores_by_metric; DROP INDEX scores_by_language;
+DROP INDEX scores_by_place;
+ALTER TABLE scores DROP author; ALTER TABLE scores DROP revision; ALTER TABLE scores DROP run; ALTER TABLE scores DROP machine;
+ALTER TABLE scores DROP published_at; ALTER TABLE refs DROP protected;
+"""
+
+
 def downgrade(path, to, changes=""):
     """Make a file of an older release out of a current one."""
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(
-            f"{BEFORE_0027} {BEFORE_0022} {BEFORE_0021} {BEFORE_0020} {changes}; UPDATE alembic_version SET version_num = '{to}';"
+            f"{BEFORE_0027}"
+            f"{BEFORE_0026}"
+            f"{BEFORE_0025}"
+            f"{BEFORE_0024}"
+            f"{BEFORE_0023}"
+            f"{BEFORE_0022}"
+            f"{BEFORE_0021}"
+            f"{BEFORE_0020}"
+            f"{changes}; UPDATE alembic_version SET version_num = '{to}';"
         )
 
 
@@ -70,7 +99,10 @@ def test_the_migrations_make_exactly_the_tables_of_the_code(address):
     from alembic.migration import MigrationContext
     from sqlalchemy.schema import CreateIndex
 
-    import hub.registry.people  # noqa: F401 - declares tables
+    import hub.registry.copies
+    import hub.registry.hooks
+    import hub.registry.people
+    import hub.registry.trust  # noqa: F401 - declares tables
     from hub.registry.tables import Table
 
     registry = Registry.open(address)

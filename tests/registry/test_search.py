@@ -9,6 +9,7 @@ from hub.records import Provenance, Query
 from hub.registry import Registry
 from hub.registry.repositories import change_settings, move_repository
 from hub.registry.search import SORTS, find
+from hub.registry.standing import headline
 from tests import postgres
 from tests.builders import a_score
 from tests.registry.test_registry import a_revision, an_artifact, fill, names
@@ -276,3 +277,12 @@ def test_opening_closing_and_renaming_keep_words_and_counts(registry):
     assert [tuple(row) for row in counted] == [("lab", 1)]
     registry.forget(ArtifactName("lab", "third"))
     assert registry.database.rows("SELECT * FROM facet_counts") == []
+
+
+@pytest.mark.parametrize("language", ["", "yo", "hi", "sw", "pt"])
+def test_the_best_score_alone_is_the_one_that_a_table_would_choose_among_all(shelf, language):
+    whole = shelf.find(Query(language=language))
+    short = shelf.find(Query(language=language, scores="best"))
+    assert [each.scores for each in short.items] == [
+        (best,) if (best := headline(each, language)) else () for each in whole.items
+    ]

@@ -8,6 +8,8 @@ import sys
 import pytest
 from starlette.testclient import TestClient
 
+from server.wire import SearchBody
+
 
 def names(answer: dict) -> list[str]:
     return [f"{item['owner']}/{item['name']}" for item in answer["items"]]
@@ -83,3 +85,46 @@ def test_the_server_needs_no_tensor_library():
         "import sys, server.app, server.cli; sys.exit(bool({'torch', 'diffusers', 'transformers'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("asked", [{}, {"lang": "yo", "scores": "all"}, {"kind": "base"}, {"limit": 1}])
+def test_an_answer_is_what_the_document_promises(client: TestClient, asked: dict):
+    SearchBody.model_validate_json(client.get("/api/v1/search", params=asked).content, strict=True)
+
+
+def test_a_line_has_the_best_score_and_all_of_them_when_asked(client: TestClient):
+    asked = {"q": "first-yo", "owner": "ada"}
+    (short,) = client.get("/api/v1/search", params=asked).json()["items"]
+    (whole,) = client.get("/api/v1/search", params={**asked, "scores": "all"}).json()["items"]
+    assert [score["metric"] for score in short["scores"]] == ["r_precision_at_1"]
+    assert [score["metric"] for score in whole["scores"]] == ["r_precision_at_1", "fid"]
+
+
+def test_a_metric_narrows_by_value_and_sorts_by_it(client: TestClient):
+    asked = {"metric": "r_precision_at_1", "owner": "ada", "sort": "metric"}
+    assert names(client.get("/api/v1/search", params=asked).json()) == ["ada/first-yo", "ada/many"]
+    assert names(client.get("/api/v1/search", params={**asked, "least": "0.5"}).json()) == ["ada/first-yo"]
+    assert names(client.get("/api/v1/search", params={**asked, "provenance": "disputed"}).json()) == ["ada/first-ar"]
+    assert client.get("/api/v1/search", params={"least": "0.5"}).status_code == 400
+    assert client.get("/api/v1/search", params={**asked, "least": "nan"}).status_code == 400
+
+
+def test_cursors_lead_through_every_page_once(client: TestClient):
+    everything = names(client.get("/api/v1/search", params={"limit": 100, "sort": "name"}).json())
+    found, cursor = [], None
+    while cursor is not None or not found:
+        page = client.get(
+            "/api/v1/search", params={"limit": 7, "sort": "name", **({"cursor": cursor} if cursor else {})}
+        )
+        found += names(page.json())
+        cursor = page.json()["cursor"]
+        assert (page.json()["next"] is None) == (cursor is None)
+    assert found == everything
+
+
+def test_the_cursor_of_another_search_is_refused(client: TestClient):
+    cursor = client.get("/api/v1/search", params={"limit": 1, "kind": "adapter"}).json()["cursor"]
+    for wrong in (cursor, "abc", "W10", "🙂", cursor[:-3]):
+        answer = client.get("/api/v1/search", params={"limit": 1, "kind": "base", "cursor": wrong})
+        assert answer.status_code == 400
+        assert "cursor" in answer.json()["error"]

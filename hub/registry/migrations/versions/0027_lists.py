@@ -29,7 +29,8 @@ def upgrade() -> None:
     for index, columns in ORDERS.items():
         op.execute(f"CREATE INDEX {index} ON artifacts ({columns})")
     connection = op.get_bind()
-    languages, bases = defaultdict(list), defaultdict(list)
+    languages: defaultdict[int, list[str]] = defaultdict(list)
+    bases: defaultdict[int, list[str]] = defaultdict(list)
     of_languages = "SELECT artifact_id, tag FROM artifact_languages ORDER BY position"
     of_bases = "SELECT artifact_id, base FROM artifact_bases ORDER BY position"
     for part, question in ((languages, of_languages), (bases, of_bases)):

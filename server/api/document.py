@@ -1,0 +1,130 @@
+"""The OpenAPI document of our own API: what each address takes and answers, with examples, errors included."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+
+from server.wire import ErrorBody
+
+ADDRESS = "/api/v1/openapi.json"
+TOKEN = "token"  # noqa: S105 - the name of the scheme
+_ABOUT = """The registry of language modules for frozen text-to-image models.
+
+Every error is `{"error": "…"}` with one line that says what was asked, what was found and what to do next. Lists come in
+pages: give `cursor` of one page for the next. A token is sent as `Authorization: Bearer TOKEN`; reading public artifacts
+needs none. Hugging Face's own clients speak to the addresses beside these, which its documentation describes.
+"""
+TAGS = {
+    "search": "Find artifacts and languages.",
+    "artifacts": "One artifact: its revisions, files and tensors, aliases and withdrawals.",
+    "scores": "What was measured, by whom, and who leads.",
+    "choose": "What fits, what compares, what to use.",
+    "operate": "For those who run the server.",
+}
+_ERRORS = {
+    400: ("A request that cannot be.", "`limit` must be a whole number from 1 to 100, not `many`."),
+    401: ("Nobody, or a token that is none.", "Log in first: send a token, as `hf auth login` does."),
+    403: ("An account or a token that may not.", "`ada` may not administer `linguahub/mulan-yo`."),
+    404: (
+        "There is no such thing, or not for this caller.",
+        "no artifact is called `mulan-yoo`. Did you mean `mulan-yo`?",
+    ),
+    409: ("Somebody else was first, or the name is taken.", "`ada/mulan-yo` already has a tag `@stable`."),
+    413: ("A body that is too large.", "a body has at most 8388608 bytes here."),
+    422: (
+        "A path that no repository may hold.",
+        "'../x' is no path inside a repository: use `folder/file`, without `..`.",
+    ),
+    429: ("Too many requests.", "too many requests: try again in 12 s."),
+    503: ("Not ready: database or store do not answer.", "the store does not answer."),
+}
+
+
+def route(
+    app: FastAPI,
+    method: str,
+    path: str,
+    endpoint: Callable[..., Any],
+    body: type[BaseModel] | None,
+    *,
+    tag: str,
+    errors: Sequence[int] = (),
+    login: bool = False,
+    status: int = 200,
+    parameters: Sequence[dict[str, Any]] = (),
+    media: str = "application/json",
+    example: Any = None,
+) -> None:
+    """Answer `method` at `path` below /api/v1, and say so in the document; GET answers HEAD with the same headers.
+
+    `login` is for what nobody may do without a token.
+    """
+    shown = {"examples": {"answer": {"value": example}}} if example is not None else {}
+    schema = {} if body is not None else {"schema": {"type": "string"}}
+    content = {media: {**schema, **shown}} if (schema or shown) else {}
+    # What a cautious proxy or the limits of the server may say anywhere.
+    may = sorted({*errors, 400, 401, 429} | ({403} if login else set()))
+    answers: dict[int | str, dict[str, Any]] = {
+        status: {"description": "Done.", **({"model": body} if body is not None else {}), "content": content},
+        **{each: _error(each) for each in may},
+    }
+    extra: dict[str, Any] = {"security": [{TOKEN: []}] if login else [{}, {TOKEN: []}]}
+    if parameters:
+        extra["parameters"] = list(parameters)
+    full = f"/api/v1{path}"
+    app.add_api_route(
+        full, endpoint, methods=[method], status_code=status, response_model=None, responses=answers, openapi_extra=extra,
+        tags=[tag], operation_id=endpoint.__name__,
+    )  # fmt: skip
+    if method == "GET":
+        app.add_api_route(full, endpoint, methods=["HEAD"], include_in_schema=False)
+
+
+def query_parameter(name: str, meaning: str, schema: dict[str, Any], *, required: bool = False) -> dict[str, Any]:
+    """A parameter of the query string."""
+    return {"name": name, "in": "query", "required": required, "description": meaning, "schema": schema}
+
+
+def install(app: FastAPI) -> None:
+    """Make `app` write this document."""
+
+    def write() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _write(app)
+        return app.openapi_schema
+
+    app.openapi = write  # type: ignore[method-assign]  # FastAPI's documented way
+
+
+def _write(app: FastAPI) -> dict[str, Any]:
+    document = get_openapi(
+        title="linguahub", version="1", description=_ABOUT, routes=app.routes,
+        tags=[{"name": name, "description": meaning} for name, meaning in TAGS.items()],
+    )  # fmt: skip
+    components = document.setdefault("components", {})
+    components["securitySchemes"] = {
+        TOKEN: {"type": "http", "scheme": "bearer", "description": "`hub admin token create`"}
+    }
+    # FastAPI's own answer to wrong parameters: here it leaves as 400, in our envelope.
+    for name in ("HTTPValidationError", "ValidationError"):
+        components.get("schemas", {}).pop(name, None)
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            answers = operation["responses"]
+            if "HTTPValidationError" in str(answers.get("422", "")):
+                del answers["422"]
+    return document
+
+
+def _error(status: int) -> dict[str, Any]:
+    meaning, example = _ERRORS[status]
+    return {
+        "model": ErrorBody,
+        "description": meaning,
+        "content": {"application/json": {"examples": {"error": {"value": {"error": example}}}}},
+    }

@@ -1,0 +1,138 @@
+"""A disk without room: every way of sending bytes is refused in one line, nothing half-written stays, and with room it goes on."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import os
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+import uvicorn
+from huggingface_hub import CommitOperationAdd, HfApi
+from huggingface_hub.errors import HfHubHTTPError
+from safetensors.numpy import save
+
+from hub.accounts import Actor
+from hub.home import Home
+from hub.local import LocalHub
+from hub.registry import verify
+from server import create_app
+from server.cli import server_config
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a file system of a few megabytes")
+ROOM_MB = 6
+
+
+class Disk:
+    """A file system in memory, of a few megabytes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir()
+        mounted = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={ROOM_MB}m", "tmpfs", str(folder)], capture_output=True, text=True
+        )
+        if mounted.returncode:
+            pytest.skip(f"this machine does not let a file system be mounted: {mounted.stderr.strip()}")
+
+    def grow(self) -> None:
+        subprocess.run(["mount", "-o", "remount,size=200m", str(self.folder)], check=True)
+
+    def unmount(self) -> None:
+        subprocess.run(["umount", "--lazy", str(self.folder)], check=True)
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Disk]:
+    disk = Disk(tmp_path / "disk")
+    yield disk
+    disk.unmount()
+
+
+@pytest.fixture
+def hub(disk: Disk) -> Iterator[LocalHub]:
+    with LocalHub.open(Home(disk.folder / "registry.db", disk.folder, disk.folder / "cards")) as hub:
+        hub.accounts.add("ada", Actor("root"))
+        yield hub
+
+
+@pytest.fixture
+def api(hub: LocalHub) -> Iterator[HfApi]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = uvicorn.Server(server_config(create_app(hub)))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        while not server.started:
+            time.sleep(0.01)
+        token = hub.tokens.create(hub.accounts.get("ada"), "write", Actor("root"))
+        yield HfApi(endpoint=f"http://127.0.0.1:{listener.getsockname()[1]}", token=token)
+        server.should_exit = True
+        thread.join(timeout=10)
+
+
+def weights(megabytes: int, seed: int = 0) -> bytes:
+    return save({"weight": np.random.default_rng(seed).normal(size=megabytes << 18).astype(np.float32)})
+
+
+@pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")  # huggingface_hub's way to send a file object.
+@pytest.mark.parametrize("way", ["xet", "lfs"])
+def test_an_upload_that_cannot_fit_is_refused_before_it_is_sent_and_succeeds_when_there_is_room(way, api, hub, disk):
+    repo = api.create_repo("ada/large").repo_id
+    content = weights(2 * ROOM_MB)
+
+    def send() -> None:
+        source = content if way == "xet" else io.BytesIO(content)
+        api.create_commit(repo, [CommitOperationAdd("model.safetensors", source)], commit_message="Add weights")
+
+    with pytest.raises(HfHubHTTPError, match="the server's disk is full: nothing was kept"):
+        send()
+    assert [file.path for file in hub.registry.revision(repo).files] == []
+    disk.grow()
+    send()
+    assert Path(api.hf_hub_download(repo, "model.safetensors", cache_dir=disk.folder / "cache")).read_bytes() == content
+
+
+def test_a_transfer_that_finds_the_disk_full_half_way_leaves_nothing(api, hub, disk):
+    repo = api.create_repo("ada/half").repo_id
+    content = weights(2 * ROOM_MB)
+    wanted = {"oid": hashlib.sha256(content).hexdigest(), "size": len(content)}
+    with httpx.Client(headers={"Authorization": f"Bearer {api.token}"}) as client:
+        planned = client.post(
+            f"{api.endpoint}/{repo}.git/info/lfs/objects/batch",
+            json={"operation": "upload", "transfers": ["basic"], "objects": [wanted]},
+        ).json()
+        answer = client.put(planned["objects"][0]["actions"]["upload"]["href"], content=content)
+        assert (answer.status_code, answer.json()["error"][:26]) == (507, "the server's disk is full:")
+        assert hub.store.unfinished() == []
+        assert [each.text for each in verify(hub.registry, hub.store) if each.is_fault] == []
+        assert api.model_info(repo).id == repo, "the server goes on"
+        disk.grow()
+        assert client.put(planned["objects"][0]["actions"]["upload"]["href"], content=content).status_code == 200
+
+
+def test_a_commit_that_finds_no_room_for_its_row_changes_nothing(api, hub, disk):
+    repo = api.create_repo("ada/small").repo_id
+    before = api.model_info(repo).sha
+    filler = disk.folder / "filler"
+    with (
+        filler.open("wb", buffering=0) as file,
+        contextlib.suppress(OSError),
+    ):  # A write that finds room for less takes less.
+        while file.write(bytes(1 << 14)):
+            pass
+    with pytest.raises(Exception, match="the server's disk is full: nothing was kept"):
+        api.upload_file(path_or_fileobj=b"words " * 2000, path_in_repo="notes.txt", repo_id=repo)
+    assert api.model_info(repo).sha == before
+
+    filler.unlink()
+    api.upload_file(path_or_fileobj=b"words " * 2000, path_in_repo="notes.txt", repo_id=repo)
+    assert [each.text for each in verify(hub.registry, hub.store) if each.is_fault] == []

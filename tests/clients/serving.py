@@ -33,14 +33,16 @@ class Service:
     log: Path
     folder: Path
 
-    def walk(self, python: Path, name: str, *groups: str, **environment: str) -> list[dict[str, Any]]:
+    def walk(
+        self, python: Path, name: str, *groups: str, module: str = "journey", **environment: str
+    ) -> list[dict[str, Any]]:
         """What one client does, as the account `name`: with HF_ENDPOINT, HF_TOKEN and HF_HOME, and nothing else set."""
         token, guest = self._account(name), self._account(f"{name}-guest")
         home = self.folder / name
         (home / "huggingface").mkdir(parents=True)
         (home / "huggingface" / ".check_for_update_done").touch()  # It would ask PyPI for newer versions, once a day.
         given = {"HF_ENDPOINT": self.address, "HF_TOKEN": token, "HF_HOME": str(home / "huggingface"), **environment}
-        command = [python, "-m", "journey", "--guest-token", guest, *(["--only", *groups] if groups else [])]
+        command = [python, "-m", module, "--guest-token", guest, *(["--only", *groups] if groups else [])]
         done = subprocess.run(
             command,
             env={"PATH": os.environ["PATH"], "HOME": str(home), **given},

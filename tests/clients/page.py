@@ -25,7 +25,7 @@ _HEAD = """# Clients
 Every version of Hugging Face's client in the table, unmodified and in an environment of its own, does all of this against
 `hub serve` with nothing set but `HF_ENDPOINT` and `HF_TOKEN`. Each line is a function in `tests/clients/journey` that compares
 what the client got with what it should get. `python -m tests.clients` runs them all and writes this page; `make test` runs them
-and compares. A number leads to the reason why a version does not do something: it has no such thing.
+and compares. A number leads to the reason where a version cannot do something, whatever the server.
 """
 _TAIL = """
 ## Good to know

@@ -9,7 +9,7 @@ from journey.contents import CARD, TEXT, weights
 from journey.steps import VERSION, Absent, Run, step
 
 
-@step("`hf auth login`, `whoami`, `logout`")
+@step("`hf auth login`, `whoami`")
 def authenticate(run: Run) -> None:
     run.hf("auth", "login", "--token", run.token)
     assert Path(constants.HF_TOKEN_PATH).read_text() == run.token

@@ -79,6 +79,7 @@ class VariantBody(Body):
     architecture: str
     conditioning: ConditioningBody
     encoder: PinBody | None
+    beside: list[PinBody]
 
 
 class UpstreamBody(Body):

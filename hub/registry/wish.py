@@ -1,25 +1,36 @@
-"""What a query asks of the database: words and facets for the index, conditions for a row."""
+"""What a search asks for, as the database is asked, and the orders in which it answers."""
 
 # ruff: noqa: S608 - only names of columns and bound parameters are put into SQL here.
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import dataclasses
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from hub.languages import MULTILINGUAL, covers
-from hub.records import Query
-from hub.registry.labels import magnitudes, words_of_part
-from hub.registry.words import facet_word, words_asked
+from hub.registry.labels import words_of_part
+from hub.registry.standing import FOREIGN_LANGUAGE, UNMEASURED
+from hub.registry.words import facet_word
 
 if TYPE_CHECKING:
     from hub.registry.database import Database
 
-_COLUMNS = ("kind", "method", "license", "owner")
-"""Facets of which an artifact has one value, in a column of that name."""
+COLUMNS_OF_ORDERS = {
+    "score": (("standing", ""), ("downloads", "DESC"), ("key", "")),
+    "updated": (("updated_at", "DESC"), ("key", "")),
+    "downloads": (("downloads", "DESC"), ("key", "")),
+    "name": (("bare_key", ""), ("key", "")),
+    "created": (("created_at", "DESC"), ("key", "")),
+    "likes": (("likes", "DESC"), ("key", "")),
+    "trend": (("trending", "DESC"), ("key", "")),
+}
+"""Each has an index of its own."""
+ORDERS = {
+    sort: ", ".join(f"{column} {way}".rstrip() for column, way in columns)
+    for sort, columns in COLUMNS_OF_ORDERS.items()
+}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Wish:
     """A query as the database is asked: every word's beginning, every facet, and of several languages one."""
 
@@ -57,66 +68,32 @@ class Wish:
         """Whether any artifact will do."""
         return not (self.facets or self.words or self.parts or self.impossible)
 
+    @property
+    def tag_values(self) -> dict[str, str]:
+        """The languages as values of a question."""
+        return {f"tag_{number}": tag for number, tag in enumerate(self.tags)}
 
-def wish_of(query: Query, languages: Iterable[str], readers: tuple[str, ...] | None) -> Wish:
-    """What a query asks for; `languages` are those in the registry."""
-    words = words_asked(query.text)
-    return Wish(
-        words=tuple(words),
-        columns={column: wanted.lower() for column in _COLUMNS if (wanted := getattr(query, column))},
-        base=query.base.rpartition("/")[2].lower(),
-        tags=tuple(_covering(query.language, languages)),
-        impossible=(bool(query.text.strip()) and not words) or not all(map(words_of_part, query.parts)),
-        readers=readers,
-        parts=tuple(part.lower() for part in query.parts),
-        marks=_marks(query),
-        parameters=query.parameters,
-    )
-
-
-def _marks(query: Query) -> tuple[tuple[str, ...], ...]:
-    groups = [(facet_word("tag", label),) for label in query.labels]
-    groups += [(facet_word("type", query.type),)] if query.type else []
-    groups += [(facet_word("gated", "yes" if query.gated else "no"),)] if query.gated is not None else []
-    return (*groups, tuple(magnitudes(*query.parameters))) if query.parameters else tuple(groups)
-
-
-def _covering(language: str, present: Iterable[str]) -> list[str]:
-    """The tags in the registry that serve a reader of `language`. Multilingual artifacts serve everybody."""
-    if not language:
-        return []
-    return [tag for tag in present if tag == MULTILINGUAL or covers(tag, language)] or [language]
-
-
-def owned(readers: tuple[str, ...] | None) -> tuple[str, dict[str, Any]]:
-    """SQL for a private artifact being shown, and the values that it needs."""
-    if not readers:
-        return ("1 = 1" if readers is None else "1 = 0"), {}
-    values = {f"reader_{number}": owner for number, owner in enumerate(readers)}
-    return f"lower(owner) IN ({', '.join(f':{name}' for name in values)})", values
+    @property
+    def place_for_readers(self) -> str:
+        """Where an artifact stands for readers of the languages, as SQL: by its best score in one; scores in others stand far behind."""
+        names = ", ".join(f":{name}" for name in self.tag_values)
+        own = (
+            f"standing + CASE WHEN language IN ({names}) OR standing >= {UNMEASURED} THEN 0 ELSE {FOREIGN_LANGUAGE} END"
+        )
+        best = f"SELECT min({own}) FROM scores WHERE artifact_id = artifacts.id"
+        return f"coalesce(({best}), {UNMEASURED})"
 
 
 def conditions_of(database: Database, wish: Wish) -> tuple[list[str], dict[str, Any]]:
-    """What a row of `artifacts` must satisfy, each decided from the row and the indexes of its parts."""
-    conditions = [f"lower({column}) = :{column}" for column in wish.columns]
-    values: dict[str, Any] = dict(wish.columns)
+    """What a row of `artifacts` must satisfy, decided from the row itself."""
+    conditions: list[str] = []
+    values: dict[str, Any] = {}
     if wish.readers is not None:
         condition, more = owned(wish.readers)
         conditions.append(f"(NOT private OR {condition})")
         values |= more
-    if wish.base:
-        conditions.append("EXISTS (SELECT 1 FROM artifact_bases WHERE artifact_id = id AND base_key = :base)")
-        values["base"] = wish.base
-    if wish.tags:
-        names = ", ".join(f":{name}" for name in tag_values(wish))
-        conditions.append(f"EXISTS (SELECT 1 FROM artifact_languages WHERE artifact_id = id AND tag IN ({names}))")
-        values |= tag_values(wish)
-    if wish.words:
-        condition, more = database.has_words(wish.words)
-        conditions.append(condition)
-        values |= more
-    if wish.marks:
-        condition, more = database.has_facets(wish.marks)
+    if wish.words or wish.facets:
+        condition, more = database.has(wish.words, wish.facets)
         conditions.append(condition)
         values |= more
     fine, more = _fine(wish)
@@ -146,6 +123,9 @@ def _fine(wish: Wish) -> tuple[list[str], dict[str, Any]]:
     return conditions, values
 
 
-def tag_values(wish: Wish) -> dict[str, str]:
-    """The languages as values of SQL."""
-    return {f"tag_{number}": tag for number, tag in enumerate(wish.tags)}
+def owned(readers: tuple[str, ...] | None) -> tuple[str, dict[str, Any]]:
+    """SQL for a private artifact being shown, and the values that it needs."""
+    if not readers:
+        return ("1 = 1" if readers is None else "1 = 0"), {}
+    values = {f"reader_{number}": owner for number, owner in enumerate(readers)}
+    return f"lower(owner) IN ({', '.join(f':{name}' for name in values)})", values

@@ -15,7 +15,7 @@ from hub.registry.labels import LARGEST_COUNT
 from hub.registry.rows import read_files
 from server.access import Hub, asks_for_dataset
 from server.identity import caller_of
-from server.paging import next_link, read_cursor
+from server.paging import behind, link_to, word_for
 from server.protocol.flags import is_true
 from server.protocol.properties import READING, described, expanded
 from server.protocol.subject import Subject
@@ -50,14 +50,17 @@ def list_repositories(request: Request, hub: Hub) -> Response:
     names = _names(request)
     most = LARGEST_READING if READING & set(names) else LARGEST_WITH_FILES if "siblings" in names else LARGEST
     limit = min(most, read_number("limit", parameters.get("limit", "100"), 1, LARGEST))
-    offset = read_number("skip", parameters.get("skip", "0"), 0, 10**6)
-    offset = read_cursor(parameters["cursor"]) if "cursor" in parameters else offset
-    query = replace(_query(request, hub), limit=limit + 1, offset=offset)
+    query = _query(request, hub)
+    if "cursor" in parameters:
+        query = behind(query, parameters["cursor"])
     if any(parameters.get(each) for each in _NOWHERE):
         return JSONResponse([])
-    page = _found(hub, query)
-    headers = next_link(request, offset + limit) if len(page.items) > limit else {}
-    return JSONResponse(_bodies(hub, page.items[:limit], names), headers=headers)
+    found = _found(hub, replace(query, limit=limit + 1)).items
+    headers = {}
+    if len(found) > limit:
+        follows = replace(query, offset=query.offset + limit, after=found[limit - 1].name.key)
+        headers = link_to(request, word_for(follows))
+    return JSONResponse(_bodies(hub, found[:limit], names), headers=headers)
 
 
 def _names(request: Request) -> list[str]:
@@ -84,8 +87,10 @@ def _query(request: Request, hub: LocalHub) -> Query:
         parts=tuple(part for each in parameters.getlist("search") if (part := each.strip())),
         gated=is_true(request, "gated") if parameters.get("gated") else None,
         parameters=_parameters(parameters.get("num_parameters", "")),
+        scores="best",
         readers=caller_of(request, hub).owners(),
         sort=_SORTS[sort],
+        offset=read_number("skip", parameters.get("skip", "0"), 0, 10**6),
     )
 
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
 from hub.accounts import Actor
-from hub.cards.contents import check_twins, file_problem
+from hub.cards.contents import check_twins, file_problem, kind_of
 from hub.cards.describe import DATASET, describe_repository
 from hub.errors import Conflict, StaleParent, UnknownFile, UnknownRevision, WrongCard, WrongSource
 from hub.names import ArtifactName, Digest
@@ -22,6 +22,8 @@ from hub.publish import drain_outbox, make_revision, manifest, with_files
 from hub.records import PLAIN, Artifact, File, Revision
 from hub.registry import Registry
 from hub.registry.branches import kinds
+from hub.registry.scans import flag
+from hub.signatures import signature_in
 from hub.store import BlobStore
 
 FIRST = "initial commit"
@@ -65,13 +67,19 @@ def create(
 def duplicate(
     artifact: Artifact, target: ArtifactName, registry: Registry, store: BlobStore, actor: Actor, *, private: bool
 ) -> Revision:
-    """A new artifact that begins with all files of another's head. Raises Conflict when there is one of that name."""
+    """A new artifact that begins with all files of another's head.
+
+    Raises Conflict when there is one of that name, WrongSource for files that were allowed in the other one alone.
+    """
     source = registry.revision(artifact.name)
-    renamed = dataclasses.replace(artifact, name=target, private=private, gated="", any_file=artifact.any_file)
+    renamed = dataclasses.replace(artifact, name=target, private=private, gated="", any_file=False)
+    if artifact.any_file:  # Which an administrator has allowed there, not here.
+        check(renamed, source.files, (), store)
     described = with_files(describe_files(renamed, source.files, store), source.files, store, artifact.weights)
     message = f"Duplicate {artifact.name} at {source.id[:12]}"
     revision = make_revision(target, source.files, message=message, created_at=datetime.now(UTC))
-    revision = dataclasses.replace(revision, author=actor.name)
+    signature = signature_in(source.files, target, registry.database, store)
+    revision = dataclasses.replace(revision, author=actor.name, signature=signature)
     store.put(manifest(revision), Digest(revision.id))
     registry.record(described, revision, None, actor=actor)
     drain_outbox(registry, store)
@@ -107,8 +115,11 @@ def commit(
         if files == head.files:
             return head
         described = with_files(check(artifact, files, head.files, store), files, store, artifact.weights)
+        if artifact.any_file:
+            flag(registry.database, suspects(files, head.files, store))
         revision = make_revision(artifact.name, files, message=message, parent=head.id, created_at=datetime.now(UTC))
-        revision = dataclasses.replace(revision, author=actor.name)
+        signature = signature_in(files, artifact.name, registry.database, store)
+        revision = dataclasses.replace(revision, author=actor.name, signature=signature)
         store.put(manifest(revision), Digest(revision.id))
         try:
             registry.record(described, revision, head.id, branch=branch, actor=actor)
@@ -125,7 +136,8 @@ def squash(
     """Make a branch's content a revision without history; earlier ones can still be had by their ids."""
     head = registry.revision(artifact.name, branch)
     revision = make_revision(artifact.name, head.files, message=message, created_at=datetime.now(UTC))
-    revision = dataclasses.replace(revision, author=actor.name)
+    signature = signature_in(head.files, artifact.name, registry.database, store)
+    revision = dataclasses.replace(revision, author=actor.name, signature=signature)
     described = with_files(describe_files(artifact, head.files, store), head.files, store, artifact.weights)
     store.put(manifest(revision), Digest(revision.id))
     registry.record(described, revision, head.id, branch=branch, actor=actor)
@@ -165,6 +177,18 @@ def check(artifact: Artifact, files: tuple[File, ...], before: Iterable[File], s
     if problems:
         raise WrongSource(f"`{artifact.name}` cannot be changed so: {'; '.join(problems[:20])}.")
     return describe_files(artifact, files, store)
+
+
+def suspects(files: Iterable[File], before: Iterable[File], store: BlobStore) -> list[tuple[File, str]]:
+    """Files that were not there before and can run code, each with what it is: see `hub.registry.scans`."""
+    known = {file.digest for file in before}
+    found = []
+    for file in files:
+        if file.digest not in known:
+            with store.open(file.digest) as opened:
+                if kind := kind_of(file.path, opened):
+                    found.append((file, kind))
+    return found
 
 
 def describe_files(artifact: Artifact, files: Iterable[File], store: BlobStore) -> Artifact:

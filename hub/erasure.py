@@ -16,6 +16,7 @@ from hub.publish import drain_outbox, make_revision, manifest, with_files
 from hub.records import Artifact, Revision
 from hub.registry import Registry
 from hub.registry.rewriting import Rewriting, rewrite
+from hub.signatures import signature_in
 from hub.store import BlobStore
 
 
@@ -32,8 +33,10 @@ def erase(artifact: Artifact, digests: Collection[Digest], registry: Registry, s
         return 0
     head = replaced.get(refs["main"]) or registry.revision(artifact.name, "main")
     described = with_files(describe_files(artifact, head.files, store), head.files, store, artifact.weights)
-    for revision in replaced.values():
+    for old, revision in replaced.items():
         store.put(manifest(revision), Digest(revision.id))
+        signature = signature_in(revision.files, artifact.name, registry.database, store)
+        replaced[old] = dataclasses.replace(revision, signature=signature)
     plan = Rewriting(refs, replaced, frozenset(each.hex for each in digests))
     rewrite(registry.database, described, head, plan, actor)
     drain_outbox(registry, store)

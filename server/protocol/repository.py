@@ -8,6 +8,7 @@ from fastapi import Request
 from starlette.responses import JSONResponse, Response
 
 from hub.records import File
+from hub.registry.scans import scans_in
 from server.access import Hub, Wanted
 from server.addresses import Segment
 from server.protocol.flags import is_true
@@ -34,7 +35,7 @@ def describe_repository(request: Request, hub: Hub, artifact: Wanted, revision: 
     if is_true(request, "blobs"):
         body["siblings"] = [_sibling(file) for file in subject.files]
     if is_true(request, "securityStatus"):
-        body["securityRepoStatus"] = repository_status(subject.files)
+        body["securityRepoStatus"] = repository_status(scans_in(hub.registry.database, subject.commit))
     return JSONResponse(body)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import Request
@@ -11,6 +12,7 @@ from hub.errors import UnknownFile
 from hub.local import LocalHub
 from hub.records import File, Revision
 from hub.registry.ancestry import last_changes
+from hub.registry.scans import Scan, scans_in
 from server.access import Hub, Wanted
 from server.addresses import Segment, commit_id
 from server.paging import next_link, read_cursor
@@ -18,7 +20,7 @@ from server.protocol.flags import is_true
 from server.protocol.git_objects import blob_id, pointer, tree_id
 from server.protocol.properties import in_zulu
 from server.protocol.resolve import showing
-from server.protocol.security import file_status
+from server.protocol.security import HARMLESS, NO_SCANS, file_status
 
 PAGE = 1000
 """Entries a page, as on the Hugging Face Hub."""
@@ -30,7 +32,8 @@ def list_tree(request: Request, hub: Hub, artifact: Wanted, revision: Segment, p
     """Files and folders directly under `path`, or all below it with `recursive=true`."""
     found = hub.registry.revision(artifact.name, revision)
     request.state.commit = commit_id(found.id)
-    entries = tree_entries(found.files, path.strip("/"), recursive=is_true(request, "recursive"))
+    scans = scans_in(hub.registry.database, found.id)
+    entries = tree_entries(found.files, path.strip("/"), recursive=is_true(request, "recursive"), scans=scans)
     if not entries and path:
         folders = sorted({str(file.path).rpartition("/")[0] for file in found.files} - {""})
         raise UnknownFile(path, folders, listing=showing(found))
@@ -45,13 +48,12 @@ def list_tree(request: Request, hub: Hub, artifact: Wanted, revision: Segment, p
 
 
 def expand_entries(hub: LocalHub, revision: Revision, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The same entries with the commit that last changed each, and what can be said of a file's safety."""
+    """The same entries with the commit that last changed each; a file that the scanners leave alone cannot run code."""
     commits = last_changes(hub.registry, revision, [each["path"] for each in entries])
-    files = {file.path: file for file in revision.files}
     return [
-        entry
+        ({"securityFileStatus": HARMLESS} if entry["type"] == "file" else {})
+        | entry
         | {"lastCommit": _commit(commits[entry["path"]])}
-        | ({"securityFileStatus": file_status(files[entry["path"]])} if entry["type"] == "file" else {})
         for entry in entries
     ]
 
@@ -61,7 +63,9 @@ def _commit(revision: Revision) -> dict[str, Any]:
     return {"id": commit_id(revision.id), "title": revision.message.partition("\n")[0], "date": date}
 
 
-def tree_entries(files: tuple[File, ...], folder: str, *, recursive: bool) -> list[dict[str, Any]]:
+def tree_entries(
+    files: tuple[File, ...], folder: str, *, recursive: bool, scans: Mapping[str, Scan] = NO_SCANS
+) -> list[dict[str, Any]]:
     """Entries below a folder, folders before files, each sorted by path."""
     below = [file for file in files if not folder or file.path.startswith(f"{folder}/")]
     start = len(folder) + 1 if folder else 0
@@ -72,17 +76,18 @@ def tree_entries(files: tuple[File, ...], folder: str, *, recursive: bool) -> li
         if recursive or "/" not in name[start:]
     ]
     return folders + [
-        file_entry(file)
+        file_entry(file, scans.get(file.path))
         for file in sorted(below, key=lambda file: file.path)
         if recursive or "/" not in file.path[start:]
     ]
 
 
-def file_entry(file: File) -> dict[str, Any]:
-    """One file, as one kept by Git LFS."""
+def file_entry(file: File, scan: Scan | None = None) -> dict[str, Any]:
+    """One file, as one kept by Git LFS; with what the scanners say of one that can run code."""
     held = pointer(file)
     lfs = {"oid": file.digest.hex, "size": file.size_bytes, "pointerSize": len(held)}
-    return {"type": "file", "path": file.path, "size": file.size_bytes, "oid": blob_id(held), "lfs": lfs}
+    entry = {"type": "file", "path": file.path, "size": file.size_bytes, "oid": blob_id(held), "lfs": lfs}
+    return entry if scan is None else {**entry, "securityFileStatus": file_status(scan)}
 
 
 def _folder_id(files: tuple[File, ...], folder: str) -> str:

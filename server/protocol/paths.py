@@ -54,6 +54,11 @@ def _describe(
     return JSONResponse(entries, headers={"X-Repo-Commit": commit_id(found.id)})
 
 
+def asked_paths(body: bytes, *, is_json: bool) -> list[str]:
+    """The paths that a body names. Raises WrongRequest."""
+    return _paths(_read(body, is_json=is_json))
+
+
 def _read(body: bytes, *, is_json: bool) -> dict[str, Any]:
     try:
         found = json.loads(body) if is_json else parse_qs(body.decode(), max_num_fields=2 * _MOST)

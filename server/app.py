@@ -11,6 +11,7 @@ from starlette.staticfiles import StaticFiles
 
 from hub.local import LocalHub
 from server import errors
+from server.api.admin import add_administration
 from server.api.document import ADDRESS
 from server.api.routes import add_api
 from server.bodies import BodyLimit
@@ -25,13 +26,14 @@ from server.protocol.repository import describe_repository
 from server.protocol.resolve import resolve_file
 from server.protocol.routes import add_accounts, add_transfers, add_writing
 from server.protocol.tree import list_tree
+from server.rates import DEFAULT_RATES, RateLimit, Rates
 
 _REPOSITORY = ("{owner}/{name}", "{name}")
 """A bare `mulan-yo` is looked up as the command line does: ours first, then the only one."""
 
 
-def create_app(hub: LocalHub) -> FastAPI:
-    """The application around an open hub; the caller closes the hub after the last request."""
+def create_app(hub: LocalHub, rates: Rates | None = DEFAULT_RATES) -> FastAPI:
+    """The application around an open hub; the caller closes the hub after the last request. `rates` None: no limits."""
     app = FastAPI(title="linguahub", docs_url=None, redoc_url=None, openapi_url=ADDRESS)
     app.state.hub = hub
     errors.install(app)
@@ -40,6 +42,7 @@ def create_app(hub: LocalHub) -> FastAPI:
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
 
     add_api(app)
+    add_administration(app)
     add_account_pages(app)
     add_oauth(app)
     add_accounts(app)
@@ -63,6 +66,8 @@ def create_app(hub: LocalHub) -> FastAPI:
             _get(app, f"{prefix}/{repository}", show_artifact)
 
     app.add_middleware(BodyLimit)
+    if rates is not None:
+        app.add_middleware(RateLimit, rates=rates)
     app.add_middleware(AccessLog)
     app.add_middleware(AnswerHeaders)
     app.add_middleware(EncodedPath)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import webbrowser
 from contextlib import closing
@@ -25,23 +26,32 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes any free one.")] = 8000,
     open_browser: Annotated[bool, typer.Option("--open", help="Show the page in a browser.")] = False,
+    rate_limits: Annotated[
+        str,
+        typer.Option(
+            help="Requests in five minutes by account or address, such as api=10000,resolvers=50000,pages=3000, or `off`.",
+            show_default=False,
+        ),
+    ] = "",
 ) -> None:
     """Serve the web page and the API, until Ctrl-C."""
     try:
         import uvicorn
 
         from server.app import create_app
+        from server.rates import Rates
     except ImportError as error:
         raise MissingExtra("serve", "`hub serve`") from error
     from hub.local import LocalHub
 
+    rates = Rates.read(rate_limits or os.environ.get("HUB_RATE_LIMITS", ""))
     with closing(_listen(host, port)) as listener, closing(LocalHub.open()) as hub:
         address = _address(host, listener)
         typer.echo(f"linguahub is at {address} (Ctrl-C ends it). For Hugging Face clients: HF_ENDPOINT={address}")
         _first_administrator(hub)
         if open_browser:
             webbrowser.open(address)  # The connection waits in the listener's queue until the server answers.
-        uvicorn.Server(server_config(create_app(hub))).run(sockets=[listener])
+        uvicorn.Server(server_config(create_app(hub, rates))).run(sockets=[listener])
 
 
 def _first_administrator(hub: LocalHub) -> None:
@@ -53,6 +63,7 @@ def _first_administrator(hub: LocalHub) -> None:
     actor = Actor("hub serve")
     made = hub.accounts.add(FIRST_ADMINISTRATOR, actor, is_admin=True, full_name="Administrator")
     secret = hub.tokens.create(made, "write", actor, name="first start")
+    typer.echo(f"To log in on pages, give it a password: hub admin user password {made.name}")
     typer.echo(f"Administrator `{made.name}` was made, with this token, which is shown once: {secret}")
 
 

@@ -27,15 +27,23 @@ from server.protocol.resolve import resolve_file
 from server.protocol.routes import add_accounts, add_transfers, add_writing
 from server.protocol.tree import list_tree
 from server.rates import DEFAULT_RATES, RateLimit, Rates
+from server.worker import Worker, lasting
 
 _REPOSITORY = ("{owner}/{name}", "{name}")
 """A bare `mulan-yo` is looked up as the command line does: ours first, then the only one."""
 
 
-def create_app(hub: LocalHub, rates: Rates | None = DEFAULT_RATES) -> FastAPI:
-    """The application around an open hub; the caller closes the hub after the last request. `rates` None: no limits."""
-    app = FastAPI(title="linguahub", docs_url=None, redoc_url=None, openapi_url=ADDRESS)
+def create_app(
+    hub: LocalHub, worker: Worker | None = None, *, offload: str = "", rates: Rates | None = DEFAULT_RATES
+) -> FastAPI:
+    """The application around an open hub; the caller closes the hub after the last request.
+
+    `worker` does what the outbox owes from the start of the server to its end; without one, somebody else must. `offload` is
+    the location of nginx from which it sends blobs; see `server.offload`. Without `rates` nobody is limited.
+    """
+    app = FastAPI(title="linguahub", docs_url=None, redoc_url=None, openapi_url=ADDRESS, lifespan=lasting(worker))
     app.state.hub = hub
+    app.state.offload = offload
     errors.install(app)
 
     _get(app, "/", browse)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import webbrowser
 from contextlib import closing
@@ -18,6 +17,10 @@ if TYPE_CHECKING:
     from hub.local import LocalHub
 
 FIRST_ADMINISTRATOR = "admin"
+KEEP_ALIVE_S = 75
+"""How long a proxy's connection stays open without a request: longer than nginx keeps it, so that nginx never sends into a closed one."""
+WORKER_SILENT_S = 30
+"""A worker that says nothing for so long hangs, and is replaced."""
 _WAITING = 2048
 """Connections that may wait to be accepted, as uvicorn's default."""
 
@@ -25,33 +28,41 @@ _WAITING = 2048
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes any free one.")] = 8000,
-    open_browser: Annotated[bool, typer.Option("--open", help="Show the page in a browser.")] = False,
-    rate_limits: Annotated[
-        str,
-        typer.Option(
-            help="Requests in five minutes by account or address, such as api=10000,resolvers=50000,pages=3000, or `off`.",
-            show_default=False,
-        ),
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes that answer, on the same port.")] = 1,
+    proxy: Annotated[
+        str, typer.Option(help="Addresses of proxies whose X-Forwarded-… headers are believed, separated by commas.")
     ] = "",
+    grace: Annotated[
+        int, typer.Option(min=0, help="Seconds in which running requests may end when the server stops.")
+    ] = 30,
+    open_browser: Annotated[bool, typer.Option("--open", help="Show the page in a browser.")] = False,
 ) -> None:
     """Serve the web page and the API, until Ctrl-C."""
     try:
         import uvicorn
 
         from server.app import create_app
-        from server.rates import Rates
+        from server.crew import APP, run_crew
+        from server.offload import offload_prefix
+        from server.rates import configured_rates
+        from server.worker import Worker
     except ImportError as error:
         raise MissingExtra("serve", "`hub serve`") from error
     from hub.local import LocalHub
 
-    rates = Rates.read(rate_limits or os.environ.get("HUB_RATE_LIMITS", ""))
+    rates = configured_rates()  # A mistake in it is one line, before anything is begun.
     with closing(_listen(host, port)) as listener, closing(LocalHub.open()) as hub:
         address = _address(host, listener)
         typer.echo(f"linguahub is at {address} (Ctrl-C ends it). For Hugging Face clients: HF_ENDPOINT={address}")
         _first_administrator(hub)
         if open_browser:
             webbrowser.open(address)  # The connection waits in the listener's queue until the server answers.
-        uvicorn.Server(server_config(create_app(hub, rates))).run(sockets=[listener])
+        if workers == 1:
+            app = create_app(hub, Worker(hub), offload=offload_prefix(), rates=rates)
+            uvicorn.Server(server_config(app, proxies=proxy, grace_s=grace)).run(sockets=[listener])
+            return
+        hub.close()  # It is ready: the schema is current, the cards are indexed. Each worker opens it for itself.
+        run_crew(server_config(APP, proxies=proxy, grace_s=grace, workers=workers), listener)
 
 
 def _first_administrator(hub: LocalHub) -> None:
@@ -63,12 +74,12 @@ def _first_administrator(hub: LocalHub) -> None:
     actor = Actor("hub serve")
     made = hub.accounts.add(FIRST_ADMINISTRATOR, actor, is_admin=True, full_name="Administrator")
     secret = hub.tokens.create(made, "write", actor, name="first start")
-    typer.echo(f"To log in on pages, give it a password: hub admin user password {made.name}")
     typer.echo(f"Administrator `{made.name}` was made, with this token, which is shown once: {secret}")
+    typer.echo(f"To log in on pages, give it a password: hub admin user password {made.name}")
 
 
-def server_config(app: object) -> Config:
-    """How uvicorn runs `app`: with our access log, for its own would write down query strings."""
+def server_config(app: object, *, proxies: str = "", grace_s: int | None = None, workers: int = 1) -> Config:
+    """How uvicorn runs `app`, or what the function of that name makes: with our access log, for its own would write query strings."""
     from uvicorn import Config
 
     plain = {"format": "%(asctime)s %(levelname)s %(message)s"}
@@ -82,7 +93,19 @@ def server_config(app: object) -> Config:
             "uvicorn": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
         },
     }
-    return Config(app, access_log=False, log_config=logging, server_header=False)  # type: ignore[arg-type]
+    return Config(
+        app,  # type: ignore[arg-type]
+        factory=isinstance(app, str),
+        workers=workers,
+        access_log=False,
+        log_config=logging,
+        server_header=False,
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=proxies or None,
+        timeout_keep_alive=KEEP_ALIVE_S if proxies else 5,
+        timeout_graceful_shutdown=grace_s,
+        timeout_worker_healthcheck=WORKER_SILENT_S,
+    )
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -18,8 +18,7 @@ PAGE_POLICY = (
 )
 """Nothing inline and nothing from elsewhere: a card's author cannot run code in a reader's browser."""
 _SAFE_ID = re.compile(r"[A-Za-z0-9._:;=-]{1,128}")
-_SIGNED = re.compile(r"^(/lfs/\w+/)[^/]+")
-"""Whoever has the link has the right: see `server.signing`."""
+_SIGNED = re.compile(r"^(/lfs/(?:objects|parts|complete)/).+")
 _log = logging.getLogger("server.access")
 
 
@@ -67,7 +66,8 @@ class AnswerHeaders(HttpLayer):
 class AccessLog(HttpLayer):
     """One line per request: client, method, path, status, bytes, milliseconds, id.
 
-    Query strings and headers stay out of it, for people put tokens there; so does the signed word of a link for an upload.
+    Query strings and headers stay out of it, for people put tokens there; so does the signed word of a link for bytes, with which
+    anybody who reads the log could send or fetch them.
     """
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:

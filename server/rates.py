@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+import os
 import time
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import cast
 
@@ -58,7 +60,7 @@ class Rates:
         The defaults for an empty text, None for `off`. Raises WrongRequest.
         """
         if text.strip() in {"", "off"}:
-            return None if text.strip() else cls()
+            return None if text.strip() else DEFAULT_RATES
         given: dict[str, int] = {}
         for part in text.split(","):
             name, _, number = (each.strip() for each in part.partition("="))
@@ -71,6 +73,14 @@ class Rates:
 
 
 DEFAULT_RATES = Rates()
+
+
+def configured_rates(environment: Mapping[str, str] | None = None) -> Rates | None:
+    """`$HUB_RATE_LIMITS`, as `Rates.read` says."""
+    environment = os.environ if environment is None else environment
+    return Rates.read(environment.get("HUB_RATE_LIMITS", ""))
+
+
 BUCKETS = tuple(each.name for each in fields(Rates) if each.name != "here_too")
 
 

@@ -42,6 +42,8 @@ class Database(Protocol):
     """What messages call it: a path, or a URL without its password."""
     backup_name: str
     """The file that `backup` writes."""
+    skip_locked: str
+    """SQL that ends a choice of rows to be changed: those that somebody else is changing are passed by."""
 
     def prepare(self) -> None:
         """Create the tables, or bring them to this version's schema; nothing happens when they are there already."""
@@ -74,8 +76,8 @@ class Database(Protocol):
     def matching(self, words: Sequence[str], facets: Sequence[Sequence[str]], limit: int) -> list[int]:
         """Ids of artifacts that have every word's beginning and, of each group of facets, one: `limit` and one, at most."""
 
-    def has_words(self, words: Sequence[str]) -> tuple[str, dict[str, Any]]:
-        """SQL for a row of `artifacts` having every word's beginning, and the values that it needs."""
+    def has(self, words: Sequence[str], facets: Sequence[Sequence[str]]) -> tuple[str, dict[str, Any]]:
+        """The same as SQL about a row of `artifacts`, and the values that it needs."""
 
     def backup(self, folder: Path) -> Path:
         """Write a copy of one state of the registry into `folder`, while others go on writing; its file."""

@@ -13,6 +13,7 @@ from hub.accounts import Actor
 
 if TYPE_CHECKING:
     from hub.administration import Administration
+    from hub.local import LocalHub
 
 Endpoint = Annotated[
     str,
@@ -40,10 +41,17 @@ def administration(endpoint: str) -> Iterator[Administration]:
 
         yield RemoteAdministration(endpoint, get_token() or "")
         return
+    with opened() as hub:
+        yield LocalAdministration(hub, _operator())
+
+
+@contextmanager
+def opened() -> Iterator[LocalHub]:
+    """This installation, for what is done here alone."""
     from hub.local import LocalHub
 
     with LocalHub.open() as hub:
-        yield LocalAdministration(hub, _operator())
+        yield hub
 
 
 def lines(rows: list[tuple[Any, ...]]) -> None:

@@ -19,7 +19,7 @@ NARROW = Rates(api=3, resolvers=2, pages=2)
 @pytest.fixture
 def ask(hub):
     """Ask one application, from any address."""
-    app = create_app(hub, NARROW)
+    app = create_app(hub, rates=NARROW)
 
     def ask(path: str = "/api/models", address: str = "192.0.2.1", token: str = "", **headers: str):
         client = TestClient(app, client=(address, 50000), follow_redirects=False)
@@ -96,14 +96,14 @@ def test_a_revoked_token_is_worth_nothing_though_its_account_is_remembered(ask, 
 
 def test_programs_on_this_machine_are_counted_when_somebody_has_set_limits_and_not_before(hub, ask):
     assert [ask(address="127.0.0.1").status_code for _ in range(4)] == [200] * 4
-    with TestClient(create_app(hub, Rates.read("api=2")), client=("127.0.0.1", 5)) as client:
+    with TestClient(create_app(hub, rates=Rates.read("api=2")), client=("127.0.0.1", 5)) as client:
         assert [client.get("/api/models").status_code for _ in range(3)] == [200, 200, 429]
-    with TestClient(create_app(hub, Rates.read("off")), client=("192.0.2.1", 5)) as client:
+    with TestClient(create_app(hub, rates=Rates.read("off")), client=("192.0.2.1", 5)) as client:
         assert "ratelimit" not in client.get("/api/models").headers
 
 
 def test_a_device_that_waits_is_told_so_in_words_of_oauth(hub):
-    with TestClient(create_app(hub, NARROW), client=("192.0.2.1", 5)) as client:
+    with TestClient(create_app(hub, rates=NARROW), client=("192.0.2.1", 5)) as client:
         said = [client.post("/oauth/token", data={"grant_type": "x"}).json()["error"] for _ in range(4)]
     assert said == ["unsupported_grant_type"] * 3 + ["slow_down"]
 
@@ -148,10 +148,10 @@ def test_limits_are_read_from_words():
 
 @pytest.mark.parametrize(("peer", "left"), [("127.0.0.1", [2, 2, 2]), ("198.51.100.7", [2, 1, 0])])
 def test_a_proxy_is_believed_when_it_is_trusted_and_nobody_else_is(hub, peer, left):
-    """As uvicorn is configured: what this machine's own proxy says of its clients counts, what a stranger says does not."""
+    """What the proxy that `--proxy` names says of its clients counts, what a stranger says does not."""
     from server.cli import server_config
 
-    config = server_config(create_app(hub, NARROW))
+    config = server_config(create_app(hub, rates=NARROW), proxies="127.0.0.1")
     config.load()
     with TestClient(config.loaded_app, client=(peer, 5)) as client:
         answers = [client.get("/api/models", headers={"x-forwarded-for": f"203.0.113.{n}"}) for n in range(3)]

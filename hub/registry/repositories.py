@@ -111,19 +111,21 @@ def allow_any_file(database: Database, name: ArtifactName, allowed: bool, actor:
     change_settings(database, name, actor, any_file=allowed)
 
 
-def like(database: Database, name: ArtifactName, account: Account) -> None:
+def like(database: Database, name: ArtifactName, account: Account, actor: Actor) -> None:
     """Count `account` among those who like `name`, once."""
     from hub.registry.people import LikeRow
     from hub.registry.writing import now
 
     with database.transaction() as session:
         row = _get(session, name)
-        session.merge(LikeRow(account_id=account.id, artifact_id=row.id, at=now()))
-        session.flush()
+        if session.get(LikeRow, (account.id, row.id)) is None:
+            session.add(LikeRow(account_id=account.id, artifact_id=row.id, at=now()))
+            session.flush()
+            note(session, actor, "like", str(name))
         row.likes = _count_likes(session, row.id)
 
 
-def unlike(database: Database, name: ArtifactName, account: Account) -> None:
+def unlike(database: Database, name: ArtifactName, account: Account, actor: Actor) -> None:
     """Count `account` no longer; nothing happens when it was not counted."""
     from hub.registry.people import LikeRow
 
@@ -133,6 +135,7 @@ def unlike(database: Database, name: ArtifactName, account: Account) -> None:
         if found is not None:
             session.delete(found)
             session.flush()
+            note(session, actor, "unlike", str(name))
         row.likes = _count_likes(session, row.id)
 
 

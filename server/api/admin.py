@@ -14,7 +14,7 @@ from server.addresses import Segment
 from server.api.admin_bodies import (
     AccountBody,
     AccountsBody,
-    AuditBody,
+    AuditLinesBody,
     FreedBody,
     MembersBody,
     MembershipBody,
@@ -67,7 +67,7 @@ def add_administration(app: FastAPI) -> None:
     add("PUT", "/quotas/{name}", set_quota, QuotaBody, 404)
     add("PUT", "/repositories/{name}/policy", allow_any_file, PolicyBody, 404)
     add("DELETE", "/tombstones/{name}", free_name, FreedBody, 404)
-    add("GET", "/audit", list_audit, AuditBody, parameters=_AUDIT)
+    add("GET", "/audit", list_audit, AuditLinesBody, parameters=_AUDIT)
 
 
 def _administration(request: Request, hub: Hub) -> LocalAdministration:

@@ -20,7 +20,7 @@ Role = Annotated[str, Field(json_schema_extra={"enum": ["read", "write"]})]
 class Asked(BaseModel):
     """Of a question: what it does not know is a mistake."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class NewUser(Asked):
@@ -169,7 +169,7 @@ class FreedBody(Body):
     name: str
 
 
-class EntryBody(Body):
+class AuditLineBody(Body):
     """A line of the audit log."""
 
     at: str | None
@@ -180,7 +180,7 @@ class EntryBody(Body):
     detail: dict[str, Any]
 
 
-class AuditBody(Body):
+class AuditLinesBody(Body):
     """The newest lines first."""
 
-    items: list[EntryBody]
+    items: list[AuditLineBody]

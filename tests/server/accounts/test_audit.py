@@ -7,10 +7,13 @@ import json
 
 import pytest
 
+from hub.home import Home
+from hub.local import LocalHub
 from hub.registry.sessions import Sessions
 from server import create_app
 from server.oauth import DEVICE
-from tests.server.accounts.conftest import OTHER_PASSWORD, PASSWORD
+from tests import postgres
+from tests.server.accounts.conftest import OTHER_PASSWORD, PASSWORD, furnish
 
 BYTES = "bytes that nobody sees until a commit names them; the table `uploads` keeps who has sent them"
 ANSWER = "answers a question, whatever its method"
@@ -188,6 +191,18 @@ def test_every_address_that_takes_a_change_is_in_one_of_the_tables(hub):
     }
     assert endpoints - {*WRITES, *QUIET} == set(), "add it to WRITES and `Journey`, or to QUIET with the reason"
     assert {*WRITES, *QUIET} - endpoints == set()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def hub(request, hub, tmp_path):
+    """As everywhere here, once on each database."""
+    if request.param == "sqlite":
+        yield hub
+        return
+    address = postgres.a_database(request.getfixturevalue("cluster"))
+    with LocalHub.open(Home(hub.home.database, tmp_path, tmp_path / "cards", database_url=address)) as opened:
+        furnish(opened)
+        yield opened
 
 
 @pytest.fixture

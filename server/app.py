@@ -14,6 +14,7 @@ from server import errors
 from server.api.admin import add_administration
 from server.api.document import ADDRESS
 from server.api.routes import add_api
+from server.api.security import add_security
 from server.bodies import BodyLimit
 from server.git.service import add_git
 from server.middleware import AccessLog, AnswerHeaders, EncodedPath
@@ -27,6 +28,7 @@ from server.protocol.resolve import resolve_file
 from server.protocol.routes import add_accounts, add_transfers, add_writing
 from server.protocol.tree import list_tree
 from server.rates import DEFAULT_RATES, RateLimit, Rates
+from server.webhooks.routes import add_webhooks
 from server.worker import Worker, lasting
 
 _REPOSITORY = ("{owner}/{name}", "{name}")
@@ -53,6 +55,8 @@ def create_app(
     add_administration(app)
     add_account_pages(app)
     add_oauth(app)
+    add_webhooks(app)
+    add_security(app)
     add_accounts(app)
     add_transfers(app)
     for repository in _REPOSITORY:

@@ -42,7 +42,7 @@ def administration(endpoint: str) -> Iterator[Administration]:
         yield RemoteAdministration(endpoint, get_token() or "")
         return
     with opened() as hub:
-        yield LocalAdministration(hub, _operator())
+        yield LocalAdministration(hub, operator())
 
 
 @contextmanager
@@ -60,7 +60,7 @@ def lines(rows: list[tuple[Any, ...]]) -> None:
         print("\t".join(str(each) for each in row))
 
 
-def _operator() -> Actor:
+def operator() -> Actor:
     """The person at the keyboard, for the audit log."""
     try:
         name = getpass.getuser()

@@ -6,6 +6,8 @@ import base64
 import json
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from hub.home import Home
 from hub.local import LocalHub
@@ -27,6 +29,7 @@ QUIET = {
     "oauth.begin_login": "a code that lets nobody in: whoever confirms it leaves the line",
     "paths.describe_paths": ANSWER,
     "preupload.plan_upload": ANSWER,
+    "routes.redeliver_one": "sends again what was sent before, under the same id; deliveries are a list of their own",
     "service.refuse_locks": REFUSAL,
     "service.refuse_push": REFUSAL,
     "service.send_pack": ANSWER,
@@ -47,6 +50,11 @@ COMMIT = "\n".join(
         {"key": "file", "value": {"path": "a.txt", "content": base64.b64encode(b"x").decode(), "encoding": "base64"}},
     )
 )
+
+
+def a_public_key() -> str:
+    public = ec.generate_private_key(ec.SECP256R1()).public_key()
+    return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
 
 class Journey:
@@ -135,6 +143,21 @@ class Journey:
                   current=PASSWORD, new=OTHER_PASSWORD, again=OTHER_PASSWORD)  # fmt: skip
         self.form("login.log_out", "/settings", "/logout")
 
+    def watch(self):
+        """Webhooks and signing keys."""
+        hook = {"url": "https://ci.example.org/x", "watched": [{"type": "user", "name": "ada"}], "domains": ["repo"]}
+        old, new = "/api/settings/webhooks", "/api/v1/webhooks"
+        made = self.api("routes.create_for_client", "ada", "POST", old, json=hook).json()["webhook"]["id"]
+        self.api("routes.change_for_client", "ada", "POST", f"{old}/{made}", json=hook)
+        self.api("routes.disable", "ada", "POST", f"{old}/{made}/disable")
+        self.api("routes.enable", "ada", "POST", f"{old}/{made}/enable")
+        made = self.api("routes.create_webhook", "ada", "POST", new, json=hook).json()["id"]
+        self.api("routes.change_one", "ada", "PATCH", f"{new}/{made}", json={"domains": ["score"]})
+        self.api("routes.delete_one", "ada", "DELETE", f"{new}/{made}")
+        keys, key = "/api/v1/accounts/ada/signing-keys", {"name": "laptop", "pem": a_public_key()}
+        made = self.api("security.add_signing_key", "ada", "POST", keys, json=key).json()["fingerprint"]
+        self.api("security.revoke_signing_key", "ada", "DELETE", f"{keys}/{made}")
+
     def end(self):
         moved = {"fromRepo": "ada/module", "toRepo": "ada/moved"}
         self.api("repositories.rename_repository", "ada", "POST", "/api/repos/move", json=moved)
@@ -175,6 +198,15 @@ WRITES = {
     "repositories.remove_repository": [("repository.delete", "ada")],
     "repositories.rename_repository": [("repository.move", "ada")],
     "repositories.set_repository": [("repository.settings", "ada")] * 2,
+    "routes.change_for_client": [("webhook.change", "ada")],
+    "routes.change_one": [("webhook.change", "ada")],
+    "routes.create_for_client": [("webhook.create", "ada")],
+    "routes.create_webhook": [("webhook.create", "ada")],
+    "routes.delete_one": [("webhook.delete", "ada")],
+    "routes.disable": [("webhook.change", "ada")],
+    "routes.enable": [("webhook.change", "ada")],
+    "security.add_signing_key": [("signing-key.add", "ada")],
+    "security.revoke_signing_key": [("signing-key.revoke", "ada")],
     "settings.change_password": [("user.password", "bob"), ("session.begin", "bob")],
     "settings.create_token": [("token.create", "bob")],
     "settings.end_session": [("session.end", "bob")],
@@ -208,7 +240,7 @@ def hub(request, hub, tmp_path):
 @pytest.fixture
 def journey(hub, token_of, browse):
     done = Journey(hub, token_of, browse)
-    for part in (done.administer, done.publish, done.gate, done.log_in, done.end):
+    for part in (done.administer, done.publish, done.gate, done.log_in, done.watch, done.end):
         part()
     return done
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from starlette.testclient import TestClient
 
 from hub.registry.audit import read_audit
 from hub.registry.sessions import Sessions
+from server import create_app
+from server.cli import server_config
 from tests.server.accounts.conftest import OTHER_PASSWORD, PASSWORD, ROOT
 
 
@@ -29,6 +32,24 @@ def test_the_cookie_is_out_of_reach_for_scripts_and_other_sites(browse):
     assert "Secure" not in cookie
     cookie = cookie_of(browse(scheme="https").log_in(), "__Host-linguahub")
     assert "Secure" in cookie and "HttpOnly" in cookie and "Domain" not in cookie
+
+
+@pytest.mark.parametrize(("peer", "name"), [("127.0.0.1", "__Host-linguahub"), ("198.51.100.7", "linguahub")])
+def test_behind_a_trusted_proxy_with_https_the_cookie_is_secure(hub, token_of, peer, name):
+    """The proxy speaks http to us; what a stranger says of https is not believed."""
+    config = server_config(create_app(hub), proxies="127.0.0.1")
+    config.load()
+    scheme = "https" if peer == "127.0.0.1" else "http"
+    with TestClient(config.loaded_app, "http://hub.example", client=(peer, 5), follow_redirects=False) as client:
+        client.headers["x-forwarded-proto"] = "https"
+        page = client.get("/login")
+        # The client below believes that it speaks http, and keeps secure cookies to itself.
+        client.headers["cookie"] = page.headers["set-cookie"].partition(";")[0]
+        word = page.text.partition('name="form" value="')[2].partition('"')[0]
+        fields = {"form": word, "token": token_of("ada")}
+        answer = client.post("/login", data=fields, headers={"origin": f"{scheme}://hub.example"})
+    assert answer.status_code == 303
+    assert ("Secure" in cookie_of(answer, name)) == (scheme == "https")
 
 
 def test_a_new_login_is_a_new_session_and_the_old_one_is_over(browser, hub):

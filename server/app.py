@@ -24,6 +24,7 @@ from server.oauth import add_oauth
 from server.pages.accounts import add_account_pages
 from server.pages.artifact import show_artifact
 from server.pages.browse import browse
+from server.protocol.inventory_routes import add_holdings, add_inventory
 from server.protocol.listing import list_repositories
 from server.protocol.repository import describe_repository
 from server.protocol.resolve import resolve_file
@@ -61,6 +62,7 @@ def create_app(
 
     add_api(app)
     add_administration(app)
+    add_holdings(app)
     add_account_pages(app)
     add_oauth(app)
     add_webhooks(app)
@@ -69,6 +71,7 @@ def create_app(
     add_transfers(app)
     for repository in _REPOSITORY:
         add_writing(app, repository)
+        add_inventory(app, repository)
 
     add_git(app)
     for collection in ("models", "datasets"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 
 import pytest
@@ -21,6 +22,7 @@ BYTES = "bytes that nobody sees until a commit names them; the table `uploads` k
 ANSWER = "answers a question, whatever its method"
 REFUSAL = "refuses"
 QUIET = {
+    "large_files.duplicate_large_files": BYTES,
     "lfs.plan_transfers": ANSWER,
     "lfs_transfer.complete_object": BYTES,
     "lfs_transfer.receive_object": BYTES,
@@ -33,6 +35,7 @@ QUIET = {
     "service.refuse_locks": REFUSAL,
     "service.refuse_push": REFUSAL,
     "service.send_pack": ANSWER,
+    "unsupported.refuse_address": REFUSAL,
     "unsupported.refuse_discussions": REFUSAL,
     "unsupported.refuse_group": REFUSAL,
     "validation.validate_card": ANSWER,
@@ -112,6 +115,11 @@ class Journey:
         self.api("branches.squash_branch", "ada", "POST", f"{REPO}/super-squash/main")
         self.api("likes.add_like", "bob", "POST", f"{REPO}/like")
         self.api("likes.remove_like", "bob", "DELETE", f"{REPO}/like")
+        copy = {"repository": "ada/copy"}
+        self.api("duplicates.duplicate_repository", "ada", "POST", f"{REPO}/duplicate", json=copy)
+        erased = {"deletions": {"sha": [hashlib.sha256(b"x").hexdigest()], "rewriteHistory": True}}
+        path = "/api/models/ada/copy/lfs-files/batch"
+        self.api("large_files.erase_large_files", "ada", "POST", path, json=erased)
         self.admin("allow_any_file", "PUT", "repositories/ada%2Fmodule/policy", {"any_file": True})
 
     def gate(self):
@@ -186,9 +194,11 @@ WRITES = {
     "branches.squash_branch": [("commit", "ada")],
     "commits.make_commit": [("commit", "ada")],
     "device.answer_device": [("device.accept", "bob")],
+    "duplicates.duplicate_repository": [("commit", "ada")],
     "gates.answer_request": [("access", "ada")],
     "gates.ask_for_access": [("access", "bob")],
     "gates.grant_access": [("access", "ada")],
+    "large_files.erase_large_files": [("files.erase", "ada")],
     "likes.add_like": [("like", "bob")],
     "likes.remove_like": [("unlike", "bob")],
     "login.log_in": [("session.begin", "bob")],

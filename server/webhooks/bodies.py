@@ -22,7 +22,7 @@ class WatchedBody(BaseModel):
     """Something to watch: `model`, `dataset`, `user`, `org`, or `everything` for administrators."""
 
     type: str = Field(json_schema_extra={"enum": list(KINDS)})
-    name: str = Field("", description="`owner/name`, a user or an organisation; empty for `everything`.")
+    name: str = Field(default="", description="`owner/name`, a user or an organisation; empty for `everything`.")
 
 
 class WebhookIn(BaseModel):
@@ -38,10 +38,10 @@ class WebhookIn(BaseModel):
             }
         }
     )
-    url: str | None = Field(None, description="`https://…`; other ways for hosts that an administrator allows.")
+    url: str | None = Field(default=None, description="`https://…`; other ways for hosts that an administrator allows.")
     watched: list[WatchedBody] = Field(default_factory=list)
     domains: list[Annotated[str, Field(json_schema_extra={"enum": list(DOMAINS)})]] | None = None
-    secret: str | None = Field(None, description="At most 256 printable ASCII letters. It signs what is sent.")
+    secret: str | None = Field(default=None, description="At most 256 printable ASCII letters. It signs what is sent.")
 
 
 class ClientWebhookIn(WebhookIn):

@@ -17,6 +17,7 @@ from hub.records import Artifact, Revision, joined
 from hub.registry.announcing import CONFIG, REPO, SCORE, announce, announce_ref, anybody_listens
 from hub.registry.audit import note
 from hub.registry.counting import EVERYTHING, facets_in, recount
+from hub.registry.mirrors import forget_mirror
 from hub.registry.outbox import WRITE_REFERENCE, owe
 from hub.registry.rows import UNDATED
 from hub.registry.standing import UNMEASURED, standing, standing_in
@@ -101,6 +102,7 @@ def forget(session: Session, name: ArtifactName) -> None:
     for table in (RefRow, ScoreRow, VariantRow, BaseRow, LanguageRow):
         session.execute(delete(table).where(table.artifact_id == row.id))
     session.delete(row)
+    forget_mirror(session, name)
     session.flush()
     session.execute(delete(BlobRow).where(BlobRow.digest.not_in(select(FileRow.digest))))
     owe_reference(session, name)

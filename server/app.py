@@ -14,6 +14,7 @@ from server import errors
 from server.api.document import ADDRESS
 from server.api.routes import add_api
 from server.bodies import BodyLimit
+from server.metering import Meter, Metering
 from server.middleware import AccessLog, AnswerHeaders, EncodedPath
 from server.pages.artifact import show_artifact
 from server.pages.browse import browse
@@ -57,6 +58,8 @@ def create_app(hub: LocalHub) -> FastAPI:
             _get(app, f"{prefix}/{repository}", show_artifact)
 
     app.add_middleware(BodyLimit)
+    app.state.meter = Meter(hub)
+    app.add_middleware(Metering, meter=app.state.meter)
     app.add_middleware(AccessLog)
     app.add_middleware(AnswerHeaders)
     app.add_middleware(EncodedPath)

@@ -16,6 +16,7 @@ from hub.cli.bases import reads
 from hub.cli.lineage import lineage
 from hub.cli.scores import as_json, grouped, number
 from hub.cli.tables import bold, print_table, size
+from hub.origins import origins
 from hub.records import Artifact, Revision, Score
 
 if TYPE_CHECKING:
@@ -42,14 +43,14 @@ def show(
         revisions = hub.registry.revisions(artifact.name)
         shown = hub.registry.revision(artifact.name, revision)
         card = _card(hub, artifact, shown)
-        origins = tuple(lineage(hub, shown))
+        came_from = tuple(lineage(origins(shown, hub.store)))
     if as_object:
         print(json.dumps(_described(artifact, shown, revisions), ensure_ascii=False, indent=2, default=str))
         return
     print(bold(str(artifact.name)))
     print(artifact.summary)
     print()
-    for label, value in [*_facts(artifact), *_own_encoders(artifact, shown), *origins, *_needs(card)]:
+    for label, value in [*_facts(artifact), *_own_encoders(artifact, shown), *came_from, *_needs(card)]:
         print(f"{label:<14}{value}")
     _section("Scores", _print_scores, artifact.scores, all_scores)
     _section("Files", _print_files, shown)

@@ -16,7 +16,8 @@ from hub.records import Artifact, Revision
 from hub.registry.audit import note
 from hub.registry.counting import EVERYTHING, facets_in, recount
 from hub.registry.rows import UNDATED
-from hub.registry.standing import UNMEASURED, standing, standing_in
+from hub.registry.scores import forget_stale, mark_disputed, stand_again
+from hub.registry.standing import UNMEASURED, standing
 from hub.registry.tables import (
     ArtifactRow,
     BaseRow,
@@ -69,10 +70,21 @@ def record(
     owe_reference(session, artifact.name)
 
 
-def yank(session: Session, name: ArtifactName, revision_id: str, *, yanked: bool) -> None:
+def yank(
+    session: Session,
+    name: ArtifactName,
+    revision_id: str,
+    *,
+    yanked: bool,
+    actor: Actor | None = None,
+    reason: str = "",
+) -> None:
     """Mark a revision as withdrawn, or as good again."""
     row = session.get_one(RevisionRow, revision_id)
     row.yanked = yanked
+    if actor is not None:
+        action = "revision.yank" if yanked else "revision.unyank"
+        note(session, actor, action, str(name), revision=revision_id, reason=reason)
     owe_reference(session, name)
 
 
@@ -115,8 +127,7 @@ def _describe(session: Session, row: ArtifactRow | None, artifact: Artifact, rev
     row.conditioning = dataclasses.asdict(artifact.conditioning) if artifact.conditioning else None
     row.upstream = [dataclasses.asdict(each) for each in artifact.upstream]
     row.weights_digest, row.size_bytes, row.updated_at = artifact.weights_digest, artifact.size_bytes, created_at
-    standings = [(score.language, standing(score, artifact.languages)) for score in artifact.scores]
-    row.standing = min((place for _, place in standings), default=UNMEASURED)
+    row.standing = UNMEASURED
     facets = list(facets_of(artifact))
     row.words, row.facets = words_of(artifact), facet_words(facets)
     session.flush()
@@ -125,7 +136,7 @@ def _describe(session: Session, row: ArtifactRow | None, artifact: Artifact, rev
         session.execute(delete(table).where(table.artifact_id == row.id))
     session.execute(delete(ScoreRow).where(ScoreRow.artifact_id == row.id, ScoreRow.author == ""))
     session.add_all(
-        LanguageRow(artifact_id=row.id, position=place, tag=tag, standing=standing_in(tag, standings))
+        LanguageRow(artifact_id=row.id, position=place, tag=tag, standing=UNMEASURED)
         for place, tag in enumerate(artifact.languages)
     )
     session.add_all(
@@ -147,6 +158,10 @@ def _describe(session: Session, row: ArtifactRow | None, artifact: Artifact, rev
         )
         for place, score in enumerate(artifact.scores)
     )  # fmt: skip
+    session.flush()
+    forget_stale(session, row, revision.id)
+    mark_disputed(session, row)
+    stand_again(session, row)
     return row
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI
@@ -58,20 +58,30 @@ def route(
     status: int = 200,
     parameters: Sequence[dict[str, Any]] = (),
     media: str = "application/json",
-    example: Any = None,
+    moves: bool = False,
+    also: Mapping[int, type[BaseModel]] | None = None,
 ) -> None:
     """Answer `method` at `path` below /api/v1, and say so in the document; GET answers HEAD with the same headers.
 
-    `login` is for what nobody may do without a token.
+    `login` is for what nobody may do without a token, `moves` for what an artifact's old name leads away from; `also` are
+    answers with a body of their own.
     """
-    shown = {"examples": {"answer": {"value": example}}} if example is not None else {}
-    schema = {} if body is not None else {"schema": {"type": "string"}}
-    content = {media: {**schema, **shown}} if (schema or shown) else {}
-    # What a cautious proxy or the limits of the server may say anywhere.
+    # Wrong parameters, a token that is none and too many requests can happen everywhere.
     may = sorted({*errors, 400, 401, 429} | ({403} if login else set()))
+    done: dict[str, Any] = {"model": body} if body is not None else {"content": {media: {"schema": {"type": "string"}}}}
     answers: dict[int | str, dict[str, Any]] = {
-        status: {"description": "Done.", **({"model": body} if body is not None else {}), "content": content},
+        status: {"description": "Done.", **done},
         **{each: _error(each) for each in may},
+        **{each: {"description": _ERRORS[each][0], "model": model} for each, model in (also or {}).items()},
+        **(
+            {
+                307: {
+                    "description": "The artifact has another name now: ask at `Location`, with the same method and body."
+                }
+            }
+            if moves
+            else {}
+        ),
     }
     extra: dict[str, Any] = {"security": [{TOKEN: []}] if login else [{}, {TOKEN: []}]}
     if parameters:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hub.records import Artifact, Conditioning, Variant
+from hub.records import Artifact, Conditioning, Pin, Variant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,15 +51,13 @@ def judge(module: Artifact, variant: Variant, base: Artifact) -> Fit:
     )  # fmt: skip
 
 
-def encoder_problem(variant: Variant, encoder: Artifact | None) -> str:
-    """Why the encoder that a variant names is not the one that is here; empty when it is, or when none is needed."""
-    if variant.encoder is None:
-        return ""
+def encoder_problem(wanted: Pin, encoder: Artifact | None) -> str:
+    """Why the encoder that a variant names is not the one that is here; empty when it is."""
     if encoder is None:
-        return f"its encoder `{variant.encoder.name}` is not here"
-    wanted, found = variant.encoder.digest, encoder.weights_digest
-    if wanted and found and wanted != found:
-        return f"it was trained on the encoder with digest {wanted[:12]}, and `{encoder.name}` here has {found[:12]}"
+        return f"its encoder `{wanted.name}` is not here"
+    found = encoder.weights_digest
+    if wanted.digest and found and wanted.digest != found:
+        return f"it was trained on the encoder with digest {wanted.digest[:12]}, and `{encoder.name}` here has {found[:12]}"
     return ""
 
 

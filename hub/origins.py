@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from typing import Any
 
-from hub.records import Revision
+from hub.records import Revision, joined
 from hub.store import BlobStore
 
 _LARGEST = 4 << 20
@@ -58,7 +58,7 @@ def origins(revision: Revision, store: BlobStore) -> Iterator[Origin]:
 def _origin(folder: str, config: dict[str, Any]) -> Origin:
     run = _object(config, "run")
     combined = _object(run, "combined")
-    base, encoder = _object(config, "base"), _object(config, "encoder")
+    base, encoders = _object(config, "base"), _listed(config, "encoder")
     seconds = run.get("device_seconds")
     return Origin(
         folder=folder,
@@ -67,8 +67,8 @@ def _origin(folder: str, config: dict[str, Any]) -> Origin:
         combined_by=_word(combined, "method"),
         base=_word(base, "name"),
         base_digest=_word(base, "digest"),
-        encoder=_word(encoder, "name"),
-        encoder_digest=_word(encoder, "digest"),
+        encoder=joined(_word(each, "name") for each in encoders),
+        encoder_digest=joined(_word(each, "digest") for each in encoders),
         device_seconds=float(seconds) if isinstance(seconds, int | float) and not isinstance(seconds, bool) else None,
         device=_word(run, "device"),
     )
@@ -86,6 +86,12 @@ def _parts(combined: dict[str, Any]) -> Iterator[Part]:
 def _object(content: dict[str, Any], key: str) -> dict[str, Any]:
     found = content.get(key)
     return found if isinstance(found, dict) else {}
+
+
+def _listed(content: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    """One object or several."""
+    found = content.get(key)
+    return [each for each in (found if isinstance(found, list) else [found]) if isinstance(each, dict)]
 
 
 def _word(content: dict[str, Any], key: str) -> str:

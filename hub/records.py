@@ -12,6 +12,8 @@ from hub.names import ArtifactName, Digest
 
 KINDS = ("adapter", "projector", "encoder", "delta", "base", "dataset")
 """Built-in kinds; packages add theirs through the entry-point group `hub.kinds`."""
+JOINT = " + "
+"""Stands between the names of encoders whose states a module reads side by side, where one text names them all."""
 PLAIN = "model"
 """Kind of a repository on a server that has no card of ours, and is no data set."""
 
@@ -105,6 +107,13 @@ class Variant:
     conditioning: Conditioning
     """Of the module's output."""
     encoder: Pin | None = None
+    beside: tuple[Pin, ...] = ()
+    """Further encoders: their states are joined to those of the first one, channel behind channel, in this order."""
+
+    @property
+    def encoders(self) -> tuple[Pin, ...]:
+        """All that it reads; none when it reads the base's own, or brings one along."""
+        return () if self.encoder is None else (self.encoder, *self.beside)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,6 +229,16 @@ class Page:
     """Whether total and facets count all answers. Otherwise there are at least so many: more than anybody counts for one search."""
     offset: int = 0
     """Where the page begins among all answers."""
+
+
+def joined(names: Iterable[str]) -> str:
+    """Several names as one text: `a + b`. No name has a space in it."""
+    return JOINT.join(names)
+
+
+def parted(text: str) -> tuple[str, ...]:
+    """The names in a text that `joined` made, or that somebody typed without spaces; none in an empty one."""
+    return tuple(part.strip() for part in text.split(JOINT.strip())) if text.strip() else ()
 
 
 def weights_digest(files: Iterable[File]) -> str:

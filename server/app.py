@@ -14,6 +14,7 @@ from server import errors
 from server.api.document import ADDRESS
 from server.api.routes import add_api
 from server.bodies import BodyLimit
+from server.git.service import add_git
 from server.metering import Meter, Metering
 from server.middleware import AccessLog, AnswerHeaders, EncodedPath
 from server.pages.artifact import show_artifact
@@ -43,6 +44,7 @@ def create_app(hub: LocalHub) -> FastAPI:
     for repository in _REPOSITORY:
         add_writing(app, repository)
 
+    add_git(app)
     for collection in ("models", "datasets"):
         _get(app, f"/api/{collection}", list_repositories)
         for repository in _REPOSITORY:

@@ -30,6 +30,7 @@ class Card:
     bases: tuple[str, ...] = ()
     """`base_model`: names in the registry or upstream repository ids."""
     encoder: str = ""
+    """What a module reads: a name, or `a + b` for two side by side."""
     conditioning: Conditioning | None = None
     """Of a base: what its denoiser reads."""
     tags: tuple[str, ...] = ()

@@ -12,7 +12,7 @@ from hub.cards.variants import read_variant, variant_folders
 from hub.errors import UnknownLanguage, WrongCard
 from hub.languages import parse_language
 from hub.names import ArtifactName
-from hub.records import PLAIN, Artifact, Variant
+from hub.records import PLAIN, Artifact, Variant, joined, parted
 
 DATASET = "dataset"
 PLAIN_KINDS = {"base", DATASET}
@@ -23,7 +23,7 @@ def describe(folder: Path, name: ArtifactName) -> Artifact:
     """Card and variants of `folder`. Raises WrongCard."""
     card = read_card(folder, name)
     variants = () if is_plain(folder, card.kind) else _variants(folder, name)
-    encoders = {variant.encoder.name for variant in variants if variant.encoder}
+    encoders = {joined(pin.name for pin in variant.encoders) for variant in variants if variant.encoder}
     methods = {variant.method for variant in variants}
     return Artifact(
         name=name,
@@ -34,7 +34,7 @@ def describe(folder: Path, name: ArtifactName) -> Artifact:
         method=card.method or (methods.pop() if len(methods) == 1 else ""),
         variants=variants,
         bases=tuple(dict.fromkeys([*(variant.folder for variant in variants), *map(bare, card.bases)])),
-        encoder=bare(card.encoder or (encoders.pop() if len(encoders) == 1 else "")),
+        encoder=joined(map(bare, parted(card.encoder or (encoders.pop() if len(encoders) == 1 else "")))),
         conditioning=card.conditioning,
         scores=card.scores,
         tags=card.tags,

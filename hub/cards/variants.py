@@ -32,13 +32,15 @@ def read_variant(path: Path) -> Variant:
     problems = _problems(config)
     if problems:
         raise WrongCard(f"{where}: {'; '.join(problems)}.")
+    pins = tuple(map(_pin, _listed(config.get("encoder"))))
     return Variant(
         base=_pin(config["base"]),
         folder=file.parent.name,
         method=config["method"],
         architecture=config["architecture"],
         conditioning=read_conditioning(config["conditioning"]),
-        encoder=_pin(config["encoder"]) if config.get("encoder") and "folder" not in config["encoder"] else None,
+        encoder=pins[0] if pins else None,
+        beside=pins[1:],
     )
 
 
@@ -81,8 +83,16 @@ def _problems(config: dict[str, Any]) -> list[str]:
     return problems + conditioning_problems(config.get("conditioning"))
 
 
+def _listed(encoder: Any) -> list[dict[str, Any]]:
+    """Pins of other artifacts; none when the base's encoder reads, or one that lies in the variant."""
+    pins = encoder if isinstance(encoder, list) else [encoder] if encoder else []
+    return [each for each in pins if "folder" not in each]
+
+
 def _encoder_problems(value: object) -> list[str]:
-    """A pin of another artifact; or `folder`, the variant's own encoder in a folder beside config.json."""
+    """A pin of another artifact, or several; or `folder`, the variant's own encoder in a folder beside config.json."""
+    if isinstance(value, list):
+        return [problem for each in value for problem in _pin_problems("encoder", each)]
     if not isinstance(value, dict) or "folder" not in value:
         return _pin_problems("encoder", value)
     folder, digest = value["folder"], value.get("digest")

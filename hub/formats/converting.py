@@ -14,6 +14,7 @@ from hub.errors import Unreachable, WeightsDoNotFit, WrongRequest
 from hub.formats.format import ENCODER, Files, Format, Reading
 from hub.formats.reading import read_contents
 from hub.formats.table import disagreements_with, recognise, taken
+from hub.records import parted
 
 TOKENIZER = (
     "tokenizer.json",
@@ -75,13 +76,14 @@ def convert(
             "which base: name it with --base."
         )
     vocabulary = _tokenizer_folder(source, tokenizer, what) if reading.own_encoder else None
-    _write(folder, format, reading, format.to_variant(kept), vocabulary, base, encoder, languages)
+    published = {"format": format.name} | ({"prefix": contents.prefix} if contents.prefix else {})
+    _write(folder, published, reading, format.to_variant(kept), vocabulary, base, encoder, languages)
     return Conversion(format, reading, base, encoder, (*_left(format, contents.tensors), *contents.left))
 
 
 def _write(
     folder: Path,
-    format: Format,
+    published: dict[str, str],
     reading: Reading,
     files: Files,
     vocabulary: Path | None,
@@ -93,7 +95,7 @@ def _write(
 
     from hub.modules.digest import digest_of
 
-    pin: dict[str, Any] | None = None
+    pin: dict[str, Any] | list[dict[str, Any]] | None = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".unfinished-") as scratch:
@@ -110,7 +112,7 @@ def _write(
                         shutil.copyfile(vocabulary / name, inside / name)
                 pin = {"folder": inside.name, "digest": digest_of(inside), "readout": reading.readout}
             elif encoder:
-                pin = {"name": encoder, "digest": "", "readout": reading.readout}
+                pin = _pins(encoder, reading)
             config = {
                 "format": 1,
                 "kind": reading.kind,
@@ -122,7 +124,7 @@ def _write(
                 "conditioning": reading.conditioning,
                 "prompt": reading.prompt,
                 "languages": list(languages) or ["mul"],
-                "published": {"format": format.name},
+                "published": published,
                 "run": {},
                 "parent": "",
             }
@@ -132,6 +134,13 @@ def _write(
             unfinished.rename(folder)
     except OSError as error:
         raise Unreachable(f"`{folder}` cannot be written: {error.strerror}. Nothing was kept.") from error
+
+
+def _pins(encoder: str, reading: Reading) -> dict[str, Any] | list[dict[str, Any]]:
+    """What config.json says of one encoder, or a list of that for `a + b`."""
+    way = {"readout": reading.readout} | ({"sees_padding": True} if reading.sees_padding else {})
+    pins = [{"name": name, "digest": "", **way} for name in parted(encoder)]
+    return pins[0] if len(pins) == 1 else pins
 
 
 def _tokenizer_folder(source: Path, given: Path | None, what: str) -> Path:

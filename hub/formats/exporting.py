@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from hub.bases.family import read_json
 from hub.errors import Conflict, DoesNotFit, MissingExtra, UnknownFile, Unreachable, WrongRequest
-from hub.formats.format import ENCODER, MODULE, REST, Files, Format
+from hub.formats.format import ENCODER, MODULE, REST, Files, Format, with_prefix
 from hub.formats.table import FORMATS, format_named, recognise
 
 if TYPE_CHECKING:
@@ -36,7 +36,8 @@ def export(variant: Path, to: Path | None = None, *, what: str, format_name: str
         raise MissingExtra("load", f"exporting `{what}`") from error
     config = read_json(variant / "config.json")
     files = _read(variant, what)
-    name = format_name or (config.get("published") or {}).get("format", "")
+    published = config.get("published") or {}
+    name = format_name or published.get("format", "")
     format = format_named(name) if name else _fitting(config, files, what)
     original = _originals(format, files)
     if original is None or not _is_of(format, config, original):
@@ -47,7 +48,7 @@ def export(variant: Path, to: Path | None = None, *, what: str, format_name: str
     target = to or Path(f"{what.replace('/', '-')}{SUFFIXES[format.container]}")
     if target.exists():
         raise Conflict(f"`{target}` exists already: name another file with --to, or remove it.")
-    _write(original, target, format.container)
+    _write(with_prefix(published.get("prefix", ""), original), target, format.container)
     return target, format
 
 

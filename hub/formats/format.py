@@ -54,7 +54,9 @@ class Reading:
     base: str = ""
     """What it fits by its widths, when nobody says another."""
     encoder: str = ""
-    """The encoder it was published for; empty when that is not known, or when it is in the file."""
+    """The encoder it was published for, or `a + b`; empty when that is not known, or when it is in the file."""
+    sees_padding: bool = False
+    """Whether that encoder was given no mask."""
     readout: str = "last_hidden_state"
     own_encoder: dict[str, Any] = field(default_factory=dict)
     """The transformers configuration of a text encoder in the same file."""

@@ -15,12 +15,17 @@ from hub.formats.format import Format, Reading, Shapes, prompt_of, prompt_rule
 LENGTH = 77
 """Tokens given to the encoder (`train_sdxl_zh.py`)."""
 BYTE_LENGTH = 256
-"""Of FLUX.1-schnell's window, its teacher's: ByT5 reads bytes, and 77 of them are few. Not stated in what was seen."""
+"""Bytes given to ByT5, by the example on the adapter's page: padded to 256 and cut there."""
+SD3 = "linguahub/sd3-medium"
 BASES = {(768, None): "linguahub/sd15", (2048, 1280): "linguahub/sdxl", (4096, 768): "linguahub/flux1-schnell",
-         (4096, 2048): "linguahub/sd3-medium"}  # fmt: skip
+         (4096, 2048): SD3}  # fmt: skip
 """Token and pooled width → base."""
 BYT5 = "linguahub/byt5-xxl"
 BYT5_WIDTH = 4672
+"""Of its states, which that example gives without a mask: padding is attended to."""
+SIDE_BY_SIDE = "linguahub/xlm-roberta-clip-huge + linguahub/hunyuan-dit-clip"
+"""What MultilingualSD3's page names, 1024 + 1024 channels; joined in this order by `train_sdxl_zh.py`, and in the page's list."""
+SIDE_BY_SIDE_WIDTH = 2048
 
 
 class PEA(Format):
@@ -49,13 +54,16 @@ class PEA(Format):
         }
         if behind is not None and behind < last:
             module["pooled_from"] = "fc"
-        length = BYTE_LENGTH if in_width == BYT5_WIDTH else LENGTH
+        reads_bytes = in_width == BYT5_WIDTH
+        length = BYTE_LENGTH if reads_bytes else LENGTH
+        base = BASES.get((out_width, pooled_width), "")
         return Reading(
             method="pea",
             architecture="projector",
             module=module,
             conditioning={"width": out_width, "length": length, "pooled_width": pooled_width, "mask": False},
             prompt=prompt_of(prompt_rule(length)),
-            base=BASES.get((out_width, pooled_width), ""),
-            encoder=BYT5 if in_width == BYT5_WIDTH else "",
+            base=base,
+            encoder=BYT5 if reads_bytes else SIDE_BY_SIDE if base == SD3 and in_width == SIDE_BY_SIDE_WIDTH else "",
+            sees_padding=reads_bytes,
         )

@@ -1,7 +1,8 @@
 """PEA-Diffusion's second adapter for Stable Diffusion 3: `pytorch_model_t5.bin` of `OPPOer/MultilingualSD3-adapter`.
 
-Its size tells two layers of `torch.nn.TransformerEncoder`, `linear1` and `linear2`. Its keys were not seen: the stack may lie
-under `transformer_encoder.layers`, alone or beside the `encoder_layer` that torch copies it from. Both are read.
+Its size tells two layers of `torch.nn.TransformerEncoder`, `linear1` and `linear2`; keys and roles are those of `Transformer_proj` in
+the same authors' X2I (`proj.py`), where `linear1`'s mean is the pooled vector and `linear2` gives the tokens. A file that also holds
+the `encoder_layer` from which torch copies the stack is read, too.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from hub.formats.format import Format, Reading, Shapes, count, prompt_of, prompt
 from hub.formats.pea import LENGTH
 
 HEADS = 8
-"""Of the attention; they leave no trace in shapes, and were not stated in what was seen of this file."""
+"""Of the attention; they leave no trace in shapes, and nothing that was seen of this file states them: 8 is assumed."""
 _LAYER = r"(self_attn\.(in_proj_|out_proj\.)(weight|bias)|(linear|norm)[12]\.(weight|bias))"
 
 

@@ -36,6 +36,8 @@ _ARCHIVE_END = b"PK\x05\x06"
 _ARCHIVE_END_BYTES = 22
 """Of the last record of an archive without a comment, which torch never writes."""
 _PICKLE = b"\x80"
+WRAPPED = "module."
+"""What `DataParallel` and its relatives put before every key of what they wrap."""
 _BEGINNING_BYTES = 9
 """Safetensors begin with the length of their header, eight bytes, and the header is a JSON object."""
 
@@ -64,6 +66,8 @@ class Contents:
     """`safetensors`, `torch` or `fairseq`."""
     left: tuple[str, ...] = ()
     """Sections without weights of the model: settings, the optimizer's state."""
+    prefix: str = ""
+    """What stood before every key of the file: `module.`, where a wrapper for several devices was saved."""
 
 
 def read_contents(source: Path, *, what: str) -> Contents:
@@ -151,7 +155,8 @@ def _check_archive(file: Any, source: Path, what: str) -> None:
 def _sort(state: Any, source: Path, what: str) -> Contents:
     """A state dict as it is; of a fairseq checkpoint the sections that are state dicts."""
     if _is_state_dict(state):
-        return Contents(dict(state), "torch")
+        prefix = WRAPPED if all(key.startswith(WRAPPED) for key in state) else ""
+        return Contents({key.removeprefix(prefix): value for key, value in state.items()}, "torch", prefix=prefix)
     if isinstance(state, dict) and _is_state_dict(state.get("model")):
         sections = {name: section for name, section in state.items() if _is_state_dict(section)}
         tensors = {f"{name}.{key}": value for name, section in sections.items() for key, value in section.items()}

@@ -29,11 +29,12 @@ from hub.bases.family import read_json
 from hub.cards import Card, write_card
 from hub.compatible import in_words
 from hub.errors import DoesNotFit, Unreachable, WrongRequest
-from hub.loader.config import WEIGHTS, ModuleConfig, PromptRule, read_config
+from hub.loader.config import WEIGHTS, EncoderRule, ModuleConfig, PromptRule, read_config
 from hub.loader.sources import Sources
 from hub.modules.digest import digest_of
 from hub.modules.weights import Entry, read_header
 from hub.names import ArtifactName
+from hub.records import joined
 
 if TYPE_CHECKING:
     from hub.local import LocalHub
@@ -182,13 +183,17 @@ _FACTS = (
 
 def _facts(part: Part) -> tuple[object, ...]:
     config, variant = part.config, part.config.variant
-    encoder = "" if variant.encoder is None else (variant.encoder.digest or variant.encoder.name)[:12]
+    encoder = joined((pin.digest or pin.name)[:12] for pin in variant.encoders)
     return (
-        variant.architecture, dict(sorted(config.module.items())), encoder, config.readout,
+        variant.architecture, dict(sorted(config.module.items())), encoder, joined(map(_way, config.read_by)),
         (variant.base.digest or variant.base.name)[:12], in_words(variant.conditioning),
         _rule(config.positive), _rule(config.negative), config.empty,
         part.written.get("parent") or "none",
     )  # fmt: skip
+
+
+def _way(rule: EncoderRule) -> str:
+    return f"{rule.readout}, padding seen" if rule.sees_padding else rule.readout
 
 
 def _rule(rule: PromptRule) -> str:
@@ -278,7 +283,7 @@ def _card(name: str, parts: Sequence[Part], languages: tuple[str, ...], lineage:
         languages=languages,
         method=config.variant.method,
         bases=(config.variant.base.name,),
-        encoder="" if config.variant.encoder is None else config.variant.encoder.name,
+        encoder=joined(pin.name for pin in config.variant.encoders),
         tags=("language-module", "combined"),
         prose="\n".join(
             [f"# {name}", "", f"{how} of:", "", *shares, "", "Nobody has measured it yet: `hub evaluate`."]

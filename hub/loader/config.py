@@ -40,6 +40,15 @@ class PromptRule:
         return self.length - len(self.drop)
 
 
+@dataclass(frozen=True, slots=True)
+class EncoderRule:
+    """How one encoder is asked."""
+
+    readout: str = "last_hidden_state"
+    sees_padding: bool = False
+    """Whether it is given no mask, and attends to padding as to words."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModuleConfig:
     """One variant, ready to be built."""
@@ -48,7 +57,8 @@ class ModuleConfig:
     kind: str
     module: dict[str, Any]
     """Sizes for `hub.modules.build`."""
-    readout: str
+    read_by: tuple[EncoderRule, ...]
+    """How each encoder is asked, in the order of `variant.encoders`; one alone for an encoder inside the variant."""
     own_encoder: str
     """Folder of the variant that holds its own text encoder; empty when the encoder is an artifact or the base's."""
     own_digest: str
@@ -60,6 +70,11 @@ class ModuleConfig:
     empty: str
     languages: tuple[str, ...]
     """BCP-47 tags it was made for; `mul` alone when it was made for no one language."""
+
+    @property
+    def readout(self) -> str:
+        """Of the first encoder, or the only one."""
+        return self.read_by[0].readout
 
 
 def read_config(folder: Path) -> ModuleConfig:
@@ -74,31 +89,47 @@ def read_config(folder: Path) -> ModuleConfig:
     module = config.get("module")
     if not isinstance(module, dict):
         problems.append("`module` must give the sizes of the module")
-    encoder = config.get("encoder") or {}
+    encoders = _encoders(config.get("encoder"))
     languages = config.get("languages")
     if not (isinstance(languages, list) and languages and all(isinstance(tag, str) for tag in languages)):
         problems.append("`languages` must list at least one BCP-47 tag, or `mul`")
-    own = encoder.get("folder", "")
+    own = encoders[0].get("folder", "")
     if variant.encoder is None and not own and variant.architecture not in READ_BY_BASE:
         problems.append("`encoder` must name the text encoder and its digest")
     delta = config.get("delta") or {}
     if delta and (not isinstance(delta, dict) or delta.get("format") not in DELTAS):
         problems.append(f"`delta` is {delta!r}: its `format` must be one of {', '.join(DELTAS)}")
+    read_by = tuple(_reading(each, problems) for each in encoders)
     if problems:
         raise WrongCard(f"{folder.name}/config.json: {'; '.join(problems)}.")
     return ModuleConfig(
         variant=variant,
         kind=config.get("kind", "adapter"),
         module=dict(module or {}),
-        readout=encoder.get("readout", "last_hidden_state"),
+        read_by=read_by,
         own_encoder=own,
-        own_digest=encoder.get("digest", "") if own else "",
+        own_digest=encoders[0].get("digest", "") if own else "",
         delta=delta.get("format", ""),
         positive=positive,
         negative=negative,
         empty=empty,
         languages=tuple(languages or ()),
     )
+
+
+def _encoders(value: Any) -> list[dict[str, Any]]:
+    """One or several, as `read_variant` let them pass; an empty one stands for the base's own."""
+    return value if isinstance(value, list) and value else [value or {}]
+
+
+def _reading(encoder: dict[str, Any], problems: list[str]) -> EncoderRule:
+    readout, sees_padding = encoder.get("readout", "last_hidden_state"), encoder.get("sees_padding", False)
+    if not isinstance(readout, str) or not isinstance(sees_padding, bool):
+        problems.append(
+            f"`encoder` must say its `readout` as text and `sees_padding` as true or false, not {encoder!r}"
+        )
+        return EncoderRule()
+    return EncoderRule(readout, sees_padding)
 
 
 def read_prompt(prompt: dict[str, Any], problems: list[str]) -> tuple[PromptRule, PromptRule, str]:

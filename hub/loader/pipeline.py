@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ from hub.loader.resident import Resident, read_resident, working_dtype
 from hub.loader.residents import Again
 from hub.loader.shared_encoder import Encoders
 from hub.loader.sizes import resident_budget
-from hub.loader.sources import BaseSource, ModuleSource, Sources
+from hub.loader.sources import BaseSource, Given, ModuleSource, Sources
 from hub.loader.together import join
 from hub.loader.translator import ARCHITECTURE as TRANSLATOR
 from hub.loader.translator import FOLDER, Translator
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from hub.local import LocalHub
 
 _PICKLES = {".bin", ".ckpt", ".pt", ".pth"}
+Where = Sequence[tuple[str, Path]]
+"""Names and folders of the encoders that a module reads."""
 
 
 def load_pipeline(
@@ -52,7 +55,7 @@ def load_pipeline(
     hub: LocalHub | None = None,
     revision: str | None = None,
     variant: str | None = None,
-    encoder: str | Path | None = None,
+    encoder: Given = None,
     encoder_quantisation: Any = None,
     pipeline_class: type[Any] | None = None,
     resident_bytes: int | None = None,
@@ -64,8 +67,8 @@ def load_pipeline(
     `base` and `adapter` are names in the hub or folders; `name@revision` asks for a module's revision, and `revision` for the
     base's. The pipeline goes to `device` (a GPU if there is one) in `dtype`: as stored, but float32 on a CPU.
     `language` is what prompts are taken for when theirs cannot be told. `variant` takes a module's weights for another base
-    than this one, which must read the same. `encoder` is a folder to take the text encoder from, `encoder_quantisation` is
-    `8bit`, `4bit` or one of transformers' configurations. `pipeline_class` makes another
+    than this one, which must read the same. `encoder` is a folder to take the text encoder from, or a list of them for a module
+    that reads several, `encoder_quantisation` is `8bit`, `4bit` or one of transformers' configurations. `pipeline_class` makes another
     of the base's pipelines, `StableDiffusionImg2ImgPipeline` say. `resident_bytes` (else HUB_RESIDENT_BYTES) is what modules
     and their encoders may take in memory: over it, the least recently used ones leave and come back when they are needed.
     `cache_bytes` of embeddings are kept for prompts that come again. `settings` go to the class' `from_pretrained`.
@@ -83,12 +86,12 @@ def load_pipeline(
     with sources:
         found = sources.base(base, revision)
         modules = [_checked(sources, name, found, variant) for name in names]
-        encoders = [_encoder_of(sources, module, encoder) for module in modules]
+        encoders = [sources.encoders(module, encoder) for module in modules]
 
     with ThreadPoolExecutor() as pool:  # the tokenizers library parses on another core, while Python builds the base
         parsing = {
             folder: pool.submit(read_tokenizer, folder, what=name)
-            for name, folder in dict.fromkeys(each for each in encoders if each is not None)
+            for name, folder in dict.fromkeys(each for where in encoders for each in where)
             if (folder / "tokenizer.json").is_file()  # transformers' own readers import as they go: not beside the base
         }
         pipe = _load_base(found, pipeline_class, place, dtype, settings)
@@ -96,16 +99,14 @@ def load_pipeline(
     def read(name: str | Path) -> tuple[Resident, Again]:
         with sources:
             module = _checked(sources, name, found, variant)
-            where = _encoder_of(sources, module, encoder)
+            where = sources.encoders(module, encoder)
         interpreter.refuse_twin(module.name)
         return arrival(module, where, _place(pipe, found))
 
-    def arrival(
-        module: ModuleSource, where: tuple[str, Path] | None, place: torch.device, tokenize: Tokenize | None = None
-    ) -> tuple[Resident, Again]:
+    def arrival(module: ModuleSource, where: Where, place: torch.device) -> tuple[Resident, Again]:
         def make(device: torch.device) -> Resident:
             return _read(
-                module, where, interpreter.encoders, pipe, found, device, dtype, tokenize, encoder_quantisation
+                module, where, interpreter.encoders, pipe, found, device, dtype, tokenizers, encoder_quantisation
             )
 
         return make(place), lambda: make(_place(pipe, found))
@@ -117,10 +118,10 @@ def load_pipeline(
         resident_bytes=budget,
         cache_bytes=cache_bytes,
     )
+    tokenizers = {folder: parsed.result() for folder, parsed in parsing.items()}
     for module, where in zip(modules, encoders, strict=True):
-        tokenize = parsing[where[1]].result() if where is not None and where[1] in parsing else None
         interpreter.refuse_twin(module.name)
-        interpreter.add(*arrival(module, where, place, tokenize))
+        interpreter.add(*arrival(module, where, place))
     pipe._interpreter = interpreter  # noqa: SLF001 - the mixin's own attribute; its class has no `__init__` to take it
     return pipe
 
@@ -200,14 +201,6 @@ def weights_of(folder: Path, base: BaseSource) -> dict[str, Path]:
     return found
 
 
-def _encoder_of(sources: Sources, module: ModuleSource, given: str | Path | None) -> tuple[str, Path] | None:
-    """Name and folder of what the module reads; None when the base's own text encoder reads for it."""
-    if module.config.own_encoder:
-        return sources.own_encoder(module)
-    pin = module.config.variant.encoder
-    return None if pin is None else sources.encoder(pin, given)
-
-
 def _change(module: ModuleSource, pipe: Any, base: BaseSource, resident: Resident | None = None) -> Change | None:
     """What the module changes in the base; switched off until a prompt of its language comes.
 
@@ -250,27 +243,27 @@ def _per_step(resident: Resident, denoiser: nn.Module) -> PerStep:
 
 def _read(
     module: ModuleSource,
-    named: tuple[str, Path] | None,
+    where: Where,
     encoders: Encoders,
     pipe: Any,
     base: BaseSource,
     device: torch.device,
     dtype: torch.dtype | None,
-    tokenize: Tokenize | None = None,
+    tokenizers: Mapping[Path, Tokenize],
     quantisation: Any = None,
 ) -> Resident:
-    """Build a module, with the encoder of a resident that reads the same one if there is any."""
+    """Build a module, with the encoders of residents that read the same ones if there are any."""
     if module.config.variant.architecture == TRANSLATOR:
         return _read_translator(module, device, dtype)
-    if named is None:
-        return _changing(Resident(module.name, module.config, None, None), module, pipe, base)
-    name, folder = named
+    if not where:
+        return _changing(Resident(module.name, module.config, None, ()), module, pipe, base)
 
-    def read_one() -> TextEncoder:
+    def read_one(name: str, folder: Path) -> TextEncoder:
+        tokenize = tokenizers.get(folder)
         return read_encoder(folder, name, device=device, dtype=dtype, tokenize=tokenize, quantisation=quantisation)
 
     working = working_dtype(dtype, device, module.folder / WEIGHTS, what=module.name)
-    shared = encoders.at(folder, read_one)
+    shared = tuple(encoders.at(folder, partial(read_one, name, folder)) for name, folder in where)
     resident = read_resident(module.name, module.folder, module.config, shared, device=device, dtype=working)
     return _changing(resident, module, pipe, base)  # last: whatever is refused before it leaves the base as it was
 
@@ -292,4 +285,4 @@ def _read_translator(module: ModuleSource, device: torch.device, dtype: torch.dt
     translator = Translator.from_folder(
         folder, config.module, length=config.positive.length, device=device, dtype=working, what=module.name
     )
-    return Resident(module.name, config, None, None, translator=translator)
+    return Resident(module.name, config, None, (), translator=translator)

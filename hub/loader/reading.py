@@ -19,7 +19,7 @@ from hub.loader.resident import Resident
 from hub.loader.residents import Residents
 from hub.loader.translator import Translator
 from hub.loader.window import Row
-from hub.modules import States, TextEncoder
+from hub.modules import JoinedEncoder, States, TextEncoder
 
 T = TypeVar("T")
 
@@ -168,7 +168,7 @@ def _stacked(rows: Sequence[States]) -> States:
     )
 
 
-def _encoder(item: Item) -> TextEncoder:
+def _encoder(item: Item) -> TextEncoder | JoinedEncoder:
     assert item.resident is not None
     encoder = item.resident.encoder
     assert encoder is not None

@@ -15,7 +15,8 @@ from hub.loader.config import WEIGHTS, ModuleConfig, PromptRule
 from hub.loader.shared_encoder import SharedEncoder
 from hub.loader.sizes import bytes_of
 from hub.loader.translator import Translator
-from hub.modules import TextEncoder, build, load_weights, stored_dtype
+from hub.modules import JoinedEncoder, TextEncoder, build, load_weights, stored_dtype
+from hub.records import joined
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,8 +27,8 @@ class Resident:
     config: ModuleConfig
     module: nn.Module | None
     """None when the base's own text encoder reads the prompts, changed or translated."""
-    shared: SharedEncoder | None
-    """What the module reads, one for all residents that read it; None without one."""
+    shared: tuple[SharedEncoder, ...]
+    """What the module reads: encoders, each one for all residents that read it, whose states are joined; empty without any."""
     change: Change | None = None
     """What it changes in the base while it reads."""
     translator: Translator | None = None
@@ -36,9 +37,9 @@ class Resident:
     """Bytes of the files that hold the change."""
 
     @property
-    def encoder(self) -> TextEncoder | None:
+    def encoder(self) -> TextEncoder | JoinedEncoder | None:
         """What the module reads, at its read-out; from disk again when it was freed. None without one."""
-        return None if self.shared is None else self.shared.get().reading(self.config.readout)
+        return _side_by_side(self.shared, self.config) if self.shared else None
 
     @property
     def dtype(self) -> torch.dtype:
@@ -61,7 +62,7 @@ def read_resident(
     name: str,
     folder: Path,
     config: ModuleConfig,
-    shared: SharedEncoder,
+    shared: tuple[SharedEncoder, ...],
     *,
     device: torch.device,
     dtype: torch.dtype,
@@ -69,20 +70,30 @@ def read_resident(
     """Build the variant in `folder`. Raises WeightsDoNotFit, Damaged, WrongSource, DoesNotFit."""
     with torch.device("meta"), no_init_weights():  # no memory, no random start
         module = build(config.variant.architecture, config.module)
-    encoder = shared.get().reading(config.readout)
+    encoder = _side_by_side(shared, config)
+    called = f"`{joined(pin.name for pin in config.variant.encoders) or config.own_encoder}`"
     if "in_width" in config.module and config.module["in_width"] != encoder.width:
         raise DoesNotFit(
-            f"`{name}` reads states of width {config.module['in_width']}, and its encoder "
-            f"`{config.variant.encoder.name if config.variant.encoder else '?'}` gives {encoder.width}."
+            f"`{name}` reads states of width {config.module['in_width']}, and its encoder {called} gives {encoder.width}. "
+            f"Fetch the encoder it was trained on, or take the module's config from where it came: `hub show {name}`."
         )
     pooled = getattr(module, "reads_pooled", None)
     if pooled is not None and pooled != encoder.pooled_width:
         raise DoesNotFit(
-            f"`{name}` reads a pooled vector of width {pooled}, and its encoder "
-            f"`{config.variant.encoder.name if config.variant.encoder else '?'}` gives {encoder.pooled_width or 'none'}."
+            f"`{name}` reads a pooled vector of width {pooled}, and its encoder {called} gives {encoder.pooled_width or 'none'}. "
+            f"See what it was trained on with `hub show {name}`."
         )
     load_weights(module, folder / WEIGHTS, what=name, device=device, dtype=dtype)
     return Resident(name, config, module.eval().requires_grad_(False), shared)
+
+
+def _side_by_side(shared: tuple[SharedEncoder, ...], config: ModuleConfig) -> TextEncoder | JoinedEncoder:
+    """The one encoder, or several as one."""
+    parts = tuple(
+        each.get().reading(way.readout, sees_padding=way.sees_padding)
+        for each, way in zip(shared, config.read_by, strict=True)
+    )
+    return parts[0] if len(parts) == 1 else JoinedEncoder(parts)
 
 
 def working_dtype(dtype: torch.dtype | None, device: torch.device, weights: Path, *, what: str) -> torch.dtype:

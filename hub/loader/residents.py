@@ -139,7 +139,7 @@ class Residents(Mapping[str, Resident]):
         return sum(each.size_bytes for each in self.values()) + sum(each.size_bytes for each in self._encoders())
 
     def _encoders(self) -> list[SharedEncoder]:
-        return list(dict.fromkeys(each.shared for each in self.values() if each.shared is not None))
+        return list(dict.fromkeys(encoder for each in self.values() for encoder in each.shared))
 
     def _use(self, known: Known) -> None:
         self._clock += 1

@@ -18,8 +18,8 @@ from hub.absent import weights_elsewhere
 from hub.bases.family import read_json
 from hub.errors import DoesNotFit, WrongRequest
 from hub.loader.config import WEIGHTS, ModuleConfig, read_config
-from hub.loader.sources import ModuleSource, Sources
-from hub.modules import DualEncoder, TextEncoder, build, load_weights
+from hub.loader.sources import Given, ModuleSource, Sources
+from hub.modules import DualEncoder, JoinedEncoder, TextEncoder, build, load_weights
 from hub.modules.architectures import Embeddings, retrieves
 from hub.modules.digest import digest_of
 
@@ -59,7 +59,7 @@ class Projection:
 
     name: str
     module: Projector
-    encoder: TextEncoder
+    encoder: TextEncoder | JoinedEncoder
     config: ModuleConfig
 
 
@@ -123,7 +123,7 @@ def load_retriever(
     *,
     device: torch.device | str | None = None,
     hub: LocalHub | None = None,
-    encoder: str | Path | None = None,
+    encoder: Given = None,
 ) -> Retriever:
     """The dual encoder called `dual_encoder`, or in that folder, reading texts through the projectors `adapter`.
 
@@ -140,13 +140,22 @@ def load_retriever(
         found = _variant(sources, adapter, name, folder if not digest else None)
         known, config = found.name, found.config
         _check_fit(known, config, name, lambda: digest or digest_of(folder))
-        read_by, encoder_folder = _encoder(sources, found, encoder)
+        read_by = sources.encoders(found, encoder)
+    if not read_by:
+        raise DoesNotFit(
+            f"`{known}` names no text encoder, and a retriever's texts are read by one of their own: find others with "
+            "`hub search --kind projector`."
+        )
     with torch.device("meta"):  # no memory, no random start
         module = build(config.variant.architecture, config.module)
     dual = DualEncoder.from_folder(folder, device=place, dtype=torch.float32, what=name)
-    texts = TextEncoder.from_folder(
-        encoder_folder, readout=config.readout, device=place, dtype=torch.float32, what=read_by
+    parts = tuple(
+        TextEncoder.from_folder(folder, device=place, dtype=torch.float32, what=each).reading(
+            way.readout, sees_padding=way.sees_padding
+        )
+        for (each, folder), way in zip(read_by, config.read_by, strict=True)
     )
+    texts = parts[0] if len(parts) == 1 else JoinedEncoder(parts)
     _check_widths(known, config, dual.width, texts.width)
     load_weights(module, found.folder / WEIGHTS, what=known, device=place, dtype=torch.float32)
     projector = cast(Projector, module.eval().requires_grad_(False))
@@ -164,18 +173,6 @@ def _dual_encoder(sources: Sources, name: str | Path) -> tuple[str, Path, str]:
     if not artifact.weights_digest:
         raise weights_elsewhere(artifact)
     return artifact.name.name, sources.hub.snapshot(artifact.name), artifact.weights_digest
-
-
-def _encoder(sources: Sources, module: ModuleSource, given: str | Path | None) -> tuple[str, Path]:
-    """Name and folder of the multilingual encoder: inside the variant, or the one it was trained on."""
-    if module.config.own_encoder:
-        return sources.own_encoder(module)
-    pin = module.config.variant.encoder
-    if pin is None:
-        raise DoesNotFit(
-            f"`{module.name}` names no text encoder, and a retriever's texts are read by one of their own."
-        )
-    return sources.encoder(pin, given)
 
 
 def _variant(sources: Sources, adapter: str | Path, dual: str, dual_folder: Path | None) -> ModuleSource:

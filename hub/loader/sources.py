@@ -4,7 +4,7 @@ the digest of an encoder given as a folder.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from hub.local import LocalHub
 
+Given = str | Path | Sequence[str | Path] | None
+"""Folders to take text encoders from."""
 _OWN_LANGUAGES = ("en",)
 """What bases read that do not say."""
 
@@ -124,6 +126,24 @@ class Sources:
         if (folder / "config.json").is_file():
             return ModuleSource(known, folder, read_config(folder), (folder.name,), _folder(name) is not None)
         return replace(_choose(known, folder, base, variant), is_folder=_folder(name) is not None)
+
+    def encoders(self, module: ModuleSource, given: Given) -> tuple[tuple[str, Path], ...]:
+        """Names and folders of what `module` reads, in its order; none when the base's own text encoder reads for it.
+
+        `given` are folders to take them from, as many as it reads. Raises WrongRequest, DoesNotFit, Damaged, Unreachable.
+        """
+        if module.config.own_encoder:
+            return (self.own_encoder(module),)
+        pins = module.config.variant.encoders
+        folders: list[str | Path | None] = [given] if isinstance(given, str | Path) else list(given or [])
+        if given is None:
+            folders = [None] * len(pins)
+        elif pins and len(folders) != len(pins):
+            raise WrongRequest(
+                f"`{module.name}` reads {len(pins)} encoders, {_list(pin.name for pin in pins)}, and `encoder` names {len(folders)}: "
+                "give a list of as many folders, in this order."
+            )
+        return tuple(self.encoder(pin, folder) for pin, folder in zip(pins, folders, strict=False))
 
     def own_encoder(self, module: ModuleSource) -> tuple[str, Path]:
         """Name and folder of the encoder that lies in the module's variant. Raises Damaged.

@@ -18,6 +18,7 @@ from hub.bases.family import read_json
 from hub.errors import Unreachable, WrongSource
 from hub.modules.halves import half_of, needed_files
 from hub.modules.halves.reading import INDEX, WEIGHTS
+from hub.modules.tokenizer import beside_name
 from hub.records import Upstream
 
 CONFIGURATION = ("*.json", "*/*.json")
@@ -52,14 +53,13 @@ def fetch_encoder(upstream: Upstream, *, what: str) -> Path:
     that hold a tensor of the half are fetched.
     """
     at = PurePosixPath(upstream.file).parent
-    small = [(at / pattern).as_posix() for pattern in TOKENIZER]
     folder = fetch_settings(upstream, what=what)
     config = read_json(folder / "config.json") if (folder / "config.json").is_file() else {}
     names = [WEIGHTS]
     if (folder / INDEX).is_file():
         names = needed_files(json.loads((folder / INDEX).read_text(encoding="utf-8")), half_of(config))
     weights = [(at / name).as_posix() for name in names]
-    folder = _snapshot(upstream.repository, upstream.revision, [*small, *weights], what=what) / at
+    folder = _snapshot(upstream.repository, upstream.revision, [*_small(at), *weights], what=what) / at
     missing = [name for name in names if not (folder / name).is_file()]
     if missing and (
         PurePosixPath(upstream.file).suffix == ".bin" or (folder / "pytorch_model.bin.index.json").is_file()
@@ -76,8 +76,13 @@ def fetch_encoder(upstream: Upstream, *, what: str) -> Path:
 def fetch_settings(upstream: Upstream, *, what: str) -> Path:
     """A folder with the settings, tokenizer and index of a text encoder, without its weights. Raises Unreachable."""
     at = PurePosixPath(upstream.file).parent
-    patterns = [(at / pattern).as_posix() for pattern in TOKENIZER]
-    return _snapshot(upstream.repository, upstream.revision, patterns, what=what) / at
+    return _snapshot(upstream.repository, upstream.revision, _small(at), what=what) / at
+
+
+def _small(at: PurePosixPath) -> list[str]:
+    """Settings and tokenizer of the encoder in the folder `at`; of a pipeline the tokenizer has a folder of its own."""
+    folders = dict.fromkeys([at, at.parent / beside_name(at.name)])
+    return [(folder / pattern).as_posix() for folder in folders for pattern in TOKENIZER]
 
 
 def _snapshot(repository: str, revision: str, patterns: Sequence[str], *, what: str) -> Path:

@@ -10,12 +10,14 @@ A language module is an `nn.Module` whose call takes an encoder's token states a
 from hub.modules.architectures import ARCHITECTURES, Embeddings, build
 from hub.modules.dual_encoder import DualEncoder
 from hub.modules.encoder import States, TextEncoder
+from hub.modules.joined_encoder import JoinedEncoder
 from hub.modules.weights import load_weights, save_weights, stored_dtype
 
 __all__ = [
     "ARCHITECTURES",
     "DualEncoder",
     "Embeddings",
+    "JoinedEncoder",
     "States",
     "TextEncoder",
     "build",

@@ -45,6 +45,8 @@ class TextEncoder:
     readout: str = "last_hidden_state"
     folder: Path | None = None
     """Where it was read from."""
+    sees_padding: bool = False
+    """Whether it attends to padding as to words: what was trained on states made without a mask must be given such."""
 
     @classmethod
     def from_folder(
@@ -86,10 +88,10 @@ class TextEncoder:
         """Where the weights are."""
         return next(self.model.parameters()).device
 
-    def reading(self, readout: str) -> TextEncoder:
+    def reading(self, readout: str, *, sees_padding: bool = False) -> TextEncoder:
         """The same model, read out elsewhere."""
         get_readout(readout)
-        return replace(self, readout=readout)
+        return replace(self, readout=readout, sees_padding=sees_padding)
 
     def encode(
         self, texts: Sequence[str], length: int, *, prefix: str = "", drop: Sequence[int] = ()
@@ -109,7 +111,8 @@ class TextEncoder:
         ids_BL, mask_BL = self.tokenize([prefix + text for text in texts], length)
         ids_BL, mask_BL = ids_BL.to(self.device), mask_BL.to(self.device)
         read = get_readout(self.readout)
-        answer = self.model(input_ids=ids_BL, attention_mask=mask_BL, output_hidden_states=read.needs_all_layers)
+        attended_BL = torch.ones_like(mask_BL) if self.sees_padding else mask_BL
+        answer = self.model(input_ids=ids_BL, attention_mask=attended_BL, output_hidden_states=read.needs_all_layers)
         tokens_BLE, mask_BL = read(answer, mask_BL)
         if drop:
             kept = torch.tensor(

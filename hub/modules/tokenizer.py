@@ -34,6 +34,7 @@ def read_tokenizer(folder: Path, *, what: str) -> Tokenize:
     """The tokenizer kept in `folder`, told what the half of a big repository needs; `what` names it in messages."""
     config = _json(folder / "config.json", what) if (folder / "config.json").is_file() else {}
     half = half_of(config)
+    folder = place_of(folder)
     if half is not None and half.tokenizer:
         found: Tokenize = TransformersTokenizer(folder, what=what, settings=half.tokenizer)
     elif (folder / "tokenizer.json").is_file():
@@ -41,6 +42,18 @@ def read_tokenizer(folder: Path, *, what: str) -> Tokenize:
     else:
         found = TransformersTokenizer(folder, what=what)
     return found if half is None or half.never_counts is None else LeavingOut(found, half.never_counts)
+
+
+def place_of(encoder: Path) -> Path:
+    """Where the tokenizer of `encoder` is: in its folder, or beside it as diffusers keeps both, `text_encoder` and `tokenizer`."""
+    beside = encoder.with_name(beside_name(encoder.name))
+    is_alone = not any((encoder / name).is_file() for name in ("tokenizer.json", "tokenizer_config.json", "vocab.txt"))
+    return beside if is_alone and beside.is_dir() else encoder
+
+
+def beside_name(encoder: str) -> str:
+    """`text_encoder_2` has its tokenizer in `tokenizer_2`; other folders have it within."""
+    return encoder.replace("text_encoder", "tokenizer")
 
 
 class LeavingOut:

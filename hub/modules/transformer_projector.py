@@ -1,8 +1,8 @@
 """The second of PEA-Diffusion's adapters for Stable Diffusion 3: a transformer over token states, then two linear heads.
 
 Published as `pytorch_model_t5.bin` of `OPPOer/MultilingualSD3-adapter`, behind umt5-xxl. Its 193,021,952 weights are two layers
-of width 4096 with 2048 hidden channels and the two heads; torch's module gives the layers their names. How many heads the
-attention has leaves no trace in shapes.
+of width 4096 with 2048 hidden channels and the two linears, as `Transformer_proj` of the same authors' X2I has them. How many
+heads the attention has leaves no trace in shapes.
 
 Shape letters: B batch, L tokens, E encoder width, C conditioning width, P pooled width.
 """

@@ -14,6 +14,7 @@ from hub.records import Artifact, Page, Query, Revision
 from hub.registry.custody import in_custody
 from hub.registry.database import Database, open_database
 from hub.registry.downloads import count_download
+from hub.registry.git_commits import revision_of
 from hub.registry.rows import read_artifacts, read_revisions
 from hub.registry.search import find
 
@@ -21,6 +22,8 @@ CURATED_OWNER = "linguahub"
 """Owner of the cards that come with linguahub."""
 ALL_CARDS = "."
 """The curated folder that stands for all of them, in `indexed`."""
+GIT_DIGITS = 40
+"""Hex digits of git's own ids."""
 _SPELT_OUT = re.compile(r"^refs/(heads|tags)/")
 _MOST_NEIGHBOURS = 20_000
 """Most names that a misspelt one is compared with."""
@@ -69,7 +72,7 @@ class Registry:
         return find(self.database, query)
 
     def revision(self, name: str | ArtifactName, revision: str = "main") -> Revision:
-        """One revision: an id, its first 7 or more digits, a number, or a ref. Raises UnknownRevision."""
+        """One revision: an id, its first 7 or more digits, a number, a ref, or git's id of a clone. Raises UnknownRevision."""
         artifact_id = self._id(name)
         refs = self._refs(artifact_id)
         wanted = refs.get(_SPELT_OUT.sub("", revision), revision).lower()
@@ -78,6 +81,8 @@ class Registry:
         if re.fullmatch(r"[0-9a-f]{7,64}", wanted):
             beginning = [row["id"] for row in listed if row["id"].startswith(wanted)]
             found = beginning if len(beginning) == 1 else found
+        if not found and len(wanted) == GIT_DIGITS and (cloned := revision_of(self.database, artifact_id, wanted)):
+            found = [cloned]
         if found:
             return read_revisions(self.database, self._name(artifact_id), artifact_id, only=found[0])[0]
         known = [*refs, *(str(row["number"]) for row in listed), *(row["id"][:12] for row in listed)]

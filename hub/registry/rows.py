@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from hub.names import ArtifactName, Digest
-from hub.records import Artifact, Conditioning, File, Pin, Provenance, Revision, Score, Upstream, Variant
+from hub.records import JOINT, Artifact, Conditioning, File, Pin, Provenance, Revision, Score, Upstream, Variant
 
 if TYPE_CHECKING:
     from hub.registry.database import Database, Row
@@ -109,13 +109,16 @@ def read_revisions(
 def _variant(row: Row) -> Variant:
     conditioning = _conditioning(row["conditioning"])
     assert conditioning is not None, "the column is NOT NULL"
+    names, digests = (str(row[key] or "").split(JOINT) for key in ("encoder", "encoder_digest"))
+    pins = tuple(Pin(name=name, digest=digest) for name, digest in zip(names, digests, strict=True) if name)
     return Variant(
         base=Pin(name=row["base"], digest=row["base_digest"]),
         folder=row["folder"],
         method=row["method"],
         architecture=row["architecture"],
         conditioning=conditioning,
-        encoder=Pin(name=row["encoder"], digest=row["encoder_digest"] or "") if row["encoder"] else None,
+        encoder=pins[0] if pins else None,
+        beside=pins[1:],
     )
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from hub.accounts import Actor
 from hub.errors import Conflict
 from hub.names import ArtifactName
-from hub.records import Artifact, Revision
+from hub.records import Artifact, Revision, joined
 from hub.registry.audit import note
 from hub.registry.counting import EVERYTHING, facets_in, recount
 from hub.registry.rows import UNDATED
@@ -146,8 +146,8 @@ def _describe(session: Session, row: ArtifactRow | None, artifact: Artifact, rev
     session.add_all(
         VariantRow(
             artifact_id=row.id, folder=variant.folder, base=variant.base.name, base_digest=variant.base.digest,
-            encoder=variant.encoder.name if variant.encoder else None,
-            encoder_digest=variant.encoder.digest if variant.encoder else None,
+            encoder=joined(pin.name for pin in variant.encoders) or None,
+            encoder_digest=joined(pin.digest for pin in variant.encoders) if variant.encoder else None,
             method=variant.method, architecture=variant.architecture, conditioning=dataclasses.asdict(variant.conditioning),
         )
         for variant in artifact.variants

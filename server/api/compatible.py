@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
@@ -97,15 +98,14 @@ def _judged(hub: LocalHub, module: Artifact, base: Artifact, made_for: ArtifactN
         if made_for is not None and variant.base.name.rpartition("/")[2].lower() != made_for.name.lower():
             continue
         fit = judge(module, variant, base)
-        problem = encoder_problem(variant, _encoder(hub, variant.encoder.name) if variant.encoder else None)
-        yield fit if not problem else _with(fit, problem)
+        found = (encoder_problem(pin, _encoder(hub, pin.name)) for pin in variant.encoders)
+        problems = [problem for problem in found if problem]
+        yield _with(fit, problems) if problems else fit
 
 
-def _with(fit: Fit, problem: str) -> Fit:
+def _with(fit: Fit, problems: list[str]) -> Fit:
     kept = () if fit.fits else fit.reasons
-    return Fit(
-        module=fit.module, folder=fit.folder, base=fit.base, fits=False, made_for_it=fit.made_for_it, reasons=(*kept, problem)
-    )  # fmt: skip
+    return dataclasses.replace(fit, fits=False, reasons=(*kept, *problems))
 
 
 def _encoder(hub: LocalHub, name: str) -> Artifact | None:

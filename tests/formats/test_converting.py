@@ -13,7 +13,9 @@ from safetensors.torch import load_file
 from hub.cards import read_variant
 from hub.errors import Damaged, WeightsDoNotFit, WrongSource
 from hub.formats import convert, recognise
+from hub.formats.pea import PEA
 from hub.modules import build, load_weights
+from tests.formats.files import pea
 
 torch.set_num_threads(1)
 RESAMPLER = {"in_width": 24, "out_width": 16, "queries": 5, "heads": 8, "encoder_layers": 1, "decoder_layers": 1}
@@ -145,3 +147,13 @@ def test_a_list_of_tensors_is_no_state_dict(tmp_path):
     torch.save([torch.zeros(2)], tmp_path / "list.pth")
     with pytest.raises(WrongSource, match="no plain state dict"):
         converted(tmp_path / "list.pth", tmp_path / "sd15")
+
+
+def test_published_pea_files_say_which_encoders_they_read_and_how() -> None:
+    flux = PEA().recognise(pea(4672, 4096, 4096, 3, behind=768))
+    assert (flux.base, flux.encoder, flux.sees_padding) == ("linguahub/flux1-schnell", "linguahub/byt5-xxl", True)
+    assert flux.prompt["length"] == 256
+    sd3 = PEA().recognise(pea(2048, 2048, 2048, 4, behind=4096))
+    assert sd3.encoder == "linguahub/xlm-roberta-clip-huge + linguahub/hunyuan-dit-clip"
+    assert (sd3.base, sd3.sees_padding, sd3.prompt["length"]) == ("linguahub/sd3-medium", False, 77)
+    assert PEA().recognise(pea(2048, 2048, 1280, 3, behind=2048)).encoder == ""  # mT5's width: of SDXL's scripts

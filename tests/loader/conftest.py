@@ -109,7 +109,7 @@ def encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_encoder(tmp_path_factory.mktemp("encoders") / "tiny-xlmr", seed=1)
 
 
-def make_encoder(folder: Path, seed: int) -> Path:
+def make_encoder(folder: Path, seed: int, positions: int = 40) -> Path:
     """Save a random `XLMRobertaModel` and its tokenizer."""
     from transformers import XLMRobertaConfig, XLMRobertaModel, XLMRobertaTokenizer
 
@@ -125,7 +125,7 @@ def make_encoder(folder: Path, seed: int) -> Path:
             intermediate_size=2 * ENCODER_WIDTH,
             num_hidden_layers=2,
             num_attention_heads=2,
-            max_position_embeddings=40,
+            max_position_embeddings=positions,
             type_vocab_size=1,
             pad_token_id=1,
         ),

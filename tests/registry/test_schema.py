@@ -24,6 +24,11 @@ def version_of(path):
         return connection.execute("SELECT version_num FROM alembic_version").fetchone()[0]
 
 
+BEFORE_0026 = """
+DROP TABLE mirror_blobs; DROP TABLE mirror_refs; DROP TABLE mirror_files; DROP TABLE mirror_commits; DROP TABLE mirrors;
+DROP TABLE git_commits;
+"""
+"""Undoes the migration 0026."""
 BEFORE_0022 = "DROP TABLE renewals; DROP TABLE sessions; DROP TABLE guesses; DROP TABLE devices;"
 """Undoes the migration 0022, as far as BEFORE_0021 does not."""
 BEFORE_0021 = """
@@ -55,6 +60,7 @@ def downgrade(path, to, changes=""):
     """Make a file of an older release out of a current one."""
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(
+            f"{BEFORE_0026}"
             f"{BEFORE_0025}"
             f"{BEFORE_0022}"
             f"{BEFORE_0021}"
@@ -77,6 +83,7 @@ def test_the_migrations_make_exactly_the_tables_of_the_code(address):
     from alembic.migration import MigrationContext
     from sqlalchemy.schema import CreateIndex
 
+    import hub.registry.copies
     import hub.registry.people  # noqa: F401 - declares tables
     from hub.registry.tables import Table
 

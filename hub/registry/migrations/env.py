@@ -3,6 +3,7 @@
 from alembic import context
 
 import hub.registry.activity
+import hub.registry.copies
 import hub.registry.people  # noqa: F401 - declares tables
 from hub.registry.tables import Table
 

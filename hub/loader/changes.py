@@ -1,7 +1,8 @@
 """What a module changes in the base itself, and how it is taken back without a trace.
 
     LowRank        a LoRA beside the layers, through peft; diffusers reads and removes it
-    Weights        other weights of the denoiser, in the place of its own, which are kept
+    Weights        other weights of the denoiser, in the place of its own, which are kept (`hub/loader/exchange.py`)
+    Parts          the same for parts of it, brought by a module
     VirtualTokens  further input embeddings of the text encoder, as textual inversion has them
 
 Every file is compared with the base by its header, before a weight is read.
@@ -15,15 +16,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from hub.errors import WeightsDoNotFit
-from hub.modules.weights import Entry, disagreements_of, read_header
+from hub.modules.weights import Entry, read_header
 
 LORA = "pytorch_lora_weights.safetensors"
 """diffusers' own name of the file."""
-DENOISER = "diffusion_pytorch_model.safetensors"
 EMBEDDINGS = "learned_embeds.safetensors"
 _LORA_KEY = re.compile(r"(unet|transformer|text_encoder)\.(.+)\.lora_(A|B)\.weight")
 
@@ -82,46 +81,6 @@ class LowRank:
 
     def move(self, device: torch.device) -> None:
         """It lies in the base's own modules, and goes with them."""
-
-
-class Weights:
-    """All weights of a denoiser, in diffusers' own file; the base's own are kept beside, and exchanged with them."""
-
-    exclusive = True
-
-    def __init__(self, denoiser: nn.Module, folder: Path, name: str) -> None:
-        """Read `folder`'s file. Raises WeightsDoNotFit, Damaged and WrongSource before a weight is read."""
-        self._denoiser = denoiser
-        own = _own(denoiser)
-        problems = disagreements_of(own, read_header(folder / DENOISER, what=name))
-        if problems:
-            raise WeightsDoNotFit(name, problems)
-        loaded = load_file(folder / DENOISER)
-        self._waiting: Mapping[str, nn.Parameter] = {
-            key: nn.Parameter(loaded[key].to(value.device, value.dtype), requires_grad=False)
-            for key, value in own.items()
-        }
-        self._is_on = False
-
-    def switch(self, on: bool) -> None:
-        """Exchange the weights that work with those that wait; no number is copied."""
-        if on == self._is_on:
-            return
-        own = _own(self._denoiser)
-        places = _places(self._denoiser)
-        for key, value in self._waiting.items():
-            module, leaf = places[key]
-            module.register_parameter(leaf, value)
-        self._waiting, self._is_on = own, on
-
-    def remove(self) -> None:
-        """Put the base's own back."""
-        self.switch(False)
-
-    def move(self, device: torch.device) -> None:
-        """Those that wait follow."""
-        for value in self._waiting.values():
-            value.data = value.data.to(device)
 
 
 class VirtualTokens:
@@ -209,17 +168,3 @@ def _activate(pipe: Any, names: list[str]) -> None:
     for layer in _tuned(pipe):
         if list(layer.active_adapters) != names:
             layer.set_adapter(names, inference_mode=True)
-
-
-def _places(module: nn.Module) -> dict[str, tuple[nn.Module, str]]:
-    """Owner and name of every parameter of the base, under the name it has without LoRAs."""
-    places = {}
-    for key, _ in module.named_parameters():
-        if "lora_" not in key:
-            owner, _, leaf = key.rpartition(".")
-            places[key.replace(".base_layer.", ".")] = (module.get_submodule(owner), leaf)
-    return places
-
-
-def _own(module: nn.Module) -> dict[str, nn.Parameter]:
-    return {key: getattr(owner, leaf) for key, (owner, leaf) in _places(module).items()}

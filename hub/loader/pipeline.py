@@ -16,9 +16,10 @@ from hub.bases.family import pipeline_class_of
 from hub.errors import Damaged, DoesNotFit, HubError, OutOfMemory, WrongSource
 from hub.languages import parse_language
 from hub.loader.cache import DEFAULT_BYTES
-from hub.loader.changes import Change, LowRank, VirtualTokens, Weights
+from hub.loader.changes import Change, LowRank, VirtualTokens
 from hub.loader.config import WEIGHTS
 from hub.loader.encoders import base_advice, read_encoder
+from hub.loader.exchange import Parts, Weights
 from hub.loader.fit import check_fit
 from hub.loader.interpreter import Interpreter
 from hub.loader.per_step import PerStep
@@ -215,6 +216,8 @@ def _change(module: ModuleSource, pipe: Any, base: BaseSource, resident: Residen
     if resident is not None and (place := pipe.change_for_modules()) is not None:
         changes.append(place)
     try:
+        if resident is not None and (parts := getattr(resident.module, "denoiser_parts", {})):
+            changes.append(Parts(getattr(pipe, base.family.denoiser), parts, module.name))
         match config.delta:
             case "lora":
                 changes.append(LowRank(pipe, module.folder, module.name))

@@ -25,8 +25,8 @@ class ResamplerXL(nn.Module):
     """Tokens are `adapter1` | `adapter2`, 1280 | 768: the reverse of SDXL's own order, which the denoiser never sees.
 
     `pool` says what `pool_caption_projection` is: `attention` reads the adapted tokens, `text` projects the encoder's own
-    pooled vector of width `text_width`. `add_embedding` holds weights that some files have for a layer of the denoiser,
-    the projection of pooled vector and sizes; they are carried, and this module does not use them.
+    pooled vector of width `text_width`. `add_embedding`, its input width, is of files that also hold a layer of the denoiser,
+    the embedding of pooled vector and sizes: it stands in the place of the denoiser's own while this module reads.
     """
 
     resamples = True
@@ -62,6 +62,11 @@ class ResamplerXL(nn.Module):
         self.reads_pooled = text_width if pool == "text" else None
         """Width of the encoder's pooled vector, where this module reads it."""
         self.add_embedding = SizeEmbedding(add_embedding, pooled_width) if add_embedding else None
+
+    @property
+    def denoiser_parts(self) -> dict[str, nn.Module]:
+        """Parts that this module brings for the denoiser, by their names there. mulankit's `transform` assigns this one for good."""
+        return {} if self.add_embedding is None else {"add_embedding": self.add_embedding}
 
     def forward(
         self, tokens_BLE: Tensor, mask_BL: Tensor | None = None, encoder_pooled_BD: Tensor | None = None
@@ -109,7 +114,7 @@ class AttentionPool(nn.Module):
 
 
 class SizeEmbedding(nn.Module):
-    """Weights of diffusers' `TimestepEmbedding`, `linear_2(SiLU(linear_1(x)))`, that stand for `unet.add_embedding`."""
+    """Weights of diffusers' `TimestepEmbedding`, `linear_2(SiLU(linear_1(x)))`, for `unet.add_embedding`, which computes with them."""
 
     def __init__(self, in_width: int, out_width: int) -> None:
         super().__init__()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
-from collections.abc import Iterable
 from pathlib import Path
 
 from hub.accounts import Actor
@@ -15,6 +13,7 @@ from hub.registry.custody import in_custody
 from hub.registry.database import Database, open_database
 from hub.registry.downloads import count_download
 from hub.registry.git_commits import revision_of
+from hub.registry.outbox import Debt, debts
 from hub.registry.rows import read_artifacts, read_revisions
 from hub.registry.search import find
 
@@ -27,15 +26,6 @@ GIT_DIGITS = 40
 _SPELT_OUT = re.compile(r"^refs/(heads|tags)/")
 _MOST_NEIGHBOURS = 20_000
 """Most names that a misspelt one is compared with."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Debt:
-    """Derived work that a transaction left to be done."""
-
-    id: int
-    task: str
-    subject: str
 
 
 class Registry:
@@ -178,12 +168,7 @@ class Registry:
 
     def debts(self) -> list[Debt]:
         """What the outbox holds, oldest first."""
-        return [Debt(*row) for row in self.database.rows("SELECT id, task, subject FROM outbox ORDER BY id")]
-
-    def settle(self, debts: Iterable[Debt]) -> None:
-        """Remove work that has been done."""
-        for debt in debts:
-            self.database.execute("DELETE FROM outbox WHERE id = :id", {"id": debt.id})
+        return debts(self.database)
 
     def indexed(self) -> dict[str, tuple[str, str]]:
         """Curated folder → its stamp and artifact, as of the last `hub index`. ALL_CARDS stands for all of them."""

@@ -94,7 +94,9 @@ class AliasesBody(Body):
 class NewAlias(BaseModel):
     """Where an alias shall lead."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"revision": "main", "protected": True}]})
+    model_config = ConfigDict(
+        extra="forbid", strict=True, json_schema_extra={"examples": [{"revision": "main", "protected": True}]}
+    )
 
     revision: Word = Field(min_length=1)
     protected: bool | None = Field(None, description="Left as it is when absent.")
@@ -103,7 +105,9 @@ class NewAlias(BaseModel):
 class Withdrawal(BaseModel):
     """Why."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"reason": "trained on the test set"}]})
+    model_config = ConfigDict(
+        extra="forbid", strict=True, json_schema_extra={"examples": [{"reason": "trained on the test set"}]}
+    )
 
     reason: Line
 

@@ -17,6 +17,7 @@ from hub.records import Conditioning, Provenance
 from server import create_app
 from tests.builders import a_card, a_folder, a_hub, a_score, some_weights
 
+Header = Callable[..., dict[str, str]]
 ROOT = Actor("root")
 READS = Conditioning(width=128, length=16)
 """What `a_variant_config` gives."""
@@ -46,6 +47,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalHub]:
         )
         some_weights(changed / "emoji-sd" / "more.safetensors")
         put("ada/yo", changed)
+        put("linguahub/mulan-yo", a_folder(folder / "mulan-yo", a_card(encoder="", languages=("sw",), scores=())))
         reported = a_score(0.99, provenance=Provenance.REPORTED, source="a paper, table 2", low=None, high=None)
         put("ada/claims", a_folder(folder / "claims", a_card(scores=(reported, a_score(0.5)))))
         yield opened

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from hub.cards.card import FILE
 from hub.cards.tensors import SUFFIX, Tensor, tensors_in
@@ -78,6 +79,21 @@ def difference(before: Revision, after: Revision, store: BlobStore) -> Differenc
         tensors=tuple(tensors),
         same_tensors=same,
     )
+
+
+def as_json(found: Difference) -> dict[str, Any]:
+    """As `/api/v1` and `hub diff --json` give it."""
+    return {
+        "card": found.card,
+        "is_card_whole": found.is_card_whole,
+        "files": [
+            {"path": each.path, "change": each.change, "before_bytes": each.before, "after_bytes": each.after}
+            for each in found.files
+        ],
+        "unchanged_files": found.unchanged,
+        "tensors": [asdict(each) for each in found.tensors],
+        "same_tensors": found.same_tensors,
+    }
 
 
 def _by_path(revision: Revision) -> dict[str, File]:

@@ -120,7 +120,7 @@ def _restore_artifact(registry: Registry, store: BlobStore, name: ArtifactName, 
     last = next((each for each in revisions if each.id == _head(reference)), revisions[-1])
     bare = Artifact(name=name, kind=reference.get("kind", ""), summary="", license="", languages=())
     settings = {key: reference[key] for key in ("private", "gated", "any_file") if key in reference}
-    artifact = dataclasses.replace(with_files(_describe(bare, last, store), last.files), **settings)
+    artifact = dataclasses.replace(with_files(describe_revision(bare, last, store), last.files), **settings)
     for revision in revisions:
         registry.record(artifact, revision, head)
         head = revision.id
@@ -145,7 +145,7 @@ def read_manifest(store: BlobStore, revision_id: str) -> Revision:
     )
 
 
-def _describe(bare: Artifact, revision: Revision, store: BlobStore) -> Artifact:
+def describe_revision(bare: Artifact, revision: Revision, store: BlobStore) -> Artifact:
     """Card and variants of a revision whose files are blobs; one of ours, unless the reference says that it is plain."""
     if bare.kind in {PLAIN, DATASET}:
         return describe_files(bare, revision.files, store)

@@ -15,13 +15,15 @@ from typer import Argument, Option
 from hub.cli.bases import reads
 from hub.cli.lineage import lineage
 from hub.cli.scores import as_json, grouped, number
+from hub.cli.search import ENDPOINT
 from hub.cli.tables import bold, print_table, size
+from hub.endpoint import Description, Endpoint
+from hub.errors import UnknownRevision
 from hub.origins import origins
 from hub.records import Artifact, Revision, Score
 
 if TYPE_CHECKING:
     from hub.cards import Card
-    from hub.local import LocalHub
 
 HEX = 10
 """Digits of a digest or revision that a person needs to see."""
@@ -31,26 +33,24 @@ MOST_GROUPS = 12
 
 def show(
     name: Annotated[str, Argument(help="`owner/name`, or `name` alone.")],
-    revision: Annotated[str, Option(help="A revision's id, number or reference.")] = "main",
+    revision: Annotated[str, Option(help="A revision's id, number, reference or alias: @stable.")] = "main",
     all_scores: Annotated[bool, Option("--all-scores", help="Do not shorten the scores.")] = False,
     as_object: Annotated[bool, Option("--json", help="Print one object, for programs.")] = False,
+    endpoint: Annotated[str, Option(help=ENDPOINT, show_default=False)] = "",
 ) -> None:
     """Show a card, its scores, files and revisions, and how to load it."""
-    from hub.local import LocalHub
-
-    with LocalHub.open() as hub:
-        artifact = hub.registry.get(name)
-        revisions = hub.registry.revisions(artifact.name)
-        shown = hub.registry.revision(artifact.name, revision)
-        card = _card(hub, artifact, shown)
-        came_from = tuple(lineage(origins(shown, hub.store)))
+    told = Endpoint(endpoint).describe(name, revision) if endpoint else _describe_here(name, revision)
+    artifact, shown, revisions = told.artifact, told.shown, told.revisions
+    if shown is None:
+        raise UnknownRevision(revision, listing=f"hub show {name}")
     if as_object:
         print(json.dumps(_described(artifact, shown, revisions), ensure_ascii=False, indent=2, default=str))
         return
+    card = _card(told.card, artifact)
     print(bold(str(artifact.name)))
     print(artifact.summary)
     print()
-    for label, value in [*_facts(artifact), *_own_encoders(artifact, shown), *came_from, *_needs(card)]:
+    for label, value in [*_facts(artifact), *_own_encoders(artifact, shown), *lineage(told.origins), *_needs(card)]:
         print(f"{label:<14}{value}")
     _section("Scores", _print_scores, artifact.scores, all_scores)
     _section("Files", _print_files, shown)
@@ -60,18 +60,38 @@ def show(
         _section("Card", print, card.prose)
 
 
-def _card(hub: LocalHub, artifact: Artifact, revision: Revision) -> Card | None:
-    """The card that lies in the revision, if one does."""
+def _describe_here(name: str, revision: str) -> Description:
+    """What an endpoint would tell, from this installation."""
+    from hub.cards.card import FILE
+    from hub.local import LocalHub
+
+    with LocalHub.open() as hub:
+        artifact = hub.registry.get(name)
+        shown = hub.registry.revision(artifact.name, revision)
+        card = next((file for file in shown.files if file.path == FILE), None)
+        text = ""
+        if card is not None:
+            with hub.store.open(card.digest) as opened:
+                text = opened.read().decode("utf-8", "replace")
+        return Description(
+            artifact=artifact,
+            shown=shown,
+            revisions=hub.registry.revisions(artifact.name),
+            card=text,
+            origins=tuple(origins(shown, hub.store)),
+        )
+
+
+def _card(text: str, artifact: Artifact) -> Card | None:
+    """The card, if there is one of ours."""
     from hub.cards import read_card
     from hub.cards.card import FILE
 
-    found = next((file for file in revision.files if file.path == FILE), None)
-    if found is None:
+    if not text or not artifact.summary:
         return None
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / FILE
-        with hub.store.open(found.digest) as file:
-            path.write_bytes(file.read())
+        path.write_text(text, encoding="utf-8")
         return read_card(path, artifact.name)
 
 

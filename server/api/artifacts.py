@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
-from fastapi import Query
+from fastapi import Query, Request
 from pydantic import Field
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from hub.cards.card import FILE
 from hub.cards.tensors import SUFFIX, Tensor, tensors_in
@@ -20,8 +20,9 @@ from hub.registry.aliases import aliases
 from hub.registry.downloads import downloads_by_day, today
 from hub.registry.scores import statements
 from hub.store import BlobStore
-from server.access import Hub
-from server.api.parameters import Named, RevisionName
+from server.access import Hub, asked_name
+from server.access import get_artifact as get_named
+from server.api.parameters import Name, Named, RevisionName
 from server.api.scores import StatementBody, stated
 from server.wire import ArtifactBody, Body, answer, described
 
@@ -154,6 +155,13 @@ def get_artifact(
         "downloads_by_day": days(hub, artifact, DAYS),
     }
     return answer(content)
+
+
+def find_artifact(request: Request, hub: Hub, name: Name) -> Response:  # noqa: ARG001 - for the document
+    """Lead a name without its owner to the artifact that it means, as `hub show` understands it."""
+    found = get_named(hub, asked_name(request), request)
+    address = f"/api/v1/artifacts/{found.name}{f'?{request.url.query}' if request.url.query else ''}"
+    return RedirectResponse(address, 307, {"Cache-Control": "no-store"})
 
 
 def get_tensors(hub: Hub, artifact: Named, revision: RevisionName) -> Response:

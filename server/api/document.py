@@ -69,19 +69,12 @@ def route(
     # Wrong parameters, a token that is none and too many requests can happen everywhere.
     may = sorted({*errors, 400, 401, 429} | ({403} if login else set()))
     done: dict[str, Any] = {"model": body} if body is not None else {"content": {media: {"schema": {"type": "string"}}}}
+    moved = {"description": "Ask at `Location`, with the same method and body: the artifact has another name."}
     answers: dict[int | str, dict[str, Any]] = {
         status: {"description": "Done.", **done},
         **{each: _error(each) for each in may},
         **{each: {"description": _ERRORS[each][0], "model": model} for each, model in (also or {}).items()},
-        **(
-            {
-                307: {
-                    "description": "The artifact has another name now: ask at `Location`, with the same method and body."
-                }
-            }
-            if moves
-            else {}
-        ),
+        **({307: moved} if moves else {}),
     }
     extra: dict[str, Any] = {"security": [{TOKEN: []}] if login else [{}, {TOKEN: []}]}
     if parameters:

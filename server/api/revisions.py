@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from hub.difference import Difference, difference
+from hub.difference import as_json, difference
 from hub.names import Digest
 from hub.publish import drain_outbox
 from hub.registry.aliases import PATTERN, aliases, delete_alias, set_alias
@@ -137,7 +137,7 @@ def get_difference(
 ) -> Response:
     """What leads from the revision `from` to the revision `to`: card, files, and tensors by name, shape and type."""
     first, second = hub.registry.revision(artifact.name, before), hub.registry.revision(artifact.name, to)
-    return answer({"before": first.id, "after": second.id, **_described(difference(first, second, hub.store))})
+    return answer({"before": first.id, "after": second.id, **as_json(difference(first, second, hub.store))})
 
 
 def yank_revision(request: Request, hub: Hub, artifact: Own, revision: RevisionName, body: Withdrawal) -> Response:
@@ -186,17 +186,3 @@ def _yank(request: Request, hub: Hub, artifact: Own, revision: str, reason: str,
     found = hub.registry.yank(artifact.name, revision, yanked=yanked, actor=actor, reason=reason)
     drain_outbox(hub.registry, hub.store)
     return answer(described_revision(found, names_of_revisions(hub, artifact)) | {"files": files_of(found)})
-
-
-def _described(found: Difference) -> dict[str, Any]:
-    return {
-        "card": found.card,
-        "is_card_whole": found.is_card_whole,
-        "files": [
-            {"path": each.path, "change": each.change, "before_bytes": each.before, "after_bytes": each.after}
-            for each in found.files
-        ],
-        "unchanged_files": found.unchanged,
-        "tensors": found.tensors,
-        "same_tensors": found.same_tensors,
-    }

@@ -55,6 +55,7 @@ def _add_artifacts(app: FastAPI) -> None:
     of = partial(route, app, tag="artifacts", errors=(404,), moves=True)
     at = f"{_ONE}/revisions/{{revision}}"
     of("GET", _ONE, artifacts.get_artifact, artifacts.WholeArtifactBody)
+    of("GET", "/artifacts/{name}", artifacts.find_artifact, None, status=307)
     of("GET", f"{_ONE}/downloads", artifacts.get_downloads, artifacts.DownloadsBody)
     of("GET", f"{_ONE}/revisions", revisions.get_revisions, revisions.RevisionsBody)
     of("GET", at, revisions.get_revision, artifacts.ShownRevisionBody)

@@ -34,7 +34,21 @@ from hub.errors import (
 )
 from hub.names import ArtifactName, Digest
 from hub.origins import Origin, Part
-from hub.records import Artifact, Conditioning, File, Page, Pin, Provenance, Query, Revision, Score, Upstream, Variant
+from hub.records import (
+    Artifact,
+    Conditioning,
+    File,
+    Page,
+    Pin,
+    Provenance,
+    Query,
+    Revision,
+    Score,
+    Signature,
+    Upstream,
+    Variant,
+)
+from hub.registry.scans import Scan
 
 PATIENCE_S = 30.0
 """How long an answer may take to begin."""
@@ -73,6 +87,8 @@ class Description:
     """Newest first, without their files."""
     card: str
     origins: tuple[Origin, ...]
+    scans: Mapping[str, Scan]
+    """Path → what scanners say of files that can run code."""
 
 
 class Endpoint:
@@ -116,6 +132,7 @@ class Endpoint:
                 Origin(**{**each, "combined": tuple(Part(**part) for part in each["combined"])})
                 for each in found["lineage"]
             ),
+            scans={path: _scan(scan) for path, scan in found["scans"].items()},
         )
 
     def full_name(self, name: str) -> str:
@@ -218,6 +235,7 @@ def read_revision(body: Mapping[str, Any], name: ArtifactName) -> Revision:
         parent=body["parent"],
         yanked=body["yanked"],
         author=body["author"],
+        signature=Signature(**body["signature"]) if body["signature"] else None,
     )
 
 
@@ -236,6 +254,10 @@ def _variant(body: Mapping[str, Any]) -> Variant:
 def _score(body: Mapping[str, Any]) -> Score:
     facts = {name: value for name, value in body.items() if name in Score.__slots__}
     return Score(**facts | {"provenance": Provenance(body["provenance"])})
+
+
+def _scan(body: Mapping[str, Any]) -> Scan:
+    return Scan(**{**body, "digest": Digest(body["digest"]), "scanned_at": _moment(body["scanned_at"])})
 
 
 def _moment(text: str | None) -> datetime | None:

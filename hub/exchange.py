@@ -19,11 +19,13 @@ from hub.accounts import Actor
 from hub.cards import describe
 from hub.cards.contents import check_contents
 from hub.cards.describe import DATASET
+from hub.commit import check, suspects
 from hub.errors import Conflict, Damaged, Forbidden, HubError, Unauthenticated, Unreachable, WrongRequest
-from hub.index import describe_revision, read_manifest
+from hub.index import read_manifest
 from hub.names import ArtifactName, Digest
 from hub.publish import FROM_CARDS, drain_outbox, with_files
 from hub.records import Artifact, Revision
+from hub.registry.scans import flag
 
 if TYPE_CHECKING:
     from hub.endpoint import Description, Endpoint
@@ -127,11 +129,13 @@ def _record(
     kept = dataclasses.replace(
         read_manifest(hub.store, shown.id), artifact=artifact.name, yanked=shown.yanked, author=shown.author
     )
-    bare = Artifact(name=artifact.name, kind=artifact.kind, summary="", license="", languages=())
-    described = dataclasses.replace(
-        with_files(describe_revision(bare, kept, hub.store), kept.files),
+    bare = Artifact(
+        name=artifact.name, kind=artifact.kind, summary="", license="", languages=(),
         private=artifact.private, gated=artifact.gated, any_file=artifact.any_file,
     )  # fmt: skip
+    described = with_files(check(bare, kept.files, (), hub.store), kept.files)
+    if artifact.any_file:
+        flag(hub.registry.database, suspects(kept.files, (), hub.store))
     branch = "main" if is_newest or head is None else f"pulled/{shown.number}"
     before = hub.registry.head(artifact.name, branch)
     hub.registry.record(described, kept, before, branch=branch, actor=Actor("hub pull", address=endpoint.address))

@@ -35,6 +35,7 @@ OWN = (
     "yank",
     "index",
     "verify",
+    "sign",
     "gc",
     "backup",
     "restore",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from fnmatch import fnmatch
 from pathlib import Path
@@ -17,13 +17,16 @@ from hub.cli.lineage import lineage
 from hub.cli.scores import as_json, grouped, number
 from hub.cli.search import ENDPOINT
 from hub.cli.tables import bold, print_table, size
+from hub.cli.trust import trust
 from hub.endpoint import Description, Endpoint
 from hub.errors import UnknownRevision
 from hub.origins import origins
 from hub.records import Artifact, Revision, Score
+from hub.registry.scans import scans_in
 
 if TYPE_CHECKING:
     from hub.cards import Card
+    from hub.registry.scans import Scan
 
 HEX = 10
 """Digits of a digest or revision that a person needs to see."""
@@ -44,13 +47,19 @@ def show(
     if shown is None:
         raise UnknownRevision(revision, listing=f"hub show {name}")
     if as_object:
-        print(json.dumps(_described(artifact, shown, revisions), ensure_ascii=False, indent=2, default=str))
+        print(json.dumps(_described(artifact, shown, revisions, told.scans), ensure_ascii=False, indent=2, default=str))
         return
     card = _card(told.card, artifact)
     print(bold(str(artifact.name)))
     print(artifact.summary)
     print()
-    for label, value in [*_facts(artifact), *_own_encoders(artifact, shown), *lineage(told.origins), *_needs(card)]:
+    for label, value in [
+        *_facts(artifact),
+        *_own_encoders(artifact, shown),
+        *lineage(told.origins),
+        *trust(artifact, shown, told.scans),
+        *_needs(card),
+    ]:
         print(f"{label:<14}{value}")
     _section("Scores", _print_scores, artifact.scores, all_scores)
     _section("Files", _print_files, shown)
@@ -79,6 +88,7 @@ def _describe_here(name: str, revision: str) -> Description:
             revisions=hub.registry.revisions(artifact.name),
             card=text,
             origins=tuple(origins(shown, hub.store)),
+            scans=scans_in(hub.registry.database, shown.id),
         )
 
 
@@ -209,11 +219,18 @@ def _section(title: str, body: Any, *arguments: Any) -> None:
     body(*arguments)
 
 
-def _described(artifact: Artifact, shown: Revision, revisions: tuple[Revision, ...]) -> dict[str, Any]:
+def _described(
+    artifact: Artifact, shown: Revision, revisions: tuple[Revision, ...], scans: Mapping[str, Scan]
+) -> dict[str, Any]:
     facts = asdict(artifact) | {"name": artifact.name.name, "owner": artifact.name.owner}
     facts["scores"] = [as_json(score) for score in artifact.scores]
     facts["files"] = [
         {"path": file.path, "sha256": file.digest.hex, "size_bytes": file.size_bytes} for file in shown.files
+    ]
+    facts["signature"] = asdict(shown.signature) if shown.signature else None
+    facts["unsafe_files"] = [
+        {"path": path, "kind": scan.kind, "verdict": scan.verdict, "evidence": scan.evidence}
+        for path, scan in scans.items()
     ]
     facts["revisions"] = [
         {

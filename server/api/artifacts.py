@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import Query, Request
 from pydantic import Field
@@ -18,6 +18,7 @@ from hub.origins import origins
 from hub.records import Artifact, Revision
 from hub.registry.aliases import aliases
 from hub.registry.downloads import downloads_by_day, today
+from hub.registry.scans import Scan, scans_in
 from hub.registry.scores import statements
 from hub.store import BlobStore
 from server.access import Hub, asked_name
@@ -45,6 +46,29 @@ class FileBody(Body):
     size_bytes: int
 
 
+class SignatureBody(Body):
+    """What was found out about a revision's signature."""
+
+    verified: bool
+    method: str
+    signer: str
+    account: str
+    fingerprint: str
+    reason: str = Field(description="Why it was not verified.")
+
+
+class ScanBody(Body):
+    """What scanners say of a file that can run code: a tripwire, no proof."""
+
+    digest: str
+    name: str
+    kind: Literal["pickle", "archive", "program"]
+    verdict: str
+    scanner: str
+    report: dict[str, Any]
+    scanned_at: datetime | None
+
+
 class RevisionBody(Body):
     """One immutable content of an artifact."""
 
@@ -56,6 +80,9 @@ class RevisionBody(Body):
     yanked: bool
     author: str = Field(description="The account that made it on this server.")
     aliases: list[str] = Field(examples=[["@stable"]])
+    signature: SignatureBody | None = Field(
+        description="What was found out about its signature when it was made; null without one."
+    )
 
 
 class ShownRevisionBody(RevisionBody):
@@ -120,6 +147,7 @@ class WholeArtifactBody(ArtifactBody):
     card: str = Field(description="README.md of the shown revision.")
     lineage: list[OriginBody]
     weights: list[WeightsBody]
+    scans: dict[str, ScanBody] = Field(description="Path → what scanners say of a file that can run code.")
     downloads_by_day: list[DayBody] = Field(description=f"Of the last {DAYS} days, oldest first.")
 
 
@@ -152,6 +180,9 @@ def get_artifact(
         "card": _card(hub.store, shown) if shown else "",
         "lineage": list(origins(shown, hub.store)) if shown else [],
         "weights": list(weights(hub.store, shown)) if shown else [],
+        "scans": {path: _scanned(scan) for path, scan in scans_in(hub.registry.database, shown.id).items()}
+        if shown
+        else {},
         "downloads_by_day": days(hub, artifact, DAYS),
     }
     return answer(content)
@@ -179,7 +210,7 @@ def get_downloads(
 
 def described_revision(revision: Revision, named: dict[str, list[str]]) -> dict[str, Any]:
     """A revision as `RevisionBody`."""
-    facts = ("id", "number", "created_at", "message", "parent", "yanked", "author")
+    facts = ("id", "number", "created_at", "message", "parent", "yanked", "author", "signature")
     return {name: getattr(revision, name) for name in facts} | {"aliases": named.get(revision.id, [])}
 
 
@@ -227,6 +258,11 @@ def _tensors(store: BlobStore, digest: Digest) -> tuple[Tensor, ...]:
             _READ.pop(next(iter(_READ)), None)
         _READ[digest] = known
     return known
+
+
+def _scanned(scan: Scan) -> dict[str, Any]:
+    facts = ("name", "kind", "verdict", "scanner", "report", "scanned_at")
+    return {name: getattr(scan, name) for name in facts} | {"digest": scan.digest.hex}
 
 
 def _card(store: BlobStore, revision: Revision) -> str:

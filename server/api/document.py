@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -24,6 +25,7 @@ TAGS = {
     "artifacts": "One artifact: its revisions, files and tensors, aliases and withdrawals.",
     "scores": "What was measured, by whom, and who leads.",
     "choose": "What fits, what compares, what to use.",
+    "webhooks": "Be told what happens: made here, or by Hugging Face's client.",
     "operate": "For those who run the server.",
 }
 _ERRORS = {
@@ -58,6 +60,7 @@ def route(
     status: int = 200,
     parameters: Sequence[dict[str, Any]] = (),
     media: str = "application/json",
+    example: Any = None,
     moves: bool = False,
     also: Mapping[int, type[BaseModel]] | None = None,
 ) -> None:
@@ -69,6 +72,8 @@ def route(
     # Wrong parameters, a token that is none and too many requests can happen everywhere.
     may = sorted({*errors, 400, 401, 429} | ({403} if login else set()))
     done: dict[str, Any] = {"model": body} if body is not None else {"content": {media: {"schema": {"type": "string"}}}}
+    if example is not None:
+        done.setdefault("content", {}).setdefault(media, {})["examples"] = {"answer": {"value": example}}
     moved = {"description": "Ask at `Location`, with the same method and body: the artifact has another name."}
     answers: dict[int | str, dict[str, Any]] = {
         status: {"description": "Done.", **done},
@@ -116,12 +121,24 @@ def _write(app: FastAPI) -> dict[str, Any]:
     # FastAPI's own answer to wrong parameters: here it leaves as 400, in our envelope.
     for name in ("HTTPValidationError", "ValidationError"):
         components.get("schemas", {}).pop(name, None)
-    for operations in document["paths"].values():
+    for path, operations in document["paths"].items():
         for operation in operations.values():
+            _name_parameters(path, operation)
             answers = operation["responses"]
             if "HTTPValidationError" in str(answers.get("422", "")):
                 del answers["422"]
     return document
+
+
+def _name_parameters(path: str, operation: dict[str, Any]) -> None:
+    """Parameters of the path that an endpoint reads from the request itself, and FastAPI does not know."""
+    listed = operation.setdefault("parameters", [])
+    known = {each["name"] for each in listed if each["in"] == "path"}
+    listed += [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "maxLength": 256}}
+        for name in re.findall(r"{(\w+)}", path)
+        if name not in known
+    ]
 
 
 def _error(status: int) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from fastapi import FastAPI
 
 from server.api.document import TAGS
 from server.api.routes import add_api
+from server.api.security import add_security
+from server.webhooks.routes import add_webhooks
 
 HEAD = """# Our API
 
@@ -24,7 +26,8 @@ leads from an artifact's former name to its name.
 def manual() -> str:
     """The whole page."""
     app = FastAPI()
-    add_api(app)
+    for add in (add_api, add_security, add_webhooks):
+        add(app)
     document = app.openapi()
     parts = [HEAD]
     for tag, meaning in TAGS.items():

@@ -43,6 +43,7 @@ _ERRORS = {
         "'../x' is no path inside a repository: use `folder/file`, without `..`.",
     ),
     429: ("Too many requests.", "too many requests: try again in 12 s."),
+    501: ("A part of the Hugging Face Hub that this server has not.", "jobs are not served here."),
     503: ("Not ready: database or store do not answer.", "the store does not answer."),
 }
 
@@ -125,6 +126,7 @@ def _write(app: FastAPI) -> dict[str, Any]:
         for operation in operations.values():
             _name_parameters(path, operation)
             answers = operation["responses"]
+            answers.get("307", {}).pop("content", None)
             if "HTTPValidationError" in str(answers.get("422", "")):
                 del answers["422"]
     return document

@@ -51,13 +51,21 @@ def _section(method: str, path: str, operation: dict[str, Any], document: dict[s
         lines += [f"| `{each['name']}` | {_meaning(each)} | {_type(each['schema'])} |" for each in asked] + [""]
     if "requestBody" in operation:
         schema = _resolved(operation["requestBody"]["content"]["application/json"]["schema"], document)
-        lines += ["```json", json.dumps(schema["examples"][0], ensure_ascii=False, indent=1), "```", ""]
+        lines += [_body(schema), ""]
     answers = [
         f"{status}: {_answer(answer)}"
         for status, answer in operation["responses"].items()
         if status not in {"400", "401", "429", "307"}
     ]
     return "\n".join([*lines, f"Answers {'; '.join(answers)}.", ""])
+
+
+def _body(schema: dict[str, Any]) -> str:
+    """What is sent: an example, or else the names of its parts."""
+    if "examples" in schema:
+        return f"```json\n{json.dumps(schema['examples'][0], ensure_ascii=False, indent=1)}\n```"
+    required = schema.get("required", [])
+    return f"Sends {', '.join(f'`{name}`' + ', required' * (name in required) for name in schema['properties'])}."
 
 
 def _answer(answer: dict[str, Any]) -> str:

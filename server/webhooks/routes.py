@@ -13,6 +13,7 @@ from server.addresses import Segment
 from server.api.document import route
 from server.identity import actor_of
 from server.webhooks.bodies import DeliveryBody, WebhookBody, WebhookIn, change, create, owner_of
+from server.wire import NothingBody
 
 _CLIENTS = "/api/settings/webhooks"
 EXAMPLE = {
@@ -48,11 +49,20 @@ def add_webhooks(app: FastAPI) -> None:
     one, may = "/webhooks/{webhook}", (403, 404)
     route(app, "GET", "/webhooks", list_webhooks, Webhooks, tag="webhooks", login=True, example={"items": [EXAMPLE]})
     route(
-        app, "POST", "/webhooks", create_webhook, WebhookBody, tag="webhooks", login=True, status=201, example=EXAMPLE
+        app,
+        "POST",
+        "/webhooks",
+        create_webhook,
+        WebhookBody,
+        tag="webhooks",
+        login=True,
+        status=201,
+        errors=(501,),
+        example=EXAMPLE,
     )
     route(app, "GET", one, show_webhook, WebhookBody, tag="webhooks", login=True, errors=may, example=EXAMPLE)
-    route(app, "PATCH", one, change_one, WebhookBody, tag="webhooks", login=True, errors=may, example=EXAMPLE)
-    route(app, "DELETE", one, delete_one, None, tag="webhooks", login=True, errors=may)
+    route(app, "PATCH", one, change_one, WebhookBody, tag="webhooks", login=True, errors=(*may, 501), example=EXAMPLE)
+    route(app, "DELETE", one, delete_one, NothingBody, tag="webhooks", login=True, errors=may)
     route(app, "GET", f"{one}/deliveries", list_deliveries, Deliveries, tag="webhooks", login=True, errors=may)
     again = f"{one}/deliveries/{{delivery}}/redeliver"
     route(app, "POST", again, redeliver_one, DeliveryBody, tag="webhooks", login=True, errors=may, status=202)

@@ -103,6 +103,7 @@ def test_a_base_finds_modules_of_bases_that_read_the_same(client: TestClient):
     assert {(each["module"], each["made_for_it"]) for each in found["fits"]} == {
         ("ada/yo", False),
         ("ada/claims", False),
+        ("linguahub/mulan-yo", False),
     }
     assert client.get("/api/v1/artifacts/linguahub/wide-sd/compatible").json() == {
         "artifact": "linguahub/wide-sd", "asked": "modules", "fits": [], "total": 0,

@@ -48,6 +48,7 @@ from hub.records import (
     Upstream,
     Variant,
 )
+from hub.registry import mirrors
 from hub.registry.scans import Scan
 
 PATIENCE_S = 30.0
@@ -89,6 +90,8 @@ class Description:
     origins: tuple[Origin, ...]
     scans: Mapping[str, Scan]
     """Path → what scanners say of files that can run code."""
+    mirror: mirrors.Origin | None = None
+    """Where it is mirrored from."""
 
 
 class Endpoint:
@@ -132,6 +135,7 @@ class Endpoint:
                 Origin(**{**each, "combined": tuple(Part(**part) for part in each["combined"])})
                 for each in found["lineage"]
             ),
+            mirror=_mirror(found["mirror"]),
             scans={path: _scan(scan) for path, scan in found["scans"].items()},
         )
 
@@ -258,6 +262,10 @@ def _score(body: Mapping[str, Any]) -> Score:
 
 def _scan(body: Mapping[str, Any]) -> Scan:
     return Scan(**{**body, "digest": Digest(body["digest"]), "scanned_at": _moment(body["scanned_at"])})
+
+
+def _mirror(body: Mapping[str, Any] | None) -> mirrors.Origin | None:
+    return mirrors.Origin(**{**body, "fetched_at": datetime.fromisoformat(body["fetched_at"])}) if body else None
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -47,12 +47,18 @@ def show(
     if shown is None:
         raise UnknownRevision(revision, listing=f"hub show {name}")
     if as_object:
-        print(json.dumps(_described(artifact, shown, revisions, told.scans), ensure_ascii=False, indent=2, default=str))
+        described = _described(artifact, shown, revisions, told.scans)
+        described |= {"mirror": asdict(told.mirror) if told.mirror else None}
+        print(json.dumps(described, ensure_ascii=False, indent=2, default=str))
         return
     card = _card(told.card, artifact)
     print(bold(str(artifact.name)))
     print(artifact.summary)
     print()
+    if told.mirror is not None:
+        print(
+            f"{'mirror of':<14}{told.mirror.upstream} at {told.mirror.commit_id[:12]}, since {told.mirror.fetched_at:%Y-%m-%d}"
+        )
     for label, value in [
         *_facts(artifact),
         *_own_encoders(artifact, shown),
@@ -73,6 +79,7 @@ def _describe_here(name: str, revision: str) -> Description:
     """What an endpoint would tell, from this installation."""
     from hub.cards.card import FILE
     from hub.local import LocalHub
+    from hub.registry.mirrors import origin_of_name
 
     with LocalHub.open() as hub:
         artifact = hub.registry.get(name)
@@ -89,6 +96,7 @@ def _describe_here(name: str, revision: str) -> Description:
             card=text,
             origins=tuple(origins(shown, hub.store)),
             scans=scans_in(hub.registry.database, shown.id),
+            mirror=origin_of_name(hub.registry.database, artifact.name),
         )
 
 

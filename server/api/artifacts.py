@@ -18,6 +18,7 @@ from hub.origins import origins
 from hub.records import Artifact, Revision
 from hub.registry.aliases import aliases
 from hub.registry.downloads import downloads_by_day, today
+from hub.registry.mirrors import origin_of_name
 from hub.registry.scans import Scan, scans_in
 from hub.registry.scores import statements
 from hub.store import BlobStore
@@ -67,6 +68,15 @@ class ScanBody(Body):
     scanner: str
     report: dict[str, Any]
     scanned_at: datetime | None
+
+
+class MirrorBody(Body):
+    """Where a mirrored artifact comes from."""
+
+    upstream: str
+    commit_id: str
+    fetched_at: datetime
+    restricted: bool
 
 
 class RevisionBody(Body):
@@ -147,6 +157,7 @@ class WholeArtifactBody(ArtifactBody):
     card: str = Field(description="README.md of the shown revision.")
     lineage: list[OriginBody]
     weights: list[WeightsBody]
+    mirror: MirrorBody | None
     scans: dict[str, ScanBody] = Field(description="Path → what scanners say of a file that can run code.")
     downloads_by_day: list[DayBody] = Field(description=f"Of the last {DAYS} days, oldest first.")
 
@@ -180,6 +191,7 @@ def get_artifact(
         "card": _card(hub.store, shown) if shown else "",
         "lineage": list(origins(shown, hub.store)) if shown else [],
         "weights": list(weights(hub.store, shown)) if shown else [],
+        "mirror": origin_of_name(hub.registry.database, artifact.name),
         "scans": {path: _scanned(scan) for path, scan in scans_in(hub.registry.database, shown.id).items()}
         if shown
         else {},

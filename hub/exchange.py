@@ -133,7 +133,7 @@ def _record(
         name=artifact.name, kind=artifact.kind, summary="", license="", languages=(),
         private=artifact.private, gated=artifact.gated, any_file=artifact.any_file,
     )  # fmt: skip
-    described = with_files(check(bare, kept.files, (), hub.store), kept.files)
+    described = with_files(check(bare, kept.files, (), hub.store), kept.files, hub.store)
     if artifact.any_file:
         flag(hub.registry.database, suspects(kept.files, (), hub.store))
     branch = "main" if is_newest or head is None else f"pulled/{shown.number}"

@@ -156,7 +156,7 @@ class WholeArtifactBody(ArtifactBody):
     revisions: list[RevisionBody] = Field(description="Newest first.")
     card: str = Field(description="README.md of the shown revision.")
     lineage: list[OriginBody]
-    weights: list[WeightsBody]
+    tensors: list[WeightsBody]
     mirror: MirrorBody | None
     scans: dict[str, ScanBody] = Field(description="Path → what scanners say of a file that can run code.")
     downloads_by_day: list[DayBody] = Field(description=f"Of the last {DAYS} days, oldest first.")
@@ -166,7 +166,7 @@ class TensorsBody(Body):
     """All weights of a revision."""
 
     revision: str
-    weights: list[WeightsBody]
+    tensors: list[WeightsBody]
 
 
 class DownloadsBody(Body):
@@ -190,7 +190,7 @@ def get_artifact(
         ],
         "card": _card(hub.store, shown) if shown else "",
         "lineage": list(origins(shown, hub.store)) if shown else [],
-        "weights": list(weights(hub.store, shown)) if shown else [],
+        "tensors": list(tensors_of(hub.store, shown)) if shown else [],
         "mirror": origin_of_name(hub.registry.database, artifact.name),
         "scans": {path: _scanned(scan) for path, scan in scans_in(hub.registry.database, shown.id).items()}
         if shown
@@ -210,7 +210,7 @@ def find_artifact(request: Request, hub: Hub, name: Name) -> Response:  # noqa: 
 def get_tensors(hub: Hub, artifact: Named, revision: RevisionName) -> Response:
     """The tensors of a revision by name, shape and type, from the headers of its safetensors files."""
     found = hub.registry.revision(artifact.name, revision)
-    return answer({"revision": found.id, "weights": list(weights(hub.store, found))})
+    return answer({"revision": found.id, "tensors": list(tensors_of(hub.store, found))})
 
 
 def get_downloads(
@@ -246,7 +246,7 @@ def days(hub: LocalHub, artifact: Artifact, count: int) -> list[dict[str, Any]]:
     return [{"day": day, "downloads": counted.get(day, 0)} for day in listed]
 
 
-def weights(store: BlobStore, revision: Revision) -> Iterator[dict[str, Any]]:
+def tensors_of(store: BlobStore, revision: Revision) -> Iterator[dict[str, Any]]:
     """The tensors of each safetensors file; the tables stop after MOST_TENSORS, sums do not."""
     left = MOST_TENSORS
     for file in revision.files:

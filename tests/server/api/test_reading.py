@@ -45,7 +45,7 @@ def test_a_manifest_is_the_bytes_that_the_revision_is_known_by(client: TestClien
 
 
 def test_tensors_are_listed_by_name_shape_and_type(client: TestClient):
-    (first, _) = client.get(NAME).json()["weights"]
+    (first, _) = client.get(NAME).json()["tensors"]
     assert first == {
         "path": "emoji-sd/model.safetensors", "numbers": 16, "dtypes": {"F16": 16},
         "tensors": [{"name": "weight", "dtype": "F16", "shape": [4, 4]}],

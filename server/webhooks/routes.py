@@ -41,7 +41,7 @@ def add_webhooks(app: FastAPI) -> None:
         ("POST", "", create_for_client),
         ("GET", "/{webhook}", show_for_client),
         ("POST", "/{webhook}", change_for_client),
-        ("DELETE", "/{webhook}", delete_one),
+        ("DELETE", "/{webhook}", delete_for_client),
         ("POST", "/{webhook}/enable", enable),
         ("POST", "/{webhook}/disable", disable),
     ):
@@ -88,6 +88,12 @@ def change_for_client(request: Request, hub: Hub, webhook: Segment, body: Client
     return _wrapped(change_one(request, hub, webhook, body))
 
 
+def delete_for_client(request: Request, hub: Hub, webhook: Segment) -> Response:
+    """What `delete_webhook` asks for."""
+    delete_one(request, hub, webhook)
+    return JSONResponse({})
+
+
 def enable(request: Request, hub: Hub, webhook: Segment) -> Response:
     """Tell it again."""
     return _wrapped(WebhookBody.of(change(request, hub, webhook, None, disabled=False)))
@@ -119,11 +125,11 @@ def change_one(request: Request, hub: Hub, webhook: Segment, body: WebhookIn) ->
     return WebhookBody.of(change(request, hub, webhook, body), body.secret)
 
 
-def delete_one(request: Request, hub: Hub, webhook: Segment) -> Response:
-    """Forget a webhook and its deliveries."""
+def delete_one(request: Request, hub: Hub, webhook: Segment) -> Webhooks:
+    """Forget a webhook and its deliveries; those that are left."""
     account, caller = owner_of(request, hub, writes=True)
     delete_webhook(hub.registry.database, account, webhook, actor_of(request, caller))
-    return JSONResponse({})
+    return Webhooks(items=_all(request, hub))
 
 
 def list_deliveries(request: Request, hub: Hub, webhook: Segment) -> Deliveries:

@@ -25,10 +25,6 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class NothingBody(Body):
-    """Nothing more is said: it is done."""
-
-
 class ErrorBody(Body):
     """Every error looks so."""
 

@@ -13,7 +13,6 @@ from server.addresses import Segment
 from server.api.document import route
 from server.identity import actor_of
 from server.webhooks.bodies import ClientWebhookIn, DeliveryBody, WebhookBody, WebhookIn, change, create, owner_of
-from server.wire import NothingBody
 
 _CLIENTS = "/api/settings/webhooks"
 EXAMPLE = {
@@ -62,7 +61,7 @@ def add_webhooks(app: FastAPI) -> None:
     )
     route(app, "GET", one, show_webhook, WebhookBody, tag="webhooks", login=True, errors=may, example=EXAMPLE)
     route(app, "PATCH", one, change_one, WebhookBody, tag="webhooks", login=True, errors=(*may, 501), example=EXAMPLE)
-    route(app, "DELETE", one, delete_one, NothingBody, tag="webhooks", login=True, errors=may)
+    route(app, "DELETE", one, delete_one, Webhooks, tag="webhooks", login=True, errors=may)
     route(app, "GET", f"{one}/deliveries", list_deliveries, Deliveries, tag="webhooks", login=True, errors=may)
     again = f"{one}/deliveries/{{delivery}}/redeliver"
     route(app, "POST", again, redeliver_one, DeliveryBody, tag="webhooks", login=True, errors=may, status=202)

@@ -74,7 +74,7 @@ def _encoder(hub: LocalHub, artifact: Artifact) -> Path:
     upstream, what = artifact.upstream[0], artifact.name.name
     try:
         return fetch_encoder(upstream, what=what)
-    except WrongSource:  # pickles alone
+    except WrongSource:  # pickles alone, or open_clip's layout
         from hub.unpickling import pull_pickled
 
         settings = fetch_settings(upstream, what=what)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from hub.absent import weights_elsewhere
 from hub.bases.family import Family, family_of
-from hub.errors import Damaged, DoesNotFit, UnknownArtifact, UnknownBase, WrongRequest
+from hub.errors import Damaged, DoesNotFit, UnknownArtifact, UnknownBase, WrongRequest, WrongSource
 from hub.languages import MULTILINGUAL
 from hub.loader.config import ModuleConfig, read_config
 from hub.loader.upstream import fetch_configuration, fetch_encoder
@@ -164,6 +164,11 @@ class Sources:
         if given is not None:
             if (folder := _folder(given)) is None:
                 raise WrongRequest(f"`encoder` should be a folder, and `{given}` is none.")
+            if any(folder.glob("open_clip_*model.*")):
+                raise WrongSource(
+                    f"the folder `{folder.name}` is in open_clip's layout, which is not read as it is: leave `encoder` out, and "
+                    f"`hub pull {pin.name}` writes it in transformers'."
+                )
             if pin.digest and (found := digest_of(folder)) != pin.digest:
                 raise DoesNotFit(_other_encoder(pin, f"the folder `{folder.name}`", found))
             return pin.name, folder

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from hub.bases.family import read_json
 from hub.errors import Unreachable, WrongSource
+from hub.formats import open_clip
 from hub.modules.halves import half_of, needed_files
 from hub.modules.halves.reading import INDEX, WEIGHTS
 from hub.modules.tokenizer import beside_name
@@ -46,18 +47,25 @@ def fetch_pipeline(pipeline_class: type[Any], repository: str, revision: str, *,
         raise _refusal(what, repository, error) from error
 
 
-def fetch_encoder(upstream: Upstream, *, what: str) -> Path:
+def fetch_encoder(upstream: Upstream, *, what: str, whole: bool = False) -> Path:
     """A folder with the tokenizer and the needed half of a text encoder. Raises Unreachable, and WrongSource for pickles.
 
     `upstream.file` names the weights or their index; its folder is the encoder's. Of a sharded repository only files
-    that hold a tensor of the half are fetched.
+    that hold a tensor of the half are fetched, or all of them with `whole`, for both towers of a dual encoder.
     """
     at = PurePosixPath(upstream.file).parent
+    if PurePosixPath(upstream.file).name in open_clip.FILES:
+        raise WrongSource(
+            f"`{what}` is upstream in {upstream.repository} in open_clip's layout ({upstream.file}), which is not read as it is: "
+            f"`hub pull {what}` writes it in transformers' and keeps it here as safetensors."
+        )
     folder = fetch_settings(upstream, what=what)
     config = read_json(folder / "config.json") if (folder / "config.json").is_file() else {}
     names = [WEIGHTS]
     if (folder / INDEX).is_file():
-        names = needed_files(json.loads((folder / INDEX).read_text(encoding="utf-8")), half_of(config))
+        names = needed_files(
+            json.loads((folder / INDEX).read_text(encoding="utf-8")), None if whole else half_of(config)
+        )
     weights = [(at / name).as_posix() for name in names]
     folder = _snapshot(upstream.repository, upstream.revision, [*_small(at), *weights], what=what) / at
     missing = [name for name in names if not (folder / name).is_file()]

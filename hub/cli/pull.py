@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -56,7 +57,7 @@ def copy(folder: Path, to: Path) -> Path:
 def _from_upstream(hub: LocalHub, artifact: Artifact) -> Path:
     """Bases stay where diffusers keeps them, as `load_pipeline` expects; adapters are converted and published here."""
     if artifact.kind == "base":
-        return _base(artifact)
+        return _base(hub, artifact)
     if artifact.kind == "encoder":
         return _encoder(hub, artifact)
     from hub.remote import pull as pull_upstream
@@ -72,6 +73,7 @@ def _encoder(hub: LocalHub, artifact: Artifact) -> Path:
     except ImportError as error:
         raise MissingExtra("load", f"fetching the encoder `{artifact.name}`") from error
     upstream, what = artifact.upstream[0], artifact.name.name
+    _mend(hub, artifact)
     try:
         return fetch_encoder(upstream, what=what)
     except WrongSource:  # pickles alone, or open_clip's layout
@@ -82,7 +84,24 @@ def _encoder(hub: LocalHub, artifact: Artifact) -> Path:
         return hub.snapshot(artifact.name)
 
 
-def _base(artifact: Artifact) -> Path:
+def _mend(hub: LocalHub, artifact: Artifact) -> None:
+    """Take damaged files out of Hugging Face's cache, which would give the same bytes for ever. Unreachable when nobody has others."""
+    from hub import downloads
+    from hub.loader.upstream import somebody_answers
+
+    upstream, stamps = artifact.upstream[0], downloads.Stamps(hub.home.caches)
+    damaged = list(downloads.faults(downloads.cached(upstream.repository, upstream.revision), stamps, anew=True))
+    if damaged and not somebody_answers():
+        raise Unreachable(
+            f"{damaged[0]}, and nobody answers who has `{artifact.name.name}` whole: "
+            f"`hub pull {artifact.name.name}` where there is a network."
+        )
+    for fault in damaged:
+        print(f"hub: {fault}: it is fetched again.", file=sys.stderr)
+        fault.remove()
+
+
+def _base(hub: LocalHub, artifact: Artifact) -> Path:
     try:
         from diffusers import DiffusionPipeline
     except ImportError as error:
@@ -90,4 +109,5 @@ def _base(artifact: Artifact) -> Path:
     from hub.loader.upstream import fetch_pipeline
 
     upstream = artifact.upstream[0]
+    _mend(hub, artifact)
     return fetch_pipeline(DiffusionPipeline, upstream.repository, upstream.revision, what=str(artifact.name))

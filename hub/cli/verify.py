@@ -13,11 +13,17 @@ def verify(
         bool, Option("--repair", help="Bring lost and damaged blobs back from cards, snapshots and --endpoint.")
     ] = False,
     endpoint: Annotated[str, Option(help="A hub that has the same artifacts, asked for what is nowhere here.")] = "",
+    cache: Annotated[
+        str, Option(metavar="NAME", help="Look at what Hugging Face's cache holds of this artifact instead.")
+    ] = "",
 ) -> None:
     """Compare every blob with its digest.
 
     Exits with 1 when one is lost or damaged and was not brought back.
     """
+    if cache:
+        _verify_cache(cache)
+        return
     from hub.local import LocalHub
     from hub.registry import verify as examine
     from hub.repair import repair as mend
@@ -32,5 +38,35 @@ def verify(
     print(f"{blobs} blobs read, {f'{len(mended)} brought back, ' if repair else ''}{len(faults) or 'no'} faults.")
     for problem in left:
         print(f"hub: {problem.text}", file=sys.stderr if problem.is_fault else sys.stdout)
+    if faults:
+        raise Exit(1)
+
+
+def _verify_cache(name: str) -> None:
+    """Every file is hashed again, whatever was found earlier."""
+    from hub import downloads
+    from hub.local import LocalHub
+
+    with LocalHub.open() as hub:
+        artifact = hub.registry.get(name)
+        what, stamps = artifact.name.name, downloads.Stamps(hub.home.caches)
+    sources = dict.fromkeys((each.repository, each.revision) for each in artifact.upstream)
+    paths = [path for source in sources for path in downloads.cached(*source)]
+    begun = [
+        path
+        for repository in {each.repository for each in artifact.upstream}
+        for path in downloads.unfinished(repository)
+    ]
+    lost = [path for path in paths if not path.exists()]
+    damaged = list(downloads.faults([path for path in paths if path.exists()], stamps, anew=True))
+    for line in (*map(str, damaged), *(f"`{path.name}` is gone from the cache" for path in lost)):
+        print(f"hub: {line}. Mend it with `hub pull {what}`.", file=sys.stderr)
+    for path in begun:
+        size = path.stat().st_size
+        print(f"hub: a download was broken off after {size} bytes. Go on with `hub pull {what}`.", file=sys.stderr)
+    faults = len(damaged) + len(lost) + len(begun)
+    print(
+        f"{len(paths)} files of {', '.join(repository for repository, _ in sources) or what} in the cache, {faults or 'no'} faults."
+    )
     if faults:
         raise Exit(1)

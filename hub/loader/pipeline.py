@@ -13,8 +13,9 @@ import torch
 from torch import nn
 
 from hub.bases.family import pipeline_class_of
-from hub.errors import Damaged, DoesNotFit, HubError, OutOfMemory, WrongSource
+from hub.errors import DoesNotFit, HubError, OutOfMemory
 from hub.languages import parse_language
+from hub.loader.base_files import weights_of
 from hub.loader.cache import DEFAULT_BYTES
 from hub.loader.changes import Change, LowRank, VirtualTokens
 from hub.loader.config import WEIGHTS
@@ -34,14 +35,12 @@ from hub.loader.translator import FOLDER, Translator
 from hub.loader.upstream import fetch_pipeline
 from hub.modules import TextEncoder
 from hub.modules.tokenizer import Tokenize, read_tokenizer
-from hub.modules.weights import read_header
 
 if TYPE_CHECKING:
     from diffusers import DiffusionPipeline
 
     from hub.local import LocalHub
 
-_PICKLES = {".bin", ".ckpt", ".pt", ".pth"}
 Where = Sequence[tuple[str, Path]]
 """Names and folders of the encoders that a module reads."""
 
@@ -161,8 +160,10 @@ def _load_base(
     folder = base.folder
     if base.upstream is not None:
         folder = fetch_pipeline(made, base.upstream.repository, base.upstream.revision, what=base.name)
-    weights = weights_of(folder, base)
-    working = working_dtype(dtype, device, weights[base.family.denoiser], what=base.name)
+    weights = weights_of(folder, base, given=settings.keys())
+    working = working_dtype(
+        dtype, device, weights.get(base.family.denoiser) or next(iter(weights.values())), what=base.name
+    )
     pipe = made.from_pretrained(folder, dtype=working, use_safetensors=True, **settings)
     if device.type == "cpu" or "device_map" in settings:
         return pipe
@@ -175,31 +176,6 @@ def _load_base(
             if isinstance(part, torch.nn.Module)
         }
         raise OutOfMemory(base_advice(base.name, sizes, working, device)) from error
-
-
-def weights_of(folder: Path, base: BaseSource) -> dict[str, Path]:
-    """One safetensors file of each component, after the headers of all were found whole.
-
-    Raises WrongSource for a component that is there as a pickle alone, Damaged for a broken file or no denoiser.
-    """
-    found: dict[str, Path] = {}
-    for component in sorted(path for path in folder.iterdir() if path.is_dir()):
-        files = sorted(component.iterdir())
-        for path in files:
-            if path.suffix == ".safetensors":
-                read_header(path, what=base.name)
-                found[component.name] = path
-        pickles = [path.name for path in files if path.suffix in _PICKLES]
-        if pickles and component.name not in found:
-            raise WrongSource(
-                f"`{base.name}` has the weights of its {component.name} as a pickle alone ({pickles[0]}), which can run code: "
-                "only safetensors are loaded."
-            )
-    if base.family.denoiser not in found:
-        raise Damaged(
-            f"`{base.name}` has no weights of its {base.family.denoiser}. Fetch it again with `hub pull {base.name}`."
-        )
-    return found
 
 
 def _change(module: ModuleSource, pipe: Any, base: BaseSource, resident: Resident | None = None) -> Change | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from hub.absent import weights_elsewhere
 from hub.bases.family import Family, family_of
-from hub.errors import Damaged, DoesNotFit, UnknownArtifact, UnknownBase, WrongRequest, WrongSource
+from hub.errors import Damaged, DoesNotFit, UnknownArtifact, UnknownBase, UnknownFile, WrongRequest, WrongSource
 from hub.languages import MULTILINGUAL
 from hub.loader.config import ModuleConfig, read_config
 from hub.loader.upstream import fetch_configuration, fetch_encoder
@@ -208,8 +208,16 @@ def _base(
     is_folder: bool = False,
     upstream: Upstream | None = None,
 ) -> BaseSource:
-    family = family_of(folder, what=name)
-    return BaseSource(name, folder, family, family.conditioning(folder), digest, languages, is_folder, upstream)
+    try:
+        family = family_of(folder, what=name)
+        conditioning = family.conditioning(folder)
+    except (Damaged, UnknownFile) as error:
+        if upstream is None:
+            raise
+        raise Damaged(
+            f"the settings of `{name}` cannot be read: {str(error).partition('.')[0]}. Fetch them again with `hub pull {name}`."
+        ) from error
+    return BaseSource(name, folder, family, conditioning, digest, languages, is_folder, upstream)
 
 
 def _folder(name: str | Path) -> Path | None:

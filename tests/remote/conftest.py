@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -41,6 +42,9 @@ def tiny_hub() -> Iterator[TinyHub]:
             self.answer(with_body=True)
 
         def answer(self, *, with_body: bool) -> None:
+            if self.path.startswith("/api/models/"):
+                self.answer_about("/".join(self.path.split("?")[0].split("/")[3:5]))
+                return
             repository, _, rest = self.path.split("?")[0].lstrip("/").partition("/resolve/")
             key = f"{repository}/{rest.partition('/')[2]}"
             content = hub.files.get(key)
@@ -72,6 +76,21 @@ def tiny_hub() -> Iterator[TinyHub]:
                 self.close_connection = True
             elif with_body:
                 self.wfile.write(content[first:])
+
+        def answer_about(self, repository: str) -> None:
+            names = [key.removeprefix(f"{repository}/") for key in hub.files if key.startswith(f"{repository}/")]
+            told: object = {"id": repository, "sha": COMMIT, "siblings": [{"rfilename": name} for name in names]}
+            if "/tree/" in self.path:
+                told = [
+                    {"type": "file", "path": name, "size": len(hub.files[f"{repository}/{name}"]), "oid": 40 * "0"}
+                    for name in names
+                ]
+            content = json.dumps(told).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
 
         def log_message(self, format: str, *arguments: object) -> None:
             """Tests read what they need from `TinyHub`."""

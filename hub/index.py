@@ -18,6 +18,7 @@ from hub.publish import drain_outbox, publish_card, with_files
 from hub.records import PLAIN, Artifact, File, Revision
 from hub.registry import ALL_CARDS, CURATED_OWNER, Registry
 from hub.registry.branches import restore_refs
+from hub.registry.outbox import WRITE_REFERENCE, retry
 from hub.store import BlobStore
 
 SHELVES = ("bases", "encoders", "adapters", "projectors", "deltas", "datasets")
@@ -64,6 +65,7 @@ def index(cards: Path, registry: Registry, store: BlobStore) -> IndexReport:
     for source, artifact in gone.items():
         registry.forget(ArtifactName.parse(artifact, CURATED_OWNER))
         registry.unmark_indexed(source)
+    retry(registry.database, WRITE_REFERENCE)
     drain_outbox(registry, store)
     store.sweep()
     registry.mark_indexed(ALL_CARDS, stamp)

@@ -20,9 +20,11 @@ from hub.cards.contents import check_contents
 from hub.cards.describe import DATASET
 from hub.errors import Conflict, WrongName
 from hub.names import ArtifactName, Digest
+from hub.outbox import Task, work_off
 from hub.records import PLAIN, Artifact, File, Revision, weights_digest
-from hub.registry import Registry
+from hub.registry import Debt, Registry
 from hub.registry.branches import kinds
+from hub.registry.outbox import WRITE_REFERENCE
 from hub.store import BlobStore
 
 FROM_CARDS = "From the curated cards."
@@ -113,19 +115,27 @@ def with_files(artifact: Artifact, files: Iterable[File]) -> Artifact:
 
 
 def drain_outbox(registry: Registry, store: BlobStore) -> None:
-    """Write what is derived from the registry's transactions: the store's reference of each artifact that changed.
+    """Do what is derived from the registry's transactions and cannot wait: the store's reference of each artifact that changed.
+
+    What fails stays in the outbox with its reason, for the next writer, a server's worker or `hub index`: the transaction stands.
+    """
+    work_off(registry.database, [reference_task(registry, store)])
+
+
+def reference_task(registry: Registry, store: BlobStore) -> Task:
+    """Writes the store's reference of an artifact as it is now. One run serves all that is owed to the artifact.
 
     A reference lists the revisions, so that `hub index` can rebuild a registry that was deleted. Doing it twice is harmless.
     """
-    debts = registry.debts()
-    known = {ArtifactName.parse(each, "").key for each in registry.names()}
-    for subject in dict.fromkeys(debt.subject for debt in debts):
-        name = ArtifactName.parse(subject, "")
-        if name.key in known:
+
+    def write(debt: Debt) -> None:
+        name = ArtifactName.parse(debt.subject, "")
+        if registry.head(name) is not None:
             store.write_reference(name, reference(registry, name))
         else:
             store.delete_reference(name)
-    registry.settle(debts)
+
+    return Task(WRITE_REFERENCE, write, lease_s=30, gathers=True)
 
 
 def reference(registry: Registry, name: ArtifactName) -> bytes:

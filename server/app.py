@@ -14,7 +14,10 @@ from server import errors
 from server.api.document import ADDRESS
 from server.api.routes import add_api
 from server.bodies import BodyLimit
+from server.git.service import add_git
 from server.middleware import AccessLog, AnswerHeaders, EncodedPath
+from server.oauth import add_oauth
+from server.pages.accounts import add_account_pages
 from server.pages.artifact import show_artifact
 from server.pages.browse import browse
 from server.protocol.listing import list_repositories
@@ -22,14 +25,18 @@ from server.protocol.repository import describe_repository
 from server.protocol.resolve import resolve_file
 from server.protocol.routes import add_accounts, add_transfers, add_writing
 from server.protocol.tree import list_tree
+from server.worker import Worker, lasting
 
 _REPOSITORY = ("{owner}/{name}", "{name}")
 """A bare `mulan-yo` is looked up as the command line does: ours first, then the only one."""
 
 
-def create_app(hub: LocalHub) -> FastAPI:
-    """The application around an open hub; the caller closes the hub after the last request."""
-    app = FastAPI(title="linguahub", docs_url=None, redoc_url=None, openapi_url=ADDRESS)
+def create_app(hub: LocalHub, worker: Worker | None = None) -> FastAPI:
+    """The application around an open hub; the caller closes the hub after the last request.
+
+    `worker` does what the outbox owes from the start of the server to its end; without one, somebody else must.
+    """
+    app = FastAPI(title="linguahub", docs_url=None, redoc_url=None, openapi_url=ADDRESS, lifespan=lasting(worker))
     app.state.hub = hub
     errors.install(app)
 
@@ -37,11 +44,14 @@ def create_app(hub: LocalHub) -> FastAPI:
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
 
     add_api(app)
+    add_account_pages(app)
+    add_oauth(app)
     add_accounts(app)
     add_transfers(app)
     for repository in _REPOSITORY:
         add_writing(app, repository)
 
+    add_git(app)
     for collection in ("models", "datasets"):
         _get(app, f"/api/{collection}", list_repositories)
         for repository in _REPOSITORY:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
-from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, TypeVar
 
-import anyio.from_thread
+from anyio import CapacityLimiter, to_thread
 from fastapi import Request
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
@@ -17,6 +19,9 @@ from server.middleware import HttpLayer
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
+T = TypeVar("T")
+MOST_SENDERS = 64
+"""Long bodies that arrive at once; others wait for their turn."""
 SMALL = 8 << 20
 """Bytes of a body that is read whole, by default."""
 _STEP = 1 << 20
@@ -51,12 +56,18 @@ class BodyLimit(HttpLayer):
 
 
 class BodyReader(io.RawIOBase):
-    """A request's body as a file, for a worker thread: it waits for the client, and holds 1 MiB or so."""
+    """A request's body as a file, for a worker thread. While the thread works on one piece, the next one arrives.
 
-    def __init__(self, request: Request, size_bytes: int) -> None:
+    It holds 2 MiB or so. Made on the event loop; `close` it where reading may have ended early.
+    """
+
+    def __init__(self, request: Request, size_bytes: int, *, at_most: bool = False) -> None:
         self._stream: AsyncIterator[bytes] = request.stream().__aiter__()
+        self._loop = asyncio.get_running_loop()
+        self._next: Future[bytes] | None = None
         self._left = memoryview(b"")
         self._expected = size_bytes
+        self._at_most = at_most
         self._received = 0
 
     def readable(self) -> bool:
@@ -69,8 +80,7 @@ class BodyReader(io.RawIOBase):
         Raises TooLarge for more bytes than expected, WrongRequest for fewer.
         """
         target = memoryview(buffer)
-        if not self._left:
-            self._left = memoryview(anyio.from_thread.run(self._gather))
+        self._fill()
         count = min(len(target), len(self._left))
         target[:count] = self._left[:count]
         self._left = self._left[count:]
@@ -80,31 +90,64 @@ class BodyReader(io.RawIOBase):
         """What has arrived, at most `size` bytes, without copying it once more; empty at the end."""
         if size is None or size < 0:
             return self.readall()
-        if not self._left:
-            self._left = memoryview(anyio.from_thread.run(self._gather))
+        self._fill()
         given, self._left = self._left[:size], self._left[size:]
-        return bytes(given)
+        whole = given.obj
+        return whole if isinstance(whole, bytes) and len(whole) == len(given) else bytes(given)
+
+    def close(self) -> None:
+        """Stop receiving."""
+        if self._next is not None:
+            self._next.cancel()
+        super().close()
+
+    def _fill(self) -> None:
+        if self._left:
+            return
+        coming = self._next or self._ask()
+        piece = coming.result()
+        self._next = self._ask() if piece else coming
+        self._left = memoryview(piece)
+
+    def _ask(self) -> Future[bytes]:
+        return asyncio.run_coroutine_threadsafe(self._gather(), self._loop)
 
     async def _gather(self) -> bytes:
-        gathered = bytearray()
-        while len(gathered) < _STEP:
+        pieces, gathered = list[bytes](), 0
+        while gathered < _STEP:
             try:
-                gathered += await anext(self._stream)
+                piece = await anext(self._stream)
             except StopAsyncIteration:
                 break
-        self._received += len(gathered)
+            pieces.append(piece)
+            gathered += len(piece)
+        self._received += gathered
         if self._received > self._expected:
-            raise TooLarge(f"{self._expected} bytes were announced, and more came.")
-        if not gathered and self._received < self._expected:
+            allowed = "are allowed" if self._at_most else "were announced"
+            raise TooLarge(f"{self._expected} bytes {allowed}, and more came.")
+        if not gathered and self._received < self._expected and not self._at_most:
             raise WrongRequest(f"{self._expected} bytes were announced, and {self._received} came: send them again.")
-        return bytes(gathered)
+        return b"".join(pieces)
+
+
+async def read_in_thread(request: Request, call: Callable[[], T]) -> T:
+    """Run `call`, which reads a long body, in a thread; there are MOST_SENDERS, so that slow senders keep nobody else waiting."""
+    limiter = getattr(request.app.state, "senders", None)
+    if limiter is None:
+        limiter = request.app.state.senders = CapacityLimiter(MOST_SENDERS)
+    return await to_thread.run_sync(call, limiter=limiter)
+
+
+def insist_on_size(request: Request, most: int) -> None:
+    """Raises TooLarge for a body that is announced to be longer."""
+    announced = request.headers.get("content-length", "0")
+    if announced.isdecimal() and int(announced) > most:
+        raise TooLarge(f"a body has at most {most} bytes here, not {announced}.")
 
 
 async def read_body(request: Request, most: int) -> bytes:
     """The whole body. Raises TooLarge."""
-    announced = request.headers.get("content-length", "0")
-    if announced.isdecimal() and int(announced) > most:
-        raise TooLarge(f"a body has at most {most} bytes here, not {announced}.")
+    insist_on_size(request, most)
     body = bytearray()
     async for part in request.stream():
         body += part

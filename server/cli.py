@@ -31,6 +31,7 @@ def serve(
         import uvicorn
 
         from server.app import create_app
+        from server.worker import Worker
     except ImportError as error:
         raise MissingExtra("serve", "`hub serve`") from error
     from hub.local import LocalHub
@@ -41,7 +42,7 @@ def serve(
         _first_administrator(hub)
         if open_browser:
             webbrowser.open(address)  # The connection waits in the listener's queue until the server answers.
-        uvicorn.Server(server_config(create_app(hub))).run(sockets=[listener])
+        uvicorn.Server(server_config(create_app(hub, Worker(hub)))).run(sockets=[listener])
 
 
 def _first_administrator(hub: LocalHub) -> None:

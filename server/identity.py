@@ -12,17 +12,18 @@ from hub.accounts import NOBODY, Account, Actor, Caller
 from hub.errors import Forbidden, Unauthenticated
 from hub.local import LocalHub
 from hub.names import ArtifactName
+from server.visits import address_of, visit_of
 
 WRONG_TOKEN = "Invalid credentials in Authorization header"  # noqa: S105 - the client compares this text
 """Hugging Face's own words: clients tell by them that the repository is not to blame."""
 
 
 def caller_of(request: Request, hub: LocalHub) -> Caller:
-    """The one who asks; NOBODY without a token. Raises Unauthenticated for a token that is none."""
+    """The one who asks; NOBODY without a token or a session. Raises Unauthenticated for a token that is none."""
     known: Caller | None = getattr(request.state, "caller", None)
     if known is None:
         secret = _secret(request.headers.get("authorization", ""))
-        known = NOBODY if secret is None else hub.tokens.caller(secret)
+        known = _visitor(request, hub) if secret is None else hub.tokens.caller(secret)
         if known is None:
             raise Unauthenticated(WRONG_TOKEN)
         request.state.caller = known
@@ -31,7 +32,7 @@ def caller_of(request: Request, hub: LocalHub) -> Caller:
 
 def actor_of(request: Request, caller: Caller) -> Actor:
     """For the audit log, with the address of the client."""
-    return replace(caller.actor, address=request.client.host if request.client else "")
+    return replace(caller.actor, address=address_of(request))
 
 
 def account_of(caller: Caller) -> Account:
@@ -64,6 +65,12 @@ def _insist(caller: Caller, name: ArtifactName, allowed: bool, what: str) -> Acc
         narrow = f" with this token, which is for `{token.artifact}` alone" if token and token.artifact else ""
         raise Forbidden(f"`{account.name}` may not {what} `{name}`{kind or narrow}.")
     return account
+
+
+def _visitor(request: Request, hub: LocalHub) -> Caller:
+    """Who is logged in with this browser. A cookie is enough to read; what changes something is a form, `server.forms`."""
+    visit = visit_of(request, hub) if request.method in {"GET", "HEAD"} else None
+    return visit.caller if visit else NOBODY
 
 
 def _secret(header: str) -> str | None:

@@ -10,10 +10,14 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
 
 from hub.cli.extras import DISTRIBUTION, EXTRAS, missing_packages
 from hub.errors import HubError
 from hub.plugins import GROUPS, advertised
+
+if TYPE_CHECKING:
+    from hub.registry.outbox import Backlog
 
 OK, ABSENT, FAULT = "ok", "absent", "fault"
 """Fine; optional and not here; wrong."""
@@ -118,10 +122,12 @@ def _installation() -> Iterator[Finding]:
     home = Home.find()
     try:
         from hub.local import LocalHub
+        from hub.registry.outbox import backlog
 
         with LocalHub.open(home) as hub:
             found, database = len(hub.registry.names()), hub.registry.database.address
             blobs = sum(1 for _ in hub.store.digests())
+            owed = backlog(hub.registry.database)
     except HubError as error:
         schema = list(_schema(home.registry))
         mended_with_it = any(finding.state == FAULT for finding in schema)
@@ -131,10 +137,17 @@ def _installation() -> Iterator[Finding]:
         yield Finding("registry", OK, f"{database}: {found} artifacts")
         yield from _schema(home.registry)
         yield Finding("store", OK, f"{home.store_url or home.store}: {blobs} blobs")
+        yield from (_owed(task, each) for task, each in owed.items())
     if not os.access(home.folder, os.W_OK):
         yield Finding("home", FAULT, f"{home.folder} cannot be written", "export HUB_HOME=FOLDER   # one of yours")
     if not home.cards.is_dir():
         yield Finding("cards", FAULT, f"{home.cards} is not there", f"pip install --force-reinstall {DISTRIBUTION}")
+
+
+def _owed(task: str, owed: Backlog) -> Finding:
+    found = f"{owed.waiting} wait, the oldest for {owed.oldest_s:.0f} s; {owed.given_up} given up"
+    mend = "hub admin outbox --retry   # after reading why, with `hub admin outbox`" if owed.given_up else ""
+    return Finding(f"outbox {task}", FAULT if owed.given_up else OK, found, mend)
 
 
 def _schema(address: str) -> Iterator[Finding]:

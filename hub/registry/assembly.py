@@ -2,34 +2,38 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from hub.accounts import Account
-from hub.errors import TooLarge, WrongSource
+from hub.errors import Damaged, TooLarge, WrongSource
 from hub.names import Digest
 from hub.registry.custody import note_upload, note_xorb, touch_xorbs, xorb_of
 from hub.store import BlobStore
+from hub.store.joined import Joined
 from hub.xet.hashes import file_hash, range_hash
 from hub.xet.shard import SentFile, Term
 from hub.xet.xorb import Chunk, read_table, read_xorb, unpack, write_table
 
 if TYPE_CHECKING:
-    from typing_extensions import Buffer
-
     from hub.registry.database import Database
 
 LARGEST_FILE = 500 * 10**9
 """Bytes, as on the Hugging Face Hub. A small shard can name one chunk a million times."""
 _NEAR = 1 << 20
-"""Bytes of a xorb read at once, at least."""
+"""Bytes of a xorb that are read at once."""
 
 
-def keep_xorb(database: Database, store: BlobStore, account: Account, name: str, sent: bytes) -> bool:
-    """Check a xorb and keep it for its account; whether it is new. Raises WrongSource."""
-    chunks = read_xorb(sent, name)
-    digest, size = store.put(sent)
+def keep_xorb(database: Database, store: BlobStore, account: Account, name: str, sent: BinaryIO) -> bool:
+    """Check a xorb while it arrives and keep it for its account; whether it is new. Raises WrongSource; nothing is kept then."""
+    chunks: list[Chunk] = []
+
+    def kept() -> Iterator[bytes]:
+        for chunk, content in read_xorb(sent, name):
+            chunks.append(chunk)
+            yield content
+
+    digest, size = store.put(cast("BinaryIO", Joined(kept())))
     return note_xorb(database, account, name, digest, size, write_table(chunks))
 
 
@@ -42,11 +46,19 @@ def keep_file(database: Database, store: BlobStore, account: Account, file: Sent
     hashed = [(chunk.hash, chunk.size) for _, chunks in parts for chunk in chunks]
     if file_hash(hashed) != file.hash:
         raise WrongSource("the chunks that this shard names are not those of the file it describes: send it again.")
-    stream = io.BufferedReader(_Joined(store, parts), _NEAR)
-    digest, size = store.put(stream, file.sha256)
-    note_upload(database, account, digest, size)
+    digest = file.sha256
+    if digest is None or not _is_one_blob(store, parts, digest, file.size):
+        contents = _contents(store, parts, is_checked=digest is not None)
+        digest, _ = store.put(cast("BinaryIO", Joined(contents)), digest)
+    note_upload(database, account, digest, file.size)
     touch_xorbs(database, account.id, list(xorbs))
     return digest
+
+
+def _is_one_blob(store: BlobStore, parts: list[tuple[Digest, list[Chunk]]], digest: Digest, size: int) -> bool:
+    """Whether a blob of the store is the file already: a xorb of plain chunks, all of which are the file's."""
+    is_plain = [each for each, _ in parts] == [digest] and all(chunk.is_plain for chunk in parts[0][1])
+    return is_plain and store.refresh(digest) and store.size(digest) == size
 
 
 def _chunks(
@@ -69,34 +81,34 @@ def _chunks(
     return digest, named
 
 
-class _Joined(io.RawIOBase):
-    """The chunks of several xorbs, one after the other."""
-
-    def __init__(self, store: BlobStore, parts: list[tuple[Digest, list[Chunk]]]) -> None:
-        self._contents = _contents(store, parts)
-        self._left = b""
-
-    def readable(self) -> bool:
-        """Always."""
-        return True
-
-    def readinto(self, buffer: Buffer) -> int:
-        """Fill `buffer` as far as the next chunk goes; 0 at the end."""
-        target = memoryview(buffer)
-        if not self._left:
-            self._left = next(self._contents, b"")
-        count = min(len(target), len(self._left))
-        target[:count] = self._left[:count]
-        self._left = self._left[count:]
-        return count
-
-
-def _contents(store: BlobStore, parts: list[tuple[Digest, list[Chunk]]]) -> Iterator[bytes]:
+def _contents(store: BlobStore, parts: list[tuple[Digest, list[Chunk]]], *, is_checked: bool) -> Iterator[bytes]:
+    """The bytes of all chunks: runs of plain ones in long pieces, where somebody else checks them, others one by one."""
     for digest, chunks in parts:
         with store.open(digest) as opened:
-            opened.seek(chunks[0].start)
-            place = chunks[0].start
-            for chunk in chunks:
-                opened.read(chunk.start - place)  # The head between two chunks.
-                yield unpack(chunk, opened.read(chunk.packed))
-                place = chunk.start + chunk.packed
+            for run in _runs(chunks):
+                opened.seek(run[0].start)
+                if is_checked and run[0].is_plain:
+                    yield from _pieces(opened, run[-1].start + run[-1].packed - run[0].start)
+                else:
+                    yield from (unpack(chunk, opened.read(chunk.packed)) for chunk in run)
+
+
+def _pieces(opened: BinaryIO, left: int) -> Iterator[bytes]:
+    while left:
+        piece = opened.read(min(left, _NEAR))
+        if not piece:
+            raise Damaged("a xorb in the store is shorter than it was. Look with `hub verify`.")
+        left -= len(piece)
+        yield piece
+
+
+def _runs(chunks: list[Chunk]) -> Iterator[list[Chunk]]:
+    """Chunks whose bytes follow each other without a gap, plain ones and packed ones apart."""
+    run: list[Chunk] = []
+    for chunk in chunks:
+        if run and (chunk.start != run[-1].start + run[-1].packed or chunk.is_plain != run[-1].is_plain):
+            yield run
+            run = []
+        run.append(chunk)
+    if run:
+        yield run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -45,6 +46,17 @@ def size_of_upload(database: Database, caller: Caller, digest: Digest) -> int | 
     artifacts = read_artifacts(database, [row["artifact_id"] for row in holders])
     readable = any(caller.may_read(each) and may_download(database, caller, each) for each in artifacts)
     return int(holders[0]["size_bytes"]) if readable else None
+
+
+def sizes_held(database: Database, name: ArtifactName, digests: Sequence[str]) -> dict[str, int]:
+    """Sizes in bytes of those among `digests` that some revision of the artifact holds."""
+    among, values = database.one_of("digest", digests, "digests")
+    held = (
+        "SELECT DISTINCT digest, files.size_bytes FROM files JOIN revisions ON revisions.id = revision_id "
+        "JOIN artifacts ON artifacts.id = artifact_id WHERE key = :key"
+    )
+    rows = database.rows(f"{held} AND {among}", {"key": name.key, **values})
+    return {row["digest"]: int(row["size_bytes"]) for row in rows}
 
 
 def pending_bytes(database: Database, owner: ArtifactName, digests: dict[Digest, int]) -> int:

@@ -42,6 +42,8 @@ class Database(Protocol):
     """What messages call it: a path, or a URL without its password."""
     backup_name: str
     """The file that `backup` writes."""
+    skip_locked: str
+    """SQL that ends a choice of rows to be changed: those that somebody else is changing are passed by."""
 
     def prepare(self) -> None:
         """Create the tables, or bring them to this version's schema; nothing happens when they are there already."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
@@ -18,7 +19,7 @@ def make_engine(path: Path, patience_s: float) -> Engine:
     @event.listens_for(engine, "connect")
     def configure(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None  # The driver must not begin transactions of its own.
-        connection.execute("PRAGMA journal_mode = WAL")
+        _use_wal(connection, patience_s)
         connection.execute("PRAGMA synchronous = FULL")  # A push that was confirmed survives a power cut.
         connection.execute("PRAGMA foreign_keys = ON")
 
@@ -27,3 +28,17 @@ def make_engine(path: Path, patience_s: float) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
+
+
+def _use_wal(connection: sqlite3.Connection, patience_s: float) -> None:
+    """Let readers and the writer go on side by side. While a new file is being made by another process, SQLite refuses at once."""
+    until = time.monotonic() + patience_s
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+            time.sleep(0.02)
+        else:
+            return

@@ -44,6 +44,7 @@ class PostgresDatabase:
     """The database that a `postgresql://` URL names. Threads may share it; each gets a connection of its own."""
 
     backup_name = "registry.pgdump"
+    skip_locked = "FOR UPDATE SKIP LOCKED"
 
     def __init__(self, url: str) -> None:
         self._url = re.sub(r"^postgres(ql(\+psycopg)?)?://", "postgresql://", url)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
-from collections.abc import Iterable
 from pathlib import Path
 
 from hub.accounts import Actor
@@ -14,6 +12,8 @@ from hub.records import Artifact, Page, Query, Revision
 from hub.registry.custody import in_custody
 from hub.registry.database import Database, open_database
 from hub.registry.downloads import count_download
+from hub.registry.git_commits import revision_of
+from hub.registry.outbox import Debt, debts
 from hub.registry.rows import read_artifacts, read_revisions
 from hub.registry.search import find
 
@@ -21,18 +21,11 @@ CURATED_OWNER = "linguahub"
 """Owner of the cards that come with linguahub."""
 ALL_CARDS = "."
 """The curated folder that stands for all of them, in `indexed`."""
+GIT_DIGITS = 40
+"""Hex digits of git's own ids."""
 _SPELT_OUT = re.compile(r"^refs/(heads|tags)/")
 _MOST_NEIGHBOURS = 20_000
 """Most names that a misspelt one is compared with."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Debt:
-    """Derived work that a transaction left to be done."""
-
-    id: int
-    task: str
-    subject: str
 
 
 class Registry:
@@ -69,7 +62,7 @@ class Registry:
         return find(self.database, query)
 
     def revision(self, name: str | ArtifactName, revision: str = "main") -> Revision:
-        """One revision: an id, its first 7 or more digits, a number, or a ref. Raises UnknownRevision."""
+        """One revision: an id, its first 7 or more digits, a number, a ref, or git's id of a clone. Raises UnknownRevision."""
         artifact_id = self._id(name)
         refs = self._refs(artifact_id)
         wanted = refs.get(_SPELT_OUT.sub("", revision), revision).lower()
@@ -78,6 +71,8 @@ class Registry:
         if re.fullmatch(r"[0-9a-f]{7,64}", wanted):
             beginning = [row["id"] for row in listed if row["id"].startswith(wanted)]
             found = beginning if len(beginning) == 1 else found
+        if not found and len(wanted) == GIT_DIGITS and (cloned := revision_of(self.database, artifact_id, wanted)):
+            found = [cloned]
         if found:
             return read_revisions(self.database, self._name(artifact_id), artifact_id, only=found[0])[0]
         known = [*refs, *(str(row["number"]) for row in listed), *(row["id"][:12] for row in listed)]
@@ -171,12 +166,7 @@ class Registry:
 
     def debts(self) -> list[Debt]:
         """What the outbox holds, oldest first."""
-        return [Debt(*row) for row in self.database.rows("SELECT id, task, subject FROM outbox ORDER BY id")]
-
-    def settle(self, debts: Iterable[Debt]) -> None:
-        """Remove work that has been done."""
-        for debt in debts:
-            self.database.execute("DELETE FROM outbox WHERE id = :id", {"id": debt.id})
+        return debts(self.database)
 
     def indexed(self) -> dict[str, tuple[str, str]]:
         """Curated folder → its stamp and artifact, as of the last `hub index`. ALL_CARDS stands for all of them."""

@@ -31,6 +31,7 @@ class SqliteDatabase:
     """The file at `path`. Threads may share it; each gets a connection of its own."""
 
     backup_name = "registry.db"
+    skip_locked = ""
 
     def __init__(self, path: Path) -> None:
         self.path = path

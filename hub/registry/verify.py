@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from hub.errors import Unknown
 from hub.names import Digest
+from hub.registry.outbox import WRITE_REFERENCE
 from hub.registry.registry import Registry
 from hub.store import BlobStore
 
@@ -48,7 +49,7 @@ def verify(registry: Registry, store: BlobStore) -> list[Problem]:
         )
     if unfinished := store.unfinished():
         problems.append(Problem(f"{len(unfinished)} unfinished writes wait to be swept.", is_fault=False))
-    if debts := registry.debts():
+    if debts := [debt for debt in registry.debts() if debt.task == WRITE_REFERENCE]:
         problems.append(Problem(f"{len(debts)} references are not written yet: run `hub index`.", is_fault=False))
     return problems
 

@@ -15,6 +15,7 @@ from hub.names import ArtifactName
 from hub.records import Artifact, Revision, joined
 from hub.registry.audit import note
 from hub.registry.counting import EVERYTHING, facets_in, recount
+from hub.registry.outbox import WRITE_REFERENCE, owe
 from hub.registry.rows import UNDATED
 from hub.registry.standing import UNMEASURED, standing, standing_in
 from hub.registry.tables import (
@@ -23,7 +24,6 @@ from hub.registry.tables import (
     BlobRow,
     FileRow,
     LanguageRow,
-    OutboxRow,
     RefRow,
     RevisionRow,
     ScoreRow,
@@ -32,8 +32,6 @@ from hub.registry.tables import (
 from hub.registry.words import facet_words, facets_of, words_of
 
 HEAD_REF = "main"
-WRITE_REFERENCE = "write-reference"
-"""The outbox's only task so far."""
 
 
 def record(
@@ -92,7 +90,7 @@ def forget(session: Session, name: ArtifactName) -> None:
 
 def owe_reference(session: Session, name: ArtifactName) -> None:
     """Let the outbox write the store's reference of `name` after this transaction."""
-    session.add(OutboxRow(task=WRITE_REFERENCE, subject=str(name), created_at=now()))
+    owe(session, WRITE_REFERENCE, str(name))
 
 
 def artifact_row(session: Session, name: ArtifactName) -> ArtifactRow | None:

@@ -32,6 +32,9 @@ class BlobStore(Protocol):
     def put_file(self, path: Path, expected: Digest | None = None) -> tuple[Digest, int]:
         """Keep a copy of the file at `path`; free of charge when its bytes are here already."""
 
+    def refresh(self, digest: Digest) -> bool:
+        """Make bytes that are here count as just put; False where they have to be put again for that."""
+
     def open(self, digest: Digest) -> BinaryIO:
         """The bytes, from their beginning. Raises UnknownFile."""
 

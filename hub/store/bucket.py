@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,21 +48,28 @@ class BucketStore:
 
     def put(self, source: BinaryIO | bytes, expected: Digest | None = None) -> tuple[Digest, int]:
         """Keep bytes; Damaged when they are not `expected`."""
+        stream, hashed = io.BytesIO(source) if isinstance(source, bytes) else source, hashlib.sha256()
         with tempfile.TemporaryFile() as spooled:
             try:
-                shutil.copyfileobj(io.BytesIO(source) if isinstance(source, bytes) else source, spooled, CHUNK_BYTES)
-                spooled.seek(0)
+                while chunk := stream.read(CHUNK_BYTES):
+                    hashed.update(chunk)
+                    spooled.write(chunk)
             except OSError as error:
                 raise Unreachable(f"cannot receive bytes for {self.address}: {error}. Nothing was kept.") from error
-            return self._put(spooled, expected)
+            return self._send(spooled, Digest(hashed.hexdigest()), expected)
 
     def put_file(self, path: Path, expected: Digest | None = None) -> tuple[Digest, int]:
         """Keep a copy of a file."""
         try:
             with path.open("rb") as source:
-                return self._put(source, expected)
+                digest = Digest(hashlib.file_digest(source, "sha256").hexdigest())
+                return self._send(source, digest, expected)
         except OSError as error:
             raise Unreachable(f"cannot read {path}: {error.strerror}.") from error
+
+    def refresh(self, digest: Digest) -> bool:
+        """Whether the blob is here and young enough to count as just put."""
+        return self._is_fresh(digest)
 
     def open(self, digest: Digest) -> BinaryIO:
         """The bytes, from their beginning; UnknownFile when absent. Seeking costs nothing until the next read."""
@@ -143,8 +149,8 @@ class BucketStore:
         """Nothing: the bucket's own rules remove incomplete uploads."""
         return []
 
-    def _put(self, source: BinaryIO, expected: Digest | None) -> tuple[Digest, int]:
-        digest = Digest(hashlib.file_digest(cast("Any", source), "sha256").hexdigest())
+    def _send(self, source: BinaryIO, digest: Digest, expected: Digest | None) -> tuple[Digest, int]:
+        """Send a file that has been read to its end, whose digest is known."""
         size = source.tell()
         if expected is not None and digest != expected:
             raise Damaged(f"the bytes of `{expected}` arrived as `{digest}` ({size} bytes): send them again.")

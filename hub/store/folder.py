@@ -17,14 +17,19 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 from hub.errors import Damaged, DiskFull, UnknownFile, Unreachable
 from hub.names import ArtifactName, Digest
 
 CHUNK_BYTES = 1 << 20
+_WRITTEN_BEHIND = 16 << 20
+"""Bytes after which the kernel is asked to begin writing them: what has to be synced at the end is then nearly nothing."""
+_WORTH_A_THREAD = 256 << 10
+"""Bytes from which on handing over a piece costs less than writing it."""
 ABANDONED_S = 3600.0
 """An unfinished write untouched for so long belongs to a process that is gone."""
 
@@ -41,7 +46,7 @@ class FolderStore:
             digest, size = _copy(source, unfinished)
             if expected is not None and digest != expected:
                 raise Damaged(f"the bytes of `{expected}` arrived as `{digest}` ({size} bytes): send them again.")
-            if not self._refresh(digest):
+            if not self.refresh(digest):
                 unfinished.finish(self._file(digest))
         return digest, size
 
@@ -50,12 +55,20 @@ class FolderStore:
         try:
             with path.open("rb") as source:
                 digest = Digest(hashlib.file_digest(source, "sha256").hexdigest())
-                if (expected is None or expected == digest) and self._refresh(digest):
+                if (expected is None or expected == digest) and self.refresh(digest):
                     return digest, source.tell()
                 source.seek(0)
                 return self.put(source, expected or digest)
         except OSError as error:
             raise Unreachable(f"cannot read {path}: {error.strerror}.") from error
+
+    def refresh(self, digest: Digest) -> bool:
+        """Whether the blob is here; if so, it counts as just put, so that nobody collects it before it is named."""
+        try:
+            os.utime(self._file(digest))
+        except FileNotFoundError:
+            return False
+        return True
 
     def open(self, digest: Digest) -> BinaryIO:
         """The bytes, from their beginning; UnknownFile when absent."""
@@ -165,14 +178,6 @@ class FolderStore:
                 removed.append(file.name)
         return removed
 
-    def _refresh(self, digest: Digest) -> bool:
-        """Whether the blob is here; if so, it counts as just put, so that nobody collects it before it is named."""
-        try:
-            os.utime(self._file(digest))
-        except FileNotFoundError:
-            return False
-        return True
-
     def _file(self, digest: Digest) -> Path:
         return self.root / "blobs" / digest.hex[:2] / digest.hex
 
@@ -224,12 +229,54 @@ def _copy(source: BinaryIO | bytes, target: _Unfinished) -> tuple[Digest, int]:
         hashed.update(source)
         _write(target.file, source)
         return Digest(hashed.hexdigest()), len(source)
-    size = 0
-    while chunk := source.read(CHUNK_BYTES):
-        hashed.update(chunk)
-        _write(target.file, chunk)
-        size += len(chunk)
+    size = begun = 0
+    with _Behind(target.file) as behind:
+        while chunk := source.read(CHUNK_BYTES):
+            behind.write(chunk)
+            hashed.update(chunk)
+            size += len(chunk)
+            if size - begun >= _WRITTEN_BEHIND:
+                behind.begin_syncing(begun, size - begun)
+                begun = size
     return Digest(hashed.hexdigest()), size
+
+
+class _Behind:
+    """Writes large pieces in a thread of its own, while the next one arrives and is hashed. It is never behind by more than one."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._thread: ThreadPoolExecutor | None = None
+        self._pending: Future[None] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        try:
+            self._wait()
+        finally:
+            if self._thread is not None:
+                self._thread.shutdown()
+
+    def write(self, chunk: bytes) -> None:
+        self._wait()
+        if len(chunk) < _WORTH_A_THREAD:
+            _write(self._file, chunk)
+            return
+        self._thread = self._thread or ThreadPoolExecutor(1)
+        self._pending = self._thread.submit(_write, self._file, chunk)
+
+    def begin_syncing(self, start: int, size: int) -> None:
+        """Linux begins to write the pages of a range that is not needed soon; it drops none that is not written yet."""
+        self._wait()
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(self._file.fileno(), start, size, os.POSIX_FADV_DONTNEED)
+
+    def _wait(self) -> None:
+        if self._pending is not None:
+            pending, self._pending = self._pending, None
+            pending.result()
 
 
 def _write(file: BinaryIO, content: bytes) -> None:

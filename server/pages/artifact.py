@@ -14,6 +14,7 @@ from server.access import Hub, asked_name, get_artifact
 from server.addresses import Segment, absolute, commit_id, file_path, page_path
 from server.card import prose, recipe
 from server.pages import wording
+from server.pages.access import gate_of
 from server.pages.rendering import render
 from server.protocol.resolve import is_picture
 
@@ -41,9 +42,12 @@ def show_artifact(request: Request, hub: Hub, revision: Segment = "") -> Respons
         "snippets": [("In a terminal", made_by)] if made_by else _snippets(artifact, absolute(request, "")),
         "revisions": hub.registry.revisions(artifact.name)[:SHOWN_REVISIONS],
         "commit_id": commit_id,
+        **gate_of(request, hub, artifact),
         **(_contents(artifact, shown, hub.store) if shown else {"files": [], "pictures": [], "prose": ""}),
     }
-    return render("artifact.html", context)
+    # A page with a form lets browsers say where the form came from.
+    headers = {"Referrer-Policy": "same-origin"} if context["gate"] == "unasked" else None
+    return render("artifact.html", context, request=request, headers=headers)
 
 
 def _contents(artifact: Artifact, shown: Revision, store: BlobStore) -> dict[str, Any]:

@@ -68,7 +68,7 @@ def browse(request: Request, hub: Hub) -> Response:
         "chosen": [choice for _, choices in facets for choice in choices if choice.chosen],
         **_neighbours(request, page, query),
     }
-    return render("browse.html", context, status=status)
+    return render("browse.html", context, request=request, status=status)
 
 
 def _row(artifact: Artifact, wanted: str) -> dict[str, Any]:

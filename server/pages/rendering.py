@@ -5,20 +5,40 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+from fastapi import Request
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from starlette.responses import HTMLResponse
 
+from hub.accounts import Caller
 from hub.registry import CURATED_OWNER
 from server.addresses import file_path, page_path
 from server.pages import wording
+from server.visits import own_path
 
 
 def render(
-    template: str, context: dict[str, Any], *, status: int = 200, headers: dict[str, str] | None = None
+    template: str,
+    context: dict[str, Any],
+    *,
+    request: Request | None = None,
+    status: int = 200,
+    headers: dict[str, str] | None = None,
 ) -> HTMLResponse:
-    """The page; beside `context`, templates may use the filters of `wording` and the two addresses below."""
-    page = _environment().get_template(template).render(context)
-    return HTMLResponse(page, status, {"Cache-Control": "no-cache", "Vary": "Accept", **(headers or {})})
+    """The page; beside `context`, templates may use the filters of `wording` and the two addresses below.
+
+    With the request, the page says who is logged in, or leads to the login and back.
+    """
+    visitor = _visitor(request) if request else ""
+    here = own_path(request.url.path) if request and request.method in {"GET", "HEAD"} else ""
+    page = _environment().get_template(template).render({"visitor": visitor, "here": here, **context})
+    kept = "private, no-cache" if visitor else "no-cache"
+    return HTMLResponse(page, status, {"Cache-Control": kept, "Vary": "Accept, Cookie", **(headers or {})})
+
+
+def _visitor(request: Request) -> str:
+    """Name of the one who asks, as far as the request has found out already."""
+    caller: Caller | None = getattr(request.state, "caller", None)
+    return caller.account.name if caller and caller.account else ""
 
 
 @cache

@@ -17,7 +17,7 @@ from hub.local import LocalHub
 from hub.names import Digest
 from hub.records import Artifact
 from hub.registry.assembly import LARGEST_FILE
-from hub.registry.custody import size_of_upload
+from hub.registry.custody import size_of_upload, sizes_held
 from hub.registry.gating import may_download
 from server.access import Hub, Wanted
 from server.addresses import absolute
@@ -52,11 +52,16 @@ class Batch(BaseModel):
 def plan_transfers(request: Request, hub: Hub, artifact: Wanted, body: Batch) -> Response:
     """A link for each object, nothing for one that is here already, or what is wrong with it."""
     caller = caller_of(request, hub)
+    if body.hash_algo != "sha256":
+        wrong = _wrong(409, f"objects are known by their sha256 here, not by {body.hash_algo[:40]!r}.")
+        return _answer("basic", [_described(each, wrong) for each in body.objects])
     if body.operation == "download":
         if not may_download(hub.registry.database, caller, artifact):
             raise Gated(f"Access to `{artifact.name}` is restricted: ask for access on its page.")
-        objects = [_described(each, _download(request, hub, artifact, each)) for each in body.objects]
-        return _answer("basic", objects)
+        held = sizes_held(hub.registry.database, artifact.name, [each.oid for each in body.objects])
+        return _answer(
+            "basic", [_described(each, _download(request, hub, artifact, each, held)) for each in body.objects]
+        )
     account = insist_on_writing(caller, artifact.name)
     multipart = "multipart" in body.transfers and any(each.size > PART_BYTES for each in body.objects)
     objects = []
@@ -79,7 +84,7 @@ def _upload(
     except OverQuota as error:
         return _wrong(507, str(error))
     claims = {"account": account.id, "oid": digest.hex, "size": each.size}
-    verify = {"href": absolute(request, "/lfs/verify"), "expires_in": LINK_SECONDS}
+    verify = {"href": _link(request, hub, "verify", **claims), "expires_in": LINK_SECONDS}
     if each.size <= PART_BYTES or not multipart:
         upload = {"href": _link(request, hub, "objects", **claims), "expires_in": LINK_SECONDS}
         return {"actions": {"upload": upload, "verify": verify}}
@@ -94,13 +99,15 @@ def _upload(
     return {"actions": {"upload": upload, "verify": verify}}
 
 
-def _download(request: Request, hub: LocalHub, artifact: Artifact, each: LargeObject) -> dict[str, Any]:
-    for revision in hub.registry.revisions(artifact.name):
-        for file in revision.files:
-            if file.digest.hex == each.oid:
-                link = _link(request, hub, "objects", oid=each.oid, size=file.size_bytes)
-                return {"actions": {"download": {"href": link, "expires_in": LINK_SECONDS}}}
-    return _wrong(404, f"`{artifact.name}` holds no such object.")
+def _download(
+    request: Request, hub: LocalHub, artifact: Artifact, each: LargeObject, held: dict[str, int]
+) -> dict[str, Any]:
+    if _digest(each) is None or each.size < 0:
+        return _wrong(422, "an object has 64 lowercase hex digits and 0 bytes or more.")
+    if (size := held.get(each.oid)) is None:
+        return _wrong(404, f"`{artifact.name}` holds no such object.")
+    link = _link(request, hub, "objects", oid=each.oid, size=size)
+    return {"actions": {"download": {"href": link, "expires_in": LINK_SECONDS}}}
 
 
 def _link(request: Request, hub: LocalHub, purpose: str, **claims: Any) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from functools import partial
 from typing import BinaryIO, cast
 
 from fastapi import Request
 from pydantic import BaseModel, Field
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
 from hub.accounts import Account
@@ -17,11 +16,11 @@ from hub.errors import Damaged, Unauthenticated, WrongRequest, WrongSource
 from hub.local import LocalHub
 from hub.names import Digest
 from hub.records import File
-from hub.registry.custody import note_upload, size_of_upload
+from hub.registry.custody import note_upload
 from hub.store import BlobStore
+from hub.store.joined import Joined
 from server.access import Hub
-from server.bodies import BodyReader
-from server.identity import caller_of
+from server.bodies import BodyReader, read_in_thread
 from server.protocol.lfs import MOST_PARTS, LargeObject
 from server.protocol.resolve import blob_answer
 from server.signing import claims_of
@@ -46,19 +45,24 @@ class Completion(BaseModel):
 async def receive_object(request: Request, hub: Hub, word: str) -> Response:
     """Keep an object, if its bytes are the ones that were announced."""
     claims = claims_of(hub, "objects", word)
-    digest = await run_in_threadpool(_keep, request, hub, claims["account"], claims["size"], Digest(claims["oid"]))
+    digest = await _keep(request, hub, claims["account"], claims["size"], Digest(claims["oid"]))
     return Response(headers={"ETag": f'"{digest}"'})
 
 
 async def receive_part(request: Request, hub: Hub, word: str) -> Response:
     """Keep a part as a blob of its own; its ETag is its digest."""
     claims = claims_of(hub, "parts", word)
-    digest = await run_in_threadpool(_keep, request, hub, claims["account"], claims["size"], None)
+    digest = await _keep(request, hub, claims["account"], claims["size"], None)
     return Response(headers={"ETag": f'"{digest}"'})
 
 
-def complete_object(hub: Hub, word: str, body: Completion) -> Response:
+async def complete_object(request: Request, hub: Hub, word: str, body: Completion) -> Response:
     """Join the parts; they must have been sent by the same account."""
+    await read_in_thread(request, lambda: _complete(hub, word, body))
+    return JSONResponse({"success": True})
+
+
+def _complete(hub: LocalHub, word: str, body: Completion) -> None:
     claims = claims_of(hub, "complete", word)
     account, oid = _account(hub, claims["account"]), Digest(claims["oid"])
     if body.oid != oid.hex:
@@ -70,15 +74,15 @@ def complete_object(hub: Hub, word: str, body: Completion) -> Response:
     sizes = [_sent(hub, account, digest) for digest in digests]
     if sum(sizes) != claims["size"]:
         raise WrongSource(f"the parts have {sum(sizes)} bytes together, and {claims['size']} were announced.")
-    _put(hub, account, cast(BinaryIO, io.BufferedReader(_Joined(hub.store, digests), _STEP)), oid)
-    return JSONResponse({"success": True})
+    _put(hub, account, cast(BinaryIO, Joined(_pieces(hub.store, digests))), oid)
 
 
-def verify_object(request: Request, hub: Hub, body: LargeObject) -> Response:
-    """Whether an object has arrived."""
-    digest = Digest(body.oid)
-    known = size_of_upload(hub.registry.database, caller_of(request, hub), digest)
-    if known != body.size or digest not in hub.store:
+def verify_object(hub: Hub, word: str, body: LargeObject) -> Response:
+    """Whether an object has arrived. The link is signed: git-lfs knows a password for the repository's address alone."""
+    claims = claims_of(hub, "verify", word)
+    if claims["oid"] != body.oid:
+        raise WrongRequest("this link is for another object.")
+    if _sent(hub, _account(hub, claims["account"]), Digest(body.oid)) != body.size:
         raise WrongSource(f"object {body.oid[:12]} of {body.size} bytes has not arrived.")
     return JSONResponse({"oid": body.oid, "size": body.size})
 
@@ -92,12 +96,13 @@ def send_object(hub: Hub, word: str) -> Response:
     return blob_answer(hub.store, file, {"ETag": f'"{file.digest}"'}, None)
 
 
-def _keep(request: Request, hub: LocalHub, account_id: int, size_bytes: int, expected: Digest | None) -> Digest:
+async def _keep(request: Request, hub: LocalHub, account_id: int, size_bytes: int, expected: Digest | None) -> Digest:
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) != size_bytes:
         raise WrongRequest(f"{size_bytes} bytes were announced for this link, and this body has {announced}.")
-    account = _account(hub, account_id)
-    return _put(hub, account, cast(BinaryIO, BodyReader(request, size_bytes)), expected)
+    with closing(BodyReader(request, size_bytes)) as body:
+        source = cast(BinaryIO, body)
+        return await read_in_thread(request, lambda: _put(hub, _account(hub, account_id), source, expected))
 
 
 def _put(hub: LocalHub, account: Account, source: BinaryIO, expected: Digest | None) -> Digest:
@@ -122,29 +127,8 @@ def _sent(hub: LocalHub, account: Account, digest: Digest) -> int:
         {"account": account.id, "digest": digest.hex},
     )
     if not rows or digest not in hub.store:
-        raise WrongSource(f"a part, {digest}, has not arrived: send it again.")
+        raise WrongSource(f"{digest} has not arrived: send it again.")
     return int(rows[0][0])
-
-
-class _Joined(io.RawIOBase):
-    """Blobs, one after the other."""
-
-    def __init__(self, store: BlobStore, digests: Sequence[Digest]) -> None:
-        self._pieces = _pieces(store, digests)
-        self._left = b""
-
-    def readable(self) -> bool:
-        """Always."""
-        return True
-
-    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]
-        """Fill `buffer` as far as the next piece goes; 0 at the end."""
-        if not self._left:
-            self._left = next(self._pieces, b"")
-        count = min(len(buffer), len(self._left))
-        buffer[:count] = self._left[:count]
-        self._left = self._left[count:]
-        return count
 
 
 def _pieces(store: BlobStore, digests: Sequence[Digest]) -> Iterator[bytes]:

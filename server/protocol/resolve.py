@@ -35,6 +35,8 @@ def resolve_file(request: Request, hub: Hub, artifact: Readable, revision: Segme
     request.state.commit = commit_id(found.id)
     file = get_file(found, path)
     headers = _headers(file, found, asked=revision)
+    if artifact.private or artifact.gated:  # What a cache on the way has kept, it would give to the next who asks.
+        headers["Cache-Control"] = f"private, {headers['Cache-Control'].removeprefix('public, ')}"
     if headers["ETag"] in _etags(request):
         return Response(status_code=304, headers=headers)
     count = partial(hub.registry.count_download, artifact.name)

@@ -84,7 +84,7 @@ def add_transfers(app: FastAPI) -> None:
     _add(app, ("GET", "HEAD"), "/lfs/objects/{word}", lfs_transfer.send_object)
     _add(app, "PUT", "/lfs/parts/{word}", lfs_transfer.receive_part)
     _add(app, "POST", "/lfs/complete/{word}", lfs_transfer.complete_object)
-    _add(app, "POST", "/lfs/verify", lfs_transfer.verify_object)
+    _add(app, "POST", "/lfs/verify/{word}", lfs_transfer.verify_object)
     _add(app, "GET", "/cas/{epoch}/{tenant}/v1/chunks/{prefix}/{hash}", xet.know_no_chunk)
     for prefix in ("default", "default-merkledb"):
         _add(app, "POST", f"/cas/{{epoch}}/{{tenant}}/v1/xorbs/{prefix}/{{hash}}", xet.receive_xorb)

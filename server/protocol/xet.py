@@ -6,8 +6,10 @@ is how every large file arrives. Downloads are plain HTTP: nothing here tells a 
 
 from __future__ import annotations
 
+import io
 import time
-from typing import Any
+from contextlib import closing
+from typing import Any, BinaryIO, cast
 
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
@@ -23,7 +25,7 @@ from hub.xet import shard, xorb
 from hub.xet.hashes import unspell
 from server.access import Hub, Writable
 from server.addresses import absolute
-from server.bodies import read_body
+from server.bodies import BodyReader, insist_on_size, read_body, read_in_thread
 from server.identity import caller_of
 from server.protocol.unsupported import refuse_pull_requests
 from server.quota import insist_on_room
@@ -31,6 +33,8 @@ from server.signing import claims_of, sign
 
 TOKEN_SECONDS = 3600
 _PURPOSE = "cas"
+_NEAR = 1 << 20
+"""Bytes of a body that are looked at at once."""
 
 
 def grant_writing(request: Request, hub: Hub, artifact: Writable) -> Response:
@@ -53,13 +57,15 @@ def grant_writing(request: Request, hub: Hub, artifact: Writable) -> Response:
 async def receive_xorb(request: Request, hub: Hub, epoch: str, tenant: str, hash: str) -> Response:
     """Keep a xorb whose every chunk is what the hash says."""
     claims = await run_in_threadpool(_claims, request, hub, epoch, tenant)
-    sent = await read_body(request, xorb.LARGEST_SENT)
+    insist_on_size(request, xorb.LARGEST_SENT)
     try:
         unspell(hash)
     except ValueError as error:
         raise WrongRequest(f"{error}.") from error
     account = await run_in_threadpool(_account, hub, claims["account"])
-    is_new = await run_in_threadpool(keep_xorb, hub.registry.database, hub.store, account, hash, sent)
+    with closing(BodyReader(request, xorb.LARGEST_SENT, at_most=True)) as body:
+        sent = cast(BinaryIO, io.BufferedReader(body, _NEAR))
+        is_new = await read_in_thread(request, lambda: keep_xorb(hub.registry.database, hub.store, account, hash, sent))
     return JSONResponse({"was_inserted": is_new})
 
 
@@ -67,7 +73,7 @@ async def receive_shard(request: Request, hub: Hub, epoch: str, tenant: str) -> 
     """Put together the files of a shard, and keep those that are what it says: all, or the request fails."""
     claims = await run_in_threadpool(_claims, request, hub, epoch, tenant)
     sent = await read_body(request, shard.LARGEST)
-    await run_in_threadpool(_keep_files, hub, claims, sent)
+    await read_in_thread(request, lambda: _keep_files(hub, claims, sent))
     return JSONResponse({"result": 1})
 
 

@@ -24,6 +24,19 @@ def version_of(path):
         return connection.execute("SELECT version_num FROM alembic_version").fetchone()[0]
 
 
+BEFORE_0026 = """
+DROP TABLE mirror_blobs; DROP TABLE mirror_refs; DROP TABLE mirror_files; DROP TABLE mirror_commits; DROP TABLE mirrors;
+DROP TABLE git_commits;
+"""
+"""Undoes the migration 0026."""
+BEFORE_0024 = "DROP TABLE signatures; DROP TABLE signing_keys; DROP TABLE scans;"
+"""Undoes the migration 0024."""
+BEFORE_0023 = """
+DROP TABLE webhook_deliveries; DROP TABLE webhook_watches; DROP TABLE webhooks; DROP INDEX outbox_by_subject; DROP INDEX outbox_by_time;
+ALTER TABLE outbox DROP detail; ALTER TABLE outbox DROP attempts; ALTER TABLE outbox DROP due_at;
+ALTER TABLE outbox DROP claimed_until; ALTER TABLE outbox DROP error; ALTER TABLE outbox DROP given_up_at;
+"""
+"""Undoes the migration 0023."""
 BEFORE_0022 = "DROP TABLE renewals; DROP TABLE sessions; DROP TABLE guesses; DROP TABLE devices;"
 """Undoes the migration 0022, as far as BEFORE_0021 does not."""
 BEFORE_0021 = """
@@ -55,7 +68,10 @@ def downgrade(path, to, changes=""):
     """Make a file of an older release out of a current one."""
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(
+            f"{BEFORE_0026}"
             f"{BEFORE_0025}"
+            f"{BEFORE_0024}"
+            f"{BEFORE_0023}"
             f"{BEFORE_0022}"
             f"{BEFORE_0021}"
             f"{BEFORE_0020}"
@@ -77,7 +93,10 @@ def test_the_migrations_make_exactly_the_tables_of_the_code(address):
     from alembic.migration import MigrationContext
     from sqlalchemy.schema import CreateIndex
 
-    import hub.registry.people  # noqa: F401 - declares tables
+    import hub.registry.copies
+    import hub.registry.hooks
+    import hub.registry.people
+    import hub.registry.trust  # noqa: F401 - declares tables
     from hub.registry.tables import Table
 
     registry = Registry.open(address)

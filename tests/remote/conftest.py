@@ -28,6 +28,19 @@ class TinyHub:
     address: str = ""
 
 
+def _about(hub: TinyHub, path: str) -> object:
+    """What the hub tells of a repository: its files, alone or as a tree."""
+    repository = "/".join(path.split("?", maxsplit=1)[0].split("/")[3:5])
+    sizes = {
+        key.removeprefix(f"{repository}/"): len(content)
+        for key, content in hub.files.items()
+        if key.startswith(f"{repository}/")
+    }
+    if "/tree/" in path:
+        return [{"type": "file", "path": name, "size": size, "oid": 40 * "0"} for name, size in sizes.items()]
+    return {"id": repository, "sha": COMMIT, "siblings": [{"rfilename": name} for name in sizes]}
+
+
 @pytest.fixture
 def tiny_hub() -> Iterator[TinyHub]:
     hub = TinyHub()
@@ -43,7 +56,7 @@ def tiny_hub() -> Iterator[TinyHub]:
 
         def answer(self, *, with_body: bool) -> None:
             if self.path.startswith("/api/models/"):
-                self.answer_about("/".join(self.path.split("?")[0].split("/")[3:5]))
+                self.send_json(_about(hub, self.path))
                 return
             repository, _, rest = self.path.split("?")[0].lstrip("/").partition("/resolve/")
             key = f"{repository}/{rest.partition('/')[2]}"
@@ -77,14 +90,7 @@ def tiny_hub() -> Iterator[TinyHub]:
             elif with_body:
                 self.wfile.write(content[first:])
 
-        def answer_about(self, repository: str) -> None:
-            names = [key.removeprefix(f"{repository}/") for key in hub.files if key.startswith(f"{repository}/")]
-            told: object = {"id": repository, "sha": COMMIT, "siblings": [{"rfilename": name} for name in names]}
-            if "/tree/" in self.path:
-                told = [
-                    {"type": "file", "path": name, "size": len(hub.files[f"{repository}/{name}"]), "oid": 40 * "0"}
-                    for name in names
-                ]
+        def send_json(self, told: object) -> None:
             content = json.dumps(told).encode()
             self.send_response(200)
             self.send_header("Content-Type", "application/json")

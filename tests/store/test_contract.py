@@ -138,6 +138,13 @@ def test_what_is_put_has_an_age_and_putting_it_again_does_not_make_it_older(stor
         store.age_s(ABSENT)
 
 
+def test_what_is_here_counts_as_just_put_when_it_is_refreshed(store):
+    assert not store.refresh(DIGEST)
+    store.put(CONTENT)
+    assert store.refresh(DIGEST)
+    assert store.age_s(DIGEST) < 60
+
+
 def test_many_references_are_listed_in_order(store):
     names = [f"local/m{number:03}" for number in range(30)]
     for name in reversed(names):

@@ -6,6 +6,7 @@ import typer
 
 from hub.cli.admin.audit import audit
 from hub.cli.admin.organisations import organisations
+from hub.cli.admin.outbox import outbox
 from hub.cli.admin.quotas import quotas
 from hub.cli.admin.repositories import repositories
 from hub.cli.admin.tokens import tokens
@@ -26,3 +27,4 @@ admin.add_typer(tokens, name="token")
 admin.add_typer(quotas, name="quota")
 admin.add_typer(repositories, name="repo")
 admin.command("audit")(audit)
+admin.command("outbox")(outbox)

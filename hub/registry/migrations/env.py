@@ -3,7 +3,10 @@
 from alembic import context
 
 import hub.registry.activity
-import hub.registry.people  # noqa: F401 - declares tables
+import hub.registry.copies
+import hub.registry.hooks
+import hub.registry.people
+import hub.registry.trust  # noqa: F401
 from hub.registry.tables import Table
 
 connection = context.config.attributes["connection"]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import json
+import random
 import struct
 from collections.abc import Callable
 
@@ -15,7 +17,7 @@ from starlette.testclient import TestClient
 from hub.errors import WrongSource
 from hub.local import LocalHub
 from hub.xet.hashes import chunk_hash, file_hash, merkle_root, range_hash, spell
-from hub.xet.xorb import read_xorb
+from hub.xet.xorb import read_xorb, unpack
 
 CONTENT = b"chunk of some bytes " * 500
 
@@ -96,14 +98,14 @@ def test_an_honest_file_is_kept(cas, hub: LocalHub):
 )
 def test_a_xorb_that_is_none_is_refused(sent, reason):
     with pytest.raises(WrongSource, match=reason):
-        read_xorb(sent, "0" * 64)
+        list(read_xorb(io.BytesIO(sent), "0" * 64))
 
 
 def test_an_lz4_bomb_is_not_unpacked():
     bomb = lz4.frame.compress(bytes(1 << 30))
-    bomb = bomb[: (1 << 24) - 1]
+    bomb = bomb[: 128 << 10]
     with pytest.raises(WrongSource, match="unpacks to"):
-        read_xorb(head(len(bomb), 1, 128 << 10) + bomb, "0" * 64)
+        list(read_xorb(io.BytesIO(head(len(bomb), 1, 128 << 10) + bomb), "0" * 64))
 
 
 def test_grouped_and_packed_chunks_are_read():
@@ -111,8 +113,19 @@ def test_grouped_and_packed_chunks_are_read():
     grouped = b"".join(content[place::4] for place in range(4))
     packed = lz4.frame.compress(grouped)
     name = spell(merkle_root([(chunk_hash(content), len(content))]))
-    [chunk] = read_xorb(head(len(packed), 2, len(content)) + packed, name)
-    assert chunk.size == len(content)
+    [(chunk, kept)] = read_xorb(io.BytesIO(head(len(packed), 2, len(content)) + packed), name)
+    assert (chunk.size, unpack(chunk, kept)) == (len(content), content)
+
+
+def test_what_is_kept_of_a_xorb_is_at_most_twice_what_was_sent():
+    thin, thick = bytes(100_000), random.Random(0).randbytes(100_000)
+    packed = [lz4.frame.compress(each) for each in (thin, thick)]
+    name = spell(merkle_root([(chunk_hash(each), len(each)) for each in (thin, thick)]))
+    sent = b"".join(head(len(each), 1, 100_000) + each for each in packed)
+    chunks, kept = zip(*read_xorb(io.BytesIO(sent), name), strict=True)
+    assert [chunk.is_plain for chunk in chunks] == [False, True]
+    assert len(b"".join(kept)) <= 2 * len(sent)
+    assert [unpack(*each) for each in zip(chunks, kept, strict=True)] == [thin, thick]
 
 
 def test_a_shard_may_not_claim_what_is_not_so(cas):

@@ -1,0 +1,66 @@
+"""The tables of what scanners and signatures say. Imported for writing and migrating only, as `tables`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from hub.registry.tables import Table
+
+
+class ScanRow(Table):
+    """A blob that can run code, and what the scanners found in it."""
+
+    __tablename__ = "scans"
+    __table_args__ = (Index("scans_by_scanner", "scanner"),)
+
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    """Of the file when it was first committed: scanners go by suffixes, too."""
+    kind: Mapped[str]
+    """`pickle`, `archive` or `program`."""
+    verdict: Mapped[str]
+    """`unscanned`, `clean`, `suspicious`, `malicious`, `inconclusive`."""
+    scanner: Mapped[str]
+    """Names and versions; empty before the first scan."""
+    report: Mapped[dict[str, Any]]
+    scanned_at: Mapped[datetime | None]
+
+
+class SigningKeyRow(Table):
+    """A public key or a certificate that an account signs with."""
+
+    __tablename__ = "signing_keys"
+    __table_args__ = (UniqueConstraint("account_id", "fingerprint"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"))
+    name: Mapped[str]
+    kind: Mapped[str]
+    """`key`, or `certificate`: one that others lead back to."""
+    fingerprint: Mapped[str]
+    """SHA-256 of the key as PEM, as signatures name it; of a certificate, of its DER."""
+    pem: Mapped[str]
+    created_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+
+
+class SignatureRow(Table):
+    """What was found out about the signature in a revision when it was made."""
+
+    __tablename__ = "signatures"
+
+    revision_id: Mapped[str] = mapped_column(ForeignKey("revisions.id", ondelete="CASCADE"), primary_key=True)
+    verified: Mapped[bool]
+    method: Mapped[str]
+    """`key`, `certificate` or `sigstore`."""
+    signer: Mapped[str]
+    """Name of the key, subject of the certificate, or identity."""
+    account: Mapped[str]
+    """Who has registered the key; empty for nobody."""
+    fingerprint: Mapped[str]
+    reason: Mapped[str]
+    """Why it could not be verified; empty when it was."""

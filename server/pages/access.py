@@ -1,0 +1,42 @@
+"""The button on a gated artifact's page that asks for its files."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from starlette.responses import RedirectResponse, Response
+
+from hub.local import LocalHub
+from hub.records import Artifact
+from hub.registry.gating import ask, may_download, status_of
+from server.access import Hub, Wanted
+from server.addresses import page_path
+from server.forms import MemberForm, account_in
+from server.identity import actor_of, caller_of
+from server.pages.login import SEE_OTHER
+from server.visits import form_word
+
+
+def add_access_requests(app: FastAPI) -> None:
+    """What the button does, for models and data sets."""
+    for prefix in ("/datasets", ""):
+        for repository in ("{owner}/{name}", "{name}"):
+            path = f"{prefix}/{repository}/request-access"
+            app.add_api_route(path, request_access, methods=["POST"], include_in_schema=False)
+
+
+def request_access(request: Request, hub: Hub, form: MemberForm, artifact: Wanted) -> Response:
+    """Ask, and go back to the page, which says what came of it."""
+    assert form.visit is not None, "a member's form has a session"
+    ask(hub.registry.database, artifact, account_in(form.visit), actor_of(request, form.visit.caller))
+    return RedirectResponse(page_path(artifact), SEE_OTHER)
+
+
+def gate_of(request: Request, hub: LocalHub, artifact: Artifact) -> dict[str, Any]:
+    """What the page says about the gate: nothing when it is open to the one who asks, else the state of their request."""
+    caller = caller_of(request, hub)
+    if may_download(hub.registry.database, caller, artifact):
+        return {"gate": "", "word": ""}
+    state = status_of(hub.registry.database, artifact.name, caller.account) if caller.account else "unknown"
+    return {"gate": state or "unasked", "word": form_word(request, hub)}

@@ -1,0 +1,110 @@
+"""/login and /logout: by name and password, or by a token."""
+
+from __future__ import annotations
+
+import logging
+from urllib.parse import urlencode
+
+from fastapi import FastAPI, Request
+from starlette.responses import RedirectResponse, Response
+
+from hub.accounts import Account, Token
+from hub.errors import HubError, TooOften, Unauthenticated
+from hub.local import LocalHub
+from hub.registry.guesses import Door, forget_old, forgive, try_doors
+from server.access import Hub
+from server.forms import Form, LogInFirst, Submitted
+from server.pages.rendering import render
+from server.visits import address_of, begin_visit, end_visit, new_word, own_path, remember, visit_of
+
+SEE_OTHER = 303
+FORM_HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "same-origin"}
+"""A page with forms is not kept, and lets browsers say where a form came from: without a referrer they would say `null`."""
+_WRONG = "there is no user with this name and this password."
+_log = logging.getLogger("server.accounts")
+
+
+def add_login(app: FastAPI) -> None:
+    """Ways in and out."""
+    app.add_api_route("/login", show_login, methods=["GET", "HEAD"], include_in_schema=False)
+    app.add_api_route("/login", log_in, methods=["POST"], include_in_schema=False)
+    app.add_api_route("/logout", log_out, methods=["POST"], include_in_schema=False)
+    app.add_exception_handler(LogInFirst, _to_login)
+
+
+def show_login(request: Request, hub: Hub) -> Response:
+    """The form; whoever is logged in goes on at once."""
+    target = own_path(request.query_params.get("next", "/"))
+    if visit_of(request, hub) is not None:
+        return RedirectResponse(target, SEE_OTHER)
+    return _page(request, hub, target)
+
+
+def log_in(request: Request, hub: Hub, form: Submitted) -> Response:
+    """Begin a session, and lead back to where somebody wanted to go."""
+    target = own_path(form.get("next"))
+    try:
+        account, token = _by_token(request, hub, form) if form.get("token") else _by_password(request, hub, form)
+    except (Unauthenticated, TooOften) as error:
+        _log.info("a login from %s was refused", address_of(request))
+        return _page(request, hub, target, problem=error, name=form.get("name"))
+    answer = RedirectResponse(target, SEE_OTHER)
+    begin_visit(request, answer, hub, account, token=token)
+    return answer
+
+
+def log_out(request: Request, hub: Hub, form: Submitted) -> Response:  # noqa: ARG001 - checked by being asked for
+    """End the session of this browser."""
+    answer = RedirectResponse("/", SEE_OTHER)
+    end_visit(request, answer, hub)
+    return answer
+
+
+def check_password(hub: LocalHub, name: str, password: str, address: str) -> bool:
+    """Whether it is the user's password. Raises TooOften before it is looked at, after too many tries.
+
+    Nobody can shut a user out: a hundred wrong passwords from elsewhere, or ten from one address, cost a quarter of an
+    hour, and whoever is logged in already notices nothing.
+    """
+    database, key = hub.registry.database, name.lower()
+    own = Door(f"password of {key} from {address}", 10)
+    forget_old(database)
+    try_doors(database, [own, Door(f"password of {key}", 100), _address_door(address)])
+    matched = hub.accounts.has_password(name, password)
+    if matched:
+        forgive(database, [own])
+    return matched
+
+
+def _by_password(request: Request, hub: LocalHub, form: Form) -> tuple[Account, Token | None]:
+    name = form.get("name").strip()
+    if not check_password(hub, name, form.get("password"), address_of(request)):
+        raise Unauthenticated(_WRONG)
+    return hub.accounts.get(name), None
+
+
+def _by_token(request: Request, hub: LocalHub, form: Form) -> tuple[Account, Token | None]:
+    try_doors(hub.registry.database, [_address_door(address_of(request))])
+    caller = hub.tokens.caller(form.get("token").strip())
+    if caller is None or caller.account is None:
+        raise Unauthenticated("this token is none, has ended, or was revoked.")
+    return caller.account, caller.token
+
+
+def _address_door(address: str) -> Door:
+    return Door(f"login from {address}", 50)
+
+
+def _page(request: Request, hub: LocalHub, target: str, *, problem: HubError | None = None, name: str = "") -> Response:
+    word, secret = new_word(request, hub)
+    context = {"word": word, "next": target, "problem": problem, "name": name}
+    headers = FORM_HEADERS | ({"Retry-After": str(problem.wait_s)} if isinstance(problem, TooOften) else {})
+    page = render("login.html", context, request=request, status=problem.status if problem else 200, headers=headers)
+    remember(request, page, secret)
+    return page
+
+
+async def _to_login(request: Request, _error: Exception) -> Response:
+    asked = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
+    target = own_path(asked) if request.method in {"GET", "HEAD"} else "/settings"
+    return RedirectResponse(f"/login?{urlencode({'next': target})}", SEE_OTHER, {"Cache-Control": "no-store"})

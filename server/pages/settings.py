@@ -1,0 +1,143 @@
+"""/settings: one's own tokens, password and sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Request
+from starlette.responses import RedirectResponse, Response
+
+from hub.accounts import Account, Actor
+from hub.errors import Forbidden, HubError, TooOften, WrongRequest
+from hub.local import LocalHub
+from hub.registry.sessions import Sessions
+from server.access import Hub
+from server.addresses import Segment
+from server.forms import Form, Member, MemberForm, account_in
+from server.identity import actor_of
+from server.pages.login import FORM_HEADERS, SEE_OTHER, check_password
+from server.pages.rendering import render
+from server.visits import Visit, address_of, begin_visit, form_word
+
+_LASTING = {"7": 7, "30": 30, "90": 90, "365": 365, "": None}
+"""Days that a token may be made to last; as the form offers them."""
+
+
+def add_settings(app: FastAPI) -> None:
+    """The page, and what its forms do."""
+    for path in ("/settings", "/settings/tokens"):  # The second is where Hugging Face's client sends people.
+        app.add_api_route(path, show_settings, methods=["GET", "HEAD"], include_in_schema=False)
+    forms: dict[str, Callable[..., Response]] = {
+        "/settings/tokens": create_token,
+        "/settings/tokens/{number}/revoke": revoke_token,
+        "/settings/password": change_password,
+        "/settings/sessions/{number}/end": end_session,
+    }
+    for path, endpoint in forms.items():
+        app.add_api_route(path, endpoint, methods=["POST"], include_in_schema=False)
+
+
+def show_settings(request: Request, hub: Hub, visit: Member) -> Response:
+    """Tokens, password, and where one is logged in."""
+    return _page(request, hub, visit)
+
+
+def _owned(form: MemberForm) -> Form:
+    """Raises Forbidden for a session that was begun with a token: what is revoked must not live on."""
+    assert form.visit is not None
+    if not form.visit.caller.may_change_account:
+        raise Forbidden("you have logged in with a token, which may not do this: log in with your password.")
+    return form
+
+
+Owned = Annotated[Form, Depends(_owned)]
+
+
+def create_token(request: Request, hub: Hub, form: Owned) -> Response:
+    """A new token, shown on the page that answers, and never again."""
+    actor = _actor(request, form)
+    try:
+        days = _LASTING[form.get("days")]
+        secret = hub.tokens.create(
+            account_in(form.visit),
+            form.get("role"),
+            actor,
+            name=form.get("name").strip(),
+            artifact=form.get("repo").strip(),
+            lasts=timedelta(days=days) if days else None,
+        )
+    except KeyError:
+        return _page(request, hub, form.visit, problem=WrongRequest("a token lasts as long as the form offers."))
+    except WrongRequest as error:
+        return _page(request, hub, form.visit, problem=error)
+    return _page(request, hub, form.visit, secret=secret)
+
+
+def revoke_token(request: Request, hub: Hub, form: Owned, number: Segment) -> Response:
+    """Make a token worthless."""
+    hub.tokens.revoke(account_in(form.visit), _number(number), _actor(request, form))
+    return RedirectResponse("/settings#tokens", SEE_OTHER)
+
+
+def change_password(request: Request, hub: Hub, form: Owned) -> Response:
+    """A new password, for somebody who knows the old one. Every other browser is logged out."""
+    account = account_in(form.visit)
+    try:
+        _insist_on_both(hub, account, form, address_of(request))
+        hub.accounts.set_password(account.name, form.get("new"), _actor(request, form))
+    except (WrongRequest, TooOften) as error:
+        return _page(request, hub, form.visit, problem=error)
+    request.state.visit = None  # It has just ended, with all others.
+    answer = RedirectResponse("/settings?changed=password", SEE_OTHER)
+    begin_visit(request, answer, hub, account)
+    return answer
+
+
+def end_session(request: Request, hub: Hub, form: MemberForm, number: Segment) -> Response:
+    """Log out in another browser."""
+    Sessions(hub.registry.database).end(account_in(form.visit), _number(number), _actor(request, form))
+    return RedirectResponse("/settings#sessions", SEE_OTHER)
+
+
+def _page(
+    request: Request, hub: LocalHub, visit: Visit | None, *, problem: HubError | None = None, secret: str = ""
+) -> Response:
+    account = account_in(visit)
+    assert visit is not None
+    now = datetime.now(UTC)
+    context: dict[str, Any] = {
+        "account": account,
+        "organisations": hub.accounts.organisations(account),
+        "tokens": [each for each in hub.tokens.of(account) if not each.revoked_at],
+        "sessions": Sessions(hub.registry.database).of(account),
+        "here": visit.session.id,
+        "is_own": visit.caller.may_change_account,
+        "has_ended": lambda token: token.expires_at is not None and token.expires_at <= now,
+        "word": form_word(request, hub),
+        "secret": secret,
+        "problem": problem,
+        "changed": request.query_params.get("changed") == "password",
+    }
+    status = problem.status if problem else 200
+    return render("settings.html", context, request=request, status=status, headers=FORM_HEADERS)
+
+
+def _insist_on_both(hub: LocalHub, account: Account, form: Form, address: str) -> None:
+    """Raises WrongRequest unless the password of now is right and the new one typed twice, TooOften after many tries."""
+    if not check_password(hub, account.name, form.get("current"), address):
+        raise WrongRequest("that is not your password of now.")
+    if form.get("new") != form.get("again"):
+        raise WrongRequest("the new password was not typed twice alike.")
+
+
+def _actor(request: Request, form: Form) -> Actor:
+    assert form.visit is not None
+    return actor_of(request, form.visit.caller)
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= 18):
+        raise WrongRequest(f"{text[:40]!r} is no number of a token or session.")
+    return int(text)

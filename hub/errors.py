@@ -15,6 +15,7 @@
     │   └── Gated                one must ask for access first
     ├── Conflict                 exit 1, HTTP 409: somebody else was first, or the name is taken
     │   └── StaleParent          HTTP 412: the branch has moved since
+    ├── Stalled                  exit 1, HTTP 408: nothing came for too long
     ├── Gone                     exit 1, HTTP 410: a name that was deleted is not given again
     ├── TooLarge                 exit 1, HTTP 413
     ├── TooOften                 exit 1, HTTP 429: too many requests, or guesses; says when to come back
@@ -184,6 +185,12 @@ class StaleParent(Conflict):
     """A commit was made on top of a revision that is no longer the head."""
 
     status = 412
+
+
+class Stalled(HubError):
+    """A sender that has sent nothing for too long; sending again may succeed."""
+
+    status = 408
 
 
 class Gone(HubError):

@@ -31,13 +31,15 @@ _REPOSITORY = ("{owner}/{name}", "{name}")
 """A bare `mulan-yo` is looked up as the command line does: ours first, then the only one."""
 
 
-def create_app(hub: LocalHub, worker: Worker | None = None) -> FastAPI:
+def create_app(hub: LocalHub, worker: Worker | None = None, *, offload: str = "") -> FastAPI:
     """The application around an open hub; the caller closes the hub after the last request.
 
-    `worker` does what the outbox owes from the start of the server to its end; without one, somebody else must.
+    `worker` does what the outbox owes from the start of the server to its end; without one, somebody else must. `offload` is
+    the location of nginx from which it sends blobs; see `server.offload`.
     """
     app = FastAPI(title="linguahub", docs_url=None, redoc_url=None, openapi_url=ADDRESS, lifespan=lasting(worker))
     app.state.hub = hub
+    app.state.offload = offload
     errors.install(app)
 
     _get(app, "/", browse)

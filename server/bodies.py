@@ -13,7 +13,7 @@ from fastapi import Request
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
-from hub.errors import TooLarge, WrongRequest
+from hub.errors import Stalled, TooLarge, WrongRequest
 from server.middleware import HttpLayer
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 MOST_SENDERS = 64
 """Long bodies that arrive at once; others wait for their turn."""
+LONGEST_SILENCE_S = 60.0
+"""A long body of which nothing more arrives for so long gives its place to another."""
 SMALL = 8 << 20
 """Bytes of a body that is read whole, by default."""
 _STEP = 1 << 20
@@ -116,9 +118,12 @@ class BodyReader(io.RawIOBase):
         pieces, gathered = list[bytes](), 0
         while gathered < _STEP:
             try:
-                piece = await anext(self._stream)
+                async with asyncio.timeout(LONGEST_SILENCE_S):
+                    piece = await anext(self._stream)
             except StopAsyncIteration:
                 break
+            except TimeoutError:
+                raise Stalled(f"nothing has come for {LONGEST_SILENCE_S:.0f} s: send it again.") from None
             pieces.append(piece)
             gathered += len(piece)
         self._received += gathered

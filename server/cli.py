@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from hub.local import LocalHub
 
 FIRST_ADMINISTRATOR = "admin"
+KEEP_ALIVE_S = 75
+"""How long a proxy's connection stays open without a request: longer than nginx keeps it, so that nginx never sends into a closed one."""
+WORKER_SILENT_S = 30
+"""A worker that says nothing for so long hangs, and is replaced."""
 _WAITING = 2048
 """Connections that may wait to be accepted, as uvicorn's default."""
 
@@ -24,6 +28,13 @@ _WAITING = 2048
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes any free one.")] = 8000,
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes that answer, on the same port.")] = 1,
+    proxy: Annotated[
+        str, typer.Option(help="Addresses of proxies whose X-Forwarded-… headers are believed, separated by commas.")
+    ] = "",
+    grace: Annotated[
+        int, typer.Option(min=0, help="Seconds in which running requests may end when the server stops.")
+    ] = 30,
     open_browser: Annotated[bool, typer.Option("--open", help="Show the page in a browser.")] = False,
 ) -> None:
     """Serve the web page and the API, until Ctrl-C."""
@@ -31,6 +42,8 @@ def serve(
         import uvicorn
 
         from server.app import create_app
+        from server.crew import APP, run_crew
+        from server.offload import offload_prefix
         from server.worker import Worker
     except ImportError as error:
         raise MissingExtra("serve", "`hub serve`") from error
@@ -42,7 +55,12 @@ def serve(
         _first_administrator(hub)
         if open_browser:
             webbrowser.open(address)  # The connection waits in the listener's queue until the server answers.
-        uvicorn.Server(server_config(create_app(hub, Worker(hub)))).run(sockets=[listener])
+        if workers == 1:
+            app = create_app(hub, Worker(hub), offload=offload_prefix())
+            uvicorn.Server(server_config(app, proxies=proxy, grace_s=grace)).run(sockets=[listener])
+            return
+        hub.close()  # It is ready: the schema is current, the cards are indexed. Each worker opens it for itself.
+        run_crew(server_config(APP, proxies=proxy, grace_s=grace, workers=workers), listener)
 
 
 def _first_administrator(hub: LocalHub) -> None:
@@ -57,8 +75,8 @@ def _first_administrator(hub: LocalHub) -> None:
     typer.echo(f"Administrator `{made.name}` was made, with this token, which is shown once: {secret}")
 
 
-def server_config(app: object) -> Config:
-    """How uvicorn runs `app`: with our access log, for its own would write down query strings."""
+def server_config(app: object, *, proxies: str = "", grace_s: int | None = None, workers: int = 1) -> Config:
+    """How uvicorn runs `app`, or what the function of that name makes: with our access log, for its own would write query strings."""
     from uvicorn import Config
 
     plain = {"format": "%(asctime)s %(levelname)s %(message)s"}
@@ -72,7 +90,19 @@ def server_config(app: object) -> Config:
             "uvicorn": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
         },
     }
-    return Config(app, access_log=False, log_config=logging, server_header=False)  # type: ignore[arg-type]
+    return Config(
+        app,  # type: ignore[arg-type]
+        factory=isinstance(app, str),
+        workers=workers,
+        access_log=False,
+        log_config=logging,
+        server_header=False,
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=proxies or None,
+        timeout_keep_alive=KEEP_ALIVE_S if proxies else 5,
+        timeout_graceful_shutdown=grace_s,
+        timeout_worker_healthcheck=WORKER_SILENT_S,
+    )
 
 
 def _listen(host: str, port: int) -> socket.socket:

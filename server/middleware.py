@@ -18,6 +18,7 @@ PAGE_POLICY = (
 )
 """Nothing inline and nothing from elsewhere: a card's author cannot run code in a reader's browser."""
 _SAFE_ID = re.compile(r"[A-Za-z0-9._:;=-]{1,128}")
+_SIGNED = re.compile(r"^(/lfs/(?:objects|parts|complete)/).+")
 _log = logging.getLogger("server.access")
 
 
@@ -65,7 +66,8 @@ class AnswerHeaders(HttpLayer):
 class AccessLog(HttpLayer):
     """One line per request: client, method, path, status, bytes, milliseconds, id.
 
-    Query strings and headers stay out of it, for people put tokens there.
+    Query strings and headers stay out of it, for people put tokens there; so does the signed word of a link for bytes, with which
+    anybody who reads the log could send or fetch them.
     """
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -87,7 +89,16 @@ class AccessLog(HttpLayer):
             duration_ms = 1000 * (time.perf_counter() - began)
             request_id = scope.get("state", {}).get("request_id", "-")
             line = "%s %s %s %d %d B %.1f ms %s"
-            _log.info(line, client, scope["method"], scope["path"], status, size_bytes, duration_ms, request_id)
+            _log.info(
+                line,
+                client,
+                scope["method"],
+                _SIGNED.sub(r"\1…", scope["path"]),
+                status,
+                size_bytes,
+                duration_ms,
+                request_id,
+            )
 
 
 def add_headers(headers: MutableHeaders, request_id: str) -> None:

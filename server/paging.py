@@ -38,8 +38,12 @@ def read_cursor(cursor: str) -> int:
 
 def next_link(request: Request, offset: int) -> dict[str, str]:
     """The header that leads to the page beginning at `offset`."""
-    address = absolute(request, with_parameters(request, cursor=write_cursor(offset)))
-    return {"Link": f'<{address}>; rel="next"'}
+    return link_to(request, write_cursor(offset))
+
+
+def link_to(request: Request, cursor: str) -> dict[str, str]:
+    """The header that leads to the page of a cursor."""
+    return {"Link": f'<{absolute(request, with_parameters(request, cursor=cursor))}>; rel="next"'}
 
 
 def cursor_behind(query: Query, page: Page) -> str | None:
@@ -48,9 +52,15 @@ def cursor_behind(query: Query, page: Page) -> str | None:
     It names the last artifact, so that what comes or goes in the meantime makes nobody see one twice or miss one.
     """
     reached = page.offset + len(page.items)
-    if not page.items or (page.is_exact and reached >= page.total) or len(page.items) < query.limit:
+    is_counted = page.is_exact and not query.after  # Behind an artifact, others may have come and gone before it.
+    if len(page.items) < max(query.limit, 1) or (is_counted and reached >= page.total):
         return None
-    place = [_mark(query), reached, page.items[-1].name.key]
+    return word_for(replace(query, offset=reached, after=page.items[-1].name.key))
+
+
+def word_for(query: Query) -> str:
+    """A cursor for the place where a query begins."""
+    place = [_mark(query), query.offset, query.after]
     return base64.urlsafe_b64encode(json.dumps(place, separators=(",", ":")).encode()).decode().rstrip("=")
 
 

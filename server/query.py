@@ -15,8 +15,8 @@ from hub.registry.search import BY_METRIC, SORTS
 
 MOST = 100
 """Largest page, in artifacts."""
-FARTHEST = 1_000_000
-"""Most artifacts that `offset` leaves out."""
+FARTHEST = 1000
+"""Most artifacts that `offset` leaves out: farther on a cursor leads, which costs the same everywhere."""
 LONGEST_WORD = 1000
 """Letters of a parameter that are looked at."""
 ORDERS = (*SORTS, BY_METRIC)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +13,7 @@ import pytest
 
 from hub.local import LocalHub
 from tests import postgres
+from tests.buckets import KEYS, a_bucket
 from tests.builders import a_hub
 
 S3_SERVER = """
@@ -65,13 +64,12 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def s3() -> Iterator[str]:
     """The address of moto's S3 server, a process of its own that ends with the session."""
     pytest.importorskip("moto", reason="moto is not installed: `make test` installs it with the extra `dev`")
-    keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "us-east-1"}
     running = subprocess.Popen(
         [sys.executable, "-c", S3_SERVER],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, **keys},
+        env={**os.environ, **KEYS},
     )
     with running:
         assert running.stdout is not None
@@ -82,11 +80,4 @@ def s3() -> Iterator[str]:
 @pytest.fixture
 def bucket(s3: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """The URL of an empty bucket, and the variables that lead there."""
-    name = f"hub-{secrets.token_hex(6)}"
-    urllib.request.urlopen(urllib.request.Request(f"{s3}/{name}", method="PUT")).close()
-    for variable, value in {
-        "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL": s3,
-        "AWS_ALLOW_HTTP": "true",
-    }.items():  # fmt: skip
-        monkeypatch.setenv(variable, value)
-    return f"s3://{name}/some/prefix"
+    return a_bucket(s3, monkeypatch)

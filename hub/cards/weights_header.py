@@ -11,6 +11,9 @@ from typing import Any, BinaryIO
 
 LONGEST = 25 << 20
 """Bytes of a header, at most: what Hugging Face's client reads."""
+_MOST_AXES = 64
+_LARGEST = 1 << 62
+"""Of a place and a length: the product of thousands of numbers with thousands of digits takes minutes."""
 _BITS = {
     "BOOL": 8, "U8": 8, "I8": 8, "F8_E5M2": 8, "F8_E4M3": 8, "F8_E8M0": 8, "F8_E4M3FNUZ": 8, "F8_E5M2FNUZ": 8,
     "U16": 16, "I16": 16, "F16": 16, "BF16": 16, "U32": 32, "I32": 32, "F32": 32, "U64": 64, "I64": 64, "F64": 64, "C64": 64,
@@ -55,6 +58,8 @@ def _place(tensor: Any) -> tuple[int, int]:
     numbers = (begin, end, *shape)
     if not all(isinstance(number, int) and not isinstance(number, bool) and number >= 0 for number in numbers):
         raise ValueError("a place or a length is no whole number")
+    if len(shape) > _MOST_AXES or max(numbers) > _LARGEST:
+        raise ValueError("more axes or larger numbers than a tensor has")
     bits = prod(shape) * _BITS[tensor["dtype"]]
     if bits % 8 or end - begin != bits // 8:
         raise ValueError(f"{tensor['dtype']} {shape} in {end - begin} bytes")

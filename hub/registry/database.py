@@ -76,8 +76,8 @@ class Database(Protocol):
     def matching(self, words: Sequence[str], facets: Sequence[Sequence[str]], limit: int) -> list[int]:
         """Ids of artifacts that have every word's beginning and, of each group of facets, one: `limit` and one, at most."""
 
-    def has_words(self, words: Sequence[str]) -> tuple[str, dict[str, Any]]:
-        """SQL for a row of `artifacts` having every word's beginning, and the values that it needs."""
+    def has(self, words: Sequence[str], facets: Sequence[Sequence[str]]) -> tuple[str, dict[str, Any]]:
+        """The same as SQL about a row of `artifacts`, and the values that it needs."""
 
     def backup(self, folder: Path) -> Path:
         """Write a copy of one state of the registry into `folder`, while others go on writing; its file."""

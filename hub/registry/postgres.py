@@ -104,17 +104,15 @@ class PostgresDatabase:
 
     def matching(self, words: Sequence[str], facets: Sequence[Sequence[str]], limit: int) -> list[int]:
         """As `Database.matching`, in no order."""
-        asked = [f"{_quoted(word)}:*" for word in words]
-        asked += [f"({' | '.join(map(_quoted, group))})" for group in facets]
         found = self.rows(
             "SELECT id FROM artifacts WHERE search @@ CAST(:asked AS tsquery) LIMIT :limit",
-            {"asked": " & ".join(asked), "limit": limit + 1},
+            {"asked": _asked(words, facets), "limit": limit + 1},
         )
         return [row[0] for row in found]
 
-    def has_words(self, words: Sequence[str]) -> tuple[str, dict[str, Any]]:
-        """As `Database.has_words`."""
-        return "search @@ CAST(:words AS tsquery)", {"words": " & ".join(f"{_quoted(word)}:*" for word in words)}
+    def has(self, words: Sequence[str], facets: Sequence[Sequence[str]]) -> tuple[str, dict[str, Any]]:
+        """As `Database.has`."""
+        return "search @@ CAST(:asked AS tsquery)", {"asked": _asked(words, facets)}
 
     def backup(self, folder: Path) -> Path:
         """A dump in PostgreSQL's own format, of one moment: readers and writers go on. Needs `pg_dump`."""
@@ -264,6 +262,12 @@ def _row_factory(cursor: psycopg.Cursor[Any]) -> Any:
 def _translate(sql: str) -> str:
     """`:name` as psycopg writes it."""
     return _NAME.sub(r"%(\1)s", sql.replace("%", "%%"))
+
+
+def _asked(words: Sequence[str], facets: Sequence[Sequence[str]]) -> str:
+    """Words and groups of facets in PostgreSQL's query language."""
+    groups = (f"({' | '.join(map(_quoted, group))})" for group in facets)
+    return " & ".join([*(f"{_quoted(word)}:*" for word in words), *groups])
 
 
 def _quoted(text: str) -> str:

@@ -8,11 +8,12 @@ exact, too; only their counts stop. (Ranking every match of a common word takes 
 # ruff: noqa: S608 - only names of columns and bound parameters are put into SQL here.
 from __future__ import annotations
 
-import dataclasses
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from math import sqrt
+from typing import TYPE_CHECKING
 
 from hub.errors import WrongRequest
 from hub.languages import MULTILINGUAL, covers
@@ -20,60 +21,30 @@ from hub.records import Artifact, Page, Query
 from hub.registry.by_score import bound_of, scored, some_scored, walk_scores
 from hub.registry.headlines import measured_headlines
 from hub.registry.rows import read_artifacts
-from hub.registry.standing import FOREIGN_LANGUAGE, UNMEASURED, headline
-from hub.registry.words import facet_word, words_asked
+from hub.registry.standing import UNMEASURED, headline
+from hub.registry.walk import walk, walk_behind, walk_language, walk_language_behind
+from hub.registry.wish import ORDERS, Wish, conditions_of, owned
+from hub.registry.words import words_asked
 
 if TYPE_CHECKING:
-    from hub.registry.database import Database
+    from hub.registry.database import Database, Row
 
 CANDIDATES = 500
 """Most matches that are ranked and counted one by one."""
+MOST_RANKED = 20_000
+"""Most matches that are ranked where a page begins deep among them."""
 SAMPLE = 200
 """How many matches facets are counted among when there are more than CANDIDATES."""
 LONGEST_PAGE = 1000
 DRIFT = 50
 """How many places an artifact may have moved between two pages and still be found again."""
-_ORDERS = {
-    "score": "standing, downloads DESC, key",
-    "updated": "updated_at DESC, key",
-    "downloads": "downloads DESC, key",
-    "name": "bare_key, key",
-}
-SORTS = tuple(_ORDERS)
+SORTS = tuple(ORDERS)
 BY_METRIC = "metric"
 """The order of a metric's values, where one is named."""
 _FACETS = ("kind", "method", "license", "language", "base")
 _COLUMNS = ("kind", "method", "license", "owner")
 """Facets of which an artifact has one value, in a column of that name."""
 Counts = dict[str, dict[str, int]]
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Wish:
-    """A query as the database is asked: every word's beginning, every facet, and of several languages one."""
-
-    words: tuple[str, ...]
-    columns: dict[str, str]
-    """Column → value in lower case."""
-    base: str
-    tags: tuple[str, ...]
-    """Languages, any of which will do."""
-    impossible: bool = False
-    """Text was asked for that holds no word."""
-    readers: tuple[str, ...] | None = None
-    """Owners whose private artifacts are shown; None where nothing has to be left out."""
-
-    @property
-    def facets(self) -> list[list[str]]:
-        """Groups of words of the index, one of each of which an artifact must have."""
-        groups = [[facet_word(facet, value)] for facet, value in self.columns.items()]
-        groups += [[facet_word("base", self.base)]] if self.base else []
-        return groups + ([[facet_word("language", tag) for tag in self.tags]] if self.tags else [])
-
-    @property
-    def is_everything(self) -> bool:
-        """Whether any artifact will do."""
-        return not (self.words or self.columns or self.base or self.tags or self.impossible)
 
 
 def find(database: Database, query: Query, candidates: int = CANDIDATES) -> Page:
@@ -83,7 +54,7 @@ def find(database: Database, query: Query, candidates: int = CANDIDATES) -> Page
     """
     _check(query)
     with database.snapshot():
-        has_private = bool(database.rows("SELECT 1 FROM artifacts WHERE private LIMIT 1"))
+        has_private = bool(database.rows("SELECT 1 FROM artifacts WHERE private = TRUE LIMIT 1"))
         readers = query.readers if has_private else None
         counted = _counted(database)
         if has_private:
@@ -95,23 +66,45 @@ def find(database: Database, query: Query, candidates: int = CANDIDATES) -> Page
             found = _find_scored(database, query, wish, candidates)
         elif wish.is_everything:
             facets = {facet: counted[facet] for facet in _FACETS}
-            found = _Found(partial(_walk, database, wish, query.sort), counted[""].get("", 0), facets)
+            found = _walked(database, wish, query.sort, counted[""].get("", 0), facets)
         else:
             found = _find_narrowed(database, query, wish, candidates, counted, has_private)
-        ids, offset = _page(database, query, found.ids)
+        ids, offset = _page(database, query, found)
         items = _with_headlines(database, ids, query) if query.scores == "best" else read_artifacts(database, ids)
         return Page(items, found.total, found.facets, found.is_exact, offset)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class _Found:
     """All answers, before anybody reads a page of them."""
 
     ids: Callable[[int, int], list[int]]
     """Of a limit and an offset."""
+    behind: Callable[[int, int], list[int]] | None
+    """Of a limit and the id of the artifact of the order behind which they stand; None where that is not known."""
     total: int
     facets: Counts
     is_exact: bool = True
+
+
+def _walked(database: Database, wish: Wish, sort: str, total: int, facets: Counts, *, is_exact: bool = True) -> _Found:
+    """Dense matches: read from the order's index."""
+    if wish.tags and sort == "score":
+        by_language, behind = partial(walk_language, database, wish), partial(walk_language_behind, database, wish)
+        return _Found(by_language, behind, total, facets, is_exact)
+    return _Found(
+        partial(walk, database, wish, sort), partial(walk_behind, database, wish, sort), total, facets, is_exact
+    )
+
+
+def _ranked(ids: Sequence[int], facets: Counts, *, is_exact: bool = True) -> _Found:
+    """Sparse matches: all of them, in order."""
+
+    def behind(limit: int, last: int) -> list[int]:
+        begin = ids.index(last) + 1 if last in ids else len(ids)
+        return list(ids[begin : begin + limit])
+
+    return _Found(partial(_cut, ids), behind, len(ids), facets, is_exact)
 
 
 def _check(query: Query) -> None:
@@ -133,17 +126,21 @@ def _find_narrowed(
     database: Database, query: Query, wish: Wish, candidates: int, counted: Counts, has_private: bool
 ) -> _Found:
     """By words and facets."""
-    matching = database.matching(wish.words, wish.facets, candidates)
-    is_sparse = len(matching) <= candidates
+    reach = candidates
+    if query.offset and not query.after:
+        # Walking there takes the longer the rarer matches are, ranking all of them the longer the more there are. These many take the same.
+        reach = min(int(candidates * sqrt(1 + query.offset / max(query.limit, 1))), max(candidates, MOST_RANKED))
+    matching = database.matching(wish.words, wish.facets, reach)
+    is_all = len(matching) <= reach
     if wish.readers is not None:
         matching = _visible(database, wish.readers, matching)
-    if is_sparse:
-        ids, facets = _rank(database, wish, query.sort, matching)
-        return _Found(partial(_cut, ids), len(ids), facets)
+    if is_all and len(matching) <= candidates:
+        return _ranked(*_rank(database, wish, query.sort, matching))
     _, facets = _rank(database, wish, "name", matching[:SAMPLE])
-    walk = _walk_language if wish.tags and query.sort == "score" else _walk
     total, is_exact = _total(database, wish, counted, len(matching), has_private)
-    return _Found(partial(walk, database, wish, query.sort), total, facets, is_exact)
+    if is_all:
+        return replace(_ranked(_order(database, wish, query.sort, matching), facets), total=total, is_exact=is_exact)
+    return _walked(database, wish, query.sort, total, facets, is_exact=is_exact)
 
 
 def _find_scored(database: Database, query: Query, wish: Wish, candidates: int) -> _Found:
@@ -154,31 +151,35 @@ def _find_scored(database: Database, query: Query, wish: Wish, candidates: int) 
     if not is_sparse:
         matching = some_scored(database, bound, candidates)
         is_sparse = len(matching) <= candidates
-    conditions, values = _conditions(database, wish)
+    conditions, values = conditions_of(database, wish)
     among, more = database.one_of("id", matching, "ids")
     rows = database.rows(f"SELECT id FROM artifacts WHERE {' AND '.join([among, *conditions])}", {**values, **more})
     best_first = scored(database, bound, [row[0] for row in rows])
     ranked, facets = _rank(database, wish, "name" if query.sort == BY_METRIC else query.sort, best_first)
     if is_sparse:
-        return _Found(partial(_cut, best_first if query.sort == BY_METRIC else ranked), len(ranked), facets)
+        return _ranked(best_first if query.sort == BY_METRIC else ranked, facets)
     if query.sort == BY_METRIC:
-        walk = partial(walk_scores, database, bound, conditions, values)
-    else:
-        walk = partial(_walk, database, wish, query.sort, only=bound.exists, more=bound.values)
-    return _Found(walk, len(ranked), facets, is_exact=False)
+        by_metric = partial(walk_scores, database, bound, conditions, values)
+        return _Found(by_metric, None, len(ranked), facets, is_exact=False)
+    only = (bound.exists, bound.values)
+    by_order = partial(walk, database, wish, query.sort, only=only)
+    behind = partial(walk_behind, database, wish, query.sort, only=only)
+    return _Found(by_order, behind, len(ranked), facets, is_exact=False)
 
 
 def _cut(ids: Sequence[int], limit: int, offset: int) -> list[int]:
     return list(ids[offset : offset + limit])
 
 
-def _page(database: Database, query: Query, ids_of: Callable[[int, int], list[int]]) -> tuple[list[int], int]:
+def _page(database: Database, query: Query, found: _Found) -> tuple[list[int], int]:
     """Ids of a page and where it begins: behind the artifact `query.after`, though others came or went meanwhile."""
     last = database.rows("SELECT id FROM artifacts WHERE key = :key", {"key": query.after}) if query.after else []
     if not last:
-        return ids_of(query.limit, query.offset), query.offset
+        return found.ids(query.limit, query.offset), query.offset
+    if found.behind is not None:
+        return found.behind(query.limit, last[0][0]), query.offset
     begin = max(0, query.offset - DRIFT)
-    around = ids_of(query.offset - begin + query.limit + DRIFT, begin)
+    around = found.ids(query.offset - begin + query.limit + DRIFT, begin)
     place = around.index(last[0][0]) + 1 if last[0][0] in around else query.offset - begin
     return around[place : place + query.limit], begin + place
 
@@ -188,8 +189,7 @@ def _with_headlines(database: Database, ids: Sequence[int], query: Query) -> tup
     items = read_artifacts(database, ids, measured_headlines(database, ids, query.language))
     best = [headline(each, query.language) for each in items]
     return tuple(
-        dataclasses.replace(each, scores=(score,) if score is not None else ())
-        for each, score in zip(items, best, strict=True)
+        replace(each, scores=(score,) if score is not None else ()) for each, score in zip(items, best, strict=True)
     )
 
 
@@ -226,8 +226,8 @@ def _counted(database: Database) -> Counts:
 
 def _count_private(database: Database, readers: tuple[str, ...] | None, counted: Counts) -> None:
     """Add to `counted` the private artifacts that are shown: nobody keeps their counts, and each reader has others."""
-    condition, values = _owned(readers)
-    ids = [row[0] for row in database.rows(f"SELECT id FROM artifacts WHERE private AND {condition}", values)]
+    condition, values = owned(readers)
+    ids = [row[0] for row in database.rows(f"SELECT id FROM artifacts WHERE private = TRUE AND {condition}", values)]
     if not ids:
         return
     counted[""][""] = counted[""].get("", 0) + len(ids)
@@ -237,18 +237,10 @@ def _count_private(database: Database, readers: tuple[str, ...] | None, counted:
         counted[facet] = dict(sorted(added.items(), key=_frequent_first))
 
 
-def _owned(readers: tuple[str, ...] | None) -> tuple[str, dict[str, Any]]:
-    """SQL for a private artifact being shown, and the values that it needs."""
-    if not readers:
-        return ("1 = 1" if readers is None else "1 = 0"), {}
-    values = {f"reader_{number}": owner for number, owner in enumerate(readers)}
-    return f"lower(owner) IN ({', '.join(f':{name}' for name in values)})", values
-
-
 def _visible(database: Database, readers: tuple[str, ...], ids: Sequence[int]) -> list[int]:
     """Those of `ids` that are shown, in their order."""
     among, values = database.one_of("id", ids, "ids")
-    condition, more = _owned(readers)
+    condition, more = owned(readers)
     hidden = {
         row[0]
         for row in database.rows(
@@ -265,8 +257,10 @@ def _total(database: Database, wish: Wish, counted: Counts, found: int, has_priv
         question = "SELECT coalesce(sum(artifacts), 0) FROM facet_counts WHERE facet = :facet AND lower(value) = :value"
         total = int(database.rows(question, {"facet": column, "value": wanted})[0][0])
         if has_private:
-            condition, values = _owned(wish.readers)
-            question = f"SELECT count(*) FROM artifacts WHERE private AND lower({column}) = :value AND {condition}"
+            condition, values = owned(wish.readers)
+            question = (
+                f"SELECT count(*) FROM artifacts WHERE private = TRUE AND lower({column}) = :value AND {condition}"
+            )
             total += int(database.rows(question, {"value": wanted, **values})[0][0])
         return total, True
     if len(wish.tags) == 1 and not (wish.words or wish.base or wish.columns):
@@ -276,10 +270,7 @@ def _total(database: Database, wish: Wish, counted: Counts, found: int, has_priv
 
 def _rank(database: Database, wish: Wish, sort: str, ids: Sequence[int]) -> tuple[list[int], Counts]:
     """All of `ids` in order, and how they spread over facets."""
-    among, values = database.one_of("id", ids, "ids")
-    values = {**values, **_tag_values(wish)}
-    order = _order_for_readers(wish) if sort == "score" and wish.tags else _ORDERS[sort]
-    rows = database.rows(f"SELECT id, kind, method, license FROM artifacts WHERE {among} ORDER BY {order}", values)
+    rows = _in_order(database, wish, sort, ids, "id, kind, method, license")
     counters: dict[str, Counter[str]] = defaultdict(Counter)
     for _, kind, method, license in rows:
         counters["kind"][kind] += 1
@@ -297,84 +288,21 @@ def _rank(database: Database, wish: Wish, sort: str, ids: Sequence[int]) -> tupl
     return [row[0] for row in rows], facets
 
 
-def _walk(
-    database: Database,
-    wish: Wish,
-    sort: str,
-    limit: int,
-    offset: int,
-    *,
-    only: str = "",
-    more: dict[str, Any] | None = None,
-) -> list[int]:
-    """The first matches in an order, by its own index: for matches that are dense, or all there is.
+def _order(database: Database, wish: Wish, sort: str, ids: Sequence[int]) -> list[int]:
+    """All of `ids` in order."""
+    return [row[0] for row in _in_order(database, wish, sort, ids, "id")]
 
-    `only` is one condition beyond the wish, `more` the values that it needs.
-    """
-    conditions, values = _conditions(database, wish)
-    conditions += [only] if only else []
-    values |= more or {}
-    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-    rows = database.rows(
-        f"SELECT id FROM artifacts {where} ORDER BY {_ORDERS[sort]} LIMIT :limit OFFSET :offset",
-        {**values, "limit": limit, "offset": offset},
+
+def _in_order(database: Database, wish: Wish, sort: str, ids: Sequence[int], columns: str) -> Sequence[Row]:
+    among, values = database.one_of("id", ids, "ids")
+    if not (sort == "score" and wish.tags):
+        return database.rows(f"SELECT {columns} FROM artifacts WHERE {among} ORDER BY {ORDERS[sort]}", values)
+    placed = f"SELECT {columns}, downloads, key, {wish.place_for_readers} AS place FROM artifacts WHERE {among}"
+    return database.rows(
+        f"SELECT {columns} FROM ({placed}) AS placed "
+        f"ORDER BY place, CASE WHEN place < {UNMEASURED} THEN id ELSE 0 END, downloads DESC, key",  # As the index of languages has them.
+        {**values, **wish.tag_values},
     )
-    return [row[0] for row in rows]
-
-
-def _walk_language(database: Database, wish: Wish, sort: str, limit: int, offset: int) -> list[int]:
-    """The first matches for readers of some languages: those with scores by their standing there, then all others."""
-    conditions, values = _conditions(database, dataclasses.replace(wish, tags=()))
-    narrowed = " AND ".join(["artifact_languages.standing < :unmeasured", *conditions])
-    walks = " UNION ALL ".join(
-        "SELECT * FROM (SELECT artifact_id, artifact_languages.standing AS place FROM artifact_languages "
-        f"JOIN artifacts ON id = artifact_id WHERE tag = :{name} AND {narrowed} "
-        "ORDER BY artifact_languages.standing, artifact_id LIMIT :reach) AS walk"
-        for name in _tag_values(wish)
-    )
-    measured = database.rows(
-        f"SELECT artifact_id FROM ({walks}) AS walks GROUP BY artifact_id ORDER BY min(place), artifact_id LIMIT :reach",
-        {**values, **_tag_values(wish), "unmeasured": UNMEASURED, "reach": offset + limit},
-    )
-    ids = [row[0] for row in measured][offset:]
-    if len(ids) < limit:
-        beyond = max(0, offset - len(measured))
-        ids += _walk(database, wish, sort, limit - len(ids), beyond, only=f"artifacts.standing >= {UNMEASURED}")
-    return ids
-
-
-def _conditions(database: Database, wish: Wish) -> tuple[list[str], dict[str, Any]]:
-    """What a row of `artifacts` must satisfy, each decided from the row and the indexes of its parts."""
-    conditions = [f"lower({column}) = :{column}" for column in wish.columns]
-    values: dict[str, Any] = dict(wish.columns)
-    if wish.readers is not None:
-        condition, more = _owned(wish.readers)
-        conditions.append(f"(NOT private OR {condition})")
-        values |= more
-    if wish.base:
-        conditions.append("EXISTS (SELECT 1 FROM artifact_bases WHERE artifact_id = id AND base_key = :base)")
-        values["base"] = wish.base
-    if wish.tags:
-        names = ", ".join(f":{name}" for name in _tag_values(wish))
-        conditions.append(f"EXISTS (SELECT 1 FROM artifact_languages WHERE artifact_id = id AND tag IN ({names}))")
-        values |= _tag_values(wish)
-    if wish.words:
-        condition, more = database.has_words(wish.words)
-        conditions.append(condition)
-        values |= more
-    return conditions, values
-
-
-def _order_for_readers(wish: Wish) -> str:
-    """By the best score in one of the languages; scores in others stand far behind."""
-    names = ", ".join(f":{name}" for name in _tag_values(wish))
-    own = f"standing + CASE WHEN language IN ({names}) OR standing >= {UNMEASURED} THEN 0 ELSE {FOREIGN_LANGUAGE} END"
-    best = f"SELECT min({own}) FROM scores WHERE artifact_id = artifacts.id"
-    return f"coalesce(({best}), {UNMEASURED}), downloads DESC, key"
-
-
-def _tag_values(wish: Wish) -> dict[str, str]:
-    return {f"tag_{number}": tag for number, tag in enumerate(wish.tags)}
 
 
 def _frequent_first(counted: tuple[str, int]) -> tuple[int, str]:

@@ -21,6 +21,7 @@ from hub.store import BlobStore
 from hub.store.joined import Joined
 from server.access import Hub
 from server.bodies import BodyReader, read_in_thread
+from server.offload import offload_address
 from server.protocol.lfs import MOST_PARTS, LargeObject
 from server.protocol.resolve import blob_answer
 from server.signing import claims_of
@@ -87,13 +88,14 @@ def verify_object(hub: Hub, word: str, body: LargeObject) -> Response:
     return JSONResponse({"oid": body.oid, "size": body.size})
 
 
-def send_object(hub: Hub, word: str) -> Response:
+def send_object(request: Request, hub: Hub, word: str) -> Response:
     """The bytes of an object, for git-lfs."""
     claims = claims_of(hub, "objects", word)
     if "account" in claims:
         raise Unauthenticated("this link is for sending.")
     file = File(claims["oid"], Digest(claims["oid"]), claims["size"])
-    return blob_answer(hub.store, file, {"ETag": f'"{file.digest}"'}, None)
+    headers = {"ETag": f'"{file.digest}"'}
+    return blob_answer(hub.store, file, headers, None, offload_address(request, file.digest))
 
 
 async def _keep(request: Request, hub: LocalHub, account_id: int, size_bytes: int, expected: Digest | None) -> Digest:

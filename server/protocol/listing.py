@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from itertools import islice
 from typing import Any
 
 from fastapi import Request
@@ -16,7 +14,7 @@ from hub.records import Artifact, Query
 from hub.registry import Registry
 from server.access import Hub, asks_for_dataset, is_dataset
 from server.identity import caller_of
-from server.paging import next_link, read_cursor
+from server.paging import behind, link_to, word_for
 from server.protocol.flags import is_true
 from server.protocol.repository import summary, tags
 from server.query import read_number
@@ -25,6 +23,8 @@ LARGEST = 1000
 """Artifacts a page, at most, as on the Hugging Face Hub."""
 _STRIDE = 100
 """Artifacts read from the registry at a time."""
+MOST_READ = 2000
+"""Artifacts looked at for one page, where few of them bear the tags."""
 _SORTS = {
     "": "score",
     "trendingScore": "score",
@@ -40,27 +40,37 @@ def list_repositories(request: Request, hub: Hub) -> Response:
     """A JSON array; the header `Link` leads to the next page while there is one."""
     parameters = request.query_params
     limit = read_number("limit", parameters.get("limit", "100"), 1, LARGEST)
-    offset = read_cursor(parameters["cursor"]) if "cursor" in parameters else 0
+    query = _query(request, hub)
+    if "cursor" in parameters:
+        query = behind(query, parameters["cursor"])
     wanted = frozenset(word.lower() for word in parameters.getlist("filter"))
-    found = matching(hub.registry, _query(request, hub), wanted, datasets=asks_for_dataset(request), offset=offset)
-    page = list(islice(found, limit + 1))
-    headers = next_link(request, page[limit - 1][0] + 1) if len(page) > limit else {}
+    found, following = matching(hub.registry, query, wanted, limit, datasets=asks_for_dataset(request))
+    headers = link_to(request, word_for(following)) if following else {}
     is_full = is_true(request, "full")
-    return JSONResponse([_body(artifact, is_full) for _, artifact in page[:limit]], headers=headers)
+    return JSONResponse([_body(artifact, is_full) for artifact in found], headers=headers)
 
 
 def matching(
-    registry: Registry, query: Query, wanted: frozenset[str], *, datasets: bool, offset: int
-) -> Iterator[tuple[int, Artifact]]:
-    """Artifacts that bear every wanted tag, in lower case; each with its place among all answers to `query`."""
-    while True:
-        page = registry.find(replace(query, offset=offset, limit=_STRIDE))
-        for place, artifact in enumerate(page.items, offset):
+    registry: Registry, query: Query, wanted: frozenset[str], limit: int, *, datasets: bool
+) -> tuple[list[Artifact], Query | None]:
+    """Up to `limit` artifacts that bear every wanted tag, in lower case, and the query for what stands behind them, if anything.
+
+    They are fewer than `limit` also where MOST_READ were looked at: the list goes on behind those.
+    """
+    found: list[Artifact] = []
+    follows = query
+    for _ in range(0, MOST_READ, _STRIDE):
+        page = registry.find(replace(query, limit=_STRIDE))
+        for place, artifact in enumerate(page.items, query.offset + 1):
             if is_dataset(artifact) == datasets and wanted <= {word.lower() for word in tags(artifact)}:
-                yield place, artifact
-        offset += len(page.items)
-        if not page.items or offset >= page.total:
-            return
+                if len(found) == limit:
+                    return found, follows
+                found.append(artifact)
+            query = replace(query, offset=place, after=artifact.name.key)
+            follows = query if found and found[-1] is artifact else follows
+        if len(page.items) < _STRIDE:
+            return found, None
+    return found, query
 
 
 def _query(request: Request, hub: LocalHub) -> Query:
@@ -69,11 +79,19 @@ def _query(request: Request, hub: LocalHub) -> Query:
     sort = parameters.get("sort", "")
     if sort not in _SORTS:
         raise WrongRequest(f"cannot sort by `{sort[:80]}`: choose one of {', '.join(filter(None, _SORTS))}.")
+    asked = [each.strip().lower() for each in parameters.getlist("filter")]
+    licenses = [each.removeprefix("license:") for each in asked if each.startswith("license:")]
+    bases = [each.rpartition(":")[2] for each in asked if each.startswith("base_model:")]
+    words = [
+        each for each in asked if not each.startswith(("license:", "base_model:"))
+    ]  # Tags are words that search looks through.
     return Query(
-        text=parameters.get("search", "").strip(),
+        text=" ".join([parameters.get("search", "").strip(), *words]),
         owner=parameters.get("author", ""),
         kind="dataset" if asks_for_dataset(request) else "",
-        license=next((each[8:] for each in parameters.getlist("filter") if each.startswith("license:")), ""),
+        license=next(iter(licenses), ""),
+        base=next(iter(bases), ""),
+        scores="best",
         readers=caller_of(request, hub).owners(),
         sort=_SORTS[sort],
     )

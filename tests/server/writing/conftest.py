@@ -19,16 +19,29 @@ from hub.home import Home
 from hub.local import LocalHub
 from server import create_app
 from server.cli import server_config
+from tests import postgres
+from tests.buckets import a_bucket
 
 ROOT = Actor("root")
 
 
+@pytest.fixture(scope="session", params=["sqlite and a folder", "postgres and a bucket"])
+def places(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    """Where the server keeps things: everything in this folder runs once on each pair of places."""
+    folder = tmp_path_factory.mktemp("home")
+    environment = {"HUB_HOME": str(folder), "HUB_CARDS": str(folder / "no-cards")}
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param.startswith("postgres"):
+            environment["DATABASE_URL"] = postgres.a_database(request.getfixturevalue("cluster"))
+            environment["STORE_URL"] = a_bucket(request.getfixturevalue("s3"), patch)
+        yield Home.find(environment=environment)
+
+
 @pytest.fixture(scope="session")
-def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalHub]:
+def hub(places: Home) -> Iterator[LocalHub]:
     """An open hub without curated cards. Users: ada and bob; `lab` is ada's organisation; root is administrator."""
     disable_progress_bars()
-    folder = tmp_path_factory.mktemp("home")
-    hub = LocalHub.open(Home(folder / "registry.db", folder, folder / "cards"))
+    hub = LocalHub.open(places)
     for name in ("ada", "bob", "eve"):
         hub.accounts.add(name, ROOT)
     hub.accounts.add("root", ROOT, is_admin=True)

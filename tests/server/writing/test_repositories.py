@@ -326,7 +326,7 @@ def test_a_registry_that_was_lost_comes_back_with_what_was_private_and_all_branc
     api.upload_file(path_or_fileobj=b"y", path_in_repo="a.txt", repo_id=repo, revision="dev")
     api.create_tag(repo, tag="v1")
     api.update_repo_settings(repo, private=True, gated="manual")
-    home = Home(tmp_path / "new.db", hub.home.folder, hub.home.cards)
+    home = Home(tmp_path / "new.db", hub.home.folder, hub.home.cards, store_url=hub.home.store_url)
     with LocalHub.open(home) as again:
         found = again.registry.get(repo)
         assert (found.private, found.gated, found.kind) == (True, "manual", "model")

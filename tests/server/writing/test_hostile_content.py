@@ -1,0 +1,130 @@
+"""Files whose content is meant to harm: headers of weights that lie, cards and pictures that carry code."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import time
+from collections.abc import Callable
+
+import pytest
+from starlette.testclient import TestClient
+
+A = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
+DEEP = b"[" * 200_000
+
+
+def in_file(header: object, held: int = 8, length: int | None = None) -> bytes:
+    """A safetensors file with this header, in JSON or as bytes, and so many bytes of tensors."""
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return (len(text) if length is None else length).to_bytes(8, "little") + text + bytes(held)
+
+
+@pytest.fixture
+def send(client: TestClient, token_of: Callable[..., str], repo: str):
+    headers = {"authorization": f"Bearer {token_of('ada')}"}
+
+    def send(path: str, content: bytes):
+        value = {"path": path, "content": base64.b64encode(content).decode(), "encoding": "base64"}
+        lines = [{"key": "header", "value": {"summary": "x"}}, {"key": "file", "value": value}]
+        body = b"\n".join(json.dumps(line).encode() for line in lines)
+        return client.post(f"/api/models/{repo}/commit/main", content=body, headers=headers)
+
+    return send
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\x08",
+        in_file({"a": A}, length=1 << 62),
+        in_file({"a": A}, length=10**6),
+        in_file({"a": A}, held=7),
+        in_file({"a": A}, held=9),
+        in_file({"a": A, "b": A}),
+        in_file({"a": A, "b": {**A, "data_offsets": [9, 17]}}, held=17),
+        in_file(b'{"a": %s, "a": %s}' % ((json.dumps(A).encode(),) * 2)),
+        in_file({"a": {**A, "shape": [-2]}}),
+        in_file({"a": {**A, "shape": [2.0]}}),
+        in_file({"a": {**A, "shape": [True, 2]}}),
+        in_file({"a": {**A, "shape": 2}}),
+        in_file({"a": {**A, "shape": [1 << 62, 1 << 62]}}),
+        in_file({"a": {**A, "shape": [int("9" * 4000)] * 5000}}),
+        in_file({"a": {**A, "dtype": "PICKLE"}}),
+        in_file({"a": {**A, "data_offsets": [8, 0]}}),
+        in_file({"a": {**A, "data_offsets": [0]}}),
+        in_file({"a": {"dtype": "F32"}}),
+        in_file({"a": None}),
+        in_file([A]),
+        in_file({"__metadata__": {"a": 1}, "a": A}),
+        in_file({"__metadata__": [], "a": A}),
+        in_file(DEEP),
+        in_file(b'{"a": ' * 100_000),
+        in_file(b"\xff\xfe"),
+        in_file(b"{}" + b" " * 100 + b"x"),
+    ],
+    ids=range(27),
+)
+def test_weights_whose_header_lies_are_refused_quickly(send, content):
+    began = time.process_time()
+    answer = send("model.safetensors", content)
+    assert answer.status_code == 400, answer.text
+    assert len(answer.json()["error"]) < 1000, "what is hostile is not repeated at length"
+    assert time.process_time() - began < 5, "no header keeps the server busy: the worst took minutes"
+
+
+MARKDOWN = r"""---
+license: mit
+---
+
+<script>alert(1)</script><img src=x onerror=alert(1)><svg onload=alert(1)>
+<iframe src="javascript:alert(1)"></iframe><style>body{display:none}</style>
+
+[a](javascript:alert(1)) [b](JaVaScRiPt:alert(1)) [c](data:text/html;base64,PHNjcmlwdD4=) [d](vbscript:x) [e]( javascript:alert(1))
+[f](java&#x0A;script:alert(1)) [g](&#106;avascript:alert(1)) [h]: javascript:alert(1) [h] <javascript:alert(1)>
+
+![a](javascript:alert(1)) ![b" onerror="alert(1)](x.png) ![c](x.png "t\" onload=\"alert(1)") ![d](//evil.example/x.png) ![e](data:image/svg+xml,x)
+![f](http://169.254.169.254/latest) ![g](\\evil\x.png)
+
+| a<script> | b |
+|---|---|
+| <b onclick=alert(1)> | `</code><script>` |
+
+```"><script>alert(1)</script>
+</code></pre><script>alert(1)</script>
+```
+
+"""
+NESTED = ">" * 3000 + " deep\n" + "- " * 3000 + "x\n" + "[" * 5000 + "](" * 5000 + "*a **" * 4000
+
+
+@pytest.mark.parametrize("prose", [MARKDOWN, MARKDOWN + NESTED], ids=["code", "code and depth"])
+def test_a_card_brings_no_code_and_no_picture_from_elsewhere_onto_its_page(send, client, repo, prose):
+    assert send("README.md", prose.encode()).status_code == 200
+    page = client.get(f"/{repo}", headers={"accept": "text/html"})
+    assert page.status_code == 200
+    tags = re.findall(r"<[a-zA-Z][^>]*>", page.text)
+    own = [tag for tag in tags if re.match(r"<script[^>]*src=\"/static/", tag)]
+    assert not [
+        tag for tag in tags if re.match(r"<(script|iframe|object|embed|svg|style|meta http)", tag) and tag not in own
+    ]
+    assert not [tag for tag in tags if re.search(r"\son[a-z]+\s*=", re.sub(r'"[^"]*"', '""', tag))]
+    addresses = re.findall(r'(?:href|src)="([^"]*)"', page.text)
+    assert not [each for each in addresses if re.match(r"\s*(javascript|vbscript|data):", each, re.IGNORECASE)]
+    pictures = re.findall(r'<img[^>]*src="([^"]*)"', page.text)
+    assert all(each.startswith((f"/{repo}/resolve/", "/static/")) for each in pictures), pictures
+    assert "script-src 'self'" in page.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize("path", ["picture.svg", "page.html", "page.xhtml", "script.js", "style.css", "picture.SVG"])
+def test_what_a_browser_would_run_is_sent_as_bytes_to_be_kept(send, client, repo, path):
+    content = b'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"><script>alert(1)</script></svg>'
+    assert send(path, content).status_code == 200
+    answer = client.get(f"/{repo}/resolve/main/{path}")
+    assert answer.content == content
+    assert answer.headers["content-type"] in {"application/octet-stream", "text/plain; charset=utf-8"}
+    assert answer.headers["content-disposition"].startswith("attachment")
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "sandbox" in answer.headers["content-security-policy"]

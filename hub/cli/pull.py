@@ -86,11 +86,11 @@ def _encoder(hub: LocalHub, artifact: Artifact) -> Path:
 
 def _mend(hub: LocalHub, artifact: Artifact) -> None:
     """Take damaged files out of Hugging Face's cache, which would give the same bytes for ever. Unreachable when nobody has others."""
-    from hub import downloads
+    from hub.downloads import Stamps, cached, faults
     from hub.loader.upstream import somebody_answers
 
-    upstream, stamps = artifact.upstream[0], downloads.Stamps(hub.home.caches)
-    damaged = list(downloads.faults(downloads.cached(upstream.repository, upstream.revision), stamps, anew=True))
+    upstream, stamps = artifact.upstream[0], Stamps(hub.home.caches)
+    damaged = list(faults(cached(upstream.repository, upstream.revision), stamps, anew=True))
     if damaged and not somebody_answers():
         raise Unreachable(
             f"{damaged[0]}, and nobody answers who has `{artifact.name.name}` whole: "

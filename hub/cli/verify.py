@@ -44,29 +44,25 @@ def verify(
 
 def _verify_cache(name: str) -> None:
     """Every file is hashed again, whatever was found earlier."""
-    from hub import downloads
+    from hub.downloads import Stamps, cached, faults, unfinished
     from hub.local import LocalHub
 
     with LocalHub.open() as hub:
         artifact = hub.registry.get(name)
-        what, stamps = artifact.name.name, downloads.Stamps(hub.home.caches)
+        what, stamps = artifact.name.name, Stamps(hub.home.caches)
     sources = dict.fromkeys((each.repository, each.revision) for each in artifact.upstream)
-    paths = [path for source in sources for path in downloads.cached(*source)]
-    begun = [
-        path
-        for repository in {each.repository for each in artifact.upstream}
-        for path in downloads.unfinished(repository)
-    ]
+    paths = [path for source in sources for path in cached(*source)]
+    begun = [path for repository in {each.repository for each in artifact.upstream} for path in unfinished(repository)]
     lost = [path for path in paths if not path.exists()]
-    damaged = list(downloads.faults([path for path in paths if path.exists()], stamps, anew=True))
+    damaged = list(faults([path for path in paths if path.exists()], stamps, anew=True))
     for line in (*map(str, damaged), *(f"`{path.name}` is gone from the cache" for path in lost)):
         print(f"hub: {line}. Mend it with `hub pull {what}`.", file=sys.stderr)
     for path in begun:
         size = path.stat().st_size
         print(f"hub: a download was broken off after {size} bytes. Go on with `hub pull {what}`.", file=sys.stderr)
-    faults = len(damaged) + len(lost) + len(begun)
+    count = len(damaged) + len(lost) + len(begun)
     print(
-        f"{len(paths)} files of {', '.join(repository for repository, _ in sources) or what} in the cache, {faults or 'no'} faults."
+        f"{len(paths)} files of {', '.join(repository for repository, _ in sources) or what} in the cache, {count or 'no'} faults."
     )
-    if faults:
+    if count:
         raise Exit(1)

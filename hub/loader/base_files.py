@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from hub import downloads
 from hub.bases.family import read_json
+from hub.downloads import unfinished
 from hub.errors import Damaged, WrongSource
 from hub.loader.sources import BaseSource
 from hub.memory import gigabytes
@@ -46,7 +46,7 @@ def _weights(files: list[Path], name: str, base: BaseSource) -> Path | None:
     if pickles and not found:
         raise WrongSource(
             f"`{base.name}` has the weights of its {name} as a pickle alone ({pickles[0]}), which can run code: "
-            "only safetensors are loaded."
+            "only safetensors are loaded. Save it anew with diffusers' `save_pretrained`, or name another of its repositories."
         )
     here = {path.name for path in found}
     for index in (path for path in files if path.name.endswith(_INDEX)):
@@ -60,7 +60,7 @@ def _weights(files: list[Path], name: str, base: BaseSource) -> Path | None:
 
 
 def _lacks(base: BaseSource, part: str) -> str:
-    begun = [] if base.upstream is None else downloads.unfinished(base.upstream.repository)
+    begun = [] if base.upstream is None else unfinished(base.upstream.repository)
     size = gigabytes(sum(path.stat().st_size for path in begun))
     about = f": a download was broken off, {size} of it are here" if begun else ""
     return f"`{base.name}` has no {part}{about}. Fetch it again with `hub pull {base.name}`."

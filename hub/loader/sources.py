@@ -173,13 +173,14 @@ class Sources:
                 raise DoesNotFit(_other_encoder(pin, f"the folder `{folder.name}`", found))
             return pin.name, folder
         artifact = self._encoder(pin.name)
+        known = artifact.name.name  # `hub pull` knows it by that, also where the pin names a repository upstream
         if not artifact.weights_digest and artifact.upstream and not pin.digest:
-            return pin.name, fetch_encoder(artifact.upstream[0], what=artifact.name.name)
+            return known, fetch_encoder(artifact.upstream[0], what=known)
         if not pin.digest or artifact.weights_digest == pin.digest:
-            return pin.name, self._snapshot(artifact, None)
+            return known, self._snapshot(artifact, None)
         for revision in self.hub.registry.revisions(artifact.name):
             if weights_digest(revision.files) == pin.digest:
-                return pin.name, self._snapshot(artifact, revision.id)
+                return known, self._snapshot(artifact, revision.id)
         raise DoesNotFit(_other_encoder(pin, f"`{artifact.name}` here", artifact.weights_digest))
 
     def _encoder(self, name: str) -> Artifact:

@@ -13,8 +13,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
-from hub import downloads
 from hub.bases.family import read_json
+from hub.downloads import Stamps, unfinished
+from hub.downloads import check as check_downloads
 from hub.errors import Damaged, Unreachable, WrongSource
 from hub.formats import open_clip
 from hub.home import Home
@@ -50,7 +51,7 @@ def fetch_pipeline(pipeline_class: type[Any], repository: str, revision: str, *,
     except (OSError, ValueError) as error:
         raise _refusal(what, repository, error) from error
     parts = [path for path in folder.glob("*/*") if path.suffix in READ]
-    downloads.check([*folder.glob("*.json"), *parts], _stamps(), what=what)
+    check_downloads([*folder.glob("*.json"), *parts], _stamps(), what=what)
     return folder
 
 
@@ -88,7 +89,7 @@ def fetch_encoder(upstream: Upstream, *, what: str, whole: bool = False) -> Path
         )
     if missing:
         raise _refusal(what, upstream.repository, FileNotFoundError(f"`{missing[0]}` is not there"))
-    downloads.check([folder / name for name in names], _stamps(), what=what)
+    check_downloads([folder / name for name in names], _stamps(), what=what)
     return folder
 
 
@@ -116,12 +117,12 @@ def _snapshot(repository: str, revision: str, patterns: Sequence[str], *, what: 
     except (OSError, ValueError) as error:
         raise _refusal(what, repository, error) from error
     small = [pattern for pattern in patterns if not pattern.endswith(".safetensors")]
-    downloads.check((path for pattern in small for path in folder.glob(pattern)), _stamps(), what=what)
+    check_downloads((path for pattern in small for path in folder.glob(pattern)), _stamps(), what=what)
     return folder
 
 
-def _stamps() -> downloads.Stamps:
-    return downloads.Stamps(Home.find().caches)
+def _stamps() -> Stamps:
+    return Stamps(Home.find().caches)
 
 
 def somebody_answers() -> bool:
@@ -143,7 +144,7 @@ def somebody_answers() -> bool:
 
 
 def _refusal(what: str, repository: str, error: Exception) -> Unreachable:
-    begun = sum(path.stat().st_size for path in downloads.unfinished(repository))
+    begun = sum(path.stat().st_size for path in unfinished(repository))
     part = f" ({gigabytes(begun)} of it are here, of a download that was broken off)" if begun else ""
     from huggingface_hub import constants
     from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError, RepositoryNotFoundError

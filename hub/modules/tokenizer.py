@@ -84,7 +84,10 @@ class FileTokenizer:
         pad = _content(settings.get("pad_token")) or self._named_by(_pad_id(folder))
         self._pad_id = self._tokenizer.token_to_id(pad) if pad else None
         if self._pad_id is None:
-            raise Damaged(f"the tokenizer of `{what}` names no pad token that is in its vocabulary ({pad!r}).")
+            raise Damaged(
+                f"the tokenizer of `{what}` names no pad token that is in its vocabulary ({pad!r}). "
+                f"Fetch it again with `hub pull {what}`."
+            )
         self._pad = pad
         self._side = settings.get("padding_side", "right")
         self._cut = settings.get("truncation_side", "right")
@@ -114,7 +117,10 @@ class TransformersTokenizer:
         try:
             self._tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, **(settings or {}))
         except (OSError, ValueError, ImportError) as error:
-            raise Damaged(f"`{what}` has no tokenizer that can be read: {_first_line(error)}") from error
+            raise Damaged(
+                f"`{what}` has no tokenizer that can be read: {_first_line(error).rstrip('.')}. "
+                f"Fetch it again with `hub pull {what}`."
+            ) from error
 
     def __call__(self, texts: Sequence[str], length: int) -> tuple[Tensor, Tensor]:
         """Shapes: (B, L), (B, L), int64, on the CPU."""

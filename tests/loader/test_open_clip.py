@@ -235,3 +235,61 @@ def test_a_dual_encoder_upstream_in_transformers_layout_retrieves_from_the_cache
     torch.testing.assert_close(alone.embed_texts(TEXTS), F.normalize(expected, dim=1), atol=1e-5, rtol=1e-4)
     assert both.projection is not None and both.projection.encoder.width == ENCODER_WIDTH
     assert torch.equal(both.embed_images(some_pictures()), alone.embed_images(some_pictures()))
+
+
+def test_m_clip_and_its_dual_encoder_are_pulled_and_found_by_their_cards(world: World, tmp_path: Path) -> None:
+    """The published layout of M-CLIP, a pickle with a tokenizer beside it, and a dual encoder that is a pickle, too."""
+    from safetensors.torch import load_file
+
+    from tests.loader.conftest import make_encoder
+    from tests.loader.test_retriever import JOINT as FEATURES
+    from tests.loader.test_retriever import save_dual
+
+    dual = save_dual("CLIP", tmp_path / "dual")
+    torch.save(load_file(tmp_path / "dual" / "model.safetensors"), tmp_path / "dual" / "pytorch_model.bin")
+    (tmp_path / "dual" / "model.safetensors").unlink()
+    write(world.home.cards / "encoders" / "far-clip", "encoder", "org/clip", "pytorch_model.bin")
+    seed(world.cache, "org/clip", tmp_path / "dual")
+
+    published = make_encoder(tmp_path / "m-clip", seed=6)
+    sizes = json.loads((published / "config.json").read_text()) | {
+        "num_attention_heads": 1,
+        "layer_norm_eps": 1e-5,
+        "dtype": "float32",
+    }
+    torch.manual_seed(7)
+    trunk = XLMRobertaModel(XLMRobertaConfig(**sizes), add_pooling_layer=True).eval()
+    head = torch.nn.Linear(ENCODER_WIDTH, FEATURES)
+    state = {f"transformer.{key}": value for key, value in trunk.state_dict().items()}
+    torch.save(
+        state | {f"LinearTransformation.{key}": value for key, value in head.state_dict().items()},
+        published / "pytorch_model.bin",
+    )
+    (published / "model.safetensors").unlink()
+    card = world.home.cards / "projectors" / "far-mclip" / "README.md"
+    write(card.parent, "projector", "org/m-clip", "pytorch_model.bin", method="m-clip")
+    files = [
+        {"repository": "org/m-clip", "file": name}
+        for name in ("pytorch_model.bin", "tokenizer.json", "tokenizer_config.json")
+    ]
+    text = card.read_text().replace(json.dumps(files[:1]), json.dumps(files))
+    card.write_text(text.replace('"language": "en"', '"language": "mul", "base_model": ["linguahub/far-clip"]'))
+    seed(world.cache, "org/m-clip", published)
+
+    assert [world.pull("far-clip"), world.pull("far-mclip")] == [0, 0]
+    with world.open() as hub:
+        retriever = load_retriever("far-clip", "far-mclip", hub=hub, device="cpu")
+    ids_NL, mask_NL = retriever.projection.encoder.tokenize(TEXTS, 30)  # type: ignore[union-attr]
+    expected = []
+    with torch.no_grad():
+        states_NLE = trunk(input_ids=ids_NL, attention_mask=mask_NL).last_hidden_state
+        for states_LE, mask_L in zip(states_NLE, mask_NL, strict=True):
+            expected.append(F.normalize(head(states_LE[: int(mask_L.sum())].mean(0)), dim=0))
+        pictures = F.normalize(dual.get_image_features(_pixels()).pooler_output, dim=1)
+    torch.testing.assert_close(retriever.embed_texts(TEXTS), torch.stack(expected), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(retriever.embed_images(some_pictures()), pictures, atol=1e-4, rtol=1e-3)
+
+
+def _pixels() -> Tensor:
+    mean, deviation = ([0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711])
+    return (some_pictures() / 255 - torch.tensor(mean)[:, None, None]) / torch.tensor(deviation)[:, None, None]

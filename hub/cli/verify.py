@@ -7,6 +7,8 @@ from typing import Annotated
 
 from typer import Exit, Option
 
+from hub.errors import WrongRequest
+
 
 def verify(
     repair: Annotated[
@@ -50,6 +52,10 @@ def _verify_cache(name: str) -> None:
     with LocalHub.open() as hub:
         artifact = hub.registry.get(name)
         what, stamps = artifact.name.name, Stamps(hub.home.caches)
+    if not artifact.upstream:
+        raise WrongRequest(
+            f"`{what}` has no files elsewhere, and so none in Hugging Face's cache: `hub verify` reads its own."
+        )
     sources = dict.fromkeys((each.repository, each.revision) for each in artifact.upstream)
     paths = [path for source in sources for path in cached(*source)]
     begun = [path for repository in {each.repository for each in artifact.upstream} for path in unfinished(repository)]
@@ -62,7 +68,7 @@ def _verify_cache(name: str) -> None:
         print(f"hub: a download was broken off after {size} bytes. Go on with `hub pull {what}`.", file=sys.stderr)
     count = len(damaged) + len(lost) + len(begun)
     print(
-        f"{len(paths)} files of {', '.join(repository for repository, _ in sources) or what} in the cache, {count or 'no'} faults."
+        f"{len(paths)} files of {', '.join(repository for repository, _ in sources)} in the cache, {count or 'no'} faults."
     )
     if count:
         raise Exit(1)

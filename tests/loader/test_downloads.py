@@ -172,6 +172,16 @@ def test_verify_reads_everything_anew(world: World, capsys: pytest.CaptureFixtur
     assert "Mend it with `hub pull far-sd`." in told.err
 
 
+def test_verify_says_when_an_artifact_has_nothing_in_the_cache(
+    world: World, tmp_path: Path, make_module: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tests.loader.conftest import push
+
+    push(world.hub, "mulan-yo", make_module("mulan-yo"), tmp_path, kind="adapter", language="yo")
+    assert main(["verify", "--cache", "mulan-yo"]) == 2
+    assert "`mulan-yo` has no files elsewhere" in capsys.readouterr().err
+
+
 def test_verify_tells_lost_files_and_broken_off_downloads(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     (world.encoder / "model.safetensors").resolve().rename(world.encoder.parents[1] / "blobs" / "abc.incomplete")
     assert main(["verify", "--cache", "far-xlmr"]) == 1

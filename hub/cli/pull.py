@@ -40,12 +40,15 @@ def pull(
 
 
 def copy(folder: Path, to: Path) -> Path:
-    """The files of `folder` as `to`, all of them or none."""
+    """The files of `folder` as `to`, all of them or none; with an encoder of a pipeline its tokenizer, which lies beside it."""
+    beside = folder.with_name(folder.name.replace("text_encoder", "tokenizer"))
     try:
         to.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=to.parent, prefix=".hub-pull-") as scratch:
             unfinished = Path(scratch) / to.name
             shutil.copytree(folder, unfinished)
+            if beside != folder and beside.is_dir():
+                shutil.copytree(beside, unfinished, dirs_exist_ok=True)
             unfinished.rename(to)
     except OSError as error:
         raise Unreachable(

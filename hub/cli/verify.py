@@ -12,32 +12,27 @@ from hub.errors import WrongRequest
 
 
 def verify(
-    name: Annotated[str, Argument(help="With --signature: `owner/name`, or `name` alone.")] = "",
+    name: Annotated[str, Argument(help="With --signature or --cache: `owner/name`, or `name` alone.")] = "",
     repair: Annotated[
         bool, Option("--repair", help="Bring lost and damaged blobs back from cards, snapshots and --endpoint.")
     ] = False,
     endpoint: Annotated[str, Option(help="A hub that has the same artifacts, asked for what is nowhere here.")] = "",
-<<<<<<< HEAD
     cache: Annotated[
-        str, Option(metavar="NAME", help="Look at what Hugging Face's cache holds of this artifact instead.")
-    ] = "",
-=======
+        bool, Option("--cache", help="Look at what Hugging Face's cache holds of NAME's upstream.")
+    ] = False,
     signature: Annotated[bool, Option("--signature", help="Check who has signed NAME, with --key.")] = False,
     key: Annotated[Path | None, Option(help="Public key or certificate in PEM that must have signed.")] = None,
     revision: Annotated[str, Option(help="With --signature: an id, number or reference.")] = "main",
->>>>>>> main
 ) -> None:
     """Compare every blob with its digest; or check who has signed an artifact.
 
     Exits with 1 when one is lost or damaged and was not brought back, or when the signature is not of that key.
     """
-<<<<<<< HEAD
     if cache:
-        _verify_cache(cache)
-=======
+        _verify_cache(name)
+        return
     if signature or name or key:
         _verify_signature(name, revision, key if signature else None)
->>>>>>> main
         return
     from hub.local import LocalHub
     from hub.registry import verify as examine
@@ -57,12 +52,13 @@ def verify(
         raise Exit(1)
 
 
-<<<<<<< HEAD
 def _verify_cache(name: str) -> None:
     """Every file is hashed again, whatever was found earlier."""
     from hub.downloads import Stamps, cached, faults, unfinished
     from hub.local import LocalHub
 
+    if not name:
+        raise WrongRequest("say whose files to look at: `hub verify --cache NAME`.")
     with LocalHub.open() as hub:
         artifact = hub.registry.get(name)
         what, stamps = artifact.name.name, Stamps(hub.home.caches)
@@ -86,9 +82,9 @@ def _verify_cache(name: str) -> None:
     )
     if count:
         raise Exit(1)
-=======
+
+
 def _verify_signature(name: str, revision: str, key: Path | None) -> None:
-    from hub.errors import WrongRequest
     from hub.local import LocalHub
     from hub.signatures import FILE, examine, read_key
 
@@ -109,4 +105,3 @@ def _verify_signature(name: str, revision: str, key: Path | None) -> None:
     print(
         f"{found.artifact}@{found.number}: all {len(found.files) - 1} files were signed by sha256:{seen.fingerprint[:16]}"
     )
->>>>>>> main

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import re
 import tempfile
@@ -21,7 +22,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hub.errors import Damaged
+from hub.memory import BIG_BYTES, gigabytes
 
+logger = logging.getLogger(__name__)
 STAMPS = "downloads.json"
 """In the folder of caches."""
 INCOMPLETE = ".incomplete"
@@ -97,6 +100,9 @@ def faults(paths: Iterable[Path], stamps: Stamps, *, anew: bool = False) -> Iter
     """Every file whose bytes are not those of its name; what `stamps` know is read again only `anew`. What is whole is remembered."""
     links = {path.resolve(): path for path in paths if path.is_symlink() and path.exists()}
     unknown = [blob for blob in links if _is_named(blob.name) and (anew or not stamps.knows(blob))]
+    size_bytes = sum(blob.stat().st_size for blob in unknown)
+    if size_bytes >= BIG_BYTES:  # seconds, which would look like a loader that hangs
+        logger.warning("comparing %s in Hugging Face's cache with their digests, once.", gigabytes(size_bytes))
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         digests = dict(zip(unknown, pool.map(_digest, unknown), strict=True))
     stamps.remember(blob for blob, digest in digests.items() if digest == blob.name)

@@ -139,14 +139,16 @@ def test_a_spoilt_cached_encoder_leaves_the_pipeline_as_it_was(
 
 
 def test_what_was_found_whole_is_not_hashed_again_until_it_changes(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    caplog: pytest.LogCaptureFixture, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hashed: list[str] = []
     digest = downloads._digest
     monkeypatch.setattr(downloads, "_digest", lambda blob: (hashed.append(blob.name), digest(blob))[1])
+    monkeypatch.setattr(downloads, "BIG_BYTES", 1)
     load(world)
     unet = (world.base / UNET).resolve()
     assert unet.name in hashed
+    assert "in Hugging Face's cache with their digests, once" in caplog.text
     hashed.clear()
     load(world)
     assert hashed == []

@@ -24,6 +24,7 @@ from hub.outbox import Task, work_off
 from hub.records import PLAIN, Artifact, File, Revision, weights_digest
 from hub.registry import Debt, Registry
 from hub.registry.branches import kinds
+from hub.registry.mirrors import origin_of_name
 from hub.registry.outbox import WRITE_REFERENCE
 from hub.signatures import signature_in
 from hub.store import BlobStore
@@ -131,7 +132,10 @@ def reference_task(registry: Registry, store: BlobStore) -> Task:
 
     def write(debt: Debt) -> None:
         name = ArtifactName.parse(debt.subject, "")
-        if registry.head(name) is not None:
+        is_mirrored = (
+            origin_of_name(registry.database, name) is not None
+        )  # The upstream's to tell: here it would seem to be ours.
+        if registry.head(name) is not None and not is_mirrored:
             store.write_reference(name, reference(registry, name))
         else:
             store.delete_reference(name)

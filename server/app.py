@@ -17,6 +17,8 @@ from server.api.security import add_security
 from server.bodies import BodyLimit
 from server.git.service import add_git
 from server.middleware import AccessLog, AnswerHeaders, EncodedPath
+from server.mirror.mirror import Mirror
+from server.mirror.upstream import Upstream
 from server.oauth import add_oauth
 from server.pages.accounts import add_account_pages
 from server.pages.artifact import show_artifact
@@ -33,14 +35,17 @@ _REPOSITORY = ("{owner}/{name}", "{name}")
 """A bare `mulan-yo` is looked up as the command line does: ours first, then the only one."""
 
 
-def create_app(hub: LocalHub, worker: Worker | None = None, *, offload: str = "") -> FastAPI:
+def create_app(
+    hub: LocalHub, worker: Worker | None = None, *, offload: str = "", upstream: Upstream | None = None
+) -> FastAPI:
     """The application around an open hub; the caller closes the hub after the last request.
 
     `worker` does what the outbox owes from the start of the server to its end; without one, somebody else must. `offload` is
-    the location of nginx from which it sends blobs; see `server.offload`.
+    the location of nginx from which it sends blobs; see `server.offload`. `upstream` is asked for what is not here; None asks
+    nobody, and what was mirrored before is still served.
     """
     app = FastAPI(title="linguahub", docs_url=None, redoc_url=None, openapi_url=ADDRESS, lifespan=lasting(worker))
-    app.state.hub = hub
+    app.state.hub, app.state.mirror = hub, Mirror(hub, upstream)
     app.state.offload = offload
     errors.install(app)
 

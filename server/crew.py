@@ -22,12 +22,13 @@ def make_app() -> FastAPI:
     """The application around a hub that is open until the process ends."""
     from hub.local import LocalHub
     from server.app import create_app
+    from server.mirror.upstream import mirrored_upstream
     from server.offload import offload_prefix
     from server.worker import Worker
 
     hub = LocalHub.open()
     atexit.register(hub.close)
-    return create_app(hub, Worker(hub), offload=offload_prefix())
+    return create_app(hub, Worker(hub), offload=offload_prefix(), upstream=mirrored_upstream())
 
 
 def run_crew(config: Config, listener: socket.socket) -> None:

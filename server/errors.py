@@ -24,10 +24,12 @@ from hub.errors import (
     UnknownArtifact,
     UnknownFile,
     UnknownRevision,
+    UpstreamDown,
 )
-from server.access import Moved
+from server.access import Elsewhere, Moved
 from server.git.answers import asks_for_password, in_gits_words, is_for_git, password_prompt
 from server.middleware import add_headers
+from server.mirror.answers import answer_elsewhere
 from server.pages.rendering import render
 
 CODES: dict[type[HubError], str] = {
@@ -38,6 +40,8 @@ CODES: dict[type[HubError], str] = {
     NotServed: "NotImplemented",
 }
 """What the client maps to RepositoryNotFoundError, RevisionNotFoundError and EntryNotFoundError."""
+_TOLD = (NotServed, OverQuota, UpstreamDown)
+"""From status 500 on, yet no fault of this server: the message helps whoever asks, and names nothing of this machine."""
 _OURS = "Something broke here. It has been logged"
 _NO_ROOM = "the server's disk is full: nothing was kept. Tell its administrator, then send it again."
 _log = logging.getLogger("server.errors")
@@ -46,6 +50,7 @@ _log = logging.getLogger("server.errors")
 def install(app: FastAPI) -> None:
     """Make every error of the application leave through this file."""
     app.add_exception_handler(HubError, _hub_error)
+    app.add_exception_handler(Elsewhere, _elsewhere)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Moved, _moved)
     app.add_exception_handler(RequestValidationError, _wrong_parameters)
@@ -54,7 +59,7 @@ def install(app: FastAPI) -> None:
 
 async def _hub_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HubError)
-    if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, NotServed | OverQuota):
+    if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, _TOLD):
         # The message may name folders of this machine: it belongs in the log, not in the answer.
         request_id = _request_id(request)
         _log.error("%s %s: %s", request_id, type(error).__name__, error)
@@ -67,6 +72,15 @@ async def _hub_error(request: Request, error: Exception) -> Response:
         return password_prompt(request, str(error))
     code = next((code for known, code in CODES.items() if isinstance(error, known)), None)
     return _answer(request, error.status, str(error), {"X-Error-Code": code} if code else {})
+
+
+async def _elsewhere(request: Request, error: Exception) -> Response:
+    """A repository of the hub that this server mirrors."""
+    assert isinstance(error, Elsewhere)
+    try:
+        return await answer_elsewhere(request, request.app.state.mirror, error.copied)
+    except HubError as refused:
+        return await _hub_error(request, refused)
 
 
 async def _moved(request: Request, error: Exception) -> Response:

@@ -27,6 +27,15 @@ REPO, CONTENT, CONFIG, SCORE = "repo", "repo.content", "repo.config", "score"
 _COMMIT_DIGITS = 40
 
 
+def anybody_listens(session: Session) -> bool:
+    """Whether there is any webhook at all: most installations have none, and need not look up what to tell."""
+    from sqlalchemy import select
+
+    from hub.registry.hooks import WebhookRow
+
+    return session.scalar(select(WebhookRow.id).limit(1)) is not None
+
+
 def announce(session: Session, artifact: ArtifactRow, scope: str, action: str, **facts: Any) -> None:
     """Owe a delivery to every webhook that watches `artifact`, may know of it and wants to be told of `scope`.
 

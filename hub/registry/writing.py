@@ -14,9 +14,10 @@ from hub.accounts import Actor
 from hub.errors import Conflict
 from hub.names import ArtifactName
 from hub.records import Artifact, Revision, joined
-from hub.registry.announcing import CONFIG, REPO, SCORE, announce, announce_ref
+from hub.registry.announcing import CONFIG, REPO, SCORE, announce, announce_ref, anybody_listens
 from hub.registry.audit import note
 from hub.registry.counting import EVERYTHING, facets_in, recount
+from hub.registry.mirrors import forget_mirror
 from hub.registry.outbox import WRITE_REFERENCE, owe
 from hub.registry.rows import UNDATED
 from hub.registry.standing import UNMEASURED, standing, standing_in
@@ -56,7 +57,8 @@ def record(
             f"somebody else pushed first. Look at it with `hub show {artifact.name}`, then push again."
         )
     is_new = row is None
-    scores_before = _scores(session, row) if row else []
+    is_heard = anybody_listens(session)
+    scores_before = _scores(session, row) if row and is_heard else []
     if row is None or branch == HEAD_REF:
         row = _describe(session, row, artifact, revision)
     if session.get(RevisionRow, revision.id) is None:  # A curated card may become again what it was before.
@@ -70,6 +72,8 @@ def record(
         detail = {"revision": revision.id, "branch": branch, "message": revision.message, "files": len(revision.files)}
         note(session, actor, "commit", str(artifact.name), **detail)
     owe_reference(session, artifact.name)
+    if not is_heard:
+        return
     session.flush()
     if is_new:
         announce(session, row, REPO, "create")
@@ -98,6 +102,7 @@ def forget(session: Session, name: ArtifactName) -> None:
     for table in (RefRow, ScoreRow, VariantRow, BaseRow, LanguageRow):
         session.execute(delete(table).where(table.artifact_id == row.id))
     session.delete(row)
+    forget_mirror(session, name)
     session.flush()
     session.execute(delete(BlobRow).where(BlobRow.digest.not_in(select(FileRow.digest))))
     owe_reference(session, name)

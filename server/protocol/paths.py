@@ -26,7 +26,7 @@ async def describe_paths(request: Request, hub: Hub, artifact: Wanted, revision:
     """Python clients send a form, others JSON."""
     body = await read_body(request, SMALL)
     is_json = request.headers.get("content-type", "").startswith("application/json")
-    return await run_in_threadpool(_describe, request, hub, artifact, revision, _paths(body, is_json=is_json))
+    return await run_in_threadpool(_describe, request, hub, artifact, revision, asked_paths(body, is_json=is_json))
 
 
 def _describe(request: Request, hub: LocalHub, artifact: Artifact, revision: str, paths: list[str]) -> Response:
@@ -46,7 +46,8 @@ def _describe(request: Request, hub: LocalHub, artifact: Artifact, revision: str
     return JSONResponse(entries, headers={"X-Repo-Commit": commit_id(found.id)})
 
 
-def _paths(body: bytes, *, is_json: bool) -> list[str]:
+def asked_paths(body: bytes, *, is_json: bool) -> list[str]:
+    """The paths that a body names. Raises WrongRequest."""
     try:
         found = json.loads(body) if is_json else parse_qs(body.decode(), max_num_fields=2 * _MOST)
         paths = found.get("paths", [])

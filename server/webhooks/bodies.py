@@ -42,6 +42,11 @@ class WebhookIn(BaseModel):
     watched: list[WatchedBody] = Field(default_factory=list)
     domains: list[str] | None = None
     secret: str | None = None
+
+
+class ClientWebhookIn(WebhookIn):
+    """What Hugging Face's client may send beside that."""
+
     jobSourceId: str | None = None
 
 
@@ -122,7 +127,7 @@ def change(
 
 
 def _url(hub: LocalHub, body: WebhookIn) -> str | None:
-    if body.jobSourceId is not None:
+    if isinstance(body, ClientWebhookIn) and body.jobSourceId is not None:
         raise NotServed("jobs are not served here: give the webhook a `url`.")
     if body.url is not None:
         read_destination(body.url, allowed_hosts(hub.registry.database))

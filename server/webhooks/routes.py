@@ -12,7 +12,7 @@ from server.access import Hub
 from server.addresses import Segment
 from server.api.document import route
 from server.identity import actor_of
-from server.webhooks.bodies import DeliveryBody, WebhookBody, WebhookIn, change, create, owner_of
+from server.webhooks.bodies import ClientWebhookIn, DeliveryBody, WebhookBody, WebhookIn, change, create, owner_of
 
 _CLIENTS = "/api/settings/webhooks"
 EXAMPLE = {
@@ -63,7 +63,7 @@ def list_for_client(request: Request, hub: Hub) -> Response:
     return JSONResponse([each.model_dump() for each in _all(request, hub)])
 
 
-def create_for_client(request: Request, hub: Hub, body: WebhookIn) -> Response:
+def create_for_client(request: Request, hub: Hub, body: ClientWebhookIn) -> Response:
     """What `create_webhook` sends."""
     return _wrapped(WebhookBody.of(create(request, hub, body), body.secret))
 
@@ -73,7 +73,7 @@ def show_for_client(request: Request, hub: Hub, webhook: Segment) -> Response:
     return _wrapped(show_webhook(request, hub, webhook))
 
 
-def change_for_client(request: Request, hub: Hub, webhook: Segment, body: WebhookIn) -> Response:
+def change_for_client(request: Request, hub: Hub, webhook: Segment, body: ClientWebhookIn) -> Response:
     """What `update_webhook` sends."""
     return _wrapped(change_one(request, hub, webhook, body))
 

@@ -23,6 +23,7 @@ from server.oauth import add_oauth
 from server.pages.accounts import add_account_pages
 from server.pages.artifact import show_artifact
 from server.pages.browse import browse
+from server.protocol.inventory_routes import add_holdings, add_inventory
 from server.protocol.listing import list_repositories
 from server.protocol.repository import describe_repository
 from server.protocol.resolve import resolve_file
@@ -53,6 +54,7 @@ def create_app(
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
 
     add_api(app)
+    add_holdings(app)
     add_account_pages(app)
     add_oauth(app)
     add_webhooks(app)
@@ -61,6 +63,7 @@ def create_app(
     add_transfers(app)
     for repository in _REPOSITORY:
         add_writing(app, repository)
+        add_inventory(app, repository)
 
     add_git(app)
     for collection in ("models", "datasets"):

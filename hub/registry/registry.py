@@ -13,13 +13,12 @@ from hub.registry.custody import in_custody
 from hub.registry.database import Database, open_database
 from hub.registry.downloads import count_download
 from hub.registry.git_commits import revision_of
+from hub.registry.labels import CURATED_OWNER
 from hub.registry.mirrors import mirrored_blobs
 from hub.registry.outbox import Debt, debts
 from hub.registry.rows import read_artifacts, read_revisions
 from hub.registry.search import find
 
-CURATED_OWNER = "linguahub"
-"""Owner of the cards that come with linguahub."""
 ALL_CARDS = "."
 """The curated folder that stands for all of them, in `indexed`."""
 GIT_DIGITS = 40

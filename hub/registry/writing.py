@@ -17,6 +17,7 @@ from hub.records import Artifact, Revision, joined
 from hub.registry.announcing import CONFIG, REPO, SCORE, announce, announce_ref, anybody_listens
 from hub.registry.audit import note
 from hub.registry.counting import EVERYTHING, facets_in, recount
+from hub.registry.labels import index_words
 from hub.registry.mirrors import forget_mirror
 from hub.registry.outbox import WRITE_REFERENCE, owe
 from hub.registry.rows import UNDATED
@@ -33,7 +34,7 @@ from hub.registry.tables import (
     VariantRow,
 )
 from hub.registry.trust import SignatureRow
-from hub.registry.words import facet_words, facets_of, words_of
+from hub.registry.words import facets_of, words_of
 
 HEAD_REF = "main"
 
@@ -60,10 +61,10 @@ def record(
     is_heard = anybody_listens(session)
     scores_before = _scores(session, row) if row and is_heard else []
     if row is None or branch == HEAD_REF:
-        row = _describe(session, row, artifact, revision)
+        row = describe(session, row, artifact, revision)
     if session.get(RevisionRow, revision.id) is None:  # A curated card may become again what it was before.
         number = session.scalar(select(func.max(RevisionRow.number)).where(RevisionRow.artifact_id == row.id)) or 0
-        _add_revision(session, row.id, number + 1, revision)
+        add_revision(session, row.id, number + 1, revision)
     if head:
         head.revision_id = revision.id
     else:
@@ -118,7 +119,7 @@ def artifact_row(session: Session, name: ArtifactName) -> ArtifactRow | None:
     return session.scalar(select(ArtifactRow).where(ArtifactRow.key == name.key))
 
 
-def _describe(session: Session, row: ArtifactRow | None, artifact: Artifact, revision: Revision) -> ArtifactRow:
+def describe(session: Session, row: ArtifactRow | None, artifact: Artifact, revision: Revision) -> ArtifactRow:
     """Write what the newest revision says about the artifact, in place of what the last one said."""
     created_at = _naive(revision.created_at)
     former = facets_in(session, row) if row else set()
@@ -136,7 +137,8 @@ def _describe(session: Session, row: ArtifactRow | None, artifact: Artifact, rev
     standings = [(score.language, standing(score, artifact.languages)) for score in artifact.scores]
     row.standing = min((place for _, place in standings), default=UNMEASURED)
     facets = list(facets_of(artifact))
-    row.words, row.facets = words_of(artifact), facet_words(facets)
+    row.weights, row.parameters = artifact.weights, artifact.total_parameters
+    row.words, row.facets = words_of(artifact), index_words(dataclasses.replace(artifact, gated=row.gated))
     session.flush()
     recount(session, former, [] if row.private else [EVERYTHING, *facets])
     for table in (LanguageRow, BaseRow, VariantRow):
@@ -168,7 +170,8 @@ def _describe(session: Session, row: ArtifactRow | None, artifact: Artifact, rev
     return row
 
 
-def _add_revision(session: Session, artifact_id: int, number: int, revision: Revision) -> None:
+def add_revision(session: Session, artifact_id: int, number: int, revision: Revision) -> None:
+    """A revision and its files, under a number that no other one of the artifact has."""
     session.add(
         RevisionRow(
             id=revision.id, artifact_id=artifact_id, number=number, created_at=_naive(revision.created_at),

@@ -29,16 +29,26 @@ class Comparison:
     peer: Timing
     peer_is: str
     repetitions: int
+    ours_processor: Timing
+    """Of this process alone: what to compare where other work runs beside it."""
+    peer_processor: Timing
 
     @property
     def ratio(self) -> float:
         """Ours over the peer's, of medians."""
         return self.ours.median_ms / self.peer.median_ms
 
+    @property
+    def processor_ratio(self) -> float:
+        """The same of processor time."""
+        return self.ours_processor.median_ms / max(self.peer_processor.median_ms, 1e-3)
+
     def report(self, **more: float | str) -> None:
         """Print one JSON object."""
         machine = f"{platform.machine()}, {os.cpu_count()} cores"
-        print(json.dumps({**asdict(self), "ratio": round(self.ratio, 4), **more, "machine": machine}, indent=2))
+        ratios = {"ratio": round(self.ratio, 4), "processor_ratio": round(self.processor_ratio, 4)}
+        load = round(os.getloadavg()[0], 1)
+        print(json.dumps({**asdict(self), **ratios, **more, "machine": machine, "load": load}, indent=2))
 
 
 def compare(
@@ -49,16 +59,22 @@ def compare(
     peer()
     mine, theirs = [], []
     for _ in range(repetitions):
-        mine.append(milliseconds(ours))
-        theirs.append(milliseconds(peer))
-    return Comparison(claim, _timing(mine), _timing(theirs), peer_is, repetitions)
+        mine.append(_both(ours))
+        theirs.append(_both(peer))
+    walls, processors = ([_timing([each[kind] for each in side]) for side in (mine, theirs)] for kind in (0, 1))
+    return Comparison(claim, walls[0], walls[1], peer_is, repetitions, processors[0], processors[1])
 
 
 def milliseconds(call: Callable[[], object]) -> float:
     """That `call` took, by the clock on the wall."""
-    started = time.perf_counter()
+    return _both(call)[0]
+
+
+def _both(call: Callable[[], object]) -> tuple[float, float]:
+    """Milliseconds by the clock on the wall, and of the processor in all threads."""
+    started, worked = time.perf_counter(), time.process_time()
     call()
-    return (time.perf_counter() - started) * 1e3
+    return (time.perf_counter() - started) * 1e3, (time.process_time() - worked) * 1e3
 
 
 def _timing(times: list[float]) -> Timing:

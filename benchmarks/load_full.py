@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks.clock import compare
 from benchmarks.full_size import adapters, arguments, base, encoder, quiet, scratch
 
-REPETITIONS = 3
+REPETITIONS = 5
 
 
 def main() -> None:

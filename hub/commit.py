@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
 from hub.accounts import Actor
-from hub.cards.contents import check_twins, file_problem
+from hub.cards.contents import check_twins, file_problem, kind_of
 from hub.cards.describe import DATASET, describe_repository
 from hub.errors import Conflict, StaleParent, UnknownFile, UnknownRevision, WrongCard, WrongSource
 from hub.names import ArtifactName, Digest
@@ -22,6 +22,8 @@ from hub.publish import drain_outbox, make_revision, manifest, with_files
 from hub.records import PLAIN, Artifact, File, Revision
 from hub.registry import Registry
 from hub.registry.branches import kinds
+from hub.registry.scans import flag
+from hub.signatures import signature_in
 from hub.store import BlobStore
 
 FIRST = "initial commit"
@@ -91,8 +93,11 @@ def commit(
         if files == head.files:
             return head
         described = check(artifact, files, head.files, store)
+        if artifact.any_file:
+            flag(registry.database, suspects(files, head.files, store))
         revision = make_revision(artifact.name, files, message=message, parent=head.id, created_at=datetime.now(UTC))
-        revision = dataclasses.replace(revision, author=actor.name)
+        signature = signature_in(files, artifact.name, registry.database, store)
+        revision = dataclasses.replace(revision, author=actor.name, signature=signature)
         store.put(manifest(revision), Digest(revision.id))
         try:
             registry.record(with_files(described, files), revision, head.id, branch=branch, actor=actor)
@@ -109,7 +114,8 @@ def squash(
     """Make a branch's content a revision without history; earlier ones can still be had by their ids."""
     head = registry.revision(artifact.name, branch)
     revision = make_revision(artifact.name, head.files, message=message, created_at=datetime.now(UTC))
-    revision = dataclasses.replace(revision, author=actor.name)
+    signature = signature_in(head.files, artifact.name, registry.database, store)
+    revision = dataclasses.replace(revision, author=actor.name, signature=signature)
     described = with_files(describe_files(artifact, head.files, store), head.files)
     store.put(manifest(revision), Digest(revision.id))
     registry.record(described, revision, head.id, branch=branch, actor=actor)
@@ -149,6 +155,18 @@ def check(artifact: Artifact, files: tuple[File, ...], before: Iterable[File], s
     if problems:
         raise WrongSource(f"`{artifact.name}` cannot be changed so: {'; '.join(problems[:20])}.")
     return describe_files(artifact, files, store)
+
+
+def suspects(files: Iterable[File], before: Iterable[File], store: BlobStore) -> list[tuple[File, str]]:
+    """Files that were not there before and can run code, each with what it is: see `hub.registry.scans`."""
+    known = {file.digest for file in before}
+    found = []
+    for file in files:
+        if file.digest not in known:
+            with store.open(file.digest) as opened:
+                if kind := kind_of(file.path, opened):
+                    found.append((file, kind))
+    return found
 
 
 def describe_files(artifact: Artifact, files: Iterable[File], store: BlobStore) -> Artifact:

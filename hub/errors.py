@@ -4,8 +4,8 @@
     ├── WrongRequest             exit 2, HTTP 400: the caller asked for something that cannot be
     │   ├── Unknown              exit 2, HTTP 404: there is no such thing; names its near neighbours
     │   │   ├── UnknownArtifact · UnknownBase · UnknownLanguage · UnknownMethod · UnknownRevision · UnknownFile
-    │   │   ├── UnknownAccount · UnknownToken
-    │   ├── WrongName · WrongCard · WrongSource
+    │   │   ├── UnknownAccount · UnknownToken · UnknownWebhook · UnknownDelivery · UnknownSigningKey
+    │   ├── WrongName · WrongCard · WrongSource · WrongSignature
     │   │   └── WrongPath        HTTP 422
     │   ├── DoesNotFit           a module and a base, or weights and a module
     │   │   ├── WeightsDoNotFit
@@ -113,6 +113,27 @@ class UnknownToken(Unknown):
     listing = "hub admin token list"
 
 
+class UnknownWebhook(Unknown):
+    """The account has no such webhook."""
+
+    noun = "webhook"
+    listing = "hub admin webhook list NAME"
+
+
+class UnknownDelivery(Unknown):
+    """The webhook was not told this, or so long ago that it is not kept."""
+
+    noun = "delivery"
+    listing = "hub admin webhook log ID"
+
+
+class UnknownSigningKey(Unknown):
+    """The account has no such signing key, or has revoked it."""
+
+    noun = "signing key"
+    listing = "hub admin key list NAME"
+
+
 class UnknownFile(Unknown):
     """The revision holds no such file, or the store no such blob."""
 
@@ -136,6 +157,10 @@ class WrongCard(WrongRequest):
 
 class WrongSource(WrongRequest):
     """A file that may not be published or loaded: a pickle, say."""
+
+
+class WrongSignature(WrongSource):
+    """A signature that is none, or for something else."""
 
 
 class DoesNotFit(WrongRequest):

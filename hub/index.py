@@ -10,7 +10,7 @@ from typing import Any
 
 from hub.cards import describe, read_card
 from hub.cards.describe import DATASET
-from hub.commit import describe_files, materialised
+from hub.commit import describe_files, materialised, suspects
 from hub.errors import HubError
 from hub.home import stamp_of
 from hub.names import ArtifactName, Digest
@@ -19,6 +19,7 @@ from hub.records import PLAIN, Artifact, File, Revision
 from hub.registry import ALL_CARDS, CURATED_OWNER, Registry
 from hub.registry.branches import restore_refs
 from hub.registry.outbox import WRITE_REFERENCE, retry
+from hub.registry.scans import flag
 from hub.store import BlobStore
 
 SHELVES = ("bases", "encoders", "adapters", "projectors", "deltas", "datasets")
@@ -121,6 +122,8 @@ def _restore_artifact(registry: Registry, store: BlobStore, name: ArtifactName, 
     bare = Artifact(name=name, kind=reference.get("kind", ""), summary="", license="", languages=())
     settings = {key: reference[key] for key in ("private", "gated", "any_file") if key in reference}
     artifact = dataclasses.replace(with_files(_describe(bare, last, store), last.files), **settings)
+    if artifact.any_file:
+        flag(registry.database, suspects(last.files, (), store))
     for revision in revisions:
         registry.record(artifact, revision, head)
         head = revision.id

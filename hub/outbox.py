@@ -40,6 +40,8 @@ class Task:
     most_attempts: int = MOST_ATTEMPTS
     first_wait_s: float = FIRST_WAIT_S
     longest_wait_s: float = LONGEST_WAIT_S
+    keeps_failures: bool = True
+    """What was given up stays for an operator; otherwise its failure is written down elsewhere, and the debt is forgotten."""
 
     def wait_s(self, attempts: int) -> float | None:
         """How long to wait after so many attempts; None after the last one.
@@ -75,13 +77,18 @@ def _pay(database: Database, task: Task, debt: Debt) -> None:
     try:
         task.run(debt)
     except GiveUp as reason:
-        postpone(database, debt, str(reason), None)
-        _log.warning("%s of %s is given up: %s", debt.task, debt.subject, reason)
+        _fail(database, task, debt, str(reason), None)
     except Exception as error:  # noqa: BLE001 - a fault in one task must not end the worker; it is kept with the debt
-        wait_s = task.wait_s(debt.attempts)
         said = str(error) if isinstance(error, HubError) else f"{type(error).__name__}: {error}"
-        postpone(database, debt, said, wait_s)
-        then = "given up" if wait_s is None else f"tried again in {wait_s:.0f} s"
-        _log.warning("%s of %s failed %d times and is %s: %s", debt.task, debt.subject, debt.attempts, then, said)
+        _fail(database, task, debt, said, task.wait_s(debt.attempts))
     else:
         settle(database, debt, up_to)
+
+
+def _fail(database: Database, task: Task, debt: Debt, reason: str, wait_s: float | None) -> None:
+    if wait_s is None and not task.keeps_failures:
+        settle(database, debt)
+    else:
+        postpone(database, debt, reason, wait_s)
+    then = "given up" if wait_s is None else f"tried again in {wait_s:.0f} s"
+    _log.warning("%s of %s failed %d times and is %s: %s", debt.task, debt.subject, debt.attempts, then, reason)

@@ -25,6 +25,7 @@ from hub.records import PLAIN, Artifact, File, Revision, weights_digest
 from hub.registry import Debt, Registry
 from hub.registry.branches import kinds
 from hub.registry.outbox import WRITE_REFERENCE
+from hub.signatures import signature_in
 from hub.store import BlobStore
 
 FROM_CARDS = "From the curated cards."
@@ -178,6 +179,8 @@ def _keep(folder: Path, paths: Iterable[str], store: BlobStore) -> tuple[File, .
 def _record(
     artifact: Artifact, revision: Revision, expected_parent: str, registry: Registry, store: BlobStore
 ) -> Revision:
+    signature = signature_in(revision.files, artifact.name, registry.database, store)
+    revision = dataclasses.replace(revision, signature=signature)
     store.put(manifest(revision), Digest(revision.id))
     registry.record(with_files(artifact, revision.files), revision, expected_parent or None)
     drain_outbox(registry, store)

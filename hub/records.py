@@ -129,6 +129,43 @@ class Upstream:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SigningKey:
+    """A public key, or a certificate that others lead back to, by which signatures are verified."""
+
+    account: str
+    """Who has registered it."""
+    name: str
+    kind: str
+    """`key` or `certificate`."""
+    fingerprint: str
+    """SHA-256: of the key as PEM, as signatures name it; of the certificate as DER."""
+    pem: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    """What was found out about a revision's signature when it was made; see `hub.signatures`."""
+
+    verified: bool
+    method: str
+    """`key`, `certificate`, `sigstore`; empty when it could not be told."""
+    signer: str
+    """Name of the key, subject of the certificate, or identity."""
+    account: str
+    """Who has registered the key that it was verified with."""
+    fingerprint: str
+    reason: str
+    """Why it was not verified; empty when it was."""
+
+    @property
+    def words(self) -> str:
+        """For people."""
+        if self.verified:
+            return f"signed by {self.account}, {self.method} {self.signer}"
+        return f"{f'says it is signed by {self.signer}; ' if self.signer else ''}not verified: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Revision:
     """One immutable content of an artifact."""
 
@@ -145,6 +182,8 @@ class Revision:
     yanked: bool = False
     author: str = ""
     """The account that made it on a server; it is not part of the manifest."""
+    signature: Signature | None = None
+    """None for an unsigned one; no part of the manifest either."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

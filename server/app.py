@@ -13,6 +13,7 @@ from hub.local import LocalHub
 from server import errors
 from server.api.document import ADDRESS
 from server.api.routes import add_api
+from server.api.security import add_security
 from server.bodies import BodyLimit
 from server.git.service import add_git
 from server.middleware import AccessLog, AnswerHeaders, EncodedPath
@@ -25,6 +26,7 @@ from server.protocol.repository import describe_repository
 from server.protocol.resolve import resolve_file
 from server.protocol.routes import add_accounts, add_transfers, add_writing
 from server.protocol.tree import list_tree
+from server.webhooks.routes import add_webhooks
 from server.worker import Worker, lasting
 
 _REPOSITORY = ("{owner}/{name}", "{name}")
@@ -48,6 +50,8 @@ def create_app(hub: LocalHub, worker: Worker | None = None, *, offload: str = ""
     add_api(app)
     add_account_pages(app)
     add_oauth(app)
+    add_webhooks(app)
+    add_security(app)
     add_accounts(app)
     add_transfers(app)
     for repository in _REPOSITORY:

@@ -12,6 +12,8 @@ from fastapi import FastAPI
 from hub.errors import HubError
 from hub.local import LocalHub
 from hub.outbox import work_off
+from hub.registry.scans import owe_scans_by
+from server.scanning.scan import scanners
 from server.tasks import tasks_of
 
 PAUSE_S = 1.0
@@ -45,9 +47,12 @@ class Worker:
 
     def _run(self) -> None:
         tasks = tasks_of(self._hub)
-        pause_s = 0.0
+        pause_s, is_new = 0.0, True
         while not self._over.wait(pause_s):
             try:
+                if is_new:  # This process may have come with newer scanners than those that looked before.
+                    owe_scans_by(self._hub.registry.database, scanners())
+                    is_new = False
                 work_off(self._hub.registry.database, tasks, is_over=self._over.is_set)
                 pause_s = self._pause_s
             except HubError as error:

@@ -33,6 +33,12 @@ _PROGRAM_STARTS = (
     b"\xcf\xfa\xed\xfe",
 )  # fmt: skip
 
+_REASONS = {
+    "pickle": "a pickle, which can run code: convert it to safetensors",
+    "archive": "an archive, whose content cannot be judged: publish the files themselves",
+    "program": "a program: publish what it makes, or its source",
+}
+
 
 def check_contents(folder: Path) -> list[str]:
     """Relative paths of everything in `folder`, sorted. Raises WrongSource or WrongName with every problem."""
@@ -76,9 +82,8 @@ def check_twins(paths: Iterable[str]) -> None:
 def file_problem(path: str, opened: BinaryIO, size_bytes: int, *, any_file: bool = False) -> str | None:
     """Why a file may not be published under `path`; None when it may. `any_file` allows what may run code."""
     name = path.lower()
-    start = opened.read(_START)
-    if not any_file and (what := _what_runs(name, start)):
-        return f"`{path}` is {what}"
+    if not any_file and (kind := kind_of(path, opened)):
+        return f"`{path}` is {_REASONS[kind]}"
     if not name.endswith(".safetensors"):
         return None
     opened.seek(0)
@@ -86,16 +91,15 @@ def file_problem(path: str, opened: BinaryIO, size_bytes: int, *, any_file: bool
     return f"`{path}` is no whole safetensors file, it was cut, extended or damaged ({problem})" if problem else None
 
 
-def _what_runs(name: str, start: bytes) -> str:
-    """What is wrong with a file by its name or its first bytes; empty when nothing is."""
+def kind_of(path: str, opened: BinaryIO) -> str:
+    """What runs code in a file, by its name or its first bytes: `pickle`, `archive`, `program`; empty when nothing does."""
+    name, start = path.lower(), opened.read(_START)
     if name.endswith(PICKLES) or start.startswith(_PICKLE_STARTS):
-        return "a pickle, which can run code: convert it to safetensors"
+        return "pickle"
     if name.endswith(ARCHIVES) or start.startswith(_ARCHIVE_STARTS) or start[257:262] == b"ustar":
-        return "an archive, whose content cannot be judged: publish the files themselves"
+        return "archive"
     is_windows = start.startswith(b"MZ") and b"\0" in start
-    if name.endswith(PROGRAMS) or start.startswith(_PROGRAM_STARTS) or is_windows:
-        return "a program: publish what it makes, or its source"
-    return ""
+    return "program" if name.endswith(PROGRAMS) or start.startswith(_PROGRAM_STARTS) or is_windows else ""
 
 
 def _problem(folder: Path, path: str) -> str | None:

@@ -31,6 +31,7 @@ OWN = (
     "languages",
     "index",
     "verify",
+    "sign",
     "gc",
     "backup",
     "restore",

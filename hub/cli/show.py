@@ -16,11 +16,14 @@ from hub.cli.bases import reads
 from hub.cli.lineage import lineage
 from hub.cli.scores import as_json, grouped, number
 from hub.cli.tables import bold, print_table, size
+from hub.cli.trust import trust
 from hub.records import Artifact, Revision, Score
+from hub.registry.scans import scans_in
 
 if TYPE_CHECKING:
     from hub.cards import Card
     from hub.local import LocalHub
+    from hub.registry.scans import Scan
 
 HEX = 10
 """Digits of a digest or revision that a person needs to see."""
@@ -43,13 +46,20 @@ def show(
         shown = hub.registry.revision(artifact.name, revision)
         card = _card(hub, artifact, shown)
         origins = tuple(lineage(hub, shown))
+        scans = scans_in(hub.registry.database, shown.id)
     if as_object:
-        print(json.dumps(_described(artifact, shown, revisions), ensure_ascii=False, indent=2, default=str))
+        print(json.dumps(_described(artifact, shown, revisions, scans), ensure_ascii=False, indent=2, default=str))
         return
     print(bold(str(artifact.name)))
     print(artifact.summary)
     print()
-    for label, value in [*_facts(artifact), *_own_encoders(artifact, shown), *origins, *_needs(card)]:
+    for label, value in [
+        *_facts(artifact),
+        *_own_encoders(artifact, shown),
+        *origins,
+        *trust(artifact, shown, scans),
+        *_needs(card),
+    ]:
         print(f"{label:<14}{value}")
     _section("Scores", _print_scores, artifact.scores, all_scores)
     _section("Files", _print_files, shown)
@@ -188,11 +198,18 @@ def _section(title: str, body: Any, *arguments: Any) -> None:
     body(*arguments)
 
 
-def _described(artifact: Artifact, shown: Revision, revisions: tuple[Revision, ...]) -> dict[str, Any]:
+def _described(
+    artifact: Artifact, shown: Revision, revisions: tuple[Revision, ...], scans: dict[str, Scan]
+) -> dict[str, Any]:
     facts = asdict(artifact) | {"name": artifact.name.name, "owner": artifact.name.owner}
     facts["scores"] = [as_json(score) for score in artifact.scores]
     facts["files"] = [
         {"path": file.path, "sha256": file.digest.hex, "size_bytes": file.size_bytes} for file in shown.files
+    ]
+    facts["signature"] = asdict(shown.signature) if shown.signature else None
+    facts["unsafe_files"] = [
+        {"path": path, "kind": scan.kind, "verdict": scan.verdict, "evidence": scan.evidence}
+        for path, scan in scans.items()
     ]
     facts["revisions"] = [
         {

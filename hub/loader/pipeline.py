@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from hub.bases.family import pipeline_class_of
-from hub.errors import Damaged, DoesNotFit, HubError, OutOfMemory, WrongSource
+from hub.errors import DoesNotFit, HubError
 from hub.languages import parse_language
+from hub.loader.base import load_base
 from hub.loader.cache import DEFAULT_BYTES
 from hub.loader.changes import Change, LowRank, VirtualTokens
 from hub.loader.config import WEIGHTS
-from hub.loader.encoders import base_advice, read_encoder
+from hub.loader.encoders import read_encoder
 from hub.loader.exchange import Parts, Weights
 from hub.loader.fit import check_fit
 from hub.loader.interpreter import Interpreter
@@ -31,17 +31,14 @@ from hub.loader.sources import BaseSource, Given, ModuleSource, Sources
 from hub.loader.together import join
 from hub.loader.translator import ARCHITECTURE as TRANSLATOR
 from hub.loader.translator import FOLDER, Translator
-from hub.loader.upstream import fetch_pipeline
 from hub.modules import TextEncoder
 from hub.modules.tokenizer import Tokenize, read_tokenizer
-from hub.modules.weights import read_header
 
 if TYPE_CHECKING:
     from diffusers import DiffusionPipeline
 
     from hub.local import LocalHub
 
-_PICKLES = {".bin", ".ckpt", ".pt", ".pth"}
 Where = Sequence[tuple[str, Path]]
 """Names and folders of the encoders that a module reads."""
 
@@ -57,6 +54,7 @@ def load_pipeline(
     revision: str | None = None,
     variant: str | None = None,
     encoder: Given = None,
+    quantisation: str | None = None,
     encoder_quantisation: Any = None,
     pipeline_class: type[Any] | None = None,
     resident_bytes: int | None = None,
@@ -69,10 +67,12 @@ def load_pipeline(
     base's. The pipeline goes to `device` (a GPU if there is one) in `dtype`: as stored, but float32 on a CPU.
     `language` is what prompts are taken for when theirs cannot be told. `variant` takes a module's weights for another base
     than this one, which must read the same. `encoder` is a folder to take the text encoder from, or a list of them for a module
-    that reads several, `encoder_quantisation` is `8bit`, `4bit` or one of transformers' configurations. `pipeline_class` makes another
-    of the base's pipelines, `StableDiffusionImg2ImgPipeline` say. `resident_bytes` (else HUB_RESIDENT_BYTES) is what modules
-    and their encoders may take in memory: over it, the least recently used ones leave and come back when they are needed.
-    `cache_bytes` of embeddings are kept for prompts that come again. `settings` go to the class' `from_pretrained`.
+    that reads several. `quantisation` is `8bit` or `4bit` for the base's denoiser and text encoders, `encoder_quantisation` the
+    same for the modules', or one of transformers' configurations; diffusers' own, `quantization_config`, is among the `settings`.
+    `pipeline_class` makes another of the base's pipelines, `StableDiffusionImg2ImgPipeline` say. `resident_bytes` (else
+    HUB_RESIDENT_BYTES) is what modules and their encoders may take in memory: over it, the least recently used ones leave and
+    come back when they are needed. `cache_bytes` of embeddings are kept for prompts that come again. `settings` go to the class'
+    `from_pretrained`.
 
     Raises UnknownBase, UnknownArtifact and UnknownLanguage with near names, DoesNotFit before a weight is read,
     WeightsDoNotFit, Damaged and WrongSource for files that cannot be trusted, Unreachable for what is neither here nor upstream,
@@ -95,7 +95,7 @@ def load_pipeline(
             for name, folder in dict.fromkeys(each for where in encoders for each in where)
             if (folder / "tokenizer.json").is_file()  # transformers' own readers import as they go: not beside the base
         }
-        pipe = _load_base(found, pipeline_class, place, dtype, settings)
+        pipe = load_base(found, pipeline_class, place, dtype, settings, quantisation)
 
     def read(name: str | Path) -> tuple[Resident, Again]:
         with sources:
@@ -142,66 +142,6 @@ def _checked(sources: Sources, name: str | Path, base: BaseSource, variant: str 
     return module
 
 
-def _load_base(
-    base: BaseSource,
-    pipeline_class: type[Any] | None,
-    device: torch.device,
-    dtype: torch.dtype | None,
-    settings: dict[str, Any],
-) -> Any:
-    """The base behind the family's mixin, its weights copied once: from the mapped file to the device."""
-    import diffusers
-
-    named = pipeline_class or getattr(diffusers, pipeline_class_of(base.folder))
-    if not any(each.__name__ in base.family.pipeline_classes for each in named.__mro__):
-        raise DoesNotFit(
-            f"`{base.name}` is of the family {base.family.name}, and `{named.__name__}` is none of its pipelines."
-        )
-    made = base.family.with_language(named)
-    folder = base.folder
-    if base.upstream is not None:
-        folder = fetch_pipeline(made, base.upstream.repository, base.upstream.revision, what=base.name)
-    weights = weights_of(folder, base)
-    working = working_dtype(dtype, device, weights[base.family.denoiser], what=base.name)
-    pipe = made.from_pretrained(folder, dtype=working, use_safetensors=True, **settings)
-    if device.type == "cpu" or "device_map" in settings:
-        return pipe
-    try:
-        return pipe.to(device)
-    except torch.OutOfMemoryError as error:
-        sizes = {
-            name: sum(each.numel() for each in part.parameters()) * working.itemsize
-            for name, part in pipe.components.items()
-            if isinstance(part, torch.nn.Module)
-        }
-        raise OutOfMemory(base_advice(base.name, sizes, working, device)) from error
-
-
-def weights_of(folder: Path, base: BaseSource) -> dict[str, Path]:
-    """One safetensors file of each component, after the headers of all were found whole.
-
-    Raises WrongSource for a component that is there as a pickle alone, Damaged for a broken file or no denoiser.
-    """
-    found: dict[str, Path] = {}
-    for component in sorted(path for path in folder.iterdir() if path.is_dir()):
-        files = sorted(component.iterdir())
-        for path in files:
-            if path.suffix == ".safetensors":
-                read_header(path, what=base.name)
-                found[component.name] = path
-        pickles = [path.name for path in files if path.suffix in _PICKLES]
-        if pickles and component.name not in found:
-            raise WrongSource(
-                f"`{base.name}` has the weights of its {component.name} as a pickle alone ({pickles[0]}), which can run code: "
-                "only safetensors are loaded."
-            )
-    if base.family.denoiser not in found:
-        raise Damaged(
-            f"`{base.name}` has no weights of its {base.family.denoiser}. Fetch it again with `hub pull {base.name}`."
-        )
-    return found
-
-
 def _change(module: ModuleSource, pipe: Any, base: BaseSource, resident: Resident | None = None) -> Change | None:
     """What the module changes in the base; switched off until a prompt of its language comes.
 
@@ -223,6 +163,11 @@ def _change(module: ModuleSource, pipe: Any, base: BaseSource, resident: Residen
                 changes.append(LowRank(pipe, module.folder, module.name))
             case "weights":
                 denoiser = getattr(pipe, base.family.denoiser)
+                if getattr(denoiser, "is_loaded_in_4bit", False):
+                    raise DoesNotFit(
+                        f"`{module.name}` brings all weights of a denoiser, and those of `{base.name}` are in 4 bits: load it without "
+                        '`quantisation`, or in "8bit".'
+                    )
                 changes.append(Weights(denoiser, module.folder / base.family.denoiser, module.name))
     except HubError:
         for each in changes:

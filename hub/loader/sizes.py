@@ -5,14 +5,22 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from torch import nn
+from torch import Tensor, nn
 
 from hub.errors import WrongRequest
 
 
 def bytes_of(module: nn.Module) -> int:
     """Of its parameters and buffers."""
-    return sum(each.nbytes for each in (*module.parameters(), *module.buffers()))
+    return sum(_bytes_of(each) for each in (*module.parameters(), *module.buffers()))
+
+
+def _bytes_of(tensor: Tensor) -> int:
+    """A quantised tensor of torchao holds others, and gives its own size as if it were not."""
+    if not hasattr(tensor, "__tensor_flatten__"):
+        return tensor.nbytes
+    names, _ = tensor.__tensor_flatten__()
+    return sum(_bytes_of(getattr(tensor, name)) for name in names)
 
 
 def resident_budget(given: int | None, environment: Mapping[str, str] | None = None) -> int | None:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from hub.errors import Damaged, MissingExtra, UnknownFile, WeightsDoNotFit
 from hub.modules.halves import half_of, read_half
-from hub.modules.quantisation import quantisation_of
+from hub.modules.quantisation import check_word, shrink
 from hub.modules.readouts import get_readout
 from hub.modules.tokenizer import Tokenize, read_tokenizer
 from hub.modules.weights import disagreements, load_weights, read_header
@@ -67,7 +67,12 @@ class TextEncoder:
         """
         what = what or folder.name
         get_readout(readout)
-        model = _read_model(folder, torch.device(device), dtype, what, quantisation_of(quantisation, dtype))
+        if isinstance(quantisation, str):
+            check_word(quantisation)  # before gigabytes are read
+            mapped = _read_model(folder, torch.device("cpu"), None, what)
+            model = _freeze(shrink(mapped, quantisation, device=device, dtype=dtype))
+        else:
+            model = _read_model(folder, torch.device(device), dtype, what, quantisation)
         return cls(model, tokenize or read_tokenizer(folder, what=what), readout, folder)
 
     @property

@@ -20,6 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from hub.errors import Damaged, Unreachable, WeightsDoNotFit, WrongSource
+from hub.modules import staging
 
 DTYPES = {
     "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16,
@@ -37,6 +38,8 @@ class Entry:
 
     dtype: torch.dtype
     shape: tuple[int, ...]
+    start: int = 0
+    """Its first byte in the file."""
 
 
 def load_weights(
@@ -58,13 +61,21 @@ def load_weights(
     if problems:
         raise WeightsDoNotFit(what, problems)
     target = torch.device(device) if device is not None else _device_of(module)
-    try:
-        weights = load_file(path, device=str(target))
-    except SafetensorError as error:
-        raise Damaged(f"the weights of `{what}` are damaged: {error}. {_again(what)}") from error
+    weights = _read(path, header, target, what=what)
     if dtype is not None:
         weights = {key: value.to(dtype) if value.is_floating_point() else value for key, value in weights.items()}
     module.load_state_dict(weights, assign=True)
+
+
+def _read(path: Path, header: Mapping[str, Entry], device: torch.device, *, what: str) -> dict[str, Tensor]:
+    """All tensors of a file: mapped on a CPU, through locked memory on a GPU."""
+    try:
+        if device.type != "cuda":
+            return load_file(path, device=str(device))
+        places = {name: (entry.start, entry.shape, entry.dtype) for name, entry in header.items()}
+        return staging.read(path, places, staging.Ring.of(device, path.stat().st_size))
+    except (SafetensorError, EOFError) as error:
+        raise Damaged(f"the weights of `{what}` are damaged: {error}. {_again(what)}") from error
 
 
 def load_tensors(path: Path, *, what: str) -> dict[str, Tensor]:
@@ -128,7 +139,10 @@ def read_header(path: Path, *, what: str) -> dict[str, Entry]:
         )
     try:
         header = {key: value for key, value in json.loads(text).items() if key != "__metadata__"}
-        entries = {key: Entry(DTYPES[value["dtype"]], tuple(value["shape"])) for key, value in header.items()}
+        entries = {
+            key: Entry(DTYPES[value["dtype"]], tuple(value["shape"]), 8 + length + value["data_offsets"][0])
+            for key, value in header.items()
+        }
         ends = [tuple(value["data_offsets"]) for value in header.values()]
     except KeyError as error:
         raise WeightsDoNotFit(what, [f"its header names {error}, which no weight here can be"]) from error

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from hub.accounts import Actor
 from hub.errors import Conflict, UnknownRevision, WrongName, WrongRequest
 from hub.names import ArtifactName
+from hub.registry.announcing import announce_ref
 from hub.registry.audit import note
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def create_ref(
             raise Conflict(f"`{name}` already has a {found.kind} `{ref}`.")
         session.add(RefRow(artifact_id=artifact.id, name=ref, revision_id=revision_id, kind=kind, message=message))
         note(session, actor, f"{kind}.create", str(name), name=ref, revision=revision_id)
+        announce_ref(session, artifact, kind, ref, None, revision_id)
         _owe(session, name)
 
 
@@ -86,11 +88,12 @@ def delete_ref(database: Database, name: ArtifactName, ref: str, actor: Actor, *
     if ref == MAIN:
         raise WrongRequest(f"`{MAIN}` of `{name}` cannot be deleted: it is what everybody gets without asking.")
     with database.transaction() as session:
-        _, found = _find(session, name, ref)
+        artifact, found = _find(session, name, ref)
         if found is None or found.kind != kind:
             raise UnknownRevision(ref, listing=f"hub show {name}")
         session.delete(found)
         note(session, actor, f"{kind}.delete", str(name), name=ref, revision=found.revision_id)
+        announce_ref(session, artifact, kind, ref, found.revision_id, None)
         _owe(session, name)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hub.accounts import Account, Actor
 from hub.errors import Conflict, UnknownArtifact
 from hub.names import ArtifactName
+from hub.registry.announcing import CONFIG, REPO, announce, follow
 from hub.registry.audit import note
 from hub.registry.rows import read_artifacts
 from hub.registry.words import facet_words, facets_of, words_of
@@ -76,6 +77,8 @@ def move_repository(database: Database, name: ArtifactName, target: ArtifactName
             raise Conflict(f"`{target}` is taken, or was once: choose another name.")
         if grave is not None:
             session.delete(grave)
+        announce(session, row, REPO, "move", movedTo={"name": str(target), "owner": {"id": target.owner}})
+        follow(session, name, target)
         former = facets_in(session, row)
         row.owner, row.name, row.key, row.bare_key = target.owner, target.name, target.key, target.name.lower()
         renamed = dataclasses.replace(read_artifacts(database, [row.id])[0], name=target)
@@ -103,6 +106,8 @@ def change_settings(database: Database, name: ArtifactName, actor: Actor, **sett
             setattr(row, setting, value)
         recount(session, former, facets_in(session, row))
         note(session, actor, "repository.settings", str(name), **settings)
+        session.flush()
+        announce(session, row, CONFIG, "update", updatedConfig=settings)
         owe_reference(session, name)
 
 

@@ -10,7 +10,19 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from hub.names import ArtifactName, Digest
-from hub.records import JOINT, Artifact, Conditioning, File, Pin, Provenance, Revision, Score, Upstream, Variant
+from hub.records import (
+    JOINT,
+    Artifact,
+    Conditioning,
+    File,
+    Pin,
+    Provenance,
+    Revision,
+    Score,
+    Signature,
+    Upstream,
+    Variant,
+)
 
 if TYPE_CHECKING:
     from hub.registry.database import Database, Row
@@ -90,6 +102,12 @@ def read_revisions(
             values,
         ):
             files[row["revision_id"]].append(File(row["path"], Digest(row["digest"]), row["size_bytes"]))
+    signed = {
+        row["revision_id"]: _signature(row)
+        for row in database.rows(
+            f"SELECT signatures.* FROM signatures JOIN revisions ON revisions.id = revision_id WHERE {within}", values
+        )
+    }
     return tuple(
         Revision(
             id=row["id"],
@@ -101,9 +119,15 @@ def read_revisions(
             parent=row["parent"],
             yanked=bool(row["yanked"]),
             author=row["author"],
+            signature=signed.get(row["id"]),
         )
         for row in database.rows(f"SELECT * FROM revisions WHERE {within} ORDER BY number DESC", values)
     )
+
+
+def _signature(row: Row) -> Signature:
+    fields = {name: row[name] for name in ("method", "signer", "account", "fingerprint", "reason")}
+    return Signature(verified=bool(row["verified"]), **fields)
 
 
 def _variant(row: Row) -> Variant:

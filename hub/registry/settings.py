@@ -5,6 +5,9 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
+from hub.accounts import Actor
+from hub.registry.audit import note
+
 if TYPE_CHECKING:
     from hub.registry.database import Database
 
@@ -27,10 +30,24 @@ def renew_epoch(database: Database) -> None:
     database.execute("DELETE FROM settings WHERE name = :name", {"name": EPOCH})
 
 
-def _setting(database: Database, name: str) -> str:
+def find_setting(database: Database, name: str) -> str | None:
+    """What an administrator has set; None for what nobody has."""
     rows = database.rows("SELECT value FROM settings WHERE name = :name", {"name": name})
-    if rows:
-        return str(rows[0][0])
+    return str(rows[0][0]) if rows else None
+
+
+def change_setting(database: Database, name: str, value: str, actor: Actor) -> None:
+    """Set something for all workers, and write down who did."""
+    from hub.registry.people import SettingRow
+
+    with database.transaction() as session:
+        session.merge(SettingRow(name=name, value=value))
+        note(session, actor, "setting", name, value=value)
+
+
+def _setting(database: Database, name: str) -> str:
+    if (known := find_setting(database, name)) is not None:
+        return known
     made = {"name": name, "value": secrets.token_hex(32)}
     database.execute("INSERT INTO settings (name, value) VALUES (:name, :value) ON CONFLICT (name) DO NOTHING", made)
     return _setting(database, name)

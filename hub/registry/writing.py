@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import bindparam, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -13,6 +14,7 @@ from hub.accounts import Actor
 from hub.errors import Conflict
 from hub.names import ArtifactName
 from hub.records import Artifact, Revision, joined
+from hub.registry.announcing import CONFIG, REPO, SCORE, announce, announce_ref
 from hub.registry.audit import note
 from hub.registry.counting import EVERYTHING, facets_in, recount
 from hub.registry.outbox import WRITE_REFERENCE, owe
@@ -29,6 +31,7 @@ from hub.registry.tables import (
     ScoreRow,
     VariantRow,
 )
+from hub.registry.trust import SignatureRow
 from hub.registry.words import facet_words, facets_of, words_of
 
 HEAD_REF = "main"
@@ -52,6 +55,8 @@ def record(
             f"`{artifact.name}` is at revision {found[:12] if found else 'none'}, not {(expected_parent or 'none')[:12]}: "
             f"somebody else pushed first. Look at it with `hub show {artifact.name}`, then push again."
         )
+    is_new = row is None
+    scores_before = _scores(session, row) if row else []
     if row is None or branch == HEAD_REF:
         row = _describe(session, row, artifact, revision)
     if session.get(RevisionRow, revision.id) is None:  # A curated card may become again what it was before.
@@ -65,6 +70,13 @@ def record(
         detail = {"revision": revision.id, "branch": branch, "message": revision.message, "files": len(revision.files)}
         note(session, actor, "commit", str(artifact.name), **detail)
     owe_reference(session, artifact.name)
+    session.flush()
+    if is_new:
+        announce(session, row, REPO, "create")
+    if revision.files or not is_new:
+        announce_ref(session, row, "branch", branch, found, revision.id)
+    if scores := [score for score in _scores(session, row) if score not in scores_before]:
+        announce(session, row, SCORE, "create", scores=scores)
 
 
 def yank(session: Session, name: ArtifactName, revision_id: str, *, yanked: bool) -> None:
@@ -72,6 +84,8 @@ def yank(session: Session, name: ArtifactName, revision_id: str, *, yanked: bool
     row = session.get_one(RevisionRow, revision_id)
     row.yanked = yanked
     owe_reference(session, name)
+    about = {"yanked": yanked, "revision": revision_id[:40]}
+    announce(session, session.get_one(ArtifactRow, row.artifact_id), CONFIG, "update", updatedConfig=about)
 
 
 def forget(session: Session, name: ArtifactName) -> None:
@@ -79,6 +93,7 @@ def forget(session: Session, name: ArtifactName) -> None:
     row = artifact_row(session, name)
     if row is None:
         return
+    announce(session, row, REPO, "delete")
     recount(session, facets_in(session, row), ())
     for table in (RefRow, ScoreRow, VariantRow, BaseRow, LanguageRow):
         session.execute(delete(table).where(table.artifact_id == row.id))
@@ -155,6 +170,9 @@ def _add_revision(session: Session, artifact_id: int, number: int, revision: Rev
             message=revision.message, parent=revision.parent, yanked=revision.yanked, author=revision.author,
         )
     )  # fmt: skip
+    if revision.signature is not None:
+        session.flush()
+        session.add(SignatureRow(revision_id=revision.id, **dataclasses.asdict(revision.signature)))
     blobs = {file.digest.hex: file.size_bytes for file in revision.files}
     if blobs:
         dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
@@ -170,6 +188,13 @@ def _add_revision(session: Session, artifact_id: int, number: int, revision: Rev
         for file in revision.files
     )
     session.flush()
+
+
+def _scores(session: Session, row: ArtifactRow) -> list[dict[str, Any]]:
+    """The scores of an artifact, as webhooks are told of them."""
+    kept = ("metric", "value", "unit", "benchmark", "split", "language", "base", "provenance", "source")
+    rows = session.scalars(select(ScoreRow).where(ScoreRow.artifact_id == row.id).order_by(ScoreRow.position))
+    return [{name: getattr(each, name) for name in kept} for each in rows]
 
 
 def _naive(time: datetime | None) -> datetime:

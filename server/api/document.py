@@ -24,6 +24,7 @@ TAGS = {
     "artifacts": "One artifact: its revisions, files and tensors, aliases and withdrawals.",
     "scores": "What was measured, by whom, and who leads.",
     "choose": "What fits, what compares, what to use.",
+    "webhooks": "Be told what happens: made here, or by Hugging Face's client.",
     "operate": "For those who run the server.",
 }
 _ERRORS = {

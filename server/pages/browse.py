@@ -9,7 +9,9 @@ from fastapi import Request
 from starlette.responses import Response
 
 from hub.errors import Unknown, WrongRequest
+from hub.local import LocalHub
 from hub.records import Artifact, Page, Query
+from hub.registry.scans import scans_in, worst_words
 from hub.registry.search import SORTS
 from hub.registry.standing import headline
 from server.access import Hub
@@ -62,7 +64,7 @@ def browse(request: Request, hub: Hub) -> Response:
             map(wording.language, everything.facets.get("language", {})), key=lambda each: each.english
         ),
         "sorts": SORTS,
-        "rows": [_row(artifact, query.language) for artifact in page.items],
+        "rows": [_row(hub, artifact, query.language) for artifact in page.items],
         "facets": facets,
         "shown_values": SHOWN_VALUES,
         "chosen": [choice for _, choices in facets for choice in choices if choice.chosen],
@@ -71,7 +73,7 @@ def browse(request: Request, hub: Hub) -> Response:
     return render("browse.html", context, request=request, status=status)
 
 
-def _row(artifact: Artifact, wanted: str) -> dict[str, Any]:
+def _row(hub: LocalHub, artifact: Artifact, wanted: str) -> dict[str, Any]:
     """What one line of the list shows; the wanted language comes first, else the one it was made for."""
     tags = sorted(artifact.languages, key=lambda tag: tag != wanted) if wanted else list(artifact.languages)
     return {
@@ -79,6 +81,10 @@ def _row(artifact: Artifact, wanted: str) -> dict[str, Any]:
         "address": page_path(artifact),
         "languages": [wording.language(tag) for tag in tags[:SHOWN_LANGUAGES]],
         "more_languages": len(tags[SHOWN_LANGUAGES:]),
+        # Few may hold such files, so few are asked about.
+        "unsafe": worst_words(scans_in(hub.registry.database, artifact.revision).values())
+        if artifact.any_file
+        else None,
         "score": headline(artifact, wanted or next(iter(artifact.languages), "")),
     }
 

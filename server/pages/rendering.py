@@ -11,6 +11,7 @@ from starlette.responses import HTMLResponse
 
 from hub.accounts import Caller
 from hub.registry import CURATED_OWNER
+from hub.registry.scans import worst_words
 from server.addresses import file_path, page_path
 from server.pages import wording
 from server.visits import own_path
@@ -61,6 +62,7 @@ def _environment() -> Environment:
         "number": wording.number,
         "short_name": wording.short_name,
         "provenance": wording.provenance,
+        "worst_scan": worst_words,
     }
     environment.globals |= {
         "page_path": page_path,

@@ -127,7 +127,11 @@ def _inline(hub: LocalHub, caller: Caller, path: str, value: dict[str, Any]) -> 
     if not isinstance(content, str) or value.get("encoding", "base64") not in {"base64", "utf-8"}:
         raise WrongRequest(f"`{path}` has no content in base64.")
     try:
-        raw = base64.b64decode(content, validate=True) if value.get("encoding") == "base64" else content.encode()
+        raw = (
+            base64.b64decode(content, validate=True)
+            if value.get("encoding", "base64") == "base64"
+            else content.encode()
+        )
     except (binascii.Error, ValueError) as error:
         raise WrongRequest(f"the content of `{path}` is no base64.") from error
     digest, size = hub.store.put(raw)

@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from hub.errors import WrongRequest
 from hub.local import LocalHub
 from hub.records import Artifact
+from hub.registry.scans import scans_in
 from server.access import Hub, Wanted
 from server.addresses import Segment, commit_id
 from server.bodies import SMALL, read_body
@@ -35,10 +36,11 @@ def _describe(request: Request, hub: LocalHub, artifact: Artifact, revision: str
     folders = {
         each["path"]: each for each in tree_entries(found.files, "", recursive=True) if each["type"] == "directory"
     }
+    scans = scans_in(hub.registry.database, found.id)
     entries: list[dict[str, Any]] = []
     for path in dict.fromkeys(each.strip("/") for each in paths):
         if path in files:
-            entries.append(file_entry(files[path]))
+            entries.append(file_entry(files[path], scans.get(path)))
         elif path in folders:
             entries.append(folders[path])
     return JSONResponse(entries, headers={"X-Repo-Commit": commit_id(found.id)})

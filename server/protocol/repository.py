@@ -10,11 +10,13 @@ from starlette.responses import JSONResponse, Response
 
 from hub.records import Artifact, File
 from hub.registry import CURATED_OWNER
+from hub.registry.scans import scans_in
 from server.access import Hub, Wanted, is_dataset
 from server.addresses import Segment, commit_id
 from server.card import front_matter
 from server.protocol.flags import is_true
 from server.protocol.git_objects import blob_id, pointer
+from server.protocol.security import repository_status
 
 _RELATIONS = {"adapter": "adapter", "projector": "adapter", "delta": "adapter", "encoder": "finetune"}
 """Our kinds in the words of the Hugging Face Hub's base-model tree."""
@@ -31,6 +33,8 @@ def describe_repository(request: Request, hub: Hub, artifact: Wanted, revision: 
             "cardData": front_matter(hub.store, found),
             "usedStorage": sum(file.size_bytes for file in found.files),
         }
+        if is_true(request, "securityStatus"):
+            description["securityRepoStatus"] = repository_status(scans_in(hub.registry.database, found.id))
     return JSONResponse(description)
 
 

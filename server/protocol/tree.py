@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import Request
@@ -9,12 +10,14 @@ from starlette.responses import JSONResponse, Response
 
 from hub.errors import UnknownFile
 from hub.records import File
+from hub.registry.scans import Scan, scans_in
 from server.access import Hub, Wanted
 from server.addresses import Segment, commit_id
 from server.paging import next_link, read_cursor
 from server.protocol.flags import is_true
 from server.protocol.git_objects import blob_id, pointer, tree_id
 from server.protocol.resolve import showing
+from server.protocol.security import NO_SCANS, file_status
 
 PAGE = 1000
 """Entries a page, as on the Hugging Face Hub."""
@@ -24,7 +27,8 @@ def list_tree(request: Request, hub: Hub, artifact: Wanted, revision: Segment, p
     """Files and folders directly under `path`, or all below it with `recursive=true`."""
     found = hub.registry.revision(artifact.name, revision)
     request.state.commit = commit_id(found.id)
-    entries = tree_entries(found.files, path.strip("/"), recursive=is_true(request, "recursive"))
+    scans = scans_in(hub.registry.database, found.id)
+    entries = tree_entries(found.files, path.strip("/"), recursive=is_true(request, "recursive"), scans=scans)
     if not entries and path:
         folders = sorted({str(file.path).rpartition("/")[0] for file in found.files} - {""})
         raise UnknownFile(path, folders, listing=showing(found))
@@ -36,7 +40,9 @@ def list_tree(request: Request, hub: Hub, artifact: Wanted, revision: Segment, p
     return JSONResponse(entries[begin:end], headers=headers)
 
 
-def tree_entries(files: tuple[File, ...], folder: str, *, recursive: bool) -> list[dict[str, Any]]:
+def tree_entries(
+    files: tuple[File, ...], folder: str, *, recursive: bool, scans: Mapping[str, Scan] = NO_SCANS
+) -> list[dict[str, Any]]:
     """Entries below a folder, folders before files, each sorted by path."""
     below = [file for file in files if not folder or file.path.startswith(f"{folder}/")]
     start = len(folder) + 1 if folder else 0
@@ -47,17 +53,18 @@ def tree_entries(files: tuple[File, ...], folder: str, *, recursive: bool) -> li
         if recursive or "/" not in name[start:]
     ]
     return folders + [
-        file_entry(file)
+        file_entry(file, scans.get(file.path))
         for file in sorted(below, key=lambda file: file.path)
         if recursive or "/" not in file.path[start:]
     ]
 
 
-def file_entry(file: File) -> dict[str, Any]:
-    """One file, as one kept by Git LFS."""
+def file_entry(file: File, scan: Scan | None = None) -> dict[str, Any]:
+    """One file, as one kept by Git LFS; with what the scanners say of one that can run code."""
     held = pointer(file)
     lfs = {"oid": file.digest.hex, "size": file.size_bytes, "pointerSize": len(held)}
-    return {"type": "file", "path": file.path, "size": file.size_bytes, "oid": blob_id(held), "lfs": lfs}
+    entry = {"type": "file", "path": file.path, "size": file.size_bytes, "oid": blob_id(held), "lfs": lfs}
+    return entry if scan is None else {**entry, "securityFileStatus": file_status(scan)}
 
 
 def _folder_id(files: tuple[File, ...], folder: str) -> str:

@@ -9,7 +9,7 @@ from hub.errors import NotServed
 
 GROUPS = (
     "spaces", "kernels", "jobs", "scheduled-jobs", "endpoints", "papers", "daily_papers", "collections", "buckets", "notifications",
-    "webhooks", "settings", "posts", "blog", "inference-proxy",
+    "settings", "posts", "blog", "inference-proxy",
 )  # fmt: skip
 """Below `/api/`."""
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -170,25 +170,48 @@ BASES = {
 """Family → how its small base is made."""
 
 
-def save_base(family: str, folder: Path) -> Path:
+WIDE = 64
+"""Columns that a 4-bit block fills, of encoders and denoisers that are made small."""
+WIDER: dict[str, dict[str, Any]] = {
+    "stable-diffusion": {"block_out_channels": (32, WIDE)},
+    "stable-diffusion-xl": {"block_out_channels": (32, WIDE)},
+    "stable-diffusion-3": {"attention_head_dim": WIDE // 2, "caption_projection_dim": WIDE},
+    "pixart": {"attention_head_dim": WIDE // 2, "num_attention_heads": 2, "cross_attention_dim": WIDE},
+    "flux": {"attention_head_dim": WIDE // 2, "axes_dims_rope": (8, 12, 12)},
+    "sana": {"attention_head_dim": WIDE // 2, "cross_attention_head_dim": WIDE // 2, "cross_attention_dim": WIDE},
+    "altdiffusion": {"block_out_channels": (32, WIDE)},
+}
+"""Family → what its denoiser is otherwise where it is wide."""
+
+
+def base_of(family: str, *, is_wide: bool) -> Base:
+    """PixArt's module stands in the place of a projection to the denoiser's own width."""
+    return replace(BASES[family], width=WIDE) if is_wide and family == "pixart" else BASES[family]
+
+
+def save_base(family: str, folder: Path, *, is_wide: bool = False) -> Path:
     """Keep the family's small base in `folder`, the same one each time."""
     torch.manual_seed(5)
     pipe = BASES[family].make(clip_tokenizer())
+    if is_wide:
+        name = "unet" if hasattr(pipe, "unet") else "transformer"
+        narrow = getattr(pipe, name)
+        pipe.register_modules(**{name: type(narrow).from_config({**narrow.config, **WIDER[family]})})
     pipe.save_pretrained(folder)
     return folder
 
 
-def save_encoder(folder: Path) -> Path:
+def save_encoder(folder: Path, *, is_wide: bool = False) -> Path:
     """A small XLM-R."""
-    return make_encoder(folder, seed=1)
+    return make_encoder(folder, seed=1, width=WIDE if is_wide else ENCODER_WIDTH)
 
 
-def save_module(family: str, folder: Path, encoder: Path) -> Path:
+def save_module(family: str, folder: Path, encoder: Path, *, is_wide: bool = False) -> Path:
     """A module of one variant that fits the family's small base."""
     from hub.loader.sources import digest_of
 
-    base = BASES[family]
-    sizes: dict[str, Any] = {"in_width": ENCODER_WIDTH, "out_width": base.width}
+    base = base_of(family, is_wide=is_wide)
+    sizes: dict[str, Any] = {"in_width": WIDE if is_wide else ENCODER_WIDTH, "out_width": base.width}
     if base.architecture == "projector":
         sizes |= {"hidden_width": 16, "pooled_width": base.pooled}
     config = {

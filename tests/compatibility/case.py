@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from transformers import AutoTokenizer, XLMRobertaModel
 from hub.loader import load_pipeline
 from hub.modules import build, load_weights
 from hub.modules.architectures import Embeddings
-from tests.compatibility.bases import BASES, TOKENS, Base, save_base, save_encoder, save_module
+from tests.compatibility.bases import TOKENS, Base, base_of, save_base, save_encoder, save_module
 
 SIDE = 32
 """Pixels."""
@@ -30,23 +30,30 @@ class Case:
 
     family: str
     root: Path
-    pictures: dict[str, Tensor] = field(default_factory=dict)
+    is_wide: bool = False
+    """Whether layers of denoiser and encoder are wide enough for 4-bit blocks."""
 
     @property
     def base(self) -> Base:
-        return BASES[self.family]
+        return base_of(self.family, is_wide=self.is_wide)
+
+    @cached_property
+    def wide(self) -> Case:
+        """The same family where layers are wide."""
+        return Case(self.family, self.root / "wide", is_wide=True)
 
     @cached_property
     def base_folder(self) -> Path:
-        return save_base(self.family, self.root / "bases" / self.family)
+        return save_base(self.family, self.root / "bases" / self.family, is_wide=self.is_wide)
 
     @cached_property
     def encoder_folder(self) -> Path:
-        return save_encoder(self.root / "tiny-xlmr")
+        return save_encoder(self.root / "tiny-xlmr", is_wide=self.is_wide)
 
     @cached_property
     def module_folder(self) -> Path:
-        return save_module(self.family, self.root / "modules" / "mulan-yo", self.encoder_folder)
+        folder = self.root / "modules" / "mulan-yo"
+        return save_module(self.family, folder, self.encoder_folder, is_wide=self.is_wide)
 
     def load(self, folder: Path | None = None, *, with_module: bool = True, **settings: Any) -> Any:
         """The pipeline, through the module unless told otherwise."""
@@ -88,11 +95,14 @@ class Case:
             assert not torch.equal(one, other)
         return through
 
-    def direct(self, texts: Sequence[str]) -> Embeddings:
-        """The module's answer by a plain computation: tokenizer, encoder and module, called one after the other."""
+    def direct(self, texts: Sequence[str], **how: Any) -> Embeddings:
+        """The module's answer by a plain computation: tokenizer, encoder and module, called one after the other.
+
+        `how` tells transformers to read the encoder otherwise than in float32.
+        """
         tokenizer = AutoTokenizer.from_pretrained(self.encoder_folder)
         encoder = XLMRobertaModel.from_pretrained(
-            self.encoder_folder, add_pooling_layer=False, dtype=torch.float32
+            self.encoder_folder, add_pooling_layer=False, dtype=torch.float32, **how
         ).eval()
         module = build(self.base.architecture, self._sizes()).eval()
         load_weights(module, self.module_folder / self.family / "model.safetensors", what="the module")
@@ -128,7 +138,7 @@ class Case:
     def reads_as_directly(self, pipe: Any, texts: list[str], **settings: Any) -> None:
         """`encode_prompt` answers what the plain computation does, each row as often as pictures were asked."""
         count = settings.get("count", 1)
-        wanted, found = self.direct(texts), self.encode(pipe, texts, **settings)
+        wanted, found = self.direct(texts, **settings.pop("how", {})), self.encode(pipe, texts, **settings)
         for name, rows in (("tokens", wanted.tokens_BLC), ("pooled", wanted.pooled_BP), ("mask", wanted.mask_BL)):
             if name in found:
                 assert rows is not None

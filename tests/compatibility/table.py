@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.compatibility import features, routes
+from tests.compatibility import features, quantised, routes
 from tests.compatibility.bases import BASES
 from tests.compatibility.case import Case
 
@@ -37,6 +37,10 @@ FEATURES: dict[str, Callable[[Case], None]] = {
     "long prompts past the window": features.long_prompts,
     "empty prompts": features.empty_prompts,
     "`save_pretrained`, `load_pipeline` of the folder": features.saved_folder,
+    "8-bit base": quantised.base_in_8_bits,
+    "4-bit base": quantised.base_in_4_bits,
+    "8-bit encoder": quantised.encoder_in_8_bits,
+    "4-bit encoder": quantised.encoder_in_4_bits,
 }
 OTHERWISE: dict[tuple[str, str], Callable[[Case], None]] = {("pixart", "callbacks"): features.steps_callback}
 """Where a family has the feature under another name."""
@@ -62,10 +66,11 @@ ABSENT: dict[tuple[str, str], str] = {
 }
 """(family, feature) → the reason in words. Every other cell has a test."""
 
-ON_GPU = ("sequential CPU offload",)
-"""Features that need a second device: accelerate 1.15 cannot put weights back where they already are."""
-QUANTISED = ("8-bit base", "4-bit base", "8-bit encoder", "4-bit encoder")
-NOT_TRIED = "neither bitsandbytes nor torchao is among what the project installs, so nothing shows it"
+WITH_NOTE = {
+    "sequential CPU offload": "shown on a CPU by the hooks of accelerate that diffusers sets; its own method asks for a GPU, and "
+    "runs in the same test where there is one"
+}
+"""Feature → how it was shown, where that is not all of what the name says."""
 
 CELLS = [(family, feature) for feature in FEATURES for family in BASES]
 

@@ -109,7 +109,7 @@ def encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_encoder(tmp_path_factory.mktemp("encoders") / "tiny-xlmr", seed=1)
 
 
-def make_encoder(folder: Path, seed: int, positions: int = 40) -> Path:
+def make_encoder(folder: Path, seed: int, positions: int = 40, width: int = ENCODER_WIDTH) -> Path:
     """Save a random `XLMRobertaModel` and its tokenizer."""
     from transformers import XLMRobertaConfig, XLMRobertaModel, XLMRobertaTokenizer
 
@@ -121,8 +121,8 @@ def make_encoder(folder: Path, seed: int, positions: int = 40) -> Path:
     model = XLMRobertaModel(
         XLMRobertaConfig(
             vocab_size=len(tokenizer),
-            hidden_size=ENCODER_WIDTH,
-            intermediate_size=2 * ENCODER_WIDTH,
+            hidden_size=width,
+            intermediate_size=2 * width,
             num_hidden_layers=2,
             num_attention_heads=2,
             max_position_embeddings=positions,

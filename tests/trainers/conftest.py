@@ -27,6 +27,7 @@ from transformers import (
 )
 
 from hub.cards import Card, write_card
+from hub.home import Home
 from hub.local import LocalHub
 from hub.modules import TextEncoder
 from hub.names import ArtifactName
@@ -121,23 +122,18 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-@pytest.fixture
-def hub(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, base_folder: Path, encoder_folder: Path, judge_folder: Path
-) -> Iterator[LocalHub]:
-    """An installation with a tiny base, encoder and judge; `toy` is one of its corpora."""
-    (tmp_path / "cards").mkdir()
-    monkeypatch.setenv("HUB_CARDS", str(tmp_path / "cards"))
-    monkeypatch.setenv("HUB_HOME", str(tmp_path / "home"))
-    toy = ModuleType("toy_corpus")
-    toy.ToyCorpus = ToyCorpus
-    monkeypatch.setitem(sys.modules, "toy_corpus", toy)
-    monkeypatch.setitem(CORPORA, "toy", "toy_corpus:ToyCorpus")
-    with LocalHub.open() as hub:
+@pytest.fixture(scope="session")
+def installed(
+    tmp_path_factory: pytest.TempPathFactory, base_folder: Path, encoder_folder: Path, judge_folder: Path
+) -> Path:
+    """`home` and `cards` of an installation with a tiny base, encoder and judge, to be copied: publishing takes half a second."""
+    root = tmp_path_factory.mktemp("installed")
+    (root / "cards").mkdir()
+    with LocalHub.open(Home(root / "home" / "registry.db", root / "home", root / "cards")) as hub:
         for folder, kind, name in (
             (base_folder, "base", "tiny-sd"), (encoder_folder, "encoder", "tiny-xlmr"), (judge_folder, "encoder", "emoji-judge"),
         ):  # fmt: skip
-            copy = tmp_path / "published" / name
+            copy = root / "published" / name
             shutil.copytree(folder, copy)
             conditioning = Conditioning(width=16) if kind == "base" else None
             card = Card(
@@ -150,6 +146,26 @@ def hub(
             )
             write_card(card, copy)
             publish(copy, ArtifactName("linguahub", name), hub.registry, hub.store)
+    return root
+
+
+def settle(installed: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make `root` the home of this process: a copy of what is installed; `toy` is one of its corpora."""
+    for part in ("cards", "home"):
+        shutil.copytree(installed / part, root / part, symlinks=True)
+    monkeypatch.setenv("HUB_CARDS", str(root / "cards"))
+    monkeypatch.setenv("HUB_HOME", str(root / "home"))
+    toy = ModuleType("toy_corpus")
+    toy.ToyCorpus = ToyCorpus
+    monkeypatch.setitem(sys.modules, "toy_corpus", toy)
+    monkeypatch.setitem(CORPORA, "toy", "toy_corpus:ToyCorpus")
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installed: Path) -> Iterator[LocalHub]:
+    """An installation of its own with a tiny base, encoder and judge."""
+    settle(installed, tmp_path, monkeypatch)
+    with LocalHub.open() as hub:
         yield hub
 
 

@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import resource
-import signal
-import subprocess
-import sys
-import textwrap
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +22,8 @@ from trainers.method import Draw, Loss
 from trainers.optimizer import OPTIMIZERS, make_optimizer
 from trainers.recipe import Recipe
 from trainers.sampler import Sampler, generator_of
+
+from . import launching
 
 RECIPE = Recipe(steps=12, batch_size=4, learning_rate=1e-2, warmup_steps=2, ema_decay=0.9, precision="no", seed=3)
 
@@ -63,31 +60,23 @@ def test_two_runs_of_one_recipe_end_in_the_same_weights(tmp_path: Path) -> None:
     assert torch.equal(weights(first), weights(second))
 
 
+def break_off(recipe: Recipe, folder: Path) -> None:
+    """A run slow enough to be killed after its first checkpoint."""
+    train(Regression(pause=0.15), recipe, folder, quiet=True, checkpoint_every=3, log_every=1)
+
+
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_a_run_killed_half_way_ends_in_the_weights_of_an_unbroken_one(optimizer: str, tmp_path: Path) -> None:
     recipe = replace(RECIPE, optimizer=optimizer)
     whole = Regression()
     train(whole, recipe, tmp_path / "whole", quiet=True)
-    script = f"""
-        import sys
-        sys.path[:0] = {[str(Path(__file__).parent), *sys.path]!r}
-        from pathlib import Path
-        import torch
-        torch.set_num_threads(1)
-        from dataclasses import replace
-        from test_loop import RECIPE, Regression
-        from trainers.loop import train
-        recipe = replace(RECIPE, optimizer={optimizer!r})
-        train(Regression(pause=0.15), recipe, Path({str(tmp_path / "broken")!r}), quiet=True, checkpoint_every=3, log_every=1)
-    """
-    child = subprocess.Popen([sys.executable, "-c", textwrap.dedent(script)], cwd=Path(__file__).parents[2])
+    child = launching.start([(__name__, "break_off", (recipe, tmp_path / "broken"))], {}, tmp_path / "said")
     try:
         while checkpoint.find(tmp_path / "broken") is None:
-            assert child.poll() is None
+            assert child.is_alive(), (tmp_path / "said").read_text()
             time.sleep(0.02)
     finally:
-        os.kill(child.pid, signal.SIGKILL)
-        child.wait()
+        launching.kill(child)
     (tmp_path / "broken" / "checkpoint-0000099.part").write_bytes(b"half a checkpoint")
     resumed = Regression()
     run = train(resumed, recipe, tmp_path / "broken", quiet=True, checkpoint_every=3, log_every=1)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
+import shutil
+from collections.abc import Callable
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +21,11 @@ from hub.cli.show import show
 from hub.errors import Damaged, DoesNotFit, WeightsDoNotFit, WrongRequest
 from hub.loader import load_pipeline
 from hub.local import LocalHub
+from hub.names import ArtifactName
+from hub.publish import publish
 from trainers.cli import evaluate, train
+
+from .conftest import settle
 
 TINY = ("--base", "tiny-sd", "--encoder", "tiny-xlmr", "--corpus", "toy", "--steps", "9", "--device", "cpu")
 
@@ -31,10 +39,41 @@ def run(capsys: pytest.CaptureFixture[str], command: Any, *arguments: str) -> st
     return capsys.readouterr().out
 
 
-def trained(capsys: pytest.CaptureFixture[str], method: str, language: str = "yo", *arguments: str) -> Path:
-    """Train and publish; the variant's folder."""
+def train_tiny(method: str, language: str, *arguments: str) -> Path:
+    """Train and publish in this process' home; the artifact's folder."""
     given = (method, "--lang", language, *TINY, "--no-evaluate", "--push", *arguments, "--json")
-    return Path(json.loads(run(capsys, train, *given))["folder"]) / "tiny-sd"
+    said = io.StringIO()
+    with redirect_stdout(said):
+        as_command("train", train).main(args=list(given), standalone_mode=False)
+    return Path(json.loads(said.getvalue())["folder"])
+
+
+@pytest.fixture(scope="module")
+def taught(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Path]:
+    """The artifact that a method makes for a language: the same bytes each time, so it is trained once."""
+    root, made = tmp_path_factory.mktemp("taught"), dict[tuple[str, str], Path]()
+
+    def of(method: str, language: str) -> Path:
+        if (method, language) not in made:
+            with pytest.MonkeyPatch.context() as monkeypatch:
+                settle(installed, root / f"{method}-{language}", monkeypatch)
+                made[method, language] = train_tiny(method, language)
+        return made[method, language]
+
+    return of
+
+
+@pytest.fixture
+def trained(taught: Callable[[str, str], Path], hub: LocalHub, tmp_path: Path) -> Callable[..., Path]:
+    """What a method makes, published in this test's home; the variant's folder, which a test may change."""
+
+    def of(method: str, language: str = "yo") -> Path:
+        folder = tmp_path / "trained" / f"{method}-{language}"
+        shutil.copytree(taught(method, language), folder)
+        publish(folder, ArtifactName("local", folder.name), hub.registry, hub.store)
+        return folder / "tiny-sd"
+
+    return of
 
 
 def loaded(hub: LocalHub, adapter: Any = None) -> Any:
@@ -71,9 +110,9 @@ def own_lora(pipe: Any, folder: Path) -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_what_is_published_draws_otherwise_and_unloading_gives_the_base_back_bit_for_bit(
-    method: str, hub: LocalHub, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    method: str, hub: LocalHub, tmp_path: Path, trained: Callable[..., Path]
 ) -> None:
-    trained(capsys, method)
+    trained(method)
     plain, pipe = loaded(hub), loaded(hub, f"{method}-yo")
     before = drawn(plain)
     assert not torch.equal(drawn(pipe), before)
@@ -91,9 +130,9 @@ def test_what_is_published_draws_otherwise_and_unloading_gives_the_base_back_bit
 
 @pytest.mark.parametrize("method", METHODS)
 def test_the_card_and_the_registry_tell_what_it_is(
-    method: str, hub: LocalHub, capsys: pytest.CaptureFixture[str]
+    method: str, hub: LocalHub, capsys: pytest.CaptureFixture[str], trained: Callable[..., Path]
 ) -> None:
-    variant = trained(capsys, method)
+    variant = trained(method)
     found = hub.registry.get(f"{method}-yo")
     config = json.loads((variant / "config.json").read_text())
     kind = {"iap": "encoder", "prompt-tuning": "adapter"}.get(method, "delta")
@@ -112,11 +151,11 @@ def test_the_card_and_the_registry_tell_what_it_is(
 
 
 def test_an_encoder_of_its_own_says_after_loading_what_it_said_in_training(
-    hub: LocalHub, capsys: pytest.CaptureFixture[str], material: Any
+    hub: LocalHub, material: Any, trained: Callable[..., Path]
 ) -> None:
     from transformers import AutoModel
 
-    variant = trained(capsys, "iap")
+    variant = trained("iap")
     encoder = AutoModel.from_pretrained(variant / "encoder", dtype=torch.float32).eval()
     head = load_file(variant / "model.safetensors")
     row = torch.tensor([material.texts_N.index("ológbò")])
@@ -129,9 +168,9 @@ def test_an_encoder_of_its_own_says_after_loading_what_it_said_in_training(
 
 @pytest.mark.parametrize("method", ["lora", "altdiffusion"])
 def test_plain_diffusers_reads_the_lora(
-    method: str, hub: LocalHub, capsys: pytest.CaptureFixture[str], base_folder: Path
+    method: str, hub: LocalHub, base_folder: Path, trained: Callable[..., Path]
 ) -> None:
-    variant = trained(capsys, method)
+    variant = trained(method)
     ours, theirs = loaded(hub, f"{method}-yo"), plain_diffusers(base_folder)
     states, negative = ours.encode_prompt("ajá", torch.device("cpu"), 1, True)
     expected = drawn(ours)
@@ -145,15 +184,15 @@ def test_plain_diffusers_reads_the_lora(
 
 
 def test_plain_diffusers_reads_virtual_tokens_and_all_weights(
-    hub: LocalHub, capsys: pytest.CaptureFixture[str], base_folder: Path
+    hub: LocalHub, base_folder: Path, trained: Callable[..., Path]
 ) -> None:
-    variant = trained(capsys, "prompt-tuning")
+    variant = trained("prompt-tuning")
     prefix = json.loads((variant / "config.json").read_text())["prompt"]["prefix"]
     theirs = plain_diffusers(base_folder)
     theirs.load_textual_inversion(str(variant), weight_name="learned_embeds.safetensors")
     ours = loaded(hub, "prompt-tuning-yo")
     assert torch.equal(drawn(theirs, prefix + "ajá", negative_prompt=prefix), drawn(ours))
-    variant = trained(capsys, "full")
+    variant = trained("full")
     pipe = loaded(hub, "full-yo")
     drawn(pipe)
     unet = UNet2DConditionModel.from_pretrained(variant / "unet", dtype=torch.float32)
@@ -161,11 +200,11 @@ def test_plain_diffusers_reads_virtual_tokens_and_all_weights(
 
 
 def test_virtual_tokens_are_read_in_training_as_the_loader_reads_them(
-    hub: LocalHub, capsys: pytest.CaptureFixture[str], material: Any
+    hub: LocalHub, material: Any, trained: Callable[..., Path]
 ) -> None:
     from trainers.methods.prompt_tuning import VirtualPrompt
 
-    variant = trained(capsys, "prompt-tuning")
+    variant = trained("prompt-tuning")
     ((_, prompt),) = load_file(variant / "learned_embeds.safetensors").items()
     reader = VirtualPrompt(material.base, len(prompt))
     reader.prompt_VC.data = prompt.float()
@@ -176,11 +215,9 @@ def test_virtual_tokens_are_read_in_training_as_the_loader_reads_them(
 
 
 @pytest.mark.parametrize("method", ["lora", "full"])
-def test_every_language_is_drawn_by_its_own_denoiser(
-    method: str, hub: LocalHub, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_every_language_is_drawn_by_its_own_denoiser(method: str, hub: LocalHub, trained: Callable[..., Path]) -> None:
     for language in ("yo", "sw"):
-        trained(capsys, method, language)
+        trained(method, language)
     both = loaded(hub, [f"{method}-yo", f"{method}-sw"])
     for language, prompt in (("sw", "paka"), ("yo", "ajá"), ("sw", "paka")):
         alone = drawn(loaded(hub, f"{method}-{language}"), prompt)
@@ -194,9 +231,9 @@ def test_every_language_is_drawn_by_its_own_denoiser(
 
 @pytest.mark.parametrize("method", ["lora", "full"])
 def test_a_users_own_lora_stays_as_it_is(
-    method: str, hub: LocalHub, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    method: str, hub: LocalHub, tmp_path: Path, trained: Callable[..., Path]
 ) -> None:
-    trained(capsys, method)
+    trained(method)
     pipe = loaded(hub)
     own_lora(pipe, tmp_path)
     styled = drawn(pipe)
@@ -214,9 +251,9 @@ def test_a_users_own_lora_stays_as_it_is(
 
 
 def test_another_pipeline_of_the_same_parts_draws_with_the_change_too(
-    hub: LocalHub, capsys: pytest.CaptureFixture[str]
+    hub: LocalHub, trained: Callable[..., Path]
 ) -> None:
-    trained(capsys, "full")
+    trained("full")
     pipe = loaded(hub, "full-yo")
     other = pipe.into(StableDiffusionPipeline)
     other.set_progress_bar_config(disable=True)
@@ -225,8 +262,8 @@ def test_another_pipeline_of_the_same_parts_draws_with_the_change_too(
     assert torch.equal(drawn(other), drawn(loaded(hub)))
 
 
-def test_a_changed_encoder_is_refused(hub: LocalHub, capsys: pytest.CaptureFixture[str]) -> None:
-    variant = trained(capsys, "iap")
+def test_a_changed_encoder_is_refused(hub: LocalHub, trained: Callable[..., Path]) -> None:
+    variant = trained("iap")
     path = variant / "encoder" / "model.safetensors"
     save_file({key: value + 1 for key, value in load_file(path).items()}, path, metadata={"format": "pt"})
     with pytest.raises(Damaged, match=r"the encoder of `iap-yo` has digest .* and should have"):
@@ -242,9 +279,9 @@ def test_a_changed_encoder_is_refused(hub: LocalHub, capsys: pytest.CaptureFixtu
     ],
 )
 def test_a_change_of_another_shape_is_refused_and_leaves_the_base_alone(
-    method: str, file: str, message: str, hub: LocalHub, capsys: pytest.CaptureFixture[str]
+    method: str, file: str, message: str, hub: LocalHub, trained: Callable[..., Path]
 ) -> None:
-    variant = trained(capsys, method)
+    variant = trained(method)
     weights = load_file(variant / file)
     wider = {key: torch.cat([value, value], dim=-1) if value.dim() > 1 else value for key, value in weights.items()}
     save_file(wider, variant / file)
@@ -257,22 +294,20 @@ def test_a_change_of_another_shape_is_refused_and_leaves_the_base_alone(
     assert pipe.get_active_adapters() == []
 
 
-def test_a_resumed_run_of_phases_that_train_different_parts_gives_the_same_bytes(
-    hub: LocalHub, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_a_resumed_run_of_phases_that_train_different_parts_gives_the_same_bytes(hub: LocalHub, tmp_path: Path) -> None:
     out = ("--out", str(tmp_path / "run"))
-    variant = trained(capsys, "altdiffusion", "yo", *out)
+    variant = train_tiny("altdiffusion", "yo", *out) / "tiny-sd"
     files = sorted(variant.rglob("*.safetensors"))
     before = [path.read_bytes() for path in files]
     (tmp_path / "run" / "2-quality" / "finished.json").unlink()
-    trained(capsys, "altdiffusion", "yo", *out, "--resume")
+    train_tiny("altdiffusion", "yo", *out, "--resume")
     assert [path.read_bytes() for path in files] == before
 
 
 def test_an_encoder_for_a_base_is_measured_by_what_it_draws_and_no_start_for_training(
-    hub: LocalHub, capsys: pytest.CaptureFixture[str]
+    hub: LocalHub, capsys: pytest.CaptureFixture[str], trained: Callable[..., Path]
 ) -> None:
-    trained(capsys, "iap")
+    trained("iap")
     scores = json.loads(run(capsys, evaluate, "iap-yo", "--corpus", "toy", "--n", "3", "--json"))
     assert scores[0]["metric"] == "r_precision_at_1"
     with pytest.raises(WrongRequest, match="was trained for tiny-sd, and lies inside its variants"):

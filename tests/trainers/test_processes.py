@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
-import subprocess
-import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,9 +13,12 @@ from torch import Tensor, nn
 
 from hub.errors import WrongRequest
 from trainers.contrast import gathered
+from trainers.loop import train
 from trainers.method import Draw, Loss
 from trainers.processes import open_accelerator
 from trainers.recipe import Recipe
+
+from . import launching
 
 RECIPE = Recipe(steps=6, batch_size=8, learning_rate=1e-2, warmup_steps=2, ema_decay=0.9, precision="no", seed=3)
 
@@ -51,39 +51,16 @@ class Contrasted(Denoised):
         return Loss(F.cross_entropy(logits_BB, torch.arange(len(logits_BB))), {})
 
 
-SCRIPT = """
-import sys
-sys.path[:0] = {paths!r}
-from dataclasses import replace
-from pathlib import Path
-import torch
-torch.set_num_threads(1)
-import test_processes
-from trainers.loop import train
-recipe = replace(test_processes.RECIPE, accumulation={parts})
-train(test_processes.{method}(), recipe, Path({folder!r}), quiet=True, log_every=1, checkpoint_every=3, device="cpu")
-"""
+def learn(method: str, folder: Path, parts: int) -> None:
+    """What one process does."""
+    recipe = replace(RECIPE, accumulation=parts)
+    train(globals()[method](), recipe, folder, quiet=True, log_every=1, checkpoint_every=3, device="cpu")
 
 
 def losses(folder: Path, method: str, *, processes: int, parts: int = 1) -> list[float]:
     """Losses of a run in its own process or processes."""
-    paths = [str(Path(__file__).parent), *sys.path]
-    script = folder.with_suffix(".py")
-    script.write_text(SCRIPT.format(paths=paths, parts=parts, method=method, folder=str(folder)))
-    # What `torchrun` starts; `accelerate launch --cpu` starts several processes only through MPI.
-    launch = ["-m", "torch.distributed.run", "--nproc_per_node", str(processes), "--master_port", str(free_port())]
-    done = subprocess.run(
-        [sys.executable, *(launch if processes > 1 else []), str(script)],
-        capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}, cwd=Path(__file__).parents[2],
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    launching.launch([(__name__, "learn", (method, folder, parts))], processes=processes)
     return [json.loads(line)["loss"] for line in (folder / "metrics.jsonl").read_text().splitlines()]
-
-
-def free_port() -> int:
-    with socket.socket() as server:
-        server.bind(("localhost", 0))
-        return int(server.getsockname()[1])
 
 
 @pytest.mark.slow

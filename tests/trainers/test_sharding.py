@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -34,8 +33,8 @@ from trainers.recipe import Recipe
 from trainers.student import Student
 from trainers.training import Order, train_module
 
+from . import launching
 from .conftest import ToyCorpus
-from .test_processes import free_port
 
 RECIPE = Recipe(steps=4, batch_size=8, learning_rate=1e-3, warmup_steps=2, ema_decay=0.9, precision="no", seed=3)
 METHODS = {"full": FullTuning, "concept": ConceptAlignment, "iap": AttentionMatching}
@@ -89,43 +88,17 @@ def publish(folder: Path, parts: int = 1) -> None:
             export(trained, folder / "artifact", Cost(trained.device_seconds, 0.0))
 
 
-SCRIPT = """
-import sys
-sys.path[:0] = {paths!r}
-import torch
-torch.set_num_threads(1)
-from pathlib import Path
-from tests.trainers import test_sharding
-test_sharding.{call}
-"""
-
-
 @pytest.fixture
 def launch(tmp_path: Path, base_folder: Path, encoder_folder: Path):
-    """Run a call in its own process, or in two that accelerate was told to shard."""
+    """Make calls of this file in one process, or in two that accelerate was told to shard."""
+    environment = {
+        "TINY_BASE": str(base_folder), "TINY_ENCODER": str(encoder_folder), "HUB_HOME": str(tmp_path / "home"),
+        "HUB_CARDS": str(tmp_path / "cards"), "ACCELERATE_USE_FSDP": "true", "FSDP_VERSION": "2",
+    }  # fmt: skip
 
-    def run(call: str, *, processes: int, fsdp: bool = True) -> str:
-        script = tmp_path / "script.py"
-        script.write_text(SCRIPT.format(paths=sys.path, call=call))
-        launcher = [
-            "-m",
-            "torch.distributed.run",
-            "--nproc_per_node",
-            str(processes),
-            "--master_port",
-            str(free_port()),
-        ]
-        environment = os.environ | {
-            "OMP_NUM_THREADS": "1", "TINY_BASE": str(base_folder), "TINY_ENCODER": str(encoder_folder),
-            "HUB_HOME": str(tmp_path / "home"), "HUB_CARDS": str(tmp_path / "cards"),
-            "ACCELERATE_USE_FSDP": "true" if fsdp else "false", "FSDP_VERSION": "2",
-        }  # fmt: skip
-        done = subprocess.run(
-            [sys.executable, *(launcher if processes > 1 else []), str(script)],
-            capture_output=True, text=True, env=environment, cwd=Path(__file__).parents[2],
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        return done.stderr
+    def run(*calls: tuple[str, Path, int], processes: int) -> str:
+        named = [(__name__, name, (folder, parts)) for name, folder, parts in calls]
+        return launching.launch(named, processes=processes, environment=environment)
 
     return run
 
@@ -150,8 +123,8 @@ def test_two_processes_with_half_of_the_weights_each_learn_what_one_learns_and_g
 ) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     one.mkdir(), two.mkdir()
-    launch(f"learn_all(Path({str(one)!r}), 2)", processes=1)
-    launch(f"learn_all(Path({str(two)!r}), 1)", processes=2)
+    launch(("learn_all", one, 2), processes=1)
+    launch(("learn_all", two, 1), processes=2)
     newest = "checkpoint-0000004.safetensors"
     for name in METHODS:
         # float32: the mean of two gradients is a sum in another order, four AdamW updates long.
@@ -165,7 +138,7 @@ def test_two_processes_with_half_of_the_weights_each_learn_what_one_learns_and_g
     before = {name: load_file(two / name / newest) for name in METHODS}
     for name in METHODS:
         (two / name / newest).unlink()
-    launch(f"learn_all(Path({str(two)!r}), 1)", processes=2)
+    launch(("learn_all", two, 1), processes=2)
     for name, tensors in before.items():
         after = load_file(two / name / newest)
         assert all(torch.equal(after[key], value) for key, value in tensors.items())
@@ -176,7 +149,7 @@ def test_what_was_trained_in_parts_is_published_whole_and_what_has_no_parts_is_r
     tmp_path: Path, launch, monkeypatch: pytest.MonkeyPatch, base_folder: Path, encoder_folder: Path
 ) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
-    said = launch(f"refused(Path({str(tmp_path / 'no')!r})); test_sharding.publish(Path({str(two)!r}))", processes=2)
+    said = launch(("refused", tmp_path / "no", 1), ("publish", two, 1), processes=2)
     assert "asks for FSDP, but `mulan` trains no text encoder" in said
     assert not (tmp_path / "no").exists()
     for name, value in (
@@ -208,7 +181,7 @@ def test_what_cannot_be_sharded_is_refused_in_one_line(material: Material) -> No
         assert "\n" not in str(caught.value)
 
 
-def refused(folder: Path) -> None:
+def refused(folder: Path, _parts: int) -> None:
     from trainers.corpora import CORPORA
 
     CORPORA["toy"] = "tests.trainers.conftest:ToyCorpus"

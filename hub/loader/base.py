@@ -1,0 +1,117 @@
+"""The base of a pipeline: its class behind the family's mixin, its weights read once, to where they work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from hub.bases.family import pipeline_class_of
+from hub.errors import Damaged, DoesNotFit, OutOfMemory, WrongRequest, WrongSource
+from hub.loader.encoders import base_advice
+from hub.loader.resident import working_dtype
+from hub.loader.sources import BaseSource
+from hub.loader.upstream import fetch_pipeline
+from hub.modules import staging
+from hub.modules.quantisation import check_word, shrink
+from hub.modules.weights import read_header, stored_dtype
+
+_PICKLES = {".bin", ".ckpt", ".pt", ".pth"}
+_BROUGHT = ("add_embedding",)
+"""Parts of a denoiser that a module may bring weights for (MuLan's on SDXL): these take the place of others of their type."""
+
+
+def load_base(
+    base: BaseSource,
+    pipeline_class: type[Any] | None,
+    device: torch.device,
+    dtype: torch.dtype | None,
+    settings: dict[str, Any],
+    quantisation: str | None = None,
+) -> Any:
+    """The base behind the family's mixin, its weights copied once: from the mapped file to the device.
+
+    `quantisation`, `8bit` or `4bit`, is for the linear layers of the denoiser and of the base's text encoders.
+    """
+    import diffusers
+
+    if quantisation is not None:
+        check_word(quantisation)  # before gigabytes are read
+        if given := {"quantization_config", "device_map"} & settings.keys():
+            raise WrongRequest(f"`quantisation={quantisation!r}` and `{min(given)}=` exclude each other: give one.")
+    named = pipeline_class or getattr(diffusers, pipeline_class_of(base.folder))
+    if not any(each.__name__ in base.family.pipeline_classes for each in named.__mro__):
+        raise DoesNotFit(
+            f"`{base.name}` is of the family {base.family.name}, and `{named.__name__}` is none of its pipelines."
+        )
+    made = base.family.with_language(named)
+    folder = base.folder
+    if base.upstream is not None:
+        folder = fetch_pipeline(made, base.upstream.repository, base.upstream.revision, what=base.name)
+    weights = weights_of(folder, base)[base.family.denoiser]
+    working = working_dtype(dtype, device, weights, what=base.name)
+    # What is made small is read as it is stored: mapped, where a cast would be a copy of all of it.
+    read = working if quantisation is None else stored_dtype(weights, what=base.name)
+    pipe = made.from_pretrained(folder, dtype=read, use_safetensors=True, **settings)
+    sizes = {name: _count(part) * working.itemsize for name, part in _parts(pipe).items()}
+    try:
+        if quantisation is not None:
+            _shrink(pipe, base, quantisation, device, working)
+        elif device.type != "cpu" and "device_map" not in settings:
+            _bring(pipe, device)
+    except torch.OutOfMemoryError as error:
+        raise OutOfMemory(base_advice(base.name, sizes, working, device)) from error
+    return pipe
+
+
+def _bring(pipe: Any, device: torch.device) -> None:
+    """To the device: through one ring of locked buffers to a GPU."""
+    if device.type == "cuda":
+        ring = staging.Ring(device)
+        for part in _parts(pipe).values():
+            staging.bring(part, ring)
+    pipe.to(device)
+
+
+def _shrink(pipe: Any, base: BaseSource, word: str, device: torch.device, dtype: torch.dtype) -> None:
+    """Denoiser and text encoders; the autoencoder is small, and nearly all of it is convolutions."""
+    for name, part in _parts(pipe).items():
+        if name == base.family.denoiser or name.startswith("text_encoder"):
+            shrink(part, word, device=device, dtype=dtype, whole=_BROUGHT)
+        else:
+            part.to(device=device, dtype=dtype)
+
+
+def _parts(pipe: Any) -> dict[str, nn.Module]:
+    return {name: part for name, part in pipe.components.items() if isinstance(part, nn.Module)}
+
+
+def _count(part: nn.Module) -> int:
+    return sum(each.numel() for each in part.parameters())
+
+
+def weights_of(folder: Path, base: BaseSource) -> dict[str, Path]:
+    """One safetensors file of each component, after the headers of all were found whole.
+
+    Raises WrongSource for a component that is there as a pickle alone, Damaged for a broken file or no denoiser.
+    """
+    found: dict[str, Path] = {}
+    for component in sorted(path for path in folder.iterdir() if path.is_dir()):
+        files = sorted(component.iterdir())
+        for path in files:
+            if path.suffix == ".safetensors":
+                read_header(path, what=base.name)
+                found[component.name] = path
+        pickles = [path.name for path in files if path.suffix in _PICKLES]
+        if pickles and component.name not in found:
+            raise WrongSource(
+                f"`{base.name}` has the weights of its {component.name} as a pickle alone ({pickles[0]}), which can run code: "
+                "only safetensors are loaded."
+            )
+    if base.family.denoiser not in found:
+        raise Damaged(
+            f"`{base.name}` has no weights of its {base.family.denoiser}. Fetch it again with `hub pull {base.name}`."
+        )
+    return found

@@ -1,0 +1,139 @@
+"""Where webhooks are made and looked at: as Hugging Face's client asks, and in our own API."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI, Request
+from pydantic import BaseModel
+from starlette.responses import JSONResponse, Response
+
+from hub.registry.deliveries import deliveries, redeliver
+from hub.registry.webhooks import delete_webhook, get_webhook, webhooks_of
+from server.access import Hub
+from server.addresses import Segment
+from server.api.document import route
+from server.identity import actor_of
+from server.webhooks.bodies import DeliveryBody, WebhookBody, WebhookIn, change, create, owner_of
+
+_CLIENTS = "/api/settings/webhooks"
+EXAMPLE = {
+    "id": "0a1b2c3d4e5f60718293a4b5", "url": "https://ci.example.org/linguahub", "secret": None, "disabled": False,
+    "watched": [{"type": "model", "name": "ada/mulan-yo"}], "domains": ["repo", "score"],
+}  # fmt: skip
+
+
+class Webhooks(BaseModel):
+    """All webhooks of an account."""
+
+    items: list[WebhookBody]
+
+
+class Deliveries(BaseModel):
+    """The newest deliveries of a webhook, newest first."""
+
+    items: list[DeliveryBody]
+
+
+def add_webhooks(app: FastAPI) -> None:
+    """Both sets of addresses; before those that answer 501 for the rest of `/api/settings`."""
+    for method, tail, endpoint in (
+        ("GET", "", list_for_client),
+        ("POST", "", create_for_client),
+        ("GET", "/{webhook}", show_for_client),
+        ("POST", "/{webhook}", change_for_client),
+        ("DELETE", "/{webhook}", delete_one),
+        ("POST", "/{webhook}/enable", enable),
+        ("POST", "/{webhook}/disable", disable),
+    ):
+        app.add_api_route(f"{_CLIENTS}{tail}", endpoint, methods=[method], include_in_schema=False)
+    one, may = "/webhooks/{webhook}", (403, 404)
+    route(app, "GET", "/webhooks", list_webhooks, Webhooks, tag="webhooks", login=True, example={"items": [EXAMPLE]})
+    route(
+        app, "POST", "/webhooks", create_webhook, WebhookBody, tag="webhooks", login=True, status=201, example=EXAMPLE
+    )
+    route(app, "GET", one, show_webhook, WebhookBody, tag="webhooks", login=True, errors=may, example=EXAMPLE)
+    route(app, "PATCH", one, change_one, WebhookBody, tag="webhooks", login=True, errors=may, example=EXAMPLE)
+    route(app, "DELETE", one, delete_one, None, tag="webhooks", login=True, errors=may)
+    route(app, "GET", f"{one}/deliveries", list_deliveries, Deliveries, tag="webhooks", login=True, errors=may)
+    again = f"{one}/deliveries/{{delivery}}/redeliver"
+    route(app, "POST", again, redeliver_one, DeliveryBody, tag="webhooks", login=True, errors=may, status=202)
+
+
+def list_for_client(request: Request, hub: Hub) -> Response:
+    """What `list_webhooks` reads."""
+    return JSONResponse([each.model_dump() for each in _all(request, hub)])
+
+
+def create_for_client(request: Request, hub: Hub, body: WebhookIn) -> Response:
+    """What `create_webhook` sends."""
+    return _wrapped(WebhookBody.of(create(request, hub, body), body.secret))
+
+
+def show_for_client(request: Request, hub: Hub, webhook: Segment) -> Response:
+    """What `get_webhook` reads."""
+    return _wrapped(show_webhook(request, hub, webhook))
+
+
+def change_for_client(request: Request, hub: Hub, webhook: Segment, body: WebhookIn) -> Response:
+    """What `update_webhook` sends."""
+    return _wrapped(change_one(request, hub, webhook, body))
+
+
+def enable(request: Request, hub: Hub, webhook: Segment) -> Response:
+    """Tell it again."""
+    return _wrapped(WebhookBody.of(change(request, hub, webhook, None, disabled=False)))
+
+
+def disable(request: Request, hub: Hub, webhook: Segment) -> Response:
+    """Tell it nothing; what waits is dropped."""
+    return _wrapped(WebhookBody.of(change(request, hub, webhook, None, disabled=True)))
+
+
+def list_webhooks(request: Request, hub: Hub) -> Webhooks:
+    """The webhooks of the caller."""
+    return Webhooks(items=_all(request, hub))
+
+
+def create_webhook(request: Request, hub: Hub, body: WebhookIn) -> WebhookBody:
+    """Tell an address what happens to repositories, users or organisations."""
+    return WebhookBody.of(create(request, hub, body), body.secret)
+
+
+def show_webhook(request: Request, hub: Hub, webhook: Segment) -> WebhookBody:
+    """One webhook of the caller."""
+    account, _ = owner_of(request, hub)
+    return WebhookBody.of(get_webhook(hub.registry.database, account, webhook))
+
+
+def change_one(request: Request, hub: Hub, webhook: Segment, body: WebhookIn) -> WebhookBody:
+    """Change what is given; the rest stays."""
+    return WebhookBody.of(change(request, hub, webhook, body), body.secret)
+
+
+def delete_one(request: Request, hub: Hub, webhook: Segment) -> Response:
+    """Forget a webhook and its deliveries."""
+    account, caller = owner_of(request, hub, writes=True)
+    delete_webhook(hub.registry.database, account, webhook, actor_of(request, caller))
+    return JSONResponse({})
+
+
+def list_deliveries(request: Request, hub: Hub, webhook: Segment) -> Deliveries:
+    """What it was told of late, and how it answered."""
+    account, _ = owner_of(request, hub)
+    found = deliveries(hub.registry.database, get_webhook(hub.registry.database, account, webhook))
+    return Deliveries(items=[DeliveryBody.of(each) for each in found])
+
+
+def redeliver_one(request: Request, hub: Hub, webhook: Segment, delivery: Segment) -> DeliveryBody:
+    """Send something again, under the id that it had."""
+    account, _ = owner_of(request, hub, writes=True)
+    found = get_webhook(hub.registry.database, account, webhook)
+    return DeliveryBody.of(redeliver(hub.registry.database, found, delivery))
+
+
+def _all(request: Request, hub: Hub) -> list[WebhookBody]:
+    account, _ = owner_of(request, hub)
+    return [WebhookBody.of(each) for each in webhooks_of(hub.registry.database, account)]
+
+
+def _wrapped(body: WebhookBody) -> Response:
+    return JSONResponse({"webhook": body.model_dump()})

@@ -64,6 +64,28 @@ def create(
     return revision
 
 
+def duplicate(
+    artifact: Artifact, target: ArtifactName, registry: Registry, store: BlobStore, actor: Actor, *, private: bool
+) -> Revision:
+    """A new artifact that begins with all files of another's head.
+
+    Raises Conflict when there is one of that name, WrongSource for files that were allowed in the other one alone.
+    """
+    source = registry.revision(artifact.name)
+    renamed = dataclasses.replace(artifact, name=target, private=private, gated="", any_file=False)
+    if artifact.any_file:  # Which an administrator has allowed there, not here.
+        check(renamed, source.files, (), store)
+    described = with_files(describe_files(renamed, source.files, store), source.files, store, artifact.weights)
+    message = f"Duplicate {artifact.name} at {source.id[:12]}"
+    revision = make_revision(target, source.files, message=message, created_at=datetime.now(UTC))
+    signature = signature_in(source.files, target, registry.database, store)
+    revision = dataclasses.replace(revision, author=actor.name, signature=signature)
+    store.put(manifest(revision), Digest(revision.id))
+    registry.record(described, revision, None, actor=actor)
+    drain_outbox(registry, store)
+    return revision
+
+
 def commit(
     artifact: Artifact,
     changes: Sequence[Change],
@@ -92,7 +114,7 @@ def commit(
         files = apply(head, changes)
         if files == head.files:
             return head
-        described = check(artifact, files, head.files, store)
+        described = with_files(check(artifact, files, head.files, store), files, store, artifact.weights)
         if artifact.any_file:
             flag(registry.database, suspects(files, head.files, store))
         revision = make_revision(artifact.name, files, message=message, parent=head.id, created_at=datetime.now(UTC))
@@ -100,7 +122,7 @@ def commit(
         revision = dataclasses.replace(revision, author=actor.name, signature=signature)
         store.put(manifest(revision), Digest(revision.id))
         try:
-            registry.record(with_files(described, files), revision, head.id, branch=branch, actor=actor)
+            registry.record(described, revision, head.id, branch=branch, actor=actor)
         except Conflict:
             continue
         drain_outbox(registry, store)
@@ -116,7 +138,7 @@ def squash(
     revision = make_revision(artifact.name, head.files, message=message, created_at=datetime.now(UTC))
     signature = signature_in(head.files, artifact.name, registry.database, store)
     revision = dataclasses.replace(revision, author=actor.name, signature=signature)
-    described = with_files(describe_files(artifact, head.files, store), head.files)
+    described = with_files(describe_files(artifact, head.files, store), head.files, store, artifact.weights)
     store.put(manifest(revision), Digest(revision.id))
     registry.record(described, revision, head.id, branch=branch, actor=actor)
     drain_outbox(registry, store)

@@ -24,6 +24,7 @@
     ├── Damaged                  exit 1: bytes are not what their digest, format or schema says
     ├── OutOfMemory              exit 1: the device is too small; says what would fit
     └── Unreachable              exit 1, HTTP 502: a remote hub, or a folder that cannot be written
+        ├── UpstreamDown         HTTP 502: the hub that a mirror asks · UpstreamWrong · UpstreamSlow (HTTP 504)
         └── DiskFull             HTTP 507
 
 A message says what was asked, what was found and the next command, in one line.
@@ -265,6 +266,20 @@ class Unreachable(HubError):
     """A remote hub does not answer, or a folder cannot be read or written."""
 
     status = 502
+
+
+class UpstreamDown(Unreachable):
+    """The hub that a mirror asks does not answer; the message is for everybody."""
+
+
+class UpstreamWrong(UpstreamDown):
+    """The hub that a mirror asks answers what cannot be believed: nothing of it was kept."""
+
+
+class UpstreamSlow(UpstreamDown):
+    """The hub that a mirror asks takes too long."""
+
+    status = 504
 
 
 class DiskFull(Unreachable):

@@ -121,7 +121,7 @@ def _restore_artifact(registry: Registry, store: BlobStore, name: ArtifactName, 
     last = next((each for each in revisions if each.id == _head(reference)), revisions[-1])
     bare = Artifact(name=name, kind=reference.get("kind", ""), summary="", license="", languages=())
     settings = {key: reference[key] for key in ("private", "gated", "any_file") if key in reference}
-    artifact = dataclasses.replace(with_files(_describe(bare, last, store), last.files), **settings)
+    artifact = dataclasses.replace(with_files(_describe(bare, last, store), last.files, store), **settings)
     if artifact.any_file:
         flag(registry.database, suspects(last.files, (), store))
     for revision in revisions:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,16 +18,20 @@ from typing import Any
 from hub.cards import describe
 from hub.cards.contents import check_contents
 from hub.cards.describe import DATASET
+from hub.cards.weights_header import count_parameters
 from hub.errors import Conflict, WrongName
 from hub.names import ArtifactName, Digest
 from hub.outbox import Task, work_off
 from hub.records import PLAIN, Artifact, File, Revision, weights_digest
 from hub.registry import Debt, Registry
 from hub.registry.branches import kinds
+from hub.registry.mirrors import origin_of_name
 from hub.registry.outbox import WRITE_REFERENCE
 from hub.signatures import signature_in
 from hub.store import BlobStore
 
+MOST_WEIGHED = 1000
+"""Weights files of an artifact whose numbers are counted."""
 FROM_CARDS = "From the curated cards."
 """The message of every curated revision, by which it is told from what was pushed or pulled on top of it."""
 
@@ -107,12 +111,35 @@ def canonical(content: Any) -> bytes:
     return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def with_files(artifact: Artifact, files: Iterable[File]) -> Artifact:
-    """The artifact with what follows from its files."""
+def with_files(
+    artifact: Artifact, files: Iterable[File], store: BlobStore, weighed: Mapping[str, dict[str, int]] | None = None
+) -> Artifact:
+    """The artifact with what follows from its files. `weighed` are weights whose numbers were counted before."""
     kept = tuple(files)
     return dataclasses.replace(
-        artifact, weights_digest=weights_digest(kept), size_bytes=sum(file.size_bytes for file in kept)
+        artifact,
+        weights_digest=weights_digest(kept),
+        size_bytes=sum(file.size_bytes for file in kept),
+        weights=weigh(kept, store, weighed or {}),
     )
+
+
+def weigh(files: Iterable[File], store: BlobStore, weighed: Mapping[str, dict[str, int]]) -> dict[str, dict[str, int]]:
+    """SHA-256 of each safetensors file → its numbers by type, from the headers; empty for more than MOST_WEIGHED."""
+    weights = [file for file in files if file.path.endswith(".safetensors")]
+    if len(weights) > MOST_WEIGHED:
+        return {}
+    found = {}
+    for file in weights:
+        counted = weighed.get(file.digest.hex)
+        if counted is None:
+            try:
+                with store.open(file.digest) as opened:
+                    counted = count_parameters(opened)
+            except (ValueError, LookupError, TypeError, RecursionError):
+                continue  # Published before headers were checked.
+        found[file.digest.hex] = counted
+    return found
 
 
 def drain_outbox(registry: Registry, store: BlobStore) -> None:
@@ -131,7 +158,10 @@ def reference_task(registry: Registry, store: BlobStore) -> Task:
 
     def write(debt: Debt) -> None:
         name = ArtifactName.parse(debt.subject, "")
-        if registry.head(name) is not None:
+        is_mirrored = (
+            origin_of_name(registry.database, name) is not None
+        )  # The upstream's to tell: here it would seem to be ours.
+        if registry.head(name) is not None and not is_mirrored:
             store.write_reference(name, reference(registry, name))
         else:
             store.delete_reference(name)
@@ -182,7 +212,7 @@ def _record(
     signature = signature_in(revision.files, artifact.name, registry.database, store)
     revision = dataclasses.replace(revision, signature=signature)
     store.put(manifest(revision), Digest(revision.id))
-    registry.record(with_files(artifact, revision.files), revision, expected_parent or None)
+    registry.record(with_files(artifact, revision.files, store), revision, expected_parent or None)
     drain_outbox(registry, store)
     return registry.revision(artifact.name, revision.id)
 

@@ -221,6 +221,15 @@ class Artifact:
     any_file: bool = False
     """An administrator has allowed files that may run code."""
     likes: int = 0
+    trending: float = 0.0
+    """Downloads and likes, the later the more; see `hub.registry.trend`."""
+    weights: dict[str, dict[str, int]] = field(default_factory=dict)
+    """SHA-256 of a weights file of the head → how many numbers of each type it holds."""
+
+    @property
+    def total_parameters(self) -> int | None:
+        """All numbers in its weights; None without any."""
+        return sum(sum(each.values()) for each in self.weights.values()) if self.weights else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,6 +246,15 @@ class Query:
     owner: str = ""
     readers: tuple[str, ...] | None = None
     """Owners, in lower case, whose private artifacts are found, too; None finds everybody's."""
+    parts: tuple[str, ...] = ()
+    """Of `owner/name`, in whatever case, all of which it must have."""
+    labels: tuple[str, ...] = ()
+    """Tags as the Hugging Face Hub spells them, all of which it must bear."""
+    type: str = ""
+    """`model` or `dataset`: what Hugging Face clients keep apart."""
+    gated: bool | None = None
+    parameters: tuple[int, int] | None = None
+    """Least and most, both included."""
     metric: str = ""
     """Only artifacts with a score of this metric: in `language`, if one is asked for, on `benchmark` and `split`."""
     benchmark: str = ""
@@ -247,7 +265,7 @@ class Query:
     """Smallest value of `metric`, in its own unit."""
     most: float | None = None
     sort: str = "score"
-    """`score` (best measured first), `metric` (best value first), `updated`, `downloads` or `name`."""
+    """`score` (best measured first), `metric` (best value first), `updated`, `downloads`, `name`, `created`, `likes` or `trend`."""
     scores: str = "all"
     """`all` of an artifact's scores, or the `best` alone: the one that a line of a table shows."""
     limit: int = 20

@@ -95,7 +95,7 @@ def fingerprint_of(pem: str) -> tuple[str, str]:
         from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
     except ImportError as error:
         raise MissingExtra("serve", "signing keys") from error
-    raw = pem.encode()
+    raw = b"" if "\0" in pem else pem.encode()  # No database keeps a NUL in a text.
     try:
         if "BEGIN CERTIFICATE" in pem:
             return "certificate", hashlib.sha256(

@@ -12,6 +12,7 @@ from hub.local import LocalHub
 from hub.names import ArtifactName
 from hub.records import Artifact
 from hub.registry.gating import may_download
+from hub.registry.mirrors import Copied
 from hub.registry.repositories import tombstone_of
 from server.identity import caller_of, insist_on_administering, insist_on_writing
 
@@ -22,6 +23,14 @@ class Moved(Exception):
     def __init__(self, old: str, new: str) -> None:
         super().__init__(f"`{old}` is `{new}` now.")
         self.old, self.new = old, new
+
+
+class Elsewhere(Exception):
+    """The artifact is another hub's; `server.mirror` answers."""
+
+    def __init__(self, copied: Copied) -> None:
+        super().__init__(f"`{copied}` is mirrored.")
+        self.copied = copied
 
 
 async def _hub(request: Request) -> LocalHub:
@@ -35,9 +44,12 @@ def _artifact(request: Request, hub: Hub) -> Artifact:
     """The artifact named in the path.
 
     Raises UnknownArtifact, also for a private one of others, and for a data set asked for as a model and the reverse:
-    clients keep the two apart. Raises Moved for a name of before.
+    clients keep the two apart. Raises Moved for a name of before, Elsewhere for what is another hub's.
     """
     name = asked_name(request)
+    collection = "datasets" if asks_for_dataset(request) else "models"
+    if (copied := request.app.state.mirror.covers(collection, name)) is not None:
+        raise Elsewhere(copied)
     artifact = get_artifact(hub, name, request)
     if is_dataset(artifact) != asks_for_dataset(request):
         raise UnknownArtifact(name)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, MutableMapping, Sequence
 from functools import cache
 from typing import Any
 from urllib.parse import unquote
@@ -22,7 +22,7 @@ from markupsafe import Markup
 from hub.cards.card import FILE
 from hub.cards.reading import split
 from hub.errors import WrongCard
-from hub.records import Revision
+from hub.records import File, Revision
 from hub.store import BlobStore
 
 _RECIPE = re.compile(r"^ {4}(hub train \S.*)$", re.MULTILINE)
@@ -30,29 +30,29 @@ _RECIPE = re.compile(r"^ {4}(hub train \S.*)$", re.MULTILINE)
 _ABSOLUTE = re.compile(r"[a-z][a-z0-9+.-]*:|//|/|#", re.IGNORECASE)
 
 
-def front_matter(store: BlobStore, revision: Revision) -> dict[str, Any] | None:
+def front_matter_of(store: BlobStore, files: Iterable[File]) -> dict[str, Any] | None:
     """The card's YAML as values that JSON can carry; None without a readable card."""
-    found, _ = _read(store, revision)
+    found, _ = _read(store, files)
     return _in_json(found, set()) if found else None
 
 
 def prose(store: BlobStore, revision: Revision, address_of: Callable[[str], str]) -> Markup:
     """The card's prose as HTML. `address_of` turns a path in the repository into an address."""
-    _, text = _read(store, revision)
+    _, text = _read(store, revision.files)
     rendered = _markdown().render(text, {"address_of": address_of})
     return Markup(rendered)  # noqa: S704 - the renderer escapes every text and passes no HTML through
 
 
 def recipe(store: BlobStore, revision: Revision) -> str:
     """The command that made the artifact's weights, as its card tells it; empty where it tells none."""
-    _, text = _read(store, revision)
+    _, text = _read(store, revision.files)
     found = _RECIPE.search(text)
     return found[1] if found else ""
 
 
-def _read(store: BlobStore, revision: Revision) -> tuple[dict[str, Any], str]:
+def _read(store: BlobStore, files: Iterable[File]) -> tuple[dict[str, Any], str]:
     """Front matter and prose; both empty when there is no card, or one that only a later version can read."""
-    for file in revision.files:
+    for file in files:
         if file.path == FILE:
             with store.open(file.digest) as card:
                 text = card.read().decode("utf-8-sig", "replace")

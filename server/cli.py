@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import webbrowser
-from contextlib import closing
+from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -28,6 +29,9 @@ _WAITING = 2048
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes any free one.")] = 8000,
+    mirror: Annotated[
+        str, typer.Option(help="Address of a hub that is asked for what is not here; kept, and served on without it.")
+    ] = "",
     workers: Annotated[int, typer.Option(min=1, max=256, help="Processes that answer, on the same port.")] = 1,
     proxy: Annotated[
         str, typer.Option(help="Addresses of proxies whose X-Forwarded-… headers are believed, separated by commas.")
@@ -43,12 +47,18 @@ def serve(
 
         from server.app import create_app
         from server.crew import APP, run_crew
+        from server.mirror.upstream import mirrored_upstream
         from server.offload import offload_prefix
+        from server.rates import configured_rates
         from server.worker import Worker
     except ImportError as error:
         raise MissingExtra("serve", "`hub serve`") from error
     from hub.local import LocalHub
 
+    rates = configured_rates()  # A mistake in it is one line, before anything is begun.
+    if mirror:
+        os.environ["HUB_MIRROR"] = mirror  # Each worker reads it, as where there is no option.
+    upstream = mirrored_upstream()
     with closing(_listen(host, port)) as listener, closing(LocalHub.open()) as hub:
         address = _address(host, listener)
         typer.echo(f"linguahub is at {address} (Ctrl-C ends it). For Hugging Face clients: HF_ENDPOINT={address}")
@@ -56,8 +66,9 @@ def serve(
         if open_browser:
             webbrowser.open(address)  # The connection waits in the listener's queue until the server answers.
         if workers == 1:
-            app = create_app(hub, Worker(hub), offload=offload_prefix())
-            uvicorn.Server(server_config(app, proxies=proxy, grace_s=grace)).run(sockets=[listener])
+            with closing(upstream) if upstream else nullcontext():
+                app = create_app(hub, Worker(hub), offload=offload_prefix(), upstream=upstream, rates=rates)
+                uvicorn.Server(server_config(app, proxies=proxy, grace_s=grace)).run(sockets=[listener])
             return
         hub.close()  # It is ready: the schema is current, the cards are indexed. Each worker opens it for itself.
         run_crew(server_config(APP, proxies=proxy, grace_s=grace, workers=workers), listener)
@@ -73,6 +84,7 @@ def _first_administrator(hub: LocalHub) -> None:
     made = hub.accounts.add(FIRST_ADMINISTRATOR, actor, is_admin=True, full_name="Administrator")
     secret = hub.tokens.create(made, "write", actor, name="first start")
     typer.echo(f"Administrator `{made.name}` was made, with this token, which is shown once: {secret}")
+    typer.echo(f"To log in on pages, give it a password: hub admin user password {made.name}")
 
 
 def server_config(app: object, *, proxies: str = "", grace_s: int | None = None, workers: int = 1) -> Config:

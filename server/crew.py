@@ -22,12 +22,15 @@ def make_app() -> FastAPI:
     """The application around a hub that is open until the process ends."""
     from hub.local import LocalHub
     from server.app import create_app
+    from server.mirror.upstream import mirrored_upstream
     from server.offload import offload_prefix
+    from server.rates import configured_rates
     from server.worker import Worker
 
     hub = LocalHub.open()
     atexit.register(hub.close)
-    return create_app(hub, Worker(hub), offload=offload_prefix())
+    upstream, rates = mirrored_upstream(), configured_rates()
+    return create_app(hub, Worker(hub), offload=offload_prefix(), upstream=upstream, rates=rates)
 
 
 def run_crew(config: Config, listener: socket.socket) -> None:

@@ -79,6 +79,10 @@ PARAMETERS: list[dict[str, Any]] = [
 """For the OpenAPI document."""
 
 
+_NAMED = ("kind", "base", "method", "license", "owner", "metric", "benchmark", "split")
+"""What is taken as it is written."""
+
+
 def read_query(parameters: QueryParams, readers: tuple[str, ...] | None = (), *, scores: str = "all") -> Query:
     """The query of a search, by somebody who also finds what is private to `readers`.
 
@@ -87,10 +91,11 @@ def read_query(parameters: QueryParams, readers: tuple[str, ...] | None = (), *,
     Raises UnknownLanguage with near names, and WrongRequest for unknown parameters and numbers out of range.
     """
     given = _given(parameters)
+    named: dict[str, Any] = {name: given.get(name, "") for name in _NAMED}
     return Query(
         text=given.get("text", ""),
         language=parse_language(given["lang"]) if "lang" in given else "",
-        **{name: given.get(name, "") for name in ("kind", "base", "method", "license", "owner", "metric", "benchmark", "split")},
+        **named,
         provenance=_one_of("provenance", given, [*Provenance], Provenance.MEASURED),
         least=_read_value("least", given),
         most=_read_value("most", given),

@@ -79,6 +79,7 @@ class VariantBody(Body):
     architecture: str
     conditioning: ConditioningBody
     encoder: PinBody | None
+    beside: list[PinBody]
 
 
 class UpstreamBody(Body):
@@ -118,6 +119,11 @@ class ArtifactBody(Body):
     gated: str = Field(description="`auto`, `manual` or empty.")
     any_file: bool = Field(description="Whether an administrator has allowed files that may run code.")
     likes: int
+    trending: float = Field(description="Downloads and likes, the later the more: to be compared, not to be shown.")
+    weights: dict[str, dict[str, int]] = Field(
+        description="SHA-256 of each weights file → how many numbers of each type it holds.",
+        examples=[{"0c9438a6bc4da5f66ad366e0…": {"F16": 681911}}],
+    )
 
 
 class SearchBody(Body):

@@ -79,6 +79,7 @@ def _plain(front_matter: dict[str, Any], name: ArtifactName, kind: str) -> Artif
         except UnknownLanguage:
             continue
     license = front_matter.get("license")
+    trained_on = [f"dataset:{each}" for each in words("datasets")]
     return Artifact(
         name=name,
         kind=kind,
@@ -86,7 +87,7 @@ def _plain(front_matter: dict[str, Any], name: ArtifactName, kind: str) -> Artif
         license=(parse_license(license) if isinstance(license, str) else None) or "",
         languages=tuple(dict.fromkeys(languages)),
         bases=tuple(map(bare, words("base_model"))),
-        tags=words("tags"),
+        tags=tuple(dict.fromkeys((*words("tags"), *words("library_name"), *words("pipeline_tag"), *trained_on))),
     )
 
 

@@ -51,6 +51,27 @@ def weights_problem(opened: BinaryIO, size_bytes: int) -> str | None:
     return None if reached == held else f"its tensors have {reached} bytes, and it holds {held}"
 
 
+def count_parameters(opened: BinaryIO) -> dict[str, int]:
+    """How many numbers of each type a safetensors file holds, from its header. Raises ValueError for another file."""
+    header = read_header(opened)
+    counted: dict[str, int] = {}
+    for name, tensor in header.items():
+        if name != "__metadata__":
+            counted[tensor["dtype"]] = counted.get(tensor["dtype"], 0) + prod(tensor["shape"])
+    return counted
+
+
+def read_header(opened: BinaryIO) -> dict[str, Any]:
+    """The header as it stands there. Raises ValueError for a file that has none."""
+    length = int.from_bytes(opened.read(8), "little")
+    if length > LONGEST:
+        raise ValueError(f"a header of {length} bytes")
+    header = json.loads(opened.read(length).decode())
+    if not isinstance(header, dict):
+        raise ValueError("a header that is no object")
+    return header
+
+
 def _place(tensor: Any) -> tuple[int, int]:
     """Where a tensor begins and ends. Raises ValueError unless type, shape and place agree."""
     begin, end = tensor["data_offsets"]

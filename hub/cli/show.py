@@ -39,6 +39,7 @@ def show(
 ) -> None:
     """Show a card, its scores, files and revisions, and how to load it."""
     from hub.local import LocalHub
+    from hub.registry.mirrors import origin_of_name
 
     with LocalHub.open() as hub:
         artifact = hub.registry.get(name)
@@ -46,13 +47,19 @@ def show(
         shown = hub.registry.revision(artifact.name, revision)
         card = _card(hub, artifact, shown)
         origins = tuple(lineage(hub, shown))
+        mirrored = origin_of_name(hub.registry.database, artifact.name)
         scans = scans_in(hub.registry.database, shown.id)
     if as_object:
-        print(json.dumps(_described(artifact, shown, revisions, scans), ensure_ascii=False, indent=2, default=str))
+        described = _described(artifact, shown, revisions, scans) | {"mirror": asdict(mirrored) if mirrored else None}
+        print(json.dumps(described, ensure_ascii=False, indent=2, default=str))
         return
     print(bold(str(artifact.name)))
     print(artifact.summary)
     print()
+    if mirrored is not None:
+        print(
+            f"{'mirror of':<14}{mirrored.upstream} at {mirrored.commit_id[:12]}, since {mirrored.fetched_at:%Y-%m-%d}"
+        )
     for label, value in [
         *_facts(artifact),
         *_own_encoders(artifact, shown),

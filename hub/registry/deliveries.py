@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 KEPT = 50
 """Deliveries of a webhook."""
+_ID = re.compile(r"msg_[0-9a-f]{24}")
 _LONGEST_ERROR = 500
 
 
@@ -52,6 +54,8 @@ def deliveries(database: Database, webhook: Webhook) -> list[Delivery]:
 
 def find_delivery(database: Database, delivery_id: str) -> Delivery | None:
     """One delivery; None when it is not kept any more."""
+    if _ID.fullmatch(delivery_id) is None:
+        return None
     rows = database.rows("SELECT * FROM webhook_deliveries WHERE id = :id", {"id": delivery_id})
     return _delivery(rows[0]) if rows else None
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from hub.registry.trend import weight
+
 if TYPE_CHECKING:
     from hub.names import ArtifactName
     from hub.registry.database import Database
@@ -20,7 +22,10 @@ def count_download(database: Database, name: ArtifactName) -> None:
 
     Two small changes, not one: a crash between them costs a day's count one download, never the artifact's.
     """
-    database.execute("UPDATE artifacts SET downloads = downloads + 1 WHERE key = :key", {"key": name.key})
+    database.execute(
+        "UPDATE artifacts SET downloads = downloads + 1, trending = trending + :weight WHERE key = :key",
+        {"key": name.key, "weight": weight()},
+    )
     database.execute(_ONE_MORE, {"key": name.key, "day": today().isoformat()})
 
 

@@ -13,12 +13,12 @@ from hub.registry.custody import in_custody
 from hub.registry.database import Database, open_database
 from hub.registry.downloads import count_download
 from hub.registry.git_commits import revision_of
+from hub.registry.labels import CURATED_OWNER
+from hub.registry.mirrors import mirrored_blobs
 from hub.registry.outbox import Debt, debts
 from hub.registry.rows import read_artifacts, read_revisions
 from hub.registry.search import find
 
-CURATED_OWNER = "linguahub"
-"""Owner of the cards that come with linguahub."""
 ALL_CARDS = "."
 """The curated folder that stands for all of them, in `indexed`."""
 GIT_DIGITS = 40
@@ -147,9 +147,13 @@ class Registry:
         return {Digest(row["digest"]): row["size_bytes"] for row in self.database.rows("SELECT * FROM blobs")}
 
     def named(self) -> set[Digest]:
-        """Every blob that something here names: files of revisions, their manifests, and what was sent for a commit of late."""
+        """Every blob that something here names: files of revisions, their manifests, what was sent of late, what is mirrored."""
         question = "SELECT digest FROM files UNION SELECT id FROM revisions"
-        return {Digest(row[0]) for row in self.database.rows(question)} | in_custody(self.database)
+        return {
+            *(Digest(row[0]) for row in self.database.rows(question)),
+            *in_custody(self.database),
+            *mirrored_blobs(self.database),
+        }
 
     def revision_names(self) -> dict[Digest, str]:
         """Every revision as `owner/name@number`, by the digest of its manifest."""

@@ -11,8 +11,10 @@ from hub.errors import Conflict, UnknownArtifact
 from hub.names import ArtifactName
 from hub.registry.announcing import CONFIG, REPO, announce, follow
 from hub.registry.audit import note
+from hub.registry.labels import CURATED_OWNER, index_words
 from hub.registry.rows import read_artifacts
-from hub.registry.words import facet_words, facets_of, words_of
+from hub.registry.trend import LIKE, weight
+from hub.registry.words import words_of
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -82,7 +84,7 @@ def move_repository(database: Database, name: ArtifactName, target: ArtifactName
         former = facets_in(session, row)
         row.owner, row.name, row.key, row.bare_key = target.owner, target.name, target.key, target.name.lower()
         renamed = dataclasses.replace(read_artifacts(database, [row.id])[0], name=target)
-        row.words, row.facets = words_of(renamed), facet_words(facets_of(renamed))
+        row.words, row.facets = words_of(renamed), index_words(renamed)
         recount(session, former, facets_in(session, row))
         moved = update(TombstoneRow).where(TombstoneRow.moved_to == str(name)).values(moved_to=str(target))
         session.execute(moved)
@@ -104,6 +106,7 @@ def change_settings(database: Database, name: ArtifactName, actor: Actor, **sett
         former = facets_in(session, row)
         for setting, value in settings.items():
             setattr(row, setting, value)
+        row.facets = index_words(dataclasses.replace(read_artifacts(database, [row.id])[0], gated=row.gated))
         recount(session, former, facets_in(session, row))
         note(session, actor, "repository.settings", str(name), **settings)
         session.flush()
@@ -116,19 +119,22 @@ def allow_any_file(database: Database, name: ArtifactName, allowed: bool, actor:
     change_settings(database, name, actor, any_file=allowed)
 
 
-def like(database: Database, name: ArtifactName, account: Account) -> None:
+def like(database: Database, name: ArtifactName, account: Account, actor: Actor) -> None:
     """Count `account` among those who like `name`, once."""
     from hub.registry.people import LikeRow
     from hub.registry.writing import now
 
     with database.transaction() as session:
         row = _get(session, name)
-        session.merge(LikeRow(account_id=account.id, artifact_id=row.id, at=now()))
+        if session.get(LikeRow, (account.id, row.id)) is None:
+            session.add(LikeRow(account_id=account.id, artifact_id=row.id, at=now()))
+            row.trending += LIKE * weight()
+            note(session, actor, "like", str(name))
         session.flush()
         row.likes = _count_likes(session, row.id)
 
 
-def unlike(database: Database, name: ArtifactName, account: Account) -> None:
+def unlike(database: Database, name: ArtifactName, account: Account, actor: Actor) -> None:
     """Count `account` no longer; nothing happens when it was not counted."""
     from hub.registry.people import LikeRow
 
@@ -138,6 +144,7 @@ def unlike(database: Database, name: ArtifactName, account: Account) -> None:
         if found is not None:
             session.delete(found)
             session.flush()
+            note(session, actor, "unlike", str(name))
         row.likes = _count_likes(session, row.id)
 
 
@@ -159,6 +166,25 @@ def liked_by(database: Database, account: Account) -> list[str]:
         {"id": account.id},
     )
     return [row["name"] for row in rows]
+
+
+def used_bytes(database: Database, name: ArtifactName) -> int:
+    """Bytes of all revisions of an artifact, each content once."""
+    rows = database.rows(
+        "SELECT coalesce(sum(size_bytes), 0) FROM (SELECT DISTINCT digest, files.size_bytes FROM files "
+        "JOIN revisions ON revisions.id = revision_id JOIN artifacts ON artifacts.id = artifact_id WHERE key = :key) AS held",
+        {"key": name.key},
+    )
+    return int(rows[0][0])
+
+
+def count_children(database: Database, name: ArtifactName) -> int:
+    """How many public artifacts say that `name` is their base."""
+    spellings = {"full": name.key, "bare": name.name.lower() if name.owner == CURATED_OWNER else name.key}
+    question = (
+        "SELECT coalesce(sum(artifacts), 0) FROM facet_counts WHERE facet = 'base' AND lower(value) IN (:full, :bare)"
+    )
+    return int(database.rows(question, spellings)[0][0])
 
 
 def _count_likes(session: Session, artifact_id: int) -> int:

@@ -83,6 +83,8 @@ def read_artifacts(
             gated=row["gated"],
             any_file=bool(row["any_file"]),
             likes=row["likes"],
+            trending=row["trending"],
+            weights=json.loads(row["weights"]),
         )
         for row in database.rows(f"SELECT * FROM artifacts WHERE id IN {chosen}")
     }
@@ -123,6 +125,15 @@ def read_revisions(
         )
         for row in database.rows(f"SELECT * FROM revisions WHERE {within} ORDER BY number DESC", values)
     )
+
+
+def read_files(database: Database, revision_ids: Sequence[str]) -> dict[str, tuple[File, ...]]:
+    """Revision → its files sorted by path, of many revisions by one question."""
+    among, values = database.one_of("revision_id", revision_ids, "ids")
+    files = defaultdict(list)
+    for row in database.rows(f"SELECT * FROM files WHERE {among} ORDER BY revision_id, path", values):
+        files[row["revision_id"]].append(File(row["path"], Digest(row["digest"]), row["size_bytes"]))
+    return {each: tuple(found) for each, found in files.items()}
 
 
 def _signature(row: Row) -> Signature:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,8 +14,10 @@ if TYPE_CHECKING:
 
     from hub.registry.database import Row
 
-HEAD = "0026"
+HEAD = "0027"
 """Newest migration under `migrations/versions`."""
+_ONE_AT_A_TIME = threading.Lock()
+"""Alembic keeps the migration that runs in a global: two threads with a registry each would write into one another's."""
 
 
 def is_current(version: str, address: str) -> bool:
@@ -53,5 +56,5 @@ def migrate(connection: Connection) -> None:
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    with connection.begin():
+    with _ONE_AT_A_TIME, connection.begin():
         upgrade(config, "head")

@@ -20,11 +20,12 @@ from hub.languages import MULTILINGUAL, covers
 from hub.records import Artifact, Page, Query
 from hub.registry.by_score import bound_of, scored, some_scored, walk_scores
 from hub.registry.headlines import measured_headlines
+from hub.registry.labels import magnitudes, words_of_part
 from hub.registry.rows import read_artifacts
 from hub.registry.standing import UNMEASURED, headline
 from hub.registry.walk import walk, walk_behind, walk_language, walk_language_behind
-from hub.registry.wish import ORDERS, Wish, conditions_of, owned
-from hub.registry.words import words_asked
+from hub.registry.wish import ORDERS, Wish, conditions_of, exact, owned
+from hub.registry.words import facet_word, words_asked
 
 if TYPE_CHECKING:
     from hub.registry.database import Database, Row
@@ -35,10 +36,12 @@ MOST_RANKED = 20_000
 """Most matches that are ranked where a page begins deep among them."""
 SAMPLE = 200
 """How many matches facets are counted among when there are more than CANDIDATES."""
-LONGEST_PAGE = 1000
+LONGEST_PAGE = 1001
+"""Artifacts. One more than anybody shows, by which a list knows that it goes on."""
 DRIFT = 50
 """How many places an artifact may have moved between two pages and still be found again."""
-SORTS = tuple(ORDERS)
+SORTS = ("score", "updated", "downloads", "name")
+"""Orders that people choose among; lists of Hugging Face clients have the others, too."""
 BY_METRIC = "metric"
 """The order of a metric's values, where one is named."""
 _FACETS = ("kind", "method", "license", "language", "base")
@@ -108,8 +111,8 @@ def _ranked(ids: Sequence[int], facets: Counts, *, is_exact: bool = True) -> _Fo
 
 
 def _check(query: Query) -> None:
-    if query.sort not in {*SORTS, BY_METRIC}:
-        raise WrongRequest(f"cannot sort by `{query.sort}`: choose one of {', '.join((*SORTS, BY_METRIC))}.")
+    if query.sort not in {*ORDERS, BY_METRIC}:
+        raise WrongRequest(f"cannot sort by `{query.sort}`: choose one of {', '.join((*ORDERS, BY_METRIC))}.")
     if not 0 <= query.limit <= LONGEST_PAGE or query.offset < 0:
         raise WrongRequest(
             f"a page has 0 to {LONGEST_PAGE} artifacts from 0 on, not {query.limit} from {query.offset} on."
@@ -130,8 +133,9 @@ def _find_narrowed(
     if query.offset and not query.after:
         # Walking there takes the longer the rarer matches are, ranking all of them the longer the more there are. These many take the same.
         reach = min(int(candidates * sqrt(1 + query.offset / max(query.limit, 1))), max(candidates, MOST_RANKED))
-    matching = database.matching(wish.words, wish.facets, reach)
+    matching = database.matching(wish.beginnings, wish.facets, reach)
     is_all = len(matching) <= reach
+    matching = exact(database, wish, matching)
     if wish.readers is not None:
         matching = _visible(database, wish.readers, matching)
     if is_all and len(matching) <= candidates:
@@ -146,7 +150,7 @@ def _find_narrowed(
 def _find_scored(database: Database, query: Query, wish: Wish, candidates: int) -> _Found:
     """By a metric, and by words and facets as well: whichever side is sparse gives the candidates for the other."""
     bound = bound_of(database, query, wish.tags)
-    matching = [] if wish.is_everything else database.matching(wish.words, wish.facets, candidates)
+    matching = [] if wish.is_everything else database.matching(wish.beginnings, wish.facets, candidates)
     is_sparse = not wish.is_everything and len(matching) <= candidates
     if not is_sparse:
         matching = some_scored(database, bound, candidates)
@@ -203,9 +207,19 @@ def _wish(query: Query, languages: Iterable[str], readers: tuple[str, ...] | Non
         columns={column: wanted.lower() for column in _COLUMNS if (wanted := getattr(query, column))},
         base=query.base.rpartition("/")[2].lower(),
         tags=tuple(_covering(query.language, languages)),
-        impossible=bool(query.text.strip()) and not words,
+        impossible=(bool(query.text.strip()) and not words) or not all(map(words_of_part, query.parts)),
         readers=readers,
+        parts=tuple(part.lower() for part in query.parts),
+        marks=_marks(query),
+        parameters=query.parameters,
     )
+
+
+def _marks(query: Query) -> tuple[tuple[str, ...], ...]:
+    groups = [(facet_word("tag", label),) for label in query.labels]
+    groups += [(facet_word("type", query.type),)] if query.type else []
+    groups += [(facet_word("gated", "yes" if query.gated else "no"),)] if query.gated is not None else []
+    return (*groups, tuple(magnitudes(*query.parameters))) if query.parameters else tuple(groups)
 
 
 def _covering(language: str, present: Iterable[str]) -> list[str]:
@@ -255,6 +269,8 @@ def _visible(database: Database, readers: tuple[str, ...], ids: Sequence[int]) -
 
 def _total(database: Database, wish: Wish, counted: Counts, found: int, has_private: bool) -> tuple[int, bool]:
     """How many match at least, and whether that is all: known for everything that has one value of one facet."""
+    if wish.parts or wish.marks:
+        return found, False
     if len(wish.columns) == 1 and not (wish.words or wish.base or wish.tags):
         ((column, wanted),) = wish.columns.items()
         question = "SELECT coalesce(sum(artifacts), 0) FROM facet_counts WHERE facet = :facet AND lower(value) = :value"

@@ -48,6 +48,9 @@ class ArtifactRow(Table):
         Index("artifacts_by_downloads", text("downloads DESC"), "key"),
         Index("artifacts_by_bare_name", "bare_key", "key"),
         Index("artifacts_by_privacy", "private", "owner"),
+        Index("artifacts_by_creation", text("created_at DESC"), "key"),
+        Index("artifacts_by_likes", text("likes DESC"), "key"),
+        Index("artifacts_by_trend", text("trending DESC"), "key"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -78,10 +81,16 @@ class ArtifactRow(Table):
     any_file: Mapped[bool] = mapped_column(default=False)
     """An administrator has allowed files that may run code."""
     likes: Mapped[int] = mapped_column(default=0)
+    trending: Mapped[float] = mapped_column(default=0.0, server_default="0")
+    """Downloads and likes, the later the more; see `hub.registry.trend`."""
+    weights: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
+    """SHA-256 of each weights file of the head → numbers by type."""
+    parameters: Mapped[int | None]
+    """All of them together; None without weights, and for an artifact of before they were counted."""
     words: Mapped[str] = mapped_column(server_default="")
     """What search looks through; see `hub.registry.words`."""
     facets: Mapped[str] = mapped_column(server_default="")
-    """Its facets as words, searched together with the others."""
+    """What else it is found by; see `hub.registry.labels`."""
 
 
 class LanguageRow(Table):

@@ -31,6 +31,7 @@ MOST = 20
 MOST_WATCHED = 100
 _LONGEST_SECRET = 256
 _HOSTS = "webhook-hosts"
+_ID = re.compile(r"[0-9a-f]{24}")
 _HOST = re.compile(r"[a-z0-9.:_-]{1,253}")
 
 
@@ -65,6 +66,8 @@ def webhooks_of(database: Database, account: Account) -> list[Webhook]:
 
 def find_webhook(database: Database, webhook_id: str) -> Webhook | None:
     """The webhook with this id; None when there is none."""
+    if _ID.fullmatch(webhook_id) is None:
+        return None
     rows = database.rows("SELECT * FROM webhooks WHERE id = :id", {"id": webhook_id})
     return _webhook(database, rows[0]) if rows else None
 

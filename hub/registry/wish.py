@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from hub.registry.labels import words_of_part
 from hub.registry.standing import FOREIGN_LANGUAGE, UNMEASURED
 from hub.registry.words import facet_word
 
@@ -17,6 +19,9 @@ COLUMNS_OF_ORDERS = {
     "updated": (("updated_at", "DESC"), ("key", "")),
     "downloads": (("downloads", "DESC"), ("key", "")),
     "name": (("bare_key", ""), ("key", "")),
+    "created": (("created_at", "DESC"), ("key", "")),
+    "likes": (("likes", "DESC"), ("key", "")),
+    "trend": (("trending", "DESC"), ("key", "")),
 }
 """Each has an index of its own."""
 ORDERS = {
@@ -39,18 +44,29 @@ class Wish:
     """Text was asked for that holds no word."""
     readers: tuple[str, ...] | None = None
     """Owners whose private artifacts are shown; None where nothing has to be left out."""
+    parts: tuple[str, ...] = ()
+    """Of the key, in lower case."""
+    marks: tuple[tuple[str, ...], ...] = ()
+    """Groups of further words of the index, one of each of which an artifact must have."""
+    parameters: tuple[int, int] | None = None
+
+    @property
+    def beginnings(self) -> list[str]:
+        """Words of the index, with each of which one of an artifact's must begin."""
+        return [*self.words, *dict.fromkeys(word for part in self.parts for word in words_of_part(part))]
 
     @property
     def facets(self) -> list[list[str]]:
         """Groups of words of the index, one of each of which an artifact must have."""
         groups = [[facet_word(facet, value)] for facet, value in self.columns.items()]
         groups += [[facet_word("base", self.base)]] if self.base else []
-        return groups + ([[facet_word("language", tag) for tag in self.tags]] if self.tags else [])
+        groups += [[facet_word("language", tag) for tag in self.tags]] if self.tags else []
+        return groups + [list(group) for group in self.marks]
 
     @property
     def is_everything(self) -> bool:
         """Whether any artifact will do."""
-        return not (self.words or self.columns or self.base or self.tags or self.impossible)
+        return not (self.facets or self.words or self.parts or self.impossible)
 
     @property
     def tag_values(self) -> dict[str, str]:
@@ -80,6 +96,30 @@ def conditions_of(database: Database, wish: Wish) -> tuple[list[str], dict[str, 
         condition, more = database.has(wish.words, wish.facets)
         conditions.append(condition)
         values |= more
+    fine, more = _fine(wish)
+    return [*conditions, *fine], values | more
+
+
+def exact(database: Database, wish: Wish, ids: Sequence[int]) -> list[int]:
+    """Those of `ids` that have the parts and the number of parameters, which the index knows in rough alone; in their order."""
+    conditions, values = _fine(wish)
+    if not conditions or not ids:
+        return list(ids)
+    among, more = database.one_of("id", ids, "ids")
+    found = database.rows(f"SELECT id FROM artifacts WHERE {' AND '.join([among, *conditions])}", {**values, **more})
+    kept = {row[0] for row in found}
+    return [each for each in ids if each in kept]
+
+
+def _fine(wish: Wish) -> tuple[list[str], dict[str, Any]]:
+    """SQL for what a row itself must tell, and the values that it needs."""
+    conditions = [f"key LIKE :part_{number} ESCAPE '!'" for number, _ in enumerate(wish.parts)]
+    values: dict[str, Any] = {
+        f"part_{number}": f"%{part.replace('_', '!_')}%" for number, part in enumerate(wish.parts)
+    }
+    if wish.parameters:
+        conditions.append("parameters BETWEEN :least_parameters AND :most_parameters")
+        values["least_parameters"], values["most_parameters"] = wish.parameters
     return conditions, values
 
 

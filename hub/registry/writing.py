@@ -14,9 +14,11 @@ from hub.accounts import Actor
 from hub.errors import Conflict
 from hub.names import ArtifactName
 from hub.records import Artifact, Revision, joined
-from hub.registry.announcing import CONFIG, REPO, SCORE, announce, announce_ref
+from hub.registry.announcing import CONFIG, REPO, SCORE, announce, announce_ref, anybody_listens, told_score
 from hub.registry.audit import note
 from hub.registry.counting import EVERYTHING, facets_in, recount
+from hub.registry.labels import index_words
+from hub.registry.mirrors import forget_mirror
 from hub.registry.outbox import WRITE_REFERENCE, owe
 from hub.registry.rows import UNDATED
 from hub.registry.standing import UNMEASURED, standing, standing_in
@@ -32,7 +34,7 @@ from hub.registry.tables import (
     VariantRow,
 )
 from hub.registry.trust import SignatureRow
-from hub.registry.words import facet_words, facets_of, words_of
+from hub.registry.words import facets_of, words_of
 
 HEAD_REF = "main"
 
@@ -56,12 +58,13 @@ def record(
             f"somebody else pushed first. Look at it with `hub show {artifact.name}`, then push again."
         )
     is_new = row is None
-    scores_before = _scores(session, row) if row else []
+    is_heard = anybody_listens(session)
+    scores_before = _scores(session, row) if row and is_heard else []
     if row is None or branch == HEAD_REF:
-        row = _describe(session, row, artifact, revision)
+        row = describe(session, row, artifact, revision)
     if session.get(RevisionRow, revision.id) is None:  # A curated card may become again what it was before.
         number = session.scalar(select(func.max(RevisionRow.number)).where(RevisionRow.artifact_id == row.id)) or 0
-        _add_revision(session, row.id, number + 1, revision)
+        add_revision(session, row.id, number + 1, revision)
     if head:
         head.revision_id = revision.id
     else:
@@ -70,6 +73,8 @@ def record(
         detail = {"revision": revision.id, "branch": branch, "message": revision.message, "files": len(revision.files)}
         note(session, actor, "commit", str(artifact.name), **detail)
     owe_reference(session, artifact.name)
+    if not is_heard:
+        return
     session.flush()
     if is_new:
         announce(session, row, REPO, "create")
@@ -98,6 +103,7 @@ def forget(session: Session, name: ArtifactName) -> None:
     for table in (RefRow, ScoreRow, VariantRow, BaseRow, LanguageRow):
         session.execute(delete(table).where(table.artifact_id == row.id))
     session.delete(row)
+    forget_mirror(session, name)
     session.flush()
     session.execute(delete(BlobRow).where(BlobRow.digest.not_in(select(FileRow.digest))))
     owe_reference(session, name)
@@ -113,7 +119,7 @@ def artifact_row(session: Session, name: ArtifactName) -> ArtifactRow | None:
     return session.scalar(select(ArtifactRow).where(ArtifactRow.key == name.key))
 
 
-def _describe(session: Session, row: ArtifactRow | None, artifact: Artifact, revision: Revision) -> ArtifactRow:
+def describe(session: Session, row: ArtifactRow | None, artifact: Artifact, revision: Revision) -> ArtifactRow:
     """Write what the newest revision says about the artifact, in place of what the last one said."""
     created_at = _naive(revision.created_at)
     former = facets_in(session, row) if row else set()
@@ -131,7 +137,8 @@ def _describe(session: Session, row: ArtifactRow | None, artifact: Artifact, rev
     standings = [(score.language, standing(score, artifact.languages)) for score in artifact.scores]
     row.standing = min((place for _, place in standings), default=UNMEASURED)
     facets = list(facets_of(artifact))
-    row.words, row.facets = words_of(artifact), facet_words(facets)
+    row.weights, row.parameters = artifact.weights, artifact.total_parameters
+    row.words, row.facets = words_of(artifact), index_words(dataclasses.replace(artifact, gated=row.gated))
     session.flush()
     recount(session, former, [] if row.private else [EVERYTHING, *facets])
     for table in (LanguageRow, BaseRow, VariantRow):
@@ -163,7 +170,8 @@ def _describe(session: Session, row: ArtifactRow | None, artifact: Artifact, rev
     return row
 
 
-def _add_revision(session: Session, artifact_id: int, number: int, revision: Revision) -> None:
+def add_revision(session: Session, artifact_id: int, number: int, revision: Revision) -> None:
+    """A revision and its files, under a number that no other one of the artifact has."""
     session.add(
         RevisionRow(
             id=revision.id, artifact_id=artifact_id, number=number, created_at=_naive(revision.created_at),
@@ -192,9 +200,8 @@ def _add_revision(session: Session, artifact_id: int, number: int, revision: Rev
 
 def _scores(session: Session, row: ArtifactRow) -> list[dict[str, Any]]:
     """The scores of an artifact, as webhooks are told of them."""
-    kept = ("metric", "value", "unit", "benchmark", "split", "language", "base", "provenance", "source")
     rows = session.scalars(select(ScoreRow).where(ScoreRow.artifact_id == row.id).order_by(ScoreRow.position))
-    return [{name: getattr(each, name) for name in kept} for each in rows]
+    return [told_score(each) for each in rows]
 
 
 def _naive(time: datetime | None) -> datetime:

@@ -9,6 +9,7 @@ from fastapi import Request
 from starlette.responses import RedirectResponse, Response
 
 from hub.records import Artifact, Revision, Score
+from hub.registry.mirrors import origin_of_name
 from hub.registry.scans import scans_in
 from hub.store import BlobStore
 from server.access import Hub, asked_name, get_artifact
@@ -43,6 +44,7 @@ def show_artifact(request: Request, hub: Hub, revision: Segment = "") -> Respons
         "snippets": [("In a terminal", made_by)] if made_by else _snippets(artifact, absolute(request, "")),
         "revisions": hub.registry.revisions(artifact.name)[:SHOWN_REVISIONS],
         "commit_id": commit_id,
+        "origin": origin_of_name(hub.registry.database, artifact.name),
         "scans": scans_in(hub.registry.database, shown.id) if shown else {},
         **gate_of(request, hub, artifact),
         **(_contents(artifact, shown, hub.store) if shown else {"files": [], "pictures": [], "prose": ""}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from typing import Any
 
 from fastapi import Request
@@ -10,13 +11,14 @@ from starlette.responses import JSONResponse, Response
 
 from hub.commit import squash
 from hub.publish import drain_outbox
-from hub.records import Artifact, Revision
+from hub.records import Revision
+from hub.registry.ancestry import ancestors
 from hub.registry.branches import create_ref, delete_ref, kinds
 from server.access import Hub, Wanted, Writable
 from server.addresses import Segment, commit_id
 from server.identity import actor_of, caller_of
 from server.paging import next_link, read_cursor
-from server.protocol.repository import in_zulu
+from server.protocol.properties import in_zulu
 
 PAGE = 50
 """Commits a page."""
@@ -101,7 +103,7 @@ def squash_branch(
 def list_commits(request: Request, hub: Hub, artifact: Wanted, revision: Segment) -> Response:
     """A revision and its ancestors, newest first."""
     start = hub.registry.revision(artifact.name, revision)
-    history = _ancestors(hub, artifact, start)
+    history = ancestors(hub.registry, start)
     begin = read_cursor(request.query_params["cursor"]) if "cursor" in request.query_params else 0
     end = begin + PAGE
     headers = {"X-Total-Count": str(len(history))}
@@ -109,15 +111,6 @@ def list_commits(request: Request, hub: Hub, artifact: Wanted, revision: Segment
         headers |= next_link(request, end)
     formatted = "formatted" in request.query_params.getlist("expand[]") + request.query_params.getlist("expand")
     return JSONResponse([_commit(each, formatted=formatted) for each in history[begin:end]], headers=headers)
-
-
-def _ancestors(hub: Hub, artifact: Artifact, start: Revision) -> list[Revision]:
-    known = {each.id: each for each in hub.registry.revisions(artifact.name, with_files=False)}
-    history, at = [start], start.parent
-    while at in known:
-        history.append(known[at])
-        at = known[at].parent
-    return history
 
 
 def _commit(revision: Revision, *, formatted: bool) -> dict[str, Any]:
@@ -129,7 +122,8 @@ def _commit(revision: Revision, *, formatted: bool) -> dict[str, Any]:
         "authors": [{"user": revision.author}] if revision.author else [],
         "date": in_zulu(revision.created_at) or "1970-01-01T00:00:00.000Z",
     }
-    return body | ({"formatted": {"title": title, "message": message.strip()}} if formatted else {})
+    in_html = {"title": html.escape(title), "message": html.escape(message.strip())}
+    return body | ({"formatted": in_html} if formatted else {})
 
 
 def _done(hub: Hub) -> Response:

@@ -15,7 +15,7 @@ from hub.registry.gating import answer, ask, requests, status_of
 from server.access import Governed, Hub, Wanted
 from server.addresses import Segment
 from server.identity import account_of, actor_of, caller_of
-from server.protocol.repository import in_zulu
+from server.protocol.properties import in_zulu
 
 
 class Answer(BaseModel):

@@ -2,101 +2,126 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
-from typing import Any
 
 from fastapi import Request
 from starlette.responses import JSONResponse, Response
 
 from hub.errors import WrongRequest
 from hub.local import LocalHub
-from hub.records import Artifact, Query
-from hub.registry import Registry
-from server.access import Hub, asks_for_dataset, is_dataset
+from hub.records import Artifact, Page, Query
+from hub.registry.labels import LARGEST_COUNT
+from hub.registry.rows import read_files
+from server.access import Hub, asks_for_dataset
 from server.identity import caller_of
 from server.paging import behind, link_to, word_for
 from server.protocol.flags import is_true
-from server.protocol.repository import summary, tags
+from server.protocol.properties import READING, described, expanded
+from server.protocol.subject import Subject
 from server.query import read_number
 
 LARGEST = 1000
 """Artifacts a page, at most, as on the Hugging Face Hub."""
-_STRIDE = 100
-"""Artifacts read from the registry at a time."""
-MOST_READ = 2000
-"""Artifacts looked at for one page, where few of them bear the tags."""
+LARGEST_WITH_FILES = 500
+LARGEST_READING = 100
+"""Where something of each repository's files is read."""
 _SORTS = {
     "": "score",
-    "trendingScore": "score",
+    "trendingScore": "trend",
     "downloads": "downloads",
-    "likes": "downloads",
+    "likes": "likes",
     "lastModified": "updated",
-    "createdAt": "updated",
+    "createdAt": "created",
 }
-_SHORT = ("_id", "id", "modelId", "private", "downloads", "likes", "tags", "pipeline_tag", "library_name", "createdAt")
+_SHORT = (
+    "createdAt", "downloads", "library_name", "likes", "pipeline_tag", "private", "tags", "trendingScore",
+)  # fmt: skip
+_FULL = ("author", "disabled", "gated", "lastModified", "sha", "siblings", "description")
+_NOWHERE = ("apps", "inference", "inference_provider", "benchmark")
+"""What nothing here has: no application, no inference provider, no official benchmark."""
+_RANGE = re.compile(r"(min|max):(\d+(?:\.\d+)?)([KMBT]?)")
+_UNITS = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
 
 
 def list_repositories(request: Request, hub: Hub) -> Response:
     """A JSON array; the header `Link` leads to the next page while there is one."""
     parameters = request.query_params
-    limit = read_number("limit", parameters.get("limit", "100"), 1, LARGEST)
+    names = _names(request)
+    most = LARGEST_READING if READING & set(names) else LARGEST_WITH_FILES if "siblings" in names else LARGEST
+    limit = min(most, read_number("limit", parameters.get("limit", "100"), 1, LARGEST))
     query = _query(request, hub)
     if "cursor" in parameters:
         query = behind(query, parameters["cursor"])
-    wanted = frozenset(word.lower() for word in parameters.getlist("filter"))
-    found, following = matching(hub.registry, query, wanted, limit, datasets=asks_for_dataset(request))
-    headers = link_to(request, word_for(following)) if following else {}
-    is_full = is_true(request, "full")
-    return JSONResponse([_body(artifact, is_full) for artifact in found], headers=headers)
+    if any(parameters.get(each) for each in _NOWHERE):
+        return JSONResponse([])
+    found = _found(hub, replace(query, limit=limit + 1)).items
+    headers = {}
+    if len(found) > limit:
+        follows = replace(query, offset=query.offset + limit, after=found[limit - 1].name.key)
+        headers = link_to(request, word_for(follows))
+    return JSONResponse(_bodies(hub, found[:limit], names), headers=headers)
 
 
-def matching(
-    registry: Registry, query: Query, wanted: frozenset[str], limit: int, *, datasets: bool
-) -> tuple[list[Artifact], Query | None]:
-    """Up to `limit` artifacts that bear every wanted tag, in lower case, and the query for what stands behind them, if anything.
-
-    They are fewer than `limit` also where MOST_READ were looked at: the list goes on behind those.
-    """
-    found: list[Artifact] = []
-    follows = query
-    for _ in range(0, MOST_READ, _STRIDE):
-        page = registry.find(replace(query, limit=_STRIDE))
-        for place, artifact in enumerate(page.items, query.offset + 1):
-            if is_dataset(artifact) == datasets and wanted <= {word.lower() for word in tags(artifact)}:
-                if len(found) == limit:
-                    return found, follows
-                found.append(artifact)
-            query = replace(query, offset=place, after=artifact.name.key)
-            follows = query if found and found[-1] is artifact else follows
-        if len(page.items) < _STRIDE:
-            return found, None
-    return found, query
+def _names(request: Request) -> list[str]:
+    """The properties that are asked for."""
+    asked = expanded(request, datasets=asks_for_dataset(request))
+    if asked:
+        return asked
+    names = [*_SHORT, *(_FULL if is_true(request, "full") else ())]
+    return names + [name for name in ("config", "cardData") if is_true(request, name)]
 
 
 def _query(request: Request, hub: LocalHub) -> Query:
-    """What the registry itself can narrow down; the rest is compared tag by tag."""
     parameters = request.query_params
     sort = parameters.get("sort", "")
     if sort not in _SORTS:
         raise WrongRequest(f"cannot sort by `{sort[:80]}`: choose one of {', '.join(filter(None, _SORTS))}.")
-    asked = [each.strip().lower() for each in parameters.getlist("filter")]
-    licenses = [each.removeprefix("license:") for each in asked if each.startswith("license:")]
-    bases = [each.rpartition(":")[2] for each in asked if each.startswith("base_model:")]
-    words = [
-        each for each in asked if not each.startswith(("license:", "base_model:"))
-    ]  # Tags are words that search looks through.
+    if parameters.get("direction", "-1") != "-1":
+        raise WrongRequest("lists are sorted downwards: `direction` can only be -1.")
+    labels = [*parameters.getlist("filter"), *parameters.getlist("pipeline_tag")]
     return Query(
-        text=" ".join([parameters.get("search", "").strip(), *words]),
         owner=parameters.get("author", ""),
-        kind="dataset" if asks_for_dataset(request) else "",
-        license=next(iter(licenses), ""),
-        base=next(iter(bases), ""),
+        type="dataset" if asks_for_dataset(request) else "model",
+        labels=tuple(word for word in labels if word),
+        parts=tuple(part for each in parameters.getlist("search") if (part := each.strip())),
+        gated=is_true(request, "gated") if parameters.get("gated") else None,
+        parameters=_parameters(parameters.get("num_parameters", "")),
         scores="best",
         readers=caller_of(request, hub).owners(),
         sort=_SORTS[sort],
+        offset=read_number("skip", parameters.get("skip", "0"), 0, 10**6),
     )
 
 
-def _body(artifact: Artifact, is_full: bool) -> dict[str, Any]:
-    body = summary(artifact)
-    return body if is_full else {key: body[key] for key in _SHORT if key in body}
+def _found(hub: LocalHub, query: Query) -> Page:
+    """Repositories with every part in their name; where there is none, those with the words in what is said of them."""
+    page = hub.registry.find(query)
+    if page.total or not query.parts:
+        return page
+    return hub.registry.find(replace(query, parts=(), text=" ".join(query.parts)))
+
+
+def _parameters(text: str) -> tuple[int, int] | None:
+    """`min:6B,max:128B` → 6·10⁹ … 128·10⁹."""
+    if not text:
+        return None
+    bounds = {"min": 0, "max": LARGEST_COUNT}
+    for part in text.split(","):
+        found = _RANGE.fullmatch(part.strip())
+        if found is None:
+            raise WrongRequest(f"`num_parameters` is `min:6B,max:128B` or one of both, not `{text[:80]}`.")
+        bounds[found[1]] = min(LARGEST_COUNT, int(float(found[2]) * _UNITS[found[3]]))
+    return bounds["min"], bounds["max"]
+
+
+def _bodies(hub: LocalHub, artifacts: tuple[Artifact, ...], names: list[str]) -> list[dict[str, object]]:
+    """The artifacts as asked for; their files, if those matter, by one question for all."""
+    has_files = bool({"siblings", *READING} & set(names))
+    files = read_files(hub.registry.database, [each.revision for each in artifacts]) if has_files else {}
+    found = []
+    for artifact in artifacts:
+        subject = Subject(hub, artifact, artifact.revision, files.get(artifact.revision, ()))
+        more = {} if subject.is_dataset else {"modelId": str(artifact.name)}
+        found.append(described(subject, names) | more)
+    return found

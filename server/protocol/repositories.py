@@ -60,9 +60,7 @@ def create_repository(request: Request, hub: Hub, body: NewRepository) -> Respon
         if is_dataset(known) != is_data:
             message = f"`{known.name}` is a {'data set' if is_dataset(known) else 'model'}: choose another name."
         return JSONResponse({"error": message, **_address(request, known)}, 409)
-    if (grave := tombstone_of(hub.registry.database, name)) is not None:
-        what = f"moved to `{grave.moved_to}`" if grave.moved_to else "deleted"
-        raise Gone(f"`{grave.name}` was {what}, and its name is not given again: choose another one.")
+    insist_on_free_name(hub, name)
     private = body.private if body.visibility is None else body.visibility != "public"
     actor = actor_of(request, caller)
     create(name, hub.registry, hub.store, actor, is_dataset=is_data, private=bool(private))
@@ -100,6 +98,13 @@ def set_repository(request: Request, hub: Hub, artifact: Governed, body: Setting
     change_settings(hub.registry.database, artifact.name, actor_of(request, caller_of(request, hub)), **settings)
     drain_outbox(hub.registry, hub.store)
     return JSONResponse(settings)
+
+
+def insist_on_free_name(hub: LocalHub, name: ArtifactName) -> None:
+    """Raises Gone for a name that another repository had."""
+    if (grave := tombstone_of(hub.registry.database, name)) is not None:
+        what = f"moved to `{grave.moved_to}`" if grave.moved_to else "deleted"
+        raise Gone(f"`{grave.name}` was {what}, and its name is not given again: choose another one.")
 
 
 def _governed(request: Request, hub: LocalHub, name: str, kind: Kind | None) -> Artifact:

@@ -27,6 +27,7 @@ _READ = (".md", ".txt", ".json", ".yaml", ".yml", ".csv")
 _LARGE = 1 << 20
 """Bytes from which on a store with addresses of its own is read there: pictures of pages are smaller, and must come from us."""
 _FOREVER = "public, max-age=31536000, immutable"
+_CLIENT = re.compile(r"\bhf_hub/(\d+)\.")
 
 
 def resolve_file(request: Request, hub: Hub, artifact: Readable, revision: Segment, path: Segment) -> Response:
@@ -135,5 +136,11 @@ def _etags(request: Request) -> set[str]:
 
 
 def _is_first_read(request: Request) -> bool:
-    """A resumed download goes on with a later range, and HEAD reads nothing: neither counts again."""
+    """A resumed download goes on with a later range, and HEAD reads nothing: neither counts again.
+
+    Since 2.0 Hugging Face's client says of a download that it is one; what it reads otherwise is a look at the file.
+    """
+    client = _CLIENT.search(request.headers.get("user-agent", ""))
+    if client and int(client[1]) >= 2 and request.headers.get("x-hf-download-counter") != "1":
+        return False
     return request.method == "GET" and request.headers.get("range", "bytes=0-").startswith("bytes=0-")

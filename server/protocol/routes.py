@@ -73,6 +73,8 @@ def add_accounts(app: FastAPI) -> None:
     _add(app, "GET", "/api/agent-harnesses", _no_harnesses)
     _add(app, "POST", "/v1/telemetry", xet.ignore_report)
     _add(app, "HEAD", "/api/telemetry/{topic:path}", xet.ignore_report)
+    for path in unsupported.ELSEWHERE:
+        _add(app, unsupported.METHODS, path, unsupported.refuse_address)
     for group in unsupported.GROUPS:
         for tail in ("", "/{rest:path}"):
             _add(app, unsupported.METHODS, f"/api/{group}{tail}", unsupported.refuse_group)

@@ -9,18 +9,23 @@ from fastapi import Request
 from starlette.responses import JSONResponse, Response
 
 from hub.errors import UnknownFile
-from hub.records import File
+from hub.local import LocalHub
+from hub.records import File, Revision
+from hub.registry.ancestry import last_changes
 from hub.registry.scans import Scan, scans_in
 from server.access import Hub, Wanted
 from server.addresses import Segment, commit_id
 from server.paging import next_link, read_cursor
 from server.protocol.flags import is_true
 from server.protocol.git_objects import blob_id, pointer, tree_id
+from server.protocol.properties import in_zulu
 from server.protocol.resolve import showing
-from server.protocol.security import NO_SCANS, file_status
+from server.protocol.security import HARMLESS, NO_SCANS, file_status
 
 PAGE = 1000
 """Entries a page, as on the Hugging Face Hub."""
+EXPANDED_PAGE = 50
+"""The same, with the last commit of each."""
 
 
 def list_tree(request: Request, hub: Hub, artifact: Wanted, revision: Segment, path: Segment = "") -> Response:
@@ -33,11 +38,29 @@ def list_tree(request: Request, hub: Hub, artifact: Wanted, revision: Segment, p
         folders = sorted({str(file.path).rpartition("/")[0] for file in found.files} - {""})
         raise UnknownFile(path, folders, listing=showing(found))
     begin = read_cursor(request.query_params["cursor"]) if "cursor" in request.query_params else 0
-    end = begin + PAGE
+    is_expanded = is_true(request, "expand")
+    end = begin + (EXPANDED_PAGE if is_expanded else PAGE)
     headers = {"X-Repo-Commit": commit_id(found.id)}
     if end < len(entries):
         headers |= next_link(request, end)
-    return JSONResponse(entries[begin:end], headers=headers)
+    page = entries[begin:end]
+    return JSONResponse(expand_entries(hub, found, page) if is_expanded else page, headers=headers)
+
+
+def expand_entries(hub: LocalHub, revision: Revision, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same entries with the commit that last changed each; a file that the scanners leave alone cannot run code."""
+    commits = last_changes(hub.registry, revision, [each["path"] for each in entries])
+    return [
+        ({"securityFileStatus": HARMLESS} if entry["type"] == "file" else {})
+        | entry
+        | {"lastCommit": _commit(commits[entry["path"]])}
+        for entry in entries
+    ]
+
+
+def _commit(revision: Revision) -> dict[str, Any]:
+    date = in_zulu(revision.created_at) or "1970-01-01T00:00:00.000Z"
+    return {"id": commit_id(revision.id), "title": revision.message.partition("\n")[0], "date": date}
 
 
 def tree_entries(

@@ -12,6 +12,11 @@ GROUPS = (
     "settings", "posts", "blog", "inference-proxy",
 )  # fmt: skip
 """Below `/api/`."""
+ELSEWHERE = (
+    "/papers/{rest:path}", "/uploads", "/spaces/{rest:path}", "/kernels/{rest:path}", "/buckets/{rest:path}",
+    "/collections/{rest:path}", "/api/datasets/{owner}/{name}/leaderboard", "/api/{collection}/{owner}/{name}/xet-read-token/{revision}",
+)  # fmt: skip
+"""Addresses of such groups that lie elsewhere."""
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
@@ -19,6 +24,13 @@ def refuse_group(request: Request) -> Response:
     """Spaces, jobs, papers and so on."""
     group = request.url.path.split("/")[2]
     raise NotServed(f"{group.replace('_', ' ')} are not served here: models and data sets are.")
+
+
+def refuse_address(request: Request) -> Response:
+    """What belongs to one of the groups, and lies elsewhere."""
+    parts = request.url.path.strip("/").split("/")
+    what = next((each for each in parts if each in {*GROUPS, "leaderboard", "xet-read-token", "uploads"}), parts[0])
+    raise NotServed(f"{what} are not served here: models and data sets are.")
 
 
 def refuse_discussions() -> Response:

@@ -13,7 +13,7 @@ from hub.records import Query
 from server.access import Hub, Readable, Writable
 from server.addresses import Segment
 from server.identity import caller_of
-from server.protocol.repository import in_zulu
+from server.protocol.properties import in_zulu
 
 
 def who_am_i(request: Request, hub: Hub) -> Response:

@@ -12,7 +12,7 @@ from server.access import Hub
 from server.addresses import Segment
 from server.api.document import route
 from server.identity import actor_of
-from server.webhooks.bodies import DeliveryBody, WebhookBody, WebhookIn, change, create, owner_of
+from server.webhooks.bodies import ClientWebhookIn, DeliveryBody, WebhookBody, WebhookIn, change, create, owner_of
 
 _CLIENTS = "/api/settings/webhooks"
 EXAMPLE = {
@@ -40,7 +40,7 @@ def add_webhooks(app: FastAPI) -> None:
         ("POST", "", create_for_client),
         ("GET", "/{webhook}", show_for_client),
         ("POST", "/{webhook}", change_for_client),
-        ("DELETE", "/{webhook}", delete_one),
+        ("DELETE", "/{webhook}", delete_for_client),
         ("POST", "/{webhook}/enable", enable),
         ("POST", "/{webhook}/disable", disable),
     ):
@@ -52,7 +52,7 @@ def add_webhooks(app: FastAPI) -> None:
     )
     route(app, "GET", one, show_webhook, WebhookBody, tag="webhooks", login=True, errors=may, example=EXAMPLE)
     route(app, "PATCH", one, change_one, WebhookBody, tag="webhooks", login=True, errors=may, example=EXAMPLE)
-    route(app, "DELETE", one, delete_one, None, tag="webhooks", login=True, errors=may)
+    route(app, "DELETE", one, delete_one, Webhooks, tag="webhooks", login=True, errors=may)
     route(app, "GET", f"{one}/deliveries", list_deliveries, Deliveries, tag="webhooks", login=True, errors=may)
     again = f"{one}/deliveries/{{delivery}}/redeliver"
     route(app, "POST", again, redeliver_one, DeliveryBody, tag="webhooks", login=True, errors=may, status=202)
@@ -63,7 +63,7 @@ def list_for_client(request: Request, hub: Hub) -> Response:
     return JSONResponse([each.model_dump() for each in _all(request, hub)])
 
 
-def create_for_client(request: Request, hub: Hub, body: WebhookIn) -> Response:
+def create_for_client(request: Request, hub: Hub, body: ClientWebhookIn) -> Response:
     """What `create_webhook` sends."""
     return _wrapped(WebhookBody.of(create(request, hub, body), body.secret))
 
@@ -73,9 +73,15 @@ def show_for_client(request: Request, hub: Hub, webhook: Segment) -> Response:
     return _wrapped(show_webhook(request, hub, webhook))
 
 
-def change_for_client(request: Request, hub: Hub, webhook: Segment, body: WebhookIn) -> Response:
+def change_for_client(request: Request, hub: Hub, webhook: Segment, body: ClientWebhookIn) -> Response:
     """What `update_webhook` sends."""
     return _wrapped(change_one(request, hub, webhook, body))
+
+
+def delete_for_client(request: Request, hub: Hub, webhook: Segment) -> Response:
+    """What `delete_webhook` asks for."""
+    delete_one(request, hub, webhook)
+    return JSONResponse({})
 
 
 def enable(request: Request, hub: Hub, webhook: Segment) -> Response:
@@ -109,11 +115,11 @@ def change_one(request: Request, hub: Hub, webhook: Segment, body: WebhookIn) ->
     return WebhookBody.of(change(request, hub, webhook, body), body.secret)
 
 
-def delete_one(request: Request, hub: Hub, webhook: Segment) -> Response:
-    """Forget a webhook and its deliveries."""
+def delete_one(request: Request, hub: Hub, webhook: Segment) -> Webhooks:
+    """Forget a webhook and its deliveries; those that are left."""
     account, caller = owner_of(request, hub, writes=True)
     delete_webhook(hub.registry.database, account, webhook, actor_of(request, caller))
-    return JSONResponse({})
+    return Webhooks(items=_all(request, hub))
 
 
 def list_deliveries(request: Request, hub: Hub, webhook: Segment) -> Deliveries:

@@ -1,7 +1,11 @@
-"""`python -m tests.faults [ROUNDS]`: kill a server so many times while a client writes to it, and say what is left."""
+"""`python -m tests.faults [ROUNDS]`: kill a server so many times while a client writes to it, and say what is left.
+
+Registry and store are in a folder of their own, or where DATABASE_URL and STORE_URL say; both must be empty.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 import time
@@ -15,7 +19,7 @@ from tests.faults.killing import REPOSITORY, kill_again_and_again
 if __name__ == "__main__":
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 100
     with tempfile.TemporaryDirectory() as folder:
-        environment = {"HUB_HOME": folder, "HUB_CARDS": f"{folder}/no-cards"}
+        environment = {**os.environ, "HUB_HOME": folder, "HUB_CARDS": f"{folder}/no-cards"}
         outcome = kill_again_and_again(environment, rounds, seed=time.time_ns())
         with LocalHub.open(Home.find(environment=environment)) as hub:
             faults = [each.text for each in verify(hub.registry, hub.store) if each.is_fault]

@@ -24,6 +24,11 @@ def version_of(path):
         return connection.execute("SELECT version_num FROM alembic_version").fetchone()[0]
 
 
+BEFORE_0027 = """
+DROP INDEX artifacts_by_creation; DROP INDEX artifacts_by_likes; DROP INDEX artifacts_by_trend;
+ALTER TABLE artifacts DROP trending; ALTER TABLE artifacts DROP weights; ALTER TABLE artifacts DROP parameters;
+"""
+"""Undoes the migration 0027."""
 BEFORE_0026 = """
 DROP TABLE mirror_blobs; DROP TABLE mirror_refs; DROP TABLE mirror_files; DROP TABLE mirror_commits; DROP TABLE mirrors;
 DROP TABLE git_commits;
@@ -68,6 +73,7 @@ def downgrade(path, to, changes=""):
     """Make a file of an older release out of a current one."""
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(
+            f"{BEFORE_0027}"
             f"{BEFORE_0026}"
             f"{BEFORE_0025}"
             f"{BEFORE_0024}"

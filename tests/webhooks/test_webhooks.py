@@ -12,10 +12,13 @@ import uvicorn
 from huggingface_hub import HfApi
 from starlette.testclient import TestClient
 
+from hub.cards import write_card
 from hub.cli import main
 from hub.names import ArtifactName
+from hub.publish import publish
 from server.app import create_app
 from server.cli import server_config
+from tests.builders import a_card, a_folder, a_score
 from tests.webhooks.conftest import ROOT, a_receiver
 
 WATCH_ADA = [{"type": "user", "name": "ada"}]
@@ -202,6 +205,20 @@ def test_a_commit_that_fails_is_told_to_nobody(trusted, as_, work, receiver):
     assert receiver.arrived == []
 
 
+def test_scores_that_a_new_revision_brings_are_told_once(trusted, as_, work, receiver, tmp_path):
+    make(as_, receiver, domains=["score"])
+    folder = a_folder(tmp_path / "mulan-yo")
+    name = _name("ada/mulan-yo")
+    publish(folder, name, trusted.registry, trusted.store)
+    write_card(a_card(scores=(a_score(), a_score(0.7, language="sw"))), folder)
+    publish(folder, name, trusted.registry, trusted.store)
+    work()
+    told = [
+        [(score["metric"], score["value"], score["language"]) for score in each["scores"]] for each in receiver.bodies
+    ]
+    assert told == [[("r_precision_at_1", 0.5, "yo")], [("r_precision_at_1", 0.7, "sw")]]
+
+
 def test_only_the_newest_deliveries_are_kept(trusted, as_, work, receiver, monkeypatch):
     monkeypatch.setattr("hub.registry.deliveries.KEPT", 3)
     webhook = make(as_, receiver)
@@ -243,7 +260,6 @@ def test_nobody_sees_or_changes_anothers_webhook_or_reads_a_secret_back(team, as
         ({"url": "ftp://example.org/"}, 400, "https://"),
         ({"url": "https:///nowhere"}, 400, "no URL"),
         ({"url": "https://[::1"}, 400, "no URL"),
-        ({"url": None, "jobSourceId": "j"}, 501, "jobs"),
     ],
 )
 def test_a_webhook_that_cannot_be_is_refused_with_the_reason(team, as_, changes, status, reason):
@@ -251,6 +267,11 @@ def test_a_webhook_that_cannot_be_is_refused_with_the_reason(team, as_, changes,
     answer = as_("ada", "POST", "/api/v1/webhooks", body)
     assert answer.status_code == status, answer.text
     assert reason in answer.text
+
+
+def test_a_webhook_that_starts_a_job_is_not_served(team, as_):
+    answer = as_("ada", "POST", "/api/settings/webhooks", {"jobSourceId": "j", "watched": WATCH_ADA})
+    assert answer.status_code == 501 and "jobs are not served" in answer.text
 
 
 def test_an_account_has_a_limited_number(team, as_, monkeypatch):

@@ -1,0 +1,81 @@
+"""What is held: by an artifact over its whole history, and by an owner."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from hub.names import ArtifactName, Digest
+from hub.records import File
+from hub.registry.rows import moment
+
+if TYPE_CHECKING:
+    from hub.registry.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A content that a path of an artifact has, or once had."""
+
+    file: File
+    since: datetime | None
+    """Time of the first revision with it."""
+    branch: str
+    """A branch that has it now; empty for one of the past alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """An artifact of an owner, and what it takes."""
+
+    name: ArtifactName
+    kind: str
+    private: bool
+    updated_at: datetime | None
+    size_bytes: int
+    """Of all its revisions, each content once."""
+
+
+def held_files(database: Database, name: ArtifactName, *, limit: int, offset: int = 0) -> list[Held]:
+    """Each path with each of its contents, sorted by path."""
+    question = (
+        "SELECT path, digest, files.size_bytes AS size_bytes, min(revisions.created_at) AS since, max(CASE WHEN EXISTS "
+        "(SELECT 1 FROM refs WHERE refs.revision_id = revisions.id AND refs.name = 'main') THEN 1 ELSE 0 END) AS in_main "
+        "FROM files JOIN revisions ON revisions.id = files.revision_id JOIN artifacts ON artifacts.id = artifact_id "
+        "WHERE key = :key GROUP BY path, digest, files.size_bytes ORDER BY path, since DESC, digest LIMIT :limit OFFSET :offset"
+    )
+    return [
+        Held(
+            File(row["path"], Digest(row["digest"]), row["size_bytes"]),
+            moment(str(row["since"])),
+            "main" if row["in_main"] else "",
+        )
+        for row in database.rows(question, {"key": name.key, "limit": limit, "offset": offset})
+    ]
+
+
+def holdings(database: Database, owner: str, *, limit: int, offset: int = 0) -> list[Holding]:
+    """What an owner has, private artifacts included, sorted by name."""
+    question = (
+        "SELECT owner, name, kind, private, updated_at, (SELECT coalesce(sum(size_bytes), 0) FROM (SELECT DISTINCT digest, "
+        "files.size_bytes AS size_bytes FROM files JOIN revisions ON revisions.id = revision_id "
+        "WHERE revisions.artifact_id = artifacts.id) AS held) AS used "
+        "FROM artifacts WHERE key >= :first AND key < :last ORDER BY key LIMIT :limit OFFSET :offset"
+    )
+    values = {
+        "first": f"{owner.lower()}/",
+        "last": f"{owner.lower()}0",
+        "limit": limit,
+        "offset": offset,
+    }  # `0` follows `/`.
+    return [
+        Holding(
+            ArtifactName(row["owner"], row["name"]),
+            row["kind"],
+            bool(row["private"]),
+            moment(row["updated_at"]),
+            int(row["used"]),
+        )
+        for row in database.rows(question, values)
+    ]

@@ -1,0 +1,60 @@
+"""What an account or an organisation has here, with sizes; who follows whom, which nobody does here."""
+
+from __future__ import annotations
+
+from fastapi import Request
+from starlette.responses import JSONResponse, Response
+
+from hub.accounts import ORGANISATION
+from hub.errors import Forbidden, UnknownAccount
+from hub.registry.inventory import holdings
+from server.access import Hub
+from server.addresses import Segment
+from server.identity import account_of, caller_of
+from server.paging import next_link, read_cursor
+from server.protocol.properties import in_zulu
+
+PAGE = 100
+"""Repositories a page."""
+
+
+def list_own(request: Request, hub: Hub) -> Response:
+    """What `list_user_repos` walks through."""
+    return _list(request, hub, account_of(caller_of(request, hub)).name)
+
+
+def list_of_organisation(request: Request, hub: Hub, name: Segment) -> Response:
+    """The same of an organisation, for its people."""
+    caller = caller_of(request, hub)
+    found = hub.accounts.find(name)
+    if found is None or found.kind != ORGANISATION:
+        raise UnknownAccount(name)
+    if not caller.role_in(found.name) or found.key not in (caller.owners() or (found.key,)):
+        raise Forbidden(f"`{account_of(caller).name}` is none of `{found.name}`: ask one of its administrators.")
+    return _list(request, hub, found.name)
+
+
+def list_nobody(hub: Hub, name: Segment) -> Response:
+    """An empty list for whoever exists: accounts do not follow each other here."""
+    if hub.accounts.find(name) is None:
+        raise UnknownAccount(name)
+    return JSONResponse([])
+
+
+def _list(request: Request, hub: Hub, owner: str) -> Response:
+    begin = read_cursor(request.query_params["cursor"]) if "cursor" in request.query_params else 0
+    found = holdings(hub.registry.database, owner, limit=PAGE + 1, offset=begin)
+    total = hub.accounts.used_bytes(owner)
+    headers = next_link(request, begin + PAGE) if len(found) > PAGE else {}
+    body = [
+        {
+            "id": str(each.name),
+            "type": "dataset" if each.kind == "dataset" else "model",
+            "updatedAt": in_zulu(each.updated_at) or "1970-01-01T00:00:00.000Z",
+            "visibility": "private" if each.private else "public",
+            "storage": each.size_bytes,
+            "storagePercent": round(100 * each.size_bytes / total, 2) if total else 0,
+        }
+        for each in found[:PAGE]
+    ]
+    return JSONResponse(body, headers=headers)

@@ -1,0 +1,41 @@
+"""`python -m tests.clients`: run every client, two at a time, and write docs/clients.md when all of them got what they asked for."""
+
+from __future__ import annotations
+
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tests.clients.environments import VERSIONS
+from tests.clients.libraries import library_cells
+from tests.clients.matrix import column
+from tests.clients.page import PAGE, Cell, written
+from tests.clients.serving import serving
+
+
+def columns(versions: tuple[str, ...], folder: Path) -> dict[Cell, str]:
+    """Some versions, one after the other, against a server of their own."""
+    cells: dict[Cell, str] = {}
+    with serving(folder) as service:
+        for version in versions:
+            cells |= column(service, version)
+    return cells
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as root, ThreadPoolExecutor(2) as pool:
+        halves = [VERSIONS[::2], VERSIONS[1::2]]
+        folders = [Path(root, str(place)) for place in range(3)]
+        for each in folders:
+            each.mkdir()
+        walks = [pool.submit(columns, versions, folder) for versions, folder in zip(halves, folders, strict=False)]
+        found: dict[Cell, str] = {}
+        for walk in walks:
+            found |= walk.result()
+        with serving(folders[2]) as service:
+            found |= library_cells(service)
+    ordered = {
+        cell: found[cell]
+        for cell in sorted(found, key=lambda cell: VERSIONS.index(cell.column) if cell.column in VERSIONS else 9)
+    }
+    PAGE.write_text(written(ordered), encoding="utf-8")

@@ -1,0 +1,42 @@
+"""Run all steps, or those of some groups; a line of JSON each."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from huggingface_hub.utils import disable_progress_bars, logging
+from journey import (  # noqa: F401 - importing them is what registers their steps
+    accounts,
+    cards,
+    commands,
+    descriptions,
+    downloads,
+    files,
+    gates,
+    history,
+    lists,
+    refusals,
+    repositories,
+    uploads,
+)
+from journey.steps import STEPS, Run, take
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--guest-token", required=True)
+    parser.add_argument("--only", nargs="*", default=[])
+    arguments = parser.parse_args()
+    disable_progress_bars()
+    logging.set_verbosity_error()
+    with tempfile.TemporaryDirectory() as folder:
+        run = Run(Path(folder), arguments.guest_token)
+        for step in STEPS:
+            if not arguments.only or step.group in arguments.only:
+                print(take(step, run), flush=True)
+
+
+if __name__ == "__main__":
+    main()

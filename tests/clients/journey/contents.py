@@ -1,0 +1,25 @@
+"""Contents that a registry accepts: text, weights, and bytes that nobody has sent before."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+
+TEXT = "Ẹ káàárọ̀\n".encode()
+CARD = b"---\nlicense: mit\nlanguage: yo\npipeline_tag: text-to-image\ntags: [journey]\n---\n\n# A card\n"
+
+
+def noise(size: int) -> bytes:
+    return os.urandom(size)
+
+
+def large(size: int) -> bytes:
+    """New bytes, cheaply: only the beginning is noise."""
+    return os.urandom(64) + bytes(size - 64)
+
+
+def weights(count: int) -> bytes:
+    """A safetensors file with `count` random numbers."""
+    header = json.dumps({"weight": {"dtype": "F32", "shape": [count], "data_offsets": [0, 4 * count]}}).encode()
+    return struct.pack("<Q", len(header)) + header + os.urandom(4 * count)

@@ -1,0 +1,142 @@
+"""Files on their way to the client, and what it keeps of them."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+from huggingface_hub import (
+    HfApi,
+    get_hf_file_metadata,
+    hf_hub_download,
+    hf_hub_url,
+    snapshot_download,
+    try_to_load_from_cache,
+)
+from huggingface_hub.errors import EntryNotFoundError, RepositoryNotFoundError, RevisionNotFoundError
+from huggingface_hub.file_download import _CACHED_NO_EXIST
+from journey import LARGE
+from journey.contents import TEXT, weights
+from journey.cutting import cutting
+from journey.steps import Absent, Run, need, need_option, step
+
+
+@step("`hf_hub_download`, and from the cache without the server")
+def download(run: Run) -> None:
+    content = weights(3000)
+    repo = run.repo("downloaded", {"sub/model.safetensors": content, "a.txt": TEXT})
+    path = hf_hub_download(repo, "model.safetensors", subfolder="sub")
+    assert Path(path).read_bytes() == content and run.api.model_info(repo).sha in path
+    assert hf_hub_download(repo, "sub/model.safetensors", local_files_only=True) == path
+    assert try_to_load_from_cache(repo, "sub/model.safetensors") == path
+
+
+@step("what is missing is remembered (`.no_exist`), and raises the client's own errors")
+def miss(run: Run) -> None:
+    repo = run.repo("missing", {"a.txt": TEXT})
+    for call, error in (
+        (lambda: hf_hub_download(repo, "absent.json"), EntryNotFoundError),
+        (lambda: hf_hub_download(repo, "a.txt", revision="absent"), RevisionNotFoundError),
+        (lambda: hf_hub_download(f"{run.me}/absent", "a.txt"), RepositoryNotFoundError),
+    ):
+        try:
+            call()
+        except error:
+            continue
+        raise AssertionError(f"{error.__name__} was expected")
+    assert try_to_load_from_cache(repo, "absent.json") is _CACHED_NO_EXIST
+
+
+@step("`snapshot_download`, whole and with patterns")
+def download_all(run: Run) -> None:
+    files = {"a.txt": TEXT, "b/model.safetensors": weights(2000), "b/c.json": b"{}", "d.tmp": TEXT}
+    repo = run.repo("snapshot", files)
+    folder = Path(snapshot_download(repo))
+    found = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert found == files and folder.name == run.api.model_info(repo).sha
+    chosen = {"allow_patterns": ["b/*", "*.tmp"], "ignore_patterns": "*.json"}
+    folder = Path(snapshot_download(repo, cache_dir=run.folder / "other", **chosen))
+    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert found == {"b/model.safetensors", "d.tmp"}
+
+
+@step("`local_dir`: into a folder, and only what has changed a second time")
+def download_to_folder(run: Run) -> None:
+    repo = run.repo("local", {"a.txt": TEXT, "b/model.safetensors": weights(2000)})
+    folder = run.folder / "local"
+    snapshot_download(repo, local_dir=folder)
+    kept = (folder / "b/model.safetensors").stat()
+    run.api.upload_file(path_or_fileobj=TEXT * 2, path_in_repo="a.txt", repo_id=repo)
+    snapshot_download(repo, local_dir=folder)
+    assert (folder / "a.txt").read_bytes() == TEXT * 2
+    assert (folder / "b/model.safetensors").stat().st_mtime_ns == kept.st_mtime_ns
+
+
+@step("by branch, tag and commit")
+def download_revisions(run: Run) -> None:
+    repo = run.repo("revisions", {"a.txt": b"1"})
+    first = run.api.model_info(repo).sha
+    run.api.create_tag(repo, tag="v1")
+    run.api.create_branch(repo, branch="feat/x")
+    run.api.upload_file(path_or_fileobj=b"2", path_in_repo="a.txt", repo_id=repo, revision="feat/x")
+    assert run.fetch(repo, "a.txt") == run.fetch(repo, "a.txt", revision="v1") == b"1"
+    assert run.fetch(repo, "a.txt", revision="feat/x") == b"2"
+    assert run.fetch(repo, "a.txt", revision=first) == b"1"
+    assert snapshot_download(repo, revision="feat/x").endswith(run.api.model_info(repo, revision="feat/x").sha)
+
+
+@step("a download that is cut off goes on where it was (`Range`)")
+def resume(run: Run) -> None:
+    with cutting(run.endpoint, after_bytes=11 << 20) as proxy:  # Clients keep what they have in pieces of 10 MiB.
+        fetch = partial(hf_hub_download, LARGE, "a.parquet", endpoint=proxy.address, cache_dir=run.folder / "cut")
+        with suppress(Exception):  # Some versions go on within the call, others when they are called again.
+            fetch()
+        path = fetch()
+    [known] = run.api.get_paths_info(LARGE, "a.parquet")
+    assert hashlib.sha256(Path(path).read_bytes()).hexdigest() == known.lfs.sha256
+    assert proxy.was_cut
+    if not any(each.startswith("bytes=") for each in proxy.ranges):
+        raise Absent("begins again from the start: it goes on after a timeout alone")
+
+
+@step("`get_hf_file_metadata`: commit, ETag, size")
+def know_file(run: Run) -> None:
+    repo = run.repo("known", {"a.txt": TEXT})
+    found = get_hf_file_metadata(hf_hub_url(repo, "a.txt"))
+    assert found.commit_hash == run.api.model_info(repo).sha and found.size == len(TEXT) and found.etag, found
+
+
+@step("`get_safetensors_metadata`: the header alone, by ranges")
+def read_header(run: Run) -> None:
+    repo = run.repo("headed", {"model.safetensors": weights(60_000)})
+    found = run.api.get_safetensors_metadata(repo)
+    assert found.parameter_count == {"F32": 60_000}, found
+    one = run.api.parse_safetensors_file_metadata(repo, "model.safetensors")
+    assert one.tensors["weight"].shape == [60_000], one
+
+
+@step("`dry_run`: what would be downloaded")
+def rehearse(run: Run) -> None:
+    need_option(snapshot_download, "dry_run")
+    repo = run.repo("rehearsed", {"a.txt": TEXT})
+    [planned] = snapshot_download(repo, dry_run=True)
+    assert planned.filename == "a.txt" and planned.file_size == len(TEXT) and planned.will_download, planned
+
+
+@step("`resolve_revision`")
+def resolve(run: Run) -> None:
+    need(HfApi, "resolve_revision")
+    repo = run.repo("resolved", {"a.txt": TEXT})
+    found = run.api.resolve_revision(repo)
+    assert run.api.model_info(repo).sha in vars(found).values(), vars(found)
+
+
+@step("`verify_repo_checksums`: cache against server")
+def verify(run: Run) -> None:
+    need(HfApi, "verify_repo_checksums")
+    repo = run.repo("verified", {"a.txt": TEXT, "b/model.safetensors": weights(2000)})
+    snapshot_download(repo)
+    found = run.api.verify_repo_checksums(repo)
+    assert found.checked_count == 2 and not found.mismatches and not found.missing_paths, found

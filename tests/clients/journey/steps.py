@@ -1,0 +1,157 @@
+"""Steps: functions with a name, which return when the client got what it asked for, and raise otherwise."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import subprocess
+import sys
+import traceback
+import urllib.request
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import HfApi, __version__, constants
+
+VERSION = tuple(map(int, __version__.split(".")[:2]))
+STEPS: list[Step] = []
+
+
+class Absent(Exception):
+    """This version of the client has no such thing."""
+
+
+@dataclass(frozen=True)
+class Step:
+    group: str
+    name: str
+    walk: Callable[[Run], None]
+
+
+class Run:
+    """One client's way: its own account, a guest's, and a folder."""
+
+    def __init__(self, folder: Path, guest_token: str) -> None:
+        self.folder = folder
+        self.endpoint = os.environ["HF_ENDPOINT"]
+        self.token = os.environ["HF_TOKEN"]
+        self.guest_token = guest_token
+        self.api = HfApi()
+        self.guest = HfApi(token=guest_token)
+        self.nobody = HfApi(token=False)
+
+    @cached_property
+    def me(self) -> str:
+        return str(self.api.whoami()["name"])
+
+    @cached_property
+    def guest_name(self) -> str:
+        return str(self.guest.whoami()["name"])
+
+    @property
+    def sends_xet(self) -> bool:
+        """Whether files on disk go by Xet: what the client itself goes by, since 1.20."""
+        return VERSION >= (1, 20) and find_spec("hf_xet") is not None and not constants.HF_HUB_DISABLE_XET
+
+    def repo(self, name: str, files: dict[str, bytes] | None = None, **options: Any) -> str:
+        """A new repository of ours with some files, sent in one commit."""
+        from huggingface_hub import CommitOperationAdd
+
+        repo = str(self.api.create_repo(f"{self.me}/{name}", **options).repo_id)
+        if files:
+            changes = [CommitOperationAdd(path, content) for path, content in files.items()]
+            self.api.create_commit(repo, changes, commit_message="Begin", repo_type=options.get("repo_type"))
+        return repo
+
+    def folder_with(self, name: str, files: dict[str, bytes]) -> Path:
+        folder = self.folder / name
+        for path, content in files.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(content)
+        return folder
+
+    def fetch(self, repo: str, path: str, **options: Any) -> bytes:
+        options.setdefault("cache_dir", self.folder / "cache")
+        return Path(self.api.hf_hub_download(repo, path, **options)).read_bytes()
+
+    def ask(self, method: str, path: str, token: str) -> Any:
+        """What a browser asks and the client has no word for: to like, to ask for access."""
+        request = urllib.request.Request(
+            self.endpoint + path, method=method, headers={"Authorization": f"Bearer {token}"}, data=b""
+        )
+        with urllib.request.urlopen(request) as answer:
+            return json.load(answer)
+
+    def hf(self, *arguments: str | Path) -> str:
+        """What the `hf` command of this environment prints."""
+        command = [str(Path(sys.executable).with_name("hf")), *map(str, arguments)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+        assert done.returncode == 0, f"`hf {' '.join(command[1:])}`: {done.stderr[-2000:] or done.stdout[-2000:]}"
+        return done.stdout
+
+
+def step(name: str) -> Callable[[Callable[[Run], None]], Callable[[Run], None]]:
+    """Make a function a step of the group that its file is named after."""
+
+    def register(walk: Callable[[Run], None]) -> Callable[[Run], None]:
+        STEPS.append(Step(walk.__module__.rpartition(".")[2], name, walk))
+        return walk
+
+    return register
+
+
+def take(taken: Step, run: Run) -> str:
+    """The outcome of a step as a line of JSON."""
+    outcome, reason = "yes", ""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            taken.walk(run)
+    except Absent as absent:
+        outcome, reason = "absent", str(absent)
+    except Exception:  # noqa: BLE001 - whatever it is, it is this step's failure
+        outcome, reason = "failed", traceback.format_exc()
+    return json.dumps({"group": taken.group, "name": taken.name, "outcome": outcome, "reason": reason})
+
+
+def need(where: object, *names: str) -> None:
+    """Raise Absent unless this version has all of `names`."""
+    for name in names:
+        if not hasattr(where, name):
+            raise Absent(f"no `{name}`")
+
+
+def need_option(function: Callable[..., Any], option: str) -> None:
+    """Raise Absent unless the function takes `option` in this version."""
+    if option not in inspect.signature(function).parameters:
+        raise Absent(f"`{function.__name__}` has no `{option}`")
+
+
+def goes_elsewhere(function: Callable[..., Any]) -> bool:
+    """Whether a call of this version asks huggingface.co itself, whatever HF_ENDPOINT says."""
+    return "https://huggingface.co/api" in inspect.getsource(function)
+
+
+def error_of(call: Callable[[], Any]) -> Exception:
+    """What a call raises; an answer of many parts is read."""
+    try:
+        answer = call()
+        if hasattr(answer, "__next__"):
+            list(answer)
+    except Exception as error:  # noqa: BLE001 - versions raise different ones
+        return error
+    raise AssertionError(f"this should have been refused, and was answered: {answer!r}")
+
+
+def status_of(call: Callable[[], Any]) -> int:
+    """The status with which the server refuses a call, which must raise."""
+    error: Any = error_of(call)
+    if getattr(error, "response", None) is None:
+        raise error
+    return int(error.response.status_code)

@@ -1,0 +1,17 @@
+"""diffusers, transformers and PEFT by repository id, against our server: what `library_journey` does, as cells of the page."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from tests.clients.page import LIBRARIES, Cell, cells_of
+from tests.clients.serving import Service
+
+COLUMN = "diffusers, transformers, PEFT"
+
+
+def library_cells(service: Service) -> dict[Cell, str]:
+    """What the libraries of this environment do."""
+    outcomes = service.walk(Path(sys.executable), "libraries", module="library_journey", OMP_NUM_THREADS="1")
+    return cells_of(outcomes, COLUMN, LIBRARIES)

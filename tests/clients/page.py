@@ -1,0 +1,95 @@
+"""docs/clients.md, from what the clients did."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.clients.environments import VERSIONS
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "clients.md"
+LIBRARIES = "libraries"
+"""The column of what diffusers, transformers and PEFT do."""
+WITHOUT_XET = "without Xet"
+_TITLES = {
+    "accounts": "Accounts", "repositories": "Repositories", "uploads": "Uploads", "downloads": "Downloads", "lists": "Lists",
+    "descriptions": "Descriptions", "history": "Branches, tags, commits, likes", "gates": "Gated repositories", "cards": "Cards",
+    "files": "File system", "commands": "The command line", "refusals": "What is not served: 501, with the error that says so",
+    WITHOUT_XET: "Uploads with `HF_HUB_DISABLE_XET=1`", LIBRARIES: "Libraries",
+}  # fmt: skip
+_HEAD = """# Clients
+
+Every version of Hugging Face's client in the table, unmodified and in an environment of its own, does all of this against
+`hub serve` with nothing set but `HF_ENDPOINT` and `HF_TOKEN`. Each line is a function in `tests/clients/journey` that compares
+what the client got with what it should get. `python -m tests.clients` runs them all and writes this page; `make test` runs them
+and compares. A number leads to the reason where a version cannot do something, whatever the server.
+"""
+_TAIL = """
+## Good to know
+
+* Files that several versions of the client cannot have by plain HTTP (more than 50 GB) and copies of files *between* repositories
+  by `CommitOperationCopy` need Xet downloads, which this server does not offer: `duplicate_repo` copies a whole repository.
+* huggingface_hub before 2.0 asks huggingface.co itself whether a card is right: without a network, or for a private card, send
+  README.md with `upload_file`. What is sent is checked here in any case.
+* Inference endpoints and `inference catalog` live on hosts of their own, whatever `HF_ENDPOINT` says: those calls never come here.
+* transformers looks for a conversion of `.bin` weights on a third party's server and tells it the repository's name and token:
+  set `DISABLE_SAFETENSORS_CONVERSION=1`, or publish safetensors alone, as this server asks for by default.
+"""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What one client did at one step."""
+
+    group: str
+    name: str
+    column: str
+
+
+def cells_of(outcomes: list[dict[str, Any]], column: str, group: str = "") -> dict[Cell, str]:
+    """`yes`, or the reason why there is none; a failure fails here."""
+    failed = [f"{each['group']}, {each['name']}:\n{each['reason']}" for each in outcomes if each["outcome"] == "failed"]
+    assert not failed, f"{column} failed at {len(failed)} steps.\n\n" + "\n\n".join(failed)
+    return {
+        Cell(group or each["group"], each["name"], column): each["reason"] if each["outcome"] == "absent" else "yes"
+        for each in outcomes
+    }
+
+
+def written(cells: Mapping[Cell, str]) -> str:
+    """The page's text."""
+    reasons = list(dict.fromkeys(value for value in cells.values() if value != "yes"))
+    parts = [_HEAD]
+    for group, title in _TITLES.items():
+        columns = ["diffusers, transformers, PEFT"] if group == LIBRARIES else list(VERSIONS)
+        rows = dict.fromkeys(cell.name for cell in cells if cell.group == group)
+        if not rows:
+            continue
+        lines = [f"| | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
+        for row in rows:
+            values = (cells.get(Cell(group, row, column), "") for column in columns)
+            shown = (value if value in {"yes", ""} else f"[{reasons.index(value) + 1}](#reasons)" for value in values)
+            lines.append(f"| {row} | {' | '.join(shown)} |")
+        parts.append(f"\n## {title}\n\n" + "\n".join(lines) + "\n")
+    listed = "\n".join(f"{place}. {reason[0].upper()}{reason[1:]}." for place, reason in enumerate(reasons, 1))
+    return "".join([*parts, f"\n## Reasons\n\n{listed}\n", _TAIL])
+
+
+def read(text: str) -> dict[Cell, str]:
+    """The cells that a page shows: what `written` has made of them."""
+    groups = {title: group for group, title in _TITLES.items()}
+    reasons = re.findall(r"(?m)^\d+\. (.*)\.$", text.partition("\n## Reasons\n")[2])
+    cells = {}
+    for part in text.split("\n## ")[1:]:
+        title, _, body = part.partition("\n")
+        lines = [line for line in body.splitlines() if line.startswith("| ")]
+        columns = [each.strip() for each in lines[0].strip("|").split("|")[1:]] if title in groups else []
+        for line in lines[1:] if columns else ():
+            name, *values = (each.strip() for each in line.strip("|").split(" | "))
+            for column, value in zip(columns, values, strict=True):
+                number = re.fullmatch(r"\[(\d+)\]\(#reasons\)", value)
+                cells[Cell(groups[title], name, column)] = reasons[int(number[1]) - 1] if number else value
+    return {cell: value[0].lower() + value[1:] if value else value for cell, value in cells.items()}

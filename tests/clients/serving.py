@@ -1,0 +1,105 @@
+"""A server of ours as users start it, `hub serve`, and one client's way against it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hub.accounts import Actor
+from hub.commit import commit, create
+from hub.home import Home
+from hub.local import LocalHub
+from hub.names import ArtifactName
+from hub.records import File
+from tests.clients.journey import CROWD, LARGE, LONG, MANY
+
+ROOT = Actor("root")
+
+
+@dataclass(frozen=True)
+class Service:
+    """A running server, its hub and its log."""
+
+    address: str
+    hub: LocalHub
+    log: Path
+    folder: Path
+
+    def walk(
+        self, python: Path, name: str, *groups: str, module: str = "journey", **environment: str
+    ) -> list[dict[str, Any]]:
+        """What one client does, as the account `name`: with HF_ENDPOINT, HF_TOKEN and HF_HOME, and nothing else set."""
+        token, guest = self._account(name), self._account(f"{name}-guest")
+        home = self.folder / name
+        (home / "huggingface").mkdir(parents=True)
+        (home / "huggingface" / ".check_for_update_done").touch()  # It would ask PyPI for newer versions, once a day.
+        given = {"HF_ENDPOINT": self.address, "HF_TOKEN": token, "HF_HOME": str(home / "huggingface"), **environment}
+        command = [python, "-m", module, "--guest-token", guest, *(["--only", *groups] if groups else [])]
+        done = subprocess.run(
+            command,
+            env={"PATH": os.environ["PATH"], "HOME": str(home), **given},
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert done.returncode == 0, done.stderr[-5000:]
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def has_received_xet(self, name: str) -> bool:
+        """Whether files of this account came by Xet, as the server's log tells."""
+        account = self.hub.accounts.get(name).id
+        return re.search(rf"POST /cas/[^/ ]+/{account}/v1/shards 200", self.log.read_text()) is not None
+
+    def _account(self, name: str) -> str:
+        account = self.hub.accounts.add(name, ROOT)
+        self.hub.accounts.set_member(self.hub.accounts.get("crowd"), account, "admin", ROOT)
+        return self.hub.tokens.create(account, "write", ROOT)
+
+
+def _fill(hub: LocalHub) -> None:
+    """What is too long to be sent by every client."""
+
+    def add(name: str, contents: dict[str, bytes], message: str) -> None:
+        files = [File(path, *hub.store.put(content)) for path, content in contents.items()]
+        commit(hub.registry.get(name), files, hub.registry, hub.store, ROOT, message=message)
+
+    for name in (*(f"crowd/model-{number:03}" for number in range(CROWD)), LARGE, LONG, MANY):
+        create(ArtifactName.parse(name, "crowd"), hub.registry, hub.store, ROOT, is_dataset=False)
+    add(LARGE, {"a.parquet": os.urandom(1 << 20) + bytes(11 << 20)}, "Large")
+    add(MANY, {f"{number:04}.txt": b"same" for number in range(1005)}, "Many")
+    for number in range(60):
+        add(LONG, {f"{number:02}.txt": b"%d" % number}, f"Say {number} < 99")
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[Service]:
+    """A server of its own, with an organisation `crowd` that has CROWD empty models."""
+    home, cards = folder / "home", folder / "cards"
+    cards.mkdir()
+    with LocalHub.open(Home(home / "registry.db", home, cards)) as hub:
+        hub.accounts.add("root", ROOT, is_admin=True)
+        hub.accounts.add("crowd", ROOT, kind="organisation", full_name="The crowd")
+        _fill(hub)
+        environment = os.environ | {"HUB_HOME": str(home), "HUB_CARDS": str(cards), "PYTHONUNBUFFERED": "1"}
+        log = folder / "log"
+        with log.open("w") as written:
+            command = [sys.executable, "-c", "from hub.cli import main; main()", "serve", "--port", "0"]
+            process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=written, text=True)
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            address = re.search(r"http://127\.0\.0\.1:\d+", line)
+            assert address, log.read_text()[-3000:]
+            yield Service(address[0], hub, log, folder)
+        finally:
+            process.terminate()
+            process.communicate(timeout=20)

@@ -9,8 +9,9 @@ from collections.abc import Iterable
 
 BYTES = {"fp32": 4, "fp16": 2, "bf16": 2}
 """Of one number."""
-QUANTISED = {"8bit": 1.0, "4bit": 0.5}
-"""Bytes of one number of a linear layer, as torchao and bitsandbytes keep them; norms and embeddings stay in half precision."""
+QUANTISED = {"8bit": 1.0, "4bit": 0.5625}
+"""Bytes of one number of a linear layer, as torchao and bitsandbytes keep them: NF4 has a float32 scale for 64 numbers. Norms and
+embeddings stay in half precision."""
 BIG_BYTES = 4_000_000_000
 """From this size on, loading is told beforehand."""
 

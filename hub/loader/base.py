@@ -55,11 +55,13 @@ def load_base(
     # What is made small is read as it is stored: mapped, where a cast would be a copy of all of it.
     read = working if quantisation is None else stored_dtype(weights, what=base.name)
     pipe = made.from_pretrained(folder, dtype=read, use_safetensors=True, **settings)
+    if quantisation is None and (device.type == "cpu" or "device_map" in settings):
+        return pipe
     sizes = {name: _count(part) * working.itemsize for name, part in _parts(pipe).items()}
     try:
         if quantisation is not None:
             _shrink(pipe, base, quantisation, device, working)
-        elif device.type != "cpu" and "device_map" not in settings:
+        else:
             _bring(pipe, device)
     except torch.OutOfMemoryError as error:
         raise OutOfMemory(base_advice(base.name, sizes, working, device)) from error

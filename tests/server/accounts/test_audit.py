@@ -60,6 +60,17 @@ def a_public_key() -> str:
     return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
 
+ELSEWHERE = {
+    "revisions.put_alias",
+    "revisions.remove_alias",
+    "revisions.unyank_revision",
+    "revisions.yank_revision",
+    "scores.post_dispute",
+    "scores.post_score",
+}
+"""Endpoints of /api/v1 whose lines are held by the tests of that API."""
+
+
 class Journey:
     """Does one thing after the other, and remembers which lines each has left."""
 
@@ -159,6 +170,7 @@ class Journey:
         self.api("routes.change_for_client", "ada", "POST", f"{old}/{made}", json=hook)
         self.api("routes.disable", "ada", "POST", f"{old}/{made}/disable")
         self.api("routes.enable", "ada", "POST", f"{old}/{made}/enable")
+        self.api("routes.delete_for_client", "ada", "DELETE", f"{old}/{made}")
         made = self.api("routes.create_webhook", "ada", "POST", new, json=hook).json()["id"]
         self.api("routes.change_one", "ada", "PATCH", f"{new}/{made}", json={"domains": ["score"]})
         self.api("routes.delete_one", "ada", "DELETE", f"{new}/{made}")
@@ -212,6 +224,7 @@ WRITES = {
     "routes.change_one": [("webhook.change", "ada")],
     "routes.create_for_client": [("webhook.create", "ada")],
     "routes.create_webhook": [("webhook.create", "ada")],
+    "routes.delete_for_client": [("webhook.delete", "ada")],
     "routes.delete_one": [("webhook.delete", "ada")],
     "routes.disable": [("webhook.change", "ada")],
     "routes.enable": [("webhook.change", "ada")],
@@ -231,7 +244,9 @@ def test_every_address_that_takes_a_change_is_in_one_of_the_tables(hub):
         for route in create_app(hub).routes
         if (getattr(route, "methods", None) or set()) - {"GET", "HEAD", "OPTIONS"}
     }
-    assert endpoints - {*WRITES, *QUIET} == set(), "add it to WRITES and `Journey`, or to QUIET with the reason"
+    assert endpoints - {*WRITES, *QUIET, *ELSEWHERE} == set(), (
+        "add it to WRITES and `Journey`, or to QUIET with the reason"
+    )
     assert {*WRITES, *QUIET} - endpoints == set()
 
 

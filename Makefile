@@ -17,7 +17,7 @@ JOBS ?= 2
 # One thread a process: more of them wait for each other on a small machine.
 TEST_ENVIRONMENT := OMP_NUM_THREADS=1 GOMP_SPINCOUNT=0 NO_COLOR=1
 
-.PHONY: help demo test check format docs lab serve clean setup setup-dev browser postgresql nginx
+.PHONY: help demo test check format docs lab serve clean setup setup-dev programs
 
 ##@ Use
 
@@ -32,7 +32,7 @@ lab: setup ## Train the lab's bases, judges and encoders again (hours on two cor
 
 ##@ Work on it
 
-test: setup-dev browser postgresql nginx ## Run the tests; T=tests/cli runs some of them, JOBS=4 more at a time
+test: setup-dev programs ## Run the tests; T=tests/cli runs some of them, JOBS=4 more at a time
 	@$(TEST_ENVIRONMENT) $(PYTHON) -m pytest $(T) -n $(JOBS)
 
 check: setup-dev ## The one gate: lint, format, types, import contracts, tests
@@ -60,41 +60,21 @@ setup: $(VENV)/.run ## Install what running needs (once)
 
 setup-dev: $(VENV)/.dev ## Install what tests and checks need, too (once)
 
-browser: ## Install Chromium for the browser test, when we may
-	@if [ -z "$$(command -v chromium chromium-browser google-chrome | head -n 1)" ]; then \
-	    if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	        echo "Installing Chromium for the browser test"; \
-	        export DEBIAN_FRONTEND=noninteractive; \
-	        { apt-get -qq update && apt-get -qq install -y --no-install-recommends chromium; } >/dev/null 2>&1 \
-	            || echo "Chromium could not be installed: the browser test will be skipped"; \
-	    else \
-	        echo "There is no Chromium and we may not install it: the browser test will be skipped"; \
-	    fi; \
-	fi
-
-postgresql: ## Install PostgreSQL's server for the tests of a shared registry, when we may
-	@if [ -z "$$(command -v initdb)" ] && ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then \
-	    if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	        echo "Installing PostgreSQL for the tests of a shared registry"; \
-	        export DEBIAN_FRONTEND=noninteractive; \
-	        { apt-get -qq update && apt-get -qq install -y --no-install-recommends postgresql; } >/dev/null 2>&1 \
-	            || echo "PostgreSQL could not be installed: the tests on it will be skipped"; \
-	    else \
-	        echo "There is no PostgreSQL and we may not install it: the tests on it will be skipped"; \
-	    fi; \
-	fi
-
-nginx: ## Install nginx for the test of docs/operate.md, when we may
-	@if [ -z "$$(command -v nginx)" ] && [ ! -x /usr/sbin/nginx ]; then \
-	    if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	        echo "Installing nginx for the test of a server behind it"; \
-	        export DEBIAN_FRONTEND=noninteractive; \
-	        { apt-get -qq update && apt-get -qq install -y --no-install-recommends nginx-light; } >/dev/null 2>&1 \
-	            || echo "nginx could not be installed: the tests behind it will be skipped"; \
-	    else \
-	        echo "There is no nginx and we may not install it: the tests behind it will be skipped"; \
-	    fi; \
-	fi
+programs: ## Install the programs that tests start, when we may: Chromium, PostgreSQL, nginx, Git LFS
+	@wanted=(); \
+	has() { for each in "$$@"; do if [ -x "$$each" ] || command -v "$$each" >/dev/null; then return 0; fi; done; return 1; }; \
+	has chromium chromium-browser google-chrome || wanted+=(chromium); \
+	has initdb /usr/lib/postgresql/*/bin/initdb || wanted+=(postgresql); \
+	has nginx /usr/sbin/nginx || wanted+=(nginx-light); \
+	has git-lfs || wanted+=(git-lfs); \
+	if [ $${#wanted[@]} = 0 ]; then exit 0; fi; \
+	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+	    echo "Missing, and we may not install it: $${wanted[*]}. The tests that need it will be skipped"; exit 0; \
+	fi; \
+	echo "Installing $${wanted[*]} for the tests that start them"; \
+	export DEBIAN_FRONTEND=noninteractive; \
+	{ apt-get -qq update && apt-get -qq install -y --no-install-recommends "$${wanted[@]}"; } >/dev/null 2>&1 \
+	    || echo "They could not be installed: the tests that need them will be skipped"
 
 $(VENV)/.run: EXTRAS := detect,serve,train
 $(VENV)/.dev: EXTRAS := dev

@@ -11,6 +11,7 @@ from starlette.staticfiles import StaticFiles
 
 from hub.local import LocalHub
 from server import errors
+from server.api.admin import add_administration
 from server.api.document import ADDRESS
 from server.api.routes import add_api
 from server.api.security import add_security
@@ -29,6 +30,7 @@ from server.protocol.repository import describe_repository
 from server.protocol.resolve import resolve_file
 from server.protocol.routes import add_accounts, add_transfers, add_writing
 from server.protocol.tree import list_tree
+from server.rates import DEFAULT_RATES, RateLimit, Rates
 from server.webhooks.routes import add_webhooks
 from server.worker import Worker, lasting
 
@@ -37,13 +39,18 @@ _REPOSITORY = ("{owner}/{name}", "{name}")
 
 
 def create_app(
-    hub: LocalHub, worker: Worker | None = None, *, offload: str = "", upstream: Upstream | None = None
+    hub: LocalHub,
+    worker: Worker | None = None,
+    *,
+    offload: str = "",
+    upstream: Upstream | None = None,
+    rates: Rates | None = DEFAULT_RATES,
 ) -> FastAPI:
     """The application around an open hub; the caller closes the hub after the last request.
 
     `worker` does what the outbox owes from the start of the server to its end; without one, somebody else must. `offload` is
     the location of nginx from which it sends blobs; see `server.offload`. `upstream` is asked for what is not here; None asks
-    nobody, and what was mirrored before is still served.
+    nobody, and what was mirrored before is still served. Without `rates` nobody is limited.
     """
     app = FastAPI(title="linguahub", docs_url=None, redoc_url=None, openapi_url=ADDRESS, lifespan=lasting(worker))
     app.state.hub, app.state.mirror = hub, Mirror(hub, upstream)
@@ -54,6 +61,7 @@ def create_app(
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
 
     add_api(app)
+    add_administration(app)
     add_holdings(app)
     add_account_pages(app)
     add_oauth(app)
@@ -81,6 +89,8 @@ def create_app(
             _get(app, f"{prefix}/{repository}", show_artifact)
 
     app.add_middleware(BodyLimit)
+    if rates is not None:
+        app.add_middleware(RateLimit, rates=rates)
     app.add_middleware(AccessLog)
     app.add_middleware(AnswerHeaders)
     app.add_middleware(EncodedPath)

@@ -49,11 +49,13 @@ def serve(
         from server.crew import APP, run_crew
         from server.mirror.upstream import mirrored_upstream
         from server.offload import offload_prefix
+        from server.rates import configured_rates
         from server.worker import Worker
     except ImportError as error:
         raise MissingExtra("serve", "`hub serve`") from error
     from hub.local import LocalHub
 
+    rates = configured_rates()  # A mistake in it is one line, before anything is begun.
     if mirror:
         os.environ["HUB_MIRROR"] = mirror  # Each worker reads it, as where there is no option.
     upstream = mirrored_upstream()
@@ -65,7 +67,7 @@ def serve(
             webbrowser.open(address)  # The connection waits in the listener's queue until the server answers.
         if workers == 1:
             with closing(upstream) if upstream else nullcontext():
-                app = create_app(hub, Worker(hub), offload=offload_prefix(), upstream=upstream)
+                app = create_app(hub, Worker(hub), offload=offload_prefix(), upstream=upstream, rates=rates)
                 uvicorn.Server(server_config(app, proxies=proxy, grace_s=grace)).run(sockets=[listener])
             return
         hub.close()  # It is ready: the schema is current, the cards are indexed. Each worker opens it for itself.
@@ -82,6 +84,7 @@ def _first_administrator(hub: LocalHub) -> None:
     made = hub.accounts.add(FIRST_ADMINISTRATOR, actor, is_admin=True, full_name="Administrator")
     secret = hub.tokens.create(made, "write", actor, name="first start")
     typer.echo(f"Administrator `{made.name}` was made, with this token, which is shown once: {secret}")
+    typer.echo(f"To log in on pages, give it a password: hub admin user password {made.name}")
 
 
 def server_config(app: object, *, proxies: str = "", grace_s: int | None = None, workers: int = 1) -> Config:

@@ -24,11 +24,13 @@ def make_app() -> FastAPI:
     from server.app import create_app
     from server.mirror.upstream import mirrored_upstream
     from server.offload import offload_prefix
+    from server.rates import configured_rates
     from server.worker import Worker
 
     hub = LocalHub.open()
     atexit.register(hub.close)
-    return create_app(hub, Worker(hub), offload=offload_prefix(), upstream=mirrored_upstream())
+    upstream, rates = mirrored_upstream(), configured_rates()
+    return create_app(hub, Worker(hub), offload=offload_prefix(), upstream=upstream, rates=rates)
 
 
 def run_crew(config: Config, listener: socket.socket) -> None:

@@ -64,14 +64,14 @@ async def _hub_error(request: Request, error: Exception) -> Response:
         request_id = _request_id(request)
         _log.error("%s %s: %s", request_id, type(error).__name__, error)
         if isinstance(error, DiskFull):
-            return _answer(request, _status_of_no_room(request), _NO_ROOM)
-        return _answer(request, error.status, f"{_OURS} as {request_id}.")
+            return answer(request, _status_of_no_room(request), _NO_ROOM)
+        return answer(request, error.status, f"{_OURS} as {request_id}.")
     if isinstance(error, TooOften):
-        return _answer(request, error.status, str(error), {"Retry-After": str(error.wait_s)})
+        return answer(request, error.status, str(error), {"Retry-After": str(error.wait_s)})
     if asks_for_password(request, error):
         return password_prompt(request, str(error))
     code = next((code for known, code in CODES.items() if isinstance(error, known)), None)
-    return _answer(request, error.status, str(error), {"X-Error-Code": code} if code else {})
+    return answer(request, error.status, str(error), {"X-Error-Code": code} if code else {})
 
 
 async def _elsewhere(request: Request, error: Exception) -> Response:
@@ -93,24 +93,25 @@ async def _moved(request: Request, error: Exception) -> Response:
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return _answer(request, error.status_code, str(error.detail), dict(error.headers or {}))
+    return answer(request, error.status_code, str(error.detail), dict(error.headers or {}))
 
 
 async def _wrong_parameters(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     problems = "; ".join(f"`{'.'.join(map(str, each['loc'][1:]))}`: {each['msg']}" for each in error.errors())
-    return _answer(request, HTTPStatus.BAD_REQUEST, f"wrong parameters: {problems}.")
+    return answer(request, HTTPStatus.BAD_REQUEST, f"wrong parameters: {problems}.")
 
 
 async def _crash(request: Request, _error: Exception) -> Response:
     """Starlette logs the traceback and answers from outside the middleware, so the headers are added here."""
     request_id = _request_id(request)
-    answer = _answer(request, HTTPStatus.INTERNAL_SERVER_ERROR, f"{_OURS} as {request_id}.")
-    add_headers(MutableHeaders(raw=answer.raw_headers), request_id)
-    return answer
+    made = answer(request, HTTPStatus.INTERNAL_SERVER_ERROR, f"{_OURS} as {request_id}.")
+    add_headers(MutableHeaders(raw=made.raw_headers), request_id)
+    return made
 
 
-def _answer(request: Request, status: int, message: str, headers: dict[str, str] | None = None) -> Response:
+def answer(request: Request, status: int, message: str, headers: dict[str, str] | None = None) -> Response:
+    """The envelope, or a page for people; git gets its own words."""
     headers = {"X-Error-Message": _in_ascii(message), "Cache-Control": "no-store", **(headers or {})}
     if commit := getattr(request.state, "commit", ""):
         headers["X-Repo-Commit"] = commit  # Lets a client remember that this revision lacks the file.

@@ -22,7 +22,7 @@ def caller_of(request: Request, hub: LocalHub) -> Caller:
     """The one who asks; NOBODY without a token or a session. Raises Unauthenticated for a token that is none."""
     known: Caller | None = getattr(request.state, "caller", None)
     if known is None:
-        secret = _secret(request.headers.get("authorization", ""))
+        secret = secret_of(request.headers.get("authorization", ""))
         known = _visitor(request, hub) if secret is None else hub.tokens.caller(secret)
         if known is None:
             raise Unauthenticated(WRONG_TOKEN)
@@ -73,7 +73,7 @@ def _visitor(request: Request, hub: LocalHub) -> Caller:
     return visit.caller if visit else NOBODY
 
 
-def _secret(header: str) -> str | None:
+def secret_of(header: str) -> str | None:
     """The token of `Bearer TOKEN`, or of `Basic`, where git sends it as the password; None without a header.
 
     Raises Unauthenticated for anything else.

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from hub.registry.database import Database
     from hub.registry.people import AccountRow
 
+LONGEST_LINE = 200
+"""Characters of what people call themselves."""
+MOST_BYTES = 10**18
+"""Of a quota: what a database's whole number holds, with room to add to it."""
 _COLUMNS = "accounts.id, name, kind, full_name, email, is_admin, quota_bytes, created_at, removed_at"
 
 
@@ -35,6 +39,8 @@ class Accounts:
 
     def find(self, name: str) -> Account | None:
         """The account called `name`, or None."""
+        if not name.isprintable():
+            return None  # PostgreSQL cannot even be asked for some of them.
         rows = self.database.rows(f"SELECT {_COLUMNS} FROM accounts WHERE key = :key", {"key": name.lower()})  # noqa: S608
         return account_of(rows[0]) if rows else None
 
@@ -69,6 +75,8 @@ class Accounts:
         from hub.registry.writing import now
 
         check_owner(name)
+        if any(len(each) > LONGEST_LINE or not each.isprintable() for each in (full_name, email)):
+            raise WrongRequest(f"a full name and an address have at most {LONGEST_LINE} characters, on one line.")
         with self.database.transaction() as session:
             if (known := _row(session, name)) is not None:
                 was = (
@@ -109,6 +117,8 @@ class Accounts:
     def set_quota(self, name: str, quota_bytes: int | None, actor: Actor) -> None:
         """Limit what the artifacts of an account may hold; None takes the limit away."""
         found = self.get(name)
+        if quota_bytes is not None and not 0 <= quota_bytes <= MOST_BYTES:
+            raise WrongRequest(f"a quota has 0 to {MOST_BYTES} bytes, not {quota_bytes}.")
         with self.database.transaction() as session:
             _known_row(session, found).quota_bytes = quota_bytes
             note(session, actor, f"{found.kind}.quota", found.name, quota_bytes=quota_bytes)

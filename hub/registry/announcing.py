@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 
     from hub.names import ArtifactName
     from hub.registry.hooks import WebhookRow
-    from hub.registry.tables import ArtifactRow
+    from hub.registry.tables import ArtifactRow, ScoreRow
 
 DELIVER = "deliver-webhook"
 REPO, CONTENT, CONFIG, SCORE = "repo", "repo.content", "repo.config", "score"
 """Scopes of events; the first three are Hugging Face's."""
 _COMMIT_DIGITS = 40
+_OF_A_SCORE = ("metric", "value", "unit", "benchmark", "split", "language", "base", "provenance", "source")
 
 
 def anybody_listens(session: Session) -> bool:
@@ -72,6 +73,11 @@ def announce_ref(
     shas = {"oldSha": old and old[:_COMMIT_DIGITS], "newSha": new and new[:_COMMIT_DIGITS]}
     ref = f"refs/{'tags' if kind == 'tag' else 'heads'}/{name}"
     announce(session, artifact, CONTENT, "update", updatedRefs=[{"ref": ref, **shas}])
+
+
+def told_score(score: ScoreRow) -> dict[str, Any]:
+    """A score, as webhooks are told of it: one of `scores` of an event with the scope SCORE."""
+    return {name: getattr(score, name) for name in _OF_A_SCORE}
 
 
 def follow(session: Session, name: ArtifactName, target: ArtifactName) -> None:

@@ -119,7 +119,7 @@ def allow_any_file(database: Database, name: ArtifactName, allowed: bool, actor:
     change_settings(database, name, actor, any_file=allowed)
 
 
-def like(database: Database, name: ArtifactName, account: Account) -> None:
+def like(database: Database, name: ArtifactName, account: Account, actor: Actor) -> None:
     """Count `account` among those who like `name`, once."""
     from hub.registry.people import LikeRow
     from hub.registry.writing import now
@@ -129,11 +129,12 @@ def like(database: Database, name: ArtifactName, account: Account) -> None:
         if session.get(LikeRow, (account.id, row.id)) is None:
             session.add(LikeRow(account_id=account.id, artifact_id=row.id, at=now()))
             row.trending += LIKE * weight()
+            note(session, actor, "like", str(name))
         session.flush()
         row.likes = _count_likes(session, row.id)
 
 
-def unlike(database: Database, name: ArtifactName, account: Account) -> None:
+def unlike(database: Database, name: ArtifactName, account: Account, actor: Actor) -> None:
     """Count `account` no longer; nothing happens when it was not counted."""
     from hub.registry.people import LikeRow
 
@@ -143,6 +144,7 @@ def unlike(database: Database, name: ArtifactName, account: Account) -> None:
         if found is not None:
             session.delete(found)
             session.flush()
+            note(session, actor, "unlike", str(name))
         row.likes = _count_likes(session, row.id)
 
 

@@ -14,7 +14,7 @@ from hub.accounts import Actor
 from hub.errors import Conflict
 from hub.names import ArtifactName
 from hub.records import Artifact, Revision, joined
-from hub.registry.announcing import CONFIG, REPO, SCORE, announce, announce_ref, anybody_listens
+from hub.registry.announcing import CONFIG, REPO, SCORE, announce, announce_ref, anybody_listens, told_score
 from hub.registry.audit import note
 from hub.registry.counting import EVERYTHING, facets_in, recount
 from hub.registry.labels import index_words
@@ -200,9 +200,8 @@ def add_revision(session: Session, artifact_id: int, number: int, revision: Revi
 
 def _scores(session: Session, row: ArtifactRow) -> list[dict[str, Any]]:
     """The scores of an artifact, as webhooks are told of them."""
-    kept = ("metric", "value", "unit", "benchmark", "split", "language", "base", "provenance", "source")
     rows = session.scalars(select(ScoreRow).where(ScoreRow.artifact_id == row.id).order_by(ScoreRow.position))
-    return [{name: getattr(each, name) for name in kept} for each in rows]
+    return [told_score(each) for each in rows]
 
 
 def _naive(time: datetime | None) -> datetime:

@@ -79,8 +79,9 @@ class NewKey(BaseModel):
 def add_security(app: FastAPI) -> None:
     """Trust of revisions, and keys of accounts."""
     revision = query_parameter("revision", "Id, number, branch or tag; `main` when absent.", {"type": "string"})
+    named = [{"name": each, "in": "path", "required": True, "schema": {"type": "string"}} for each in ("owner", "name")]
     at = "/artifacts/{owner}/{name}/security"
-    route(app, "GET", at, get_security, SecurityBody, tag="artifacts", errors=(404,), parameters=[revision])
+    route(app, "GET", at, get_security, SecurityBody, tag="artifacts", errors=(404,), parameters=[*named, revision])
     keys = "/accounts/{account}/signing-keys"
     route(app, "GET", keys, list_signing_keys, SigningKeys, tag="artifacts", errors=(404,))
     route(

@@ -49,6 +49,7 @@ class Fetch:
         self.error: HubError | None = None
         self.is_right = False
         """All bytes are here, and are the right ones."""
+        self._is_kept = False
         self._begun = threading.Event()
         self._ended = threading.Event()
 
@@ -61,11 +62,16 @@ class Fetch:
             self.is_right = True
             hub.store.put_file(self.place, digest)
             keep_blob(hub.registry.database, self.file.etag, digest, self.size)
+            self._is_kept = True
         except HubError as error:
             self._fail(error)
         except OSError as error:
             self._fail(Unreachable(f"cannot write {self.place}: {error.strerror}. Nothing was kept."))
         finally:
+            if (
+                not self._is_kept and self.error is None
+            ):  # A fault of ours is passing through: nobody may wait for ever.
+                self.error = Unreachable(f"`{self.file.path}` could not be kept: look into the server's log.")
             self._begun.set()
             self._ended.set()
 

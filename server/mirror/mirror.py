@@ -50,6 +50,8 @@ REST_S = 10.0
 """How long an upstream that did not answer is left alone."""
 REMEMBERED = 10_000
 """Names that are known to be nowhere."""
+COMMITS = 32
+"""Commits in memory: one of a hundred thousand files takes some 50 MB."""
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _SPELT_OUT = re.compile(r"^refs/(heads|tags)/")
 _log = logging.getLogger("server.mirror")
@@ -65,6 +67,7 @@ class Mirror:
         self._locks: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
         self._nowhere: dict[str, tuple[float, type[Unknown]]] = {}
+        self._commits: dict[str, CopiedCommit] = {}
         self._rest_until = 0.0
 
     def covers(self, collection: str, name: str) -> Copied | None:
@@ -107,7 +110,7 @@ class Mirror:
             if known is not None and known[1]:
                 return known[0], ""
             try:
-                return self._ask(copied, wanted), ""
+                return self._ask(copied, wanted, known[0] if known else None), ""
             except (UpstreamDown, UnknownArtifact) as error:
                 if known is None:
                     raise
@@ -178,17 +181,33 @@ class Mirror:
 
     def _known(self, copied: Copied, wanted: str) -> tuple[CopiedCommit, bool] | None:
         """A commit that is here, and whether nobody need be asked about it."""
-        if _COMMIT.fullmatch(wanted) and (found := commit_of(self._database, copied, wanted)):
+        if _COMMIT.fullmatch(wanted) and (found := self._kept(copied, wanted)):
             return found, True
         ref = ref_of(self._database, copied, wanted)
-        if ref is None or (found := commit_of(self._database, copied, ref[0])) is None:
+        if ref is None or (found := self._kept(copied, ref[0])) is None:
             return None
         is_fixed = _COMMIT.fullmatch(wanted) is not None
         return found, is_fixed or datetime.now(UTC) - ref[1] < timedelta(seconds=FRESH_S)
 
-    def _ask(self, copied: Copied, wanted: str) -> CopiedCommit:
+    def _kept(self, copied: Copied, commit_id: str) -> CopiedCommit | None:
+        """A commit that is here. It never changes: the ones asked for last are kept in memory, with all their files."""
+        key = f"{copied.key}@{commit_id}"
+        with self._lock:
+            found = self._commits.pop(key, None)
+        found = found or commit_of(self._database, copied, commit_id)
+        if found is not None:
+            with self._lock:
+                self._commits[key] = found
+                while len(self._commits) > COMMITS:
+                    del self._commits[next(iter(self._commits))]
+        return found
+
+    def _ask(self, copied: Copied, wanted: str, known: CopiedCommit | None) -> CopiedCommit:
         if self.upstream is None or self._rests():
             raise self._unreachable(copied)
+        if known is not None and self._is_still_at(self.upstream, copied, wanted, known):
+            keep_ref(self._database, copied, wanted, known.commit_id)
+            return known
         asked = f"{copied.key}@{wanted}"
         if (nothing := self._nowhere.get(asked)) is not None and nothing[0] > time.monotonic():
             raise UnknownArtifact(str(copied)) if nothing[1] is UnknownArtifact else UnknownRevision(wanted)
@@ -208,6 +227,12 @@ class Mirror:
         if wanted == "main":
             describe(self.hub, copied, found, self.upstream.address, partial(self.read, copied, found))
         return found
+
+    def _is_still_at(self, upstream: Upstream, copied: Copied, ref: str, known: CopiedCommit) -> bool:
+        """Whether a branch or tag has not moved: a few bytes, where a description may be megabytes."""
+        with self._watched():
+            found = upstream.refs(copied)
+        return (found["branches"] | found["tags"]).get(ref) == known.commit_id
 
     def _rests(self) -> bool:
         return time.monotonic() < self._rest_until

@@ -9,18 +9,20 @@ from hub.errors import UnknownAccount, UnknownArtifact
 from hub.registry.repositories import like, liked_by, likers, unlike
 from server.access import Hub, Wanted, get_artifact, is_dataset
 from server.addresses import Segment
-from server.identity import account_of, caller_of
+from server.identity import account_of, actor_of, caller_of
 
 
 def add_like(request: Request, hub: Hub, artifact: Wanted) -> Response:
     """Count the caller among those who like it."""
-    like(hub.registry.database, artifact.name, account_of(caller_of(request, hub)))
+    caller = caller_of(request, hub)
+    like(hub.registry.database, artifact.name, account_of(caller), actor_of(request, caller))
     return JSONResponse({})
 
 
 def remove_like(request: Request, hub: Hub, artifact: Wanted) -> Response:
     """Count the caller no longer."""
-    unlike(hub.registry.database, artifact.name, account_of(caller_of(request, hub)))
+    caller = caller_of(request, hub)
+    unlike(hub.registry.database, artifact.name, account_of(caller), actor_of(request, caller))
     return JSONResponse({})
 
 

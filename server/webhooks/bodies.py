@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,7 +12,7 @@ from hub.accounts import Account, Caller
 from hub.errors import Forbidden, NotServed
 from hub.local import LocalHub
 from hub.registry.deliveries import Delivery
-from hub.registry.webhooks import Watched, Webhook, add_webhook, allowed_hosts, change_webhook
+from hub.registry.webhooks import DOMAINS, KINDS, Watched, Webhook, add_webhook, allowed_hosts, change_webhook
 from server.addresses import absolute
 from server.identity import account_of, actor_of, caller_of
 from server.webhooks.destinations import read_destination
@@ -21,8 +21,8 @@ from server.webhooks.destinations import read_destination
 class WatchedBody(BaseModel):
     """Something to watch: `model`, `dataset`, `user`, `org`, or `everything` for administrators."""
 
-    type: str
-    name: str = ""
+    type: str = Field(json_schema_extra={"enum": list(KINDS)})
+    name: str = Field(default="", description="`owner/name`, a user or an organisation; empty for `everything`.")
 
 
 class WebhookIn(BaseModel):
@@ -38,10 +38,10 @@ class WebhookIn(BaseModel):
             }
         }
     )
-    url: str | None = None
+    url: str | None = Field(default=None, description="`https://…`; other ways for hosts that an administrator allows.")
     watched: list[WatchedBody] = Field(default_factory=list)
-    domains: list[str] | None = None
-    secret: str | None = None
+    domains: list[Annotated[str, Field(json_schema_extra={"enum": list(DOMAINS)})]] | None = None
+    secret: str | None = Field(default=None, description="At most 256 printable ASCII letters. It signs what is sent.")
 
 
 class ClientWebhookIn(WebhookIn):

@@ -40,7 +40,7 @@ def add_webhooks(app: FastAPI) -> None:
         ("POST", "", create_for_client),
         ("GET", "/{webhook}", show_for_client),
         ("POST", "/{webhook}", change_for_client),
-        ("DELETE", "/{webhook}", delete_one),
+        ("DELETE", "/{webhook}", delete_for_client),
         ("POST", "/{webhook}/enable", enable),
         ("POST", "/{webhook}/disable", disable),
     ):
@@ -52,7 +52,7 @@ def add_webhooks(app: FastAPI) -> None:
     )
     route(app, "GET", one, show_webhook, WebhookBody, tag="webhooks", login=True, errors=may, example=EXAMPLE)
     route(app, "PATCH", one, change_one, WebhookBody, tag="webhooks", login=True, errors=may, example=EXAMPLE)
-    route(app, "DELETE", one, delete_one, None, tag="webhooks", login=True, errors=may)
+    route(app, "DELETE", one, delete_one, Webhooks, tag="webhooks", login=True, errors=may)
     route(app, "GET", f"{one}/deliveries", list_deliveries, Deliveries, tag="webhooks", login=True, errors=may)
     again = f"{one}/deliveries/{{delivery}}/redeliver"
     route(app, "POST", again, redeliver_one, DeliveryBody, tag="webhooks", login=True, errors=may, status=202)
@@ -76,6 +76,12 @@ def show_for_client(request: Request, hub: Hub, webhook: Segment) -> Response:
 def change_for_client(request: Request, hub: Hub, webhook: Segment, body: ClientWebhookIn) -> Response:
     """What `update_webhook` sends."""
     return _wrapped(change_one(request, hub, webhook, body))
+
+
+def delete_for_client(request: Request, hub: Hub, webhook: Segment) -> Response:
+    """What `delete_webhook` asks for."""
+    delete_one(request, hub, webhook)
+    return JSONResponse({})
 
 
 def enable(request: Request, hub: Hub, webhook: Segment) -> Response:
@@ -109,11 +115,11 @@ def change_one(request: Request, hub: Hub, webhook: Segment, body: WebhookIn) ->
     return WebhookBody.of(change(request, hub, webhook, body), body.secret)
 
 
-def delete_one(request: Request, hub: Hub, webhook: Segment) -> Response:
-    """Forget a webhook and its deliveries."""
+def delete_one(request: Request, hub: Hub, webhook: Segment) -> Webhooks:
+    """Forget a webhook and its deliveries; those that are left."""
     account, caller = owner_of(request, hub, writes=True)
     delete_webhook(hub.registry.database, account, webhook, actor_of(request, caller))
-    return JSONResponse({})
+    return Webhooks(items=_all(request, hub))
 
 
 def list_deliveries(request: Request, hub: Hub, webhook: Segment) -> Deliveries:

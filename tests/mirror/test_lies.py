@@ -12,11 +12,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-from huggingface_hub import hf_hub_download
+from huggingface_hub import snapshot_download
 
 from hub.errors import UpstreamWrong, WrongRequest
 from hub.names import ArtifactName
 from hub.registry.mirrors import origin_of_name
+from server.mirror import fetching
 from server.mirror import upstream as asking
 from server.mirror.reach import insist_on_reach
 from server.mirror.upstream import Upstream
@@ -123,8 +124,13 @@ def test_an_honest_one_is_served_without_anything_of_xet(address, liar, tmp_path
     for method in ("HEAD", "GET"):
         answer = httpx.request(method, f"{address}/{NAME}/resolve/{SHA}/model.safetensors")
         assert not [name for name in answer.headers if "xet" in name or name == "link"]
-    found = hf_hub_download(NAME, "model.safetensors", endpoint=address, cache_dir=tmp_path, token=False)
-    assert Path(found).read_bytes() == WEIGHTS
+    found = Path(snapshot_download(NAME, endpoint=address, cache_dir=tmp_path, token=False))
+    assert (found / "model.safetensors").read_bytes() == WEIGHTS
+    assert (found / "README.md").read_bytes() == CARD
+    assert found.name == SHA
+    assert (found / "README.md").resolve().name == blob_id(
+        CARD
+    )  # What git holds upstream is known here by git's id, too.
     assert {headers.get("Authorization") for _, headers in liar.asked} == {"Bearer secret-token"}
 
 
@@ -138,6 +144,16 @@ def test_a_large_file_with_wrong_bytes_never_arrives_whole(address, hub, liar, t
     nothing_kept(hub, bytes_sent, WEIGHTS)
     liar.bent.clear()
     assert httpx.get(f"{address}/{NAME}/resolve/main/model.safetensors").content == WEIGHTS
+
+
+def test_a_fault_of_our_own_ends_the_fetch_for_everybody_who_waits(address, hub, liar, monkeypatch):
+    def broken(*_: object) -> None:
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr(fetching, "keep_blob", broken)
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    assert httpx.get(f"{address}/{NAME}/resolve/main/README.md").status_code == 502
+    settled(hub)
 
 
 def test_a_small_file_with_wrong_bytes_is_refused_in_one_line(address, hub, liar):

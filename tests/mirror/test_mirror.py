@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import re
+import subprocess
+import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -68,6 +73,16 @@ def test_a_branch_is_asked_for_again_after_a_while_only(make_repo, author, reade
     assert reader.model_info(repo).sha == first
     monkeypatch.setattr(rules, "FRESH_S", 0.0)
     assert reader.model_info(repo).sha == author.model_info(repo).sha != first
+
+
+def test_a_branch_that_has_not_moved_is_not_described_again(make_repo, reader, monkeypatch):
+    repo = make_repo()
+    first = reader.model_info(repo).sha
+    monkeypatch.setattr(rules, "FRESH_S", 0.0)
+    monkeypatch.setattr(Upstream, "describe", None)
+    answer = httpx.get(f"{reader.endpoint}/api/models/{repo}")
+    assert answer.json()["sha"] == first
+    assert "x-hf-warning" not in answer.headers
 
 
 def test_trees_paths_refs_and_missing_files_are_answered_as_upstream(make_repo, author, reader):
@@ -245,3 +260,43 @@ def test_the_first_reader_gets_bytes_before_the_last_have_come(make_repo, mirror
         goes_on.set()
         received += b"".join(parts)
     assert received == WEIGHTS
+
+
+@pytest.mark.slow
+def test_the_command_mirrors_with_several_workers_and_tells_nobody_the_token(
+    make_repo, origin, origin_hub, hub, tmp_path
+):
+    repo, secret = make_repo(gated="manual"), tokens(origin_hub, "far")
+    environment = os.environ | {
+        "HUB_HOME": str(hub.home.folder),
+        "HUB_CARDS": str(hub.home.cards),
+        "HUB_MIRROR_TOKEN": secret,
+        "PYTHONUNBUFFERED": "1",
+    }
+    token = tokens(hub, "near")
+    command = [sys.executable, "-c", SERVE, "--port", "0", "--workers", "2", "--mirror", origin.address]
+    with (
+        (tmp_path / "log").open("w+") as log,
+        subprocess.Popen(command, env=environment, stdout=log, stderr=log) as server,
+    ):
+        try:
+            address = announced(tmp_path / "log")
+            path = hf_hub_download(
+                repo, "emoji-sd/model.safetensors", endpoint=address, cache_dir=tmp_path / "cache", token=token
+            )
+        finally:
+            server.terminate()
+    assert Path(path).read_bytes() == WEIGHTS
+    assert secret not in (tmp_path / "log").read_text()
+
+
+SERVE = "import sys; from hub.cli.commands import as_command; from server.cli import serve; as_command('serve', serve).main(sys.argv[1:])"
+
+
+def announced(log: Path) -> str:
+    """The address that a server says it is at."""
+    for _ in range(3000):
+        if found := re.search(r"http://127\.0\.0\.1:\d+", log.read_text()):
+            return found[0]
+        time.sleep(0.01)
+    raise AssertionError(log.read_text())

@@ -1,4 +1,4 @@
-"""`hub admin`: accounts, tokens, quotas and the policy of a server, in this installation's registry."""
+"""`hub admin`: accounts, tokens, quotas and policy, of the registry that is here or of a server."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hub.cli.admin.webhooks import webhooks
 __all__ = ["admin"]
 
 admin = typer.Typer(
-    help="Accounts, tokens, quotas and policy of the server whose registry is here.",
+    help="Accounts, tokens, quotas and policy: of the registry that is here, or of the server at `--endpoint`.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,

@@ -7,18 +7,17 @@ from typing import Annotated
 
 from typer import Option
 
-from hub.cli.admin.opening import lines, opened
+from hub.cli.admin.opening import Endpoint, administration, lines
 
 
 def audit(
     subject: Annotated[str, Option(help="Only of this artifact or account.", show_default=False)] = "",
     limit: Annotated[int, Option(min=1, help="How many lines.")] = 50,
+    endpoint: Endpoint = "",
 ) -> None:
     """The newest changes first: time, who, with which token, what, on what, details."""
-    from hub.registry.audit import read_audit
-
-    with opened() as hub:
-        entries = read_audit(hub.registry.database, subject=subject, limit=limit)
+    with administration(endpoint) as admin:
+        entries = admin.audit(subject=subject, limit=limit)
     lines(
         [
             (each.at, each.actor, each.token, each.action, each.subject, json.dumps(each.detail, ensure_ascii=False))

@@ -5,14 +5,25 @@ from __future__ import annotations
 import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hub.accounts import Actor
 
 if TYPE_CHECKING:
+    from hub.administration import Administration
     from hub.local import LocalHub
+
+Endpoint = Annotated[
+    str,
+    typer.Option(
+        "--endpoint",
+        help="Do it on the server at this address, with the administrator's token in HF_TOKEN, instead of here.",
+        show_default=False,
+    ),
+]
+"""Every command takes it."""
 
 
 def group(help: str) -> typer.Typer:
@@ -21,12 +32,32 @@ def group(help: str) -> typer.Typer:
 
 
 @contextmanager
+def administration(endpoint: str) -> Iterator[Administration]:
+    """This installation's registry, or a server, for as long as the command runs."""
+    from hub.administration import LocalAdministration, RemoteAdministration
+
+    if endpoint:
+        from huggingface_hub import get_token
+
+        yield RemoteAdministration(endpoint, get_token() or "")
+        return
+    with opened() as hub:
+        yield LocalAdministration(hub, operator())
+
+
+@contextmanager
 def opened() -> Iterator[LocalHub]:
-    """This installation, for as long as the command runs."""
+    """This installation, for what is done here alone."""
     from hub.local import LocalHub
 
     with LocalHub.open() as hub:
         yield hub
+
+
+def lines(rows: list[tuple[Any, ...]]) -> None:
+    """Rows of words, as columns that other programs can split at tabs."""
+    for row in rows:
+        print("\t".join(str(each) for each in row))
 
 
 def operator() -> Actor:
@@ -36,9 +67,3 @@ def operator() -> Actor:
     except (KeyError, OSError):
         name = "somebody"
     return Actor(f"{name} (hub admin)")
-
-
-def lines(rows: list[tuple[Any, ...]]) -> None:
-    """Rows of words, as columns that other programs can split at tabs."""
-    for row in rows:
-        print("\t".join(str(each) for each in row))

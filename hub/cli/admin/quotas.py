@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument
 
-from hub.cli.admin.opening import group, lines, opened, operator
+from hub.cli.admin.opening import Endpoint, administration, group, lines
 from hub.errors import WrongRequest
 
-quotas = group("How much an owner may keep here.")
+if TYPE_CHECKING:
+    from hub.administration import Quota
+
+quotas = group("How much an owner may keep.")
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 
 
@@ -18,21 +21,27 @@ _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 def set_quota(
     name: Annotated[str, Argument(help="A user or an organisation.")],
     size: Annotated[str, Argument(help="Such as 500M or 20G, or `none`.")],
+    endpoint: Endpoint = "",
 ) -> None:
     """Limit the bytes of all artifacts of an owner."""
     quota = None if size == "none" else parse_size(size)
-    with opened() as hub:
-        hub.accounts.set_quota(name, quota, operator())
-    print(f"{name} may keep {'any number of' if quota is None else f'{quota:,}'} bytes")
+    with administration(endpoint) as admin:
+        made = admin.set_quota(name, quota)
+    print(f"{made.name} may keep {'any number of' if made.quota_bytes is None else f'{made.quota_bytes:,}'} bytes")
+
+
+@quotas.command("show")
+def show(name: Annotated[str, Argument(help="A user or an organisation.")], endpoint: Endpoint = "") -> None:
+    """Owner, bytes used, bytes allowed, of one owner."""
+    with administration(endpoint) as admin:
+        lines([_line(admin.quota(name))])
 
 
 @quotas.command("list")
-def list_quotas() -> None:
+def list_quotas(endpoint: Endpoint = "") -> None:
     """Owner, bytes used, bytes allowed."""
-    with opened() as hub:
-        lines(
-            [(each.name, hub.accounts.used_bytes(each.name), each.quota_bytes or "any") for each in hub.accounts.all()]
-        )
+    with administration(endpoint) as admin:
+        lines([_line(each) for each in admin.quotas()])
 
 
 def parse_size(text: str) -> int:
@@ -41,3 +50,7 @@ def parse_size(text: str) -> int:
     if found is None:
         raise WrongRequest(f"{text!r} is no size: write 500M, 20G or none.")
     return int(found[1]) * _UNITS[found[2]]
+
+
+def _line(quota: Quota) -> tuple[str, int, int | str]:
+    return quota.name, quota.used_bytes, "any" if quota.quota_bytes is None else quota.quota_bytes

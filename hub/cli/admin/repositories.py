@@ -6,7 +6,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from hub.cli.admin.opening import group, opened, operator
+from hub.cli.admin.opening import Endpoint, administration, group
 
 repositories = group("Exceptions that an administrator makes for single artifacts.")
 
@@ -15,23 +15,19 @@ repositories = group("Exceptions that an administrator makes for single artifact
 def allow(
     name: Annotated[str, Argument(help="`owner/name`.")],
     forbid: Annotated[bool, Option("--forbid", help="Take the permission back.")] = False,
+    endpoint: Endpoint = "",
 ) -> None:
     """Let an artifact hold pickles, archives and programs."""
-    from hub.registry.repositories import allow_any_file
-
-    with opened() as hub:
-        found = hub.registry.get(name)
-        allow_any_file(hub.registry.database, found.name, not forbid, operator())
-    print(f"{found.name} may {'not ' if forbid else ''}hold pickles, archives and programs")
+    with administration(endpoint) as admin:
+        found = admin.allow_any_file(name, allowed=not forbid)
+    print(f"{found} may {'not ' if forbid else ''}hold pickles, archives and programs")
 
 
 @repositories.command("free")
-def free(name: Annotated[str, Argument(help="`owner/name` that was deleted or moved.")]) -> None:
+def free(
+    name: Annotated[str, Argument(help="`owner/name` that was deleted or moved.")], endpoint: Endpoint = ""
+) -> None:
     """Let a name be given again. Links to it will lead to other bytes."""
-    from hub.names import ArtifactName
-    from hub.registry.repositories import remove_tombstone
-
-    with opened() as hub:
-        found = ArtifactName.parse(name, hub.home.owner)
-        remove_tombstone(hub.registry.database, found, operator())
+    with administration(endpoint) as admin:
+        found = admin.free_name(name)
     print(f"{found} may be given again")

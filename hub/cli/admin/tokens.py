@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
-from hub.cli.admin.opening import group, lines, opened, operator
+from hub.cli.admin.opening import Endpoint, administration, group, lines
+
+if TYPE_CHECKING:
+    from hub.accounts import Token
 
 tokens = group("What programs log in with.")
 
@@ -17,30 +21,41 @@ def create(
     role: Annotated[str, Option(help="read or write.")] = "read",
     repo: Annotated[str, Option(help="Only for this artifact, `owner/name`.", show_default=False)] = "",
     label: Annotated[str, Option(help="What it is for, as lists show it.", show_default=False)] = "",
+    days: Annotated[int | None, Option(help="When it ends; never, if this is not said.", show_default=False)] = None,
+    endpoint: Endpoint = "",
 ) -> None:
     """Make a token and print it, once: it cannot be read again."""
-    with opened() as hub:
-        print(hub.tokens.create(hub.accounts.get(name), role, operator(), name=label, artifact=repo))
+    with administration(endpoint) as admin:
+        print(admin.create_token(name, role, artifact=repo, label=label, days=days))
 
 
 @tokens.command("list")
-def list_tokens(name: Annotated[str, Argument(help="Whose tokens.")]) -> None:
-    """Number, label, role, artifact, last use, and whether it was revoked."""
-    with opened() as hub:
+def list_tokens(name: Annotated[str, Argument(help="Whose tokens.")], endpoint: Endpoint = "") -> None:
+    """Number, label, role, artifact, last use, and whether it ends, has ended or was revoked."""
+    with administration(endpoint) as admin:
         lines(
             [
-                (each.id, each.name, each.role, each.artifact, each.last_used_at or "never", "revoked" if each.revoked_at else "")
-                for each in hub.tokens.of(hub.accounts.get(name))
+                (each.id, each.name, each.role, each.artifact, each.last_used_at or "never", _state(each))
+                for each in admin.tokens(name)
             ]
-        )  # fmt: skip
+        )
 
 
 @tokens.command("revoke")
 def revoke(
     name: Annotated[str, Argument(help="Whose token.")],
     number: Annotated[int, Argument(help="Its number in the list.")],
+    endpoint: Endpoint = "",
 ) -> None:
     """Make a token worthless, at once and for ever."""
-    with opened() as hub:
-        revoked = hub.tokens.revoke(hub.accounts.get(name), number, operator())
+    with administration(endpoint) as admin:
+        revoked = admin.revoke_token(name, number)
     print(f"token {revoked.name!r} of {name} revoked")
+
+
+def _state(token: Token) -> str:
+    if token.revoked_at:
+        return "revoked"
+    if token.expires_at is None:
+        return ""
+    return "ended" if token.expires_at <= datetime.now(UTC) else f"until {token.expires_at:%Y-%m-%d}"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 from typer import Argument, Option, prompt
 
-from hub.cli.admin.opening import group, lines, opened, operator
+from hub.cli.admin.opening import Endpoint, administration, group, lines
 
 users = group("People who may write.")
 
@@ -17,25 +18,58 @@ def add(
     admin: Annotated[bool, Option("--admin", help="May everything on this server.")] = False,
     full_name: Annotated[str, Option(help="As pages show it.", show_default=False)] = "",
     email: Annotated[str, Option(help="Where to reach the user.", show_default=False)] = "",
+    endpoint: Endpoint = "",
 ) -> None:
-    """Add a user. A token is made with `hub admin token create`."""
-    with opened() as hub:
-        made = hub.accounts.add(name, operator(), is_admin=admin, full_name=full_name, email=email)
+    """Add a user, who logs in with a token (`hub admin token create`) or, on pages, a password (`hub admin user password`)."""
+    with administration(endpoint) as administrator:
+        made = administrator.add_user(name, is_admin=admin, full_name=full_name, email=email)
     print(f"user {made.name} added{', an administrator' if made.is_admin else ''}")
 
 
 @users.command("list")
-def list_users() -> None:
+def list_users(endpoint: Endpoint = "") -> None:
     """Name, full name and whether administrator."""
-    with opened() as hub:
-        lines([(each.name, each.full_name, "admin" if each.is_admin else "") for each in hub.accounts.all("user")])
+    with administration(endpoint) as admin:
+        lines([(each.name, each.full_name, "admin" if each.is_admin else "") for each in admin.users()])
+
+
+@users.command("remove")
+def remove(name: Annotated[str, Argument(help="Who is to go.")], endpoint: Endpoint = "") -> None:
+    """Let nobody be this user any more: tokens, password and memberships end. Artifacts stay, and the name is not given again."""
+    with administration(endpoint) as admin:
+        gone = admin.remove_user(name)
+    print(f"user {gone.name} removed; what {gone.name} owns is still there")
+
+
+@users.command("restore")
+def restore(name: Annotated[str, Argument(help="Who is to come back.")], endpoint: Endpoint = "") -> None:
+    """Bring a removed user back, without the tokens, the password and the memberships of before."""
+    with administration(endpoint) as admin:
+        back = admin.restore_user(name)
+    print(f"user {back.name} is back")
 
 
 @users.command("password")
-def password(name: Annotated[str, Argument(help="Whose password.")]) -> None:
-    """Set a password; it is asked for and not shown."""
-    with opened() as hub:
-        user = hub.accounts.get(name)
-        chosen = prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
-        hub.accounts.set_password(user.name, chosen, operator())
+def password(name: Annotated[str, Argument(help="Whose password.")], endpoint: Endpoint = "") -> None:
+    """Set the password for pages: asked for and not shown, or the first line of standard input. Logs every browser out."""
+    with administration(endpoint) as admin:
+        user = admin.set_password(name, _chosen())
     print(f"password of {user.name} set")
+
+
+@users.command("set-admin")
+def set_admin(
+    name: Annotated[str, Argument(help="Whom.")],
+    wanted: Annotated[bool, Option("--yes/--no", help="Give the whole server, or take it away.")] = True,
+    endpoint: Endpoint = "",
+) -> None:
+    """Make a user an administrator, or one no longer."""
+    with administration(endpoint) as admin:
+        user = admin.set_admin(name, is_admin=wanted)
+    print(f"{user.name} is {'an administrator' if user.is_admin else 'no administrator'}")
+
+
+def _chosen() -> str:
+    if sys.stdin.isatty():
+        return str(prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
+    return sys.stdin.readline().rstrip("\r\n")

@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from starlette.testclient import TestClient
 from hub.accounts import Actor
 from hub.home import Home
 from hub.local import LocalHub
+from hub.registry.sessions import Sessions
 from server import create_app
 from server.cli import server_config
 
@@ -33,13 +34,18 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The registry that every test begins with: made once, for Argon2 and the migrations take their time."""
     folder = tmp_path_factory.mktemp("furnished")
     with LocalHub.open(Home(folder / "registry.db", folder, folder / "cards")) as hub:
-        for name in ("ada", "bob"):
-            hub.accounts.add(name, ROOT, full_name=name.capitalize())
-            hub.accounts.set_password(name, PASSWORD, ROOT)
-        hub.accounts.add("root", ROOT, is_admin=True)
-        hub.accounts.add("lab", ROOT, kind="organisation", full_name="The lab")
-        hub.accounts.set_member(hub.accounts.get("lab"), hub.accounts.get("ada"), "admin", ROOT)
+        furnish(hub)
     return folder / "registry.db"
+
+
+def furnish(hub: LocalHub) -> None:
+    """Let everybody in whom the fixture `hub` tells of."""
+    for name in ("ada", "bob"):
+        hub.accounts.add(name, ROOT, full_name=name.capitalize())
+        hub.accounts.set_password(name, PASSWORD, ROOT)
+    hub.accounts.add("root", ROOT, is_admin=True)
+    hub.accounts.add("lab", ROOT, kind="organisation", full_name="The lab")
+    hub.accounts.set_member(hub.accounts.get("lab"), hub.accounts.get("ada"), "admin", ROOT)
 
 
 @pytest.fixture
@@ -106,6 +112,11 @@ class Browser:
         assert found, f"{page} has no form"
         return found[1]
 
+    def enter(self, hub: LocalHub, name: str = "ada") -> None:
+        """Be logged in, without the form and without Argon2's time: for tests of what comes afterwards."""
+        secret = Sessions(hub.registry.database).begin(hub.accounts.get(name), Actor(name, "password", "192.0.2.1"))
+        self.client.cookies.set("linguahub", secret, domain=self.client.base_url.host)
+
     def log_in(self, name: str = "ada", password: str = PASSWORD) -> httpx.Response:
         return self.send("/login", "/login", {"name": name, "password": password})
 
@@ -113,16 +124,14 @@ class Browser:
 @pytest.fixture
 def browse(hub: LocalHub) -> Iterator[Callable[..., Browser]]:
     """Another browser, at an address of the network that is kept for documentation."""
-    app, opened = create_app(hub), []
+    app = create_app(hub)
+    with ExitStack() as opened:
 
-    def make(address: str = "192.0.2.1", scheme: str = "http") -> Browser:
-        client = TestClient(app, f"{scheme}://hub.example", follow_redirects=False, client=(address, 50000))
-        opened.append(client)
-        return Browser(client)
+        def make(address: str = "192.0.2.1", scheme: str = "http") -> Browser:
+            client = TestClient(app, f"{scheme}://hub.example", follow_redirects=False, client=(address, 50000))
+            return Browser(opened.enter_context(client))
 
-    yield make
-    for each in opened:
-        each.close()
+        yield make
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ def test_a_code_is_confirmed_on_a_page_and_gives_a_token_that_works_everywhere(b
     page = asked["verification_uri_complete"].removeprefix("http://hub.example")
     led = browser.get(page).headers["location"]
     assert led.startswith("/login?next=%2Fdevice%3Fuser_code%3D")
-    browser.log_in()
+    browser.enter(hub)
     shown = browser.get(page).text
     assert "calls itself <strong>hf</strong>, at the address 192.0.2.1" in shown
     assert asked["user_code"] in shown and asked["device_code"] not in shown
@@ -64,9 +64,9 @@ def test_a_code_is_confirmed_on_a_page_and_gives_a_token_that_works_everywhere(b
     ]
 
 
-def test_a_code_that_is_turned_away_gives_nothing(browser):
+def test_a_code_that_is_turned_away_gives_nothing(browser, hub):
     asked = ask(browser.client)
-    browser.log_in()
+    browser.enter(hub)
     page = f"/device?user_code={asked['user_code'].lower()}"
     fields = {"user_code": asked["user_code"], "answer": "deny", "role": "write"}
     assert "turned away" in browser.send(page, "/device", fields).text
@@ -79,8 +79,8 @@ def test_a_program_that_asks_too_often_is_told_to_slow_down(browser):
     assert [poll(browser.client, asked)[1]["error"] for _ in range(2)] == ["authorization_pending", "slow_down"]
 
 
-def test_codes_cannot_be_found_by_typing_many(browser):
-    browser.log_in()
+def test_codes_cannot_be_found_by_typing_many(browser, hub):
+    browser.enter(hub)
     codes = [browser.get(f"/device?user_code=BBBB-BBB{letter}").status_code for letter in "BCDFGHJKLMNPQRSTVWXZB"]
     assert codes == [404] * 20 + [429]
 

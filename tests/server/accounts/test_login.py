@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from starlette.testclient import TestClient
 
 from hub.registry.audit import read_audit
 from hub.registry.sessions import Sessions
+from server import create_app
+from server.cli import server_config
 from tests.server.accounts.conftest import OTHER_PASSWORD, PASSWORD, ROOT
 
 
@@ -29,6 +32,24 @@ def test_the_cookie_is_out_of_reach_for_scripts_and_other_sites(browse):
     assert "Secure" not in cookie
     cookie = cookie_of(browse(scheme="https").log_in(), "__Host-linguahub")
     assert "Secure" in cookie and "HttpOnly" in cookie and "Domain" not in cookie
+
+
+@pytest.mark.parametrize(("peer", "name"), [("127.0.0.1", "__Host-linguahub"), ("198.51.100.7", "linguahub")])
+def test_behind_a_trusted_proxy_with_https_the_cookie_is_secure(hub, token_of, peer, name):
+    """The proxy speaks http to us; what a stranger says of https is not believed."""
+    config = server_config(create_app(hub), proxies="127.0.0.1")
+    config.load()
+    scheme = "https" if peer == "127.0.0.1" else "http"
+    with TestClient(config.loaded_app, "http://hub.example", client=(peer, 5), follow_redirects=False) as client:
+        client.headers["x-forwarded-proto"] = "https"
+        page = client.get("/login")
+        # The client below believes that it speaks http, and keeps secure cookies to itself.
+        client.headers["cookie"] = page.headers["set-cookie"].partition(";")[0]
+        word = page.text.partition('name="form" value="')[2].partition('"')[0]
+        fields = {"form": word, "token": token_of("ada")}
+        answer = client.post("/login", data=fields, headers={"origin": f"{scheme}://hub.example"})
+    assert answer.status_code == 303
+    assert ("Secure" in cookie_of(answer, name)) == (scheme == "https")
 
 
 def test_a_new_login_is_a_new_session_and_the_old_one_is_over(browser, hub):
@@ -82,28 +103,28 @@ def test_guesses_are_slowed_down_by_account_and_by_address_and_the_owner_is_not_
         ({"sec_fetch_site": "", "origin": "http://hub.example:8080"}, 403),
     ],
 )
-def test_a_form_is_taken_from_a_page_of_ours_alone(browser, headers, expected):
-    answer = browser.send("/login", "/login", {"name": "ada", "password": PASSWORD}, **headers)
+def test_a_form_is_taken_from_a_page_of_ours_alone(browser, token_of, headers, expected):
+    answer = browser.send("/login", "/login", {"token": token_of("ada")}, **headers)
     assert answer.status_code == expected
 
 
-def test_a_form_needs_the_word_of_this_very_session(browse):
+def test_a_form_needs_the_word_of_this_very_session(browse, hub):
     browser, other = browse(), browse()
-    browser.log_in()
-    other.log_in()
+    browser.enter(hub)
+    other.enter(hub)
     for word in (other.word("/settings"), "", "0" * 64, "ọ"):
         answer = browser.post("/settings/tokens", {"form": word, "role": "read", "name": "stolen"})
         assert answer.status_code == 403
         assert "not of this session" in answer.text
     before = browser.word("/settings")
     browser.post("/logout", {"form": before})
-    browser.log_in()
+    browser.enter(hub)
     assert browser.post("/settings/tokens", {"form": before, "role": "read"}).status_code == 403
 
 
 def test_a_cookie_alone_changes_nothing(browser, hub):
     """Another site can make a browser send its cookies, and JSON too where SameSite is not known."""
-    browser.log_in()
+    browser.enter(hub)
     answer = browser.client.post("/api/repos/create", json={"name": "made-by-cookie"})
     assert answer.status_code == 401
     assert hub.registry.names() == []
@@ -116,7 +137,7 @@ def test_a_private_artifact_is_read_with_the_session(browser, hub, token_of, end
     api.create_repo("ada/hidden", private=True)
     commit = api.upload_file(path_or_fileobj=b"x", path_in_repo="a.txt", repo_id="ada/hidden").oid
     assert browser.get("/ada/hidden").status_code == 404
-    browser.log_in()
+    browser.enter(hub)
     assert browser.get("/ada/hidden").status_code == 200
     answer = browser.get(f"/ada/hidden/resolve/{commit}/a.txt")
     assert answer.text == "x"
@@ -137,8 +158,8 @@ def test_a_private_artifact_is_read_with_the_session(browser, hub, token_of, end
         ("/" + "x" * 600, "/"),
     ],
 )
-def test_after_the_login_one_is_led_to_addresses_of_this_server_alone(browser, asked, led_to):
-    answer = browser.send("/login", "/login", {"name": "ada", "password": PASSWORD, "next": asked})
+def test_after_the_login_one_is_led_to_addresses_of_this_server_alone(browser, token_of, asked, led_to):
+    answer = browser.send("/login", "/login", {"token": token_of("ada"), "next": asked})
     assert answer.headers["location"] == led_to
 
 
@@ -155,7 +176,7 @@ def test_a_session_begun_with_a_token_reads_and_changes_neither_tokens_nor_passw
 
 
 def test_a_token_is_made_shown_once_used_and_revoked(browser, hub):
-    browser.log_in()
+    browser.enter(hub)
     fields = {"name": "my machine", "role": "write", "repo": "", "days": "30"}
     page = browser.send("/settings", "/settings/tokens", fields)
     assert page.headers["cache-control"] == "no-store"
@@ -173,8 +194,8 @@ def test_a_token_is_made_shown_once_used_and_revoked(browser, hub):
 
 def test_nobody_revokes_a_token_or_ends_a_session_of_somebody_else(browse, hub, token_of):
     ada, bob = browse(), browse()
-    ada.log_in()
-    bob.log_in("bob")
+    ada.enter(hub)
+    bob.enter(hub, "bob")
     secret = token_of("ada")
     number = hub.tokens.caller(secret).token.id
     session = Sessions(hub.registry.database).of(hub.accounts.get("ada"))[0].id
@@ -185,10 +206,10 @@ def test_nobody_revokes_a_token_or_ends_a_session_of_somebody_else(browse, hub, 
     assert ada.get("/settings").status_code == 200
 
 
-def test_a_new_password_logs_every_other_browser_out(browse):
+def test_a_new_password_logs_every_other_browser_out(browse, hub):
     here, there = browse(), browse()
-    here.log_in()
-    there.log_in()
+    here.enter(hub)
+    there.enter(hub)
     fields = {"current": PASSWORD, "new": OTHER_PASSWORD, "again": OTHER_PASSWORD}
     for wrong in ({"current": "wrong password"}, {"again": "typed otherwise"}, {"new": "short", "again": "short"}):
         assert here.send("/settings", "/settings/password", fields | wrong).status_code == 400
@@ -201,7 +222,7 @@ def test_a_new_password_logs_every_other_browser_out(browse):
 
 def test_one_logs_out_in_another_browser(browse, hub):
     here, there = browse(), browse("192.0.2.2")
-    here.log_in()
+    here.enter(hub)
     there.log_in()
     [other] = [
         each for each in Sessions(hub.registry.database).of(hub.accounts.get("ada")) if each.address == "192.0.2.2"
@@ -218,7 +239,7 @@ def test_access_to_a_gated_artifact_is_asked_for_by_a_button(browser, hub, token
     api.create_repo("bob/gated")
     api.update_repo_settings("bob/gated", gated="manual")
     assert "/login?next=/bob/gated" in browser.get("/bob/gated").text
-    browser.log_in()
+    browser.enter(hub)
     assert browser.send("/bob/gated", "/bob/gated/request-access").headers["location"] == "/bob/gated"
     assert "nobody has answered yet" in browser.get("/bob/gated").text
     api.accept_access_request("bob/gated", "ada")
@@ -226,8 +247,8 @@ def test_access_to_a_gated_artifact_is_asked_for_by_a_button(browser, hub, token
     assert read_audit(hub.registry.database, subject="bob/gated")[1].actor == "ada"
 
 
-def test_what_is_no_form_is_refused(browser):
-    browser.log_in()
+def test_what_is_no_form_is_refused(browser, hub):
+    browser.enter(hub)
     headers = {"sec-fetch-site": "same-origin"}
     assert browser.client.post("/logout", json={"form": browser.word("/settings")}, headers=headers).status_code == 400
     assert browser.client.post("/logout", data={str(n): "" for n in range(60)}, headers=headers).status_code == 400

@@ -17,7 +17,7 @@ JOBS ?= 2
 # One thread a process: more of them wait for each other on a small machine.
 TEST_ENVIRONMENT := OMP_NUM_THREADS=1 GOMP_SPINCOUNT=0 NO_COLOR=1
 
-.PHONY: help demo test check format docs lab serve clean setup setup-dev browser postgresql
+.PHONY: help demo test check format docs lab serve clean setup setup-dev browser postgresql nginx
 
 ##@ Use
 
@@ -32,7 +32,7 @@ lab: setup ## Train the lab's bases, judges and encoders again (hours on two cor
 
 ##@ Work on it
 
-test: setup-dev browser postgresql ## Run the tests; T=tests/cli runs some of them, JOBS=4 more at a time
+test: setup-dev browser postgresql nginx ## Run the tests; T=tests/cli runs some of them, JOBS=4 more at a time
 	@$(TEST_ENVIRONMENT) $(PYTHON) -m pytest $(T) -n $(JOBS)
 
 check: setup-dev ## The one gate: lint, format, types, import contracts, tests
@@ -46,8 +46,9 @@ format: setup-dev ## Format the code and mend what can be mended without thought
 	@$(VENV)/bin/ruff check --fix-only --quiet .
 	@$(VENV)/bin/ruff format .
 
-docs: setup-dev ## Write docs/cli.md again from the commands' own help
+docs: setup-dev ## Write docs/cli.md and docs/api.md again from what commands and server say of themselves
 	@$(PYTHON) -m hub.cli.manual > docs/cli.md
+	@$(PYTHON) -m server.api.manual > docs/api.md
 
 clean: ## Remove everything that is derived: the environment, the registry's index, build and demo outputs
 	rm -rf $(VENV) build demo dist registry.db registry.db-wal registry.db-shm
@@ -80,6 +81,18 @@ postgresql: ## Install PostgreSQL's server for the tests of a shared registry, w
 	            || echo "PostgreSQL could not be installed: the tests on it will be skipped"; \
 	    else \
 	        echo "There is no PostgreSQL and we may not install it: the tests on it will be skipped"; \
+	    fi; \
+	fi
+
+nginx: ## Install nginx for the test of docs/operate.md, when we may
+	@if [ -z "$$(command -v nginx)" ] && [ ! -x /usr/sbin/nginx ]; then \
+	    if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	        echo "Installing nginx for the test of a server behind it"; \
+	        export DEBIAN_FRONTEND=noninteractive; \
+	        { apt-get -qq update && apt-get -qq install -y --no-install-recommends nginx-light; } >/dev/null 2>&1 \
+	            || echo "nginx could not be installed: the tests behind it will be skipped"; \
+	    else \
+	        echo "There is no nginx and we may not install it: the tests behind it will be skipped"; \
 	    fi; \
 	fi
 

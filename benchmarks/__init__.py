@@ -11,6 +11,8 @@ python -m benchmarks.cost        # a module once for each picture, beside mulank
 python -m benchmarks.cached      # a prompt whose embeddings are kept
 python -m benchmarks.upload DIR  # an upload by Git LFS, by Xet and by the unmodified client, beside SHA-256 alone
 python -m benchmarks.memory DIR  # a server's memory while 5 GB go up and down, beside 20 MB
+python -m benchmarks.download DIR # downloads, by the server and by nginx in its place, beside nginx
+python -m benchmarks.serve [DIR] # how a server starts, and how many searches it answers, beside prepared bytes
 
 The four before those write 2.3 GB of random weights to a scratch folder and remove it; `--scratch DIR` keeps them there for the next.
 They take `--device cuda`, too.

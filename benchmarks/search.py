@@ -66,6 +66,19 @@ QUERIES: dict[str, Query] = {
 }
 
 
+COUNTS = (
+    "DELETE FROM facet_counts",
+    "INSERT INTO facet_counts SELECT '', '', count(*) FROM artifacts",
+    *(
+        f"INSERT INTO facet_counts SELECT '{column}', {column}, count(*) FROM artifacts GROUP BY 2"
+        for column in ("kind", "method", "license", "owner")
+    ),
+    "INSERT INTO facet_counts SELECT 'language', tag, count(*) FROM artifact_languages GROUP BY 2",
+    "INSERT INTO facet_counts SELECT 'base', base, count(*) FROM artifact_bases GROUP BY 2",
+)
+"""What the registry keeps while it is written."""
+
+
 def build(path: Path, artifacts: int) -> None:
     """Fill the registry at `path` up to so many artifacts; the index of words is made at the end, in one go."""
     Registry.open(path).close()
@@ -79,7 +92,7 @@ def build(path: Path, artifacts: int) -> None:
         started = time.perf_counter()
         for first in range(done + 1, artifacts + 1, BATCH):
             connection.execute("BEGIN")
-            for table, rows in _rows(range(first, min(first + BATCH, artifacts + 1))).items():
+            for table, rows in rows_of(range(first, min(first + BATCH, artifacts + 1))).items():
                 marks = ", ".join(f":{column}" for column in rows[0])
                 connection.executemany(f"INSERT INTO {table} ({', '.join(rows[0])}) VALUES ({marks})", rows)
             connection.execute("COMMIT")
@@ -97,16 +110,13 @@ def build(path: Path, artifacts: int) -> None:
 
 def _count(connection: sqlite3.Connection) -> None:
     connection.execute("BEGIN")
-    connection.execute("DELETE FROM facet_counts")
-    connection.execute("INSERT INTO facet_counts SELECT '', '', count(*) FROM artifacts")
-    for column in ("kind", "method", "license", "owner"):
-        connection.execute(f"INSERT INTO facet_counts SELECT '{column}', {column}, count(*) FROM artifacts GROUP BY 2")
-    connection.execute("INSERT INTO facet_counts SELECT 'language', tag, count(*) FROM artifact_languages GROUP BY 2")
-    connection.execute("INSERT INTO facet_counts SELECT 'base', base, count(*) FROM artifact_bases GROUP BY 2")
+    for statement in COUNTS:
+        connection.execute(statement)
     connection.execute("COMMIT")
 
 
-def _rows(ids: range) -> dict[str, list[dict[str, Any]]]:
+def rows_of(ids: range) -> dict[str, list[dict[str, Any]]]:
+    """Table → rows of the artifacts with these numbers."""
     tables: dict[str, list[dict[str, Any]]] = {
         name: [] for name in ("artifacts", "artifact_languages", "artifact_bases", "scores")
     }

@@ -65,6 +65,7 @@ def serving(home: Path, *options: str, **variables: str) -> Iterator[Serving]:
         **variables,
     }
     command = [*SERVE, *options]
+    is_new = not (home / "started").exists() and not (home / "registry.db").exists()
     with (
         (home / "server.log").open("wb") as log,
         subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=log, text=True) as server,
@@ -74,7 +75,7 @@ def serving(home: Path, *options: str, **variables: str) -> Iterator[Serving]:
             said = server.stdout.readline()
             address = re.search(r"http://[\w.:]+", said)
             assert address is not None, said
-            secret = server.stdout.readline().split()[-1] if not (home / "started").exists() else ""
+            secret = server.stdout.readline().split()[-1] if is_new else ""
             (home / "started").touch()
             yield Serving(address[0], secret, server.pid)
         finally:

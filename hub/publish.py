@@ -24,6 +24,7 @@ from hub.names import ArtifactName, Digest
 from hub.outbox import Task, work_off
 from hub.records import PLAIN, Artifact, File, Revision, weights_digest
 from hub.registry import Debt, Registry
+from hub.registry.aliases import aliases
 from hub.registry.branches import kinds
 from hub.registry.mirrors import origin_of_name
 from hub.registry.outbox import WRITE_REFERENCE
@@ -185,7 +186,11 @@ def reference(registry: Registry, name: ArtifactName) -> bytes:
     content |= {key: value for key, value in settings.items() if value}
     refs, kind_of = registry.refs(name), kinds(registry.database, name)
     if refs.keys() != {"main"} or refs["main"] != revisions[-1].id:
-        content["refs"] = {ref: {"revision": refs[ref], "kind": kind_of[ref]} for ref in refs}
+        protected = {each.name for each in aliases(registry.database, name) if each.protected}
+        content["refs"] = {
+            ref: {"revision": refs[ref], "kind": kind_of[ref], **({"protected": True} if ref in protected else {})}
+            for ref in refs
+        }
     if artifact.kind in {PLAIN, DATASET}:
         content["kind"] = artifact.kind
     return canonical(content) + b"\n"

@@ -17,6 +17,7 @@ from server.api.routes import add_api
 from server.api.security import add_security
 from server.bodies import BodyLimit
 from server.git.service import add_git
+from server.metering import Meter, Metering
 from server.middleware import AccessLog, AnswerHeaders, EncodedPath
 from server.mirror.mirror import Mirror
 from server.mirror.upstream import Upstream
@@ -89,6 +90,8 @@ def create_app(
             _get(app, f"{prefix}/{repository}", show_artifact)
 
     app.add_middleware(BodyLimit)
+    app.state.meter = Meter(hub)
+    app.add_middleware(Metering, meter=app.state.meter)
     if rates is not None:
         app.add_middleware(RateLimit, rates=rates)
     app.add_middleware(AccessLog)

@@ -12,6 +12,7 @@ from hub.accounts import NOBODY, Account, Actor, Caller
 from hub.errors import Forbidden, Unauthenticated
 from hub.local import LocalHub
 from hub.names import ArtifactName
+from hub.records import Artifact
 from server.visits import address_of, visit_of
 
 WRONG_TOKEN = "Invalid credentials in Authorization header"  # noqa: S105 - the client compares this text
@@ -50,6 +51,11 @@ def insist_on_writing(caller: Caller, name: ArtifactName) -> Account:
 def insist_on_administering(caller: Caller, name: ArtifactName) -> Account:
     """Raises Unauthenticated or Forbidden unless the caller may delete, move and open or close `name`."""
     return _insist(caller, name, caller.may_administer(name), "administer")
+
+
+def insist_on_speaking(caller: Caller, artifact: Artifact) -> Account:
+    """Raises Unauthenticated or Forbidden unless the caller may publish a score of `artifact`, or doubt one."""
+    return _insist(caller, artifact.name, caller.may_speak_of(artifact), "publish scores of")
 
 
 def insist_on_creating(caller: Caller, name: ArtifactName) -> Account:

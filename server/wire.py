@@ -79,7 +79,7 @@ class VariantBody(Body):
     architecture: str
     conditioning: ConditioningBody
     encoder: PinBody | None
-    beside: list[PinBody]
+    beside: list[PinBody] = Field(description="Further encoders, whose states are joined to those of the first one.")
 
 
 class UpstreamBody(Body):

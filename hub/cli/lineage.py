@@ -1,32 +1,21 @@
-"""What a module came from, as its variants' config.json say: its parent, or those it was combined of."""
+"""What a module came from, in lines: its parent, or those it was combined of."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from fnmatch import fnmatch
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
 
-if TYPE_CHECKING:
-    from hub.local import LocalHub
-    from hub.records import Revision
+from hub.origins import Origin, Part
 
 
-def lineage(hub: LocalHub, revision: Revision) -> Iterator[tuple[str, str]]:
+def lineage(origins: Iterable[Origin]) -> Iterator[tuple[str, str]]:
     """Label and value of each line to show."""
-    for file in revision.files:
-        if fnmatch(file.path, "*/config.json") and file.path.count("/") == 1:
-            with hub.store.open(file.digest) as opened:
-                config: dict[str, Any] = json.loads(opened.read())
-            if isinstance(config.get("parent"), str) and config["parent"]:
-                yield "parent", config["parent"]
-            run = config.get("run")
-            combined = run.get("combined") if isinstance(run, dict) else None
-            if isinstance(combined, dict):
-                parts = zip(combined["of"], combined["weights"], strict=True)
-                listed = " + ".join(f"{share:g} {_name(part)}" for part, share in parts)
-                yield "combined", f"{listed} ({combined['method']})"
+    for origin in origins:
+        if origin.parent:
+            yield "parent", origin.parent
+        if origin.combined:
+            listed = " + ".join(f"{part.share:g} {_name(part)}" for part in origin.combined)
+            yield "combined", f"{listed} ({origin.combined_by})"
 
 
-def _name(part: dict[str, str]) -> str:
-    return f"{part['name']}@{part['revision'][:10]}" if part.get("revision") else part["name"]
+def _name(part: Part) -> str:
+    return f"{part.name}@{part.revision[:10]}" if part.revision else part.name

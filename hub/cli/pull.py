@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
+from hub.cli.search import ENDPOINT
 from hub.errors import Conflict, MissingExtra, Unreachable, WrongSource
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ def pull(
     to: Annotated[
         Path | None, Option(help="Copy the files into this folder, which must not exist.", show_default=False)
     ] = None,
-    revision: Annotated[str, Option(help="A revision's id, number or reference.")] = "main",
+    revision: Annotated[str, Option(help="A revision's id, number, reference or alias: @stable.")] = "main",
+    endpoint: Annotated[str, Option(help=ENDPOINT, show_default=False)] = "",
 ) -> None:
     """Fetch an artifact and print the folder that holds its files."""
     if to is not None and to.exists():
@@ -29,6 +31,10 @@ def pull(
     from hub.local import LocalHub
 
     with LocalHub.open() as hub:
+        if endpoint:
+            folder = _from_endpoint(hub, endpoint, name, revision)
+            print(copy(folder, to) if to is not None else folder)
+            return
         artifact = hub.registry.get(name)
         if artifact.upstream and not artifact.weights_digest and revision == "main":
             folder = _from_upstream(hub, artifact)
@@ -36,6 +42,15 @@ def pull(
             folder = hub.snapshot(artifact.name, revision)
         hub.registry.count_download(artifact.name)
         print(copy(folder, to) if to is not None else folder)
+
+
+def _from_endpoint(hub: LocalHub, address: str, name: str, revision: str) -> Path:
+    """Recorded here under the id that it has there."""
+    from hub.endpoint import Endpoint
+    from hub.exchange import pull as pull_from
+
+    found = pull_from(hub, Endpoint(address), name, revision)
+    return hub.snapshot(found.artifact, found.id)
 
 
 def copy(folder: Path, to: Path) -> Path:

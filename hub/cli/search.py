@@ -13,7 +13,9 @@ from hub.errors import WrongRequest
 from hub.records import Artifact, Page, Query
 from hub.registry.standing import headline
 
-ORDERS = ("score", "updated", "downloads", "name")
+ORDERS = ("score", "updated", "downloads", "name", "metric")
+ENDPOINT = "Ask the hub at this address, `https://hub.example`, with the token in HF_TOKEN."
+"""Help of `--endpoint`."""
 MOST_LANGUAGES = 4
 """More languages than this are counted, not listed."""
 
@@ -25,23 +27,40 @@ def search(
     base: Annotated[str, Option(help="The base it was made for: sd15.", show_default=False)] = "",
     method: Annotated[str, Option(help="How it was made: mulan, pea.", show_default=False)] = "",
     license: Annotated[str, Option(help="SPDX identifier, or Hugging Face's id.", show_default=False)] = "",
-    sort: Annotated[str, Option(help="score, updated, downloads or name.")] = "score",
+    metric: Annotated[str, Option(help="Only with a measured score of this metric.", show_default=False)] = "",
+    least: Annotated[float | None, Option(help="Smallest value of --metric.", show_default=False)] = None,
+    most: Annotated[float | None, Option(help="Largest value of --metric.", show_default=False)] = None,
+    benchmark: Annotated[str, Option(help="Of the scores of --metric.", show_default=False)] = "",
+    split: Annotated[str, Option(help="Of the scores of --metric.", show_default=False)] = "",
+    sort: Annotated[str, Option(help="score, updated, downloads, name, or metric: the best value first.")] = "score",
     limit: Annotated[int, Option(min=1, max=1000, help="Show so many.")] = 20,
     as_objects: Annotated[bool, Option("--json", help="Print a list of objects, for programs.")] = False,
+    endpoint: Annotated[str, Option(help=ENDPOINT, show_default=False)] = "",
 ) -> None:
     """Find artifacts; the best measured come first."""
     if sort not in ORDERS:
         raise WrongRequest(f"`--sort {sort}` is no order: use one of {', '.join(ORDERS)}.")
-    from hub.local import LocalHub
-
-    tag = _tag(lang)
-    query = Query(text=text, language=tag, kind=kind, base=base, method=method, license=license, sort=sort, limit=limit)
-    with LocalHub.open() as hub:
-        page = hub.registry.find(query)
+    tag = tag_of(lang)
+    query = Query(
+        text=text, language=tag, kind=kind, base=base, method=method, license=license, metric=metric, least=least, most=most,
+        benchmark=benchmark, split=split, sort=sort, limit=limit, scores="all" if as_objects else "best",
+    )  # fmt: skip
+    page = _find(query, endpoint)
     if as_objects:
         print(json.dumps([described(artifact) for artifact in page.items], ensure_ascii=False, indent=2))
     else:
         _print_page(page, tag)
+
+
+def _find(query: Query, endpoint: str) -> Page:
+    if endpoint:
+        from hub.endpoint import Endpoint
+
+        return Endpoint(endpoint).find(query)
+    from hub.local import LocalHub
+
+    with LocalHub.open() as hub:
+        return hub.registry.find(query)
 
 
 def described(artifact: Artifact) -> dict[str, Any]:
@@ -60,7 +79,8 @@ def described(artifact: Artifact) -> dict[str, Any]:
     }
 
 
-def _tag(lang: str) -> str:
+def tag_of(lang: str) -> str:
+    """The tag of a language that was typed; empty when none was."""
     if not lang:
         return ""
     from hub.languages import parse_language

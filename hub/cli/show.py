@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from fnmatch import fnmatch
 from pathlib import Path
@@ -15,14 +15,17 @@ from typer import Argument, Option
 from hub.cli.bases import reads
 from hub.cli.lineage import lineage
 from hub.cli.scores import as_json, grouped, number
+from hub.cli.search import ENDPOINT
 from hub.cli.tables import bold, print_table, size
 from hub.cli.trust import trust
+from hub.endpoint import Description, Endpoint
+from hub.errors import UnknownRevision
+from hub.origins import origins
 from hub.records import Artifact, Revision, Score
 from hub.registry.scans import scans_in
 
 if TYPE_CHECKING:
     from hub.cards import Card
-    from hub.local import LocalHub
     from hub.registry.scans import Scan
 
 HEX = 10
@@ -33,38 +36,34 @@ MOST_GROUPS = 12
 
 def show(
     name: Annotated[str, Argument(help="`owner/name`, or `name` alone.")],
-    revision: Annotated[str, Option(help="A revision's id, number or reference.")] = "main",
+    revision: Annotated[str, Option(help="A revision's id, number, reference or alias: @stable.")] = "main",
     all_scores: Annotated[bool, Option("--all-scores", help="Do not shorten the scores.")] = False,
     as_object: Annotated[bool, Option("--json", help="Print one object, for programs.")] = False,
+    endpoint: Annotated[str, Option(help=ENDPOINT, show_default=False)] = "",
 ) -> None:
     """Show a card, its scores, files and revisions, and how to load it."""
-    from hub.local import LocalHub
-    from hub.registry.mirrors import origin_of_name
-
-    with LocalHub.open() as hub:
-        artifact = hub.registry.get(name)
-        revisions = hub.registry.revisions(artifact.name)
-        shown = hub.registry.revision(artifact.name, revision)
-        card = _card(hub, artifact, shown)
-        origins = tuple(lineage(hub, shown))
-        mirrored = origin_of_name(hub.registry.database, artifact.name)
-        scans = scans_in(hub.registry.database, shown.id)
+    told = Endpoint(endpoint).describe(name, revision) if endpoint else _describe_here(name, revision)
+    artifact, shown, revisions = told.artifact, told.shown, told.revisions
+    if shown is None:
+        raise UnknownRevision(revision, listing=f"hub show {name}")
     if as_object:
-        described = _described(artifact, shown, revisions, scans) | {"mirror": asdict(mirrored) if mirrored else None}
+        described = _described(artifact, shown, revisions, told.scans)
+        described |= {"mirror": asdict(told.mirror) if told.mirror else None}
         print(json.dumps(described, ensure_ascii=False, indent=2, default=str))
         return
+    card = _card(told.card, artifact)
     print(bold(str(artifact.name)))
     print(artifact.summary)
     print()
-    if mirrored is not None:
+    if told.mirror is not None:
         print(
-            f"{'mirror of':<14}{mirrored.upstream} at {mirrored.commit_id[:12]}, since {mirrored.fetched_at:%Y-%m-%d}"
+            f"{'mirror of':<14}{told.mirror.upstream} at {told.mirror.commit_id[:12]}, since {told.mirror.fetched_at:%Y-%m-%d}"
         )
     for label, value in [
         *_facts(artifact),
         *_own_encoders(artifact, shown),
-        *origins,
-        *trust(artifact, shown, scans),
+        *lineage(told.origins),
+        *trust(artifact, shown, told.scans),
         *_needs(card),
     ]:
         print(f"{label:<14}{value}")
@@ -76,18 +75,41 @@ def show(
         _section("Card", print, card.prose)
 
 
-def _card(hub: LocalHub, artifact: Artifact, revision: Revision) -> Card | None:
-    """The card that lies in the revision, if one does."""
+def _describe_here(name: str, revision: str) -> Description:
+    """What an endpoint would tell, from this installation."""
+    from hub.cards.card import FILE
+    from hub.local import LocalHub
+    from hub.registry.mirrors import origin_of_name
+
+    with LocalHub.open() as hub:
+        artifact = hub.registry.get(name)
+        shown = hub.registry.revision(artifact.name, revision)
+        card = next((file for file in shown.files if file.path == FILE), None)
+        text = ""
+        if card is not None:
+            with hub.store.open(card.digest) as opened:
+                text = opened.read().decode("utf-8", "replace")
+        return Description(
+            artifact=artifact,
+            shown=shown,
+            revisions=hub.registry.revisions(artifact.name),
+            card=text,
+            origins=tuple(origins(shown, hub.store)),
+            scans=scans_in(hub.registry.database, shown.id),
+            mirror=origin_of_name(hub.registry.database, artifact.name),
+        )
+
+
+def _card(text: str, artifact: Artifact) -> Card | None:
+    """The card, if there is one of ours."""
     from hub.cards import read_card
     from hub.cards.card import FILE
 
-    found = next((file for file in revision.files if file.path == FILE), None)
-    if found is None:
+    if not text or not artifact.summary:
         return None
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / FILE
-        with hub.store.open(found.digest) as file:
-            path.write_bytes(file.read())
+        path.write_text(text, encoding="utf-8")
         return read_card(path, artifact.name)
 
 
@@ -206,7 +228,7 @@ def _section(title: str, body: Any, *arguments: Any) -> None:
 
 
 def _described(
-    artifact: Artifact, shown: Revision, revisions: tuple[Revision, ...], scans: dict[str, Scan]
+    artifact: Artifact, shown: Revision, revisions: tuple[Revision, ...], scans: Mapping[str, Scan]
 ) -> dict[str, Any]:
     facts = asdict(artifact) | {"name": artifact.name.name, "owner": artifact.name.owner}
     facts["scores"] = [as_json(score) for score in artifact.scores]

@@ -27,9 +27,9 @@ from torch import Tensor
 
 from hub.bases.family import read_json
 from hub.cards import Card, write_card
+from hub.compatible import in_words
 from hub.errors import DoesNotFit, Unreachable, WrongRequest
 from hub.loader.config import WEIGHTS, EncoderRule, ModuleConfig, PromptRule, read_config
-from hub.loader.fit import describe
 from hub.loader.sources import Sources
 from hub.modules.digest import digest_of
 from hub.modules.weights import Entry, read_header
@@ -186,7 +186,7 @@ def _facts(part: Part) -> tuple[object, ...]:
     encoder = joined((pin.digest or pin.name)[:12] for pin in variant.encoders)
     return (
         variant.architecture, dict(sorted(config.module.items())), encoder, joined(map(_way, config.read_by)),
-        (variant.base.digest or variant.base.name)[:12], describe(variant.conditioning),
+        (variant.base.digest or variant.base.name)[:12], in_words(variant.conditioning),
         _rule(config.positive), _rule(config.negative), config.empty,
         part.written.get("parent") or "none",
     )  # fmt: skip

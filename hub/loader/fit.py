@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from hub.compatible import in_words
 from hub.errors import DoesNotFit
 from hub.loader.sources import BaseSource, ModuleSource, fits
-from hub.records import Conditioning
 
 
 def check_fit(module: ModuleSource, base: BaseSource) -> None:
@@ -15,7 +15,7 @@ def check_fit(module: ModuleSource, base: BaseSource) -> None:
     variant = module.config.variant
     if not fits(module.config, base.conditioning):
         raise DoesNotFit(
-            f"`{module.name}` gives {describe(variant.conditioning)}, and `{base.name}` reads {describe(base.conditioning)}. "
+            f"`{module.name}` gives {in_words(variant.conditioning)}, and `{base.name}` reads {in_words(base.conditioning)}. "
             f"Its variants are for {', '.join(f'`{each}`' for each in module.alternatives)}; "
             f"find modules that fit with `hub search --base {base.name}`."
         )
@@ -26,10 +26,3 @@ def check_fit(module: ModuleSource, base: BaseSource) -> None:
             f"{base.digest[:12]}. Choose the base's revision with `revision=`, or find a newer module with "
             f"`hub search --base {base.name}`."
         )
-
-
-def describe(conditioning: Conditioning) -> str:
-    """`77 tokens of width 768, pooled 1280, with a mask`."""
-    length = "any number of" if conditioning.length is None else str(conditioning.length)
-    pooled = f", pooled {conditioning.pooled_width}" if conditioning.pooled_width is not None else ""
-    return f"{length} tokens of width {conditioning.width}{pooled}{', with a mask' if conditioning.mask else ''}"

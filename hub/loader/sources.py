@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from hub.absent import weights_elsewhere
 from hub.bases.family import Family, family_of
+from hub.compatible import gives
 from hub.errors import Damaged, DoesNotFit, UnknownArtifact, UnknownBase, WrongRequest
 from hub.languages import MULTILINGUAL
 from hub.loader.config import ModuleConfig, read_config
@@ -238,13 +239,7 @@ def _choose(name: str, folder: Path, base: BaseSource, variant: str | None) -> M
 
 def fits(config: ModuleConfig, wanted: Conditioning) -> bool:
     """Whether a module gives what a denoiser reads."""
-    given = config.variant.conditioning
-    return (
-        given.width == wanted.width
-        and (wanted.length is None or given.length == wanted.length)
-        and (wanted.pooled_width is None or given.pooled_width == wanted.pooled_width)
-        and (wanted.mask or not given.mask)
-    )
+    return gives(config.variant.conditioning, wanted)
 
 
 def _other_encoder(pin: Pin, found: str, digest: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,10 @@ class Entry:
     action: str
     subject: str
     detail: dict[str, Any]
+    id: int = 0
+    """Later lines have larger ones."""
+    address: str = ""
+    """Of the client."""
 
 
 def note(session: Session, actor: Actor, action: str, subject: str, **detail: Any) -> None:
@@ -44,14 +49,12 @@ def note(session: Session, actor: Actor, action: str, subject: str, **detail: An
     )
 
 
-def read_audit(database: Database, *, subject: str = "", limit: int = 100) -> list[Entry]:
-    """The newest lines first; of one subject when it is given."""
-    import json
-
-    where = "WHERE subject = :subject" if subject else ""
+def read_audit(database: Database, *, subject: str = "", before: int = 0, limit: int = 100) -> list[Entry]:
+    """The newest lines first, those before the line `before`; of one subject when it is given."""
+    conditions = ["subject = :subject"] * bool(subject) + ["id < :before"] * bool(before)
     rows = database.rows(
-        f"SELECT * FROM audit {where} ORDER BY id DESC LIMIT :limit",  # noqa: S608 - a constant
-        {"limit": limit, **({"subject": subject} if subject else {})},
+        f"SELECT * FROM audit {'WHERE ' * bool(conditions)}{' AND '.join(conditions)} ORDER BY id DESC LIMIT :limit",  # noqa: S608 - constants
+        {"limit": limit, **({"subject": subject} if subject else {}), **({"before": before} if before else {})},
     )
     return [
         Entry(
@@ -61,6 +64,8 @@ def read_audit(database: Database, *, subject: str = "", limit: int = 100) -> li
             row["action"],
             row["subject"],
             json.loads(row["detail"]) if isinstance(row["detail"], str) else row["detail"],
+            row["id"],
+            row["address"],
         )
         for row in rows
     ]

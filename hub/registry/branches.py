@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hub.accounts import Actor
 from hub.errors import Conflict, UnknownRevision, WrongName, WrongRequest
@@ -72,14 +72,15 @@ def create_ref(
         _owe(session, name)
 
 
-def restore_refs(database: Database, name: ArtifactName, refs: dict[str, dict[str, str]]) -> None:
-    """Branches and tags as a reference of the store lists them: name → `revision` and `kind`."""
+def restore_refs(database: Database, name: ArtifactName, refs: dict[str, dict[str, Any]]) -> None:
+    """Branches, tags and aliases as a reference of the store lists them: name → `revision`, `kind`, `protected`."""
     from hub.registry.tables import RefRow
 
     with database.transaction() as session:
         artifact, _ = _find(session, name, MAIN)
         for ref, kept in refs.items():
             row = RefRow(artifact_id=artifact.id, name=ref, revision_id=kept["revision"], kind=kept["kind"], message="")
+            row.protected = bool(kept.get("protected"))
             session.merge(row)
 
 

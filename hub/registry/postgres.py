@@ -183,12 +183,13 @@ class PostgresDatabase:
     def _ask(self, sql: str, values: Mapping[str, Any] | None, *, again: bool = False) -> psycopg.Cursor[_Row]:
         """Ask; with `again`, once more on a new connection when the server has ended the old one."""
         connection = self._connection()
+        values = {name: _without_nul(value) for name, value in (values or {}).items()}
         try:
-            return connection.execute(_translate(sql).encode(), values or {})
+            return connection.execute(_translate(sql).encode(), values)
         except psycopg.OperationalError:
             if not (again and connection.closed):
                 raise
-            return self._connection().execute(_translate(sql).encode(), values or {})
+            return self._connection().execute(_translate(sql).encode(), values)
 
     def _is_in_snapshot(self) -> bool:
         return self._connection().info.transaction_status != psycopg.pq.TransactionStatus.IDLE
@@ -262,6 +263,11 @@ def _row_factory(cursor: psycopg.Cursor[Any]) -> Any:
 def _translate(sql: str) -> str:
     """`:name` as psycopg writes it."""
     return _NAME.sub(r"%(\1)s", sql.replace("%", "%%"))
+
+
+def _without_nul(value: Any) -> Any:
+    """PostgreSQL's text holds no NUL and its driver refuses it: what is asked for with one is there for nobody."""
+    return value.replace("\0", "\ufffd") if isinstance(value, str) else value
 
 
 def _asked(words: Sequence[str], facets: Sequence[Sequence[str]]) -> str:

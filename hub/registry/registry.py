@@ -114,13 +114,15 @@ class Registry:
         with self.database.transaction() as session:
             writing.record(session, artifact, revision, expected_parent, branch=branch, actor=actor)
 
-    def yank(self, name: ArtifactName, revision: str, *, yanked: bool = True) -> Revision:
-        """Withdraw a revision without deleting it, or take that back."""
+    def yank(
+        self, name: ArtifactName, revision: str, *, yanked: bool = True, actor: Actor | None = None, reason: str = ""
+    ) -> Revision:
+        """Withdraw a revision without deleting it, or take that back. Who does so on a server, and why, is audited."""
         from hub.registry import writing
 
         found = self.revision(name, revision)
         with self.database.transaction() as session:
-            writing.yank(session, found.artifact, found.id, yanked=yanked)
+            writing.yank(session, found.artifact, found.id, yanked=yanked, actor=actor, reason=reason)
         return self.revision(name, found.id)
 
     def forget(self, name: ArtifactName) -> None:

@@ -72,7 +72,7 @@ def read_artifacts(
             conditioning=_conditioning(row["conditioning"]),
             scores=(known[row["id"]],) if row["id"] in known else tuple(map(read_score, scores.get(row["id"], ()))),
             tags=tuple(json.loads(row["tags"])),
-            upstream=tuple(Upstream(**each) for each in json.loads(row["upstream"])),
+            upstream=tuple(Upstream(**each) for each in json.loads(row["upstream"])) if row["upstream"] != "[]" else (),
             revision=heads.get(row["id"], ""),
             weights_digest=row["weights_digest"],
             size_bytes=row["size_bytes"],
@@ -159,8 +159,9 @@ def _variant(row: Row) -> Variant:
 
 def read_score(row: Row) -> Score:
     """A score of the table `scores`."""
-    fields: dict[str, Any] = {key: row[key] for key in row.keys() if key in Score.__slots__}  # noqa: SIM118 - a Row is no dict
-    return Score(**{**fields, "provenance": Provenance(row["provenance"])})
+    fields: dict[str, Any] = {key: row[key] for key in Score.__slots__}
+    fields["provenance"] = Provenance(fields["provenance"])
+    return Score(**fields)
 
 
 def _conditioning(text: str | None) -> Conditioning | None:

@@ -190,11 +190,14 @@ def _page(database: Database, query: Query, found: _Found) -> tuple[list[int], i
 
 def _with_headlines(database: Database, ids: Sequence[int], query: Query) -> tuple[Artifact, ...]:
     """The artifacts, each with the score that a line of a table shows, if it has one."""
-    items = read_artifacts(database, ids, measured_headlines(database, ids, query.language))
-    best = [headline(each, query.language) for each in items]
-    return tuple(
-        replace(each, scores=(score,) if score is not None else ()) for each, score in zip(items, best, strict=True)
-    )
+    known = measured_headlines(database, ids, query.language)
+    items = zip(ids, read_artifacts(database, ids, known), strict=True)
+    return tuple(each if id in known else _with_headline(each, query.language) for id, each in items)
+
+
+def _with_headline(artifact: Artifact, language: str) -> Artifact:
+    score = headline(artifact, language)
+    return replace(artifact, scores=() if score is None else (score,))
 
 
 def _wish(query: Query, languages: Iterable[str], readers: tuple[str, ...] | None) -> Wish:

@@ -21,7 +21,8 @@ from hub.registry.labels import index_words
 from hub.registry.mirrors import forget_mirror
 from hub.registry.outbox import WRITE_REFERENCE, owe
 from hub.registry.rows import UNDATED
-from hub.registry.standing import UNMEASURED, standing, standing_in
+from hub.registry.scores import forget_stale, mark_disputed, stand_again
+from hub.registry.standing import UNMEASURED, standing
 from hub.registry.tables import (
     ArtifactRow,
     BaseRow,
@@ -84,10 +85,21 @@ def record(
         announce(session, row, SCORE, "create", scores=scores)
 
 
-def yank(session: Session, name: ArtifactName, revision_id: str, *, yanked: bool) -> None:
+def yank(
+    session: Session,
+    name: ArtifactName,
+    revision_id: str,
+    *,
+    yanked: bool,
+    actor: Actor | None = None,
+    reason: str = "",
+) -> None:
     """Mark a revision as withdrawn, or as good again."""
     row = session.get_one(RevisionRow, revision_id)
     row.yanked = yanked
+    if actor is not None:
+        action = "revision.yank" if yanked else "revision.unyank"
+        note(session, actor, action, str(name), revision=revision_id, reason=reason)
     owe_reference(session, name)
     about = {"yanked": yanked, "revision": revision_id[:40]}
     announce(session, session.get_one(ArtifactRow, row.artifact_id), CONFIG, "update", updatedConfig=about)
@@ -134,8 +146,7 @@ def describe(session: Session, row: ArtifactRow | None, artifact: Artifact, revi
     row.conditioning = dataclasses.asdict(artifact.conditioning) if artifact.conditioning else None
     row.upstream = [dataclasses.asdict(each) for each in artifact.upstream]
     row.weights_digest, row.size_bytes, row.updated_at = artifact.weights_digest, artifact.size_bytes, created_at
-    standings = [(score.language, standing(score, artifact.languages)) for score in artifact.scores]
-    row.standing = min((place for _, place in standings), default=UNMEASURED)
+    row.standing = UNMEASURED
     facets = list(facets_of(artifact))
     row.weights, row.parameters = artifact.weights, artifact.total_parameters
     row.words, row.facets = words_of(artifact), index_words(dataclasses.replace(artifact, gated=row.gated))
@@ -145,7 +156,7 @@ def describe(session: Session, row: ArtifactRow | None, artifact: Artifact, revi
         session.execute(delete(table).where(table.artifact_id == row.id))
     session.execute(delete(ScoreRow).where(ScoreRow.artifact_id == row.id, ScoreRow.author == ""))
     session.add_all(
-        LanguageRow(artifact_id=row.id, position=place, tag=tag, standing=standing_in(tag, standings))
+        LanguageRow(artifact_id=row.id, position=place, tag=tag, standing=UNMEASURED)
         for place, tag in enumerate(artifact.languages)
     )
     session.add_all(
@@ -167,6 +178,10 @@ def describe(session: Session, row: ArtifactRow | None, artifact: Artifact, revi
         )
         for place, score in enumerate(artifact.scores)
     )  # fmt: skip
+    session.flush()
+    forget_stale(session, row, revision.id)
+    mark_disputed(session, row)
+    stand_again(session, row)
     return row
 
 

@@ -178,6 +178,8 @@ class AuditLineBody(Body):
     action: str = Field(examples=["commit"])
     subject: str
     detail: dict[str, Any]
+    id: int
+    address: str = Field(description="Of the client.")
 
 
 class AuditLinesBody(Body):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI
@@ -42,6 +43,7 @@ _ERRORS = {
         "'../x' is no path inside a repository: use `folder/file`, without `..`.",
     ),
     429: ("Too many requests.", "too many requests: try again in 12 s."),
+    501: ("A part of the Hugging Face Hub that this server has not.", "jobs are not served here."),
     503: ("Not ready: database or store do not answer.", "the store does not answer."),
 }
 
@@ -60,19 +62,25 @@ def route(
     parameters: Sequence[dict[str, Any]] = (),
     media: str = "application/json",
     example: Any = None,
+    moves: bool = False,
+    also: Mapping[int, type[BaseModel]] | None = None,
 ) -> None:
     """Answer `method` at `path` below /api/v1, and say so in the document; GET answers HEAD with the same headers.
 
-    `login` is for what nobody may do without a token.
+    `login` is for what nobody may do without a token, `moves` for what an artifact's old name leads away from; `also` are
+    answers with a body of their own.
     """
-    shown = {"examples": {"answer": {"value": example}}} if example is not None else {}
-    schema = {} if body is not None else {"schema": {"type": "string"}}
-    content = {media: {**schema, **shown}} if (schema or shown) else {}
-    # What a cautious proxy or the limits of the server may say anywhere.
+    # Wrong parameters, a token that is none and too many requests can happen everywhere.
     may = sorted({*errors, 400, 401, 429} | ({403} if login else set()))
+    done: dict[str, Any] = {"model": body} if body is not None else {"content": {media: {"schema": {"type": "string"}}}}
+    if example is not None:
+        done.setdefault("content", {}).setdefault(media, {})["examples"] = {"answer": {"value": example}}
+    moved = {"description": "Ask at `Location`, with the same method and body: the artifact has another name."}
     answers: dict[int | str, dict[str, Any]] = {
-        status: {"description": "Done.", **({"model": body} if body is not None else {}), "content": content},
+        status: {"description": "Done.", **done},
         **{each: _error(each) for each in may},
+        **{each: {"description": _ERRORS[each][0], "model": model} for each, model in (also or {}).items()},
+        **({307: moved} if moves else {}),
     }
     extra: dict[str, Any] = {"security": [{TOKEN: []}] if login else [{}, {TOKEN: []}]}
     if parameters:
@@ -114,12 +122,25 @@ def _write(app: FastAPI) -> dict[str, Any]:
     # FastAPI's own answer to wrong parameters: here it leaves as 400, in our envelope.
     for name in ("HTTPValidationError", "ValidationError"):
         components.get("schemas", {}).pop(name, None)
-    for operations in document["paths"].values():
+    for path, operations in document["paths"].items():
         for operation in operations.values():
+            _name_parameters(path, operation)
             answers = operation["responses"]
+            answers.get("307", {}).pop("content", None)
             if "HTTPValidationError" in str(answers.get("422", "")):
                 del answers["422"]
     return document
+
+
+def _name_parameters(path: str, operation: dict[str, Any]) -> None:
+    """Parameters of the path that an endpoint reads from the request itself, and FastAPI does not know."""
+    listed = operation.setdefault("parameters", [])
+    known = {each["name"] for each in listed if each["in"] == "path"}
+    listed += [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "maxLength": 256}}
+        for name in re.findall(r"{(\w+)}", path)
+        if name not in known
+    ]
 
 
 def _error(status: int) -> dict[str, Any]:

@@ -181,6 +181,8 @@ class Mirror:
 
     def _known(self, copied: Copied, wanted: str) -> tuple[CopiedCommit, bool] | None:
         """A commit that is here, and whether nobody need be asked about it."""
+        if origin_of(self._database, copied) is None:
+            return None  # An administrator may have let it go: then what is in memory counts no more.
         if _COMMIT.fullmatch(wanted) and (found := self._kept(copied, wanted)):
             return found, True
         ref = ref_of(self._database, copied, wanted)

@@ -48,10 +48,19 @@ def add_webhooks(app: FastAPI) -> None:
     one, may = "/webhooks/{webhook}", (403, 404)
     route(app, "GET", "/webhooks", list_webhooks, Webhooks, tag="webhooks", login=True, example={"items": [EXAMPLE]})
     route(
-        app, "POST", "/webhooks", create_webhook, WebhookBody, tag="webhooks", login=True, status=201, example=EXAMPLE
+        app,
+        "POST",
+        "/webhooks",
+        create_webhook,
+        WebhookBody,
+        tag="webhooks",
+        login=True,
+        status=201,
+        errors=(501,),
+        example=EXAMPLE,
     )
     route(app, "GET", one, show_webhook, WebhookBody, tag="webhooks", login=True, errors=may, example=EXAMPLE)
-    route(app, "PATCH", one, change_one, WebhookBody, tag="webhooks", login=True, errors=may, example=EXAMPLE)
+    route(app, "PATCH", one, change_one, WebhookBody, tag="webhooks", login=True, errors=(*may, 501), example=EXAMPLE)
     route(app, "DELETE", one, delete_one, Webhooks, tag="webhooks", login=True, errors=may)
     route(app, "GET", f"{one}/deliveries", list_deliveries, Deliveries, tag="webhooks", login=True, errors=may)
     again = f"{one}/deliveries/{{delivery}}/redeliver"

@@ -57,3 +57,12 @@ def test_import_contracts_are_kept():
         [linter, "--no-cache"], cwd=Path(__file__).resolve().parents[2], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout
+
+
+def test_a_server_starts_without_what_only_some_requests_need(tmp_path):
+    unneeded = (
+        "numpy", "huggingface_hub", "sqlalchemy", "alembic", "psycopg", "obstore", "picklescan", "modelaudit_picklescan",
+        "model_signing", "PIL",
+    )  # fmt: skip
+    script = f"import sys, server.app, uvicorn\nassert not [name for name in {unneeded!r} if name in sys.modules]"
+    assert heavy_after(script, tmp_path) == []

@@ -24,8 +24,10 @@ from huggingface_hub.errors import (
 )
 
 from hub.cli import main
+from hub.names import ArtifactName
 from hub.records import Provenance, Query
 from hub.registry.mirrors import origin_of_name
+from hub.registry.repositories import remove_tombstone
 from server import create_app
 from server.mirror import mirror as rules
 from server.mirror.upstream import Upstream
@@ -229,7 +231,7 @@ def test_bytes_that_a_mirror_keeps_are_not_collected_and_an_administrator_may_le
     make_repo, reader, mirror, hub, tmp_path
 ):
     repo = make_repo()
-    snapshot_download(repo, endpoint=mirror.address, cache_dir=tmp_path, token=False)
+    sha = Path(snapshot_download(repo, endpoint=mirror.address, cache_dir=tmp_path, token=False)).name
     settled(hub)
     weights = hashlib.sha256(WEIGHTS).hexdigest()
     assert weights in {digest.hex for digest in hub.registry.named()}
@@ -238,6 +240,8 @@ def test_bytes_that_a_mirror_keeps_are_not_collected_and_an_administrator_may_le
     assert weights not in {digest.hex for digest in hub.registry.named()}
     with pytest.raises(RepositoryNotFoundError):
         reader.model_info(repo)  # Deleted here: it is not fetched again behind the administrator's back.
+    remove_tombstone(hub.registry.database, ArtifactName.parse(repo, ""), ROOT)
+    assert reader.model_info(repo, revision=sha).sha == sha
 
 
 def test_the_first_reader_gets_bytes_before_the_last_have_come(make_repo, mirror, monkeypatch):

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -95,9 +96,13 @@ def client(team):
 def as_(team, client):
     """Ask as somebody: the method, the address, the body."""
 
-    def ask(name, method, path, body=None, **token):
-        secret = team.tokens.create(team.accounts.get(name), token.pop("role", "write"), ROOT, **token)
-        return client.request(method, path, json=body, headers={"Authorization": f"Bearer {secret}"})
+    @cache
+    def token_of(name, role, artifact):
+        return team.tokens.create(team.accounts.get(name), role, ROOT, artifact=artifact)
+
+    def ask(name, method, path, body=None, role="write", artifact=""):
+        headers = {"Authorization": f"Bearer {token_of(name, role, artifact)}"}
+        return client.request(method, path, json=body, headers=headers)
 
     return ask
 

@@ -7,7 +7,6 @@ import socket
 import threading
 import time
 
-import pytest
 import uvicorn
 from huggingface_hub import HfApi
 from starlette.testclient import TestClient
@@ -244,29 +243,29 @@ def test_nobody_sees_or_changes_anothers_webhook_or_reads_a_secret_back(team, as
     assert "s3cret" not in str(team.registry.database.rows("SELECT detail FROM audit")[0][0])
 
 
-@pytest.mark.parametrize(
-    ("changes", "status", "reason"),
-    [
-        ({"watched": [{"type": "everything"}]}, 403, "administrator"),
-        ({"watched": []}, 400, "watches 1 to 100"),
-        ({"watched": [{"type": "moon", "name": "x"}]}, 400, "cannot be watched"),
-        ({"watched": [{"type": "model", "name": "thing"}]}, 400, "owner/name"),
-        ({"domains": ["weather"]}, 400, "is told of"),
-        ({"domains": []}, 201, ""),
-        ({"secret": "line\nbreak"}, 400, "printable"),
-        ({"url": "http://example.org/"}, 400, "https://"),
-        ({"url": "https://user:word@example.org/"}, 400, "password"),
-        ({"url": "https://example.org:25/"}, 400, "port 25"),
-        ({"url": "ftp://example.org/"}, 400, "https://"),
-        ({"url": "https:///nowhere"}, 400, "no URL"),
-        ({"url": "https://[::1"}, 400, "no URL"),
-    ],
-)
-def test_a_webhook_that_cannot_be_is_refused_with_the_reason(team, as_, changes, status, reason):
-    body = {"url": "https://example.org/", "watched": WATCH_ADA, **changes}
-    answer = as_("ada", "POST", "/api/v1/webhooks", body)
-    assert answer.status_code == status, answer.text
-    assert reason in answer.text
+IMPOSSIBLE = [
+    ({"watched": [{"type": "everything"}]}, 403, "administrator"),
+    ({"watched": []}, 400, "watches 1 to 100"),
+    ({"watched": [{"type": "moon", "name": "x"}]}, 400, "cannot be watched"),
+    ({"watched": [{"type": "model", "name": "thing"}]}, 400, "owner/name"),
+    ({"domains": ["weather"]}, 400, "is told of"),
+    ({"domains": []}, 201, ""),
+    ({"secret": "line\nbreak"}, 400, "printable"),
+    ({"url": "http://example.org/"}, 400, "https://"),
+    ({"url": "https://user:word@example.org/"}, 400, "password"),
+    ({"url": "https://example.org:25/"}, 400, "port 25"),
+    ({"url": "ftp://example.org/"}, 400, "https://"),
+    ({"url": "https:///nowhere"}, 400, "no URL"),
+    ({"url": "https://[::1"}, 400, "no URL"),
+]
+"""What is asked for otherwise than in the middle of the road, the answer, and a word of its reason."""
+
+
+def test_a_webhook_that_cannot_be_is_refused_with_the_reason(team, as_):
+    for changes, status, reason in IMPOSSIBLE:
+        body = {"url": "https://example.org/", "watched": WATCH_ADA, **changes}
+        answer = as_("ada", "POST", "/api/v1/webhooks", body)
+        assert (answer.status_code, reason in answer.text) == (status, True), (changes, answer.text)
 
 
 def test_a_webhook_that_starts_a_job_is_not_served(team, as_):

@@ -159,6 +159,7 @@ class Journey:
         self.api("routes.change_for_client", "ada", "POST", f"{old}/{made}", json=hook)
         self.api("routes.disable", "ada", "POST", f"{old}/{made}/disable")
         self.api("routes.enable", "ada", "POST", f"{old}/{made}/enable")
+        self.api("routes.delete_for_client", "ada", "DELETE", f"{old}/{made}")
         made = self.api("routes.create_webhook", "ada", "POST", new, json=hook).json()["id"]
         self.api("routes.change_one", "ada", "PATCH", f"{new}/{made}", json={"domains": ["score"]})
         self.api("routes.delete_one", "ada", "DELETE", f"{new}/{made}")
@@ -212,6 +213,7 @@ WRITES = {
     "routes.change_one": [("webhook.change", "ada")],
     "routes.create_for_client": [("webhook.create", "ada")],
     "routes.create_webhook": [("webhook.create", "ada")],
+    "routes.delete_for_client": [("webhook.delete", "ada")],
     "routes.delete_one": [("webhook.delete", "ada")],
     "routes.disable": [("webhook.change", "ada")],
     "routes.enable": [("webhook.change", "ada")],

@@ -1,0 +1,66 @@
+"""GET /api/v1/audit: who changed what. Administrators read everything, owners what is about their artifacts."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import Query, Request
+from pydantic import Field
+from starlette.responses import Response
+
+from hub.errors import Forbidden
+from hub.names import ArtifactName
+from hub.registry.audit import read_audit
+from server.access import Hub
+from server.identity import account_of, caller_of, insist_on_administering
+from server.paging import read_cursor, write_cursor
+from server.wire import Body, answer
+
+
+class EntryBody(Body):
+    """One line of the log."""
+
+    id: int
+    at: datetime | None
+    actor: str
+    token: str = Field(description="Name of the token, never the token.")
+    action: str = Field(examples=["commit"])
+    subject: str = Field(examples=["ada/mulan-yo"])
+    address: str = Field(description="Of the client; for administrators alone.")
+    detail: dict[str, Any]
+
+
+class AuditBody(Body):
+    """The newest line first."""
+
+    entries: list[EntryBody]
+    cursor: str | None
+
+
+def get_audit(
+    request: Request,
+    hub: Hub,
+    subject: Annotated[str, Query(max_length=200, description="`owner/name`; administrators may leave it out.")] = "",
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    cursor: Annotated[str, Query(max_length=1000)] = "",
+) -> Response:
+    """Who changed what, and when."""
+    caller = caller_of(request, hub)
+    account = account_of(caller)
+    if not caller.is_admin:
+        if not subject:
+            raise Forbidden(
+                f"`{account.name}` is no administrator of this server: name one of your artifacts as `subject`."
+            )
+        insist_on_administering(caller, ArtifactName.parse(subject, account.name))
+    before = read_cursor(cursor) if cursor else 0
+    lines = read_audit(hub.registry.database, subject=subject, before=before, limit=limit)
+    entries = [
+        {
+            "id": each.id, "at": each.at, "actor": each.actor, "token": each.token, "action": each.action, "subject": each.subject,
+            "address": each.address if caller.is_admin else "", "detail": each.detail,
+        }
+        for each in lines
+    ]  # fmt: skip
+    return answer({"entries": entries, "cursor": write_cursor(lines[-1].id) if len(lines) == limit else None})

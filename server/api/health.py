@@ -1,0 +1,65 @@
+"""GET /api/v1/health: for load balancers and those who watch."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Literal
+
+from pydantic import Field
+from starlette.responses import Response
+
+from hub.errors import HubError
+from hub.names import Digest
+from server.access import Hub
+from server.wire import Body, answer
+
+_NOTHING = Digest(hashlib.sha256(b"").hexdigest())
+
+
+class LiveBody(Body):
+    """The process answers."""
+
+    status: Literal["live"]
+
+
+class ReadyBody(Body):
+    """What it needs answers as well."""
+
+    status: Literal["ready", "not ready"]
+    database: bool
+    store: bool
+    debts: int | None = Field(description="Work that the outbox still holds; null when the database does not answer.")
+
+
+async def is_live() -> Response:
+    """Whether the process answers; it asks nobody."""
+    return answer({"status": "live"}, headers={"Cache-Control": "no-store"})
+
+
+def is_ready(hub: Hub) -> Response:
+    """Whether database and store answer; 503 when one does not. Which one is said, and why is in the log."""
+    debts = _count_debts(hub)
+    store = _store_answers(hub)
+    ready = debts is not None and store
+    content = {
+        "status": "ready" if ready else "not ready",
+        "database": debts is not None,
+        "store": store,
+        "debts": debts,
+    }
+    return answer(content, 200 if ready else 503, {"Cache-Control": "no-store"})
+
+
+def _count_debts(hub: Hub) -> int | None:
+    try:
+        return int(hub.registry.database.rows("SELECT count(*) FROM outbox")[0][0])
+    except HubError:
+        return None
+
+
+def _store_answers(hub: Hub) -> bool:
+    """A store that can be asked for a blob answers, whether it has it or not."""
+    try:
+        return (_NOTHING in hub.store) in {True, False}
+    except (HubError, OSError):
+        return False

@@ -1,0 +1,85 @@
+"""GET /api/v1/languages and /api/v1/bases: what can be asked for."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from fastapi import Request
+from pydantic import Field
+from starlette.responses import Response
+
+from hub.languages import autonym, language_name
+from hub.records import Query
+from server.access import Hub
+from server.identity import caller_of
+from server.wire import Body, ConditioningBody, UpstreamBody, answer
+
+MOST_BASES = 1000
+
+
+class LanguageBody(Body):
+    """A language that artifacts were made for."""
+
+    tag: str = Field(examples=["yo"])
+    name: str = Field(examples=["Yoruba"])
+    autonym: str = Field(examples=["Èdè Yorùbá"])
+    artifacts: int
+
+
+class LanguagesBody(Body):
+    """The language with most artifacts first."""
+
+    languages: list[LanguageBody]
+
+
+class BaseBody(Body):
+    """A frozen pipeline that modules are made for."""
+
+    name: str = Field(examples=["emoji-sd"])
+    owner: str
+    summary: str
+    license: str
+    revision: str
+    weights_digest: str
+    conditioning: ConditioningBody | None
+    upstream: list[UpstreamBody]
+    artifacts: int = Field(description="Modules that have weights for it.")
+
+
+class BasesBody(Body):
+    """Sorted by name."""
+
+    bases: list[BaseBody]
+
+
+def get_languages(request: Request, hub: Hub) -> Response:
+    """Languages by tag and names, and how many artifacts know each."""
+    counts = hub.registry.find(Query(limit=0, readers=caller_of(request, hub).owners())).facets["language"]
+    tags = sorted(counts, key=lambda tag: (-counts[tag], tag))
+    return answer({"languages": [{"tag": tag, **_names(tag), "artifacts": counts[tag]} for tag in tags]})
+
+
+def get_bases(request: Request, hub: Hub) -> Response:
+    """Bases, what their denoisers read, and how many modules each has."""
+    readers = caller_of(request, hub).owners()
+    page = hub.registry.find(Query(kind="base", sort="name", limit=MOST_BASES, readers=readers, scores="best"))
+    counts = hub.registry.find(Query(limit=0, readers=readers)).facets["base"]
+    facts = ("summary", "license", "revision", "weights_digest", "conditioning", "upstream")
+    return answer(
+        {
+            "bases": [
+                {
+                    "name": each.name.name,
+                    "owner": each.name.owner,
+                    **{fact: getattr(each, fact) for fact in facts},
+                    "artifacts": counts.get(each.name.name, 0) + counts.get(str(each.name), 0),
+                }
+                for each in page.items
+            ]
+        }
+    )
+
+
+@lru_cache(maxsize=1024)
+def _names(tag: str) -> dict[str, str]:
+    return {"name": language_name(tag), "autonym": autonym(tag)}

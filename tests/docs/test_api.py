@@ -1,0 +1,14 @@
+"""docs/api.md is what the OpenAPI document says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "api.md"
+
+
+def test_the_page_is_up_to_date():
+    manual = pytest.importorskip("server.api.manual", reason="the extra `serve` is not installed")
+    assert PAGE.read_text(encoding="utf-8") == manual.manual(), "refresh it with `make docs`"

@@ -1,0 +1,154 @@
+"""What docs/operate.md says is followed as it stands: its nginx, several workers, PostgreSQL, a bucket, and unmodified clients."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+import pytest
+from huggingface_hub import HfApi
+from huggingface_hub.utils import disable_progress_bars
+from safetensors.numpy import save
+
+from benchmarks.serving import Serving, serving
+from hub.cli.commands import as_command
+from server.cli import serve
+from tests import postgres
+from tests.operate import nginx
+
+pytestmark = [
+    pytest.mark.skipif(nginx.PROGRAM is None, reason=nginx.ABSENT),
+    pytest.mark.skipif(sys.platform != "linux", reason="processes are looked at in /proc"),
+]
+WEIGHTS = save({"weight": np.random.default_rng(7).standard_normal(700_000, dtype=np.float32)})
+
+
+class Team:
+    """A server behind nginx, and what one needs to talk to it."""
+
+    def __init__(self, server: Serving, address: str, home: Path) -> None:
+        disable_progress_bars()
+        self.server, self.address, self.home = server, address, home
+        self.api = HfApi(endpoint=address, token=server.secret)
+
+    def get(self, path: str, **headers: str) -> tuple[int, bytes, dict[str, str]]:
+        """Status, body and headers, which are in lower case; redirects are followed."""
+        request = urllib.request.Request(f"{self.address}/{path}", headers=headers)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return answer.status, answer.read(), {name.lower(): value for name, value in answer.headers.items()}
+        except urllib.error.HTTPError as error:
+            return error.code, error.read(), {name.lower(): value for name, value in error.headers.items()}
+
+    def logged(self, path: str, count: int) -> str:
+        """The server's log when it has so many lines about a path: a line is written after the answer."""
+        for _ in range(300):
+            log = (self.home / "server.log").read_text()
+            if log.count(f" GET {path} ") >= count:
+                return log
+            time.sleep(0.1)
+        raise AssertionError(log)
+
+
+@pytest.fixture(scope="module")
+def on_a_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
+    """One machine: `registry.db`, the folder store, blobs sent by nginx."""
+    home = tmp_path_factory.mktemp("disk")
+    with ExitStack() as stack:
+        server = stack.enter_context(serving(home, "--proxy", "127.0.0.1", HUB_ACCEL="/-/blobs/"))
+        address = stack.enter_context(nginx.nginx_before(server.address, home / "store" / "blobs"))
+        team = Team(server, address, home)
+        team.api.create_repo("admin/module")
+        team.api.upload_file(path_or_fileobj=WEIGHTS, path_in_repo="model.safetensors", repo_id="admin/module")
+        yield team
+
+
+@pytest.fixture
+def on_many(tmp_path: Path, cluster: str, bucket: str) -> Iterator[Team]:
+    """Two workers that share PostgreSQL and a bucket."""
+    variables = {"DATABASE_URL": postgres.a_database(cluster), "STORE_URL": bucket}
+    with ExitStack() as stack:
+        server = stack.enter_context(serving(tmp_path, "--proxy", "127.0.0.1", "--workers", "2", **variables))
+        yield Team(server, stack.enter_context(nginx.nginx_before(server.address, tmp_path)), tmp_path)
+
+
+def test_nginx_sends_the_blobs_whole_and_in_ranges_with_the_servers_headers(on_a_disk: Team):
+    path = "admin/module/resolve/main/model.safetensors"
+    status, body, headers = on_a_disk.get(path)
+    assert (status, body) == (200, WEIGHTS)
+    commit = on_a_disk.api.model_info("admin/module").sha
+    asked = urllib.request.Request(f"{on_a_disk.address}/{path}", method="HEAD")
+    with urllib.request.urlopen(asked) as answer:
+        kept = ("ETag", "X-Linked-Etag", "X-Linked-Size", "Content-Security-Policy", "Content-Type", "Cache-Control")
+        assert {name: answer.headers[name] for name in kept} == {name: headers[name.lower()] for name in kept}
+    assert headers["x-repo-commit"] == commit
+    assert headers["x-content-type-options"] == "nosniff"
+    status, body, headers = on_a_disk.get(path, Range="bytes=1000-1999")
+    assert (status, body) == (206, WEIGHTS[1000:2000])
+    assert headers["content-range"] == f"bytes 1000-1999/{len(WEIGHTS)}"
+    assert on_a_disk.get(path, **{"If-None-Match": headers["etag"]})[0] == 304
+    assert f"GET /{path} 200 0 B" in on_a_disk.logged(f"/{path}", 3), "the server itself sent nothing"
+
+
+def test_blobs_cannot_be_asked_for_past_the_server(on_a_disk: Team):
+    [blob] = [each for each in (on_a_disk.home / "store" / "blobs").glob("??/*") if each.stat().st_size == len(WEIGHTS)]
+    assert on_a_disk.get(f"-/blobs/{blob.parent.name}/{blob.name}")[0] == 404
+
+
+def test_a_private_file_is_sent_to_its_readers_alone(on_a_disk: Team):
+    on_a_disk.api.create_repo("admin/closed", private=True)
+    on_a_disk.api.upload_file(path_or_fileobj=WEIGHTS, path_in_repo="model.safetensors", repo_id="admin/closed")
+    path = "admin/closed/resolve/main/model.safetensors"
+    assert on_a_disk.get(path)[0] == 404
+    assert on_a_disk.get(path, Authorization=f"Bearer {on_a_disk.server.secret}")[1] == WEIGHTS
+
+
+def test_the_address_of_a_client_is_what_the_proxy_says(on_a_disk: Team):
+    on_a_disk.get("api/v1/search?q=through", **{"X-Forwarded-For": "203.0.113.9"})
+    assert "203.0.113.9" not in on_a_disk.logged("/api/v1/search", 1), "nginx replaces what clients say of themselves"
+    headers = {"X-Forwarded-For": "203.0.113.7"}
+    with urllib.request.urlopen(urllib.request.Request(f"{on_a_disk.server.address}/api/v1/search", headers=headers)):
+        assert "203.0.113.7 GET" in on_a_disk.logged("/api/v1/search", 2)
+
+
+def test_a_team_on_postgresql_and_a_bucket_works_through_nginx_with_unmodified_clients(on_many: Team, tmp_path: Path):
+    api = on_many.api
+    api.create_repo("admin/module")
+    api.upload_file(path_or_fileobj=WEIGHTS, path_in_repo="model.safetensors", repo_id="admin/module")
+    found = Path(api.hf_hub_download("admin/module", "model.safetensors", cache_dir=tmp_path / "cache"))
+    assert found.read_bytes() == WEIGHTS
+
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "more.safetensors").write_bytes(save({"weight": np.arange(600_000, dtype=np.float32)}))
+    environment = os.environ | {
+        "HF_ENDPOINT": on_many.address,
+        "HF_TOKEN": on_many.server.secret,
+        "HF_HOME": str(tmp_path / "hf"),
+    }
+    hf = Path(sys.executable).with_name("hf")
+    for words in (
+        ["upload", "admin/module", str(folder)],
+        ["download", "admin/module", "--local-dir", str(tmp_path / "copy")],
+    ):
+        subprocess.run([hf, *words], check=True, env=environment, capture_output=True)
+    assert (tmp_path / "copy" / "more.safetensors").read_bytes() == (folder / "more.safetensors").read_bytes()
+    assert (tmp_path / "copy" / "model.safetensors").read_bytes() == WEIGHTS
+    assert [each.id for each in api.list_models(author="admin")] == ["admin/module"]
+    assert "Traceback" not in (tmp_path / "server.log").read_text()
+
+
+def test_the_unit_starts_the_server_with_options_that_it_has():
+    [line] = [each for each in nginx.printed("ini").splitlines() if each.startswith("ExecStart=")]
+    program, command, *options = shlex.split(line.removeprefix("ExecStart="))
+    assert (Path(program).name, command) == ("hub", "serve")
+    as_command("serve", serve).make_context("serve", options)

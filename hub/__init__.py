@@ -9,7 +9,9 @@ Importing `hub` imports nothing heavy; `load_pipeline`, `load_retriever` and `co
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hub.loader import combine, load_pipeline, load_retriever
+    from hub.loader.combine import combine
+    from hub.loader.pipeline import load_pipeline
+    from hub.loader.retriever import load_retriever
 
 __all__ = ["__version__", "combine", "load_pipeline", "load_retriever"]
 

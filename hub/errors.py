@@ -171,10 +171,12 @@ class DoesNotFit(WrongRequest):
 class WeightsDoNotFit(DoesNotFit):
     """Weights whose keys, shapes or types are not the module's; lists every disagreement."""
 
-    def __init__(self, what: str, problems: list[str]) -> None:
+    def __init__(self, what: str, problems: list[str], hint: str = "") -> None:
+        """`hint` says what to do next; without one, where the weights come from and where it is said what they should be."""
         self.what = what
         self.problems = problems
-        super().__init__(f"the weights of `{what}` do not fit: {'; '.join(problems)}.")
+        hint = hint or f"Fetch them again with `hub pull {what}`, or see what they should be with `hub show {what}`."
+        super().__init__(f"the weights of `{what}` do not fit: {'; '.join(problems)}. {hint}")
 
 
 class MissingExtra(WrongRequest):

@@ -94,7 +94,7 @@ def fetch(upstream: Upstream, *, endpoint: str | None = None) -> Path:
         if upstream.digest and digest == path.resolve().name != upstream.digest:
             raise Damaged(
                 f"{_title(upstream)} was changed upstream: its digest is {digest}, and its card pins {upstream.digest}. Nothing was "
-                "published; look at its page before you trust it."
+                f"published: look at its page, and if you trust what is there now, fetch it yourself and `hub import {path.name}`."
             )
         if digest != announced:
             path.resolve().unlink()  # Else the cache would give the same bytes for ever.

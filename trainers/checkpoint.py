@@ -216,7 +216,7 @@ def _put(found: dict[str, Tensor], wanted: dict[str, Tensor], what: str) -> None
         if name in found and found[name].shape != value.shape
     ]
     if problems:
-        raise WeightsDoNotFit(what, problems)
+        raise WeightsDoNotFit(what, problems, "Start the run anew, or resume it with the recipe it began with.")
     for name, value in wanted.items():
         value.copy_(like(found[name], value))
 

@@ -94,6 +94,10 @@ class Interpreter(Protocol):
         """Names by which diffusers knows LoRAs of residents."""
         ...
 
+    def rest(self) -> None:
+        """Let the base be as it was until the next prompt."""
+        ...
+
     def clear(self) -> None:
         """Forget every resident, and take back what it changed."""
         ...
@@ -185,6 +189,12 @@ class LanguageMixin:
         other = made(**{name: here[name] for name in wanted if name in here})
         other._interpreter = self._interpreter  # noqa: SLF001 - the same object, of another class
         return other
+
+    def save_pretrained(self, *arguments: Any, **settings: Any) -> Any:
+        """As in diffusers; what is saved is the base, without the weights that a module put into it for the last prompt."""
+        if self._interpreter is not None:
+            self._interpreter.rest()
+        return super().save_pretrained(*arguments, **settings)  # type: ignore[misc]
 
     def to(self, *arguments: Any, **settings: Any) -> Any:
         """As in diffusers; language modules follow to the device."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -54,12 +55,15 @@ def _from_endpoint(hub: LocalHub, address: str, name: str, revision: str) -> Pat
 
 
 def copy(folder: Path, to: Path) -> Path:
-    """The files of `folder` as `to`, all of them or none."""
+    """The files of `folder` as `to`, all of them or none; with an encoder of a pipeline its tokenizer, which lies beside it."""
+    beside = folder.with_name(folder.name.replace("text_encoder", "tokenizer"))
     try:
         to.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=to.parent, prefix=".hub-pull-") as scratch:
             unfinished = Path(scratch) / to.name
             shutil.copytree(folder, unfinished)
+            if beside != folder and beside.is_dir():
+                shutil.copytree(beside, unfinished, dirs_exist_ok=True)
             unfinished.rename(to)
     except OSError as error:
         raise Unreachable(
@@ -71,7 +75,7 @@ def copy(folder: Path, to: Path) -> Path:
 def _from_upstream(hub: LocalHub, artifact: Artifact) -> Path:
     """Bases stay where diffusers keeps them, as `load_pipeline` expects; adapters are converted and published here."""
     if artifact.kind == "base":
-        return _base(artifact)
+        return _base(hub, artifact)
     if artifact.kind == "encoder":
         return _encoder(hub, artifact)
     from hub.remote import pull as pull_upstream
@@ -87,9 +91,10 @@ def _encoder(hub: LocalHub, artifact: Artifact) -> Path:
     except ImportError as error:
         raise MissingExtra("load", f"fetching the encoder `{artifact.name}`") from error
     upstream, what = artifact.upstream[0], artifact.name.name
+    _mend(hub, artifact)
     try:
         return fetch_encoder(upstream, what=what)
-    except WrongSource:  # pickles alone
+    except WrongSource:  # pickles alone, or open_clip's layout
         from hub.unpickling import pull_pickled
 
         settings = fetch_settings(upstream, what=what)
@@ -97,7 +102,24 @@ def _encoder(hub: LocalHub, artifact: Artifact) -> Path:
         return hub.snapshot(artifact.name)
 
 
-def _base(artifact: Artifact) -> Path:
+def _mend(hub: LocalHub, artifact: Artifact) -> None:
+    """Take damaged files out of Hugging Face's cache, which would give the same bytes for ever. Unreachable when nobody has others."""
+    from hub.downloads import Stamps, cached, faults
+    from hub.loader.upstream import somebody_answers
+
+    upstream, stamps = artifact.upstream[0], Stamps(hub.home.caches)
+    damaged = list(faults(cached(upstream.repository, upstream.revision), stamps, anew=True))
+    if damaged and not somebody_answers():
+        raise Unreachable(
+            f"{damaged[0]}, and nobody answers who has `{artifact.name.name}` whole: "
+            f"`hub pull {artifact.name.name}` where there is a network."
+        )
+    for fault in damaged:
+        print(f"hub: {fault}: it is fetched again.", file=sys.stderr)
+        fault.remove()
+
+
+def _base(hub: LocalHub, artifact: Artifact) -> Path:
     try:
         from diffusers import DiffusionPipeline
     except ImportError as error:
@@ -105,4 +127,5 @@ def _base(artifact: Artifact) -> Path:
     from hub.loader.upstream import fetch_pipeline
 
     upstream = artifact.upstream[0]
+    _mend(hub, artifact)
     return fetch_pipeline(DiffusionPipeline, upstream.repository, upstream.revision, what=str(artifact.name))

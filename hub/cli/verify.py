@@ -8,13 +8,18 @@ from typing import Annotated
 
 from typer import Argument, Exit, Option
 
+from hub.errors import WrongRequest
+
 
 def verify(
-    name: Annotated[str, Argument(help="With --signature: `owner/name`, or `name` alone.")] = "",
+    name: Annotated[str, Argument(help="With --signature or --cache: `owner/name`, or `name` alone.")] = "",
     repair: Annotated[
         bool, Option("--repair", help="Bring lost and damaged blobs back from cards, snapshots and --endpoint.")
     ] = False,
     endpoint: Annotated[str, Option(help="A hub that has the same artifacts, asked for what is nowhere here.")] = "",
+    cache: Annotated[
+        bool, Option("--cache", help="Look at what Hugging Face's cache holds of NAME's upstream.")
+    ] = False,
     signature: Annotated[bool, Option("--signature", help="Check who has signed NAME, with --key.")] = False,
     key: Annotated[Path | None, Option(help="Public key or certificate in PEM that must have signed.")] = None,
     revision: Annotated[str, Option(help="With --signature: an id, number or reference.")] = "main",
@@ -23,6 +28,9 @@ def verify(
 
     Exits with 1 when one is lost or damaged and was not brought back, or when the signature is not of that key.
     """
+    if cache:
+        _verify_cache(name)
+        return
     if signature or name or key:
         _verify_signature(name, revision, key if signature else None)
         return
@@ -44,8 +52,39 @@ def verify(
         raise Exit(1)
 
 
+def _verify_cache(name: str) -> None:
+    """Every file is hashed again, whatever was found earlier."""
+    from hub.downloads import Stamps, cached, faults, unfinished
+    from hub.local import LocalHub
+
+    if not name:
+        raise WrongRequest("say whose files to look at: `hub verify --cache NAME`.")
+    with LocalHub.open() as hub:
+        artifact = hub.registry.get(name)
+        what, stamps = artifact.name.name, Stamps(hub.home.caches)
+    if not artifact.upstream:
+        raise WrongRequest(
+            f"`{what}` has no files elsewhere, and so none in Hugging Face's cache: `hub verify` reads its own."
+        )
+    sources = dict.fromkeys((each.repository, each.revision) for each in artifact.upstream)
+    paths = [path for source in sources for path in cached(*source)]
+    begun = [path for repository in {each.repository for each in artifact.upstream} for path in unfinished(repository)]
+    lost = [path for path in paths if not path.exists()]
+    damaged = list(faults([path for path in paths if path.exists()], stamps, anew=True))
+    for line in (*map(str, damaged), *(f"`{path.name}` is gone from the cache" for path in lost)):
+        print(f"hub: {line}. Mend it with `hub pull {what}`.", file=sys.stderr)
+    for path in begun:
+        size = path.stat().st_size
+        print(f"hub: a download was broken off after {size} bytes. Go on with `hub pull {what}`.", file=sys.stderr)
+    count = len(damaged) + len(lost) + len(begun)
+    print(
+        f"{len(paths)} files of {', '.join(repository for repository, _ in sources)} in the cache, {count or 'no'} faults."
+    )
+    if count:
+        raise Exit(1)
+
+
 def _verify_signature(name: str, revision: str, key: Path | None) -> None:
-    from hub.errors import WrongRequest
     from hub.local import LocalHub
     from hub.signatures import FILE, examine, read_key
 

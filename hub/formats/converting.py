@@ -13,7 +13,7 @@ from typing import Any
 from hub.errors import Unreachable, WeightsDoNotFit, WrongRequest
 from hub.formats.format import ENCODER, Files, Format, Reading
 from hub.formats.reading import read_contents
-from hub.formats.table import disagreements_with, recognise, taken
+from hub.formats.table import UNREAD, disagreements_with, recognise, taken
 from hub.records import parted
 
 TOKENIZER = (
@@ -67,7 +67,7 @@ def convert(
     kept = taken(format, contents.tensors)
     problems = disagreements_with(format, reading, kept)
     if problems:
-        raise WeightsDoNotFit(what, [f"it is read as {format.title}", *problems])
+        raise WeightsDoNotFit(what, [f"it is read as {format.title}", *problems], UNREAD)
     base, encoder = base or reading.base, encoder or reading.encoder
     if not base:
         width, pooled_width = reading.conditioning["width"], reading.conditioning["pooled_width"]

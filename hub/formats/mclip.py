@@ -73,7 +73,7 @@ class MClip(Format):
             module=module,
             conditioning={"width": width, "length": 1, "pooled_width": None, "mask": False},
             prompt=prompt_of(prompt_rule(LENGTH)),
-            base="openai/clip-vit-base-patch32",
+            base="linguahub/clip-vit-base-patch32",
             encoder="" if self.with_encoder else "FacebookAI/xlm-roberta-base",
             own_encoder=encoder_config(self._tower_shapes(shapes)) if self.with_encoder else {},
         )

@@ -30,7 +30,11 @@ if TYPE_CHECKING:
 
 LENGTH = 77
 """Tokens: CLIP's window. The original pads to the longest of a batch; pads are hidden and not averaged."""
-BASES = {512: "openai/clip-vit-base-patch32", 640: "laion/CLIP-ViT-B-16-plus-240", 768: "openai/clip-vit-large-patch14"}
+BASES = {
+    512: "linguahub/clip-vit-base-patch32",
+    640: "linguahub/clip-vit-b-16-plus-240",
+    768: "linguahub/clip-vit-large-patch14",
+}
 """Feature width → the dual encoder whose pictures the texts are meant for."""
 _PREFIX = "transformer."
 

@@ -37,6 +37,7 @@ FORMATS: tuple[Format, ...] = (
     AltClip(),
 )
 """Of each other's files they know nothing: anchors and `recognise` keep them apart."""
+UNREAD = "Nothing was written: compare it with the file on its system's page, and download it again if they differ."
 
 
 def format_named(name: str) -> Format:
@@ -61,7 +62,7 @@ def recognise(shapes: Shapes, *, what: str, with_encoder: bool = False) -> tuple
             reading = chosen.recognise(shapes)
         except (KeyError, ValueError, IndexError) as error:
             raise WeightsDoNotFit(
-                what, _against(chosen, shapes, f"its shapes contradict each other ({error})")
+                what, _against(chosen, shapes, f"its shapes contradict each other ({error})"), UNREAD
             ) from error
         if reading is not None:
             return chosen, reading
@@ -109,7 +110,7 @@ def _none_of_ours(shapes: Shapes, what: str) -> WrongSource | WeightsDoNotFit:
         return WrongSource(
             f"`{what}` holds {len(shapes)} tensors ({some} …) that are of no published format this version reads: {titles}."
         )
-    return WeightsDoNotFit(what, _against(nearest, shapes))
+    return WeightsDoNotFit(what, _against(nearest, shapes), UNREAD)
 
 
 def _against(format: Format, shapes: Shapes, *problems: str) -> list[str]:

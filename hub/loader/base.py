@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
 from hub.bases.family import pipeline_class_of
-from hub.errors import Damaged, DoesNotFit, OutOfMemory, WrongRequest, WrongSource
+from hub.errors import DoesNotFit, OutOfMemory, WrongRequest
+from hub.loader.base_files import weights_of
 from hub.loader.encoders import base_advice
 from hub.loader.resident import working_dtype
 from hub.loader.sources import BaseSource
 from hub.loader.upstream import fetch_pipeline
 from hub.modules import staging
 from hub.modules.quantisation import check_word, shrink
-from hub.modules.weights import read_header, stored_dtype
+from hub.modules.weights import stored_dtype
 
-_PICKLES = {".bin", ".ckpt", ".pt", ".pth"}
 _BROUGHT = ("add_embedding",)
 """Parts of a denoiser that a module may bring weights for (MuLan's on SDXL): these take the place of others of their type."""
 
@@ -50,7 +49,8 @@ def load_base(
     folder = base.folder
     if base.upstream is not None:
         folder = fetch_pipeline(made, base.upstream.repository, base.upstream.revision, what=base.name)
-    weights = weights_of(folder, base)[base.family.denoiser]
+    found = weights_of(folder, base, given=settings.keys())
+    weights = found.get(base.family.denoiser) or next(iter(found.values()))
     working = working_dtype(dtype, device, weights, what=base.name)
     # What is made small is read as it is stored: mapped, where a cast would be a copy of all of it.
     read = working if quantisation is None else stored_dtype(weights, what=base.name)
@@ -92,28 +92,3 @@ def _parts(pipe: Any) -> dict[str, nn.Module]:
 
 def _count(part: nn.Module) -> int:
     return sum(each.numel() for each in part.parameters())
-
-
-def weights_of(folder: Path, base: BaseSource) -> dict[str, Path]:
-    """One safetensors file of each component, after the headers of all were found whole.
-
-    Raises WrongSource for a component that is there as a pickle alone, Damaged for a broken file or no denoiser.
-    """
-    found: dict[str, Path] = {}
-    for component in sorted(path for path in folder.iterdir() if path.is_dir()):
-        files = sorted(component.iterdir())
-        for path in files:
-            if path.suffix == ".safetensors":
-                read_header(path, what=base.name)
-                found[component.name] = path
-        pickles = [path.name for path in files if path.suffix in _PICKLES]
-        if pickles and component.name not in found:
-            raise WrongSource(
-                f"`{base.name}` has the weights of its {component.name} as a pickle alone ({pickles[0]}), which can run code: "
-                "only safetensors are loaded."
-            )
-    if base.family.denoiser not in found:
-        raise Damaged(
-            f"`{base.name}` has no weights of its {base.family.denoiser}. Fetch it again with `hub pull {base.name}`."
-        )
-    return found

@@ -71,6 +71,14 @@ def encoder_advice(name: str, count: int, size_bytes: int, device: torch.device)
     )
 
 
+def module_advice(name: str, size_bytes: int, device: torch.device) -> str:
+    """The same of a module, which is small beside what is there already."""
+    return (
+        f"the module `{name}` takes {gigabytes(size_bytes)} and does not fit {room(device)}: `pipe.free_encoder()` lets text encoders go, "
+        "`resident_bytes=` limits what modules take, and `pipe.enable_model_cpu_offload()` keeps the base on the CPU between its turns."
+    )
+
+
 def base_advice(name: str, sizes_bytes: Mapping[str, int], dtype: torch.dtype, device: torch.device) -> str:
     """What a base takes by parts, and which way of loading it takes less."""
     whole, largest = sum(sizes_bytes.values()), max(sizes_bytes, key=lambda part: sizes_bytes[part])

@@ -86,7 +86,11 @@ class Parts(Exchange):
         entries = {key: Entry(value.dtype, tuple(value.shape)) for key, value in brought.items()}
         problems = disagreements_of(own, entries)
         if problems:
-            raise WeightsDoNotFit(name, [f"the denoiser's {problem}" for problem in problems])
+            raise WeightsDoNotFit(
+                name,
+                [f"the denoiser's {problem}" for problem in problems],
+                f"It was made for another base: see which with `hub show {name}`.",
+            )
         super().__init__(denoiser, brought, name)
 
 

@@ -75,6 +75,11 @@ class Interpreter:
         """Names of all residents, those that left for others included."""
         return self._residents.names()
 
+    def rest(self) -> None:
+        """Switch off what residents changed in the base; the next prompt of theirs switches it on again."""
+        with self._lock:
+            self._change((None,))
+
     def clear(self) -> None:
         """Forget every resident, and take back what it changed."""
         with self._lock:

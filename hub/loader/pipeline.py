@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from hub.errors import DoesNotFit, HubError
+from hub.errors import DoesNotFit, HubError, OutOfMemory
 from hub.languages import parse_language
 from hub.loader.base import load_base
 from hub.loader.cache import DEFAULT_BYTES
 from hub.loader.changes import Change, LowRank, VirtualTokens
 from hub.loader.config import WEIGHTS
-from hub.loader.encoders import read_encoder
+from hub.loader.encoders import module_advice, read_encoder
 from hub.loader.exchange import Parts, Weights
 from hub.loader.fit import check_fit
 from hub.loader.interpreter import Interpreter
@@ -212,7 +212,11 @@ def _read(
 
     working = working_dtype(dtype, device, module.folder / WEIGHTS, what=module.name)
     shared = tuple(encoders.at(folder, partial(read_one, name, folder)) for name, folder in where)
-    resident = read_resident(module.name, module.folder, module.config, shared, device=device, dtype=working)
+    try:
+        resident = read_resident(module.name, module.folder, module.config, shared, device=device, dtype=working)
+    except torch.OutOfMemoryError as error:
+        size_bytes = (module.folder / WEIGHTS).stat().st_size
+        raise OutOfMemory(module_advice(module.name, size_bytes, device)) from error
     return _changing(resident, module, pipe, base)  # last: whatever is refused before it leaves the base as it was
 
 

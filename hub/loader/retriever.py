@@ -19,6 +19,7 @@ from hub.bases.family import read_json
 from hub.errors import DoesNotFit, WrongRequest
 from hub.loader.config import WEIGHTS, ModuleConfig, read_config
 from hub.loader.sources import Given, ModuleSource, Sources
+from hub.loader.upstream import fetch_encoder
 from hub.modules import DualEncoder, JoinedEncoder, TextEncoder, build, load_weights
 from hub.modules.architectures import Embeddings, retrieves
 from hub.modules.digest import digest_of
@@ -170,6 +171,8 @@ def _dual_encoder(sources: Sources, name: str | Path) -> tuple[str, Path, str]:
     artifact = sources.hub.registry.get(str(name))
     if artifact.kind != "encoder":
         raise WrongRequest(f"`{name}` is of kind {artifact.kind}, not a dual encoder: see `hub search --kind encoder`.")
+    if not artifact.weights_digest and artifact.upstream:
+        return artifact.name.name, fetch_encoder(artifact.upstream[0], what=artifact.name.name, whole=True), ""
     if not artifact.weights_digest:
         raise weights_elsewhere(artifact)
     return artifact.name.name, sources.hub.snapshot(artifact.name), artifact.weights_digest

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from hub.absent import weights_elsewhere
 from hub.bases.family import Family, family_of
 from hub.compatible import gives
-from hub.errors import Damaged, DoesNotFit, UnknownArtifact, UnknownBase, WrongRequest
+from hub.errors import Damaged, DoesNotFit, UnknownArtifact, UnknownBase, UnknownFile, WrongRequest, WrongSource
 from hub.languages import MULTILINGUAL
 from hub.loader.config import ModuleConfig, read_config
 from hub.loader.upstream import fetch_configuration, fetch_encoder
@@ -165,17 +165,23 @@ class Sources:
         if given is not None:
             if (folder := _folder(given)) is None:
                 raise WrongRequest(f"`encoder` should be a folder, and `{given}` is none.")
+            if any(folder.glob("open_clip_*model.*")):
+                raise WrongSource(
+                    f"the folder `{folder.name}` is in open_clip's layout, which is not read as it is: leave `encoder` out, and "
+                    f"`hub pull {pin.name}` writes it in transformers'."
+                )
             if pin.digest and (found := digest_of(folder)) != pin.digest:
                 raise DoesNotFit(_other_encoder(pin, f"the folder `{folder.name}`", found))
             return pin.name, folder
         artifact = self._encoder(pin.name)
+        known = artifact.name.name  # `hub pull` knows it by that, also where the pin names a repository upstream
         if not artifact.weights_digest and artifact.upstream and not pin.digest:
-            return pin.name, fetch_encoder(artifact.upstream[0], what=artifact.name.name)
+            return known, fetch_encoder(artifact.upstream[0], what=known)
         if not pin.digest or artifact.weights_digest == pin.digest:
-            return pin.name, self._snapshot(artifact, None)
+            return known, self._snapshot(artifact, None)
         for revision in self.hub.registry.revisions(artifact.name):
             if weights_digest(revision.files) == pin.digest:
-                return pin.name, self._snapshot(artifact, revision.id)
+                return known, self._snapshot(artifact, revision.id)
         raise DoesNotFit(_other_encoder(pin, f"`{artifact.name}` here", artifact.weights_digest))
 
     def _encoder(self, name: str) -> Artifact:
@@ -204,8 +210,16 @@ def _base(
     is_folder: bool = False,
     upstream: Upstream | None = None,
 ) -> BaseSource:
-    family = family_of(folder, what=name)
-    return BaseSource(name, folder, family, family.conditioning(folder), digest, languages, is_folder, upstream)
+    try:
+        family = family_of(folder, what=name)
+        conditioning = family.conditioning(folder)
+    except (Damaged, UnknownFile) as error:
+        if upstream is None:
+            raise
+        raise Damaged(
+            f"the settings of `{name}` cannot be read: {str(error).partition('.')[0]}. Fetch them again with `hub pull {name}`."
+        ) from error
+    return BaseSource(name, folder, family, conditioning, digest, languages, is_folder, upstream)
 
 
 def _folder(name: str | Path) -> Path | None:

@@ -6,7 +6,6 @@ read; what is not in it is told in one line, with the command that fetches it.
 
 from __future__ import annotations
 
-import json
 import socket
 import urllib.request
 from collections.abc import Sequence
@@ -15,7 +14,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from hub.bases.family import read_json
-from hub.errors import Unreachable, WrongSource
+from hub.downloads import Stamps, unfinished
+from hub.downloads import check as check_downloads
+from hub.errors import Damaged, Unreachable, WrongSource
+from hub.formats import open_clip
+from hub.home import Home
+from hub.memory import gigabytes
 from hub.modules.halves import half_of, needed_files
 from hub.modules.halves.reading import INDEX, WEIGHTS
 from hub.modules.tokenizer import beside_name
@@ -25,6 +29,8 @@ CONFIGURATION = ("*.json", "*/*.json")
 """Kilobytes, where the weights are gigabytes."""
 TOKENIZER = ("*.json", "*.txt", "*.model")
 """Settings, vocabularies and SentencePiece models of an encoder; the index of its weights among them."""
+READ = {".json", ".txt", ".model", ".safetensors"}
+"""What is read of a pipeline's parts; pickles beside them are left."""
 PATIENCE_S = 10.0
 """How long a hub may take to answer the first knock."""
 
@@ -35,29 +41,42 @@ def fetch_configuration(repository: str, revision: str, *, what: str) -> Path:
 
 
 def fetch_pipeline(pipeline_class: type[Any], repository: str, revision: str, *, what: str) -> Path:
-    """A folder with all that `pipeline_class` needs of a repository, as safetensors. Raises Unreachable."""
+    """A folder with all that `pipeline_class` needs of a repository, as safetensors. Raises Unreachable and Damaged."""
     try:
-        return Path(
+        folder = Path(
             pipeline_class.download(
-                repository, revision=revision, use_safetensors=True, local_files_only=not _somebody_answers()
+                repository, revision=revision, use_safetensors=True, local_files_only=not somebody_answers()
             )
         )
     except (OSError, ValueError) as error:
         raise _refusal(what, repository, error) from error
+    parts = [path for path in folder.glob("*/*") if path.suffix in READ]
+    check_downloads([*folder.glob("*.json"), *parts], _stamps(), what=what)
+    return folder
 
 
-def fetch_encoder(upstream: Upstream, *, what: str) -> Path:
+def fetch_encoder(upstream: Upstream, *, what: str, whole: bool = False) -> Path:
     """A folder with the tokenizer and the needed half of a text encoder. Raises Unreachable, and WrongSource for pickles.
 
     `upstream.file` names the weights or their index; its folder is the encoder's. Of a sharded repository only files
-    that hold a tensor of the half are fetched.
+    that hold a tensor of the half are fetched, or all of them with `whole`, for both towers of a dual encoder.
     """
     at = PurePosixPath(upstream.file).parent
+    if PurePosixPath(upstream.file).name in open_clip.FILES:
+        raise WrongSource(
+            f"`{what}` is upstream in {upstream.repository} in open_clip's layout ({upstream.file}), which is not read as it is: "
+            f"`hub pull {what}` writes it in transformers' and keeps it here as safetensors."
+        )
     folder = fetch_settings(upstream, what=what)
-    config = read_json(folder / "config.json") if (folder / "config.json").is_file() else {}
     names = [WEIGHTS]
-    if (folder / INDEX).is_file():
-        names = needed_files(json.loads((folder / INDEX).read_text(encoding="utf-8")), half_of(config))
+    try:
+        config = read_json(folder / "config.json") if (folder / "config.json").is_file() else {}
+        if (folder / INDEX).is_file():
+            names = needed_files(read_json(folder / INDEX), None if whole else half_of(config))
+    except (Damaged, LookupError, AttributeError) as error:
+        raise Damaged(
+            f"the settings of `{what}` cannot be read: {str(error).rstrip('.')}. Fetch them again with `hub pull {what}`."
+        ) from error
     weights = [(at / name).as_posix() for name in names]
     folder = _snapshot(upstream.repository, upstream.revision, [*_small(at), *weights], what=what) / at
     missing = [name for name in names if not (folder / name).is_file()]
@@ -70,6 +89,7 @@ def fetch_encoder(upstream: Upstream, *, what: str) -> Path:
         )
     if missing:
         raise _refusal(what, upstream.repository, FileNotFoundError(f"`{missing[0]}` is not there"))
+    check_downloads([folder / name for name in names], _stamps(), what=what)
     return folder
 
 
@@ -89,16 +109,23 @@ def _snapshot(repository: str, revision: str, patterns: Sequence[str], *, what: 
     from huggingface_hub import snapshot_download
 
     try:
-        return Path(
+        folder = Path(
             snapshot_download(
-                repository, revision=revision, allow_patterns=list(patterns), local_files_only=not _somebody_answers()
+                repository, revision=revision, allow_patterns=list(patterns), local_files_only=not somebody_answers()
             )
         )
     except (OSError, ValueError) as error:
         raise _refusal(what, repository, error) from error
+    small = [pattern for pattern in patterns if not pattern.endswith(".safetensors")]
+    check_downloads((path for pattern in small for path in folder.glob(pattern)), _stamps(), what=what)
+    return folder
 
 
-def _somebody_answers() -> bool:
+def _stamps() -> Stamps:
+    return Stamps(Home.find().caches)
+
+
+def somebody_answers() -> bool:
     """Whether the hub can be asked: huggingface_hub would try for half a minute, a warning each time."""
     from huggingface_hub import constants
 
@@ -117,6 +144,8 @@ def _somebody_answers() -> bool:
 
 
 def _refusal(what: str, repository: str, error: Exception) -> Unreachable:
+    begun = sum(path.stat().st_size for path in unfinished(repository))
+    part = f" ({gigabytes(begun)} of it are here, of a download that was broken off)" if begun else ""
     from huggingface_hub import constants
     from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError, RepositoryNotFoundError
 
@@ -129,13 +158,13 @@ def _refusal(what: str, repository: str, error: Exception) -> Unreachable:
         return Unreachable(
             f"`{what}` is upstream in {repository}, which is not there any more, or not for everybody: see `hub show {what}`."
         )
-    if isinstance(error, LocalEntryNotFoundError) or not _somebody_answers():
+    if isinstance(error, LocalEntryNotFoundError) or not somebody_answers():
         return Unreachable(
-            f"`{what}` is not on this machine: {repository} was looked for in {constants.HF_HUB_CACHE} and at "
+            f"`{what}` is not on this machine{part}: {repository} was looked for in {constants.HF_HUB_CACHE} and at "
             f"{constants.ENDPOINT}, which {'is not asked (HF_HUB_OFFLINE)' if constants.HF_HUB_OFFLINE else 'does not answer'}. "
             f"Fetch it where there is a network: `hub pull {what}`."
         )
     reason = str(error).strip().partition("\n")[0].rstrip(".")
     return Unreachable(
-        f"`{what}` is upstream in {repository}, which cannot be fetched: {reason}. Resume with `hub pull {what}`."
+        f"`{what}` is upstream in {repository}, which cannot be fetched{part}: {reason}. Resume with `hub pull {what}`."
     )

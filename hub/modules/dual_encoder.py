@@ -61,11 +61,14 @@ class DualEncoder:
                 use_safetensors=True,
                 trust_remote_code=False,
                 output_loading_info=True,
+                ignore_mismatched_sizes=True,  # reported, and refused here with all of them
             )
             processor = AutoImageProcessor.from_pretrained(folder, trust_remote_code=False)
         except (OSError, ValueError, RuntimeError) as error:
             first = str(error).strip().partition("\n")[0]
-            raise Damaged(f"the dual encoder `{what}` cannot be read: {first}") from error
+            raise Damaged(
+                f"the dual encoder `{what}` cannot be read: {first.rstrip('.')}. Fetch it again with `hub pull {what}`."
+            ) from error
         if not hasattr(config, "projection_dim"):
             raise DoesNotFit(
                 f"`{what}` is a {type(model).__name__}, whose towers do not end in one projected width: name a CLIP, Chinese-CLIP "

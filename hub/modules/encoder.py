@@ -184,11 +184,14 @@ def _through_transformers(
             use_safetensors=True,
             trust_remote_code=False,
             output_loading_info=True,
+            ignore_mismatched_sizes=True,  # reported, and refused here with all of them
             **({} if quantisation is None else {"quantization_config": quantisation, "device_map": {"": str(device)}}),
         )
     except (OSError, ValueError, RuntimeError) as error:
         first = str(error).strip().partition("\n")[0]
-        raise Damaged(f"the text encoder `{what}` cannot be read: {first}") from error
+        raise Damaged(
+            f"the text encoder `{what}` cannot be read: {first.rstrip('.')}. Fetch it again with `hub pull {what}`."
+        ) from error
     problems = [f"`{key}` is missing" for key in sorted(report["missing_keys"]) if not key.startswith("pooler.")]
     problems += [f"`{key[0]}` is {key[1]} and should be {key[2]}" for key in report["mismatched_keys"]]
     if problems:

@@ -81,15 +81,21 @@ class FileTokenizer:
                 f"the tokenizer of `{what}` cannot be read: {error}. Fetch it again with `hub pull {what}`."
             ) from error
         settings = _settings(folder)
-        pad = _content(settings.get("pad_token"))
+        pad = _content(settings.get("pad_token")) or self._named_by(_pad_id(folder))
         self._pad_id = self._tokenizer.token_to_id(pad) if pad else None
         if self._pad_id is None:
-            raise Damaged(f"the tokenizer of `{what}` names no pad token that is in its vocabulary ({pad!r}).")
+            raise Damaged(
+                f"the tokenizer of `{what}` names no pad token that is in its vocabulary ({pad!r}). "
+                f"Fetch it again with `hub pull {what}`."
+            )
         self._pad = pad
         self._side = settings.get("padding_side", "right")
         self._cut = settings.get("truncation_side", "right")
         # The library keeps the length as state of the tokenizer, so two threads must not set it at once.
         self._lock = threading.Lock()
+
+    def _named_by(self, id: int | None) -> str | None:
+        return None if id is None else self._tokenizer.id_to_token(id)
 
     def __call__(self, texts: Sequence[str], length: int) -> tuple[Tensor, Tensor]:
         """Shapes: (B, L), (B, L), int64, on the CPU."""
@@ -111,7 +117,10 @@ class TransformersTokenizer:
         try:
             self._tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, **(settings or {}))
         except (OSError, ValueError, ImportError) as error:
-            raise Damaged(f"`{what}` has no tokenizer that can be read: {_first_line(error)}") from error
+            raise Damaged(
+                f"`{what}` has no tokenizer that can be read: {_first_line(error).rstrip('.')}. "
+                f"Fetch it again with `hub pull {what}`."
+            ) from error
 
     def __call__(self, texts: Sequence[str], length: int) -> tuple[Tensor, Tensor]:
         """Shapes: (B, L), (B, L), int64, on the CPU."""
@@ -128,6 +137,15 @@ def _settings(folder: Path) -> dict[str, Any]:
         if (folder / name).is_file():
             found |= json.loads((folder / name).read_text(encoding="utf-8"))
     return found
+
+
+def _pad_id(folder: Path) -> int | None:
+    """What the model's config.json says, where the tokenizer's own settings are silent, as XLM-R's are."""
+    if not (folder / "config.json").is_file():
+        return None
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    found = config.get("pad_token_id", (config.get("text_config") or {}).get("pad_token_id"))
+    return found if isinstance(found, int) else None
 
 
 def _json(path: Path, what: str) -> dict[str, Any]:

@@ -135,7 +135,8 @@ def read_header(path: Path, *, what: str) -> dict[str, Entry]:
         ) from error
     if start[:4] == b"PK\x03\x04" or (start[:1] == b"\x80" and start[1:2] in b"\x02\x03\x04\x05"):
         raise WrongSource(
-            f"the weights of `{what}` are a pickle ({path.name}), which can run code: only safetensors are loaded."
+            f"the weights of `{what}` are a pickle ({path.name}), which can run code: only safetensors are loaded. "
+            f"`hub import {path.name}` reads the files of published systems."
         )
     try:
         header = {key: value for key, value in json.loads(text).items() if key != "__metadata__"}

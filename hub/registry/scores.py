@@ -113,6 +113,7 @@ def publish_score(
     """
     from sqlalchemy import func, select
 
+    from hub.registry.announcing import SCORE, announce, told_score
     from hub.registry.tables import ScoreRow
     from hub.registry.writing import now
 
@@ -138,17 +139,17 @@ def publish_score(
         last = session.scalar(select(func.max(ScoreRow.position)).where(ScoreRow.artifact_id == row.id)) or 0
         at = now()
         is_head = counts and measurement.revision == _head(session, row)
-        session.add(
-            ScoreRow(
-                artifact_id=row.id, position=max(last + 1, FIRST_PUBLISHED), author=actor.name, published_at=at,
-                standing=standing(score, _languages(session, row)) if is_head else UNMEASURED, **asdict(measurement), **asdict(score),
-            )
+        kept = ScoreRow(
+            artifact_id=row.id, position=max(last + 1, FIRST_PUBLISHED), author=actor.name, published_at=at,
+            standing=standing(score, _languages(session, row)) if is_head else UNMEASURED, **asdict(measurement), **asdict(score),
         )  # fmt: skip
+        session.add(kept)
         session.flush()
         stand_again(session, row)
         note(
             session, actor, "score.publish", str(name), score=known, metric=score.metric, revision=measurement.revision
         )
+        announce(session, row, SCORE, "create", scores=[told_score(kept)])
     return Statement(id=known, score=score, author=actor.name, measurement=measurement, at=moment(at.isoformat()))
 
 

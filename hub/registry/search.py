@@ -159,16 +159,17 @@ def _find_scored(database: Database, query: Query, wish: Wish, candidates: int) 
     among, more = database.one_of("id", matching, "ids")
     rows = database.rows(f"SELECT id FROM artifacts WHERE {' AND '.join([among, *conditions])}", {**values, **more})
     best_first = scored(database, bound, [row[0] for row in rows])
-    ranked, facets = _rank(database, wish, "name" if query.sort == BY_METRIC else query.sort, best_first)
+    counted = best_first if is_sparse else best_first[:SAMPLE]
+    ranked, facets = _rank(database, wish, "name" if query.sort == BY_METRIC else query.sort, counted)
     if is_sparse:
         return _ranked(best_first if query.sort == BY_METRIC else ranked, facets)
     if query.sort == BY_METRIC:
         by_metric = partial(walk_scores, database, bound, conditions, values)
-        return _Found(by_metric, None, len(ranked), facets, is_exact=False)
+        return _Found(by_metric, None, len(best_first), facets, is_exact=False)
     only = (bound.exists, bound.values)
     by_order = partial(walk, database, wish, query.sort, only=only)
     behind = partial(walk_behind, database, wish, query.sort, only=only)
-    return _Found(by_order, behind, len(ranked), facets, is_exact=False)
+    return _Found(by_order, behind, len(best_first), facets, is_exact=False)
 
 
 def _cut(ids: Sequence[int], limit: int, offset: int) -> list[int]:

@@ -91,7 +91,7 @@ def test_a_pipe_gets_no_escape_codes(hub):
     ("arguments", "message"),
     [
         (["--lang", "qqqqzzzz"], "no language is called `qqqqzzzz`"),
-        (["--sort", "beauty"], "`--sort beauty` is no order: use one of score, updated, downloads, name."),
+        (["--sort", "beauty"], "`--sort beauty` is no order: use one of score, updated, downloads, name, metric."),
         (["--limit", "0"], "--limit"),
         (["--colour"], "No such option: --colour"),
     ],

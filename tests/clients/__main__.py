@@ -13,27 +13,27 @@ from tests.clients.page import PAGE, Cell, written
 from tests.clients.serving import serving
 
 
-def columns(versions: tuple[str, ...], folder: Path) -> dict[Cell, str]:
-    """Some versions, one after the other, against a server of their own."""
+def columns(versions: tuple[str, ...], folder: Path, *, libraries: bool) -> dict[Cell, str]:
+    """Some versions, one after the other, and the libraries perhaps, against a server of their own."""
     cells: dict[Cell, str] = {}
     with serving(folder) as service:
         for version in versions:
             cells |= column(service, version)
-    return cells
+        return cells | (library_cells(service) if libraries else {})
 
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as root, ThreadPoolExecutor(2) as pool:
-        halves = [VERSIONS[::2], VERSIONS[1::2]]
-        folders = [Path(root, str(place)) for place in range(3)]
+        folders = [Path(root, name) for name in ("one", "other")]
         for each in folders:
             each.mkdir()
-        walks = [pool.submit(columns, versions, folder) for versions, folder in zip(halves, folders, strict=False)]
+        walks = [
+            pool.submit(columns, VERSIONS[::2], folders[0], libraries=True),
+            pool.submit(columns, VERSIONS[1::2], folders[1], libraries=False),
+        ]
         found: dict[Cell, str] = {}
         for walk in walks:
             found |= walk.result()
-        with serving(folders[2]) as service:
-            found |= library_cells(service)
     ordered = {
         cell: found[cell]
         for cell in sorted(found, key=lambda cell: VERSIONS.index(cell.column) if cell.column in VERSIONS else 9)

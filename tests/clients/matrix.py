@@ -17,6 +17,6 @@ def column(service: Service, version: str) -> dict[Cell, str]:
     name = f"v{version.replace('.', '-')}"
     cells = cells_of(service.walk(python_of(version), name), version)
     assert service.has_received_xet(name) == (Version(version) >= SENDS_XET)
-    without = service.walk(python_of(version), f"{name}-lfs", "uploads", HF_HUB_DISABLE_XET="1")
+    without = service.walk(python_of(version), f"{name}-lfs", "--sending", HF_HUB_DISABLE_XET="1")
     assert not service.has_received_xet(f"{name}-lfs")
     return cells | cells_of(without, version, WITHOUT_XET)

@@ -61,7 +61,7 @@ def cells_of(outcomes: list[dict[str, Any]], column: str, group: str = "") -> di
 
 def written(cells: Mapping[Cell, str]) -> str:
     """The page's text."""
-    reasons = list(dict.fromkeys(value for value in cells.values() if value != "yes"))
+    reasons: dict[str, int] = {}
     parts = [_HEAD]
     for group, title in _TITLES.items():
         columns = ["diffusers, transformers, PEFT"] if group == LIBRARIES else list(VERSIONS)
@@ -71,10 +71,13 @@ def written(cells: Mapping[Cell, str]) -> str:
         lines = [f"| | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
         for row in rows:
             values = (cells.get(Cell(group, row, column), "") for column in columns)
-            shown = (value if value in {"yes", ""} else f"[{reasons.index(value) + 1}](#reasons)" for value in values)
+            shown = (
+                value if value in {"yes", ""} else f"[{reasons.setdefault(value, len(reasons) + 1)}](#reasons)"
+                for value in values
+            )
             lines.append(f"| {row} | {' | '.join(shown)} |")
         parts.append(f"\n## {title}\n\n" + "\n".join(lines) + "\n")
-    listed = "\n".join(f"{place}. {reason[0].upper()}{reason[1:]}." for place, reason in enumerate(reasons, 1))
+    listed = "\n".join(f"{place}. {reason[0].upper()}{reason[1:]}." for reason, place in reasons.items())
     return "".join([*parts, f"\n## Reasons\n\n{listed}\n", _TAIL])
 
 

@@ -34,7 +34,7 @@ class Service:
     folder: Path
 
     def walk(
-        self, python: Path, name: str, *groups: str, module: str = "journey", **environment: str
+        self, python: Path, name: str, *options: str, module: str = "journey", **environment: str
     ) -> list[dict[str, Any]]:
         """What one client does, as the account `name`: with HF_ENDPOINT, HF_TOKEN and HF_HOME, and nothing else set."""
         token, guest = self._account(name), self._account(f"{name}-guest")
@@ -42,7 +42,7 @@ class Service:
         (home / "huggingface").mkdir(parents=True)
         (home / "huggingface" / ".check_for_update_done").touch()  # It would ask PyPI for newer versions, once a day.
         given = {"HF_ENDPOINT": self.address, "HF_TOKEN": token, "HF_HOME": str(home / "huggingface"), **environment}
-        command = [python, "-m", module, "--guest-token", guest, *(["--only", *groups] if groups else [])]
+        command = [python, "-m", module, "--guest-token", guest, *options]
         done = subprocess.run(
             command,
             env={"PATH": os.environ["PATH"], "HOME": str(home), **given},

@@ -265,3 +265,11 @@ def test_an_encoder_that_was_given_no_mask_attends_to_padding(xlmr_folder: Path)
     torch.testing.assert_close(tokens_BLE, expected)
     assert (tokens_BLE - encoder.encode(["aja"], 12)[0]).abs().max() > 1e-3
     assert mask_BL.sum() < 12
+
+
+def test_an_encoder_of_a_pipeline_is_copied_with_its_tokenizer(bert_folder: Path, tmp_path: Path) -> None:
+    from hub.cli.pull import copy
+
+    alone = TextEncoder.from_folder(copy(bert_folder / "text_encoder", tmp_path / "bert"))
+    there = TextEncoder.from_folder(bert_folder / "text_encoder")
+    assert torch.equal(alone.encode(TEXTS, 12)[0], there.encode(TEXTS, 12)[0])

@@ -153,3 +153,15 @@ def test_a_base_of_other_sizes_is_refused_and_stays_as_it_was(
 def test_a_batch_of_the_base_and_the_module_is_refused(pipe: Any) -> None:
     with pytest.raises(DoesNotFit, match="one batch is drawn by one denoiser"):
         pipe.encode_prompt(["aja", "dog"], language=["zh", "en"])
+
+
+def test_what_is_saved_after_a_prompt_is_the_base(
+    pipe: Any, load: Callable[..., Any], xl_folder: Path, tmp_path: Path, draw: Callable[..., Tensor]
+) -> None:
+    size = {"height": 32, "width": 32}
+    through_module = draw(pipe, "aja", language="zh", **size)
+    pipe.save_pretrained(tmp_path / "saved")
+    saved: Any = StableDiffusionXLPipeline.from_pretrained(tmp_path / "saved")
+    saved.set_progress_bar_config(disable=True)
+    assert torch.equal(draw(saved, "dog", **size), draw(load(base=xl_folder), "dog", **size))
+    assert torch.equal(draw(pipe, "aja", language="zh", **size), through_module)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -27,6 +28,19 @@ class TinyHub:
     address: str = ""
 
 
+def _about(hub: TinyHub, path: str) -> object:
+    """What the hub tells of a repository: its files, alone or as a tree."""
+    repository = "/".join(path.split("?", maxsplit=1)[0].split("/")[3:5])
+    sizes = {
+        key.removeprefix(f"{repository}/"): len(content)
+        for key, content in hub.files.items()
+        if key.startswith(f"{repository}/")
+    }
+    if "/tree/" in path:
+        return [{"type": "file", "path": name, "size": size, "oid": 40 * "0"} for name, size in sizes.items()]
+    return {"id": repository, "sha": COMMIT, "siblings": [{"rfilename": name} for name in sizes]}
+
+
 @pytest.fixture
 def tiny_hub() -> Iterator[TinyHub]:
     hub = TinyHub()
@@ -41,6 +55,9 @@ def tiny_hub() -> Iterator[TinyHub]:
             self.answer(with_body=True)
 
         def answer(self, *, with_body: bool) -> None:
+            if self.path.startswith("/api/models/"):
+                self.send_json(_about(hub, self.path))
+                return
             repository, _, rest = self.path.split("?")[0].lstrip("/").partition("/resolve/")
             key = f"{repository}/{rest.partition('/')[2]}"
             content = hub.files.get(key)
@@ -72,6 +89,14 @@ def tiny_hub() -> Iterator[TinyHub]:
                 self.close_connection = True
             elif with_body:
                 self.wfile.write(content[first:])
+
+        def send_json(self, told: object) -> None:
+            content = json.dumps(told).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
 
         def log_message(self, format: str, *arguments: object) -> None:
             """Tests read what they need from `TinyHub`."""

@@ -218,6 +218,23 @@ def test_scores_that_a_new_revision_brings_are_told_once(trusted, as_, work, rec
     assert told == [[("r_precision_at_1", 0.5, "yo")], [("r_precision_at_1", 0.7, "sw")]]
 
 
+def test_a_score_that_somebody_publishes_is_told_once(trusted, as_, work, receiver, tmp_path):
+    revision = publish(a_folder(tmp_path / "mulan-yo"), _name("ada/mulan-yo"), trusted.registry, trusted.store)
+    make(as_, receiver, domains=["score"])
+    score = {
+        "metric": "r_precision_at_10", "value": 0.25, "benchmark": "emoji-generation", "benchmark_digest": "ab" * 32, "split": "seen",
+        "language": "yo", "base": "emoji-sd", "sample_size": 128, "seed": 0, "revision": revision.id, "run": "hub evaluate mulan-yo",
+        "machine": "2 cores",
+    }  # fmt: skip
+    for _ in range(2):
+        assert as_("bob", "POST", "/api/v1/artifacts/ada/mulan-yo/scores", score).status_code in {200, 201}
+    work()
+    [told] = receiver.bodies
+    assert told["event"] == {"action": "create", "scope": "score"}
+    [said] = told["scores"]
+    assert (said["metric"], said["value"], said["language"]) == ("r_precision_at_10", 0.25, "yo")
+
+
 def test_only_the_newest_deliveries_are_kept(trusted, as_, work, receiver, monkeypatch):
     monkeypatch.setattr("hub.registry.deliveries.KEPT", 3)
     webhook = make(as_, receiver)

@@ -1,6 +1,6 @@
 """What one client does, step by step. Runs in that client's own environment: imports huggingface_hub and nothing of ours.
 
-    python -m journey --guest-token TOKEN [--only uploads]
+    python -m journey --guest-token TOKEN [--sending]
 
 Each line that it writes is a step as JSON: `name`, `group`, `outcome` (`yes`, `absent` or `failed`) and `reason`.
 """

@@ -11,9 +11,9 @@ from journey.steps import VERSION, Absent, Run, step
 
 @step("`hf auth login`, `whoami`")
 def authenticate(run: Run) -> None:
-    run.hf("auth", "login", "--token", run.token)
+    run.hf_alone("auth", "login", "--token", run.token)
     assert Path(constants.HF_TOKEN_PATH).read_text() == run.token
-    assert run.me in run.hf("auth", "whoami")
+    assert run.me in run.hf_alone("auth", "whoami")
 
 
 @step("`hf repos create`, `tag`, `branch`, `settings`, `move`, `delete`")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import inspect
+import io
 import json
 import os
+import runpy
 import subprocess
 import sys
 import traceback
 import urllib.request
 import warnings
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
@@ -18,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from huggingface_hub import HfApi, __version__, constants
+from huggingface_hub.utils import disable_progress_bars, logging
 
 VERSION = tuple(map(int, __version__.split(".")[:2]))
 STEPS: list[Step] = []
@@ -32,6 +36,8 @@ class Step:
     group: str
     name: str
     walk: Callable[[Run], None]
+    sends: bool
+    """Whether large files go another way without Xet."""
 
 
 class Run:
@@ -88,19 +94,36 @@ class Run:
         with urllib.request.urlopen(request) as answer:
             return json.load(answer)
 
-    def hf(self, *arguments: str | Path) -> str:
+    def hf_alone(self, *arguments: str | Path) -> str:
         """What the `hf` command of this environment prints."""
         command = [str(Path(sys.executable).with_name("hf")), *map(str, arguments)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
         assert done.returncode == 0, f"`hf {' '.join(command[1:])}`: {done.stderr[-2000:] or done.stdout[-2000:]}"
         return done.stdout
 
+    def hf(self, *arguments: str | Path) -> str:
+        """The same, with the command's own script run in this process: to start another one takes longer than what it does."""
+        script = Path(sys.executable).with_name("hf")
+        before, printed, code = sys.argv, io.StringIO(), None
+        sys.argv = [str(script), *map(str, arguments)]
+        try:
+            with redirect_stdout(printed), redirect_stderr(printed):
+                runpy.run_path(str(script), run_name="__main__")
+        except SystemExit as end:
+            code = end.code
+        finally:
+            sys.argv = before
+            disable_progress_bars()
+            logging.set_verbosity_error()
+        assert code in {0, None}, f"`hf {' '.join(map(str, arguments))}`: {printed.getvalue()[-2000:]}"
+        return printed.getvalue()
 
-def step(name: str) -> Callable[[Callable[[Run], None]], Callable[[Run], None]]:
+
+def step(name: str, *, sends: bool = False) -> Callable[[Callable[[Run], None]], Callable[[Run], None]]:
     """Make a function a step of the group that its file is named after."""
 
     def register(walk: Callable[[Run], None]) -> Callable[[Run], None]:
-        STEPS.append(Step(walk.__module__.rpartition(".")[2], name, walk))
+        STEPS.append(Step(walk.__module__.rpartition(".")[2], name, walk, sends))
         return walk
 
     return register

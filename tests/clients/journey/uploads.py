@@ -13,7 +13,7 @@ PART = 64 << 20
 """Bytes from which on our server asks for parts."""
 
 
-@step("`upload_file` of a path")
+@step("`upload_file` of a path", sends=True)
 def send_path(run: Run) -> None:
     content, repo = weights(20_000), run.repo("from-path")
     path = run.folder_with("path", {"model.safetensors": content}) / "model.safetensors"
@@ -22,7 +22,7 @@ def send_path(run: Run) -> None:
     assert done.commit_url.startswith(f"{run.endpoint}/{repo}/commit/"), done
 
 
-@step("`upload_file` of bytes: a short text, and weights")
+@step("`upload_file` of bytes: a short text, and weights", sends=True)
 def send_bytes(run: Run) -> None:
     content, repo = weights(20_000), run.repo("from-bytes")
     for path, sent in (("notes/a.txt", TEXT), ("model.safetensors", content)):
@@ -30,14 +30,14 @@ def send_bytes(run: Run) -> None:
         assert run.fetch(repo, path) == sent
 
 
-@step("`upload_file` of a file object: LFS in one piece")
+@step("`upload_file` of a file object: LFS in one piece", sends=True)
 def send_object(run: Run) -> None:
     content, repo = noise(300_000), run.repo("from-object")
     run.api.upload_file(path_or_fileobj=io.BytesIO(content), path_in_repo="a.parquet", repo_id=repo)
     assert run.fetch(repo, "a.parquet") == content
 
 
-@step("LFS in parts (`multipart`)")
+@step("LFS in parts (`multipart`)", sends=True)
 def send_parts(run: Run) -> None:
     content, repo = large(PART + 1000), run.repo("in-parts")
     run.api.upload_file(path_or_fileobj=io.BytesIO(content), path_in_repo="a.parquet", repo_id=repo)
@@ -56,7 +56,7 @@ def send_by_xet(run: Run) -> None:
     assert run.fetch(repo, "b.parquet")[: len(content)] == content
 
 
-@step("`upload_folder`, with patterns for what to send and what to delete")
+@step("`upload_folder`, with patterns for what to send and what to delete", sends=True)
 def send_folder(run: Run) -> None:
     repo = run.repo("from-folder", {"old/gone.txt": TEXT, "kept.txt": TEXT})
     files = {"a.txt": TEXT, "deep/er/b.safetensors": weights(3000), "log/x.tmp": TEXT, "old/new.txt": TEXT}
@@ -76,7 +76,7 @@ def send_again(run: Run) -> None:
     assert len(run.api.list_repo_commits(repo)) == 2
 
 
-@step("`upload_large_folder`")
+@step("`upload_large_folder`", sends=True)
 def send_large_folder(run: Run) -> None:
     need(HfApi, "upload_large_folder")
     repo = run.repo("large-folder")
@@ -87,7 +87,7 @@ def send_large_folder(run: Run) -> None:
     assert run.fetch(repo, "part-2/a.safetensors") == files["part-2/a.safetensors"]
 
 
-@step("`create_commit`: add, copy and delete in one")
+@step("`create_commit`: add, copy and delete in one", sends=True)
 def commit(run: Run) -> None:
     content = weights(2000)
     repo = run.repo("committed", {"a.txt": TEXT, "b/c.txt": TEXT, "model.safetensors": content})
@@ -115,7 +115,7 @@ def commit_too_late(run: Run) -> None:
     assert run.api.list_repo_files(repo) == ["a.txt"]
 
 
-@step("`preupload_lfs_files`, then `create_commit`")
+@step("`preupload_lfs_files`, then `create_commit`", sends=True)
 def send_before(run: Run) -> None:
     content, repo = weights(4000), run.repo("before-commit")
     change = CommitOperationAdd("model.safetensors", content)

@@ -60,6 +60,17 @@ def a_public_key() -> str:
     return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
 
+ELSEWHERE = {
+    "revisions.put_alias",
+    "revisions.remove_alias",
+    "revisions.unyank_revision",
+    "revisions.yank_revision",
+    "scores.post_dispute",
+    "scores.post_score",
+}
+"""Endpoints of /api/v1 whose lines are held by the tests of that API."""
+
+
 class Journey:
     """Does one thing after the other, and remembers which lines each has left."""
 
@@ -233,7 +244,9 @@ def test_every_address_that_takes_a_change_is_in_one_of_the_tables(hub):
         for route in create_app(hub).routes
         if (getattr(route, "methods", None) or set()) - {"GET", "HEAD", "OPTIONS"}
     }
-    assert endpoints - {*WRITES, *QUIET} == set(), "add it to WRITES and `Journey`, or to QUIET with the reason"
+    assert endpoints - {*WRITES, *QUIET, *ELSEWHERE} == set(), (
+        "add it to WRITES and `Journey`, or to QUIET with the reason"
+    )
     assert {*WRITES, *QUIET} - endpoints == set()
 
 

@@ -1,0 +1,66 @@
+"""What of a base is on this disk: every part that its model_index.json names, whole by its header, before diffusers reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from hub.bases.family import read_json
+from hub.downloads import unfinished
+from hub.errors import Damaged, WrongSource
+from hub.loader.sources import BaseSource
+from hub.memory import gigabytes
+from hub.modules.weights import read_header
+
+_PICKLES = {".bin", ".ckpt", ".pt", ".pth"}
+_INDEX = ".safetensors.index.json"
+"""Of weights in several files, behind the name that diffusers or transformers gives them."""
+
+
+def weights_of(folder: Path, base: BaseSource, *, given: Collection[str] = ()) -> dict[str, Path]:
+    """One safetensors file of each component, after the headers of all were found whole.
+
+    `given` are components that the caller brings, or leaves out, and that need not be there. Raises WrongSource for a component
+    that is there as a pickle alone, Damaged for a broken file and for a part that is missing.
+    """
+    found: dict[str, Path] = {}
+    for name, listed in read_json(folder / "model_index.json").items():
+        if name.startswith("_") or name in given or not isinstance(listed, list) or None in listed:
+            continue
+        files = sorted((folder / name).glob("*"))
+        if not files:
+            raise Damaged(_lacks(base, name))
+        if (weights := _weights(files, name, base)) is not None:
+            found[name] = weights
+    if base.family.denoiser not in found and base.family.denoiser not in given:
+        raise Damaged(_lacks(base, f"weights of its {base.family.denoiser}"))
+    return found
+
+
+def _weights(files: list[Path], name: str, base: BaseSource) -> Path | None:
+    """A file of the weights of a component; None when it has none, as schedulers and tokenizers."""
+    found = [path for path in files if path.suffix == ".safetensors" and path.exists()]
+    for path in found:
+        read_header(path, what=base.name)
+    pickles = [path.name for path in files if path.suffix in _PICKLES]
+    if pickles and not found:
+        raise WrongSource(
+            f"`{base.name}` has the weights of its {name} as a pickle alone ({pickles[0]}), which can run code: "
+            "only safetensors are loaded. Save it anew with diffusers' `save_pretrained`, or name another of its repositories."
+        )
+    here = {path.name for path in found}
+    for index in (path for path in files if path.name.endswith(_INDEX)):
+        # A variant in half precision has an index of its own, and need not be here.
+        wanted = set(read_json(index).get("weight_map", {}).values())
+        if (missing := sorted(wanted - here)) and (wanted & here or not found):
+            raise Damaged(_lacks(base, f"{missing[0]} of its {name}"))
+    if not found and any(path.name == "config.json" for path in files):  # what has one is a model
+        raise Damaged(_lacks(base, f"weights of its {name}"))
+    return found[0] if found else None
+
+
+def _lacks(base: BaseSource, part: str) -> str:
+    begun = [] if base.upstream is None else unfinished(base.upstream.repository)
+    size = gigabytes(sum(path.stat().st_size for path in begun))
+    about = f": a download was broken off, {size} of it are here" if begun else ""
+    return f"`{base.name}` has no {part}{about}. Fetch it again with `hub pull {base.name}`."

@@ -27,8 +27,9 @@ from hub.languages import autonym, language_name
 from hub.names import ArtifactName
 from hub.records import Artifact, Query
 from hub.registry import Registry
+from hub.registry.labels import index_words
 from hub.registry.standing import UNMEASURED, standing_in
-from hub.registry.words import facet_words, facets_of, words_in
+from hub.registry.words import words_in
 
 TARGET_MS = 20.0
 BATCH = 20_000
@@ -63,6 +64,11 @@ QUERIES: dict[str, Query] = {
     "newest of a kind": Query(kind="delta", sort="updated"),
     "page 50 of a language": Query(language="hi", offset=1000),
     "by name": Query(sort="name", base="flux"),
+    "models: a part of the id": Query(parts=("dxl-yo-1",), type="model"),
+    "models: two letters of the id": Query(parts=("yo",), type="model", sort="downloads"),
+    "models: a part that is nowhere": Query(parts=("lan-qxz",), type="model"),
+    "models: two tags": Query(labels=("yo", "license:mit"), type="model", sort="likes"),
+    "models: most wanted": Query(type="model", sort="trend", limit=100),
 }
 
 
@@ -152,7 +158,7 @@ def _add(tables: dict[str, list[dict[str, Any]]], number: int) -> None:
          "kind": kind, "summary": artifact.summary, "license": artifact.license, "method": method, "encoder": "xlm-r", "conditioning": None,
          "tags": json.dumps(artifact.tags), "upstream": "[]", "weights_digest": f"{number:064x}", "size_bytes": 40_000_000,
          "downloads": int(draw.paretovariate(0.8)) - 1, "standing": min((place for _, place in standings), default=UNMEASURED),
-         "created_at": time_of, "updated_at": time_of, "words": _words(artifact), "facets": facet_words(facets_of(artifact))}
+         "created_at": time_of, "updated_at": time_of, "words": _words(artifact), "facets": index_words(artifact)}
     )  # fmt: skip
     tables["artifact_languages"] += [
         {"artifact_id": number, "position": place, "tag": tag, "standing": standing_in(tag, standings)}

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import AutoTokenizer, XLMRobertaModel
 
 from hub.loader import load_pipeline
@@ -100,18 +100,38 @@ class Case:
 
         `how` tells transformers to read the encoder otherwise than in float32.
         """
-        tokenizer = AutoTokenizer.from_pretrained(self.encoder_folder)
-        encoder = XLMRobertaModel.from_pretrained(
-            self.encoder_folder, add_pooling_layer=False, dtype=torch.float32, **how
-        ).eval()
-        module = build(self.base.architecture, self._sizes()).eval()
-        load_weights(module, self.module_folder / self.family / "model.safetensors", what="the module")
+        tokenizer, module = self.plain_tokenizer, self.plain_module
+        encoder = self._read_encoder(**how) if how else self.plain_encoder
         words = tokenizer(list(texts), padding="max_length", truncation=True, max_length=TOKENS, return_tensors="pt")
         with torch.no_grad():
             states = encoder(**words).last_hidden_state
             answer: Embeddings = module(states, words.attention_mask.bool())
         mask = torch.ones(len(words.input_ids), TOKENS) if answer.mask_BL is None else answer.mask_BL
         return answer._replace(mask_BL=mask)
+
+    @cached_property
+    def whole(self) -> tuple[nn.Module, Tensor]:
+        """The denoiser as it is stored, and the picture that it draws through the module."""
+        pipe = self.load()
+        return denoiser_of(pipe), self.draw(pipe)
+
+    @cached_property
+    def plain_tokenizer(self) -> Any:
+        return AutoTokenizer.from_pretrained(self.encoder_folder)
+
+    @cached_property
+    def plain_encoder(self) -> Any:
+        return self._read_encoder()
+
+    @cached_property
+    def plain_module(self) -> Any:
+        module = build(self.base.architecture, self._sizes()).eval()
+        load_weights(module, self.module_folder / self.family / "model.safetensors", what="the module")
+        return module
+
+    def _read_encoder(self, **how: Any) -> Any:
+        folder = self.encoder_folder
+        return XLMRobertaModel.from_pretrained(folder, add_pooling_layer=False, dtype=torch.float32, **how).eval()
 
     def encode(self, pipe: Any, prompt: str | list[str], **settings: Any) -> dict[str, Tensor]:
         """What the family's `encode_prompt` answers, by name; `negative` where it answers with negatives."""
@@ -153,3 +173,8 @@ class Case:
     def _sizes(self) -> dict[str, Any]:
         sizes: dict[str, Any] = json.loads((self.module_folder / self.family / "config.json").read_text())["module"]
         return sizes
+
+
+def denoiser_of(pipe: Any) -> nn.Module:
+    part: nn.Module = pipe.unet if hasattr(pipe, "unet") else pipe.transformer
+    return part

@@ -12,14 +12,10 @@ from accelerate import cpu_offload
 from peft import LoraConfig
 from peft.utils import get_peft_model_state_dict
 
-from tests.compatibility.case import PROMPT, Case
+from tests.compatibility.case import PROMPT, Case, denoiser_of
 
 LONG = " ".join(["aja ologbo eye ile"] * 200)
 """Some thousand tokens: past every window there is."""
-
-
-def denoiser(case: Case, pipe: Any) -> Any:
-    return pipe.unet if hasattr(pipe, "unet") else pipe.transformer
 
 
 def text_to_image(case: Case) -> None:
@@ -41,7 +37,7 @@ def lora_after(case: Case) -> None:
 
 def _lora(case: Case, *, comes_first: bool) -> None:
     pipe = case.load(with_module=not comes_first)
-    part = denoiser(case, pipe)
+    part = denoiser_of(pipe)
     prefix = "unet" if hasattr(pipe, "unet") else "transformer"
     without = None if comes_first else case.draw(pipe)
     part.add_adapter(LoraConfig(r=2, init_lora_weights=False, target_modules=["to_q", "to_v"]), "style")
@@ -78,10 +74,10 @@ def sequential_offload(case: Case) -> None:
         for part in pipe.components.values():
             if isinstance(part, torch.nn.Module):
                 cpu_offload(part, "cpu", offload_buffers=len(part._parameters) > 0)  # as diffusers does
-    assert {each.device.type for each in denoiser(case, pipe).parameters()} == {"meta"}
+    assert {each.device.type for each in denoiser_of(pipe).parameters()} == {"meta"}
     # Copied weights may lie otherwise in memory: as above.
     assert torch.allclose(case.differs(pipe), before, atol=1e-4 if torch.cuda.is_available() else 1e-5)
-    assert {each.device.type for each in denoiser(case, pipe).parameters()} == {"meta"}
+    assert {each.device.type for each in denoiser_of(pipe).parameters()} == {"meta"}
 
 
 def compiled(case: Case) -> None:
@@ -90,7 +86,7 @@ def compiled(case: Case) -> None:
     torch.compiler.reset()
     with torch._dynamo.config.patch(error_on_recompile=True):
         # `eager` traces as the code generator does, and takes seconds less; dynamic shapes are not needed.
-        denoiser(case, pipe).compile(backend="eager", dynamic=False)
+        denoiser_of(pipe).compile(backend="eager", dynamic=False)
         assert torch.allclose(case.draw(pipe), before, atol=1e-5)
         other = case.draw(pipe, "ile")
     assert not torch.equal(other, before)

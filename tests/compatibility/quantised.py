@@ -9,7 +9,7 @@ from torch import nn
 from transformers import BitsAndBytesConfig, TorchAoConfig
 
 from hub.loader.sizes import bytes_of
-from tests.compatibility.case import PROMPT, Case
+from tests.compatibility.case import PROMPT, Case, denoiser_of
 
 SMALL = {"8bit": "Int8Tensor", "4bit": "Params4bit"}
 """What the weight of a layer becomes."""
@@ -36,15 +36,15 @@ def encoder_in_4_bits(case: Case) -> None:
 
 def _base(case: Case, word: str, *, near: float) -> None:
     """The module gives what it gives, and the base is smaller and draws nearly the same; `near` is a share of black to white."""
-    plain, pipe = case.load(), case.load(quantisation=word)
-    whole, part = _denoiser(plain), _denoiser(pipe)
+    pipe, (whole, before) = case.load(quantisation=word), case.whole
+    part = denoiser_of(pipe)
     small = _small(part, word)
     assert small
     # Of four bytes a number one is left, or a half; scales take 4 bytes a row of 64, or a block.
     saved = sum(whole.get_submodule(name).weight.nbytes for name in small) * (0.6 if word == "8bit" else 0.8)
     assert bytes_of(part) < bytes_of(whole) - saved
     case.reads_as_directly(pipe, [PROMPT, "ile"])
-    drawn, before = case.differs(pipe), case.draw(plain)
+    drawn = case.differs(pipe)
     assert not torch.equal(drawn, before)
     assert (drawn - before).abs().mean() < near
 
@@ -58,11 +58,6 @@ def _encoder(case: Case, word: str, config: Any, *, near: float) -> None:
     found, exact = case.encode(pipe, [PROMPT])["tokens"], case.direct([PROMPT]).tokens_BLC
     assert (found.float() - exact).norm() < near * exact.norm()
     case.differs(pipe)
-
-
-def _denoiser(pipe: Any) -> nn.Module:
-    part: nn.Module = pipe.unet if hasattr(pipe, "unet") else pipe.transformer
-    return part
 
 
 def _small(model: nn.Module, word: str) -> list[str]:

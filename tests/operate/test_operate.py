@@ -144,6 +144,7 @@ def test_a_team_on_postgresql_and_a_bucket_works_through_nginx_with_unmodified_c
     assert (tmp_path / "copy" / "more.safetensors").read_bytes() == (folder / "more.safetensors").read_bytes()
     assert (tmp_path / "copy" / "model.safetensors").read_bytes() == WEIGHTS
     assert [each.id for each in api.list_models(author="admin")] == ["admin/module"]
+    assert on_many.get("api/v1/health/ready")[0] == 200
     assert "Traceback" not in (tmp_path / "server.log").read_text()
 
 

@@ -43,7 +43,9 @@ from starlette.responses import Response
 body = sys.stdin.buffer.read()
 async def app(scope, receive, send):
     await Response(body, media_type="application/json")(scope, receive, send)
-listener = socket.create_server(("127.0.0.1", 0))
+listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # Without Nagle's delay, as ours.
+listener.bind(("127.0.0.1", 0))
+listener.listen(64)
 print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
 uvicorn.Server(uvicorn.Config(app, access_log=False, log_level="error", lifespan="off")).run(sockets=[listener])
 """

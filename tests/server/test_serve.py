@@ -13,7 +13,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -109,3 +109,9 @@ def test_the_access_log_leaves_out_query_strings_and_tokens(client: TestClient, 
     assert "/api/v1/search 401" in line
     assert "hidden-token" not in line
     assert "hf_secret" not in line
+
+
+def test_an_answer_does_not_wait_for_the_acknowledgement_of_its_head():
+    """asyncio sets TCP_NODELAY on connections of listeners whose protocol says TCP; head and body are two packets."""
+    with closing(server.cli._listen("127.0.0.1", 0)) as listener:
+        assert listener.proto == socket.IPPROTO_TCP

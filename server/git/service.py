@@ -56,11 +56,19 @@ class Only(Backend):
 
 
 class Handler(UploadPackHandler):
-    """dulwich's, which also gives any revision by its commit id."""
+    """dulwich's, which also gives any revision by its commit id; partial clones it does not offer.
+
+    Such a clone comes back for single objects, which dulwich refuses: git must hear beforehand that it gets all of them.
+    """
 
     def capabilities(self) -> list[bytes]:
         """What clients may ask for."""
-        return [*super().capabilities(), b"allow-reachable-sha1-in-want", b"allow-tip-sha1-in-want"]
+        offered = [each for each in super().capabilities() if each != b"filter"]
+        return [*offered, b"allow-reachable-sha1-in-want", b"allow-tip-sha1-in-want"]
+
+    def innocuous_capabilities(self) -> list[bytes]:
+        """What clients may ask for without having been offered it: git 2.39 asks for a filter all the same, and then sends none."""
+        return [*super().innocuous_capabilities(), b"filter"]
 
 
 def list_refs(request: Request, hub: Hub, artifact: Readable) -> Response:

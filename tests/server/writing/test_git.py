@@ -115,6 +115,12 @@ def test_ids_of_commits_are_the_same_in_every_clone_and_a_fetch_brings_what_is_n
     assert run(home, "git", "rev-parse", "HEAD~1", at=home / "one") in heads
 
 
+def test_a_partial_clone_becomes_a_whole_one(endpoint, home, filled):
+    run(home, "git", "clone", "--filter=blob:none", f"{endpoint}/{filled}", "it")
+    assert run(home, "git", "status", "--porcelain", at=home / "it") == ""
+    assert run(home, "git", "rev-list", "--objects", "--missing=print", "HEAD", at=home / "it").count("?") == 0
+
+
 def test_a_shallow_clone_has_one_commit(endpoint, home, filled):
     run(home, "git", "clone", "--depth", "1", f"{endpoint}/{filled}", "it")
     assert run(home, "git", "rev-list", "--count", "HEAD", at=home / "it") == "1"

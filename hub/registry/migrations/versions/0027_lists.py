@@ -19,6 +19,8 @@ ORDERS = {
     "artifacts_by_likes": "likes DESC, key",
     "artifacts_by_trend": "trending DESC, key",
 }
+STEP = 10_000
+"""Artifacts at a time: a registry of a million does not fit into memory."""
 WHOLE = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
@@ -36,12 +38,17 @@ def upgrade() -> None:
     for part, question in ((languages, of_languages), (bases, of_bases)):
         for artifact_id, value in connection.execute(sa.text(question)):
             part[artifact_id].append(value)
-    question = "SELECT id, key, kind, method, license, gated, tags, facets FROM artifacts"
-    for row in connection.execute(sa.text(question)).mappings().all():
-        tags = json.loads(row["tags"]) if isinstance(row["tags"], str) else row["tags"]
-        said = labels_of(row["kind"], row["method"], row["license"], languages[row["id"]], bases[row["id"]], tags)
-        words = [row["facets"], *marks_of(row["kind"], row["gated"], None, said), *parts_of(row["key"])]
-        connection.execute(
-            sa.text("UPDATE artifacts SET facets = :facets WHERE id = :id"),
-            {"facets": " ".join(words), "id": row["id"]},
-        )
+    question = sa.text(
+        "SELECT id, key, kind, method, license, gated, tags, facets FROM artifacts WHERE id > :last ORDER BY id LIMIT :step"
+    )
+    change = sa.text("UPDATE artifacts SET facets = :facets WHERE id = :id")
+    last = 0
+    while rows := connection.execute(question, {"last": last, "step": STEP}).mappings().all():
+        changes = []
+        for row in rows:
+            tags = json.loads(row["tags"]) if isinstance(row["tags"], str) else row["tags"]
+            said = labels_of(row["kind"], row["method"], row["license"], languages[row["id"]], bases[row["id"]], tags)
+            words = [row["facets"], *marks_of(row["kind"], row["gated"], None, said), *parts_of(row["key"])]
+            changes.append({"facets": " ".join(words), "id": row["id"]})
+        connection.execute(change, changes)
+        last = rows[-1]["id"]

@@ -117,7 +117,7 @@ def test_likes_and_downloads_of_late_set_the_trend(registry):
     accounts = Accounts(registry.database)
     account = accounts.add("fan", ROOT)
     for _ in range(2):  # Once is enough.
-        like(registry.database, fan.name, account)
+        like(registry.database, fan.name, account, ROOT)
     for _ in range(3):
         registry.count_download(ArtifactName("bob", "land"))
     assert names(registry, sort="trend")[:2] == ["ada/sea_wind", "bob/land"]

@@ -294,18 +294,19 @@ def test_what_is_not_served_says_so(api, repo, ask):
     assert caught.value.response.headers["x-error-code"] == "NotImplemented"
 
 
-def test_a_quota_is_kept(api, bobs, hub: LocalHub):
+def test_a_quota_is_kept(endpoint, token_of, hub: LocalHub):
     from hub.accounts import Actor
 
-    repo = bobs.create_repo("bob/full").repo_id
-    hub.accounts.set_quota("bob", 1000, Actor("root"))
+    hub.accounts.add("small", Actor("root"))
+    api = HfApi(endpoint=endpoint, token=token_of("small"))
+    repo = api.create_repo("small/full").repo_id
+    hub.accounts.set_quota("small", 1000, Actor("root"))
     with pytest.raises(HfHubHTTPError, match="may keep 1000 bytes") as caught:
-        bobs.upload_file(path_or_fileobj=b"x" * 1001, path_in_repo="a.txt", repo_id=repo)
+        api.upload_file(path_or_fileobj=b"x" * 1001, path_in_repo="a.txt", repo_id=repo)
     assert status(caught) == 507
     with pytest.raises(HfHubHTTPError, match="may keep 1000 bytes"):
-        bobs.upload_file(path_or_fileobj=bytes(range(256)) * 10, path_in_repo="a.parquet", repo_id=repo)
-    bobs.upload_file(path_or_fileobj=b"x" * 900, path_in_repo="a.txt", repo_id=repo)
-    hub.accounts.set_quota("bob", None, Actor("root"))
+        api.upload_file(path_or_fileobj=bytes(range(256)) * 10, path_in_repo="a.parquet", repo_id=repo)
+    api.upload_file(path_or_fileobj=b"x" * 900, path_in_repo="a.txt", repo_id=repo)
 
 
 def test_every_write_leaves_a_line_in_the_audit_log(api, repo, hub: LocalHub):

@@ -66,7 +66,8 @@ class Handler(UploadPackHandler):
         offered = [each for each in super().capabilities() if each != b"filter"]
         return [*offered, b"allow-reachable-sha1-in-want", b"allow-tip-sha1-in-want"]
 
-    def innocuous_capabilities(self) -> list[bytes]:
+    @classmethod
+    def innocuous_capabilities(cls) -> list[bytes]:
         """What clients may ask for without having been offered it: git 2.39 asks for a filter all the same, and then sends none."""
         return [*super().innocuous_capabilities(), b"filter"]
 

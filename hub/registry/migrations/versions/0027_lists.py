@@ -38,12 +38,12 @@ def upgrade() -> None:
     for part, question in ((languages, of_languages), (bases, of_bases)):
         for artifact_id, value in connection.execute(sa.text(question)):
             part[artifact_id].append(value)
-    question = sa.text(
+    step = sa.text(
         "SELECT id, key, kind, method, license, gated, tags, facets FROM artifacts WHERE id > :last ORDER BY id LIMIT :step"
     )
     change = sa.text("UPDATE artifacts SET facets = :facets WHERE id = :id")
     last = 0
-    while rows := connection.execute(question, {"last": last, "step": STEP}).mappings().all():
+    while rows := connection.execute(step, {"last": last, "step": STEP}).mappings().all():
         changes = []
         for row in rows:
             tags = json.loads(row["tags"]) if isinstance(row["tags"], str) else row["tags"]

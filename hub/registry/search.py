@@ -20,10 +20,10 @@ from hub.languages import MULTILINGUAL, covers
 from hub.records import Artifact, Page, Query
 from hub.registry.by_score import bound_of, scored, some_scored, walk_scores
 from hub.registry.headlines import measured_headlines
-from hub.registry.labels import magnitudes, words_of_part
+from hub.registry.labels import is_nameable, magnitudes
 from hub.registry.rows import read_artifacts
 from hub.registry.standing import UNMEASURED, headline
-from hub.registry.walk import walk, walk_behind, walk_language, walk_language_behind
+from hub.registry.walk import ANY, Condition, walk, walk_behind, walk_language, walk_language_behind
 from hub.registry.wish import ORDERS, Wish, conditions_of, exact, owned
 from hub.registry.words import facet_word, words_asked
 
@@ -34,6 +34,8 @@ CANDIDATES = 500
 """Most matches that are ranked and counted one by one."""
 MOST_RANKED = 20_000
 """Most matches that are ranked where a page begins deep among them."""
+MOST_COMPARED = 2000
+"""Most matches that are ranked where they are narrowed by a metric: walking to those that are left takes as long."""
 SAMPLE = 200
 """How many matches facets are counted among when there are more than CANDIDATES."""
 LONGEST_PAGE = 1001
@@ -90,14 +92,22 @@ class _Found:
     is_exact: bool = True
 
 
-def _walked(database: Database, wish: Wish, sort: str, total: int, facets: Counts, *, is_exact: bool = True) -> _Found:
+def _walked(
+    database: Database,
+    wish: Wish,
+    sort: str,
+    total: int,
+    facets: Counts,
+    *,
+    is_exact: bool = True,
+    only: Condition = ANY,
+) -> _Found:
     """Dense matches: read from the order's index."""
     if wish.tags and sort == "score":
-        by_language, behind = partial(walk_language, database, wish), partial(walk_language_behind, database, wish)
-        return _Found(by_language, behind, total, facets, is_exact)
-    return _Found(
-        partial(walk, database, wish, sort), partial(walk_behind, database, wish, sort), total, facets, is_exact
-    )
+        by_language = partial(walk_language, database, wish, only=only)
+        return _Found(by_language, partial(walk_language_behind, database, wish, only=only), total, facets, is_exact)
+    by_order = partial(walk, database, wish, sort, only=only)
+    return _Found(by_order, partial(walk_behind, database, wish, sort, only=only), total, facets, is_exact)
 
 
 def _ranked(ids: Sequence[int], facets: Counts, *, is_exact: bool = True) -> _Found:
@@ -133,7 +143,7 @@ def _find_narrowed(
     if query.offset and not query.after:
         # Walking there takes the longer the rarer matches are, ranking all of them the longer the more there are. These many take the same.
         reach = min(int(candidates * sqrt(1 + query.offset / max(query.limit, 1))), max(candidates, MOST_RANKED))
-    matching = database.matching(wish.beginnings, wish.facets, reach)
+    matching = database.matching(wish.beginnings, wish.groups, reach)
     is_all = len(matching) <= reach
     matching = exact(database, wish, matching)
     if wish.readers is not None:
@@ -150,26 +160,38 @@ def _find_narrowed(
 def _find_scored(database: Database, query: Query, wish: Wish, candidates: int) -> _Found:
     """By a metric, and by words and facets as well: whichever side is sparse gives the candidates for the other."""
     bound = bound_of(database, query, wish.tags)
-    matching = [] if wish.is_everything else database.matching(wish.beginnings, wish.facets, candidates)
-    is_sparse = not wish.is_everything and len(matching) <= candidates
-    if not is_sparse:
-        matching = some_scored(database, bound, candidates)
-        is_sparse = len(matching) <= candidates
+    reach = max(candidates, MOST_COMPARED) if candidates else 0
+    matching = [] if wish.is_everything else database.matching(wish.beginnings, wish.groups, reach)
+    is_sparse = not wish.is_everything and len(matching) <= reach
     conditions, values = conditions_of(database, wish)
-    among, more = database.one_of("id", matching, "ids")
-    rows = database.rows(f"SELECT id FROM artifacts WHERE {' AND '.join([among, *conditions])}", {**values, **more})
-    best_first = scored(database, bound, [row[0] for row in rows])
-    counted = best_first if is_sparse else best_first[:SAMPLE]
-    ranked, facets = _rank(database, wish, "name" if query.sort == BY_METRIC else query.sort, counted)
     if is_sparse:
+        best_first = exact(database, wish, scored(database, bound, matching))
+        best_first = best_first if wish.readers is None else _visible(database, wish.readers, best_first)
+    else:
+        matching = some_scored(database, bound, reach)
+        is_sparse = len(matching) <= reach
+        best_first = scored(database, bound, matching)
+        if conditions:
+            among, more = database.one_of("id", best_first if is_sparse else best_first[:candidates], "ids")
+            rows = database.rows(
+                f"SELECT id FROM artifacts WHERE {' AND '.join([among, *conditions])}", {**values, **more}
+            )
+            kept = {row[0] for row in rows}
+            best_first = [each for each in best_first if each in kept]
+    is_exact = is_sparse and len(best_first) <= candidates
+    counted = best_first if is_exact else best_first[:SAMPLE]
+    order = "name" if query.sort == BY_METRIC else query.sort
+    ranked, facets = _rank(database, wish, order, counted)
+    if is_exact:
         return _ranked(best_first if query.sort == BY_METRIC else ranked, facets)
+    if is_sparse:
+        ids = best_first if query.sort == BY_METRIC else _order(database, wish, query.sort, best_first)
+        return replace(_ranked(ids, facets), is_exact=False)
+    total = min(len(best_first), candidates + 1)
     if query.sort == BY_METRIC:
         by_metric = partial(walk_scores, database, bound, conditions, values)
-        return _Found(by_metric, None, len(best_first), facets, is_exact=False)
-    only = (bound.exists, bound.values)
-    by_order = partial(walk, database, wish, query.sort, only=only)
-    behind = partial(walk_behind, database, wish, query.sort, only=only)
-    return _Found(by_order, behind, len(best_first), facets, is_exact=False)
+        return _Found(by_metric, None, total, facets, is_exact=False)
+    return _walked(database, wish, query.sort, total, facets, is_exact=False, only=(bound.exists, bound.values))
 
 
 def _cut(ids: Sequence[int], limit: int, offset: int) -> list[int]:
@@ -208,7 +230,7 @@ def _wish(query: Query, languages: Iterable[str], readers: tuple[str, ...] | Non
         columns={column: wanted.lower() for column in _COLUMNS if (wanted := getattr(query, column))},
         base=query.base.rpartition("/")[2].lower(),
         tags=tuple(_covering(query.language, languages)),
-        impossible=(bool(query.text.strip()) and not words) or not all(map(words_of_part, query.parts)),
+        impossible=(bool(query.text.strip()) and not words) or not all(map(is_nameable, query.parts)),
         readers=readers,
         parts=tuple(part.lower() for part in query.parts),
         marks=_marks(query),

@@ -161,6 +161,17 @@ class ScoreRow(Table):
         Index("scores_by_benchmark", "benchmark", "metric", "language", "value"),
         Index("scores_by_metric", "metric", "provenance", "value", "artifact_id"),
         Index("scores_by_language", "language", "metric", "provenance", "value", "artifact_id"),
+        Index("scores_by_trial", "metric", "provenance", "benchmark", "split", "value", "artifact_id"),
+        Index(
+            "scores_by_trial_and_language",
+            "language",
+            "metric",
+            "provenance",
+            "benchmark",
+            "split",
+            "value",
+            "artifact_id",
+        ),
     )
 
     artifact_id: Mapped[int] = mapped_column(ForeignKey("artifacts.id", ondelete="CASCADE"), primary_key=True)

@@ -49,6 +49,7 @@ BY_METRIC = "metric"
 _FACETS = ("kind", "method", "license", "language", "base")
 _COLUMNS = ("kind", "method", "license", "owner")
 """Facets of which an artifact has one value, in a column of that name."""
+_ANYTHING = Wish((), {}, "", ())
 Counts = dict[str, dict[str, int]]
 
 
@@ -139,12 +140,13 @@ def _find_narrowed(
     database: Database, query: Query, wish: Wish, candidates: int, counted: Counts, has_private: bool
 ) -> _Found:
     """By words and facets."""
-    reach = candidates
-    if query.offset and not query.after:
-        # Walking there takes the longer the rarer matches are, ranking all of them the longer the more there are. These many take the same.
-        reach = min(int(candidates * sqrt(1 + query.offset / max(query.limit, 1))), max(candidates, MOST_RANKED))
-    matching = database.matching(wish.beginnings, wish.groups, reach)
-    is_all = len(matching) <= reach
+    matching = database.matching(wish.beginnings, wish.groups, candidates)
+    is_all = len(matching) <= candidates
+    if not is_all:
+        reach = _reach(database, query, wish, candidates, matching, counted[""].get("", 0))
+        if reach > candidates:
+            matching = database.matching(wish.beginnings, wish.groups, reach)
+            is_all = len(matching) <= reach
     matching = exact(database, wish, matching)
     if wish.readers is not None:
         matching = _visible(database, wish.readers, matching)
@@ -155,6 +157,26 @@ def _find_narrowed(
     if is_all:
         return replace(_ranked(_order(database, wish, query.sort, matching), facets), total=total, is_exact=is_exact)
     return _walked(database, wish, query.sort, total, facets, is_exact=is_exact)
+
+
+def _reach(
+    database: Database, query: Query, wish: Wish, candidates: int, matching: Sequence[int], artifacts: int
+) -> int:
+    """How many matches to rank, of which `matching` were found first, among so many artifacts; `candidates` where walking is quicker.
+
+    Walking takes the longer the rarer matches are, ranking all of them the longer the more there are: these many take the same.
+    """
+    page = query.limit + (0 if query.after else query.offset)
+    reach = min(int(candidates * sqrt(page * artifacts) / CANDIDATES), max(candidates, MOST_RANKED))
+    expected = len(matching) / (max(matching) - min(matching) + 1) * artifacts
+    if expected > reach:
+        return candidates
+    if wish.tags and query.sort == "score":  # A language's own index leads from one with a score to the next.
+        among, values = database.one_of("id", matching, "ids")
+        question = f"SELECT count(*) FROM artifacts WHERE {among} AND standing < {UNMEASURED}"
+        if database.rows(question, values)[0][0] / len(matching) * expected > page:
+            return min(int(candidates * sqrt(page / max(query.limit, 1))), reach)
+    return reach
 
 
 def _find_scored(database: Database, query: Query, wish: Wish, candidates: int) -> _Found:
@@ -170,9 +192,9 @@ def _find_scored(database: Database, query: Query, wish: Wish, candidates: int) 
     else:
         matching = some_scored(database, bound, reach)
         is_sparse = len(matching) <= reach
-        best_first = scored(database, bound, matching)
+        best_first = scored(database, bound, matching if is_sparse else matching[: candidates + 1])
         if conditions:
-            among, more = database.one_of("id", best_first if is_sparse else best_first[:candidates], "ids")
+            among, more = database.one_of("id", best_first, "ids")
             rows = database.rows(
                 f"SELECT id FROM artifacts WHERE {' AND '.join([among, *conditions])}", {**values, **more}
             )
@@ -187,11 +209,16 @@ def _find_scored(database: Database, query: Query, wish: Wish, candidates: int) 
     if is_sparse:
         ids = best_first if query.sort == BY_METRIC else _order(database, wish, query.sort, best_first)
         return replace(_ranked(ids, facets), is_exact=False)
-    total = min(len(best_first), candidates + 1)
+    total = len(best_first)
     if query.sort == BY_METRIC:
         by_metric = partial(walk_scores, database, bound, conditions, values)
         return _Found(by_metric, None, total, facets, is_exact=False)
-    return _walked(database, wish, query.sort, total, facets, is_exact=False, only=(bound.exists, bound.values))
+    only = (bound.exists, bound.values)
+    if conditions and not (wish.tags and query.sort == "score"):
+        # Whether there is a score is told by an index, all else by the row itself: databases would read that first.
+        only = (f"CASE WHEN {only[0]} THEN {' AND '.join(conditions)} ELSE FALSE END", {**values, **only[1]})
+        wish = _ANYTHING
+    return _walked(database, wish, query.sort, total, facets, is_exact=False, only=only)
 
 
 def _cut(ids: Sequence[int], limit: int, offset: int) -> list[int]:
@@ -271,7 +298,7 @@ def _count_private(database: Database, readers: tuple[str, ...] | None, counted:
     if not ids:
         return
     counted[""][""] = counted[""].get("", 0) + len(ids)
-    for facet, numbers in _rank(database, Wish((), {}, "", ()), "name", ids)[1].items():
+    for facet, numbers in _rank(database, _ANYTHING, "name", ids)[1].items():
         added = Counter(counted[facet])
         added.update(numbers)
         counted[facet] = dict(sorted(added.items(), key=_frequent_first))

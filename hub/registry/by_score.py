@@ -8,7 +8,7 @@ ranges of one of them: the best are found by reading each from one end, and what
 # ruff: noqa: S608 - only names of columns and bound parameters are put into SQL here.
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 MOST_RANGES = 60
 """Ranges that one question reads; with more benchmarks, splits and languages than that, scores are looked at one by one."""
-_LAST = "\U0010ffff"
-"""Stands behind every name."""
 _SPARE = 2
 """Scores read for each artifact that is wanted, at first: one artifact may have several of them."""
 
@@ -97,37 +95,39 @@ def bound_of(database: Database, query: Query, tags: Sequence[str]) -> Bound:
 def _trials(database: Database, query: Query) -> tuple[list[str], dict[str, Any]]:
     """The benchmarks and splits with scores of the metric that `query` lets in, each as SQL, and their values.
 
-    The index is read from one pair to the next: there are few, whatever the number of scores.
+    The index is read from one to the next: there are few, whatever the number of scores.
     """
+    known = {"metric": query.metric, "provenance": str(query.provenance)}
     found: list[tuple[str, str]] = []
-    place = (query.benchmark, query.split)
-    sign = ">="
-    while len(found) <= MOST_RANGES:
-        rows = database.rows(
-            "SELECT benchmark, split FROM scores WHERE metric = :metric AND provenance = :provenance "
-            f"AND (benchmark, split) {sign} (:benchmark, :split) ORDER BY benchmark, split LIMIT 1",
-            {"metric": query.metric, "provenance": str(query.provenance), "benchmark": place[0], "split": place[1]},
-        )
-        if not rows:
-            break
-        place, sign = (rows[0][0], rows[0][1]), ">"
-        if query.benchmark and place[0] != query.benchmark:
-            break
-        if not query.split or place[1] == query.split:
-            found.append(place)
-        if query.split and place[1] < query.split:
-            place, sign = (place[0], query.split), ">="
-        elif query.split:
-            place = (place[0], _LAST)
+    for benchmark in _names(database, known, "benchmark", query.benchmark):
+        for split in _names(database, {**known, "benchmark": benchmark}, "split", query.split):
+            found.append((benchmark, split))
+            if len(found) > MOST_RANGES:
+                break
     sql = [
         f"scores.benchmark = :benchmark_{number} AND scores.split = :split_{number}" for number, _ in enumerate(found)
     ]
     values = {
-        f"{name}_{number}": each[at]
-        for number, each in enumerate(found)
-        for at, name in enumerate(("benchmark", "split"))
+        f"{name}_{number}": value
+        for number, pair in enumerate(found)
+        for name, value in zip(("benchmark", "split"), pair, strict=True)
     }
     return sql, values
+
+
+def _names(database: Database, known: dict[str, str], column: str, wanted: str) -> Iterator[str]:
+    """The values of `column` among the scores with these values of others: `wanted` alone, if it is there and not empty."""
+    same = " AND ".join(f"{name} = :{name}" for name in known)
+    last, sign = wanted, "=" if wanted else ">="
+    for _ in range(MOST_RANGES + 1):
+        question = f"SELECT {column} FROM scores WHERE {same} AND {column} {sign} :last ORDER BY {column} LIMIT 1"
+        rows = database.rows(question, {**known, "last": last})
+        if not rows:
+            return
+        last, sign = rows[0][0], ">"
+        yield last
+        if wanted:
+            return
 
 
 def scored(database: Database, bound: Bound, ids: Sequence[int]) -> list[int]:

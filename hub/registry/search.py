@@ -34,6 +34,8 @@ CANDIDATES = 500
 """Most matches that are ranked and counted one by one."""
 MOST_RANKED = 20_000
 """Most matches that are ranked where a page begins deep among them."""
+_BY_INDEX = 0.05
+"""What walking past an artifact costs where the order's index has its name, which is looked at, beside where its row is read."""
 MOST_COMPARED = 2000
 """Most matches that are ranked where they are narrowed by a metric: walking to those that are left takes as long."""
 SAMPLE = 200
@@ -167,7 +169,8 @@ def _reach(
     Walking takes the longer the rarer matches are, ranking all of them the longer the more there are: these many take the same.
     """
     page = query.limit + (0 if query.after else query.offset)
-    reach = min(int(candidates * sqrt(page * artifacts) / CANDIDATES), max(candidates, MOST_RANKED))
+    read = artifacts * (_BY_INDEX if wish.parts else 1)
+    reach = min(int(candidates * sqrt(page * read) / CANDIDATES), max(candidates, MOST_RANKED))
     expected = len(matching) / (max(matching) - min(matching) + 1) * artifacts
     if expected > reach:
         return candidates

@@ -10,6 +10,6 @@ down_revision = "0027"
 
 
 def upgrade() -> None:
-    ordered = ["metric", "provenance", "benchmark", "split", "value", "artifact_id"]
+    ordered = ["metric", "provenance", "benchmark", "split", "value", "artifact_id", "base"]
     op.create_index("scores_by_trial", "scores", ordered)
     op.create_index("scores_by_trial_and_language", "scores", ["language", *ordered])

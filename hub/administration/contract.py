@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from hub.accounts import Account, Token
+from hub.records import SigningKey
 from hub.registry.audit import Entry
+from hub.registry.deliveries import Delivery
+from hub.registry.outbox import Debt
 
 MOST_DAYS = 3650
 """Of a token that ends."""
@@ -28,6 +31,17 @@ class Membership:
 
     name: str
     role: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """A webhook as far as others than its owner may know it: neither its secret nor all of its URL, which may hold another one."""
+
+    id: str
+    host: str
+    watched: list[str]
+    """Each as kind and name: `model ada/yo`."""
+    disabled: bool
 
 
 class Administration(Protocol):
@@ -86,6 +100,33 @@ class Administration(Protocol):
 
     def free_name(self, name: str) -> str:
         """Let a name be given again; the full name."""
+
+    def webhooks(self, name: str) -> list[Hook]:
+        """Of an account, oldest first."""
+
+    def deliveries(self, webhook: str) -> list[Delivery]:
+        """What a webhook was told of late, newest first. Raises UnknownWebhook."""
+
+    def webhook_hosts(self) -> list[str]:
+        """Hosts of the own network that webhooks may reach, sorted."""
+
+    def allow_webhook_host(self, host: str, *, allowed: bool) -> str:
+        """Let webhooks reach a host of the own network, or no longer; its name as it is kept."""
+
+    def signing_keys(self, name: str) -> list[SigningKey]:
+        """Of an account, oldest first, without what was revoked."""
+
+    def add_signing_key(self, name: str, pem: str, *, label: str) -> SigningKey:
+        """Let signatures by a key count for what the account owns. Raises WrongSignature, Conflict."""
+
+    def revoke_signing_key(self, name: str, fingerprint: str) -> None:
+        """Trust a key no longer for what comes. Raises UnknownSigningKey."""
+
+    def outbox(self, *, limit: int) -> list[Debt]:
+        """What is owed, oldest first, what was given up included."""
+
+    def retry_outbox(self, task: str) -> int:
+        """Make all of a task, or everything, due now; how many that are."""
 
     def audit(self, *, subject: str, limit: int) -> list[Entry]:
         """The newest changes first."""

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 from hub.accounts import ORGANISATION, USER, Account, Actor, Token
-from hub.administration.contract import MOST_DAYS, Membership, Quota
-from hub.errors import WrongRequest
+from hub.administration.contract import MOST_DAYS, Hook, Membership, Quota
+from hub.errors import UnknownWebhook, WrongRequest
 from hub.local import LocalHub
 from hub.names import ArtifactName
 from hub.publish import drain_outbox
+from hub.records import SigningKey
 from hub.registry.audit import Entry, read_audit
+from hub.registry.deliveries import Delivery, deliveries
+from hub.registry.outbox import Debt, debts, retry
 from hub.registry.repositories import allow_any_file, remove_tombstone
+from hub.registry.signing_keys import add_key, keys_of, revoke_key
+from hub.registry.webhooks import Webhook, allow_host, allowed_hosts, find_webhook, webhooks_of
+from hub.signatures import fingerprint_of
 
 _MOST_LINES = 10_000
-"""Of the audit log, at once."""
+"""Of the audit log or the outbox, at once."""
+_LONGEST_TASK = 200
 
 
 class LocalAdministration:
@@ -22,7 +30,7 @@ class LocalAdministration:
 
     def __init__(self, hub: LocalHub, actor: Actor) -> None:
         self._hub = hub
-        self._accounts, self._tokens = hub.accounts, hub.tokens
+        self._accounts, self._tokens, self._database = hub.accounts, hub.tokens, hub.registry.database
         self._actor = actor
 
     def users(self) -> list[Account]:
@@ -104,23 +112,77 @@ class LocalAdministration:
     def allow_any_file(self, name: str, *, allowed: bool) -> str:
         """As `Administration.allow_any_file`."""
         found = self._hub.registry.get(name)
-        allow_any_file(self._hub.registry.database, found.name, allowed, self._actor)
+        allow_any_file(self._database, found.name, allowed, self._actor)
         drain_outbox(self._hub.registry, self._hub.store)
         return str(found.name)
 
     def free_name(self, name: str) -> str:
         """As `Administration.free_name`."""
         found = ArtifactName.parse(name, self._hub.home.owner)
-        remove_tombstone(self._hub.registry.database, found, self._actor)
+        remove_tombstone(self._database, found, self._actor)
         return str(found)
+
+    def webhooks(self, name: str) -> list[Hook]:
+        """As `Administration.webhooks`."""
+        return [_hook(each) for each in webhooks_of(self._database, self._accounts.get(name))]
+
+    def deliveries(self, webhook: str) -> list[Delivery]:
+        """As `Administration.deliveries`."""
+        known = find_webhook(self._database, webhook)
+        if known is None:
+            raise UnknownWebhook(webhook[:100])
+        return deliveries(self._database, known)
+
+    def webhook_hosts(self) -> list[str]:
+        """As `Administration.webhook_hosts`."""
+        return sorted(allowed_hosts(self._database))
+
+    def allow_webhook_host(self, host: str, *, allowed: bool) -> str:
+        """As `Administration.allow_webhook_host`."""
+        allow_host(self._database, host, self._actor, allowed=allowed)
+        return host.lower()
+
+    def signing_keys(self, name: str) -> list[SigningKey]:
+        """As `Administration.signing_keys`."""
+        return keys_of(self._database, self._accounts.get(name))
+
+    def add_signing_key(self, name: str, pem: str, *, label: str) -> SigningKey:
+        """As `Administration.add_signing_key`."""
+        owner = self._accounts.get(name)
+        kind, fingerprint = fingerprint_of(pem)
+        return add_key(self._database, owner, label, pem, kind, fingerprint, self._actor)
+
+    def revoke_signing_key(self, name: str, fingerprint: str) -> None:
+        """As `Administration.revoke_signing_key`."""
+        revoke_key(self._database, self._accounts.get(name), fingerprint, self._actor)
+
+    def outbox(self, *, limit: int) -> list[Debt]:
+        """As `Administration.outbox`."""
+        _check_limit(limit)
+        return debts(self._database, limit)
+
+    def retry_outbox(self, task: str) -> int:
+        """As `Administration.retry_outbox`."""
+        if not task.isprintable() or len(task) > _LONGEST_TASK:
+            raise WrongRequest(f"{task[:80]!r} is no task: `hub admin outbox` lists those that wait.")
+        return retry(self._database, task, self._actor)
 
     def audit(self, *, subject: str, limit: int) -> list[Entry]:
         """As `Administration.audit`."""
-        if not 1 <= limit <= _MOST_LINES:
-            raise WrongRequest(f"`limit` must be a whole number from 1 to {_MOST_LINES}, not {limit}.")
+        _check_limit(limit)
         if not subject.isprintable():
             raise WrongRequest(f"{subject[:80]!r} is no artifact and no account.")
-        return read_audit(self._hub.registry.database, subject=subject, limit=limit)
+        return read_audit(self._database, subject=subject, limit=limit)
 
     def _quota(self, account: Account) -> Quota:
         return Quota(account.name, self._accounts.used_bytes(account.name), account.quota_bytes)
+
+
+def _hook(webhook: Webhook) -> Hook:
+    watched = [f"{each.kind} {each.name}".strip() for each in webhook.watched]
+    return Hook(webhook.id, urlsplit(webhook.url).hostname or "", watched, webhook.disabled)
+
+
+def _check_limit(limit: int) -> None:
+    if not 1 <= limit <= _MOST_LINES:
+        raise WrongRequest(f"`limit` must be a whole number from 1 to {_MOST_LINES}, not {limit}.")

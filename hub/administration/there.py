@@ -7,9 +7,12 @@ from urllib.parse import quote, urlencode
 
 from hub.accounts import Account, Token
 from hub.administration.calls import Server
-from hub.administration.contract import Membership, Quota
+from hub.administration.contract import Hook, Membership, Quota
 from hub.administration.wire import read
+from hub.records import SigningKey
 from hub.registry.audit import Entry
+from hub.registry.deliveries import Delivery
+from hub.registry.outbox import Debt
 
 
 class RemoteAdministration:
@@ -92,6 +95,43 @@ class RemoteAdministration:
         """As `Administration.free_name`."""
         return str(self._ask("DELETE", _at("tombstones", name))["name"])
 
+    def webhooks(self, name: str) -> list[Hook]:
+        """As `Administration.webhooks`."""
+        return [read(Hook, each) for each in self._list(_at("users", name, "webhooks"))]
+
+    def deliveries(self, webhook: str) -> list[Delivery]:
+        """As `Administration.deliveries`."""
+        return [read(Delivery, each) for each in self._list(_at("webhooks", webhook, "deliveries"))]
+
+    def webhook_hosts(self) -> list[str]:
+        """As `Administration.webhook_hosts`."""
+        return [str(each["host"]) for each in self._list("webhook-hosts")]
+
+    def allow_webhook_host(self, host: str, *, allowed: bool) -> str:
+        """As `Administration.allow_webhook_host`."""
+        return str(self._ask("PUT", _at("webhook-hosts", host), {"allowed": allowed})["host"])
+
+    def signing_keys(self, name: str) -> list[SigningKey]:
+        """As `Administration.signing_keys`."""
+        found: list[dict[str, Any]] = self._server.ask("GET", _keys(name))["items"]
+        return [read(SigningKey, each) for each in found]
+
+    def add_signing_key(self, name: str, pem: str, *, label: str) -> SigningKey:
+        """As `Administration.add_signing_key`."""
+        return read(SigningKey, self._server.ask("POST", _keys(name), {"name": label, "pem": pem}))
+
+    def revoke_signing_key(self, name: str, fingerprint: str) -> None:
+        """As `Administration.revoke_signing_key`."""
+        self._server.ask("DELETE", f"{_keys(name)}/{quote(fingerprint, safe='')}")
+
+    def outbox(self, *, limit: int) -> list[Debt]:
+        """As `Administration.outbox`."""
+        return [read(Debt, each) for each in self._list(f"outbox?{urlencode({'limit': limit})}")]
+
+    def retry_outbox(self, task: str) -> int:
+        """As `Administration.retry_outbox`."""
+        return int(self._ask("POST", "outbox/retry", {"task": task})["due"])
+
     def audit(self, *, subject: str, limit: int) -> list[Entry]:
         """As `Administration.audit`."""
         return [read(Entry, each) for each in self._list(f"audit?{urlencode({'subject': subject, 'limit': limit})}")]
@@ -102,6 +142,11 @@ class RemoteAdministration:
     def _list(self, path: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._ask("GET", path)["items"]
         return found
+
+
+def _keys(account: str) -> str:
+    """Owners use this address too, and so it is not among those of administrators."""
+    return f"/api/v1/accounts/{quote(account, safe='')}/signing-keys"
 
 
 def _at(*segments: str) -> str:

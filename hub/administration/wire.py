@@ -31,5 +31,5 @@ def read(kind: type[Record], body: dict[str, Any]) -> Record:
 
 
 def _value(name: str, value: Any) -> Any:
-    is_time = name == "at" or name.endswith("_at")
+    is_time = name == "at" or name.endswith(("_at", "_until"))
     return datetime.fromisoformat(value) if is_time and value is not None else value

@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from hub.registry.audit import note
+
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
+    from hub.accounts import Actor
     from hub.registry.database import Database, Row
 
 WRITE_REFERENCE = "write-reference"
@@ -126,19 +129,35 @@ def postpone(database: Database, debt: Debt, error: str, wait_s: float | None) -
     )
 
 
-def retry(database: Database, task: str = "") -> int:
-    """Make everything of a task, or of all, due now, what was given up included; how many that are."""
+def retry(database: Database, task: str = "", actor: Actor | None = None) -> int:
+    """Make everything of a task, or of all, due now, what was given up included; how many that are.
+
+    The audit log says so when somebody asks for it, and not when the registry does by itself.
+    """
+    from sqlalchemy import or_, update
+
+    from hub.registry.tables import OutboxRow
+
+    at = _now()
+    waiting = update(OutboxRow).where(or_(OutboxRow.given_up_at.is_not(None), OutboxRow.due_at > at))
+    if task:
+        waiting = waiting.where(OutboxRow.task == task)
+    due = waiting.values(due_at=at, given_up_at=None, attempts=0).returning(OutboxRow.id)
+    with database.transaction() as session:
+        count = len(session.scalars(due, execution_options={"synchronize_session": False}).all())
+        if actor is not None:
+            note(session, actor, "outbox.retry", task, debts=count)
+    return count
+
+
+def debts(database: Database, limit: int | None = None) -> list[Debt]:
+    """Everything that is owed, or the oldest so many, oldest first, what was given up included."""
+    most = "" if limit is None else "LIMIT :limit"
     rows = database.rows(
-        "UPDATE outbox SET due_at = :now, given_up_at = NULL, attempts = 0 "
-        "WHERE (given_up_at IS NOT NULL OR due_at > :now) AND :task IN ('', task) RETURNING id",
-        {"now": _text(_now()), "task": task},
+        f"SELECT {_COLUMNS} FROM outbox ORDER BY id {most}",  # noqa: S608 - names alone
+        {} if limit is None else {"limit": limit},
     )
-    return len(rows)
-
-
-def debts(database: Database) -> list[Debt]:
-    """Everything that is owed, oldest first, what was given up included."""
-    return [_debt(row) for row in database.rows(f"SELECT {_COLUMNS} FROM outbox ORDER BY id")]  # noqa: S608 - names alone
+    return [_debt(row) for row in rows]
 
 
 def backlog(database: Database) -> dict[str, Backlog]:

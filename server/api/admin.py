@@ -15,7 +15,13 @@ from server.api.admin_bodies import (
     AccountBody,
     AccountsBody,
     AuditLinesBody,
+    DebtsBody,
+    DeliveriesBody,
+    DueBody,
     FreedBody,
+    HooksBody,
+    HostBody,
+    HostsBody,
     MembersBody,
     MembershipBody,
     NewOrganisation,
@@ -31,6 +37,9 @@ from server.api.admin_bodies import (
     SecretBody,
     TokenBody,
     TokensBody,
+    ToldBody,
+    WhatIsDue,
+    WhetherAllowed,
     WhetherAnyFile,
 )
 from server.api.document import query_parameter, route
@@ -40,11 +49,19 @@ _AUDIT = [
     query_parameter("subject", "Only of this artifact or account.", {"type": "string", "maxLength": 200}),
     query_parameter("limit", "How many lines.", {"type": "integer", "minimum": 1, "maximum": 10_000, "default": 50}),
 ]
+_OUTBOX = [
+    query_parameter(
+        "limit", "How many debts, the oldest.", {"type": "integer", "minimum": 1, "maximum": 10_000, "default": 1000}
+    )
+]
 Answer = dict[str, Any]
 
 
 def add_administration(app: FastAPI) -> None:
-    """The addresses, one for each method of `hub.administration.Administration`."""
+    """The addresses, one for each method of `hub.administration.Administration`.
+
+    Signing keys are not among them: `server.api.security` lets administrators in as it lets owners.
+    """
 
     def add(method: str, path: str, endpoint: Any, body: Any, *errors: int, **options: Any) -> None:
         route(app, method, f"/admin{path}", endpoint, body, tag="operate", errors=(403, *errors), login=True, **options)
@@ -67,6 +84,12 @@ def add_administration(app: FastAPI) -> None:
     add("PUT", "/quotas/{name}", set_quota, QuotaBody, 404)
     add("PUT", "/repositories/{name}/policy", allow_any_file, PolicyBody, 404)
     add("DELETE", "/tombstones/{name}", free_name, FreedBody, 404)
+    add("GET", "/users/{name}/webhooks", list_hooks, HooksBody, 404)
+    add("GET", "/webhooks/{webhook}/deliveries", list_told, DeliveriesBody, 404)
+    add("GET", "/webhook-hosts", list_hosts, HostsBody)
+    add("PUT", "/webhook-hosts/{host}", allow_host, HostBody)
+    add("GET", "/outbox", list_debts, DebtsBody, parameters=_OUTBOX)
+    add("POST", "/outbox/retry", retry_debts, DueBody)
     add("GET", "/audit", list_audit, AuditLinesBody, parameters=_AUDIT)
 
 
@@ -172,6 +195,36 @@ def allow_any_file(admin: Admin, name: Segment, body: WhetherAnyFile) -> Answer:
 def free_name(admin: Admin, name: Segment) -> Answer:
     """Let a name, `owner%2Fname`, be given again that was deleted or moved."""
     return {"name": admin.free_name(name)}
+
+
+def list_hooks(admin: Admin, name: Segment) -> Answer:
+    """Webhooks of a user, without their secrets."""
+    return _items(admin.webhooks(name))
+
+
+def list_told(admin: Admin, webhook: Segment) -> DeliveriesBody:
+    """What a webhook was told of late, and how it answered."""
+    return DeliveriesBody(items=[ToldBody.of(each) for each in admin.deliveries(webhook)])
+
+
+def list_hosts(admin: Admin) -> Answer:
+    """Hosts of the server's own network that webhooks may reach."""
+    return {"items": [{"host": host, "allowed": True} for host in admin.webhook_hosts()]}
+
+
+def allow_host(admin: Admin, host: Segment, body: WhetherAllowed) -> Answer:
+    """Let webhooks reach a host of the server's own network, without TLS too, or no longer."""
+    return {"host": admin.allow_webhook_host(host, allowed=body.allowed), "allowed": body.allowed}
+
+
+def list_debts(admin: Admin, limit: int = 1000) -> Answer:
+    """What waits for the server's worker, and what it has given up."""
+    return _items(admin.outbox(limit=limit))
+
+
+def retry_debts(admin: Admin, body: WhatIsDue) -> Answer:
+    """Make all of a task, or everything, due now, what was given up included."""
+    return {"due": admin.retry_outbox(body.task)}
 
 
 def list_audit(admin: Admin, subject: str = "", limit: int = 50) -> Answer:

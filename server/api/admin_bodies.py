@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from hub.administration.contract import MOST_DAYS
 from hub.registry.accounts import MOST_BYTES
 from hub.registry.passwords import LONGEST, SHORTEST
+from server.webhooks.bodies import DeliveryBody
 from server.wire import Body
 
 Line = Annotated[str, Field(json_schema_extra={"maxLength": 200})]
@@ -82,6 +83,18 @@ class WhetherAnyFile(Asked):
     """A policy."""
 
     any_file: bool
+
+
+class WhetherAllowed(Asked):
+    """A permission."""
+
+    allowed: bool
+
+
+class WhatIsDue(Asked):
+    """Work to be done now."""
+
+    task: Line = Field("", description="Of this task alone; empty for all.", examples=["deliver-webhook"])
 
 
 class AccountBody(Body):
@@ -167,6 +180,72 @@ class FreedBody(Body):
     """A name that may be given again."""
 
     name: str
+
+
+class HookBody(Body):
+    """A webhook, without its secret and the rest of its URL, which may hold another one."""
+
+    id: str
+    host: str = Field(examples=["ci.example.org"])
+    watched: list[str] = Field(examples=[["model ada/mulan-yo"]])
+    disabled: bool
+
+
+class HooksBody(Body):
+    """Webhooks of a user, oldest first."""
+
+    items: list[HookBody]
+
+
+class ToldBody(DeliveryBody):
+    """A delivery, and whose it is."""
+
+    webhook_id: str
+
+
+class DeliveriesBody(Body):
+    """What a webhook was told, newest first."""
+
+    items: list[ToldBody]
+
+
+class HostBody(Body):
+    """A host of the server's own network."""
+
+    host: str = Field(examples=["ci.lab.internal"])
+    allowed: bool = Field(description="Webhooks may reach it.")
+
+
+class HostsBody(Body):
+    """Those that webhooks may reach."""
+
+    items: list[HostBody]
+
+
+class DebtBody(Body):
+    """Work that waits for the server's worker, or was given up."""
+
+    id: int
+    task: str = Field(examples=["deliver-webhook"])
+    subject: str
+    detail: dict[str, Any]
+    attempts: int
+    due_at: str
+    claimed_until: str | None = Field(description="Whoever works on it must have finished by then.")
+    error: str = Field(description="Why the last attempt failed.")
+    given_up_at: str | None
+
+
+class DebtsBody(Body):
+    """Oldest first."""
+
+    items: list[DebtBody]
+
+
+class DueBody(Body):
+    """How much was made due."""
+
+    due: int
 
 
 class AuditLineBody(Body):

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from fastapi import FastAPI
 
+from server.api.admin import add_administration
 from server.api.document import TAGS
 from server.api.routes import add_api
 from server.api.security import add_security
@@ -26,7 +27,7 @@ leads from an artifact's former name to its name.
 def manual() -> str:
     """The whole page."""
     app = FastAPI()
-    for add in (add_api, add_security, add_webhooks):
+    for add in (add_api, add_administration, add_security, add_webhooks):
         add(app)
     document = app.openapi()
     parts = [HEAD]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field
@@ -87,7 +87,7 @@ class DeliveryBody(BaseModel):
     """Exactly what was signed and sent."""
 
     @classmethod
-    def of(cls, delivery: Delivery) -> DeliveryBody:
+    def of(cls, delivery: Delivery) -> Self:
         """The body of a delivery."""
         kept: dict[str, Any] = {name: getattr(delivery, name) for name in cls.model_fields if name != "delivered"}
         return cls(delivered=delivery.is_delivered, **kept)

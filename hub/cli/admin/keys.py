@@ -7,7 +7,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from hub.cli.admin.opening import group, lines, opened, operator
+from hub.cli.admin.opening import Endpoint, administration, group, lines
 
 keys = group("Public keys and certificates that accounts sign with.")
 
@@ -17,27 +17,22 @@ def add(
     account: Annotated[str, Argument(help="A user or an organisation.")],
     pem: Annotated[Path, Argument(help="File with a public key or a certificate, in PEM.")],
     label: Annotated[str, Option(help="What to call it; the file's name when absent.")] = "",
+    endpoint: Endpoint = "",
 ) -> None:
     """Let signatures by a key count for what the account owns."""
-    from hub.registry.signing_keys import add_key
     from hub.signatures import read_key
 
     found = read_key(pem)
-    with opened() as hub:
-        owner = hub.accounts.get(account)
-        made = add_key(
-            hub.registry.database, owner, label or pem.stem, found.pem, found.kind, found.fingerprint, operator()
-        )
+    with administration(endpoint) as admin:
+        made = admin.add_signing_key(account, found.pem, label=label or pem.stem)
     print(f"{made.kind} {made.name} of {made.account}: sha256:{made.fingerprint}")
 
 
 @keys.command("list")
-def show(account: Annotated[str, Argument(help="A user or an organisation.")]) -> None:
+def show(account: Annotated[str, Argument(help="A user or an organisation.")], endpoint: Endpoint = "") -> None:
     """List them: fingerprint, kind, name."""
-    from hub.registry.signing_keys import keys_of
-
-    with opened() as hub:
-        found = keys_of(hub.registry.database, hub.accounts.get(account))
+    with administration(endpoint) as admin:
+        found = admin.signing_keys(account)
     lines([(key.fingerprint, key.kind, key.name) for key in found])
 
 
@@ -45,10 +40,9 @@ def show(account: Annotated[str, Argument(help="A user or an organisation.")]) -
 def revoke(
     account: Annotated[str, Argument(help="A user or an organisation.")],
     fingerprint: Annotated[str, Argument(help="Or its first eight digits or more.")],
+    endpoint: Endpoint = "",
 ) -> None:
     """Trust a key no longer for what comes. What was signed before stays as it was found then."""
-    from hub.registry.signing_keys import revoke_key
-
-    with opened() as hub:
-        revoke_key(hub.registry.database, hub.accounts.get(account), fingerprint.removeprefix("sha256:"), operator())
+    with administration(endpoint) as admin:
+        admin.revoke_signing_key(account, fingerprint.removeprefix("sha256:"))
     print(f"{fingerprint} of {account} is revoked")

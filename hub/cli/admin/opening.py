@@ -13,7 +13,6 @@ from hub.accounts import Actor
 
 if TYPE_CHECKING:
     from hub.administration import Administration
-    from hub.local import LocalHub
 
 Endpoint = Annotated[
     str,
@@ -41,17 +40,10 @@ def administration(endpoint: str) -> Iterator[Administration]:
 
         yield RemoteAdministration(endpoint, get_token() or "")
         return
-    with opened() as hub:
-        yield LocalAdministration(hub, operator())
-
-
-@contextmanager
-def opened() -> Iterator[LocalHub]:
-    """This installation, for what is done here alone."""
     from hub.local import LocalHub
 
     with LocalHub.open() as hub:
-        yield hub
+        yield LocalAdministration(hub, operator())
 
 
 def lines(rows: list[tuple[Any, ...]]) -> None:

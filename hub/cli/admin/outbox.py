@@ -6,22 +6,21 @@ from typing import Annotated
 
 from typer import Option
 
-from hub.cli.admin.opening import lines, opened
+from hub.cli.admin.opening import Endpoint, administration, lines
 
 
 def outbox(
     retry: Annotated[bool, Option("--retry", help="Make all of it due now, what was given up included.")] = False,
     task: Annotated[str, Option(help="With --retry, of this task alone.")] = "",
+    limit: Annotated[int, Option(min=1, help="How many lines, the oldest.")] = 1000,
+    endpoint: Endpoint = "",
 ) -> None:
     """List what is owed: task, subject, attempts, when it is due, why it failed last."""
-    from hub.registry.outbox import debts
-    from hub.registry.outbox import retry as make_due
-
-    with opened() as hub:
+    with administration(endpoint) as admin:
         if retry:
-            print(f"{make_due(hub.registry.database, task)} are due now")
+            print(f"{admin.retry_outbox(task)} are due now")
             return
-        found = debts(hub.registry.database)
+        found = admin.outbox(limit=limit)
     lines(
         [
             (

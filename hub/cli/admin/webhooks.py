@@ -6,7 +6,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from hub.cli.admin.opening import group, lines, opened, operator
+from hub.cli.admin.opening import Endpoint, administration, group, lines
 
 webhooks = group("Webhooks of accounts, and which hosts of the own network they may reach.")
 
@@ -15,58 +15,34 @@ webhooks = group("Webhooks of accounts, and which hosts of the own network they 
 def allow(
     host: Annotated[str, Argument(help="Name or address, as in the URLs of webhooks, without port.")],
     forbid: Annotated[bool, Option("--forbid", help="Take the permission back.")] = False,
+    endpoint: Endpoint = "",
 ) -> None:
     """Let webhooks reach a host that is inside a network, without TLS too."""
-    from hub.registry.webhooks import allow_host
-
-    with opened() as hub:
-        allow_host(hub.registry.database, host, operator(), allowed=not forbid)
-    print(f"webhooks may {'not ' if forbid else ''}reach {host.lower()}{'' if forbid else ', wherever that is'}")
+    with administration(endpoint) as admin:
+        kept = admin.allow_webhook_host(host, allowed=not forbid)
+    print(f"webhooks may {'not ' if forbid else ''}reach {kept}{'' if forbid else ', wherever that is'}")
 
 
 @webhooks.command("hosts")
-def hosts() -> None:
+def hosts(endpoint: Endpoint = "") -> None:
     """List those hosts."""
-    from hub.registry.webhooks import allowed_hosts
-
-    with opened() as hub:
-        lines([(host,) for host in sorted(allowed_hosts(hub.registry.database))])
+    with administration(endpoint) as admin:
+        lines([(host,) for host in admin.webhook_hosts()])
 
 
 @webhooks.command("list")
-def show(account: Annotated[str, Argument(help="A user.")]) -> None:
+def show(account: Annotated[str, Argument(help="A user.")], endpoint: Endpoint = "") -> None:
     """List the webhooks of an account: id, host, what is watched, whether it is told."""
-    from urllib.parse import urlsplit
-
-    from hub.registry.webhooks import webhooks_of
-
-    with opened() as hub:
-        found = webhooks_of(hub.registry.database, hub.accounts.get(account))
-    lines(
-        [
-            (
-                each.id,
-                urlsplit(each.url).hostname,
-                ", ".join(f"{watched.kind} {watched.name}".strip() for watched in each.watched),
-                "disabled" if each.disabled else "enabled",
-            )
-            for each in found
-        ]
-    )
+    with administration(endpoint) as admin:
+        found = admin.webhooks(account)
+    lines([(each.id, each.host, ", ".join(each.watched), "disabled" if each.disabled else "enabled") for each in found])
 
 
 @webhooks.command("log")
-def log(webhook: Annotated[str, Argument(help="Its id.")]) -> None:
+def log(webhook: Annotated[str, Argument(help="Its id.")], endpoint: Endpoint = "") -> None:
     """List what a webhook was told of late: id, what, attempts, status, milliseconds, why it failed."""
-    from hub.errors import UnknownWebhook
-    from hub.registry.deliveries import deliveries
-    from hub.registry.webhooks import find_webhook
-
-    with opened() as hub:
-        known = find_webhook(hub.registry.database, webhook)
-        if known is None:
-            raise UnknownWebhook(webhook)
-        found = deliveries(hub.registry.database, known)
+    with administration(endpoint) as admin:
+        found = admin.deliveries(webhook)
     lines(
         [
             (

@@ -113,6 +113,8 @@ class Journey:
         self.admin("add_organisation", "POST", "organisations", {"name": "club"})
         self.admin("set_member", "PUT", "organisations/club/members/eve", {"role": "read"})
         self.admin("set_quota", "PUT", "quotas/eve", {"quota_bytes": 5})
+        self.admin("allow_host", "PUT", "webhook-hosts/ci.lab", {"allowed": True})
+        self.admin("retry_debts", "POST", "outbox/retry", {"task": ""})
         self.admin("remove_user", "DELETE", "users/eve")
         self.admin("restore_user", "POST", "users/eve/restore")
 
@@ -190,10 +192,12 @@ WRITES = {
     "admin.add_organisation": [("organisation.add", "root")],
     "admin.add_user": [("user.add", "root")],
     "admin.allow_any_file": [("repository.settings", "root")],
+    "admin.allow_host": [("setting", "root")],
     "admin.create_token": [("token.create", "root")],
     "admin.free_name": [("repository.free", "root")],
     "admin.remove_user": [("user.remove", "root")],
     "admin.restore_user": [("user.restore", "root")],
+    "admin.retry_debts": [("outbox.retry", "root")],
     "admin.revoke_token": [("token.revoke", "root")],
     "admin.set_admin": [("user.admin", "root")],
     "admin.set_member": [("organisation.member", "root")],

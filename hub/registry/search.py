@@ -67,6 +67,8 @@ def find(database: Database, query: Query, candidates: int = CANDIDATES) -> Page
         counted = _counted(database)
         if has_private:
             _count_private(database, readers, counted)
+        if query.type == "model" and not has_private and "dataset" not in counted["kind"]:
+            query = replace(query, type="")  # Everything is one. The index would read its list of everything.
         wish = _wish(query, counted["language"], readers)
         if wish.impossible:
             return Page((), 0, {facet: {} for facet in _FACETS})

@@ -70,6 +70,15 @@ def test_a_part_of_the_name_is_found_wherever_it_stands(registry, candidates, pa
     assert names(registry, candidates, parts=parts, sort="name") == expected
 
 
+def test_lists_of_models_are_the_same_before_and_after_there_are_data_sets(registry):
+    asked = {"type": "model", "labels": ("boats",), "sort": "name"}
+    with_data_sets = names(registry, **asked)
+    registry.forget(ArtifactName("bob", "land"))
+    assert names(registry, **asked) == with_data_sets == ["ada/Sea-Words.v1", "ada/sea_wind"]
+    assert names(registry, type="dataset") == []
+    assert len(names(registry, type="model")) == registry.find(Query()).total == 3
+
+
 def test_letters_that_stand_together_in_threes_alone_are_no_part(registry):
     fill(registry, a_model("eve/abcd-bcde"))
     assert names(registry, parts=("abcde",)) == []

@@ -3,7 +3,8 @@
 python -m benchmarks.search FOLDER [--artifacts 1000000]
 
 The registry is synthetic and built once in FOLDER, in some minutes; a build that was stopped goes on. Languages follow
-Zipf's law, one word stands in every summary, a tenth of the artifacts has measured scores.
+Zipf's law, one word stands in every summary, a tenth of the artifacts has measured scores,
+a seventh of them on another benchmark, one in ninety of another split.
 """
 
 from __future__ import annotations
@@ -63,13 +64,51 @@ QUERIES: dict[str, Query] = {
     "most downloaded with a common word": Query(text="prompts", sort="downloads"),
     "newest of a kind": Query(kind="delta", sort="updated"),
     "page 50 of a language": Query(language="hi", offset=1000),
+    "page 50 of a language and base": Query(language="hi", base="sana", offset=1000),
     "by name": Query(sort="name", base="flux"),
+    "language and base, by name": Query(language="ml", base="sana", sort="name"),
+    "language and kind, newest": Query(language="mul", kind="encoder", sort="updated"),
+    "word, language and kind, 100 most downloaded": Query(text="prompts", language="ml", kind="encoder", sort="downloads", limit=100),
     "models: a part of the id": Query(parts=("dxl-yo-1",), type="model"),
     "models: two letters of the id": Query(parts=("yo",), type="model", sort="downloads"),
     "models: a part that is nowhere": Query(parts=("lan-qxz",), type="model"),
     "models: two tags": Query(labels=("yo", "license:mit"), type="model", sort="likes"),
     "models: most wanted": Query(type="model", sort="trend", limit=100),
-}
+    "models: a whole id": Query(parts=("lora-sdxl-en-123",), type="model"),
+    "models: two parts of the id": Query(parts=("sdxl", "-yo-"), type="model", sort="created"),
+    "models: a word as a part of the id": Query(parts=("prompts",), type="model"),
+    "models: two rare tags": Query(labels=("base_model:linguahub/emoji-sd", "prompt-tuning"), type="model", sort="downloads"),
+    "models: a part, a tag and an owner": Query(parts=("yo",), labels=("mulan",), owner="owner1", type="model"),
+    **{f"metric: {name}": Query(metric="r_precision_at_1", **asked) for name, asked in {
+        "any score": {},
+        "best values": {"sort": "metric"},
+        "best values, page 50": {"sort": "metric", "offset": 1000},
+        "at least 0.5": {"least": 0.5},
+        "at least 0.97": {"least": 0.97, "sort": "downloads"},
+        "at most 0.02, by name": {"most": 0.02, "sort": "name"},
+        "at least 0.999": {"least": 0.999, "sort": "metric"},
+        "a language": {"language": "yo", "sort": "metric"},
+        "a language, best first": {"language": "yo"},
+        "the commonest language, by name": {"language": "en", "sort": "name"},
+        "a language of several tags": {"language": "zh", "sort": "metric"},
+        "a language that few have, at least 0.9": {"language": "mul", "least": 0.9, "sort": "metric"},
+        "a base": {"base": "sana", "sort": "metric"},
+        "a base, newest": {"base": "emoji-sd", "sort": "updated"},
+        "language and base": {"language": "yo", "base": "sana", "sort": "metric"},
+        "language, base, at least 0.9": {"language": "en", "base": "sana", "least": 0.9},
+        "a split": {"split": "pairs", "sort": "metric"},
+        "a split, by name": {"split": "seen", "sort": "name"},
+        "a split that is nowhere": {"split": "none", "sort": "metric"},
+        "a benchmark": {"benchmark": "xtd10", "sort": "metric"},
+        "benchmark, split and language": {"benchmark": "xtd10", "split": "pairs", "language": "en", "sort": "metric"},
+        "a benchmark that is nowhere": {"benchmark": "none"},
+        "a provenance that is nowhere": {"provenance": "reported", "sort": "metric"},
+        "a common word": {"text": "prompts", "sort": "metric"},
+        "a common word, kind and method": {"text": "prompts", "kind": "encoder", "method": "full", "sort": "metric"},
+        "kind and licence, at least 0.9, by name": {"kind": "delta", "license": "MIT", "least": 0.9, "sort": "name"},
+    }.items()},
+    "a metric that is nowhere": Query(metric="none", sort="metric"),
+}  # fmt: skip
 
 
 COUNTS = (
@@ -142,9 +181,10 @@ def _add(tables: dict[str, list[dict[str, Any]]], number: int) -> None:
         kind=kind, method=method, license=draw.choice(LICENSES), languages=languages, bases=bases, tags=(method, "text-to-image"),
         summary=f"A {kind} module that reads prompts in {languages[0]} for {bases[0]}, version {number % 7}.{rare}",
     )  # fmt: skip
+    benchmark, split = "xtd10" if number % 70 == 0 else "emoji-generation", "pairs" if number % 900 == 0 else "seen"
     scores = [
-        {"artifact_id": number, "position": place, "metric": "r_precision_at_1", "value": value, "benchmark": "emoji-generation",
-         "benchmark_digest": "", "split": "seen", "language": tag, "base": bases[0], "unit": "1", "better": "up", "provenance": "measured",
+        {"artifact_id": number, "position": place, "metric": "r_precision_at_1", "value": value, "benchmark": benchmark,
+         "benchmark_digest": "", "split": split, "language": tag, "base": bases[0], "unit": "1", "better": "up", "provenance": "measured",
          "source": "hub evaluate", "reason": "", "sample_size": 256, "seed": 0, "low": None, "high": None, "standing": -0.999 * value}
         for place, tag in enumerate(languages) if number % 10 == 0 and (value := draw.random()) is not None
     ]  # fmt: skip

@@ -96,10 +96,16 @@ def parts_of(key: str) -> list[str]:
 
 
 def words_of_part(part: str) -> list[str]:
-    """Beginnings of words that every name with this part has; empty for a part that no name can have."""
+    """Words that every name with this part has; none where it is too short for one."""
     text = part.lower()
-    if _NAMEABLE.fullmatch(text) is None:
-        return []
-    if len(text) < _GRAM:
-        return [facet_word("part", text)]
     return [facet_word("part", gram) for gram in dict.fromkeys(text[at : at + _GRAM] for at in range(len(text) - 2))]
+
+
+def beginning_of_part(part: str) -> list[str]:
+    """What a word of every name with this part begins with, where the part is too short for a whole word."""
+    return [facet_word("part", part.lower())] if len(part) < _GRAM else []
+
+
+def is_nameable(part: str) -> bool:
+    """Whether a name can have this part."""
+    return _NAMEABLE.fullmatch(part.lower()) is not None

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hub.names import ArtifactName
-from hub.records import Provenance, Score
+from hub.records import Provenance, Query, Score
+from hub.registry.by_score import bound_of
 from hub.registry.rows import read_score
 from hub.registry.scores import score_id
+from hub.registry.wish import owned
 
 if TYPE_CHECKING:
     from hub.registry.database import Database
@@ -51,25 +53,29 @@ class Place:
 
 def leaderboard(database: Database, contest: Contest, limit: int) -> tuple[list[Place], int]:
     """The first places, and how many scores there are in all."""
-    values = {"benchmark": contest.benchmark, "metric": contest.metric, "provenance": str(contest.provenance)}
-    conditions = [f"scores.{name} = :{name}" for name in values]
-    for name in ("language", "split", "base"):
-        if wanted := getattr(contest, name):
-            conditions.append(f"scores.{name} = :{name}")
-            values[name] = wanted
-    if contest.readers is not None:
-        names = {f"reader_{number}": owner for number, owner in enumerate(contest.readers)}
-        mine = f" OR lower(owner) IN ({', '.join(f':{name}' for name in names)})" if names else ""
-        conditions.append(f"(NOT private{mine})")
-        values |= names
-    where = f"FROM scores JOIN artifacts ON artifacts.id = scores.artifact_id WHERE {' AND '.join(conditions)}"
-    better = database.rows(f"SELECT better {where} LIMIT 1", values)
-    if not better:
+    query = Query(
+        metric=contest.metric, benchmark=contest.benchmark, split=contest.split, provenance=contest.provenance
+    )
+    bound = bound_of(database, query, (contest.language,) if contest.language else ())
+    if not bound.ranges:
         return [], 0
-    order = "ASC" if better[0][0] == "down" else "DESC"
-    total = int(database.rows(f"SELECT count(*) {where}", values)[0][0])
+    values, joined = dict(bound.values), "scores JOIN artifacts ON artifacts.id = scores.artifact_id"
+    conditions = ["scores.base = :base"] if contest.base else []
+    values |= {"base": contest.base} if contest.base else {}
+    is_open = contest.readers is None or not database.rows("SELECT 1 FROM artifacts WHERE private = TRUE LIMIT 1")
+    if not is_open:
+        condition, more = owned(contest.readers)
+        conditions.append(f"(NOT private OR {condition})")
+        values |= more
+    where = f"WHERE {' AND '.join([*conditions, ''])}"
+    counts = bound.of_each_range(f"SELECT count(*) AS number FROM {'scores' if is_open else joined} {where}", "")
+    total = int(database.rows(f"SELECT sum(number) FROM {counts}", values)[0][0])
+    order = f"ORDER BY value {bound.best_first}, key, position LIMIT :limit"
+    best = bound.of_each_range(f"SELECT scores.artifact_id, position, value, key FROM {joined} {where}", order)
     rows = database.rows(
-        f"SELECT scores.*, owner, name {where} ORDER BY value {order}, key, position LIMIT :limit",
+        f"SELECT scores.*, artifacts.owner, artifacts.name FROM (SELECT * FROM {best} {order}) AS best "
+        "JOIN scores ON scores.artifact_id = best.artifact_id AND scores.position = best.position "
+        f"JOIN artifacts ON artifacts.id = best.artifact_id ORDER BY best.value {bound.best_first}, best.key, best.position",
         {**values, "limit": limit},
     )
     said = [(ArtifactName(row["owner"], row["name"]), read_score(row), row["author"]) for row in rows]

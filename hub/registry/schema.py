@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from hub.registry.database import Row
 
-HEAD = "0027"
+HEAD = "0028"
 """Newest migration under `migrations/versions`."""
 _ONE_AT_A_TIME = threading.Lock()
 """Alembic keeps the migration that runs in a global: two threads with a registry each would write into one another's."""

@@ -20,10 +20,10 @@ from hub.languages import MULTILINGUAL, covers
 from hub.records import Artifact, Page, Query
 from hub.registry.by_score import bound_of, scored, some_scored, walk_scores
 from hub.registry.headlines import measured_headlines
-from hub.registry.labels import magnitudes, words_of_part
+from hub.registry.labels import is_nameable, magnitudes
 from hub.registry.rows import read_artifacts
 from hub.registry.standing import UNMEASURED, headline
-from hub.registry.walk import walk, walk_behind, walk_language, walk_language_behind
+from hub.registry.walk import ANY, Condition, walk, walk_behind, walk_language, walk_language_behind
 from hub.registry.wish import ORDERS, Wish, conditions_of, exact, owned
 from hub.registry.words import facet_word, words_asked
 
@@ -34,6 +34,10 @@ CANDIDATES = 500
 """Most matches that are ranked and counted one by one."""
 MOST_RANKED = 20_000
 """Most matches that are ranked where a page begins deep among them."""
+_BY_INDEX = 0.05
+"""What walking past an artifact costs where the order's index has its name, which is looked at, beside where its row is read."""
+MOST_COMPARED = 2000
+"""Most matches that are ranked where they are narrowed by a metric: walking to those that are left takes as long."""
 SAMPLE = 200
 """How many matches facets are counted among when there are more than CANDIDATES."""
 LONGEST_PAGE = 1001
@@ -47,6 +51,7 @@ BY_METRIC = "metric"
 _FACETS = ("kind", "method", "license", "language", "base")
 _COLUMNS = ("kind", "method", "license", "owner")
 """Facets of which an artifact has one value, in a column of that name."""
+_ANYTHING = Wish((), {}, "", ())
 Counts = dict[str, dict[str, int]]
 
 
@@ -90,14 +95,22 @@ class _Found:
     is_exact: bool = True
 
 
-def _walked(database: Database, wish: Wish, sort: str, total: int, facets: Counts, *, is_exact: bool = True) -> _Found:
+def _walked(
+    database: Database,
+    wish: Wish,
+    sort: str,
+    total: int,
+    facets: Counts,
+    *,
+    is_exact: bool = True,
+    only: Condition = ANY,
+) -> _Found:
     """Dense matches: read from the order's index."""
     if wish.tags and sort == "score":
-        by_language, behind = partial(walk_language, database, wish), partial(walk_language_behind, database, wish)
-        return _Found(by_language, behind, total, facets, is_exact)
-    return _Found(
-        partial(walk, database, wish, sort), partial(walk_behind, database, wish, sort), total, facets, is_exact
-    )
+        by_language = partial(walk_language, database, wish, only=only)
+        return _Found(by_language, partial(walk_language_behind, database, wish, only=only), total, facets, is_exact)
+    by_order = partial(walk, database, wish, sort, only=only)
+    return _Found(by_order, partial(walk_behind, database, wish, sort, only=only), total, facets, is_exact)
 
 
 def _ranked(ids: Sequence[int], facets: Counts, *, is_exact: bool = True) -> _Found:
@@ -129,12 +142,13 @@ def _find_narrowed(
     database: Database, query: Query, wish: Wish, candidates: int, counted: Counts, has_private: bool
 ) -> _Found:
     """By words and facets."""
-    reach = candidates
-    if query.offset and not query.after:
-        # Walking there takes the longer the rarer matches are, ranking all of them the longer the more there are. These many take the same.
-        reach = min(int(candidates * sqrt(1 + query.offset / max(query.limit, 1))), max(candidates, MOST_RANKED))
-    matching = database.matching(wish.beginnings, wish.facets, reach)
-    is_all = len(matching) <= reach
+    matching = database.matching(wish.beginnings, wish.groups, candidates)
+    is_all = len(matching) <= candidates
+    if not is_all:
+        reach = _reach(database, query, wish, candidates, matching, counted[""].get("", 0))
+        if reach > candidates:
+            matching = database.matching(wish.beginnings, wish.groups, reach)
+            is_all = len(matching) <= reach
     matching = exact(database, wish, matching)
     if wish.readers is not None:
         matching = _visible(database, wish.readers, matching)
@@ -147,29 +161,67 @@ def _find_narrowed(
     return _walked(database, wish, query.sort, total, facets, is_exact=is_exact)
 
 
+def _reach(
+    database: Database, query: Query, wish: Wish, candidates: int, matching: Sequence[int], artifacts: int
+) -> int:
+    """How many matches to rank, of which `matching` were found first, among so many artifacts; `candidates` where walking is quicker.
+
+    Walking takes the longer the rarer matches are, ranking all of them the longer the more there are: these many take the same.
+    """
+    page = query.limit + (0 if query.after else query.offset)
+    read = artifacts * (_BY_INDEX if wish.parts else 1)
+    reach = min(int(candidates * sqrt(page * read) / CANDIDATES), max(candidates, MOST_RANKED))
+    expected = len(matching) / (max(matching) - min(matching) + 1) * artifacts
+    if expected > reach:
+        return candidates
+    if wish.tags and query.sort == "score":  # A language's own index leads from one with a score to the next.
+        among, values = database.one_of("id", matching, "ids")
+        question = f"SELECT count(*) FROM artifacts WHERE {among} AND standing < {UNMEASURED}"
+        if database.rows(question, values)[0][0] / len(matching) * expected > page:
+            return min(int(candidates * sqrt(page / max(query.limit, 1))), reach)
+    return reach
+
+
 def _find_scored(database: Database, query: Query, wish: Wish, candidates: int) -> _Found:
     """By a metric, and by words and facets as well: whichever side is sparse gives the candidates for the other."""
     bound = bound_of(database, query, wish.tags)
-    matching = [] if wish.is_everything else database.matching(wish.beginnings, wish.facets, candidates)
-    is_sparse = not wish.is_everything and len(matching) <= candidates
-    if not is_sparse:
-        matching = some_scored(database, bound, candidates)
-        is_sparse = len(matching) <= candidates
+    reach = max(candidates, MOST_COMPARED) if candidates else 0
+    matching = [] if wish.is_everything else database.matching(wish.beginnings, wish.groups, reach)
+    is_sparse = not wish.is_everything and len(matching) <= reach
     conditions, values = conditions_of(database, wish)
-    among, more = database.one_of("id", matching, "ids")
-    rows = database.rows(f"SELECT id FROM artifacts WHERE {' AND '.join([among, *conditions])}", {**values, **more})
-    best_first = scored(database, bound, [row[0] for row in rows])
-    counted = best_first if is_sparse else best_first[:SAMPLE]
-    ranked, facets = _rank(database, wish, "name" if query.sort == BY_METRIC else query.sort, counted)
     if is_sparse:
+        best_first = exact(database, wish, scored(database, bound, matching))
+        best_first = best_first if wish.readers is None else _visible(database, wish.readers, best_first)
+    else:
+        matching = some_scored(database, bound, reach)
+        is_sparse = len(matching) <= reach
+        best_first = scored(database, bound, matching if is_sparse else matching[: candidates + 1])
+        if conditions:
+            among, more = database.one_of("id", best_first, "ids")
+            rows = database.rows(
+                f"SELECT id FROM artifacts WHERE {' AND '.join([among, *conditions])}", {**values, **more}
+            )
+            kept = {row[0] for row in rows}
+            best_first = [each for each in best_first if each in kept]
+    is_exact = is_sparse and len(best_first) <= candidates
+    counted = best_first if is_exact else best_first[:SAMPLE]
+    order = "name" if query.sort == BY_METRIC else query.sort
+    ranked, facets = _rank(database, wish, order, counted)
+    if is_exact:
         return _ranked(best_first if query.sort == BY_METRIC else ranked, facets)
+    if is_sparse:
+        ids = best_first if query.sort == BY_METRIC else _order(database, wish, query.sort, best_first)
+        return replace(_ranked(ids, facets), is_exact=False)
+    total = len(best_first)
     if query.sort == BY_METRIC:
         by_metric = partial(walk_scores, database, bound, conditions, values)
-        return _Found(by_metric, None, len(best_first), facets, is_exact=False)
+        return _Found(by_metric, None, total, facets, is_exact=False)
     only = (bound.exists, bound.values)
-    by_order = partial(walk, database, wish, query.sort, only=only)
-    behind = partial(walk_behind, database, wish, query.sort, only=only)
-    return _Found(by_order, behind, len(best_first), facets, is_exact=False)
+    if conditions and not (wish.tags and query.sort == "score"):
+        # Whether there is a score is told by an index, all else by the row itself: databases would read that first.
+        only = (f"CASE WHEN {only[0]} THEN {' AND '.join(conditions)} ELSE FALSE END", {**values, **only[1]})
+        wish = _ANYTHING
+    return _walked(database, wish, query.sort, total, facets, is_exact=False, only=only)
 
 
 def _cut(ids: Sequence[int], limit: int, offset: int) -> list[int]:
@@ -208,7 +260,7 @@ def _wish(query: Query, languages: Iterable[str], readers: tuple[str, ...] | Non
         columns={column: wanted.lower() for column in _COLUMNS if (wanted := getattr(query, column))},
         base=query.base.rpartition("/")[2].lower(),
         tags=tuple(_covering(query.language, languages)),
-        impossible=(bool(query.text.strip()) and not words) or not all(map(words_of_part, query.parts)),
+        impossible=(bool(query.text.strip()) and not words) or not all(map(is_nameable, query.parts)),
         readers=readers,
         parts=tuple(part.lower() for part in query.parts),
         marks=_marks(query),
@@ -249,7 +301,7 @@ def _count_private(database: Database, readers: tuple[str, ...] | None, counted:
     if not ids:
         return
     counted[""][""] = counted[""].get("", 0) + len(ids)
-    for facet, numbers in _rank(database, Wish((), {}, "", ()), "name", ids)[1].items():
+    for facet, numbers in _rank(database, _ANYTHING, "name", ids)[1].items():
         added = Counter(counted[facet])
         added.update(numbers)
         counted[facet] = dict(sorted(added.items(), key=_frequent_first))

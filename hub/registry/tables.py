@@ -149,6 +149,9 @@ class VariantRow(Table):
     conditioning: Mapped[dict[str, Any]]
 
 
+_BY_TRIAL = ("metric", "provenance", "benchmark", "split", "value", "artifact_id", "base")
+
+
 class ScoreRow(Table):
     """One number and all that is needed to judge it."""
 
@@ -161,6 +164,8 @@ class ScoreRow(Table):
         Index("scores_by_benchmark", "benchmark", "metric", "language", "value"),
         Index("scores_by_metric", "metric", "provenance", "value", "artifact_id"),
         Index("scores_by_language", "language", "metric", "provenance", "value", "artifact_id"),
+        Index("scores_by_trial", *_BY_TRIAL),
+        Index("scores_by_trial_and_language", "language", *_BY_TRIAL),
     )
 
     artifact_id: Mapped[int] = mapped_column(ForeignKey("artifacts.id", ondelete="CASCADE"), primary_key=True)

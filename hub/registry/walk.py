@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 Condition = tuple[str, dict[str, Any]]
 """SQL about a row of `artifacts`, and the values that it needs."""
-_ANY: Condition = ("", {})
+ANY: Condition = ("", {})
 _UNMEASURED: Condition = (f"artifacts.standing >= {UNMEASURED}", {})
 
 
-def walk(database: Database, wish: Wish, sort: str, limit: int, offset: int, only: Condition = _ANY) -> list[int]:
+def walk(database: Database, wish: Wish, sort: str, limit: int, offset: int, only: Condition = ANY) -> list[int]:
     """Up to `limit` matches from `offset` on; `only` is one condition beyond the wish."""
     conditions, values = conditions_of(database, wish)
     conditions += [only[0]] if only[0] else []
@@ -33,7 +33,7 @@ def walk(database: Database, wish: Wish, sort: str, limit: int, offset: int, onl
     return [row[0] for row in rows]
 
 
-def walk_behind(database: Database, wish: Wish, sort: str, limit: int, last: int, only: Condition = _ANY) -> list[int]:
+def walk_behind(database: Database, wish: Wish, sort: str, limit: int, last: int, only: Condition = ANY) -> list[int]:
     """Up to `limit` matches behind the artifact `last`.
 
     Those that stand behind it by the last column alone come first, then those by the column before: each is one range of the index.
@@ -55,33 +55,39 @@ def walk_behind(database: Database, wish: Wish, sort: str, limit: int, last: int
     return ids
 
 
-def walk_language(database: Database, wish: Wish, limit: int, offset: int) -> list[int]:
+def walk_language(database: Database, wish: Wish, limit: int, offset: int, only: Condition = ANY) -> list[int]:
     """The first matches for readers of some languages: those with scores by their standing there, then all others."""
-    measured = _measured(database, wish, offset + limit)
+    measured = _measured(database, wish, offset + limit, only)
     ids = measured[offset:]
     if len(ids) < limit:
         beyond = max(0, offset - len(measured))
-        ids += walk(database, wish, "score", limit - len(ids), beyond, _UNMEASURED)
+        ids += walk(database, wish, "score", limit - len(ids), beyond, _both(_UNMEASURED, only))
     return ids
 
 
-def walk_language_behind(database: Database, wish: Wish, limit: int, last: int) -> list[int]:
+def walk_language_behind(database: Database, wish: Wish, limit: int, last: int, only: Condition = ANY) -> list[int]:
     """As `walk_language`, behind the artifact `last`."""
     names = ", ".join(f":{name}" for name in wish.tag_values)
     own = f"SELECT min(standing) FROM artifact_languages WHERE artifact_id = :last AND tag IN ({names})"
     place = database.rows(own, {**wish.tag_values, "last": last})[0][0]
     if place is None or place >= UNMEASURED:
-        return walk_behind(database, wish, "score", limit, last, _UNMEASURED)
+        return walk_behind(database, wish, "score", limit, last, _both(_UNMEASURED, only))
     seen = "(before.standing < :place OR (before.standing = :place AND before.artifact_id <= :last))"
     behind = (
         "artifact_languages.standing >= :place AND NOT EXISTS (SELECT 1 FROM artifact_languages AS before "
         f"WHERE before.artifact_id = artifacts.id AND before.tag IN ({names}) AND {seen})"
     )
-    ids = _measured(database, wish, limit, (behind, {"place": place, "last": last}))
-    return ids + (walk(database, wish, "score", limit - len(ids), 0, _UNMEASURED) if len(ids) < limit else [])
+    ids = _measured(database, wish, limit, _both((behind, {"place": place, "last": last}), only))
+    if len(ids) < limit:
+        ids += walk(database, wish, "score", limit - len(ids), 0, _both(_UNMEASURED, only))
+    return ids
 
 
-def _measured(database: Database, wish: Wish, reach: int, only: Condition = _ANY) -> list[int]:
+def _both(one: Condition, other: Condition) -> Condition:
+    return " AND ".join(each[0] for each in (one, other) if each[0]), {**one[1], **other[1]}
+
+
+def _measured(database: Database, wish: Wish, reach: int, only: Condition = ANY) -> list[int]:
     """Matches with a score in one of the languages, by the best of their standings there."""
     conditions, values = conditions_of(database, replace(wish, tags=()))
     narrowed = ["artifact_languages.standing < :unmeasured", *conditions, *([only[0]] if only[0] else [])]

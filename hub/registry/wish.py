@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from hub.registry.labels import words_of_part
+from hub.registry.labels import beginning_of_part, words_of_part
 from hub.registry.standing import FOREIGN_LANGUAGE, UNMEASURED
 from hub.registry.words import facet_word
 
@@ -53,7 +53,13 @@ class Wish:
     @property
     def beginnings(self) -> list[str]:
         """Words of the index, with each of which one of an artifact's must begin."""
-        return [*self.words, *dict.fromkeys(word for part in self.parts for word in words_of_part(part))]
+        return [*self.words, *dict.fromkeys(word for part in self.parts for word in beginning_of_part(part))]
+
+    @property
+    def groups(self) -> list[list[str]]:
+        """As `facets`, and the whole words that parts of names lead to."""
+        words = dict.fromkeys(word for part in self.parts for word in words_of_part(part))
+        return [*self.facets, *([word] for word in words)]
 
     @property
     def facets(self) -> list[list[str]]:

@@ -8,7 +8,7 @@ from hub.accounts import Actor
 from hub.errors import WrongRequest
 from hub.names import ArtifactName
 from hub.records import Provenance, Query
-from hub.registry import Registry
+from hub.registry import Registry, by_score
 from hub.registry.repositories import change_settings
 from hub.registry.search import find
 from tests import postgres
@@ -51,6 +51,8 @@ METRIC = "r_precision_at_1"
         ({"language": "hi"}, ["wide"]), ({"split": "pairs"}, ["high"]), ({"benchmark": "xtd10"}, ["elsewhere"]),
         ({"base": "emoji-sd", "language": "yo", "benchmark": "emoji-generation"}, ["high", "low"]),
         ({"text": "Yoruba", "owner": "a"}, ["high", "low"]), ({"provenance": "reported"}, ["claims"]), ({"least": 1}, []),
+        ({"language": "yo", "split": "pairs"}, ["high"]), ({"language": "hi", "split": "pairs"}, []), ({"split": "nowhere"}, []),
+        ({"benchmark": "xtd10", "split": "pairs"}, []), ({"benchmark": "nowhere", "language": "yo"}, []),
         ({"metric": "fid"}, ["high", "low"]), ({"metric": "fid", "most": 10}, ["high"]), ({"metric": "none"}, []),
     ],
 )  # fmt: skip
@@ -78,6 +80,33 @@ def test_pages_by_metric_do_not_overlap(shelf, candidates):
         ["elsewhere", "low"],
         [],
     ]
+
+
+@pytest.mark.parametrize("candidates", [500, 2], ids=["few", "more than are counted"])
+@pytest.mark.parametrize("asked", [{}, {"benchmark": "xtd10"}, {"split": "s"}, {"split": "s", "language": "yo"}])
+def test_scores_on_more_trials_than_there_are_ranges_are_found_all_the_same(registry, asked, candidates, monkeypatch):
+    monkeypatch.setattr(by_score, "MOST_RANGES", 3)
+    for number in range(6):
+        on = {"benchmark": f"bench{number}", "split": "s"}
+        fill(
+            registry, an_artifact(f"a/m{number}", scores=(a_score(number / 10, **on), a_score(0.9, benchmark="xtd10")))
+        )
+    page = find(registry.database, Query(metric=METRIC, sort="metric", most=0.9, **asked), candidates)
+    assert sorted(names(page)) == [f"m{number}" for number in range(6)]
+
+
+def test_readers_of_a_language_get_the_best_in_it_first_among_any_number_of_scores(registry):
+    fill(
+        registry,
+        an_artifact("a/first", languages=("yo", "hi"), scores=(a_score(0.6), a_score(0.1, language="hi"))),
+        an_artifact("a/second", languages=("yo", "hi"), scores=(a_score(0.5), a_score(0.8, language="hi"))),
+        an_artifact("a/third", languages=("yo", "hi"), scores=(a_score(0.4), a_score(0.9, language="hi"))),
+    )
+    for candidates in (0, 500):
+        asked = {"metric": METRIC, "language": "yo"}
+        assert names(find(registry.database, Query(**asked), candidates)) == ["first", "second", "third"]
+        behind = find(registry.database, Query(**asked, after="a/first", offset=1, limit=1), candidates)
+        assert names(behind) == ["second"]
 
 
 def test_facets_are_counted_among_those_with_the_metric(shelf):

@@ -24,6 +24,8 @@ def version_of(path):
         return connection.execute("SELECT version_num FROM alembic_version").fetchone()[0]
 
 
+BEFORE_0028 = "DROP INDEX scores_by_trial; DROP INDEX scores_by_trial_and_language;"
+"""Undoes the migration 0028."""
 BEFORE_0027 = """
 DROP INDEX artifacts_by_creation; DROP INDEX artifacts_by_likes; DROP INDEX artifacts_by_trend;
 ALTER TABLE artifacts DROP trending; ALTER TABLE artifacts DROP weights; ALTER TABLE artifacts DROP parameters;
@@ -73,6 +75,7 @@ def downgrade(path, to, changes=""):
     """Make a file of an older release out of a current one."""
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(
+            f"{BEFORE_0028}"
             f"{BEFORE_0027}"
             f"{BEFORE_0026}"
             f"{BEFORE_0025}"

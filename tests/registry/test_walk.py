@@ -6,7 +6,7 @@ import pytest
 
 from hub.names import ArtifactName
 from hub.records import Query
-from hub.registry import Registry
+from hub.registry import Registry, search
 from hub.registry.search import SORTS, find
 from tests import postgres
 from tests.builders import a_score
@@ -67,6 +67,17 @@ def test_a_page_deep_in_a_list_is_the_same_whether_matches_are_walked_or_ranked(
     for candidates in (2, 3, 100):
         page = find(shelf.database, Query(**wanted, sort=sort, limit=4, offset=7), candidates)
         assert names(page) == whole[7:11]
+
+
+@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.parametrize("wanted", WANTED)
+def test_ranking_more_than_are_counted_gives_what_walking_gives(shelf, wanted, sort, monkeypatch):
+    asked = Query(**wanted, sort=sort, limit=9)
+    walked = find(shelf.database, asked, 2)
+    monkeypatch.setattr(search, "CANDIDATES", 1)  # As if the registry were a million times as large.
+    ranked = find(shelf.database, asked, 2)
+    assert names(ranked) == names(walked)
+    assert ranked.total >= walked.total
 
 
 def test_behind_an_artifact_that_has_moved_the_list_goes_on_where_it_stands_now(registry):

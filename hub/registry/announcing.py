@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 from hub.registry.outbox import owe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from sqlalchemy.orm import Session
 
     from hub.names import ArtifactName
+    from hub.records import Revision
     from hub.registry.hooks import WebhookRow
-    from hub.registry.tables import ArtifactRow, ScoreRow
+    from hub.registry.tables import ArtifactRow, RefRow, ScoreRow
 
 DELIVER = "deliver-webhook"
 REPO, CONTENT, CONFIG, SCORE = "repo", "repo.content", "repo.config", "score"
@@ -70,9 +71,23 @@ def announce_ref(
     session: Session, artifact: ArtifactRow, kind: str, name: str, old: str | None, new: str | None
 ) -> None:
     """A branch or tag is made, moves on or is taken away: `old` and `new` are revisions, None for none."""
-    shas = {"oldSha": old and old[:_COMMIT_DIGITS], "newSha": new and new[:_COMMIT_DIGITS]}
-    ref = f"refs/{'tags' if kind == 'tag' else 'heads'}/{name}"
-    announce(session, artifact, CONTENT, "update", updatedRefs=[{"ref": ref, **shas}])
+    announce(session, artifact, CONTENT, "update", updatedRefs=[_updated_ref(kind, name, old, new)])
+
+
+def announce_rewriting(
+    session: Session, artifact: ArtifactRow, refs: Iterable[RefRow], replaced: Mapping[str, Revision]
+) -> None:
+    """Revisions are replaced, old id → new: one event with every branch and tag that was led elsewhere by that.
+
+    `refs` are as they are afterwards. Of aliases nobody is told, here as elsewhere.
+    """
+    former = {revision.id: old for old, revision in replaced.items()}
+    moved = [
+        _updated_ref(ref.kind, ref.name, former[ref.revision_id], ref.revision_id)
+        for ref in sorted(refs, key=lambda each: (each.kind, each.name))
+        if ref.kind != "alias" and ref.revision_id in former
+    ]
+    announce(session, artifact, CONTENT, "update", updatedRefs=moved)
 
 
 def told_score(score: ScoreRow) -> dict[str, Any]:
@@ -89,6 +104,11 @@ def follow(session: Session, name: ArtifactName, target: ArtifactName) -> None:
     for watch in session.scalars(select(WatchRow).where(WatchRow.key == name.key)).all():
         session.delete(watch)
         session.merge(WatchRow(webhook_id=watch.webhook_id, kind=watch.kind, key=target.key, name=str(target)))
+
+
+def _updated_ref(kind: str, name: str, old: str | None, new: str | None) -> dict[str, str | None]:
+    shas = {"oldSha": old and old[:_COMMIT_DIGITS], "newSha": new and new[:_COMMIT_DIGITS]}
+    return {"ref": f"refs/{'tags' if kind == 'tag' else 'heads'}/{name}", **shas}
 
 
 def _watchers(session: Session, artifact: ArtifactRow) -> Iterable[WebhookRow]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from hub.accounts import Actor
 from hub.errors import Conflict
 from hub.records import Artifact, Revision
+from hub.registry.announcing import announce_rewriting
 from hub.registry.audit import note
 
 if TYPE_CHECKING:
@@ -54,4 +55,5 @@ def rewrite(database: Database, artifact: Artifact, head: Revision, plan: Rewrit
         session.execute(delete(UploadRow).where(UploadRow.digest.in_(unheld)))
         describe(session, row, artifact, head)
         note(session, actor, "files.erase", str(artifact.name), files=sorted(plan.erased), revisions=len(plan.replaced))
+        announce_rewriting(session, row, refs, plan.replaced)
         owe_reference(session, artifact.name)

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+import json
 import socket
 import threading
 import time
@@ -76,6 +77,34 @@ def test_what_happens_to_a_repository_is_told_in_hugging_faces_words(trusted, as
     assert untagged["updatedRefs"] == [{"ref": "refs/tags/v1", "oldSha": after[:40], "newSha": None}]
     assert gated["updatedConfig"] == {"gated": "auto"}
     assert moved["movedTo"] == {"name": "ada/other", "owner": {"id": "ada"}}
+
+
+def test_an_erasure_is_told_once_with_every_branch_and_tag_that_it_moves(trusted, as_, work, receiver):
+    create(as_)
+    secret, hidden = trusted.tokens.create(trusted.accounts.get("ada"), "write", ROOT), b"hidden"
+    lines = (
+        {"key": "header", "value": {"summary": "Tell"}},
+        {"key": "file", "value": {"path": "a.txt", "content": base64.b64encode(hidden).decode(), "encoding": "base64"}},
+    )
+    at, ada = "/api/models/ada/thing", {"Authorization": f"Bearer {secret}"}
+    as_("ada", "POST", f"{at}/branch/early")
+    content = "\n".join(map(json.dumps, lines))
+    assert TestClient(create_app(trusted)).post(f"{at}/commit/main", content=content, headers=ada).status_code == 200
+    as_("ada", "POST", f"{at}/tag/main", {"tag": "v1"})
+    assert as_("ada", "PUT", "/api/v1/artifacts/ada/thing/aliases/@stable", {"revision": "main"}).status_code == 200
+    before = trusted.registry.head(_name("ada/thing"))
+    make(as_, receiver, domains=["repo.content"])
+    erased = {"deletions": {"sha": [hashlib.sha256(hidden).hexdigest()], "rewriteHistory": True}}
+    for _ in range(2):
+        assert as_("ada", "POST", f"{at}/lfs-files/batch", erased).status_code == 200
+    after = trusted.registry.head(_name("ada/thing"))
+    assert before != after
+    work()
+    [told] = receiver.bodies
+    assert told["event"] == {"action": "update", "scope": "repo.content"}
+    assert told["repo"]["headSha"] == after[:40]
+    shas = {"oldSha": before[:40], "newSha": after[:40]}
+    assert told["updatedRefs"] == [{"ref": "refs/heads/main", **shas}, {"ref": "refs/tags/v1", **shas}]
 
 
 def test_a_withdrawn_revision_is_told(trusted, as_, work, receiver):

@@ -10,25 +10,38 @@ import pytest
 from starlette.testclient import TestClient
 
 from hub.accounts import Actor
+from hub.home import Home
 from hub.local import LocalHub
 from hub.names import ArtifactName
 from hub.publish import publish
 from hub.records import Conditioning, Provenance
 from server import create_app
-from tests.builders import a_card, a_folder, a_hub, a_score, some_weights
+from tests import postgres
+from tests.builders import a_card, a_folder, a_score, some_weights
 
 Header = Callable[..., dict[str, str]]
 ROOT = Actor("root")
 READS = Conditioning(width=128, length=16)
 """What `a_variant_config` gives."""
 NAME = "/api/v1/artifacts/ada/yo"
+ON_BOTH = pytest.mark.parametrize("hub", ["sqlite", "postgres"], indirect=True, scope="module")
+"""For what asks the registry questions that are more than reading a row: once on each database."""
+
+
+def _home(request: pytest.FixtureRequest, folder: Path) -> Home:
+    address = ""
+    if getattr(request, "param", "sqlite") == "postgres":
+        address = postgres.a_database(request.getfixturevalue("cluster"))
+    return Home(folder / "registry.db", folder, folder / "no-cards", database_url=address)
 
 
 @pytest.fixture(scope="module")
-def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalHub]:
-    """`ada/yo` has two revisions; two bases read what it gives, and one does not; `ada/claims` is reported to be good."""
+def hub(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalHub]:
+    """On SQLite, or on PostgreSQL for a module that asks for both with ON_BOTH.
+
+    `ada/yo` has two revisions; two bases read what it gives, and one does not; `ada/claims` is reported to be good."""
     folder = tmp_path_factory.mktemp("hub")
-    with a_hub(folder) as opened:
+    with LocalHub.open(_home(request, folder)) as opened:
         for name in ("ada", "bob"):
             opened.accounts.add(name, ROOT)
         opened.accounts.add("root", ROOT, is_admin=True)

@@ -11,9 +11,10 @@ from starlette.testclient import TestClient
 from hub.local import LocalHub
 from hub.names import ArtifactName
 from server.api import advice, artifacts, compatible, health, languages, leaderboard, revisions, scores
-from tests.server.api.conftest import NAME
+from tests.server.api.conftest import NAME, ON_BOTH
 
 BOARD = "/api/v1/leaderboard?benchmark=emoji-generation&metric=r_precision_at_1"
+pytestmark = ON_BOTH
 
 
 @pytest.mark.parametrize(

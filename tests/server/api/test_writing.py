@@ -13,11 +13,12 @@ from hub.names import ArtifactName
 from hub.records import Query
 from hub.registry.scores import statements
 from tests.builders import a_card, a_folder, a_score
-from tests.server.api.conftest import NAME
+from tests.server.api.conftest import NAME, ON_BOTH
 
 Header = Callable[..., dict[str, str]]
 NewScore = Callable[..., dict[str, Any]]
 YO = ArtifactName("ada", "yo")
+pytestmark = ON_BOTH
 
 
 def by_author(client: TestClient, author: str) -> list[dict[str, Any]]:

@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 import io
-import socket
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
-import uvicorn
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -26,7 +20,6 @@ from hub.errors import (
     Unreachable,
     WrongRequest,
 )
-from hub.local import LocalHub
 from hub.names import ArtifactName
 from hub.registry.deliveries import deliveries
 from hub.registry.outbox import claim, debts, owe, postpone
@@ -34,8 +27,7 @@ from hub.registry.repositories import delete_repository
 from hub.registry.signing_keys import keys_of
 from hub.registry.webhooks import Watched, add_webhook
 from hub.signatures import fingerprint_of
-from server import create_app
-from server.cli import server_config
+from tests.serving import serving
 
 ROOT = Actor("root")
 
@@ -43,20 +35,6 @@ ROOT = Actor("root")
 def a_public_key() -> str:
     public = ec.generate_private_key(ec.SECP256R1()).public_key()
     return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
-
-
-@contextmanager
-def serving(hub: LocalHub) -> Iterator[str]:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(server_config(create_app(hub)))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
-        while not server.started:
-            assert thread.is_alive()
-            time.sleep(0.01)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server.should_exit = True
-        thread.join(timeout=10)
 
 
 @pytest.fixture

@@ -6,13 +6,11 @@ import hashlib
 import json
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 from huggingface_hub.utils import disable_progress_bars
 
 from hub.accounts import Actor
@@ -22,9 +20,8 @@ from hub.local import LocalHub
 from hub.names import ArtifactName
 from hub.publish import publish
 from hub.records import Conditioning
-from server import create_app
-from server.cli import server_config
 from tests.builders import a_card, a_folder, a_score
+from tests.serving import serving
 
 ROOT = Actor("root")
 
@@ -53,16 +50,8 @@ def far(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalHub]:
 
 @pytest.fixture(scope="module")
 def endpoint(far: LocalHub) -> Iterator[str]:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(server_config(create_app(far)))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
-        while not server.started:
-            assert thread.is_alive()
-            time.sleep(0.01)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server.should_exit = True
-        thread.join(timeout=10)
+    with serving(far) as address:
+        yield address
 
 
 @pytest.fixture

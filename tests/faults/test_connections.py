@@ -12,13 +12,11 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-import uvicorn
 
 from hub.accounts import Actor
 from hub.local import LocalHub
 from hub.names import Digest
-from server import create_app
-from server.cli import server_config
+from tests.serving import serving
 
 CONTENT = bytes(range(256)) * 4096
 SLOW = 60
@@ -28,15 +26,8 @@ SLOW = 60
 @pytest.fixture
 def endpoint(hub: LocalHub) -> Iterator[str]:
     hub.accounts.add("ada", Actor("root"))
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(server_config(create_app(hub)))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
-        while not server.started:
-            time.sleep(0.01)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server.should_exit = server.force_exit = True
-        thread.join(timeout=10)
+    with serving(hub) as address:
+        yield address
 
 
 @pytest.fixture

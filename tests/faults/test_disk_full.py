@@ -6,17 +6,13 @@ import contextlib
 import hashlib
 import io
 import os
-import socket
 import subprocess
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
-import uvicorn
 from huggingface_hub import CommitOperationAdd, HfApi
 from huggingface_hub.errors import HfHubHTTPError
 from safetensors.numpy import save
@@ -25,8 +21,7 @@ from hub.accounts import Actor
 from hub.home import Home
 from hub.local import LocalHub
 from hub.registry import verify
-from server import create_app
-from server.cli import server_config
+from tests.serving import serving
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a file system of a few megabytes")
 ROOM_MB = 6
@@ -67,16 +62,9 @@ def hub(disk: Disk) -> Iterator[LocalHub]:
 
 @pytest.fixture
 def api(hub: LocalHub) -> Iterator[HfApi]:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(server_config(create_app(hub)))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
-        while not server.started:
-            time.sleep(0.01)
+    with serving(hub) as address:
         token = hub.tokens.create(hub.accounts.get("ada"), "write", Actor("root"))
-        yield HfApi(endpoint=f"http://127.0.0.1:{listener.getsockname()[1]}", token=token)
-        server.should_exit = True
-        thread.join(timeout=10)
+        yield HfApi(endpoint=address, token=token)
 
 
 def weights(megabytes: int, seed: int = 0) -> bytes:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-import uvicorn
 from PIL import Image
 from safetensors.numpy import save_file
 from starlette.testclient import TestClient
@@ -22,7 +18,7 @@ from hub.names import ArtifactName
 from hub.publish import publish
 from hub.records import Conditioning, Provenance, Score
 from server import create_app
-from server.cli import server_config
+from tests.serving import serving
 
 CONDITIONING = Conditioning(width=4, length=2)
 PROSE = """# Yoruba for the emoji base
@@ -171,13 +167,5 @@ def client(hub: LocalHub) -> Iterator[TestClient]:
 @pytest.fixture(scope="session")
 def endpoint(hub: LocalHub) -> Iterator[str]:
     """The address of the same application behind a real uvicorn."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(server_config(create_app(hub)))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
-        while not server.started:
-            assert thread.is_alive()
-            time.sleep(0.01)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server.should_exit = True
-        thread.join(timeout=10)
+    with serving(hub) as address:
+        yield address

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import re
 import shutil
-import socket
-import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 import pytest
-import uvicorn
 from starlette.testclient import TestClient
 
 from hub.accounts import Actor
@@ -22,7 +18,7 @@ from hub.home import Home
 from hub.local import LocalHub
 from hub.registry.sessions import Sessions
 from server import create_app
-from server.cli import server_config
+from tests.serving import serving
 
 ROOT = Actor("root")
 PASSWORD = "correct horse battery"
@@ -64,21 +60,6 @@ def token_of(hub: LocalHub) -> Callable[..., str]:
         return hub.tokens.create(hub.accounts.get(name), role, ROOT, artifact=artifact)
 
     return make
-
-
-@contextmanager
-def serving(hub: LocalHub) -> Iterator[str]:
-    """The address of the application behind a real uvicorn."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(server_config(create_app(hub)))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
-        while not server.started:
-            assert thread.is_alive()
-            time.sleep(0.01)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server.should_exit = True
-        thread.join(timeout=10)
 
 
 @pytest.fixture

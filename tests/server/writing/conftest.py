@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import socket
-import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import uvicorn
 from huggingface_hub import HfApi
 from huggingface_hub.utils import disable_progress_bars
 from starlette.testclient import TestClient
@@ -18,9 +14,9 @@ from hub.accounts import Actor
 from hub.home import Home
 from hub.local import LocalHub
 from server import create_app
-from server.cli import server_config
 from tests import postgres
 from tests.buckets import a_bucket
+from tests.serving import serving
 
 ROOT = Actor("root")
 
@@ -53,16 +49,8 @@ def hub(places: Home) -> Iterator[LocalHub]:
 
 @pytest.fixture(scope="session")
 def endpoint(hub: LocalHub) -> Iterator[str]:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(server_config(create_app(hub)))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
-        while not server.started:
-            assert thread.is_alive()
-            time.sleep(0.01)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server.should_exit = True
-        thread.join(timeout=10)
+    with serving(hub) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, TypeVar
@@ -14,10 +13,11 @@ from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
 from hub.errors import Stalled, TooLarge, WrongRequest
+from hub.store.joined import Pieces
 from server.middleware import HttpLayer
 
 if TYPE_CHECKING:
-    from typing_extensions import Buffer
+    pass
 
 T = TypeVar("T")
 MOST_SENDERS = 64
@@ -57,45 +57,21 @@ class BodyLimit(HttpLayer):
         await self.app(scope, receive_and_count, send)
 
 
-class BodyReader(io.RawIOBase):
+class BodyReader(Pieces):
     """A request's body as a file, for a worker thread. While the thread works on one piece, the next one arrives.
 
-    It holds 2 MiB or so. Made on the event loop; `close` it where reading may have ended early.
+    It holds 2 MiB or so. Made on the event loop; `close` it where reading may have ended early. Reading raises TooLarge for more bytes
+    than expected, WrongRequest for fewer, Stalled when none come.
     """
 
     def __init__(self, request: Request, size_bytes: int, *, at_most: bool = False) -> None:
+        super().__init__()
         self._stream: AsyncIterator[bytes] = request.stream().__aiter__()
         self._loop = asyncio.get_running_loop()
         self._next: Future[bytes] | None = None
-        self._left = memoryview(b"")
         self._expected = size_bytes
         self._at_most = at_most
         self._received = 0
-
-    def readable(self) -> bool:
-        """Always."""
-        return True
-
-    def readinto(self, buffer: Buffer) -> int:
-        """Fill `buffer` as far as what has arrived goes; 0 at the end.
-
-        Raises TooLarge for more bytes than expected, WrongRequest for fewer.
-        """
-        target = memoryview(buffer)
-        self._fill()
-        count = min(len(target), len(self._left))
-        target[:count] = self._left[:count]
-        self._left = self._left[count:]
-        return count
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        """What has arrived, at most `size` bytes, without copying it once more; empty at the end."""
-        if size is None or size < 0:
-            return self.readall()
-        self._fill()
-        given, self._left = self._left[:size], self._left[size:]
-        whole = given.obj
-        return whole if isinstance(whole, bytes) and len(whole) == len(given) else bytes(given)
 
     def close(self) -> None:
         """Stop receiving."""
@@ -103,13 +79,12 @@ class BodyReader(io.RawIOBase):
             self._next.cancel()
         super().close()
 
-    def _fill(self) -> None:
-        if self._left:
-            return
+    def next_piece(self) -> bytes | None:
+        """What has arrived, 1 MiB or so; from then on the one behind it is received."""
         coming = self._next or self._ask()
         piece = coming.result()
         self._next = self._ask() if piece else coming
-        self._left = memoryview(piece)
+        return piece or None
 
     def _ask(self) -> Future[bytes]:
         return asyncio.run_coroutine_threadsafe(self._gather(), self._loop)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from abc import abstractmethod
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -10,12 +11,15 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 
-class Joined(io.RawIOBase):
-    """A file over pieces. `read` gives what is left of a piece without copying it once more."""
+class Pieces(io.RawIOBase):
+    """A file over pieces that come one by one. `read` gives what is left of a piece without copying it once more."""
 
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._pieces = pieces
+    def __init__(self) -> None:
         self._left = memoryview(b"")
+
+    @abstractmethod
+    def next_piece(self) -> bytes | None:
+        """What comes next; None at the end, however often it is asked."""
 
     def readable(self) -> bool:
         """Always."""
@@ -41,7 +45,19 @@ class Joined(io.RawIOBase):
 
     def _fill(self) -> None:
         while not self._left:
-            piece = next(self._pieces, None)
+            piece = self.next_piece()
             if piece is None:
                 return
             self._left = memoryview(piece)
+
+
+class Joined(Pieces):
+    """A file over pieces that somebody yields."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        super().__init__()
+        self._pieces = pieces
+
+    def next_piece(self) -> bytes | None:
+        """The next one."""
+        return next(self._pieces, None)

@@ -3,48 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, Page, expect
 
-playwright = pytest.importorskip("playwright.sync_api")
+from tests.chromium import MARKS, a_page, chromium
 
-from playwright.sync_api import Browser, Page, expect, sync_playwright  # noqa: E402 - after the check that it is there
-
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
-QUIET = (
-    "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run "
-    "--disable-background-networking --disable-component-update --disable-sync"
-)
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="Chromium is not installed: apt-get install chromium"),
-]
+pytestmark = MARKS
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=QUIET.split())
-        yield browser
-        browser.close()
+    with chromium() as started:
+        yield started
 
 
 @pytest.fixture(params=[True, False], ids=["with JavaScript", "without JavaScript"])
 def page(request: pytest.FixtureRequest, browser: Browser, endpoint: str) -> Iterator[Page]:
-    """A page that fails the test when the browser complains, of a broken policy say."""
-    context = browser.new_context(base_url=endpoint, java_script_enabled=request.param, accept_downloads=True)
-    page = context.new_page()
-    complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    yield page
-    context.close()
-    assert not complaints
+    with a_page(browser, endpoint, java_script_enabled=request.param, accept_downloads=True) as page:
+        yield page
 
 
 def test_a_reader_finds_a_yoruba_module_and_downloads_its_weights(page: Page, tmp_path: Path):

@@ -2,52 +2,29 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
+from playwright.sync_api import Browser, Page, expect
 
-playwright = pytest.importorskip("playwright.sync_api")
+from server.oauth import DEVICE, HUGGING_FACE
+from tests.chromium import MARKS, a_page, chromium
+from tests.server.accounts.conftest import PASSWORD
 
-from playwright.sync_api import Browser, Page, expect, sync_playwright  # noqa: E402 - after the check that it is there
-
-from server.oauth import DEVICE, HUGGING_FACE  # noqa: E402
-from tests.server.accounts.conftest import PASSWORD  # noqa: E402
-
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
-QUIET = (
-    "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run "
-    "--disable-background-networking --disable-component-update --disable-sync"
-)
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="Chromium is not installed: apt-get install chromium"),
-]
+pytestmark = MARKS
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=QUIET.split())
-        yield browser
-        browser.close()
+def browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
 
 
 @pytest.fixture(params=[True, False], ids=["with JavaScript", "without JavaScript"])
-def page(request: pytest.FixtureRequest, chromium: Browser, endpoint: str) -> Iterator[Page]:
-    """A page that fails the test when the browser complains, of a broken policy say."""
-    context = chromium.new_context(base_url=endpoint, java_script_enabled=request.param)
-    page = context.new_page()
-    complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    yield page
-    context.close()
-    assert not complaints
+def page(request: pytest.FixtureRequest, browser: Browser, endpoint: str) -> Iterator[Page]:
+    with a_page(browser, endpoint, java_script_enabled=request.param) as page:
+        yield page
 
 
 def test_somebody_logs_in_makes_a_token_lets_a_program_in_and_logs_out(page: Page, hub, endpoint: str):
@@ -87,8 +64,8 @@ def test_somebody_logs_in_makes_a_token_lets_a_program_in_and_logs_out(page: Pag
     expect(page.get_by_role("heading", level=1)).to_have_text("Log in")
 
 
-def test_nothing_is_wider_than_a_telephone(chromium: Browser, endpoint: str):
-    page = chromium.new_page(viewport={"width": 360, "height": 740})
+def test_nothing_is_wider_than_a_telephone(browser: Browser, endpoint: str):
+    page = browser.new_page(viewport={"width": 360, "height": 740})
     page.goto(f"{endpoint}/login?next=/settings")
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     page.get_by_label("Name").fill("ada")

@@ -1,0 +1,95 @@
+"""Optional parts: features that attach themselves through the entry-point group `hub.parts`.
+
+The core imports none of them: it asks every installed part at the few places below and works the same without any. A part is a class
+made without arguments; every method does nothing by default, so a part overrides only what it takes part in. `server.part.ServerPart`
+adds what a part may do in a server. See docs/architecture.md.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import TYPE_CHECKING
+
+from hub.plugins import advertised
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from hub.names import ArtifactName, Digest
+    from hub.records import Event, File, Origin, Signature
+    from hub.registry.database import Database
+    from hub.store import BlobStore
+
+GROUP = "hub.parts"
+WITHOUT = "HUB_WITHOUT_PARTS"
+"""Environment variable: names of parts to leave out, separated by commas."""
+_log = logging.getLogger("hub.parts")
+
+
+class Part:
+    """An optional feature of the hub. Import what is heavy inside methods: every process that writes loads every part."""
+
+    name = ""
+    """The name of its entry point."""
+    tables: tuple[str, ...] = ()
+    """Modules that define its tables; they are created with the others."""
+    operations: tuple[str, ...] = ()
+    """Modules with its operations of administration, each with a tuple `OPERATIONS`."""
+
+    def listens(self, session: Session) -> bool:  # noqa: ARG002 - for parts to override
+        """Return whether anything is to be done on an event at all; otherwise nobody works out what happened."""
+        return False
+
+    def on_event(self, session: Session, event: Event) -> None:
+        """Take notice of an event, in the transaction that causes it."""
+
+    def signature(
+        self, files: Sequence[File], name: ArtifactName, database: Database, store: BlobStore  # noqa: ARG002
+    ) -> Signature | None:
+        """Return the signature among the files of a new revision. Raises WrongSignature for one that does not fit."""
+        return None
+
+    def revision(self, database: Database, artifact_id: int, text: str) -> str | None:  # noqa: ARG002
+        """Return the id of the revision that `text` means, where the registry itself knows none."""
+        return None
+
+    def origin(self, database: Database, name: ArtifactName) -> Origin | None:  # noqa: ARG002
+        """Return where a copied repository comes from; None for one of this hub."""
+        return None
+
+    def blobs(self, database: Database) -> Iterable[Digest]:  # noqa: ARG002
+        """Return the blobs that the part needs, so that garbage collection leaves them."""
+        return ()
+
+
+@cache
+def parts() -> tuple[Part, ...]:
+    """Return one instance of every installed part, without those that `HUB_WITHOUT_PARTS` names.
+
+    A part whose module or library is missing is left out, and the log says so once.
+    """
+    left_out = {name.strip() for name in os.environ.get(WITHOUT, "").split(",")}
+    found = []
+    for name, point in advertised(GROUP).items():
+        if name in left_out:
+            continue
+        try:
+            found.append(point.load()())
+        except ImportError as error:
+            _log.warning("the part `%s` is left out: %s. Look with `hub doctor`.", name, error)
+    return tuple(found)
+
+
+def signature_in(
+    files: Sequence[File], name: ArtifactName, database: Database, store: BlobStore
+) -> Signature | None:
+    """Return what a part finds out about the signature of a new revision; None for an unsigned one. Raises WrongSignature."""
+    return next(filter(None, (part.signature(files, name, database, store) for part in parts())), None)
+
+
+def origin_of(database: Database, name: ArtifactName) -> Origin | None:
+    """Return where a copied repository comes from; None for one of this hub."""
+    return next(filter(None, (part.origin(database, name) for part in parts())), None)

@@ -1,11 +1,11 @@
-"""What an optional part may do in a server, besides what `hub.parts.Part` lets it do in every process."""
+"""What an optional part may do in a server, besides what `hub.registry.parts.Part` lets it do in every process."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from hub.parts import Part, parts
+from hub.registry.parts import Part, parts
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -39,7 +39,12 @@ class ServerPart(Part):
         return None
 
     def error_response(
-        self, request: Request, status: int, message: str, headers: dict[str, str], error: HubError | None  # noqa: ARG002
+        self,
+        request: Request,
+        status: int,
+        message: str,
+        headers: dict[str, str],
+        error: HubError | None,  # noqa: ARG002
     ) -> Response | None:
         """Return an error in the words of a client that does not read ours; None leaves it to the core."""
         return None

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hub.plugins import advertised
 
@@ -19,14 +20,29 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from hub.names import ArtifactName, Digest
-    from hub.records import Event, File, Origin, Signature
+    from hub.records import File, Origin, Signature
     from hub.registry.database import Database
+    from hub.registry.tables import ArtifactRow
     from hub.store import BlobStore
 
 GROUP = "hub.parts"
 WITHOUT = "HUB_WITHOUT_PARTS"
 """Environment variable: names of parts to leave out, separated by commas."""
 _log = logging.getLogger("hub.parts")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that a transaction does to an artifact."""
+
+    scope: str
+    """`repo`, `repo.content`, `repo.config` as on the Hugging Face Hub, or `score`."""
+    action: str
+    """`create`, `update`, `move` or `delete`."""
+    artifact: ArtifactRow
+    """As it is before a move or a deletion, and after everything else."""
+    facts: Mapping[str, Any]
+    """What else listeners are told, as JSON."""
 
 
 class Part:
@@ -47,7 +63,11 @@ class Part:
         """Take notice of an event, in the transaction that causes it."""
 
     def signature(
-        self, files: Sequence[File], name: ArtifactName, database: Database, store: BlobStore  # noqa: ARG002
+        self,
+        files: Sequence[File],
+        name: ArtifactName,
+        database: Database,
+        store: BlobStore,  # noqa: ARG002
     ) -> Signature | None:
         """Return the signature among the files of a new revision. Raises WrongSignature for one that does not fit."""
         return None
@@ -83,9 +103,7 @@ def parts() -> tuple[Part, ...]:
     return tuple(found)
 
 
-def signature_in(
-    files: Sequence[File], name: ArtifactName, database: Database, store: BlobStore
-) -> Signature | None:
+def signature_in(files: Sequence[File], name: ArtifactName, database: Database, store: BlobStore) -> Signature | None:
     """Return what a part finds out about the signature of a new revision; None for an unsigned one. Raises WrongSignature."""
     return next(filter(None, (part.signature(files, name, database, store) for part in parts())), None)
 

@@ -1,5 +1,6 @@
 """What an optional part may do in a server, besides what `hub.registry.parts.Part` lets it do in every process."""
 
+# ruff: noqa: ARG002 - the methods of the interface are for parts to override.
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -27,14 +28,14 @@ class ServerPart(Part):
     def attach(self, app: FastAPI, hub: LocalHub) -> None:
         """Add addresses, and whatever the part keeps in `app.state`. Called once, before the addresses of the core."""
 
-    def jobs(self, hub: LocalHub) -> Sequence[Task]:  # noqa: ARG002 - for parts to override
+    def jobs(self, hub: LocalHub) -> Sequence[Task]:
         """Return the kinds of outbox jobs that the part runs."""
         return ()
 
     def start(self, hub: LocalHub) -> None:
         """Prepare, in the worker's thread, before its first job."""
 
-    def answer_for(self, request: Request, collection: str, name: str) -> Answer | None:  # noqa: ARG002
+    def answer_for(self, request: Request, collection: str, name: str) -> Answer | None:
         """Return what answers for the repository `name` in the place of the core; None leaves it to the core."""
         return None
 
@@ -44,7 +45,7 @@ class ServerPart(Part):
         status: int,
         message: str,
         headers: dict[str, str],
-        error: HubError | None,  # noqa: ARG002
+        error: HubError | None,
     ) -> Response | None:
         """Return an error in the words of a client that does not read ours; None leaves it to the core."""
         return None

@@ -5,6 +5,7 @@ made without arguments; every method does nothing by default, so a part override
 adds what a part may do in a server. See docs/architecture.md.
 """
 
+# ruff: noqa: ARG002 - the methods of the interface are for parts to override.
 from __future__ import annotations
 
 import logging
@@ -55,7 +56,7 @@ class Part:
     operations: tuple[str, ...] = ()
     """Modules with its operations of administration, each with a tuple `OPERATIONS`."""
 
-    def listens(self, session: Session) -> bool:  # noqa: ARG002 - for parts to override
+    def listens(self, session: Session) -> bool:
         """Return whether anything is to be done on an event at all; otherwise nobody works out what happened."""
         return False
 
@@ -67,20 +68,20 @@ class Part:
         files: Sequence[File],
         name: ArtifactName,
         database: Database,
-        store: BlobStore,  # noqa: ARG002
+        store: BlobStore,
     ) -> Signature | None:
         """Return the signature among the files of a new revision. Raises WrongSignature for one that does not fit."""
         return None
 
-    def revision(self, database: Database, artifact_id: int, text: str) -> str | None:  # noqa: ARG002
+    def revision(self, database: Database, artifact_id: int, text: str) -> str | None:
         """Return the id of the revision that `text` means, where the registry itself knows none."""
         return None
 
-    def origin(self, database: Database, name: ArtifactName) -> Origin | None:  # noqa: ARG002
+    def origin(self, database: Database, name: ArtifactName) -> Origin | None:
         """Return where a copied repository comes from; None for one of this hub."""
         return None
 
-    def blobs(self, database: Database) -> Iterable[Digest]:  # noqa: ARG002
+    def blobs(self, database: Database) -> Iterable[Digest]:
         """Return the blobs that the part needs, so that garbage collection leaves them."""
         return ()
 

@@ -44,7 +44,8 @@ def folder_ids(blobs: Mapping[str, str]) -> dict[str, str]:
         folder, _, name = path.rpartition("/")
         direct[folder][name] = oid
     folders = set[str]()
-    for folder in direct:
+    for above in direct:
+        folder = above
         while folder and folder not in folders:
             folders.add(folder)
             folder = folder.rpartition("/")[0]

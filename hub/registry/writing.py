@@ -101,7 +101,8 @@ def yank(
     """Mark a revision as withdrawn, or as good again, and let `chosen` describe the artifact."""
     row = session.get_one(RevisionRow, revision_id)
     row.yanked = yanked
-    if chosen is not None:
+    head = session.get_one(RevisionRow, session.get_one(RefRow, (row.artifact_id, HEAD_REF)).revision_id)
+    if chosen is not None and (head.yanked or head.id == chosen[1].id):  # Else somebody has committed since.
         describe(session, session.get_one(ArtifactRow, row.artifact_id), *chosen)
     if actor is not None:
         action = "revision.yank" if yanked else "revision.unyank"

@@ -21,6 +21,7 @@ from hub.names import ArtifactName, Digest
 from hub.publish import drain_outbox, make_revision, manifest, with_files
 from hub.records import PLAIN, Artifact, File, Revision
 from hub.registry import Registry
+from hub.registry.ancestry import newest_unyanked
 from hub.registry.branches import kinds
 from hub.registry.scans import flag
 from hub.signatures import signature_in
@@ -104,7 +105,7 @@ def commit(
     WrongSource, WrongCard.
     """
     for _ in range(_ROUNDS):
-        head = registry.revision(artifact.name, branch)
+        head = registry.tip(artifact.name, branch)
         if kinds(registry.database, artifact.name).get(branch) != "branch":
             raise UnknownRevision(branch, registry.refs(artifact.name), listing=f"hub show {artifact.name}")
         if _is_replay(head, changes, message, registry):
@@ -134,15 +135,44 @@ def squash(
     artifact: Artifact, registry: Registry, store: BlobStore, actor: Actor, *, message: str, branch: str
 ) -> Revision:
     """Make a branch's content a revision without history; earlier ones can still be had by their ids."""
-    head = registry.revision(artifact.name, branch)
+    head = registry.tip(artifact.name, branch)
     revision = make_revision(artifact.name, head.files, message=message, created_at=datetime.now(UTC))
     signature = signature_in(head.files, artifact.name, registry.database, store)
-    revision = dataclasses.replace(revision, author=actor.name, signature=signature)
+    revision = dataclasses.replace(revision, author=actor.name, signature=signature, yanked=head.yanked)
     described = with_files(describe_files(artifact, head.files, store), head.files, store, artifact.weights)
     store.put(manifest(revision), Digest(revision.id))
     registry.record(described, revision, head.id, branch=branch, actor=actor)
     drain_outbox(registry, store)
     return revision
+
+
+def yank(
+    artifact: Artifact,
+    revision: str,
+    registry: Registry,
+    store: BlobStore,
+    actor: Actor,
+    *,
+    yanked: bool = True,
+    reason: str = "",
+) -> Revision:
+    """Withdraw a revision without deleting it, or take that back; of a branch, its last revision.
+
+    The artifact is described by the revision that `main` gives from then on, and as before where that gives none.
+    """
+    found = registry.tip(artifact.name, revision)
+    known = {each.id: each for each in registry.revisions(artifact.name, with_files=False)}
+    known[found.id] = dataclasses.replace(found, yanked=yanked)
+    chosen = newest_unyanked(known, registry.head(artifact.name) or "")
+    described = None
+    if chosen is not None:
+        files = registry.revision(artifact.name, chosen.id).files
+        described = with_files(describe_files(artifact, files, store), files, store, artifact.weights), chosen
+    made = registry.yank(
+        artifact.name, found.id, yanked=yanked, chosen=described, actor=actor, reason=reason
+    )  # fmt: skip
+    drain_outbox(registry, store)
+    return made
 
 
 def apply(head: Revision, changes: Sequence[Change]) -> tuple[File, ...]:

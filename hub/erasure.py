@@ -15,6 +15,7 @@ from hub.names import Digest
 from hub.publish import drain_outbox, make_revision, manifest, with_files
 from hub.records import Artifact, Revision
 from hub.registry import Registry
+from hub.registry.ancestry import newest_unyanked
 from hub.registry.rewriting import Rewriting, rewrite
 from hub.signatures import signature_in
 from hub.store import BlobStore
@@ -31,7 +32,9 @@ def erase(artifact: Artifact, digests: Collection[Digest], registry: Registry, s
     replaced = _without(revisions, frozenset(digests))
     if not replaced:
         return 0
-    head = replaced.get(refs["main"]) or registry.revision(artifact.name, "main")
+    known = {each.id: each for each in revisions}
+    head = newest_unyanked(known, refs["main"]) or known[refs["main"]]
+    head = replaced.get(head.id, head)
     described = with_files(describe_files(artifact, head.files, store), head.files, store, artifact.weights)
     for old, revision in replaced.items():
         store.put(manifest(revision), Digest(revision.id))

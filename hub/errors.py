@@ -3,7 +3,8 @@
     HubError                     exit 1, HTTP 500
     ├── WrongRequest             exit 2, HTTP 400: the caller asked for something that cannot be
     │   ├── Unknown              exit 2, HTTP 404: there is no such thing; names its near neighbours
-    │   │   ├── UnknownArtifact · UnknownBase · UnknownLanguage · UnknownMethod · UnknownRevision · UnknownFile
+    │   │   ├── UnknownArtifact · UnknownBase · UnknownLanguage · UnknownMethod · UnknownFile
+    │   │   ├── UnknownRevision · AllYanked
     │   │   ├── UnknownAccount · UnknownToken · UnknownWebhook · UnknownDelivery · UnknownSigningKey
     │   ├── WrongName · WrongCard · WrongSource · WrongSignature
     │   │   └── WrongPath        HTTP 422
@@ -41,6 +42,10 @@ class HubError(Exception):
 
     exit_code = 1
     status = 500
+
+
+class YankedRevision(UserWarning):
+    """A revision that its owner yanked is used, because it was asked for exactly."""
 
 
 class WrongRequest(HubError):
@@ -98,6 +103,20 @@ class UnknownRevision(Unknown):
 
     noun = "revision"
     listing = "hub show NAME"
+
+
+class AllYanked(UnknownRevision):
+    """A branch or alias leads to yanked revisions alone, which only an exact pin gives."""
+
+    def __init__(self, artifact: str, ref: str, number: int) -> None:
+        """`number` is that of the newest of them."""
+        self.name, self.suggestions = ref, []
+        self.listing = f"hub show {artifact} --revision {number}"
+        WrongRequest.__init__(
+            self,
+            f"every revision of `{artifact}` at `{ref}` was yanked by its owner. Look at the newest with `{self.listing}`, "
+            f"or fetch it all the same with `hub pull {artifact} --revision {number}`.",
+        )
 
 
 class UnknownAccount(Unknown):

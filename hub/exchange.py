@@ -19,7 +19,7 @@ from hub.accounts import Actor
 from hub.cards import describe
 from hub.cards.contents import check_contents
 from hub.cards.describe import DATASET
-from hub.commit import check, suspects
+from hub.commit import check, suspects, yank
 from hub.errors import Conflict, Damaged, Forbidden, HubError, Unauthenticated, Unreachable, WrongRequest
 from hub.index import read_manifest
 from hub.names import ArtifactName, Digest
@@ -37,6 +37,7 @@ COMMIT_DIGITS = 40
 def pull(hub: LocalHub, endpoint: Endpoint, name: str, revision: str = "main") -> Revision:
     """Fetch a revision and record it here: as the newest one when it is that there, or when nothing is known here yet.
 
+    Revisions that are here and were yanked there, or are no longer, become so here, too.
     Raises Conflict when somebody here has published under the same name what the endpoint does not know, Damaged when
     its answer is not what its id says.
     """
@@ -47,7 +48,11 @@ def pull(hub: LocalHub, endpoint: Endpoint, name: str, revision: str = "main") -
         )
     artifact, shown = told.artifact, told.shown
     head = _own_head(hub, endpoint, told)
-    known = {each.id for each in hub.registry.revisions(artifact.name, with_files=False)} if head else set()
+    known = {each.id: each for each in hub.registry.revisions(artifact.name, with_files=False)} if head else {}
+    for each in told.revisions:
+        if each.id in known and each.yanked != known[each.id].yanked:
+            actor = Actor("hub pull", address=endpoint.address)
+            yank(hub.registry.get(artifact.name), each.id, hub.registry, hub.store, actor, yanked=each.yanked)
     if shown.id not in known:
         _keep(hub, endpoint, artifact, shown)
         _record(hub, endpoint, artifact, shown, head, is_newest=shown.id == artifact.revision)

@@ -17,6 +17,7 @@ from hub.names import ArtifactName, Digest
 from hub.publish import drain_outbox, publish_card, with_files
 from hub.records import PLAIN, Artifact, File, Revision
 from hub.registry import ALL_CARDS, CURATED_OWNER, Registry
+from hub.registry.ancestry import newest_unyanked
 from hub.registry.branches import restore_refs
 from hub.registry.outbox import WRITE_REFERENCE, retry
 from hub.registry.scans import flag
@@ -118,7 +119,8 @@ def _restore_artifact(registry: Registry, store: BlobStore, name: ArtifactName, 
     ]
     if not revisions:
         return 0
-    last = next((each for each in revisions if each.id == _head(reference)), revisions[-1])
+    listed = {each.id: each for each in revisions}
+    last = newest_unyanked(listed, _head(reference)) or listed.get(_head(reference), revisions[-1])
     bare = Artifact(name=name, kind=reference.get("kind", ""), summary="", license="", languages=())
     settings = {key: reference[key] for key in ("private", "gated", "any_file") if key in reference}
     artifact = dataclasses.replace(with_files(_describe(bare, last, store), last.files, store), **settings)

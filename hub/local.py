@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hub.errors import Damaged, Unreachable
+from hub.errors import Damaged, Unreachable, YankedRevision
 from hub.home import Home, stamp_of
 from hub.names import ArtifactName
 from hub.records import File, Revision
@@ -65,9 +66,15 @@ class LocalHub:
     def snapshot(self, name: str | ArtifactName, revision: str = "main") -> Path:
         """A folder with the files of a revision: links to blobs, or copies where links cannot be made. Made once.
 
-        Raises UnknownArtifact, UnknownRevision; Damaged when the store has lost a blob.
+        Warns of a yanked one. Raises UnknownArtifact, UnknownRevision, AllYanked; Damaged when the store has lost a blob.
         """
         found = self.registry.revision(name, revision)
+        if found.yanked:
+            warnings.warn(
+                f"revision {found.number} of `{found.artifact}` was yanked by its owner; it is used because it was asked for.",
+                YankedRevision,
+                stacklevel=2,
+            )
         target = self.home.snapshots / found.artifact.owner / found.artifact.name / found.id[:COMMIT_DIGITS]
         if not target.is_dir():
             self._materialise(found, target)

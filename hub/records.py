@@ -188,7 +188,7 @@ class Revision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Artifact:
-    """A named thing one can load or push, as its newest revision describes it."""
+    """A named thing one can load or push, as its newest revision that is not yanked describes it."""
 
     name: ArtifactName
     kind: str
@@ -208,7 +208,7 @@ class Artifact:
     tags: tuple[str, ...] = ()
     upstream: tuple[Upstream, ...] = ()
     revision: str = ""
-    """Id of the head; empty when only a card is known and the weights are elsewhere."""
+    """Id of what `main` gives, the newest revision that is not yanked; empty when all of them are."""
     weights_digest: str = ""
     size_bytes: int = 0
     downloads: int = 0

@@ -10,6 +10,7 @@ import json
 import time
 from typing import Any
 
+from hub.accounts import Account
 from hub.errors import Unauthenticated
 from hub.local import LocalHub
 from hub.registry.settings import signing_key
@@ -38,6 +39,14 @@ def claims_of(hub: LocalHub, purpose: str, word: str) -> dict[str, Any]:
     if claims["for"] != purpose or claims["until"] < time.time():
         raise Unauthenticated(_OLD)
     return claims
+
+
+def sender_of(hub: LocalHub, claims: dict[str, Any]) -> Account:
+    """The account that a link was made for. Raises Unauthenticated when it was removed since."""
+    found = hub.accounts.find_by_id(claims["account"])
+    if found is None:
+        raise Unauthenticated("the account of this link is gone.")
+    return found
 
 
 def _seal(hub: LocalHub, body: str) -> str:

@@ -109,7 +109,7 @@ class ArtifactBody(Body):
     scores: list[ScoreBody]
     tags: list[str]
     upstream: list[UpstreamBody]
-    revision: str = Field(description="Id of the newest revision; empty when only a card is known.")
+    revision: str = Field(description="Id of the newest revision that is not yanked; empty when all are.")
     weights_digest: str
     size_bytes: int
     downloads: int

@@ -6,7 +6,6 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from hub.absent import weights_elsewhere
 from hub.bases.family import pipeline_class_of, read_json
 from hub.errors import DoesNotFit, WrongRequest
 from hub.loader.sources import Sources
@@ -82,8 +81,6 @@ def find_encoder(name: str, hub: LocalHub) -> Source:
             f"the encoder `{name}` was trained for {', '.join(artifact.bases)}, and lies inside its variants: "
             "load it with `load_pipeline`, or begin from one of `hub search --kind encoder`."
         )
-    if not artifact.revision:
-        raise weights_elsewhere(artifact)
     return Source(
         Pin(name=str(artifact.name), digest=artifact.weights_digest), hub.snapshot(artifact.name), artifact.name.name
     )

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 from typer import Abort
 from typer.exceptions import TyperException
 
 from hub.cli.commands import program
-from hub.errors import HubError, MissingExtra
+from hub.errors import HubError, MissingExtra, YankedRevision
 
 __all__ = ["main"]
 
@@ -25,7 +28,10 @@ INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `hub` with `arguments` (the process' own by default) and return its exit code."""
     try:
-        code = program().main(args=arguments, prog_name="hub", standalone_mode=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", YankedRevision)
+            warnings.showwarning = partial(_warn, warnings.showwarning)
+            code = program().main(args=arguments, prog_name="hub", standalone_mode=False)
         sys.stdout.flush()
     except HubError as error:
         return _fail(str(error), error.exit_code)
@@ -44,6 +50,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         return _fail(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}.", 1)
     return code if isinstance(code, int) else 0
+
+
+def _warn(show: Callable[..., None], message: Warning | str, category: type[Warning], *rest: Any) -> None:
+    """A warning of ours is one line, as errors are; others are shown as Python does."""
+    if issubclass(category, YankedRevision):
+        print(f"hub: {message}", file=sys.stderr)
+    else:
+        show(message, category, *rest)
 
 
 def _fail(message: str, code: int) -> int:

@@ -106,7 +106,7 @@ def _row(artifact: Artifact, language: str) -> tuple[str, ...]:
         artifact.method or "–",
         ", ".join(artifact.bases) or "–",
         languages_in_short(artifact.languages, language),
-        sentence(best) if best is not None else "–",
+        "all revisions yanked" if not artifact.revision else sentence(best) if best is not None else "–",
         artifact.license,
     )
 

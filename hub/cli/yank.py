@@ -17,7 +17,7 @@ def yank(
     undo: Annotated[bool, Option("--undo", help="Take the withdrawal back.")] = False,
     endpoint: Annotated[str, Option(help=ENDPOINT, show_default=False)] = "",
 ) -> None:
-    """Withdraw a revision: those who pinned it still get it, with a warning."""
+    """Withdraw a revision: `main` gives an earlier one, and those who pinned it still get it, with a warning."""
     if not undo and not reason:
         raise WrongRequest("say why: `hub yank NAME REVISION --reason 'trained on the test set'`.")
     if endpoint:
@@ -29,13 +29,12 @@ def yank(
 
 def _here(name: str, revision: str, reason: str, *, undo: bool) -> tuple[int, bool]:
     from hub.accounts import Actor
+    from hub.commit import yank as withdraw
     from hub.local import LocalHub
-    from hub.publish import drain_outbox
 
     with LocalHub.open() as hub:
-        artifact = hub.registry.get(name).name
-        found = hub.registry.yank(artifact, revision, yanked=not undo, actor=Actor("hub yank"), reason=reason)
-        drain_outbox(hub.registry, hub.store)
+        artifact = hub.registry.get(name)
+        found = withdraw(artifact, revision, hub.registry, hub.store, Actor("hub yank"), yanked=not undo, reason=reason)
         return found.number, found.yanked
 
 

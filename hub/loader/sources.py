@@ -179,7 +179,7 @@ class Sources:
             return known, fetch_encoder(artifact.upstream[0], what=known)
         if not pin.digest or artifact.weights_digest == pin.digest:
             return known, self._snapshot(artifact, None)
-        for revision in self.hub.registry.revisions(artifact.name):
+        for revision in sorted(self.hub.registry.revisions(artifact.name), key=lambda each: each.yanked):
             if weights_digest(revision.files) == pin.digest:
                 return known, self._snapshot(artifact, revision.id)
         raise DoesNotFit(_other_encoder(pin, f"`{artifact.name}` here", artifact.weights_digest))

@@ -44,6 +44,14 @@ class Accounts:
         rows = self.database.rows(f"SELECT {_COLUMNS} FROM accounts WHERE key = :key", {"key": name.lower()})  # noqa: S608
         return account_of(rows[0]) if rows else None
 
+    def find_by_id(self, account_id: int) -> Account | None:
+        """The account with this id, or None; also None for one that was removed."""
+        rows = self.database.rows(
+            f"SELECT {_COLUMNS} FROM accounts WHERE id = :id AND removed_at IS NULL",  # noqa: S608
+            {"id": account_id},
+        )
+        return account_of(rows[0]) if rows else None
+
     def all(self, kind: str = "") -> list[Account]:
         """Everybody, or all users, or all organisations, by name; without those who were removed."""
         rows = self.database.rows(f"SELECT {_COLUMNS} FROM accounts WHERE removed_at IS NULL ORDER BY key")  # noqa: S608

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,14 @@ def ancestors(registry: Registry, start: Revision) -> list[Revision]:
         history.append(known[at])
         at = known[at].parent
     return history
+
+
+def newest_unyanked(known: Mapping[str, Revision], start: str) -> Revision | None:
+    """The first revision from `start` back that is not yanked, among those `known` by id; see `chosen_revisions`."""
+    at = known.get(start)
+    while at is not None and at.yanked:
+        at = known.get(at.parent)
+    return at
 
 
 def last_changes(registry: Registry, start: Revision, paths: Collection[str]) -> dict[str, Revision]:

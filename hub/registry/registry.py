@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from hub.accounts import Actor
-from hub.errors import UnknownArtifact, UnknownRevision, WrongRequest
+from hub.errors import AllYanked, UnknownArtifact, UnknownRevision, WrongRequest
 from hub.names import ArtifactName, Digest
 from hub.records import Artifact, Page, Query, Revision
 from hub.registry.custody import in_custody
@@ -16,13 +16,15 @@ from hub.registry.git_commits import revision_of
 from hub.registry.labels import CURATED_OWNER
 from hub.registry.mirrors import mirrored_blobs
 from hub.registry.outbox import Debt, debts
-from hub.registry.rows import read_artifacts, read_revisions
+from hub.registry.rows import chosen_revisions, read_artifacts, read_revisions
 from hub.registry.search import find
 
 ALL_CARDS = "."
 """The curated folder that stands for all of them, in `indexed`."""
 GIT_DIGITS = 40
 """Hex digits of git's own ids."""
+TAG = "tag"
+"""The kind of a ref that stays with its revision, and so is a pin."""
 _SPELT_OUT = re.compile(r"^refs/(heads|tags)/")
 _MOST_NEIGHBOURS = 20_000
 """Most names that a misspelt one is compared with."""
@@ -62,10 +64,25 @@ class Registry:
         return find(self.database, query)
 
     def revision(self, name: str | ArtifactName, revision: str = "main") -> Revision:
-        """One revision: an id, its first 7 or more digits, a number, a ref, or git's id of a clone. Raises UnknownRevision."""
+        """One revision: an id, its first 7 or more digits, a number, a ref, or git's id of a clone.
+
+        A branch or alias gives its newest revision that is not yanked. The others are pins, and give a yanked one, too.
+        Raises UnknownRevision, AllYanked.
+        """
         artifact_id = self._id(name)
-        refs = self._refs(artifact_id)
-        wanted = refs.get(_SPELT_OUT.sub("", revision), revision).lower()
+        ref = _SPELT_OUT.sub("", revision)
+        question = (
+            "SELECT name, kind, revisions.id, number, yanked FROM refs JOIN revisions ON revisions.id = revision_id "
+            "WHERE refs.artifact_id = :id ORDER BY name"
+        )
+        refs = {row["name"]: row for row in self.database.rows(question, {"id": artifact_id})}
+        at = refs.get(ref)
+        wanted = at["id"] if at else revision.lower()
+        if at and at["yanked"] and at["kind"] != TAG:
+            chosen = chosen_revisions(self.database, [artifact_id], ref)
+            if artifact_id not in chosen:
+                raise AllYanked(str(self._name(artifact_id)), ref, at["number"])
+            wanted = chosen[artifact_id]
         listed = self.database.rows("SELECT id, number FROM revisions WHERE artifact_id = :id", {"id": artifact_id})
         found = [row["id"] for row in listed if str(row["number"]) == wanted]
         if re.fullmatch(r"[0-9a-f]{7,64}", wanted):
@@ -78,17 +95,21 @@ class Registry:
         known = [*refs, *(str(row["number"]) for row in listed), *(row["id"][:12] for row in listed)]
         raise UnknownRevision(revision, known, listing=f"hub show {name}")
 
+    def tip(self, name: str | ArtifactName, revision: str = "main") -> Revision:
+        """As `revision`, but of a branch or alias its very last revision, yanked or not: what a commit is made on top of."""
+        return self.revision(name, self.refs(name).get(_SPELT_OUT.sub("", revision), revision))
+
     def revisions(self, name: str | ArtifactName, *, with_files: bool = True) -> tuple[Revision, ...]:
         """All revisions, newest first, yanked ones included; quicker without their files."""
         artifact_id = self._id(name)
         return read_revisions(self.database, self._name(artifact_id), artifact_id, with_files=with_files)
 
     def refs(self, name: str | ArtifactName) -> dict[str, str]:
-        """Branch or tag → revision id: `main`."""
+        """Branch, tag or alias → revision id, yanked or not: `main`."""
         return self._refs(self._id(name))
 
     def head(self, name: ArtifactName, branch: str = "main") -> str | None:
-        """Id of the newest revision of a branch; None for one that is not here."""
+        """Id of the last revision of a branch, yanked or not; None for one that is not here."""
         rows = self.database.rows(
             "SELECT revision_id FROM refs JOIN artifacts ON artifacts.id = artifact_id WHERE key = :key AND refs.name = :branch",
             {"key": name.key, "branch": branch},
@@ -115,14 +136,25 @@ class Registry:
             writing.record(session, artifact, revision, expected_parent, branch=branch, actor=actor)
 
     def yank(
-        self, name: ArtifactName, revision: str, *, yanked: bool = True, actor: Actor | None = None, reason: str = ""
+        self,
+        name: ArtifactName,
+        revision: str,
+        *,
+        yanked: bool = True,
+        chosen: tuple[Artifact, Revision] | None = None,
+        actor: Actor | None = None,
+        reason: str = "",
     ) -> Revision:
-        """Withdraw a revision without deleting it, or take that back. Who does so on a server, and why, is audited."""
+        """Withdraw a revision without deleting it, or take that back; see `hub.commit.yank`.
+
+        `chosen` is the revision that `main` gives from then on and what it says about the artifact; None leaves the
+        artifact as it is described. `actor` and `reason` are for the audit log.
+        """
         from hub.registry import writing
 
-        found = self.revision(name, revision)
+        found = self.tip(name, revision)
         with self.database.transaction() as session:
-            writing.yank(session, found.artifact, found.id, yanked=yanked, actor=actor, reason=reason)
+            writing.yank(session, found.artifact, found.id, yanked=yanked, chosen=chosen, actor=actor, reason=reason)
         return self.revision(name, found.id)
 
     def forget(self, name: ArtifactName) -> None:

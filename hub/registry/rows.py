@@ -54,10 +54,7 @@ def read_artifacts(
     languages, bases = parts("artifact_languages", "position"), parts("artifact_bases", "position")
     variants = parts("variants", "folder")
     scores = parts("scores", "position", unread) if len(known) < len(ids) else {}
-    heads = {
-        row["artifact_id"]: row["revision_id"]
-        for row in database.rows(f"SELECT * FROM refs WHERE name = 'main' AND artifact_id IN {chosen}")
-    }
+    heads = chosen_revisions(database, ids)
     artifacts = {
         row["id"]: Artifact(
             name=ArtifactName(row["owner"], row["name"]),
@@ -89,6 +86,22 @@ def read_artifacts(
         for row in database.rows(f"SELECT * FROM artifacts WHERE id IN {chosen}")
     }
     return tuple(artifacts[each] for each in ids)
+
+
+def chosen_revisions(database: Database, ids: Sequence[int], ref: str = "main") -> dict[int, str]:
+    """Artifact → the newest revision at a branch or alias that is not yanked; without artifacts that have none."""
+    if not ids:
+        return {}
+    rows = database.rows(
+        "WITH RECURSIVE history (artifact_id, id, parent, yanked) AS ("
+        "SELECT refs.artifact_id, revisions.id, parent, yanked FROM refs JOIN revisions ON revisions.id = revision_id "
+        f"WHERE refs.name = :ref AND refs.artifact_id IN ({', '.join(map(str, map(int, ids)))}) "
+        "UNION SELECT history.artifact_id, revisions.id, revisions.parent, revisions.yanked "
+        "FROM history JOIN revisions ON revisions.id = history.parent WHERE history.yanked) "
+        "SELECT artifact_id, id FROM history WHERE NOT yanked",
+        {"ref": ref},
+    )
+    return {row["artifact_id"]: row["id"] for row in rows}
 
 
 def read_revisions(

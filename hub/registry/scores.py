@@ -18,7 +18,7 @@ from hub.errors import Conflict, Unknown, WrongRequest
 from hub.names import ArtifactName
 from hub.records import Provenance, Score
 from hub.registry.audit import note
-from hub.registry.rows import moment, read_score
+from hub.registry.rows import chosen_revisions, moment, read_score
 from hub.registry.standing import UNMEASURED, standing, standing_in
 
 if TYPE_CHECKING:
@@ -138,10 +138,10 @@ def publish_score(
             )
         last = session.scalar(select(func.max(ScoreRow.position)).where(ScoreRow.artifact_id == row.id)) or 0
         at = now()
-        is_head = counts and measurement.revision == _head(session, row)
+        is_chosen = counts and measurement.revision == chosen_revisions(database, [row.id]).get(row.id)
         kept = ScoreRow(
             artifact_id=row.id, position=max(last + 1, FIRST_PUBLISHED), author=actor.name, published_at=at,
-            standing=standing(score, _languages(session, row)) if is_head else UNMEASURED, **asdict(measurement), **asdict(score),
+            standing=standing(score, _languages(session, row)) if is_chosen else UNMEASURED, **asdict(measurement), **asdict(score),
         )  # fmt: skip
         session.add(kept)
         session.flush()
@@ -195,14 +195,26 @@ def mark_disputed(session: Session, row: ArtifactRow) -> None:
             found.provenance, found.reason = Provenance.DISPUTED.value, "; ".join(reasons)
 
 
-def forget_stale(session: Session, row: ArtifactRow, head: str) -> None:
-    """Published scores of older revisions no longer move the artifact."""
-    from sqlalchemy import update
+def weigh_published(session: Session, row: ArtifactRow, chosen: str) -> None:
+    """Of the published scores, those of the chosen revision by the artifact's own people move it, and no others."""
+    from sqlalchemy import or_, select, update
 
+    from hub.registry.people import AccountRow, MembershipRow
     from hub.registry.tables import ScoreRow
 
-    stale = update(ScoreRow).where(ScoreRow.artifact_id == row.id, ScoreRow.author != "", ScoreRow.revision != head)
-    session.execute(stale.values(standing=UNMEASURED))
+    published = (ScoreRow.artifact_id == row.id, ScoreRow.author != "")
+    session.execute(update(ScoreRow).where(*published, ScoreRow.revision != chosen).values(standing=UNMEASURED))
+    organisation = select(AccountRow.id).where(AccountRow.key == row.owner.lower()).scalar_subquery()
+    writers = select(MembershipRow.user_id).where(
+        MembershipRow.organisation_id == organisation, MembershipRow.role.in_(("write", "admin"))
+    )
+    own_people = select(AccountRow.name).where(
+        or_(AccountRow.is_admin, AccountRow.key == row.owner.lower(), AccountRow.id.in_(writers))
+    )
+    own = select(ScoreRow).where(*published, ScoreRow.revision == chosen, ScoreRow.author.in_(own_people))
+    for each in session.scalars(own):
+        score = Score(**{name: getattr(each, name) for name in Score.__slots__} | {"provenance": Provenance.MEASURED})
+        each.standing = standing(score, _languages(session, row))
 
 
 def stand_again(session: Session, row: ArtifactRow) -> None:
@@ -224,13 +236,6 @@ def _artifact(session: Session, name: ArtifactName) -> ArtifactRow:
     row = artifact_row(session, name)
     assert row is not None, "the artifact was found before"
     return row
-
-
-def _head(session: Session, row: ArtifactRow) -> str:
-    from hub.registry.tables import RefRow
-
-    head = session.get(RefRow, (row.id, "main"))
-    return head.revision_id if head else ""
 
 
 def _languages(session: Session, row: ArtifactRow) -> list[str]:

@@ -21,7 +21,7 @@ from hub.registry.labels import index_words
 from hub.registry.mirrors import forget_mirror
 from hub.registry.outbox import WRITE_REFERENCE, owe
 from hub.registry.rows import UNDATED
-from hub.registry.scores import forget_stale, mark_disputed, stand_again
+from hub.registry.scores import mark_disputed, stand_again, weigh_published
 from hub.registry.standing import UNMEASURED, standing
 from hub.registry.tables import (
     ArtifactRow,
@@ -49,7 +49,10 @@ def record(
     branch: str = HEAD_REF,
     actor: Actor | None = None,
 ) -> None:
-    """Add `revision` as the head of a branch of `artifact`; see `Registry.record`. `main` alone describes the artifact."""
+    """Add `revision` as the head of a branch of `artifact`; see `Registry.record`.
+
+    `main` alone describes the artifact, by revisions that are not yanked.
+    """
     row = artifact_row(session, artifact.name)
     head = session.get(RefRow, (row.id, branch)) if row else None
     found = head.revision_id if head else None
@@ -61,7 +64,7 @@ def record(
     is_new = row is None
     is_heard = anybody_listens(session)
     scores_before = _scores(session, row) if row and is_heard else []
-    if row is None or branch == HEAD_REF:
+    if row is None or (branch == HEAD_REF and not revision.yanked):
         row = describe(session, row, artifact, revision)
     if session.get(RevisionRow, revision.id) is None:  # A curated card may become again what it was before.
         number = session.scalar(select(func.max(RevisionRow.number)).where(RevisionRow.artifact_id == row.id)) or 0
@@ -91,12 +94,16 @@ def yank(
     revision_id: str,
     *,
     yanked: bool,
+    chosen: tuple[Artifact, Revision] | None = None,
     actor: Actor | None = None,
     reason: str = "",
 ) -> None:
-    """Mark a revision as withdrawn, or as good again."""
+    """Mark a revision as withdrawn, or as good again, and let `chosen` describe the artifact."""
     row = session.get_one(RevisionRow, revision_id)
     row.yanked = yanked
+    head = session.get_one(RevisionRow, session.get_one(RefRow, (row.artifact_id, HEAD_REF)).revision_id)
+    if chosen is not None and (head.yanked or head.id == chosen[1].id):  # Else somebody has committed since.
+        describe(session, session.get_one(ArtifactRow, row.artifact_id), *chosen)
     if actor is not None:
         action = "revision.yank" if yanked else "revision.unyank"
         note(session, actor, action, str(name), revision=revision_id, reason=reason)
@@ -179,7 +186,7 @@ def describe(session: Session, row: ArtifactRow | None, artifact: Artifact, revi
         for place, score in enumerate(artifact.scores)
     )  # fmt: skip
     session.flush()
-    forget_stale(session, row, revision.id)
+    weigh_published(session, row, revision.id)
     mark_disputed(session, row)
     stand_again(session, row)
     return row

@@ -180,21 +180,19 @@ def get_artifact(
     hub: Hub, artifact: Named, revision: Annotated[str, Query(max_length=256, examples=["main"])] = "main"
 ) -> Response:
     """An artifact with its variants, scores, files, tensors, lineage and downloads."""
-    shown = hub.registry.revision(artifact.name, revision) if artifact.revision or revision != "main" else None
+    shown = hub.registry.revision(artifact.name, revision)
     named = names_of_revisions(hub, artifact)
     content = described(artifact) | {
         "scores": [stated(each) for each in statements(hub.registry.database, artifact.name)],
-        "shown": described_revision(shown, named) | {"files": files_of(shown)} if shown else None,
+        "shown": described_revision(shown, named) | {"files": files_of(shown)},
         "revisions": [
             described_revision(each, named) for each in hub.registry.revisions(artifact.name, with_files=False)
         ],
-        "card": _card(hub.store, shown) if shown else "",
-        "lineage": list(origins(shown, hub.store)) if shown else [],
-        "tensors": list(tensors_of(hub.store, shown)) if shown else [],
+        "card": _card(hub.store, shown),
+        "lineage": list(origins(shown, hub.store)),
+        "tensors": list(tensors_of(hub.store, shown)),
         "mirror": origin_of_name(hub.registry.database, artifact.name),
-        "scans": {path: _scanned(scan) for path, scan in scans_in(hub.registry.database, shown.id).items()}
-        if shown
-        else {},
+        "scans": {path: _scanned(scan) for path, scan in scans_in(hub.registry.database, shown.id).items()},
         "downloads_by_day": days(hub, artifact, DAYS),
     }
     return answer(content)

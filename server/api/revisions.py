@@ -9,6 +9,7 @@ from fastapi import Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from hub.commit import yank
 from hub.difference import as_json, difference
 from hub.names import Digest
 from hub.publish import drain_outbox
@@ -141,7 +142,7 @@ def get_difference(
 
 
 def yank_revision(request: Request, hub: Hub, artifact: Own, revision: RevisionName, body: Withdrawal) -> Response:
-    """Withdraw a revision: those who pinned it still get it, with a warning."""
+    """Withdraw a revision: `main` gives an earlier one, and those who pinned it still get it, with a warning."""
     return _yank(request, hub, artifact, revision, body.reason, yanked=True)
 
 
@@ -183,6 +184,5 @@ def remove_alias(request: Request, hub: Hub, artifact: Own, alias: AliasName) ->
 
 def _yank(request: Request, hub: Hub, artifact: Own, revision: str, reason: str, *, yanked: bool) -> Response:
     actor = actor_of(request, caller_of(request, hub))
-    found = hub.registry.yank(artifact.name, revision, yanked=yanked, actor=actor, reason=reason)
-    drain_outbox(hub.registry, hub.store)
+    found = yank(artifact, revision, hub.registry, hub.store, actor, yanked=yanked, reason=reason)
     return answer(described_revision(found, names_of_revisions(hub, artifact)) | {"files": files_of(found)})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, cast
 from urllib.parse import quote, unquote
 
@@ -23,10 +23,10 @@ from server.mirror.mirror import Mirror
 from server.paging import next_link, read_cursor
 from server.protocol import branches, paths, repository, resolve, tree, whoami, xet
 from server.protocol.flags import is_true
-from server.protocol.git_objects import pointer, tree_id
+from server.protocol.git_objects import pointer
 from server.protocol.properties import in_zulu
 from server.protocol.resolve import FILE_POLICY, blob_answer, media_type_of
-from server.protocol.tree import PAGE
+from server.protocol.tree import PAGE, entries_at, paths_below
 
 PATIENT = 16
 """Requests of a worker that may wait for the upstream at once: the others must not wait for a thread."""
@@ -67,23 +67,21 @@ def _describe(request: Request, mirror: Mirror, copied: Copied) -> Response:
 def _list_tree(request: Request, mirror: Mirror, copied: Copied) -> Response:
     commit = _commit(request, mirror, copied)
     folder = unquote(request.path_params.get("path", "")).strip("/")
-    entries = _entries(commit, folder, recursive=is_true(request, "recursive"))
-    if not entries and folder:
+    below = paths_below((file.path for file in commit.files), folder, recursive=is_true(request, "recursive"))
+    if not below and folder:
         raise UnknownFile(folder, {file.path.rpartition("/")[0] for file in commit.files})
     begin = read_cursor(request.query_params["cursor"]) if "cursor" in request.query_params else 0
     end = begin + PAGE
     headers = {"X-Repo-Commit": commit.commit_id, **_told(request)}
-    if end < len(entries):
+    if end < len(below):
         headers |= next_link(request, end)
-    return JSONResponse(entries[begin:end], headers=headers)
+    return JSONResponse(_entries(commit, below[begin:end]), headers=headers)
 
 
 def _describe_paths(request: Request, mirror: Mirror, copied: Copied, wanted: list[str]) -> Response:
     commit = _commit(request, mirror, copied)
-    known = {entry["path"]: entry for entry in _entries(commit, "", recursive=True)}
-    asked = dict.fromkeys(path.strip("/") for path in wanted)
     headers = {"X-Repo-Commit": commit.commit_id, **_told(request)}
-    return JSONResponse([known[path] for path in asked if path in known], headers=headers)
+    return JSONResponse(_entries(commit, dict.fromkeys(path.strip("/") for path in wanted)), headers=headers)
 
 
 def _list_refs(request: Request, mirror: Mirror, copied: Copied) -> Response:
@@ -208,35 +206,9 @@ class _Following(StreamingResponse):
             return  # It is in the log already.
 
 
-def _entries(commit: CopiedCommit, folder: str, *, recursive: bool) -> list[dict[str, Any]]:
-    """Entries below a folder, folders before files, each sorted by path."""
-    start = len(folder) + 1 if folder else 0
-    top: dict[str, Any] = {}
-    below = [file for file in commit.files if not folder or file.path.startswith(f"{folder}/")]
-    for file in below:
-        *parents, name = file.path[start:].split("/")
-        at = top
-        for parent in parents:
-            at = at.setdefault(parent, {})
-        at[name] = file
-    folders: list[dict[str, Any]] = []
-    _folder_id(top, folder, folders)
-    seen = [each for each in folders if recursive or "/" not in each["path"][start:]]
-    return sorted(seen, key=lambda each: each["path"]) + [
-        _file_entry(file) for file in below if recursive or "/" not in file.path[start:]
-    ]
-
-
-def _folder_id(entries: dict[str, Any], path: str, folders: list[dict[str, Any]]) -> str:
-    """Id of a folder as git would have it; the folders inside are added to `folders`."""
-    direct = {name: each.blob_id for name, each in entries.items() if isinstance(each, CopiedFile)}
-    inner = {}
-    for name, each in entries.items():
-        if isinstance(each, dict):
-            below = f"{path}/{name}" if path else name
-            inner[name] = _folder_id(cast(dict[str, Any], each), below, folders)
-            folders.append({"type": "directory", "path": below, "oid": inner[name], "size": 0})
-    return tree_id(direct, inner)
+def _entries(commit: CopiedCommit, wanted: Iterable[str]) -> list[dict[str, Any]]:
+    files = {file.path: file for file in commit.files}
+    return entries_at(wanted, files, _file_entry, lambda file: file.blob_id)
 
 
 def _file_entry(file: CopiedFile) -> dict[str, Any]:

@@ -5,11 +5,10 @@ An upstream chooses what its redirects name. Without this rule it could make thi
 
 from __future__ import annotations
 
-import ipaddress
-import socket
 from urllib.parse import urlsplit
 
 from hub.errors import UpstreamWrong
+from server.network_guard import NotPublic, resolve_public
 
 _PORTS = {"http": 80, "https": 443}
 
@@ -26,22 +25,19 @@ def origin(address: str) -> tuple[str, str, int]:
     return parts.scheme, parts.hostname, port
 
 
-def insist_on_reach(address: str, upstream: str) -> None:
-    """Raises UpstreamWrong unless `address` is the upstream's own, or every address of its host is public."""
+def places_of(address: str, upstream: str) -> list[str]:
+    """The IP addresses to connect to for `address`, every one public; none for the upstream's own, which may be anywhere.
+
+    Raises UpstreamWrong when one of the host's addresses is inside a network, or it has none.
+    """
     _, host, port = found = origin(address)
     if found == origin(upstream):
-        return
+        return []
     try:
-        answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        return resolve_public(host, port)
+    except NotPublic as error:
+        raise UpstreamWrong(
+            f"the upstream leads to {host}, an address that is not public: nothing was fetched."
+        ) from error
     except OSError as error:
         raise UpstreamWrong(f"the upstream leads to {host}, which has no address.") from error
-    insist_on_public(host, [str(answer[4][0]) for answer in answers])
-
-
-def insist_on_public(host: str, addresses: list[str]) -> None:
-    """Raises UpstreamWrong when one of these is of a private network, this machine's or nobody's."""
-    for each in addresses:
-        found = ipaddress.ip_address(each.partition("%")[0])
-        inner = getattr(found, "ipv4_mapped", None) or found
-        if not inner.is_global or inner.is_multicast:
-            raise UpstreamWrong(f"the upstream leads to {host}, an address that is not public: nothing was fetched.")

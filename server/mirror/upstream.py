@@ -33,7 +33,7 @@ from hub.errors import (
 )  # fmt: skip
 from hub.names import check_path
 from hub.registry.mirrors import Copied, CopiedCommit, CopiedFile
-from server.mirror.reach import insist_on_public, insist_on_reach, origin
+from server.mirror.reach import origin, places_of
 
 if TYPE_CHECKING:
     import httpx2 as httpx
@@ -148,21 +148,16 @@ class Upstream:
 
     @contextmanager
     def _answer(self, path: str, pause_s: float) -> Iterator[httpx.Response]:
-        """The answer to GET, redirects followed as far as `insist_on_reach` allows."""
-        httpx = _httpx()
+        """The answer to GET, redirects followed as far as `places_of` allows."""
         address = self.address + path
-        timeout = httpx.Timeout(pause_s, connect=KNOCK_S)
         for _ in range(_MOST_REDIRECTS):
-            insist_on_reach(address, self.address)
+            places = places_of(address, self.address)
             headers = {"Accept-Encoding": "identity", "User-Agent": "linguahub-mirror"}
             if self._token and origin(address) == origin(self.address):
                 headers["Authorization"] = f"Bearer {self._token}"
             with self._faults():
-                answer = self._client.send(
-                    self._client.build_request("GET", address, headers=headers, timeout=timeout), stream=True
-                )
+                answer = self._get(address, places, headers, pause_s)
             try:
-                self._insist_on_peer(answer, address)
                 if answer.status_code not in {301, 302, 303, 307, 308}:
                     yield answer
                     return
@@ -171,12 +166,25 @@ class Upstream:
                 answer.close()
         raise UpstreamWrong(f"{self.address} leads from one address to the next without an end.")
 
-    def _insist_on_peer(self, answer: httpx.Response, address: str) -> None:
-        """The name may have had another address a moment ago: what counts is who answers. A proxy looks for itself."""
-        stream = answer.extensions.get("network_stream")
-        peer = stream.get_extra_info("server_addr") if stream is not None else None
-        if peer and origin(address) != origin(self.address) and not urllib.request.getproxies():
-            insist_on_public(origin(address)[1], [str(peer[0])])
+    def _get(self, address: str, places: list[str], headers: dict[str, str], pause_s: float) -> httpx.Response:
+        """The answer from one of these places: the name may mean another one by now. A proxy looks for itself."""
+        httpx = _httpx()
+        timeout = httpx.Timeout(pause_s, connect=KNOCK_S)
+        if not places or urllib.request.getproxies():
+            request = self._client.build_request("GET", address, headers=headers, timeout=timeout)
+            return self._client.send(request, stream=True)
+        named = httpx.URL(address)
+        # Closed after it, for the pool would take it for a connection to another host at the same place.
+        headers |= {"Host": named.netloc.decode(), "Connection": "close"}
+        for place in places:
+            request = self._client.build_request(
+                "GET", named.copy_with(host=place), headers=headers, timeout=timeout, extensions={"sni_hostname": named.raw_host.decode()}
+            )  # fmt: skip
+            try:
+                return self._client.send(request, stream=True)
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                failure = error
+        raise failure
 
     def _insist(self, answer: httpx.Response, copied: Copied, revision: str, path: str) -> None:
         """Pass on what the upstream refuses, as what it is."""

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import Request
 from starlette.responses import RedirectResponse, Response
 
+from hub.errors import AllYanked
 from hub.records import Artifact, Revision, Score
 from hub.registry.mirrors import origin_of_name
 from hub.registry.scans import scans_in
@@ -30,14 +31,17 @@ def show_artifact(request: Request, hub: Hub, revision: Segment = "") -> Respons
         # A bare name, or a data set without its prefix: one artifact has one address.
         tail = f"/tree/{commit_id(hub.registry.revision(artifact.name, revision).id)}" if revision else ""
         return RedirectResponse(page_path(artifact) + tail, status_code=307)
-    shown = hub.registry.revision(artifact.name, revision or "main") if revision or artifact.revision else None
+    try:
+        shown = hub.registry.revision(artifact.name, revision or "main")
+    except AllYanked:  # The page says so, and shows what there is.
+        shown = hub.registry.tip(artifact.name, revision or "main")
     # A module whose card is all there is: nothing could be loaded, so its page says how the weights are made.
     is_card_alone = shown is not None and artifact.method and not artifact.weights_digest and not artifact.upstream
     made_by = recipe(hub.store, shown) if shown is not None and is_card_alone else ""
     context = {
         "artifact": artifact,
         "shown": shown,
-        "is_head": shown is None or shown.id == artifact.revision,
+        "is_head": not artifact.revision or shown.id == artifact.revision,
         "languages": [wording.language(tag) for tag in artifact.languages],
         "score_tables": _score_tables(artifact),
         "recipe": made_by,

@@ -101,8 +101,8 @@ def squash_branch(
 
 
 def list_commits(request: Request, hub: Hub, artifact: Wanted, revision: Segment) -> Response:
-    """A revision and its ancestors, newest first."""
-    start = hub.registry.revision(artifact.name, revision)
+    """A revision and its ancestors, newest first; of a branch all, yanked ones included."""
+    start = hub.registry.tip(artifact.name, revision)
     history = ancestors(hub.registry, start)
     begin = read_cursor(request.query_params["cursor"]) if "cursor" in request.query_params else 0
     end = begin + PAGE

@@ -7,6 +7,7 @@ Source: git-lfs specification, "The Pointer"; Pro Git, §10.2 "Git Objects".
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Mapping
 
 from hub.records import File
@@ -31,3 +32,27 @@ def tree_id(files: Mapping[str, str], folders: Mapping[str, str]) -> str:
         for name, mode, oid in sorted(entries, key=lambda entry: entry[0].encode())
     )
     return hashlib.sha1(b"tree %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+
+
+def folder_ids(blobs: Mapping[str, str]) -> dict[str, str]:
+    """Ids of all folders above these files, by path: each is computed once, innermost first.
+
+    `blobs` maps the path of a file to its blob id.
+    """
+    direct: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    for path, oid in blobs.items():
+        folder, _, name = path.rpartition("/")
+        direct[folder][name] = oid
+    folders = set[str]()
+    for above in direct:
+        folder = above
+        while folder and folder not in folders:
+            folders.add(folder)
+            folder = folder.rpartition("/")[0]
+    inner: defaultdict[str, dict[str, str]] = defaultdict(dict)
+    found = {}
+    for folder in sorted(folders, key=lambda each: each.count("/"), reverse=True):
+        found[folder] = tree_id(direct.get(folder, {}), inner.get(folder, {}))
+        parent, _, name = folder.rpartition("/")
+        inner[parent][name] = found[folder]
+    return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from functools import partial
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from fastapi import Request
 from pydantic import BaseModel, Field
@@ -24,7 +24,7 @@ from server.bodies import BodyReader, read_in_thread
 from server.offload import offload_address
 from server.protocol.lfs import MOST_PARTS, LargeObject
 from server.protocol.resolve import blob_answer
-from server.signing import claims_of
+from server.signing import claims_of, sender_of
 
 _STEP = 1 << 20
 
@@ -46,14 +46,14 @@ class Completion(BaseModel):
 async def receive_object(request: Request, hub: Hub, word: str) -> Response:
     """Keep an object, if its bytes are the ones that were announced."""
     claims = claims_of(hub, "objects", word)
-    digest = await _keep(request, hub, claims["account"], claims["size"], Digest(claims["oid"]))
+    digest = await _keep(request, hub, claims, Digest(claims["oid"]))
     return Response(headers={"ETag": f'"{digest}"'})
 
 
 async def receive_part(request: Request, hub: Hub, word: str) -> Response:
     """Keep a part as a blob of its own; its ETag is its digest."""
     claims = claims_of(hub, "parts", word)
-    digest = await _keep(request, hub, claims["account"], claims["size"], None)
+    digest = await _keep(request, hub, claims, None)
     return Response(headers={"ETag": f'"{digest}"'})
 
 
@@ -65,7 +65,7 @@ async def complete_object(request: Request, hub: Hub, word: str, body: Completio
 
 def _complete(hub: LocalHub, word: str, body: Completion) -> None:
     claims = claims_of(hub, "complete", word)
-    account, oid = _account(hub, claims["account"]), Digest(claims["oid"])
+    account, oid = sender_of(hub, claims), Digest(claims["oid"])
     if body.oid != oid.hex:
         raise WrongRequest("this link is for another object.")
     numbers = [part.partNumber for part in body.parts]
@@ -83,7 +83,7 @@ def verify_object(hub: Hub, word: str, body: LargeObject) -> Response:
     claims = claims_of(hub, "verify", word)
     if claims["oid"] != body.oid:
         raise WrongRequest("this link is for another object.")
-    if _sent(hub, _account(hub, claims["account"]), Digest(body.oid)) != body.size:
+    if _sent(hub, sender_of(hub, claims), Digest(body.oid)) != body.size:
         raise WrongSource(f"object {body.oid[:12]} of {body.size} bytes has not arrived.")
     return JSONResponse({"oid": body.oid, "size": body.size})
 
@@ -98,13 +98,14 @@ def send_object(request: Request, hub: Hub, word: str) -> Response:
     return blob_answer(hub.store, file, headers, None, offload_address(request, file.digest))
 
 
-async def _keep(request: Request, hub: LocalHub, account_id: int, size_bytes: int, expected: Digest | None) -> Digest:
+async def _keep(request: Request, hub: LocalHub, claims: dict[str, Any], expected: Digest | None) -> Digest:
+    size_bytes = claims["size"]
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) != size_bytes:
         raise WrongRequest(f"{size_bytes} bytes were announced for this link, and this body has {announced}.")
     with closing(BodyReader(request, size_bytes)) as body:
         source = cast(BinaryIO, body)
-        return await read_in_thread(request, lambda: _put(hub, _account(hub, account_id), source, expected))
+        return await read_in_thread(request, lambda: _put(hub, sender_of(hub, claims), source, expected))
 
 
 def _put(hub: LocalHub, account: Account, source: BinaryIO, expected: Digest | None) -> Digest:
@@ -114,13 +115,6 @@ def _put(hub: LocalHub, account: Account, source: BinaryIO, expected: Digest | N
         raise WrongSource(str(error)) from error
     note_upload(hub.registry.database, account, digest, size)
     return digest
-
-
-def _account(hub: LocalHub, account_id: int) -> Account:
-    found = next((each for each in hub.accounts.all() if each.id == account_id), None)
-    if found is None:
-        raise Unauthenticated("the account of this link is gone.")
-    return found
 
 
 def _sent(hub: LocalHub, account: Account, digest: Digest) -> int:

@@ -14,11 +14,10 @@ from starlette.responses import JSONResponse, Response
 from hub.errors import WrongRequest
 from hub.local import LocalHub
 from hub.records import Artifact
-from hub.registry.scans import scans_in
 from server.access import Hub, Wanted
 from server.addresses import Segment, commit_id
 from server.bodies import SMALL, read_body
-from server.protocol.tree import expand_entries, file_entry, tree_entries
+from server.protocol.tree import expand_entries, own_entries
 
 _MOST = 5000
 
@@ -38,17 +37,7 @@ def _describe(
 ) -> Response:
     found = hub.registry.revision(artifact.name, revision)
     request.state.commit = commit_id(found.id)
-    files = {file.path: file for file in found.files}
-    folders = {
-        each["path"]: each for each in tree_entries(found.files, "", recursive=True) if each["type"] == "directory"
-    }
-    scans = scans_in(hub.registry.database, found.id)
-    entries: list[dict[str, Any]] = []
-    for path in dict.fromkeys(each.strip("/") for each in paths):
-        if path in files:
-            entries.append(file_entry(files[path], scans.get(path)))
-        elif path in folders:
-            entries.append(folders[path])
+    entries = own_entries(dict.fromkeys(each.strip("/") for each in paths), hub, found)
     if is_expanded:
         entries = expand_entries(hub, found, entries)
     return JSONResponse(entries, headers={"X-Repo-Commit": commit_id(found.id)})

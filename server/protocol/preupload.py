@@ -43,7 +43,7 @@ class Candidates(BaseModel):
 def plan_upload(request: Request, hub: Hub, artifact: Writable, revision: Segment, body: Candidates) -> Response:
     """`lfs` or `regular` for each file, with the id of what is there now: the client leaves out what has not changed."""
     refuse_pull_requests(request)
-    head = hub.registry.revision(artifact.name, revision)
+    head = hub.registry.tip(artifact.name, revision)
     known = {file.path: file for file in head.files}
     changed = (each.size for each in body.files if each.path not in known or known[each.path].size_bytes != each.size)
     insist_on_room(hub, artifact.name, {}, unknown_bytes=sum(changed))

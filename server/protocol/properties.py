@@ -29,7 +29,7 @@ _COMMON: dict[str, Read] = {
     "author": lambda it: it.artifact.name.owner,
     "cardData": lambda it: it.card,
     "createdAt": lambda it: in_zulu(it.artifact.created_at),
-    "disabled": _no,
+    "disabled": lambda it: not it.artifact.revision,
     "downloads": lambda it: it.artifact.downloads,
     "downloadsAllTime": lambda it: it.artifact.downloads,
     "gated": lambda it: it.artifact.gated or False,

@@ -26,8 +26,7 @@ _ALWAYS = (
 
 def describe_repository(request: Request, hub: Hub, artifact: Wanted, revision: Segment = "main") -> Response:
     """What `model_info` and `dataset_info` read; with `blobs=true` also sizes and digests, with `expand` what it names."""
-    is_known = artifact.revision or revision != "main"
-    subject = Subject.of(hub, artifact, hub.registry.revision(artifact.name, revision) if is_known else None)
+    subject = Subject.of(hub, artifact, hub.registry.revision(artifact.name, revision))
     if asked := expanded(request, datasets=subject.is_dataset):
         return JSONResponse(described(subject, asked))
     body = described(subject, _ALWAYS)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
 
 from fastapi import Request
 from starlette.responses import JSONResponse, Response
@@ -17,11 +17,13 @@ from server.access import Hub, Wanted
 from server.addresses import Segment, commit_id
 from server.paging import next_link, read_cursor
 from server.protocol.flags import is_true
-from server.protocol.git_objects import blob_id, pointer, tree_id
+from server.protocol.git_objects import blob_id, folder_ids, pointer
 from server.protocol.properties import in_zulu
 from server.protocol.resolve import showing
-from server.protocol.security import HARMLESS, NO_SCANS, file_status
+from server.protocol.security import HARMLESS, file_status
 
+F = TypeVar("F")
+"""A file, kept here or mirrored."""
 PAGE = 1000
 """Entries a page, as on the Hugging Face Hub."""
 EXPANDED_PAGE = 50
@@ -32,18 +34,17 @@ def list_tree(request: Request, hub: Hub, artifact: Wanted, revision: Segment, p
     """Files and folders directly under `path`, or all below it with `recursive=true`."""
     found = hub.registry.revision(artifact.name, revision)
     request.state.commit = commit_id(found.id)
-    scans = scans_in(hub.registry.database, found.id)
-    entries = tree_entries(found.files, path.strip("/"), recursive=is_true(request, "recursive"), scans=scans)
-    if not entries and path:
+    below = paths_below((file.path for file in found.files), path.strip("/"), recursive=is_true(request, "recursive"))
+    if not below and path:
         folders = sorted({str(file.path).rpartition("/")[0] for file in found.files} - {""})
         raise UnknownFile(path, folders, listing=showing(found))
     begin = read_cursor(request.query_params["cursor"]) if "cursor" in request.query_params else 0
     is_expanded = is_true(request, "expand")
     end = begin + (EXPANDED_PAGE if is_expanded else PAGE)
     headers = {"X-Repo-Commit": commit_id(found.id)}
-    if end < len(entries):
+    if end < len(below):
         headers |= next_link(request, end)
-    page = entries[begin:end]
+    page = own_entries(below[begin:end], hub, found)
     return JSONResponse(expand_entries(hub, found, page) if is_expanded else page, headers=headers)
 
 
@@ -63,23 +64,46 @@ def _commit(revision: Revision) -> dict[str, Any]:
     return {"id": commit_id(revision.id), "title": revision.message.partition("\n")[0], "date": date}
 
 
-def tree_entries(
-    files: tuple[File, ...], folder: str, *, recursive: bool, scans: Mapping[str, Scan] = NO_SCANS
-) -> list[dict[str, Any]]:
-    """Entries below a folder, folders before files, each sorted by path."""
-    below = [file for file in files if not folder or file.path.startswith(f"{folder}/")]
+def paths_below(paths: Iterable[str], folder: str, *, recursive: bool) -> list[str]:
+    """What lies below a folder, of files with these paths: folders before files, each sorted."""
     start = len(folder) + 1 if folder else 0
-    names = {file.path[:start] + part for file in below for part in _parents(file.path[start:])}
-    folders = [
-        {"type": "directory", "path": name, "oid": _folder_id(files, name), "size": 0}
-        for name in sorted(names)
-        if recursive or "/" not in name[start:]
+    files = [path for path in paths if not folder or path.startswith(f"{folder}/")]
+    folders = set[str]()
+    if not recursive:
+        folders = {path[: path.index("/", start)] for path in files if "/" in path[start:]}
+        files = [path for path in files if "/" not in path[start:]]
+    for path in files:
+        above = path.rpartition("/")[0]
+        while len(above) > len(folder) and above not in folders:
+            folders.add(above)
+            above = above.rpartition("/")[0]
+    return sorted(folders) + sorted(files)
+
+
+def entries_at(
+    paths: Iterable[str], files: Mapping[str, F], entry_of: Callable[[F], dict[str, Any]], blob_of: Callable[[F], str]
+) -> list[dict[str, Any]]:
+    """The entries of some files and folders, in this order; what is not there is left out.
+
+    All folders of the revision are hashed together, and only when one is asked for.
+    """
+    wanted = list(paths)
+    has_folders = any(path not in files for path in wanted)
+    folders = folder_ids({path: blob_of(file) for path, file in files.items()}) if has_folders else {}
+    return [
+        entry_of(files[path]) if path in files else {"type": "directory", "path": path, "oid": folders[path], "size": 0}
+        for path in wanted
+        if path in files or path in folders
     ]
-    return folders + [
-        file_entry(file, scans.get(file.path))
-        for file in sorted(below, key=lambda file: file.path)
-        if recursive or "/" not in file.path[start:]
-    ]
+
+
+def own_entries(paths: Iterable[str], hub: LocalHub, revision: Revision) -> list[dict[str, Any]]:
+    """The same of a revision kept here, with what the scanners say of files that can run code."""
+    scans = scans_in(hub.registry.database, revision.id)
+    files = {file.path: file for file in revision.files}
+    return entries_at(
+        paths, files, lambda file: file_entry(file, scans.get(file.path)), lambda file: blob_id(pointer(file))
+    )
 
 
 def file_entry(file: File, scan: Scan | None = None) -> dict[str, Any]:
@@ -88,17 +112,3 @@ def file_entry(file: File, scan: Scan | None = None) -> dict[str, Any]:
     lfs = {"oid": file.digest.hex, "size": file.size_bytes, "pointerSize": len(held)}
     entry = {"type": "file", "path": file.path, "size": file.size_bytes, "oid": blob_id(held), "lfs": lfs}
     return entry if scan is None else {**entry, "securityFileStatus": file_status(scan)}
-
-
-def _folder_id(files: tuple[File, ...], folder: str) -> str:
-    start = len(folder) + 1
-    below = [file for file in files if file.path.startswith(f"{folder}/")]
-    direct = {file.path[start:]: blob_id(pointer(file)) for file in below if "/" not in file.path[start:]}
-    inner = {file.path[start:].partition("/")[0] for file in below if "/" in file.path[start:]}
-    return tree_id(direct, {name: _folder_id(files, f"{folder}/{name}") for name in inner})
-
-
-def _parents(path: str) -> list[str]:
-    """`a/b/c.txt` → `a`, `a/b`."""
-    parts = path.split("/")[:-1]
-    return ["/".join(parts[: depth + 1]) for depth in range(len(parts))]

@@ -15,7 +15,6 @@ from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
-from hub.accounts import Account
 from hub.errors import Damaged, Forbidden, OverQuota, TooLarge, Unauthenticated, UnknownFile, WrongRequest, WrongSource
 from hub.local import LocalHub
 from hub.names import Digest
@@ -29,7 +28,7 @@ from server.bodies import BodyReader, insist_on_size, read_body, read_in_thread
 from server.identity import caller_of
 from server.protocol.unsupported import refuse_pull_requests
 from server.quota import insist_on_room
-from server.signing import claims_of, sign
+from server.signing import claims_of, sender_of, sign
 
 TOKEN_SECONDS = 3600
 _PURPOSE = "cas"
@@ -62,7 +61,7 @@ async def receive_xorb(request: Request, hub: Hub, epoch: str, tenant: str, hash
         unspell(hash)
     except ValueError as error:
         raise WrongRequest(f"{error}.") from error
-    account = await run_in_threadpool(_account, hub, claims["account"])
+    account = await run_in_threadpool(sender_of, hub, claims)
     with closing(BodyReader(request, xorb.LARGEST_SENT, at_most=True)) as body:
         sent = cast(BinaryIO, io.BufferedReader(body, _NEAR))
         is_new = await read_in_thread(request, lambda: keep_xorb(hub.registry.database, hub.store, account, hash, sent))
@@ -89,7 +88,7 @@ def ignore_report() -> Response:
 
 
 def _keep_files(hub: LocalHub, claims: dict[str, Any], sent: bytes) -> None:
-    account = _account(hub, claims["account"])
+    account = sender_of(hub, claims)
     files = shard.read_files(sent)
     name = hub.registry.get(claims["artifact"]).name
     try:
@@ -111,7 +110,3 @@ def _claims(request: Request, hub: LocalHub, asked_epoch: str, tenant: str) -> d
     if str(claims["account"]) != tenant or asked_epoch != epoch(hub.registry.database):
         raise Forbidden("this token is for another address: ask `xet-write-token` again.")
     return claims
-
-
-def _account(hub: LocalHub, account_id: int) -> Account:
-    return next(each for each in hub.accounts.all() if each.id == account_id)

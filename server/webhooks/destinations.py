@@ -7,19 +7,15 @@ that means something else a moment later leads nowhere.
 from __future__ import annotations
 
 import ipaddress
-import socket
 from collections.abc import Collection
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from hub.errors import WrongRequest
+from server.network_guard import NotPublic, is_public, resolve, resolve_public
 
 LONGEST_URL = 2000
 _PORTS = {"https": 443, "http": 80}
-_CLOUD_SERVICES = frozenset({"168.63.129.16"})
-"""Public in form, but answered by the machine's own host: Azure's metadata and DNS."""
-_TRANSLATED = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "::/96")))
-"""IPv6 that ends in an IPv4 address, and is brought there: NAT64 and the compatible addresses of old."""
 
 
 class Refused(Exception):
@@ -79,31 +75,10 @@ def addresses_of(destination: Destination) -> list[str]:
 
     Raises Refused when one is not public, OSError when the name is not known.
     """
-    found = socket.getaddrinfo(destination.host, destination.port, type=socket.SOCK_STREAM)
-    addresses = list(dict.fromkeys(str(each[4][0]) for each in found))
-    if not destination.is_trusted and (private := [each for each in addresses if not is_public(each)]):
-        # The addresses themselves are nobody's business who watches from outside.
-        raise Refused(
-            f"`{destination.host}` has {len(private)} of {len(addresses)} addresses inside a network: "
-            "an administrator may allow it by name."
-        )
-    return addresses
-
-
-def is_public(address: str) -> bool:
-    """Whether an IP address is one of the open internet, looked at through every disguise that leads elsewhere."""
     try:
-        found = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return False
-    if isinstance(found, ipaddress.IPv6Address):
-        inner = [found.ipv4_mapped, found.sixtofour, *(found.teredo or ())]
-        inner += [ipaddress.IPv4Address(int(found) & 0xFFFFFFFF) for network in _TRANSLATED if found in network]
-        if any(each is not None and not is_public(str(each)) for each in inner):
-            return False
-        if found.ipv4_mapped is not None:
-            return True
-    return found.is_global and not found.is_multicast and str(found) not in _CLOUD_SERVICES
+        return (resolve if destination.is_trusted else resolve_public)(destination.host, destination.port)
+    except NotPublic as error:
+        raise Refused(f"{error}: an administrator may allow it by name.") from error
 
 
 def _is_literal(host: str) -> bool:

@@ -233,6 +233,29 @@ def test_a_withdrawal_goes_there_and_back(hub: Any, far: LocalHub, endpoint: str
     )
 
 
+def test_a_pull_passes_over_what_is_withdrawn_there_and_warns_of_it_when_it_is_pinned(
+    hub: Any, far: LocalHub, endpoint: str, as_: Any
+):
+    as_("ada")
+    newest = far.registry.revision("ada/yo")
+    assert newest.id[:40] in hub("pull", "ada/yo", "--endpoint", endpoint)[1]
+    hub("yank", "ada/yo", "main", "--reason", "wrong", "--endpoint", endpoint)
+    chosen = far.registry.revision("ada/yo")
+    assert chosen.number < newest.number
+    code, folder, complaint = hub("pull", "ada/yo", "--endpoint", endpoint)
+    assert (code, complaint) == (0, "")
+    assert chosen.id[:40] in folder
+    pinned = ("pull", "ada/yo", "--revision", newest.id[:12])
+    said = "hub: revision 1 of `ada/yo` was yanked by its owner; it is used because it was asked for.\n"
+    for command in ((*pinned, "--endpoint", endpoint), pinned):
+        code, folder, complaint = hub(*command)
+        assert (code, complaint) == (0, said)
+        assert newest.id[:40] in folder
+    hub("yank", "ada/yo", newest.id, "--undo", "--endpoint", endpoint)
+    assert newest.id[:40] in hub("pull", "ada/yo", "--endpoint", endpoint)[1]
+    assert newest.id[:40] in hub("pull", "ada/yo")[1]
+
+
 def test_a_token_goes_to_the_endpoint_alone(hub: Any, far: LocalHub, endpoint: str, as_: Any, monkeypatch: Any):
     from hub.endpoint import Endpoint
     from hub.errors import WrongRequest

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,12 +18,14 @@ from huggingface_hub import snapshot_download
 from hub.errors import UpstreamWrong, WrongRequest
 from hub.names import ArtifactName
 from hub.registry.mirrors import origin_of_name
+from server import network_guard
 from server.mirror import fetching
 from server.mirror import upstream as asking
-from server.mirror.reach import insist_on_reach
+from server.mirror.reach import places_of
 from server.mirror.upstream import Upstream
 from server.protocol.git_objects import blob_id
 from tests.mirror.conftest import mirroring, settled
+from tests.network_addresses import INSIDE, OUTSIDE, resolving
 
 SHA = "c" * 40
 CARD = b"---\nlicense: mit\n---\n# Hello\n"
@@ -193,15 +196,30 @@ def test_a_redirect_within_the_upstream_is_followed_but_not_for_ever(address, li
     assert httpx.get(f"{address}/{NAME}/resolve/main/model.safetensors").content == WEIGHTS
 
 
-def test_the_token_does_not_follow_a_redirect(monkeypatch, hub, liar):
+def test_a_redirect_is_followed_without_the_token_to_the_address_that_was_checked(monkeypatch, hub, liar):
+    asked = []
+    genuine = socket.getaddrinfo
+
+    def resolve(host, *rest, **more):
+        if host != "cdn.example":
+            return genuine(host, *rest, **more)
+        asked.append(host)
+        return genuine("127.0.0.1" if len(asked) == 1 else "127.0.0.9", *rest, **more)
+
     with Liar() as other:
         threading.Thread(target=other.serve_forever, args=(0.01,), daemon=True).start()
-        monkeypatch.setattr(asking, "insist_on_reach", lambda *_: None)  # As if the other were a public address,
-        monkeypatch.setattr(asking, "insist_on_public", lambda *_: None)  # which no test can reach.
-        liar.bent["model.safetensors"] = lambda answer: answer.give(b"", {"Location": other.address + "/w"}, 302)
+        monkeypatch.setattr(network_guard, "is_public", lambda _: True)  # No test can reach a public address.
+        monkeypatch.setattr(socket, "getaddrinfo", resolve)
+        port = other.server_address[1]
+        liar.bent["model.safetensors"] = lambda answer: answer.give(
+            b"", {"Location": f"http://cdn.example:{port}/w"}, 302
+        )
         with mirroring(hub, liar.address, "secret-token") as running:
             assert httpx.get(f"{running.address}/{NAME}/resolve/main/model.safetensors").content == WEIGHTS
-        assert [headers.get("Authorization") for _, headers in other.asked] == [None]
+        [(_, headers)] = other.asked
+        assert headers["Host"] == f"cdn.example:{port}"
+        assert "Authorization" not in headers
+        assert asked == ["cdn.example"]
         other.shutdown()
 
 
@@ -253,15 +271,21 @@ def test_what_is_no_hubs_address_is_refused_at_the_start(address):
         Upstream(address)
 
 
-def test_public_addresses_and_the_upstream_itself_are_within_reach():
-    insist_on_reach("https://93.184.215.14/x", "https://hub.example")
-    insist_on_reach("http://10.0.0.5:8000/x", "http://10.0.0.5:8000")
-    for private in (
-        "http://10.0.0.5:9000",
-        "http://127.1",
-        "http://[::ffff:10.0.0.5]",
-        "http://0.0.0.0",
-        "http://224.0.0.1",
-    ):
+def test_the_upstream_itself_may_be_anywhere_and_a_private_neighbour_may_not():
+    assert places_of("http://10.0.0.5:8000/x", "http://10.0.0.5:8000") == []
+    for private in ("http://10.0.0.5:9000", "http://127.1", "http://[::ffff:10.0.0.5]"):
         with pytest.raises(UpstreamWrong):
-            insist_on_reach(private, "http://10.0.0.5:8000")
+            places_of(private, "http://10.0.0.5:8000")
+
+
+@pytest.mark.parametrize("address", INSIDE)
+def test_an_address_inside_is_out_of_reach_through_every_disguise(address, monkeypatch):
+    monkeypatch.setattr(socket, "getaddrinfo", resolving("93.184.216.34", address))
+    with pytest.raises(UpstreamWrong, match="not public"):
+        places_of("https://cdn.example/x", "https://hub.example")
+
+
+@pytest.mark.parametrize("address", OUTSIDE)
+def test_an_address_of_the_internet_is_within_reach(address, monkeypatch):
+    monkeypatch.setattr(socket, "getaddrinfo", resolving(address))
+    assert places_of("https://cdn.example/x", "https://hub.example") == [address]

@@ -3,9 +3,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from hub.errors import Conflict, UnknownArtifact, UnknownRevision, WrongName, WrongRequest
+from hub.accounts import Actor
+from hub.errors import AllYanked, Conflict, UnknownArtifact, UnknownRevision, WrongName, WrongRequest
 from hub.names import ArtifactName, Digest
 from hub.records import Artifact, Conditioning, File, Query, Revision, Upstream
+from hub.registry.aliases import set_alias
+from hub.registry.branches import create_ref
 from tests.builders import a_score
 
 NOW = datetime(2026, 11, 23, 12, 30, 15, 123456, tzinfo=UTC)
@@ -117,11 +120,38 @@ def test_a_revision_is_found_by_ref_number_and_digits(registry):
             registry.revision("mulan-yo", wanted)
 
 
-def test_a_yanked_revision_stays_and_says_so(registry):
+def test_a_branch_or_alias_passes_over_yanked_revisions_and_a_pin_gives_them(registry):
+    name = ArtifactName("local", "mulan-yo")
+    for digit, parent in (("1", ""), ("2", "1" * 64), ("b", "2" * 64)):
+        registry.record(an_artifact(), a_revision(digit=digit, parent=parent), parent or None)
+    create_ref(registry.database, name, "v3", "b" * 64, Actor("ada"), kind="tag")
+    set_alias(registry.database, name, "@stable", "b" * 64, Actor("ada"), may_administer=True)
+    assert registry.yank(name, "main").number == 3
+    assert registry.yank(name, "2").yanked
+    for moving in ("main", "refs/heads/main", "@stable"):
+        assert registry.revision(name, moving).number == 1
+        assert registry.tip(name, moving).number == 3
+    assert (registry.get(name).revision, registry.find(Query()).items[0].revision) == ("1" * 64, "1" * 64)
+    for pin in ("v3", "refs/tags/v3", "3", "b" * 7, "b" * 64):
+        assert registry.revision(name, pin).yanked, pin
+    assert registry.head(name) == registry.refs(name)["main"] == "b" * 64
+    assert not registry.yank(name, "main", yanked=False).yanked
+    assert registry.revision(name).number == 3
+
+
+def test_a_branch_of_yanked_revisions_alone_names_a_pin_that_works(registry):
+    name = ArtifactName("local", "mulan-yo")
     registry.record(an_artifact(), a_revision(), None)
-    assert registry.yank(ArtifactName("local", "mulan-yo"), "1").yanked
-    assert registry.revision("mulan-yo").yanked
-    assert not registry.yank(ArtifactName("local", "mulan-yo"), "1", yanked=False).yanked
+    registry.yank(name, "1")
+    with pytest.raises(AllYanked, match=r"at `main` was yanked .* `hub pull local/mulan-yo --revision 1`\.$") as raised:
+        registry.revision(name)
+    assert (raised.value.status, "\n" in str(raised.value)) == (404, False)
+    assert registry.revision(name, "1").yanked
+    assert registry.get(name).revision == ""
+    with pytest.raises(Conflict):
+        registry.record(an_artifact(), a_revision(digit="2"), None)
+    registry.record(an_artifact(), a_revision(digit="2", parent="1" * 64), "1" * 64)
+    assert registry.revision(name).number == 2
 
 
 def test_forgetting_leaves_no_trace_of_an_artifact(registry):

@@ -179,6 +179,42 @@ def test_a_withdrawn_revision_says_so_until_that_is_taken_back(client: TestClien
     assert client.delete(at, headers=as_("ada")).json()["yanked"] is False
 
 
+def test_what_is_withdrawn_is_given_to_those_who_pin_it_alone(client: TestClient, as_: Header, hub: LocalHub):
+    newest, first = hub.registry.revision("ada/yo"), hub.registry.revision("ada/yo", "1")
+
+    def yank(number: int, method: str = "POST") -> None:
+        body = {"json": {"reason": "wrong"}} if method == "POST" else {}
+        at = f"{NAME}/revisions/{number}/yank"
+        assert client.request(method, at, headers=as_("ada"), **body).status_code == 200
+
+    yank(newest.number)
+    for address in ("/ada/yo/resolve/main/README.md", "/api/models/ada/yo/tree/main"):
+        assert client.get(address).headers["X-Repo-Commit"] == first.id[:40]
+    assert client.get("/api/models/ada/yo").json()["sha"] == first.id[:40]
+    assert client.get(NAME).json()["revision"] == client.get(NAME).json()["shown"]["id"] == first.id
+    assert "Better." not in client.get("/ada/yo").text
+    [main] = client.get("/api/models/ada/yo/refs").json()["branches"]
+    assert main["targetCommit"] == client.get("/api/models/ada/yo/commits/main").json()[0]["id"] == newest.id[:40]
+    assert "X-HF-Warning" in client.get(f"/ada/yo/resolve/{newest.id[:40]}/README.md").headers
+    for number in range(1, newest.number):
+        yank(number)
+    for address in ("/ada/yo/resolve/main/README.md", "/api/models/ada/yo", "/api/models/ada/yo/tree/main", NAME):
+        answer = client.get(address)
+        assert (answer.status_code, answer.headers["X-Error-Code"]) == (404, "RevisionNotFound"), address
+        assert f"hub pull ada/yo --revision {newest.number}" in answer.json()["error"]
+    page = client.get("/ada/yo")
+    assert page.status_code == 200
+    assert f"Revision {newest.number} was withdrawn" in page.text
+    found = {each["name"]: each["revision"] for each in client.get("/api/v1/search?owner=ada").json()["items"]}
+    assert [name for name, revision in found.items() if not revision] == ["yo"]
+    listed = {each["id"]: each["disabled"] for each in client.get("/api/models?author=ada&full=true").json()}
+    assert [name for name, disabled in listed.items() if disabled] == ["ada/yo"]
+    assert client.get("/?owner=ada").text.count("withdrawn</span>") == 1
+    for number in range(1, newest.number + 1):
+        yank(number, "DELETE")
+    assert client.get("/api/models/ada/yo").json()["sha"] == newest.id[:40]
+
+
 def test_the_log_is_for_administrators_and_for_owners_of_what_it_is_about(client: TestClient, as_: Header):
     client.post(f"{NAME}/revisions/1/yank", json={"reason": "test"}, headers=as_("ada"))
     client.delete(f"{NAME}/revisions/1/yank", headers=as_("ada"))

@@ -14,8 +14,10 @@ import lz4.frame
 import pytest
 from starlette.testclient import TestClient
 
+from hub.accounts import Actor
 from hub.errors import WrongSource
 from hub.local import LocalHub
+from hub.registry.accounts import Accounts
 from hub.xet.hashes import chunk_hash, file_hash, merkle_root, range_hash, spell
 from hub.xet.xorb import read_xorb, unpack
 
@@ -257,6 +259,24 @@ def test_lfs_objects_that_are_not_what_they_said_are_not_kept(client, token_of, 
     assert client.put(good, content=content).status_code == 200
     assert Digest(oid) in hub.store
     assert hub.store.unfinished() == []
+
+
+def test_an_upload_looks_up_its_own_account_alone_and_ends_with_it(client, token_of, hub: LocalHub, monkeypatch):
+    monkeypatch.setattr(Accounts, "all", None)
+    hub.accounts.add("guest", Actor("root"))
+    token, content = token_of("guest"), b"of a guest"
+    client.post("/api/repos/create", json={"name": "module"}, headers={"authorization": f"Bearer {token}"})
+    cas = Cas(client, token, "guest/module")
+    oid = hashlib.sha256(content).hexdigest()
+    asked = {"operation": "upload", "objects": [{"oid": oid, "size": len(content)}]}
+    answer = client.post("/guest/module.git/info/lfs/objects/batch", json=asked, auth=("guest", token)).json()
+    link = answer["objects"][0]["actions"]["upload"]["href"]
+    name, sent = xorb(content)
+    assert (cas.send_xorb(name, sent), cas.send_shard(shard(name, content)).status_code) == (200, 200)
+    assert client.put(link, content=content).status_code == 200
+    hub.accounts.remove("guest", Actor("root"))
+    assert (cas.send_xorb(name, sent), cas.send_shard(shard(name, content)).status_code) == (401, 401)
+    assert client.put(link, content=content).status_code == 401
 
 
 @pytest.mark.parametrize(("oid", "size"), [("x", 1), ("0" * 64, -1), ("0" * 64, 10**18), ("A" * 64, 5)])

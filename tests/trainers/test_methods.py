@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from hub.bases.frozen import FrozenBase
 from hub.errors import UnknownMethod
-from trainers.frozen import FrozenBase
 from trainers.loop import train
 from trainers.losses import feature_mse, mean_cosine, prediction_mse, token_mse
 from trainers.material import Material

@@ -41,7 +41,7 @@ class StableDiffusion(Family):
     """Every pipeline class whose `encode_prompt` answers (prompt, negative prompt)."""
 
     name = "stable-diffusion"
-    pipeline_classes = (
+    pipeline_classes: tuple[str, ...] = (
         "LatentConsistencyModelImg2ImgPipeline",
         "LatentConsistencyModelPipeline",
         "StableDiffusionAdapterPipeline",
@@ -67,7 +67,7 @@ class StableDiffusion(Family):
         "StableDiffusionSAGPipeline",
         "StableDiffusionUpscalePipeline",
     )
-    trained_classes = ("StableDiffusionPipeline",)
+    trained_classes: tuple[str, ...] = ("StableDiffusionPipeline",)
     denoiser = "unet"
     mixin = StableDiffusionLanguage
     frozen = FrozenStableDiffusion

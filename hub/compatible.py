@@ -1,7 +1,4 @@
-"""What goes together, judged by what the registry knows: conditioning, and the digests of base and encoder.
-
-The loader judges the same again with the files at hand (`hub.loader.fit`); both must agree.
-"""
+"""What goes together: conditioning, and the digests of base and encoder. The loader and the server ask the same rule."""
 
 from __future__ import annotations
 
@@ -28,18 +25,17 @@ class Fit:
 
 def judge(module: Artifact, variant: Variant, base: Artifact) -> Fit:
     """Whether `variant` of `module` goes with `base`."""
+    made_for_it = is_made_for(variant, base.name.name)
     reasons = []
-    made_for_it = variant.base.name.rpartition("/")[2].lower() == base.name.name.lower()
-    given, wanted = variant.conditioning, base.conditioning
-    if wanted is None:
+    if base.conditioning is None:
         reasons.append(f"`{base.name}` does not say what it reads")
-    elif not gives(given, wanted):
-        reasons.append(f"it gives {in_words(given)}, and `{base.name}` reads {in_words(wanted)}")
-    known = variant.base.digest and base.weights_digest
-    if made_for_it and known and variant.base.digest != base.weights_digest:
+    elif problem := conditioning_problem(variant, str(base.name), base.conditioning):
+        reasons.append(f"it {problem}")
+    if has_other_digest(variant, base.name.name, base.weights_digest):
         reasons.append(
             f"it was trained on digest {variant.base.digest[:12]}, and the base here has {base.weights_digest[:12]}"
         )
+    known = variant.base.digest and base.weights_digest
     fits = not reasons
     if fits:
         digest = "with this digest" if made_for_it and known else "by its conditioning"
@@ -49,6 +45,24 @@ def judge(module: Artifact, variant: Variant, base: Artifact) -> Fit:
     return Fit(
         module=str(module.name), folder=variant.folder, base=str(base.name), fits=fits, made_for_it=made_for_it, reasons=tuple(reasons)
     )  # fmt: skip
+
+
+def is_made_for(variant: Variant, base: str) -> bool:
+    """Whether `variant` was made for the base called `base`, its owner left out."""
+    return variant.base.name.rpartition("/")[2].lower() == base.lower()
+
+
+def conditioning_problem(variant: Variant, base: str, wanted: Conditioning) -> str:
+    """Why the denoiser of `base`, which reads `wanted`, does not take what `variant` gives; empty when it does."""
+    if gives(variant.conditioning, wanted):
+        return ""
+    return f"gives {in_words(variant.conditioning)}, and `{base}` reads {in_words(wanted)}"
+
+
+def has_other_digest(variant: Variant, base: str, digest: str) -> bool:
+    """Whether `variant` was trained on other weights of `base` than those with `digest`; not where either is unknown."""
+    known = is_made_for(variant, base) and variant.base.digest and digest
+    return bool(known) and variant.base.digest != digest
 
 
 def encoder_problem(wanted: Pin, encoder: Artifact | None) -> str:

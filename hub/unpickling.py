@@ -8,10 +8,8 @@ half is written from the pages of the file, so an encoder of 20 GB needs no 20 G
 from __future__ import annotations
 
 import json
-import pickle
 import shutil
 import tempfile
-import zipfile
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -19,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from hub.bases.family import read_json
 from hub.errors import Damaged, MissingExtra, UnknownFile, Unreachable, WeightsDoNotFit, WrongSource
 from hub.formats import open_clip
+from hub.formats.reading import is_state_dict, unpickle
 from hub.publish import publish
 from hub.records import Artifact, Revision, Upstream
 from hub.registry import Registry
@@ -146,21 +145,8 @@ def _translated(
 
 def tensors_of(path: Path, *, what: str) -> dict[str, Tensor]:
     """Key → tensor of a pickled state dict, mapped where torch can. Raises WrongSource for more than tensors, and Damaged."""
-    import torch
-
-    try:
-        # Files older than torch 1.6 are one stream, which cannot be mapped.
-        state = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-    except pickle.UnpicklingError as error:
-        raise WrongSource(
-            f"`{path.name}` of `{what}` holds more than tensors, which could run code: nothing of it was read."
-        ) from error
-    except (EOFError, RuntimeError, OSError, ValueError, KeyError, AttributeError) as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
-        raise Damaged(
-            f"`{path.name}` of `{what}` is damaged: {reason}. Remove it from the cache and pull again."
-        ) from error
-    if not isinstance(state, dict) or not all(isinstance(each, torch.Tensor) for each in state.values()):
+    state = unpickle(path, what=what, is_mapped=True, advice=" Remove it from the cache and pull again.")
+    if not is_state_dict(state):
         raise WrongSource(f"`{path.name}` of `{what}` is no plain state dict: keys to tensors were expected.")
     return dict(state)
 

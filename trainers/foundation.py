@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 
+from hub.bases.frozen import FrozenBase
 from hub.local import LocalHub
 from hub.modules import DualEncoder
-from trainers.frozen import FrozenBase
 from trainers.sources import Source, find_base, find_dual_encoder
 
 

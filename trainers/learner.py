@@ -15,9 +15,9 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
+from hub.bases.frozen import FrozenBase
 from hub.loader.config import WEIGHTS
 from hub.modules import TextEncoder, build, save_weights
-from trainers.frozen import FrozenBase
 
 
 class Learner(Protocol):

@@ -18,11 +18,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from hub.bases.frozen import FrozenBase
 from hub.loader.config import PromptRule
 from hub.modules import DualEncoder, Embeddings, TextEncoder
 from trainers.caches import Rows, cached, key_of
 from trainers.corpora import Corpus
-from trainers.frozen import FrozenBase
 from trainers.prompting import Prompting
 
 FROZEN = {

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from hub.bases.frozen import FrozenBase
 from hub.errors import WrongRequest
 from hub.modules import DualEncoder, TextEncoder
 from trainers import defaults
 from trainers.corpora import Corpus, Example
-from trainers.frozen import FrozenBase
 from trainers.material import Material, Store
 from trainers.prompting import Prompting
 

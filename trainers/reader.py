@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable
 
 from torch import Tensor, nn
 
+from hub.bases.frozen import FrozenBase
 from hub.errors import DoesNotFit
-from trainers.frozen import FrozenBase
 from trainers.material import Material
 
 Part = nn.Module | nn.Parameter

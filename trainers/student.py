@@ -18,12 +18,12 @@ import torch
 from diffusers import StableDiffusionPipeline
 from torch import Tensor, nn
 
+from hub.bases.frozen import FrozenBase
 from hub.errors import DoesNotFit, WrongRequest
 from hub.loader.config import WEIGHTS
 from hub.modules import TextEncoder, save_weights
 from hub.modules.digest import digest_of
 from hub.modules.transformation import Transformation
-from trainers.frozen import FrozenBase
 from trainers.learner import MakeLearner
 from trainers.low_rank import extract
 from trainers.material import Material

@@ -7,25 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from hub.bases.language import with_language
 from hub.bases.stable_diffusion import StableDiffusion, StableDiffusionLanguage
 
 ENCODER = "RobertaSeriesModelWithTransformation"
 
 
-class AltDiffusion(StableDiffusion):
-    """diffusers keeps these pipelines among the deprecated ones; they work."""
-
-    name = "altdiffusion"
-    pipeline_classes = ("AltDiffusionImg2ImgPipeline", "AltDiffusionPipeline")
-
-    def with_language(self, pipeline_class: type[Any]) -> type[Any]:
-        """A subclass that asks its interpreter for embeddings, and finds the text encoder."""
-        return with_language(AltDiffusionLanguage, pipeline_class)
-
-
 class AltDiffusionLanguage(StableDiffusionLanguage):
-    """As Stable Diffusion; `into(StableDiffusionControlNetPipeline, …)` and the like work, too."""
+    """Finds the text encoder; `into(StableDiffusionControlNetPipeline, …)` and the like work, too."""
 
     @classmethod
     def load_config(cls, *arguments: Any, **settings: Any) -> Any:
@@ -34,12 +22,30 @@ class AltDiffusionLanguage(StableDiffusionLanguage):
         Published folders say `alt_diffusion`, a package that diffusers has moved, and diffusers' own `save_pretrained` says
         `diffusers`, which does not offer the class. What is imported is this project's, whatever the folder says.
         """
-        from hub.bases import (
-            roberta_series,
-        )  # diffusers takes classes of modules that have been imported, and imports none
-
         loaded = super().load_config(*arguments, **settings)  # type: ignore[misc]
         config = loaded[0] if isinstance(loaded, tuple) else loaded
         if (config.get("text_encoder") or [None, None])[1] == ENCODER:
-            config["text_encoder"] = [roberta_series.__name__, ENCODER]
+            config["text_encoder"] = [__name__, ENCODER]
         return loaded
+
+
+class AltDiffusion(StableDiffusion):
+    """diffusers keeps these pipelines among the deprecated ones; they work."""
+
+    name = "altdiffusion"
+    pipeline_classes = ("AltDiffusionImg2ImgPipeline", "AltDiffusionPipeline")
+    trained_classes = ()
+    mixin = AltDiffusionLanguage
+
+
+def __getattr__(name: str) -> Any:
+    """The text encoder's class, and the base class by which diffusers knows how to load it: it takes both from one module."""
+    if name == ENCODER:
+        from diffusers.pipelines.deprecated.alt_diffusion import modeling_roberta_series
+
+        return getattr(modeling_roberta_series, ENCODER)
+    if name == "PreTrainedModel":
+        from transformers import PreTrainedModel
+
+        return PreTrainedModel
+    raise AttributeError(f"module `{__name__}` has no attribute `{name}`")

@@ -1,46 +1,54 @@
-"""A family of bases: pipelines that share one conditioning and one way to take embeddings."""
+"""A family of bases: pipelines that share one conditioning, one way to take embeddings, and one way to be trained through."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import Any, ClassVar, cast
 
+from hub.bases.language import LanguageMixin, with_language
 from hub.errors import Damaged, DoesNotFit, UnknownFile
 from hub.plugins import advertised, load, resolve
 from hub.records import Conditioning
 
 GROUP = "hub.bases"
-FAMILIES = (
-    "hub.bases.stable_diffusion:StableDiffusion",
-    "hub.bases.stable_diffusion_xl:StableDiffusionXL",
-    "hub.bases.stable_diffusion_3:StableDiffusion3",
-    "hub.bases.pixart:PixArt",
-    "hub.bases.flux:Flux",
-    "hub.bases.sana:Sana",
-    "hub.bases.altdiffusion:AltDiffusion",
-)
-"""`module:class` of those that come with the project."""
+FAMILIES = {
+    "AltDiffusion": "hub.bases.altdiffusion:AltDiffusion",
+    "Flux": "hub.bases.flux:Flux",
+    "LatentConsistencyModel": "hub.bases.stable_diffusion:StableDiffusion",
+    "PixArt": "hub.bases.pixart:PixArt",
+    "Sana": "hub.bases.sana:Sana",
+    "StableDiffusion": "hub.bases.stable_diffusion:StableDiffusion",
+    "StableDiffusion3": "hub.bases.stable_diffusion_3:StableDiffusion3",
+    "StableDiffusionXL": "hub.bases.stable_diffusion_xl:StableDiffusionXL",
+}
+"""How names of pipeline classes begin → `module:class` of the families that come with the project; the longest beginning counts."""
 
 
-@runtime_checkable
-class Family(Protocol):
-    """What the loader must know of a base. Only `with_language` needs torch and diffusers."""
+class Family:
+    """What the project must know of a base. A subclass is made without arguments, and importing it imports no tensor library."""
 
     name: str
     """`stable-diffusion`."""
     pipeline_classes: tuple[str, ...]
     """`_class_name` in model_index.json of the pipelines that belong to it."""
+    trained_classes: tuple[str, ...] = ()
+    """Those of them that modules can be trained for, through `frozen`."""
     denoiser: str
     """Folder and component of what reads the conditioning: `unet`, `transformer`."""
+    mixin: ClassVar[type[LanguageMixin]]
+    """How the pipelines take embeddings."""
+    frozen: ClassVar[type[Any]]
+    """How the pipelines are trained through: a `hub.bases.frozen.FrozenBase`."""
 
     def conditioning(self, folder: Path) -> Conditioning:
         """What the denoiser of the base in `folder` reads, from its configuration files alone."""
-        ...
+        raise NotImplementedError
 
     def with_language(self, pipeline_class: type[Any]) -> type[Any]:
-        """A subclass of `pipeline_class` that takes language modules; the same one for the same class."""
-        ...
+        """A subclass of `pipeline_class` that asks its interpreter for embeddings; the same one for the same class."""
+        return with_language(self.mixin, pipeline_class)
 
 
 def family_of(folder: Path, *, what: str = "") -> Family:
@@ -49,13 +57,28 @@ def family_of(folder: Path, *, what: str = "") -> Family:
     `what` names the base in messages. Raises UnknownFile for a folder that holds no pipeline, DoesNotFit for another family.
     """
     name = pipeline_class_of(folder)
-    makers = [*map(resolve, FAMILIES), *(load(GROUP, each) for each in advertised(GROUP))]
-    families = [cast(Family, make()) for make in makers]
-    for family in families:
+    for family in _candidates(name):
         if name in family.pipeline_classes:
             return family
-    known = ", ".join(sorted({each.name for each in families}))
+    known = ", ".join(sorted({each.name for each in families()}))
     raise DoesNotFit(f"`{what or folder.name}` is a `{name}`, of no family that takes language modules here: {known}.")
+
+
+def families() -> Iterator[Family]:
+    """All of them; every file is imported."""
+    yield from (resolve(each)() for each in dict.fromkeys(FAMILIES.values()))
+    yield from _advertised()
+
+
+def _candidates(pipeline_class: str) -> Iterator[Family]:
+    """Ours by the beginning of its name, whose file alone is imported; then those of other distributions."""
+    if beginnings := [each for each in FAMILIES if pipeline_class.startswith(each)]:
+        yield resolve(FAMILIES[max(beginnings, key=len)])()
+    yield from _advertised()
+
+
+def _advertised() -> Iterator[Family]:
+    yield from (cast(Family, load(GROUP, each)()) for each in advertised(GROUP))
 
 
 def conditioning_of(folder: Path) -> Conditioning:

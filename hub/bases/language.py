@@ -1,7 +1,7 @@
-"""What every pipeline gains: language modules that can be named, switched and taken away, and `language=` on a call.
+"""The one place where a prompt becomes embeddings: every family's `encode_prompt`, and `language=` on a call.
 
-A family adds one method to it: `encode_prompt`, the one place through which every route of a pipeline class
-(text-to-image, img2img, inpainting, ControlNet) asks for embeddings.
+Every route of a pipeline class (text-to-image, img2img, inpainting, ControlNet) asks `encode_prompt` for embeddings. diffusers
+names its arguments alike in all families, so a family states only what its own method answers and what is special about it.
 
 Shape letters: B batch, L tokens, C conditioning width, P pooled width.
 """
@@ -9,22 +9,23 @@ Shape letters: B batch, L tokens, C conditioning width, P pooled width.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 from hub.errors import DoesNotFit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     import torch
     from torch import Tensor
 
-    from hub.loader.changes import Change
+    from hub.bases.patch import Change
 
 Language = str | Sequence[str] | None
 """One for all prompts, one for each, or none: then it is detected."""
@@ -66,147 +67,64 @@ class Interpreter(Protocol):
         """Positive and negative embeddings, or None when every prompt is the base's own to read."""
         ...
 
-    def load(self, name: str | Path) -> str:
-        """Read the module `name`; it is active from now on. The name it is resident under."""
-        ...
 
-    def activate(self, names: Sequence[str]) -> None:
-        """Let exactly these residents work, the first one before the others."""
-        ...
-
-    def active(self) -> list[str]:
-        """Names of the residents that work."""
-        ...
-
-    def residents(self) -> list[str]:
-        """Names of all residents."""
-        ...
-
-    def readers(self, texts: Sequence[str], language: Language) -> list[tuple[str, ...]]:
-        """For each text the modules that read its spans, empty for the base."""
-        ...
-
-    def translations(self, texts: Sequence[str], language: Language) -> list[str]:
-        """For each text what translation modules make of it; empty where none reads it."""
-        ...
-
-    def loras(self) -> list[str]:
-        """Names by which diffusers knows LoRAs of residents."""
-        ...
-
-    def rest(self) -> None:
-        """Let the base be as it was until the next prompt."""
-        ...
-
-    def clear(self) -> None:
-        """Forget every resident, and take back what it changed."""
-        ...
-
-    def free_encoders(self) -> int:
-        """Let the residents' text encoders go, and keep what was encoded; the bytes they held."""
-        ...
-
-    def move(self, device: torch.device) -> None:
-        """Bring the residents to `device`."""
-        ...
+_ARGUMENTS = {
+    "tokens_BLC": "prompt_embeds",
+    "pooled_BP": "pooled_prompt_embeds",
+    "mask_BL": "prompt_attention_mask",
+}
+"""Field of `Encoded` → diffusers' argument; that of negative prompts has `negative_` before it."""
+_PLAIN = {"num_images_per_prompt": 1, "do_classifier_free_guidance": False}
+"""What the base is told when it encodes texts beside a module: one row each, and no others."""
+_FOR_PROMPTS_ALONE = ("clip_skip", "complex_human_instruction")
+"""diffusers skips layers and gives instructions for prompts, never for negative prompts."""
+_OTHER_PROMPT = re.compile(r"(?:negative_)?prompt_(\d)")
+_ORDINALS = {"2": "second", "3": "third"}
 
 
 class LanguageMixin:
     """Stands before a diffusers pipeline class. It has no `__init__`, so the class is made and saved as ever."""
 
+    gives: ClassVar[tuple[str, ...]] = ("tokens_BLC",)
+    """Fields of `Encoded` in the order of `encode_prompt`'s answer; empty for one that is of negative prompts."""
+    shares_negative: ClassVar[bool] = True
+    """Whether one negative prompt may stand for all prompts of a list."""
+    takes_finished: ClassVar[bool] = False
+    """Whether the base takes embeddings as they come; else it casts them and repeats them per picture, as it does its own."""
     _interpreter: Interpreter | None = None
     _mixin: type[LanguageMixin]
     """The family's subclass of this one; `with_language` sets it."""
-
-    def load_adapter(self, name: str | Path) -> str:
-        """Make one more language module, a name in the hub or a folder, resident and active; the name under which it is."""
-        return self._interpreter_or_raise().load(name)
-
-    def set_adapters(self, adapter_names: str | Sequence[str], adapter_weights: Any = None) -> None:
-        """Choose which resident modules and which LoRAs work, the first module before the others.
-
-        Naming modules alone leaves LoRAs as they are, and the other way about. An empty list silences every module.
-        """
-        names = [adapter_names] if isinstance(adapter_names, str) else list(adapter_names)
-        resident = self._interpreter.residents() if self._interpreter is not None else []
-        modules = [name for name in names if name in resident]
-        loras = [name for name in names if name not in resident]
-        if loras:
-            known = {each for listed in self._loras().values() for each in listed}
-            if missing := [name for name in loras if name not in known]:
-                there = ", ".join(f"`{name}`" for name in [*resident, *sorted(known)]) or "none"
-                raise DoesNotFit(
-                    f"no resident adapter is called `{missing[0]}`: {there}. `pipe.load_adapter` brings one in."
-                )
-            weights = {} if adapter_weights is None else {"adapter_weights": adapter_weights}
-            super().set_adapters(loras, **weights)  # type: ignore[misc]
-        if modules or not names:
-            self._interpreter_or_raise().activate(modules)
-
-    def get_active_adapters(self) -> list[str]:
-        """Names of the language modules, then of the LoRAs, that work now."""
-        active = self._interpreter.active() if self._interpreter is not None else []
-        own = {name for listed in self._loras().values() for name in listed}
-        loras = super().get_active_adapters() if own else []  # type: ignore[misc]
-        return [*active, *(name for name in loras if name in own)]
-
-    def readers(self, prompts: Sequence[str], language: Language = None) -> list[tuple[str, ...]]:
-        """Who would read each prompt: names of active modules, one for each of its spans, and an empty name for the base.
-
-        Raises DoesNotFit and UnknownLanguage as a call would; nothing is drawn.
-        """
-        return self._interpreter_or_raise().readers(prompts, language)
-
-    def translations(self, prompts: Sequence[str], language: Language = None) -> list[str]:
-        """What the base would be given by active translation modules in the place of each prompt; empty where none reads it."""
-        return self._interpreter_or_raise().translations(prompts, language)
-
-    def unload(self) -> None:
-        """Take every language module away: from here on pictures are the base's own, bit for bit."""
-        if self._interpreter is not None:
-            self._interpreter.clear()
-
-    def free_encoder(self) -> int:
-        """Let the text encoders of language modules go, and keep what was encoded; the bytes they held.
-
-        A prompt that is not kept reads them again. The base's own encoder stays: diffusers' offloading is for that one.
-        """
-        return 0 if self._interpreter is None else self._interpreter.free_encoders()
 
     def change_for_modules(self) -> Change | None:
         """What must be otherwise in this base while a module reads; None where the denoiser reads a module's answer as it is."""
         return None
 
-    def into(self, pipeline_class: type[Any], **components: Any) -> Any:
-        """Another pipeline of the same parts, residents included: `pipe.into(StableDiffusionImg2ImgPipeline)`.
-
-        The parts are shared, not copied; `components` adds what the other class needs besides, a ControlNet say.
-        """
-        made = with_language(self._mixin, pipeline_class)
-        # Not diffusers' `from_pipe`: that casts all parts to one type, and they are shared.
-        wanted = inspect.signature(pipeline_class.__init__).parameters
-        here = {**self.config, **self.components, **components}  # type: ignore[attr-defined]
-        other = made(**{name: here[name] for name in wanted if name in here})
-        other._interpreter = self._interpreter  # noqa: SLF001 - the same object, of another class
-        return other
-
-    def save_pretrained(self, *arguments: Any, **settings: Any) -> Any:
-        """As in diffusers; what is saved is the base, without the weights that a module put into it for the last prompt."""
-        if self._interpreter is not None:
-            self._interpreter.rest()
-        return super().save_pretrained(*arguments, **settings)  # type: ignore[misc]
-
-    def to(self, *arguments: Any, **settings: Any) -> Any:
-        """As in diffusers; language modules follow to the device."""
-        moved = super().to(*arguments, **settings)  # type: ignore[misc]
-        if self._interpreter is not None:
-            self._interpreter.move(self.device)  # type: ignore[attr-defined]
-        return moved
-
     def __call__(self, *arguments: Any, language: Language = None, **settings: Any) -> Any:
         """As in diffusers, and `language`: one for all prompts, or one for each."""
         with speaking(language):
             return super().__call__(*arguments, **settings)  # type: ignore[misc]
+
+    def encode_prompt(self, *arguments: Any, language: Language = None, **settings: Any) -> Any:
+        """As in diffusers; what resident modules read takes the place of the base's own embeddings.
+
+        Raises DoesNotFit for a second or third prompt when a module reads: it gives what all encoders of the base give.
+        """
+        own = super().encode_prompt  # type: ignore[misc]
+        given = _arguments(own, arguments, settings)
+        if given["prompt_embeds"] is None:
+            is_guided = given.get("do_classifier_free_guidance", False) and given.get("negative_prompt_embeds") is None
+            answer = self._read_by_modules(
+                given["prompt"],
+                given.get("negative_prompt"),
+                is_guided=is_guided,
+                language=language,
+                device=given["device"],
+                base_encode=partial(self._encode_by_base, own, given),
+            )
+            if answer is not None:
+                _refuse_other_prompts(given)
+                given |= self._replaced(given, *answer)
+        return own(**given)
 
     def _read_by_modules(
         self,
@@ -216,49 +134,61 @@ class LanguageMixin:
         is_guided: bool,
         language: Language,
         device: torch.device | None,
-        base_encode: Callable[[list[str]], Encoded],
-        base_encode_negative: Callable[[list[str]], Encoded] | None = None,
-        is_masked: bool = False,
-        is_shared: bool = True,
+        base_encode: Callable[..., Encoded],
     ) -> tuple[Encoded, Encoded | None] | None:
         """Embeddings of prompts and, when `is_guided`, of negative prompts, one row each; None when the base reads them all.
 
-        All that a family's `encode_prompt` must say is how its base encodes texts: `base_encode`, and `base_encode_negative`
-        where that differs. The answer is on the interpreter's device and in its modules' types. `is_shared` lets one negative
-        prompt stand for all prompts of a list, as most families do; `is_masked` is that of `Prompts`.
+        The answer is on the interpreter's device and in its modules' types.
         """
         if self._interpreter is None or prompt is None:
             return None
+        is_masked = "mask_BL" in self.gives
         return self._interpreter.encode(
             Prompts(
                 positive=(prompt,) if isinstance(prompt, str) else tuple(prompt),
-                negative=negatives_of(prompt, negative_prompt, is_shared=is_shared) if is_guided else None,
+                negative=negatives_of(prompt, negative_prompt, is_shared=self.shares_negative) if is_guided else None,
                 language=language if language is not None else requested_language(),
                 device=device or self._execution_device,  # type: ignore[attr-defined]
                 base_encode=base_encode,
-                base_encode_negative=base_encode_negative or base_encode,
+                base_encode_negative=partial(base_encode, is_negative=True),
                 is_masked=is_masked,
                 count_tokens=None if is_masked else self._count_tokens,
             )
         )
 
+    def _encode_by_base(
+        self, own: Callable[..., Any], given: Mapping[str, Any], texts: list[str], *, is_negative: bool = False
+    ) -> Encoded:
+        """Texts as the base's `own` method encodes them, with the settings of the call in progress."""
+        plain = {name: value for name, value in _PLAIN.items() if name in given}
+        left_out = [name for name in given if _OTHER_PROMPT.fullmatch(name)]
+        left_out += [name for name in given if is_negative and name in _FOR_PROMPTS_ALONE]
+        return self.encoded(own(**{**given, **plain, **dict.fromkeys(left_out), "prompt": texts}))
+
+    @classmethod
+    def encoded(cls, answer: Sequence[Any]) -> Encoded:
+        """What the pipeline's `encode_prompt` answered of prompts."""
+        return Encoded(**{name: each for name, each in zip(cls.gives, answer, strict=False) if name})
+
+    def _replaced(self, given: Mapping[str, Any], positive: Encoded, negative: Encoded | None) -> dict[str, Any]:
+        """Arguments that hand embeddings to the base in the place of texts."""
+        changed: dict[str, Any] = dict.fromkeys(name for name in ("prompt", "negative_prompt") if name in given)
+        if self.takes_finished:
+            count, dtype = given["num_images_per_prompt"], self.transformer.dtype  # type: ignore[attr-defined]
+            positive = _repeated(positive, count, dtype)
+            negative = None if negative is None else _repeated(negative, count, dtype)
+            changed["num_images_per_prompt"] = 1
+        for name in filter(None, self.gives):
+            changed[_ARGUMENTS[name]] = getattr(positive, name)
+            if negative is not None:
+                changed[f"negative_{_ARGUMENTS[name]}"] = getattr(negative, name)
+        _check_lengths(changed["prompt_embeds"], {**given, **changed}.get("negative_prompt_embeds"))
+        return changed
+
     def _count_tokens(self, text: str) -> int:
         """Of the base's own tokenizer, as many as it reads of `text`."""
         tokenizer = self.tokenizer  # type: ignore[attr-defined]
         return len(tokenizer(text, truncation=True, max_length=tokenizer.model_max_length).input_ids)
-
-    def _interpreter_or_raise(self) -> Interpreter:
-        if self._interpreter is None:
-            raise DoesNotFit("this pipeline was not made by `load_pipeline`, so it takes no language modules.")
-        return self._interpreter
-
-    def _loras(self) -> dict[str, list[str]]:
-        """Those that a user loaded, by component; LoRAs of residents are theirs."""
-        # Pipelines without LoRA support lack the method.
-        listed: Callable[[], dict[str, list[str]]] | None = getattr(super(), "get_list_adapters", None)
-        ours = self._interpreter.loras() if self._interpreter is not None else []
-        found = {} if listed is None else listed()
-        return {part: [name for name in names if name not in ours] for part, names in found.items()}
 
 
 @contextmanager
@@ -305,7 +235,28 @@ def negatives_of(
     return tuple(negative_prompt)
 
 
-def check_lengths(prompt_BLC: Tensor, negative_BLC: Tensor | None) -> None:
+def _arguments(own: Callable[..., Any], arguments: Sequence[Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """All arguments of `own` by name, defaults included."""
+    signature = inspect.signature(own)
+    bound = signature.bind(*arguments, **settings)
+    bound.apply_defaults()
+    given = dict(bound.arguments)
+    for name, parameter in signature.parameters.items():
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            given |= given.pop(name)
+    return given
+
+
+def _refuse_other_prompts(given: Mapping[str, Any]) -> None:
+    for name, value in given.items():
+        if value is not None and (found := _OTHER_PROMPT.fullmatch(name)) is not None:
+            raise DoesNotFit(
+                f"`{name}` is for the base's {_ORDINALS[found[1]]} encoder, and a module reads the prompt in the place of all: "
+                "leave it out."
+            )
+
+
+def _check_lengths(prompt_BLC: Tensor, negative_BLC: Tensor | None) -> None:
     """DoesNotFit unless prompts and negative prompts have one number of tokens: most denoisers read both in one batch."""
     if negative_BLC is not None and negative_BLC.shape[1] != prompt_BLC.shape[1]:
         raise DoesNotFit(
@@ -314,53 +265,47 @@ def check_lengths(prompt_BLC: Tensor, negative_BLC: Tensor | None) -> None:
         )
 
 
-def repeated(rows: Tensor, count: int, dtype: torch.dtype | None = None) -> Tensor:
-    """Each row `count` times, one after the other, as diffusers orders several pictures of a prompt; (B, …) → (B·count, …)."""
-    return rows.to(dtype or rows.dtype).repeat_interleave(count, dim=0)
+def _repeated(encoded: Encoded, count: int, dtype: torch.dtype) -> Encoded:
+    """Each row `count` times, one after the other, as diffusers orders several pictures of a prompt; states in `dtype`."""
+    tokens_BLC, pooled_BP, mask_BL = encoded
+    return Encoded(
+        tokens_BLC.to(dtype).repeat_interleave(count, dim=0),
+        None if pooled_BP is None else pooled_BP.to(dtype).repeat_interleave(count, dim=0),
+        None if mask_BL is None else mask_BL.repeat_interleave(count, dim=0),
+    )
 
 
 def with_language(mixin: type[LanguageMixin], pipeline_class: type[Any]) -> type[Any]:
-    """`pipeline_class` behind `mixin`, the same class each time, under its own name: `save_pretrained` writes that name."""
+    """`pipeline_class` behind `mixin`, the same class each time."""
     if issubclass(pipeline_class, LanguageMixin):
         return pipeline_class
+    stated = {name: _stated(mixin, pipeline_class, name) for name in ("__call__", "encode_prompt")}
+    return stacked(mixin, pipeline_class, _mixin=mixin, **stated)
+
+
+def stacked(mixin: type[Any], pipeline_class: type[Any], **attributes: Any) -> type[Any]:
+    """`pipeline_class` behind `mixin`, made once, under its own name: `save_pretrained` writes that name."""
     if (mixin, pipeline_class) not in _MADE:
-        _MADE[mixin, pipeline_class] = _make(mixin, pipeline_class)
+        named = {name: getattr(pipeline_class, name) for name in ("__module__", "__doc__", "__qualname__")}
+        _MADE[mixin, pipeline_class] = type(pipeline_class.__name__, (mixin, pipeline_class), named | attributes)
     return _MADE[mixin, pipeline_class]
 
 
 _MADE: dict[tuple[type[Any], type[Any]], type[Any]] = {}
 
 
-def _make(mixin: type[LanguageMixin], pipeline_class: type[Any]) -> type[Any]:
-    made = type(
-        pipeline_class.__name__,
-        (mixin, pipeline_class),
-        {
-            "__module__": pipeline_class.__module__,
-            "__doc__": pipeline_class.__doc__,
-            "__call__": _call_of(pipeline_class),
-            "_mixin": mixin,
-        },
-    )
-    made.__qualname__ = pipeline_class.__qualname__
-    return made
+def _stated(mixin: type[LanguageMixin], pipeline_class: type[Any], name: str) -> Callable[..., Any]:
+    """The mixin's method `name`, with the documentation and signature of the class it stands before, and `language`."""
+    theirs = getattr(pipeline_class, name)
 
+    def method(self: Any, *arguments: Any, **settings: Any) -> Any:
+        return getattr(mixin, name)(self, *arguments, **settings)
 
-def _call_of(pipeline_class: type[Any]) -> Callable[..., Any]:
-    """The mixin's call, with the documentation and signature of the class it stands before."""
-
-    def call(self: Any, *arguments: Any, language: Language = None, **settings: Any) -> Any:
-        return LanguageMixin.__call__(self, *arguments, language=language, **settings)
-
-    signature = inspect.signature(pipeline_class.__call__)
+    signature = inspect.signature(theirs)
     own = inspect.Parameter("language", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Language)
     parameters = list(signature.parameters.values())
     places = [place for place, each in enumerate(parameters) if each.kind is inspect.Parameter.VAR_KEYWORD]
     parameters.insert(places[0] if places else len(parameters), own)
-    call.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    call.__name__, call.__qualname__, call.__doc__ = (
-        "__call__",
-        f"{pipeline_class.__qualname__}.__call__",
-        pipeline_class.__call__.__doc__,
-    )
-    return call
+    method.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    method.__name__, method.__qualname__, method.__doc__ = name, f"{pipeline_class.__qualname__}.{name}", theirs.__doc__
+    return method

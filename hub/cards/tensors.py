@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from math import prod
 from typing import Any, BinaryIO
 
-from hub.cards.weights_header import LONGEST
+from hub.cards.weights_header import read_header
 
 SUFFIX = ".safetensors"
 INDEX = ".safetensors.index.json"
@@ -30,13 +29,9 @@ class Tensor:
 
 def tensors_in(opened: BinaryIO) -> tuple[Tensor, ...]:
     """All tensors of a file, sorted by name; none of a file that is no safetensors file."""
-    length = int.from_bytes(opened.read(8), "little")
-    if not 0 < length <= LONGEST:
-        return ()
     try:
-        header = json.loads(opened.read(length).decode())
-        listed = [_tensor(name, entry) for name, entry in header.items() if name != "__metadata__"]
-    except (ValueError, RecursionError, AttributeError, LookupError, TypeError):
+        listed = [_tensor(name, entry) for name, entry in read_header(opened).items() if name != "__metadata__"]
+    except (ValueError, LookupError, TypeError):
         return ()
     return tuple(sorted(listed, key=lambda each: each.name))
 

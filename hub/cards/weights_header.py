@@ -1,4 +1,4 @@
-"""The header of a safetensors file: does it account for every byte?
+"""The header of a safetensors file, read in one place, and whether it accounts for every byte.
 
 Source: safetensors' own rules (README "Format"): 8 bytes of length, JSON, then the tensors without gap or overlap.
 """
@@ -9,8 +9,8 @@ import json
 from math import prod
 from typing import Any, BinaryIO
 
-LONGEST = 25 << 20
-"""Bytes of a header, at most: what Hugging Face's client reads."""
+_LONGEST = 100_000_000
+"""Bytes of a header, at most: the limit of safetensors' own readers."""
 _MOST_AXES = 64
 _LARGEST = 1 << 62
 """Of a place and a length: the product of thousands of numbers with thousands of digits takes minutes."""
@@ -22,17 +22,31 @@ _BITS = {
 """Bits of one number, by safetensors' name of its type."""
 
 
+def read_header(opened: BinaryIO) -> dict[str, Any]:
+    """The header as it stands there; what follows are the tensors. Raises ValueError for a file that has none."""
+    start = opened.read(8)
+    length = int.from_bytes(start, "little")
+    if len(start) < 8 or length > _LONGEST:
+        raise ValueError(f"its header would have {length} bytes")
+    text = opened.read(length)
+    if len(text) < length:
+        raise ValueError(f"its header would have {length} bytes")
+    try:
+        header = json.loads(text.decode(), object_pairs_hook=_without_twins)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"its header is no JSON: {str(error)[:80]}") from error
+    if not isinstance(header, dict):
+        raise ValueError("its header is no JSON object")  # noqa: TRY004 - every fault of a file is one to callers
+    return header
+
+
 def weights_problem(opened: BinaryIO, size_bytes: int) -> str | None:
     """Why a file of `size_bytes` is no whole safetensors file; None when it is one."""
-    length = int.from_bytes(opened.read(8), "little")
-    if size_bytes < 8 or length > min(LONGEST, size_bytes - 8):
-        return f"its header would have {length} bytes"
     try:
-        header = json.loads(opened.read(length).decode(), object_pairs_hook=_without_twins)
-    except (ValueError, RecursionError) as error:
-        return f"its header is no JSON: {str(error)[:80]}"
-    if not isinstance(header, dict):
-        return "its header is no JSON object"
+        header = read_header(opened)
+    except ValueError as error:
+        return str(error)
+    held = size_bytes - opened.tell()
     metadata = header.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         return "its metadata are not words"
@@ -47,7 +61,6 @@ def weights_problem(opened: BinaryIO, size_bytes: int) -> str | None:
         if begin != reached:
             return f"bytes {min(begin, reached)} to {max(begin, reached)} belong to no tensor, or to two"
         reached = end
-    held = size_bytes - 8 - length
     return None if reached == held else f"its tensors have {reached} bytes, and it holds {held}"
 
 
@@ -59,17 +72,6 @@ def count_parameters(opened: BinaryIO) -> dict[str, int]:
         if name != "__metadata__":
             counted[tensor["dtype"]] = counted.get(tensor["dtype"], 0) + prod(tensor["shape"])
     return counted
-
-
-def read_header(opened: BinaryIO) -> dict[str, Any]:
-    """The header as it stands there. Raises ValueError for a file that has none."""
-    length = int.from_bytes(opened.read(8), "little")
-    if length > LONGEST:
-        raise ValueError(f"a header of {length} bytes")
-    header = json.loads(opened.read(length).decode())
-    if not isinstance(header, dict):
-        raise ValueError("a header that is no object")
-    return header
 
 
 def _place(tensor: Any) -> tuple[int, int]:

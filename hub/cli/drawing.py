@@ -15,7 +15,7 @@ from hub.loader import load_pipeline
 from hub.loader.drawing import Settings, Spoken, compare, draw
 from hub.loader.picture import read_fields, save_png
 from hub.loader.provenance import made_by, of_prompts, revision_of
-from hub.loader.sheet import Cell, Row, grid, table
+from hub.loader.sheet import Row, contact_sheet, in_square
 
 if TYPE_CHECKING:
     from hub.local import LocalHub
@@ -83,11 +83,8 @@ class Job:
     def grid(self, prompts: Sequence[Prompt], path: Path) -> list[dict[str, Any]]:
         """All prompts in one picture, each below its own."""
         spoken = [_spoken(prompt) for prompt in prompts]
-        cells = [
-            Cell(picture, prompt.text)
-            for picture, prompt in zip(draw(self._pipe, spoken, self._settings), spoken, strict=True)
-        ]
-        save_png(grid(cells), path, self._fields | of_prompts(spoken))
+        rows = in_square(list(draw(self._pipe, spoken, self._settings)), [prompt.text for prompt in spoken])
+        save_png(contact_sheet(rows), path, self._fields | of_prompts(spoken))
         return [self._object(prompt, path) for prompt in prompts]
 
     def compare(self, prompts: Sequence[Prompt], path: Path) -> list[dict[str, Any]]:
@@ -98,14 +95,14 @@ class Job:
             columns.append(column)
             print(f"{len(columns)} of {len(self._adapters) + 1}: {column.heading}", file=sys.stderr, flush=True)
         headings = [column.heading for column in columns]
-        rows = [
-            Row(prompt.text, prompt.language, [column.cells[place] for column in columns])
-            for place, prompt in enumerate(spoken)
-        ]
+        rows = []
+        for place, prompt in enumerate(spoken):
+            cells = [column.cells[place] for column in columns]
+            label = f"{' '.join(prompt.text.split())}\n{prompt.language}"
+            rows.append(Row(label, [cell.picture for cell in cells], [cell.words for cell in cells]))
         footer = f"{Path(self._base).name} · seed {self.seed} · {self.steps} steps · guidance {self.guidance:g}"
-        save_png(
-            table(headings, rows, footer), path, self._fields | of_prompts(spoken) | {"columns": "\n".join(headings)}
-        )
+        fields = self._fields | of_prompts(spoken) | {"columns": "\n".join(headings)}
+        save_png(contact_sheet(rows, headings, footer=footer), path, fields)
         return [
             self._object(prompt, path)
             | {"columns": [

@@ -13,29 +13,11 @@ and `-m18`. They were trained with UNets of their own: read by another base, the
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-from hub.formats.format import (
-    ENCODER,
-    MODULE,
-    REST,
-    Files,
-    Format,
-    Reading,
-    Shapes,
-    Tensors,
-    behind_prefix,
-    prompt_of,
-    prompt_rule,
-    with_prefix,
-)
-from hub.formats.towers import BUFFERS, KEYS, encoder_config
+from hub.formats.format import Reading, Shapes, prompt_of, prompt_rule
+from hub.formats.towers import BUFFERS, KEYS, LENGTH, TowerFormat, encoder_config
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
-LENGTH = 77
 _OWN = r"(transformation|transformation_pre|pre_LN)\.(weight|bias)"
 _LAST_HEAD = r"transformation\.(weight|bias)"
 _TOWER = (
@@ -46,15 +28,16 @@ _TOWER = (
 )
 
 
-class AltDiffusion(Format):
+class AltDiffusion(TowerFormat):
     """m2 and m9."""
 
     name = "altdiffusion"
     title = "AltDiffusion m2 and m9"
-    head = "transformation"
     norm = False
     readout = "last_hidden_state"
-    prefix = ""
+    tower = "roberta."
+    layers: ClassVar[tuple[tuple[str, str], ...]] = (("transformation.", "transformation."),)
+    """Layers that the read-out does not reach are kept aside."""
     foreign: ClassVar[tuple[str, ...]] = ("transformation_pre.weight", "pre_LN.weight")
     """Keys of another of the three."""
     bases = "linguahub/altdiffusion-m9"
@@ -66,9 +49,7 @@ class AltDiffusion(Format):
         """None when another of the three is meant."""
         if any(key in shapes for key in self.foreign):
             return None
-        tower_prefix = f"{self.prefix}roberta."
-        tower = {key.removeprefix(tower_prefix): shape for key, shape in shapes.items() if key.startswith(tower_prefix)}
-        out_width, in_width = shapes[f"{self.prefix}{self.head}.weight"]
+        out_width, in_width = shapes[f"{self.layers[0][0]}weight"]
         module = {"in_width": in_width, "out_width": out_width} | ({"norm": True} if self.norm else {})
         return Reading(
             method="altdiffusion",
@@ -78,28 +59,8 @@ class AltDiffusion(Format):
             prompt=prompt_of(prompt_rule(LENGTH)),
             base=self.bases,
             readout=self.readout,
-            own_encoder=encoder_config(tower),
+            own_encoder=encoder_config(self.tower_shapes(shapes)),
         )
-
-    def to_variant(self, tensors: Tensors) -> Files:
-        """`head` is our module's `transformation`; layers that the read-out does not reach are kept aside."""
-        rest = {key: value for key, value in tensors.items() if re.fullmatch(self.optional, key)}
-        tower, module = {}, {}
-        for key, value in tensors.items():
-            bare = key.removeprefix(self.prefix)
-            if key in rest:
-                continue
-            if bare.startswith("roberta."):
-                tower[bare.removeprefix("roberta.")] = value
-            else:
-                module[re.sub(rf"^{self.head}\.", "transformation.", bare)] = value
-        return {MODULE: module, ENCODER: tower} | ({REST: rest} if rest else {})
-
-    def to_original(self, files: Files) -> dict[str, Tensor]:
-        """One state dict."""
-        own = with_prefix(f"{self.prefix}pre_LN.", behind_prefix("pre_LN.", files[MODULE]))
-        own |= with_prefix(f"{self.prefix}{self.head}.", behind_prefix("transformation.", files[MODULE]))
-        return own | with_prefix(f"{self.prefix}roberta.", files[ENCODER]) | dict(files.get(REST, {}))
 
 
 class AltDiffusionM18(AltDiffusion):
@@ -107,7 +68,7 @@ class AltDiffusionM18(AltDiffusion):
 
     name = "altdiffusion-m18"
     title = "AltDiffusion m18"
-    head = "transformation_pre"
+    layers = (("transformation_pre.", "transformation."), ("pre_LN.", "pre_LN."))
     norm = True
     readout = "hidden_states[-2]"
     foreign = ()
@@ -123,7 +84,8 @@ class AltClip(AltDiffusion):
     name = "altclip"
     title = "AltCLIP's text encoder"
     norm = True
-    prefix = "text_model."
+    tower = "text_model.roberta."
+    layers = (("text_model.transformation.", "transformation."), ("text_model.pre_LN.", "pre_LN."))
     foreign = ()
     bases = "linguahub/altdiffusion-m9"
     anchors = (

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import pickle
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -89,9 +89,8 @@ def read_contents(source: Path, *, what: str) -> Contents:
             start = file.read(_BEGINNING_BYTES)
     except OSError as error:
         raise Unreachable(f"`{source}` cannot be read: {error.strerror}. Name a file that is there.") from error
-    is_archive = start.startswith(_ARCHIVE)
-    if is_archive or start.startswith(_PICKLE):
-        return _sort(_unpickle(source, what, is_archive=is_archive), source, what)
+    if start.startswith((_ARCHIVE, _PICKLE)):
+        return _sort(unpickle(source, what=what, stand_ins=STAND_INS), source, what)
     if start and start[-1:] != b"{":
         raise WrongSource(
             f"`{source.name}` is no file of weights: it begins neither as safetensors nor as what `torch.save` writes."
@@ -103,18 +102,28 @@ def read_contents(source: Path, *, what: str) -> Contents:
         raise _broken(source, what, error) from error
 
 
-def _unpickle(source: Path, what: str, *, is_archive: bool) -> Any:
+def unpickle(
+    source: Path, *, what: str, stand_ins: Sequence[str] = (), is_mapped: bool = False, advice: str = ""
+) -> Any:
+    """What torch's unpickler for weights alone makes of a pickle: the one place where a pickle is read.
+
+    Objects called as one of `stand_ins` are dropped. With `is_mapped` an archive is mapped into memory and not read, so its
+    checksums are not asked for. Raises WrongSource for more than tensors, and Damaged, to which `advice` is added.
+    """
     import torch
     from torch.serialization import safe_globals
 
     try:
-        with source.open("rb") as file:
+        with source.open("rb") as file, safe_globals([(StandIn, name) for name in stand_ins]):
+            is_archive = file.read(len(_ARCHIVE)) == _ARCHIVE
+            file.seek(0)
+            if is_mapped and is_archive:
+                return torch.load(source, map_location="cpu", weights_only=True, mmap=True)
             if is_archive:
                 _check_archive(file, source, what)
-            with safe_globals([(StandIn, name) for name in STAND_INS]):
-                state = torch.load(file, map_location="cpu", weights_only=True)
+            state = torch.load(file, map_location="cpu", weights_only=True)
             if not is_archive and file.read(1):
-                raise Damaged(f"`{source.name}` of `{what}` is damaged: it was extended, bytes follow its end.")
+                raise Damaged(f"`{source.name}` of `{what}` is damaged: it was extended, bytes follow its end.{advice}")
     except pickle.UnpicklingError as error:
         raise WrongSource(
             f"`{source.name}` of `{what}` holds more than tensors, which could run code: nothing of it was read."
@@ -130,7 +139,7 @@ def _unpickle(source: Path, what: str, *, is_archive: bool) -> Any:
         AttributeError,
         zipfile.BadZipFile,
     ) as error:
-        raise _broken(source, what, error) from error
+        raise _broken(source, what, error, advice) from error
     return state
 
 
@@ -154,17 +163,18 @@ def _check_archive(file: Any, source: Path, what: str) -> None:
 
 def _sort(state: Any, source: Path, what: str) -> Contents:
     """A state dict as it is; of a fairseq checkpoint the sections that are state dicts."""
-    if _is_state_dict(state):
+    if is_state_dict(state):
         prefix = WRAPPED if all(key.startswith(WRAPPED) for key in state) else ""
         return Contents({key.removeprefix(prefix): value for key, value in state.items()}, "torch", prefix=prefix)
-    if isinstance(state, dict) and _is_state_dict(state.get("model")):
-        sections = {name: section for name, section in state.items() if _is_state_dict(section)}
+    if isinstance(state, dict) and is_state_dict(state.get("model")):
+        sections = {name: section for name, section in state.items() if is_state_dict(section)}
         tensors = {f"{name}.{key}": value for name, section in sections.items() for key, value in section.items()}
         return Contents(tensors, "fairseq", tuple(str(name) for name in state if name not in sections))
     raise WrongSource(f"`{source.name}` of `{what}` is no plain state dict: keys to tensors were expected.")
 
 
-def _is_state_dict(value: object) -> bool:
+def is_state_dict(value: object) -> bool:
+    """Whether `value` holds tensors by their keys, and nothing else."""
     import torch
 
     return (
@@ -174,6 +184,6 @@ def _is_state_dict(value: object) -> bool:
     )
 
 
-def _broken(source: Path, what: str, error: BaseException) -> Damaged:
+def _broken(source: Path, what: str, error: BaseException, advice: str = "") -> Damaged:
     reason = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
-    return Damaged(f"`{source.name}` of `{what}` is damaged: {reason}.")
+    return Damaged(f"`{source.name}` of `{what}` is damaged: {reason}.{advice}")

@@ -6,14 +6,29 @@ Shapes are those of `XLMRobertaModel` and `BertModel`; fairseq's names for the s
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from hub.formats.format import Shapes, count
+from hub.formats.format import (
+    ENCODER,
+    MODULE,
+    REST,
+    Files,
+    Format,
+    Shapes,
+    Tensors,
+    behind_prefix,
+    count,
+    prompt_of,
+    prompt_rule,
+    with_prefix,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+LENGTH = 77
+"""Tokens: CLIP's window, by which every text of such files is read. Pads are hidden, so that a longer one changes nothing."""
 HEAD_WIDTH = 64
 """Of every BERT and XLM-R that was published at base size and above."""
 _FAIRSEQ = (
@@ -40,6 +55,54 @@ KEYS = (
 """Of every key in transformers' names."""
 BUFFERS = r"embeddings\.(position_ids|token_type_ids)"
 """Counting from 0, or zeros: older versions of transformers wrote them to files."""
+
+
+class TowerFormat(Format):
+    """A text encoder and layers behind it in one file. The encoder becomes the variant's own, the layers its module."""
+
+    tower: ClassVar[str]
+    """What stands before every key of the encoder."""
+    layers: ClassVar[tuple[tuple[str, str], ...]]
+    """What stands before keys of the module in the file, and in ours."""
+
+    def tower_shapes(self, shapes: Shapes) -> Shapes:
+        """Those of the encoder, in transformers' names."""
+        return {key.removeprefix(self.tower): shape for key, shape in shapes.items() if key.startswith(self.tower)}
+
+    def to_variant(self, tensors: Tensors) -> Files:
+        """What no part of ours reads is kept aside."""
+        rest = {key: value for key, value in tensors.items() if re.fullmatch(self.optional, key)}
+        own = {key: value for key, value in tensors.items() if key not in rest}
+        module = _merged(with_prefix(ours, behind_prefix(theirs, own)) for theirs, ours in self.layers)
+        tower = self.encoder_from(behind_prefix(self.tower, own))
+        return {MODULE: module} | ({ENCODER: tower} if tower else {}) | ({REST: rest} if rest else {})
+
+    def to_original(self, files: Files) -> dict[str, Tensor]:
+        """One state dict."""
+        module = _merged(with_prefix(theirs, behind_prefix(ours, files[MODULE])) for theirs, ours in self.layers)
+        tower = with_prefix(self.tower, self.encoder_to(files.get(ENCODER, {})))
+        return {**module, **tower, **files.get(REST, {})}
+
+    def encoder_from(self, tensors: Tensors) -> dict[str, Tensor]:
+        """The encoder's tensors in transformers' names."""
+        return dict(tensors)
+
+    def encoder_to(self, tensors: Tensors) -> dict[str, Tensor]:
+        """The inverse of `encoder_from`."""
+        return dict(tensors)
+
+
+def _merged(parts: Iterable[dict[str, Tensor]]) -> dict[str, Tensor]:
+    return {key: value for part in parts for key, value in part.items()}
+
+
+def pooled_reading(width: int) -> dict[str, Any]:
+    """What a `Reading` says of one vector of a text: kind, conditioning and prompt."""
+    return {
+        "kind": "projector",
+        "conditioning": {"width": width, "length": 1, "pooled_width": None, "mask": False},
+        "prompt": prompt_of(prompt_rule(LENGTH)),
+    }
 
 
 def encoder_config(shapes: Shapes) -> dict[str, Any]:

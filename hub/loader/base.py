@@ -9,6 +9,7 @@ from torch import nn
 
 from hub.bases.family import pipeline_class_of
 from hub.errors import DoesNotFit, OutOfMemory, WrongRequest
+from hub.loader.adapters import with_adapters
 from hub.loader.base_files import weights_of
 from hub.loader.encoders import base_advice
 from hub.loader.resident import working_dtype
@@ -45,7 +46,7 @@ def load_base(
         raise DoesNotFit(
             f"`{base.name}` is of the family {base.family.name}, and `{named.__name__}` is none of its pipelines."
         )
-    made = base.family.with_language(named)
+    made = with_adapters(base.family.with_language(named))
     folder = base.folder
     if base.upstream is not None:
         folder = fetch_pipeline(made, base.upstream.repository, base.upstream.revision, what=base.name)

@@ -4,6 +4,7 @@
     Weights        other weights of the denoiser, in the place of its own, which are kept (`hub/loader/exchange.py`)
     Parts          the same for parts of it, brought by a module
     VirtualTokens  further input embeddings of the text encoder, as textual inversion has them
+    Together       several of them, as one
 
 Every file is compared with the base by its header, before a weight is read.
 """
@@ -11,13 +12,14 @@ Every file is compared with the base by its header, before a weight is read.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from hub.bases.patch import Change
 from hub.errors import WeightsDoNotFit
 from hub.modules.weights import Entry, read_header
 
@@ -25,25 +27,6 @@ LORA = "pytorch_lora_weights.safetensors"
 """diffusers' own name of the file."""
 EMBEDDINGS = "learned_embeds.safetensors"
 _LORA_KEY = re.compile(r"(unet|transformer|text_encoder)\.(.+)\.lora_(A|B)\.weight")
-
-
-class Change(Protocol):
-    """One change of one base, switched off at first."""
-
-    exclusive: bool
-    """Whether every picture drawn while it is on is another one; a batch is drawn with one such change, or none."""
-
-    def switch(self, on: bool) -> None:
-        """Let it work, or let the base be as it was. Doing so twice is harmless."""
-        ...
-
-    def remove(self) -> None:
-        """Take it back for good: the base is what it was, bit for bit."""
-        ...
-
-    def move(self, device: torch.device) -> None:
-        """Bring what lies outside the base's own modules to `device`."""
-        ...
 
 
 class LowRank:
@@ -116,6 +99,41 @@ class VirtualTokens:
 
     def move(self, device: torch.device) -> None:
         """They lie in the base's own text encoder."""
+
+
+class Together:
+    """Switched together; taken back in the reverse order."""
+
+    def __init__(self, changes: Sequence[Change]) -> None:
+        self.changes = tuple(changes)
+        self.exclusive = any(each.exclusive for each in self.changes)
+
+    def switch(self, on: bool) -> None:
+        """All of them."""
+        for each in self.changes:
+            each.switch(on)
+
+    def remove(self) -> None:
+        """The last one first."""
+        for each in reversed(self.changes):
+            each.remove()
+
+    def move(self, device: torch.device) -> None:
+        """All of them."""
+        for each in self.changes:
+            each.move(device)
+
+
+def join(changes: Sequence[Change]) -> Change | None:
+    """One change that is all of `changes`; None when there is none."""
+    if len(changes) > 1:
+        return Together(changes)
+    return changes[0] if changes else None
+
+
+def parts(change: Change | None) -> tuple[Change, ...]:
+    """What `change` was joined from."""
+    return () if change is None else change.changes if isinstance(change, Together) else (change,)
 
 
 def lora_problems(pipe: Any, header: Mapping[str, Entry]) -> list[str]:

@@ -11,7 +11,6 @@ from PIL import Image
 
 from hub.errors import DoesNotFit
 from hub.languages import language_name, parse_language
-from hub.loader.sheet import Cell
 
 AT_ONCE = 8
 """Prompts in one denoising pass, so that memory does not grow with their number."""
@@ -32,6 +31,13 @@ class Spoken(NamedTuple):
 
     text: str
     language: str
+
+
+class Cell(NamedTuple):
+    """One picture and what stands below it; without a picture, what stands in its place."""
+
+    picture: Image.Image | None
+    words: str = ""
 
 
 class Column(NamedTuple):

@@ -13,15 +13,13 @@ import torch
 from hub.bases.language import Encoded, Language, Prompts
 from hub.errors import DoesNotFit
 from hub.loader.cache import DEFAULT_BYTES, EmbeddingCache, Key
-from hub.loader.changes import LowRank
-from hub.loader.padding import aligned
+from hub.loader.changes import LowRank, parts
+from hub.loader.module_reader import ModuleReader
 from hub.loader.reading import Item, join, read
 from hub.loader.resident import Resident
 from hub.loader.residents import Again, Known, Residents
 from hub.loader.routing import Piece, route
-from hub.loader.shared_encoder import Encoders
-from hub.loader.together import parts
-from hub.loader.window import Row, fill_window
+from hub.loader.window import Row, aligned, fill_window
 
 logger = logging.getLogger(__name__)
 
@@ -31,16 +29,14 @@ class Interpreter:
 
     def __init__(
         self,
-        read: Callable[[str | Path], tuple[Resident, Again]],
+        reader: ModuleReader,
         *,
         default_language: str = "",
         base_languages: Sequence[str] = ("en",),
         resident_bytes: int | None = None,
         cache_bytes: int = DEFAULT_BYTES,
     ) -> None:
-        """`read` answers a name with the module and what reads it again."""
-        self.encoders = Encoders()
-        self._read = read
+        self._reader = reader
         self._default_language = default_language
         self._base_languages = tuple(base_languages)
         self._residents = Residents(resident_bytes)
@@ -58,9 +54,10 @@ class Interpreter:
 
     def load(self, name: str | Path) -> str:
         """Read the module `name`; it is active from now on."""
-        resident, again = self._read(name)
-        self.add(resident, again)
-        return resident.name
+        module, where = self._reader.find(name)
+        self.refuse_twin(module.name)
+        self.add(self._reader.read(module, where), partial(self._reader.read, module, where))
+        return module.name
 
     def activate(self, names: Sequence[str]) -> None:
         """Let exactly these work, the first one before the others."""
@@ -89,7 +86,7 @@ class Interpreter:
     def free_encoders(self) -> int:
         """Let the residents' text encoders go, and keep what was encoded; the bytes they held. A new prompt reads them again."""
         with self._lock:
-            freed = self.encoders.free()
+            freed = self._reader.encoders.free()
         logger.info("text encoders let go: %d bytes; %d texts are kept encoded", freed, len(self._cache))
         return freed
 

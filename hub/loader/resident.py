@@ -9,8 +9,8 @@ import torch
 from torch import nn
 from transformers.initialization import no_init_weights
 
+from hub.bases.patch import Change
 from hub.errors import DoesNotFit
-from hub.loader.changes import Change
 from hub.loader.config import WEIGHTS, ModuleConfig, PromptRule
 from hub.loader.shared_encoder import SharedEncoder
 from hub.loader.sizes import bytes_of

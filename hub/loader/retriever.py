@@ -21,8 +21,9 @@ from hub.loader.config import WEIGHTS, ModuleConfig, read_config
 from hub.loader.sources import Given, ModuleSource, Sources
 from hub.loader.upstream import fetch_encoder
 from hub.modules import DualEncoder, JoinedEncoder, TextEncoder, build, load_weights
-from hub.modules.architectures import Embeddings, retrieves
+from hub.modules.architectures import retrieves
 from hub.modules.digest import digest_of
+from hub.modules.language_module import Embeddings
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from hub.absent import weights_elsewhere
 from hub.bases.family import Family, family_of
-from hub.compatible import gives
+from hub.compatible import conditioning_problem, has_other_digest
 from hub.errors import Damaged, DoesNotFit, UnknownArtifact, UnknownBase, UnknownFile, WrongRequest, WrongSource
 from hub.languages import MULTILINGUAL
 from hub.loader.config import ModuleConfig, read_config
@@ -127,6 +127,12 @@ class Sources:
             return ModuleSource(known, folder, read_config(folder), (folder.name,), _folder(name) is not None)
         return replace(_choose(known, folder, base, variant), is_folder=_folder(name) is not None)
 
+    def fitting_module(self, name: str | Path, base: BaseSource, variant: str | None) -> ModuleSource:
+        """As `module`, of one that fits. Raises DoesNotFit before a byte of weights is read."""
+        module = self.module(name, base, variant)
+        check_fit(module, base)
+        return module
+
     def encoders(self, module: ModuleSource, given: Given) -> tuple[tuple[str, Path], ...]:
         """Names and folders of what `module` reads, in its order; none when the base's own text encoder reads for it.
 
@@ -238,7 +244,7 @@ def _choose(name: str, folder: Path, base: BaseSource, variant: str | None) -> M
         return ModuleSource(name, folders[wanted], read_config(folders[wanted]), there)
     if base.is_folder and variant is None:
         # A folder may be called anything; what its denoiser reads decides.
-        fitting = [(each, config) for each in there if fits(config := read_config(folders[each]), base.conditioning)]
+        fitting = [(each, config) for each in there if not _misfit(config := read_config(folders[each]), base)]
         if len(fitting) == 1:
             ((chosen, config),) = fitting
             return ModuleSource(name, folders[chosen], config, there)
@@ -251,9 +257,27 @@ def _choose(name: str, folder: Path, base: BaseSource, variant: str | None) -> M
     )
 
 
-def fits(config: ModuleConfig, wanted: Conditioning) -> bool:
-    """Whether a module gives what a denoiser reads."""
-    return gives(config.variant.conditioning, wanted)
+def check_fit(module: ModuleSource, base: BaseSource) -> None:
+    """Raises DoesNotFit, naming both sides and the variants there are.
+
+    A base given as a folder is judged by what it reads; one from the registry also by the digest the module was trained on.
+    """
+    if problem := _misfit(module.config, base):
+        raise DoesNotFit(
+            f"`{module.name}` {problem}. Its variants are for {_list(module.alternatives)}; "
+            f"find modules that fit with `hub search --base {base.name}`."
+        )
+    pin = module.config.variant.base
+    if has_other_digest(module.config.variant, base.name, base.digest):
+        raise DoesNotFit(
+            f"`{module.name}` was trained on `{base.name}` with digest {pin.digest[:12]}, and `{base.name}` here has "
+            f"{base.digest[:12]}. Choose the base's revision with `revision=`, or find a newer module with "
+            f"`hub search --base {base.name}`."
+        )
+
+
+def _misfit(config: ModuleConfig, base: BaseSource) -> str:
+    return conditioning_problem(config.variant, base.name, base.conditioning)
 
 
 def _other_encoder(pin: Pin, found: str, digest: str) -> str:

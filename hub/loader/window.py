@@ -10,13 +10,17 @@ Shape letters: L tokens of a row, W tokens of the window, C conditioning width, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from hub.bases.language import Encoded
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +78,19 @@ def _mean(pooled: Sequence[Tensor | None], tokens: Sequence[int]) -> Tensor | No
         return None
     total = max(sum(count for _, count in there), 1)
     return sum((each * (count / total) for each, count in there[1:]), there[0][0] * (there[0][1] / total))
+
+
+def aligned(rows: Mapping[T, Encoded]) -> dict[T, Encoded]:
+    """Rows (1, L, C), each with a mask, and of one length.
+
+    A module without a mask says that all its tokens count; what a shorter row lacks is zeros that do not.
+    """
+    length = max(row.tokens_BLC.shape[1] for row in rows.values())
+    return {key: _padded(row, length) for key, row in rows.items()}
+
+
+def _padded(row: Encoded, length: int) -> Encoded:
+    tokens_1LC, missing = row.tokens_BLC, length - row.tokens_BLC.shape[1]
+    ones = torch.ones(tokens_1LC.shape[:2], dtype=torch.long, device=tokens_1LC.device)
+    mask_1L = ones if row.mask_BL is None else row.mask_BL.to(ones)
+    return row._replace(tokens_BLC=F.pad(tokens_1LC, (0, 0, 0, missing)), mask_BL=F.pad(mask_1L, (0, missing)))

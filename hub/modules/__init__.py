@@ -7,10 +7,11 @@ A language module is an `nn.Module` whose call takes an encoder's token states a
     tokens_BQC = module(tokens_BLE, mask_BL).tokens_BLC
 """
 
-from hub.modules.architectures import ARCHITECTURES, Embeddings, build
+from hub.modules.architectures import ARCHITECTURES, build
 from hub.modules.dual_encoder import DualEncoder
 from hub.modules.encoder import States, TextEncoder
 from hub.modules.joined_encoder import JoinedEncoder
+from hub.modules.language_module import Embeddings
 from hub.modules.weights import load_weights, save_weights, stored_dtype
 
 __all__ = [

@@ -4,17 +4,14 @@ A package adds an architecture through the entry-point group `hub.modules`, unde
 
     [project.entry-points."hub.modules"]
     my-resampler = "my_package.resampler:MyResampler"
-
-Shape letters: B batch, L tokens of the encoder, E encoder width, Q tokens for the denoiser, C conditioning width,
-P pooled width.
 """
 
 from __future__ import annotations
 
 import inspect
-from typing import Any, NamedTuple, Protocol, cast, runtime_checkable
+from typing import Any, cast
 
-from torch import Tensor, nn
+from torch import nn
 
 from hub.errors import DoesNotFit
 from hub.plugins import load, names
@@ -34,25 +31,6 @@ ARCHITECTURES = {
     "bottleneck": "hub.modules.bottleneck:Bottleneck",
 }
 """Name → `module:class` of those that come with the project."""
-
-
-class Embeddings(NamedTuple):
-    """What a denoiser reads of a prompt."""
-
-    tokens_BLC: Tensor
-    pooled_BP: Tensor | None = None
-    """None when the base has no pooled input."""
-    mask_BL: Tensor | None = None
-    """True where a token counts; None when all do."""
-
-
-@runtime_checkable
-class LanguageModule(Protocol):
-    """Carries a multilingual encoder's token states to where a base was trained to read."""
-
-    def __call__(self, tokens_BLE: Tensor, mask_BL: Tensor | None = None) -> Embeddings:
-        """Shapes: (B, L, E), (B, L) → `Embeddings`."""
-        ...
 
 
 def build(architecture: str, config: dict[str, Any]) -> nn.Module:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hub.modules.architectures import Embeddings
+from hub.modules.language_module import Embeddings
 
 DEVIATION = 0.01
 """Of fresh weights, cut at two deviations: so small that an untrained adapter is nearly the identity (Houlsby et al., §2.1)."""

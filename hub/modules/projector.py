@@ -13,7 +13,7 @@ from itertools import pairwise
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hub.modules.architectures import Embeddings
+from hub.modules.language_module import Embeddings
 
 POOLED_FROM = ("projector", "fc")
 

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hub.modules.architectures import Embeddings
+from hub.modules.language_module import Embeddings
 
 
 class Resampler(nn.Module):

@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hub.errors import DoesNotFit
-from hub.modules.architectures import Embeddings
 from hub.modules.caption_projection import TextProjection
+from hub.modules.language_module import Embeddings
 from hub.modules.resampler import Resampler
 
 POOLS = ("attention", "text")

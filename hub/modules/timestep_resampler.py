@@ -17,7 +17,7 @@ from diffusers.models.embeddings import TimestepEmbedding, get_timestep_embeddin
 from torch import Tensor, nn
 
 from hub.errors import DoesNotFit
-from hub.modules.architectures import Embeddings
+from hub.modules.language_module import Embeddings
 
 EPSILON = 1e-6
 """Of the adaptive LayerNorms."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from hub.modules.architectures import Embeddings
+from hub.modules.language_module import Embeddings
 
 
 class Transformation(nn.Module):

@@ -5,9 +5,7 @@ The header is read and judged before any weight: a cut, extended or foreign file
 
 from __future__ import annotations
 
-import json
 import os
-import struct
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from hub.cards import weights_header
 from hub.errors import Damaged, Unreachable, WeightsDoNotFit, WrongSource
 from hub.modules import staging
 
@@ -28,8 +27,6 @@ DTYPES = {
 }  # fmt: skip
 STORED = (torch.float32, torch.float16, torch.bfloat16)
 """Types that weights may be stored in."""
-_LONGEST_HEADER = 100_000_000
-"""Bytes; the limit of the format's own readers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,32 +123,32 @@ def read_header(path: Path, *, what: str) -> dict[str, Entry]:
     try:
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
-            start = file.read(8)
-            length = struct.unpack("<Q", start)[0] if len(start) == 8 else size
-            text = file.read(length) if 8 + length <= size and length <= _LONGEST_HEADER else b""
+            start = file.read(4)
+            if start == b"PK\x03\x04" or (start[:1] == b"\x80" and start[1:2] in b"\x02\x03\x04\x05"):
+                raise WrongSource(
+                    f"the weights of `{what}` are a pickle ({path.name}), which can run code: only safetensors are loaded. "
+                    f"`hub import {path.name}` reads the files of published systems."
+                )
+            file.seek(0)
+            header = weights_header.read_header(file)
+            begin = file.tell()
+        header.pop("__metadata__", None)
+        entries = {
+            key: Entry(DTYPES[value["dtype"]], tuple(value["shape"]), begin + value["data_offsets"][0])
+            for key, value in header.items()
+        }
+        ends = [tuple(value["data_offsets"]) for value in header.values()]
     except OSError as error:
         raise Unreachable(
             f"the weights of `{what}` cannot be read: {error.strerror}. Fetch them with `hub pull {what}`."
         ) from error
-    if start[:4] == b"PK\x03\x04" or (start[:1] == b"\x80" and start[1:2] in b"\x02\x03\x04\x05"):
-        raise WrongSource(
-            f"the weights of `{what}` are a pickle ({path.name}), which can run code: only safetensors are loaded. "
-            f"`hub import {path.name}` reads the files of published systems."
-        )
-    try:
-        header = {key: value for key, value in json.loads(text).items() if key != "__metadata__"}
-        entries = {
-            key: Entry(DTYPES[value["dtype"]], tuple(value["shape"]), 8 + length + value["data_offsets"][0])
-            for key, value in header.items()
-        }
-        ends = [tuple(value["data_offsets"]) for value in header.values()]
     except KeyError as error:
         raise WeightsDoNotFit(what, [f"its header names {error}, which no weight here can be"]) from error
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, IndexError) as error:
         raise Damaged(
             f"the weights of `{what}` are damaged: {path.name} ({size} bytes) has no whole safetensors header. {_again(what)}"
         ) from error
-    announced = 8 + length + max((end for _, end in ends), default=0)
+    announced = begin + max((end for _, end in ends), default=0)
     if size != announced:
         way = "cut" if size < announced else "extended"
         raise Damaged(

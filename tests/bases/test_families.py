@@ -7,17 +7,17 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import diffusers
 import pytest
+import torch
 
-from hub.bases import FAMILIES, conditioning_of, family_of
-from hub.bases.language import LanguageMixin, negatives_of
-from hub.bases.pixart import PixArt
+from hub.bases import Family, conditioning_of, family_of
+from hub.bases.family import families
+from hub.bases.frozen import FrozenBase
+from hub.bases.language import _ARGUMENTS, LanguageMixin, negatives_of
 from hub.bases.stable_diffusion import StableDiffusion
 from hub.errors import Damaged, DoesNotFit, UnknownFile
-from hub.plugins import resolve
 from hub.records import Conditioning
 
 
@@ -59,19 +59,37 @@ def test_what_is_no_base_is_refused(folder: Path) -> None:
         conditioning_of(folder)
 
 
-CLASSES = [(family, name) for family in map(resolve, FAMILIES) for name in family.pipeline_classes]
+CLASSES = [(family, name) for family in families() for name in family.pipeline_classes]
 
 
 @pytest.mark.parametrize(("family", "name"), CLASSES, ids=[name for _, name in CLASSES])
-def test_every_pipeline_of_a_family_asks_for_prompts_in_one_way(family: Any, name: str) -> None:
-    made = family().with_language(getattr(diffusers, name))
+def test_every_pipeline_of_a_family_asks_for_prompts_in_one_way(family: Family, name: str, tmp_path: Path) -> None:
+    made = family.with_language(getattr(diffusers, name))
     theirs = inspect.signature(getattr(diffusers, name).encode_prompt).parameters
     ours = dict(inspect.signature(made.encode_prompt).parameters)
     assert ours.pop("language").default is None
-    assert list(ours) == list(theirs)
-    # PixArt's two classes have two lengths, so the family leaves them to their class.
-    defaults = {key: each.default for key, each in ours.items() if key != "max_sequence_length" or family is not PixArt}
-    assert defaults == {key: theirs[key].default for key in defaults}
+    assert ours == dict(theirs)
+    # What the mixin reads and writes by name.
+    assert {"prompt", "device", "num_images_per_prompt", *map(_ARGUMENTS.get, filter(None, made.gives))} <= ours.keys()
+    (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": name}))
+    assert type(family_of(tmp_path)) is type(family)
+
+
+def test_finding_a_family_imports_its_file_alone(folder: Path) -> None:
+    script = f"""
+import sys
+from pathlib import Path
+from hub.bases import family_of
+assert family_of(Path({str(folder)!r})).name == "stable-diffusion"
+sys.exit("hub.bases.flux" in sys.modules or "hub.bases.stable_diffusion_xl" in sys.modules)
+"""
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_training_refuses_a_base_of_a_family_that_does_not_say_how(tmp_path: Path) -> None:
+    (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": "FluxPipeline"}))
+    with pytest.raises(DoesNotFit, match="training knows bases of class PixArtAlphaPipeline, .* is a FluxPipeline"):
+        FrozenBase.open(tmp_path, torch.device("cpu"))
 
 
 def test_a_class_with_language_is_made_once_and_keeps_its_name() -> None:

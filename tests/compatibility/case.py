@@ -16,7 +16,7 @@ from transformers import AutoTokenizer, XLMRobertaModel
 
 from hub.loader import load_pipeline
 from hub.modules import build, load_weights
-from hub.modules.architectures import Embeddings
+from hub.modules.language_module import Embeddings
 from tests.compatibility.bases import TOKENS, Base, base_of, save_base, save_encoder, save_module
 
 SIDE = 32

@@ -17,8 +17,7 @@ from diffusers import StableDiffusionPipeline
 from hub.errors import DoesNotFit, OutOfMemory, Unreachable, WrongSource
 from hub.home import Home
 from hub.loader.encoders import encoder_advice
-from hub.loader.fit import check_fit
-from hub.loader.sources import BaseSource, ModuleSource, Sources
+from hub.loader.sources import BaseSource, ModuleSource, Sources, check_fit
 from hub.local import LocalHub
 from hub.names import ArtifactName
 from hub.records import Conditioning

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from hub.errors import DoesNotFit
 from hub.modules import build
-from hub.modules.architectures import LanguageModule
+from hub.modules.language_module import LanguageModule
 
 
 @pytest.fixture(autouse=True)

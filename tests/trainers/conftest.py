@@ -26,6 +26,7 @@ from transformers import (
     XLMRobertaModel,
 )
 
+from hub.bases.frozen import FrozenBase
 from hub.cards import Card, write_card
 from hub.home import Home
 from hub.local import LocalHub
@@ -35,7 +36,6 @@ from hub.publish import publish
 from hub.records import Conditioning
 from tests.trainers.originals import save_original, save_qllama
 from trainers.corpora import CORPORA, Example, Prompt
-from trainers.frozen import FrozenBase
 from trainers.material import Material, Store
 from trainers.mixture import Mixture, gather
 

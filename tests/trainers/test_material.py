@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import torch
 
+from hub.bases.frozen import FrozenBase
 from hub.errors import Unreachable
 from hub.modules import TextEncoder
 from trainers.caches import cached, key_of
 from trainers.corpora import Example
-from trainers.frozen import FrozenBase
 from trainers.material import Material, Store
 from trainers.mixture import Mixture, gather, weigh
 from trainers.prompting import Prompting

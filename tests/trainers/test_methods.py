@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from hub.bases.frozen import FrozenBase
 from hub.errors import UnknownMethod
-from trainers.frozen import FrozenBase
 from trainers.loop import train
 from trainers.losses import feature_mse, mean_cosine, prediction_mse, token_mse
 from trainers.material import Material
@@ -133,7 +133,7 @@ def test_hybrid_distillation_is_that_of_the_paper(material: Material, native_sha
 def test_hybrid_distillation_of_the_teachers_own_states_is_nothing(material: Material) -> None:
     class Parrot(nn.Module):
         def forward(self, states: Tensor, mask: Tensor) -> object:
-            from hub.modules.architectures import Embeddings
+            from hub.modules.language_module import Embeddings
 
             return Embeddings(material.teacher(torch.arange(1, 7)))
 

@@ -12,16 +12,17 @@ import torch
 from diffusers import PixArtTransformer2DModel
 
 from hub import load_retriever
+from hub.bases.frozen import FrozenBase
+from hub.bases.pixart import FrozenPixArt, PixArt
 from hub.cli.commands import as_command
 from hub.errors import DoesNotFit
 from hub.loader import load_pipeline
 from hub.local import LocalHub
 from hub.modules import TextEncoder, build
 from hub.modules.weights import load_weights
+from hub.records import Conditioning
 from tests.trainers.originals import ENCODER, INNER, MAKERS, POOLED, SECOND, WIDTH, pixart
 from trainers.cli import train
-from trainers.frozen import FrozenBase
-from trainers.frozen_pixart import FrozenPixArt
 from trainers.recipe_file import read_recipe, recipe_names
 
 CPU = torch.device("cpu")
@@ -197,7 +198,7 @@ def test_the_large_pixart_is_told_the_size_of_its_pictures() -> None:
     pipeline = pixart(None)  # type: ignore[arg-type]
     pipeline.register_modules(transformer=transformer)
     caption_projection = transformer.caption_projection
-    base = FrozenPixArt(pipeline, CPU)
+    base = FrozenPixArt(PixArt(), pipeline, Conditioning(width=24, mask=True), CPU)
     noised, steps, states = torch.randn(2, 4, 8, 8), torch.tensor([3, 700]), torch.randn(2, 5, 20)
     found = base.predict(noised, steps, caption_projection(states), mask_BL=torch.ones(2, 5, dtype=torch.bool))
     transformer.caption_projection = caption_projection

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from hub.bases.frozen import FrozenBase
 from hub.cli.commands import as_command
 from hub.errors import Conflict, UnknownMethod, WrongRequest
 from hub.local import LocalHub
 from trainers.cli import train
-from trainers.frozen import FrozenBase
 from trainers.precompute import cache
 
 TINY = ("--base", "tiny-sd", "--encoder", "tiny-xlmr", "--corpus", "toy", "--device", "cpu")

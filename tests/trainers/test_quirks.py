@@ -11,9 +11,9 @@ import pytest
 import torch
 from torch import nn
 
+from hub.bases.frozen import FrozenBase
 from hub.errors import DoesNotFit
 from hub.modules import Embeddings, TextEncoder
-from trainers.frozen import FrozenBase
 from trainers.losses import feature_mse
 from trainers.material import Material, Store
 from trainers.method import Draw

@@ -16,11 +16,11 @@ from safetensors.torch import load_file
 from torch import nn
 from torch.distributed.tensor import DTensor
 
+from hub.bases.frozen import FrozenBase
 from hub.errors import WrongRequest
 from hub.local import LocalHub
 from hub.modules import TextEncoder
 from trainers import sharding
-from trainers.frozen import FrozenBase
 from trainers.loop import train
 from trainers.material import Material, Store
 from trainers.method import Method

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from hub.bases.frozen import FrozenBase
 from hub.errors import DoesNotFit
-from trainers.frozen import FrozenBase
 from trainers.learner import of_module
 from trainers.methods import pea, token_kd
 from trainers.methods.pea import HybridDistillation

@@ -17,9 +17,9 @@ from typing import Any
 from peft import LoraConfig, get_peft_model_state_dict, inject_adapter_in_model
 from torch import Tensor, nn
 
+from hub.bases.frozen import FrozenBase
 from hub.errors import WrongRequest
 from hub.modules import TextEncoder
-from trainers.frozen import FrozenBase
 from trainers.learner import MakeLearner
 from trainers.material import Material
 from trainers.methods.altdiffusion import THROUGH_DENOISER, DenoiserTuning, TeacherLearning

@@ -20,11 +20,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from hub.bases.frozen import FrozenBase
 from hub.modules import TextEncoder, build
 from hub.modules.triangle import LOG_SCALE, Triangle
 from trainers.contrast import gathered, in_chunks, symmetric_contrast
 from trainers.foundation import DUAL_ENCODER
-from trainers.frozen import FrozenBase
 from trainers.learner import ModuleLearner
 from trainers.material import Material
 from trainers.method import Draw, Loss

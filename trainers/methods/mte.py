@@ -18,10 +18,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hub.bases.frozen import FrozenBase
 from hub.modules import TextEncoder
 from trainers.contrast import gathered, symmetric_contrast
 from trainers.foundation import DUAL_ENCODER
-from trainers.frozen import FrozenBase
 from trainers.material import Material
 from trainers.method import Draw, Loss
 from trainers.methods.translate import LENGTH, SMOOTHING, Translation, with_decoder

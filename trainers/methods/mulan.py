@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from hub.bases.frozen import FrozenBase
+from hub.bases.stable_diffusion_xl import FrozenSDXL
 from hub.errors import DoesNotFit
-from trainers.frozen import FrozenBase
-from trainers.frozen_sdxl import FrozenSDXL
 from trainers.learner import of_module
 from trainers.losses import prediction_mse
 from trainers.material import Material

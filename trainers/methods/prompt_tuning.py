@@ -24,10 +24,10 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from hub.bases.frozen import FrozenBase
 from hub.errors import DoesNotFit
 from hub.loader.changes import EMBEDDINGS
 from hub.modules import TextEncoder
-from trainers.frozen import FrozenBase
 from trainers.learner import MakeLearner
 from trainers.material import Material
 from trainers.methods.altdiffusion import THROUGH_DENOISER, DenoiserTuning, TeacherLearning

@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hub.bases.frozen import FrozenBase
 from hub.errors import DoesNotFit
-from trainers.frozen import FrozenBase
 from trainers.learner import of_module
 from trainers.losses import mean_cosine, token_mse
 from trainers.material import Material

@@ -19,10 +19,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import AutoModel, AutoModelForCausalLM, EncoderDecoderConfig, EncoderDecoderModel
 
+from hub.bases.frozen import FrozenBase
 from hub.errors import WrongRequest
 from hub.loader.translator import ARCHITECTURE, FOLDER
 from hub.modules import TextEncoder
-from trainers.frozen import FrozenBase
 from trainers.material import Material
 from trainers.method import Draw, Loss
 from trainers.plan import Phase, Plan

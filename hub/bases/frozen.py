@@ -1,47 +1,41 @@
 """A frozen base taken apart for training: it says texts, pictures and predictions as its pipeline would.
 
-Here is what all families share, and Stable Diffusion 1.x and 2.x, which add nothing to it. A family with another
-conditioning is one file beside this one: `frozen_sdxl.py`, `frozen_pixart.py`.
+Here is what families share: an autoencoder of pictures, a schedule that adds noise, a transformer of blocks of one kind. What is
+otherwise in a family stands in its file. torch and diffusers are imported when a base is opened: families are read without them.
 
 Shape letters: B batch, L tokens, C conditioning width, P pooled width, H and W of a latent, K its channels.
 """
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-import diffusers
-import torch
-import torch.nn.functional as F
-from diffusers import DDIMScheduler, DDPMScheduler
-from diffusers.models.attention_processor import AttnProcessor
-from torch import Tensor, nn
-
-from hub.bases.family import pipeline_class_of
+from hub.bases.family import Family, families, family_of, pipeline_class_of
+from hub.bases.language import Encoded
 from hub.errors import DoesNotFit
-from hub.modules import Embeddings
+from hub.records import Conditioning
 
-CLASSES = {
-    "StableDiffusionPipeline": "trainers.frozen:FrozenBase",
-    "StableDiffusionXLPipeline": "trainers.frozen_sdxl:FrozenSDXL",
-    "PixArtAlphaPipeline": "trainers.frozen_pixart:FrozenPixArt",
-    "PixArtSigmaPipeline": "trainers.frozen_pixart:FrozenPixArt",
-}
-"""Class of a pipeline → who takes it apart."""
+if TYPE_CHECKING:
+    import torch
+    from diffusers import DDIMScheduler
+    from torch import Tensor, nn
 
 
 class FrozenBase:
     """Text encoders, autoencoder, denoiser and noise schedule of a pipeline; none of them learns."""
 
-    family = "stable-diffusion"
-    """As `hub.bases` names it; methods whose modules differ by family choose by it."""
+    def __init__(self, family: Family, pipeline: Any, conditioning: Conditioning, device: torch.device) -> None:
+        """`conditioning` is what the denoiser reads."""
+        from diffusers import DDPMScheduler
+        from diffusers.models.attention_processor import AttnProcessor
+        from torch import nn
 
-    def __init__(self, pipeline: Any, device: torch.device) -> None:
         self.device = device
+        self._family = family
         self._pipeline = pipeline
+        self._conditioning = conditioning
         for part in pipeline.components.values():
             if isinstance(part, nn.Module):
                 part.to(device).eval().requires_grad_(False)
@@ -55,14 +49,21 @@ class FrozenBase:
 
     @classmethod
     def open(cls, folder: Path, device: torch.device) -> FrozenBase:
-        """Read a pipeline's folder. DoesNotFit when it is of a family nobody takes apart here."""
-        name = pipeline_class_of(folder)
-        if name not in CLASSES:
-            raise DoesNotFit(f"training knows bases of class {', '.join(CLASSES)}, and `{folder.name}` is a {name}.")
-        path, _, own = CLASSES[name].partition(":")
-        frozen = getattr(importlib.import_module(path), own)
+        """Read a pipeline's folder. DoesNotFit when its family does not say how it is trained through."""
+        import diffusers
+        import torch
+
+        family, name = family_of(folder), pipeline_class_of(folder)
+        if name not in family.trained_classes:
+            known = ", ".join(sorted(each for one in families() for each in one.trained_classes))
+            raise DoesNotFit(f"training knows bases of class {known}, and `{folder.name}` is a {name}.")
         pipeline = getattr(diffusers, name).from_pretrained(folder, dtype=torch.float32, use_safetensors=True)
-        return cast(FrozenBase, frozen(pipeline, device))
+        return cast(FrozenBase, family.frozen(family, pipeline, family.conditioning(folder), device))
+
+    @property
+    def family(self) -> str:
+        """As `hub.bases` names it; methods whose modules differ by family choose by it."""
+        return self._family.name
 
     @property
     def unet(self) -> Any:
@@ -76,27 +77,27 @@ class FrozenBase:
     @property
     def denoiser(self) -> Any:
         """UNet or transformer."""
-        return self.unet
+        return getattr(self._pipeline, self._family.denoiser)
 
     @property
     def blocks(self) -> tuple[tuple[nn.Module, ...], ...]:
-        """The denoiser's blocks whose outputs a student may be compared in: those on the way down, in the middle, up."""
-        return tuple(self.unet.down_blocks), (self.unet.mid_block,), tuple(self.unet.up_blocks)
+        """The denoiser's blocks whose outputs a student may be compared in, by groups: all of one kind make one group."""
+        return (tuple(self.denoiser.transformer_blocks),)
 
     @property
     def width(self) -> int:
         """C."""
-        return int(self._text_encoder.config.hidden_size)
+        return self._conditioning.width
 
     @property
     def pooled_width(self) -> int | None:
         """Of the vector read beside token states; None where there is none."""
-        return None
+        return self._conditioning.pooled_width
 
     @property
     def mask(self) -> bool:
         """Whether the denoiser is told which tokens count."""
-        return False
+        return self._conditioning.mask
 
     @property
     def length(self) -> int:
@@ -144,25 +145,39 @@ class FrozenBase:
         ids_BL: Tensor = tokens.input_ids
         return ids_BL
 
-    @torch.no_grad()
-    def read(self, texts: Sequence[str]) -> Embeddings:
-        """All that the denoiser reads of English texts: states (B, L, C); in other families also pooled (B, P) or a mask (B, L)."""
-        return Embeddings(self._text_encoder(self.tokenize(texts).to(self.device)).last_hidden_state)
+    def read(self, texts: Sequence[str]) -> Encoded:
+        """All that the denoiser reads of English texts: states (B, L, C), and in some families pooled (B, P) or a mask (B, L)."""
+        import torch
 
-    @torch.no_grad()
+        with torch.no_grad():
+            return self._read(list(texts))
+
+    def _read(self, texts: list[str]) -> Encoded:
+        """As the pipeline's `encode_prompt` answers."""
+        answer = self._pipeline.encode_prompt(
+            texts, device=self.device, num_images_per_prompt=1, do_classifier_free_guidance=False
+        )
+        return self._family.mixin.encoded(answer)
+
     def latents(self, pictures_B3HW: Tensor) -> Tensor:
         """Mean latents of uint8 pictures of any size, (B, K, H, W)."""
+        import torch
+        import torch.nn.functional as F
+
         pixels = pictures_B3HW.to(self.device).float() / 127.5 - 1
         if pixels.shape[-2:] != (self.side, self.side):
             size = (self.side, self.side)
             pixels = F.interpolate(pixels, size, mode="bicubic", antialias=True).clamp(-1, 1)
-        mean: Tensor = self._vae.encode(pixels).latent_dist.mean
+        with torch.no_grad():
+            mean: Tensor = self._vae.encode(pixels).latent_dist.mean
         return mean * float(self._vae.config.scaling_factor)
 
-    @torch.no_grad()
     def pictures(self, latents_BKHW: Tensor) -> Tensor:
         """What latents look like, (B, 3, H, W) in 0…1."""
-        pixels: Tensor = self._vae.decode(latents_BKHW / float(self._vae.config.scaling_factor)).sample
+        import torch
+
+        with torch.no_grad():
+            pixels: Tensor = self._vae.decode(latents_BKHW / float(self._vae.config.scaling_factor)).sample
         return (pixels.float() / 2 + 0.5).clamp(0, 1)
 
     def sampler(self, steps: int) -> DDIMScheduler:
@@ -170,6 +185,8 @@ class FrozenBase:
 
         Latents are never clipped, which some schedulers would do by default.
         """
+        from diffusers import DDIMScheduler
+
         sampler = DDIMScheduler.from_config(self._pipeline.scheduler.config, clip_sample=False)
         sampler.set_timesteps(steps)
         return sampler
@@ -197,9 +214,27 @@ class FrozenBase:
         noised_BKHW: Tensor,
         steps_B: Tensor,
         states_BLC: Tensor,
-        pooled_BP: Tensor | None = None,  # noqa: ARG002 - every family is asked alike
-        mask_BL: Tensor | None = None,  # noqa: ARG002
+        pooled_BP: Tensor | None = None,
+        mask_BL: Tensor | None = None,
     ) -> Tensor:
-        """The denoiser's answer, (B, K, H, W); gradients reach what it reads of the prompt alone."""
-        answer: Tensor = self.unet(noised_BKHW, steps_B, encoder_hidden_states=states_BLC).sample
-        return answer
+        """The denoiser's answer, (B, K, H, W), without a variance that some say behind it; gradients reach what it reads of the
+        prompt alone. DoesNotFit without a pooled vector where it reads one.
+        """
+        if self.pooled_width is not None and pooled_BP is None:
+            raise DoesNotFit(
+                f"this base reads a pooled vector of width {self.pooled_width} beside token states, and the module gives none."
+            )
+        conditions = self.conditions(states_BLC, pooled_BP, mask_BL)
+        answer: Tensor = self.denoiser(
+            noised_BKHW, timestep=steps_B, encoder_hidden_states=states_BLC, **conditions
+        ).sample
+        return answer[:, : noised_BKHW.shape[1]]
+
+    def conditions(
+        self,
+        states_BLC: Tensor,  # noqa: ARG002 - every family is asked alike
+        pooled_BP: Tensor | None,  # noqa: ARG002
+        mask_BL: Tensor | None,  # noqa: ARG002
+    ) -> dict[str, Any]:
+        """What the denoiser is told beside states and timestep."""
+        return {}

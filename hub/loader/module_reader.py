@@ -1,0 +1,167 @@
+"""Read modules for one pipeline: their weights, the encoders they share, and what they change in the base."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from hub.bases.patch import Change
+from hub.errors import DoesNotFit, HubError, OutOfMemory
+from hub.loader.changes import LowRank, VirtualTokens, join
+from hub.loader.config import WEIGHTS
+from hub.loader.encoders import module_advice, read_encoder
+from hub.loader.exchange import Parts, Weights
+from hub.loader.per_step import PerStep
+from hub.loader.resident import Resident, read_resident, working_dtype
+from hub.loader.shared_encoder import Encoders
+from hub.loader.sources import BaseSource, Given, ModuleSource, Sources
+from hub.loader.translator import ARCHITECTURE as TRANSLATOR
+from hub.loader.translator import FOLDER, Translator
+from hub.modules import TextEncoder
+from hub.modules.tokenizer import Tokenize
+
+Where = Sequence[tuple[str, Path]]
+"""Names and folders of the encoders that a module reads."""
+
+
+class ModuleReader:
+    """Reads modules for one pipeline, with the settings of its `load_pipeline`."""
+
+    def __init__(
+        self,
+        sources: Sources,
+        pipe: Any,
+        base: BaseSource,
+        variant: str | None,
+        given: Given,
+        dtype: torch.dtype | None,
+        tokenizers: Mapping[Path, Tokenize],
+        quantisation: Any,
+    ) -> None:
+        """`given` are folders of encoders, `tokenizers` those that have been parsed already, by folder."""
+        self.encoders = Encoders()
+        self._sources = sources
+        self._pipe = pipe
+        self._base = base
+        self._variant = variant
+        self._given = given
+        self._dtype = dtype
+        self._tokenizers = tokenizers
+        self._quantisation = quantisation
+
+    def find(self, name: str | Path) -> tuple[ModuleSource, Where]:
+        """The module called `name` and the encoders that it reads; no weight is read."""
+        with self._sources:
+            module = self._sources.fitting_module(name, self._base, self._variant)
+            return module, self._sources.encoders(module, self._given)
+
+    def read(self, module: ModuleSource, where: Where, place: torch.device | None = None) -> Resident:
+        """Build `module` at `place`, else beside the denoiser, with the encoders of residents that read the same ones."""
+        device = place or _place(self._pipe, self._base)
+        if module.config.variant.architecture == TRANSLATOR:
+            return _read_translator(module, device, self._dtype)
+        if not where:
+            return _changing(Resident(module.name, module.config, None, ()), module, self._pipe, self._base)
+        working = working_dtype(self._dtype, device, module.folder / WEIGHTS, what=module.name)
+        shared = tuple(
+            self.encoders.at(folder, partial(self._read_encoder, name, folder, device)) for name, folder in where
+        )
+        try:
+            resident = read_resident(module.name, module.folder, module.config, shared, device=device, dtype=working)
+        except torch.OutOfMemoryError as error:
+            size_bytes = (module.folder / WEIGHTS).stat().st_size
+            raise OutOfMemory(module_advice(module.name, size_bytes, device)) from error
+        # Last: whatever is refused before it leaves the base as it was.
+        return _changing(resident, module, self._pipe, self._base)
+
+    def _read_encoder(self, name: str, folder: Path, device: torch.device) -> TextEncoder:
+        return read_encoder(
+            folder,
+            name,
+            device=device,
+            dtype=self._dtype,
+            tokenize=self._tokenizers.get(folder),
+            quantisation=self._quantisation,
+        )
+
+
+def _place(pipe: Any, base: BaseSource) -> torch.device:
+    """Where weights that arrive now go: beside the denoiser's, or to the CPU while those are nowhere (offloaded by layers).
+
+    Not `pipe.device`, for which diffusers walks every module of every part: 5 ms of an attaching that takes 20.
+    """
+    here = next(getattr(pipe, base.family.denoiser).parameters()).device
+    return torch.device("cpu") if here.type == "meta" else here
+
+
+def _change(module: ModuleSource, pipe: Any, base: BaseSource, resident: Resident | None = None) -> Change | None:
+    """What the module changes in the base; switched off until a prompt of its language comes.
+
+    `resident` is the module in memory, None where the base's own encoder reads.
+    """
+    config = module.config
+    if config.variant.architecture == "prompt-tuning":
+        return VirtualTokens(pipe, module.folder, module.name)
+    changes: list[Change] = []
+    if resident is not None and getattr(resident.module, "per_step", False):
+        changes.append(_per_step(resident, getattr(pipe, base.family.denoiser)))
+    if resident is not None and (place := pipe.change_for_modules()) is not None:
+        changes.append(place)
+    try:
+        if resident is not None and (parts := getattr(resident.module, "denoiser_parts", {})):
+            changes.append(Parts(getattr(pipe, base.family.denoiser), parts, module.name))
+        match config.delta:
+            case "lora":
+                changes.append(LowRank(pipe, module.folder, module.name))
+            case "weights":
+                denoiser = getattr(pipe, base.family.denoiser)
+                if getattr(denoiser, "is_loaded_in_4bit", False):
+                    raise DoesNotFit(
+                        f"`{module.name}` brings all weights of a denoiser, and those of `{base.name}` are in 4 bits: load it without "
+                        '`quantisation`, or in "8bit".'
+                    )
+                changes.append(Weights(denoiser, module.folder / base.family.denoiser, module.name))
+    except HubError:
+        for each in changes:
+            each.remove()
+        raise
+    return join(changes)
+
+
+def _per_step(resident: Resident, denoiser: nn.Module) -> PerStep:
+    """Raises DoesNotFit for what such a module cannot give: a pooled vector, or rows that the base reads beside its own."""
+    given, empty = resident.config.variant.conditioning, resident.config.empty
+    if empty != "encode" or given.pooled_width is not None:
+        raise DoesNotFit(
+            f"`{resident.name}` runs at every step and reads every prompt of a batch, so `prompt.empty` must be `encode` "
+            f"(it is `{empty}`), and it gives no pooled vector."
+        )
+    assert resident.encoder is not None
+    assert resident.module is not None
+    return PerStep(denoiser, resident.module, resident.name, in_width=resident.encoder.width, out_width=given.width)
+
+
+def _changing(resident: Resident, module: ModuleSource, pipe: Any, base: BaseSource) -> Resident:
+    """With what the module changes in the base."""
+    change = _change(module, pipe, base, resident if resident.module is not None else None)
+    if change is None:
+        return resident
+    own = {module.folder / WEIGHTS} if resident.module is not None else set()
+    files = [*module.folder.glob("*.safetensors"), *module.folder.glob(f"{base.family.denoiser}/*.safetensors")]
+    return replace(resident, change=change, change_bytes=sum(each.stat().st_size for each in {*files} - own))
+
+
+def _read_translator(module: ModuleSource, device: torch.device, dtype: torch.dtype | None) -> Resident:
+    folder, config = module.folder / FOLDER, module.config
+    stored = folder / WEIGHTS
+    working = working_dtype(dtype, device, stored, what=module.name) if stored.is_file() else dtype
+    translator = Translator.from_folder(
+        folder, config.module, length=config.positive.length, device=device, dtype=working, what=module.name
+    )
+    return Resident(module.name, config, None, (), translator=translator)

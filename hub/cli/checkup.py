@@ -152,7 +152,7 @@ def _owed(task: str, owed: Backlog) -> Finding:
 
 def _schema(address: str) -> Iterator[Finding]:
     """Looked at after opening, which migrates: another schema than ours is left only where that could not be done."""
-    from hub.registry.database import open_database
+    from hub.registry.open import open_database
     from hub.registry.schema import HEAD
 
     try:

@@ -10,6 +10,7 @@ import json
 import secrets
 from typing import TYPE_CHECKING, Any
 
+from hub.registry.clock import utc_now
 from hub.registry.outbox import owe
 
 if TYPE_CHECKING:
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from hub.names import ArtifactName
     from hub.records import Revision
     from hub.registry.hooks import WebhookRow
-    from hub.registry.tables import ArtifactRow, RefRow, ScoreRow
+    from hub.registry.score_tables import ScoreRow
+    from hub.registry.tables import ArtifactRow, RefRow
 
 DELIVER = "deliver-webhook"
 REPO, CONTENT, CONFIG, SCORE = "repo", "repo.content", "repo.config", "score"
@@ -45,7 +47,6 @@ def announce(session: Session, artifact: ArtifactRow, scope: str, action: str, *
     """
     from hub.registry.hooks import DeliveryRow
     from hub.registry.tables import RefRow
-    from hub.registry.writing import now
 
     watchers = [each for each in _watchers(session, artifact) if _wants(each.domains, scope)]
     if not watchers:
@@ -61,7 +62,7 @@ def announce(session: Session, artifact: ArtifactRow, scope: str, action: str, *
         row = DeliveryRow(
             id=f"msg_{secrets.token_hex(12)}", webhook_id=webhook.id, scope=scope, action=action,
             body=json.dumps(body, ensure_ascii=False), attempts=0, status=None, error="", duration_ms=None,
-            created_at=now(), tried_at=None,
+            created_at=utc_now(), tried_at=None,
         )  # fmt: skip
         session.add(row)
         owe(session, DELIVER, row.id)

@@ -1,7 +1,7 @@
 """PostgreSQL, for a registry that many machines share.
 
-Reading goes through psycopg and the same SQL as SQLite's, writing through SQLAlchemy's typed tables. Rows look alike:
-times and JSON come as text.
+Reading goes through SQLAlchemy Core and the same SQL as SQLite's, writing through its typed tables. Rows look alike: times
+and JSON come as text.
 """
 
 from __future__ import annotations
@@ -11,15 +11,16 @@ import os
 import re
 import shutil
 import subprocess
-import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
 
 from hub.errors import Damaged, DiskFull, HubError, MissingExtra, Unreachable, WrongRequest
-from hub.registry.database import PATIENCE_S
-from hub.registry.schema import is_current, version_among
+from hub.registry.database import PATIENCE_S, Database, Row
+from hub.registry.schema import version_among
 
 try:
     import psycopg
@@ -28,38 +29,23 @@ try:
 except ImportError as error:
     raise MissingExtra("postgres", "a registry in PostgreSQL") from error
 
-if TYPE_CHECKING:
-    from sqlalchemy import Engine
-    from sqlalchemy.orm import Session
-
 CONNECT_S = 10
 """How long to wait for a server that does not answer."""
 WRITING = 0x6C696E67
 """Key of the advisory lock that a writing transaction holds: writers queue, as in SQLite."""
-_AS_TEXT = ("json", "timestamp")
-_NAME = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)")
 
 
-class PostgresDatabase:
-    """The database that a `postgresql://` URL names. Threads may share it; each gets a connection of its own."""
+class PostgresDatabase(Database):
+    """The database that a `postgresql://` URL names."""
 
     backup_name = "registry.pgdump"
     skip_locked = "FOR UPDATE SKIP LOCKED"
 
     def __init__(self, url: str) -> None:
         self._url = re.sub(r"^postgres(ql(\+psycopg)?)?://", "postgresql://", url)
-        self.address = _without_password(self._url)
-        self._local = threading.local()
-        self._connections: list[psycopg.Connection[_Row]] = []
-        self._engine: Engine | None = None
-
-    def prepare(self) -> None:
-        """Make the tables, or bring them to this version's schema."""
-        if not is_current(self.version(), self.address):
-            from hub.registry.schema import migrate
-
-            with self._writing(), self.engine.connect() as connection:
-                migrate(connection)
+        super().__init__(_without_password(self._url))
+        self._reader = _make_engine(self._url, isolation_level="AUTOCOMMIT")
+        event.listen(self._reader, "connect", _read_as_text)
 
     def version(self) -> str:
         """Which schema the database has; empty when it has no tables."""
@@ -68,35 +54,28 @@ class PostgresDatabase:
             tables, lambda: next(iter(self.rows("SELECT version_num FROM alembic_version")), None), self.address
         )
 
-    def rows(self, sql: str, values: Mapping[str, Any] | None = None) -> Sequence[_Row]:
-        """All answers to one question."""
-        with self.translated():
-            found: list[_Row] = self._ask(sql, values, again=not self._is_in_snapshot()).fetchall()
-            return found
+    def rows(self, sql: str, values: Mapping[str, Any] | None = None) -> Sequence[Row]:
+        """As `Database.rows`."""
+        with self._through_sqlalchemy(), self._connection() as connection:
+            result = connection.execute(_statement(sql), _without_nul(values))
+            return list(map(_row_class(tuple(result.keys())), result))
 
     def execute(self, sql: str, values: Mapping[str, Any] | None = None) -> None:
-        """One small change, committed at once."""
-        with self.translated():
-            self._ask(sql, values)
+        """As `Database.execute`."""
+        with self._through_sqlalchemy(), self._connection() as connection:
+            connection.execute(_statement(sql), _without_nul(values))
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """All `rows` of this thread inside see one state of the registry."""
-        with self.translated():
-            self._ask("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", None, again=True)
-        try:
-            yield
-        finally:
-            if not self._connection().closed:
-                self.execute("ROLLBACK")
-
-    @contextmanager
-    def transaction(self) -> Iterator[Session]:
-        """A session that commits at the end, or leaves nothing. Writers queue at its beginning."""
-        from sqlalchemy.orm import Session
-
-        with self._writing(), Session(self.engine) as session, session.begin():
-            yield session
+        """As `Database.snapshot`."""
+        with self._through_sqlalchemy(), self._reader.connect() as connection:
+            self._local.connection = connection.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
+            try:
+                yield
+            finally:
+                del self._local.connection
 
     def one_of(self, column: str, values: Sequence[Any], name: str) -> tuple[str, dict[str, Any]]:
         """As `Database.one_of`."""
@@ -131,33 +110,10 @@ class PostgresDatabase:
         )  # fmt: skip
         self.prepare()
 
-    @property
-    def engine(self) -> Engine:
-        """SQLAlchemy's side of the same tables. Its transactions take the writers' lock at their beginning."""
-        if self._engine is None:
-            from sqlalchemy import Connection, create_engine, event
-
-            self._engine = create_engine(
-                self._url.replace("postgresql://", "postgresql+psycopg://", 1),
-                pool_pre_ping=True,
-                connect_args={"connect_timeout": CONNECT_S, "prepare_threshold": None},
-            )
-
-            @event.listens_for(self._engine, "begin")
-            def begin(connection: Connection) -> None:
-                connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{PATIENCE_S:.0f}s'")
-                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITING})")
-
-        return self._engine
-
     def close(self) -> None:
-        """Give back every connection. The next use opens new ones."""
-        while self._connections:
-            self._connections.pop().close()
-        self._local = threading.local()
-        if self._engine is not None:
-            self._engine.dispose()
-            self._engine = None
+        """As `Database.close`."""
+        super().close()
+        self._reader.dispose()
 
     @contextmanager
     def translated(self) -> Iterator[None]:
@@ -169,42 +125,20 @@ class PostgresDatabase:
         except psycopg.Error as error:
             raise self._complaint(error) from error
 
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """As `translated`, for errors that SQLAlchemy has wrapped."""
-        from sqlalchemy.exc import DBAPIError
+    def _connection(self) -> AbstractContextManager[Connection]:
+        """The thread's snapshot, where there is one; else any connection, whose every statement is committed."""
+        snapshot: Connection | None = getattr(self._local, "connection", None)
+        return self._reader.connect() if snapshot is None else nullcontext(snapshot)
 
-        with self.translated():
-            try:
-                yield
-            except DBAPIError as error:
-                raise error.orig if isinstance(error.orig, psycopg.Error) else error from error
+    def _make_engine(self) -> Engine:
+        engine = _make_engine(self._url)
 
-    def _ask(self, sql: str, values: Mapping[str, Any] | None, *, again: bool = False) -> psycopg.Cursor[_Row]:
-        """Ask; with `again`, once more on a new connection when the server has ended the old one."""
-        connection = self._connection()
-        values = {name: _without_nul(value) for name, value in (values or {}).items()}
-        try:
-            return connection.execute(_translate(sql).encode(), values)
-        except psycopg.OperationalError:
-            if not (again and connection.closed):
-                raise
-            return self._connection().execute(_translate(sql).encode(), values)
+        @event.listens_for(engine, "begin")
+        def begin(connection: Connection) -> None:
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{PATIENCE_S:.0f}s'")
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITING})")
 
-    def _is_in_snapshot(self) -> bool:
-        return self._connection().info.transaction_status != psycopg.pq.TransactionStatus.IDLE
-
-    def _connection(self) -> psycopg.Connection[_Row]:
-        connection: psycopg.Connection[_Row] | None = getattr(self._local, "connection", None)
-        if connection is None or connection.closed:
-            connection = psycopg.connect(
-                self._url, autocommit=True, row_factory=_row_factory, connect_timeout=CONNECT_S, prepare_threshold=None
-            )
-            for name in _AS_TEXT:
-                connection.adapters.register_loader(name, TextLoader)
-            self._local.connection = connection
-            self._connections = [each for each in self._connections if not each.closed] + [connection]
-        return connection
+        return engine
 
     def _run(self, command: str, *arguments: str) -> None:
         """One of PostgreSQL's own commands on this database; the password goes through the environment, not the arguments."""
@@ -231,43 +165,52 @@ class PostgresDatabase:
         return Damaged(f"{self.address} does not answer as a registry ({reason}): look at it with `hub doctor`.")
 
 
-class _Row:
-    """A row that gives its values by position and by name, as SQLite's does."""
+def _make_engine(url: str, **options: Any) -> Engine:
+    """Connections that are looked at before they are used: a server may have ended them.
 
-    __slots__ = ("_places", "_values")
-
-    def __init__(self, values: Sequence[Any], places: dict[str, int]) -> None:
-        self._values = values
-        self._places = places
-
-    def __getitem__(self, key: int | str, /) -> Any:
-        return self._values[self._places[key] if isinstance(key, str) else key]
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
-
-    def keys(self) -> Collection[str]:
-        """Names of the columns."""
-        return self._places.keys()
+    Any number: a writer may read as well, and would wait for ever for a connection that others hold who wait for it to end.
+    """
+    return create_engine(
+        url.replace("postgresql://", "postgresql+psycopg://", 1),
+        pool_pre_ping=True,
+        max_overflow=-1,
+        connect_args={"connect_timeout": CONNECT_S, "prepare_threshold": None},
+        **options,
+    )
 
 
-def _row_factory(cursor: psycopg.Cursor[Any]) -> Any:
-    places = {column.name: place for place, column in enumerate(cursor.description or ())}
-    return lambda values: _Row(values, places)
+def _read_as_text(connection: psycopg.Connection[Any], _record: object) -> None:
+    for name in ("json", "timestamp"):
+        connection.adapters.register_loader(name, TextLoader)
 
 
 @functools.lru_cache(maxsize=512)
-def _translate(sql: str) -> str:
-    """`:name` as psycopg writes it."""
-    return _NAME.sub(r"%(\1)s", sql.replace("%", "%%"))
+def _row_class(names: tuple[str, ...]) -> type[tuple[Any, ...]]:
+    """Rows that give their values by position and by name, as SQLite's do."""
+    places = {name: place for place, name in enumerate(names)}
+
+    class _Row(tuple[Any, ...]):
+        __slots__ = ()
+
+        def __getitem__(self, key: Any, /) -> Any:
+            return tuple.__getitem__(self, places[key] if isinstance(key, str) else key)
+
+        def keys(self) -> Collection[str]:
+            return names
+
+    return _Row
 
 
-def _without_nul(value: Any) -> Any:
+_statement = functools.lru_cache(maxsize=512)(text)
+"""SQLAlchemy's parse of a question."""
+
+
+def _without_nul(values: Mapping[str, Any] | None) -> dict[str, Any]:
     """PostgreSQL's text holds no NUL and its driver refuses it: what is asked for with one is there for nobody."""
-    return value.replace("\0", "\ufffd") if isinstance(value, str) else value
+    return {
+        name: value.replace("\0", "\ufffd") if isinstance(value, str) else value
+        for name, value in (values or {}).items()
+    }
 
 
 def _asked(words: Sequence[str], facets: Sequence[Sequence[str]]) -> str:

@@ -10,11 +10,12 @@ from hub.errors import UnknownArtifact, UnknownRevision, WrongRequest
 from hub.names import ArtifactName, Digest
 from hub.records import Artifact, Page, Query, Revision
 from hub.registry.custody import in_custody
-from hub.registry.database import Database, open_database
+from hub.registry.database import Database
 from hub.registry.downloads import count_download
 from hub.registry.git_commits import revision_of
 from hub.registry.labels import CURATED_OWNER
 from hub.registry.mirrors import mirrored_blobs
+from hub.registry.open import open_database
 from hub.registry.outbox import Debt, debts
 from hub.registry.rows import read_artifacts, read_revisions
 from hub.registry.search import find

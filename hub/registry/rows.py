@@ -6,8 +6,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hub.names import ArtifactName, Digest
 from hub.records import (
@@ -16,19 +15,17 @@ from hub.records import (
     Conditioning,
     File,
     Pin,
-    Provenance,
     Revision,
     Score,
     Signature,
     Upstream,
     Variant,
 )
+from hub.registry.clock import known_time
+from hub.registry.score_rows import read_score
 
 if TYPE_CHECKING:
     from hub.registry.database import Database, Row
-
-UNDATED = datetime(1970, 1, 1, tzinfo=UTC)
-"""Kept for a time that is not known; it sorts as the oldest."""
 
 
 def read_artifacts(
@@ -77,8 +74,8 @@ def read_artifacts(
             weights_digest=row["weights_digest"],
             size_bytes=row["size_bytes"],
             downloads=row["downloads"],
-            created_at=moment(row["created_at"]),
-            updated_at=moment(row["updated_at"]),
+            created_at=known_time(row["created_at"]),
+            updated_at=known_time(row["updated_at"]),
             private=bool(row["private"]),
             gated=row["gated"],
             any_file=bool(row["any_file"]),
@@ -115,7 +112,7 @@ def read_revisions(
             id=row["id"],
             artifact=name,
             number=row["number"],
-            created_at=moment(row["created_at"]),
+            created_at=known_time(row["created_at"]),
             message=row["message"],
             files=tuple(files[row["id"]]),
             parent=row["parent"],
@@ -157,24 +154,6 @@ def _variant(row: Row) -> Variant:
     )
 
 
-def read_score(row: Row) -> Score:
-    """A score of the table `scores`."""
-    fields: dict[str, Any] = {key: row[key] for key in Score.__slots__}
-    fields["provenance"] = Provenance(fields["provenance"])
-    return Score(**fields)
-
-
 def _conditioning(text: str | None) -> Conditioning | None:
     value = json.loads(text) if text else None
     return Conditioning(**value) if value else None
-
-
-def as_kept(time: datetime) -> str:
-    """A time for a question: as SQLite keeps it, and as PostgreSQL reads it."""
-    return time.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
-
-
-def moment(text: str) -> datetime | None:
-    """A time as it was kept: in UTC, for SQLite has no time zones. None for one that is not known."""
-    found = datetime.fromisoformat(text).replace(tzinfo=UTC)
-    return None if found == UNDATED else found

@@ -23,8 +23,9 @@ from hub.registry.headlines import measured_headlines
 from hub.registry.labels import is_nameable, magnitudes
 from hub.registry.rows import read_artifacts
 from hub.registry.standing import UNMEASURED, headline
+from hub.registry.visibility import owned
 from hub.registry.walk import ANY, Condition, walk, walk_behind, walk_language, walk_language_behind
-from hub.registry.wish import ORDERS, Wish, conditions_of, exact, owned
+from hub.registry.wish import ORDERS, Wish, conditions_of, exact
 from hub.registry.words import facet_word, words_asked
 
 if TYPE_CHECKING:

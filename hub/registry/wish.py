@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hub.registry.labels import beginning_of_part, words_of_part
 from hub.registry.standing import FOREIGN_LANGUAGE, UNMEASURED
+from hub.registry.visibility import owned
 from hub.registry.words import facet_word
 
 if TYPE_CHECKING:
@@ -127,11 +128,3 @@ def _fine(wish: Wish) -> tuple[list[str], dict[str, Any]]:
         conditions.append("parameters BETWEEN :least_parameters AND :most_parameters")
         values["least_parameters"], values["most_parameters"] = wish.parameters
     return conditions, values
-
-
-def owned(readers: tuple[str, ...] | None) -> tuple[str, dict[str, Any]]:
-    """SQL for a private artifact being shown, and the values that it needs."""
-    if not readers:
-        return ("1 = 1" if readers is None else "1 = 0"), {}
-    values = {f"reader_{number}": owner for number, owner in enumerate(readers)}
-    return f"lower(owner) IN ({', '.join(f':{name}' for name in values)})", values

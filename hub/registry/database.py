@@ -48,6 +48,7 @@ class Database(ABC):
         """`address` is what messages call it: a path, or a URL without its password."""
         self.address = address
         self._local = local()
+        self._connections: list[Any] = []
         self._engine: Engine | None = None
 
     def prepare(self) -> None:
@@ -75,6 +76,8 @@ class Database(ABC):
 
     def close(self) -> None:
         """Give back every connection. The next use opens new ones."""
+        while self._connections:
+            self._connections.pop().close()
         self._local = local()
         if self._engine is not None:
             self._engine.dispose()
@@ -119,6 +122,21 @@ class Database(ABC):
     @abstractmethod
     def translated(self) -> AbstractContextManager[None]:
         """The driver's complaints in our words."""
+
+    def _connection(self) -> Any:
+        """The driver's connection on which this thread reads."""
+        if not hasattr(self._local, "connection"):
+            self._local.connection = self._connect()
+            self._connections.append(self._local.connection)
+        return self._local.connection
+
+    def _drop(self, connection: Any) -> None:
+        """Let this thread open another connection in place of one that is broken."""
+        self._connections.remove(connection)
+        del self._local.connection
+
+    @abstractmethod
+    def _connect(self) -> Any: ...
 
     @abstractmethod
     def _make_engine(self) -> Engine: ...

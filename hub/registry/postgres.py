@@ -1,7 +1,7 @@
 """PostgreSQL, for a registry that many machines share.
 
-Reading goes through SQLAlchemy Core and the same SQL as SQLite's, writing through its typed tables. Rows look alike: times
-and JSON come as text.
+Reading goes through psycopg and the same SQL as SQLite's, writing through SQLAlchemy's typed tables: SQLAlchemy Core with a
+pool would take four times as long for a simple question (0.15 ms → 0.6 ms). Rows look alike: times and JSON come as text.
 """
 
 from __future__ import annotations
@@ -11,12 +11,10 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from typing import TYPE_CHECKING, Any
 
 from hub.errors import Damaged, DiskFull, HubError, MissingExtra, Unreachable, WrongRequest
 from hub.registry.database import PATIENCE_S, Database, Row
@@ -29,10 +27,14 @@ try:
 except ImportError as error:
     raise MissingExtra("postgres", "a registry in PostgreSQL") from error
 
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
 CONNECT_S = 10
 """How long to wait for a server that does not answer."""
 WRITING = 0x6C696E67
 """Key of the advisory lock that a writing transaction holds: writers queue, as in SQLite."""
+_NAME = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)")
 
 
 class PostgresDatabase(Database):
@@ -44,8 +46,6 @@ class PostgresDatabase(Database):
     def __init__(self, url: str) -> None:
         self._url = re.sub(r"^postgres(ql(\+psycopg)?)?://", "postgresql://", url)
         super().__init__(_without_password(self._url))
-        self._reader = _make_engine(self._url, isolation_level="AUTOCOMMIT")
-        event.listen(self._reader, "connect", _read_as_text)
 
     def version(self) -> str:
         """Which schema the database has; empty when it has no tables."""
@@ -56,26 +56,26 @@ class PostgresDatabase(Database):
 
     def rows(self, sql: str, values: Mapping[str, Any] | None = None) -> Sequence[Row]:
         """As `Database.rows`."""
-        with self._through_sqlalchemy(), self._connection() as connection:
-            result = connection.execute(_statement(sql), _without_nul(values))
-            return list(map(_row_class(tuple(result.keys())), result))
+        with self.translated():
+            found: list[Row] = self._ask(sql, values, again=True).fetchall()
+            return found
 
     def execute(self, sql: str, values: Mapping[str, Any] | None = None) -> None:
         """As `Database.execute`."""
-        with self._through_sqlalchemy(), self._connection() as connection:
-            connection.execute(_statement(sql), _without_nul(values))
+        with self.translated():
+            self._ask(sql, values)
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """As `Database.snapshot`."""
-        with self._through_sqlalchemy(), self._reader.connect() as connection:
-            self._local.connection = connection.execution_options(
-                isolation_level="REPEATABLE READ", postgresql_readonly=True
-            )
-            try:
-                yield
-            finally:
-                del self._local.connection
+        with self.translated():
+            self._ask("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", again=True)
+        connection = self._connection()
+        try:
+            yield
+        finally:
+            if not connection.closed:
+                self.execute("ROLLBACK")
 
     def one_of(self, column: str, values: Sequence[Any], name: str) -> tuple[str, dict[str, Any]]:
         """As `Database.one_of`."""
@@ -110,11 +110,6 @@ class PostgresDatabase(Database):
         )  # fmt: skip
         self.prepare()
 
-    def close(self) -> None:
-        """As `Database.close`."""
-        super().close()
-        self._reader.dispose()
-
     @contextmanager
     def translated(self) -> Iterator[None]:
         """PostgreSQL's complaints in our words."""
@@ -125,13 +120,38 @@ class PostgresDatabase(Database):
         except psycopg.Error as error:
             raise self._complaint(error) from error
 
-    def _connection(self) -> AbstractContextManager[Connection]:
-        """The thread's snapshot, where there is one; else any connection, whose every statement is committed."""
-        snapshot: Connection | None = getattr(self._local, "connection", None)
-        return self._reader.connect() if snapshot is None else nullcontext(snapshot)
+    def _ask(self, sql: str, values: Mapping[str, Any] | None = None, *, again: bool = False) -> psycopg.Cursor[Row]:
+        """Ask; with `again`, once more on a new connection when the server has ended one that is in no snapshot."""
+        connection: psycopg.Connection[Row] = self._connection()
+        in_snapshot = connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE
+        kept = {name: _without_nul(value) for name, value in (values or {}).items()}
+        try:
+            return connection.execute(_translate(sql), kept)
+        except psycopg.OperationalError:
+            if not connection.closed:
+                raise
+            self._drop(connection)
+            if in_snapshot or not again:
+                raise
+            connection = self._connection()
+            return connection.execute(_translate(sql), kept)
+
+    def _connect(self) -> psycopg.Connection[Row]:
+        connection = psycopg.connect(
+            self._url, autocommit=True, row_factory=_row_factory, connect_timeout=CONNECT_S, prepare_threshold=None
+        )
+        for name in ("json", "timestamp"):
+            connection.adapters.register_loader(name, TextLoader)
+        return connection
 
     def _make_engine(self) -> Engine:
-        engine = _make_engine(self._url)
+        from sqlalchemy import Connection, create_engine, event
+
+        engine = create_engine(
+            self._url.replace("postgresql://", "postgresql+psycopg://", 1),
+            pool_pre_ping=True,
+            connect_args={"connect_timeout": CONNECT_S, "prepare_threshold": None},
+        )
 
         @event.listens_for(engine, "begin")
         def begin(connection: Connection) -> None:
@@ -165,31 +185,16 @@ class PostgresDatabase(Database):
         return Damaged(f"{self.address} does not answer as a registry ({reason}): look at it with `hub doctor`.")
 
 
-def _make_engine(url: str, **options: Any) -> Engine:
-    """Connections that are looked at before they are used: a server may have ended them.
-
-    Any number: a writer may read as well, and would wait for ever for a connection that others hold who wait for it to end.
-    """
-    return create_engine(
-        url.replace("postgresql://", "postgresql+psycopg://", 1),
-        pool_pre_ping=True,
-        max_overflow=-1,
-        connect_args={"connect_timeout": CONNECT_S, "prepare_threshold": None},
-        **options,
-    )
-
-
-def _read_as_text(connection: psycopg.Connection[Any], _record: object) -> None:
-    for name in ("json", "timestamp"):
-        connection.adapters.register_loader(name, TextLoader)
+def _row_factory(cursor: psycopg.Cursor[Any]) -> Callable[[Sequence[Any]], Any]:
+    return _row_class(tuple(column.name for column in cursor.description or ()))
 
 
 @functools.lru_cache(maxsize=512)
-def _row_class(names: tuple[str, ...]) -> type[tuple[Any, ...]]:
+def _row_class(names: tuple[str, ...]) -> Callable[[Sequence[Any]], Any]:
     """Rows that give their values by position and by name, as SQLite's do."""
     places = {name: place for place, name in enumerate(names)}
 
-    class _Row(tuple[Any, ...]):
+    class Named(tuple[Any, ...]):
         __slots__ = ()
 
         def __getitem__(self, key: Any, /) -> Any:
@@ -198,19 +203,18 @@ def _row_class(names: tuple[str, ...]) -> type[tuple[Any, ...]]:
         def keys(self) -> Collection[str]:
             return names
 
-    return _Row
+    return Named
 
 
-_statement = functools.lru_cache(maxsize=512)(text)
-"""SQLAlchemy's parse of a question."""
+@functools.lru_cache(maxsize=512)
+def _translate(sql: str) -> bytes:
+    """`:name` as psycopg writes it."""
+    return _NAME.sub(r"%(\1)s", sql.replace("%", "%%")).encode()
 
 
-def _without_nul(values: Mapping[str, Any] | None) -> dict[str, Any]:
+def _without_nul(value: Any) -> Any:
     """PostgreSQL's text holds no NUL and its driver refuses it: what is asked for with one is there for nobody."""
-    return {
-        name: value.replace("\0", "\ufffd") if isinstance(value, str) else value
-        for name, value in (values or {}).items()
-    }
+    return value.replace("\0", "\ufffd") if isinstance(value, str) else value
 
 
 def _asked(words: Sequence[str], facets: Sequence[Sequence[str]]) -> str:

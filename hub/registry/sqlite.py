@@ -42,7 +42,6 @@ class SqliteDatabase(Database):
     def __init__(self, path: Path) -> None:
         super().__init__(str(path))
         self.path = path
-        self._connections: list[sqlite3.Connection] = []
 
     def prepare(self) -> None:
         """As `Database.prepare`; creates the file, and the folders above it."""
@@ -63,7 +62,8 @@ class SqliteDatabase(Database):
     def rows(self, sql: str, values: Mapping[str, Any] | None = None) -> list[sqlite3.Row]:
         """All answers to one question."""
         with self.translated():
-            return self._connection().execute(sql, values or {}).fetchall()
+            found: list[sqlite3.Row] = self._connection().execute(sql, values or {}).fetchall()
+            return found
 
     def execute(self, sql: str, values: Mapping[str, Any] | None = None) -> None:
         """One small change, committed at once."""
@@ -132,12 +132,6 @@ class SqliteDatabase(Database):
                 source.backup(target)
         self.prepare()
 
-    def close(self) -> None:
-        """Give back every connection. The next use opens new ones."""
-        while self._connections:
-            self._connections.pop().close()
-        super().close()
-
     @contextmanager
     def translated(self) -> Iterator[None]:
         """SQLite's complaints in our words."""
@@ -157,15 +151,11 @@ class SqliteDatabase(Database):
 
         return make_engine(self.path, PATIENCE_S)
 
-    def _connection(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = sqlite3.connect(self.path, timeout=PATIENCE_S, isolation_level=None, check_same_thread=False)
-            connection.row_factory = sqlite3.Row
-            connection.execute("PRAGMA foreign_keys = ON")
-            connection.execute(f"PRAGMA mmap_size = {_MAPPED}")
-            self._local.connection = connection
-            self._connections.append(connection)
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, timeout=PATIENCE_S, isolation_level=None, check_same_thread=False)
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA mmap_size = {_MAPPED}")
         return connection
 
 

@@ -105,7 +105,8 @@ class ArtifactRow(Table):
 
 for _dialect, _statements in _TEXT_INDEX.items():
     for _statement in _statements:
-        event.listen(ArtifactRow.__table__, "after_create", DDL(_statement).execute_if(dialect=_dialect))
+        _made = DDL(_statement).execute_if(dialect=_dialect)  # type: ignore[no-untyped-call]  # The library says no types.
+        event.listen(ArtifactRow.__table__, "after_create", _made)
 
 
 def artifact_row(session: Session, name: ArtifactName) -> ArtifactRow | None:

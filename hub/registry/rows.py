@@ -33,24 +33,25 @@ def read_artifacts(
 ) -> tuple[Artifact, ...]:
     """The artifacts with these ids, in their order: six questions, however many artifacts.
 
-    Those in `headlines` get that score alone, so that nobody reads the hundreds of a multilingual one.
+    With `headlines` they have those scores alone, so that nobody reads the hundreds of a multilingual one.
     """
     if not ids:
         return ()
     chosen = f"({', '.join(map(str, map(int, ids)))})"
 
-    def parts(table: str, order: str, among: str = chosen) -> dict[int, list[Row]]:
+    def parts(table: str, order: str) -> dict[int, list[Row]]:
         found = defaultdict(list)
-        for row in database.rows(f"SELECT * FROM {table} WHERE artifact_id IN {among} ORDER BY artifact_id, {order}"):
+        for row in database.rows(f"SELECT * FROM {table} WHERE artifact_id IN {chosen} ORDER BY artifact_id, {order}"):
             found[row["artifact_id"]].append(row)
         return found
 
-    known = headlines or {}
-    unread = f"({', '.join(str(int(each)) for each in ids if each not in known)})"
-
     languages, bases = parts("artifact_languages", "position"), parts("artifact_bases", "position")
     variants = parts("variants", "folder")
-    scores = parts("scores", "position", unread) if len(known) < len(ids) else {}
+    scores = (
+        {each: [score] for each, score in headlines.items()}
+        if headlines is not None
+        else {each: list(map(read_score, found)) for each, found in parts("scores", "position").items()}
+    )
     heads = {
         row["artifact_id"]: row["revision_id"]
         for row in database.rows(f"SELECT * FROM refs WHERE name = 'main' AND artifact_id IN {chosen}")
@@ -67,7 +68,7 @@ def read_artifacts(
             bases=tuple(each["base"] for each in bases[row["id"]]),
             encoder=row["encoder"],
             conditioning=_conditioning(row["conditioning"]),
-            scores=(known[row["id"]],) if row["id"] in known else tuple(map(read_score, scores.get(row["id"], ()))),
+            scores=tuple(scores.get(row["id"], ())),
             tags=tuple(json.loads(row["tags"])),
             upstream=tuple(Upstream(**each) for each in json.loads(row["upstream"])) if row["upstream"] != "[]" else (),
             revision=heads.get(row["id"], ""),

@@ -140,9 +140,10 @@ def publish_score(
         last = session.scalar(select(func.max(ScoreRow.position)).where(ScoreRow.artifact_id == row.id)) or 0
         at = utc_now()
         is_head = counts and measurement.revision == _head(session, row)
+        place = standing(score, _languages(session, row))
         kept = ScoreRow(
             artifact_id=row.id, position=max(last + 1, FIRST_PUBLISHED), author=actor.name, published_at=at,
-            standing=standing(score, _languages(session, row)) if is_head else UNMEASURED, **asdict(measurement), **asdict(score),
+            standing=place if is_head else max(place, UNMEASURED), **asdict(measurement), **asdict(score),
         )  # fmt: skip
         session.add(kept)
         session.flush()
@@ -192,6 +193,7 @@ def mark_disputed(session: Session, row: ArtifactRow) -> None:
     for found in session.scalars(reported):
         if reasons := doubts.get(score_id(found)):
             found.provenance, found.reason = Provenance.DISPUTED.value, "; ".join(reasons)
+            found.standing = standing(found, _languages(session, row))
 
 
 def forget_stale(session: Session, row: ArtifactRow, head: str) -> None:
@@ -200,7 +202,9 @@ def forget_stale(session: Session, row: ArtifactRow, head: str) -> None:
 
     from hub.registry.score_tables import ScoreRow
 
-    stale = update(ScoreRow).where(ScoreRow.artifact_id == row.id, ScoreRow.author != "", ScoreRow.revision != head)
+    stale = update(ScoreRow).where(
+        ScoreRow.artifact_id == row.id, ScoreRow.author != "", ScoreRow.revision != head, ScoreRow.standing < UNMEASURED
+    )
     session.execute(stale.values(standing=UNMEASURED))
 
 
@@ -213,7 +217,7 @@ def stand_again(session: Session, row: ArtifactRow) -> None:
 
     places = [(language, place) for language, place in session.execute(
         select(ScoreRow.language, ScoreRow.standing).where(ScoreRow.artifact_id == row.id))]  # fmt: skip
-    row.standing = min((place for _, place in places), default=UNMEASURED)
+    row.standing = min([UNMEASURED, *(place for _, place in places)])
     for found in session.scalars(select(LanguageRow).where(LanguageRow.artifact_id == row.id)):
         found.standing = standing_in(found.tag, places)
 

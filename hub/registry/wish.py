@@ -84,10 +84,8 @@ class Wish:
     def place_for_readers(self) -> str:
         """Where an artifact stands for readers of the languages, as SQL: by its best score in one; scores in others stand far behind."""
         names = ", ".join(f":{name}" for name in self.tag_values)
-        own = (
-            f"standing + CASE WHEN language IN ({names}) OR standing >= {UNMEASURED} THEN 0 ELSE {FOREIGN_LANGUAGE} END"
-        )
-        best = f"SELECT min({own}) FROM scores WHERE artifact_id = artifacts.id"
+        own = f"standing + CASE WHEN language IN ({names}) THEN 0 ELSE {FOREIGN_LANGUAGE} END"
+        best = f"SELECT min({own}) FROM scores WHERE artifact_id = artifacts.id AND standing < {UNMEASURED}"
         return f"coalesce(({best}), {UNMEASURED})"
 
 

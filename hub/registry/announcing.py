@@ -10,6 +10,7 @@ import json
 import secrets
 from typing import TYPE_CHECKING, Any
 
+from hub.names import COMMIT_DIGITS
 from hub.registry.clock import utc_now
 from hub.registry.outbox import owe
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 DELIVER = "deliver-webhook"
 REPO, CONTENT, CONFIG, SCORE = "repo", "repo.content", "repo.config", "score"
 """Scopes of events; the first three are Hugging Face's."""
-_COMMIT_DIGITS = 40
 _OF_A_SCORE = ("metric", "value", "unit", "benchmark", "split", "language", "base", "provenance", "source")
 
 
@@ -108,7 +108,7 @@ def follow(session: Session, name: ArtifactName, target: ArtifactName) -> None:
 
 
 def _updated_ref(kind: str, name: str, old: str | None, new: str | None) -> dict[str, str | None]:
-    shas = {"oldSha": old and old[:_COMMIT_DIGITS], "newSha": new and new[:_COMMIT_DIGITS]}
+    shas = {"oldSha": old and old[:COMMIT_DIGITS], "newSha": new and new[:COMMIT_DIGITS]}
     return {"ref": f"refs/{'tags' if kind == 'tag' else 'heads'}/{name}", **shas}
 
 
@@ -157,6 +157,6 @@ def _repository(artifact: ArtifactRow, origin: str, head: str) -> dict[str, Any]
         "private": artifact.private,
         "kind": artifact.kind,
         "url": {"web": f"{origin}/{prefix}{name}", "api": f"{origin}/api/{prefix or 'models/'}{name}"},
-        "headSha": head[:_COMMIT_DIGITS] or None,
+        "headSha": head[:COMMIT_DIGITS] or None,
         "owner": {"id": artifact.owner},
     }

@@ -32,8 +32,3 @@ def known_time(text: str) -> datetime | None:
     """As `from_column`; None for UNDATED."""
     time = from_column(text)
     return None if time == UNDATED else time
-
-
-def to_rfc3339(time: datetime) -> str:
-    """Milliseconds and `Z`: the one form that Hugging Face's clients parse."""
-    return f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{time.microsecond // 1000:03d}Z"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hub.accounts import Actor
 from hub.errors import UnknownArtifact, UnknownRevision, WrongRequest
-from hub.names import ArtifactName, Digest
+from hub.names import COMMIT_DIGITS, ArtifactName, Digest, bare_ref
 from hub.records import Artifact, Page, Query, Revision
 from hub.registry.custody import in_custody
 from hub.registry.database import Database
@@ -22,9 +22,6 @@ from hub.registry.search import find
 
 ALL_CARDS = "."
 """The curated folder that stands for all of them, in `indexed`."""
-GIT_DIGITS = 40
-"""Hex digits of git's own ids."""
-_SPELT_OUT = re.compile(r"^refs/(heads|tags)/")
 _MOST_NEIGHBOURS = 20_000
 """Most names that a misspelt one is compared with."""
 
@@ -66,13 +63,13 @@ class Registry:
         """One revision: an id, its first 7 or more digits, a number, a ref, or git's id of a clone. Raises UnknownRevision."""
         artifact_id = self._id(name)
         refs = self._refs(artifact_id)
-        wanted = refs.get(_SPELT_OUT.sub("", revision), revision).lower()
+        wanted = refs.get(bare_ref(revision), revision).lower()
         listed = self.database.rows("SELECT id, number FROM revisions WHERE artifact_id = :id", {"id": artifact_id})
         found = [row["id"] for row in listed if str(row["number"]) == wanted]
         if re.fullmatch(r"[0-9a-f]{7,64}", wanted):
             beginning = [row["id"] for row in listed if row["id"].startswith(wanted)]
             found = beginning if len(beginning) == 1 else found
-        if not found and len(wanted) == GIT_DIGITS and (cloned := revision_of(self.database, artifact_id, wanted)):
+        if not found and len(wanted) == COMMIT_DIGITS and (cloned := revision_of(self.database, artifact_id, wanted)):
             found = [cloned]
         if found:
             return read_revisions(self.database, self._name(artifact_id), artifact_id, only=found[0])[0]

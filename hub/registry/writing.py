@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from hub.accounts import Actor
 from hub.errors import Conflict
-from hub.names import ArtifactName
+from hub.names import COMMIT_DIGITS, ArtifactName
 from hub.records import Artifact, Revision, joined
 from hub.registry.announcing import CONFIG, REPO, SCORE, announce, announce_ref, anybody_listens, told_score
 from hub.registry.audit import note
@@ -101,7 +101,7 @@ def yank(
         action = "revision.yank" if yanked else "revision.unyank"
         note(session, actor, action, str(name), revision=revision_id, reason=reason)
     owe_reference(session, name)
-    about = {"yanked": yanked, "revision": revision_id[:40]}
+    about = {"yanked": yanked, "revision": revision_id[:COMMIT_DIGITS]}
     announce(session, session.get_one(ArtifactRow, row.artifact_id), CONFIG, "update", updatedConfig=about)
 
 

@@ -17,14 +17,13 @@ from hub.accounts import Actor
 from hub.cards.contents import check_twins, file_problem, kind_of
 from hub.cards.describe import DATASET, describe_repository
 from hub.errors import Conflict, StaleParent, UnknownFile, UnknownRevision, WrongCard, WrongSource
-from hub.names import ArtifactName, Digest
-from hub.publish import drain_outbox, make_revision, manifest, with_files
+from hub.names import ArtifactName
+from hub.publish import drain_outbox, make_revision, record, with_files
 from hub.records import PLAIN, Artifact, File, Revision
 from hub.registry import Registry
 from hub.registry.ancestry import newest_unyanked
 from hub.registry.branches import kinds
 from hub.registry.scans import flag
-from hub.signatures import signature_in
 from hub.store import BlobStore
 
 FIRST = "initial commit"
@@ -58,11 +57,7 @@ def create(
         name=name, kind=DATASET if is_dataset else PLAIN, summary="", license="", languages=(), private=private
     )
     revision = make_revision(name, (), message=FIRST, created_at=datetime.now(UTC))
-    revision = dataclasses.replace(revision, author=actor.name)
-    store.put(manifest(revision), Digest(revision.id))
-    registry.record(artifact, revision, None, actor=actor)
-    drain_outbox(registry, store)
-    return revision
+    return record(artifact, revision, "", registry, store, actor=actor)
 
 
 def duplicate(
@@ -79,12 +74,7 @@ def duplicate(
     described = with_files(describe_files(renamed, source.files, store), source.files, store, artifact.weights)
     message = f"Duplicate {artifact.name} at {source.id[:12]}"
     revision = make_revision(target, source.files, message=message, created_at=datetime.now(UTC))
-    signature = signature_in(source.files, target, registry.database, store)
-    revision = dataclasses.replace(revision, author=actor.name, signature=signature)
-    store.put(manifest(revision), Digest(revision.id))
-    registry.record(described, revision, None, actor=actor)
-    drain_outbox(registry, store)
-    return revision
+    return record(described, revision, "", registry, store, actor=actor)
 
 
 def commit(
@@ -119,15 +109,10 @@ def commit(
         if artifact.any_file:
             flag(registry.database, suspects(files, head.files, store))
         revision = make_revision(artifact.name, files, message=message, parent=head.id, created_at=datetime.now(UTC))
-        signature = signature_in(files, artifact.name, registry.database, store)
-        revision = dataclasses.replace(revision, author=actor.name, signature=signature)
-        store.put(manifest(revision), Digest(revision.id))
         try:
-            registry.record(described, revision, head.id, branch=branch, actor=actor)
+            return record(described, revision, head.id, registry, store, branch=branch, actor=actor)
         except Conflict:
             continue
-        drain_outbox(registry, store)
-        return registry.revision(artifact.name, revision.id)
     raise Conflict(f"`{artifact.name}` changes too quickly: others were first {_ROUNDS} times. Try again.")
 
 
@@ -137,13 +122,9 @@ def squash(
     """Make a branch's content a revision without history; earlier ones can still be had by their ids."""
     head = registry.tip(artifact.name, branch)
     revision = make_revision(artifact.name, head.files, message=message, created_at=datetime.now(UTC))
-    signature = signature_in(head.files, artifact.name, registry.database, store)
-    revision = dataclasses.replace(revision, author=actor.name, signature=signature, yanked=head.yanked)
+    revision = dataclasses.replace(revision, yanked=head.yanked)
     described = with_files(describe_files(artifact, head.files, store), head.files, store, artifact.weights)
-    store.put(manifest(revision), Digest(revision.id))
-    registry.record(described, revision, head.id, branch=branch, actor=actor)
-    drain_outbox(registry, store)
-    return revision
+    return record(described, revision, head.id, registry, store, branch=branch, actor=actor)
 
 
 def yank(

@@ -12,12 +12,11 @@ from collections.abc import Collection
 from hub.accounts import Actor
 from hub.commit import describe_files
 from hub.names import Digest
-from hub.publish import drain_outbox, make_revision, manifest, with_files
+from hub.publish import drain_outbox, keep_manifest, make_revision, with_files
 from hub.records import Artifact, Revision
 from hub.registry import Registry
 from hub.registry.ancestry import newest_unyanked
 from hub.registry.rewriting import Rewriting, rewrite
-from hub.signatures import signature_in
 from hub.store import BlobStore
 
 
@@ -36,11 +35,8 @@ def erase(artifact: Artifact, digests: Collection[Digest], registry: Registry, s
     head = newest_unyanked(known, refs["main"]) or known[refs["main"]]
     head = replaced.get(head.id, head)
     described = with_files(describe_files(artifact, head.files, store), head.files, store, artifact.weights)
-    for old, revision in replaced.items():
-        store.put(manifest(revision), Digest(revision.id))
-        signature = signature_in(revision.files, artifact.name, registry.database, store)
-        replaced[old] = dataclasses.replace(revision, signature=signature)
-    plan = Rewriting(refs, replaced, frozenset(each.hex for each in digests))
+    kept = {old: keep_manifest(revision, registry, store) for old, revision in replaced.items()}
+    plan = Rewriting(refs, kept, frozenset(each.hex for each in digests))
     rewrite(registry.database, described, head, plan, actor)
     drain_outbox(registry, store)
     return len(replaced)

@@ -22,7 +22,7 @@ from hub.cards.describe import DATASET
 from hub.commit import check, suspects, yank
 from hub.errors import Conflict, Damaged, Forbidden, HubError, Unauthenticated, Unreachable, WrongRequest
 from hub.index import read_manifest
-from hub.names import ArtifactName, Digest
+from hub.names import COMMIT_DIGITS, ArtifactName, Digest
 from hub.publish import FROM_CARDS, drain_outbox, with_files
 from hub.records import Artifact, Revision
 from hub.registry.scans import flag
@@ -30,8 +30,6 @@ from hub.registry.scans import flag
 if TYPE_CHECKING:
     from hub.endpoint import Description, Endpoint
     from hub.local import LocalHub
-
-COMMIT_DIGITS = 40
 
 
 def pull(hub: LocalHub, endpoint: Endpoint, name: str, revision: str = "main") -> Revision:

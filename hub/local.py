@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from hub.errors import Damaged, Unreachable, YankedRevision
 from hub.home import Home, stamp_of
-from hub.names import ArtifactName
+from hub.names import COMMIT_DIGITS, ArtifactName
 from hub.records import File, Revision
 from hub.registry import ALL_CARDS, Registry
 from hub.registry.accounts import Accounts
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from typing import Self
 
     from hub.index import IndexReport
-
-COMMIT_DIGITS = 40
-"""How much of a revision's id serves as a commit id, as Hugging Face's clients expect."""
 
 
 class LocalHub:

@@ -13,6 +13,8 @@ LENGTH = 96
 """Longest owner or name, as on the Hugging Face Hub."""
 LONGEST_PATH, LONGEST_PART = 1024, 255
 """Bytes in UTF-8 of a path and of a name in it, as most file systems have it."""
+COMMIT_DIGITS = 40
+"""How much of a revision's id serves as a commit id: Hugging Face's clients expect as many as git has."""
 _DEVICES = {"CON", "PRN", "AUX", "NUL", *(f"{name}{number}" for name in ("COM", "LPT") for number in range(1, 10))}
 _PART = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _RESERVED = {
@@ -77,6 +79,11 @@ class ArtifactName:
 
     def __str__(self) -> str:
         return f"{self.owner}/{self.name}"
+
+
+def bare_ref(revision: str) -> str:
+    """A branch or tag without what git spells before it: `refs/heads/main` is `main`."""
+    return re.sub(r"^refs/(heads|tags)/", "", revision)
 
 
 def check_owner(name: str) -> str:

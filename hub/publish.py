@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from hub.accounts import Actor
 from hub.cards import describe
 from hub.cards.contents import check_contents
 from hub.cards.describe import DATASET
@@ -64,7 +65,7 @@ def publish(
     if head is not None and head.files == files:
         return head
     revision = make_revision(name, files, message=message, parent=head_id, created_at=datetime.now(UTC))
-    return _record(artifact, revision, head_id, registry, store)
+    return record(with_files(artifact, files, store), revision, head_id, registry, store)
 
 
 def publish_card(folder: Path, name: ArtifactName, registry: Registry, store: BlobStore) -> Revision:
@@ -80,7 +81,7 @@ def publish_card(folder: Path, name: ArtifactName, registry: Registry, store: Bl
     revision = make_revision(name, files, message=FROM_CARDS)
     if head is not None and (head.id == revision.id or _builds_on(head, files, registry)):
         return head
-    return _record(artifact, revision, head.id if head else "", registry, store)
+    return record(with_files(artifact, files, store), revision, head.id if head else "", registry, store)
 
 
 def make_revision(
@@ -91,6 +92,34 @@ def make_revision(
         id="", artifact=name, number=1, created_at=created_at, message=message, files=files, parent=parent
     )
     return dataclasses.replace(unnamed, id=hashlib.sha256(manifest(unnamed)).hexdigest())
+
+
+def record(
+    artifact: Artifact,
+    revision: Revision,
+    expected_parent: str,
+    registry: Registry,
+    store: BlobStore,
+    *,
+    branch: str = "main",
+    actor: Actor | None = None,
+) -> Revision:
+    """Make a revision whose files are in the store the head of a branch, and do what follows; the revision with its number.
+
+    `artifact` is as those files make it, `actor` who does so on a server. Raises as `Registry.record`, and WrongSignature.
+    """
+    author = actor.name if actor else revision.author
+    kept = keep_manifest(dataclasses.replace(revision, author=author), registry, store)
+    registry.record(artifact, kept, expected_parent or None, branch=branch, actor=actor)
+    drain_outbox(registry, store)
+    return registry.revision(artifact.name, revision.id)
+
+
+def keep_manifest(revision: Revision, registry: Registry, store: BlobStore) -> Revision:
+    """Put the manifest of a revision into the store; the revision with what its signature is worth. Raises WrongSignature."""
+    signature = signature_in(revision.files, revision.artifact, registry.database, store)
+    store.put(manifest(revision), Digest(revision.id))
+    return dataclasses.replace(revision, signature=signature)
 
 
 def manifest(revision: Revision) -> bytes:
@@ -209,17 +238,6 @@ def _head(name: ArtifactName, registry: Registry) -> Revision | None:
 
 def _keep(folder: Path, paths: Iterable[str], store: BlobStore) -> tuple[File, ...]:
     return tuple(File(path, *store.put_file(folder / path)) for path in paths)
-
-
-def _record(
-    artifact: Artifact, revision: Revision, expected_parent: str, registry: Registry, store: BlobStore
-) -> Revision:
-    signature = signature_in(revision.files, artifact.name, registry.database, store)
-    revision = dataclasses.replace(revision, signature=signature)
-    store.put(manifest(revision), Digest(revision.id))
-    registry.record(with_files(artifact, revision.files, store), revision, expected_parent or None)
-    drain_outbox(registry, store)
-    return registry.revision(artifact.name, revision.id)
 
 
 def _builds_on(head: Revision, files: tuple[File, ...], registry: Registry) -> bool:

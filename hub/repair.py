@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hub.errors import HubError
-from hub.local import COMMIT_DIGITS, LocalHub
-from hub.names import Digest
+from hub.local import LocalHub
+from hub.names import COMMIT_DIGITS, Digest
 from hub.publish import manifest
 from hub.records import Revision
 

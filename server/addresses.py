@@ -13,13 +13,12 @@ from fastapi import Request
 from pydantic import AfterValidator
 from starlette.datastructures import QueryParams
 
+from hub.names import COMMIT_DIGITS
 from hub.records import Artifact, Revision
 from server.access import is_dataset
 
 Segment = Annotated[str, AfterValidator(unquote)]
 """A path parameter, percent-decoded."""
-COMMIT_DIGITS = 40
-"""Hugging Face clients know revisions by 40 hex digits, the length of a git commit id."""
 
 
 def commit_id(revision_id: str) -> str:

@@ -13,7 +13,7 @@ def restore(folder: Annotated[Path, Argument(help="What `hub backup` has written
     """Put a backup into an empty registry and its store."""
     from hub.backup import restore as put_back
     from hub.home import Home
-    from hub.registry.database import open_database
+    from hub.registry.open import open_database
     from hub.store import open_store
 
     home = Home.find()

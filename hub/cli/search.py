@@ -11,7 +11,6 @@ from hub.cli.scores import as_json, sentence
 from hub.cli.tables import print_table
 from hub.errors import WrongRequest
 from hub.records import Artifact, Page, Query
-from hub.registry.standing import headline
 
 ORDERS = ("score", "updated", "downloads", "name", "metric")
 ENDPOINT = "Ask the hub at this address, `https://hub.example`, with the token in HF_TOKEN."
@@ -99,14 +98,13 @@ def _print_page(page: Page, language: str) -> None:
 
 
 def _row(artifact: Artifact, language: str) -> tuple[str, ...]:
-    best = headline(artifact, language)
     return (
         str(artifact.name),
         artifact.kind,
         artifact.method or "–",
         ", ".join(artifact.bases) or "–",
         languages_in_short(artifact.languages, language),
-        "all revisions yanked" if not artifact.revision else sentence(best) if best is not None else "–",
+        "all revisions yanked" if not artifact.revision else sentence(artifact.scores[0]) if artifact.scores else "–",
         artifact.license,
     )
 

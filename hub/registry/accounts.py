@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hub.accounts import ORGANISATION, ROLES, USER, Account, Actor
 from hub.errors import Conflict, UnknownAccount, WrongRequest
 from hub.names import check_owner
+from hub.registry.account_rows import account_of
 from hub.registry.audit import note
-from hub.registry.rows import moment
+from hub.registry.clock import utc_now
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -80,7 +80,6 @@ class Accounts:
     ) -> Account:
         """A new user or organisation. Raises WrongName, and Conflict when the name is taken."""
         from hub.registry.people import AccountRow
-        from hub.registry.writing import now
 
         check_owner(name)
         if any(len(each) > LONGEST_LINE or not each.isprintable() for each in (full_name, email)):
@@ -96,7 +95,7 @@ class Accounts:
             session.add(
                 AccountRow(
                     name=name, key=name.lower(), kind=kind, full_name=full_name or name, email=email, is_admin=is_admin,
-                    password=None, quota_bytes=None, created_at=now(),
+                    password=None, quota_bytes=None, created_at=utc_now(),
                 )
             )  # fmt: skip
             note(session, actor, f"{kind}.add", name, is_admin=is_admin)
@@ -136,7 +135,7 @@ class Accounts:
 
         Raises WrongRequest for a short one.
         """
-        from hub.registry.passwords import digest_of
+        from hub.registry.secrets import digest_of
         from hub.registry.sessions import end_sessions
 
         user = self._user(name)
@@ -163,16 +162,15 @@ class Accounts:
 
         from hub.registry.people import MembershipRow, TokenRow
         from hub.registry.sessions import end_sessions
-        from hub.registry.writing import now
 
         user = self._user(name)
         with self.database.transaction() as session:
             row = _known_row(session, user)
-            row.removed_at, row.password, row.is_admin = now(), None, False
+            row.removed_at, row.password, row.is_admin = utc_now(), None, False
             _insist_on_an_administrator(session, user)
             end_sessions(session, user)
             living = (TokenRow.account_id == user.id) & TokenRow.revoked_at.is_(None)
-            session.execute(update(TokenRow).where(living).values(revoked_at=now()))
+            session.execute(update(TokenRow).where(living).values(revoked_at=utc_now()))
             session.execute(delete(MembershipRow).where(MembershipRow.user_id == user.id))
             note(session, actor, "user.remove", user.name)
 
@@ -185,7 +183,7 @@ class Accounts:
 
     def has_password(self, name: str, password: str) -> bool:
         """Whether this is the user's password. As slow for a name that nobody has."""
-        from hub.registry.passwords import matches
+        from hub.registry.secrets import matches
 
         rows = self.database.rows("SELECT password FROM accounts WHERE key = :key", {"key": name.lower()})
         return matches(rows[0]["password"] if rows else None, password)
@@ -205,32 +203,6 @@ class Accounts:
         if found.kind != USER:
             raise WrongRequest(f"`{found.name}` is an organisation: this is done to users.")
         return found
-
-
-def account_of(row: Any) -> Account:
-    """A row as a record."""
-    created_at = moment(row["created_at"])
-    assert isinstance(created_at, datetime), "every account has a day"
-    return Account(
-        id=row["id"],
-        name=row["name"],
-        kind=row["kind"],
-        full_name=row["full_name"],
-        email=row["email"],
-        is_admin=bool(row["is_admin"]),
-        quota_bytes=row["quota_bytes"],
-        created_at=created_at,
-        removed_at=moment(row["removed_at"]) if row["removed_at"] else None,
-    )
-
-
-def roles_of(database: Database, account: Account) -> dict[str, str]:
-    """Organisation, in lower case → role that the user has there."""
-    rows = database.rows(
-        "SELECT accounts.key, role FROM memberships JOIN accounts ON accounts.id = organisation_id WHERE user_id = :id",
-        {"id": account.id},
-    )
-    return {row["key"]: row["role"] for row in rows}
 
 
 def _row(session: Session, name: str) -> AccountRow | None:

@@ -126,8 +126,7 @@ def _insist_on_room(session: Session, artifact: ArtifactRow, name: ArtifactName)
 
 
 def _find(session: Session, name: ArtifactName, alias: str) -> tuple[ArtifactRow, RefRow | None]:
-    from hub.registry.tables import RefRow
-    from hub.registry.writing import artifact_row
+    from hub.registry.tables import RefRow, artifact_row
 
     artifact = artifact_row(session, name)
     assert artifact is not None, "the artifact was found before"

@@ -10,6 +10,8 @@ import json
 import secrets
 from typing import TYPE_CHECKING, Any
 
+from hub.names import COMMIT_DIGITS
+from hub.registry.clock import utc_now
 from hub.registry.outbox import owe
 
 if TYPE_CHECKING:
@@ -20,12 +22,12 @@ if TYPE_CHECKING:
     from hub.names import ArtifactName
     from hub.records import Revision
     from hub.registry.hooks import WebhookRow
-    from hub.registry.tables import ArtifactRow, RefRow, ScoreRow
+    from hub.registry.score_tables import ScoreRow
+    from hub.registry.tables import ArtifactRow, RefRow
 
 DELIVER = "deliver-webhook"
 REPO, CONTENT, CONFIG, SCORE = "repo", "repo.content", "repo.config", "score"
 """Scopes of events; the first three are Hugging Face's."""
-_COMMIT_DIGITS = 40
 _OF_A_SCORE = ("metric", "value", "unit", "benchmark", "split", "language", "base", "provenance", "source")
 
 
@@ -45,7 +47,6 @@ def announce(session: Session, artifact: ArtifactRow, scope: str, action: str, *
     """
     from hub.registry.hooks import DeliveryRow
     from hub.registry.tables import RefRow
-    from hub.registry.writing import now
 
     watchers = [each for each in _watchers(session, artifact) if _wants(each.domains, scope)]
     if not watchers:
@@ -61,7 +62,7 @@ def announce(session: Session, artifact: ArtifactRow, scope: str, action: str, *
         row = DeliveryRow(
             id=f"msg_{secrets.token_hex(12)}", webhook_id=webhook.id, scope=scope, action=action,
             body=json.dumps(body, ensure_ascii=False), attempts=0, status=None, error="", duration_ms=None,
-            created_at=now(), tried_at=None,
+            created_at=utc_now(), tried_at=None,
         )  # fmt: skip
         session.add(row)
         owe(session, DELIVER, row.id)
@@ -107,7 +108,7 @@ def follow(session: Session, name: ArtifactName, target: ArtifactName) -> None:
 
 
 def _updated_ref(kind: str, name: str, old: str | None, new: str | None) -> dict[str, str | None]:
-    shas = {"oldSha": old and old[:_COMMIT_DIGITS], "newSha": new and new[:_COMMIT_DIGITS]}
+    shas = {"oldSha": old and old[:COMMIT_DIGITS], "newSha": new and new[:COMMIT_DIGITS]}
     return {"ref": f"refs/{'tags' if kind == 'tag' else 'heads'}/{name}", **shas}
 
 
@@ -156,6 +157,6 @@ def _repository(artifact: ArtifactRow, origin: str, head: str) -> dict[str, Any]
         "private": artifact.private,
         "kind": artifact.kind,
         "url": {"web": f"{origin}/{prefix}{name}", "api": f"{origin}/api/{prefix or 'models/'}{name}"},
-        "headSha": head[:_COMMIT_DIGITS] or None,
+        "headSha": head[:COMMIT_DIGITS] or None,
         "owner": {"id": artifact.owner},
     }

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from hub.accounts import Actor
-from hub.registry.rows import moment
+from hub.registry.clock import from_column, utc_now
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -38,7 +38,7 @@ def note(session: Session, actor: Actor, action: str, subject: str, **detail: An
 
     session.add(
         AuditRow(
-            at=datetime.now(UTC).replace(tzinfo=None),
+            at=utc_now(),
             actor=actor.name,
             token=actor.token,
             address=actor.address,
@@ -58,7 +58,7 @@ def read_audit(database: Database, *, subject: str = "", before: int = 0, limit:
     )
     return [
         Entry(
-            moment(row["at"]),
+            from_column(row["at"]),
             row["actor"],
             row["token"],
             row["action"],

@@ -99,8 +99,7 @@ def delete_ref(database: Database, name: ArtifactName, ref: str, actor: Actor, *
 
 
 def _find(session: Session, name: ArtifactName, ref: str) -> tuple[ArtifactRow, RefRow | None]:
-    from hub.registry.tables import RefRow
-    from hub.registry.writing import artifact_row
+    from hub.registry.tables import RefRow, artifact_row
 
     artifact = artifact_row(session, name)
     assert artifact is not None, "the artifact was found before"

@@ -1,7 +1,4 @@
-"""The tables of what is a copy: git's names for our revisions, and repositories that another hub has.
-
-Imported for writing and migrating only, as `tables`.
-"""
+"""The tables of repositories that another hub has. Imported for writing and creating only, as `table`."""
 
 from __future__ import annotations
 
@@ -11,16 +8,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from hub.registry.tables import Table
-
-
-class GitCommitRow(Table):
-    """What git calls a revision; known once somebody has cloned it."""
-
-    __tablename__ = "git_commits"
-
-    commit_id: Mapped[str] = mapped_column(primary_key=True)
-    revision_id: Mapped[str] = mapped_column(ForeignKey("revisions.id", ondelete="CASCADE"))
+from hub.registry.table import Table
 
 
 class MirrorRow(Table):

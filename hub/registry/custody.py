@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from hub.accounts import Account, Caller
 from hub.names import ArtifactName, Digest
+from hub.registry.clock import to_column, utc_now
 from hub.registry.gating import may_download
 from hub.registry.rows import read_artifacts
 
@@ -21,10 +22,9 @@ KEPT_DAYS = 30.0
 def note_upload(database: Database, account: Account, digest: Digest, size_bytes: int) -> None:
     """Remember that the account has sent these bytes, now."""
     from hub.registry.people import UploadRow
-    from hub.registry.writing import now
 
     with database.transaction() as session:
-        session.merge(UploadRow(account_id=account.id, digest=digest.hex, size_bytes=size_bytes, at=now()))
+        session.merge(UploadRow(account_id=account.id, digest=digest.hex, size_bytes=size_bytes, at=utc_now()))
 
 
 def size_of_upload(database: Database, caller: Caller, digest: Digest) -> int | None:
@@ -75,16 +75,15 @@ def pending_bytes(database: Database, owner: ArtifactName, digests: dict[Digest,
 def note_xorb(database: Database, account: Account, hash: str, digest: Digest, size_bytes: int, chunks: bytes) -> bool:
     """Remember a xorb; whether it is new to the account."""
     from hub.registry.people import XorbRow
-    from hub.registry.writing import now
 
     with database.transaction() as session:
         known = session.get(XorbRow, (account.id, hash))
         if known is not None:
-            known.used_at, known.digest = now(), digest.hex
+            known.used_at, known.digest = utc_now(), digest.hex
             return False
         session.add(
             XorbRow(
-                account_id=account.id, hash=hash, digest=digest.hex, size_bytes=size_bytes, chunks=chunks, at=now(), used_at=now()
+                account_id=account.id, hash=hash, digest=digest.hex, size_bytes=size_bytes, chunks=chunks, at=utc_now(), used_at=utc_now()
             )
         )  # fmt: skip
         return True
@@ -104,19 +103,17 @@ def touch_xorbs(database: Database, account_id: int, hashes: list[str]) -> None:
     from sqlalchemy import update
 
     from hub.registry.people import XorbRow
-    from hub.registry.writing import now
 
     with database.transaction() as session:
         for hash in hashes:
             own = (XorbRow.account_id == account_id) & (XorbRow.hash == hash)
-            session.execute(update(XorbRow).where(own).values(used_at=now()))
+            session.execute(update(XorbRow).where(own).values(used_at=utc_now()))
 
 
 def in_custody(database: Database) -> set[Digest]:
     """Blobs that accounts have sent within KEPT_DAYS, or have used since as xorbs: a commit may still name them."""
-    since = datetime.now(UTC).replace(tzinfo=None) - timedelta(days=KEPT_DAYS)
     rows = database.rows(
         "SELECT digest FROM uploads WHERE at >= :since UNION SELECT digest FROM xorbs WHERE used_at >= :since",
-        {"since": since.isoformat(" ", "microseconds")},  # As SQLite keeps times, and as PostgreSQL reads them.
+        {"since": to_column(utc_now() - timedelta(days=KEPT_DAYS))},
     )
     return {Digest(row[0]) for row in rows}

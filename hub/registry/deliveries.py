@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from hub.errors import UnknownDelivery
 from hub.registry.announcing import DELIVER
+from hub.registry.clock import from_column, utc_now
 from hub.registry.outbox import owe
-from hub.registry.rows import moment
 
 if TYPE_CHECKING:
     from hub.registry.database import Database, Row
@@ -65,15 +65,14 @@ def note_attempt(database: Database, delivery: Delivery, *, status: int | None, 
     from sqlalchemy import delete, select
 
     from hub.registry.hooks import DeliveryRow
-    from hub.registry.tables import OutboxRow
-    from hub.registry.writing import now
+    from hub.registry.outbox_tables import OutboxRow
 
     with database.transaction() as session:
         row = session.get(DeliveryRow, delivery.id)
         if row is None:
             return
         row.attempts += 1
-        row.status, row.error, row.duration_ms, row.tried_at = status, error[:_LONGEST_ERROR], duration_ms, now()
+        row.status, row.error, row.duration_ms, row.tried_at = status, error[:_LONGEST_ERROR], duration_ms, utc_now()
         newest = (
             select(DeliveryRow.id).where(DeliveryRow.webhook_id == delivery.webhook_id)
             .order_by(DeliveryRow.created_at.desc()).limit(KEPT)
@@ -99,5 +98,5 @@ def _delivery(row: Row) -> Delivery:
     return Delivery(
         id=row["id"], webhook_id=row["webhook_id"], scope=row["scope"], action=row["action"], body=row["body"],
         attempts=row["attempts"], status=row["status"], error=row["error"], duration_ms=row["duration_ms"],
-        created_at=moment(row["created_at"]), tried_at=moment(row["tried_at"]) if row["tried_at"] else None,
+        created_at=from_column(row["created_at"]), tried_at=from_column(row["tried_at"]),
     )  # fmt: skip

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from hub.accounts import TOKEN_ROLES, Account, Actor
 from hub.errors import WrongRequest
 from hub.registry.accounts import Accounts
 from hub.registry.audit import note
+from hub.registry.clock import from_column, to_column, utc_now
 from hub.registry.renewals import Grant, give
-from hub.registry.rows import as_kept, moment
-from hub.registry.tokens import new_secret, sha256_of
+from hub.registry.secrets import new_secret, sha256_of
 
 if TYPE_CHECKING:
     from hub.registry.database import Database
@@ -75,15 +75,14 @@ class Devices:
     def ask(self, client: str, address: str) -> Asked:
         """Begin a login; those that are long over are forgotten."""
         from hub.registry.people import DeviceRow
-        from hub.registry.writing import now
 
-        before = as_kept(datetime.now(UTC) - 2 * LASTS)
+        before = to_column(utc_now() - 2 * LASTS)
         self.database.execute("DELETE FROM devices WHERE created_at < :before", {"before": before})
         secret, code = new_secret(PREFIX), "".join(secrets.choice(_LETTERS) for _ in range(CODE_LETTERS))
         with self.database.transaction() as transaction:
             transaction.add(
                 DeviceRow(
-                    sha256=sha256_of(secret), user_code=code, client=client, address=address, created_at=now(), polled_at=None,
+                    sha256=sha256_of(secret), user_code=code, client=client, address=address, created_at=utc_now(), polled_at=None,
                     interval_s=INTERVAL_S, status="pending", role="", account_id=None,
                 )
             )  # fmt: skip
@@ -93,14 +92,12 @@ class Devices:
         """The device that shows this code, however it was typed. Raises UnknownCode, also for one that was answered."""
         rows = self.database.rows(
             "SELECT * FROM devices WHERE user_code = :code AND status = 'pending' AND created_at > :after",
-            {"code": plain(user_code), "after": as_kept(datetime.now(UTC) - LASTS)},
+            {"code": plain(user_code), "after": to_column(utc_now() - LASTS)},
         )
         if not rows:
             raise UnknownCode(user_code)
         row = rows[0]
-        created_at = moment(row["created_at"])
-        assert created_at is not None, "every device has a time"
-        return Device(spelt(row["user_code"]), row["client"], row["address"], created_at)
+        return Device(spelt(row["user_code"]), row["client"], row["address"], from_column(row["created_at"]))
 
     def answer(self, user_code: str, account: Account, role: str, actor: Actor) -> Device:
         """Let the device in as `account`, with a token of `role`; an empty one turns it away. Raises UnknownCode."""
@@ -124,18 +121,17 @@ class Devices:
     def redeem(self, device_code: str, client: str, label: str, address: str) -> Grant | Refusal:
         """A token for a device that was let in, once; else why not."""
         from hub.registry.people import AccountRow, DeviceRow
-        from hub.registry.writing import now
 
         with self.database.transaction() as transaction:
             row = transaction.get(DeviceRow, sha256_of(device_code))
             if row is None or row.client != client:
                 return "invalid_grant"
-            if row.created_at < now() - LASTS:
+            if row.created_at < utc_now() - LASTS:
                 return "expired_token"
             if row.status == "denied":
                 return "access_denied"
             if row.status == "pending":
-                return _wait(row, now())
+                return _wait(row, utc_now())
             account = Accounts(self.database).get(transaction.get_one(AccountRow, row.account_id).name)
             if account.removed_at is not None:
                 return "access_denied"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+from hub.registry.clock import utc_now
 from hub.registry.trend import weight
 
 if TYPE_CHECKING:
@@ -41,4 +42,4 @@ def downloads_by_day(database: Database, name: ArtifactName, days: int) -> dict[
 
 def today() -> date:
     """The day that downloads are counted on."""
-    return datetime.now(UTC).date()
+    return utc_now().date()

@@ -11,7 +11,7 @@ from hub.errors import WrongRequest
 from hub.names import ArtifactName
 from hub.records import Artifact
 from hub.registry.audit import note
-from hub.registry.rows import moment
+from hub.registry.clock import from_column, utc_now
 
 if TYPE_CHECKING:
     from hub.registry.database import Database
@@ -60,7 +60,7 @@ def requests(database: Database, name: ArtifactName, status: str) -> list[Reques
         {"key": name.key, "status": status},
     )
     return [
-        Request(row["name"], row["full_name"], row["email"], row["status"], row["reason"], moment(row["at"]))
+        Request(row["name"], row["full_name"], row["email"], row["status"], row["reason"], from_column(row["at"]))
         for row in rows
     ]
 
@@ -81,7 +81,7 @@ def answer(
 ) -> None:
     """Let somebody in, turn them away, or let them wait again."""
     from hub.registry.people import AccessRequestRow
-    from hub.registry.writing import artifact_row, now
+    from hub.registry.tables import artifact_row
 
     if status not in STATUSES:
         raise WrongRequest(f"{status[:80]!r} is no status of a request: {', '.join(STATUSES)} are.")
@@ -89,7 +89,7 @@ def answer(
         artifact = artifact_row(session, name)
         assert artifact is not None, "the artifact was found before"
         row = AccessRequestRow(
-            account_id=account.id, artifact_id=artifact.id, status=status, reason=reason[:1000], at=now()
+            account_id=account.id, artifact_id=artifact.id, status=status, reason=reason[:1000], at=utc_now()
         )
         session.merge(row)
         note(session, actor, "access", str(name), user=account.name, status=status)

@@ -14,7 +14,7 @@ def note_commits(database: Database, commits: Mapping[str, str]) -> None:
     among, values = database.one_of("commit_id", list(commits), "ids")
     known = {row[0] for row in database.rows(f"SELECT commit_id FROM git_commits WHERE {among}", values)}  # noqa: S608 - a condition of ours
     if missing := commits.keys() - known:
-        from hub.registry.copies import GitCommitRow
+        from hub.registry.tables import GitCommitRow
 
         with database.transaction() as session:
             for commit_id in missing:

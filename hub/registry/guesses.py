@@ -8,11 +8,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from hub.errors import TooOften
-from hub.registry.rows import as_kept, moment
+from hub.registry.clock import from_column, to_column, utc_now
 from hub.registry.settings import signing_key
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def try_doors(database: Database, doors: list[Door]) -> None:
 
     Counting comes before looking, so that a hundred tries at once are a hundred tries.
     """
-    now = datetime.now(UTC)
+    now = utc_now()
     waits = [wait for door in doors if (wait := _count(database, door, now)) is not None]
     if waits:
         seconds = max(1, *waits)
@@ -50,13 +50,13 @@ def forgive(database: Database, doors: list[Door]) -> None:
 
 def forget_old(database: Database) -> None:
     """Remove what is counted no longer."""
-    before = as_kept(datetime.now(UTC) - WINDOW)
+    before = to_column(utc_now() - WINDOW)
     database.execute("DELETE FROM guesses WHERE since < :before", {"before": before})
 
 
 def _count(database: Database, door: Door, now: datetime) -> int | None:
     """Seconds to wait when the door was tried too often; None when it may be tried."""
-    values = {"door": _digest(database, door), "now": as_kept(now), "before": as_kept(now - WINDOW)}
+    values = {"door": _digest(database, door), "now": to_column(now), "before": to_column(now - WINDOW)}
     database.execute(
         "INSERT INTO guesses (door, count, since) VALUES (:door, 1, :now) ON CONFLICT (door) DO UPDATE SET "
         "count = CASE WHEN guesses.since < :before THEN 1 ELSE guesses.count + 1 END, "
@@ -66,9 +66,7 @@ def _count(database: Database, door: Door, now: datetime) -> int | None:
     rows = database.rows("SELECT count, since FROM guesses WHERE door = :door", {"door": values["door"]})
     if not rows or rows[0]["count"] <= door.most:
         return None
-    since = moment(rows[0]["since"])
-    assert since is not None, "every try has a time"
-    return int((since + WINDOW - now).total_seconds())
+    return int((from_column(rows[0]["since"]) + WINDOW - now).total_seconds())
 
 
 def _digest(database: Database, door: Door) -> str:

@@ -1,4 +1,4 @@
-"""The tables of webhooks. Imported for writing and migrating only, as `tables`."""
+"""The tables of webhooks. Imported for writing and creating only, as `table`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from hub.registry.tables import Table
+from hub.registry.table import Table
 
 
 class WebhookRow(Table):

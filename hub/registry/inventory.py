@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from hub.names import ArtifactName, Digest
 from hub.records import File
-from hub.registry.rows import moment
+from hub.registry.clock import known_time
 
 if TYPE_CHECKING:
     from hub.registry.database import Database
@@ -48,7 +48,7 @@ def held_files(database: Database, name: ArtifactName, *, limit: int, offset: in
     return [
         Held(
             File(row["path"], Digest(row["digest"]), row["size_bytes"]),
-            moment(str(row["since"])),
+            known_time(str(row["since"])),
             "main" if row["in_main"] else "",
         )
         for row in database.rows(question, {"key": name.key, "limit": limit, "offset": offset})
@@ -74,7 +74,7 @@ def holdings(database: Database, owner: str, *, limit: int, offset: int = 0) -> 
             ArtifactName(row["owner"], row["name"]),
             row["kind"],
             bool(row["private"]),
-            moment(row["updated_at"]),
+            known_time(row["updated_at"]),
             int(row["used"]),
         )
         for row in database.rows(question, values)

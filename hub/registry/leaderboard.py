@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from hub.names import ArtifactName
 from hub.records import Provenance, Query, Score
 from hub.registry.by_score import bound_of
-from hub.registry.rows import read_score
+from hub.registry.score_rows import read_score
 from hub.registry.scores import score_id
-from hub.registry.wish import owned
+from hub.registry.visibility import owned
 
 if TYPE_CHECKING:
     from hub.registry.database import Database

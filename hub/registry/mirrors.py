@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from hub.names import ArtifactName, Digest
+from hub.registry.clock import from_column, utc_now
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -101,7 +102,7 @@ def commit_of(database: Database, copied: Copied, commit_id: str) -> CopiedCommi
         commit_id=commit_id,
         description=json.loads(heads[0]["description"]),
         files=tuple(CopiedFile(**{name: row[name] for name in CopiedFile.__slots__}) for row in files),
-        fetched_at=_moment(heads[0]["fetched_at"]),
+        fetched_at=from_column(heads[0]["fetched_at"]),
     )
 
 
@@ -111,7 +112,7 @@ def ref_of(database: Database, copied: Copied, ref: str) -> tuple[str, datetime]
         "SELECT commit_id, checked_at FROM mirror_refs WHERE key = :key AND name = :ref",
         {"key": copied.key, "ref": ref},
     )
-    return (rows[0]["commit_id"], _moment(rows[0]["checked_at"])) if rows else None
+    return (rows[0]["commit_id"], from_column(rows[0]["checked_at"])) if rows else None
 
 
 def refs_of(database: Database, copied: Copied) -> dict[str, str]:
@@ -132,27 +133,21 @@ def mirrored_blobs(database: Database) -> set[Digest]:
     return {Digest(row["digest"]) for row in rows}
 
 
-def mirrored_names(database: Database) -> set[str]:
-    """`owner/name`, in lower case, of everything mirrored."""
-    return {row["key"].partition("/")[2] for row in database.rows("SELECT key FROM mirrors")}
-
-
 def keep_commit(database: Database, copied: Copied, commit: CopiedCommit, upstream: str, *, restricted: bool) -> None:
     """Make a commit known; nothing happens when it is."""
     from hub.registry.copies import MirrorCommitRow, MirrorFileRow, MirrorRow
-    from hub.registry.writing import now
 
     with database.transaction() as session:
         row = session.get(MirrorRow, copied.key)
         if row is None:
-            row = MirrorRow(key=copied.key, name=str(copied.name), created_at=now())
+            row = MirrorRow(key=copied.key, name=str(copied.name), created_at=utc_now())
             session.add(row)
         row.upstream, row.restricted = upstream, restricted
         session.flush()
         if session.get(MirrorCommitRow, (copied.key, commit.commit_id)) is not None:
             return
         head = MirrorCommitRow(
-            key=copied.key, commit_id=commit.commit_id, description=dict(commit.description), fetched_at=now()
+            key=copied.key, commit_id=commit.commit_id, description=dict(commit.description), fetched_at=utc_now()
         )
         session.add(head)
         session.flush()
@@ -168,10 +163,9 @@ def keep_commit(database: Database, copied: Copied, commit: CopiedCommit, upstre
 def keep_ref(database: Database, copied: Copied, ref: str, commit_id: str) -> None:
     """Note where a ref is now."""
     from hub.registry.copies import MirrorRefRow
-    from hub.registry.writing import now
 
     with database.transaction() as session:
-        session.merge(MirrorRefRow(key=copied.key, name=ref, commit_id=commit_id, checked_at=now()))
+        session.merge(MirrorRefRow(key=copied.key, name=ref, commit_id=commit_id, checked_at=utc_now()))
 
 
 def keep_blob(database: Database, etag: str, digest: Digest, size_bytes: int) -> None:
@@ -202,10 +196,6 @@ def _origin(row: Row) -> Origin:
     return Origin(
         upstream=row["upstream"],
         commit_id=row["commit_id"],
-        fetched_at=_moment(row["fetched_at"]),
+        fetched_at=from_column(row["fetched_at"]),
         restricted=bool(row["restricted"]),
     )
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)

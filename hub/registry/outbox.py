@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from hub.registry.audit import note
+from hub.registry.clock import from_column, to_column, utc_now
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -61,9 +62,9 @@ def owe(session: Session, task: str, subject: str, detail: dict[str, Any] | None
     """Let `task` be done for `subject` after this transaction. What failed before for it is due again, too."""
     from sqlalchemy import update
 
-    from hub.registry.tables import OutboxRow
+    from hub.registry.outbox_tables import OutboxRow
 
-    at = _now()
+    at = utc_now()
     same = update(OutboxRow).where(OutboxRow.task == task, OutboxRow.subject == subject, OutboxRow.due_at > at)
     session.execute(same.values(due_at=at), execution_options={"synchronize_session": False})
     session.add(OutboxRow(task=task, subject=subject, detail=detail or {}, created_at=at, due_at=at))
@@ -71,8 +72,8 @@ def owe(session: Session, task: str, subject: str, detail: dict[str, Any] | None
 
 def claim(database: Database, task: str, lease_s: float, limit: int = 1) -> list[Debt]:
     """Up to `limit` debts of `task` that are due, for this caller alone for `lease_s` seconds; none when nothing is due."""
-    now = _now()
-    values: dict[str, Any] = {"task": task, "now": _text(now)}
+    now = utc_now()
+    values: dict[str, Any] = {"task": task, "now": to_column(now)}
     if not database.rows(f"SELECT 1 FROM outbox WHERE task = :task AND {_OPEN} LIMIT 1", values):  # noqa: S608 - names alone
         return []  # An idle worker reads and never takes the lock of writers.
     chosen = (
@@ -83,7 +84,7 @@ def claim(database: Database, task: str, lease_s: float, limit: int = 1) -> list
     rows = database.rows(
         f"WITH chosen AS MATERIALIZED ({chosen}) UPDATE outbox SET claimed_until = :until, attempts = attempts + 1 "  # noqa: S608
         f"WHERE id IN (SELECT id FROM chosen) RETURNING {_COLUMNS}",
-        values | {"until": _text(now + timedelta(seconds=lease_s)), "limit": limit},
+        values | {"until": to_column(now + timedelta(seconds=lease_s)), "limit": limit},
     )
     return sorted(map(_debt, rows), key=lambda debt: debt.id)
 
@@ -107,20 +108,20 @@ def settle(database: Database, debt: Debt, up_to: int | None = None) -> None:
     # Whoever took longer than it had claimed does not take the debt away from its follower.
     database.execute(
         "DELETE FROM outbox WHERE id = :id AND claimed_until = :until",
-        {"id": debt.id, "until": _text(debt.claimed_until)},
+        {"id": debt.id, "until": to_column(debt.claimed_until)},
     )
 
 
 def postpone(database: Database, debt: Debt, error: str, wait_s: float | None) -> None:
     """Write down why an attempt failed, and when to try again; with None, never."""
     assert debt.claimed_until is not None, "only what was claimed can fail"
-    now = _now()
+    now = utc_now()
     values = {
         "id": debt.id,
-        "until": _text(debt.claimed_until),
+        "until": to_column(debt.claimed_until),
         "error": error[:_LONGEST_ERROR],
-        "due": _text(now + timedelta(seconds=wait_s or 0)),
-        "given_up": _text(now) if wait_s is None else None,
+        "due": to_column(now + timedelta(seconds=wait_s or 0)),
+        "given_up": to_column(now) if wait_s is None else None,
     }
     database.execute(
         "UPDATE outbox SET claimed_until = NULL, error = :error, due_at = :due, given_up_at = :given_up "
@@ -136,9 +137,9 @@ def retry(database: Database, task: str = "", actor: Actor | None = None) -> int
     """
     from sqlalchemy import or_, update
 
-    from hub.registry.tables import OutboxRow
+    from hub.registry.outbox_tables import OutboxRow
 
-    at = _now()
+    at = utc_now()
     waiting = update(OutboxRow).where(or_(OutboxRow.given_up_at.is_not(None), OutboxRow.due_at > at))
     if task:
         waiting = waiting.where(OutboxRow.task == task)
@@ -166,12 +167,12 @@ def backlog(database: Database) -> dict[str, Backlog]:
         "SELECT task, sum(CASE WHEN given_up_at IS NULL THEN 1 ELSE 0 END) AS waiting, count(given_up_at) AS given_up, "
         "min(CASE WHEN given_up_at IS NULL THEN created_at END) AS oldest FROM outbox GROUP BY task ORDER BY task"
     )
-    now = datetime.now(UTC)
+    now = utc_now()
     return {
         row["task"]: Backlog(
             int(row["waiting"]),
             int(row["given_up"]),
-            (now - oldest).total_seconds() if (oldest := _moment(row["oldest"])) else 0.0,
+            (now - oldest).total_seconds() if (oldest := from_column(row["oldest"])) else 0.0,
         )
         for row in rows
     }
@@ -184,25 +185,8 @@ def _debt(row: Row) -> Debt:
         subject=row["subject"],
         detail=json.loads(row["detail"]),
         attempts=row["attempts"],
-        due_at=_time(row["due_at"]),
-        claimed_until=_moment(row["claimed_until"]),
+        due_at=from_column(row["due_at"]),
+        claimed_until=from_column(row["claimed_until"]),
         error=row["error"],
-        given_up_at=_moment(row["given_up_at"]),
+        given_up_at=from_column(row["given_up_at"]),
     )
-
-
-def _moment(text: str | None) -> datetime | None:
-    return None if text is None else _time(text)
-
-
-def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)
-
-
-def _text(at: datetime) -> str:
-    """As SQLAlchemy keeps a time in SQLite; PostgreSQL reads the same."""
-    return f"{at.astimezone(UTC).replace(tzinfo=None) if at.tzinfo else at:%Y-%m-%d %H:%M:%S.%f}"

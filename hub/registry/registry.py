@@ -7,25 +7,23 @@ from pathlib import Path
 
 from hub.accounts import Actor
 from hub.errors import AllYanked, UnknownArtifact, UnknownRevision, WrongRequest
-from hub.names import ArtifactName, Digest
+from hub.names import COMMIT_DIGITS, ArtifactName, Digest, bare_ref
 from hub.records import Artifact, Page, Query, Revision
 from hub.registry.custody import in_custody
-from hub.registry.database import Database, open_database
+from hub.registry.database import Database
 from hub.registry.downloads import count_download
 from hub.registry.git_commits import revision_of
 from hub.registry.labels import CURATED_OWNER
 from hub.registry.mirrors import mirrored_blobs
+from hub.registry.open import open_database
 from hub.registry.outbox import Debt, debts
 from hub.registry.rows import chosen_revisions, read_artifacts, read_revisions
 from hub.registry.search import find
 
 ALL_CARDS = "."
 """The curated folder that stands for all of them, in `indexed`."""
-GIT_DIGITS = 40
-"""Hex digits of git's own ids."""
 TAG = "tag"
 """The kind of a ref that stays with its revision, and so is a pin."""
-_SPELT_OUT = re.compile(r"^refs/(heads|tags)/")
 _MOST_NEIGHBOURS = 20_000
 """Most names that a misspelt one is compared with."""
 
@@ -70,7 +68,7 @@ class Registry:
         Raises UnknownRevision, AllYanked.
         """
         artifact_id = self._id(name)
-        ref = _SPELT_OUT.sub("", revision)
+        ref = bare_ref(revision)
         question = (
             "SELECT name, kind, revisions.id, number, yanked FROM refs JOIN revisions ON revisions.id = revision_id "
             "WHERE refs.artifact_id = :id ORDER BY name"
@@ -88,7 +86,7 @@ class Registry:
         if re.fullmatch(r"[0-9a-f]{7,64}", wanted):
             beginning = [row["id"] for row in listed if row["id"].startswith(wanted)]
             found = beginning if len(beginning) == 1 else found
-        if not found and len(wanted) == GIT_DIGITS and (cloned := revision_of(self.database, artifact_id, wanted)):
+        if not found and len(wanted) == COMMIT_DIGITS and (cloned := revision_of(self.database, artifact_id, wanted)):
             found = [cloned]
         if found:
             return read_revisions(self.database, self._name(artifact_id), artifact_id, only=found[0])[0]
@@ -97,7 +95,7 @@ class Registry:
 
     def tip(self, name: str | ArtifactName, revision: str = "main") -> Revision:
         """As `revision`, but of a branch or alias its very last revision, yanked or not: what a commit is made on top of."""
-        return self.revision(name, self.refs(name).get(_SPELT_OUT.sub("", revision), revision))
+        return self.revision(name, self.refs(name).get(bare_ref(revision), revision))
 
     def revisions(self, name: str | ArtifactName, *, with_files: bool = True) -> tuple[Revision, ...]:
         """All revisions, newest first, yanked ones included; quicker without their files."""

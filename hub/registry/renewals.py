@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 from hub.accounts import Account, Actor
 from hub.registry.audit import note
-from hub.registry.tokens import add_token, new_secret, sha256_of
+from hub.registry.clock import utc_now
+from hub.registry.secrets import new_secret, sha256_of
+from hub.registry.tokens import add_token
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -43,11 +45,10 @@ class Grant:
 def give(transaction: Session, account: Account, actor: Actor, *, role: str, label: str) -> Grant:
     """A token and what renews it."""
     from hub.registry.people import RenewalRow
-    from hub.registry.writing import now
 
     grant = _new()
     row = add_token(transaction, account, grant.token, actor, role=role, label=label, lasts=LASTS)
-    transaction.add(RenewalRow(token_id=row.id, sha256=sha256_of(grant.refresh_token), renewed_at=now()))
+    transaction.add(RenewalRow(token_id=row.id, sha256=sha256_of(grant.refresh_token), renewed_at=utc_now()))
     return grant
 
 
@@ -56,7 +57,6 @@ def renew(database: Database, refresh_token: str, address: str) -> Grant | None:
     from sqlalchemy import select
 
     from hub.registry.people import AccountRow, RenewalRow, TokenRow
-    from hub.registry.writing import now
 
     sha256 = sha256_of(refresh_token)
     with database.transaction() as transaction:
@@ -67,10 +67,10 @@ def renew(database: Database, refresh_token: str, address: str) -> Grant | None:
         token = transaction.get_one(TokenRow, row.token_id)
         account = transaction.get_one(AccountRow, token.account_id)
         actor = Actor(account.name, token.name, address)
-        if token.revoked_at is not None or account.removed_at is not None or row.renewed_at < now() - RENEWABLE:
+        if token.revoked_at is not None or account.removed_at is not None or row.renewed_at < utc_now() - RENEWABLE:
             return None
-        if row.sha256 != sha256 and row.renewed_at < now() - LOST_ANSWER:
-            token.revoked_at = now()
+        if row.sha256 != sha256 and row.renewed_at < utc_now() - LOST_ANSWER:
+            token.revoked_at = utc_now()
             note(
                 transaction,
                 actor,
@@ -81,7 +81,7 @@ def renew(database: Database, refresh_token: str, address: str) -> Grant | None:
             )
             return None
         grant = _new()
-        _rotate(row, token, grant, now())
+        _rotate(row, token, grant, utc_now())
         note(transaction, actor, "token.renew", account.name, token=token.name)
     return grant
 

@@ -11,6 +11,7 @@ from hub.errors import Conflict, UnknownArtifact
 from hub.names import ArtifactName
 from hub.registry.announcing import CONFIG, REPO, announce, follow
 from hub.registry.audit import note
+from hub.registry.clock import utc_now
 from hub.registry.labels import CURATED_OWNER, index_words
 from hub.registry.rows import read_artifacts
 from hub.registry.trend import LIKE, weight
@@ -53,12 +54,12 @@ def remove_tombstone(database: Database, name: ArtifactName, actor: Actor) -> No
 def delete_repository(database: Database, name: ArtifactName, actor: Actor) -> None:
     """Forget an artifact and leave a tombstone. Its bytes stay in the store until they are collected."""
     from hub.registry.people import TombstoneRow
-    from hub.registry.writing import forget, now
+    from hub.registry.writing import forget
 
     with database.transaction() as session:
         _get(session, name)
         forget(session, name)
-        session.merge(TombstoneRow(key=name.key, name=str(name), moved_to="", at=now()))
+        session.merge(TombstoneRow(key=name.key, name=str(name), moved_to="", at=utc_now()))
         note(session, actor, "repository.delete", str(name))
 
 
@@ -68,7 +69,8 @@ def move_repository(database: Database, name: ArtifactName, target: ArtifactName
 
     from hub.registry.counting import facets_in, recount
     from hub.registry.people import TombstoneRow
-    from hub.registry.writing import artifact_row, now, owe_reference
+    from hub.registry.tables import artifact_row
+    from hub.registry.writing import owe_reference
 
     with database.transaction() as session:
         row = _get(session, name)
@@ -89,7 +91,7 @@ def move_repository(database: Database, name: ArtifactName, target: ArtifactName
         moved = update(TombstoneRow).where(TombstoneRow.moved_to == str(name)).values(moved_to=str(target))
         session.execute(moved)
         if target.key != name.key:
-            session.merge(TombstoneRow(key=name.key, name=str(name), moved_to=str(target), at=now()))
+            session.merge(TombstoneRow(key=name.key, name=str(name), moved_to=str(target), at=utc_now()))
         note(session, actor, "repository.move", str(name), to=str(target))
         owe_reference(session, name)
         owe_reference(session, target)
@@ -122,12 +124,11 @@ def allow_any_file(database: Database, name: ArtifactName, allowed: bool, actor:
 def like(database: Database, name: ArtifactName, account: Account, actor: Actor) -> None:
     """Count `account` among those who like `name`, once."""
     from hub.registry.people import LikeRow
-    from hub.registry.writing import now
 
     with database.transaction() as session:
         row = _get(session, name)
         if session.get(LikeRow, (account.id, row.id)) is None:
-            session.add(LikeRow(account_id=account.id, artifact_id=row.id, at=now()))
+            session.add(LikeRow(account_id=account.id, artifact_id=row.id, at=utc_now()))
             row.trending += LIKE * weight()
             note(session, actor, "like", str(name))
         session.flush()
@@ -196,7 +197,7 @@ def _count_likes(session: Session, artifact_id: int) -> int:
 
 
 def _get(session: Session, name: ArtifactName) -> ArtifactRow:
-    from hub.registry.writing import artifact_row
+    from hub.registry.tables import artifact_row
 
     row = artifact_row(session, name)
     if row is None:

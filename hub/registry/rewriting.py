@@ -33,8 +33,8 @@ def rewrite(database: Database, artifact: Artifact, head: Revision, plan: Rewrit
     from sqlalchemy import delete, select, update
 
     from hub.registry.people import UploadRow
-    from hub.registry.tables import BlobRow, FileRow, RefRow, RevisionRow
-    from hub.registry.writing import add_revision, artifact_row, describe, owe_reference
+    from hub.registry.tables import BlobRow, FileRow, RefRow, RevisionRow, artifact_row
+    from hub.registry.writing import add_revision, describe, owe_reference
 
     with database.transaction() as session:
         row = artifact_row(session, artifact.name)

@@ -6,8 +6,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hub.names import ArtifactName, Digest
 from hub.records import (
@@ -16,19 +15,17 @@ from hub.records import (
     Conditioning,
     File,
     Pin,
-    Provenance,
     Revision,
     Score,
     Signature,
     Upstream,
     Variant,
 )
+from hub.registry.clock import known_time
+from hub.registry.score_rows import read_score
 
 if TYPE_CHECKING:
     from hub.registry.database import Database, Row
-
-UNDATED = datetime(1970, 1, 1, tzinfo=UTC)
-"""Kept for a time that is not known; it sorts as the oldest."""
 
 
 def read_artifacts(
@@ -36,24 +33,25 @@ def read_artifacts(
 ) -> tuple[Artifact, ...]:
     """The artifacts with these ids, in their order: six questions, however many artifacts.
 
-    Those in `headlines` get that score alone, so that nobody reads the hundreds of a multilingual one.
+    With `headlines` they have those scores alone, so that nobody reads the hundreds of a multilingual one.
     """
     if not ids:
         return ()
     chosen = f"({', '.join(map(str, map(int, ids)))})"
 
-    def parts(table: str, order: str, among: str = chosen) -> dict[int, list[Row]]:
+    def parts(table: str, order: str) -> dict[int, list[Row]]:
         found = defaultdict(list)
-        for row in database.rows(f"SELECT * FROM {table} WHERE artifact_id IN {among} ORDER BY artifact_id, {order}"):
+        for row in database.rows(f"SELECT * FROM {table} WHERE artifact_id IN {chosen} ORDER BY artifact_id, {order}"):
             found[row["artifact_id"]].append(row)
         return found
 
-    known = headlines or {}
-    unread = f"({', '.join(str(int(each)) for each in ids if each not in known)})"
-
     languages, bases = parts("artifact_languages", "position"), parts("artifact_bases", "position")
     variants = parts("variants", "folder")
-    scores = parts("scores", "position", unread) if len(known) < len(ids) else {}
+    scores = (
+        {each: [score] for each, score in headlines.items()}
+        if headlines is not None
+        else {each: list(map(read_score, found)) for each, found in parts("scores", "position").items()}
+    )
     heads = chosen_revisions(database, ids)
     artifacts = {
         row["id"]: Artifact(
@@ -67,15 +65,15 @@ def read_artifacts(
             bases=tuple(each["base"] for each in bases[row["id"]]),
             encoder=row["encoder"],
             conditioning=_conditioning(row["conditioning"]),
-            scores=(known[row["id"]],) if row["id"] in known else tuple(map(read_score, scores.get(row["id"], ()))),
+            scores=tuple(scores.get(row["id"], ())),
             tags=tuple(json.loads(row["tags"])),
             upstream=tuple(Upstream(**each) for each in json.loads(row["upstream"])) if row["upstream"] != "[]" else (),
             revision=heads.get(row["id"], ""),
             weights_digest=row["weights_digest"],
             size_bytes=row["size_bytes"],
             downloads=row["downloads"],
-            created_at=moment(row["created_at"]),
-            updated_at=moment(row["updated_at"]),
+            created_at=known_time(row["created_at"]),
+            updated_at=known_time(row["updated_at"]),
             private=bool(row["private"]),
             gated=row["gated"],
             any_file=bool(row["any_file"]),
@@ -128,7 +126,7 @@ def read_revisions(
             id=row["id"],
             artifact=name,
             number=row["number"],
-            created_at=moment(row["created_at"]),
+            created_at=known_time(row["created_at"]),
             message=row["message"],
             files=tuple(files[row["id"]]),
             parent=row["parent"],
@@ -170,24 +168,6 @@ def _variant(row: Row) -> Variant:
     )
 
 
-def read_score(row: Row) -> Score:
-    """A score of the table `scores`."""
-    fields: dict[str, Any] = {key: row[key] for key in Score.__slots__}
-    fields["provenance"] = Provenance(fields["provenance"])
-    return Score(**fields)
-
-
 def _conditioning(text: str | None) -> Conditioning | None:
     value = json.loads(text) if text else None
     return Conditioning(**value) if value else None
-
-
-def as_kept(time: datetime) -> str:
-    """A time for a question: as SQLite keeps it, and as PostgreSQL reads it."""
-    return time.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
-
-
-def moment(text: str) -> datetime | None:
-    """A time as it was kept: in UTC, for SQLite has no time zones. None for one that is not known."""
-    found = datetime.fromisoformat(text).replace(tzinfo=UTC)
-    return None if found == UNDATED else found

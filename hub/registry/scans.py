@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from hub.names import Digest
+from hub.registry.clock import from_column, utc_now
 from hub.registry.outbox import owe
 
 if TYPE_CHECKING:
@@ -98,19 +99,18 @@ def worst_words(scans: Iterable[Scan]) -> str:
 def keep_report(database: Database, digest: Digest, verdict: str, scanner: str, report: dict[str, Any]) -> None:
     """Write down what the scanners found."""
     from hub.registry.trust import ScanRow
-    from hub.registry.writing import now
 
     with database.transaction() as session:
         row = session.get(ScanRow, digest.hex)
         if row is not None:
-            row.verdict, row.scanner, row.report, row.scanned_at = verdict, scanner, report, now()
+            row.verdict, row.scanner, row.report, row.scanned_at = verdict, scanner, report, utc_now()
 
 
 def owe_scans_by(database: Database, scanner: str) -> int:
     """Let everything be scanned again that another version of the scanners has looked at; how many that are."""
     from sqlalchemy import select
 
-    from hub.registry.tables import OutboxRow
+    from hub.registry.outbox_tables import OutboxRow
     from hub.registry.trust import ScanRow
 
     values = {"scanner": scanner}
@@ -126,8 +126,7 @@ def owe_scans_by(database: Database, scanner: str) -> int:
 
 
 def _scan(row: Row) -> Scan:
-    at = row["scanned_at"]
     return Scan(
         digest=Digest(row["digest"]), name=row["name"], kind=row["kind"], verdict=row["verdict"], scanner=row["scanner"],
-        report=json.loads(row["report"]), scanned_at=datetime.fromisoformat(at).replace(tzinfo=UTC) if at else None,
+        report=json.loads(row["report"]), scanned_at=from_column(row["scanned_at"]),
     )  # fmt: skip

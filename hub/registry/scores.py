@@ -18,14 +18,17 @@ from hub.errors import Conflict, Unknown, WrongRequest
 from hub.names import ArtifactName
 from hub.records import Provenance, Score
 from hub.registry.audit import note
-from hub.registry.rows import chosen_revisions, moment, read_score
+from hub.registry.clock import from_column, utc_now
+from hub.registry.rows import chosen_revisions
+from hub.registry.score_rows import read_score
 from hub.registry.standing import UNMEASURED, standing, standing_in
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from hub.registry.database import Database
-    from hub.registry.tables import ArtifactRow, ScoreRow
+    from hub.registry.score_tables import ScoreRow
+    from hub.registry.tables import ArtifactRow
 
 FIRST_PUBLISHED = 1_000_000
 """Position of the first published score: behind all of any card."""
@@ -86,7 +89,7 @@ def statements(database: Database, name: ArtifactName) -> list[Statement]:
         "SELECT disputes.* FROM disputes JOIN artifacts ON artifacts.id = artifact_id WHERE key = :key ORDER BY at, account",
         {"key": name.key},
     ):
-        doubts[row["score"]].append(Dispute(row["account"], row["reason"], moment(row["at"])))
+        doubts[row["score"]].append(Dispute(row["account"], row["reason"], from_column(row["at"])))
     found = []
     for row in database.rows(
         "SELECT scores.* FROM scores JOIN artifacts ON artifacts.id = artifact_id WHERE key = :key ORDER BY position",
@@ -96,7 +99,7 @@ def statements(database: Database, name: ArtifactName) -> list[Statement]:
         known = score_id(score)
         found.append(
             Statement(
-                id=known, score=score, author=row["author"], at=moment(row["published_at"]) if row["published_at"] else None,
+                id=known, score=score, author=row["author"], at=from_column(row["published_at"]),
                 measurement=Measurement(revision=row["revision"], run=row["run"], machine=row["machine"]) if row["author"] else None,
                 disputes=tuple(doubts[known]),
             )
@@ -114,8 +117,7 @@ def publish_score(
     from sqlalchemy import func, select
 
     from hub.registry.announcing import SCORE, announce, told_score
-    from hub.registry.tables import ScoreRow
-    from hub.registry.writing import now
+    from hub.registry.score_tables import ScoreRow
 
     assert score.provenance is Provenance.MEASURED
     with database.transaction() as session:
@@ -137,11 +139,12 @@ def publish_score(
                 f"`{name}` has {len(published)} published scores, and no more are kept: put yours into a card."
             )
         last = session.scalar(select(func.max(ScoreRow.position)).where(ScoreRow.artifact_id == row.id)) or 0
-        at = now()
+        at = utc_now()
         is_chosen = counts and measurement.revision == chosen_revisions(database, [row.id]).get(row.id)
+        place = standing(score, _languages(session, row))
         kept = ScoreRow(
             artifact_id=row.id, position=max(last + 1, FIRST_PUBLISHED), author=actor.name, published_at=at,
-            standing=standing(score, _languages(session, row)) if is_chosen else UNMEASURED, **asdict(measurement), **asdict(score),
+            standing=place if is_chosen else max(place, UNMEASURED), **asdict(measurement), **asdict(score),
         )  # fmt: skip
         session.add(kept)
         session.flush()
@@ -150,7 +153,7 @@ def publish_score(
             session, actor, "score.publish", str(name), score=known, metric=score.metric, revision=measurement.revision
         )
         announce(session, row, SCORE, "create", scores=[told_score(kept)])
-    return Statement(id=known, score=score, author=actor.name, measurement=measurement, at=moment(at.isoformat()))
+    return Statement(id=known, score=score, author=actor.name, measurement=measurement, at=at)
 
 
 def dispute(database: Database, name: ArtifactName, score: str, reason: str, actor: Actor) -> Statement:
@@ -158,8 +161,7 @@ def dispute(database: Database, name: ArtifactName, score: str, reason: str, act
 
     Raises UnknownScore, and Conflict for a score of one's own or one that one doubts already.
     """
-    from hub.registry.activity import DisputeRow
-    from hub.registry.writing import now
+    from hub.registry.score_tables import DisputeRow
 
     with database.transaction() as session:
         row = _artifact(session, name)
@@ -170,7 +172,7 @@ def dispute(database: Database, name: ArtifactName, score: str, reason: str, act
             raise Conflict(f"score `{score}` of `{name}` is your own: publish a better one.")
         if session.get(DisputeRow, (row.id, score, actor.name)) is not None:
             raise Conflict(f"you doubt score `{score}` of `{name}` already: take that back first.")
-        session.add(DisputeRow(artifact_id=row.id, score=score, account=actor.name, reason=reason, at=now()))
+        session.add(DisputeRow(artifact_id=row.id, score=score, account=actor.name, reason=reason, at=utc_now()))
         session.flush()
         mark_disputed(session, row)
         note(session, actor, "score.dispute", str(name), score=score, reason=reason)
@@ -181,8 +183,7 @@ def mark_disputed(session: Session, row: ArtifactRow) -> None:
     """Turn reported scores that somebody doubts into disputed ones; asked again when a card has been read again."""
     from sqlalchemy import select
 
-    from hub.registry.activity import DisputeRow
-    from hub.registry.tables import ScoreRow
+    from hub.registry.score_tables import DisputeRow, ScoreRow
 
     doubts: dict[str, list[str]] = defaultdict(list)
     for each in session.scalars(select(DisputeRow).where(DisputeRow.artifact_id == row.id).order_by(DisputeRow.at)):
@@ -193,6 +194,7 @@ def mark_disputed(session: Session, row: ArtifactRow) -> None:
     for found in session.scalars(reported):
         if reasons := doubts.get(score_id(found)):
             found.provenance, found.reason = Provenance.DISPUTED.value, "; ".join(reasons)
+            found.standing = standing(found, _languages(session, row))
 
 
 def weigh_published(session: Session, row: ArtifactRow, chosen: str) -> None:
@@ -200,10 +202,11 @@ def weigh_published(session: Session, row: ArtifactRow, chosen: str) -> None:
     from sqlalchemy import or_, select, update
 
     from hub.registry.people import AccountRow, MembershipRow
-    from hub.registry.tables import ScoreRow
+    from hub.registry.score_tables import ScoreRow
 
     published = (ScoreRow.artifact_id == row.id, ScoreRow.author != "")
-    session.execute(update(ScoreRow).where(*published, ScoreRow.revision != chosen).values(standing=UNMEASURED))
+    stale = update(ScoreRow).where(*published, ScoreRow.revision != chosen, ScoreRow.standing < UNMEASURED)
+    session.execute(stale.values(standing=UNMEASURED))
     organisation = select(AccountRow.id).where(AccountRow.key == row.owner.lower()).scalar_subquery()
     writers = select(MembershipRow.user_id).where(
         MembershipRow.organisation_id == organisation, MembershipRow.role.in_(("write", "admin"))
@@ -221,17 +224,18 @@ def stand_again(session: Session, row: ArtifactRow) -> None:
     """Bring the artifact's place, and its place in each language, up to date with its scores."""
     from sqlalchemy import select
 
-    from hub.registry.tables import LanguageRow, ScoreRow
+    from hub.registry.score_tables import ScoreRow
+    from hub.registry.tables import LanguageRow
 
     places = [(language, place) for language, place in session.execute(
         select(ScoreRow.language, ScoreRow.standing).where(ScoreRow.artifact_id == row.id))]  # fmt: skip
-    row.standing = min((place for _, place in places), default=UNMEASURED)
+    row.standing = min([UNMEASURED, *(place for _, place in places)])
     for found in session.scalars(select(LanguageRow).where(LanguageRow.artifact_id == row.id)):
         found.standing = standing_in(found.tag, places)
 
 
 def _artifact(session: Session, name: ArtifactName) -> ArtifactRow:
-    from hub.registry.writing import artifact_row
+    from hub.registry.tables import artifact_row
 
     row = artifact_row(session, name)
     assert row is not None, "the artifact was found before"

@@ -17,14 +17,15 @@ from typing import TYPE_CHECKING
 
 from hub.errors import WrongRequest
 from hub.languages import MULTILINGUAL, covers
-from hub.records import Artifact, Page, Query
+from hub.records import Page, Query
 from hub.registry.by_score import bound_of, scored, some_scored, walk_scores
-from hub.registry.headlines import measured_headlines
 from hub.registry.labels import is_nameable, magnitudes
 from hub.registry.rows import read_artifacts
-from hub.registry.standing import UNMEASURED, headline
+from hub.registry.score_rows import headlines
+from hub.registry.standing import UNMEASURED
+from hub.registry.visibility import owned
 from hub.registry.walk import ANY, Condition, walk, walk_behind, walk_language, walk_language_behind
-from hub.registry.wish import ORDERS, Wish, conditions_of, exact, owned
+from hub.registry.wish import ORDERS, Wish, conditions_of, exact
 from hub.registry.words import facet_word, words_asked
 
 if TYPE_CHECKING:
@@ -80,8 +81,8 @@ def find(database: Database, query: Query, candidates: int = CANDIDATES) -> Page
         else:
             found = _find_narrowed(database, query, wish, candidates, counted, has_private)
         ids, offset = _page(database, query, found)
-        items = _with_headlines(database, ids, query) if query.scores == "best" else read_artifacts(database, ids)
-        return Page(items, found.total, found.facets, found.is_exact, offset)
+        best = headlines(database, ids, query.language) if query.scores == "best" else None
+        return Page(read_artifacts(database, ids, best), found.total, found.facets, found.is_exact, offset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,18 +242,6 @@ def _page(database: Database, query: Query, found: _Found) -> tuple[list[int], i
     around = found.ids(query.offset - begin + query.limit + DRIFT, begin)
     place = around.index(last[0][0]) + 1 if last[0][0] in around else query.offset - begin
     return around[place : place + query.limit], begin + place
-
-
-def _with_headlines(database: Database, ids: Sequence[int], query: Query) -> tuple[Artifact, ...]:
-    """The artifacts, each with the score that a line of a table shows, if it has one."""
-    known = measured_headlines(database, ids, query.language)
-    items = zip(ids, read_artifacts(database, ids, known), strict=True)
-    return tuple(each if id in known else _with_headline(each, query.language) for id, each in items)
-
-
-def _with_headline(artifact: Artifact, language: str) -> Artifact:
-    score = headline(artifact, language)
-    return replace(artifact, scores=() if score is None else (score,))
 
 
 def _wish(query: Query, languages: Iterable[str], readers: tuple[str, ...] | None) -> Wish:

@@ -6,15 +6,16 @@ A session that was begun with a token may what the token may, and ends with it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from hub.accounts import Account, Actor, Caller, Token
 from hub.errors import Unknown
-from hub.registry.accounts import account_of, roles_of
+from hub.registry.account_rows import account_of, roles_of
 from hub.registry.audit import note
-from hub.registry.rows import as_kept, moment
-from hub.registry.tokens import new_secret, sha256_of, token_numbered
+from hub.registry.clock import from_column, to_column, utc_now
+from hub.registry.secrets import new_secret, sha256_of
+from hub.registry.tokens import token_numbered
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session as Transaction
@@ -61,16 +62,15 @@ class Sessions:
         from sqlalchemy import delete
 
         from hub.registry.people import SessionRow
-        from hub.registry.writing import now
 
         secret = new_secret(PREFIX)
         with self.database.transaction() as transaction:
-            over = (SessionRow.used_at < now() - IDLE) | (SessionRow.created_at < now() - LONGEST)
+            over = (SessionRow.used_at < utc_now() - IDLE) | (SessionRow.created_at < utc_now() - LONGEST)
             transaction.execute(delete(SessionRow).where(over))
             transaction.add(
                 SessionRow(
                     account_id=account.id, token_id=token.id if token else None, sha256=sha256_of(secret),
-                    agent=agent[:_AGENT_CHARACTERS], address=actor.address, created_at=now(), used_at=now(),
+                    agent=agent[:_AGENT_CHARACTERS], address=actor.address, created_at=utc_now(), used_at=utc_now(),
                 )
             )  # fmt: skip
             note(
@@ -80,12 +80,12 @@ class Sessions:
 
     def find(self, secret: str) -> tuple[Session, Caller] | None:
         """The session with this secret, and who is logged in there; None when it is none, or over."""
-        now = datetime.now(UTC)
+        now = utc_now()
         rows = self.database.rows(
             "SELECT sessions.id AS session_id, token_id, agent, address, sessions.created_at AS session_created_at, used_at, "
             "accounts.* FROM sessions JOIN accounts ON accounts.id = account_id "
             "WHERE sha256 = :sha256 AND used_at > :used AND sessions.created_at > :created AND removed_at IS NULL",
-            {"sha256": sha256_of(secret), "used": as_kept(now - IDLE), "created": as_kept(now - LONGEST)},
+            {"sha256": sha256_of(secret), "used": to_column(now - IDLE), "created": to_column(now - LONGEST)},
         )
         if not rows:
             return None
@@ -94,17 +94,17 @@ class Sessions:
         if session.with_token and token is None:
             return None
         if now - session.used_at > NOTED_EVERY:
-            values = {"now": as_kept(now), "id": session.id}
+            values = {"now": to_column(now), "id": session.id}
             self.database.execute("UPDATE sessions SET used_at = :now WHERE id = :id", values)
         roles = roles_of(self.database, account)
         return session, Caller(account=account, token=token, roles=roles, in_browser=True)
 
     def of(self, account: Account) -> list[Session]:
         """Where somebody is logged in, the newest first."""
-        now = datetime.now(UTC)
+        now = utc_now()
         rows = self.database.rows(
             "SELECT * FROM sessions WHERE account_id = :id AND used_at > :used AND created_at > :created ORDER BY id DESC",
-            {"id": account.id, "used": as_kept(now - IDLE), "created": as_kept(now - LONGEST)},
+            {"id": account.id, "used": to_column(now - IDLE), "created": to_column(now - LONGEST)},
         )
         return [_session(row) for row in rows]
 
@@ -130,7 +130,7 @@ def end_sessions(transaction: Transaction, account: Account) -> None:
 
 
 def _session(row: Any, prefix: str = "") -> Session:
-    created_at, used_at = moment(row[f"{prefix}created_at"]), moment(row["used_at"])
-    assert created_at is not None, "every session has a day"
-    assert used_at is not None, "it was used when it was begun"
-    return Session(row[f"{prefix}id"], row["agent"], row["address"], created_at, used_at, row["token_id"] is not None)
+    return Session(
+        id=row[f"{prefix}id"], agent=row["agent"], address=row["address"], created_at=from_column(row[f"{prefix}created_at"]),
+        used_at=from_column(row["used_at"]), with_token=row["token_id"] is not None,
+    )  # fmt: skip

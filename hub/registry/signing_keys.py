@@ -10,6 +10,7 @@ from hub.errors import Conflict, UnknownSigningKey, WrongRequest
 from hub.names import ArtifactName
 from hub.records import SigningKey
 from hub.registry.audit import note
+from hub.registry.clock import utc_now
 
 if TYPE_CHECKING:
     from hub.registry.database import Database, Row
@@ -46,7 +47,6 @@ def add_key(
 ) -> SigningKey:
     """Register a key, whose kind and fingerprint `hub.signatures.fingerprint_of` has told. Raises Conflict, WrongRequest."""
     from hub.registry.trust import SigningKeyRow
-    from hub.registry.writing import now
 
     known = keys_of(database, account)
     if len(known) >= MOST:
@@ -63,7 +63,7 @@ def add_key(
             raise Conflict(f"`{account.name}` has revoked this key: make another one.")
         session.add(
             SigningKeyRow(
-                account_id=account.id, name=name, kind=kind, fingerprint=fingerprint, pem=pem, created_at=now()
+                account_id=account.id, name=name, kind=kind, fingerprint=fingerprint, pem=pem, created_at=utc_now()
             )
         )
         note(session, actor, "signing-key.add", account.name, key=name, fingerprint=fingerprint)
@@ -73,7 +73,6 @@ def add_key(
 def revoke_key(database: Database, account: Account, fingerprint: str, actor: Actor) -> None:
     """Trust a key no longer for what comes. `fingerprint` may be its beginning. Raises UnknownSigningKey."""
     from hub.registry.trust import SigningKeyRow
-    from hub.registry.writing import now
 
     found = [
         key for key in keys_of(database, account) if key.fingerprint.startswith(fingerprint) and len(fingerprint) >= 8
@@ -82,7 +81,7 @@ def revoke_key(database: Database, account: Account, fingerprint: str, actor: Ac
         raise UnknownSigningKey(fingerprint[:80], listing=f"hub admin key list {account.name}")
     with database.transaction() as session:
         row = session.query(SigningKeyRow).filter_by(account_id=account.id, fingerprint=found[0].fingerprint).one()
-        row.revoked_at = now()
+        row.revoked_at = utc_now()
         note(session, actor, "signing-key.revoke", account.name, key=row.name, fingerprint=row.fingerprint)
 
 

@@ -9,19 +9,17 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hub.errors import Damaged, DiskFull, HubError, Unreachable, WrongRequest
-from hub.registry.database import PATIENCE_S
-from hub.registry.schema import is_current, version_among
+from hub.registry.database import PATIENCE_S, Database
+from hub.registry.schema import version_among
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
-    from sqlalchemy.orm import Session
 
 _MAPPED = 1 << 40
 """Bytes of the file that are read where the kernel keeps them, as far as SQLite allows (2 GB by default).
@@ -35,42 +33,37 @@ _LISTED = 8
 _FACETS = "' ' || facets || ' '"
 
 
-class SqliteDatabase:
-    """The file at `path`. Threads may share it; each gets a connection of its own."""
+class SqliteDatabase(Database):
+    """The file at `path`."""
 
     backup_name = "registry.db"
     skip_locked = ""
 
     def __init__(self, path: Path) -> None:
+        super().__init__(str(path))
         self.path = path
-        self.address = str(path)
-        self._local = threading.local()
-        self._connections: list[sqlite3.Connection] = []
-        self._engine: Engine | None = None
 
     def prepare(self) -> None:
-        """Create the file, or bring it to this version's schema; nothing happens when it is there already."""
+        """As `Database.prepare`; creates the file, and the folders above it."""
         with self.translated():
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with closing(sqlite3.connect(self.path, timeout=PATIENCE_S)) as connection:
-                current = is_current(_version(connection, self.address), self.address)
-            if not current:
-                from hub.registry.schema import migrate
-
-                with self._writing(), self.engine.connect() as connection:
-                    migrate(connection)
+        super().prepare()
 
     def version(self) -> str:
-        """Which schema the file has, older and newer ones included; empty when there is no file."""
+        """As `Database.version`; empty when there is no file."""
         if not self.path.exists():
             return ""
         with self.translated(), closing(sqlite3.connect(self.path, timeout=PATIENCE_S)) as connection:
-            return _version(connection, self.address)
+            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            return version_among(
+                tables, lambda: connection.execute("SELECT version_num FROM alembic_version").fetchone(), self.address
+            )
 
     def rows(self, sql: str, values: Mapping[str, Any] | None = None) -> list[sqlite3.Row]:
         """All answers to one question."""
         with self.translated():
-            return self._connection().execute(sql, values or {}).fetchall()
+            found: list[sqlite3.Row] = self._connection().execute(sql, values or {}).fetchall()
+            return found
 
     def execute(self, sql: str, values: Mapping[str, Any] | None = None) -> None:
         """One small change, committed at once."""
@@ -86,14 +79,6 @@ class SqliteDatabase:
             yield
         finally:
             self._connection().execute("ROLLBACK")
-
-    @contextmanager
-    def transaction(self) -> Iterator[Session]:
-        """A session that commits at the end, or leaves nothing. Writers queue at its beginning."""
-        from sqlalchemy.orm import Session
-
-        with self._writing(), Session(self.engine) as session, session.begin():
-            yield session
 
     def one_of(self, column: str, values: Sequence[Any], name: str) -> tuple[str, dict[str, Any]]:
         """As `Database.one_of`."""
@@ -147,24 +132,6 @@ class SqliteDatabase:
                 source.backup(target)
         self.prepare()
 
-    @property
-    def engine(self) -> Engine:
-        """SQLAlchemy's side of the same file."""
-        if self._engine is None:
-            from hub.registry.engine import make_engine
-
-            self._engine = make_engine(self.path, PATIENCE_S)
-        return self._engine
-
-    def close(self) -> None:
-        """Give back every connection. The next use opens new ones."""
-        while self._connections:
-            self._connections.pop().close()
-        self._local = threading.local()
-        if self._engine is not None:
-            self._engine.dispose()
-            self._engine = None
-
     @contextmanager
     def translated(self) -> Iterator[None]:
         """SQLite's complaints in our words."""
@@ -179,34 +146,17 @@ class SqliteDatabase:
                 f"cannot use {self.path}: {error.strerror}. Set HUB_HOME to a folder you can write."
             ) from error
 
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """As `translated`, for errors that SQLAlchemy has wrapped."""
-        from sqlalchemy.exc import DBAPIError
+    def _make_engine(self) -> Engine:
+        from hub.registry.engine import make_engine
 
-        with self.translated():
-            try:
-                yield
-            except DBAPIError as error:
-                raise error.orig if isinstance(error.orig, sqlite3.Error) else error from error
+        return make_engine(self.path, PATIENCE_S)
 
-    def _connection(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = sqlite3.connect(self.path, timeout=PATIENCE_S, isolation_level=None, check_same_thread=False)
-            connection.row_factory = sqlite3.Row
-            connection.execute("PRAGMA foreign_keys = ON")
-            connection.execute(f"PRAGMA mmap_size = {_MAPPED}")
-            self._local.connection = connection
-            self._connections.append(connection)
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, timeout=PATIENCE_S, isolation_level=None, check_same_thread=False)
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA mmap_size = {_MAPPED}")
         return connection
-
-
-def _version(connection: sqlite3.Connection, address: str) -> str:
-    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    return version_among(
-        tables, lambda: connection.execute("SELECT version_num FROM alembic_version").fetchone(), address
-    )
 
 
 def _quoted(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The tables of the registry. Imported for writing and migrating only: SQLAlchemy's ORM costs 0.3 s to import.
+"""The tables of artifacts, their revisions and files. Imported for writing and creating only, as `table`.
 
 Full-text search has an index of its own, kept by the database from `words` and `facets`: the table `artifact_text`
 (FTS5, by triggers) in SQLite, the column `search` (tsvector, generated) in PostgreSQL.
@@ -9,30 +9,40 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    JSON,
-    BigInteger,
-    CheckConstraint,
-    ForeignKey,
-    Index,
-    Integer,
-    String,
-    UniqueConstraint,
-    false,
-    text,
+from sqlalchemy import DDL, ForeignKey, Index, UniqueConstraint, event, false, select, text
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from hub.names import ArtifactName
+from hub.registry.table import Table
+
+_NEW = "INSERT INTO artifact_text (rowid, words, facets) VALUES (new.id, new.words, new.facets);"
+_OLD = (
+    "INSERT INTO artifact_text (artifact_text, rowid, words, facets) VALUES ('delete', old.id, old.words, old.facets);"
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-
-TEXT = String().with_variant(String(collation="C"), "postgresql")
-"""Sorted by its bytes, in PostgreSQL as in SQLite."""
-WHOLE = BigInteger().with_variant(Integer(), "sqlite")
-"""64 bits: files may be larger than 2 GB. SQLite's INTEGER has them anyway."""
-
-
-class Table(DeclarativeBase):
-    """The base of all tables."""
-
-    type_annotation_map = {str: TEXT, int: WHOLE, dict[str, Any]: JSON, list[Any]: JSON}  # noqa: RUF012 - SQLAlchemy's own protocol
+_TEXT_INDEX = {
+    # Beginnings of words have lists of their own: without one, FTS5 merges the lists of all words that begin so before
+    # it gives the first match, which takes half a second for a common one among a million.
+    "sqlite": (
+        (
+            "CREATE VIRTUAL TABLE artifact_text USING fts5(words, facets, content = 'artifacts', content_rowid = 'id', "
+            "detail = 'none', prefix = '1 2 3 4 5 6 7 8', tokenize = \"unicode61 remove_diacritics 0 categories 'L* N* M* P* S* Co'\")"
+        ),
+        f"CREATE TRIGGER artifact_text_insert AFTER INSERT ON artifacts BEGIN {_NEW} END",
+        f"CREATE TRIGGER artifact_text_delete AFTER DELETE ON artifacts BEGIN {_OLD} END",
+        (
+            "CREATE TRIGGER artifact_text_update AFTER UPDATE OF words, facets ON artifacts "
+            f"WHEN old.words <> new.words OR old.facets <> new.facets BEGIN {_OLD} {_NEW} END"
+        ),
+    ),
+    "postgresql": (
+        (
+            "ALTER TABLE artifacts ADD COLUMN search tsvector NOT NULL GENERATED ALWAYS AS "
+            "(array_to_tsvector(array_remove(string_to_array(words || ' ' || facets, ' '), ''))) STORED"
+        ),
+        "CREATE INDEX artifacts_by_words ON artifacts USING gin (search) WITH (fastupdate = off)",
+    ),
+}
+"""Made with the table `artifacts`. Triggers keep SQLite's, so that no writer can forget it."""
 
 
 class ArtifactRow(Table):
@@ -93,6 +103,17 @@ class ArtifactRow(Table):
     """What else it is found by; see `hub.registry.labels`."""
 
 
+for _dialect, _statements in _TEXT_INDEX.items():
+    for _statement in _statements:
+        _made = DDL(_statement).execute_if(dialect=_dialect)  # type: ignore[no-untyped-call]  # The library says no types.
+        event.listen(ArtifactRow.__table__, "after_create", _made)
+
+
+def artifact_row(session: Session, name: ArtifactName) -> ArtifactRow | None:
+    """The row of an artifact; None for one that is not here."""
+    return session.scalar(select(ArtifactRow).where(ArtifactRow.key == name.key))
+
+
 class LanguageRow(Table):
     """A language that an artifact is for."""
 
@@ -147,54 +168,6 @@ class VariantRow(Table):
     method: Mapped[str]
     architecture: Mapped[str]
     conditioning: Mapped[dict[str, Any]]
-
-
-_BY_TRIAL = ("metric", "provenance", "benchmark", "split", "value", "artifact_id", "base")
-
-
-class ScoreRow(Table):
-    """One number and all that is needed to judge it."""
-
-    __tablename__ = "scores"
-    __table_args__ = (
-        CheckConstraint("provenance in ('reported', 'measured', 'disputed')", name="scores_have_a_provenance"),
-        CheckConstraint("source <> ''", name="scores_have_a_source"),
-        Index("scores_by_standing", "artifact_id", "language", "standing"),
-        Index("scores_by_place", "artifact_id", "standing"),
-        Index("scores_by_benchmark", "benchmark", "metric", "language", "value"),
-        Index("scores_by_metric", "metric", "provenance", "value", "artifact_id"),
-        Index("scores_by_language", "language", "metric", "provenance", "value", "artifact_id"),
-        Index("scores_by_trial", *_BY_TRIAL),
-        Index("scores_by_trial_and_language", "language", *_BY_TRIAL),
-    )
-
-    artifact_id: Mapped[int] = mapped_column(ForeignKey("artifacts.id", ondelete="CASCADE"), primary_key=True)
-    position: Mapped[int] = mapped_column(primary_key=True)
-    metric: Mapped[str]
-    value: Mapped[float]
-    benchmark: Mapped[str]
-    benchmark_digest: Mapped[str]
-    split: Mapped[str]
-    language: Mapped[str]
-    base: Mapped[str]
-    unit: Mapped[str]
-    better: Mapped[str]
-    provenance: Mapped[str]
-    source: Mapped[str]
-    reason: Mapped[str]
-    sample_size: Mapped[int | None]
-    seed: Mapped[int | None]
-    low: Mapped[float | None]
-    high: Mapped[float | None]
-    standing: Mapped[float]
-    """Lower is better; see `hub.registry.standing`."""
-    author: Mapped[str] = mapped_column(default="", server_default="")
-    """The account that published it through the server; empty for a score of the card."""
-    revision: Mapped[str] = mapped_column(default="", server_default="")
-    """Id of the revision that was measured; like the next three, of published scores alone."""
-    run: Mapped[str] = mapped_column(default="", server_default="")
-    machine: Mapped[str] = mapped_column(default="", server_default="")
-    published_at: Mapped[datetime | None]
 
 
 class BlobRow(Table):
@@ -252,27 +225,24 @@ class RefRow(Table):
     """Of an alias: only who may administer the artifact moves it."""
 
 
-class OutboxRow(Table):
-    """Derived work that a transaction owes; done after it, as often as needed."""
+class GitCommitRow(Table):
+    """What git calls a revision; known once somebody has cloned it."""
 
-    __tablename__ = "outbox"
-    __table_args__ = (Index("outbox_by_subject", "task", "subject", "id"), Index("outbox_by_time", "task", "due_at"))
+    __tablename__ = "git_commits"
 
-    id: Mapped[int] = mapped_column(primary_key=True)
-    task: Mapped[str]
-    """`write-reference`, `deliver-webhook` …"""
-    subject: Mapped[str]
-    """What it is about: `owner/name`, a digest."""
-    created_at: Mapped[datetime]
-    detail: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
-    attempts: Mapped[int] = mapped_column(default=0, server_default="0")
-    due_at: Mapped[datetime]
-    """When to begin, or to try again."""
-    claimed_until: Mapped[datetime | None]
-    """When whoever works on it must have finished."""
-    error: Mapped[str] = mapped_column(default="", server_default="")
-    """Why the last attempt failed."""
-    given_up_at: Mapped[datetime | None]
+    commit_id: Mapped[str] = mapped_column(primary_key=True)
+    revision_id: Mapped[str] = mapped_column(ForeignKey("revisions.id", ondelete="CASCADE"))
+
+
+class DownloadRow(Table):
+    """How often an artifact was downloaded on one day."""
+
+    __tablename__ = "downloads"
+
+    artifact_id: Mapped[int] = mapped_column(ForeignKey("artifacts.id", ondelete="CASCADE"), primary_key=True)
+    day: Mapped[str] = mapped_column(primary_key=True)
+    """`2026-11-23`, in UTC."""
+    downloads: Mapped[int]
 
 
 class IndexedRow(Table):

@@ -6,17 +6,16 @@ A token is 256 random bits: nobody can guess it, so a slow hash would protect no
 # ruff: noqa: S608 - only constants are put into SQL here.
 from __future__ import annotations
 
-import hashlib
-import secrets
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from hub.accounts import TOKEN_ROLES, USER, Account, Actor, Caller, Token
 from hub.errors import UnknownToken, WrongRequest
 from hub.names import ArtifactName
-from hub.registry.accounts import account_of, roles_of
+from hub.registry.account_rows import account_of, roles_of
 from hub.registry.audit import note
-from hub.registry.rows import as_kept, moment
+from hub.registry.clock import from_column, to_column, utc_now
+from hub.registry.secrets import PREFIX, new_secret, sha256_of
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
     from hub.registry.database import Database
     from hub.registry.people import TokenRow
 
-PREFIX = "lh_"
-"""Lets people and secret scanners see what it is."""
 NOTED_EVERY = timedelta(minutes=10)
 """How exactly the last use of a token is known: a request in ten minutes writes, not each."""
 LONGEST_LABEL = 200
@@ -65,7 +62,7 @@ class Tokens:
         """Who presents this secret; None when it is none, has ended, or was revoked."""
         if not secret.startswith(PREFIX):
             return None
-        values = {"sha256": sha256_of(secret), "now": as_kept(datetime.now(UTC))}
+        values = {"sha256": sha256_of(secret), "now": to_column(utc_now())}
         rows = self.database.rows(f"{_ASKED} WHERE sha256 = :sha256 AND {_LIVES}", values)
         if not rows:
             # A program that has not read its renewed token yet goes on with the one before.
@@ -87,22 +84,21 @@ class Tokens:
     def revoke(self, account: Account, token_id: int, actor: Actor) -> Token:
         """Make a token worthless, for ever. Raises UnknownToken when the account has no such token."""
         from hub.registry.people import TokenRow
-        from hub.registry.writing import now
 
         found = next((each for each in self.of(account) if each.id == token_id), None)
         if found is None:
             raise UnknownToken(str(token_id), listing=f"hub admin token list {account.name}")
         with self.database.transaction() as session:
-            session.get_one(TokenRow, token_id).revoked_at = now()
+            session.get_one(TokenRow, token_id).revoked_at = utc_now()
             note(session, actor, "token.revoke", account.name, token=found.name)
         return found
 
     def _note_use(self, token: Token) -> None:
-        moment_now = datetime.now(UTC)
+        moment_now = utc_now()
         if token.last_used_at is None or moment_now - token.last_used_at > NOTED_EVERY:
             self.database.execute(
                 "UPDATE tokens SET last_used_at = :now WHERE id = :id",
-                {"now": as_kept(moment_now), "id": token.id},
+                {"now": to_column(moment_now), "id": token.id},
             )
 
 
@@ -119,7 +115,6 @@ def add_token(
 ) -> TokenRow:
     """A new token inside a transaction. Raises WrongRequest for a role that is none, or for an account that has no programs."""
     from hub.registry.people import TokenRow
-    from hub.registry.writing import now
 
     if role not in TOKEN_ROLES:
         raise WrongRequest(f"{role!r} is no role of a token: choose one of {', '.join(TOKEN_ROLES)}.")
@@ -129,8 +124,8 @@ def add_token(
     if len(label) > LONGEST_LABEL or not label.isprintable():
         raise WrongRequest(f"a token's name has at most {LONGEST_LABEL} characters, on one line.")
     row = TokenRow(
-        account_id=account.id, sha256=sha256_of(secret), name=label, role=role, artifact=artifact, created_at=now(),
-        expires_at=now() + lasts if lasts else None,
+        account_id=account.id, sha256=sha256_of(secret), name=label, role=role, artifact=artifact, created_at=utc_now(),
+        expires_at=utc_now() + lasts if lasts else None,
     )  # fmt: skip
     session.add(row)
     session.flush()
@@ -142,31 +137,19 @@ def token_numbered(database: Database, token_id: int) -> Token | None:
     """A token by its number; None for one that is worth nothing any more."""
     rows = database.rows(
         f"SELECT tokens.* FROM tokens JOIN accounts ON accounts.id = account_id WHERE tokens.id = :id AND {_LIVES}",
-        {"id": token_id, "now": as_kept(datetime.now(UTC))},
+        {"id": token_id, "now": to_column(utc_now())},
     )
     return _token(rows[0]) if rows else None
 
 
-def new_secret(prefix: str = PREFIX) -> str:
-    """256 random bits that say what they are."""
-    return prefix + secrets.token_urlsafe(32)
-
-
-def sha256_of(secret: str) -> str:
-    """What is kept of a secret that nobody can guess."""
-    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
-
-
 def _token(row: Any, prefix: str = "") -> Token:
-    created_at = moment(row[f"{prefix}created_at"])
-    assert created_at is not None, "every token has a day"
     return Token(
         id=row[f"{prefix}id"],
         name=row[f"{prefix}name"],
         role=row["role"],
         artifact=row["artifact"],
-        created_at=created_at,
-        last_used_at=moment(row["last_used_at"]) if row["last_used_at"] else None,
-        revoked_at=moment(row["revoked_at"]) if row["revoked_at"] else None,
-        expires_at=moment(row["expires_at"]) if row["expires_at"] else None,
+        created_at=from_column(row[f"{prefix}created_at"]),
+        last_used_at=from_column(row["last_used_at"]),
+        revoked_at=from_column(row["revoked_at"]),
+        expires_at=from_column(row["expires_at"]),
     )

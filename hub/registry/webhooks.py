@@ -14,6 +14,7 @@ from hub.accounts import Account, Actor
 from hub.errors import Forbidden, UnknownWebhook, WrongRequest
 from hub.names import ArtifactName
 from hub.registry.audit import note
+from hub.registry.clock import utc_now
 from hub.registry.settings import change_setting, find_setting
 
 if TYPE_CHECKING:
@@ -95,7 +96,6 @@ def add_webhook(
     from sqlalchemy import func, select
 
     from hub.registry.hooks import WebhookRow
-    from hub.registry.writing import now
 
     domains = _check(account, watched, domains, secret)
     with database.transaction() as session:
@@ -104,7 +104,7 @@ def add_webhook(
             raise WrongRequest(f"`{account.name}` has {owned} webhooks, and {MOST} are the most: delete one first.")
         row = WebhookRow(
             id=secrets.token_hex(12), account_id=account.id, url=url, secret=secret, domains=list(domains), disabled=False,
-            origin=origin, created_at=now(),
+            origin=origin, created_at=utc_now(),
         )  # fmt: skip
         session.add(row)
         session.flush()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hub.registry.labels import beginning_of_part, words_of_part
 from hub.registry.standing import FOREIGN_LANGUAGE, UNMEASURED
+from hub.registry.visibility import owned
 from hub.registry.words import facet_word
 
 if TYPE_CHECKING:
@@ -83,10 +84,8 @@ class Wish:
     def place_for_readers(self) -> str:
         """Where an artifact stands for readers of the languages, as SQL: by its best score in one; scores in others stand far behind."""
         names = ", ".join(f":{name}" for name in self.tag_values)
-        own = (
-            f"standing + CASE WHEN language IN ({names}) OR standing >= {UNMEASURED} THEN 0 ELSE {FOREIGN_LANGUAGE} END"
-        )
-        best = f"SELECT min({own}) FROM scores WHERE artifact_id = artifacts.id"
+        own = f"standing + CASE WHEN language IN ({names}) THEN 0 ELSE {FOREIGN_LANGUAGE} END"
+        best = f"SELECT min({own}) FROM scores WHERE artifact_id = artifacts.id AND standing < {UNMEASURED}"
         return f"coalesce(({best}), {UNMEASURED})"
 
 
@@ -127,11 +126,3 @@ def _fine(wish: Wish) -> tuple[list[str], dict[str, Any]]:
         conditions.append("parameters BETWEEN :least_parameters AND :most_parameters")
         values["least_parameters"], values["most_parameters"] = wish.parameters
     return conditions, values
-
-
-def owned(readers: tuple[str, ...] | None) -> tuple[str, dict[str, Any]]:
-    """SQL for a private artifact being shown, and the values that it needs."""
-    if not readers:
-        return ("1 = 1" if readers is None else "1 = 0"), {}
-    values = {f"reader_{number}": owner for number, owner in enumerate(readers)}
-    return f"lower(owner) IN ({', '.join(f':{name}' for name in values)})", values

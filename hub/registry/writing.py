@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import bindparam, delete, func, select
@@ -12,15 +11,16 @@ from sqlalchemy.orm import Session
 
 from hub.accounts import Actor
 from hub.errors import Conflict
-from hub.names import ArtifactName
+from hub.names import COMMIT_DIGITS, ArtifactName
 from hub.records import Artifact, Revision, joined
 from hub.registry.announcing import CONFIG, REPO, SCORE, announce, announce_ref, anybody_listens, told_score
 from hub.registry.audit import note
+from hub.registry.clock import UNDATED
 from hub.registry.counting import EVERYTHING, facets_in, recount
 from hub.registry.labels import index_words
 from hub.registry.mirrors import forget_mirror
 from hub.registry.outbox import WRITE_REFERENCE, owe
-from hub.registry.rows import UNDATED
+from hub.registry.score_tables import ScoreRow
 from hub.registry.scores import mark_disputed, stand_again, weigh_published
 from hub.registry.standing import UNMEASURED, standing
 from hub.registry.tables import (
@@ -31,8 +31,8 @@ from hub.registry.tables import (
     LanguageRow,
     RefRow,
     RevisionRow,
-    ScoreRow,
     VariantRow,
+    artifact_row,
 )
 from hub.registry.trust import SignatureRow
 from hub.registry.words import facets_of, words_of
@@ -108,7 +108,7 @@ def yank(
         action = "revision.yank" if yanked else "revision.unyank"
         note(session, actor, action, str(name), revision=revision_id, reason=reason)
     owe_reference(session, name)
-    about = {"yanked": yanked, "revision": revision_id[:40]}
+    about = {"yanked": yanked, "revision": revision_id[:COMMIT_DIGITS]}
     announce(session, session.get_one(ArtifactRow, row.artifact_id), CONFIG, "update", updatedConfig=about)
 
 
@@ -133,14 +133,9 @@ def owe_reference(session: Session, name: ArtifactName) -> None:
     owe(session, WRITE_REFERENCE, str(name))
 
 
-def artifact_row(session: Session, name: ArtifactName) -> ArtifactRow | None:
-    """The row of an artifact; None for one that is not here."""
-    return session.scalar(select(ArtifactRow).where(ArtifactRow.key == name.key))
-
-
 def describe(session: Session, row: ArtifactRow | None, artifact: Artifact, revision: Revision) -> ArtifactRow:
     """Write what the newest revision says about the artifact, in place of what the last one said."""
-    created_at = _naive(revision.created_at)
+    created_at = revision.created_at or UNDATED
     former = facets_in(session, row) if row else set()
     if row is None:
         row = ArtifactRow(
@@ -196,7 +191,7 @@ def add_revision(session: Session, artifact_id: int, number: int, revision: Revi
     """A revision and its files, under a number that no other one of the artifact has."""
     session.add(
         RevisionRow(
-            id=revision.id, artifact_id=artifact_id, number=number, created_at=_naive(revision.created_at),
+            id=revision.id, artifact_id=artifact_id, number=number, created_at=revision.created_at or UNDATED,
             message=revision.message, parent=revision.parent, yanked=revision.yanked, author=revision.author,
         )
     )  # fmt: skip
@@ -224,13 +219,3 @@ def _scores(session: Session, row: ArtifactRow) -> list[dict[str, Any]]:
     """The scores of an artifact, as webhooks are told of them."""
     rows = session.scalars(select(ScoreRow).where(ScoreRow.artifact_id == row.id).order_by(ScoreRow.position))
     return [told_score(each) for each in rows]
-
-
-def _naive(time: datetime | None) -> datetime:
-    """SQLite has no time zones: every time is kept in UTC."""
-    return (time or UNDATED).astimezone(UTC).replace(tzinfo=None)
-
-
-def now() -> datetime:
-    """This moment, as it is kept."""
-    return _naive(datetime.now(UTC))

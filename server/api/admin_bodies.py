@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from hub.administration.contract import MOST_DAYS
 from hub.registry.accounts import MOST_BYTES
-from hub.registry.passwords import LONGEST, SHORTEST
+from hub.registry.secrets import LONGEST, SHORTEST
 from server.webhooks.bodies import DeliveryBody
 from server.wire import Body
 

@@ -14,7 +14,6 @@ from hub.languages import language_name
 from hub.local import LocalHub
 from hub.origins import origins
 from hub.records import Artifact, Provenance, Query, Score
-from hub.registry.standing import headline
 from server.access import Hub
 from server.api.parameters import Language, Word
 from server.identity import caller_of
@@ -89,7 +88,7 @@ def _methods(
 ) -> list[dict[str, str | int | float | bool | None]]:
     """How the methods did on a base, in whatever language each was measured; the metric is the commonest headline."""
     found = hub.registry.find(Query(base=base, limit=LOOKED_AT, readers=readers, scores="best")).items
-    best = [(each, score) for each in found if each.method and (score := headline(each)) is not None]
+    best = [(each, each.scores[0]) for each in found if each.method and each.scores]
     measured = [(each, score) for each, score in best if score.provenance is Provenance.MEASURED]
     metrics = [score.metric for _, score in measured]
     if not metrics:

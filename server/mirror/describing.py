@@ -15,8 +15,8 @@ from pathlib import PurePosixPath
 from hub.cards.describe import DATASET
 from hub.commit import describe_files
 from hub.errors import HubError
-from hub.local import COMMIT_DIGITS, LocalHub
-from hub.names import Digest
+from hub.local import LocalHub
+from hub.names import COMMIT_DIGITS, Digest
 from hub.publish import drain_outbox, make_revision, manifest
 from hub.records import PLAIN, Artifact, File, Provenance, Upstream
 from hub.registry.mirrors import Copied, CopiedCommit, CopiedFile, keep_ref, origin_of

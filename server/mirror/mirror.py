@@ -23,7 +23,7 @@ from hub.errors import (
     WrongName,
 )
 from hub.local import LocalHub
-from hub.names import ArtifactName, Digest
+from hub.names import ArtifactName, Digest, bare_ref
 from hub.registry import CURATED_OWNER
 from hub.registry.mirrors import (
     Copied,
@@ -53,7 +53,6 @@ REMEMBERED = 10_000
 COMMITS = 32
 """Commits in memory: one of a hundred thousand files takes some 50 MB."""
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_SPELT_OUT = re.compile(r"^refs/(heads|tags)/")
 _log = logging.getLogger("server.mirror")
 
 
@@ -104,7 +103,7 @@ class Mirror:
 
         Raises UnknownArtifact, UnknownRevision, Gated, Forbidden; UpstreamDown when it is neither here nor to be had.
         """
-        wanted = _SPELT_OUT.sub("", revision)
+        wanted = bare_ref(revision)
         with self._alone(f"{copied.key}@{wanted}"):
             known = self._known(copied, wanted)
             if known is not None and known[1]:

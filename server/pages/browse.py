@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fastapi import Request
@@ -13,7 +13,6 @@ from hub.local import LocalHub
 from hub.records import Artifact, Page, Query
 from hub.registry.scans import scans_in, worst_words
 from hub.registry.search import SORTS
-from hub.registry.standing import headline
 from server.access import Hub
 from server.addresses import page_path, with_parameters
 from server.identity import caller_of
@@ -47,7 +46,7 @@ def browse(request: Request, hub: Hub) -> Response:
     readers = caller_of(request, hub).owners()
     everything = hub.registry.find(Query(limit=1, readers=readers))
     try:
-        query, problem, status = read_query(request.query_params, readers), None, 200
+        query, problem, status = replace(read_query(request.query_params, readers), scores="best"), None, 200
         page = hub.registry.find(query)
     except WrongRequest as error:
         query, problem, status, page = Query(), error, error.status, Page((), 0)
@@ -85,7 +84,7 @@ def _row(hub: LocalHub, artifact: Artifact, wanted: str) -> dict[str, Any]:
         "unsafe": worst_words(scans_in(hub.registry.database, artifact.revision).values())
         if artifact.any_file
         else None,
-        "score": headline(artifact, wanted or next(iter(artifact.languages), "")),
+        "score": artifact.scores[0] if artifact.scores else None,
     }
 
 

@@ -36,10 +36,10 @@ def ada(database):
 
 def age(database, table, column, time):
     """Let time pass for all rows of a table."""
-    from hub.registry.rows import as_kept, moment
+    from hub.registry.clock import from_column, to_column
 
     for row in database.rows(f"SELECT DISTINCT {column} AS at FROM {table} WHERE {column} IS NOT NULL"):
-        values = {"then": as_kept(moment(row["at"]) - time), "at": row["at"]}
+        values = {"then": to_column(from_column(row["at"]) - time), "at": row["at"]}
         database.execute(f"UPDATE {table} SET {column} = :then WHERE {column} = :at", values)
 
 

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from tests.architecture.structure import children_graph, circle_in, circles, import_graph, modules_by_folder, repeated_names
+from tests.architecture.structure import (
+    children_graph,
+    circle_in,
+    circles,
+    import_graph,
+    modules_by_folder,
+    repeated_names,
+)
 
 LARGEST_FOLDER = 12
 """Modules, without `__init__` and `__main__`: as many as a reader can take in at a glance."""

@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
-
-from hub.names import ArtifactName
-from hub.records import Artifact, Provenance
-from hub.registry.standing import headline
-from tests.builders import a_score
 
 KEYS = ["name", "owner", "kind", "method", "bases", "encoder", "languages", "license", "revision", "scores"]
 
@@ -59,17 +53,6 @@ def test_the_best_measured_comes_first_and_a_multilingual_one_is_found_too(hub):
 )
 def test_every_facet_narrows_the_answer(hub, arguments, expected):
     assert names(hub("search", "--json", *arguments)) == expected
-
-
-def test_a_line_shows_a_score_of_the_artifacts_own_language_and_no_control():
-    control = a_score(0.9, metric="english_base_r_precision_at_1")
-    reported = a_score(0.3, provenance=Provenance.REPORTED)
-    english = a_score(0.8, language="en")
-    module = Artifact(name=ArtifactName("ade", "yo"), kind="adapter", summary="", license="MIT", languages=("yo",))
-    assert headline(replace(module, scores=(control, english, reported, a_score(0.2)))) == a_score(0.2)
-    assert headline(replace(module, scores=(control, english, reported))) == reported
-    assert headline(replace(module, scores=(control, english))) == english
-    assert headline(replace(module, scores=(control,))) is None
 
 
 def test_a_short_page_says_how_many_more_there_are(hub):

@@ -9,7 +9,6 @@ from hub.records import Provenance, Query
 from hub.registry import Registry
 from hub.registry.repositories import change_settings, move_repository
 from hub.registry.search import SORTS, find
-from hub.registry.standing import headline
 from tests import postgres
 from tests.builders import a_score
 from tests.registry.test_registry import a_revision, an_artifact, fill, names
@@ -279,10 +278,30 @@ def test_opening_closing_and_renaming_keep_words_and_counts(registry):
     assert registry.database.rows("SELECT * FROM facet_counts") == []
 
 
-@pytest.mark.parametrize("language", ["", "yo", "hi", "sw", "pt"])
-def test_the_best_score_alone_is_the_one_that_a_table_would_choose_among_all(shelf, language):
-    whole = shelf.find(Query(language=language))
-    short = shelf.find(Query(language=language, scores="best"))
-    assert [each.scores for each in short.items] == [
-        (best,) if (best := headline(each, language)) else () for each in whole.items
-    ]
+@pytest.mark.parametrize(
+    ("language", "expected"),
+    [
+        ("", {"wide": 0.95, "good-yo": 0.7, "weak-yo": 0.3, "brazil": 0.4, "claims": 0.999}),
+        ("yo", {"wide": 0.5, "good-yo": 0.7, "weak-yo": 0.3, "claims": 0.999}),
+        ("sw", {"wide": 0.95}),
+    ],
+)
+def test_a_line_shows_the_best_score_in_the_wanted_language_or_in_any(shelf, language, expected):
+    page = shelf.find(Query(language=language, scores="best"))
+    assert {each.name.name: score.value for each in page.items for score in each.scores} == expected
+
+
+def test_a_line_shows_a_score_of_the_artifacts_own_language_and_no_control(registry):
+    control = a_score(0.9, metric="english_base_r_precision_at_1")
+    reported, disputed = (a_score(0.3, provenance=each) for each in (Provenance.REPORTED, Provenance.DISPUTED))
+    english, measured = a_score(0.8, language="en"), a_score(0.2)
+    shown = {
+        "measured": (control, english, disputed, reported, measured),
+        "reported": (control, english, disputed, reported),
+        "disputed": (control, english, disputed),
+        "english": (control, english),
+        "control": (control,),
+    }
+    fill(registry, *(an_artifact(f"ade/{name}", scores=scores) for name, scores in shown.items()))
+    found = {each.name.name: each.scores for each in registry.find(Query(scores="best")).items}
+    assert found == {name: scores[-1:] if name != "control" else () for name, scores in shown.items()}

@@ -187,7 +187,7 @@ def test_a_collector_killed_beside_a_writer_loses_nothing(tmp_path):
 
 def test_a_backup_made_beside_a_writer_and_one_that_was_killed_are_whole_or_none(tmp_path):
     from hub.backup import back_up, restore
-    from hub.registry.database import open_database
+    from hub.registry.open import open_database
     from hub.store import open_store
 
     a_hub(tmp_path).close()

@@ -12,7 +12,7 @@ from hub.names import ArtifactName
 from hub.publish import publish
 from hub.records import Query
 from hub.registry import verify
-from hub.registry.database import open_database
+from hub.registry.open import open_database
 from hub.registry.settings import epoch
 from hub.store import open_store
 from tests import postgres

@@ -39,11 +39,8 @@ class Delivery:
     duration_ms: int | None
     created_at: datetime | None
     tried_at: datetime | None
-
-    @property
-    def is_delivered(self) -> bool:
-        """Whether the receiver has said that it has it."""
-        return self.status is not None and not self.error
+    delivered: bool
+    """Whether the receiver has said that it has it."""
 
 
 def deliveries(database: Database, webhook: Webhook) -> list[Delivery]:
@@ -100,4 +97,5 @@ def _delivery(row: Row) -> Delivery:
         id=row["id"], webhook_id=row["webhook_id"], scope=row["scope"], action=row["action"], body=row["body"],
         attempts=row["attempts"], status=row["status"], error=row["error"], duration_ms=row["duration_ms"],
         created_at=moment(row["created_at"]), tried_at=moment(row["tried_at"]) if row["tried_at"] else None,
+        delivered=row["status"] is not None and not row["error"],
     )  # fmt: skip

@@ -60,7 +60,7 @@ def test_those_who_may_know_are_told_and_deliveries_are_kept(registry, accounts)
 
     assert work_off(database, [Task(DELIVER, deliver)]) == 11
     assert all(
-        each.is_delivered and each.attempts == 1 for hook in hooks.values() for each in deliveries(database, hook)
+        each.delivered and each.attempts == 1 for hook in hooks.values() for each in deliveries(database, hook)
     )
 
 

@@ -48,13 +48,17 @@ def _decode(kind: Any, value: Any) -> Any:
     if kind is datetime:
         return datetime.fromisoformat(value)
     if is_dataclass(kind) and isinstance(value, Mapping):
-        types = _types(kind)
-        return kind(
-            **{each.name: _decode(types[each.name], value[each.name]) for each in fields(kind) if each.name in value}
-        )
+        return _record(kind, value)
     if kind in _AS_THEY_ARE:
         raise TypeError(f"{value!r:.80} instead of {kind.__name__}")
     return kind(value)  # What is written as text or a number: a digest, a choice, a float without a fraction.
+
+
+def _record(kind: Any, value: Mapping[str, Any]) -> Any:
+    types = _types(kind)
+    return kind(
+        **{each.name: _decode(types[each.name], value[each.name]) for each in fields(kind) if each.name in value}
+    )
 
 
 @cache

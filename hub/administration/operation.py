@@ -18,7 +18,7 @@ sent as a JSON object, or in the query of a GET. A type may carry JSON Schema fo
 from __future__ import annotations
 
 import string
-from dataclasses import dataclass
+from dataclasses import Field, dataclass, fields
 from typing import (
     TYPE_CHECKING,
     Annotated,
@@ -31,7 +31,7 @@ from typing import (
     dataclass_transform,
     get_args,
     get_origin,
-)  # fmt: skip
+)
 from urllib.parse import quote
 
 from hub.decoding import decode
@@ -79,15 +79,19 @@ class Operation(Generic[Result]):
         return self.path.format(**named), given
 
     @classmethod
-    def result(cls) -> tuple[Any, bool]:
-        """The record that it returns, and whether it returns a list of them."""
-        [base] = (each for each in cls.__orig_bases__ if get_origin(each) is Operation)  # type: ignore[attr-defined]
-        [kind] = get_args(base)
-        return (get_args(kind)[0], True) if get_origin(kind) is list else (kind, False)
+    def result(cls) -> Any:
+        """The type that it returns: a record, or a list of records, which is the `items` of an answer."""
+        [base] = cls.__orig_bases__  # type: ignore[attr-defined]
+        return get_args(base)[0]
+
+    @classmethod
+    def parameters(cls) -> tuple[Field[Any], ...]:
+        """All of them."""
+        return fields(cls)  # type: ignore[arg-type]  # `__init_subclass__` has made it a dataclass.
 
     @classmethod
     def path_parameters(cls) -> set[str]:
-        """Names of the parameters that its path holds."""
+        """Names of those that its path holds."""
         return {name for _, name, _, _ in string.Formatter().parse(cls.path) if name}
 
 
@@ -123,9 +127,8 @@ class RemoteAdministration:
         path, rest = operation.address()
         query, body = (rest, None) if operation.method == "GET" else (None, rest or None)
         answer = self._endpoint.ask(operation.method, path, query, body)
-        kind, is_list = operation.result()
-        found: Any = decode(list[kind], answer["items"]) if is_list else decode(kind, answer)
-        return found  # type: ignore[no-any-return]
+        kind: type[Result] = operation.result()
+        return decode(kind, decode(dict[str, Any], answer).get("items") if get_origin(kind) is list else answer)
 
 
 def check_limit(limit: int) -> None:

@@ -6,7 +6,7 @@ Each operation says by itself where it is, what it takes and answers, and who ma
 from __future__ import annotations
 
 import re
-from dataclasses import MISSING, fields
+from dataclasses import MISSING
 from functools import cache
 from inspect import Parameter, Signature
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
@@ -66,7 +66,7 @@ def _anybody(request: Request, hub: Hub) -> Actor:
     return actor_of(request, caller_of(request, hub))
 
 
-_LET_IN = {"administrators": _administrator, "owners": _owner, "everybody": _anybody}
+_LET_IN: dict[str, Any] = {"administrators": _administrator, "owners": _owner, "everybody": _anybody}
 
 
 def _endpoint(operation: type[Operation[Any]]) -> Any:
@@ -74,7 +74,7 @@ def _endpoint(operation: type[Operation[Any]]) -> Any:
     wanted: dict[str, Any] = {"hub": Hub, "actor": Annotated[Actor, Depends(_LET_IN[operation.open_to])]}
     sent = dict[str, Any]()
     in_path, kinds = operation.path_parameters(), get_type_hints(operation, include_extras=True)
-    for each in fields(operation):
+    for each in operation.parameters():
         kind, schema = _parts(kinds[each.name])
         default = ... if each.default is MISSING else each.default
         if each.name in in_path:
@@ -87,13 +87,13 @@ def _endpoint(operation: type[Operation[Any]]) -> Any:
             sent[each.name] = (kind, Field(default, json_schema_extra=schema))
     if sent:
         wanted["body"] = create_model(operation.__name__, __base__=Asked, __doc__=operation.__doc__, **sent)
-    is_list = operation.result()[1]
+    is_list = get_origin(operation.result()) is list
 
     def endpoint(hub: LocalHub, actor: Actor, body: Asked | None = None, **given: Any) -> Response:
         found = operation(**given, **(dict(body) if body else {})).run(hub, actor)
         return answer({"items": found} if is_list else found, operation.status)
 
-    defaults = {each.name: each.default for each in fields(operation) if each.default is not MISSING}
+    defaults = {each.name: each.default for each in operation.parameters() if each.default is not MISSING}
     parameters = [
         Parameter(name, Parameter.KEYWORD_ONLY, annotation=kind, default=defaults.get(name, Parameter.empty))
         for name, kind in wanted.items()
@@ -113,10 +113,11 @@ def _parts(kind: Any) -> tuple[Any, dict[str, Any]]:
 
 
 def _answer_of(operation: type[Operation[Any]]) -> type[Any]:
-    kind, is_list = operation.result()
-    return _list_of(kind) if is_list else promised(kind)
+    kind = operation.result()
+    return _list_of(*get_args(kind)) if get_origin(kind) is list else promised(kind)
 
 
 @cache
-def _list_of(kind: type[Any]) -> type[BaseModel]:
-    return create_model(f"{kind.__name__}List", __base__=Body, items=(list[promised(kind)], ...))  # type: ignore[misc]
+def _list_of(record: Any) -> type[BaseModel]:
+    listed: dict[str, Any] = {"items": (list[promised(record)], ...)}  # type: ignore[misc]
+    return create_model(f"{record.__name__}List", __base__=Body, **listed)

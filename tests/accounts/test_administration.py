@@ -1,18 +1,19 @@
-"""One protocol, two implementations: what an administrator does here and on a server, and says about it, is the same."""
+"""One table of operations, two places to run them: what an administrator does here and on a server, and says about it, is the same."""
 
 from __future__ import annotations
 
 import io
+from types import SimpleNamespace
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from hub.accounts import Actor
-from hub.administration import LocalAdministration, RemoteAdministration
+from hub.administration import LocalAdministration, Operation, RemoteAdministration
 from hub.administration.audit import ListAudit
 from hub.administration.organisations import AddOrganisation, ListMembers, ListOrganisations, SetMember
-from hub.administration.outbox import ListDebts, RetryDebts
+from hub.administration.outbox import Due, ListDebts, RetryDebts
 from hub.administration.quotas import ListQuotas, SetQuota, ShowQuota
 from hub.administration.repositories import AllowAnyFile, FreeName
 from hub.administration.signing_keys import AddSigningKey, ListSigningKeys, RevokeSigningKey
@@ -200,8 +201,27 @@ WRONG = {
     "a key without a name": (WrongRequest, "needs a name", lambda admin: admin.run(AddSigningKey(account="root", name="", pem=a_public_key()))),
     "a fingerprint that is none": (WrongRequest, "no signing key is called", lambda admin: admin.run(RevokeSigningKey(account="root", fingerprint="f" * 8))),
     "a subject that is none": (WrongRequest, "is no artifact", lambda admin: admin.run(ListAudit(subject="a\0b", limit=1))),
+    "a subject that is too long": (WrongRequest, "is no artifact", lambda admin: admin.run(ListAudit(subject="a" * 201))),
     "a full name of two lines": (WrongRequest, "on one line", lambda admin: admin.run(AddUser(name="eve", full_name="a\nb"))),
 }  # fmt: skip
+
+
+class CountUsers(Operation[list[Due]]):
+    """As an installed part would add it."""
+
+    path = "/admin/user-count"
+
+    def run(self, hub, actor):
+        return [Due(len(hub.accounts.all()))]
+
+
+def test_an_installed_part_adds_operations_with_their_addresses(hub, root_token, monkeypatch):
+    point = SimpleNamespace(load=lambda: (CountUsers,))
+    monkeypatch.setattr(
+        "hub.administration.advertised", lambda group: {"count": point} if "operations" in group else {}
+    )
+    with serving(hub) as endpoint:
+        assert RemoteAdministration(endpoint, root_token).run(CountUsers()) == [Due(1)]
 
 
 def refusal(kind, ask, admin) -> tuple[str, int]:

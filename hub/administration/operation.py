@@ -35,7 +35,6 @@ from typing import (
 from urllib.parse import quote
 
 from hub.decoding import decode
-from hub.endpoint import Endpoint
 from hub.errors import Unauthenticated, WrongRequest
 
 if TYPE_CHECKING:
@@ -118,6 +117,8 @@ class RemoteAdministration:
 
     def __init__(self, address: str, token: str) -> None:
         """Raises WrongRequest for what is not an address, Unauthenticated without a token."""
+        from hub.endpoint import Endpoint
+
         self._endpoint = Endpoint(address, token)
         if not token:
             raise Unauthenticated("a server asks who you are: set HF_TOKEN to an administrator's token.")

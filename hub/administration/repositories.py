@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from hub.administration.operation import Operation
 from hub.names import ArtifactName
-from hub.publish import drain_outbox
 from hub.registry.repositories import allow_any_file, remove_tombstone
 
 if TYPE_CHECKING:
@@ -38,6 +37,8 @@ class AllowAnyFile(Operation[Policy]):
     any_file: bool
 
     def run(self, hub: LocalHub, actor: Actor) -> Policy:
+        from hub.publish import drain_outbox
+
         found = hub.registry.get(self.name)
         allow_any_file(hub.registry.database, found.name, self.any_file, actor)
         drain_outbox(hub.registry, hub.store)

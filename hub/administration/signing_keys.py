@@ -8,7 +8,6 @@ from hub.administration.operation import Operation
 from hub.errors import WrongRequest
 from hub.records import SigningKey
 from hub.registry.signing_keys import LONGEST_PEM, add_key, keys_of, revoke_key
-from hub.signatures import fingerprint_of
 
 if TYPE_CHECKING:
     from hub.accounts import Actor
@@ -37,6 +36,8 @@ class AddSigningKey(Operation[SigningKey]):
     pem: Annotated[str, {"maxLength": LONGEST_PEM}]
 
     def run(self, hub: LocalHub, actor: Actor) -> SigningKey:
+        from hub.signatures import fingerprint_of
+
         owner = hub.accounts.get(self.account)
         if len(self.pem) > LONGEST_PEM:
             raise WrongRequest(f"a public key or certificate has {LONGEST_PEM} letters at most, not {len(self.pem)}.")

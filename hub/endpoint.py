@@ -6,18 +6,17 @@ Asking goes through the standard library: `hub search` starts before `huggingfac
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from http.client import HTTPException, HTTPMessage
 from typing import IO, Any
 from urllib.parse import quote, urlencode, urljoin, urlsplit
 
+from hub.decoding import decode
 from hub.errors import (
     Conflict,
     Forbidden,
@@ -32,26 +31,13 @@ from hub.errors import (
     WrongPath,
     WrongRequest,
 )
-from hub.names import ArtifactName, Digest
-from hub.origins import Origin, Part
-from hub.records import (
-    Artifact,
-    Conditioning,
-    File,
-    Page,
-    Pin,
-    Provenance,
-    Query,
-    Revision,
-    Score,
-    Signature,
-    Upstream,
-    Variant,
-)
+from hub.names import ArtifactName
+from hub.origins import Origin
+from hub.records import Artifact, Page, Query, Revision
 from hub.registry import mirrors
 from hub.registry.scans import Scan
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 """How long an answer may take to begin."""
 LONGEST_PAGE = 100
 """What an endpoint gives at once."""
@@ -97,13 +83,13 @@ class Description:
 class Endpoint:
     """The hub at an address, `https://hub.example`. Nothing is asked yet."""
 
-    def __init__(self, address: str) -> None:
-        """Raises WrongRequest for what is no address of the web."""
+    def __init__(self, address: str, token: str | None = None) -> None:
+        """Without a token, the one in `HF_TOKEN`, if there is one. Raises WrongRequest for what is not an address of the web."""
         parts = urlsplit(address)
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
-            raise WrongRequest(f"`--endpoint {address}` is no address of a hub: write it as `https://hub.example`.")
+            raise WrongRequest(f"`--endpoint {address}` is no address of a server: write it as `https://hub.example`.")
         self.address = address.rstrip("/")
-        self.token = os.environ.get("HF_TOKEN", "").strip()
+        self.token = os.environ.get("HF_TOKEN", "").strip() if token is None else token
 
     def find(self, query: Query) -> Page:
         """As `Registry.find`, page by page until `query.limit` are there."""
@@ -117,7 +103,7 @@ class Endpoint:
         while found is None or (cursor and len(items) < query.limit):
             asked = {**wanted, "limit": min(LONGEST_PAGE, max(1, query.limit - len(items))), "cursor": cursor}
             found = self.ask("GET", "/search", asked)
-            items += map(read_artifact, found["items"])
+            items += map(_read_artifact, found["items"])
             cursor = found["cursor"] or ""
         return Page(tuple(items[: query.limit]), found["total"], found["facets"], found["is_exact"])
 
@@ -125,18 +111,15 @@ class Endpoint:
         """One artifact with a revision. Raises WrongRequest where there is none, with near names, WrongName."""
         ArtifactName.parse(name, "any")
         found = self.ask("GET", f"/artifacts/{quote(name)}", {"revision": revision})
-        artifact = read_artifact(found)
+        artifact = _read_artifact(found)
         return Description(
             artifact=artifact,
-            shown=read_revision(found["shown"], artifact.name) if found["shown"] else None,
-            revisions=tuple(read_revision(each, artifact.name) for each in found["revisions"]),
+            shown=_read_revision(found["shown"], artifact.name) if found["shown"] else None,
+            revisions=tuple(_read_revision(each, artifact.name) for each in found["revisions"]),
             card=found["card"],
-            origins=tuple(
-                Origin(**{**each, "combined": tuple(Part(**part) for part in each["combined"])})
-                for each in found["lineage"]
-            ),
-            mirror=_mirror(found["mirror"]),
-            scans={path: _scan(scan) for path, scan in found["scans"].items()},
+            origins=decode(tuple[Origin, ...], found["lineage"]),
+            mirror=decode(mirrors.Origin, found["mirror"]) if found["mirror"] else None,
+            scans=decode(dict[str, Scan], found["scans"]),
         )
 
     def full_name(self, name: str) -> str:
@@ -155,7 +138,7 @@ class Endpoint:
         try:
             return json.loads(answer)
         except ValueError as error:
-            raise Unreachable(f"{self.address} does not speak our language: is it a linguahub?") from error
+            raise Unreachable(f"{self.address} did not return a linguahub response: check the address.") from error
 
     def read(
         self,
@@ -187,7 +170,7 @@ class Endpoint:
                 raise Unreachable(
                     f"{self.address} does not answer ({reason}). Is the address right, and the server running?"
                 ) from error
-        raise Unreachable(f"{self.address} leads in circles for `{path}`.")
+        raise Unreachable(f"{self.address} redirects in a loop for `{path}`.")
 
     def _error(self, error: urllib.error.HTTPError) -> HubError:
         with error:
@@ -209,64 +192,10 @@ class _StayHere(urllib.request.HTTPRedirectHandler):
         """None: an error with the status of the redirect."""
 
 
-def read_artifact(body: Mapping[str, Any]) -> Artifact:
-    """The record of an artifact that `/api/v1` has written."""
-    known = {each.name for each in dataclasses.fields(Artifact)}
-    facts: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in body.items() if name in known
-    }
-    facts |= {
-        "name": ArtifactName(body["owner"], body["name"]),
-        "variants": tuple(map(_variant, body["variants"])),
-        "conditioning": Conditioning(**body["conditioning"]) if body["conditioning"] else None,
-        "scores": tuple(map(_score, body["scores"])),
-        "upstream": tuple(Upstream(**each) for each in body["upstream"]),
-        "created_at": _moment(body["created_at"]),
-        "updated_at": _moment(body["updated_at"]),
-    }
-    return Artifact(**facts)
+def _read_artifact(body: Mapping[str, Any]) -> Artifact:
+    return decode(Artifact, {**body, "name": {"owner": body["owner"], "name": body["name"]}})
 
 
-def read_revision(body: Mapping[str, Any], name: ArtifactName) -> Revision:
-    """The record of a revision that `/api/v1` has written; without files where it names none."""
-    return Revision(
-        id=body["id"],
-        artifact=name,
-        number=body["number"],
-        created_at=_moment(body["created_at"]),
-        message=body["message"],
-        files=tuple(File(each["path"], Digest(each["digest"]), each["size_bytes"]) for each in body.get("files", ())),
-        parent=body["parent"],
-        yanked=body["yanked"],
-        author=body["author"],
-        signature=Signature(**body["signature"]) if body["signature"] else None,
-    )
-
-
-def _variant(body: Mapping[str, Any]) -> Variant:
-    return Variant(
-        base=Pin(**body["base"]),
-        folder=body["folder"],
-        method=body["method"],
-        architecture=body["architecture"],
-        conditioning=Conditioning(**body["conditioning"]),
-        encoder=Pin(**body["encoder"]) if body["encoder"] else None,
-        beside=tuple(Pin(**each) for each in body["beside"]),
-    )
-
-
-def _score(body: Mapping[str, Any]) -> Score:
-    facts = {name: value for name, value in body.items() if name in Score.__slots__}
-    return Score(**facts | {"provenance": Provenance(body["provenance"])})
-
-
-def _scan(body: Mapping[str, Any]) -> Scan:
-    return Scan(**{**body, "digest": Digest(body["digest"]), "scanned_at": _moment(body["scanned_at"])})
-
-
-def _mirror(body: Mapping[str, Any] | None) -> mirrors.Origin | None:
-    return mirrors.Origin(**{**body, "fetched_at": datetime.fromisoformat(body["fetched_at"])}) if body else None
-
-
-def _moment(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
+def _read_revision(body: Mapping[str, Any], name: ArtifactName) -> Revision:
+    """Without files where the answer names none."""
+    return decode(Revision, {"files": (), **body, "artifact": name})

@@ -23,6 +23,7 @@ GROUPS = {
     "hub.corpora": "a corpus to train and to be judged on",
     "hub.benchmarks": "a benchmark",
     "hub.parts": "an optional part",
+    "hub.operations": "operations of administration",
 }
 """Every group of entry points, and what one of its entries adds. CONTRIBUTING.md says what each must be."""
 _UNKNOWN: dict[str, type[Unknown]] = {"hub.methods": UnknownMethod, "hub.bases": UnknownBase}

@@ -1,28 +1,39 @@
 """Bodies of our own API: what programs may rely on. Never database rows.
 
-The classes say what is promised, for the OpenAPI document and for tests; answers themselves are written by orjson
-straight from the records, which is many times quicker than through a class. An artifact reads as in `hub search --json`.
+Answers are written by orjson straight from the records, which is many times quicker than through a class; the records'
+dataclasses describe them in the OpenAPI document. A class here stands for JSON that is not a record as it is. An artifact
+reads as in `hub search --json`.
 """
 
 from __future__ import annotations
 
 from dataclasses import fields
 from datetime import datetime
-from typing import Any, Literal
+from functools import cache
+from typing import Any
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from hub.records import Artifact, Page
+from hub.records import Artifact, Conditioning, Page, Score, Upstream, Variant
 
 _FACTS = [each.name for each in fields(Artifact) if each.name != "name"]
 
 
 class Body(BaseModel):
-    """Of an answer: it holds what it says and nothing else."""
+    """Of an answer: it holds what it says and nothing else, and so do the records in it, whose docstrings describe them."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", use_attribute_docstrings=True, json_schema_serialization_defaults_required=True
+    )
+
+
+@cache
+def promised(record: type[Any]) -> type[Any]:
+    """A dataclass as the whole of an answer, for the document: as it would be described in a `Body`."""
+    told = {name: getattr(record, name) for name in ("__doc__", "__module__", "__qualname__")}
+    return type(record.__name__, (record,), {**told, "__pydantic_config__": Body.model_config})
 
 
 class ErrorBody(Body):
@@ -31,65 +42,6 @@ class ErrorBody(Body):
     error: str = Field(
         examples=["no artifact is called `mulan-yoo`. Did you mean `mulan-yo`? List them with `hub search`."]
     )
-
-
-class ScoreBody(Body):
-    """One number and all that is needed to judge it."""
-
-    metric: str = Field(examples=["r_precision_at_10"])
-    value: float = Field(examples=[0.61])
-    unit: str = Field(examples=["1"])
-    better: Literal["up", "down"]
-    benchmark: str = Field(examples=["emoji-generation"])
-    benchmark_digest: str
-    split: str = Field(examples=["seen"])
-    language: str = Field(examples=["yo"])
-    base: str = Field(examples=["emoji-sd"])
-    sample_size: int | None
-    seed: int | None
-    low: float | None = Field(description="Lower end of the 95 % interval.")
-    high: float | None
-    provenance: Literal["measured", "reported", "disputed"]
-    source: str = Field(description="Reported: who says so and where. Measured: which run, revision and machine.")
-    reason: str = Field(description="Of a disputed score: why to doubt it.")
-
-
-class ConditioningBody(Body):
-    """What a denoiser reads, or a module gives."""
-
-    width: int
-    length: int | None = Field(description="Tokens; null means any number.")
-    pooled_width: int | None
-    mask: bool
-
-
-class PinBody(Body):
-    """A base or an encoder that something was made for."""
-
-    name: str
-    digest: str = Field(description="Of its weights; empty where it is not known.")
-
-
-class VariantBody(Body):
-    """One artifact's weights for one base."""
-
-    base: PinBody
-    folder: str
-    method: str
-    architecture: str
-    conditioning: ConditioningBody
-    encoder: PinBody | None
-    beside: list[PinBody] = Field(description="Further encoders, whose states are joined to those of the first one.")
-
-
-class UpstreamBody(Body):
-    """One file of a published system, elsewhere."""
-
-    repository: str
-    file: str
-    size_bytes: int | None
-    revision: str
-    digest: str
 
 
 class ArtifactBody(Body):
@@ -102,13 +54,13 @@ class ArtifactBody(Body):
     license: str = Field(examples=["Apache-2.0"])
     languages: list[str] = Field(examples=[["yo"]])
     method: str = Field(examples=["mulan"])
-    variants: list[VariantBody]
+    variants: list[Variant]
     bases: list[str] = Field(examples=[["emoji-sd"]])
     encoder: str
-    conditioning: ConditioningBody | None = Field(description="Of a base: what its denoiser reads.")
-    scores: list[ScoreBody]
+    conditioning: Conditioning | None = Field(description="Of a base: what its denoiser reads.")
+    scores: list[Score]
     tags: list[str]
-    upstream: list[UpstreamBody]
+    upstream: list[Upstream]
     revision: str = Field(description="Id of the newest revision that is not yanked; empty when all are.")
     weights_digest: str
     size_bytes: int

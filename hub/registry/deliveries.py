@@ -39,11 +39,8 @@ class Delivery:
     duration_ms: int | None
     created_at: datetime | None
     tried_at: datetime | None
-
-    @property
-    def is_delivered(self) -> bool:
-        """Whether the receiver has said that it has it."""
-        return self.status is not None and not self.error
+    delivered: bool
+    """Whether the receiver has said that it has it."""
 
 
 def deliveries(database: Database, webhook: Webhook) -> list[Delivery]:
@@ -99,4 +96,5 @@ def _delivery(row: Row) -> Delivery:
         id=row["id"], webhook_id=row["webhook_id"], scope=row["scope"], action=row["action"], body=row["body"],
         attempts=row["attempts"], status=row["status"], error=row["error"], duration_ms=row["duration_ms"],
         created_at=from_column(row["created_at"]), tried_at=from_column(row["tried_at"]),
+        delivered=row["status"] is not None and not row["error"],
     )  # fmt: skip

@@ -14,8 +14,8 @@ from hub.cards.card import FILE
 from hub.cards.tensors import SUFFIX, Tensor, tensors_in
 from hub.local import LocalHub
 from hub.names import Digest
-from hub.origins import origins
-from hub.records import Artifact, Revision
+from hub.origins import Origin, origins
+from hub.records import Artifact, Revision, Signature
 from hub.registry.aliases import aliases
 from hub.registry.downloads import downloads_by_day, today
 from hub.registry.mirrors import origin_of_name
@@ -45,17 +45,6 @@ class FileBody(Body):
     path: str = Field(examples=["emoji-sd/model.safetensors"])
     digest: str
     size_bytes: int
-
-
-class SignatureBody(Body):
-    """What was found out about a revision's signature."""
-
-    verified: bool
-    method: str
-    signer: str
-    account: str
-    fingerprint: str
-    reason: str = Field(description="Why it was not verified.")
 
 
 class ScanBody(Body):
@@ -90,7 +79,7 @@ class RevisionBody(Body):
     yanked: bool
     author: str = Field(description="The account that made it on this server.")
     aliases: list[str] = Field(examples=[["@stable"]])
-    signature: SignatureBody | None = Field(
+    signature: Signature | None = Field(
         description="What was found out about its signature when it was made; null without one."
     )
 
@@ -101,44 +90,13 @@ class ShownRevisionBody(RevisionBody):
     files: list[FileBody]
 
 
-class PartBody(Body):
-    """One of the modules that another was combined of."""
-
-    name: str
-    revision: str
-    share: float
-
-
-class OriginBody(Body):
-    """Where one variant came from; empty where it is not known."""
-
-    folder: str
-    parent: str
-    combined: list[PartBody]
-    combined_by: str
-    base: str
-    base_digest: str
-    encoder: str
-    encoder_digest: str
-    device_seconds: float | None = Field(description="That the run took which made it.")
-    device: str
-
-
-class TensorBody(Body):
-    """One array of weights."""
-
-    name: str = Field(examples=["latents"])
-    dtype: str = Field(examples=["F16"])
-    shape: list[int] = Field(examples=[[16, 192]])
-
-
 class WeightsBody(Body):
     """The tensors of one safetensors file, read from its header."""
 
     path: str
     numbers: int = Field(description="In all tensors together.")
     dtypes: dict[str, int] = Field(description="Type → numbers.", examples=[{"F16": 196608}])
-    tensors: list[TensorBody]
+    tensors: list[Tensor]
 
 
 class DayBody(Body):
@@ -155,7 +113,7 @@ class WholeArtifactBody(ArtifactBody):
     shown: ShownRevisionBody | None = Field(description="The revision asked for; null when only a card is known.")
     revisions: list[RevisionBody] = Field(description="Newest first.")
     card: str = Field(description="README.md of the shown revision.")
-    lineage: list[OriginBody]
+    lineage: list[Origin]
     tensors: list[WeightsBody]
     mirror: MirrorBody | None
     scans: dict[str, ScanBody] = Field(description="Path → what scanners say of a file that can run code.")

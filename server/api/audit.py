@@ -2,39 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated, Any
+from dataclasses import replace
+from typing import Annotated
 
 from fastapi import Query, Request
-from pydantic import Field
 from starlette.responses import Response
 
 from hub.errors import Forbidden
 from hub.names import ArtifactName
-from hub.registry.audit import read_audit
+from hub.registry.audit import Entry, read_audit
 from server.access import Hub
 from server.identity import account_of, caller_of, insist_on_administering
 from server.paging import read_cursor, write_cursor
 from server.wire import Body, answer
 
 
-class EntryBody(Body):
-    """One line of the log."""
-
-    id: int
-    at: datetime | None
-    actor: str
-    token: str = Field(description="Name of the token, never the token.")
-    action: str = Field(examples=["commit"])
-    subject: str = Field(examples=["ada/mulan-yo"])
-    address: str = Field(description="Of the client; for administrators alone.")
-    detail: dict[str, Any]
-
-
 class AuditBody(Body):
     """The newest line first."""
 
-    entries: list[EntryBody]
+    entries: list[Entry]
     cursor: str | None
 
 
@@ -56,11 +42,5 @@ def get_audit(
         insist_on_administering(caller, ArtifactName.parse(subject, account.name))
     before = read_cursor(cursor) if cursor else 0
     lines = read_audit(hub.registry.database, subject=subject, before=before, limit=limit)
-    entries = [
-        {
-            "id": each.id, "at": each.at, "actor": each.actor, "token": each.token, "action": each.action, "subject": each.subject,
-            "address": each.address if caller.is_admin else "", "detail": each.detail,
-        }
-        for each in lines
-    ]  # fmt: skip
+    entries = lines if caller.is_admin else [replace(each, address="") for each in lines]
     return answer({"entries": entries, "cursor": write_cursor(lines[-1].id) if len(lines) == limit else None})

@@ -23,23 +23,12 @@ from server.identity import caller_of
 from server.wire import Body, answer
 
 
-class FitBody(Body):
-    """Whether one variant goes with one base, and why, or why not."""
-
-    module: str = Field(examples=["linguahub/mulan-yo"])
-    folder: str = Field(description="Of the variant.", examples=["emoji-sd"])
-    base: str = Field(examples=["linguahub/emoji-sd"])
-    fits: bool
-    made_for_it: bool = Field(description="False where the variant was made for another base that reads the same.")
-    reasons: list[str]
-
-
 class CompatibleBody(Body):
     """Judged by conditioning, and by the digests of base and encoder, where they are known."""
 
     artifact: str
     asked: Literal["modules", "bases"] = Field(description="Of a base its modules, of a module its bases.")
-    fits: list[FitBody]
+    fits: list[Fit]
     total: int = Field(
         description="Modules that were made for a base which reads the same; of a module, pairs that were judged."
     )

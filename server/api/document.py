@@ -8,7 +8,6 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from pydantic import BaseModel
 
 from server.wire import ErrorBody
 
@@ -53,7 +52,7 @@ def route(
     method: str,
     path: str,
     endpoint: Callable[..., Any],
-    body: type[BaseModel] | None,
+    body: type[Any] | None,
     *,
     tag: str,
     errors: Sequence[int] = (),
@@ -63,7 +62,7 @@ def route(
     media: str = "application/json",
     example: Any = None,
     moves: bool = False,
-    also: Mapping[int, type[BaseModel]] | None = None,
+    also: Mapping[int, type[Any]] | None = None,
 ) -> None:
     """Answer `method` at `path` below /api/v1, and say so in the document; GET answers HEAD with the same headers.
 

@@ -9,10 +9,10 @@ from pydantic import Field
 from starlette.responses import Response
 
 from hub.languages import autonym, language_name
-from hub.records import Query
+from hub.records import Conditioning, Query, Upstream
 from server.access import Hub
 from server.identity import caller_of
-from server.wire import Body, ConditioningBody, UpstreamBody, answer
+from server.wire import Body, answer
 
 MOST_BASES = 1000
 
@@ -41,8 +41,8 @@ class BaseBody(Body):
     license: str
     revision: str
     weights_digest: str
-    conditioning: ConditioningBody | None
-    upstream: list[UpstreamBody]
+    conditioning: Conditioning | None
+    upstream: list[Upstream]
     artifacts: int = Field(description="Modules that have weights for it.")
 
 

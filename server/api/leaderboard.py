@@ -16,7 +16,7 @@ from hub.registry.standing import is_control
 from server.access import Hub, get_artifact
 from server.api.parameters import Language, Word
 from server.identity import caller_of
-from server.wire import Body, ScoreBody, answer
+from server.wire import Body, answer
 
 MOST_COMPARED = 8
 
@@ -29,7 +29,7 @@ class PlaceBody(Body):
     artifact: str = Field(examples=["linguahub/mulan-yo"])
     author: str = Field(description="The account that published the score; empty when the card says so.")
     doubts: int = Field(description="How many people dispute it.")
-    score: ScoreBody
+    score: Score
 
 
 class LeaderboardBody(Body):
@@ -46,7 +46,7 @@ class ColumnBody(Body):
     """One artifact's value of a row."""
 
     artifact: str
-    score: ScoreBody | None
+    score: Score | None
 
 
 class RowBody(Body):

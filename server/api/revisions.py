@@ -10,13 +10,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from hub.commit import yank
-from hub.difference import as_json, difference
+from hub.difference import ChangedTensor, as_json, difference
 from hub.names import Digest
 from hub.publish import drain_outbox
-from hub.registry.aliases import PATTERN, aliases, delete_alias, set_alias
+from hub.registry.aliases import PATTERN, Alias, aliases, delete_alias, set_alias
 from server.access import Hub
 from server.addresses import Segment
-from server.api.artifacts import FileBody, RevisionBody, TensorBody, described_revision, files_of, names_of_revisions
+from server.api.artifacts import FileBody, RevisionBody, described_revision, files_of, names_of_revisions
 from server.api.parameters import Line, Named, Own, RevisionName, Word
 from server.identity import actor_of, caller_of
 from server.wire import Body, answer
@@ -53,15 +53,6 @@ class ChangedFileBody(Body):
     after_bytes: int | None
 
 
-class ChangedTensorBody(Body):
-    """A tensor of one revision alone, or with another shape or type."""
-
-    path: str
-    name: str
-    before: TensorBody | None
-    after: TensorBody | None
-
-
 class DiffBody(Body):
     """What leads from one revision to another."""
 
@@ -71,25 +62,17 @@ class DiffBody(Body):
     is_card_whole: bool = Field(description="False for a card that is too long to be compared.")
     files: list[ChangedFileBody]
     unchanged_files: int
-    tensors: list[ChangedTensorBody]
+    tensors: list[ChangedTensor]
     same_tensors: int = Field(
         description="Of changed files, with the same name, shape and type; their numbers may differ."
     )
-
-
-class AliasBody(Body):
-    """A name that is moved by hand."""
-
-    name: str = Field(examples=["@stable"])
-    revision: str
-    protected: bool = Field(description="Only who may administer the artifact moves it.")
 
 
 class AliasesBody(Body):
     """Sorted by name."""
 
     artifact: str
-    aliases: list[AliasBody]
+    aliases: list[Alias]
 
 
 class NewAlias(BaseModel):

@@ -6,6 +6,7 @@ from functools import partial
 
 from fastapi import FastAPI
 
+from hub.registry.aliases import Alias
 from server.api import (
     advice,
     artifacts,
@@ -23,7 +24,7 @@ from server.api import (
 from server.api.document import query_parameter, route
 from server.metering import MEDIA_TYPE
 from server.query import PARAMETERS
-from server.wire import SearchBody
+from server.wire import SearchBody, promised
 
 CURSOR = query_parameter(
     "cursor", "Of the page before, with its parameters otherwise unchanged.", {"type": "string", "maxLength": 1000}
@@ -65,16 +66,16 @@ def _add_artifacts(app: FastAPI) -> None:
     of("DELETE", f"{at}/yank", revisions.unyank_revision, artifacts.ShownRevisionBody, login=True)
     of("GET", f"{_ONE}/diff", revisions.get_difference, revisions.DiffBody)
     of("GET", f"{_ONE}/aliases", revisions.get_aliases, revisions.AliasesBody)
-    of("PUT", f"{_ONE}/aliases/{{alias}}", revisions.put_alias, revisions.AliasBody, login=True)
+    of("PUT", f"{_ONE}/aliases/{{alias}}", revisions.put_alias, promised(Alias), login=True)
     of("DELETE", f"{_ONE}/aliases/{{alias}}", revisions.remove_alias, revisions.AliasesBody, login=True)
 
 
 def _add_scores(app: FastAPI) -> None:
     of = partial(route, app, tag="scores", errors=(404,), moves=True)
     of("GET", f"{_ONE}/scores", scores.get_scores, scores.ScoresBody)
-    of("POST", f"{_ONE}/scores", scores.post_score, scores.StatementBody, login=True, status=201)
+    of("POST", f"{_ONE}/scores", scores.post_score, promised(scores.StatementBody), login=True, status=201)
     route(
-        app, "POST", f"{_ONE}/scores/{{score}}/disputes", scores.post_dispute, scores.StatementBody, login=True, status=201,
+        app, "POST", f"{_ONE}/scores/{{score}}/disputes", scores.post_dispute, promised(scores.StatementBody), login=True, status=201,
         tag="scores", errors=(404, 409), moves=True,
     )  # fmt: skip
     route(app, "GET", "/leaderboard", leaderboard.get_leaderboard, leaderboard.LeaderboardBody, tag="scores")

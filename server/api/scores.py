@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -11,37 +12,25 @@ from starlette.responses import Response
 
 from hub.errors import WrongRequest
 from hub.records import Provenance, Score
-from hub.registry.scores import Measurement, Statement, dispute, publish_score, statements
+from hub.registry.scores import Dispute, Measurement, Statement, dispute, publish_score, statements
 from server.access import Hub
 from server.api.parameters import Digits, Language, Line, Named, Number, Whole, Word
 from server.identity import account_of, actor_of, caller_of, insist_on_speaking
-from server.wire import Body, ScoreBody, answer
+from server.wire import Body, answer
 
 
-class MeasurementBody(Body):
-    """Where, and of what."""
-
-    revision: str
-    run: str
-    machine: str
-
-
-class DisputeBody(Body):
-    """Somebody's doubt."""
-
-    account: str
-    reason: str
-    at: datetime | None
-
-
-class StatementBody(ScoreBody):
+@dataclass(frozen=True, kw_only=True)
+class StatementBody(Score):
     """A score, and who said it."""
 
-    id: str = Field(examples=["9f86d081884c7d65"])
-    author: str = Field(description="The account that published it; empty when the card says so.")
-    measurement: MeasurementBody | None = Field(description="Of a published score.")
+    id: str
+    """Such as `9f86d081884c7d65`."""
+    author: str
+    """The account that published it; empty when the card says so."""
+    measurement: Measurement | None
+    """Of a published score."""
     published_at: datetime | None
-    disputes: list[DisputeBody]
+    disputes: list[Dispute]
 
 
 class ScoresBody(Body):

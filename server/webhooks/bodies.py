@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field
@@ -89,8 +89,7 @@ class DeliveryBody(BaseModel):
     @classmethod
     def of(cls, delivery: Delivery) -> Self:
         """The body of a delivery."""
-        kept: dict[str, Any] = {name: getattr(delivery, name) for name in cls.model_fields if name != "delivered"}
-        return cls(delivered=delivery.is_delivered, **kept)
+        return cls(**{name: getattr(delivery, name) for name in cls.model_fields})
 
 
 def owner_of(request: Request, hub: LocalHub, *, writes: bool = False) -> tuple[Account, Caller]:

@@ -1,16 +1,25 @@
-"""One protocol, two implementations: what an administrator does here and on a server, and says about it, is the same."""
+"""One table of operations, two places to run them: what an administrator does here and on a server, and says about it, is the same."""
 
 from __future__ import annotations
 
 import io
+from types import SimpleNamespace
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from hub.accounts import Actor
-from hub.administration import LocalAdministration, RemoteAdministration
-from hub.administration.contract import Hook
+from hub.administration import LocalAdministration, Operation, RemoteAdministration
+from hub.administration.audit import ListAudit
+from hub.administration.organisations import AddOrganisation, ListMembers, ListOrganisations, SetMember
+from hub.administration.outbox import Due, ListDebts, RetryDebts
+from hub.administration.quotas import ListQuotas, SetQuota, ShowQuota
+from hub.administration.repositories import AllowAnyFile, FreeName
+from hub.administration.signing_keys import AddSigningKey, ListSigningKeys, RevokeSigningKey
+from hub.administration.tokens import CreateToken, ListTokens, RevokeToken
+from hub.administration.users import AddUser, ListUsers, RemoveUser, RestoreUser, SetAdmin, SetPassword
+from hub.administration.webhooks import AllowHost, Hook, ListHooks, ListHosts, ListTold
 from hub.cli import main
 from hub.commit import create
 from hub.errors import (
@@ -53,64 +62,68 @@ def admin(request, hub, root_token):
 
 
 def test_users_come_go_and_come_back(admin, hub):
-    made = admin.add_user("ada", is_admin=False, full_name="Ada L.", email="ada@example.org")
+    made = admin.run(AddUser(name="ada", full_name="Ada L.", email="ada@example.org"))
     assert made == hub.accounts.get("ada")
-    assert [each.name for each in admin.users()] == ["ada", "root"]
-    assert admin.set_password("ada", "correct horse battery").name == "ada"
+    assert [each.name for each in admin.run(ListUsers())] == ["ada", "root"]
+    assert admin.run(SetPassword(name="ada", password="correct horse battery")).name == "ada"
     assert hub.accounts.has_password("ada", "correct horse battery")
-    assert admin.set_admin("ada", is_admin=True).is_admin
-    assert admin.remove_user("ada").removed_at is not None
-    assert [each.name for each in admin.users()] == ["root"]
-    assert admin.restore_user("ada").removed_at is None
-    assert [each.name for each in admin.users()] == ["ada", "root"]
+    assert admin.run(SetAdmin(name="ada", is_admin=True)).is_admin
+    assert admin.run(RemoveUser(name="ada")).removed_at is not None
+    assert [each.name for each in admin.run(ListUsers())] == ["root"]
+    assert admin.run(RestoreUser(name="ada")).removed_at is None
+    assert [each.name for each in admin.run(ListUsers())] == ["ada", "root"]
 
 
 def test_tokens_are_made_listed_and_revoked(admin, hub):
-    admin.add_user("ada", is_admin=False, full_name="", email="")
-    secret = admin.create_token("ada", "write", artifact="ada/module", label="laptop", days=7)
+    admin.run(AddUser(name="ada"))
+    secret = admin.run(CreateToken(user="ada", role="write", artifact="ada/module", name="laptop", days=7)).token
     caller = hub.tokens.caller(secret)
     assert caller.may_write(ArtifactName("ada", "module")) and not caller.may_write(ArtifactName("ada", "other"))
-    [listed] = admin.tokens("ada")
+    [listed] = admin.run(ListTokens(user="ada"))
     assert listed == hub.tokens.of(hub.accounts.get("ada"))[0]
     assert (listed.name, listed.artifact) == ("laptop", "ada/module") and listed.expires_at and listed.last_used_at
-    assert admin.revoke_token("ada", listed.id).name == "laptop"
+    assert admin.run(RevokeToken(user="ada", number=listed.id)).name == "laptop"
     assert hub.tokens.caller(secret) is None
 
 
 def test_organisations_have_members(admin):
-    admin.add_user("ada", is_admin=False, full_name="", email="")
-    assert admin.add_organisation("lab", full_name="The lab").full_name == "The lab"
-    assert [each.name for each in admin.organisations()] == ["lab"]
-    assert admin.set_member("lab", "ada", "admin").role == "admin"
-    assert [(each.name, each.role) for each in admin.members("lab")] == [("ada", "admin")]
-    admin.set_member("lab", "ada", "")
-    assert admin.members("lab") == []
+    admin.run(AddUser(name="ada"))
+    assert admin.run(AddOrganisation(name="lab", full_name="The lab")).full_name == "The lab"
+    assert [each.name for each in admin.run(ListOrganisations())] == ["lab"]
+    assert admin.run(SetMember(name="lab", user="ada", role="admin")).role == "admin"
+    assert [(each.name, each.role) for each in admin.run(ListMembers(name="lab"))] == [("ada", "admin")]
+    admin.run(SetMember(name="lab", user="ada", role=""))
+    assert admin.run(ListMembers(name="lab")) == []
 
 
 def test_quotas_are_set_and_taken_away(admin):
-    assert admin.set_quota("root", 10**9).quota_bytes == admin.quota("root").quota_bytes == 10**9
-    assert admin.set_quota("root", None) == admin.quotas()[0]
-    assert admin.quota("root").used_bytes == 0
+    assert (
+        admin.run(SetQuota(name="root", quota_bytes=10**9)).quota_bytes
+        == admin.run(ShowQuota(name="root")).quota_bytes
+        == 10**9
+    )
+    assert admin.run(SetQuota(name="root", quota_bytes=None)) == admin.run(ListQuotas())[0]
+    assert admin.run(ShowQuota(name="root")).used_bytes == 0
 
 
 def test_exceptions_for_artifacts(admin, hub):
     name = ArtifactName("root", "module")
     create(name, hub.registry, hub.store, ROOT, is_dataset=False, private=False)
-    assert admin.allow_any_file("root/module", allowed=True) == "root/module"
+    assert admin.run(AllowAnyFile(name="root/module", any_file=True)).name == "root/module"
     assert hub.registry.get(name).any_file
-    admin.allow_any_file("root/module", allowed=False)
+    admin.run(AllowAnyFile(name="root/module", any_file=False))
     assert not hub.registry.get(name).any_file
     delete_repository(hub.registry.database, name, ROOT)
-    assert admin.free_name("root/module") == "root/module"
+    assert admin.run(FreeName(name="root/module")).name == "root/module"
     create(name, hub.registry, hub.store, ROOT, is_dataset=False, private=False)
 
 
 def test_the_audit_log_says_who_did_it_with_which_token(admin):
-    admin.add_user("ada", is_admin=False, full_name="", email="")
-    [entry] = admin.audit(subject="ada", limit=10)
+    admin.run(AddUser(name="ada"))
+    [entry] = admin.run(ListAudit(subject="ada", limit=10))
     assert (entry.actor, entry.token, entry.action, entry.detail) == ("root", "root's", "user.add", {"is_admin": False})
     assert entry.at is not None
-    assert [each.action for each in admin.audit(subject="", limit=1)] == ["user.add"]
+    assert [each.action for each in admin.run(ListAudit(limit=1))] == ["user.add"]
 
 
 def test_webhooks_are_seen_without_their_secrets_and_with_what_they_were_told(admin, hub):
@@ -118,29 +131,31 @@ def test_webhooks_are_seen_without_their_secrets_and_with_what_they_were_told(ad
     owner, url = hub.accounts.get("root"), "https://ci.example.org/a-secret"
     made = add_webhook(hub.registry.database, owner, url, watched, ["repo"], ROOT, secret="another")
     create(ArtifactName("root", "module"), hub.registry, hub.store, ROOT, is_dataset=False, private=False)
-    assert admin.webhooks("root") == [Hook(made.id, "ci.example.org", ["everything", "user root"], False)]
-    told = admin.deliveries(made.id)
+    assert admin.run(ListHooks(name="root")) == [Hook(made.id, "ci.example.org", ["everything", "user root"], False)]
+    told = admin.run(ListTold(webhook=made.id))
     assert told == deliveries(hub.registry.database, made)
     assert {(each.scope, each.action) for each in told} >= {("repo", "create")}
 
 
 def test_hosts_of_webhooks_are_allowed_and_forbidden(admin):
-    kept = [admin.allow_webhook_host(host, allowed=True) for host in ("CI.lab", "10.0.0.7", "::1")]
+    kept = [admin.run(AllowHost(host=host, allowed=True)).host for host in ("CI.lab", "10.0.0.7", "::1")]
     assert kept == ["ci.lab", "10.0.0.7", "::1"]
-    assert admin.webhook_hosts() == sorted(kept)
-    admin.allow_webhook_host("ci.lab", allowed=False)
-    assert admin.webhook_hosts() == ["10.0.0.7", "::1"]
-    assert admin.audit(subject="", limit=1)[0].actor == "root"
+    assert [each.host for each in admin.run(ListHosts())] == sorted(kept)
+    admin.run(AllowHost(host="ci.lab", allowed=False))
+    assert [each.host for each in admin.run(ListHosts())] == ["10.0.0.7", "::1"]
+    assert admin.run(ListAudit(limit=1))[0].actor == "root"
 
 
 def test_signing_keys_are_added_listed_and_revoked(admin, hub):
     hub.accounts.add("lab", ROOT, kind="organisation")
-    made = admin.add_signing_key("lab", a_public_key(), label="laptop")
+    made = admin.run(AddSigningKey(account="lab", name="laptop", pem=a_public_key()))
     assert (made.account, made.name, made.kind) == ("lab", "laptop", "key")
-    assert admin.signing_keys("lab") == keys_of(hub.registry.database, hub.accounts.get("lab")) == [made]
-    admin.revoke_signing_key("lab", made.fingerprint[:12])
-    assert admin.signing_keys("lab") == []
-    [revoked, added] = admin.audit(subject="lab", limit=2)
+    assert (
+        admin.run(ListSigningKeys(account="lab")) == keys_of(hub.registry.database, hub.accounts.get("lab")) == [made]
+    )
+    admin.run(RevokeSigningKey(account="lab", fingerprint=made.fingerprint[:12]))
+    assert admin.run(ListSigningKeys(account="lab")) == []
+    [revoked, added] = admin.run(ListAudit(subject="lab", limit=2))
     assert (revoked.action, revoked.actor, added.action) == ("signing-key.revoke", "root", "signing-key.add")
 
 
@@ -149,45 +164,64 @@ def test_what_is_owed_is_listed_and_made_due_in_somebodys_name(admin, hub):
         for subject in ("one", "two", "three"):
             owe(session, "no-such-task", subject, {"why": subject})
     [debt] = claim(hub.registry.database, "no-such-task", 60)
-    assert admin.outbox(limit=10) == debts(hub.registry.database)
-    assert admin.outbox(limit=1)[0].claimed_until == debt.claimed_until
+    assert admin.run(ListDebts(limit=10)) == debts(hub.registry.database)
+    assert admin.run(ListDebts(limit=1))[0].claimed_until == debt.claimed_until
     postpone(hub.registry.database, debt, "it never works", None)
-    given_up = admin.outbox(limit=10)[0]
+    given_up = admin.run(ListDebts(limit=10))[0]
     assert (given_up.error, given_up.detail, given_up.given_up_at is None) == ("it never works", {"why": "one"}, False)
-    assert admin.retry_outbox("another-task") == 0
-    assert admin.retry_outbox("no-such-task") == 1
-    assert [each.given_up_at for each in admin.outbox(limit=10)] == [None, None, None]
-    [entry] = admin.audit(subject="no-such-task", limit=10)
+    assert admin.run(RetryDebts(task="another-task")).due == 0
+    assert admin.run(RetryDebts(task="no-such-task")).due == 1
+    assert [each.given_up_at for each in admin.run(ListDebts(limit=10))] == [None, None, None]
+    [entry] = admin.run(ListAudit(subject="no-such-task", limit=10))
     assert (entry.actor, entry.token, entry.action, entry.detail) == ("root", "root's", "outbox.retry", {"debts": 1})
 
 
 WRONG = {
-    "an unknown user": (WrongRequest, "Did you mean `root`", lambda admin: admin.tokens("roott")),
-    "a name that is taken": (Conflict, "is taken", lambda admin: admin.add_user("ROOT", is_admin=False, full_name="", email="")),
-    "a name that is none": (WrongRequest, "", lambda admin: admin.add_organisation("a/b", full_name="")),
-    "a role that is none": (WrongRequest, "'king' is no role", lambda admin: admin.create_token("root", "king", artifact="", label="", days=None)),
-    "no time at all": (WrongRequest, "1 to 3650 days, not 0", lambda admin: admin.create_token("root", "read", artifact="", label="", days=0)),
-    "a token that is none": (WrongRequest, "no token is called `77`", lambda admin: admin.revoke_token("root", 77)),
-    "a short password": (WrongRequest, "10 to 1024 characters", lambda admin: admin.set_password("root", "short")),
-    "the last administrator": (WrongRequest, "is the last administrator", lambda admin: admin.remove_user("root")),
-    "a quota below nothing": (WrongRequest, "not -1", lambda admin: admin.set_quota("root", -1)),
-    "a quota beyond everything": (WrongRequest, "not 1000000000000000000000", lambda admin: admin.set_quota("root", 10**21)),
-    "an artifact that is none": (WrongRequest, "no artifact is called", lambda admin: admin.allow_any_file("root/none", allowed=True)),
-    "a name that was never deleted": (WrongRequest, "no artifact is called", lambda admin: admin.free_name("root/none")),
-    "a user as an organisation": (WrongRequest, "is no organisation", lambda admin: admin.set_member("root", "root", "read")),
-    "too many lines": (WrongRequest, "1 to 10000, not 0", lambda admin: admin.audit(subject="", limit=0)),
-    "too many debts": (WrongRequest, "1 to 10000, not 10001", lambda admin: admin.outbox(limit=10_001)),
-    "a task that is none": (WrongRequest, "is no task", lambda admin: admin.retry_outbox("a\0b")),
-    "a host that is none": (WrongRequest, "is no host", lambda admin: admin.allow_webhook_host("a b", allowed=True)),
-    "webhooks of nobody": (WrongRequest, "Did you mean `root`", lambda admin: admin.webhooks("roott")),
-    "a webhook that is none": (WrongRequest, "no webhook is called `77`", lambda admin: admin.deliveries("77")),
-    "keys of nobody": (WrongRequest, "Did you mean `root`", lambda admin: admin.signing_keys("roott")),
-    "a key that is none": (WrongRequest, "no public key", lambda admin: admin.add_signing_key("root", "PEM", label="x")),
-    "a key without a name": (WrongRequest, "needs a name", lambda admin: admin.add_signing_key("root", a_public_key(), label="")),
-    "a fingerprint that is none": (WrongRequest, "no signing key is called", lambda admin: admin.revoke_signing_key("root", "f" * 8)),
-    "a subject that is none": (WrongRequest, "is no artifact", lambda admin: admin.audit(subject="a\0b", limit=1)),
-    "a full name of two lines": (WrongRequest, "on one line", lambda admin: admin.add_user("eve", is_admin=False, full_name="a\nb", email="")),
+    "an unknown user": (WrongRequest, "Did you mean `root`", lambda admin: admin.run(ListTokens(user="roott"))),
+    "a name that is taken": (Conflict, "is taken", lambda admin: admin.run(AddUser(name="ROOT"))),
+    "a name that is none": (WrongRequest, "", lambda admin: admin.run(AddOrganisation(name="a/b"))),
+    "a role that is none": (WrongRequest, "'king' is no role", lambda admin: admin.run(CreateToken(user="root", role="king"))),
+    "no time at all": (WrongRequest, "1 to 3650 days, not 0", lambda admin: admin.run(CreateToken(user="root", role="read", days=0))),
+    "a token that is none": (WrongRequest, "no token is called `77`", lambda admin: admin.run(RevokeToken(user="root", number=77))),
+    "a short password": (WrongRequest, "10 to 1024 characters", lambda admin: admin.run(SetPassword(name="root", password="short"))),
+    "the last administrator": (WrongRequest, "is the last administrator", lambda admin: admin.run(RemoveUser(name="root"))),
+    "a quota below nothing": (WrongRequest, "not -1", lambda admin: admin.run(SetQuota(name="root", quota_bytes=-1))),
+    "a quota beyond everything": (WrongRequest, "not 1000000000000000000000", lambda admin: admin.run(SetQuota(name="root", quota_bytes=10**21))),
+    "an artifact that is none": (WrongRequest, "no artifact is called", lambda admin: admin.run(AllowAnyFile(name="root/none", any_file=True))),
+    "a name that was never deleted": (WrongRequest, "no artifact is called", lambda admin: admin.run(FreeName(name="root/none"))),
+    "a user as an organisation": (WrongRequest, "is no organisation", lambda admin: admin.run(SetMember(name="root", user="root", role="read"))),
+    "too many lines": (WrongRequest, "1 to 10000, not 0", lambda admin: admin.run(ListAudit(limit=0))),
+    "too many debts": (WrongRequest, "1 to 10000, not 10001", lambda admin: admin.run(ListDebts(limit=10_001))),
+    "a task that is none": (WrongRequest, "is no task", lambda admin: admin.run(RetryDebts(task="a\0b"))),
+    "a host that is none": (WrongRequest, "is no host", lambda admin: admin.run(AllowHost(host="a b", allowed=True))),
+    "webhooks of nobody": (WrongRequest, "Did you mean `root`", lambda admin: admin.run(ListHooks(name="roott"))),
+    "a webhook that is none": (WrongRequest, "no webhook is called `77`", lambda admin: admin.run(ListTold(webhook="77"))),
+    "keys of nobody": (WrongRequest, "Did you mean `root`", lambda admin: admin.run(ListSigningKeys(account="roott"))),
+    "a key that is none": (WrongRequest, "no public key", lambda admin: admin.run(AddSigningKey(account="root", name="x", pem="PEM"))),
+    "a key without a name": (WrongRequest, "needs a name", lambda admin: admin.run(AddSigningKey(account="root", name="", pem=a_public_key()))),
+    "a fingerprint that is none": (WrongRequest, "no signing key is called", lambda admin: admin.run(RevokeSigningKey(account="root", fingerprint="f" * 8))),
+    "a subject that is none": (WrongRequest, "is no artifact", lambda admin: admin.run(ListAudit(subject="a\0b", limit=1))),
+    "a subject that is too long": (WrongRequest, "is no artifact", lambda admin: admin.run(ListAudit(subject="a" * 201))),
+    "a full name of two lines": (WrongRequest, "on one line", lambda admin: admin.run(AddUser(name="eve", full_name="a\nb"))),
 }  # fmt: skip
+
+
+class CountUsers(Operation[list[Due]]):
+    """As an installed part would add it."""
+
+    path = "/admin/user-count"
+
+    def run(self, hub, actor):
+        return [Due(len(hub.accounts.all()))]
+
+
+def test_an_installed_part_adds_operations_with_their_addresses(hub, root_token, monkeypatch):
+    point = SimpleNamespace(load=lambda: (CountUsers,))
+    monkeypatch.setattr(
+        "hub.administration.advertised", lambda group: {"count": point} if "operations" in group else {}
+    )
+    with serving(hub) as endpoint:
+        assert RemoteAdministration(endpoint, root_token).run(CountUsers()) == [Due(1)]
 
 
 def refusal(kind, ask, admin) -> tuple[str, int]:
@@ -217,11 +251,11 @@ def test_only_an_administrators_token_that_writes_gets_in(hub, root_token):
     with serving(hub) as endpoint:
         for token, refusal in tokens.items():
             with pytest.raises(refusal):
-                RemoteAdministration(endpoint, token).users()
+                RemoteAdministration(endpoint, token).run(ListUsers())
     with pytest.raises(Unauthenticated, match="HF_TOKEN"):
         RemoteAdministration(endpoint, "")
     with pytest.raises(Unreachable, match="does not answer"):
-        RemoteAdministration(endpoint, root_token).users()
+        RemoteAdministration(endpoint, root_token).run(ListUsers())
 
 
 @pytest.mark.parametrize("address", ["hub.example", "ftp://hub.example", "file:///etc", "https://"])

@@ -7,6 +7,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,14 @@ from huggingface_hub.utils import disable_progress_bars
 
 from hub.accounts import Actor
 from hub.cli import main
+from hub.decoding import decode
+from hub.errors import Damaged
 from hub.home import Home
 from hub.local import LocalHub
 from hub.names import ArtifactName
 from hub.publish import publish
 from hub.records import Conditioning
+from hub.registry.scores import Dispute
 from tests.builders import a_card, a_folder, a_score
 from tests.serving import serving
 
@@ -116,6 +120,14 @@ def test_errors_are_the_same_too(hub: Any, far: LocalHub, endpoint: str, command
 @pytest.mark.parametrize("address", ["hub.example", "ftp://hub.example", "http://", "http://a?b"])
 def test_what_is_no_address_is_refused(hub: Any, address: str):
     assert hub("search", "--endpoint", address)[0] == 2
+
+
+def test_an_answer_of_a_newer_server_is_read_and_one_that_lacks_something_is_refused():
+    told = {"account": "ada", "reason": "too few", "at": "2026-01-02T03:04:05+00:00", "weight": 2}
+    assert decode(Dispute, told) == Dispute("ada", "too few", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+    for wrong in ({**told, "account": 7}, {**told, "at": "soon"}, {"account": "ada"}, "ada", None):
+        with pytest.raises(Damaged, match="is not a dispute"):
+            decode(Dispute, wrong)
 
 
 def test_a_hub_that_is_not_there_is_one_line(hub: Any):

@@ -59,9 +59,7 @@ def test_those_who_may_know_are_told_and_deliveries_are_kept(registry, accounts)
         note_attempt(database, find_delivery(database, debt.subject), status=200, error="", duration_ms=3)
 
     assert work_off(database, [Task(DELIVER, deliver)]) == 11
-    assert all(
-        each.is_delivered and each.attempts == 1 for hook in hooks.values() for each in deliveries(database, hook)
-    )
+    assert all(each.delivered and each.attempts == 1 for hook in hooks.values() for each in deliveries(database, hook))
 
 
 def test_hosts_are_allowed_and_forbidden(registry):

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from typer import Option
 
+from hub.administration.audit import ListAudit
 from hub.cli.admin.opening import Endpoint, administration, lines
 
 
@@ -17,7 +18,7 @@ def audit(
 ) -> None:
     """The newest changes first: time, who, with which token, what, on what, details."""
     with administration(endpoint) as admin:
-        entries = admin.audit(subject=subject, limit=limit)
+        entries = admin.run(ListAudit(subject=subject, limit=limit))
     lines(
         [
             (each.at, each.actor, each.token, each.action, each.subject, json.dumps(each.detail, ensure_ascii=False))

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
+from hub.administration.signing_keys import AddSigningKey, ListSigningKeys, RevokeSigningKey
 from hub.cli.admin.opening import Endpoint, administration, group, lines
 
 keys = group("Public keys and certificates that accounts sign with.")
@@ -24,7 +25,7 @@ def add(
 
     found = read_key(pem)
     with administration(endpoint) as admin:
-        made = admin.add_signing_key(account, found.pem, label=label or pem.stem)
+        made = admin.run(AddSigningKey(account=account, name=label or pem.stem, pem=found.pem))
     print(f"{made.kind} {made.name} of {made.account}: sha256:{made.fingerprint}")
 
 
@@ -32,7 +33,7 @@ def add(
 def show(account: Annotated[str, Argument(help="A user or an organisation.")], endpoint: Endpoint = "") -> None:
     """List them: fingerprint, kind, name."""
     with administration(endpoint) as admin:
-        found = admin.signing_keys(account)
+        found = admin.run(ListSigningKeys(account=account))
     lines([(key.fingerprint, key.kind, key.name) for key in found])
 
 
@@ -44,5 +45,5 @@ def revoke(
 ) -> None:
     """Trust a key no longer for what comes. What was signed before stays as it was found then."""
     with administration(endpoint) as admin:
-        admin.revoke_signing_key(account, fingerprint.removeprefix("sha256:"))
+        admin.run(RevokeSigningKey(account=account, fingerprint=fingerprint.removeprefix("sha256:")))
     print(f"{fingerprint} of {account} is revoked")

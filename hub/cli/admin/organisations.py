@@ -7,6 +7,7 @@ from typing import Annotated
 from typer import Argument, Option
 
 from hub.accounts import ROLES
+from hub.administration.organisations import AddOrganisation, ListMembers, ListOrganisations, SetMember
 from hub.cli.admin.opening import Endpoint, administration, group, lines
 
 organisations = group("Organisations and who is in them.")
@@ -20,7 +21,7 @@ def add(
 ) -> None:
     """Add an organisation."""
     with administration(endpoint) as admin:
-        made = admin.add_organisation(name, full_name=full_name)
+        made = admin.run(AddOrganisation(name=name, full_name=full_name))
     print(f"organisation {made.name} added")
 
 
@@ -33,7 +34,7 @@ def member(
 ) -> None:
     """Give a user a role in an organisation."""
     with administration(endpoint) as admin:
-        made = admin.set_member(organisation, user, "" if role == "none" else role)
+        made = admin.run(SetMember(name=organisation, user=user, role="" if role == "none" else role))
     print(f"{made.name} {f'has role {made.role} in' if made.role else 'left'} {organisation}")
 
 
@@ -45,6 +46,6 @@ def list_organisations(
     """All organisations, or the members of one with their roles."""
     with administration(endpoint) as admin:
         if name:
-            lines([(each.name, each.role) for each in admin.members(name)])
+            lines([(each.name, each.role) for each in admin.run(ListMembers(name=name))])
         else:
-            lines([(each.name, each.full_name) for each in admin.organisations()])
+            lines([(each.name, each.full_name) for each in admin.run(ListOrganisations())])

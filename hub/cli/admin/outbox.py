@@ -6,6 +6,7 @@ from typing import Annotated
 
 from typer import Option
 
+from hub.administration.outbox import ListDebts, RetryDebts
 from hub.cli.admin.opening import Endpoint, administration, lines
 
 
@@ -18,9 +19,9 @@ def outbox(
     """List what is owed: task, subject, attempts, when it is due, why it failed last."""
     with administration(endpoint) as admin:
         if retry:
-            print(f"{admin.retry_outbox(task)} are due now")
+            print(f"{admin.run(RetryDebts(task=task)).due} are due now")
             return
-        found = admin.outbox(limit=limit)
+        found = admin.run(ListDebts(limit=limit))
     lines(
         [
             (

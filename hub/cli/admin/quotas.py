@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from typer import Argument
 
+from hub.administration.quotas import ListQuotas, Quota, SetQuota, ShowQuota
 from hub.cli.admin.opening import Endpoint, administration, group, lines
 from hub.errors import WrongRequest
-
-if TYPE_CHECKING:
-    from hub.administration import Quota
 
 quotas = group("How much an owner may keep.")
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
@@ -26,7 +24,7 @@ def set_quota(
     """Limit the bytes of all artifacts of an owner."""
     quota = None if size == "none" else parse_size(size)
     with administration(endpoint) as admin:
-        made = admin.set_quota(name, quota)
+        made = admin.run(SetQuota(name=name, quota_bytes=quota))
     print(f"{made.name} may keep {'any number of' if made.quota_bytes is None else f'{made.quota_bytes:,}'} bytes")
 
 
@@ -34,14 +32,14 @@ def set_quota(
 def show(name: Annotated[str, Argument(help="A user or an organisation.")], endpoint: Endpoint = "") -> None:
     """Owner, bytes used, bytes allowed, of one owner."""
     with administration(endpoint) as admin:
-        lines([_line(admin.quota(name))])
+        lines([_line(admin.run(ShowQuota(name=name)))])
 
 
 @quotas.command("list")
 def list_quotas(endpoint: Endpoint = "") -> None:
     """Owner, bytes used, bytes allowed."""
     with administration(endpoint) as admin:
-        lines([_line(each) for each in admin.quotas()])
+        lines([_line(each) for each in admin.run(ListQuotas())])
 
 
 def parse_size(text: str) -> int:

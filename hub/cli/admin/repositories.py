@@ -6,6 +6,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
+from hub.administration.repositories import AllowAnyFile, FreeName
 from hub.cli.admin.opening import Endpoint, administration, group
 
 repositories = group("Exceptions that an administrator makes for single artifacts.")
@@ -19,7 +20,7 @@ def allow(
 ) -> None:
     """Let an artifact hold pickles, archives and programs."""
     with administration(endpoint) as admin:
-        found = admin.allow_any_file(name, allowed=not forbid)
+        found = admin.run(AllowAnyFile(name=name, any_file=not forbid)).name
     print(f"{found} may {'not ' if forbid else ''}hold pickles, archives and programs")
 
 
@@ -29,5 +30,5 @@ def free(
 ) -> None:
     """Let a name be given again. Links to it will lead to other bytes."""
     with administration(endpoint) as admin:
-        found = admin.free_name(name)
+        found = admin.run(FreeName(name=name)).name
     print(f"{found} may be given again")

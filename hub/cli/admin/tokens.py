@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
+from hub.administration.tokens import CreateToken, ListTokens, RevokeToken
 from hub.cli.admin.opening import Endpoint, administration, group, lines
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def create(
 ) -> None:
     """Make a token and print it, once: it cannot be read again."""
     with administration(endpoint) as admin:
-        print(admin.create_token(name, role, artifact=repo, label=label, days=days))
+        print(admin.run(CreateToken(user=name, role=role, artifact=repo, name=label, days=days)).token)
 
 
 @tokens.command("list")
@@ -36,7 +37,7 @@ def list_tokens(name: Annotated[str, Argument(help="Whose tokens.")], endpoint: 
         lines(
             [
                 (each.id, each.name, each.role, each.artifact, each.last_used_at or "never", _state(each))
-                for each in admin.tokens(name)
+                for each in admin.run(ListTokens(user=name))
             ]
         )
 
@@ -49,7 +50,7 @@ def revoke(
 ) -> None:
     """Make a token worthless, at once and for ever."""
     with administration(endpoint) as admin:
-        revoked = admin.revoke_token(name, number)
+        revoked = admin.run(RevokeToken(user=name, number=number))
     print(f"token {revoked.name!r} of {name} revoked")
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from typer import Argument, Option, prompt
 
+from hub.administration.users import AddUser, ListUsers, RemoveUser, RestoreUser, SetAdmin, SetPassword
 from hub.cli.admin.opening import Endpoint, administration, group, lines
 
 users = group("People who may write.")
@@ -22,7 +23,7 @@ def add(
 ) -> None:
     """Add a user, who logs in with a token (`hub admin token create`) or, on pages, a password (`hub admin user password`)."""
     with administration(endpoint) as administrator:
-        made = administrator.add_user(name, is_admin=admin, full_name=full_name, email=email)
+        made = administrator.run(AddUser(name=name, is_admin=admin, full_name=full_name, email=email))
     print(f"user {made.name} added{', an administrator' if made.is_admin else ''}")
 
 
@@ -30,14 +31,14 @@ def add(
 def list_users(endpoint: Endpoint = "") -> None:
     """Name, full name and whether administrator."""
     with administration(endpoint) as admin:
-        lines([(each.name, each.full_name, "admin" if each.is_admin else "") for each in admin.users()])
+        lines([(each.name, each.full_name, "admin" if each.is_admin else "") for each in admin.run(ListUsers())])
 
 
 @users.command("remove")
 def remove(name: Annotated[str, Argument(help="Who is to go.")], endpoint: Endpoint = "") -> None:
     """Let nobody be this user any more: tokens, password and memberships end. Artifacts stay, and the name is not given again."""
     with administration(endpoint) as admin:
-        gone = admin.remove_user(name)
+        gone = admin.run(RemoveUser(name=name))
     print(f"user {gone.name} removed; what {gone.name} owns is still there")
 
 
@@ -45,7 +46,7 @@ def remove(name: Annotated[str, Argument(help="Who is to go.")], endpoint: Endpo
 def restore(name: Annotated[str, Argument(help="Who is to come back.")], endpoint: Endpoint = "") -> None:
     """Bring a removed user back, without the tokens, the password and the memberships of before."""
     with administration(endpoint) as admin:
-        back = admin.restore_user(name)
+        back = admin.run(RestoreUser(name=name))
     print(f"user {back.name} is back")
 
 
@@ -53,7 +54,7 @@ def restore(name: Annotated[str, Argument(help="Who is to come back.")], endpoin
 def password(name: Annotated[str, Argument(help="Whose password.")], endpoint: Endpoint = "") -> None:
     """Set the password for pages: asked for and not shown, or the first line of standard input. Logs every browser out."""
     with administration(endpoint) as admin:
-        user = admin.set_password(name, _chosen())
+        user = admin.run(SetPassword(name=name, password=_chosen()))
     print(f"password of {user.name} set")
 
 
@@ -65,7 +66,7 @@ def set_admin(
 ) -> None:
     """Make a user an administrator, or one no longer."""
     with administration(endpoint) as admin:
-        user = admin.set_admin(name, is_admin=wanted)
+        user = admin.run(SetAdmin(name=name, is_admin=wanted))
     print(f"{user.name} is {'an administrator' if user.is_admin else 'no administrator'}")
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
+from hub.administration.webhooks import AllowHost, ListHooks, ListHosts, ListTold
 from hub.cli.admin.opening import Endpoint, administration, group, lines
 
 webhooks = group("Webhooks of accounts, and which hosts of the own network they may reach.")
@@ -19,7 +20,7 @@ def allow(
 ) -> None:
     """Let webhooks reach a host that is inside a network, without TLS too."""
     with administration(endpoint) as admin:
-        kept = admin.allow_webhook_host(host, allowed=not forbid)
+        kept = admin.run(AllowHost(host=host, allowed=not forbid)).host
     print(f"webhooks may {'not ' if forbid else ''}reach {kept}{'' if forbid else ', wherever that is'}")
 
 
@@ -27,14 +28,14 @@ def allow(
 def hosts(endpoint: Endpoint = "") -> None:
     """List those hosts."""
     with administration(endpoint) as admin:
-        lines([(host,) for host in admin.webhook_hosts()])
+        lines([(each.host,) for each in admin.run(ListHosts())])
 
 
 @webhooks.command("list")
 def show(account: Annotated[str, Argument(help="A user.")], endpoint: Endpoint = "") -> None:
     """List the webhooks of an account: id, host, what is watched, whether it is told."""
     with administration(endpoint) as admin:
-        found = admin.webhooks(account)
+        found = admin.run(ListHooks(name=account))
     lines([(each.id, each.host, ", ".join(each.watched), "disabled" if each.disabled else "enabled") for each in found])
 
 
@@ -42,7 +43,7 @@ def show(account: Annotated[str, Argument(help="A user.")], endpoint: Endpoint =
 def log(webhook: Annotated[str, Argument(help="Its id.")], endpoint: Endpoint = "") -> None:
     """List what a webhook was told of late: id, what, attempts, status, milliseconds, why it failed."""
     with administration(endpoint) as admin:
-        found = admin.deliveries(webhook)
+        found = admin.run(ListTold(webhook=webhook))
     lines(
         [
             (

@@ -183,8 +183,8 @@ class Journey:
         self.api("routes.change_one", "ada", "PATCH", f"{new}/{made}", json={"domains": ["score"]})
         self.api("routes.delete_one", "ada", "DELETE", f"{new}/{made}")
         keys, key = "/api/v1/accounts/ada/signing-keys", {"name": "laptop", "pem": a_public_key()}
-        made = self.api("security.add_signing_key", "ada", "POST", keys, json=key).json()["fingerprint"]
-        self.api("security.revoke_signing_key", "ada", "DELETE", f"{keys}/{made}")
+        made = self.api("admin.add_signing_key", "ada", "POST", keys, json=key).json()["fingerprint"]
+        self.api("admin.revoke_signing_key", "ada", "DELETE", f"{keys}/{made}")
 
     def end(self):
         moved = {"fromRepo": "ada/module", "toRepo": "ada/moved"}
@@ -196,6 +196,7 @@ class Journey:
 WRITES = {
     "access.request_access": [("access", "bob")],
     "admin.add_organisation": [("organisation.add", "root")],
+    "admin.add_signing_key": [("signing-key.add", "ada")],
     "admin.add_user": [("user.add", "root")],
     "admin.allow_any_file": [("repository.settings", "root")],
     "admin.allow_host": [("setting", "root")],
@@ -204,6 +205,7 @@ WRITES = {
     "admin.remove_user": [("user.remove", "root")],
     "admin.restore_user": [("user.restore", "root")],
     "admin.retry_debts": [("outbox.retry", "root")],
+    "admin.revoke_signing_key": [("signing-key.revoke", "ada")],
     "admin.revoke_token": [("token.revoke", "root")],
     "admin.set_admin": [("user.admin", "root")],
     "admin.set_member": [("organisation.member", "root")],
@@ -244,8 +246,6 @@ WRITES = {
     "routes.enable": [("webhook.change", "ada")],
     "scores.post_dispute": [("score.dispute", "ada")],
     "scores.post_score": [("score.publish", "bob")],
-    "security.add_signing_key": [("signing-key.add", "ada")],
-    "security.revoke_signing_key": [("signing-key.revoke", "ada")],
     "settings.change_password": [("user.password", "bob"), ("session.begin", "bob")],
     "settings.create_token": [("token.create", "bob")],
     "settings.end_session": [("session.end", "bob")],

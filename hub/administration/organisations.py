@@ -1,0 +1,70 @@
+"""Operations on organisations, whose members own artifacts together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from hub.accounts import ORGANISATION, ROLES, Account
+from hub.administration.operation import Line, Operation
+
+if TYPE_CHECKING:
+    from hub.accounts import Actor
+    from hub.local import LocalHub
+
+_MEMBERS = "/admin/organisations/{name}/members"
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """A user in an organisation."""
+
+    name: str
+    role: str
+
+
+class ListOrganisations(Operation[list[Account]]):
+    """List all organisations, by name."""
+
+    path, errors = "/admin/organisations", ()
+
+    def run(self, hub: LocalHub, actor: Actor) -> list[Account]:
+        return hub.accounts.all(ORGANISATION)
+
+
+class AddOrganisation(Operation[Account]):
+    """Add an organisation, without members."""
+
+    method, path, errors = "POST", "/admin/organisations", (409,)
+    name: Annotated[Line, {"examples": ["lab"]}]
+    full_name: Line = ""
+
+    def run(self, hub: LocalHub, actor: Actor) -> Account:
+        return hub.accounts.add(self.name, actor, kind=ORGANISATION, full_name=self.full_name)
+
+
+class ListMembers(Operation[list[Membership]]):
+    """List the users of an organisation, with their roles."""
+
+    path = _MEMBERS
+    name: str
+
+    def run(self, hub: LocalHub, actor: Actor) -> list[Membership]:
+        return [Membership(each.name, role) for each, role in hub.accounts.members(hub.accounts.get(self.name))]
+
+
+class SetMember(Operation[Membership]):
+    """Give a user a role in an organisation; an empty one takes the user out."""
+
+    method, path = "PUT", f"{_MEMBERS}/{{user}}"
+    name: str
+    user: str
+    role: Annotated[str, {"description": "Empty for none.", "enum": [*ROLES, ""]}]
+
+    def run(self, hub: LocalHub, actor: Actor) -> Membership:
+        organisation, user = hub.accounts.get(self.name), hub.accounts.get(self.user)
+        hub.accounts.set_member(organisation, user, self.role, actor)
+        return Membership(user.name, self.role)
+
+
+OPERATIONS = (ListOrganisations, AddOrganisation, ListMembers, SetMember)

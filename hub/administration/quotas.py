@@ -1,0 +1,61 @@
+"""Operations on quotas: how many bytes an owner may keep."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from hub.administration.operation import Operation
+from hub.registry.accounts import MOST_BYTES
+
+if TYPE_CHECKING:
+    from hub.accounts import Account, Actor
+    from hub.local import LocalHub
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """What an owner keeps, and may keep."""
+
+    name: str
+    used_bytes: int
+    quota_bytes: int | None
+    """None: any number."""
+
+
+class ListQuotas(Operation[list[Quota]]):
+    """List what every owner keeps, and may keep."""
+
+    path, errors = "/admin/quotas", ()
+
+    def run(self, hub: LocalHub, actor: Actor) -> list[Quota]:
+        return [_quota(hub, each) for each in hub.accounts.all()]
+
+
+class ShowQuota(Operation[Quota]):
+    """Show what an owner keeps, and may keep."""
+
+    path = "/admin/quotas/{name}"
+    name: str
+
+    def run(self, hub: LocalHub, actor: Actor) -> Quota:
+        return _quota(hub, hub.accounts.get(self.name))
+
+
+class SetQuota(Operation[Quota]):
+    """Limit what an owner may keep; `null` removes the limit."""
+
+    method, path = "PUT", "/admin/quotas/{name}"
+    name: str
+    quota_bytes: Annotated[int | None, {"description": "`null` for no limit.", "minimum": 0, "maximum": MOST_BYTES}]
+
+    def run(self, hub: LocalHub, actor: Actor) -> Quota:
+        hub.accounts.set_quota(self.name, self.quota_bytes, actor)
+        return _quota(hub, hub.accounts.get(self.name))
+
+
+def _quota(hub: LocalHub, account: Account) -> Quota:
+    return Quota(account.name, hub.accounts.used_bytes(account.name), account.quota_bytes)
+
+
+OPERATIONS = (ListQuotas, ShowQuota, SetQuota)

@@ -1,0 +1,60 @@
+"""Exceptions that an administrator makes for single artifacts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hub.administration.operation import Operation
+from hub.names import ArtifactName
+from hub.registry.repositories import allow_any_file, remove_tombstone
+
+if TYPE_CHECKING:
+    from hub.accounts import Actor
+    from hub.local import LocalHub
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Whether an artifact may hold files that may run code."""
+
+    name: str
+    any_file: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FreedName:
+    """A name that may be given again."""
+
+    name: str
+
+
+class AllowAnyFile(Operation[Policy]):
+    """Let an artifact, `owner%2Fname`, hold pickles, archives and programs, or forbid it again."""
+
+    method, path = "PUT", "/admin/repositories/{name}/policy"
+    name: str
+    any_file: bool
+
+    def run(self, hub: LocalHub, actor: Actor) -> Policy:
+        from hub.publish import drain_outbox
+
+        found = hub.registry.get(self.name)
+        allow_any_file(hub.registry.database, found.name, self.any_file, actor)
+        drain_outbox(hub.registry, hub.store)
+        return Policy(str(found.name), self.any_file)
+
+
+class FreeName(Operation[FreedName]):
+    """Let a name, `owner%2Fname`, that was deleted or moved be given again."""
+
+    method, path = "DELETE", "/admin/tombstones/{name}"
+    name: str
+
+    def run(self, hub: LocalHub, actor: Actor) -> FreedName:
+        found = ArtifactName.parse(self.name, hub.home.owner)
+        remove_tombstone(hub.registry.database, found, actor)
+        return FreedName(str(found))
+
+
+OPERATIONS = (AllowAnyFile, FreeName)

@@ -1,0 +1,70 @@
+"""Operations on tokens, by which programs log in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated
+
+from hub.accounts import TOKEN_ROLES, Token
+from hub.administration.operation import Line, Operation
+from hub.errors import WrongRequest
+
+if TYPE_CHECKING:
+    from hub.accounts import Actor
+    from hub.local import LocalHub
+
+MAX_DAYS = 3650
+"""Of a token that ends."""
+_TOKENS = "/admin/users/{user}/tokens"
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """The secret of a new token."""
+
+    token: str
+
+
+class ListTokens(Operation[list[Token]]):
+    """List the tokens of a user, newest first, revoked ones included."""
+
+    path = _TOKENS
+    user: str
+
+    def run(self, hub: LocalHub, actor: Actor) -> list[Token]:
+        return hub.tokens.of(hub.accounts.get(self.user))
+
+
+class CreateToken(Operation[Secret]):
+    """Create a token; its secret is in this answer and nowhere else."""
+
+    method, path = "POST", _TOKENS
+    user: str
+    role: Annotated[str, {"enum": list(TOKEN_ROLES)}] = "read"
+    artifact: Annotated[Line, {"description": "The one artifact that it is for, `owner/name`; empty for all."}] = ""
+    name: Annotated[Line, {"description": "What it is for.", "examples": ["laptop"]}] = ""
+    days: Annotated[
+        int | None, {"description": "Its lifetime; `null` for no end.", "minimum": 1, "maximum": MAX_DAYS}
+    ] = None
+
+    def run(self, hub: LocalHub, actor: Actor) -> Secret:
+        if self.days is not None and not 1 <= self.days <= MAX_DAYS:
+            raise WrongRequest(f"a token ends after 1 to {MAX_DAYS} days, not {self.days}.")
+        lasts = None if self.days is None else timedelta(days=self.days)
+        account = hub.accounts.get(self.user)
+        return Secret(hub.tokens.create(account, self.role, actor, name=self.name, artifact=self.artifact, lasts=lasts))
+
+
+class RevokeToken(Operation[Token]):
+    """Revoke a token, at once and for ever."""
+
+    method, path = "DELETE", f"{_TOKENS}/{{number}}"
+    user: str
+    number: int
+
+    def run(self, hub: LocalHub, actor: Actor) -> Token:
+        return hub.tokens.revoke(hub.accounts.get(self.user), self.number, actor)
+
+
+OPERATIONS = (ListTokens, CreateToken, RevokeToken)

@@ -14,6 +14,7 @@ from hub.records import Artifact
 from hub.registry.gating import may_download
 from hub.registry.mirrors import Copied
 from hub.registry.repositories import tombstone_of
+from server.addresses import is_dataset
 from server.identity import caller_of, insist_on_administering, insist_on_writing
 
 
@@ -105,14 +106,10 @@ def get_artifact(hub: LocalHub, name: str, request: Request) -> Artifact:
 
 def asked_name(request: Request) -> str:
     """`owner/name`, or a bare `name`, decoded from the path."""
-    return "/".join(unquote(request.path_params[key]) for key in ("owner", "name") if key in request.path_params)
+    parts = (request.path_params[key] for key in ("repository", "owner", "name") if key in request.path_params)
+    return unquote("/".join(parts))
 
 
 def asks_for_dataset(request: Request) -> bool:
     """Whether the address is one of data sets: `/datasets/…` or `/api/datasets/…`."""
-    return str(request.scope["route"].path).startswith(("/datasets", "/api/datasets"))
-
-
-def is_dataset(artifact: Artifact) -> bool:
-    """Whether the artifact lives under `/datasets/`, as on the Hugging Face Hub."""
-    return artifact.kind == "dataset"
+    return request.path_params.get("collection") == "datasets"

@@ -14,7 +14,6 @@ from pydantic import AfterValidator
 from starlette.datastructures import QueryParams
 
 from hub.records import Artifact, Revision
-from server.access import is_dataset
 
 Segment = Annotated[str, AfterValidator(unquote)]
 """A path parameter, percent-decoded."""
@@ -25,6 +24,11 @@ COMMIT_DIGITS = 40
 def commit_id(revision_id: str) -> str:
     """The first 40 digits of a revision's id."""
     return revision_id[:COMMIT_DIGITS]
+
+
+def is_dataset(artifact: Artifact) -> bool:
+    """Whether the artifact lives under `/datasets/`, as on the Hugging Face Hub."""
+    return artifact.kind == "dataset"
 
 
 def page_path(artifact: Artifact, revision: Revision | None = None) -> str:

@@ -77,7 +77,7 @@ class Metering(HttpLayer):
         try:
             await self.app(scope, receive_and_count, send_and_count)
         finally:
-            route = str(getattr(scope.get("route"), "path", "none"))
+            route = str(getattr(scope.get("route"), "path_format", "none"))
             method = scope["method"] if scope["method"] in _METHODS else "other"
             self.meter.requests.labels(method, route, str(status)).inc()
             self.meter.seconds.labels(method, route).observe(time.perf_counter() - began)

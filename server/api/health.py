@@ -1,16 +1,18 @@
-"""GET /api/v1/health: for load balancers and those who watch."""
+"""GET /api/v1/health and /api/v1/metrics: for load balancers and those who watch."""
 
 from __future__ import annotations
 
 import hashlib
 from typing import Literal
 
+from fastapi import Request
 from pydantic import Field
 from starlette.responses import Response
 
 from hub.errors import HubError
 from hub.names import Digest
 from server.access import Hub
+from server.metering import MEDIA_TYPE
 from server.wire import Body, answer
 
 _NOTHING = Digest(hashlib.sha256(b"").hexdigest())
@@ -48,6 +50,11 @@ def is_ready(hub: Hub) -> Response:
         "debts": debts,
     }
     return answer(content, 200 if ready else 503, {"Cache-Control": "no-store"})
+
+
+def get_metrics(request: Request) -> Response:
+    """Requests by route and status, durations, bytes, and how much there is."""
+    return Response(request.app.state.meter.text(), headers={"Content-Type": MEDIA_TYPE, "Cache-Control": "no-store"})
 
 
 def _count_debts(hub: Hub) -> int | None:

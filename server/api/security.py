@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 
-from fastapi import FastAPI, Request
+from fastapi import Request
 from pydantic import BaseModel, Field
 
 from hub.accounts import Account
@@ -16,7 +17,7 @@ from hub.registry.signing_keys import LONGEST_PEM, add_key, keys_of, revoke_key
 from hub.signatures import fingerprint_of
 from server.access import Hub, Wanted
 from server.addresses import Segment
-from server.api.document import query_parameter, route
+from server.api.document import documented, query_parameter
 from server.identity import actor_of, caller_of, insist_on_administering
 
 
@@ -74,21 +75,6 @@ class NewKey(BaseModel):
 
     name: str = Field(examples=["laptop"])
     pem: str = Field(max_length=LONGEST_PEM)
-
-
-def add_security(app: FastAPI) -> None:
-    """Trust of revisions, and keys of accounts."""
-    revision = query_parameter("revision", "Id, number, branch or tag; `main` when absent.", {"type": "string"})
-    named = [{"name": each, "in": "path", "required": True, "schema": {"type": "string"}} for each in ("owner", "name")]
-    at = "/artifacts/{owner}/{name}/security"
-    route(app, "GET", at, get_security, SecurityBody, tag="artifacts", errors=(404,), parameters=[*named, revision])
-    keys = "/accounts/{account}/signing-keys"
-    route(app, "GET", keys, list_signing_keys, SigningKeys, tag="artifacts", errors=(404,))
-    route(
-        app, "POST", keys, add_signing_key, SigningKeyBody, tag="artifacts", errors=(404, 409), login=True, status=201
-    )
-    one = f"{keys}/{{fingerprint}}"
-    route(app, "DELETE", one, revoke_signing_key, SigningKeys, tag="artifacts", errors=(404,), login=True)
 
 
 def get_security(request: Request, hub: Hub, artifact: Wanted) -> SecurityBody:
@@ -153,3 +139,17 @@ def _file(path: str, scan: Scan) -> UnsafeFile:
         scanned_at=scan.scanned_at,
         evidence=list(scan.evidence),
     )
+
+
+_trust = partial(documented, tag="artifacts", errors=(404,))
+_KEYS = "/accounts/{account}/signing-keys"
+_ASKED = [
+    *({"name": each, "in": "path", "required": True, "schema": {"type": "string"}} for each in ("owner", "name")),
+    query_parameter("revision", "Id, number, branch or tag; `main` when absent.", {"type": "string"}),
+]
+ROUTES = (
+    _trust("GET", "/artifacts/{owner}/{name}/security", get_security, SecurityBody, parameters=_ASKED),
+    _trust("GET", _KEYS, list_signing_keys, SigningKeys),
+    _trust("POST", _KEYS, add_signing_key, SigningKeyBody, errors=(404, 409), login=True, status=201),
+    _trust("DELETE", _KEYS + "/{fingerprint}", revoke_signing_key, SigningKeys, login=True),
+)

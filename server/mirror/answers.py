@@ -22,9 +22,8 @@ from server.mirror.fetching import Reader
 from server.mirror.mirror import Mirror
 from server.paging import next_link, read_cursor
 from server.protocol import branches, paths, repository, resolve, tree, whoami, xet
-from server.protocol.flags import is_true
 from server.protocol.git_objects import pointer, tree_id
-from server.protocol.properties import in_zulu
+from server.protocol.properties import in_zulu, is_true
 from server.protocol.resolve import FILE_POLICY, blob_answer, media_type_of
 from server.protocol.tree import PAGE
 

@@ -7,8 +7,8 @@ from starlette.responses import JSONResponse, Response
 
 from hub.errors import UnknownAccount, UnknownArtifact
 from hub.registry.repositories import like, liked_by, likers, unlike
-from server.access import Hub, Wanted, get_artifact, is_dataset
-from server.addresses import Segment
+from server.access import Hub, Wanted, get_artifact
+from server.addresses import Segment, is_dataset
 from server.identity import account_of, actor_of, caller_of
 
 

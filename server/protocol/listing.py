@@ -16,8 +16,7 @@ from hub.registry.rows import read_files
 from server.access import Hub, asks_for_dataset
 from server.identity import caller_of
 from server.paging import behind, link_to, word_for
-from server.protocol.flags import is_true
-from server.protocol.properties import READING, described, expanded
+from server.protocol.properties import READING, described, expanded, is_true
 from server.protocol.subject import Subject
 from server.query import read_number
 

@@ -102,3 +102,8 @@ def in_zulu(moment: datetime | None) -> str | None:
     if moment is None:
         return None
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+
+
+def is_true(request: Request, name: str) -> bool:
+    """Whether a parameter is given as true: newer clients write `true`, older ones `True`."""
+    return request.query_params.get(name, "").lower() in {"true", "1"}

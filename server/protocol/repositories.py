@@ -15,8 +15,8 @@ from hub.names import ArtifactName
 from hub.publish import drain_outbox
 from hub.records import Artifact
 from hub.registry.repositories import change_settings, delete_repository, move_repository, tombstone_of
-from server.access import Governed, Hub, get_artifact, is_dataset
-from server.addresses import absolute, page_path
+from server.access import Governed, Hub, get_artifact
+from server.addresses import absolute, is_dataset, page_path
 from server.identity import account_of, actor_of, caller_of, insist_on_administering, insist_on_creating
 
 Kind = Literal["model", "dataset", "space", "kernel"]

@@ -16,9 +16,8 @@ from hub.registry.scans import Scan, scans_in
 from server.access import Hub, Wanted
 from server.addresses import Segment, commit_id
 from server.paging import next_link, read_cursor
-from server.protocol.flags import is_true
 from server.protocol.git_objects import blob_id, pointer, tree_id
-from server.protocol.properties import in_zulu
+from server.protocol.properties import in_zulu, is_true
 from server.protocol.resolve import showing
 from server.protocol.security import HARMLESS, NO_SCANS, file_status
 

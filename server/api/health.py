@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from hub.errors import HubError
 from hub.names import Digest
+from hub.registry.outbox import count_debts
 from server.access import Hub
 from server.metering import MEDIA_TYPE
 from server.wire import Body, answer
@@ -40,7 +41,7 @@ async def is_live() -> Response:
 
 def is_ready(hub: Hub) -> Response:
     """Whether database and store answer; 503 when one does not. Which one is said, and why is in the log."""
-    debts = _count_debts(hub)
+    debts = _debts(hub)
     store = _store_answers(hub)
     ready = debts is not None and store
     content = {
@@ -57,9 +58,9 @@ def get_metrics(request: Request) -> Response:
     return Response(request.app.state.meter.text(), headers={"Content-Type": MEDIA_TYPE, "Cache-Control": "no-store"})
 
 
-def _count_debts(hub: Hub) -> int | None:
+def _debts(hub: Hub) -> int | None:
     try:
-        return int(hub.registry.database.rows("SELECT count(*) FROM outbox")[0][0])
+        return count_debts(hub.registry.database)
     except HubError:
         return None
 

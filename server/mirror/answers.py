@@ -20,7 +20,7 @@ from server.bodies import SMALL, read_body
 from server.identity import caller_of
 from server.mirror.fetching import Reader
 from server.mirror.mirror import Mirror
-from server.paging import next_link, read_cursor
+from server.paging import next_link, offset_of
 from server.protocol import branches, paths, repository, resolve, tree, whoami, xet
 from server.protocol.git_objects import pointer, tree_id
 from server.protocol.properties import in_zulu, is_true
@@ -69,7 +69,7 @@ def _list_tree(request: Request, mirror: Mirror, copied: Copied) -> Response:
     entries = _entries(commit, folder, recursive=is_true(request, "recursive"))
     if not entries and folder:
         raise UnknownFile(folder, {file.path.rpartition("/")[0] for file in commit.files})
-    begin = read_cursor(request.query_params["cursor"]) if "cursor" in request.query_params else 0
+    begin = offset_of(request)
     end = begin + PAGE
     headers = {"X-Repo-Commit": commit.commit_id, **_told(request)}
     if end < len(entries):

@@ -17,7 +17,7 @@ from hub.registry.branches import create_ref, delete_ref, kinds
 from server.access import Hub, Wanted, Writable
 from server.addresses import Segment, commit_id
 from server.identity import actor_of, caller_of
-from server.paging import next_link, read_cursor
+from server.paging import next_link, offset_of
 from server.protocol.properties import in_zulu
 
 PAGE = 50
@@ -104,7 +104,7 @@ def list_commits(request: Request, hub: Hub, artifact: Wanted, revision: Segment
     """A revision and its ancestors, newest first."""
     start = hub.registry.revision(artifact.name, revision)
     history = ancestors(hub.registry, start)
-    begin = read_cursor(request.query_params["cursor"]) if "cursor" in request.query_params else 0
+    begin = offset_of(request)
     end = begin + PAGE
     headers = {"X-Total-Count": str(len(history))}
     if end < len(history):

@@ -11,7 +11,7 @@ from hub.registry.inventory import holdings
 from server.access import Hub
 from server.addresses import Segment
 from server.identity import account_of, caller_of
-from server.paging import next_link, read_cursor
+from server.paging import next_link, offset_of
 from server.protocol.properties import in_zulu
 
 PAGE = 100
@@ -42,7 +42,7 @@ def list_nobody(hub: Hub, name: Segment) -> Response:
 
 
 def _list(request: Request, hub: Hub, owner: str) -> Response:
-    begin = read_cursor(request.query_params["cursor"]) if "cursor" in request.query_params else 0
+    begin = offset_of(request)
     found = holdings(hub.registry.database, owner, limit=PAGE + 1, offset=begin)
     total = hub.accounts.used_bytes(owner)
     headers = next_link(request, begin + PAGE) if len(found) > PAGE else {}

@@ -15,7 +15,7 @@ from hub.registry.custody import note_upload, size_of_upload
 from hub.registry.inventory import held_files
 from server.access import Governed, Hub, Readable, Wanted, get_artifact
 from server.identity import actor_of, caller_of, insist_on_writing
-from server.paging import next_link, read_cursor
+from server.paging import next_link, offset_of
 from server.protocol.properties import in_zulu
 
 PAGE = 1000
@@ -61,7 +61,7 @@ class Duplication(BaseModel):
 
 def list_large_files(request: Request, hub: Hub, artifact: Wanted) -> Response:
     """Every content that a path ever had, sorted by path; `ref` names the branch that has it now."""
-    begin = read_cursor(request.query_params["cursor"]) if "cursor" in request.query_params else 0
+    begin = offset_of(request)
     found = held_files(hub.registry.database, artifact.name, limit=PAGE + 1, offset=begin)
     headers = next_link(request, begin + PAGE) if len(found) > PAGE else {}
     body = [

@@ -15,7 +15,7 @@ from hub.registry.ancestry import last_changes
 from hub.registry.scans import Scan, scans_in
 from server.access import Hub, Wanted
 from server.addresses import Segment, commit_id
-from server.paging import next_link, read_cursor
+from server.paging import next_link, offset_of
 from server.protocol.git_objects import blob_id, pointer, tree_id
 from server.protocol.properties import in_zulu, is_true
 from server.protocol.resolve import showing
@@ -36,7 +36,7 @@ def list_tree(request: Request, hub: Hub, artifact: Wanted, revision: Segment, p
     if not entries and path:
         folders = sorted({str(file.path).rpartition("/")[0] for file in found.files} - {""})
         raise UnknownFile(path, folders, listing=showing(found))
-    begin = read_cursor(request.query_params["cursor"]) if "cursor" in request.query_params else 0
+    begin = offset_of(request)
     is_expanded = is_true(request, "expand")
     end = begin + (EXPANDED_PAGE if is_expanded else PAGE)
     headers = {"X-Repo-Commit": commit_id(found.id)}

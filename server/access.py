@@ -60,10 +60,7 @@ def _artifact(request: Request, hub: Hub) -> Artifact:
 def _readable(request: Request, hub: Hub) -> Artifact:
     """As `Wanted`, when the caller may have its files, too. Raises Gated."""
     artifact = _artifact(request, hub)
-    caller = caller_of(request, hub)
-    if not may_download(hub.registry.database, caller, artifact):
-        how = "ask for access on its page" if caller.account else "log in and ask for access on its page"
-        raise Gated(f"Access to `{artifact.name}` is restricted: {how}.")
+    insist_on_download(request, hub, artifact)
     return artifact
 
 
@@ -102,6 +99,14 @@ def get_artifact(hub: LocalHub, name: str, request: Request) -> Artifact:
     if not caller_of(request, hub).may_read(artifact):
         raise UnknownArtifact(name)
     return artifact
+
+
+def insist_on_download(request: Request, hub: LocalHub, artifact: Artifact) -> None:
+    """Raises Gated unless the caller may have the artifact's files."""
+    caller = caller_of(request, hub)
+    if not may_download(hub.registry.database, caller, artifact):
+        how = "ask for access on its page" if caller.account else "log in and ask for access on its page"
+        raise Gated(f"Access to `{artifact.name}` is restricted: {how}.")
 
 
 def asked_name(request: Request) -> str:

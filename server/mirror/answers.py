@@ -23,9 +23,10 @@ from server.mirror.mirror import Mirror
 from server.paging import next_link, offset_of
 from server.protocol import branches, paths, repository, resolve, tree, whoami, xet
 from server.protocol.git_objects import pointer, tree_id
-from server.protocol.properties import in_zulu, is_true
+from server.protocol.properties import is_true
 from server.protocol.resolve import FILE_POLICY, blob_answer, media_type_of
 from server.protocol.tree import PAGE
+from server.times import in_zulu
 
 PATIENT = 16
 """Requests of a worker that may wait for the upstream at once: the others must not wait for a thread."""

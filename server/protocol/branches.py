@@ -18,7 +18,7 @@ from server.access import Hub, Wanted, Writable
 from server.addresses import Segment, commit_id
 from server.identity import actor_of, caller_of
 from server.paging import next_link, offset_of
-from server.protocol.properties import in_zulu
+from server.times import in_zulu_or_epoch
 
 PAGE = 50
 """Commits a page."""
@@ -120,7 +120,7 @@ def _commit(revision: Revision, *, formatted: bool) -> dict[str, Any]:
         "title": title,
         "message": message.strip(),
         "authors": [{"user": revision.author}] if revision.author else [],
-        "date": in_zulu(revision.created_at) or "1970-01-01T00:00:00.000Z",
+        "date": in_zulu_or_epoch(revision.created_at),
     }
     in_html = {"title": html.escape(title), "message": html.escape(message.strip())}
     return body | ({"formatted": in_html} if formatted else {})

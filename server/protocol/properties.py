@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import Request
@@ -15,6 +14,7 @@ from hub.registry.repositories import count_children
 from hub.registry.trend import score
 from server.addresses import commit_id
 from server.protocol.subject import Subject
+from server.times import in_zulu
 
 Read = Callable[[Subject], Any]
 
@@ -95,13 +95,6 @@ def tags(artifact: Artifact) -> tuple[str, ...]:
     return labels_of(
         artifact.kind, artifact.method, artifact.license, artifact.languages, artifact.bases, artifact.tags
     )
-
-
-def in_zulu(moment: datetime | None) -> str | None:
-    """RFC 3339 with milliseconds and `Z`, the one form that the client parses."""
-    if moment is None:
-        return None
-    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
 
 
 def is_true(request: Request, name: str) -> bool:

@@ -17,9 +17,10 @@ from server.access import Hub, Wanted
 from server.addresses import Segment, commit_id
 from server.paging import next_link, offset_of
 from server.protocol.git_objects import blob_id, pointer, tree_id
-from server.protocol.properties import in_zulu, is_true
+from server.protocol.properties import is_true
 from server.protocol.resolve import showing
 from server.protocol.security import HARMLESS, NO_SCANS, file_status
+from server.times import in_zulu_or_epoch
 
 PAGE = 1000
 """Entries a page, as on the Hugging Face Hub."""
@@ -58,7 +59,7 @@ def expand_entries(hub: LocalHub, revision: Revision, entries: list[dict[str, An
 
 
 def _commit(revision: Revision) -> dict[str, Any]:
-    date = in_zulu(revision.created_at) or "1970-01-01T00:00:00.000Z"
+    date = in_zulu_or_epoch(revision.created_at)
     return {"id": commit_id(revision.id), "title": revision.message.partition("\n")[0], "date": date}
 
 

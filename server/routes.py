@@ -157,7 +157,9 @@ _ELSEWHERE = (
     Address(_EVERY, "/buckets/{rest:path}", unsupported.refuse_address),
     Address(_EVERY, "/collections/{rest:path}", unsupported.refuse_address),
     Address(_EVERY, "/api/datasets/{owner}/{name}/leaderboard", unsupported.refuse_address),
-    Address(_EVERY, "/api/{type}/{owner}/{name}/xet-read-token/{revision}", unsupported.refuse_address),
+    Address(
+        _EVERY, "/api/{collection:collection}/{owner}/{name}/xet-read-token/{revision}", unsupported.refuse_address
+    ),
 )
 """What the Hugging Face Hub has and this server has not."""
 

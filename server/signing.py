@@ -26,7 +26,7 @@ def sign(hub: LocalHub, purpose: str, seconds: int = LINK_SECONDS, **claims: Any
 
     It names its end, not its beginning: itsdangerous refuses what begins in the future, which another machine's clock may think.
     """
-    return serializer(hub, purpose).dumps(claims | {"until": int(time.time()) + seconds})  # type: ignore[no-any-return]
+    return serializer(hub, purpose).dumps(claims | {"until": int(time.time()) + seconds})
 
 
 def claims_of(hub: LocalHub, purpose: str, word: str) -> dict[str, Any]:

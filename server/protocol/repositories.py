@@ -54,7 +54,7 @@ class Settings(Visibility):
     """Body of settings; what is absent stays as it is."""
 
     gated: Literal["auto", "manual", False] | None = None
-    visibility: Literal["public", "private"] | None = None  # type: ignore[assignment]  # Fewer than others.
+    visibility: Literal["public", "private"] | None = None  # No `protected` here.
 
 
 def create_repository(request: Request, hub: Hub, body: NewRepository) -> Response:

@@ -14,6 +14,7 @@ from hub.records import Artifact
 from hub.registry.gating import may_download
 from hub.registry.mirrors import Copied
 from hub.registry.repositories import tombstone_of
+from server.addresses import is_dataset
 from server.identity import caller_of, insist_on_administering, insist_on_writing
 
 
@@ -59,10 +60,7 @@ def _artifact(request: Request, hub: Hub) -> Artifact:
 def _readable(request: Request, hub: Hub) -> Artifact:
     """As `Wanted`, when the caller may have its files, too. Raises Gated."""
     artifact = _artifact(request, hub)
-    caller = caller_of(request, hub)
-    if not may_download(hub.registry.database, caller, artifact):
-        how = "ask for access on its page" if caller.account else "log in and ask for access on its page"
-        raise Gated(f"Access to `{artifact.name}` is restricted: {how}.")
+    insist_on_download(request, hub, artifact)
     return artifact
 
 
@@ -103,16 +101,20 @@ def get_artifact(hub: LocalHub, name: str, request: Request) -> Artifact:
     return artifact
 
 
+def insist_on_download(request: Request, hub: LocalHub, artifact: Artifact) -> None:
+    """Raises Gated unless the caller may have the artifact's files."""
+    caller = caller_of(request, hub)
+    if not may_download(hub.registry.database, caller, artifact):
+        how = "ask for access on its page" if caller.account else "log in and ask for access on its page"
+        raise Gated(f"Access to `{artifact.name}` is restricted: {how}.")
+
+
 def asked_name(request: Request) -> str:
     """`owner/name`, or a bare `name`, decoded from the path."""
-    return "/".join(unquote(request.path_params[key]) for key in ("owner", "name") if key in request.path_params)
+    parts = (request.path_params[key] for key in ("repository", "owner", "name") if key in request.path_params)
+    return unquote("/".join(parts))
 
 
 def asks_for_dataset(request: Request) -> bool:
     """Whether the address is one of data sets: `/datasets/…` or `/api/datasets/…`."""
-    return str(request.scope["route"].path).startswith(("/datasets", "/api/datasets"))
-
-
-def is_dataset(artifact: Artifact) -> bool:
-    """Whether the artifact lives under `/datasets/`, as on the Hugging Face Hub."""
-    return artifact.kind == "dataset"
+    return request.path_params.get("collection") == "datasets"

@@ -15,7 +15,6 @@ from starlette.datastructures import QueryParams
 
 from hub.names import COMMIT_DIGITS
 from hub.records import Artifact, Revision
-from server.access import is_dataset
 
 Segment = Annotated[str, AfterValidator(unquote)]
 """A path parameter, percent-decoded."""
@@ -24,6 +23,11 @@ Segment = Annotated[str, AfterValidator(unquote)]
 def commit_id(revision_id: str) -> str:
     """The first 40 digits of a revision's id."""
     return revision_id[:COMMIT_DIGITS]
+
+
+def is_dataset(artifact: Artifact) -> bool:
+    """Whether the artifact lives under `/datasets/`, as on the Hugging Face Hub."""
+    return artifact.kind == "dataset"
 
 
 def page_path(artifact: Artifact, revision: Revision | None = None) -> str:

@@ -28,9 +28,11 @@ from hub.errors import (
     UpstreamDown,
 )
 from server.access import Elsewhere, Moved
+from server.forms import LogInFirst
 from server.git.answers import asks_for_password, in_gits_words, is_for_git, password_prompt
 from server.middleware import add_headers
 from server.mirror.answers import answer_elsewhere
+from server.pages.login import lead_to_login
 from server.pages.rendering import render
 
 CODES: dict[type[HubError], str] = {
@@ -53,6 +55,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HubError, _hub_error)
     app.add_exception_handler(Elsewhere, _elsewhere)
     app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(LogInFirst, lead_to_login)
     app.add_exception_handler(Moved, _moved)
     app.add_exception_handler(RequestValidationError, _wrong_parameters)
     app.add_exception_handler(Exception, _crash)
@@ -101,7 +104,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 
 def _allowed(request: Request) -> str:
-    """Every method of an address: each is a route of its own here, and Starlette names those of the first one."""
+    """Every method of an address: a path may have a row for each, and Starlette names the methods of the first one."""
     found = set[str]()
     for route in request.app.routes:
         if route.matches(request.scope)[0] is not Match.NONE:

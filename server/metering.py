@@ -13,11 +13,13 @@ from collections.abc import Iterator
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Scope
 
 from hub.errors import HubError
 from hub.local import LocalHub
-from server.middleware import HttpLayer
+from hub.registry.inventory import Totals, public_by_kind, totals
+from hub.registry.outbox import count_debts
+from server.middleware import Exchange, Observer
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
@@ -50,39 +52,21 @@ class Meter:
         return generate_latest(self.registry)
 
 
-class Metering(HttpLayer):
+class Metering(Observer):
     """Counts every request when its last byte has gone, or when it failed."""
 
     def __init__(self, app: ASGIApp, meter: Meter) -> None:
         super().__init__(app)
         self.meter = meter
 
-    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on, and count."""
-        began, status, received, sent = time.perf_counter(), 500, 0, 0
-
-        async def receive_and_count() -> Message:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            return message
-
-        async def send_and_count(message: Message) -> None:
-            nonlocal status, sent
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            sent += len(message.get("body", b""))
-            await send(message)
-
-        try:
-            await self.app(scope, receive_and_count, send_and_count)
-        finally:
-            route = str(getattr(scope.get("route"), "path", "none"))
-            method = scope["method"] if scope["method"] in _METHODS else "other"
-            self.meter.requests.labels(method, route, str(status)).inc()
-            self.meter.seconds.labels(method, route).observe(time.perf_counter() - began)
-            self.meter.received.labels(route).inc(received)
-            self.meter.sent.labels(route).inc(sent)
+    def observe(self, scope: Scope, seen: Exchange) -> None:
+        """Count it."""
+        route = str(getattr(scope.get("route"), "path_format", "none"))
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        self.meter.requests.labels(method, route, str(seen.status)).inc()
+        self.meter.seconds.labels(method, route).observe(seen.seconds)
+        self.meter.received.labels(route).inc(seen.received_bytes)
+        self.meter.sent.labels(route).inc(seen.sent_bytes)
 
 
 class _Holdings(Collector):
@@ -90,8 +74,8 @@ class _Holdings(Collector):
 
     def __init__(self, hub: LocalHub) -> None:
         self._hub = hub
-        self._sums: dict[str, float] = {}
-        self._asked_at = float("-inf")
+        self._totals: Totals | None = None
+        self._asked_at = 0.0
 
     def describe(self) -> Iterator[GaugeMetricFamily]:
         """Nothing: else registering would ask the database."""
@@ -101,34 +85,24 @@ class _Holdings(Collector):
         """Sizes of outbox, registry and store; none of what does not answer."""
         database = self._hub.registry.database
         try:
-            yield _gauge(
-                "outbox_debts", "Work that is still to be done.", database.rows("SELECT count(*) FROM outbox")[0][0]
-            )
+            yield _gauge("outbox_debts", "Work that is still to be done.", count_debts(database))
             kinds = GaugeMetricFamily("linguahub_artifacts", "Public artifacts.", labels=["kind"])
-            for row in database.rows("SELECT value, artifacts FROM facet_counts WHERE facet = 'kind' ORDER BY value"):
-                kinds.add_metric([row["value"]], row["artifacts"])
+            for kind, count in public_by_kind(database).items():
+                kinds.add_metric([kind], count)
             yield kinds
-            sums = self._summed()
+            found = self._summed()
         except HubError:
             return
-        yield _gauge("store_bytes", "Bytes of all files that revisions name, each once.", sums["bytes"])
-        yield _gauge("store_blobs", "Different files that revisions name.", sums["blobs"])
-        yield _gauge("revisions", "Revisions of all artifacts.", sums["revisions"])
-        yield _gauge("downloads", "Downloads of all artifacts that are here.", sums["downloads"])
+        yield _gauge("store_bytes", "Bytes of all files that revisions name, each once.", found.bytes)
+        yield _gauge("store_blobs", "Different files that revisions name.", found.blobs)
+        yield _gauge("revisions", "Revisions of all artifacts.", found.revisions)
+        yield _gauge("downloads", "Downloads of all artifacts that are here.", found.downloads)
 
-    def _summed(self) -> dict[str, float]:
-        if time.monotonic() - self._asked_at > _FRESH_S:
-            rows = self._hub.registry.database.rows
-            blobs, size = rows("SELECT count(*), coalesce(sum(size_bytes), 0) FROM blobs")[0]
-            self._sums = {
-                "blobs": float(blobs),
-                "bytes": float(size),
-                "revisions": float(rows("SELECT count(*) FROM revisions")[0][0]),
-                "downloads": float(rows("SELECT coalesce(sum(downloads), 0) FROM artifacts")[0][0]),
-            }
-            self._asked_at = time.monotonic()
-        return self._sums
+    def _summed(self) -> Totals:
+        if self._totals is None or time.monotonic() - self._asked_at > _FRESH_S:
+            self._totals, self._asked_at = totals(self._hub.registry.database), time.monotonic()
+        return self._totals
 
 
 def _gauge(name: str, meaning: str, value: float) -> GaugeMetricFamily:
-    return GaugeMetricFamily(f"linguahub_{name}", meaning, value=float(value))
+    return GaugeMetricFamily(f"linguahub_{name}", meaning, value=value)

@@ -7,6 +7,7 @@ import re
 import time
 import uuid
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from urllib.parse import quote
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -63,42 +64,58 @@ class AnswerHeaders(HttpLayer):
         await self.app(scope, receive, send_with_headers)
 
 
-class AccessLog(HttpLayer):
+@dataclass(slots=True)
+class Exchange:
+    """A request and its answer, as far as they have come."""
+
+    status: int = 500
+    received_bytes: int = 0
+    sent_bytes: int = 0
+    seconds: float = 0.0
+
+
+class Observer(HttpLayer):
+    """Looks at every request when the last byte of its answer has gone, or when it failed."""
+
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on and measure."""
+        began, seen = time.perf_counter(), Exchange()
+
+        async def receive_and_count() -> Message:
+            message = await receive()
+            seen.received_bytes += len(message.get("body", b""))
+            return message
+
+        async def send_and_count(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                seen.status = message["status"]
+            seen.sent_bytes += len(message.get("body", b""))
+            await send(message)
+
+        try:
+            await self.app(scope, receive_and_count, send_and_count)
+        finally:
+            seen.seconds = time.perf_counter() - began
+            self.observe(scope, seen)
+
+    @abstractmethod
+    def observe(self, scope: Scope, seen: Exchange) -> None:
+        """Take notice of it."""
+
+
+class AccessLog(Observer):
     """One line per request: client, method, path, status, bytes, milliseconds, id.
 
     Query strings and headers stay out of it, for people put tokens there; so does the signed word of a link for bytes, with which
     anybody who reads the log could send or fetch them.
     """
 
-    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Log an HTTP request after its last byte, or after it failed."""
-        began = time.perf_counter()
-        status, size_bytes = 500, 0
-
-        async def send_and_count(message: Message) -> None:
-            nonlocal status, size_bytes
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            size_bytes += len(message.get("body", b""))
-            await send(message)
-
-        try:
-            await self.app(scope, receive, send_and_count)
-        finally:
-            client = (scope.get("client") or ("-",))[0]
-            duration_ms = 1000 * (time.perf_counter() - began)
-            request_id = scope.get("state", {}).get("request_id", "-")
-            line = "%s %s %s %d %d B %.1f ms %s"
-            _log.info(
-                line,
-                client,
-                scope["method"],
-                _SIGNED.sub(r"\1…", scope["path"]),
-                status,
-                size_bytes,
-                duration_ms,
-                request_id,
-            )
+    def observe(self, scope: Scope, seen: Exchange) -> None:
+        """Log it."""
+        client, path = (scope.get("client") or ("-",))[0], _SIGNED.sub(r"\1…", scope["path"])
+        request_id = scope.get("state", {}).get("request_id", "-")
+        answered = (seen.status, seen.sent_bytes, 1000 * seen.seconds, request_id)
+        _log.info("%s %s %s %d %d B %.1f ms %s", client, scope["method"], path, *answered)
 
 
 def add_headers(headers: MutableHeaders, request_id: str) -> None:

@@ -9,7 +9,7 @@ import json
 from typing import Annotated
 from urllib.parse import parse_qsl, quote
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import Depends, Request
 from starlette.responses import JSONResponse, Response
 
 from hub.errors import WrongRequest
@@ -19,6 +19,7 @@ from hub.registry.renewals import Grant, renew
 from server.access import Hub
 from server.addresses import absolute
 from server.bodies import read_body
+from server.routing import Address
 from server.visits import address_of
 
 DEVICE, REFRESH = "urn:ietf:params:oauth:grant-type:device_code", "refresh_token"
@@ -40,12 +41,6 @@ _NO_EXCHANGE = (
     "trusted publishing is not served here: give the job a token of its own, `hub admin token create NAME --role write "
     "--repo OWNER/NAME`, as HF_TOKEN."
 )
-
-
-def add_oauth(app: FastAPI) -> None:
-    """Where devices begin a login, and ask for their token."""
-    app.add_api_route("/oauth/device", begin_login, methods=["POST"], include_in_schema=False)
-    app.add_api_route("/oauth/token", give_token, methods=["POST"], include_in_schema=False)
 
 
 async def _parameters(request: Request) -> dict[str, str]:
@@ -119,3 +114,9 @@ def _refuse(error: str, meaning: str) -> Response:
 
 def _answer(body: dict[str, str | int], status: int = 200) -> Response:
     return JSONResponse(body, status, {"Cache-Control": "no-store", "Pragma": "no-cache"})
+
+
+ROUTES = (
+    Address("POST", "/oauth/device", begin_login),
+    Address("POST", "/oauth/token", give_token),
+)

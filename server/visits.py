@@ -6,8 +6,6 @@ the same domain can set it. It counts for reading alone: what changes something 
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import secrets
 from dataclasses import dataclass
 
@@ -17,10 +15,11 @@ from starlette.responses import Response
 from hub.accounts import Account, Actor, Caller, Token
 from hub.local import LocalHub
 from hub.registry.sessions import LONGEST, Session, Sessions
-from hub.registry.settings import signing_key
+from server.signing import seal
 
 _SESSION, _VISITOR = "linguahub", "linguahub-visitor"
 """The second one is of people who are not logged in: the form that logs them in needs something to be tied to."""
+_FORM = "form"
 _LONGEST_COOKIE = 200
 _LONGEST_ADDRESS = 500
 
@@ -66,7 +65,7 @@ def form_word(request: Request, hub: LocalHub) -> str:
     """What a form of this browser must carry; empty when the browser has nothing to tie it to yet."""
     visit = visit_of(request, hub)
     secret = visit.secret if visit else _cookie(request, _VISITOR)
-    return _word(hub, secret) if secret else ""
+    return seal(hub, _FORM, secret) if secret else ""
 
 
 def new_word(request: Request, hub: LocalHub) -> tuple[str, str]:
@@ -74,7 +73,7 @@ def new_word(request: Request, hub: LocalHub) -> tuple[str, str]:
     if word := form_word(request, hub):
         return word, ""
     secret = secrets.token_urlsafe(32)
-    return _word(hub, secret), secret
+    return seal(hub, _FORM, secret), secret
 
 
 def remember(request: Request, response: Response, secret: str) -> None:
@@ -100,10 +99,6 @@ def _end(request: Request, hub: LocalHub) -> None:
     if visit is not None and visit.caller.account is not None:
         actor = Actor(visit.caller.account.name, visit.caller.actor.token, address_of(request))
         Sessions(hub.registry.database).end(visit.caller.account, visit.session.id, actor)
-
-
-def _word(hub: LocalHub, secret: str) -> str:
-    return hmac.new(signing_key(hub.registry.database), f"form:{secret}".encode(), hashlib.sha256).hexdigest()
 
 
 def _cookie(request: Request, name: str) -> str:

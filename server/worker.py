@@ -12,10 +12,11 @@ from fastapi import FastAPI
 
 from hub.errors import HubError
 from hub.local import LocalHub
-from hub.outbox import work_off
+from hub.outbox import Task, work_off
+from hub.publish import reference_task
 from hub.registry.scans import owe_scans_by
-from server.scanning.scan import scanners
-from server.tasks import tasks_of
+from server.scanning.scan import scan_task, scanners
+from server.webhooks.delivery import delivery_task
 
 PAUSE_S = 1.0
 """How long to rest when nothing is due. Asking costs a read or two of an index."""
@@ -59,6 +60,11 @@ class Worker:
             except HubError as error:
                 _log.error("the outbox cannot be read, and is asked again in %.0f s: %s", PAUSE_AFTER_FAULT_S, error)
                 pause_s = PAUSE_AFTER_FAULT_S
+
+
+def tasks_of(hub: LocalHub) -> list[Task]:
+    """Every task that the outbox may owe, in the order in which they take turns."""
+    return [reference_task(hub.registry, hub.store), delivery_task(hub), scan_task(hub)]
 
 
 def lasting(worker: Worker | None) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:

@@ -34,18 +34,23 @@ def size_of_upload(database: Database, caller: Caller, digest: Digest) -> int | 
     """
     if caller.account is None:
         return None
-    values = {"account": caller.account.id, "digest": digest.hex}
-    rows = database.rows("SELECT size_bytes FROM uploads WHERE account_id = :account AND digest = :digest", values)
-    if rows:
-        return int(rows[0][0])
+    if (sent := sent_size(database, caller.account, digest)) is not None:
+        return sent
     holders = database.rows(
         "SELECT DISTINCT artifact_id, size_bytes FROM files JOIN revisions ON revisions.id = revision_id "
         "WHERE digest = :digest LIMIT 100",
-        values,
+        {"digest": digest.hex},
     )
     artifacts = read_artifacts(database, [row["artifact_id"] for row in holders])
     readable = any(caller.may_read(each) and may_download(database, caller, each) for each in artifacts)
     return int(holders[0]["size_bytes"]) if readable else None
+
+
+def sent_size(database: Database, account: Account, digest: Digest) -> int | None:
+    """Size in bytes of what the account has sent; None for what it has not."""
+    values = {"account": account.id, "digest": digest.hex}
+    rows = database.rows("SELECT size_bytes FROM uploads WHERE account_id = :account AND digest = :digest", values)
+    return int(rows[0][0]) if rows else None
 
 
 def sizes_held(database: Database, name: ArtifactName, digests: Sequence[str]) -> dict[str, int]:

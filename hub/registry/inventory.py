@@ -37,6 +37,32 @@ class Holding:
     """Of all its revisions, each content once."""
 
 
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums over the whole registry."""
+
+    blobs: int
+    """Different files that revisions name."""
+    bytes: int
+    """Of them, each once."""
+    revisions: int
+    downloads: int
+
+
+def totals(database: Database) -> Totals:
+    """The sums: whole tables are read, which takes a while among a million artifacts."""
+    blobs, size_bytes = database.rows("SELECT count(*), coalesce(sum(size_bytes), 0) FROM blobs")[0]
+    revisions = database.rows("SELECT count(*) FROM revisions")[0][0]
+    downloads = database.rows("SELECT coalesce(sum(downloads), 0) FROM artifacts")[0][0]
+    return Totals(int(blobs), int(size_bytes), int(revisions), int(downloads))
+
+
+def public_by_kind(database: Database) -> dict[str, int]:
+    """Kind → public artifacts of it, as they have been counted."""
+    rows = database.rows("SELECT value, artifacts FROM facet_counts WHERE facet = 'kind' ORDER BY value")
+    return {row["value"]: int(row["artifacts"]) for row in rows}
+
+
 def held_files(database: Database, name: ArtifactName, *, limit: int, offset: int = 0) -> list[Held]:
     """Each path with each of its contents, sorted by path."""
     question = (

@@ -161,6 +161,11 @@ def debts(database: Database, limit: int | None = None) -> list[Debt]:
     return [_debt(row) for row in rows]
 
 
+def count_debts(database: Database) -> int:
+    """How much is owed, what was given up included."""
+    return int(database.rows("SELECT count(*) FROM outbox")[0][0])
+
+
 def backlog(database: Database) -> dict[str, Backlog]:
     """Task → what is owed of it, for those of which anything is."""
     rows = database.rows(

@@ -6,12 +6,13 @@ Each operation says by itself where it is, what it takes and answers, and who ma
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import MISSING
 from functools import cache
 from inspect import Parameter, Signature
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
-from fastapi import Depends, FastAPI, Query, Request
+from fastapi import Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, create_model
 from starlette.responses import Response
 
@@ -22,8 +23,9 @@ from hub.local import LocalHub
 from hub.names import ArtifactName
 from server.access import Hub
 from server.addresses import Segment
-from server.api.document import route
+from server.api.document import documented
 from server.identity import account_of, actor_of, caller_of, insist_on_administering
+from server.routing import Address
 from server.wire import Body, answer, promised
 
 
@@ -33,13 +35,13 @@ class Asked(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-def add_administration(app: FastAPI) -> None:
-    """Offer every operation."""
+def administration() -> Iterator[Address]:
+    """The row of every operation."""
     for each in operations():
         login = each.open_to != "everybody"
         errors = (403, *each.errors) if login else each.errors
-        route(
-            app, each.method, each.path, _endpoint(each), _answer_of(each), tag=each.tag, errors=errors, login=login,
+        yield documented(
+            each.method, each.path, _endpoint(each), _answer_of(each), tag=each.tag, errors=errors, login=login,
             status=each.status,
         )  # fmt: skip
 

@@ -13,7 +13,7 @@ from hub.names import ArtifactName
 from hub.registry.audit import Entry, read_audit
 from server.access import Hub
 from server.identity import account_of, caller_of, insist_on_administering
-from server.paging import read_cursor, write_cursor
+from server.paging import offset_of, write_cursor
 from server.wire import Body, answer
 
 
@@ -29,7 +29,7 @@ def get_audit(
     hub: Hub,
     subject: Annotated[str, Query(max_length=200, description="`owner/name`; administrators may leave it out.")] = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    cursor: Annotated[str, Query(max_length=1000)] = "",
+    cursor: Annotated[str, Query(max_length=1000)] = "",  # noqa: ARG001 - for the document
 ) -> Response:
     """Who changed what, and when."""
     caller = caller_of(request, hub)
@@ -40,7 +40,7 @@ def get_audit(
                 f"`{account.name}` is no administrator of this server: name one of your artifacts as `subject`."
             )
         insist_on_administering(caller, ArtifactName.parse(subject, account.name))
-    before = read_cursor(cursor) if cursor else 0
+    before = offset_of(request)
     lines = read_audit(hub.registry.database, subject=subject, before=before, limit=limit)
     entries = lines if caller.is_admin else [replace(each, address="") for each in lines]
-    return answer({"entries": entries, "cursor": write_cursor(lines[-1].id) if len(lines) == limit else None})
+    return answer({"entries": entries, "cursor": write_cursor(request, lines[-1].id) if len(lines) == limit else None})

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from starlette.routing import BaseRoute, Route
 
+from server.routing import Address
 from server.wire import ErrorBody
 
 ADDRESS = "/api/v1/openapi.json"
@@ -47,8 +50,7 @@ _ERRORS = {
 }
 
 
-def route(
-    app: FastAPI,
+def documented(
     method: str,
     path: str,
     endpoint: Callable[..., Any],
@@ -63,8 +65,8 @@ def route(
     example: Any = None,
     moves: bool = False,
     also: Mapping[int, type[Any]] | None = None,
-) -> None:
-    """Answer `method` at `path` below /api/v1, and say so in the document; GET answers HEAD with the same headers.
+) -> Address:
+    """The row of an address below /api/v1, with what the document says of it.
 
     `login` is for what nobody may do without a token, `moves` for what an artifact's old name leads away from; `also` are
     answers with a body of their own.
@@ -84,13 +86,11 @@ def route(
     extra: dict[str, Any] = {"security": [{TOKEN: []}] if login else [{}, {TOKEN: []}]}
     if parameters:
         extra["parameters"] = list(parameters)
-    full = f"/api/v1{path}"
-    app.add_api_route(
-        full, endpoint, methods=[method], status_code=status, response_model=None, responses=answers, openapi_extra=extra,
-        tags=[tag], operation_id=endpoint.__name__,
-    )  # fmt: skip
-    if method == "GET":
-        app.add_api_route(full, endpoint, methods=["HEAD"], include_in_schema=False)
+    document = {
+        "status_code": status, "response_model": None, "responses": answers, "openapi_extra": extra, "tags": [tag],
+        "operation_id": endpoint.__name__,
+    }  # fmt: skip
+    return Address(method, f"/api/v1{path}", endpoint, document)
 
 
 def query_parameter(name: str, meaning: str, schema: dict[str, Any], *, required: bool = False) -> dict[str, Any]:
@@ -111,7 +111,7 @@ def install(app: FastAPI) -> None:
 
 def _write(app: FastAPI) -> dict[str, Any]:
     document = get_openapi(
-        title="linguahub", version="1", description=_ABOUT, routes=app.routes,
+        title="linguahub", version="1", description=_ABOUT, routes=[_shown(each) for each in app.routes],
         tags=[{"name": name, "description": meaning} for name, meaning in TAGS.items()],
     )  # fmt: skip
     components = document.setdefault("components", {})
@@ -129,6 +129,14 @@ def _write(app: FastAPI) -> dict[str, Any]:
             if "HTTPValidationError" in str(answers.get("422", "")):
                 del answers["422"]
     return document
+
+
+def _shown(route: BaseRoute) -> BaseRoute:
+    """A route as the document has it: HEAD goes without saying."""
+    shown = copy(route)
+    if isinstance(shown, Route):
+        shown.methods = (shown.methods or set()) - {"HEAD"}
+    return shown
 
 
 def _name_parameters(path: str, operation: dict[str, Any]) -> None:

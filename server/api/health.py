@@ -1,16 +1,19 @@
-"""GET /api/v1/health: for load balancers and those who watch."""
+"""GET /api/v1/health and /api/v1/metrics: for load balancers and those who watch."""
 
 from __future__ import annotations
 
 import hashlib
 from typing import Literal
 
+from fastapi import Request
 from pydantic import Field
 from starlette.responses import Response
 
 from hub.errors import HubError
 from hub.names import Digest
+from hub.registry.outbox import count_debts
 from server.access import Hub
+from server.metering import MEDIA_TYPE
 from server.wire import Body, answer
 
 _NOTHING = Digest(hashlib.sha256(b"").hexdigest())
@@ -38,7 +41,7 @@ async def is_live() -> Response:
 
 def is_ready(hub: Hub) -> Response:
     """Whether database and store answer; 503 when one does not. Which one is said, and why is in the log."""
-    debts = _count_debts(hub)
+    debts = _debts(hub)
     store = _store_answers(hub)
     ready = debts is not None and store
     content = {
@@ -50,9 +53,14 @@ def is_ready(hub: Hub) -> Response:
     return answer(content, 200 if ready else 503, {"Cache-Control": "no-store"})
 
 
-def _count_debts(hub: Hub) -> int | None:
+def get_metrics(request: Request) -> Response:
+    """Requests by route and status, durations, bytes, and how much there is."""
+    return Response(request.app.state.meter.text(), headers={"Content-Type": MEDIA_TYPE, "Cache-Control": "no-store"})
+
+
+def _debts(hub: Hub) -> int | None:
     try:
-        return int(hub.registry.database.rows("SELECT count(*) FROM outbox")[0][0])
+        return count_debts(hub.registry.database)
     except HubError:
         return None
 

@@ -8,10 +8,11 @@ from typing import Any, cast
 from fastapi import FastAPI
 
 from server.api.admin import add_administration
-from server.api.document import TAGS
-from server.api.routes import add_api
-from server.api.security import add_security
-from server.webhooks.routes import add_webhooks
+from server.api.document import TAGS, install
+from server.api.security import ROUTES as SECURITY
+from server.routes import OWN_API
+from server.routing import register
+from server.webhooks.routes import ROUTES as WEBHOOKS
 
 HEAD = """# Our API
 
@@ -27,8 +28,10 @@ leads from an artifact's former name to its name.
 def manual() -> str:
     """The whole page."""
     app = FastAPI()
-    for add in (add_api, add_administration, add_security, add_webhooks):
-        add(app)
+    install(app)
+    register(app, OWN_API)
+    add_administration(app)
+    register(app, (*SECURITY, *WEBHOOKS))
     document = app.openapi()
     parts = [HEAD]
     for tag, meaning in TAGS.items():

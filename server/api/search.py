@@ -19,8 +19,8 @@ def search_artifacts(request: Request, hub: Hub) -> Response:
     given = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
     query = read_query(QueryParams(given), caller_of(request, hub).owners(), scores="best")
     if cursor := request.query_params.get("cursor", ""):
-        query = behind(query, cursor)
+        query = behind(request, query, cursor)
     page = hub.registry.find(query)
-    following = cursor_behind(query, page)
+    following = cursor_behind(request, query, page)
     address = with_parameters(request, cursor=following, offset=None) if following else ""
     return answer(searched(page, following, absolute(request, address) if address else None))

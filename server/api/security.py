@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from fastapi import FastAPI, Request
+from fastapi import Request
 from pydantic import Field
 
 from hub.records import Signature
 from hub.registry.scans import Scan, scans_in, worst
 from server.access import Hub, Wanted
-from server.api.document import query_parameter, route
+from server.api.document import documented, query_parameter
 from server.wire import Body
 
 
@@ -34,14 +34,6 @@ class SecurityBody(Body):
     unsafe_files: list[UnsafeFile]
     verified_by: str = Field(description="Account and key; empty when unsigned or not verified.")
     signature: Signature | None
-
-
-def add_security(app: FastAPI) -> None:
-    """Trust of revisions. Keys of accounts are operations: `hub.administration.signing_keys`."""
-    revision = query_parameter("revision", "Id, number, branch or tag; `main` when absent.", {"type": "string"})
-    named = [{"name": each, "in": "path", "required": True, "schema": {"type": "string"}} for each in ("owner", "name")]
-    at = "/artifacts/{owner}/{name}/security"
-    route(app, "GET", at, get_security, SecurityBody, tag="artifacts", errors=(404,), parameters=[*named, revision])
 
 
 def get_security(request: Request, hub: Hub, artifact: Wanted) -> SecurityBody:
@@ -68,3 +60,14 @@ def _file(path: str, scan: Scan) -> UnsafeFile:
         scanned_at=scan.scanned_at,
         evidence=list(scan.evidence),
     )
+
+
+ROUTES = (
+    documented(
+        "GET", "/artifacts/{owner}/{name}/security", get_security, SecurityBody, tag="artifacts", errors=(404,),
+        parameters=[
+            *({"name": each, "in": "path", "required": True, "schema": {"type": "string"}} for each in ("owner", "name")),
+            query_parameter("revision", "Id, number, branch or tag; `main` when absent.", {"type": "string"}),
+        ],
+    ),
+)  # fmt: skip

@@ -12,7 +12,7 @@ from typing import IO, cast
 from dulwich.errors import GitProtocolError
 from dulwich.protocol import ReceivableProtocol
 from dulwich.server import Backend, BackendRepo, UploadPackHandler
-from fastapi import FastAPI, Request
+from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
@@ -20,28 +20,13 @@ from hub.errors import Forbidden, NotServed, WrongRequest
 from server.access import Hub, Readable, Wanted
 from server.bodies import SMALL, read_body
 from server.git.history import History, history_of
+from server.routing import Address, below
 
 UPLOAD_PACK = "git-upload-pack"
 _IN_MEMORY = 4 << 20
 """Bytes of a pack that need no temporary file."""
 _STEP = 1 << 16
 _NEVER_KEPT = {"Cache-Control": "no-cache, max-age=0, must-revalidate"}
-_REPOSITORY = "{owner}/{name}"
-
-
-def add_git(app: FastAPI) -> None:
-    """Routes of git, with and without `.git`, as people type it; and Git LFS's locks, which are not kept here."""
-    for prefix in ("/datasets", ""):
-        for repository in (f"{prefix}/{_REPOSITORY}.git", f"{prefix}/{_REPOSITORY}"):
-            for method, path, endpoint in (
-                ("GET", "info/refs", list_refs),
-                ("POST", UPLOAD_PACK, send_pack),
-                ("POST", "git-receive-pack", refuse_push),
-            ):
-                app.add_api_route(f"{repository}/{path}", endpoint, methods=[method], include_in_schema=False)
-        for path in ("locks", "locks/verify", "locks/{id}/unlock"):
-            at = f"{prefix}/{_REPOSITORY}.git/info/lfs/{path}"
-            app.add_api_route(at, refuse_locks, methods=["GET", "POST"], include_in_schema=False)
 
 
 class Only(Backend):
@@ -141,3 +126,19 @@ def _unpacked(body: bytes) -> bytes:
     if unpacking.unconsumed_tail:
         raise WrongRequest(f"this body unfolds to more than {SMALL} bytes.")
     return unpacked
+
+
+_SERVICE = (
+    Address("GET", "/info/refs", list_refs),
+    Address("POST", f"/{UPLOAD_PACK}", send_pack),
+    Address("POST", "/git-receive-pack", refuse_push),
+)
+_LOCKS = (
+    Address("GET POST", "/info/lfs/locks", refuse_locks),
+    Address("GET POST", "/info/lfs/locks/verify", refuse_locks),
+    Address("GET POST", "/info/lfs/locks/{id}/unlock", refuse_locks),
+)
+ROUTES = (
+    *below("/{collection:prefix}{owner}/{name}.git", *_SERVICE, *_LOCKS),
+    *below("/{collection:prefix}{owner}/{name}", *_SERVICE),  # People leave `.git` out.
+)

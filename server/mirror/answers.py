@@ -20,13 +20,13 @@ from server.bodies import SMALL, read_body
 from server.identity import caller_of
 from server.mirror.fetching import Reader
 from server.mirror.mirror import Mirror
-from server.paging import next_link, read_cursor
+from server.paging import next_link, offset_of
 from server.protocol import branches, paths, repository, resolve, tree, whoami, xet
-from server.protocol.flags import is_true
 from server.protocol.git_objects import pointer
-from server.protocol.properties import in_zulu
+from server.protocol.properties import is_true
 from server.protocol.resolve import FILE_POLICY, blob_answer, media_type_of
 from server.protocol.tree import PAGE, entries_at, paths_below
+from server.times import in_zulu
 
 PATIENT = 16
 """Requests of a worker that may wait for the upstream at once: the others must not wait for a thread."""
@@ -70,7 +70,7 @@ def _list_tree(request: Request, mirror: Mirror, copied: Copied) -> Response:
     below = paths_below((file.path for file in commit.files), folder, recursive=is_true(request, "recursive"))
     if not below and folder:
         raise UnknownFile(folder, {file.path.rpartition("/")[0] for file in commit.files})
-    begin = read_cursor(request.query_params["cursor"]) if "cursor" in request.query_params else 0
+    begin = offset_of(request)
     end = begin + PAGE
     headers = {"X-Repo-Commit": commit.commit_id, **_told(request)}
     if end < len(below):

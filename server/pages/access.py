@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import Request
 from starlette.responses import RedirectResponse, Response
 
 from hub.local import LocalHub
@@ -16,14 +16,6 @@ from server.forms import MemberForm, account_in
 from server.identity import actor_of, caller_of
 from server.pages.login import SEE_OTHER
 from server.visits import form_word
-
-
-def add_access_requests(app: FastAPI) -> None:
-    """What the button does, for models and data sets."""
-    for prefix in ("/datasets", ""):
-        for repository in ("{owner}/{name}", "{name}"):
-            path = f"{prefix}/{repository}/request-access"
-            app.add_api_route(path, request_access, methods=["POST"], include_in_schema=False)
 
 
 def request_access(request: Request, hub: Hub, form: MemberForm, artifact: Wanted) -> Response:

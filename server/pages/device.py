@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import FastAPI, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from hub.errors import HubError, TooOften
@@ -16,16 +16,11 @@ from server.oauth import client_name
 from server.pages.login import FORM_HEADERS
 from server.pages.rendering import render
 from server.pages.settings import Owned
+from server.routing import Address
 from server.visits import Visit, form_word
 
 _TRIES = 20
 """Codes that somebody may type within the window of `hub.registry.guesses`."""
-
-
-def add_device_page(app: FastAPI) -> None:
-    """The page that devices send people to."""
-    app.add_api_route("/device", show_device, methods=["GET", "HEAD"], include_in_schema=False)
-    app.add_api_route("/device", answer_device, methods=["POST"], include_in_schema=False)
 
 
 def show_device(request: Request, hub: Hub, visit: Member, user_code: str = "") -> Response:
@@ -78,3 +73,9 @@ def _page(
     }
     status = problem.status if problem else 200
     return render("device.html", context, request=request, status=status, headers=FORM_HEADERS)
+
+
+ROUTES = (
+    Address("GET", "/device", show_device),
+    Address("POST", "/device", answer_device),
+)

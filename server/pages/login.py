@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from urllib.parse import urlencode
 
-from fastapi import FastAPI, Request
+from fastapi import Request
 from starlette.responses import RedirectResponse, Response
 
 from hub.accounts import Account, Token
@@ -13,7 +13,7 @@ from hub.errors import HubError, TooOften, Unauthenticated
 from hub.local import LocalHub
 from hub.registry.guesses import Door, forget_old, forgive, try_doors
 from server.access import Hub
-from server.forms import Form, LogInFirst, Submitted
+from server.forms import Form, Submitted
 from server.pages.rendering import render
 from server.visits import address_of, begin_visit, end_visit, new_word, own_path, remember, visit_of
 
@@ -22,14 +22,6 @@ FORM_HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "same-origin"}
 """A page with forms is not kept, and lets browsers say where a form came from: without a referrer they would say `null`."""
 _WRONG = "there is no user with this name and this password."
 _log = logging.getLogger("server.accounts")
-
-
-def add_login(app: FastAPI) -> None:
-    """Ways in and out."""
-    app.add_api_route("/login", show_login, methods=["GET", "HEAD"], include_in_schema=False)
-    app.add_api_route("/login", log_in, methods=["POST"], include_in_schema=False)
-    app.add_api_route("/logout", log_out, methods=["POST"], include_in_schema=False)
-    app.add_exception_handler(LogInFirst, _to_login)
 
 
 def show_login(request: Request, hub: Hub) -> Response:
@@ -104,7 +96,8 @@ def _page(request: Request, hub: LocalHub, target: str, *, problem: HubError | N
     return page
 
 
-async def _to_login(request: Request, _error: Exception) -> Response:
+async def lead_to_login(request: Request, _error: Exception) -> Response:
+    """Answer `LogInFirst`: the form, which leads back to where somebody wanted to go."""
     asked = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
     target = own_path(asked) if request.method in {"GET", "HEAD"} else "/settings"
     return RedirectResponse(f"/login?{urlencode({'next': target})}", SEE_OTHER, {"Cache-Control": "no-store"})

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import Depends, Request
 from starlette.responses import RedirectResponse, Response
 
 from hub.accounts import Account, Actor
@@ -23,20 +22,6 @@ from server.visits import Visit, address_of, begin_visit, form_word
 
 _LASTING = {"7": 7, "30": 30, "90": 90, "365": 365, "": None}
 """Days that a token may be made to last; as the form offers them."""
-
-
-def add_settings(app: FastAPI) -> None:
-    """The page, and what its forms do."""
-    for path in ("/settings", "/settings/tokens"):  # The second is where Hugging Face's client sends people.
-        app.add_api_route(path, show_settings, methods=["GET", "HEAD"], include_in_schema=False)
-    forms: dict[str, Callable[..., Response]] = {
-        "/settings/tokens": create_token,
-        "/settings/tokens/{number}/revoke": revoke_token,
-        "/settings/password": change_password,
-        "/settings/sessions/{number}/end": end_session,
-    }
-    for path, endpoint in forms.items():
-        app.add_api_route(path, endpoint, methods=["POST"], include_in_schema=False)
 
 
 def show_settings(request: Request, hub: Hub, visit: Member) -> Response:

@@ -17,8 +17,8 @@ from hub.registry.branches import create_ref, delete_ref, kinds
 from server.access import Hub, Wanted, Writable
 from server.addresses import Segment, commit_id
 from server.identity import actor_of, caller_of
-from server.paging import next_link, read_cursor
-from server.protocol.properties import in_zulu
+from server.paging import next_link, offset_of
+from server.times import in_zulu_or_epoch
 
 PAGE = 50
 """Commits a page."""
@@ -104,7 +104,7 @@ def list_commits(request: Request, hub: Hub, artifact: Wanted, revision: Segment
     """A revision and its ancestors, newest first; of a branch all, yanked ones included."""
     start = hub.registry.tip(artifact.name, revision)
     history = ancestors(hub.registry, start)
-    begin = read_cursor(request.query_params["cursor"]) if "cursor" in request.query_params else 0
+    begin = offset_of(request)
     end = begin + PAGE
     headers = {"X-Total-Count": str(len(history))}
     if end < len(history):
@@ -120,7 +120,7 @@ def _commit(revision: Revision, *, formatted: bool) -> dict[str, Any]:
         "title": title,
         "message": message.strip(),
         "authors": [{"user": revision.author}] if revision.author else [],
-        "date": in_zulu(revision.created_at) or "1970-01-01T00:00:00.000Z",
+        "date": in_zulu_or_epoch(revision.created_at),
     }
     in_html = {"title": html.escape(title), "message": html.escape(message.strip())}
     return body | ({"formatted": in_html} if formatted else {})

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from fastapi import Request
-from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 
 from hub.commit import duplicate
@@ -15,16 +12,14 @@ from hub.records import Artifact
 from server.access import Hub, Readable
 from server.addresses import absolute, page_path
 from server.identity import account_of, actor_of, caller_of, insist_on_creating
-from server.protocol.repositories import insist_on_free_name
+from server.protocol.repositories import Visibility, insist_on_free_name
 from server.quota import insist_on_room
 
 
-class Copy(BaseModel):
+class Copy(Visibility):
     """Body of a copy."""
 
     repository: str
-    visibility: Literal["public", "private", "protected"] | None = None
-    private: bool | None = None
 
 
 def duplicate_repository(request: Request, hub: Hub, artifact: Readable, body: Copy) -> Response:
@@ -33,20 +28,21 @@ def duplicate_repository(request: Request, hub: Hub, artifact: Readable, body: C
     target = ArtifactName.parse(body.repository, account_of(caller).name)
     insist_on_creating(caller, target)
     if hub.registry.head(target) is not None:
-        known = hub.registry.get(target)
-        return JSONResponse({"error": f"`{known.name}` exists already.", **_address(request, known)}, 409)
+        return _conflict(request, hub, target)
     insist_on_free_name(hub, target)
     source = hub.registry.revision(artifact.name)
     insist_on_room(hub, target, {file.digest: file.size_bytes for file in source.files})
-    private = artifact.private
-    if body.visibility is not None or body.private is not None:
-        private = bool(body.private) if body.visibility is None else body.visibility != "public"
+    private = artifact.private if body.is_private is None else body.is_private
     try:
         duplicate(artifact, target, hub.registry, hub.store, actor_of(request, caller), private=private)
     except Conflict:  # Somebody, perhaps the same client once more, was quicker.
-        known = hub.registry.get(target)
-        return JSONResponse({"error": f"`{known.name}` exists already.", **_address(request, known)}, 409)
+        return _conflict(request, hub, target)
     return JSONResponse(_address(request, hub.registry.get(target)))
+
+
+def _conflict(request: Request, hub: Hub, target: ArtifactName) -> Response:
+    known = hub.registry.get(target)
+    return JSONResponse({"error": f"`{known.name}` exists already.", **_address(request, known)}, 409)
 
 
 def _address(request: Request, artifact: Artifact) -> dict[str, str | bool]:

@@ -15,7 +15,8 @@ from hub.registry.gating import answer, ask, requests, status_of
 from server.access import Governed, Hub, Wanted
 from server.addresses import Segment
 from server.identity import account_of, actor_of, caller_of
-from server.protocol.properties import in_zulu
+from server.protocol.whoami import person
+from server.times import in_zulu
 
 
 class Answer(BaseModel):
@@ -49,13 +50,7 @@ def list_requests(hub: Hub, artifact: Governed, status: Segment) -> Response:
         [
             {
                 "requestId": each.user,
-                "user": {
-                    "user": each.user,
-                    "fullname": each.full_name,
-                    "email": each.email,
-                    "avatarUrl": "",
-                    "type": "user",
-                },
+                "user": person(each.user, each.full_name) | {"email": each.email},
                 "status": each.status,
                 "timestamp": in_zulu(each.at),
                 "fields": {},

@@ -11,8 +11,8 @@ from hub.registry.inventory import holdings
 from server.access import Hub
 from server.addresses import Segment
 from server.identity import account_of, caller_of
-from server.paging import next_link, read_cursor
-from server.protocol.properties import in_zulu
+from server.paging import next_link, offset_of
+from server.times import in_zulu_or_epoch
 
 PAGE = 100
 """Repositories a page."""
@@ -42,7 +42,7 @@ def list_nobody(hub: Hub, name: Segment) -> Response:
 
 
 def _list(request: Request, hub: Hub, owner: str) -> Response:
-    begin = read_cursor(request.query_params["cursor"]) if "cursor" in request.query_params else 0
+    begin = offset_of(request)
     found = holdings(hub.registry.database, owner, limit=PAGE + 1, offset=begin)
     total = hub.accounts.used_bytes(owner)
     headers = next_link(request, begin + PAGE) if len(found) > PAGE else {}
@@ -50,7 +50,7 @@ def _list(request: Request, hub: Hub, owner: str) -> Response:
         {
             "id": str(each.name),
             "type": "dataset" if each.kind == "dataset" else "model",
-            "updatedAt": in_zulu(each.updated_at) or "1970-01-01T00:00:00.000Z",
+            "updatedAt": in_zulu_or_epoch(each.updated_at),
             "visibility": "private" if each.private else "public",
             "storage": each.size_bytes,
             "storagePercent": round(100 * each.size_bytes / total, 2) if total else 0,

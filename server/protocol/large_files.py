@@ -15,8 +15,8 @@ from hub.registry.custody import note_upload, size_of_upload
 from hub.registry.inventory import held_files
 from server.access import Governed, Hub, Readable, Wanted, get_artifact
 from server.identity import actor_of, caller_of, insist_on_writing
-from server.paging import next_link, read_cursor
-from server.protocol.properties import in_zulu
+from server.paging import next_link, offset_of
+from server.times import in_zulu_or_epoch
 
 PAGE = 1000
 """Files a page."""
@@ -61,7 +61,7 @@ class Duplication(BaseModel):
 
 def list_large_files(request: Request, hub: Hub, artifact: Wanted) -> Response:
     """Every content that a path ever had, sorted by path; `ref` names the branch that has it now."""
-    begin = read_cursor(request.query_params["cursor"]) if "cursor" in request.query_params else 0
+    begin = offset_of(request)
     found = held_files(hub.registry.database, artifact.name, limit=PAGE + 1, offset=begin)
     headers = next_link(request, begin + PAGE) if len(found) > PAGE else {}
     body = [
@@ -69,7 +69,7 @@ def list_large_files(request: Request, hub: Hub, artifact: Wanted) -> Response:
             "fileOid": each.file.digest.hex,
             "filename": each.file.path,
             "oid": each.file.digest.hex,
-            "pushedAt": in_zulu(each.since) or "1970-01-01T00:00:00.000Z",
+            "pushedAt": in_zulu_or_epoch(each.since),
             "ref": f"refs/heads/{each.branch}" if each.branch else None,
             "size": each.file.size_bytes,
         }

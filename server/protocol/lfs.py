@@ -12,14 +12,13 @@ from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse, Response
 
 from hub.accounts import Account
-from hub.errors import Gated, OverQuota, WrongName
+from hub.errors import OverQuota, WrongName
 from hub.local import LocalHub
 from hub.names import Digest
 from hub.records import Artifact
 from hub.registry.assembly import LARGEST_FILE
 from hub.registry.custody import size_of_upload, sizes_held
-from hub.registry.gating import may_download
-from server.access import Hub, Wanted
+from server.access import Hub, Wanted, insist_on_download
 from server.addresses import absolute
 from server.identity import caller_of, insist_on_writing
 from server.quota import insist_on_room
@@ -56,8 +55,7 @@ def plan_transfers(request: Request, hub: Hub, artifact: Wanted, body: Batch) ->
         wrong = _wrong(409, f"objects are known by their sha256 here, not by {body.hash_algo[:40]!r}.")
         return _answer("basic", [_described(each, wrong) for each in body.objects])
     if body.operation == "download":
-        if not may_download(hub.registry.database, caller, artifact):
-            raise Gated(f"Access to `{artifact.name}` is restricted: ask for access on its page.")
+        insist_on_download(request, hub, artifact)
         held = sizes_held(hub.registry.database, artifact.name, [each.oid for each in body.objects])
         return _answer(
             "basic", [_described(each, _download(request, hub, artifact, each, held)) for each in body.objects]

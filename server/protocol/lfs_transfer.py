@@ -16,7 +16,7 @@ from hub.errors import Damaged, Unauthenticated, WrongRequest, WrongSource
 from hub.local import LocalHub
 from hub.names import Digest
 from hub.records import File
-from hub.registry.custody import note_upload
+from hub.registry.custody import note_upload, sent_size
 from hub.store import BlobStore
 from hub.store.joined import Joined
 from server.access import Hub
@@ -118,13 +118,10 @@ def _put(hub: LocalHub, account: Account, source: BinaryIO, expected: Digest | N
 
 
 def _sent(hub: LocalHub, account: Account, digest: Digest) -> int:
-    rows = hub.registry.database.rows(
-        "SELECT size_bytes FROM uploads WHERE account_id = :account AND digest = :digest",
-        {"account": account.id, "digest": digest.hex},
-    )
-    if not rows or digest not in hub.store:
+    size = sent_size(hub.registry.database, account, digest)
+    if size is None or digest not in hub.store:
         raise WrongSource(f"{digest} has not arrived: send it again.")
-    return int(rows[0][0])
+    return size
 
 
 def _pieces(store: BlobStore, digests: Sequence[Digest]) -> Iterator[bytes]:

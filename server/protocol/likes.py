@@ -7,9 +7,10 @@ from starlette.responses import JSONResponse, Response
 
 from hub.errors import UnknownAccount, UnknownArtifact
 from hub.registry.repositories import like, liked_by, likers, unlike
-from server.access import Hub, Wanted, get_artifact, is_dataset
-from server.addresses import Segment
+from server.access import Hub, Wanted, get_artifact
+from server.addresses import Segment, is_dataset
 from server.identity import account_of, actor_of, caller_of
+from server.protocol.whoami import person
 
 
 def add_like(request: Request, hub: Hub, artifact: Wanted) -> Response:
@@ -29,9 +30,7 @@ def remove_like(request: Request, hub: Hub, artifact: Wanted) -> Response:
 def list_likers(hub: Hub, artifact: Wanted) -> Response:
     """Who likes an artifact."""
     found = likers(hub.registry.database, artifact.name)
-    return JSONResponse(
-        [{"user": name, "fullname": full_name, "avatarUrl": "", "type": "user"} for name, full_name in found]
-    )
+    return JSONResponse([person(name, full_name) for name, full_name in found])
 
 
 def list_liked(request: Request, hub: Hub, name: Segment) -> Response:

@@ -16,8 +16,7 @@ from hub.registry.rows import read_files
 from server.access import Hub, asks_for_dataset
 from server.identity import caller_of
 from server.paging import behind, link_to, word_for
-from server.protocol.flags import is_true
-from server.protocol.properties import READING, described, expanded
+from server.protocol.properties import READING, described, expanded, is_true
 from server.protocol.subject import Subject
 from server.query import read_number
 
@@ -52,14 +51,14 @@ def list_repositories(request: Request, hub: Hub) -> Response:
     limit = min(most, read_number("limit", parameters.get("limit", "100"), 1, LARGEST))
     query = _query(request, hub)
     if "cursor" in parameters:
-        query = behind(query, parameters["cursor"])
+        query = behind(request, query, parameters["cursor"])
     if any(parameters.get(each) for each in _NOWHERE):
         return JSONResponse([])
     found = _found(hub, replace(query, limit=limit + 1)).items
     headers = {}
     if len(found) > limit:
         follows = replace(query, offset=query.offset + limit, after=found[limit - 1].name.key)
-        headers = link_to(request, word_for(follows))
+        headers = link_to(request, word_for(request, follows))
     return JSONResponse(_bodies(hub, found[:limit], names), headers=headers)
 
 

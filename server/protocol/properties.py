@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import Request
@@ -15,6 +14,7 @@ from hub.registry.repositories import count_children
 from hub.registry.trend import score
 from server.addresses import commit_id
 from server.protocol.subject import Subject
+from server.times import in_zulu
 
 Read = Callable[[Subject], Any]
 
@@ -97,8 +97,6 @@ def tags(artifact: Artifact) -> tuple[str, ...]:
     )
 
 
-def in_zulu(moment: datetime | None) -> str | None:
-    """RFC 3339 with milliseconds and `Z`, the one form that the client parses."""
-    if moment is None:
-        return None
-    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+def is_true(request: Request, name: str) -> bool:
+    """Whether a parameter is given as true: newer clients write `true`, older ones `True`."""
+    return request.query_params.get(name, "").lower() in {"true", "1"}

@@ -15,21 +15,31 @@ from hub.names import ArtifactName
 from hub.publish import drain_outbox
 from hub.records import Artifact
 from hub.registry.repositories import change_settings, delete_repository, move_repository, tombstone_of
-from server.access import Governed, Hub, get_artifact, is_dataset
-from server.addresses import absolute, page_path
+from server.access import Governed, Hub, get_artifact
+from server.addresses import absolute, is_dataset, page_path
 from server.identity import account_of, actor_of, caller_of, insist_on_administering, insist_on_creating
 
 Kind = Literal["model", "dataset", "space", "kernel"]
 
 
-class NewRepository(BaseModel):
+class Visibility(BaseModel):
+    """Who may see a repository: newer clients send `visibility`, older ones `private`."""
+
+    visibility: Literal["public", "private", "protected"] | None = None
+    private: bool | None = None
+
+    @property
+    def is_private(self) -> bool | None:
+        """Whether it is to be private; None where the client does not say."""
+        return self.private if self.visibility is None else self.visibility != "public"
+
+
+class NewRepository(Visibility):
     """Body of create and delete."""
 
     name: str
     organization: str | None = None
     type: Kind | None = "model"
-    visibility: Literal["public", "private", "protected"] | None = None
-    private: bool | None = None
 
 
 class Move(BaseModel):
@@ -40,12 +50,11 @@ class Move(BaseModel):
     type: Kind | None = "model"
 
 
-class Settings(BaseModel):
+class Settings(Visibility):
     """Body of settings; what is absent stays as it is."""
 
     gated: Literal["auto", "manual", False] | None = None
-    visibility: Literal["public", "private"] | None = None
-    private: bool | None = None
+    visibility: Literal["public", "private"] | None = None  # No `protected` here.
 
 
 def create_repository(request: Request, hub: Hub, body: NewRepository) -> Response:
@@ -61,9 +70,8 @@ def create_repository(request: Request, hub: Hub, body: NewRepository) -> Respon
             message = f"`{known.name}` is a {'data set' if is_dataset(known) else 'model'}: choose another name."
         return JSONResponse({"error": message, **_address(request, known)}, 409)
     insist_on_free_name(hub, name)
-    private = body.private if body.visibility is None else body.visibility != "public"
     actor = actor_of(request, caller)
-    create(name, hub.registry, hub.store, actor, is_dataset=is_data, private=bool(private))
+    create(name, hub.registry, hub.store, actor, is_dataset=is_data, private=bool(body.is_private))
     return JSONResponse(_address(request, hub.registry.get(name)))
 
 
@@ -89,8 +97,8 @@ def rename_repository(request: Request, hub: Hub, body: Move) -> Response:
 def set_repository(request: Request, hub: Hub, artifact: Governed, body: Settings) -> Response:
     """Open, close or gate a repository."""
     settings: dict[str, object] = {}
-    if body.visibility is not None or body.private is not None:
-        settings["private"] = bool(body.private) if body.visibility is None else body.visibility == "private"
+    if body.is_private is not None:
+        settings["private"] = body.is_private
     if body.gated is not None:
         settings["gated"] = body.gated or ""
     if not settings:

@@ -11,9 +11,8 @@ from hub.records import File
 from hub.registry.scans import scans_in
 from server.access import Hub, Wanted
 from server.addresses import Segment
-from server.protocol.flags import is_true
 from server.protocol.git_objects import blob_id, pointer
-from server.protocol.properties import described, expanded
+from server.protocol.properties import described, expanded, is_true
 from server.protocol.security import repository_status
 from server.protocol.subject import Subject
 

@@ -10,7 +10,7 @@ from hub.local import LocalHub
 from hub.publish import weigh
 from hub.records import Artifact, File, Revision
 from hub.registry.repositories import used_bytes
-from server.access import is_dataset
+from server.addresses import is_dataset
 from server.card import front_matter_of
 
 _LARGEST_CONFIG = 1 << 20

@@ -15,12 +15,12 @@ from hub.registry.ancestry import last_changes
 from hub.registry.scans import Scan, scans_in
 from server.access import Hub, Wanted
 from server.addresses import Segment, commit_id
-from server.paging import next_link, read_cursor
-from server.protocol.flags import is_true
+from server.paging import next_link, offset_of
 from server.protocol.git_objects import blob_id, folder_ids, pointer
-from server.protocol.properties import in_zulu
+from server.protocol.properties import is_true
 from server.protocol.resolve import showing
 from server.protocol.security import HARMLESS, file_status
+from server.times import in_zulu_or_epoch
 
 F = TypeVar("F")
 """A file, kept here or mirrored."""
@@ -38,7 +38,7 @@ def list_tree(request: Request, hub: Hub, artifact: Wanted, revision: Segment, p
     if not below and path:
         folders = sorted({str(file.path).rpartition("/")[0] for file in found.files} - {""})
         raise UnknownFile(path, folders, listing=showing(found))
-    begin = read_cursor(request.query_params["cursor"]) if "cursor" in request.query_params else 0
+    begin = offset_of(request)
     is_expanded = is_true(request, "expand")
     end = begin + (EXPANDED_PAGE if is_expanded else PAGE)
     headers = {"X-Repo-Commit": commit_id(found.id)}
@@ -60,7 +60,7 @@ def expand_entries(hub: LocalHub, revision: Revision, entries: list[dict[str, An
 
 
 def _commit(revision: Revision) -> dict[str, Any]:
-    date = in_zulu(revision.created_at) or "1970-01-01T00:00:00.000Z"
+    date = in_zulu_or_epoch(revision.created_at)
     return {"id": commit_id(revision.id), "title": revision.message.partition("\n")[0], "date": date}
 
 

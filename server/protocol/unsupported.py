@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import Request
-from starlette.responses import Response
+from starlette.convertors import StringConvertor, register_url_convertor
+from starlette.responses import JSONResponse, Response
 
 from hub.errors import NotServed
 
@@ -12,12 +15,17 @@ GROUPS = (
     "settings", "posts", "blog", "inference-proxy",
 )  # fmt: skip
 """Below `/api/`."""
-ELSEWHERE = (
-    "/papers/{rest:path}", "/uploads", "/spaces/{rest:path}", "/kernels/{rest:path}", "/buckets/{rest:path}",
-    "/collections/{rest:path}", "/api/datasets/{owner}/{name}/leaderboard", "/api/{collection}/{owner}/{name}/xet-read-token/{revision}",
-)  # fmt: skip
-"""Addresses of such groups that lie elsewhere."""
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+_NO_HARNESSES: dict[str, Any] = {"standardEnvVars": [], "harnesses": {}}
+"""Every process of the client asks once; this answer keeps it quiet for a day."""
+
+
+class Unserved(StringConvertor):
+    """`{group:unserved}`: one of GROUPS."""
+
+    regex = "|".join(GROUPS)
+
+
+register_url_convertor("unserved", Unserved())
 
 
 def refuse_group(request: Request) -> Response:
@@ -36,6 +44,11 @@ def refuse_address(request: Request) -> Response:
 def refuse_discussions() -> Response:
     """Discussions and pull requests."""
     raise NotServed("discussions and pull requests are not served here: commit to a branch instead.")
+
+
+def list_harnesses() -> Response:
+    """No program that runs agents is known here."""
+    return JSONResponse(_NO_HARNESSES)
 
 
 def refuse_pull_requests(request: Request) -> None:

@@ -11,7 +11,7 @@ from hub.errors import UnknownLanguage
 from hub.languages import language_name
 from hub.records import Query
 from hub.registry.labels import CURATED_OWNER
-from server.access import Hub
+from server.access import Hub, asks_for_dataset
 
 _MOST = 1000
 """Tags of a type."""
@@ -25,7 +25,7 @@ def list_tags(request: Request, hub: Hub) -> Response:
         "license": [(f"license:{each.lower()}", each) for each in facets["license"]],
         "other": [(each, each) for each in (*facets["kind"], *facets["method"])],
     }
-    if not str(request.scope["route"].path).startswith("/api/datasets"):
+    if not asks_for_dataset(request):
         groups["base_model"] = [(f"base_model:{_full(each)}", each) for each in facets["base"]]
     return JSONResponse({type: _tags(type, found) for type, found in groups.items()})
 

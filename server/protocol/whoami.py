@@ -13,7 +13,7 @@ from hub.records import Query
 from server.access import Hub, Readable, Writable
 from server.addresses import Segment
 from server.identity import caller_of
-from server.protocol.properties import in_zulu
+from server.times import in_zulu
 
 
 def who_am_i(request: Request, hub: Hub) -> Response:
@@ -77,9 +77,12 @@ def show_organisation(request: Request, hub: Hub, name: Segment) -> Response:
 def list_members(hub: Hub, name: Segment) -> Response:
     """What `list_organization_members` walks through."""
     members = hub.accounts.members(_of_kind(hub, name, organisation=True))
-    return JSONResponse(
-        [{"user": each.name, "fullname": each.full_name, "avatarUrl": "", "type": "user"} for each, _ in members]
-    )
+    return JSONResponse([person(each.name, each.full_name) for each, _ in members])
+
+
+def person(name: str, full_name: str) -> dict[str, str]:
+    """A user as lists of users name them."""
+    return {"user": name, "fullname": full_name, "avatarUrl": "", "type": "user"}
 
 
 def _of_kind(hub: Hub, name: str, *, organisation: bool) -> Account:

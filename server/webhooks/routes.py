@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import FastAPI, Request
+from functools import partial
+
+from fastapi import Request
 from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 
@@ -10,11 +12,11 @@ from hub.registry.deliveries import deliveries, redeliver
 from hub.registry.webhooks import delete_webhook, get_webhook, webhooks_of
 from server.access import Hub
 from server.addresses import Segment
-from server.api.document import route
+from server.api.document import documented
 from server.identity import actor_of
+from server.routing import Address, below
 from server.webhooks.bodies import ClientWebhookIn, DeliveryBody, WebhookBody, WebhookIn, change, create, owner_of
 
-_CLIENTS = "/api/settings/webhooks"
 EXAMPLE = {
     "id": "0a1b2c3d4e5f60718293a4b5", "url": "https://ci.example.org/linguahub", "secret": None, "disabled": False,
     "watched": [{"type": "model", "name": "ada/mulan-yo"}], "domains": ["repo", "score"],
@@ -31,40 +33,6 @@ class Deliveries(BaseModel):
     """The newest deliveries of a webhook, newest first."""
 
     items: list[DeliveryBody]
-
-
-def add_webhooks(app: FastAPI) -> None:
-    """Both sets of addresses; before those that answer 501 for the rest of `/api/settings`."""
-    for method, tail, endpoint in (
-        ("GET", "", list_for_client),
-        ("POST", "", create_for_client),
-        ("GET", "/{webhook}", show_for_client),
-        ("POST", "/{webhook}", change_for_client),
-        ("DELETE", "/{webhook}", delete_for_client),
-        ("POST", "/{webhook}/enable", enable),
-        ("POST", "/{webhook}/disable", disable),
-    ):
-        app.add_api_route(f"{_CLIENTS}{tail}", endpoint, methods=[method], include_in_schema=False)
-    one, may = "/webhooks/{webhook}", (403, 404)
-    route(app, "GET", "/webhooks", list_webhooks, Webhooks, tag="webhooks", login=True, example={"items": [EXAMPLE]})
-    route(
-        app,
-        "POST",
-        "/webhooks",
-        create_webhook,
-        WebhookBody,
-        tag="webhooks",
-        login=True,
-        status=201,
-        errors=(501,),
-        example=EXAMPLE,
-    )
-    route(app, "GET", one, show_webhook, WebhookBody, tag="webhooks", login=True, errors=may, example=EXAMPLE)
-    route(app, "PATCH", one, change_one, WebhookBody, tag="webhooks", login=True, errors=(*may, 501), example=EXAMPLE)
-    route(app, "DELETE", one, delete_one, Webhooks, tag="webhooks", login=True, errors=may)
-    route(app, "GET", f"{one}/deliveries", list_deliveries, Deliveries, tag="webhooks", login=True, errors=may)
-    again = f"{one}/deliveries/{{delivery}}/redeliver"
-    route(app, "POST", again, redeliver_one, DeliveryBody, tag="webhooks", login=True, errors=may, status=202)
 
 
 def list_for_client(request: Request, hub: Hub) -> Response:
@@ -152,3 +120,28 @@ def _all(request: Request, hub: Hub) -> list[WebhookBody]:
 
 def _wrapped(body: WebhookBody) -> Response:
     return JSONResponse({"webhook": body.model_dump()})
+
+
+_own = partial(documented, tag="webhooks", login=True)
+_one = partial(_own, errors=(403, 404))
+_ONE = "/webhooks/{webhook}"
+ROUTES = (
+    *below(
+        "/api/settings/webhooks",
+        Address("GET", "", list_for_client),
+        Address("POST", "", create_for_client),
+        Address("GET", "/{webhook}", show_for_client),
+        Address("POST", "/{webhook}", change_for_client),
+        Address("DELETE", "/{webhook}", delete_for_client),
+        Address("POST", "/{webhook}/enable", enable),
+        Address("POST", "/{webhook}/disable", disable),
+    ),
+    _own("GET", "/webhooks", list_webhooks, Webhooks, example={"items": [EXAMPLE]}),
+    _own("POST", "/webhooks", create_webhook, WebhookBody, status=201, errors=(501,), example=EXAMPLE),
+    _one("GET", _ONE, show_webhook, WebhookBody, example=EXAMPLE),
+    _one("PATCH", _ONE, change_one, WebhookBody, errors=(403, 404, 501), example=EXAMPLE),
+    _one("DELETE", _ONE, delete_one, Webhooks),
+    _one("GET", _ONE + "/deliveries", list_deliveries, Deliveries),
+    _one("POST", _ONE + "/deliveries/{delivery}/redeliver", redeliver_one, DeliveryBody, status=202),
+)
+"""As Hugging Face's client asks, and in our own API."""

@@ -20,7 +20,7 @@ from hub.registry.repositories import allow_any_file
 from hub.registry.scans import find_scan, flag, owe_scans_by, scans_in
 from server.app import create_app
 from server.scanning import scan as scanning
-from server.tasks import tasks_of
+from server.worker import tasks_of
 
 ROOT = Actor("root")
 REPO = ArtifactName("ada", "thing")

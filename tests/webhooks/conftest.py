@@ -17,7 +17,7 @@ from hub.accounts import Actor
 from hub.outbox import work_off
 from hub.registry.webhooks import allow_host
 from server.app import create_app
-from server.tasks import tasks_of
+from server.worker import tasks_of
 
 ROOT = Actor("root")
 

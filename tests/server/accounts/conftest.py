@@ -89,7 +89,7 @@ class Browser:
         return self.client.post(action, data=fields, headers={name: value for name, value in sent.items() if value})
 
     def word(self, page: str) -> str:
-        found = re.search(r'name="form" value="([0-9a-f]{64})"', self.get(page).text)
+        found = re.search(r'name="form" value="([\w-]+)"', self.get(page).text)
         assert found, f"{page} has no form"
         return found[1]
 

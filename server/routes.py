@@ -1,0 +1,226 @@
+"""Every address of the core server, in the order in which they are tried: specific ones come before general ones.
+
+Optional features keep rows of their own, which `server.app` puts between SPECIFIC and GENERAL. FastAPI's own address is
+`server.api.document.ADDRESS`, and `/static` is a folder.
+
+`{repository}` is `owner/name` or a bare `name`, `{collection}` says whether models or data sets are meant: see `server.routing`.
+Within a group, addresses without a parameter behind the repository come first, those with a whole path behind it later: what two rows
+could read then means the full name, `a/tree/refs` the refs of `a/tree`. Only the bare repository yields to all of them.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from hub.registry.aliases import Alias
+from server.api import (
+    advice,
+    artifacts,
+    audit,
+    compatible,
+    health,
+    languages,
+    leaderboard,
+    revisions,
+    scores,
+    search,
+)
+from server.api.document import documented, query_parameter
+from server.metering import MEDIA_TYPE
+from server.pages import access, login, settings
+from server.pages.artifact import show_artifact
+from server.pages.browse import browse
+from server.protocol import (
+    branches,
+    commits,
+    duplicates,
+    gates,
+    holdings,
+    large_files,
+    lfs,
+    lfs_transfer,
+    likes,
+    paths,
+    preupload,
+    repositories,
+    shards,
+    unsupported,
+    validation,
+    vocabulary,
+    whoami,
+    xet,
+)
+from server.protocol.listing import list_repositories
+from server.protocol.repository import describe_repository
+from server.protocol.resolve import resolve_file
+from server.protocol.tree import list_tree
+from server.query import PARAMETERS
+from server.routing import Address, below
+from server.wire import SearchBody, promised
+
+_search = partial(documented, tag="search")
+_artifacts = partial(documented, tag="artifacts", errors=(404,), moves=True)
+_scores = partial(documented, tag="scores", errors=(404,), moves=True)
+_choose = partial(documented, tag="choose")
+_operate = partial(documented, tag="operate")
+_ONE = "/artifacts/{owner}/{name}"
+_REVISION = _ONE + "/revisions/{revision}"
+
+_CURSOR = query_parameter(
+    "cursor", "Of the page before, with its parameters otherwise unchanged.", {"type": "string", "maxLength": 1000}
+)
+
+OWN_API = (
+    _search("GET", "/search", search.search_artifacts, SearchBody, errors=(404,), parameters=[*PARAMETERS, _CURSOR]),
+    _search("GET", "/languages", languages.get_languages, languages.LanguagesBody),
+    _search("GET", "/bases", languages.get_bases, languages.BasesBody),
+    _artifacts("GET", _ONE, artifacts.get_artifact, artifacts.WholeArtifactBody),
+    _artifacts("GET", "/artifacts/{name}", artifacts.find_artifact, None, status=307),
+    _artifacts("GET", _ONE + "/downloads", artifacts.get_downloads, artifacts.DownloadsBody),
+    _artifacts("GET", _ONE + "/revisions", revisions.get_revisions, revisions.RevisionsBody),
+    _artifacts("GET", _REVISION, revisions.get_revision, artifacts.ShownRevisionBody),
+    _artifacts("GET", _REVISION + "/tensors", artifacts.get_tensors, artifacts.TensorsBody),
+    _artifacts("GET", _REVISION + "/manifest", revisions.get_manifest, revisions.ManifestBody),
+    _artifacts("POST", _REVISION + "/yank", revisions.yank_revision, artifacts.ShownRevisionBody, login=True),
+    _artifacts("DELETE", _REVISION + "/yank", revisions.unyank_revision, artifacts.ShownRevisionBody, login=True),
+    _artifacts("GET", _ONE + "/diff", revisions.get_difference, revisions.DiffBody),
+    _artifacts("GET", _ONE + "/aliases", revisions.get_aliases, revisions.AliasesBody),
+    _artifacts("PUT", _ONE + "/aliases/{alias}", revisions.put_alias, promised(Alias), login=True),
+    _artifacts("DELETE", _ONE + "/aliases/{alias}", revisions.remove_alias, revisions.AliasesBody, login=True),
+    _scores("GET", _ONE + "/scores", scores.get_scores, scores.ScoresBody),
+    _scores("POST", _ONE + "/scores", scores.post_score, promised(scores.StatementBody), login=True, status=201),
+    _scores(
+        "POST", _ONE + "/scores/{score}/disputes", scores.post_dispute, promised(scores.StatementBody), login=True, status=201,
+        errors=(404, 409),
+    ),
+    documented("GET", "/leaderboard", leaderboard.get_leaderboard, leaderboard.LeaderboardBody, tag="scores"),
+    _choose("GET", "/compare", leaderboard.compare_artifacts, leaderboard.CompareBody, errors=(404,), moves=True),
+    _choose("GET", "/advice", advice.get_advice, advice.AdviceBody),
+    _choose("GET", _ONE + "/compatible", compatible.get_compatible, compatible.CompatibleBody, errors=(404,), moves=True),
+    _operate("GET", "/audit", audit.get_audit, audit.AuditBody, login=True),
+    _operate("GET", "/health/live", health.is_live, health.LiveBody),
+    _operate("GET", "/health/ready", health.is_ready, health.ReadyBody, also={503: health.ReadyBody}),
+    _operate("GET", "/metrics", health.get_metrics, None, media=MEDIA_TYPE),
+)  # fmt: skip
+"""Ours, which the OpenAPI document describes; `server.api.admin` adds those of administrators."""
+
+_PAGES = (
+    Address("GET", "/", browse),
+    Address("GET", "/login", login.show_login),
+    Address("POST", "/login", login.log_in),
+    Address("POST", "/logout", login.log_out),
+    Address("GET", "/settings", settings.show_settings),
+    Address("GET", "/settings/tokens", settings.show_settings),  # Where Hugging Face's client sends people.
+    Address("POST", "/settings/tokens", settings.create_token),
+    Address("POST", "/settings/tokens/{number}/revoke", settings.revoke_token),
+    Address("POST", "/settings/password", settings.change_password),
+    Address("POST", "/settings/sessions/{number}/end", settings.end_session),
+)
+
+_ACCOUNTS = (
+    Address("GET", "/api/whoami-v2", whoami.who_am_i),
+    Address("GET", "/api/settings/repositories", holdings.list_own),
+    Address("GET", "/api/users/{name}/overview", whoami.show_user),
+    Address("GET", "/api/users/{name}/likes", likes.list_liked),
+    Address("GET", "/api/users/{name}/followers", holdings.list_nobody),
+    Address("GET", "/api/users/{name}/following", holdings.list_nobody),
+    Address("GET", "/api/organizations/{name}/overview", whoami.show_organisation),
+    Address("GET", "/api/organizations/{name}/members", whoami.list_members),
+    Address("GET", "/api/organizations/{name}/followers", holdings.list_nobody),
+    Address("GET", "/api/organizations/{name}/settings/repositories", holdings.list_of_organisation),
+    Address("GET", "/api/agent-harnesses", unsupported.list_harnesses),
+    Address("POST", "/v1/telemetry", xet.ignore_report),
+    Address("HEAD", "/api/telemetry/{topic:path}", xet.ignore_report),
+)
+
+_TRANSFERS = (
+    Address("PUT", "/lfs/objects/{word}", lfs_transfer.receive_object),
+    Address("GET", "/lfs/objects/{word}", lfs_transfer.send_object),
+    Address("PUT", "/lfs/parts/{word}", lfs_transfer.receive_part),
+    Address("POST", "/lfs/complete/{word}", lfs_transfer.complete_object),
+    Address("POST", "/lfs/verify/{word}", lfs_transfer.verify_object),
+    *below(
+        "/cas/{epoch}/{tenant}/v1",
+        Address("GET", "/chunks/{prefix}/{hash}", xet.know_no_chunk),
+        Address("POST", "/xorbs/default/{hash}", xet.receive_xorb),
+        Address("POST", "/xorbs/default-merkledb/{hash}", xet.receive_xorb),
+        Address("POST", "/shards", xet.receive_shard),
+    ),
+)
+
+_EVERY = "GET HEAD POST PUT PATCH DELETE"
+
+_ELSEWHERE = (
+    Address(_EVERY, "/uploads", unsupported.refuse_address),
+    Address(_EVERY, "/papers/{rest:path}", unsupported.refuse_address),
+    Address(_EVERY, "/spaces/{rest:path}", unsupported.refuse_address),
+    Address(_EVERY, "/kernels/{rest:path}", unsupported.refuse_address),
+    Address(_EVERY, "/buckets/{rest:path}", unsupported.refuse_address),
+    Address(_EVERY, "/collections/{rest:path}", unsupported.refuse_address),
+    Address(_EVERY, "/api/datasets/{owner}/{name}/leaderboard", unsupported.refuse_address),
+    Address(
+        _EVERY, "/api/{collection:collection}/{owner}/{name}/xet-read-token/{revision}", unsupported.refuse_address
+    ),
+)
+"""What the Hugging Face Hub has and this server has not."""
+
+_REPOSITORIES = (
+    Address("POST", "/api/repos/create", repositories.create_repository),
+    Address("DELETE", "/api/repos/delete", repositories.remove_repository),
+    Address("POST", "/api/repos/move", repositories.rename_repository),
+    Address("POST", "/api/validate-yaml", validation.validate_card),
+    Address("GET", "/api/{collection:collection}", list_repositories),
+    Address("GET", "/api/{collection:collection}-tags-by-type", vocabulary.list_tags),
+    *below(
+        "/api/{collection:collection}/{repository:repository}",
+        Address("PUT", "/settings", repositories.set_repository),
+        Address("POST", "/duplicate", duplicates.duplicate_repository),
+        Address("GET", "/auth-check", whoami.check_reading),
+        Address("GET", "/auth-check/write", whoami.check_writing),
+        Address("GET", "/refs", branches.list_refs),
+        Address("POST", "/like", likes.add_like),
+        Address("DELETE", "/like", likes.remove_like),
+        Address("GET", "/likers", likes.list_likers),
+        Address("GET", "/lfs-files", large_files.list_large_files),
+        Address("POST", "/lfs-files/batch", large_files.erase_large_files),
+        Address("POST", "/lfs-files/duplicate", large_files.duplicate_large_files),
+        Address("POST", "/user-access-request/handle", gates.answer_request),
+        Address("POST", "/user-access-request/grant", gates.grant_access),
+        Address("GET", "/user-access-request/{status}", gates.list_requests),
+        Address(_EVERY, "/discussions", unsupported.refuse_discussions),
+        Address("POST", "/preupload/{revision}", preupload.plan_upload),
+        Address("POST", "/commit/{revision}", commits.make_commit),
+        Address("POST", "/paths-info/{revision}", paths.describe_paths),
+        Address("GET", "/xet-write-token/{revision}", xet.grant_writing),
+        Address("GET", "/commits/{revision}", branches.list_commits),
+        Address("POST", "/branch/{branch}", branches.create_branch),
+        Address("DELETE", "/branch/{branch}", branches.delete_branch),
+        Address("POST", "/tag/{revision}", branches.create_tag),
+        Address("DELETE", "/tag/{revision}", branches.delete_tag),
+        Address("POST", "/super-squash/{branch}", branches.squash_branch),
+        Address("GET", "/revision/{revision}", describe_repository),
+        Address("GET", "/tree/{revision}", list_tree),
+        Address("GET", "/tree/{revision}/{path:path}", list_tree),
+        Address(_EVERY, "/discussions/{rest:path}", unsupported.refuse_discussions),
+        Address("GET", "", describe_repository),
+    ),
+    Address("GET", "/api/models/{repository:repository}/safetensors-metadata/{path:path}", shards.read_shards),
+)
+
+SPECIFIC = (*_PAGES, *_ACCOUNTS, *_TRANSFERS, *_ELSEWHERE, *_REPOSITORIES)
+"""What nothing else can mean."""
+
+GENERAL = (
+    Address(_EVERY, "/api/{group:unserved}", unsupported.refuse_group),
+    Address(_EVERY, "/api/{group:unserved}/{rest:path}", unsupported.refuse_group),
+    *below(
+        "/{collection:prefix}{repository:repository}",
+        Address("POST", ".git/info/lfs/objects/batch", lfs.plan_transfers),
+        Address("POST", "/ask-access", gates.ask_for_access),
+        Address("POST", "/request-access", access.request_access),
+        Address("GET", "/tree/{revision}", show_artifact),
+        Address("GET", "/resolve/{revision}/{path:path}", resolve_file),
+        Address("GET", "", show_artifact),
+    ),
+)
+"""What would hide rows of optional features, such as `/api/settings/…` and whatever has one or two words: the very last."""

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from hub.modules import Embeddings
-from trainers.corpora import Prompt
+from trainers.corpora.corpus import Prompt
 from trainers.material import Material
 from trainers.reader import Reader
 from trainers.reading import through

@@ -12,10 +12,10 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from hub.errors import WrongRequest
+from hub.errors import Diverged, WrongRequest
 from trainers import checkpoint, sharding
 from trainers.checkpoint import Checkpoint
-from trainers.failures import Diverged, Watch, memory, writing
+from trainers.failures import Watch, memory, writing
 from trainers.method import Draw, Loss, Method, Validated
 from trainers.optimizer import make_optimizer
 from trainers.processes import open_accelerator, share_gradients

@@ -21,7 +21,7 @@ from torch import Tensor
 from hub.loader.config import PromptRule
 from hub.modules import DualEncoder, Embeddings, TextEncoder
 from trainers.caches import Rows, cached, key_of
-from trainers.corpora import Corpus
+from trainers.corpora.corpus import Corpus
 from trainers.frozen import FrozenBase
 from trainers.prompting import Prompting
 

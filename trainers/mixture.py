@@ -11,7 +11,7 @@ from torch import Tensor
 from hub.errors import WrongRequest
 from hub.modules import DualEncoder, TextEncoder
 from trainers import defaults
-from trainers.corpora import Corpus, Example
+from trainers.corpora.corpus import Corpus, Example
 from trainers.frozen import FrozenBase
 from trainers.material import Material, Store
 from trainers.prompting import Prompting

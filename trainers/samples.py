@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from hub.errors import WrongRequest
 from hub.loader.lettering import FAINT, PAPER, wrap, write
-from trainers.corpora import Corpus, Prompt
+from trainers.corpora.corpus import Corpus, Prompt
 from trainers.drawing import draw, of_prompts
 from trainers.failures import writing
 from trainers.lab.figure import GAP_PX

@@ -18,7 +18,7 @@ from hub.modules.architectures import retrieves
 from hub.records import Artifact, Provenance, Score
 from hub.registry.standing import BASE_ALONE, ENGLISH_BASE
 from trainers.caches import key_of
-from trainers.corpora import Corpus
+from trainers.corpora.corpus import Corpus
 from trainers.evaluation import get_evaluator
 from trainers.evaluation.evaluator import Question, Subject, machine
 from trainers.evaluation.generation import GUIDANCE, JUDGE, STEPS, GenerationEvaluator

@@ -27,8 +27,9 @@ from hub.modules import TextEncoder
 from trainers import defaults, sharding
 from trainers.changes import Changes, settings_of
 from trainers.checkpoint import gathered, learning, write_tensors
-from trainers.corpora import Corpus, open_corpus
+from trainers.corpora import open_corpus
 from trainers.corpora.captioned import CaptionedCorpus, Columns
+from trainers.corpora.corpus import Corpus
 from trainers.failures import writing
 from trainers.foundation import open_dual_encoder
 from trainers.learner import Learner

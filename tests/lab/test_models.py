@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from trainers.lab.clip import augment, make_tokenizer
+from trainers.lab.clip import make_tokenizer
 from trainers.lab.encoder import mean_pool
 from trainers.lab.figure import Row, sheet, table
+from trainers.lab.pairs import augment
 from trainers.lab.vae import encode, fold_statistics, make_vae
 from trainers.sampler import generator_of
 

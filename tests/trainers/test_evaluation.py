@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from hub.errors import WrongRequest
 from hub.local import LocalHub
 from hub.modules import TextEncoder
-from trainers.corpora import Prompt
-from trainers.evaluation import benchmark_names
+from trainers.corpora.corpus import Prompt
+from trainers.evaluation import BENCHMARKS
 from trainers.evaluation.evaluator import Question, Subject
 from trainers.evaluation.frechet import floor_of, frechet_distance
 from trainers.evaluation.generation import GenerationEvaluator, draw
@@ -182,4 +182,4 @@ def test_the_judge_gives_texts_of_length_one(judge_folder: Any) -> None:
 
 
 def test_benchmarks_are_listed() -> None:
-    assert {"emoji-generation", "emoji-retrieval"} <= set(benchmark_names())
+    assert {"emoji-generation", "emoji-retrieval"} <= set(BENCHMARKS)

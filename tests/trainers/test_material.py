@@ -14,7 +14,7 @@ import torch
 from hub.errors import Unreachable
 from hub.modules import TextEncoder
 from trainers.caches import cached, key_of
-from trainers.corpora import Example
+from trainers.corpora.corpus import Example
 from trainers.frozen import FrozenBase
 from trainers.material import Material, Store
 from trainers.mixture import Mixture, gather, weigh

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from hub.errors import WrongRequest
+from hub.errors import UnknownRecipe, WrongRequest
 from trainers.changes import Changes, settings_of
 from trainers.methods import get_plan
 from trainers.plan import Plan
 from trainers.recipe import Recipe
-from trainers.recipe_file import FOLDER, UnknownRecipe, read_recipe, recipe_names
+from trainers.recipe_file import FOLDER, read_recipe, recipe_names
 
 
 def written(folder: Path, text: str) -> str:

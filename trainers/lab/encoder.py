@@ -23,8 +23,8 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from torch import Tensor, nn
 from transformers import AutoModel, PreTrainedTokenizerFast, XLMRobertaConfig, XLMRobertaModel
 
+from trainers.corpora.emoji_dataset import Name, World
 from trainers.lab.stage import parser_of, shortened
-from trainers.lab.world import Name, World
 from trainers.loop import train
 from trainers.method import Draw, Loss
 from trainers.recipe import Recipe

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from hub import load_pipeline, load_retriever
 from hub.local import LocalHub
-from trainers.corpora import Prompt
+from trainers.corpora.corpus import Prompt
 from trainers.corpora.emoji import EmojiCorpus
 from trainers.evaluation.generation import draw
 from trainers.lab.figure import Row, table

@@ -13,7 +13,6 @@ Shape letters: B batch, E the joint width, L tokens of the encoder, P the dual e
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -39,8 +38,6 @@ TTC_WEIGHT = 0.1
 TTC_SCALE_AS_PUBLISHED = LOG_SCALE
 """The released code multiplies the cosines of TTC by ln(1/0.07) = 2.659 where ITC takes its exponential: an effective
 temperature of 0.376 and not the 0.07 that was probably meant. Results of the paper have it, so it is the default."""
-TTC_SCALE_EXPONENTIATED = math.exp(LOG_SCALE)
-"""1/0.07: with it TTC has the temperature at which ITC begins."""
 
 
 class TriangleDistillation:

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from trainers.lab.clip import make_tokenizer
-from trainers.lab.encoder import mean_pool
 from trainers.lab.figure import Row, sheet, table
 from trainers.lab.pairs import augment
 from trainers.lab.vae import encode, fold_statistics, make_vae
+from trainers.losses import masked_mean
 from trainers.sampler import generator_of
 
 
@@ -43,7 +43,7 @@ def test_the_english_tokenizer_reads_other_scripts_as_bytes() -> None:
 
 def test_the_mean_state_ignores_padding() -> None:
     states = torch.tensor([[[1.0], [3.0], [100.0]]])
-    assert mean_pool(states, torch.tensor([[1, 1, 0]])).item() == 2.0
+    assert masked_mean(states, torch.tensor([[1, 1, 0]])).item() == 2.0
 
 
 def test_augmented_pictures_depend_on_the_generator_alone() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from trainers.contact_sheet import Row, contact_sheet
 from trainers.lab.clip import make_tokenizer
-from trainers.lab.figure import Row, sheet, table
 from trainers.lab.pairs import augment
 from trainers.lab.vae import encode, fold_statistics, make_vae
 from trainers.losses import masked_mean
@@ -53,12 +53,10 @@ def test_augmented_pictures_depend_on_the_generator_alone() -> None:
     assert not torch.equal(first, other)
 
 
-def test_a_table_has_a_row_for_each_prompt_and_cuts_no_picture() -> None:
+def test_a_contact_sheet_has_a_row_for_each_prompt_and_cuts_no_picture() -> None:
     from PIL import Image
 
     red = Image.new("RGB", (64, 64), (255, 0, 0))
-    rows = [Row("ọkàn pupa " * 20, "red heart", [red, red])] * 3
-    drawn = table(["real", "drawn"], rows, "title", "caption")
+    drawn = contact_sheet([Row("ọkàn pupa " * 20, [red, red])] * 3, ["real", "drawn"])
     # Two columns of three pictures of 128 × 128 pure red.
     assert sum(pixel == (255, 0, 0) for pixel in drawn.get_flattened_data()) == 6 * 128 * 128
-    assert sheet([red] * 5, columns=4).size == (256, 128)

@@ -40,8 +40,9 @@ class SampleOrder:
 class Samples:
     """Draws the same prompts from the same noise each time it is asked, through a module as it is then."""
 
-    def __init__(self, material: Material, prompts: Sequence[Prompt], folder: Path, seed: int) -> None:
-        """Sheets are called `<folder>/<phase>-<step>.png`."""
+    def __init__(self, material: Material, prompts: Sequence[Prompt], folder: Path, seed: int, every: int) -> None:
+        """Sheets are called `<folder>/<phase>-<step>.png`; `every` counts the updates between two of a phase."""
+        self.every = every
         self._material = of_prompts(material, prompts)
         self._prompts = tuple(prompts)
         self._folder = folder

@@ -85,7 +85,7 @@ def measure_and_draw(out: Path, count: int, seconds: dict[str, float]) -> dict[s
     """Load base and module, judge both on seen and held-out pairs, and draw the picture."""
     print('\n>>> pipe = load_pipeline("emoji-sd", adapter="mulan-yo")', flush=True)
     with timed(seconds, "import"):
-        from trainers.cli import prepare_libraries
+        from trainers.options import prepare_libraries
 
         prepare_libraries()
         from hub import load_pipeline

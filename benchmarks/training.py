@@ -37,7 +37,7 @@ def main() -> None:
 def text_side(ready: Any) -> None:
     """A step of token distillation on cached states, beside one that runs both frozen encoders."""
     from trainers.losses import mean_cosine, token_mse
-    from trainers.methods.token_kd import TokenDistillation
+    from trainers.objectives.token_distillation import TokenDistillation
 
     material, module, draws = ready.material, module_for(ready), Draws(ready)
     method = TokenDistillation(module, material)
@@ -108,8 +108,8 @@ def text_side_at_full_size(batch: int = 4, length: int = 77) -> None:
 def shared_denoiser(ready: Any) -> None:
     """PEA's step with one frozen denoiser, beside the original's: two copies, and nothing cached."""
     from trainers.losses import feature_mse, prediction_mse
-    from trainers.methods.mulan import noise
-    from trainers.methods.pea import HybridDistillation, block_outputs
+    from trainers.objectives.hybrid_distillation import HybridDistillation
+    from trainers.objectives.noise import add_noise, outputs_of
 
     material, module = ready.material, module_for(ready)
     base, method = material.base, HybridDistillation(module, material)
@@ -118,15 +118,15 @@ def shared_denoiser(ready: Any) -> None:
     def two_copies(draw: Any) -> Tensor:
         rows_B = draw.indices_B
         concepts = [material.concept_M[material.meaning_N[row]] for row in rows_B]
-        batch = noise(base.latents(material.corpus.pictures(concepts)), base, draw.generator)
+        batch = add_noise(base.latents(material.corpus.pictures(concepts)), base, draw.generator)
         english_B = [material.english_M[material.meaning_N[row]] for row in rows_B]
-        with torch.no_grad(), block_outputs(blocks_of(teacher)) as theirs:
+        with torch.no_grad(), outputs_of(blocks_of(teacher)) as theirs:
             base.text_states([""] * len(rows_B))  # encoded for the whole batch at every step, to drop a tenth of it
             answer = teacher(batch.noised_BKHW, batch.steps_B, encoder_hidden_states=base.text_states(english_B)).sample
         states_BLE, mask_BL = material.encoder.encode([material.texts_N[row] for row in rows_B], material.length)
-        with block_outputs(blocks_of(base.unet)) as ours:
+        with outputs_of(blocks_of(base.unet)) as ours:
             student = base.predict(batch.noised_BKHW, batch.steps_B, module(states_BLE, mask_BL).tokens_BLC)
-        return prediction_mse(student, answer) + 0.1 * feature_mse(ours, theirs)
+        return prediction_mse(student, answer) + 0.1 * feature_mse([*ours.values()], [*theirs.values()])
 
     small = Draws(ready, BATCH // 2)
     steps = (
@@ -151,7 +151,7 @@ def shared_denoiser(ready: Any) -> None:
 
 def waiting(ready: Any) -> None:
     """Share of a text-side step that is spent on the batch: drawing it, and looking its rows up."""
-    from trainers.methods.token_kd import TokenDistillation
+    from trainers.objectives.token_distillation import TokenDistillation
 
     material, module, draws = ready.material, module_for(ready), Draws(ready)
     method = TokenDistillation(module, material)
@@ -202,8 +202,8 @@ def update(module: nn.Module, loss: Callable[[], Tensor]) -> None:
     optimizer.zero_grad(set_to_none=True)
 
 
-def blocks_of(unet: Any) -> list[nn.Module]:
-    return [*unet.down_blocks, unet.mid_block, *unet.up_blocks]
+def blocks_of(unet: Any) -> dict[int, nn.Module]:
+    return dict(enumerate([*unet.down_blocks, unet.mid_block, *unet.up_blocks]))
 
 
 def weight_bytes(part: nn.Module) -> int:

@@ -4,7 +4,7 @@
     ├── WrongRequest             exit 2, HTTP 400: the caller asked for something that cannot be
     │   ├── Unknown              exit 2, HTTP 404: there is no such thing; names its near neighbours
     │   │   ├── UnknownArtifact · UnknownBase · UnknownLanguage · UnknownMethod · UnknownFile
-    │   │   ├── UnknownRevision · AllYanked
+    │   │   ├── UnknownRevision · AllYanked · UnknownCorpus · UnknownBenchmark · UnknownRecipe
     │   │   ├── UnknownAccount · UnknownToken · UnknownWebhook · UnknownDelivery · UnknownSigningKey
     │   ├── WrongName · WrongCard · WrongSource · WrongSignature
     │   │   └── WrongPath        HTTP 422
@@ -24,6 +24,7 @@
     ├── NotServed                exit 1, HTTP 501: a part of the Hugging Face Hub that is none of ours
     ├── Damaged                  exit 1: bytes are not what their digest, format or schema says
     ├── OutOfMemory              exit 1: the device is too small; says what would fit
+    ├── Diverged                 exit 1: training met a number that is not finite
     └── Unreachable              exit 1, HTTP 502: a remote hub, or a folder that cannot be written
         ├── UpstreamDown         HTTP 502: the hub that a mirror asks · UpstreamWrong · UpstreamSlow (HTTP 504)
         └── DiskFull             HTTP 507
@@ -95,6 +96,27 @@ class UnknownMethod(Unknown):
     """No training method has this name."""
 
     noun = "method"
+    listing = "hub train --help"
+
+
+class UnknownCorpus(Unknown):
+    """No corpus has this name."""
+
+    noun = "corpus"
+    listing = "hub train --help"
+
+
+class UnknownBenchmark(Unknown):
+    """No benchmark has this name."""
+
+    noun = "benchmark"
+    listing = "hub evaluate --help"
+
+
+class UnknownRecipe(Unknown):
+    """No recipe file has this name."""
+
+    noun = "recipe"
     listing = "hub train --help"
 
 
@@ -281,6 +303,19 @@ class Damaged(HubError):
 
 class OutOfMemory(HubError):
     """A device has no room; the message says what would fit."""
+
+
+class Diverged(HubError):
+    """A loss or a gradient became infinite or not a number."""
+
+    def __init__(self, label: str, step: int, kept: int | None) -> None:
+        self.step = step
+        self.kept = kept
+        left = f"the checkpoint of step {kept} is kept" if kept else "there is no checkpoint before it"
+        super().__init__(
+            f"`{label}` stopped: its loss or gradient at step {step} is not a finite number; {left}. The same recipe "
+            "would end there again: train with a lower `--set learning_rate=…`, `--set precision=no`, or another `--seed`."
+        )
 
 
 class Unreachable(HubError):

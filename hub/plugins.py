@@ -8,7 +8,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from hub.errors import Unknown, UnknownBase, UnknownMethod
+from hub.errors import Unknown, UnknownBase, UnknownBenchmark, UnknownCorpus, UnknownMethod
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -26,7 +26,12 @@ GROUPS = {
     "hub.operations": "operations of administration",
 }
 """Every group of entry points, and what one of its entries adds. CONTRIBUTING.md says what each must be."""
-_UNKNOWN: dict[str, type[Unknown]] = {"hub.methods": UnknownMethod, "hub.bases": UnknownBase}
+_UNKNOWN: dict[str, type[Unknown]] = {
+    "hub.bases": UnknownBase,
+    "hub.benchmarks": UnknownBenchmark,
+    "hub.corpora": UnknownCorpus,
+    "hub.methods": UnknownMethod,
+}
 
 
 @cache
@@ -47,18 +52,16 @@ def names(group: str, own: Iterable[str] = ()) -> list[str]:
     return sorted({*own, *advertised(group)})
 
 
-def load(
-    group: str, name: str, own: Mapping[str, str] = MappingProxyType({}), *, unknown: type[Unknown] | None = None
-) -> Any:
+def load(group: str, name: str, own: Mapping[str, str] = MappingProxyType({})) -> Any:
     """Import what `name` stands for: in `own`, name → `module:attribute` of what comes with the project, else in `group`.
 
-    Raises `unknown` with near names when nothing has this name.
+    Raises the error of the group, an Unknown with near names, when nothing has this name.
     """
     if name in own:
         return resolve(own[name])
     points = advertised(group)
     if name not in points:
-        raise (unknown or _UNKNOWN.get(group, Unknown))(name, known=names(group, own))
+        raise _UNKNOWN.get(group, Unknown)(name, known=names(group, own))
     return points[name].load()
 
 

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from hub.modules import Embeddings
-from trainers.corpora import Prompt
+from trainers.corpora.corpus import Prompt
 from trainers.material import Material
 from trainers.reader import Reader
 from trainers.reading import through
@@ -75,3 +76,9 @@ def _read(module: nn.Module, material: Material, rows_B: Tensor) -> Embeddings:
     if isinstance(module, Reader):
         return Embeddings(module.read(material, rows_B))
     return through(module, material, rows_B)
+
+
+def as_images(pictures_N3HW: Tensor) -> list[Image.Image]:
+    """Pictures in 0…1 as PIL has them."""
+    pixels_NHW3 = (pictures_N3HW * 255).round().to(torch.uint8).permute(0, 2, 3, 1)
+    return [Image.fromarray(each.numpy()) for each in pixels_NHW3]

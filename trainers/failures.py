@@ -9,36 +9,10 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from hub.errors import HubError, Unreachable
+from hub.errors import OutOfMemory, Unreachable
 
 CPU_OUT_OF_MEMORY = "can't allocate memory"
 """How torch's allocator for CPUs says it, in a plain RuntimeError."""
-
-
-class Diverged(HubError):
-    """A loss or a gradient became infinite or not a number."""
-
-    def __init__(self, label: str, step: int, kept: int | None) -> None:
-        self.step = step
-        self.kept = kept
-        left = f"the checkpoint of step {kept} is kept" if kept else "there is no checkpoint before it"
-        super().__init__(
-            f"`{label}` stopped: its loss or gradient at step {step} is not a finite number; {left}. The same recipe "
-            "would end there again: train with a lower `--set learning_rate=…`, `--set precision=no`, or another `--seed`."
-        )
-
-
-class OutOfMemory(HubError):
-    """A step does not fit into memory."""
-
-    def __init__(self, label: str, step: int, examples: int, device: torch.device) -> None:
-        self.step = step
-        self.examples = examples
-        space = f" of {torch.cuda.mem_get_info(device)[1] / 1e9:.0f} GB" if device.type == "cuda" else ""
-        super().__init__(
-            f"`{label}` ran out of memory at step {step} with {examples} examples at once on {device.type}{space}: "
-            "take each batch in parts (`--accumulate 2`, or more), or train on a device with more memory."
-        )
 
 
 class Watch:
@@ -64,12 +38,14 @@ def memory(label: str, step: int, examples: int, device: torch.device) -> Iterat
     """Raises OutOfMemory where the allocator of the device gives up."""
     try:
         yield
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise OutOfMemory(label, step, examples, device) from error
-    except RuntimeError as error:
-        if CPU_OUT_OF_MEMORY not in str(error):
+    except (RuntimeError, MemoryError) as error:
+        if not isinstance(error, torch.OutOfMemoryError | MemoryError) and CPU_OUT_OF_MEMORY not in str(error):
             raise
-        raise OutOfMemory(label, step, examples, device) from error
+        space = f" of {torch.cuda.mem_get_info(device)[1] / 1e9:.0f} GB" if device.type == "cuda" else ""
+        raise OutOfMemory(
+            f"`{label}` ran out of memory at step {step} with {examples} examples at once on {device.type}{space}: "
+            "take each batch in parts (`--accumulate 2`, or more), or train on a device with more memory."
+        ) from error
 
 
 @contextmanager

@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from hub.bases.frozen import FrozenBase
+from hub.errors import DoesNotFit
 from hub.loader.config import WEIGHTS
 from hub.modules import TextEncoder, build, save_weights
 
@@ -79,3 +80,14 @@ def of_module(kind: str, architecture: str | Callable[[FrozenBase], str], settin
         return ModuleLearner(build(chosen, sizes), kind, chosen, sizes)
 
     return make
+
+
+def projector_settings(encoder_width: int, base: FrozenBase) -> dict[str, Any]:
+    """Three bias-free layers, four times as wide inside as what comes out; with a pooled head where the base reads one.
+
+    Raises DoesNotFit for bases that hide pads: a projector says nothing of them.
+    """
+    if base.mask:
+        raise DoesNotFit(f"a projector gives no mask, and this base ({base.family}) reads one: train `mulan` for it.")
+    sizes = {"in_width": encoder_width, "out_width": base.width, "hidden_width": 4 * base.width, "linears": 3}
+    return sizes if base.pooled_width is None else {**sizes, "pooled_width": base.pooled_width}

@@ -12,12 +12,12 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from hub.errors import WrongRequest
+from hub.errors import Diverged, WrongRequest
 from trainers import checkpoint, sharding
 from trainers.checkpoint import Checkpoint
-from trainers.failures import Diverged, Watch, memory, writing
+from trainers.failures import Watch, memory, writing
 from trainers.method import Draw, Loss, Method, Validated
-from trainers.optimizer import make_optimizer
+from trainers.optimizer import averaged, begin_average, copy_into, make_optimizer, set_learning_rate, update_average
 from trainers.processes import open_accelerator, share_gradients
 from trainers.progress import Meter, Progress
 from trainers.recipe import Recipe
@@ -80,8 +80,7 @@ def train(
     started, kept = time.perf_counter() - at.seconds, at.step
     with Progress(folder, recipe, label, at.step, main=accelerator.is_main_process, quiet=quiet) as progress:
         for step in range(at.step, recipe.steps):
-            rate = recipe.learning_rate_at(step)
-            _set_rate(optimizer, rate)
+            rate = set_learning_rate(optimizer, recipe, step)
             indices_B = sampler.draw(step)
             with memory(label, step + 1, len(indices_B) // shards, accelerator.device):
                 for shard in range(rank, shards, processes):
@@ -93,7 +92,7 @@ def train(
                 watch.see(step + 1, *_clip(module, recipe, accelerator))
                 optimizer.step()
             optimizer.zero_grad(set_to_none=True)
-            _average(ema, method.module, recipe.ema_decay, step)
+            update_average(ema, method.module, recipe.ema_decay, step)
             progress.step()
             done, seconds = step + 1, time.perf_counter() - started
             if done % log_every == 0 or done == recipe.steps:
@@ -117,20 +116,8 @@ def train(
     if recipe.take_best and (best := checkpoint.best(folder)) is not None:
         checkpoint.restore(best, method.module, optimizer, ema, recipe=asdict(recipe))
     accelerator.unwrap_model(module, keep_fp32_wrapper=False)  # `forward` computes in the weights' own type again.
-    _fill(dict(_learning(method.module)), ema)
+    copy_into(method.module, ema)
     return Run(recipe.steps, time.perf_counter() - started, str(accelerator.device), means)
-
-
-@contextmanager
-def averaged(module: nn.Module, ema: dict[str, Tensor]) -> Iterator[None]:
-    """While it lasts the module holds the averaged weights; without an average it keeps its own."""
-    learning = dict(_learning(module))
-    own = {name: learning[name].detach().clone() for name in ema}
-    _fill(learning, ema)
-    try:
-        yield
-    finally:
-        _fill(learning, own)
 
 
 def _placed(
@@ -143,8 +130,7 @@ def _placed(
     # No DDP wrapper, since methods call more of a module than `forward`; `share_gradients` does what it would do.
     module = accelerator.prepare_model(method.module, evaluation_mode=True)
     optimizer = accelerator.prepare_optimizer(make_optimizer(method.module, recipe))
-    ema = {name: value.detach().clone().float() for name, value in _learning(method.module)} if recipe.ema_decay else {}
-    return module, optimizer, ema
+    return module, optimizer, begin_average(method.module) if recipe.ema_decay else {}
 
 
 @contextmanager
@@ -174,11 +160,6 @@ def _newest(
         folder.mkdir(parents=True, exist_ok=True)
     found = checkpoint.find(folder)
     return checkpoint.restore(found, module, optimizer, ema, recipe=asdict(recipe)) if found else Checkpoint(0, 0.0)
-
-
-def _set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    for group in optimizer.param_groups:
-        group["lr"] = rate
 
 
 def _stop_if_not_finite(watch: Watch, accelerator: Accelerator, label: str, kept: int) -> None:
@@ -217,23 +198,3 @@ def _validation(method: Method, ema: dict[str, Tensor], progress: Progress, step
         value = float(method.validation())
     progress.write({"step": step, "validation": value})
     return value
-
-
-def _learning(module: nn.Module) -> list[tuple[str, nn.Parameter]]:
-    return [(name, parameter) for name, parameter in module.named_parameters() if parameter.requires_grad]
-
-
-@torch.no_grad()
-def _fill(learning: dict[str, nn.Parameter], values: dict[str, Tensor]) -> None:
-    for name, value in values.items():
-        learning[name].copy_(value)
-
-
-@torch.no_grad()
-def _average(ema: dict[str, Tensor], module: nn.Module, decay: float, step: int) -> None:
-    """Exponential moving average whose horizon grows with the run, so that early weights are soon forgotten."""
-    if not ema:
-        return
-    weight = 1 - min(decay, (1 + step) / (10 + step))
-    learning = dict(_learning(module))
-    torch._foreach_lerp_(list(ema.values()), [learning[name].detach().float() for name in ema], weight)

@@ -37,3 +37,9 @@ def feature_mse(student: Sequence[Tensor], teacher: Sequence[Tensor], weight_B: 
     """Σ over blocks of `prediction_mse` between their outputs."""
     errors = [prediction_mse(ours, theirs, weight_B) for ours, theirs in zip(student, teacher, strict=True)]
     return torch.stack(errors).sum()
+
+
+def masked_mean(states_BLC: Tensor, mask_BL: Tensor) -> Tensor:
+    """Mean over the tokens that count, (B, C)."""
+    weight_BL1 = mask_BL[:, :, None].to(states_BLC.dtype)
+    return (states_BLC * weight_BL1).sum(1) / weight_BL1.sum(1)

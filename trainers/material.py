@@ -22,7 +22,7 @@ from hub.bases.frozen import FrozenBase
 from hub.loader.config import PromptRule
 from hub.modules import DualEncoder, Embeddings, TextEncoder
 from trainers.caches import Rows, cached, key_of
-from trainers.corpora import Corpus
+from trainers.corpora.corpus import Corpus
 from trainers.prompting import Prompting
 
 FROZEN = {

@@ -12,7 +12,7 @@ from hub.bases.frozen import FrozenBase
 from hub.errors import WrongRequest
 from hub.modules import DualEncoder, TextEncoder
 from trainers import defaults
-from trainers.corpora import Corpus, Example
+from trainers.corpora.corpus import Corpus, Example
 from trainers.material import Material, Store
 from trainers.prompting import Prompting
 

@@ -1,11 +1,14 @@
-"""The two ways weights are updated: AdamW, and Muon for matrices with AdamW for the rest."""
+"""How weights are updated: AdamW, or Muon for matrices with AdamW for the rest; how fast; and the average that is kept."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import AdamW, Muon, Optimizer
 
 from hub.errors import WrongRequest
@@ -43,6 +46,63 @@ def make_optimizer(module: nn.Module, recipe: Recipe) -> Optimizer:
     return muon if rest is None else Together(muon, rest)
 
 
+def learning_rate(recipe: Recipe, step: int) -> float:
+    """Of update `step`, counted from 0: warm-up, hold, then the recipe's decay."""
+    if step < recipe.warmup_steps:
+        return recipe.learning_rate * (step + 1) / recipe.warmup_steps
+    held = recipe.warmup_steps + recipe.hold_share * (recipe.steps - recipe.warmup_steps)
+    if step <= held:
+        return recipe.learning_rate
+    if recipe.decay == "inverse-sqrt":
+        return recipe.learning_rate * max(recipe.final_share, math.sqrt((held or 1) / step))
+    done = min(1.0, (step - held) / max(1.0, recipe.steps - held))
+    shape = (1 + math.cos(math.pi * done)) / 2 if recipe.decay == "cosine" else 1 - done
+    return recipe.learning_rate * (recipe.final_share + (1 - recipe.final_share) * shape)
+
+
+def set_learning_rate(optimizer: Optimizer, recipe: Recipe, step: int) -> float:
+    """Give every group the rate of update `step`, and return it: a function of the step, so a resumed run repeats it."""
+    rate = learning_rate(recipe, step)
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    return rate
+
+
+def begin_average(module: nn.Module) -> dict[str, Tensor]:
+    """A copy in float32 of all that learns, by name."""
+    return {name: value.detach().clone().float() for name, value in _learning(module).items()}
+
+
+@torch.no_grad()
+def update_average(ema: dict[str, Tensor], module: nn.Module, decay: float, step: int) -> None:
+    """Exponential moving average whose horizon grows with the run, so that early weights are soon forgotten."""
+    if not ema:
+        return
+    weight = 1 - min(decay, (1 + step) / (10 + step))
+    learning = _learning(module)
+    torch._foreach_lerp_(list(ema.values()), [learning[name].detach().float() for name in ema], weight)
+
+
+@contextmanager
+def averaged(module: nn.Module, ema: dict[str, Tensor]) -> Iterator[None]:
+    """While it lasts the module holds the averaged weights; without an average it keeps its own."""
+    learning = _learning(module)
+    own = {name: learning[name].detach().clone() for name in ema}
+    copy_into(module, ema)
+    try:
+        yield
+    finally:
+        copy_into(module, own)
+
+
+@torch.no_grad()
+def copy_into(module: nn.Module, values: dict[str, Tensor]) -> None:
+    """Put values in the place of those that learn, by name."""
+    learning = _learning(module)
+    for name, value in values.items():
+        learning[name].copy_(value)
+
+
 class Together(Optimizer):
     """Several optimisers of different parameters that look like one: one list of groups, one state."""
 
@@ -77,3 +137,7 @@ def _matrices(module: nn.Module) -> set[nn.Parameter]:
     """Weights of two dimensions, less embeddings: a row of a table is a vector of its own, not part of a linear map."""
     tables = {each.weight for each in module.modules() if isinstance(each, nn.Embedding)}
     return {each for each in module.parameters() if each.requires_grad and each.dim() == 2 and each not in tables}
+
+
+def _learning(module: nn.Module) -> dict[str, nn.Parameter]:
+    return {name: parameter for name, parameter in module.named_parameters() if parameter.requires_grad}

@@ -15,6 +15,9 @@ TEXTS = ("states", "teacher")
 """What a phase on texts alone needs computed: encoder states, and the base's states of their English meaning."""
 THROUGH_DENOISER = (*TEXTS, "latents")
 """What a phase through the denoiser needs; its step costs some fifty text-side steps."""
+READER_TEXTS = ("teacher",)
+READER_THROUGH_DENOISER = ("teacher", "latents")
+"""The same for a reader: its own encoder learns, so that encoder's states cannot be computed before."""
 PAIRS = ("states", "captions", "pictures")
 """What a phase on texts and pictures needs: encoder states, and a dual encoder's features of both sides."""
 

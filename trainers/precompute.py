@@ -9,15 +9,15 @@ import typer
 
 from hub.errors import WrongRequest
 from trainers import defaults
-from trainers.cli import (
+from trainers.options import (
     CaptionColumns,
+    Device,
+    EncoderName,
     HeldOutShare,
     PictureColumn,
     RecipeName,
     Sets,
-    as_written,
-    check_device,
-    prepare_libraries,
+    order_of,
 )
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def cache(
     method: Annotated[str, typer.Argument(help="The method whose inputs are computed.")] = "mulan",
     base: Annotated[str, typer.Option(help=f"The frozen base: a name or a folder; {defaults.BASE} by default.")] = "",
     lang: Annotated[list[str] | None, typer.Option(help="Language that will be learnt; again for more.")] = None,
-    encoder: Annotated[str, typer.Option(help=f"The frozen multilingual encoder; {defaults.ENCODER} by default.")] = "",
+    encoder: EncoderName = "",
     corpus: Annotated[
         str, typer.Option(help=f"What will be learnt from, as in `hub train`; {defaults.CORPUS} by default.")
     ] = "",
@@ -40,7 +40,7 @@ def cache(
     held_out_share: HeldOutShare = defaults.HELD_OUT_SHARE,
     recipe: RecipeName = "",
     sets: Sets = None,
-    device: Annotated[str, typer.Option(help="cuda or cpu; cuda where there is one by default.")] = "",
+    device: Device = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell the sizes, and compute nothing.")] = False,
     show: Annotated[bool, typer.Option("--list", help="List what is kept.")] = False,
     clear: Annotated[bool, typer.Option("--clear", help="Remove all that is kept; it can be computed again.")] = False,
@@ -60,21 +60,9 @@ def cache(
         elif clear:
             _clear(hub.home.caches, as_json=as_json)
         else:
-            from hub.languages import parse_language
-
-            languages = tuple(dict.fromkeys(parse_language(text) for text in lang or []))
-            if not languages:
-                raise WrongRequest("which language? Name one or more, such as `--lang yo`.")
-            check_device(device)
-            prepare_libraries()
-            from trainers.corpora.captioned import Columns
-            from trainers.training import Order
-
-            columns = Columns.parse(picture_column, caption_column or [], held_out_share)
-            base, encoder, corpus, changes = as_written(method, recipe, sets or [], base, encoder, corpus)
-            order = Order(
-                method=method, base=base, encoder=encoder, corpus=corpus, languages=languages, device=device or None, recipe=recipe,
-                changes=changes, columns=columns,
+            order = order_of(
+                method, base=base, encoder=encoder, corpus=corpus, lang=lang, picture_column=picture_column,
+                caption_column=caption_column, held_out_share=held_out_share, recipe=recipe, sets=sets, device=device,
             )  # fmt: skip
             _compute(order, hub, dry_run=dry_run, as_json=as_json)
 

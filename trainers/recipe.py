@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 DECAYS = ("cosine", "linear", "inverse-sqrt")
@@ -53,16 +52,3 @@ class Recipe:
                 f"decay `{self.decay}` must be one of {', '.join(DECAYS)}, precision `{self.precision}` one of "
                 f"{', '.join(PRECISIONS)}."
             )
-
-    def learning_rate_at(self, step: int) -> float:
-        """Learning rate of update `step`, counted from 0."""
-        if step < self.warmup_steps:
-            return self.learning_rate * (step + 1) / self.warmup_steps
-        held = self.warmup_steps + self.hold_share * (self.steps - self.warmup_steps)
-        if step <= held:
-            return self.learning_rate
-        if self.decay == "inverse-sqrt":
-            return self.learning_rate * max(self.final_share, math.sqrt((held or 1) / step))
-        done = min(1.0, (step - held) / max(1.0, self.steps - held))
-        shape = (1 + math.cos(math.pi * done)) / 2 if self.decay == "cosine" else 1 - done
-        return self.learning_rate * (self.final_share + (1 - self.final_share) * shape)

@@ -18,19 +18,12 @@ from typing import Any
 
 import yaml
 
-from hub.errors import Unknown, WrongRequest
+from hub.errors import UnknownRecipe, WrongRequest
 from trainers.changes import Changes, unknown
 
 FOLDER = Path(__file__).parent / "recipes"
 TEXTS = ("method", "base", "encoder", "corpus")
 SECTIONS = ("module", "prompt", "phases")
-
-
-class UnknownRecipe(Unknown):
-    """No recipe file has this name."""
-
-    noun = "recipe"
-    listing = "hub train --help"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-from PIL import Image, ImageDraw
+from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor, nn
 
 from hub.errors import WrongRequest
-from hub.loader.lettering import FAINT, PAPER, wrap, write
-from trainers.corpora import Corpus, Prompt
-from trainers.drawing import draw, of_prompts
+from hub.loader.sheet import Row, contact_sheet
+from trainers.corpora.corpus import Corpus, Prompt
+from trainers.drawing import as_images, draw, of_prompts
 from trainers.failures import writing
-from trainers.lab.figure import GAP_PX
 from trainers.material import Material
 from trainers.progress import GO_ON, Progress
 
 FOLDER = "samples"
 COUNT = 5
 """Prompts of each language."""
-CELL_PX = 128
-LABEL_PX = 22
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +40,9 @@ class SampleOrder:
 class Samples:
     """Draws the same prompts from the same noise each time it is asked, through a module as it is then."""
 
-    def __init__(self, material: Material, prompts: Sequence[Prompt], folder: Path, seed: int) -> None:
-        """Sheets are called `<folder>/<phase>-<step>.png`."""
+    def __init__(self, material: Material, prompts: Sequence[Prompt], folder: Path, seed: int, every: int) -> None:
+        """Sheets are called `<folder>/<phase>-<step>.png`; `every` counts the updates between two of a phase."""
+        self.every = every
         self._material = of_prompts(material, prompts)
         self._prompts = tuple(prompts)
         self._folder = folder
@@ -94,26 +92,14 @@ def chosen(corpus: Corpus, languages: Sequence[str], texts: Sequence[str]) -> li
 
 
 def sheet(prompts: Sequence[Prompt], pictures_N3HW: Tensor, title: str) -> Image.Image:
-    """A row for each language, every picture over its language and its meaning in English; other texts come last."""
-    places: list[tuple[int, int]] = []
-    row, column = -1, 0
-    for place, prompt in enumerate(prompts):
-        if place == 0 or prompt.language != prompts[place - 1].language or column == COUNT:
-            row, column = row + 1, 0
-        places.append((row, column))
-        column += 1
-    wide, high = CELL_PX + GAP_PX, CELL_PX + LABEL_PX + GAP_PX
-    image = Image.new("RGB", (COUNT * wide + GAP_PX, 40 + (row + 1) * high), PAPER)
-    pen = ImageDraw.Draw(image)
-    write(pen, (GAP_PX, 25), title, 18)
-    for (down, across), prompt, picture_3HW in zip(places, prompts, pictures_N3HW, strict=True):
-        x, y = GAP_PX + across * wide, 40 + down * high
-        pixels_HW3 = (picture_3HW * 255).round().to(torch.uint8).permute(1, 2, 0)
-        shown = Image.fromarray(pixels_HW3.numpy()).resize((CELL_PX, CELL_PX), Image.Resampling.LANCZOS)
-        image.paste(shown, (x, y))
-        label = f"{prompt.language}: {prompt.meaning}" if prompt.language else prompt.text
-        write(pen, (x, y + CELL_PX + 15), wrap(label, 14, CELL_PX, most=1)[0], 14, FAINT)
-    return image
+    """A row for each language, every picture over its meaning in English; other texts come last."""
+    drawn = zip(prompts, as_images(pictures_N3HW), strict=True)
+    rows: list[Row] = []
+    for language, group in itertools.groupby(drawn, key=lambda each: each[0].language):
+        label = f"{title}: {language}" if language else title
+        while some := [*itertools.islice(group, COUNT)]:
+            rows.append(Row(label, [image for _, image in some], [prompt.meaning for prompt, _ in some]))
+    return contact_sheet(rows)
 
 
 def _spread(concepts: Sequence[str]) -> list[str]:

@@ -18,12 +18,15 @@ from hub.modules.architectures import retrieves
 from hub.records import Artifact, Provenance, Score
 from hub.registry.standing import BASE_ALONE, ENGLISH_BASE
 from trainers.caches import key_of
-from trainers.corpora import Corpus
+from trainers.corpora import open_corpus
+from trainers.corpora.captioned import Columns
+from trainers.corpora.corpus import Corpus
 from trainers.evaluation import get_evaluator
 from trainers.evaluation.evaluator import Question, Subject, machine
 from trainers.evaluation.generation import GUIDANCE, JUDGE, STEPS, GenerationEvaluator
 from trainers.evaluation.retrieval import RetrievalEvaluator
 from trainers.foundation import DUAL_ENCODER
+from trainers.sources import find_base, picture_side
 from trainers.training import Trained
 
 DROP = "english_drop_at_1"
@@ -58,6 +61,36 @@ def subject_of(artifact: Artifact, base: str, hub: LocalHub, device: str | None)
     if any(retrieves(variant.architecture) for variant in artifact.variants):
         return retriever_subject(short, str(artifact.name), base, hub, device, revision=artifact.revision)
     return module_subject(short, str(artifact.name), base, hub, device, revision=artifact.revision)
+
+
+def evaluate_artifact(
+    artifact: Artifact,
+    hub: LocalHub,
+    *,
+    base: str,
+    benchmarks: tuple[str, ...],
+    splits: tuple[str, ...],
+    languages: tuple[str, ...],
+    corpus: str,
+    columns: Columns,
+    count: int,
+    seed: int,
+    device: str | None,
+    quiet: bool,
+) -> list[Score]:
+    """What `hub evaluate NAME` measures. Empty `benchmarks` and `languages` are those that the artifact is made for.
+
+    Raises UnknownBenchmark and UnknownCorpus before anything is loaded, and as `ask`.
+    """
+    on = base or next(iter(artifact.bases), "") or (str(artifact.name) if artifact.kind == "base" else "")
+    side = picture_side(find_base(on, hub).folder) if on and columns.captions else 224
+    opened = open_corpus(corpus, columns, side)
+    benchmarks = benchmarks or (benchmark_of(artifact),)
+    for each in benchmarks:
+        get_evaluator(each)
+    own = tuple(tag for tag in artifact.languages if tag in opened.languages) or ("en",)
+    asked = Asked(benchmarks, splits, languages or own, count, seed)
+    return ask(subject_of(artifact, base, hub, device), asked, opened, hub, quiet=quiet)
 
 
 def benchmark_of(artifact: Artifact) -> str:

@@ -24,7 +24,6 @@ from hub.loader.config import WEIGHTS
 from hub.modules import TextEncoder, save_weights
 from hub.modules.digest import digest_of
 from hub.modules.transformation import Transformation
-from trainers.learner import MakeLearner
 from trainers.low_rank import extract
 from trainers.material import Material
 from trainers.reader import Part, Reader, without_dropout
@@ -96,7 +95,7 @@ class StudentLearner:
     def write(self, variant: Path) -> None:
         """Everything in half precision."""
         save_weights(self._student.transformation, variant / WEIGHTS, torch.float16)
-        self._write_encoder(variant / ENCODER)
+        write_transformer(self._student.encoder, self._encoder, variant / ENCODER)
         self._written = {
             "encoder": {"folder": ENCODER, "digest": digest_of(variant / ENCODER), "readout": READOUT},
         }
@@ -115,35 +114,31 @@ class StudentLearner:
         """Its own encoder in the place of a registered one, and what of the denoiser is changed. After `write`."""
         return self._written
 
-    def _write_encoder(self, folder: Path) -> None:
-        halved: Any = copy.deepcopy(self._student.encoder).half()
-        halved.save_pretrained(folder)
-        copy_tokenizer(self._encoder, folder)
 
+def make_student(
+    base: FrozenBase, encoder: TextEncoder, *, delta: str = "", rank: int = 32, norm: bool = False
+) -> StudentLearner:
+    """A copy of the encoder with a head; with `delta`, `lora` or `weights`, the denoiser learns, too.
 
-def of_student(*, delta: str = "", rank: int = 32, norm: bool = False) -> MakeLearner:
-    """A learner that is a copy of the encoder with a head; with `delta`, `lora` or `weights`, the denoiser learns, too.
-
-    `rank` is that of a low-rank delta, `norm` AltCLIP's LayerNorm before the head. These are a plan's own values; a recipe
-    file may set others, and what is no delta or rank is a WrongRequest.
+    `rank` is that of a low-rank delta, `norm` AltCLIP's LayerNorm before the head. A plan sets its own with `partial`, and a
+    recipe file others. WrongRequest for what is no delta or rank.
     """
-
-    def make(
-        base: FrozenBase, encoder: TextEncoder, *, delta: str = delta, rank: int = rank, norm: bool = norm
-    ) -> StudentLearner:
-        if delta not in DELTAS or rank < 1:
-            raise WrongRequest(
-                f"a delta of `{delta}` with rank {rank} cannot be kept: `module.delta` is lora, weights or empty, and "
-                "`module.rank` at least 1."
-            )
-        student = Student(encoder, base.width, base.unet if delta else None, norm=norm)
-        return StudentLearner(student, encoder, base.unet, delta, rank)
-
-    return make
+    if delta not in DELTAS or rank < 1:
+        raise WrongRequest(
+            f"a delta of `{delta}` with rank {rank} cannot be kept: `module.delta` is lora, weights or empty, and "
+            "`module.rank` at least 1."
+        )
+    student = Student(encoder, base.width, base.unet if delta else None, norm=norm)
+    return StudentLearner(student, encoder, base.unet, delta, rank)
 
 
-def copy_tokenizer(encoder: TextEncoder, folder: Path) -> None:
-    """Put the files of an encoder's tokenizer into `folder`. DoesNotFit when it was not read from files."""
+def write_transformer(model: nn.Module, encoder: TextEncoder, folder: Path) -> None:
+    """A repository of transformers in half precision, with the files of the encoder's tokenizer.
+
+    DoesNotFit when the encoder was not read from files.
+    """
+    halved: Any = copy.deepcopy(model).half()
+    halved.save_pretrained(folder)
     if encoder.folder is None:
         raise DoesNotFit("the encoder was made in memory, and a published one needs its tokenizer's files.")
     for path in sorted(encoder.folder.iterdir()):

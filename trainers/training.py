@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import json
 import shutil
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
-from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
+from accelerate import Accelerator
 from tqdm.auto import tqdm
 
 from hub.errors import Unreachable, WrongRequest
@@ -26,16 +20,16 @@ from hub.local import LocalHub
 from hub.modules import TextEncoder
 from trainers import defaults, sharding
 from trainers.changes import Changes, settings_of
-from trainers.checkpoint import gathered, learning, write_tensors
-from trainers.corpora import Corpus, open_corpus
+from trainers.corpora import open_corpus
 from trainers.corpora.captioned import CaptionedCorpus, Columns
-from trainers.failures import writing
+from trainers.corpora.corpus import Corpus
 from trainers.foundation import open_dual_encoder
 from trainers.learner import Learner
-from trainers.loop import shards_of, train
+from trainers.loop import shards_of
 from trainers.material import Material, Store
 from trainers.methods import get_plan
 from trainers.mixture import Mixture, gather
+from trainers.phases import run_phase, threads
 from trainers.plan import Plan
 from trainers.processes import device_of, leave, open_accelerator
 from trainers.prompting import Prompting
@@ -45,10 +39,6 @@ from trainers.sources import Source, find_dual_encoder, find_encoder, picture_si
 
 READOUT = "last_hidden_state"
 ORDER = "order.json"
-LEARNT = "module.safetensors"
-FEW_CORES = 2
-CHECKPOINTS = 10
-"""Written over each phase."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,78 +119,61 @@ def train_module(
     if resume and not (folder / ORDER).is_file():
         raise WrongRequest(f"there is no run to resume in {folder.name}: leave `--resume` out to begin one.")
     accelerator = open_accelerator("no", order.device)
-    device, main = device_of(accelerator), accelerator.is_main_process
-    started = time.perf_counter()
+    device, started = device_of(accelerator), time.perf_counter()
     ready = prepare(order, hub, device, quiet=quiet)
-    plan, base, encoder, material = ready.plan, ready.material.base, ready.material.encoder, ready.material
     if resume:
         _refuse_another(folder, _as_json(order, ready.digests))
-    for phase in plan.phases:
-        shards_of(phase.recipe, accelerator.num_processes)  # refused before anything is computed
-    samples = _samples(sample, ready, order, folder) if sample.every else None
-    torch.manual_seed(order.seed)
-    learner = plan.learner(base, encoder)
-    spread = sharding.wanted(accelerator)
-    if spread:
-        for phase in plan.phases:
-            sharding.check(learner.module, phase.recipe, plan.name)
-    material.fill(plan.needs)
-    if main and not resume:
+    samples = _samples(sample, ready, order, folder)
+    learner = _make_learner(ready.plan, ready.material, order.seed, accelerator)
+    ready.material.fill(ready.plan.needs)
+    if accelerator.is_main_process and not resume:
         _begin(folder, _as_json(order, ready.digests))
     accelerator.wait_for_everyone()
     seconds = {"caches": time.perf_counter() - started}
     losses: dict[str, dict[str, float]] = {}
-    module = learner.module.to("cpu" if spread else device)
     learnt: dict[str, int] = {}
-    with _threads(device):
-        words = _words(device)
-    for number, phase in enumerate(plan.phases):
-        place = folder / f"{number}-{phase.name}"
-        # What is spread over processes cannot be put together in place: a copy learns, and the module takes what it learnt.
-        working = copy.deepcopy(module).to(device) if spread else module
-        method = phase.make(working, material)  # says what learns in this phase, finished or not
-        learnt |= {name: value.numel() for name, value in working.named_parameters() if value.requires_grad}
-        if (finished := _finished(place)) is not None:
-            _take(module, [*learning(working)], place)
-            seconds[phase.name], losses[phase.name] = finished["seconds"], finished["losses"]
-            continue
-        every = max(1, phase.recipe.steps // CHECKPOINTS)
-        label = f"{plan.name}: {phase.name}"
-        with _attention(device), _threads(device):
-            run = train(
-            method, phase.recipe, place,
-            checkpoint_every=every, quiet=quiet, label=label, device=order.device, sample_every=sample.every,
-            on_sample=None if samples is None else partial(samples.show, working, phase.name),
-        )  # fmt: skip
-        working.eval()
-        tensors = gathered(learning(working), main=main)
-        if main:
-            _finish(place, tensors, {"seconds": run.seconds, "losses": run.last_losses})
-        accelerator.wait_for_everyone()
-        if spread:
-            _take(module, [*learning(working)], place)
-        seconds[phase.name], losses[phase.name] = run.seconds, run.last_losses
+    module = learner.module.to("cpu" if sharding.wanted(accelerator) else device)
+    for number, phase in enumerate(ready.plan.phases):
+        place, label = folder / f"{number}-{phase.name}", f"{ready.plan.name}: {phase.name}"
+        outcome = run_phase(
+            phase, place, module, ready.material, accelerator, label=label, samples=samples, quiet=quiet
+        )
+        seconds[phase.name], losses[phase.name] = outcome.seconds, outcome.losses
+        learnt |= outcome.learnt
     module.eval().cpu()
     leave()
+    base = ready.material.base
     return Trained(
         learner=learner,
-        plan=plan,
+        plan=ready.plan,
         order=order,
         base=ready.base,
         encoder=ready.encoder,
-        corpus=material.corpus,
-        length=material.length,
+        corpus=ready.material.corpus,
+        length=ready.material.length,
         prompting=ready.prompting,
         vision=ready.vision,
         width=base.width,
         pooled_width=getattr(base, "pooled_width", None),  # a dual encoder is read by no denoiser
-        device=words,
+        device=_words(device),
         seconds=seconds,
         losses=losses,
         weights=sum(learnt.values()),
         rank=accelerator.process_index,
         processes=accelerator.num_processes,
     )
+
+
+def _make_learner(plan: Plan, material: Material, seed: int, accelerator: Accelerator) -> Learner:
+    """What learns, seeded. WrongRequest for phases that cannot be shared by the processes, before anything is computed."""
+    for phase in plan.phases:
+        shards_of(phase.recipe, accelerator.num_processes)
+    torch.manual_seed(seed)
+    learner = plan.learner(material.base, material.encoder)
+    if sharding.wanted(accelerator):
+        for phase in plan.phases:
+            sharding.check(learner.module, phase.recipe, plan.name)
+    return learner
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,29 +233,14 @@ def _vision_of(plan: Plan, hub: LocalHub) -> Source | None:
 
 
 def _samples(wanted: SampleOrder, ready: Prepared, order: Order, folder: Path) -> Samples | None:
-    """Who draws the sample pictures; None, and a line, where there is nothing to draw."""
+    """Who draws the sample pictures; None where none are wanted, or, with a line, where there is nothing to draw."""
+    if not wanted.every:
+        return None
     if not ready.plan.draws:
         tqdm.write(f"`{ready.plan.name}` draws nothing: `--sample-every` has no pictures to show.", file=sys.stderr)
         return None
     prompts = chosen(ready.material.corpus, order.languages, wanted.prompts)
-    return Samples(ready.material, prompts, folder / SAMPLES, order.seed)
-
-
-def _attention(device: torch.device) -> AbstractContextManager[Any]:
-    """On CPUs fused attention is slow for short sequences: a step of 128 texts took 174 ms, and takes 66."""
-    return sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else nullcontext()
-
-
-@contextmanager
-def _threads(device: torch.device) -> Iterator[None]:
-    """On two cores one thread: small steps wait longer for a second one than it helps (35 ms a step, and 77 with two)."""
-    before = torch.get_num_threads()
-    if device.type == "cpu" and before == FEW_CORES:
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+    return Samples(ready.material, prompts, folder / SAMPLES, order.seed, wanted.every)
 
 
 def _as_json(order: Order, digests: list[str]) -> dict[str, Any]:
@@ -314,35 +272,9 @@ def _refuse_another(folder: Path, wanted: dict[str, Any]) -> None:
         )
 
 
-def _finish(place: Path, learnt: dict[str, Tensor], outcome: dict[str, Any]) -> None:
-    """`finished.json` comes last: a phase without it is run again from its newest checkpoint."""
-    write_tensors(place / LEARNT, learnt, {}, what=f"what phase {place.name} learnt")
-    with writing(f"the end of phase {place.name}", "make room, then go on with `--resume`."):
-        (place / "finished.part").write_text(json.dumps(outcome))
-        (place / "finished.part").replace(place / "finished.json")
-    for path in place.glob("checkpoint-*"):
-        path.unlink()
-
-
-@torch.no_grad()
-def _take(module: nn.Module, names: list[str], place: Path) -> None:
-    """Put what a phase learnt, which has these names, into the module."""
-    found = load_file(place / LEARNT)
-    own = dict(module.named_parameters()) | dict(module.named_buffers())
-    for name in names:
-        own[name].copy_(found[name])
-
-
-def _finished(place: Path) -> dict[str, Any] | None:
-    path = place / "finished.json"
-    if not path.is_file():
-        return None
-    outcome: dict[str, Any] = json.loads(path.read_text())
-    return outcome
-
-
 def _words(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    count = torch.get_num_threads()
+    with threads(device):
+        count = torch.get_num_threads()
     return f"{count} CPU thread{'s' * (count > 1)}"

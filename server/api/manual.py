@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from fastapi import FastAPI
 
-from server.api.admin import add_administration
+from server.api.admin import administration
 from server.api.document import TAGS, install
 from server.api.security import ROUTES as SECURITY
 from server.routes import OWN_API
@@ -29,9 +29,7 @@ def manual() -> str:
     """The whole page."""
     app = FastAPI()
     install(app)
-    register(app, OWN_API)
-    add_administration(app)
-    register(app, (*SECURITY, *WEBHOOKS))
+    register(app, (*OWN_API, *administration(), *SECURITY, *WEBHOOKS))
     document = app.openapi()
     parts = [HEAD]
     for tag, meaning in TAGS.items():

@@ -223,8 +223,8 @@ class Upstream:
 
 
 def _httpx() -> Any:
-    """Httpx under the name that the installed huggingface_hub has it: `httpx2` since 2.0."""
-    return getattr(import_module("huggingface_hub.utils"), "httpx", None) or import_module("httpx")
+    """Imported when a mirror first asks: a server that mirrors nothing starts without it."""
+    return import_module("httpx2")
 
 
 def _file(sibling: Mapping[str, Any]) -> CopiedFile:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from trainers.lab.clip import augment, make_tokenizer
-from trainers.lab.encoder import mean_pool
-from trainers.lab.figure import Row, sheet, table
+from hub.loader.sheet import Row, contact_sheet
+from trainers.lab.clip import make_tokenizer
+from trainers.lab.pairs import augment
 from trainers.lab.vae import encode, fold_statistics, make_vae
+from trainers.losses import masked_mean
 from trainers.sampler import generator_of
 
 
@@ -42,7 +43,7 @@ def test_the_english_tokenizer_reads_other_scripts_as_bytes() -> None:
 
 def test_the_mean_state_ignores_padding() -> None:
     states = torch.tensor([[[1.0], [3.0], [100.0]]])
-    assert mean_pool(states, torch.tensor([[1, 1, 0]])).item() == 2.0
+    assert masked_mean(states, torch.tensor([[1, 1, 0]])).item() == 2.0
 
 
 def test_augmented_pictures_depend_on_the_generator_alone() -> None:
@@ -52,12 +53,10 @@ def test_augmented_pictures_depend_on_the_generator_alone() -> None:
     assert not torch.equal(first, other)
 
 
-def test_a_table_has_a_row_for_each_prompt_and_cuts_no_picture() -> None:
+def test_a_contact_sheet_has_a_row_for_each_prompt_and_cuts_no_picture() -> None:
     from PIL import Image
 
     red = Image.new("RGB", (64, 64), (255, 0, 0))
-    rows = [Row("ọkàn pupa " * 20, "red heart", [red, red])] * 3
-    drawn = table(["real", "drawn"], rows, "title", "caption")
+    drawn = contact_sheet([Row("ọkàn pupa " * 20, [red, red])] * 3, ["real", "drawn"])
     # Two columns of three pictures of 128 × 128 pure red.
     assert sum(pixel == (255, 0, 0) for pixel in drawn.get_flattened_data()) == 6 * 128 * 128
-    assert sheet([red] * 5, columns=4).size == (256, 128)

@@ -6,12 +6,11 @@ from collections import defaultdict
 
 import pytest
 
-from trainers.lab.build import digest, read
+from trainers.corpora.emoji_dataset import World, digest, read
 from trainers.lab.captions import captions_of, english_names
 from trainers.lab.concepts import Concept
 from trainers.lab.encoder import is_trained
 from trainers.lab.splits import HELD_OUT_LANGUAGES, split_of
-from trainers.lab.world import World
 
 
 @pytest.fixture(scope="module")

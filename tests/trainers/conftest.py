@@ -35,7 +35,8 @@ from hub.names import ArtifactName
 from hub.publish import publish
 from hub.records import Conditioning
 from tests.trainers.originals import save_original, save_qllama
-from trainers.corpora import CORPORA, Example, Prompt
+from trainers.corpora import CORPORA
+from trainers.corpora.corpus import Example, Prompt
 from trainers.material import Material, Store
 from trainers.mixture import Mixture, gather
 

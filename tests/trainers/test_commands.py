@@ -15,14 +15,21 @@ from safetensors.torch import load_file
 
 from hub.cards import describe
 from hub.cli.commands import as_command
-from hub.errors import HubError, UnknownArtifact, UnknownBase, UnknownLanguage, UnknownMethod, WrongRequest
+from hub.errors import (
+    HubError,
+    UnknownArtifact,
+    UnknownBase,
+    UnknownBenchmark,
+    UnknownCorpus,
+    UnknownLanguage,
+    UnknownMethod,
+    WrongRequest,
+)
 from hub.loader import load_pipeline
 from hub.local import LocalHub
 from hub.names import ArtifactName
 from hub.records import Query
 from trainers.cli import evaluate, train
-from trainers.corpora import UnknownCorpus
-from trainers.evaluation import UnknownBenchmark
 
 TINY = ("--base", "tiny-sd", "--encoder", "tiny-xlmr", "--corpus", "toy", "--steps", "8", "--device", "cpu")
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from trainers.corpora import UnknownCorpus, open_corpus
+from hub.errors import UnknownCorpus
+from trainers.corpora import open_corpus
 from trainers.corpora.emoji import EmojiCorpus
-from trainers.lab.world import World
+from trainers.corpora.emoji_dataset import World
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +76,7 @@ def test_pictures_come_in_the_order_asked(emoji: EmojiCorpus) -> None:
 
 def test_the_digest_is_that_of_the_card(emoji: EmojiCorpus) -> None:
     assert len(emoji.digest) == 64
-    assert emoji.digest in (emoji._folder / "README.md").read_text()
+    assert emoji.digest in (emoji._world.folder / "README.md").read_text()
 
 
 def test_an_unknown_corpus_names_its_neighbours() -> None:

@@ -12,8 +12,7 @@ from torch import Tensor, nn
 from hub.errors import WrongRequest
 from hub.local import LocalHub
 from hub.modules import TextEncoder
-from trainers.corpora import Prompt
-from trainers.evaluation import benchmark_names
+from trainers.corpora.corpus import Prompt
 from trainers.evaluation.evaluator import Question, Subject
 from trainers.evaluation.frechet import floor_of, frechet_distance
 from trainers.evaluation.generation import GenerationEvaluator, draw
@@ -179,7 +178,3 @@ def test_the_judge_gives_texts_of_length_one(judge_folder: Any) -> None:
     judge = Judge.from_folder(judge_folder, "tiny-judge")
     assert judge.text_features(["dog", "cat"]).norm(dim=1).tolist() == pytest.approx([1, 1])
     assert judge.picture_features(torch.rand(2, 3, 48, 48)).shape == (2, 12)
-
-
-def test_benchmarks_are_listed() -> None:
-    assert {"emoji-generation", "emoji-retrieval"} <= set(benchmark_names())

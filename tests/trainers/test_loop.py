@@ -13,13 +13,12 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from hub.errors import Damaged, Unreachable, WeightsDoNotFit, WrongRequest
+from hub.errors import Damaged, Diverged, OutOfMemory, Unreachable, WeightsDoNotFit, WrongRequest
 from trainers import checkpoint
 from trainers.checkpoint import Checkpoint
-from trainers.failures import Diverged, OutOfMemory
-from trainers.loop import averaged, train
+from trainers.loop import train
 from trainers.method import Draw, Loss
-from trainers.optimizer import OPTIMIZERS, make_optimizer
+from trainers.optimizer import OPTIMIZERS, averaged, make_optimizer
 from trainers.recipe import Recipe
 from trainers.sampler import Sampler, generator_of
 

@@ -15,7 +15,7 @@ from hub.bases.frozen import FrozenBase
 from hub.errors import Unreachable
 from hub.modules import TextEncoder
 from trainers.caches import cached, key_of
-from trainers.corpora import Example
+from trainers.corpora.corpus import Example
 from trainers.material import Material, Store
 from trainers.mixture import Mixture, gather, weigh
 from trainers.prompting import Prompting

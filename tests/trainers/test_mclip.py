@@ -24,7 +24,7 @@ from trainers.evaluation.matching import distinct_rank, first_of_own, rounded
 from trainers.loop import train as run_loop
 from trainers.material import Material, Store
 from trainers.methods import get_plan
-from trainers.methods.mclip import TTC_SCALE_EXPONENTIATED, TriangleDistillation, trimmed
+from trainers.methods.mclip import TriangleDistillation, trimmed
 from trainers.mixture import Mixture, gather
 from trainers.recipe import Recipe
 
@@ -100,7 +100,7 @@ def test_the_scale_of_captions_is_the_published_one_unless_another_is_asked_for(
     rows = torch.tensor([row for row, tag in enumerate(pairs.languages_N) if tag == "en"][:8])
     draws = [type(some_draw())(0, rows, some_draw().generator) for _ in range(2)]
     published = TriangleDistillation(module, pairs).loss(draws[0]).parts["ttc"].item()
-    meant = TriangleDistillation(module, pairs, ttc_scale=TTC_SCALE_EXPONENTIATED).loss(draws[1]).parts["ttc"].item()
+    meant = TriangleDistillation(module, pairs, ttc_scale=math.exp(LOG_SCALE)).loss(draws[1]).parts["ttc"].item()
     text = module.texts(*pairs.texts(rows)).detach()
     caption = module.features(pairs.captions_MP[pairs.meaning_N[rows]]).detach()
     meaning = pairs.meaning_N[rows].tolist()

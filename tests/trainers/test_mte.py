@@ -15,9 +15,10 @@ from hub import load_retriever
 from hub.local import LocalHub
 from hub.modules import TextEncoder
 from trainers.cli import train
+from trainers.decoder import with_decoder
 from trainers.material import Material
 from trainers.methods.mte import TranslationAndContrast, TranslationFrozen
-from trainers.methods.translate import Translation, with_decoder
+from trainers.objectives.translation import Translation
 
 from .test_commands import json_of
 from .test_mclip import DUAL, plain_contrast

@@ -18,10 +18,10 @@ import torch
 from PIL import Image
 
 from hub.cli.commands import as_command
-from hub.errors import Damaged, HubError, Unreachable, WrongRequest
+from hub.errors import Damaged, HubError, UnknownCorpus, Unreachable, WrongRequest
 from hub.local import LocalHub
 from trainers.cli import train
-from trainers.corpora import UnknownCorpus, open_corpus
+from trainers.corpora import open_corpus
 from trainers.corpora.captioned import CaptionedCorpus, Columns
 
 COLUMNS = Columns("", (("en", "caption_en"), ("yo", "caption_yo")), held_out_share=0.25)

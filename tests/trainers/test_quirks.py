@@ -18,10 +18,11 @@ from trainers.losses import feature_mse
 from trainers.material import Material, Store
 from trainers.method import Draw
 from trainers.methods import get_plan
-from trainers.methods.mulan import Denoising, noise
-from trainers.methods.pea import HybridDistillation, unbroken
-from trainers.methods.token_kd import TokenDistillation
+from trainers.methods.mulan import Denoising
 from trainers.mixture import Mixture, gather
+from trainers.objectives.hybrid_distillation import HybridDistillation, unbroken
+from trainers.objectives.noise import add_noise
+from trainers.objectives.token_distillation import TokenDistillation
 from trainers.prompting import Prompting
 from trainers.reading import through
 from trainers.sampler import generator_of
@@ -48,7 +49,7 @@ def some_draw() -> Draw:
 
 def test_offset_noise_adds_one_number_a_channel(base: FrozenBase) -> None:
     latents = torch.zeros(3, 4, 8, 8)
-    offset = noise(latents, base, generator_of(1), offset=0.5)
+    offset = add_noise(latents, base, generator_of(1), offset=0.5)
     alpha = base.schedule.alphas_cumprod[offset.steps_B][:, None, None, None]
     pure = torch.randn(latents.shape, generator=generator_of(1))
     shift = offset.noised_BKHW / (1 - alpha).sqrt() - pure

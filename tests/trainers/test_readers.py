@@ -19,11 +19,13 @@ from trainers.low_rank import extract
 from trainers.material import Material
 from trainers.method import Draw, Method
 from trainers.methods import get_plan
-from trainers.methods.altdiffusion import ConceptAlignment, DenoiserTuning, Quality, TeacherLearning, contrast
+from trainers.methods.altdiffusion import ConceptAlignment, Quality
 from trainers.methods.full import FullTuning
-from trainers.methods.iap import AttentionMatching, attention_outputs, distance, weights_of
+from trainers.methods.iap import AttentionMatching, cross_attention_of, distance, weights_of
 from trainers.methods.lora import TunedBase
 from trainers.methods.prompt_tuning import VirtualPrompt
+from trainers.objectives.noise import outputs_of
+from trainers.objectives.reader_tuning import DenoiserTuning, TeacherLearning, contrast
 from trainers.reader import Reader, everything, let_learn, text
 from trainers.recipe import Recipe
 from trainers.sampler import Sampler, generator_of
@@ -128,7 +130,7 @@ def test_iap_sums_the_distances_of_weighted_cross_attention_outputs(material: Ma
     noised = base.noised(latents, noise, steps)
     outputs = []
     for states in (reader.read(material, rows), material.teacher(rows)):
-        with attention_outputs(base.unet) as collected:
+        with outputs_of(cross_attention_of(base.unet)) as collected:
             base.unet(noised, steps, encoder_hidden_states=states)
         outputs.append({name: value.double() for name, value in collected.items()})
     expected = 0.0

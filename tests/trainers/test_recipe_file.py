@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from hub.errors import WrongRequest
+from hub.errors import UnknownRecipe, WrongRequest
 from trainers.changes import Changes, settings_of
 from trainers.methods import get_plan
+from trainers.optimizer import learning_rate
 from trainers.plan import Plan
 from trainers.recipe import Recipe
-from trainers.recipe_file import FOLDER, UnknownRecipe, read_recipe, recipe_names
+from trainers.recipe_file import FOLDER, read_recipe, recipe_names
 
 
 def written(folder: Path, text: str) -> str:
@@ -141,7 +142,7 @@ def test_the_inverse_square_root_falls_from_the_end_of_the_warm_up() -> None:
     recipe = Recipe(
         steps=400_000, batch_size=1, learning_rate=5e-4, warmup_steps=4000, decay="inverse-sqrt", final_share=0.0
     )
-    rates = [recipe.learning_rate_at(step) for step in (1999, 4000, 16_000, 400_000)]
+    rates = [learning_rate(recipe, step) for step in (1999, 4000, 16_000, 400_000)]
     assert rates == pytest.approx([2.5e-4, 5e-4, 2.5e-4, 5e-5])
 
 

@@ -18,7 +18,7 @@ from hub.local import LocalHub
 from trainers.cli import train
 from trainers.drawing import GUIDANCE, STEPS, draw, of_prompts
 from trainers.material import Material
-from trainers.methods import get_plan, method_names
+from trainers.methods import METHODS, get_plan
 from trainers.plan import Plan
 from trainers.sampler import generator_of
 from trainers.samples import COUNT, chosen, sheet
@@ -107,7 +107,7 @@ def test_what_draws_nothing_says_so_in_one_line_and_trains(hub: LocalHub, capsys
     said = capsys.readouterr()
     assert "`translate` draws nothing: `--sample-every` has no pictures to show." in said.err.splitlines()
     assert not (folder_of(json.loads(said.out)) / "samples").exists()
-    assert {name for name in method_names() if not get_plan(name).draws} == {"mclip", "mclip+", "mte", "translate"}
+    assert {name for name in METHODS if not get_plan(name).draws} == {"mclip", "mclip+", "mte", "translate"}
 
 
 def test_a_sample_prompt_without_a_time_is_refused(hub: LocalHub) -> None:

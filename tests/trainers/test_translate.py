@@ -25,9 +25,10 @@ from hub.loader.translator import FOLDER, Translator
 from hub.local import LocalHub
 from hub.modules import TextEncoder
 from trainers.cli import train
+from trainers.decoder import with_decoder
 from trainers.loop import train as run_loop
 from trainers.material import Material
-from trainers.methods.translate import Translation, next_token_loss, with_decoder
+from trainers.objectives.translation import Translation, next_token_loss
 from trainers.recipe import Recipe
 from trainers.translators import wrap
 

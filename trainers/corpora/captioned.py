@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,7 +19,7 @@ from torch import Tensor
 
 from hub.errors import Damaged, Unreachable, WrongRequest
 from hub.languages import parse_language
-from trainers.corpora import Example, Prompt
+from trainers.corpora.corpus import Example, Prompt
 from trainers.corpora.rows import Row, rows_at
 from trainers.defaults import HELD_OUT_SHARE
 
@@ -29,7 +28,6 @@ UNREADABLE_SHARE = 0.01
 HELD_OUT = "held-out"
 GALLERY = 1000
 """Most pictures among which a generated one must be recognised."""
-REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 @dataclass(frozen=True, slots=True)

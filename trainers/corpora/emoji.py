@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from functools import cached_property
-from importlib.util import find_spec
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from hub.errors import Damaged
-from trainers.corpora import Example, Prompt
-from trainers.lab.world import Name, World
+from trainers.corpora.corpus import Example, Prompt
+from trainers.corpora.emoji_dataset import Name, World
 from trainers.sampler import generator_of
 
 SHARE_OF_ROLE = {"base": 1.0, "tone": 0.25, "flag": 0.4}
@@ -29,21 +26,14 @@ class EmojiCorpus:
     base_splits = ("seen", "validation", "pairs", "languages", "combinations")
 
     def __init__(self, folder: Path | None = None, seed: int = 0) -> None:
-        self._folder = folder or _committed_folder()
+        """Damaged when the data set is not there."""
+        self._world = World(folder)
         self._seed = seed
-        if not (self._folder / "names.parquet").is_file():
-            raise Damaged("the data set `emoji` is not there: make it with `python -m trainers.lab.build`.")
-        self._world = World(self._folder)
 
-    @cached_property
+    @property
     def digest(self) -> str:
-        """SHA-256 over all rows; read from the data set's card where it stands, computed otherwise."""
-        card = self._folder / "README.md"
-        if card.is_file() and (found := re.search(r"digest\W{1,8}([0-9a-f]{64})\b", card.read_text(encoding="utf-8"))):
-            return found[1]
-        from trainers.lab.build import digest, read  # the rows in memory cost seconds; a card saves them
-
-        return digest(read(self._folder))
+        """SHA-256 over all rows."""
+        return self._world.digest
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -104,10 +94,3 @@ class EmojiCorpus:
         for text in (name.name, name.name.lower()):
             texts[text] = texts.get(text, 0.0) + rest / 2
         return [Example(text, name.language, name.concept, meaning, weight * share) for text, share in texts.items()]
-
-
-def _committed_folder() -> Path:
-    """`cards/datasets/emoji`, wherever the data package `cards` is installed."""
-    spec = find_spec("cards")
-    places = list(spec.submodule_search_locations or ()) if spec else []
-    return Path(places[0] if places else "cards") / "datasets/emoji"

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from hub.errors import Unknown
-from hub.plugins import load, names
+from hub.plugins import load
 
 if TYPE_CHECKING:
     from trainers.evaluation.evaluator import Evaluator
@@ -23,18 +22,6 @@ BENCHMARKS = {
 """Name → `module:class` of those that come with the project."""
 
 
-class UnknownBenchmark(Unknown):
-    """No benchmark has this name."""
-
-    noun = "benchmark"
-    listing = "hub evaluate --help"
-
-
-def benchmark_names() -> list[str]:
-    """Every benchmark of this installation; imports none of them."""
-    return names(GROUP, BENCHMARKS)
-
-
 def get_evaluator(name: str) -> Evaluator:
     """The evaluator of the benchmark called `name`, or UnknownBenchmark."""
-    return cast("Evaluator", load(GROUP, name, BENCHMARKS, unknown=UnknownBenchmark)())
+    return cast("Evaluator", load(GROUP, name, BENCHMARKS)())

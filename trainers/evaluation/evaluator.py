@@ -15,7 +15,7 @@ from hub.loader import Retriever
 from hub.local import LocalHub
 from hub.modules import TextEncoder
 from hub.records import Provenance, Score
-from trainers.corpora import Corpus, Prompt
+from trainers.corpora.corpus import Corpus, Prompt
 from trainers.evaluation.interval import Interval
 from trainers.sampler import seed_of
 

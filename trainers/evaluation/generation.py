@@ -18,7 +18,7 @@ from tqdm.auto import tqdm
 
 from hub.errors import WrongRequest
 from hub.records import Score
-from trainers.corpora import Prompt
+from trainers.corpora.corpus import Prompt
 from trainers.evaluation.evaluator import Question, Subject, measured
 from trainers.evaluation.frechet import floor_of, frechet_distance
 from trainers.evaluation.interval import Interval, wilson

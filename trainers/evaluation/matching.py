@@ -18,7 +18,7 @@ from torch import Tensor
 
 from hub.errors import WrongRequest
 from hub.records import Score
-from trainers.corpora import Prompt
+from trainers.corpora.corpus import Prompt
 from trainers.evaluation.evaluator import Question, Subject, measured
 from trainers.evaluation.generation import RANKS, at
 from trainers.evaluation.judge import ranks

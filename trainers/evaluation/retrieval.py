@@ -23,6 +23,7 @@ from trainers.evaluation.evaluator import Question, Subject, measured
 from trainers.evaluation.generation import at
 from trainers.evaluation.judge import ranks
 from trainers.evaluation.matching import standard_scores
+from trainers.losses import masked_mean
 
 BATCH_SIZE = 256
 ENCODER_LENGTH = 32
@@ -72,8 +73,7 @@ def _conditioning(pipeline: Any) -> States:
 def _pooled(encoder: TextEncoder) -> States:
     def states(texts: Sequence[str]) -> Tensor:
         tokens_BLE, mask_BL = encoder.encode(texts, ENCODER_LENGTH)
-        weight_BL1 = mask_BL[:, :, None].float()
-        return ((tokens_BLE.float() * weight_BL1).sum(1) / weight_BL1.sum(1)).cpu()
+        return masked_mean(tokens_BLE.float(), mask_BL).cpu()
 
     return states
 

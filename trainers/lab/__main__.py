@@ -12,8 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from trainers.lab.stage import parser_of
-from trainers.lab.world import CARDS
+from trainers.lab.stage import CARDS, parser_of
 
 
 def stages(work: Path, share: float, cards: Path) -> tuple[tuple[str, ...], ...]:

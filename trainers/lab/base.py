@@ -18,11 +18,11 @@ from diffusers.models.attention_processor import AttnProcessor
 from torch import Tensor
 from transformers import CLIPModel, CLIPTextModel, CLIPTokenizer
 
+from trainers.corpora.emoji_dataset import World
 from trainers.lab.captions import captions_of, english_names, tokenise
-from trainers.lab.clip import LENGTH
+from trainers.lab.pairs import LENGTH
 from trainers.lab.stage import parser_of, shortened
 from trainers.lab.vae import encode
-from trainers.lab.world import World
 from trainers.loop import train
 from trainers.method import Draw, Loss
 from trainers.recipe import Recipe

@@ -7,7 +7,6 @@ python -m trainers.lab.build --check  # builds in memory and compares with the c
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import sys
 from dataclasses import asdict
@@ -19,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hub.cards import write_card
+from trainers.corpora.emoji_dataset import TABLES, Rows, digest, read
 from trainers.lab.concepts import Concept, identify, read_concepts
 from trainers.lab.dataset_card import dataset_card
 from trainers.lab.pictures import Renderer, to_webp
@@ -28,10 +28,8 @@ from trainers.lab.splits import HELD_OUT_LANGUAGES, split_of
 MINIMUM_NAMES = 1500
 """Fewer names than this, and a locale of CLDR is left out."""
 RIGHT_TO_LEFT = {"Adlm", "Arab", "Hebr", "Nkoo", "Syrc", "Thaa"}
-TABLES = ("concepts", "names", "languages", "pictures")
 
 Names = dict[str, tuple[str, list[str]]]
-Rows = list[dict[str, Any]]
 
 
 def build(sources: Sources) -> dict[str, Rows]:
@@ -62,16 +60,6 @@ def build(sources: Sources) -> dict[str, Rows]:
     }
 
 
-def digest(tables: dict[str, Rows]) -> str:
-    """SHA-256 over every row as canonical JSON: it does not depend on how parquet lays them out."""
-    total = hashlib.sha256()
-    for table in TABLES:
-        for row in tables[table]:
-            line = json.dumps(row, sort_keys=True, ensure_ascii=False, default=_bytes_digest)
-            total.update(f"{table}\t{line}\n".encode())
-    return total.hexdigest()
-
-
 def write(tables: dict[str, Rows], folder: Path) -> None:
     """Write each table as one parquet file, and the card."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -82,11 +70,6 @@ def write(tables: dict[str, Rows], folder: Path) -> None:
         else:
             pq.write_table(table, path, compression="zstd", compression_level=19)
     write_card(dataset_card(tables, digest(tables)), folder / "README.md")
-
-
-def read(folder: Path) -> dict[str, Rows]:
-    """Read the four tables back."""
-    return {name: pq.read_table(folder / f"{name}.parquet").to_pylist() for name in TABLES}
 
 
 def read_names(sources: Sources, language: str) -> Names:
@@ -131,12 +114,6 @@ def _language_row(tag: str, count: int) -> dict[str, Any]:
         "names": count,
         "role": "held-out" if tag in HELD_OUT_LANGUAGES else "train",
     }
-
-
-def _bytes_digest(value: Any) -> str:
-    if isinstance(value, bytes):
-        return hashlib.sha256(value).hexdigest()
-    raise TypeError(type(value))
 
 
 def main() -> int:

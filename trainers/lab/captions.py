@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from trainers.lab.world import Name, World
+from trainers.corpora.emoji_dataset import Name, World
 from trainers.sampler import generator_of
 
 VARIANTS = 16

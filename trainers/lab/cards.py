@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from trainers.corpora.emoji_dataset import World
 from trainers.lab.clip import Shape
 from trainers.lab.encoder import FOCUS, LENGTH, MASK_SHARE
 from trainers.lab.splits import HELD_OUT_LANGUAGES
-from trainers.lab.world import World
 from trainers.recipe import Recipe
 
 TAGS = ("lab", "emoji")

@@ -29,14 +29,15 @@ from transformers import (
     CLIPVisionConfig,
 )
 
+from trainers.corpora.emoji_dataset import Name, World
+from trainers.lab import judge
 from trainers.lab.captions import captions_of, english_names, tokenise
+from trainers.lab.pairs import LENGTH, augment, to_unit
 from trainers.lab.stage import parser_of, shortened
-from trainers.lab.world import Name, World, to_unit
 from trainers.loop import train
 from trainers.method import Draw, Loss
 from trainers.recipe import Recipe
 
-LENGTH = 16
 START, END = "<|startoftext|>", "<|endoftext|>"
 
 
@@ -169,27 +170,6 @@ class Contrast:
         return Loss(loss, {"recall": recall.detach(), "scale": self.module.logit_scale.detach().exp()})
 
 
-def augment(x_B3HW: Tensor, generator: torch.Generator) -> Tensor:
-    """Shift, turn, scale, blur, recolour and noise; what falls outside is white."""
-    count, device = len(x_B3HW), x_B3HW.device
-
-    def uniform(low: float, high: float, *shape: int) -> Tensor:
-        return (torch.rand(count, *shape, generator=generator) * (high - low) + low).to(device)
-
-    angle_B, scale_B, shift_B2 = uniform(-0.25, 0.25), uniform(0.85, 1.2), uniform(-0.12, 0.12, 2)
-    cos_B, sin_B = angle_B.cos() * scale_B, angle_B.sin() * scale_B
-    rotation_B22 = torch.stack([torch.stack([cos_B, -sin_B], 1), torch.stack([sin_B, cos_B], 1)], 1)
-    grid = F.affine_grid(
-        torch.cat([rotation_B22, shift_B2[:, :, None]], dim=2), list(x_B3HW.shape), align_corners=False
-    )
-    x_B3HW = 1 - F.grid_sample(1 - x_B3HW, grid, align_corners=False)
-    blurred = F.avg_pool2d(F.pad(x_B3HW, (2, 2, 2, 2), mode="replicate"), 5, stride=1)
-    blend = uniform(-0.7, 1, 1, 1, 1).clamp(min=0)
-    x_B3HW = x_B3HW.lerp(blurred, blend)
-    x_B3HW = 1 - (1 - x_B3HW) * uniform(0.85, 1.15, 3, 1, 1)
-    return x_B3HW + uniform(0, 0.12, 1, 1, 1) * torch.randn(x_B3HW.shape, generator=generator).to(device)
-
-
 def processor() -> CLIPImageProcessorPil:
     """64 px, −1…1, as the towers are trained."""
     half = [0.5, 0.5, 0.5]
@@ -245,8 +225,6 @@ def main() -> None:
         refine = shortened(shape.refine, arguments.share)
         train(method, refine, refined, checkpoint_every=100, label=f"{arguments.name}, refined")
     if shape.sharpen is not None:
-        from trainers.lab import judge  # it builds on this file
-
         vae = AutoencoderKL.from_pretrained(arguments.work / "vae").eval().to(device)
         lesson = judge.prepare(clip, tokenizer, world, rows, tokens_NVL, pictures_N3HW, vae, shape.sharpen.seed)
         sharpened = arguments.work / f"{arguments.name}-sharpen-run"

@@ -85,7 +85,7 @@ def measure_and_draw(out: Path, count: int, seconds: dict[str, float]) -> dict[s
     """Load base and module, judge both on seen and held-out pairs, and draw the picture."""
     print('\n>>> pipe = load_pipeline("emoji-sd", adapter="mulan-yo")', flush=True)
     with timed(seconds, "import"):
-        from trainers.cli import prepare_libraries
+        from trainers.options import prepare_libraries
 
         prepare_libraries()
         from hub import load_pipeline
@@ -138,31 +138,24 @@ def judged(setting: Setting, prompts: Sequence[Any], gallery: Sequence[Any], jud
 
 def draw_table(settings: Sequence[Setting], corpus: Any, hub: Any) -> Any:
     """Rows: Yoruba prompts and their meaning. Columns: the real emoji, the base alone, the base with the module."""
-    from PIL import Image
-
+    from hub.loader.sheet import Row, contact_sheet
+    from trainers.drawing import as_images
     from trainers.evaluation.evaluator import Question
     from trainers.evaluation.generation import draw
-    from trainers.lab.figure import Row, table
-
-    def image(picture_3HW: Any) -> Image.Image:
-        return Image.fromarray((picture_3HW * 255).round().byte().permute(1, 2, 0).numpy())
+    from trainers.lab.figure import titled
 
     seen = {prompt.concept: prompt for prompt in corpus.prompts(LANGUAGE, "seen")}
     held_out = Question(corpus=corpus, split="pairs", language=LANGUAGE, hub=hub, count=SHOWN_HELD_OUT).prompts()
     prompts = [*(seen[id] for id in SHOWN if id in seen), *held_out]
     real = corpus.pictures([prompt.concept for prompt in prompts]).float() / 255
-    alone, helped = (draw(setting.pipeline, prompts, seed=0, quiet=True) for setting in settings[1:])
+    drawn = (draw(setting.pipeline, prompts, seed=0, quiet=True) for setting in settings[1:])
+    images = zip(*map(as_images, (real, *drawn)), strict=True)
     rows = [
-        Row(
-            prompt.text,
-            prompt.meaning + (" (held out in Yoruba)" if prompt in held_out else ""),
-            [image(real[place]), image(alone[place]), image(helped[place])],
-        )
-        for place, prompt in enumerate(prompts)
+        Row(f"{prompt.text} – {prompt.meaning}{', held out in Yoruba' if prompt in held_out else ''}", three)
+        for prompt, three in zip(prompts, images, strict=True)
     ]
-    return table(
-        ["real emoji", "base alone", "with mulan-yo"],
-        rows,
+    return titled(
+        contact_sheet(rows, ["real emoji", "base alone", "with mulan-yo"]),
         "Yoruba prompts on a frozen English base",
         "emoji-sd, a lab base that has read English only · guidance 2.5, 20 steps, seed 0 · one draw each",
     )

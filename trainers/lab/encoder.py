@@ -23,9 +23,10 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from torch import Tensor, nn
 from transformers import AutoModel, PreTrainedTokenizerFast, XLMRobertaConfig, XLMRobertaModel
 
+from trainers.corpora.emoji_dataset import Name, World
 from trainers.lab.stage import parser_of, shortened
-from trainers.lab.world import Name, World
 from trainers.loop import train
+from trainers.losses import masked_mean
 from trainers.method import Draw, Loss
 from trainers.recipe import Recipe
 from trainers.sampler import generator_of
@@ -150,7 +151,7 @@ class Pretraining:
         proxies_ND = F.normalize(self.module.proxies, dim=1)
         scale = self.module.log_scale.exp().clamp(max=50)
         losses = []
-        for pooled_BD in (states_BLD[:, 0], mean_pool(states_BLD, mask_BL)):
+        for pooled_BD in (states_BLD[:, 0], masked_mean(states_BLD, mask_BL)):
             logits_BN = scale * F.normalize(pooled_BD.float(), dim=1) @ proxies_ND.T
             losses.append(F.cross_entropy(logits_BN, target_B, label_smoothing=0.05))
         hit = (logits_BN.argmax(1) == target_B).float().mean()
@@ -200,12 +201,6 @@ def write(name: Name, generator: torch.Generator) -> str:
     return " ".join(parts)
 
 
-def mean_pool(states_BLD: Tensor, mask_BL: Tensor) -> Tensor:
-    """Mean of the states that are no padding, (B, D)."""
-    weights_BL1 = mask_BL[:, :, None].to(states_BLD.dtype)
-    return (states_BLD * weights_BL1).sum(1) / weights_BL1.sum(1)
-
-
 @torch.no_grad()
 def embed(encoder: XLMRobertaModel, tokenizer: PreTrainedTokenizerFast, texts: list[str]) -> Tensor:
     """Normalised mean states, (N, D)."""
@@ -215,7 +210,7 @@ def embed(encoder: XLMRobertaModel, tokenizer: PreTrainedTokenizerFast, texts: l
             texts[start : start + 256], padding=True, truncation=True, max_length=LENGTH, return_tensors="pt"
         )
         states_BLD = encoder(batch.input_ids.to(encoder.device), attention_mask=batch.attention_mask.to(encoder.device))
-        pooled_BD = mean_pool(states_BLD.last_hidden_state, batch.attention_mask.to(encoder.device))
+        pooled_BD = masked_mean(states_BLD.last_hidden_state, batch.attention_mask.to(encoder.device))
         chunks.append(F.normalize(pooled_BD.float(), dim=1).cpu())
     return torch.cat(chunks)
 

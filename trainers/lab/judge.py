@@ -16,10 +16,10 @@ from torch import Tensor
 from tqdm.auto import tqdm
 from transformers import CLIPModel, CLIPTokenizer
 
+from trainers.corpora.emoji_dataset import Name, World
 from trainers.lab.captions import tokenise
-from trainers.lab.clip import LENGTH, augment
+from trainers.lab.pairs import LENGTH, augment, to_unit
 from trainers.lab.vae import encode
-from trainers.lab.world import Name, World, to_unit
 from trainers.method import Draw, Loss
 from trainers.sampler import generator_of
 

@@ -23,7 +23,7 @@ from hub.local import LocalHub
 from hub.names import ArtifactName
 from trainers.corpora import open_corpus
 from trainers.lab.splits import HELD_OUT_LANGUAGES
-from trainers.lab.world import CARDS
+from trainers.lab.stage import CARDS
 from trainers.publishing import default_name, rescore
 from trainers.scoring import Asked, ask, compare, module_subject
 

@@ -12,7 +12,7 @@ from statistics import mean
 from hub.cards import Card, read_card
 from hub.names import ArtifactName
 from hub.records import Provenance
-from trainers.lab.world import CARDS
+from trainers.lab.stage import CARDS
 
 HEAD = """# Methods on the lab
 

@@ -21,10 +21,12 @@ from torch import Tensor
 
 from hub import load_pipeline, load_retriever
 from hub.local import LocalHub
-from trainers.corpora import Prompt
+from hub.loader.sheet import Row, contact_sheet
+from trainers.corpora.corpus import Prompt
 from trainers.corpora.emoji import EmojiCorpus
+from trainers.drawing import as_images
 from trainers.evaluation.generation import draw
-from trainers.lab.figure import Row, table
+from trainers.lab.figure import titled
 
 LANGUAGES = ("yo", "sw", "hi", "zh", "ar")
 SHOWN = ("2764", "1f418", "1f34c", "1f697", "1f419", "1f3e0", "1f600", "1f33b", "2615", "1f41f")
@@ -63,26 +65,16 @@ def finding(base: str, adapter: Path, corpus: EmojiCorpus, hub: LocalHub) -> Dra
 def sheet(ask: Draw, corpus: EmojiCorpus, title: str, caption: str) -> Image.Image:
     """A row for each language under one of real emoji."""
     meanings = {prompt.concept: prompt.meaning for prompt in corpus.gallery("seen")}
-    rows = [Row("real emoji", "", images(corpus.pictures(SHOWN).float() / 255))]
+    rows = [Row("real emoji", as_images(corpus.pictures(SHOWN).float() / 255))]
     for tag in LANGUAGES:
         said = {prompt.concept: prompt for prompt in corpus.prompts(tag, "seen")}
         there = [concept for concept in SHOWN if concept in said]
-        drawn = dict(zip(there, images(ask([said[concept] for concept in there])), strict=True))
+        drawn = dict(zip(there, as_images(ask([said[concept] for concept in there])), strict=True))
         blank = Image.new("RGB", (64, 64), "white")
         held_out = len(SHOWN) - len(there)
-        rows.append(
-            Row(
-                tag,
-                f"{held_out} left out: held out in this language" if held_out else "",
-                [drawn.get(concept, blank) for concept in SHOWN],
-            )
-        )
-    return table([meanings[concept] for concept in SHOWN], rows, title, caption)
-
-
-def images(pictures_N3HW: Tensor) -> list[Image.Image]:
-    """Each as PIL has it."""
-    return [Image.fromarray((each * 255).round().byte().permute(1, 2, 0).numpy()) for each in pictures_N3HW]
+        note = f" ({held_out} left out: held out in this language)" if held_out else ""
+        rows.append(Row(tag + note, [drawn.get(concept, blank) for concept in SHOWN]))
+    return titled(contact_sheet(rows, [meanings[concept] for concept in SHOWN]), title, caption)
 
 
 def languages_of(folder: Path) -> list[str]:

@@ -17,12 +17,13 @@ from transformers import CLIPModel, CLIPTokenizer, PreTrainedTokenizerFast, XLMR
 
 from hub.cards import Card, write_card
 from hub.records import Conditioning, Provenance, Score
+from trainers.corpora.emoji_dataset import World
 from trainers.evaluation.evaluator import machine
 from trainers.evaluation.interval import wilson
 from trainers.lab import base, cards, encoder, vae
-from trainers.lab.clip import LENGTH, SHAPES, processor, recall_of
-from trainers.lab.stage import WORK
-from trainers.lab.world import CARDS, World
+from trainers.lab.clip import SHAPES, processor, recall_of
+from trainers.lab.pairs import LENGTH
+from trainers.lab.stage import CARDS, WORK
 from trainers.recipe import Recipe
 
 LICENSE = "Apache-2.0"

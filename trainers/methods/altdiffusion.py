@@ -14,7 +14,7 @@ Quirks of the originals, which are the defaults of the classes here:
   always true, so queries and outputs learn as well: `only_keys_and_values` is what the words say.
 * The published schedules hold the rate: the cosine of the code is bypassed.
 
-Shape letters: B batch, S tokens, C conditioning width, P width of a dual encoder's features, K H W a latent.
+Shape letters: B batch, S tokens, C conditioning width, P width of a dual encoder's features.
 """
 
 from __future__ import annotations
@@ -22,91 +22,21 @@ from __future__ import annotations
 from functools import partial
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
 from hub.errors import DoesNotFit, WrongRequest
 from trainers.contrast import gathered, symmetric_contrast
-from trainers.losses import mean_cosine, prediction_mse, token_mse
 from trainers.material import Material
 from trainers.method import Draw, Loss
-from trainers.methods.mulan import noise
-from trainers.methods.token_kd import emptied
-from trainers.plan import Phase, Plan
-from trainers.reader import Learns, Reader, cross_attention, denoiser, keys_and_values, let_learn, text
+from trainers.objectives.objective import Objective
+from trainers.objectives.reader_tuning import TEACH, DenoiserTuning, TeacherLearning
+from trainers.plan import READER_TEXTS, READER_THROUGH_DENOISER, Phase, Plan
+from trainers.reader import Reader, cross_attention, denoiser, keys_and_values, let_learn, text
 from trainers.recipe import Recipe
-from trainers.student import of_student
-
-THROUGH_DENOISER = ("teacher", "latents")
-"""What these phases need computed; the encoder learns, so its states cannot be."""
+from trainers.student import make_student
 
 
-class TeacherLearning:
-    """The reader says of a text in any language what the base's encoder says of its English."""
-
-    def __init__(
-        self,
-        module: Reader,
-        material: Material,
-        *,
-        match: str = "pooled",
-        loss: str = "mse",
-        temperature: float = 0.05,
-        empty_share: float = 0.05,
-    ) -> None:
-        """`match` is `pooled`, the first state with the teacher's end state, or `token`, every state with its own.
-
-        `loss` of pooled states is `mse`, `cosine` or `contrast`, the last one InfoNCE at `temperature` against the other
-        meanings of the batch. Tokens have the loss of token distillation: MSE in units of the teacher's deviation, and the
-        cosine between mean states.
-        """
-        let_learn(module, text)
-        self.module = module
-        self.example_count = len(material.weights_N)
-        self.example_weights: Tensor | None = material.weights_N
-        self._material = material
-        self._match = match
-        self._loss = loss
-        self._temperature = temperature
-        self._empty_share = empty_share
-        self._mean_C = material.teacher_MSC.mean(dim=(0, 1))
-        self._deviation_C = material.teacher_MSC.flatten(0, 1).std(dim=0).clamp_min(1e-4)
-
-    def loss(self, draw: Draw) -> Loss:
-        """Of one batch of texts; no picture is looked at."""
-        rows_B = emptied(draw, self._empty_share)
-        student_BSC = self.module.read(self._material, rows_B)
-        teacher_BSC = self._material.teacher(rows_B)
-        if self._match == "token":
-            mse = token_mse(student_BSC, teacher_BSC, self._deviation_C)
-            cosine = mean_cosine(student_BSC, teacher_BSC, self._mean_C)
-            return Loss(mse + cosine, {"mse": mse.detach(), "cosine": cosine.detach()})
-        meaning_B = self._material.meaning_N[rows_B]
-        end_B = self._material.end_M[meaning_B].to(teacher_BSC.device)
-        teacher_BC = teacher_BSC[torch.arange(len(rows_B), device=teacher_BSC.device), end_B]
-        return Loss(self._pooled(student_BSC[:, 0], teacher_BC, meaning_B), {})
-
-    def _pooled(self, student_BC: Tensor, teacher_BC: Tensor, meaning_B: Tensor) -> Tensor:
-        match self._loss:
-            case "mse":
-                return F.mse_loss(student_BC.float(), teacher_BC)
-            case "cosine":
-                return (1 - F.cosine_similarity(student_BC.float(), teacher_BC, dim=1)).mean()
-            case "contrast":
-                return contrast(student_BC, teacher_BC, meaning_B, self._temperature)
-            case other:
-                raise ValueError(f"`loss` is mse, cosine or contrast, not {other!r}.")
-
-
-def contrast(student_BC: Tensor, teacher_BC: Tensor, meaning_B: Tensor, temperature: float) -> Tensor:
-    """InfoNCE from each student to its own teacher among the batch's; texts of the same meaning are no negatives."""
-    similarity_BB = F.normalize(student_BC.float(), dim=1) @ F.normalize(teacher_BC, dim=1).T / temperature
-    twins_BB = (meaning_B[:, None] == meaning_B[None]).fill_diagonal_(False).to(similarity_BB.device)
-    own_B = torch.arange(len(similarity_BB), device=similarity_BB.device)
-    return F.cross_entropy(similarity_BB.masked_fill(twins_BB, float("-inf")), own_B)
-
-
-class ImageTextContrast:
+class ImageTextContrast(Objective[Reader]):
     """AltCLIP's second stage: a text must find its picture among the batch's, and a picture its texts, vision frozen.
 
     The pooled state goes through the frozen text projection of the dual encoder whose text tower taught it, so both are in
@@ -132,10 +62,7 @@ class ImageTextContrast:
         if state not in ("first", "end"):
             raise WrongRequest(f"`state` is first or end, not {state!r}.")
         let_learn(module, text)
-        self.module = module
-        self.example_count = len(material.weights_N)
-        self.example_weights: Tensor | None = material.weights_N
-        self._material = material
+        super().__init__(module, material)
         self._projection = projection
         self._scale = float(material.dual.model.logit_scale.exp().clamp(max=100.0))  # as CLIP bounds it
         self._state = state
@@ -155,31 +82,6 @@ class ImageTextContrast:
         return Loss(symmetric_contrast(text_BP, picture_BP, self._scale, group_B, rows=self._rows), {})
 
 
-class DenoiserTuning:
-    """The base's own loss, where parts of the denoiser learn, or of what reads for it."""
-
-    def __init__(
-        self, module: Reader, material: Material, *, learns: Learns, empty_share: float = 0.0, empty_from: int = 0
-    ) -> None:
-        """`empty_share` of the texts is dropped, for classifier-free guidance, from update `empty_from` on."""
-        let_learn(module, learns)
-        self.module = module
-        self.example_count = len(material.weights_N)
-        self.example_weights: Tensor | None = material.weights_N
-        self._material = material
-        self._empty_share = empty_share
-        self._empty_from = empty_from
-
-    def loss(self, draw: Draw) -> Loss:
-        """MSE between the denoiser's prediction and the target of its prediction type."""
-        rows_B = emptied(draw, self._empty_share if draw.step >= self._empty_from else 0.0)
-        base = self._material.base
-        batch = noise(self._material.latents(draw.indices_B), base, draw.generator)
-        states_BSC = self.module.read(self._material, rows_B)
-        prediction_BKHW = self.module.predict(base, batch.noised_BKHW, batch.steps_B, states_BSC)
-        return Loss(prediction_mse(prediction_BKHW, batch.target_BKHW), {})
-
-
 class ConceptAlignment(DenoiserTuning):
     """Only the denoiser's cross-attention learns."""
 
@@ -190,8 +92,6 @@ class ConceptAlignment(DenoiserTuning):
 
 Quality = partial(DenoiserTuning, learns=denoiser, empty_share=0.1)
 
-TEACH = Recipe(steps=1200, batch_size=128, learning_rate=1e-3, warmup_steps=100, weight_decay=0.02, ema_decay=0.99)
-"""For an encoder of five million weights; XLM-R-large is taught at 1e-4."""
 CONTRASTIVE = Recipe(steps=200, batch_size=128, learning_rate=1e-4, warmup_steps=20, weight_decay=0.02, ema_decay=0.98)
 """Ours: the original's rate and batch are not told beside its two million pairs."""
 CONCEPT = Recipe(steps=200, batch_size=64, learning_rate=2e-4, warmup_steps=20, weight_decay=0.01, ema_decay=0.98)
@@ -200,13 +100,13 @@ QUALITY = Recipe(
 )
 PLAN = Plan(
     name="altdiffusion",
-    learner=of_student(delta="lora"),
+    learner=partial(make_student, delta="lora"),
     length=None,
     phases=(
-        Phase("teach", partial(TeacherLearning, match="token"), TEACH, needs=("teacher",)),
+        Phase("teach", partial(TeacherLearning, match="token"), TEACH, needs=READER_TEXTS),
         Phase("contrastive", partial(ImageTextContrast, state="end"), CONTRASTIVE, needs=("pictures",), optional=True),
-        Phase("concept", ConceptAlignment, CONCEPT, needs=THROUGH_DENOISER),
-        Phase("quality", Quality, QUALITY, needs=THROUGH_DENOISER),
+        Phase("concept", ConceptAlignment, CONCEPT, needs=READER_THROUGH_DENOISER),
+        Phase("quality", Quality, QUALITY, needs=READER_THROUGH_DENOISER),
     ),
     story=(
         "Three phases: a copy of the multilingual encoder learns from the base's own, token by token; the denoiser's "

@@ -14,9 +14,8 @@ from typing import Any
 from hub.bases.frozen import FrozenBase
 from hub.errors import DoesNotFit
 from trainers.learner import of_module
-from trainers.methods import pea, token_kd
-from trainers.methods.pea import HybridDistillation
-from trainers.methods.token_kd import TokenDistillation
+from trainers.objectives.hybrid_distillation import HYBRID, HybridDistillation
+from trainers.objectives.token_distillation import DISTIL, TokenDistillation
 from trainers.plan import THROUGH_DENOISER, Phase, Plan
 
 WIDTH = 64
@@ -40,8 +39,8 @@ PLAN = Plan(
     learner=of_module("adapter", "bottleneck", bottleneck_settings),
     length=None,
     phases=(
-        Phase("distil", TokenDistillation, token_kd.RECIPE),
-        Phase("hybrid", HybridDistillation, pea.RECIPE, needs=THROUGH_DENOISER),
+        Phase("distil", TokenDistillation, DISTIL),
+        Phase("hybrid", HybridDistillation, HYBRID, needs=THROUGH_DENOISER),
     ),
     story=(
         "Two phases on one residual bottleneck: token distillation on texts alone, then distillation through the frozen "

@@ -9,23 +9,22 @@ from __future__ import annotations
 
 from functools import partial
 
-from trainers.methods import altdiffusion
-from trainers.methods.altdiffusion import THROUGH_DENOISER, DenoiserTuning, TeacherLearning
-from trainers.plan import Phase, Plan
+from trainers.objectives.reader_tuning import TEACH, DenoiserTuning, TeacherLearning
+from trainers.plan import READER_TEXTS, READER_THROUGH_DENOISER, Phase, Plan
 from trainers.reader import everything
 from trainers.recipe import Recipe
-from trainers.student import of_student
+from trainers.student import make_student
 
 FullTuning = partial(DenoiserTuning, learns=everything, empty_share=0.1)
 
 RECIPE = Recipe(steps=300, batch_size=64, learning_rate=1e-4, warmup_steps=30, weight_decay=0.01, ema_decay=0.98)
 PLAN = Plan(
     name="full",
-    learner=of_student(delta="weights"),
+    learner=partial(make_student, delta="weights"),
     length=None,
     phases=(
-        Phase("distil", partial(TeacherLearning, match="token"), altdiffusion.TEACH, needs=("teacher",)),
-        Phase("everything", FullTuning, RECIPE, needs=THROUGH_DENOISER),
+        Phase("distil", partial(TeacherLearning, match="token"), TEACH, needs=READER_TEXTS),
+        Phase("everything", FullTuning, RECIPE, needs=READER_THROUGH_DENOISER),
     ),
     story=(
         "Full fine-tuning, the baseline: token distillation into a copy of the multilingual encoder, then the base's own "

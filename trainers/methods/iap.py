@@ -12,10 +12,8 @@ Shape letters: B batch, S tokens, C conditioning width.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -24,17 +22,16 @@ from torch import Tensor, nn
 from hub.errors import DoesNotFit
 from trainers.material import Material
 from trainers.method import Draw, Loss
-from trainers.methods import altdiffusion
-from trainers.methods.altdiffusion import THROUGH_DENOISER, TeacherLearning
-from trainers.methods.mulan import noise
-from trainers.methods.token_kd import emptied
-from trainers.plan import Phase, Plan
+from trainers.objectives.noise import add_noise, outputs_of
+from trainers.objectives.objective import Objective, drop_prompts
+from trainers.objectives.reader_tuning import TEACH, TeacherLearning
+from trainers.plan import READER_TEXTS, READER_THROUGH_DENOISER, Phase, Plan
 from trainers.reader import Reader, let_learn, text
 from trainers.recipe import Recipe
-from trainers.student import of_student
+from trainers.student import make_student
 
 
-class AttentionMatching:
+class AttentionMatching(Objective[Reader]):
     """The distance between cross-attention outputs for a text and for its English."""
 
     def __init__(
@@ -50,10 +47,7 @@ class AttentionMatching:
         not named is left out, and without it every layer has weight 1. `metric` is `mse` or `cosine`.
         """
         let_learn(module, text)
-        self.module = module
-        self.example_count = len(material.weights_N)
-        self.example_weights: Tensor | None = material.weights_N
-        self._material = material
+        super().__init__(module, material)
         self._weights = weights_of(material.base.unet, {"": 1.0} if layers is None else layers)
         self._metric = metric
         self._empty_share = empty_share
@@ -61,11 +55,11 @@ class AttentionMatching:
     def loss(self, draw: Draw) -> Loss:
         """L as above; gradients go into the student alone."""
         base = self._material.base
-        rows_B = emptied(draw, self._empty_share)
-        batch = noise(self._material.latents(draw.indices_B), base, draw.generator)
-        with torch.no_grad(), attention_outputs(base.unet) as english:
+        rows_B = drop_prompts(draw, self._empty_share)
+        batch = add_noise(self._material.latents(draw.indices_B), base, draw.generator)
+        with torch.no_grad(), outputs_of(cross_attention_of(base.unet)) as english:
             base.predict(batch.noised_BKHW, batch.steps_B, self._material.teacher(rows_B))
-        with attention_outputs(base.unet) as spoken:
+        with outputs_of(cross_attention_of(base.unet)) as spoken:
             base.predict(batch.noised_BKHW, batch.steps_B, self.module.read(self._material, rows_B))
         distances = [
             weight * distance(spoken[name], english[name], self._metric) for name, weight in self._weights.items()
@@ -73,9 +67,14 @@ class AttentionMatching:
         return Loss(torch.stack(distances).sum(), {})
 
 
+def cross_attention_of(unet: nn.Module) -> dict[str, nn.Module]:
+    """Cross-attention layers by name; diffusers calls them `attn2`."""
+    return {name: each for name, each in unet.named_modules() if name.endswith("attn2")}
+
+
 def weights_of(unet: nn.Module, layers: Mapping[str, float]) -> dict[str, float]:
     """Cross-attention layers by name with their weight: that of the longest beginning. DoesNotFit for one nobody has."""
-    names = [name for name, _ in unet.named_modules() if name.endswith("attn2")]
+    names = [*cross_attention_of(unet)]
     if unknown := [each for each in layers if not any(name.startswith(each) for name in names)]:
         raise DoesNotFit(
             f"no cross-attention layer's name begins with `{unknown[0]}`; they are called {', '.join(names)}."
@@ -98,31 +97,14 @@ def distance(student: Tensor, teacher: Tensor, metric: str) -> Tensor:
             raise ValueError(f"`metric` is mse or cosine, not {other!r}.")
 
 
-@contextmanager
-def attention_outputs(unet: nn.Module) -> Iterator[dict[str, Tensor]]:
-    """Collects what every cross-attention layer (`attn2` in diffusers) gives while it lasts, by the layer's name."""
-    outputs: dict[str, Tensor] = {}
-
-    def keep(name: str, _layer: nn.Module, _inputs: Any, output: Tensor) -> None:
-        outputs[name] = output
-
-    layers = [(name, each) for name, each in unet.named_modules() if name.endswith("attn2")]
-    hooks = [each.register_forward_hook(partial(keep, name)) for name, each in layers]
-    try:
-        yield outputs
-    finally:
-        for hook in hooks:
-            hook.remove()
-
-
 RECIPE = Recipe(steps=150, batch_size=32, learning_rate=2e-4, warmup_steps=15, weight_decay=0.0, ema_decay=0.95)
 PLAN = Plan(
     name="iap",
-    learner=of_student(),
+    learner=make_student,
     length=None,
     phases=(
-        Phase("distil", partial(TeacherLearning, match="token"), altdiffusion.TEACH, needs=("teacher",)),
-        Phase("attention", AttentionMatching, RECIPE, needs=THROUGH_DENOISER),
+        Phase("distil", partial(TeacherLearning, match="token"), TEACH, needs=READER_TEXTS),
+        Phase("attention", AttentionMatching, RECIPE, needs=READER_THROUGH_DENOISER),
     ),
     story=(
         "Two phases on a copy of the multilingual encoder: token distillation on texts alone, then IAP, the distance "

@@ -20,10 +20,9 @@ from torch import Tensor, nn
 from hub.bases.frozen import FrozenBase
 from hub.errors import WrongRequest
 from hub.modules import TextEncoder
-from trainers.learner import MakeLearner
 from trainers.material import Material
-from trainers.methods.altdiffusion import THROUGH_DENOISER, DenoiserTuning, TeacherLearning
-from trainers.plan import Phase, Plan
+from trainers.objectives.reader_tuning import DenoiserTuning, TeacherLearning
+from trainers.plan import READER_TEXTS, READER_THROUGH_DENOISER, Phase, Plan
 from trainers.reader import Part, Reader, everything
 from trainers.recipe import Recipe
 from trainers.student import write_lora
@@ -83,28 +82,21 @@ class LoraLearner:
         return {"delta": {"format": "lora", "rank": self.settings["rank"]}}
 
 
-def of_lora(rank: int = 16, *, text_encoder: bool = True, denoiser: bool = True) -> MakeLearner:
-    """LoRAs of `rank`, with alpha = rank, in the text encoder, the denoiser or both.
-
-    These are a plan's own values; a recipe file may set others. WrongRequest for neither place, and for no rank.
-    """
-
-    def make(
-        base: FrozenBase,
-        _encoder: TextEncoder,
-        *,
-        rank: int = rank,
-        text_encoder: bool = text_encoder,
-        denoiser: bool = denoiser,
-    ) -> LoraLearner:
-        if not (text_encoder or denoiser) or rank < 1:
-            raise WrongRequest(
-                "a LoRA needs `module.text_encoder`, `module.denoiser` or both, and `module.rank` of at least 1."
-            )
-        tuned = TunedBase(base, rank, in_text_encoder=text_encoder, in_denoiser=denoiser)
-        return LoraLearner(tuned, {"rank": rank, "text_encoder": text_encoder, "denoiser": denoiser})
-
-    return make
+def make_learner(
+    base: FrozenBase,
+    encoder: TextEncoder,  # noqa: ARG001 - every learner is made alike
+    *,
+    rank: int = 16,
+    text_encoder: bool = True,
+    denoiser: bool = True,
+) -> LoraLearner:
+    """LoRAs of `rank`, with alpha = rank, in the text encoder, the denoiser or both. WrongRequest for neither place or no rank."""
+    if not (text_encoder or denoiser) or rank < 1:
+        raise WrongRequest(
+            "a LoRA needs `module.text_encoder`, `module.denoiser` or both, and `module.rank` of at least 1."
+        )
+    tuned = TunedBase(base, rank, in_text_encoder=text_encoder, in_denoiser=denoiser)
+    return LoraLearner(tuned, {"rank": rank, "text_encoder": text_encoder, "denoiser": denoiser})
 
 
 def _config(rank: int, layers: tuple[str, ...]) -> LoraConfig:
@@ -119,11 +111,16 @@ DISTIL = Recipe(steps=1500, batch_size=64, learning_rate=2e-3, warmup_steps=100,
 RECIPE = Recipe(steps=200, batch_size=64, learning_rate=5e-4, warmup_steps=20, weight_decay=0.0, ema_decay=0.98)
 PLAN = Plan(
     name="lora",
-    learner=of_lora(),
+    learner=make_learner,
     length=None,
     phases=(
-        Phase("distil", partial(TeacherLearning, match="token"), DISTIL, needs=("teacher",)),
-        Phase("denoise", partial(DenoiserTuning, learns=everything, empty_share=0.1), RECIPE, needs=THROUGH_DENOISER),
+        Phase("distil", partial(TeacherLearning, match="token"), DISTIL, needs=READER_TEXTS),
+        Phase(
+            "denoise",
+            partial(DenoiserTuning, learns=everything, empty_share=0.1),
+            RECIPE,
+            needs=READER_THROUGH_DENOISER,
+        ),
     ),
     story=(
         "LoRAs of rank 16 in the base's own text encoder and in the attention of its denoiser: token distillation for "

@@ -13,7 +13,6 @@ Shape letters: B batch, E the joint width, L tokens of the encoder, P the dual e
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,6 +27,7 @@ from trainers.foundation import DUAL_ENCODER
 from trainers.learner import ModuleLearner
 from trainers.material import Material
 from trainers.method import Draw, Loss
+from trainers.objectives.objective import Objective
 from trainers.plan import PAIRS, Phase, Plan
 from trainers.recipe import Recipe
 from trainers.sampler import global_generators
@@ -39,11 +39,9 @@ TTC_WEIGHT = 0.1
 TTC_SCALE_AS_PUBLISHED = LOG_SCALE
 """The released code multiplies the cosines of TTC by ln(1/0.07) = 2.659 where ITC takes its exponential: an effective
 temperature of 0.376 and not the 0.07 that was probably meant. Results of the paper have it, so it is the default."""
-TTC_SCALE_EXPONENTIATED = math.exp(LOG_SCALE)
-"""1/0.07: with it TTC has the temperature at which ITC begins."""
 
 
-class TriangleDistillation:
+class TriangleDistillation(Objective[Triangle]):
     """ITC + λ · TTC on cached outputs of three frozen towers.
 
     Texts of one picture are each other's positives, as in the original's fine-tuning; its pretraining pairs have one
@@ -60,10 +58,7 @@ class TriangleDistillation:
         ttc_scale: float = TTC_SCALE_AS_PUBLISHED,
         rows: int = 0,
     ) -> None:
-        self.module = module
-        self.example_count = len(material.weights_N)
-        self.example_weights: Tensor | None = material.weights_N
-        self._material = material
+        super().__init__(module, material)
         self._is_english_N = torch.tensor([tag == "en" for tag in material.languages_N])
         self._ttc_weight = ttc_weight
         self._ttc_scale = ttc_scale

@@ -15,20 +15,21 @@ import copy
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from hub.bases.frozen import FrozenBase
 from hub.modules import TextEncoder
 from trainers.contrast import gathered, symmetric_contrast
+from trainers.decoder import with_decoder
 from trainers.foundation import DUAL_ENCODER
+from trainers.losses import masked_mean
 from trainers.material import Material
 from trainers.method import Draw, Loss
-from trainers.methods.translate import LENGTH, SMOOTHING, Translation, with_decoder
+from trainers.objectives.translation import LENGTH, SMOOTHING, Translation
 from trainers.plan import Phase, Plan
 from trainers.recipe import Recipe
 from trainers.sampler import global_generators
-from trainers.student import copy_tokenizer
+from trainers.student import write_transformer
 
 CONTRAST_WEIGHT = 2.0
 TEMPERATURE = 0.1
@@ -71,17 +72,12 @@ class TranslationAndContrast(Translation):
             english_BTE = module.encoder(input_ids=english_BT, attention_mask=counts_BT.long()).last_hidden_state
             translation = self._written(rows_B, states_BLE, mask_BL)
         text_BE, meant_BE, group_B = map(
-            gathered, (mean(states_BLE, mask_BL), mean(english_BTE, counts_BT), meaning_B.to(ids_BL.device))
+            gathered,
+            (masked_mean(states_BLE, mask_BL), masked_mean(english_BTE, counts_BT), meaning_B.to(ids_BL.device)),
         )
         contrast = symmetric_contrast(text_BE, meant_BE, 1 / self._temperature, group_B)
         parts = {**translation.parts, "nmt": translation.total.detach(), "contrast": contrast.detach()}
         return Loss(translation.total + self._contrast_weight * contrast, parts)
-
-
-def mean(states_BLE: Tensor, mask_BL: Tensor) -> Tensor:
-    """Mean over the tokens that count, (B, E)."""
-    weight_BL1 = mask_BL[:, :, None].to(states_BLE.dtype)
-    return (states_BLE * weight_BL1).sum(1) / weight_BL1.sum(1)
 
 
 def _let_encoder_learn(module: Any, learns: bool) -> None:
@@ -108,8 +104,7 @@ class EncoderLearner:
         plain: Any = copy.deepcopy(self._encoder.model).cpu()
         learnt = self.module.get_submodule("encoder").state_dict()
         plain.load_state_dict({key: learnt[key] for key in plain.state_dict()})
-        plain.to(torch.float16).save_pretrained(variant)
-        copy_tokenizer(self._encoder, variant)
+        write_transformer(plain, self._encoder, variant)
 
     def config(self) -> dict[str, Any]:
         """Nothing: config.json is transformers' own."""

@@ -11,10 +11,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from hub.bases.frozen import FrozenBase
 from hub.bases.stable_diffusion_xl import FrozenSDXL
@@ -23,8 +22,9 @@ from trainers.learner import of_module
 from trainers.losses import prediction_mse
 from trainers.material import Material
 from trainers.method import Draw, Loss
-from trainers.methods import token_kd
-from trainers.methods.token_kd import TokenDistillation, emptied
+from trainers.objectives.noise import add_noise
+from trainers.objectives.objective import Objective, drop_prompts
+from trainers.objectives.token_distillation import DISTIL, TokenDistillation
 from trainers.plan import THROUGH_DENOISER, Phase, Plan
 from trainers.reading import through
 from trainers.recipe import Recipe
@@ -33,57 +33,30 @@ LENGTH = 20
 """Tokens of an encoder's text: 99 of 100 names of emoji are shorter in any language."""
 
 
-class Noised(NamedTuple):
-    """A batch of latents at random noise levels, and what the denoiser should say of them."""
-
-    noised_BKHW: Tensor
-    steps_B: Tensor
-    target_BKHW: Tensor
-
-
-class Denoising:
+class Denoising(Objective[nn.Module]):
     """The base's own loss, conditioned on module(encoder(text)); a tenth of the texts is empty."""
 
     def __init__(
         self, module: nn.Module, material: Material, *, empty_share: float = 0.1, noise_offset: float = 0.0
     ) -> None:
-        """`noise_offset`: see `noise`. DoesNotFit for a module that holds a layer of the denoiser, which stays frozen."""
+        """`noise_offset`: see `add_noise`. DoesNotFit for a module that holds a layer of the denoiser, which stays frozen."""
         if getattr(module, "add_embedding", None) is not None:
             raise DoesNotFit(
                 "`add_embedding` stands for a layer of the denoiser, and training leaves that frozen: set it to 0."
             )
         self._noise_offset = noise_offset
-        self.module = module
-        self.example_count = len(material.weights_N)
-        self.example_weights: Tensor | None = material.weights_N
-        self._material = material
+        super().__init__(module, material)
         self._empty_share = empty_share
 
     def loss(self, draw: Draw) -> Loss:
         """MSE between the denoiser's prediction and the target of its prediction type."""
-        rows_B = emptied(draw, self._empty_share)
+        rows_B = drop_prompts(draw, self._empty_share)
         # The picture is that of the drawn text even where the text is dropped: so the base learnt its empty prompt.
         latents_BKHW = self._material.latents(draw.indices_B)
-        batch = noise(latents_BKHW, self._material.base, draw.generator, offset=self._noise_offset)
+        batch = add_noise(latents_BKHW, self._material.base, draw.generator, offset=self._noise_offset)
         student = through(self.module, self._material, rows_B)
         prediction_BKHW = self._material.base.predict(batch.noised_BKHW, batch.steps_B, *student)
-        loss = prediction_mse(prediction_BKHW, batch.target_BKHW)
-        return Loss(loss, {})
-
-
-def noise(latents_BKHW: Tensor, base: FrozenBase, generator: torch.Generator, *, offset: float = 0.0) -> Noised:
-    """Add noise at uniformly drawn levels, everything random from `generator`.
-
-    `offset` times one more normal number a channel is added to the noise of all its pixels, so that a base learns to darken
-    and lighten whole pictures (Guttenberg, "Diffusion with offset noise", 2023); it is part of what is to be predicted.
-    """
-    noise_BKHW = torch.randn(latents_BKHW.shape, generator=generator).to(latents_BKHW.device)
-    if offset:
-        shift_BK11 = torch.randn(*latents_BKHW.shape[:2], 1, 1, generator=generator)
-        noise_BKHW = noise_BKHW + offset * shift_BK11.to(noise_BKHW.device)
-    steps_B = torch.randint(0, base.steps, (len(latents_BKHW),), generator=generator).to(latents_BKHW.device)
-    noised_BKHW = base.noised(latents_BKHW, noise_BKHW, steps_B)
-    return Noised(noised_BKHW, steps_B, base.target(latents_BKHW, noise_BKHW, steps_B))
+        return Loss(prediction_mse(prediction_BKHW, batch.target_BKHW), {})
 
 
 ARCHITECTURES = {"stable-diffusion-xl": "resampler-xl", "pixart": "caption-projection"}
@@ -114,14 +87,14 @@ def variant_settings(encoder_width: int, base: FrozenBase) -> dict[str, Any]:
 
 NOISE = 0.3
 """Largest deviation of noise on what the text phase reads: held-out names land near seen ones, not on them."""
-DISTIL = replace(token_kd.RECIPE, steps=4000, batch_size=64, weight_decay=0.0)
+LONG_DISTIL = replace(DISTIL, steps=4000, batch_size=64, weight_decay=0.0)
 RECIPE = Recipe(steps=50, batch_size=64, learning_rate=5e-5, warmup_steps=10, weight_decay=0.0, ema_decay=0.9)
 PLAN = Plan(
     name="mulan",
     learner=of_module("adapter", variant, variant_settings),
     length=LENGTH,
     phases=(
-        Phase("distil", partial(TokenDistillation, noise=NOISE), DISTIL),
+        Phase("distil", partial(TokenDistillation, noise=NOISE), LONG_DISTIL),
         Phase("denoise", Denoising, RECIPE, needs=THROUGH_DENOISER),
     ),
     story=(

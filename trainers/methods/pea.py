@@ -1,135 +1,22 @@
 """PEA-Diffusion (Ma et al., ECCV 2024, arXiv 2311.17086): a projector distils the base from itself.
 
-Teacher and student are one frozen denoiser on the same noisy latents: the teacher reads the English text through the
-base's encoder, the student the other language through the projector.
-
-    L = z · MSE(ε_student, target) + (1 − z) · [MSE(ε_student, ε_teacher) + 0.1 · Σ MSE(block outputs)]
-
-z is 1 where a picture belongs to the text's own language and culture, 0 where the text is a translation.
-
-Shape letters: B batch, L tokens of the encoder, E its width, S tokens the base reads, C their width, K H W a latent.
+Its loss is `trainers/objectives/hybrid_distillation.py`, with the quirks of the published scripts as options.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from typing import Any
-
-import torch
-from torch import Tensor, nn
-
-from trainers.learner import of_module
-from trainers.losses import feature_mse, prediction_mse
-from trainers.material import Material
-from trainers.method import Draw, Loss
-from trainers.methods import token_kd
-from trainers.methods.mulan import noise
-from trainers.methods.token_kd import TokenDistillation, emptied, projector_settings
+from trainers.learner import of_module, projector_settings
+from trainers.objectives.hybrid_distillation import HYBRID, HybridDistillation
+from trainers.objectives.token_distillation import DISTIL, TokenDistillation
 from trainers.plan import THROUGH_DENOISER, Phase, Plan
-from trainers.reading import through
-from trainers.recipe import Recipe
 
-
-class HybridDistillation:
-    """Distillation from the English prompt for translations, denoising for what is native."""
-
-    def __init__(
-        self,
-        module: nn.Module,
-        material: Material,
-        *,
-        native_share: float = 0.0,
-        feature_weight: float = 0.1,
-        empty_share: float = 0.1,
-        noise_offset: float = 0.0,
-        feature_blocks: int = 0,
-        skip_broken_features: bool = False,
-        drop_pooled: bool = True,
-    ) -> None:
-        """`native_share` of every batch has z = 1. The published scripts (`train_*_zh.py`) have quirks, each an option here:
-
-        `noise_offset` is 0.5 there by default, far above the usual 0.05 to 0.1: see `noise`.
-        `feature_blocks` compares the first so many blocks down and up; 0 compares all. Their 3 for SDXL and 4 for SD 1.5 are all.
-        `skip_broken_features` leaves out blocks that overflow to NaN or infinity, as the SD 1.5 script does in fp16; otherwise
-        such a block makes the loss NaN, which is seen.
-        `drop_pooled` False empties the token states of a dropped prompt and keeps its pooled vector, as the SDXL script does:
-        guidance then never learns an empty pooled vector. Bases without a pooled vector are the same either way.
-        """
-        self._noise_offset = noise_offset
-        self._feature_blocks = feature_blocks
-        self._skip_broken_features = skip_broken_features
-        self._drop_pooled = drop_pooled
-        self.module = module
-        self.example_count = len(material.weights_N)
-        self.example_weights: Tensor | None = material.weights_N
-        self._material = material
-        self._native_share = native_share
-        self._feature_weight = feature_weight
-        self._empty_share = empty_share
-
-    def loss(self, draw: Draw) -> Loss:
-        """L as above, with the base's own target in place of ε where it predicts velocity."""
-        base = self._material.base
-        rows_B = emptied(draw, self._empty_share)
-        batch = noise(self._material.latents(draw.indices_B), base, draw.generator, offset=self._noise_offset)
-        native_B = (torch.rand(len(rows_B), generator=draw.generator) < self._native_share).float().to(base.device)
-        teacher, student = self._material.reading(rows_B), through(self.module, self._material, rows_B)
-        if student.pooled_BP is not None and not self._drop_pooled:
-            teacher = teacher._replace(pooled_BP=self._material.reading(draw.indices_B).pooled_BP)
-            student = student._replace(pooled_BP=through(self.module, self._material, draw.indices_B).pooled_BP)
-        blocks = [block for group in base.blocks for block in group[: self._feature_blocks or None]]
-        with torch.no_grad(), block_outputs(blocks) as teacher_features:
-            teacher_BKHW = base.predict(batch.noised_BKHW, batch.steps_B, *teacher)
-        with block_outputs(blocks) as student_features:
-            student_BKHW = base.predict(batch.noised_BKHW, batch.steps_B, *student)
-        if self._skip_broken_features:
-            student_features, teacher_features = unbroken(student_features, teacher_features)
-        denoising = prediction_mse(student_BKHW, batch.target_BKHW, native_B)
-        logits = prediction_mse(student_BKHW, teacher_BKHW, 1 - native_B)
-        features = feature_mse(student_features, teacher_features, 1 - native_B)
-        total = denoising + logits + self._feature_weight * features
-        parts = {"denoising": denoising.detach(), "logits": logits.detach(), "features": features.detach()}
-        return Loss(total, parts)
-
-
-def unbroken(student: list[Tensor], teacher: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
-    """Zeros in both where either is not finite throughout, block by block, so that such a block adds neither loss nor gradient.
-
-    Done on the device: asking whether a block is finite would wait for it.
-    """
-    fine = [ours.isfinite().all() & theirs.isfinite().all() for ours, theirs in zip(student, teacher, strict=True)]
-    ours, theirs = (
-        [torch.where(ok, block, torch.zeros_like(block)) for ok, block in zip(fine, blocks, strict=True)]
-        for blocks in (student, teacher)
-    )
-    return ours, theirs
-
-
-@contextmanager
-def block_outputs(blocks: Iterable[nn.Module]) -> Iterator[list[Tensor]]:
-    """Collects the first output of every block that runs while it lasts, in the order in which they run."""
-    outputs: list[Tensor] = []
-
-    def keep(_block: nn.Module, _inputs: Any, output: Any) -> None:
-        outputs.append(output[0] if isinstance(output, tuple) else output)
-
-    hooks = [block.register_forward_hook(keep) for block in blocks]
-    try:
-        yield outputs
-    finally:
-        for hook in hooks:
-            hook.remove()
-
-
-RECIPE = Recipe(steps=60, batch_size=32, learning_rate=2e-4, warmup_steps=10, weight_decay=0.0, ema_decay=0.9)
 PLAN = Plan(
     name="pea",
     learner=of_module("projector", "projector", projector_settings),
     length=None,
     phases=(
-        Phase("distil", TokenDistillation, token_kd.RECIPE),
-        Phase("hybrid", HybridDistillation, RECIPE, needs=THROUGH_DENOISER),
+        Phase("distil", TokenDistillation, DISTIL),
+        Phase("hybrid", HybridDistillation, HYBRID, needs=THROUGH_DENOISER),
     ),
     story=(
         "Two phases on one module: token distillation on texts alone, then PEA's hybrid distillation, where one frozen "

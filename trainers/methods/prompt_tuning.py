@@ -15,10 +15,11 @@ from __future__ import annotations
 
 import copy
 import hashlib
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
@@ -28,15 +29,14 @@ from hub.bases.frozen import FrozenBase
 from hub.errors import DoesNotFit
 from hub.loader.changes import EMBEDDINGS
 from hub.modules import TextEncoder
-from trainers.learner import MakeLearner
 from trainers.material import Material
-from trainers.methods.altdiffusion import THROUGH_DENOISER, DenoiserTuning, TeacherLearning
-from trainers.plan import Phase, Plan
+from trainers.objectives.reader_tuning import DenoiserTuning, TeacherLearning
+from trainers.plan import READER_TEXTS, READER_THROUGH_DENOISER, Phase, Plan
 from trainers.reader import Part, Reader, text
 from trainers.recipe import Recipe
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+TOKENS = 4
+"""Virtual tokens before every prompt."""
 
 
 class VirtualPrompt(Reader):
@@ -113,24 +113,20 @@ class VirtualPromptLearner:
         return f"<prompt-{hashlib.sha256(self._halved.numpy().tobytes()).hexdigest()[:10]}>"
 
 
-def of_virtual_prompt(count: int = 4) -> MakeLearner:
-    """A learner that is `count` virtual tokens."""
-
-    def make(base: FrozenBase, _encoder: TextEncoder) -> VirtualPromptLearner:
-        return VirtualPromptLearner(VirtualPrompt(base, count), base.length)
-
-    return make
+def make_learner(base: FrozenBase, encoder: TextEncoder) -> VirtualPromptLearner:  # noqa: ARG001 - every learner is made alike
+    """A learner that is a few virtual tokens."""
+    return VirtualPromptLearner(VirtualPrompt(base, TOKENS), base.length)
 
 
 DISTIL = Recipe(steps=1000, batch_size=64, learning_rate=1e-2, warmup_steps=100, weight_decay=0.0, ema_decay=0.99)
 RECIPE = Recipe(steps=100, batch_size=64, learning_rate=1e-3, warmup_steps=10, weight_decay=0.0, ema_decay=0.95)
 PLAN = Plan(
     name="prompt-tuning",
-    learner=of_virtual_prompt(),
+    learner=make_learner,
     length=None,
     phases=(
-        Phase("distil", partial(TeacherLearning, match="token"), DISTIL, needs=("teacher",)),
-        Phase("denoise", partial(DenoiserTuning, learns=text, empty_share=0.1), RECIPE, needs=THROUGH_DENOISER),
+        Phase("distil", partial(TeacherLearning, match="token"), DISTIL, needs=READER_TEXTS),
+        Phase("denoise", partial(DenoiserTuning, learns=text, empty_share=0.1), RECIPE, needs=READER_THROUGH_DENOISER),
     ),
     story=(
         "Four virtual tokens before every prompt, read by the base's own text encoder: token distillation, then the base's "

@@ -14,10 +14,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from trainers.contrast import gathered
-from trainers.learner import of_module
+from trainers.learner import of_module, projector_settings
 from trainers.material import Material
 from trainers.method import Draw, Loss
-from trainers.methods.token_kd import projector_settings
 from trainers.plan import Phase, Plan
 from trainers.recipe import Recipe
 

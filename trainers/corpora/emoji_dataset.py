@@ -1,0 +1,127 @@
+"""The data set `emoji` on disk and in memory: its tables, its digest, rows to train on, pictures as tensors."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import torch
+from PIL import Image
+from torch import Tensor
+
+from hub.errors import Damaged
+
+TABLES = ("concepts", "names", "languages", "pictures")
+
+Rows = list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """What one language calls one emoji."""
+
+    language: str
+    concept: str
+    name: str
+    keywords: tuple[str, ...]
+    split: str
+
+
+class World:
+    """The data set `emoji`, read from its folder; each table when it is first needed."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        """Without `folder` the committed one. Damaged when the data set is not there."""
+        self.folder = folder or _committed_folder()
+        if not (self.folder / "names.parquet").is_file():
+            raise Damaged("the data set `emoji` is not there: make it with `python -m trainers.lab.build`.")
+
+    @cached_property
+    def concepts(self) -> dict[str, dict[str, Any]]:
+        """Rows of `concepts.parquet` by id, in Unicode's order."""
+        return {row["id"]: row for row in read_table(self.folder, "concepts")}
+
+    @cached_property
+    def names(self) -> list[Name]:
+        """Every name in every language."""
+        return self._names()
+
+    def named(self, *languages: str) -> list[Name]:
+        """The names in some languages."""
+        return self._names([("language", "in", languages)])
+
+    @cached_property
+    def languages(self) -> dict[str, dict[str, str]]:
+        """Rows of `languages.parquet` by tag."""
+        return {row["language"]: row for row in read_table(self.folder, "languages")}
+
+    @cached_property
+    def pictures(self) -> dict[str, Tensor]:
+        """Picture of each concept, (3, 64, 64), uint8."""
+        return {row["concept"]: _decode(row["image"]["bytes"]) for row in read_table(self.folder, "pictures")}
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over all rows; read from the data set's card where it stands, since the rows in memory cost seconds."""
+        card = self.folder / "README.md"
+        if card.is_file() and (found := re.search(r"digest\W{1,8}([0-9a-f]{64})\b", card.read_text(encoding="utf-8"))):
+            return found[1]
+        return digest(read(self.folder))
+
+    def gallery(self) -> list[str]:
+        """Ids of the base concepts, among which a generated picture must be recognised."""
+        return [id for id, row in self.concepts.items() if row["role"] == "base"]
+
+    def _names(self, filters: Sequence[tuple[str, str, Any]] | None = None) -> list[Name]:
+        return [
+            Name(row["language"], row["concept"], row["name"], tuple(row["keywords"]), row["split"])
+            for row in read_table(self.folder, "names", filters)
+        ]
+
+
+def digest(tables: dict[str, Rows]) -> str:
+    """SHA-256 over every row as canonical JSON: it does not depend on how parquet lays them out."""
+    total = hashlib.sha256()
+    for table in TABLES:
+        for row in tables[table]:
+            line = json.dumps(row, sort_keys=True, ensure_ascii=False, default=_bytes_digest)
+            total.update(f"{table}\t{line}\n".encode())
+    return total.hexdigest()
+
+
+def read(folder: Path) -> dict[str, Rows]:
+    """All four tables."""
+    return {name: read_table(folder, name) for name in TABLES}
+
+
+def read_table(folder: Path, name: str, filters: Sequence[tuple[str, str, Any]] | None = None) -> Rows:
+    """The rows of one table that pass the filters of pyarrow."""
+    rows: Rows = pq.read_table(folder / f"{name}.parquet", filters=filters).to_pylist()
+    return rows
+
+
+def _committed_folder() -> Path:
+    """`cards/datasets/emoji`, wherever the data package `cards` is installed."""
+    spec = find_spec("cards")
+    places = list(spec.submodule_search_locations or ()) if spec else []
+    return Path(places[0] if places else "cards") / "datasets/emoji"
+
+
+def _decode(webp: bytes) -> Tensor:
+    return torch.from_numpy(np.array(Image.open(io.BytesIO(webp)).convert("RGB"))).permute(2, 0, 1).contiguous()
+
+
+def _bytes_digest(value: Any) -> str:
+    if isinstance(value, bytes):
+        return hashlib.sha256(value).hexdigest()
+    raise TypeError(type(value))

@@ -1,0 +1,57 @@
+"""A step through the frozen denoiser: noisy latents to predict from, and what its layers give on the way.
+
+Shape letters: B batch, K H W a latent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from hub.bases.frozen import FrozenBase
+
+Key = TypeVar("Key", str, int)
+
+
+class Noised(NamedTuple):
+    """A batch of latents at random noise levels, and what the denoiser should say of them."""
+
+    noised_BKHW: Tensor
+    steps_B: Tensor
+    target_BKHW: Tensor
+
+
+def add_noise(latents_BKHW: Tensor, base: FrozenBase, generator: torch.Generator, *, offset: float = 0.0) -> Noised:
+    """Add noise at uniformly drawn levels, everything random from `generator`.
+
+    `offset` times one more normal number a channel is added to the noise of all its pixels, so that a base learns to darken
+    and lighten whole pictures (Guttenberg, "Diffusion with offset noise", 2023); it is part of what is to be predicted.
+    """
+    noise_BKHW = torch.randn(latents_BKHW.shape, generator=generator).to(latents_BKHW.device)
+    if offset:
+        shift_BK11 = torch.randn(*latents_BKHW.shape[:2], 1, 1, generator=generator)
+        noise_BKHW = noise_BKHW + offset * shift_BK11.to(noise_BKHW.device)
+    steps_B = torch.randint(0, base.steps, (len(latents_BKHW),), generator=generator).to(latents_BKHW.device)
+    noised_BKHW = base.noised(latents_BKHW, noise_BKHW, steps_B)
+    return Noised(noised_BKHW, steps_B, base.target(latents_BKHW, noise_BKHW, steps_B))
+
+
+@contextmanager
+def outputs_of(layers: Mapping[Key, nn.Module]) -> Iterator[dict[Key, Tensor]]:
+    """Collects the first output of every layer that runs while it lasts, by its key, in the order in which they run."""
+    outputs: dict[Key, Tensor] = {}
+
+    def keep(key: Key, _layer: nn.Module, _inputs: Any, output: Any) -> None:
+        outputs[key] = output[0] if isinstance(output, tuple) else output
+
+    hooks = [layer.register_forward_hook(partial(keep, key)) for key, layer in layers.items()]
+    try:
+        yield outputs
+    finally:
+        for hook in hooks:
+            hook.remove()

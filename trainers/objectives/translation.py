@@ -1,0 +1,71 @@
+"""Translation into English from a frozen encoder's states, as in the first step of mCLIP's encoder (Chen et al., ACL 2023).
+
+Shape letters: B batch, L tokens of the encoder, T tokens of a translation, E encoder width, V vocabulary, K tokens that count.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from trainers.material import Material
+from trainers.method import Draw, Loss
+from trainers.objectives.objective import Objective
+from trainers.sampler import global_generators
+
+LENGTH = 20
+"""Tokens of a text and of its translation: 99 of 100 names of emoji are shorter in any language."""
+SMOOTHING = 0.1
+"""As mCLIP's first stage has it."""
+
+
+class Translation(Objective[nn.Module]):
+    """Cross-entropy of each next English token, given the frozen encoder's states of a text and the tokens before."""
+
+    def __init__(self, module: nn.Module, material: Material, *, smoothing: float = SMOOTHING) -> None:
+        super().__init__(module, material)
+        self._smoothing = smoothing
+        self._ids_MT, mask_MT = material.encoder.tokenize(list(material.english_M), material.length)
+        self._mask_MT = mask_MT.bool()
+
+    def loss(self, draw: Draw) -> Loss:
+        """Mean over the tokens of the batch."""
+        rows_B = draw.indices_B
+        states_BLE, mask_BL = self._material.texts(rows_B)
+        device = states_BLE.device
+        with global_generators(draw.generator, device):
+            return self._written(rows_B, states_BLE, mask_BL)
+
+    def _written(self, rows_B: Tensor, states_BLE: Tensor, mask_BL: Tensor) -> Loss:
+        module: Any = self.module
+        meaning_B = self._material.meaning_N[rows_B]
+        ids_BT, counts_BT = (each[meaning_B].to(states_BLE.device) for each in (self._ids_MT, self._mask_MT))
+        longest = int(counts_BT.sum(dim=1).max())
+        ids_BT, counts_BT = ids_BT[:, :longest], counts_BT[:, :longest]
+        logits_BTV = module.decoder(
+            input_ids=ids_BT[:, :-1],
+            attention_mask=counts_BT[:, :-1].long(),
+            encoder_hidden_states=connected(module, states_BLE),
+            encoder_attention_mask=mask_BL.long(),
+            use_cache=False,
+        ).logits
+        loss, accuracy = next_token_loss(logits_BTV, ids_BT, counts_BT, self._smoothing)
+        return Loss(loss, {"accuracy": accuracy})
+
+
+def connected(model: Any, states_BLE: Tensor) -> Tensor:
+    """Encoder states as the decoder's cross-attention takes them: brought to its width where that differs."""
+    if not hasattr(model, "enc_to_dec_proj"):
+        return states_BLE
+    states: Tensor = model.enc_to_dec_proj(states_BLE)
+    return states
+
+
+def next_token_loss(logits_BTV: Tensor, ids_BT: Tensor, counts_BT: Tensor, smoothing: float) -> tuple[Tensor, Tensor]:
+    """Label-smoothed cross-entropy and accuracy of tokens 1… given logits at 0…T-2; pads do not count."""
+    counted = counts_BT[:, 1:]
+    logits_KV, ids_K = logits_BTV[counted].float(), ids_BT[:, 1:][counted]
+    loss = F.cross_entropy(logits_KV, ids_K, label_smoothing=smoothing)
+    return loss, (logits_KV.detach().argmax(dim=1) == ids_K).float().mean()

@@ -7,7 +7,6 @@ from typing import Annotated
 
 from typer import Option
 
-from hub.administration.audit import ListAudit
 from hub.cli.admin.opening import Endpoint, administration, lines
 
 
@@ -17,6 +16,8 @@ def audit(
     endpoint: Endpoint = "",
 ) -> None:
     """The newest changes first: time, who, with which token, what, on what, details."""
+    from hub.administration.audit import ListAudit
+
     with administration(endpoint) as admin:
         entries = admin.run(ListAudit(subject=subject, limit=limit))
     lines(

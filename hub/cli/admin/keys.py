@@ -7,7 +7,6 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from hub.administration.signing_keys import AddSigningKey, ListSigningKeys, RevokeSigningKey
 from hub.cli.admin.opening import Endpoint, administration, group, lines
 
 keys = group("Public keys and certificates that accounts sign with.")
@@ -21,6 +20,7 @@ def add(
     endpoint: Endpoint = "",
 ) -> None:
     """Let signatures by a key count for what the account owns."""
+    from hub.administration.signing_keys import AddSigningKey
     from hub.signatures import read_key
 
     found = read_key(pem)
@@ -32,6 +32,8 @@ def add(
 @keys.command("list")
 def show(account: Annotated[str, Argument(help="A user or an organisation.")], endpoint: Endpoint = "") -> None:
     """List them: fingerprint, kind, name."""
+    from hub.administration.signing_keys import ListSigningKeys
+
     with administration(endpoint) as admin:
         found = admin.run(ListSigningKeys(account=account))
     lines([(key.fingerprint, key.kind, key.name) for key in found])
@@ -44,6 +46,8 @@ def revoke(
     endpoint: Endpoint = "",
 ) -> None:
     """Trust a key no longer for what comes. What was signed before stays as it was found then."""
+    from hub.administration.signing_keys import RevokeSigningKey
+
     with administration(endpoint) as admin:
         admin.run(RevokeSigningKey(account=account, fingerprint=fingerprint.removeprefix("sha256:")))
     print(f"{fingerprint} of {account} is revoked")

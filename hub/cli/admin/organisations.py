@@ -7,7 +7,6 @@ from typing import Annotated
 from typer import Argument, Option
 
 from hub.accounts import ROLES
-from hub.administration.organisations import AddOrganisation, ListMembers, ListOrganisations, SetMember
 from hub.cli.admin.opening import Endpoint, administration, group, lines
 
 organisations = group("Organisations and who is in them.")
@@ -20,6 +19,8 @@ def add(
     endpoint: Endpoint = "",
 ) -> None:
     """Add an organisation."""
+    from hub.administration.organisations import AddOrganisation
+
     with administration(endpoint) as admin:
         made = admin.run(AddOrganisation(name=name, full_name=full_name))
     print(f"organisation {made.name} added")
@@ -33,6 +34,8 @@ def member(
     endpoint: Endpoint = "",
 ) -> None:
     """Give a user a role in an organisation."""
+    from hub.administration.organisations import SetMember
+
     with administration(endpoint) as admin:
         made = admin.run(SetMember(name=organisation, user=user, role="" if role == "none" else role))
     print(f"{made.name} {f'has role {made.role} in' if made.role else 'left'} {organisation}")
@@ -44,6 +47,8 @@ def list_organisations(
     endpoint: Endpoint = "",
 ) -> None:
     """All organisations, or the members of one with their roles."""
+    from hub.administration.organisations import ListMembers, ListOrganisations
+
     with administration(endpoint) as admin:
         if name:
             lines([(each.name, each.role) for each in admin.run(ListMembers(name=name))])

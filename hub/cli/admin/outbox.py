@@ -6,7 +6,6 @@ from typing import Annotated
 
 from typer import Option
 
-from hub.administration.outbox import ListDebts, RetryDebts
 from hub.cli.admin.opening import Endpoint, administration, lines
 
 
@@ -17,6 +16,8 @@ def outbox(
     endpoint: Endpoint = "",
 ) -> None:
     """List what is owed: task, subject, attempts, when it is due, why it failed last."""
+    from hub.administration.outbox import ListDebts, RetryDebts
+
     with administration(endpoint) as admin:
         if retry:
             print(f"{admin.run(RetryDebts(task=task)).due} are due now")

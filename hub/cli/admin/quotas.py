@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument
 
-from hub.administration.quotas import ListQuotas, Quota, SetQuota, ShowQuota
 from hub.cli.admin.opening import Endpoint, administration, group, lines
 from hub.errors import WrongRequest
+
+if TYPE_CHECKING:
+    from hub.administration.quotas import Quota
 
 quotas = group("How much an owner may keep.")
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
@@ -22,6 +24,8 @@ def set_quota(
     endpoint: Endpoint = "",
 ) -> None:
     """Limit the bytes of all artifacts of an owner."""
+    from hub.administration.quotas import SetQuota
+
     quota = None if size == "none" else parse_size(size)
     with administration(endpoint) as admin:
         made = admin.run(SetQuota(name=name, quota_bytes=quota))
@@ -31,6 +35,8 @@ def set_quota(
 @quotas.command("show")
 def show(name: Annotated[str, Argument(help="A user or an organisation.")], endpoint: Endpoint = "") -> None:
     """Owner, bytes used, bytes allowed, of one owner."""
+    from hub.administration.quotas import ShowQuota
+
     with administration(endpoint) as admin:
         lines([_line(admin.run(ShowQuota(name=name)))])
 
@@ -38,6 +44,8 @@ def show(name: Annotated[str, Argument(help="A user or an organisation.")], endp
 @quotas.command("list")
 def list_quotas(endpoint: Endpoint = "") -> None:
     """Owner, bytes used, bytes allowed."""
+    from hub.administration.quotas import ListQuotas
+
     with administration(endpoint) as admin:
         lines([_line(each) for each in admin.run(ListQuotas())])
 

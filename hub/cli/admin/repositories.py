@@ -6,7 +6,6 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from hub.administration.repositories import AllowAnyFile, FreeName
 from hub.cli.admin.opening import Endpoint, administration, group
 
 repositories = group("Exceptions that an administrator makes for single artifacts.")
@@ -19,6 +18,8 @@ def allow(
     endpoint: Endpoint = "",
 ) -> None:
     """Let an artifact hold pickles, archives and programs."""
+    from hub.administration.repositories import AllowAnyFile
+
     with administration(endpoint) as admin:
         found = admin.run(AllowAnyFile(name=name, any_file=not forbid)).name
     print(f"{found} may {'not ' if forbid else ''}hold pickles, archives and programs")
@@ -29,6 +30,8 @@ def free(
     name: Annotated[str, Argument(help="`owner/name` that was deleted or moved.")], endpoint: Endpoint = ""
 ) -> None:
     """Let a name be given again. Links to it will lead to other bytes."""
+    from hub.administration.repositories import FreeName
+
     with administration(endpoint) as admin:
         found = admin.run(FreeName(name=name)).name
     print(f"{found} may be given again")

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
-from hub.administration.tokens import CreateToken, ListTokens, RevokeToken
 from hub.cli.admin.opening import Endpoint, administration, group, lines
 
 if TYPE_CHECKING:
@@ -26,6 +25,8 @@ def create(
     endpoint: Endpoint = "",
 ) -> None:
     """Make a token and print it, once: it cannot be read again."""
+    from hub.administration.tokens import CreateToken
+
     with administration(endpoint) as admin:
         print(admin.run(CreateToken(user=name, role=role, artifact=repo, name=label, days=days)).token)
 
@@ -33,6 +34,8 @@ def create(
 @tokens.command("list")
 def list_tokens(name: Annotated[str, Argument(help="Whose tokens.")], endpoint: Endpoint = "") -> None:
     """Number, label, role, artifact, last use, and whether it ends, has ended or was revoked."""
+    from hub.administration.tokens import ListTokens
+
     with administration(endpoint) as admin:
         lines(
             [
@@ -49,6 +52,8 @@ def revoke(
     endpoint: Endpoint = "",
 ) -> None:
     """Make a token worthless, at once and for ever."""
+    from hub.administration.tokens import RevokeToken
+
     with administration(endpoint) as admin:
         revoked = admin.run(RevokeToken(user=name, number=number))
     print(f"token {revoked.name!r} of {name} revoked")

@@ -7,7 +7,6 @@ from typing import Annotated
 
 from typer import Argument, Option, prompt
 
-from hub.administration.users import AddUser, ListUsers, RemoveUser, RestoreUser, SetAdmin, SetPassword
 from hub.cli.admin.opening import Endpoint, administration, group, lines
 
 users = group("People who may write.")
@@ -22,6 +21,8 @@ def add(
     endpoint: Endpoint = "",
 ) -> None:
     """Add a user, who logs in with a token (`hub admin token create`) or, on pages, a password (`hub admin user password`)."""
+    from hub.administration.users import AddUser
+
     with administration(endpoint) as administrator:
         made = administrator.run(AddUser(name=name, is_admin=admin, full_name=full_name, email=email))
     print(f"user {made.name} added{', an administrator' if made.is_admin else ''}")
@@ -30,6 +31,8 @@ def add(
 @users.command("list")
 def list_users(endpoint: Endpoint = "") -> None:
     """Name, full name and whether administrator."""
+    from hub.administration.users import ListUsers
+
     with administration(endpoint) as admin:
         lines([(each.name, each.full_name, "admin" if each.is_admin else "") for each in admin.run(ListUsers())])
 
@@ -37,6 +40,8 @@ def list_users(endpoint: Endpoint = "") -> None:
 @users.command("remove")
 def remove(name: Annotated[str, Argument(help="Who is to go.")], endpoint: Endpoint = "") -> None:
     """Let nobody be this user any more: tokens, password and memberships end. Artifacts stay, and the name is not given again."""
+    from hub.administration.users import RemoveUser
+
     with administration(endpoint) as admin:
         gone = admin.run(RemoveUser(name=name))
     print(f"user {gone.name} removed; what {gone.name} owns is still there")
@@ -45,6 +50,8 @@ def remove(name: Annotated[str, Argument(help="Who is to go.")], endpoint: Endpo
 @users.command("restore")
 def restore(name: Annotated[str, Argument(help="Who is to come back.")], endpoint: Endpoint = "") -> None:
     """Bring a removed user back, without the tokens, the password and the memberships of before."""
+    from hub.administration.users import RestoreUser
+
     with administration(endpoint) as admin:
         back = admin.run(RestoreUser(name=name))
     print(f"user {back.name} is back")
@@ -53,6 +60,8 @@ def restore(name: Annotated[str, Argument(help="Who is to come back.")], endpoin
 @users.command("password")
 def password(name: Annotated[str, Argument(help="Whose password.")], endpoint: Endpoint = "") -> None:
     """Set the password for pages: asked for and not shown, or the first line of standard input. Logs every browser out."""
+    from hub.administration.users import SetPassword
+
     with administration(endpoint) as admin:
         user = admin.run(SetPassword(name=name, password=_chosen()))
     print(f"password of {user.name} set")
@@ -65,6 +74,8 @@ def set_admin(
     endpoint: Endpoint = "",
 ) -> None:
     """Make a user an administrator, or one no longer."""
+    from hub.administration.users import SetAdmin
+
     with administration(endpoint) as admin:
         user = admin.run(SetAdmin(name=name, is_admin=wanted))
     print(f"{user.name} is {'an administrator' if user.is_admin else 'no administrator'}")

@@ -6,7 +6,6 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from hub.administration.webhooks import AllowHost, ListHooks, ListHosts, ListTold
 from hub.cli.admin.opening import Endpoint, administration, group, lines
 
 webhooks = group("Webhooks of accounts, and which hosts of the own network they may reach.")
@@ -19,6 +18,8 @@ def allow(
     endpoint: Endpoint = "",
 ) -> None:
     """Let webhooks reach a host that is inside a network, without TLS too."""
+    from hub.administration.webhooks import AllowHost
+
     with administration(endpoint) as admin:
         kept = admin.run(AllowHost(host=host, allowed=not forbid)).host
     print(f"webhooks may {'not ' if forbid else ''}reach {kept}{'' if forbid else ', wherever that is'}")
@@ -27,6 +28,8 @@ def allow(
 @webhooks.command("hosts")
 def hosts(endpoint: Endpoint = "") -> None:
     """List those hosts."""
+    from hub.administration.webhooks import ListHosts
+
     with administration(endpoint) as admin:
         lines([(each.host,) for each in admin.run(ListHosts())])
 
@@ -34,6 +37,8 @@ def hosts(endpoint: Endpoint = "") -> None:
 @webhooks.command("list")
 def show(account: Annotated[str, Argument(help="A user.")], endpoint: Endpoint = "") -> None:
     """List the webhooks of an account: id, host, what is watched, whether it is told."""
+    from hub.administration.webhooks import ListHooks
+
     with administration(endpoint) as admin:
         found = admin.run(ListHooks(name=account))
     lines([(each.id, each.host, ", ".join(each.watched), "disabled" if each.disabled else "enabled") for each in found])
@@ -42,6 +47,8 @@ def show(account: Annotated[str, Argument(help="A user.")], endpoint: Endpoint =
 @webhooks.command("log")
 def log(webhook: Annotated[str, Argument(help="Its id.")], endpoint: Endpoint = "") -> None:
     """List what a webhook was told of late: id, what, attempts, status, milliseconds, why it failed."""
+    from hub.administration.webhooks import ListTold
+
     with administration(endpoint) as admin:
         found = admin.run(ListTold(webhook=webhook))
     lines(

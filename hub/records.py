@@ -143,6 +143,19 @@ class SigningKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a copied repository comes from."""
+
+    upstream: str
+    """Address of the hub."""
+    commit_id: str
+    """The upstream's id of the commit that was fetched last."""
+    fetched_at: datetime
+    restricted: bool
+    """Private or gated there: its files are for people with an account here."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Signature:
     """What was found out about a revision's signature when it was made; see `hub.signatures`."""
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from hub.accounts import USER, Account
 from hub.administration.operation import Line, Operation
-from hub.registry.passwords import LONGEST, SHORTEST
+from hub.registry.secrets import LONGEST, SHORTEST
 
 if TYPE_CHECKING:
     from hub.accounts import Actor

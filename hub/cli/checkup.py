@@ -163,7 +163,9 @@ def _schema(address: str) -> Iterator[Finding]:
     if found == HEAD:
         yield Finding("schema", OK, found, expected=HEAD)
     elif found:
-        mend = f"pip install --upgrade {DISTRIBUTION}" if found > HEAD else "hub index   # after moving this registry away"
+        mend = (
+            f"pip install --upgrade {DISTRIBUTION}" if found > HEAD else "hub index   # after moving this registry away"
+        )
         yield Finding("schema", FAULT, found, mend, expected=HEAD)
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from hub.names import ArtifactName, Digest
+from hub.records import Origin
 from hub.registry.clock import from_column, utc_now
 
 if TYPE_CHECKING:
@@ -34,19 +35,6 @@ class Copied:
 
     def __str__(self) -> str:
         return str(self.name)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
-    """Where a mirrored repository comes from."""
-
-    upstream: str
-    """Address of the hub."""
-    commit_id: str
-    """The upstream's id of the commit that was fetched last."""
-    fetched_at: datetime
-    restricted: bool
-    """Private or gated there: its files are for people with an account here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,8 +20,8 @@ from PIL import Image
 from torch import Tensor
 
 from hub import load_pipeline, load_retriever
-from hub.local import LocalHub
 from hub.loader.sheet import Row, contact_sheet
+from hub.local import LocalHub
 from trainers.corpora.corpus import Prompt
 from trainers.corpora.emoji import EmojiCorpus
 from trainers.drawing import as_images

@@ -88,4 +88,6 @@ def _check(archive: Path, sha256: str) -> None:
     with archive.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != sha256:
-        raise Damaged(f"{archive.name} has digest {found}, the data set was made from {sha256}: delete it and fetch it again.")
+        raise Damaged(
+            f"{archive.name} has digest {found}, the data set was made from {sha256}: delete it and fetch it again."
+        )

@@ -48,7 +48,7 @@ format: setup-dev ## Format the code and mend what can be mended without thought
 
 docs: setup-dev ## Write docs/cli.md and docs/api.md again from what commands and server say of themselves
 	@$(PYTHON) -m hub.cli.manual > docs/cli.md
-	@$(PYTHON) -m server.api.manual > docs/api.md
+	@$(PYTHON) -m server.manual > docs/api.md
 
 clean: ## Remove everything that is derived: the environment, the registry's index, build and demo outputs
 	rm -rf $(VENV) build demo dist registry.db registry.db-wal registry.db-shm

@@ -25,8 +25,8 @@ def main() -> None:
     import torch
     from diffusers import UNet2DConditionModel
 
-    from hub.loader.config import read_config
-    from hub.modules import build, load_weights
+    from hub.loader.modules.module_config import read_config
+    from hub.systems import build, load_weights
 
     given = arguments(__doc__)
     on_gpu = given.device.startswith("cuda")

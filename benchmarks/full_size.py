@@ -156,7 +156,7 @@ def adapters(
     """
     import torch
 
-    from hub.modules import build, save_weights
+    from hub.systems import build, save_weights
 
     sizes = {"in_width": in_width, "out_width": width, "queries": queries, "heads": heads}
     weights = folder / f"resampler-{in_width}-{width}-{queries}.safetensors"

@@ -28,9 +28,9 @@ from hub.languages import autonym, language_name
 from hub.names import ArtifactName
 from hub.records import Artifact, Query
 from hub.registry import Registry
-from hub.registry.labels import index_words
-from hub.registry.standing import UNMEASURED, standing_in
-from hub.registry.words import words_in
+from hub.registry.index.ranking import UNMEASURED, standing_in
+from hub.registry.index.tags import index_words
+from hub.registry.index.text import words_in
 
 TARGET_MS = 20.0
 BATCH = 20_000
@@ -210,7 +210,7 @@ def _add(tables: dict[str, list[dict[str, Any]]], number: int) -> None:
 
 
 def _words(artifact: Artifact) -> str:
-    """As `hub.registry.words.words_of`, with the names of languages remembered."""
+    """As `hub.registry.index.text.words_of`, with the names of languages remembered."""
     said = (str(artifact.name), artifact.summary, *artifact.tags, artifact.kind, artifact.method, *artifact.bases)
     return words_in((*said, *(_names_of(tag) for tag in artifact.languages)))
 

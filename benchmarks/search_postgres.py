@@ -19,8 +19,8 @@ import psycopg
 from benchmarks.search import BATCH, COUNTS, QUERIES, rows_of
 from hub.records import Query
 from hub.registry import Registry
-from hub.registry.postgres import PostgresDatabase
-from hub.registry.search import find
+from hub.registry.database.postgres import PostgresDatabase
+from hub.registry.search.search import find
 
 PEER = (
     "SELECT id FROM artifacts WHERE search @@ CAST(:asked AS tsquery) ORDER BY standing, downloads DESC, key LIMIT 20",

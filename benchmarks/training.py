@@ -20,7 +20,7 @@ REPETITIONS = 8
 def main() -> None:
     """Three claims, one JSON object each."""
     from hub.local import LocalHub
-    from trainers.training import Order, prepare
+    from trainers.run import Order, prepare
 
     order = Order(
         method="pea", base="emoji-sd", encoder="emoji-xlmr", corpus="emoji", languages=("yo",), device="cpu",
@@ -36,7 +36,7 @@ def main() -> None:
 
 def text_side(ready: Any) -> None:
     """A step of token distillation on cached states, beside one that runs both frozen encoders."""
-    from trainers.losses import mean_cosine, token_mse
+    from trainers.learners.losses import mean_cosine, token_mse
     from trainers.objectives.token_distillation import TokenDistillation
 
     material, module, draws = ready.material, module_for(ready), Draws(ready)
@@ -66,8 +66,8 @@ def text_side_at_full_size(batch: int = 4, length: int = 77) -> None:
     """The same between encoders of the originals' sizes, random: XLM-R-base and CLIP ViT-L/14's text tower."""
     from transformers import CLIPTextConfig, CLIPTextModel, XLMRobertaConfig, XLMRobertaModel
 
-    from hub.modules.projector import Projector
-    from trainers.losses import mean_cosine, token_mse
+    from hub.systems.pea.projector import Projector
+    from trainers.learners.losses import mean_cosine, token_mse
 
     torch.manual_seed(0)
     student_encoder = XLMRobertaModel(
@@ -107,7 +107,7 @@ def text_side_at_full_size(batch: int = 4, length: int = 77) -> None:
 
 def shared_denoiser(ready: Any) -> None:
     """PEA's step with one frozen denoiser, beside the original's: two copies, and nothing cached."""
-    from trainers.losses import feature_mse, prediction_mse
+    from trainers.learners.losses import feature_mse, prediction_mse
     from trainers.objectives.hybrid_distillation import HybridDistillation
     from trainers.objectives.noise import add_noise, outputs_of
 
@@ -173,7 +173,7 @@ class Draws:
     """The draws of a run, one after the other."""
 
     def __init__(self, ready: Any, count: int = BATCH) -> None:
-        from trainers.sampler import Sampler
+        from trainers.loop.sampler import Sampler
 
         material = ready.material
         self._sampler = Sampler(len(material.weights_N), count, 0, material.weights_N)
@@ -181,8 +181,8 @@ class Draws:
 
     def next(self) -> Any:
         """One more."""
-        from trainers.method import Draw
-        from trainers.sampler import generator_of
+        from trainers.loop.method import Draw
+        from trainers.loop.sampler import generator_of
 
         self._step += 1
         return Draw(self._step, self._sampler.draw(self._step), generator_of(0, "noise", self._step, 0))

@@ -9,7 +9,7 @@ Importing `hub` imports nothing heavy; `load_pipeline`, `load_retriever` and `co
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hub.loader.combine import combine
+    from hub.loader.merge_modules import combine
     from hub.loader.pipeline import load_pipeline
     from hub.loader.retriever import load_retriever
 

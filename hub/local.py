@@ -13,14 +13,14 @@ from hub.home import Home, stamp_of
 from hub.names import COMMIT_DIGITS, ArtifactName
 from hub.records import File, Revision
 from hub.registry import ALL_CARDS, Registry
-from hub.registry.accounts import Accounts
-from hub.registry.tokens import Tokens
+from hub.registry.accounts.accounts import Accounts
+from hub.registry.accounts.tokens import Tokens
 from hub.store import BlobStore, open_store
 
 if TYPE_CHECKING:
     from typing import Self
 
-    from hub.index import IndexReport
+    from hub.publish.index import IndexReport
 
 
 class LocalHub:
@@ -47,10 +47,10 @@ class LocalHub:
         return hub
 
     def index(self) -> IndexReport:
-        """Bring the registry up to date with the curated cards and the store's references; see `hub.index`."""
+        """Bring the registry up to date with the curated cards and the store's references; see `hub.publish.index`."""
         from filelock import FileLock
 
-        from hub.index import index
+        from hub.publish.index import index
 
         try:
             with FileLock(self.home.folder / "index.lock"):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Mapping
+import logging
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -17,15 +18,15 @@ GROUPS = {
     "hub.commands": "a command of `hub`",
     "hub.kinds": "a kind of artifact",
     "hub.bases": "a family of bases",
-    "hub.modules": "a module's architecture",
+    "hub.systems": "a module's architecture",
     "hub.readouts": "a read-out of an encoder",
     "hub.methods": "a training method",
     "hub.corpora": "a corpus to train and to be judged on",
     "hub.benchmarks": "a benchmark",
     "hub.parts": "an optional part",
-    "hub.operations": "operations of administration",
 }
 """Every group of entry points, and what one of its entries adds. CONTRIBUTING.md says what each must be."""
+_log = logging.getLogger("hub.plugins")
 _UNKNOWN: dict[str, type[Unknown]] = {
     "hub.bases": UnknownBase,
     "hub.benchmarks": UnknownBenchmark,
@@ -63,6 +64,15 @@ def load(group: str, name: str, own: Mapping[str, str] = MappingProxyType({})) -
     if name not in points:
         raise _UNKNOWN.get(group, Unknown)(name, known=names(group, own))
     return points[name].load()
+
+
+def load_all(group: str) -> Iterator[Any]:
+    """Import everything in `group`, by name. What cannot be imported is left out, and the log says so."""
+    for name, point in advertised(group).items():
+        try:
+            yield point.load()
+        except ImportError as error:
+            _log.warning("`%s` of %s is left out: %s. Look with `hub doctor`.", name, group, error)
 
 
 def resolve(target: str) -> Any:

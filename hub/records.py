@@ -103,7 +103,7 @@ class Variant:
     """`emoji-sd`."""
     method: str
     architecture: str
-    """Name of the module class in `hub.modules`."""
+    """Name of the module class in `hub.systems`."""
     conditioning: Conditioning
     """Of the module's output."""
     encoder: Pin | None = None
@@ -143,7 +143,7 @@ class SigningKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
+class MirrorOrigin:
     """Where a copied repository comes from."""
 
     upstream: str
@@ -157,7 +157,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signature:
-    """What was found out about a revision's signature when it was made; see `hub.signatures`."""
+    """What was found out about a revision's signature when it was made."""
 
     verified: bool
     method: str
@@ -235,7 +235,7 @@ class Artifact:
     """An administrator has allowed files that may run code."""
     likes: int = 0
     trending: float = 0.0
-    """Downloads and likes, the later the more; see `hub.registry.trend`."""
+    """Downloads and likes, the later the more; see `hub.registry.index.trending`."""
     weights: dict[str, dict[str, int]] = field(default_factory=dict)
     """SHA-256 of a weights file of the head → how many numbers of each type it holds."""
 

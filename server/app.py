@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 from hub.local import LocalHub
-from server import errors, oauth, routes
-from server.api import document, security
-from server.api.admin import administration
-from server.bodies import BodyLimit
-from server.git import service
+from server import errors, routes
+from server.api.administration import administration
+from server.http.bodies import BodyLimit
+from server.http.middleware import AccessLog, AnswerHeaders, EncodedPath
+from server.http.routing import register
 from server.metering import Meter, Metering
-from server.middleware import AccessLog, AnswerHeaders, EncodedPath
-from server.mirror.mirror import Mirror
-from server.mirror.upstream import Upstream
-from server.pages import device
+from server.openapi import document
+from server.part import ServerPart, server_parts
 from server.rates import DEFAULT_RATES, RateLimit, Rates
-from server.routing import register
-from server.webhooks import routes as webhooks
 from server.worker import Worker, lasting
-
-_FEATURES = (*webhooks.ROUTES, *oauth.ROUTES, *device.ROUTES, *security.ROUTES, *service.ROUTES)
-"""Addresses of what the core can do without."""
 
 
 def create_app(
@@ -32,25 +26,37 @@ def create_app(
     worker: Worker | None = None,
     *,
     offload: str = "",
-    upstream: Upstream | None = None,
+    parts: Sequence[ServerPart] | None = None,
     rates: Rates | None = DEFAULT_RATES,
 ) -> FastAPI:
     """The application around an open hub; the caller closes the hub after the last request.
 
     `worker` does what the outbox owes from the start of the server to its end; without one, somebody else must. `offload` is
-    the location of nginx from which it sends blobs; see `server.offload`. `upstream` is asked for what is not here; None asks
-    nobody, and what was mirrored before is still served. Without `rates` nobody is limited.
+    the location of nginx from which it sends blobs; see `server.http.accel_redirect`. `parts` are the
+    optional features, by default all that are installed. Without `rates` nobody is limited.
     """
+    used = server_parts() if parts is None else tuple(parts)
     app = FastAPI(
-        title="linguahub", docs_url=None, redoc_url=None, openapi_url=document.ADDRESS, lifespan=lasting(worker)
+        title="linguahub", docs_url=None, redoc_url=None, openapi_url=document.ADDRESS, lifespan=lasting(worker, used)
     )
-    app.state.hub, app.state.mirror = hub, Mirror(hub, upstream)
+    app.state.hub, app.state.parts = hub, used
     app.state.offload, app.state.meter = offload, Meter(hub)
+    for part in used:
+        part.attach(app, hub)
 
     errors.install(app)
     document.install(app)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
-    register(app, (*routes.OWN_API, *administration(), *routes.SPECIFIC, *_FEATURES, *routes.GENERAL))
+    register(
+        app,
+        (
+            *routes.OWN_API,
+            *administration(),
+            *routes.SPECIFIC,
+            *(each for part in used for each in part.addresses()),
+            *routes.GENERAL,
+        ),
+    )
 
     app.add_middleware(BodyLimit)
     app.add_middleware(Metering, meter=app.state.meter)

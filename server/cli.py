@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import webbrowser
-from contextlib import closing, nullcontext
+from contextlib import closing
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -46,9 +46,9 @@ def serve(
         import uvicorn
 
         from server.app import create_app
-        from server.crew import APP, run_crew
-        from server.mirror.upstream import mirrored_upstream
-        from server.offload import offload_prefix
+        from server.http.accel_redirect import offload_prefix
+        from server.part import server_parts
+        from server.processes import APP, run_crew
         from server.rates import configured_rates
         from server.worker import Worker
     except ImportError as error:
@@ -58,7 +58,13 @@ def serve(
     rates = configured_rates()  # A mistake in it is one line, before anything is begun.
     if mirror:
         os.environ["HUB_MIRROR"] = mirror  # Each worker reads it, as where there is no option.
-    upstream = mirrored_upstream()
+    parts = server_parts()
+    if mirror and "mirror" not in {part.name for part in parts}:
+        raise WrongRequest(
+            "`--mirror` needs the part `mirror`, which is left out: see HUB_WITHOUT_PARTS and `hub doctor`."
+        )
+    for part in parts:
+        part.configure()
     with closing(_listen(host, port)) as listener, closing(LocalHub.open()) as hub:
         address = _address(host, listener)
         typer.echo(f"linguahub is at {address} (Ctrl-C ends it). For Hugging Face clients: HF_ENDPOINT={address}")
@@ -66,9 +72,8 @@ def serve(
         if open_browser:
             webbrowser.open(address)  # The connection waits in the listener's queue until the server answers.
         if workers == 1:
-            with closing(upstream) if upstream else nullcontext():
-                app = create_app(hub, Worker(hub), offload=offload_prefix(), upstream=upstream, rates=rates)
-                uvicorn.Server(server_config(app, proxies=proxy, grace_s=grace)).run(sockets=[listener])
+            app = create_app(hub, Worker(hub), offload=offload_prefix(), parts=parts, rates=rates)
+            uvicorn.Server(server_config(app, proxies=proxy, grace_s=grace)).run(sockets=[listener])
             return
         hub.close()  # It is ready: the schema is current, the cards are indexed. Each worker opens it for itself.
         run_crew(server_config(APP, proxies=proxy, grace_s=grace, workers=workers), listener)
@@ -78,7 +83,7 @@ def _first_administrator(hub: LocalHub) -> None:
     """On the first start, make somebody who may let others in, and say how, once."""
     if any(each.is_admin for each in hub.accounts.all()):
         return
-    from hub.accounts import Actor
+    from hub.registry.accounts.permissions import Actor
 
     actor = Actor("hub serve")
     made = hub.accounts.add(FIRST_ADMINISTRATOR, actor, is_admin=True, full_name="Administrator")

@@ -6,6 +6,7 @@ Hugging Face clients decide by the header `X-Error-Code`; without a body (HEAD) 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
@@ -27,13 +28,12 @@ from hub.errors import (
     UnknownRevision,
     UpstreamDown,
 )
-from server.access import Elsewhere, Moved
-from server.forms import LogInFirst
-from server.git.answers import asks_for_password, in_gits_words, is_for_git, password_prompt
-from server.middleware import add_headers
-from server.mirror.answers import answer_elsewhere
+from server.auth.access import Elsewhere, Moved
+from server.auth.csrf_forms import LogInFirst
+from server.http.middleware import add_headers
 from server.pages.login import lead_to_login
 from server.pages.rendering import render
+from server.part import ServerPart
 
 CODES: dict[type[HubError], str] = {
     UnknownArtifact: "RepoNotFound",
@@ -72,17 +72,15 @@ async def _hub_error(request: Request, error: Exception) -> Response:
         return answer(request, error.status, f"{_OURS} as {request_id}.")
     if isinstance(error, TooOften):
         return answer(request, error.status, str(error), {"Retry-After": str(error.wait_s)})
-    if asks_for_password(request, error):
-        return password_prompt(request, str(error))
     code = next((code for known, code in CODES.items() if isinstance(error, known)), None)
-    return answer(request, error.status, str(error), {"X-Error-Code": code} if code else {})
+    return answer(request, error.status, str(error), {"X-Error-Code": code} if code else {}, error=error)
 
 
 async def _elsewhere(request: Request, error: Exception) -> Response:
-    """A repository of the hub that this server mirrors."""
+    """A repository that a part answers for."""
     assert isinstance(error, Elsewhere)
     try:
-        return await answer_elsewhere(request, request.app.state.mirror, error.copied)
+        return await error.answer(request)
     except HubError as refused:
         return await _hub_error(request, refused)
 
@@ -126,13 +124,22 @@ async def _crash(request: Request, _error: Exception) -> Response:
     return made
 
 
-def answer(request: Request, status: int, message: str, headers: dict[str, str] | None = None) -> Response:
-    """The envelope, or a page for people; git gets its own words."""
+def answer(
+    request: Request,
+    status: int,
+    message: str,
+    headers: dict[str, str] | None = None,
+    *,
+    error: HubError | None = None,
+) -> Response:
+    """The envelope, a page for people, or the words of a client that a part knows."""
     headers = {"X-Error-Message": _in_ascii(message), "Cache-Control": "no-store", **(headers or {})}
     if commit := getattr(request.state, "commit", ""):
         headers["X-Repo-Commit"] = commit  # Lets a client remember that this revision lacks the file.
-    if is_for_git(request):
-        return in_gits_words(request, status, message, headers)
+    parts: Sequence[ServerPart] = request.app.state.parts
+    for part in parts:
+        if (made := part.error_response(request, status, message, headers, error)) is not None:
+            return made
     if _is_for_people(request):
         context = {"status": status, "phrase": HTTPStatus(status).phrase, "message": message}
         return render("error.html", context, request=request, status=status, headers=headers)

@@ -17,9 +17,9 @@ from starlette.types import ASGIApp, Scope
 
 from hub.errors import HubError
 from hub.local import LocalHub
-from hub.registry.inventory import Totals, public_by_kind, totals
-from hub.registry.outbox import count_debts
-from server.middleware import Exchange, Observer
+from hub.registry.artifacts.usage import Totals, public_by_kind, totals
+from hub.registry.outbox.queue import count_debts
+from server.http.middleware import Exchange, Observer
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)

@@ -27,9 +27,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hub.errors import HubError, WrongRequest
 from hub.local import LocalHub
+from server.auth.caller import secret_of
 from server.errors import answer
-from server.identity import secret_of
-from server.middleware import HttpLayer
+from server.http.middleware import HttpLayer
 
 WINDOW_S = 300
 """Seconds; the Hub's own window."""

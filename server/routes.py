@@ -1,9 +1,9 @@
 """Every address of the core server, in the order in which they are tried: specific ones come before general ones.
 
 Optional features keep rows of their own, which `server.app` puts between SPECIFIC and GENERAL. FastAPI's own address is
-`server.api.document.ADDRESS`, and `/static` is a folder.
+`server.openapi.document.ADDRESS`, and `/static` is a folder.
 
-`{repository}` is `owner/name` or a bare `name`, `{collection}` says whether models or data sets are meant: see `server.routing`.
+`{repository}` is `owner/name` or a bare `name`, `{collection}` says whether models or data sets are meant: see `server.http.routing`.
 Within a group, addresses without a parameter behind the repository come first, those with a whole path behind it later: what two rows
 could read then means the full name, `a/tree/refs` the refs of `a/tree`. Only the bare repository yields to all of them.
 """
@@ -12,51 +12,34 @@ from __future__ import annotations
 
 from functools import partial
 
-from hub.registry.aliases import Alias
-from server.api import (
-    advice,
-    artifacts,
-    audit,
-    compatible,
-    health,
-    languages,
-    leaderboard,
-    revisions,
-    scores,
-    search,
-)
-from server.api.document import documented, query_parameter
+from hub.registry.artifacts.aliases import Alias
+from server.api import audit, health, languages, search
+from server.api.artifacts import advice, artifacts, compatible, leaderboard, revisions, scores, security
+from server.http.routing import Address, below
+from server.http.search_parameters import PARAMETERS
+from server.http.wire import SearchBody, promised
 from server.metering import MEDIA_TYPE
-from server.pages import access, login, settings
+from server.openapi.document import documented, query_parameter
+from server.pages import access_request, login, settings
 from server.pages.artifact import show_artifact
 from server.pages.browse import browse
-from server.protocol import (
+from server.protocol.accounts import gates, likes, whoami
+from server.protocol.read import paths, safetensors_metadata, tags_by_type, usage
+from server.protocol.read.listing import list_repositories
+from server.protocol.read.repository import describe_repository
+from server.protocol.read.resolve import resolve_file
+from server.protocol.read.tree import list_tree
+from server.protocol.transfer import lfs, lfs_objects, xet
+from server.protocol.write import (
     branches,
     commits,
     duplicates,
-    gates,
-    holdings,
     large_files,
-    lfs,
-    lfs_transfer,
-    likes,
-    paths,
     preupload,
     repositories,
-    shards,
     unsupported,
-    validation,
-    vocabulary,
-    whoami,
-    xet,
+    validate_card,
 )
-from server.protocol.listing import list_repositories
-from server.protocol.repository import describe_repository
-from server.protocol.resolve import resolve_file
-from server.protocol.tree import list_tree
-from server.query import PARAMETERS
-from server.routing import Address, below
-from server.wire import SearchBody, promised
 
 _search = partial(documented, tag="search")
 _artifacts = partial(documented, tag="artifacts", errors=(404,), moves=True)
@@ -94,6 +77,7 @@ OWN_API = (
         errors=(404, 409),
     ),
     documented("GET", "/leaderboard", leaderboard.get_leaderboard, leaderboard.LeaderboardBody, tag="scores"),
+    _artifacts("GET", _ONE + "/security", security.get_security, security.SecurityBody, parameters=security.PARAMETERS),
     _choose("GET", "/compare", leaderboard.compare_artifacts, leaderboard.CompareBody, errors=(404,), moves=True),
     _choose("GET", "/advice", advice.get_advice, advice.AdviceBody),
     _choose("GET", _ONE + "/compatible", compatible.get_compatible, compatible.CompatibleBody, errors=(404,), moves=True),
@@ -102,7 +86,7 @@ OWN_API = (
     _operate("GET", "/health/ready", health.is_ready, health.ReadyBody, also={503: health.ReadyBody}),
     _operate("GET", "/metrics", health.get_metrics, None, media=MEDIA_TYPE),
 )  # fmt: skip
-"""Ours, which the OpenAPI document describes; `server.api.admin` adds those of administrators."""
+"""Ours, which the OpenAPI document describes; `server.api.administration` adds those of administrators."""
 
 _PAGES = (
     Address("GET", "/", browse),
@@ -119,26 +103,26 @@ _PAGES = (
 
 _ACCOUNTS = (
     Address("GET", "/api/whoami-v2", whoami.who_am_i),
-    Address("GET", "/api/settings/repositories", holdings.list_own),
+    Address("GET", "/api/settings/repositories", usage.list_own),
     Address("GET", "/api/users/{name}/overview", whoami.show_user),
     Address("GET", "/api/users/{name}/likes", likes.list_liked),
-    Address("GET", "/api/users/{name}/followers", holdings.list_nobody),
-    Address("GET", "/api/users/{name}/following", holdings.list_nobody),
+    Address("GET", "/api/users/{name}/followers", usage.list_nobody),
+    Address("GET", "/api/users/{name}/following", usage.list_nobody),
     Address("GET", "/api/organizations/{name}/overview", whoami.show_organisation),
     Address("GET", "/api/organizations/{name}/members", whoami.list_members),
-    Address("GET", "/api/organizations/{name}/followers", holdings.list_nobody),
-    Address("GET", "/api/organizations/{name}/settings/repositories", holdings.list_of_organisation),
+    Address("GET", "/api/organizations/{name}/followers", usage.list_nobody),
+    Address("GET", "/api/organizations/{name}/settings/repositories", usage.list_of_organisation),
     Address("GET", "/api/agent-harnesses", unsupported.list_harnesses),
     Address("POST", "/v1/telemetry", xet.ignore_report),
     Address("HEAD", "/api/telemetry/{topic:path}", xet.ignore_report),
 )
 
 _TRANSFERS = (
-    Address("PUT", "/lfs/objects/{word}", lfs_transfer.receive_object),
-    Address("GET", "/lfs/objects/{word}", lfs_transfer.send_object),
-    Address("PUT", "/lfs/parts/{word}", lfs_transfer.receive_part),
-    Address("POST", "/lfs/complete/{word}", lfs_transfer.complete_object),
-    Address("POST", "/lfs/verify/{word}", lfs_transfer.verify_object),
+    Address("PUT", "/lfs/objects/{word}", lfs_objects.receive_object),
+    Address("GET", "/lfs/objects/{word}", lfs_objects.send_object),
+    Address("PUT", "/lfs/parts/{word}", lfs_objects.receive_part),
+    Address("POST", "/lfs/complete/{word}", lfs_objects.complete_object),
+    Address("POST", "/lfs/verify/{word}", lfs_objects.verify_object),
     *below(
         "/cas/{epoch}/{tenant}/v1",
         Address("GET", "/chunks/{prefix}/{hash}", xet.know_no_chunk),
@@ -168,9 +152,9 @@ _REPOSITORIES = (
     Address("POST", "/api/repos/create", repositories.create_repository),
     Address("DELETE", "/api/repos/delete", repositories.remove_repository),
     Address("POST", "/api/repos/move", repositories.rename_repository),
-    Address("POST", "/api/validate-yaml", validation.validate_card),
+    Address("POST", "/api/validate-yaml", validate_card.validate_card),
     Address("GET", "/api/{collection:collection}", list_repositories),
-    Address("GET", "/api/{collection:collection}-tags-by-type", vocabulary.list_tags),
+    Address("GET", "/api/{collection:collection}-tags-by-type", tags_by_type.list_tags),
     *below(
         "/api/{collection:collection}/{repository:repository}",
         Address("PUT", "/settings", repositories.set_repository),
@@ -204,7 +188,9 @@ _REPOSITORIES = (
         Address(_EVERY, "/discussions/{rest:path}", unsupported.refuse_discussions),
         Address("GET", "", describe_repository),
     ),
-    Address("GET", "/api/models/{repository:repository}/safetensors-metadata/{path:path}", shards.read_shards),
+    Address(
+        "GET", "/api/models/{repository:repository}/safetensors-metadata/{path:path}", safetensors_metadata.read_shards
+    ),
 )
 
 SPECIFIC = (*_PAGES, *_ACCOUNTS, *_TRANSFERS, *_ELSEWHERE, *_REPOSITORIES)
@@ -217,7 +203,7 @@ GENERAL = (
         "/{collection:prefix}{repository:repository}",
         Address("POST", ".git/info/lfs/objects/batch", lfs.plan_transfers),
         Address("POST", "/ask-access", gates.ask_for_access),
-        Address("POST", "/request-access", access.request_access),
+        Address("POST", "/request-access", access_request.request_access),
         Address("GET", "/tree/{revision}", show_artifact),
         Address("GET", "/resolve/{revision}/{path:path}", resolve_file),
         Address("GET", "", show_artifact),

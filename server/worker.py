@@ -5,18 +5,16 @@ from __future__ import annotations
 import gc
 import logging
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import FastAPI
 
 from hub.errors import HubError
 from hub.local import LocalHub
-from hub.outbox import Task, work_off
-from hub.publish import reference_task
-from hub.registry.scans import owe_scans_by
-from server.scanning.scan import scan_task, scanners
-from server.webhooks.delivery import delivery_task
+from hub.publish.publish import reference_task
+from hub.registry.outbox.worker import Task, work_off
+from server.part import ServerPart, server_parts
 
 PAUSE_S = 1.0
 """How long to rest when nothing is due. Asking costs a read or two of an index."""
@@ -52,8 +50,9 @@ class Worker:
         pause_s, is_new = 0.0, True
         while not self._over.wait(pause_s):
             try:
-                if is_new:  # This process may have come with newer scanners than those that looked before.
-                    owe_scans_by(self._hub.registry.database, scanners())
+                if is_new:
+                    for part in server_parts():
+                        part.start(self._hub)
                     is_new = False
                 work_off(self._hub.registry.database, tasks, is_over=self._over.is_set)
                 pause_s = self._pause_s
@@ -64,10 +63,12 @@ class Worker:
 
 def tasks_of(hub: LocalHub) -> list[Task]:
     """Every task that the outbox may owe, in the order in which they take turns."""
-    return [reference_task(hub.registry, hub.store), delivery_task(hub), scan_task(hub)]
+    return [reference_task(hub.registry, hub.store), *(task for part in server_parts() for task in part.jobs(hub))]
 
 
-def lasting(worker: Worker | None) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def lasting(
+    worker: Worker | None, parts: Sequence[ServerPart] = ()
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     """What an application begins at its start and ends at its end."""
 
     @asynccontextmanager
@@ -82,5 +83,7 @@ def lasting(worker: Worker | None) -> Callable[[FastAPI], AbstractAsyncContextMa
         finally:
             if worker is not None:
                 worker.stop()
+            for part in parts:
+                part.stop()
 
     return lifespan

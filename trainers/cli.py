@@ -95,7 +95,7 @@ def train(
         english_share=english_share, temperature=temperature, steps=steps, seed=seed, accumulation=accumulate,
     )  # fmt: skip
     from hub.local import LocalHub
-    from trainers.samples import SampleOrder
+    from trainers.samples.samples import SampleOrder
     from trainers.train_and_publish import train_and_publish
 
     sample = SampleOrder(sample_every, tuple(sample_prompt or ()))
@@ -139,8 +139,8 @@ def evaluate(
     prepare_libraries()
     from hub.local import LocalHub
     from trainers.corpora.captioned import Columns
-    from trainers.publishing import publish_scores
-    from trainers.scoring import evaluate_artifact
+    from trainers.evaluation.evaluate import evaluate_artifact
+    from trainers.publish import publish_scores
 
     with LocalHub.open() as hub:
         artifact = hub.registry.get(name)
@@ -154,7 +154,7 @@ def evaluate(
             if not as_json:
                 typer.echo(f"{artifact.name}: published as revision {revision.id[:12]}.")
     if as_json:
-        from hub.cli.scores import as_json as score_as_json
+        from hub.cli.find.scores import as_json as score_as_json
 
         typer.echo(json.dumps([score_as_json(score) for score in scores], ensure_ascii=False))
     else:
@@ -162,7 +162,7 @@ def evaluate(
 
 
 def _print_scores(scores: Sequence[Score]) -> None:
-    from hub.cli.scores import sentence
+    from hub.cli.find.scores import sentence
 
     for score in scores:
         typer.echo(sentence(score))

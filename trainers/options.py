@@ -11,8 +11,8 @@ from hub.errors import MissingExtra, WrongRequest
 from trainers import defaults
 
 if TYPE_CHECKING:
-    from trainers.changes import Changes
-    from trainers.training import Order
+    from trainers.recipes.overrides import Changes
+    from trainers.run import Order
 
 PictureColumn = Annotated[str, typer.Option(help="Column of the pictures in a corpus of your own.")]
 CaptionColumns = Annotated[
@@ -51,7 +51,7 @@ def order_of(
     check_device(device)
     prepare_libraries()
     from trainers.corpora.captioned import Columns
-    from trainers.training import Order
+    from trainers.run import Order
 
     base, encoder, corpus, changes = as_written(method, recipe, sets or [], base, encoder, corpus)
     return Order(
@@ -65,9 +65,9 @@ def as_written(
     method: str, recipe: str, sets: Sequence[str], base: str, encoder: str, corpus: str
 ) -> tuple[str, str, str, Changes]:
     """Base, encoder, corpus and changes: as typed, else as the recipe has it, else the lab's. Refused before anything is opened."""
-    from trainers.changes import Changes
     from trainers.methods import get_plan
-    from trainers.recipe_file import RecipeFile, read_recipe
+    from trainers.recipes.overrides import Changes
+    from trainers.recipes.recipe_file import RecipeFile, read_recipe
 
     written = read_recipe(recipe) if recipe else RecipeFile("", method, Changes())
     if written.method != method:

@@ -17,14 +17,14 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from trainers import sharding
-from trainers.checkpoint import gathered, learning, write_tensors
-from trainers.failures import writing
-from trainers.loop import train
-from trainers.material import Material
-from trainers.plan import Phase
-from trainers.processes import device_of
-from trainers.samples import Samples
+from trainers.inputs.features import Material
+from trainers.loop import sharding
+from trainers.loop.checkpoint import gathered, learning, write_tensors
+from trainers.loop.failures import writing
+from trainers.loop.loop import train
+from trainers.loop.processes import device_of
+from trainers.recipes.plan import Phase
+from trainers.samples.samples import Samples
 
 LEARNT = "module.safetensors"
 FEW_CORES = 2

@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hub.cli.scores import as_json
+from hub.cli.find.scores import as_json
 from hub.local import LocalHub
 from hub.names import ArtifactName
 from hub.records import Revision, Score
-from trainers import publishing, scoring, training
-from trainers.publishing import Cost
-from trainers.samples import SampleOrder
-from trainers.scoring import Asked
-from trainers.training import Order, Trained
+from trainers import publish
+from trainers import run as training
+from trainers.evaluation import evaluate
+from trainers.evaluation.evaluate import Asked
+from trainers.publish import Cost
+from trainers.run import Order, Trained
+from trainers.samples.samples import SampleOrder
 
 SPLITS = ("seen", "pairs", "held-out")
 """Whose prompts a card's figures are measured on."""
@@ -70,20 +72,20 @@ def train_and_publish(
 
     None in all processes but the main one, which writes what all of them learnt. Raises as `train_module`.
     """
-    full = ArtifactName.parse(name or publishing.default_name(order.method, order.languages), hub.home.owner)
+    full = ArtifactName.parse(name or publish.default_name(order.method, order.languages), hub.home.owner)
     run = out or hub.home.runs / full.name
     trained = training.train_module(order, hub, run, resume=resume, quiet=quiet, sample=sample)
     if trained.rank:
         return None
     cost, folder = Cost(trained.device_seconds, price_per_hour), run / full.name
-    publishing.export(trained, folder, cost)
-    publishing.write_module_card(trained, folder, cost, ())
+    publish.export(trained, folder, cost)
+    publish.write_module_card(trained, folder, cost, ())
     scores: Sequence[Score] = ()
     if prompts:
-        subject = scoring.trained_subject(trained, full.name, folder, hub)
+        subject = evaluate.trained_subject(trained, full.name, folder, hub)
         asked = Asked(("emoji-generation",), SPLITS, order.languages, prompts)
-        scores = scoring.compare(subject, asked, trained.corpus, hub, quiet=quiet)
-        publishing.write_module_card(trained, folder, cost, scores)
+        scores = evaluate.compare(subject, asked, trained.corpus, hub, quiet=quiet)
+        publish.write_module_card(trained, folder, cost, scores)
     message = f"Train {order.method} for {', '.join(order.languages)}"
-    revision = publishing.push(folder, str(full), hub, message) if push else None
+    revision = publish.push(folder, str(full), hub, message) if push else None
     return Outcome(full, folder, trained, cost, scores, revision)

@@ -6,10 +6,11 @@ command line runs it through `Administration`, the server offers every one of `o
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from hub.administration.operation import Administration, LocalAdministration, Operation, RemoteAdministration
-from hub.plugins import advertised
+from hub.registry.parts import parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,20 +19,11 @@ __all__ = ["Administration", "LocalAdministration", "Operation", "RemoteAdminist
 
 
 def operations() -> Iterator[type[Operation[Any]]]:
-    """Our own operations in the order of the API's document, then those of installed parts, in `hub.operations`."""
-    from hub.administration import (
-        audit,
-        organisations,
-        outbox,
-        quotas,
-        repositories,
-        signing_keys,
-        tokens,
-        users,
-        webhooks,
-    )  # fmt: skip
+    """Yield the operations of the core in the order of the API's document, then those of installed parts."""
+    from hub.administration import audit, organisations, outbox, quotas, repositories, tokens, users
 
-    for subject in (users, tokens, organisations, quotas, repositories, webhooks, signing_keys, outbox, audit):
+    for subject in (users, tokens, organisations, quotas, repositories, outbox, audit):
         yield from subject.OPERATIONS
-    for point in advertised("hub.operations").values():
-        yield from point.load()
+    for part in parts():
+        for module in part.operations:
+            yield from import_module(module).OPERATIONS

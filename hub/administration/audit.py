@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from hub.administration.operation import MAX_LINES, Operation, check_limit
 from hub.errors import WrongRequest
-from hub.registry.audit import Entry, read_audit
+from hub.registry.accounts.audit import Entry, read_audit
 
 if TYPE_CHECKING:
-    from hub.accounts import Actor
     from hub.local import LocalHub
+    from hub.registry.accounts.permissions import Actor
 
 _MAX_LETTERS = 200
 """Of a subject."""

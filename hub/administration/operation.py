@@ -38,8 +38,8 @@ from hub.decoding import decode
 from hub.errors import Unauthenticated, WrongRequest
 
 if TYPE_CHECKING:
-    from hub.accounts import Actor
     from hub.local import LocalHub
+    from hub.registry.accounts.permissions import Actor
 
 Result = TypeVar("Result")
 Line = Annotated[str, {"maxLength": 200}]
@@ -117,7 +117,7 @@ class RemoteAdministration:
 
     def __init__(self, address: str, token: str) -> None:
         """Raises WrongRequest for what is not an address, Unauthenticated without a token."""
-        from hub.endpoint import Endpoint
+        from hub.remote.client import Endpoint
 
         self._endpoint = Endpoint(address, token)
         if not token:

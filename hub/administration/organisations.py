@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from hub.accounts import ORGANISATION, ROLES, Account
 from hub.administration.operation import Line, Operation
+from hub.registry.accounts.permissions import ORGANISATION, ROLES, Account
 
 if TYPE_CHECKING:
-    from hub.accounts import Actor
     from hub.local import LocalHub
+    from hub.registry.accounts.permissions import Actor
 
 _MEMBERS = "/admin/organisations/{name}/members"
 

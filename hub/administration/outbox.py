@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from hub.administration.operation import MAX_LINES, Line, Operation, check_limit
 from hub.errors import WrongRequest
-from hub.registry.outbox import Debt, debts, retry
+from hub.registry.outbox.queue import Debt, debts, retry
 
 if TYPE_CHECKING:
-    from hub.accounts import Actor
     from hub.local import LocalHub
+    from hub.registry.accounts.permissions import Actor
 
 _MAX_LETTERS = 200
 """Of a task."""

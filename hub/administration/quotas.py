@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from hub.administration.operation import Operation
-from hub.registry.accounts import MOST_BYTES
+from hub.registry.accounts.accounts import MOST_BYTES
 
 if TYPE_CHECKING:
-    from hub.accounts import Account, Actor
     from hub.local import LocalHub
+    from hub.registry.accounts.permissions import Account, Actor
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from hub.administration.operation import Operation
 from hub.names import ArtifactName
-from hub.registry.repositories import allow_any_file, remove_tombstone
+from hub.registry.artifacts.repositories import allow_any_file, remove_tombstone
 
 if TYPE_CHECKING:
-    from hub.accounts import Actor
     from hub.local import LocalHub
+    from hub.registry.accounts.permissions import Actor
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class AllowAnyFile(Operation[Policy]):
     any_file: bool
 
     def run(self, hub: LocalHub, actor: Actor) -> Policy:
-        from hub.publish import drain_outbox
+        from hub.publish.publish import drain_outbox
 
         found = hub.registry.get(self.name)
         allow_any_file(hub.registry.database, found.name, self.any_file, actor)

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
-from hub.accounts import TOKEN_ROLES, Token
 from hub.administration.operation import Line, Operation
 from hub.errors import WrongRequest
+from hub.registry.accounts.permissions import TOKEN_ROLES, Token
 
 if TYPE_CHECKING:
-    from hub.accounts import Actor
     from hub.local import LocalHub
+    from hub.registry.accounts.permissions import Actor
 
 MAX_DAYS = 3650
 """Of a token that ends."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-from hub.accounts import USER, Account
 from hub.administration.operation import Line, Operation
-from hub.registry.secrets import LONGEST, SHORTEST
+from hub.registry.accounts.permissions import USER, Account
+from hub.registry.accounts.secrets import LONGEST, SHORTEST
 
 if TYPE_CHECKING:
-    from hub.accounts import Actor
     from hub.local import LocalHub
+    from hub.registry.accounts.permissions import Actor
 
 _USER = "/admin/users/{name}"
 

@@ -5,6 +5,6 @@ trained through. Name it in `FAMILIES`, or advertise it in the entry-point group
 """
 
 from hub.bases.family import FAMILIES, Family, conditioning_of, family_of
-from hub.bases.language import Interpreter, LanguageMixin, Prompts
+from hub.bases.language_mixin import Interpreter, LanguageMixin, Prompts
 
 __all__ = ["FAMILIES", "Family", "Interpreter", "LanguageMixin", "Prompts", "conditioning_of", "family_of"]

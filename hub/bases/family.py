@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
-from hub.bases.language import LanguageMixin, with_language
+from hub.bases.language_mixin import LanguageMixin, with_language
 from hub.errors import Damaged, DoesNotFit, UnknownFile
 from hub.plugins import advertised, load, resolve
 from hub.records import Conditioning

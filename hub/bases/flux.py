@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hub.bases.family import Family, read_widths
-from hub.bases.language import Encoded, Language, LanguageMixin, prompts_asked
+from hub.bases.language_mixin import Encoded, Language, LanguageMixin, prompts_asked
 from hub.records import Conditioning
 
 if TYPE_CHECKING:

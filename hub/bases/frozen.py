@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from hub.bases.family import Family, families, family_of, pipeline_class_of
-from hub.bases.language import Encoded
+from hub.bases.language_mixin import Encoded
 from hub.errors import DoesNotFit
 from hub.records import Conditioning
 

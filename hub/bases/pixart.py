@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from hub.bases.family import Family, read_json
 from hub.bases.frozen import FrozenBase
-from hub.bases.language import Encoded, LanguageMixin
+from hub.bases.language_mixin import Encoded, LanguageMixin
 from hub.errors import Damaged
 from hub.records import Conditioning
 
@@ -32,7 +32,7 @@ class PixArtLanguage(LanguageMixin):
 
     def change_for_modules(self) -> Change | None:
         """The caption projection passes on what modules give; None for a transformer trained without a projection."""
-        from hub.bases.caption_place import CaptionPlace
+        from hub.bases.pixart_projection import CaptionPlace
 
         transformer: Any = self.transformer  # type: ignore[attr-defined]
         return None if transformer.caption_projection is None else CaptionPlace(transformer)
@@ -45,7 +45,7 @@ class PixArtLanguage(LanguageMixin):
 
     def _projected(self, states_BLT: Tensor) -> Tensor:
         """T5's states as a module's would be; as they are while the projection stands where it always did."""
-        from hub.bases.caption_place import PassingProjection
+        from hub.bases.pixart_projection import PassingProjection
 
         projection = self.transformer.caption_projection  # type: ignore[attr-defined]
         if not isinstance(projection, PassingProjection):

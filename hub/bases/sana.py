@@ -11,7 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hub.bases.family import Family, read_json
-from hub.bases.language import LanguageMixin
+from hub.bases.language_mixin import LanguageMixin
 from hub.errors import Damaged
 from hub.records import Conditioning
 

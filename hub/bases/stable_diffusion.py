@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from hub.bases.family import Family, read_json
 from hub.bases.frozen import FrozenBase
-from hub.bases.language import Encoded, LanguageMixin
+from hub.bases.language_mixin import Encoded, LanguageMixin
 from hub.errors import Damaged
 from hub.records import Conditioning
 

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from hub.bases.family import Family, read_widths
-from hub.bases.language import LanguageMixin
+from hub.bases.language_mixin import LanguageMixin
 from hub.records import Conditioning
 
 

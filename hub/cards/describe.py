@@ -7,8 +7,8 @@ from typing import Any
 
 from hub.cards.card import FILE, NAMESPACE
 from hub.cards.licenses import parse_license
-from hub.cards.reading import read_card, split
-from hub.cards.variants import read_variant, variant_folders
+from hub.cards.read import read_card, split
+from hub.cards.variant_config import read_variant, variant_folders
 from hub.errors import UnknownLanguage, WrongCard
 from hub.languages import parse_language
 from hub.names import ArtifactName

@@ -35,7 +35,6 @@ OWN = (
     "yank",
     "index",
     "verify",
-    "sign",
     "gc",
     "backup",
     "restore",

@@ -15,9 +15,9 @@ try:
 except ModuleNotFoundError as error:
     raise MissingExtra("load", "loading a pipeline") from error
 
-from hub.loader.combine import combine
-from hub.loader.detection import UndecidedLanguage
+from hub.loader.merge_modules import combine
 from hub.loader.pipeline import load_pipeline
+from hub.loader.prompts.detection import UndecidedLanguage
 from hub.loader.retriever import Retriever, load_retriever
 
 __all__ = ["Retriever", "UndecidedLanguage", "combine", "load_pipeline", "load_retriever"]

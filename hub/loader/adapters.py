@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from hub.bases.language import Language, LanguageMixin, stacked, with_language
+from hub.bases.language_mixin import Language, LanguageMixin, stacked, with_language
 from hub.errors import DoesNotFit
-from hub.loader.interpreter import Interpreter
+from hub.loader.prompts.prompt_encoder import Interpreter
 
 
 class Adapters:
-    """Stands before a pipeline class that reads prompts through modules (`hub.bases.language`)."""
+    """Stands before a pipeline class that reads prompts through modules (`hub.bases.language_mixin`)."""
 
     _interpreter: Interpreter | None = None
     _mixin: type[LanguageMixin]

@@ -6,11 +6,11 @@ from collections.abc import Collection
 from pathlib import Path
 
 from hub.bases.family import read_json
-from hub.downloads import unfinished
 from hub.errors import Damaged, WrongSource
-from hub.loader.sources import BaseSource
-from hub.memory import gigabytes
-from hub.modules.weights import read_header
+from hub.loader.resolve import BaseSource
+from hub.remote.hf_cache import unfinished
+from hub.weights.memory import gigabytes
+from hub.weights.strict import read_header
 
 _PICKLES = {".bin", ".ckpt", ".pt", ".pth"}
 _INDEX = ".safetensors.index.json"

@@ -12,19 +12,19 @@ import torch
 from torch import nn
 
 from hub.bases.patch import Change
+from hub.encoders.tokenizer import Tokenize
 from hub.errors import DoesNotFit, HubError, OutOfMemory
-from hub.loader.changes import LowRank, VirtualTokens, join
-from hub.loader.config import WEIGHTS
-from hub.loader.encoders import module_advice, read_encoder
-from hub.loader.exchange import Parts, Weights
-from hub.loader.per_step import PerStep
-from hub.loader.resident import Resident, read_resident, working_dtype
-from hub.loader.shared_encoder import Encoders
-from hub.loader.sources import BaseSource, Given, ModuleSource, Sources
-from hub.loader.translator import ARCHITECTURE as TRANSLATOR
-from hub.loader.translator import FOLDER, Translator
-from hub.modules import TextEncoder
-from hub.modules.tokenizer import Tokenize
+from hub.loader.modules.load_encoder import module_advice, read_encoder
+from hub.loader.modules.loaded_module import Resident, read_resident, working_dtype
+from hub.loader.modules.module_config import WEIGHTS
+from hub.loader.modules.shared_encoder import Encoders
+from hub.loader.modules.translator import ARCHITECTURE as TRANSLATOR
+from hub.loader.modules.translator import FOLDER, Translator
+from hub.loader.patches.patches import LowRank, VirtualTokens, join
+from hub.loader.patches.swapped_weights import Parts, Weights
+from hub.loader.patches.timestep_hook import PerStep
+from hub.loader.resolve import BaseSource, Given, ModuleSource, Sources
+from hub.systems import TextEncoder
 
 Where = Sequence[tuple[str, Path]]
 """Names and folders of the encoders that a module reads."""

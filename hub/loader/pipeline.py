@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from hub.encoders.tokenizer import read_tokenizer
 from hub.languages import parse_language
-from hub.loader.base import load_base
-from hub.loader.cache import DEFAULT_BYTES
-from hub.loader.interpreter import Interpreter
+from hub.loader.load_base import load_base
 from hub.loader.module_reader import ModuleReader
-from hub.loader.sizes import resident_budget
-from hub.loader.sources import Given, Sources
-from hub.modules.tokenizer import read_tokenizer
+from hub.loader.prompts.embedding_cache import DEFAULT_BYTES
+from hub.loader.prompts.prompt_encoder import Interpreter
+from hub.loader.resolve import Given, Sources
+from hub.weights.sizes import resident_budget
 
 if TYPE_CHECKING:
     from diffusers import DiffusionPipeline

@@ -14,16 +14,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hub.absent import weights_elsewhere
 from hub.bases.family import read_json
 from hub.errors import DoesNotFit, WrongRequest
-from hub.loader.config import WEIGHTS, ModuleConfig, read_config
-from hub.loader.sources import Given, ModuleSource, Sources
-from hub.loader.upstream import fetch_encoder
-from hub.modules import DualEncoder, JoinedEncoder, TextEncoder, build, load_weights
-from hub.modules.architectures import retrieves
-from hub.modules.digest import digest_of
-from hub.modules.language_module import Embeddings
+from hub.loader.modules.module_config import WEIGHTS, ModuleConfig, read_config
+from hub.loader.resolve import Given, ModuleSource, Sources
+from hub.publish.card_only import weights_elsewhere
+from hub.remote.configurations import fetch_encoder
+from hub.systems import DualEncoder, JoinedEncoder, TextEncoder, build, load_weights
+from hub.systems.architectures import retrieves
+from hub.systems.shared.language_module import Embeddings
+from hub.weights.digest import digest_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -8,28 +8,28 @@ adds what a part may do in a server. See docs/architecture.md.
 # ruff: noqa: ARG002 - the methods of the interface are for parts to override.
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from hub.plugins import advertised
+from hub.plugins import load_all
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from hub.names import ArtifactName, Digest
-    from hub.records import File, Origin, Signature
-    from hub.registry.database import Database
-    from hub.registry.tables import ArtifactRow
+    from hub.records import File, MirrorOrigin, Signature
+    from hub.registry.database.database import Database
+    from hub.registry.tables.artifacts import ArtifactRow
     from hub.store import BlobStore
 
 GROUP = "hub.parts"
 WITHOUT = "HUB_WITHOUT_PARTS"
 """Environment variable: names of parts to leave out, separated by commas."""
-_log = logging.getLogger("hub.parts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +52,11 @@ class Part:
     name = ""
     """The name of its entry point."""
     tables: tuple[str, ...] = ()
-    """Modules that define its tables; they are created with the others."""
+    """Modules that define its tables, created with a new registry; `hub index` adds those of parts that come later."""
     operations: tuple[str, ...] = ()
     """Modules with its operations of administration, each with a tuple `OPERATIONS`."""
+    admin_commands: Mapping[str, str] = MappingProxyType({})
+    """Groups of `hub admin`: name → `module:attribute` of a Typer application."""
 
     def listens(self, session: Session) -> bool:
         """Return whether anything is to be done on an event at all; otherwise nobody works out what happened."""
@@ -73,11 +75,15 @@ class Part:
         """Return the signature among the files of a new revision. Raises WrongSignature for one that does not fit."""
         return None
 
+    def signature_by(self, key: Path, files: Sequence[File], store: BlobStore) -> Signature | None:
+        """Return the signature among `files` as someone sees it who trusts the key in a file; None for unsigned files."""
+        return None
+
     def revision(self, database: Database, artifact_id: int, text: str) -> str | None:
         """Return the id of the revision that `text` means, where the registry itself knows none."""
         return None
 
-    def origin(self, database: Database, name: ArtifactName) -> Origin | None:
+    def origin(self, database: Database, name: ArtifactName) -> MirrorOrigin | None:
         """Return where a copied repository comes from; None for one of this hub."""
         return None
 
@@ -87,21 +93,15 @@ class Part:
 
 
 @cache
-def parts() -> tuple[Part, ...]:
-    """Return one instance of every installed part, without those that `HUB_WITHOUT_PARTS` names.
+def installed_parts() -> tuple[Part, ...]:
+    """Return one instance of every installed part."""
+    return tuple(made() for made in load_all(GROUP))
 
-    A part whose module or library is missing is left out, and the log says so once.
-    """
+
+def parts() -> tuple[Part, ...]:
+    """Return the parts that are in use: all that are installed, without those that `HUB_WITHOUT_PARTS` names."""
     left_out = {name.strip() for name in os.environ.get(WITHOUT, "").split(",")}
-    found = []
-    for name, point in advertised(GROUP).items():
-        if name in left_out:
-            continue
-        try:
-            found.append(point.load()())
-        except ImportError as error:
-            _log.warning("the part `%s` is left out: %s. Look with `hub doctor`.", name, error)
-    return tuple(found)
+    return tuple(part for part in installed_parts() if part.name not in left_out)
 
 
 def signature_in(files: Sequence[File], name: ArtifactName, database: Database, store: BlobStore) -> Signature | None:
@@ -109,6 +109,6 @@ def signature_in(files: Sequence[File], name: ArtifactName, database: Database, 
     return next(filter(None, (part.signature(files, name, database, store) for part in parts())), None)
 
 
-def origin_of(database: Database, name: ArtifactName) -> Origin | None:
+def origin_of(database: Database, name: ArtifactName) -> MirrorOrigin | None:
     """Return where a copied repository comes from; None for one of this hub."""
     return next(filter(None, (part.origin(database, name) for part in parts())), None)

@@ -5,20 +5,20 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from hub.accounts import Actor
 from hub.errors import AllYanked, UnknownArtifact, UnknownRevision, WrongRequest
-from hub.names import COMMIT_DIGITS, ArtifactName, Digest, bare_ref
+from hub.names import ArtifactName, Digest, bare_ref
 from hub.records import Artifact, Page, Query, Revision
-from hub.registry.custody import in_custody
-from hub.registry.database import Database
-from hub.registry.downloads import count_download
-from hub.registry.git_commits import revision_of
-from hub.registry.labels import CURATED_OWNER
-from hub.registry.mirrors import mirrored_blobs
-from hub.registry.open import open_database
-from hub.registry.outbox import Debt, debts
-from hub.registry.rows import chosen_revisions, read_artifacts, read_revisions
-from hub.registry.search import find
+from hub.registry.accounts.permissions import Actor
+from hub.registry.artifacts.downloads import count_download
+from hub.registry.artifacts.rows import read_artifacts, read_revisions
+from hub.registry.database.database import Database
+from hub.registry.database.open import open_database
+from hub.registry.index.heads import chosen_revisions
+from hub.registry.index.tags import CURATED_OWNER
+from hub.registry.outbox.queue import Debt, debts
+from hub.registry.parts import parts
+from hub.registry.search.search import find
+from hub.registry.uploads.uploads import in_custody
 
 ALL_CARDS = "."
 """The curated folder that stands for all of them, in `indexed`."""
@@ -62,7 +62,7 @@ class Registry:
         return find(self.database, query)
 
     def revision(self, name: str | ArtifactName, revision: str = "main") -> Revision:
-        """One revision: an id, its first 7 or more digits, a number, a ref, or git's id of a clone.
+        """One revision: an id, its first 7 or more digits, a number, a ref, or what a part knows, such as git's id.
 
         A branch or alias gives its newest revision that is not yanked. The others are pins, and give a yanked one, too.
         Raises UnknownRevision, AllYanked.
@@ -86,8 +86,8 @@ class Registry:
         if re.fullmatch(r"[0-9a-f]{7,64}", wanted):
             beginning = [row["id"] for row in listed if row["id"].startswith(wanted)]
             found = beginning if len(beginning) == 1 else found
-        if not found and len(wanted) == COMMIT_DIGITS and (cloned := revision_of(self.database, artifact_id, wanted)):
-            found = [cloned]
+        if not found:
+            found = list(filter(None, (part.revision(self.database, artifact_id, wanted) for part in parts())))
         if found:
             return read_revisions(self.database, self._name(artifact_id), artifact_id, only=found[0])[0]
         known = [*refs, *(str(row["number"]) for row in listed), *(row["id"][:12] for row in listed)]
@@ -128,7 +128,7 @@ class Registry:
         `actor` is who does so on a server, for the audit log.
         Raises Conflict unless the branch is at `expected_parent` (None: there is none yet).
         """
-        from hub.registry import writing
+        from hub.registry.artifacts import record as writing
 
         with self.database.transaction() as session:
             writing.record(session, artifact, revision, expected_parent, branch=branch, actor=actor)
@@ -143,12 +143,12 @@ class Registry:
         actor: Actor | None = None,
         reason: str = "",
     ) -> Revision:
-        """Withdraw a revision without deleting it, or take that back; see `hub.commit.yank`.
+        """Withdraw a revision without deleting it, or take that back; see `hub.publish.commit.yank`.
 
         `chosen` is the revision that `main` gives from then on and what it says about the artifact; None leaves the
         artifact as it is described. `actor` and `reason` are for the audit log.
         """
-        from hub.registry import writing
+        from hub.registry.artifacts import record as writing
 
         found = self.tip(name, revision)
         with self.database.transaction() as session:
@@ -157,7 +157,7 @@ class Registry:
 
     def forget(self, name: ArtifactName) -> None:
         """Remove an artifact from what is known; nothing happens when it is not."""
-        from hub.registry import writing
+        from hub.registry.artifacts import record as writing
 
         with self.database.transaction() as session:
             writing.forget(session, name)
@@ -179,12 +179,12 @@ class Registry:
         return {Digest(row["digest"]): row["size_bytes"] for row in self.database.rows("SELECT * FROM blobs")}
 
     def named(self) -> set[Digest]:
-        """Every blob that something here names: files of revisions, their manifests, what was sent of late, what is mirrored."""
+        """Every blob that something here names: files of revisions, their manifests, what was sent of late, what parts need."""
         question = "SELECT digest FROM files UNION SELECT id FROM revisions"
         return {
             *(Digest(row[0]) for row in self.database.rows(question)),
             *in_custody(self.database),
-            *mirrored_blobs(self.database),
+            *(digest for part in parts() for digest in part.blobs(self.database)),
         }
 
     def revision_names(self) -> dict[Digest, str]:

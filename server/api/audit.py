@@ -10,11 +10,11 @@ from starlette.responses import Response
 
 from hub.errors import Forbidden
 from hub.names import ArtifactName
-from hub.registry.audit import Entry, read_audit
-from server.access import Hub
-from server.identity import account_of, caller_of, insist_on_administering
-from server.paging import offset_of, write_cursor
-from server.wire import Body, answer
+from hub.registry.accounts.audit import Entry, read_audit
+from server.auth.access import Hub
+from server.auth.caller import account_of, caller_of, insist_on_administering
+from server.http.paging import offset_of, write_cursor
+from server.http.wire import Body, answer
 
 
 class AuditBody(Body):

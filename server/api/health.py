@@ -11,10 +11,10 @@ from starlette.responses import Response
 
 from hub.errors import HubError
 from hub.names import Digest
-from hub.registry.outbox import count_debts
-from server.access import Hub
+from hub.registry.outbox.queue import count_debts
+from server.auth.access import Hub
+from server.http.wire import Body, answer
 from server.metering import MEDIA_TYPE
-from server.wire import Body, answer
 
 _NOTHING = Digest(hashlib.sha256(b"").hexdigest())
 

@@ -10,9 +10,9 @@ from starlette.responses import Response
 
 from hub.languages import autonym, language_name
 from hub.records import Conditioning, Query, Upstream
-from server.access import Hub
-from server.identity import caller_of
-from server.wire import Body, answer
+from server.auth.access import Hub
+from server.auth.caller import caller_of
+from server.http.wire import Body, answer
 
 MOST_BASES = 1000
 

@@ -6,12 +6,12 @@ from fastapi import Request
 from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
-from server.access import Hub
-from server.addresses import absolute, with_parameters
-from server.identity import caller_of
-from server.paging import behind, cursor_behind
-from server.query import read_query
-from server.wire import answer, searched
+from server.auth.access import Hub
+from server.auth.caller import caller_of
+from server.http.addresses import absolute, with_parameters
+from server.http.paging import behind, cursor_behind
+from server.http.search_parameters import read_query
+from server.http.wire import answer, searched
 
 
 def search_artifacts(request: Request, hub: Hub) -> Response:

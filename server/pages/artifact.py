@@ -10,16 +10,16 @@ from starlette.responses import RedirectResponse, Response
 
 from hub.errors import AllYanked
 from hub.records import Artifact, Revision, Score
-from hub.registry.mirrors import origin_of_name
-from hub.registry.scans import scans_in
+from hub.registry.artifacts.scans import scans_in
+from hub.registry.parts import origin_of
 from hub.store import BlobStore
-from server.access import Hub, asked_name, get_artifact
-from server.addresses import Segment, absolute, commit_id, file_path, page_path
-from server.card import prose, recipe
+from server.auth.access import Hub, asked_name, get_artifact
+from server.http.addresses import Segment, absolute, commit_id, file_path, page_path
+from server.http.card import prose, recipe
 from server.pages import wording
-from server.pages.access import gate_of
+from server.pages.access_request import gate_of
 from server.pages.rendering import render
-from server.protocol.resolve import is_picture
+from server.protocol.read.resolve import is_picture
 
 SHOWN_REVISIONS = 20
 
@@ -48,7 +48,7 @@ def show_artifact(request: Request, hub: Hub, revision: Segment = "") -> Respons
         "snippets": [("In a terminal", made_by)] if made_by else _snippets(artifact, absolute(request, "")),
         "revisions": hub.registry.revisions(artifact.name)[:SHOWN_REVISIONS],
         "commit_id": commit_id,
-        "origin": origin_of_name(hub.registry.database, artifact.name),
+        "origin": origin_of(hub.registry.database, artifact.name),
         "scans": scans_in(hub.registry.database, shown.id) if shown else {},
         **gate_of(request, hub, artifact),
         **(_contents(artifact, shown, hub.store) if shown else {"files": [], "pictures": [], "prose": ""}),

@@ -11,14 +11,14 @@ from starlette.responses import Response
 from hub.errors import Unknown, WrongRequest
 from hub.local import LocalHub
 from hub.records import Artifact, Page, Query
-from hub.registry.scans import scans_in, worst_words
-from hub.registry.search import SORTS
-from server.access import Hub
-from server.addresses import page_path, with_parameters
-from server.identity import caller_of
+from hub.registry.artifacts.scans import scans_in, worst_words
+from hub.registry.search.search import SORTS
+from server.auth.access import Hub
+from server.auth.caller import caller_of
+from server.http.addresses import page_path, with_parameters
+from server.http.search_parameters import read_query
 from server.pages import wording
 from server.pages.rendering import render
-from server.query import read_query
 
 SHOWN_LANGUAGES = 5
 """Of one artifact; more are counted."""

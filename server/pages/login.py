@@ -8,14 +8,14 @@ from urllib.parse import urlencode
 from fastapi import Request
 from starlette.responses import RedirectResponse, Response
 
-from hub.accounts import Account, Token
 from hub.errors import HubError, TooOften, Unauthenticated
 from hub.local import LocalHub
-from hub.registry.guesses import Door, forget_old, forgive, try_doors
-from server.access import Hub
-from server.forms import Form, Submitted
+from hub.registry.accounts.login_throttle import Door, forget_old, forgive, try_doors
+from hub.registry.accounts.permissions import Account, Token
+from server.auth.access import Hub
+from server.auth.browser_session import address_of, begin_visit, end_visit, new_word, own_path, remember, visit_of
+from server.auth.csrf_forms import Form, Submitted
 from server.pages.rendering import render
-from server.visits import address_of, begin_visit, end_visit, new_word, own_path, remember, visit_of
 
 SEE_OTHER = 303
 FORM_HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "same-origin"}

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from fastapi import Request
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from starlette.responses import HTMLResponse
 
-from hub.accounts import Caller
 from hub.registry import CURATED_OWNER
-from hub.registry.scans import worst_words
-from server.addresses import file_path, page_path
+from hub.registry.accounts.permissions import Caller
+from hub.registry.artifacts.scans import worst_words
+from server.auth.browser_session import own_path
+from server.http.addresses import file_path, page_path
 from server.pages import wording
-from server.visits import own_path
+
+_SERVER = Path(__file__).resolve().parents[1]
 
 
 def render(
@@ -45,7 +48,7 @@ def _visitor(request: Request) -> str:
 @cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=PackageLoader("server"),
+        loader=FileSystemLoader([_SERVER / "templates", *_SERVER.glob("parts/*/templates")]),
         autoescape=select_autoescape(),
         undefined=StrictUndefined,
         trim_blocks=True,

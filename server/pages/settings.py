@@ -8,17 +8,17 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from starlette.responses import RedirectResponse, Response
 
-from hub.accounts import Account, Actor
 from hub.errors import Forbidden, HubError, TooOften, WrongRequest
 from hub.local import LocalHub
-from hub.registry.sessions import Sessions
-from server.access import Hub
-from server.addresses import Segment
-from server.forms import Form, Member, MemberForm, account_in
-from server.identity import actor_of
+from hub.registry.accounts.permissions import Account, Actor
+from hub.registry.accounts.sessions import Sessions
+from server.auth.access import Hub
+from server.auth.browser_session import Visit, address_of, begin_visit, form_word
+from server.auth.caller import actor_of
+from server.auth.csrf_forms import Form, Member, MemberForm, account_in
+from server.http.addresses import Segment
 from server.pages.login import FORM_HEADERS, SEE_OTHER, check_password
 from server.pages.rendering import render
-from server.visits import Visit, address_of, begin_visit, form_word
 
 _LASTING = {"7": 7, "30": 30, "90": 90, "365": 365, "": None}
 """Days that a token may be made to last; as the form offers them."""

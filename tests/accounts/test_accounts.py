@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from hub.accounts import NOBODY, ORGANISATION, Actor
 from hub.errors import Conflict, UnknownAccount, WrongName, WrongRequest
 from hub.names import ArtifactName
 from hub.registry import Registry
-from hub.registry.accounts import Accounts
-from hub.registry.audit import read_audit
-from hub.registry.tokens import Tokens
+from hub.registry.accounts.accounts import Accounts
+from hub.registry.accounts.audit import read_audit
+from hub.registry.accounts.permissions import NOBODY, ORGANISATION, Actor
+from hub.registry.accounts.tokens import Tokens
 
 ROOT = Actor("root")
 MODULE = ArtifactName("ada", "module")

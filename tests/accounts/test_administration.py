@@ -9,19 +9,15 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from hub.accounts import Actor
 from hub.administration import LocalAdministration, Operation, RemoteAdministration
 from hub.administration.audit import ListAudit
 from hub.administration.organisations import AddOrganisation, ListMembers, ListOrganisations, SetMember
 from hub.administration.outbox import Due, ListDebts, RetryDebts
 from hub.administration.quotas import ListQuotas, SetQuota, ShowQuota
 from hub.administration.repositories import AllowAnyFile, FreeName
-from hub.administration.signing_keys import AddSigningKey, ListSigningKeys, RevokeSigningKey
 from hub.administration.tokens import CreateToken, ListTokens, RevokeToken
 from hub.administration.users import AddUser, ListUsers, RemoveUser, RestoreUser, SetAdmin, SetPassword
-from hub.administration.webhooks import AllowHost, Hook, ListHooks, ListHosts, ListTold
 from hub.cli import main
-from hub.commit import create
 from hub.errors import (
     Conflict,
     Forbidden,
@@ -30,12 +26,16 @@ from hub.errors import (
     WrongRequest,
 )
 from hub.names import ArtifactName
-from hub.registry.deliveries import deliveries
-from hub.registry.outbox import claim, debts, owe, postpone
-from hub.registry.repositories import delete_repository
-from hub.registry.signing_keys import keys_of
-from hub.registry.webhooks import Watched, add_webhook
-from hub.signatures import fingerprint_of
+from hub.publish.commit import create
+from hub.registry.accounts.permissions import Actor
+from hub.registry.artifacts.repositories import delete_repository
+from hub.registry.outbox.queue import claim, debts, owe, postpone
+from server.parts.signatures.operations import AddSigningKey, ListSigningKeys, RevokeSigningKey
+from server.parts.signatures.signatures import fingerprint_of
+from server.parts.signatures.signing_keys import keys_of
+from server.parts.webhooks.deliveries import deliveries
+from server.parts.webhooks.operations import AllowHost, Hook, ListHooks, ListHosts, ListTold
+from server.parts.webhooks.webhooks import Watched, add_webhook
 from tests.serving import serving
 
 ROOT = Actor("root")

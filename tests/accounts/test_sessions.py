@@ -6,16 +6,18 @@ from datetime import timedelta
 
 import pytest
 
-from hub.accounts import ORGANISATION, Actor
 from hub.errors import Conflict, TooOften, WrongRequest
-from hub.registry import Registry, guesses, renewals, sessions
-from hub.registry.accounts import Accounts
-from hub.registry.audit import read_audit
-from hub.registry.devices import Devices, UnknownCode
-from hub.registry.guesses import Door, forgive, try_doors
-from hub.registry.renewals import Grant, renew
-from hub.registry.sessions import Sessions, UnknownSession
-from hub.registry.tokens import Tokens
+from hub.registry import Registry
+from hub.registry.accounts import login_throttle, sessions
+from hub.registry.accounts.accounts import Accounts
+from hub.registry.accounts.audit import read_audit
+from hub.registry.accounts.login_throttle import Door, forgive, try_doors
+from hub.registry.accounts.permissions import ORGANISATION, Actor
+from hub.registry.accounts.sessions import Sessions, UnknownSession
+from hub.registry.accounts.tokens import Tokens
+from server.parts.device_login import refresh_tokens
+from server.parts.device_login.device_codes import Devices, UnknownCode
+from server.parts.device_login.refresh_tokens import Grant, renew
 
 ROOT = Actor("root")
 PASSWORD = "correct horse battery"
@@ -36,7 +38,7 @@ def ada(database):
 
 def age(database, table, column, time):
     """Let time pass for all rows of a table."""
-    from hub.registry.clock import from_column, to_column
+    from hub.registry.database.clock import from_column, to_column
 
     for row in database.rows(f"SELECT DISTINCT {column} AS at FROM {table} WHERE {column} IS NOT NULL"):
         values = {"then": to_column(from_column(row["at"]) - time), "at": row["at"]}
@@ -141,7 +143,7 @@ def test_a_door_is_shut_after_so_many_tries_and_opens_again(database):
             try_doors(database, [door])
         assert 0 < caught.value.wait_s <= 900
     try_doors(database, [other])
-    age(database, "guesses", "since", guesses.WINDOW)
+    age(database, "guesses", "since", login_throttle.WINDOW)
     try_doors(database, [door])
 
 
@@ -196,7 +198,7 @@ def test_a_refresh_token_is_used_once_and_a_copied_one_ends_the_login(database, 
     repeated = renew(database, first.refresh_token, "")
     assert repeated is not None, "the answer may have been lost"
     assert len(tokens.of(ada)) == 1
-    age(database, "renewals", "renewed_at", renewals.LOST_ANSWER)
+    age(database, "renewals", "renewed_at", refresh_tokens.LOST_ANSWER)
     assert renew(database, second.refresh_token, "") is None
     assert tokens.caller(repeated.token) is None and renew(database, repeated.refresh_token, "") is None
     assert read_audit(database, subject="ada")[0].detail["reason"] == "its refresh token came twice"
@@ -207,9 +209,9 @@ def test_a_token_of_before_ends_in_its_own_time_and_a_refresh_token_too(database
     devices, asked = an_accepted(database, ada)
     first = devices.redeem(asked.device_code, "hf", "laptop", "")
     second = renew(database, first.refresh_token, "")
-    age(database, "renewals", "former_token_expires_at", renewals.LASTS)
+    age(database, "renewals", "former_token_expires_at", refresh_tokens.LASTS)
     assert tokens.caller(first.token) is None and tokens.caller(second.token) is not None
-    age(database, "renewals", "renewed_at", renewals.RENEWABLE)
+    age(database, "renewals", "renewed_at", refresh_tokens.RENEWABLE)
     assert renew(database, second.refresh_token, "") is None
     tokens.revoke(ada, tokens.of(ada)[0].id, ROOT)
     assert tokens.caller(second.token) is None

@@ -32,7 +32,7 @@ def heavy_after(script: str, home: Path) -> list[str]:
         RUN.format(["search", "--lang", "yo"]),
         "import trainers.cli",
         "import server, server.cli",
-        "import hub.local, hub.publish, hub.remote, hub.formats",
+        "import hub.local, hub.publish.publish, hub.remote.upstream, hub.convert",
     ],
     ids=["hub", "hub --help", "hub search", "trainers.cli", "server", "the registry and remote"],
 )

@@ -15,7 +15,7 @@ import torch
 from hub.bases import Family, conditioning_of, family_of
 from hub.bases.family import families
 from hub.bases.frozen import FrozenBase
-from hub.bases.language import _ARGUMENTS, LanguageMixin, negatives_of
+from hub.bases.language_mixin import _ARGUMENTS, LanguageMixin, negatives_of
 from hub.bases.stable_diffusion import StableDiffusion
 from hub.errors import Damaged, DoesNotFit, UnknownFile
 from hub.records import Conditioning

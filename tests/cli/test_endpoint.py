@@ -14,16 +14,16 @@ from typing import Any
 import pytest
 from huggingface_hub.utils import disable_progress_bars
 
-from hub.accounts import Actor
 from hub.cli import main
 from hub.decoding import decode
 from hub.errors import Damaged
 from hub.home import Home
 from hub.local import LocalHub
 from hub.names import ArtifactName
-from hub.publish import publish
+from hub.publish.publish import publish
 from hub.records import Conditioning
-from hub.registry.scores import Dispute
+from hub.registry.accounts.permissions import Actor
+from hub.registry.scores.scores import Dispute
 from tests.builders import a_card, a_folder, a_score
 from tests.serving import serving
 
@@ -150,7 +150,7 @@ def test_a_pulled_revision_has_the_id_that_it_has_there(hub: Any, far: LocalHub,
     shown = json.loads(hub("show", "ada/yo", "--json")[1])
     assert (shown["revision"], shown["summary"]) == (there.id, "Better.")
     with LocalHub.open(tmp_path / "home") as here:
-        from hub.registry.audit import read_audit
+        from hub.registry.accounts.audit import read_audit
 
         (line,) = read_audit(here.registry.database, subject="ada/yo")
         assert (line.actor, line.address) == ("hub pull", endpoint)
@@ -182,7 +182,7 @@ def test_what_was_published_here_is_not_replaced_by_what_is_there(hub: Any, endp
 def test_a_server_that_gives_other_bytes_is_found_out(
     hub: Any, far: LocalHub, endpoint: str, tmp_path: Path, monkeypatch: Any
 ):
-    from hub.endpoint import Endpoint
+    from hub.remote.client import Endpoint
 
     honest = Endpoint.read
 
@@ -269,8 +269,8 @@ def test_a_pull_passes_over_what_is_withdrawn_there_and_warns_of_it_when_it_is_p
 
 
 def test_a_token_goes_to_the_endpoint_alone(hub: Any, far: LocalHub, endpoint: str, as_: Any, monkeypatch: Any):
-    from hub.endpoint import Endpoint
     from hub.errors import WrongRequest
+    from hub.remote.client import Endpoint
 
     as_("ada")
     seen = []

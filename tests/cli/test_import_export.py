@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from hub.loader.config import read_config
+from hub.loader.modules.module_config import read_config
 from tests.formats.files import PUBLISHED, Published, mulan, random, write
 
 torch.set_num_threads(1)

@@ -12,7 +12,7 @@ import pytest
 
 from hub.errors import Unreachable
 from hub.local import LocalHub
-from hub.registry.schema import HEAD
+from hub.registry.database.schema import HEAD
 from tests.builders import delete_registry
 
 

@@ -44,7 +44,7 @@ def test_a_command_that_cannot_be_imported_says_so_when_it_is_run_and_never_befo
 
 
 def test_an_advertised_command_runs(hub, advertise):
-    advertise(size="hub.cli.bases:bases")
+    advertise(size="hub.cli.find.bases:bases")
     assert "linguahub/small-sd" in hub("size").out
 
 
@@ -72,7 +72,7 @@ def test_a_failure_is_one_line_with_its_own_exit_code(hub, monkeypatch, error, c
     def fail() -> None:
         raise error
 
-    monkeypatch.setattr("hub.cli.index.index", fail)
+    monkeypatch.setattr("hub.cli.maintain.index.index", fail)
     answer = hub("index")
     assert answer.code == code
     assert answer.err.startswith("hub: ")
@@ -86,7 +86,7 @@ def test_a_package_that_an_extra_brings_is_answered_with_that_extra(hub, monkeyp
     def lack() -> None:
         raise ModuleNotFoundError(f"No module named {module!r}", name=module)
 
-    monkeypatch.setattr("hub.cli.index.index", lack)
+    monkeypatch.setattr("hub.cli.maintain.index.index", lack)
     answer = hub("index")
     assert (answer.code, answer.err) == (
         2,
@@ -98,7 +98,7 @@ def test_an_interrupt_leaves_quietly_with_130(hub, monkeypatch):
     def interrupt() -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("hub.cli.index.index", interrupt)
+    monkeypatch.setattr("hub.cli.maintain.index.index", interrupt)
     answer = hub("index")
     assert answer.code == 130
     assert "Traceback" not in answer.err
@@ -108,7 +108,7 @@ def test_a_fault_of_ours_is_not_hidden(hub, monkeypatch):
     def stumble() -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("hub.cli.index.index", stumble)
+    monkeypatch.setattr("hub.cli.maintain.index.index", stumble)
     with pytest.raises(ZeroDivisionError):
         hub("index")
 

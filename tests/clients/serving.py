@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hub.accounts import Actor
-from hub.commit import commit, create
 from hub.home import Home
 from hub.local import LocalHub
 from hub.names import ArtifactName
+from hub.publish.commit import commit, create
 from hub.records import File
+from hub.registry.accounts.permissions import Actor
 from tests.clients.journey import CROWD, LARGE, LONG, MANY
 
 ROOT = Actor("root")

@@ -40,7 +40,7 @@ from transformers import (
     XLMRobertaTokenizer,
 )
 
-from hub.modules import build, save_weights
+from hub.systems import build, save_weights
 from tests.loader.conftest import ENCODER_WIDTH, clip_tokenizer, make_encoder
 from tests.trainers.originals import INNER, POOLED, SECOND, WIDTH, pixart, sdxl, stable_diffusion, text_tower, unet, vae
 
@@ -208,7 +208,7 @@ def save_encoder(folder: Path, *, is_wide: bool = False) -> Path:
 
 def save_module(family: str, folder: Path, encoder: Path, *, is_wide: bool = False) -> Path:
     """A module of one variant that fits the family's small base."""
-    from hub.loader.sources import digest_of
+    from hub.loader.resolve import digest_of
 
     base = base_of(family, is_wide=is_wide)
     sizes: dict[str, Any] = {"in_width": WIDE if is_wide else ENCODER_WIDTH, "out_width": base.width}

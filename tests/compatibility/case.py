@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from transformers import AutoTokenizer, XLMRobertaModel
 
 from hub.loader import load_pipeline
-from hub.modules import build, load_weights
-from hub.modules.language_module import Embeddings
+from hub.systems import build, load_weights
+from hub.systems.shared.language_module import Embeddings
 from tests.compatibility.bases import TOKENS, Base, base_of, save_base, save_encoder, save_module
 
 SIDE = 32

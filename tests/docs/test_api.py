@@ -10,5 +10,5 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "api.md"
 
 
 def test_the_page_is_up_to_date():
-    manual = pytest.importorskip("server.api.manual", reason="the extra `serve` is not installed")
+    manual = pytest.importorskip("server.manual", reason="the extra `serve` is not installed")
     assert PAGE.read_text(encoding="utf-8") == manual.manual(), "refresh it with `make docs`"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from hub.home import Home
 from hub.local import LocalHub
-from hub.registry import verify
+from hub.maintenance.verify import verify
 from tests.faults.killing import REPOSITORY, kill_again_and_again
 
 if __name__ == "__main__":

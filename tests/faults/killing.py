@@ -24,9 +24,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from safetensors.numpy import save
 
-from hub.accounts import Actor
 from hub.home import Home
 from hub.local import LocalHub
+from hub.registry.accounts.permissions import Actor
 
 if TYPE_CHECKING:
     from multiprocessing.context import ForkServerProcess
@@ -45,7 +45,7 @@ _forks.set_forkserver_preload(
         "safetensors.numpy",
         "server.app",
         "server.cli",
-        "hub.registry.writing",
+        "hub.registry.artifacts.record",
         "uvicorn",
     ]
 )

@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from hub.accounts import Actor
 from hub.local import LocalHub
 from hub.names import Digest
+from hub.registry.accounts.permissions import Actor
 from tests.serving import serving
 
 CONTENT = bytes(range(256)) * 4096
@@ -87,7 +87,7 @@ def test_many_who_send_nothing_keep_nobody_from_reading(hub, endpoint, link):
 
 
 def test_a_sender_that_falls_silent_is_sent_away(hub, endpoint, link, monkeypatch):
-    monkeypatch.setattr("server.bodies.LONGEST_SILENCE_S", 0.2)
+    monkeypatch.setattr("server.http.bodies.LONGEST_SILENCE_S", 0.2)
     with begin(endpoint, link(CONTENT), CONTENT, 1000) as connection:
         assert connection.recv(100).startswith(b"HTTP/1.1 408 ")
     assert eventually(lambda: hub.store.unfinished() == [])
@@ -113,7 +113,7 @@ def test_a_reader_that_goes_away_in_the_middle_costs_nothing(hub, endpoint, link
 
 def test_the_log_has_no_link_with_which_bytes_could_be_sent(hub, endpoint, link, caplog):
     address = link(CONTENT)
-    with caplog.at_level("INFO", logger="server.access"):
+    with caplog.at_level("INFO", logger="server.auth.access"):
         httpx.put(address, content=CONTENT).raise_for_status()
         assert eventually(lambda: "PUT /lfs/objects/… 200" in caplog.text)
     assert address.rpartition("/")[2] not in caplog.text

@@ -17,10 +17,10 @@ from huggingface_hub import CommitOperationAdd, HfApi
 from huggingface_hub.errors import HfHubHTTPError
 from safetensors.numpy import save
 
-from hub.accounts import Actor
 from hub.home import Home
 from hub.local import LocalHub
-from hub.registry import verify
+from hub.maintenance.verify import verify
+from hub.registry.accounts.permissions import Actor
 from tests.serving import serving
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a file system of a few megabytes")

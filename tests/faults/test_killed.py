@@ -11,7 +11,7 @@ import pytest
 
 from hub.home import Home
 from hub.local import LocalHub
-from hub.registry import verify
+from hub.maintenance.verify import verify
 from tests import postgres
 from tests.faults.killing import REPOSITORY, kill_again_and_again
 

@@ -11,10 +11,10 @@ import torch
 from safetensors.torch import load_file
 
 from hub.cards import read_variant
+from hub.convert import convert, recognise
 from hub.errors import Damaged, WeightsDoNotFit, WrongSource
-from hub.formats import convert, recognise
-from hub.formats.pea import PEA
-from hub.modules import build, load_weights
+from hub.systems import build, load_weights
+from hub.systems.pea.format import PEA
 from tests.formats.files import pea
 
 torch.set_num_threads(1)

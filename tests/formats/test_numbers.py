@@ -12,10 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from hub.convert import convert
 from hub.errors import DoesNotFit
-from hub.formats import convert
-from hub.loader.config import ModuleConfig, read_config
-from hub.modules import TextEncoder, build, load_weights
+from hub.loader.modules.module_config import ModuleConfig, read_config
+from hub.systems import TextEncoder, build, load_weights
 from tests.formats.files import (
     HEAD_9,
     HEAD_18,

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from hub.convert import read_contents
 from hub.errors import Damaged, Unreachable, WrongSource
-from hub.formats import read_contents
-from hub.formats.reading import StandIn
+from hub.weights.untrusted import StandIn
 
 MODEL = OrderedDict({"encoder.dim_proj.weight": torch.arange(6.0).reshape(2, 3)})
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from hub.loader.sheet import Row, contact_sheet
-from trainers.lab.clip import make_tokenizer
-from trainers.lab.pairs import augment
-from trainers.lab.vae import encode, fold_statistics, make_vae
-from trainers.losses import masked_mean
-from trainers.sampler import generator_of
+from hub.images.contact_sheet import Row, contact_sheet
+from trainers.lab.models.clip import make_tokenizer
+from trainers.lab.models.pairs import augment
+from trainers.lab.models.vae import encode, fold_statistics, make_vae
+from trainers.learners.losses import masked_mean
+from trainers.loop.sampler import generator_of
 
 
 @pytest.fixture(autouse=True)

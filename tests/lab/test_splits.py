@@ -7,10 +7,10 @@ from collections import defaultdict
 import pytest
 
 from trainers.corpora.emoji_dataset import World, digest, read
-from trainers.lab.captions import captions_of, english_names
-from trainers.lab.concepts import Concept
-from trainers.lab.encoder import is_trained
-from trainers.lab.splits import HELD_OUT_LANGUAGES, split_of
+from trainers.lab.dataset.captions import captions_of, english_names
+from trainers.lab.dataset.concepts import Concept
+from trainers.lab.dataset.splits import HELD_OUT_LANGUAGES, split_of
+from trainers.lab.models.encoder import is_trained
 
 
 @pytest.fixture(scope="module")

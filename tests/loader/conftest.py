@@ -154,8 +154,8 @@ def make_module(tmp_path: Path, encoder_folder: Path) -> Callable[..., Path]:
         architecture: str = "resampler",
         **changes: Any,
     ) -> Path:
-        from hub.modules import build, save_weights
-        from hub.modules.digest import digest_of
+        from hub.systems import build, save_weights
+        from hub.weights.digest import digest_of
 
         torch.manual_seed(seed)
         sizes: dict[str, Any] = {"in_width": ENCODER_WIDTH, "out_width": WIDTH}
@@ -234,7 +234,7 @@ def local_hub(
 def push(hub: Any, name: str, content: Path, scratch: Path, *, kind: str, language: str) -> Any:
     """Publish `content` with a card."""
     from hub.names import ArtifactName
-    from hub.publish import publish
+    from hub.publish.publish import publish
 
     folder = scratch / "pushed" / name
     shutil.copytree(content, folder, dirs_exist_ok=True)

@@ -187,11 +187,11 @@ CASES = {
         lambda world: world.pipe.load_adapter(far_encoder(world)), Unreachable, ("org/xlmr was looked for in", CLOSED), "`hub pull far-xlmr`"
     ),
     "device too small for the encoder": Case(
-        lambda world: without_room(world, "hub.loader.encoders.TextEncoder.from_folder"), OutOfMemory,
+        lambda world: without_room(world, "hub.loader.modules.load_encoder.TextEncoder.from_folder"), OutOfMemory,
         ("the text encoder `far-xlmr` takes",), "`encoder_quantisation=\"8bit\"`",
     ),
     "device too small for the module": Case(
-        lambda world: without_room(world, "hub.loader.resident.load_weights"), OutOfMemory, ("the module `mulan-sw` takes",),
+        lambda world: without_room(world, "hub.loader.modules.loaded_module.load_weights"), OutOfMemory, ("the module `mulan-sw` takes",),
         "`pipe.free_encoder()`",
     ),
     "language without a module": Case(

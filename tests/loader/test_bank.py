@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from hub.loader.bank import ProjectorBank
-from hub.modules import build
+from hub.loader.modules.stacked_projectors import ProjectorBank
+from hub.systems import build
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from hub.errors import WrongRequest
-from hub.loader.sizes import bytes_of, resident_budget
+from hub.weights.sizes import bytes_of, resident_budget
 from tests.loader.test_residents import tokens
 
 TAGS = ("yo", "ja", "sw")

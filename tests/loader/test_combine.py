@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from hub import combine
 from hub.cli import main
 from hub.errors import DoesNotFit, WrongRequest
-from hub.loader.combine import ties
+from hub.loader.merge_modules import ties
 from tests.loader.conftest import push
 from tests.loader.test_residents import tokens
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from hub.loader.bank import ProjectorBank
-from hub.modules.projector import Projector
+from hub.loader.modules.stacked_projectors import ProjectorBank
+from hub.systems.pea.projector import Projector
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hub.loader.detection import by_script, detect
+from hub.loader.prompts.detection import by_script, detect
 
 
 @pytest.mark.parametrize(

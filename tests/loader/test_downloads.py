@@ -12,12 +12,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from hub import downloads
 from hub.cli import main
 from hub.errors import Damaged
 from hub.home import Home
 from hub.loader import load_pipeline
 from hub.local import LocalHub
+from hub.remote import hf_cache
 from tests.loader.test_upstream import CLOSED, COMMIT, write
 from tests.remote.conftest import TinyHub, tiny_hub
 
@@ -142,9 +142,9 @@ def test_what_was_found_whole_is_not_hashed_again_until_it_changes(
     caplog: pytest.LogCaptureFixture, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hashed: list[str] = []
-    digest = downloads._digest
-    monkeypatch.setattr(downloads, "_digest", lambda blob: (hashed.append(blob.name), digest(blob))[1])
-    monkeypatch.setattr(downloads, "BIG_BYTES", 1)
+    digest = hf_cache._digest
+    monkeypatch.setattr(hf_cache, "_digest", lambda blob: (hashed.append(blob.name), digest(blob))[1])
+    monkeypatch.setattr(hf_cache, "BIG_BYTES", 1)
     load(world)
     unet = (world.base / UNET).resolve()
     assert unet.name in hashed

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from hub.loader.cache import DEFAULT_BYTES
+from hub.loader.prompts.embedding_cache import DEFAULT_BYTES
 from tests.loader.test_residents import tokens
 
 

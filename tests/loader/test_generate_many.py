@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from hub.cli import main
-from hub.loader.lettering import width_of, wrap, write
+from hub.images.text_rendering import width_of, wrap, write
 
 QUICK = ["--steps", "2", "--device", "cpu", "--adapter", "mulan-yo"]
 

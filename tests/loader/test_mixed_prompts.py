@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import torch
 
-from hub.bases.language import Encoded
-from hub.loader.spans import Span, parse_spans
-from hub.loader.window import Row, fill_window
+from hub.bases.language_mixin import Encoded
+from hub.loader.prompts.language_tags import Span, parse_spans
+from hub.loader.prompts.mixed_window import Row, fill_window
 from tests.loader.conftest import LENGTH
 from tests.loader.test_residents import tokens
 

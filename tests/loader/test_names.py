@@ -13,7 +13,7 @@ import torch
 from hub.errors import DoesNotFit, UnknownArtifact, UnknownBase, Unreachable, WrongRequest
 from hub.loader import load_pipeline
 from hub.names import ArtifactName
-from hub.publish import publish
+from hub.publish.publish import publish
 
 
 def republish(hub: Any, name: str, folder: Path, change: Any) -> Any:

@@ -16,10 +16,10 @@ from torch import Tensor
 from transformers import XLMRobertaConfig, XLMRobertaModel
 
 from hub import load_retriever
+from hub.convert.open_clip import translate
 from hub.errors import WrongSource
-from hub.formats.open_clip import translate
 from hub.loader import load_pipeline
-from hub.modules import TextEncoder
+from hub.systems import TextEncoder
 from tests.loader.conftest import ENCODER_WIDTH, clip_tokenizer
 from tests.loader.test_retriever import some_pictures
 from tests.loader.test_unpickling import TEXTS, World, world

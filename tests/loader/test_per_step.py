@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from hub.loader.per_step import joined, per_row, split
-from hub.modules import Embeddings, architectures
+from hub.loader.patches.timestep_hook import joined, per_row, split
+from hub.systems import Embeddings, architectures
 
 
 class Stepped(nn.Module):
@@ -33,7 +33,7 @@ class Stepped(nn.Module):
 @pytest.fixture
 def stepped(make_module: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> Path:
 
-    from hub.modules import save_weights
+    from hub.systems import save_weights
 
     monkeypatch.setitem(architectures.ARCHITECTURES, "stepped", f"{__name__}:Stepped")
     folder = make_module("ella")

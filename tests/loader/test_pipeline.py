@@ -164,7 +164,7 @@ def test_threads_sharing_a_pipeline_keep_their_languages_apart(load: Any, make_m
     found: dict[str, list[bool]] = {"yo": [], "sw": []}
 
     def speak(tag: str) -> None:
-        from hub.bases.language import speaking
+        from hub.bases.language_mixin import speaking
 
         for _ in range(20):
             with speaking(tag):

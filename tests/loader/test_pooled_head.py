@@ -13,8 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hub.errors import DoesNotFit
-from hub.loader.sources import digest_of
-from hub.modules import TextEncoder, build, save_weights
+from hub.loader.resolve import digest_of
+from hub.systems import TextEncoder, build, save_weights
 from tests.loader.test_sdxl import xl_folder
 from tests.modules.test_halves import POOLED as ENCODER_POOLED
 from tests.modules.test_halves import WIDTH as ENCODER_WIDTH

@@ -13,8 +13,8 @@ import torch
 from hub.home import Home
 from hub.loader import load_pipeline
 from hub.local import LocalHub
-from hub.modules import TextEncoder, build
-from hub.remote import pull
+from hub.remote.upstream import pull
+from hub.systems import TextEncoder, build
 from tests.loader.test_upstream import CLOSED, COMMIT, seed, write
 from tests.modules.test_halves import WIDTH, internvl
 

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from hub.errors import DoesNotFit, MissingExtra, WrongRequest
-from hub.loader.sizes import bytes_of
+from hub.weights.sizes import bytes_of
 from tests.loader.test_unload import make_change
 
 __all__ = ["make_change"]  # a fixture
@@ -24,7 +24,7 @@ def kinds(model: nn.Module) -> set[str]:
 def test_without_its_library_one_line_says_which_extra(
     load: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hub.modules.quantisation.find_spec", lambda _: None)
+    monkeypatch.setattr("hub.weights.quantisation.find_spec", lambda _: None)
     with pytest.raises(MissingExtra, match=r"pip install 'linguahub\[quantise\]'"):
         load(quantisation="4bit")
 

@@ -12,8 +12,8 @@ import torch.nn.functional as F
 
 from hub import load_retriever
 from hub.errors import DoesNotFit, HubError, WeightsDoNotFit
-from hub.modules import build, save_weights
-from hub.modules.digest import digest_of
+from hub.systems import build, save_weights
+from hub.weights.digest import digest_of
 from tests.loader.conftest import ENCODER_WIDTH, clip_tokenizer, make_encoder
 
 JOINT = 20

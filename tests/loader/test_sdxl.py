@@ -13,8 +13,8 @@ from diffusers import StableDiffusionXLImg2ImgPipeline, StableDiffusionXLPipelin
 
 from hub.bases import conditioning_of
 from hub.errors import DoesNotFit
-from hub.modules import build, save_weights
 from hub.records import Conditioning
+from hub.systems import build, save_weights
 from tests.trainers.originals import ENCODER, POOLED, SECOND, WIDTH, save_original
 
 SIZES = {"in_width": 24, "widths": [SECOND, WIDTH], "pooled_width": POOLED, "queries": 8, "heads": 4}
@@ -28,7 +28,7 @@ def xl_folder(tmp_path_factory: pytest.TempPathFactory, base_folder: Path) -> Pa
 @pytest.fixture
 def module_folder(tmp_path: Path, encoder_folder: Path) -> Callable[..., Path]:
     """A MuLan module for the tiny SDXL, with rules of prompts."""
-    from hub.modules.digest import digest_of
+    from hub.weights.digest import digest_of
 
     def make(**prompt: Any) -> Path:
         assert ENCODER == 24

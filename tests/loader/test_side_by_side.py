@@ -20,10 +20,10 @@ from hub.errors import DoesNotFit, WrongCard, WrongRequest
 from hub.home import Home
 from hub.loader import load_pipeline
 from hub.local import LocalHub
-from hub.modules import JoinedEncoder, TextEncoder, save_weights
-from hub.modules.digest import digest_of
 from hub.records import Pin
-from hub.remote import pull
+from hub.remote.upstream import pull
+from hub.systems import JoinedEncoder, TextEncoder, save_weights
+from hub.weights.digest import digest_of
 from tests.compatibility.bases import JOINT, POOLED, save_base
 from tests.formats.files import pea
 from tests.loader.conftest import ENCODER_WIDTH, WORDS, make_encoder
@@ -161,7 +161,7 @@ def test_it_is_pulled_and_draws_through_both_encoders(
 
 
 def test_the_published_file_comes_back_with_its_own_keys(hub: LocalHub, tmp_path: Path, published: Path) -> None:
-    from hub.formats import export
+    from hub.convert import export
 
     pulled(hub)
     export(hub.snapshot("far-pea") / "far-sd3", tmp_path / "again.bin", what="far-pea")
@@ -173,7 +173,7 @@ def test_the_published_file_comes_back_with_its_own_keys(hub: LocalHub, tmp_path
 @pytest.fixture
 def module_folder(tmp_path: Path, xlmr_folder: Path, bert_folder: Path) -> Callable[..., Path]:
     """A module of two encoders for `tiny-sd3`, in a folder."""
-    from hub.modules import build
+    from hub.systems import build
 
     def make(**changes: Any) -> Path:
         sizes = {"in_width": ENCODER_WIDTH + SECOND, "out_width": JOINT, "hidden_width": 12, "pooled_width": 2 * POOLED}
@@ -268,7 +268,7 @@ def test_an_encoder_that_was_given_no_mask_attends_to_padding(xlmr_folder: Path)
 
 
 def test_an_encoder_of_a_pipeline_is_copied_with_its_tokenizer(bert_folder: Path, tmp_path: Path) -> None:
-    from hub.cli.pull import copy
+    from hub.cli.transfer.pull import copy
 
     alone = TextEncoder.from_folder(copy(bert_folder / "text_encoder", tmp_path / "bert"))
     there = TextEncoder.from_folder(bert_folder / "text_encoder")

@@ -16,8 +16,8 @@ from diffusers import StableDiffusionPipeline
 
 from hub.errors import DoesNotFit, OutOfMemory, Unreachable, WrongSource
 from hub.home import Home
-from hub.loader.encoders import encoder_advice
-from hub.loader.sources import BaseSource, ModuleSource, Sources, check_fit
+from hub.loader.modules.load_encoder import encoder_advice
+from hub.loader.resolve import BaseSource, ModuleSource, Sources, check_fit
 from hub.local import LocalHub
 from hub.names import ArtifactName
 from hub.records import Conditioning
@@ -182,7 +182,7 @@ def test_an_encoder_that_finds_no_room_leaves_the_pipeline_as_it_was(
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
     pipe = load()
-    monkeypatch.setattr("hub.loader.encoders.TextEncoder.from_folder", full)
+    monkeypatch.setattr("hub.loader.modules.load_encoder.TextEncoder.from_folder", full)
     with pytest.raises(OutOfMemory, match="the text encoder `linguahub/tiny-xlmr` takes"):
         pipe.load_adapter(make_module("mulan-yo"))
     assert pipe.get_active_adapters() == []
@@ -193,7 +193,7 @@ def test_a_big_encoder_is_told_before_it_is_read(
 ) -> None:
     load(make_module("mulan-yo"))
     assert "reading the text encoder" not in caplog.text
-    monkeypatch.setattr("hub.loader.encoders.BIG_BYTES", 1)
+    monkeypatch.setattr("hub.loader.modules.load_encoder.BIG_BYTES", 1)
     load(make_module("mulan-yo"))
     assert "reading the text encoder `linguahub/tiny-xlmr`" in caplog.text
     assert "in float32" in caplog.text

@@ -17,14 +17,14 @@ from huggingface_hub import HfApi
 from huggingface_hub.utils import disable_progress_bars
 from safetensors.numpy import save
 
-from hub.accounts import Actor
 from hub.local import LocalHub
 from hub.names import ArtifactName
-from hub.publish import publish
-from hub.registry.repositories import change_settings
+from hub.publish.publish import publish
+from hub.registry.accounts.permissions import Actor
+from hub.registry.artifacts.repositories import change_settings
 from server import create_app
 from server.cli import server_config
-from server.mirror.upstream import Upstream
+from server.parts.mirror.upstream import Upstream
 from tests.builders import a_folder, a_hub
 
 ROOT = Actor("root")

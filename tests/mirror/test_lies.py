@@ -17,13 +17,13 @@ from huggingface_hub import snapshot_download
 
 from hub.errors import UpstreamWrong, WrongRequest
 from hub.names import ArtifactName
-from hub.registry.mirrors import origin_of_name
-from server import network_guard
-from server.mirror import fetching
-from server.mirror import upstream as asking
-from server.mirror.reach import places_of
-from server.mirror.upstream import Upstream
-from server.protocol.git_objects import blob_id
+from server.parts import network_guard
+from server.parts.mirror import fetch
+from server.parts.mirror import upstream as asking
+from server.parts.mirror.copies import origin_of_name
+from server.parts.mirror.reach import places_of
+from server.parts.mirror.upstream import Upstream
+from server.protocol.read.git_objects import blob_id
 from tests.mirror.conftest import mirroring, settled
 from tests.network_addresses import INSIDE, OUTSIDE, resolving
 
@@ -153,7 +153,7 @@ def test_a_fault_of_our_own_ends_the_fetch_for_everybody_who_waits(address, hub,
     def broken(*_: object) -> None:
         raise RuntimeError("a fault of ours")
 
-    monkeypatch.setattr(fetching, "keep_blob", broken)
+    monkeypatch.setattr(fetch, "keep_blob", broken)
     monkeypatch.setattr(threading, "excepthook", lambda _: None)
     assert httpx.get(f"{address}/{NAME}/resolve/main/README.md").status_code == 502
     settled(hub)

@@ -26,11 +26,11 @@ from huggingface_hub.errors import (
 from hub.cli import main
 from hub.names import ArtifactName
 from hub.records import Provenance, Query
-from hub.registry.mirrors import origin_of_name
-from hub.registry.repositories import remove_tombstone
+from hub.registry.artifacts.repositories import remove_tombstone
 from server import create_app
-from server.mirror import mirror as rules
-from server.mirror.upstream import Upstream
+from server.parts.mirror import mirror as rules
+from server.parts.mirror.copies import origin_of_name
+from server.parts.mirror.upstream import Upstream
 from tests.mirror.conftest import ROOT, WEIGHTS, mirroring, served, settled, tokens
 
 

@@ -15,10 +15,10 @@ from diffusers.pipelines.deprecated.alt_diffusion.modeling_roberta_series import
 from torch import Tensor
 from transformers import AltCLIPConfig, AltCLIPModel
 
-from hub.modules import TextEncoder
-from hub.modules.dual_encoder import DualEncoder
-from hub.modules.halves import half_of
-from hub.modules.transformation import Transformation
+from hub.encoders.dual_encoder import DualEncoder
+from hub.encoders.text_half import half_of
+from hub.systems import TextEncoder
+from hub.systems.altdiffusion.linear_head import Transformation
 from tests.loader.conftest import make_encoder
 
 HIDDEN, PROJECT, LENGTH = 16, 12, 10

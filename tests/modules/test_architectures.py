@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hub.errors import DoesNotFit
-from hub.modules import build
-from hub.modules.language_module import LanguageModule
+from hub.systems import build
+from hub.systems.shared.language_module import LanguageModule
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModel, AutoTokenizer, XLMRobertaConfig, XLMRobertaModel, XLMRobertaTokenizer
 
 from hub.errors import Damaged, DoesNotFit, WeightsDoNotFit
-from hub.modules import TextEncoder
+from hub.systems import TextEncoder
 
 TEXTS = ["aja", "", "ologbo eye aja ile aja ologbo eye aja ile"]
 LENGTH = 7

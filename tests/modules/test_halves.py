@@ -27,10 +27,10 @@ from transformers import (
     UMT5ForConditionalGeneration,
 )
 
+from hub.encoders.text_half import half_of, needed_files
+from hub.encoders.text_half.read import INDEX
 from hub.errors import Damaged, MissingExtra, UnknownFile, WeightsDoNotFit, WrongRequest, WrongSource
-from hub.modules import TextEncoder
-from hub.modules.halves import half_of, needed_files
-from hub.modules.halves.reading import INDEX
+from hub.systems import TextEncoder
 
 WIDTH, INNER, LAYERS, HEADS = 64, 96, 2, 4
 """A row of WIDTH fills a 4-bit block, one of INNER does not."""
@@ -271,7 +271,7 @@ def test_the_text_tower_of_a_chinese_clip_is_read_alone(tmp_path: Path) -> None:
 def test_without_a_library_that_quantises_one_line_says_which_extra(
     internvl: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hub.modules.quantisation.find_spec", lambda _: None)
+    monkeypatch.setattr("hub.weights.quantisation.find_spec", lambda _: None)
     for word in ("8bit", "4bit"):
         with pytest.raises(
             MissingExtra,

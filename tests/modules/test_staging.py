@@ -10,9 +10,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from hub.errors import Damaged
-from hub.modules import load_weights, staging
-from hub.modules.staging import Ring, bring
-from hub.modules.weights import read_header
+from hub.systems import load_weights
+from hub.weights import staging
+from hub.weights.staging import Ring, bring
+from hub.weights.strict import read_header
 
 CPU = torch.device("cpu")
 SIZES = [1, 7, 64, 1000, 1 << 20]

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from hub.errors import Damaged, Unreachable, WeightsDoNotFit
-from hub.modules import build, load_weights, save_weights, stored_dtype
+from hub.systems import build, load_weights, save_weights, stored_dtype
 
 
 @pytest.fixture

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from hub.errors import Unreachable
+from hub.maintenance.verify import verify
 from hub.names import ArtifactName
-from hub.outbox import GiveUp, Task, work_off
-from hub.publish import publish
-from hub.registry import Registry, verify
-from hub.registry.outbox import backlog, claim, debts, owe, postpone, retry, settle
+from hub.publish.publish import publish
+from hub.registry import Registry
+from hub.registry.outbox.queue import backlog, claim, debts, owe, postpone, retry, settle
+from hub.registry.outbox.worker import GiveUp, Task, work_off
 from tests import postgres
 from tests.builders import a_folder
 
@@ -171,7 +172,7 @@ def test_many_workers_do_each_debt_once_and_no_subject_twice_at_a_time(registry)
 
 WORKER = """
 import os, sys
-from hub.outbox import Task, work_off
+from hub.registry.outbox.worker import Task, work_off
 from hub.registry import Registry
 
 def work(debt):
@@ -233,5 +234,5 @@ def test_indexing_writes_references_that_were_given_up(hub, tmp_path):
 
 
 def test_the_outbox_needs_no_tensor_library():
-    script = "import sys, hub.outbox, hub.publish; sys.exit('torch' in sys.modules)"
+    script = "import sys, hub.registry.outbox.worker, hub.publish.publish; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], cwd=Path(__file__).parents[2]).returncode == 0

@@ -6,8 +6,8 @@ from starlette.testclient import TestClient
 
 from hub.cli import main
 from hub.names import ArtifactName
-from hub.publish import publish
-from hub.registry.outbox import owe
+from hub.publish.publish import publish
+from hub.registry.outbox.queue import owe
 from server.app import create_app
 from server.worker import Worker
 from tests.builders import a_folder

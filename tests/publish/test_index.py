@@ -14,10 +14,10 @@ import pytest
 from hub.errors import Unreachable
 from hub.home import Home, stamp_of
 from hub.local import LocalHub
+from hub.maintenance.verify import verify
 from hub.names import ArtifactName
-from hub.publish import FROM_CARDS, publish
+from hub.publish.publish import FROM_CARDS, publish
 from hub.records import Query
-from hub.registry import verify
 from tests.builders import a_card, a_folder, a_hub, a_score, a_variant_config, delete_registry, some_weights
 
 

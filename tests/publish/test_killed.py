@@ -6,15 +6,15 @@ import sys
 
 import pytest
 
+from hub.maintenance.verify import verify
 from hub.names import ArtifactName
-from hub.publish import publish
-from hub.registry import verify
+from hub.publish.publish import publish
 from tests.builders import a_folder, a_hub
 
 SCRIPT = """
 import os, signal, sys
 from pathlib import Path
-import hub.publish, hub.store.folder
+import hub.publish.publish, hub.store.folder
 from hub.names import ArtifactName
 from hub.registry import Registry
 from tests.builders import a_hub
@@ -30,11 +30,11 @@ match place:
     case "after the blobs":
         Registry.record = die
     case "inside the transaction":
-        import hub.registry.writing
-        hub.registry.writing.owe_reference = die
+        import hub.registry.artifacts.record
+        hub.registry.artifacts.record.owe_reference = die
     case "after the transaction":
-        hub.publish.drain_outbox = die
-hub.publish.publish(root / "mulan-yo", ArtifactName("local", "mulan-yo"), opened.registry, opened.store)
+        hub.publish.publish.drain_outbox = die
+hub.publish.publish.publish(root / "mulan-yo", ArtifactName("local", "mulan-yo"), opened.registry, opened.store)
 """
 
 

@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from hub.errors import Conflict, HubError, UnknownArtifact, Unreachable, WrongCard, WrongName, WrongSource
+from hub.maintenance.verify import verify
 from hub.names import ArtifactName, Digest
-from hub.publish import publish
+from hub.publish.publish import publish
 from hub.records import weights_digest
-from hub.registry import verify
 from hub.store import FolderStore, MemoryStore
 from tests.builders import a_card, a_folder, some_weights
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from hub.accounts import Actor
-from hub.commit import Deletion, commit, duplicate, squash, yank
 from hub.errors import AllYanked, YankedRevision
-from hub.loader.sources import BaseSource, Sources
+from hub.loader.resolve import BaseSource, Sources
 from hub.names import ArtifactName
-from hub.publish import drain_outbox, publish
+from hub.publish.commit import Deletion, commit, duplicate, squash, yank
+from hub.publish.publish import drain_outbox, publish
 from hub.records import Conditioning, Query
-from hub.registry.scores import Measurement, publish_score, statements
+from hub.registry.accounts.permissions import Actor
+from hub.registry.scores.scores import Measurement, publish_score, statements
 from tests.builders import a_card, a_folder, a_hub, a_score, delete_registry
 
 NAME = ArtifactName("ada", "yo")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from hub.accounts import Actor
 from hub.errors import WrongRequest
 from hub.names import ArtifactName
 from hub.records import Provenance, Query
-from hub.registry import Registry, by_score
-from hub.registry.repositories import change_settings
-from hub.registry.search import find
+from hub.registry import Registry
+from hub.registry.accounts.permissions import Actor
+from hub.registry.artifacts.repositories import change_settings
+from hub.registry.scores import by_metric
+from hub.registry.search.search import find
 from tests import postgres
 from tests.builders import a_score
 from tests.registry.test_registry import a_revision, an_artifact, fill, names
@@ -85,7 +86,7 @@ def test_pages_by_metric_do_not_overlap(shelf, candidates):
 @pytest.mark.parametrize("candidates", [500, 2], ids=["few", "more than are counted"])
 @pytest.mark.parametrize("asked", [{}, {"benchmark": "xtd10"}, {"split": "s"}, {"split": "s", "language": "yo"}])
 def test_scores_on_more_trials_than_there_are_ranges_are_found_all_the_same(registry, asked, candidates, monkeypatch):
-    monkeypatch.setattr(by_score, "MOST_RANGES", 3)
+    monkeypatch.setattr(by_metric, "MOST_RANGES", 3)
     for number in range(6):
         on = {"benchmark": f"bench{number}", "split": "s"}
         fill(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from hub.accounts import Actor
 from hub.names import ArtifactName
-from hub.registry.leaderboard import Contest, leaderboard
-from hub.registry.repositories import change_settings
+from hub.registry.accounts.permissions import Actor
+from hub.registry.artifacts.repositories import change_settings
+from hub.registry.scores.leaderboard import Contest, leaderboard
 from tests.builders import a_score
 from tests.registry.test_registry import an_artifact, fill
 

@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from hub.accounts import Actor
 from hub.names import ArtifactName
 from hub.records import PLAIN, Query
 from hub.registry import Registry
-from hub.registry.repositories import change_settings, like
-from hub.registry.search import find
-from hub.registry.trend import HALF_LIFE_DAYS, score, weight
+from hub.registry.accounts.permissions import Actor
+from hub.registry.artifacts.repositories import change_settings, like
+from hub.registry.index.trending import HALF_LIFE_DAYS, score, weight
+from hub.registry.search.search import find
 from tests.registry.test_registry import an_artifact, fill
 
 ROOT = Actor("root")
@@ -121,7 +121,7 @@ def test_a_gate_is_found_as_soon_as_it_is_set(registry, candidates):
 
 def test_likes_and_downloads_of_late_set_the_trend(registry):
     fan = registry.get("ada/sea_wind")
-    from hub.registry.accounts import Accounts
+    from hub.registry.accounts.accounts import Accounts
 
     accounts = Accounts(registry.database)
     account = accounts.add("fan", ROOT)
@@ -141,7 +141,7 @@ def test_half_of_the_trend_is_gone_after_its_half_life():
 
 
 def test_what_moves_is_found_by_its_new_name_alone(registry):
-    from hub.registry.repositories import move_repository
+    from hub.registry.artifacts.repositories import move_repository
 
     move_repository(registry.database, ArtifactName("bob", "land"), ArtifactName("bob", "island-of-palms"), ROOT)
     assert names(registry, parts=("of-palm",)) == ["bob/island-of-palms"]

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 from hub.names import ArtifactName, Digest
 from hub.registry import Registry
-from hub.registry.git_commits import note_commits
-from hub.registry.mirrors import (
+from server.parts.git.commits import note_commits
+from server.parts.mirror.copies import (
     Copied,
     CopiedCommit,
     CopiedFile,

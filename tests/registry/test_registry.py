@@ -3,12 +3,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from hub.accounts import Actor
 from hub.errors import AllYanked, Conflict, UnknownArtifact, UnknownRevision, WrongName, WrongRequest
 from hub.names import ArtifactName, Digest
 from hub.records import Artifact, Conditioning, File, Query, Revision, Upstream
-from hub.registry.aliases import set_alias
-from hub.registry.branches import create_ref
+from hub.registry.accounts.permissions import Actor
+from hub.registry.artifacts.aliases import set_alias
+from hub.registry.artifacts.branches import create_ref
 from tests.builders import a_score
 
 NOW = datetime(2026, 11, 23, 12, 30, 15, 123456, tzinfo=UTC)

@@ -13,7 +13,7 @@ import pytest
 from hub.errors import Damaged, Unreachable, WrongRequest
 from hub.records import Query
 from hub.registry import Registry
-from hub.registry.schema import HEAD, all_tables, migrate
+from hub.registry.database.schema import HEAD, all_tables, migrate
 from tests import postgres
 from tests.registry.test_registry import an_artifact, fill
 

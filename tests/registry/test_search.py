@@ -2,13 +2,13 @@ from dataclasses import replace
 
 import pytest
 
-from hub.accounts import Actor
 from hub.errors import WrongRequest
 from hub.names import ArtifactName
 from hub.records import Provenance, Query
 from hub.registry import Registry
-from hub.registry.repositories import change_settings, move_repository
-from hub.registry.search import SORTS, find
+from hub.registry.accounts.permissions import Actor
+from hub.registry.artifacts.repositories import change_settings, move_repository
+from hub.registry.search.search import SORTS, find
 from tests import postgres
 from tests.builders import a_score
 from tests.registry.test_registry import a_revision, an_artifact, fill, names

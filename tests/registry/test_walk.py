@@ -6,8 +6,9 @@ import pytest
 
 from hub.names import ArtifactName
 from hub.records import Query
-from hub.registry import Registry, search
-from hub.registry.search import SORTS, find
+from hub.registry import Registry
+from hub.registry.search import search
+from hub.registry.search.search import SORTS, find
 from tests import postgres
 from tests.builders import a_score
 from tests.registry.test_registry import a_revision, an_artifact, fill, names

@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from hub import remote
 from hub.cards import Card, write_card
 from hub.errors import Damaged, MissingExtra, Unreachable, WrongRequest, WrongSource
 from hub.home import Home
 from hub.local import LocalHub
-from hub.modules import build
 from hub.records import Upstream
+from hub.remote import upstream as remote
+from hub.systems import build
 
 torch.set_num_threads(1)
 PROJECTOR = {"in_width": 12, "out_width": 32, "hidden_width": 20, "linears": 3, "pooled_width": 16}

@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 from hub.cards import Card, write_card
 from hub.local import LocalHub
 from hub.names import ArtifactName
-from hub.publish import publish
+from hub.publish.publish import publish
 from hub.records import Conditioning, Provenance, Score
 from server import create_app
 from tests.serving import serving

@@ -13,8 +13,8 @@ from starlette.testclient import TestClient
 from hub.names import ArtifactName, Digest
 from hub.records import Artifact, File, Revision
 from server import create_app
-from server.protocol.git_objects import blob_id, folder_ids, pointer, tree_id
-from server.protocol.tree import paths_below
+from server.protocol.read.git_objects import blob_id, folder_ids, pointer, tree_id
+from server.protocol.read.tree import paths_below
 from tests.builders import a_hub
 
 

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 from hub.local import LocalHub
 from hub.names import ArtifactName
 from server import create_app
-from server.addresses import commit_id
+from server.http.addresses import commit_id
 from server.pages import wording
 
 

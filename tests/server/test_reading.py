@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-import server.reading
-from server.reading import CHUNK_BYTES, BlobResponse
+import server.http.blob_response
+from server.http.blob_response import CHUNK_BYTES, BlobResponse
 
 CONTENT = random.Random(3).randbytes(3 * CHUNK_BYTES + 12_345)
 

@@ -11,8 +11,8 @@ from hub.errors import Damaged
 from hub.local import LocalHub
 from hub.names import ArtifactName
 from hub.store import MemoryStore
-from server.addresses import commit_id
-from server.protocol.resolve import blob_answer, counted_files
+from server.http.addresses import commit_id
+from server.protocol.read.resolve import blob_answer, counted_files
 
 WEIGHTS = "/ada/first-yo/resolve/main/emoji-sd/model.safetensors"
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 from starlette.testclient import TestClient
 
-from server.wire import SearchBody
+from server.http.wire import SearchBody
 
 
 def names(answer: dict) -> list[str]:

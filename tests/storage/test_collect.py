@@ -12,10 +12,10 @@ import pytest
 
 from hub.cli import main
 from hub.errors import WrongRequest
+from hub.maintenance.garbage import DAY_S, collect, strays
+from hub.maintenance.verify import verify
 from hub.names import ArtifactName, Digest
-from hub.publish import publish
-from hub.registry import verify
-from hub.registry.collect import DAY_S, collect, strays
+from hub.publish.publish import publish
 from tests.builders import a_folder, a_hub, delete_registry
 
 NAME = ArtifactName("local", "mulan-yo")
@@ -76,8 +76,8 @@ def test_what_was_put_again_or_named_since_it_was_listed_stays(hub, tmp_path):
 
 
 def test_what_accounts_have_sent_within_a_month_stays_and_xorbs_by_their_last_use(hub):
-    from hub.accounts import Actor
-    from hub.registry.custody import note_upload, note_xorb, touch_xorbs
+    from hub.registry.accounts.permissions import Actor
+    from hub.registry.uploads.uploads import note_upload, note_xorb, touch_xorbs
 
     ada = hub.accounts.add("ada", Actor("root"))
     database = hub.registry.database
@@ -130,7 +130,7 @@ WRITER = """
 import sys
 from pathlib import Path
 from hub.names import ArtifactName
-from hub.publish import publish
+from hub.publish.publish import publish
 from tests.builders import a_folder, a_hub
 root, rounds = Path(sys.argv[1]), int(sys.argv[2])
 with a_hub(root) as hub:
@@ -142,7 +142,7 @@ with a_hub(root) as hub:
 COLLECTOR = """
 import sys
 from pathlib import Path
-from hub.registry.collect import collect, strays
+from hub.maintenance.garbage import collect, strays
 from tests.builders import a_hub
 from tests.storage.test_collect import age
 with a_hub(Path(sys.argv[1])) as hub:
@@ -186,8 +186,8 @@ def test_a_collector_killed_beside_a_writer_loses_nothing(tmp_path):
 
 
 def test_a_backup_made_beside_a_writer_and_one_that_was_killed_are_whole_or_none(tmp_path):
-    from hub.backup import back_up, restore
-    from hub.registry.open import open_database
+    from hub.maintenance.backup import back_up, restore
+    from hub.registry.database.open import open_database
     from hub.store import open_store
 
     a_hub(tmp_path).close()
@@ -205,7 +205,7 @@ def test_a_backup_made_beside_a_writer_and_one_that_was_killed_are_whole_or_none
     assert [problem.text for problem in verify(restored, store) if problem.is_fault] == []
     restored.close()
 
-    script = "import sys, hub.backup; from pathlib import Path; from tests.builders import a_hub; root = Path(sys.argv[1]); opened = a_hub(root); print('ready', flush=True); hub.backup.back_up(opened.registry, opened.store, root / 'backup')"
+    script = "import sys, hub.maintenance.backup; from pathlib import Path; from tests.builders import a_hub; root = Path(sys.argv[1]); opened = a_hub(root); print('ready', flush=True); hub.maintenance.backup.back_up(opened.registry, opened.store, root / 'backup')"
     for wait in (0.0, 0.01, 0.03):
         killed = start(script, tmp_path)
         killed.stdout.readline()
@@ -251,7 +251,7 @@ def test_a_blob_comes_back_from_a_hub_upstream(tmp_path):
 
     import uvicorn
 
-    from hub.repair import repair
+    from hub.maintenance.repair import repair
     from server import create_app
     from server.cli import server_config
 
@@ -278,7 +278,7 @@ def test_a_blob_comes_back_from_a_hub_upstream(tmp_path):
 
 def publish_at(hub, folder):
     """The same revision in every hub: from a card, without time."""
-    from hub.publish import publish_card
+    from hub.publish.publish import publish_card
 
     return publish_card(a_folder(folder), NAME, hub.registry, hub.store)
 

@@ -4,16 +4,16 @@ import itertools
 
 import pytest
 
-from hub.backup import back_up, restore
 from hub.errors import WrongRequest
 from hub.home import Home
 from hub.local import LocalHub
+from hub.maintenance.backup import back_up, restore
+from hub.maintenance.verify import verify
 from hub.names import ArtifactName
-from hub.publish import publish
+from hub.publish.publish import publish
 from hub.records import Query
-from hub.registry import verify
-from hub.registry.open import open_database
-from hub.registry.settings import epoch
+from hub.registry.accounts.server_settings import epoch
+from hub.registry.database.open import open_database
 from hub.store import open_store
 from tests import postgres
 from tests.builders import a_folder

@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 from hub.home import Home
 from hub.local import LocalHub
 from hub.names import ArtifactName
-from hub.publish import publish
+from hub.publish.publish import publish
 from server import create_app
 from server.cli import server_config
 from tests.builders import a_folder

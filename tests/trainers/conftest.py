@@ -30,15 +30,15 @@ from hub.bases.frozen import FrozenBase
 from hub.cards import Card, write_card
 from hub.home import Home
 from hub.local import LocalHub
-from hub.modules import TextEncoder
 from hub.names import ArtifactName
-from hub.publish import publish
+from hub.publish.publish import publish
 from hub.records import Conditioning
+from hub.systems import TextEncoder
 from tests.trainers.originals import save_original, save_qllama
 from trainers.corpora import CORPORA
 from trainers.corpora.corpus import Example, Prompt
-from trainers.material import Material, Store
-from trainers.mixture import Mixture, gather
+from trainers.inputs.features import Material, Store
+from trainers.inputs.mixture import Mixture, gather
 
 WORDS = {
     "dog": ("ajá", "mbwa"),

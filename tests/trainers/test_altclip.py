@@ -14,16 +14,16 @@ from torch import nn
 
 from hub.errors import DoesNotFit, WrongRequest
 from hub.local import LocalHub
-from hub.modules import DualEncoder
-from trainers.caches import kept
-from trainers.changes import Changes
+from hub.systems import DualEncoder
 from trainers.cli import train
-from trainers.loop import train as run_loop
-from trainers.material import Material
+from trainers.inputs.feature_cache import kept
+from trainers.inputs.features import Material
+from trainers.learners.student import Student
+from trainers.loop.loop import train as run_loop
+from trainers.loop.recipe import Recipe
 from trainers.methods import get_plan
 from trainers.methods.altdiffusion import ImageTextContrast
-from trainers.recipe import Recipe
-from trainers.student import Student
+from trainers.recipes.overrides import Changes
 
 from .test_commands import TINY, json_of, run
 from .test_mclip import plain_contrast

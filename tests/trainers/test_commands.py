@@ -87,7 +87,7 @@ def test_the_loader_says_what_was_trained(
     folder = Path(outcome["folder"])
     pipe = load_pipeline("tiny-sd", adapter=folder, hub=hub, device="cpu")
     config = json.loads((folder / "tiny-sd" / "config.json").read_text())
-    from hub.modules import build
+    from hub.systems import build
 
     module = build(config["architecture"], config["module"])
     module.load_state_dict(load_file(folder / "tiny-sd" / "model.safetensors"))
@@ -124,8 +124,8 @@ def test_the_card_can_be_read_and_tells_how_it_was_made(hub: LocalHub, capsys: p
 def test_the_command_in_a_card_orders_the_same_run(
     said: list[str], hub: LocalHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import trainers.training
-    from trainers.publishing import command_of
+    import trainers.run
+    from trainers.publish import command_of
 
     orders: list[Any] = []
 

@@ -12,8 +12,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from trainers.contrast import gathered, symmetric_contrast
-from trainers.processes import leave, open_accelerator, share_gradients
+from trainers.learners.contrast import gathered, symmetric_contrast
+from trainers.loop.processes import leave, open_accelerator, share_gradients
 
 FLAGGED = [0, 4, 5, 7]
 """Unevenly shared by the halves: English texts among others are, too."""

@@ -11,15 +11,15 @@ from torch import Tensor, nn
 
 from hub.errors import WrongRequest
 from hub.local import LocalHub
-from hub.modules import TextEncoder
+from hub.systems import TextEncoder
 from trainers.corpora.corpus import Prompt
+from trainers.evaluation.confidence import wilson
 from trainers.evaluation.evaluator import Question, Subject
-from trainers.evaluation.frechet import floor_of, frechet_distance
+from trainers.evaluation.fid import floor_of, frechet_distance
 from trainers.evaluation.generation import GenerationEvaluator, draw
-from trainers.evaluation.interval import wilson
 from trainers.evaluation.judge import Judge, pixel_features, ranks
 from trainers.evaluation.retrieval import RetrievalEvaluator
-from trainers.sampler import generator_of
+from trainers.loop.sampler import generator_of
 
 
 @pytest.mark.parametrize(

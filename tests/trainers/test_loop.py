@@ -14,13 +14,13 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from hub.errors import Damaged, Diverged, OutOfMemory, Unreachable, WeightsDoNotFit, WrongRequest
-from trainers import checkpoint
-from trainers.checkpoint import Checkpoint
-from trainers.loop import train
-from trainers.method import Draw, Loss
-from trainers.optimizer import OPTIMIZERS, averaged, make_optimizer
-from trainers.recipe import Recipe
-from trainers.sampler import Sampler, generator_of
+from trainers.loop import checkpoint
+from trainers.loop.checkpoint import Checkpoint
+from trainers.loop.loop import train
+from trainers.loop.method import Draw, Loss
+from trainers.loop.optimizer import OPTIMIZERS, averaged, make_optimizer
+from trainers.loop.recipe import Recipe
+from trainers.loop.sampler import Sampler, generator_of
 
 from . import launching
 

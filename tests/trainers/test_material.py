@@ -13,12 +13,12 @@ import torch
 
 from hub.bases.frozen import FrozenBase
 from hub.errors import Unreachable
-from hub.modules import TextEncoder
-from trainers.caches import cached, key_of
+from hub.systems import TextEncoder
 from trainers.corpora.corpus import Example
-from trainers.material import Material, Store
-from trainers.mixture import Mixture, gather, weigh
-from trainers.prompting import Prompting
+from trainers.inputs.feature_cache import cached, key_of
+from trainers.inputs.features import Material, Store
+from trainers.inputs.mixture import Mixture, gather, weigh
+from trainers.inputs.prompt_rules import Prompting
 
 
 def rows_of(first: int, last: int) -> Any:
@@ -125,7 +125,7 @@ def test_mapped_states_give_what_states_in_memory_give(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("trainers.material.IN_MEMORY_BYTES", 0)
+    monkeypatch.setattr("trainers.inputs.features.IN_MEMORY_BYTES", 0)
     mapped = gather(
         corpus, Mixture(("yo", "sw"), english_share=0.3), base, encoder, length=8,
         store=Store(tmp_path, "b", "e", quiet=True),

@@ -16,17 +16,17 @@ from hub import load_retriever
 from hub.errors import DoesNotFit, HubError, WrongRequest
 from hub.loader import load_pipeline
 from hub.local import LocalHub
-from hub.modules import DualEncoder, TextEncoder
-from hub.modules.triangle import LOG_SCALE, Triangle
+from hub.systems import DualEncoder, TextEncoder
+from hub.systems.mclip.projectors import LOG_SCALE, Triangle
 from trainers.cli import evaluate, train
-from trainers.contrast import in_chunks, symmetric_contrast
-from trainers.evaluation.matching import distinct_rank, first_of_own, rounded
-from trainers.loop import train as run_loop
-from trainers.material import Material, Store
+from trainers.evaluation.recall import distinct_rank, first_of_own, rounded
+from trainers.inputs.features import Material, Store
+from trainers.inputs.mixture import Mixture, gather
+from trainers.learners.contrast import in_chunks, symmetric_contrast
+from trainers.loop.loop import train as run_loop
+from trainers.loop.recipe import Recipe
 from trainers.methods import get_plan
 from trainers.methods.mclip import TriangleDistillation, trimmed
-from trainers.mixture import Mixture, gather
-from trainers.recipe import Recipe
 
 from .test_commands import json_of, run
 from .test_methods import golden_losses, some_draw

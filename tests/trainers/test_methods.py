@@ -11,18 +11,18 @@ from torch import Tensor, nn
 
 from hub.bases.frozen import FrozenBase
 from hub.errors import UnknownMethod
-from trainers.loop import train
-from trainers.losses import feature_mse, mean_cosine, prediction_mse, token_mse
-from trainers.material import Material
-from trainers.method import Draw, Method
+from trainers.inputs.features import Material
+from trainers.learners.losses import feature_mse, mean_cosine, prediction_mse, token_mse
+from trainers.loop.loop import train
+from trainers.loop.method import Draw, Method
+from trainers.loop.recipe import Recipe
+from trainers.loop.sampler import Sampler, generator_of
 from trainers.methods import get_plan
 from trainers.methods.mulan import Denoising
 from trainers.objectives.hybrid_distillation import HybridDistillation
 from trainers.objectives.noise import outputs_of
 from trainers.objectives.token_distillation import TokenDistillation
-from trainers.plan import Plan
-from trainers.recipe import Recipe
-from trainers.sampler import Sampler, generator_of
+from trainers.recipes.plan import Plan
 
 METHODS: dict[str, Callable[[nn.Module, Material], Method]] = {
     "token-kd": lambda module, material: TokenDistillation(module, material, noise=0.5),
@@ -134,7 +134,7 @@ def test_hybrid_distillation_is_that_of_the_paper(material: Material, native_sha
 def test_hybrid_distillation_of_the_teachers_own_states_is_nothing(material: Material) -> None:
     class Parrot(nn.Module):
         def forward(self, states: Tensor, mask: Tensor) -> object:
-            from hub.modules.language_module import Embeddings
+            from hub.systems.shared.language_module import Embeddings
 
             return Embeddings(material.teacher(torch.arange(1, 7)))
 

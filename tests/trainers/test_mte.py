@@ -13,10 +13,10 @@ import torch
 
 from hub import load_retriever
 from hub.local import LocalHub
-from hub.modules import TextEncoder
+from hub.systems import TextEncoder
 from trainers.cli import train
-from trainers.decoder import with_decoder
-from trainers.material import Material
+from trainers.inputs.features import Material
+from trainers.learners.decoder import with_decoder
 from trainers.methods.mte import TranslationAndContrast, TranslationFrozen
 from trainers.objectives.translation import Translation
 

@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 from hub.errors import WrongRequest
-from trainers.arithmetic import precision_on
-from trainers.muon import orthogonalised
-from trainers.optimizer import make_optimizer
-from trainers.recipe import Recipe
+from trainers.loop.muon import orthogonalised
+from trainers.loop.optimizer import make_optimizer
+from trainers.loop.precision import precision_on
+from trainers.loop.recipe import Recipe
 
 RECIPE = Recipe(steps=3, batch_size=1, learning_rate=1e-2, weight_decay=0.1, optimizer="muon")
 
@@ -38,7 +38,7 @@ def one_step(module: nn.Module, optimizer: torch.optim.Optimizer) -> None:
 
 @pytest.mark.parametrize("bf16", [True, False])
 def test_muon_turns_linear_maps_and_adamw_everything_else(bf16: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trainers.optimizer.has_bf16", lambda _: bf16)
+    monkeypatch.setattr("trainers.loop.optimizer.has_bf16", lambda _: bf16)
     ours, theirs = Reader(), Reader()
     together = make_optimizer(ours, RECIPE)
     muon = torch.optim.Muon([theirs.linear.weight], lr=1e-2, weight_decay=0.1, adjust_lr_fn="match_rms_adamw")

@@ -18,12 +18,12 @@ from hub.cli.commands import as_command
 from hub.errors import DoesNotFit
 from hub.loader import load_pipeline
 from hub.local import LocalHub
-from hub.modules import TextEncoder, build
-from hub.modules.weights import load_weights
 from hub.records import Conditioning
+from hub.systems import TextEncoder, build
+from hub.weights.strict import load_weights
 from tests.trainers.originals import ENCODER, INNER, MAKERS, POOLED, SECOND, WIDTH, pixart
 from trainers.cli import train
-from trainers.recipe_file import read_recipe, recipe_names
+from trainers.recipes.recipe_file import read_recipe, recipe_names
 
 CPU = torch.device("cpu")
 

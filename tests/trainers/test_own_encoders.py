@@ -17,12 +17,12 @@ from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors.torch import load_file, save_file
 
 from hub.cli.commands import as_command
-from hub.cli.show import show
+from hub.cli.find.show import show
 from hub.errors import Damaged, DoesNotFit, WeightsDoNotFit, WrongRequest
 from hub.loader import load_pipeline
 from hub.local import LocalHub
 from hub.names import ArtifactName
-from hub.publish import publish
+from hub.publish.publish import publish
 from trainers.cli import evaluate, train
 
 from .conftest import settle

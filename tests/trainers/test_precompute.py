@@ -12,8 +12,8 @@ from hub.bases.frozen import FrozenBase
 from hub.cli.commands import as_command
 from hub.errors import Conflict, UnknownMethod, WrongRequest
 from hub.local import LocalHub
+from trainers.cache_command import cache
 from trainers.cli import train
-from trainers.precompute import cache
 
 TINY = ("--base", "tiny-sd", "--encoder", "tiny-xlmr", "--corpus", "toy", "--device", "cpu")
 

@@ -12,11 +12,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hub.errors import WrongRequest
-from trainers.contrast import gathered
-from trainers.loop import train
-from trainers.method import Draw, Loss
-from trainers.processes import open_accelerator
-from trainers.recipe import Recipe
+from trainers.learners.contrast import gathered
+from trainers.loop.loop import train
+from trainers.loop.method import Draw, Loss
+from trainers.loop.processes import open_accelerator
+from trainers.loop.recipe import Recipe
 
 from . import launching
 

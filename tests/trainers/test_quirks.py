@@ -13,19 +13,19 @@ from torch import nn
 
 from hub.bases.frozen import FrozenBase
 from hub.errors import DoesNotFit
-from hub.modules import Embeddings, TextEncoder
-from trainers.losses import feature_mse
-from trainers.material import Material, Store
-from trainers.method import Draw
+from hub.systems import Embeddings, TextEncoder
+from trainers.inputs.conditioning import through
+from trainers.inputs.features import Material, Store
+from trainers.inputs.mixture import Mixture, gather
+from trainers.inputs.prompt_rules import Prompting
+from trainers.learners.losses import feature_mse
+from trainers.loop.method import Draw
+from trainers.loop.sampler import generator_of
 from trainers.methods import get_plan
 from trainers.methods.mulan import Denoising
-from trainers.mixture import Mixture, gather
 from trainers.objectives.hybrid_distillation import HybridDistillation, unbroken
 from trainers.objectives.noise import add_noise
 from trainers.objectives.token_distillation import TokenDistillation
-from trainers.prompting import Prompting
-from trainers.reading import through
-from trainers.sampler import generator_of
 
 
 @pytest.fixture(scope="module")

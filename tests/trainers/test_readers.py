@@ -13,11 +13,14 @@ import torch
 from torch import nn
 
 from hub.errors import DoesNotFit
-from trainers.changes import Changes
-from trainers.loop import train
-from trainers.low_rank import extract
-from trainers.material import Material
-from trainers.method import Draw, Method
+from trainers.inputs.features import Material
+from trainers.learners.low_rank import extract
+from trainers.learners.student import Student
+from trainers.learners.text_reader import Reader, everything, let_learn, text
+from trainers.loop.loop import train
+from trainers.loop.method import Draw, Method
+from trainers.loop.recipe import Recipe
+from trainers.loop.sampler import Sampler, generator_of
 from trainers.methods import get_plan
 from trainers.methods.altdiffusion import ConceptAlignment, Quality
 from trainers.methods.full import FullTuning
@@ -26,10 +29,7 @@ from trainers.methods.lora import TunedBase
 from trainers.methods.prompt_tuning import VirtualPrompt
 from trainers.objectives.noise import outputs_of
 from trainers.objectives.reader_tuning import DenoiserTuning, TeacherLearning, contrast
-from trainers.reader import Reader, everything, let_learn, text
-from trainers.recipe import Recipe
-from trainers.sampler import Sampler, generator_of
-from trainers.student import Student
+from trainers.recipes.overrides import Changes
 
 MakeReader = Callable[[Material], Reader]
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from hub.errors import UnknownRecipe, WrongRequest
-from trainers.changes import Changes, settings_of
+from trainers.loop.optimizer import learning_rate
+from trainers.loop.recipe import Recipe
 from trainers.methods import get_plan
-from trainers.optimizer import learning_rate
-from trainers.plan import Plan
-from trainers.recipe import Recipe
-from trainers.recipe_file import FOLDER, read_recipe, recipe_names
+from trainers.recipes.overrides import Changes, settings_of
+from trainers.recipes.plan import Plan
+from trainers.recipes.recipe_file import FOLDER, read_recipe, recipe_names
 
 
 def written(folder: Path, text: str) -> str:

@@ -16,12 +16,12 @@ from hub.errors import WrongRequest
 from hub.loader import load_pipeline
 from hub.local import LocalHub
 from trainers.cli import train
-from trainers.drawing import GUIDANCE, STEPS, draw, of_prompts
-from trainers.material import Material
+from trainers.inputs.features import Material
+from trainers.loop.sampler import generator_of
 from trainers.methods import METHODS, get_plan
-from trainers.plan import Plan
-from trainers.sampler import generator_of
-from trainers.samples import COUNT, chosen, sheet
+from trainers.recipes.plan import Plan
+from trainers.samples.draw import GUIDANCE, STEPS, draw, of_prompts
+from trainers.samples.samples import COUNT, chosen, sheet
 
 from .conftest import ToyCorpus
 from .test_commands import TINY, json_of, run

@@ -19,19 +19,19 @@ from torch.distributed.tensor import DTensor
 from hub.bases.frozen import FrozenBase
 from hub.errors import WrongRequest
 from hub.local import LocalHub
-from hub.modules import TextEncoder
-from trainers import sharding
-from trainers.loop import train
-from trainers.material import Material, Store
-from trainers.method import Method
+from hub.systems import TextEncoder
+from trainers.inputs.features import Material, Store
+from trainers.inputs.mixture import Mixture, gather
+from trainers.learners.student import Student
+from trainers.loop import sharding
+from trainers.loop.loop import train
+from trainers.loop.method import Method
+from trainers.loop.processes import leave
+from trainers.loop.recipe import Recipe
 from trainers.methods.altdiffusion import ConceptAlignment
 from trainers.methods.full import FullTuning
 from trainers.methods.iap import AttentionMatching
-from trainers.mixture import Mixture, gather
-from trainers.processes import leave
-from trainers.recipe import Recipe
-from trainers.student import Student
-from trainers.training import Order, train_module
+from trainers.run import Order, train_module
 
 from . import launching
 from .conftest import ToyCorpus
@@ -73,8 +73,8 @@ def learn_all(folder: Path, parts: int) -> None:
 def publish(folder: Path, parts: int = 1) -> None:
     """`full` as `hub train` does it, with sample pictures."""
     from trainers.corpora import CORPORA
-    from trainers.publishing import Cost, export
-    from trainers.samples import SampleOrder
+    from trainers.publish import Cost, export
+    from trainers.samples.samples import SampleOrder
 
     CORPORA["toy"] = "tests.trainers.conftest:ToyCorpus"
     order = Order(

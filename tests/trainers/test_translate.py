@@ -19,18 +19,18 @@ from transformers import (
 )
 
 from hub.errors import Damaged, DoesNotFit, WeightsDoNotFit
+from hub.images.generate import Settings, Spoken, compare
 from hub.loader import load_pipeline
-from hub.loader.drawing import Settings, Spoken, compare
-from hub.loader.translator import FOLDER, Translator
+from hub.loader.modules.translator import FOLDER, Translator
 from hub.local import LocalHub
-from hub.modules import TextEncoder
+from hub.systems import TextEncoder
 from trainers.cli import train
-from trainers.decoder import with_decoder
-from trainers.loop import train as run_loop
-from trainers.material import Material
+from trainers.inputs.features import Material
+from trainers.learners.decoder import with_decoder
+from trainers.learners.wrap_translator import wrap
+from trainers.loop.loop import train as run_loop
+from trainers.loop.recipe import Recipe
 from trainers.objectives.translation import Translation, next_token_loss
-from trainers.recipe import Recipe
-from trainers.translators import wrap
 
 from .test_commands import TINY, json_of
 from .test_methods import golden_losses, some_draw

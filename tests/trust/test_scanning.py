@@ -12,14 +12,14 @@ import pytest
 from huggingface_hub.hf_api import RepoFile
 from starlette.testclient import TestClient
 
-from hub.accounts import Actor
 from hub.cli import main
 from hub.names import ArtifactName
-from hub.outbox import work_off
-from hub.registry.repositories import allow_any_file
-from hub.registry.scans import find_scan, flag, owe_scans_by, scans_in
+from hub.registry.accounts.permissions import Actor
+from hub.registry.artifacts.repositories import allow_any_file
+from hub.registry.artifacts.scans import find_scan, flag, owe_scans_by, scans_in
+from hub.registry.outbox.worker import work_off
 from server.app import create_app
-from server.scanning import scan as scanning
+from server.parts.scanning import scan as scanning
 from server.worker import tasks_of
 
 ROOT = Actor("root")
@@ -208,7 +208,7 @@ def test_the_scanning_process_has_limits_and_none_of_our_variables(hub, tmp_path
     monkeypatch.setattr(scanning, "_PROGRAM", program)
     _, report = scanning.look_at(hub.store, find_scan(hub.registry.database, digest))
     assert "secret" not in str(report) and ", 1)" in str(report)
-    from server.scanning import child
+    from server.parts.scanning import child
 
     monkeypatch.setattr(child, "_picklescan", lambda *_: bytearray(4 << 30))
     assert child._tried(lambda *_: 1 / 0, "f", "n") == {

@@ -16,13 +16,13 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from starlette.testclient import TestClient
 
-from hub.accounts import Actor
 from hub.cli import main
 from hub.errors import WrongSignature
 from hub.names import ArtifactName
-from hub.publish import publish
-from hub.signatures import FILE, examine, fingerprint_of, read_key, sign
+from hub.publish.publish import publish
+from hub.registry.accounts.permissions import Actor
 from server.app import create_app
+from server.parts.signatures.signatures import FILE, examine, fingerprint_of, read_key, sign
 from tests.builders import a_folder
 from tests.trust.test_scanning import commit
 
@@ -140,7 +140,7 @@ def test_a_members_key_counts_for_an_organisation(hub, client, folder, keys):
     register(client, keys[1])
     sign(folder, keys[0])
     client.post("/api/repos/create", json={"name": "thing", "organization": "lab"})
-    from hub.registry.signing_keys import trusted_for
+    from server.parts.signatures.signing_keys import trusted_for
 
     assert [key.account for key in trusted_for(hub.registry.database, ArtifactName("lab", "thing"))] == ["ada"]
     assert trusted_for(hub.registry.database, ArtifactName("eve", "thing")) == []

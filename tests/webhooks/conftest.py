@@ -13,10 +13,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from starlette.testclient import TestClient
 
-from hub.accounts import Actor
-from hub.outbox import work_off
-from hub.registry.webhooks import allow_host
+from hub.registry.accounts.permissions import Actor
+from hub.registry.outbox.worker import work_off
 from server.app import create_app
+from server.parts.webhooks.webhooks import allow_host
 from server.worker import tasks_of
 
 ROOT = Actor("root")

@@ -5,8 +5,8 @@ import socket
 import pytest
 
 from hub.errors import WrongRequest
-from server.webhooks.destinations import Refused, addresses_of, read_destination
-from server.webhooks.sending import post
+from server.parts.webhooks.destinations import Refused, addresses_of, read_destination
+from server.parts.webhooks.send import post
 from tests.network_addresses import INSIDE, OUTSIDE, resolving
 from tests.webhooks.test_webhooks import create, make
 

@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 from hub.cards import write_card
 from hub.cli import main
 from hub.names import ArtifactName
-from hub.publish import publish
+from hub.publish.publish import publish
 from server.app import create_app
 from server.cli import server_config
 from tests.builders import a_card, a_folder, a_score
@@ -265,7 +265,7 @@ def test_a_score_that_somebody_publishes_is_told_once(trusted, as_, work, receiv
 
 
 def test_only_the_newest_deliveries_are_kept(trusted, as_, work, receiver, monkeypatch):
-    monkeypatch.setattr("hub.registry.deliveries.KEPT", 3)
+    monkeypatch.setattr("server.parts.webhooks.deliveries.KEPT", 3)
     webhook = make(as_, receiver)
     create(as_)
     for number in range(5):
@@ -320,7 +320,7 @@ def test_a_webhook_that_starts_a_job_is_not_served(team, as_):
 
 
 def test_an_account_has_a_limited_number(team, as_, monkeypatch):
-    monkeypatch.setattr("hub.registry.webhooks.MOST", 1)
+    monkeypatch.setattr("server.parts.webhooks.webhooks.MOST", 1)
     body = {"url": "https://example.org/", "watched": WATCH_ADA}
     assert as_("ada", "POST", "/api/v1/webhooks", body).status_code == 201
     assert "are the most" in as_("ada", "POST", "/api/v1/webhooks", body).text

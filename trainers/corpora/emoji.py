@@ -11,7 +11,7 @@ from torch import Tensor
 
 from trainers.corpora.corpus import Example, Prompt
 from trainers.corpora.emoji_dataset import Name, World
-from trainers.sampler import generator_of
+from trainers.loop.sampler import generator_of
 
 SHARE_OF_ROLE = {"base": 1.0, "tone": 0.25, "flag": 0.4}
 """How often a concept is drawn: skin tones repeat their parents, flags repeat one word."""

@@ -44,7 +44,7 @@ class World:
         """Without `folder` the committed one. Damaged when the data set is not there."""
         self.folder = folder or _committed_folder()
         if not (self.folder / "names.parquet").is_file():
-            raise Damaged("the data set `emoji` is not there: make it with `python -m trainers.lab.build`.")
+            raise Damaged("the data set `emoji` is not there: make it with `python -m trainers.lab.dataset.build`.")
 
     @cached_property
     def concepts(self) -> dict[str, dict[str, Any]]:

@@ -17,7 +17,7 @@ GROUP = "hub.benchmarks"
 BENCHMARKS = {
     "emoji-generation": "trainers.evaluation.generation:GenerationEvaluator",
     "emoji-retrieval": "trainers.evaluation.retrieval:RetrievalEvaluator",
-    "emoji-retrieval-mclip": "trainers.evaluation.matching:MclipProtocolEvaluator",
+    "emoji-retrieval-mclip": "trainers.evaluation.recall:MclipProtocolEvaluator",
 }
 """Name → `module:class` of those that come with the project."""
 

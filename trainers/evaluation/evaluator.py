@@ -13,11 +13,11 @@ from torch import Tensor
 from hub.errors import WrongRequest
 from hub.loader import Retriever
 from hub.local import LocalHub
-from hub.modules import TextEncoder
 from hub.records import Provenance, Score
+from hub.systems import TextEncoder
 from trainers.corpora.corpus import Corpus, Prompt
-from trainers.evaluation.interval import Interval
-from trainers.sampler import seed_of
+from trainers.evaluation.confidence import Interval
+from trainers.loop.sampler import seed_of
 
 
 @dataclass(frozen=True)

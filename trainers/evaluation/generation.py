@@ -19,11 +19,11 @@ from tqdm.auto import tqdm
 from hub.errors import WrongRequest
 from hub.records import Score
 from trainers.corpora.corpus import Prompt
+from trainers.evaluation.confidence import Interval, wilson
 from trainers.evaluation.evaluator import Question, Subject, measured
-from trainers.evaluation.frechet import floor_of, frechet_distance
-from trainers.evaluation.interval import Interval, wilson
+from trainers.evaluation.fid import floor_of, frechet_distance
 from trainers.evaluation.judge import Judge, pixel_features, ranks, resized
-from trainers.sampler import generator_of
+from trainers.loop.sampler import generator_of
 
 GUIDANCE = 2.5
 """Between 2 and 3 English prompts are drawn best; every subject gets the same."""

@@ -3,7 +3,7 @@
 For a module: mean token states of the text through the module, against the base's own mean states of every English name
 in the gallery. For an encoder: its mean states of the text against its mean states of every English name. Both are
 compared by cosine after taking the gallery's mean away; no picture is drawn, so it takes seconds. For a retriever the
-question is another one: texts find pictures, and pictures texts (`trainers.evaluation.matching`).
+question is another one: texts find pictures, and pictures texts (`trainers.evaluation.recall`).
 
 Shape letters: N texts, G gallery, L tokens, C width.
 """
@@ -17,13 +17,13 @@ import torch
 from torch import Tensor
 
 from hub.errors import WrongRequest
-from hub.modules import TextEncoder
 from hub.records import Score
+from hub.systems import TextEncoder
 from trainers.evaluation.evaluator import Question, Subject, measured
 from trainers.evaluation.generation import at
 from trainers.evaluation.judge import ranks
-from trainers.evaluation.matching import standard_scores
-from trainers.losses import masked_mean
+from trainers.evaluation.recall import standard_scores
+from trainers.learners.losses import masked_mean
 
 BATCH_SIZE = 256
 ENCODER_LENGTH = 32

@@ -19,13 +19,13 @@ def stages(work: Path, share: float, cards: Path) -> tuple[tuple[str, ...], ...]
     """What is run, in order: a label, a module and its arguments."""
     training = ("--work", str(work), "--share", str(share))
     return (
-        ("data set", "trainers.lab.build"),
-        ("autoencoder", "trainers.lab.vae", *training),
-        ("emoji-clip", "trainers.lab.clip", "emoji-clip", *training),
-        ("emoji-judge", "trainers.lab.clip", "emoji-judge", *training),
-        ("emoji-xlmr", "trainers.lab.encoder", *training),
-        ("emoji-sd", "trainers.lab.base", *training),
-        ("cards", "trainers.lab.ship", "--work", str(work), "--cards", str(cards)),
+        ("data set", "trainers.lab.dataset.build"),
+        ("autoencoder", "trainers.lab.models.vae", *training),
+        ("emoji-clip", "trainers.lab.models.clip", "emoji-clip", *training),
+        ("emoji-judge", "trainers.lab.models.clip", "emoji-judge", *training),
+        ("emoji-xlmr", "trainers.lab.models.encoder", *training),
+        ("emoji-sd", "trainers.lab.models.base", *training),
+        ("cards", "trainers.lab.models.ship", "--work", str(work), "--cards", str(cards)),
     )
 
 

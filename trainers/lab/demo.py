@@ -138,11 +138,11 @@ def judged(setting: Setting, prompts: Sequence[Any], gallery: Sequence[Any], jud
 
 def draw_table(settings: Sequence[Setting], corpus: Any, hub: Any) -> Any:
     """Rows: Yoruba prompts and their meaning. Columns: the real emoji, the base alone, the base with the module."""
-    from hub.loader.sheet import Row, contact_sheet
-    from trainers.drawing import as_images
+    from hub.images.contact_sheet import Row, contact_sheet
     from trainers.evaluation.evaluator import Question
     from trainers.evaluation.generation import draw
-    from trainers.lab.figure import titled
+    from trainers.lab.report.figure import titled
+    from trainers.samples.draw import as_images
 
     seen = {prompt.concept: prompt for prompt in corpus.prompts(LANGUAGE, "seen")}
     held_out = Question(corpus=corpus, split="pairs", language=LANGUAGE, hub=hub, count=SHOWN_HELD_OUT).prompts()

@@ -6,7 +6,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from trainers.recipe import Recipe
+from trainers.loop.recipe import Recipe
 
 CARDS = Path("cards")
 WORK = Path("build/lab")

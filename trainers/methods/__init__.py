@@ -1,7 +1,7 @@
 """Training methods by name: a lazy table, open to other packages through the entry-point group `hub.methods`.
 
 [project.entry-points."hub.methods"]
-my-method = "my_package.my_method:PLAN"        # a trainers.plan.Plan
+my-method = "my_package.my_method:PLAN"        # a trainers.recipes.plan.Plan
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 from hub.plugins import load
 
 if TYPE_CHECKING:
-    from trainers.plan import Plan
+    from trainers.recipes.plan import Plan
 
 GROUP = "hub.methods"
 METHODS = {

@@ -25,15 +25,15 @@ import torch
 from torch import nn
 
 from hub.errors import DoesNotFit, WrongRequest
-from trainers.contrast import gathered, symmetric_contrast
-from trainers.material import Material
-from trainers.method import Draw, Loss
+from trainers.inputs.features import Material
+from trainers.learners.contrast import gathered, symmetric_contrast
+from trainers.learners.student import make_student
+from trainers.learners.text_reader import Reader, cross_attention, denoiser, keys_and_values, let_learn, text
+from trainers.loop.method import Draw, Loss
+from trainers.loop.recipe import Recipe
 from trainers.objectives.objective import Objective
 from trainers.objectives.reader_tuning import TEACH, DenoiserTuning, TeacherLearning
-from trainers.plan import READER_TEXTS, READER_THROUGH_DENOISER, Phase, Plan
-from trainers.reader import Reader, cross_attention, denoiser, keys_and_values, let_learn, text
-from trainers.recipe import Recipe
-from trainers.student import make_student
+from trainers.recipes.plan import READER_TEXTS, READER_THROUGH_DENOISER, Phase, Plan
 
 
 class ImageTextContrast(Objective[Reader]):

@@ -13,10 +13,10 @@ from typing import Any
 
 from hub.bases.frozen import FrozenBase
 from hub.errors import DoesNotFit
-from trainers.learner import of_module
+from trainers.learners.learner import of_module
 from trainers.objectives.hybrid_distillation import HYBRID, HybridDistillation
 from trainers.objectives.token_distillation import DISTIL, TokenDistillation
-from trainers.plan import THROUGH_DENOISER, Phase, Plan
+from trainers.recipes.plan import THROUGH_DENOISER, Phase, Plan
 
 WIDTH = 64
 """R of the study; with C = 768 and no first projection that is 100,672 weights."""

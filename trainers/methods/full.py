@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from functools import partial
 
+from trainers.learners.student import make_student
+from trainers.learners.text_reader import everything
+from trainers.loop.recipe import Recipe
 from trainers.objectives.reader_tuning import TEACH, DenoiserTuning, TeacherLearning
-from trainers.plan import READER_TEXTS, READER_THROUGH_DENOISER, Phase, Plan
-from trainers.reader import everything
-from trainers.recipe import Recipe
-from trainers.student import make_student
+from trainers.recipes.plan import READER_TEXTS, READER_THROUGH_DENOISER, Phase, Plan
 
 FullTuning = partial(DenoiserTuning, learns=everything, empty_share=0.1)
 

@@ -20,15 +20,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hub.errors import DoesNotFit
-from trainers.material import Material
-from trainers.method import Draw, Loss
+from trainers.inputs.features import Material
+from trainers.learners.student import make_student
+from trainers.learners.text_reader import Reader, let_learn, text
+from trainers.loop.method import Draw, Loss
+from trainers.loop.recipe import Recipe
 from trainers.objectives.noise import add_noise, outputs_of
 from trainers.objectives.objective import Objective, drop_prompts
 from trainers.objectives.reader_tuning import TEACH, TeacherLearning
-from trainers.plan import READER_TEXTS, READER_THROUGH_DENOISER, Phase, Plan
-from trainers.reader import Reader, let_learn, text
-from trainers.recipe import Recipe
-from trainers.student import make_student
+from trainers.recipes.plan import READER_TEXTS, READER_THROUGH_DENOISER, Phase, Plan
 
 
 class AttentionMatching(Objective[Reader]):

@@ -19,13 +19,13 @@ from torch import Tensor, nn
 
 from hub.bases.frozen import FrozenBase
 from hub.errors import WrongRequest
-from hub.modules import TextEncoder
-from trainers.material import Material
+from hub.systems import TextEncoder
+from trainers.inputs.features import Material
+from trainers.learners.student import write_lora
+from trainers.learners.text_reader import Part, Reader, everything
+from trainers.loop.recipe import Recipe
 from trainers.objectives.reader_tuning import DenoiserTuning, TeacherLearning
-from trainers.plan import READER_TEXTS, READER_THROUGH_DENOISER, Phase, Plan
-from trainers.reader import Part, Reader, everything
-from trainers.recipe import Recipe
-from trainers.student import write_lora
+from trainers.recipes.plan import READER_TEXTS, READER_THROUGH_DENOISER, Phase, Plan
 
 TEXT_LAYERS = ("q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2")
 """Linears of CLIP's text encoder."""

@@ -20,17 +20,17 @@ import torch
 from torch import Tensor
 
 from hub.bases.frozen import FrozenBase
-from hub.modules import TextEncoder, build
-from hub.modules.triangle import LOG_SCALE, Triangle
-from trainers.contrast import gathered, in_chunks, symmetric_contrast
-from trainers.foundation import DUAL_ENCODER
-from trainers.learner import ModuleLearner
-from trainers.material import Material
-from trainers.method import Draw, Loss
+from hub.systems import TextEncoder, build
+from hub.systems.mclip.projectors import LOG_SCALE, Triangle
+from trainers.frozen.foundation import DUAL_ENCODER
+from trainers.inputs.features import Material
+from trainers.learners.contrast import gathered, in_chunks, symmetric_contrast
+from trainers.learners.learner import ModuleLearner
+from trainers.loop.method import Draw, Loss
+from trainers.loop.recipe import Recipe
+from trainers.loop.sampler import global_generators
 from trainers.objectives.objective import Objective
-from trainers.plan import PAIRS, Phase, Plan
-from trainers.recipe import Recipe
-from trainers.sampler import global_generators
+from trainers.recipes.plan import PAIRS, Phase, Plan
 
 LENGTH = 20
 """Tokens of an encoder's text: 99 of 100 names of emoji are shorter in any language."""

@@ -18,18 +18,18 @@ from typing import Any
 from torch import nn
 
 from hub.bases.frozen import FrozenBase
-from hub.modules import TextEncoder
-from trainers.contrast import gathered, symmetric_contrast
-from trainers.decoder import with_decoder
-from trainers.foundation import DUAL_ENCODER
-from trainers.losses import masked_mean
-from trainers.material import Material
-from trainers.method import Draw, Loss
+from hub.systems import TextEncoder
+from trainers.frozen.foundation import DUAL_ENCODER
+from trainers.inputs.features import Material
+from trainers.learners.contrast import gathered, symmetric_contrast
+from trainers.learners.decoder import with_decoder
+from trainers.learners.losses import masked_mean
+from trainers.learners.student import write_transformer
+from trainers.loop.method import Draw, Loss
+from trainers.loop.recipe import Recipe
+from trainers.loop.sampler import global_generators
 from trainers.objectives.translation import LENGTH, SMOOTHING, Translation
-from trainers.plan import Phase, Plan
-from trainers.recipe import Recipe
-from trainers.sampler import global_generators
-from trainers.student import write_transformer
+from trainers.recipes.plan import Phase, Plan
 
 CONTRAST_WEIGHT = 2.0
 TEMPERATURE = 0.1

@@ -18,16 +18,16 @@ from torch import nn
 from hub.bases.frozen import FrozenBase
 from hub.bases.stable_diffusion_xl import FrozenSDXL
 from hub.errors import DoesNotFit
-from trainers.learner import of_module
-from trainers.losses import prediction_mse
-from trainers.material import Material
-from trainers.method import Draw, Loss
+from trainers.inputs.conditioning import through
+from trainers.inputs.features import Material
+from trainers.learners.learner import of_module
+from trainers.learners.losses import prediction_mse
+from trainers.loop.method import Draw, Loss
+from trainers.loop.recipe import Recipe
 from trainers.objectives.noise import add_noise
 from trainers.objectives.objective import Objective, drop_prompts
 from trainers.objectives.token_distillation import DISTIL, TokenDistillation
-from trainers.plan import THROUGH_DENOISER, Phase, Plan
-from trainers.reading import through
-from trainers.recipe import Recipe
+from trainers.recipes.plan import THROUGH_DENOISER, Phase, Plan
 
 LENGTH = 20
 """Tokens of an encoder's text: 99 of 100 names of emoji are shorter in any language."""

@@ -5,10 +5,10 @@ Its loss is `trainers/objectives/hybrid_distillation.py`, with the quirks of the
 
 from __future__ import annotations
 
-from trainers.learner import of_module, projector_settings
+from trainers.learners.learner import of_module, projector_settings
 from trainers.objectives.hybrid_distillation import HYBRID, HybridDistillation
 from trainers.objectives.token_distillation import DISTIL, TokenDistillation
-from trainers.plan import THROUGH_DENOISER, Phase, Plan
+from trainers.recipes.plan import THROUGH_DENOISER, Phase, Plan
 
 PLAN = Plan(
     name="pea",

@@ -27,13 +27,13 @@ from torch import Tensor, nn
 
 from hub.bases.frozen import FrozenBase
 from hub.errors import DoesNotFit
-from hub.loader.changes import EMBEDDINGS
-from hub.modules import TextEncoder
-from trainers.material import Material
+from hub.loader.patches.patches import EMBEDDINGS
+from hub.systems import TextEncoder
+from trainers.inputs.features import Material
+from trainers.learners.text_reader import Part, Reader, text
+from trainers.loop.recipe import Recipe
 from trainers.objectives.reader_tuning import DenoiserTuning, TeacherLearning
-from trainers.plan import READER_TEXTS, READER_THROUGH_DENOISER, Phase, Plan
-from trainers.reader import Part, Reader, text
-from trainers.recipe import Recipe
+from trainers.recipes.plan import READER_TEXTS, READER_THROUGH_DENOISER, Phase, Plan
 
 TOKENS = 4
 """Virtual tokens before every prompt."""

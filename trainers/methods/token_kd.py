@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from trainers.learner import of_module, projector_settings
+from trainers.learners.learner import of_module, projector_settings
 from trainers.objectives.token_distillation import DISTIL, TokenDistillation
-from trainers.plan import Phase, Plan
+from trainers.recipes.plan import Phase, Plan
 
 PLAN = Plan(
     name="token-kd",

@@ -3,7 +3,7 @@
 On the lab the translator is the frozen multilingual encoder with a small decoder that learns to write English names,
 as in the first step of mCLIP's encoder (Chen et al., ACL 2023): cross-entropy with label smoothing 0.1, encoder frozen
 and its states cached. It is transformers' `EncoderDecoderModel`. For larger bases any translation model of that library
-is published the same way: `python -m trainers.translators`.
+is published the same way: `python -m trainers.learners.wrap_translator`.
 
 Shape letters: B batch, L tokens of the encoder, T tokens of a translation, E encoder width, V vocabulary.
 """
@@ -16,13 +16,13 @@ from typing import Any
 from torch import nn
 
 from hub.bases.frozen import FrozenBase
-from hub.loader.translator import ARCHITECTURE, FOLDER
-from hub.modules import TextEncoder
-from trainers.decoder import with_decoder
+from hub.loader.modules.translator import ARCHITECTURE, FOLDER
+from hub.systems import TextEncoder
+from trainers.learners.decoder import with_decoder
+from trainers.learners.student import write_transformer
+from trainers.loop.recipe import Recipe
 from trainers.objectives.translation import LENGTH, Translation
-from trainers.plan import Phase, Plan
-from trainers.recipe import Recipe
-from trainers.student import write_transformer
+from trainers.recipes.plan import Phase, Plan
 
 
 class TranslatorLearner:

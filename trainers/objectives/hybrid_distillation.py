@@ -15,13 +15,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from trainers.losses import feature_mse, prediction_mse
-from trainers.material import Material
-from trainers.method import Draw, Loss
+from trainers.inputs.conditioning import through
+from trainers.inputs.features import Material
+from trainers.learners.losses import feature_mse, prediction_mse
+from trainers.loop.method import Draw, Loss
+from trainers.loop.recipe import Recipe
 from trainers.objectives.noise import add_noise, outputs_of
 from trainers.objectives.objective import Objective, drop_prompts
-from trainers.reading import through
-from trainers.recipe import Recipe
 
 HYBRID = Recipe(steps=60, batch_size=32, learning_rate=2e-4, warmup_steps=10, weight_decay=0.0, ema_decay=0.9)
 

@@ -7,14 +7,14 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor, nn
 
-from trainers.material import Material
-from trainers.method import Draw
+from trainers.inputs.features import Material
+from trainers.loop.method import Draw
 
 Module = TypeVar("Module", bound=nn.Module)
 
 
 class Objective(Generic[Module]):
-    """A `trainers.method.Method` but for its `loss`: draws the material's texts as often as they weigh."""
+    """A `trainers.loop.method.Method` but for its `loss`: draws the material's texts as often as they weigh."""
 
     def __init__(self, module: Module, material: Material) -> None:
         self.module = module

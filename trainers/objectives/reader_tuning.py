@@ -9,14 +9,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from trainers.losses import prediction_mse
-from trainers.material import Material
-from trainers.method import Draw, Loss
+from trainers.inputs.features import Material
+from trainers.learners.losses import prediction_mse
+from trainers.learners.text_reader import Learns, Reader, let_learn, text
+from trainers.loop.method import Draw, Loss
+from trainers.loop.recipe import Recipe
 from trainers.objectives.noise import add_noise
 from trainers.objectives.objective import Objective, drop_prompts
 from trainers.objectives.token_distillation import TokenComparison
-from trainers.reader import Learns, Reader, let_learn, text
-from trainers.recipe import Recipe
 
 TEACH = Recipe(steps=1200, batch_size=128, learning_rate=1e-3, warmup_steps=100, weight_decay=0.02, ema_decay=0.99)
 """For an encoder of five million weights; XLM-R-large is taught at 1e-4."""

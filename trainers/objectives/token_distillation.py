@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from hub.errors import DoesNotFit
-from trainers.losses import mean_cosine, token_mse
-from trainers.material import Material
-from trainers.method import Draw, Loss
+from trainers.inputs.features import Material
+from trainers.learners.losses import mean_cosine, token_mse
+from trainers.loop.method import Draw, Loss
+from trainers.loop.recipe import Recipe
 from trainers.objectives.objective import Objective, drop_prompts
-from trainers.recipe import Recipe
 
 DISTIL = Recipe(
     steps=1500,

@@ -10,10 +10,10 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from trainers.material import Material
-from trainers.method import Draw, Loss
+from trainers.inputs.features import Material
+from trainers.loop.method import Draw, Loss
+from trainers.loop.sampler import global_generators
 from trainers.objectives.objective import Objective
-from trainers.sampler import global_generators
 
 LENGTH = 20
 """Tokens of a text and of its translation: 99 of 100 names of emoji are shorter in any language."""

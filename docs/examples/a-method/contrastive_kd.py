@@ -13,12 +13,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from trainers.contrast import gathered
-from trainers.learner import of_module, projector_settings
-from trainers.material import Material
-from trainers.method import Draw, Loss
-from trainers.plan import Phase, Plan
-from trainers.recipe import Recipe
+from trainers.inputs.features import Material
+from trainers.learners.contrast import gathered
+from trainers.learners.learner import of_module, projector_settings
+from trainers.loop.method import Draw, Loss
+from trainers.loop.recipe import Recipe
+from trainers.recipes.plan import Phase, Plan
 
 
 class ContrastiveDistillation:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import typer
 
 from hub.cli.admin.audit import audit
-from hub.cli.admin.keys import keys
 from hub.cli.admin.organisations import organisations
 from hub.cli.admin.outbox import outbox
 from hub.cli.admin.quotas import quotas
 from hub.cli.admin.repositories import repositories
 from hub.cli.admin.tokens import tokens
 from hub.cli.admin.users import users
-from hub.cli.admin.webhooks import webhooks
+from hub.plugins import resolve
+from hub.registry.parts import parts
 
 __all__ = ["admin"]
 
@@ -28,7 +28,8 @@ admin.add_typer(organisations, name="org")
 admin.add_typer(tokens, name="token")
 admin.add_typer(quotas, name="quota")
 admin.add_typer(repositories, name="repo")
-admin.add_typer(webhooks, name="webhook")
-admin.add_typer(keys, name="key")
+for part in parts():
+    for name, target in part.admin_commands.items():
+        admin.add_typer(resolve(target), name=name)
 admin.command("audit")(audit)
 admin.command("outbox")(outbox)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hub.accounts import Actor
+from hub.registry.accounts.permissions import Actor
 
 if TYPE_CHECKING:
     from hub.administration import Administration

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from hub.accounts import ROLES
 from hub.cli.admin.opening import Endpoint, administration, group, lines
+from hub.registry.accounts.permissions import ROLES
 
 organisations = group("Organisations and who is in them.")
 

@@ -10,7 +10,7 @@ from typer import Argument, Option
 from hub.cli.admin.opening import Endpoint, administration, group, lines
 
 if TYPE_CHECKING:
-    from hub.accounts import Token
+    from hub.registry.accounts.permissions import Token
 
 tokens = group("What programs log in with.")
 

@@ -13,10 +13,10 @@ import httpx
 import pytest
 from starlette.testclient import TestClient
 
-from hub.accounts import Actor
 from hub.home import Home
 from hub.local import LocalHub
-from hub.registry.sessions import Sessions
+from hub.registry.accounts.permissions import Actor
+from hub.registry.accounts.sessions import Sessions
 from server import create_app
 from tests.serving import serving
 

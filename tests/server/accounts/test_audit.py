@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from hub.home import Home
 from hub.local import LocalHub
-from hub.registry.sessions import Sessions
+from hub.registry.accounts.sessions import Sessions
 from server import create_app
-from server.oauth import DEVICE
+from server.parts.device_login.oauth import DEVICE
 from tests import postgres
 from tests.server.accounts.conftest import OTHER_PASSWORD, PASSWORD, furnish
 

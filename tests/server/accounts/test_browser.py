@@ -8,7 +8,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from server.oauth import DEVICE, HUGGING_FACE
+from server.parts.device_login.oauth import DEVICE, HUGGING_FACE
 from tests.chromium import MARKS, a_page, chromium
 from tests.server.accounts.conftest import PASSWORD
 

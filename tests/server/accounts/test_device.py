@@ -14,8 +14,8 @@ import httpx
 import pytest
 from huggingface_hub import HfApi
 
-from hub.registry.audit import read_audit
-from server.oauth import DEVICE, EXCHANGE, HUGGING_FACE
+from hub.registry.accounts.audit import read_audit
+from server.parts.device_login.oauth import DEVICE, EXCHANGE, HUGGING_FACE
 from tests.server.accounts.conftest import Browser
 
 HF = str(Path(sys.executable).with_name("hf"))

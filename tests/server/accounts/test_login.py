@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from starlette.testclient import TestClient
 
-from hub.registry.audit import read_audit
-from hub.registry.sessions import Sessions
+from hub.registry.accounts.audit import read_audit
+from hub.registry.accounts.sessions import Sessions
 from server import create_app
 from server.cli import server_config
 from tests.server.accounts.conftest import OTHER_PASSWORD, PASSWORD, ROOT

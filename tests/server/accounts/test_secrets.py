@@ -11,7 +11,7 @@ import httpx
 import pytest
 from huggingface_hub import HfApi
 
-from server.oauth import DEVICE
+from server.parts.device_login.oauth import DEVICE
 from tests.server.accounts.conftest import OTHER_PASSWORD, PASSWORD, Browser, serving
 
 WRONG_PASSWORD = "typed by mistake, and nearly right"

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from hub.accounts import Actor
 from hub.home import Home
 from hub.local import LocalHub
 from hub.names import ArtifactName
-from hub.publish import publish
+from hub.publish.publish import publish
 from hub.records import Conditioning, Provenance
+from hub.registry.accounts.permissions import Actor
 from server import create_app
 from tests import postgres
 from tests.builders import a_card, a_folder, a_score, some_weights

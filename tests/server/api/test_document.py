@@ -15,7 +15,7 @@ from schemathesis.engine.events import NonFatalError, ScenarioFinished
 
 from hub.local import LocalHub
 from server import create_app
-from server.api.document import ADDRESS
+from server.openapi.document import ADDRESS
 from tests.server.api.conftest import Header
 
 EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "8"))

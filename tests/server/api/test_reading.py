@@ -10,7 +10,8 @@ from starlette.testclient import TestClient
 
 from hub.local import LocalHub
 from hub.names import ArtifactName
-from server.api import advice, artifacts, compatible, health, languages, leaderboard, revisions, scores
+from server.api import health, languages
+from server.api.artifacts import advice, artifacts, compatible, leaderboard, revisions, scores
 from tests.server.api.conftest import NAME, ON_BOTH
 
 BOARD = "/api/v1/leaderboard?benchmark=emoji-generation&metric=r_precision_at_1"

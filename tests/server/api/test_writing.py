@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from hub.local import LocalHub
 from hub.names import ArtifactName
 from hub.records import Query
-from hub.registry.scores import statements
+from hub.registry.scores.scores import statements
 from tests.builders import a_card, a_folder, a_score
 from tests.server.api.conftest import NAME, ON_BOTH
 
@@ -70,7 +70,7 @@ def test_who_may_publish_scores(client: TestClient, as_: Header, new_score: NewS
 def test_scores_of_ones_own_people_move_an_artifact_while_their_revision_is_the_newest(
     hub: LocalHub, client: TestClient, as_: Header, new_score: NewScore, tmp_path: Any
 ):
-    from hub.publish import publish
+    from hub.publish.publish import publish
 
     folder = a_folder(tmp_path / "m", a_card(encoder="", scores=(a_score(0.1),)))
     name = ArtifactName("ada", "moving")
@@ -98,7 +98,7 @@ def test_scores_of_ones_own_people_move_an_artifact_while_their_revision_is_the_
 def test_a_doubt_makes_a_reported_score_disputed_and_outlives_a_new_card(
     hub: LocalHub, client: TestClient, as_: Header, tmp_path: Any
 ):
-    from hub.publish import publish
+    from hub.publish.publish import publish
 
     at = "/api/v1/artifacts/ada/claims/scores"
     reported, measured = client.get(at).json()["scores"]

@@ -10,9 +10,9 @@ from huggingface_hub import HfApi
 from huggingface_hub.utils import disable_progress_bars
 from starlette.testclient import TestClient
 
-from hub.accounts import Actor
 from hub.home import Home
 from hub.local import LocalHub
+from hub.registry.accounts.permissions import Actor
 from server import create_app
 from tests import postgres
 from tests.buckets import a_bucket

@@ -7,12 +7,12 @@ import pytest
 from huggingface_hub import HfApi
 from huggingface_hub.errors import HfHubHTTPError, RevisionNotFoundError
 
-from hub.accounts import Actor
 from hub.local import LocalHub
+from hub.maintenance.verify import verify
 from hub.names import Digest
-from hub.registry.audit import read_audit
-from hub.registry.repositories import allow_any_file
-from hub.registry.verify import verify
+from hub.registry.accounts.audit import read_audit
+from hub.registry.accounts.permissions import Actor
+from hub.registry.artifacts.repositories import allow_any_file
 
 SECRET = b"a name that should never have been published\n"
 

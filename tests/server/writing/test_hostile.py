@@ -14,10 +14,10 @@ import lz4.frame
 import pytest
 from starlette.testclient import TestClient
 
-from hub.accounts import Actor
 from hub.errors import WrongSource
 from hub.local import LocalHub
-from hub.registry.accounts import Accounts
+from hub.registry.accounts.accounts import Accounts
+from hub.registry.accounts.permissions import Actor
 from hub.xet.hashes import chunk_hash, file_hash, merkle_root, range_hash, spell
 from hub.xet.xorb import read_xorb, unpack
 

@@ -17,7 +17,7 @@ from huggingface_hub.errors import (
 )
 
 from hub.local import LocalHub
-from hub.registry.audit import read_audit
+from hub.registry.accounts.audit import read_audit
 
 
 def status(caught) -> int:
@@ -295,7 +295,7 @@ def test_what_is_not_served_says_so(api, repo, ask):
 
 
 def test_a_quota_is_kept(endpoint, token_of, hub: LocalHub):
-    from hub.accounts import Actor
+    from hub.registry.accounts.permissions import Actor
 
     hub.accounts.add("small", Actor("root"))
     api = HfApi(endpoint=endpoint, token=token_of("small"))

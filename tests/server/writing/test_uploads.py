@@ -65,7 +65,7 @@ def test_a_file_object_comes_by_lfs_in_one_piece(api, repo, fetch):
 
 
 def test_a_large_file_object_comes_by_lfs_in_parts(api, repo, fetch, hub, monkeypatch):
-    monkeypatch.setattr("server.protocol.lfs.PART_BYTES", 100_000)
+    monkeypatch.setattr("server.protocol.transfer.lfs.PART_BYTES", 100_000)
     content = noise(450_001, seed=8)
     api.upload_file(path_or_fileobj=io.BytesIO(content), path_in_repo="data.parquet", repo_id=repo)
     assert fetch(repo, "data.parquet") == content
@@ -189,8 +189,8 @@ def test_what_may_not_be_published_is_refused_with_the_reason(api, repo, path, c
 
 
 def test_an_administrator_may_allow_one_repository_any_file(api, repo, fetch, hub: LocalHub):
-    from hub.accounts import Actor
-    from hub.registry.repositories import allow_any_file
+    from hub.registry.accounts.permissions import Actor
+    from hub.registry.artifacts.repositories import allow_any_file
 
     allow_any_file(hub.registry.database, hub.registry.get(repo).name, True, Actor("root"))
     api.upload_file(path_or_fileobj=b"anything", path_in_repo="pytorch_model.bin", repo_id=repo)
@@ -220,7 +220,7 @@ def test_the_environment_alone_leads_the_command_line_here(endpoint, token_of, t
 
 
 def test_what_was_kept_is_whole(hub: LocalHub, api, repo):
-    from hub.registry import verify
+    from hub.maintenance.verify import verify
 
     content = weights(30_000, seed=11)
     api.upload_file(path_or_fileobj=content, path_in_repo="m.safetensors", repo_id=repo)

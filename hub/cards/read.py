@@ -1,0 +1,229 @@
+"""Read a card, and list everything that is wrong with it at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from hub.cards.card import FILE, NAMESPACE, Card
+from hub.cards.licenses import parse_license
+from hub.cards.scores import from_result
+from hub.cards.variant_config import conditioning_problems, read_conditioning
+from hub.errors import UnknownLanguage, WrongCard, WrongName
+from hub.languages import parse_language
+from hub.names import ArtifactName, Digest, check_path
+from hub.plugins import advertised
+from hub.records import KINDS, Conditioning, Score, Upstream
+
+_OURS = {"kind", "method", "encoder", "summary", "conditioning", "upstream", "owner", "parameters", "gated"}
+_FENCE = "---"
+MOST_VALUES = 100_000
+"""In a card's front matter. A few lines of YAML can unfold to billions."""
+
+
+def read_card(path: Path, name: ArtifactName) -> Card:
+    """The card at `path`, a README.md or the folder that holds it. Raises WrongCard with every problem."""
+    file = path / FILE if path.is_dir() else path
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise WrongCard(f"`{name}` has no {FILE}: write one that says at least language, license and kind.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise WrongCard(f"the card of `{name}` cannot be read: {error}.") from error
+    front_matter, prose = split(text)
+    return _Reading(front_matter, name).card(prose)
+
+
+def split(text: str) -> tuple[dict[str, Any], str]:
+    """Front matter and prose of a README.md. Raises WrongCard for front matter that is no YAML mapping.
+
+    `huggingface_hub.ModelCard` would parse it in pure Python, ten times slower, and import an HTTP client first.
+    """
+    lines = text.splitlines(keepends=True)
+    if not lines or lines[0].rstrip() != _FENCE:
+        raise WrongCard(
+            f"the card has no front matter: begin {FILE} with a line `{_FENCE}`, YAML, and another `{_FENCE}`."
+        )
+    end = next((number for number, line in enumerate(lines[1:], 1) if line.rstrip() == _FENCE), None)
+    if end is None:
+        raise WrongCard(f"the front matter has no end: close it with a line `{_FENCE}`.")
+    try:
+        front_matter = yaml.load("".join(lines[1:end]), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" in line {mark.line + 2}" if mark else ""
+        raise WrongCard(f"the front matter is no YAML{line}: {getattr(error, 'problem', None) or error}.") from error
+    except RecursionError as error:
+        raise WrongCard("the front matter is nested too deeply.") from error
+    if not isinstance(front_matter, dict):
+        raise WrongCard("the front matter is no YAML mapping: write `key: value` lines.")
+    if _exceeds(front_matter, MOST_VALUES) < 0:
+        raise WrongCard(f"the front matter unfolds to more than {MOST_VALUES} values.")
+    return front_matter, "".join(lines[end + 1 :]).strip()
+
+
+def _exceeds(value: Any, left: int) -> int:
+    """How many of `left` values remain behind `value`; below zero for too many. What YAML aliases repeat counts each time."""
+    left -= 1
+    parts = (*value.keys(), *value.values()) if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for part in parts:
+        if left < 0:
+            break
+        left = _exceeds(part, left)
+    return left
+
+
+class _Reading:
+    """One pass over front matter that collects problems instead of stopping at the first."""
+
+    def __init__(self, front_matter: dict[str, Any], name: ArtifactName) -> None:
+        self.name = name
+        self.problems: list[str] = []
+        ours = front_matter.get(NAMESPACE)
+        if not isinstance(ours, dict):
+            self.problems.append(f"`{NAMESPACE}:` is missing: a mapping with at least `kind` and `summary`")
+        self.ours: dict[str, Any] = ours if isinstance(ours, dict) else {}
+        self.problems += [f"`{NAMESPACE}.{key}` is unknown" for key in self.ours if key not in _OURS]
+        self.general = front_matter
+
+    def card(self, prose: str) -> Card:
+        card = Card(
+            kind=self.kind(),
+            summary=self.text("summary", required=True),
+            license=self.license(),
+            languages=self.languages(),
+            method=self.text("method"),
+            bases=self.names("base_model"),
+            encoder=self.text("encoder"),
+            conditioning=self.conditioning(),
+            tags=self.names("tags"),
+            scores=self.scores(),
+            upstream=self.upstream(),
+            parameters=self.parameters(),
+            gated=self.gated(),
+            owner=self.text("owner"),
+            prose=prose,
+        )
+        if self.problems:
+            raise WrongCard(f"the card of `{self.name}` has {len(self.problems)} problems: {'; '.join(self.problems)}.")
+        return card
+
+    def kind(self) -> str:
+        kind = self.text("kind", required=True)
+        known = [*KINDS, *advertised("hub.kinds")]
+        if kind and kind not in known:
+            self.problems.append(f"kind {kind!r} is none of {', '.join(known)}")
+        return kind
+
+    def license(self) -> str:
+        given = self.general.get("license")
+        if not given:
+            self.problems.append("`license` is missing: an SPDX identifier such as apache-2.0")
+            return ""
+        text = " AND ".join(map(str, given)) if isinstance(given, list) else str(given)
+        license = parse_license(text)
+        if license is None:
+            self.problems.append(f"license {text!r} is neither SPDX nor one of Hugging Face's model licences")
+        return license or ""
+
+    def languages(self) -> tuple[str, ...]:
+        given = self.general.get("language")
+        if given is None or given == []:
+            self.problems.append("`language` is missing: BCP-47 tags, or `mul` when it was made for no one language")
+        tags: list[str] = []
+        for each in given if isinstance(given, list) else [given] * (given is not None):
+            if each is False:
+                self.problems.append("YAML reads an unquoted `no` as false: write 'no' for Norwegian")
+                continue
+            try:
+                tags.append(parse_language(str(each)))
+            except UnknownLanguage as error:
+                near = f" (near: {', '.join(error.suggestions)})" if error.suggestions else ""
+                self.problems.append(f"language {each!r} is unknown{near}")
+        return tuple(dict.fromkeys(tags))
+
+    def conditioning(self) -> Conditioning | None:
+        value = self.ours.get("conditioning")
+        if value is None:
+            if self.ours.get("kind") == "base":
+                self.problems.append("a base needs `linguahub.conditioning`: what its denoiser reads")
+            return None
+        problems = conditioning_problems(value)
+        self.problems += problems
+        return None if problems else read_conditioning(value)
+
+    def scores(self) -> tuple[Score, ...]:
+        model_index = self.general.get("model-index")
+        if not model_index:
+            return ()
+        from huggingface_hub.repocard_data import model_index_to_eval_results
+
+        try:
+            _, results = model_index_to_eval_results(model_index)
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            self.problems.append(f"`model-index` is not as Hugging Face has it: {type(error).__name__} {error}")
+            return ()
+        scores = []
+        for result in results:
+            score, problems = from_result(result)
+            self.problems += problems
+            if score is not None:
+                scores.append(score)
+        return tuple(scores)
+
+    def upstream(self) -> tuple[Upstream, ...]:
+        entries = self.ours.get("upstream") or []
+        if not isinstance(entries, list):
+            self.problems.append("`linguahub.upstream` is no list of files")
+            return ()
+        return tuple(filter(None, map(self._upstream, entries)))
+
+    def _upstream(self, entry: object) -> Upstream | None:
+        if not isinstance(entry, dict) or entry.keys() - {"repository", "file", "size_bytes", "revision", "digest"}:
+            self.problems.append(
+                f"upstream {entry!r} must say repository and file, and may say size_bytes, revision, digest"
+            )
+            return None
+        try:
+            check_path(str(entry.get("file", "")))
+            upstream = Upstream(**entry)
+            if upstream.digest:
+                Digest(upstream.digest)
+        except (TypeError, WrongName) as error:
+            self.problems.append(f"upstream {entry.get('repository')!r}: {error}")
+            return None
+        return upstream
+
+    def parameters(self) -> tuple[tuple[str, int], ...]:
+        value = self.ours.get("parameters") or {}
+        if not isinstance(value, dict) or not all(isinstance(each, int) and each > 0 for each in value.values()):
+            self.problems.append(f"`{NAMESPACE}.parameters` is {value!r}, not numbers of weights by part")
+            return ()
+        return tuple((str(part), count) for part, count in value.items())
+
+    def gated(self) -> bool:
+        value = self.ours.get("gated", False)
+        if not isinstance(value, bool):
+            self.problems.append(f"`{NAMESPACE}.gated` is {value!r}, neither true nor false")
+        return value is True
+
+    def text(self, key: str, *, required: bool = False) -> str:
+        value = self.ours.get(key)
+        if value is None:
+            if required:
+                self.problems.append(f"`{NAMESPACE}.{key}` is missing")
+            return ""
+        if not isinstance(value, str):
+            self.problems.append(f"`{NAMESPACE}.{key}` is {value!r}, not text")
+            return ""
+        return " ".join(value.split())
+
+    def names(self, key: str) -> tuple[str, ...]:
+        value = self.general.get(key) or []
+        values = [value] if isinstance(value, str) else value
+        if not isinstance(values, list) or not all(isinstance(each, str) for each in values):
+            self.problems.append(f"`{key}` is {value!r}, not a name or a list of names")
+            return ()
+        return tuple(values)

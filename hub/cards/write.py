@@ -1,0 +1,81 @@
+"""Write a card that Hugging Face's own tools read."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hub.cards.card import FILE, NAMESPACE, Card
+from hub.cards.licenses import for_front_matter
+from hub.cards.read import split
+from hub.cards.scores import to_result
+from hub.errors import Unreachable
+from hub.records import Conditioning, Upstream
+
+_TASK = {"encoder": "feature-extraction", "dataset": None}
+"""Hugging Face's `pipeline_tag` by kind; everything else takes part in text-to-image."""
+
+
+def write_card(card: Card, path: Path, title: str = "") -> None:
+    """Write `card` to `path`, a README.md or the folder that is to hold it; whole, or not at all.
+
+    `title` names the entry of `model-index`; without it, the folder does. Keys of a card already there that linguahub
+    does not know (`datasets`, `widget` …) stay.
+    """
+    file = path / FILE if path.is_dir() or path.suffix != ".md" else path
+    kept = split(file.read_text(encoding="utf-8-sig"))[0] if file.is_file() else {}
+    text = render(card, title or file.parent.name, kept)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=file.parent, prefix=".") as unfinished:
+            written = Path(unfinished) / FILE
+            written.write_text(text, encoding="utf-8")
+            written.replace(file)  # A reader sees the old card or the new one.
+    except OSError as error:
+        raise Unreachable(f"cannot write {file}: {error.strerror}.") from error
+
+
+def render(card: Card, title: str, kept: dict[str, Any] | None = None) -> str:
+    """The text of README.md. `title` names the entry of `model-index`."""
+    from huggingface_hub.repocard_data import ModelCardData
+
+    task = _TASK.get(card.kind, "text-to-image")
+    front_matter: dict[str, Any] = {
+        "language": list(card.languages) if len(card.languages) != 1 else card.languages[0],
+        "license": for_front_matter(card.license),
+        "library_name": NAMESPACE,
+        "pipeline_tag": task,
+        "base_model": list(card.bases) or None,
+        "tags": list(card.tags) or None,
+        "model_name": title if card.scores else None,
+        "eval_results": [to_result(score, task or "text-to-image") for score in card.scores] or None,
+        NAMESPACE: _ours(card),
+    }
+    others = {key: value for key, value in (kept or {}).items() if key not in {*front_matter, "model-index"}}
+    yaml = ModelCardData(**front_matter, **others).to_yaml(original_order=list(front_matter))
+    return f"---\n{yaml}\n---\n\n{card.prose.strip()}\n"
+
+
+def _ours(card: Card) -> dict[str, Any]:
+    parts = {
+        "kind": card.kind,
+        "summary": card.summary,
+        "method": card.method,
+        "encoder": card.encoder,
+        "owner": card.owner,
+        "conditioning": _conditioning(card.conditioning) if card.conditioning else None,
+        "upstream": [_upstream(each) for each in card.upstream],
+        "parameters": dict(card.parameters),
+        "gated": card.gated,
+    }
+    return {key: value for key, value in parts.items() if value}
+
+
+def _conditioning(conditioning: Conditioning) -> dict[str, Any]:
+    return {name: getattr(conditioning, name) for name in ("width", "length", "pooled_width", "mask")}
+
+
+def _upstream(upstream: Upstream) -> dict[str, Any]:
+    parts = {name: getattr(upstream, name) for name in ("repository", "file", "size_bytes", "revision", "digest")}
+    return {key: value for key, value in parts.items() if value not in (None, "")}

@@ -1,0 +1,72 @@
+"""`hub diff`: what changed between two revisions."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+from typer import Argument, Option
+
+from hub.cli.find.search import ENDPOINT
+from hub.cli.tables import print_table, size
+
+
+def diff(
+    name: Annotated[str, Argument(help="`owner/name`, or `name` alone.")],
+    before: Annotated[str, Argument(help="A revision's id, number, reference or alias.")],
+    after: Annotated[str, Argument(help="Another one.")] = "main",
+    as_object: Annotated[bool, Option("--json", help="Print one object, for programs.")] = False,
+    endpoint: Annotated[str, Option(help=ENDPOINT, show_default=False)] = "",
+) -> None:
+    """Show what leads from one revision to another: card, files, and tensors by name, shape and type."""
+    found = _there(endpoint, name, before, after) if endpoint else _here(name, before, after)
+    if as_object:
+        print(json.dumps(found, ensure_ascii=False, indent=2))
+        return
+    if found["card"]:
+        print(f"{found['card']}\n")
+    if not found["is_card_whole"]:
+        print("The card is too long to be compared line by line.\n")
+    rows = [
+        (each["change"], each["path"], _size(each["before_bytes"]), _size(each["after_bytes"]))
+        for each in found["files"]
+    ]
+    if rows:
+        print_table(("", "FILE", "BEFORE", "AFTER"), rows)
+    print(f"{found['unchanged_files']} files are the same.")
+    if found["tensors"] or found["same_tensors"]:
+        print()
+        lines = [
+            (each["path"], each["name"], _tensor(each["before"]), _tensor(each["after"])) for each in found["tensors"]
+        ]
+        if lines:
+            print_table(("WEIGHTS", "TENSOR", "BEFORE", "AFTER"), lines)
+        print(f"{found['same_tensors']} tensors of changed files have the same name, shape and type.")
+
+
+def _here(name: str, before: str, after: str) -> dict[str, Any]:
+    from hub.local import LocalHub
+    from hub.publish.diff import as_json, difference
+
+    with LocalHub.open() as hub:
+        artifact = hub.registry.get(name).name
+        first, second = hub.registry.revision(artifact, before), hub.registry.revision(artifact, after)
+        return {"before": first.id, "after": second.id, **as_json(difference(first, second, hub.store))}
+
+
+def _there(address: str, name: str, before: str, after: str) -> dict[str, Any]:
+    from hub.remote.client import Endpoint
+
+    endpoint = Endpoint(address)
+    found: dict[str, Any] = endpoint.ask(
+        "GET", f"/artifacts/{endpoint.full_name(name)}/diff", {"from": before, "to": after}
+    )
+    return found
+
+
+def _size(size_bytes: int | None) -> str:
+    return "–" if size_bytes is None else size(size_bytes)
+
+
+def _tensor(tensor: dict[str, Any] | None) -> str:
+    return "–" if tensor is None else f"{tensor['dtype']} {' × '.join(map(str, tensor['shape'])) or 'one number'}"

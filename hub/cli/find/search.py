@@ -1,0 +1,117 @@
+"""`hub search`: find artifacts, the best measured first."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+from typer import Argument, Option
+
+from hub.cli.find.scores import as_json, sentence
+from hub.cli.tables import print_table
+from hub.errors import WrongRequest
+from hub.records import Artifact, Page, Query
+
+ORDERS = ("score", "updated", "downloads", "name", "metric")
+ENDPOINT = "Ask the hub at this address, `https://hub.example`, with the token in HF_TOKEN."
+"""Help of `--endpoint`."""
+MOST_LANGUAGES = 4
+"""More languages than this are counted, not listed."""
+
+
+def search(
+    text: Annotated[str, Argument(help="Words of names, summaries and tags.", show_default=False)] = "",
+    lang: Annotated[str, Option(help="A language's tag or name: yo, yor, Yoruba, Yorùbá.", show_default=False)] = "",
+    kind: Annotated[str, Option(help="adapter, projector, encoder, delta, base or dataset.", show_default=False)] = "",
+    base: Annotated[str, Option(help="The base it was made for: sd15.", show_default=False)] = "",
+    method: Annotated[str, Option(help="How it was made: mulan, pea.", show_default=False)] = "",
+    license: Annotated[str, Option(help="SPDX identifier, or Hugging Face's id.", show_default=False)] = "",
+    metric: Annotated[str, Option(help="Only with a measured score of this metric.", show_default=False)] = "",
+    least: Annotated[float | None, Option(help="Smallest value of --metric.", show_default=False)] = None,
+    most: Annotated[float | None, Option(help="Largest value of --metric.", show_default=False)] = None,
+    benchmark: Annotated[str, Option(help="Of the scores of --metric.", show_default=False)] = "",
+    split: Annotated[str, Option(help="Of the scores of --metric.", show_default=False)] = "",
+    sort: Annotated[str, Option(help="score, updated, downloads, name, or metric: the best value first.")] = "score",
+    limit: Annotated[int, Option(min=1, max=1000, help="Show so many.")] = 20,
+    as_objects: Annotated[bool, Option("--json", help="Print a list of objects, for programs.")] = False,
+    endpoint: Annotated[str, Option(help=ENDPOINT, show_default=False)] = "",
+) -> None:
+    """Find artifacts; the best measured come first."""
+    if sort not in ORDERS:
+        raise WrongRequest(f"`--sort {sort}` is no order: use one of {', '.join(ORDERS)}.")
+    tag = tag_of(lang)
+    query = Query(
+        text=text, language=tag, kind=kind, base=base, method=method, license=license, metric=metric, least=least, most=most,
+        benchmark=benchmark, split=split, sort=sort, limit=limit, scores="all" if as_objects else "best",
+    )  # fmt: skip
+    page = _find(query, endpoint)
+    if as_objects:
+        print(json.dumps([described(artifact) for artifact in page.items], ensure_ascii=False, indent=2))
+    else:
+        _print_page(page, tag)
+
+
+def _find(query: Query, endpoint: str) -> Page:
+    if endpoint:
+        from hub.remote.client import Endpoint
+
+        return Endpoint(endpoint).find(query)
+    from hub.local import LocalHub
+
+    with LocalHub.open() as hub:
+        return hub.registry.find(query)
+
+
+def described(artifact: Artifact) -> dict[str, Any]:
+    """One artifact as `--json` prints it."""
+    return {
+        "name": artifact.name.name,
+        "owner": artifact.name.owner,
+        "kind": artifact.kind,
+        "method": artifact.method,
+        "bases": list(artifact.bases),
+        "encoder": artifact.encoder,
+        "languages": list(artifact.languages),
+        "license": artifact.license,
+        "revision": artifact.revision,
+        "scores": [as_json(score) for score in artifact.scores],
+    }
+
+
+def tag_of(lang: str) -> str:
+    """The tag of a language that was typed; empty when none was."""
+    if not lang:
+        return ""
+    from hub.languages import parse_language
+
+    return parse_language(lang)
+
+
+def _print_page(page: Page, language: str) -> None:
+    if not page.items:
+        print("Nothing found. Ask for less, or look at everything with `hub search`.")
+        return
+    rows = [_row(artifact, language) for artifact in page.items]
+    print_table(("NAME", "KIND", "METHOD", "BASES", "LANGUAGES", "BEST SCORE", "LICENCE"), rows)
+    if page.total > len(page.items):
+        print(f"\n{page.total - len(page.items)} more: --limit {page.total}")
+
+
+def _row(artifact: Artifact, language: str) -> tuple[str, ...]:
+    return (
+        str(artifact.name),
+        artifact.kind,
+        artifact.method or "–",
+        ", ".join(artifact.bases) or "–",
+        languages_in_short(artifact.languages, language),
+        "all revisions yanked" if not artifact.revision else sentence(artifact.scores[0]) if artifact.scores else "–",
+        artifact.license,
+    )
+
+
+def languages_in_short(languages: tuple[str, ...], wanted: str = "") -> str:
+    """`yo, sw`, or `yo + 104 more`."""
+    if len(languages) <= MOST_LANGUAGES:
+        return ", ".join(languages) or "–"
+    first = wanted if wanted in languages else languages[0]
+    return f"{first} + {len(languages) - 1} more"

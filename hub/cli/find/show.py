@@ -1,0 +1,253 @@
+"""`hub show`: everything that is known about one artifact."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from typer import Argument, Option
+
+from hub.cli.find.bases import reads
+from hub.cli.find.lineage import lineage
+from hub.cli.find.scores import as_json, grouped, number
+from hub.cli.find.search import ENDPOINT
+from hub.cli.find.trust import trust
+from hub.cli.tables import bold, print_table, size
+from hub.errors import UnknownRevision
+from hub.publish.lineage import origins
+from hub.records import Artifact, Revision, Score
+from hub.registry.artifacts.scans import scans_in
+from hub.remote.client import Description, Endpoint
+
+if TYPE_CHECKING:
+    from hub.cards import Card
+    from hub.registry.artifacts.scans import Scan
+
+HEX = 10
+"""Digits of a digest or revision that a person needs to see."""
+MOST_GROUPS = 12
+"""More groups of scores than this need --all-scores: a multilingual artifact has hundreds."""
+
+
+def show(
+    name: Annotated[str, Argument(help="`owner/name`, or `name` alone.")],
+    revision: Annotated[str, Option(help="A revision's id, number, reference or alias: @stable.")] = "main",
+    all_scores: Annotated[bool, Option("--all-scores", help="Do not shorten the scores.")] = False,
+    as_object: Annotated[bool, Option("--json", help="Print one object, for programs.")] = False,
+    endpoint: Annotated[str, Option(help=ENDPOINT, show_default=False)] = "",
+) -> None:
+    """Show a card, its scores, files and revisions, and how to load it."""
+    told = Endpoint(endpoint).describe(name, revision) if endpoint else _describe_here(name, revision)
+    artifact, shown, revisions = told.artifact, told.shown, told.revisions
+    if shown is None:
+        raise UnknownRevision(revision, listing=f"hub show {name}")
+    if as_object:
+        described = _described(artifact, shown, revisions, told.scans)
+        described |= {"mirror": asdict(told.mirror) if told.mirror else None}
+        print(json.dumps(described, ensure_ascii=False, indent=2, default=str))
+        return
+    card = _card(told.card, artifact)
+    print(bold(str(artifact.name)))
+    print(artifact.summary)
+    print()
+    if told.mirror is not None:
+        print(
+            f"{'mirror of':<14}{told.mirror.upstream} at {told.mirror.commit_id[:12]}, since {told.mirror.fetched_at:%Y-%m-%d}"
+        )
+    for label, value in [
+        *_facts(artifact),
+        *_own_encoders(artifact, shown),
+        *lineage(told.origins),
+        *trust(artifact, shown, told.scans),
+        *_needs(card),
+    ]:
+        print(f"{label:<14}{value}")
+    _section("Scores", _print_scores, artifact.scores, all_scores)
+    _section("Files", _print_files, shown)
+    _section("Revisions", _print_revisions, revisions)
+    _section("Load it", _print_usage, artifact)
+    if card is not None and card.prose:
+        _section("Card", print, card.prose)
+
+
+def _describe_here(name: str, revision: str) -> Description:
+    """What an endpoint would tell, from this installation."""
+    from hub.cards.card import FILE
+    from hub.local import LocalHub
+    from hub.registry.parts import origin_of
+
+    with LocalHub.open() as hub:
+        artifact = hub.registry.get(name)
+        shown = hub.registry.revision(artifact.name, revision)
+        card = next((file for file in shown.files if file.path == FILE), None)
+        text = ""
+        if card is not None:
+            with hub.store.open(card.digest) as opened:
+                text = opened.read().decode("utf-8", "replace")
+        return Description(
+            artifact=artifact,
+            shown=shown,
+            revisions=hub.registry.revisions(artifact.name),
+            card=text,
+            origins=tuple(origins(shown, hub.store)),
+            scans=scans_in(hub.registry.database, shown.id),
+            mirror=origin_of(hub.registry.database, artifact.name),
+        )
+
+
+def _card(text: str, artifact: Artifact) -> Card | None:
+    """The card, if there is one of ours."""
+    from hub.cards import read_card
+    from hub.cards.card import FILE
+
+    if not text or not artifact.summary:
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / FILE
+        path.write_text(text, encoding="utf-8")
+        return read_card(path, artifact.name)
+
+
+def _needs(card: Card | None) -> Iterator[tuple[str, str]]:
+    """What it takes to load it: memory in each type, and agreement to terms."""
+    if card is None:
+        return
+    if card.parameters:
+        from hub.weights.memory import in_words, total
+
+        parts = ", ".join(f"{part} {count / 1e6:,.1f}" for part, count in card.parameters)
+        yield "weights", f"{total(card.parameters) / 1e6:,.1f} million: {parts}"
+        yield "memory", in_words(total(card.parameters))
+    if card.gated:
+        yield (
+            "access",
+            f"gated: agree to its terms at https://huggingface.co/{card.upstream[0].repository}, then `hf auth login`",
+        )
+
+
+def _facts(artifact: Artifact) -> Iterator[tuple[str, str]]:
+    yield "kind", artifact.kind
+    if artifact.method:
+        yield "method", artifact.method
+    if artifact.bases:
+        yield "bases", ", ".join(artifact.bases)
+    if artifact.encoder:
+        yield "encoder", artifact.encoder
+    if artifact.conditioning is not None:
+        yield "reads", reads(artifact.conditioning)
+    for variant in artifact.variants:
+        yield "variant", f"{variant.folder}: {variant.architecture}, gives {reads(variant.conditioning)}"
+    yield "languages", f"{', '.join(artifact.languages)} ({len(artifact.languages)})"
+    yield "licence", artifact.license
+    if artifact.tags:
+        yield "tags", ", ".join(artifact.tags)
+    for upstream in artifact.upstream:
+        about = f" ({size(upstream.size_bytes)})" if upstream.size_bytes else ""
+        yield "upstream", f"{upstream.repository}/{upstream.file}{about} at {upstream.revision}"
+    if artifact.size_bytes:
+        yield "size", size(artifact.size_bytes)
+    yield "downloads", str(artifact.downloads)
+
+
+def _own_encoders(artifact: Artifact, revision: Revision) -> Iterator[tuple[str, str]]:
+    """Variants that bring their text encoder along: a transformers folder beside their config.json."""
+    paths = {file.path for file in revision.files}
+    for variant in artifact.variants:
+        if variant.encoder is None:
+            config = next((path for path in sorted(paths) if fnmatch(path, f"{variant.folder}/*/tokenizer*.json")), "")
+            if config:
+                yield "own encoder", config.rpartition("/")[0]
+
+
+def _print_scores(scores: tuple[Score, ...], every_one: bool) -> None:
+    if not scores:
+        print("none yet")
+        return
+    groups = grouped(scores)
+    kept = groups if every_one else groups[:MOST_GROUPS]
+    rows = [
+        (
+            title if place == 0 else "",
+            score.metric,
+            number(score),
+            f"{score.sample_size or '–'}",
+            score.provenance.value,
+            _why(score),
+        )
+        for title, members in kept
+        for place, score in enumerate(members)
+    ]
+    print_table(("BENCHMARK", "METRIC", "VALUE [95 %]", "N", "PROVENANCE", "SOURCE"), rows)
+    if len(kept) < len(groups):
+        print(f"{len(groups) - len(kept)} more groups: --all-scores")
+
+
+def _why(score: Score) -> str:
+    return f"{score.source}; doubted: {score.reason}" if score.reason else score.source
+
+
+def _print_files(revision: Revision) -> None:
+    rows = [(file.path, size(file.size_bytes), file.digest.hex[:HEX]) for file in revision.files]
+    print_table(("PATH", "SIZE", "SHA-256"), rows)
+
+
+def _print_revisions(revisions: tuple[Revision, ...]) -> None:
+    rows = [
+        (
+            str(revision.number),
+            revision.id[:HEX],
+            f"{revision.created_at:%Y-%m-%d %H:%M}" if revision.created_at else "–",
+            "yanked" if revision.yanked else "",
+            revision.message,
+        )
+        for revision in revisions
+    ]
+    print_table(("NUMBER", "ID", "MADE", "", "MESSAGE"), rows)
+
+
+def _print_usage(artifact: Artifact) -> None:
+    name = str(artifact.name).removeprefix("linguahub/")
+    if not artifact.weights_digest and artifact.upstream and artifact.kind != "base":
+        print(f"hub pull {name}    # its weights are upstream: fetch and convert them first")
+    if artifact.kind == "base":
+        print(f'from hub import load_pipeline\npipe = load_pipeline("{name}")')
+    elif artifact.kind in {"adapter", "projector", "encoder", "delta"} and artifact.bases:
+        print(f'from hub import load_pipeline\npipe = load_pipeline("{artifact.bases[0]}", adapter="{name}")')
+    else:
+        print(f"hub pull {name}")
+
+
+def _section(title: str, body: Any, *arguments: Any) -> None:
+    print(f"\n{bold(title)}")
+    body(*arguments)
+
+
+def _described(
+    artifact: Artifact, shown: Revision, revisions: tuple[Revision, ...], scans: Mapping[str, Scan]
+) -> dict[str, Any]:
+    facts = asdict(artifact) | {"name": artifact.name.name, "owner": artifact.name.owner}
+    facts["scores"] = [as_json(score) for score in artifact.scores]
+    facts["files"] = [
+        {"path": file.path, "sha256": file.digest.hex, "size_bytes": file.size_bytes} for file in shown.files
+    ]
+    facts["signature"] = asdict(shown.signature) if shown.signature else None
+    facts["unsafe_files"] = [
+        {"path": path, "kind": scan.kind, "verdict": scan.verdict, "evidence": scan.evidence}
+        for path, scan in scans.items()
+    ]
+    facts["revisions"] = [
+        {
+            "id": each.id,
+            "number": each.number,
+            "created_at": each.created_at,
+            "message": each.message,
+            "yanked": each.yanked,
+        }
+        for each in revisions
+    ]
+    return facts

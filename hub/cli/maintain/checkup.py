@@ -1,0 +1,179 @@
+"""What `hub doctor` looks at: one function a subject, none of which may fail."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+from hub.cli.extras import DISTRIBUTION, EXTRAS, missing_packages
+from hub.errors import HubError
+from hub.plugins import GROUPS, advertised
+
+if TYPE_CHECKING:
+    from hub.registry.outbox.queue import Backlog
+
+OK, ABSENT, FAULT = "ok", "absent", "fault"
+"""Fine; optional and not here; wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report."""
+
+    what: str
+    state: str
+    """`ok`, `absent` or `fault`."""
+    found: str
+    mend: str = ""
+    """The command that mends it; empty when there is nothing to mend."""
+    expected: str = ""
+    """What should have been found; empty when anything will do."""
+
+
+def examine() -> Iterator[Finding]:
+    """All findings, from the ground up."""
+    yield Finding("python", OK, f"{platform.python_version()} on {platform.system()} {platform.machine()}")
+    yield _distribution()
+    yield from (_extra(extra, purpose) for extra, purpose in EXTRAS.items())
+    yield from _device()
+    yield from _torchvision()
+    yield from _plugins()
+    yield from _installation()
+    yield from _terminal()
+
+
+def _distribution() -> Finding:
+    try:
+        return Finding(DISTRIBUTION, OK, version(DISTRIBUTION))
+    except PackageNotFoundError:
+        return Finding(DISTRIBUTION, FAULT, "not installed: hub train and hub serve are not found", "pip install -e .")
+
+
+def _extra(extra: str, purpose: str) -> Finding:
+    missing = missing_packages(extra)
+    if missing:
+        return Finding(
+            f"extra {extra}", ABSENT, f"{purpose}: lacks {', '.join(missing)}", f"pip install '{DISTRIBUTION}[{extra}]'"
+        )
+    return Finding(f"extra {extra}", OK, purpose)
+
+
+def _device() -> Iterator[Finding]:
+    if importlib.util.find_spec("torch") is None:
+        return
+    try:
+        import torch
+    except (ImportError, OSError) as error:
+        yield Finding(
+            "torch", FAULT, f"cannot be imported: {error}", f"pip install --force-reinstall '{DISTRIBUTION}[load]'"
+        )
+        return
+    device = f"{torch.cuda.get_device_name()} (cuda)" if torch.cuda.is_available() else "cpu"
+    yield Finding(
+        "torch", OK, f"{torch.__version__} on {device}, {torch.get_num_threads()} of {os.cpu_count()} threads"
+    )
+
+
+def _torchvision() -> Iterator[Finding]:
+    """A torchvision of another build than torch's makes `from transformers import CLIPTextModel` fail."""
+    if importlib.util.find_spec("torchvision") is None:
+        return
+    try:
+        import torchvision  # type: ignore[import-not-found, unused-ignore]
+    except (ImportError, OSError, RuntimeError, AttributeError) as error:
+        yield Finding(
+            "torchvision",
+            FAULT,
+            f"does not match torch, and breaks transformers: {error}",
+            "pip uninstall torchvision   # nothing here needs it",
+        )
+    else:
+        yield Finding("torchvision", OK, f"{torchvision.__version__} (not needed)")
+
+
+def _plugins() -> Iterator[Finding]:
+    for group in GROUPS:
+        for name, point in advertised(group).items():
+            module = point.value.partition(":")[0]
+            try:
+                absent = importlib.util.find_spec(module) is None
+            except ImportError:
+                absent = True
+            if absent:
+                package = point.dist.name if point.dist is not None else module
+                yield Finding(
+                    f"{group} {name}",
+                    FAULT,
+                    f"`{point.value}` is not there",
+                    f"pip install --force-reinstall {package}",
+                )
+
+
+def _installation() -> Iterator[Finding]:
+    from hub.home import Home
+
+    home = Home.find()
+    try:
+        from hub.local import LocalHub
+        from hub.registry.outbox.queue import backlog
+
+        with LocalHub.open(home) as hub:
+            found, database = len(hub.registry.names()), hub.registry.database.address
+            blobs = sum(1 for _ in hub.store.digests())
+            owed = backlog(hub.registry.database)
+    except HubError as error:
+        schema = list(_schema(home.registry))
+        mended_with_it = any(finding.state == FAULT for finding in schema)
+        yield Finding("registry", FAULT, str(error), "" if mended_with_it else "hub index")
+        yield from schema
+    else:
+        yield Finding("registry", OK, f"{database}: {found} artifacts")
+        yield from _schema(home.registry)
+        yield Finding("store", OK, f"{home.store_url or home.store}: {blobs} blobs")
+        yield from (_owed(task, each) for task, each in owed.items())
+    if not os.access(home.folder, os.W_OK):
+        yield Finding("home", FAULT, f"{home.folder} cannot be written", "export HUB_HOME=FOLDER   # one of yours")
+    if not home.cards.is_dir():
+        yield Finding("cards", FAULT, f"{home.cards} is not there", f"pip install --force-reinstall {DISTRIBUTION}")
+
+
+def _owed(task: str, owed: Backlog) -> Finding:
+    found = f"{owed.waiting} wait, the oldest for {owed.oldest_s:.0f} s; {owed.given_up} given up"
+    mend = "hub admin outbox --retry   # after reading why, with `hub admin outbox`" if owed.given_up else ""
+    return Finding(f"outbox {task}", FAULT if owed.given_up else OK, found, mend)
+
+
+def _schema(address: str) -> Iterator[Finding]:
+    """Looked at after opening, which migrates: another schema than ours is left only where that could not be done."""
+    from hub.registry.database.open import open_database
+    from hub.registry.database.schema import HEAD
+
+    try:
+        with closing(open_database(address)) as database:
+            found = database.version()
+    except HubError:
+        return  # The registry's own line says why.
+    if found == HEAD:
+        yield Finding("schema", OK, found, expected=HEAD)
+    elif found:
+        mend = (
+            f"pip install --upgrade {DISTRIBUTION}" if found > HEAD else "hub index   # after moving this registry away"
+        )
+        yield Finding("schema", FAULT, found, mend, expected=HEAD)
+
+
+def _terminal() -> Iterator[Finding]:
+    if (sys.stdout.encoding or "").lower().replace("-", "") != "utf8":
+        yield Finding(
+            "terminal",
+            FAULT,
+            f"writes {sys.stdout.encoding}, which lacks many scripts",
+            "export PYTHONIOENCODING=utf-8",
+        )

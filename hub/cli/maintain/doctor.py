@@ -1,0 +1,45 @@
+"""`hub doctor`: what is installed, what is missing, and the command that mends it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+from typer import Exit, Option
+
+from hub.cli.maintain.checkup import ABSENT, FAULT, OK, Finding, examine
+from hub.cli.tables import print_table
+
+_MARKS = {OK: "ok", ABSENT: "absent", FAULT: "FAULT"}
+
+
+def doctor(
+    as_objects: Annotated[bool, Option("--json", help="Print a list of objects, for programs.")] = False,
+) -> None:
+    """Say what is missing here and how to mend it.
+
+    Exits with 1 when something is wrong, not when something optional is absent.
+    """
+    findings = list(examine())
+    if as_objects:
+        print(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False, indent=2))
+    else:
+        _print_findings(findings)
+    if any(finding.state == FAULT for finding in findings):
+        raise Exit(1)
+
+
+def _print_findings(findings: list[Finding]) -> None:
+    print_table(
+        ("WHAT", "STATE", "FOUND"), [(finding.what, _MARKS[finding.state], _found(finding)) for finding in findings]
+    )
+    mends = [(finding.what, finding.mend) for finding in findings if finding.mend]
+    if mends:
+        print("\nTo mend or add:")
+        for what, mend in mends:
+            print(f"  {what}: {mend}")
+
+
+def _found(finding: Finding) -> str:
+    return f"{finding.found}, expected {finding.expected}" if finding.expected else finding.found

@@ -1,0 +1,24 @@
+"""`hub index`: bring the registry up to date with what it is derived from."""
+
+from __future__ import annotations
+
+import sys
+
+from typer import Exit
+
+
+def index() -> None:
+    """Rebuild the registry from the cards and the store."""
+    from hub.local import LocalHub
+    from hub.publish.index import index as update
+
+    with LocalHub.open() as hub:
+        report = update(hub.home.cards, hub.registry, hub.store)
+        total = len(hub.registry.names())
+    print(
+        f"{total} artifacts: {report.curated} curated, {report.restored} revisions restored, {report.removed} removed."
+    )
+    for warning in report.warnings:
+        print(f"hub: {warning}", file=sys.stderr)
+    if report.warnings:
+        raise Exit(1)

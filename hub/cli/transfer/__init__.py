@@ -1,0 +1,1 @@
+"""Commands that move artifacts between folders, files and hubs."""

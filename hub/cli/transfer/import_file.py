@@ -1,0 +1,108 @@
+"""`hub import`: a published system's own file becomes an artifact of ours."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Argument, Option
+
+from hub.errors import Conflict, WrongRequest
+
+if TYPE_CHECKING:
+    from hub.convert import Conversion
+
+
+def import_file(
+    file: Annotated[Path, Argument(help="A published file; its keys and shapes say what it is, its name does not.")],
+    name: Annotated[str, Option(help="Name of the artifact; format and base by default.", show_default=False)] = "",
+    base: Annotated[str, Option(help="What it fits; by its widths if left out.", show_default=False)] = "",
+    encoder: Annotated[
+        str, Option(help="The text encoder it reads; what it was published for if left out.", show_default=False)
+    ] = "",
+    lang: Annotated[
+        list[str] | None, Option(help="A language it serves; may be repeated. `mul` if left out.", show_default=False)
+    ] = None,
+    license: Annotated[str, Option(help="The licence its authors gave it.")] = "unknown",
+    tokenizer: Annotated[
+        Path | None, Option(help="Folder of the tokenizer, for a file that holds its text encoder.", show_default=False)
+    ] = None,
+    with_encoder: Annotated[
+        bool, Option("--with-encoder", help="Take the text encoder out of mCLIP's file, too.")
+    ] = False,
+    push: Annotated[bool, Option("--push", help="Publish it here instead of writing a folder.")] = False,
+) -> None:
+    """Convert a published file into a folder, or with --push publish it here."""
+    from hub.convert import convert
+    from hub.languages import MULTILINGUAL, parse_language
+
+    if not file.is_file():
+        raise WrongRequest(f"`{file}` is no file: `hub import` takes one of a published system, such as sd15_base.pth.")
+    languages = tuple(dict.fromkeys(parse_language(each) for each in lang or [])) or (MULTILINGUAL,)
+    with tempfile.TemporaryDirectory(prefix=".hub-import-", dir=None if push else Path()) as scratch:
+        variant = Path(scratch) / "variant"
+        found = convert(
+            file,
+            variant,
+            what=file.name,
+            base=base,
+            encoder=encoder,
+            languages=languages,
+            with_encoder=with_encoder,
+            tokenizer=tokenizer,
+        )
+        fits = found.base.rpartition("/")[2]
+        called = name or f"{found.format.name}-{fits}"
+        folder = Path(scratch) / called.rpartition("/")[2]
+        folder.mkdir()
+        variant.rename(folder / fits)
+        _write_card(folder, found, file, languages, license)
+        print(_push(folder, called, file) if push else _keep(folder))
+    print(f"It is {found.format.title}: {found.reading.architecture}, {_sizes(found)}.")
+    if found.left:
+        print(f"Left in the file: {', '.join(found.left)}.")
+
+
+def _sizes(found: Conversion) -> str:
+    return ", ".join(f"{key} {value}" for key, value in found.reading.module.items())
+
+
+def _write_card(folder: Path, found: Conversion, file: Path, languages: tuple[str, ...], license: str) -> None:
+    from hub.cards import Card, write_card
+
+    fits = found.base.rpartition("/")[2]
+    prose = (
+        f"# {folder.name}\n\n`{file.name}`, read as {found.format.title}: `{found.reading.architecture}` for `{found.base}`.\n\n"
+        f"`hub export {folder.name}` writes the original format again, with the same bytes in every tensor."
+    )
+    card = Card(
+        kind=found.reading.kind,
+        summary=f"{found.format.title}, imported for {fits}.",
+        license=license,
+        languages=languages,
+        method=found.reading.method,
+        bases=(found.base,),
+        encoder=found.encoder,
+        prose=prose,
+    )
+    write_card(card, folder)
+
+
+def _keep(folder: Path) -> str:
+    target = Path(folder.name)
+    if target.exists():
+        raise Conflict(f"`{target}` exists already: choose another name with --name, or remove it.")
+    folder.rename(target)
+    return str(target.resolve())
+
+
+def _push(folder: Path, called: str, file: Path) -> str:
+    from hub.local import LocalHub
+    from hub.names import ArtifactName
+    from hub.publish.publish import publish
+
+    with LocalHub.open() as hub:
+        target = ArtifactName.parse(called, hub.home.owner)
+        revision = publish(folder, target, hub.registry, hub.store, message=f"Import {file.name}")
+    return f"{revision.artifact} revision {revision.number} ({revision.id[:10]}), {len(revision.files)} files"

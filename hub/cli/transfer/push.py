@@ -1,0 +1,42 @@
+"""`hub push`: publish a folder in Hugging Face layout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+from hub.cli.find.search import ENDPOINT
+from hub.errors import WrongRequest
+from hub.names import ArtifactName
+from hub.records import Revision
+
+
+def push(
+    folder: Annotated[Path, Argument(help="A folder with README.md and one sub-folder for each base.")],
+    name: Annotated[str, Option(help="`owner/name`; the folder's name by default.", show_default=False)] = "",
+    message: Annotated[str, Option("--message", "-m", help="What is new in this revision.", show_default=False)] = "",
+    endpoint: Annotated[str, Option(help=ENDPOINT, show_default=False)] = "",
+) -> None:
+    """Publish a folder as a new revision of an artifact."""
+    if not folder.is_dir():
+        raise WrongRequest(f"`{folder}` is no folder: `hub push` takes one that holds README.md.")
+    if endpoint:
+        from hub.remote.client import Endpoint
+        from hub.remote.transfer import push as push_to
+
+        _, revision = push_to(folder, Endpoint(endpoint), name or folder.resolve().name, message)
+        _say(revision)
+        return
+    from hub.local import LocalHub
+    from hub.publish.publish import publish
+
+    with LocalHub.open() as hub:
+        target = ArtifactName.parse(name or folder.resolve().name, hub.home.owner)
+        revision = publish(folder, target, hub.registry, hub.store, message=message)
+    _say(revision)
+
+
+def _say(revision: Revision) -> None:
+    print(f"{revision.artifact} revision {revision.number} ({revision.id[:10]}), {len(revision.files)} files")

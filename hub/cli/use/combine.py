@@ -1,0 +1,61 @@
+"""`hub combine`: one module out of several of one parent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+from hub.errors import WrongRequest
+from hub.names import ArtifactName
+
+
+def combine(
+    modules: Annotated[list[str], Argument(metavar="MODULE...", help="Names or folders of modules of one parent.")],
+    name: Annotated[str, Option(help="Of the new module, `owner/name` or `name`.")],
+    weights: Annotated[
+        str, Option(help="One for each, with commas: 0.7,0.3; equal by default.", show_default=False)
+    ] = "",
+    method: Annotated[str, Option(help="linear or ties.")] = "linear",
+    density: Annotated[
+        float | None,
+        Option(help="Share of changes that TIES keeps: 0.2 where the parent is known, else 1.", show_default=False),
+    ] = None,
+    base: Annotated[str, Option(help="Variant to combine, where modules have several.", show_default=False)] = "",
+    parent: Annotated[str, Option(help="What the modules began from, where they do not say.", show_default=False)] = "",
+    folder: Annotated[
+        Path | None,
+        Option("--output", "-o", help="Folder to write; named after the module by default.", show_default=False),
+    ] = None,
+    push: Annotated[bool, Option("--push", help="Publish it, too.")] = False,
+) -> None:
+    """Combine modules of one parent into one."""
+    from hub.loader.merge_modules import combine as combined
+    from hub.local import LocalHub
+    from hub.publish.publish import publish
+
+    with LocalHub.open() as hub:
+        target = ArtifactName.parse(name, hub.home.owner)
+        made = combined(
+            modules,
+            folder or Path(target.name),
+            weights=_numbers(weights),
+            method=method,
+            density=density,
+            base=base,
+            parent=parent or None,
+            hub=hub,
+        )
+        print(made)
+        if push:
+            message = f"Combined of {', '.join(modules)}."
+            revision = publish(made, target, hub.registry, hub.store, message=message)
+            print(f"{revision.artifact} revision {revision.number} ({revision.id[:10]}), {len(revision.files)} files")
+
+
+def _numbers(text: str) -> list[float] | None:
+    try:
+        return [float(each) for each in text.split(",")] if text else None
+    except ValueError as error:
+        raise WrongRequest(f"--weights is `{text}`: give one number for each module, with commas: 0.7,0.3.") from error

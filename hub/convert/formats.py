@@ -1,0 +1,122 @@
+"""Which published format a file is of: by keys and shapes, or by what it comes nearest to when it is of none."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from hub.errors import WeightsDoNotFit, WrongRequest, WrongSource
+from hub.systems.altdiffusion.format import AltClip, AltDiffusion, AltDiffusionM18
+from hub.systems.ella.format import ELLA
+from hub.systems.gluegen.format import GlueGen
+from hub.systems.mclip.format import MClip, MClipNewNames
+from hub.systems.mulan.format_pixart import MuLanPixArt
+from hub.systems.mulan.format_sd import MuLan
+from hub.systems.mulan.format_sdxl import MuLanXL
+from hub.systems.multilingual_clip.format import MultilingualClip
+from hub.systems.pea.format import PEA
+from hub.systems.pea.format_sd3 import PEATransformer
+from hub.systems.shared.published_format import ENCODER, MODULE, REST, Format, Reading, Shapes, Tensors
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+FORMATS: tuple[Format, ...] = (
+    MuLan(),
+    MuLanXL(),
+    MuLanPixArt(),
+    PEA(),
+    PEATransformer(),
+    GlueGen(),
+    ELLA(),
+    MultilingualClip(),
+    MClip(),
+    MClipNewNames(),
+    AltDiffusion(),
+    AltDiffusionM18(),
+    AltClip(),
+)
+"""Of each other's files they know nothing: anchors and `recognise` keep them apart."""
+UNREAD = "Nothing was written: compare it with the file on its system's page, and download it again if they differ."
+
+
+def format_named(name: str) -> Format:
+    """The format called `name`, those that take an encoder included; WrongRequest lists them."""
+    known = {each.name: each for each in [*FORMATS, *(each.whole for each in FORMATS if each.whole is not None)]}
+    if name not in known:
+        listed = ", ".join(f"`{each}`" for each in known)
+        raise WrongRequest(f"no published format is called `{name}`: this version knows {listed}.")
+    return known[name]
+
+
+def recognise(shapes: Shapes, *, what: str, with_encoder: bool = False) -> tuple[Format, Reading]:
+    """Which format has these keys and shapes, and what the file is.
+
+    Raises WrongSource when no format comes near, WeightsDoNotFit with all that keeps it from the nearest one.
+    """
+    for each in FORMATS:
+        chosen = each.whole if with_encoder and each.whole is not None else each
+        if any(anchor not in shapes for anchor in chosen.anchors):
+            continue
+        try:
+            reading = chosen.recognise(shapes)
+        except (KeyError, ValueError, IndexError) as error:
+            raise WeightsDoNotFit(
+                what, _against(chosen, shapes, f"its shapes contradict each other ({error})"), UNREAD
+            ) from error
+        if reading is not None:
+            return chosen, reading
+    raise _none_of_ours(shapes, what)
+
+
+def taken(format: Format, tensors: Tensors) -> dict[str, Tensor]:
+    """What of a file goes into a variant."""
+    return {key: value for key, value in tensors.items() if re.fullmatch(format.left, key) is None}
+
+
+def disagreements_with(format: Format, reading: Reading, tensors: Tensors) -> list[str]:
+    """All that keeps what is taken from a file from being what `reading` says, in the file's own keys; empty when it is."""
+    import torch
+
+    from hub.errors import DoesNotFit
+    from hub.systems import build
+    from hub.systems.shared.text_towers import build_encoder
+    from hub.weights.strict import Entry, disagreements_of
+
+    try:
+        with torch.device("meta"):
+            files: dict[str, Tensors] = {MODULE: build(reading.architecture, reading.module).state_dict()}
+            if reading.own_encoder:
+                files[ENCODER] = build_encoder(reading.own_encoder, pooled=False).state_dict()
+    except (DoesNotFit, ValueError, RuntimeError) as error:
+        return [f"its sizes contradict each other ({error})"]
+    aside = format.to_variant(tensors).get(REST, {})
+    found = {key: Entry(value.dtype, tuple(value.shape)) for key, value in tensors.items() if key not in aside}
+    return disagreements_of(format.to_original(files), found)
+
+
+def _none_of_ours(shapes: Shapes, what: str) -> WrongSource | WeightsDoNotFit:
+    """Names the nearest format: the one that most of the file's keys could belong to, and most of whose anchors are there."""
+
+    def nearness(format: Format) -> tuple[int, int]:
+        fitting = sum(re.fullmatch(format.keys, key) is not None for key in shapes)
+        return fitting, sum(anchor in shapes for anchor in format.anchors)
+
+    nearest = max(FORMATS, key=nearness)
+    fitting, _ = nearness(nearest)
+    if 2 * fitting < len(shapes) or not fitting:
+        some = ", ".join(f"`{key}`" for key in sorted(shapes)[:3])
+        titles = "; ".join(each.title for each in FORMATS)
+        return WrongSource(
+            f"`{what}` holds {len(shapes)} tensors ({some} …) that are of no published format this version reads: {titles}."
+        )
+    return WeightsDoNotFit(what, _against(nearest, shapes), UNREAD)
+
+
+def _against(format: Format, shapes: Shapes, *problems: str) -> list[str]:
+    found = [f"the nearest published format is {format.title}", *problems]
+    found += [f"`{anchor}` is missing" for anchor in format.anchors if anchor not in shapes]
+    found += [f"`{key}` has no place" for key in sorted(shapes) if re.fullmatch(format.keys, key) is None]
+    if len(found) == 1:
+        found += [f"`{anchor}` is {'×'.join(map(str, shapes[anchor]))}, which it never is" for anchor in format.anchors]
+    return found

@@ -1,0 +1,168 @@
+"""A published file becomes a variant: `config.json`, weights in safetensors, and its own encoder where it has one."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hub.convert.formats import UNREAD, disagreements_with, recognise, taken
+from hub.errors import Unreachable, WeightsDoNotFit, WrongRequest
+from hub.records import parted
+from hub.systems.shared.published_format import ENCODER, Files, Format, Reading
+from hub.weights.untrusted import read_contents
+
+TOKENIZER = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "sentencepiece.bpe.model",
+    "spiece.model",
+    "vocab.txt",
+)
+"""Files of which a tokenizer may consist."""
+_VOCABULARIES = ("tokenizer.json", "sentencepiece.bpe.model", "spiece.model", "vocab.txt")
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """What a file was, and what of it was not taken."""
+
+    format: Format
+    reading: Reading
+    base: str
+    encoder: str
+    left: tuple[str, ...]
+    """First two parts of the keys that were left, with their number: `model.encoder.clip (302 tensors)`; and sections."""
+
+
+def convert(
+    source: Path,
+    folder: Path,
+    *,
+    what: str,
+    base: str = "",
+    encoder: str = "",
+    languages: tuple[str, ...] = (),
+    with_encoder: bool = False,
+    tokenizer: Path | None = None,
+) -> Conversion:
+    """Read `source` and write the variant `folder`, all of it or nothing; `folder` must not be there, or be empty.
+
+    `base` and `encoder` go into the configuration; without them, what the format was published for. `with_encoder` takes a
+    text encoder that lies in the file and could be left. An encoder that is taken needs its `tokenizer`: a folder, or else
+    what lies beside the file.
+
+    Raises WrongSource for a file that holds more than tensors or is of no format known here, Damaged for a broken one,
+    WeightsDoNotFit with every disagreement, WrongRequest when no base or tokenizer is known, MissingExtra without torch.
+    """
+    contents = read_contents(source, what=what)
+    format, reading = recognise(
+        {key: tuple(value.shape) for key, value in contents.tensors.items()}, what=what, with_encoder=with_encoder
+    )
+    kept = taken(format, contents.tensors)
+    problems = disagreements_with(format, reading, kept)
+    if problems:
+        raise WeightsDoNotFit(what, [f"it is read as {format.title}", *problems], UNREAD)
+    base, encoder = base or reading.base, encoder or reading.encoder
+    if not base:
+        width, pooled_width = reading.conditioning["width"], reading.conditioning["pooled_width"]
+        raise WrongRequest(
+            f"`{what}` gives tokens of width {width} and a pooled vector of {pooled_width or 'no'} width, and does not say for "
+            "which base: name it with --base."
+        )
+    vocabulary = _tokenizer_folder(source, tokenizer, what) if reading.own_encoder else None
+    published = {"format": format.name} | ({"prefix": contents.prefix} if contents.prefix else {})
+    _write(folder, published, reading, format.to_variant(kept), vocabulary, base, encoder, languages)
+    return Conversion(format, reading, base, encoder, (*_left(format, contents.tensors), *contents.left))
+
+
+def _write(
+    folder: Path,
+    published: dict[str, str],
+    reading: Reading,
+    files: Files,
+    vocabulary: Path | None,
+    base: str,
+    encoder: str,
+    languages: tuple[str, ...],
+) -> None:
+    from safetensors.torch import save_file
+
+    from hub.weights.digest import digest_of
+
+    pin: dict[str, Any] | list[dict[str, Any]] | None = None
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".unfinished-") as scratch:
+            unfinished = Path(scratch) / folder.name
+            for path, tensors in files.items():
+                (unfinished / path).parent.mkdir(parents=True, exist_ok=True)
+                whole = {key: value.contiguous().clone() for key, value in tensors.items()}
+                save_file(whole, unfinished / path, metadata={"format": "pt"})
+            if vocabulary is not None:
+                inside = (unfinished / ENCODER).parent
+                _write_json(inside / "config.json", reading.own_encoder)
+                for name in TOKENIZER:
+                    if (vocabulary / name).is_file():
+                        shutil.copyfile(vocabulary / name, inside / name)
+                pin = {"folder": inside.name, "digest": digest_of(inside), "readout": reading.readout}
+            elif encoder:
+                pin = _pins(encoder, reading)
+            config = {
+                "format": 1,
+                "kind": reading.kind,
+                "method": reading.method,
+                "architecture": reading.architecture,
+                "module": reading.module,
+                "base": {"name": base, "digest": ""},
+                "encoder": pin,
+                "conditioning": reading.conditioning,
+                "prompt": reading.prompt,
+                "languages": list(languages) or ["mul"],
+                "published": published,
+                "run": {},
+                "parent": "",
+            }
+            _write_json(unfinished / "config.json", config)
+            if folder.is_dir():
+                folder.rmdir()
+            unfinished.rename(folder)
+    except OSError as error:
+        raise Unreachable(f"`{folder}` cannot be written: {error.strerror}. Nothing was kept.") from error
+
+
+def _pins(encoder: str, reading: Reading) -> dict[str, Any] | list[dict[str, Any]]:
+    """What config.json says of one encoder, or a list of that for `a + b`."""
+    way = {"readout": reading.readout} | ({"sees_padding": True} if reading.sees_padding else {})
+    pins = [{"name": name, "digest": "", **way} for name in parted(encoder)]
+    return pins[0] if len(pins) == 1 else pins
+
+
+def _tokenizer_folder(source: Path, given: Path | None, what: str) -> Path:
+    """Where the tokenizer of the encoder in `source` is: as told, beside it, or as diffusers keeps it."""
+    places = [given] if given is not None else [source.parent, source.parent.parent / "tokenizer"]
+    for place in places:
+        if any((place / name).is_file() for name in _VOCABULARIES):
+            return place
+    looked = " and ".join(f"`{place}{os.sep}`" for place in places)
+    raise WrongRequest(
+        f"`{what}` has its text encoder in the same file, and no tokenizer was found in {looked}: name the folder of its "
+        f"upstream tokenizer with --tokenizer ({', '.join(_VOCABULARIES)})."
+    )
+
+
+def _left(format: Format, tensors: Any) -> tuple[str, ...]:
+    counts: dict[str, int] = {}
+    for key in tensors.keys() - taken(format, tensors).keys():
+        group = ".".join(key.split(".")[:3])
+        counts[group] = counts.get(group, 0) + 1
+    return tuple(f"{group} ({number} tensors)" for group, number in sorted(counts.items()))
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,1 @@
+"""Frozen text encoders and what is read out of them."""

@@ -1,0 +1,127 @@
+"""A frozen dual encoder of transformers: texts and pictures to features in one space.
+
+Shape letters: N texts or pictures, P feature width, H and W a picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from hub.encoders.tokenizer import Tokenize, read_tokenizer
+from hub.errors import Damaged, DoesNotFit, MissingExtra, UnknownFile, WeightsDoNotFit
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+WINDOW = 77
+"""Tokens that OpenAI's CLIP reads."""
+CHUNK = 128
+"""Texts or pictures that go through a tower at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class DualEncoder:
+    """CLIP, or any model of transformers with `get_text_features` and `get_image_features`; nothing in it learns."""
+
+    model: Any
+    tokenize: Tokenize
+    processor: Any
+    """Brings pictures to the size and range that the model was trained on."""
+
+    @classmethod
+    def from_folder(
+        cls, folder: Path, *, device: torch.device | str = "cpu", dtype: torch.dtype | None = None, what: str = ""
+    ) -> DualEncoder:
+        """Read a transformers folder, with the weights as stored unless `dtype` is given. `what` names it in messages.
+
+        Raises DoesNotFit for a model of another sort, UnknownFile, Damaged and WeightsDoNotFit for broken folders.
+        """
+        what = what or folder.name
+        try:
+            from transformers import AutoConfig, AutoImageProcessor, AutoModel
+        except ImportError as error:
+            raise MissingExtra("load", "reading a dual encoder") from error
+        if not (folder / "config.json").is_file():
+            raise UnknownFile(f"{folder.name}/config.json")
+        try:
+            config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+            if not (hasattr(config, "text_config") and hasattr(config, "vision_config")):
+                raise DoesNotFit(
+                    f"`{what}` is a {config.model_type}, which reads no pictures: name a dual encoder such as `emoji-clip`."
+                )
+            model, report = AutoModel.from_pretrained(
+                folder,
+                dtype=dtype or "auto",
+                use_safetensors=True,
+                trust_remote_code=False,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,  # reported, and refused here with all of them
+            )
+            processor = AutoImageProcessor.from_pretrained(folder, trust_remote_code=False)
+        except (OSError, ValueError, RuntimeError) as error:
+            first = str(error).strip().partition("\n")[0]
+            raise Damaged(
+                f"the dual encoder `{what}` cannot be read: {first.rstrip('.')}. Fetch it again with `hub pull {what}`."
+            ) from error
+        if not hasattr(config, "projection_dim"):
+            raise DoesNotFit(
+                f"`{what}` is a {type(model).__name__}, whose towers do not end in one projected width: name a CLIP, Chinese-CLIP "
+                "or AltCLIP."
+            )
+        if not hasattr(model, "get_image_features"):
+            raise DoesNotFit(f"`{what}` is a {type(model).__name__}, which gives no features of pictures.")
+        problems = [f"`{key}` is missing" for key in sorted(report["missing_keys"])]
+        problems += [f"`{key[0]}` is {key[1]} and should be {key[2]}" for key in report["mismatched_keys"]]
+        if problems:
+            raise WeightsDoNotFit(what, problems)
+        return cls(model.to(device).eval().requires_grad_(False), read_tokenizer(folder, what=what), processor)
+
+    @property
+    def width(self) -> int:
+        """P."""
+        return int(self.model.config.projection_dim)
+
+    @property
+    def length(self) -> int:
+        """Tokens of a text: CLIP's window at most, which every one of them was trained on; XLM-R has 514 positions, and pads."""
+        return min(WINDOW, int(self.model.config.text_config.max_position_embeddings))
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        device: torch.device = self.model.device
+        return device
+
+    @torch.no_grad()
+    def text_features(self, texts: Sequence[str]) -> Tensor:
+        """(N, P) in fp32, not normalised."""
+        ids_NL, mask_NL = self.tokenize(list(texts), self.length)
+        rows = [
+            self.model.get_text_features(ids.to(self.device), attention_mask=mask.to(self.device)).pooler_output
+            for ids, mask in zip(ids_NL.split(CHUNK), mask_NL.split(CHUNK), strict=True)
+        ]
+        return torch.cat(rows).float()
+
+    @torch.no_grad()
+    def image_features(self, pictures: Tensor | Sequence[Image]) -> Tensor:
+        """(N, P) in fp32, not normalised, of uint8 pictures (N, 3, H, W) or of PIL's."""
+        rows = [self._features_of(pictures[first : first + CHUNK]) for first in range(0, len(pictures), CHUNK)]
+        return torch.cat(rows).float()
+
+    def _features_of(self, pictures: Tensor | Sequence[Image]) -> Tensor:
+        if isinstance(pictures, Tensor):
+            given = {
+                "images": [picture.numpy() for picture in pictures.permute(0, 2, 3, 1).cpu()],
+                "input_data_format": "channels_last",
+            }
+        else:
+            given = {"images": [picture.convert("RGB") for picture in pictures]}
+        pixels_N3HW = self.processor(**given, return_tensors="pt").pixel_values
+        features: Tensor = self.model.get_image_features(pixels_N3HW.to(self.device, self.model.dtype)).pooler_output
+        return features

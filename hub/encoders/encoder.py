@@ -1,0 +1,203 @@
+"""A frozen text encoder of transformers, its tokenizer, and the read-out a module was trained on.
+
+Shape letters: B batch, L tokens, E encoder width.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+import torch
+from torch import Tensor, nn
+
+from hub.encoders.readouts import get_readout
+from hub.encoders.text_half import half_of, read_half
+from hub.encoders.tokenizer import Tokenize, read_tokenizer
+from hub.errors import Damaged, MissingExtra, UnknownFile, WeightsDoNotFit
+from hub.weights.quantisation import check_word, shrink
+from hub.weights.strict import disagreements, load_weights, read_header
+
+WEIGHTS = "model.safetensors"
+_MAPPED = ("altclip_text_model",)
+"""Model types whose answer has `project_dim` channels, and `hidden_size` only within."""
+
+
+class States(NamedTuple):
+    """An encoder's answer to some texts."""
+
+    tokens_BLE: Tensor
+    mask_BL: Tensor
+    """True where a token counts."""
+    pooled_BD: Tensor | None = None
+    """One vector of a text, of encoders that have a projection for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextEncoder:
+    """Texts in, token states out; nothing in it learns. Several read-outs may share one model."""
+
+    model: nn.Module
+    tokenize: Tokenize
+    readout: str = "last_hidden_state"
+    folder: Path | None = None
+    """Where it was read from."""
+    sees_padding: bool = False
+    """Whether it attends to padding as to words: what was trained on states made without a mask must be given such."""
+
+    @classmethod
+    def from_folder(
+        cls,
+        folder: Path,
+        *,
+        readout: str = "last_hidden_state",
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype | None = None,
+        what: str = "",
+        tokenize: Tokenize | None = None,
+        quantisation: Any = None,
+    ) -> TextEncoder:
+        """Read a transformers folder, with the weights as stored unless `dtype` is given. `what` names it in messages.
+
+        Of a big repository the text half alone is read (`hub.encoders.text_half`). `quantisation` is `8bit`, `4bit` or one of
+        transformers' configurations. `tokenize` is the folder's tokenizer if it has been read already.
+        """
+        what = what or folder.name
+        get_readout(readout)
+        if isinstance(quantisation, str):
+            check_word(quantisation)  # before gigabytes are read
+            mapped = _read_model(folder, torch.device("cpu"), None, what)
+            model = _freeze(shrink(mapped, quantisation, device=device, dtype=dtype))
+        else:
+            model = _read_model(folder, torch.device(device), dtype, what, quantisation)
+        return cls(model, tokenize or read_tokenizer(folder, what=what), readout, folder)
+
+    @property
+    def width(self) -> int:
+        """E, channels of a token state under this read-out: AltCLIP's own answer is mapped already, its layers' states are not."""
+        config = cast(Any, self.model).config
+        is_mapped = config.model_type in _MAPPED and not get_readout(self.readout).needs_all_layers
+        return int(config.project_dim if is_mapped else config.hidden_size)
+
+    @property
+    def pooled_width(self) -> int | None:
+        """D, of the encoder's own pooled vector; None without a projection that makes one."""
+        projection = getattr(self.model, "text_projection", None)
+        return projection.shape[-1] if isinstance(projection, Tensor) else None
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.model.parameters()).device
+
+    def reading(self, readout: str, *, sees_padding: bool = False) -> TextEncoder:
+        """The same model, read out elsewhere."""
+        get_readout(readout)
+        return replace(self, readout=readout, sees_padding=sees_padding)
+
+    def encode(
+        self, texts: Sequence[str], length: int, *, prefix: str = "", drop: Sequence[int] = ()
+    ) -> tuple[Tensor, Tensor]:
+        """Token states (B, L, E) and mask (B, L), true where a token counts: the first two of `states`."""
+        tokens_BLE, mask_BL, _ = self.states(texts, length, prefix=prefix, drop=drop)
+        return tokens_BLE, mask_BL
+
+    @torch.no_grad()
+    def states(self, texts: Sequence[str], length: int, *, prefix: str = "", drop: Sequence[int] = ()) -> States:
+        """Token states (B, L, E), mask (B, L) and, where there is one, the pooled vector (B, D), on the model's device.
+
+        `prefix` is glued to every text, each is padded and cut to `length` tokens, and the positions in `drop` are left
+        out of the answer, so L = length - len(drop). (MuLan glues `summarize:` and drops positions 1 to 3.) The pooled
+        vector is that of the whole text, prefix included.
+        """
+        ids_BL, mask_BL = self.tokenize([prefix + text for text in texts], length)
+        ids_BL, mask_BL = ids_BL.to(self.device), mask_BL.to(self.device)
+        read = get_readout(self.readout)
+        attended_BL = torch.ones_like(mask_BL) if self.sees_padding else mask_BL
+        answer = self.model(input_ids=ids_BL, attention_mask=attended_BL, output_hidden_states=read.needs_all_layers)
+        tokens_BLE, mask_BL = read(answer, mask_BL)
+        if drop:
+            kept = torch.tensor(
+                [place for place in range(tokens_BLE.shape[1]) if place not in set(drop)], device=self.device
+            )
+            tokens_BLE, mask_BL = tokens_BLE[:, kept], mask_BL[:, kept]
+        return States(tokens_BLE, mask_BL.bool(), None if self.pooled_width is None else answer.pooler_output)
+
+
+def _read_model(
+    folder: Path, device: torch.device, dtype: torch.dtype | None, what: str, quantisation: Any = None
+) -> nn.Module:
+    """The encoder named in `config.json`, with exactly the weights of the folder."""
+    try:
+        import transformers
+        from transformers.initialization import no_init_weights
+    except ImportError as error:
+        raise MissingExtra("load", "reading a text encoder") from error
+    try:
+        written = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        half = half_of(written)
+        if half is not None:
+            return _freeze(
+                read_half(folder, half, written, what=what, device=device, dtype=dtype, quantisation=quantisation)
+            )
+        config = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    except FileNotFoundError as error:
+        raise UnknownFile("config.json", listing=f"hub show {what}") from error
+    except (OSError, ValueError) as error:
+        raise Damaged(
+            f"`{what}` is no text encoder: its config.json cannot be read. Fetch it again with `hub pull {what}`."
+        ) from error
+    architecture = (written.get("architectures") or [""])[0]
+    # A head made for another task (`XLMRobertaForMaskedLM`) is of no use here; AutoModel leaves it off.
+    headless = None if "For" in architecture else getattr(transformers, architecture, None)
+    header = read_header(folder / WEIGHTS, what=what) if (folder / WEIGHTS).is_file() else {}
+    if headless is not None and header and quantisation is None:
+        pooled = any(key.startswith("pooler.") for key in header)
+        with no_init_weights():  # ten times faster than a random start nobody needs, and buffers keep their values
+            model = _make(headless, config, pooled)
+        if not disagreements(model, header):
+            load_weights(model, folder / WEIGHTS, what=what, device=device, dtype=dtype)
+            return _freeze(model.to(device))
+    model = _through_transformers(headless or transformers.AutoModel, folder, dtype, what, quantisation, device)
+    return _freeze(model if quantisation is not None else model.to(device))
+
+
+def _make(model_class: Any, config: Any, pooled: bool) -> nn.Module:
+    """Encoders with an optional pooling layer get it only if its weights are there."""
+    try:
+        return cast(nn.Module, model_class(config, add_pooling_layer=pooled))
+    except TypeError:
+        return cast(nn.Module, model_class(config))
+
+
+def _through_transformers(
+    model_class: Any, folder: Path, dtype: torch.dtype | None, what: str, quantisation: Any, device: torch.device
+) -> nn.Module:
+    """Sharded weights and keys of older layouts; transformers renames and joins, and says what it missed."""
+    try:
+        model, report = model_class.from_pretrained(
+            folder,
+            dtype=dtype or "auto",
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # reported, and refused here with all of them
+            **({} if quantisation is None else {"quantization_config": quantisation, "device_map": {"": str(device)}}),
+        )
+    except (OSError, ValueError, RuntimeError) as error:
+        first = str(error).strip().partition("\n")[0]
+        raise Damaged(
+            f"the text encoder `{what}` cannot be read: {first.rstrip('.')}. Fetch it again with `hub pull {what}`."
+        ) from error
+    problems = [f"`{key}` is missing" for key in sorted(report["missing_keys"]) if not key.startswith("pooler.")]
+    problems += [f"`{key[0]}` is {key[1]} and should be {key[2]}" for key in report["mismatched_keys"]]
+    if problems:
+        raise WeightsDoNotFit(what, problems)
+    return cast(nn.Module, model)
+
+
+def _freeze(model: nn.Module) -> nn.Module:
+    return model.eval().requires_grad_(False)

@@ -1,0 +1,1 @@
+"""Generated images on disk: contact sheets, text in every script, PNG metadata."""

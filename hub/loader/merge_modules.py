@@ -1,0 +1,291 @@
+"""`combine`: one module out of several of one parent, their weights averaged or merged by TIES.
+
+Averages mean something only among modules that began alike (Wortsman et al., Model soups, 2022): then their weights lie in one
+basin, and the same place in them does the same. So all must have one architecture and sizes, one encoder and one base by digest,
+one way to read prompts, and one `parent`. A module trained from nothing names no parent; then the seed of its random start
+stands for one, where its run recorded it.
+
+TIES (Yadav et al., NeurIPS 2023, arXiv 2306.01708, algorithm 1) works on differences from the parent: trim each to the share
+`density` of its largest entries, elect a sign for each weight by total mass, average the differences of that sign. Where no
+parent's weights are at hand the start counts as zero; trimming would then delete weights instead of changes, so there nothing is
+trimmed unless `density` is given. (Differences from the mean would be no help: two of them always cancel.)
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from hub.bases.family import read_json
+from hub.cards import Card, write_card
+from hub.errors import DoesNotFit, Unreachable, WrongRequest
+from hub.loader.modules.module_config import WEIGHTS, EncoderRule, ModuleConfig, PromptRule, read_config
+from hub.loader.resolve import Sources
+from hub.names import ArtifactName
+from hub.publish.compatibility import in_words
+from hub.records import joined
+from hub.weights.digest import digest_of
+from hub.weights.strict import Entry, read_header
+
+if TYPE_CHECKING:
+    from hub.local import LocalHub
+
+METHODS = ("linear", "ties")
+TIES_DENSITY = 0.2
+"""Of weights that are kept: what the paper found best without tuning (§4.2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One of the modules to be combined, in one of its variants."""
+
+    name: str
+    folder: Path
+    config: ModuleConfig
+    written: Mapping[str, Any]
+    """Its config.json."""
+    license: str
+    revision: str
+    """Empty for a folder."""
+    digest: str
+    """Of the weights of all its variants."""
+
+
+def combine(
+    names: Sequence[str | Path],
+    folder: Path,
+    *,
+    weights: Sequence[float] | None = None,
+    method: str = "linear",
+    density: float | None = None,
+    base: str = "",
+    parent: str | Path | None = None,
+    hub: LocalHub | None = None,
+) -> Path:
+    """Write the combination of the modules `names` to `folder`, named after it, ready for `hub push`; `folder`.
+
+    `weights` are relative, equal by default. `base` chooses the variant where modules have several. `parent` gives the weights
+    that the modules began from, where their configs do not say. Raises DoesNotFit with every reason why the modules are not
+    of one parent, WrongRequest, Unreachable; nothing is written then.
+    """
+    shares = _shares(names, weights)
+    if method not in METHODS:
+        raise WrongRequest(f"there is no way to combine called `{method}`: choose {' or '.join(METHODS)}.")
+    if density is not None and not 0 < density <= 1:
+        raise WrongRequest(f"`density` is {density:g}: it is a share of weights, above 0 and at most 1.")
+    if folder.exists() and any(folder.iterdir()):
+        raise WrongRequest(f"`{folder}` is not empty: combine into a new folder.")
+    with Sources(hub) as sources:
+        parts = [_part(sources, name, base) for name in names]
+        if problems := disagreements(parts):
+            raise DoesNotFit(f"these modules are not of one parent: {'; '.join(problems)}.")
+        start = parent or parts[0].written.get("parent") or None
+        origin = None if start is None or method == "linear" else _part(sources, start, parts[0].folder.name).folder
+    states = [load_file(part.folder / WEIGHTS) for part in parts]
+    if method == "linear":
+        combined = linear(states, shares)
+    else:
+        kept = density if density is not None else (1.0 if origin is None else TIES_DENSITY)
+        density = kept
+        combined = ties(states, shares, kept, None if origin is None else load_file(origin / WEIGHTS))
+    lineage: dict[str, Any] = {
+        "method": method,
+        "weights": [round(share, 6) for share in shares],
+        "of": [{"name": part.name, "revision": part.revision, "digest": part.digest} for part in parts],
+    }
+    if method == "ties":
+        lineage |= {"density": density, "relative_to": str(start) if origin is not None else "zero"}
+    _write(folder, parts, combined, lineage)
+    return folder
+
+
+def linear(states: Sequence[Mapping[str, Tensor]], shares: Sequence[float]) -> dict[str, Tensor]:
+    """Σ wᵢ θᵢ, summed in float32 and kept in the first one's types; `shares` sum to 1."""
+    return {
+        key: sum(share * state[key].float() for share, state in zip(shares, states, strict=True)).to(first.dtype)  # type: ignore[union-attr]
+        for key, first in states[0].items()
+    }
+
+
+def ties(
+    states: Sequence[Mapping[str, Tensor]],
+    shares: Sequence[float],
+    density: float,
+    parent: Mapping[str, Tensor] | None,
+) -> dict[str, Tensor]:
+    """Trim, elect sign, disjoint mean, each difference weighing its share; entries nobody changed stay the parent's.
+
+    As in the paper the largest entries are those of the whole module, not of each tensor.
+    """
+    zero = {key: torch.zeros_like(value, dtype=torch.float32) for key, value in states[0].items()}
+    start = zero if parent is None else {key: value.float() for key, value in parent.items()}
+    trimmed = [_trim({key: state[key].float() - start[key] for key in start}, density) for state in states]
+    merged = {}
+    for key, first in states[0].items():
+        changes_N = torch.stack([each[key] for each in trimmed])
+        weight_N = torch.tensor(shares).view(-1, *[1] * first.dim())
+        sign = (weight_N * changes_N).sum(0).sign()
+        agrees_N = (changes_N.sign() == sign) & (changes_N != 0)
+        total = (weight_N * agrees_N).sum(0)
+        mean = (weight_N * changes_N * agrees_N).sum(0) / total.clamp_min(torch.finfo(torch.float32).tiny)
+        merged[key] = (start[key] + mean).to(first.dtype)
+    return merged
+
+
+def _trim(change: Mapping[str, Tensor], density: float) -> Mapping[str, Tensor]:
+    """The share `density` of entries that are largest in size; zeros in the place of the others."""
+    if density == 1:
+        return change
+    sizes = torch.cat([each.abs().flatten() for each in change.values()])
+    kept = max(round(density * len(sizes)), 1)
+    least = sizes.kthvalue(len(sizes) - kept + 1).values
+    return {key: torch.where(each.abs() >= least, each, 0) for key, each in change.items()}
+
+
+def disagreements(parts: Sequence[Part]) -> list[str]:
+    """Why `parts` are not of one parent; empty when they are."""
+    first = parts[0]
+    problems = [
+        f"`{part.name}` changes the base or brings its own encoder, and only modules are combined"
+        for part in parts
+        if part.config.delta or part.config.own_encoder or not (part.folder / WEIGHTS).is_file()
+    ]
+    if problems:
+        return problems
+    for other in parts[1:]:
+        problems += [
+            f"{what} is {mine} in `{first.name}` and {theirs} in `{other.name}`"
+            for what, mine, theirs in zip(_FACTS, _facts(first), _facts(other), strict=True)
+            if mine != theirs
+        ]
+        mine, theirs = _seed(first), _seed(other)
+        if not first.written.get("parent") and None not in {mine, theirs} and mine != theirs:
+            problems.append(f"the random start has seed {mine} in `{first.name}` and {theirs} in `{other.name}`")
+        if not problems and _shapes(first) != _shapes(other):
+            problems.append(f"the weights of `{first.name}` and `{other.name}` have other names, shapes or types")
+    return problems
+
+
+_FACTS = (
+    "the architecture", "its setting of sizes", "the digest of the encoder", "the read-out", "the digest of the base", "the conditioning",
+    "the rule for prompts", "the rule for negative prompts", "the rule for empty prompts", "the parent",
+)  # fmt: skip
+
+
+def _facts(part: Part) -> tuple[object, ...]:
+    config, variant = part.config, part.config.variant
+    encoder = joined((pin.digest or pin.name)[:12] for pin in variant.encoders)
+    return (
+        variant.architecture, dict(sorted(config.module.items())), encoder, joined(map(_way, config.read_by)),
+        (variant.base.digest or variant.base.name)[:12], in_words(variant.conditioning),
+        _rule(config.positive), _rule(config.negative), config.empty,
+        part.written.get("parent") or "none",
+    )  # fmt: skip
+
+
+def _way(rule: EncoderRule) -> str:
+    return f"{rule.readout}, padding seen" if rule.sees_padding else rule.readout
+
+
+def _rule(rule: PromptRule) -> str:
+    """`20 tokens, prefix "summarize:", dropping 1, 2, 3`."""
+    prefix = f', prefix "{rule.prefix}"' if rule.prefix else ""
+    dropping = f", dropping {', '.join(map(str, rule.drop))}" if rule.drop else ""
+    pooled = f", pooled {rule.pooled}" if rule.pooled != "encode" else ""
+    return f"{rule.length} tokens{prefix}{dropping}{pooled}"
+
+
+def _seed(part: Part) -> object:
+    order = (part.written.get("run") or {}).get("order")
+    return order.get("seed") if isinstance(order, dict) else None
+
+
+def _shapes(part: Part) -> dict[str, Entry]:
+    return read_header(part.folder / WEIGHTS, what=part.name)
+
+
+def _shares(names: Sequence[str | Path], weights: Sequence[float] | None) -> list[float]:
+    given = [1.0] * len(names) if weights is None else [float(each) for each in weights]
+    if len(names) < 2:
+        raise WrongRequest(f"{len(names)} module is given: name two or more to combine.")
+    if len(given) != len(names):
+        raise WrongRequest(f"{len(given)} weights are given for {len(names)} modules: give one for each.")
+    if min(given) < 0 or sum(given) <= 0:
+        raise WrongRequest(f"the weights are {given}: give numbers from 0 on, one above it.")
+    return [each / sum(given) for each in given]
+
+
+def _part(sources: Sources, name: str | Path, base: str) -> Part:
+    """The module `name` in its variant for `base`, or in the only one it has."""
+    if Path(name).is_dir():
+        folder, known, revision = Path(name).resolve(), Path(name).resolve().name, ""
+        terms = ""
+        if (folder / "README.md").is_file():
+            from hub.cards import read_card
+
+            terms = read_card(folder / "README.md", ArtifactName("local", known)).license
+    else:
+        wanted, _, asked = str(name).partition("@")
+        artifact = sources.hub.registry.get(wanted)
+        known, terms = str(artifact.name), artifact.license
+        revision = sources.hub.registry.revision(artifact.name, asked or "main").id
+        folder = sources.hub.snapshot(artifact.name, asked or "main")
+    there = sorted(path.parent for path in folder.glob("*/config.json"))
+    chosen = [each for each in there if each.name == base] if base else there
+    if len(chosen) != 1:
+        listed = ", ".join(f"`{each.name}`" for each in there) or "none"
+        raise WrongRequest(f"`{known}` has the variants {listed}: choose one with `--base`.")
+    digest = digest_of(folder)
+    return Part(known, chosen[0], read_config(chosen[0]), read_json(chosen[0] / "config.json"), terms, revision, digest)
+
+
+def _write(folder: Path, parts: Sequence[Part], combined: Mapping[str, Tensor], lineage: dict[str, Any]) -> None:
+    """The whole folder, or nothing."""
+    first = parts[0]
+    languages = tuple(dict.fromkeys(tag for part in parts for tag in part.config.languages))
+    written = {**first.written, "languages": list(languages), "run": {"combined": lineage}}
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".unfinished-") as scratch:
+            made = Path(scratch) / folder.name
+            variant = made / first.folder.name
+            variant.mkdir(parents=True)
+            save_file(dict(combined), variant / WEIGHTS, metadata={"format": "pt"})
+            (variant / "config.json").write_text(json.dumps(written, ensure_ascii=False, indent=2) + "\n", "utf-8")
+            write_card(_card(folder.name, parts, languages, lineage), made)
+            if folder.exists():
+                folder.rmdir()
+            shutil.move(made, folder)
+    except OSError as error:
+        raise Unreachable(f"`{folder}` cannot be written: {error.strerror or error}.") from error
+
+
+def _card(name: str, parts: Sequence[Part], languages: tuple[str, ...], lineage: dict[str, Any]) -> Card:
+    terms = dict.fromkeys(part.license for part in parts if part.license)
+    config = parts[0].config
+    shares = [f"- `{part.name}`, weight {share:g}" for part, share in zip(parts, lineage["weights"], strict=True)]
+    how = "The weighted mean of the weights" if lineage["method"] == "linear" else (
+        f"TIES (arXiv 2306.01708), density {lineage['density']:g}, relative to {lineage['relative_to']},"
+    )  # fmt: skip
+    return Card(
+        kind=config.kind,
+        summary=f"Combined of {', '.join(part.name.rpartition('/')[2] for part in parts)}.",
+        license=next(iter(terms)) if len(terms) == 1 else "other",
+        languages=languages,
+        method=config.variant.method,
+        bases=(config.variant.base.name,),
+        encoder=joined(pin.name for pin in config.variant.encoders),
+        tags=("language-module", "combined"),
+        prose="\n".join(
+            [f"# {name}", "", f"{how} of:", "", *shares, "", "Nobody has measured it yet: `hub evaluate`."]
+        ),
+    )

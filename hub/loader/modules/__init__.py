@@ -1,0 +1,1 @@
+"""Language modules in memory: loading, caching, sharing encoders."""

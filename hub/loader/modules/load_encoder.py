@@ -1,0 +1,107 @@
+"""Read a text encoder for a module, and tell beforehand when it is big."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from hub.bases.family import read_json
+from hub.encoders.text_half import half_of
+from hub.encoders.text_half.read import stored, weight_files
+from hub.encoders.tokenizer import Tokenize
+from hub.errors import OutOfMemory
+from hub.loader.modules.loaded_module import working_dtype
+from hub.systems import TextEncoder
+from hub.weights.memory import BIG_BYTES, QUANTISED, gigabytes
+from hub.weights.strict import read_header
+
+_LOG = logging.getLogger(__name__)
+
+
+def read_encoder(
+    folder: Path,
+    name: str,
+    *,
+    device: torch.device,
+    dtype: torch.dtype | None,
+    tokenize: Tokenize | None = None,
+    quantisation: Any = None,
+) -> TextEncoder:
+    """The encoder in `folder`, in the type it works in; a line in the log says the memory of a big one before it is read.
+
+    Raises OutOfMemory, which says what would fit, and what `TextEncoder.from_folder` raises.
+    """
+    half = half_of(read_json(folder / "config.json")) if (folder / "config.json").is_file() else None
+    files = weight_files(folder, half, what=name)
+    working = working_dtype(dtype, device, files[0], what=name)
+    if half is not None:
+        entries = [entry for _, _, entry in stored(folder, half, what=name).values()]
+    else:
+        entries = [entry for path in files for entry in read_header(path, what=name).values()]
+    count = sum(math.prod(entry.shape) for entry in entries)
+    size_bytes = _size_bytes(count, working, quantisation)
+    if size_bytes >= BIG_BYTES:
+        _LOG.warning(
+            "reading the text encoder `%s`: %.1f billion numbers, %s in %s.",
+            name, count / 1e9, gigabytes(size_bytes), quantisation if isinstance(quantisation, str) else _word(working),
+        )  # fmt: skip
+    try:
+        return TextEncoder.from_folder(
+            folder, device=device, dtype=working, what=name, tokenize=tokenize, quantisation=quantisation
+        )
+    except torch.OutOfMemoryError as error:
+        raise OutOfMemory(encoder_advice(name, count, size_bytes, device)) from error
+
+
+def encoder_advice(name: str, count: int, size_bytes: int, device: torch.device) -> str:
+    """What was asked of the device, and what would be smaller."""
+    smaller = {
+        **{f'`encoder_quantisation="{word}"`': round(count * share) for word, share in QUANTISED.items()},
+        "`dtype=torch.float16`": 2 * count,
+    }
+    ways = [f"{way} takes {gigabytes(size)}" for way, size in smaller.items() if size < size_bytes]
+    return (
+        f"the text encoder `{name}` takes {gigabytes(size_bytes)} and does not fit {room(device)}: "
+        f"{', '.join(ways) or 'it is as small as it gets'}; or encode with `device='cpu'`."
+    )
+
+
+def module_advice(name: str, size_bytes: int, device: torch.device) -> str:
+    """The same of a module, which is small beside what is there already."""
+    return (
+        f"the module `{name}` takes {gigabytes(size_bytes)} and does not fit {room(device)}: `pipe.free_encoder()` lets text encoders go, "
+        "`resident_bytes=` limits what modules take, and `pipe.enable_model_cpu_offload()` keeps the base on the CPU between its turns."
+    )
+
+
+def base_advice(name: str, sizes_bytes: Mapping[str, int], dtype: torch.dtype, device: torch.device) -> str:
+    """What a base takes by parts, and which way of loading it takes less."""
+    whole, largest = sum(sizes_bytes.values()), max(sizes_bytes, key=lambda part: sizes_bytes[part])
+    half = f"`dtype=torch.float16` takes {gigabytes(whole / 2)}; " if dtype == torch.float32 else ""
+    return (
+        f"`{name}` takes {gigabytes(whole)} in {_word(dtype)} and does not fit {room(device)}: {half}"
+        f"`device='cpu'` and then `pipe.enable_model_cpu_offload()` takes {gigabytes(sizes_bytes[largest])}, its {largest}; "
+        "`pipe.enable_sequential_cpu_offload()` takes a layer at a time."
+    )
+
+
+def room(device: torch.device) -> str:
+    """`cuda:0, which has 3.20 GB free of 8.00 GB`."""
+    if device.type != "cuda":
+        return str(device)
+    free, total = torch.cuda.mem_get_info(device)
+    return f"{device}, which has {gigabytes(free)} free of {gigabytes(total)}"
+
+
+def _size_bytes(count: int, dtype: torch.dtype, quantisation: Any) -> int:
+    share = QUANTISED.get(quantisation) if isinstance(quantisation, str) else None
+    return round(count * (share if share is not None else dtype.itemsize))
+
+
+def _word(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")

@@ -1,0 +1,96 @@
+"""Projectors of one shape, stacked: each prompt of a batch goes through its own, all in one forward pass.
+
+Which one is an index tensor, so switching touches no weight and recompiles nothing. Small ones alone are stacked, and only when
+a batch mixes them: picking copies the weights of each prompt's projector, and a stack moves all of them when one joins.
+
+Shape letters: N residents, B batch, L tokens, E encoder width, H hidden width, C conditioning width, P pooled width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from hub.systems import Embeddings
+from hub.systems.pea.projector import Projector
+
+if TYPE_CHECKING:
+    from hub.loader.modules.loaded_module import Resident
+
+SMALL_BYTES = 4 * 2**20
+"""Of one projector: the seed study's has 0.4 MB. Copying a larger one for each prompt costs more than a pass for each language."""
+
+
+class ProjectorBank:
+    """N projectors that differ in nothing but their weights.
+
+    Afterwards the projectors' own weights are views of the stack, so that there is one copy.
+    """
+
+    def __init__(self, projectors: Sequence[Projector]) -> None:
+        states = [projector.state_dict() for projector in projectors]
+        self._stacked = {key: torch.stack([state[key] for state in states]) for key in states[0]}
+        for place, projector in enumerate(projectors):
+            projector.load_state_dict({key: value[place] for key, value in self._stacked.items()}, assign=True)
+        self._linears = sorted(
+            (key for key in states[0] if key.startswith("projector.")), key=lambda key: int(key.split(".")[1])
+        )
+        self._eps = projectors[0].layernorm.eps
+        self._pooled_from = projectors[0].pooled_from
+
+    def __call__(self, tokens_BLE: Tensor, which_B: Tensor) -> Embeddings:
+        """Shapes: (B, L, E), (B,) → tokens (B, L, C) and, with a pooled width, pooled (B, P); see `Projector`."""
+        scale_B1E, shift_B1E = (self._stacked[f"layernorm.{each}"][which_B][:, None] for each in ("weight", "bias"))
+        x = F.layer_norm(tokens_BLE, tokens_BLE.shape[-1:], eps=self._eps) * scale_B1E + shift_B1E
+        for place, key in enumerate(self._linears):
+            x = torch.bmm(F.gelu(x) if place else x, self._stacked[key][which_B].mT)
+        if "fc.weight" not in self._stacked:
+            return Embeddings(x)
+        fc_BXY, bias_B1Y = self._stacked["fc.weight"][which_B].mT, self._stacked["fc.bias"][which_B][:, None]
+        behind = torch.baddbmm(bias_B1Y, F.gelu(x), fc_BXY)
+        if self._pooled_from == "fc":
+            return Embeddings(F.gelu(x), behind.mean(dim=1))
+        return Embeddings(behind, x.mean(dim=1))
+
+
+class Banks:
+    """The stacks of one pipeline's residents, made when a batch first mixes them."""
+
+    def __init__(self) -> None:
+        self._places: dict[Resident, tuple[ProjectorBank, int]] = {}
+
+    def place(self, wanted: Sequence[Resident], residents: Sequence[Resident]) -> tuple[ProjectorBank, list[int]]:
+        """The stack that holds all of `wanted`, of one shape, and the place of each; all `residents` of the shape are in it."""
+        if not all(each in self._places for each in wanted):
+            alike = [each for each in residents if shape_of(each) == shape_of(wanted[0])]
+            self._stack(alike)
+        bank = self._places[wanted[0]][0]
+        return bank, [self._places[each][1] for each in wanted]
+
+    def shrink(self, residents: Sequence[Resident]) -> None:
+        """Give up the stacks of those that are not among `residents`; the others that were in them share a smaller one."""
+        gone = [each for each in self._places if each not in residents]
+        for bank in {self._places[each][0] for each in gone}:
+            self._stack([each for each in residents if each in self._places and self._places[each][0] is bank])
+        for each in gone:
+            del self._places[each]
+
+    def clear(self) -> None:
+        """Give up all stacks; weights that were views of one stay so until they are moved."""
+        self._places = {}
+
+    def _stack(self, residents: Sequence[Resident]) -> None:
+        if residents:
+            bank = ProjectorBank([each.module for each in residents if isinstance(each.module, Projector)])
+            self._places |= {each: (bank, place) for place, each in enumerate(residents)}
+
+
+def shape_of(resident: Resident) -> object:
+    """Equal for residents whose projectors may be stacked; the resident itself where nothing may."""
+    if not isinstance(resident.module, Projector) or resident.size_bytes > SMALL_BYTES:
+        return resident
+    return str(resident.config.module), resident.dtype

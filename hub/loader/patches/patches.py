@@ -1,0 +1,188 @@
+"""What a module changes in the base itself, and how it is taken back without a trace.
+
+    LowRank        a LoRA beside the layers, through peft; diffusers reads and removes it
+    Weights        other weights of the denoiser, in the place of its own, which are kept (`hub/loader/patches/swapped_weights.py`)
+    Parts          the same for parts of it, brought by a module
+    VirtualTokens  further input embeddings of the text encoder, as textual inversion has them
+    Together       several of them, as one
+
+Every file is compared with the base by its header, before a weight is read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from hub.bases.patch import Change
+from hub.errors import WeightsDoNotFit
+from hub.weights.strict import Entry, read_header
+
+LORA = "pytorch_lora_weights.safetensors"
+"""diffusers' own name of the file."""
+EMBEDDINGS = "learned_embeds.safetensors"
+_LORA_KEY = re.compile(r"(unet|transformer|text_encoder)\.(.+)\.lora_(A|B)\.weight")
+
+
+class LowRank:
+    """A LoRA in PEFT's format; other LoRAs of the pipeline stay as they are."""
+
+    exclusive = True
+
+    def __init__(self, pipe: Any, folder: Path, name: str) -> None:
+        """Read `folder`'s file into `pipe`. Raises WeightsDoNotFit, Damaged and WrongSource before anything is changed."""
+        problems = lora_problems(pipe, read_header(folder / LORA, what=name))
+        if problems:
+            raise WeightsDoNotFit(name, problems)
+        self.adapter = name.replace(".", "_")  # peft keeps adapters in an `nn.ModuleDict`, whose keys have no dots
+        self._pipe = pipe
+        others = _active(pipe)
+        pipe.load_lora_weights(folder, weight_name=LORA, adapter_name=self.adapter)
+        _activate(pipe, others)  # loading one may have switched it on
+
+    def switch(self, on: bool) -> None:
+        """Whether the layers add it; a user's own choice among other LoRAs is left alone."""
+        others = self._others()
+        _activate(self._pipe, [*others, self.adapter] if on else others)
+
+    def remove(self) -> None:
+        """Through diffusers; after the last LoRA the layers are plain again."""
+        others = self._others()
+        self._pipe.delete_adapters(self.adapter)
+        if any(self._pipe.get_list_adapters().values()):
+            _activate(self._pipe, others)
+        else:
+            self._pipe.unload_lora_weights()
+
+    def _others(self) -> list[str]:
+        return [name for name in _active(self._pipe) if name != self.adapter]
+
+    def move(self, device: torch.device) -> None:
+        """It lies in the base's own modules, and goes with them."""
+
+
+class VirtualTokens:
+    """Learned embeddings under a new word of the base's tokenizer; a prompt that begins with the word reads them."""
+
+    exclusive = False
+
+    def __init__(self, pipe: Any, folder: Path, name: str) -> None:
+        """Read `folder`'s file into `pipe`. Raises WeightsDoNotFit, Damaged and WrongSource before anything is changed."""
+        header = read_header(folder / EMBEDDINGS, what=name)
+        width = pipe.text_encoder.get_input_embeddings().embedding_dim
+        problems = [
+            f"`{key}` is {'×'.join(map(str, entry.shape))} and should be one vector of {width} for each token"
+            for key, entry in header.items()
+            if len(entry.shape) != 2 or entry.shape[1] != width
+        ]
+        problems += [] if len(header) == 1 else [f"it holds {len(header)} words, and should hold one"]
+        if problems:
+            raise WeightsDoNotFit(name, problems)
+        ((word, entry),) = header.items()
+        self._words = [word, *(f"{word}_{place}" for place in range(1, entry.shape[0]))]  # as diffusers names them
+        self._pipe = pipe
+        pipe.load_textual_inversion(folder, weight_name=EMBEDDINGS)
+
+    def switch(self, on: bool) -> None:
+        """Prompts without the word are read as ever, so it may stay."""
+
+    def remove(self) -> None:
+        """Through diffusers, which forgets to say in the configuration that the table is shorter again."""
+        self._pipe.unload_textual_inversion(self._words)
+        encoder = self._pipe.text_encoder
+        encoder.config.vocab_size = encoder.get_input_embeddings().num_embeddings
+
+    def move(self, device: torch.device) -> None:
+        """They lie in the base's own text encoder."""
+
+
+class Together:
+    """Switched together; taken back in the reverse order."""
+
+    def __init__(self, changes: Sequence[Change]) -> None:
+        self.changes = tuple(changes)
+        self.exclusive = any(each.exclusive for each in self.changes)
+
+    def switch(self, on: bool) -> None:
+        """All of them."""
+        for each in self.changes:
+            each.switch(on)
+
+    def remove(self) -> None:
+        """The last one first."""
+        for each in reversed(self.changes):
+            each.remove()
+
+    def move(self, device: torch.device) -> None:
+        """All of them."""
+        for each in self.changes:
+            each.move(device)
+
+
+def join(changes: Sequence[Change]) -> Change | None:
+    """One change that is all of `changes`; None when there is none."""
+    if len(changes) > 1:
+        return Together(changes)
+    return changes[0] if changes else None
+
+
+def parts(change: Change | None) -> tuple[Change, ...]:
+    """What `change` was joined from."""
+    return () if change is None else change.changes if isinstance(change, Together) else (change,)
+
+
+def lora_problems(pipe: Any, header: Mapping[str, Entry]) -> list[str]:
+    """Why a LoRA with this header does not fit the parts of `pipe`; empty when it fits."""
+    problems = []
+    ranks: dict[str, set[int]] = {}
+    for key, entry in sorted(header.items()):
+        found = _LORA_KEY.fullmatch(key)
+        layer = _layer(getattr(pipe, found[1], None), found[2]) if found is not None else None
+        if found is None or layer is None:
+            problems.append(f"`{key}` has no place")
+            continue
+        is_down = found[3] == "A"
+        wanted, place = (layer.shape[1], 1) if is_down else (layer.shape[0], 0)
+        if len(entry.shape) != layer.dim() or entry.shape[place] != wanted:
+            problems.append(
+                f"`{key}` is {'×'.join(map(str, entry.shape))} beside a layer of {'×'.join(map(str, layer.shape))}"
+            )
+        ranks.setdefault(key.replace(f"lora_{found[3]}", "lora"), set()).add(entry.shape[0 if is_down else 1])
+    problems += [f"`{key}` has ranks {sorted(each)}" for key, each in ranks.items() if len(each) > 1]
+    return problems if header else ["it is empty"]
+
+
+def _layer(component: nn.Module | None, path: str) -> Tensor | None:
+    """The weight of the linear or convolution at `path`, whether it has LoRAs already or not."""
+    try:
+        layer: Any = component.get_submodule(path) if component is not None else None
+    except AttributeError:
+        return None
+    weight = getattr(getattr(layer, "base_layer", layer), "weight", None)
+    return weight if isinstance(weight, Tensor) and weight.dim() >= 2 else None
+
+
+def _tuned(pipe: Any) -> Iterator[Any]:
+    """Layers of all parts of `pipe` that carry LoRAs."""
+    from peft.tuners.tuners_utils import BaseTunerLayer  # takes a second, and most modules have no LoRA
+
+    for part in pipe.components.values():
+        if isinstance(part, nn.Module):
+            yield from (layer for layer in part.modules() if isinstance(layer, BaseTunerLayer))
+
+
+def _active(pipe: Any) -> list[str]:
+    """LoRAs that work in any layer."""
+    return list(dict.fromkeys(name for layer in _tuned(pipe) for name in layer.active_adapters))
+
+
+def _activate(pipe: Any, names: list[str]) -> None:
+    """Let exactly these LoRAs work; in every layer, as diffusers does, which asks the first one what is active."""
+    for layer in _tuned(pipe):
+        if list(layer.active_adapters) != names:
+            layer.set_adapter(names, inference_mode=True)

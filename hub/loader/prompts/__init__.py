@@ -1,0 +1,1 @@
+"""From prompts in any language to embeddings."""

@@ -1,0 +1,202 @@
+"""Texts to rows of embeddings: each through its own reader, all of one reader at once.
+
+Shape letters: B batch, L tokens of the encoder, E encoder width, Q tokens for the denoiser, C conditioning width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeVar
+
+import torch
+from torch import Tensor
+
+from hub.bases.language_mixin import Encoded, Prompts
+from hub.loader.modules.loaded_module import Resident
+from hub.loader.modules.module_cache import Residents
+from hub.loader.modules.module_config import PromptRule
+from hub.loader.modules.stacked_projectors import shape_of
+from hub.loader.modules.translator import Translator
+from hub.loader.patches.timestep_hook import joined
+from hub.loader.prompts.mixed_window import Row
+from hub.systems import JoinedEncoder, States, TextEncoder
+
+T = TypeVar("T")
+
+
+class Item(NamedTuple):
+    """One text with the way it takes; equal items are encoded once."""
+
+    text: str
+    resident: Resident | None
+    """None: the base reads it."""
+    is_negative: bool
+
+    @property
+    def rule(self) -> PromptRule:
+        """Of the resident's config."""
+        assert self.resident is not None
+        return self.resident.config.negative if self.is_negative else self.resident.config.positive
+
+
+def read(items: Sequence[Item], prompts: Prompts, residents: Residents) -> dict[Item, Row]:
+    """One row (1, Q, C) for each distinct item."""
+    rows: dict[Item, Row] = {}
+    by_base: list[Item] = []
+    by_module: list[Item] = []
+    for item in dict.fromkeys(items):
+        empty = item.resident.config.empty if item.resident is not None and not item.text.strip() else "encode"
+        if item.resident is None or item.resident.module is None or empty == "base":
+            by_base.append(item)
+        elif empty == "zeros":
+            rows[item] = _zeros(item.resident, item.rule, prompts.device)
+        else:
+            by_module.append(item)
+    for group in groups(by_base, lambda item: item.is_negative):
+        rows |= _through_base(group, prompts)
+    states = _encode(by_module)
+    for group in groups(by_module, lambda item: (_shape(item), states[item][0].shape[0])):
+        batch = _stacked([states[item] for item in group])
+        answers = split(_through_module(group, batch, residents))
+        for item, answer, mask_L in zip(group, answers, batch.mask_BL, strict=True):
+            rows[item] = _row(item, answer, mask_L)
+    return rows
+
+
+def groups(items: Sequence[T], key: Callable[[T], object]) -> list[list[T]]:
+    """Items of one key together, in the order of their first ones."""
+    found: dict[object, list[T]] = {}
+    for item in items:
+        found.setdefault(key(item), []).append(item)
+    return list(found.values())
+
+
+def split(batch: Encoded) -> list[Encoded]:
+    """A batch to rows, (1, Q, C) each."""
+    tokens_BLC, pooled_BP, mask_BL = batch
+    return [
+        Encoded(
+            tokens_BLC[place : place + 1],
+            None if pooled_BP is None else pooled_BP[place : place + 1],
+            None if mask_BL is None else mask_BL[place : place + 1],
+        )
+        for place in range(len(tokens_BLC))
+    ]
+
+
+def join(rows: Sequence[Encoded]) -> Encoded:
+    """Rows, (1, Q, C) each, to a batch; a row without a mask counts all its tokens where another one has a mask."""
+    pooled = [row.pooled_BP for row in rows if row.pooled_BP is not None]
+    masked = any(row.mask_BL is not None for row in rows)
+    masks = [torch.ones_like(row.tokens_BLC[..., 0]).bool() if row.mask_BL is None else row.mask_BL for row in rows]
+    return Encoded(
+        torch.cat([row.tokens_BLC for row in rows]),
+        torch.cat(pooled) if pooled else None,
+        torch.cat(masks) if masked else None,
+    )
+
+
+def _through_base(items: Sequence[Item], prompts: Prompts) -> dict[Item, Row]:
+    encode = prompts.base_encode_negative if items[0].is_negative else prompts.base_encode
+    said = _said_to_base(items)
+    answers = split(encode(said))
+    return {
+        item: Row(answer, _counts(answer, text, prompts))
+        for item, answer, text in zip(items, answers, said, strict=True)
+    }
+
+
+def _counts(answer: Encoded, text: str, prompts: Prompts) -> Tensor:
+    """True where the base read a token of `text`: by its mask, else by its tokenizer, else everywhere."""
+    if answer.mask_BL is not None:
+        return answer.mask_BL[0].bool()
+    length = answer.tokens_BLC.shape[1]
+    count = length if prompts.count_tokens is None else prompts.count_tokens(text)
+    return torch.arange(length, device=answer.tokens_BLC.device) < count
+
+
+def _row(item: Item, answer: Encoded, mask_L: Tensor) -> Row:
+    assert item.resident is not None
+    if answer.pooled_BP is not None and item.rule.pooled == "zeros":
+        answer = answer._replace(pooled_BP=torch.zeros_like(answer.pooled_BP))
+    resampled = bool(getattr(item.resident.module, "resamples", False)) or answer.tokens_BLC.shape[1] != len(mask_L)
+    return Row(answer, mask_L, resampled)
+
+
+def _shape(item: Item) -> object:
+    """One call serves all items of one shape."""
+    assert item.resident is not None
+    return shape_of(item.resident)
+
+
+def _through_module(group: Sequence[Item], states: States, residents: Residents) -> Encoded:
+    readers = [item.resident for item in group if item.resident is not None]
+    first = readers[0]
+    tokens_BLE, mask_BL = states.tokens_BLE.to(first.dtype), states.mask_BL
+    if getattr(first.module, "per_step", False):
+        return Encoded(joined(tokens_BLE, mask_BL))  # the module reads them in front of the denoiser
+    if len(set(readers)) == 1:
+        assert first.module is not None
+        if getattr(first.module, "reads_pooled", None) is not None and states.pooled_BD is not None:
+            return Encoded(*first.module(tokens_BLE, mask_BL, states.pooled_BD.to(first.dtype)))
+        return Encoded(*first.module(tokens_BLE, mask_BL))
+    bank, places = residents.banks.place(readers, tuple(residents.values()))
+    return Encoded(*bank(tokens_BLE, torch.tensor(places, device=tokens_BLE.device)))
+
+
+def _encode(items: Sequence[Item]) -> dict[Item, States]:
+    """Token states (L, E), mask (L,) and pooled vector (D,) of each item; one pass for all of one encoder, read-out and rule."""
+    states: dict[Item, States] = {}
+    for group in groups(items, lambda item: (_encoder(item), item.rule)):
+        texts = list(dict.fromkeys(item.text for item in group))
+        rule = group[0].rule
+        batch = _encoder(group[0]).states(texts, rule.length, prefix=rule.prefix, drop=rule.drop)
+        for item in group:
+            place = texts.index(item.text)
+            pooled_D = None if batch.pooled_BD is None else batch.pooled_BD[place]
+            states[item] = States(batch.tokens_BLE[place], batch.mask_BL[place], pooled_D)
+    return states
+
+
+def _stacked(rows: Sequence[States]) -> States:
+    """Rows of one length to a batch, with pooled vectors where all of them have one."""
+    pooled = [row.pooled_BD for row in rows if row.pooled_BD is not None]
+    return States(
+        torch.stack([row.tokens_BLE for row in rows]),
+        torch.stack([row.mask_BL for row in rows]),
+        torch.stack(pooled) if len(pooled) == len(rows) else None,
+    )
+
+
+def _encoder(item: Item) -> TextEncoder | JoinedEncoder:
+    assert item.resident is not None
+    encoder = item.resident.encoder
+    assert encoder is not None
+    return encoder
+
+
+def _said_to_base(items: Sequence[Item]) -> list[str]:
+    """What the base's own encoder is given: the resident's prefix first, where one leads the way, or the translation."""
+    said = {item: item.text for item in items}
+    said |= {
+        item: item.rule.prefix + item.text
+        for item in items
+        if item.resident is not None and item.resident.module is None
+    }
+    spoken = [item for item in items if _translator(item) is not None and item.text.strip()]
+    for group in groups(spoken, _translator):
+        translator = _translator(group[0])
+        assert translator is not None
+        said |= zip(group, translator.translate([said[item] for item in group]), strict=True)
+    return [said[item] for item in items]
+
+
+def _translator(item: Item) -> Translator | None:
+    return None if item.resident is None else item.resident.translator
+
+
+def _zeros(resident: Resident, rule: PromptRule, device: torch.device) -> Row:
+    given = resident.config.variant.conditioning
+    tokens_1QC = torch.zeros(1, resident.length(rule), given.width, dtype=resident.dtype, device=device)
+    pooled = torch.zeros(1, given.pooled_width, dtype=resident.dtype, device=device) if given.pooled_width else None
+    return Row(Encoded(tokens_1QC, pooled), torch.ones(tokens_1QC.shape[1], dtype=torch.bool, device=device))

@@ -1,0 +1,112 @@
+"""Which resident modules read a prompt: by the language asked for, by tags in it, detected, or by default."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from functools import cache
+from typing import NamedTuple
+
+from hub.bases.language_mixin import Language
+from hub.errors import DoesNotFit, WrongRequest
+from hub.languages import MULTILINGUAL, covers, language_name, parse_language
+from hub.loader.modules.module_cache import Known
+from hub.loader.prompts.detection import UndecidedLanguage, detect
+from hub.loader.prompts.language_tags import Span, parse_spans
+
+
+class Piece(NamedTuple):
+    """One span of a prompt, or all of it."""
+
+    text: str
+    reader: Known | None
+    """None: the base's own encoder."""
+
+
+def route(
+    texts: Sequence[str],
+    language: Language,
+    active: Sequence[Known],
+    *,
+    default: str,
+    base_languages: Sequence[str],
+    leads: Sequence[Known | None] | None = None,
+) -> list[tuple[Piece, ...]]:
+    """For each text its spans with their readers.
+
+    `language` is what text outside of tags is in. Without it the language of a text without tags is detected among the
+    active residents'; where it cannot be told, `default`, the declared language, is taken, and when that is empty the
+    first active resident. Beside tags the rest is in `default`, or the base's own language: a few words between tags are too
+    few to detect. `leads` says who reads negative prompts outside of tags: who reads the first span of their prompts.
+    Raises UnknownLanguage, and DoesNotFit for a language that nobody here reads.
+    """
+    wanted = [language] * len(texts) if isinstance(language, str) or language is None else list(language)
+    if len(wanted) != len(texts):
+        raise WrongRequest(
+            f"`language` names {len(wanted)} languages for {len(texts)} prompts: give one, or one for each."
+        )
+    read = (*(tag for each in active for tag in each.config.languages), *base_languages)
+    lines = []
+    for place, (text, said) in enumerate(zip(texts, wanted, strict=True)):
+        spans = parse_spans(text, read) if active else (Span(text, ""),)
+        if leads is not None:
+            outside = leads[place]
+        elif said is not None:
+            outside = by_language(said, active, base_languages)
+        elif any(span.tag for span in spans):
+            outside = by_language(default or base_languages[0], active, base_languages)
+        else:
+            outside = _by_text(text, active, default, base_languages)
+        lines.append(
+            tuple(
+                Piece(span.text, by_language(span.tag, active, base_languages) if span.tag else outside)
+                for span in spans
+            )
+        )
+    return lines
+
+
+def by_language(wanted: str, active: Sequence[Known], base_languages: Sequence[str]) -> Known | None:
+    """The first resident made for `wanted`; else the base if it reads it; else one made for no one language."""
+    for resident in active:
+        if wanted in resident.config.languages and wanted != MULTILINGUAL:
+            return resident
+    tag = parse_language(wanted)
+    for resident in active:
+        if any(_covers(each, tag) for each in resident.config.languages):
+            return resident
+    if any(_covers(each, tag) for each in base_languages):
+        return None
+    for resident in active:
+        if MULTILINGUAL in resident.config.languages:
+            return resident
+    served = "; ".join(f"`{each.name}` reads {', '.join(each.config.languages)}" for each in active) or "none is active"
+    raise DoesNotFit(
+        f"no resident module reads {language_name(tag)} (`{tag}`): {served}. Find one with `hub search --lang {tag}`."
+    )
+
+
+def _by_text(text: str, active: Sequence[Known], default: str, base_languages: Sequence[str]) -> Known | None:
+    if not active:
+        return None
+    if len(active) == 1 and not default:
+        return active[0]
+    tags = dict.fromkeys(tag for each in active for tag in each.config.languages if tag != MULTILINGUAL)
+    found = detect(text, tuple(dict.fromkeys([*tags, *([default] if default else [])]))) if text.strip() else None
+    if found is not None:
+        return by_language(found, active, base_languages)
+    taken = by_language(default, active, base_languages) if default else active[0]
+    if text.strip():
+        reader = f"`{taken.name}`" if taken is not None else "the base's own encoder"
+        warnings.warn(
+            f"cannot tell the language of {text[:60]!r} among {', '.join(tags) or 'the residents'}: {reader} reads it. "
+            "Say `language=` in the call.",
+            UndecidedLanguage,
+            stacklevel=2,
+        )
+    return taken
+
+
+@cache
+def _covers(tag: str, wanted: str) -> bool:
+    return covers(tag, wanted)

@@ -1,0 +1,291 @@
+"""Where a base, a module and its encoder are: names in the hub, folders on disk. Nothing here reads a weight, but
+the digest of an encoder given as a folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hub.bases.family import Family, family_of
+from hub.errors import Damaged, DoesNotFit, UnknownArtifact, UnknownBase, UnknownFile, WrongRequest, WrongSource
+from hub.languages import MULTILINGUAL
+from hub.loader.modules.module_config import ModuleConfig, read_config
+from hub.publish.card_only import weights_elsewhere
+from hub.publish.compatibility import conditioning_problem, has_other_digest
+from hub.records import Artifact, Conditioning, Pin, Query, Upstream, weights_digest
+from hub.remote.configurations import fetch_configuration, fetch_encoder
+from hub.weights.digest import digest_of
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from hub.local import LocalHub
+
+Given = str | Path | Sequence[str | Path] | None
+"""Folders to take text encoders from."""
+_OWN_LANGUAGES = ("en",)
+"""What bases read that do not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class BaseSource:
+    """A base, not yet loaded."""
+
+    name: str
+    """As the registry knows it, `emoji-sd`; the folder's name for a folder."""
+    folder: Path
+    family: Family
+    conditioning: Conditioning
+    digest: str
+    """Its `weights_digest`; empty for a folder, which is judged by its conditioning."""
+    languages: tuple[str, ...]
+    """Its own encoder reads."""
+    is_folder: bool = False
+    upstream: Upstream | None = None
+    """Where the weights are when only the configuration is in `folder`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleSource:
+    """One variant of a module, not yet loaded."""
+
+    name: str
+    folder: Path
+    """Of the variant."""
+    config: ModuleConfig
+    alternatives: tuple[str, ...]
+    """Folders of all variants, this one among them."""
+    is_folder: bool = False
+    """Given as a folder, not by name."""
+
+
+class Sources:
+    """Finds things by name in a hub that is opened when a name asks for it, or by path."""
+
+    def __init__(self, hub: LocalHub | None) -> None:
+        self._given = hub
+        self._opened: LocalHub | None = None
+
+    @property
+    def hub(self) -> LocalHub:
+        """The hub given, or the one of this installation."""
+        if self._given is not None:
+            return self._given
+        if self._opened is None:
+            from hub.local import LocalHub
+
+            self._opened = LocalHub.open()
+        return self._opened
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close what was opened here; asking again opens it again."""
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
+
+    def base(self, name: str | Path, revision: str | None) -> BaseSource:
+        """The base called `name`. Raises UnknownBase with near names."""
+        if (folder := _folder(name)) is not None:
+            return _base(folder.name, folder, "", _OWN_LANGUAGES, is_folder=True)
+        try:
+            artifact = self.hub.registry.get(str(name))
+        except UnknownArtifact as error:
+            bases = self.hub.registry.find(Query(kind="base", sort="name", limit=1000)).items
+            raise UnknownBase(str(name), known=[each.name.name for each in bases]) from error
+        if artifact.kind != "base":
+            raise WrongRequest(f"`{name}` is of kind {artifact.kind}, not a base. List bases with `hub bases`.")
+        known = artifact.name.name
+        languages = tuple(tag for tag in artifact.languages if tag != MULTILINGUAL) or _OWN_LANGUAGES
+        if not artifact.weights_digest and artifact.upstream:
+            upstream = replace(artifact.upstream[0], revision=revision or artifact.upstream[0].revision)
+            folder = fetch_configuration(upstream.repository, upstream.revision, what=known)
+            return _base(known, folder, "", languages, upstream=upstream)
+        digest = artifact.weights_digest
+        if revision is not None:
+            digest = weights_digest(self.hub.registry.revision(artifact.name, revision).files)
+        return _base(known, self._snapshot(artifact, revision), digest, languages)
+
+    def module(self, name: str | Path, base: BaseSource, variant: str | None) -> ModuleSource:
+        """The variant of the module `name` for `base`. Raises UnknownArtifact, and DoesNotFit when it has none."""
+        if (folder := _folder(name)) is not None:
+            known = folder.name
+        else:
+            wanted, _, revision = str(name).partition("@")
+            artifact = self.hub.registry.get(wanted)
+            if artifact.method and not artifact.weights_digest:
+                raise weights_elsewhere(artifact)
+            if artifact.kind in {"base", "dataset"} or (artifact.kind == "encoder" and not artifact.variants):
+                raise WrongRequest(f"`{name}` is of kind {artifact.kind}, not a language module.")
+            folder, known = self._snapshot(artifact, revision or None), artifact.name.name
+        if (folder / "config.json").is_file():
+            return ModuleSource(known, folder, read_config(folder), (folder.name,), _folder(name) is not None)
+        return replace(_choose(known, folder, base, variant), is_folder=_folder(name) is not None)
+
+    def fitting_module(self, name: str | Path, base: BaseSource, variant: str | None) -> ModuleSource:
+        """As `module`, of one that fits. Raises DoesNotFit before a byte of weights is read."""
+        module = self.module(name, base, variant)
+        check_fit(module, base)
+        return module
+
+    def encoders(self, module: ModuleSource, given: Given) -> tuple[tuple[str, Path], ...]:
+        """Names and folders of what `module` reads, in its order; none when the base's own text encoder reads for it.
+
+        `given` are folders to take them from, as many as it reads. Raises WrongRequest, DoesNotFit, Damaged, Unreachable.
+        """
+        if module.config.own_encoder:
+            return (self.own_encoder(module),)
+        pins = module.config.variant.encoders
+        folders: list[str | Path | None] = [given] if isinstance(given, str | Path) else list(given or [])
+        if given is None:
+            folders = [None] * len(pins)
+        elif pins and len(folders) != len(pins):
+            raise WrongRequest(
+                f"`{module.name}` reads {len(pins)} encoders, {_list(pin.name for pin in pins)}, and `encoder` names {len(folders)}: "
+                "give a list of as many folders, in this order."
+            )
+        return tuple(self.encoder(pin, folder) for pin, folder in zip(pins, folders, strict=False))
+
+    def own_encoder(self, module: ModuleSource) -> tuple[str, Path]:
+        """Name and folder of the encoder that lies in the module's variant. Raises Damaged.
+
+        Its digest is checked where the variant is anybody's folder; what the store gives has been checked when it came.
+        """
+        folder = module.folder / module.config.own_encoder
+        if not folder.is_dir():
+            raise Damaged(f"`{module.name}` says its encoder is in `{folder.name}`, and there is no such folder in it.")
+        if module.is_folder and (found := digest_of(folder)) != module.config.own_digest:
+            raise Damaged(
+                f"the encoder of `{module.name}` has digest {found[:12]} and should have {module.config.own_digest[:12]}. "
+                f"Fetch it again with `hub pull {module.name}`."
+            )
+        return module.name, folder
+
+    def encoder(self, pin: Pin, given: str | Path | None) -> tuple[str, Path]:
+        """Name and folder of the encoder that `pin` asks for, with just those weights. Raises DoesNotFit."""
+        if given is not None:
+            if (folder := _folder(given)) is None:
+                raise WrongRequest(f"`encoder` should be a folder, and `{given}` is none.")
+            if any(folder.glob("open_clip_*model.*")):
+                raise WrongSource(
+                    f"the folder `{folder.name}` is in open_clip's layout, which is not read as it is: leave `encoder` out, and "
+                    f"`hub pull {pin.name}` writes it in transformers'."
+                )
+            if pin.digest and (found := digest_of(folder)) != pin.digest:
+                raise DoesNotFit(_other_encoder(pin, f"the folder `{folder.name}`", found))
+            return pin.name, folder
+        artifact = self._encoder(pin.name)
+        known = artifact.name.name  # `hub pull` knows it by that, also where the pin names a repository upstream
+        if not artifact.weights_digest and artifact.upstream and not pin.digest:
+            return known, fetch_encoder(artifact.upstream[0], what=known)
+        if not pin.digest or artifact.weights_digest == pin.digest:
+            return known, self._snapshot(artifact, None)
+        for revision in sorted(self.hub.registry.revisions(artifact.name), key=lambda each: each.yanked):
+            if weights_digest(revision.files) == pin.digest:
+                return known, self._snapshot(artifact, revision.id)
+        raise DoesNotFit(_other_encoder(pin, f"`{artifact.name}` here", artifact.weights_digest))
+
+    def _encoder(self, name: str) -> Artifact:
+        """By its name here, or by the repository it is upstream in. Raises UnknownArtifact."""
+        try:
+            return self.hub.registry.get(name)
+        except UnknownArtifact:
+            known = self.hub.registry.find(Query(kind="encoder", sort="name", limit=1000)).items
+            for each in known:
+                if name in {upstream.repository for upstream in each.upstream}:
+                    return each
+            raise
+
+    def _snapshot(self, artifact: Artifact, revision: str | None) -> Path:
+        if not artifact.weights_digest:  # a card alone
+            raise weights_elsewhere(artifact)
+        return self.hub.snapshot(artifact.name, revision or "main")
+
+
+def _base(
+    name: str,
+    folder: Path,
+    digest: str,
+    languages: tuple[str, ...],
+    *,
+    is_folder: bool = False,
+    upstream: Upstream | None = None,
+) -> BaseSource:
+    try:
+        family = family_of(folder, what=name)
+        conditioning = family.conditioning(folder)
+    except (Damaged, UnknownFile) as error:
+        if upstream is None:
+            raise
+        raise Damaged(
+            f"the settings of `{name}` cannot be read: {str(error).partition('.')[0]}. Fetch them again with `hub pull {name}`."
+        ) from error
+    return BaseSource(name, folder, family, conditioning, digest, languages, is_folder, upstream)
+
+
+def _folder(name: str | Path) -> Path | None:
+    """As everywhere in Hugging Face's libraries: what is a folder here is meant as one."""
+    path = Path(name).expanduser()
+    return path.resolve() if path.is_dir() else None
+
+
+def _choose(name: str, folder: Path, base: BaseSource, variant: str | None) -> ModuleSource:
+    folders = {path.parent.name: path.parent for path in sorted(folder.glob("*/config.json"))}
+    there = tuple(folders)
+    if not there:
+        raise DoesNotFit(f"`{name}` holds no variant: a folder with `<base>/config.json` was expected.")
+    wanted = variant or base.name
+    if wanted in folders:
+        return ModuleSource(name, folders[wanted], read_config(folders[wanted]), there)
+    if base.is_folder and variant is None:
+        # A folder may be called anything; what its denoiser reads decides.
+        fitting = [(each, config) for each in there if not _misfit(config := read_config(folders[each]), base)]
+        if len(fitting) == 1:
+            ((chosen, config),) = fitting
+            return ModuleSource(name, folders[chosen], config, there)
+        if fitting:
+            raise DoesNotFit(
+                f"`{name}` has several variants that fit `{base.name}`: choose with `variant=`, of {_list(e for e, _ in fitting)}."
+            )
+    raise DoesNotFit(
+        f"`{name}` has no variant for `{wanted}`, only for {_list(there)}. Find modules that fit with `hub search --base {wanted}`."
+    )
+
+
+def check_fit(module: ModuleSource, base: BaseSource) -> None:
+    """Raises DoesNotFit, naming both sides and the variants there are.
+
+    A base given as a folder is judged by what it reads; one from the registry also by the digest the module was trained on.
+    """
+    if problem := _misfit(module.config, base):
+        raise DoesNotFit(
+            f"`{module.name}` {problem}. Its variants are for {_list(module.alternatives)}; "
+            f"find modules that fit with `hub search --base {base.name}`."
+        )
+    pin = module.config.variant.base
+    if has_other_digest(module.config.variant, base.name, base.digest):
+        raise DoesNotFit(
+            f"`{module.name}` was trained on `{base.name}` with digest {pin.digest[:12]}, and `{base.name}` here has "
+            f"{base.digest[:12]}. Choose the base's revision with `revision=`, or find a newer module with "
+            f"`hub search --base {base.name}`."
+        )
+
+
+def _misfit(config: ModuleConfig, base: BaseSource) -> str:
+    return conditioning_problem(config.variant, base.name, base.conditioning)
+
+
+def _other_encoder(pin: Pin, found: str, digest: str) -> str:
+    return (
+        f"the module was trained on the encoder `{pin.name}` with digest {pin.digest[:12]}, and {found} has {digest[:12] or 'none'}. "
+        f"Fetch the right one with `hub pull {pin.name}`."
+    )
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)

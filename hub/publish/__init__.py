@@ -1,0 +1,1 @@
+"""Make revisions known: check, store bytes, record, then run what follows."""

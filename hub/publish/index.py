@@ -1,0 +1,158 @@
+"""Build the registry again from what it is derived from: the store's references, then the curated cards."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from hub.cards import describe, read_card
+from hub.cards.describe import DATASET
+from hub.errors import HubError
+from hub.home import stamp_of
+from hub.names import ArtifactName, Digest
+from hub.publish.commit import describe_files, materialised, suspects
+from hub.publish.history import newest_unyanked
+from hub.publish.publish import drain_outbox, publish_card, with_files
+from hub.records import PLAIN, Artifact, File, Revision
+from hub.registry import ALL_CARDS, CURATED_OWNER, Registry
+from hub.registry.artifacts.branches import restore_refs
+from hub.registry.artifacts.scans import flag
+from hub.registry.outbox.queue import WRITE_REFERENCE, retry
+from hub.store import BlobStore
+
+SHELVES = ("bases", "encoders", "adapters", "projectors", "deltas", "datasets")
+"""Sub-folders of `cards/`, in the order of who needs whom."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class IndexReport:
+    """What indexing found."""
+
+    curated: int
+    """Cards that are in the registry now."""
+    restored: int
+    """Revisions read back from the store's references."""
+    removed: int
+    """Artifacts whose card is gone."""
+    warnings: tuple[str, ...]
+    """Folders that were left out, and why."""
+
+
+def index(cards: Path, registry: Registry, store: BlobStore) -> IndexReport:
+    """Bring the registry up to date with `cards` and the store's references. A wrong card is left out and reported."""
+    stamp = stamp_of(cards)
+    warnings: list[str] = []
+    restored = _restore(registry, store, warnings)
+    former = registry.indexed()
+    sources: set[str] = set()
+    for folder in curated_folders(cards):
+        source = folder.relative_to(cards).as_posix()
+        sources.add(source)
+        own_stamp = stamp_of(folder)
+        if former.get(source, ("", ""))[0] == own_stamp:
+            continue
+        try:
+            name = _curated_name(folder)
+            publish_card(folder, name, registry, store)
+        except HubError as error:
+            warnings.append(f"{source} was left out: {error}")
+        else:
+            registry.mark_indexed(source, own_stamp, str(name))
+    gone = {
+        source: artifact for source, (_, artifact) in former.items() if source not in sources and source != ALL_CARDS
+    }
+    for source, artifact in gone.items():
+        registry.forget(ArtifactName.parse(artifact, CURATED_OWNER))
+        registry.unmark_indexed(source)
+    retry(registry.database, WRITE_REFERENCE)
+    drain_outbox(registry, store)
+    store.sweep()
+    registry.mark_indexed(ALL_CARDS, stamp)
+    return IndexReport(len(sources) - len(warnings), restored, len(gone), tuple(warnings))
+
+
+def curated_folders(cards: Path) -> list[Path]:
+    """`cards/<shelf>/<name>`, in the order of SHELVES."""
+    return [path for shelf in SHELVES for path in sorted((cards / shelf).glob("*")) if path.is_dir()]
+
+
+def _curated_name(folder: Path) -> ArtifactName:
+    name = ArtifactName(CURATED_OWNER, folder.name)
+    owner = read_card(folder, name).owner
+    return ArtifactName(owner, folder.name) if owner else name
+
+
+def _restore(registry: Registry, store: BlobStore, warnings: list[str]) -> int:
+    """Record what the store's references list and the registry does not know; how many revisions that were."""
+    restored = 0
+    for subject, content in store.references():
+        try:
+            reference = json.loads(content)
+            name = ArtifactName.parse(subject, CURATED_OWNER)
+            if registry.head(name) == _head(reference):
+                continue
+            restored += _restore_artifact(registry, store, name, reference)
+        except (HubError, ValueError, LookupError, TypeError) as error:
+            warnings.append(f"the reference of `{subject}` was left out: {error}")
+    return restored
+
+
+def _head(reference: dict[str, Any]) -> str:
+    """The revision that `main` is at: the newest one, where the reference names no branches."""
+    refs = reference.get("refs") or {"main": {"revision": reference["revisions"][-1]["id"]}}
+    return str(refs["main"]["revision"])
+
+
+def _restore_artifact(registry: Registry, store: BlobStore, name: ArtifactName, reference: dict[str, Any]) -> int:
+    """Revisions first, each as the head of `main`; then `main`, the other branches and the tags where they were."""
+    head = registry.head(name)
+    known = {each.id for each in registry.revisions(name, with_files=False)} if head else set()
+    revisions = [
+        dataclasses.replace(
+            read_manifest(store, each["id"]), artifact=name, yanked=bool(each["yanked"]), author=each.get("author", "")
+        )
+        for each in reference["revisions"]
+        if each["id"] not in known
+    ]
+    if not revisions:
+        return 0
+    listed = {each.id: each for each in revisions}
+    last = newest_unyanked(listed, _head(reference)) or listed.get(_head(reference), revisions[-1])
+    bare = Artifact(name=name, kind=reference.get("kind", ""), summary="", license="", languages=())
+    settings = {key: reference[key] for key in ("private", "gated", "any_file") if key in reference}
+    artifact = dataclasses.replace(with_files(_describe(bare, last, store), last.files, store), **settings)
+    if artifact.any_file:
+        flag(registry.database, suspects(last.files, (), store))
+    for revision in revisions:
+        registry.record(artifact, revision, head)
+        head = revision.id
+    if not known:
+        restore_refs(registry.database, name, reference.get("refs", {}))
+    return len(revisions)
+
+
+def read_manifest(store: BlobStore, revision_id: str) -> Revision:
+    """The revision whose manifest the store holds. Raises UnknownFile."""
+    with store.open(Digest(revision_id)) as opened:
+        content = json.load(opened)
+    files = (File(each["path"], Digest(each["digest"]), each["size_bytes"]) for each in content["files"])
+    return Revision(
+        id=revision_id,
+        artifact=ArtifactName.parse(content["artifact"], CURATED_OWNER),
+        number=1,
+        created_at=datetime.fromisoformat(content["created_at"]) if content["created_at"] else None,
+        message=content["message"],
+        files=tuple(files),
+        parent=content["parent"],
+    )
+
+
+def _describe(bare: Artifact, revision: Revision, store: BlobStore) -> Artifact:
+    """Card and variants of a revision whose files are blobs; one of ours, unless the reference says that it is plain."""
+    if bare.kind in {PLAIN, DATASET}:
+        return describe_files(bare, revision.files, store)
+    with materialised(revision.files, store) as folder:
+        return describe(folder, revision.artifact)

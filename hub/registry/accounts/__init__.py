@@ -1,0 +1,1 @@
+"""Users, organisations, tokens, sessions and permissions."""

@@ -1,0 +1,71 @@
+"""The audit log: what somebody changed on a server. Written in the transaction of the change itself."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from hub.registry.accounts.permissions import Actor
+from hub.registry.database.clock import from_column, utc_now
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from hub.registry.database.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the audit log."""
+
+    at: datetime | None
+    actor: str
+    token: str
+    action: str
+    subject: str
+    detail: dict[str, Any]
+    id: int = 0
+    """Later lines have larger ones."""
+    address: str = ""
+    """Of the client."""
+
+
+def note(session: Session, actor: Actor, action: str, subject: str, **detail: Any) -> None:
+    """Write down that `actor` does `action` to `subject`, when this transaction does."""
+    from hub.registry.tables.accounts import AuditRow
+
+    session.add(
+        AuditRow(
+            at=utc_now(),
+            actor=actor.name,
+            token=actor.token,
+            address=actor.address,
+            action=action,
+            subject=subject,
+            detail=detail,
+        )
+    )
+
+
+def read_audit(database: Database, *, subject: str = "", before: int = 0, limit: int = 100) -> list[Entry]:
+    """The newest lines first, those before the line `before`; of one subject when it is given."""
+    conditions = ["subject = :subject"] * bool(subject) + ["id < :before"] * bool(before)
+    rows = database.rows(
+        f"SELECT * FROM audit {'WHERE ' * bool(conditions)}{' AND '.join(conditions)} ORDER BY id DESC LIMIT :limit",  # noqa: S608 - constants
+        {"limit": limit, **({"subject": subject} if subject else {}), **({"before": before} if before else {})},
+    )
+    return [
+        Entry(
+            from_column(row["at"]),
+            row["actor"],
+            row["token"],
+            row["action"],
+            row["subject"],
+            json.loads(row["detail"]) if isinstance(row["detail"], str) else row["detail"],
+            row["id"],
+            row["address"],
+        )
+        for row in rows
+    ]

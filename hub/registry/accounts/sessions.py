@@ -1,0 +1,136 @@
+"""Browser sessions: begun by a password or a token, known by their SHA-256, over after a while.
+
+A session that was begun with a token may what the token may, and ends with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from hub.errors import Unknown
+from hub.registry.accounts.audit import note
+from hub.registry.accounts.permissions import Account, Actor, Caller, Token
+from hub.registry.accounts.rows import account_of, roles_of
+from hub.registry.accounts.secrets import new_secret, sha256_of
+from hub.registry.accounts.tokens import token_numbered
+from hub.registry.database.clock import from_column, to_column, utc_now
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session as Transaction
+
+    from hub.registry.database.database import Database
+
+PREFIX = "lhs_"
+IDLE = timedelta(days=7)
+"""A session that nobody has used for so long is over."""
+LONGEST = timedelta(days=30)
+"""No session is older: the password is asked for again."""
+NOTED_EVERY = timedelta(minutes=10)
+"""How exactly the last use is known, as of tokens."""
+_AGENT_CHARACTERS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A browser in which somebody is logged in. The secret itself is in its cookie and nowhere else."""
+
+    id: int
+    agent: str
+    address: str
+    created_at: datetime
+    used_at: datetime
+    with_token: bool
+
+
+class UnknownSession(Unknown):
+    """The account has no such session."""
+
+    noun = "session"
+    listing = "hub admin user list"
+
+
+class Sessions:
+    """Who is logged in with a browser."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def begin(self, account: Account, actor: Actor, *, token: Token | None = None, agent: str = "") -> str:
+        """The secret of a new session; those that are over are forgotten."""
+        from sqlalchemy import delete
+
+        from hub.registry.tables.accounts import SessionRow
+
+        secret = new_secret(PREFIX)
+        with self.database.transaction() as transaction:
+            over = (SessionRow.used_at < utc_now() - IDLE) | (SessionRow.created_at < utc_now() - LONGEST)
+            transaction.execute(delete(SessionRow).where(over))
+            transaction.add(
+                SessionRow(
+                    account_id=account.id, token_id=token.id if token else None, sha256=sha256_of(secret),
+                    agent=agent[:_AGENT_CHARACTERS], address=actor.address, created_at=utc_now(), used_at=utc_now(),
+                )
+            )  # fmt: skip
+            note(
+                transaction, actor, "session.begin", account.name, means=f"token {token.name}" if token else "password"
+            )
+        return secret
+
+    def find(self, secret: str) -> tuple[Session, Caller] | None:
+        """The session with this secret, and who is logged in there; None when it is none, or over."""
+        now = utc_now()
+        rows = self.database.rows(
+            "SELECT sessions.id AS session_id, token_id, agent, address, sessions.created_at AS session_created_at, used_at, "
+            "accounts.* FROM sessions JOIN accounts ON accounts.id = account_id "
+            "WHERE sha256 = :sha256 AND used_at > :used AND sessions.created_at > :created AND removed_at IS NULL",
+            {"sha256": sha256_of(secret), "used": to_column(now - IDLE), "created": to_column(now - LONGEST)},
+        )
+        if not rows:
+            return None
+        session, account = _session(rows[0], prefix="session_"), account_of(rows[0])
+        token = token_numbered(self.database, rows[0]["token_id"]) if session.with_token else None
+        if session.with_token and token is None:
+            return None
+        if now - session.used_at > NOTED_EVERY:
+            values = {"now": to_column(now), "id": session.id}
+            self.database.execute("UPDATE sessions SET used_at = :now WHERE id = :id", values)
+        roles = roles_of(self.database, account)
+        return session, Caller(account=account, token=token, roles=roles, in_browser=True)
+
+    def of(self, account: Account) -> list[Session]:
+        """Where somebody is logged in, the newest first."""
+        now = utc_now()
+        rows = self.database.rows(
+            "SELECT * FROM sessions WHERE account_id = :id AND used_at > :used AND created_at > :created ORDER BY id DESC",
+            {"id": account.id, "used": to_column(now - IDLE), "created": to_column(now - LONGEST)},
+        )
+        return [_session(row) for row in rows]
+
+    def end(self, account: Account, session_id: int, actor: Actor) -> None:
+        """Log out there. Raises UnknownSession when the account has no such session."""
+        from hub.registry.tables.accounts import SessionRow
+
+        with self.database.transaction() as transaction:
+            row = transaction.get(SessionRow, session_id)
+            if row is None or row.account_id != account.id:
+                raise UnknownSession(str(session_id))
+            transaction.delete(row)
+            note(transaction, actor, "session.end", account.name)
+
+
+def end_sessions(transaction: Transaction, account: Account) -> None:
+    """Log somebody out everywhere."""
+    from sqlalchemy import delete
+
+    from hub.registry.tables.accounts import SessionRow
+
+    transaction.execute(delete(SessionRow).where(SessionRow.account_id == account.id))
+
+
+def _session(row: Any, prefix: str = "") -> Session:
+    return Session(
+        id=row[f"{prefix}id"], agent=row["agent"], address=row["address"], created_at=from_column(row[f"{prefix}created_at"]),
+        used_at=from_column(row["used_at"]), with_token=row["token_id"] is not None,
+    )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Artifacts, revisions, branches and files: reading and recording them."""

@@ -1,0 +1,95 @@
+"""Gated artifacts: everybody sees them, files are for those whose request was accepted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from hub.errors import WrongRequest
+from hub.names import ArtifactName
+from hub.records import Artifact
+from hub.registry.accounts.audit import note
+from hub.registry.accounts.permissions import Account, Actor, Caller
+from hub.registry.database.clock import from_column, utc_now
+
+if TYPE_CHECKING:
+    from hub.registry.database.database import Database
+
+AUTO, MANUAL = "auto", "manual"
+STATUSES = ("pending", "accepted", "rejected")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Somebody asks for the files of a gated artifact."""
+
+    user: str
+    full_name: str
+    email: str
+    status: str
+    reason: str
+    at: datetime | None
+
+
+def may_download(database: Database, caller: Caller, artifact: Artifact) -> bool:
+    """Whether the files of an artifact that the caller may read are given to them."""
+    if not artifact.gated or caller.role_in(artifact.name.owner):
+        return True
+    return caller.account is not None and status_of(database, artifact.name, caller.account) == "accepted"
+
+
+def status_of(database: Database, name: ArtifactName, account: Account) -> str:
+    """`pending`, `accepted`, `rejected`, or empty for somebody who has not asked."""
+    rows = database.rows(
+        "SELECT status FROM access_requests JOIN artifacts ON artifacts.id = artifact_id "
+        "WHERE artifacts.key = :key AND account_id = :account",
+        {"key": name.key, "account": account.id},
+    )
+    return rows[0]["status"] if rows else ""
+
+
+def requests(database: Database, name: ArtifactName, status: str) -> list[Request]:
+    """Who has asked and was answered so, oldest first. Raises WrongRequest."""
+    if status not in STATUSES:
+        raise WrongRequest(f"{status[:80]!r} is no status of a request: {', '.join(STATUSES)} are.")
+    rows = database.rows(
+        "SELECT accounts.name, full_name, email, status, reason, at FROM access_requests "
+        "JOIN accounts ON accounts.id = account_id JOIN artifacts ON artifacts.id = artifact_id "
+        "WHERE artifacts.key = :key AND status = :status ORDER BY at",
+        {"key": name.key, "status": status},
+    )
+    return [
+        Request(row["name"], row["full_name"], row["email"], row["status"], row["reason"], from_column(row["at"]))
+        for row in rows
+    ]
+
+
+def ask(database: Database, artifact: Artifact, account: Account, actor: Actor) -> str:
+    """Ask for the files; the status afterwards. An answer that was given stands."""
+    if not artifact.gated:
+        raise WrongRequest(f"`{artifact.name}` is not gated: its files can be downloaded.")
+    known = status_of(database, artifact.name, account)
+    status = known or ("accepted" if artifact.gated == AUTO else "pending")
+    if not known:
+        answer(database, artifact.name, account, status, actor)
+    return status
+
+
+def answer(
+    database: Database, name: ArtifactName, account: Account, status: str, actor: Actor, *, reason: str = ""
+) -> None:
+    """Let somebody in, turn them away, or let them wait again."""
+    from hub.registry.tables.accounts import AccessRequestRow
+    from hub.registry.tables.artifacts import artifact_row
+
+    if status not in STATUSES:
+        raise WrongRequest(f"{status[:80]!r} is no status of a request: {', '.join(STATUSES)} are.")
+    with database.transaction() as session:
+        artifact = artifact_row(session, name)
+        assert artifact is not None, "the artifact was found before"
+        row = AccessRequestRow(
+            account_id=account.id, artifact_id=artifact.id, status=status, reason=reason[:1000], at=utc_now()
+        )
+        session.merge(row)
+        note(session, actor, "access", str(name), user=account.name, status=status)

@@ -1,0 +1,133 @@
+"""Aliases: names such as `@stable` that move from revision to revision when somebody says so.
+
+They are refs, so that everything that takes a revision takes an alias. Branches move with every commit and tags stay;
+an alias is moved by hand, and a protected one only by those who may administer the artifact.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hub.errors import Forbidden, UnknownRevision, WrongName
+from hub.names import ArtifactName
+from hub.registry.accounts.audit import note
+from hub.registry.accounts.permissions import Actor
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from hub.registry.database.database import Database
+    from hub.registry.tables.artifacts import ArtifactRow, RefRow
+
+ALIAS = "alias"
+"""The kind of a ref that is one."""
+PATTERN = r"@[a-z][a-z0-9._-]{0,62}"
+MOST = 100
+"""Of one artifact."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """A name that is moved by hand."""
+
+    name: str
+    revision: str
+    """Id of the revision."""
+    protected: bool
+
+
+def aliases(database: Database, name: ArtifactName) -> list[Alias]:
+    """All aliases of an artifact, sorted by name."""
+    rows = database.rows(
+        "SELECT refs.name, revision_id, protected FROM refs JOIN artifacts ON artifacts.id = artifact_id "
+        "WHERE key = :key AND refs.kind = :kind ORDER BY 1",
+        {"key": name.key, "kind": ALIAS},
+    )
+    return [Alias(row[0], row[1], bool(row[2])) for row in rows]
+
+
+def check_alias(alias: str) -> str:
+    """The name of an alias, or WrongName."""
+    if re.fullmatch(PATTERN, alias) is None or ".." in alias:
+        raise WrongName(f"{alias[:100]!r} is no alias: write `@` and up to 63 small letters, digits, `.`, `_` or `-`.")
+    return alias
+
+
+def set_alias(
+    database: Database,
+    name: ArtifactName,
+    alias: str,
+    revision_id: str,
+    actor: Actor,
+    *,
+    may_administer: bool,
+    protected: bool | None = None,
+) -> Alias:
+    """Make or move an alias. `protected` is left as it is when it is None.
+
+    Raises WrongName, Forbidden for a protected one (or for protecting one) by somebody who may not administer the artifact.
+    """
+    from hub.registry.artifacts.record import owe_reference
+    from hub.registry.tables.artifacts import RefRow
+
+    check_alias(alias)
+    with database.transaction() as session:
+        artifact, found = _find(session, name, alias)
+        if not may_administer and (protected or (found is not None and (found.protected or protected is False))):
+            raise Forbidden(f"`{alias}` of `{name}` is protected: an administrator of `{name.owner}` moves it.")
+        if found is None:
+            _insist_on_room(session, artifact, name)
+            found = RefRow(
+                artifact_id=artifact.id, name=alias, revision_id=revision_id, kind=ALIAS, message="", protected=False
+            )
+            session.add(found)
+        former = found.revision_id
+        found.revision_id = revision_id
+        found.protected = found.protected if protected is None else protected
+        note(
+            session,
+            actor,
+            "alias.set",
+            str(name),
+            name=alias,
+            revision=revision_id,
+            former=former,
+            protected=found.protected,
+        )
+        owe_reference(session, name)
+        return Alias(alias, revision_id, found.protected)
+
+
+def delete_alias(database: Database, name: ArtifactName, alias: str, actor: Actor, *, may_administer: bool) -> None:
+    """Take an alias away. Raises UnknownRevision, and Forbidden for a protected one."""
+    from hub.registry.artifacts.record import owe_reference
+
+    with database.transaction() as session:
+        _, found = _find(session, name, alias)
+        if found is None or found.kind != ALIAS:
+            raise UnknownRevision(alias, listing=f"hub alias {name}")
+        if found.protected and not may_administer:
+            raise Forbidden(f"`{alias}` of `{name}` is protected: an administrator of `{name.owner}` takes it away.")
+        session.delete(found)
+        note(session, actor, "alias.delete", str(name), name=alias, revision=found.revision_id)
+        owe_reference(session, name)
+
+
+def _insist_on_room(session: Session, artifact: ArtifactRow, name: ArtifactName) -> None:
+    from sqlalchemy import func, select
+
+    from hub.registry.tables.artifacts import RefRow
+
+    known = select(func.count()).select_from(RefRow).where(RefRow.artifact_id == artifact.id, RefRow.kind == ALIAS)
+    if (session.scalar(known) or 0) >= MOST:
+        raise WrongName(f"`{name}` has {MOST} aliases, and no more are kept: take one away first.")
+
+
+def _find(session: Session, name: ArtifactName, alias: str) -> tuple[ArtifactRow, RefRow | None]:
+    from hub.registry.tables.artifacts import RefRow, artifact_row
+
+    artifact = artifact_row(session, name)
+    assert artifact is not None, "the artifact was found before"
+    return artifact, session.get(RefRow, (artifact.id, alias))

@@ -1,0 +1,112 @@
+"""Branches, which move on with commits, and tags, which stay. Both share one set of names."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from hub.errors import Conflict, UnknownRevision, WrongName, WrongRequest
+from hub.names import ArtifactName
+from hub.registry.accounts.audit import note
+from hub.registry.accounts.permissions import Actor
+from hub.registry.events import announce_ref
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from hub.registry.database.database import Database
+    from hub.registry.tables.artifacts import ArtifactRow, RefRow
+
+MAIN = "main"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,199}")
+_TAKEN = re.compile(r"[0-9]+|[0-9a-f]{7,64}")
+"""What already means something as a revision: a number, or the beginning of an id."""
+
+
+def kinds(database: Database, name: ArtifactName) -> dict[str, str]:
+    """Branch or tag → `branch` or `tag`."""
+    rows = database.rows(
+        "SELECT refs.name, refs.kind FROM refs JOIN artifacts ON artifacts.id = artifact_id WHERE key = :key ORDER BY 1",
+        {"key": name.key},
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def check_ref(name: str) -> str:
+    """The name of a branch or tag, or WrongName. After git-check-ref-format."""
+    parts = name.split("/")
+    wrong = _NAME.fullmatch(name) is None or _TAKEN.fullmatch(name) is not None or name.startswith("refs/")
+    if (
+        wrong
+        or ".." in name
+        or any(not part or part.startswith(".") or part.endswith((".", ".lock")) for part in parts)
+    ):
+        raise WrongName(
+            f"{name[:100]!r} is no name for a branch or tag: use letters, digits, `.`, `_`, `-` and `/`, "
+            "and nothing that reads as a commit id or a revision number."
+        )
+    return name
+
+
+def create_ref(
+    database: Database,
+    name: ArtifactName,
+    ref: str,
+    revision_id: str,
+    actor: Actor,
+    *,
+    kind: str = "branch",
+    message: str = "",
+) -> None:
+    """A new branch or tag at a revision. Raises Conflict when the name is taken, WrongName."""
+    from hub.registry.tables.artifacts import RefRow
+
+    check_ref(ref)
+    with database.transaction() as session:
+        artifact, found = _find(session, name, ref)
+        if found is not None:
+            raise Conflict(f"`{name}` already has a {found.kind} `{ref}`.")
+        session.add(RefRow(artifact_id=artifact.id, name=ref, revision_id=revision_id, kind=kind, message=message))
+        note(session, actor, f"{kind}.create", str(name), name=ref, revision=revision_id)
+        announce_ref(session, artifact, kind, ref, None, revision_id)
+        _owe(session, name)
+
+
+def restore_refs(database: Database, name: ArtifactName, refs: dict[str, dict[str, Any]]) -> None:
+    """Branches, tags and aliases as a reference of the store lists them: name → `revision`, `kind`, `protected`."""
+    from hub.registry.tables.artifacts import RefRow
+
+    with database.transaction() as session:
+        artifact, _ = _find(session, name, MAIN)
+        for ref, kept in refs.items():
+            row = RefRow(artifact_id=artifact.id, name=ref, revision_id=kept["revision"], kind=kept["kind"], message="")
+            row.protected = bool(kept.get("protected"))
+            session.merge(row)
+
+
+def delete_ref(database: Database, name: ArtifactName, ref: str, actor: Actor, *, kind: str = "branch") -> None:
+    """Take a branch or tag away; revisions stay. Raises UnknownRevision, and WrongRequest for `main`."""
+    if ref == MAIN:
+        raise WrongRequest(f"`{MAIN}` of `{name}` cannot be deleted: it is what everybody gets without asking.")
+    with database.transaction() as session:
+        artifact, found = _find(session, name, ref)
+        if found is None or found.kind != kind:
+            raise UnknownRevision(ref, listing=f"hub show {name}")
+        session.delete(found)
+        note(session, actor, f"{kind}.delete", str(name), name=ref, revision=found.revision_id)
+        announce_ref(session, artifact, kind, ref, found.revision_id, None)
+        _owe(session, name)
+
+
+def _find(session: Session, name: ArtifactName, ref: str) -> tuple[ArtifactRow, RefRow | None]:
+    from hub.registry.tables.artifacts import RefRow, artifact_row
+
+    artifact = artifact_row(session, name)
+    assert artifact is not None, "the artifact was found before"
+    return artifact, session.get(RefRow, (artifact.id, ref))
+
+
+def _owe(session: Session, name: ArtifactName) -> None:
+    from hub.registry.artifacts.record import owe_reference
+
+    owe_reference(session, name)

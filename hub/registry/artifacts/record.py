@@ -1,0 +1,219 @@
+"""Make a revision known: everything about it in one transaction, with compare-and-swap on its ref."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from sqlalchemy import bindparam, delete, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from hub.errors import Conflict
+from hub.names import COMMIT_DIGITS, ArtifactName
+from hub.records import Artifact, Revision, joined
+from hub.registry.accounts.audit import note
+from hub.registry.accounts.permissions import Actor
+from hub.registry.database.clock import UNDATED
+from hub.registry.events import CONFIG, REPO, SCORE, announce, announce_ref, anybody_listens, told_score
+from hub.registry.index.facet_counts import EVERYTHING, facets_in, recount
+from hub.registry.index.ranking import UNMEASURED, standing
+from hub.registry.index.tags import index_words
+from hub.registry.index.text import facets_of, words_of
+from hub.registry.outbox.queue import WRITE_REFERENCE, owe
+from hub.registry.scores.scores import mark_disputed, stand_again, weigh_published
+from hub.registry.tables.artifacts import (
+    ArtifactRow,
+    BaseRow,
+    BlobRow,
+    FileRow,
+    LanguageRow,
+    RefRow,
+    RevisionRow,
+    VariantRow,
+    artifact_row,
+)
+from hub.registry.tables.scores import ScoreRow
+from hub.registry.tables.trust import SignatureRow
+
+HEAD_REF = "main"
+
+
+def record(
+    session: Session,
+    artifact: Artifact,
+    revision: Revision,
+    expected_parent: str | None,
+    *,
+    branch: str = HEAD_REF,
+    actor: Actor | None = None,
+) -> None:
+    """Add `revision` as the head of a branch of `artifact`; see `Registry.record`.
+
+    `main` alone describes the artifact, by revisions that are not yanked.
+    """
+    row = artifact_row(session, artifact.name)
+    head = session.get(RefRow, (row.id, branch)) if row else None
+    found = head.revision_id if head else None
+    if found != (expected_parent or None):
+        raise Conflict(
+            f"`{artifact.name}` is at revision {found[:12] if found else 'none'}, not {(expected_parent or 'none')[:12]}: "
+            f"somebody else pushed first. Look at it with `hub show {artifact.name}`, then push again."
+        )
+    is_new = row is None
+    is_heard = anybody_listens(session)
+    scores_before = _scores(session, row) if row and is_heard else []
+    if row is None or (branch == HEAD_REF and not revision.yanked):
+        row = describe(session, row, artifact, revision)
+    if session.get(RevisionRow, revision.id) is None:  # A curated card may become again what it was before.
+        number = session.scalar(select(func.max(RevisionRow.number)).where(RevisionRow.artifact_id == row.id)) or 0
+        add_revision(session, row.id, number + 1, revision)
+    if head:
+        head.revision_id = revision.id
+    else:
+        session.add(RefRow(artifact_id=row.id, name=branch, revision_id=revision.id))
+    if actor is not None:
+        detail = {"revision": revision.id, "branch": branch, "message": revision.message, "files": len(revision.files)}
+        note(session, actor, "commit", str(artifact.name), **detail)
+    owe_reference(session, artifact.name)
+    if not is_heard:
+        return
+    session.flush()
+    if is_new:
+        announce(session, row, REPO, "create")
+    if revision.files or not is_new:
+        announce_ref(session, row, "branch", branch, found, revision.id)
+    if scores := [score for score in _scores(session, row) if score not in scores_before]:
+        announce(session, row, SCORE, "create", scores=scores)
+
+
+def yank(
+    session: Session,
+    name: ArtifactName,
+    revision_id: str,
+    *,
+    yanked: bool,
+    chosen: tuple[Artifact, Revision] | None = None,
+    actor: Actor | None = None,
+    reason: str = "",
+) -> None:
+    """Mark a revision as withdrawn, or as good again, and let `chosen` describe the artifact."""
+    row = session.get_one(RevisionRow, revision_id)
+    row.yanked = yanked
+    head = session.get_one(RevisionRow, session.get_one(RefRow, (row.artifact_id, HEAD_REF)).revision_id)
+    if chosen is not None and (head.yanked or head.id == chosen[1].id):  # Else somebody has committed since.
+        describe(session, session.get_one(ArtifactRow, row.artifact_id), *chosen)
+    if actor is not None:
+        action = "revision.yank" if yanked else "revision.unyank"
+        note(session, actor, action, str(name), revision=revision_id, reason=reason)
+    owe_reference(session, name)
+    about = {"yanked": yanked, "revision": revision_id[:COMMIT_DIGITS]}
+    announce(session, session.get_one(ArtifactRow, row.artifact_id), CONFIG, "update", updatedConfig=about)
+
+
+def forget(session: Session, name: ArtifactName) -> None:
+    """Remove an artifact and all that belongs to it. Its bytes stay in the store until somebody sweeps it."""
+    row = artifact_row(session, name)
+    if row is None:
+        return
+    announce(session, row, REPO, "delete")
+    recount(session, facets_in(session, row), ())
+    for table in (RefRow, ScoreRow, VariantRow, BaseRow, LanguageRow):
+        session.execute(delete(table).where(table.artifact_id == row.id))
+    session.delete(row)
+    session.flush()
+    session.execute(delete(BlobRow).where(BlobRow.digest.not_in(select(FileRow.digest))))
+    owe_reference(session, name)
+
+
+def owe_reference(session: Session, name: ArtifactName) -> None:
+    """Let the outbox write the store's reference of `name` after this transaction."""
+    owe(session, WRITE_REFERENCE, str(name))
+
+
+def describe(session: Session, row: ArtifactRow | None, artifact: Artifact, revision: Revision) -> ArtifactRow:
+    """Write what the newest revision says about the artifact, in place of what the last one said."""
+    created_at = revision.created_at or UNDATED
+    former = facets_in(session, row) if row else set()
+    if row is None:
+        row = ArtifactRow(
+            owner=artifact.name.owner, name=artifact.name.name, key=artifact.name.key, bare_key=artifact.name.name.lower(),
+            downloads=0, created_at=created_at, private=artifact.private, gated=artifact.gated, any_file=artifact.any_file, likes=0,
+        )  # fmt: skip
+        session.add(row)
+    row.kind, row.summary, row.license = artifact.kind, artifact.summary, artifact.license
+    row.method, row.encoder, row.tags = artifact.method, artifact.encoder, list(artifact.tags)
+    row.conditioning = dataclasses.asdict(artifact.conditioning) if artifact.conditioning else None
+    row.upstream = [dataclasses.asdict(each) for each in artifact.upstream]
+    row.weights_digest, row.size_bytes, row.updated_at = artifact.weights_digest, artifact.size_bytes, created_at
+    row.standing = UNMEASURED
+    facets = list(facets_of(artifact))
+    row.weights, row.parameters = artifact.weights, artifact.total_parameters
+    row.words, row.facets = words_of(artifact), index_words(dataclasses.replace(artifact, gated=row.gated))
+    session.flush()
+    recount(session, former, [] if row.private else [EVERYTHING, *facets])
+    for table in (LanguageRow, BaseRow, VariantRow):
+        session.execute(delete(table).where(table.artifact_id == row.id))
+    session.execute(delete(ScoreRow).where(ScoreRow.artifact_id == row.id, ScoreRow.author == ""))
+    session.add_all(
+        LanguageRow(artifact_id=row.id, position=place, tag=tag, standing=UNMEASURED)
+        for place, tag in enumerate(artifact.languages)
+    )
+    session.add_all(
+        BaseRow(artifact_id=row.id, position=place, base=base, base_key=base.rpartition("/")[2].lower())
+        for place, base in enumerate(artifact.bases)
+    )
+    session.add_all(
+        VariantRow(
+            artifact_id=row.id, folder=variant.folder, base=variant.base.name, base_digest=variant.base.digest,
+            encoder=joined(pin.name for pin in variant.encoders) or None,
+            encoder_digest=joined(pin.digest for pin in variant.encoders) if variant.encoder else None,
+            method=variant.method, architecture=variant.architecture, conditioning=dataclasses.asdict(variant.conditioning),
+        )
+        for variant in artifact.variants
+    )  # fmt: skip
+    session.add_all(
+        ScoreRow(
+            artifact_id=row.id, position=place, standing=standing(score, artifact.languages), **dataclasses.asdict(score)
+        )
+        for place, score in enumerate(artifact.scores)
+    )  # fmt: skip
+    session.flush()
+    weigh_published(session, row, revision.id)
+    mark_disputed(session, row)
+    stand_again(session, row)
+    return row
+
+
+def add_revision(session: Session, artifact_id: int, number: int, revision: Revision) -> None:
+    """A revision and its files, under a number that no other one of the artifact has."""
+    session.add(
+        RevisionRow(
+            id=revision.id, artifact_id=artifact_id, number=number, created_at=revision.created_at or UNDATED,
+            message=revision.message, parent=revision.parent, yanked=revision.yanked, author=revision.author,
+        )
+    )  # fmt: skip
+    if revision.signature is not None:
+        session.flush()
+        session.add(SignatureRow(revision_id=revision.id, **dataclasses.asdict(revision.signature)))
+    blobs = {file.digest.hex: file.size_bytes for file in revision.files}
+    if blobs:
+        dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+        known = (
+            dialect.insert(BlobRow)
+            .values(digest=bindparam("digest"), size_bytes=bindparam("size_bytes"))
+            .on_conflict_do_nothing()
+        )
+        session.execute(known, [{"digest": digest, "size_bytes": size} for digest, size in blobs.items()])
+    session.flush()
+    session.add_all(
+        FileRow(revision_id=revision.id, path=file.path, digest=file.digest.hex, size_bytes=file.size_bytes)
+        for file in revision.files
+    )
+    session.flush()
+
+
+def _scores(session: Session, row: ArtifactRow) -> list[dict[str, Any]]:
+    """The scores of an artifact, as webhooks are told of them."""
+    rows = session.scalars(select(ScoreRow).where(ScoreRow.artifact_id == row.id).order_by(ScoreRow.position))
+    return [told_score(each) for each in rows]

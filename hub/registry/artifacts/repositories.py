@@ -1,0 +1,204 @@
+"""Artifacts as repositories of a server: opened and closed, moved, deleted, liked."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hub.errors import Conflict, UnknownArtifact
+from hub.names import ArtifactName
+from hub.registry.accounts.audit import note
+from hub.registry.accounts.permissions import Account, Actor
+from hub.registry.artifacts.rows import read_artifacts
+from hub.registry.database.clock import utc_now
+from hub.registry.events import CONFIG, REPO, announce
+from hub.registry.index.tags import CURATED_OWNER, index_words
+from hub.registry.index.text import words_of
+from hub.registry.index.trending import LIKE, weight
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from hub.registry.database.database import Database
+    from hub.registry.tables.artifacts import ArtifactRow
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """A name that is not given again."""
+
+    name: str
+    moved_to: str
+    """`owner/name`; empty when it was deleted."""
+
+
+def tombstone_of(database: Database, name: ArtifactName) -> Tombstone | None:
+    """What is left of a name; None for one that was never taken, or still is."""
+    rows = database.rows("SELECT name, moved_to FROM tombstones WHERE key = :key", {"key": name.key})
+    return Tombstone(rows[0]["name"], rows[0]["moved_to"]) if rows else None
+
+
+def remove_tombstone(database: Database, name: ArtifactName, actor: Actor) -> None:
+    """Let a name be given again. Raises UnknownArtifact when it was not deleted."""
+    from hub.registry.tables.accounts import TombstoneRow
+
+    with database.transaction() as session:
+        row = session.get(TombstoneRow, name.key)
+        if row is None:
+            raise UnknownArtifact(str(name), listing="hub admin audit")
+        session.delete(row)
+        note(session, actor, "repository.free", str(name))
+
+
+def delete_repository(database: Database, name: ArtifactName, actor: Actor) -> None:
+    """Forget an artifact and leave a tombstone. Its bytes stay in the store until they are collected."""
+    from hub.registry.artifacts.record import forget
+    from hub.registry.tables.accounts import TombstoneRow
+
+    with database.transaction() as session:
+        _get(session, name)
+        forget(session, name)
+        session.merge(TombstoneRow(key=name.key, name=str(name), moved_to="", at=utc_now()))
+        note(session, actor, "repository.delete", str(name))
+
+
+def move_repository(database: Database, name: ArtifactName, target: ArtifactName, actor: Actor) -> None:
+    """Give an artifact another name; the old one leads to it. Raises Conflict when the new one is taken, or was."""
+    from sqlalchemy import update
+
+    from hub.registry.artifacts.record import owe_reference
+    from hub.registry.index.facet_counts import facets_in, recount
+    from hub.registry.tables.accounts import TombstoneRow
+    from hub.registry.tables.artifacts import artifact_row
+
+    with database.transaction() as session:
+        row = _get(session, name)
+        other = artifact_row(session, target)
+        grave = session.get(TombstoneRow, target.key)
+        is_return = grave is not None and grave.moved_to.lower() == name.key
+        if (other is not None and other.id != row.id) or (grave is not None and not is_return):
+            raise Conflict(f"`{target}` is taken, or was once: choose another name.")
+        if grave is not None:
+            session.delete(grave)
+        announce(session, row, REPO, "move", movedTo={"name": str(target), "owner": {"id": target.owner}})
+        former = facets_in(session, row)
+        row.owner, row.name, row.key, row.bare_key = target.owner, target.name, target.key, target.name.lower()
+        renamed = dataclasses.replace(read_artifacts(database, [row.id])[0], name=target)
+        row.words, row.facets = words_of(renamed), index_words(renamed)
+        recount(session, former, facets_in(session, row))
+        moved = update(TombstoneRow).where(TombstoneRow.moved_to == str(name)).values(moved_to=str(target))
+        session.execute(moved)
+        if target.key != name.key:
+            session.merge(TombstoneRow(key=name.key, name=str(name), moved_to=str(target), at=utc_now()))
+        note(session, actor, "repository.move", str(name), to=str(target))
+        owe_reference(session, name)
+        owe_reference(session, target)
+
+
+def change_settings(database: Database, name: ArtifactName, actor: Actor, **settings: Any) -> None:
+    """Open, close or gate an artifact: `private`, `gated`."""
+    from hub.registry.artifacts.record import owe_reference
+    from hub.registry.index.facet_counts import facets_in, recount
+
+    assert settings.keys() <= {"private", "gated", "any_file"}
+    with database.transaction() as session:
+        row = _get(session, name)
+        former = facets_in(session, row)
+        for setting, value in settings.items():
+            setattr(row, setting, value)
+        row.facets = index_words(dataclasses.replace(read_artifacts(database, [row.id])[0], gated=row.gated))
+        recount(session, former, facets_in(session, row))
+        note(session, actor, "repository.settings", str(name), **settings)
+        session.flush()
+        announce(session, row, CONFIG, "update", updatedConfig=settings)
+        owe_reference(session, name)
+
+
+def allow_any_file(database: Database, name: ArtifactName, allowed: bool, actor: Actor) -> None:
+    """Let an artifact hold files that may run code, or no longer."""
+    change_settings(database, name, actor, any_file=allowed)
+
+
+def like(database: Database, name: ArtifactName, account: Account, actor: Actor) -> None:
+    """Count `account` among those who like `name`, once."""
+    from hub.registry.tables.accounts import LikeRow
+
+    with database.transaction() as session:
+        row = _get(session, name)
+        if session.get(LikeRow, (account.id, row.id)) is None:
+            session.add(LikeRow(account_id=account.id, artifact_id=row.id, at=utc_now()))
+            row.trending += LIKE * weight()
+            note(session, actor, "like", str(name))
+        session.flush()
+        row.likes = _count_likes(session, row.id)
+
+
+def unlike(database: Database, name: ArtifactName, account: Account, actor: Actor) -> None:
+    """Count `account` no longer; nothing happens when it was not counted."""
+    from hub.registry.tables.accounts import LikeRow
+
+    with database.transaction() as session:
+        row = _get(session, name)
+        found = session.get(LikeRow, (account.id, row.id))
+        if found is not None:
+            session.delete(found)
+            session.flush()
+            note(session, actor, "unlike", str(name))
+        row.likes = _count_likes(session, row.id)
+
+
+def likers(database: Database, name: ArtifactName) -> list[tuple[str, str]]:
+    """Name and full name of everybody who likes `name`."""
+    rows = database.rows(
+        "SELECT accounts.name, full_name FROM likes JOIN accounts ON accounts.id = account_id "
+        "JOIN artifacts ON artifacts.id = artifact_id WHERE artifacts.key = :key ORDER BY at",
+        {"key": name.key},
+    )
+    return [(row["name"], row["full_name"]) for row in rows]
+
+
+def liked_by(database: Database, account: Account) -> list[str]:
+    """What an account likes, as `owner/name`, newest first."""
+    rows = database.rows(
+        "SELECT owner || '/' || artifacts.name AS name FROM likes JOIN artifacts ON artifacts.id = artifact_id "
+        "WHERE account_id = :id ORDER BY at DESC",
+        {"id": account.id},
+    )
+    return [row["name"] for row in rows]
+
+
+def used_bytes(database: Database, name: ArtifactName) -> int:
+    """Bytes of all revisions of an artifact, each content once."""
+    rows = database.rows(
+        "SELECT coalesce(sum(size_bytes), 0) FROM (SELECT DISTINCT digest, files.size_bytes FROM files "
+        "JOIN revisions ON revisions.id = revision_id JOIN artifacts ON artifacts.id = artifact_id WHERE key = :key) AS held",
+        {"key": name.key},
+    )
+    return int(rows[0][0])
+
+
+def count_children(database: Database, name: ArtifactName) -> int:
+    """How many public artifacts say that `name` is their base."""
+    spellings = {"full": name.key, "bare": name.name.lower() if name.owner == CURATED_OWNER else name.key}
+    question = (
+        "SELECT coalesce(sum(artifacts), 0) FROM facet_counts WHERE facet = 'base' AND lower(value) IN (:full, :bare)"
+    )
+    return int(database.rows(question, spellings)[0][0])
+
+
+def _count_likes(session: Session, artifact_id: int) -> int:
+    from sqlalchemy import func, select
+
+    from hub.registry.tables.accounts import LikeRow
+
+    return session.scalar(select(func.count()).select_from(LikeRow).where(LikeRow.artifact_id == artifact_id)) or 0
+
+
+def _get(session: Session, name: ArtifactName) -> ArtifactRow:
+    from hub.registry.tables.artifacts import artifact_row
+
+    row = artifact_row(session, name)
+    if row is None:
+        raise UnknownArtifact(str(name))
+    return row

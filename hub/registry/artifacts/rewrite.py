@@ -1,0 +1,59 @@
+"""Put other revisions in the place of old ones, in one transaction: the end of `hub.publish.erase`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hub.errors import Conflict
+from hub.records import Artifact, Revision
+from hub.registry.accounts.audit import note
+from hub.registry.accounts.permissions import Actor
+from hub.registry.events import announce_rewriting
+
+if TYPE_CHECKING:
+    from hub.registry.database.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Rewriting:
+    """What is to be replaced, seen from a state that must still be there."""
+
+    refs: Mapping[str, str]
+    """Branch or tag → revision, as it was when the replacements were made."""
+    replaced: Mapping[str, Revision]
+    """Old id → new revision; parents before what was made on top of them."""
+    erased: frozenset[str]
+    """Contents that nobody may name any more because he has sent them once."""
+
+
+def rewrite(database: Database, artifact: Artifact, head: Revision, plan: Rewriting, actor: Actor) -> None:
+    """Replace revisions and move all branches and tags along. Raises Conflict when one of those has moved by itself."""
+    from sqlalchemy import delete, select, update
+
+    from hub.registry.artifacts.record import add_revision, describe, owe_reference
+    from hub.registry.tables.accounts import UploadRow
+    from hub.registry.tables.artifacts import BlobRow, FileRow, RefRow, RevisionRow, artifact_row
+
+    with database.transaction() as session:
+        row = artifact_row(session, artifact.name)
+        refs = session.scalars(select(RefRow).where(RefRow.artifact_id == row.id)).all() if row else []
+        if row is None or {each.name: each.revision_id for each in refs} != plan.refs:
+            raise Conflict(f"`{artifact.name}` has changed in the meantime: nothing was erased. Try again.")
+        old = RevisionRow.id.in_(plan.replaced)
+        session.execute(update(RevisionRow).where(old).values(number=-RevisionRow.number))  # Numbers are given once.
+        for revision in plan.replaced.values():
+            add_revision(session, row.id, revision.number, revision)
+        for ref in refs:
+            ref.revision_id = plan.replaced[ref.revision_id].id if ref.revision_id in plan.replaced else ref.revision_id
+        session.flush()
+        session.execute(delete(FileRow).where(FileRow.revision_id.in_(plan.replaced)))
+        session.execute(delete(RevisionRow).where(old))
+        unheld = plan.erased - set(session.scalars(select(FileRow.digest).where(FileRow.digest.in_(plan.erased))))
+        session.execute(delete(BlobRow).where(BlobRow.digest.in_(unheld)))
+        session.execute(delete(UploadRow).where(UploadRow.digest.in_(unheld)))
+        describe(session, row, artifact, head)
+        note(session, actor, "files.erase", str(artifact.name), files=sorted(plan.erased), revisions=len(plan.replaced))
+        announce_rewriting(session, row, refs, plan.replaced)
+        owe_reference(session, artifact.name)

@@ -1,0 +1,158 @@
+"""Rows of the registry → records."""
+
+# ruff: noqa: S608 - only names of columns and bound parameters, and whole numbers, are put into SQL here.
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from hub.names import ArtifactName, Digest
+from hub.records import (
+    JOINT,
+    Artifact,
+    Conditioning,
+    File,
+    Pin,
+    Revision,
+    Score,
+    Signature,
+    Upstream,
+    Variant,
+)
+from hub.registry.database.clock import known_time
+from hub.registry.index.heads import chosen_revisions
+from hub.registry.scores.rows import read_score
+
+if TYPE_CHECKING:
+    from hub.registry.database.database import Database, Row
+
+
+def read_artifacts(
+    database: Database, ids: Sequence[int], headlines: Mapping[int, Score] | None = None
+) -> tuple[Artifact, ...]:
+    """The artifacts with these ids, in their order: six questions, however many artifacts.
+
+    With `headlines` they have those scores alone, so that nobody reads the hundreds of a multilingual one.
+    """
+    if not ids:
+        return ()
+    chosen = f"({', '.join(map(str, map(int, ids)))})"
+
+    def parts(table: str, order: str) -> dict[int, list[Row]]:
+        found = defaultdict(list)
+        for row in database.rows(f"SELECT * FROM {table} WHERE artifact_id IN {chosen} ORDER BY artifact_id, {order}"):
+            found[row["artifact_id"]].append(row)
+        return found
+
+    languages, bases = parts("artifact_languages", "position"), parts("artifact_bases", "position")
+    variants = parts("variants", "folder")
+    scores = (
+        {each: [score] for each, score in headlines.items()}
+        if headlines is not None
+        else {each: list(map(read_score, found)) for each, found in parts("scores", "position").items()}
+    )
+    heads = chosen_revisions(database, ids)
+    artifacts = {
+        row["id"]: Artifact(
+            name=ArtifactName(row["owner"], row["name"]),
+            kind=row["kind"],
+            summary=row["summary"],
+            license=row["license"],
+            languages=tuple(each["tag"] for each in languages[row["id"]]),
+            method=row["method"],
+            variants=tuple(map(_variant, variants[row["id"]])),
+            bases=tuple(each["base"] for each in bases[row["id"]]),
+            encoder=row["encoder"],
+            conditioning=_conditioning(row["conditioning"]),
+            scores=tuple(scores.get(row["id"], ())),
+            tags=tuple(json.loads(row["tags"])),
+            upstream=tuple(Upstream(**each) for each in json.loads(row["upstream"])) if row["upstream"] != "[]" else (),
+            revision=heads.get(row["id"], ""),
+            weights_digest=row["weights_digest"],
+            size_bytes=row["size_bytes"],
+            downloads=row["downloads"],
+            created_at=known_time(row["created_at"]),
+            updated_at=known_time(row["updated_at"]),
+            private=bool(row["private"]),
+            gated=row["gated"],
+            any_file=bool(row["any_file"]),
+            likes=row["likes"],
+            trending=row["trending"],
+            weights=json.loads(row["weights"]),
+        )
+        for row in database.rows(f"SELECT * FROM artifacts WHERE id IN {chosen}")
+    }
+    return tuple(artifacts[each] for each in ids)
+
+
+def read_revisions(
+    database: Database, name: ArtifactName, artifact_id: int, *, only: str = "", with_files: bool = True
+) -> tuple[Revision, ...]:
+    """All revisions of an artifact, newest first, or the one whose id is `only`; without their files when asked."""
+    files = defaultdict(list)
+    values = {"id": artifact_id, **({"only": only} if only else {})}
+    within = "artifact_id = :id" + (" AND revisions.id = :only" if only else "")
+    if with_files:
+        for row in database.rows(
+            f"SELECT files.* FROM files JOIN revisions ON revisions.id = revision_id WHERE {within} ORDER BY path",
+            values,
+        ):
+            files[row["revision_id"]].append(File(row["path"], Digest(row["digest"]), row["size_bytes"]))
+    signed = {
+        row["revision_id"]: _signature(row)
+        for row in database.rows(
+            f"SELECT signatures.* FROM signatures JOIN revisions ON revisions.id = revision_id WHERE {within}", values
+        )
+    }
+    return tuple(
+        Revision(
+            id=row["id"],
+            artifact=name,
+            number=row["number"],
+            created_at=known_time(row["created_at"]),
+            message=row["message"],
+            files=tuple(files[row["id"]]),
+            parent=row["parent"],
+            yanked=bool(row["yanked"]),
+            author=row["author"],
+            signature=signed.get(row["id"]),
+        )
+        for row in database.rows(f"SELECT * FROM revisions WHERE {within} ORDER BY number DESC", values)
+    )
+
+
+def read_files(database: Database, revision_ids: Sequence[str]) -> dict[str, tuple[File, ...]]:
+    """Revision → its files sorted by path, of many revisions by one question."""
+    among, values = database.one_of("revision_id", revision_ids, "ids")
+    files = defaultdict(list)
+    for row in database.rows(f"SELECT * FROM files WHERE {among} ORDER BY revision_id, path", values):
+        files[row["revision_id"]].append(File(row["path"], Digest(row["digest"]), row["size_bytes"]))
+    return {each: tuple(found) for each, found in files.items()}
+
+
+def _signature(row: Row) -> Signature:
+    fields = {name: row[name] for name in ("method", "signer", "account", "fingerprint", "reason")}
+    return Signature(verified=bool(row["verified"]), **fields)
+
+
+def _variant(row: Row) -> Variant:
+    conditioning = _conditioning(row["conditioning"])
+    assert conditioning is not None, "the column is NOT NULL"
+    names, digests = (str(row[key] or "").split(JOINT) for key in ("encoder", "encoder_digest"))
+    pins = tuple(Pin(name=name, digest=digest) for name, digest in zip(names, digests, strict=True) if name)
+    return Variant(
+        base=Pin(name=row["base"], digest=row["base_digest"]),
+        folder=row["folder"],
+        method=row["method"],
+        architecture=row["architecture"],
+        conditioning=conditioning,
+        encoder=pins[0] if pins else None,
+        beside=pins[1:],
+    )
+
+
+def _conditioning(text: str | None) -> Conditioning | None:
+    value = json.loads(text) if text else None
+    return Conditioning(**value) if value else None

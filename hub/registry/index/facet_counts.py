@@ -1,0 +1,42 @@
+"""How many artifacts have each value of each facet, kept while writing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import delete, select, text
+from sqlalchemy.orm import Session
+
+from hub.registry.tables.artifacts import ArtifactRow, BaseRow, FacetCountRow, LanguageRow
+
+EVERYTHING = ("", "")
+"""The facet that every artifact has that is not private."""
+_SINGLE = ("kind", "method", "license", "owner")
+_CHANGE = (
+    "INSERT INTO facet_counts (facet, value, artifacts) VALUES (:facet, :value, :change) "
+    "ON CONFLICT (facet, value) DO UPDATE SET artifacts = facet_counts.artifacts + excluded.artifacts"
+)
+
+
+def facets_in(session: Session, row: ArtifactRow) -> set[tuple[str, str]]:
+    """Facets and values that the tables hold of an artifact, and EVERYTHING; none of a private one, which is not counted."""
+    if row.private:
+        return set()
+    found = {EVERYTHING, *((facet, value) for facet in _SINGLE if (value := getattr(row, facet)))}
+    found |= {
+        ("language", tag) for tag in session.scalars(select(LanguageRow.tag).where(LanguageRow.artifact_id == row.id))
+    }
+    return found | {
+        ("base", base) for base in session.scalars(select(BaseRow.base).where(BaseRow.artifact_id == row.id))
+    }
+
+
+def recount(session: Session, before: Iterable[tuple[str, str]], after: Iterable[tuple[str, str]]) -> None:
+    """Count an artifact under its new facets in place of its old ones."""
+    old, new = set(before), set(after)
+    changes = [{"facet": facet, "value": value, "change": 1} for facet, value in sorted(new - old)]
+    changes += [{"facet": facet, "value": value, "change": -1} for facet, value in sorted(old - new)]
+    if changes:
+        session.execute(text(_CHANGE), changes)
+    if old - new:
+        session.execute(delete(FacetCountRow).where(FacetCountRow.artifacts <= 0))

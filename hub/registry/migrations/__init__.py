@@ -1,1 +1,0 @@
-"""Alembic migrations, run by `hub.registry.schema` and never from a command line."""

@@ -1,0 +1,1 @@
+"""The transactional outbox: jobs that transactions enqueue, and the worker that runs them."""

@@ -1,0 +1,1 @@
+"""Scores, leaderboards and filters by metric."""

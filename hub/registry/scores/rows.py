@@ -1,0 +1,43 @@
+"""Rows of scores → records, and the one score of an artifact that a line of a table shows."""
+
+# ruff: noqa: S608 - only bound parameters and numbers are put into SQL here.
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from hub.records import Provenance, Score
+from hub.registry.index.ranking import NEVER, UNMEASURED
+
+if TYPE_CHECKING:
+    from hub.registry.database.database import Database, Row
+
+
+def read_score(row: Row) -> Score:
+    """A score of the table `scores`."""
+    fields: dict[str, Any] = {key: row[key] for key in Score.__slots__}
+    fields["provenance"] = Provenance(fields["provenance"])
+    return Score(**fields)
+
+
+def headlines(database: Database, ids: Sequence[int], language: str) -> dict[int, Score]:
+    """Artifact's id → the one score that a line of a table shows: the one that search sorts by; none where all are controls.
+
+    One that was measured, in `language` before all others; else one that was not. A multilingual module has a thousand
+    scores: an index finds the best.
+    """
+    found: dict[int, Score] = {}
+    narrowings = ("AND best.language = :language", "") if language else ("",)
+    for limit, narrowed in ((limit, narrowed) for limit in (UNMEASURED, NEVER) for narrowed in narrowings):
+        missing = [each for each in ids if each not in found]
+        if not missing:
+            break
+        rows = database.rows(
+            "SELECT scores.* FROM artifacts JOIN scores ON scores.artifact_id = artifacts.id AND scores.position = ("
+            "SELECT best.position FROM scores AS best WHERE best.artifact_id = artifacts.id "
+            f"AND best.standing < {limit} {narrowed} ORDER BY best.standing, best.position LIMIT 1) "
+            f"WHERE artifacts.id IN ({', '.join(map(str, map(int, missing)))})",
+            {"language": language} if narrowed else {},
+        )
+        found |= {row["artifact_id"]: read_score(row) for row in rows}
+    return found

@@ -1,0 +1,1 @@
+"""Search: criteria, keyset pages, facets."""

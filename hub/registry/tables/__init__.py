@@ -1,0 +1,1 @@
+"""SQLAlchemy tables. Imported for writing and creating the schema only."""

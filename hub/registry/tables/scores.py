@@ -1,0 +1,70 @@
+"""The tables of scores and of doubts about them. Imported for writing and creating only, as `table`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from hub.registry.tables.base import Table
+
+_BY_TRIAL = ("metric", "provenance", "benchmark", "split", "value", "artifact_id", "base")
+
+
+class ScoreRow(Table):
+    """One number and all that is needed to judge it."""
+
+    __tablename__ = "scores"
+    __table_args__ = (
+        CheckConstraint("provenance in ('reported', 'measured', 'disputed')", name="scores_have_a_provenance"),
+        CheckConstraint("source <> ''", name="scores_have_a_source"),
+        Index("scores_by_standing", "artifact_id", "language", "standing"),
+        Index("scores_by_place", "artifact_id", "standing"),
+        Index("scores_by_benchmark", "benchmark", "metric", "language", "value"),
+        Index("scores_by_metric", "metric", "provenance", "value", "artifact_id"),
+        Index("scores_by_language", "language", "metric", "provenance", "value", "artifact_id"),
+        Index("scores_by_trial", *_BY_TRIAL),
+        Index("scores_by_trial_and_language", "language", *_BY_TRIAL),
+    )
+
+    artifact_id: Mapped[int] = mapped_column(ForeignKey("artifacts.id", ondelete="CASCADE"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    metric: Mapped[str]
+    value: Mapped[float]
+    benchmark: Mapped[str]
+    benchmark_digest: Mapped[str]
+    split: Mapped[str]
+    language: Mapped[str]
+    base: Mapped[str]
+    unit: Mapped[str]
+    better: Mapped[str]
+    provenance: Mapped[str]
+    source: Mapped[str]
+    reason: Mapped[str]
+    sample_size: Mapped[int | None]
+    seed: Mapped[int | None]
+    low: Mapped[float | None]
+    high: Mapped[float | None]
+    standing: Mapped[float]
+    """Lower is better; see `hub.registry.index.ranking`."""
+    author: Mapped[str] = mapped_column(default="", server_default="")
+    """The account that published it through the server; empty for a score of the card."""
+    revision: Mapped[str] = mapped_column(default="", server_default="")
+    """Id of the revision that was measured; like the next three, of published scores alone."""
+    run: Mapped[str] = mapped_column(default="", server_default="")
+    machine: Mapped[str] = mapped_column(default="", server_default="")
+    published_at: Mapped[datetime | None]
+
+
+class DisputeRow(Table):
+    """Somebody doubts a score, and says why."""
+
+    __tablename__ = "disputes"
+
+    artifact_id: Mapped[int] = mapped_column(ForeignKey("artifacts.id", ondelete="CASCADE"), primary_key=True)
+    score: Mapped[str] = mapped_column(primary_key=True)
+    """What `hub.registry.scores.scores.score_id` makes of the score: it outlives a new revision with the same score."""
+    account: Mapped[str] = mapped_column(primary_key=True)
+    reason: Mapped[str]
+    at: Mapped[datetime]

@@ -1,0 +1,124 @@
+"""Which account has sent which bytes. Knowing a digest is not owning the bytes: see docs/server-writing.md."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from hub.names import ArtifactName, Digest
+from hub.registry.accounts.permissions import Account, Caller
+from hub.registry.artifacts.access_requests import may_download
+from hub.registry.artifacts.rows import read_artifacts
+from hub.registry.database.clock import to_column, utc_now
+
+if TYPE_CHECKING:
+    from hub.registry.database.database import Database
+
+KEPT_DAYS = 30.0
+"""How long bytes that no revision names stay for whoever has sent them. Clients remember for four weeks what they have sent."""
+
+
+def note_upload(database: Database, account: Account, digest: Digest, size_bytes: int) -> None:
+    """Remember that the account has sent these bytes, now."""
+    from hub.registry.tables.accounts import UploadRow
+
+    with database.transaction() as session:
+        session.merge(UploadRow(account_id=account.id, digest=digest.hex, size_bytes=size_bytes, at=utc_now()))
+
+
+def size_of_upload(database: Database, caller: Caller, digest: Digest) -> int | None:
+    """Size of a blob that the caller may name in a commit; None for one that has to be sent.
+
+    It is one that the account has sent, or one of a repository whose files it may read.
+    """
+    if caller.account is None:
+        return None
+    if (sent := sent_size(database, caller.account, digest)) is not None:
+        return sent
+    holders = database.rows(
+        "SELECT DISTINCT artifact_id, size_bytes FROM files JOIN revisions ON revisions.id = revision_id "
+        "WHERE digest = :digest LIMIT 100",
+        {"digest": digest.hex},
+    )
+    artifacts = read_artifacts(database, [row["artifact_id"] for row in holders])
+    readable = any(caller.may_read(each) and may_download(database, caller, each) for each in artifacts)
+    return int(holders[0]["size_bytes"]) if readable else None
+
+
+def sent_size(database: Database, account: Account, digest: Digest) -> int | None:
+    """Size in bytes of what the account has sent; None for what it has not."""
+    values = {"account": account.id, "digest": digest.hex}
+    rows = database.rows("SELECT size_bytes FROM uploads WHERE account_id = :account AND digest = :digest", values)
+    return int(rows[0][0]) if rows else None
+
+
+def sizes_held(database: Database, name: ArtifactName, digests: Sequence[str]) -> dict[str, int]:
+    """Sizes in bytes of those among `digests` that some revision of the artifact holds."""
+    among, values = database.one_of("digest", digests, "digests")
+    held = (
+        "SELECT DISTINCT digest, files.size_bytes FROM files JOIN revisions ON revisions.id = revision_id "
+        "JOIN artifacts ON artifacts.id = artifact_id WHERE key = :key"
+    )
+    rows = database.rows(f"{held} AND {among}", {"key": name.key, **values})
+    return {row["digest"]: int(row["size_bytes"]) for row in rows}
+
+
+def pending_bytes(database: Database, owner: ArtifactName, digests: dict[Digest, int]) -> int:
+    """How many bytes of these the owner does not hold yet."""
+    held = 0
+    for digest, size in digests.items():
+        rows = database.rows(
+            "SELECT 1 FROM files JOIN revisions ON revisions.id = revision_id JOIN artifacts ON artifacts.id = artifact_id "
+            "WHERE digest = :digest AND lower(owner) = :owner LIMIT 1",
+            {"digest": digest.hex, "owner": owner.owner.lower()},
+        )
+        held += 0 if rows else size
+    return held
+
+
+def note_xorb(database: Database, account: Account, hash: str, digest: Digest, size_bytes: int, chunks: bytes) -> bool:
+    """Remember a xorb; whether it is new to the account."""
+    from hub.registry.tables.accounts import XorbRow
+
+    with database.transaction() as session:
+        known = session.get(XorbRow, (account.id, hash))
+        if known is not None:
+            known.used_at, known.digest = utc_now(), digest.hex
+            return False
+        session.add(
+            XorbRow(
+                account_id=account.id, hash=hash, digest=digest.hex, size_bytes=size_bytes, chunks=chunks, at=utc_now(), used_at=utc_now()
+            )
+        )  # fmt: skip
+        return True
+
+
+def xorb_of(database: Database, account_id: int, hash: str) -> tuple[Digest, bytes] | None:
+    """Blob and chunk table of a xorb that the account has sent; None for any other."""
+    rows = database.rows(
+        "SELECT digest, chunks FROM xorbs WHERE account_id = :account AND hash = :hash",
+        {"account": account_id, "hash": hash},
+    )
+    return (Digest(rows[0]["digest"]), bytes(rows[0]["chunks"])) if rows else None
+
+
+def touch_xorbs(database: Database, account_id: int, hashes: list[str]) -> None:
+    """Remember that a shard has named these xorbs just now: their 30 days begin again."""
+    from sqlalchemy import update
+
+    from hub.registry.tables.accounts import XorbRow
+
+    with database.transaction() as session:
+        for hash in hashes:
+            own = (XorbRow.account_id == account_id) & (XorbRow.hash == hash)
+            session.execute(update(XorbRow).where(own).values(used_at=utc_now()))
+
+
+def in_custody(database: Database) -> set[Digest]:
+    """Blobs that accounts have sent within KEPT_DAYS, or have used since as xorbs: a commit may still name them."""
+    rows = database.rows(
+        "SELECT digest FROM uploads WHERE at >= :since UNION SELECT digest FROM xorbs WHERE used_at >= :since",
+        {"since": to_column(utc_now() - timedelta(days=KEPT_DAYS))},
+    )
+    return {Digest(row[0]) for row in rows}

@@ -1,0 +1,114 @@
+"""Put a file together from the xorbs that its shard names, checking everything that the shard claims."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+from hub.errors import Damaged, TooLarge, WrongSource
+from hub.names import Digest
+from hub.registry.accounts.permissions import Account
+from hub.registry.uploads.uploads import note_upload, note_xorb, touch_xorbs, xorb_of
+from hub.store import BlobStore
+from hub.store.joined import Joined
+from hub.xet.hashes import file_hash, range_hash
+from hub.xet.shard import SentFile, Term
+from hub.xet.xorb import Chunk, read_table, read_xorb, unpack, write_table
+
+if TYPE_CHECKING:
+    from hub.registry.database.database import Database
+
+LARGEST_FILE = 500 * 10**9
+"""Bytes, as on the Hugging Face Hub. A small shard can name one chunk a million times."""
+_NEAR = 1 << 20
+"""Bytes of a xorb that are read at once."""
+
+
+def keep_xorb(database: Database, store: BlobStore, account: Account, name: str, sent: BinaryIO) -> bool:
+    """Check a xorb while it arrives and keep it for its account; whether it is new. Raises WrongSource; nothing is kept then."""
+    chunks: list[Chunk] = []
+
+    def kept() -> Iterator[bytes]:
+        for chunk, content in read_xorb(sent, name):
+            chunks.append(chunk)
+            yield content
+
+    digest, size = store.put(cast("BinaryIO", Joined(kept())))
+    return note_xorb(database, account, name, digest, size, write_table(chunks))
+
+
+def keep_file(database: Database, store: BlobStore, account: Account, file: SentFile) -> Digest:
+    """Check what a shard says of a file, and keep the file. Raises WrongSource; nothing is kept then."""
+    if file.size > LARGEST_FILE:
+        raise TooLarge(f"a file may have {LARGEST_FILE} bytes, and this one says {file.size}.")
+    xorbs: dict[str, tuple[Digest, list[Chunk]]] = {}
+    parts = [_chunks(database, account, term, xorbs) for term in file.terms]
+    hashed = [(chunk.hash, chunk.size) for _, chunks in parts for chunk in chunks]
+    if file_hash(hashed) != file.hash:
+        raise WrongSource("the chunks that this shard names are not those of the file it describes: send it again.")
+    digest = file.sha256
+    if digest is None or not _is_one_blob(store, parts, digest, file.size):
+        contents = _contents(store, parts, is_checked=digest is not None)
+        digest, _ = store.put(cast("BinaryIO", Joined(contents)), digest)
+    note_upload(database, account, digest, file.size)
+    touch_xorbs(database, account.id, list(xorbs))
+    return digest
+
+
+def _is_one_blob(store: BlobStore, parts: list[tuple[Digest, list[Chunk]]], digest: Digest, size: int) -> bool:
+    """Whether a blob of the store is the file already: a xorb of plain chunks, all of which are the file's."""
+    is_plain = [each for each, _ in parts] == [digest] and all(chunk.is_plain for chunk in parts[0][1])
+    return is_plain and store.refresh(digest) and store.size(digest) == size
+
+
+def _chunks(
+    database: Database, account: Account, term: Term, known: dict[str, tuple[Digest, list[Chunk]]]
+) -> tuple[Digest, list[Chunk]]:
+    """Blob and chunks of a term, whose proof and size are right."""
+    if term.xorb not in known:
+        found = xorb_of(database, account.id, term.xorb)
+        if found is None:
+            raise WrongSource(f"xorb {term.xorb[:12]} was not sent by `{account.name}`: send it before the shard.")
+        known[term.xorb] = found[0], read_table(found[1])
+    digest, chunks = known[term.xorb]
+    named = chunks[term.first : term.end]
+    if term.end > len(chunks) or sum(chunk.size for chunk in named) != term.size:
+        raise WrongSource(f"xorb {term.xorb[:12]} has no chunks {term.first} to {term.end} of {term.size} bytes.")
+    if term.proof != range_hash([chunk.hash for chunk in named]):
+        raise WrongSource(
+            f"the proof for chunks {term.first} to {term.end} of xorb {term.xorb[:12]} is wrong or missing."
+        )
+    return digest, named
+
+
+def _contents(store: BlobStore, parts: list[tuple[Digest, list[Chunk]]], *, is_checked: bool) -> Iterator[bytes]:
+    """The bytes of all chunks: runs of plain ones in long pieces, where somebody else checks them, others one by one."""
+    for digest, chunks in parts:
+        with store.open(digest) as opened:
+            for run in _runs(chunks):
+                opened.seek(run[0].start)
+                if is_checked and run[0].is_plain:
+                    yield from _pieces(opened, run[-1].start + run[-1].packed - run[0].start)
+                else:
+                    yield from (unpack(chunk, opened.read(chunk.packed)) for chunk in run)
+
+
+def _pieces(opened: BinaryIO, left: int) -> Iterator[bytes]:
+    while left:
+        piece = opened.read(min(left, _NEAR))
+        if not piece:
+            raise Damaged("a xorb in the store is shorter than it was. Look with `hub verify`.")
+        left -= len(piece)
+        yield piece
+
+
+def _runs(chunks: list[Chunk]) -> Iterator[list[Chunk]]:
+    """Chunks whose bytes follow each other without a gap, plain ones and packed ones apart."""
+    run: list[Chunk] = []
+    for chunk in chunks:
+        if run and (chunk.start != run[-1].start + run[-1].packed or chunk.is_plain != run[-1].is_plain):
+            yield run
+            run = []
+        run.append(chunk)
+    if run:
+        yield run

@@ -1,0 +1,170 @@
+"""Bases and encoders whose weights are in an upstream repository: configuration first, for the fit; weights after it.
+
+Transfers are `huggingface_hub`'s: they resume, go through its cache and to `HF_ENDPOINT`. When nobody answers there, the cache is
+read; what is not in it is told in one line, with the command that fetches it.
+"""
+
+from __future__ import annotations
+
+import socket
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import urlsplit
+
+from hub.bases.family import read_json
+from hub.convert import open_clip
+from hub.encoders.text_half import half_of, needed_files
+from hub.encoders.text_half.read import INDEX, WEIGHTS
+from hub.encoders.tokenizer import beside_name
+from hub.errors import Damaged, Unreachable, WrongSource
+from hub.home import Home
+from hub.records import Upstream
+from hub.remote.hf_cache import Stamps, unfinished
+from hub.remote.hf_cache import check as check_downloads
+from hub.weights.memory import gigabytes
+
+CONFIGURATION = ("*.json", "*/*.json")
+"""Kilobytes, where the weights are gigabytes."""
+TOKENIZER = ("*.json", "*.txt", "*.model")
+"""Settings, vocabularies and SentencePiece models of an encoder; the index of its weights among them."""
+READ = {".json", ".txt", ".model", ".safetensors"}
+"""What is read of a pipeline's parts; pickles beside them are left."""
+PATIENCE_S = 10.0
+"""How long a hub may take to answer the first knock."""
+
+
+def fetch_configuration(repository: str, revision: str, *, what: str) -> Path:
+    """A folder with the JSON files of a repository. Raises Unreachable."""
+    return _snapshot(repository, revision, CONFIGURATION, what=what)
+
+
+def fetch_pipeline(pipeline_class: type[Any], repository: str, revision: str, *, what: str) -> Path:
+    """A folder with all that `pipeline_class` needs of a repository, as safetensors. Raises Unreachable and Damaged."""
+    try:
+        folder = Path(
+            pipeline_class.download(
+                repository, revision=revision, use_safetensors=True, local_files_only=not somebody_answers()
+            )
+        )
+    except (OSError, ValueError) as error:
+        raise _refusal(what, repository, error) from error
+    parts = [path for path in folder.glob("*/*") if path.suffix in READ]
+    check_downloads([*folder.glob("*.json"), *parts], _stamps(), what=what)
+    return folder
+
+
+def fetch_encoder(upstream: Upstream, *, what: str, whole: bool = False) -> Path:
+    """A folder with the tokenizer and the needed half of a text encoder. Raises Unreachable, and WrongSource for pickles.
+
+    `upstream.file` names the weights or their index; its folder is the encoder's. Of a sharded repository only files
+    that hold a tensor of the half are fetched, or all of them with `whole`, for both towers of a dual encoder.
+    """
+    at = PurePosixPath(upstream.file).parent
+    if PurePosixPath(upstream.file).name in open_clip.FILES:
+        raise WrongSource(
+            f"`{what}` is upstream in {upstream.repository} in open_clip's layout ({upstream.file}), which is not read as it is: "
+            f"`hub pull {what}` writes it in transformers' and keeps it here as safetensors."
+        )
+    folder = fetch_settings(upstream, what=what)
+    names = [WEIGHTS]
+    try:
+        config = read_json(folder / "config.json") if (folder / "config.json").is_file() else {}
+        if (folder / INDEX).is_file():
+            names = needed_files(read_json(folder / INDEX), None if whole else half_of(config))
+    except (Damaged, LookupError, AttributeError) as error:
+        raise Damaged(
+            f"the settings of `{what}` cannot be read: {str(error).rstrip('.')}. Fetch them again with `hub pull {what}`."
+        ) from error
+    weights = [(at / name).as_posix() for name in names]
+    folder = _snapshot(upstream.repository, upstream.revision, [*_small(at), *weights], what=what) / at
+    missing = [name for name in names if not (folder / name).is_file()]
+    if missing and (
+        PurePosixPath(upstream.file).suffix == ".bin" or (folder / "pytorch_model.bin.index.json").is_file()
+    ):
+        raise WrongSource(
+            f"`{what}` is upstream in {upstream.repository} as pickles alone ({upstream.file}), which can run code and are "
+            f"never loaded: `hub pull {what}` takes the tensors out and keeps them here as safetensors."
+        )
+    if missing:
+        raise _refusal(what, upstream.repository, FileNotFoundError(f"`{missing[0]}` is not there"))
+    check_downloads([folder / name for name in names], _stamps(), what=what)
+    return folder
+
+
+def fetch_settings(upstream: Upstream, *, what: str) -> Path:
+    """A folder with the settings, tokenizer and index of a text encoder, without its weights. Raises Unreachable."""
+    at = PurePosixPath(upstream.file).parent
+    return _snapshot(upstream.repository, upstream.revision, _small(at), what=what) / at
+
+
+def _small(at: PurePosixPath) -> list[str]:
+    """Settings and tokenizer of the encoder in the folder `at`; of a pipeline the tokenizer has a folder of its own."""
+    folders = dict.fromkeys([at, at.parent / beside_name(at.name)])
+    return [(folder / pattern).as_posix() for folder in folders for pattern in TOKENIZER]
+
+
+def _snapshot(repository: str, revision: str, patterns: Sequence[str], *, what: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    try:
+        folder = Path(
+            snapshot_download(
+                repository, revision=revision, allow_patterns=list(patterns), local_files_only=not somebody_answers()
+            )
+        )
+    except (OSError, ValueError) as error:
+        raise _refusal(what, repository, error) from error
+    small = [pattern for pattern in patterns if not pattern.endswith(".safetensors")]
+    check_downloads((path for pattern in small for path in folder.glob(pattern)), _stamps(), what=what)
+    return folder
+
+
+def _stamps() -> Stamps:
+    return Stamps(Home.find().caches)
+
+
+def somebody_answers() -> bool:
+    """Whether the hub can be asked: huggingface_hub would try for half a minute, a warning each time."""
+    from huggingface_hub import constants
+
+    address = urlsplit(constants.ENDPOINT)
+    if constants.HF_HUB_OFFLINE:
+        return False
+    if address.scheme in urllib.request.getproxies() or address.hostname is None:
+        return True
+    try:
+        socket.create_connection(
+            (address.hostname, address.port or (80 if address.scheme == "http" else 443)), timeout=PATIENCE_S
+        ).close()
+    except OSError:
+        return False
+    return True
+
+
+def _refusal(what: str, repository: str, error: Exception) -> Unreachable:
+    begun = sum(path.stat().st_size for path in unfinished(repository))
+    part = f" ({gigabytes(begun)} of it are here, of a download that was broken off)" if begun else ""
+    from huggingface_hub import constants
+    from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError, RepositoryNotFoundError
+
+    if isinstance(error, GatedRepoError):
+        return Unreachable(
+            f"`{what}` is gated: agree to its terms at {constants.ENDPOINT}/{repository}, then `hf auth login`, then "
+            f"`hub pull {what}`."
+        )
+    if isinstance(error, RepositoryNotFoundError):
+        return Unreachable(
+            f"`{what}` is upstream in {repository}, which is not there any more, or not for everybody: see `hub show {what}`."
+        )
+    if isinstance(error, LocalEntryNotFoundError) or not somebody_answers():
+        return Unreachable(
+            f"`{what}` is not on this machine{part}: {repository} was looked for in {constants.HF_HUB_CACHE} and at "
+            f"{constants.ENDPOINT}, which {'is not asked (HF_HUB_OFFLINE)' if constants.HF_HUB_OFFLINE else 'does not answer'}. "
+            f"Fetch it where there is a network: `hub pull {what}`."
+        )
+    reason = str(error).strip().partition("\n")[0].rstrip(".")
+    return Unreachable(
+        f"`{what}` is upstream in {repository}, which cannot be fetched{part}: {reason}. Resume with `hub pull {what}`."
+    )

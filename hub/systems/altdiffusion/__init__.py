@@ -1,0 +1,1 @@
+"""AltDiffusion and AltCLIP."""

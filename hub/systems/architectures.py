@@ -1,0 +1,73 @@
+"""From the word in a variant's `config.json` to a module: a lazy table, open to other packages.
+
+A package adds an architecture through the entry-point group `hub.systems`, under the name its configs use:
+
+    [project.entry-points."hub.systems"]
+    my-resampler = "my_package.resampler:MyResampler"
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, cast
+
+from torch import nn
+
+from hub.errors import DoesNotFit
+from hub.plugins import load, names
+
+GROUP = "hub.systems"
+ARCHITECTURES = {
+    "resampler": "hub.systems.mulan.resampler:Resampler",
+    "resampler-xl": "hub.systems.mulan.resampler_xl:ResamplerXL",
+    "caption-projection": "hub.systems.mulan.caption_projection:CaptionProjection",
+    "projector": "hub.systems.pea.projector:Projector",
+    "transformer-projector": "hub.systems.pea.transformer_projector:TransformerProjector",
+    "mixer": "hub.systems.gluegen.mixer:Mixer",
+    "timestep-resampler": "hub.systems.ella.timestep_resampler:TimestepResampler",
+    "transformation": "hub.systems.altdiffusion.linear_head:Transformation",
+    "pooled-transformation": "hub.systems.multilingual_clip.pooled_head:PooledTransformation",
+    "triangle": "hub.systems.mclip.projectors:Triangle",
+    "bottleneck": "hub.systems.bottleneck:Bottleneck",
+}
+"""Name → `module:class` of those that come with the project."""
+
+
+def build(architecture: str, config: dict[str, Any]) -> nn.Module:
+    """A freshly initialised module of `architecture` with the sizes in `config`.
+
+    Wrapped in `torch.device("meta")` it costs no memory, ready for `load_weights`. Raises DoesNotFit for an
+    architecture nobody offers and for sizes the architecture does not have.
+    """
+    make = class_of(architecture)
+    accepted = inspect.signature(make).parameters
+    needed = {name for name, each in accepted.items() if each.default is inspect.Parameter.empty}
+    problems = [f"`{name}` is missing" for name in sorted(needed - config.keys())]
+    problems += [f"`{name}` is no setting of it" for name in sorted(config.keys() - accepted.keys())]
+    if problems:
+        raise DoesNotFit(
+            f"the architecture `{architecture}` cannot be built from {config}: {'; '.join(problems)}. "
+            f"It takes {', '.join(accepted)}."
+        )
+    try:
+        return make(**config)
+    except (TypeError, ValueError) as error:
+        raise DoesNotFit(f"the architecture `{architecture}` cannot be built from {config}: {error}") from error
+
+
+def retrieves(architecture: str) -> bool:
+    """Whether such a module brings texts beside a dual encoder's pictures: its class has `features`.
+
+    No for what nobody offers, `lora` say, which is no module of its own.
+    """
+    return architecture in names(GROUP, ARCHITECTURES) and hasattr(class_of(architecture), "features")
+
+
+def class_of(architecture: str) -> type[nn.Module]:
+    """The class called `architecture`; DoesNotFit lists those there are."""
+    if architecture not in (known := names(GROUP, ARCHITECTURES)):
+        listed = ", ".join(f"`{name}`" for name in known)
+        raise DoesNotFit(
+            f"no architecture is called `{architecture}`: this installation knows {listed}. Is a package missing?"
+        )
+    return cast(type[nn.Module], load(GROUP, architecture, ARCHITECTURES))

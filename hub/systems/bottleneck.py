@@ -1,0 +1,42 @@
+"""The bottleneck adapter of the parameter-efficient baselines: x + MLP(LN(x)) on every token state.
+
+Houlsby et al., ICML 2019 (arXiv 1902.00751), with the LayerNorm in front. Some call this shape a PEA adapter; what
+PEA-Diffusion published is `projector.py`, wider, without residual and without biases.
+
+Shape letters: B batch, L tokens, E encoder width, R bottleneck width, C conditioning width.
+"""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hub.systems.shared.language_module import Embeddings
+
+DEVIATION = 0.01
+"""Of fresh weights, cut at two deviations: so small that an untrained adapter is nearly the identity (Houlsby et al., §2.1)."""
+
+
+class Bottleneck(nn.Module):
+    """x + up(GELU(down(LN(x)))), C → R → C.
+
+    The residual needs one width throughout. Where the encoder's is not the denoiser's, `project`, a linear layer E → C,
+    comes first; where they agree there is none, and the untrained adapter hands its input on.
+    """
+
+    def __init__(self, in_width: int, out_width: int, bottleneck_width: int = 64) -> None:
+        super().__init__()
+        if bottleneck_width < 1:
+            raise ValueError(f"`bottleneck_width` must be at least 1, not {bottleneck_width}.")
+        self.project = None if in_width == out_width else nn.Linear(in_width, out_width)
+        self.norm = nn.LayerNorm(out_width)
+        self.down = nn.Linear(out_width, bottleneck_width)
+        self.up = nn.Linear(bottleneck_width, out_width)
+        for linear in (self.down, self.up):
+            nn.init.trunc_normal_(linear.weight, std=DEVIATION, a=-2 * DEVIATION, b=2 * DEVIATION)
+            nn.init.zeros_(linear.bias)
+
+    def forward(self, tokens_BLE: Tensor, mask_BL: Tensor | None = None) -> Embeddings:  # noqa: ARG002 - every language module is called alike
+        """Shape: (B, L, E) → tokens (B, L, C). The mask is not read."""
+        x_BLC = tokens_BLE if self.project is None else self.project(tokens_BLE)
+        return Embeddings(x_BLC + self.up(F.gelu(self.down(self.norm(x_BLC)))))

@@ -1,0 +1,69 @@
+"""PEA-Diffusion's adapters for SD 1.5, SDXL, FLUX.1 and SD 3: `.bin` files of three repositories of `OPPOer`.
+
+Keys and shapes are those of `MLP` in PEA-Diffusion's scripts and model cards (Ma et al., ECCV 2024, arXiv 2311.17086). Depth and
+hidden width are read from the shapes: scripts and files disagree about them. Which of `fc`'s two sides is pooled follows from the
+widths: in every base a pooled vector is narrower than a token.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from hub.systems.shared.published_format import Format, Reading, Shapes, prompt_of, prompt_rule
+
+LENGTH = 77
+"""Tokens given to the encoder (`train_sdxl_zh.py`)."""
+BYTE_LENGTH = 256
+"""Bytes given to ByT5, by the example on the adapter's page: padded to 256 and cut there."""
+SD3 = "linguahub/sd3-medium"
+BASES = {(768, None): "linguahub/sd15", (2048, 1280): "linguahub/sdxl", (4096, 768): "linguahub/flux1-schnell",
+         (4096, 2048): SD3}  # fmt: skip
+"""Token and pooled width → base."""
+BYT5 = "linguahub/byt5-xxl"
+BYT5_WIDTH = 4672
+"""Of its states, which that example gives without a mask: padding is attended to."""
+SIDE_BY_SIDE = "linguahub/xlm-roberta-clip-huge + linguahub/hunyuan-dit-clip"
+"""What MultilingualSD3's page names, 1024 + 1024 channels; joined in this order by `train_sdxl_zh.py`, and in the page's list."""
+SIDE_BY_SIDE_WIDTH = 2048
+
+
+class PEA(Format):
+    """Keys unchanged. Training drops a prompt by encoding the empty one through the adapter, hence `empty: encode`."""
+
+    name = "pea"
+    title = "PEA-Diffusion"
+    anchors = ("layernorm.weight", "projector.0.weight")
+    keys = r"(layernorm\.(weight|bias)|projector\.\d+\.weight|fc\.(weight|bias))"
+
+    def recognise(self, shapes: Shapes) -> Reading:
+        """Depth, widths and the side that is pooled."""
+        last_index = max(int(found[1]) for key in shapes if (found := re.fullmatch(r"projector\.(\d+)\.weight", key)))
+        linears = last_index // 2 + 1
+        hidden_width, in_width = shapes["projector.0.weight"]
+        last, _ = shapes[f"projector.{last_index}.weight"]
+        behind = shapes["fc.weight"][0] if "fc.weight" in shapes else None
+        out_width = max(last, behind or 0)
+        pooled_width = None if behind is None else min(last, behind)
+        module: dict[str, Any] = {
+            "in_width": in_width,
+            "out_width": out_width,
+            "hidden_width": hidden_width,
+            "linears": linears,
+            "pooled_width": pooled_width,
+        }
+        if behind is not None and behind < last:
+            module["pooled_from"] = "fc"
+        reads_bytes = in_width == BYT5_WIDTH
+        length = BYTE_LENGTH if reads_bytes else LENGTH
+        base = BASES.get((out_width, pooled_width), "")
+        return Reading(
+            method="pea",
+            architecture="projector",
+            module=module,
+            conditioning={"width": out_width, "length": length, "pooled_width": pooled_width, "mask": False},
+            prompt=prompt_of(prompt_rule(length)),
+            base=base,
+            encoder=BYT5 if reads_bytes else SIDE_BY_SIDE if base == SD3 and in_width == SIDE_BY_SIDE_WIDTH else "",
+            sees_padding=reads_bytes,
+        )

@@ -1,0 +1,171 @@
+"""Text encoders that lie in published files beside a module: their transformers configuration, told from shapes.
+
+Shapes are those of `XLMRobertaModel` and `BertModel`; fairseq's names for the same layers are translated.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from hub.systems.shared.published_format import (
+    ENCODER,
+    MODULE,
+    REST,
+    Files,
+    Format,
+    Shapes,
+    Tensors,
+    behind_prefix,
+    count,
+    prompt_of,
+    prompt_rule,
+    with_prefix,
+)
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+LENGTH = 77
+"""Tokens: CLIP's window, by which every text of such files is read. Pads are hidden, so that a longer one changes nothing."""
+HEAD_WIDTH = 64
+"""Of every BERT and XLM-R that was published at base size and above."""
+_FAIRSEQ = (
+    ("embed_tokens.", "embeddings.word_embeddings."),
+    ("embed_positions.", "embeddings.position_embeddings."),
+    ("layernorm_embedding.", "embeddings.LayerNorm."),
+    (".self_attn.q_proj.", ".attention.self.query."),
+    (".self_attn.k_proj.", ".attention.self.key."),
+    (".self_attn.v_proj.", ".attention.self.value."),
+    (".self_attn.out_proj.", ".attention.output.dense."),
+    (".self_attn_layer_norm.", ".attention.output.LayerNorm."),
+    (".fc1.", ".intermediate.dense."),
+    (".fc2.", ".output.dense."),
+    (".final_layer_norm.", ".output.LayerNorm."),
+)
+"""fairseq's name of a layer, and transformers'."""
+SEGMENTS = "embeddings.token_type_embeddings.weight"
+"""transformers has one, of zeros, where fairseq has none."""
+KEYS = (
+    r"(embeddings\.((word|position|token_type)_embeddings\.weight|LayerNorm\.(weight|bias))|pooler\.dense\.(weight|bias)|"
+    r"encoder\.layer\.\d+\.(attention\.self\.(query|key|value)|(attention\.output|intermediate|output)\.dense|"
+    r"(attention\.)?output\.LayerNorm)\.(weight|bias))"
+)
+"""Of every key in transformers' names."""
+BUFFERS = r"embeddings\.(position_ids|token_type_ids)"
+"""Counting from 0, or zeros: older versions of transformers wrote them to files."""
+
+
+class TowerFormat(Format):
+    """A text encoder and layers behind it in one file. The encoder becomes the variant's own, the layers its module."""
+
+    tower: ClassVar[str]
+    """What stands before every key of the encoder."""
+    layers: ClassVar[tuple[tuple[str, str], ...]]
+    """What stands before keys of the module in the file, and in ours."""
+
+    def tower_shapes(self, shapes: Shapes) -> Shapes:
+        """Those of the encoder, in transformers' names."""
+        return {key.removeprefix(self.tower): shape for key, shape in shapes.items() if key.startswith(self.tower)}
+
+    def to_variant(self, tensors: Tensors) -> Files:
+        """What no part of ours reads is kept aside."""
+        rest = {key: value for key, value in tensors.items() if re.fullmatch(self.optional, key)}
+        own = {key: value for key, value in tensors.items() if key not in rest}
+        module = _merged(with_prefix(ours, behind_prefix(theirs, own)) for theirs, ours in self.layers)
+        tower = self.encoder_from(behind_prefix(self.tower, own))
+        return {MODULE: module} | ({ENCODER: tower} if tower else {}) | ({REST: rest} if rest else {})
+
+    def to_original(self, files: Files) -> dict[str, Tensor]:
+        """One state dict."""
+        module = _merged(with_prefix(theirs, behind_prefix(ours, files[MODULE])) for theirs, ours in self.layers)
+        tower = with_prefix(self.tower, self.encoder_to(files.get(ENCODER, {})))
+        return {**module, **tower, **files.get(REST, {})}
+
+    def encoder_from(self, tensors: Tensors) -> dict[str, Tensor]:
+        """The encoder's tensors in transformers' names."""
+        return dict(tensors)
+
+    def encoder_to(self, tensors: Tensors) -> dict[str, Tensor]:
+        """The inverse of `encoder_from`."""
+        return dict(tensors)
+
+
+def _merged(parts: Iterable[dict[str, Tensor]]) -> dict[str, Tensor]:
+    return {key: value for part in parts for key, value in part.items()}
+
+
+def pooled_reading(width: int) -> dict[str, Any]:
+    """What a `Reading` says of one vector of a text: kind, conditioning and prompt."""
+    return {
+        "kind": "projector",
+        "conditioning": {"width": width, "length": 1, "pooled_width": None, "mask": False},
+        "prompt": prompt_of(prompt_rule(LENGTH)),
+    }
+
+
+def encoder_config(shapes: Shapes) -> dict[str, Any]:
+    """`config.json` of the encoder with these shapes: XLM-R where there is one kind of segment, BERT where there are two."""
+    vocabulary, width = shapes["embeddings.word_embeddings.weight"]
+    segments = shapes[SEGMENTS][0]
+    is_roberta = segments == 1
+    family = (
+        {"architectures": ["XLMRobertaModel"], "model_type": "xlm-roberta", "layer_norm_eps": 1e-5, "pad_token_id": 1,
+         "bos_token_id": 0, "eos_token_id": 2}
+        if is_roberta
+        else {"architectures": ["BertModel"], "model_type": "bert", "layer_norm_eps": 1e-12, "pad_token_id": 0}
+    )  # fmt: skip
+    return {
+        **family,
+        "vocab_size": vocabulary,
+        "hidden_size": width,
+        "num_hidden_layers": count(shapes, r"encoder\.layer\.(\d+)\."),
+        "num_attention_heads": max(1, width // HEAD_WIDTH),
+        "intermediate_size": shapes["encoder.layer.0.intermediate.dense.weight"][0],
+        "max_position_embeddings": shapes["embeddings.position_embeddings.weight"][0],
+        "type_vocab_size": segments,
+        "hidden_act": "gelu",
+        "hidden_dropout_prob": 0.1,
+        "attention_probs_dropout_prob": 0.1,
+    }
+
+
+def build_encoder(config: dict[str, Any], *, pooled: bool) -> nn.Module:
+    """The encoder of such a configuration; on `meta` it costs nothing."""
+    from transformers import BertConfig, BertModel, XLMRobertaConfig, XLMRobertaModel
+
+    settings = {key: value for key, value in config.items() if key not in {"architectures", "model_type"}}
+    model: nn.Module
+    if config["model_type"] == "bert":
+        model = BertModel(BertConfig(**settings), add_pooling_layer=pooled)
+    else:
+        model = XLMRobertaModel(XLMRobertaConfig(**settings), add_pooling_layer=pooled)
+    return model
+
+
+def from_fairseq(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Fairseq's `sentence_encoder` in transformers' names, with the segment of zeros that transformers adds."""
+    renamed = {_translate(key, _FAIRSEQ): value for key, value in tensors.items()}
+    words = renamed["embeddings.word_embeddings.weight"]
+    renamed[SEGMENTS] = words.new_zeros(1, words.shape[1])
+    return renamed
+
+
+def to_fairseq(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The inverse of `from_fairseq`."""
+    back = tuple((theirs, ours) for ours, theirs in _FAIRSEQ)
+    # `.attention.output.dense.` ends as `.output.dense.` does: the longer one must be tried first.
+    back = tuple(sorted(back, key=lambda pair: -len(pair[0])))
+    return {_translate(key, back): value for key, value in tensors.items() if key != SEGMENTS}
+
+
+def _translate(key: str, names: tuple[tuple[str, str], ...]) -> str:
+    """`layers.0.fc1.weight` ⇄ `encoder.layer.0.intermediate.dense.weight`."""
+    for before, after in names:
+        if before in f".{key}" if before.startswith(".") else key.startswith(before):
+            key = key.replace(before, after, 1)
+            break
+    if key.startswith("layers."):
+        return re.sub(r"^layers\.", "encoder.layer.", key)
+    return re.sub(r"^encoder\.layer\.", "layers.", key)

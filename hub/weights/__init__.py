@@ -1,0 +1,1 @@
+"""Weights files: headers, digests, strict loading, quantisation, memory."""

@@ -1,0 +1,196 @@
+"""Safetensors that fit a module exactly, or are refused with every disagreement.
+
+The header is read and judged before any weight: a cut, extended or foreign file never reaches a tensor.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from hub.errors import Damaged, Unreachable, WeightsDoNotFit, WrongSource
+from hub.weights import header as weights_header
+from hub.weights import staging
+
+DTYPES = {
+    "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16,
+    "I64": torch.int64, "I32": torch.int32, "I16": torch.int16, "I8": torch.int8, "U8": torch.uint8, "BOOL": torch.bool,
+}  # fmt: skip
+STORED = (torch.float32, torch.float16, torch.bfloat16)
+"""Types that weights may be stored in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One tensor as the header announces it."""
+
+    dtype: torch.dtype
+    shape: tuple[int, ...]
+    start: int = 0
+    """Its first byte in the file."""
+
+
+def load_weights(
+    module: nn.Module,
+    path: Path,
+    *,
+    what: str,
+    device: torch.device | str | None = None,
+    dtype: torch.dtype | None = None,
+) -> None:
+    """Give `module` the weights in `path`, in the type they are stored in unless `dtype` is given.
+
+    They go straight to `device`: the module's own when there is none, the CPU when the module is on `meta`.
+    `what` names the weights in messages. Raises WeightsDoNotFit for other keys, shapes or types, Damaged for a
+    broken file, WrongSource for a pickle; the module is untouched then.
+    """
+    header = read_header(path, what=what)
+    problems = disagreements(module, header)
+    if problems:
+        raise WeightsDoNotFit(what, problems)
+    target = torch.device(device) if device is not None else _device_of(module)
+    weights = _read(path, header, target, what=what)
+    if dtype is not None:
+        weights = {key: value.to(dtype) if value.is_floating_point() else value for key, value in weights.items()}
+    module.load_state_dict(weights, assign=True)
+
+
+def _read(path: Path, header: Mapping[str, Entry], device: torch.device, *, what: str) -> dict[str, Tensor]:
+    """All tensors of a file: mapped on a CPU, through locked memory on a GPU."""
+    try:
+        if device.type != "cuda":
+            return load_file(path, device=str(device))
+        places = {name: (entry.start, entry.shape, entry.dtype) for name, entry in header.items()}
+        return staging.read(path, places, staging.Ring.of(device, path.stat().st_size))
+    except (SafetensorError, EOFError) as error:
+        raise Damaged(f"the weights of `{what}` are damaged: {error}. {_again(what)}") from error
+
+
+def load_tensors(path: Path, *, what: str) -> dict[str, Tensor]:
+    """All tensors of a safetensors file, on the CPU and as they are stored. Raises as `load_weights`."""
+    read_header(path, what=what)
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise Damaged(f"the weights of `{what}` are damaged: {error}. {_again(what)}") from error
+
+
+def disagreements(module: nn.Module, header: dict[str, Entry]) -> list[str]:
+    """Everything that keeps weights with this header from fitting `module`; empty when they fit."""
+    return disagreements_of(module.state_dict(), header)
+
+
+def disagreements_of(expected: Mapping[str, Tensor], header: Mapping[str, Entry]) -> list[str]:
+    """Everything that keeps weights with this header from standing in for those of `expected`; empty when they may."""
+    problems = [f"`{key}` is missing" for key in sorted(expected.keys() - header.keys())]
+    problems += [f"`{key}` has no place" for key in sorted(header.keys() - expected.keys())]
+    floating: dict[torch.dtype, str] = {}
+    for key in sorted(expected.keys() & header.keys()):
+        wanted, found = expected[key], header[key]
+        if tuple(wanted.shape) != found.shape:
+            problems.append(f"`{key}` is {_shape(found.shape)} and should be {_shape(tuple(wanted.shape))}")
+        if wanted.is_floating_point() and found.dtype in STORED:
+            floating.setdefault(found.dtype, key)
+        elif wanted.is_floating_point() or wanted.dtype != found.dtype:
+            kind = "float32, float16 or bfloat16" if wanted.is_floating_point() else _name(wanted.dtype)
+            problems.append(f"`{key}` is {_name(found.dtype)} and should be {kind}")
+    if len(floating) > 1:
+        mixture = ", ".join(f"`{key}` is {_name(dtype)}" for dtype, key in floating.items())
+        problems.append(f"they should share one type ({mixture})")
+    return problems
+
+
+def stored_dtype(path: Path, *, what: str) -> torch.dtype:
+    """The type of most floating-point weights in a file, read from its header alone."""
+    counts: dict[torch.dtype, int] = {}
+    for entry in read_header(path, what=what).values():
+        if entry.dtype.is_floating_point:
+            counts[entry.dtype] = counts.get(entry.dtype, 0) + 1
+    return max(counts, key=lambda dtype: counts[dtype]) if counts else torch.float32
+
+
+def read_header(path: Path, *, what: str) -> dict[str, Entry]:
+    """Name → type and shape of every tensor, after checking that the file is whole and nothing else."""
+    try:
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            start = file.read(4)
+            if start == b"PK\x03\x04" or (start[:1] == b"\x80" and start[1:2] in b"\x02\x03\x04\x05"):
+                raise WrongSource(
+                    f"the weights of `{what}` are a pickle ({path.name}), which can run code: only safetensors are loaded. "
+                    f"`hub import {path.name}` reads the files of published systems."
+                )
+            file.seek(0)
+            header = weights_header.read_header(file)
+            begin = file.tell()
+        header.pop("__metadata__", None)
+        entries = {
+            key: Entry(DTYPES[value["dtype"]], tuple(value["shape"]), begin + value["data_offsets"][0])
+            for key, value in header.items()
+        }
+        ends = [tuple(value["data_offsets"]) for value in header.values()]
+    except OSError as error:
+        raise Unreachable(
+            f"the weights of `{what}` cannot be read: {error.strerror}. Fetch them with `hub pull {what}`."
+        ) from error
+    except KeyError as error:
+        raise WeightsDoNotFit(what, [f"its header names {error}, which no weight here can be"]) from error
+    except (ValueError, TypeError, AttributeError, IndexError) as error:
+        raise Damaged(
+            f"the weights of `{what}` are damaged: {path.name} ({size} bytes) has no whole safetensors header. {_again(what)}"
+        ) from error
+    announced = begin + max((end for _, end in ends), default=0)
+    if size != announced:
+        way = "cut" if size < announced else "extended"
+        raise Damaged(
+            f"the weights of `{what}` are damaged: {path.name} is {way}, {size} bytes instead of {announced}. {_again(what)}"
+        )
+    return entries
+
+
+def save_weights(module: nn.Module, path: Path, dtype: torch.dtype | None = None) -> None:
+    """Write the module's weights to `path`, floating ones as `dtype`; readers see all of the file or none of it."""
+    weights = {
+        key: (value.to(dtype) if dtype is not None and value.is_floating_point() else value)
+        .detach()
+        .cpu()
+        .contiguous()
+        .clone()
+        for key, value in module.state_dict().items()
+    }
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".unfinished-") as folder:
+            unfinished = Path(folder) / path.name
+            save_file(weights, unfinished, metadata={"format": "pt"})
+            with unfinished.open("rb") as file:
+                os.fsync(file.fileno())
+            unfinished.replace(path)
+    except OSError as error:
+        raise Unreachable(f"weights cannot be written to `{path.parent.name}`: {error.strerror}.") from error
+
+
+def _device_of(module: nn.Module) -> torch.device:
+    tensor = next(iter(module.state_dict().values()), torch.empty(0))
+    return torch.device("cpu") if tensor.device.type == "meta" else tensor.device
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "×".join(map(str, shape)) or "a scalar"
+
+
+def _name(dtype: Any) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def _again(what: str) -> str:
+    return f"Fetch it again with `hub pull {what}`."

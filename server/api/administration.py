@@ -1,0 +1,125 @@
+"""The addresses of administration, made from the table of operations: what `hub admin --endpoint` asks for.
+
+Each operation says by itself where it is, what it takes and answers, and who may do it; see `hub.administration.operation`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import MISSING
+from functools import cache
+from inspect import Parameter, Signature
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+from fastapi import Depends, Query, Request
+from pydantic import BaseModel, ConfigDict, Field, create_model
+from starlette.responses import Response
+
+from hub.administration import Operation, operations
+from hub.errors import Forbidden
+from hub.local import LocalHub
+from hub.names import ArtifactName
+from hub.registry.accounts.permissions import Actor
+from server.auth.access import Hub
+from server.auth.caller import account_of, actor_of, caller_of, insist_on_administering
+from server.http.addresses import Segment
+from server.http.routing import Address
+from server.http.wire import Body, answer, promised
+from server.openapi.document import documented
+
+
+class Asked(BaseModel):
+    """What is sent: what it does not know is a mistake."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+def administration() -> Iterator[Address]:
+    """The row of every operation."""
+    for each in operations():
+        login = each.open_to != "everybody"
+        errors = (403, *each.errors) if login else each.errors
+        yield documented(
+            each.method, each.path, _endpoint(each), _answer_of(each), tag=each.tag, errors=errors, login=login,
+            status=each.status,
+        )  # fmt: skip
+
+
+def _administrator(request: Request, hub: Hub) -> Actor:
+    """Raises Unauthenticated for nobody, Forbidden for everybody who is no administrator, and for tokens that only read."""
+    caller = caller_of(request, hub)
+    account = account_of(caller)
+    if not caller.may_change_server:
+        raise Forbidden(
+            f"`{account.name}` may not administer this server with this token: an administrator's that writes may."
+        )
+    return actor_of(request, caller)
+
+
+def _owner(request: Request, hub: Hub, account: Segment) -> Actor:
+    """Raises Unauthenticated and Forbidden unless the caller may act for the whole account, UnknownAccount."""
+    caller = caller_of(request, hub)
+    insist_on_administering(caller, ArtifactName(hub.accounts.get(account).name, "any"))
+    return actor_of(request, caller)
+
+
+def _anybody(request: Request, hub: Hub) -> Actor:
+    return actor_of(request, caller_of(request, hub))
+
+
+_LET_IN: dict[str, Any] = {"administrators": _administrator, "owners": _owner, "everybody": _anybody}
+
+
+def _endpoint(operation: type[Operation[Any]]) -> Any:
+    """A function with the operation's parameters, as FastAPI reads them from its signature."""
+    wanted: dict[str, Any] = {"hub": Hub, "actor": Annotated[Actor, Depends(_LET_IN[operation.open_to])]}
+    sent = dict[str, Any]()
+    in_path, kinds = operation.path_parameters(), get_type_hints(operation, include_extras=True)
+    for each in operation.parameters():
+        kind, schema = _parts(kinds[each.name])
+        default = ... if each.default is MISSING else each.default
+        if each.name in in_path:
+            wanted[each.name] = Segment if kind is str else kind
+        elif operation.method == "GET":
+            wanted[each.name] = Annotated[
+                kind, Query(description=schema.pop("description", None), json_schema_extra=schema)
+            ]
+        else:
+            sent[each.name] = (kind, Field(default, json_schema_extra=schema))
+    if sent:
+        wanted["body"] = create_model(operation.__name__, __base__=Asked, __doc__=operation.__doc__, **sent)
+    is_list = get_origin(operation.result()) is list
+
+    def endpoint(hub: LocalHub, actor: Actor, body: Asked | None = None, **given: Any) -> Response:
+        found = operation(**given, **(dict(body) if body else {})).run(hub, actor)
+        return answer({"items": found} if is_list else found, operation.status)
+
+    defaults = {each.name: each.default for each in operation.parameters() if each.default is not MISSING}
+    parameters = [
+        Parameter(name, Parameter.KEYWORD_ONLY, annotation=kind, default=defaults.get(name, Parameter.empty))
+        for name, kind in wanted.items()
+    ]
+    endpoint.__signature__ = Signature(parameters)  # type: ignore[attr-defined]  # What FastAPI reads.
+    endpoint.__name__ = re.sub(r"\B(?=[A-Z])", "_", operation.__name__).lower()
+    endpoint.__doc__ = operation.__doc__
+    return endpoint
+
+
+def _parts(kind: Any) -> tuple[Any, dict[str, Any]]:
+    """A type, and the JSON Schema that it carries."""
+    if get_origin(kind) is not Annotated:
+        return kind, {}
+    bare, *schemas = get_args(kind)
+    return bare, {key: value for schema in schemas for key, value in schema.items()}
+
+
+def _answer_of(operation: type[Operation[Any]]) -> type[Any]:
+    kind = operation.result()
+    return _list_of(*get_args(kind)) if get_origin(kind) is list else promised(kind)
+
+
+@cache
+def _list_of(record: Any) -> type[BaseModel]:
+    listed: dict[str, Any] = {"items": (list[promised(record)], ...)}  # type: ignore[misc]
+    return create_model(f"{record.__name__}List", __base__=Body, **listed)

@@ -1,0 +1,1 @@
+"""Artifacts, scores and advice under `/api/v1`."""

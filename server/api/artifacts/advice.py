@@ -1,0 +1,162 @@
+"""GET /api/v1/advice: what to use for a language, from what was measured here. Where nobody has measured, it says so."""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import Annotated
+
+from fastapi import Query as Parameter
+from fastapi import Request
+from pydantic import Field
+from starlette.responses import Response
+
+from hub.languages import language_name
+from hub.local import LocalHub
+from hub.publish.lineage import origins
+from hub.records import Artifact, Provenance, Query, Score
+from server.auth.access import Hub
+from server.auth.caller import caller_of
+from server.http.wire import ArtifactBody, Body, answer, described
+from server.openapi.parameters import Language, Word
+
+READY = 5
+"""Artifacts that are offered."""
+LOOKED_AT = 100
+"""Modules of a base that methods are judged by, the best measured first."""
+
+
+class MethodBody(Body):
+    """A method by which modules of this base were made, and how those did."""
+
+    method: str = Field(examples=["mulan"])
+    artifacts: int = Field(description="Among the best measured ones of the base.")
+    median: float | None = Field(description="Of their best scores of `metric`.")
+    least: float | None
+    most: float | None
+    metric: str
+    device_seconds: float | None = Field(
+        description="Median of what their runs took, where their configuration says so."
+    )
+    within_budget: bool | None = Field(
+        description="Whether that is no more than the budget; null where one of both is unknown."
+    )
+
+
+class AdviceBody(Body):
+    """What was measured best, and what one could train."""
+
+    language: str
+    base: str
+    advice: list[str] = Field(description="Sentences, the most useful first; each rests on numbers below.")
+    ready: list[ArtifactBody] = Field(description="Measured in the language, the best first.")
+    unmeasured: int = Field(description="Artifacts for the language that nobody has measured in it.")
+    methods: list[MethodBody] = Field(description="For training one's own, the best median first.")
+
+
+def get_advice(
+    request: Request,
+    hub: Hub,
+    language: Annotated[Language, Parameter(min_length=1, examples=["yo"])],
+    base: Annotated[Word, Parameter(examples=["emoji-sd"])] = "",
+    budget: Annotated[
+        float | None, Parameter(ge=0, le=1e12, description="Device-seconds for training.", examples=[600])
+    ] = None,
+) -> Response:
+    """What to use for a language, and what to train with a budget, from measured scores alone."""
+    readers = caller_of(request, hub).owners()
+    page = hub.registry.find(Query(language=language, base=base, limit=LOOKED_AT, readers=readers, scores="best"))
+    ready = [each for each in page.items if _is_measured(each, language)]
+    methods = _methods(hub, base, readers, budget)
+    return answer(
+        {
+            "language": language,
+            "base": base,
+            "advice": _sentences(language, base, ready, methods, budget),
+            "ready": [described(each) for each in ready[:READY]],
+            "unmeasured": max(0, page.total - len(ready)),
+            "methods": methods,
+        }
+    )
+
+
+def _is_measured(artifact: Artifact, language: str) -> bool:
+    return any(score.provenance is Provenance.MEASURED and score.language == language for score in artifact.scores)
+
+
+def _methods(
+    hub: LocalHub, base: str, readers: tuple[str, ...] | None, budget: float | None
+) -> list[dict[str, str | int | float | bool | None]]:
+    """How the methods did on a base, in whatever language each was measured; the metric is the commonest headline."""
+    found = hub.registry.find(Query(base=base, limit=LOOKED_AT, readers=readers, scores="best")).items
+    best = [(each, each.scores[0]) for each in found if each.method and each.scores]
+    measured = [(each, score) for each, score in best if score.provenance is Provenance.MEASURED]
+    metrics = [score.metric for _, score in measured]
+    if not metrics:
+        return []
+    metric = max(dict.fromkeys(metrics), key=metrics.count)
+    groups: dict[str, list[tuple[Artifact, Score]]] = {}
+    for artifact, score in measured:
+        if score.metric == metric:
+            groups.setdefault(artifact.method, []).append((artifact, score))
+    lines = [_method(hub, method, members, metric, budget) for method, members in groups.items()]
+    is_down = measured[metrics.index(metric)][1].better == "down"
+    return sorted(lines, key=lambda line: float(line["median"] or 0) * (1 if is_down else -1))
+
+
+def _method(
+    hub: LocalHub, method: str, members: list[tuple[Artifact, Score]], metric: str, budget: float | None
+) -> dict[str, str | int | float | bool | None]:
+    values = [score.value for _, score in members]
+    costs = [seconds for artifact, _ in members[:10] if (seconds := _device_seconds(hub, artifact)) is not None]
+    cost = median(costs) if costs else None
+    return {
+        "method": method,
+        "artifacts": len(members),
+        "median": median(values),
+        "least": min(values),
+        "most": max(values),
+        "metric": metric,
+        "device_seconds": cost,
+        "within_budget": cost <= budget if cost is not None and budget is not None else None,
+    }
+
+
+def _device_seconds(hub: LocalHub, artifact: Artifact) -> float | None:
+    """What the dearest of its variants took."""
+    if not artifact.revision:
+        return None
+    took = [each.device_seconds for each in origins(hub.registry.revision(artifact.name), hub.store)]
+    known = [seconds for seconds in took if seconds is not None]
+    return max(known, default=None)
+
+
+def _sentences(
+    language: str,
+    base: str,
+    ready: list[Artifact],
+    methods: list[dict[str, str | int | float | bool | None]],
+    budget: float | None,
+) -> list[str]:
+    where = f" on `{base}`" if base else ""
+    name = language_name(language)
+    said = []
+    if ready:
+        best = ready[0].scores[0]
+        said.append(
+            f"Use `{ready[0].name}`: {best.metric} {best.value:.3g} in {name}{where}, the best that was measured here."
+        )
+    else:
+        said.append(f"Nobody has measured a module in {name}{where} here: whatever is offered for it may work, or not.")
+    within = [line for line in methods if line["within_budget"]]
+    if within:
+        line = within[0]
+        said.append(
+            f"To train one within {budget:g} device-seconds: `{line['method']}`, whose {line['artifacts']} measured modules{where} "
+            f"have a median {line['metric']} of {line['median']:.3g} and took {line['device_seconds']:.0f}."
+        )
+    elif methods:
+        line = methods[0]
+        said.append(
+            f"To train one: `{line['method']}` has the best median {line['metric']}{where}, {line['median']:.3g}."
+        )
+    return said

@@ -1,0 +1,241 @@
+"""GET /api/v1/artifacts/{owner}/{name}: everything that is known of one artifact, and its tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from fastapi import Query, Request
+from pydantic import Field
+from starlette.responses import RedirectResponse, Response
+
+from hub.cards.card import FILE
+from hub.local import LocalHub
+from hub.names import Digest
+from hub.publish.lineage import Origin, origins
+from hub.records import Artifact, Revision, Signature
+from hub.registry.artifacts.aliases import aliases
+from hub.registry.artifacts.downloads import downloads_by_day, today
+from hub.registry.artifacts.scans import Scan, scans_in
+from hub.registry.parts import origin_of
+from hub.registry.scores.scores import statements
+from hub.store import BlobStore
+from hub.weights.tensors import SUFFIX, Tensor, tensors_in
+from server.api.artifacts.scores import StatementBody, stated
+from server.auth.access import Hub, asked_name
+from server.auth.access import get_artifact as get_named
+from server.http.wire import ArtifactBody, Body, answer, described
+from server.openapi.parameters import Name, Named, RevisionName
+
+DAYS = 30
+"""Of downloads that are listed without being asked for more."""
+MOST_TENSORS = 20_000
+"""Of one answer."""
+_MOST_READ = 64
+_READ: dict[Digest, tuple[Tensor, ...]] = {}
+"""Headers that were read last, whatever store they lie in: a digest means the same bytes everywhere."""
+LONGEST_CARD = 1 << 20
+"""Bytes of a card that is sent along."""
+
+
+class FileBody(Body):
+    """One file of a revision."""
+
+    path: str = Field(examples=["emoji-sd/model.safetensors"])
+    digest: str
+    size_bytes: int
+
+
+class ScanBody(Body):
+    """What scanners say of a file that can run code: a tripwire, no proof."""
+
+    digest: str
+    name: str
+    kind: Literal["pickle", "archive", "program"]
+    verdict: str
+    scanner: str
+    report: dict[str, Any]
+    scanned_at: datetime | None
+
+
+class MirrorBody(Body):
+    """Where a mirrored artifact comes from."""
+
+    upstream: str
+    commit_id: str
+    fetched_at: datetime
+    restricted: bool
+
+
+class RevisionBody(Body):
+    """One immutable content of an artifact."""
+
+    id: str = Field(description="SHA-256 of its manifest; the first 40 digits are the commit id.")
+    number: int = Field(examples=[2])
+    created_at: datetime | None
+    message: str
+    parent: str
+    yanked: bool
+    author: str = Field(description="The account that made it on this server.")
+    aliases: list[str] = Field(examples=[["@stable"]])
+    signature: Signature | None = Field(
+        description="What was found out about its signature when it was made; null without one."
+    )
+
+
+class ShownRevisionBody(RevisionBody):
+    """A revision with its files."""
+
+    files: list[FileBody]
+
+
+class WeightsBody(Body):
+    """The tensors of one safetensors file, read from its header."""
+
+    path: str
+    numbers: int = Field(description="In all tensors together.")
+    dtypes: dict[str, int] = Field(description="Type → numbers.", examples=[{"F16": 196608}])
+    tensors: list[Tensor]
+
+
+class DayBody(Body):
+    """The downloads of one day."""
+
+    day: str = Field(examples=["2026-11-23"])
+    downloads: int
+
+
+class WholeArtifactBody(ArtifactBody):
+    """One artifact with all that belongs to it."""
+
+    scores: list[StatementBody]  # type: ignore[assignment]  # A statement is a score, and who said it.
+    shown: ShownRevisionBody | None = Field(description="The revision asked for; null when only a card is known.")
+    revisions: list[RevisionBody] = Field(description="Newest first.")
+    card: str = Field(description="README.md of the shown revision.")
+    lineage: list[Origin]
+    tensors: list[WeightsBody]
+    mirror: MirrorBody | None
+    scans: dict[str, ScanBody] = Field(description="Path → what scanners say of a file that can run code.")
+    downloads_by_day: list[DayBody] = Field(description=f"Of the last {DAYS} days, oldest first.")
+
+
+class TensorsBody(Body):
+    """All weights of a revision."""
+
+    revision: str
+    tensors: list[WeightsBody]
+
+
+class DownloadsBody(Body):
+    """Downloads over time."""
+
+    total: int
+    days: list[DayBody]
+
+
+def get_artifact(
+    hub: Hub, artifact: Named, revision: Annotated[str, Query(max_length=256, examples=["main"])] = "main"
+) -> Response:
+    """An artifact with its variants, scores, files, tensors, lineage and downloads."""
+    shown = hub.registry.revision(artifact.name, revision)
+    named = names_of_revisions(hub, artifact)
+    content = described(artifact) | {
+        "scores": [stated(each) for each in statements(hub.registry.database, artifact.name)],
+        "shown": described_revision(shown, named) | {"files": files_of(shown)},
+        "revisions": [
+            described_revision(each, named) for each in hub.registry.revisions(artifact.name, with_files=False)
+        ],
+        "card": _card(hub.store, shown),
+        "lineage": list(origins(shown, hub.store)),
+        "tensors": list(tensors_of(hub.store, shown)),
+        "mirror": origin_of(hub.registry.database, artifact.name),
+        "scans": {path: _scanned(scan) for path, scan in scans_in(hub.registry.database, shown.id).items()},
+        "downloads_by_day": days(hub, artifact, DAYS),
+    }
+    return answer(content)
+
+
+def find_artifact(request: Request, hub: Hub, name: Name) -> Response:  # noqa: ARG001 - for the document
+    """Lead a name without its owner to the artifact that it means, as `hub show` understands it."""
+    found = get_named(hub, asked_name(request), request)
+    address = f"/api/v1/artifacts/{found.name}{f'?{request.url.query}' if request.url.query else ''}"
+    return RedirectResponse(address, 307, {"Cache-Control": "no-store"})
+
+
+def get_tensors(hub: Hub, artifact: Named, revision: RevisionName) -> Response:
+    """The tensors of a revision by name, shape and type, from the headers of its safetensors files."""
+    found = hub.registry.revision(artifact.name, revision)
+    return answer({"revision": found.id, "tensors": list(tensors_of(hub.store, found))})
+
+
+def get_downloads(
+    hub: Hub, artifact: Named, days_back: Annotated[int, Query(alias="days", ge=1, le=3650)] = 365
+) -> Response:
+    """How often an artifact was downloaded on each of the last days, those without any included."""
+    return answer({"total": artifact.downloads, "days": days(hub, artifact, days_back)})
+
+
+def described_revision(revision: Revision, named: dict[str, list[str]]) -> dict[str, Any]:
+    """A revision as `RevisionBody`."""
+    facts = ("id", "number", "created_at", "message", "parent", "yanked", "author", "signature")
+    return {name: getattr(revision, name) for name in facts} | {"aliases": named.get(revision.id, [])}
+
+
+def files_of(revision: Revision) -> list[dict[str, Any]]:
+    """Files as `FileBody`."""
+    return [{"path": each.path, "digest": each.digest.hex, "size_bytes": each.size_bytes} for each in revision.files]
+
+
+def names_of_revisions(hub: LocalHub, artifact: Artifact) -> dict[str, list[str]]:
+    """Revision's id → its aliases."""
+    named: dict[str, list[str]] = {}
+    for each in aliases(hub.registry.database, artifact.name):
+        named.setdefault(each.revision, []).append(each.name)
+    return named
+
+
+def days(hub: LocalHub, artifact: Artifact, count: int) -> list[dict[str, Any]]:
+    """Downloads as `DayBody`, a line for every day."""
+    counted = downloads_by_day(hub.registry.database, artifact.name, count)
+    listed = (str(today() - timedelta(days=back)) for back in range(count - 1, -1, -1))
+    return [{"day": day, "downloads": counted.get(day, 0)} for day in listed]
+
+
+def tensors_of(store: BlobStore, revision: Revision) -> Iterator[dict[str, Any]]:
+    """The tensors of each safetensors file; the tables stop after MOST_TENSORS, sums do not."""
+    left = MOST_TENSORS
+    for file in revision.files:
+        if not file.path.endswith(SUFFIX):
+            continue
+        found = _tensors(store, file.digest)
+        dtypes: dict[str, int] = {}
+        for each in found:
+            dtypes[each.dtype] = dtypes.get(each.dtype, 0) + each.numbers
+        listed = [{"name": each.name, "dtype": each.dtype, "shape": each.shape} for each in found[:left]]
+        left -= len(listed)
+        yield {"path": file.path, "numbers": sum(dtypes.values()), "dtypes": dtypes, "tensors": listed}
+
+
+def _tensors(store: BlobStore, digest: Digest) -> tuple[Tensor, ...]:
+    """A blob never changes, so its header is read once; in a bucket, that is a request."""
+    if (known := _READ.get(digest)) is None:
+        with store.open(digest) as opened:
+            known = tensors_in(opened)
+        while len(_READ) >= _MOST_READ:
+            _READ.pop(next(iter(_READ)), None)
+        _READ[digest] = known
+    return known
+
+
+def _scanned(scan: Scan) -> dict[str, Any]:
+    facts = ("name", "kind", "verdict", "scanner", "report", "scanned_at")
+    return {name: getattr(scan, name) for name in facts} | {"digest": scan.digest.hex}
+
+
+def _card(store: BlobStore, revision: Revision) -> str:
+    found = next((file for file in revision.files if file.path == FILE), None)
+    if found is None or found.size_bytes > LONGEST_CARD:
+        return ""
+    with store.open(found.digest) as opened:
+        return opened.read().decode("utf-8", "replace")

@@ -1,0 +1,139 @@
+"""…/scores: what was measured of an artifact, by whom, and who doubts it; publishing, and doubting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import Path, Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from hub.errors import WrongRequest
+from hub.records import Provenance, Score
+from hub.registry.scores.scores import Dispute, Measurement, Statement, dispute, publish_score, statements
+from server.auth.access import Hub
+from server.auth.caller import account_of, actor_of, caller_of, insist_on_speaking
+from server.http.wire import Body, answer
+from server.openapi.parameters import Digits, Language, Line, Named, Number, Whole, Word
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatementBody(Score):
+    """A score, and who said it."""
+
+    id: str
+    """Such as `9f86d081884c7d65`."""
+    author: str
+    """The account that published it; empty when the card says so."""
+    measurement: Measurement | None
+    """Of a published score."""
+    published_at: datetime | None
+    disputes: list[Dispute]
+
+
+class ScoresBody(Body):
+    """All scores of an artifact: the card's, then published ones."""
+
+    artifact: str = Field(examples=["linguahub/mulan-yo"])
+    scores: list[StatementBody]
+
+
+class NewScore(BaseModel):
+    """A measured score. Reported ones belong into the card, with their source."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "metric": "r_precision_at_10", "value": 0.61, "benchmark": "emoji-generation", "benchmark_digest": "d" * 64,
+                    "split": "seen", "language": "yo", "base": "emoji-sd", "sample_size": 256, "seed": 0, "low": 0.55, "high": 0.67,
+                    "revision": "main", "run": "hub evaluate mulan-yo --benchmark emoji-generation", "machine": "x86_64, 2 cores",
+                }
+            ]
+        },
+    )  # fmt: skip
+
+    metric: Word = Field(min_length=1)
+    value: Number
+    unit: Word = "1"
+    better: Literal["up", "down"] = "up"
+    benchmark: Word = Field(min_length=1)
+    benchmark_digest: Digits
+    split: Word = ""
+    language: Language = ""
+    base: Word = ""
+    sample_size: Annotated[int, Field(ge=1, lt=1 << 62)]
+    seed: Whole
+    low: Number | None = None
+    high: Number | None = None
+    provenance: Literal["measured"] = "measured"
+    revision: Word = Field(min_length=1, description="Which revision was measured.")
+    run: Line = Field(description="Command or run, so that it can be run again.")
+    machine: Line
+
+
+class NewDispute(BaseModel):
+    """A doubt."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"reason": "the test set was trained on"}]}
+    )
+
+    reason: Line
+
+
+def get_scores(hub: Hub, artifact: Named) -> Response:
+    """Every score of an artifact with its provenance, who said it, and doubts."""
+    said = statements(hub.registry.database, artifact.name)
+    return answer({"artifact": str(artifact.name), "scores": [stated(each) for each in said]})
+
+
+def post_score(request: Request, hub: Hub, artifact: Named, body: NewScore) -> Response:
+    """Publish a measured score under one's own name.
+
+    Those of people who may commit to the artifact count in its place in searches while the revision is the newest.
+    """
+    caller = caller_of(request, hub)
+    insist_on_speaking(caller, artifact)
+    if body.low is not None and body.high is not None and not body.low <= body.value <= body.high:
+        raise WrongRequest(f"the value {body.value} lies outside its own interval from {body.low} to {body.high}.")
+    measured = hub.registry.revision(artifact.name, body.revision)
+    measurement = Measurement(revision=measured.id, run=body.run, machine=body.machine)
+    given = body.model_dump(exclude={"revision", "run", "machine", "provenance"})
+    source = f"{body.run}, revision {measured.id[:12]}, {body.machine}; published by {account_of(caller).name}"
+    score = Score(**given, provenance=Provenance.MEASURED, source=source)
+    counts = caller.may_write(artifact.name)
+    said = publish_score(
+        hub.registry.database, artifact.name, score, measurement, actor_of(request, caller), counts=counts
+    )
+    return answer(stated(said), 201)
+
+
+def post_dispute(
+    request: Request,
+    hub: Hub,
+    artifact: Named,
+    score: Annotated[str, Path(pattern="^[0-9a-f]{16}$", description="Id of the score.")],
+    body: NewDispute,
+) -> Response:
+    """Doubt a score of others, with a reason. A reported one is shown as `disputed` from then on, a measured one stays measured."""
+    caller = caller_of(request, hub)
+    insist_on_speaking(caller, artifact)
+    said = dispute(hub.registry.database, artifact.name, score, body.reason, actor_of(request, caller))
+    return answer(stated(said), 201)
+
+
+def stated(said: Statement) -> dict[str, Any]:
+    """A statement as `StatementBody`."""
+    facts = {name: getattr(said.score, name) for name in Score.__slots__}
+    return facts | {
+        "id": said.id,
+        "author": said.author,
+        "measurement": said.measurement,
+        "published_at": said.at,
+        "disputes": list(said.disputes),
+    }

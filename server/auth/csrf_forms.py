@@ -1,0 +1,99 @@
+"""What a page sends back: taken only from a page of ours, shown to the same browser.
+
+Three checks, each enough against another site: browsers say where a request comes from (`Sec-Fetch-Site`, else `Origin`), the
+cookie is SameSite=Lax, and the form carries a word that only a page shown to this session knows.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated
+from urllib.parse import parse_qsl
+
+from fastapi import Depends, Request
+
+from hub.errors import Forbidden, WrongRequest
+from hub.registry.accounts.permissions import NOBODY, Account
+from server.auth.access import Hub
+from server.auth.browser_session import Visit, form_word, visit_of
+from server.http.bodies import read_body
+
+WORD = "form"
+"""Name of the hidden field."""
+_MOST_BYTES = 64 << 10
+_MOST_FIELDS = 50
+
+
+class LogInFirst(Exception):
+    """Only somebody who is logged in sees this page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The fields of a form that one of our pages has sent."""
+
+    fields: Mapping[str, str]
+    visit: Visit | None
+
+    def get(self, name: str) -> str:
+        """A field; empty when it is not there."""
+        return self.fields.get(name, "")
+
+
+async def _fields(request: Request) -> dict[str, str]:
+    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
+        raise WrongRequest("a form was expected: send it from its page.")
+    body = await read_body(request, _MOST_BYTES)
+    try:
+        return dict(parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=_MOST_FIELDS))
+    except ValueError as error:
+        raise WrongRequest("this form cannot be read: send it from its page.") from error
+
+
+def _form(request: Request, hub: Hub, fields: Annotated[dict[str, str], Depends(_fields)]) -> Form:
+    """Raises Forbidden unless the form comes from a page that this browser was shown."""
+    _insist_on_own_page(request)
+    word = form_word(request, hub)
+    if not word or not hmac.compare_digest(word.encode(), fields.pop(WORD, "").encode("utf-8", "replace")):
+        raise Forbidden("this form is not of this session any more: load the page again, then send it.")
+    visit = visit_of(request, hub)
+    request.state.caller = visit.caller if visit else NOBODY
+    return Form(fields, visit)
+
+
+def _member_form(form: Annotated[Form, Depends(_form)]) -> Form:
+    """Raises LogInFirst for a form of somebody who is not logged in."""
+    if form.visit is None:
+        raise LogInFirst
+    return form
+
+
+def _visit(request: Request, hub: Hub) -> Visit:
+    """Raises LogInFirst for somebody who is not logged in."""
+    visit = visit_of(request, hub)
+    if visit is None:
+        raise LogInFirst
+    request.state.caller = visit.caller
+    return visit
+
+
+Submitted = Annotated[Form, Depends(_form)]
+MemberForm = Annotated[Form, Depends(_member_form)]
+"""Write it before what depends on who asks: `artifact: Wanted`."""
+Member = Annotated[Visit, Depends(_visit)]
+
+
+def account_in(visit: Visit | None) -> Account:
+    """Whose session it is."""
+    assert visit is not None, "a member's form has a session"
+    assert visit.caller.account is not None, "every session is somebody's"
+    return visit.caller.account
+
+
+def _insist_on_own_page(request: Request) -> None:
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    is_foreign = site != "same-origin" if site is not None else origin not in {None, str(request.base_url).rstrip("/")}
+    if is_foreign:
+        raise Forbidden("this form came from another site: send it from a page of this server.")

@@ -1,0 +1,131 @@
+"""The card of a revision: its front matter for programs, its prose for people.
+
+Prose is Markdown written by strangers. HTML in it is shown as text, links carry `nofollow`, and pictures come from
+the artifact's own files alone, so that no third party learns who reads a card.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, MutableMapping, Sequence
+from functools import cache
+from typing import Any
+from urllib.parse import unquote
+
+from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
+from markdown_it.token import Token
+from markdown_it.utils import OptionsDict
+from markupsafe import Markup
+
+from hub.cards.card import FILE
+from hub.cards.read import split
+from hub.errors import WrongCard
+from hub.records import File, Revision
+from hub.store import BlobStore
+
+_RECIPE = re.compile(r"^ {4}(hub train \S.*)$", re.MULTILINE)
+"""As `hub train` writes it into cards: indented code."""
+_ABSOLUTE = re.compile(r"[a-z][a-z0-9+.-]*:|//|/|#", re.IGNORECASE)
+
+
+def front_matter_of(store: BlobStore, files: Iterable[File]) -> dict[str, Any] | None:
+    """The card's YAML as values that JSON can carry; None without a readable card."""
+    found, _ = _read(store, files)
+    return _in_json(found, set()) if found else None
+
+
+def prose(store: BlobStore, revision: Revision, address_of: Callable[[str], str]) -> Markup:
+    """The card's prose as HTML. `address_of` turns a path in the repository into an address."""
+    _, text = _read(store, revision.files)
+    rendered = _markdown().render(text, {"address_of": address_of})
+    return Markup(rendered)  # noqa: S704 - the renderer escapes every text and passes no HTML through
+
+
+def recipe(store: BlobStore, revision: Revision) -> str:
+    """The command that made the artifact's weights, as its card tells it; empty where it tells none."""
+    _, text = _read(store, revision.files)
+    found = _RECIPE.search(text)
+    return found[1] if found else ""
+
+
+def _read(store: BlobStore, files: Iterable[File]) -> tuple[dict[str, Any], str]:
+    """Front matter and prose; both empty when there is no card, or one that only a later version can read."""
+    for file in files:
+        if file.path == FILE:
+            with store.open(file.digest) as card:
+                text = card.read().decode("utf-8-sig", "replace")
+            try:
+                return split(text)
+            except WrongCard:
+                return {}, text
+    return {}, ""
+
+
+def _in_json(value: Any, seen: set[int]) -> Any:
+    """`value` in what JSON has: dates, binaries and numbers that are none become text.
+
+    What YAML aliases repeat is given once, then as null: a few lines of them unfold to gigabytes.
+    """
+    if isinstance(value, dict | list):
+        if id(value) in seen:
+            return None
+        seen.add(id(value))
+        if isinstance(value, list):
+            return [_in_json(each, seen) for each in value]
+        return {str(key): _in_json(each, seen) for key, each in value.items()}
+    if value is None or isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    return str(value)
+
+
+@cache
+def _markdown() -> MarkdownIt:
+    """CommonMark with tables and strike-through."""
+    markdown = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    markdown.add_render_rule("link_open", _link)
+    markdown.add_render_rule("image", _picture)
+    for tag in ("heading_open", "heading_close"):
+        markdown.add_render_rule(tag, _heading)
+    for tag in ("paragraph_open", "list_item_open", "td_open", "th_open", "blockquote_open"):
+        markdown.add_render_rule(tag, _block)
+    return markdown
+
+
+def _link(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: Any) -> str:
+    token = tokens[index]
+    token.attrSet("href", _address(str(token.attrGet("href") or ""), env))
+    token.attrSet("rel", "nofollow noopener")
+    return self.renderToken(tokens, index, options, env)
+
+
+def _picture(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: Any) -> str:
+    """A picture of the repository; one from elsewhere is only described."""
+    token = tokens[index]
+    source = str(token.attrGet("src") or "")
+    token.attrSet("alt", self.renderInlineAsText(token.children or [], options, env))
+    if _ABSOLUTE.match(source):
+        return f"[{Markup.escape(token.attrGet('alt'))}]"
+    token.attrSet("src", _address(source, env))
+    token.attrSet("loading", "lazy")
+    return self.renderToken(tokens, index, options, env)
+
+
+def _heading(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: Any) -> str:
+    """Two levels lower: `h1` is the page's, `h2` its parts'."""
+    tokens[index].tag = f"h{min(6, int(tokens[index].tag[1]) + 2)}"
+    return _block(self, tokens, index, options, env)
+
+
+def _block(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: Any) -> str:
+    """Each block runs in the direction of its own first letters."""
+    if tokens[index].nesting == 1:
+        tokens[index].attrSet("dir", "auto")
+    return self.renderToken(tokens, index, options, env)
+
+
+def _address(target: str, env: MutableMapping[str, Any]) -> str:
+    return (
+        target if not target or _ABSOLUTE.match(target) else str(env["address_of"](unquote(target).removeprefix("./")))
+    )

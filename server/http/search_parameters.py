@@ -1,0 +1,149 @@
+"""From the query string to a `Query`: the page and the API ask with the same words as `hub search`."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from typing import Any
+
+from starlette.datastructures import QueryParams
+
+from hub.errors import WrongRequest
+from hub.languages import parse_language
+from hub.records import Provenance, Query
+from hub.registry.search.search import BY_METRIC, SORTS
+
+MOST = 100
+"""Largest page, in artifacts."""
+FARTHEST = 1000
+"""Most artifacts that `offset` leaves out: farther on a cursor leads, which costs the same everywhere."""
+LONGEST_WORD = 1000
+"""Letters of a parameter that are looked at."""
+ORDERS = (*SORTS, BY_METRIC)
+_ALIASES = {"q": "text", "language": "lang"}
+_TEXT: dict[str, Any] = {"type": "string", "maxLength": LONGEST_WORD}
+_NUMBER: dict[str, Any] = {"type": "number"}
+_WORDS: dict[str, tuple[str, dict[str, Any], Any]] = {
+    "text": ("Words in names, summaries and tags; `q` means the same.", _TEXT, "yoruba"),
+    "lang": (
+        "A language's BCP-47 tag or name: `yo`, `yor`, `Yoruba`, `Yorùbá`; `language` means the same.",
+        _TEXT,
+        "yo",
+    ),
+    "kind": ("`adapter`, `projector`, `encoder`, `delta`, `base` or `dataset`.", _TEXT, "adapter"),
+    "base": ("Name of a base that the artifact has weights for.", _TEXT, "emoji-sd"),
+    "method": ("Training method: `mulan`, `pea` …", _TEXT, "mulan"),
+    "license": ("SPDX identifier.", _TEXT, "Apache-2.0"),
+    "owner": ("Owner of the artifact.", _TEXT, "linguahub"),
+    "metric": ("Only artifacts with a score of this metric, in `lang` where one is given.", _TEXT, "r_precision_at_10"),
+    "benchmark": ("Of the scores of `metric`.", _TEXT, "emoji-generation"),
+    "split": ("Of the scores of `metric`.", _TEXT, "seen"),
+    "provenance": (
+        "Of the scores of `metric`: one kind at a time, for they cannot be compared.",
+        {"type": "string", "enum": [*Provenance], "default": Provenance.MEASURED.value},
+        "measured",
+    ),
+    "least": ("Smallest value of `metric`, in its own unit.", _NUMBER, 0.5),
+    "most": ("Largest value of `metric`.", _NUMBER, 1.0),
+    "scores": (
+        "Of each artifact the `best` score alone, the one that a line of a table shows, or `all`.",
+        {"type": "string", "enum": ["best", "all"], "default": "best"},
+        "best",
+    ),
+    "sort": (
+        "`score` puts the best measured first, `metric` the best value of `metric`.",
+        {"type": "string", "enum": list(ORDERS), "default": "score"},
+        "score",
+    ),
+    "limit": (
+        f"1 to {MOST} artifacts; 20 when absent.",
+        {"type": "integer", "minimum": 1, "maximum": MOST, "default": 20},
+        20,
+    ),
+    "offset": (
+        "How many to leave out from the start.",
+        {"type": "integer", "minimum": 0, "maximum": FARTHEST, "default": 0},
+        0,
+    ),
+}
+PARAMETERS: list[dict[str, Any]] = [
+    {
+        "name": name,
+        "in": "query",
+        "required": False,
+        "description": meaning,
+        "schema": {**schema, "examples": [example]},
+    }
+    for name, (meaning, schema, example) in _WORDS.items()
+]
+"""For the OpenAPI document."""
+
+
+_NAMED = ("kind", "base", "method", "license", "owner", "metric", "benchmark", "split")
+"""What is taken as it is written."""
+
+
+def read_query(parameters: QueryParams, readers: tuple[str, ...] | None = (), *, scores: str = "all") -> Query:
+    """The query of a search, by somebody who also finds what is private to `readers`.
+
+    Empty parameters, as forms send them, do not restrict. `scores` is what is meant without that parameter.
+
+    Raises UnknownLanguage with near names, and WrongRequest for unknown parameters and numbers out of range.
+    """
+    given = _given(parameters)
+    named: dict[str, Any] = {name: given.get(name, "") for name in _NAMED}
+    return Query(
+        text=given.get("text", ""),
+        language=parse_language(given["lang"]) if "lang" in given else "",
+        **named,
+        provenance=_one_of("provenance", given, [*Provenance], Provenance.MEASURED),
+        least=_read_value("least", given),
+        most=_read_value("most", given),
+        scores=_one_of("scores", given, ("best", "all"), scores),
+        readers=readers,
+        sort=_one_of("sort", given, ORDERS, "score"),
+        limit=read_number("limit", given.get("limit", "20"), 1, MOST),
+        offset=read_number("offset", given.get("offset", "0"), 0, FARTHEST),
+    )  # fmt: skip
+
+
+def read_number(name: str, text: str, least: int, most: int) -> int:
+    """A whole number of a query string; WrongRequest outside `least` … `most`."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= 9 and least <= int(text) <= most):
+        raise WrongRequest(f"`{name}` must be a whole number from {least} to {most}, not `{text[:80]}`.")
+    return int(text)
+
+
+def _given(parameters: QueryParams) -> dict[str, str]:
+    given: dict[str, str] = {}
+    for written, value in parameters.multi_items():
+        name = _ALIASES.get(written, written)
+        if name not in _WORDS:
+            near = difflib.get_close_matches(name, _WORDS, n=1)
+            hint = f" Did you mean `{near[0]}`?" if near else f" There are {', '.join(_WORDS)}."
+            raise WrongRequest(f"no search parameter is called `{name[:80]}`.{hint}")
+        if len(value) > LONGEST_WORD:
+            raise WrongRequest(f"`{name}` has {len(value)} letters, and {LONGEST_WORD} are the most.")
+        if value.strip():
+            given[name] = value.strip()
+    return given
+
+
+def _one_of(name: str, given: dict[str, str], known: tuple[str, ...] | list[Provenance], default: str) -> str:
+    found = given.get(name, default)
+    if found not in known:
+        what = "cannot sort by" if name == "sort" else f"`{name}` cannot be"
+        raise WrongRequest(f"{what} `{found[:80]}`: choose one of {', '.join(known)}.")
+    return found
+
+
+def _read_value(name: str, given: dict[str, str]) -> float | None:
+    if name not in given:
+        return None
+    try:
+        value = float(given[name])
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise WrongRequest(f"`{name}` must be a number, not `{given[name][:80]}`.")
+    return value

@@ -1,0 +1,74 @@
+"""Parameters that several addresses of our API share: the artifact in the path, limits, cursors, words in bodies."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Path, Request
+from pydantic import AfterValidator, Field, StringConstraints
+
+from hub.errors import UnknownLanguage, WrongRequest
+from hub.languages import parse_language
+from hub.names import LENGTH
+from hub.records import Artifact
+from server.auth.access import Hub, asked_name, get_artifact
+from server.auth.caller import caller_of, insist_on_administering, insist_on_writing
+from server.http.addresses import Segment
+
+_PART = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+Owner = Annotated[
+    str, Path(pattern=_PART, max_length=LENGTH, description="Owner of the artifact.", examples=["linguahub"])
+]
+Name = Annotated[
+    str, Path(pattern=_PART, max_length=LENGTH, description="Name of the artifact.", examples=["mulan-yo"])
+]
+RevisionName = Annotated[
+    Segment,
+    Path(
+        description="`main`, an alias, a branch, a tag, a number, or the beginning of an id.",
+        max_length=256,
+        examples=["main"],
+    ),
+]
+_PLAIN = r"^[^\x00-\x1f\x7f]*$"
+"""One line, without what no terminal should be sent."""
+Word = Annotated[str, StringConstraints(pattern=_PLAIN, max_length=200)]
+Line = Annotated[str, StringConstraints(pattern=_PLAIN, min_length=1, max_length=1000)]
+Digits = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Whole = Annotated[int, Field(ge=0, lt=1 << 63)]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+
+
+def _named(request: Request, hub: Hub, owner: Owner, name: Name) -> Artifact:  # noqa: ARG001 - for the document
+    """The artifact that the path names, of any kind. Raises UnknownArtifact, also for a private one of others."""
+    return get_artifact(hub, asked_name(request), request)
+
+
+def _own(request: Request, hub: Hub, owner: Owner, name: Name) -> Artifact:
+    """As `Named`, when the caller may commit to it."""
+    artifact = _named(request, hub, owner, name)
+    insist_on_writing(caller_of(request, hub), artifact.name)
+    return artifact
+
+
+def _governed(request: Request, hub: Hub, owner: Owner, name: Name) -> Artifact:
+    """As `Named`, when the caller may administer it."""
+    artifact = _named(request, hub, owner, name)
+    insist_on_administering(caller_of(request, hub), artifact.name)
+    return artifact
+
+
+Named = Annotated[Artifact, Depends(_named)]
+Own = Annotated[Artifact, Depends(_own)]
+Governed = Annotated[Artifact, Depends(_governed)]
+
+
+def _language(text: str) -> str:
+    try:
+        return parse_language(text) if text else ""
+    except UnknownLanguage as error:
+        raise WrongRequest(str(error)) from error
+
+
+Language = Annotated[str, StringConstraints(pattern=_PLAIN, max_length=100), AfterValidator(_language)]
+"""A tag or a name, as people type it; parsed. Raises WrongRequest."""

@@ -1,0 +1,1 @@
+"""Optional parts. The core imports none of them; see `server.part`."""

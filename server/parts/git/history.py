@@ -1,0 +1,169 @@
+"""Revisions as git's commits: the same revisions give the same ids on every server.
+
+Trees and commits are a few hundred bytes each and are kept; of a text only its id is, and its bytes are read from the
+store when a pack needs them; of a large file git sees the pointer. So memory grows with history, never with files.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from dulwich.object_store import MemoryObjectStore
+from dulwich.objects import Blob, Commit, ObjectID, RawObjectID, ShaFile, Tree
+from dulwich.refs import DictRefsContainer, Ref
+from dulwich.repo import BaseRepo
+
+from hub.local import LocalHub
+from hub.names import ArtifactName, Digest
+from hub.records import File, Revision
+from hub.registry.artifacts.branches import kinds
+from hub.store import BlobStore
+from server.parts.git.attributes import ATTRIBUTES, attributes, in_git
+from server.parts.git.commits import note_commits
+from server.protocol.read.git_objects import pointer
+
+TRAILER = "Linguahub-Revision"
+"""The last line of every commit's message: the whole id of our revision, whose first 40 digits the Hub protocol calls a commit."""
+KEPT = 8
+"""Histories that a worker remembers."""
+_FILE, _FOLDER = 0o100644, 0o040000
+_kept: OrderedDict[tuple[str, str, str], History] = OrderedDict()
+_lock = threading.Lock()
+
+
+class Objects(MemoryObjectStore):
+    """Git's objects of one artifact; texts are read from the store."""
+
+    def __init__(self, store: BlobStore) -> None:
+        super().__init__()
+        self._store = store
+        self._texts: dict[ObjectID, Digest] = {}
+        self._ids: dict[Digest, ObjectID] = {}
+
+    def __getitem__(self, name: ObjectID | RawObjectID) -> ShaFile:
+        """Any object. Raises KeyError."""
+        digest = self._texts.get(self._to_hexsha(name))
+        return super().__getitem__(name) if digest is None else self._read(digest)
+
+    def contains_loose(self, sha: ObjectID) -> bool:
+        """Whether an object is here."""
+        return sha in self._texts or super().contains_loose(sha)
+
+    def add_file(self, file: File) -> ObjectID:
+        """Id of what git has in a file's place."""
+        if not in_git(file):
+            return self.add(Blob.from_string(pointer(file)))
+        if file.digest not in self._ids:
+            self._ids[file.digest] = self._read(file.digest).id
+            self._texts[self._ids[file.digest]] = file.digest
+        return self._ids[file.digest]
+
+    def add(self, made: ShaFile) -> ObjectID:
+        """Keep an object; its id."""
+        self._data[made.id] = made
+        return made.id
+
+    def read_text(self, file: File) -> bytes:
+        """The bytes of a short text."""
+        return self._read(file.digest).data
+
+    def _read(self, digest: Digest) -> Blob:
+        with self._store.open(digest) as opened:
+            return Blob.from_string(opened.read())
+
+
+class History(BaseRepo):
+    """One artifact as a bare repository, as dulwich serves them."""
+
+    def __init__(self, objects: Objects, refs: dict[Ref, bytes], commits: dict[str, ObjectID]) -> None:
+        super().__init__(objects, DictRefsContainer(refs))
+        self.objects, self.commits = objects, commits
+        self._named = refs
+
+    def get_peeled(self, ref: Ref) -> ObjectID:
+        """What a ref is at in the end: a commit, for our tags are light."""
+        return self.refs[ref]
+
+    def with_revisions(self) -> History:
+        """The same with a ref for every revision: a branch may move between a client's first request and its second."""
+        every = {Ref(b"refs/revisions/" + each.encode()): commit for each, commit in self.commits.items()}
+        return History(self.objects, {**every, **self._named}, self.commits)
+
+
+def history_of(hub: LocalHub, name: ArtifactName) -> History:
+    """The artifact's history, with a ref for each branch and tag; remembered until one of them moves."""
+    refs, kind_of = hub.registry.refs(name), kinds(hub.registry.database, name)
+    newest = hub.registry.revisions(name, with_files=False)
+    state = f"{newest[0].id if newest else ''} {sorted(refs.items())} {sorted(kind_of.items())}"
+    key = (hub.registry.database.address, name.key, state)
+    with _lock:
+        if key in _kept:
+            _kept.move_to_end(key)
+            return _kept[key]
+    objects = Objects(hub.store)
+    commits = _commits(objects, hub.registry.revisions(name))
+    named: dict[Ref, bytes] = {Ref(b"HEAD"): b"ref: refs/heads/main"} if "main" in refs else {}
+    for ref, revision_id in refs.items():
+        folder = "refs/tags" if kind_of.get(ref) == "tag" else "refs/heads"
+        named[Ref(f"{folder}/{ref}".encode())] = commits[revision_id]
+    note_commits(hub.registry.database, {commit.decode(): revision_id for revision_id, commit in commits.items()})
+    made = History(objects, named, commits)
+    with _lock:
+        _kept[key] = made
+        while len(_kept) > KEPT:
+            _kept.popitem(last=False)
+    return made
+
+
+def _commits(objects: Objects, revisions: Iterable[Revision]) -> dict[str, ObjectID]:
+    """Id of our revision → id of git's commit; parents before children."""
+    commits: dict[str, ObjectID] = {}
+    waiting = {each.id: each for each in sorted(revisions, key=lambda each: each.number)}
+    while waiting:
+        chain = [next(iter(waiting.values()))]
+        while (parent := waiting.get(chain[-1].parent)) is not None:
+            chain.append(parent)  # A content that was there before keeps its number, and may have a younger parent.
+        for revision in reversed(chain):
+            commits[revision.id] = _commit(objects, waiting.pop(revision.id), commits.get(revision.parent))
+    return commits
+
+
+def _commit(objects: Objects, revision: Revision, parent: ObjectID | None) -> ObjectID:
+    author = revision.author or revision.artifact.owner
+    made = Commit()
+    made.tree = _tree(objects, _with_attributes(objects, revision.files))
+    made.parents = [parent] if parent else []
+    made.author = made.committer = f"{author} <{author}@users.noreply.invalid>".encode()
+    moment = revision.created_at or datetime.fromtimestamp(0, UTC)
+    made.author_time = made.commit_time = int(moment.timestamp())
+    made.author_timezone = made.commit_timezone = 0
+    made.encoding = b"UTF-8"
+    made.message = f"{revision.message.strip() or 'No message'}\n\n{TRAILER}: {revision.id}\n".encode()
+    return objects.add(made)
+
+
+def _with_attributes(objects: Objects, files: tuple[File, ...]) -> dict[str, Any]:
+    """Name → id of a file or, for a folder, the same again."""
+    own = next((objects.read_text(each) for each in files if each.path == ATTRIBUTES and in_git(each)), b"")
+    top: dict[str, Any] = {}
+    for file in files:
+        *folders, name = file.path.split("/")
+        at = top
+        for folder in folders:
+            at = at.setdefault(folder, {})
+        at[name] = objects.add_file(file)
+    top[ATTRIBUTES] = objects.add(Blob.from_string(attributes(files, own)))
+    return top
+
+
+def _tree(objects: Objects, entries: dict[str, Any]) -> ObjectID:
+    made = Tree()
+    for name, entry in entries.items():
+        is_folder = isinstance(entry, dict)
+        oid = _tree(objects, entry) if is_folder else entry
+        made.add(name.encode(), _FOLDER if is_folder else _FILE, oid)
+    return objects.add(made)

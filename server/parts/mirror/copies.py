@@ -1,0 +1,189 @@
+"""Repositories of another hub that are kept here: what was asked for, under the upstream's own commit ids."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from hub.names import ArtifactName, Digest
+from hub.records import MirrorOrigin
+from hub.registry.database.clock import from_column, utc_now
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from hub.registry.database.database import Database, Row
+
+COLLECTIONS = ("models", "datasets")
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """Which repository: the upstream keeps models and data sets apart, and both may have one name."""
+
+    collection: str
+    """`models` or `datasets`."""
+    name: ArtifactName
+
+    @property
+    def key(self) -> str:
+        """What is unique."""
+        return f"{self.collection}/{self.name.key}"
+
+    def __str__(self) -> str:
+        return str(self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopiedFile:
+    """A file of a mirrored commit, as the upstream lists it."""
+
+    path: str
+    size_bytes: int
+    blob_id: str
+    """Git's id of what git has there: of the file, or of its pointer."""
+    etag: str
+    """What its bytes are known by: SHA-256 for a large file, `blob_id` for one that git holds."""
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it is kept by Git LFS upstream."""
+        return self.etag != self.blob_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopiedCommit:
+    """One commit of a mirrored repository; it never changes."""
+
+    commit_id: str
+    description: Mapping[str, Any]
+    files: tuple[CopiedFile, ...]
+    fetched_at: datetime
+
+
+def origin_of(database: Database, copied: Copied) -> MirrorOrigin | None:
+    """Where a repository comes from; None for one that is ours or not here."""
+    rows = database.rows(_ORIGIN, {"key": copied.key})
+    return _origin(rows[0]) if rows else None
+
+
+def origin_of_name(database: Database, name: ArtifactName) -> MirrorOrigin | None:
+    """As `origin_of`, of a model or data set of this name."""
+    found = [origin_of(database, Copied(collection, name)) for collection in COLLECTIONS]
+    return next(filter(None, found), None)
+
+
+def commit_of(database: Database, copied: Copied, commit_id: str) -> CopiedCommit | None:
+    """A commit that is known here, with its files by path."""
+    values = {"key": copied.key, "commit": commit_id}
+    heads = database.rows("SELECT * FROM mirror_commits WHERE key = :key AND commit_id = :commit", values)
+    if not heads:
+        return None
+    files = database.rows(
+        "SELECT path, size_bytes, blob_id, etag FROM mirror_files WHERE key = :key AND commit_id = :commit ORDER BY path",
+        values,
+    )
+    return CopiedCommit(
+        commit_id=commit_id,
+        description=json.loads(heads[0]["description"]),
+        files=tuple(CopiedFile(**{name: row[name] for name in CopiedFile.__slots__}) for row in files),
+        fetched_at=from_column(heads[0]["fetched_at"]),
+    )
+
+
+def ref_of(database: Database, copied: Copied, ref: str) -> tuple[str, datetime] | None:
+    """Where a branch or tag was, and when that was asked."""
+    rows = database.rows(
+        "SELECT commit_id, checked_at FROM mirror_refs WHERE key = :key AND name = :ref",
+        {"key": copied.key, "ref": ref},
+    )
+    return (rows[0]["commit_id"], from_column(rows[0]["checked_at"])) if rows else None
+
+
+def refs_of(database: Database, copied: Copied) -> dict[str, str]:
+    """Every ref that somebody has asked for → commit id."""
+    rows = database.rows("SELECT name, commit_id FROM mirror_refs WHERE key = :key ORDER BY name", {"key": copied.key})
+    return {row["name"]: row["commit_id"] for row in rows}
+
+
+def blob_of(database: Database, etag: str) -> Digest | None:
+    """The blob with a file's bytes; None while they have not been fetched."""
+    rows = database.rows("SELECT digest FROM mirror_blobs WHERE etag = :etag", {"etag": etag})
+    return Digest(rows[0]["digest"]) if rows else None
+
+
+def mirrored_blobs(database: Database) -> set[Digest]:
+    """Every blob that some mirrored commit names."""
+    rows = database.rows("SELECT DISTINCT digest FROM mirror_blobs JOIN mirror_files USING (etag)")
+    return {Digest(row["digest"]) for row in rows}
+
+
+def keep_commit(database: Database, copied: Copied, commit: CopiedCommit, upstream: str, *, restricted: bool) -> None:
+    """Make a commit known; nothing happens when it is."""
+    from server.parts.mirror.tables import MirrorCommitRow, MirrorFileRow, MirrorRow
+
+    with database.transaction() as session:
+        row = session.get(MirrorRow, copied.key)
+        if row is None:
+            row = MirrorRow(key=copied.key, name=str(copied.name), created_at=utc_now())
+            session.add(row)
+        row.upstream, row.restricted = upstream, restricted
+        session.flush()
+        if session.get(MirrorCommitRow, (copied.key, commit.commit_id)) is not None:
+            return
+        head = MirrorCommitRow(
+            key=copied.key, commit_id=commit.commit_id, description=dict(commit.description), fetched_at=utc_now()
+        )
+        session.add(head)
+        session.flush()
+        session.add_all(
+            MirrorFileRow(
+                key=copied.key, commit_id=commit.commit_id, path=file.path, size_bytes=file.size_bytes,
+                blob_id=file.blob_id, etag=file.etag,
+            )
+            for file in commit.files
+        )  # fmt: skip
+
+
+def keep_ref(database: Database, copied: Copied, ref: str, commit_id: str) -> None:
+    """Note where a ref is now."""
+    from server.parts.mirror.tables import MirrorRefRow
+
+    with database.transaction() as session:
+        session.merge(MirrorRefRow(key=copied.key, name=ref, commit_id=commit_id, checked_at=utc_now()))
+
+
+def keep_blob(database: Database, etag: str, digest: Digest, size_bytes: int) -> None:
+    """Note that a file's bytes are in the store."""
+    from server.parts.mirror.tables import MirrorBlobRow
+
+    with database.transaction() as session:
+        session.merge(MirrorBlobRow(etag=etag, digest=digest.hex, size_bytes=size_bytes))
+
+
+def forget_mirror(session: Session, name: ArtifactName) -> None:
+    """Remove what is known of a mirrored repository; its bytes are collected like all others."""
+    from sqlalchemy import delete
+
+    from server.parts.mirror.tables import MirrorRow
+
+    keys = [Copied(collection, name).key for collection in COLLECTIONS]
+    session.execute(delete(MirrorRow).where(MirrorRow.key.in_(keys)))
+
+
+_ORIGIN = (
+    "SELECT upstream, restricted, commit_id, fetched_at FROM mirrors JOIN mirror_commits USING (key) "
+    "WHERE key = :key ORDER BY fetched_at DESC, commit_id LIMIT 1"
+)
+
+
+def _origin(row: Row) -> MirrorOrigin:
+    return MirrorOrigin(
+        upstream=row["upstream"],
+        commit_id=row["commit_id"],
+        fetched_at=from_column(row["fetched_at"]),
+        restricted=bool(row["restricted"]),
+    )

@@ -1,0 +1,80 @@
+"""The part `mirror`: repositories of another hub, fetched when they are asked for and kept."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from hub.names import ArtifactName
+from server.part import ServerPart
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from fastapi import FastAPI, Request
+    from sqlalchemy.orm import Session
+
+    from hub.local import LocalHub
+    from hub.names import Digest
+    from hub.records import MirrorOrigin
+    from hub.registry.database.database import Database
+    from hub.registry.parts import Event
+    from server.part import Answer
+    from server.parts.mirror.upstream import Upstream
+
+
+class MirrorPart(ServerPart):
+    """Serves another hub's repositories under that hub's ids."""
+
+    name = "mirror"
+    tables = ("server.parts.mirror.tables",)
+
+    def __init__(self, upstream: Upstream | None = None) -> None:
+        """Without `upstream`, the one that `HUB_MIRROR` names is asked; without both, what is here is served and nobody is asked."""
+        self._upstream = upstream
+
+    def on_event(self, session: Session, event: Event) -> None:
+        """Forget the copy when its repository is deleted here."""
+        if (event.scope, event.action) == ("repo", "delete"):
+            from server.parts.mirror.copies import forget_mirror
+
+            forget_mirror(session, ArtifactName(event.artifact.owner, event.artifact.name))
+
+    def origin(self, database: Database, name: ArtifactName) -> MirrorOrigin | None:
+        """Return where a copy comes from."""
+        from server.parts.mirror.copies import origin_of_name
+
+        return origin_of_name(database, name)
+
+    def blobs(self, database: Database) -> Iterable[Digest]:
+        """Return the bytes of all copies."""
+        from server.parts.mirror.copies import mirrored_blobs
+
+        return mirrored_blobs(database)
+
+    def configure(self) -> None:
+        """Read `HUB_MIRROR` and `HUB_MIRROR_TOKEN`."""
+        from server.parts.mirror.upstream import mirrored_upstream
+
+        if self._upstream is None:
+            self._upstream = mirrored_upstream()
+
+    def attach(self, app: FastAPI, hub: LocalHub) -> None:
+        """Keep the mirror beside the hub."""
+        from server.parts.mirror.mirror import Mirror
+
+        app.state.mirror = Mirror(hub, self._upstream)
+
+    def stop(self) -> None:
+        """Close the connections to the upstream."""
+        if self._upstream is not None:
+            self._upstream.close()
+            self._upstream = None
+
+    def answer_for(self, request: Request, collection: str, name: str) -> Answer | None:
+        """Return the mirror's answer where it has, or may have, the repository."""
+        from server.parts.mirror.answers import answer_elsewhere
+
+        mirror = request.app.state.mirror
+        copied = mirror.covers(collection, name)
+        return None if copied is None else partial(answer_elsewhere, mirror=mirror, copied=copied)

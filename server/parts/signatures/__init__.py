@@ -1,0 +1,1 @@
+"""Signatures of revisions, and the keys that accounts sign with."""

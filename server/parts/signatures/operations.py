@@ -1,0 +1,61 @@
+"""Operations on the public keys and certificates that accounts sign with. Owners do them, too, and everybody may read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from hub.administration.operation import Operation
+from hub.errors import WrongRequest
+from hub.records import SigningKey
+from server.parts.signatures.signing_keys import LONGEST_PEM, add_key, keys_of, revoke_key
+
+if TYPE_CHECKING:
+    from hub.local import LocalHub
+    from hub.registry.accounts.permissions import Actor
+
+_KEYS = "/accounts/{account}/signing-keys"
+
+
+class ListSigningKeys(Operation[list[SigningKey]]):
+    """List the public keys of an account, by which anybody may check its signatures."""
+
+    path, tag, open_to = _KEYS, "artifacts", "everybody"
+    account: str
+
+    def run(self, hub: LocalHub, actor: Actor) -> list[SigningKey]:
+        return keys_of(hub.registry.database, hub.accounts.get(self.account))
+
+
+class AddSigningKey(Operation[SigningKey]):
+    """Register a public key or certificate; revisions that were signed before are not checked again."""
+
+    method, path, tag, open_to = "POST", _KEYS, "artifacts", "owners"
+    status, errors = 201, (404, 409)
+    account: str
+    name: Annotated[str, {"examples": ["laptop"]}]
+    pem: Annotated[str, {"maxLength": LONGEST_PEM}]
+
+    def run(self, hub: LocalHub, actor: Actor) -> SigningKey:
+        from server.parts.signatures.signatures import fingerprint_of
+
+        owner = hub.accounts.get(self.account)
+        if len(self.pem) > LONGEST_PEM:
+            raise WrongRequest(f"a public key or certificate has {LONGEST_PEM} letters at most, not {len(self.pem)}.")
+        kind, fingerprint = fingerprint_of(self.pem)
+        return add_key(hub.registry.database, owner, self.name, self.pem, kind, fingerprint, actor)
+
+
+class RevokeSigningKey(Operation[list[SigningKey]]):
+    """Trust a key no longer for new revisions, and list those that are left."""
+
+    method, path, tag, open_to = "DELETE", f"{_KEYS}/{{fingerprint}}", "artifacts", "owners"
+    account: str
+    fingerprint: str
+
+    def run(self, hub: LocalHub, actor: Actor) -> list[SigningKey]:
+        owner = hub.accounts.get(self.account)
+        revoke_key(hub.registry.database, owner, self.fingerprint, actor)
+        return keys_of(hub.registry.database, owner)
+
+
+OPERATIONS = (ListSigningKeys, AddSigningKey, RevokeSigningKey)

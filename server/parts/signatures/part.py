@@ -1,0 +1,42 @@
+"""The part `signatures`: revisions signed with a key that their owner has registered."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from hub.registry.parts import Part
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from hub.names import ArtifactName
+    from hub.records import File, Signature
+    from hub.registry.database.database import Database
+    from hub.store import BlobStore
+
+
+class Signatures(Part):
+    """Verifies `model.sig` when a revision is made."""
+
+    name = "signatures"
+    tables = ("server.parts.signatures.tables",)
+    operations = ("server.parts.signatures.operations",)
+    admin_commands = MappingProxyType({"key": "server.parts.signatures.commands:keys"})
+
+    def signature(
+        self, files: Sequence[File], name: ArtifactName, database: Database, store: BlobStore
+    ) -> Signature | None:
+        """Return the signature, judged by the keys of the artifact's owner."""
+        from server.parts.signatures.signatures import signature_in
+
+        return signature_in(files, name, database, store)
+
+    def signature_by(self, key: Path, files: Sequence[File], store: BlobStore) -> Signature | None:
+        """Return the signature as someone sees it who trusts the key in a file."""
+        from server.parts.signatures.signatures import examine, read_bundle, read_key
+
+        trusted = read_key(key)
+        bundle = read_bundle(files, store)
+        return None if bundle is None else examine(files, bundle, [trusted])

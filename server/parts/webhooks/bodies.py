@@ -1,0 +1,137 @@
+"""Webhooks in JSON: what clients send, and what they are answered."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Self
+
+from fastapi import Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from hub.errors import Forbidden, NotServed
+from hub.local import LocalHub
+from hub.registry.accounts.permissions import Account, Caller
+from server.auth.caller import account_of, actor_of, caller_of
+from server.http.addresses import absolute
+from server.parts.webhooks.deliveries import Delivery
+from server.parts.webhooks.destinations import read_destination
+from server.parts.webhooks.webhooks import DOMAINS, KINDS, Watched, Webhook, add_webhook, allowed_hosts, change_webhook
+
+
+class WatchedBody(BaseModel):
+    """Something to watch: `model`, `dataset`, `user`, `org`, or `everything` for administrators."""
+
+    type: str = Field(json_schema_extra={"enum": list(KINDS)})
+    name: str = Field(default="", description="`owner/name`, a user or an organisation; empty for `everything`.")
+
+
+class WebhookIn(BaseModel):
+    """What a client sends; what is absent stays as it is."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "url": "https://ci.example.org/linguahub",
+                "watched": [{"type": "model", "name": "ada/mulan-yo"}],
+                "domains": ["repo", "score"],
+                "secret": "a long random word",
+            }
+        }
+    )
+    url: str | None = Field(default=None, description="`https://…`; other ways for hosts that an administrator allows.")
+    watched: list[WatchedBody] = Field(default_factory=list)
+    domains: list[Annotated[str, Field(json_schema_extra={"enum": list(DOMAINS)})]] | None = None
+    secret: str | None = Field(default=None, description="At most 256 printable ASCII letters. It signs what is sent.")
+
+
+class ClientWebhookIn(WebhookIn):
+    """What Hugging Face's client may send beside that."""
+
+    jobSourceId: str | None = None
+
+
+class WebhookBody(BaseModel):
+    """A webhook. The secret is shown to whoever has just set it, and never again."""
+
+    id: str
+    url: str
+    watched: list[WatchedBody]
+    domains: list[str]
+    secret: str | None
+    disabled: bool
+
+    @classmethod
+    def of(cls, webhook: Webhook, secret: str | None = None) -> WebhookBody:
+        """The body of a webhook."""
+        watched = [WatchedBody(type=each.kind, name=each.name) for each in webhook.watched]
+        return cls(
+            id=webhook.id, url=webhook.url, watched=watched, domains=list(webhook.domains), secret=secret or None,
+            disabled=webhook.disabled,
+        )  # fmt: skip
+
+
+class DeliveryBody(BaseModel):
+    """Something that a webhook was told, and how the receiver answered the last time."""
+
+    id: str
+    scope: str
+    action: str
+    attempts: int
+    delivered: bool
+    status: int | None
+    error: str
+    duration_ms: int | None
+    created_at: datetime | None
+    tried_at: datetime | None
+    body: str
+    """Exactly what was signed and sent."""
+
+    @classmethod
+    def of(cls, delivery: Delivery) -> Self:
+        """The body of a delivery."""
+        return cls(**{name: getattr(delivery, name) for name in cls.model_fields})
+
+
+def owner_of(request: Request, hub: LocalHub, *, writes: bool = False) -> tuple[Account, Caller]:
+    """Whose webhooks a request is about. Raises Unauthenticated, and Forbidden for a token that is not for all of the account."""
+    caller = caller_of(request, hub)
+    account = account_of(caller)
+    token = caller.token
+    if token is not None and (token.artifact or (writes and token.role != "write")):
+        raise Forbidden(f"webhooks of `{account.name}` need a token with the role `write` for all that it may.")
+    return account, caller
+
+
+def create(request: Request, hub: LocalHub, body: WebhookIn) -> Webhook:
+    """Make a webhook of what a client sends. Raises WrongRequest, Forbidden, NotServed."""
+    account, caller = owner_of(request, hub, writes=True)
+    url = _url(hub, body) or ""
+    read_destination(url, allowed_hosts(hub.registry.database))
+    return add_webhook(
+        hub.registry.database, account, url, _watched(body), body.domains or ("repo", "score"), actor_of(request, caller),
+        secret=body.secret or "", origin=absolute(request, ""),
+    )  # fmt: skip
+
+
+def change(
+    request: Request, hub: LocalHub, webhook_id: str, body: WebhookIn | None, *, disabled: bool | None = None
+) -> Webhook:
+    """Change a webhook as a client asks. Raises as `create`, and UnknownWebhook."""
+    account, caller = owner_of(request, hub, writes=True)
+    given = body or WebhookIn()
+    return change_webhook(
+        hub.registry.database, account, webhook_id, actor_of(request, caller), url=_url(hub, given), watched=_watched(given),
+        domains=given.domains, secret=given.secret, disabled=disabled,
+    )  # fmt: skip
+
+
+def _url(hub: LocalHub, body: WebhookIn) -> str | None:
+    if isinstance(body, ClientWebhookIn) and body.jobSourceId is not None:
+        raise NotServed("jobs are not served here: give the webhook a `url`.")
+    if body.url is not None:
+        read_destination(body.url, allowed_hosts(hub.registry.database))
+    return body.url
+
+
+def _watched(body: WebhookIn) -> list[Watched]:
+    return [Watched(each.type, each.name) for each in body.watched]

@@ -1,0 +1,106 @@
+"""Owe a delivery to every webhook that watches an artifact, in the transaction that causes the event.
+
+What is sent is written down here, once, and is the same at every attempt.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import exists, func, or_, select
+
+from hub.names import COMMIT_DIGITS
+from hub.registry.database.clock import utc_now
+from hub.registry.outbox.queue import owe
+from hub.registry.tables.accounts import AccountRow, MembershipRow
+from hub.registry.tables.artifacts import ArtifactRow, RefRow
+from server.parts.webhooks.deliveries import DELIVER
+from server.parts.webhooks.tables import DeliveryRow, WatchRow, WebhookRow
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from hub.registry.parts import Event
+
+
+def has_webhooks(session: Session) -> bool:
+    """Return whether there is any webhook: most installations have none."""
+    return session.scalar(select(WebhookRow.id).limit(1)) is not None
+
+
+def enqueue_deliveries(session: Session, event: Event) -> None:
+    """Owe a delivery to every webhook that watches the artifact, may know of it and wants to hear of the scope."""
+    artifact = event.artifact
+    watchers = [each for each in _watchers(session, artifact) if _wants(each.domains, event.scope)]
+    if not watchers:
+        return
+    head = session.get(RefRow, (artifact.id, "main"))
+    for webhook in watchers:
+        body = {
+            "event": {"action": event.action, "scope": event.scope},
+            "repo": _repository(artifact, webhook.origin, head.revision_id if head else ""),
+            "webhook": {"id": webhook.id, "version": 3},
+            **event.facts,
+        }
+        row = DeliveryRow(
+            id=f"msg_{secrets.token_hex(12)}", webhook_id=webhook.id, scope=event.scope, action=event.action,
+            body=json.dumps(body, ensure_ascii=False), attempts=0, status=None, error="", duration_ms=None,
+            created_at=utc_now(), tried_at=None,
+        )  # fmt: skip
+        session.add(row)
+        owe(session, DELIVER, row.id)
+
+
+def watch_new_name(session: Session, key: str, target: str) -> None:
+    """Let everyone who watches a repository that gets another name watch it under that one."""
+    for watch in session.scalars(select(WatchRow).where(WatchRow.key == key)).all():
+        session.delete(watch)
+        session.merge(WatchRow(webhook_id=watch.webhook_id, kind=watch.kind, key=target.lower(), name=target))
+
+
+def _watchers(session: Session, artifact: ArtifactRow) -> Iterable[WebhookRow]:
+    """Webhooks of those who may know of the artifact."""
+    owner = artifact.owner.lower()
+    repository = "dataset" if artifact.kind == "dataset" else "model"
+    watching = exists().where(
+        WatchRow.webhook_id == WebhookRow.id,
+        or_(
+            WatchRow.key == owner,
+            (WatchRow.key == artifact.key) & (WatchRow.kind == repository),
+            WatchRow.key == "*",
+        ),
+    )
+    asked = (
+        select(WebhookRow)
+        .join(AccountRow, AccountRow.id == WebhookRow.account_id)
+        .where(~WebhookRow.disabled, watching)
+    )
+    if artifact.private:
+        organisation = select(AccountRow.id).where(AccountRow.key == owner).scalar_subquery()
+        member = exists().where(
+            MembershipRow.user_id == WebhookRow.account_id, MembershipRow.organisation_id == organisation
+        )
+        asked = asked.where(or_(AccountRow.is_admin, func.lower(AccountRow.name) == owner, member))
+    return session.scalars(asked.order_by(WebhookRow.id)).all()
+
+
+def _wants(domains: Iterable[str], scope: str) -> bool:
+    return any(scope == domain or scope.startswith(f"{domain}.") for domain in domains)
+
+
+def _repository(artifact: ArtifactRow, origin: str, head: str) -> dict[str, Any]:
+    name = f"{artifact.owner}/{artifact.name}"
+    prefix = "datasets/" if artifact.kind == "dataset" else ""
+    return {
+        "type": "dataset" if prefix else "model",
+        "name": name,
+        "id": str(artifact.id),
+        "private": artifact.private,
+        "kind": artifact.kind,
+        "url": {"web": f"{origin}/{prefix}{name}", "api": f"{origin}/api/{prefix or 'models/'}{name}"},
+        "headSha": head[:COMMIT_DIGITS] or None,
+        "owner": {"id": artifact.owner},
+    }

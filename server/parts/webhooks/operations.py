@@ -1,0 +1,88 @@
+"""Operations on the webhooks of accounts, and on the hosts inside a network that they may reach."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from hub.administration.operation import Operation
+from hub.errors import UnknownWebhook
+from server.parts.webhooks.deliveries import Delivery, deliveries
+from server.parts.webhooks.webhooks import Webhook, allow_host, allowed_hosts, find_webhook, webhooks_of
+
+if TYPE_CHECKING:
+    from hub.local import LocalHub
+    from hub.registry.accounts.permissions import Actor
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """A webhook as others than its owner may know it: without its secret and most of its URL, which may hold another one."""
+
+    id: str
+    host: str
+    watched: list[str]
+    """Each as kind and name: `model ada/yo`."""
+    disabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A host of the server's own network."""
+
+    host: str
+    allowed: bool
+    """Whether webhooks may reach it."""
+
+
+class ListHooks(Operation[list[Hook]]):
+    """List the webhooks of a user, oldest first, without their secrets."""
+
+    path = "/admin/users/{name}/webhooks"
+    name: str
+
+    def run(self, hub: LocalHub, actor: Actor) -> list[Hook]:
+        return [_hook(each) for each in webhooks_of(hub.registry.database, hub.accounts.get(self.name))]
+
+
+class ListTold(Operation[list[Delivery]]):
+    """List the newest deliveries of a webhook, newest first, and how they were answered."""
+
+    path = "/admin/webhooks/{webhook}/deliveries"
+    webhook: str
+
+    def run(self, hub: LocalHub, actor: Actor) -> list[Delivery]:
+        known = find_webhook(hub.registry.database, self.webhook)
+        if known is None:
+            raise UnknownWebhook(self.webhook[:100])
+        return deliveries(hub.registry.database, known)
+
+
+class ListHosts(Operation[list[Host]]):
+    """List the hosts of the server's own network that webhooks may reach."""
+
+    path, errors = "/admin/webhook-hosts", ()
+
+    def run(self, hub: LocalHub, actor: Actor) -> list[Host]:
+        return [Host(each, True) for each in sorted(allowed_hosts(hub.registry.database))]
+
+
+class AllowHost(Operation[Host]):
+    """Let webhooks reach a host of the server's own network, without TLS too, or forbid it again."""
+
+    method, path, errors = "PUT", "/admin/webhook-hosts/{host}", ()
+    host: str
+    allowed: bool
+
+    def run(self, hub: LocalHub, actor: Actor) -> Host:
+        allow_host(hub.registry.database, self.host, actor, allowed=self.allowed)
+        return Host(self.host.lower(), self.allowed)
+
+
+def _hook(webhook: Webhook) -> Hook:
+    watched = [f"{each.kind} {each.name}".strip() for each in webhook.watched]
+    return Hook(webhook.id, urlsplit(webhook.url).hostname or "", watched, webhook.disabled)
+
+
+OPERATIONS = (ListHooks, ListTold, ListHosts, AllowHost)

@@ -1,0 +1,53 @@
+"""The part `webhooks`: addresses that are told what happens to repositories."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from server.part import ServerPart
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy.orm import Session
+
+    from hub.local import LocalHub
+    from hub.registry.outbox.worker import Task
+    from hub.registry.parts import Event
+    from server.http.routing import Address
+
+
+class Webhooks(ServerPart):
+    """Tells addresses of events, by signed requests that are tried again."""
+
+    name = "webhooks"
+    tables = ("server.parts.webhooks.tables",)
+    operations = ("server.parts.webhooks.operations",)
+    admin_commands = MappingProxyType({"webhook": "server.parts.webhooks.commands:webhooks"})
+
+    def listens(self, session: Session) -> bool:
+        """Return whether there is any webhook."""
+        from server.parts.webhooks.listen import has_webhooks
+
+        return has_webhooks(session)
+
+    def on_event(self, session: Session, event: Event) -> None:
+        """Owe deliveries; after a move, watch the new name."""
+        from server.parts.webhooks.listen import enqueue_deliveries, watch_new_name
+
+        enqueue_deliveries(session, event)
+        if event.action == "move":
+            watch_new_name(session, event.artifact.key, event.facts["movedTo"]["name"])
+
+    def addresses(self) -> Sequence[Address]:
+        """Return those of our own API and those that huggingface_hub asks."""
+        from server.parts.webhooks.routes import ROUTES
+
+        return ROUTES
+
+    def jobs(self, hub: LocalHub) -> Sequence[Task]:
+        """Return the job that delivers."""
+        from server.parts.webhooks.deliver import delivery_task
+
+        return (delivery_task(hub),)

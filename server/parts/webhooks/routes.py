@@ -1,0 +1,147 @@
+"""Where webhooks are made and looked at: as Hugging Face's client asks, and in our own API."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from fastapi import Request
+from pydantic import BaseModel
+from starlette.responses import JSONResponse, Response
+
+from server.auth.access import Hub
+from server.auth.caller import actor_of
+from server.http.addresses import Segment
+from server.http.routing import Address, below
+from server.openapi.document import documented
+from server.parts.webhooks.bodies import ClientWebhookIn, DeliveryBody, WebhookBody, WebhookIn, change, create, owner_of
+from server.parts.webhooks.deliveries import deliveries, redeliver
+from server.parts.webhooks.webhooks import delete_webhook, get_webhook, webhooks_of
+
+EXAMPLE = {
+    "id": "0a1b2c3d4e5f60718293a4b5", "url": "https://ci.example.org/linguahub", "secret": None, "disabled": False,
+    "watched": [{"type": "model", "name": "ada/mulan-yo"}], "domains": ["repo", "score"],
+}  # fmt: skip
+
+
+class Webhooks(BaseModel):
+    """All webhooks of an account."""
+
+    items: list[WebhookBody]
+
+
+class Deliveries(BaseModel):
+    """The newest deliveries of a webhook, newest first."""
+
+    items: list[DeliveryBody]
+
+
+def list_for_client(request: Request, hub: Hub) -> Response:
+    """What `list_webhooks` reads."""
+    return JSONResponse([each.model_dump() for each in _all(request, hub)])
+
+
+def create_for_client(request: Request, hub: Hub, body: ClientWebhookIn) -> Response:
+    """What `create_webhook` sends."""
+    return _wrapped(WebhookBody.of(create(request, hub, body), body.secret))
+
+
+def show_for_client(request: Request, hub: Hub, webhook: Segment) -> Response:
+    """What `get_webhook` reads."""
+    return _wrapped(show_webhook(request, hub, webhook))
+
+
+def change_for_client(request: Request, hub: Hub, webhook: Segment, body: ClientWebhookIn) -> Response:
+    """What `update_webhook` sends."""
+    return _wrapped(change_one(request, hub, webhook, body))
+
+
+def delete_for_client(request: Request, hub: Hub, webhook: Segment) -> Response:
+    """What `delete_webhook` asks for."""
+    delete_one(request, hub, webhook)
+    return JSONResponse({})
+
+
+def enable(request: Request, hub: Hub, webhook: Segment) -> Response:
+    """Tell it again."""
+    return _wrapped(WebhookBody.of(change(request, hub, webhook, None, disabled=False)))
+
+
+def disable(request: Request, hub: Hub, webhook: Segment) -> Response:
+    """Tell it nothing; what waits is dropped."""
+    return _wrapped(WebhookBody.of(change(request, hub, webhook, None, disabled=True)))
+
+
+def list_webhooks(request: Request, hub: Hub) -> Webhooks:
+    """The webhooks of the caller."""
+    return Webhooks(items=_all(request, hub))
+
+
+def create_webhook(request: Request, hub: Hub, body: WebhookIn) -> WebhookBody:
+    """Tell an address what happens to repositories, users or organisations."""
+    return WebhookBody.of(create(request, hub, body), body.secret)
+
+
+def show_webhook(request: Request, hub: Hub, webhook: Segment) -> WebhookBody:
+    """One webhook of the caller."""
+    account, _ = owner_of(request, hub)
+    return WebhookBody.of(get_webhook(hub.registry.database, account, webhook))
+
+
+def change_one(request: Request, hub: Hub, webhook: Segment, body: WebhookIn) -> WebhookBody:
+    """Change what is given; the rest stays."""
+    return WebhookBody.of(change(request, hub, webhook, body), body.secret)
+
+
+def delete_one(request: Request, hub: Hub, webhook: Segment) -> Webhooks:
+    """Forget a webhook and its deliveries; those that are left."""
+    account, caller = owner_of(request, hub, writes=True)
+    delete_webhook(hub.registry.database, account, webhook, actor_of(request, caller))
+    return Webhooks(items=_all(request, hub))
+
+
+def list_deliveries(request: Request, hub: Hub, webhook: Segment) -> Deliveries:
+    """What it was told of late, and how it answered."""
+    account, _ = owner_of(request, hub)
+    found = deliveries(hub.registry.database, get_webhook(hub.registry.database, account, webhook))
+    return Deliveries(items=[DeliveryBody.of(each) for each in found])
+
+
+def redeliver_one(request: Request, hub: Hub, webhook: Segment, delivery: Segment) -> DeliveryBody:
+    """Send something again, under the id that it had."""
+    account, _ = owner_of(request, hub, writes=True)
+    found = get_webhook(hub.registry.database, account, webhook)
+    return DeliveryBody.of(redeliver(hub.registry.database, found, delivery))
+
+
+def _all(request: Request, hub: Hub) -> list[WebhookBody]:
+    account, _ = owner_of(request, hub)
+    return [WebhookBody.of(each) for each in webhooks_of(hub.registry.database, account)]
+
+
+def _wrapped(body: WebhookBody) -> Response:
+    return JSONResponse({"webhook": body.model_dump()})
+
+
+_own = partial(documented, tag="webhooks", login=True)
+_one = partial(_own, errors=(403, 404))
+_ONE = "/webhooks/{webhook}"
+ROUTES = (
+    *below(
+        "/api/settings/webhooks",
+        Address("GET", "", list_for_client),
+        Address("POST", "", create_for_client),
+        Address("GET", "/{webhook}", show_for_client),
+        Address("POST", "/{webhook}", change_for_client),
+        Address("DELETE", "/{webhook}", delete_for_client),
+        Address("POST", "/{webhook}/enable", enable),
+        Address("POST", "/{webhook}/disable", disable),
+    ),
+    _own("GET", "/webhooks", list_webhooks, Webhooks, example={"items": [EXAMPLE]}),
+    _own("POST", "/webhooks", create_webhook, WebhookBody, status=201, errors=(501,), example=EXAMPLE),
+    _one("GET", _ONE, show_webhook, WebhookBody, example=EXAMPLE),
+    _one("PATCH", _ONE, change_one, WebhookBody, errors=(403, 404, 501), example=EXAMPLE),
+    _one("DELETE", _ONE, delete_one, Webhooks),
+    _one("GET", _ONE + "/deliveries", list_deliveries, Deliveries),
+    _one("POST", _ONE + "/deliveries/{delivery}/redeliver", redeliver_one, DeliveryBody, status=202),
+)
+"""As Hugging Face's client asks, and in our own API."""

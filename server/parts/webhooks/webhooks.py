@@ -1,0 +1,235 @@
+"""Webhooks: addresses that are told what happens to some artifacts. See docs/webhooks.md."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from hub.errors import Forbidden, UnknownWebhook, WrongRequest
+from hub.names import ArtifactName
+from hub.registry.accounts.audit import note
+from hub.registry.accounts.permissions import Account, Actor
+from hub.registry.accounts.server_settings import change_setting, find_setting
+from hub.registry.database.clock import utc_now
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from hub.registry.database.database import Database, Row
+
+EVERYTHING = "everything"
+KINDS = ("model", "dataset", "user", "org", EVERYTHING)
+"""What can be watched, in the client's words; `everything` is ours, for administrators."""
+DOMAINS = ("repo", "repo.content", "repo.config", "score", "discussion")
+"""What one can be told of. `repo` includes what begins with it; there are no discussions here, so nobody is told of any."""
+MOST = 20
+"""Webhooks of an account."""
+MOST_WATCHED = 100
+_LONGEST_SECRET = 256
+_HOSTS = "webhook-hosts"
+_ID = re.compile(r"[0-9a-f]{24}")
+_HOST = re.compile(r"[a-z0-9.:_-]{1,253}")
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """Something that a webhook watches."""
+
+    kind: str
+    name: str
+    """`owner/name`, a user, an organisation; empty for everything."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webhook:
+    """An address, what it is told of, and with which secret."""
+
+    id: str
+    account_id: int
+    url: str
+    secret: str
+    domains: tuple[str, ...]
+    disabled: bool
+    origin: str
+    watched: tuple[Watched, ...]
+
+
+def webhooks_of(database: Database, account: Account) -> list[Webhook]:
+    """All webhooks of an account, oldest first."""
+    rows = database.rows("SELECT * FROM webhooks WHERE account_id = :id ORDER BY created_at, id", {"id": account.id})
+    return [_webhook(database, row) for row in rows]
+
+
+def find_webhook(database: Database, webhook_id: str) -> Webhook | None:
+    """The webhook with this id; None when there is none."""
+    if _ID.fullmatch(webhook_id) is None:
+        return None
+    rows = database.rows("SELECT * FROM webhooks WHERE id = :id", {"id": webhook_id})
+    return _webhook(database, rows[0]) if rows else None
+
+
+def get_webhook(database: Database, account: Account, webhook_id: str) -> Webhook:
+    """A webhook of an account. Raises UnknownWebhook, also for one of somebody else."""
+    found = find_webhook(database, webhook_id)
+    if found is None or found.account_id != account.id:
+        raise UnknownWebhook(webhook_id[:100])
+    return found
+
+
+def add_webhook(
+    database: Database,
+    account: Account,
+    url: str,
+    watched: Sequence[Watched],
+    domains: Sequence[str],
+    actor: Actor,
+    *,
+    secret: str = "",
+    origin: str = "",
+) -> Webhook:
+    """A new webhook; its `url` has been checked. Raises WrongRequest and Forbidden."""
+    from sqlalchemy import func, select
+
+    from server.parts.webhooks.tables import WebhookRow
+
+    domains = _check(account, watched, domains, secret)
+    with database.transaction() as session:
+        owned = session.scalar(select(func.count()).where(WebhookRow.account_id == account.id)) or 0
+        if owned >= MOST:
+            raise WrongRequest(f"`{account.name}` has {owned} webhooks, and {MOST} are the most: delete one first.")
+        row = WebhookRow(
+            id=secrets.token_hex(12), account_id=account.id, url=url, secret=secret, domains=list(domains), disabled=False,
+            origin=origin, created_at=utc_now(),
+        )  # fmt: skip
+        session.add(row)
+        session.flush()
+        _watch(session, row.id, watched)
+        note(session, actor, "webhook.create", account.name, webhook=row.id, host=_host_of(url))
+        made = row.id
+    return get_webhook(database, account, made)
+
+
+def change_webhook(
+    database: Database,
+    account: Account,
+    webhook_id: str,
+    actor: Actor,
+    *,
+    url: str | None = None,
+    watched: Sequence[Watched] | None = None,
+    domains: Sequence[str] | None = None,
+    secret: str | None = None,
+    disabled: bool | None = None,
+) -> Webhook:
+    """Change what is given. Raises UnknownWebhook, WrongRequest and Forbidden."""
+    from server.parts.webhooks.tables import WebhookRow
+
+    known = get_webhook(database, account, webhook_id)
+    domains = _check(account, watched or known.watched, domains or known.domains, secret or "")
+    with database.transaction() as session:
+        row = session.get_one(WebhookRow, webhook_id)
+        row.url, row.domains = url or row.url, list(domains)
+        row.secret = row.secret if secret is None else secret
+        row.disabled = row.disabled if disabled is None else disabled
+        if watched:
+            _watch(session, webhook_id, watched)
+        changed = {"host": url and _host_of(url), "disabled": disabled, "secret": None if secret is None else "changed"}
+        detail = {name: value for name, value in changed.items() if value is not None}
+        note(session, actor, "webhook.change", account.name, webhook=webhook_id, **detail)
+    return get_webhook(database, account, webhook_id)
+
+
+def delete_webhook(database: Database, account: Account, webhook_id: str, actor: Actor) -> None:
+    """Forget a webhook and what it was told. Raises UnknownWebhook."""
+    from server.parts.webhooks.tables import WebhookRow
+
+    get_webhook(database, account, webhook_id)
+    with database.transaction() as session:
+        session.delete(session.get_one(WebhookRow, webhook_id))
+        note(session, actor, "webhook.delete", account.name, webhook=webhook_id)
+
+
+def allowed_hosts(database: Database) -> frozenset[str]:
+    """Hosts that webhooks may reach although they are inside the network, and without TLS."""
+    return frozenset(json.loads(find_setting(database, _HOSTS) or "[]"))
+
+
+def allow_host(database: Database, host: str, actor: Actor, *, allowed: bool = True) -> None:
+    """Let webhooks reach a host of the own network, or no longer. Raises WrongRequest for what is no host."""
+    name = host.lower()
+    if _HOST.fullmatch(name) is None:
+        raise WrongRequest(
+            f"{host[:100]!r} is no host: give a name or an address as it stands in URLs, without a port."
+        )
+    hosts = allowed_hosts(database) - {name} | ({name} if allowed else set())
+    change_setting(database, _HOSTS, json.dumps(sorted(hosts)), actor)
+
+
+def _check(account: Account, watched: Sequence[Watched], domains: Sequence[str], secret: str) -> tuple[str, ...]:
+    if not watched or len(watched) > MOST_WATCHED:
+        raise WrongRequest(f"a webhook watches 1 to {MOST_WATCHED} things, not {len(watched)}.")
+    for each in watched:
+        if each.kind not in KINDS:
+            raise WrongRequest(f"{each.kind[:40]!r} cannot be watched: choose one of {', '.join(KINDS)}.")
+        if each.kind == EVERYTHING and not account.is_admin:
+            raise Forbidden(
+                "only an administrator may watch everything: watch a repository, a user or an organisation."
+            )
+        _key(each)
+    if not domains or (wrong := [each for each in domains if each not in DOMAINS]):
+        raise WrongRequest(
+            f"a webhook is told of one or more of {', '.join(DOMAINS)}, not of {wrong if domains else 'nothing'}."
+        )
+    if len(secret) > _LONGEST_SECRET or not secret.isascii() or not (secret.isprintable() or not secret):
+        raise WrongRequest(f"a secret is at most {_LONGEST_SECRET} printable ASCII letters: it is sent in a header.")
+    return tuple(dict.fromkeys(domains))
+
+
+def _watch(session: Session, webhook_id: str, watched: Sequence[Watched]) -> None:
+    from sqlalchemy import delete
+
+    from server.parts.webhooks.tables import WatchRow
+
+    session.execute(delete(WatchRow).where(WatchRow.webhook_id == webhook_id))
+    for each in dict.fromkeys((each.kind, _key(each), each.name) for each in watched):
+        session.merge(WatchRow(webhook_id=webhook_id, kind=each[0], key=each[1], name=each[2]))
+
+
+def _key(watched: Watched) -> str:
+    """What is compared. Raises WrongName."""
+    if watched.kind == EVERYTHING:
+        return "*"
+    if watched.kind in {"model", "dataset"}:
+        return ArtifactName.parse(watched.name, "").key if "/" in watched.name else _refuse(watched)
+    return ArtifactName(watched.name, "any").owner.lower()
+
+
+def _refuse(watched: Watched) -> str:
+    raise WrongRequest(f"{watched.name[:100]!r} is no repository: write it as `owner/name`.")
+
+
+def _host_of(url: str) -> str:
+    """For the audit log: the rest of a URL may be a password, as with chat services."""
+    return urlsplit(url).hostname or ""
+
+
+def _webhook(database: Database, row: Row) -> Webhook:
+    watches = database.rows(
+        "SELECT kind, name FROM webhook_watches WHERE webhook_id = :id ORDER BY kind, key", {"id": row["id"]}
+    )
+    domains: list[Any] = json.loads(row["domains"])
+    return Webhook(
+        id=row["id"],
+        account_id=row["account_id"],
+        url=row["url"],
+        secret=row["secret"],
+        domains=tuple(domains),
+        disabled=bool(row["disabled"]),
+        origin=row["origin"],
+        watched=tuple(Watched(each["kind"], each["name"]) for each in watches),
+    )

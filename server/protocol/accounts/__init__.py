@@ -1,0 +1,1 @@
+"""Accounts in the Hub protocol: whoami, likes, access requests."""

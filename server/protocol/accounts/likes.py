@@ -1,0 +1,49 @@
+"""Who likes what."""
+
+from __future__ import annotations
+
+from fastapi import Request
+from starlette.responses import JSONResponse, Response
+
+from hub.errors import UnknownAccount, UnknownArtifact
+from hub.registry.artifacts.repositories import like, liked_by, likers, unlike
+from server.auth.access import Hub, Wanted, get_artifact
+from server.auth.caller import account_of, actor_of, caller_of
+from server.http.addresses import Segment, is_dataset
+from server.protocol.accounts.whoami import person
+
+
+def add_like(request: Request, hub: Hub, artifact: Wanted) -> Response:
+    """Count the caller among those who like it."""
+    caller = caller_of(request, hub)
+    like(hub.registry.database, artifact.name, account_of(caller), actor_of(request, caller))
+    return JSONResponse({})
+
+
+def remove_like(request: Request, hub: Hub, artifact: Wanted) -> Response:
+    """Count the caller no longer."""
+    caller = caller_of(request, hub)
+    unlike(hub.registry.database, artifact.name, account_of(caller), actor_of(request, caller))
+    return JSONResponse({})
+
+
+def list_likers(hub: Hub, artifact: Wanted) -> Response:
+    """Who likes an artifact."""
+    found = likers(hub.registry.database, artifact.name)
+    return JSONResponse([person(name, full_name) for name, full_name in found])
+
+
+def list_liked(request: Request, hub: Hub, name: Segment) -> Response:
+    """What an account likes, as far as the caller may know of it."""
+    account = hub.accounts.find(name)
+    if account is None:
+        raise UnknownAccount(name)
+    liked = []
+    for each in liked_by(hub.registry.database, account):
+        try:
+            artifact = get_artifact(hub, each, request)
+        except UnknownArtifact:
+            continue
+        kind = "dataset" if is_dataset(artifact) else "model"
+        liked.append({"createdAt": None, "repo": {"name": each, "type": kind}})
+    return JSONResponse(liked)

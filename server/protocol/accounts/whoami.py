@@ -1,0 +1,105 @@
+"""Who the client is, and whether it may: whoami, auth-check, users and organisations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import Request
+from starlette.responses import JSONResponse, Response
+
+from hub.errors import Unauthenticated, UnknownAccount
+from hub.records import Query
+from hub.registry.accounts.permissions import ORGANISATION, Account
+from server.auth.access import Hub, Readable, Writable
+from server.auth.caller import caller_of
+from server.http.addresses import Segment
+from server.http.times import in_zulu
+
+
+def who_am_i(request: Request, hub: Hub) -> Response:
+    """The account and the token; 401 for nobody, as `hf auth login` expects."""
+    caller = caller_of(request, hub)
+    if caller.account is None or caller.token is None:
+        raise Unauthenticated("Invalid username or password.")
+    account = caller.account
+    organisations = [
+        {"type": "org", "id": str(each.id), "name": each.name, "fullname": each.full_name, "roleInOrg": role}
+        for each, role in hub.accounts.organisations(account)
+    ]
+    token = {
+        "displayName": caller.token.name,
+        "role": "fineGrained" if caller.token.artifact else caller.token.role,
+        "createdAt": in_zulu(caller.token.created_at),
+    }
+    return JSONResponse(
+        {
+            "type": "user",
+            "id": str(account.id),
+            "name": account.name,
+            "fullname": account.full_name,
+            "email": account.email or None,
+            "emailVerified": bool(account.email),
+            "canPay": False,
+            "periodEnd": None,
+            "isPro": False,
+            "avatarUrl": "",
+            "orgs": organisations,
+            "auth": {"type": "access_token", "accessToken": token},
+        }
+    )
+
+
+def check_reading(artifact: Readable) -> Response:
+    """200 when the caller may have the files."""
+    return JSONResponse({"id": str(artifact.name)})
+
+
+def check_writing(artifact: Writable) -> Response:
+    """200 when the caller may commit."""
+    return JSONResponse({"id": str(artifact.name)})
+
+
+def show_user(request: Request, hub: Hub, name: Segment) -> Response:
+    """What `get_user_overview` reads."""
+    account = _of_kind(hub, name, organisation=False)
+    organisations = [{"name": each.name, "fullname": each.full_name} for each, _ in hub.accounts.organisations(account)]
+    body = {"user": account.name, "type": "user", "isPro": False, "orgs": organisations, "numLikes": 0}
+    return JSONResponse(_body(request, hub, account) | body)
+
+
+def show_organisation(request: Request, hub: Hub, name: Segment) -> Response:
+    """What `get_organization_overview` reads."""
+    account = _of_kind(hub, name, organisation=True)
+    body = {"name": account.name, "type": "org", "numUsers": len(hub.accounts.members(account)), "isEnterprise": False}
+    return JSONResponse(_body(request, hub, account) | body)
+
+
+def list_members(hub: Hub, name: Segment) -> Response:
+    """What `list_organization_members` walks through."""
+    members = hub.accounts.members(_of_kind(hub, name, organisation=True))
+    return JSONResponse([person(each.name, each.full_name) for each, _ in members])
+
+
+def person(name: str, full_name: str) -> dict[str, str]:
+    """A user as lists of users name them."""
+    return {"user": name, "fullname": full_name, "avatarUrl": "", "type": "user"}
+
+
+def _of_kind(hub: Hub, name: str, *, organisation: bool) -> Account:
+    found = hub.accounts.find(name)
+    if found is None or (found.kind == ORGANISATION) != organisation:
+        raise UnknownAccount(name)
+    return found
+
+
+def _body(request: Request, hub: Hub, account: Account) -> dict[str, Any]:
+    readers = caller_of(request, hub).owners()
+    page = hub.registry.find(Query(owner=account.name, limit=0, readers=readers))
+    datasets = page.facets.get("kind", {}).get("dataset", 0)
+    return {
+        "fullname": account.full_name,
+        "avatarUrl": "",
+        "numModels": page.total - datasets,
+        "numDatasets": datasets,
+        "createdAt": in_zulu(account.created_at),
+    }

@@ -1,0 +1,126 @@
+"""GET /api/models and /api/datasets: lists that `list_models` and `list_datasets` walk through."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from fastapi import Request
+from starlette.responses import JSONResponse, Response
+
+from hub.errors import WrongRequest
+from hub.local import LocalHub
+from hub.records import Artifact, Page, Query
+from hub.registry.artifacts.rows import read_files
+from hub.registry.index.tags import LARGEST_COUNT
+from server.auth.access import Hub, asks_for_dataset
+from server.auth.caller import caller_of
+from server.http.paging import behind, link_to, word_for
+from server.http.search_parameters import read_number
+from server.protocol.read.properties import READING, described, expanded, is_true
+from server.protocol.read.repository_view import Subject
+
+LARGEST = 1000
+"""Artifacts a page, at most, as on the Hugging Face Hub."""
+LARGEST_WITH_FILES = 500
+LARGEST_READING = 100
+"""Where something of each repository's files is read."""
+_SORTS = {
+    "": "score",
+    "trendingScore": "trend",
+    "downloads": "downloads",
+    "likes": "likes",
+    "lastModified": "updated",
+    "createdAt": "created",
+}
+_SHORT = (
+    "createdAt", "downloads", "library_name", "likes", "pipeline_tag", "private", "tags", "trendingScore",
+)  # fmt: skip
+_FULL = ("author", "disabled", "gated", "lastModified", "sha", "siblings", "description")
+_NOWHERE = ("apps", "inference", "inference_provider", "benchmark")
+"""What nothing here has: no application, no inference provider, no official benchmark."""
+_RANGE = re.compile(r"(min|max):(\d+(?:\.\d+)?)([KMBT]?)")
+_UNITS = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
+
+
+def list_repositories(request: Request, hub: Hub) -> Response:
+    """A JSON array; the header `Link` leads to the next page while there is one."""
+    parameters = request.query_params
+    names = _names(request)
+    most = LARGEST_READING if READING & set(names) else LARGEST_WITH_FILES if "siblings" in names else LARGEST
+    limit = min(most, read_number("limit", parameters.get("limit", "100"), 1, LARGEST))
+    query = _query(request, hub)
+    if "cursor" in parameters:
+        query = behind(request, query, parameters["cursor"])
+    if any(parameters.get(each) for each in _NOWHERE):
+        return JSONResponse([])
+    found = _found(hub, replace(query, limit=limit + 1)).items
+    headers = {}
+    if len(found) > limit:
+        follows = replace(query, offset=query.offset + limit, after=found[limit - 1].name.key)
+        headers = link_to(request, word_for(request, follows))
+    return JSONResponse(_bodies(hub, found[:limit], names), headers=headers)
+
+
+def _names(request: Request) -> list[str]:
+    """The properties that are asked for."""
+    asked = expanded(request, datasets=asks_for_dataset(request))
+    if asked:
+        return asked
+    names = [*_SHORT, *(_FULL if is_true(request, "full") else ())]
+    return names + [name for name in ("config", "cardData") if is_true(request, name)]
+
+
+def _query(request: Request, hub: LocalHub) -> Query:
+    parameters = request.query_params
+    sort = parameters.get("sort", "")
+    if sort not in _SORTS:
+        raise WrongRequest(f"cannot sort by `{sort[:80]}`: choose one of {', '.join(filter(None, _SORTS))}.")
+    if parameters.get("direction", "-1") != "-1":
+        raise WrongRequest("lists are sorted downwards: `direction` can only be -1.")
+    labels = [*parameters.getlist("filter"), *parameters.getlist("pipeline_tag")]
+    return Query(
+        owner=parameters.get("author", ""),
+        type="dataset" if asks_for_dataset(request) else "model",
+        labels=tuple(word for word in labels if word),
+        parts=tuple(part for each in parameters.getlist("search") if (part := each.strip())),
+        gated=is_true(request, "gated") if parameters.get("gated") else None,
+        parameters=_parameters(parameters.get("num_parameters", "")),
+        scores="best",
+        readers=caller_of(request, hub).owners(),
+        sort=_SORTS[sort],
+        offset=read_number("skip", parameters.get("skip", "0"), 0, 10**6),
+    )
+
+
+def _found(hub: LocalHub, query: Query) -> Page:
+    """Repositories with every part in their name; where there is none, those with the words in what is said of them."""
+    page = hub.registry.find(query)
+    if page.total or not query.parts:
+        return page
+    return hub.registry.find(replace(query, parts=(), text=" ".join(query.parts)))
+
+
+def _parameters(text: str) -> tuple[int, int] | None:
+    """`min:6B,max:128B` → 6·10⁹ … 128·10⁹."""
+    if not text:
+        return None
+    bounds = {"min": 0, "max": LARGEST_COUNT}
+    for part in text.split(","):
+        found = _RANGE.fullmatch(part.strip())
+        if found is None:
+            raise WrongRequest(f"`num_parameters` is `min:6B,max:128B` or one of both, not `{text[:80]}`.")
+        bounds[found[1]] = min(LARGEST_COUNT, int(float(found[2]) * _UNITS[found[3]]))
+    return bounds["min"], bounds["max"]
+
+
+def _bodies(hub: LocalHub, artifacts: tuple[Artifact, ...], names: list[str]) -> list[dict[str, object]]:
+    """The artifacts as asked for; their files, if those matter, by one question for all."""
+    has_files = bool({"siblings", *READING} & set(names))
+    files = read_files(hub.registry.database, [each.revision for each in artifacts]) if has_files else {}
+    found = []
+    for artifact in artifacts:
+        subject = Subject(hub, artifact, artifact.revision, files.get(artifact.revision, ()))
+        more = {} if subject.is_dataset else {"modelId": str(artifact.name)}
+        found.append(described(subject, names) | more)
+    return found

@@ -1,0 +1,66 @@
+"""POST …/paths-info/{revision}: some files and folders of a revision. A missing one is left out, not an error."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from typing import Any
+from urllib.parse import parse_qs
+
+from fastapi import Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse, Response
+
+from hub.errors import WrongRequest
+from hub.local import LocalHub
+from hub.records import Artifact
+from server.auth.access import Hub, Wanted
+from server.http.addresses import Segment, commit_id
+from server.http.bodies import SMALL, read_body
+from server.protocol.read.tree import expand_entries, own_entries
+
+_MOST = 5000
+
+
+async def describe_paths(request: Request, hub: Hub, artifact: Wanted, revision: Segment) -> Response:
+    """Python clients send a form, others JSON."""
+    body = await read_body(request, SMALL)
+    is_json = request.headers.get("content-type", "").startswith("application/json")
+    given = _read(body, is_json=is_json)
+    is_expanded = str(given.get("expand", "")).strip("[]'").lower() in {"true", "1"}
+    describe = partial(_describe, request, hub, artifact, revision, _paths(given), is_expanded=is_expanded)
+    return await run_in_threadpool(describe)
+
+
+def _describe(
+    request: Request, hub: LocalHub, artifact: Artifact, revision: str, paths: list[str], *, is_expanded: bool
+) -> Response:
+    found = hub.registry.revision(artifact.name, revision)
+    request.state.commit = commit_id(found.id)
+    entries = own_entries(dict.fromkeys(each.strip("/") for each in paths), hub, found)
+    if is_expanded:
+        entries = expand_entries(hub, found, entries)
+    return JSONResponse(entries, headers={"X-Repo-Commit": commit_id(found.id)})
+
+
+def asked_paths(body: bytes, *, is_json: bool) -> list[str]:
+    """The paths that a body names. Raises WrongRequest."""
+    return _paths(_read(body, is_json=is_json))
+
+
+def _read(body: bytes, *, is_json: bool) -> dict[str, Any]:
+    try:
+        found = json.loads(body) if is_json else parse_qs(body.decode(), max_num_fields=2 * _MOST)
+    except (ValueError, RecursionError) as error:
+        raise WrongRequest("this body has no `paths`.") from error
+    if not isinstance(found, dict):
+        raise WrongRequest("this body has no `paths`.")
+    return found
+
+
+def _paths(given: dict[str, Any]) -> list[str]:
+    paths = given.get("paths", [])
+    paths = [paths] if isinstance(paths, str) else paths
+    if not isinstance(paths, list) or not all(isinstance(each, str) for each in paths) or len(paths) > _MOST:
+        raise WrongRequest(f"`paths` must be at most {_MOST} paths.")
+    return paths

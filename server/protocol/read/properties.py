@@ -1,0 +1,102 @@
+"""What a client may ask to know of a repository, by the Hugging Face Hub's names: the words of `expand`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from fastapi import Request
+
+from hub.errors import WrongRequest
+from hub.records import Artifact
+from hub.registry.artifacts.repositories import count_children
+from hub.registry.index.tags import labels_of, library_of, pipeline_of
+from hub.registry.index.trending import score
+from server.http.addresses import commit_id
+from server.http.times import in_zulu
+from server.protocol.read.repository_view import Subject
+
+Read = Callable[[Subject], Any]
+
+
+def _constant(value: Any) -> Read:
+    """What is the same for every repository here."""
+    return lambda _: value
+
+
+_no, _yes, _nothing, _none = _constant(False), _constant(True), _constant(None), _constant([])
+_COMMON: dict[str, Read] = {
+    "author": lambda it: it.artifact.name.owner,
+    "cardData": lambda it: it.card,
+    "createdAt": lambda it: in_zulu(it.artifact.created_at),
+    "disabled": lambda it: not it.artifact.revision,
+    "downloads": lambda it: it.artifact.downloads,
+    "downloadsAllTime": lambda it: it.artifact.downloads,
+    "gated": lambda it: it.artifact.gated or False,
+    "lastModified": lambda it: in_zulu(it.artifact.updated_at),
+    "likes": lambda it: it.artifact.likes,
+    "private": lambda it: it.artifact.private,
+    "resourceGroup": _nothing,
+    "sha": lambda it: commit_id(it.commit or it.artifact.revision) or None,
+    "siblings": lambda it: [{"rfilename": file.path} for file in it.files],
+    "tags": lambda it: list(tags(it.artifact)),
+    "trendingScore": lambda it: round(score(it.artifact.trending)),
+    "usedStorage": lambda it: it.used_bytes,
+    "xetEnabled": _yes,
+}
+MODEL: dict[str, Read] = _COMMON | {
+    "baseModels": lambda it: list(it.artifact.bases),
+    "childrenModelCount": lambda it: count_children(it.hub.registry.database, it.artifact.name),
+    "config": lambda it: it.config,
+    "evalResults": _none,
+    "gguf": _nothing,
+    "inference": _nothing,
+    "inferenceProviderMapping": _none,
+    "library_name": lambda it: library_of(it.artifact.kind, it.artifact.tags) or None,
+    "mask_token": _nothing,
+    "model-index": lambda it: (it.card or {}).get("model-index"),
+    "pipeline_tag": lambda it: pipeline_of(it.artifact.kind, it.artifact.tags) or None,
+    "safetensors": lambda it: it.safetensors,
+    "spaces": _none,
+    "transformersInfo": _nothing,
+    "widgetData": lambda it: (it.card or {}).get("widget"),
+}
+DATASET: dict[str, Read] = _COMMON | {
+    "citation": _nothing,
+    "description": lambda it: it.artifact.summary or None,
+    "mainSize": lambda it: it.artifact.size_bytes,
+    "paperswithcode_id": lambda it: (it.card or {}).get("paperswithcode_id"),
+}
+READING = {"cardData", "config", "model-index", "widgetData", "paperswithcode_id", "safetensors", "usedStorage"}
+"""Those that look into a repository's files or its whole history."""
+
+
+def described(subject: Subject, names: Iterable[str]) -> dict[str, Any]:
+    """What the repository is called, and these of its properties; what it has not is left out."""
+    read = DATASET if subject.is_dataset else MODEL
+    name = str(subject.artifact.name)
+    body: dict[str, Any] = {"_id": subject.artifact.revision[:24] or name, "id": name}
+    found = ((each, read[each](subject)) for each in names if each in read)
+    return body | {each: value for each, value in found if value is not None}
+
+
+def expanded(request: Request, *, datasets: bool) -> list[str]:
+    """The words of `expand`. Raises WrongRequest for one that is none."""
+    known = DATASET if datasets else MODEL
+    asked = [each for key in ("expand", "expand[]") for each in request.query_params.getlist(key)]
+    for word in asked:
+        if word not in known:
+            raise WrongRequest(f"`expand` does not know `{word[:80]}`: it can be {', '.join(sorted(known))}.")
+    return list(dict.fromkeys(asked))
+
+
+def tags(artifact: Artifact) -> tuple[str, ...]:
+    """The words that `list_models(filter=…)` can ask for, in the Hugging Face Hub's spelling."""
+    return labels_of(
+        artifact.kind, artifact.method, artifact.license, artifact.languages, artifact.bases, artifact.tags
+    )
+
+
+def is_true(request: Request, name: str) -> bool:
+    """Whether a parameter is given as true: newer clients write `true`, older ones `True`."""
+    return request.query_params.get(name, "").lower() in {"true", "1"}

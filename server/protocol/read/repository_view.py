@@ -1,0 +1,76 @@
+"""One repository as the protocol describes it: its parts are read when they are asked for, and once."""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from typing import Any
+
+from hub.local import LocalHub
+from hub.publish.publish import weigh
+from hub.records import Artifact, File, Revision
+from hub.registry.artifacts.repositories import used_bytes
+from server.http.addresses import is_dataset
+from server.http.card import front_matter_of
+
+_LARGEST_CONFIG = 1 << 20
+"""Bytes of a config.json that is looked into."""
+_OF_TRANSFORMERS = ("architectures", "model_type", "quantization_config", "auto_map")
+_OF_PEFT = ("base_model_name_or_path", "task_type", "peft_type")
+
+
+class Subject:
+    """An artifact with the files of one revision."""
+
+    def __init__(self, hub: LocalHub, artifact: Artifact, commit: str, files: tuple[File, ...]) -> None:
+        self.hub = hub
+        self.artifact = artifact
+        self.commit = commit
+        """Id of the revision; empty when only a card is known."""
+        self.files = files
+        self.is_dataset = is_dataset(artifact)
+
+    @classmethod
+    def of(cls, hub: LocalHub, artifact: Artifact, revision: Revision | None) -> Subject:
+        """The artifact at a revision."""
+        return cls(hub, artifact, revision.id if revision else "", revision.files if revision else ())
+
+    @cached_property
+    def card(self) -> dict[str, Any] | None:
+        """The card's front matter; None without one."""
+        return front_matter_of(self.hub.store, self.files)
+
+    @cached_property
+    def config(self) -> dict[str, Any] | None:
+        """What the configurations of transformers, diffusers and PEFT say that lists show; None without any."""
+        found = {key: value for key, value in self._json("config.json").items() if key in _OF_TRANSFORMERS}
+        if pipeline := self._json("model_index.json"):
+            found["diffusers"] = {"_class_name": pipeline.get("_class_name")}
+        if adapter := self._json("adapter_config.json"):
+            found["peft"] = {key: adapter.get(key) for key in _OF_PEFT}
+        return found or None
+
+    @cached_property
+    def safetensors(self) -> dict[str, Any] | None:
+        """Numbers by type, and all together; None without weights."""
+        counts: dict[str, int] = {}
+        for each in weigh(self.files, self.hub.store, self.artifact.weights).values():
+            for type, number in each.items():
+                counts[type] = counts.get(type, 0) + number
+        return {"parameters": counts, "total": sum(counts.values())} if counts else None
+
+    @cached_property
+    def used_bytes(self) -> int:
+        """Of all revisions, each content once."""
+        return used_bytes(self.hub.registry.database, self.artifact.name)
+
+    def _json(self, path: str) -> dict[str, Any]:
+        for file in self.files:
+            if file.path == path and file.size_bytes <= _LARGEST_CONFIG:
+                with self.hub.store.open(file.digest) as opened:
+                    try:
+                        found = json.load(opened)
+                    except (ValueError, RecursionError):
+                        return {}
+                return found if isinstance(found, dict) else {}
+        return {}

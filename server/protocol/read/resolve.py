@@ -1,0 +1,146 @@
+"""GET and HEAD /{repository}/resolve/{revision}/{path}: the bytes of one file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import partial
+from urllib.parse import quote
+
+from fastapi import Request
+from starlette.background import BackgroundTask
+from starlette.responses import Response, StreamingResponse
+
+from hub.errors import Damaged, UnknownFile
+from hub.names import check_path
+from hub.records import File, Revision
+from hub.store import BlobStore
+from server.auth.access import Hub, Readable
+from server.http.accel_redirect import offload_address
+from server.http.addresses import Segment, commit_id
+from server.http.blob_response import CHUNK_BYTES, BlobResponse
+
+FILE_POLICY = "default-src 'none'; sandbox"
+"""Whatever somebody published, opened in a browser it is a picture or text, never a program."""
+_SHOWN = {".png": "image/png", ".webp": "image/webp", ".jpg": "image/jpeg", ".gif": "image/gif"}
+_READ = (".md", ".txt", ".json", ".yaml", ".yml", ".csv")
+_LARGE = 1 << 20
+"""Bytes from which on a store with addresses of its own is read there: pictures of pages are smaller, and must come from us."""
+_FOREVER = "public, max-age=31536000, immutable"
+_CLIENT = re.compile(r"\bhf_hub/(\d+)\.")
+
+
+def resolve_file(request: Request, hub: Hub, artifact: Readable, revision: Segment, path: Segment) -> Response:
+    """The file at `path`, whole or in ranges; with `X-Repo-Commit`, which Hugging Face clients insist on."""
+    found = hub.registry.revision(artifact.name, revision)
+    request.state.commit = commit_id(found.id)
+    file = get_file(found, path)
+    headers = _headers(file, found, asked=revision)
+    if artifact.private or artifact.gated:  # What a cache on the way has kept, it would give to the next who asks.
+        headers["Cache-Control"] = f"private, {headers['Cache-Control'].removeprefix('public, ')}"
+    if headers["ETag"] in _etags(request):
+        return Response(status_code=304, headers=headers)
+    count = partial(hub.registry.count_download, artifact.name)
+    counted = _is_first_read(request) and file.path in counted_files(found)
+    after = BackgroundTask(count) if counted else None
+    return blob_answer(hub.store, file, headers, after, offload_address(request, file.digest))
+
+
+def get_file(revision: Revision, path: str) -> File:
+    """The file at `path`; WrongName for a path that no repository has, UnknownFile when it is not there."""
+    check_path(path)
+    for file in revision.files:
+        if file.path == path:
+            return file
+    raise UnknownFile(path, [file.path for file in revision.files], listing=showing(revision))
+
+
+def showing(revision: Revision) -> str:
+    """The command that lists the files of a revision."""
+    return f"hub show {revision.artifact} --revision {revision.number}"
+
+
+def blob_answer(
+    store: BlobStore, file: File, headers: dict[str, str], after: BackgroundTask | None, offload: str = ""
+) -> Response:
+    """Send a blob from its own file when the store has one, or let nginx do it, which calls that file `offload`.
+
+    A large one elsewhere is fetched there, a small one streamed.
+    """
+    media_type = media_type_of(file.path)
+    if (path := store.path(file.digest)) is not None:
+        if offload:
+            return Response(headers=headers | {"X-Accel-Redirect": offload}, media_type=media_type, background=after)
+        return BlobResponse(path, headers=headers, media_type=media_type, background=after)
+    if file.size_bytes >= _LARGE and (url := store.url(file.digest)) is not None:
+        headers |= {"Location": url, "Cache-Control": "no-store"}
+        return Response(status_code=302, headers=headers, background=after)
+    if file.digest not in store:
+        raise Damaged(f"the bytes of `{file.path}`, {file.digest}, are missing from the store. Look with `hub verify`.")
+    headers |= {"Content-Length": str(file.size_bytes), "Accept-Ranges": "none"}
+    return StreamingResponse(_chunks(store, file), headers=headers, media_type=media_type, background=after)
+
+
+def media_type_of(path: str) -> str:
+    """What a browser is told: pictures and text as such, everything else as mere bytes."""
+    if path.lower().endswith(_READ):
+        return "text/plain; charset=utf-8"
+    return _SHOWN.get(path[path.rfind(".") :].lower(), "application/octet-stream")
+
+
+def is_picture(path: str) -> bool:
+    """Whether browsers are given the file as a picture."""
+    return media_type_of(path).startswith("image/")
+
+
+def counted_files(revision: Revision) -> set[str]:
+    """The files whose first byte counts as one download, as the Hugging Face Hub counts: the configuration.
+
+    A pipeline's `model_index.json`, a model's `config.json`, each variant's `config.json`, else the largest file.
+    """
+    paths = {file.path for file in revision.files}
+    for name in ("model_index.json", "config.json"):
+        if name in paths:
+            return {name}
+    variants = {path for path in paths if path.endswith("/config.json")}
+    return variants or {max(revision.files, key=lambda file: file.size_bytes).path}
+
+
+def _chunks(store: BlobStore, file: File) -> Iterator[bytes]:
+    with store.open(file.digest) as source:
+        yield from iter(partial(source.read, CHUNK_BYTES), b"")
+
+
+def _headers(file: File, revision: Revision, asked: str) -> dict[str, str]:
+    name = file.path.rpartition("/")[2]
+    inline = media_type_of(file.path) != "application/octet-stream"
+    pinned = re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", asked) is not None
+    headers = {
+        "ETag": f'"{file.digest}"',
+        "X-Linked-Etag": f'"{file.digest}"',
+        "X-Linked-Size": str(file.size_bytes),
+        "X-Repo-Commit": commit_id(revision.id),
+        "Cache-Control": _FOREVER if pinned else "no-cache",
+        "Content-Disposition": f"{'inline' if inline else 'attachment'}; filename*=UTF-8''{quote(name)}",
+        "Content-Security-Policy": FILE_POLICY,
+    }
+    if revision.yanked:
+        headers["X-HF-Warning"] = (
+            f"yanked; revision {revision.number} of {revision.artifact} was withdrawn by its owner"
+        )
+    return headers
+
+
+def _etags(request: Request) -> set[str]:
+    return {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
+
+
+def _is_first_read(request: Request) -> bool:
+    """A resumed download goes on with a later range, and HEAD reads nothing: neither counts again.
+
+    Since 2.0 Hugging Face's client says of a download that it is one; what it reads otherwise is a look at the file.
+    """
+    client = _CLIENT.search(request.headers.get("user-agent", ""))
+    if client and int(client[1]) >= 2 and request.headers.get("x-hf-download-counter") != "1":
+        return False
+    return request.method == "GET" and request.headers.get("range", "bytes=0-").startswith("bytes=0-")

@@ -1,0 +1,57 @@
+"""GET /api/models/{repository}/safetensors-metadata/{file}: the headers of all shards in one answer."""
+
+from __future__ import annotations
+
+import json
+from pathlib import PurePosixPath
+from typing import Any
+
+from starlette.responses import JSONResponse, Response
+
+from hub.errors import WrongSource
+from hub.records import File
+from hub.store import BlobStore
+from hub.weights.header import read_header
+from server.auth.access import Hub, Readable
+from server.http.addresses import Segment
+from server.protocol.read.resolve import get_file
+
+_LARGEST_INDEX = 64 << 20
+_MOST_SHARDS = 1000
+_LARGEST_ANSWER = 256 << 20
+"""Bytes of all headers together."""
+
+
+def read_shards(hub: Hub, artifact: Readable, path: Segment) -> Response:
+    """The index without its list of tensors, which the headers repeat, and each shard's header."""
+    revision = hub.registry.revision(artifact.name)
+    index, names = _read_index(hub.store, get_file(revision, path))
+    folder = PurePosixPath(path).parent
+    headers, total = {}, 0
+    for name in names:
+        shard = get_file(revision, str(folder / name))
+        with hub.store.open(shard.digest) as opened:
+            try:
+                headers[name] = read_header(opened)
+            except ValueError as error:
+                raise WrongSource(f"`{shard.path}` is no safetensors file: {error}.") from error
+            total += opened.tell()
+        if total > _LARGEST_ANSWER:
+            raise WrongSource(f"the headers of `{path}` have more than {_LARGEST_ANSWER} bytes: read them one by one.")
+    return JSONResponse({"index": {"metadata": index.get("metadata", {})}, "headers": headers})
+
+
+def _read_index(store: BlobStore, file: File) -> tuple[dict[str, Any], list[str]]:
+    """An index and the names of its shards, sorted. Raises WrongSource for a file that is none."""
+    wrong = WrongSource(f"`{file.path}` is no index of shards: it needs a `weight_map`.")
+    if file.size_bytes > _LARGEST_INDEX:
+        raise wrong
+    with store.open(file.digest) as opened:
+        try:
+            index = json.load(opened)
+            names = sorted(set(index["weight_map"].values()))
+        except (ValueError, RecursionError, LookupError, TypeError, AttributeError) as error:
+            raise wrong from error
+    if len(names) > _MOST_SHARDS or not all(isinstance(each, str) for each in names):
+        raise wrong
+    return index, names

@@ -1,0 +1,114 @@
+"""GET /api/models/{repository}/tree/{revision}[/{folder}]: what lies in a folder of a revision."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+from fastapi import Request
+from starlette.responses import JSONResponse, Response
+
+from hub.errors import UnknownFile
+from hub.local import LocalHub
+from hub.publish.history import last_changes
+from hub.records import File, Revision
+from hub.registry.artifacts.scans import Scan, scans_in
+from server.auth.access import Hub, Wanted
+from server.http.addresses import Segment, commit_id
+from server.http.paging import next_link, offset_of
+from server.http.times import in_zulu_or_epoch
+from server.protocol.read.git_objects import blob_id, folder_ids, pointer
+from server.protocol.read.properties import is_true
+from server.protocol.read.resolve import showing
+from server.protocol.read.security import HARMLESS, file_status
+
+F = TypeVar("F")
+"""A file, kept here or mirrored."""
+PAGE = 1000
+"""Entries a page, as on the Hugging Face Hub."""
+EXPANDED_PAGE = 50
+"""The same, with the last commit of each."""
+
+
+def list_tree(request: Request, hub: Hub, artifact: Wanted, revision: Segment, path: Segment = "") -> Response:
+    """Files and folders directly under `path`, or all below it with `recursive=true`."""
+    found = hub.registry.revision(artifact.name, revision)
+    request.state.commit = commit_id(found.id)
+    below = paths_below((file.path for file in found.files), path.strip("/"), recursive=is_true(request, "recursive"))
+    if not below and path:
+        folders = sorted({str(file.path).rpartition("/")[0] for file in found.files} - {""})
+        raise UnknownFile(path, folders, listing=showing(found))
+    begin = offset_of(request)
+    is_expanded = is_true(request, "expand")
+    end = begin + (EXPANDED_PAGE if is_expanded else PAGE)
+    headers = {"X-Repo-Commit": commit_id(found.id)}
+    if end < len(below):
+        headers |= next_link(request, end)
+    page = own_entries(below[begin:end], hub, found)
+    return JSONResponse(expand_entries(hub, found, page) if is_expanded else page, headers=headers)
+
+
+def expand_entries(hub: LocalHub, revision: Revision, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same entries with the commit that last changed each; a file that the scanners leave alone cannot run code."""
+    commits = last_changes(hub.registry, revision, [each["path"] for each in entries])
+    return [
+        ({"securityFileStatus": HARMLESS} if entry["type"] == "file" else {})
+        | entry
+        | {"lastCommit": _commit(commits[entry["path"]])}
+        for entry in entries
+    ]
+
+
+def _commit(revision: Revision) -> dict[str, Any]:
+    date = in_zulu_or_epoch(revision.created_at)
+    return {"id": commit_id(revision.id), "title": revision.message.partition("\n")[0], "date": date}
+
+
+def paths_below(paths: Iterable[str], folder: str, *, recursive: bool) -> list[str]:
+    """What lies below a folder, of files with these paths: folders before files, each sorted."""
+    start = len(folder) + 1 if folder else 0
+    files = [path for path in paths if not folder or path.startswith(f"{folder}/")]
+    folders = set[str]()
+    if not recursive:
+        folders = {path[: path.index("/", start)] for path in files if "/" in path[start:]}
+        files = [path for path in files if "/" not in path[start:]]
+    for path in files:
+        above = path.rpartition("/")[0]
+        while len(above) > len(folder) and above not in folders:
+            folders.add(above)
+            above = above.rpartition("/")[0]
+    return sorted(folders) + sorted(files)
+
+
+def entries_at(
+    paths: Iterable[str], files: Mapping[str, F], entry_of: Callable[[F], dict[str, Any]], blob_of: Callable[[F], str]
+) -> list[dict[str, Any]]:
+    """The entries of some files and folders, in this order; what is not there is left out.
+
+    All folders of the revision are hashed together, and only when one is asked for.
+    """
+    wanted = list(paths)
+    has_folders = any(path not in files for path in wanted)
+    folders = folder_ids({path: blob_of(file) for path, file in files.items()}) if has_folders else {}
+    return [
+        entry_of(files[path]) if path in files else {"type": "directory", "path": path, "oid": folders[path], "size": 0}
+        for path in wanted
+        if path in files or path in folders
+    ]
+
+
+def own_entries(paths: Iterable[str], hub: LocalHub, revision: Revision) -> list[dict[str, Any]]:
+    """The same of a revision kept here, with what the scanners say of files that can run code."""
+    scans = scans_in(hub.registry.database, revision.id)
+    files = {file.path: file for file in revision.files}
+    return entries_at(
+        paths, files, lambda file: file_entry(file, scans.get(file.path)), lambda file: blob_id(pointer(file))
+    )
+
+
+def file_entry(file: File, scan: Scan | None = None) -> dict[str, Any]:
+    """One file, as one kept by Git LFS; with what the scanners say of one that can run code."""
+    held = pointer(file)
+    lfs = {"oid": file.digest.hex, "size": file.size_bytes, "pointerSize": len(held)}
+    entry = {"type": "file", "path": file.path, "size": file.size_bytes, "oid": blob_id(held), "lfs": lfs}
+    return entry if scan is None else {**entry, "securityFileStatus": file_status(scan)}

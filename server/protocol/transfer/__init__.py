@@ -1,0 +1,1 @@
+"""Uploading bytes: Git LFS and Xet."""

@@ -1,0 +1,132 @@
+"""Git LFS's batch API: which objects are to be sent or fetched, and where.
+
+Source: git-lfs, docs/api/batch.md and its JSON schemas; Hugging Face's transfer `multipart`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from fastapi import Request
+from pydantic import BaseModel, Field
+from starlette.responses import JSONResponse, Response
+
+from hub.errors import OverQuota, WrongName
+from hub.local import LocalHub
+from hub.names import Digest
+from hub.records import Artifact
+from hub.registry.accounts.permissions import Account
+from hub.registry.uploads.uploads import size_of_upload, sizes_held
+from hub.registry.uploads.xet_files import LARGEST_FILE
+from server.auth.access import Hub, Wanted, insist_on_download
+from server.auth.caller import caller_of, insist_on_writing
+from server.auth.quota import insist_on_room
+from server.http.addresses import absolute
+from server.http.signed_links import LINK_SECONDS, sign
+
+MEDIA_TYPE = "application/vnd.git-lfs+json"
+PART_BYTES = 64 << 20
+"""Objects up to this size are sent in one piece, longer ones in pieces of it."""
+MOST_PARTS = 10_000
+_MOST_OBJECTS = 1000
+
+
+class LargeObject(BaseModel):
+    """What is to be sent or fetched."""
+
+    oid: str
+    size: int
+
+
+class Batch(BaseModel):
+    """Body of a batch."""
+
+    operation: Literal["upload", "download"]
+    transfers: list[str] = ["basic"]
+    objects: list[LargeObject] = Field(max_length=_MOST_OBJECTS)
+    hash_algo: str = "sha256"
+    ref: dict[str, Any] | None = None
+
+
+def plan_transfers(request: Request, hub: Hub, artifact: Wanted, body: Batch) -> Response:
+    """A link for each object, nothing for one that is here already, or what is wrong with it."""
+    caller = caller_of(request, hub)
+    if body.hash_algo != "sha256":
+        wrong = _wrong(409, f"objects are known by their sha256 here, not by {body.hash_algo[:40]!r}.")
+        return _answer("basic", [_described(each, wrong) for each in body.objects])
+    if body.operation == "download":
+        insist_on_download(request, hub, artifact)
+        held = sizes_held(hub.registry.database, artifact.name, [each.oid for each in body.objects])
+        return _answer(
+            "basic", [_described(each, _download(request, hub, artifact, each, held)) for each in body.objects]
+        )
+    account = insist_on_writing(caller, artifact.name)
+    multipart = "multipart" in body.transfers and any(each.size > PART_BYTES for each in body.objects)
+    objects = []
+    for each in body.objects:
+        planned = _upload(request, hub, artifact, account, each, multipart="multipart" in body.transfers)
+        objects.append(_described(each, planned))
+    return _answer("multipart" if multipart else "basic", objects)
+
+
+def _upload(
+    request: Request, hub: LocalHub, artifact: Artifact, account: Account, each: LargeObject, *, multipart: bool
+) -> dict[str, Any]:
+    if (digest := _digest(each)) is None or not 0 <= each.size <= LARGEST_FILE:
+        return _wrong(422, f"an object has 64 lowercase hex digits and 0 to {LARGEST_FILE} bytes.")
+    known = size_of_upload(hub.registry.database, caller_of(request, hub), digest)
+    if known is not None and digest in hub.store:
+        return {} if known == each.size else _wrong(422, f"this object has {known} bytes, not {each.size}.")
+    try:
+        insist_on_room(hub, artifact.name, {digest: each.size})
+    except OverQuota as error:
+        return _wrong(507, str(error))
+    claims = {"account": account.id, "oid": digest.hex, "size": each.size}
+    verify = {"href": _link(request, hub, "verify", **claims), "expires_in": LINK_SECONDS}
+    if each.size <= PART_BYTES or not multipart:
+        upload = {"href": _link(request, hub, "objects", **claims), "expires_in": LINK_SECONDS}
+        return {"actions": {"upload": upload, "verify": verify}}
+    parts = range(1, -(-each.size // PART_BYTES) + 1)
+    if len(parts) > MOST_PARTS:
+        return _wrong(422, f"an object has at most {MOST_PARTS * PART_BYTES} bytes.")
+    header = {"chunk_size": str(PART_BYTES)}
+    for number in parts:
+        size = min(PART_BYTES, each.size - PART_BYTES * (number - 1))
+        header[str(number)] = _link(request, hub, "parts", account=account.id, size=size)
+    upload = {"href": _link(request, hub, "complete", **claims), "header": header, "expires_in": LINK_SECONDS}
+    return {"actions": {"upload": upload, "verify": verify}}
+
+
+def _download(
+    request: Request, hub: LocalHub, artifact: Artifact, each: LargeObject, held: dict[str, int]
+) -> dict[str, Any]:
+    if _digest(each) is None or each.size < 0:
+        return _wrong(422, "an object has 64 lowercase hex digits and 0 bytes or more.")
+    if (size := held.get(each.oid)) is None:
+        return _wrong(404, f"`{artifact.name}` holds no such object.")
+    link = _link(request, hub, "objects", oid=each.oid, size=size)
+    return {"actions": {"download": {"href": link, "expires_in": LINK_SECONDS}}}
+
+
+def _link(request: Request, hub: LocalHub, purpose: str, **claims: Any) -> str:
+    return absolute(request, f"/lfs/{purpose}/{sign(hub, purpose, **claims)}")
+
+
+def _digest(each: LargeObject) -> Digest | None:
+    try:
+        return Digest(each.oid)
+    except WrongName:
+        return None
+
+
+def _described(each: LargeObject, planned: dict[str, Any]) -> dict[str, Any]:
+    return {"oid": each.oid, "size": each.size, **({} if "error" in planned else {"authenticated": True}), **planned}
+
+
+def _wrong(code: int, message: str) -> dict[str, Any]:
+    return {"error": {"code": code, "message": message}}
+
+
+def _answer(transfer: str, objects: list[dict[str, Any]]) -> Response:
+    body = {"transfer": transfer, "objects": objects, "hash_algo": "sha256"}
+    return JSONResponse(body, media_type=MEDIA_TYPE)

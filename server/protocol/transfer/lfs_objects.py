@@ -1,0 +1,130 @@
+"""The bytes of Git LFS objects, at links that carry their own signature; whole or in parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from functools import partial
+from typing import Any, BinaryIO, cast
+
+from fastapi import Request
+from pydantic import BaseModel, Field
+from starlette.responses import JSONResponse, Response
+
+from hub.errors import Damaged, Unauthenticated, WrongRequest, WrongSource
+from hub.local import LocalHub
+from hub.names import Digest
+from hub.records import File
+from hub.registry.accounts.permissions import Account
+from hub.registry.uploads.uploads import note_upload, sent_size
+from hub.store import BlobStore
+from hub.store.joined import Joined
+from server.auth.access import Hub
+from server.http.accel_redirect import offload_address
+from server.http.bodies import BodyReader, read_in_thread
+from server.http.signed_links import claims_of, sender_of
+from server.protocol.read.resolve import blob_answer
+from server.protocol.transfer.lfs import MOST_PARTS, LargeObject
+
+_STEP = 1 << 20
+
+
+class Part(BaseModel):
+    """A part as the client saw it arrive."""
+
+    partNumber: int
+    etag: str
+
+
+class Completion(BaseModel):
+    """Body of a completed multipart upload."""
+
+    oid: str
+    parts: list[Part] = Field(max_length=MOST_PARTS)
+
+
+async def receive_object(request: Request, hub: Hub, word: str) -> Response:
+    """Keep an object, if its bytes are the ones that were announced."""
+    claims = claims_of(hub, "objects", word)
+    digest = await _keep(request, hub, claims, Digest(claims["oid"]))
+    return Response(headers={"ETag": f'"{digest}"'})
+
+
+async def receive_part(request: Request, hub: Hub, word: str) -> Response:
+    """Keep a part as a blob of its own; its ETag is its digest."""
+    claims = claims_of(hub, "parts", word)
+    digest = await _keep(request, hub, claims, None)
+    return Response(headers={"ETag": f'"{digest}"'})
+
+
+async def complete_object(request: Request, hub: Hub, word: str, body: Completion) -> Response:
+    """Join the parts; they must have been sent by the same account."""
+    await read_in_thread(request, lambda: _complete(hub, word, body))
+    return JSONResponse({"success": True})
+
+
+def _complete(hub: LocalHub, word: str, body: Completion) -> None:
+    claims = claims_of(hub, "complete", word)
+    account, oid = sender_of(hub, claims), Digest(claims["oid"])
+    if body.oid != oid.hex:
+        raise WrongRequest("this link is for another object.")
+    numbers = [part.partNumber for part in body.parts]
+    if sorted(numbers) != list(range(1, len(numbers) + 1)):
+        raise WrongRequest("the parts are not numbered 1, 2, 3 …: send them all.")
+    digests = [Digest(part.etag.strip('"')) for part in sorted(body.parts, key=lambda part: part.partNumber)]
+    sizes = [_sent(hub, account, digest) for digest in digests]
+    if sum(sizes) != claims["size"]:
+        raise WrongSource(f"the parts have {sum(sizes)} bytes together, and {claims['size']} were announced.")
+    _put(hub, account, cast(BinaryIO, Joined(_pieces(hub.store, digests))), oid)
+
+
+def verify_object(hub: Hub, word: str, body: LargeObject) -> Response:
+    """Whether an object has arrived. The link is signed: git-lfs knows a password for the repository's address alone."""
+    claims = claims_of(hub, "verify", word)
+    if claims["oid"] != body.oid:
+        raise WrongRequest("this link is for another object.")
+    if _sent(hub, sender_of(hub, claims), Digest(body.oid)) != body.size:
+        raise WrongSource(f"object {body.oid[:12]} of {body.size} bytes has not arrived.")
+    return JSONResponse({"oid": body.oid, "size": body.size})
+
+
+def send_object(request: Request, hub: Hub, word: str) -> Response:
+    """The bytes of an object, for git-lfs."""
+    claims = claims_of(hub, "objects", word)
+    if "account" in claims:
+        raise Unauthenticated("this link is for sending.")
+    file = File(claims["oid"], Digest(claims["oid"]), claims["size"])
+    headers = {"ETag": f'"{file.digest}"'}
+    return blob_answer(hub.store, file, headers, None, offload_address(request, file.digest))
+
+
+async def _keep(request: Request, hub: LocalHub, claims: dict[str, Any], expected: Digest | None) -> Digest:
+    size_bytes = claims["size"]
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced) != size_bytes:
+        raise WrongRequest(f"{size_bytes} bytes were announced for this link, and this body has {announced}.")
+    with closing(BodyReader(request, size_bytes)) as body:
+        source = cast(BinaryIO, body)
+        return await read_in_thread(request, lambda: _put(hub, sender_of(hub, claims), source, expected))
+
+
+def _put(hub: LocalHub, account: Account, source: BinaryIO, expected: Digest | None) -> Digest:
+    try:
+        digest, size = hub.store.put(source, expected)
+    except Damaged as error:
+        raise WrongSource(str(error)) from error
+    note_upload(hub.registry.database, account, digest, size)
+    return digest
+
+
+def _sent(hub: LocalHub, account: Account, digest: Digest) -> int:
+    size = sent_size(hub.registry.database, account, digest)
+    if size is None or digest not in hub.store:
+        raise WrongSource(f"{digest} has not arrived: send it again.")
+    return size
+
+
+def _pieces(store: BlobStore, digests: Sequence[Digest]) -> Iterator[bytes]:
+    for digest in digests:
+        with store.open(digest) as opened:
+            yield from iter(partial(opened.read, _STEP), b"")

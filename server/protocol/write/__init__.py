@@ -1,0 +1,1 @@
+"""Writing in the Hub protocol: repositories, commits, branches."""

@@ -1,0 +1,131 @@
+"""Branches, tags, the list of commits, squashing."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+from fastapi import Request
+from pydantic import BaseModel
+from starlette.responses import JSONResponse, Response
+
+from hub.publish.commit import squash
+from hub.publish.history import ancestors
+from hub.publish.publish import drain_outbox
+from hub.records import Revision
+from hub.registry.artifacts.branches import create_ref, delete_ref, kinds
+from server.auth.access import Hub, Wanted, Writable
+from server.auth.caller import actor_of, caller_of
+from server.http.addresses import Segment, commit_id
+from server.http.paging import next_link, offset_of
+from server.http.times import in_zulu_or_epoch
+
+PAGE = 50
+"""Commits a page."""
+
+
+class NewBranch(BaseModel):
+    """Body of a new branch."""
+
+    startingPoint: str | None = None
+    emptyBranch: bool = False
+
+
+class NewTag(BaseModel):
+    """Body of a new tag."""
+
+    tag: str
+    message: str | None = None
+
+
+class Squash(BaseModel):
+    """Body of a squash."""
+
+    message: str | None = None
+
+
+def list_refs(hub: Hub, artifact: Wanted) -> Response:
+    """Branches and tags, with their commits."""
+    kind_of, refs = kinds(hub.registry.database, artifact.name), hub.registry.refs(artifact.name)
+
+    def of_kind(kind: str, folder: str) -> list[dict[str, str]]:
+        return [
+            {"name": name, "ref": f"refs/{folder}/{name}", "targetCommit": commit_id(refs[name])}
+            for name in refs
+            if kind_of.get(name) == kind
+        ]
+
+    branches = sorted(of_kind("branch", "heads"), key=lambda each: each["name"] != "main")
+    return JSONResponse({"branches": branches, "tags": of_kind("tag", "tags"), "converts": [], "pullRequests": []})
+
+
+def create_branch(
+    request: Request, hub: Hub, artifact: Writable, branch: Segment, body: NewBranch | None = None
+) -> Response:
+    """A branch at the head of `main`, or where the client says."""
+    start = hub.registry.revision(artifact.name, (body.startingPoint if body else None) or "main")
+    create_ref(hub.registry.database, artifact.name, branch, start.id, actor_of(request, caller_of(request, hub)))
+    return _done(hub)
+
+
+def delete_branch(request: Request, hub: Hub, artifact: Writable, branch: Segment) -> Response:
+    """Take a branch away; its revisions stay."""
+    delete_ref(hub.registry.database, artifact.name, branch, actor_of(request, caller_of(request, hub)))
+    return _done(hub)
+
+
+def create_tag(request: Request, hub: Hub, artifact: Writable, revision: Segment, body: NewTag) -> Response:
+    """A name that stays with a revision."""
+    found = hub.registry.revision(artifact.name, revision)
+    actor = actor_of(request, caller_of(request, hub))
+    message = (body.message or "")[:10_000]
+    create_ref(hub.registry.database, artifact.name, body.tag, found.id, actor, kind="tag", message=message)
+    return _done(hub)
+
+
+def delete_tag(request: Request, hub: Hub, artifact: Writable, revision: Segment) -> Response:
+    """Take a tag away."""
+    actor = actor_of(request, caller_of(request, hub))
+    delete_ref(hub.registry.database, artifact.name, revision, actor, kind="tag")
+    return _done(hub)
+
+
+def squash_branch(
+    request: Request, hub: Hub, artifact: Writable, branch: Segment, body: Squash | None = None
+) -> Response:
+    """Make a branch one commit."""
+    message = (body.message if body else None) or f"Super-squash branch '{branch}' using huggingface_hub"
+    actor = actor_of(request, caller_of(request, hub))
+    squash(artifact, hub.registry, hub.store, actor, message=message, branch=branch)
+    return Response(status_code=200)
+
+
+def list_commits(request: Request, hub: Hub, artifact: Wanted, revision: Segment) -> Response:
+    """A revision and its ancestors, newest first; of a branch all, yanked ones included."""
+    start = hub.registry.tip(artifact.name, revision)
+    history = ancestors(hub.registry, start)
+    begin = offset_of(request)
+    end = begin + PAGE
+    headers = {"X-Total-Count": str(len(history))}
+    if end < len(history):
+        headers |= next_link(request, end)
+    formatted = "formatted" in request.query_params.getlist("expand[]") + request.query_params.getlist("expand")
+    return JSONResponse([_commit(each, formatted=formatted) for each in history[begin:end]], headers=headers)
+
+
+def _commit(revision: Revision, *, formatted: bool) -> dict[str, Any]:
+    title, _, message = revision.message.partition("\n")
+    body: dict[str, Any] = {
+        "id": commit_id(revision.id),
+        "title": title,
+        "message": message.strip(),
+        "authors": [{"user": revision.author}] if revision.author else [],
+        "date": in_zulu_or_epoch(revision.created_at),
+    }
+    in_html = {"title": html.escape(title), "message": html.escape(message.strip())}
+    return body | ({"formatted": in_html} if formatted else {})
+
+
+def _done(hub: Hub) -> Response:
+    drain_outbox(hub.registry, hub.store)
+    return JSONResponse({})

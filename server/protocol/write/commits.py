@@ -1,0 +1,153 @@
+"""POST …/commit/{revision}: one JSON value a line, a header first, then what is to change."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse, Response
+
+from hub.errors import WrongName, WrongRequest, WrongSource
+from hub.local import LocalHub
+from hub.names import Digest, check_path
+from hub.publish.commit import Change, Deletion, commit
+from hub.records import Artifact, File, Revision
+from hub.registry.accounts.permissions import Caller
+from hub.registry.uploads.uploads import note_upload, size_of_upload
+from server.auth.access import Hub, Writable
+from server.auth.caller import account_of, actor_of, caller_of
+from server.auth.quota import insist_on_room
+from server.http.addresses import Segment, absolute, commit_id, page_path
+from server.http.bodies import LARGEST_COMMIT, read_body
+from server.protocol.write.unsupported import refuse_pull_requests
+
+_MOST_CHANGES = 25_000
+"""Lines of a commit."""
+_PARENT = re.compile(r"[0-9a-f]{7,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The first line."""
+
+    message: str
+    parent: str
+
+
+async def make_commit(request: Request, hub: Hub, artifact: Writable, revision: Segment) -> Response:
+    """Apply the lines to a branch, all or none."""
+    refuse_pull_requests(request)
+    body = await read_body(request, LARGEST_COMMIT)
+    made = await run_in_threadpool(_commit, request, hub, artifact, revision, body)
+    oid = commit_id(made.id)
+    return JSONResponse(
+        {
+            "success": True,
+            "commitOid": oid,
+            "commitUrl": absolute(request, f"{page_path(artifact)}/commit/{oid}"),
+            "hookOutput": "",
+            "pullRequestUrl": None,
+        }
+    )
+
+
+def _commit(request: Request, hub: LocalHub, artifact: Artifact, branch: str, body: bytes) -> Revision:
+    caller = caller_of(request, hub)
+    header, lines = _read(body)
+    changes = [_change(hub, artifact, caller, key, value) for key, value in lines]
+    insist_on_room(hub, artifact.name, {each.digest: each.size_bytes for each in changes if isinstance(each, File)})
+    return commit(
+        artifact,
+        changes,
+        hub.registry,
+        hub.store,
+        actor_of(request, caller),
+        message=header.message,
+        branch=branch.removeprefix("refs/heads/"),
+        parent=header.parent,
+    )
+
+
+def _read(body: bytes) -> tuple[Header, list[tuple[str, dict[str, Any]]]]:
+    lines = list(_lines(body))
+    if not lines or lines[0][0] != "header":
+        raise WrongRequest("a commit begins with a line whose `key` is `header`.")
+    first = lines.pop(0)[1]
+    summary, description = first.get("summary"), first.get("description") or ""
+    parent = first.get("parentCommit") or ""
+    if not isinstance(summary, str) or not summary.strip() or not isinstance(description, str):
+        raise WrongRequest("a commit needs a `summary`.")
+    if not isinstance(parent, str) or (parent and _PARENT.fullmatch(parent) is None):
+        raise WrongRequest("`parentCommit` is no commit id.")
+    return Header(f"{summary}\n\n{description}".strip()[:65_536], parent), lines
+
+
+def _lines(body: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
+    for number, line in enumerate(body.splitlines(), 1):
+        if not line.strip():
+            continue
+        if number > _MOST_CHANGES:
+            raise WrongRequest(f"a commit has at most {_MOST_CHANGES} lines: make several.")
+        try:
+            found = json.loads(line)
+            key, value = found["key"], found["value"]
+        except (ValueError, RecursionError, LookupError, TypeError) as error:
+            raise WrongRequest(f"line {number} of this commit is no JSON object with `key` and `value`.") from error
+        if not isinstance(key, str) or not isinstance(value, dict):
+            raise WrongRequest(
+                f"line {number} of this commit has a `key` that is no word, or a `value` that is no object."
+            )
+        yield key, value
+
+
+def _change(hub: LocalHub, artifact: Artifact, caller: Caller, key: str, value: dict[str, Any]) -> Change:
+    path = value.get("path")
+    if not isinstance(path, str):
+        raise WrongRequest(f"a line `{key[:40]}` of this commit has no `path`.")
+    check_path(path.rstrip("/") if key == "deletedFolder" else path)
+    if key == "file":
+        return _inline(hub, caller, path, value)
+    if key == "lfsFile":
+        return _large(hub, caller, path, value)
+    if key in {"deletedFile", "deletedFolder"}:
+        return Deletion(path, is_folder=key == "deletedFolder")
+    raise WrongRequest(f"`{key[:40]}` is nothing that a commit to `{artifact.name}` can do.")
+
+
+def _inline(hub: LocalHub, caller: Caller, path: str, value: dict[str, Any]) -> File:
+    """A file whose bytes are in the line."""
+    content = value.get("content")
+    if not isinstance(content, str) or value.get("encoding", "base64") not in {"base64", "utf-8"}:
+        raise WrongRequest(f"`{path}` has no content in base64.")
+    try:
+        raw = (
+            base64.b64decode(content, validate=True)
+            if value.get("encoding", "base64") == "base64"
+            else content.encode()
+        )
+    except (binascii.Error, ValueError) as error:
+        raise WrongRequest(f"the content of `{path}` is no base64.") from error
+    digest, size = hub.store.put(raw)
+    note_upload(hub.registry.database, account_of(caller), digest, size)
+    return File(path, digest, size)
+
+
+def _large(hub: LocalHub, caller: Caller, path: str, value: dict[str, Any]) -> File:
+    """A file that was sent before, or that lies in a repository which the caller may read."""
+    try:
+        digest = Digest(value["oid"])
+    except (KeyError, TypeError, WrongName) as error:
+        raise WrongRequest(f"`{path}` has no `oid` of 64 lowercase hex digits.") from error
+    size = size_of_upload(hub.registry.database, caller, digest)
+    if size is None or digest not in hub.store:
+        raise WrongSource(f"the bytes of `{path}`, {digest}, have not arrived: send them, then commit again.")
+    if value.get("size", size) != size:
+        raise WrongSource(f"`{path}` has {size} bytes, and this commit says {value['size']!r}.")
+    return File(path, digest, size)

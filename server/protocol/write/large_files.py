@@ -1,0 +1,112 @@
+"""Large files of a repository's whole history: listed, erased, made known to another repository."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from fastapi import Request
+from pydantic import BaseModel, Field
+from starlette.responses import JSONResponse, Response
+
+from hub.errors import HubError, UnknownFile, WrongName, WrongRequest
+from hub.names import Digest
+from hub.publish.erase import erase
+from hub.registry.artifacts.usage import held_files
+from hub.registry.uploads.uploads import note_upload, size_of_upload
+from server.auth.access import Governed, Hub, Readable, Wanted, get_artifact
+from server.auth.caller import actor_of, caller_of, insist_on_writing
+from server.http.paging import next_link, offset_of
+from server.http.times import in_zulu_or_epoch
+
+PAGE = 1000
+"""Files a page."""
+_MOST_ERASED = 1000
+_MOST_DUPLICATED = 500
+
+
+class Deletions(BaseModel):
+    """What is to be erased."""
+
+    sha: list[str] = Field(max_length=_MOST_ERASED)
+    rewriteHistory: bool = True
+
+
+class Batch(BaseModel):
+    """Body of a batch."""
+
+    deletions: Deletions
+
+
+class Target(BaseModel):
+    """The repository that shall be able to name the files."""
+
+    type: Literal["model", "dataset", "space", "kernel"] = "model"
+    name: str
+
+
+class Source(BaseModel):
+    """A file that is here already."""
+
+    sha256: str
+    filename: str = ""
+    xetHash: str | None = None
+
+
+class Duplication(BaseModel):
+    """Body of a duplication."""
+
+    target: Target
+    files: list[Source] = Field(max_length=_MOST_DUPLICATED)
+
+
+def list_large_files(request: Request, hub: Hub, artifact: Wanted) -> Response:
+    """Every content that a path ever had, sorted by path; `ref` names the branch that has it now."""
+    begin = offset_of(request)
+    found = held_files(hub.registry.database, artifact.name, limit=PAGE + 1, offset=begin)
+    headers = next_link(request, begin + PAGE) if len(found) > PAGE else {}
+    body = [
+        {
+            "fileOid": each.file.digest.hex,
+            "filename": each.file.path,
+            "oid": each.file.digest.hex,
+            "pushedAt": in_zulu_or_epoch(each.since),
+            "ref": f"refs/heads/{each.branch}" if each.branch else None,
+            "size": each.file.size_bytes,
+        }
+        for each in found[:PAGE]
+    ]
+    return JSONResponse(body, headers=headers)
+
+
+def erase_large_files(request: Request, hub: Hub, artifact: Governed, body: Batch) -> Response:
+    """Take files out of every revision. Asking again does nothing."""
+    if not body.deletions.rewriteHistory:
+        raise WrongRequest("a revision here never names bytes that are gone: erase with `rewrite_history=True`.")
+    digests = [_digest(each) for each in body.deletions.sha]
+    actor = actor_of(request, caller_of(request, hub))
+    replaced = erase(artifact, digests, hub.registry, hub.store, actor)
+    return JSONResponse({"processed": len(digests), "succeeded": len(digests), "revisions": replaced, "failed": []})
+
+
+def duplicate_large_files(request: Request, hub: Hub, artifact: Readable, body: Duplication) -> Response:
+    """Let the caller name files of this repository in commits to another one, without sending them."""
+    caller = caller_of(request, hub)
+    account = insist_on_writing(caller, get_artifact(hub, body.target.name, request).name)
+    failed: list[dict[str, Any]] = []
+    for each in body.files:
+        try:
+            digest = _digest(each.sha256)
+            size = size_of_upload(hub.registry.database, caller, digest)
+            if size is None:
+                raise UnknownFile(each.filename or each.sha256, listing=f"hub show {artifact.name}")
+            note_upload(hub.registry.database, account, digest, size)
+        except HubError as error:
+            failed.append({"sha256": each.sha256, "error": str(error)})
+    return JSONResponse({"failed": failed})
+
+
+def _digest(text: str) -> Digest:
+    try:
+        return Digest(text)
+    except WrongName as error:
+        raise WrongRequest(f"`{text[:80]}` is no SHA-256 of a file: list them with `lfs-files`.") from error

@@ -1,0 +1,140 @@
+"""Make, delete, move, open and close repositories."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from fastapi import Request
+from pydantic import BaseModel
+from starlette.responses import JSONResponse, Response
+
+from hub.errors import Gone, NotServed, UnknownArtifact, WrongRequest
+from hub.local import LocalHub
+from hub.names import ArtifactName
+from hub.publish.commit import create
+from hub.publish.publish import drain_outbox
+from hub.records import Artifact
+from hub.registry.artifacts.repositories import change_settings, delete_repository, move_repository, tombstone_of
+from server.auth.access import Governed, Hub, get_artifact
+from server.auth.caller import account_of, actor_of, caller_of, insist_on_administering, insist_on_creating
+from server.http.addresses import absolute, is_dataset, page_path
+
+Kind = Literal["model", "dataset", "space", "kernel"]
+
+
+class Visibility(BaseModel):
+    """Who may see a repository: newer clients send `visibility`, older ones `private`."""
+
+    visibility: Literal["public", "private", "protected"] | None = None
+    private: bool | None = None
+
+    @property
+    def is_private(self) -> bool | None:
+        """Whether it is to be private; None where the client does not say."""
+        return self.private if self.visibility is None else self.visibility != "public"
+
+
+class NewRepository(Visibility):
+    """Body of create and delete."""
+
+    name: str
+    organization: str | None = None
+    type: Kind | None = "model"
+
+
+class Move(BaseModel):
+    """Body of move."""
+
+    fromRepo: str
+    toRepo: str
+    type: Kind | None = "model"
+
+
+class Settings(Visibility):
+    """Body of settings; what is absent stays as it is."""
+
+    gated: Literal["auto", "manual", False] | None = None
+    visibility: Literal["public", "private"] | None = None  # No `protected` here.
+
+
+def create_repository(request: Request, hub: Hub, body: NewRepository) -> Response:
+    """A repository without files; 409 with its address when there is one already."""
+    is_data = _asks_for_dataset(body.type)
+    caller = caller_of(request, hub)
+    name = _name(body, account_of(caller).name)
+    insist_on_creating(caller, name)
+    if hub.registry.head(name) is not None:
+        known = hub.registry.get(name)
+        message = f"You already created this {'dataset' if is_data else 'model'} repo: `{known.name}`."
+        if is_dataset(known) != is_data:
+            message = f"`{known.name}` is a {'data set' if is_dataset(known) else 'model'}: choose another name."
+        return JSONResponse({"error": message, **_address(request, known)}, 409)
+    insist_on_free_name(hub, name)
+    actor = actor_of(request, caller)
+    create(name, hub.registry, hub.store, actor, is_dataset=is_data, private=bool(body.is_private))
+    return JSONResponse(_address(request, hub.registry.get(name)))
+
+
+def remove_repository(request: Request, hub: Hub, body: NewRepository) -> Response:
+    """Forget a repository; its name is not given again."""
+    artifact = _governed(request, hub, str(_name(body, "")), body.type)
+    delete_repository(hub.registry.database, artifact.name, actor_of(request, caller_of(request, hub)))
+    drain_outbox(hub.registry, hub.store)
+    return JSONResponse({})
+
+
+def rename_repository(request: Request, hub: Hub, body: Move) -> Response:
+    """Give a repository another name; the old one leads to it."""
+    artifact = _governed(request, hub, body.fromRepo, body.type)
+    caller = caller_of(request, hub)
+    target = ArtifactName.parse(body.toRepo, artifact.name.owner)
+    insist_on_creating(caller, target)
+    move_repository(hub.registry.database, artifact.name, target, actor_of(request, caller))
+    drain_outbox(hub.registry, hub.store)
+    return JSONResponse(_address(request, hub.registry.get(target)))
+
+
+def set_repository(request: Request, hub: Hub, artifact: Governed, body: Settings) -> Response:
+    """Open, close or gate a repository."""
+    settings: dict[str, object] = {}
+    if body.is_private is not None:
+        settings["private"] = body.is_private
+    if body.gated is not None:
+        settings["gated"] = body.gated or ""
+    if not settings:
+        raise WrongRequest("no setting was given: `visibility` and `gated` can be set.")
+    change_settings(hub.registry.database, artifact.name, actor_of(request, caller_of(request, hub)), **settings)
+    drain_outbox(hub.registry, hub.store)
+    return JSONResponse(settings)
+
+
+def insist_on_free_name(hub: LocalHub, name: ArtifactName) -> None:
+    """Raises Gone for a name that another repository had."""
+    if (grave := tombstone_of(hub.registry.database, name)) is not None:
+        what = f"moved to `{grave.moved_to}`" if grave.moved_to else "deleted"
+        raise Gone(f"`{grave.name}` was {what}, and its name is not given again: choose another one.")
+
+
+def _governed(request: Request, hub: LocalHub, name: str, kind: Kind | None) -> Artifact:
+    is_data = _asks_for_dataset(kind)
+    artifact = get_artifact(hub, name, request)
+    if is_dataset(artifact) != is_data:
+        raise UnknownArtifact(name)
+    insist_on_administering(caller_of(request, hub), artifact.name)
+    return artifact
+
+
+def _asks_for_dataset(kind: Kind | None) -> bool:
+    if kind in {"space", "kernel"}:
+        raise NotServed(f"{kind}s are not served here: only models and data sets.")
+    return kind == "dataset"
+
+
+def _name(body: NewRepository, default_owner: str) -> ArtifactName:
+    given = f"{body.organization}/{body.name}" if body.organization else body.name
+    return ArtifactName.parse(given, default_owner)
+
+
+def _address(request: Request, artifact: Artifact) -> dict[str, str]:
+    name = str(artifact.name)
+    return {"url": absolute(request, page_path(artifact)), "name": name, "id": name}

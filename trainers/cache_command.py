@@ -1,0 +1,118 @@
+"""`hub cache`: what frozen models say, computed before training asks for it. Nothing heavy is imported before it runs."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hub.errors import WrongRequest
+from trainers import defaults
+from trainers.options import (
+    CaptionColumns,
+    Device,
+    EncoderName,
+    HeldOutShare,
+    PictureColumn,
+    RecipeName,
+    Sets,
+    order_of,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hub.local import LocalHub
+    from trainers.run import Order
+
+
+def cache(
+    method: Annotated[str, typer.Argument(help="The method whose inputs are computed.")] = "mulan",
+    base: Annotated[str, typer.Option(help=f"The frozen base: a name or a folder; {defaults.BASE} by default.")] = "",
+    lang: Annotated[list[str] | None, typer.Option(help="Language that will be learnt; again for more.")] = None,
+    encoder: EncoderName = "",
+    corpus: Annotated[
+        str, typer.Option(help=f"What will be learnt from, as in `hub train`; {defaults.CORPUS} by default.")
+    ] = "",
+    picture_column: PictureColumn = "",
+    caption_column: CaptionColumns = None,
+    held_out_share: HeldOutShare = defaults.HELD_OUT_SHARE,
+    recipe: RecipeName = "",
+    sets: Sets = None,
+    device: Device = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell the sizes, and compute nothing.")] = False,
+    show: Annotated[bool, typer.Option("--list", help="List what is kept.")] = False,
+    clear: Annotated[bool, typer.Option("--clear", help="Remove all that is kept; it can be computed again.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Compute what training METHOD reads of frozen models, once; training finds it, and so do other methods.
+
+    An interrupted run of this command goes on where it was.
+    """
+    if show and clear:
+        raise WrongRequest("`--list` and `--clear` are two wishes: name one of them.")
+    from hub.local import LocalHub
+
+    with LocalHub.open() as hub:
+        if show:
+            _list(hub.home.caches, as_json=as_json)
+        elif clear:
+            _clear(hub.home.caches, as_json=as_json)
+        else:
+            order = order_of(
+                method, base=base, encoder=encoder, corpus=corpus, lang=lang, picture_column=picture_column,
+                caption_column=caption_column, held_out_share=held_out_share, recipe=recipe, sets=sets, device=device,
+            )  # fmt: skip
+            _compute(order, hub, dry_run=dry_run, as_json=as_json)
+
+
+def _compute(order: Order, hub: LocalHub, *, dry_run: bool, as_json: bool) -> None:
+    import shutil
+    import time
+
+    from hub.cli.tables import size
+    from trainers.loop.processes import device_of, open_accelerator
+    from trainers.run import prepare
+
+    ready = prepare(order, hub, device_of(open_accelerator("no", order.device)), quiet=as_json)
+    needs = ready.plan.needs
+    sizes = ready.material.sizes(needs)
+    free = shutil.disk_usage(hub.home.folder).free
+    if not as_json:
+        told = ", ".join(f"{need} {size(amount)}" for need, amount in sizes.items())
+        typer.echo(f"{order.method}: {told}; {size(sum(sizes.values()))} in all, {size(free)} are free.")
+    started = time.perf_counter()
+    if not dry_run:
+        ready.material.fill(needs)
+    seconds = time.perf_counter() - started
+    if as_json:
+        typer.echo(json.dumps({"bytes": sizes, "free_bytes": free, "seconds": round(seconds, 2)}))
+    elif not dry_run:
+        typer.echo(f"It lies in {hub.home.caches}; training finds it there. {seconds:.0f} s.")
+
+
+def _list(folder: Path, *, as_json: bool) -> None:
+    from hub.cli.tables import print_table, size
+    from trainers.inputs.feature_cache import kept
+
+    found = kept(folder)
+    if as_json:
+        rows = [{"label": c.label, "shape": c.shape, "bytes": c.size_bytes, "finished": c.finished} for c in found]
+        typer.echo(json.dumps(rows))
+    elif found:
+        shapes = [" × ".join(map(str, each.shape)) for each in found]
+        print_table(
+            ["WHAT", "SHAPE", "SIZE", "KEY"],
+            [[c.label, shape, size(c.size_bytes), c.path.stem[:12]] for c, shape in zip(found, shapes, strict=True)],
+        )
+    else:
+        typer.echo("Nothing is cached yet: training and `hub cache METHOD --lang LANGUAGE` do it.")
+
+
+def _clear(folder: Path, *, as_json: bool) -> None:
+    from hub.cli.tables import size
+    from trainers.inputs.feature_cache import clear
+
+    freed = clear(folder)
+    typer.echo(json.dumps({"freed_bytes": freed}) if as_json else f"{size(freed)} are free again.")

@@ -1,0 +1,230 @@
+"""Ask benchmarks about an artifact, or about a module that was just trained."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import torch
+
+from hub.bases.family import read_json
+from hub.errors import WrongRequest
+from hub.loader import Retriever, load_pipeline, load_retriever
+from hub.local import LocalHub
+from hub.records import Artifact, Provenance, Score
+from hub.registry.index.ranking import BASE_ALONE, ENGLISH_BASE
+from hub.systems import TextEncoder
+from hub.systems.architectures import retrieves
+from trainers.corpora import open_corpus
+from trainers.corpora.captioned import Columns
+from trainers.corpora.corpus import Corpus
+from trainers.evaluation import get_evaluator
+from trainers.evaluation.evaluator import Question, Subject, machine
+from trainers.evaluation.generation import GUIDANCE, JUDGE, STEPS, GenerationEvaluator
+from trainers.evaluation.retrieval import RetrievalEvaluator
+from trainers.frozen.foundation import DUAL_ENCODER
+from trainers.frozen.resolve import find_base, picture_side
+from trainers.inputs.feature_cache import key_of
+from trainers.run import Trained
+
+DROP = "english_drop_at_1"
+"""English R-precision@1 of the base less that through the module."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What to measure."""
+
+    benchmarks: tuple[str, ...]
+    splits: tuple[str, ...]
+    languages: tuple[str, ...]
+    count: int
+    seed: int = 0
+
+
+def subject_of(artifact: Artifact, base: str, hub: LocalHub, device: str | None) -> Subject:
+    """What `hub evaluate NAME` judges: a base alone, a module on its base, an encoder or a retriever."""
+    short = artifact.name.name
+    if artifact.kind == "base":
+        pipeline = load_pipeline(str(artifact.name), device=device, hub=hub)
+        return Subject(short, artifact.revision, short, pipeline, pipeline)
+    if artifact.kind == "encoder" and not artifact.variants:
+        folder = hub.snapshot(artifact.name)
+        if "vision_config" in read_json(folder / "config.json"):
+            return retriever_subject(short, None, str(artifact.name), hub, device, revision=artifact.revision)
+        return Subject(short, artifact.revision, encoder=TextEncoder.from_folder(folder, dtype=torch.float32))
+    if artifact.kind == "dataset":
+        raise WrongRequest(f"`{short}` is a data set: evaluate a base, a module or an encoder.")
+    base = base or (artifact.bases[0] if artifact.bases else "")
+    if any(retrieves(variant.architecture) for variant in artifact.variants):
+        return retriever_subject(short, str(artifact.name), base, hub, device, revision=artifact.revision)
+    return module_subject(short, str(artifact.name), base, hub, device, revision=artifact.revision)
+
+
+def evaluate_artifact(
+    artifact: Artifact,
+    hub: LocalHub,
+    *,
+    base: str,
+    benchmarks: tuple[str, ...],
+    splits: tuple[str, ...],
+    languages: tuple[str, ...],
+    corpus: str,
+    columns: Columns,
+    count: int,
+    seed: int,
+    device: str | None,
+    quiet: bool,
+) -> list[Score]:
+    """What `hub evaluate NAME` measures. Empty `benchmarks` and `languages` are those that the artifact is made for.
+
+    Raises UnknownBenchmark and UnknownCorpus before anything is loaded, and as `ask`.
+    """
+    on = base or next(iter(artifact.bases), "") or (str(artifact.name) if artifact.kind == "base" else "")
+    side = picture_side(find_base(on, hub).folder) if on and columns.captions else 224
+    opened = open_corpus(corpus, columns, side)
+    benchmarks = benchmarks or (benchmark_of(artifact),)
+    for each in benchmarks:
+        get_evaluator(each)
+    own = tuple(tag for tag in artifact.languages if tag in opened.languages) or ("en",)
+    asked = Asked(benchmarks, splits, languages or own, count, seed)
+    return ask(subject_of(artifact, base, hub, device), asked, opened, hub, quiet=quiet)
+
+
+def benchmark_of(artifact: Artifact) -> str:
+    """What an artifact is judged on unless somebody asks for another: drawing, or finding for what cannot draw."""
+    draws = artifact.kind != "encoder" or bool(artifact.variants)
+    finds = not draws or any(retrieves(variant.architecture) for variant in artifact.variants)
+    return RetrievalEvaluator.name if finds else GenerationEvaluator.name
+
+
+def trained_subject(trained: Trained, name: str, folder: Path, hub: LocalHub) -> Subject:
+    """What was just trained and lies in `folder`, on the base of its order."""
+    order = trained.order
+    if trained.plan.is_repository:
+        return Subject(name, encoder=TextEncoder.from_folder(folder, dtype=torch.float32))
+    judged = retriever_subject if trained.plan.foundation is DUAL_ENCODER else module_subject
+    encoder = trained.encoder.folder if Path(order.encoder).is_dir() else None
+    return judged(name, folder, order.base, hub, order.device, encoder=encoder)
+
+
+def module_subject(
+    name: str,
+    adapter: str | Path,
+    base: str,
+    hub: LocalHub,
+    device: str | None,
+    *,
+    revision: str = "",
+    encoder: Path | None = None,
+) -> Subject:
+    """A module, published or in a folder, on its base; `encoder` is a folder where the registry does not know it."""
+    plain = load_pipeline(base, device=device, hub=hub)
+    pipeline = load_pipeline(base, adapter=adapter, device=device, hub=hub, encoder=encoder)
+    return Subject(name, revision, base.rpartition("/")[2], pipeline, plain)
+
+
+def retriever_subject(
+    name: str,
+    adapter: str | Path | None,
+    base: str,
+    hub: LocalHub,
+    device: str | None,
+    *,
+    revision: str = "",
+    encoder: Path | None = None,
+) -> Subject:
+    """Projectors, published or in a folder, on their dual encoder; without projectors that alone."""
+    retriever = load_retriever(base, adapter=adapter, device=device, hub=hub, encoder=encoder)
+    return Subject(name, revision, base.rpartition("/")[2] if adapter else "", retriever=retriever)
+
+
+def ask(subject: Subject, asked: Asked, corpus: Corpus, hub: LocalHub, *, quiet: bool) -> list[Score]:
+    """Every benchmark on every language and split that the corpus has; WrongRequest when none has anything."""
+    scores: list[Score] = []
+    for name in asked.benchmarks:
+        evaluator = get_evaluator(name)
+        for language in asked.languages:
+            for split in asked.splits:
+                question = Question(corpus, split, language, hub, asked.count, asked.seed, quiet)
+                if len(asked.splits) > 1 and not corpus.prompts(language, split):
+                    continue
+                scores += evaluator.evaluate(subject, question)
+    if not scores:
+        raise WrongRequest(
+            f"there is nothing to ask `{subject.name}` in {', '.join(asked.languages)} on {', '.join(asked.splits)}."
+        )
+    return scores
+
+
+def compare(subject: Subject, asked: Asked, corpus: Corpus, hub: LocalHub, *, quiet: bool) -> list[Score]:
+    """What a module's card tells: the module, the base alone on the same prompts and on their English, and English kept."""
+    if subject.retriever is not None:
+        return _compare_retrievers(subject, asked, corpus, hub, quiet=quiet)
+    if subject.encoder is not None:
+        return ask(subject, replace(asked, benchmarks=(RetrievalEvaluator.name,)), corpus, hub, quiet=quiet)
+    scores: list[Score] = []
+    evaluator = GenerationEvaluator()
+    plain = replace(subject, name=subject.base, pipeline=subject.plain)
+    for language in asked.languages:
+        for split in asked.splits:
+            if not corpus.prompts(language, split):
+                continue
+            question = Question(corpus, split, language, hub, asked.count, asked.seed, quiet)
+            scores += evaluator.evaluate(subject, question)
+            scores += _named(BASE_ALONE, _remembered(evaluator, plain, question))
+            scores += _named(ENGLISH_BASE, _remembered(evaluator, plain, replace(question, translated=True)))
+    english = Question(corpus, "seen", "en", hub, asked.count, asked.seed, quiet)
+    through = evaluator.evaluate(subject, english)
+    alone = _remembered(evaluator, plain, english)
+    drop = _value(alone, "r_precision_at_1") - _value(through, "r_precision_at_1")
+    if "en" not in asked.languages:  # or else both stand there already
+        scores += [score for score in through if score.metric.startswith("r_precision")] + _named(BASE_ALONE, alone)
+    scores.append(replace(through[0], metric=DROP, value=round(drop, 6), low=None, high=None, better="down"))
+    return scores
+
+
+def _compare_retrievers(subject: Subject, asked: Asked, corpus: Corpus, hub: LocalHub, *, quiet: bool) -> list[Score]:
+    """The retriever in its languages and in English, and the dual encoder alone in its languages."""
+    evaluator = RetrievalEvaluator()
+    assert subject.retriever is not None
+    plain = replace(subject, name=subject.base, base="", retriever=Retriever(subject.retriever.dual))
+    scores: list[Score] = []
+    for language in dict.fromkeys([*asked.languages, "en"]):
+        for split in asked.splits:
+            if not corpus.prompts(language, split):
+                continue
+            question = Question(corpus, split, language, hub, asked.count, asked.seed, quiet)
+            scores += evaluator.evaluate(subject, question)
+            alone = evaluator.evaluate(plain, question)
+            scores += [replace(score, metric=BASE_ALONE + score.metric, base=subject.base) for score in alone]
+    return scores
+
+
+def _remembered(evaluator: GenerationEvaluator, plain: Subject, question: Question) -> list[Score]:
+    """What the base alone scores, drawn once for all modules of it; a base in a folder is drawn every time."""
+    registry = question.hub.registry
+    if plain.base not in {name.rpartition("/")[2] for name in registry.names()}:
+        return evaluator.evaluate(plain, question)
+    digests = [registry.get(name).weights_digest for name in (plain.base, JUDGE)]
+    asked = [question.split, question.language, question.translated, question.count, question.seed, GUIDANCE, STEPS]
+    path = question.hub.home.caches / f"scores-{key_of(*digests, question.corpus.digest, *asked, machine())[:40]}.json"
+    if path.is_file():
+        return [Score(**{**row, "provenance": Provenance(row["provenance"])}) for row in json.loads(path.read_text())]
+    scores = evaluator.evaluate(plain, question)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".part")
+    unfinished.write_text(json.dumps([asdict(score) for score in scores]))
+    unfinished.replace(path)
+    return scores
+
+
+def _named(prefix: str, scores: Sequence[Score]) -> list[Score]:
+    """R-precision of another subject beside the module's own."""
+    return [replace(score, metric=prefix + score.metric) for score in scores if score.metric.startswith("r_precision")]
+
+
+def _value(scores: Sequence[Score], metric: str) -> float:
+    return next(score.value for score in scores if score.metric == metric)

@@ -1,0 +1,1 @@
+"""Frozen bases and encoders that training reads."""

@@ -1,0 +1,49 @@
+"""What sort of frozen model a plan stands on: how it is found by name, and how it is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from hub.bases.frozen import FrozenBase
+from hub.local import LocalHub
+from hub.systems import DualEncoder
+from trainers.frozen.resolve import Source, find_base, find_dual_encoder
+
+
+@dataclass(frozen=True, slots=True)
+class Foundation:
+    """A kind of base, as `hub train --base` takes it."""
+
+    word: str
+    """For cards and messages."""
+    find: Callable[[str, LocalHub], Source]
+    open: Callable[[Path, torch.device], Any]
+    """Gives what `Material.base` is then."""
+    use: str
+    """Python that uses what was trained: `{base}` and `{name}` are filled in."""
+
+
+def open_dual_encoder(folder: Path, device: torch.device) -> DualEncoder:
+    """CLIP and its like, frozen, in fp32."""
+    return DualEncoder.from_folder(folder, device=device, dtype=torch.float32)
+
+
+PIPELINE = Foundation(
+    "base",
+    find_base,
+    FrozenBase.open,
+    'from hub import load_pipeline\npipe = load_pipeline("{base}", adapter="{name}")',
+)
+"""A text-to-image pipeline."""
+DUAL_ENCODER = Foundation(
+    "dual encoder",
+    find_dual_encoder,
+    open_dual_encoder,
+    'from hub import load_retriever\nretriever = load_retriever("{base}", adapter="{name}")',
+)
+"""Texts and pictures in one space: nothing is drawn, pictures are found."""

@@ -1,0 +1,1 @@
+"""Inputs of training: prompts, features computed once, caches."""

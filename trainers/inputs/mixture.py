@@ -1,0 +1,90 @@
+"""Which languages are trained on, how often each, and the material that their examples make."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from hub.bases.frozen import FrozenBase
+from hub.errors import WrongRequest
+from hub.systems import DualEncoder, TextEncoder
+from trainers import defaults
+from trainers.corpora.corpus import Corpus, Example
+from trainers.inputs.features import Material, Store
+from trainers.inputs.prompt_rules import Prompting
+
+
+@dataclass(frozen=True, slots=True)
+class Mixture:
+    """Which languages are trained on, and how often each."""
+
+    languages: tuple[str, ...]
+    english_share: float = defaults.ENGLISH_SHARE
+    temperature: float = defaults.TEMPERATURE
+
+
+def weigh(examples: Sequence[Example], mixture: Mixture) -> Tensor:
+    """How often each example is drawn, (N,), summing to 1."""
+    sums: dict[str, float] = {}
+    counts: dict[str, int] = {}
+    for example in examples:
+        sums[example.language] = sums.get(example.language, 0.0) + example.weight
+        counts[example.language] = counts.get(example.language, 0) + 1
+    tempered = {tag: count ** (1 / mixture.temperature) for tag, count in counts.items() if tag != "en"}
+    english = (mixture.english_share if tempered else 1.0) if "en" in counts else 0.0
+    share = {tag: (1 - english) * value / sum(tempered.values()) for tag, value in tempered.items()} | {"en": english}
+    return torch.tensor(
+        [share[each.language] * each.weight / sums[each.language] for each in examples], dtype=torch.float64
+    )
+
+
+def gather(
+    corpus: Corpus,
+    mixture: Mixture,
+    base: FrozenBase,
+    encoder: TextEncoder,
+    *,
+    length: int,
+    store: Store,
+    prompting: Prompting | None = None,
+    vision: DualEncoder | None = None,
+) -> Material:
+    """Collect the examples of a mixture; without `prompting` texts are read as they are, in `length` tokens.
+
+    Raises WrongRequest when a language has nothing to train on.
+    """
+    examples: list[Example] = []
+    for tag in dict.fromkeys([*mixture.languages, *(["en"] if mixture.english_share else [])]):
+        found = corpus.examples(tag)
+        if not found:
+            raise WrongRequest(_nothing_for(tag, corpus))
+        examples += found
+    meanings = dict.fromkeys((example.concept, example.meaning) for example in examples)
+    place = {meaning: index + 1 for index, meaning in enumerate(meanings)}
+    return Material(
+        texts_N=("", *(example.text for example in examples)),
+        languages_N=("", *(example.language for example in examples)),
+        weights_N=torch.cat([torch.zeros(1, dtype=torch.float64), weigh(examples, mixture)]),
+        meaning_N=torch.tensor([0, *(place[example.concept, example.meaning] for example in examples)]),
+        english_M=("", *(english for _, english in meanings)),
+        concept_M=("", *(concept for concept, _ in meanings)),
+        base=base,
+        encoder=encoder,
+        length=length if prompting is None else prompting.positive.kept,
+        corpus=corpus,
+        store=store,
+        prompting=prompting or Prompting.plain(length),
+        vision=vision,
+    )
+
+
+def _nothing_for(tag: str, corpus: Corpus) -> str:
+    if tag in corpus.languages:
+        return (
+            f"`{tag}` is held out of the corpus `{corpus.name}` for zero-shot figures: nothing of it may be trained on."
+        )
+    known = ", ".join(corpus.languages[:8])
+    return f"the corpus `{corpus.name}` has no texts in `{tag}`; it has {len(corpus.languages)} languages, such as {known}."

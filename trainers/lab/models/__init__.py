@@ -1,0 +1,1 @@
+"""Trains the lab's bases, encoders and judges."""

@@ -1,0 +1,242 @@
+"""`emoji-clip` and `emoji-judge`: two independent dual encoders of English text and emoji pictures.
+
+    python -m trainers.lab.models.clip emoji-clip
+    python -m trainers.lab.models.clip emoji-judge
+
+`emoji-clip`'s text tower conditions the base. `emoji-judge` has another shape, another seed and its own tokenizer, has
+seen held-out combinations too, and is used for nothing but scoring. Loss: symmetric InfoNCE (Radford et al. 2021, fig. 3)
+where all captions of one concept are positives.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from diffusers import AutoencoderKL
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+from torch import Tensor
+from transformers import (
+    AutoModel,
+    CLIPConfig,
+    CLIPImageProcessorPil,
+    CLIPModel,
+    CLIPTextConfig,
+    CLIPTokenizer,
+    CLIPVisionConfig,
+)
+
+from trainers.corpora.emoji_dataset import Name, World
+from trainers.lab.dataset.captions import captions_of, english_names, tokenise
+from trainers.lab.models import judge
+from trainers.lab.models.pairs import LENGTH, augment, to_unit
+from trainers.lab.stage import parser_of, shortened
+from trainers.loop.loop import train
+from trainers.loop.method import Draw, Loss
+from trainers.loop.recipe import Recipe
+
+START, END = "<|startoftext|>", "<|endoftext|>"
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What differs between the two pairs."""
+
+    text_layers: int
+    text_width: int
+    vision_layers: int
+    vision_width: int
+    patch: int
+    projection: int
+    with_combinations: bool
+    recipe: Recipe
+    refine: Recipe | None = None
+    """A second run from where the first ended."""
+    sharpen: Recipe | None = None
+    """A third one, against the whole gallery: `trainers.lab.models.judge`. Needs the autoencoder."""
+
+
+RECIPE = Recipe(
+    steps=1300, batch_size=128, learning_rate=1e-3, betas=(0.9, 0.98), weight_decay=0.05, warmup_steps=100, seed=2
+)
+SHAPES = {
+    "emoji-clip": Shape(
+        text_layers=4,
+        text_width=128,
+        vision_layers=4,
+        vision_width=128,
+        patch=8,
+        projection=128,
+        with_combinations=False,
+        recipe=RECIPE,
+    ),
+    "emoji-judge": Shape(
+        text_layers=3,
+        text_width=160,
+        vision_layers=5,
+        vision_width=144,
+        patch=8,
+        projection=192,
+        with_combinations=True,
+        recipe=replace(RECIPE, steps=1600, seed=77),
+        refine=replace(RECIPE, steps=1100, learning_rate=7e-4, warmup_steps=50, seed=78),
+        sharpen=replace(RECIPE, steps=1800, learning_rate=5e-4, warmup_steps=50, seed=79),
+    ),
+}
+
+
+def make_tokenizer(texts: list[str], vocabulary: int = 3000) -> CLIPTokenizer:
+    """CLIP's byte-level BPE, trained on `texts`; any other script still becomes bytes."""
+    template = CLIPTokenizer().backend_tokenizer
+    tokenizer = Tokenizer(models.BPE(end_of_word_suffix="</w>", continuing_subword_prefix=""))
+    tokenizer.normalizer = template.normalizer
+    tokenizer.pre_tokenizer = template.pre_tokenizer
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary - 258,
+        end_of_word_suffix="</w>",
+        continuing_subword_prefix="",
+        initial_alphabet=alphabet,
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    learned = json.loads(tokenizer.to_str())["model"]
+    words = sorted(learned["vocab"], key=learned["vocab"].get)
+    # Like CLIP's own vocabulary: every byte, every byte at a word's end, then what was learned.
+    order = [*alphabet, *(f"{byte}</w>" for byte in alphabet)]
+    order += [word for word in words if word not in set(order)] + [START, END]
+    merges = [tuple(pair) if isinstance(pair, list) else tuple(pair.split(" ")) for pair in learned["merges"]]
+    return CLIPTokenizer(
+        vocab={word: place for place, word in enumerate(order)}, merges=merges, model_max_length=LENGTH
+    )
+
+
+def make_clip(shape: Shape, tokenizer: CLIPTokenizer) -> CLIPModel:
+    """A small random `CLIPModel`."""
+    torch.manual_seed(shape.recipe.seed)
+    text = CLIPTextConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=shape.text_width,
+        intermediate_size=4 * shape.text_width,
+        num_hidden_layers=shape.text_layers,
+        num_attention_heads=4,
+        max_position_embeddings=LENGTH,
+        projection_dim=shape.projection,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,  # never 2: transformers pools elsewhere then
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    vision = CLIPVisionConfig(
+        hidden_size=shape.vision_width,
+        intermediate_size=4 * shape.vision_width,
+        num_hidden_layers=shape.vision_layers,
+        num_attention_heads=4,
+        image_size=64,
+        patch_size=shape.patch,
+        projection_dim=shape.projection,
+    )
+    config = CLIPConfig(text_config=text, vision_config=vision, projection_dim=shape.projection)
+    # Fused attention's backward pass is slow on CPUs for short sequences.
+    return cast(CLIPModel, AutoModel.from_config(config, attn_implementation="eager"))
+
+
+class Contrast:
+    """Match captions with pictures."""
+
+    example_weights: Tensor | None = None
+
+    def __init__(self, module: CLIPModel, tokens_NVL: Tensor, pictures_N3HW: Tensor, device: torch.device) -> None:
+        self.module = module
+        self.example_count = len(tokens_NVL)
+        self._tokens_NVL = tokens_NVL
+        self._pictures_N3HW = pictures_N3HW
+        self._device = device
+
+    def loss(self, draw: Draw) -> Loss:
+        """Symmetric InfoNCE over the batch."""
+        which_B = torch.randint(0, self._tokens_NVL.shape[1], draw.indices_B.shape, generator=draw.generator)
+        ids_BL = self._tokens_NVL[draw.indices_B, which_B].to(self._device)
+        x_B3HW = augment(to_unit(self._pictures_N3HW[draw.indices_B]).to(self._device), draw.generator)
+        out = self.module(input_ids=ids_BL, pixel_values=x_B3HW)
+        logits_BB = out.logits_per_text.float()
+        concept_B = draw.indices_B.to(self._device)
+        target_BB = (concept_B[:, None] == concept_B[None, :]).float()
+        target_BB = target_BB / target_BB.sum(dim=1, keepdim=True)
+        loss = (F.cross_entropy(logits_BB, target_BB) + F.cross_entropy(logits_BB.T, target_BB)) / 2
+        recall = (logits_BB.argmax(1) == torch.arange(len(logits_BB), device=self._device)).float().mean()
+        return Loss(loss, {"recall": recall.detach(), "scale": self.module.logit_scale.detach().exp()})
+
+
+def processor() -> CLIPImageProcessorPil:
+    """64 px, −1…1, as the towers are trained."""
+    half = [0.5, 0.5, 0.5]
+    return CLIPImageProcessorPil(
+        size={"shortest_edge": 64}, crop_size={"height": 64, "width": 64}, image_mean=half, image_std=half
+    )
+
+
+def prepare(world: World, shape: Shape) -> tuple[CLIPTokenizer, list[Name], Tensor, Tensor]:
+    """Tokenizer, rows, token ids (N, V, L) and pictures (N, 3, 64, 64)."""
+    rows = english_names(world, with_combinations=shape.with_combinations)
+    seed = shape.recipe.seed
+    captions = [
+        captions_of(row, names_only=False, with_combinations=shape.with_combinations, seed=seed) for row in rows
+    ]
+    tokenizer = make_tokenizer([caption for variants in captions for caption in variants])
+    tokens_NVL = torch.stack([tokenise(tokenizer, variants, LENGTH) for variants in captions])
+    return tokenizer, rows, tokens_NVL, torch.stack([world.pictures[row.concept] for row in rows])
+
+
+@torch.no_grad()
+def recall_of(clip: CLIPModel, tokenizer: CLIPTokenizer, world: World) -> dict[str, float]:
+    """Recall over the gallery of base concepts, real pictures against English names, both ways."""
+    names = {row.concept: row.name for row in world.named("en")}
+    gallery = world.gallery()
+    device = clip.device
+    text = clip.get_text_features(tokenise(tokenizer, [names[id] for id in gallery], LENGTH).to(device)).pooler_output
+    pictures = to_unit(torch.stack([world.pictures[id] for id in gallery])).to(device)
+    image = torch.cat([clip.get_image_features(chunk).pooler_output for chunk in pictures.split(128)])
+    scores = F.normalize(image, dim=1) @ F.normalize(text, dim=1).T
+    result: dict[str, float] = {}
+    for way, matrix in (("image_to_text", scores), ("text_to_image", scores.T)):
+        rank = (matrix > matrix.diagonal()[:, None]).sum(1)
+        result |= {f"{way}_r{k}": (rank < k).float().mean().item() for k in (1, 5, 10)}
+    return result
+
+
+def main() -> None:
+    """Train one pair and save it below the work folder."""
+    parser = parser_of(__doc__)
+    parser.add_argument("name", choices=list(SHAPES))
+    arguments = parser.parse_args()
+    shape = SHAPES[arguments.name]
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    world = World()
+    tokenizer, rows, tokens_NVL, pictures_N3HW = prepare(world, shape)
+    clip = make_clip(shape, tokenizer).to(device)
+    method = Contrast(clip, tokens_NVL, pictures_N3HW, device)
+    run = arguments.work / f"{arguments.name}-run"
+    train(method, shortened(shape.recipe, arguments.share), run, checkpoint_every=200, label=arguments.name)
+    if shape.refine is not None:
+        refined = arguments.work / f"{arguments.name}-refine-run"
+        refine = shortened(shape.refine, arguments.share)
+        train(method, refine, refined, checkpoint_every=100, label=f"{arguments.name}, refined")
+    if shape.sharpen is not None:
+        vae = AutoencoderKL.from_pretrained(arguments.work / "vae").eval().to(device)
+        lesson = judge.prepare(clip, tokenizer, world, rows, tokens_NVL, pictures_N3HW, vae, shape.sharpen.seed)
+        sharpened = arguments.work / f"{arguments.name}-sharpen-run"
+        sharpen = shortened(shape.sharpen, arguments.share)
+        train(lesson, sharpen, sharpened, checkpoint_every=100, label=f"{arguments.name}, sharpened")
+    clip.eval()
+    print(arguments.name, recall_of(clip, tokenizer, world))
+    target = arguments.work / arguments.name
+    clip.save_pretrained(target)
+    tokenizer.save_pretrained(target)
+    processor().save_pretrained(target)
+
+
+if __name__ == "__main__":
+    main()

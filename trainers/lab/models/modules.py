@@ -1,0 +1,112 @@
+"""The lab's own language modules: train them, measure them, put them into `cards/`.
+
+    python -m trainers.lab.models.modules yo sw hi zh ar en                # mulan; `en` alone is the zero-shot one
+    python -m trainers.lab.models.modules --method pea --set distil.steps=9000 yo+sw+hi+zh+ar      # one for five languages
+    python -m trainers.lab.models.modules --measure yo                     # measure again what is there
+
+Training is `hub train METHOD --lang …`; the figures are what `hub train` would put into the card, with more prompts.
+Of what is larger than a few floppies, `cards/` gets the card alone: it says the command that makes the weights again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from diffusers.utils import logging
+
+from hub.local import LocalHub
+from hub.names import ArtifactName
+from trainers.corpora import open_corpus
+from trainers.evaluation.evaluate import Asked, ask, compare, module_subject
+from trainers.lab.dataset.splits import HELD_OUT_LANGUAGES
+from trainers.lab.stage import CARDS
+from trainers.publish import default_name, rescore
+
+BASE = "emoji-sd"
+FOCUS = ("yo", "sw", "hi", "zh", "ar")
+GENERATION = ("emoji-generation",)
+PRICE_PER_HOUR = 0.1
+"""US dollars for two cores for one hour, as cards of the lab assume."""
+LARGEST = 1_100_000
+"""Bytes of weights that are committed; the repository stays small enough to clone in seconds."""
+
+
+def train(
+    method: str, languages: tuple[str, ...], base: str, work: Path, measured: int, sets: Sequence[str] = ()
+) -> Path:
+    """Train one module; the folder of its artifact. `measured` prompts a figure, or 0: it is measured by `measure`."""
+    name = default_name(method, languages)
+    script = str(Path(sys.executable).with_name("hub"))
+    command = [script, "train", method, "--base", base, "--out", str(work / name)]
+    command += [word for tag in languages for word in ("--lang", tag)]
+    command += [word for each in sets for word in ("--set", each)]
+    command += ["--n", str(measured)] if measured else ["--no-evaluate"]
+    subprocess.run([*command, "--price-per-hour", str(PRICE_PER_HOUR)], check=True)
+    return work / name / name
+
+
+def bring(folder: Path) -> Path:
+    """Copy an artifact into `cards/`, without its weights when they are large; the folder there."""
+    target = CARDS / "adapters" / folder.name
+    shutil.rmtree(target, ignore_errors=True)
+    weights = sum(path.stat().st_size for path in folder.rglob("*.safetensors"))
+    if weights <= LARGEST:
+        shutil.copytree(folder, target)
+    else:
+        target.mkdir(parents=True)
+        shutil.copyfile(folder / "README.md", target / "README.md")
+    return target
+
+
+def measure(folder: Path, languages: tuple[str, ...], base: str, count: int) -> None:
+    """Put figures into the card: fit and transfer; for a zero-shot module five languages and the held-out ones."""
+    with LocalHub.open() as hub:
+        corpus = open_corpus("emoji")
+        name = ArtifactName("linguahub", folder.name)
+        subject = module_subject(folder.name, folder, base, hub, None)
+        if languages == ("en",):
+            zero_shot = Asked(GENERATION, ("pairs",), FOCUS, count)
+            scores = ask(subject, zero_shot, corpus, hub, quiet=False)
+            scores += ask(subject, Asked(GENERATION, ("seen",), ("en",), count), corpus, hub, quiet=False)
+            held_out = tuple(tag for tag in HELD_OUT_LANGUAGES if corpus.prompts(tag, "languages"))
+            unseen = Asked(("emoji-retrieval",), ("languages",), held_out, 0)
+            scores += ask(subject, unseen, corpus, hub, quiet=False)
+        else:
+            scores = compare(subject, Asked(GENERATION, ("seen", "pairs"), languages, count), corpus, hub, quiet=False)
+        kept = [score for score in scores if not score.metric.startswith("judge_ceiling")]
+        rescore(folder, name, kept)
+
+
+def main() -> None:
+    """Train and measure each module named."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("modules", nargs="+", help="languages: one, or several joined by +")
+    parser.add_argument("--method", default="mulan")
+    parser.add_argument("--base", default=BASE)
+    parser.add_argument("--work", type=Path, default=Path("build/modules"))
+    parser.add_argument("--measure", action="store_true", help="measure what lies in the work folder, train nothing")
+    parser.add_argument("--count", type=int, default=128, help="prompts per figure")
+    parser.add_argument("--set", action="append", default=[], help="KEY=VALUE in the recipe, as in `hub train`")
+    arguments = parser.parse_args()
+    logging.set_verbosity_error()  # the base alone cuts long prompts, and says so for each of them
+    logging.disable_progress_bar()
+    for module in arguments.modules:
+        languages = tuple(module.split("+"))
+        name = default_name(arguments.method, languages)
+        if arguments.method == "mulan":
+            trained = arguments.work / name / name
+            if not arguments.measure:
+                trained = train(arguments.method, languages, arguments.base, arguments.work, 0, arguments.set)
+            measure(trained, languages, arguments.base, arguments.count)
+        else:
+            trained = train(arguments.method, languages, arguments.base, arguments.work, arguments.count, arguments.set)
+        bring(trained)
+
+
+if __name__ == "__main__":
+    main()

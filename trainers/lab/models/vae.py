@@ -1,0 +1,113 @@
+"""`emoji-sd`'s autoencoder: 64 × 64 pictures to 16 × 16 × 4 latents of unit variance.
+
+    python -m trainers.lab.models.vae
+
+L1 + MSE + 0.5 gradient-L1 + 1e-3 KL. Afterwards mean and deviation of the latents are folded into the quant
+convolutions, so that `scaling_factor` is 1 and the denoiser sees what it expects.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKL
+from torch import Tensor
+
+from trainers.corpora.emoji_dataset import World
+from trainers.lab.models.pairs import to_unit
+from trainers.lab.stage import parser_of, shortened
+from trainers.loop.loop import train
+from trainers.loop.method import Draw, Loss
+from trainers.loop.recipe import Recipe
+
+RECIPE = Recipe(
+    steps=2400,
+    batch_size=24,
+    learning_rate=3e-3,
+    warmup_steps=150,
+    weight_decay=0.0,
+    ema_decay=0.99,
+    seed=1,
+)
+
+
+def make_vae() -> AutoencoderKL:
+    """0.65M parameters."""
+    torch.manual_seed(RECIPE.seed)
+    return AutoencoderKL(
+        down_block_types=("DownEncoderBlock2D",) * 3,
+        up_block_types=("UpDecoderBlock2D",) * 3,
+        block_out_channels=(16, 32, 64),
+        layers_per_block=1,
+        latent_channels=4,
+        norm_num_groups=8,
+        sample_size=64,
+        scaling_factor=1.0,
+    )
+
+
+class Autoencoding:
+    """Reconstruct pictures through a small latent."""
+
+    example_weights: Tensor | None = None
+
+    def __init__(self, module: AutoencoderKL, pictures_N3HW: Tensor, device: torch.device) -> None:
+        self.module = module
+        self.example_count = len(pictures_N3HW)
+        self._pictures_N3HW = pictures_N3HW
+        self._device = device
+
+    def loss(self, draw: Draw) -> Loss:
+        """L1 + MSE + 0.5 · L1 of the picture's gradients + 1e-3 · KL."""
+        x_B3HW = to_unit(self._pictures_N3HW[draw.indices_B]).to(self._device)
+        posterior = self.module.encode(x_B3HW).latent_dist
+        noise = torch.randn(posterior.mean.shape, generator=draw.generator).to(self._device)
+        y_B3HW = self.module.decode(posterior.mean + posterior.std * noise).sample.float()
+        l1 = (y_B3HW - x_B3HW).abs().mean()
+        mse = (y_B3HW - x_B3HW).square().mean()
+        gradient = sum(((y_B3HW - x_B3HW).diff(dim=dim)).abs().mean() for dim in (2, 3))
+        kl = posterior.kl().mean() / posterior.mean[0].numel()
+        total = l1 + mse + 0.5 * gradient + 1e-3 * kl
+        return Loss(total, {"mse": mse.detach(), "kl": kl.detach()})
+
+
+@torch.no_grad()
+def encode(vae: AutoencoderKL, pictures_N3HW: Tensor, batch_size: int = 64) -> Tensor:
+    """Mean latents of uint8 pictures, (N, 4, 16, 16), fp32."""
+    device = next(vae.parameters()).device
+    chunks = [vae.encode(to_unit(chunk).to(device)).latent_dist.mean for chunk in pictures_N3HW.split(batch_size)]
+    return torch.cat(chunks).float().cpu()
+
+
+@torch.no_grad()
+def fold_statistics(vae: AutoencoderKL, latents_NCHW: Tensor) -> None:
+    """Make the latents' mean 0 and deviation 1 per channel, by changing the two 1 × 1 quant convolutions alone."""
+    mean_C = latents_NCHW.mean(dim=(0, 2, 3)).to(vae.device)
+    std_C = latents_NCHW.std(dim=(0, 2, 3)).to(vae.device)
+    channels = len(mean_C)
+    vae.quant_conv.weight[:channels] /= std_C[:, None, None, None]
+    vae.quant_conv.bias[:channels] = (vae.quant_conv.bias[:channels] - mean_C) / std_C
+    vae.quant_conv.bias[channels:] -= 2 * std_C.log()  # the second half is a log variance
+    vae.post_quant_conv.bias += torch.einsum("ocij,c->o", vae.post_quant_conv.weight, mean_C)
+    vae.post_quant_conv.weight *= std_C[None, :, None, None]
+
+
+def main() -> None:
+    """Train, fold, save below the work folder."""
+    arguments = parser_of(__doc__).parse_args()
+    work: Path = arguments.work
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    world = World()
+    ids = [id for id, row in world.concepts.items() if row["role"] != "extra"]
+    pictures_N3HW = torch.stack([world.pictures[id] for id in ids])
+    vae = make_vae().to(device)
+    recipe = shortened(RECIPE, arguments.share)
+    train(Autoencoding(vae, pictures_N3HW, device), recipe, work / "vae-run", checkpoint_every=200, label="vae")
+    vae.eval()
+    fold_statistics(vae, encode(vae, pictures_N3HW))
+    vae.save_pretrained(work / "vae")
+
+
+if __name__ == "__main__":
+    main()

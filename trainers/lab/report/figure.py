@@ -1,0 +1,19 @@
+"""A contact sheet of the lab with a title above and, below, how its pictures were drawn."""
+
+from __future__ import annotations
+
+from PIL import Image, ImageDraw
+
+from hub.images.text_rendering import FAINT, PAPER, write
+
+TOP_PX, FOOT_PX = 60, 36
+
+
+def titled(sheet: Image.Image, title: str, caption: str) -> Image.Image:
+    """The sheet between both."""
+    framed = Image.new("RGB", (sheet.width, sheet.height + TOP_PX + FOOT_PX), PAPER)
+    framed.paste(sheet, (0, TOP_PX))
+    pen = ImageDraw.Draw(framed)
+    write(pen, (16, 42), title, 26)
+    write(pen, (16, framed.height - 14), caption, 15, FAINT)
+    return framed

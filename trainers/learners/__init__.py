@@ -1,0 +1,1 @@
+"""The modules being trained, and the losses that methods share."""

@@ -1,0 +1,139 @@
+"""How a run goes, told as it goes: a bar, `metrics.jsonl`, and TensorBoard's event files beside it."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from trainers.loop.failures import writing
+from trainers.loop.recipe import Recipe
+
+METRICS = "metrics.jsonl"
+GO_ON = "make room, then go on with `--resume` behind the newest checkpoint."
+
+
+class Meter:
+    """Means of scalars between two logged lines; the device is waited for only when they are taken."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, Tensor] = {}
+        self._count = 0
+
+    def add(self, values: dict[str, Tensor]) -> None:
+        """One step's scalars, or those of one part of it."""
+        self._count += 1
+        for name, value in values.items():
+            self._sums[name] = self._sums.get(name, torch.zeros((), device=value.device)) + value.detach().float()
+
+    def take(self) -> dict[str, Tensor]:
+        """Means since the last time, scalars on the device."""
+        means = {name: value / self._count for name, value in self._sums.items()}
+        self._sums, self._count = {}, 0
+        return means
+
+
+class Progress:
+    """The bar of a run and its log; a process that is not the main one keeps neither."""
+
+    def __init__(self, folder: Path, recipe: Recipe, label: str, first: int, *, main: bool, quiet: bool) -> None:
+        self.main = main
+        self._folder, self._recipe, self._first = folder, recipe, first
+        self._bar = tqdm(total=recipe.steps, initial=first, desc=label, unit="step", disable=quiet, mininterval=1.0)
+        self._events: Any = None
+        self._last = (first, time.perf_counter())
+
+    def __enter__(self) -> Self:
+        if self.main:
+            with writing("the run's log", GO_ON):
+                forget_after(self._folder / METRICS, self._first)
+                self._metrics = (self._folder / METRICS).open("a")
+                self._events = _event_writer(self._folder, self._first)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._bar.close()
+        if self.main:
+            if self._events is not None:
+                self._events.close()
+            with suppress(OSError):  # A full disk has been told of by the write that met it.
+                self._metrics.close()
+
+    def step(self) -> None:
+        """One update is done."""
+        self._bar.update()
+
+    def log(self, step: int, seconds: float, rate: float, means: dict[str, float], device: torch.device) -> None:
+        """Means over the interval that ends with update `step`, and how fast and large it is."""
+        now, (last_step, last) = time.perf_counter(), self._last
+        step_seconds = (now - last) / max(1, step - last_step)
+        self._last = (step, now)
+        speed = {
+            "samples_per_second": round(self._recipe.batch_size / max(step_seconds, 1e-9), 2),
+            "eta_seconds": round(step_seconds * (self._recipe.steps - step), 1),
+            "memory_bytes": memory_bytes(device),
+        }
+        shown = {name: f"{value:.4g}" for name, value in means.items()}
+        shown |= {"samples/s": f"{speed['samples_per_second']:.4g}", "GB": f"{speed['memory_bytes'] / 1e9:.2f}"}
+        self._bar.set_postfix(shown, refresh=False)
+        self.write({"step": step, "seconds": round(seconds, 2), "learning_rate": rate, **means, **speed})
+
+    def write(self, line: dict[str, float]) -> None:
+        """One line of metrics.jsonl; the same numbers as TensorBoard's scalars."""
+        if not self.main:
+            return
+        with writing("the run's log", GO_ON):
+            self._metrics.write(json.dumps(line) + "\n")
+            self._metrics.flush()
+        if self._events is not None:
+            for name, value in line.items():
+                if name != "step":
+                    self._events.add_scalar(name, value, int(line["step"]))
+
+    def leave_out(self, seconds: float) -> None:
+        """Time since the last line that was spent on something else than updates: speeds are told without it."""
+        step, last = self._last
+        self._last = (step, last + seconds)
+
+    def picture(self, name: str, step: int, image: Image.Image) -> None:
+        """One of TensorBoard's pictures, at update `step`; nothing where tensorboard is not installed."""
+        if self._events is not None:
+            self._events.add_image(name, np.asarray(image), step, dataformats="HWC")
+
+
+def memory_bytes(device: torch.device) -> int:
+    """The most that was in use so far: of the device, or on a CPU of the process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # Linux counts in kilobytes.
+
+
+def forget_after(metrics: Path, step: int) -> None:
+    """Drop logged lines beyond the checkpoint: the resumed run writes them again."""
+    if not metrics.exists():
+        return
+    lines = metrics.read_text().splitlines()
+    kept = [line for line in lines if line.endswith("}") and json.loads(line)["step"] <= step]
+    if len(kept) < len(lines):
+        metrics.write_text("".join(f"{line}\n" for line in kept))
+
+
+def _event_writer(folder: Path, first: int) -> Any:
+    """A SummaryWriter whose earlier events beyond update `first` are purged; None where tensorboard is not installed."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        return None
+    return SummaryWriter(str(folder), purge_step=first + 1)

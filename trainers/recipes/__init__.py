@@ -1,0 +1,1 @@
+"""Recipes: plans, overrides and recipe files."""

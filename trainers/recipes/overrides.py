@@ -1,0 +1,181 @@
+"""What a recipe file and `--set` change of a plan: numbers of phases, options of methods, sizes, prompts.
+
+A phase's settings are the fields of its `Recipe` and the keyword-only arguments of its method, in one namespace:
+
+    denoise:
+      steps: 20000          # of the recipe
+      empty_share: 0.1      # of the method
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from functools import partial
+from typing import Any
+
+import yaml
+
+from hub.errors import WrongRequest
+from trainers.inputs.prompt_rules import Prompting
+from trainers.loop.recipe import Recipe
+from trainers.recipes.plan import Phase, Plan
+
+NUMBERS = tuple(each.name for each in fields(Recipe) if each.name != "seed")
+"""Settings every phase has; the seed is that of the whole run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Values as they were written; `apply` gives them the types of those they replace."""
+
+    only: tuple[str, ...] = ()
+    """Phases to run, in this order; empty for all of the plan's."""
+    phases: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Settings by phase."""
+    everywhere: dict[str, Any] = field(default_factory=dict)
+    """Settings of every phase that has them."""
+    module: dict[str, Any] = field(default_factory=dict)
+    """Sizes of what learns, in place of those the method would choose."""
+    prompt: dict[str, Any] = field(default_factory=dict)
+    """Rules as in config.json."""
+
+    def with_sets(self, sets: Iterable[str]) -> Changes:
+        """These and `--set KEY=VALUE`: `denoise.steps=9`, `module.queries=77`, `prompt.length=80`, `batch_size=8`."""
+        phases = {name: dict(settings) for name, settings in self.phases.items()}
+        everywhere, module, prompt = dict(self.everywhere), dict(self.module), dict(self.prompt)
+        for each in sets:
+            key, found, text = each.partition("=")
+            if not found or not key.strip():
+                raise WrongRequest(f"`--set {each}` is no setting: write KEY=VALUE, such as `--set batch_size=8`.")
+            value = _parse(text, each)
+            first, _, rest = key.strip().partition(".")
+            if not rest:
+                everywhere[first] = value
+            elif first == "module":
+                module[rest] = value
+            elif first == "prompt" and rest.startswith("negative."):
+                prompt["negative"] = {**prompt.get("negative", {}), rest.removeprefix("negative."): value}
+            elif first == "prompt":
+                prompt[rest] = value
+            else:
+                phases.setdefault(first, {})[rest] = value
+        return Changes(self.only, phases, everywhere, module, prompt)
+
+    def apply(self, plan: Plan, *, what: str) -> Plan:
+        """The plan with these changes. WrongRequest in one line, begun with `what`, for a setting nobody has."""
+        known = {phase.name: phase for phase in plan.phases}
+        for name in (*self.only, *self.phases):
+            if name not in known:
+                raise WrongRequest(unknown(what, f"phase of `{plan.name}`", name, known))
+        phases = tuple(known[name] for name in self.only)
+        if phases and (idle := [name for name in self.phases if name not in self.only]):
+            raise WrongRequest(
+                f"{what}: phase `{idle[0]}` does not run, so nothing can be set in it; name it under `phases` of the file."
+            )
+        phases = phases or tuple(each for each in plan.phases if not each.optional or each.name in self.phases)
+        for key in self.everywhere:
+            everyones = dict.fromkeys(each for phase in phases for each in settings_of(phase))
+            if key not in everyones:
+                raise WrongRequest(unknown(what, f"setting of `{plan.name}`", key, everyones))
+        changed = []
+        for phase in phases:
+            own = settings_of(phase)
+            common = {key: value for key, value in self.everywhere.items() if key in own}
+            changed.append(_with_settings(phase, self.phases.get(phase.name, {}) | common, what))
+        learner = plan.learner
+        if self.module:
+            learner = partial(plan.learner, **_sizes(self.module, plan.learner, what))
+        prompting = plan.prompting
+        if self.prompt:
+            length = {} if plan.length is None else {"length": plan.length}
+            prompting = Prompting.parse({**length, **self.prompt}, what=what)
+        return replace(plan, phases=tuple(changed), learner=learner, prompting=prompting)
+
+
+def settings_of(phase: Phase) -> dict[str, Any]:
+    """Every setting of a phase with its value."""
+    numbers = {name: getattr(phase.recipe, name) for name in NUMBERS}
+    return numbers | {name: each.default for name, each in _options(phase.make).items()}
+
+
+def _options(make: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """Keyword-only arguments: the named options of a method or a learner. A function among them is chosen by the plan."""
+    parameters = inspect.signature(make).parameters
+    options = {name: each for name, each in parameters.items() if each.kind is inspect.Parameter.KEYWORD_ONLY}
+    return {name: each for name, each in options.items() if not callable(each.default)}
+
+
+def _with_settings(phase: Phase, settings: Mapping[str, Any], what: str) -> Phase:
+    own = settings_of(phase)
+    typed: dict[str, Any] = {}
+    for key, value in settings.items():
+        if key not in own:
+            raise WrongRequest(unknown(what, f"setting of phase `{phase.name}`", key, own))
+        typed[key] = _typed(value, own[key], f"{what}: `{phase.name}.{key}`")
+    numbers = {key: value for key, value in typed.items() if key in NUMBERS}
+    options = {key: value for key, value in typed.items() if key not in NUMBERS}
+    try:
+        recipe = replace(phase.recipe, **numbers)
+    except ValueError as error:
+        raise WrongRequest(f"{what}, phase `{phase.name}`: {error}") from error
+    return replace(phase, recipe=recipe, make=partial(phase.make, **options) if options else phase.make)
+
+
+def _sizes(written: Mapping[str, Any], learner: Callable[..., Any], what: str) -> dict[str, Any]:
+    """With the types of the learner's own. One that takes any size hands them to its architecture, which knows them."""
+    parameters = inspect.signature(learner).parameters.values()
+    if any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters):
+        return dict(written)
+    options = _options(learner)
+    for key in written:
+        if key not in options:
+            raise WrongRequest(unknown(what, "setting of `module`", key, options))
+    return {key: _typed(value, options[key].default, f"{what}: `module.{key}`") for key, value in written.items()}
+
+
+KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text", tuple: "a list"}
+
+
+def _typed(value: Any, like: Any, where: str) -> Any:
+    """The value with the type of the one it replaces. YAML reads `1e-5` as text, so numbers may be written as text."""
+    if type(like) not in KINDS:
+        return value  # None and the like: the method says what it takes
+    wrong = WrongRequest(f"{where} should be {KINDS[type(like)]}, not {value!r}.")
+    if isinstance(like, str) and value is False:
+        return "no"  # what YAML 1.1 reads as false, and `precision` means
+    if isinstance(like, bool | str):
+        if type(value) is not type(like):
+            raise wrong
+        return value
+    if isinstance(like, tuple):
+        if not isinstance(value, list | tuple) or len(value) != len(like):
+            raise wrong
+        return tuple(_typed(each, ours, where) for each, ours in zip(value, like, strict=True))
+    try:
+        number = float("nan") if isinstance(value, bool) else float(value)
+        if not math.isfinite(number) or type(like)(number) != number:
+            raise wrong
+    except (TypeError, ValueError) as error:
+        raise wrong from error
+    return type(like)(number)
+
+
+def _parse(text: str, written: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise WrongRequest(
+            f"the value of `--set {written}` cannot be read: write a number, a word or a list."
+        ) from error
+
+
+def unknown(what: str, noun: str, name: str, known: Iterable[str]) -> str:
+    """What to say of a name nobody has: its neighbours, and all there are."""
+    there = list(known)
+    near = difflib.get_close_matches(name, there, n=2, cutoff=0.7)
+    hint = f" Did you mean {', '.join(f'`{each}`' for each in near)}?" if near else ""
+    return f"{what}: no {noun} is called `{name}`.{hint} There are {', '.join(there)}."

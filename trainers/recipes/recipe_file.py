@@ -1,0 +1,85 @@
+"""A recipe as a file: YAML that says of one method what its plan does not, read by `hub train METHOD --recipe FILE`.
+
+    method: mulan
+    base: sd15                  # defaults of --base, --encoder, --corpus
+    module: {mask: false}       # sizes of what learns
+    prompt: {prefix: "summarize:", drop: [1, 2, 3], length: 80, negative: {length: 77}}
+    phases:                     # those that run, in this order
+      denoise: {steps: 20000, batch_size: 256, learning_rate: 1.0e-4}
+
+Those of the original scale are in `trainers/recipes`, and found by name from anywhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from hub.errors import UnknownRecipe, WrongRequest
+from trainers.recipes.overrides import Changes, unknown
+
+FOLDER = Path(__file__).parent
+TEXTS = ("method", "base", "encoder", "corpus")
+SECTIONS = ("module", "prompt", "phases")
+
+
+@dataclass(frozen=True, slots=True)
+class RecipeFile:
+    """One file, parsed; its settings are checked against the plan when they are applied."""
+
+    name: str
+    method: str
+    changes: Changes
+    base: str = ""
+    encoder: str = ""
+    corpus: str = ""
+
+
+def recipe_names() -> list[str]:
+    """Recipes that come with the project."""
+    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+def read_recipe(name: str) -> RecipeFile:
+    """The recipe in the file `name`, or of that name. UnknownRecipe, or WrongRequest saying what is wrong in one line."""
+    path = Path(name)
+    if not path.is_file():
+        path = FOLDER / f"{name}.yaml"
+    if not path.is_file():
+        raise UnknownRecipe(name, recipe_names())
+    try:
+        written = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise WrongRequest(f"the recipe {path.name} is no YAML: {' '.join(str(error).split())}.") from error
+    return _parse(written, path)
+
+
+def _parse(written: Any, path: Path) -> RecipeFile:
+    what = f"recipe {path.name}"
+    found = _mapping(written, what)
+    for key in found:
+        if key not in (*TEXTS, *SECTIONS):
+            raise WrongRequest(unknown(what, "setting", key, (*TEXTS, *SECTIONS)))
+    for key in TEXTS:
+        if not isinstance(found.get(key, ""), str):
+            raise WrongRequest(f"{what}: `{key}` should be text, not {found[key]!r}.")
+    if not found.get("method"):
+        raise WrongRequest(f"{what}: `method` must name a training method, as in `hub train METHOD`.")
+    module, prompt, phases = (_mapping(found.get(key, {}), f"{what}: `{key}`") for key in SECTIONS)
+    if "negative" in prompt:
+        _mapping(prompt["negative"], f"{what}: `prompt.negative`")
+    settings = {name: _mapping(each or {}, f"{what}: `phases.{name}`") for name, each in phases.items()}
+    return RecipeFile(
+        name=path.stem,
+        changes=Changes(only=tuple(settings), phases=settings, module=module, prompt=prompt),
+        **{key: found.get(key, "") for key in TEXTS},
+    )
+
+
+def _mapping(value: Any, what: str) -> dict[str, Any]:
+    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
+        raise WrongRequest(f"{what} should be names with values, not {value!r}.")
+    return value

@@ -1,0 +1,84 @@
+"""What a module draws while it learns, by the frozen base's own schedule and autoencoder; nothing is written or loaded.
+
+Shape letters: B pictures, L tokens, C conditioning width, K H W a latent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from hub.systems import Embeddings
+from trainers.corpora.corpus import Prompt
+from trainers.inputs.conditioning import through
+from trainers.inputs.features import Material
+from trainers.learners.text_reader import Reader
+from trainers.loop.sampler import generator_of
+
+GUIDANCE = 2.5
+"""As `emoji-generation` has it, so that a sample is what will be judged."""
+STEPS = 20
+AT_ONCE = 8
+"""Pictures in memory at a time; guidance doubles them."""
+
+
+def of_prompts(material: Material, prompts: Sequence[Prompt]) -> Material:
+    """The same frozen parts and rules, with other texts: row n + 1 is prompt n."""
+    return replace(
+        material,
+        texts_N=("", *(prompt.text for prompt in prompts)),
+        languages_N=("", *(prompt.language for prompt in prompts)),
+        weights_N=torch.zeros(len(prompts) + 1, dtype=torch.float64),
+        meaning_N=torch.arange(len(prompts) + 1),
+        english_M=("", *(prompt.meaning for prompt in prompts)),
+        concept_M=("", *(prompt.concept for prompt in prompts)),
+        store=replace(material.store, quiet=True),
+    )
+
+
+@torch.no_grad()
+def draw(module: nn.Module, material: Material, *, seed: int) -> Tensor:
+    """Pictures of all texts of the material but the empty one, (B, 3, H, W) in 0…1, on the CPU.
+
+    DDIM with eta 0 (Song et al. 2021, arXiv 2010.02502) under classifier-free guidance. A picture's noise depends on
+    (seed, concept) alone, as in `emoji-generation`; no global generator is asked. `module` should be in evaluation mode.
+    """
+    rows = torch.arange(1, len(material.texts_N))
+    return torch.cat([_drawn(module, material, rows_B, seed) for rows_B in rows.split(AT_ONCE)])
+
+
+def _drawn(module: nn.Module, material: Material, rows_B: Tensor, seed: int) -> Tensor:
+    base = material.base
+    # One call for the empty prompts and the others: row 0 has the rules of negative prompts.
+    read = _read(module, material, torch.cat([torch.zeros_like(rows_B), rows_B]))
+    noise = [
+        torch.randn(base.latent_shape, generator=generator_of(seed, "picture", material.concept_M[row]))
+        for row in rows_B.tolist()
+    ]
+    schedule = base.sampler(STEPS)
+    latents_BKHW = torch.stack(noise).to(base.device) * schedule.init_noise_sigma
+    for step in schedule.timesteps:
+        twice = schedule.scale_model_input(torch.cat([latents_BKHW] * 2), step)
+        steps = step.to(base.device).expand(len(twice))
+        own = module if isinstance(module, Reader) else None
+        answer = base.predict(twice, steps, *read) if own is None else own.predict(base, twice, steps, read.tokens_BLC)
+        empty_BKHW, told_BKHW = answer.float().chunk(2)
+        guided_BKHW = empty_BKHW + GUIDANCE * (told_BKHW - empty_BKHW)
+        latents_BKHW = schedule.step(guided_BKHW, step, latents_BKHW, eta=0.0).prev_sample
+    return base.pictures(latents_BKHW).cpu()
+
+
+def _read(module: nn.Module, material: Material, rows_B: Tensor) -> Embeddings:
+    if isinstance(module, Reader):
+        return Embeddings(module.read(material, rows_B))
+    return through(module, material, rows_B)
+
+
+def as_images(pictures_N3HW: Tensor) -> list[Image.Image]:
+    """Pictures in 0…1 as PIL has them."""
+    pixels_NHW3 = (pictures_N3HW * 255).round().to(torch.uint8).permute(0, 2, 3, 1)
+    return [Image.fromarray(each.numpy()) for each in pixels_NHW3]

@@ -24,9 +24,9 @@ from hub.errors import (
 )
 from hub.local import LocalHub
 from hub.names import ArtifactName, Digest, bare_ref
+from hub.records import MirrorOrigin
 from hub.registry import CURATED_OWNER
 from hub.registry.artifacts.repositories import tombstone_of
-from hub.records import MirrorOrigin
 from server.parts.mirror.copies import (
     Copied,
     CopiedCommit,

@@ -18,32 +18,30 @@ if TYPE_CHECKING:
 
 GROUP = "hub.commands"
 """Entry-point group: any distribution may add commands to `hub` through it."""
-OWN = (
-    "search",
-    "show",
-    "pull",
-    "push",
-    "import",
-    "export",
-    "generate",
-    "combine",
-    "bases",
-    "languages",
-    "leaderboard",
-    "diff",
-    "alias",
-    "yank",
-    "index",
-    "verify",
-    "gc",
-    "backup",
-    "restore",
-    "admin",
-    "doctor",
-)
-"""In the order of `hub --help`. Each is the function of the same name in the module of the same name beside this one."""
-NAMED_OTHERWISE = {"import": "import_file"}
-"""Commands whose name Python keeps for itself, and what function and module are called."""
+OWN = {
+    "search": "find.search",
+    "show": "find.show",
+    "pull": "transfer.pull",
+    "push": "transfer.push",
+    "import": "transfer.import_file",
+    "export": "transfer.export",
+    "generate": "use.generate",
+    "combine": "use.combine",
+    "bases": "find.bases",
+    "languages": "find.languages",
+    "leaderboard": "find.leaderboard",
+    "diff": "find.diff",
+    "alias": "transfer.alias",
+    "yank": "transfer.yank",
+    "index": "maintain.index",
+    "verify": "maintain.verify",
+    "gc": "maintain.gc",
+    "backup": "maintain.backup",
+    "restore": "maintain.restore",
+    "admin": "admin",
+    "doctor": "maintain.doctor",
+}
+"""In the order of `hub --help`: command → module below `hub.cli`, which has a function of the module's own name."""
 
 
 class PluggableGroup(TyperGroup):
@@ -56,8 +54,8 @@ class PluggableGroup(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - Typer's signature
         """The command `cmd_name`, or None."""
         if cmd_name in OWN:
-            called = NAMED_OTHERWISE.get(cmd_name, cmd_name)
-            return as_command(cmd_name, getattr(importlib.import_module(f"hub.cli.{called}"), called))
+            module = OWN[cmd_name]
+            return as_command(cmd_name, getattr(importlib.import_module(f"hub.cli.{module}"), module.rpartition(".")[2]))
         if (found := advertised(GROUP).get(cmd_name)) is not None:
             return _load(found)
         return None

@@ -20,7 +20,7 @@ PAGE_POLICY = (
 """Nothing inline and nothing from elsewhere: a card's author cannot run code in a reader's browser."""
 _SAFE_ID = re.compile(r"[A-Za-z0-9._:;=-]{1,128}")
 _SIGNED = re.compile(r"^(/lfs/(?:objects|parts|complete)/).+")
-_log = logging.getLogger("server.auth.access")
+_log = logging.getLogger("server.access")
 
 
 class HttpLayer(ABC):

@@ -113,7 +113,7 @@ def test_a_reader_that_goes_away_in_the_middle_costs_nothing(hub, endpoint, link
 
 def test_the_log_has_no_link_with_which_bytes_could_be_sent(hub, endpoint, link, caplog):
     address = link(CONTENT)
-    with caplog.at_level("INFO", logger="server.auth.access"):
+    with caplog.at_level("INFO", logger="server.access"):
         httpx.put(address, content=CONTENT).raise_for_status()
         assert eventually(lambda: "PUT /lfs/objects/… 200" in caplog.text)
     assert address.rpartition("/")[2] not in caplog.text

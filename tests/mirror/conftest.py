@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,8 @@ from hub.registry.accounts.permissions import Actor
 from hub.registry.artifacts.repositories import change_settings
 from server import create_app
 from server.cli import server_config
+from server.part import server_parts
+from server.parts.mirror.part import MirrorPart
 from server.parts.mirror.upstream import Upstream
 from tests.builders import a_folder, a_hub
 
@@ -61,7 +63,9 @@ def served(app: FastAPI) -> Iterator[Served]:
 @contextmanager
 def mirroring(hub: LocalHub, address: str, token: str | None = None) -> Iterator[Served]:
     """A server that mirrors the hub at an address."""
-    with closing(Upstream(address, token)) as upstream, served(create_app(hub, upstream=upstream)) as running:
+    upstream = Upstream(address, token)  # The part closes it when the application ends.
+    parts = [MirrorPart(upstream) if part.name == "mirror" else part for part in server_parts()]
+    with served(create_app(hub, parts=parts)) as running:
         yield running
 
 

@@ -102,9 +102,9 @@ def test_the_command_can_be_listed_without_the_extra():
 
 
 def test_the_access_log_leaves_out_query_strings_and_tokens(client: TestClient, caplog: pytest.LogCaptureFixture):
-    with caplog.at_level(logging.INFO, logger="server.auth.access"):
+    with caplog.at_level(logging.INFO, logger="server.access"):
         client.get("/api/v1/search?text=hidden-token", headers={"Authorization": "Bearer hf_secret"})
-    [record] = [each for each in caplog.records if each.name == "server.auth.access"]
+    [record] = [each for each in caplog.records if each.name == "server.access"]
     line = record.getMessage()
     assert "/api/v1/search 401" in line
     assert "hidden-token" not in line

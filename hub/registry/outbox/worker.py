@@ -19,7 +19,7 @@ FIRST_WAIT_S = 10.0
 LONGEST_WAIT_S = 3600.0
 MOST_ATTEMPTS = 12
 """With these waits: for about five hours."""
-_log = logging.getLogger("hub.registry.outbox.worker")
+_log = logging.getLogger("hub.outbox")
 
 
 class GiveUp(Exception):

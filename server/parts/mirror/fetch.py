@@ -35,7 +35,7 @@ STEP = 1 << 20
 """Bytes that a reader takes at a time."""
 GLANCE_S = 0.02
 """How often a reader that has caught up looks for more."""
-_log = logging.getLogger("server.parts.mirror")
+_log = logging.getLogger("server.mirror")
 
 
 class Fetch:

@@ -28,7 +28,7 @@ MOST_VARIANTS = 50
 LISTED = 200
 """Files of which the registry says that they are upstream."""
 _OURS = b"\nlinguahub:"
-_log = logging.getLogger("server.parts.mirror")
+_log = logging.getLogger("server.mirror")
 
 
 def describe(

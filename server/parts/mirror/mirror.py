@@ -53,7 +53,7 @@ REMEMBERED = 10_000
 COMMITS = 32
 """Commits in memory: one of a hundred thousand files takes some 50 MB."""
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_log = logging.getLogger("server.parts.mirror")
+_log = logging.getLogger("server.mirror")
 
 
 class Mirror:

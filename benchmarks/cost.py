@@ -26,7 +26,8 @@ def main() -> None:
     from diffusers import UNet2DConditionModel
 
     from hub.loader.modules.module_config import read_config
-    from hub.systems import build, load_weights
+    from hub.systems.architectures import build
+    from hub.weights.strict import load_weights
 
     given = arguments(__doc__)
     on_gpu = given.device.startswith("cuda")

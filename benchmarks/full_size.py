@@ -156,7 +156,8 @@ def adapters(
     """
     import torch
 
-    from hub.systems import build, save_weights
+    from hub.systems.architectures import build
+    from hub.weights.strict import save_weights
 
     sizes = {"in_width": in_width, "out_width": width, "queries": queries, "heads": heads}
     weights = folder / f"resampler-{in_width}-{width}-{queries}.safetensors"

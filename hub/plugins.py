@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 GROUPS = {
     "hub.commands": "a command of `hub`",
     "hub.kinds": "a kind of artifact",
-    "hub.bases": "a family of bases",
+    "hub.bases": "a family of bases, to load and to train through",
     "hub.systems": "a module's architecture",
     "hub.readouts": "a read-out of an encoder",
     "hub.methods": "a training method",

@@ -15,9 +15,9 @@ import torch
 from accelerate import Accelerator
 from tqdm.auto import tqdm
 
+from hub.encoders.encoder import TextEncoder
 from hub.errors import Unreachable, WrongRequest
 from hub.local import LocalHub
-from hub.systems import TextEncoder
 from trainers import defaults
 from trainers.corpora import open_corpus
 from trainers.corpora.captioned import CaptionedCorpus, Columns

@@ -55,7 +55,9 @@ class PluggableGroup(TyperGroup):
         """The command `cmd_name`, or None."""
         if cmd_name in OWN:
             module = OWN[cmd_name]
-            return as_command(cmd_name, getattr(importlib.import_module(f"hub.cli.{module}"), module.rpartition(".")[2]))
+            return as_command(
+                cmd_name, getattr(importlib.import_module(f"hub.cli.{module}"), module.rpartition(".")[2])
+            )
         if (found := advertised(GROUP).get(cmd_name)) is not None:
             return _load(found)
         return None

@@ -79,7 +79,7 @@ def disagreements_with(format: Format, reading: Reading, tensors: Tensors) -> li
     import torch
 
     from hub.errors import DoesNotFit
-    from hub.systems import build
+    from hub.systems.architectures import build
     from hub.systems.shared.text_towers import build_encoder
     from hub.weights.strict import Entry, disagreements_of
 

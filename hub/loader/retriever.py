@@ -15,15 +15,18 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hub.bases.family import read_json
+from hub.encoders.dual_encoder import DualEncoder
+from hub.encoders.encoder import TextEncoder
+from hub.encoders.joined_encoder import JoinedEncoder
 from hub.errors import DoesNotFit, WrongRequest
 from hub.loader.modules.module_config import WEIGHTS, ModuleConfig, read_config
 from hub.loader.resolve import Given, ModuleSource, Sources
 from hub.publish.card_only import weights_elsewhere
 from hub.remote.configurations import fetch_encoder
-from hub.systems import DualEncoder, JoinedEncoder, TextEncoder, build, load_weights
-from hub.systems.architectures import retrieves
+from hub.systems.architectures import build, retrieves
 from hub.systems.shared.language_module import Embeddings
 from hub.weights.digest import digest_of
+from hub.weights.strict import load_weights
 
 if TYPE_CHECKING:
     from PIL.Image import Image

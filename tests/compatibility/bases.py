@@ -40,7 +40,8 @@ from transformers import (
     XLMRobertaTokenizer,
 )
 
-from hub.systems import build, save_weights
+from hub.systems.architectures import build
+from hub.weights.strict import save_weights
 from tests.loader.conftest import ENCODER_WIDTH, clip_tokenizer, make_encoder
 from tests.trainers.originals import INNER, POOLED, SECOND, WIDTH, pixart, sdxl, stable_diffusion, text_tower, unet, vae
 

@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from transformers import AutoTokenizer, XLMRobertaModel
 
 from hub.loader import load_pipeline
-from hub.systems import build, load_weights
+from hub.systems.architectures import build
 from hub.systems.shared.language_module import Embeddings
+from hub.weights.strict import load_weights
 from tests.compatibility.bases import TOKENS, Base, base_of, save_base, save_encoder, save_module
 
 SIDE = 32

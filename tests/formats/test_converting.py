@@ -13,8 +13,9 @@ from safetensors.torch import load_file
 from hub.cards import read_variant
 from hub.convert import convert, recognise
 from hub.errors import Damaged, WeightsDoNotFit, WrongSource
-from hub.systems import build, load_weights
+from hub.systems.architectures import build
 from hub.systems.pea.format import PEA
+from hub.weights.strict import load_weights
 from tests.formats.files import pea
 
 torch.set_num_threads(1)

@@ -13,9 +13,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hub.convert import convert
+from hub.encoders.encoder import TextEncoder
 from hub.errors import DoesNotFit
 from hub.loader.modules.module_config import ModuleConfig, read_config
-from hub.systems import TextEncoder, build, load_weights
+from hub.systems.architectures import build
+from hub.weights.strict import load_weights
 from tests.formats.files import (
     HEAD_9,
     HEAD_18,

@@ -10,9 +10,11 @@ import torch
 from safetensors.torch import load_file
 
 from hub.convert import FORMATS, convert, export
+from hub.encoders.encoder import TextEncoder
 from hub.errors import Conflict, Damaged, DoesNotFit, WeightsDoNotFit, WrongRequest, WrongSource
 from hub.loader.modules.module_config import read_config
-from hub.systems import TextEncoder, build, load_weights
+from hub.systems.architectures import build
+from hub.weights.strict import load_weights
 from tests.formats.files import PUBLISHED, Published, mulan, random, write, write_tokenizer
 
 torch.set_num_threads(1)

@@ -154,8 +154,9 @@ def make_module(tmp_path: Path, encoder_folder: Path) -> Callable[..., Path]:
         architecture: str = "resampler",
         **changes: Any,
     ) -> Path:
-        from hub.systems import build, save_weights
+        from hub.systems.architectures import build
         from hub.weights.digest import digest_of
+        from hub.weights.strict import save_weights
 
         torch.manual_seed(seed)
         sizes: dict[str, Any] = {"in_width": ENCODER_WIDTH, "out_width": WIDTH}

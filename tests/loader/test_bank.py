@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from hub.loader.modules.stacked_projectors import ProjectorBank
-from hub.systems import build
+from hub.systems.architectures import build
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,9 @@ from transformers import XLMRobertaConfig, XLMRobertaModel
 
 from hub import load_retriever
 from hub.convert.open_clip import translate
+from hub.encoders.encoder import TextEncoder
 from hub.errors import WrongSource
 from hub.loader import load_pipeline
-from hub.systems import TextEncoder
 from tests.loader.conftest import ENCODER_WIDTH, clip_tokenizer
 from tests.loader.test_retriever import some_pictures
 from tests.loader.test_unpickling import TEXTS, World, world

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from hub.loader.patches.timestep_hook import joined, per_row, split
-from hub.systems import Embeddings, architectures
+from hub.systems import architectures
+from hub.systems.shared.language_module import Embeddings
 
 
 class Stepped(nn.Module):
@@ -33,7 +34,7 @@ class Stepped(nn.Module):
 @pytest.fixture
 def stepped(make_module: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> Path:
 
-    from hub.systems import save_weights
+    from hub.weights.strict import save_weights
 
     monkeypatch.setitem(architectures.ARCHITECTURES, "stepped", f"{__name__}:Stepped")
     folder = make_module("ella")

@@ -12,9 +12,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from hub.encoders.encoder import TextEncoder
 from hub.errors import DoesNotFit
 from hub.loader.resolve import digest_of
-from hub.systems import TextEncoder, build, save_weights
+from hub.systems.architectures import build
+from hub.weights.strict import save_weights
 from tests.loader.test_sdxl import xl_folder
 from tests.modules.test_halves import POOLED as ENCODER_POOLED
 from tests.modules.test_halves import WIDTH as ENCODER_WIDTH

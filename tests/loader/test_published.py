@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 import torch
 
+from hub.encoders.encoder import TextEncoder
 from hub.home import Home
 from hub.loader import load_pipeline
 from hub.local import LocalHub
 from hub.remote.upstream import pull
-from hub.systems import TextEncoder, build
+from hub.systems.architectures import build
 from tests.loader.test_upstream import CLOSED, COMMIT, seed, write
 from tests.modules.test_halves import WIDTH, internvl
 

@@ -12,8 +12,9 @@ import torch.nn.functional as F
 
 from hub import load_retriever
 from hub.errors import DoesNotFit, HubError, WeightsDoNotFit
-from hub.systems import build, save_weights
+from hub.systems.architectures import build
 from hub.weights.digest import digest_of
+from hub.weights.strict import save_weights
 from tests.loader.conftest import ENCODER_WIDTH, clip_tokenizer, make_encoder
 
 JOINT = 20

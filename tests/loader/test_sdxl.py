@@ -14,7 +14,8 @@ from diffusers import StableDiffusionXLImg2ImgPipeline, StableDiffusionXLPipelin
 from hub.bases import conditioning_of
 from hub.errors import DoesNotFit
 from hub.records import Conditioning
-from hub.systems import build, save_weights
+from hub.systems.architectures import build
+from hub.weights.strict import save_weights
 from tests.trainers.originals import ENCODER, POOLED, SECOND, WIDTH, save_original
 
 SIZES = {"in_width": 24, "widths": [SECOND, WIDTH], "pooled_width": POOLED, "queries": 8, "heads": 4}

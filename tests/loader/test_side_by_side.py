@@ -16,14 +16,16 @@ from torch import Tensor
 from transformers import BertConfig, BertModel, BertTokenizer
 
 from hub.cards import read_variant
+from hub.encoders.encoder import TextEncoder
+from hub.encoders.joined_encoder import JoinedEncoder
 from hub.errors import DoesNotFit, WrongCard, WrongRequest
 from hub.home import Home
 from hub.loader import load_pipeline
 from hub.local import LocalHub
 from hub.records import Pin
 from hub.remote.upstream import pull
-from hub.systems import JoinedEncoder, TextEncoder, save_weights
 from hub.weights.digest import digest_of
+from hub.weights.strict import save_weights
 from tests.compatibility.bases import JOINT, POOLED, save_base
 from tests.formats.files import pea
 from tests.loader.conftest import ENCODER_WIDTH, WORDS, make_encoder
@@ -173,7 +175,7 @@ def test_the_published_file_comes_back_with_its_own_keys(hub: LocalHub, tmp_path
 @pytest.fixture
 def module_folder(tmp_path: Path, xlmr_folder: Path, bert_folder: Path) -> Callable[..., Path]:
     """A module of two encoders for `tiny-sd3`, in a folder."""
-    from hub.systems import build
+    from hub.systems.architectures import build
 
     def make(**changes: Any) -> Path:
         sizes = {"in_width": ENCODER_WIDTH + SECOND, "out_width": JOINT, "hidden_width": 12, "pooled_width": 2 * POOLED}

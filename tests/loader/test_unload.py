@@ -13,7 +13,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from hub.systems import architectures, save_weights
+from hub.systems import architectures
+from hub.weights.strict import save_weights
 from tests.compatibility.bases import save_base, save_encoder, save_module
 from tests.loader.test_per_step import Stepped
 

@@ -23,12 +23,12 @@ from transformers import (
 )
 
 from hub.cli import main
+from hub.encoders.encoder import TextEncoder
 from hub.errors import HubError, WrongSource
 from hub.home import Home
 from hub.loader import load_pipeline, load_retriever
 from hub.local import LocalHub
 from hub.remote.pickled_encoders import pull_pickled
-from hub.systems import TextEncoder
 from tests.loader.conftest import ENCODER_WIDTH
 from tests.loader.test_upstream import CLOSED, seed, write
 

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hub.errors import DoesNotFit
-from hub.systems import build
+from hub.systems.architectures import build
 from hub.systems.shared.language_module import LanguageModule
 
 

@@ -10,8 +10,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModel, AutoTokenizer, XLMRobertaConfig, XLMRobertaModel, XLMRobertaTokenizer
 
+from hub.encoders.encoder import TextEncoder
 from hub.errors import Damaged, DoesNotFit, WeightsDoNotFit
-from hub.systems import TextEncoder
 
 TEXTS = ["aja", "", "ologbo eye aja ile aja ologbo eye aja ile"]
 LENGTH = 7

@@ -27,10 +27,10 @@ from transformers import (
     UMT5ForConditionalGeneration,
 )
 
+from hub.encoders.encoder import TextEncoder
 from hub.encoders.text_half import half_of, needed_files
 from hub.encoders.text_half.read import INDEX
 from hub.errors import Damaged, MissingExtra, UnknownFile, WeightsDoNotFit, WrongRequest, WrongSource
-from hub.systems import TextEncoder
 
 WIDTH, INNER, LAYERS, HEADS = 64, 96, 2, 4
 """A row of WIDTH fills a 4-bit block, one of INNER does not."""

@@ -10,10 +10,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from hub.errors import Damaged
-from hub.systems import load_weights
 from hub.weights import staging
 from hub.weights.staging import Ring, bring
-from hub.weights.strict import read_header
+from hub.weights.strict import load_weights, read_header
 
 CPU = torch.device("cpu")
 SIZES = [1, 7, 64, 1000, 1 << 20]

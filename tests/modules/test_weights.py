@@ -11,7 +11,8 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from hub.errors import Damaged, Unreachable, WeightsDoNotFit
-from hub.systems import build, load_weights, save_weights, stored_dtype
+from hub.systems.architectures import build
+from hub.weights.strict import load_weights, save_weights, stored_dtype
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from tests.registry.test_registry import an_artifact, fill
 
 
 def test_head_is_the_newest_migration():
-    newest = max((Path(__file__).parents[2] / "hub/registry/migrations/versions").glob("[0-9]*.py"))
+    newest = max((Path(__file__).parents[2] / "hub/registry/database/migrations/versions").glob("[0-9]*.py"))
     assert newest.name.startswith(f"{HEAD}_")
 
 

@@ -28,12 +28,12 @@ from transformers import (
 
 from hub.bases.frozen import FrozenBase
 from hub.cards import Card, write_card
+from hub.encoders.encoder import TextEncoder
 from hub.home import Home
 from hub.local import LocalHub
 from hub.names import ArtifactName
 from hub.publish.publish import publish
 from hub.records import Conditioning
-from hub.systems import TextEncoder
 from tests.trainers.originals import save_original, save_qllama
 from trainers.corpora import CORPORA
 from trainers.corpora.corpus import Example, Prompt

@@ -12,9 +12,9 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
+from hub.encoders.dual_encoder import DualEncoder
 from hub.errors import DoesNotFit, WrongRequest
 from hub.local import LocalHub
-from hub.systems import DualEncoder
 from trainers.cli import train
 from trainers.inputs.feature_cache import kept
 from trainers.inputs.features import Material

@@ -87,7 +87,7 @@ def test_the_loader_says_what_was_trained(
     folder = Path(outcome["folder"])
     pipe = load_pipeline("tiny-sd", adapter=folder, hub=hub, device="cpu")
     config = json.loads((folder / "tiny-sd" / "config.json").read_text())
-    from hub.systems import build
+    from hub.systems.architectures import build
 
     module = build(config["architecture"], config["module"])
     module.load_state_dict(load_file(folder / "tiny-sd" / "model.safetensors"))

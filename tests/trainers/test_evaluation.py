@@ -9,9 +9,9 @@ import torch
 from diffusers import StableDiffusionPipeline
 from torch import Tensor, nn
 
+from hub.encoders.encoder import TextEncoder
 from hub.errors import WrongRequest
 from hub.local import LocalHub
-from hub.systems import TextEncoder
 from trainers.corpora.corpus import Prompt
 from trainers.evaluation.confidence import wilson
 from trainers.evaluation.evaluator import Question, Subject

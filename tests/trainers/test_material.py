@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from hub.bases.frozen import FrozenBase
+from hub.encoders.encoder import TextEncoder
 from hub.errors import Unreachable
-from hub.systems import TextEncoder
 from trainers.corpora.corpus import Example
 from trainers.inputs.feature_cache import cached, key_of
 from trainers.inputs.features import Material, Store

@@ -13,10 +13,11 @@ import torch
 from torch import Tensor
 
 from hub import load_retriever
+from hub.encoders.dual_encoder import DualEncoder
+from hub.encoders.encoder import TextEncoder
 from hub.errors import DoesNotFit, HubError, WrongRequest
 from hub.loader import load_pipeline
 from hub.local import LocalHub
-from hub.systems import DualEncoder, TextEncoder
 from hub.systems.mclip.projectors import LOG_SCALE, Triangle
 from trainers.cli import evaluate, train
 from trainers.evaluation.recall import distinct_rank, first_of_own, rounded

@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from hub import load_retriever
+from hub.encoders.encoder import TextEncoder
 from hub.local import LocalHub
-from hub.systems import TextEncoder
 from trainers.cli import train
 from trainers.inputs.features import Material
 from trainers.learners.decoder import with_decoder

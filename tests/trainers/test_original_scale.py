@@ -15,11 +15,12 @@ from hub import load_retriever
 from hub.bases.frozen import FrozenBase
 from hub.bases.pixart import FrozenPixArt, PixArt
 from hub.cli.commands import as_command
+from hub.encoders.encoder import TextEncoder
 from hub.errors import DoesNotFit
 from hub.loader import load_pipeline
 from hub.local import LocalHub
 from hub.records import Conditioning
-from hub.systems import TextEncoder, build
+from hub.systems.architectures import build
 from hub.weights.strict import load_weights
 from tests.trainers.originals import ENCODER, INNER, MAKERS, POOLED, SECOND, WIDTH, pixart
 from trainers.cli import train

@@ -12,8 +12,9 @@ import torch
 from torch import nn
 
 from hub.bases.frozen import FrozenBase
+from hub.encoders.encoder import TextEncoder
 from hub.errors import DoesNotFit
-from hub.systems import Embeddings, TextEncoder
+from hub.systems.shared.language_module import Embeddings
 from trainers.inputs.conditioning import through
 from trainers.inputs.features import Material, Store
 from trainers.inputs.mixture import Mixture, gather

@@ -17,9 +17,9 @@ from torch import nn
 from torch.distributed.tensor import DTensor
 
 from hub.bases.frozen import FrozenBase
+from hub.encoders.encoder import TextEncoder
 from hub.errors import WrongRequest
 from hub.local import LocalHub
-from hub.systems import TextEncoder
 from trainers.inputs.features import Material, Store
 from trainers.inputs.mixture import Mixture, gather
 from trainers.learners.student import Student

@@ -18,12 +18,12 @@ from transformers import (
     XLMRobertaModel,
 )
 
+from hub.encoders.encoder import TextEncoder
 from hub.errors import Damaged, DoesNotFit, WeightsDoNotFit
 from hub.images.generate import Settings, Spoken, compare
 from hub.loader import load_pipeline
 from hub.loader.modules.translator import FOLDER, Translator
 from hub.local import LocalHub
-from hub.systems import TextEncoder
 from trainers.cli import train
 from trainers.inputs.features import Material
 from trainers.learners.decoder import with_decoder

@@ -10,12 +10,12 @@ from pathlib import Path
 import torch
 
 from hub.bases.family import read_json
+from hub.encoders.encoder import TextEncoder
 from hub.errors import WrongRequest
 from hub.loader import Retriever, load_pipeline, load_retriever
 from hub.local import LocalHub
 from hub.records import Artifact, Provenance, Score
 from hub.registry.index.ranking import BASE_ALONE, ENGLISH_BASE
-from hub.systems import TextEncoder
 from hub.systems.architectures import retrieves
 from trainers.corpora import open_corpus
 from trainers.corpora.captioned import Columns

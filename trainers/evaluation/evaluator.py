@@ -10,11 +10,11 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from hub.encoders.encoder import TextEncoder
 from hub.errors import WrongRequest
 from hub.loader import Retriever
 from hub.local import LocalHub
 from hub.records import Provenance, Score
-from hub.systems import TextEncoder
 from trainers.corpora.corpus import Corpus, Prompt
 from trainers.evaluation.confidence import Interval
 from trainers.loop.sampler import seed_of

@@ -16,9 +16,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from hub.encoders.encoder import TextEncoder
 from hub.errors import WrongRequest
 from hub.records import Score
-from hub.systems import TextEncoder
 from trainers.evaluation.evaluator import Question, Subject, measured
 from trainers.evaluation.generation import at
 from trainers.evaluation.judge import ranks

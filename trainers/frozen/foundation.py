@@ -10,8 +10,8 @@ from typing import Any
 import torch
 
 from hub.bases.frozen import FrozenBase
+from hub.encoders.dual_encoder import DualEncoder
 from hub.local import LocalHub
-from hub.systems import DualEncoder
 from trainers.frozen.resolve import Source, find_base, find_dual_encoder
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from hub.errors import DoesNotFit
-from hub.systems import Embeddings
+from hub.systems.shared.language_module import Embeddings
 from trainers.inputs.features import Material
 
 

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from hub.bases.frozen import FrozenBase
+from hub.encoders.dual_encoder import DualEncoder
+from hub.encoders.encoder import TextEncoder
 from hub.errors import WrongRequest
-from hub.systems import DualEncoder, TextEncoder
 from trainers import defaults
 from trainers.corpora.corpus import Corpus, Example
 from trainers.inputs.features import Material, Store

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from transformers import AutoModel, AutoModelForCausalLM, EncoderDecoderConfig, EncoderDecoderModel
 
+from hub.encoders.encoder import TextEncoder
 from hub.errors import WrongRequest
-from hub.systems import TextEncoder
 
 
 def with_decoder(encoder: TextEncoder, *, layers: int = 2, width: int = 0, dropout: float = 0.1) -> EncoderDecoderModel:

@@ -16,9 +16,11 @@ import torch
 from torch import nn
 
 from hub.bases.frozen import FrozenBase
+from hub.encoders.encoder import TextEncoder
 from hub.errors import DoesNotFit
 from hub.loader.modules.module_config import WEIGHTS
-from hub.systems import TextEncoder, build, save_weights
+from hub.systems.architectures import build
+from hub.weights.strict import save_weights
 
 
 class Learner(Protocol):

@@ -19,11 +19,12 @@ from diffusers import StableDiffusionPipeline
 from torch import Tensor, nn
 
 from hub.bases.frozen import FrozenBase
+from hub.encoders.encoder import TextEncoder
 from hub.errors import DoesNotFit, WrongRequest
 from hub.loader.modules.module_config import WEIGHTS
-from hub.systems import TextEncoder, save_weights
 from hub.systems.altdiffusion.linear_head import Transformation
 from hub.weights.digest import digest_of
+from hub.weights.strict import save_weights
 from trainers.inputs.features import Material
 from trainers.learners.low_rank import extract
 from trainers.learners.text_reader import Part, Reader, without_dropout

@@ -18,8 +18,8 @@ from peft import LoraConfig, get_peft_model_state_dict, inject_adapter_in_model
 from torch import Tensor, nn
 
 from hub.bases.frozen import FrozenBase
+from hub.encoders.encoder import TextEncoder
 from hub.errors import WrongRequest
-from hub.systems import TextEncoder
 from trainers.inputs.features import Material
 from trainers.learners.student import write_lora
 from trainers.learners.text_reader import Part, Reader, everything

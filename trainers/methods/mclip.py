@@ -20,7 +20,8 @@ import torch
 from torch import Tensor
 
 from hub.bases.frozen import FrozenBase
-from hub.systems import TextEncoder, build
+from hub.encoders.encoder import TextEncoder
+from hub.systems.architectures import build
 from hub.systems.mclip.projectors import LOG_SCALE, Triangle
 from trainers.frozen.foundation import DUAL_ENCODER
 from trainers.inputs.features import Material

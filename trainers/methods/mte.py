@@ -18,7 +18,7 @@ from typing import Any
 from torch import nn
 
 from hub.bases.frozen import FrozenBase
-from hub.systems import TextEncoder
+from hub.encoders.encoder import TextEncoder
 from trainers.frozen.foundation import DUAL_ENCODER
 from trainers.inputs.features import Material
 from trainers.learners.contrast import gathered, symmetric_contrast

@@ -26,9 +26,9 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from hub.bases.frozen import FrozenBase
+from hub.encoders.encoder import TextEncoder
 from hub.errors import DoesNotFit
 from hub.loader.patches.patches import EMBEDDINGS
-from hub.systems import TextEncoder
 from trainers.inputs.features import Material
 from trainers.learners.text_reader import Part, Reader, text
 from trainers.loop.recipe import Recipe

@@ -16,8 +16,8 @@ from typing import Any
 from torch import nn
 
 from hub.bases.frozen import FrozenBase
+from hub.encoders.encoder import TextEncoder
 from hub.loader.modules.translator import ARCHITECTURE, FOLDER
-from hub.systems import TextEncoder
 from trainers.learners.decoder import with_decoder
 from trainers.learners.student import write_transformer
 from trainers.loop.recipe import Recipe

@@ -8,7 +8,7 @@ from weakref import WeakValueDictionary
 
 import torch
 
-from hub.systems import TextEncoder
+from hub.encoders.encoder import TextEncoder
 from hub.weights.sizes import bytes_of
 
 

@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hub.systems import Embeddings
 from hub.systems.pea.projector import Projector
+from hub.systems.shared.language_module import Embeddings
 
 if TYPE_CHECKING:
     from hub.loader.modules.loaded_module import Resident

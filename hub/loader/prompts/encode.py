@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 
 from hub.bases.language_mixin import Encoded, Prompts
+from hub.encoders.encoder import States, TextEncoder
+from hub.encoders.joined_encoder import JoinedEncoder
 from hub.loader.modules.loaded_module import Resident
 from hub.loader.modules.module_cache import Residents
 from hub.loader.modules.module_config import PromptRule
@@ -19,7 +21,6 @@ from hub.loader.modules.stacked_projectors import shape_of
 from hub.loader.modules.translator import Translator
 from hub.loader.patches.timestep_hook import joined
 from hub.loader.prompts.mixed_window import Row
-from hub.systems import JoinedEncoder, States, TextEncoder
 
 T = TypeVar("T")
 

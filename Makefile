@@ -40,6 +40,7 @@ check: setup-dev ## The one gate: lint, format, types, import contracts, tests
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports
+	@$(PYTHON) -m tests.architecture
 	@$(MAKE) test
 
 format: setup-dev ## Format the code and mend what can be mended without thought

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from hub.local import LocalHub
-from tests import postgres
-from tests.buckets import KEYS, a_bucket
-from tests.builders import a_hub
+from tests.builders import postgres
+from tests.builders.artifacts import a_hub
+from tests.builders.buckets import KEYS, a_bucket
 
 S3_SERVER = """
 from moto.server import ThreadedMotoServer

@@ -34,7 +34,7 @@ from hub.local import LocalHub
 from hub.names import ArtifactName
 from hub.publish.publish import publish
 from hub.records import Conditioning
-from tests.trainers.originals import save_original, save_qllama
+from tests.builders.models.originals import save_original, save_qllama
 from trainers.corpora import CORPORA
 from trainers.corpora.corpus import Example, Prompt
 from trainers.inputs.features import Material, Store

@@ -1,0 +1,104 @@
+"""A server of its own, which Hugging Face's unmodified client writes to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from huggingface_hub import HfApi
+from huggingface_hub.utils import disable_progress_bars
+from starlette.testclient import TestClient
+
+from hub.home import Home
+from hub.local import LocalHub
+from hub.registry.accounts.permissions import Actor
+from server import create_app
+from tests.builders import postgres
+from tests.builders.buckets import a_bucket
+from tests.builders.serving import serving
+
+ROOT = Actor("root")
+
+
+@pytest.fixture(scope="session", params=["sqlite and a folder", "postgres and a bucket"])
+def places(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    """Where the server keeps things: everything in this folder runs once on each pair of places."""
+    folder = tmp_path_factory.mktemp("home")
+    environment = {"HUB_HOME": str(folder), "HUB_CARDS": str(folder / "no-cards")}
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param.startswith("postgres"):
+            environment["DATABASE_URL"] = postgres.a_database(request.getfixturevalue("cluster"))
+            environment["STORE_URL"] = a_bucket(request.getfixturevalue("s3"), patch)
+        yield Home.find(environment=environment)
+
+
+@pytest.fixture(scope="session")
+def hub(places: Home) -> Iterator[LocalHub]:
+    """An open hub without curated cards. Users: ada and bob; `lab` is ada's organisation; root is administrator."""
+    disable_progress_bars()
+    hub = LocalHub.open(places)
+    for name in ("ada", "bob", "eve"):
+        hub.accounts.add(name, ROOT)
+    hub.accounts.add("root", ROOT, is_admin=True)
+    hub.accounts.add("lab", ROOT, kind="organisation", full_name="The lab")
+    hub.accounts.set_member(hub.accounts.get("lab"), hub.accounts.get("ada"), "admin", ROOT)
+    yield hub
+    hub.close()
+
+
+@pytest.fixture(scope="session")
+def endpoint(hub: LocalHub) -> Iterator[str]:
+    with serving(hub) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def client(hub: LocalHub) -> Iterator[TestClient]:
+    """Asks the application without a network, for what no client would send."""
+    with TestClient(create_app(hub), follow_redirects=False) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def token_of(hub: LocalHub) -> Callable[..., str]:
+    """A new token of a user."""
+
+    def make(name: str, role: str = "write", artifact: str = "") -> str:
+        return hub.tokens.create(hub.accounts.get(name), role, ROOT, artifact=artifact)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def api(endpoint: str, token_of: Callable[..., str]) -> HfApi:
+    """Ada's client."""
+    return HfApi(endpoint=endpoint, token=token_of("ada"))
+
+
+@pytest.fixture(scope="session")
+def bobs(endpoint: str, token_of: Callable[..., str]) -> HfApi:
+    return HfApi(endpoint=endpoint, token=token_of("bob"))
+
+
+@pytest.fixture(scope="session")
+def nobodys(endpoint: str) -> HfApi:
+    return HfApi(endpoint=endpoint, token=False)
+
+
+@pytest.fixture
+def repo(api: HfApi, request: pytest.FixtureRequest) -> str:
+    """A new repository of ada's."""
+    name = request.node.name.partition("[")[0].removeprefix("test_")[:60].strip("_")
+    suffix = abs(hash(request.node.nodeid)) % 10**6
+    return api.create_repo(f"ada/{name}-{suffix}").repo_id
+
+
+@pytest.fixture
+def fetch(api: HfApi, tmp_path: Path) -> Callable[..., bytes]:
+    """Download a file through the client."""
+
+    def fetch(repo: str, path: str, **options: str) -> bytes:
+        return Path(api.hf_hub_download(repo, path, cache_dir=tmp_path / "cache", **options)).read_bytes()
+
+    return fetch

@@ -13,8 +13,8 @@ import pytest
 
 from hub.local import LocalHub
 from tests.builders import postgres
-from tests.builders.artifacts import a_hub
 from tests.builders.buckets import KEYS, a_bucket
+from tests.builders.hub import a_hub
 
 S3_SERVER = """
 from moto.server import ThreadedMotoServer

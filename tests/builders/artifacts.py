@@ -11,8 +11,6 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from hub.cards import Card, write_card
-from hub.home import Home
-from hub.local import LocalHub
 from hub.records import Provenance, Score
 
 BASE_DIGEST = "b" * 64
@@ -67,15 +65,3 @@ def a_folder(path: Path, card: Card | None = None, *, variants: tuple[str, ...] 
         some_weights(path / base / "model.safetensors", seed)
         (path / base / "config.json").write_text(json.dumps(a_variant_config(base)))
     return path
-
-
-def a_hub(path: Path, cards: Path | None = None) -> LocalHub:
-    """A hub of its own under `path`, with the curated cards in `cards`, or none."""
-    (path / "home").mkdir(parents=True, exist_ok=True)
-    return LocalHub.open(Home(path / "home" / "registry.db", path / "home", cards or path / "no-cards"))
-
-
-def delete_registry(home: Path) -> None:
-    """What anybody may do at any time: it comes back from the cards and the store."""
-    for file in home.glob("registry.db*"):
-        file.unlink()

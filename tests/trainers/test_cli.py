@@ -14,7 +14,6 @@ import torch
 from safetensors.torch import load_file
 
 from hub.cards import describe
-from hub.cli.commands import as_command
 from hub.errors import (
     HubError,
     UnknownArtifact,
@@ -29,19 +28,8 @@ from hub.loader import load_pipeline
 from hub.local import LocalHub
 from hub.names import ArtifactName
 from hub.records import Query
+from tests.builders.training.commands import TINY, json_of, run
 from trainers.cli import evaluate, train
-
-TINY = ("--base", "tiny-sd", "--encoder", "tiny-xlmr", "--corpus", "toy", "--steps", "8", "--device", "cpu")
-
-
-def run(command: Any, *arguments: str) -> None:
-    as_command(command.__name__, command).main(args=list(arguments), standalone_mode=False)
-
-
-def json_of(capsys: pytest.CaptureFixture[str], command: Any, *arguments: str) -> Any:
-    capsys.readouterr()
-    run(command, *arguments, "--json")
-    return json.loads(capsys.readouterr().out)
 
 
 @pytest.mark.parametrize("method", ["token-kd", "mulan", "pea", "bottleneck"])

@@ -54,7 +54,7 @@ from tests.builders.models.originals import (
     unet,
     vae,
 )
-from tests.hub.conftest import ENCODER_WIDTH, clip_tokenizer, make_encoder
+from tests.builders.models.tiny import ENCODER_WIDTH, clip_tokenizer, make_encoder
 
 T5_WIDTH, JOINT, GEMMA_WIDTH = 20, 80, 28
 """Of the T5 beside PixArt; of the one beside SD3 and FLUX; of Sana's Gemma."""

@@ -13,7 +13,7 @@ import pytest
 from hub.errors import Unreachable
 from hub.local import LocalHub
 from hub.registry.database.schema import HEAD
-from tests.builders.artifacts import delete_registry
+from tests.builders.hub import delete_registry
 
 
 def test_what_was_pushed_is_found_shown_and_pulled_again(hub, folder, tmp_path):

@@ -20,10 +20,10 @@ from hub.convert.open_clip import translate
 from hub.encoders.encoder import TextEncoder
 from hub.errors import WrongSource
 from hub.loader import load_pipeline
-from tests.hub.conftest import ENCODER_WIDTH, clip_tokenizer
-from tests.hub.loader.test_retriever import some_pictures
-from tests.hub.loader.test_upstream import seed, write
-from tests.hub.remote.test_pickled_encoders import TEXTS, World, world
+from tests.builders.models.dual_encoders import some_pictures
+from tests.builders.models.tiny import ENCODER_WIDTH, clip_tokenizer
+from tests.builders.upstream.cache import seed, write
+from tests.builders.upstream.pickles import TEXTS, World, world
 
 __all__ = ["world"]
 TEXT, PICTURE, JOINT, PATCH, SIDE, LAYERS, WINDOW = 128, 192, 20, 8, 16, 2, 16
@@ -220,7 +220,7 @@ def test_towers_that_transformers_has_no_class_for_are_refused(tmp_path: Path) -
 
 def test_a_dual_encoder_upstream_in_transformers_layout_retrieves_from_the_cache(world: World, tmp_path: Path) -> None:
     """As OpenAI's CLIP ViT-L/14; and M-CLIP's projector, pulled, finds it by the name of its card."""
-    from tests.hub.loader.test_retriever import m_clip, save_dual
+    from tests.builders.models.dual_encoders import m_clip, save_dual
 
     model = save_dual("CLIP", tmp_path / "dual")
     write(world.home.cards / "encoders" / "far-clip", "encoder", "org/clip", "model.safetensors")
@@ -241,9 +241,9 @@ def test_m_clip_and_its_dual_encoder_are_pulled_and_found_by_their_cards(world: 
     """The published layout of M-CLIP, a pickle with a tokenizer beside it, and a dual encoder that is a pickle, too."""
     from safetensors.torch import load_file
 
-    from tests.hub.conftest import make_encoder
-    from tests.hub.loader.test_retriever import JOINT as FEATURES
-    from tests.hub.loader.test_retriever import save_dual
+    from tests.builders.models.dual_encoders import JOINT as FEATURES
+    from tests.builders.models.dual_encoders import save_dual
+    from tests.builders.models.tiny import make_encoder
 
     dual = save_dual("CLIP", tmp_path / "dual")
     torch.save(load_file(tmp_path / "dual" / "model.safetensors"), tmp_path / "dual" / "pytorch_model.bin")

@@ -28,8 +28,8 @@ from hub.weights.digest import digest_of
 from hub.weights.strict import save_weights
 from tests.builders.models.families import JOINT, POOLED, save_base
 from tests.builders.models.published_files import pea
-from tests.hub.conftest import ENCODER_WIDTH, WORDS, make_encoder
-from tests.hub.loader.test_upstream import CLOSED, seed, write
+from tests.builders.models.tiny import ENCODER_WIDTH, WORDS, make_encoder
+from tests.builders.upstream.cache import CLOSED, seed, write
 
 SECOND = 16
 """Channels of the BERT that is read beside XLM-R."""

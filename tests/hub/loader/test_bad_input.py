@@ -28,9 +28,9 @@ from hub.home import Home
 from hub.loader import load_pipeline
 from hub.local import LocalHub
 from hub.records import Conditioning
+from tests.builders.upstream.cache import CLOSED, gated, seed, write
+from tests.builders.upstream.tiny_hub import TinyHub, tiny_hub
 from tests.hub.bases.test_stable_diffusion_xl import xl_folder
-from tests.hub.loader.test_upstream import CLOSED, gated, seed, write
-from tests.hub.remote.conftest import TinyHub, tiny_hub
 
 __all__ = ["gated", "tiny_hub", "xl_folder"]
 FAR = {"name": "org/xlmr", "digest": ""}
@@ -106,7 +106,7 @@ def on_sdxl(world: World, xl: Path) -> None:
 
 
 def of_another_base(world: World) -> None:
-    from tests.hub.conftest import push
+    from tests.builders.models.tiny import push
 
     push(world.hub, "near-sd", world.base, world.scratch, kind="base", language="en")
     module = world.module(base={"name": "linguahub/near-sd", "digest": "a" * 64})

@@ -14,8 +14,7 @@ from hub import combine
 from hub.cli import main
 from hub.errors import DoesNotFit, WrongRequest
 from hub.loader.merge_modules import ties
-from tests.hub.conftest import push
-from tests.hub.loader.prompts.test_routing import tokens
+from tests.builders.models.tiny import push, tokens
 
 VARIANT = "tiny-sd"
 

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +17,7 @@ from hub.loader.resolve import BaseSource, ModuleSource, Sources, check_fit
 from hub.local import LocalHub
 from hub.names import ArtifactName
 from hub.records import Conditioning
-
-COMMIT = "c0ffee" + 34 * "0"
-CLOSED = "http://127.0.0.1:9"
+from tests.builders.upstream.cache import CLOSED, seed, write
 
 
 @pytest.fixture(autouse=True)
@@ -42,26 +36,6 @@ def hub(tmp_path: Path) -> Iterator[LocalHub]:
     write(cards / "encoders" / "far-xlmr", "encoder", "org/xlmr", "text/model.safetensors")
     with LocalHub.open(Home(tmp_path / "registry.db", tmp_path / "home", cards, "ade")) as opened:
         yield opened
-
-
-def write(folder: Path, kind: str, repository: str, file: str, **ours: Any) -> None:
-    upstream = [{"repository": repository, "file": file}]
-    card = {
-        "language": "en",
-        "license": "mit",
-        "linguahub": {"kind": kind, "summary": "Far.", "upstream": upstream, **ours},
-    }
-    folder.mkdir(parents=True)
-    (folder / "README.md").write_text(f"---\n{json.dumps(card)}\n---\n\nFar.\n")
-
-
-def seed(cache: Path, repository: str, content: Path, at: str = "") -> Path:
-    """`content` as the head of a repository in Hugging Face's cache."""
-    root = cache / f"models--{repository.replace('/', '--')}"
-    (root / "refs").mkdir(parents=True)
-    (root / "refs" / "main").write_text(COMMIT)
-    shutil.copytree(content, root / "snapshots" / COMMIT / at)
-    return root / "snapshots" / COMMIT / at
 
 
 def test_without_a_network_a_base_that_is_not_here_is_one_line(
@@ -106,38 +80,6 @@ def test_an_encoder_half_downloaded_is_refused_and_the_pipeline_stays(
     with pytest.raises(WrongSource, match="as pickles alone"):
         pipe.load_adapter(make_module("mulan-sw", encoder={"name": "org/xlmr", "digest": ""}))
     assert pipe.get_active_adapters() == []
-
-
-@pytest.fixture
-def gated(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A hub that wants agreement first."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(403)
-            self.send_header("X-Error-Code", "GatedRepo")
-            self.send_header("X-Error-Message", "Access to model org/sd is restricted.")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        do_HEAD = do_GET
-
-        def log_message(self, format: str, *arguments: object) -> None:
-            """Nobody reads it."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    address = f"http://127.0.0.1:{server.server_address[1]}"
-    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", address)
-    monkeypatch.setattr("huggingface_hub.hf_api.api.endpoint", address)
-    monkeypatch.setattr(
-        "huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", address + "/{repo_id}/resolve/{revision}/{filename}"
-    )
-    yield address
-    server.shutdown()
-    server.server_close()
-    thread.join()
 
 
 def test_a_gated_base_says_how_to_get_access(load: Callable[..., Any], hub: LocalHub, gated: str) -> None:

@@ -16,7 +16,8 @@ from hub.maintenance.garbage import DAY_S, collect, strays
 from hub.maintenance.verify import verify
 from hub.names import ArtifactName, Digest
 from hub.publish.publish import publish
-from tests.builders.artifacts import a_folder, a_hub, delete_registry
+from tests.builders.artifacts import a_folder
+from tests.builders.hub import a_hub, delete_registry
 
 NAME = ArtifactName("local", "mulan-yo")
 

@@ -18,7 +18,8 @@ from hub.maintenance.verify import verify
 from hub.names import ArtifactName
 from hub.publish.publish import FROM_CARDS, publish
 from hub.records import Query
-from tests.builders.artifacts import a_card, a_folder, a_hub, a_score, a_variant_config, delete_registry, some_weights
+from tests.builders.artifacts import a_card, a_folder, a_score, a_variant_config, some_weights
+from tests.builders.hub import a_hub, delete_registry
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ import pytest
 from hub.maintenance.verify import verify
 from hub.names import ArtifactName
 from hub.publish.publish import publish
-from tests.builders.artifacts import a_folder, a_hub
+from tests.builders.artifacts import a_folder
+from tests.builders.hub import a_hub
 
 SCRIPT = """
 import os, signal, sys

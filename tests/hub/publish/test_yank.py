@@ -12,7 +12,8 @@ from hub.publish.publish import drain_outbox, publish
 from hub.records import Conditioning, Query
 from hub.registry.accounts.permissions import Actor
 from hub.registry.scores.scores import Measurement, publish_score, statements
-from tests.builders.artifacts import a_card, a_folder, a_hub, a_score, delete_registry
+from tests.builders.artifacts import a_card, a_folder, a_score
+from tests.builders.hub import a_hub, delete_registry
 
 NAME = ArtifactName("ada", "yo")
 ADA = Actor("ada")

@@ -18,8 +18,8 @@ from hub.home import Home
 from hub.loader import load_pipeline
 from hub.local import LocalHub
 from hub.remote import hf_cache
-from tests.hub.loader.test_upstream import CLOSED, COMMIT, write
-from tests.hub.remote.conftest import TinyHub, tiny_hub
+from tests.builders.upstream.cache import CLOSED, COMMIT, write
+from tests.builders.upstream.tiny_hub import TinyHub, tiny_hub
 
 __all__ = ["tiny_hub"]
 UNET = "unet/diffusion_pytorch_model.safetensors"
@@ -177,7 +177,7 @@ def test_verify_reads_everything_anew(world: World, capsys: pytest.CaptureFixtur
 def test_verify_says_when_an_artifact_has_nothing_in_the_cache(
     world: World, tmp_path: Path, make_module: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from tests.hub.conftest import push
+    from tests.builders.models.tiny import push
 
     push(world.hub, "mulan-yo", make_module("mulan-yo"), tmp_path, kind="adapter", language="yo")
     assert main(["verify", "--cache", "mulan-yo"]) == 2

@@ -6,7 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 import torch
@@ -22,45 +22,18 @@ from transformers import (
     UMT5ForConditionalGeneration,
 )
 
-from hub.cli import main
 from hub.encoders.encoder import TextEncoder
 from hub.errors import HubError, WrongSource
-from hub.home import Home
 from hub.loader import load_pipeline, load_retriever
-from hub.local import LocalHub
 from hub.remote.pickled_encoders import pull_pickled
-from tests.hub.conftest import ENCODER_WIDTH
-from tests.hub.loader.test_upstream import CLOSED, seed, write
+from tests.builders.models.tiny import ENCODER_WIDTH
+from tests.builders.upstream.cache import seed
+from tests.builders.upstream.pickles import TEXTS, World
 
 SIZES: dict[str, Any] = {
     "d_model": ENCODER_WIDTH, "d_ff": 32, "d_kv": 8, "num_layers": 2, "num_heads": 2, "vocab_size": 64, "dropout_rate": 0.0
 }  # fmt: skip
-TEXTS = ["aja eye", "", "ologbo"]
 INDEX = "pytorch_model.bin.index.json"
-
-
-class World(NamedTuple):
-    """An installation that only the command line knows, and Hugging Face's cache, which is all there is of a network."""
-
-    home: Home
-    cache: Path
-
-    def pull(self, name: str) -> int:
-        return main(["pull", name])
-
-    def open(self) -> LocalHub:
-        return LocalHub.open(self.home)
-
-
-@pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    cache = tmp_path / "cache"
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache))
-    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", CLOSED)
-    monkeypatch.setenv("HUB_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("HUB_CARDS", str(tmp_path / "cards"))
-    write(tmp_path / "cards" / "encoders" / "far-t5", "encoder", "org/t5", "pytorch_model.bin")
-    return World(Home.find(), cache)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from torch import nn
 
 from hub.errors import DoesNotFit, MissingExtra, WrongRequest
 from hub.weights.sizes import bytes_of
-from tests.hub.loader.patches.test_patches import make_change
+from tests.builders.models.changes import make_change
 
 __all__ = ["make_change"]  # a fixture
 

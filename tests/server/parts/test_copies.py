@@ -21,7 +21,7 @@ from server.parts.mirror.copies import (
     ref_of,
     refs_of,
 )
-from tests.hub.registry.test_registry import an_artifact, fill
+from tests.builders.registry import an_artifact, fill
 
 FILES = (
     CopiedFile(path="README.md", size_bytes=5, blob_id="a" * 40, etag="a" * 40),

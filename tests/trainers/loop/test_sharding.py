@@ -21,7 +21,7 @@ from hub.encoders.encoder import TextEncoder
 from hub.errors import WrongRequest
 from hub.local import LocalHub
 from tests.builders.training import processes as launching
-from tests.trainers.conftest import ToyCorpus
+from tests.builders.training.toy import ToyCorpus
 from trainers.inputs.features import Material, Store
 from trainers.inputs.mixture import Mixture, gather
 from trainers.learners.student import Student

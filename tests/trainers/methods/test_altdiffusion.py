@@ -15,10 +15,8 @@ from torch import nn
 from hub.encoders.dual_encoder import DualEncoder
 from hub.errors import DoesNotFit, WrongRequest
 from hub.local import LocalHub
-from tests.trainers.methods.test_mclip import plain_contrast
-from tests.trainers.methods.test_methods import some_draw
-from tests.trainers.methods.test_readers import golden_losses
-from tests.trainers.test_cli import TINY, json_of, run
+from tests.builders.training.commands import TINY, json_of, run
+from tests.builders.training.losses import golden_losses, plain_contrast, some_draw
 from trainers.cli import train
 from trainers.inputs.feature_cache import kept
 from trainers.inputs.features import Material

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
 from hub import load_retriever
 from hub.encoders.dual_encoder import DualEncoder
@@ -19,8 +18,8 @@ from hub.errors import DoesNotFit, HubError, WrongRequest
 from hub.loader import load_pipeline
 from hub.local import LocalHub
 from hub.systems.mclip.projectors import LOG_SCALE, Triangle
-from tests.trainers.methods.test_methods import golden_losses, some_draw
-from tests.trainers.test_cli import json_of, run
+from tests.builders.training.commands import DUAL, json_of, run
+from tests.builders.training.losses import golden_losses, plain_contrast, some_draw
 from trainers.cli import evaluate, train
 from trainers.evaluation.recall import distinct_rank, first_of_own, rounded
 from trainers.inputs.features import Material, Store
@@ -32,7 +31,6 @@ from trainers.methods import get_plan
 from trainers.methods.mclip import TriangleDistillation, trimmed
 
 GOLDEN = [1.841260, 1.516711, 1.425756, 1.386197]
-DUAL = ("--base", "emoji-judge", "--encoder", "tiny-xlmr", "--corpus", "toy", "--device", "cpu")
 
 
 @pytest.fixture(scope="session")
@@ -46,18 +44,6 @@ def pairs(corpus: Any, judge_folder: Path, encoder: TextEncoder, tmp_path_factor
 def triangle(material: Material, seed: int = 0, dropout: float = 0.0) -> Triangle:
     torch.manual_seed(seed)
     return Triangle(material.encoder.width, material.base.width, heads=2, dropout=dropout)
-
-
-def plain_contrast(x: Tensor, y: Tensor, scale: float, group: list[int]) -> float:
-    """Symmetric cross-entropy in float64, one row at a time."""
-    total = 0.0
-    for a, b in ((x.double(), y.double()), (y.double(), x.double())):
-        for i in range(len(a)):
-            logits = [scale * (a[i] @ each / (a[i].norm() * each.norm())).item() for each in b]
-            norm = math.log(sum(math.exp(logit) for logit in logits))
-            own = [logit for logit, of in zip(logits, group, strict=True) if of == group[i]]
-            total += norm - sum(own) / len(own)
-    return total / (2 * len(x))
 
 
 @pytest.mark.parametrize("group", [[0, 1, 2, 3, 4], [0, 1, 0, 2, 1]])

@@ -14,9 +14,8 @@ import torch
 from hub import load_retriever
 from hub.encoders.encoder import TextEncoder
 from hub.local import LocalHub
-from tests.trainers.methods.test_mclip import DUAL, plain_contrast
-from tests.trainers.methods.test_methods import golden_losses, some_draw
-from tests.trainers.test_cli import json_of
+from tests.builders.training.commands import DUAL, json_of
+from tests.builders.training.losses import golden_losses, plain_contrast, some_draw
 from trainers.cli import train
 from trainers.inputs.features import Material
 from trainers.learners.decoder import with_decoder

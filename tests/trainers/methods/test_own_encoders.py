@@ -23,7 +23,7 @@ from hub.loader import load_pipeline
 from hub.local import LocalHub
 from hub.names import ArtifactName
 from hub.publish.publish import publish
-from tests.trainers.conftest import settle
+from tests.builders.training.toy import settle
 from trainers.cli import evaluate, train
 
 TINY = ("--base", "tiny-sd", "--encoder", "tiny-xlmr", "--corpus", "toy", "--steps", "9", "--device", "cpu")

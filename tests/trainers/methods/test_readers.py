@@ -13,14 +13,15 @@ import torch
 from torch import nn
 
 from hub.errors import DoesNotFit
+from tests.builders.training.losses import golden_losses, some_draw
 from trainers.inputs.features import Material
 from trainers.learners.low_rank import extract
 from trainers.learners.student import Student
 from trainers.learners.text_reader import Reader, everything, let_learn, text
 from trainers.loop.loop import train
-from trainers.loop.method import Draw, Method
+from trainers.loop.method import Method
 from trainers.loop.recipe import Recipe
-from trainers.loop.sampler import Sampler, generator_of
+from trainers.loop.sampler import generator_of
 from trainers.methods import get_plan
 from trainers.methods.altdiffusion import ConceptAlignment, Quality
 from trainers.methods.full import FullTuning
@@ -75,10 +76,6 @@ def made(name: str, material: Material, seed: int = 0) -> Method:
     make_reader, make_method = METHODS[name]
     torch.manual_seed(seed)
     return make_method(make_reader(material), material)
-
-
-def some_draw(step: int = 0, count: int = 6) -> Draw:
-    return Draw(step, torch.arange(1, 1 + count), generator_of(1, "noise", step, 0))
 
 
 def test_pooled_teacher_learning_compares_the_first_state_with_the_one_at_the_end_token(material: Material) -> None:
@@ -294,21 +291,6 @@ def test_a_low_rank_delta_is_the_nearest_one_and_says_what_it_leaves_out(materia
 @pytest.mark.parametrize("name", METHODS)
 def test_the_first_four_losses_are_as_recorded(name: str, material: Material) -> None:
     assert golden_losses(made(name, material, seed=4)) == pytest.approx(GOLDEN[name], rel=2e-3)
-
-
-def golden_losses(method: Method) -> list[float]:
-    """Losses of the first four updates of plain AdamW."""
-    sampler = Sampler(method.example_count, 4, 7, method.example_weights)
-    learning = [parameter for parameter in method.module.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(learning, lr=1e-2)
-    losses = []
-    for step in range(4):
-        loss = method.loss(Draw(step, sampler.draw(step), generator_of(7, "noise", step, 0))).total
-        losses.append(loss.item())
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    return losses
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -24,8 +24,8 @@ from hub.images.generate import Settings, Spoken, compare
 from hub.loader import load_pipeline
 from hub.loader.modules.translator import FOLDER, Translator
 from hub.local import LocalHub
-from tests.trainers.methods.test_methods import golden_losses, some_draw
-from tests.trainers.test_cli import TINY, json_of
+from tests.builders.training.commands import TINY, json_of
+from tests.builders.training.losses import golden_losses, some_draw
 from trainers.cli import train
 from trainers.inputs.features import Material
 from trainers.learners.decoder import with_decoder

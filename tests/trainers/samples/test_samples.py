@@ -15,8 +15,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from hub.errors import WrongRequest
 from hub.loader import load_pipeline
 from hub.local import LocalHub
-from tests.trainers.conftest import ToyCorpus
-from tests.trainers.test_cli import TINY, json_of, run
+from tests.builders.training.commands import TINY, json_of, run
+from tests.builders.training.toy import ToyCorpus
 from trainers.cli import train
 from trainers.inputs.features import Material
 from trainers.loop.sampler import generator_of

@@ -12,7 +12,7 @@ import torch
 
 from hub.errors import WrongRequest
 from hub.weights.sizes import bytes_of, resident_budget
-from tests.hub.loader.prompts.test_routing import tokens
+from tests.builders.models.tiny import tokens
 
 TAGS = ("yo", "ja", "sw")
 

@@ -9,26 +9,11 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from hub.loader.patches.timestep_hook import joined, per_row, split
 from hub.systems import architectures
-from hub.systems.shared.language_module import Embeddings
-
-
-class Stepped(nn.Module):
-    """Token states times the timestep's share, through one linear map."""
-
-    per_step = True
-
-    def __init__(self, in_width: int, out_width: int) -> None:
-        super().__init__()
-        self.linear = nn.Linear(in_width, out_width)
-        self.seen: list[tuple[int, list[float]]] = []
-
-    def forward(self, tokens_BLE: Tensor, mask_BL: Tensor, steps_B: Tensor) -> Embeddings:
-        self.seen.append((int(mask_BL.sum()), steps_B.tolist()))
-        return Embeddings(self.linear(tokens_BLE * (1 + steps_B[:, None, None] / 1000)))
+from tests.builders.models.stepped import Stepped
 
 
 @pytest.fixture

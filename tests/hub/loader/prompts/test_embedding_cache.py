@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from hub.loader.prompts.embedding_cache import DEFAULT_BYTES
-from tests.hub.loader.prompts.test_routing import tokens
+from tests.builders.models.tiny import tokens
 
 
 def passes(pipe: Any) -> list[int]:

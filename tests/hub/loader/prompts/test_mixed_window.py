@@ -10,8 +10,7 @@ import torch
 from hub.bases.language_mixin import Encoded
 from hub.loader.prompts.language_tags import Span, parse_spans
 from hub.loader.prompts.mixed_window import Row, fill_window
-from tests.hub.conftest import LENGTH
-from tests.hub.loader.prompts.test_routing import tokens
+from tests.builders.models.tiny import LENGTH, tokens
 
 
 @pytest.mark.parametrize(

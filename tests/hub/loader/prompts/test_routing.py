@@ -11,11 +11,7 @@ import torch
 
 from hub.errors import DoesNotFit, UnknownLanguage, WrongRequest
 from hub.loader import UndecidedLanguage
-
-
-def tokens(pipe: Any, prompt: Any, **settings: Any) -> torch.Tensor:
-    """Embeddings of prompts, (B, L, C)."""
-    return pipe.encode_prompt(prompt, pipe.device, 1, False, **settings)[0]
+from tests.builders.models.tiny import tokens
 
 
 @pytest.fixture

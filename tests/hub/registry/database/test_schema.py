@@ -15,7 +15,7 @@ from hub.records import Query
 from hub.registry import Registry
 from hub.registry.database.schema import HEAD, all_tables, migrate
 from tests.builders import postgres
-from tests.hub.registry.test_registry import an_artifact, fill
+from tests.builders.registry import an_artifact, fill
 
 
 def test_head_is_the_newest_migration():

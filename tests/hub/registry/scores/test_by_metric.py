@@ -14,7 +14,7 @@ from hub.registry.scores import by_metric
 from hub.registry.search.search import find
 from tests.builders import postgres
 from tests.builders.artifacts import a_score
-from tests.hub.registry.test_registry import a_revision, an_artifact, fill, names
+from tests.builders.registry import a_revision, an_artifact, fill, names
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])

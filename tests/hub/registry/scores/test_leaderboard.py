@@ -9,7 +9,7 @@ from hub.registry.accounts.permissions import Actor
 from hub.registry.artifacts.repositories import change_settings
 from hub.registry.scores.leaderboard import Contest, leaderboard
 from tests.builders.artifacts import a_score
-from tests.hub.registry.test_registry import an_artifact, fill
+from tests.builders.registry import an_artifact, fill
 
 METRIC = {"benchmark": "emoji-generation", "metric": "r_precision_at_1"}
 

@@ -14,7 +14,7 @@ from hub.registry.accounts.permissions import Actor
 from hub.registry.artifacts.repositories import change_settings, like
 from hub.registry.index.trending import HALF_LIFE_DAYS, score, weight
 from hub.registry.search.search import find
-from tests.hub.registry.test_registry import an_artifact, fill
+from tests.builders.registry import an_artifact, fill
 
 ROOT = Actor("root")
 

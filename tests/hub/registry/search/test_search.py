@@ -11,7 +11,7 @@ from hub.registry.artifacts.repositories import change_settings, move_repository
 from hub.registry.search.search import SORTS, find
 from tests.builders import postgres
 from tests.builders.artifacts import a_score
-from tests.hub.registry.test_registry import a_revision, an_artifact, fill, names
+from tests.builders.registry import a_revision, an_artifact, fill, names
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])

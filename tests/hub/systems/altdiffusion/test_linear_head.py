@@ -19,7 +19,7 @@ from hub.encoders.dual_encoder import DualEncoder
 from hub.encoders.encoder import TextEncoder
 from hub.encoders.text_half import half_of
 from hub.systems.altdiffusion.linear_head import Transformation
-from tests.hub.conftest import make_encoder
+from tests.builders.models.tiny import make_encoder
 
 HIDDEN, PROJECT, LENGTH = 16, 12, 10
 TEXTS = ["aja eye", "", "ologbo ile"]

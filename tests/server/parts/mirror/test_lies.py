@@ -24,8 +24,8 @@ from server.parts.mirror.copies import origin_of_name
 from server.parts.mirror.reach import places_of
 from server.parts.mirror.upstream import Upstream
 from server.protocol.read.git_objects import blob_id
+from tests.builders.server.mirrors import mirroring, settled
 from tests.builders.server.network_addresses import INSIDE, OUTSIDE, resolving
-from tests.server.parts.mirror.conftest import mirroring, settled
 
 SHA = "c" * 40
 CARD = b"---\nlicense: mit\n---\n# Hello\n"

@@ -1,8 +1,6 @@
 """Files that can run code, where an administrator allows them: scanned without being run, and shown for what they are."""
 
-import base64
 import io
-import json
 import os
 import pickle
 import pkgutil
@@ -21,6 +19,7 @@ from hub.registry.outbox.worker import work_off
 from server.app import create_app
 from server.parts.scanning import scan as scanning
 from server.worker import tasks_of
+from tests.builders.server.commits import commit
 
 ROOT = Actor("root")
 REPO = ArtifactName("ada", "thing")
@@ -82,15 +81,6 @@ def client(hub):
 def allowed(hub, client):
     allow_any_file(hub.registry.database, REPO, True, ROOT)
     return client
-
-
-def commit(client, files):
-    lines = [{"key": "header", "value": {"summary": "files"}}]
-    lines += [
-        {"key": "file", "value": {"path": path, "content": base64.b64encode(raw).decode()}}
-        for path, raw in files.items()
-    ]
-    return client.post("/api/models/ada/thing/commit/main", content="\n".join(map(json.dumps, lines)))
 
 
 def work(hub):

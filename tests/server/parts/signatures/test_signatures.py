@@ -24,7 +24,7 @@ from hub.registry.accounts.permissions import Actor
 from server.app import create_app
 from server.parts.signatures.signatures import FILE, examine, fingerprint_of, read_key, sign
 from tests.builders.artifacts import a_folder
-from tests.server.parts.scanning.test_scanning import commit
+from tests.builders.server.commits import commit
 
 ROOT = Actor("root")
 REPO = ArtifactName("ada", "thing")

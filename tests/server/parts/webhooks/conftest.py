@@ -2,65 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import cache
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from starlette.testclient import TestClient
 
-from hub.registry.accounts.permissions import Actor
 from hub.registry.outbox.worker import work_off
 from server.app import create_app
 from server.parts.webhooks.webhooks import allow_host
 from server.worker import tasks_of
-
-ROOT = Actor("root")
-
-
-@dataclass
-class Receiver:
-    """What arrived, and what is answered."""
-
-    url: str = ""
-    arrived: list = field(default_factory=list)
-    statuses: list = field(default_factory=list)
-    """Answered in turn; 200 afterwards."""
-    headers: dict = field(default_factory=dict)
-
-    @property
-    def bodies(self):
-        return [json.loads(body) for _, body in self.arrived]
-
-
-@contextmanager
-def a_receiver() -> Iterator[Receiver]:
-    receiver = Receiver()
-
-    class Answers(BaseHTTPRequestHandler):
-        def do_POST(self):
-            receiver.arrived.append((dict(self.headers), self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(receiver.statuses.pop(0) if receiver.statuses else 200)
-            for name, value in receiver.headers.items():
-                self.send_header(name, value)
-            self.end_headers()
-
-        def log_message(self, *_):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-        thread.start()
-        receiver.url = f"http://127.0.0.1:{server.server_address[1]}/hook"
-        try:
-            yield receiver
-        finally:
-            server.shutdown()
-            thread.join()
+from tests.builders.server.webhooks import ROOT, Receiver, a_receiver
 
 
 @pytest.fixture

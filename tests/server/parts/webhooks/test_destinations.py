@@ -8,7 +8,7 @@ from hub.errors import WrongRequest
 from server.parts.webhooks.destinations import Refused, addresses_of, read_destination
 from server.parts.webhooks.send import post
 from tests.builders.server.network_addresses import INSIDE, OUTSIDE, resolving
-from tests.server.parts.webhooks.test_webhooks import create, make
+from tests.builders.server.webhooks import create, make
 
 
 @pytest.mark.parametrize("address", INSIDE)

@@ -19,20 +19,7 @@ from hub.publish.publish import publish
 from server.app import create_app
 from server.cli import server_config
 from tests.builders.artifacts import a_card, a_folder, a_score
-from tests.server.parts.webhooks.conftest import ROOT, a_receiver
-
-WATCH_ADA = [{"type": "user", "name": "ada"}]
-
-
-def make(as_, receiver, name="ada", **changes):
-    body = {"url": receiver.url, "watched": WATCH_ADA, "domains": ["repo"], "secret": "s3cret", **changes}
-    answer = as_(name, "POST", "/api/v1/webhooks", body)
-    assert answer.status_code == 201, answer.text
-    return answer.json()["id"]
-
-
-def create(as_, name="ada", repository="thing", **options):
-    assert as_(name, "POST", "/api/repos/create", {"name": repository, **options}).status_code == 200
+from tests.builders.server.webhooks import ROOT, WATCH_ADA, a_receiver, create, make
 
 
 def due(hub):

@@ -15,7 +15,7 @@ from hub.records import Artifact, File, Revision
 from server import create_app
 from server.protocol.read.git_objects import blob_id, folder_ids, pointer, tree_id
 from server.protocol.read.tree import paths_below
-from tests.builders.artifacts import a_hub
+from tests.builders.hub import a_hub
 
 
 def git(folder: Path, *arguments: str) -> str:

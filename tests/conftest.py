@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from hub.local import LocalHub
+from hub.registry import Registry
 from tests.builders import postgres
 from tests.builders.buckets import KEYS, a_bucket
 from tests.builders.hub import a_hub
@@ -58,6 +59,19 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return str(tmp_path / "registry.db")
     return postgres.a_database(request.getfixturevalue("cluster"))
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def registry(request: pytest.FixtureRequest, tmp_path: Path, empty_registry: Path) -> Iterator[Registry]:
+    """A registry with nothing in it, once on each database."""
+    if request.param == "sqlite":
+        shutil.copy(empty_registry, tmp_path)
+        address = str(tmp_path / "registry.db")
+    else:
+        address = postgres.a_database(request.getfixturevalue("cluster"))
+    opened = Registry.open(address)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(scope="session")

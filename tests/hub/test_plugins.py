@@ -9,8 +9,7 @@ import pytest
 
 from hub import plugins
 from hub.errors import Unknown, UnknownMethod
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.builders import ROOT
 
 
 def groups_in_code():

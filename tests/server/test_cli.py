@@ -22,6 +22,9 @@ from starlette.testclient import TestClient
 
 import server.cli
 from hub.errors import HubError, MissingExtra, WrongRequest
+from tests.builders.server.published import client, hub
+
+__all__ = ["client", "hub"]
 
 RUN = [
     sys.executable,

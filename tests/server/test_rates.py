@@ -11,7 +11,9 @@ from starlette.testclient import TestClient
 from hub.errors import WrongRequest
 from server import create_app
 from server.rates import DEFAULT_RATES, Rates, bucket_of
-from tests.builders.server.people import ROOT
+from tests.builders.server.people import ROOT, hub, token_of
+
+__all__ = ["hub", "token_of"]
 
 NARROW = Rates(api=3, resolvers=2, pages=2)
 

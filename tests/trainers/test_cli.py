@@ -28,6 +28,7 @@ from hub.loader import load_pipeline
 from hub.local import LocalHub
 from hub.names import ArtifactName
 from hub.records import Query
+from tests.builders import ROOT
 from tests.builders.training.commands import TINY, json_of, run
 from trainers.cli import evaluate, train
 
@@ -317,4 +318,4 @@ def test_a_wrong_question_is_refused_in_one_line(
 
 def test_commands_can_be_listed_without_importing_torch() -> None:
     code = "import sys, trainers.cli; sys.exit(any(name in sys.modules for name in ('torch', 'diffusers', 'numpy', 'pyarrow')))"
-    assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

@@ -71,9 +71,7 @@ def make_change(
             (variant / "model.safetensors").unlink()
             save_file({"<yo-1>": torch.randn(3, 32)}, variant / "learned_embeds.safetensors")
         else:
-            monkeypatch.setitem(
-                architectures.ARCHITECTURES, "stepped", "tests.hub.loader.patches.test_timestep_hook:Stepped"
-            )
+            monkeypatch.setitem(architectures.ARCHITECTURES, "stepped", "tests.builders.models.stepped:Stepped")
             sizes = {"in_width": 24, "out_width": 32}
             variant = rewritten(folder, architecture="stepped", module=sizes)
             save_weights(Stepped(**sizes), variant / "model.safetensors")

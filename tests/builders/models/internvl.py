@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
 import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
@@ -49,10 +48,8 @@ def random_qllama(vocabulary: int) -> dict[str, Tensor]:
     return weights
 
 
-@pytest.fixture
-def internvl(tmp_path: Path) -> Path:
-    """A repository in InternVL's layout whose vision file is not there."""
-    folder = tmp_path / "internvl"
+def save_internvl(folder: Path) -> Path:
+    """Save a repository in InternVL's layout without its vision file."""
     folder.mkdir()
     vocab = ["<unk>", "<s>", "</s>", *LETTERS]
     LlamaTokenizer(vocab={piece: place for place, piece in enumerate(vocab)}, merges=[]).save_pretrained(folder)

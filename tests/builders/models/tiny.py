@@ -1,4 +1,4 @@
-"""A tiny encoder and tokenizer of the real classes, and how they are published."""
+"""A tiny base, encoder and module of the real classes with random weights, and how they are published."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
+from hub.systems.architectures import build
+from hub.weights.digest import digest_of
+from hub.weights.strict import save_weights
 
 WIDTH = 32
 """Of the tiny base's cross-attention."""
@@ -93,3 +97,106 @@ def push(hub: Any, name: str, content: Path, scratch: Path, *, kind: str, langua
 def tokens(pipe: Any, prompt: Any, **settings: Any) -> torch.Tensor:
     """Embeddings of prompts, (B, L, C)."""
     return pipe.encode_prompt(prompt, pipe.device, 1, False, **settings)[0]
+
+
+def save_base(folder: Path) -> Path:
+    """Save a `StableDiffusionPipeline` for 16-pixel pictures, float16 on disk."""
+    from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+    from transformers import CLIPTextConfig, CLIPTextModel
+
+    torch.manual_seed(0)
+    tokenizer = clip_tokenizer()
+    text_encoder = CLIPTextModel(
+        CLIPTextConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=WIDTH,
+            intermediate_size=2 * WIDTH,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            max_position_embeddings=LENGTH,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    )
+    unet = UNet2DConditionModel(
+        sample_size=8,
+        block_out_channels=(8, 16),
+        layers_per_block=1,
+        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
+        cross_attention_dim=WIDTH,
+        attention_head_dim=4,
+        norm_num_groups=4,
+    )
+    vae = AutoencoderKL(
+        block_out_channels=(8, 8),
+        down_block_types=("DownEncoderBlock2D",) * 2,
+        up_block_types=("UpDecoderBlock2D",) * 2,
+        layers_per_block=1,
+        norm_num_groups=4,
+        sample_size=16,
+    )
+    pipe = StableDiffusionPipeline(
+        vae=vae,
+        text_encoder=text_encoder,
+        tokenizer=tokenizer,
+        unet=unet,
+        scheduler=DDIMScheduler(),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    pipe.to(torch.float16).save_pretrained(folder)
+    return folder
+
+
+def save_module(
+    modules: Path,
+    encoder_folder: Path,
+    name: str,
+    languages: tuple[str, ...] = ("yo",),
+    *,
+    seed: int = 2,
+    architecture: str = "resampler",
+    **changes: Any,
+) -> Path:
+    """Save an artifact with one variant, `tiny-sd`, below `modules`."""
+    torch.manual_seed(seed)
+    sizes: dict[str, Any] = {"in_width": ENCODER_WIDTH, "out_width": WIDTH}
+    if architecture == "resampler":
+        sizes |= {"queries": LENGTH, "heads": 4}
+    else:
+        sizes |= {"hidden_width": 20, "linears": 3}
+    length = LENGTH if architecture == "resampler" else 12
+    config: dict[str, Any] = {
+        "format": 1,
+        "kind": "adapter",
+        "method": "mulan" if architecture == "resampler" else "pea",
+        "architecture": architecture,
+        "module": sizes | changes.pop("module", {}),
+        "base": {"name": "linguahub/tiny-sd", "digest": ""},
+        "encoder": {
+            "name": "linguahub/tiny-xlmr",
+            "digest": digest_of(encoder_folder),
+            "readout": "last_hidden_state",
+        },
+        "conditioning": {"width": WIDTH, "length": length, "pooled_width": None, "mask": False},
+        "prompt": {
+            "prefix": "",
+            "drop": [],
+            "length": 12,
+            "negative": {"prefix": "", "drop": [], "length": 12},
+            "empty": "encode",
+        },
+        "languages": list(languages),
+        "run": {},
+        "parent": "",
+    }
+    for key, value in changes.items():
+        config[key] = {**config[key], **value} if isinstance(value, dict) else value
+    folder = modules / name
+    variant = folder / "tiny-sd"
+    save_weights(build(architecture, config["module"]), variant / "model.safetensors", torch.float16)
+    (variant / "config.json").write_text(json.dumps(config))
+    return folder

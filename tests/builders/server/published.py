@@ -134,7 +134,7 @@ class Publisher:
 
 
 @pytest.fixture(scope="session")
-def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalHub]:
+def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalHub]:
     """An open hub with a few artifacts beside the curated cards; `ada/first-yo` has two revisions, of `bob/withdrawn` the first is yanked."""
     hub = LocalHub.open(tmp_path_factory.mktemp("home"))
     publisher = Publisher(hub, tmp_path_factory.mktemp("workshop"))
@@ -155,6 +155,11 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalHub]:
     hub.registry.yank(ArtifactName("bob", "withdrawn"), "1")
     yield hub
     hub.close()
+
+
+@pytest.fixture(scope="session")
+def hub(published: LocalHub) -> LocalHub:
+    return published
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ ROOT = Actor("root")
 
 @pytest.fixture(scope="session", params=["sqlite and a folder", "postgres and a bucket"])
 def places(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
-    """Where the server keeps things: everything in this folder runs once on each pair of places."""
+    """Where the server keeps things: everything that writes runs once on each pair of places."""
     folder = tmp_path_factory.mktemp("home")
     environment = {"HUB_HOME": str(folder), "HUB_CARDS": str(folder / "no-cards")}
     with pytest.MonkeyPatch.context() as patch:
@@ -34,7 +34,7 @@ def places(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.fixture(scope="session")
-def hub(places: Home) -> Iterator[LocalHub]:
+def written(places: Home) -> Iterator[LocalHub]:
     """An open hub without curated cards. Users: ada and bob; `lab` is ada's organisation; root is administrator."""
     disable_progress_bars()
     hub = LocalHub.open(places)
@@ -45,6 +45,11 @@ def hub(places: Home) -> Iterator[LocalHub]:
     hub.accounts.set_member(hub.accounts.get("lab"), hub.accounts.get("ada"), "admin", ROOT)
     yield hub
     hub.close()
+
+
+@pytest.fixture(scope="session")
+def hub(written: LocalHub) -> LocalHub:
+    return written
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """Processes for tests, from a server that has imported the libraries once: a process then costs what it computes.
 
 A process is told what `torchrun` tells the ones that it starts; that `torchrun` itself starts them is a test of its own
-(`test_contrast_processes`).
+(`test_contrast`).
 """
 
 from __future__ import annotations

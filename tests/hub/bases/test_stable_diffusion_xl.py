@@ -16,14 +16,9 @@ from hub.errors import DoesNotFit
 from hub.records import Conditioning
 from hub.systems.architectures import build
 from hub.weights.strict import save_weights
-from tests.builders.models.originals import ENCODER, POOLED, SECOND, WIDTH, save_original
+from tests.builders.models.originals import ENCODER, POOLED, SECOND, WIDTH
 
 SIZES = {"in_width": 24, "widths": [SECOND, WIDTH], "pooled_width": POOLED, "queries": 8, "heads": 4}
-
-
-@pytest.fixture(scope="session")
-def xl_folder(tmp_path_factory: pytest.TempPathFactory, base_folder: Path) -> Path:
-    return save_original("sdxl", tmp_path_factory.mktemp("bases") / "tiny-xl", base_folder / "tokenizer")
 
 
 @pytest.fixture

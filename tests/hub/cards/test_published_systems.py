@@ -13,8 +13,9 @@ from hub.local import LocalHub
 from hub.weights.memory import in_words, total
 from hub.names import ArtifactName
 from hub.records import Artifact, Provenance, Query, parted
+from tests.builders import ROOT
 
-CARDS = Path(__file__).parents[2] / "cards"
+CARDS = ROOT / "cards"
 ADAPTERS = (
     "mulan-sd15-base", "mulan-sd15-aesthetic", "mulan-sd21-base", "mulan-sd21-aesthetic", "mulan-sdxl-aesthetic", "mulan-pixart",
     "pea-sdxl", "pea-sdxl-pg", "pea-flux1", "pea-sd3", "pea-sd3-t5",

@@ -23,9 +23,8 @@ from hub.loader import load_pipeline
 from tests.builders.models.dual_encoders import some_pictures
 from tests.builders.models.tiny import ENCODER_WIDTH, clip_tokenizer
 from tests.builders.upstream.cache import seed, write
-from tests.builders.upstream.pickles import TEXTS, World, world
+from tests.builders.upstream.pickles import TEXTS, World
 
-__all__ = ["world"]
 TEXT, PICTURE, JOINT, PATCH, SIDE, LAYERS, WINDOW = 128, 192, 20, 8, 16, 2, 16
 """Widths of the towers (two and three heads of 64), of the features, pixels of a patch and of a picture, tokens of a text."""
 MEAN, DEVIATION = [0.5, 0.4, 0.3], [0.2, 0.25, 0.3]

@@ -28,11 +28,9 @@ from hub.home import Home
 from hub.loader import load_pipeline
 from hub.local import LocalHub
 from hub.records import Conditioning
-from tests.builders.upstream.cache import CLOSED, gated, seed, write
-from tests.builders.upstream.tiny_hub import TinyHub, tiny_hub
-from tests.hub.bases.test_stable_diffusion_xl import xl_folder
+from tests.builders.upstream.cache import CLOSED, seed, write
+from tests.builders.upstream.tiny_hub import TinyHub
 
-__all__ = ["gated", "tiny_hub", "xl_folder"]
 FAR = {"name": "org/xlmr", "digest": ""}
 WEIGHTS = Path("tiny-sd") / "model.safetensors"
 

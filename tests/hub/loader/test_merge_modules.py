@@ -120,7 +120,7 @@ def test_wrong_requests_are_refused_before_anything_is_read(make_module: Any, tm
 
 
 def test_the_command_combines_pushes_and_shows_the_lineage(
-    home: Path, local_hub: Any, make_module: Any, tmp_path: Path, capsys: Any
+    work_folder: Path, local_hub: Any, make_module: Any, tmp_path: Path, capsys: Any
 ) -> None:
     push(local_hub, "mulan-sw", make_module("mulan-sw", ("sw",), seed=3), tmp_path, kind="adapter", language="sw")
     order = ["combine", "mulan-yo", "mulan-sw", "--weights", "0.25,0.75", "--name", "mulan-two"]

@@ -16,10 +16,9 @@ from hub.loader import load_pipeline
 from hub.local import LocalHub
 from hub.remote.upstream import pull
 from hub.systems.architectures import build
-from tests.builders.models.internvl import WIDTH, internvl
+from tests.builders.models.internvl import WIDTH
 from tests.builders.upstream.cache import CLOSED, COMMIT, seed, write
 
-__all__ = ["internvl"]
 SIZES = {"in_width": WIDTH, "out_width": 32, "queries": 6, "heads": 8, "encoder_layers": 1, "decoder_layers": 1}
 
 

@@ -18,6 +18,7 @@ from hub.maintenance.verify import verify
 from hub.names import ArtifactName
 from hub.publish.publish import FROM_CARDS, publish
 from hub.records import Query
+from tests.builders import ROOT
 from tests.builders.artifacts import a_card, a_folder, a_score, a_variant_config, some_weights
 from tests.builders.hub import a_hub, delete_registry
 
@@ -234,8 +235,7 @@ def test_a_home_that_cannot_be_written_is_one_line(tmp_path):
 
 
 def test_home_is_found_by_environment_then_checkout(tmp_path):
-    root = Path(__file__).parents[2]
-    assert Home.find(environment={}) == Home(root / "registry.db", root / ".hub", root / "cards", "local")
+    assert Home.find(environment={}) == Home(ROOT / "registry.db", ROOT / ".hub", ROOT / "cards", "local")
     asked = Home.find(environment={"HUB_HOME": str(tmp_path), "HUB_CARDS": str(tmp_path / "c"), "HUB_OWNER": "ade"})
     assert asked == Home(tmp_path / "registry.db", tmp_path, tmp_path / "c", "ade")
     assert Home.find(tmp_path / "other", {"HUB_HOME": str(tmp_path)}).folder == tmp_path / "other"

@@ -19,9 +19,8 @@ from hub.loader import load_pipeline
 from hub.local import LocalHub
 from hub.remote import hf_cache
 from tests.builders.upstream.cache import CLOSED, COMMIT, write
-from tests.builders.upstream.tiny_hub import TinyHub, tiny_hub
+from tests.builders.upstream.tiny_hub import TinyHub
 
-__all__ = ["tiny_hub"]
 UNET = "unet/diffusion_pytorch_model.safetensors"
 PLACE = 3000
 """Of a byte that is flipped: behind the header, among the numbers."""

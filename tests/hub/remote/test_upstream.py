@@ -25,6 +25,12 @@ PROJECTOR = {"in_width": 12, "out_width": 32, "hidden_width": 20, "linears": 3, 
 WEIGHTS = Upstream(repository="org/adapter", file="weights.bin")
 
 
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub-cache"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_XET_CACHE", str(tmp_path / "xet-cache"))
+
+
 @pytest.fixture
 def weights() -> bytes:
     buffer = io.BytesIO()

@@ -12,9 +12,6 @@ from torch import nn
 
 from hub.errors import DoesNotFit, MissingExtra, WrongRequest
 from hub.weights.sizes import bytes_of
-from tests.builders.models.changes import make_change
-
-__all__ = ["make_change"]  # a fixture
 
 
 def kinds(model: nn.Module) -> set[str]:

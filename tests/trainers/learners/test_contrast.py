@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from tests.builders import ROOT
 from trainers.learners.contrast import gathered, symmetric_contrast
 from trainers.loop.processes import leave, open_accelerator, share_gradients
 
@@ -59,18 +60,18 @@ def gradients(module: nn.Module) -> dict[str, Tensor]:
 SCRIPT = """
 import sys
 sys.path[:0] = {paths!r}
-import test_contrast_processes
-test_contrast_processes.save_half({folder!r})
+from tests.trainers.learners.test_contrast import save_half
+save_half({folder!r})
 """
 
 
 @pytest.mark.slow
 def test_losses_and_gradients_of_two_gloo_processes_are_those_of_one_with_the_joined_batch(tmp_path: Path) -> None:
     script = tmp_path / "half.py"
-    script.write_text(SCRIPT.format(paths=[str(Path(__file__).parent), *sys.path], folder=str(tmp_path)))
+    script.write_text(SCRIPT.format(paths=[str(ROOT), *sys.path], folder=str(tmp_path)))
     done = subprocess.run(
         [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(script)],
-        capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}, cwd=Path(__file__).parents[2],
+        capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}, cwd=ROOT,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     module = Contrasted()

@@ -11,12 +11,13 @@ from torch import Tensor, nn
 
 from hub.bases.frozen import FrozenBase
 from hub.errors import UnknownMethod
+from tests.builders.training.losses import golden_losses, some_draw
 from trainers.inputs.features import Material
 from trainers.learners.losses import feature_mse, mean_cosine, prediction_mse, token_mse
 from trainers.loop.loop import train
-from trainers.loop.method import Draw, Method
+from trainers.loop.method import Method
 from trainers.loop.recipe import Recipe
-from trainers.loop.sampler import Sampler, generator_of
+from trainers.loop.sampler import generator_of
 from trainers.methods import get_plan
 from trainers.methods.mulan import Denoising
 from trainers.objectives.hybrid_distillation import HybridDistillation
@@ -37,16 +38,11 @@ GOLDEN = {
     "pea": [0.019527, 0.298602, 0.111390, 0.171635],
 }
 """Losses of the first four updates; a change of any of them is a change of results."""
-GOLDEN_RECIPE = Recipe(steps=4, batch_size=4, learning_rate=1e-2, warmup_steps=1, precision="no", seed=7)
 
 
 def module_for(plan: Plan, material: Material, seed: int = 0) -> nn.Module:
     torch.manual_seed(seed)
     return plan.learner(material.base, material.encoder).module
-
-
-def some_draw(step: int = 0, count: int = 6) -> Draw:
-    return Draw(step, torch.arange(1, 1 + count), generator_of(1, "noise", step, 0))
 
 
 def test_token_mse_is_that_of_the_formula() -> None:
@@ -163,22 +159,8 @@ def test_only_the_module_learns(name: str, material: Material) -> None:
 @pytest.mark.parametrize("name", METHODS)
 def test_the_first_four_losses_are_as_recorded(name: str, material: Material, tmp_path: Path) -> None:
     method = METHODS[name](module_for(get_plan(name), material, seed=4), material)
-    found = golden_losses(method, material)
+    found = golden_losses(method)
     assert found == pytest.approx(GOLDEN[name], rel=2e-3)
-
-
-def golden_losses(method: Method, material: Material) -> list[float]:
-    """Losses of the first four updates of plain AdamW."""
-    sampler = Sampler(method.example_count, GOLDEN_RECIPE.batch_size, GOLDEN_RECIPE.seed, method.example_weights)
-    optimizer = torch.optim.AdamW(method.module.parameters(), lr=1e-2)
-    losses = []
-    for step in range(4):
-        loss = method.loss(Draw(step, sampler.draw(step), generator_of(GOLDEN_RECIPE.seed, "noise", step, 0))).total
-        losses.append(loss.item())
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    return losses
 
 
 @pytest.mark.parametrize("name", METHODS)

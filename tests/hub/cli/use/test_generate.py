@@ -22,28 +22,28 @@ def pixels(path: Path) -> Image.Image:
 QUICK = ["--steps", "2", "--device", "cpu"]
 
 
-def test_a_prompt_becomes_a_picture_that_says_what_made_it(home: Path, capsys: Any) -> None:
+def test_a_prompt_becomes_a_picture_that_says_what_made_it(work_folder: Path, capsys: Any) -> None:
     assert (
         main(["generate", "ajá", "--adapter", "mulan-yo", "--language", "yo", "--seed", "5", "-o", "dog.png", *QUICK])
         == 0
     )
     assert capsys.readouterr().out == "dog.png\n"
-    with Image.open(home / "dog.png") as picture:
+    with Image.open(work_folder / "dog.png") as picture:
         assert picture.size == (16, 16)
         text = picture.text
     assert (text["prompt"], text["language"], text["base"], text["adapter"]) == ("ajá", "yo", "tiny-sd", "mulan-yo")
     assert (text["seed"], text["steps"], text["guidance"]) == ("5", "2", "3")
 
 
-def test_the_same_seed_draws_the_same_picture_whatever_its_neighbours(home: Path) -> None:
+def test_the_same_seed_draws_the_same_picture_whatever_its_neighbours(work_folder: Path) -> None:
     assert main(["generate", "aja", "--adapter", "mulan-yo", "-o", "alone.png", *QUICK]) == 0
     assert main(["generate", "eye", "aja", "--adapter", "mulan-yo", "-o", "two.png", *QUICK]) == 0
-    alone, beside = (np.asarray(pixels(home / name), dtype=int) for name in ("alone.png", "two-2.png"))
+    alone, beside = (np.asarray(pixels(work_folder / name), dtype=int) for name in ("alone.png", "two-2.png"))
     difference = np.abs(alone - beside).max()
     assert difference <= 1  # another batch size sums in another order
 
 
-def test_programs_get_objects_and_a_grid_is_one_file(home: Path, capsys: Any) -> None:
+def test_programs_get_objects_and_a_grid_is_one_file(work_folder: Path, capsys: Any) -> None:
     assert (
         main(
             [
@@ -67,7 +67,7 @@ def test_programs_get_objects_and_a_grid_is_one_file(home: Path, capsys: Any) ->
     assert [each["path"] for each in objects] == ["picture.png", "picture.png"]
     assert [each["language"] for each in objects] == ["yo", "en"]
     # Two 16-px pictures ten times as large, with gaps of 16 px, and words below.
-    width, height = pixels(home / "picture.png").size
+    width, height = pixels(work_folder / "picture.png").size
     assert width == 2 * 160 + 3 * 16 and 160 + 2 * 16 < height < 240
 
 
@@ -82,16 +82,16 @@ def test_programs_get_objects_and_a_grid_is_one_file(home: Path, capsys: Any) ->
         ([" ", "--base", "tiny-sd"], "a prompt is empty"),
     ],
 )
-def test_what_cannot_be_is_refused_in_one_line(home: Path, capsys: Any, arguments: list[str], line: str) -> None:
+def test_what_cannot_be_is_refused_in_one_line(work_folder: Path, capsys: Any, arguments: list[str], line: str) -> None:
     assert main(["generate", *arguments, *QUICK]) == 2
     printed = capsys.readouterr()
     assert line in printed.err
     assert printed.err.splitlines()[-1].startswith("hub: ")
     assert "Traceback" not in printed.err
-    assert list(home.iterdir()) == []
+    assert list(work_folder.iterdir()) == []
 
 
-def test_a_place_that_cannot_be_written_is_said(home: Path, capsys: Any) -> None:
-    (home / "file").write_text("")
+def test_a_place_that_cannot_be_written_is_said(work_folder: Path, capsys: Any) -> None:
+    (work_folder / "file").write_text("")
     assert main(["generate", "aja", "--adapter", "mulan-yo", "-o", "file/dog.png", *QUICK]) == 1
     assert "`file/dog.png` cannot be written" in capsys.readouterr().err

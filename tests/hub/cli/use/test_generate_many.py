@@ -16,7 +16,7 @@ from hub.images.text_rendering import width_of, wrap, write
 QUICK = ["--steps", "2", "--device", "cpu", "--adapter", "mulan-yo"]
 
 
-def test_a_comparison_has_the_base_alone_and_each_adapter_side_by_side(home: Path, capsys: Any) -> None:
+def test_a_comparison_has_the_base_alone_and_each_adapter_side_by_side(work_folder: Path, capsys: Any) -> None:
     given = ["aja", "mbwa", "--lang", "yo", "--lang", "sw", "--seed", "4", *QUICK]
     assert main(["generate", *given, "--compare", "--json", "-o", "all.png"]) == 0
     first, second = json.loads(capsys.readouterr().out)
@@ -24,14 +24,14 @@ def test_a_comparison_has_the_base_alone_and_each_adapter_side_by_side(home: Pat
     assert [each["drawn"] for each in first["columns"]] == [True, True]
     assert [each["drawn"] for each in second["columns"]] == [True, False]
     assert second["columns"][1]["words"] == "does not read Swahili"
-    with Image.open(home / "all.png") as opened:
+    with Image.open(work_folder / "all.png") as opened:
         text, sheet = opened.text, opened.convert("RGB")
     assert (text["prompt"], text["language"], text["columns"]) == ("aja\nmbwa", "yo\nsw", "tiny-sd alone\nmulan-yo")
     assert len(text["base revision"]) == len(text["adapter revision"]) == 64
     assert "diffusers" in text["libraries"]
     # The cell of the module is the picture it draws alone, enlarged ten times; gaps and letters are 16 px.
     assert main(["generate", "aja", "--lang", "yo", "--seed", "4", *QUICK, "-o", "alone.png"]) == 0
-    with Image.open(home / "alone.png") as alone:
+    with Image.open(work_folder / "alone.png") as alone:
         large = np.asarray(alone.convert("RGB").resize((160, 160), Image.Resampling.LANCZOS), dtype=int)
     left = round(1.4 * 160) + 2 * 16 + 176
     column = np.asarray(sheet, dtype=int)[:, left : left + 160]
@@ -40,28 +40,28 @@ def test_a_comparison_has_the_base_alone_and_each_adapter_side_by_side(home: Pat
     )  # another batch size rounds otherwise
 
 
-def test_a_batch_is_a_folder_of_numbered_pictures_and_goes_on(home: Path, capsys: Any) -> None:
-    (home / "prompts.txt").write_text("yo\taja\n\neye\nen\ta dog\n", encoding="utf-8")
+def test_a_batch_is_a_folder_of_numbered_pictures_and_goes_on(work_folder: Path, capsys: Any) -> None:
+    (work_folder / "prompts.txt").write_text("yo\taja\n\neye\nen\ta dog\n", encoding="utf-8")
     given = ["generate", "--batch", "prompts.txt", "-o", "out", *QUICK]
     assert main(given) == 0
     printed = capsys.readouterr()
     paths = ["out/0001.png", "out/0003.png", "out/0004.png"]
     assert printed.out.split() == paths
     assert "2 of 3: out/0003.png" in printed.err
-    with Image.open(home / paths[2]) as picture:
+    with Image.open(work_folder / paths[2]) as picture:
         assert (picture.text["prompt"], picture.text["language"]) == ("a dog", "en")
-    before = [(home / path).stat().st_mtime_ns for path in paths]
-    (home / paths[1]).unlink()
+    before = [(work_folder / path).stat().st_mtime_ns for path in paths]
+    (work_folder / paths[1]).unlink()
     assert main([*given, "--resume", "--json"]) == 0
     assert [each["skipped"] for each in json.loads(capsys.readouterr().out)] == [True, False, True]
-    after = [(home / path).stat().st_mtime_ns for path in paths]
+    after = [(work_folder / path).stat().st_mtime_ns for path in paths]
     assert (after[0], after[2]) == (before[0], before[2])
     assert main([*given, "--resume", "--seed", "1"]) == 2
     assert "`out/0001.png` was drawn with seed '0', and line 1 asks for '1'" in capsys.readouterr().err
 
 
-def test_a_batch_may_come_from_standard_input(home: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    with (home / "given").open("w+b") as file:
+def test_a_batch_may_come_from_standard_input(work_folder: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    with (work_folder / "given").open("w+b") as file:
         file.write(b"aja\r\n")
         file.seek(0)
         monkeypatch.setattr("sys.stdin", type("Input", (), {"buffer": file}))
@@ -80,12 +80,12 @@ def test_a_batch_may_come_from_standard_input(home: Path, capsys: Any, monkeypat
         (b"\n \n", "prompts.txt holds no prompt"),
     ],
 )
-def test_wrong_lines_are_refused_by_their_number(home: Path, capsys: Any, written: bytes, line: str) -> None:
-    (home / "prompts.txt").write_bytes(written)
+def test_wrong_lines_are_refused_by_their_number(work_folder: Path, capsys: Any, written: bytes, line: str) -> None:
+    (work_folder / "prompts.txt").write_bytes(written)
     assert main(["generate", "--batch", "prompts.txt", "-o", "out"]) == 2
     assert line in (printed := capsys.readouterr().err)
     assert len(printed.splitlines()) == 1
-    assert not (home / "out").exists()
+    assert not (work_folder / "out").exists()
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,9 @@ def test_wrong_lines_are_refused_by_their_number(home: Path, capsys: Any, writte
         (["aja", "--grid", "--compare"], "two pictures"),
     ],
 )
-def test_requests_that_do_not_go_together_are_refused(home: Path, capsys: Any, arguments: list[str], line: str) -> None:
+def test_requests_that_do_not_go_together_are_refused(
+    work_folder: Path, capsys: Any, arguments: list[str], line: str
+) -> None:
     assert main(["generate", *arguments]) == 2
     assert line in capsys.readouterr().err
 

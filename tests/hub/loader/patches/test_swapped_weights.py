@@ -14,12 +14,10 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from hub.errors import DoesNotFit, WeightsDoNotFit
-from tests.builders.models.internvl import internvl
 from tests.builders.models.originals import POOLED, SECOND, WIDTH, sdxl, unet
-from tests.builders.models.pooled_head import expected_of, module_folder
+from tests.builders.models.pooled_head import expected_of
 from tests.builders.models.tiny import clip_tokenizer
 
-__all__ = ["internvl", "module_folder"]
 SIZES = 6 * 4
 """Channels of the six sizes that SDXL reads beside the pooled vector."""
 ADDED = SIZES + POOLED

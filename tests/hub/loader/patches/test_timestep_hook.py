@@ -21,7 +21,7 @@ def stepped(make_module: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -
 
     from hub.weights.strict import save_weights
 
-    monkeypatch.setitem(architectures.ARCHITECTURES, "stepped", f"{__name__}:Stepped")
+    monkeypatch.setitem(architectures.ARCHITECTURES, "stepped", "tests.builders.models.stepped:Stepped")
     folder = make_module("ella")
     variant = folder / "tiny-sd"
     config = json.loads((variant / "config.json").read_text())

@@ -6,7 +6,6 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
@@ -14,12 +13,12 @@ from hub.errors import Damaged, Unreachable, WrongRequest
 from hub.records import Query
 from hub.registry import Registry
 from hub.registry.database.schema import HEAD, all_tables, migrate
-from tests.builders import postgres
+from tests.builders import ROOT, postgres
 from tests.builders.registry import an_artifact, fill
 
 
 def test_head_is_the_newest_migration():
-    newest = max((Path(__file__).parents[2] / "hub/registry/database/migrations/versions").glob("[0-9]*.py"))
+    newest = max((ROOT / "hub/registry/database/migrations/versions").glob("[0-9]*.py"))
     assert newest.name.startswith(f"{HEAD}_")
 
 

@@ -5,7 +5,6 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
@@ -16,7 +15,7 @@ from hub.publish.publish import publish
 from hub.registry import Registry
 from hub.registry.outbox.queue import backlog, claim, debts, owe, postpone, retry, settle
 from hub.registry.outbox.worker import GiveUp, Task, work_off
-from tests.builders import postgres
+from tests.builders import ROOT, postgres
 from tests.builders.artifacts import a_folder
 
 
@@ -235,4 +234,4 @@ def test_indexing_writes_references_that_were_given_up(hub, tmp_path):
 
 def test_the_outbox_needs_no_tensor_library():
     script = "import sys, hub.registry.outbox.worker, hub.publish.publish; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", script], cwd=Path(__file__).parents[2]).returncode == 0
+    assert subprocess.run([sys.executable, "-c", script], cwd=ROOT).returncode == 0

@@ -11,11 +11,7 @@ import torch
 from torch import Tensor
 
 from hub.errors import DoesNotFit
-from tests.builders.models.internvl import internvl
 from tests.builders.models.pooled_head import expected_of
-from tests.hub.bases.test_stable_diffusion_xl import xl_folder
-
-__all__ = ["internvl", "xl_folder"]
 
 
 def test_the_head_reads_the_pooled_vector_of_the_prefixed_prompt(

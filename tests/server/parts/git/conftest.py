@@ -1,0 +1,5 @@
+"""A server that Hugging Face's unmodified client writes to."""
+
+from tests.builders.server.writers import api, bobs, client, endpoint, fetch, hub, nobodys, repo, token_of
+
+__all__ = ["api", "bobs", "client", "endpoint", "fetch", "hub", "nobodys", "repo", "token_of"]

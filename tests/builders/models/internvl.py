@@ -9,9 +9,7 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor
-from transformers import (
-    LlamaTokenizer,
-)
+from transformers import LlamaTokenizer
 
 from hub.encoders.text_half.read import INDEX
 

@@ -42,11 +42,7 @@ def norm(name: str, width: int) -> Shapes:
 
 
 def attention(name: str, d: int) -> Shapes:
-    return {
-        f"{name}.in_proj_weight": (3 * d, d),
-        f"{name}.in_proj_bias": (3 * d,),
-        **linear(f"{name}.out_proj", d, d),
-    }
+    return {f"{name}.in_proj_weight": (3 * d, d), f"{name}.in_proj_bias": (3 * d,), **linear(f"{name}.out_proj", d, d)}
 
 
 def torch_layer(name: str, d: int, hidden: int) -> Shapes:

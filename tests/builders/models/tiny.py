@@ -176,11 +176,7 @@ def save_module(
         "architecture": architecture,
         "module": sizes | changes.pop("module", {}),
         "base": {"name": "linguahub/tiny-sd", "digest": ""},
-        "encoder": {
-            "name": "linguahub/tiny-xlmr",
-            "digest": digest_of(encoder_folder),
-            "readout": "last_hidden_state",
-        },
+        "encoder": {"name": "linguahub/tiny-xlmr", "digest": digest_of(encoder_folder), "readout": "last_hidden_state"},
         "conditioning": {"width": WIDTH, "length": length, "pooled_width": None, "mask": False},
         "prompt": {
             "prefix": "",

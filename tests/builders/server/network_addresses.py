@@ -15,14 +15,7 @@ INSIDE = (
     "2001:0:4136:e378:8000:63bf:3fff:fdd2", "2001:db8::1", "::7f00:1", "nonsense",
 )  # fmt: skip
 """Private, local, reserved, of a cloud's own services; plain, or dressed as another kind of address."""
-OUTSIDE = (
-    "8.8.8.8",
-    "1.1.1.1",
-    "2606:4700:4700::1111",
-    "::ffff:8.8.8.8",
-    "64:ff9b::808:808",
-    "2002:808:808::1",
-)
+OUTSIDE = ("8.8.8.8", "1.1.1.1", "2606:4700:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808", "2002:808:808::1")
 
 
 def resolving(*addresses: str) -> Callable[..., list[Any]]:

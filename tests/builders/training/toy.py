@@ -12,13 +12,7 @@ import pytest
 import torch
 from tokenizers import pre_tokenizers
 from torch import Tensor
-from transformers import (
-    CLIPConfig,
-    CLIPModel,
-    CLIPTextConfig,
-    CLIPTokenizer,
-    CLIPVisionConfig,
-)
+from transformers import CLIPConfig, CLIPModel, CLIPTextConfig, CLIPTokenizer, CLIPVisionConfig
 
 from trainers.corpora import CORPORA
 from trainers.corpora.corpus import Example, Prompt

@@ -61,14 +61,11 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return postgres.a_database(request.getfixturevalue("cluster"))
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def registry(request: pytest.FixtureRequest, tmp_path: Path, empty_registry: Path) -> Iterator[Registry]:
+@pytest.fixture
+def registry(address: str, empty_registry: Path) -> Iterator[Registry]:
     """A registry with nothing in it, once on each database."""
-    if request.param == "sqlite":
-        shutil.copy(empty_registry, tmp_path)
-        address = str(tmp_path / "registry.db")
-    else:
-        address = postgres.a_database(request.getfixturevalue("cluster"))
+    if not address.startswith("postgres"):
+        shutil.copy(empty_registry, address)
     opened = Registry.open(address)
     yield opened
     opened.close()
@@ -79,12 +76,9 @@ def s3() -> Iterator[str]:
     """The address of moto's S3 server, a process of its own that ends with the session."""
     pytest.importorskip("moto", reason="moto is not installed: `make test` installs it with the extra `dev`")
     running = subprocess.Popen(
-        [sys.executable, "-c", S3_SERVER],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
+        [sys.executable, "-c", S3_SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         env={**os.environ, **KEYS},
-    )
+    )  # fmt: skip
     with running:
         assert running.stdout is not None
         yield f"http://127.0.0.1:{int(running.stdout.readline())}"

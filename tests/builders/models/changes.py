@@ -10,10 +10,26 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch import Tensor, nn
 
 from hub.systems import architectures
+from hub.systems.shared.language_module import Embeddings
 from hub.weights.strict import save_weights
-from tests.builders.models.stepped import Stepped
+
+
+class Stepped(nn.Module):
+    """Token states times the timestep's share, through one linear map."""
+
+    per_step = True
+
+    def __init__(self, in_width: int, out_width: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(in_width, out_width)
+        self.seen: list[tuple[int, list[float]]] = []
+
+    def forward(self, tokens_BLE: Tensor, mask_BL: Tensor, steps_B: Tensor) -> Embeddings:
+        self.seen.append((int(mask_BL.sum()), steps_B.tolist()))
+        return Embeddings(self.linear(tokens_BLE * (1 + steps_B[:, None, None] / 1000)))
 
 
 def rewritten(folder: Path, **changes: Any) -> Path:
@@ -71,7 +87,7 @@ def make_change(
             (variant / "model.safetensors").unlink()
             save_file({"<yo-1>": torch.randn(3, 32)}, variant / "learned_embeds.safetensors")
         else:
-            monkeypatch.setitem(architectures.ARCHITECTURES, "stepped", "tests.builders.models.stepped:Stepped")
+            monkeypatch.setitem(architectures.ARCHITECTURES, "stepped", "tests.builders.models.changes:Stepped")
             sizes = {"in_width": 24, "out_width": 32}
             variant = rewritten(folder, architecture="stepped", module=sizes)
             save_weights(Stepped(**sizes), variant / "model.safetensors")

@@ -15,11 +15,7 @@ from tests.builders.models.tiny import ENCODER_WIDTH, clip_tokenizer, make_encod
 
 JOINT = 20
 """Width of the tiny dual encoders' features."""
-
-
 TOWER = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
-
-
 VISION = {**TOWER, "image_size": 16, "patch_size": 8}
 
 
@@ -62,18 +58,11 @@ def m_clip(folder: Path, variant: str, *, own: bool, feature_width: int = JOINT)
     rule = {"prefix": "", "drop": [], "length": 12}
     pin = {"folder": "encoder"} if own else {"name": "linguahub/xlmr"}
     config = {
-        "format": 1,
-        "kind": "projector",
-        "method": "m-clip",
-        "architecture": "pooled-transformation",
-        "module": module,
+        "format": 1, "kind": "projector", "method": "m-clip", "architecture": "pooled-transformation", "module": module,
         "base": {"name": "openai/clip", "digest": ""},
         "encoder": {**pin, "digest": digest_of(encoder), "readout": "last_hidden_state"},
         "conditioning": {"width": feature_width, "length": 1, "pooled_width": None, "mask": False},
-        "prompt": {**rule, "negative": rule, "empty": "encode"},
-        "languages": ["mul"],
-        "run": {},
-        "parent": "",
-    }
+        "prompt": {**rule, "negative": rule, "empty": "encode"}, "languages": ["mul"], "run": {}, "parent": "",
+    }  # fmt: skip
     (here / "config.json").write_text(json.dumps(config))
     return folder / "m-clip", encoder

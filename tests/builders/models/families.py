@@ -77,12 +77,8 @@ class Base:
 
 def t5_tokenizer() -> T5Tokenizer:
     words = [
-        ("<pad>", 0.0),
-        ("</s>", 0.0),
-        ("<unk>", -9.0),
-        ("▁", -2.0),
-        *((c, -3.0) for c in "abcdefghijklmnopqrstuvwxyz"),
-    ]
+        ("<pad>", 0.0), ("</s>", 0.0), ("<unk>", -9.0), ("▁", -2.0), *((c, -3.0) for c in "abcdefghijklmnopqrstuvwxyz"),
+    ]  # fmt: skip
     return T5Tokenizer(vocab=words, model_max_length=16)
 
 
@@ -180,8 +176,6 @@ BASES = {
     "altdiffusion": Base(altdiffusion, "transformation", WIDTH, length=16),
 }
 """Family → how its small base is made."""
-
-
 WIDE = 64
 """Columns that a 4-bit block fills, of encoders and denoisers that are made small."""
 WIDER: dict[str, dict[str, Any]] = {

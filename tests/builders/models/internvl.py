@@ -15,11 +15,7 @@ from hub.encoders.text_half.read import INDEX
 
 WIDTH, INNER, LAYERS, HEADS = 64, 96, 2, 4
 """A row of WIDTH fills a 4-bit block, one of INNER does not."""
-
-
 LETTERS = ["▁", "a", "j", "e", "y"]
-
-
 POOLED = 8
 
 
@@ -66,12 +62,9 @@ def save_internvl(folder: Path) -> Path:
         "num_attention_heads": HEADS, "num_key_value_heads": HEADS, "rms_norm_eps": 1e-6, "num_query_token": 4,
     }  # fmt: skip
     config = {
-        "model_type": "internvl",
-        "architectures": ["InternVLModel"],
-        "qllama_config": sizes,
-        "clip_embed_dim": POOLED,
+        "model_type": "internvl", "architectures": ["InternVLModel"], "qllama_config": sizes, "clip_embed_dim": POOLED,
         "vision_config": {},
-    }
+    }  # fmt: skip
     (folder / "config.json").write_text(json.dumps(config))
     return folder
 

@@ -22,17 +22,11 @@ from tests.builders.models.internvl import plain_qllama, random_qllama
 from tests.builders.models.originals import POOLED, SECOND, WIDTH
 
 QUERIES = 8
-
-
 SIZES: dict[str, Any] = {
     "in_width": ENCODER_WIDTH, "widths": [SECOND, WIDTH], "pooled_width": POOLED, "queries": QUERIES, "heads": 4, "pool": "text",
     "text_width": ENCODER_POOLED,
 }  # fmt: skip
-
-
 RULE = {"prefix": "summarize:", "drop": [1, 2, 3], "length": 83}
-
-
 PROMPT = {**RULE, "pooled": "encode", "negative": {**RULE, "pooled": "zeros"}, "empty": "encode"}
 """Of `sdxl_aesthetic.pth`: the prefix before both; of mulankit's three switches the one for negative prompts alone is on."""
 

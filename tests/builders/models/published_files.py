@@ -171,7 +171,6 @@ ALTCLIP_PICTURES = {"vision_model.pre_layrnorm.weight": (8,), "visual_projection
 HEAD_9 = linear("transformation", 6, 12)
 HEAD_18 = linear("transformation", 12, 12) | linear("transformation_pre", 12, 12) | norm("pre_LN", 12)
 HEAD_ALT = linear("text_model.transformation", 6, 12) | norm("text_model.pre_LN", 12)
-
 PUBLISHED = (
     Published("mulan sd15", "mulan", mulan(768, 16), dtype=torch.float16),
     Published("mulan sd21", "mulan", mulan(1024, 16), dtype=torch.float16),

@@ -15,31 +15,12 @@ from hub.weights.strict import save_weights
 
 WIDTH = 32
 """Of the tiny base's cross-attention."""
-
-
 LENGTH = 16
 """Tokens of the tiny base's own text encoder."""
-
-
 ENCODER_WIDTH = 24
-
-
-WORDS = [
-    "aja",
-    "ologbo",
-    "eye",
-    "ile",
-    "mbwa",
-    "paka",
-    "ndege",
-    "nyumba",
-    "dog",
-    "cat",
-    "bird",
-    "house",
-    "kare",
-    "kyanwa",
-]
+WORDS = (
+    "aja", "ologbo", "eye", "ile", "mbwa", "paka", "ndege", "nyumba", "dog", "cat", "bird", "house", "kare", "kyanwa"
+)  # fmt: skip
 
 
 def clip_tokenizer() -> Any:
@@ -61,20 +42,11 @@ def make_encoder(folder: Path, seed: int, positions: int = 40, width: int = ENCO
     special = [("<s>", 0.0), ("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0)]
     pieces = [("▁", -3.0), *((f"▁{word}", -2.0) for word in WORDS), *((letter, -6.0) for letter in letters)]
     tokenizer = XLMRobertaTokenizer(vocab=[*special, *pieces])
-    model = XLMRobertaModel(
-        XLMRobertaConfig(
-            vocab_size=len(tokenizer),
-            hidden_size=width,
-            intermediate_size=2 * width,
-            num_hidden_layers=2,
-            num_attention_heads=2,
-            max_position_embeddings=positions,
-            type_vocab_size=1,
-            pad_token_id=1,
-        ),
-        add_pooling_layer=False,
-    )
-    model.half().save_pretrained(folder)
+    config = XLMRobertaConfig(
+        vocab_size=len(tokenizer), hidden_size=width, intermediate_size=2 * width, num_hidden_layers=2,
+        num_attention_heads=2, max_position_embeddings=positions, type_vocab_size=1, pad_token_id=1,
+    )  # fmt: skip
+    XLMRobertaModel(config, add_pooling_layer=False).half().save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
 
@@ -106,47 +78,24 @@ def save_base(folder: Path) -> Path:
 
     torch.manual_seed(0)
     tokenizer = clip_tokenizer()
-    text_encoder = CLIPTextModel(
-        CLIPTextConfig(
-            vocab_size=len(tokenizer),
-            hidden_size=WIDTH,
-            intermediate_size=2 * WIDTH,
-            num_hidden_layers=2,
-            num_attention_heads=2,
-            max_position_embeddings=LENGTH,
-            bos_token_id=tokenizer.bos_token_id,
-            eos_token_id=tokenizer.eos_token_id,
-            pad_token_id=tokenizer.pad_token_id,
-        )
-    )
+    text = CLIPTextConfig(
+        vocab_size=len(tokenizer), hidden_size=WIDTH, intermediate_size=2 * WIDTH, num_hidden_layers=2,
+        num_attention_heads=2, max_position_embeddings=LENGTH, bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
+    )  # fmt: skip
     unet = UNet2DConditionModel(
-        sample_size=8,
-        block_out_channels=(8, 16),
-        layers_per_block=1,
-        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
-        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
-        cross_attention_dim=WIDTH,
-        attention_head_dim=4,
-        norm_num_groups=4,
-    )
+        sample_size=8, block_out_channels=(8, 16), layers_per_block=1,
+        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"), up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
+        cross_attention_dim=WIDTH, attention_head_dim=4, norm_num_groups=4,
+    )  # fmt: skip
     vae = AutoencoderKL(
-        block_out_channels=(8, 8),
-        down_block_types=("DownEncoderBlock2D",) * 2,
-        up_block_types=("UpDecoderBlock2D",) * 2,
-        layers_per_block=1,
-        norm_num_groups=4,
-        sample_size=16,
-    )
+        block_out_channels=(8, 8), down_block_types=("DownEncoderBlock2D",) * 2, up_block_types=("UpDecoderBlock2D",) * 2,
+        layers_per_block=1, norm_num_groups=4, sample_size=16,
+    )  # fmt: skip
     pipe = StableDiffusionPipeline(
-        vae=vae,
-        text_encoder=text_encoder,
-        tokenizer=tokenizer,
-        unet=unet,
-        scheduler=DDIMScheduler(),
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
-    )
+        vae=vae, text_encoder=CLIPTextModel(text), tokenizer=tokenizer, unet=unet, scheduler=DDIMScheduler(),
+        safety_checker=None, feature_extractor=None, requires_safety_checker=False,
+    )  # fmt: skip
     pipe.to(torch.float16).save_pretrained(folder)
     return folder
 
@@ -169,26 +118,15 @@ def save_module(
     else:
         sizes |= {"hidden_width": 20, "linears": 3}
     length = LENGTH if architecture == "resampler" else 12
+    rule = {"prefix": "", "drop": [], "length": 12}
     config: dict[str, Any] = {
-        "format": 1,
-        "kind": "adapter",
-        "method": "mulan" if architecture == "resampler" else "pea",
-        "architecture": architecture,
-        "module": sizes | changes.pop("module", {}),
+        "format": 1, "kind": "adapter", "method": "mulan" if architecture == "resampler" else "pea",
+        "architecture": architecture, "module": sizes | changes.pop("module", {}),
         "base": {"name": "linguahub/tiny-sd", "digest": ""},
         "encoder": {"name": "linguahub/tiny-xlmr", "digest": digest_of(encoder_folder), "readout": "last_hidden_state"},
         "conditioning": {"width": WIDTH, "length": length, "pooled_width": None, "mask": False},
-        "prompt": {
-            "prefix": "",
-            "drop": [],
-            "length": 12,
-            "negative": {"prefix": "", "drop": [], "length": 12},
-            "empty": "encode",
-        },
-        "languages": list(languages),
-        "run": {},
-        "parent": "",
-    }
+        "prompt": {**rule, "negative": rule, "empty": "encode"}, "languages": list(languages), "run": {}, "parent": "",
+    }  # fmt: skip
     for key, value in changes.items():
         config[key] = {**config[key], **value} if isinstance(value, dict) else value
     folder = modules / name

@@ -14,13 +14,12 @@ from hub.local import LocalHub
 from hub.names import ArtifactName
 from hub.publish.publish import publish
 from hub.records import Conditioning, Provenance
-from hub.registry.accounts.permissions import Actor
 from server import create_app
 from tests.builders import postgres
 from tests.builders.artifacts import a_card, a_folder, a_score, some_weights
+from tests.builders.server.people import ROOT
 
 Header = Callable[..., dict[str, str]]
-ROOT = Actor("root")
 READS = Conditioning(width=128, length=16)
 """What `a_variant_config` gives."""
 NAME = "/api/v1/artifacts/ada/yo"

@@ -2,56 +2,23 @@
 
 from __future__ import annotations
 
-import socket
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
-import uvicorn
-from fastapi import FastAPI
 from safetensors.numpy import save
 
 from hub.local import LocalHub
-from hub.registry.accounts.permissions import Actor
 from server import create_app
-from server.cli import server_config
 from server.part import server_parts
 from server.parts.mirror.part import MirrorPart
 from server.parts.mirror.upstream import Upstream
-
-ROOT = Actor("root")
-
+from tests.builders.server.people import ROOT
+from tests.builders.serving import Served, served
 
 WEIGHTS = save({"weight": np.random.default_rng(0).standard_normal(700_000, dtype=np.float32)})
 """2.8 MB."""
-
-
-class Served:
-    """A server that can be stopped."""
-
-    def __init__(self, app: FastAPI) -> None:
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.address = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
-        self.server = uvicorn.Server(server_config(app))
-        self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.listener]}, daemon=True)
-        self.thread.start()
-        while not self.server.started:
-            assert self.thread.is_alive()
-            time.sleep(0.01)
-
-    def stop(self) -> None:
-        self.server.should_exit = True
-        self.thread.join(timeout=10)
-        self.listener.close()
-
-
-@contextmanager
-def served(app: FastAPI) -> Iterator[Served]:
-    running = Served(app)
-    yield running
-    running.stop()
 
 
 @contextmanager

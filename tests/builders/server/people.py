@@ -36,9 +36,15 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def furnish(hub: LocalHub) -> None:
     """Let everybody in whom the fixture `hub` tells of."""
+    add_people(hub, "ada", "bob")
     for name in ("ada", "bob"):
-        hub.accounts.add(name, ROOT, full_name=name.capitalize())
         hub.accounts.set_password(name, PASSWORD, ROOT)
+
+
+def add_people(hub: LocalHub, *names: str) -> None:
+    """Add users, the administrator root, and `lab`, ada's organisation."""
+    for name in names:
+        hub.accounts.add(name, ROOT, full_name=name.capitalize())
     hub.accounts.add("root", ROOT, is_admin=True)
     hub.accounts.add("lab", ROOT, kind="organisation", full_name="The lab")
     hub.accounts.set_member(hub.accounts.get("lab"), hub.accounts.get("ada"), "admin", ROOT)

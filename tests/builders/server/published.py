@@ -45,17 +45,11 @@ Trained on *CLDR* names. See [its configuration](emoji-sd/config.json) and [the 
 
 def a_score(value: float, **changes: object) -> Score:
     fields: dict[str, object] = {
-        "metric": "r_precision_at_1",
-        "benchmark": "emoji-generation",
-        "split": "seen",
-        "language": "yo",
-        "base": "emoji-sd",
-        "provenance": Provenance.MEASURED,
-        "source": "hub evaluate emoji-generation, revision 1, 2 cores",
-        "sample_size": 256,
-        "low": value - 0.06,
+        "metric": "r_precision_at_1", "benchmark": "emoji-generation", "split": "seen", "language": "yo",
+        "base": "emoji-sd", "provenance": Provenance.MEASURED,
+        "source": "hub evaluate emoji-generation, revision 1, 2 cores", "sample_size": 256, "low": value - 0.06,
         "high": value + 0.06,
-    }
+    }  # fmt: skip
     return Score(value=value, **{**fields, **changes})
 
 
@@ -71,25 +65,17 @@ class Publisher:
     ) -> None:
         folder = self.folder(name)
         card = {
-            "kind": "adapter",
-            "summary": f"Reads {languages[0]}.",
-            "license": "apache-2.0",
-            "method": "mulan",
-            **card,
-        }
+            "kind": "adapter", "summary": f"Reads {languages[0]}.", "license": "apache-2.0", "method": "mulan", **card,
+        }  # fmt: skip
         write_card(Card(languages=languages, bases=("emoji-sd",), scores=scores, prose=prose, **card), folder)
         variant = folder / "emoji-sd"
         variant.mkdir(exist_ok=True)
         config = {
-            "format": 1,
-            "kind": card["kind"],
-            "method": card["method"],
-            "architecture": "resampler",
+            "format": 1, "kind": card["kind"], "method": card["method"], "architecture": "resampler",
             "base": {"name": "linguahub/emoji-sd", "digest": ""},
             "encoder": {"name": "linguahub/emoji-xlmr", "digest": "", "readout": "last_hidden_state"},
-            "conditioning": {"width": 4, "length": 2, "pooled_width": None, "mask": False},
-            "languages": list(languages),
-        }
+            "conditioning": {"width": 4, "length": 2, "pooled_width": None, "mask": False}, "languages": list(languages),
+        }  # fmt: skip
         (variant / "config.json").write_text(json.dumps(config))
         save_file({"weight": np.arange(4, dtype=np.float32)}, variant / "model.safetensors")
         Image.new("RGB", (64, 32), "indigo").save(folder / "sample.png")
@@ -98,12 +84,9 @@ class Publisher:
     def base(self, name: str) -> None:
         folder = self.folder(name)
         card = Card(
-            kind="base",
-            summary="Draws emoji from English.",
-            license="apache-2.0",
-            languages=("en",),
+            kind="base", summary="Draws emoji from English.", license="apache-2.0", languages=("en",),
             conditioning=CONDITIONING,
-        )
+        )  # fmt: skip
         write_card(card, folder)
         (folder / "model_index.json").write_text('{"_class_name": "StableDiffusionPipeline"}')
         (folder / "unet").mkdir(exist_ok=True)

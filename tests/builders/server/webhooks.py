@@ -9,10 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from hub.registry.accounts.permissions import Actor
-
-ROOT = Actor("root")
-
 
 @dataclass
 class Receiver:

@@ -8,17 +8,12 @@ from pathlib import Path
 import pytest
 from huggingface_hub import HfApi
 from huggingface_hub.utils import disable_progress_bars
-from starlette.testclient import TestClient
 
 from hub.home import Home
 from hub.local import LocalHub
-from hub.registry.accounts.permissions import Actor
-from server import create_app
 from tests.builders import postgres
 from tests.builders.buckets import a_bucket
-from tests.builders.serving import serving
-
-ROOT = Actor("root")
+from tests.builders.server.people import ROOT, add_people
 
 
 @pytest.fixture(scope="session", params=["sqlite and a folder", "postgres and a bucket"])
@@ -37,32 +32,14 @@ def places(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 def written(places: Home) -> Iterator[LocalHub]:
     """An open hub without curated cards. Users: ada and bob; `lab` is ada's organisation; root is administrator."""
     disable_progress_bars()
-    hub = LocalHub.open(places)
-    for name in ("ada", "bob", "eve"):
-        hub.accounts.add(name, ROOT)
-    hub.accounts.add("root", ROOT, is_admin=True)
-    hub.accounts.add("lab", ROOT, kind="organisation", full_name="The lab")
-    hub.accounts.set_member(hub.accounts.get("lab"), hub.accounts.get("ada"), "admin", ROOT)
-    yield hub
-    hub.close()
+    with LocalHub.open(places) as hub:
+        add_people(hub, "ada", "bob", "eve")
+        yield hub
 
 
 @pytest.fixture(scope="session")
 def hub(written: LocalHub) -> LocalHub:
     return written
-
-
-@pytest.fixture(scope="session")
-def endpoint(hub: LocalHub) -> Iterator[str]:
-    with serving(hub) as address:
-        yield address
-
-
-@pytest.fixture(scope="session")
-def client(hub: LocalHub) -> Iterator[TestClient]:
-    """Asks the application without a network, for what no client would send."""
-    with TestClient(create_app(hub), follow_redirects=False) as client:
-        yield client
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,6 @@ from typing import Any, cast
 
 PRELOADED = ("tests.trainers.loop.test_sharding", "tests.trainers.loop.test_loop")
 """Between them they import all that a process of these tests runs."""
-
 Call = tuple[str, str, tuple[Any, ...]]
 """Module, function and arguments: of what a process does, by name, so that the server need not know it."""
 

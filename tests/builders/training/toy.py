@@ -18,21 +18,10 @@ from trainers.corpora import CORPORA
 from trainers.corpora.corpus import Example, Prompt
 
 WORDS = {
-    "dog": ("ajá", "mbwa"),
-    "cat": ("ológbò", "paka"),
-    "fish": ("ẹja", "samaki"),
-    "bird": ("ẹyẹ", "ndege"),
-    "sun": ("oòrùn", "jua"),
-    "moon": ("òṣùpá", "mwezi"),
-    "star": ("ìràwọ̀", "nyota"),
-    "house": ("ilé", "nyumba"),
-    "tree": ("igi", "mti"),
-    "car": ("ọkọ̀", "gari"),
-    "bread": ("búrẹ́dì", "mkate"),
-    "water": ("omi", "maji"),
-}
-
-
+    "dog": ("ajá", "mbwa"), "cat": ("ológbò", "paka"), "fish": ("ẹja", "samaki"), "bird": ("ẹyẹ", "ndege"),
+    "sun": ("oòrùn", "jua"), "moon": ("òṣùpá", "mwezi"), "star": ("ìràwọ̀", "nyota"), "house": ("ilé", "nyumba"),
+    "tree": ("igi", "mti"), "car": ("ọkọ̀", "gari"), "bread": ("búrẹ́dì", "mkate"), "water": ("omi", "maji"),
+}  # fmt: skip
 HELD_OUT = ("bread", "water")
 """In `yo` alone."""
 
@@ -79,20 +68,12 @@ def tiny_clip(seed: int) -> tuple[CLIPModel, CLIPTokenizer]:
     words = [*letters, *(f"{letter}</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
     tokenizer = CLIPTokenizer(vocab={word: place for place, word in enumerate(words)}, merges=[], model_max_length=8)
     sizes = {
-        "hidden_size": 16,
-        "intermediate_size": 32,
-        "num_hidden_layers": 1,
-        "num_attention_heads": 2,
-        "projection_dim": 12,
-    }
+        "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "projection_dim": 12,
+    }  # fmt: skip
     text = CLIPTextConfig(
-        vocab_size=len(tokenizer),
-        max_position_embeddings=8,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-        **sizes,
-    )
+        vocab_size=len(tokenizer), max_position_embeddings=8, bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id, **sizes,
+    )  # fmt: skip
     vision = CLIPVisionConfig(image_size=32, patch_size=8, **sizes)
     return CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=12)).eval(), tokenizer
 

@@ -13,8 +13,6 @@ from typing import Any
 import pytest
 
 COMMIT = "c0ffee" + 34 * "0"
-
-
 CLOSED = "http://127.0.0.1:9"
 
 

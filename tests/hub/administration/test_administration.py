@@ -6,8 +6,6 @@ import io
 from types import SimpleNamespace
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from hub.administration import LocalAdministration, Operation, RemoteAdministration
 from hub.administration.audit import ListAudit
@@ -36,14 +34,10 @@ from server.parts.signatures.signing_keys import keys_of
 from server.parts.webhooks.deliveries import deliveries
 from server.parts.webhooks.operations import AllowHost, Hook, ListHooks, ListHosts, ListTold
 from server.parts.webhooks.webhooks import Watched, add_webhook
+from tests.builders.server.keys import a_public_key
 from tests.builders.serving import serving
 
 ROOT = Actor("root")
-
-
-def a_public_key() -> str:
-    public = ec.generate_private_key(ec.SECP256R1()).public_key()
-    return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
 
 @pytest.fixture

@@ -18,7 +18,6 @@ from hub.systems.pea.format import PEA
 from hub.weights.strict import load_weights
 from tests.builders.models.published_files import pea
 
-torch.set_num_threads(1)
 RESAMPLER = {"in_width": 24, "out_width": 16, "queries": 5, "heads": 8, "encoder_layers": 1, "decoder_layers": 1}
 PROJECTOR = {"in_width": 12, "out_width": 32, "hidden_width": 20, "linears": 4, "pooled_width": 16}
 

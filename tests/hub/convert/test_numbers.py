@@ -37,8 +37,6 @@ from tests.builders.models.published_files import (
     xlmr_tower,
 )
 
-torch.set_num_threads(1)
-
 
 @pytest.fixture(autouse=True)
 def _seed() -> None:

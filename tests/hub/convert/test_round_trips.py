@@ -17,8 +17,6 @@ from hub.systems.architectures import build
 from hub.weights.strict import load_weights
 from tests.builders.models.published_files import PUBLISHED, Published, mulan, random, write, write_tokenizer
 
-torch.set_num_threads(1)
-
 
 def named(format: str) -> Published:
     return next(each for each in PUBLISHED if each.format == format)

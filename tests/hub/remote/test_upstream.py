@@ -20,7 +20,6 @@ from hub.records import Upstream
 from hub.remote import upstream as remote
 from hub.systems.architectures import build
 
-torch.set_num_threads(1)
 PROJECTOR = {"in_width": 12, "out_width": 32, "hidden_width": 20, "linears": 3, "pooled_width": 16}
 WEIGHTS = Upstream(repository="org/adapter", file="weights.bin")
 

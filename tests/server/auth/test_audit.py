@@ -7,8 +7,6 @@ import hashlib
 import json
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from hub.home import Home
 from hub.local import LocalHub
@@ -16,6 +14,7 @@ from hub.registry.accounts.sessions import Sessions
 from server import create_app
 from server.parts.device_login.oauth import DEVICE
 from tests.builders import postgres
+from tests.builders.server.keys import a_public_key
 from tests.builders.server.people import OTHER_PASSWORD, PASSWORD, furnish
 
 BYTES = "bytes that nobody sees until a commit names them; the table `uploads` keeps who has sent them"
@@ -53,11 +52,6 @@ COMMIT = "\n".join(
         {"key": "file", "value": {"path": "a.txt", "content": base64.b64encode(b"x").decode(), "encoding": "base64"}},
     )
 )
-
-
-def a_public_key() -> str:
-    public = ec.generate_private_key(ec.SECP256R1()).public_key()
-    return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
 
 SCORE = {

@@ -5,7 +5,6 @@ import pytest
 from hub.names import ArtifactName
 from hub.publish.commit import create
 from hub.records import File
-from hub.registry import Registry
 from hub.registry.accounts.accounts import Accounts
 from hub.registry.accounts.permissions import Actor
 from hub.registry.artifacts.repositories import change_settings, move_repository
@@ -19,13 +18,6 @@ from server.parts.webhooks.webhooks import Watched, add_webhook, allow_host, all
 
 ROOT = Actor("root")
 THING = ArtifactName("lab", "thing")
-
-
-@pytest.fixture
-def registry(address):
-    opened = Registry.open(address)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ import torch
 from hub.loader.modules.module_config import read_config
 from tests.builders.models.published_files import PUBLISHED, Published, mulan, random, write
 
-torch.set_num_threads(1)
 ELLA = next(each for each in PUBLISHED if each.format == "ella")
 MCLIP = next(each for each in PUBLISHED if each.format == "mclip")
 

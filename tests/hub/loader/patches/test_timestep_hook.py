@@ -13,7 +13,7 @@ from torch import Tensor
 
 from hub.loader.patches.timestep_hook import joined, per_row, split
 from hub.systems import architectures
-from tests.builders.models.stepped import Stepped
+from tests.builders.models.changes import Stepped
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def stepped(make_module: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -
 
     from hub.weights.strict import save_weights
 
-    monkeypatch.setitem(architectures.ARCHITECTURES, "stepped", "tests.builders.models.stepped:Stepped")
+    monkeypatch.setitem(architectures.ARCHITECTURES, "stepped", "tests.builders.models.changes:Stepped")
     folder = make_module("ella")
     variant = folder / "tiny-sd"
     config = json.loads((variant / "config.json").read_text())

@@ -1,6 +1,5 @@
 """Work that waits: done once, by one worker at a time, and again when it failed."""
 
-import shutil
 import subprocess
 import sys
 import threading
@@ -12,23 +11,10 @@ from hub.errors import Unreachable
 from hub.maintenance.verify import verify
 from hub.names import ArtifactName
 from hub.publish.publish import publish
-from hub.registry import Registry
 from hub.registry.outbox.queue import backlog, claim, debts, owe, postpone, retry, settle
 from hub.registry.outbox.worker import GiveUp, Task, work_off
-from tests.builders import ROOT, postgres
+from tests.builders import ROOT
 from tests.builders.artifacts import a_folder
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def registry(request, tmp_path, empty_registry):
-    if request.param == "sqlite":
-        shutil.copy(empty_registry, tmp_path)
-        address = tmp_path / "registry.db"
-    else:
-        address = postgres.a_database(request.getfixturevalue("cluster"))
-    opened = Registry.open(address)
-    yield opened
-    opened.close()
 
 
 def put(registry, *subjects, task="greet", **detail):

@@ -149,7 +149,7 @@ def test_an_alias_is_a_revision_everywhere_and_moves(hub: LocalHub, client: Test
 
 
 def test_a_protected_alias_is_moved_by_administrators_alone(hub: LocalHub, client: TestClient, as_: Header):
-    from tests.builders.server.catalogue import ROOT
+    from tests.builders.server.people import ROOT
 
     hub.accounts.add("team", ROOT, kind="organisation")
     hub.accounts.set_member(hub.accounts.get("team"), hub.accounts.get("ada"), "admin", ROOT)

@@ -16,7 +16,9 @@ from hub.registry.artifacts.repositories import change_settings
 from server import create_app
 from tests.builders.artifacts import a_folder
 from tests.builders.hub import a_hub
-from tests.builders.server.mirrors import ROOT, WEIGHTS, Served, mirroring, served, tokens
+from tests.builders.server.mirrors import WEIGHTS, mirroring, tokens
+from tests.builders.server.people import ROOT
+from tests.builders.serving import Served, served
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,9 @@ from server import create_app
 from server.parts.mirror import mirror as rules
 from server.parts.mirror.copies import origin_of_name
 from server.parts.mirror.upstream import Upstream
-from tests.builders.server.mirrors import ROOT, WEIGHTS, mirroring, served, settled, tokens
+from tests.builders.server.mirrors import WEIGHTS, mirroring, settled, tokens
+from tests.builders.server.people import ROOT
+from tests.builders.serving import served
 
 
 def bytes_below(folder: str) -> dict[str, bytes]:

@@ -12,7 +12,8 @@ from hub.registry.outbox.worker import work_off
 from server.app import create_app
 from server.parts.webhooks.webhooks import allow_host
 from server.worker import tasks_of
-from tests.builders.server.webhooks import ROOT, Receiver, a_receiver
+from tests.builders.server.people import ROOT, add_people
+from tests.builders.server.webhooks import Receiver, a_receiver
 
 
 @pytest.fixture
@@ -24,11 +25,7 @@ def receiver() -> Iterator[Receiver]:
 @pytest.fixture
 def team(hub):
     """The hub with ada, bob and root, who administers; `lab` is ada's."""
-    for name in ("ada", "bob"):
-        hub.accounts.add(name, ROOT)
-    hub.accounts.add("root", ROOT, is_admin=True)
-    hub.accounts.add("lab", ROOT, kind="organisation")
-    hub.accounts.set_member(hub.accounts.get("lab"), hub.accounts.get("ada"), "admin", ROOT)
+    add_people(hub, "ada", "bob")
     return hub
 
 

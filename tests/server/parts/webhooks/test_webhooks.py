@@ -19,7 +19,8 @@ from hub.publish.publish import publish
 from server.app import create_app
 from server.cli import server_config
 from tests.builders.artifacts import a_card, a_folder, a_score
-from tests.builders.server.webhooks import ROOT, WATCH_ADA, a_receiver, create, make
+from tests.builders.server.people import ROOT
+from tests.builders.server.webhooks import WATCH_ADA, a_receiver, create, make
 
 
 def due(hub):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 import torch
 
 from hub.images.contact_sheet import Row, contact_sheet
@@ -11,11 +10,6 @@ from trainers.lab.models.pairs import augment
 from trainers.lab.models.vae import encode, fold_statistics, make_vae
 from trainers.learners.losses import masked_mean
 from trainers.loop.sampler import generator_of
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
 
 
 @torch.no_grad()

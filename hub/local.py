@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import warnings
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,14 +14,14 @@ from hub.home import Home, stamp_of
 from hub.names import COMMIT_DIGITS, ArtifactName
 from hub.records import File, Revision
 from hub.registry import ALL_CARDS, Registry
-from hub.registry.accounts.accounts import Accounts
-from hub.registry.accounts.tokens import Tokens
 from hub.store import BlobStore, open_store
 
 if TYPE_CHECKING:
     from typing import Self
 
     from hub.publish.index import IndexReport
+    from hub.registry.accounts.accounts import Accounts
+    from hub.registry.accounts.tokens import Tokens
 
 
 class LocalHub:
@@ -30,8 +31,20 @@ class LocalHub:
         self.home = home
         self.registry = registry
         self.store = store
-        self.accounts = Accounts(registry.database)
-        self.tokens = Tokens(registry.database)
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        """Users and organisations. A search never looks them up."""
+        from hub.registry.accounts.accounts import Accounts
+
+        return Accounts(self.registry.database)
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        """Tokens of accounts."""
+        from hub.registry.accounts.tokens import Tokens
+
+        return Tokens(self.registry.database)
 
     @classmethod
     def open(cls, home: Home | Path | None = None) -> LocalHub:

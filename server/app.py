@@ -16,7 +16,7 @@ from server.http.middleware import AccessLog, AnswerHeaders, EncodedPath
 from server.http.routing import register
 from server.metering import Meter, Metering
 from server.openapi import document
-from server.part import ServerPart, server_parts
+from server.part import ServerPart, overrides, server_parts
 from server.rates import DEFAULT_RATES, RateLimit, Rates
 from server.worker import Worker, lasting
 
@@ -39,7 +39,9 @@ def create_app(
     app = FastAPI(
         title="linguahub", docs_url=None, redoc_url=None, openapi_url=document.ADDRESS, lifespan=lasting(worker, used)
     )
-    app.state.hub, app.state.parts = hub, used
+    app.state.hub = hub
+    app.state.answering = tuple(part for part in used if overrides(part, "answer_for"))
+    app.state.error_writers = tuple(part for part in used if overrides(part, "error_response"))
     app.state.offload, app.state.meter = offload, Meter(hub)
     for part in used:
         part.attach(app, hub)

@@ -136,7 +136,7 @@ def answer(
     headers = {"X-Error-Message": _in_ascii(message), "Cache-Control": "no-store", **(headers or {})}
     if commit := getattr(request.state, "commit", ""):
         headers["X-Repo-Commit"] = commit  # Lets a client remember that this revision lacks the file.
-    parts: Sequence[ServerPart] = request.app.state.parts
+    parts: Sequence[ServerPart] = request.app.state.error_writers
     for part in parts:
         if (made := part.error_response(request, status, message, headers, error)) is not None:
             return made

@@ -58,3 +58,8 @@ class ServerPart(Part):
 def server_parts() -> tuple[ServerPart, ...]:
     """Return the parts in use that do something in a server."""
     return tuple(part for part in parts() if isinstance(part, ServerPart))
+
+
+def overrides(part: ServerPart, method: str) -> bool:
+    """Return whether a part has a `method` of its own: the others need not be asked at every request."""
+    return getattr(type(part), method) is not getattr(ServerPart, method)

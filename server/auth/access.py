@@ -49,7 +49,7 @@ def _artifact(request: Request, hub: Hub) -> Artifact:
     """
     name = asked_name(request)
     collection = "datasets" if asks_for_dataset(request) else "models"
-    for part in request.app.state.parts:
+    for part in request.app.state.answering:
         if (answer := part.answer_for(request, collection, name)) is not None:
             raise Elsewhere(name, answer)
     artifact = get_artifact(hub, name, request)

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from hub.registry.parts import Part
+from server.parts.signatures import FILE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +30,8 @@ class Signatures(Part):
         self, files: Sequence[File], name: ArtifactName, database: Database, store: BlobStore
     ) -> Signature | None:
         """Return the signature, judged by the keys of the artifact's owner."""
+        if all(file.path != FILE for file in files):
+            return None
         from server.parts.signatures.signatures import signature_in
 
         return signature_in(files, name, database, store)

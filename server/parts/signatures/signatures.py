@@ -22,9 +22,9 @@ from hub.names import ArtifactName
 from hub.records import File, Signature, SigningKey
 from hub.registry.database.database import Database
 from hub.store import BlobStore
+from server.parts.signatures import FILE
 from server.parts.signatures.signing_keys import trusted_for
 
-FILE = "model.sig"
 LARGEST_BYTES = 16 << 20
 _UNSIGNED = (".git", ".gitattributes", ".github", ".gitignore")
 """What the library leaves out by itself; folders end at a `/`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -210,10 +211,8 @@ class CountUsers(Operation[list[Due]]):
 
 
 def test_an_installed_part_adds_operations_with_their_addresses(hub, root_token, monkeypatch):
-    point = SimpleNamespace(load=lambda: (CountUsers,))
-    monkeypatch.setattr(
-        "hub.administration.advertised", lambda group: {"count": point} if "operations" in group else {}
-    )
+    monkeypatch.setitem(sys.modules, "counting", SimpleNamespace(OPERATIONS=(CountUsers,)))
+    monkeypatch.setattr("hub.administration.parts", lambda: (SimpleNamespace(operations=("counting",)),))
     with serving(hub) as endpoint:
         assert RemoteAdministration(endpoint, root_token).run(CountUsers()) == [Due(1)]
 

@@ -209,7 +209,7 @@ def test_a_token_of_before_ends_in_its_own_time_and_a_refresh_token_too(database
     devices, asked = an_accepted(database, ada)
     first = devices.redeem(asked.device_code, "hf", "laptop", "")
     second = renew(database, first.refresh_token, "")
-    age(database, "renewals", "former_token_expires_at", refresh_tokens.LASTS)
+    age(database, "tokens", "former_expires_at", refresh_tokens.LASTS)
     assert tokens.caller(first.token) is None and tokens.caller(second.token) is not None
     age(database, "renewals", "renewed_at", refresh_tokens.RENEWABLE)
     assert renew(database, second.refresh_token, "") is None

@@ -22,7 +22,8 @@ from hub.names import ArtifactName
 from hub.publish.publish import publish
 from hub.registry.accounts.permissions import Actor
 from server.app import create_app
-from server.parts.signatures.signatures import FILE, examine, fingerprint_of, read_key, sign
+from server.parts.signatures import FILE
+from server.parts.signatures.signatures import examine, fingerprint_of, read_key, sign
 from tests.builders.artifacts import a_folder
 from tests.builders.server.commits import commit
 

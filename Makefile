@@ -32,7 +32,7 @@ lab: setup ## Train the lab's bases, judges and encoders again (hours on two cor
 
 ##@ Work on it
 
-test: setup-dev programs ## Run the tests; T=tests/cli runs some of them, JOBS=4 more at a time
+test: setup-dev programs ## Run the tests; T=tests/hub/cli runs some of them, JOBS=4 more at a time
 	@$(TEST_ENVIRONMENT) $(PYTHON) -m pytest $(T) -n $(JOBS)
 
 check: setup-dev ## The one gate: lint, format, types, import contracts, tests

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from hub.local import LocalHub
-from tests import postgres
-from tests.buckets import KEYS, a_bucket
-from tests.builders import a_hub
+from hub.registry import Registry
+from tests.builders import postgres
+from tests.builders.buckets import KEYS, a_bucket
+from tests.builders.hub import a_hub
 
 S3_SERVER = """
 from moto.server import ThreadedMotoServer
@@ -60,17 +61,24 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return postgres.a_database(request.getfixturevalue("cluster"))
 
 
+@pytest.fixture
+def registry(address: str, empty_registry: Path) -> Iterator[Registry]:
+    """A registry with nothing in it, once on each database."""
+    if not address.startswith("postgres"):
+        shutil.copy(empty_registry, address)
+    opened = Registry.open(address)
+    yield opened
+    opened.close()
+
+
 @pytest.fixture(scope="session")
 def s3() -> Iterator[str]:
     """The address of moto's S3 server, a process of its own that ends with the session."""
     pytest.importorskip("moto", reason="moto is not installed: `make test` installs it with the extra `dev`")
     running = subprocess.Popen(
-        [sys.executable, "-c", S3_SERVER],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
+        [sys.executable, "-c", S3_SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         env={**os.environ, **KEYS},
-    )
+    )  # fmt: skip
     with running:
         assert running.stdout is not None
         yield f"http://127.0.0.1:{int(running.stdout.readline())}"

@@ -21,7 +21,7 @@ __all__ = ["BlobStore", "FolderStore", "MemoryStore", "open_store"]
 
 @runtime_checkable
 class BlobStore(Protocol):
-    """What every store does; `tests/store/test_contract.py` holds all of them to it."""
+    """What every store does; `tests/hub/store/test_contract.py` holds all of them to it."""
 
     def put(self, source: BinaryIO | bytes, expected: Digest | None = None) -> tuple[Digest, int]:
         """Keep the bytes of `source`; their digest and size in bytes.

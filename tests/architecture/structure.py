@@ -10,7 +10,8 @@ from pathlib import Path
 
 import grimp
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.builders import ROOT
+
 PACKAGES = ("hub", "server", "trainers")
 
 Graph = Mapping[str, set[str]]

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.builders import ROOT
+
 HEAVY = ("torch", "diffusers", "transformers", "peft", "accelerate", "pandas", "matplotlib")
 REPORT = f"; import sys; print(*[name for name in {HEAVY!r} if name in sys.modules])"
 RUN = "import sys, contextlib, io; from hub.cli import main\nwith contextlib.redirect_stdout(io.StringIO()): code = main({!r})\nassert code == 0"
@@ -53,9 +55,7 @@ def test_import_contracts_are_kept():
     linter = Path(sys.executable).with_name("lint-imports")
     if not linter.exists():
         pytest.skip("import-linter is not installed: `make test` installs it with the extra `dev`")
-    done = subprocess.run(
-        [linter, "--no-cache"], cwd=Path(__file__).resolve().parents[2], capture_output=True, text=True
-    )
+    done = subprocess.run([linter, "--no-cache"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
 
 

@@ -10,9 +10,11 @@ import sys
 import venv
 from pathlib import Path
 
+from tests.builders import ROOT
+
 VERSIONS = ("0.36.2", "1.0.1", "1.19.0", "1.20.0", "1.33.0", "2.4.0")
 PINS = Path(__file__).with_name("pins.txt")
-ENVIRONMENTS = Path(__file__).resolve().parents[2] / "build" / "clients"
+ENVIRONMENTS = ROOT / "build" / "clients"
 
 
 class NotInstalled(Exception):

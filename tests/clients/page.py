@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from tests.builders import ROOT
 from tests.clients.environments import VERSIONS
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "clients.md"
+PAGE = ROOT / "docs" / "clients.md"
 LIBRARIES = "libraries"
 """The column of what diffusers, transformers and PEFT do."""
 WITHOUT_XET = "without Xet"

@@ -18,7 +18,7 @@ from hub.loader import load_pipeline
 from hub.systems.architectures import build
 from hub.systems.shared.language_module import Embeddings
 from hub.weights.strict import load_weights
-from tests.compatibility.bases import TOKENS, Base, base_of, save_base, save_encoder, save_module
+from tests.builders.models.families import TOKENS, Base, base_of, save_base, save_encoder, save_module
 
 SIDE = 32
 """Pixels."""

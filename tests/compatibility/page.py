@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from tests.builders import ROOT
 from tests.compatibility.table import ABSENT, FAMILIES, FEATURES, WITH_NOTE
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "compatibility.md"
+PAGE = ROOT / "docs" / "compatibility.md"
 _HEAD = """# Compatibility
 
 What diffusers does with its pipelines, with a language module that reads the prompts. Every "yes" is a test in

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tests.builders.models.families import BASES
 from tests.compatibility import features, quantised, routes
-from tests.compatibility.bases import BASES
 from tests.compatibility.case import Case
 
 FAMILIES = {

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "api.md"
+from tests.builders import ROOT
+
+PAGE = ROOT / "docs" / "api.md"
 
 
 def test_the_page_is_up_to_date():

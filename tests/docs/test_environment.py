@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.builders import ROOT
+
 PAGE = (ROOT / "docs" / "environment.md").read_text(encoding="utf-8")
 OWN_PART = PAGE.partition("Transfers are made by")[0]
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from hub.cli.commands import OWN
 from hub.cli.manual import manual
+from tests.builders import ROOT
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "cli.md"
+PAGE = ROOT / "docs" / "cli.md"
 
 
 def test_the_manual_is_up_to_date():

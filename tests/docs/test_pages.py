@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 import tomllib
-from pathlib import Path
 
 import pytest
 
 from hub.cli.commands import GROUP, OWN
 from hub.errors import Unknown
 from hub.plugins import advertised
+from tests.builders import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 COMMANDS = {*OWN, *advertised(GROUP)}
 

@@ -16,7 +16,7 @@ import pytest
 from hub.local import LocalHub
 from hub.names import Digest
 from hub.registry.accounts.permissions import Actor
-from tests.serving import serving
+from tests.builders.serving import serving
 
 CONTENT = bytes(range(256)) * 4096
 SLOW = 60

@@ -21,7 +21,7 @@ from hub.home import Home
 from hub.local import LocalHub
 from hub.maintenance.verify import verify
 from hub.registry.accounts.permissions import Actor
-from tests.serving import serving
+from tests.builders.serving import serving
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a file system of a few megabytes")
 ROOM_MB = 6

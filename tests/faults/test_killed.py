@@ -12,7 +12,7 @@ import pytest
 from hub.home import Home
 from hub.local import LocalHub
 from hub.maintenance.verify import verify
-from tests import postgres
+from tests.builders import postgres
 from tests.faults.killing import REPOSITORY, kill_again_and_again
 
 ROUNDS = 20

@@ -13,7 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "operate.md"
+from tests.builders import ROOT
+
+DOCUMENT = ROOT / "docs" / "operate.md"
 PROGRAM = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 ABSENT = "there is no nginx here: apt-get install nginx-light"
 AROUND = """

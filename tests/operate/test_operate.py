@@ -22,7 +22,7 @@ from safetensors.numpy import save
 from benchmarks.serving import Serving, serving
 from hub.cli.commands import as_command
 from server.cli import serve
-from tests import postgres
+from tests.builders import postgres
 from tests.operate import nginx
 
 pytestmark = [

@@ -15,12 +15,12 @@ from hub.bases.frozen import FrozenBase
 from hub.encoders.encoder import TextEncoder
 from hub.errors import DoesNotFit
 from hub.systems.shared.language_module import Embeddings
+from tests.builders.training.losses import some_draw
 from trainers.inputs.conditioning import through
 from trainers.inputs.features import Material, Store
 from trainers.inputs.mixture import Mixture, gather
 from trainers.inputs.prompt_rules import Prompting
 from trainers.learners.losses import feature_mse
-from trainers.loop.method import Draw
 from trainers.loop.sampler import generator_of
 from trainers.methods import get_plan
 from trainers.methods.mulan import Denoising
@@ -42,10 +42,6 @@ def xl(
 def module_of(method: str, material: Material, **sizes: Any) -> nn.Module:
     torch.manual_seed(0)
     return get_plan(method).learner(material.base, material.encoder, **sizes).module
-
-
-def some_draw() -> Draw:
-    return Draw(0, torch.arange(1, 7), generator_of(1, "noise", 0, 0))
 
 
 def test_offset_noise_adds_one_number_a_channel(base: FrozenBase) -> None:

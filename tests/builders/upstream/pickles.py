@@ -1,0 +1,39 @@
+"""An installation whose encoders are upstream as pickles."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from hub.cli import main
+from hub.home import Home
+from hub.local import LocalHub
+from tests.builders.upstream.cache import CLOSED, write
+
+TEXTS = ["aja eye", "", "ologbo"]
+
+
+class World(NamedTuple):
+    """An installation that only the command line knows, and Hugging Face's cache, which is all there is of a network."""
+
+    home: Home
+    cache: Path
+
+    def pull(self, name: str) -> int:
+        return main(["pull", name])
+
+    def open(self) -> LocalHub:
+        return LocalHub.open(self.home)
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    cache = tmp_path / "cache"
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache))
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", CLOSED)
+    monkeypatch.setenv("HUB_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HUB_CARDS", str(tmp_path / "cards"))
+    write(tmp_path / "cards" / "encoders" / "far-t5", "encoder", "org/t5", "pytorch_model.bin")
+    return World(Home.find(), cache)

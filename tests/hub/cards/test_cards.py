@@ -1,0 +1,229 @@
+import json
+
+import pytest
+import yaml
+from huggingface_hub import ModelCard
+
+from hub.cards import describe, read_card, read_variant, write_card
+from hub.cards.licenses import parse_license
+from hub.errors import WrongCard
+from hub.names import ArtifactName
+from hub.records import Conditioning, Pin, Provenance, Upstream
+from tests.builders.artifacts import BASE_DIGEST, a_card, a_folder, a_score, a_variant_config
+
+NAME = ArtifactName("local", "mulan-yo")
+SCORES = (
+    a_score(0.7041015625),
+    a_score(1e-05, metric="r_precision_at_10", seed=7),
+    a_score(41.0, metric="fid", better="down", language="", split="", low=None, high=None, sample_size=None),
+    a_score(0.1, provenance=Provenance.DISPUTED, source="A, table 3", reason="The \"test\" split: it's seen in training."),
+    a_score(12.5, metric="seconds", unit="s", provenance=Provenance.REPORTED, source="B, https://example.org/b", base=""),
+    a_score(0.2, language="no", split="pairs"),
+)  # fmt: skip
+
+
+def front_matter(**changes):
+    ours = {"kind": "adapter", "summary": "Yoruba for emoji-sd.", **changes.pop("linguahub", {})}
+    return {"language": "yo", "license": "apache-2.0", "linguahub": ours, **changes}
+
+
+def written(path, content, prose="Prose."):
+    text = content if isinstance(content, str) else yaml.safe_dump(content, allow_unicode=True)
+    path.mkdir(exist_ok=True)
+    (path / "README.md").write_text(f"---\n{text}\n---\n\n{prose}\n", encoding="utf-8")
+    return path
+
+
+def test_a_card_read_back_is_the_card_that_was_written(tmp_path):
+    card = a_card(
+        languages=("yo", "no", "zh-Hant", "en"),
+        license="creativeml-openrail-m",
+        summary="Ìròyìn: prompts, “quoted”",
+        scores=SCORES,
+        conditioning=Conditioning(width=768, length=77, pooled_width=1280, mask=True),
+        upstream=(
+            Upstream(repository="a/b", file="c/d.safetensors", size_bytes=3, digest="a" * 64),
+            Upstream(repository="a/b", file="e"),
+        ),
+        owner="someone",
+        prose="# Ẹ káàbọ̀\n\nTwo lines.\n\n---\n\nand a rule.",
+    )
+    write_card(card, tmp_path)
+    assert read_card(tmp_path, NAME) == card
+
+
+def test_writing_what_was_read_changes_no_byte(tmp_path):
+    write_card(a_card(scores=SCORES), tmp_path)
+    before = (tmp_path / "README.md").read_bytes()
+    write_card(read_card(tmp_path, NAME), tmp_path)
+    assert (tmp_path / "README.md").read_bytes() == before
+
+
+def test_hugging_faces_own_reader_understands_the_card(tmp_path):
+    write_card(a_card(scores=SCORES), tmp_path)
+    card = ModelCard.load(tmp_path / "README.md")
+    assert card.data.language == "yo"
+    assert card.data.license == "apache-2.0"
+    assert card.data.base_model == ["emoji-sd"]
+    assert {(each.metric_type, each.metric_value) for each in card.data.eval_results} == {
+        (each.metric, each.value) for each in SCORES
+    }
+
+
+def test_keys_that_are_not_ours_survive_rewriting(tmp_path):
+    written(tmp_path, front_matter(datasets=["emoji"], widget=[{"text": "ajá"}]))
+    write_card(read_card(tmp_path, NAME), tmp_path)
+    kept = ModelCard.load(tmp_path / "README.md").data
+    assert kept.datasets == ["emoji"]
+    assert kept.widget == [{"text": "ajá"}]
+
+
+def test_a_result_of_somebody_elses_card_counts_as_reported(tmp_path):
+    result = {
+        "task": {"type": "text-to-image"},
+        "dataset": {"type": "xtd10", "name": "XTD-10", "config": "yo"},
+        "metrics": [{"type": "recall_at_10", "value": 0.9}],
+        "source": {"name": "The paper", "url": "https://example.org"},
+    }
+    written(tmp_path, front_matter(**{"model-index": [{"name": "x", "results": [result]}]}))
+    (score,) = read_card(tmp_path, NAME).scores
+    assert score.provenance is Provenance.REPORTED
+    assert score.source == "The paper https://example.org"
+    assert (score.benchmark, score.language, score.value) == ("xtd10", "yo", 0.9)
+
+
+def test_every_problem_is_listed_at_once_in_one_line(tmp_path):
+    result = {
+        "task": {"type": "t"},
+        "dataset": {"type": "b", "name": "b"},
+        "metrics": [
+            {"type": "m", "value": 1.0, "args": {"provenance": "measured"}},
+            {"type": "m", "value": 1.0, "args": {"provenance": "disputed", "source": "s"}},
+            {"type": "m", "value": "good", "args": {"provenance": "guessed", "source": "s", "luck": 7}},
+        ],
+    }
+    wrong = front_matter(
+        language=["yo", "Elbonian", False], license="my-own", tags=3, linguahub={"kind": "adaptor", "summary": None, "colour": "red"},
+        **{"model-index": [{"name": "x", "results": [result]}]},
+    )  # fmt: skip
+    with pytest.raises(WrongCard) as raised:
+        read_card(written(tmp_path, wrong), NAME)
+    text = str(raised.value)
+    assert "\n" not in text
+    for part in (
+        "language 'Elbonian' is unknown", "write 'no' for Norwegian", "license 'my-own'", "kind 'adaptor' is none of adapter",
+        "`linguahub.summary` is missing", "`linguahub.colour` is unknown", "`tags` is 3", "a score needs a source",
+        "a disputed score needs a reason", "'guessed' is none of reported, measured, disputed", "'good' is no number", "`luck`",
+    ):  # fmt: skip
+        assert part in text
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("language: [yo", "no YAML in line"),
+        ("- yo\n- sw", "no YAML mapping"),
+        ("language: !!python/object/apply:os.system ['true']", "no YAML"),
+        ("license: apache-2.0\nlinguahub: {kind: adapter, summary: s}", "`language` is missing"),
+        ("language: yo\nlinguahub: {kind: adapter, summary: s}", "`license` is missing"),
+        ("language: yo\nlicense: mit", "`linguahub:` is missing"),
+        ("language: yo\nlicense: mit\nlinguahub: {kind: base, summary: s}", "a base needs `linguahub.conditioning`"),
+        (
+            "language: yo\nlicense: mit\nlinguahub: {kind: base, summary: s, conditioning: {width: wide}}",
+            "conditioning.width",
+        ),
+        (
+            "language: yo\nlicense: mit\nlinguahub: {kind: adapter, summary: s, upstream: [{repository: a/b, file: ../x}]}",
+            r"\.\.",
+        ),
+        ("language: yo\nlicense: mit\nmodel-index: [{name: x}]\nlinguahub: {kind: adapter, summary: s}", "model-index"),
+        ("language: yo\nlicense: mit\nmodel-index: 3\nlinguahub: {kind: adapter, summary: s}", "model-index"),
+        ("language: yo\nlicense: mit\nlinguahub: [kind]", "`linguahub:` is missing"),
+        ("language: 5\nlicense: mit\nlinguahub: {kind: adapter, summary: s}", "language 5 is unknown"),
+    ],
+)
+def test_a_wrong_card_is_refused_in_one_line(tmp_path, content, reason):
+    with pytest.raises(WrongCard, match=reason) as raised:
+        read_card(written(tmp_path, content), NAME)
+    assert "\n" not in str(raised.value)
+    assert raised.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"), [("# No front matter", "has no front matter"), ("---\nlanguage: yo\n", "has no end")]
+)
+def test_front_matter_must_begin_and_end(tmp_path, text, reason):
+    (tmp_path / "README.md").write_text(text)
+    with pytest.raises(WrongCard, match=reason):
+        read_card(tmp_path, NAME)
+
+
+def test_a_folder_without_a_card_is_refused(tmp_path):
+    with pytest.raises(WrongCard, match=r"`local/mulan-yo` has no README.md"):
+        read_card(tmp_path, NAME)
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("apache-2.0", "Apache-2.0"), ("MIT", "MIT"), ("unicode-3.0 AND ofl-1.1", "Unicode-3.0 AND OFL-1.1"), ("openrail++", "openrail++"),
+        ("CreativeML-OpenRAIL-M", "creativeml-openrail-m"), ("other", "other"), ("Apache License", None), ("", None), ("(", None),
+    ],
+)  # fmt: skip
+def test_licences_are_spdx_or_hugging_faces_model_licences(given, meant):
+    assert parse_license(given) == meant
+
+
+def test_several_licences_make_a_round_trip(tmp_path):
+    write_card(a_card(kind="dataset", license="Unicode-3.0 AND OFL-1.1"), tmp_path)
+    assert ModelCard.load(tmp_path / "README.md").data.license == ["unicode-3.0", "ofl-1.1"]
+    assert read_card(tmp_path, NAME).license == "Unicode-3.0 AND OFL-1.1"
+
+
+def test_a_variant_says_what_it_was_made_for(tmp_path):
+    variant = read_variant(a_folder(tmp_path / "a") / "emoji-sd")
+    assert variant.folder == "emoji-sd"
+    assert variant.base == Pin(name="linguahub/emoji-sd", digest=BASE_DIGEST)
+    assert (variant.method, variant.architecture) == ("mulan", "resampler")
+    assert variant.conditioning == Conditioning(width=128, length=16)
+
+
+@pytest.mark.parametrize(
+    ("config", "reason"),
+    [
+        ("{", "cannot be read"), ("[]", "no JSON object"), (a_variant_config(format=2), "`format` is 2; this version reads 1"),
+        (a_variant_config() | {"base": None}, "`base` must have"), (a_variant_config(method=None), "`method` is missing"),
+        (a_variant_config(conditioning={"width": -1, "length": "long", "mask": 1, "depth": 2}), "conditioning.depth.*width.*length.*mask"),
+        (a_variant_config(encoder={"name": ""}), "`encoder` must have"),
+    ],
+)  # fmt: skip
+def test_a_wrong_variant_is_refused_in_one_line(tmp_path, config, reason):
+    folder = a_folder(tmp_path / "a")
+    (folder / "emoji-sd" / "config.json").write_text(config if isinstance(config, str) else json.dumps(config))
+    with pytest.raises(WrongCard, match=reason) as raised:
+        describe(folder, NAME)
+    assert "emoji-sd/config.json" in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_folder_is_described_by_card_and_variants(tmp_path):
+    artifact = describe(
+        a_folder(
+            tmp_path / "a", a_card(method="", encoder="", bases=("linguahub/sdxl",)), variants=("emoji-sd", "sd15")
+        ),
+        NAME,
+    )
+    assert artifact.bases == ("emoji-sd", "sd15", "sdxl")
+    assert artifact.method == "mulan"
+    assert artifact.encoder == "emoji-xlmr"
+    assert [variant.folder for variant in artifact.variants] == ["emoji-sd", "sd15"]
+
+
+def test_the_parts_of_a_base_are_no_variants(tmp_path):
+    card = a_card(kind="base", bases=(), conditioning=Conditioning(width=128, length=16))
+    folder = a_folder(tmp_path / "a", card, variants=())
+    (folder / "unet").mkdir()
+    (folder / "unet" / "config.json").write_text('{"_class_name": "UNet2DConditionModel"}')
+    artifact = describe(folder, NAME)
+    assert artifact.variants == ()
+    assert artifact.conditioning == Conditioning(width=128, length=16)

@@ -1,0 +1,120 @@
+"""Every published system that the project knows has a card that says where it is, what it fits and what it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hub.cards import read_card, write_card
+from hub.home import Home
+from hub.local import LocalHub
+from hub.weights.memory import in_words, total
+from hub.names import ArtifactName
+from hub.records import Artifact, Provenance, Query, parted
+from tests.builders import ROOT
+
+CARDS = ROOT / "cards"
+ADAPTERS = (
+    "mulan-sd15-base", "mulan-sd15-aesthetic", "mulan-sd21-base", "mulan-sd21-aesthetic", "mulan-sdxl-aesthetic", "mulan-pixart",
+    "pea-sdxl", "pea-sdxl-pg", "pea-flux1", "pea-sd3", "pea-sd3-t5",
+    "gluegen-zh", "gluegen-fr", "gluegen-it", "gluegen-ja", "gluegen-es", "ella-sd15",
+)  # fmt: skip
+MCLIPS = ("mclip-xlmr-vit-l-14", "mclip-xlmr-vit-b-32", "mclip-xlmr-vit-b-16plus", "mclip-labse-vit-l-14")
+PROJECTORS = ("mclip-base", "mclip-plus-base", *MCLIPS)
+ENCODERS = (
+    "altclip", "clip-vit-base-patch32", "clip-vit-large-patch14", "clip-vit-b-16-plus-240", "internvl-14b-text", "xlm-roberta-large", "xlm-roberta-clip-huge", "chinese-clip-huge", "hunyuan-dit-clip", "flan-t5-xl", "mt5-xl", "umt5-xxl", "byt5-xxl",
+)  # fmt: skip
+BASES = (
+    "sd15", "sd21", "sdxl", "pixart-alpha", "pixart-sigma", "sd3-medium", "sd35-medium", "flux1-schnell", "flux1-dev", "sana",
+    "altdiffusion-m2", "altdiffusion-m9", "altdiffusion-m18", "taiyi-sd",
+)  # fmt: skip
+PUBLISHED = (*ADAPTERS, *PROJECTORS, *ENCODERS, *BASES)
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalHub]:
+    home = tmp_path_factory.mktemp("home")
+    with LocalHub.open(Home(home / "registry.db", home, CARDS, "ade")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def artifact(hub: LocalHub, request: pytest.FixtureRequest) -> Artifact:
+    return hub.registry.get(str(request.param))
+
+
+def test_no_curated_card_is_left_out(hub: LocalHub) -> None:
+    assert hub.index().warnings == ()
+
+
+@pytest.mark.parametrize("artifact", PUBLISHED, indirect=True)
+def test_a_published_system_says_where_it_is_under_which_licence_for_which_languages(artifact: Artifact) -> None:
+    assert artifact.upstream
+    for upstream in artifact.upstream:
+        assert upstream.repository.count("/") == 1
+        assert upstream.revision
+    assert artifact.license
+    assert artifact.languages
+
+
+@pytest.mark.parametrize("artifact", PUBLISHED, indirect=True)
+def test_an_unknown_licence_is_said_in_words(artifact: Artifact) -> None:
+    card = read_card(_folder(artifact), artifact.name)
+    if card.license == "unknown":
+        assert "licence" in card.prose
+
+
+@pytest.mark.parametrize("artifact", [*ADAPTERS, *PROJECTORS], indirect=True)
+def test_a_published_module_says_what_it_fits(artifact: Artifact, hub: LocalHub) -> None:
+    assert artifact.bases
+    assert artifact.method
+    for base in artifact.bases:
+        assert hub.registry.get(base).kind == ("encoder" if artifact.kind == "projector" else "base")
+    if artifact.encoder:
+        assert {hub.registry.get(name).kind for name in parted(artifact.encoder)} == {"encoder"}
+
+
+@pytest.mark.parametrize("artifact", BASES, indirect=True)
+def test_a_base_says_what_it_reads_and_how_much_memory_it_takes(artifact: Artifact) -> None:
+    assert artifact.kind == "base"
+    assert artifact.conditioning is not None
+    card = read_card(_folder(artifact), artifact.name)
+    assert {"vae"} < dict(card.parameters).keys()
+    half = total(card.parameters) * 2
+    assert f"{half / 1e9:.2f} GB" in card.prose, "the table in the prose and the numbers in the front matter disagree"
+    assert f"{half / 1e9:.2f} GB in fp16 or bf16" in in_words(total(card.parameters))
+
+
+@pytest.mark.parametrize("artifact", [*ENCODERS, *MCLIPS], indirect=True)
+def test_an_encoder_says_how_much_of_it_is_read(artifact: Artifact) -> None:
+    assert artifact.kind == ("projector" if artifact.name.name in MCLIPS else "encoder")
+    assert read_card(_folder(artifact), artifact.name).parameters
+
+
+def test_every_score_of_a_published_system_has_a_source_and_a_doubt_has_a_reason(hub: LocalHub) -> None:
+    for name in PUBLISHED:
+        for score in hub.registry.get(name).scores:
+            assert score.source
+            assert score.provenance is not Provenance.MEASURED
+            assert bool(score.reason) is (score.provenance is Provenance.DISPUTED)
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_search_finds_a_published_system_by_its_name(hub: LocalHub, name: str) -> None:
+    found = hub.registry.find(Query(text=name, limit=100)).items
+    assert name in [each.name.name for each in found]
+
+
+def test_writing_a_gated_card_with_counts_and_reading_it_changes_nothing(hub: LocalHub, tmp_path: Path) -> None:
+    card = read_card(CARDS / "bases" / "flux1-dev", ArtifactName("linguahub", "flux1-dev"))
+    assert card.gated
+    assert card.parameters[0] == ("transformer", 11_901_408_320)
+    write_card(card, tmp_path)
+    assert read_card(tmp_path, ArtifactName("linguahub", "flux1-dev")) == card
+
+
+def _folder(artifact: Artifact) -> Path:
+    (found,) = CARDS.glob(f"*/{artifact.name.name}")
+    return found

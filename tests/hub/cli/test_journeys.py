@@ -1,0 +1,295 @@
+"""What a person does with `hub`, one command after the other, and what happens when it cannot be done."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from hub.errors import Unreachable
+from hub.local import LocalHub
+from hub.registry.database.schema import HEAD
+from tests.builders.hub import delete_registry
+
+
+def test_what_was_pushed_is_found_shown_and_pulled_again(hub, folder, tmp_path):
+    pushed = hub("push", folder, "--message", "First.")
+    assert (pushed.code, pushed.err) == (0, "")
+    assert pushed.out.startswith("ade/mulan-sw revision 1 (")
+
+    (found,) = json.loads(hub("search", "--lang", "Swahili", "--method", "mulan", "--json").out)
+    assert (found["owner"], found["name"]) == ("ade", "mulan-sw")
+
+    shown = hub("show", "mulan-sw").out
+    assert "Swahili." in shown
+    assert "First." in shown
+
+    pulled = hub("pull", "mulan-sw", "--to", tmp_path / "copy")
+    assert pulled.out.strip() == str(tmp_path / "copy")
+    assert (tmp_path / "copy" / "README.md").read_bytes() == (folder / "README.md").read_bytes()
+    assert not (tmp_path / "copy" / "README.md").is_symlink()
+
+
+def test_pushing_the_same_again_changes_nothing_and_something_new_is_a_new_revision(hub, folder):
+    hub("push", folder)
+    assert "revision 1" in hub("push", folder).out
+    card = folder / "README.md"
+    card.write_text(card.read_text() + "\nMore.\n")
+    assert "revision 2" in hub("push", folder, "--name", "ade/mulan-sw").out
+
+
+def test_an_old_revision_can_be_pulled(hub, folder):
+    hub("push", folder)
+    old = (folder / "README.md").read_text()
+    (folder / "README.md").write_text(old + "\nMore.\n")
+    hub("push", folder)
+    from pathlib import Path
+
+    assert (Path(hub("pull", "mulan-sw", "--revision", "1").out.strip()) / "README.md").read_text() == old
+
+
+def test_show_has_card_scores_files_revisions_and_how_to_load(hub):
+    shown = hub("show", "mulan-yo").out
+    for expected in (
+        "linguahub/mulan-yo", "Yoruba for a small base.", "0.7125 [0.65–0.77]", "emoji-generation, seen, yo", "256", "measured",
+        "README.md", "From the curated cards.", 'pipe = load_pipeline("small-sd", adapter="mulan-yo")', "Trained on two cores.",
+    ):  # fmt: skip
+        assert expected in shown
+
+
+def test_show_tells_programs_everything(hub):
+    shown = json.loads(hub("show", "mulan-yo", "--json").out)
+    assert shown["files"][0].keys() == {"path", "sha256", "size_bytes"}
+    assert shown["scores"][0]["low"] == 0.65
+    assert shown["revisions"][0]["number"] == 1
+
+
+def test_bases_say_what_their_denoisers_read(hub):
+    assert "any × 8" in hub("bases").out
+    (base,) = json.loads(hub("bases", "--json").out)
+    assert base["conditioning"] == {"width": 8, "length": None, "pooled_width": None, "mask": False}
+
+
+def test_languages_are_counted_and_named(hub):
+    lines = [line.split() for line in hub("languages").out.splitlines()]
+    assert ["yo", "Yoruba", "Èdè", "Yorùbá", "2"] in lines
+    assert {"tag": "yo", "name": "Yoruba", "autonym": "Èdè Yorùbá", "artifacts": 2} in json.loads(
+        hub("languages", "--json").out
+    )
+
+
+def test_a_deleted_registry_comes_back_with_what_was_pushed(hub, folder, home):
+    hub("push", folder)
+    delete_registry(home)
+    assert hub("index").code == 0
+    assert json.loads(hub("search", "--lang", "sw", "--method", "mulan", "--json").out)[0]["name"] == "mulan-sw"
+
+
+def test_index_reports_a_card_it_had_to_leave_out(hub, cards):
+    (cards / "adapters" / "broken").mkdir()
+    (cards / "adapters" / "broken" / "README.md").write_text("---\nlanguage: [yo\n---\n")
+    answer = hub("index")
+    assert answer.code == 1
+    assert "adapters/broken was left out" in answer.err
+    assert len(json.loads(hub("search", "--json").out)) == 4
+
+
+def test_verify_is_clean_after_a_push_that_was_killed_half_way_and_the_push_can_be_repeated(
+    hub, folder, home, monkeypatch
+):
+    def die(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    hub("index")
+    with monkeypatch.context() as patched:
+        patched.setattr("hub.registry.Registry.record", die)
+        assert hub("push", folder).code == 130
+    answer = hub("verify")
+    assert (answer.code, answer.err) == (0, "")
+    assert "no faults" in answer.out
+    assert "2 blobs belong to no revision" in answer.out
+    assert hub("show", "mulan-sw").code == 2
+    assert hub("push", folder).code == 0
+    assert hub("verify").code == 0
+
+
+def test_verify_names_what_is_lost_and_what_is_damaged(hub, folder):
+    hub("push", folder)
+    with LocalHub.open() as local:
+        (file,) = local.registry.revision("mulan-sw").files
+        path = local.store.path(file.digest)
+    path.chmod(0o644)
+    path.write_bytes(b"other bytes")
+    damaged = hub("verify")
+    assert damaged.code == 1
+    assert "ade/mulan-sw@1:README.md" in damaged.err
+    path.unlink()
+    lost = hub("verify")
+    assert lost.code == 1
+    assert "missing" in lost.err
+
+
+@pytest.mark.parametrize("name", ["../evil", "a/b/c", "nul\0byte", "api/me", "-dash", "x" * 97, "two--dashes"])
+def test_a_name_nobody_may_have_is_refused(hub, folder, name):
+    answer = hub("push", folder, "--name", name)
+    assert answer.code == 2
+    assert answer.err.count("\n") == 1
+
+
+def test_a_name_that_differs_in_case_alone_is_refused(hub, folder):
+    hub("push", folder)
+    answer = hub("push", folder, "--name", "ade/Mulan-SW")
+    assert answer.code == 2
+    assert "mulan-sw" in answer.err
+
+
+def test_a_pickle_is_not_published(hub, folder):
+    (folder / "weights.bin").write_bytes(b"\x80\x02.")
+    answer = hub("push", folder)
+    assert answer.code == 2
+    assert "weights.bin" in answer.err
+    assert hub("show", "mulan-sw").code == 2
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("language: sw", "language: [sw", "YAML"),
+        ("language: sw", "language: qqqqzzzz", "qqqqzzzz"),
+        ("license: mit", "license: do-what-i-say", "do-what-i-say"),
+    ],
+)
+def test_a_wrong_card_is_refused_with_its_reason(hub, folder, old, new, message):
+    card = folder / "README.md"
+    assert old in card.read_text()
+    card.write_text(card.read_text().replace(old, new))
+    answer = hub("push", folder)
+    assert answer.code == 2
+    assert message in answer.err
+    assert answer.err.count("\n") == 1
+
+
+def test_what_is_not_there_is_refused_with_near_names(hub, tmp_path):
+    for arguments in (["show", "mulan-yp"], ["pull", "mulan-yp"]):
+        answer = hub(*arguments)
+        assert answer.code == 2
+        assert "`mulan-yo`" in answer.err
+    assert hub("push", tmp_path / "nowhere").code == 2
+    assert hub("show", "mulan-yo", "--revision", "77").code == 2
+
+
+def test_a_folder_that_exists_is_not_overwritten(hub, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "README.md").write_text("mine")
+    answer = hub("pull", "mulan-yo", "--to", tmp_path / "mine")
+    assert answer.code == 1
+    assert (tmp_path / "mine" / "README.md").read_text() == "mine"
+
+
+def test_a_full_disk_leaves_no_half_of_a_copy(hub, tmp_path, monkeypatch):
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copytree", full)
+    answer = hub("pull", "mulan-yo", "--to", tmp_path / "copy")
+    assert answer.code == 1
+    assert "No space left on device" in answer.err
+    assert not (tmp_path / "copy").exists()
+    assert not list(tmp_path.glob(".hub-pull-*"))
+
+
+def test_a_home_that_cannot_be_made_is_one_line(hub, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("HUB_HOME", str(tmp_path / "file" / "home"))
+    answer = hub("search")
+    assert answer.code == 1
+    assert "HUB_HOME" in answer.err
+    assert answer.err.count("\n") == 1
+
+
+@pytest.mark.skipif(
+    os.geteuid() == 0, reason="root may write everywhere, so no folder is read-only to it: run as another user"
+)
+def test_a_read_only_home_is_one_line(hub, home):
+    hub("index")
+    home.chmod(0o555)
+    try:
+        answer = hub("index")
+    finally:
+        home.chmod(0o755)
+    assert answer.code == 1
+    assert answer.err.count("\n") == 1
+
+
+def test_a_registry_that_is_no_database_is_one_line(hub, home):
+    home.mkdir()
+    (home / "registry.db").write_text("once upon a time there was a very long text " * 50)
+    answer = hub("search")
+    assert answer.code == 1
+    assert "hub index" in answer.err
+
+
+def test_no_network_is_one_line_that_names_the_repository(hub, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+    answer = hub("pull", "pea-upstream")
+    assert answer.code == 1
+    assert "org/adapter" in answer.err
+    assert answer.err.count("\n") == 1
+
+
+def test_without_diffusers_a_base_upstream_names_the_extra(hub, cards, monkeypatch):
+    import sys
+
+    from hub.cards import write_card
+    from hub.cards.card import Card
+    from hub.records import Conditioning, Upstream
+
+    base = Card(
+        kind="base", summary="Elsewhere.", license="MIT", languages=("en",), conditioning=Conditioning(width=8),
+        upstream=(Upstream(repository="org/base", file="model_index.json"),),
+    )  # fmt: skip
+    write_card(base, cards / "bases" / "far-sd")
+    monkeypatch.setitem(sys.modules, "diffusers", None)
+    answer = hub("pull", "far-sd")
+    assert answer.code == 2
+    assert "linguahub[load]" in answer.err
+
+
+def test_doctor_names_what_is_missing_and_the_command_that_mends_it(hub, monkeypatch):
+    def broken() -> None:
+        raise Unreachable("cannot create /nowhere: Read-only file system. Set HUB_HOME to a folder you can write.")
+
+    assert hub("doctor").code == 0
+    monkeypatch.setattr("hub.local.LocalHub.open", lambda *_: broken())
+    answer = hub("doctor", "--json")
+    assert answer.code == 1
+    findings = {finding["what"]: finding for finding in json.loads(answer.out)}
+    assert findings["registry"]["state"] == "fault"
+    assert findings["registry"]["mend"] == "hub index"
+    assert findings["torch"]["state"] == "ok"
+
+
+def doctors_word_on(hub, what):
+    findings = json.loads(hub("doctor", "--json").out)
+    return next(finding for finding in findings if finding["what"] == what)
+
+
+def test_doctor_says_which_schema_the_registry_has_and_should_have(hub):
+    assert f"{HEAD}, expected {HEAD}" in hub("doctor").out
+    found = doctors_word_on(hub, "schema")
+    assert (found["state"], found["found"], found["expected"]) == ("ok", HEAD, HEAD)
+
+
+def test_doctor_says_that_the_registry_is_a_newer_linguahubs(hub, home):
+    hub("index")
+    with closing(sqlite3.connect(home / "registry.db")) as registry:
+        registry.executescript("UPDATE alembic_version SET version_num = '0999'")
+    assert hub("doctor").code == 1
+    found = doctors_word_on(hub, "schema")
+    assert (found["state"], found["found"], found["expected"]) == ("fault", "0999", HEAD)
+    assert found["mend"] == "pip install --upgrade linguahub"
+    assert doctors_word_on(hub, "registry")["mend"] == ""

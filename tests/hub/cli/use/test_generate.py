@@ -1,0 +1,97 @@
+"""`hub generate` draws, says what made a picture, and refuses in one line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hub.cli import main
+
+
+def pixels(path: Path) -> Image.Image:
+    """A picture, its file closed again."""
+    with Image.open(path) as picture:
+        return picture.copy()
+
+
+QUICK = ["--steps", "2", "--device", "cpu"]
+
+
+def test_a_prompt_becomes_a_picture_that_says_what_made_it(work_folder: Path, capsys: Any) -> None:
+    assert (
+        main(["generate", "ajá", "--adapter", "mulan-yo", "--language", "yo", "--seed", "5", "-o", "dog.png", *QUICK])
+        == 0
+    )
+    assert capsys.readouterr().out == "dog.png\n"
+    with Image.open(work_folder / "dog.png") as picture:
+        assert picture.size == (16, 16)
+        text = picture.text
+    assert (text["prompt"], text["language"], text["base"], text["adapter"]) == ("ajá", "yo", "tiny-sd", "mulan-yo")
+    assert (text["seed"], text["steps"], text["guidance"]) == ("5", "2", "3")
+
+
+def test_the_same_seed_draws_the_same_picture_whatever_its_neighbours(work_folder: Path) -> None:
+    assert main(["generate", "aja", "--adapter", "mulan-yo", "-o", "alone.png", *QUICK]) == 0
+    assert main(["generate", "eye", "aja", "--adapter", "mulan-yo", "-o", "two.png", *QUICK]) == 0
+    alone, beside = (np.asarray(pixels(work_folder / name), dtype=int) for name in ("alone.png", "two-2.png"))
+    difference = np.abs(alone - beside).max()
+    assert difference <= 1  # another batch size sums in another order
+
+
+def test_programs_get_objects_and_a_grid_is_one_file(work_folder: Path, capsys: Any) -> None:
+    assert (
+        main(
+            [
+                "generate",
+                "aja",
+                "a dog",
+                "--adapter",
+                "mulan-yo",
+                "--language",
+                "yo",
+                "--language",
+                "en",
+                "--grid",
+                "--json",
+                *QUICK,
+            ]
+        )
+        == 0
+    )
+    objects = json.loads(capsys.readouterr().out)
+    assert [each["path"] for each in objects] == ["picture.png", "picture.png"]
+    assert [each["language"] for each in objects] == ["yo", "en"]
+    # Two 16-px pictures ten times as large, with gaps of 16 px, and words below.
+    width, height = pixels(work_folder / "picture.png").size
+    assert width == 2 * 160 + 3 * 16 and 160 + 2 * 16 < height < 240
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["aja", "--base", "tiny-sdd"], "no base is called `tiny-sdd`. Did you mean `tiny-sd`?"),
+        (["aja", "--base", "tiny-sd", "--adapter", "mulan-yoo"], "no artifact is called `mulan-yoo`. Did you mean"),
+        (["aja", "--adapter", "mulan-yo", "--language", "ha"], "no resident module reads Hausa"),
+        (["aja", "--adapter", "mulan-yo", "-o", "dog.gif"], "`dog.gif` is no PNG file"),
+        (["aja", "eye", "ile", "--lang", "yo", "--lang", "sw"], "--language is given 2 times for 3 prompts"),
+        ([" ", "--base", "tiny-sd"], "a prompt is empty"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line(work_folder: Path, capsys: Any, arguments: list[str], line: str) -> None:
+    assert main(["generate", *arguments, *QUICK]) == 2
+    printed = capsys.readouterr()
+    assert line in printed.err
+    assert printed.err.splitlines()[-1].startswith("hub: ")
+    assert "Traceback" not in printed.err
+    assert list(work_folder.iterdir()) == []
+
+
+def test_a_place_that_cannot_be_written_is_said(work_folder: Path, capsys: Any) -> None:
+    (work_folder / "file").write_text("")
+    assert main(["generate", "aja", "--adapter", "mulan-yo", "-o", "file/dog.png", *QUICK]) == 1
+    assert "`file/dog.png` cannot be written" in capsys.readouterr().err

@@ -1,0 +1,116 @@
+"""Residents within a budget of bytes: who leaves, who comes back, and what the log says."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import weakref
+from typing import Any
+
+import pytest
+import torch
+
+from hub.errors import WrongRequest
+from hub.weights.sizes import bytes_of, resident_budget
+from tests.builders.models.tiny import tokens
+
+TAGS = ("yo", "ja", "sw")
+
+
+@pytest.fixture
+def folders(make_module: Any) -> list[Any]:
+    """Three modules of one size that read one encoder."""
+    return [make_module(f"mulan-{tag}", (tag,), seed=seed) for seed, tag in enumerate(TAGS)]
+
+
+@pytest.fixture
+def room_for(load: Any, folders: list[Any]) -> Any:
+    """Bytes of the encoder and of so many modules."""
+    (resident,) = load(folders[0])._interpreter._residents.values()
+    encoder, module = bytes_of(resident.encoder.model), resident.size_bytes
+    return lambda count: encoder + count * module
+
+
+def test_the_least_recently_used_leaves_and_the_log_says_so(
+    load: Any, folders: list[Any], room_for: Any, caplog: Any
+) -> None:
+    pipe = load(folders[:2], resident_bytes=room_for(2))
+    assert list(pipe._interpreter._residents) == ["mulan-yo", "mulan-ja"]
+    with caplog.at_level(logging.INFO, logger="hub.loader"):
+        pipe.load_adapter(folders[2])
+    assert list(pipe._interpreter._residents) == ["mulan-ja", "mulan-sw"]
+    assert "`mulan-yo` left" in caplog.text
+    assert pipe.get_active_adapters() == ["mulan-yo", "mulan-ja", "mulan-sw"]
+
+
+def test_inactive_ones_leave_before_active_ones(load: Any, folders: list[Any], room_for: Any) -> None:
+    pipe = load(folders[:2], resident_bytes=room_for(2))
+    pipe.set_adapters("mulan-yo")  # older than mulan-ja when it was read, but active
+    pipe.load_adapter(folders[2])
+    assert list(pipe._interpreter._residents) == ["mulan-yo", "mulan-sw"]
+
+
+def test_one_that_left_comes_back_when_it_is_named(load: Any, folders: list[Any], room_for: Any, caplog: Any) -> None:
+    pipe = load(folders, resident_bytes=room_for(2))
+    assert "mulan-yo" not in pipe._interpreter._residents
+    with caplog.at_level(logging.INFO, logger="hub.loader"):
+        pipe.set_adapters("mulan-yo")
+    assert "`mulan-yo` came back" in caplog.text
+    assert "mulan-yo" in pipe._interpreter._residents
+    assert torch.equal(tokens(pipe, "aja"), tokens(load(folders[0]), "aja"))
+
+
+def test_one_that_left_comes_back_when_a_prompt_needs_it(load: Any, folders: list[Any], room_for: Any) -> None:
+    pipe, free = load(folders, resident_bytes=room_for(1)), load(folders)
+    for tag in (*TAGS, *TAGS):
+        assert torch.equal(tokens(pipe, "aja", language=tag), tokens(free, "aja", language=tag))
+        assert len(pipe._interpreter._residents) == 1 or tag in TAGS  # a kept embedding brings nobody back
+    assert pipe._interpreter._residents.size_bytes <= room_for(1)
+
+
+def test_what_a_batch_needs_at_once_is_never_refused(load: Any, folders: list[Any], room_for: Any, caplog: Any) -> None:
+    pipe = load(folders, resident_bytes=room_for(1))
+    with caplog.at_level(logging.WARNING, logger="hub.loader"):
+        found = tokens(pipe, ["eye", "ile"], language=["yo", "sw"])
+    assert "all of them are needed now" in caplog.text
+    torch.testing.assert_close(found, tokens(load(folders), ["eye", "ile"], language=["yo", "sw"]))
+
+
+def test_a_shared_encoder_is_counted_once_and_freed_with_its_last_resident(
+    load: Any, folders: list[Any], room_for: Any
+) -> None:
+    pipe = load(folders)
+    assert pipe._interpreter._residents.size_bytes == room_for(3)
+    gone = weakref.ref(pipe._interpreter._residents["mulan-yo"].encoder.model)
+    pipe.unload()
+    gc.collect()
+    assert gone() is None
+
+
+def test_stacked_projectors_give_their_bytes_back_when_they_leave(load: Any, make_module: Any) -> None:
+    folders = [make_module(f"pea-{tag}", (tag,), seed=seed, architecture="projector") for seed, tag in enumerate(TAGS)]
+    pipe, free = load(folders), load(folders)
+    residents = pipe._interpreter._residents
+    tokens(pipe, ["aja", "eye", "ile"], language=list(TAGS))
+    one = residents["pea-yo"].size_bytes
+    residents._budget = residents.size_bytes - one
+    pipe._interpreter._cache.clear()
+    tokens(pipe, "aja", language="ja")
+    assert set(residents) == {"pea-ja", "pea-sw"}
+    stack = residents["pea-ja"].module.projector[0].weight.untyped_storage()
+    assert stack.nbytes() == 2 * residents["pea-ja"].module.projector[0].weight.nbytes
+    torch.testing.assert_close(
+        tokens(pipe, ["eye", "aja"], language=["sw", "ja"]), tokens(free, ["eye", "aja"], language=["sw", "ja"])
+    )
+
+
+def test_the_variable_sets_the_budget_where_no_argument_does(
+    load: Any, folders: list[Any], room_for: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setenv("HUB_RESIDENT_BYTES", str(room_for(1)))
+    assert len(load(folders)._interpreter._residents) == 1
+    assert len(load(folders, resident_bytes=room_for(3))._interpreter._residents) == 3
+    with pytest.raises(WrongRequest, match="HUB_RESIDENT_BYTES is `4G`: give a whole number of bytes"):
+        resident_budget(None, {"HUB_RESIDENT_BYTES": "4G"})
+    with pytest.raises(WrongRequest, match="residents are given 0 bytes"):
+        load(folders, resident_bytes=0)

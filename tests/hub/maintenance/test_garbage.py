@@ -1,0 +1,301 @@
+"""What nothing names goes, and nothing else."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from hub.cli import main
+from hub.errors import WrongRequest
+from hub.maintenance.garbage import DAY_S, collect, strays
+from hub.maintenance.verify import verify
+from hub.names import ArtifactName, Digest
+from hub.publish.publish import publish
+from tests.builders.artifacts import a_folder
+from tests.builders.hub import a_hub, delete_registry
+
+NAME = ArtifactName("local", "mulan-yo")
+
+
+def age(store, digest, days):
+    then = time.time() - days * DAY_S
+    os.utime(store.path(digest), (then, then))
+
+
+def age_all(store, days=31):
+    for digest in list(store.digests()):
+        age(store, digest, days)
+
+
+def test_only_old_blobs_that_nothing_names_go(hub, tmp_path):
+    revision = publish(a_folder(tmp_path / "mulan-yo"), NAME, hub.registry, hub.store)
+    old, young = hub.store.put(b"old")[0], hub.store.put(b"young")[0]
+    age_all(hub.store)
+    age(hub.store, young, 29)
+    found = strays(hub.registry, hub.store)
+    assert [(stray.digest, stray.size_bytes, round(stray.age_days)) for stray in found] == [(old, 3, 31)]
+    assert collect(hub.registry, hub.store, found) == found
+    assert set(hub.store.digests()) == {young, Digest(revision.id), *(file.digest for file in revision.files)}
+    assert [problem for problem in verify(hub.registry, hub.store) if problem.is_fault] == []
+
+
+def test_files_of_former_revisions_and_of_withdrawn_ones_stay(hub, tmp_path):
+    first = publish(a_folder(tmp_path / "a"), NAME, hub.registry, hub.store)
+    publish(a_folder(tmp_path / "b", seed=1), NAME, hub.registry, hub.store)
+    hub.registry.yank(NAME, first.id)
+    age_all(hub.store, 400)
+    assert strays(hub.registry, hub.store) == []
+
+
+def test_files_of_a_forgotten_artifact_go(hub, tmp_path):
+    revision = publish(a_folder(tmp_path / "mulan-yo"), NAME, hub.registry, hub.store)
+    hub.registry.forget(NAME)
+    hub.store.delete_reference(NAME)
+    age_all(hub.store)
+    assert len(collect(hub.registry, hub.store, strays(hub.registry, hub.store))) == len(revision.files) + 1
+    assert list(hub.store.digests()) == []
+
+
+def test_what_was_put_again_or_named_since_it_was_listed_stays(hub, tmp_path):
+    again, _ = hub.store.put(b"again")
+    folder = a_folder(tmp_path / "mulan-yo")
+    for path in folder.rglob("*"):
+        if path.is_file():
+            hub.store.put_file(path)
+    age_all(hub.store)
+    found = strays(hub.registry, hub.store)
+    hub.store.put(b"again")
+    publish(folder, NAME, hub.registry, hub.store)
+    assert collect(hub.registry, hub.store, found) == []
+    assert again in hub.store
+    assert [problem for problem in verify(hub.registry, hub.store) if problem.is_fault] == []
+
+
+def test_what_accounts_have_sent_within_a_month_stays_and_xorbs_by_their_last_use(hub):
+    from hub.registry.accounts.permissions import Actor
+    from hub.registry.uploads.uploads import note_upload, note_xorb, touch_xorbs
+
+    ada = hub.accounts.add("ada", Actor("root"))
+    database = hub.registry.database
+    sent, used, unused, late = (hub.store.put(word)[0] for word in (b"sent", b"used", b"unused", b"late"))
+    note_upload(database, ada, sent, 4)
+    note_upload(database, ada, late, 4)
+    for name, digest in (("used", used), ("unused", unused)):
+        note_xorb(database, ada, name, digest, 4, b"")
+    then = (datetime.now(UTC) - timedelta(days=31)).replace(tzinfo=None).isoformat(" ", "microseconds")
+    database.execute("UPDATE xorbs SET at = :then, used_at = :then", {"then": then})
+    database.execute("UPDATE uploads SET at = :then WHERE digest = :late", {"then": then, "late": late.hex})
+    touch_xorbs(database, ada.id, ["used"])
+    age_all(hub.store)
+    assert {stray.digest for stray in collect(hub.registry, hub.store, strays(hub.registry, hub.store))} == {
+        unused,
+        late,
+    }
+    assert set(hub.store.digests()) == {sent, used}
+
+
+def test_a_store_of_another_registry_is_left_alone(hub, tmp_path):
+    publish(a_folder(tmp_path / "mulan-yo"), NAME, hub.registry, hub.store)
+    hub.registry.forget(NAME)
+    age_all(hub.store)
+    with pytest.raises(
+        WrongRequest, match="the store lists `local/mulan-yo`, which this registry does not know: run `hub index`"
+    ):
+        strays(hub.registry, hub.store)
+    with pytest.raises(WrongRequest, match="too short"):
+        strays(hub.registry, hub.store, days=0)
+
+
+def test_the_command_lists_first_and_removes_when_told(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("HUB_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HUB_CARDS", str(tmp_path / "no-cards"))
+    with a_hub(tmp_path) as hub:
+        digest, _ = hub.store.put(b"stray")
+        age_all(hub.store)
+    assert main(["gc"]) == 0
+    assert "1 blobs, 5 bytes, would go: `hub gc --yes`." in capsys.readouterr().out
+    assert digest in hub.store
+    assert main(["gc", "--yes"]) == 0
+    assert "1 blobs, 5 bytes, removed." in capsys.readouterr().out
+    assert digest not in hub.store
+    assert main(["gc"]) == 0
+    assert capsys.readouterr().out == "No blobs would go.\n"
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from hub.names import ArtifactName
+from hub.publish.publish import publish
+from tests.builders.artifacts import a_folder, a_hub
+root, rounds = Path(sys.argv[1]), int(sys.argv[2])
+with a_hub(root) as hub:
+    for number in range(rounds):
+        folder = a_folder(root / "mulan-yo", seed=number % 5)
+        publish(folder, ArtifactName("local", f"m{number}"), hub.registry, hub.store)
+        print(number, flush=True)
+"""
+COLLECTOR = """
+import sys
+from pathlib import Path
+from hub.maintenance.garbage import collect, strays
+from tests.builders.artifacts import a_hub
+from tests.hub.maintenance.test_garbage import age
+with a_hub(Path(sys.argv[1])) as hub:
+    while True:
+        for stray in range(20):
+            age(hub.store, hub.store.put(f"stray {stray}".encode())[0], 31)
+        for digest in set(hub.store.digests()) - hub.registry.named():
+            try:
+                age(hub.store, digest, 31) if hub.store.age_s(digest) > 5 else None
+            except Exception:
+                pass
+        print(len(collect(hub.registry, hub.store, strays(hub.registry, hub.store))), flush=True)
+"""
+
+
+def start(script, *arguments):
+    return subprocess.Popen(
+        [sys.executable, "-c", script, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def test_a_collector_killed_beside_a_writer_loses_nothing(tmp_path):
+    a_hub(tmp_path).close()
+    writer = start(WRITER, tmp_path, 12)
+    reader = threading.Thread(target=writer.communicate)
+    reader.start()
+    kills = 0
+    while writer.poll() is None or kills < 3:
+        collector = start(COLLECTOR, tmp_path)
+        collected = collector.stdout.readline()
+        time.sleep(0.05 * (kills % 4))
+        collector.send_signal(signal.SIGKILL)
+        _, errors = collector.communicate()
+        assert collected.strip().isdecimal(), errors
+        kills += 1
+    reader.join()
+    assert writer.returncode == 0
+    with a_hub(tmp_path) as hub:
+        assert len(hub.registry.names()) == 12
+        assert [problem.text for problem in verify(hub.registry, hub.store) if problem.is_fault] == []
+
+
+def test_a_backup_made_beside_a_writer_and_one_that_was_killed_are_whole_or_none(tmp_path):
+    from hub.maintenance.backup import back_up, restore
+    from hub.registry.database.open import open_database
+    from hub.store import open_store
+
+    a_hub(tmp_path).close()
+    writer = start(WRITER, tmp_path, 12)
+    assert writer.stdout.readline() == "0\n"
+    with a_hub(tmp_path) as hub:
+        back_up(hub.registry, hub.store, tmp_path / "backup")
+    writer.communicate()
+    database, store = open_database(tmp_path / "new.db"), open_store(tmp_path / "new-store")
+    restore(tmp_path / "backup", database, store)
+    from hub.registry import Registry
+
+    restored = Registry(database, "local")
+    assert 1 <= len(restored.names()) <= 12
+    assert [problem.text for problem in verify(restored, store) if problem.is_fault] == []
+    restored.close()
+
+    script = "import sys, hub.maintenance.backup; from pathlib import Path; from tests.builders.artifacts import a_hub; root = Path(sys.argv[1]); opened = a_hub(root); print('ready', flush=True); hub.maintenance.backup.back_up(opened.registry, opened.store, root / 'backup')"
+    for wait in (0.0, 0.01, 0.03):
+        killed = start(script, tmp_path)
+        killed.stdout.readline()
+        time.sleep(wait)
+        killed.send_signal(signal.SIGKILL)
+        killed.communicate()
+        if not (tmp_path / "backup" / "backup.json").exists():
+            with pytest.raises(WrongRequest, match="is no complete backup"):
+                restore(tmp_path / "backup", open_database(tmp_path / "none.db"), store)
+    with a_hub(tmp_path) as hub:
+        assert back_up(hub.registry, hub.store, tmp_path / "backup").faults == ()
+
+
+def test_lost_and_damaged_blobs_come_back_from_the_registry_the_cards_and_copies(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("HUB_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HUB_CARDS", str(tmp_path / "cards"))
+    a_folder(tmp_path / "cards" / "adapters" / "mulan-yo")
+    with a_hub(tmp_path, tmp_path / "cards") as hub:
+        revision = hub.registry.revision("mulan-yo")
+        path = hub.store.path(Digest(revision.id))
+        path.write_bytes(b"damaged")
+        weights, card = (
+            next(file for file in revision.files if file.path.endswith(name)) for name in ("safetensors", "README.md")
+        )
+        hub.store.path(weights.digest).write_bytes(b"other bytes")
+        hub.store.delete(card.digest)
+        alone = publish(a_folder(tmp_path / "alone", seed=9), ArtifactName("local", "alone"), hub.registry, hub.store)
+        lost = next(file for file in alone.files if file.path.endswith("safetensors"))
+        hub.store.delete(lost.digest)
+    assert main(["verify"]) == 1
+    assert capsys.readouterr().err.count("`hub verify --repair`") == 4
+    assert main(["verify", "--repair"]) == 1
+    printed = capsys.readouterr()
+    assert "3 brought back, 1 faults" in printed.out
+    assert lost.digest.hex in printed.err
+    with a_hub(tmp_path, tmp_path / "cards") as hub:
+        hub.store.put_file(tmp_path / "alone" / "emoji-sd" / "model.safetensors", lost.digest)
+    assert main(["verify"]) == 0
+
+
+def test_a_blob_comes_back_from_a_hub_upstream(tmp_path):
+    import socket
+
+    import uvicorn
+
+    from hub.maintenance.repair import repair
+    from server import create_app
+    from server.cli import server_config
+
+    for place in ("upstream", "here"):
+        with a_hub(tmp_path / place) as hub:
+            revision = publish_at(hub, tmp_path / "mulan-yo")
+    weights = next(file for file in revision.files if file.path.endswith("safetensors"))
+    with (
+        a_hub(tmp_path / "upstream") as upstream,
+        a_hub(tmp_path / "here") as hub,
+        socket.create_server(("127.0.0.1", 0)) as listener,
+    ):
+        hub.store.delete(weights.digest)
+        server = uvicorn.Server(server_config(create_app(upstream)))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        try:
+            assert repair(hub, [weights.digest], f"http://127.0.0.1:{listener.getsockname()[1]}") == [weights.digest]
+        finally:
+            server.should_exit = True
+            thread.join(10)
+        assert verify(hub.registry, hub.store) == []
+
+
+def publish_at(hub, folder):
+    """The same revision in every hub: from a card, without time."""
+    from hub.publish.publish import publish_card
+
+    return publish_card(a_folder(folder), NAME, hub.registry, hub.store)
+
+
+def test_the_commands_back_up_and_restore(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("HUB_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HUB_CARDS", str(tmp_path / "no-cards"))
+    with a_hub(tmp_path) as hub:
+        revision = publish(a_folder(tmp_path / "mulan-yo"), NAME, hub.registry, hub.store)
+    assert main(["backup", str(tmp_path / "backup")]) == 0
+    assert "of them without copying" in capsys.readouterr().out
+    assert main(["restore", str(tmp_path / "backup")]) == 2
+    assert "is no empty registry" in capsys.readouterr().err
+    delete_registry(tmp_path / "home")
+    assert main(["restore", str(tmp_path / "backup")]) == 0
+    with a_hub(tmp_path) as hub:
+        assert hub.registry.revision(NAME) == revision
+    assert main(["restore", str(tmp_path)]) == 2
+    assert "is no complete backup" in capsys.readouterr().err

@@ -1,0 +1,230 @@
+import pickle
+import struct
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from hub.errors import Conflict, HubError, UnknownArtifact, Unreachable, WrongCard, WrongName, WrongSource
+from hub.maintenance.verify import verify
+from hub.names import ArtifactName, Digest
+from hub.publish.publish import publish
+from hub.records import weights_digest
+from hub.store import FolderStore, MemoryStore
+from tests.builders.artifacts import a_card, a_folder, some_weights
+
+NAME = ArtifactName("local", "mulan-yo")
+
+
+def push(hub, folder, name=NAME, **options):
+    return publish(folder, name, hub.registry, hub.store, **options)
+
+
+def nothing_was_kept(hub):
+    return hub.registry.names() == [] and list(hub.store.digests()) == [] and hub.store.unfinished() == []
+
+
+def test_a_folder_becomes_a_revision_with_all_its_files(hub, tmp_path):
+    revision = push(hub, a_folder(tmp_path / "a"), message="First.")
+    assert [file.path for file in revision.files] == ["README.md", "emoji-sd/config.json", "emoji-sd/model.safetensors"]
+    assert (revision.number, revision.message, revision.parent) == (1, "First.", "")
+    artifact = hub.registry.get("mulan-yo")
+    assert artifact.revision == revision.id
+    assert artifact.weights_digest == weights_digest(revision.files)
+    assert artifact.size_bytes == sum(file.size_bytes for file in revision.files)
+    assert verify(hub.registry, hub.store) == []
+    assert hub.registry.debts() == []
+
+
+def test_a_revision_is_known_by_the_digest_of_its_manifest_which_is_kept(hub, tmp_path):
+    revision = push(hub, a_folder(tmp_path / "a"))
+    assert Digest(revision.id) in hub.store
+
+
+def test_the_same_content_again_is_the_same_revision(hub, tmp_path):
+    first = push(hub, a_folder(tmp_path / "a"))
+    assert push(hub, a_folder(tmp_path / "a"), message="Again.") == first
+    assert len(hub.registry.revisions(NAME)) == 1
+
+
+def test_other_content_is_the_next_revision(hub, tmp_path):
+    first = push(hub, a_folder(tmp_path / "a"))
+    second = push(hub, a_folder(tmp_path / "a", seed=1), parent=first.id)
+    assert (second.number, second.parent) == (2, first.id)
+    assert hub.registry.revision(NAME, "1") == first
+
+
+def test_a_stale_parent_is_a_conflict_and_keeps_nothing(hub, tmp_path):
+    first = push(hub, a_folder(tmp_path / "a"))
+    push(hub, a_folder(tmp_path / "a", seed=1))
+    kept = set(hub.store.digests())
+    for parent in (first.id, ""):
+        with pytest.raises(Conflict, match="push again"):
+            push(hub, a_folder(tmp_path / "a", seed=2), parent=parent)
+    assert set(hub.store.digests()) == kept
+
+
+def test_of_two_pushes_of_one_name_at_once_both_end_and_nothing_is_mixed(hub, tmp_path):
+    folders = [a_folder(tmp_path / str(seed), seed=seed) for seed in range(4)]
+
+    def attempt(folder):
+        try:
+            return push(hub, folder)
+        except Conflict:
+            return None
+
+    with ThreadPoolExecutor(4) as threads:
+        made = [revision for revision in threads.map(attempt, folders) if revision]
+    assert made
+    assert {each.id for each in hub.registry.revisions(NAME)} == {each.id for each in made}
+    assert [problem for problem in verify(hub.registry, hub.store) if problem.is_fault] == []
+
+
+def test_names_that_differ_in_case_alone_are_refused(hub, tmp_path):
+    push(hub, a_folder(tmp_path / "a"))
+    with pytest.raises(WrongName, match="`local/Mulan-Yo` differs from `local/mulan-yo`"):
+        push(hub, a_folder(tmp_path / "b", seed=1), ArtifactName("local", "Mulan-Yo"))
+    assert hub.registry.names() == ["local/mulan-yo"]
+
+
+def damaged_weights(path, content):
+    some_weights(path)
+    path.write_bytes(content(path.read_bytes()))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        lambda whole: whole[:-1], lambda whole: whole + b"\0", lambda whole: whole[:9], lambda whole: b"",
+        lambda whole: struct.pack("<Q", 2**60) + whole[8:], lambda whole: whole.replace(b"F16", b"F99"),
+    ],
+    ids=["cut", "extended", "header cut", "empty", "endless header", "unknown type"],
+)  # fmt: skip
+def test_weights_that_are_not_whole_are_refused(hub, tmp_path, content):
+    damaged_weights(a_folder(tmp_path / "a") / "emoji-sd" / "model.safetensors", content)
+    with pytest.raises(WrongSource, match=r"`emoji-sd/model.safetensors` is no whole safetensors file") as raised:
+        push(hub, tmp_path / "a")
+    assert raised.value.exit_code == 2
+    assert "\n" not in str(raised.value)
+    assert nothing_was_kept(hub)
+
+
+@pytest.mark.parametrize("suffix", ["bin", "pt", "pth", "ckpt", "pkl", "PT"])
+def test_pickles_are_refused_by_name(hub, tmp_path, suffix):
+    (a_folder(tmp_path / "a") / f"model.{suffix}").write_bytes(b"anything")
+    with pytest.raises(WrongSource, match=rf"`model.{suffix}` is a pickle"):
+        push(hub, tmp_path / "a")
+    assert nothing_was_kept(hub)
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+def test_pickles_are_refused_by_content(hub, tmp_path, protocol):
+    (a_folder(tmp_path / "a") / "weights.dat").write_bytes(pickle.dumps({"a": [1]}, protocol))
+    with pytest.raises(WrongSource, match=r"`weights.dat` is a pickle"):
+        push(hub, tmp_path / "a")
+
+
+def test_archives_are_refused_by_their_content(hub, tmp_path):
+    with zipfile.ZipFile(a_folder(tmp_path / "a") / "weights.model", "w") as archive:
+        archive.writestr("archive/data.pkl", b"x")
+    with pytest.raises(WrongSource, match=r"`weights.model` is an archive"):
+        push(hub, tmp_path / "a")
+
+
+def test_every_wrong_file_is_named_at_once(hub, tmp_path):
+    folder = a_folder(tmp_path / "a")
+    (folder / "model.pt").write_bytes(b"")
+    damaged_weights(folder / "emoji-sd" / "model.safetensors", lambda whole: whole[:-1])
+    with pytest.raises(WrongSource, match=r"emoji-sd/model.safetensors.*; `model.pt`"):
+        push(hub, folder)
+
+
+@pytest.mark.parametrize("name", ["a:b.txt", "a\nb", "back\\slash", "what?"])
+def test_files_that_not_every_system_can_keep_are_refused(hub, tmp_path, name):
+    (a_folder(tmp_path / "a") / name).write_text("")
+    with pytest.raises(WrongName) as raised:
+        push(hub, tmp_path / "a")
+    assert "\n" not in str(raised.value)
+    assert nothing_was_kept(hub)
+
+
+def test_files_that_differ_in_case_alone_are_refused(hub, tmp_path):
+    folder = a_folder(tmp_path / "a")
+    (folder / "readme.md").write_text("")
+    with pytest.raises(WrongName, match=r"`README.md` and `readme.md`"):
+        push(hub, folder)
+
+
+def test_links_to_folders_and_things_that_are_no_files_are_refused(hub, tmp_path):
+    folder = a_folder(tmp_path / "a")
+    (folder / "link").symlink_to(tmp_path)
+    with pytest.raises(WrongSource, match="a link to a folder"):
+        push(hub, folder)
+    (folder / "link").unlink()
+    (folder / "dangling").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(WrongSource, match="`dangling` is neither a file nor a folder"):
+        push(hub, folder)
+
+
+def test_a_snapshot_can_be_pushed_under_another_name(hub, tmp_path):
+    push(hub, a_folder(tmp_path / "a"))
+    copy = push(hub, hub.snapshot("mulan-yo"), ArtifactName("local", "copy"))
+    assert copy.files == hub.registry.revision("mulan-yo").files
+
+
+def test_what_a_version_control_system_keeps_is_left_out(hub, tmp_path):
+    folder = a_folder(tmp_path / "a")
+    (folder / ".git").mkdir()
+    (folder / ".git" / "HEAD").write_text("ref")
+    assert "git" not in " ".join(file.path for file in push(hub, folder).files)
+
+
+def test_a_wrong_card_is_refused_before_anything_is_kept(hub, tmp_path):
+    folder = a_folder(tmp_path / "a")
+    (folder / "README.md").write_text("---\nlanguage: yo\n---\n")
+    with pytest.raises(WrongCard):
+        push(hub, folder)
+    assert nothing_was_kept(hub)
+
+
+def test_a_place_that_is_no_folder_is_refused(hub, tmp_path):
+    with pytest.raises(WrongSource, match="is no folder"):
+        push(hub, tmp_path / "nowhere")
+
+
+def test_a_disk_that_fills_up_leaves_no_row_and_the_push_can_be_repeated(hub, tmp_path):
+    class Full(MemoryStore):
+        room = 2
+
+        def put_file(self, path, expected=None):
+            if self.room == 0:
+                raise Unreachable("cannot write: the disk is full. Nothing was kept.")
+            self.room -= 1
+            return super().put_file(path, expected)
+
+    store = Full()
+    folder = a_folder(tmp_path / "a")
+    with pytest.raises(Unreachable):
+        publish(folder, NAME, hub.registry, store)
+    with pytest.raises(UnknownArtifact):
+        hub.registry.get("mulan-yo")
+    assert [problem.is_fault for problem in verify(hub.registry, store)] == [False]
+    store.room = 9
+    publish(folder, NAME, hub.registry, store)
+    assert verify(hub.registry, store) == []
+
+
+def test_verifying_names_what_was_lost_and_what_was_changed(hub, tmp_path):
+    revision = push(hub, a_folder(tmp_path / "a", a_card()))
+    assert isinstance(hub.store, FolderStore)
+    by_path = {file.path: file.digest for file in revision.files}
+    hub.store.delete(by_path["README.md"])
+    hub.store.path(by_path["emoji-sd/config.json"]).write_text("{}")
+    hub.store.put(b"stray")
+    texts = [(problem.is_fault, problem.text) for problem in verify(hub.registry, hub.store)]
+    assert [is_fault for is_fault, _ in texts] == [True, True, False]
+    faults = " ".join(text for is_fault, text in texts if is_fault)
+    assert "missing from the store; named by local/mulan-yo@1:README.md" in faults
+    assert "holds other bytes (2, should be" in faults
+    with pytest.raises(HubError, match="hub verify"):
+        hub.snapshot("mulan-yo")

@@ -1,0 +1,116 @@
+"""A yanked revision is not chosen: what everybody gets, and what an artifact says of itself, is the one before it."""
+
+from __future__ import annotations
+
+import pytest
+
+from hub.errors import AllYanked, YankedRevision
+from hub.loader.resolve import BaseSource, Sources
+from hub.names import ArtifactName
+from hub.publish.commit import Deletion, commit, duplicate, squash, yank
+from hub.publish.publish import drain_outbox, publish
+from hub.records import Conditioning, Query
+from hub.registry.accounts.permissions import Actor
+from hub.registry.scores.scores import Measurement, publish_score, statements
+from tests.builders.artifacts import a_card, a_folder, a_score
+from tests.builders.hub import a_hub, delete_registry
+
+NAME = ArtifactName("ada", "yo")
+ADA = Actor("ada")
+
+
+@pytest.fixture
+def two(hub, tmp_path):
+    """`ada/yo` with a good revision, and a better one that was trained on the test set."""
+    for seed, summary in enumerate(("Honest.", "Cheating.")):
+        card = a_card(summary=summary, scores=(a_score(0.4 + seed / 2),))
+        publish(a_folder(tmp_path / "yo", card, seed=seed), NAME, hub.registry, hub.store)
+    return hub.registry.get(NAME)
+
+
+def withdraw(hub, revision="main", *, yanked=True):
+    return yank(hub.registry.get(NAME), revision, hub.registry, hub.store, ADA, yanked=yanked)
+
+
+def test_the_artifact_is_described_by_the_revision_that_is_chosen(hub, two):
+    withdraw(hub)
+    found = hub.registry.get(NAME)
+    assert (found.summary, [score.value for score in found.scores]) == ("Honest.", [0.4])
+    assert found.revision == hub.registry.revision(NAME, "1").id
+    assert found.weights_digest != two.weights_digest
+    assert hub.registry.find(Query(text="cheating")).total == 0
+    withdraw(hub, yanked=False)
+    assert hub.registry.get(NAME) == two
+    assert hub.registry.find(Query(text="cheating")).total == 1
+
+
+def test_a_published_score_moves_the_artifact_while_its_revision_is_chosen(hub, two):
+    hub.accounts.add("ada", Actor("root"))
+
+    def standing():
+        return hub.registry.database.rows("SELECT standing FROM artifacts")[0][0]
+
+    def publish_of(revision, value):
+        measurement = Measurement(revision=revision, run="r", machine="m")
+        publish_score(hub.registry.database, NAME, a_score(value), measurement, ADA, counts=True)
+
+    first, second = hub.registry.revision(NAME, "1"), hub.registry.revision(NAME, "2")
+    publish_of(second.id, 0.99)
+    best = standing()
+    withdraw(hub)
+    fallen = standing()
+    assert fallen > best
+    publish_of(first.id, 0.6)
+    assert best < standing() < fallen
+    withdraw(hub, yanked=False)
+    assert standing() == best
+    assert len([each for each in statements(hub.registry.database, NAME) if each.author]) == 2
+
+
+def test_a_snapshot_takes_the_one_before_and_warns_of_a_pinned_one(hub, two):
+    withdraw(hub)
+    assert "Honest." in (hub.snapshot(NAME) / "README.md").read_text()
+    with pytest.warns(YankedRevision, match="revision 2 of `ada/yo` was yanked"):
+        assert "Cheating." in (hub.snapshot(NAME, "2") / "README.md").read_text()
+
+
+def test_the_loader_takes_the_one_before_unless_a_revision_is_pinned(hub, two, tmp_path):
+    withdraw(hub)
+    base = BaseSource("emoji-sd", tmp_path, None, Conditioning(width=128, length=16), "", ("en",))
+    with Sources(hub) as sources:
+        assert sources.module("ada/yo", base, None).folder == hub.snapshot(NAME, "1") / "emoji-sd"
+        with pytest.warns(YankedRevision):
+            assert sources.module("ada/yo@2", base, None).folder.parent.name == two.revision[:40]
+        withdraw(hub, "1")
+        with pytest.raises(AllYanked):
+            sources.module("ada/yo", base, None)
+
+
+def test_commits_and_squashes_go_on_from_the_last_revision(hub, two):
+    withdraw(hub)
+    artifact = hub.registry.get(NAME)
+    squash(artifact, hub.registry, hub.store, ADA, message="one", branch="main")
+    withdrawn = hub.registry.tip(NAME)
+    assert withdrawn.yanked, "squashing does not make it good"
+    with pytest.raises(AllYanked):
+        hub.registry.revision(NAME)
+    change = [Deletion("emoji-sd", is_folder=True)]
+    made = commit(artifact, change, hub.registry, hub.store, ADA, message="without", parent=withdrawn.id)
+    assert (made.parent, hub.registry.revision(NAME).id) == (withdrawn.id, made.id)
+
+
+def test_a_duplicate_begins_with_what_is_chosen(hub, two):
+    withdraw(hub)
+    target = ArtifactName("bob", "copy")
+    duplicate(hub.registry.get(NAME), target, hub.registry, hub.store, Actor("bob"), private=False)
+    assert hub.registry.get(target).summary == "Honest."
+
+
+def test_a_registry_that_is_built_again_knows_what_was_yanked(hub, two, tmp_path):
+    withdraw(hub)
+    drain_outbox(hub.registry, hub.store)
+    hub.close()
+    delete_registry(tmp_path / "home")
+    with a_hub(tmp_path) as again:
+        assert (again.registry.get(NAME).summary, again.registry.revision(NAME).number) == ("Honest.", 1)
+        assert again.registry.tip(NAME).yanked

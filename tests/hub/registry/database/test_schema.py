@@ -1,0 +1,182 @@
+"""Files that are, were, or never will be a registry."""
+
+import logging
+import multiprocessing
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+
+import pytest
+
+from hub.errors import Damaged, Unreachable, WrongRequest
+from hub.records import Query
+from hub.registry import Registry
+from hub.registry.database.schema import HEAD, all_tables, migrate
+from tests.builders import ROOT, postgres
+from tests.builders.registry import an_artifact, fill
+
+
+def test_head_is_the_newest_migration():
+    newest = max((ROOT / "hub/registry/database/migrations/versions").glob("[0-9]*.py"))
+    assert newest.name.startswith(f"{HEAD}_")
+
+
+KEPT_BY_THE_DATABASE = {"search", "artifacts_by_words"}
+"""PostgreSQL's own column and index for words; SQLite's tables for them begin with `artifact_text`."""
+
+
+def test_a_new_registry_has_exactly_the_tables_of_the_code(address):
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+    from sqlalchemy.schema import CreateIndex
+
+    tables = all_tables()
+    registry = Registry.open(address)
+    orders = {
+        index.name: index
+        for index in tables.tables["artifacts"].indexes
+        if any("DESC" in str(each) for each in index.expressions)
+    }
+
+    def is_compared(_object, name, *_):
+        return not str(name).startswith("artifact_text") and name not in {*KEPT_BY_THE_DATABASE, *orders}
+
+    with registry.database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"include_object": is_compared})
+        assert compare_metadata(context, tables) == []
+        if connection.dialect.name == "sqlite":  # Its reflection forgets which way an index runs.
+            made = dict(connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE type = 'index'").all())
+            for name, index in orders.items():
+                assert made[name].replace('"', "") == str(CreateIndex(index).compile(connection)).replace('"', "")
+    registry.close()
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (lambda path: path.write_bytes(b"certainly no database " * 100), "is no registry"),
+        (lambda path: path.write_bytes(b"SQLite format 3\0" + b"\xff" * 4096), "registry"),
+        (
+            lambda path: sqlite3.connect(path).execute("CREATE TABLE cats (name)").connection.close(),
+            "database of something else",
+        ),
+    ],
+)
+def test_a_file_that_is_no_registry_is_refused_in_one_line_and_left_alone(tmp_path, make, reason):
+    path = tmp_path / "registry.db"
+    make(path)
+    before = path.read_bytes()
+    with pytest.raises(Damaged, match=reason) as raised:
+        Registry.open(path)
+    assert "\n" not in str(raised.value)
+    assert path.read_bytes() == before
+
+
+def test_a_newer_registry_is_refused(tmp_path):
+    path = tmp_path / "registry.db"
+    Registry.open(path).close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript("UPDATE alembic_version SET version_num = '0999';")
+    with pytest.raises(Damaged, match=r"has schema 0999, this linguahub knows .*: upgrade linguahub"):
+        Registry.open(path)
+
+
+def test_a_registry_of_before_the_first_release_is_refused_in_one_line_and_left_alone(address):
+    registry = Registry.open(address)
+    registry.database.execute("UPDATE alembic_version SET version_num = '0028'")
+    registry.close()
+    for _ in range(2):
+        with pytest.raises(Damaged, match=r"older development version \(schema 0028.*hub index") as raised:
+            Registry.open(address)
+        assert "\n" not in str(raised.value)
+
+
+def test_tables_are_made_by_whoever_is_first_and_left_alone_by_all_others(address):
+    registry = Registry.open(address)
+    fill(registry, an_artifact())
+    with registry.database.engine.connect() as connection:
+        migrate(connection)
+    assert registry.names() == [str(an_artifact().name)]
+    registry.close()
+
+
+def test_a_place_that_cannot_be_written_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Unreachable, match="HUB_HOME") as raised:
+        Registry.open(tmp_path / "file" / "registry.db")
+    assert "\n" not in str(raised.value)
+
+
+def test_databases_of_other_kinds_are_refused(tmp_path):
+    with pytest.raises(WrongRequest, match="'mysql' registries are not served"):
+        Registry.open("mysql://localhost/hub")
+    Registry.open(f"sqlite:///{tmp_path}/by-url.db").close()
+    assert (tmp_path / "by-url.db").is_file()
+
+
+def _open(address: str) -> str:
+    registry = Registry.open(address)
+    registry.close()
+    return registry.database.version()
+
+
+def test_processes_that_create_it_at_once_all_get_it(address):
+    with multiprocessing.get_context("spawn").Pool(3) as pool:
+        assert pool.map(_open, [address] * 6) == [HEAD] * 6
+
+
+def test_a_newer_or_foreign_database_of_postgresql_is_refused(cluster):
+    import psycopg
+
+    address = postgres.a_database(cluster)
+    with psycopg.connect(address) as connection:
+        connection.execute("CREATE TABLE cats (name text)")
+    with pytest.raises(Damaged, match="database of something else"):
+        Registry.open(address)
+    address = postgres.a_database(cluster)
+    Registry.open(address).close()
+    with psycopg.connect(address) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0999'")
+    with pytest.raises(Damaged, match="has schema 0999"):
+        Registry.open(address)
+
+
+def test_readers_go_on_when_the_server_has_ended_their_connections(cluster):
+    import psycopg
+
+    address = postgres.a_database(cluster)
+    registry = Registry.open(address)
+    fill(registry, an_artifact())
+    for ask in (
+        lambda: registry.get("mulan-yo"),
+        lambda: registry.find(Query(language="yo")).items[0],
+        lambda: registry.get("mulan-yo"),
+    ):
+        with psycopg.connect(address, autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        assert ask().name == an_artifact().name
+    registry.count_download(an_artifact().name)
+    registry.close()
+
+
+def test_migrating_says_nothing(tmp_path, caplog, capfd):
+    with caplog.at_level(logging.WARNING):
+        Registry.open(tmp_path / "registry.db").close()
+    assert caplog.records == []
+    assert capfd.readouterr() == ("", "")
+
+
+def test_opening_and_searching_a_current_registry_imports_nothing_heavy(tmp_path):
+    Registry.open(tmp_path / "registry.db").close()
+    script = (
+        "import sys; from hub.registry import Registry; from hub.records import Query\n"
+        f"Registry.open({str(tmp_path / 'registry.db')!r}).find(Query(language='yo'))\n"
+        "heavy = {'torch', 'sqlalchemy', 'alembic', 'yaml', 'huggingface_hub', 'safetensors', 'asyncio'} & set(sys.modules)\n"
+        "sys.exit(', '.join(heavy))"
+    )
+    assert (
+        subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True).stderr.strip() == ""
+    )

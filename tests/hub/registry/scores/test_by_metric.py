@@ -1,0 +1,141 @@
+"""Searching by the value of one metric, once on each database, among few and among more than anybody counts."""
+
+from __future__ import annotations
+
+import pytest
+
+from hub.errors import WrongRequest
+from hub.names import ArtifactName
+from hub.records import Provenance, Query
+from hub.registry import Registry
+from hub.registry.accounts.permissions import Actor
+from hub.registry.artifacts.repositories import change_settings
+from hub.registry.scores import by_metric
+from hub.registry.search.search import find
+from tests.builders import postgres
+from tests.builders.artifacts import a_score
+from tests.builders.registry import a_revision, an_artifact, fill, names
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def shelf(request, tmp_path_factory):
+    """Modules whose fids and precisions lie apart, by language, split and provenance."""
+    on_sqlite = request.param == "sqlite"
+    opened = Registry.open(
+        tmp_path_factory.mktemp("shelf") / "registry.db"
+        if on_sqlite
+        else postgres.a_database(request.getfixturevalue("cluster"))
+    )
+    fill(
+        opened,
+        an_artifact("a/low", scores=(a_score(0.2), a_score(30.0, metric="fid", better="down"))),
+        an_artifact("a/high", scores=(a_score(0.8), a_score(0.1, split="pairs"), a_score(9.0, metric="fid", better="down"))),
+        an_artifact("b/wide", languages=("yo", "hi"), scores=(a_score(0.5), a_score(0.9, language="hi")), bases=("sdxl",)),
+        an_artifact("b/claims", scores=(a_score(0.99, provenance=Provenance.REPORTED, source="a paper"),)),
+        an_artifact("c/elsewhere", scores=(a_score(0.7, benchmark="xtd10"),)),
+        an_artifact("c/none", scores=()),
+    )  # fmt: skip
+    yield opened
+    opened.close()
+
+
+METRIC = "r_precision_at_1"
+"""The metric of `a_score`."""
+
+
+@pytest.mark.parametrize("candidates", [500, 2], ids=["few", "more than are counted"])
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ({}, ["wide", "high", "elsewhere", "low"]), ({"least": 0.5}, ["wide", "high", "elsewhere"]),
+        ({"least": 0.5, "most": 0.7}, ["elsewhere", "wide"]), ({"language": "yo"}, ["high", "elsewhere", "wide", "low"]),
+        ({"language": "hi"}, ["wide"]), ({"split": "pairs"}, ["high"]), ({"benchmark": "xtd10"}, ["elsewhere"]),
+        ({"base": "emoji-sd", "language": "yo", "benchmark": "emoji-generation"}, ["high", "low"]),
+        ({"text": "Yoruba", "owner": "a"}, ["high", "low"]), ({"provenance": "reported"}, ["claims"]), ({"least": 1}, []),
+        ({"language": "yo", "split": "pairs"}, ["high"]), ({"language": "hi", "split": "pairs"}, []), ({"split": "nowhere"}, []),
+        ({"benchmark": "xtd10", "split": "pairs"}, []), ({"benchmark": "nowhere", "language": "yo"}, []),
+        ({"metric": "fid"}, ["high", "low"]), ({"metric": "fid", "most": 10}, ["high"]), ({"metric": "none"}, []),
+    ],
+)  # fmt: skip
+def test_a_metric_narrows_and_sorts_by_its_best_value(shelf, asked, found, candidates):
+    query = Query(**{"metric": METRIC, "sort": "metric", **asked})
+    page = find(shelf.database, query, candidates)
+    assert names(page) == found
+    if page.is_exact:
+        assert page.total == len(found)
+    else:
+        assert page.total <= len(found)
+
+
+@pytest.mark.parametrize("candidates", [500, 2], ids=["few", "more than are counted"])
+def test_another_order_goes_with_a_metric(shelf, candidates):
+    query = Query(metric=METRIC, least=0.5, sort="name")
+    assert names(find(shelf.database, query, candidates)) == ["elsewhere", "high", "wide"]
+
+
+@pytest.mark.parametrize("candidates", [500, 2], ids=["few", "more than are counted"])
+def test_pages_by_metric_do_not_overlap(shelf, candidates):
+    asked = [Query(metric=METRIC, sort="metric", limit=2, offset=offset) for offset in (0, 2, 4)]
+    assert [names(find(shelf.database, each, candidates)) for each in asked] == [
+        ["wide", "high"],
+        ["elsewhere", "low"],
+        [],
+    ]
+
+
+@pytest.mark.parametrize("candidates", [500, 2], ids=["few", "more than are counted"])
+@pytest.mark.parametrize("asked", [{}, {"benchmark": "xtd10"}, {"split": "s"}, {"split": "s", "language": "yo"}])
+def test_scores_on_more_trials_than_there_are_ranges_are_found_all_the_same(registry, asked, candidates, monkeypatch):
+    monkeypatch.setattr(by_metric, "MOST_RANGES", 3)
+    for number in range(6):
+        on = {"benchmark": f"bench{number}", "split": "s"}
+        fill(
+            registry, an_artifact(f"a/m{number}", scores=(a_score(number / 10, **on), a_score(0.9, benchmark="xtd10")))
+        )
+    page = find(registry.database, Query(metric=METRIC, sort="metric", most=0.9, **asked), candidates)
+    assert sorted(names(page)) == [f"m{number}" for number in range(6)]
+
+
+def test_readers_of_a_language_get_the_best_in_it_first_among_any_number_of_scores(registry):
+    fill(
+        registry,
+        an_artifact("a/first", languages=("yo", "hi"), scores=(a_score(0.6), a_score(0.1, language="hi"))),
+        an_artifact("a/second", languages=("yo", "hi"), scores=(a_score(0.5), a_score(0.8, language="hi"))),
+        an_artifact("a/third", languages=("yo", "hi"), scores=(a_score(0.4), a_score(0.9, language="hi"))),
+    )
+    for candidates in (0, 500):
+        asked = {"metric": METRIC, "language": "yo"}
+        assert names(find(registry.database, Query(**asked), candidates)) == ["first", "second", "third"]
+        behind = find(registry.database, Query(**asked, after="a/first", offset=1, limit=1), candidates)
+        assert names(behind) == ["second"]
+
+
+def test_facets_are_counted_among_those_with_the_metric(shelf):
+    assert shelf.find(Query(metric=METRIC, least=0.5)).facets["base"] == {"emoji-sd": 2, "sdxl": 1}
+
+
+@pytest.mark.parametrize("asked", [{"sort": "metric"}, {"least": 0.5}, {"benchmark": "xtd10"}, {"split": "pairs"}])
+def test_bounds_without_a_metric_are_refused(shelf, asked):
+    with pytest.raises(WrongRequest, match="name it"):
+        shelf.find(Query(**asked))
+
+
+def test_a_private_artifact_is_found_by_its_readers_alone(registry):
+    fill(registry, an_artifact("a/open"), an_artifact("b/closed"))
+    change_settings(registry.database, ArtifactName("b", "closed"), Actor("test"), private=True)
+    asked = {"metric": METRIC, "sort": "metric"}
+    assert names(registry.find(Query(**asked, readers=()))) == ["open"]
+    assert set(names(registry.find(Query(**asked, readers=("b",))))) == {"open", "closed"}
+
+
+def test_a_page_begins_behind_the_last_artifact_though_others_came_meanwhile(registry):
+    fill(registry, *(an_artifact(f"a/m{number}", scores=(a_score(number / 10),)) for number in (9, 7, 5, 3)))
+    first = registry.find(Query(limit=2))
+    assert names(first) == ["m9", "m7"]
+    registry.record(an_artifact("a/m8", scores=(a_score(0.8),)), a_revision("a/m8", "e"), None)
+    by_place = registry.find(Query(limit=2, offset=2))
+    assert names(by_place) == ["m7", "m5"]
+    behind = registry.find(Query(limit=2, offset=2, after=first.items[-1].name.key))
+    assert names(behind) == ["m5", "m3"]
+    gone = registry.find(Query(limit=2, offset=2, after="a/deleted"))
+    assert names(gone) == ["m7", "m5"]

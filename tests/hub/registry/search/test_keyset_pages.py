@@ -1,0 +1,87 @@
+"""Lists of many matches, page by page: whatever way the database takes, they are one list in one order."""
+
+from dataclasses import replace
+
+import pytest
+
+from hub.names import ArtifactName
+from hub.records import Query
+from hub.registry import Registry
+from hub.registry.search import search
+from hub.registry.search.search import SORTS, find
+from tests.builders import postgres
+from tests.builders.artifacts import a_score
+from tests.builders.registry import a_revision, an_artifact, fill, names
+
+LANGUAGES = (("yo",), ("yo", "sw"), ("sw",), ("mul",))
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def shelf(request, tmp_path_factory):
+    """Forty artifacts, many alike in what they are sorted by; half of them have no score."""
+    on_sqlite = request.param == "sqlite"
+    folder = tmp_path_factory.mktemp("walk")
+    opened = Registry.open(
+        folder / "registry.db" if on_sqlite else postgres.a_database(request.getfixturevalue("cluster"))
+    )
+    for number in range(40):
+        tags, name = LANGUAGES[number % 4], f"owner{number % 3}/m{number:02}"
+        scores = tuple(a_score((number % 5 + 1) / 10, language=tag) for tag in tags) if number % 2 else ()
+        kind = "encoder" if number % 7 == 0 else "adapter"
+        made = an_artifact(name, languages=tags, scores=scores, kind=kind)
+        opened.record(made, replace(a_revision(name), id=f"{number:064x}"), None)
+    for number in range(0, 40, 3):
+        opened.count_download(ArtifactName(f"owner{number % 3}", f"m{number:02}"))
+    yield opened
+    opened.close()
+
+
+WANTED = [
+    {},
+    {"language": "yo"},
+    {"kind": "adapter"},
+    {"text": "m", "language": "sw"},
+    {"owner": "owner1", "kind": "adapter"},
+]
+
+
+@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.parametrize("wanted", WANTED)
+@pytest.mark.parametrize("candidates", [2, 100])
+def test_pages_behind_one_another_are_the_whole_list_once(shelf, wanted, sort, candidates):
+    whole = names(find(shelf.database, Query(**wanted, sort=sort, limit=100), candidates))
+    read, after = [], ""
+    for _ in range(20):
+        page = find(shelf.database, Query(**wanted, sort=sort, limit=3, offset=len(read), after=after), candidates)
+        read += names(page)
+        if len(page.items) < 3:
+            break
+        after = page.items[-1].name.key
+    assert read == whole
+    assert len(whole) > 8
+
+
+@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.parametrize("wanted", WANTED)
+def test_a_page_deep_in_a_list_is_the_same_whether_matches_are_walked_or_ranked(shelf, wanted, sort):
+    whole = names(find(shelf.database, Query(**wanted, sort=sort, limit=100), 100))
+    for candidates in (2, 3, 100):
+        page = find(shelf.database, Query(**wanted, sort=sort, limit=4, offset=7), candidates)
+        assert names(page) == whole[7:11]
+
+
+@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.parametrize("wanted", WANTED)
+def test_ranking_more_than_are_counted_gives_what_walking_gives(shelf, wanted, sort, monkeypatch):
+    asked = Query(**wanted, sort=sort, limit=9)
+    walked = find(shelf.database, asked, 2)
+    monkeypatch.setattr(search, "CANDIDATES", 1)  # As if the registry were a million times as large.
+    ranked = find(shelf.database, asked, 2)
+    assert names(ranked) == names(walked)
+    assert ranked.total >= walked.total
+
+
+def test_behind_an_artifact_that_has_moved_the_list_goes_on_where_it_stands_now(registry):
+    fill(registry, *(an_artifact(f"a/m{number}", scores=(a_score(number / 10),)) for number in (9, 7, 5, 3)))
+    registry.record(an_artifact("a/m9", scores=(a_score(0.4),)), a_revision("a/m9", "e", "0" * 64), "0" * 64)
+    assert names(registry.find(Query(limit=2, offset=1, after="a/m9"))) == ["m3"]

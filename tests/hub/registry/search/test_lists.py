@@ -1,0 +1,156 @@
+"""Lists as Hugging Face clients ask for them: by tags, by a part of the name, by size; by time, likes and trend."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from hub.names import ArtifactName
+from hub.records import PLAIN, Query
+from hub.registry import Registry
+from hub.registry.accounts.permissions import Actor
+from hub.registry.artifacts.repositories import change_settings, like
+from hub.registry.index.trending import HALF_LIFE_DAYS, score, weight
+from hub.registry.search.search import find
+from tests.builders.registry import an_artifact, fill
+
+ROOT = Actor("root")
+
+
+def a_model(name, **fields):
+    plain = {"kind": PLAIN, "variants": (), "bases": (), "scores": (), "method": "", "languages": (), "tags": ()}
+    return dataclasses.replace(an_artifact(name), **{**plain, **fields})
+
+
+@pytest.fixture
+def registry(address):
+    registry = Registry.open(address)
+    fill(
+        registry,
+        a_model("ada/Sea-Words.v1", tags=("boats", "peft"), languages=("yo",), weights={"a" * 64: {"F32": 999}}),
+        a_model("ada/sea_wind", tags=("boats",), weights={"b" * 64: {"F16": 1_000_000, "F32": 1}}),
+        a_model("bob/land", kind="dataset", tags=("boats",)),
+        a_model("bob/mountain", license="MIT", bases=("linguahub/emoji-sd",)),
+    )
+    yield registry
+    registry.close()
+
+
+def names(registry, candidates=500, **query):
+    page = find(registry.database, Query(**query), candidates)
+    return [str(each.name) for each in page.items]
+
+
+DENSE_OR_SPARSE = pytest.mark.parametrize("candidates", [0, 500], ids=["dense", "sparse"])
+"""With no candidates at all, every match is read from an order's own index, as in a registry of a million."""
+
+
+@DENSE_OR_SPARSE
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        (("sea",), ["ada/Sea-Words.v1", "ada/sea_wind"]),
+        (("SEA-w",), ["ada/Sea-Words.v1"]),
+        (("sea_",), ["ada/sea_wind"]),
+        (("a_w",), ["ada/sea_wind"]),
+        (("a/s",), ["ada/Sea-Words.v1", "ada/sea_wind"]),
+        (("v1",), ["ada/Sea-Words.v1"]),
+        (("1",), ["ada/Sea-Words.v1"]),
+        (("nd",), ["bob/land", "ada/sea_wind"]),
+        (("ea", "wind"), ["ada/sea_wind"]),
+        (("sea wind",), []),
+        (("%",), []),
+        (("words-sea",), []),
+        (("|",), []),
+    ],
+)
+def test_a_part_of_the_name_is_found_wherever_it_stands(registry, candidates, parts, expected):
+    assert names(registry, candidates, parts=parts, sort="name") == expected
+
+
+def test_lists_of_models_are_the_same_before_and_after_there_are_data_sets(registry):
+    asked = {"type": "model", "labels": ("boats",), "sort": "name"}
+    with_data_sets = names(registry, **asked)
+    registry.forget(ArtifactName("bob", "land"))
+    assert names(registry, **asked) == with_data_sets == ["ada/Sea-Words.v1", "ada/sea_wind"]
+    assert names(registry, type="dataset") == []
+    assert len(names(registry, type="model")) == registry.find(Query()).total == 3
+
+
+def test_letters_that_stand_together_in_threes_alone_are_no_part(registry):
+    fill(registry, a_model("eve/abcd-bcde"))
+    assert names(registry, parts=("abcde",)) == []
+
+
+@DENSE_OR_SPARSE
+def test_tags_are_as_the_hugging_face_hub_spells_them_and_all_must_be_there(registry, candidates):
+    assert names(registry, candidates, labels=("boats",), type="model", sort="name") == [
+        "ada/Sea-Words.v1",
+        "ada/sea_wind",
+    ]
+    assert names(registry, candidates, labels=("boats",), type="dataset") == ["bob/land"]
+    assert names(registry, candidates, labels=("boats", "yo")) == ["ada/Sea-Words.v1"]
+    assert names(registry, candidates, labels=("peft",)) == ["ada/Sea-Words.v1"]
+    assert names(registry, candidates, labels=("boat",)) == []
+    for tag in ("license:mit", "base_model:linguahub/emoji-sd", "base_model:finetune:linguahub/emoji-sd"):
+        assert names(registry, candidates, labels=(tag,)) == ["bob/mountain"], tag
+
+
+@DENSE_OR_SPARSE
+def test_models_are_found_by_the_number_of_their_parameters(registry, candidates):
+    for bounds, expected in (
+        ((0, 999), ["ada/Sea-Words.v1"]),
+        ((1000, 10**9), ["ada/sea_wind"]),
+        ((1_000_001, 1_000_001), ["ada/sea_wind"]),
+        ((0, 10**18), ["ada/Sea-Words.v1", "ada/sea_wind"]),
+        ((1_000_002, 10**9), []),
+    ):
+        assert names(registry, candidates, parameters=bounds, sort="name") == expected, bounds
+
+
+@DENSE_OR_SPARSE
+def test_a_gate_is_found_as_soon_as_it_is_set(registry, candidates):
+    change_settings(registry.database, ArtifactName("bob", "mountain"), ROOT, gated="manual")
+    assert names(registry, candidates, gated=True) == ["bob/mountain"]
+    assert "bob/mountain" not in names(registry, candidates, gated=False)
+    change_settings(registry.database, ArtifactName("bob", "mountain"), ROOT, gated="")
+    assert names(registry, candidates, gated=True) == []
+
+
+def test_likes_and_downloads_of_late_set_the_trend(registry):
+    fan = registry.get("ada/sea_wind")
+    from hub.registry.accounts.accounts import Accounts
+
+    accounts = Accounts(registry.database)
+    account = accounts.add("fan", ROOT)
+    for _ in range(2):  # Once is enough.
+        like(registry.database, fan.name, account, ROOT)
+    for _ in range(3):
+        registry.count_download(ArtifactName("bob", "land"))
+    assert names(registry, sort="trend")[:2] == ["ada/sea_wind", "bob/land"]
+    assert names(registry, sort="likes")[0] == "ada/sea_wind"
+    assert score(registry.get("bob/land").trending) == pytest.approx(3, rel=1e-3)
+    assert score(registry.get("ada/sea_wind").trending) == pytest.approx(10, rel=1e-3)
+
+
+def test_half_of_the_trend_is_gone_after_its_half_life():
+    now = datetime(2026, 5, 1, tzinfo=UTC)
+    assert score(weight(now), now + timedelta(days=HALF_LIFE_DAYS)) == pytest.approx(0.5)
+
+
+def test_what_moves_is_found_by_its_new_name_alone(registry):
+    from hub.registry.artifacts.repositories import move_repository
+
+    move_repository(registry.database, ArtifactName("bob", "land"), ArtifactName("bob", "island-of-palms"), ROOT)
+    assert names(registry, parts=("of-palm",)) == ["bob/island-of-palms"]
+    assert names(registry, parts=("b/land",)) == []
+
+
+def test_a_list_is_walked_from_artifact_to_artifact(registry):
+    first = find(registry.database, Query(type="model", sort="likes", limit=2), 0)
+    last = first.items[-1].name.key
+    rest = find(registry.database, Query(type="model", sort="likes", limit=2, offset=2, after=last), 0)
+    walked = [str(each.name) for each in (*first.items, *rest.items)]
+    assert sorted(walked) == ["ada/Sea-Words.v1", "ada/sea_wind", "bob/mountain"]

@@ -1,0 +1,175 @@
+"""What /api/v1 tells of artifacts; every answer is what its document promises."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import pytest
+from starlette.testclient import TestClient
+
+from hub.local import LocalHub
+from hub.names import ArtifactName
+from server.api import health, languages
+from server.api.artifacts import advice, artifacts, compatible, leaderboard, revisions, scores
+from tests.builders.server.catalogue import NAME, ON_BOTH
+
+BOARD = "/api/v1/leaderboard?benchmark=emoji-generation&metric=r_precision_at_1"
+pytestmark = ON_BOTH
+
+
+@pytest.mark.parametrize(
+    ("address", "body"),
+    [
+        (NAME, artifacts.WholeArtifactBody), ("/api/v1/artifacts/linguahub/emoji-sd", artifacts.WholeArtifactBody),
+        (f"{NAME}?revision=1", artifacts.WholeArtifactBody), (f"{NAME}/downloads?days=7", artifacts.DownloadsBody),
+        (f"{NAME}/revisions", revisions.RevisionsBody), (f"{NAME}/revisions/1", artifacts.ShownRevisionBody),
+        (f"{NAME}/revisions/main/tensors", artifacts.TensorsBody), (f"{NAME}/revisions/1/manifest", revisions.ManifestBody),
+        (f"{NAME}/diff?from=1&to=main", revisions.DiffBody), (f"{NAME}/diff?from=main&to=1", revisions.DiffBody),
+        (f"{NAME}/aliases", revisions.AliasesBody), (f"{NAME}/scores", scores.ScoresBody), (BOARD, leaderboard.LeaderboardBody),
+        ("/api/v1/compare?artifact=ada/yo&artifact=ada/claims", leaderboard.CompareBody), ("/api/v1/languages", languages.LanguagesBody),
+        ("/api/v1/bases", languages.BasesBody), (f"{NAME}/compatible", compatible.CompatibleBody),
+        ("/api/v1/artifacts/linguahub/twin-sd/compatible", compatible.CompatibleBody), ("/api/v1/advice?language=yo&base=emoji-sd", advice.AdviceBody),
+        ("/api/v1/advice?language=Hausa&budget=100", advice.AdviceBody), ("/api/v1/health/live", health.LiveBody),
+        ("/api/v1/health/ready", health.ReadyBody),
+    ],
+)  # fmt: skip
+def test_an_answer_is_what_the_document_promises(client: TestClient, address: str, body: type):
+    answer = client.get(address)
+    assert answer.status_code == 200, answer.text
+    body.model_validate_json(answer.content)
+    assert client.head(address).headers["content-length"] == answer.headers["content-length"]
+
+
+def test_a_manifest_is_the_bytes_that_the_revision_is_known_by(client: TestClient):
+    known = client.get(f"{NAME}/revisions/1").json()["id"]
+    assert hashlib.sha256(client.get(f"{NAME}/revisions/1/manifest").content).hexdigest() == known
+
+
+def test_tensors_are_listed_by_name_shape_and_type(client: TestClient):
+    (first, _) = client.get(NAME).json()["tensors"]
+    assert first == {
+        "path": "emoji-sd/model.safetensors", "numbers": 16, "dtypes": {"F16": 16},
+        "tensors": [{"name": "weight", "dtype": "F16", "shape": [4, 4]}],
+    }  # fmt: skip
+
+
+def test_a_difference_names_card_files_and_tensors(client: TestClient):
+    found = client.get(f"{NAME}/diff?from=1&to=2").json()
+    assert "-  summary: Yoruba prompts for emoji-sd." in found["card"]
+    assert "+  summary: Better." in found["card"]
+    assert [(each["path"], each["change"], each["before_bytes"]) for each in found["files"]] == [
+        ("README.md", "changed", client.get(f"{NAME}/revisions/1").json()["files"][0]["size_bytes"]),
+        ("emoji-sd/more.safetensors", "added", None),
+    ]
+    assert [(each["name"], each["before"]) for each in found["tensors"]] == [("weight", None)]
+    assert found["unchanged_files"] == 2
+    assert client.get(f"{NAME}/diff?from=2&to=2").json()["files"] == []
+
+
+def test_a_leaderboard_ranks_one_provenance_with_intervals(client: TestClient):
+    found = client.get(BOARD).json()
+    assert [(each["rank"], each["artifact"], each["score"]["value"]) for each in found["places"]] == [
+        (1, "ada/yo", 0.7), (2, "ada/yo", 0.6), (3, "ada/claims", 0.5),
+    ]  # fmt: skip
+    assert [each["is_tied"] for each in found["places"]] == [True, True, False]
+    reported = client.get(f"{BOARD}&provenance=reported").json()
+    assert [each["score"]["source"] for each in reported["places"]] == ["a paper, table 2"]
+    assert client.get(f"{BOARD}&language=Swahili").json()["total"] == 0
+
+
+def test_artifacts_are_compared_where_everything_else_is_equal(client: TestClient):
+    (row,) = client.get("/api/v1/compare?artifact=ada/yo&artifact=ada/claims").json()["rows"]
+    assert [each["score"]["value"] for each in row["columns"]] == [0.7, 0.5]
+    assert row["verdict"] == "ada/yo is better: the intervals lie apart"
+    assert client.get("/api/v1/compare?artifact=ada/yo&artifact=ADA/YO").status_code == 400
+
+
+def test_a_module_fits_bases_that_read_what_it_gives(client: TestClient):
+    fits = {each["base"]: each for each in client.get(f"{NAME}/compatible").json()["fits"]}
+    assert (
+        "it was trained on digest" in fits["linguahub/emoji-sd"]["reasons"][0]
+        or fits["linguahub/emoji-sd"]["made_for_it"]
+    )
+    assert fits["linguahub/wide-sd"]["fits"] is False
+    assert fits["linguahub/wide-sd"]["reasons"][0] == (
+        "it gives 16 tokens of width 128, and `linguahub/wide-sd` reads any number of tokens of width 2048"
+    )
+    assert any(
+        "its encoder `linguahub/emoji-xlmr` is not here" in reason for reason in fits["linguahub/twin-sd"]["reasons"]
+    )
+
+
+def test_a_base_finds_modules_of_bases_that_read_the_same(client: TestClient):
+    found = client.get("/api/v1/artifacts/linguahub/twin-sd/compatible").json()
+    assert {(each["module"], each["made_for_it"]) for each in found["fits"]} == {
+        ("ada/yo", False),
+        ("ada/claims", False),
+        ("linguahub/mulan-yo", False),
+    }
+    assert client.get("/api/v1/artifacts/linguahub/wide-sd/compatible").json() == {
+        "artifact": "linguahub/wide-sd", "asked": "modules", "fits": [], "total": 0,
+    }  # fmt: skip
+
+
+def test_advice_rests_on_what_was_measured(client: TestClient):
+    found = client.get("/api/v1/advice?language=yo&base=emoji-sd").json()
+    assert found["advice"][0].startswith("Use `ada/yo`: r_precision_at_1 0.7 in Yoruba")
+    assert [each["method"] for each in found["methods"]] == ["mulan"]
+    unknown = client.get("/api/v1/advice?language=ha").json()
+    assert unknown["ready"] == []
+    assert unknown["advice"][0].startswith("Nobody has measured a module in Hausa")
+
+
+def test_downloads_are_counted_by_day(client: TestClient, hub: LocalHub):
+    before = client.get(f"{NAME}/downloads?days=3").json()
+    hub.registry.count_download(ArtifactName("ada", "yo"))
+    hub.registry.count_download(ArtifactName("ada", "yo"))
+    after = client.get(f"{NAME}/downloads?days=3").json()
+    assert after["total"] == before["total"] + 2
+    assert [each["downloads"] for each in after["days"]] == [0, 0, before["days"][2]["downloads"] + 2]
+
+
+def test_metrics_count_requests_by_route_and_name_no_artifact(client: TestClient):
+    client.get("/api/v1/search?q=secret-word")
+    client.get(NAME)
+    text = client.get("/api/v1/metrics").text
+    assert 'linguahub_requests_total{method="GET",route="/api/v1/artifacts/{owner}/{name}",status="200"}' in text
+    assert 'linguahub_artifacts{kind="base"} 3.0' in text
+    assert "secret-word" not in text
+    assert "ada/yo" not in text
+
+
+def test_a_store_that_does_not_answer_is_not_ready(client: TestClient, hub: LocalHub, monkeypatch: pytest.MonkeyPatch):
+    def refuse(self: object, digest: object) -> bool:
+        raise OSError("gone")
+
+    monkeypatch.setattr(type(hub.store), "__contains__", refuse)
+    answer = client.get("/api/v1/health/ready")
+    assert answer.status_code == 503
+    assert answer.json() == {"status": "not ready", "database": True, "store": False, "debts": 0}
+
+
+def test_errors_have_one_envelope(client: TestClient):
+    for address in (
+        "/api/v1/artifacts/ada/none",
+        f"{NAME}?revision=9",
+        f"{NAME}/diff",
+        "/api/v1/leaderboard",
+        "/api/v1/audit",
+    ):
+        answer = client.get(address)
+        assert answer.status_code in {400, 401, 404}
+        assert list(answer.json()) == ["error"]
+
+
+def test_every_address_of_the_document_says_what_it_answers_with_an_example_of_every_error(client: TestClient):
+    document = client.get("/api/v1/openapi.json").json()
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            assert operation["summary"], path
+            assert operation["description"], path
+            assert {"400", "401", "429"} <= operation["responses"].keys(), path
+            errors = [each for status, each in operation["responses"].items() if status >= "400" and status != "503"]
+            assert all("error" in json.dumps(each["content"]["application/json"]["examples"]) for each in errors)
+    assert "HTTPValidationError" not in json.dumps(document)

@@ -1,0 +1,246 @@
+"""What /api/v1 lets people say: scores, doubts, aliases, withdrawals; and who may."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from hub.local import LocalHub
+from hub.names import ArtifactName
+from hub.records import Query
+from hub.registry.scores.scores import statements
+from tests.builders.artifacts import a_card, a_folder, a_score
+from tests.builders.server.catalogue import NAME, ON_BOTH
+
+Header = Callable[..., dict[str, str]]
+NewScore = Callable[..., dict[str, Any]]
+YO = ArtifactName("ada", "yo")
+pytestmark = ON_BOTH
+
+
+def by_author(client: TestClient, author: str) -> list[dict[str, Any]]:
+    return [each for each in client.get(f"{NAME}/scores").json()["scores"] if each["author"] == author]
+
+
+def test_a_measured_score_is_kept_with_who_says_so_and_of_what(client: TestClient, as_: Header, new_score: NewScore):
+    answer = client.post(f"{NAME}/scores", json=new_score(seed=11), headers=as_("bob"))
+    assert answer.status_code == 201
+    said = answer.json()
+    assert (said["author"], said["provenance"]) == ("bob", "measured")
+    assert said["measurement"]["revision"] == client.get(f"{NAME}/revisions/main").json()["id"]
+    assert said["source"].endswith("two cores; published by bob")
+    assert by_author(client, "bob")[0]["id"] == said["id"]
+    again = client.post(f"{NAME}/scores", json=new_score(seed=11), headers=as_("bob"))
+    assert len(by_author(client, "bob")) == 1
+    assert again.json()["id"] == said["id"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"provenance": "reported"}, {"sample_size": 0}, {"seed": -1}, {"benchmark_digest": "abc"}, {"run": ""}, {"machine": ""},
+        {"revision": ""}, {"value": "0.9"}, {"low": 0.95, "high": 0.99}, {"language": "no such language"}, {"more": 1}, {"metric": "a\nb"},
+    ],
+)  # fmt: skip
+def test_a_score_that_could_not_be_measured_again_is_refused(
+    client: TestClient, as_: Header, new_score: NewScore, changes: dict
+):
+    answer = client.post(f"{NAME}/scores", json=new_score(**changes), headers=as_("bob"))
+    assert answer.status_code == 400
+    assert list(answer.json()) == ["error"]
+
+
+@pytest.mark.parametrize("missing", ["run", "revision", "machine", "benchmark_digest", "sample_size", "seed"])
+def test_nothing_that_makes_a_measurement_may_be_left_out(
+    client: TestClient, as_: Header, new_score: NewScore, missing: str
+):
+    body = {name: value for name, value in new_score().items() if name != missing}
+    assert missing in client.post(f"{NAME}/scores", json=body, headers=as_("bob")).json()["error"]
+
+
+def test_who_may_publish_scores(client: TestClient, as_: Header, new_score: NewScore):
+    assert client.post(f"{NAME}/scores", json=new_score()).status_code == 401
+    assert client.post(f"{NAME}/scores", json=new_score(), headers=as_("bob", "read")).status_code == 403
+    assert client.post(f"{NAME}/scores", json=new_score(), headers=as_("bob", artifact="ada/claims")).status_code == 403
+
+
+def test_scores_of_ones_own_people_move_an_artifact_while_their_revision_is_the_newest(
+    hub: LocalHub, client: TestClient, as_: Header, new_score: NewScore, tmp_path: Any
+):
+    from hub.publish.publish import publish
+
+    folder = a_folder(tmp_path / "m", a_card(encoder="", scores=(a_score(0.1),)))
+    name = ArtifactName("ada", "moving")
+    publish(folder, name, hub.registry, hub.store)
+
+    def place() -> int:
+        return [str(each.name) for each in hub.registry.find(Query(language="yo", limit=50)).items].index(str(name))
+
+    last = place()
+    at = f"/api/v1/artifacts/{name}/scores"
+    assert client.post(at, json=new_score(value=0.99, low=None, high=None), headers=as_("bob")).status_code == 201
+    assert place() == last
+    assert client.post(at, json=new_score(value=0.99, low=None, high=None), headers=as_("ada")).status_code == 201
+    assert place() == 0
+    publish(
+        a_folder(tmp_path / "m", a_card(encoder="", summary="New.", scores=(a_score(0.1),))),
+        name,
+        hub.registry,
+        hub.store,
+    )
+    assert place() == last
+    assert {each.author for each in statements(hub.registry.database, name)} == {"", "ada", "bob"}
+
+
+def test_a_doubt_makes_a_reported_score_disputed_and_outlives_a_new_card(
+    hub: LocalHub, client: TestClient, as_: Header, tmp_path: Any
+):
+    from hub.publish.publish import publish
+
+    at = "/api/v1/artifacts/ada/claims/scores"
+    reported, measured = client.get(at).json()["scores"]
+    answer = client.post(
+        f"{at}/{reported['id']}/disputes", json={"reason": "nobody saw the test set"}, headers=as_("bob")
+    )
+    assert answer.status_code == 201
+    assert (answer.json()["provenance"], answer.json()["reason"]) == ("disputed", "nobody saw the test set (bob)")
+    again = client.post(f"{at}/{reported['id']}/disputes", json={"reason": "still"}, headers=as_("bob"))
+    assert again.status_code == 409
+    client.post(f"{at}/{measured['id']}/disputes", json={"reason": "too few"}, headers=as_("bob"))
+    card = a_card(summary="Again.", scores=hub.registry.get("ada/claims").scores)
+    from dataclasses import replace
+
+    from hub.records import Provenance
+
+    fresh = replace(card, scores=(replace(card.scores[0], provenance=Provenance.REPORTED, reason=""), card.scores[1]))
+    publish(a_folder(tmp_path / "c", fresh), ArtifactName("ada", "claims"), hub.registry, hub.store)
+    first, second = client.get(at).json()["scores"]
+    assert (first["provenance"], first["disputes"][0]["account"]) == ("disputed", "bob")
+    assert (second["provenance"], second["disputes"][0]["reason"]) == ("measured", "too few")
+    assert client.post(f"{at}/{'0' * 16}/disputes", json={"reason": "x"}, headers=as_("bob")).status_code == 404
+
+
+def test_nobody_doubts_a_score_of_their_own(client: TestClient, as_: Header, new_score: NewScore):
+    said = client.post(f"{NAME}/scores", json=new_score(seed=77), headers=as_("bob")).json()
+    answer = client.post(f"{NAME}/scores/{said['id']}/disputes", json={"reason": "hm"}, headers=as_("bob"))
+    assert answer.status_code == 409
+
+
+def test_an_alias_is_a_revision_everywhere_and_moves(hub: LocalHub, client: TestClient, as_: Header):
+    made = client.put(f"{NAME}/aliases/@stable", json={"revision": "1"}, headers=as_("ada"))
+    assert made.status_code == 200
+    assert made.json()["protected"] is False
+    first = client.get(f"{NAME}/revisions/1").json()
+    assert first["aliases"] == ["@stable"]
+    assert client.get(f"{NAME}/revisions/@stable").json()["id"] == first["id"]
+    resolved = client.get("/ada/yo/resolve/@stable/README.md")
+    assert resolved.headers["X-Repo-Commit"] == first["id"][:40]
+    assert client.get("/ada/yo/resolve/%40stable/README.md").content == resolved.content
+    assert client.get("/api/models/ada/yo/revision/@stable").json()["sha"] == first["id"][:40]
+    client.put(f"{NAME}/aliases/%40stable", json={"revision": "2"}, headers=as_("ada"))
+    assert client.get(f"{NAME}/revisions/@stable").json()["number"] == 2
+    assert [each["name"] for each in client.get(f"{NAME}/aliases").json()["aliases"]] == ["@stable"]
+    assert hub.snapshot("ada/yo", "@stable").name == client.get(f"{NAME}/revisions/2").json()["id"][:40]
+    assert client.delete(f"{NAME}/aliases/@stable", headers=as_("ada")).json()["aliases"] == []
+    assert client.get(f"{NAME}/revisions/@stable").status_code == 404
+
+
+def test_a_protected_alias_is_moved_by_administrators_alone(hub: LocalHub, client: TestClient, as_: Header):
+    from tests.builders.server.people import ROOT
+
+    hub.accounts.add("team", ROOT, kind="organisation")
+    hub.accounts.set_member(hub.accounts.get("team"), hub.accounts.get("ada"), "admin", ROOT)
+    hub.accounts.set_member(hub.accounts.get("team"), hub.accounts.get("bob"), "write", ROOT)
+    client.post("/api/repos/create", json={"name": "m", "organization": "team"}, headers=as_("ada"))
+    at = "/api/v1/artifacts/team/m/aliases/@stable"
+    assert client.put(at, json={"revision": "main", "protected": True}, headers=as_("bob")).status_code == 403
+    assert client.put(at, json={"revision": "main"}, headers=as_("bob")).status_code == 200
+    assert client.put(at, json={"revision": "main", "protected": True}, headers=as_("ada")).json()["protected"] is True
+    assert client.put(at, json={"revision": "main"}, headers=as_("bob")).status_code == 403
+    assert client.delete(at, headers=as_("bob")).status_code == 403
+    assert client.put(at, json={"revision": "1"}, headers=as_("ada")).json()["protected"] is True
+    assert client.delete(at, headers=as_("ada")).status_code == 200
+
+
+@pytest.mark.parametrize("alias", ["stable", "@", "@Stable", "@a..b", "@a/b", f"@{'x' * 64}"])
+def test_what_is_no_alias_is_refused(client: TestClient, as_: Header, alias: str):
+    answer = client.put(f"{NAME}/aliases/{alias}", json={"revision": "main"}, headers=as_("ada"))
+    assert answer.status_code in {400, 404}
+
+
+def test_a_withdrawn_revision_says_so_until_that_is_taken_back(client: TestClient, as_: Header):
+    at = f"{NAME}/revisions/1/yank"
+    assert client.post(at, json={"reason": "wrong"}, headers=as_("bob")).status_code == 403
+    assert client.post(at, json={"reason": "wrong"}, headers=as_("ada")).json()["yanked"] is True
+    assert "yanked" in client.get("/ada/yo/resolve/1/README.md").headers["X-HF-Warning"]
+    assert client.delete(at, headers=as_("ada")).json()["yanked"] is False
+
+
+def test_what_is_withdrawn_is_given_to_those_who_pin_it_alone(client: TestClient, as_: Header, hub: LocalHub):
+    newest, first = hub.registry.revision("ada/yo"), hub.registry.revision("ada/yo", "1")
+
+    def yank(number: int, method: str = "POST") -> None:
+        body = {"json": {"reason": "wrong"}} if method == "POST" else {}
+        at = f"{NAME}/revisions/{number}/yank"
+        assert client.request(method, at, headers=as_("ada"), **body).status_code == 200
+
+    yank(newest.number)
+    for address in ("/ada/yo/resolve/main/README.md", "/api/models/ada/yo/tree/main"):
+        assert client.get(address).headers["X-Repo-Commit"] == first.id[:40]
+    assert client.get("/api/models/ada/yo").json()["sha"] == first.id[:40]
+    assert client.get(NAME).json()["revision"] == client.get(NAME).json()["shown"]["id"] == first.id
+    assert "Better." not in client.get("/ada/yo").text
+    [main] = client.get("/api/models/ada/yo/refs").json()["branches"]
+    assert main["targetCommit"] == client.get("/api/models/ada/yo/commits/main").json()[0]["id"] == newest.id[:40]
+    assert "X-HF-Warning" in client.get(f"/ada/yo/resolve/{newest.id[:40]}/README.md").headers
+    for number in range(1, newest.number):
+        yank(number)
+    for address in ("/ada/yo/resolve/main/README.md", "/api/models/ada/yo", "/api/models/ada/yo/tree/main", NAME):
+        answer = client.get(address)
+        assert (answer.status_code, answer.headers["X-Error-Code"]) == (404, "RevisionNotFound"), address
+        assert f"hub pull ada/yo --revision {newest.number}" in answer.json()["error"]
+    page = client.get("/ada/yo")
+    assert page.status_code == 200
+    assert f"Revision {newest.number} was withdrawn" in page.text
+    found = {each["name"]: each["revision"] for each in client.get("/api/v1/search?owner=ada").json()["items"]}
+    assert [name for name, revision in found.items() if not revision] == ["yo"]
+    listed = {each["id"]: each["disabled"] for each in client.get("/api/models?author=ada&full=true").json()}
+    assert [name for name, disabled in listed.items() if disabled] == ["ada/yo"]
+    assert client.get("/?owner=ada").text.count("withdrawn</span>") == 1
+    for number in range(1, newest.number + 1):
+        yank(number, "DELETE")
+    assert client.get("/api/models/ada/yo").json()["sha"] == newest.id[:40]
+
+
+def test_the_log_is_for_administrators_and_for_owners_of_what_it_is_about(client: TestClient, as_: Header):
+    client.post(f"{NAME}/revisions/1/yank", json={"reason": "test"}, headers=as_("ada"))
+    client.delete(f"{NAME}/revisions/1/yank", headers=as_("ada"))
+    assert client.get("/api/v1/audit").status_code == 401
+    assert client.get("/api/v1/audit", headers=as_("ada")).status_code == 403
+    assert client.get("/api/v1/audit?subject=ada/yo", headers=as_("bob")).status_code == 403
+    lines = client.get("/api/v1/audit?subject=ada/yo&limit=2", headers=as_("ada")).json()
+    assert [each["action"] for each in lines["entries"]] == ["revision.unyank", "revision.yank"]
+    assert lines["entries"][1]["detail"]["reason"] == "test"
+    assert lines["entries"][0]["address"] == ""
+    everything = client.get("/api/v1/audit?limit=1000", headers=as_("root")).json()["entries"]
+    found, cursor = [], ""
+    while cursor is not None:
+        page = client.get("/api/v1/audit", params={"limit": 7, "cursor": cursor}, headers=as_("root")).json()
+        found += page["entries"]
+        cursor = page["cursor"]
+    assert [each["id"] for each in everything if each["id"] <= found[-1]["id"]] == [
+        each["id"] for each in found if each["id"] <= found[-1]["id"]
+    ]
+
+
+def test_what_is_private_is_nowhere(client: TestClient, as_: Header):
+    client.post("/api/repos/create", json={"name": "hidden", "private": True}, headers=as_("ada"))
+    at = "/api/v1/artifacts/ada/hidden"
+    for address in (at, f"{at}/revisions", f"{at}/scores", f"{at}/aliases", f"{at}/diff?from=1", f"{at}/compatible"):
+        assert client.get(address).status_code == 404
+        assert client.get(address, headers=as_("bob")).status_code == 404
+    assert client.get(at, headers=as_("ada")).status_code == 200
+    assert client.get("/api/v1/compare?artifact=ada/hidden&artifact=ada/yo").status_code == 404

@@ -1,0 +1,284 @@
+"""Whoever changes something leaves a line: every address that writes is in one of the two tables here."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+
+import pytest
+
+from hub.home import Home
+from hub.local import LocalHub
+from hub.registry.accounts.sessions import Sessions
+from server import create_app
+from server.parts.device_login.oauth import DEVICE
+from tests.builders import postgres
+from tests.builders.server.keys import a_public_key
+from tests.builders.server.people import OTHER_PASSWORD, PASSWORD, furnish
+
+BYTES = "bytes that nobody sees until a commit names them; the table `uploads` keeps who has sent them"
+ANSWER = "answers a question, whatever its method"
+REFUSAL = "refuses"
+QUIET = {
+    "large_files.duplicate_large_files": BYTES,
+    "lfs.plan_transfers": ANSWER,
+    "lfs_transfer.complete_object": BYTES,
+    "lfs_transfer.receive_object": BYTES,
+    "lfs_transfer.receive_part": BYTES,
+    "lfs_transfer.verify_object": ANSWER,
+    "oauth.begin_login": "a code that lets nobody in: whoever confirms it leaves the line",
+    "paths.describe_paths": ANSWER,
+    "preupload.plan_upload": ANSWER,
+    "routes.redeliver_one": "sends again what was sent before, under the same id; deliveries are a list of their own",
+    "service.refuse_locks": REFUSAL,
+    "service.refuse_push": REFUSAL,
+    "service.send_pack": ANSWER,
+    "unsupported.refuse_address": REFUSAL,
+    "unsupported.refuse_discussions": REFUSAL,
+    "unsupported.refuse_group": REFUSAL,
+    "validation.validate_card": ANSWER,
+    "xet.ignore_report": "takes a report of the client and forgets it",
+    "xet.receive_shard": BYTES,
+    "xet.receive_xorb": BYTES,
+}
+"""Endpoints that take POST, PUT, PATCH or DELETE and leave no line, each with the reason."""
+
+REPO = "/api/models/ada/module"
+COMMIT = "\n".join(
+    json.dumps(line)
+    for line in (
+        {"key": "header", "value": {"summary": "Say hello"}},
+        {"key": "file", "value": {"path": "a.txt", "content": base64.b64encode(b"x").decode(), "encoding": "base64"}},
+    )
+)
+
+
+SCORE = {
+    "metric": "accuracy", "value": 0.9, "benchmark": "emoji", "benchmark_digest": "d" * 64, "sample_size": 256, "seed": 3,
+    "revision": "main", "run": "hub evaluate", "machine": "two cores",
+}  # fmt: skip
+
+
+class Journey:
+    """Does one thing after the other, and remembers which lines each has left."""
+
+    def __init__(self, hub, token_of, browse):
+        self.hub, self.browse = hub, browse
+        self.tokens = {name: token_of(name) for name in ("root", "ada", "bob")}
+        self.program, self.browser = browse("192.0.2.9").client, browse()
+        self.left: dict[str, list[tuple[str, str]]] = {}
+        self.wrong: list[str] = []
+
+    def lines(self):
+        return self.hub.registry.database.rows("SELECT action, actor, token, address FROM audit ORDER BY id")
+
+    def api(self, endpoint, name, method, path, **body):
+        headers = {"authorization": f"Bearer {self.tokens[name]}"}
+        return self._note(endpoint, lambda: self.program.request(method, path, headers=headers, **body))
+
+    def admin(self, endpoint, method, path, body=None):
+        return self.api(f"admin.{endpoint}", "root", method, f"/api/v1/admin/{path}", json=body)
+
+    def form(self, endpoint, page, action, **fields):
+        return self._note(endpoint, lambda: self.browser.send(page, action, fields))
+
+    def _note(self, endpoint, ask):
+        before = len(self.lines())
+        answer = ask()
+        assert answer.status_code < 400, (endpoint, answer.text)
+        new = self.lines()[before:]
+        self.left.setdefault(endpoint, []).extend((row["action"], row["actor"]) for row in new)
+        self.wrong += [endpoint for row in new if not (row["actor"] and row["token"] and row["address"])]
+        return answer
+
+    def administer(self):
+        self.admin("add_user", "POST", "users", {"name": "eve"})
+        self.admin("set_password", "PUT", "users/eve/password", {"password": PASSWORD})
+        self.admin("set_admin", "PUT", "users/eve/admin", {"is_admin": True})
+        self.admin("create_token", "POST", "users/eve/tokens", {"role": "read"})
+        number = self.hub.tokens.of(self.hub.accounts.get("eve"))[0].id
+        self.admin("revoke_token", "DELETE", f"users/eve/tokens/{number}")
+        self.admin("add_organisation", "POST", "organisations", {"name": "club"})
+        self.admin("set_member", "PUT", "organisations/club/members/eve", {"role": "read"})
+        self.admin("set_quota", "PUT", "quotas/eve", {"quota_bytes": 5})
+        self.admin("allow_host", "PUT", "webhook-hosts/ci.lab", {"allowed": True})
+        self.admin("retry_debts", "POST", "outbox/retry", {"task": ""})
+        self.admin("remove_user", "DELETE", "users/eve")
+        self.admin("restore_user", "POST", "users/eve/restore")
+
+    def publish(self):
+        self.api("repositories.create_repository", "ada", "POST", "/api/repos/create", json={"name": "module"})
+        self.api("commits.make_commit", "ada", "POST", f"{REPO}/commit/main", content=COMMIT)
+        self.api("branches.create_branch", "ada", "POST", f"{REPO}/branch/dev")
+        self.api("branches.delete_branch", "ada", "DELETE", f"{REPO}/branch/dev")
+        self.api("branches.create_tag", "ada", "POST", f"{REPO}/tag/main", json={"tag": "v1"})
+        self.api("branches.delete_tag", "ada", "DELETE", f"{REPO}/tag/v1")
+        self.api("branches.squash_branch", "ada", "POST", f"{REPO}/super-squash/main")
+        self.api("likes.add_like", "bob", "POST", f"{REPO}/like")
+        self.api("likes.remove_like", "bob", "DELETE", f"{REPO}/like")
+        copy = {"repository": "ada/copy"}
+        self.api("duplicates.duplicate_repository", "ada", "POST", f"{REPO}/duplicate", json=copy)
+        erased = {"deletions": {"sha": [hashlib.sha256(b"x").hexdigest()], "rewriteHistory": True}}
+        path = "/api/models/ada/copy/lfs-files/batch"
+        self.api("large_files.erase_large_files", "ada", "POST", path, json=erased)
+        self.admin("allow_any_file", "PUT", "repositories/ada%2Fmodule/policy", {"any_file": True})
+
+    def judge(self):
+        """What is said of revisions, and of how good they are."""
+        at = "/api/v1/artifacts/ada/module"
+        self.api("revisions.put_alias", "ada", "PUT", f"{at}/aliases/@stable", json={"revision": "main"})
+        self.api("revisions.put_alias", "ada", "PUT", f"{at}/aliases/@stable", json={"revision": "1"})
+        self.api("revisions.remove_alias", "ada", "DELETE", f"{at}/aliases/@stable")
+        self.api("revisions.yank_revision", "ada", "POST", f"{at}/revisions/1/yank", json={"reason": "wrong"})
+        self.api("revisions.unyank_revision", "ada", "DELETE", f"{at}/revisions/1/yank")
+        said = self.api("scores.post_score", "bob", "POST", f"{at}/scores", json=SCORE).json()["id"]
+        self.api("scores.post_dispute", "ada", "POST", f"{at}/scores/{said}/disputes", json={"reason": "too few"})
+
+    def gate(self):
+        self.api("repositories.set_repository", "ada", "PUT", f"{REPO}/settings", json={"gated": "manual"})
+        self.api("gates.ask_for_access", "bob", "POST", "/ada/module/ask-access")
+        answer = {"user": "bob", "status": "rejected"}
+        self.api("gates.answer_request", "ada", "POST", f"{REPO}/user-access-request/handle", json=answer)
+        self.api("gates.grant_access", "ada", "POST", f"{REPO}/user-access-request/grant", json={"user": "root"})
+
+    def log_in(self):
+        self.form("login.log_in", "/login", "/login", name="bob", password=PASSWORD)
+        self.form("settings.create_token", "/settings", "/settings/tokens", role="read", name="laptop", days="")
+        bob = self.hub.accounts.get("bob")
+        self.form("settings.revoke_token", "/settings", f"/settings/tokens/{self.hub.tokens.of(bob)[0].id}/revoke")
+        self.browse("192.0.2.8").log_in("bob")
+        other = Sessions(self.hub.registry.database).of(bob)[0].id
+        self.form("settings.end_session", "/settings", f"/settings/sessions/{other}/end")
+        asked = self.program.post("/oauth/device", data={"client_id": "hf"}).json()
+        self.form("device.answer_device", "/device?user_code=" + asked["user_code"], "/device",
+                  user_code=asked["user_code"], answer="accept", role="write")  # fmt: skip
+        given = {"grant_type": DEVICE, "client_id": "hf", "device_code": asked["device_code"]}
+        body = self._note("oauth.give_token", lambda: self.program.post("/oauth/token", data=given)).json()
+        renewal = {"grant_type": "refresh_token", "refresh_token": body["refresh_token"]}
+        self._note("oauth.give_token", lambda: self.program.post("/oauth/token", data=renewal))
+        self.api("repositories.create_repository", "ada", "POST", "/api/repos/create", json={"name": "gated"})
+        self.api("repositories.set_repository", "ada", "PUT", "/api/models/ada/gated/settings", json={"gated": "auto"})
+        self.form("access.request_access", "/ada/gated", "/ada/gated/request-access")
+        self.form("settings.change_password", "/settings", "/settings/password",
+                  current=PASSWORD, new=OTHER_PASSWORD, again=OTHER_PASSWORD)  # fmt: skip
+        self.form("login.log_out", "/settings", "/logout")
+
+    def watch(self):
+        """Webhooks and signing keys."""
+        hook = {"url": "https://ci.example.org/x", "watched": [{"type": "user", "name": "ada"}], "domains": ["repo"]}
+        old, new = "/api/settings/webhooks", "/api/v1/webhooks"
+        made = self.api("routes.create_for_client", "ada", "POST", old, json=hook).json()["webhook"]["id"]
+        self.api("routes.change_for_client", "ada", "POST", f"{old}/{made}", json=hook)
+        self.api("routes.disable", "ada", "POST", f"{old}/{made}/disable")
+        self.api("routes.enable", "ada", "POST", f"{old}/{made}/enable")
+        self.api("routes.delete_for_client", "ada", "DELETE", f"{old}/{made}")
+        made = self.api("routes.create_webhook", "ada", "POST", new, json=hook).json()["id"]
+        self.api("routes.change_one", "ada", "PATCH", f"{new}/{made}", json={"domains": ["score"]})
+        self.api("routes.delete_one", "ada", "DELETE", f"{new}/{made}")
+        keys, key = "/api/v1/accounts/ada/signing-keys", {"name": "laptop", "pem": a_public_key()}
+        made = self.api("admin.add_signing_key", "ada", "POST", keys, json=key).json()["fingerprint"]
+        self.api("admin.revoke_signing_key", "ada", "DELETE", f"{keys}/{made}")
+
+    def end(self):
+        moved = {"fromRepo": "ada/module", "toRepo": "ada/moved"}
+        self.api("repositories.rename_repository", "ada", "POST", "/api/repos/move", json=moved)
+        self.api("repositories.remove_repository", "ada", "DELETE", "/api/repos/delete", json={"name": "ada/moved"})
+        self.admin("free_name", "DELETE", "tombstones/ada%2Fmoved")
+
+
+WRITES = {
+    "access.request_access": [("access", "bob")],
+    "admin.add_organisation": [("organisation.add", "root")],
+    "admin.add_signing_key": [("signing-key.add", "ada")],
+    "admin.add_user": [("user.add", "root")],
+    "admin.allow_any_file": [("repository.settings", "root")],
+    "admin.allow_host": [("setting", "root")],
+    "admin.create_token": [("token.create", "root")],
+    "admin.free_name": [("repository.free", "root")],
+    "admin.remove_user": [("user.remove", "root")],
+    "admin.restore_user": [("user.restore", "root")],
+    "admin.retry_debts": [("outbox.retry", "root")],
+    "admin.revoke_signing_key": [("signing-key.revoke", "ada")],
+    "admin.revoke_token": [("token.revoke", "root")],
+    "admin.set_admin": [("user.admin", "root")],
+    "admin.set_member": [("organisation.member", "root")],
+    "admin.set_password": [("user.password", "root")],
+    "admin.set_quota": [("user.quota", "root")],
+    "branches.create_branch": [("branch.create", "ada")],
+    "branches.create_tag": [("tag.create", "ada")],
+    "branches.delete_branch": [("branch.delete", "ada")],
+    "branches.delete_tag": [("tag.delete", "ada")],
+    "branches.squash_branch": [("commit", "ada")],
+    "commits.make_commit": [("commit", "ada")],
+    "device.answer_device": [("device.accept", "bob")],
+    "duplicates.duplicate_repository": [("commit", "ada")],
+    "gates.answer_request": [("access", "ada")],
+    "gates.ask_for_access": [("access", "bob")],
+    "gates.grant_access": [("access", "ada")],
+    "large_files.erase_large_files": [("files.erase", "ada")],
+    "likes.add_like": [("like", "bob")],
+    "likes.remove_like": [("unlike", "bob")],
+    "login.log_in": [("session.begin", "bob")],
+    "login.log_out": [("session.end", "bob")],
+    "oauth.give_token": [("token.create", "bob"), ("token.renew", "bob")],
+    "repositories.create_repository": [("commit", "ada")] * 2,
+    "repositories.remove_repository": [("repository.delete", "ada")],
+    "repositories.rename_repository": [("repository.move", "ada")],
+    "repositories.set_repository": [("repository.settings", "ada")] * 2,
+    "revisions.put_alias": [("alias.set", "ada")] * 2,
+    "revisions.remove_alias": [("alias.delete", "ada")],
+    "revisions.unyank_revision": [("revision.unyank", "ada")],
+    "revisions.yank_revision": [("revision.yank", "ada")],
+    "routes.change_for_client": [("webhook.change", "ada")],
+    "routes.change_one": [("webhook.change", "ada")],
+    "routes.create_for_client": [("webhook.create", "ada")],
+    "routes.create_webhook": [("webhook.create", "ada")],
+    "routes.delete_for_client": [("webhook.delete", "ada")],
+    "routes.delete_one": [("webhook.delete", "ada")],
+    "routes.disable": [("webhook.change", "ada")],
+    "routes.enable": [("webhook.change", "ada")],
+    "scores.post_dispute": [("score.dispute", "ada")],
+    "scores.post_score": [("score.publish", "bob")],
+    "settings.change_password": [("user.password", "bob"), ("session.begin", "bob")],
+    "settings.create_token": [("token.create", "bob")],
+    "settings.end_session": [("session.end", "bob")],
+    "settings.revoke_token": [("token.revoke", "bob")],
+}
+"""Endpoint → the lines that its calls in `Journey` leave, and in whose name. A repository begins with its first commit."""
+
+
+def test_every_address_that_takes_a_change_is_in_one_of_the_tables(hub):
+    endpoints = {
+        f"{route.endpoint.__module__.rpartition('.')[2]}.{route.endpoint.__name__}"
+        for route in create_app(hub).routes
+        if (getattr(route, "methods", None) or set()) - {"GET", "HEAD", "OPTIONS"}
+    }
+    assert endpoints - {*WRITES, *QUIET} == set(), "add it to WRITES and `Journey`, or to QUIET with the reason"
+    assert {*WRITES, *QUIET} - endpoints == set()
+
+
+@pytest.fixture
+def hub(request, hub, tmp_path):
+    """As everywhere here, or on PostgreSQL when a test asks for it."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        yield hub
+        return
+    address = postgres.a_database(request.getfixturevalue("cluster"))
+    with LocalHub.open(Home(hub.home.database, tmp_path, tmp_path / "cards", database_url=address)) as opened:
+        furnish(opened)
+        yield opened
+
+
+@pytest.fixture
+def journey(hub, token_of, browse):
+    done = Journey(hub, token_of, browse)
+    for part in (done.administer, done.publish, done.judge, done.gate, done.log_in, done.watch, done.end):
+        part()
+    return done
+
+
+@pytest.mark.parametrize("hub", ["sqlite", "postgres"], indirect=True)
+def test_each_of_them_leaves_the_lines_of_the_table_with_name_means_and_address(journey):
+    assert journey.left == WRITES
+    assert journey.wrong == []

@@ -1,0 +1,77 @@
+"""A person with a browser: in, a token, a program let in, out again; with JavaScript and without."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from server.parts.device_login.oauth import DEVICE, HUGGING_FACE
+from tests.builders.chromium import MARKS, a_page, chromium
+from tests.builders.server.people import PASSWORD
+
+pytestmark = MARKS
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture(params=[True, False], ids=["with JavaScript", "without JavaScript"])
+def page(request: pytest.FixtureRequest, browser: Browser, endpoint: str) -> Iterator[Page]:
+    with a_page(browser, endpoint, java_script_enabled=request.param) as page:
+        yield page
+
+
+def test_somebody_logs_in_makes_a_token_lets_a_program_in_and_logs_out(page: Page, hub, endpoint: str):
+    page.goto("/?lang=yo")
+    page.get_by_role("link", name="Log in").click()
+    page.get_by_label("Name").fill("ada")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in", exact=True).click()
+    page.get_by_role("link", name="ada", exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Ada")
+
+    page.get_by_label("Name of the token").fill("laptop")
+    page.get_by_label("May").select_option("write")
+    page.get_by_label("Lasts").select_option("30 days")
+    page.get_by_role("button", name="Create token").click()
+    secret = page.locator("#new-token").inner_text()
+    assert hub.tokens.caller(secret).account.name == "ada"
+    page.goto("/settings")
+    expect(page.get_by_role("row", name="laptop")).to_be_visible()
+    assert secret not in page.content()
+
+    asked = httpx.post(f"{endpoint}/oauth/device", data={"client_id": HUGGING_FACE}).json()
+    page.goto(asked["verification_uri_complete"])
+    expect(page.get_by_text(asked["user_code"])).to_be_visible()
+    page.get_by_role("button", name="Let it in").click()
+    expect(page.get_by_text("is logged in as ada")).to_be_visible()
+    given = {"grant_type": DEVICE, "client_id": HUGGING_FACE, "device_code": asked["device_code"]}
+    assert "access_token" in httpx.post(f"{endpoint}/oauth/token", data=given).json()
+
+    page.goto("/settings")
+    page.get_by_role("button", name="Revoke laptop").click()
+    expect(page.get_by_role("row", name="laptop")).to_have_count(0)
+    assert hub.tokens.caller(secret) is None
+    page.get_by_role("button", name="Log out", exact=True).click()
+    expect(page.get_by_role("link", name="Log in")).to_be_visible()
+    page.goto("/settings")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Log in")
+
+
+def test_nothing_is_wider_than_a_telephone(browser: Browser, endpoint: str):
+    page = browser.new_page(viewport={"width": 360, "height": 740})
+    page.goto(f"{endpoint}/login?next=/settings")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.get_by_label("Name").fill("ada")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in", exact=True).click()
+    for address in ("/settings", "/device"):
+        page.goto(endpoint + address)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360, address
+    page.close()

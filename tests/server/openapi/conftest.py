@@ -1,0 +1,5 @@
+"""A hub with people in it, and the application around it."""
+
+from tests.builders.server.catalogue import as_, client, hub, new_score
+
+__all__ = ["as_", "client", "hub", "new_score"]

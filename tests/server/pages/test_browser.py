@@ -1,0 +1,74 @@
+"""The pages in a real browser."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.builders.chromium import MARKS, a_page, chromium
+
+pytestmark = MARKS
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture(params=[True, False], ids=["with JavaScript", "without JavaScript"])
+def page(request: pytest.FixtureRequest, browser: Browser, endpoint: str) -> Iterator[Page]:
+    with a_page(browser, endpoint, java_script_enabled=request.param, accept_downloads=True) as page:
+        yield page
+
+
+def test_a_reader_finds_a_yoruba_module_and_downloads_its_weights(page: Page, tmp_path: Path):
+    page.goto("/")
+    page.get_by_label("Search", exact=True).fill("first")
+    page.get_by_label("Language").fill("Yoruba")
+    page.get_by_role("button", name="Search").click()
+    expect(page.get_by_role("heading", name="1 artifact")).to_be_visible()
+    page.get_by_role("link", name="ada/first-yo").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("first-yo")
+    expect(page.get_by_role("cell", name="measured").first).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="emoji-sd/model.safetensors").click()
+    download.value.save_as(tmp_path / "model.safetensors")
+    shown = (
+        page.get_by_role("row", name="emoji-sd/model.safetensors")
+        .get_by_role("cell")
+        .last.locator("code")
+        .get_attribute("title")
+    )
+    assert hashlib.sha256((tmp_path / "model.safetensors").read_bytes()).hexdigest() == shown
+
+
+def test_facets_narrow_and_widen_the_list(page: Page):
+    page.goto("/?owner=ada")
+    filters = page.get_by_role("navigation", name="Filters")
+    filters.get_by_role("link", name="Èdè Yorùbá Yoruba").click()
+    expect(page.get_by_role("heading", name="2 artifacts")).to_be_visible()
+    page.get_by_role("link", name="Remove the filter yo").click()
+    expect(page.get_by_role("heading", name="3 artifacts")).to_be_visible()
+
+
+@pytest.mark.parametrize("address", ["/", "/?lang=ar", "/ada/first-yo", "/ada/first-ar"])
+def test_nothing_is_wider_than_a_telephone(browser: Browser, endpoint: str, address: str):
+    page = browser.new_page(viewport={"width": 360, "height": 740})
+    page.goto(endpoint + address)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.close()
+
+
+def test_a_snippet_is_copied_by_a_button(browser: Browser, endpoint: str):
+    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    page.goto(f"{endpoint}/ada/first-yo")
+    page.get_by_role("button", name="Copy").first.click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    assert "load_pipeline" in page.evaluate("navigator.clipboard.readText()")
+    context.close()

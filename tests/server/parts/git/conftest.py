@@ -1,0 +1,6 @@
+"""A server that Hugging Face's unmodified client writes to."""
+
+from tests.builders.server.published import client, endpoint
+from tests.builders.server.writers import api, bobs, fetch, hub, nobodys, repo, token_of
+
+__all__ = ["api", "bobs", "client", "endpoint", "fetch", "hub", "nobodys", "repo", "token_of"]

@@ -1,0 +1,308 @@
+"""Unmodified clients get from a mirror what its upstream has, and get it again when the upstream is gone."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+from huggingface_hub import HfApi, hf_hub_download, snapshot_download
+from huggingface_hub.errors import (
+    GatedRepoError,
+    HfHubHTTPError,
+    RemoteEntryNotFoundError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+
+from hub.cli import main
+from hub.names import ArtifactName
+from hub.records import Provenance, Query
+from hub.registry.artifacts.repositories import remove_tombstone
+from server import create_app
+from server.parts.mirror import mirror as rules
+from server.parts.mirror.copies import origin_of_name
+from server.parts.mirror.upstream import Upstream
+from tests.builders.server.mirrors import WEIGHTS, mirroring, settled, tokens
+from tests.builders.server.people import ROOT
+from tests.builders.serving import served
+
+
+def bytes_below(folder: str) -> dict[str, bytes]:
+    root = Path(folder)
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+def test_a_snapshot_comes_through_and_again_without_the_upstream(make_repo, author, hub, origin, tmp_path):
+    repo = make_repo()
+    sha = author.model_info(repo).sha
+    with mirroring(hub, origin.address) as mirror:
+        folder = snapshot_download(repo, endpoint=mirror.address, cache_dir=tmp_path / "1", token=False)
+        assert Path(folder).name == sha
+    settled(hub)
+    theirs = snapshot_download(repo, endpoint=origin.address, cache_dir=tmp_path / "2", token=False)
+    assert bytes_below(folder) == bytes_below(theirs)
+    with served(create_app(hub)) as alone:  # As after a restart while the upstream is gone.
+        again = snapshot_download(repo, endpoint=alone.address, cache_dir=tmp_path / "3", token=False)
+        assert bytes_below(again) == bytes_below(theirs)
+        assert Path(again).name == sha
+
+
+def test_a_pinned_commit_keeps_the_upstreams_id(make_repo, author, reader, mirror, tmp_path):
+    repo = make_repo()
+    first = author.model_info(repo).sha
+    author.upload_file(path_or_fileobj=b"later\n", path_in_repo="notes.txt", repo_id=repo)
+    folder = snapshot_download(repo, revision=first, endpoint=mirror.address, cache_dir=tmp_path, token=False)
+    assert Path(folder).name == first
+    assert not (Path(folder) / "notes.txt").exists()
+    assert reader.model_info(repo, revision=first).sha == first
+    head = httpx.head(f"{mirror.address}/{repo}/resolve/{first}/emoji-sd/model.safetensors")
+    assert head.headers["x-repo-commit"] == first
+    assert head.headers["etag"] == f'"{hashlib.sha256(WEIGHTS).hexdigest()}"'
+    assert not [name for name in head.headers if "xet" in name]
+
+
+def test_a_branch_is_asked_for_again_after_a_while_only(make_repo, author, reader, monkeypatch):
+    repo = make_repo()
+    first = reader.model_info(repo).sha
+    author.upload_file(path_or_fileobj=b"later\n", path_in_repo="notes.txt", repo_id=repo)
+    assert reader.model_info(repo).sha == first
+    monkeypatch.setattr(rules, "FRESH_S", 0.0)
+    assert reader.model_info(repo).sha == author.model_info(repo).sha != first
+
+
+def test_a_branch_that_has_not_moved_is_not_described_again(make_repo, reader, monkeypatch):
+    repo = make_repo()
+    first = reader.model_info(repo).sha
+    monkeypatch.setattr(rules, "FRESH_S", 0.0)
+    monkeypatch.setattr(Upstream, "describe", None)
+    answer = httpx.get(f"{reader.endpoint}/api/models/{repo}")
+    assert answer.json()["sha"] == first
+    assert "x-hf-warning" not in answer.headers
+
+
+def test_trees_paths_refs_and_missing_files_are_answered_as_upstream(make_repo, author, reader):
+    repo = make_repo()
+    author.create_tag(repo, tag="v1")
+    author.create_branch(repo, branch="other")
+    for options in ({"recursive": True}, {"path_in_repo": "emoji-sd"}, {}):
+        assert list(reader.list_repo_tree(repo, **options)) == list(author.list_repo_tree(repo, **options))
+    assert reader.get_paths_info(repo, ["README.md", "no"]) == author.get_paths_info(repo, ["README.md", "no"])
+    ours, theirs = reader.list_repo_refs(repo), author.list_repo_refs(repo)
+    assert (ours.branches, ours.tags) == (theirs.branches, theirs.tags)
+    assert reader.model_info(repo, revision="v1").sha == author.model_info(repo).sha
+    with pytest.raises(RemoteEntryNotFoundError):
+        reader.hf_hub_download(repo, "no.json")
+    with pytest.raises(RevisionNotFoundError):
+        reader.model_info(repo, revision="no")
+    with pytest.raises(RepositoryNotFoundError):
+        reader.model_info("far/nothing")
+
+
+def test_a_data_set_is_mirrored_too(author, reader, tmp_path):
+    author.create_repo("far/names", repo_type="dataset")
+    author.upload_file(path_or_fileobj=b"a\tb\n", path_in_repo="n.tsv", repo_id="far/names", repo_type="dataset")
+    found = reader.hf_hub_download("far/names", "n.tsv", repo_type="dataset", cache_dir=tmp_path)
+    assert Path(found).read_bytes() == b"a\tb\n"
+    with pytest.raises(RepositoryNotFoundError):
+        reader.model_info("far/names")
+
+
+def test_where_it_comes_from_is_told_and_scores_are_reported(make_repo, reader, hub, origin, monkeypatch, capsys):
+    repo = make_repo()
+    sha = reader.model_info(repo).sha
+    told = httpx.get(f"{reader.endpoint}/api/models/{repo}").json()["mirror"]
+    assert told == {"upstream": origin.address, "commit": sha, "fetchedAt": told["fetchedAt"]}
+    artifact = hub.registry.get(repo)
+    assert hub.registry.find(Query(text=repo.partition("/")[2], language="yo")).total == 1
+    assert [score.provenance for score in artifact.scores] == [Provenance.REPORTED]
+    assert artifact.scores[0].source.startswith(f"{origin.address}/{repo}: ")
+    assert origin_of_name(hub.registry.database, artifact.name).commit_id == sha
+    page = httpx.get(f"{reader.endpoint}/{repo}").text
+    assert f'mirrored from <a href="{origin.address}/{repo}"' in page
+    monkeypatch.setenv("HUB_HOME", str(hub.home.folder))
+    monkeypatch.setenv("HUB_CARDS", str(hub.home.cards))
+    assert main(["show", repo]) == 0
+    assert f"mirror of     {origin.address} at {sha[:12]}" in capsys.readouterr().out
+    listed = next(each for each in reader.list_models(author="far", full=True) if each.id == repo)
+    assert reader.model_info(repo, revision=listed.sha).sha == sha
+
+
+def test_one_fetch_serves_everybody_who_asks_at_once(make_repo, reader, mirror, origin, monkeypatch):
+    repo = make_repo()
+    reader.model_info(repo)
+    opened = []
+    real = Upstream.open
+
+    def counted(self, copied, commit_id, file):
+        opened.append(file.path)
+        return real(self, copied, commit_id, file)
+
+    monkeypatch.setattr(Upstream, "open", counted)
+    address = f"{mirror.address}/{repo}/resolve/main/emoji-sd/model.safetensors"
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: httpx.get(address).content, range(8)))
+    assert found == [WEIGHTS] * 8
+    assert opened == ["emoji-sd/model.safetensors"]
+
+
+def test_ranges_are_served_while_the_file_arrives_and_after(make_repo, mirror):
+    address = f"{mirror.address}/{make_repo()}/resolve/main/emoji-sd/model.safetensors"
+    for asked, expected in (("bytes=100-", WEIGHTS[100:]), ("bytes=5-9", WEIGHTS[5:10]), ("bytes=-7", WEIGHTS[-7:])):
+        answer = httpx.get(address, headers={"Range": asked})
+        assert answer.status_code == 206
+        assert answer.content == expected
+        assert answer.headers["content-range"].endswith(f"/{len(WEIGHTS)}")
+    assert httpx.get(address, headers={"Range": f"bytes={len(WEIGHTS)}-"}).status_code == 416
+
+
+def test_what_is_not_here_is_502_when_the_upstream_is_gone_and_what_is_here_carries_a_warning(
+    make_repo, hub, origin, monkeypatch, tmp_path
+):
+    repo = make_repo()
+    with mirroring(hub, origin.address) as mirror:
+        hf_hub_download(repo, "README.md", endpoint=mirror.address, cache_dir=tmp_path, token=False)
+    monkeypatch.setattr(rules, "FRESH_S", 0.0)
+    with mirroring(hub, "http://127.0.0.1:9") as mirror:  # The discard port, where nobody listens.
+        info = httpx.get(f"{mirror.address}/api/models/{repo}")
+        assert info.status_code == 200
+        assert info.headers["x-hf-warning"].startswith("mirror; ")
+        assert httpx.get(f"{mirror.address}/{repo}/resolve/main/README.md").status_code == 200
+        for path in (
+            f"/{repo}/resolve/main/emoji-sd/model.safetensors",
+            "/api/models/far/other",
+            "/api/models/far/third",
+        ):
+            answer = httpx.get(mirror.address + path)
+            assert answer.status_code == 502
+            assert "does not answer" in answer.json()["error"] or "cannot be reached" in answer.json()["error"]
+
+
+def test_a_gated_repository_is_refused_as_gated(make_repo, author, reader):
+    repo = make_repo()
+    author.update_repo_settings(repo, gated="auto")
+    assert reader.model_info(repo).gated == "auto"
+    with pytest.raises(GatedRepoError):
+        reader.hf_hub_download(repo, "README.md")
+
+
+def test_a_private_repository_is_nothing_without_a_token_and_for_accounts_alone_with_one(
+    make_repo, origin, origin_hub, hub, tmp_path
+):
+    repo = make_repo(private=True)
+    with mirroring(hub, origin.address) as mirror, pytest.raises(RepositoryNotFoundError):
+        HfApi(endpoint=mirror.address, token=False).model_info(repo)
+    with mirroring(hub, origin.address, tokens(origin_hub, "far")) as mirror:
+        with pytest.raises(RepositoryNotFoundError):
+            HfApi(endpoint=mirror.address, token=False).model_info(repo)
+        api = HfApi(endpoint=mirror.address, token=tokens(hub, "near"))
+        found = api.hf_hub_download(repo, "emoji-sd/model.safetensors", cache_dir=tmp_path)
+        assert Path(found).read_bytes() == WEIGHTS
+        with pytest.raises(RepositoryNotFoundError):
+            HfApi(endpoint=mirror.address, token=False).model_info(repo)
+        assert hub.registry.find(Query(text=repo.partition("/")[2], readers=())).total == 0
+
+
+def test_names_of_owners_with_an_account_here_are_not_asked_for(make_repo, reader, hub):
+    repo = make_repo()
+    hub.accounts.add("far", ROOT)
+    with pytest.raises(RepositoryNotFoundError):
+        reader.model_info(repo)
+
+
+def test_a_mirrored_repository_is_changed_upstream_alone(make_repo, reader, mirror, hub):
+    repo = make_repo()
+    reader.model_info(repo)
+    api = HfApi(endpoint=mirror.address, token=tokens(hub, "near"))
+    with pytest.raises(HfHubHTTPError, match="mirrored from"):
+        api.upload_file(path_or_fileobj=b"mine", path_in_repo="a.txt", repo_id=repo)
+    clone = httpx.get(f"{mirror.address}/{repo}/info/refs?service=git-upload-pack")
+    assert clone.status_code == 501
+    assert "mirrored from" in clone.text
+
+
+def test_bytes_that_a_mirror_keeps_are_not_collected_and_an_administrator_may_let_them_go(
+    make_repo, reader, mirror, hub, tmp_path
+):
+    repo = make_repo()
+    sha = Path(snapshot_download(repo, endpoint=mirror.address, cache_dir=tmp_path, token=False)).name
+    settled(hub)
+    weights = hashlib.sha256(WEIGHTS).hexdigest()
+    assert weights in {digest.hex for digest in hub.registry.named()}
+    hub.accounts.add("root", ROOT, is_admin=True)
+    HfApi(endpoint=mirror.address, token=tokens(hub, "root")).delete_repo(repo)
+    assert weights not in {digest.hex for digest in hub.registry.named()}
+    with pytest.raises(RepositoryNotFoundError):
+        reader.model_info(repo)  # Deleted here: it is not fetched again behind the administrator's back.
+    remove_tombstone(hub.registry.database, ArtifactName.parse(repo, ""), ROOT)
+    assert reader.model_info(repo, revision=sha).sha == sha
+
+
+def test_the_first_reader_gets_bytes_before_the_last_have_come(make_repo, mirror, monkeypatch):
+    repo = make_repo()
+    goes_on = threading.Event()
+    real = Upstream._chunks
+
+    def halting(self, answer):
+        chunks = real(self, answer)
+        yield next(chunks)
+        assert goes_on.wait(20)
+        yield from chunks
+
+    httpx.get(f"{mirror.address}/api/models/{repo}")
+    monkeypatch.setattr(Upstream, "_chunks", halting)
+    with httpx.stream("GET", f"{mirror.address}/{repo}/resolve/main/emoji-sd/model.safetensors") as answer:
+        parts = answer.iter_bytes()
+        received = next(parts)
+        assert WEIGHTS.startswith(received)
+        goes_on.set()
+        received += b"".join(parts)
+    assert received == WEIGHTS
+
+
+@pytest.mark.slow
+def test_the_command_mirrors_with_several_workers_and_tells_nobody_the_token(
+    make_repo, origin, origin_hub, hub, tmp_path
+):
+    repo, secret = make_repo(gated="manual"), tokens(origin_hub, "far")
+    environment = os.environ | {
+        "HUB_HOME": str(hub.home.folder),
+        "HUB_CARDS": str(hub.home.cards),
+        "HUB_MIRROR_TOKEN": secret,
+        "PYTHONUNBUFFERED": "1",
+    }
+    token = tokens(hub, "near")
+    command = [sys.executable, "-c", SERVE, "--port", "0", "--workers", "2", "--mirror", origin.address]
+    with (
+        (tmp_path / "log").open("w+") as log,
+        subprocess.Popen(command, env=environment, stdout=log, stderr=log) as server,
+    ):
+        try:
+            address = announced(tmp_path / "log")
+            path = hf_hub_download(
+                repo, "emoji-sd/model.safetensors", endpoint=address, cache_dir=tmp_path / "cache", token=token
+            )
+        finally:
+            server.terminate()
+    assert Path(path).read_bytes() == WEIGHTS
+    assert secret not in (tmp_path / "log").read_text()
+
+
+SERVE = "import sys; from hub.cli.commands import as_command; from server.cli import serve; as_command('serve', serve).main(sys.argv[1:])"
+
+
+def announced(log: Path) -> str:
+    """The address that a server says it is at."""
+    for _ in range(3000):
+        if found := re.search(r"http://127\.0\.0\.1:\d+", log.read_text()):
+            return found[0]
+        time.sleep(0.01)
+    raise AssertionError(log.read_text())

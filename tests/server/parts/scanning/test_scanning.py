@@ -1,0 +1,222 @@
+"""Files that can run code, where an administrator allows them: scanned without being run, and shown for what they are."""
+
+import io
+import os
+import pickle
+import pkgutil
+import zipfile
+
+import pytest
+from huggingface_hub.hf_api import RepoFile
+from starlette.testclient import TestClient
+
+from hub.cli import main
+from hub.names import ArtifactName
+from hub.registry.accounts.permissions import Actor
+from hub.registry.artifacts.repositories import allow_any_file
+from hub.registry.artifacts.scans import find_scan, flag, owe_scans_by, scans_in
+from hub.registry.outbox.worker import work_off
+from server.app import create_app
+from server.parts.scanning import scan as scanning
+from server.worker import tasks_of
+from tests.builders.server.commits import commit
+
+ROOT = Actor("root")
+REPO = ArtifactName("ada", "thing")
+
+
+class Calls:
+    """What unpickling would call."""
+
+    def __init__(self, function, *arguments):
+        self.function, self.arguments = function, arguments
+
+    def __reduce__(self):
+        return self.function, self.arguments
+
+
+def a_zip(**members):
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return held.getvalue()
+
+
+@pytest.fixture
+def proof(tmp_path):
+    """A file that exists once anything has been unpickled."""
+    return tmp_path / "it-was-run"
+
+
+@pytest.fixture
+def crafted(proof):
+    """File → bytes, and the verdict that they must have."""
+    evil = Calls(os.system, f"touch {proof}")
+    return {
+        "system.pkl": (pickle.dumps(evil), "malicious"),
+        "protocol-0.pkl": (pickle.dumps(evil, 0), "malicious"),
+        "resolver.bin": (pickle.dumps(Calls(pkgutil.resolve_name, "os:system")), "malicious"),
+        "nested.pkl": (pickle.dumps({"weights": pickle.dumps(evil)}), "malicious"),
+        "torch.pt": (a_zip(**{"archive/data.pkl": pickle.dumps(evil, 2), "archive/version": b"3"}), "malicious"),
+        "truncated.pkl": (pickle.dumps(evil)[:-3], "malicious"),
+        "second.pkl": (pickle.dumps([1]) + pickle.dumps(evil), "malicious"),
+        "harmless.pkl": (pickle.dumps({"a": [1, 2.5, "words"]}), "clean"),
+        "no-pickle.bin": (b"just some words, really\n", "inconclusive"),
+        "program.exe": (b"MZ\0\0" + bytes(200), "inconclusive"),
+    }
+
+
+@pytest.fixture
+def client(hub):
+    hub.accounts.add("ada", ROOT)
+    hub.accounts.add("root", ROOT, is_admin=True)
+    token = hub.tokens.create(hub.accounts.get("ada"), "write", ROOT)
+    client = TestClient(create_app(hub), headers={"Authorization": f"Bearer {token}"})
+    client.post("/api/repos/create", json={"name": "thing"})
+    return client
+
+
+@pytest.fixture
+def allowed(hub, client):
+    allow_any_file(hub.registry.database, REPO, True, ROOT)
+    return client
+
+
+def work(hub):
+    return work_off(hub.registry.database, tasks_of(hub))
+
+
+def test_every_crafted_file_gets_its_verdict_and_none_is_run(hub, allowed, crafted, proof):
+    assert commit(allowed, {path: raw for path, (raw, _) in crafted.items()}).status_code == 200
+    before = scans_in(hub.registry.database, hub.registry.head(REPO))
+    assert {path: scan.verdict for path, scan in before.items()} == dict.fromkeys(crafted, "unscanned")
+    work(hub)
+    after = scans_in(hub.registry.database, hub.registry.head(REPO))
+    assert {path: scan.verdict for path, scan in after.items()} == {
+        path: verdict for path, (_, verdict) in crafted.items()
+    }
+    assert not proof.exists()
+    evidence = " ".join(after["resolver.bin"].evidence)
+    assert "pkgutil.resolve_name" in evidence and "picklescan 1." in evidence and "modelaudit-picklescan 0." in evidence
+    assert hub.registry.debts() == []
+
+
+def test_without_permission_they_are_refused_and_nothing_is_scanned(hub, client, crafted):
+    for path in ("system.pkl", "torch.pt", "program.exe"):
+        assert commit(client, {path: crafted[path][0]}).status_code == 400
+    assert hub.registry.debts() == []
+
+
+def test_people_and_programs_see_what_was_found(hub, allowed, crafted, monkeypatch, tmp_path, capsys):
+    commit(allowed, {path: crafted[path][0] for path in ("system.pkl", "harmless.pkl")} | {"notes.txt": b"hello"})
+    page = allowed.get("/ada/thing").text
+    assert "can run code: not scanned yet" in page and "a tripwire, not a boundary" in page
+    assert "can run code: not scanned yet" in allowed.get("/").text
+    info = allowed.get("/api/models/ada/thing", params={"securityStatus": "true"}).json()["securityRepoStatus"]
+    assert info == {"scansDone": False, "filesWithIssues": []}
+    work(hub)
+    page = allowed.get("/ada/thing").text
+    assert "can run code: malicious" in page and "posix.system (dangerous)" in page and "nothing found" in page
+    assert "can run code: malicious" in allowed.get("/").text
+    entries = {each["path"]: each for each in allowed.get("/api/models/ada/thing/tree/main").json()}
+    known = {path: RepoFile(**entry).security for path, entry in entries.items()}
+    assert (known["system.pkl"].status, known["system.pkl"].safe) == ("unsafe", False)
+    assert known["harmless.pkl"].status == "caution", "no list of names makes a pickle safe"
+    assert known["notes.txt"] is None
+    imports = known["system.pkl"].pickle_import_scan["pickleImports"]
+    assert imports == [{"module": "posix", "name": "system", "safety": "dangerous"}]
+    [asked] = allowed.post("/api/models/ada/thing/paths-info/main", json={"paths": ["system.pkl"]}).json()
+    assert asked["securityFileStatus"]["status"] == "unsafe"
+    info = allowed.get("/api/models/ada/thing", params={"securityStatus": "true"}).json()["securityRepoStatus"]
+    assert info["scansDone"] is True
+    assert {"path": "system.pkl", "level": "unsafe"} in info["filesWithIssues"]
+    ours = allowed.get("/api/v1/artifacts/ada/thing/security").json()
+    assert (ours["any_file"], ours["verdict"], ours["verified_by"]) == (True, "malicious", "")
+    assert [(each["path"], each["kind"], each["verdict"]) for each in ours["unsafe_files"]] == [
+        ("harmless.pkl", "pickle", "clean"), ("system.pkl", "pickle", "malicious"),
+    ]  # fmt: skip
+    monkeypatch.setenv("HUB_HOME", str(hub.home.folder))
+    monkeypatch.setenv("HUB_CARDS", str(tmp_path / "no-cards"))
+    assert main(["show", "ada/thing"]) == 0
+    shown = capsys.readouterr().out
+    assert "system.pkl: pickle, malicious" in shown and "harmless.pkl: pickle, nothing found" in shown
+
+
+def test_an_ordinary_repository_has_no_badge(hub, client):
+    commit(client, {"notes.txt": b"hello"})
+    assert "can run code" not in client.get("/ada/thing").text + client.get("/").text
+    assert client.get("/api/v1/artifacts/ada/thing/security").json()["unsafe_files"] == []
+
+
+def test_the_same_bytes_are_scanned_once_and_again_by_newer_scanners(hub, allowed, crafted, monkeypatch):
+    raw = crafted["harmless.pkl"][0]
+    looked = []
+    monkeypatch.setattr(scanning, "look_at", lambda _store, scan: (looked.append(scan.name), ("clean", {}))[1])
+    commit(allowed, {"a.pkl": raw})
+    work(hub)
+    commit(allowed, {"b.pkl": raw})
+    work(hub)
+    assert looked == ["a.pkl"]
+    assert owe_scans_by(hub.registry.database, scanning.scanners()) == 0
+    monkeypatch.setattr(scanning, "scanners", lambda: "picklescan 99")
+    assert owe_scans_by(hub.registry.database, "picklescan 99") == 1
+    assert owe_scans_by(hub.registry.database, "picklescan 99") == 0
+    work(hub)
+    assert looked == ["a.pkl", "a.pkl"]
+    [scan] = {each.digest: each for each in scans_in(hub.registry.database, hub.registry.head(REPO)).values()}.values()
+    assert scan.scanner == "picklescan 99"
+
+
+def test_a_scanner_that_hangs_or_dies_gives_no_clean_verdict(hub, tmp_path, monkeypatch):
+    from hub.records import File
+
+    digest, size = hub.store.put(b"x")
+    flag(hub.registry.database, [(File("x.pkl", digest, size), "pickle")])
+    program = tmp_path / "child.py"
+    monkeypatch.setattr(scanning, "_PROGRAM", program)
+    flagged = find_scan(hub.registry.database, digest)
+    program.write_text("import os; os.abort()")
+    verdict, report = scanning.look_at(hub.store, flagged)
+    assert verdict == "inconclusive" and "ended without an answer" in str(report)
+    program.write_text("while True: pass")
+    monkeypatch.setattr(scanning, "WHOLE_S", 0.3)
+    verdict, report = scanning.look_at(hub.store, flagged)
+    assert verdict == "inconclusive" and "took longer" in str(report)
+
+
+def test_the_scanning_process_has_limits_and_none_of_our_variables(hub, tmp_path, monkeypatch):
+    from hub.records import File
+
+    digest, size = hub.store.put(b"x")
+    flag(hub.registry.database, [(File("x.pkl", digest, size), "pickle")])
+    monkeypatch.setenv("DATABASE_URL", "postgresql://hub:secret@db/hub")
+    program = tmp_path / "child.py"
+    program.write_text(
+        "import json, os, sys; print(json.dumps({'it': {'verdict': 'clean', 'reason': repr((dict(os.environ), sys.flags.isolated))}}))"
+    )
+    monkeypatch.setattr(scanning, "_PROGRAM", program)
+    _, report = scanning.look_at(hub.store, find_scan(hub.registry.database, digest))
+    assert "secret" not in str(report) and ", 1)" in str(report)
+    from server.parts.scanning import child
+
+    monkeypatch.setattr(child, "_picklescan", lambda *_: bytearray(4 << 30))
+    assert child._tried(lambda *_: 1 / 0, "f", "n") == {
+        "verdict": "failed",
+        "reason": "ZeroDivisionError: division by zero",
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "verdicts", "expected"),
+    [
+        ("pickle", ["clean", "clean"], "clean"),
+        ("pickle", ["clean", "malicious"], "malicious"),
+        ("pickle", ["suspicious", "failed"], "suspicious"),
+        ("pickle", ["clean", "inconclusive"], "inconclusive"),
+        ("pickle", ["clean", "failed"], "inconclusive"),
+        ("program", ["clean", "clean"], "inconclusive"),
+    ],
+)
+def test_the_worst_verdict_counts_and_doubt_is_not_clean(kind, verdicts, expected):
+    assert scanning.judge(kind, verdicts) == expected

@@ -1,0 +1,87 @@
+"""What webhooks, scans and signing keys ask is answered alike by both databases."""
+
+import pytest
+
+from hub.names import ArtifactName
+from hub.publish.commit import create
+from hub.records import File
+from hub.registry.accounts.accounts import Accounts
+from hub.registry.accounts.permissions import Actor
+from hub.registry.artifacts.repositories import change_settings, move_repository
+from hub.registry.artifacts.scans import SCAN, find_scan, flag, keep_report, owe_scans_by
+from hub.registry.events import DELIVER
+from hub.registry.outbox.worker import Task, work_off
+from hub.store import MemoryStore
+from server.parts.signatures.signing_keys import add_key, keys_of, revoke_key, trusted_for
+from server.parts.webhooks.deliveries import deliveries, find_delivery, note_attempt
+from server.parts.webhooks.webhooks import Watched, add_webhook, allow_host, allowed_hosts
+
+ROOT = Actor("root")
+THING = ArtifactName("lab", "thing")
+
+
+@pytest.fixture
+def accounts(registry):
+    made = Accounts(registry.database)
+    for name in ("ada", "bob"):
+        made.add(name, ROOT)
+    made.add("root", ROOT, is_admin=True)
+    made.add("lab", ROOT, kind="organisation")
+    made.set_member(made.get("lab"), made.get("ada"), "write", ROOT)
+    return made
+
+
+def test_those_who_may_know_are_told_and_deliveries_are_kept(registry, accounts):
+    database = registry.database
+    hooks = {
+        name: add_webhook(
+            database, accounts.get(name), "https://example.org/", [Watched(kind, watched)], ["repo"], ROOT
+        )
+        for name, kind, watched in [("ada", "org", "Lab"), ("bob", "model", "lab/thing"), ("root", "everything", "")]
+    }
+    create(THING, registry, MemoryStore(), ROOT, is_dataset=False, private=True)
+    told = {name: [each.action for each in deliveries(database, hook)] for name, hook in hooks.items()}
+    assert told == {"ada": ["create"], "bob": [], "root": ["create"]}
+    change_settings(database, THING, ROOT, private=False)
+    move_repository(database, THING, ArtifactName("lab", "other"), ROOT)
+    change_settings(database, ArtifactName("lab", "other"), ROOT, gated="auto")
+    assert [each.action for each in reversed(deliveries(database, hooks["bob"]))] == ["update", "move", "update"]
+
+    def deliver(debt):
+        note_attempt(database, find_delivery(database, debt.subject), status=200, error="", duration_ms=3)
+
+    assert work_off(database, [Task(DELIVER, deliver)]) == 11
+    assert all(each.delivered and each.attempts == 1 for hook in hooks.values() for each in deliveries(database, hook))
+
+
+def test_hosts_are_allowed_and_forbidden(registry):
+    allow_host(registry.database, "ci.lab", ROOT)
+    allow_host(registry.database, "10.0.0.7", ROOT)
+    allow_host(registry.database, "ci.lab", ROOT, allowed=False)
+    assert allowed_hosts(registry.database) == {"10.0.0.7"}
+
+
+def test_keys_count_for_their_owner_and_its_members(registry, accounts):
+    database = registry.database
+    for name in ("ada", "bob", "lab"):
+        add_key(database, accounts.get(name), f"key of {name}", "PEM", "key", name * 20, ROOT)
+    assert [key.account for key in trusted_for(database, THING)] == ["lab", "ada"]
+    revoke_key(database, accounts.get("lab"), "lab" * 4, ROOT)
+    assert [key.account for key in trusted_for(database, THING)] == ["ada"]
+    assert keys_of(database, accounts.get("lab")) == []
+
+
+def test_scans_are_flagged_kept_and_owed_again(registry):
+    database = registry.database
+    digest, size = MemoryStore().put(b"x")
+    for _ in range(2):
+        flag(database, [(File("a/x.pkl", digest, size), "pickle")])
+    assert [debt.subject for debt in registry.debts() if debt.task == SCAN] == [digest.hex]
+    work_off(
+        database,
+        [Task(SCAN, lambda _debt: keep_report(database, digest, "clean", "one 1", {"one": {"verdict": "clean"}}))],
+    )
+    found = find_scan(database, digest)
+    assert (found.name, found.verdict, found.evidence) == ("x.pkl", "clean", ("one : clean",))
+    assert owe_scans_by(database, "one 1") == 0
+    assert owe_scans_by(database, "one 2") == 1

@@ -1,0 +1,62 @@
+"""A hub with people, its application, and receivers that are real servers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+
+import pytest
+from starlette.testclient import TestClient
+
+from hub.registry.outbox.worker import work_off
+from server.app import create_app
+from server.parts.webhooks.webhooks import allow_host
+from server.worker import tasks_of
+from tests.builders.server.people import ROOT, add_people
+from tests.builders.server.webhooks import Receiver, a_receiver
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with a_receiver() as opened:
+        yield opened
+
+
+@pytest.fixture
+def team(hub):
+    """The hub with ada, bob and root, who administers; `lab` is ada's."""
+    add_people(hub, "ada", "bob")
+    return hub
+
+
+@pytest.fixture
+def trusted(team):
+    """Receivers of tests are on this machine, which an administrator must allow."""
+    allow_host(team.registry.database, "127.0.0.1", ROOT)
+    return team
+
+
+@pytest.fixture
+def client(team):
+    return TestClient(create_app(team), follow_redirects=False)
+
+
+@pytest.fixture
+def as_(team, client):
+    """Ask as somebody: the method, the address, the body."""
+
+    @cache
+    def token_of(name, role, artifact):
+        return team.tokens.create(team.accounts.get(name), role, ROOT, artifact=artifact)
+
+    def ask(name, method, path, body=None, role="write", artifact=""):
+        headers = {"Authorization": f"Bearer {token_of(name, role, artifact)}"}
+        return client.request(method, path, json=body, headers=headers)
+
+    return ask
+
+
+@pytest.fixture
+def work(team):
+    """Do what is due."""
+    return lambda: work_off(team.registry.database, tasks_of(team))

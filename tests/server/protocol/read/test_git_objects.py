@@ -1,0 +1,87 @@
+"""Object ids agree with git's own."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from hub.names import ArtifactName, Digest
+from hub.records import Artifact, File, Revision
+from server import create_app
+from server.protocol.read.git_objects import blob_id, folder_ids, pointer, tree_id
+from server.protocol.read.tree import paths_below
+from tests.builders.hub import a_hub
+
+
+def git(folder: Path, *arguments: str) -> str:
+    return subprocess.run(["git", "-C", folder, *arguments], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_folders_and_files_have_the_ids_git_gives_them(tmp_path: Path):
+    files = tuple(
+        File(path, Digest(f"{number:064x}"), number) for number, path in enumerate(["a/b/c", "a/b.txt", "a/b-c", "z"])
+    )
+    git(tmp_path, "init", "-q")
+    for file in files:
+        (tmp_path / file.path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file.path).write_bytes(pointer(file))
+    git(tmp_path, "add", ".")
+    top = git(tmp_path, "write-tree")
+    listed = dict(reversed(line.split()[2:]) for line in git(tmp_path, "ls-tree", "-r", "-t", top).splitlines())
+    blobs = {file.path: blob_id(pointer(file)) for file in files}
+    entries = blobs | folder_ids(blobs)
+    assert entries == listed
+    assert paths_below(blobs, "", recursive=True) == sorted(folder_ids(blobs)) + sorted(blobs)
+    assert tree_id({"z": entries["z"]}, {"a": entries["a"]}) == top
+
+
+def test_an_empty_blob_has_gits_well_known_id():
+    assert blob_id(b"") == "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"
+
+
+@pytest.fixture
+def listing(tmp_path: Path) -> Iterator[Callable[..., TestClient]]:
+    """A client of a server with one artifact that holds files with these paths."""
+    with a_hub(tmp_path) as hub, TestClient(create_app(hub)) as client:
+
+        def make(paths: Iterable[str]) -> TestClient:
+            name = ArtifactName("ada", "wide")
+            files = tuple(File(path, Digest("a" * 64), 1) for path in sorted(paths))
+            artifact = Artifact(name=name, kind="model", summary="", license="", languages=())
+            revision = Revision(id="1" * 64, artifact=name, number=1, created_at=None, message="", files=files)
+            hub.registry.record(artifact, revision, None)
+            return client
+
+        yield make
+
+
+def test_a_page_hashes_each_file_and_folder_of_a_tree_at_most_twice(listing, monkeypatch):
+    client = listing(f"{folder}/inner/{file}" for folder in range(100) for file in range(20))
+    hashed = []
+    genuine = hashlib.sha1
+    monkeypatch.setattr(hashlib, "sha1", lambda *given, **more: hashed.append(1) or genuine(*given, **more))
+    for query in ("", "?recursive=true", "?recursive=true&expand=true", "/7", "/7/inner"):
+        hashed.clear()
+        assert client.get(f"/api/models/ada/wide/tree/main{query}").status_code == 200
+        assert len(hashed) <= 2 * (2000 + 200), query
+    hashed.clear()
+    client.post("/api/models/ada/wide/paths-info/main", json={"paths": ["7", "7/inner", "7/inner/1"]})
+    assert len(hashed) <= 2 * (2000 + 200)
+
+
+def test_a_path_of_five_hundred_folders_is_listed(listing):
+    deep = "/".join("a" * 500)
+    client = listing([f"{deep}/b", "top"])
+    entries = client.get("/api/models/ada/wide/tree/main?recursive=true&expand=true").json()
+    assert len(entries) == 50
+    entries = client.get("/api/models/ada/wide/tree/main?recursive=true").json()
+    assert len(entries) == 502
+    told = client.post("/api/models/ada/wide/paths-info/main", json={"paths": [deep, f"{deep}/b"]}).json()
+    assert [each["type"] for each in told] == ["directory", "file"]
+    assert told[0] == next(each for each in entries if each["path"] == deep)
+    assert client.get(f"/api/models/ada/wide/tree/main/{deep}").json() == [told[1]]

@@ -1,0 +1,48 @@
+"""A server whose store is a bucket: Hugging Face clients are sent there for what is large."""
+
+import socket
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import uvicorn
+from huggingface_hub import hf_hub_download
+from safetensors.numpy import save_file
+from starlette.testclient import TestClient
+
+from hub.home import Home
+from hub.local import LocalHub
+from hub.names import ArtifactName
+from hub.publish.publish import publish
+from server import create_app
+from server.cli import server_config
+from tests.builders.artifacts import a_folder
+
+
+def test_large_files_come_from_the_bucket_and_small_ones_from_the_server(bucket, tmp_path):
+    folder = a_folder(tmp_path / "mulan-yo")
+    save_file({"weight": np.arange(1 << 19, dtype=np.float32)}, folder / "emoji-sd" / "model.safetensors")
+    home = Home(tmp_path / "registry.db", tmp_path / "home", tmp_path / "no-cards", store_url=bucket)
+    with LocalHub.open(home) as hub, socket.create_server(("127.0.0.1", 0)) as listener:
+        revision = publish(folder, ArtifactName("local", "mulan-yo"), hub.registry, hub.store)
+        with TestClient(create_app(hub), follow_redirects=False) as client:
+            answer = client.get("/local/mulan-yo/resolve/main/emoji-sd/model.safetensors")
+            assert answer.status_code == 302
+            assert answer.headers["X-Repo-Commit"] == revision.id[:40]
+            assert int(answer.headers["X-Linked-Size"]) > 1 << 20
+            assert "Signature" in answer.headers["Location"]
+            assert client.get("/local/mulan-yo/resolve/main/README.md").content == (folder / "README.md").read_bytes()
+        server = uvicorn.Server(server_config(create_app(hub)))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        while not server.started:
+            time.sleep(0.01)
+        try:
+            endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            for path in ("emoji-sd/model.safetensors", "README.md"):
+                found = hf_hub_download("local/mulan-yo", path, endpoint=endpoint, cache_dir=tmp_path / "cache")
+                assert (folder / path).read_bytes() == Path(found).read_bytes()
+        finally:
+            server.should_exit = True
+            thread.join(10)

@@ -1,0 +1,120 @@
+"""`hub serve` and what it writes into its log."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+import server.cli
+from hub.errors import HubError, MissingExtra, WrongRequest
+from tests.builders.server.published import client, hub
+
+__all__ = ["client", "hub"]
+
+RUN = [
+    sys.executable,
+    "-c",
+    "import sys; from hub.cli.commands import as_command; from server.cli import serve; as_command('serve', serve).main(sys.argv[1:])",
+]
+
+
+@contextmanager
+def running(*arguments: Any, **options: Any) -> Iterator[subprocess.Popen[str]]:
+    """A process that ends with the block, also when something in it fails: Popen alone would wait for it for ever."""
+    with subprocess.Popen(*arguments, **options) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def address_of(line: str) -> re.Match[str] | None:
+    return re.search(r"http://127\.0\.0\.1:\d+", line)
+
+
+@pytest.mark.slow
+def test_the_server_says_where_it_listens_answers_and_ends_on_interrupt(tmp_path: Path):
+    environment = os.environ | {"HUB_HOME": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    command = [*RUN, "--port", "0"]
+    with running(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        line = process.stdout.readline()
+        address = address_of(line)
+        assert address, line
+        request = urllib.request.Request(
+            f"{address[0]}/api/v1/search?text=hidden-token", headers={"Authorization": "Bearer hf_secret"}
+        )
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            urllib.request.urlopen(request)
+        secret = process.stdout.readline().split()[-1]
+        request = urllib.request.Request(f"{address[0]}/api/whoami-v2", headers={"Authorization": f"Bearer {secret}"})
+        with urllib.request.urlopen(request) as answer:
+            assert json.load(answer)["name"] == "admin"
+        process.send_signal(signal.SIGINT)
+        _, log = process.communicate(timeout=20)
+    assert "GET /api/v1/search 401" in log
+    assert "hidden-token" not in log
+    assert "hf_secret" not in log
+    assert secret not in log
+    assert "Traceback" not in log
+    with running(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None
+        assert address_of(process.stdout.readline())
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.read() == "", "the administrator is made once"
+
+
+def test_a_port_in_use_is_one_line():
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(HubError, match=rf"cannot listen on 127\.0\.0\.1 port {port}: .*in use") as caught:
+            server.cli.serve(port=port)
+    assert caught.value.exit_code == 1
+
+
+def test_a_host_that_does_not_exist_is_refused():
+    with pytest.raises(WrongRequest, match="is no address of this machine"):
+        server.cli.serve(host="no such host")
+
+
+def test_without_the_extra_the_command_names_it(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    with pytest.raises(MissingExtra, match=r"linguahub\[serve\]"):
+        server.cli.serve()
+
+
+def test_the_command_can_be_listed_without_the_extra():
+    script = "import sys; sys.modules['fastapi'] = sys.modules['uvicorn'] = None; import server.cli"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_the_access_log_leaves_out_query_strings_and_tokens(client: TestClient, caplog: pytest.LogCaptureFixture):
+    with caplog.at_level(logging.INFO, logger="server.access"):
+        client.get("/api/v1/search?text=hidden-token", headers={"Authorization": "Bearer hf_secret"})
+    [record] = [each for each in caplog.records if each.name == "server.access"]
+    line = record.getMessage()
+    assert "/api/v1/search 401" in line
+    assert "hidden-token" not in line
+    assert "hf_secret" not in line
+
+
+def test_an_answer_does_not_wait_for_the_acknowledgement_of_its_head():
+    """asyncio sets TCP_NODELAY on connections of listeners whose protocol says TCP; head and body are two packets."""
+    with closing(server.cli._listen("127.0.0.1", 0)) as listener:
+        assert listener.proto == socket.IPPROTO_TCP

@@ -1,0 +1,87 @@
+"""Contrast over two processes is contrast over one batch: the same loss in each, the same gradient after they are shared."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from tests.builders import ROOT
+from trainers.learners.contrast import gathered, symmetric_contrast
+from trainers.loop.processes import leave, open_accelerator, share_gradients
+
+FLAGGED = [0, 4, 5, 7]
+"""Unevenly shared by the halves: English texts among others are, too."""
+
+
+class Contrasted(nn.Module):
+    """mCLIP's loss in small: all texts with all pictures at a learned scale, and those that are flagged once more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(4)
+        self.text, self.picture = nn.Linear(5, 3), nn.Linear(4, 3, bias=False)
+        self.log_scale = nn.Parameter(torch.tensor([2.0]))
+
+    def loss(self, rows_B: Tensor) -> Tensor:
+        """Of the rows of all processes, where `rows_B` are this one's."""
+        random = torch.Generator().manual_seed(8)
+        x_85, y_84 = torch.randn(8, 5, generator=random), torch.randn(8, 4, generator=random)
+        group_8 = torch.tensor([0, 1, 2, 3, 4, 1, 5, 0])  # two groups have a row in either half
+        flag_8 = torch.zeros(8, dtype=torch.bool)
+        flag_8[FLAGGED] = True
+        own = (self.text(x_85[rows_B]), self.picture(y_84[rows_B]), group_8[rows_B], flag_8[rows_B])
+        text, picture, group, flag = map(gathered, own)
+        again = symmetric_contrast(text[flag], picture[flag], 2.659, group[flag])
+        return symmetric_contrast(text, picture, self.log_scale.exp(), group) + 0.1 * again
+
+
+def save_half(folder: str) -> None:
+    """What either process does: the loss of its half, gradients shared as the loop shares them."""
+    accelerator = open_accelerator("no", "cpu")
+    rank, module = accelerator.process_index, Contrasted()
+    loss = module.loss(torch.arange(4) + 4 * rank)
+    loss.backward()
+    share_gradients(accelerator, module)
+    save_file({"loss": loss.detach(), **gradients(module)}, Path(folder) / f"{rank}.safetensors")
+    leave()
+
+
+def gradients(module: nn.Module) -> dict[str, Tensor]:
+    return {name: each.grad.contiguous() for name, each in module.named_parameters() if each.grad is not None}
+
+
+SCRIPT = """
+import sys
+sys.path[:0] = {paths!r}
+from tests.trainers.learners.test_contrast import save_half
+save_half({folder!r})
+"""
+
+
+@pytest.mark.slow
+def test_losses_and_gradients_of_two_gloo_processes_are_those_of_one_with_the_joined_batch(tmp_path: Path) -> None:
+    script = tmp_path / "half.py"
+    script.write_text(SCRIPT.format(paths=[str(ROOT), *sys.path], folder=str(tmp_path)))
+    done = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(script)],
+        capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}, cwd=ROOT,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    module = Contrasted()
+    loss = module.loss(torch.arange(8))
+    loss.backward()
+    expected = {"loss": loss.detach(), **gradients(module)}
+    assert len(expected) == 5 and all(each.abs().sum() > 0 for each in expected.values())
+    for rank in (0, 1):
+        found = load_file(tmp_path / f"{rank}.safetensors")
+        assert found.keys() == expected.keys()
+        for name, value in expected.items():
+            # float32: sums over eight rows in another order
+            torch.testing.assert_close(found[name], value, atol=1e-6, rtol=1e-5)

@@ -1,0 +1,84 @@
+"""mCLIP's first stage: translation, then translation and contrast; an encoder that its second stage can stand on."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from hub import load_retriever
+from hub.encoders.encoder import TextEncoder
+from hub.local import LocalHub
+from tests.builders.training.commands import DUAL, json_of
+from tests.builders.training.losses import golden_losses, plain_contrast, some_draw
+from trainers.cli import train
+from trainers.inputs.features import Material
+from trainers.learners.decoder import with_decoder
+from trainers.methods.mte import TranslationAndContrast, TranslationFrozen
+from trainers.objectives.translation import Translation
+
+GOLDEN = [6.539340, 6.314146, 6.294414, 6.126694]
+
+
+def model_for(material: Material, seed: int = 0) -> Any:
+    torch.manual_seed(seed)
+    model: Any = with_decoder(material.encoder, dropout=0.0)
+    return model.eval()
+
+
+def test_the_loss_is_translation_plus_twice_the_contrast_of_mean_states(material: Material) -> None:
+    model = model_for(material)
+    found = TranslationAndContrast(model, material).loss(some_draw())
+    translated = Translation(model, material).loss(some_draw()).total.item()
+    rows = torch.arange(1, 7)
+    english = [material.english_M[place] for place in material.meaning_N[rows]]
+    means = []
+    for texts in ([material.texts_N[row] for row in rows], english):
+        states, mask = material.encoder.encode(texts, material.length)
+        means.append(torch.stack([row[keep].mean(0) for row, keep in zip(states, mask, strict=True)]))
+    contrast = plain_contrast(means[0], means[1], 10.0, material.meaning_N[rows].tolist())
+    assert found.total.item() == pytest.approx(
+        translated + 2 * contrast, rel=2e-3
+    )  # cached states are in half precision
+    assert math.isclose(found.parts["contrast"].item(), contrast, rel_tol=1e-3)
+
+
+def test_the_first_four_losses_are_as_recorded(material: Material) -> None:
+    method = TranslationAndContrast(model_for(material, seed=4), material)
+    assert golden_losses(method) == pytest.approx(GOLDEN, rel=2e-3)
+
+
+def test_the_encoder_learns_in_the_second_phase_alone_and_the_frozen_one_never(material: Material) -> None:
+    model = model_for(material)
+    before = copy.deepcopy(material.encoder.model.state_dict())
+    TranslationFrozen(model, material).loss(some_draw()).total.backward()
+    assert all(each.grad is None for each in model.encoder.parameters())
+    TranslationAndContrast(model, material).loss(some_draw()).total.backward()
+    assert model.encoder.embeddings.word_embeddings.weight.grad.abs().sum() > 0
+    assert all(torch.equal(value, before[key]) for key, value in material.encoder.model.state_dict().items())
+
+
+def test_an_encoder_is_published_as_transformers_writes_it_and_mclip_stands_on_it(
+    hub: LocalHub, encoder: TextEncoder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outcome = json_of(capsys, train, "mte", "--lang", "yo", *DUAL, "--steps", "12", "--push", "--n", "4")
+    found = hub.registry.get("mte-yo")
+    assert (found.kind, found.variants, found.languages) == ("encoder", (), ("yo",))
+    assert {score.benchmark for score in found.scores} == {"emoji-retrieval"}
+    learnt = TextEncoder.from_folder(Path(outcome["folder"]), dtype=torch.float32)
+    ours, theirs = learnt.encode(["ajá"], 8)[0], encoder.encode(["ajá"], 8)[0]
+    assert ours.shape == theirs.shape
+    assert not torch.allclose(ours, theirs, atol=1e-3)
+    arguments = [each if each != "tiny-xlmr" else "mte-yo" for each in DUAL]
+    outcome = json_of(capsys, train, "mclip", "--lang", "yo", *arguments, "--steps", "2", "--no-evaluate", "--push")
+    config = json.loads((Path(outcome["folder"]) / "emoji-judge" / "config.json").read_text())
+    assert config["encoder"]["name"] == "local/mte-yo"
+    retriever = load_retriever("emoji-judge", adapter="mclip-yo", hub=hub, device="cpu")
+    assert retriever.projection is not None
+    read = retriever.projection.encoder.encode(["ajá"], 8)[0]
+    assert torch.equal(read, ours)

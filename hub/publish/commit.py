@@ -17,12 +17,12 @@ from hub.cards.describe import DATASET, describe_repository
 from hub.cards.policy import check_twins, file_problem, kind_of
 from hub.errors import Conflict, StaleParent, UnknownFile, UnknownRevision, WrongCard, WrongSource
 from hub.names import ArtifactName
-from hub.publish.history import newest_unyanked
 from hub.publish.publish import drain_outbox, make_revision, record, with_files
 from hub.records import PLAIN, Artifact, File, Revision
 from hub.registry import Registry
 from hub.registry.accounts.permissions import Actor
 from hub.registry.artifacts.branches import kinds
+from hub.registry.artifacts.history import newest_unyanked
 from hub.registry.artifacts.scans import flag
 from hub.store import BlobStore
 

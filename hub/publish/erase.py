@@ -11,11 +11,11 @@ from collections.abc import Collection
 
 from hub.names import Digest
 from hub.publish.commit import describe_files
-from hub.publish.history import newest_unyanked
 from hub.publish.publish import drain_outbox, keep_manifest, make_revision, with_files
 from hub.records import Artifact, Revision
 from hub.registry import Registry
 from hub.registry.accounts.permissions import Actor
+from hub.registry.artifacts.history import newest_unyanked
 from hub.registry.artifacts.rewrite import Rewriting, rewrite
 from hub.store import BlobStore
 

@@ -14,11 +14,11 @@ from hub.errors import HubError
 from hub.home import stamp_of
 from hub.names import ArtifactName, Digest
 from hub.publish.commit import describe_files, materialised, suspects
-from hub.publish.history import newest_unyanked
 from hub.publish.publish import drain_outbox, publish_card, with_files
 from hub.records import PLAIN, Artifact, File, Revision
 from hub.registry import ALL_CARDS, CURATED_OWNER, Registry
 from hub.registry.artifacts.branches import restore_refs
+from hub.registry.artifacts.history import newest_unyanked
 from hub.registry.artifacts.scans import flag
 from hub.registry.outbox.queue import WRITE_REFERENCE, retry
 from hub.store import BlobStore

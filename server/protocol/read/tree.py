@@ -10,8 +10,8 @@ from starlette.responses import JSONResponse, Response
 
 from hub.errors import UnknownFile
 from hub.local import LocalHub
-from hub.publish.history import last_changes
 from hub.records import File, Revision
+from hub.registry.artifacts.history import last_changes
 from hub.registry.artifacts.scans import Scan, scans_in
 from server.auth.access import Hub, Wanted
 from server.http.addresses import Segment, commit_id

@@ -10,10 +10,10 @@ from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 
 from hub.publish.commit import squash
-from hub.publish.history import ancestors
 from hub.publish.publish import drain_outbox
 from hub.records import Revision
 from hub.registry.artifacts.branches import create_ref, delete_ref, kinds
+from hub.registry.artifacts.history import ancestors
 from server.auth.access import Hub, Wanted, Writable
 from server.auth.caller import actor_of, caller_of
 from server.http.addresses import Segment, commit_id

@@ -23,10 +23,10 @@ REFUSAL = "refuses"
 QUIET = {
     "large_files.duplicate_large_files": BYTES,
     "lfs.plan_transfers": ANSWER,
-    "lfs_transfer.complete_object": BYTES,
-    "lfs_transfer.receive_object": BYTES,
-    "lfs_transfer.receive_part": BYTES,
-    "lfs_transfer.verify_object": ANSWER,
+    "lfs_objects.complete_object": BYTES,
+    "lfs_objects.receive_object": BYTES,
+    "lfs_objects.receive_part": BYTES,
+    "lfs_objects.verify_object": ANSWER,
     "oauth.begin_login": "a code that lets nobody in: whoever confirms it leaves the line",
     "paths.describe_paths": ANSWER,
     "preupload.plan_upload": ANSWER,
@@ -37,7 +37,7 @@ QUIET = {
     "unsupported.refuse_address": REFUSAL,
     "unsupported.refuse_discussions": REFUSAL,
     "unsupported.refuse_group": REFUSAL,
-    "validation.validate_card": ANSWER,
+    "validate_card.validate_card": ANSWER,
     "xet.ignore_report": "takes a report of the client and forgets it",
     "xet.receive_shard": BYTES,
     "xet.receive_xorb": BYTES,
@@ -78,7 +78,7 @@ class Journey:
         return self._note(endpoint, lambda: self.program.request(method, path, headers=headers, **body))
 
     def admin(self, endpoint, method, path, body=None):
-        return self.api(f"admin.{endpoint}", "root", method, f"/api/v1/admin/{path}", json=body)
+        return self.api(f"administration.{endpoint}", "root", method, f"/api/v1/admin/{path}", json=body)
 
     def form(self, endpoint, page, action, **fields):
         return self._note(endpoint, lambda: self.browser.send(page, action, fields))
@@ -151,7 +151,7 @@ class Journey:
         other = Sessions(self.hub.registry.database).of(bob)[0].id
         self.form("settings.end_session", "/settings", f"/settings/sessions/{other}/end")
         asked = self.program.post("/oauth/device", data={"client_id": "hf"}).json()
-        self.form("device.answer_device", "/device?user_code=" + asked["user_code"], "/device",
+        self.form("page.answer_device", "/device?user_code=" + asked["user_code"], "/device",
                   user_code=asked["user_code"], answer="accept", role="write")  # fmt: skip
         given = {"grant_type": DEVICE, "client_id": "hf", "device_code": asked["device_code"]}
         body = self._note("oauth.give_token", lambda: self.program.post("/oauth/token", data=given)).json()
@@ -159,7 +159,7 @@ class Journey:
         self._note("oauth.give_token", lambda: self.program.post("/oauth/token", data=renewal))
         self.api("repositories.create_repository", "ada", "POST", "/api/repos/create", json={"name": "gated"})
         self.api("repositories.set_repository", "ada", "PUT", "/api/models/ada/gated/settings", json={"gated": "auto"})
-        self.form("access.request_access", "/ada/gated", "/ada/gated/request-access")
+        self.form("access_request.request_access", "/ada/gated", "/ada/gated/request-access")
         self.form("settings.change_password", "/settings", "/settings/password",
                   current=PASSWORD, new=OTHER_PASSWORD, again=OTHER_PASSWORD)  # fmt: skip
         self.form("login.log_out", "/settings", "/logout")
@@ -177,8 +177,8 @@ class Journey:
         self.api("routes.change_one", "ada", "PATCH", f"{new}/{made}", json={"domains": ["score"]})
         self.api("routes.delete_one", "ada", "DELETE", f"{new}/{made}")
         keys, key = "/api/v1/accounts/ada/signing-keys", {"name": "laptop", "pem": a_public_key()}
-        made = self.api("admin.add_signing_key", "ada", "POST", keys, json=key).json()["fingerprint"]
-        self.api("admin.revoke_signing_key", "ada", "DELETE", f"{keys}/{made}")
+        made = self.api("administration.add_signing_key", "ada", "POST", keys, json=key).json()["fingerprint"]
+        self.api("administration.revoke_signing_key", "ada", "DELETE", f"{keys}/{made}")
 
     def end(self):
         moved = {"fromRepo": "ada/module", "toRepo": "ada/moved"}
@@ -188,30 +188,30 @@ class Journey:
 
 
 WRITES = {
-    "access.request_access": [("access", "bob")],
-    "admin.add_organisation": [("organisation.add", "root")],
-    "admin.add_signing_key": [("signing-key.add", "ada")],
-    "admin.add_user": [("user.add", "root")],
-    "admin.allow_any_file": [("repository.settings", "root")],
-    "admin.allow_host": [("setting", "root")],
-    "admin.create_token": [("token.create", "root")],
-    "admin.free_name": [("repository.free", "root")],
-    "admin.remove_user": [("user.remove", "root")],
-    "admin.restore_user": [("user.restore", "root")],
-    "admin.retry_debts": [("outbox.retry", "root")],
-    "admin.revoke_signing_key": [("signing-key.revoke", "ada")],
-    "admin.revoke_token": [("token.revoke", "root")],
-    "admin.set_admin": [("user.admin", "root")],
-    "admin.set_member": [("organisation.member", "root")],
-    "admin.set_password": [("user.password", "root")],
-    "admin.set_quota": [("user.quota", "root")],
+    "access_request.request_access": [("access", "bob")],
+    "administration.add_organisation": [("organisation.add", "root")],
+    "administration.add_signing_key": [("signing-key.add", "ada")],
+    "administration.add_user": [("user.add", "root")],
+    "administration.allow_any_file": [("repository.settings", "root")],
+    "administration.allow_host": [("setting", "root")],
+    "administration.create_token": [("token.create", "root")],
+    "administration.free_name": [("repository.free", "root")],
+    "administration.remove_user": [("user.remove", "root")],
+    "administration.restore_user": [("user.restore", "root")],
+    "administration.retry_debts": [("outbox.retry", "root")],
+    "administration.revoke_signing_key": [("signing-key.revoke", "ada")],
+    "administration.revoke_token": [("token.revoke", "root")],
+    "administration.set_admin": [("user.admin", "root")],
+    "administration.set_member": [("organisation.member", "root")],
+    "administration.set_password": [("user.password", "root")],
+    "administration.set_quota": [("user.quota", "root")],
     "branches.create_branch": [("branch.create", "ada")],
     "branches.create_tag": [("tag.create", "ada")],
     "branches.delete_branch": [("branch.delete", "ada")],
     "branches.delete_tag": [("tag.delete", "ada")],
     "branches.squash_branch": [("commit", "ada")],
     "commits.make_commit": [("commit", "ada")],
-    "device.answer_device": [("device.accept", "bob")],
+    "page.answer_device": [("device.accept", "bob")],
     "duplicates.duplicate_repository": [("commit", "ada")],
     "gates.answer_request": [("access", "ada")],
     "gates.ask_for_access": [("access", "bob")],

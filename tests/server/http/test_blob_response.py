@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-import server.http.blob_response
+from server.http import blob_response
 from server.http.blob_response import CHUNK_BYTES, BlobResponse
 
 CONTENT = random.Random(3).randbytes(3 * CHUNK_BYTES + 12_345)
@@ -24,7 +24,7 @@ def client(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
             os.fsync(file.fileno())
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
     if request.param == "by a thread alone":
-        monkeypatch.setattr(server.reading, "_AT_ONCE", None)
+        monkeypatch.setattr(blob_response, "_AT_ONCE", None)
     return TestClient(BlobResponse(path))
 
 

@@ -75,7 +75,11 @@ def test_a_part_that_is_left_out_is_not_even_started(tmp_path):
     environment = os.environ | {"HUB_HOME": str(tmp_path), "HUB_CARDS": str(tmp_path / "cards")}
     everything = ",".join(advertised(parts.GROUP))
     done = subprocess.run(
-        [sys.executable, "-c", START], env=environment | {parts.WITHOUT: everything}, capture_output=True, text=True, check=True
+        [sys.executable, "-c", START],
+        env=environment | {parts.WITHOUT: everything},
+        capture_output=True,
+        text=True,
+        check=True,
     )
     status, listed, *loaded = done.stdout.split()
     assert (status, listed) == ("200", "200")

@@ -14,10 +14,11 @@ from hub.cli import main
 from hub.names import ArtifactName
 from hub.registry.accounts.permissions import Actor
 from hub.registry.artifacts.repositories import allow_any_file
-from hub.registry.artifacts.scans import find_scan, flag, owe_scans_by, scans_in
+from hub.registry.artifacts.scans import find_scan, flag, scans_in
 from hub.registry.outbox.worker import work_off
 from server.app import create_app
 from server.parts.scanning import scan as scanning
+from server.parts.scanning.reports import owe_scans_by
 from server.worker import tasks_of
 from tests.builders.server.commits import commit
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,6 @@ from hub.records import Revision
 
 if TYPE_CHECKING:
     from hub.registry.database.database import Database
-    from hub.registry.registry import Registry
 
 MOST_WALKED = 2000
 """Revisions that are compared to find out who last changed a file; what is older counts as changed by the last of them."""
@@ -22,9 +21,9 @@ _CHANGED = (
 )
 
 
-def ancestors(registry: Registry, start: Revision) -> list[Revision]:
-    """A revision and those that it was made on, newest first, without their files."""
-    known = {each.id: each for each in registry.revisions(start.artifact, with_files=False)}
+def ancestors(revisions: Iterable[Revision], start: Revision) -> list[Revision]:
+    """Return a revision and those of `revisions` that it was made on, newest first."""
+    known = {each.id: each for each in revisions}
     history, at = [start], start.parent
     while at in known:
         history.append(known[at])
@@ -40,15 +39,17 @@ def newest_unyanked(known: Mapping[str, Revision], start: str) -> Revision | Non
     return at
 
 
-def last_changes(registry: Registry, start: Revision, paths: Collection[str]) -> dict[str, Revision]:
-    """For files and folders of a revision, the ancestor that last changed them, or something in them."""
+def last_changes(
+    database: Database, revisions: Iterable[Revision], start: Revision, paths: Collection[str]
+) -> dict[str, Revision]:
+    """Return, for files and folders of a revision, the ancestor among `revisions` that last changed them or something in them."""
     wanted, found = set(paths), dict[str, Revision]()
-    history = ancestors(registry, start)[: MOST_WALKED + 1]
+    history = ancestors(revisions, start)[: MOST_WALKED + 1]
     for place, newer in enumerate(history):
         if not wanted:
             break
         is_last = place + 1 == len(history)
-        touched = wanted if is_last else wanted & _touched(registry.database, newer, history[place + 1])
+        touched = wanted if is_last else wanted & _touched(database, newer, history[place + 1])
         found |= dict.fromkeys(touched, newer)
         wanted -= set(touched)
     return found

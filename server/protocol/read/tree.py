@@ -50,7 +50,8 @@ def list_tree(request: Request, hub: Hub, artifact: Wanted, revision: Segment, p
 
 def expand_entries(hub: LocalHub, revision: Revision, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The same entries with the commit that last changed each; a file that the scanners leave alone cannot run code."""
-    commits = last_changes(hub.registry, revision, [each["path"] for each in entries])
+    known = hub.registry.revisions(revision.artifact, with_files=False)
+    commits = last_changes(hub.registry.database, known, revision, [each["path"] for each in entries])
     return [
         ({"securityFileStatus": HARMLESS} if entry["type"] == "file" else {})
         | entry

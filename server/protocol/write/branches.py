@@ -103,7 +103,7 @@ def squash_branch(
 def list_commits(request: Request, hub: Hub, artifact: Wanted, revision: Segment) -> Response:
     """A revision and its ancestors, newest first; of a branch all, yanked ones included."""
     start = hub.registry.tip(artifact.name, revision)
-    history = ancestors(hub.registry, start)
+    history = ancestors(hub.registry.revisions(start.artifact, with_files=False), start)
     begin = offset_of(request)
     end = begin + PAGE
     headers = {"X-Total-Count": str(len(history))}

@@ -9,12 +9,11 @@ from hub.registry.accounts.accounts import Accounts
 from hub.registry.accounts.permissions import Actor
 from hub.registry.artifacts.repositories import change_settings, move_repository
 from hub.registry.artifacts.scans import SCAN, find_scan, flag
-from hub.registry.events import DELIVER
 from hub.registry.outbox.worker import Task, work_off
 from hub.store import MemoryStore
 from server.parts.scanning.reports import keep_report, owe_scans_by
 from server.parts.signatures.signing_keys import add_key, keys_of, revoke_key, trusted_for
-from server.parts.webhooks.deliveries import deliveries, find_delivery, note_attempt
+from server.parts.webhooks.deliveries import DELIVER, deliveries, find_delivery, note_attempt
 from server.parts.webhooks.webhooks import Watched, add_webhook, allow_host, allowed_hosts
 
 ROOT = Actor("root")

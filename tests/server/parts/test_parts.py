@@ -18,7 +18,7 @@ from hub.registry.events import CONFIG, announce
 from hub.registry.tables.artifacts import artifact_row
 from server.app import create_app
 from server.part import ServerPart
-from tests.builders import a_hub
+from tests.builders.hub import a_hub
 
 ADDRESS_OF = {
     "device-login": ("POST", "/oauth/device"),

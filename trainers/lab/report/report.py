@@ -17,9 +17,9 @@ from trainers.lab.stage import CARDS
 HEAD = """# Methods on the lab
 
 Made by `python -m trainers.lab.report.report > docs/methods.md` from the cards in `cards/adapters`, which have every figure with its
-interval, sample size, seed and command. Lab numbers are small-scale numbers: they compare methods under equal conditions and say nothing of models
-of the usual size. One seed each, no method tuned beyond its recipe; sample sizes are small (32 prompts a language and split unless the card
-says otherwise, so a standard error of up to .09 a language). Means over the languages the module was made for.
+interval, sample size, seed and command. Lab numbers are small-scale numbers: they compare methods under equal conditions and say nothing
+of models of the usual size. One seed each, no method tuned beyond its recipe; sample sizes are small (32 prompts a language and split
+unless the card says otherwise, so a standard error of up to .09 a language). Means over the languages the module was made for.
 
 | module | method | languages | seen R@1 / R@10 | held-out R@1 / R@10 | English R@1 lost | weights learnt | device-seconds | sheet |
 |---|---|---|---|---|---|---|---|---|"""

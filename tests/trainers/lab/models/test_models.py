@@ -52,5 +52,5 @@ def test_a_contact_sheet_has_a_row_for_each_prompt_and_cuts_no_picture() -> None
 
     red = Image.new("RGB", (64, 64), (255, 0, 0))
     drawn = contact_sheet([Row("ọkàn pupa " * 20, [red, red])] * 3, ["real", "drawn"])
-    # Two columns of three pictures of 128 × 128 pure red.
-    assert sum(pixel == (255, 0, 0) for pixel in drawn.get_flattened_data()) == 6 * 128 * 128
+    # Two columns of three images of pure red, each 64 px enlarged three times.
+    assert sum(pixel == (255, 0, 0) for pixel in drawn.get_flattened_data()) == 6 * 192 * 192

@@ -18,7 +18,7 @@ from server.metering import Meter, Metering
 from server.openapi import document
 from server.part import ServerPart, overrides, server_parts
 from server.rates import DEFAULT_RATES, RateLimit, Rates
-from server.worker import Worker, lasting
+from server.worker import Worker, lifespan_of
 
 
 def create_app(
@@ -37,7 +37,7 @@ def create_app(
     """
     used = server_parts() if parts is None else tuple(parts)
     app = FastAPI(
-        title="linguahub", docs_url=None, redoc_url=None, openapi_url=document.ADDRESS, lifespan=lasting(worker, used)
+        title="linguahub", docs_url=None, redoc_url=None, openapi_url=document.ADDRESS, lifespan=lifespan_of(worker, used)
     )
     app.state.hub = hub
     app.state.answering = tuple(part for part in used if overrides(part, "answer_for"))

@@ -48,7 +48,7 @@ def serve(
         from server.app import create_app
         from server.http.accel_redirect import offload_prefix
         from server.part import server_parts
-        from server.processes import APP, run_crew
+        from server.processes import APP, run_processes
         from server.rates import configured_rates
         from server.worker import Worker
     except ImportError as error:
@@ -76,7 +76,7 @@ def serve(
             uvicorn.Server(server_config(app, proxies=proxy, grace_s=grace)).run(sockets=[listener])
             return
         hub.close()  # It is ready: the schema is current, the cards are indexed. Each worker opens it for itself.
-        run_crew(server_config(APP, proxies=proxy, grace_s=grace, workers=workers), listener)
+        run_processes(server_config(APP, proxies=proxy, grace_s=grace, workers=workers), listener)
 
 
 def _first_administrator(hub: LocalHub) -> None:

@@ -28,7 +28,7 @@ from hub.errors import (
     UnknownRevision,
     UpstreamDown,
 )
-from server.auth.access import Elsewhere, Moved
+from server.auth.access import AnsweredByPart, Moved
 from server.auth.csrf_forms import LogInFirst
 from server.http.middleware import add_headers
 from server.pages.login import lead_to_login
@@ -53,7 +53,7 @@ _log = logging.getLogger("server.errors")
 def install(app: FastAPI) -> None:
     """Make every error of the application leave through this file."""
     app.add_exception_handler(HubError, _hub_error)
-    app.add_exception_handler(Elsewhere, _elsewhere)
+    app.add_exception_handler(AnsweredByPart, _elsewhere)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(LogInFirst, lead_to_login)
     app.add_exception_handler(Moved, _moved)
@@ -78,7 +78,7 @@ async def _hub_error(request: Request, error: Exception) -> Response:
 
 async def _elsewhere(request: Request, error: Exception) -> Response:
     """A repository that a part answers for."""
-    assert isinstance(error, Elsewhere)
+    assert isinstance(error, AnsweredByPart)
     try:
         return await error.answer(request)
     except HubError as refused:

@@ -35,7 +35,7 @@ def make_app() -> FastAPI:
     return create_app(hub, Worker(hub), offload=offload_prefix(), parts=parts, rates=configured_rates())
 
 
-def run_crew(config: Config, listener: socket.socket) -> None:
+def run_processes(config: Config, listener: socket.socket) -> None:
     """Run until a signal ends all of them."""
     from uvicorn.supervisors import Multiprocess
 

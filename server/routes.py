@@ -106,15 +106,15 @@ _ACCOUNTS = (
     Address("GET", "/api/settings/repositories", usage.list_own),
     Address("GET", "/api/users/{name}/overview", whoami.show_user),
     Address("GET", "/api/users/{name}/likes", likes.list_liked),
-    Address("GET", "/api/users/{name}/followers", usage.list_nobody),
-    Address("GET", "/api/users/{name}/following", usage.list_nobody),
+    Address("GET", "/api/users/{name}/followers", usage.empty_list),
+    Address("GET", "/api/users/{name}/following", usage.empty_list),
     Address("GET", "/api/organizations/{name}/overview", whoami.show_organisation),
     Address("GET", "/api/organizations/{name}/members", whoami.list_members),
-    Address("GET", "/api/organizations/{name}/followers", usage.list_nobody),
+    Address("GET", "/api/organizations/{name}/followers", usage.empty_list),
     Address("GET", "/api/organizations/{name}/settings/repositories", usage.list_of_organisation),
     Address("GET", "/api/agent-harnesses", unsupported.list_harnesses),
-    Address("POST", "/v1/telemetry", xet.ignore_report),
-    Address("HEAD", "/api/telemetry/{topic:path}", xet.ignore_report),
+    Address("POST", "/v1/telemetry", xet.drop_telemetry),
+    Address("HEAD", "/api/telemetry/{topic:path}", xet.drop_telemetry),
 )
 
 _TRANSFERS = (
@@ -125,7 +125,7 @@ _TRANSFERS = (
     Address("POST", "/lfs/verify/{word}", lfs_objects.verify_object),
     *below(
         "/cas/{epoch}/{tenant}/v1",
-        Address("GET", "/chunks/{prefix}/{hash}", xet.know_no_chunk),
+        Address("GET", "/chunks/{prefix}/{hash}", xet.chunk_not_found),
         Address("POST", "/xorbs/default/{hash}", xet.receive_xorb),
         Address("POST", "/xorbs/default-merkledb/{hash}", xet.receive_xorb),
         Address("POST", "/shards", xet.receive_shard),

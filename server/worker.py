@@ -46,7 +46,7 @@ class Worker:
             self._thread.join(LEAVE_S)
 
     def _run(self) -> None:
-        tasks = tasks_of(self._hub)
+        tasks = job_kinds(self._hub)
         pause_s, is_new = 0.0, True
         while not self._over.wait(pause_s):
             try:
@@ -61,12 +61,12 @@ class Worker:
                 pause_s = PAUSE_AFTER_FAULT_S
 
 
-def tasks_of(hub: LocalHub) -> list[Task]:
+def job_kinds(hub: LocalHub) -> list[Task]:
     """Every task that the outbox may owe, in the order in which they take turns."""
     return [reference_task(hub.registry, hub.store), *(task for part in server_parts() for task in part.jobs(hub))]
 
 
-def lasting(
+def lifespan_of(
     worker: Worker | None, parts: Sequence[ServerPart] = ()
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     """What an application begins at its start and ends at its end."""

@@ -22,7 +22,7 @@ from hub.local import LocalHub
 from hub.names import ArtifactName
 from hub.registry.accounts.permissions import Actor
 from server.auth.access import Hub
-from server.auth.caller import account_of, actor_of, caller_of, insist_on_administering
+from server.auth.caller import account_of, actor_of, caller_of, require_admin
 from server.http.addresses import Segment
 from server.http.routing import Address
 from server.http.wire import Body, answer, promised
@@ -60,7 +60,7 @@ def _administrator(request: Request, hub: Hub) -> Actor:
 def _owner(request: Request, hub: Hub, account: Segment) -> Actor:
     """Raises Unauthenticated and Forbidden unless the caller may act for the whole account, UnknownAccount."""
     caller = caller_of(request, hub)
-    insist_on_administering(caller, ArtifactName(hub.accounts.get(account).name, "any"))
+    require_admin(caller, ArtifactName(hub.accounts.get(account).name, "any"))
     return actor_of(request, caller)
 
 

@@ -12,7 +12,7 @@ from hub.errors import Forbidden
 from hub.names import ArtifactName
 from hub.registry.accounts.audit import Entry, read_audit
 from server.auth.access import Hub
-from server.auth.caller import account_of, caller_of, insist_on_administering
+from server.auth.caller import account_of, caller_of, require_admin
 from server.http.paging import offset_of, write_cursor
 from server.http.wire import Body, answer
 
@@ -39,7 +39,7 @@ def get_audit(
             raise Forbidden(
                 f"`{account.name}` is no administrator of this server: name one of your artifacts as `subject`."
             )
-        insist_on_administering(caller, ArtifactName.parse(subject, account.name))
+        require_admin(caller, ArtifactName.parse(subject, account.name))
     before = offset_of(request)
     lines = read_audit(hub.registry.database, subject=subject, before=before, limit=limit)
     entries = lines if caller.is_admin else [replace(each, address="") for each in lines]

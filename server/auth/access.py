@@ -13,7 +13,7 @@ from hub.names import ArtifactName
 from hub.records import Artifact
 from hub.registry.artifacts.access_requests import may_download
 from hub.registry.artifacts.repositories import tombstone_of
-from server.auth.caller import caller_of, insist_on_administering, insist_on_writing
+from server.auth.caller import caller_of, require_admin, require_write
 from server.http.addresses import is_dataset
 from server.part import Answer
 
@@ -26,7 +26,7 @@ class Moved(Exception):
         self.old, self.new = old, new
 
 
-class Elsewhere(Exception):
+class AnsweredByPart(Exception):
     """A part answers for the artifact, which is not one of this hub."""
 
     def __init__(self, name: str, answer: Answer) -> None:
@@ -51,7 +51,7 @@ def _artifact(request: Request, hub: Hub) -> Artifact:
     collection = "datasets" if asks_for_dataset(request) else "models"
     for part in request.app.state.answering:
         if (answer := part.answer_for(request, collection, name)) is not None:
-            raise Elsewhere(name, answer)
+            raise AnsweredByPart(name, answer)
     artifact = get_artifact(hub, name, request)
     if is_dataset(artifact) != asks_for_dataset(request):
         raise UnknownArtifact(name)
@@ -61,21 +61,21 @@ def _artifact(request: Request, hub: Hub) -> Artifact:
 def _readable(request: Request, hub: Hub) -> Artifact:
     """As `Wanted`, when the caller may have its files, too. Raises Gated."""
     artifact = _artifact(request, hub)
-    insist_on_download(request, hub, artifact)
+    require_download(request, hub, artifact)
     return artifact
 
 
 def _writable(request: Request, hub: Hub) -> Artifact:
     """As `Wanted`, when the caller may commit to it. Raises Unauthenticated or Forbidden."""
     artifact = _artifact(request, hub)
-    insist_on_writing(caller_of(request, hub), artifact.name)
+    require_write(caller_of(request, hub), artifact.name)
     return artifact
 
 
 def _governed(request: Request, hub: Hub) -> Artifact:
     """As `Wanted`, when the caller may delete, move and open or close it. Raises Unauthenticated or Forbidden."""
     artifact = _artifact(request, hub)
-    insist_on_administering(caller_of(request, hub), artifact.name)
+    require_admin(caller_of(request, hub), artifact.name)
     return artifact
 
 
@@ -102,7 +102,7 @@ def get_artifact(hub: LocalHub, name: str, request: Request) -> Artifact:
     return artifact
 
 
-def insist_on_download(request: Request, hub: LocalHub, artifact: Artifact) -> None:
+def require_download(request: Request, hub: LocalHub, artifact: Artifact) -> None:
     """Raises Gated unless the caller may have the artifact's files."""
     caller = caller_of(request, hub)
     if not may_download(hub.registry.database, caller, artifact):

@@ -43,12 +43,12 @@ def account_of(caller: Caller) -> Account:
     return caller.account
 
 
-def insist_on_writing(caller: Caller, name: ArtifactName) -> Account:
+def require_write(caller: Caller, name: ArtifactName) -> Account:
     """Raises Unauthenticated or Forbidden unless the caller may commit to `name`."""
     return _insist(caller, name, caller.may_write(name), "write to")
 
 
-def insist_on_administering(caller: Caller, name: ArtifactName) -> Account:
+def require_admin(caller: Caller, name: ArtifactName) -> Account:
     """Raises Unauthenticated or Forbidden unless the caller may delete, move and open or close `name`."""
     return _insist(caller, name, caller.may_administer(name), "administer")
 

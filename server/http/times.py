@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 _EPOCH = "1970-01-01T00:00:00.000Z"
 
 
-def in_zulu(moment: datetime | None) -> str | None:
+def to_rfc3339(moment: datetime | None) -> str | None:
     """The moment; None for none."""
     if moment is None:
         return None
@@ -16,4 +16,4 @@ def in_zulu(moment: datetime | None) -> str | None:
 
 def in_zulu_or_epoch(moment: datetime | None) -> str:
     """The moment, where the client insists on one: the epoch for none."""
-    return in_zulu(moment) or _EPOCH
+    return to_rfc3339(moment) or _EPOCH

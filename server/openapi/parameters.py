@@ -12,7 +12,7 @@ from hub.languages import parse_language
 from hub.names import LENGTH
 from hub.records import Artifact
 from server.auth.access import Hub, asked_name, get_artifact
-from server.auth.caller import caller_of, insist_on_administering, insist_on_writing
+from server.auth.caller import caller_of, require_admin, require_write
 from server.http.addresses import Segment
 
 _PART = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
@@ -47,14 +47,14 @@ def _named(request: Request, hub: Hub, owner: Owner, name: Name) -> Artifact:  #
 def _own(request: Request, hub: Hub, owner: Owner, name: Name) -> Artifact:
     """As `Named`, when the caller may commit to it."""
     artifact = _named(request, hub, owner, name)
-    insist_on_writing(caller_of(request, hub), artifact.name)
+    require_write(caller_of(request, hub), artifact.name)
     return artifact
 
 
 def _governed(request: Request, hub: Hub, owner: Owner, name: Name) -> Artifact:
     """As `Named`, when the caller may administer it."""
     artifact = _named(request, hub, owner, name)
-    insist_on_administering(caller_of(request, hub), artifact.name)
+    require_admin(caller_of(request, hub), artifact.name)
     return artifact
 
 

@@ -19,7 +19,7 @@ from server.http.card import prose, recipe
 from server.pages import wording
 from server.pages.access_request import gate_of
 from server.pages.rendering import render
-from server.protocol.read.resolve import is_picture
+from server.protocol.read.resolve import is_image
 
 SHOWN_REVISIONS = 20
 
@@ -65,7 +65,7 @@ def _contents(artifact: Artifact, shown: Revision, store: BlobStore) -> dict[str
     text = prose(store, shown, address_of)
     files = sorted(shown.files, key=lambda file: (file.path.count("/"), file.path))
     # A picture that the card's prose shows is not shown twice.
-    pictures = [file for file in files if is_picture(file.path) and address_of(file.path) not in text]
+    pictures = [file for file in files if is_image(file.path) and address_of(file.path) not in text]
     return {"files": files, "pictures": pictures, "prose": text}
 
 

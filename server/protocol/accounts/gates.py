@@ -15,7 +15,7 @@ from hub.registry.artifacts.access_requests import answer, ask, requests, status
 from server.auth.access import Governed, Hub, Wanted
 from server.auth.caller import account_of, actor_of, caller_of
 from server.http.addresses import Segment
-from server.http.times import in_zulu
+from server.http.times import to_rfc3339
 from server.protocol.accounts.whoami import person
 
 
@@ -52,7 +52,7 @@ def list_requests(hub: Hub, artifact: Governed, status: Segment) -> Response:
                 "requestId": each.user,
                 "user": person(each.user, each.full_name) | {"email": each.email},
                 "status": each.status,
-                "timestamp": in_zulu(each.at),
+                "timestamp": to_rfc3339(each.at),
                 "fields": {},
             }
             for each in found

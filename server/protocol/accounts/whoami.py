@@ -13,7 +13,7 @@ from hub.registry.accounts.permissions import ORGANISATION, Account
 from server.auth.access import Hub, Readable, Writable
 from server.auth.caller import caller_of
 from server.http.addresses import Segment
-from server.http.times import in_zulu
+from server.http.times import to_rfc3339
 
 
 def who_am_i(request: Request, hub: Hub) -> Response:
@@ -29,7 +29,7 @@ def who_am_i(request: Request, hub: Hub) -> Response:
     token = {
         "displayName": caller.token.name,
         "role": "fineGrained" if caller.token.artifact else caller.token.role,
-        "createdAt": in_zulu(caller.token.created_at),
+        "createdAt": to_rfc3339(caller.token.created_at),
     }
     return JSONResponse(
         {
@@ -101,5 +101,5 @@ def _body(request: Request, hub: Hub, account: Account) -> dict[str, Any]:
         "avatarUrl": "",
         "numModels": page.total - datasets,
         "numDatasets": datasets,
-        "createdAt": in_zulu(account.created_at),
+        "createdAt": to_rfc3339(account.created_at),
     }

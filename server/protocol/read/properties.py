@@ -13,7 +13,7 @@ from hub.registry.artifacts.repositories import count_children
 from hub.registry.index.tags import labels_of, library_of, pipeline_of
 from hub.registry.index.trending import score
 from server.http.addresses import commit_id
-from server.http.times import in_zulu
+from server.http.times import to_rfc3339
 from server.protocol.read.repository_view import Subject
 
 Read = Callable[[Subject], Any]
@@ -28,12 +28,12 @@ _no, _yes, _nothing, _none = _constant(False), _constant(True), _constant(None),
 _COMMON: dict[str, Read] = {
     "author": lambda it: it.artifact.name.owner,
     "cardData": lambda it: it.card,
-    "createdAt": lambda it: in_zulu(it.artifact.created_at),
+    "createdAt": lambda it: to_rfc3339(it.artifact.created_at),
     "disabled": lambda it: not it.artifact.revision,
     "downloads": lambda it: it.artifact.downloads,
     "downloadsAllTime": lambda it: it.artifact.downloads,
     "gated": lambda it: it.artifact.gated or False,
-    "lastModified": lambda it: in_zulu(it.artifact.updated_at),
+    "lastModified": lambda it: to_rfc3339(it.artifact.updated_at),
     "likes": lambda it: it.artifact.likes,
     "private": lambda it: it.artifact.private,
     "resourceGroup": _nothing,

@@ -88,7 +88,7 @@ def media_type_of(path: str) -> str:
     return _SHOWN.get(path[path.rfind(".") :].lower(), "application/octet-stream")
 
 
-def is_picture(path: str) -> bool:
+def is_image(path: str) -> bool:
     """Whether browsers are given the file as a picture."""
     return media_type_of(path).startswith("image/")
 

@@ -34,7 +34,7 @@ def list_of_organisation(request: Request, hub: Hub, name: Segment) -> Response:
     return _list(request, hub, found.name)
 
 
-def list_nobody(hub: Hub, name: Segment) -> Response:
+def empty_list(hub: Hub, name: Segment) -> Response:
     """An empty list for whoever exists: accounts do not follow each other here."""
     if hub.accounts.find(name) is None:
         raise UnknownAccount(name)

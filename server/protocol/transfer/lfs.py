@@ -18,8 +18,8 @@ from hub.records import Artifact
 from hub.registry.accounts.permissions import Account
 from hub.registry.uploads.uploads import size_of_upload, sizes_held
 from hub.registry.uploads.xet_files import LARGEST_FILE
-from server.auth.access import Hub, Wanted, insist_on_download
-from server.auth.caller import caller_of, insist_on_writing
+from server.auth.access import Hub, Wanted, require_download
+from server.auth.caller import caller_of, require_write
 from server.auth.quota import insist_on_room
 from server.http.addresses import absolute
 from server.http.signed_links import LINK_SECONDS, sign
@@ -55,12 +55,12 @@ def plan_transfers(request: Request, hub: Hub, artifact: Wanted, body: Batch) ->
         wrong = _wrong(409, f"objects are known by their sha256 here, not by {body.hash_algo[:40]!r}.")
         return _answer("basic", [_described(each, wrong) for each in body.objects])
     if body.operation == "download":
-        insist_on_download(request, hub, artifact)
+        require_download(request, hub, artifact)
         held = sizes_held(hub.registry.database, artifact.name, [each.oid for each in body.objects])
         return _answer(
             "basic", [_described(each, _download(request, hub, artifact, each, held)) for each in body.objects]
         )
-    account = insist_on_writing(caller, artifact.name)
+    account = require_write(caller, artifact.name)
     multipart = "multipart" in body.transfers and any(each.size > PART_BYTES for each in body.objects)
     objects = []
     for each in body.objects:

@@ -76,13 +76,13 @@ async def receive_shard(request: Request, hub: Hub, epoch: str, tenant: str) -> 
     return JSONResponse({"result": 1})
 
 
-def know_no_chunk(request: Request, hub: Hub, epoch: str, tenant: str) -> Response:
+def chunk_not_found(request: Request, hub: Hub, epoch: str, tenant: str) -> Response:
     """404: no chunk is shared between accounts, so that nobody learns what others have."""
     _claims(request, hub, epoch, tenant)
     raise UnknownFile(request.url.path.rpartition("/")[2], listing="hub verify")
 
 
-def ignore_report() -> Response:
+def drop_telemetry() -> Response:
     """What clients tell of themselves is thrown away."""
     return Response(status_code=204)
 

@@ -13,7 +13,7 @@ from server.auth.access import Hub, Readable
 from server.auth.caller import account_of, actor_of, caller_of, insist_on_creating
 from server.auth.quota import insist_on_room
 from server.http.addresses import absolute, page_path
-from server.protocol.write.repositories import Visibility, insist_on_free_name
+from server.protocol.write.repositories import Visibility, require_free_name
 
 
 class Copy(Visibility):
@@ -29,7 +29,7 @@ def duplicate_repository(request: Request, hub: Hub, artifact: Readable, body: C
     insist_on_creating(caller, target)
     if hub.registry.head(target) is not None:
         return _conflict(request, hub, target)
-    insist_on_free_name(hub, target)
+    require_free_name(hub, target)
     source = hub.registry.revision(artifact.name)
     insist_on_room(hub, target, {file.digest: file.size_bytes for file in source.files})
     private = artifact.private if body.is_private is None else body.is_private

@@ -14,7 +14,7 @@ from hub.publish.erase import erase
 from hub.registry.artifacts.usage import held_files
 from hub.registry.uploads.uploads import note_upload, size_of_upload
 from server.auth.access import Governed, Hub, Readable, Wanted, get_artifact
-from server.auth.caller import actor_of, caller_of, insist_on_writing
+from server.auth.caller import actor_of, caller_of, require_write
 from server.http.paging import next_link, offset_of
 from server.http.times import in_zulu_or_epoch
 
@@ -91,7 +91,7 @@ def erase_large_files(request: Request, hub: Hub, artifact: Governed, body: Batc
 def duplicate_large_files(request: Request, hub: Hub, artifact: Readable, body: Duplication) -> Response:
     """Let the caller name files of this repository in commits to another one, without sending them."""
     caller = caller_of(request, hub)
-    account = insist_on_writing(caller, get_artifact(hub, body.target.name, request).name)
+    account = require_write(caller, get_artifact(hub, body.target.name, request).name)
     failed: list[dict[str, Any]] = []
     for each in body.files:
         try:

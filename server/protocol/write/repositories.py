@@ -16,7 +16,7 @@ from hub.publish.publish import drain_outbox
 from hub.records import Artifact
 from hub.registry.artifacts.repositories import change_settings, delete_repository, move_repository, tombstone_of
 from server.auth.access import Governed, Hub, get_artifact
-from server.auth.caller import account_of, actor_of, caller_of, insist_on_administering, insist_on_creating
+from server.auth.caller import account_of, actor_of, caller_of, require_admin, insist_on_creating
 from server.http.addresses import absolute, is_dataset, page_path
 
 Kind = Literal["model", "dataset", "space", "kernel"]
@@ -69,7 +69,7 @@ def create_repository(request: Request, hub: Hub, body: NewRepository) -> Respon
         if is_dataset(known) != is_data:
             message = f"`{known.name}` is a {'data set' if is_dataset(known) else 'model'}: choose another name."
         return JSONResponse({"error": message, **_address(request, known)}, 409)
-    insist_on_free_name(hub, name)
+    require_free_name(hub, name)
     actor = actor_of(request, caller)
     create(name, hub.registry, hub.store, actor, is_dataset=is_data, private=bool(body.is_private))
     return JSONResponse(_address(request, hub.registry.get(name)))
@@ -108,7 +108,7 @@ def set_repository(request: Request, hub: Hub, artifact: Governed, body: Setting
     return JSONResponse(settings)
 
 
-def insist_on_free_name(hub: LocalHub, name: ArtifactName) -> None:
+def require_free_name(hub: LocalHub, name: ArtifactName) -> None:
     """Raises Gone for a name that another repository had."""
     if (grave := tombstone_of(hub.registry.database, name)) is not None:
         what = f"moved to `{grave.moved_to}`" if grave.moved_to else "deleted"
@@ -120,7 +120,7 @@ def _governed(request: Request, hub: LocalHub, name: str, kind: Kind | None) -> 
     artifact = get_artifact(hub, name, request)
     if is_dataset(artifact) != is_data:
         raise UnknownArtifact(name)
-    insist_on_administering(caller_of(request, hub), artifact.name)
+    require_admin(caller_of(request, hub), artifact.name)
     return artifact
 
 

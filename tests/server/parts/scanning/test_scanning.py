@@ -19,7 +19,7 @@ from hub.registry.outbox.worker import work_off
 from server.app import create_app
 from server.parts.scanning import scan as scanning
 from server.parts.scanning.reports import owe_scans_by
-from server.worker import tasks_of
+from server.worker import job_kinds
 from tests.builders.server.commits import commit
 
 ROOT = Actor("root")
@@ -85,7 +85,7 @@ def allowed(hub, client):
 
 
 def work(hub):
-    return work_off(hub.registry.database, tasks_of(hub))
+    return work_off(hub.registry.database, job_kinds(hub))
 
 
 def test_every_crafted_file_gets_its_verdict_and_none_is_run(hub, allowed, crafted, proof):

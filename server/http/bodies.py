@@ -118,7 +118,7 @@ async def read_in_thread(request: Request, call: Callable[[], T]) -> T:
     return await to_thread.run_sync(call, limiter=limiter)
 
 
-def insist_on_size(request: Request, most: int) -> None:
+def require_size(request: Request, most: int) -> None:
     """Raises TooLarge for a body that is announced to be longer."""
     announced = request.headers.get("content-length", "0")
     if announced.isdecimal() and int(announced) > most:
@@ -127,7 +127,7 @@ def insist_on_size(request: Request, most: int) -> None:
 
 async def read_body(request: Request, most: int) -> bytes:
     """The whole body. Raises TooLarge."""
-    insist_on_size(request, most)
+    require_size(request, most)
     body = bytearray()
     async for part in request.stream():
         body += part

@@ -85,7 +85,7 @@ def _markdown() -> MarkdownIt:
     """CommonMark with tables and strike-through."""
     markdown = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
     markdown.add_render_rule("link_open", _link)
-    markdown.add_render_rule("image", _picture)
+    markdown.add_render_rule("image", _image)
     for tag in ("heading_open", "heading_close"):
         markdown.add_render_rule(tag, _heading)
     for tag in ("paragraph_open", "list_item_open", "td_open", "th_open", "blockquote_open"):
@@ -100,7 +100,7 @@ def _link(self: RendererHTML, tokens: Sequence[Token], index: int, options: Opti
     return self.renderToken(tokens, index, options, env)
 
 
-def _picture(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: Any) -> str:
+def _image(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: Any) -> str:
     """A picture of the repository; one from elsewhere is only described."""
     token = tokens[index]
     source = str(token.attrGet("src") or "")

@@ -14,6 +14,6 @@ def to_rfc3339(moment: datetime | None) -> str | None:
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
 
 
-def in_zulu_or_epoch(moment: datetime | None) -> str:
+def rfc3339_or_epoch(moment: datetime | None) -> str:
     """The moment, where the client insists on one: the epoch for none."""
     return to_rfc3339(moment) or _EPOCH

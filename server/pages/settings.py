@@ -20,7 +20,7 @@ from server.http.addresses import Segment
 from server.pages.login import FORM_HEADERS, SEE_OTHER, check_password
 from server.pages.rendering import render
 
-_LASTING = {"7": 7, "30": 30, "90": 90, "365": 365, "": None}
+_EXPIRATION_DAYS = {"7": 7, "30": 30, "90": 90, "365": 365, "": None}
 """Days that a token may be made to last; as the form offers them."""
 
 
@@ -44,7 +44,7 @@ def create_token(request: Request, hub: Hub, form: Owned) -> Response:
     """A new token, shown on the page that answers, and never again."""
     actor = _actor(request, form)
     try:
-        days = _LASTING[form.get("days")]
+        days = _EXPIRATION_DAYS[form.get("days")]
         secret = hub.tokens.create(
             account_in(form.visit),
             form.get("role"),
@@ -70,7 +70,7 @@ def change_password(request: Request, hub: Hub, form: Owned) -> Response:
     """A new password, for somebody who knows the old one. Every other browser is logged out."""
     account = account_in(form.visit)
     try:
-        _insist_on_both(hub, account, form, address_of(request))
+        _require_both(hub, account, form, address_of(request))
         hub.accounts.set_password(account.name, form.get("new"), _actor(request, form))
     except (WrongRequest, TooOften) as error:
         return _page(request, hub, form.visit, problem=error)
@@ -109,7 +109,7 @@ def _page(
     return render("settings.html", context, request=request, status=status, headers=FORM_HEADERS)
 
 
-def _insist_on_both(hub: LocalHub, account: Account, form: Form, address: str) -> None:
+def _require_both(hub: LocalHub, account: Account, form: Form, address: str) -> None:
     """Raises WrongRequest unless the password of now is right and the new one typed twice, TooOften after many tries."""
     if not check_password(hub, account.name, form.get("current"), address):
         raise WrongRequest("that is not your password of now.")

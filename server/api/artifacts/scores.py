@@ -14,7 +14,7 @@ from hub.errors import WrongRequest
 from hub.records import Provenance, Score
 from hub.registry.scores.scores import Dispute, Measurement, Statement, dispute, publish_score, statements
 from server.auth.access import Hub
-from server.auth.caller import account_of, actor_of, caller_of, insist_on_speaking
+from server.auth.caller import account_of, actor_of, caller_of, require_scoring
 from server.http.wire import Body, answer
 from server.openapi.parameters import Digits, Language, Line, Named, Number, Whole, Word
 
@@ -98,7 +98,7 @@ def post_score(request: Request, hub: Hub, artifact: Named, body: NewScore) -> R
     Those of people who may commit to the artifact count in its place in searches while the revision is the newest.
     """
     caller = caller_of(request, hub)
-    insist_on_speaking(caller, artifact)
+    require_scoring(caller, artifact)
     if body.low is not None and body.high is not None and not body.low <= body.value <= body.high:
         raise WrongRequest(f"the value {body.value} lies outside its own interval from {body.low} to {body.high}.")
     measured = hub.registry.revision(artifact.name, body.revision)
@@ -122,7 +122,7 @@ def post_dispute(
 ) -> Response:
     """Doubt a score of others, with a reason. A reported one is shown as `disputed` from then on, a measured one stays measured."""
     caller = caller_of(request, hub)
-    insist_on_speaking(caller, artifact)
+    require_scoring(caller, artifact)
     said = dispute(hub.registry.database, artifact.name, score, body.reason, actor_of(request, caller))
     return answer(stated(said), 201)
 

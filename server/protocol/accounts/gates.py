@@ -44,7 +44,7 @@ def ask_for_access(request: Request, hub: Hub, artifact: Wanted) -> Response:
 
 def list_requests(hub: Hub, artifact: Governed, status: Segment) -> Response:
     """Who has asked and was answered so."""
-    _insist_on_gate(artifact.gated, str(artifact.name))
+    _require_gated(artifact.gated, str(artifact.name))
     found = requests(hub.registry.database, artifact.name, status)
     return JSONResponse(
         [
@@ -62,7 +62,7 @@ def list_requests(hub: Hub, artifact: Governed, status: Segment) -> Response:
 
 def answer_request(request: Request, hub: Hub, artifact: Governed, body: Answer) -> Response:
     """Let somebody in, turn them away, or let them wait again."""
-    _insist_on_gate(artifact.gated, str(artifact.name))
+    _require_gated(artifact.gated, str(artifact.name))
     user = _user(hub, body.user or body.requestId)
     known = status_of(hub.registry.database, artifact.name, user)
     if not known:
@@ -76,7 +76,7 @@ def answer_request(request: Request, hub: Hub, artifact: Governed, body: Answer)
 
 def grant_access(request: Request, hub: Hub, artifact: Governed, body: Grant) -> Response:
     """Let somebody in who has not asked."""
-    _insist_on_gate(artifact.gated, str(artifact.name))
+    _require_gated(artifact.gated, str(artifact.name))
     user = _user(hub, body.user or body.requestId)
     if status_of(hub.registry.database, artifact.name, user) == "accepted":
         raise WrongRequest(f"`{user.name}` has access already.")
@@ -92,6 +92,6 @@ def _user(hub: LocalHub, name: str | None) -> Account:
     return found
 
 
-def _insist_on_gate(gated: str, name: str) -> None:
+def _require_gated(gated: str, name: str) -> None:
     if not gated:
         raise WrongRequest(f"`{name}` is not gated: open it for requests in its settings first.")

@@ -37,7 +37,7 @@ _SHORT = (
     "createdAt", "downloads", "library_name", "likes", "pipeline_tag", "private", "tags", "trendingScore",
 )  # fmt: skip
 _FULL = ("author", "disabled", "gated", "lastModified", "sha", "siblings", "description")
-_NOWHERE = ("apps", "inference", "inference_provider", "benchmark")
+_UNSUPPORTED_FILTERS = ("apps", "inference", "inference_provider", "benchmark")
 """What nothing here has: no application, no inference provider, no official benchmark."""
 _RANGE = re.compile(r"(min|max):(\d+(?:\.\d+)?)([KMBT]?)")
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
@@ -52,7 +52,7 @@ def list_repositories(request: Request, hub: Hub) -> Response:
     query = _query(request, hub)
     if "cursor" in parameters:
         query = behind(request, query, parameters["cursor"])
-    if any(parameters.get(each) for each in _NOWHERE):
+    if any(parameters.get(each) for each in _UNSUPPORTED_FILTERS):
         return JSONResponse([])
     found = _found(hub, replace(query, limit=limit + 1)).items
     headers = {}

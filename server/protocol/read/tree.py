@@ -16,7 +16,7 @@ from hub.registry.artifacts.scans import Scan, scans_in
 from server.auth.access import Hub, Wanted
 from server.http.addresses import Segment, commit_id
 from server.http.paging import next_link, offset_of
-from server.http.times import in_zulu_or_epoch
+from server.http.times import rfc3339_or_epoch
 from server.protocol.read.git_objects import blob_id, folder_ids, pointer
 from server.protocol.read.properties import is_true
 from server.protocol.read.resolve import showing
@@ -61,7 +61,7 @@ def expand_entries(hub: LocalHub, revision: Revision, entries: list[dict[str, An
 
 
 def _commit(revision: Revision) -> dict[str, Any]:
-    date = in_zulu_or_epoch(revision.created_at)
+    date = rfc3339_or_epoch(revision.created_at)
     return {"id": commit_id(revision.id), "title": revision.message.partition("\n")[0], "date": date}
 
 

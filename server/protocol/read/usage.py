@@ -12,7 +12,7 @@ from server.auth.access import Hub
 from server.auth.caller import account_of, caller_of
 from server.http.addresses import Segment
 from server.http.paging import next_link, offset_of
-from server.http.times import in_zulu_or_epoch
+from server.http.times import rfc3339_or_epoch
 
 PAGE = 100
 """Repositories a page."""
@@ -50,7 +50,7 @@ def _list(request: Request, hub: Hub, owner: str) -> Response:
         {
             "id": str(each.name),
             "type": "dataset" if each.kind == "dataset" else "model",
-            "updatedAt": in_zulu_or_epoch(each.updated_at),
+            "updatedAt": rfc3339_or_epoch(each.updated_at),
             "visibility": "private" if each.private else "public",
             "storage": each.size_bytes,
             "storagePercent": round(100 * each.size_bytes / total, 2) if total else 0,

@@ -20,7 +20,7 @@ from hub.registry.uploads.uploads import size_of_upload, sizes_held
 from hub.registry.uploads.xet_files import LARGEST_FILE
 from server.auth.access import Hub, Wanted, require_download
 from server.auth.caller import caller_of, require_write
-from server.auth.quota import insist_on_room
+from server.auth.quota import require_room
 from server.http.addresses import absolute
 from server.http.signed_links import LINK_SECONDS, sign
 
@@ -78,7 +78,7 @@ def _upload(
     if known is not None and digest in hub.store:
         return {} if known == each.size else _wrong(422, f"this object has {known} bytes, not {each.size}.")
     try:
-        insist_on_room(hub, artifact.name, {digest: each.size})
+        require_room(hub, artifact.name, {digest: each.size})
     except OverQuota as error:
         return _wrong(507, str(error))
     claims = {"account": account.id, "oid": digest.hex, "size": each.size}

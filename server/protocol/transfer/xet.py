@@ -24,9 +24,9 @@ from hub.xet import shard, xorb
 from hub.xet.hashes import unspell
 from server.auth.access import Hub, Writable
 from server.auth.caller import caller_of
-from server.auth.quota import insist_on_room
+from server.auth.quota import require_room
 from server.http.addresses import absolute
-from server.http.bodies import BodyReader, insist_on_size, read_body, read_in_thread
+from server.http.bodies import BodyReader, require_size, read_body, read_in_thread
 from server.http.signed_links import claims_of, sender_of, sign
 from server.protocol.write.unsupported import refuse_pull_requests
 
@@ -56,7 +56,7 @@ def grant_writing(request: Request, hub: Hub, artifact: Writable) -> Response:
 async def receive_xorb(request: Request, hub: Hub, epoch: str, tenant: str, hash: str) -> Response:
     """Keep a xorb whose every chunk is what the hash says."""
     claims = await run_in_threadpool(_claims, request, hub, epoch, tenant)
-    insist_on_size(request, xorb.LARGEST_SENT)
+    require_size(request, xorb.LARGEST_SENT)
     try:
         unspell(hash)
     except ValueError as error:
@@ -92,7 +92,7 @@ def _keep_files(hub: LocalHub, claims: dict[str, Any], sent: bytes) -> None:
     files = shard.read_files(sent)
     name = hub.registry.get(claims["artifact"]).name
     try:
-        insist_on_room(hub, name, {file.sha256 or Digest(file.hash.hex()): file.size for file in files})
+        require_room(hub, name, {file.sha256 or Digest(file.hash.hex()): file.size for file in files})
         for file in files:
             keep_file(hub.registry.database, hub.store, account, file)
     except Damaged as error:

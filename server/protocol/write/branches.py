@@ -18,7 +18,7 @@ from server.auth.access import Hub, Wanted, Writable
 from server.auth.caller import actor_of, caller_of
 from server.http.addresses import Segment, commit_id
 from server.http.paging import next_link, offset_of
-from server.http.times import in_zulu_or_epoch
+from server.http.times import rfc3339_or_epoch
 
 PAGE = 50
 """Commits a page."""
@@ -120,7 +120,7 @@ def _commit(revision: Revision, *, formatted: bool) -> dict[str, Any]:
         "title": title,
         "message": message.strip(),
         "authors": [{"user": revision.author}] if revision.author else [],
-        "date": in_zulu_or_epoch(revision.created_at),
+        "date": rfc3339_or_epoch(revision.created_at),
     }
     in_html = {"title": html.escape(title), "message": html.escape(message.strip())}
     return body | ({"formatted": in_html} if formatted else {})

@@ -23,7 +23,7 @@ from hub.registry.accounts.permissions import Caller
 from hub.registry.uploads.uploads import note_upload, size_of_upload
 from server.auth.access import Hub, Writable
 from server.auth.caller import account_of, actor_of, caller_of
-from server.auth.quota import insist_on_room
+from server.auth.quota import require_room
 from server.http.addresses import Segment, absolute, commit_id, page_path
 from server.http.bodies import LARGEST_COMMIT, read_body
 from server.protocol.write.unsupported import refuse_pull_requests
@@ -62,7 +62,7 @@ def _commit(request: Request, hub: LocalHub, artifact: Artifact, branch: str, bo
     caller = caller_of(request, hub)
     header, lines = _read(body)
     changes = [_change(hub, artifact, caller, key, value) for key, value in lines]
-    insist_on_room(hub, artifact.name, {each.digest: each.size_bytes for each in changes if isinstance(each, File)})
+    require_room(hub, artifact.name, {each.digest: each.size_bytes for each in changes if isinstance(each, File)})
     return commit(
         artifact,
         changes,

@@ -10,8 +10,8 @@ from hub.names import ArtifactName
 from hub.publish.commit import duplicate
 from hub.records import Artifact
 from server.auth.access import Hub, Readable
-from server.auth.caller import account_of, actor_of, caller_of, insist_on_creating
-from server.auth.quota import insist_on_room
+from server.auth.caller import account_of, actor_of, caller_of, require_create
+from server.auth.quota import require_room
 from server.http.addresses import absolute, page_path
 from server.protocol.write.repositories import Visibility, require_free_name
 
@@ -26,12 +26,12 @@ def duplicate_repository(request: Request, hub: Hub, artifact: Readable, body: C
     """A new repository that begins with all files of this one; 409 with its address when there is one of that name."""
     caller = caller_of(request, hub)
     target = ArtifactName.parse(body.repository, account_of(caller).name)
-    insist_on_creating(caller, target)
+    require_create(caller, target)
     if hub.registry.head(target) is not None:
         return _conflict(request, hub, target)
     require_free_name(hub, target)
     source = hub.registry.revision(artifact.name)
-    insist_on_room(hub, target, {file.digest: file.size_bytes for file in source.files})
+    require_room(hub, target, {file.digest: file.size_bytes for file in source.files})
     private = artifact.private if body.is_private is None else body.is_private
     try:
         duplicate(artifact, target, hub.registry, hub.store, actor_of(request, caller), private=private)

@@ -16,7 +16,7 @@ from hub.registry.uploads.uploads import note_upload, size_of_upload
 from server.auth.access import Governed, Hub, Readable, Wanted, get_artifact
 from server.auth.caller import actor_of, caller_of, require_write
 from server.http.paging import next_link, offset_of
-from server.http.times import in_zulu_or_epoch
+from server.http.times import rfc3339_or_epoch
 
 PAGE = 1000
 """Files a page."""
@@ -69,7 +69,7 @@ def list_large_files(request: Request, hub: Hub, artifact: Wanted) -> Response:
             "fileOid": each.file.digest.hex,
             "filename": each.file.path,
             "oid": each.file.digest.hex,
-            "pushedAt": in_zulu_or_epoch(each.since),
+            "pushedAt": rfc3339_or_epoch(each.since),
             "ref": f"refs/heads/{each.branch}" if each.branch else None,
             "size": each.file.size_bytes,
         }

@@ -14,7 +14,7 @@ from hub.local import LocalHub
 from hub.names import check_path
 from hub.records import File
 from server.auth.access import Hub, Writable
-from server.auth.quota import insist_on_room
+from server.auth.quota import require_room
 from server.http.addresses import Segment, commit_id
 from server.protocol.read.git_objects import blob_id
 from server.protocol.write.unsupported import refuse_pull_requests
@@ -46,7 +46,7 @@ def plan_upload(request: Request, hub: Hub, artifact: Writable, revision: Segmen
     head = hub.registry.tip(artifact.name, revision)
     known = {file.path: file for file in head.files}
     changed = (each.size for each in body.files if each.path not in known or known[each.path].size_bytes != each.size)
-    insist_on_room(hub, artifact.name, {}, unknown_bytes=sum(changed))
+    require_room(hub, artifact.name, {}, unknown_bytes=sum(changed))
     files = [_plan(hub, each, known.get(each.path)) for each in body.files]
     return JSONResponse({"files": files, "commitOid": commit_id(head.id)})
 

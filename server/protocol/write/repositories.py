@@ -16,7 +16,7 @@ from hub.publish.publish import drain_outbox
 from hub.records import Artifact
 from hub.registry.artifacts.repositories import change_settings, delete_repository, move_repository, tombstone_of
 from server.auth.access import Governed, Hub, get_artifact
-from server.auth.caller import account_of, actor_of, caller_of, require_admin, insist_on_creating
+from server.auth.caller import account_of, actor_of, caller_of, require_admin, require_create
 from server.http.addresses import absolute, is_dataset, page_path
 
 Kind = Literal["model", "dataset", "space", "kernel"]
@@ -62,7 +62,7 @@ def create_repository(request: Request, hub: Hub, body: NewRepository) -> Respon
     is_data = _asks_for_dataset(body.type)
     caller = caller_of(request, hub)
     name = _name(body, account_of(caller).name)
-    insist_on_creating(caller, name)
+    require_create(caller, name)
     if hub.registry.head(name) is not None:
         known = hub.registry.get(name)
         message = f"You already created this {'dataset' if is_data else 'model'} repo: `{known.name}`."
@@ -88,7 +88,7 @@ def rename_repository(request: Request, hub: Hub, body: Move) -> Response:
     artifact = _governed(request, hub, body.fromRepo, body.type)
     caller = caller_of(request, hub)
     target = ArtifactName.parse(body.toRepo, artifact.name.owner)
-    insist_on_creating(caller, target)
+    require_create(caller, target)
     move_repository(hub.registry.database, artifact.name, target, actor_of(request, caller))
     drain_outbox(hub.registry, hub.store)
     return JSONResponse(_address(request, hub.registry.get(target)))

@@ -37,7 +37,11 @@ def create_app(
     """
     used = server_parts() if parts is None else tuple(parts)
     app = FastAPI(
-        title="linguahub", docs_url=None, redoc_url=None, openapi_url=document.ADDRESS, lifespan=lifespan_of(worker, used)
+        title="linguahub",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=document.ADDRESS,
+        lifespan=lifespan_of(worker, used),
     )
     app.state.hub = hub
     app.state.answering = tuple(part for part in used if overrides(part, "answer_for"))

@@ -29,7 +29,8 @@ def serve(
     ] = "",
     workers: Annotated[int, typer.Option(min=1, max=256, help="Number of processes that share the port.")] = 1,
     proxy: Annotated[
-        str, typer.Option(help="Addresses of trusted proxies, separated by commas: their X-Forwarded-… headers are used.")
+        str,
+        typer.Option(help="Addresses of trusted proxies, separated by commas: their X-Forwarded-… headers are used."),
     ] = "",
     grace: Annotated[
         int, typer.Option(min=0, help="Seconds that running requests get to finish when the server stops.")
@@ -125,9 +126,7 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)[0]
     except socket.gaierror as error:
-        raise WrongRequest(
-            f"`--host {host}` is not an address of this machine: use 127.0.0.1 or 0.0.0.0."
-        ) from error
+        raise WrongRequest(f"`--host {host}` is not an address of this machine: use 127.0.0.1 or 0.0.0.0.") from error
     # The protocol is given because asyncio disables Nagle's algorithm, 40 ms an answer, only for IPPROTO_TCP.
     listener = socket.socket(*found[:3])
     try:

@@ -26,7 +26,7 @@ from server.auth.access import Hub, Writable
 from server.auth.caller import caller_of
 from server.auth.quota import require_room
 from server.http.addresses import absolute
-from server.http.bodies import BodyReader, require_size, read_body, read_in_thread
+from server.http.bodies import BodyReader, read_body, read_in_thread, require_size
 from server.http.signed_links import claims_of, sender_of, sign
 from server.protocol.write.unsupported import refuse_pull_requests
 

@@ -67,9 +67,7 @@ async def _hub_error(request: Request, error: Exception) -> Response:
         if isinstance(error, DiskFull):
             # Xet's client retries any 5xx for minutes, so it gets the nearest status below.
             status = 413 if request.url.path.startswith("/cas/") else error.status
-            full = (
-                "the server's disk is full and nothing was stored: ask its administrator to free space, then try again."
-            )
+            full = "the server's disk is full: nothing was stored. Ask its administrator to free space, then try again."
             return answer(request, status, full)
         return answer(request, error.status, _internal_error(request))
     if isinstance(error, TooOften):

@@ -125,9 +125,7 @@ def _headers(file: File, revision: Revision, asked: str) -> dict[str, str]:
         "Content-Security-Policy": FILE_POLICY,
     }
     if revision.yanked:
-        headers["X-HF-Warning"] = (
-            f"yanked; revision {revision.number} of {revision.artifact} was withdrawn by its owner"
-        )
+        headers["X-HF-Warning"] = f"yanked; revision {revision.number} of {revision.artifact} was yanked by its owner"
     return headers
 
 

@@ -112,7 +112,7 @@ def test_without_permission_they_are_refused_and_nothing_is_scanned(hub, client,
 def test_people_and_programs_see_what_was_found(hub, allowed, crafted, monkeypatch, tmp_path, capsys):
     commit(allowed, {path: crafted[path][0] for path in ("system.pkl", "harmless.pkl")} | {"notes.txt": b"hello"})
     page = allowed.get("/ada/thing").text
-    assert "can run code: not scanned yet" in page and "a tripwire, not a boundary" in page
+    assert "can run code: not scanned yet" in page and "cannot prove a file is safe" in page
     assert "can run code: not scanned yet" in allowed.get("/").text
     info = allowed.get("/api/models/ada/thing", params={"securityStatus": "true"}).json()["securityRepoStatus"]
     assert info == {"scansDone": False, "filesWithIssues": []}

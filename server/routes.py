@@ -77,7 +77,7 @@ OWN_API = (
         errors=(404, 409),
     ),
     documented("GET", "/leaderboard", leaderboard.get_leaderboard, leaderboard.LeaderboardBody, tag="scores"),
-    _artifacts("GET", _ONE + "/security", security.get_security, security.SecurityBody, parameters=security.PARAMETERS),
+    _artifacts("GET", _ONE + "/security", security.get_security, security.SecurityBody),
     _choose("GET", "/compare", leaderboard.compare_artifacts, leaderboard.CompareBody, errors=(404,), moves=True),
     _choose("GET", "/advice", advice.get_advice, advice.AdviceBody),
     _choose("GET", _ONE + "/compatible", compatible.get_compatible, compatible.CompatibleBody, errors=(404,), moves=True),

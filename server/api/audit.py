@@ -1,4 +1,4 @@
-"""GET /api/v1/audit: who changed what. Administrators read everything, owners what is about their artifacts."""
+"""GET /api/v1/audit: who changed what. Administrators read everything, owners entries about their artifacts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from server.http.wire import Body, answer
 
 
 class AuditBody(Body):
-    """The newest line first."""
+    """Entries, newest first."""
 
     entries: list[Entry]
     cursor: str | None
@@ -27,17 +27,17 @@ class AuditBody(Body):
 def get_audit(
     request: Request,
     hub: Hub,
-    subject: Annotated[str, Query(max_length=200, description="`owner/name`; administrators may leave it out.")] = "",
+    subject: Annotated[str, Query(max_length=200, description="`owner/name`; optional for administrators.")] = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     cursor: Annotated[str, Query(max_length=1000)] = "",  # noqa: ARG001 - for the document
 ) -> Response:
-    """Who changed what, and when."""
+    """List who changed what, and when."""
     caller = caller_of(request, hub)
     account = account_of(caller)
     if not caller.is_admin:
         if not subject:
             raise Forbidden(
-                f"`{account.name}` is no administrator of this server: name one of your artifacts as `subject`."
+                f"`{account.name}` is not an administrator of this server: pass one of your artifacts as `subject`."
             )
         require_admin(caller, ArtifactName.parse(subject, account.name))
     before = offset_of(request)

@@ -37,7 +37,7 @@ def test_somebody_logs_in_makes_a_token_lets_a_program_in_and_logs_out(page: Pag
     expect(page.get_by_role("heading", level=1)).to_have_text("Ada")
 
     page.get_by_label("Token name").fill("laptop")
-    page.get_by_label("May").select_option("write")
+    page.get_by_label("Permissions").select_option("write")
     page.get_by_label("Expiration").select_option("30 days")
     page.get_by_role("button", name="Create token").click()
     secret = page.locator("#new-token").inner_text()

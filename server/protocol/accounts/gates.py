@@ -1,8 +1,8 @@
-"""Gated repositories: asking for access, and answering."""
+"""Gated repositories: requests for access and their answers."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from fastapi import Request
 from pydantic import BaseModel
@@ -19,15 +19,6 @@ from server.http.times import to_rfc3339
 from server.protocol.accounts.whoami import person
 
 
-class Answer(BaseModel):
-    """Body of an answer to a request."""
-
-    user: str | None = None
-    requestId: str | None = None
-    status: Literal["pending", "accepted", "rejected"]
-    rejectionReason: str | None = None
-
-
 class Grant(BaseModel):
     """Body of a grant."""
 
@@ -35,15 +26,22 @@ class Grant(BaseModel):
     requestId: str | None = None
 
 
+class Answer(Grant):
+    """Body of an answer to a request."""
+
+    status: Literal["pending", "accepted", "rejected"]
+    rejectionReason: str | None = None
+
+
 def ask_for_access(request: Request, hub: Hub, artifact: Wanted) -> Response:
-    """Ask for the files: `accepted` at once where the gate opens by itself, else `pending`."""
+    """Request access to the files: `accepted` at once for automatic gates, else `pending`."""
     caller = caller_of(request, hub)
     status = ask(hub.registry.database, artifact, account_of(caller), actor_of(request, caller))
     return JSONResponse({"status": status})
 
 
 def list_requests(hub: Hub, artifact: Governed, status: Segment) -> Response:
-    """Who has asked and was answered so."""
+    """List requests with this status."""
     _require_gated(artifact.gated, str(artifact.name))
     found = requests(hub.registry.database, artifact.name, status)
     return JSONResponse(
@@ -61,28 +59,27 @@ def list_requests(hub: Hub, artifact: Governed, status: Segment) -> Response:
 
 
 def answer_request(request: Request, hub: Hub, artifact: Governed, body: Answer) -> Response:
-    """Let somebody in, turn them away, or let them wait again."""
+    """Accept or reject a request, or make it pending again."""
     _require_gated(artifact.gated, str(artifact.name))
     user = _user(hub, body.user or body.requestId)
     known = status_of(hub.registry.database, artifact.name, user)
     if not known:
         raise UnknownAccount(user.name)
     if known == body.status:
-        raise WrongRequest(f"the request of `{user.name}` is {known} already.")
+        raise WrongRequest(f"the request of `{user.name}` is already {known}.")
     actor = actor_of(request, caller_of(request, hub))
     answer(hub.registry.database, artifact.name, user, body.status, actor, reason=body.rejectionReason or "")
     return JSONResponse({})
 
 
 def grant_access(request: Request, hub: Hub, artifact: Governed, body: Grant) -> Response:
-    """Let somebody in who has not asked."""
+    """Give access to a user who has not requested it."""
     _require_gated(artifact.gated, str(artifact.name))
     user = _user(hub, body.user or body.requestId)
     if status_of(hub.registry.database, artifact.name, user) == "accepted":
-        raise WrongRequest(f"`{user.name}` has access already.")
+        raise WrongRequest(f"`{user.name}` already has access.")
     answer(hub.registry.database, artifact.name, user, "accepted", actor_of(request, caller_of(request, hub)))
-    answered: dict[str, Any] = {}
-    return JSONResponse(answered)
+    return JSONResponse({})
 
 
 def _user(hub: LocalHub, name: str | None) -> Account:
@@ -94,4 +91,4 @@ def _user(hub: LocalHub, name: str | None) -> Account:
 
 def _require_gated(gated: str, name: str) -> None:
     if not gated:
-        raise WrongRequest(f"`{name}` is not gated: open it for requests in its settings first.")
+        raise WrongRequest(f"`{name}` is not gated: change its settings first.")

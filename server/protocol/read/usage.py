@@ -1,4 +1,4 @@
-"""What an account or an organisation has here, with sizes; who follows whom, which nobody does here."""
+"""Repositories of an account or an organisation with their sizes; empty lists of followers."""
 
 from __future__ import annotations
 
@@ -19,23 +19,25 @@ PAGE = 100
 
 
 def list_own(request: Request, hub: Hub) -> Response:
-    """What `list_user_repos` walks through."""
+    """Return what `list_user_repos` reads."""
     return _list(request, hub, account_of(caller_of(request, hub)).name)
 
 
 def list_of_organisation(request: Request, hub: Hub, name: Segment) -> Response:
-    """The same of an organisation, for its people."""
+    """List an organisation's repositories for its members."""
     caller = caller_of(request, hub)
     found = hub.accounts.find(name)
     if found is None or found.kind != ORGANISATION:
         raise UnknownAccount(name)
     if not caller.role_in(found.name) or found.key not in (caller.owners() or (found.key,)):
-        raise Forbidden(f"`{account_of(caller).name}` is none of `{found.name}`: ask one of its administrators.")
+        raise Forbidden(
+            f"`{account_of(caller).name}` is not a member of `{found.name}`: ask one of its administrators."
+        )
     return _list(request, hub, found.name)
 
 
 def empty_list(hub: Hub, name: Segment) -> Response:
-    """An empty list for whoever exists: accounts do not follow each other here."""
+    """Return an empty list for an existing account: accounts do not follow each other here."""
     if hub.accounts.find(name) is None:
         raise UnknownAccount(name)
     return JSONResponse([])

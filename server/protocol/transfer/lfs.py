@@ -1,4 +1,4 @@
-"""Git LFS's batch API: which objects are to be sent or fetched, and where.
+"""Git LFS's batch API: where objects are uploaded and downloaded.
 
 Source: git-lfs, docs/api/batch.md and its JSON schemas; Hugging Face's transfer `multipart`.
 """
@@ -26,13 +26,13 @@ from server.http.signed_links import LINK_SECONDS, sign
 
 MEDIA_TYPE = "application/vnd.git-lfs+json"
 PART_BYTES = 64 << 20
-"""Objects up to this size are sent in one piece, longer ones in pieces of it."""
+"""Largest object in bytes that is sent in one piece, and the size of the parts of larger ones."""
 MOST_PARTS = 10_000
 _MOST_OBJECTS = 1000
 
 
 class LargeObject(BaseModel):
-    """What is to be sent or fetched."""
+    """An object to upload or download."""
 
     oid: str
     size: int
@@ -49,10 +49,10 @@ class Batch(BaseModel):
 
 
 def plan_transfers(request: Request, hub: Hub, artifact: Wanted, body: Batch) -> Response:
-    """A link for each object, nothing for one that is here already, or what is wrong with it."""
+    """Return for each object a link, nothing if it is stored already, or an error."""
     caller = caller_of(request, hub)
     if body.hash_algo != "sha256":
-        wrong = _wrong(409, f"objects are known by their sha256 here, not by {body.hash_algo[:40]!r}.")
+        wrong = _wrong(409, f"objects are identified by sha256, not by {body.hash_algo[:40]!r}.")
         return _answer("basic", [_described(each, wrong) for each in body.objects])
     if body.operation == "download":
         require_download(request, hub, artifact)
@@ -103,7 +103,7 @@ def _download(
     if _digest(each) is None or each.size < 0:
         return _wrong(422, "an object has 64 lowercase hex digits and 0 bytes or more.")
     if (size := held.get(each.oid)) is None:
-        return _wrong(404, f"`{artifact.name}` holds no such object.")
+        return _wrong(404, f"`{artifact.name}` has no object {each.oid}.")
     link = _link(request, hub, "objects", oid=each.oid, size=size)
     return {"actions": {"download": {"href": link, "expires_in": LINK_SECONDS}}}
 

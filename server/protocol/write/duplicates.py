@@ -23,7 +23,7 @@ class Copy(Visibility):
 
 
 def duplicate_repository(request: Request, hub: Hub, artifact: Readable, body: Copy) -> Response:
-    """A new repository that begins with all files of this one; 409 with its address when there is one of that name."""
+    """Create a repository with all files of this one; 409 with its address if it exists."""
     caller = caller_of(request, hub)
     target = ArtifactName.parse(body.repository, account_of(caller).name)
     require_create(caller, target)
@@ -35,14 +35,14 @@ def duplicate_repository(request: Request, hub: Hub, artifact: Readable, body: C
     private = artifact.private if body.is_private is None else body.is_private
     try:
         duplicate(artifact, target, hub.registry, hub.store, actor_of(request, caller), private=private)
-    except Conflict:  # Somebody, perhaps the same client once more, was quicker.
+    except Conflict:  # Another request, perhaps a retry, was faster.
         return _conflict(request, hub, target)
     return JSONResponse(_address(request, hub.registry.get(target)))
 
 
 def _conflict(request: Request, hub: Hub, target: ArtifactName) -> Response:
     known = hub.registry.get(target)
-    return JSONResponse({"error": f"`{known.name}` exists already.", **_address(request, known)}, 409)
+    return JSONResponse({"error": f"`{known.name}` already exists.", **_address(request, known)}, 409)
 
 
 def _address(request: Request, artifact: Artifact) -> dict[str, str | bool]:

@@ -1,4 +1,4 @@
-"""Make, delete, move, open and close repositories."""
+"""Create, delete and move repositories, and change their settings."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ Kind = Literal["model", "dataset", "space", "kernel"]
 
 
 class Visibility(BaseModel):
-    """Who may see a repository: newer clients send `visibility`, older ones `private`."""
+    """Visibility of a repository: newer clients send `visibility`, older ones `private`."""
 
     visibility: Literal["public", "private", "protected"] | None = None
     private: bool | None = None
 
     @property
     def is_private(self) -> bool | None:
-        """Whether it is to be private; None where the client does not say."""
+        """Whether to make it private; None if the client does not say."""
         return self.private if self.visibility is None else self.visibility != "public"
 
 
@@ -51,14 +51,14 @@ class Move(BaseModel):
 
 
 class Settings(Visibility):
-    """Body of settings; what is absent stays as it is."""
+    """Body of settings; absent ones stay unchanged."""
 
     gated: Literal["auto", "manual", False] | None = None
     visibility: Literal["public", "private"] | None = None  # No `protected` here.
 
 
 def create_repository(request: Request, hub: Hub, body: NewRepository) -> Response:
-    """A repository without files; 409 with its address when there is one already."""
+    """Create a repository without files; 409 with its address if it exists."""
     is_data = _asks_for_dataset(body.type)
     caller = caller_of(request, hub)
     name = _name(body, account_of(caller).name)
@@ -67,7 +67,7 @@ def create_repository(request: Request, hub: Hub, body: NewRepository) -> Respon
         known = hub.registry.get(name)
         message = f"You already created this {'dataset' if is_data else 'model'} repo: `{known.name}`."
         if is_dataset(known) != is_data:
-            message = f"`{known.name}` is a {'data set' if is_dataset(known) else 'model'}: choose another name."
+            message = f"`{known.name}` is a {'dataset' if is_dataset(known) else 'model'}: choose another name."
         return JSONResponse({"error": message, **_address(request, known)}, 409)
     require_free_name(hub, name)
     actor = actor_of(request, caller)
@@ -76,7 +76,7 @@ def create_repository(request: Request, hub: Hub, body: NewRepository) -> Respon
 
 
 def remove_repository(request: Request, hub: Hub, body: NewRepository) -> Response:
-    """Forget a repository; its name is not given again."""
+    """Delete a repository; its name stays reserved."""
     artifact = _governed(request, hub, str(_name(body, "")), body.type)
     delete_repository(hub.registry.database, artifact.name, actor_of(request, caller_of(request, hub)))
     drain_outbox(hub.registry, hub.store)
@@ -84,7 +84,7 @@ def remove_repository(request: Request, hub: Hub, body: NewRepository) -> Respon
 
 
 def rename_repository(request: Request, hub: Hub, body: Move) -> Response:
-    """Give a repository another name; the old one leads to it."""
+    """Rename a repository; its former name is redirected."""
     artifact = _governed(request, hub, body.fromRepo, body.type)
     caller = caller_of(request, hub)
     target = ArtifactName.parse(body.toRepo, artifact.name.owner)
@@ -95,24 +95,24 @@ def rename_repository(request: Request, hub: Hub, body: Move) -> Response:
 
 
 def set_repository(request: Request, hub: Hub, artifact: Governed, body: Settings) -> Response:
-    """Open, close or gate a repository."""
+    """Change a repository's visibility and gate."""
     settings: dict[str, object] = {}
     if body.is_private is not None:
         settings["private"] = body.is_private
     if body.gated is not None:
         settings["gated"] = body.gated or ""
     if not settings:
-        raise WrongRequest("no setting was given: `visibility` and `gated` can be set.")
+        raise WrongRequest("no setting was given: set `visibility` or `gated`.")
     change_settings(hub.registry.database, artifact.name, actor_of(request, caller_of(request, hub)), **settings)
     drain_outbox(hub.registry, hub.store)
     return JSONResponse(settings)
 
 
 def require_free_name(hub: LocalHub, name: ArtifactName) -> None:
-    """Raises Gone for a name that another repository had."""
-    if (grave := tombstone_of(hub.registry.database, name)) is not None:
-        what = f"moved to `{grave.moved_to}`" if grave.moved_to else "deleted"
-        raise Gone(f"`{grave.name}` was {what}, and its name is not given again: choose another one.")
+    """Raise Gone for the name of a deleted or renamed repository."""
+    if (tombstone := tombstone_of(hub.registry.database, name)) is not None:
+        what = f"moved to `{tombstone.moved_to}`" if tombstone.moved_to else "deleted"
+        raise Gone(f"`{tombstone.name}` was {what}, and its name stays reserved: choose another one.")
 
 
 def _governed(request: Request, hub: LocalHub, name: str, kind: Kind | None) -> Artifact:
@@ -126,7 +126,7 @@ def _governed(request: Request, hub: LocalHub, name: str, kind: Kind | None) -> 
 
 def _asks_for_dataset(kind: Kind | None) -> bool:
     if kind in {"space", "kernel"}:
-        raise NotServed(f"{kind}s are not served here: only models and data sets.")
+        raise NotServed(f"{kind}s are not supported: this server has models and datasets.")
     return kind == "dataset"
 
 

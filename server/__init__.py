@@ -1,7 +1,6 @@
-"""The web application: a page for people, a search API, and the Hugging Face Hub protocol for programs.
+"""The web application: pages for browsers, our own API, and the Hugging Face Hub protocol.
 
-`create_app` is reached through this package lazily, so that `hub --help` can read `server.cli` where the extra
-`serve` is not installed.
+`create_app` is imported lazily, so that `hub --help` can read `server.cli` without the extra `serve`.
 """
 
 from __future__ import annotations

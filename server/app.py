@@ -1,4 +1,4 @@
-"""The application, put together: state, addresses, layers around them, and what runs beside them."""
+"""The application: its state, addresses, middleware and lifespan."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from server.metering import Meter, Metering
 from server.openapi import document
 from server.part import ServerPart, overrides, server_parts
 from server.rates import DEFAULT_RATES, RateLimit, Rates
-from server.worker import Worker, lasting
+from server.worker import Worker, lifespan_of
 
 
 def create_app(
@@ -29,15 +29,19 @@ def create_app(
     parts: Sequence[ServerPart] | None = None,
     rates: Rates | None = DEFAULT_RATES,
 ) -> FastAPI:
-    """The application around an open hub; the caller closes the hub after the last request.
+    """Create the application around an open hub; the caller closes the hub after the last request.
 
-    `worker` does what the outbox owes from the start of the server to its end; without one, somebody else must. `offload` is
-    the location of nginx from which it sends blobs; see `server.http.accel_redirect`. `parts` are the
-    optional features, by default all that are installed. Without `rates` nobody is limited.
+    `worker` runs the outbox's jobs while the server runs. `offload` is the location of nginx from which it sends blobs; see
+    `server.http.accel_redirect`. `parts` are the optional features, by default all that are enabled. `rates=None` means no
+    rate limits.
     """
     used = server_parts() if parts is None else tuple(parts)
     app = FastAPI(
-        title="linguahub", docs_url=None, redoc_url=None, openapi_url=document.ADDRESS, lifespan=lasting(worker, used)
+        title="linguahub",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=document.ADDRESS,
+        lifespan=lifespan_of(worker, used),
     )
     app.state.hub = hub
     app.state.answering = tuple(part for part in used if overrides(part, "answer_for"))

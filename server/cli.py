@@ -17,57 +17,53 @@ if TYPE_CHECKING:
 
     from hub.local import LocalHub
 
-FIRST_ADMINISTRATOR = "admin"
 KEEP_ALIVE_S = 75
-"""How long a proxy's connection stays open without a request: longer than nginx keeps it, so that nginx never sends into a closed one."""
-WORKER_SILENT_S = 30
-"""A worker that says nothing for so long hangs, and is replaced."""
-_WAITING = 2048
-"""Connections that may wait to be accepted, as uvicorn's default."""
+"""Seconds that a proxy's idle connection stays open: longer than in nginx, so that nginx never sends into a closed one."""
 
 
 def serve(
-    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes any free one.")] = 8000,
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 accepts other machines.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 picks a free one.")] = 8000,
     mirror: Annotated[
-        str, typer.Option(help="Address of a hub that is asked for what is not here; kept, and served on without it.")
+        str, typer.Option(help="URL of a hub to mirror: artifacts that are missing here are fetched from it and kept.")
     ] = "",
-    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes that answer, on the same port.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Number of processes that share the port.")] = 1,
     proxy: Annotated[
-        str, typer.Option(help="Addresses of proxies whose X-Forwarded-… headers are believed, separated by commas.")
+        str,
+        typer.Option(help="Addresses of trusted proxies, separated by commas: their X-Forwarded-… headers are used."),
     ] = "",
     grace: Annotated[
-        int, typer.Option(min=0, help="Seconds in which running requests may end when the server stops.")
+        int, typer.Option(min=0, help="Seconds that running requests get to finish when the server stops.")
     ] = 30,
-    open_browser: Annotated[bool, typer.Option("--open", help="Show the page in a browser.")] = False,
+    open_browser: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
 ) -> None:
-    """Serve the web page and the API, until Ctrl-C."""
+    """Serve the web page and the API until Ctrl-C."""
     try:
         import uvicorn
 
         from server.app import create_app
         from server.http.accel_redirect import offload_prefix
         from server.part import server_parts
-        from server.processes import APP, run_crew
+        from server.processes import APP, run_processes
         from server.rates import configured_rates
         from server.worker import Worker
     except ImportError as error:
         raise MissingExtra("serve", "`hub serve`") from error
     from hub.local import LocalHub
 
-    rates = configured_rates()  # A mistake in it is one line, before anything is begun.
+    rates = configured_rates()  # Raises before anything is started.
     if mirror:
-        os.environ["HUB_MIRROR"] = mirror  # Each worker reads it, as where there is no option.
+        os.environ["HUB_MIRROR"] = mirror  # Each worker reads it from there.
     parts = server_parts()
     if mirror and "mirror" not in {part.name for part in parts}:
         raise WrongRequest(
-            "`--mirror` needs the part `mirror`, which is left out: see HUB_WITHOUT_PARTS and `hub doctor`."
+            "`--mirror` needs the part `mirror`, which is disabled: see HUB_WITHOUT_PARTS and `hub doctor`."
         )
     for part in parts:
         part.configure()
     with closing(_listen(host, port)) as listener, closing(LocalHub.open()) as hub:
         address = _address(host, listener)
-        typer.echo(f"linguahub is at {address} (Ctrl-C ends it). For Hugging Face clients: HF_ENDPOINT={address}")
+        typer.echo(f"linguahub is at {address} (Ctrl-C stops it). For Hugging Face clients: HF_ENDPOINT={address}")
         _first_administrator(hub)
         if open_browser:
             webbrowser.open(address)  # The connection waits in the listener's queue until the server answers.
@@ -75,25 +71,28 @@ def serve(
             app = create_app(hub, Worker(hub), offload=offload_prefix(), parts=parts, rates=rates)
             uvicorn.Server(server_config(app, proxies=proxy, grace_s=grace)).run(sockets=[listener])
             return
-        hub.close()  # It is ready: the schema is current, the cards are indexed. Each worker opens it for itself.
-        run_crew(server_config(APP, proxies=proxy, grace_s=grace, workers=workers), listener)
+        hub.close()  # The schema is current and the cards are indexed. Each worker opens its own.
+        run_processes(server_config(APP, proxies=proxy, grace_s=grace, workers=workers), listener)
 
 
 def _first_administrator(hub: LocalHub) -> None:
-    """On the first start, make somebody who may let others in, and say how, once."""
+    """Create an administrator on the first start and print the token, once."""
     if any(each.is_admin for each in hub.accounts.all()):
         return
     from hub.registry.accounts.permissions import Actor
 
     actor = Actor("hub serve")
-    made = hub.accounts.add(FIRST_ADMINISTRATOR, actor, is_admin=True, full_name="Administrator")
-    secret = hub.tokens.create(made, "write", actor, name="first start")
-    typer.echo(f"Administrator `{made.name}` was made, with this token, which is shown once: {secret}")
-    typer.echo(f"To log in on pages, give it a password: hub admin user password {made.name}")
+    admin = hub.accounts.add("admin", actor, is_admin=True, full_name="Administrator")
+    secret = hub.tokens.create(admin, "write", actor, name="first start")
+    typer.echo(f"Created the administrator `{admin.name}` with this token, which is shown only once: {secret}")
+    typer.echo(f"To log in on the web page, set a password: hub admin user password {admin.name}")
 
 
 def server_config(app: object, *, proxies: str = "", grace_s: int | None = None, workers: int = 1) -> Config:
-    """How uvicorn runs `app`, or what the function of that name makes: with our access log, for its own would write query strings."""
+    """Return uvicorn's configuration for `app`, an application or the name of a factory.
+
+    uvicorn's own access log is off: it would write query strings, which may hold tokens.
+    """
     from uvicorn import Config
 
     plain = {"format": "%(asctime)s %(levelname)s %(message)s"}
@@ -118,23 +117,22 @@ def server_config(app: object, *, proxies: str = "", grace_s: int | None = None,
         forwarded_allow_ips=proxies or None,
         timeout_keep_alive=KEEP_ALIVE_S if proxies else 5,
         timeout_graceful_shutdown=grace_s,
-        timeout_worker_healthcheck=WORKER_SILENT_S,
+        timeout_worker_healthcheck=30,  # A worker that does not answer for this long is replaced.
     )
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """A listening socket: opened before anything is promised, so that a port in use is one clear line."""
+    """Open the listening socket. Raises HubError for a port in use, before anything is printed."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)[0]
     except socket.gaierror as error:
-        raise WrongRequest(f"`--host {host}` is no address of this machine: use 127.0.0.1 or 0.0.0.0.") from error
-    listener = socket.socket(
-        *found[:3]
-    )  # With its protocol: asyncio sends answers at once, without Nagle's 40 ms, where it reads TCP.
+        raise WrongRequest(f"`--host {host}` is not an address of this machine: use 127.0.0.1 or 0.0.0.0.") from error
+    # The protocol is given because asyncio disables Nagle's algorithm, 40 ms an answer, only for IPPROTO_TCP.
+    listener = socket.socket(*found[:3])
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(found[4])
-        listener.listen(_WAITING)
+        listener.listen(2048)  # uvicorn's default backlog.
     except OSError as error:
         listener.close()
         reason = error.strerror or str(error)

@@ -1,4 +1,4 @@
-"""From an exception to an answer: one JSON envelope, `{"error": "…"}`, or a page for people.
+"""Turn exceptions into responses: one JSON envelope, `{"error": "…"}`, or a page for browsers.
 
 Hugging Face clients decide by the header `X-Error-Code`; without a body (HEAD) they show `X-Error-Message`.
 """
@@ -28,7 +28,7 @@ from hub.errors import (
     UnknownRevision,
     UpstreamDown,
 )
-from server.auth.access import Elsewhere, Moved
+from server.auth.access import AnsweredByPart, Moved
 from server.auth.csrf_forms import LogInFirst
 from server.http.middleware import add_headers
 from server.pages.login import lead_to_login
@@ -42,18 +42,16 @@ CODES: dict[type[HubError], str] = {
     Gated: "GatedRepo",
     NotServed: "NotImplemented",
 }
-"""What the client maps to RepositoryNotFoundError, RevisionNotFoundError and EntryNotFoundError."""
-_TOLD = (NotServed, OverQuota, UpstreamDown)
-"""From status 500 on, yet no fault of this server: the message helps whoever asks, and names nothing of this machine."""
-_OURS = "Something broke here. It has been logged"
-_NO_ROOM = "the server's disk is full: nothing was kept. Tell its administrator, then send it again."
+"""Values of `X-Error-Code`, which the client maps to RepositoryNotFoundError and so on."""
+_SHOWN_ERRORS = (NotServed, OverQuota, UpstreamDown)
+"""Errors with a status of 500 or more whose message the client may see: it helps, and names nothing of this machine."""
 _log = logging.getLogger("server.errors")
 
 
 def install(app: FastAPI) -> None:
-    """Make every error of the application leave through this file."""
+    """Register the handlers of every error of the application."""
     app.add_exception_handler(HubError, _hub_error)
-    app.add_exception_handler(Elsewhere, _elsewhere)
+    app.add_exception_handler(AnsweredByPart, _elsewhere)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(LogInFirst, lead_to_login)
     app.add_exception_handler(Moved, _moved)
@@ -63,13 +61,15 @@ def install(app: FastAPI) -> None:
 
 async def _hub_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HubError)
-    if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, _TOLD):
-        # The message may name folders of this machine: it belongs in the log, not in the answer.
-        request_id = _request_id(request)
-        _log.error("%s %s: %s", request_id, type(error).__name__, error)
+    if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, _SHOWN_ERRORS):
+        # The message may name folders of this machine: it belongs in the log, not in the response.
+        _log.error("%s %s: %s", _request_id(request), type(error).__name__, error)
         if isinstance(error, DiskFull):
-            return answer(request, _status_of_no_room(request), _NO_ROOM)
-        return answer(request, error.status, f"{_OURS} as {request_id}.")
+            # Xet's client retries any 5xx for minutes, so it gets the nearest status below.
+            status = 413 if request.url.path.startswith("/cas/") else error.status
+            full = "the server's disk is full: nothing was stored. Ask its administrator to free space, then try again."
+            return answer(request, status, full)
+        return answer(request, error.status, _internal_error(request))
     if isinstance(error, TooOften):
         return answer(request, error.status, str(error), {"Retry-After": str(error.wait_s)})
     code = next((code for known, code in CODES.items() if isinstance(error, known)), None)
@@ -77,8 +77,8 @@ async def _hub_error(request: Request, error: Exception) -> Response:
 
 
 async def _elsewhere(request: Request, error: Exception) -> Response:
-    """A repository that a part answers for."""
-    assert isinstance(error, Elsewhere)
+    """Let the part answer for its repository."""
+    assert isinstance(error, AnsweredByPart)
     try:
         return await error.answer(request)
     except HubError as refused:
@@ -86,7 +86,7 @@ async def _elsewhere(request: Request, error: Exception) -> Response:
 
 
 async def _moved(request: Request, error: Exception) -> Response:
-    """The same address with the new name; clients follow, with method and body."""
+    """Redirect to the same address with the new name; clients follow with method and body."""
     assert isinstance(error, Moved)
     address = request.url.path.replace(f"/{error.old}", f"/{error.new}", 1)
     query = f"?{request.url.query}" if request.url.query else ""
@@ -102,7 +102,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 
 def _allowed(request: Request) -> str:
-    """Every method of an address: a path may have a row for each, and Starlette names the methods of the first one."""
+    """Return every method of an address: Starlette names only those of the first matching route."""
     found = set[str]()
     for route in request.app.routes:
         if route.matches(request.scope)[0] is not Match.NONE:
@@ -117,11 +117,10 @@ async def _wrong_parameters(request: Request, error: Exception) -> Response:
 
 
 async def _crash(request: Request, _error: Exception) -> Response:
-    """Starlette logs the traceback and answers from outside the middleware, so the headers are added here."""
-    request_id = _request_id(request)
-    made = answer(request, HTTPStatus.INTERNAL_SERVER_ERROR, f"{_OURS} as {request_id}.")
-    add_headers(MutableHeaders(raw=made.raw_headers), request_id)
-    return made
+    """Answer 500. Starlette logs the traceback and answers from outside the middleware, so the headers are added here."""
+    response = answer(request, HTTPStatus.INTERNAL_SERVER_ERROR, _internal_error(request))
+    add_headers(MutableHeaders(raw=response.raw_headers), _request_id(request))
+    return response
 
 
 def answer(
@@ -132,34 +131,24 @@ def answer(
     *,
     error: HubError | None = None,
 ) -> Response:
-    """The envelope, a page for people, or the words of a client that a part knows."""
-    headers = {"X-Error-Message": _in_ascii(message), "Cache-Control": "no-store", **(headers or {})}
+    """Return an error as the JSON envelope, as a page, or in the format of a client that a part knows."""
+    in_ascii = " ".join(message.split()).encode("ascii", "backslashreplace").decode()  # Headers are Latin-1 at best.
+    headers = {"X-Error-Message": in_ascii, "Cache-Control": "no-store", **(headers or {})}
     if commit := getattr(request.state, "commit", ""):
         headers["X-Repo-Commit"] = commit  # Lets a client remember that this revision lacks the file.
     parts: Sequence[ServerPart] = request.app.state.error_writers
     for part in parts:
         if (made := part.error_response(request, status, message, headers, error)) is not None:
             return made
-    if _is_for_people(request):
+    if "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/api/"):
         context = {"status": status, "phrase": HTTPStatus(status).phrase, "message": message}
         return render("error.html", context, request=request, status=status, headers=headers)
     return JSONResponse({"error": message}, status, headers)
-
-
-def _status_of_no_room(request: Request) -> int:
-    """507; for Xet, whose client tries for minutes again after any status from 500 on, the nearest below."""
-    is_xet = request.url.path.startswith("/cas/")
-    return HTTPStatus.REQUEST_ENTITY_TOO_LARGE if is_xet else HTTPStatus.INSUFFICIENT_STORAGE
-
-
-def _is_for_people(request: Request) -> bool:
-    return "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/api/")
 
 
 def _request_id(request: Request) -> str:
     return str(getattr(request.state, "request_id", "-"))
 
 
-def _in_ascii(message: str) -> str:
-    """Header values are Latin-1 at best: other letters are written as escapes."""
-    return " ".join(message.split()).encode("ascii", "backslashreplace").decode()
+def _internal_error(request: Request) -> str:
+    return f"Internal server error, logged as {_request_id(request)}."

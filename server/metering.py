@@ -1,8 +1,7 @@
-"""What a server counts of itself, for Prometheus: requests by route, durations, bytes; and how much there is.
+"""Prometheus metrics: requests by route, durations, bytes, and the size of registry and store.
 
-Counters are this process's own: with several workers, each one is a target of its own, or sums are made of what a
-scraper meets. Labels are routes and not addresses, methods and statuses, so their number is bounded and no name,
-token or query gets into them.
+Counters belong to one process: with several workers, each is a separate target. Labels are routes (not addresses), methods
+and statuses, so their number is bounded and they hold no names, tokens or queries.
 """
 
 from __future__ import annotations
@@ -24,8 +23,6 @@ from server.http.middleware import Exchange, Observer
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
-_FRESH_S = 60.0
-"""How long sums over whole tables are kept: among a million artifacts they take a while."""
 
 
 class Meter:
@@ -48,19 +45,19 @@ class Meter:
         self.registry.register(_Holdings(hub))
 
     def text(self) -> bytes:
-        """Everything in Prometheus' own format."""
+        """Return all metrics in Prometheus' text format."""
         return generate_latest(self.registry)
 
 
 class Metering(Observer):
-    """Counts every request when its last byte has gone, or when it failed."""
+    """Counts every request when its last byte was sent or when it failed."""
 
     def __init__(self, app: ASGIApp, meter: Meter) -> None:
         super().__init__(app)
         self.meter = meter
 
     def observe(self, scope: Scope, seen: Exchange) -> None:
-        """Count it."""
+        """Count the request."""
         route = str(getattr(scope.get("route"), "path_format", "none"))
         method = scope["method"] if scope["method"] in _METHODS else "other"
         self.meter.requests.labels(method, route, str(seen.status)).inc()
@@ -70,7 +67,7 @@ class Metering(Observer):
 
 
 class _Holdings(Collector):
-    """How much there is: asked when somebody looks, and not more often than once a minute what takes long."""
+    """Sizes of outbox, registry and store, read at each scrape. Sums over whole tables are kept for a minute."""
 
     def __init__(self, hub: LocalHub) -> None:
         self._hub = hub
@@ -78,11 +75,11 @@ class _Holdings(Collector):
         self._asked_at = 0.0
 
     def describe(self) -> Iterator[GaugeMetricFamily]:
-        """Nothing: else registering would ask the database."""
+        """Yield nothing: otherwise registering would query the database."""
         yield from ()
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Sizes of outbox, registry and store; none of what does not answer."""
+        """Yield the sizes, as far as the database answers."""
         database = self._hub.registry.database
         try:
             yield _gauge("outbox_debts", "Work that is still to be done.", count_debts(database))
@@ -99,7 +96,7 @@ class _Holdings(Collector):
         yield _gauge("downloads", "Downloads of all artifacts that are here.", found.downloads)
 
     def _summed(self) -> Totals:
-        if self._totals is None or time.monotonic() - self._asked_at > _FRESH_S:
+        if self._totals is None or time.monotonic() - self._asked_at > 60.0:
             self._totals, self._asked_at = totals(self._hub.registry.database), time.monotonic()
         return self._totals
 

@@ -1,6 +1,6 @@
-"""Several processes on one port. uvicorn's own supervisor starts them, one anew where one has died, and ends them together.
+"""Several processes on one port. uvicorn's supervisor starts them, replaces those that die, and stops them together.
 
-SIGHUP replaces them one after the other, by new ones with what is installed then.
+SIGHUP replaces them one by one with processes that import what is installed by then.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from uvicorn import Config
 
 APP = "server.processes:make_app"
-"""What each worker calls: it opens the hub for itself, for no connection to a database survives in two processes."""
+"""The factory that each process calls. It opens its own hub: processes cannot share a database connection."""
 
 
 def make_app() -> FastAPI:
-    """The application around a hub that is open until the process ends."""
+    """Create the application around a hub that stays open until the process ends."""
     from hub.local import LocalHub
     from server.app import create_app
     from server.http.accel_redirect import offload_prefix
@@ -35,11 +35,9 @@ def make_app() -> FastAPI:
     return create_app(hub, Worker(hub), offload=offload_prefix(), parts=parts, rates=configured_rates())
 
 
-def run_crew(config: Config, listener: socket.socket) -> None:
-    """Run until a signal ends all of them."""
+def run_processes(config: Config, listener: socket.socket) -> None:
+    """Run the processes until a signal stops them."""
     from uvicorn.supervisors import Multiprocess
 
-    logging.getLogger("uvicorn.error").setLevel(
-        logging.INFO
-    )  # Here, and not in the workers: who died, and who was replaced.
+    logging.getLogger("uvicorn.error").setLevel(logging.INFO)  # Only here: which process died or was replaced.
     Multiprocess(config, [listener]).run()

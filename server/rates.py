@@ -1,7 +1,7 @@
-"""How many requests somebody may make in five minutes, in three buckets as on the Hugging Face Hub: api, resolvers, pages.
+"""Rate limits over five minutes, in three buckets as on the Hugging Face Hub: api, resolvers, pages.
 
-Who sends a valid token is counted by account, everybody else by address. Every limited answer says in `RateLimit` what is
-left; huggingface_hub waits as long as it says. Each worker counts for itself.
+Requests with a valid token are counted by account, others by address. Every limited response says in `RateLimit` what is
+left, and huggingface_hub waits as long as it says. Each process counts for itself.
 
 Sources: docs of the Hugging Face Hub, "Rate limits"; draft-ietf-httpapi-ratelimit-headers-09.
 """
@@ -34,7 +34,7 @@ from server.http.middleware import HttpLayer
 WINDOW_S = 300
 """Seconds; the Hub's own window."""
 _KNOWN_S = 60.0
-"""How long it is remembered whose a token is, for counting alone: a token that is revoked is worth nothing at once."""
+"""Seconds for which the account of a token is remembered, for counting only: a revoked token stops working at once."""
 _MOST_KNOWN = 10_000
 _FREE = ("/static/", "/api/v1/health", "/api/v1/metrics")
 _API = ("/api/", "/oauth/", "/cas/", "/lfs/", "/v1/")
@@ -44,20 +44,20 @@ _API = ("/api/", "/oauth/", "/cas/", "/lfs/", "/v1/")
 class Rates:
     """Requests in WINDOW_S, by bucket.
 
-    The defaults let one `snapshot_download` of 20,000 files through (two requests a file) and stop a loop that has gone wild.
+    The defaults allow a `snapshot_download` of 20,000 files (two requests a file) and stop a runaway loop.
     """
 
     api: int = 10_000
     resolvers: int = 50_000
     pages: int = 3_000
     here_too: bool = False
-    """Whether programs on the server's own machine are counted as well."""
+    """Whether requests from the server's own machine are counted as well."""
 
     @classmethod
     def read(cls, text: str) -> Rates | None:
-        """`api=1000,pages=100`, where what is not named keeps its default and programs on this machine are counted, too.
+        """Parse `api=1000,pages=100`: other buckets keep their defaults, and this machine's requests are counted, too.
 
-        The defaults for an empty text, None for `off`. Raises WrongRequest.
+        Return the defaults for an empty text and None for `off`. Raises WrongRequest.
         """
         if text.strip() in {"", "off"}:
             return None if text.strip() else DEFAULT_RATES
@@ -66,7 +66,7 @@ class Rates:
             name, _, number = (each.strip() for each in part.partition("="))
             if name not in BUCKETS or not number.isdecimal() or not 1 <= int(number) <= 10**9:
                 raise WrongRequest(
-                    f"`{part.strip()[:80]}` is no rate limit: write `api=10000,resolvers=50000,pages=3000`, or `off`."
+                    f"`{part.strip()[:80]}` is not a rate limit: write `api=10000,resolvers=50000,pages=3000`, or `off`."
                 )
             given[name] = int(number)
         return cls(**given, here_too=True)
@@ -76,7 +76,7 @@ DEFAULT_RATES = Rates()
 
 
 def configured_rates(environment: Mapping[str, str] | None = None) -> Rates | None:
-    """`$HUB_RATE_LIMITS`, as `Rates.read` says."""
+    """Return the rates of `$HUB_RATE_LIMITS`; see `Rates.read`."""
     environment = os.environ if environment is None else environment
     return Rates.read(environment.get("HUB_RATE_LIMITS", ""))
 
@@ -85,7 +85,7 @@ BUCKETS = tuple(each.name for each in fields(Rates) if each.name != "here_too")
 
 
 class RateLimit(HttpLayer):
-    """Counts requests, says what is left, and answers 429 when nothing is."""
+    """Counts requests, says what is left, and answers 429 when nothing is left."""
 
     def __init__(self, app: ASGIApp, rates: Rates) -> None:
         super().__init__(app)
@@ -95,7 +95,7 @@ class RateLimit(HttpLayer):
         self._known: OrderedDict[bytes, tuple[str, float]] = OrderedDict()
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let the request pass, or not."""
+        """Pass the request on, or refuse it."""
         bucket = bucket_of(scope["path"])
         if not bucket or (not self._here_too and _is_here(scope)):
             await self.app(scope, receive, send)
@@ -109,9 +109,9 @@ class RateLimit(HttpLayer):
             "RateLimit-Policy": f'"fixed window";"{bucket}";q={item.amount};w={WINDOW_S}',
         }
         if not is_allowed:
-            # A device that asks for its token reads OAuth's words alone.
-            said = "slow_down" if scope["path"] == "/oauth/token" else f"too many requests: try again in {wait_s} s."
-            refusal = answer(Request(scope), 429, said, headers | {"Retry-After": str(wait_s)})
+            # A device that polls for its token understands only OAuth's codes.
+            message = "slow_down" if scope["path"] == "/oauth/token" else f"too many requests: try again in {wait_s} s."
+            refusal = answer(Request(scope), 429, message, headers | {"Retry-After": str(wait_s)})
             await refusal(scope, receive, send)
             return
 
@@ -123,7 +123,7 @@ class RateLimit(HttpLayer):
         await self.app(scope, receive, send_with_headers)
 
     async def _who(self, scope: Scope) -> str:
-        """Account or address. A token that is none counts for the address: making up many helps nobody."""
+        """Return the account or address to count for. An invalid token counts for the address."""
         header = Headers(scope=scope).get("authorization", "")
         if header:
             key = hashlib.sha256(header.encode()).digest()
@@ -140,7 +140,7 @@ class RateLimit(HttpLayer):
 
 
 def bucket_of(path: str) -> str:
-    """Which bucket a request takes from; empty for what is never limited."""
+    """Return the bucket of a request; empty for paths that are never limited."""
     if path.startswith(_FREE):
         return ""
     if "/resolve/" in path or path.startswith("/lfs/objects/"):
@@ -168,7 +168,7 @@ def _is_here(scope: Scope) -> bool:
 
 
 def _network(host: str) -> str:
-    """An address; of IPv6 the 64 bits that one household has."""
+    """Return an IPv4 address, or the /64 network of an IPv6 address, which one household has."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

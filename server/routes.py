@@ -1,11 +1,11 @@
-"""Every address of the core server, in the order in which they are tried: specific ones come before general ones.
+"""Every route of the core server, in matching order: specific ones come before general ones.
 
-Optional features keep rows of their own, which `server.app` puts between SPECIFIC and GENERAL. FastAPI's own address is
-`server.openapi.document.ADDRESS`, and `/static` is a folder.
+`server.app` puts the routes of optional parts between SPECIFIC and GENERAL. FastAPI adds `server.openapi.document.ADDRESS`, and
+`/static` is a folder.
 
-`{repository}` is `owner/name` or a bare `name`, `{collection}` says whether models or data sets are meant: see `server.http.routing`.
-Within a group, addresses without a parameter behind the repository come first, those with a whole path behind it later: what two rows
-could read then means the full name, `a/tree/refs` the refs of `a/tree`. Only the bare repository yields to all of them.
+`{repository}` is `owner/name` or a bare `name`, `{collection}` is models or datasets: see `server.http.routing`. Within a group,
+routes without a parameter after the repository come first, those with a whole path after it later: a path that fits two rows then
+means the full name, `a/tree/refs` the refs of `a/tree`. The bare repository comes last.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _ONE = "/artifacts/{owner}/{name}"
 _REVISION = _ONE + "/revisions/{revision}"
 
 _CURSOR = query_parameter(
-    "cursor", "Of the page before, with its parameters otherwise unchanged.", {"type": "string", "maxLength": 1000}
+    "cursor", "Cursor of the previous page, with its other parameters unchanged.", {"type": "string", "maxLength": 1000}
 )
 
 OWN_API = (
@@ -77,7 +77,7 @@ OWN_API = (
         errors=(404, 409),
     ),
     documented("GET", "/leaderboard", leaderboard.get_leaderboard, leaderboard.LeaderboardBody, tag="scores"),
-    _artifacts("GET", _ONE + "/security", security.get_security, security.SecurityBody, parameters=security.PARAMETERS),
+    _artifacts("GET", _ONE + "/security", security.get_security, security.SecurityBody),
     _choose("GET", "/compare", leaderboard.compare_artifacts, leaderboard.CompareBody, errors=(404,), moves=True),
     _choose("GET", "/advice", advice.get_advice, advice.AdviceBody),
     _choose("GET", _ONE + "/compatible", compatible.get_compatible, compatible.CompatibleBody, errors=(404,), moves=True),
@@ -86,7 +86,7 @@ OWN_API = (
     _operate("GET", "/health/ready", health.is_ready, health.ReadyBody, also={503: health.ReadyBody}),
     _operate("GET", "/metrics", health.get_metrics, None, media=MEDIA_TYPE),
 )  # fmt: skip
-"""Ours, which the OpenAPI document describes; `server.api.administration` adds those of administrators."""
+"""Our own API, which the OpenAPI document describes; `server.api.administration` adds the rest."""
 
 _PAGES = (
     Address("GET", "/", browse),
@@ -94,7 +94,7 @@ _PAGES = (
     Address("POST", "/login", login.log_in),
     Address("POST", "/logout", login.log_out),
     Address("GET", "/settings", settings.show_settings),
-    Address("GET", "/settings/tokens", settings.show_settings),  # Where Hugging Face's client sends people.
+    Address("GET", "/settings/tokens", settings.show_settings),  # The address that Hugging Face's client links to.
     Address("POST", "/settings/tokens", settings.create_token),
     Address("POST", "/settings/tokens/{number}/revoke", settings.revoke_token),
     Address("POST", "/settings/password", settings.change_password),
@@ -106,15 +106,15 @@ _ACCOUNTS = (
     Address("GET", "/api/settings/repositories", usage.list_own),
     Address("GET", "/api/users/{name}/overview", whoami.show_user),
     Address("GET", "/api/users/{name}/likes", likes.list_liked),
-    Address("GET", "/api/users/{name}/followers", usage.list_nobody),
-    Address("GET", "/api/users/{name}/following", usage.list_nobody),
+    Address("GET", "/api/users/{name}/followers", usage.empty_list),
+    Address("GET", "/api/users/{name}/following", usage.empty_list),
     Address("GET", "/api/organizations/{name}/overview", whoami.show_organisation),
     Address("GET", "/api/organizations/{name}/members", whoami.list_members),
-    Address("GET", "/api/organizations/{name}/followers", usage.list_nobody),
+    Address("GET", "/api/organizations/{name}/followers", usage.empty_list),
     Address("GET", "/api/organizations/{name}/settings/repositories", usage.list_of_organisation),
     Address("GET", "/api/agent-harnesses", unsupported.list_harnesses),
-    Address("POST", "/v1/telemetry", xet.ignore_report),
-    Address("HEAD", "/api/telemetry/{topic:path}", xet.ignore_report),
+    Address("POST", "/v1/telemetry", xet.drop_telemetry),
+    Address("HEAD", "/api/telemetry/{topic:path}", xet.drop_telemetry),
 )
 
 _TRANSFERS = (
@@ -125,7 +125,7 @@ _TRANSFERS = (
     Address("POST", "/lfs/verify/{word}", lfs_objects.verify_object),
     *below(
         "/cas/{epoch}/{tenant}/v1",
-        Address("GET", "/chunks/{prefix}/{hash}", xet.know_no_chunk),
+        Address("GET", "/chunks/{prefix}/{hash}", xet.chunk_not_found),
         Address("POST", "/xorbs/default/{hash}", xet.receive_xorb),
         Address("POST", "/xorbs/default-merkledb/{hash}", xet.receive_xorb),
         Address("POST", "/shards", xet.receive_shard),
@@ -134,7 +134,7 @@ _TRANSFERS = (
 
 _EVERY = "GET HEAD POST PUT PATCH DELETE"
 
-_ELSEWHERE = (
+_UNSUPPORTED = (
     Address(_EVERY, "/uploads", unsupported.refuse_address),
     Address(_EVERY, "/papers/{rest:path}", unsupported.refuse_address),
     Address(_EVERY, "/spaces/{rest:path}", unsupported.refuse_address),
@@ -146,7 +146,7 @@ _ELSEWHERE = (
         _EVERY, "/api/{collection:collection}/{owner}/{name}/xet-read-token/{revision}", unsupported.refuse_address
     ),
 )
-"""What the Hugging Face Hub has and this server has not."""
+"""Features of the Hugging Face Hub that this server does not have."""
 
 _REPOSITORIES = (
     Address("POST", "/api/repos/create", repositories.create_repository),
@@ -193,8 +193,8 @@ _REPOSITORIES = (
     ),
 )
 
-SPECIFIC = (*_PAGES, *_ACCOUNTS, *_TRANSFERS, *_ELSEWHERE, *_REPOSITORIES)
-"""What nothing else can mean."""
+SPECIFIC = (*_PAGES, *_ACCOUNTS, *_TRANSFERS, *_UNSUPPORTED, *_REPOSITORIES)
+"""Unambiguous routes."""
 
 GENERAL = (
     Address(_EVERY, "/api/{group:unserved}", unsupported.refuse_group),
@@ -209,4 +209,4 @@ GENERAL = (
         Address("GET", "", show_artifact),
     ),
 )
-"""What would hide rows of optional features, such as `/api/settings/…` and whatever has one or two words: the very last."""
+"""Routes that would hide those of optional parts, such as `/api/settings/…` and any path of one or two segments."""

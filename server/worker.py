@@ -1,4 +1,4 @@
-"""The thread of each server process that does what the outbox owes. Any number of processes and machines may have one."""
+"""The thread of each server process that runs the outbox's jobs. Any number of processes and machines may have one."""
 
 from __future__ import annotations
 
@@ -17,16 +17,14 @@ from hub.registry.outbox.worker import Task, work_off
 from server.part import ServerPart, server_parts
 
 PAUSE_S = 1.0
-"""How long to rest when nothing is due. Asking costs a read or two of an index."""
+"""Seconds between two looks at an empty outbox. A look costs a read or two of an index."""
 PAUSE_AFTER_FAULT_S = 15.0
-"""How long to rest when the database does not answer."""
-LEAVE_S = 5.0
-"""How long the end of the server waits for the task at hand; what is cut off is done by another worker later."""
+"""Seconds until the next look when the database does not answer."""
 _log = logging.getLogger("server.worker")
 
 
 class Worker:
-    """Does what is due, one thing at a time, from `start` to `stop`."""
+    """Runs due jobs one at a time, from `start` to `stop`."""
 
     def __init__(self, hub: LocalHub, pause_s: float = PAUSE_S) -> None:
         self._hub = hub
@@ -35,47 +33,47 @@ class Worker:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin, in a thread that does not keep the process alive."""
+        """Start the thread. It does not keep the process alive."""
         self._thread = threading.Thread(target=self._run, name="outbox", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Take nothing more on, and wait a little for the task at hand."""
+        """Take no new jobs, and wait 5 s for the current one; another worker repeats what is cut off."""
         self._over.set()
         if self._thread is not None:
-            self._thread.join(LEAVE_S)
+            self._thread.join(5.0)
 
     def _run(self) -> None:
-        tasks = tasks_of(self._hub)
-        pause_s, is_new = 0.0, True
+        tasks = job_kinds(self._hub)
+        pause_s, is_started = 0.0, False
         while not self._over.wait(pause_s):
             try:
-                if is_new:
+                if not is_started:
                     for part in server_parts():
                         part.start(self._hub)
-                    is_new = False
+                    is_started = True
                 work_off(self._hub.registry.database, tasks, is_over=self._over.is_set)
                 pause_s = self._pause_s
             except HubError as error:
-                _log.error("the outbox cannot be read, and is asked again in %.0f s: %s", PAUSE_AFTER_FAULT_S, error)
+                _log.error("cannot read the outbox, trying again in %.0f s: %s", PAUSE_AFTER_FAULT_S, error)
                 pause_s = PAUSE_AFTER_FAULT_S
 
 
-def tasks_of(hub: LocalHub) -> list[Task]:
-    """Every task that the outbox may owe, in the order in which they take turns."""
+def job_kinds(hub: LocalHub) -> list[Task]:
+    """Return every kind of job, in the order in which they take turns."""
     return [reference_task(hub.registry, hub.store), *(task for part in server_parts() for task in part.jobs(hub))]
 
 
-def lasting(
+def lifespan_of(
     worker: Worker | None, parts: Sequence[ServerPart] = ()
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
-    """What an application begins at its start and ends at its end."""
+    """Return the application's lifespan: it starts and stops the worker, and stops the parts."""
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         if worker is not None:
             worker.start()
-            # What the imports have made stays to the end. Python would look through all of it now and then, 0.1 s within one request.
+            # Objects of the imports live as long as the process. Scanning them again and again costs 0.1 s within a request.
             gc.collect()
             gc.freeze()
         try:

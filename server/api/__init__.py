@@ -1,1 +1,1 @@
-"""Our own API, `/api/v1`: totals, facets and scores, which the Hugging Face protocol has no words for."""
+"""Our own API, `/api/v1`: totals, facets and scores, which the Hugging Face protocol does not cover."""

@@ -1,6 +1,6 @@
-"""The addresses of administration, made from the table of operations: what `hub admin --endpoint` asks for.
+"""The endpoints of administration, made from the table of operations that `hub admin --endpoint` calls.
 
-Each operation says by itself where it is, what it takes and answers, and who may do it; see `hub.administration.operation`.
+Each operation declares its path, parameters, result and permissions; see `hub.administration.operation`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from hub.local import LocalHub
 from hub.names import ArtifactName
 from hub.registry.accounts.permissions import Actor
 from server.auth.access import Hub
-from server.auth.caller import account_of, actor_of, caller_of, insist_on_administering
+from server.auth.caller import account_of, actor_of, caller_of, require_admin
 from server.http.addresses import Segment
 from server.http.routing import Address
 from server.http.wire import Body, answer, promised
@@ -30,13 +30,13 @@ from server.openapi.document import documented
 
 
 class Asked(BaseModel):
-    """What is sent: what it does not know is a mistake."""
+    """A request body. Unknown fields are an error."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
 def administration() -> Iterator[Address]:
-    """The row of every operation."""
+    """Yield the route of every operation."""
     for each in operations():
         login = each.open_to != "everybody"
         errors = (403, *each.errors) if login else each.errors
@@ -47,20 +47,20 @@ def administration() -> Iterator[Address]:
 
 
 def _administrator(request: Request, hub: Hub) -> Actor:
-    """Raises Unauthenticated for nobody, Forbidden for everybody who is no administrator, and for tokens that only read."""
+    """Return the actor. Raises Unauthenticated without a token, Forbidden unless it is an administrator's that may write."""
     caller = caller_of(request, hub)
     account = account_of(caller)
     if not caller.may_change_server:
         raise Forbidden(
-            f"`{account.name}` may not administer this server with this token: an administrator's that writes may."
+            f"`{account.name}` doesn't have permission to administer this server: use an administrator's token with role `write`."
         )
     return actor_of(request, caller)
 
 
 def _owner(request: Request, hub: Hub, account: Segment) -> Actor:
-    """Raises Unauthenticated and Forbidden unless the caller may act for the whole account, UnknownAccount."""
+    """Return the actor. Raises UnknownAccount, and Unauthenticated or Forbidden unless the caller may administer the account."""
     caller = caller_of(request, hub)
-    insist_on_administering(caller, ArtifactName(hub.accounts.get(account).name, "any"))
+    require_admin(caller, ArtifactName(hub.accounts.get(account).name, "any"))
     return actor_of(request, caller)
 
 
@@ -72,7 +72,7 @@ _LET_IN: dict[str, Any] = {"administrators": _administrator, "owners": _owner, "
 
 
 def _endpoint(operation: type[Operation[Any]]) -> Any:
-    """A function with the operation's parameters, as FastAPI reads them from its signature."""
+    """Return an endpoint whose signature has the operation's parameters, as FastAPI reads them."""
     wanted: dict[str, Any] = {"hub": Hub, "actor": Annotated[Actor, Depends(_LET_IN[operation.open_to])]}
     sent = dict[str, Any]()
     in_path, kinds = operation.path_parameters(), get_type_hints(operation, include_extras=True)
@@ -107,7 +107,7 @@ def _endpoint(operation: type[Operation[Any]]) -> Any:
 
 
 def _parts(kind: Any) -> tuple[Any, dict[str, Any]]:
-    """A type, and the JSON Schema that it carries."""
+    """Return a type and its JSON Schema."""
     if get_origin(kind) is not Annotated:
         return kind, {}
     bare, *schemas = get_args(kind)

@@ -1,4 +1,4 @@
-"""GET /api/v1/health and /api/v1/metrics: for load balancers and those who watch."""
+"""GET /api/v1/health and /api/v1/metrics: for load balancers and monitoring."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ class LiveBody(Body):
 
 
 class ReadyBody(Body):
-    """What it needs answers as well."""
+    """Database and store answer."""
 
     status: Literal["ready", "not ready"]
     database: bool
     store: bool
-    debts: int | None = Field(description="Work that the outbox still holds; null when the database does not answer.")
+    debts: int | None = Field(description="Pending background jobs; null if the database does not answer.")
 
 
 async def is_live() -> Response:
-    """Whether the process answers; it asks nobody."""
+    """Answer that the process runs."""
     return answer({"status": "live"}, headers={"Cache-Control": "no-store"})
 
 
 def is_ready(hub: Hub) -> Response:
-    """Whether database and store answer; 503 when one does not. Which one is said, and why is in the log."""
+    """Check whether database and store answer; 503 if one does not. The reason is in the log."""
     debts = _debts(hub)
     store = _store_answers(hub)
     ready = debts is not None and store
@@ -54,7 +54,7 @@ def is_ready(hub: Hub) -> Response:
 
 
 def get_metrics(request: Request) -> Response:
-    """Requests by route and status, durations, bytes, and how much there is."""
+    """Return metrics for Prometheus: requests by route and status, durations, bytes, and sizes of registry and store."""
     return Response(request.app.state.meter.text(), headers={"Content-Type": MEDIA_TYPE, "Cache-Control": "no-store"})
 
 
@@ -66,8 +66,8 @@ def _debts(hub: Hub) -> int | None:
 
 
 def _store_answers(hub: Hub) -> bool:
-    """A store that can be asked for a blob answers, whether it has it or not."""
     try:
-        return (_NOTHING in hub.store) in {True, False}
+        _ = _NOTHING in hub.store
     except (HubError, OSError):
         return False
+    return True

@@ -1,4 +1,4 @@
-"""GET /api/v1/languages and /api/v1/bases: what can be asked for."""
+"""GET /api/v1/languages and /api/v1/bases: the languages and bases of all artifacts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST_BASES = 1000
 
 
 class LanguageBody(Body):
-    """A language that artifacts were made for."""
+    """A language of artifacts."""
 
     tag: str = Field(examples=["yo"])
     name: str = Field(examples=["Yoruba"])
@@ -27,7 +27,7 @@ class LanguageBody(Body):
 
 
 class LanguagesBody(Body):
-    """The language with most artifacts first."""
+    """Languages, those with most artifacts first."""
 
     languages: list[LanguageBody]
 
@@ -43,24 +43,24 @@ class BaseBody(Body):
     weights_digest: str
     conditioning: Conditioning | None
     upstream: list[Upstream]
-    artifacts: int = Field(description="Modules that have weights for it.")
+    artifacts: int = Field(description="Modules with weights for it.")
 
 
 class BasesBody(Body):
-    """Sorted by name."""
+    """Bases, sorted by name."""
 
     bases: list[BaseBody]
 
 
 def get_languages(request: Request, hub: Hub) -> Response:
-    """Languages by tag and names, and how many artifacts know each."""
+    """List languages with their names and numbers of artifacts."""
     counts = hub.registry.find(Query(limit=0, readers=caller_of(request, hub).owners())).facets["language"]
     tags = sorted(counts, key=lambda tag: (-counts[tag], tag))
     return answer({"languages": [{"tag": tag, **_names(tag), "artifacts": counts[tag]} for tag in tags]})
 
 
 def get_bases(request: Request, hub: Hub) -> Response:
-    """Bases, what their denoisers read, and how many modules each has."""
+    """List bases with their conditioning and number of modules."""
     readers = caller_of(request, hub).owners()
     page = hub.registry.find(Query(kind="base", sort="name", limit=MOST_BASES, readers=readers, scores="best"))
     counts = hub.registry.find(Query(limit=0, readers=readers)).facets["base"]

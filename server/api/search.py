@@ -15,7 +15,7 @@ from server.http.wire import answer, searched
 
 
 def search_artifacts(request: Request, hub: Hub) -> Response:
-    """Artifacts that match, best measured score first, with their total and facet counts."""
+    """Search artifacts, best measured score first, with total and facet counts."""
     given = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
     query = read_query(QueryParams(given), caller_of(request, hub).owners(), scores="best")
     if cursor := request.query_params.get("cursor", ""):

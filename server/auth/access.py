@@ -1,4 +1,4 @@
-"""What a request may reach: the open hub and the artifact that its address names."""
+"""Dependencies of endpoints: the open hub and the artifact of the path, with the caller's access checked."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from hub.names import ArtifactName
 from hub.records import Artifact
 from hub.registry.artifacts.access_requests import may_download
 from hub.registry.artifacts.repositories import tombstone_of
-from server.auth.caller import caller_of, insist_on_administering, insist_on_writing
+from server.auth.caller import caller_of, require_admin, require_write
 from server.http.addresses import is_dataset
 from server.part import Answer
 
 
 class Moved(Exception):
-    """The artifact has another name now."""
+    """The artifact was renamed."""
 
     def __init__(self, old: str, new: str) -> None:
         super().__init__(f"`{old}` is `{new}` now.")
         self.old, self.new = old, new
 
 
-class Elsewhere(Exception):
+class AnsweredByPart(Exception):
     """A part answers for the artifact, which is not one of this hub."""
 
     def __init__(self, name: str, answer: Answer) -> None:
@@ -42,16 +42,16 @@ Hub = Annotated[LocalHub, Depends(_hub)]
 
 
 def _artifact(request: Request, hub: Hub) -> Artifact:
-    """The artifact named in the path.
+    """Return the artifact of the path.
 
-    Raises UnknownArtifact, also for a private one of others, and for a data set asked for as a model and the reverse:
-    clients keep the two apart. Raises Moved for a name of before, Elsewhere for what is another hub's.
+    Raises UnknownArtifact, also for an artifact that the caller may not see and for a dataset requested as a model or the
+    reverse; Moved for a former name; AnsweredByPart for an artifact of another hub.
     """
     name = asked_name(request)
     collection = "datasets" if asks_for_dataset(request) else "models"
     for part in request.app.state.answering:
         if (answer := part.answer_for(request, collection, name)) is not None:
-            raise Elsewhere(name, answer)
+            raise AnsweredByPart(name, answer)
     artifact = get_artifact(hub, name, request)
     if is_dataset(artifact) != asks_for_dataset(request):
         raise UnknownArtifact(name)
@@ -59,23 +59,23 @@ def _artifact(request: Request, hub: Hub) -> Artifact:
 
 
 def _readable(request: Request, hub: Hub) -> Artifact:
-    """As `Wanted`, when the caller may have its files, too. Raises Gated."""
+    """Return the artifact if the caller may download its files. Raises Gated."""
     artifact = _artifact(request, hub)
-    insist_on_download(request, hub, artifact)
+    require_download(request, hub, artifact)
     return artifact
 
 
 def _writable(request: Request, hub: Hub) -> Artifact:
-    """As `Wanted`, when the caller may commit to it. Raises Unauthenticated or Forbidden."""
+    """Return the artifact if the caller may commit to it. Raises Unauthenticated or Forbidden."""
     artifact = _artifact(request, hub)
-    insist_on_writing(caller_of(request, hub), artifact.name)
+    require_write(caller_of(request, hub), artifact.name)
     return artifact
 
 
 def _governed(request: Request, hub: Hub) -> Artifact:
-    """As `Wanted`, when the caller may delete, move and open or close it. Raises Unauthenticated or Forbidden."""
+    """Return the artifact if the caller may administer it. Raises Unauthenticated or Forbidden."""
     artifact = _artifact(request, hub)
-    insist_on_administering(caller_of(request, hub), artifact.name)
+    require_admin(caller_of(request, hub), artifact.name)
     return artifact
 
 
@@ -86,36 +86,36 @@ Governed = Annotated[Artifact, Depends(_governed)]
 
 
 def get_artifact(hub: LocalHub, name: str, request: Request) -> Artifact:
-    """The artifact called `name`, if the caller may know of it; UnknownArtifact also for a name that none can have."""
+    """Return the artifact `name`. Raises UnknownArtifact, also when the caller may not see it, and Moved for a former name."""
     try:
         artifact = hub.registry.get(name)
     except WrongName as error:
         raise UnknownArtifact(name) from error
     except UnknownArtifact:
-        grave = tombstone_of(hub.registry.database, ArtifactName.parse(name, hub.registry.owner))
-        if grave is None or not grave.moved_to:
+        tombstone = tombstone_of(hub.registry.database, ArtifactName.parse(name, hub.registry.owner))
+        if tombstone is None or not tombstone.moved_to:
             raise
-        get_artifact(hub, grave.moved_to, request)
-        raise Moved(name, grave.moved_to) from None
+        get_artifact(hub, tombstone.moved_to, request)
+        raise Moved(name, tombstone.moved_to) from None
     if not caller_of(request, hub).may_read(artifact):
         raise UnknownArtifact(name)
     return artifact
 
 
-def insist_on_download(request: Request, hub: LocalHub, artifact: Artifact) -> None:
-    """Raises Gated unless the caller may have the artifact's files."""
+def require_download(request: Request, hub: LocalHub, artifact: Artifact) -> None:
+    """Raise Gated unless the caller may download the artifact's files."""
     caller = caller_of(request, hub)
     if not may_download(hub.registry.database, caller, artifact):
-        how = "ask for access on its page" if caller.account else "log in and ask for access on its page"
+        how = "request access on its page" if caller.account else "log in and request access on its page"
         raise Gated(f"Access to `{artifact.name}` is restricted: {how}.")
 
 
 def asked_name(request: Request) -> str:
-    """`owner/name`, or a bare `name`, decoded from the path."""
+    """Return `owner/name`, or a bare `name`, decoded from the path."""
     parts = (request.path_params[key] for key in ("repository", "owner", "name") if key in request.path_params)
     return unquote("/".join(parts))
 
 
 def asks_for_dataset(request: Request) -> bool:
-    """Whether the address is one of data sets: `/datasets/…` or `/api/datasets/…`."""
+    """Return whether the path is one of datasets: `/datasets/…` or `/api/datasets/…`."""
     return request.path_params.get("collection") == "datasets"

@@ -1,7 +1,7 @@
-"""People in browsers: the session behind a cookie, and the word that ties a form to it.
+"""Browser sessions: the session behind a cookie, and the token that ties a form to it.
 
 The cookie is HttpOnly and SameSite=Lax; behind https it is Secure, and its name begins with `__Host-`, so that no other host of
-the same domain can set it. It counts for reading alone: what changes something comes from a form of ours (`server.auth.csrf_forms`).
+the same domain can set it. It is enough for reading only: changes come from our own forms (`server.auth.csrf_forms`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from hub.registry.accounts.sessions import LONGEST, Session, Sessions
 from server.http.signed_links import seal
 
 _SESSION, _VISITOR = "linguahub", "linguahub-visitor"
-"""The second one is of people who are not logged in: the form that logs them in needs something to be tied to."""
+"""Cookies of a session and of a visitor who is not logged in: the login form must be tied to something, too."""
 _FORM = "form"
 _LONGEST_COOKIE = 200
 _LONGEST_ADDRESS = 500
@@ -26,7 +26,7 @@ _LONGEST_ADDRESS = 500
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """Somebody who is logged in, in this browser."""
+    """The session of a user who is logged in with this browser."""
 
     secret: str
     session: Session
@@ -34,7 +34,7 @@ class Visit:
 
 
 def visit_of(request: Request, hub: LocalHub) -> Visit | None:
-    """The session of this browser; None without one, or when it is over. Found once a request."""
+    """Return the session of this browser; None without one, or when it has expired. Looked up once a request."""
     if not hasattr(request.state, "visit"):
         secret = _cookie(request, _SESSION)
         found = Sessions(hub.registry.database).find(secret) if secret else None
@@ -46,7 +46,7 @@ def visit_of(request: Request, hub: LocalHub) -> Visit | None:
 def begin_visit(
     request: Request, response: Response, hub: LocalHub, account: Account, *, token: Token | None = None
 ) -> None:
-    """Log somebody in: a new session, and the one that the browser had before is over."""
+    """Start a new session for `account`, and end the previous one of this browser."""
     _end(request, hub)
     actor = Actor(account.name, token.name if token else "password", address_of(request))
     agent = " ".join(request.headers.get("user-agent", "").split())
@@ -56,20 +56,20 @@ def begin_visit(
 
 
 def end_visit(request: Request, response: Response, hub: LocalHub) -> None:
-    """Log out; nothing happens when nobody is logged in."""
+    """End the session of this browser, if there is one."""
     _end(request, hub)
     _forget(request, response, _SESSION)
 
 
 def form_word(request: Request, hub: LocalHub) -> str:
-    """What a form of this browser must carry; empty when the browser has nothing to tie it to yet."""
+    """Return the CSRF token of this browser's forms; empty when the browser has no cookie yet."""
     visit = visit_of(request, hub)
     secret = visit.secret if visit else _cookie(request, _VISITOR)
     return seal(hub, _FORM, secret) if secret else ""
 
 
 def new_word(request: Request, hub: LocalHub) -> tuple[str, str]:
-    """As `form_word`, for a page that people see before they log in: the word, and the secret to `remember` if one was made."""
+    """Return the CSRF token of a page shown before login, and the secret to `remember` if a new one was made."""
     if word := form_word(request, hub):
         return word, ""
     secret = secrets.token_urlsafe(32)
@@ -77,18 +77,18 @@ def new_word(request: Request, hub: LocalHub) -> tuple[str, str]:
 
 
 def remember(request: Request, response: Response, secret: str) -> None:
-    """Give the browser the secret that `new_word` has made, if it has."""
+    """Set the cookie with the secret that `new_word` has made, if any."""
     if secret:
         _set(request, response, _VISITOR, secret, None)
 
 
 def address_of(request: Request) -> str:
-    """Where the client is, as far as trusted proxies say."""
+    """Return the client's address, as far as trusted proxies say."""
     return request.client.host if request.client else ""
 
 
 def own_path(text: str) -> str:
-    """An address of this server that a page may lead back to; `/` for any other."""
+    """Return `text` if it is a path of this server that a page may redirect to, else `/`."""
     is_own = text.startswith("/") and not text.startswith(("//", "/\\")) and len(text) <= _LONGEST_ADDRESS
     return text if is_own and text.isascii() and text.isprintable() and "\\" not in text else "/"
 

@@ -1,4 +1,4 @@
-"""Who asks: the token of a request, and what it allows. Found once a request."""
+"""The caller of a request: its token or session, and what that allows. Looked up once a request."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from hub.registry.accounts.permissions import NOBODY, Account, Actor, Caller
 from server.auth.browser_session import address_of, visit_of
 
 WRONG_TOKEN = "Invalid credentials in Authorization header"  # noqa: S105 - the client compares this text
-"""Hugging Face's own words: clients tell by them that the repository is not to blame."""
+"""Hugging Face's own message: clients tell by it that the token, not the repository, is the problem."""
 
 
 def caller_of(request: Request, hub: LocalHub) -> Caller:
-    """The one who asks; NOBODY without a token or a session. Raises Unauthenticated for a token that is none."""
+    """Return the caller; NOBODY without a token or a session. Raises Unauthenticated for an invalid token."""
     known: Caller | None = getattr(request.state, "caller", None)
     if known is None:
         secret = secret_of(request.headers.get("authorization", ""))
@@ -32,55 +32,55 @@ def caller_of(request: Request, hub: LocalHub) -> Caller:
 
 
 def actor_of(request: Request, caller: Caller) -> Actor:
-    """For the audit log, with the address of the client."""
+    """Return the caller as the audit log names them, with the client's address."""
     return replace(caller.actor, address=address_of(request))
 
 
 def account_of(caller: Caller) -> Account:
-    """The account of the one who asks. Raises Unauthenticated for nobody."""
+    """Return the caller's account. Raises Unauthenticated without one."""
     if caller.account is None:
-        raise Unauthenticated("Log in first: send a token, as `hf auth login` does.")
+        raise Unauthenticated("Not logged in. Set HF_TOKEN or run `hf auth login`.")
     return caller.account
 
 
-def insist_on_writing(caller: Caller, name: ArtifactName) -> Account:
-    """Raises Unauthenticated or Forbidden unless the caller may commit to `name`."""
-    return _insist(caller, name, caller.may_write(name), "write to")
+def require_write(caller: Caller, name: ArtifactName) -> Account:
+    """Raise Unauthenticated or Forbidden unless the caller may commit to `name`."""
+    return _require(caller, name, caller.may_write(name), "write to")
 
 
-def insist_on_administering(caller: Caller, name: ArtifactName) -> Account:
-    """Raises Unauthenticated or Forbidden unless the caller may delete, move and open or close `name`."""
-    return _insist(caller, name, caller.may_administer(name), "administer")
+def require_admin(caller: Caller, name: ArtifactName) -> Account:
+    """Raise Unauthenticated or Forbidden unless the caller may delete `name`, move it and change its settings."""
+    return _require(caller, name, caller.may_administer(name), "administer")
 
 
-def insist_on_speaking(caller: Caller, artifact: Artifact) -> Account:
-    """Raises Unauthenticated or Forbidden unless the caller may publish a score of `artifact`, or doubt one."""
-    return _insist(caller, artifact.name, caller.may_speak_of(artifact), "publish scores of")
+def require_scoring(caller: Caller, artifact: Artifact) -> Account:
+    """Raise Unauthenticated or Forbidden unless the caller may publish or dispute scores of `artifact`."""
+    return _require(caller, artifact.name, caller.may_speak_of(artifact), "publish scores of")
 
 
-def insist_on_creating(caller: Caller, name: ArtifactName) -> Account:
-    """Raises Unauthenticated or Forbidden unless the caller may make `name`."""
-    return _insist(caller, name, caller.may_create(name), "create")
+def require_create(caller: Caller, name: ArtifactName) -> Account:
+    """Raise Unauthenticated or Forbidden unless the caller may create `name`."""
+    return _require(caller, name, caller.may_create(name), "create")
 
 
-def _insist(caller: Caller, name: ArtifactName, allowed: bool, what: str) -> Account:
+def _require(caller: Caller, name: ArtifactName, allowed: bool, what: str) -> Account:
     account = account_of(caller)
     if not allowed:
         token = caller.token
         kind = f" with this token, whose role is `{token.role}`" if token and token.role != "write" else ""
-        narrow = f" with this token, which is for `{token.artifact}` alone" if token and token.artifact else ""
-        raise Forbidden(f"`{account.name}` may not {what} `{name}`{kind or narrow}.")
+        narrow = f" with this token, which is limited to `{token.artifact}`" if token and token.artifact else ""
+        raise Forbidden(f"`{account.name}` doesn't have permission to {what} `{name}`{kind or narrow}.")
     return account
 
 
 def _visitor(request: Request, hub: LocalHub) -> Caller:
-    """Who is logged in with this browser. A cookie is enough to read; what changes something is a form, `server.auth.csrf_forms`."""
+    """Return the caller of a browser session. A cookie is enough for reading only; changes need a form of `csrf_forms`."""
     visit = visit_of(request, hub) if request.method in {"GET", "HEAD"} else None
     return visit.caller if visit else NOBODY
 
 
 def secret_of(header: str) -> str | None:
-    """The token of `Bearer TOKEN`, or of `Basic`, where git sends it as the password; None without a header.
+    """Return the token of `Bearer TOKEN`, or of `Basic`, where git sends it as the password; None without a header.
 
     Raises Unauthenticated for anything else.
     """

@@ -1,7 +1,7 @@
-"""What a page sends back: taken only from a page of ours, shown to the same browser.
+"""Forms of our pages, accepted only from a page that was shown to the same browser.
 
-Three checks, each enough against another site: browsers say where a request comes from (`Sec-Fetch-Site`, else `Origin`), the
-cookie is SameSite=Lax, and the form carries a word that only a page shown to this session knows.
+Three checks, each sufficient against another site: browsers say where a request comes from (`Sec-Fetch-Site`, else `Origin`), the
+cookie is SameSite=Lax, and the form carries a token that only a page of this session knows.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ _MOST_FIELDS = 50
 
 
 class LogInFirst(Exception):
-    """Only somebody who is logged in sees this page."""
+    """The page needs a login."""
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """The fields of a form that one of our pages has sent."""
+    """The fields of a submitted form."""
 
     fields: Mapping[str, str]
     visit: Visit | None
 
     def get(self, name: str) -> str:
-        """A field; empty when it is not there."""
+        """Return a field; empty when it is missing."""
         return self.fields.get(name, "")
 
 
@@ -53,25 +53,25 @@ async def _fields(request: Request) -> dict[str, str]:
 
 
 def _form(request: Request, hub: Hub, fields: Annotated[dict[str, str], Depends(_fields)]) -> Form:
-    """Raises Forbidden unless the form comes from a page that this browser was shown."""
-    _insist_on_own_page(request)
+    """Return the form. Raises Forbidden unless it comes from a page that this browser was shown."""
+    _require_own_page(request)
     word = form_word(request, hub)
     if not word or not hmac.compare_digest(word.encode(), fields.pop(WORD, "").encode("utf-8", "replace")):
-        raise Forbidden("this form is not of this session any more: load the page again, then send it.")
+        raise Forbidden("this form has expired: reload the page and try again.")
     visit = visit_of(request, hub)
     request.state.caller = visit.caller if visit else NOBODY
     return Form(fields, visit)
 
 
 def _member_form(form: Annotated[Form, Depends(_form)]) -> Form:
-    """Raises LogInFirst for a form of somebody who is not logged in."""
+    """Return the form. Raises LogInFirst without a session."""
     if form.visit is None:
         raise LogInFirst
     return form
 
 
 def _visit(request: Request, hub: Hub) -> Visit:
-    """Raises LogInFirst for somebody who is not logged in."""
+    """Return the session. Raises LogInFirst without one."""
     visit = visit_of(request, hub)
     if visit is None:
         raise LogInFirst
@@ -81,18 +81,18 @@ def _visit(request: Request, hub: Hub) -> Visit:
 
 Submitted = Annotated[Form, Depends(_form)]
 MemberForm = Annotated[Form, Depends(_member_form)]
-"""Write it before what depends on who asks: `artifact: Wanted`."""
+"""Declare it before parameters that depend on the caller, such as `artifact: Wanted`."""
 Member = Annotated[Visit, Depends(_visit)]
 
 
 def account_in(visit: Visit | None) -> Account:
-    """Whose session it is."""
+    """Return the account of a session."""
     assert visit is not None, "a member's form has a session"
-    assert visit.caller.account is not None, "every session is somebody's"
+    assert visit.caller.account is not None, "every session has an account"
     return visit.caller.account
 
 
-def _insist_on_own_page(request: Request) -> None:
+def _require_own_page(request: Request) -> None:
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
     is_foreign = site != "same-origin" if site is not None else origin not in {None, str(request.base_url).rstrip("/")}
     if is_foreign:

@@ -1,4 +1,4 @@
-"""Whether an owner may keep more, and whether there is room for it."""
+"""Storage quotas of owners, and the free space of the disk."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from hub.names import ArtifactName, Digest
 from hub.registry.uploads.uploads import pending_bytes
 
 
-def insist_on_room(hub: LocalHub, name: ArtifactName, sizes: dict[Digest, int], *, unknown_bytes: int = 0) -> None:
-    """Raises OverQuota when the owner of `name` would hold more than allowed with these blobs, too, DiskFull when the disk ends first.
+def require_room(hub: LocalHub, name: ArtifactName, sizes: dict[Digest, int], *, unknown_bytes: int = 0) -> None:
+    """Raise OverQuota if these blobs would exceed the quota of the owner of `name`, DiskFull if they exceed the free space.
 
-    `unknown_bytes` are those of files whose digests nobody has said yet.
+    `unknown_bytes` is the size of files whose digests are not known yet.
     """
     room = hub.store.room()
     if room is not None and unknown_bytes > room:
-        raise DiskFull(f"{unknown_bytes} bytes are announced for `{name}`, and the disk of the store has {room} left.")
+        raise DiskFull(f"`{name}` needs {unknown_bytes} bytes, and the store's disk has {room} left.")
     owner = hub.accounts.find(name.owner)
     if owner is None or owner.quota_bytes is None:
         return
@@ -23,6 +23,6 @@ def insist_on_room(hub: LocalHub, name: ArtifactName, sizes: dict[Digest, int], 
     wanted = pending_bytes(hub.registry.database, name, sizes) + unknown_bytes
     if used + wanted > owner.quota_bytes:
         raise OverQuota(
-            f"`{owner.name}` may keep {owner.quota_bytes} bytes, holds {used} and would add {wanted}: "
-            "delete something, or ask an administrator."
+            f"`{owner.name}` has a quota of {owner.quota_bytes} bytes, uses {used} and would add {wanted}: "
+            "delete files or ask an administrator."
         )

@@ -1,4 +1,4 @@
-"""Downloads that nginx sends in the server's place: the answer names the blob by `X-Accel-Redirect`, and has no body."""
+"""Downloads that nginx sends for the server: the response names the blob in `X-Accel-Redirect` and has no body."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from hub.names import Digest
 
 
 def offload_prefix(environment: Mapping[str, str] | None = None) -> str:
-    """`$HUB_ACCEL`: the internal location of nginx that holds the store's blobs; empty where this server sends them itself."""
+    """Return `$HUB_ACCEL`, nginx's internal location of the store's blobs; empty if the server sends them itself. Raises WrongRequest."""
     environment = os.environ if environment is None else environment
     prefix = environment.get("HUB_ACCEL", "")
     if prefix and not prefix.startswith("/"):
-        raise WrongRequest(f"HUB_ACCEL is `{prefix}`, and must be a location of nginx, such as /blobs/.")
+        raise WrongRequest(f"HUB_ACCEL is `{prefix}`, but must be a location of nginx, such as /blobs/.")
     return prefix.rstrip("/")
 
 
 def offload_address(request: Request, digest: Digest) -> str:
-    """Where nginx finds a blob of a folder store, below its `blobs/`; empty for HEAD, whose headers nginx would make up anew."""
+    """Return nginx's path of a blob of a folder store; empty for HEAD, whose headers nginx would replace."""
     prefix = getattr(request.app.state, "offload", "")
     return f"{prefix}/{digest.hex[:2]}/{digest.hex}" if prefix and request.method == "GET" else ""

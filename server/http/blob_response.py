@@ -1,4 +1,4 @@
-"""Files as they are sent: what the kernel has in memory is read at once, and only what it has not by a thread."""
+"""Send files: what the page cache holds is read at once, and only the rest by a thread."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from starlette.responses import FileResponse
 CHUNK_BYTES = 1 << 20
 """Bytes a read. Measured: 2.8 GB/s against 0.6 GB/s with Starlette's 64 KiB."""
 _AT_ONCE = getattr(os, "RWF_NOWAIT", None)
-"""Linux: read from memory or fail. Handing over to a thread and back takes as long as reading 1 MiB, on a busy machine far longer."""
+"""Linux: read from the page cache or fail. A round trip to a thread takes as long as reading 1 MiB, and longer under load."""
 
 
 class BlobResponse(FileResponse):
-    """A file, whole or in ranges."""
+    """A response with a file, whole or in ranges."""
 
     chunk_size = CHUNK_BYTES
 
@@ -32,19 +32,19 @@ class BlobResponse(FileResponse):
 
 
 class _Opened:
-    """An open file and a place in it."""
+    """An open file and a position in it."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._place = 0
 
     async def seek(self, place: int) -> int:
-        """Go on at `place`."""
+        """Continue at `place`."""
         self._place = place
         return place
 
     async def read(self, size: int) -> bytes:
-        """The next `size` bytes; fewer at the end alone, as Starlette expects."""
+        """Return the next `size` bytes; fewer only at the end, as Starlette expects."""
         pieces: list[bytes] = []
         left = size
         while left:
@@ -62,6 +62,6 @@ class _Opened:
         buffer = bytearray(size)
         try:
             count = os.preadv(self._file.fileno(), [buffer], self._place, _AT_ONCE)
-        except OSError:  # Nothing of it is in memory, or the file system cannot tell.
+        except OSError:  # Nothing of it is cached, or the file system does not support the flag.
             return b""
         return bytes(memoryview(buffer)[:count])

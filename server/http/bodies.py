@@ -1,11 +1,11 @@
-"""Request bodies: their size is limited while they arrive, and long ones are read without being held in memory."""
+"""Request bodies: their size is limited while they arrive, and long ones are streamed."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from anyio import CapacityLimiter, to_thread
 from fastapi import Request
@@ -16,34 +16,29 @@ from hub.errors import Stalled, TooLarge, WrongRequest
 from hub.store.joined import Pieces
 from server.http.middleware import HttpLayer
 
-if TYPE_CHECKING:
-    pass
-
 T = TypeVar("T")
 MOST_SENDERS = 64
-"""Long bodies that arrive at once; others wait for their turn."""
+"""Long bodies received at the same time; others wait."""
 LONGEST_SILENCE_S = 60.0
-"""A long body of which nothing more arrives for so long gives its place to another."""
+"""Seconds without data after which a long body is given up."""
 SMALL = 8 << 20
-"""Bytes of a body that is read whole, by default."""
+"""Largest body in bytes, by default."""
 _STEP = 1 << 20
-"""Bytes that are gathered before a thread is given them."""
-_STREAMED = ("/lfs/", "/cas/")
-_COMMIT = "/commit/"
+"""Bytes that are collected before they are given to a thread."""
 LARGEST_COMMIT = 256 << 20
-"""Bytes of a commit: clients send small files within it, 100 MiB at a time, a third longer in base64."""
+"""Largest commit in bytes: clients send small files within it, 100 MiB at a time, a third longer in base64."""
 
 
 class BodyLimit(HttpLayer):
-    """Refuses bodies that are longer than their endpoint can want; those that stream count for themselves."""
+    """Refuses bodies that are too long. Endpoints that stream count for themselves."""
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Count what arrives."""
+        """Count the bytes that arrive."""
         path = scope["path"]
-        if path.startswith(_STREAMED):
+        if path.startswith(("/lfs/", "/cas/")):
             await self.app(scope, receive, send)
             return
-        limit = LARGEST_COMMIT if _COMMIT in path else SMALL
+        limit = LARGEST_COMMIT if "/commit/" in path else SMALL
         received = 0
 
         async def receive_and_count() -> Message:
@@ -51,17 +46,17 @@ class BodyLimit(HttpLayer):
             message = await receive()
             received += len(message.get("body", b""))
             if received > limit:
-                raise HTTPException(413, f"a body has at most {limit} bytes here.")
+                raise HTTPException(413, f"the request body is larger than the limit of {limit} bytes.")
             return message
 
         await self.app(scope, receive_and_count, send)
 
 
 class BodyReader(Pieces):
-    """A request's body as a file, for a worker thread. While the thread works on one piece, the next one arrives.
+    """A request's body as a file for a worker thread. While the thread works on one piece, the next one arrives.
 
-    It holds 2 MiB or so. Made on the event loop; `close` it where reading may have ended early. Reading raises TooLarge for more bytes
-    than expected, WrongRequest for fewer, Stalled when none come.
+    It holds about 2 MiB. Create it on the event loop, and `close` it if reading may end early. Reading raises TooLarge for
+    more bytes than expected, WrongRequest for fewer, Stalled when none arrive.
     """
 
     def __init__(self, request: Request, size_bytes: int, *, at_most: bool = False) -> None:
@@ -80,7 +75,7 @@ class BodyReader(Pieces):
         super().close()
 
     def next_piece(self) -> bytes | None:
-        """What has arrived, 1 MiB or so; from then on the one behind it is received."""
+        """Return the next piece of about 1 MiB, and start to receive the one after it."""
         coming = self._next or self._ask()
         piece = coming.result()
         self._next = self._ask() if piece else coming
@@ -98,39 +93,39 @@ class BodyReader(Pieces):
             except StopAsyncIteration:
                 break
             except TimeoutError:
-                raise Stalled(f"nothing has come for {LONGEST_SILENCE_S:.0f} s: send it again.") from None
+                raise Stalled(f"no data arrived for {LONGEST_SILENCE_S:.0f} s: send it again.") from None
             pieces.append(piece)
             gathered += len(piece)
         self._received += gathered
         if self._received > self._expected:
-            allowed = "are allowed" if self._at_most else "were announced"
-            raise TooLarge(f"{self._expected} bytes {allowed}, and more came.")
+            allowed = "allowed" if self._at_most else "announced"
+            raise TooLarge(f"the request body is larger than the {self._expected} bytes {allowed}.")
         if not gathered and self._received < self._expected and not self._at_most:
-            raise WrongRequest(f"{self._expected} bytes were announced, and {self._received} came: send them again.")
+            raise WrongRequest(f"{self._expected} bytes were announced, but {self._received} arrived: send them again.")
         return b"".join(pieces)
 
 
 async def read_in_thread(request: Request, call: Callable[[], T]) -> T:
-    """Run `call`, which reads a long body, in a thread; there are MOST_SENDERS, so that slow senders keep nobody else waiting."""
+    """Run `call`, which reads a long body, in one of MOST_SENDERS threads, so that slow senders block no other requests."""
     limiter = getattr(request.app.state, "senders", None)
     if limiter is None:
         limiter = request.app.state.senders = CapacityLimiter(MOST_SENDERS)
     return await to_thread.run_sync(call, limiter=limiter)
 
 
-def insist_on_size(request: Request, most: int) -> None:
-    """Raises TooLarge for a body that is announced to be longer."""
+def require_size(request: Request, most: int) -> None:
+    """Raise TooLarge for a body that is announced to be longer than `most` bytes."""
     announced = request.headers.get("content-length", "0")
     if announced.isdecimal() and int(announced) > most:
-        raise TooLarge(f"a body has at most {most} bytes here, not {announced}.")
+        raise TooLarge(f"the request body has {announced} bytes, and the limit is {most}.")
 
 
 async def read_body(request: Request, most: int) -> bytes:
-    """The whole body. Raises TooLarge."""
-    insist_on_size(request, most)
+    """Return the whole body. Raises TooLarge."""
+    require_size(request, most)
     body = bytearray()
     async for part in request.stream():
         body += part
         if len(body) > most:
-            raise TooLarge(f"a body has at most {most} bytes here.")
+            raise TooLarge(f"the request body is larger than the limit of {most} bytes.")
     return bytes(body)

@@ -1,7 +1,7 @@
-"""The card of a revision: its front matter for programs, its prose for people.
+"""The card of a revision: its front matter as JSON, its prose as HTML.
 
-Prose is Markdown written by strangers. HTML in it is shown as text, links carry `nofollow`, and pictures come from
-the artifact's own files alone, so that no third party learns who reads a card.
+Prose is Markdown written by strangers. HTML in it is shown as text, links carry `nofollow`, and images come only from
+the artifact's own files, so that no third party learns who reads a card.
 """
 
 from __future__ import annotations
@@ -31,27 +31,27 @@ _ABSOLUTE = re.compile(r"[a-z][a-z0-9+.-]*:|//|/|#", re.IGNORECASE)
 
 
 def front_matter_of(store: BlobStore, files: Iterable[File]) -> dict[str, Any] | None:
-    """The card's YAML as values that JSON can carry; None without a readable card."""
+    """Return the card's YAML as JSON values; None without a readable card."""
     found, _ = _read(store, files)
     return _in_json(found, set()) if found else None
 
 
 def prose(store: BlobStore, revision: Revision, address_of: Callable[[str], str]) -> Markup:
-    """The card's prose as HTML. `address_of` turns a path in the repository into an address."""
+    """Return the card's prose as HTML. `address_of` turns a path in the repository into an address."""
     _, text = _read(store, revision.files)
     rendered = _markdown().render(text, {"address_of": address_of})
     return Markup(rendered)  # noqa: S704 - the renderer escapes every text and passes no HTML through
 
 
 def recipe(store: BlobStore, revision: Revision) -> str:
-    """The command that made the artifact's weights, as its card tells it; empty where it tells none."""
+    """Return the command that made the artifact's weights, according to its card; empty without one."""
     _, text = _read(store, revision.files)
     found = _RECIPE.search(text)
     return found[1] if found else ""
 
 
 def _read(store: BlobStore, files: Iterable[File]) -> tuple[dict[str, Any], str]:
-    """Front matter and prose; both empty when there is no card, or one that only a later version can read."""
+    """Return front matter and prose; both empty without a card, no front matter if it cannot be read."""
     for file in files:
         if file.path == FILE:
             with store.open(file.digest) as card:
@@ -64,9 +64,9 @@ def _read(store: BlobStore, files: Iterable[File]) -> tuple[dict[str, Any], str]
 
 
 def _in_json(value: Any, seen: set[int]) -> Any:
-    """`value` in what JSON has: dates, binaries and numbers that are none become text.
+    """Return `value` as JSON values: dates, binary data, NaN and infinity become text.
 
-    What YAML aliases repeat is given once, then as null: a few lines of them unfold to gigabytes.
+    A value that YAML aliases repeat is kept once, then becomes null: a few lines of aliases can expand to gigabytes.
     """
     if isinstance(value, dict | list):
         if id(value) in seen:
@@ -82,10 +82,10 @@ def _in_json(value: Any, seen: set[int]) -> Any:
 
 @cache
 def _markdown() -> MarkdownIt:
-    """CommonMark with tables and strike-through."""
+    """Return a parser of CommonMark with tables and strike-through."""
     markdown = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
     markdown.add_render_rule("link_open", _link)
-    markdown.add_render_rule("image", _picture)
+    markdown.add_render_rule("image", _image)
     for tag in ("heading_open", "heading_close"):
         markdown.add_render_rule(tag, _heading)
     for tag in ("paragraph_open", "list_item_open", "td_open", "th_open", "blockquote_open"):
@@ -100,8 +100,8 @@ def _link(self: RendererHTML, tokens: Sequence[Token], index: int, options: Opti
     return self.renderToken(tokens, index, options, env)
 
 
-def _picture(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: Any) -> str:
-    """A picture of the repository; one from elsewhere is only described."""
+def _image(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: Any) -> str:
+    """Render an image of the repository; of an external one only its description."""
     token = tokens[index]
     source = str(token.attrGet("src") or "")
     token.attrSet("alt", self.renderInlineAsText(token.children or [], options, env))
@@ -113,19 +113,19 @@ def _picture(self: RendererHTML, tokens: Sequence[Token], index: int, options: O
 
 
 def _heading(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: Any) -> str:
-    """Two levels lower: `h1` is the page's, `h2` its parts'."""
+    """Render a heading two levels lower: `h1` is the page's, `h2` its sections'."""
     tokens[index].tag = f"h{min(6, int(tokens[index].tag[1]) + 2)}"
     return _block(self, tokens, index, options, env)
 
 
 def _block(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: Any) -> str:
-    """Each block runs in the direction of its own first letters."""
+    """Render a block in the direction of its own first letters."""
     if tokens[index].nesting == 1:
         tokens[index].attrSet("dir", "auto")
     return self.renderToken(tokens, index, options, env)
 
 
 def _address(target: str, env: MutableMapping[str, Any]) -> str:
-    return (
-        target if not target or _ABSOLUTE.match(target) else str(env["address_of"](unquote(target).removeprefix("./")))
-    )
+    if not target or _ABSOLUTE.match(target):
+        return target
+    return str(env["address_of"](unquote(target).removeprefix("./")))

@@ -1,4 +1,4 @@
-"""What is true of every request and answer: how paths are read, which headers are sent, what is logged."""
+"""Middleware for every request: encoded paths, response headers, the access log."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ PAGE_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-"""Nothing inline and nothing from elsewhere: a card's author cannot run code in a reader's browser."""
+"""Nothing inline and nothing external: a card's author cannot run code in a reader's browser."""
 _SAFE_ID = re.compile(r"[A-Za-z0-9._:;=-]{1,128}")
 _SIGNED = re.compile(r"^(/lfs/(?:objects|parts|complete)/).+")
 _log = logging.getLogger("server.access")
 
 
 class HttpLayer(ABC):
-    """Something around every HTTP request; what is none, such as the start of the server, passes by."""
+    """A layer around every HTTP request; other events, such as the server's start, pass by."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on, or `serve`."""
+        """Call `serve` for HTTP requests, else `app`."""
         await (self.serve if scope["type"] == "http" else self.app)(scope, receive, send)
 
     @abstractmethod
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer an HTTP request by means of `app`."""
+        """Answer an HTTP request with the help of `app`."""
 
 
 class EncodedPath(HttpLayer):
-    """Lets routes match the path as it was sent, so that `%2F` does not end a segment."""
+    """Lets routes match the path as it was sent, so that `%2F` does not split a segment."""
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Replace the decoded path of an HTTP request."""
@@ -49,10 +49,10 @@ class EncodedPath(HttpLayer):
 
 
 class AnswerHeaders(HttpLayer):
-    """Adds the request's id and the security headers; an endpoint's own choice stands."""
+    """Adds the request's id and the security headers; an endpoint may override them."""
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Give the request an id, `scope["state"]["request_id"]`, and the answer its headers."""
+        """Give the request an id, `scope["state"]["request_id"]`, and the response its headers."""
         request_id = _request_id(Headers(scope=scope))
         scope.setdefault("state", {})["request_id"] = request_id
 
@@ -66,7 +66,7 @@ class AnswerHeaders(HttpLayer):
 
 @dataclass(slots=True)
 class Exchange:
-    """A request and its answer, as far as they have come."""
+    """What was measured of a request and its response so far."""
 
     status: int = 500
     received_bytes: int = 0
@@ -75,10 +75,10 @@ class Exchange:
 
 
 class Observer(HttpLayer):
-    """Looks at every request when the last byte of its answer has gone, or when it failed."""
+    """Observes every request when its last byte was sent or when it failed."""
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on and measure."""
+        """Pass the request on and measure it."""
         began, seen = time.perf_counter(), Exchange()
 
         async def receive_and_count() -> Message:
@@ -100,18 +100,18 @@ class Observer(HttpLayer):
 
     @abstractmethod
     def observe(self, scope: Scope, seen: Exchange) -> None:
-        """Take notice of it."""
+        """Record a finished request."""
 
 
 class AccessLog(Observer):
     """One line per request: client, method, path, status, bytes, milliseconds, id.
 
-    Query strings and headers stay out of it, for people put tokens there; so does the signed word of a link for bytes, with which
-    anybody who reads the log could send or fetch them.
+    Query strings and headers are left out, because they may hold tokens; so is the signed part of an upload or download link,
+    which would let readers of the log use it.
     """
 
     def observe(self, scope: Scope, seen: Exchange) -> None:
-        """Log it."""
+        """Write the line."""
         client, path = (scope.get("client") or ("-",))[0], _SIGNED.sub(r"\1…", scope["path"])
         request_id = scope.get("state", {}).get("request_id", "-")
         answered = (seen.status, seen.sent_bytes, 1000 * seen.seconds, request_id)
@@ -119,7 +119,7 @@ class AccessLog(Observer):
 
 
 def add_headers(headers: MutableHeaders, request_id: str) -> None:
-    """The headers of every answer."""
+    """Add the headers of every response."""
     headers["X-Request-Id"] = request_id
     headers.setdefault("Content-Security-Policy", PAGE_POLICY)
     headers.setdefault("X-Content-Type-Options", "nosniff")
@@ -127,7 +127,7 @@ def add_headers(headers: MutableHeaders, request_id: str) -> None:
 
 
 def _request_id(headers: Headers) -> str:
-    """The client's own id when it is harmless; Hugging Face clients send theirs as `X-Amzn-Trace-Id`."""
+    """Return the client's own id if it is safe to log; Hugging Face clients send theirs as `X-Amzn-Trace-Id`."""
     for name in ("x-request-id", "x-amzn-trace-id"):
         if _SAFE_ID.fullmatch(headers.get(name, "")):
             return headers[name]

@@ -1,6 +1,6 @@
-"""One row of a table of addresses, the parts of a path that many rows share, and the function that registers rows.
+"""Routes as rows of a table, path converters, and the function that registers rows.
 
-`server.routes` is the table of the core. Optional features keep a tuple `ROUTES` of the same rows.
+`server.routes` is the table of the core. Optional parts return the same rows from `addresses`.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from starlette.convertors import StringConvertor, register_url_convertor
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A path, the methods that it answers, and the function that answers them."""
+    """A path, its methods and its endpoint."""
 
     methods: str
-    """Separated by spaces. GET answers HEAD as well, with the same headers."""
+    """Separated by spaces. GET includes HEAD, with the same headers."""
     path: str
     endpoint: Callable[..., Any]
     document: Mapping[str, Any] | None = None
-    """Arguments of FastAPI's `add_api_route` that describe it: `server.openapi.document` writes them for our own API."""
+    """Arguments of FastAPI's `add_api_route` for the OpenAPI document; see `server.openapi.document`."""
 
 
 def register(app: FastAPI, addresses: Iterable[Address]) -> None:
-    """Add addresses in this order: the first one that matches a request answers it."""
+    """Add routes in this order: the first one that matches a request answers it."""
     for each in addresses:
         methods = each.methods.split()
         if "GET" in methods and "HEAD" not in methods:
@@ -35,29 +35,29 @@ def register(app: FastAPI, addresses: Iterable[Address]) -> None:
 
 
 def below(prefix: str, *addresses: Address) -> tuple[Address, ...]:
-    """The same addresses below a prefix."""
+    """Return the same addresses below a prefix."""
     return tuple(replace(each, path=prefix + each.path) for each in addresses)
 
 
 class Repository(StringConvertor):
-    """`{repository:repository}`: `owner/name`, or a bare `name`, which is looked up as the command line does."""
+    """`{repository:repository}`: `owner/name`, or a bare `name`, which is resolved as on the command line."""
 
     regex = "(?:[^/]+/)?[^/]+"
 
 
 class Collection(StringConvertor):
-    """`{collection:collection}`: models or data sets, in addresses of the Hub's API."""
+    """`{collection:collection}`: models or datasets, in paths of the Hub's API."""
 
     regex = "models|datasets"
 
 
 class Prefix(StringConvertor):
-    """`{collection:prefix}`: `datasets/` before a data set's name, nothing before a model's, in addresses of pages and files."""
+    """`{collection:prefix}`: `datasets/` before a dataset's name, nothing before a model's, in paths of pages and files."""
 
     regex = "datasets/|(?!datasets/)"
 
     def convert(self, value: str) -> str:
-        """The same words as `Collection` has."""
+        """Return `models` or `datasets`, as `Collection` does."""
         return value.removesuffix("/") or "models"
 
 

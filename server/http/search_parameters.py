@@ -1,4 +1,4 @@
-"""From the query string to a `Query`: the page and the API ask with the same words as `hub search`."""
+"""Parse the query string into a `Query`: pages and API use the same parameters as `hub search`."""
 
 from __future__ import annotations
 
@@ -16,52 +16,48 @@ from hub.registry.search.search import BY_METRIC, SORTS
 MOST = 100
 """Largest page, in artifacts."""
 FARTHEST = 1000
-"""Most artifacts that `offset` leaves out: farther on a cursor leads, which costs the same everywhere."""
+"""Largest `offset`. Beyond it, clients use cursors, which cost the same everywhere."""
 LONGEST_WORD = 1000
-"""Letters of a parameter that are looked at."""
+"""Longest parameter, in characters."""
 ORDERS = (*SORTS, BY_METRIC)
 _ALIASES = {"q": "text", "language": "lang"}
 _TEXT: dict[str, Any] = {"type": "string", "maxLength": LONGEST_WORD}
 _NUMBER: dict[str, Any] = {"type": "number"}
 _WORDS: dict[str, tuple[str, dict[str, Any], Any]] = {
-    "text": ("Words in names, summaries and tags; `q` means the same.", _TEXT, "yoruba"),
-    "lang": (
-        "A language's BCP-47 tag or name: `yo`, `yor`, `Yoruba`, `Yorùbá`; `language` means the same.",
-        _TEXT,
-        "yo",
-    ),
+    "text": ("Words in names, summaries and tags. Alias: `q`.", _TEXT, "yoruba"),
+    "lang": ("BCP-47 tag or name of a language: `yo`, `yor`, `Yoruba`, `Yorùbá`. Alias: `language`.", _TEXT, "yo"),
     "kind": ("`adapter`, `projector`, `encoder`, `delta`, `base` or `dataset`.", _TEXT, "adapter"),
-    "base": ("Name of a base that the artifact has weights for.", _TEXT, "emoji-sd"),
+    "base": ("A base that the artifact has weights for.", _TEXT, "emoji-sd"),
     "method": ("Training method: `mulan`, `pea` …", _TEXT, "mulan"),
     "license": ("SPDX identifier.", _TEXT, "Apache-2.0"),
     "owner": ("Owner of the artifact.", _TEXT, "linguahub"),
-    "metric": ("Only artifacts with a score of this metric, in `lang` where one is given.", _TEXT, "r_precision_at_10"),
-    "benchmark": ("Of the scores of `metric`.", _TEXT, "emoji-generation"),
-    "split": ("Of the scores of `metric`.", _TEXT, "seen"),
+    "metric": ("Only artifacts with a score of this metric, in `lang` if given.", _TEXT, "r_precision_at_10"),
+    "benchmark": ("Benchmark of the scores of `metric`.", _TEXT, "emoji-generation"),
+    "split": ("Split of the scores of `metric`.", _TEXT, "seen"),
     "provenance": (
-        "Of the scores of `metric`: one kind at a time, for they cannot be compared.",
+        "Provenance of the scores of `metric`. Different provenances cannot be compared.",
         {"type": "string", "enum": [*Provenance], "default": Provenance.MEASURED.value},
         "measured",
     ),
-    "least": ("Smallest value of `metric`, in its own unit.", _NUMBER, 0.5),
+    "least": ("Smallest value of `metric`, in its unit.", _NUMBER, 0.5),
     "most": ("Largest value of `metric`.", _NUMBER, 1.0),
     "scores": (
-        "Of each artifact the `best` score alone, the one that a line of a table shows, or `all`.",
+        "Return only the `best` score of each artifact, or `all`.",
         {"type": "string", "enum": ["best", "all"], "default": "best"},
         "best",
     ),
     "sort": (
-        "`score` puts the best measured first, `metric` the best value of `metric`.",
+        "Order: `score` puts the best measured first, `metric` the best value of `metric`.",
         {"type": "string", "enum": list(ORDERS), "default": "score"},
         "score",
     ),
     "limit": (
-        f"1 to {MOST} artifacts; 20 when absent.",
+        f"Artifacts per page, 1 to {MOST}; 20 by default.",
         {"type": "integer", "minimum": 1, "maximum": MOST, "default": 20},
         20,
     ),
     "offset": (
-        "How many to leave out from the start.",
+        "Artifacts to skip.",
         {"type": "integer", "minimum": 0, "maximum": FARTHEST, "default": 0},
         0,
     ),
@@ -80,15 +76,15 @@ PARAMETERS: list[dict[str, Any]] = [
 
 
 _NAMED = ("kind", "base", "method", "license", "owner", "metric", "benchmark", "split")
-"""What is taken as it is written."""
+"""Parameters that are taken as they are."""
 
 
 def read_query(parameters: QueryParams, readers: tuple[str, ...] | None = (), *, scores: str = "all") -> Query:
-    """The query of a search, by somebody who also finds what is private to `readers`.
+    """Return the query of a search by a caller who may see the private artifacts of `readers`.
 
-    Empty parameters, as forms send them, do not restrict. `scores` is what is meant without that parameter.
+    Empty parameters, as forms send them, are ignored. `scores` is the default of that parameter.
 
-    Raises UnknownLanguage with near names, and WrongRequest for unknown parameters and numbers out of range.
+    Raises UnknownLanguage with similar names, and WrongRequest for unknown parameters and numbers out of range.
     """
     given = _given(parameters)
     named: dict[str, Any] = {name: given.get(name, "") for name in _NAMED}
@@ -108,7 +104,7 @@ def read_query(parameters: QueryParams, readers: tuple[str, ...] | None = (), *,
 
 
 def read_number(name: str, text: str, least: int, most: int) -> int:
-    """A whole number of a query string; WrongRequest outside `least` … `most`."""
+    """Return a whole number of a query string. Raises WrongRequest outside `least` … `most`."""
     if not (text.isascii() and text.isdecimal() and len(text) <= 9 and least <= int(text) <= most):
         raise WrongRequest(f"`{name}` must be a whole number from {least} to {most}, not `{text[:80]}`.")
     return int(text)
@@ -120,10 +116,10 @@ def _given(parameters: QueryParams) -> dict[str, str]:
         name = _ALIASES.get(written, written)
         if name not in _WORDS:
             near = difflib.get_close_matches(name, _WORDS, n=1)
-            hint = f" Did you mean `{near[0]}`?" if near else f" There are {', '.join(_WORDS)}."
-            raise WrongRequest(f"no search parameter is called `{name[:80]}`.{hint}")
+            hint = f" Did you mean `{near[0]}`?" if near else f" Available: {', '.join(_WORDS)}."
+            raise WrongRequest(f"unknown search parameter `{name[:80]}`.{hint}")
         if len(value) > LONGEST_WORD:
-            raise WrongRequest(f"`{name}` has {len(value)} letters, and {LONGEST_WORD} are the most.")
+            raise WrongRequest(f"`{name}` has {len(value)} characters, and the limit is {LONGEST_WORD}.")
         if value.strip():
             given[name] = value.strip()
     return given

@@ -1,6 +1,6 @@
-"""Words that the server itself has made, by itsdangerous: links, tokens, cursors, forms. All workers share the key.
+"""Values that the server signs with itsdangerous: links, tokens, cursors, forms. All workers share the key.
 
-The purpose is the salt from which each key is derived, so a word for one thing is worth nothing for another.
+The purpose is the salt from which each key is derived, so a value signed for one purpose is invalid for another.
 """
 
 from __future__ import annotations
@@ -17,43 +17,43 @@ from hub.registry.accounts.permissions import Account
 from hub.registry.accounts.server_settings import signing_key
 
 LINK_SECONDS = 24 * 3600
-"""How long a link for an upload works: a slow line needs hours for a large file."""
-_OLD = "this link is no longer valid, or was not made here: ask for a new one."
+"""Seconds for which an upload link works: a slow line needs hours for a large file."""
+_INVALID = "this link is invalid or has expired: request a new one."
 _SHA256: dict[str, Any] = {"key_derivation": "hmac", "digest_method": hashlib.sha256}
 
 
 def sign(hub: LocalHub, purpose: str, seconds: int = LINK_SECONDS, **claims: Any) -> str:
-    """A word that carries `claims` for `purpose`, for some seconds.
+    """Sign `claims` for `purpose`, valid for `seconds`.
 
-    It names its end, not its beginning: itsdangerous refuses what begins in the future, which another machine's clock may think.
+    It holds the end, not the beginning: itsdangerous refuses timestamps of the future, which clocks of other machines cause.
     """
     return serializer(hub, purpose).dumps(claims | {"until": int(time.time()) + seconds})
 
 
 def claims_of(hub: LocalHub, purpose: str, word: str) -> dict[str, Any]:
-    """What `sign` put into `word`. Raises Unauthenticated unless it was made here, for this, and not too long ago."""
+    """Return the claims that `sign` put into `word`. Raises Unauthenticated if it is invalid or has expired."""
     try:
         claims: dict[str, Any] = serializer(hub, purpose).loads(word)
     except BadData as error:
-        raise Unauthenticated(_OLD) from error
+        raise Unauthenticated(_INVALID) from error
     if claims["until"] < time.time():
-        raise Unauthenticated(_OLD)
+        raise Unauthenticated(_INVALID)
     return claims
 
 
 def sender_of(hub: LocalHub, claims: dict[str, Any]) -> Account:
-    """The account that a link was made for. Raises Unauthenticated when it was removed since."""
+    """Return the account that a link was made for. Raises Unauthenticated if it was deleted since."""
     found = hub.accounts.find_by_id(claims["account"])
     if found is None:
-        raise Unauthenticated("the account of this link is gone.")
+        raise Unauthenticated("the account of this link was deleted.")
     return found
 
 
 def serializer(hub: LocalHub, purpose: str) -> URLSafeSerializer:
-    """Writes and reads signed JSON for a purpose. Reading raises BadData for what it has not written."""
+    """Return the serializer of signed JSON for a purpose. It raises BadData for values that it has not signed."""
     return URLSafeSerializer(signing_key(hub.registry.database), salt=purpose, signer_kwargs=_SHA256)
 
 
 def seal(hub: LocalHub, purpose: str, secret: str) -> str:
-    """A signature that proves knowledge of `secret` and does not tell it."""
+    """Return a signature that proves knowledge of `secret` without revealing it."""
     return Signer(signing_key(hub.registry.database), salt=purpose, **_SHA256).get_signature(secret).decode()

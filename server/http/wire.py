@@ -1,8 +1,8 @@
-"""Bodies of our own API: what programs may rely on. Never database rows.
+"""Response bodies of our own API, which clients may rely on. Never database rows.
 
-Answers are written by orjson straight from the records, which is many times quicker than through a class; the records'
-dataclasses describe them in the OpenAPI document. A class here stands for JSON that is not a record as it is. An artifact
-reads as in `hub search --json`.
+orjson writes responses straight from the records, which is many times faster than through pydantic; the records' dataclasses
+describe them in the OpenAPI document. The classes here describe JSON that is not a record. An artifact looks as in
+`hub search --json`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _FACTS = [each.name for each in fields(Artifact) if each.name != "name"]
 
 
 class Body(BaseModel):
-    """Of an answer: it holds what it says and nothing else, and so do the records in it, whose docstrings describe them."""
+    """A response body without extra fields; the docstrings of its records describe their fields."""
 
     model_config = ConfigDict(
         extra="forbid", use_attribute_docstrings=True, json_schema_serialization_defaults_required=True
@@ -31,13 +31,13 @@ class Body(BaseModel):
 
 @cache
 def promised(record: type[Any]) -> type[Any]:
-    """A dataclass as the whole of an answer, for the document: as it would be described in a `Body`."""
-    told = {name: getattr(record, name) for name in ("__doc__", "__module__", "__qualname__")}
-    return type(record.__name__, (record,), {**told, "__pydantic_config__": Body.model_config})
+    """Return a dataclass as a response body of the OpenAPI document, described as in a `Body`."""
+    named = {name: getattr(record, name) for name in ("__doc__", "__module__", "__qualname__")}
+    return type(record.__name__, (record,), {**named, "__pydantic_config__": Body.model_config})
 
 
 class ErrorBody(Body):
-    """Every error looks so."""
+    """An error."""
 
     error: str = Field(
         examples=["no artifact is called `mulan-yoo`. Did you mean `mulan-yo`? List them with `hub search`."]
@@ -45,7 +45,7 @@ class ErrorBody(Body):
 
 
 class ArtifactBody(Body):
-    """One artifact as its newest revision describes it."""
+    """One artifact, as its newest revision describes it."""
 
     name: str = Field(examples=["mulan-yo"])
     owner: str = Field(examples=["linguahub"])
@@ -61,7 +61,7 @@ class ArtifactBody(Body):
     scores: list[Score]
     tags: list[str]
     upstream: list[Upstream]
-    revision: str = Field(description="Id of the newest revision that is not yanked; empty when all are.")
+    revision: str = Field(description="Id of the newest revision that is not yanked; empty if all are.")
     weights_digest: str
     size_bytes: int
     downloads: int
@@ -71,37 +71,35 @@ class ArtifactBody(Body):
     gated: str = Field(description="`auto`, `manual` or empty.")
     any_file: bool = Field(description="Whether an administrator has allowed files that may run code.")
     likes: int
-    trending: float = Field(description="Downloads and likes, the later the more: to be compared, not to be shown.")
+    trending: float = Field(description="Downloads and likes, weighted by recency: for sorting, not for display.")
     weights: dict[str, dict[str, int]] = Field(
-        description="SHA-256 of each weights file → how many numbers of each type it holds.",
+        description="SHA-256 of each weights file → number of parameters by dtype.",
         examples=[{"0c9438a6bc4da5f66ad366e0…": {"F16": 681911}}],
     )
 
 
 class SearchBody(Body):
-    """A page of answers, how many there are in all, and how they spread."""
+    """A page of results with their total and facet counts."""
 
     total: int
-    is_exact: bool = Field(
-        description="Whether total and facets count every answer; otherwise there are at least so many."
-    )
-    offset: int = Field(description="Where the page begins.")
+    is_exact: bool = Field(description="Whether total and facets are exact; otherwise they are lower bounds.")
+    offset: int = Field(description="Position of the page's first result.")
     items: list[ArtifactBody]
     facets: dict[str, dict[str, int]] = Field(examples=[{"kind": {"adapter": 12}, "language": {"yo": 3}}])
     cursor: str | None = Field(
-        description="Give it as `cursor`, with the same parameters, for the next page; null on the last."
+        description="Pass it as `cursor`, with the same parameters, for the next page; null on the last."
     )
-    next: str | None = Field(description="Address of the next page; null on the last.")
+    next: str | None = Field(description="URL of the next page; null on the last.")
 
 
 def described(artifact: Artifact) -> dict[str, Any]:
-    """An artifact as `ArtifactBody`; orjson writes the records in it."""
+    """Return an artifact as `ArtifactBody`; orjson writes the records in it."""
     facts = {name: getattr(artifact, name) for name in _FACTS}
     return {"name": artifact.name.name, "owner": artifact.name.owner, **facts}
 
 
 def searched(page: Page, cursor: str | None, following: str | None) -> dict[str, Any]:
-    """A page as `SearchBody`."""
+    """Return a page as `SearchBody`."""
     return {
         "total": page.total,
         "is_exact": page.is_exact,
@@ -114,5 +112,5 @@ def searched(page: Page, cursor: str | None, following: str | None) -> dict[str,
 
 
 def answer(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """An answer in JSON."""
+    """Return a JSON response."""
     return Response(orjson.dumps(content), status, headers, "application/json")

@@ -1,4 +1,4 @@
-"""The OpenAPI document of our own API: what each address takes and answers, with examples, errors included."""
+"""The OpenAPI document of our own API: parameters, responses and errors of each address, with examples."""
 
 from __future__ import annotations
 
@@ -18,35 +18,32 @@ ADDRESS = "/api/v1/openapi.json"
 TOKEN = "token"  # noqa: S105 - the name of the scheme
 _ABOUT = """The registry of language modules for frozen text-to-image models.
 
-Every error is `{"error": "…"}` with one line that says what was asked, what was found and what to do next. Lists come in
-pages: give `cursor` of one page for the next. A token is sent as `Authorization: Bearer TOKEN`; reading public artifacts
-needs none. Hugging Face's own clients speak to the addresses beside these, which its documentation describes.
+Every error is `{"error": "…"}` with one line that says what was asked, what was found and what to do next. Lists are
+paginated: pass the `cursor` of one page for the next. Send a token as `Authorization: Bearer TOKEN`; public artifacts need
+none. Hugging Face clients use other addresses, which its documentation describes.
 """
 TAGS = {
     "search": "Find artifacts and languages.",
-    "artifacts": "One artifact: its revisions, files and tensors, aliases and withdrawals.",
-    "scores": "What was measured, by whom, and who leads.",
-    "choose": "What fits, what compares, what to use.",
-    "webhooks": "Be told what happens: made here, or by Hugging Face's client.",
-    "operate": "For those who run the server.",
+    "artifacts": "One artifact: its revisions, files, tensors, aliases and yanked revisions.",
+    "scores": "Scores, their authors, and leaderboards.",
+    "choose": "Compatibility, comparisons and advice.",
+    "webhooks": "Webhooks, created here or with Hugging Face's client.",
+    "operate": "Running the server.",
 }
 _ERRORS = {
-    400: ("A request that cannot be.", "`limit` must be a whole number from 1 to 100, not `many`."),
-    401: ("Nobody, or a token that is none.", "Log in first: send a token, as `hf auth login` does."),
-    403: ("An account or a token that may not.", "`ada` may not administer `linguahub/mulan-yo`."),
-    404: (
-        "There is no such thing, or not for this caller.",
-        "no artifact is called `mulan-yoo`. Did you mean `mulan-yo`?",
-    ),
-    409: ("Somebody else was first, or the name is taken.", "`ada/mulan-yo` already has a tag `@stable`."),
-    413: ("A body that is too large.", "a body has at most 8388608 bytes here."),
+    400: ("Invalid request.", "`limit` must be a whole number from 1 to 100, not `many`."),
+    401: ("Not logged in, or an invalid token.", "Not logged in. Set HF_TOKEN or run `hf auth login`."),
+    403: ("Permission denied.", "`ada` doesn't have permission to administer `linguahub/mulan-yo`."),
+    404: ("Not found, or not visible.", "no artifact is called `mulan-yoo`. Did you mean `mulan-yo`?"),
+    409: ("Conflict with another change, or a name that is taken.", "`ada/mulan-yo` already has a tag `@stable`."),
+    413: ("The request body is too large.", "the request body is larger than the limit of 8388608 bytes."),
     422: (
-        "A path that no repository may hold.",
-        "'../x' is no path inside a repository: use `folder/file`, without `..`.",
+        "Invalid path in a repository.",
+        "'../x' is not a path inside a repository: use `folder/file`, without `..`.",
     ),
     429: ("Too many requests.", "too many requests: try again in 12 s."),
-    501: ("A part of the Hugging Face Hub that this server has not.", "jobs are not served here."),
-    503: ("Not ready: database or store do not answer.", "the store does not answer."),
+    501: ("Not supported by this server.", "jobs are not supported."),
+    503: ("Not ready: the database or the store does not answer.", "the store does not answer."),
 }
 
 
@@ -66,20 +63,21 @@ def documented(
     moves: bool = False,
     also: Mapping[int, type[Any]] | None = None,
 ) -> Address:
-    """The row of an address below /api/v1, with what the document says of it.
+    """Return the row of an address below /api/v1, with its part of the OpenAPI document.
 
-    `login` is for what nobody may do without a token, `moves` for what an artifact's old name leads away from; `also` are
-    answers with a body of their own.
+    `login` means that it needs a token, `moves` that a former name is redirected; `also` maps more statuses to their bodies.
     """
-    # Wrong parameters, a token that is none and too many requests can happen everywhere.
-    may = sorted({*errors, 400, 401, 429} | ({403} if login else set()))
+    # Any request can have wrong parameters, an invalid token, or be one too many.
+    statuses = sorted({*errors, 400, 401, 429} | ({403} if login else set()))
     done: dict[str, Any] = {"model": body} if body is not None else {"content": {media: {"schema": {"type": "string"}}}}
     if example is not None:
         done.setdefault("content", {}).setdefault(media, {})["examples"] = {"answer": {"value": example}}
-    moved = {"description": "Ask at `Location`, with the same method and body: the artifact has another name."}
+    moved = {
+        "description": "The artifact was renamed: repeat the request at `Location`, with the same method and body."
+    }
     answers: dict[int | str, dict[str, Any]] = {
-        status: {"description": "Done.", **done},
-        **{each: _error(each) for each in may},
+        status: {"description": "Success.", **done},
+        **{each: _error(each) for each in statuses},
         **{each: {"description": _ERRORS[each][0], "model": model} for each, model in (also or {}).items()},
         **({307: moved} if moves else {}),
     }
@@ -94,12 +92,12 @@ def documented(
 
 
 def query_parameter(name: str, meaning: str, schema: dict[str, Any], *, required: bool = False) -> dict[str, Any]:
-    """A parameter of the query string."""
+    """Return a parameter of the query string."""
     return {"name": name, "in": "query", "required": required, "description": meaning, "schema": schema}
 
 
 def install(app: FastAPI) -> None:
-    """Make `app` write this document."""
+    """Make `app` serve this document."""
 
     def write() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -118,7 +116,7 @@ def _write(app: FastAPI) -> dict[str, Any]:
     components["securitySchemes"] = {
         TOKEN: {"type": "http", "scheme": "bearer", "description": "`hub admin token create`"}
     }
-    # FastAPI's own answer to wrong parameters: here it leaves as 400, in our envelope.
+    # FastAPI's own response to wrong parameters: this server answers 400, in our envelope.
     for name in ("HTTPValidationError", "ValidationError"):
         components.get("schemas", {}).pop(name, None)
     for path, operations in document["paths"].items():
@@ -132,7 +130,7 @@ def _write(app: FastAPI) -> dict[str, Any]:
 
 
 def _shown(route: BaseRoute) -> BaseRoute:
-    """A route as the document has it: HEAD goes without saying."""
+    """Return a route without HEAD, which the document leaves out."""
     shown = copy(route)
     if isinstance(shown, Route):
         shown.methods = (shown.methods or set()) - {"HEAD"}
@@ -140,7 +138,7 @@ def _shown(route: BaseRoute) -> BaseRoute:
 
 
 def _name_parameters(path: str, operation: dict[str, Any]) -> None:
-    """Parameters of the path that an endpoint reads from the request itself, and FastAPI does not know."""
+    """Add path parameters that an endpoint reads from the request itself, unknown to FastAPI."""
     listed = operation.setdefault("parameters", [])
     known = {each["name"] for each in listed if each["in"] == "path"}
     listed += [

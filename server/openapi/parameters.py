@@ -1,4 +1,4 @@
-"""Parameters that several addresses of our API share: the artifact in the path, limits, cursors, words in bodies."""
+"""Parameters that several endpoints of our API share: the artifact of the path, revisions, fields of bodies."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hub.languages import parse_language
 from hub.names import LENGTH
 from hub.records import Artifact
 from server.auth.access import Hub, asked_name, get_artifact
-from server.auth.caller import caller_of, insist_on_administering, insist_on_writing
+from server.auth.caller import caller_of, require_write
 from server.http.addresses import Segment
 
 _PART = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
@@ -25,13 +25,13 @@ Name = Annotated[
 RevisionName = Annotated[
     Segment,
     Path(
-        description="`main`, an alias, a branch, a tag, a number, or the beginning of an id.",
+        description="`main`, an alias, a branch, a tag, a number, or the first digits of an id.",
         max_length=256,
         examples=["main"],
     ),
 ]
 _PLAIN = r"^[^\x00-\x1f\x7f]*$"
-"""One line, without what no terminal should be sent."""
+"""One line without control characters, so that it is safe to print on a terminal."""
 Word = Annotated[str, StringConstraints(pattern=_PLAIN, max_length=200)]
 Line = Annotated[str, StringConstraints(pattern=_PLAIN, min_length=1, max_length=1000)]
 Digits = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -40,27 +40,19 @@ Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
 def _named(request: Request, hub: Hub, owner: Owner, name: Name) -> Artifact:  # noqa: ARG001 - for the document
-    """The artifact that the path names, of any kind. Raises UnknownArtifact, also for a private one of others."""
+    """Return the artifact of the path, of any kind. Raises UnknownArtifact, also if the caller may not see it."""
     return get_artifact(hub, asked_name(request), request)
 
 
 def _own(request: Request, hub: Hub, owner: Owner, name: Name) -> Artifact:
-    """As `Named`, when the caller may commit to it."""
+    """Return the artifact of the path if the caller may commit to it. Raises Unauthenticated or Forbidden."""
     artifact = _named(request, hub, owner, name)
-    insist_on_writing(caller_of(request, hub), artifact.name)
-    return artifact
-
-
-def _governed(request: Request, hub: Hub, owner: Owner, name: Name) -> Artifact:
-    """As `Named`, when the caller may administer it."""
-    artifact = _named(request, hub, owner, name)
-    insist_on_administering(caller_of(request, hub), artifact.name)
+    require_write(caller_of(request, hub), artifact.name)
     return artifact
 
 
 Named = Annotated[Artifact, Depends(_named)]
 Own = Annotated[Artifact, Depends(_own)]
-Governed = Annotated[Artifact, Depends(_governed)]
 
 
 def _language(text: str) -> str:
@@ -71,4 +63,4 @@ def _language(text: str) -> str:
 
 
 Language = Annotated[str, StringConstraints(pattern=_PLAIN, max_length=100), AfterValidator(_language)]
-"""A tag or a name, as people type it; parsed. Raises WrongRequest."""
+"""A language's tag or name, parsed. Raises WrongRequest."""

@@ -1,1 +1,1 @@
-"""Pages for people: the same queries as the API, answered in HTML that needs no JavaScript."""
+"""Web pages: the same queries as the API, rendered as HTML that needs no JavaScript."""

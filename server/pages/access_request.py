@@ -1,4 +1,4 @@
-"""The button on a gated artifact's page that asks for its files."""
+"""The button on a gated artifact's page that requests access to its files."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from server.pages.login import SEE_OTHER
 
 
 def request_access(request: Request, hub: Hub, form: MemberForm, artifact: Wanted) -> Response:
-    """Ask, and go back to the page, which says what came of it."""
+    """Request access and redirect to the page, which shows the request's status."""
     assert form.visit is not None, "a member's form has a session"
     ask(hub.registry.database, artifact, account_in(form.visit), actor_of(request, form.visit.caller))
     return RedirectResponse(page_path(artifact), SEE_OTHER)
 
 
 def gate_of(request: Request, hub: LocalHub, artifact: Artifact) -> dict[str, Any]:
-    """What the page says about the gate: nothing when it is open to the one who asks, else the state of their request."""
+    """Return the status of the caller's request for the page; empty when the caller may download the files."""
     caller = caller_of(request, hub)
     if may_download(hub.registry.database, caller, artifact):
         return {"gate": "", "word": ""}
-    state = status_of(hub.registry.database, artifact.name, caller.account) if caller.account else "unknown"
-    return {"gate": state or "unasked", "word": form_word(request, hub)}
+    status = status_of(hub.registry.database, artifact.name, caller.account) if caller.account else "unknown"
+    return {"gate": status or "unasked", "word": form_word(request, hub)}

@@ -19,25 +19,25 @@ from server.http.card import prose, recipe
 from server.pages import wording
 from server.pages.access_request import gate_of
 from server.pages.rendering import render
-from server.protocol.read.resolve import is_picture
+from server.protocol.read.resolve import is_image
 
 SHOWN_REVISIONS = 20
 
 
 def show_artifact(request: Request, hub: Hub, revision: Segment = "") -> Response:
-    """The artifact at its newest revision, or at the one that the address names."""
+    """Show the artifact at its newest revision, or at the one in the path."""
     artifact = get_artifact(hub, asked_name(request), request)
     if not request.url.path.startswith(page_path(artifact)):
-        # A bare name, or a data set without its prefix: one artifact has one address.
+        # A bare name, or a dataset without its prefix: one artifact has one address.
         tail = f"/tree/{commit_id(hub.registry.revision(artifact.name, revision).id)}" if revision else ""
         return RedirectResponse(page_path(artifact) + tail, status_code=307)
     try:
         shown = hub.registry.revision(artifact.name, revision or "main")
-    except AllYanked:  # The page says so, and shows what there is.
+    except AllYanked:  # The page says so and shows the newest one.
         shown = hub.registry.tip(artifact.name, revision or "main")
-    # A module whose card is all there is: nothing could be loaded, so its page says how the weights are made.
-    is_card_alone = shown is not None and artifact.method and not artifact.weights_digest and not artifact.upstream
-    made_by = recipe(hub.store, shown) if shown is not None and is_card_alone else ""
+    # A module without weights cannot be loaded, so its page shows the command that makes them.
+    is_card_only = artifact.method and not artifact.weights_digest and not artifact.upstream
+    made_by = recipe(hub.store, shown) if is_card_only else ""
     context = {
         "artifact": artifact,
         "shown": shown,
@@ -49,11 +49,11 @@ def show_artifact(request: Request, hub: Hub, revision: Segment = "") -> Respons
         "revisions": hub.registry.revisions(artifact.name)[:SHOWN_REVISIONS],
         "commit_id": commit_id,
         "origin": origin_of(hub.registry.database, artifact.name),
-        "scans": scans_in(hub.registry.database, shown.id) if shown else {},
+        "scans": scans_in(hub.registry.database, shown.id),
         **gate_of(request, hub, artifact),
-        **(_contents(artifact, shown, hub.store) if shown else {"files": [], "pictures": [], "prose": ""}),
+        **_contents(artifact, shown, hub.store),
     }
-    # A page with a form lets browsers say where the form came from.
+    # Browsers say where a form came from only if the page allows it.
     headers = {"Referrer-Policy": "same-origin"} if context["gate"] == "unasked" else None
     return render("artifact.html", context, request=request, headers=headers)
 
@@ -64,13 +64,13 @@ def _contents(artifact: Artifact, shown: Revision, store: BlobStore) -> dict[str
 
     text = prose(store, shown, address_of)
     files = sorted(shown.files, key=lambda file: (file.path.count("/"), file.path))
-    # A picture that the card's prose shows is not shown twice.
-    pictures = [file for file in files if is_picture(file.path) and address_of(file.path) not in text]
-    return {"files": files, "pictures": pictures, "prose": text}
+    # Images that the card shows are not repeated.
+    images = [file for file in files if is_image(file.path) and address_of(file.path) not in text]
+    return {"files": files, "images": images, "prose": text}
 
 
 def _score_tables(artifact: Artifact) -> list[tuple[str, list[Score]]]:
-    """Scores by benchmark in the card's order; within one, the artifact's own languages before others."""
+    """Return scores by benchmark in the card's order; within one, the artifact's own languages first."""
     order = list(dict.fromkeys((score.benchmark, score.split) for score in artifact.scores))
     benchmarks = list(dict.fromkeys(benchmark for benchmark, _ in order))
 
@@ -84,7 +84,7 @@ def _score_tables(artifact: Artifact) -> list[tuple[str, list[Score]]]:
 
 
 def _snippets(artifact: Artifact, endpoint: str) -> list[tuple[str, str]]:
-    """Ways to use the artifact: a heading and what to type."""
+    """Return ways to use the artifact, each with a heading."""
     name = wording.short_name(artifact.name)
     shell = ("In a terminal", f"hub pull {name}")
     if artifact.kind == "dataset":

@@ -21,9 +21,9 @@ from server.pages import wording
 from server.pages.rendering import render
 
 SHOWN_LANGUAGES = 5
-"""Of one artifact; more are counted."""
+"""Languages of one artifact; more are only counted."""
 SHOWN_VALUES = 8
-"""Of one facet, before the rest is folded away."""
+"""Values of one facet; more are folded away."""
 _FACETS = {"language": "lang", "kind": "kind", "base": "base", "method": "method", "license": "license"}
 """Facets in their order on the page, and the query parameter of each."""
 _HEADINGS = {"language": "Language", "kind": "Kind", "base": "Base", "method": "Method", "license": "Licence"}
@@ -31,18 +31,18 @@ _HEADINGS = {"language": "Language", "kind": "Kind", "base": "Base", "method": "
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One value of a facet, and the address that applies it, or takes it away when it is chosen."""
+    """One value of a facet, and the address that applies the filter or, when chosen, removes it."""
 
     value: str
     count: int
     address: str
     chosen: bool
     language: wording.LanguageName | None
-    """Of a choice among languages."""
+    """Set for languages only."""
 
 
 def browse(request: Request, hub: Hub) -> Response:
-    """The list of artifacts. A search that cannot be says so above the form and keeps what was typed."""
+    """Show the list of artifacts. An invalid search shows the problem below the form and keeps what was typed."""
     readers = caller_of(request, hub).owners()
     everything = hub.registry.find(Query(limit=1, readers=readers))
     try:
@@ -73,14 +73,14 @@ def browse(request: Request, hub: Hub) -> Response:
 
 
 def _row(hub: LocalHub, artifact: Artifact, wanted: str) -> dict[str, Any]:
-    """What one line of the list shows; the wanted language comes first, else the one it was made for."""
+    """Return what one line of the list shows. The wanted language comes first."""
     tags = sorted(artifact.languages, key=lambda tag: tag != wanted) if wanted else list(artifact.languages)
     return {
         "artifact": artifact,
         "address": page_path(artifact),
         "languages": [wording.language(tag) for tag in tags[:SHOWN_LANGUAGES]],
         "more_languages": len(tags[SHOWN_LANGUAGES:]),
-        # Few may hold such files, so few are asked about.
+        # Few artifacts may hold such files, so few are looked up.
         "unsafe": worst_words(scans_in(hub.registry.database, artifact.revision).values())
         if artifact.any_file
         else None,
@@ -89,7 +89,7 @@ def _row(hub: LocalHub, artifact: Artifact, wanted: str) -> dict[str, Any]:
 
 
 def _facets(request: Request, page: Page, query: Query) -> list[tuple[str, list[Choice]]]:
-    """Headings and choices, the most frequent first; a chosen value stays even when the count is unknown."""
+    """Return headings and choices, the most frequent first; a chosen value stays even if its count is unknown."""
     facets = []
     for facet, parameter in _FACETS.items():
         chosen = getattr(query, facet)
@@ -112,14 +112,14 @@ def _facets(request: Request, page: Page, query: Query) -> list[tuple[str, list[
 
 
 def _suggestions(request: Request, problem: WrongRequest | None) -> list[tuple[str, str]]:
-    """Near names of a wrong language, each with the address that searches for it."""
+    """Return similar names of an unknown language, each with the address that searches for it."""
     if not isinstance(problem, Unknown):
         return []
     return [(name, with_parameters(request, offset=None, language=None, lang=name)) for name in problem.suggestions]
 
 
 def _neighbours(request: Request, page: Page, query: Query) -> dict[str, Any]:
-    """Where the reader is in the list, and the addresses before and after."""
+    """Return the position in the list and the addresses of the previous and the next page."""
     first, last = query.offset + 1, query.offset + len(page.items)
     before = max(0, query.offset - query.limit)
     return {

@@ -1,4 +1,4 @@
-"""/login and /logout: by name and password, or by a token."""
+"""/login and /logout: with name and password, or with a token."""
 
 from __future__ import annotations
 
@@ -19,13 +19,12 @@ from server.pages.rendering import render
 
 SEE_OTHER = 303
 FORM_HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "same-origin"}
-"""A page with forms is not kept, and lets browsers say where a form came from: without a referrer they would say `null`."""
-_WRONG = "there is no user with this name and this password."
+"""Pages with forms are not cached, and let browsers send `Origin`, which would be `null` without a referrer."""
 _log = logging.getLogger("server.accounts")
 
 
 def show_login(request: Request, hub: Hub) -> Response:
-    """The form; whoever is logged in goes on at once."""
+    """Show the form, or redirect when logged in."""
     target = own_path(request.query_params.get("next", "/"))
     if visit_of(request, hub) is not None:
         return RedirectResponse(target, SEE_OTHER)
@@ -33,12 +32,12 @@ def show_login(request: Request, hub: Hub) -> Response:
 
 
 def log_in(request: Request, hub: Hub, form: Submitted) -> Response:
-    """Begin a session, and lead back to where somebody wanted to go."""
+    """Start a session and redirect to the page that was requested."""
     target = own_path(form.get("next"))
     try:
         account, token = _by_token(request, hub, form) if form.get("token") else _by_password(request, hub, form)
     except (Unauthenticated, TooOften) as error:
-        _log.info("a login from %s was refused", address_of(request))
+        _log.info("refused a login from %s", address_of(request))
         return _page(request, hub, target, problem=error, name=form.get("name"))
     answer = RedirectResponse(target, SEE_OTHER)
     begin_visit(request, answer, hub, account, token=token)
@@ -53,10 +52,10 @@ def log_out(request: Request, hub: Hub, form: Submitted) -> Response:  # noqa: A
 
 
 def check_password(hub: LocalHub, name: str, password: str, address: str) -> bool:
-    """Whether it is the user's password. Raises TooOften before it is looked at, after too many tries.
+    """Return whether it is the user's password. Raises TooOften after too many attempts, without checking it.
 
-    Nobody can shut a user out: a hundred wrong passwords from elsewhere, or ten from one address, cost a quarter of an
-    hour, and whoever is logged in already notices nothing.
+    Attackers cannot lock a user out for long: a hundred wrong passwords from anywhere, or ten from one address, block
+    logins for a quarter of an hour and leave running sessions alone.
     """
     database, key = hub.registry.database, name.lower()
     own = Door(f"password of {key} from {address}", 10)
@@ -71,7 +70,7 @@ def check_password(hub: LocalHub, name: str, password: str, address: str) -> boo
 def _by_password(request: Request, hub: LocalHub, form: Form) -> tuple[Account, Token | None]:
     name = form.get("name").strip()
     if not check_password(hub, name, form.get("password"), address_of(request)):
-        raise Unauthenticated(_WRONG)
+        raise Unauthenticated("wrong username or password.")
     return hub.accounts.get(name), None
 
 
@@ -79,7 +78,7 @@ def _by_token(request: Request, hub: LocalHub, form: Form) -> tuple[Account, Tok
     try_doors(hub.registry.database, [_address_door(address_of(request))])
     caller = hub.tokens.caller(form.get("token").strip())
     if caller is None or caller.account is None:
-        raise Unauthenticated("this token is none, has ended, or was revoked.")
+        raise Unauthenticated("this token is invalid, expired or revoked.")
     return caller.account, caller.token
 
 
@@ -97,7 +96,7 @@ def _page(request: Request, hub: LocalHub, target: str, *, problem: HubError | N
 
 
 async def lead_to_login(request: Request, _error: Exception) -> Response:
-    """Answer `LogInFirst`: the form, which leads back to where somebody wanted to go."""
+    """Answer `LogInFirst`: redirect to the login, which leads back to the requested page."""
     asked = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
     target = own_path(asked) if request.method in {"GET", "HEAD"} else "/settings"
     return RedirectResponse(f"/login?{urlencode({'next': target})}", SEE_OTHER, {"Cache-Control": "no-store"})

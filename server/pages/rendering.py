@@ -1,4 +1,4 @@
-"""From a template and its values to an answer."""
+"""Render templates as responses."""
 
 from __future__ import annotations
 
@@ -28,21 +28,16 @@ def render(
     status: int = 200,
     headers: dict[str, str] | None = None,
 ) -> HTMLResponse:
-    """The page; beside `context`, templates may use the filters of `wording` and the two addresses below.
+    """Render a template with `context`.
 
-    With the request, the page says who is logged in, or leads to the login and back.
+    With the request, the page shows who is logged in, or a link to the login and back.
     """
-    visitor = _visitor(request) if request else ""
+    caller: Caller | None = getattr(request.state, "caller", None) if request else None
+    visitor = caller.account.name if caller and caller.account else ""
     here = own_path(request.url.path) if request and request.method in {"GET", "HEAD"} else ""
     page = _environment().get_template(template).render({"visitor": visitor, "here": here, **context})
     kept = "private, no-cache" if visitor else "no-cache"
     return HTMLResponse(page, status, {"Cache-Control": kept, "Vary": "Accept, Cookie", **(headers or {})})
-
-
-def _visitor(request: Request) -> str:
-    """Name of the one who asks, as far as the request has found out already."""
-    caller: Caller | None = getattr(request.state, "caller", None)
-    return caller.account.name if caller and caller.account else ""
 
 
 @cache

@@ -1,4 +1,4 @@
-"""/settings: one's own tokens, password and sessions."""
+"""/settings: the user's tokens, password and sessions."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from server.http.addresses import Segment
 from server.pages.login import FORM_HEADERS, SEE_OTHER, check_password
 from server.pages.rendering import render
 
-_LASTING = {"7": 7, "30": 30, "90": 90, "365": 365, "": None}
-"""Days that a token may be made to last; as the form offers them."""
+_EXPIRATION_DAYS = {"7": 7, "30": 30, "90": 90, "365": 365, "": None}
+"""Values of the form's field `days`, each with its number of days."""
 
 
 def show_settings(request: Request, hub: Hub, visit: Member) -> Response:
-    """Tokens, password, and where one is logged in."""
+    """Show tokens, password and sessions."""
     return _page(request, hub, visit)
 
 
 def _owned(form: MemberForm) -> Form:
-    """Raises Forbidden for a session that was begun with a token: what is revoked must not live on."""
+    """Raise Forbidden for a session that was started with a token: a revoked token must not live on in others."""
     assert form.visit is not None
     if not form.visit.caller.may_change_account:
-        raise Forbidden("you have logged in with a token, which may not do this: log in with your password.")
+        raise Forbidden("you're signed in with a token: log in with your password to change your account.")
     return form
 
 
@@ -41,10 +41,10 @@ Owned = Annotated[Form, Depends(_owned)]
 
 
 def create_token(request: Request, hub: Hub, form: Owned) -> Response:
-    """A new token, shown on the page that answers, and never again."""
+    """Create a token and show it once, on the page that answers."""
     actor = _actor(request, form)
     try:
-        days = _LASTING[form.get("days")]
+        days = _EXPIRATION_DAYS[form.get("days")]
         secret = hub.tokens.create(
             account_in(form.visit),
             form.get("role"),
@@ -54,34 +54,34 @@ def create_token(request: Request, hub: Hub, form: Owned) -> Response:
             lasts=timedelta(days=days) if days else None,
         )
     except KeyError:
-        return _page(request, hub, form.visit, problem=WrongRequest("a token lasts as long as the form offers."))
+        return _page(request, hub, form.visit, problem=WrongRequest("choose one of the offered expirations."))
     except WrongRequest as error:
         return _page(request, hub, form.visit, problem=error)
     return _page(request, hub, form.visit, secret=secret)
 
 
 def revoke_token(request: Request, hub: Hub, form: Owned, number: Segment) -> Response:
-    """Make a token worthless."""
+    """Revoke a token."""
     hub.tokens.revoke(account_in(form.visit), _number(number), _actor(request, form))
     return RedirectResponse("/settings#tokens", SEE_OTHER)
 
 
 def change_password(request: Request, hub: Hub, form: Owned) -> Response:
-    """A new password, for somebody who knows the old one. Every other browser is logged out."""
+    """Change the password for a user who knows the current one. Every other browser is logged out."""
     account = account_in(form.visit)
     try:
-        _insist_on_both(hub, account, form, address_of(request))
+        _require_both(hub, account, form, address_of(request))
         hub.accounts.set_password(account.name, form.get("new"), _actor(request, form))
     except (WrongRequest, TooOften) as error:
         return _page(request, hub, form.visit, problem=error)
-    request.state.visit = None  # It has just ended, with all others.
+    request.state.visit = None  # It has just ended with all others.
     answer = RedirectResponse("/settings?changed=password", SEE_OTHER)
     begin_visit(request, answer, hub, account)
     return answer
 
 
 def end_session(request: Request, hub: Hub, form: MemberForm, number: Segment) -> Response:
-    """Log out in another browser."""
+    """Log another browser out."""
     Sessions(hub.registry.database).end(account_in(form.visit), _number(number), _actor(request, form))
     return RedirectResponse("/settings#sessions", SEE_OTHER)
 
@@ -99,7 +99,7 @@ def _page(
         "sessions": Sessions(hub.registry.database).of(account),
         "here": visit.session.id,
         "is_own": visit.caller.may_change_account,
-        "has_ended": lambda token: token.expires_at is not None and token.expires_at <= now,
+        "is_expired": lambda token: token.expires_at is not None and token.expires_at <= now,
         "word": form_word(request, hub),
         "secret": secret,
         "problem": problem,
@@ -109,12 +109,12 @@ def _page(
     return render("settings.html", context, request=request, status=status, headers=FORM_HEADERS)
 
 
-def _insist_on_both(hub: LocalHub, account: Account, form: Form, address: str) -> None:
-    """Raises WrongRequest unless the password of now is right and the new one typed twice, TooOften after many tries."""
+def _require_both(hub: LocalHub, account: Account, form: Form, address: str) -> None:
+    """Raise WrongRequest unless the current password is right and both new ones agree, TooOften after many attempts."""
     if not check_password(hub, account.name, form.get("current"), address):
-        raise WrongRequest("that is not your password of now.")
+        raise WrongRequest("wrong current password.")
     if form.get("new") != form.get("again"):
-        raise WrongRequest("the new password was not typed twice alike.")
+        raise WrongRequest("the new passwords don't match.")
 
 
 def _actor(request: Request, form: Form) -> Actor:
@@ -124,5 +124,5 @@ def _actor(request: Request, form: Form) -> Actor:
 
 def _number(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) <= 18):
-        raise WrongRequest(f"{text[:40]!r} is no number of a token or session.")
+        raise WrongRequest(f"{text[:40]!r} is not the number of a token or session.")
     return int(text)

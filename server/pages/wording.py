@@ -1,4 +1,4 @@
-"""How values are worded on a page: languages, sizes, days, scores."""
+"""Format values for pages: languages, sizes, dates, scores."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from hub.registry import CURATED_OWNER
 _RIGHT_TO_LEFT = {"Adlm", "Arab", "Aran", "Hebr", "Mand", "Nkoo", "Rohg", "Samr", "Syrc", "Thaa", "Yezi"}
 """ISO 15924 codes of living scripts with right-to-left direction. Source: Unicode, UAX #9 and Scripts.txt."""
 _SPELLINGS = {"fid": "FID", "kid": "KID", "cmmd": "CMMD", "clip": "CLIP", "ocr": "OCR", "r precision": "R-precision"}
-"""Words of metrics that are not spelt as in code."""
+"""Words in names of metrics that are spelled differently from the code."""
 _MEANINGS = {
-    Provenance.MEASURED: "A run of this project; it can be run again",
-    Provenance.REPORTED: "Somebody says so; not run again here",
-    Provenance.DISPUTED: "Reported, and there is reason to doubt it",
+    Provenance.MEASURED: "Measured by linguahub; reproducible",
+    Provenance.REPORTED: "Reported by the author, not reproduced here",
+    Provenance.DISPUTED: "Reported, but there is reason to doubt it",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class LanguageName:
-    """A language as its speakers and as English readers know it."""
+    """A language's names in the language itself and in English."""
 
     tag: str
     own: str
@@ -38,7 +38,7 @@ class LanguageName:
 
 @cache
 def language(tag: str) -> LanguageName:
-    """How to show the language `tag`."""
+    """Return the names and the direction of the language `tag`."""
     if tag == MULTILINGUAL:
         return LanguageName(tag, "Multilingual", "Multilingual", "ltr")
     from langcodes import Language
@@ -49,12 +49,12 @@ def language(tag: str) -> LanguageName:
 
 
 def short_name(name: ArtifactName | str) -> str:
-    """`mulan-yo` for an artifact of ours, `owner/name` for others: what a person types."""
+    """Return `mulan-yo` for curated artifacts, `owner/name` for others."""
     return str(name).removeprefix(f"{CURATED_OWNER}/")
 
 
 def size(size_bytes: int | None) -> str:
-    """`1.4 MB`: powers of ten, as on disks and in the Hugging Face Hub."""
+    """Return `1.4 MB`: powers of ten, as on the Hugging Face Hub."""
     if size_bytes is None:
         return "–"
     amount, unit = float(size_bytes), "B"
@@ -66,40 +66,33 @@ def size(size_bytes: int | None) -> str:
 
 
 def weight(artifact: Artifact) -> str:
-    """Size of an artifact; of a card whose weights are elsewhere, the size of those. Empty when neither is known."""
-    elsewhere = sum(file.size_bytes or 0 for file in artifact.upstream)
-    if elsewhere and not artifact.weights_digest:
-        return f"{size(elsewhere)} upstream"
+    """Return the size of an artifact, or of its external weights if it has only a card; empty when unknown."""
+    external = sum(file.size_bytes or 0 for file in artifact.upstream)
+    if external and not artifact.weights_digest:
+        return f"{size(external)} (external)"
     return size(artifact.size_bytes) if artifact.size_bytes else ""
 
 
 def sentence(message: str) -> Markup:
-    """A message of the command line as a page says it: a capital first, code between backticks set as code."""
-    parts = [
-        Markup("<code>{}</code>").format(part) if odd else Markup.escape(part) for odd, part in _alternate(message)
-    ]
-    return Markup("").join(parts)
-
-
-def _alternate(message: str) -> list[tuple[bool, str]]:
-    """Texts outside (False) and inside (True) of backticks."""
+    """Return a message of the command line as a sentence of a page: capitalized, with code between backticks."""
     parts = (message[:1].upper() + message[1:]).split("`")
-    return [(bool(number % 2), part) for number, part in enumerate(parts)]
+    code = Markup("<code>{}</code>")
+    return Markup("").join(code.format(part) if number % 2 else part for number, part in enumerate(parts))
 
 
 def day(moment: datetime | None) -> str:
-    """`2026-11-23`, in UTC."""
+    """Return `2026-11-23`, in UTC."""
     return f"{moment.astimezone(UTC):%Y-%m-%d}" if moment else "–"
 
 
 def conditioning(read: Conditioning) -> str:
-    """`77 tokens × 768, pooled 1280, with a mask`."""
+    """Return `77 tokens × 768, pooled 1280, with a mask`."""
     tokens = f"{read.length or 'any number of'} tokens × {read.width}"
     return tokens + (f", pooled {read.pooled_width}" if read.pooled_width else "") + (", with a mask" * read.mask)
 
 
 def metric(name: str) -> str:
-    """`r_precision_at_1` reads `R-precision@1`."""
+    """Return `R-precision@1` for `r_precision_at_1`."""
     stem, at, count = name.partition("_at_")
     words = stem.replace("_", " ")
     for written, spelt in _SPELLINGS.items():
@@ -108,20 +101,20 @@ def metric(name: str) -> str:
 
 
 def number(value: float | None) -> str:
-    """Three digits behind the point for shares, fewer for larger numbers."""
+    """Return three decimals for shares, fewer for larger numbers."""
     if value is None:
         return "–"
     return f"{value:.3f}" if abs(value) < 10 else f"{value:.4g}"
 
 
 def provenance(score: Score) -> str:
-    """What the label of a score means."""
+    """Return the meaning of a score's provenance."""
     return _MEANINGS[score.provenance]
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A share and its interval, in percent of a line's length."""
+    """A score and its interval, in percent of the bar's length."""
 
     value: float
     low: float | None
@@ -129,7 +122,7 @@ class Bar:
 
 
 def bar(score: Score) -> Bar | None:
-    """How to draw a score; None for numbers that are no shares of one."""
+    """Return the bar of a score; None for values that are not shares of one."""
     top = {"1": 1.0, "%": 100.0}.get(score.unit)
     if top is None or score.better != "up" or not 0 <= score.value <= top:
         return None

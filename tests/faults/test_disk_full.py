@@ -81,7 +81,7 @@ def test_an_upload_that_cannot_fit_is_refused_before_it_is_sent_and_succeeds_whe
         source = content if way == "xet" else io.BytesIO(content)
         api.create_commit(repo, [CommitOperationAdd("model.safetensors", source)], commit_message="Add weights")
 
-    with pytest.raises(HfHubHTTPError, match="the server's disk is full: nothing was kept"):
+    with pytest.raises(HfHubHTTPError, match="the server's disk is full: nothing was stored"):
         send()
     assert [file.path for file in hub.registry.revision(repo).files] == []
     disk.grow()
@@ -117,7 +117,7 @@ def test_a_commit_that_finds_no_room_for_its_row_changes_nothing(api, hub, disk)
     ):  # A write that finds room for less takes less.
         while file.write(bytes(1 << 14)):
             pass
-    with pytest.raises(Exception, match="the server's disk is full: nothing was kept"):
+    with pytest.raises(Exception, match="the server's disk is full: nothing was stored"):
         api.upload_file(path_or_fileobj=b"words " * 2000, path_in_repo="notes.txt", repo_id=repo)
     assert api.model_info(repo).sha == before
 

@@ -138,7 +138,7 @@ def test_the_defaults_let_a_big_repository_through():
 
 @pytest.mark.parametrize("text", ["api", "api=x", "api=0", "cpu=5", "api=1,,", "api=-1"])
 def test_limits_that_are_none_are_refused(text):
-    with pytest.raises(WrongRequest, match="is no rate limit"):
+    with pytest.raises(WrongRequest, match="is not a rate limit"):
         Rates.read(text)
 
 

@@ -1,4 +1,4 @@
-"""GET /api/v1/advice: what to use for a language, from what was measured here. Where nobody has measured, it says so."""
+"""GET /api/v1/advice: what to use for a language, from scores measured here."""
 
 from __future__ import annotations
 
@@ -19,38 +19,32 @@ from server.auth.caller import caller_of
 from server.http.wire import ArtifactBody, Body, answer, described
 from server.openapi.parameters import Language, Word
 
-READY = 5
-"""Artifacts that are offered."""
 LOOKED_AT = 100
-"""Modules of a base that methods are judged by, the best measured first."""
+"""Modules of a base from which methods are judged, the best measured first."""
 
 
 class MethodBody(Body):
-    """A method by which modules of this base were made, and how those did."""
+    """A training method and the scores of its modules for this base."""
 
     method: str = Field(examples=["mulan"])
-    artifacts: int = Field(description="Among the best measured ones of the base.")
-    median: float | None = Field(description="Of their best scores of `metric`.")
+    artifacts: int = Field(description="Number of its modules among the best measured ones.")
+    median: float | None = Field(description="Median of their best scores of `metric`.")
     least: float | None
     most: float | None
     metric: str
-    device_seconds: float | None = Field(
-        description="Median of what their runs took, where their configuration says so."
-    )
-    within_budget: bool | None = Field(
-        description="Whether that is no more than the budget; null where one of both is unknown."
-    )
+    device_seconds: float | None = Field(description="Median training time, as far as known.")
+    within_budget: bool | None = Field(description="Whether that is within the budget; null if either is unknown.")
 
 
 class AdviceBody(Body):
-    """What was measured best, and what one could train."""
+    """The best measured modules, and methods for training one."""
 
     language: str
     base: str
-    advice: list[str] = Field(description="Sentences, the most useful first; each rests on numbers below.")
-    ready: list[ArtifactBody] = Field(description="Measured in the language, the best first.")
-    unmeasured: int = Field(description="Artifacts for the language that nobody has measured in it.")
-    methods: list[MethodBody] = Field(description="For training one's own, the best median first.")
+    advice: list[str] = Field(description="Sentences, the most useful first, based on the numbers below.")
+    ready: list[ArtifactBody] = Field(description="Modules measured in the language, the best first.")
+    unmeasured: int = Field(description="Modules for the language without a measured score in it.")
+    methods: list[MethodBody] = Field(description="Methods for training a module, the best median first.")
 
 
 def get_advice(
@@ -62,7 +56,7 @@ def get_advice(
         float | None, Parameter(ge=0, le=1e12, description="Device-seconds for training.", examples=[600])
     ] = None,
 ) -> Response:
-    """What to use for a language, and what to train with a budget, from measured scores alone."""
+    """Recommend modules for a language, and a training method for a budget, from measured scores."""
     readers = caller_of(request, hub).owners()
     page = hub.registry.find(Query(language=language, base=base, limit=LOOKED_AT, readers=readers, scores="best"))
     ready = [each for each in page.items if _is_measured(each, language)]
@@ -72,7 +66,7 @@ def get_advice(
             "language": language,
             "base": base,
             "advice": _sentences(language, base, ready, methods, budget),
-            "ready": [described(each) for each in ready[:READY]],
+            "ready": [described(each) for each in ready[:5]],
             "unmeasured": max(0, page.total - len(ready)),
             "methods": methods,
         }
@@ -86,7 +80,7 @@ def _is_measured(artifact: Artifact, language: str) -> bool:
 def _methods(
     hub: LocalHub, base: str, readers: tuple[str, ...] | None, budget: float | None
 ) -> list[dict[str, str | int | float | bool | None]]:
-    """How the methods did on a base, in whatever language each was measured; the metric is the commonest headline."""
+    """Summarize the methods on a base, in any language, by the most common headline metric."""
     found = hub.registry.find(Query(base=base, limit=LOOKED_AT, readers=readers, scores="best")).items
     best = [(each, each.scores[0]) for each in found if each.method and each.scores]
     measured = [(each, score) for each, score in best if score.provenance is Provenance.MEASURED]
@@ -122,12 +116,11 @@ def _method(
 
 
 def _device_seconds(hub: LocalHub, artifact: Artifact) -> float | None:
-    """What the dearest of its variants took."""
+    """Return the training time of the most expensive variant."""
     if not artifact.revision:
         return None
-    took = [each.device_seconds for each in origins(hub.registry.revision(artifact.name), hub.store)]
-    known = [seconds for seconds in took if seconds is not None]
-    return max(known, default=None)
+    variants = origins(hub.registry.revision(artifact.name), hub.store)
+    return max((each.device_seconds for each in variants if each.device_seconds is not None), default=None)
 
 
 def _sentences(
@@ -139,24 +132,18 @@ def _sentences(
 ) -> list[str]:
     where = f" on `{base}`" if base else ""
     name = language_name(language)
-    said = []
+    sentences = [f"No module has a measured score in {name}{where}: try those offered for it."]
     if ready:
         best = ready[0].scores[0]
-        said.append(
-            f"Use `{ready[0].name}`: {best.metric} {best.value:.3g} in {name}{where}, the best that was measured here."
-        )
-    else:
-        said.append(f"Nobody has measured a module in {name}{where} here: whatever is offered for it may work, or not.")
-    within = [line for line in methods if line["within_budget"]]
-    if within:
-        line = within[0]
-        said.append(
+        sentences = [f"Use `{ready[0].name}`: {best.metric} {best.value:.3g} in {name}{where}, the best measured here."]
+    if line := next((line for line in methods if line["within_budget"]), None):
+        sentences.append(
             f"To train one within {budget:g} device-seconds: `{line['method']}`, whose {line['artifacts']} measured modules{where} "
             f"have a median {line['metric']} of {line['median']:.3g} and took {line['device_seconds']:.0f}."
         )
     elif methods:
         line = methods[0]
-        said.append(
+        sentences.append(
             f"To train one: `{line['method']}` has the best median {line['metric']}{where}, {line['median']:.3g}."
         )
-    return said
+    return sentences

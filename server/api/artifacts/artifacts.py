@@ -1,4 +1,4 @@
-"""GET /api/v1/artifacts/{owner}/{name}: everything that is known of one artifact, and its tensors."""
+"""GET /api/v1/artifacts/{owner}/{name}: one artifact with everything that belongs to it, and its tensors."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from server.http.wire import ArtifactBody, Body, answer, described
 from server.openapi.parameters import Name, Named, RevisionName
 
 DAYS = 30
-"""Of downloads that are listed without being asked for more."""
+"""Days of downloads in an artifact's response."""
 MOST_TENSORS = 20_000
-"""Of one answer."""
+"""Tensors in one response."""
 _MOST_READ = 64
 _READ: dict[Digest, tuple[Tensor, ...]] = {}
-"""Headers that were read last, whatever store they lie in: a digest means the same bytes everywhere."""
+"""Cache of headers, whatever store they are in: a digest means the same bytes everywhere."""
 LONGEST_CARD = 1 << 20
-"""Bytes of a card that is sent along."""
+"""Largest card in bytes that is included."""
 
 
 class FileBody(Body):
@@ -48,7 +48,7 @@ class FileBody(Body):
 
 
 class ScanBody(Body):
-    """What scanners say of a file that can run code: a tripwire, no proof."""
+    """A scan of a file that can run code. It reduces risk but cannot prove that a file is safe."""
 
     digest: str
     name: str
@@ -60,7 +60,7 @@ class ScanBody(Body):
 
 
 class MirrorBody(Body):
-    """Where a mirrored artifact comes from."""
+    """The upstream hub of a mirrored artifact."""
 
     upstream: str
     commit_id: str
@@ -77,10 +77,10 @@ class RevisionBody(Body):
     message: str
     parent: str
     yanked: bool
-    author: str = Field(description="The account that made it on this server.")
+    author: str = Field(description="The account that created it on this server.")
     aliases: list[str] = Field(examples=[["@stable"]])
     signature: Signature | None = Field(
-        description="What was found out about its signature when it was made; null without one."
+        description="Its signature, checked when the revision was created; null without one."
     )
 
 
@@ -91,11 +91,11 @@ class ShownRevisionBody(RevisionBody):
 
 
 class WeightsBody(Body):
-    """The tensors of one safetensors file, read from its header."""
+    """The tensors of one safetensors file, from its header."""
 
     path: str
-    numbers: int = Field(description="In all tensors together.")
-    dtypes: dict[str, int] = Field(description="Type → numbers.", examples=[{"F16": 196608}])
+    numbers: int = Field(description="Number of parameters in all tensors.")
+    dtypes: dict[str, int] = Field(description="Parameters by dtype.", examples=[{"F16": 196608}])
     tensors: list[Tensor]
 
 
@@ -107,17 +107,17 @@ class DayBody(Body):
 
 
 class WholeArtifactBody(ArtifactBody):
-    """One artifact with all that belongs to it."""
+    """One artifact with everything that belongs to it."""
 
-    scores: list[StatementBody]  # type: ignore[assignment]  # A statement is a score, and who said it.
-    shown: ShownRevisionBody | None = Field(description="The revision asked for; null when only a card is known.")
+    scores: list[StatementBody]  # type: ignore[assignment]  # A statement is a score and its author.
+    shown: ShownRevisionBody | None = Field(description="The requested revision.")
     revisions: list[RevisionBody] = Field(description="Newest first.")
     card: str = Field(description="README.md of the shown revision.")
     lineage: list[Origin]
     tensors: list[WeightsBody]
     mirror: MirrorBody | None
-    scans: dict[str, ScanBody] = Field(description="Path → what scanners say of a file that can run code.")
-    downloads_by_day: list[DayBody] = Field(description=f"Of the last {DAYS} days, oldest first.")
+    scans: dict[str, ScanBody] = Field(description="Scans by path, of files that can run code.")
+    downloads_by_day: list[DayBody] = Field(description=f"The last {DAYS} days, oldest first.")
 
 
 class TensorsBody(Body):
@@ -137,7 +137,7 @@ class DownloadsBody(Body):
 def get_artifact(
     hub: Hub, artifact: Named, revision: Annotated[str, Query(max_length=256, examples=["main"])] = "main"
 ) -> Response:
-    """An artifact with its variants, scores, files, tensors, lineage and downloads."""
+    """Return an artifact with its variants, scores, files, tensors, lineage and downloads."""
     shown = hub.registry.revision(artifact.name, revision)
     named = names_of_revisions(hub, artifact)
     content = described(artifact) | {
@@ -157,14 +157,14 @@ def get_artifact(
 
 
 def find_artifact(request: Request, hub: Hub, name: Name) -> Response:  # noqa: ARG001 - for the document
-    """Lead a name without its owner to the artifact that it means, as `hub show` understands it."""
+    """Redirect a name without owner to its artifact, resolved as by `hub show`."""
     found = get_named(hub, asked_name(request), request)
     address = f"/api/v1/artifacts/{found.name}{f'?{request.url.query}' if request.url.query else ''}"
     return RedirectResponse(address, 307, {"Cache-Control": "no-store"})
 
 
 def get_tensors(hub: Hub, artifact: Named, revision: RevisionName) -> Response:
-    """The tensors of a revision by name, shape and type, from the headers of its safetensors files."""
+    """List a revision's tensors by name, shape and dtype, from the headers of its safetensors files."""
     found = hub.registry.revision(artifact.name, revision)
     return answer({"revision": found.id, "tensors": list(tensors_of(hub.store, found))})
 
@@ -172,23 +172,23 @@ def get_tensors(hub: Hub, artifact: Named, revision: RevisionName) -> Response:
 def get_downloads(
     hub: Hub, artifact: Named, days_back: Annotated[int, Query(alias="days", ge=1, le=3650)] = 365
 ) -> Response:
-    """How often an artifact was downloaded on each of the last days, those without any included."""
+    """Return downloads on each of the last days, including days without any."""
     return answer({"total": artifact.downloads, "days": days(hub, artifact, days_back)})
 
 
 def described_revision(revision: Revision, named: dict[str, list[str]]) -> dict[str, Any]:
-    """A revision as `RevisionBody`."""
+    """Return a revision as `RevisionBody`."""
     facts = ("id", "number", "created_at", "message", "parent", "yanked", "author", "signature")
     return {name: getattr(revision, name) for name in facts} | {"aliases": named.get(revision.id, [])}
 
 
 def files_of(revision: Revision) -> list[dict[str, Any]]:
-    """Files as `FileBody`."""
+    """Return a revision's files as `FileBody`."""
     return [{"path": each.path, "digest": each.digest.hex, "size_bytes": each.size_bytes} for each in revision.files]
 
 
 def names_of_revisions(hub: LocalHub, artifact: Artifact) -> dict[str, list[str]]:
-    """Revision's id → its aliases."""
+    """Return aliases by revision id."""
     named: dict[str, list[str]] = {}
     for each in aliases(hub.registry.database, artifact.name):
         named.setdefault(each.revision, []).append(each.name)
@@ -196,14 +196,14 @@ def names_of_revisions(hub: LocalHub, artifact: Artifact) -> dict[str, list[str]
 
 
 def days(hub: LocalHub, artifact: Artifact, count: int) -> list[dict[str, Any]]:
-    """Downloads as `DayBody`, a line for every day."""
+    """Return downloads as `DayBody`, one for every day."""
     counted = downloads_by_day(hub.registry.database, artifact.name, count)
     listed = (str(today() - timedelta(days=back)) for back in range(count - 1, -1, -1))
     return [{"day": day, "downloads": counted.get(day, 0)} for day in listed]
 
 
 def tensors_of(store: BlobStore, revision: Revision) -> Iterator[dict[str, Any]]:
-    """The tensors of each safetensors file; the tables stop after MOST_TENSORS, sums do not."""
+    """Yield the tensors of each safetensors file. Lists stop after MOST_TENSORS, sums do not."""
     left = MOST_TENSORS
     for file in revision.files:
         if not file.path.endswith(SUFFIX):
@@ -218,7 +218,7 @@ def tensors_of(store: BlobStore, revision: Revision) -> Iterator[dict[str, Any]]
 
 
 def _tensors(store: BlobStore, digest: Digest) -> tuple[Tensor, ...]:
-    """A blob never changes, so its header is read once; in a bucket, that is a request."""
+    """Return a blob's tensors, cached: reading a header from a bucket is a request."""
     if (known := _READ.get(digest)) is None:
         with store.open(digest) as opened:
             known = tensors_in(opened)

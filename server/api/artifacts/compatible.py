@@ -1,4 +1,4 @@
-"""GET …/compatible: what fits this base, or which bases a module fits, with the reason where not."""
+"""GET …/compatible: modules that fit a base, or bases that fit a module, with reasons for misfits."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from server.openapi.parameters import Named
 
 
 class CompatibleBody(Body):
-    """Judged by conditioning, and by the digests of base and encoder, where they are known."""
+    """Compatibility by conditioning, and by the digests of base and encoder as far as known."""
 
     artifact: str
-    asked: Literal["modules", "bases"] = Field(description="Of a base its modules, of a module its bases.")
+    asked: Literal["modules", "bases"] = Field(description="`modules` for a base, `bases` for a module.")
     fits: list[Fit]
     total: int = Field(
-        description="Modules that were made for a base which reads the same; of a module, pairs that were judged."
+        description="For a base, modules made for bases with the same conditioning; for a module, checked pairs."
     )
 
 
@@ -41,7 +41,7 @@ def get_compatible(
     limit: Annotated[int, Parameter(ge=1, le=100)] = 20,
     offset: Annotated[int, Parameter(ge=0, le=10_000)] = 0,
 ) -> Response:
-    """What goes with a base or a module."""
+    """List the modules that fit a base, or the bases that fit a module."""
     readers = caller_of(request, hub).owners()
     bases = hub.registry.find(Query(kind="base", sort="name", limit=MOST_BASES, readers=readers, scores="best")).items
     if artifact.kind == "base":
@@ -49,7 +49,7 @@ def get_compatible(
         return answer({"artifact": str(artifact.name), "asked": "modules", "fits": found, "total": total})
     if not artifact.variants:
         raise WrongRequest(
-            f"`{artifact.name}` is of kind `{artifact.kind}` and has no variant: ask about a base or a module."
+            f"`{artifact.name}` is of kind `{artifact.kind}` and has no variants: name a base or a module."
         )
     judged = [fit for base in bases for fit in _judged(hub, artifact, base)]
     judged.sort(key=lambda fit: (not fit.fits, not fit.made_for_it, fit.base))
@@ -66,7 +66,7 @@ def get_compatible(
 def _modules(
     hub: LocalHub, base: Artifact, bases: tuple[Artifact, ...], readers: tuple[str, ...] | None, limit: int, offset: int
 ) -> tuple[list[Fit], int]:
-    """Modules made for the base, then those for bases that read the same; best measured first."""
+    """Return modules made for the base, then those for bases with the same conditioning, best measured first."""
     alike = [each for each in bases if each.name != base.name and _reads_the_same(each, base)]
     found, total = list[Fit](), 0
     for each in (base, *alike):
@@ -82,26 +82,23 @@ def _modules(
 
 
 def _judged(hub: LocalHub, module: Artifact, base: Artifact, made_for: ArtifactName | None = None) -> Iterator[Fit]:
-    """Each variant of a module, or the one made for a base, with its encoder taken into account."""
+    """Yield the fit of each variant of a module, or of the one made for a base, with its encoders checked."""
     for variant in module.variants:
         if made_for is not None and variant.base.name.rpartition("/")[2].lower() != made_for.name.lower():
             continue
         fit = judge(module, variant, base)
         found = (encoder_problem(pin, _encoder(hub, pin.name)) for pin in variant.encoders)
-        problems = [problem for problem in found if problem]
-        yield _with(fit, problems) if problems else fit
-
-
-def _with(fit: Fit, problems: list[str]) -> Fit:
-    kept = () if fit.fits else fit.reasons
-    return dataclasses.replace(fit, fits=False, reasons=(*kept, *problems))
+        if problems := [problem for problem in found if problem]:
+            kept = () if fit.fits else fit.reasons
+            fit = dataclasses.replace(fit, fits=False, reasons=(*kept, *problems))
+        yield fit
 
 
 def _encoder(hub: LocalHub, name: str) -> Artifact | None:
     try:
         return hub.registry.get(name)
     except HubError:
-        return None  # An upstream repository's name, or one of somebody else's registry.
+        return None  # The name of an upstream repository, or of one in another registry.
 
 
 def _reads_the_same(one: Artifact, other: Artifact) -> bool:

@@ -1,4 +1,4 @@
-"""GET /api/v1/leaderboard and /api/v1/compare: scores side by side, never of two provenances, and always with intervals."""
+"""GET /api/v1/leaderboard and /api/v1/compare: scores of one provenance side by side, with intervals."""
 
 from __future__ import annotations
 
@@ -18,22 +18,20 @@ from server.auth.caller import caller_of
 from server.http.wire import Body, answer
 from server.openapi.parameters import Language, Word
 
-MOST_COMPARED = 8
-
 
 class PlaceBody(Body):
-    """One line."""
+    """One place of a leaderboard."""
 
     rank: int
-    is_tied: bool = Field(description="Its 95 % interval reaches the best one's: the two cannot be told apart.")
+    is_tied: bool = Field(description="Its 95 % interval overlaps the best one's.")
     artifact: str = Field(examples=["linguahub/mulan-yo"])
-    author: str = Field(description="The account that published the score; empty when the card says so.")
-    doubts: int = Field(description="How many people dispute it.")
+    author: str = Field(description="The account that published the score; empty for scores of the card.")
+    doubts: int = Field(description="Number of disputes.")
     score: Score
 
 
 class LeaderboardBody(Body):
-    """The best value first."""
+    """A leaderboard, the best value first."""
 
     benchmark: str
     metric: str
@@ -43,14 +41,14 @@ class LeaderboardBody(Body):
 
 
 class ColumnBody(Body):
-    """One artifact's value of a row."""
+    """One artifact's score in a row."""
 
     artifact: str
     score: Score | None
 
 
 class RowBody(Body):
-    """One number that the artifacts have in common."""
+    """One score that several artifacts have."""
 
     metric: str
     benchmark: str
@@ -61,17 +59,17 @@ class RowBody(Body):
     provenance: str
     columns: list[ColumnBody]
     verdict: str = Field(
-        description="What may be said of the difference.", examples=["ada/a is better: the intervals lie apart"]
+        description="How the best two differ.", examples=["ada/a is better: the intervals don't overlap"]
     )
 
 
 class CompareBody(Body):
-    """What can be compared, and what not."""
+    """Comparable scores, and the number of the others."""
 
     artifacts: list[str]
     rows: list[RowBody]
     incomparable: int = Field(
-        description="Scores that only one of them has, on the same benchmark, split, language and base."
+        description="Scores that only one artifact has on the same benchmark, split, language and base."
     )
 
 
@@ -86,7 +84,7 @@ def get_leaderboard(
     provenance: Literal["measured", "reported", "disputed"] = "measured",
     limit: Annotated[int, Query(ge=1, le=1000)] = 50,
 ) -> Response:
-    """Who leads on a benchmark, with provenance and intervals."""
+    """Return the leaderboard of a benchmark and metric, with provenance and intervals."""
     contest = Contest(
         benchmark=benchmark, metric=metric, language=language, split=split, base=base, provenance=Provenance(provenance),
         readers=caller_of(request, hub).owners(),
@@ -107,13 +105,13 @@ def compare_artifacts(
     hub: Hub,
     artifact: Annotated[
         list[Word],
-        Query(min_length=2, max_length=MOST_COMPARED, examples=[["linguahub/mulan-yo", "linguahub/pea-many"]]),
+        Query(min_length=2, max_length=8, examples=[["linguahub/mulan-yo", "linguahub/pea-many"]]),
     ],
 ) -> Response:
-    """The numbers that artifacts have in common: same metric, benchmark and digest, split, language, base and provenance."""
+    """Compare scores of artifacts with the same metric, benchmark and digest, split, language, base and provenance."""
     found = [get_artifact(hub, each, request) for each in dict.fromkeys(artifact)]
     if len({each.name.key for each in found}) < 2:
-        raise WrongRequest("two different artifacts are needed to compare: name both, `?artifact=a/x&artifact=b/y`.")
+        raise WrongRequest("comparing needs two different artifacts: `?artifact=a/x&artifact=b/y`.")
     rows: dict[tuple[str, ...], dict[ArtifactName, Score]] = {}
     for each in found:
         for score in each.scores:
@@ -130,7 +128,7 @@ def compare_artifacts(
 
 
 def _title(score: Score) -> tuple[str, ...]:
-    """What must be equal, so that two numbers may stand side by side."""
+    """Return what must be equal for two scores to be comparable."""
     return (
         score.metric, score.benchmark, score.benchmark_digest, score.split, score.language, score.base, str(score.provenance)
     )  # fmt: skip
@@ -143,16 +141,16 @@ def _row(title: tuple[str, ...], scores: dict[ArtifactName, Score], artifacts: l
 
 
 def _verdict(scores: dict[ArtifactName, Score]) -> str:
-    """Of the best and the next one."""
+    """Compare the best two scores."""
     is_down = next(iter(scores.values())).better == "down"
     (first, best), (_, second) = sorted(scores.items(), key=lambda each: each[1].value * (1 if is_down else -1))[:2]
     if best.value == second.value:
         return "equal"
     if best.low is None or best.high is None or second.low is None or second.high is None:
-        return f"{first} has the better value; without intervals nobody knows whether that means anything"
+        return f"{first} has the better value; without intervals its significance is unknown"
     apart = best.high < second.low if is_down else best.low > second.high
     return (
-        f"{first} is better: the intervals lie apart"
+        f"{first} is better: the intervals don't overlap"
         if apart
         else f"{first} has the better value; the intervals overlap"
     )

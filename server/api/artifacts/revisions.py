@@ -1,4 +1,4 @@
-"""…/revisions and …/diff: an artifact's history, what changed, withdrawing and aliases."""
+"""…/revisions, …/diff and …/aliases: an artifact's history, changes, yanking and aliases."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from server.openapi.parameters import Line, Named, Own, RevisionName, Word
 
 Asked = Annotated[str, Query(max_length=256)]
 AliasName = Annotated[
-    Segment, Path(pattern=f"^({PATTERN}|%40{PATTERN[1:]})$", description="`@` and a word.", examples=["@stable"])
+    Segment, Path(pattern=f"^({PATTERN}|%40{PATTERN[1:]})$", description="`@` and a name.", examples=["@stable"])
 ]
 
 
 class RevisionsBody(Body):
-    """Newest first."""
+    """Revisions, newest first."""
 
     artifact: str
     revisions: list[RevisionBody]
 
 
 class ManifestBody(Body):
-    """What makes a revision what it is."""
+    """The manifest whose SHA-256 is the revision's id."""
 
     artifact: str
     created_at: datetime | None
@@ -45,7 +45,7 @@ class ManifestBody(Body):
 
 
 class ChangedFileBody(Body):
-    """A file that is not the same in both."""
+    """A file that differs between two revisions."""
 
     path: str
     change: Literal["added", "removed", "changed"]
@@ -54,40 +54,40 @@ class ChangedFileBody(Body):
 
 
 class DiffBody(Body):
-    """What leads from one revision to another."""
+    """The difference of two revisions."""
 
     before: str = Field(description="Id of the first revision.")
     after: str
     card: str = Field(description="Unified diff of README.md.")
-    is_card_whole: bool = Field(description="False for a card that is too long to be compared.")
+    is_card_whole: bool = Field(description="False if the card is too long to compare.")
     files: list[ChangedFileBody]
     unchanged_files: int
     tensors: list[ChangedTensor]
     same_tensors: int = Field(
-        description="Of changed files, with the same name, shape and type; their numbers may differ."
+        description="Tensors of changed files with the same name, shape and dtype; their values may differ."
     )
 
 
 class AliasesBody(Body):
-    """Sorted by name."""
+    """Aliases, sorted by name."""
 
     artifact: str
     aliases: list[Alias]
 
 
 class NewAlias(BaseModel):
-    """Where an alias shall lead."""
+    """The target of an alias."""
 
     model_config = ConfigDict(
         extra="forbid", strict=True, json_schema_extra={"examples": [{"revision": "main", "protected": True}]}
     )
 
     revision: Word = Field(min_length=1)
-    protected: bool | None = Field(None, description="Left as it is when absent.")
+    protected: bool | None = Field(None, description="Unchanged if absent.")
 
 
 class Withdrawal(BaseModel):
-    """Why."""
+    """The reason for yanking."""
 
     model_config = ConfigDict(
         extra="forbid", strict=True, json_schema_extra={"examples": [{"reason": "trained on the test set"}]}
@@ -97,20 +97,20 @@ class Withdrawal(BaseModel):
 
 
 def get_revisions(hub: Hub, artifact: Named) -> Response:
-    """An artifact's history, withdrawn revisions included."""
+    """List an artifact's revisions, including yanked ones."""
     named = names_of_revisions(hub, artifact)
     listed = hub.registry.revisions(artifact.name, with_files=False)
     return answer({"artifact": str(artifact.name), "revisions": [described_revision(each, named) for each in listed]})
 
 
 def get_revision(hub: Hub, artifact: Named, revision: RevisionName) -> Response:
-    """One revision and its files."""
+    """Return one revision and its files."""
     found = hub.registry.revision(artifact.name, revision)
     return answer(described_revision(found, names_of_revisions(hub, artifact)) | {"files": files_of(found)})
 
 
 def get_manifest(hub: Hub, artifact: Named, revision: RevisionName) -> Response:
-    """The very bytes whose SHA-256 is the revision's id: who has them knows every file's digest for sure."""
+    """Return the exact bytes whose SHA-256 is the revision's id; they name the digest of every file."""
     found = hub.registry.revision(artifact.name, revision)
     with hub.store.open(Digest(found.id)) as opened:
         return Response(opened.read(), media_type="application/json", headers={"ETag": f'"{found.id}"'})
@@ -119,28 +119,28 @@ def get_manifest(hub: Hub, artifact: Named, revision: RevisionName) -> Response:
 def get_difference(
     hub: Hub, artifact: Named, before: Annotated[str, Query(alias="from", max_length=256)], to: Asked = "main"
 ) -> Response:
-    """What leads from the revision `from` to the revision `to`: card, files, and tensors by name, shape and type."""
+    """Compare the revisions `from` and `to`: card, files, and tensors by name, shape and dtype."""
     first, second = hub.registry.revision(artifact.name, before), hub.registry.revision(artifact.name, to)
     return answer({"before": first.id, "after": second.id, **as_json(difference(first, second, hub.store))})
 
 
 def yank_revision(request: Request, hub: Hub, artifact: Own, revision: RevisionName, body: Withdrawal) -> Response:
-    """Withdraw a revision: `main` gives an earlier one, and those who pinned it still get it, with a warning."""
+    """Yank a revision: `main` moves to an earlier one, and it remains available by pin, with a warning."""
     return _yank(request, hub, artifact, revision, body.reason, yanked=True)
 
 
 def unyank_revision(request: Request, hub: Hub, artifact: Own, revision: RevisionName) -> Response:
-    """Take a withdrawal back."""
+    """Undo yanking a revision."""
     return _yank(request, hub, artifact, revision, "", yanked=False)
 
 
 def get_aliases(hub: Hub, artifact: Named) -> Response:
-    """Names such as `@stable`, which everything that takes a revision takes."""
+    """List aliases such as `@stable`, which can be used instead of a revision."""
     return answer({"artifact": str(artifact.name), "aliases": aliases(hub.registry.database, artifact.name)})
 
 
 def put_alias(request: Request, hub: Hub, artifact: Own, alias: AliasName, body: NewAlias) -> Response:
-    """Make an alias or move it; a protected one is moved by those who may administer the artifact."""
+    """Create or move an alias. Moving a protected one needs permission to administer the artifact."""
     caller = caller_of(request, hub)
     found = hub.registry.revision(artifact.name, body.revision)
     made = set_alias(
@@ -152,7 +152,7 @@ def put_alias(request: Request, hub: Hub, artifact: Own, alias: AliasName, body:
 
 
 def remove_alias(request: Request, hub: Hub, artifact: Own, alias: AliasName) -> Response:
-    """Take an alias away; revisions stay."""
+    """Delete an alias. Its revision stays."""
     caller = caller_of(request, hub)
     delete_alias(
         hub.registry.database,

@@ -1,4 +1,4 @@
-"""…/scores: what was measured of an artifact, by whom, and who doubts it; publishing, and doubting."""
+"""…/scores: an artifact's scores with their authors and disputes; publishing and disputing scores."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from hub.errors import WrongRequest
 from hub.records import Provenance, Score
 from hub.registry.scores.scores import Dispute, Measurement, Statement, dispute, publish_score, statements
 from server.auth.access import Hub
-from server.auth.caller import account_of, actor_of, caller_of, insist_on_speaking
+from server.auth.caller import account_of, actor_of, caller_of, require_scoring
 from server.http.wire import Body, answer
 from server.openapi.parameters import Digits, Language, Line, Named, Number, Whole, Word
 
 
 @dataclass(frozen=True, kw_only=True)
 class StatementBody(Score):
-    """A score, and who said it."""
+    """A score and its author."""
 
     id: str
-    """Such as `9f86d081884c7d65`."""
+    """For example `9f86d081884c7d65`."""
     author: str
-    """The account that published it; empty when the card says so."""
+    """The account that published it; empty for scores of the card."""
     measurement: Measurement | None
-    """Of a published score."""
+    """Set for published scores."""
     published_at: datetime | None
     disputes: list[Dispute]
 
@@ -41,7 +41,7 @@ class ScoresBody(Body):
 
 
 class NewScore(BaseModel):
-    """A measured score. Reported ones belong into the card, with their source."""
+    """A measured score. Reported ones belong in the card, with their source."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -71,13 +71,13 @@ class NewScore(BaseModel):
     low: Number | None = None
     high: Number | None = None
     provenance: Literal["measured"] = "measured"
-    revision: Word = Field(min_length=1, description="Which revision was measured.")
-    run: Line = Field(description="Command or run, so that it can be run again.")
+    revision: Word = Field(min_length=1, description="The measured revision.")
+    run: Line = Field(description="Command or run that reproduces it.")
     machine: Line
 
 
 class NewDispute(BaseModel):
-    """A doubt."""
+    """The reason for a dispute."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"examples": [{"reason": "the test set was trained on"}]}
@@ -87,20 +87,20 @@ class NewDispute(BaseModel):
 
 
 def get_scores(hub: Hub, artifact: Named) -> Response:
-    """Every score of an artifact with its provenance, who said it, and doubts."""
+    """List an artifact's scores with provenance, author and disputes."""
     said = statements(hub.registry.database, artifact.name)
     return answer({"artifact": str(artifact.name), "scores": [stated(each) for each in said]})
 
 
 def post_score(request: Request, hub: Hub, artifact: Named, body: NewScore) -> Response:
-    """Publish a measured score under one's own name.
+    """Publish a measured score under the caller's name.
 
-    Those of people who may commit to the artifact count in its place in searches while the revision is the newest.
+    Scores of callers who may commit to the artifact count for its rank in searches while the revision is the newest.
     """
     caller = caller_of(request, hub)
-    insist_on_speaking(caller, artifact)
+    require_scoring(caller, artifact)
     if body.low is not None and body.high is not None and not body.low <= body.value <= body.high:
-        raise WrongRequest(f"the value {body.value} lies outside its own interval from {body.low} to {body.high}.")
+        raise WrongRequest(f"the value {body.value} is outside its interval from {body.low} to {body.high}.")
     measured = hub.registry.revision(artifact.name, body.revision)
     measurement = Measurement(revision=measured.id, run=body.run, machine=body.machine)
     given = body.model_dump(exclude={"revision", "run", "machine", "provenance"})
@@ -120,15 +120,15 @@ def post_dispute(
     score: Annotated[str, Path(pattern="^[0-9a-f]{16}$", description="Id of the score.")],
     body: NewDispute,
 ) -> Response:
-    """Doubt a score of others, with a reason. A reported one is shown as `disputed` from then on, a measured one stays measured."""
+    """Dispute a score of another account, with a reason. A reported one becomes `disputed`, a measured one stays measured."""
     caller = caller_of(request, hub)
-    insist_on_speaking(caller, artifact)
+    require_scoring(caller, artifact)
     said = dispute(hub.registry.database, artifact.name, score, body.reason, actor_of(request, caller))
     return answer(stated(said), 201)
 
 
 def stated(said: Statement) -> dict[str, Any]:
-    """A statement as `StatementBody`."""
+    """Return a statement as `StatementBody`."""
     facts = {name: getattr(said.score, name) for name in Score.__slots__}
     return facts | {
         "id": said.id,

@@ -1,17 +1,19 @@
-"""What is known of a revision's trust: files that can run code, what scanners found in them, and who has signed."""
+"""GET …/security: files of a revision that can run code, their scans, and its signature."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated
 
-from fastapi import Request
+from fastapi import Query
 from pydantic import Field
+from starlette.responses import Response
 
 from hub.records import Signature
-from hub.registry.artifacts.scans import Scan, scans_in, worst
-from server.auth.access import Hub, Wanted
-from server.http.wire import Body
-from server.openapi.document import query_parameter
+from hub.registry.artifacts.scans import scans_in, worst
+from server.auth.access import Hub
+from server.http.wire import Body, answer
+from server.openapi.parameters import Named
 
 
 class UnsafeFile(Body):
@@ -26,44 +28,32 @@ class UnsafeFile(Body):
 
 
 class SecurityBody(Body):
-    """A scan that finds nothing is a tripwire that nobody has touched, and no proof that a file is harmless."""
+    """Scans and signature of a revision. Scanning reduces risk but cannot prove a file is safe."""
 
     revision: str
-    any_file: bool = Field(description="An administrator has allowed files that can run code.")
-    verdict: str = Field(description="The worst of all files; empty when none can run code.")
+    any_file: bool = Field(description="Whether an administrator has allowed files that can run code.")
+    verdict: str = Field(description="The worst verdict of all files; empty if none can run code.")
     unsafe_files: list[UnsafeFile]
-    verified_by: str = Field(description="Account and key; empty when unsigned or not verified.")
+    verified_by: str = Field(description="Account and key; empty if unsigned or not verified.")
     signature: Signature | None
 
 
-def get_security(request: Request, hub: Hub, artifact: Wanted) -> SecurityBody:
-    """Files of a revision that can run code, what scanners found, and who has signed."""
-    found = hub.registry.revision(artifact.name, request.query_params.get("revision") or "main")
+def get_security(
+    hub: Hub, artifact: Named, revision: Annotated[str, Query(max_length=256, examples=["main"])] = "main"
+) -> Response:
+    """Return a revision's files that can run code, their scans, and its signature."""
+    found = hub.registry.revision(artifact.name, revision or "main")
     scans = scans_in(hub.registry.database, found.id)
     signature = found.signature
-    return SecurityBody(
-        revision=found.id,
-        any_file=artifact.any_file,
-        verdict=worst(scans.values()),
-        unsafe_files=[_file(path, scan) for path, scan in scans.items()],
-        verified_by=f"{signature.account}, {signature.signer}" if signature and signature.verified else "",
-        signature=signature,
-    )
-
-
-def _file(path: str, scan: Scan) -> UnsafeFile:
-    return UnsafeFile(
-        path=path,
-        kind=scan.kind,
-        verdict=scan.verdict,
-        scanner=scan.scanner,
-        scanned_at=scan.scanned_at,
-        evidence=list(scan.evidence),
-    )
-
-
-PARAMETERS = (
-    *({"name": each, "in": "path", "required": True, "schema": {"type": "string"}} for each in ("owner", "name")),
-    query_parameter("revision", "Id, number, branch or tag; `main` when absent.", {"type": "string"}),
-)
-"""Of the address, for the API's document."""
+    facts = ("kind", "verdict", "scanner", "scanned_at", "evidence")
+    content = {
+        "revision": found.id,
+        "any_file": artifact.any_file,
+        "verdict": worst(scans.values()),
+        "unsafe_files": [
+            {"path": path} | {fact: getattr(scan, fact) for fact in facts} for path, scan in scans.items()
+        ],
+        "verified_by": f"{signature.account}, {signature.signer}" if signature and signature.verified else "",
+        "signature": signature,
+    }
+    return answer(content)

@@ -18,7 +18,7 @@ from hub.records import File
 from server.auth.caller import caller_of
 from server.http.bodies import SMALL, read_body
 from server.http.paging import next_link, offset_of
-from server.http.times import in_zulu
+from server.http.times import to_rfc3339
 from server.parts.mirror.copies import Copied, CopiedCommit, CopiedFile
 from server.parts.mirror.fetch import Reader
 from server.parts.mirror.mirror import Mirror
@@ -61,7 +61,7 @@ def _describe(request: Request, mirror: Mirror, copied: Copied) -> Response:
         "mirror": {
             "upstream": origin.upstream,
             "commit": commit.commit_id,
-            "fetchedAt": in_zulu(commit.fetched_at),
+            "fetchedAt": to_rfc3339(commit.fetched_at),
         },
     }
     return JSONResponse(body, headers=_told(request))

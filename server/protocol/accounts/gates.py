@@ -1,8 +1,8 @@
-"""Gated repositories: asking for access, and answering."""
+"""Gated repositories: requests for access and their answers."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from fastapi import Request
 from pydantic import BaseModel
@@ -15,17 +15,8 @@ from hub.registry.artifacts.access_requests import answer, ask, requests, status
 from server.auth.access import Governed, Hub, Wanted
 from server.auth.caller import account_of, actor_of, caller_of
 from server.http.addresses import Segment
-from server.http.times import in_zulu
+from server.http.times import to_rfc3339
 from server.protocol.accounts.whoami import person
-
-
-class Answer(BaseModel):
-    """Body of an answer to a request."""
-
-    user: str | None = None
-    requestId: str | None = None
-    status: Literal["pending", "accepted", "rejected"]
-    rejectionReason: str | None = None
 
 
 class Grant(BaseModel):
@@ -35,16 +26,23 @@ class Grant(BaseModel):
     requestId: str | None = None
 
 
+class Answer(Grant):
+    """Body of an answer to a request."""
+
+    status: Literal["pending", "accepted", "rejected"]
+    rejectionReason: str | None = None
+
+
 def ask_for_access(request: Request, hub: Hub, artifact: Wanted) -> Response:
-    """Ask for the files: `accepted` at once where the gate opens by itself, else `pending`."""
+    """Request access to the files: `accepted` at once for automatic gates, else `pending`."""
     caller = caller_of(request, hub)
     status = ask(hub.registry.database, artifact, account_of(caller), actor_of(request, caller))
     return JSONResponse({"status": status})
 
 
 def list_requests(hub: Hub, artifact: Governed, status: Segment) -> Response:
-    """Who has asked and was answered so."""
-    _insist_on_gate(artifact.gated, str(artifact.name))
+    """List requests with this status."""
+    _require_gated(artifact.gated, str(artifact.name))
     found = requests(hub.registry.database, artifact.name, status)
     return JSONResponse(
         [
@@ -52,7 +50,7 @@ def list_requests(hub: Hub, artifact: Governed, status: Segment) -> Response:
                 "requestId": each.user,
                 "user": person(each.user, each.full_name) | {"email": each.email},
                 "status": each.status,
-                "timestamp": in_zulu(each.at),
+                "timestamp": to_rfc3339(each.at),
                 "fields": {},
             }
             for each in found
@@ -61,28 +59,27 @@ def list_requests(hub: Hub, artifact: Governed, status: Segment) -> Response:
 
 
 def answer_request(request: Request, hub: Hub, artifact: Governed, body: Answer) -> Response:
-    """Let somebody in, turn them away, or let them wait again."""
-    _insist_on_gate(artifact.gated, str(artifact.name))
+    """Accept or reject a request, or make it pending again."""
+    _require_gated(artifact.gated, str(artifact.name))
     user = _user(hub, body.user or body.requestId)
     known = status_of(hub.registry.database, artifact.name, user)
     if not known:
         raise UnknownAccount(user.name)
     if known == body.status:
-        raise WrongRequest(f"the request of `{user.name}` is {known} already.")
+        raise WrongRequest(f"the request of `{user.name}` is already {known}.")
     actor = actor_of(request, caller_of(request, hub))
     answer(hub.registry.database, artifact.name, user, body.status, actor, reason=body.rejectionReason or "")
     return JSONResponse({})
 
 
 def grant_access(request: Request, hub: Hub, artifact: Governed, body: Grant) -> Response:
-    """Let somebody in who has not asked."""
-    _insist_on_gate(artifact.gated, str(artifact.name))
+    """Give access to a user who has not requested it."""
+    _require_gated(artifact.gated, str(artifact.name))
     user = _user(hub, body.user or body.requestId)
     if status_of(hub.registry.database, artifact.name, user) == "accepted":
-        raise WrongRequest(f"`{user.name}` has access already.")
+        raise WrongRequest(f"`{user.name}` already has access.")
     answer(hub.registry.database, artifact.name, user, "accepted", actor_of(request, caller_of(request, hub)))
-    answered: dict[str, Any] = {}
-    return JSONResponse(answered)
+    return JSONResponse({})
 
 
 def _user(hub: LocalHub, name: str | None) -> Account:
@@ -92,6 +89,6 @@ def _user(hub: LocalHub, name: str | None) -> Account:
     return found
 
 
-def _insist_on_gate(gated: str, name: str) -> None:
+def _require_gated(gated: str, name: str) -> None:
     if not gated:
-        raise WrongRequest(f"`{name}` is not gated: open it for requests in its settings first.")
+        raise WrongRequest(f"`{name}` is not gated: change its settings first.")

@@ -1,4 +1,4 @@
-"""Who likes what."""
+"""Likes of repositories."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from server.protocol.accounts.whoami import person
 
 
 def add_like(request: Request, hub: Hub, artifact: Wanted) -> Response:
-    """Count the caller among those who like it."""
+    """Add the caller's like."""
     caller = caller_of(request, hub)
     like(hub.registry.database, artifact.name, account_of(caller), actor_of(request, caller))
     return JSONResponse({})
 
 
 def remove_like(request: Request, hub: Hub, artifact: Wanted) -> Response:
-    """Count the caller no longer."""
+    """Remove the caller's like."""
     caller = caller_of(request, hub)
     unlike(hub.registry.database, artifact.name, account_of(caller), actor_of(request, caller))
     return JSONResponse({})
 
 
 def list_likers(hub: Hub, artifact: Wanted) -> Response:
-    """Who likes an artifact."""
+    """List the users who like an artifact."""
     found = likers(hub.registry.database, artifact.name)
     return JSONResponse([person(name, full_name) for name, full_name in found])
 
 
 def list_liked(request: Request, hub: Hub, name: Segment) -> Response:
-    """What an account likes, as far as the caller may know of it."""
+    """List what an account likes, as far as the caller may see it."""
     account = hub.accounts.find(name)
     if account is None:
         raise UnknownAccount(name)

@@ -1,4 +1,4 @@
-"""Who the client is, and whether it may: whoami, auth-check, users and organisations."""
+"""The caller and their permissions: whoami, auth-check, users and organisations."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from hub.registry.accounts.permissions import ORGANISATION, Account
 from server.auth.access import Hub, Readable, Writable
 from server.auth.caller import caller_of
 from server.http.addresses import Segment
-from server.http.times import in_zulu
+from server.http.times import to_rfc3339
 
 
 def who_am_i(request: Request, hub: Hub) -> Response:
-    """The account and the token; 401 for nobody, as `hf auth login` expects."""
+    """Return the account and the token; 401 without a token, as `hf auth login` expects."""
     caller = caller_of(request, hub)
     if caller.account is None or caller.token is None:
         raise Unauthenticated("Invalid username or password.")
@@ -29,7 +29,7 @@ def who_am_i(request: Request, hub: Hub) -> Response:
     token = {
         "displayName": caller.token.name,
         "role": "fineGrained" if caller.token.artifact else caller.token.role,
-        "createdAt": in_zulu(caller.token.created_at),
+        "createdAt": to_rfc3339(caller.token.created_at),
     }
     return JSONResponse(
         {
@@ -50,17 +50,17 @@ def who_am_i(request: Request, hub: Hub) -> Response:
 
 
 def check_reading(artifact: Readable) -> Response:
-    """200 when the caller may have the files."""
+    """Answer 200 if the caller may download the files."""
     return JSONResponse({"id": str(artifact.name)})
 
 
 def check_writing(artifact: Writable) -> Response:
-    """200 when the caller may commit."""
+    """Answer 200 if the caller may commit."""
     return JSONResponse({"id": str(artifact.name)})
 
 
 def show_user(request: Request, hub: Hub, name: Segment) -> Response:
-    """What `get_user_overview` reads."""
+    """Return what `get_user_overview` reads."""
     account = _of_kind(hub, name, organisation=False)
     organisations = [{"name": each.name, "fullname": each.full_name} for each, _ in hub.accounts.organisations(account)]
     body = {"user": account.name, "type": "user", "isPro": False, "orgs": organisations, "numLikes": 0}
@@ -68,20 +68,20 @@ def show_user(request: Request, hub: Hub, name: Segment) -> Response:
 
 
 def show_organisation(request: Request, hub: Hub, name: Segment) -> Response:
-    """What `get_organization_overview` reads."""
+    """Return what `get_organization_overview` reads."""
     account = _of_kind(hub, name, organisation=True)
     body = {"name": account.name, "type": "org", "numUsers": len(hub.accounts.members(account)), "isEnterprise": False}
     return JSONResponse(_body(request, hub, account) | body)
 
 
 def list_members(hub: Hub, name: Segment) -> Response:
-    """What `list_organization_members` walks through."""
+    """Return what `list_organization_members` reads."""
     members = hub.accounts.members(_of_kind(hub, name, organisation=True))
     return JSONResponse([person(each.name, each.full_name) for each, _ in members])
 
 
 def person(name: str, full_name: str) -> dict[str, str]:
-    """A user as lists of users name them."""
+    """Return a user as in lists of users."""
     return {"user": name, "fullname": full_name, "avatarUrl": "", "type": "user"}
 
 
@@ -101,5 +101,5 @@ def _body(request: Request, hub: Hub, account: Account) -> dict[str, Any]:
         "avatarUrl": "",
         "numModels": page.total - datasets,
         "numDatasets": datasets,
-        "createdAt": in_zulu(account.created_at),
+        "createdAt": to_rfc3339(account.created_at),
     }

@@ -1,4 +1,4 @@
-"""Git object ids, which the protocol asks of every tree entry.
+"""Git object ids, which the protocol has for every tree entry.
 
 Every file counts as stored by Git LFS: git sees its pointer, and clients verify bytes by the SHA-256 in it.
 Source: git-lfs specification, "The Pointer"; Pro Git, §10.2 "Git Objects".
@@ -14,17 +14,17 @@ from hub.records import File
 
 
 def pointer(file: File) -> bytes:
-    """The text that stands in git for a large file."""
+    """Return the text that represents a large file in git."""
     return f"version https://git-lfs.github.com/spec/v1\noid sha256:{file.digest}\nsize {file.size_bytes}\n".encode()
 
 
 def blob_id(content: bytes) -> str:
-    """Id of a git blob: 40 hex digits."""
+    """Return the id of a git blob: 40 hex digits."""
     return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
 def tree_id(files: Mapping[str, str], folders: Mapping[str, str]) -> str:
-    """Id of a git tree from the ids of its direct files and folders, by name."""
+    """Return the id of a git tree from the ids of its direct files and folders, by name."""
     entries = [(name, b"100644", oid) for name, oid in files.items()]
     entries += [(f"{name}/", b"40000", oid) for name, oid in folders.items()]  # Git sorts folders as `name/`.
     content = b"".join(
@@ -35,7 +35,7 @@ def tree_id(files: Mapping[str, str], folders: Mapping[str, str]) -> str:
 
 
 def folder_ids(blobs: Mapping[str, str]) -> dict[str, str]:
-    """Ids of all folders above these files, by path: each is computed once, innermost first.
+    """Return the ids of all folders that contain these files, by path. Each is computed once, innermost first.
 
     `blobs` maps the path of a file to its blob id.
     """

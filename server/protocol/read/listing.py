@@ -1,4 +1,4 @@
-"""GET /api/models and /api/datasets: lists that `list_models` and `list_datasets` walk through."""
+"""GET /api/models and /api/datasets: the pages that `list_models` and `list_datasets` read."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from server.protocol.read.properties import READING, described, expanded, is_tru
 from server.protocol.read.repository_view import Subject
 
 LARGEST = 1000
-"""Artifacts a page, at most, as on the Hugging Face Hub."""
+"""Most artifacts a page, as on the Hugging Face Hub."""
 LARGEST_WITH_FILES = 500
 LARGEST_READING = 100
-"""Where something of each repository's files is read."""
+"""Most artifacts a page if files of each repository are read."""
 _SORTS = {
     "": "score",
     "trendingScore": "trend",
@@ -37,14 +37,14 @@ _SHORT = (
     "createdAt", "downloads", "library_name", "likes", "pipeline_tag", "private", "tags", "trendingScore",
 )  # fmt: skip
 _FULL = ("author", "disabled", "gated", "lastModified", "sha", "siblings", "description")
-_NOWHERE = ("apps", "inference", "inference_provider", "benchmark")
-"""What nothing here has: no application, no inference provider, no official benchmark."""
+_UNSUPPORTED_FILTERS = ("apps", "inference", "inference_provider", "benchmark")
+"""Filters by features that nothing here has: applications, inference providers, official benchmarks."""
 _RANGE = re.compile(r"(min|max):(\d+(?:\.\d+)?)([KMBT]?)")
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
 
 
 def list_repositories(request: Request, hub: Hub) -> Response:
-    """A JSON array; the header `Link` leads to the next page while there is one."""
+    """Return a JSON array, with the next page in the header `Link`."""
     parameters = request.query_params
     names = _names(request)
     most = LARGEST_READING if READING & set(names) else LARGEST_WITH_FILES if "siblings" in names else LARGEST
@@ -52,7 +52,7 @@ def list_repositories(request: Request, hub: Hub) -> Response:
     query = _query(request, hub)
     if "cursor" in parameters:
         query = behind(request, query, parameters["cursor"])
-    if any(parameters.get(each) for each in _NOWHERE):
+    if any(parameters.get(each) for each in _UNSUPPORTED_FILTERS):
         return JSONResponse([])
     found = _found(hub, replace(query, limit=limit + 1)).items
     headers = {}
@@ -63,7 +63,7 @@ def list_repositories(request: Request, hub: Hub) -> Response:
 
 
 def _names(request: Request) -> list[str]:
-    """The properties that are asked for."""
+    """Return the requested properties."""
     asked = expanded(request, datasets=asks_for_dataset(request))
     if asked:
         return asked
@@ -77,7 +77,7 @@ def _query(request: Request, hub: LocalHub) -> Query:
     if sort not in _SORTS:
         raise WrongRequest(f"cannot sort by `{sort[:80]}`: choose one of {', '.join(filter(None, _SORTS))}.")
     if parameters.get("direction", "-1") != "-1":
-        raise WrongRequest("lists are sorted downwards: `direction` can only be -1.")
+        raise WrongRequest("lists are sorted in descending order: `direction` can only be -1.")
     labels = [*parameters.getlist("filter"), *parameters.getlist("pipeline_tag")]
     return Query(
         owner=parameters.get("author", ""),
@@ -94,7 +94,7 @@ def _query(request: Request, hub: LocalHub) -> Query:
 
 
 def _found(hub: LocalHub, query: Query) -> Page:
-    """Repositories with every part in their name; where there is none, those with the words in what is said of them."""
+    """Find repositories with every part in their name, or else with the words in their description."""
     page = hub.registry.find(query)
     if page.total or not query.parts:
         return page
@@ -102,20 +102,20 @@ def _found(hub: LocalHub, query: Query) -> Page:
 
 
 def _parameters(text: str) -> tuple[int, int] | None:
-    """`min:6B,max:128B` → 6·10⁹ … 128·10⁹."""
+    """Parse `min:6B,max:128B` as 6·10⁹ … 128·10⁹."""
     if not text:
         return None
     bounds = {"min": 0, "max": LARGEST_COUNT}
     for part in text.split(","):
         found = _RANGE.fullmatch(part.strip())
         if found is None:
-            raise WrongRequest(f"`num_parameters` is `min:6B,max:128B` or one of both, not `{text[:80]}`.")
+            raise WrongRequest(f"`num_parameters` is `min:6B,max:128B` or one of them, not `{text[:80]}`.")
         bounds[found[1]] = min(LARGEST_COUNT, int(float(found[2]) * _UNITS[found[3]]))
     return bounds["min"], bounds["max"]
 
 
 def _bodies(hub: LocalHub, artifacts: tuple[Artifact, ...], names: list[str]) -> list[dict[str, object]]:
-    """The artifacts as asked for; their files, if those matter, by one question for all."""
+    """Return the artifacts with these properties; their files, if needed, are read by one query for all."""
     has_files = bool({"siblings", *READING} & set(names))
     files = read_files(hub.registry.database, [each.revision for each in artifacts]) if has_files else {}
     found = []

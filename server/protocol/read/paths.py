@@ -1,4 +1,4 @@
-"""POST …/paths-info/{revision}: some files and folders of a revision. A missing one is left out, not an error."""
+"""POST …/paths-info/{revision}: some files and folders of a revision. Missing ones are left out."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MOST = 5000
 
 
 async def describe_paths(request: Request, hub: Hub, artifact: Wanted, revision: Segment) -> Response:
-    """Python clients send a form, others JSON."""
+    """Return the entries of some paths. Python clients send a form, others JSON."""
     body = await read_body(request, SMALL)
     is_json = request.headers.get("content-type", "").startswith("application/json")
     given = _read(body, is_json=is_json)
@@ -44,7 +44,7 @@ def _describe(
 
 
 def asked_paths(body: bytes, *, is_json: bool) -> list[str]:
-    """The paths that a body names. Raises WrongRequest."""
+    """Return the paths in a body. Raises WrongRequest."""
     return _paths(_read(body, is_json=is_json))
 
 

@@ -1,4 +1,4 @@
-"""What a client may ask to know of a repository, by the Hugging Face Hub's names: the words of `expand`."""
+"""Properties of a repository by the Hugging Face Hub's names, as in `expand`."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from hub.registry.artifacts.repositories import count_children
 from hub.registry.index.tags import labels_of, library_of, pipeline_of
 from hub.registry.index.trending import score
 from server.http.addresses import commit_id
-from server.http.times import in_zulu
+from server.http.times import to_rfc3339
 from server.protocol.read.repository_view import Subject
 
 Read = Callable[[Subject], Any]
 
 
 def _constant(value: Any) -> Read:
-    """What is the same for every repository here."""
+    """Return a property that is the same for every repository here."""
     return lambda _: value
 
 
@@ -28,12 +28,12 @@ _no, _yes, _nothing, _none = _constant(False), _constant(True), _constant(None),
 _COMMON: dict[str, Read] = {
     "author": lambda it: it.artifact.name.owner,
     "cardData": lambda it: it.card,
-    "createdAt": lambda it: in_zulu(it.artifact.created_at),
+    "createdAt": lambda it: to_rfc3339(it.artifact.created_at),
     "disabled": lambda it: not it.artifact.revision,
     "downloads": lambda it: it.artifact.downloads,
     "downloadsAllTime": lambda it: it.artifact.downloads,
     "gated": lambda it: it.artifact.gated or False,
-    "lastModified": lambda it: in_zulu(it.artifact.updated_at),
+    "lastModified": lambda it: to_rfc3339(it.artifact.updated_at),
     "likes": lambda it: it.artifact.likes,
     "private": lambda it: it.artifact.private,
     "resourceGroup": _nothing,
@@ -68,11 +68,11 @@ DATASET: dict[str, Read] = _COMMON | {
     "paperswithcode_id": lambda it: (it.card or {}).get("paperswithcode_id"),
 }
 READING = {"cardData", "config", "model-index", "widgetData", "paperswithcode_id", "safetensors", "usedStorage"}
-"""Those that look into a repository's files or its whole history."""
+"""Properties that read a repository's files or its whole history."""
 
 
 def described(subject: Subject, names: Iterable[str]) -> dict[str, Any]:
-    """What the repository is called, and these of its properties; what it has not is left out."""
+    """Return a repository's id and these of its properties, without those that are None."""
     read = DATASET if subject.is_dataset else MODEL
     name = str(subject.artifact.name)
     body: dict[str, Any] = {"_id": subject.artifact.revision[:24] or name, "id": name}
@@ -81,22 +81,22 @@ def described(subject: Subject, names: Iterable[str]) -> dict[str, Any]:
 
 
 def expanded(request: Request, *, datasets: bool) -> list[str]:
-    """The words of `expand`. Raises WrongRequest for one that is none."""
+    """Return the properties named in `expand`. Raises WrongRequest for unknown ones."""
     known = DATASET if datasets else MODEL
     asked = [each for key in ("expand", "expand[]") for each in request.query_params.getlist(key)]
     for word in asked:
         if word not in known:
-            raise WrongRequest(f"`expand` does not know `{word[:80]}`: it can be {', '.join(sorted(known))}.")
+            raise WrongRequest(f"unknown property `{word[:80]}` in `expand`: choose from {', '.join(sorted(known))}.")
     return list(dict.fromkeys(asked))
 
 
 def tags(artifact: Artifact) -> tuple[str, ...]:
-    """The words that `list_models(filter=…)` can ask for, in the Hugging Face Hub's spelling."""
+    """Return the tags for `list_models(filter=…)`, in the Hugging Face Hub's spelling."""
     return labels_of(
         artifact.kind, artifact.method, artifact.license, artifact.languages, artifact.bases, artifact.tags
     )
 
 
 def is_true(request: Request, name: str) -> bool:
-    """Whether a parameter is given as true: newer clients write `true`, older ones `True`."""
+    """Return whether a parameter is true: newer clients write `true`, older ones `True`."""
     return request.query_params.get(name, "").lower() in {"true", "1"}

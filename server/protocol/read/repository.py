@@ -1,4 +1,4 @@
-"""GET /api/models/{repository}[/revision/{revision}]: one repository, all its files included."""
+"""GET /api/models/{repository}[/revision/{revision}]: one repository with its files."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _ALWAYS = (
     "author", "cardData", "config", "createdAt", "disabled", "downloads", "gated", "lastModified", "library_name", "likes",
     "model-index", "pipeline_tag", "private", "safetensors", "sha", "siblings", "spaces", "tags", "usedStorage", "description",
 )  # fmt: skip
-"""What is told without being asked for."""
+"""Properties that are returned without `expand`."""
 
 
 def describe_repository(request: Request, hub: Hub, artifact: Wanted, revision: Segment = "main") -> Response:
-    """What `model_info` and `dataset_info` read; with `blobs=true` also sizes and digests, with `expand` what it names."""
+    """Return what `model_info` and `dataset_info` read; `blobs=true` adds sizes and digests, `expand` selects properties."""
     subject = Subject.of(hub, artifact, hub.registry.revision(artifact.name, revision))
     if asked := expanded(request, datasets=subject.is_dataset):
         return JSONResponse(described(subject, asked))

@@ -1,4 +1,4 @@
-"""One repository as the protocol describes it: its parts are read when they are asked for, and once."""
+"""One repository as the protocol describes it; its properties are read lazily and once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from server.http.addresses import is_dataset
 from server.http.card import front_matter_of
 
 _LARGEST_CONFIG = 1 << 20
-"""Bytes of a config.json that is looked into."""
+"""Largest config.json that is read, in bytes."""
 _OF_TRANSFORMERS = ("architectures", "model_type", "quantization_config", "auto_map")
 _OF_PEFT = ("base_model_name_or_path", "task_type", "peft_type")
 
@@ -26,23 +26,23 @@ class Subject:
         self.hub = hub
         self.artifact = artifact
         self.commit = commit
-        """Id of the revision; empty when only a card is known."""
+        """Id of the revision; empty if all are yanked."""
         self.files = files
         self.is_dataset = is_dataset(artifact)
 
     @classmethod
-    def of(cls, hub: LocalHub, artifact: Artifact, revision: Revision | None) -> Subject:
-        """The artifact at a revision."""
-        return cls(hub, artifact, revision.id if revision else "", revision.files if revision else ())
+    def of(cls, hub: LocalHub, artifact: Artifact, revision: Revision) -> Subject:
+        """Return the artifact at a revision."""
+        return cls(hub, artifact, revision.id, revision.files)
 
     @cached_property
     def card(self) -> dict[str, Any] | None:
-        """The card's front matter; None without one."""
+        """Return the card's front matter; None without one."""
         return front_matter_of(self.hub.store, self.files)
 
     @cached_property
     def config(self) -> dict[str, Any] | None:
-        """What the configurations of transformers, diffusers and PEFT say that lists show; None without any."""
+        """Return the parts of the configurations of transformers, diffusers and PEFT that lists show; None without any."""
         found = {key: value for key, value in self._json("config.json").items() if key in _OF_TRANSFORMERS}
         if pipeline := self._json("model_index.json"):
             found["diffusers"] = {"_class_name": pipeline.get("_class_name")}
@@ -52,7 +52,7 @@ class Subject:
 
     @cached_property
     def safetensors(self) -> dict[str, Any] | None:
-        """Numbers by type, and all together; None without weights."""
+        """Return the number of parameters by dtype and in total; None without weights."""
         counts: dict[str, int] = {}
         for each in weigh(self.files, self.hub.store, self.artifact.weights).values():
             for type, number in each.items():
@@ -61,7 +61,7 @@ class Subject:
 
     @cached_property
     def used_bytes(self) -> int:
-        """Of all revisions, each content once."""
+        """Return the bytes of all revisions, each content counted once."""
         return used_bytes(self.hub.registry.database, self.artifact.name)
 
     def _json(self, path: str) -> dict[str, Any]:

@@ -21,22 +21,22 @@ from server.http.addresses import Segment, commit_id
 from server.http.blob_response import CHUNK_BYTES, BlobResponse
 
 FILE_POLICY = "default-src 'none'; sandbox"
-"""Whatever somebody published, opened in a browser it is a picture or text, never a program."""
+"""A published file that is opened in a browser is an image or text, never a program."""
 _SHOWN = {".png": "image/png", ".webp": "image/webp", ".jpg": "image/jpeg", ".gif": "image/gif"}
 _READ = (".md", ".txt", ".json", ".yaml", ".yml", ".csv")
 _LARGE = 1 << 20
-"""Bytes from which on a store with addresses of its own is read there: pictures of pages are smaller, and must come from us."""
+"""Bytes from which files of a remote store are redirected to it: images of pages are smaller and must come from this server."""
 _FOREVER = "public, max-age=31536000, immutable"
 _CLIENT = re.compile(r"\bhf_hub/(\d+)\.")
 
 
 def resolve_file(request: Request, hub: Hub, artifact: Readable, revision: Segment, path: Segment) -> Response:
-    """The file at `path`, whole or in ranges; with `X-Repo-Commit`, which Hugging Face clients insist on."""
+    """Return the file at `path`, whole or in ranges, with `X-Repo-Commit`, which Hugging Face clients need."""
     found = hub.registry.revision(artifact.name, revision)
     request.state.commit = commit_id(found.id)
     file = get_file(found, path)
     headers = _headers(file, found, asked=revision)
-    if artifact.private or artifact.gated:  # What a cache on the way has kept, it would give to the next who asks.
+    if artifact.private or artifact.gated:  # A shared cache would give its copy to anyone.
         headers["Cache-Control"] = f"private, {headers['Cache-Control'].removeprefix('public, ')}"
     if headers["ETag"] in _etags(request):
         return Response(status_code=304, headers=headers)
@@ -47,7 +47,7 @@ def resolve_file(request: Request, hub: Hub, artifact: Readable, revision: Segme
 
 
 def get_file(revision: Revision, path: str) -> File:
-    """The file at `path`; WrongName for a path that no repository has, UnknownFile when it is not there."""
+    """Return the file at `path`. Raises WrongName for an invalid path, UnknownFile for a missing one."""
     check_path(path)
     for file in revision.files:
         if file.path == path:
@@ -56,16 +56,16 @@ def get_file(revision: Revision, path: str) -> File:
 
 
 def showing(revision: Revision) -> str:
-    """The command that lists the files of a revision."""
+    """Return the command that lists the files of a revision."""
     return f"hub show {revision.artifact} --revision {revision.number}"
 
 
 def blob_answer(
     store: BlobStore, file: File, headers: dict[str, str], after: BackgroundTask | None, offload: str = ""
 ) -> Response:
-    """Send a blob from its own file when the store has one, or let nginx do it, which calls that file `offload`.
+    """Return a response with a blob: from its file if the store has one, or sent by nginx, which calls that file `offload`.
 
-    A large one elsewhere is fetched there, a small one streamed.
+    From a remote store, a large blob is a redirect and a small one is streamed.
     """
     media_type = media_type_of(file.path)
     if (path := store.path(file.digest)) is not None:
@@ -82,19 +82,19 @@ def blob_answer(
 
 
 def media_type_of(path: str) -> str:
-    """What a browser is told: pictures and text as such, everything else as mere bytes."""
+    """Return the media type: images and text as such, everything else as bytes."""
     if path.lower().endswith(_READ):
         return "text/plain; charset=utf-8"
     return _SHOWN.get(path[path.rfind(".") :].lower(), "application/octet-stream")
 
 
-def is_picture(path: str) -> bool:
-    """Whether browsers are given the file as a picture."""
+def is_image(path: str) -> bool:
+    """Return whether the file is sent as an image."""
     return media_type_of(path).startswith("image/")
 
 
 def counted_files(revision: Revision) -> set[str]:
-    """The files whose first byte counts as one download, as the Hugging Face Hub counts: the configuration.
+    """Return the files whose first byte counts as a download, as on the Hugging Face Hub: the configuration.
 
     A pipeline's `model_index.json`, a model's `config.json`, each variant's `config.json`, else the largest file.
     """
@@ -125,9 +125,7 @@ def _headers(file: File, revision: Revision, asked: str) -> dict[str, str]:
         "Content-Security-Policy": FILE_POLICY,
     }
     if revision.yanked:
-        headers["X-HF-Warning"] = (
-            f"yanked; revision {revision.number} of {revision.artifact} was withdrawn by its owner"
-        )
+        headers["X-HF-Warning"] = f"yanked; revision {revision.number} of {revision.artifact} was yanked by its owner"
     return headers
 
 
@@ -136,9 +134,9 @@ def _etags(request: Request) -> set[str]:
 
 
 def _is_first_read(request: Request) -> bool:
-    """A resumed download goes on with a later range, and HEAD reads nothing: neither counts again.
+    """Return whether the request starts a download: HEAD and later ranges of a resumed one do not count.
 
-    Since 2.0 Hugging Face's client says of a download that it is one; what it reads otherwise is a look at the file.
+    Since 2.0 Hugging Face's client marks downloads with a header; its other requests only look at the file.
     """
     client = _CLIENT.search(request.headers.get("user-agent", ""))
     if client and int(client[1]) >= 2 and request.headers.get("x-hf-download-counter") != "1":

@@ -1,4 +1,4 @@
-"""GET /api/models/{repository}/safetensors-metadata/{file}: the headers of all shards in one answer."""
+"""GET /api/models/{repository}/safetensors-metadata/{file}: the headers of all shards in one response."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from server.protocol.read.resolve import get_file
 _LARGEST_INDEX = 64 << 20
 _MOST_SHARDS = 1000
 _LARGEST_ANSWER = 256 << 20
-"""Bytes of all headers together."""
+"""Bytes of all headers."""
 
 
 def read_shards(hub: Hub, artifact: Readable, path: Segment) -> Response:
-    """The index without its list of tensors, which the headers repeat, and each shard's header."""
+    """Return the index without its list of tensors, which the headers repeat, and each shard's header."""
     revision = hub.registry.revision(artifact.name)
     index, names = _read_index(hub.store, get_file(revision, path))
     folder = PurePosixPath(path).parent
@@ -34,7 +34,7 @@ def read_shards(hub: Hub, artifact: Readable, path: Segment) -> Response:
             try:
                 headers[name] = read_header(opened)
             except ValueError as error:
-                raise WrongSource(f"`{shard.path}` is no safetensors file: {error}.") from error
+                raise WrongSource(f"`{shard.path}` is not a valid safetensors file: {error}.") from error
             total += opened.tell()
         if total > _LARGEST_ANSWER:
             raise WrongSource(f"the headers of `{path}` have more than {_LARGEST_ANSWER} bytes: read them one by one.")
@@ -42,8 +42,8 @@ def read_shards(hub: Hub, artifact: Readable, path: Segment) -> Response:
 
 
 def _read_index(store: BlobStore, file: File) -> tuple[dict[str, Any], list[str]]:
-    """An index and the names of its shards, sorted. Raises WrongSource for a file that is none."""
-    wrong = WrongSource(f"`{file.path}` is no index of shards: it needs a `weight_map`.")
+    """Return an index and the sorted names of its shards. Raises WrongSource for another file."""
+    wrong = WrongSource(f"`{file.path}` is not an index of shards: it needs a `weight_map`.")
     if file.size_bytes > _LARGEST_INDEX:
         raise wrong
     with store.open(file.digest) as opened:

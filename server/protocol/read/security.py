@@ -1,14 +1,12 @@
-"""What the scanners say, in Hugging Face's words. See docs/trust.md."""
+"""Results of scanners in Hugging Face's format. See docs/trust.md."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 from hub.registry.artifacts.scans import CLEAN, INCONCLUSIVE, MALICIOUS, SUSPICIOUS, UNSCANNED, Scan
 
-NO_SCANS: Mapping[str, Scan] = MappingProxyType({})
 _STATUSES = {
     MALICIOUS: "unsafe",
     SUSPICIOUS: "suspicious",
@@ -16,13 +14,13 @@ _STATUSES = {
     CLEAN: "caution",
     UNSCANNED: "unscanned",
 }
-"""A list of dangerous names that finds none does not make a pickle `safe`, so no scanned file is called that."""
+"""Scanning cannot prove that a pickle is `safe`, so no scanned file gets that status."""
 HARMLESS: Mapping[str, Any] = {"status": "safe", "avScan": None, "pickleImportScan": None}
-"""Of a file that no scanner has to look at: loading it runs nothing."""
+"""Status of a file that cannot run code and is not scanned."""
 
 
 def file_status(scan: Scan) -> dict[str, Any]:
-    """`securityFileStatus` of a tree's entry."""
+    """Return `securityFileStatus` of a tree entry."""
     found = scan.report.get("picklescan", {})
     imports = {
         "status": _STATUSES[scan.verdict],
@@ -34,7 +32,7 @@ def file_status(scan: Scan) -> dict[str, Any]:
 
 
 def repository_status(scans: Mapping[str, Scan]) -> dict[str, Any]:
-    """`securityRepoStatus` of a repository."""
+    """Return `securityRepoStatus` of a repository."""
     issues = [
         {"path": path, "level": _STATUSES[scan.verdict]} for path, scan in scans.items() if scan.verdict != UNSCANNED
     ]

@@ -1,8 +1,9 @@
-"""GET /api/models-tags-by-type and /api/datasets-tags-by-type: the tags that lists can be narrowed by."""
+"""GET /api/models-tags-by-type and /api/datasets-tags-by-type: tags by which lists can be filtered."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 
 from fastapi import Request
 from starlette.responses import JSONResponse, Response
@@ -13,12 +14,9 @@ from hub.records import Query
 from hub.registry.index.tags import CURATED_OWNER
 from server.auth.access import Hub, asks_for_dataset
 
-_MOST = 1000
-"""Tags of a type."""
-
 
 def list_tags(request: Request, hub: Hub) -> Response:
-    """What the registry has counted: languages, licences, kinds and methods, bases; of all that is public."""
+    """List languages, licences, kinds, methods and bases of public artifacts."""
     facets = hub.registry.find(Query(limit=0, readers=())).facets
     groups = {
         "language": [(tag, _name(tag)) for tag in facets["language"]],
@@ -31,7 +29,7 @@ def list_tags(request: Request, hub: Hub) -> Response:
 
 
 def _tags(type: str, found: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
-    return [{"type": type, "id": id, "label": label} for id, label in list(found)[:_MOST]]
+    return [{"type": type, "id": id, "label": label} for id, label in islice(found, 1000)]
 
 
 def _name(tag: str) -> str:

@@ -1,4 +1,4 @@
-"""GET /api/models/{repository}/tree/{revision}[/{folder}]: what lies in a folder of a revision."""
+"""GET /api/models/{repository}/tree/{revision}[/{folder}]: the contents of a folder."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from hub.registry.artifacts.scans import Scan, scans_in
 from server.auth.access import Hub, Wanted
 from server.http.addresses import Segment, commit_id
 from server.http.paging import next_link, offset_of
-from server.http.times import in_zulu_or_epoch
+from server.http.times import rfc3339_or_epoch
 from server.protocol.read.git_objects import blob_id, folder_ids, pointer
 from server.protocol.read.properties import is_true
 from server.protocol.read.resolve import showing
 from server.protocol.read.security import HARMLESS, file_status
 
 F = TypeVar("F")
-"""A file, kept here or mirrored."""
+"""A file, stored here or mirrored."""
 PAGE = 1000
 """Entries a page, as on the Hugging Face Hub."""
 EXPANDED_PAGE = 50
-"""The same, with the last commit of each."""
+"""Entries a page with the last commit of each."""
 
 
 def list_tree(request: Request, hub: Hub, artifact: Wanted, revision: Segment, path: Segment = "") -> Response:
-    """Files and folders directly under `path`, or all below it with `recursive=true`."""
+    """List files and folders directly under `path`, or all below it with `recursive=true`."""
     found = hub.registry.revision(artifact.name, revision)
     request.state.commit = commit_id(found.id)
     below = paths_below((file.path for file in found.files), path.strip("/"), recursive=is_true(request, "recursive"))
@@ -49,7 +49,7 @@ def list_tree(request: Request, hub: Hub, artifact: Wanted, revision: Segment, p
 
 
 def expand_entries(hub: LocalHub, revision: Revision, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The same entries with the commit that last changed each; a file that the scanners leave alone cannot run code."""
+    """Return the entries with the commit that last changed each and the security status of each file."""
     known = hub.registry.revisions(revision.artifact, with_files=False)
     commits = last_changes(hub.registry.database, known, revision, [each["path"] for each in entries])
     return [
@@ -61,12 +61,12 @@ def expand_entries(hub: LocalHub, revision: Revision, entries: list[dict[str, An
 
 
 def _commit(revision: Revision) -> dict[str, Any]:
-    date = in_zulu_or_epoch(revision.created_at)
+    date = rfc3339_or_epoch(revision.created_at)
     return {"id": commit_id(revision.id), "title": revision.message.partition("\n")[0], "date": date}
 
 
 def paths_below(paths: Iterable[str], folder: str, *, recursive: bool) -> list[str]:
-    """What lies below a folder, of files with these paths: folders before files, each sorted."""
+    """Return the folders and files of `paths` below a folder, folders first, each sorted."""
     start = len(folder) + 1 if folder else 0
     files = [path for path in paths if not folder or path.startswith(f"{folder}/")]
     folders = set[str]()
@@ -84,9 +84,9 @@ def paths_below(paths: Iterable[str], folder: str, *, recursive: bool) -> list[s
 def entries_at(
     paths: Iterable[str], files: Mapping[str, F], entry_of: Callable[[F], dict[str, Any]], blob_of: Callable[[F], str]
 ) -> list[dict[str, Any]]:
-    """The entries of some files and folders, in this order; what is not there is left out.
+    """Return the entries of some files and folders, in this order, without missing ones.
 
-    All folders of the revision are hashed together, and only when one is asked for.
+    All folders of the revision are hashed together, and only if one is requested.
     """
     wanted = list(paths)
     has_folders = any(path not in files for path in wanted)
@@ -99,7 +99,7 @@ def entries_at(
 
 
 def own_entries(paths: Iterable[str], hub: LocalHub, revision: Revision) -> list[dict[str, Any]]:
-    """The same of a revision kept here, with what the scanners say of files that can run code."""
+    """Return entries of a revision stored here, with the scans of files that can run code."""
     scans = scans_in(hub.registry.database, revision.id)
     files = {file.path: file for file in revision.files}
     return entries_at(
@@ -108,7 +108,7 @@ def own_entries(paths: Iterable[str], hub: LocalHub, revision: Revision) -> list
 
 
 def file_entry(file: File, scan: Scan | None = None) -> dict[str, Any]:
-    """One file, as one kept by Git LFS; with what the scanners say of one that can run code."""
+    """Return one file as stored by Git LFS, with its scan if it can run code."""
     held = pointer(file)
     lfs = {"oid": file.digest.hex, "size": file.size_bytes, "pointerSize": len(held)}
     entry = {"type": "file", "path": file.path, "size": file.size_bytes, "oid": blob_id(held), "lfs": lfs}

@@ -1,4 +1,4 @@
-"""What an account or an organisation has here, with sizes; who follows whom, which nobody does here."""
+"""Repositories of an account or an organisation with their sizes; empty lists of followers."""
 
 from __future__ import annotations
 
@@ -12,30 +12,32 @@ from server.auth.access import Hub
 from server.auth.caller import account_of, caller_of
 from server.http.addresses import Segment
 from server.http.paging import next_link, offset_of
-from server.http.times import in_zulu_or_epoch
+from server.http.times import rfc3339_or_epoch
 
 PAGE = 100
 """Repositories a page."""
 
 
 def list_own(request: Request, hub: Hub) -> Response:
-    """What `list_user_repos` walks through."""
+    """Return what `list_user_repos` reads."""
     return _list(request, hub, account_of(caller_of(request, hub)).name)
 
 
 def list_of_organisation(request: Request, hub: Hub, name: Segment) -> Response:
-    """The same of an organisation, for its people."""
+    """List an organisation's repositories for its members."""
     caller = caller_of(request, hub)
     found = hub.accounts.find(name)
     if found is None or found.kind != ORGANISATION:
         raise UnknownAccount(name)
     if not caller.role_in(found.name) or found.key not in (caller.owners() or (found.key,)):
-        raise Forbidden(f"`{account_of(caller).name}` is none of `{found.name}`: ask one of its administrators.")
+        raise Forbidden(
+            f"`{account_of(caller).name}` is not a member of `{found.name}`: ask one of its administrators."
+        )
     return _list(request, hub, found.name)
 
 
-def list_nobody(hub: Hub, name: Segment) -> Response:
-    """An empty list for whoever exists: accounts do not follow each other here."""
+def empty_list(hub: Hub, name: Segment) -> Response:
+    """Return an empty list for an existing account: accounts do not follow each other here."""
     if hub.accounts.find(name) is None:
         raise UnknownAccount(name)
     return JSONResponse([])
@@ -50,7 +52,7 @@ def _list(request: Request, hub: Hub, owner: str) -> Response:
         {
             "id": str(each.name),
             "type": "dataset" if each.kind == "dataset" else "model",
-            "updatedAt": in_zulu_or_epoch(each.updated_at),
+            "updatedAt": rfc3339_or_epoch(each.updated_at),
             "visibility": "private" if each.private else "public",
             "storage": each.size_bytes,
             "storagePercent": round(100 * each.size_bytes / total, 2) if total else 0,

@@ -1,4 +1,4 @@
-"""Git LFS's batch API: which objects are to be sent or fetched, and where.
+"""Git LFS's batch API: where objects are uploaded and downloaded.
 
 Source: git-lfs, docs/api/batch.md and its JSON schemas; Hugging Face's transfer `multipart`.
 """
@@ -18,21 +18,21 @@ from hub.records import Artifact
 from hub.registry.accounts.permissions import Account
 from hub.registry.uploads.uploads import size_of_upload, sizes_held
 from hub.registry.uploads.xet_files import LARGEST_FILE
-from server.auth.access import Hub, Wanted, insist_on_download
-from server.auth.caller import caller_of, insist_on_writing
-from server.auth.quota import insist_on_room
+from server.auth.access import Hub, Wanted, require_download
+from server.auth.caller import caller_of, require_write
+from server.auth.quota import require_room
 from server.http.addresses import absolute
 from server.http.signed_links import LINK_SECONDS, sign
 
 MEDIA_TYPE = "application/vnd.git-lfs+json"
 PART_BYTES = 64 << 20
-"""Objects up to this size are sent in one piece, longer ones in pieces of it."""
+"""Largest object in bytes that is sent in one piece, and the size of the parts of larger ones."""
 MOST_PARTS = 10_000
 _MOST_OBJECTS = 1000
 
 
 class LargeObject(BaseModel):
-    """What is to be sent or fetched."""
+    """An object to upload or download."""
 
     oid: str
     size: int
@@ -49,18 +49,18 @@ class Batch(BaseModel):
 
 
 def plan_transfers(request: Request, hub: Hub, artifact: Wanted, body: Batch) -> Response:
-    """A link for each object, nothing for one that is here already, or what is wrong with it."""
+    """Return for each object a link, nothing if it is stored already, or an error."""
     caller = caller_of(request, hub)
     if body.hash_algo != "sha256":
-        wrong = _wrong(409, f"objects are known by their sha256 here, not by {body.hash_algo[:40]!r}.")
+        wrong = _wrong(409, f"objects are identified by sha256, not by {body.hash_algo[:40]!r}.")
         return _answer("basic", [_described(each, wrong) for each in body.objects])
     if body.operation == "download":
-        insist_on_download(request, hub, artifact)
+        require_download(request, hub, artifact)
         held = sizes_held(hub.registry.database, artifact.name, [each.oid for each in body.objects])
         return _answer(
             "basic", [_described(each, _download(request, hub, artifact, each, held)) for each in body.objects]
         )
-    account = insist_on_writing(caller, artifact.name)
+    account = require_write(caller, artifact.name)
     multipart = "multipart" in body.transfers and any(each.size > PART_BYTES for each in body.objects)
     objects = []
     for each in body.objects:
@@ -78,7 +78,7 @@ def _upload(
     if known is not None and digest in hub.store:
         return {} if known == each.size else _wrong(422, f"this object has {known} bytes, not {each.size}.")
     try:
-        insist_on_room(hub, artifact.name, {digest: each.size})
+        require_room(hub, artifact.name, {digest: each.size})
     except OverQuota as error:
         return _wrong(507, str(error))
     claims = {"account": account.id, "oid": digest.hex, "size": each.size}
@@ -103,7 +103,7 @@ def _download(
     if _digest(each) is None or each.size < 0:
         return _wrong(422, "an object has 64 lowercase hex digits and 0 bytes or more.")
     if (size := held.get(each.oid)) is None:
-        return _wrong(404, f"`{artifact.name}` holds no such object.")
+        return _wrong(404, f"`{artifact.name}` has no object {each.oid}.")
     link = _link(request, hub, "objects", oid=each.oid, size=size)
     return {"actions": {"download": {"href": link, "expires_in": LINK_SECONDS}}}
 

@@ -1,4 +1,4 @@
-"""The bytes of Git LFS objects, at links that carry their own signature; whole or in parts."""
+"""The bytes of Git LFS objects at signed links, whole or in parts."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _STEP = 1 << 20
 
 
 class Part(BaseModel):
-    """A part as the client saw it arrive."""
+    """An uploaded part."""
 
     partNumber: int
     etag: str
@@ -44,21 +44,21 @@ class Completion(BaseModel):
 
 
 async def receive_object(request: Request, hub: Hub, word: str) -> Response:
-    """Keep an object, if its bytes are the ones that were announced."""
+    """Store an object if its bytes are the announced ones."""
     claims = claims_of(hub, "objects", word)
     digest = await _keep(request, hub, claims, Digest(claims["oid"]))
     return Response(headers={"ETag": f'"{digest}"'})
 
 
 async def receive_part(request: Request, hub: Hub, word: str) -> Response:
-    """Keep a part as a blob of its own; its ETag is its digest."""
+    """Store a part as a blob of its own; its ETag is its digest."""
     claims = claims_of(hub, "parts", word)
     digest = await _keep(request, hub, claims, None)
     return Response(headers={"ETag": f'"{digest}"'})
 
 
 async def complete_object(request: Request, hub: Hub, word: str, body: Completion) -> Response:
-    """Join the parts; they must have been sent by the same account."""
+    """Join the parts, which the same account must have sent."""
     await read_in_thread(request, lambda: _complete(hub, word, body))
     return JSONResponse({"success": True})
 
@@ -74,12 +74,12 @@ def _complete(hub: LocalHub, word: str, body: Completion) -> None:
     digests = [Digest(part.etag.strip('"')) for part in sorted(body.parts, key=lambda part: part.partNumber)]
     sizes = [_sent(hub, account, digest) for digest in digests]
     if sum(sizes) != claims["size"]:
-        raise WrongSource(f"the parts have {sum(sizes)} bytes together, and {claims['size']} were announced.")
+        raise WrongSource(f"the parts have {sum(sizes)} bytes in total, and {claims['size']} were announced.")
     _put(hub, account, cast(BinaryIO, Joined(_pieces(hub.store, digests))), oid)
 
 
 def verify_object(hub: Hub, word: str, body: LargeObject) -> Response:
-    """Whether an object has arrived. The link is signed: git-lfs knows a password for the repository's address alone."""
+    """Check that an object has arrived. The link is signed because git-lfs has a password for the repository only."""
     claims = claims_of(hub, "verify", word)
     if claims["oid"] != body.oid:
         raise WrongRequest("this link is for another object.")
@@ -89,10 +89,10 @@ def verify_object(hub: Hub, word: str, body: LargeObject) -> Response:
 
 
 def send_object(request: Request, hub: Hub, word: str) -> Response:
-    """The bytes of an object, for git-lfs."""
+    """Return the bytes of an object, for git-lfs."""
     claims = claims_of(hub, "objects", word)
     if "account" in claims:
-        raise Unauthenticated("this link is for sending.")
+        raise Unauthenticated("this link is for uploads only.")
     file = File(claims["oid"], Digest(claims["oid"]), claims["size"])
     headers = {"ETag": f'"{file.digest}"'}
     return blob_answer(hub.store, file, headers, None, offload_address(request, file.digest))
@@ -102,7 +102,7 @@ async def _keep(request: Request, hub: LocalHub, claims: dict[str, Any], expecte
     size_bytes = claims["size"]
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) != size_bytes:
-        raise WrongRequest(f"{size_bytes} bytes were announced for this link, and this body has {announced}.")
+        raise WrongRequest(f"this link is for {size_bytes} bytes, and the request body has {announced}.")
     with closing(BodyReader(request, size_bytes)) as body:
         source = cast(BinaryIO, body)
         return await read_in_thread(request, lambda: _put(hub, sender_of(hub, claims), source, expected))

@@ -1,7 +1,7 @@
-"""Xet's upload side: a token for the content-addressed store, its xorbs and shards.
+"""Uploads by Xet: a token for the content-addressed store, its xorbs and shards.
 
 Source: the Xet protocol specification 1.1 and huggingface/xet-core, `cas.openapi.yaml`. Since huggingface_hub 1.20 this
-is how every large file arrives. Downloads are plain HTTP: nothing here tells a client otherwise.
+is how large files are uploaded. Downloads are plain HTTP.
 """
 
 from __future__ import annotations
@@ -24,20 +24,18 @@ from hub.xet import shard, xorb
 from hub.xet.hashes import unspell
 from server.auth.access import Hub, Writable
 from server.auth.caller import caller_of
-from server.auth.quota import insist_on_room
+from server.auth.quota import require_room
 from server.http.addresses import absolute
-from server.http.bodies import BodyReader, insist_on_size, read_body, read_in_thread
+from server.http.bodies import BodyReader, read_body, read_in_thread, require_size
 from server.http.signed_links import claims_of, sender_of, sign
 from server.protocol.write.unsupported import refuse_pull_requests
 
 TOKEN_SECONDS = 3600
 _PURPOSE = "cas"
-_NEAR = 1 << 20
-"""Bytes of a body that are looked at at once."""
 
 
 def grant_writing(request: Request, hub: Hub, artifact: Writable) -> Response:
-    """Address and token of the store for this account; Python reads them from the headers, Rust from the body."""
+    """Return the store's address and a token; Python clients read them from the headers, Rust clients from the body."""
     refuse_pull_requests(request)
     account = caller_of(request, hub).account
     assert account is not None, "a writer has an account"
@@ -54,36 +52,36 @@ def grant_writing(request: Request, hub: Hub, artifact: Writable) -> Response:
 
 
 async def receive_xorb(request: Request, hub: Hub, epoch: str, tenant: str, hash: str) -> Response:
-    """Keep a xorb whose every chunk is what the hash says."""
+    """Store a xorb if its chunks match the hash."""
     claims = await run_in_threadpool(_claims, request, hub, epoch, tenant)
-    insist_on_size(request, xorb.LARGEST_SENT)
+    require_size(request, xorb.LARGEST_SENT)
     try:
         unspell(hash)
     except ValueError as error:
         raise WrongRequest(f"{error}.") from error
     account = await run_in_threadpool(sender_of, hub, claims)
     with closing(BodyReader(request, xorb.LARGEST_SENT, at_most=True)) as body:
-        sent = cast(BinaryIO, io.BufferedReader(body, _NEAR))
+        sent = cast(BinaryIO, io.BufferedReader(body, 1 << 20))
         is_new = await read_in_thread(request, lambda: keep_xorb(hub.registry.database, hub.store, account, hash, sent))
     return JSONResponse({"was_inserted": is_new})
 
 
 async def receive_shard(request: Request, hub: Hub, epoch: str, tenant: str) -> Response:
-    """Put together the files of a shard, and keep those that are what it says: all, or the request fails."""
+    """Assemble and store all files of a shard, or fail if any does not match its digest."""
     claims = await run_in_threadpool(_claims, request, hub, epoch, tenant)
     sent = await read_body(request, shard.LARGEST)
     await read_in_thread(request, lambda: _keep_files(hub, claims, sent))
     return JSONResponse({"result": 1})
 
 
-def know_no_chunk(request: Request, hub: Hub, epoch: str, tenant: str) -> Response:
-    """404: no chunk is shared between accounts, so that nobody learns what others have."""
+def chunk_not_found(request: Request, hub: Hub, epoch: str, tenant: str) -> Response:
+    """Answer 404: chunks are not shared between accounts, so that none learns what others have."""
     _claims(request, hub, epoch, tenant)
     raise UnknownFile(request.url.path.rpartition("/")[2], listing="hub verify")
 
 
-def ignore_report() -> Response:
-    """What clients tell of themselves is thrown away."""
+def drop_telemetry() -> Response:
+    """Ignore reports of clients."""
     return Response(status_code=204)
 
 
@@ -92,21 +90,21 @@ def _keep_files(hub: LocalHub, claims: dict[str, Any], sent: bytes) -> None:
     files = shard.read_files(sent)
     name = hub.registry.get(claims["artifact"]).name
     try:
-        insist_on_room(hub, name, {file.sha256 or Digest(file.hash.hex()): file.size for file in files})
+        require_room(hub, name, {file.sha256 or Digest(file.hash.hex()): file.size for file in files})
         for file in files:
             keep_file(hub.registry.database, hub.store, account, file)
     except Damaged as error:
         raise WrongSource(str(error)) from error
     except OverQuota as error:
-        raise TooLarge(str(error)) from error  # Clients try for minutes again after any status from 500 on.
+        raise TooLarge(str(error)) from error  # Clients retry any 5xx for minutes.
 
 
 def _claims(request: Request, hub: LocalHub, asked_epoch: str, tenant: str) -> dict[str, Any]:
-    """What the token says. Raises Unauthenticated, or Forbidden for the address of another account."""
+    """Return the token's claims. Raises Unauthenticated, or Forbidden for the address of another account."""
     scheme, _, word = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer":
-        raise Unauthenticated("a token of `xet-write-token` is needed here.")
+        raise Unauthenticated("this address needs a token of `xet-write-token`.")
     claims = claims_of(hub, _PURPOSE, word)
     if str(claims["account"]) != tenant or asked_epoch != epoch(hub.registry.database):
-        raise Forbidden("this token is for another address: ask `xet-write-token` again.")
+        raise Forbidden("this token is for another address: request a new one from `xet-write-token`.")
     return claims

@@ -1,4 +1,4 @@
-"""Branches, tags, the list of commits, squashing."""
+"""Branches, tags, lists of commits, squashing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from server.auth.access import Hub, Wanted, Writable
 from server.auth.caller import actor_of, caller_of
 from server.http.addresses import Segment, commit_id
 from server.http.paging import next_link, offset_of
-from server.http.times import in_zulu_or_epoch
+from server.http.times import rfc3339_or_epoch
 
 PAGE = 50
 """Commits a page."""
@@ -45,7 +45,7 @@ class Squash(BaseModel):
 
 
 def list_refs(hub: Hub, artifact: Wanted) -> Response:
-    """Branches and tags, with their commits."""
+    """List branches and tags with their commits."""
     kind_of, refs = kinds(hub.registry.database, artifact.name), hub.registry.refs(artifact.name)
 
     def of_kind(kind: str, folder: str) -> list[dict[str, str]]:
@@ -62,20 +62,20 @@ def list_refs(hub: Hub, artifact: Wanted) -> Response:
 def create_branch(
     request: Request, hub: Hub, artifact: Writable, branch: Segment, body: NewBranch | None = None
 ) -> Response:
-    """A branch at the head of `main`, or where the client says."""
+    """Create a branch at the head of `main` or at another starting point."""
     start = hub.registry.revision(artifact.name, (body.startingPoint if body else None) or "main")
     create_ref(hub.registry.database, artifact.name, branch, start.id, actor_of(request, caller_of(request, hub)))
     return _done(hub)
 
 
 def delete_branch(request: Request, hub: Hub, artifact: Writable, branch: Segment) -> Response:
-    """Take a branch away; its revisions stay."""
+    """Delete a branch; its revisions stay."""
     delete_ref(hub.registry.database, artifact.name, branch, actor_of(request, caller_of(request, hub)))
     return _done(hub)
 
 
 def create_tag(request: Request, hub: Hub, artifact: Writable, revision: Segment, body: NewTag) -> Response:
-    """A name that stays with a revision."""
+    """Create a tag."""
     found = hub.registry.revision(artifact.name, revision)
     actor = actor_of(request, caller_of(request, hub))
     message = (body.message or "")[:10_000]
@@ -84,7 +84,7 @@ def create_tag(request: Request, hub: Hub, artifact: Writable, revision: Segment
 
 
 def delete_tag(request: Request, hub: Hub, artifact: Writable, revision: Segment) -> Response:
-    """Take a tag away."""
+    """Delete a tag."""
     actor = actor_of(request, caller_of(request, hub))
     delete_ref(hub.registry.database, artifact.name, revision, actor, kind="tag")
     return _done(hub)
@@ -93,7 +93,7 @@ def delete_tag(request: Request, hub: Hub, artifact: Writable, revision: Segment
 def squash_branch(
     request: Request, hub: Hub, artifact: Writable, branch: Segment, body: Squash | None = None
 ) -> Response:
-    """Make a branch one commit."""
+    """Squash a branch into one commit."""
     message = (body.message if body else None) or f"Super-squash branch '{branch}' using huggingface_hub"
     actor = actor_of(request, caller_of(request, hub))
     squash(artifact, hub.registry, hub.store, actor, message=message, branch=branch)
@@ -101,7 +101,7 @@ def squash_branch(
 
 
 def list_commits(request: Request, hub: Hub, artifact: Wanted, revision: Segment) -> Response:
-    """A revision and its ancestors, newest first; of a branch all, yanked ones included."""
+    """List a revision and its ancestors, newest first, including yanked ones."""
     start = hub.registry.tip(artifact.name, revision)
     history = ancestors(hub.registry.revisions(start.artifact, with_files=False), start)
     begin = offset_of(request)
@@ -120,7 +120,7 @@ def _commit(revision: Revision, *, formatted: bool) -> dict[str, Any]:
         "title": title,
         "message": message.strip(),
         "authors": [{"user": revision.author}] if revision.author else [],
-        "date": in_zulu_or_epoch(revision.created_at),
+        "date": rfc3339_or_epoch(revision.created_at),
     }
     in_html = {"title": html.escape(title), "message": html.escape(message.strip())}
     return body | ({"formatted": in_html} if formatted else {})

@@ -1,9 +1,8 @@
-"""POST …/commit/{revision}: one JSON value a line, a header first, then what is to change."""
+"""POST …/commit/{revision}: JSON lines, a header followed by changes."""
 
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import re
 from collections.abc import Iterator
@@ -23,26 +22,26 @@ from hub.registry.accounts.permissions import Caller
 from hub.registry.uploads.uploads import note_upload, size_of_upload
 from server.auth.access import Hub, Writable
 from server.auth.caller import account_of, actor_of, caller_of
-from server.auth.quota import insist_on_room
+from server.auth.quota import require_room
 from server.http.addresses import Segment, absolute, commit_id, page_path
 from server.http.bodies import LARGEST_COMMIT, read_body
 from server.protocol.write.unsupported import refuse_pull_requests
 
 _MOST_CHANGES = 25_000
-"""Lines of a commit."""
+"""Most lines of a commit."""
 _PARENT = re.compile(r"[0-9a-f]{7,64}")
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The first line."""
+    """The first line of a commit."""
 
     message: str
     parent: str
 
 
 async def make_commit(request: Request, hub: Hub, artifact: Writable, revision: Segment) -> Response:
-    """Apply the lines to a branch, all or none."""
+    """Apply all changes to a branch, or none."""
     refuse_pull_requests(request)
     body = await read_body(request, LARGEST_COMMIT)
     made = await run_in_threadpool(_commit, request, hub, artifact, revision, body)
@@ -62,7 +61,7 @@ def _commit(request: Request, hub: LocalHub, artifact: Artifact, branch: str, bo
     caller = caller_of(request, hub)
     header, lines = _read(body)
     changes = [_change(hub, artifact, caller, key, value) for key, value in lines]
-    insist_on_room(hub, artifact.name, {each.digest: each.size_bytes for each in changes if isinstance(each, File)})
+    require_room(hub, artifact.name, {each.digest: each.size_bytes for each in changes if isinstance(each, File)})
     return commit(
         artifact,
         changes,
@@ -78,14 +77,14 @@ def _commit(request: Request, hub: LocalHub, artifact: Artifact, branch: str, bo
 def _read(body: bytes) -> tuple[Header, list[tuple[str, dict[str, Any]]]]:
     lines = list(_lines(body))
     if not lines or lines[0][0] != "header":
-        raise WrongRequest("a commit begins with a line whose `key` is `header`.")
+        raise WrongRequest("the first line of a commit needs the `key` `header`.")
     first = lines.pop(0)[1]
     summary, description = first.get("summary"), first.get("description") or ""
     parent = first.get("parentCommit") or ""
     if not isinstance(summary, str) or not summary.strip() or not isinstance(description, str):
         raise WrongRequest("a commit needs a `summary`.")
     if not isinstance(parent, str) or (parent and _PARENT.fullmatch(parent) is None):
-        raise WrongRequest("`parentCommit` is no commit id.")
+        raise WrongRequest("`parentCommit` is not a commit id.")
     return Header(f"{summary}\n\n{description}".strip()[:65_536], parent), lines
 
 
@@ -94,23 +93,21 @@ def _lines(body: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
         if not line.strip():
             continue
         if number > _MOST_CHANGES:
-            raise WrongRequest(f"a commit has at most {_MOST_CHANGES} lines: make several.")
+            raise WrongRequest(f"a commit has at most {_MOST_CHANGES} lines: make several commits.")
         try:
             found = json.loads(line)
             key, value = found["key"], found["value"]
         except (ValueError, RecursionError, LookupError, TypeError) as error:
-            raise WrongRequest(f"line {number} of this commit is no JSON object with `key` and `value`.") from error
+            raise WrongRequest(f"line {number} of this commit is not a JSON object with `key` and `value`.") from error
         if not isinstance(key, str) or not isinstance(value, dict):
-            raise WrongRequest(
-                f"line {number} of this commit has a `key` that is no word, or a `value` that is no object."
-            )
+            raise WrongRequest(f"line {number} of this commit needs a string as `key` and an object as `value`.")
         yield key, value
 
 
 def _change(hub: LocalHub, artifact: Artifact, caller: Caller, key: str, value: dict[str, Any]) -> Change:
     path = value.get("path")
     if not isinstance(path, str):
-        raise WrongRequest(f"a line `{key[:40]}` of this commit has no `path`.")
+        raise WrongRequest(f"a `{key[:40]}` line of this commit has no `path`.")
     check_path(path.rstrip("/") if key == "deletedFolder" else path)
     if key == "file":
         return _inline(hub, caller, path, value)
@@ -118,36 +115,32 @@ def _change(hub: LocalHub, artifact: Artifact, caller: Caller, key: str, value: 
         return _large(hub, caller, path, value)
     if key in {"deletedFile", "deletedFolder"}:
         return Deletion(path, is_folder=key == "deletedFolder")
-    raise WrongRequest(f"`{key[:40]}` is nothing that a commit to `{artifact.name}` can do.")
+    raise WrongRequest(f"unknown change `{key[:40]}` in a commit to `{artifact.name}`.")
 
 
 def _inline(hub: LocalHub, caller: Caller, path: str, value: dict[str, Any]) -> File:
-    """A file whose bytes are in the line."""
-    content = value.get("content")
-    if not isinstance(content, str) or value.get("encoding", "base64") not in {"base64", "utf-8"}:
+    """Store a file whose bytes are in the line."""
+    content, encoding = value.get("content"), value.get("encoding", "base64")
+    if not isinstance(content, str) or encoding not in {"base64", "utf-8"}:
         raise WrongRequest(f"`{path}` has no content in base64.")
     try:
-        raw = (
-            base64.b64decode(content, validate=True)
-            if value.get("encoding", "base64") == "base64"
-            else content.encode()
-        )
-    except (binascii.Error, ValueError) as error:
-        raise WrongRequest(f"the content of `{path}` is no base64.") from error
+        raw = base64.b64decode(content, validate=True) if encoding == "base64" else content.encode()
+    except ValueError as error:  # Includes binascii.Error.
+        raise WrongRequest(f"the content of `{path}` is not base64.") from error
     digest, size = hub.store.put(raw)
     note_upload(hub.registry.database, account_of(caller), digest, size)
     return File(path, digest, size)
 
 
 def _large(hub: LocalHub, caller: Caller, path: str, value: dict[str, Any]) -> File:
-    """A file that was sent before, or that lies in a repository which the caller may read."""
+    """Return a file that was uploaded before or is in a repository that the caller may read."""
     try:
         digest = Digest(value["oid"])
     except (KeyError, TypeError, WrongName) as error:
         raise WrongRequest(f"`{path}` has no `oid` of 64 lowercase hex digits.") from error
     size = size_of_upload(hub.registry.database, caller, digest)
     if size is None or digest not in hub.store:
-        raise WrongSource(f"the bytes of `{path}`, {digest}, have not arrived: send them, then commit again.")
+        raise WrongSource(f"the bytes of `{path}`, {digest}, have not arrived: upload them, then commit again.")
     if value.get("size", size) != size:
         raise WrongSource(f"`{path}` has {size} bytes, and this commit says {value['size']!r}.")
     return File(path, digest, size)

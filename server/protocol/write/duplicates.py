@@ -10,10 +10,10 @@ from hub.names import ArtifactName
 from hub.publish.commit import duplicate
 from hub.records import Artifact
 from server.auth.access import Hub, Readable
-from server.auth.caller import account_of, actor_of, caller_of, insist_on_creating
-from server.auth.quota import insist_on_room
+from server.auth.caller import account_of, actor_of, caller_of, require_create
+from server.auth.quota import require_room
 from server.http.addresses import absolute, page_path
-from server.protocol.write.repositories import Visibility, insist_on_free_name
+from server.protocol.write.repositories import Visibility, require_free_name
 
 
 class Copy(Visibility):
@@ -23,26 +23,26 @@ class Copy(Visibility):
 
 
 def duplicate_repository(request: Request, hub: Hub, artifact: Readable, body: Copy) -> Response:
-    """A new repository that begins with all files of this one; 409 with its address when there is one of that name."""
+    """Create a repository with all files of this one; 409 with its address if it exists."""
     caller = caller_of(request, hub)
     target = ArtifactName.parse(body.repository, account_of(caller).name)
-    insist_on_creating(caller, target)
+    require_create(caller, target)
     if hub.registry.head(target) is not None:
         return _conflict(request, hub, target)
-    insist_on_free_name(hub, target)
+    require_free_name(hub, target)
     source = hub.registry.revision(artifact.name)
-    insist_on_room(hub, target, {file.digest: file.size_bytes for file in source.files})
+    require_room(hub, target, {file.digest: file.size_bytes for file in source.files})
     private = artifact.private if body.is_private is None else body.is_private
     try:
         duplicate(artifact, target, hub.registry, hub.store, actor_of(request, caller), private=private)
-    except Conflict:  # Somebody, perhaps the same client once more, was quicker.
+    except Conflict:  # Another request, perhaps a retry, was faster.
         return _conflict(request, hub, target)
     return JSONResponse(_address(request, hub.registry.get(target)))
 
 
 def _conflict(request: Request, hub: Hub, target: ArtifactName) -> Response:
     known = hub.registry.get(target)
-    return JSONResponse({"error": f"`{known.name}` exists already.", **_address(request, known)}, 409)
+    return JSONResponse({"error": f"`{known.name}` already exists.", **_address(request, known)}, 409)
 
 
 def _address(request: Request, artifact: Artifact) -> dict[str, str | bool]:

@@ -1,4 +1,4 @@
-"""Large files of a repository's whole history: listed, erased, made known to another repository."""
+"""Large files of a repository's whole history: list, erase, or reuse them in another repository."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from hub.publish.erase import erase
 from hub.registry.artifacts.usage import held_files
 from hub.registry.uploads.uploads import note_upload, size_of_upload
 from server.auth.access import Governed, Hub, Readable, Wanted, get_artifact
-from server.auth.caller import actor_of, caller_of, insist_on_writing
+from server.auth.caller import actor_of, caller_of, require_write
 from server.http.paging import next_link, offset_of
-from server.http.times import in_zulu_or_epoch
+from server.http.times import rfc3339_or_epoch
 
 PAGE = 1000
 """Files a page."""
@@ -25,7 +25,7 @@ _MOST_DUPLICATED = 500
 
 
 class Deletions(BaseModel):
-    """What is to be erased."""
+    """Files to erase."""
 
     sha: list[str] = Field(max_length=_MOST_ERASED)
     rewriteHistory: bool = True
@@ -38,14 +38,14 @@ class Batch(BaseModel):
 
 
 class Target(BaseModel):
-    """The repository that shall be able to name the files."""
+    """The repository that may use the files."""
 
     type: Literal["model", "dataset", "space", "kernel"] = "model"
     name: str
 
 
 class Source(BaseModel):
-    """A file that is here already."""
+    """A stored file."""
 
     sha256: str
     filename: str = ""
@@ -60,7 +60,7 @@ class Duplication(BaseModel):
 
 
 def list_large_files(request: Request, hub: Hub, artifact: Wanted) -> Response:
-    """Every content that a path ever had, sorted by path; `ref` names the branch that has it now."""
+    """List every content that a path has had, sorted by path; `ref` is the branch that has it now."""
     begin = offset_of(request)
     found = held_files(hub.registry.database, artifact.name, limit=PAGE + 1, offset=begin)
     headers = next_link(request, begin + PAGE) if len(found) > PAGE else {}
@@ -69,7 +69,7 @@ def list_large_files(request: Request, hub: Hub, artifact: Wanted) -> Response:
             "fileOid": each.file.digest.hex,
             "filename": each.file.path,
             "oid": each.file.digest.hex,
-            "pushedAt": in_zulu_or_epoch(each.since),
+            "pushedAt": rfc3339_or_epoch(each.since),
             "ref": f"refs/heads/{each.branch}" if each.branch else None,
             "size": each.file.size_bytes,
         }
@@ -79,9 +79,9 @@ def list_large_files(request: Request, hub: Hub, artifact: Wanted) -> Response:
 
 
 def erase_large_files(request: Request, hub: Hub, artifact: Governed, body: Batch) -> Response:
-    """Take files out of every revision. Asking again does nothing."""
+    """Erase files from every revision. Repeating it has no effect."""
     if not body.deletions.rewriteHistory:
-        raise WrongRequest("a revision here never names bytes that are gone: erase with `rewrite_history=True`.")
+        raise WrongRequest("files can only be erased with their history: use `rewrite_history=True`.")
     digests = [_digest(each) for each in body.deletions.sha]
     actor = actor_of(request, caller_of(request, hub))
     replaced = erase(artifact, digests, hub.registry, hub.store, actor)
@@ -89,9 +89,9 @@ def erase_large_files(request: Request, hub: Hub, artifact: Governed, body: Batc
 
 
 def duplicate_large_files(request: Request, hub: Hub, artifact: Readable, body: Duplication) -> Response:
-    """Let the caller name files of this repository in commits to another one, without sending them."""
+    """Let the caller commit files of this repository to another one without uploading them."""
     caller = caller_of(request, hub)
-    account = insist_on_writing(caller, get_artifact(hub, body.target.name, request).name)
+    account = require_write(caller, get_artifact(hub, body.target.name, request).name)
     failed: list[dict[str, Any]] = []
     for each in body.files:
         try:
@@ -109,4 +109,4 @@ def _digest(text: str) -> Digest:
     try:
         return Digest(text)
     except WrongName as error:
-        raise WrongRequest(f"`{text[:80]}` is no SHA-256 of a file: list them with `lfs-files`.") from error
+        raise WrongRequest(f"`{text[:80]}` is not a SHA-256: list files with `lfs-files`.") from error

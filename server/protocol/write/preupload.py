@@ -1,9 +1,8 @@
-"""POST …/preupload/{revision}: how each file is to be sent, and whether it has changed at all."""
+"""POST …/preupload/{revision}: how to upload each file, and whether it has changed."""
 
 from __future__ import annotations
 
 import base64
-import binascii
 from typing import Any
 
 from fastapi import Request
@@ -14,19 +13,18 @@ from hub.local import LocalHub
 from hub.names import check_path
 from hub.records import File
 from server.auth.access import Hub, Writable
-from server.auth.quota import insist_on_room
+from server.auth.quota import require_room
 from server.http.addresses import Segment, commit_id
 from server.protocol.read.git_objects import blob_id
 from server.protocol.write.unsupported import refuse_pull_requests
 
 LARGEST_INLINE = 1 << 20
-"""Bytes of a text that comes within the commit itself; longer ones, and all binaries, come by Xet or LFS."""
+"""Largest text in bytes that is part of the commit itself; larger ones and all binary files come by Xet or LFS."""
 _BINARY = (".safetensors", ".parquet", ".png", ".jpg", ".jpeg", ".webp", ".gif", ".arrow", ".onnx", ".gguf", ".model")
-_MOST = 1000
 
 
 class Candidate(BaseModel):
-    """A file that the client thinks of sending."""
+    """A file that the client may upload."""
 
     path: str
     sample: str = ""
@@ -36,17 +34,17 @@ class Candidate(BaseModel):
 class Candidates(BaseModel):
     """Body of preupload."""
 
-    files: list[Candidate] = Field(max_length=_MOST)
+    files: list[Candidate] = Field(max_length=1000)
     gitIgnore: str | None = None
 
 
 def plan_upload(request: Request, hub: Hub, artifact: Writable, revision: Segment, body: Candidates) -> Response:
-    """`lfs` or `regular` for each file, with the id of what is there now: the client leaves out what has not changed."""
+    """Return `lfs` or `regular` for each file, with its current id: the client skips unchanged files."""
     refuse_pull_requests(request)
     head = hub.registry.tip(artifact.name, revision)
     known = {file.path: file for file in head.files}
     changed = (each.size for each in body.files if each.path not in known or known[each.path].size_bytes != each.size)
-    insist_on_room(hub, artifact.name, {}, unknown_bytes=sum(changed))
+    require_room(hub, artifact.name, {}, unknown_bytes=sum(changed))
     files = [_plan(hub, each, known.get(each.path)) for each in body.files]
     return JSONResponse({"files": files, "commitOid": commit_id(head.id)})
 
@@ -59,7 +57,7 @@ def _plan(hub: LocalHub, candidate: Candidate, file: File | None) -> dict[str, A
 
 
 def _oid(hub: LocalHub, file: File, mode: str) -> str:
-    """Id of a file as the client computes it: of git for a regular one, SHA-256 for a large one."""
+    """Return the id of a file as the client computes it: git's for a regular one, SHA-256 for a large one."""
     if mode == "lfs":
         return file.digest.hex
     with hub.store.open(file.digest) as opened:
@@ -73,11 +71,11 @@ def _is_short_text(candidate: Candidate) -> bool:
         return False
     try:
         sample = base64.b64decode(candidate.sample)
-    except (binascii.Error, ValueError):
+    except ValueError:  # Includes binascii.Error.
         return False
     if b"\0" in sample:
         return False
-    for cut in range(4):  # The sample may end within a letter.
+    for cut in range(4):  # The sample may end within a character.
         try:
             sample[: len(sample) - cut].decode()
         except UnicodeDecodeError:

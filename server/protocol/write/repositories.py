@@ -1,4 +1,4 @@
-"""Make, delete, move, open and close repositories."""
+"""Create, delete and move repositories, and change their settings."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from hub.publish.publish import drain_outbox
 from hub.records import Artifact
 from hub.registry.artifacts.repositories import change_settings, delete_repository, move_repository, tombstone_of
 from server.auth.access import Governed, Hub, get_artifact
-from server.auth.caller import account_of, actor_of, caller_of, insist_on_administering, insist_on_creating
+from server.auth.caller import account_of, actor_of, caller_of, require_admin, require_create
 from server.http.addresses import absolute, is_dataset, page_path
 
 Kind = Literal["model", "dataset", "space", "kernel"]
 
 
 class Visibility(BaseModel):
-    """Who may see a repository: newer clients send `visibility`, older ones `private`."""
+    """Visibility of a repository: newer clients send `visibility`, older ones `private`."""
 
     visibility: Literal["public", "private", "protected"] | None = None
     private: bool | None = None
 
     @property
     def is_private(self) -> bool | None:
-        """Whether it is to be private; None where the client does not say."""
+        """Whether to make it private; None if the client does not say."""
         return self.private if self.visibility is None else self.visibility != "public"
 
 
@@ -51,32 +51,32 @@ class Move(BaseModel):
 
 
 class Settings(Visibility):
-    """Body of settings; what is absent stays as it is."""
+    """Body of settings; absent ones stay unchanged."""
 
     gated: Literal["auto", "manual", False] | None = None
     visibility: Literal["public", "private"] | None = None  # No `protected` here.
 
 
 def create_repository(request: Request, hub: Hub, body: NewRepository) -> Response:
-    """A repository without files; 409 with its address when there is one already."""
+    """Create a repository without files; 409 with its address if it exists."""
     is_data = _asks_for_dataset(body.type)
     caller = caller_of(request, hub)
     name = _name(body, account_of(caller).name)
-    insist_on_creating(caller, name)
+    require_create(caller, name)
     if hub.registry.head(name) is not None:
         known = hub.registry.get(name)
         message = f"You already created this {'dataset' if is_data else 'model'} repo: `{known.name}`."
         if is_dataset(known) != is_data:
-            message = f"`{known.name}` is a {'data set' if is_dataset(known) else 'model'}: choose another name."
+            message = f"`{known.name}` is a {'dataset' if is_dataset(known) else 'model'}: choose another name."
         return JSONResponse({"error": message, **_address(request, known)}, 409)
-    insist_on_free_name(hub, name)
+    require_free_name(hub, name)
     actor = actor_of(request, caller)
     create(name, hub.registry, hub.store, actor, is_dataset=is_data, private=bool(body.is_private))
     return JSONResponse(_address(request, hub.registry.get(name)))
 
 
 def remove_repository(request: Request, hub: Hub, body: NewRepository) -> Response:
-    """Forget a repository; its name is not given again."""
+    """Delete a repository; its name stays reserved."""
     artifact = _governed(request, hub, str(_name(body, "")), body.type)
     delete_repository(hub.registry.database, artifact.name, actor_of(request, caller_of(request, hub)))
     drain_outbox(hub.registry, hub.store)
@@ -84,35 +84,35 @@ def remove_repository(request: Request, hub: Hub, body: NewRepository) -> Respon
 
 
 def rename_repository(request: Request, hub: Hub, body: Move) -> Response:
-    """Give a repository another name; the old one leads to it."""
+    """Rename a repository; its former name is redirected."""
     artifact = _governed(request, hub, body.fromRepo, body.type)
     caller = caller_of(request, hub)
     target = ArtifactName.parse(body.toRepo, artifact.name.owner)
-    insist_on_creating(caller, target)
+    require_create(caller, target)
     move_repository(hub.registry.database, artifact.name, target, actor_of(request, caller))
     drain_outbox(hub.registry, hub.store)
     return JSONResponse(_address(request, hub.registry.get(target)))
 
 
 def set_repository(request: Request, hub: Hub, artifact: Governed, body: Settings) -> Response:
-    """Open, close or gate a repository."""
+    """Change a repository's visibility and gate."""
     settings: dict[str, object] = {}
     if body.is_private is not None:
         settings["private"] = body.is_private
     if body.gated is not None:
         settings["gated"] = body.gated or ""
     if not settings:
-        raise WrongRequest("no setting was given: `visibility` and `gated` can be set.")
+        raise WrongRequest("no setting was given: set `visibility` or `gated`.")
     change_settings(hub.registry.database, artifact.name, actor_of(request, caller_of(request, hub)), **settings)
     drain_outbox(hub.registry, hub.store)
     return JSONResponse(settings)
 
 
-def insist_on_free_name(hub: LocalHub, name: ArtifactName) -> None:
-    """Raises Gone for a name that another repository had."""
-    if (grave := tombstone_of(hub.registry.database, name)) is not None:
-        what = f"moved to `{grave.moved_to}`" if grave.moved_to else "deleted"
-        raise Gone(f"`{grave.name}` was {what}, and its name is not given again: choose another one.")
+def require_free_name(hub: LocalHub, name: ArtifactName) -> None:
+    """Raise Gone for the name of a deleted or renamed repository."""
+    if (tombstone := tombstone_of(hub.registry.database, name)) is not None:
+        what = f"moved to `{tombstone.moved_to}`" if tombstone.moved_to else "deleted"
+        raise Gone(f"`{tombstone.name}` was {what}, and its name stays reserved: choose another one.")
 
 
 def _governed(request: Request, hub: LocalHub, name: str, kind: Kind | None) -> Artifact:
@@ -120,13 +120,13 @@ def _governed(request: Request, hub: LocalHub, name: str, kind: Kind | None) -> 
     artifact = get_artifact(hub, name, request)
     if is_dataset(artifact) != is_data:
         raise UnknownArtifact(name)
-    insist_on_administering(caller_of(request, hub), artifact.name)
+    require_admin(caller_of(request, hub), artifact.name)
     return artifact
 
 
 def _asks_for_dataset(kind: Kind | None) -> bool:
     if kind in {"space", "kernel"}:
-        raise NotServed(f"{kind}s are not served here: only models and data sets.")
+        raise NotServed(f"{kind}s are not supported: this server has models and datasets.")
     return kind == "dataset"
 
 

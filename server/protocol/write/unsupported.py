@@ -1,8 +1,6 @@
-"""What the Hugging Face Hub has and this server has not: 501 with the code that says so, never a 404."""
+"""Features of the Hugging Face Hub that this server does not have: 501 with a code that says so, never 404."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from fastapi import Request
 from starlette.convertors import StringConvertor, register_url_convertor
@@ -14,9 +12,7 @@ GROUPS = (
     "spaces", "kernels", "jobs", "scheduled-jobs", "endpoints", "papers", "daily_papers", "collections", "buckets", "notifications",
     "settings", "posts", "blog", "inference-proxy",
 )  # fmt: skip
-"""Below `/api/`."""
-_NO_HARNESSES: dict[str, Any] = {"standardEnvVars": [], "harnesses": {}}
-"""Every process of the client asks once; this answer keeps it quiet for a day."""
+"""First segments of unsupported paths below `/api/`."""
 
 
 class Unserved(StringConvertor):
@@ -29,29 +25,29 @@ register_url_convertor("unserved", Unserved())
 
 
 def refuse_group(request: Request) -> Response:
-    """Spaces, jobs, papers and so on."""
+    """Refuse spaces, jobs, papers and so on."""
     group = request.url.path.split("/")[2]
-    raise NotServed(f"{group.replace('_', ' ')} are not served here: models and data sets are.")
+    raise NotServed(f"{group.replace('_', ' ')} are not supported: this server has models and datasets.")
 
 
 def refuse_address(request: Request) -> Response:
-    """What belongs to one of the groups, and lies elsewhere."""
+    """Refuse other paths of these features."""
     parts = request.url.path.strip("/").split("/")
     what = next((each for each in parts if each in {*GROUPS, "leaderboard", "xet-read-token", "uploads"}), parts[0])
-    raise NotServed(f"{what} are not served here: models and data sets are.")
+    raise NotServed(f"{what} are not supported: this server has models and datasets.")
 
 
 def refuse_discussions() -> Response:
-    """Discussions and pull requests."""
-    raise NotServed("discussions and pull requests are not served here: commit to a branch instead.")
+    """Refuse discussions and pull requests."""
+    raise NotServed("discussions and pull requests are not supported: commit to a branch instead.")
 
 
 def list_harnesses() -> Response:
-    """No program that runs agents is known here."""
-    return JSONResponse(_NO_HARNESSES)
+    """Return an empty list of agent harnesses. Every process of the client asks; this answer is cached for a day."""
+    return JSONResponse({"standardEnvVars": [], "harnesses": {}})
 
 
 def refuse_pull_requests(request: Request) -> None:
-    """Raises NotServed when the client asks for a pull request."""
+    """Raise NotServed if the client wants to create a pull request."""
     if request.query_params.get("create_pr", "").lower() in {"1", "true"}:
         refuse_discussions()

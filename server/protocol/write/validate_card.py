@@ -1,4 +1,4 @@
-"""POST /api/validate-yaml: what is wrong with a card, before it is sent."""
+"""POST /api/validate-yaml: problems of a card, before it is uploaded."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _ANY = ArtifactName("this", "repository")
 
 
 class CardText(BaseModel):
-    """Body of the question."""
+    """Body of the request."""
 
     content: str
     repoType: str | None = "model"
 
 
 def validate_card(body: CardText) -> Response:
-    """200 with warnings, or 400 with errors; the client turns those into a ValueError."""
+    """Answer 200 with warnings, or 400 with errors, which the client turns into a ValueError."""
     if not body.content.lstrip("\ufeff").startswith("---"):
         return JSONResponse({"errors": [], "warnings": [{"message": "empty or missing yaml metadata in repo card"}]})
     try:

@@ -38,7 +38,7 @@ QUIET = {
     "unsupported.refuse_discussions": REFUSAL,
     "unsupported.refuse_group": REFUSAL,
     "validate_card.validate_card": ANSWER,
-    "xet.ignore_report": "takes a report of the client and forgets it",
+    "xet.drop_telemetry": "takes a report of the client and forgets it",
     "xet.receive_shard": BYTES,
     "xet.receive_xorb": BYTES,
 }

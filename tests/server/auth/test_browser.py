@@ -36,9 +36,9 @@ def test_somebody_logs_in_makes_a_token_lets_a_program_in_and_logs_out(page: Pag
     page.get_by_role("link", name="ada", exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Ada")
 
-    page.get_by_label("Name of the token").fill("laptop")
-    page.get_by_label("May").select_option("write")
-    page.get_by_label("Lasts").select_option("30 days")
+    page.get_by_label("Token name").fill("laptop")
+    page.get_by_label("Permissions").select_option("write")
+    page.get_by_label("Expiration").select_option("30 days")
     page.get_by_role("button", name="Create token").click()
     secret = page.locator("#new-token").inner_text()
     assert hub.tokens.caller(secret).account.name == "ada"
@@ -49,7 +49,7 @@ def test_somebody_logs_in_makes_a_token_lets_a_program_in_and_logs_out(page: Pag
     asked = httpx.post(f"{endpoint}/oauth/device", data={"client_id": HUGGING_FACE}).json()
     page.goto(asked["verification_uri_complete"])
     expect(page.get_by_text(asked["user_code"])).to_be_visible()
-    page.get_by_role("button", name="Let it in").click()
+    page.get_by_role("button", name="Authorize").click()
     expect(page.get_by_text("is logged in as ada")).to_be_visible()
     given = {"grant_type": DEVICE, "client_id": HUGGING_FACE, "device_code": asked["device_code"]}
     assert "access_token" in httpx.post(f"{endpoint}/oauth/token", data=given).json()

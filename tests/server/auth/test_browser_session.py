@@ -73,7 +73,7 @@ def test_a_session_that_an_attacker_has_planted_is_not_the_one_after_login(brows
 def test_a_wrong_password_and_an_unknown_name_are_told_alike(browser, name):
     answer = browser.log_in(name, "wrong password")
     assert answer.status_code == 401
-    assert "There is no user with this name and this password" in answer.text
+    assert "Wrong username or password" in answer.text
     assert "linguahub=" not in answer.headers.get("set-cookie", "")
 
 
@@ -115,7 +115,7 @@ def test_a_form_needs_the_word_of_this_very_session(browse, hub):
     for word in (other.word("/settings"), "", "0" * 64, "ọ"):
         answer = browser.post("/settings/tokens", {"form": word, "role": "read", "name": "stolen"})
         assert answer.status_code == 403
-        assert "not of this session" in answer.text
+        assert "this form has expired" in answer.text
     before = browser.word("/settings")
     browser.post("/logout", {"form": before})
     browser.enter(hub)
@@ -241,7 +241,7 @@ def test_access_to_a_gated_artifact_is_asked_for_by_a_button(browser, hub, token
     assert "/login?next=/bob/gated" in browser.get("/bob/gated").text
     browser.enter(hub)
     assert browser.send("/bob/gated", "/bob/gated/request-access").headers["location"] == "/bob/gated"
-    assert "nobody has answered yet" in browser.get("/bob/gated").text
+    assert "Your request is pending" in browser.get("/bob/gated").text
     api.accept_access_request("bob/gated", "ada")
     assert "must ask" not in browser.get("/bob/gated").text
     assert read_audit(hub.registry.database, subject="bob/gated")[1].actor == "ada"

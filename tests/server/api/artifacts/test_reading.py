@@ -81,7 +81,7 @@ def test_a_leaderboard_ranks_one_provenance_with_intervals(client: TestClient):
 def test_artifacts_are_compared_where_everything_else_is_equal(client: TestClient):
     (row,) = client.get("/api/v1/compare?artifact=ada/yo&artifact=ada/claims").json()["rows"]
     assert [each["score"]["value"] for each in row["columns"]] == [0.7, 0.5]
-    assert row["verdict"] == "ada/yo is better: the intervals lie apart"
+    assert row["verdict"] == "ada/yo is better: the intervals don't overlap"
     assert client.get("/api/v1/compare?artifact=ada/yo&artifact=ADA/YO").status_code == 400
 
 
@@ -118,7 +118,7 @@ def test_advice_rests_on_what_was_measured(client: TestClient):
     assert [each["method"] for each in found["methods"]] == ["mulan"]
     unknown = client.get("/api/v1/advice?language=ha").json()
     assert unknown["ready"] == []
-    assert unknown["advice"][0].startswith("Nobody has measured a module in Hausa")
+    assert unknown["advice"][0].startswith("No module has a measured score in Hausa")
 
 
 def test_downloads_are_counted_by_day(client: TestClient, hub: LocalHub):

@@ -204,12 +204,12 @@ def test_what_is_withdrawn_is_given_to_those_who_pin_it_alone(client: TestClient
         assert f"hub pull ada/yo --revision {newest.number}" in answer.json()["error"]
     page = client.get("/ada/yo")
     assert page.status_code == 200
-    assert f"Revision {newest.number} was withdrawn" in page.text
+    assert f"Revision {newest.number} was yanked" in page.text
     found = {each["name"]: each["revision"] for each in client.get("/api/v1/search?owner=ada").json()["items"]}
     assert [name for name, revision in found.items() if not revision] == ["yo"]
     listed = {each["id"]: each["disabled"] for each in client.get("/api/models?author=ada&full=true").json()}
     assert [name for name, disabled in listed.items() if disabled] == ["ada/yo"]
-    assert client.get("/?owner=ada").text.count("withdrawn</span>") == 1
+    assert client.get("/?owner=ada").text.count("yanked</span>") == 1
     for number in range(1, newest.number + 1):
         yank(number, "DELETE")
     assert client.get("/api/models/ada/yo").json()["sha"] == newest.id[:40]

@@ -69,7 +69,7 @@ def test_a_code_that_is_turned_away_gives_nothing(browser, hub):
     browser.enter(hub)
     page = f"/device?user_code={asked['user_code'].lower()}"
     fields = {"user_code": asked["user_code"], "answer": "deny", "role": "write"}
-    assert "turned away" in browser.send(page, "/device", fields).text
+    assert "Access denied." in browser.send(page, "/device", fields).text
     assert poll(browser.client, asked)[1]["error"] == "access_denied"
     assert browser.send("/settings", "/device", fields).status_code == 404
 

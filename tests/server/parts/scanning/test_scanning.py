@@ -19,7 +19,7 @@ from hub.registry.outbox.worker import work_off
 from server.app import create_app
 from server.parts.scanning import scan as scanning
 from server.parts.scanning.reports import owe_scans_by
-from server.worker import tasks_of
+from server.worker import job_kinds
 from tests.builders.server.commits import commit
 
 ROOT = Actor("root")
@@ -85,7 +85,7 @@ def allowed(hub, client):
 
 
 def work(hub):
-    return work_off(hub.registry.database, tasks_of(hub))
+    return work_off(hub.registry.database, job_kinds(hub))
 
 
 def test_every_crafted_file_gets_its_verdict_and_none_is_run(hub, allowed, crafted, proof):
@@ -112,7 +112,7 @@ def test_without_permission_they_are_refused_and_nothing_is_scanned(hub, client,
 def test_people_and_programs_see_what_was_found(hub, allowed, crafted, monkeypatch, tmp_path, capsys):
     commit(allowed, {path: crafted[path][0] for path in ("system.pkl", "harmless.pkl")} | {"notes.txt": b"hello"})
     page = allowed.get("/ada/thing").text
-    assert "can run code: not scanned yet" in page and "a tripwire, not a boundary" in page
+    assert "can run code: not scanned yet" in page and "cannot prove a file is safe" in page
     assert "can run code: not scanned yet" in allowed.get("/").text
     info = allowed.get("/api/models/ada/thing", params={"securityStatus": "true"}).json()["securityRepoStatus"]
     assert info == {"scansDone": False, "filesWithIssues": []}

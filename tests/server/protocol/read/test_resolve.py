@@ -147,7 +147,7 @@ def test_a_download_counts_once(client: TestClient, hub: LocalHub):
 def test_a_withdrawn_revision_still_comes_with_a_warning(client: TestClient):
     answer = client.get("/bob/withdrawn/resolve/1/README.md")
     assert answer.status_code == 200
-    assert answer.headers["x-hf-warning"] == "yanked; revision 1 of bob/withdrawn was withdrawn by its owner"
+    assert answer.headers["x-hf-warning"] == "yanked; revision 1 of bob/withdrawn was yanked by its owner"
     assert "x-hf-warning" not in client.get("/bob/withdrawn/resolve/main/README.md").headers
 
 

@@ -61,7 +61,7 @@ def test_strangers_readers_and_nobody_write_nothing(api, bobs, nobodys, repo, en
         with pytest.raises(HfHubHTTPError) as caught:
             who.delete_repo(repo)
         assert status(caught) == expected
-    with pytest.raises(HfHubHTTPError, match="may not create"):
+    with pytest.raises(HfHubHTTPError, match="doesn't have permission to create"):
         bobs.create_repo("ada/from-bob")
 
 

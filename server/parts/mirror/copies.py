@@ -21,7 +21,7 @@ COLLECTIONS = ("models", "datasets")
 
 
 @dataclass(frozen=True, slots=True)
-class Copied:
+class MirroredRepository:
     """Which repository: the upstream keeps models and data sets apart, and both may have one name."""
 
     collection: str
@@ -38,7 +38,7 @@ class Copied:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CopiedFile:
+class MirroredFile:
     """A file of a mirrored commit, as the upstream lists it."""
 
     path: str
@@ -55,30 +55,30 @@ class CopiedFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CopiedCommit:
+class MirroredCommit:
     """One commit of a mirrored repository; it never changes."""
 
     commit_id: str
     description: Mapping[str, Any]
-    files: tuple[CopiedFile, ...]
+    files: tuple[MirroredFile, ...]
     fetched_at: datetime
 
 
-def origin_of(database: Database, copied: Copied) -> MirrorOrigin | None:
+def origin_of(database: Database, repo: MirroredRepository) -> MirrorOrigin | None:
     """Where a repository comes from; None for one that is ours or not here."""
-    rows = database.rows(_ORIGIN, {"key": copied.key})
+    rows = database.rows(_ORIGIN, {"key": repo.key})
     return _origin(rows[0]) if rows else None
 
 
 def origin_of_name(database: Database, name: ArtifactName) -> MirrorOrigin | None:
     """As `origin_of`, of a model or data set of this name."""
-    found = [origin_of(database, Copied(collection, name)) for collection in COLLECTIONS]
+    found = [origin_of(database, MirroredRepository(collection, name)) for collection in COLLECTIONS]
     return next(filter(None, found), None)
 
 
-def commit_of(database: Database, copied: Copied, commit_id: str) -> CopiedCommit | None:
+def commit_of(database: Database, repo: MirroredRepository, commit_id: str) -> MirroredCommit | None:
     """A commit that is known here, with its files by path."""
-    values = {"key": copied.key, "commit": commit_id}
+    values = {"key": repo.key, "commit": commit_id}
     heads = database.rows("SELECT * FROM mirror_commits WHERE key = :key AND commit_id = :commit", values)
     if not heads:
         return None
@@ -86,26 +86,26 @@ def commit_of(database: Database, copied: Copied, commit_id: str) -> CopiedCommi
         "SELECT path, size_bytes, blob_id, etag FROM mirror_files WHERE key = :key AND commit_id = :commit ORDER BY path",
         values,
     )
-    return CopiedCommit(
+    return MirroredCommit(
         commit_id=commit_id,
         description=json.loads(heads[0]["description"]),
-        files=tuple(CopiedFile(**{name: row[name] for name in CopiedFile.__slots__}) for row in files),
+        files=tuple(MirroredFile(**{name: row[name] for name in MirroredFile.__slots__}) for row in files),
         fetched_at=from_column(heads[0]["fetched_at"]),
     )
 
 
-def ref_of(database: Database, copied: Copied, ref: str) -> tuple[str, datetime] | None:
+def ref_of(database: Database, repo: MirroredRepository, ref: str) -> tuple[str, datetime] | None:
     """Where a branch or tag was, and when that was asked."""
     rows = database.rows(
         "SELECT commit_id, checked_at FROM mirror_refs WHERE key = :key AND name = :ref",
-        {"key": copied.key, "ref": ref},
+        {"key": repo.key, "ref": ref},
     )
     return (rows[0]["commit_id"], from_column(rows[0]["checked_at"])) if rows else None
 
 
-def refs_of(database: Database, copied: Copied) -> dict[str, str]:
+def refs_of(database: Database, repo: MirroredRepository) -> dict[str, str]:
     """Every ref that somebody has asked for → commit id."""
-    rows = database.rows("SELECT name, commit_id FROM mirror_refs WHERE key = :key ORDER BY name", {"key": copied.key})
+    rows = database.rows("SELECT name, commit_id FROM mirror_refs WHERE key = :key ORDER BY name", {"key": repo.key})
     return {row["name"]: row["commit_id"] for row in rows}
 
 
@@ -115,48 +115,50 @@ def blob_of(database: Database, etag: str) -> Digest | None:
     return Digest(rows[0]["digest"]) if rows else None
 
 
-def mirrored_blobs(database: Database) -> set[Digest]:
+def blobs_of_mirrors(database: Database) -> set[Digest]:
     """Every blob that some mirrored commit names."""
     rows = database.rows("SELECT DISTINCT digest FROM mirror_blobs JOIN mirror_files USING (etag)")
     return {Digest(row["digest"]) for row in rows}
 
 
-def keep_commit(database: Database, copied: Copied, commit: CopiedCommit, upstream: str, *, restricted: bool) -> None:
+def save_commit(
+    database: Database, repo: MirroredRepository, commit: MirroredCommit, upstream: str, *, restricted: bool
+) -> None:
     """Make a commit known; nothing happens when it is."""
     from server.parts.mirror.tables import MirrorCommitRow, MirrorFileRow, MirrorRow
 
     with database.transaction() as session:
-        row = session.get(MirrorRow, copied.key)
+        row = session.get(MirrorRow, repo.key)
         if row is None:
-            row = MirrorRow(key=copied.key, name=str(copied.name), created_at=utc_now())
+            row = MirrorRow(key=repo.key, name=str(repo.name), created_at=utc_now())
             session.add(row)
         row.upstream, row.restricted = upstream, restricted
         session.flush()
-        if session.get(MirrorCommitRow, (copied.key, commit.commit_id)) is not None:
+        if session.get(MirrorCommitRow, (repo.key, commit.commit_id)) is not None:
             return
         head = MirrorCommitRow(
-            key=copied.key, commit_id=commit.commit_id, description=dict(commit.description), fetched_at=utc_now()
+            key=repo.key, commit_id=commit.commit_id, description=dict(commit.description), fetched_at=utc_now()
         )
         session.add(head)
         session.flush()
         session.add_all(
             MirrorFileRow(
-                key=copied.key, commit_id=commit.commit_id, path=file.path, size_bytes=file.size_bytes,
+                key=repo.key, commit_id=commit.commit_id, path=file.path, size_bytes=file.size_bytes,
                 blob_id=file.blob_id, etag=file.etag,
             )
             for file in commit.files
         )  # fmt: skip
 
 
-def keep_ref(database: Database, copied: Copied, ref: str, commit_id: str) -> None:
+def save_ref(database: Database, repo: MirroredRepository, ref: str, commit_id: str) -> None:
     """Note where a ref is now."""
     from server.parts.mirror.tables import MirrorRefRow
 
     with database.transaction() as session:
-        session.merge(MirrorRefRow(key=copied.key, name=ref, commit_id=commit_id, checked_at=utc_now()))
+        session.merge(MirrorRefRow(key=repo.key, name=ref, commit_id=commit_id, checked_at=utc_now()))
 
 
-def keep_blob(database: Database, etag: str, digest: Digest, size_bytes: int) -> None:
+def save_blob(database: Database, etag: str, digest: Digest, size_bytes: int) -> None:
     """Note that a file's bytes are in the store."""
     from server.parts.mirror.tables import MirrorBlobRow
 
@@ -164,13 +166,13 @@ def keep_blob(database: Database, etag: str, digest: Digest, size_bytes: int) ->
         session.merge(MirrorBlobRow(etag=etag, digest=digest.hex, size_bytes=size_bytes))
 
 
-def forget_mirror(session: Session, name: ArtifactName) -> None:
+def delete_mirror(session: Session, name: ArtifactName) -> None:
     """Remove what is known of a mirrored repository; its bytes are collected like all others."""
     from sqlalchemy import delete
 
     from server.parts.mirror.tables import MirrorRow
 
-    keys = [Copied(collection, name).key for collection in COLLECTIONS]
+    keys = [MirroredRepository(collection, name).key for collection in COLLECTIONS]
     session.execute(delete(MirrorRow).where(MirrorRow.key.in_(keys)))
 
 

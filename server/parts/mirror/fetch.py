@@ -23,7 +23,7 @@ import anyio
 from hub.errors import HubError, Unreachable, UpstreamWrong
 from hub.names import Digest
 from hub.store.folder import ABANDONED_S
-from server.parts.mirror.copies import CopiedFile, keep_blob
+from server.parts.mirror.copies import MirroredFile, save_blob
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from hub.local import LocalHub
 
 Opening = Callable[[], "AbstractContextManager[Iterator[bytes]]"]
-STEP = 1 << 20
+CHUNK_BYTES = 1 << 20
 """Bytes that a reader takes at a time."""
-GLANCE_S = 0.02
+POLL_S = 0.02
 """How often a reader that has caught up looks for more."""
 _log = logging.getLogger("server.mirror")
 
@@ -41,48 +41,48 @@ _log = logging.getLogger("server.mirror")
 class Fetch:
     """One file that is being fetched."""
 
-    def __init__(self, file: CopiedFile, place: Path) -> None:
+    def __init__(self, file: MirroredFile, place: Path) -> None:
         self.file = file
         self.place = place
         self.size = 0
         """Bytes that have arrived."""
         self.error: HubError | None = None
-        self.is_right = False
+        self.is_verified = False
         """All bytes are here, and are the right ones."""
-        self._is_kept = False
-        self._begun = threading.Event()
+        self._is_stored = False
+        self._started = threading.Event()
         self._ended = threading.Event()
 
     def run(self, opening: Opening, hub: LocalHub) -> None:
         """Fetch, check, keep. Whatever goes wrong is told to the readers."""
         try:
             with io.FileIO(self.place, "r+") as target, opening() as chunks:
-                self._begun.set()
+                self._started.set()
                 digest = self._receive(chunks, target)
-            self.is_right = True
+            self.is_verified = True
             hub.store.put_file(self.place, digest)
-            keep_blob(hub.registry.database, self.file.etag, digest, self.size)
-            self._is_kept = True
+            save_blob(hub.registry.database, self.file.etag, digest, self.size)
+            self._is_stored = True
         except HubError as error:
             self._fail(error)
         except OSError as error:
             self._fail(Unreachable(f"cannot write {self.place}: {error.strerror}. Nothing was kept."))
         finally:
             if (
-                not self._is_kept and self.error is None
+                not self._is_stored and self.error is None
             ):  # A fault of ours is passing through: nobody may wait for ever.
                 self.error = Unreachable(f"`{self.file.path}` could not be kept: look into the server's log.")
-            self._begun.set()
+            self._started.set()
             self._ended.set()
 
-    def insist_on_begin(self) -> None:
+    def wait_for_start(self) -> None:
         """Wait until the upstream has begun to send; of a small file, until all is well. Raises what went wrong instead."""
-        is_small = self.file.size_bytes <= STEP
-        (self._ended if is_small else self._begun).wait()
+        is_small = self.file.size_bytes <= CHUNK_BYTES
+        (self._ended if is_small else self._started).wait()
         if self.error is not None and (is_small or self.size == 0):
             raise self.error
 
-    def insist_on_end(self) -> None:
+    def wait_until_stored(self) -> None:
         """Wait until the file is in the store. Raises what went wrong."""
         self._ended.wait()
         if self.error is not None:
@@ -134,16 +134,16 @@ class Reader:
         fetch = self.fetch
         try:
             while start < end:
-                there = fetch.size if fetch.is_right else min(fetch.size, fetch.file.size_bytes - 1)
-                count = min(STEP, end - start, there - start)
+                there = fetch.size if fetch.is_verified else min(fetch.size, fetch.file.size_bytes - 1)
+                count = min(CHUNK_BYTES, end - start, there - start)
                 if count > 0:
                     part = await anyio.to_thread.run_sync(os.pread, self._opened.fileno(), count, start)
                     start += len(part)
                     yield part
-                elif fetch.error is not None and not fetch.is_right:
+                elif fetch.error is not None and not fetch.is_verified:
                     raise fetch.error
                 else:
-                    await anyio.sleep(GLANCE_S)
+                    await anyio.sleep(POLL_S)
         finally:
             self.close()
 
@@ -158,7 +158,7 @@ class Fetches:
         self._folder = hub.home.folder / "mirror"
         self._sweep()
 
-    def join(self, file: CopiedFile, opening: Opening) -> Reader:
+    def join(self, file: MirroredFile, opening: Opening) -> Reader:
         """Read a file along with everybody else who wants it; it is fetched from now on, if it is not already."""
         with self._lock:
             if (running := self._running.get(file.etag)) is not None:

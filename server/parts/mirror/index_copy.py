@@ -19,7 +19,7 @@ from hub.names import COMMIT_DIGITS, Digest
 from hub.publish.commit import describe_files
 from hub.publish.publish import drain_outbox, make_revision, manifest
 from hub.records import PLAIN, Artifact, File, Provenance, Upstream
-from server.parts.mirror.copies import Copied, CopiedCommit, CopiedFile, keep_ref, origin_of
+from server.parts.mirror.copies import MirroredCommit, MirroredFile, MirroredRepository, origin_of, save_ref
 
 CARD = "README.md"
 LARGEST_CARD = 4 << 20
@@ -32,12 +32,16 @@ _log = logging.getLogger("server.mirror")
 
 
 def describe(
-    hub: LocalHub, copied: Copied, commit: CopiedCommit, upstream: str, read: Callable[[CopiedFile], bytes]
+    hub: LocalHub,
+    repo: MirroredRepository,
+    commit: MirroredCommit,
+    upstream: str,
+    read: Callable[[MirroredFile], bytes],
 ) -> None:
     """Make the head of `main` what the registry says of it. What cannot be described is served all the same."""
     try:
         files = _describing(hub, commit, read)
-        artifact = _artifact(hub, copied, commit, files, upstream)
+        artifact = _artifact(hub, repo, commit, files, upstream)
         head = hub.registry.head(artifact.name)
         message = f"Mirror of {upstream} at {commit.commit_id}"
         revision = make_revision(artifact.name, files, message=message, parent=head or "", created_at=_changed(commit))
@@ -45,13 +49,13 @@ def describe(
             return
         hub.store.put(manifest(revision), Digest(revision.id))
         hub.registry.record(artifact, revision, head)
-        keep_ref(hub.registry.database, copied, revision.id[:COMMIT_DIGITS], commit.commit_id)
+        save_ref(hub.registry.database, repo, revision.id[:COMMIT_DIGITS], commit.commit_id)
         drain_outbox(hub.registry, hub.store)
     except HubError as error:
-        _log.warning("`%s` is mirrored, and not described in the registry: %s", copied, error)
+        _log.warning("`%s` is mirrored, and not described in the registry: %s", repo, error)
 
 
-def _describing(hub: LocalHub, commit: CopiedCommit, read: Callable[[CopiedFile], bytes]) -> tuple[File, ...]:
+def _describing(hub: LocalHub, commit: MirroredCommit, read: Callable[[MirroredFile], bytes]) -> tuple[File, ...]:
     """The card and, of a card of ours, the configuration of each variant, fetched."""
     cards = [each for each in commit.files if each.path == CARD and each.size_bytes <= LARGEST_CARD]
     found = [(each, read(each)) for each in cards]
@@ -68,29 +72,31 @@ def _describing(hub: LocalHub, commit: CopiedCommit, read: Callable[[CopiedFile]
     return tuple(sorted(kept, key=lambda file: file.path))
 
 
-def _artifact(hub: LocalHub, copied: Copied, commit: CopiedCommit, files: tuple[File, ...], upstream: str) -> Artifact:
+def _artifact(
+    hub: LocalHub, repo: MirroredRepository, commit: MirroredCommit, files: tuple[File, ...], upstream: str
+) -> Artifact:
     """What the card says. Scores that were measured elsewhere are reported here: nobody can run them again."""
-    kind = DATASET if copied.collection == "datasets" else PLAIN
-    bare = Artifact(name=copied.name, kind=kind, summary="", license="", languages=())
+    kind = DATASET if repo.collection == "datasets" else PLAIN
+    bare = Artifact(name=repo.name, kind=kind, summary="", license="", languages=())
     try:
         found = describe_files(bare, files, hub.store)
     except HubError as error:
-        _log.warning("the card of `%s` is left out: %s", copied, error)
+        _log.warning("the card of `%s` is left out: %s", repo, error)
         found = bare
     here = {file.path for file in files}
     elsewhere = sorted((each for each in commit.files if each.path not in here), key=lambda each: -each.size_bytes)
-    origin = origin_of(hub.registry.database, copied)
+    origin = origin_of(hub.registry.database, repo)
     return dataclasses.replace(
         found,
         scores=tuple(
-            dataclasses.replace(each, provenance=Provenance.REPORTED, source=f"{upstream}/{copied}: {each.source}")
+            dataclasses.replace(each, provenance=Provenance.REPORTED, source=f"{upstream}/{repo}: {each.source}")
             if each.provenance is Provenance.MEASURED
             else each
             for each in found.scores
         ),
         upstream=tuple(
             Upstream(
-                repository=str(copied), file=each.path, size_bytes=each.size_bytes, revision=commit.commit_id,
+                repository=str(repo), file=each.path, size_bytes=each.size_bytes, revision=commit.commit_id,
                 digest=each.etag if each.is_large else "",
             )
             for each in elsewhere[:LISTED]
@@ -100,7 +106,7 @@ def _artifact(hub: LocalHub, copied: Copied, commit: CopiedCommit, files: tuple[
     )  # fmt: skip
 
 
-def _changed(commit: CopiedCommit) -> datetime:
+def _changed(commit: MirroredCommit) -> datetime:
     told = commit.description.get("lastModified")
     try:
         return datetime.fromisoformat(str(told)).astimezone(UTC)

@@ -36,9 +36,9 @@ class MirrorPart(ServerPart):
     def on_event(self, session: Session, event: Event) -> None:
         """Forget the copy when its repository is deleted here."""
         if (event.scope, event.action) == ("repo", "delete"):
-            from server.parts.mirror.copies import forget_mirror
+            from server.parts.mirror.copies import delete_mirror
 
-            forget_mirror(session, ArtifactName(event.artifact.owner, event.artifact.name))
+            delete_mirror(session, ArtifactName(event.artifact.owner, event.artifact.name))
 
     def origin(self, database: Database, name: ArtifactName) -> MirrorOrigin | None:
         """Return where a copy comes from."""
@@ -48,16 +48,16 @@ class MirrorPart(ServerPart):
 
     def blobs(self, database: Database) -> Iterable[Digest]:
         """Return the bytes of all copies."""
-        from server.parts.mirror.copies import mirrored_blobs
+        from server.parts.mirror.copies import blobs_of_mirrors
 
-        return mirrored_blobs(database)
+        return blobs_of_mirrors(database)
 
     def configure(self) -> None:
         """Read `HUB_MIRROR` and `HUB_MIRROR_TOKEN`."""
-        from server.parts.mirror.upstream import mirrored_upstream
+        from server.parts.mirror.upstream import upstream_from_environment
 
         if self._upstream is None:
-            self._upstream = mirrored_upstream()
+            self._upstream = upstream_from_environment()
 
     def attach(self, app: FastAPI, hub: LocalHub) -> None:
         """Keep the mirror beside the hub."""
@@ -73,8 +73,8 @@ class MirrorPart(ServerPart):
 
     def answer_for(self, request: Request, collection: str, name: str) -> Answer | None:
         """Return the mirror's answer where it has, or may have, the repository."""
-        from server.parts.mirror.answers import answer_elsewhere
+        from server.parts.mirror.answers import answer_mirrored
 
         mirror = request.app.state.mirror
-        copied = mirror.covers(collection, name)
-        return None if copied is None else partial(answer_elsewhere, mirror=mirror, copied=copied)
+        repo = mirror.covers(collection, name)
+        return None if repo is None else partial(answer_mirrored, mirror=mirror, repo=repo)

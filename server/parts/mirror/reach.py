@@ -25,7 +25,7 @@ def origin(address: str) -> tuple[str, str, int]:
     return parts.scheme, parts.hostname, port
 
 
-def places_of(address: str, upstream: str) -> list[str]:
+def addresses_of(address: str, upstream: str) -> list[str]:
     """The IP addresses to connect to for `address`, every one public; none for the upstream's own, which may be anywhere.
 
     Raises UpstreamWrong when one of the host's addresses is inside a network, or it has none.

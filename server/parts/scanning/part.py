@@ -26,7 +26,7 @@ class Scanning(ServerPart):
 
     def start(self, hub: LocalHub) -> None:
         """Let everything be scanned again that other versions of the scanners have looked at."""
-        from server.parts.scanning.reports import owe_scans_by
+        from server.parts.scanning.reports import rescan_outdated
         from server.parts.scanning.scan import scanners
 
-        owe_scans_by(hub.registry.database, scanners())
+        rescan_outdated(hub.registry.database, scanners())

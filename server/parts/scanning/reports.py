@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from hub.registry.database.database import Database
 
 
-def keep_report(database: Database, digest: Digest, verdict: str, scanner: str, report: dict[str, Any]) -> None:
+def save_report(database: Database, digest: Digest, verdict: str, scanner: str, report: dict[str, Any]) -> None:
     """Write down what the scanners found."""
     from hub.registry.tables.trust import ScanRow
 
@@ -23,7 +23,7 @@ def keep_report(database: Database, digest: Digest, verdict: str, scanner: str, 
             row.verdict, row.scanner, row.report, row.scanned_at = verdict, scanner, report, utc_now()
 
 
-def owe_scans_by(database: Database, scanner: str) -> int:
+def rescan_outdated(database: Database, scanner: str) -> int:
     """Let everything be scanned again that another version of the scanners has looked at; how many that are."""
     from sqlalchemy import select
 

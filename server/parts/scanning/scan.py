@@ -20,11 +20,11 @@ from hub.registry.artifacts.scans import CLEAN, INCONCLUSIVE, MALICIOUS, SCAN, S
 from hub.registry.outbox.queue import Debt
 from hub.registry.outbox.worker import GiveUp, Task
 from hub.store import BlobStore
-from server.parts.scanning.reports import keep_report
+from server.parts.scanning.reports import save_report
 
 _PROGRAM = Path(__file__).with_name("child.py")
 _PACKAGES = ("picklescan", "modelaudit-picklescan")
-WHOLE_S = 180.0
+TIMEOUT_S = 180.0
 """Most time for one file, by the clock; the program limits its processor time and memory itself."""
 
 
@@ -40,25 +40,27 @@ def scan_task(hub: LocalHub) -> Task:
         flagged = find_scan(hub.registry.database, Digest(debt.subject))
         if flagged is not None and flagged.scanner != (by := scanners()):
             try:
-                verdict, report = look_at(hub.store, flagged)
+                verdict, report = scan_blob(hub.store, flagged)
             except UnknownFile as error:
                 raise GiveUp(str(error)) from error
-            keep_report(hub.registry.database, flagged.digest, verdict, by, report)
+            save_report(hub.registry.database, flagged.digest, verdict, by, report)
 
-    return Task(SCAN, scan, lease_s=2 * WHOLE_S, gathers=True, most_attempts=5)
+    return Task(SCAN, scan, lease_s=2 * TIMEOUT_S, gathers=True, most_attempts=5)
 
 
-def look_at(store: BlobStore, flagged: Scan) -> tuple[str, dict[str, Any]]:
+def scan_blob(store: BlobStore, flagged: Scan) -> tuple[str, dict[str, Any]]:
     """The verdict of both scanners together, and what each says. Raises UnknownFile when the bytes are gone."""
     with _on_disk(store, flagged.digest) as path, tempfile.TemporaryDirectory() as folder:
         try:
             # No variable of ours goes along, and -I lets neither folder nor variables add code to it.
             done = subprocess.run(
                 [sys.executable, "-I", str(_PROGRAM), str(path), flagged.name],
-                cwd=folder, env={}, capture_output=True, text=True, timeout=WHOLE_S, check=False,
+                cwd=folder, env={}, capture_output=True, text=True, timeout=TIMEOUT_S, check=False,
             )  # fmt: skip
         except subprocess.TimeoutExpired:
-            return INCONCLUSIVE, {"scanners": {"verdict": INCONCLUSIVE, "reason": f"took longer than {WHOLE_S:.0f} s"}}
+            return INCONCLUSIVE, {
+                "scanners": {"verdict": INCONCLUSIVE, "reason": f"took longer than {TIMEOUT_S:.0f} s"}
+            }
     try:
         report: dict[str, Any] = json.loads(done.stdout)
     except ValueError:
@@ -66,10 +68,10 @@ def look_at(store: BlobStore, flagged: Scan) -> tuple[str, dict[str, Any]]:
         return INCONCLUSIVE, {
             "scanners": {"verdict": INCONCLUSIVE, "reason": f"ended without an answer ({done.returncode})"}
         }
-    return judge(flagged.kind, [each["verdict"] for each in report.values()]), report
+    return worst_verdict(flagged.kind, [each["verdict"] for each in report.values()]), report
 
 
-def judge(kind: str, verdicts: list[str]) -> str:
+def worst_verdict(kind: str, verdicts: list[str]) -> str:
     """One verdict of several: the worst. Clean needs that every scanner has read the whole of it, and that it is no program."""
     for bad in (MALICIOUS, SUSPICIOUS):
         if bad in verdicts:

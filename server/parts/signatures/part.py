@@ -38,8 +38,8 @@ class Signatures(Part):
 
     def signature_by(self, key: Path, files: Sequence[File], store: BlobStore) -> Signature | None:
         """Return the signature as someone sees it who trusts the key in a file."""
-        from server.parts.signatures.signatures import examine, read_bundle, read_key
+        from server.parts.signatures.signatures import read_bundle, read_key, verify_bundle
 
         trusted = read_key(key)
         bundle = read_bundle(files, store)
-        return None if bundle is None else examine(files, bundle, [trusted])
+        return None if bundle is None else verify_bundle(files, bundle, [trusted])

@@ -23,13 +23,13 @@ from hub.records import File, Signature, SigningKey
 from hub.registry.database.database import Database
 from hub.store import BlobStore
 from server.parts.signatures import FILE
-from server.parts.signatures.signing_keys import trusted_for
+from server.parts.signatures.signing_keys import trusted_keys
 
 LARGEST_BYTES = 16 << 20
 _UNSIGNED = (".git", ".gitattributes", ".github", ".gitignore")
 """What the library leaves out by itself; folders end at a `/`."""
 _SHOWN = 5
-_AGAIN = f"sign it again with `hub sign FOLDER --key KEY`, or leave `{FILE}` out"
+_FIX = f"sign it again with `hub sign FOLDER --key KEY`, or leave `{FILE}` out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def signature_in(files: Sequence[File], name: ArtifactName, database: Database, 
     if bundle is None:
         return None
     try:
-        return examine(files, bundle, trusted_for(database, name))
+        return verify_bundle(files, bundle, trusted_keys(database, name))
     except MissingExtra as reason:
         return _unverified(str(reason))
 
@@ -65,7 +65,7 @@ def read_bundle(files: Sequence[File], store: BlobStore) -> bytes | None:
         return opened.read()
 
 
-def examine(files: Iterable[File], bundle: bytes, keys: Sequence[SigningKey]) -> Signature:
+def verify_bundle(files: Iterable[File], bundle: bytes, keys: Sequence[SigningKey]) -> Signature:
     """What the signature in `bundle` is worth for `files`, to somebody who trusts `keys`.
 
     Raises WrongSignature when it is for other files, was not made by the key that it names, or is none; MissingExtra without the
@@ -73,8 +73,8 @@ def examine(files: Iterable[File], bundle: bytes, keys: Sequence[SigningKey]) ->
     """
     try:
         statement = _read(bundle)
-    except _NotHere as not_here:
-        return _unverified(str(not_here))
+    except _Unsupported as unsupported:
+        return _unverified(str(unsupported))
     kept = {file.path: file.digest.hex for file in files if file.path != FILE}
     covered = {path: digest for path, digest in kept.items() if not _is_unsigned(path) or path in statement.digests}
     _compare(statement.digests, covered)
@@ -153,7 +153,7 @@ def sign(folder: Path, key: Path, password: str | None = None) -> tuple[Path, in
     return target, len(paths)
 
 
-class _NotHere(Exception):
+class _Unsupported(Exception):
     """A signature that may be good, and that cannot be checked here."""
 
 
@@ -165,16 +165,16 @@ def _read(bundle: bytes) -> _Statement:
         material = dict(parsed["verificationMaterial"])
         predicate = payload["predicate"]
         if payload["predicateType"] != "https://model_signing/signature/v1.0":
-            raise _NotHere(f"a statement of another kind than model signing: {str(payload['predicateType'])[:100]}")
+            raise _Unsupported(f"a statement of another kind than model signing: {str(payload['predicateType'])[:100]}")
         how = predicate["serialization"]
         if (how["method"], how["hash_type"]) != ("files", "sha256"):
-            raise _NotHere(
+            raise _Unsupported(
                 f"it was made over {how['method']} with {how['hash_type']}, and files with sha256 are checked here"
             )
         digests = {str(each["name"]): str(each["digest"]) for each in predicate["resources"]}
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError, binascii.Error) as error:
         raise WrongSignature(
-            f"`{FILE}` is no signature of a model ({type(error).__name__}: {error}): {_AGAIN}."
+            f"`{FILE}` is no signature of a model ({type(error).__name__}: {error}): {_FIX}."
         ) from error
     return _Statement(digests, material)
 
@@ -186,7 +186,7 @@ def _compare(signed: dict[str, str], kept: dict[str, str]) -> None:
     problems += [f"`{path}` was signed and is not here" for path in signed if path not in kept]
     if problems:
         more = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
-        raise WrongSignature(f"`{FILE}` is for other files ({'; '.join(problems[:_SHOWN])}{more}): {_AGAIN}.")
+        raise WrongSignature(f"`{FILE}` is for other files ({'; '.join(problems[:_SHOWN])}{more}): {_FIX}.")
 
 
 def _by_key(statement: _Statement, bundle: bytes, kept: dict[str, str], keys: Sequence[SigningKey]) -> Signature:
@@ -206,7 +206,7 @@ def _by_key(statement: _Statement, bundle: bytes, kept: dict[str, str], keys: Se
                 fingerprint=key.fingerprint,
                 reason="",
             )
-    raise WrongSignature(f"`{FILE}` was not made by the key that it names: {_AGAIN}.")
+    raise WrongSignature(f"`{FILE}` was not made by the key that it names: {_FIX}.")
 
 
 def _by_certificate(
@@ -280,7 +280,7 @@ def _leaf(material: dict[str, Any]) -> tuple[str, str]:
         raw = base64.b64decode(material["x509CertificateChain"]["certificates"][0]["rawBytes"])
         return x509.load_der_x509_certificate(raw).subject.rfc4514_string()[:200], hashlib.sha256(raw).hexdigest()
     except (LookupError, TypeError, ValueError) as error:
-        raise WrongSignature(f"`{FILE}` holds no readable certificate: {_AGAIN}.") from error
+        raise WrongSignature(f"`{FILE}` holds no readable certificate: {_FIX}.") from error
 
 
 def _identity(material: dict[str, Any]) -> str:

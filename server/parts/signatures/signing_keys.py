@@ -31,7 +31,7 @@ def keys_of(database: Database, account: Account) -> list[SigningKey]:
     ]
 
 
-def trusted_for(database: Database, name: ArtifactName) -> list[SigningKey]:
+def trusted_keys(database: Database, name: ArtifactName) -> list[SigningKey]:
     """Keys whose signatures count for an artifact: its owner's and, of an organisation, those of its members who may write."""
     rows = database.rows(
         f"{_QUESTION} (accounts.key = :owner OR accounts.id IN (SELECT user_id FROM memberships "

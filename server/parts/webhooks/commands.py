@@ -47,10 +47,10 @@ def show(account: Annotated[str, Argument(help="A user.")], endpoint: Endpoint =
 @webhooks.command("log")
 def log(webhook: Annotated[str, Argument(help="Its id.")], endpoint: Endpoint = "") -> None:
     """List what a webhook was told of late: id, what, attempts, status, milliseconds, why it failed."""
-    from server.parts.webhooks.operations import ListTold
+    from server.parts.webhooks.operations import ListHookDeliveries
 
     with administration(endpoint) as admin:
-        found = admin.run(ListTold(webhook=webhook))
+        found = admin.run(ListHookDeliveries(webhook=webhook))
     lines(
         [
             (

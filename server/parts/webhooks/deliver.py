@@ -11,7 +11,7 @@ from hub.errors import Unreachable, WrongRequest
 from hub.local import LocalHub
 from hub.registry.outbox.queue import Debt
 from hub.registry.outbox.worker import GiveUp, Task
-from server.parts.webhooks.deliveries import DELIVER, Delivery, find_delivery, note_attempt
+from server.parts.webhooks.deliveries import DELIVER, Delivery, find_delivery, save_attempt
 from server.parts.webhooks.destinations import Refused, read_destination
 from server.parts.webhooks.send import headers_of, post
 from server.parts.webhooks.webhooks import Webhook, allowed_hosts, find_webhook
@@ -42,20 +42,20 @@ def _deliver(hub: LocalHub, webhook: Webhook, delivery: Delivery) -> None:
     headers |= headers_of(delivery.id, int(time.time()), body, webhook.secret)
     began = time.perf_counter()
     status: int | None = None
-    is_vain = False
+    is_final = False
     try:
         status = post(read_destination(webhook.url, allowed_hosts(hub.registry.database)), body, headers)
         error = ""
         if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-            is_vain = status < HTTPStatus.BAD_REQUEST or status == HTTPStatus.GONE
+            is_final = status < HTTPStatus.BAD_REQUEST or status == HTTPStatus.GONE
             error = f"answered {status}" + (": redirects are not followed" if status < HTTPStatus.BAD_REQUEST else "")
     except (Refused, WrongRequest) as refusal:
-        error, is_vain = str(refusal), True
+        error, is_final = str(refusal), True
     except (OSError, http.client.HTTPException) as failure:
         error = f"no answer: {failure or type(failure).__name__}"
     duration_ms = round(1000 * (time.perf_counter() - began))
-    note_attempt(hub.registry.database, delivery, status=status, error=error, duration_ms=duration_ms)
-    if is_vain:
+    save_attempt(hub.registry.database, delivery, status=status, error=error, duration_ms=duration_ms)
+    if is_final:
         raise GiveUp(error)
     if error:
         raise Unreachable(error)  # Without the URL: people put tokens into those.

@@ -58,7 +58,7 @@ def find_delivery(database: Database, delivery_id: str) -> Delivery | None:
     return _delivery(rows[0]) if rows else None
 
 
-def note_attempt(database: Database, delivery: Delivery, *, status: int | None, error: str, duration_ms: int) -> None:
+def save_attempt(database: Database, delivery: Delivery, *, status: int | None, error: str, duration_ms: int) -> None:
     """Write down how an attempt went, and forget what is older than the kept ones and waits for nothing."""
     from sqlalchemy import delete, select
 

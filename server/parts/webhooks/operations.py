@@ -46,7 +46,7 @@ class ListHooks(Operation[list[Hook]]):
         return [_hook(each) for each in webhooks_of(hub.registry.database, hub.accounts.get(self.name))]
 
 
-class ListTold(Operation[list[Delivery]]):
+class ListHookDeliveries(Operation[list[Delivery]]):
     """List the newest deliveries of a webhook, newest first, and how they were answered."""
 
     path = "/admin/webhooks/{webhook}/deliveries"
@@ -85,4 +85,4 @@ def _hook(webhook: Webhook) -> Hook:
     return Hook(webhook.id, urlsplit(webhook.url).hostname or "", watched, webhook.disabled)
 
 
-OPERATIONS = (ListHooks, ListTold, ListHosts, AllowHost)
+OPERATIONS = (ListHooks, ListHookDeliveries, ListHosts, AllowHost)

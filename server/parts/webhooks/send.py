@@ -22,7 +22,7 @@ from server.parts.webhooks.destinations import Destination, addresses_of
 
 PREFIX = "whsec_"
 CONNECT_S = 5.0
-WHOLE_S = 10.0
+TIMEOUT_S = 10.0
 """Most time from the connection to the answer, however slowly it drips."""
 
 
@@ -66,7 +66,7 @@ class _Connection(http.client.HTTPConnection):
             self.sock = context.wrap_socket(plain, server_hostname=self._destination.host)
         else:
             self.sock = plain
-        self.sock.settimeout(WHOLE_S)
+        self.sock.settimeout(TIMEOUT_S)
 
 
 def post(destination: Destination, body: bytes, headers: Mapping[str, str]) -> int:
@@ -88,7 +88,7 @@ def post(destination: Destination, body: bytes, headers: Mapping[str, str]) -> i
 
 def _exchange(connection: _Connection, destination: Destination, body: bytes, headers: Mapping[str, str]) -> int:
     opened = connection.sock
-    over = threading.Timer(WHOLE_S, _cut, (opened,))
+    over = threading.Timer(TIMEOUT_S, _abort, (opened,))
     over.daemon = True
     over.start()
     try:
@@ -99,6 +99,6 @@ def _exchange(connection: _Connection, destination: Destination, body: bytes, he
         connection.close()
 
 
-def _cut(opened: socket.socket) -> None:
+def _abort(opened: socket.socket) -> None:
     with contextlib.suppress(OSError):  # It may have ended by itself in the meantime.
         opened.shutdown(socket.SHUT_RDWR)

@@ -109,7 +109,7 @@ def add_webhook(
         session.add(row)
         session.flush()
         _watch(session, row.id, watched)
-        note(session, actor, "webhook.create", account.name, webhook=row.id, host=_host_of(url))
+        note(session, actor, "webhook.create", account.name, webhook=row.id, host=host_of(url))
         made = row.id
     return get_webhook(database, account, made)
 
@@ -138,7 +138,7 @@ def change_webhook(
         row.disabled = row.disabled if disabled is None else disabled
         if watched:
             _watch(session, webhook_id, watched)
-        changed = {"host": url and _host_of(url), "disabled": disabled, "secret": None if secret is None else "changed"}
+        changed = {"host": url and host_of(url), "disabled": disabled, "secret": None if secret is None else "changed"}
         detail = {name: value for name, value in changed.items() if value is not None}
         note(session, actor, "webhook.change", account.name, webhook=webhook_id, **detail)
     return get_webhook(database, account, webhook_id)
@@ -213,7 +213,7 @@ def _refuse(watched: Watched) -> str:
     raise WrongRequest(f"{watched.name[:100]!r} is no repository: write it as `owner/name`.")
 
 
-def _host_of(url: str) -> str:
+def host_of(url: str) -> str:
     """For the audit log: the rest of a URL may be a password, as with chat services."""
     return urlsplit(url).hostname or ""
 

@@ -49,8 +49,8 @@ def test_somebody_logs_in_makes_a_token_lets_a_program_in_and_logs_out(page: Pag
     asked = httpx.post(f"{endpoint}/oauth/device", data={"client_id": HUGGING_FACE}).json()
     page.goto(asked["verification_uri_complete"])
     expect(page.get_by_text(asked["user_code"])).to_be_visible()
-    page.get_by_role("button", name="Let it in").click()
-    expect(page.get_by_text("is logged in as ada")).to_be_visible()
+    page.get_by_role("button", name="Authorize").click()
+    expect(page.get_by_text("is signed in as ada")).to_be_visible()
     given = {"grant_type": DEVICE, "client_id": HUGGING_FACE, "device_code": asked["device_code"]}
     assert "access_token" in httpx.post(f"{endpoint}/oauth/token", data=given).json()
 

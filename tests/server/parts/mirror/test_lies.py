@@ -21,7 +21,7 @@ from server.parts import network_guard
 from server.parts.mirror import fetch
 from server.parts.mirror import upstream as asking
 from server.parts.mirror.copies import origin_of_name
-from server.parts.mirror.reach import places_of
+from server.parts.mirror.reach import addresses_of
 from server.parts.mirror.upstream import Upstream
 from server.protocol.read.git_objects import blob_id
 from tests.builders.server.mirrors import mirroring, settled
@@ -249,7 +249,7 @@ def test_what_is_no_json_is_refused(address, liar):
 
 
 def test_an_upstream_that_takes_too_long_is_a_504_and_is_left_alone_for_a_while(address, liar, monkeypatch):
-    monkeypatch.setattr(asking, "ANSWER_S", 0.2)
+    monkeypatch.setattr(asking, "READ_S", 0.2)
     liar.bent["/api/"] = lambda answer: time.sleep(1)
     assert "in time" in refusal(f"{address}/api/models/{NAME}", 504)
     asked = len(liar.asked)
@@ -272,20 +272,20 @@ def test_what_is_no_hubs_address_is_refused_at_the_start(address):
 
 
 def test_the_upstream_itself_may_be_anywhere_and_a_private_neighbour_may_not():
-    assert places_of("http://10.0.0.5:8000/x", "http://10.0.0.5:8000") == []
+    assert addresses_of("http://10.0.0.5:8000/x", "http://10.0.0.5:8000") == []
     for private in ("http://10.0.0.5:9000", "http://127.1", "http://[::ffff:10.0.0.5]"):
         with pytest.raises(UpstreamWrong):
-            places_of(private, "http://10.0.0.5:8000")
+            addresses_of(private, "http://10.0.0.5:8000")
 
 
 @pytest.mark.parametrize("address", INSIDE)
 def test_an_address_inside_is_out_of_reach_through_every_disguise(address, monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", resolving("93.184.216.34", address))
     with pytest.raises(UpstreamWrong, match="not public"):
-        places_of("https://cdn.example/x", "https://hub.example")
+        addresses_of("https://cdn.example/x", "https://hub.example")
 
 
 @pytest.mark.parametrize("address", OUTSIDE)
 def test_an_address_of_the_internet_is_within_reach(address, monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", resolving(address))
-    assert places_of("https://cdn.example/x", "https://hub.example") == [address]
+    assert addresses_of("https://cdn.example/x", "https://hub.example") == [address]

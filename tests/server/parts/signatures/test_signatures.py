@@ -23,7 +23,7 @@ from hub.publish.publish import publish
 from hub.registry.accounts.permissions import Actor
 from server.app import create_app
 from server.parts.signatures import FILE
-from server.parts.signatures.signatures import examine, fingerprint_of, read_key, sign
+from server.parts.signatures.signatures import fingerprint_of, read_key, sign, verify_bundle
 from tests.builders.artifacts import a_folder
 from tests.builders.server.commits import commit
 
@@ -141,10 +141,10 @@ def test_a_members_key_counts_for_an_organisation(hub, client, folder, keys):
     register(client, keys[1])
     sign(folder, keys[0])
     client.post("/api/repos/create", json={"name": "thing", "organization": "lab"})
-    from server.parts.signatures.signing_keys import trusted_for
+    from server.parts.signatures.signing_keys import trusted_keys
 
-    assert [key.account for key in trusted_for(hub.registry.database, ArtifactName("lab", "thing"))] == ["ada"]
-    assert trusted_for(hub.registry.database, ArtifactName("eve", "thing")) == []
+    assert [key.account for key in trusted_keys(hub.registry.database, ArtifactName("lab", "thing"))] == ["ada"]
+    assert trusted_keys(hub.registry.database, ArtifactName("eve", "thing")) == []
 
 
 @pytest.mark.parametrize(
@@ -330,7 +330,7 @@ def test_a_key_with_a_password_signs(tmp_path, folder, hub):
     from hub.records import File
 
     files = [File(path, *hub.store.put(raw)) for path, raw in files_of(folder).items()]
-    assert examine(files, target.read_bytes(), [read_key(public)]).verified
+    assert verify_bundle(files, target.read_bytes(), [read_key(public)]).verified
 
 
 def test_publishing_a_folder_here_checks_its_signature_too(hub, tmp_path, keys):

@@ -12,7 +12,7 @@ from hub.registry.artifacts.scans import SCAN, find_scan, flag
 from hub.registry.events import DELIVER
 from hub.registry.outbox.worker import Task, work_off
 from hub.store import MemoryStore
-from server.parts.scanning.reports import rescan_outdated, save_report
+from server.parts.scanning.scan import rescan_outdated, save_report
 from server.parts.signatures.signing_keys import add_key, keys_of, revoke_key, trusted_keys
 from server.parts.webhooks.deliveries import deliveries, find_delivery, note_attempt
 from server.parts.webhooks.webhooks import Watched, add_webhook, allow_host, allowed_hosts

@@ -18,7 +18,7 @@ from hub.registry.artifacts.scans import find_scan, flag, scans_in
 from hub.registry.outbox.worker import work_off
 from server.app import create_app
 from server.parts.scanning import scan as scanning
-from server.parts.scanning.reports import rescan_outdated
+from server.parts.scanning.scan import rescan_outdated
 from server.worker import tasks_of
 from tests.builders.server.commits import commit
 

@@ -188,7 +188,7 @@ WRONG = {
     "too many lines": (WrongRequest, "1 to 10000, not 0", lambda admin: admin.run(ListAudit(limit=0))),
     "too many debts": (WrongRequest, "1 to 10000, not 10001", lambda admin: admin.run(ListDebts(limit=10_001))),
     "a task that is none": (WrongRequest, "is no task", lambda admin: admin.run(RetryDebts(task="a\0b"))),
-    "a host that is none": (WrongRequest, "is no host", lambda admin: admin.run(AllowHost(host="a b", allowed=True))),
+    "a host that is none": (WrongRequest, "is not a valid host", lambda admin: admin.run(AllowHost(host="a b", allowed=True))),
     "webhooks of nobody": (WrongRequest, "Did you mean `root`", lambda admin: admin.run(ListHooks(name="roott"))),
     "a webhook that is none": (WrongRequest, "no webhook is called `77`", lambda admin: admin.run(ListHookDeliveries(webhook="77"))),
     "keys of nobody": (WrongRequest, "Did you mean `root`", lambda admin: admin.run(ListSigningKeys(account="roott"))),

@@ -153,7 +153,7 @@ def test_a_fault_of_our_own_ends_the_fetch_for_everybody_who_waits(address, hub,
     def broken(*_: object) -> None:
         raise RuntimeError("a fault of ours")
 
-    monkeypatch.setattr(fetch, "keep_blob", broken)
+    monkeypatch.setattr(fetch, "save_blob", broken)
     monkeypatch.setattr(threading, "excepthook", lambda _: None)
     assert httpx.get(f"{address}/{NAME}/resolve/main/README.md").status_code == 502
     settled(hub)

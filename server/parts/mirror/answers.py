@@ -1,11 +1,11 @@
-"""The Hub protocol's answers for mirrored repositories, with the upstream's own commit ids and nothing of Xet."""
+"""Responses of the Hub protocol for mirrored repositories, with the upstream's commit ids and without Xet."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
 from typing import Any, cast
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 import anyio
 from fastapi import Request
@@ -26,19 +26,19 @@ from server.protocol.accounts import whoami
 from server.protocol.read import paths, repository, resolve, tree
 from server.protocol.read.git_objects import pointer
 from server.protocol.read.properties import is_true
-from server.protocol.read.resolve import FILE_POLICY, blob_answer, media_type_of
+from server.protocol.read.resolve import blob_answer, file_headers, media_type_of
 from server.protocol.read.tree import PAGE, entries_at, paths_below
 from server.protocol.transfer import xet
 from server.protocol.write import branches
 
 WAITING_REQUESTS = 16
-"""Requests of a worker that may wait for the upstream at once: the others must not wait for a thread."""
+"""Requests per worker that can wait for the upstream at once, so that threads remain for all others."""
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 _COUNTED = ("config.json", "model_index.json", "README.md")
 
 
 async def answer_mirrored(request: Request, mirror: Mirror, repo: MirroredRepository) -> Response:
-    """What a route of ours would answer, of a repository that is not ours. Raises HubError."""
+    """Respond for a mirrored repository in place of the matched route. Raises HubError."""
     endpoint, limiter = request.scope["endpoint"], _limiter(request)
     if endpoint is paths.describe_paths:
         body = await read_body(request, SMALL)
@@ -58,11 +58,7 @@ def _describe(request: Request, mirror: Mirror, repo: MirroredRepository) -> Res
         "sha": commit.commit_id,
         "siblings": [_sibling(file) if with_blobs else {"rfilename": file.path} for file in commit.files],
         "usedStorage": sum(file.size_bytes for file in commit.files),
-        "mirror": {
-            "upstream": origin.upstream,
-            "commit": commit.commit_id,
-            "fetchedAt": in_zulu(commit.fetched_at),
-        },
+        "mirror": {"upstream": origin.upstream, "commit": commit.commit_id, "fetchedAt": in_zulu(commit.fetched_at)},
     }
     return JSONResponse(body, headers=_warning(request))
 
@@ -89,18 +85,15 @@ def _describe_paths(request: Request, mirror: Mirror, repo: MirroredRepository, 
 
 def _list_refs(request: Request, mirror: Mirror, repo: MirroredRepository) -> Response:
     _commit(request, mirror, repo, revision="main")
-    found = mirror.refs(repo)
-
-    def listed(kind: str, folder: str) -> list[dict[str, str]]:
-        return [
+    refs = mirror.refs(repo)
+    listed = {
+        kind: [
             {"name": name, "ref": f"refs/{folder}/{name}", "targetCommit": commit}
-            for name, commit in found[kind].items()
+            for name, commit in refs[kind].items()
         ]
-
-    tags = listed("tags", "tags")
-    return JSONResponse(
-        {"branches": listed("branches", "heads"), "tags": tags, "converts": [], "pullRequests": []}
-    )  # fmt: skip
+        for kind, folder in (("branches", "heads"), ("tags", "tags"))
+    }
+    return JSONResponse({**listed, "converts": [], "pullRequests": []})
 
 
 def _check_reading(request: Request, mirror: Mirror, repo: MirroredRepository) -> Response:
@@ -128,12 +121,12 @@ def _resolve(request: Request, mirror: Mirror, repo: MirroredRepository) -> Resp
 
 
 def _refuse(request: Request, mirror: Mirror, repo: MirroredRepository) -> Response:
-    """What would change a mirrored repository, and what only its upstream has."""
+    """Refuse requests that change a mirrored repository or need its upstream."""
     upstream = mirror.origin(repo).upstream
     writes = {xet.grant_writing, whoami.check_writing}
     if request.method not in {"GET", "HEAD"} or request.scope["endpoint"] in writes:
-        raise Forbidden(f"`{repo}` is mirrored from {upstream}: change it there, or publish under a name of your own.")
-    raise NotServed(f"`{repo}` is mirrored from {upstream}, and this is not served of mirrors: ask there.")
+        raise Forbidden(f"`{repo}` is mirrored from {upstream}: change it there, or publish under your own name.")
+    raise NotServed(f"`{repo}` is mirrored from {upstream}: this request is not supported for mirrors, use {upstream}.")
 
 
 def _commit(request: Request, mirror: Mirror, repo: MirroredRepository, revision: str = "") -> MirroredCommit:
@@ -149,28 +142,20 @@ def _is_account(request: Request, mirror: Mirror) -> bool:
 
 
 def _warning(request: Request) -> dict[str, str]:
-    """The warning of a copy that may be old; clients print it."""
+    """Return the warning about an outdated commit, which clients print."""
     return {"X-HF-Warning": request.state.warning} if request.state.warning else {}
 
 
 def _headers(request: Request, commit: MirroredCommit, file: MirroredFile) -> dict[str, str]:
-    pinned = unquote(request.path_params["revision"]) == commit.commit_id
-    inline = media_type_of(file.path) != "application/octet-stream"
-    name = file.path.rpartition("/")[2]
-    linked = {"X-Linked-Etag": f'"{file.etag}"', "X-Linked-Size": str(file.size_bytes)} if file.is_large else {}
-    return {
-        "ETag": f'"{file.etag}"',
-        **linked,
-        "X-Repo-Commit": commit.commit_id,
-        "Cache-Control": "public, max-age=31536000, immutable" if pinned else "no-cache",
-        "Content-Disposition": f"{'inline' if inline else 'attachment'}; filename*=UTF-8''{quote(name)}",
-        "Content-Security-Policy": FILE_POLICY,
-        **_warning(request),
-    }
+    is_pinned = unquote(request.path_params["revision"]) == commit.commit_id
+    headers = {"ETag": f'"{file.etag}"', **file_headers(file.path, commit.commit_id, is_pinned=is_pinned)}
+    if file.is_large:
+        headers |= {"X-Linked-Etag": f'"{file.etag}"', "X-Linked-Size": str(file.size_bytes)}
+    return headers | _warning(request)
 
 
 def _growing_file(request: Request, reader: Reader, headers: dict[str, str]) -> Response:
-    """The part that was asked for, of a file that may still be arriving."""
+    """Send the requested range of a file that is being downloaded."""
     size = reader.fetch.file.size_bytes
     start, end = _byte_range(request.headers.get("range", ""), size)
     if start >= end and size:
@@ -185,7 +170,7 @@ def _growing_file(request: Request, reader: Reader, headers: dict[str, str]) -> 
 
 
 def _byte_range(asked: str, size: int) -> tuple[int, int]:
-    """First byte and the one behind the last; all of them for a range that cannot be read."""
+    """Return start and end (exclusive) of a range; the whole file for an invalid one."""
     found = _RANGE.fullmatch(asked.strip())
     if found is None or found[0] == "bytes=-":
         return 0, size
@@ -195,14 +180,14 @@ def _byte_range(asked: str, size: int) -> tuple[int, int]:
 
 
 class _GrowingFile(StreamingResponse):
-    """Ends without its last byte when the upstream broke off or lied: then the connection is cut, and no client is fooled."""
+    """Ends early when the download fails, so that the connection is closed and the client sees an incomplete response."""
 
     async def stream_response(self, send: Send) -> None:
-        """Send what arrives."""
+        """Send the file as it arrives."""
         try:
             await super().stream_response(send)
         except HubError:
-            return  # It is in the log already.
+            return  # Already logged.
 
 
 def _entries(commit: MirroredCommit, wanted: Iterable[str]) -> list[dict[str, Any]]:
@@ -226,7 +211,7 @@ def _lfs(file: MirroredFile) -> dict[str, int]:
 
 
 def _limiter(request: Request) -> anyio.CapacityLimiter:
-    """One for each application, made inside its event loop."""
+    """Return the limiter of the application, created inside its event loop."""
     state = request.app.state
     if not hasattr(state, "mirror_limiter"):
         state.mirror_limiter = anyio.CapacityLimiter(WAITING_REQUESTS)
@@ -240,4 +225,4 @@ _ANSWERS: dict[Callable[..., Any], Callable[[Request, Mirror, MirroredRepository
     branches.list_refs: _list_refs,
     whoami.check_reading: _check_reading,
 }
-"""Our route → what answers it of a mirrored repository."""
+"""Endpoint of the core → its replacement for mirrored repositories."""

@@ -1,4 +1,4 @@
-"""Repositories of another hub that are kept here: what was asked for, under the upstream's own commit ids."""
+"""The database of mirrored repositories: commits, files and refs that were requested, under the upstream's ids."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ COLLECTIONS = ("models", "datasets")
 
 @dataclass(frozen=True, slots=True)
 class MirroredRepository:
-    """Which repository: the upstream keeps models and data sets apart, and both may have one name."""
+    """A repository of the upstream. Models and data sets are separate there and may share a name."""
 
     collection: str
     """`models` or `datasets`."""
@@ -30,7 +30,7 @@ class MirroredRepository:
 
     @property
     def key(self) -> str:
-        """What is unique."""
+        """The primary key."""
         return f"{self.collection}/{self.name.key}"
 
     def __str__(self) -> str:
@@ -39,24 +39,24 @@ class MirroredRepository:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MirroredFile:
-    """A file of a mirrored commit, as the upstream lists it."""
+    """A file of a commit, as the upstream lists it."""
 
     path: str
     size_bytes: int
     blob_id: str
-    """Git's id of what git has there: of the file, or of its pointer."""
+    """Git's blob id of the file or of its LFS pointer."""
     etag: str
-    """What its bytes are known by: SHA-256 for a large file, `blob_id` for one that git holds."""
+    """SHA-256 of an LFS file, `blob_id` of a file in git."""
 
     @property
     def is_large(self) -> bool:
-        """Whether it is kept by Git LFS upstream."""
+        """Whether the upstream stores it in Git LFS."""
         return self.etag != self.blob_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MirroredCommit:
-    """One commit of a mirrored repository; it never changes."""
+    """An immutable commit of a repository."""
 
     commit_id: str
     description: Mapping[str, Any]
@@ -65,19 +65,19 @@ class MirroredCommit:
 
 
 def origin_of(database: Database, repo: MirroredRepository) -> MirrorOrigin | None:
-    """Where a repository comes from; None for one that is ours or not here."""
+    """Return the origin of a mirrored repository; None if it is not mirrored yet."""
     rows = database.rows(_ORIGIN, {"key": repo.key})
     return _origin(rows[0]) if rows else None
 
 
 def origin_of_name(database: Database, name: ArtifactName) -> MirrorOrigin | None:
-    """As `origin_of`, of a model or data set of this name."""
-    found = [origin_of(database, MirroredRepository(collection, name)) for collection in COLLECTIONS]
+    """Return the origin of the mirrored model or data set with this name, or None."""
+    found = (origin_of(database, MirroredRepository(collection, name)) for collection in COLLECTIONS)
     return next(filter(None, found), None)
 
 
 def commit_of(database: Database, repo: MirroredRepository, commit_id: str) -> MirroredCommit | None:
-    """A commit that is known here, with its files by path."""
+    """Return a stored commit with its files, sorted by path, or None."""
     values = {"key": repo.key, "commit": commit_id}
     heads = database.rows("SELECT * FROM mirror_commits WHERE key = :key AND commit_id = :commit", values)
     if not heads:
@@ -95,7 +95,7 @@ def commit_of(database: Database, repo: MirroredRepository, commit_id: str) -> M
 
 
 def ref_of(database: Database, repo: MirroredRepository, ref: str) -> tuple[str, datetime] | None:
-    """Where a branch or tag was, and when that was asked."""
+    """Return the commit id of a branch or tag and the time of the last check, or None."""
     rows = database.rows(
         "SELECT commit_id, checked_at FROM mirror_refs WHERE key = :key AND name = :ref",
         {"key": repo.key, "ref": ref},
@@ -104,19 +104,19 @@ def ref_of(database: Database, repo: MirroredRepository, ref: str) -> tuple[str,
 
 
 def refs_of(database: Database, repo: MirroredRepository) -> dict[str, str]:
-    """Every ref that somebody has asked for → commit id."""
+    """Return all stored refs: name → commit id."""
     rows = database.rows("SELECT name, commit_id FROM mirror_refs WHERE key = :key ORDER BY name", {"key": repo.key})
     return {row["name"]: row["commit_id"] for row in rows}
 
 
 def blob_of(database: Database, etag: str) -> Digest | None:
-    """The blob with a file's bytes; None while they have not been fetched."""
+    """Return the blob of a file; None if it is not fetched yet."""
     rows = database.rows("SELECT digest FROM mirror_blobs WHERE etag = :etag", {"etag": etag})
     return Digest(rows[0]["digest"]) if rows else None
 
 
 def blobs_of_mirrors(database: Database) -> set[Digest]:
-    """Every blob that some mirrored commit names."""
+    """Return the blobs of all mirrored commits."""
     rows = database.rows("SELECT DISTINCT digest FROM mirror_blobs JOIN mirror_files USING (etag)")
     return {Digest(row["digest"]) for row in rows}
 
@@ -124,7 +124,7 @@ def blobs_of_mirrors(database: Database) -> set[Digest]:
 def save_commit(
     database: Database, repo: MirroredRepository, commit: MirroredCommit, upstream: str, *, restricted: bool
 ) -> None:
-    """Make a commit known; nothing happens when it is."""
+    """Save a commit, unless it is already saved."""
     from server.parts.mirror.tables import MirrorCommitRow, MirrorFileRow, MirrorRow
 
     with database.transaction() as session:
@@ -151,7 +151,7 @@ def save_commit(
 
 
 def save_ref(database: Database, repo: MirroredRepository, ref: str, commit_id: str) -> None:
-    """Note where a ref is now."""
+    """Save the current commit of a ref."""
     from server.parts.mirror.tables import MirrorRefRow
 
     with database.transaction() as session:
@@ -159,7 +159,7 @@ def save_ref(database: Database, repo: MirroredRepository, ref: str, commit_id: 
 
 
 def save_blob(database: Database, etag: str, digest: Digest, size_bytes: int) -> None:
-    """Note that a file's bytes are in the store."""
+    """Save the blob of a file."""
     from server.parts.mirror.tables import MirrorBlobRow
 
     with database.transaction() as session:
@@ -167,7 +167,7 @@ def save_blob(database: Database, etag: str, digest: Digest, size_bytes: int) ->
 
 
 def delete_mirror(session: Session, name: ArtifactName) -> None:
-    """Remove what is known of a mirrored repository; its bytes are collected like all others."""
+    """Delete a mirrored repository. Garbage collection removes its blobs."""
     from sqlalchemy import delete
 
     from server.parts.mirror.tables import MirrorRow

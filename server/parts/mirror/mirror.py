@@ -1,4 +1,4 @@
-"""What is asked upstream and what is answered from here: the rules of docs/mirror.md."""
+"""Decide what is requested from the upstream and what is served from here, by the rules of docs/mirror.md."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 from hub.errors import (
@@ -27,6 +27,7 @@ from hub.names import ArtifactName, Digest, bare_ref
 from hub.records import MirrorOrigin
 from hub.registry import CURATED_OWNER
 from hub.registry.artifacts.repositories import tombstone_of
+from hub.registry.database.clock import utc_now
 from server.parts.mirror.copies import (
     MirroredCommit,
     MirroredFile,
@@ -41,23 +42,23 @@ from server.parts.mirror.copies import (
     save_ref,
 )  # fmt: skip
 from server.parts.mirror.fetch import Fetches, Reader
-from server.parts.mirror.index_copy import describe
+from server.parts.mirror.index_copy import index_repository
 from server.parts.mirror.upstream import Upstream
 
 FRESH_S = 60.0
-"""How long a branch counts as where it was found, and a name as unknown upstream."""
+"""How long the commit of a branch, or the absence of a name, is cached."""
 BACK_OFF_S = 10.0
-"""How long an upstream that did not answer is left alone."""
+"""How long no requests are sent to an upstream that did not answer."""
 MOST_MISSING = 10_000
-"""Names that are known to be nowhere."""
+"""Names that are cached as absent."""
 CACHED_COMMITS = 32
-"""Commits in memory: one of a hundred thousand files takes some 50 MB."""
+"""Commits cached in memory: one with 100,000 files takes about 50 MB."""
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _log = logging.getLogger("server.mirror")
 
 
 class Mirror:
-    """The copies that are here, and the hub that they come from; None: what is here is served, and nobody is asked."""
+    """The mirrored repositories and their upstream; without an upstream, only what is stored is served."""
 
     def __init__(self, hub: LocalHub, upstream: Upstream | None = None) -> None:
         self.hub, self.upstream = hub, upstream
@@ -70,10 +71,9 @@ class Mirror:
         self._retry_at = 0.0
 
     def covers(self, collection: str, name: str) -> MirroredRepository | None:
-        """Which repository this name is, if it is mirrored, or may be; None for ours and for what nobody may take.
+        """Return the repository with this name if it is or may be mirrored; None for local and reserved names.
 
-        Names of owners who have an account here are never asked for elsewhere: the upstream would learn them, and could
-        answer for them.
+        Names of owners with an account here are never requested: the upstream would learn them and could impersonate them.
         """
         try:
             repo = MirroredRepository(collection, ArtifactName.parse(name, ""))
@@ -92,55 +92,53 @@ class Mirror:
         return None if is_taken else repo
 
     def origin(self, repo: MirroredRepository) -> MirrorOrigin:
-        """Where a repository comes from, once it is here."""
+        """Return the origin of a mirrored repository. Raises UnknownArtifact."""
         found = origin_of(self._database, repo)
         if found is None:
             raise UnknownArtifact(str(repo))
         return found
 
     def commit(self, repo: MirroredRepository, revision: str) -> tuple[MirroredCommit, str]:
-        """The commit that a revision means now, and a warning when it is only what was known last.
+        """Return the commit of a revision, and a warning if it may be outdated because the upstream does not answer.
 
-        Raises UnknownArtifact, UnknownRevision, Gated, Forbidden; UpstreamDown when it is neither here nor to be had.
+        Raises UnknownArtifact, UnknownRevision, Gated, Forbidden; UpstreamDown if it is neither stored nor available.
         """
         wanted = bare_ref(revision)
         with self._locked(f"{repo.key}@{wanted}"):
-            known = self._known_commit(repo, wanted)
-            if known is not None and known[1]:
-                return known[0], ""
+            known, is_fresh = self._known_commit(repo, wanted)
+            if known is not None and is_fresh:
+                return known, ""
             try:
-                return self._fetch_commit(repo, wanted, known[0] if known else None), ""
+                return self._fetch_commit(repo, wanted, known), ""
             except (UpstreamDown, UnknownArtifact) as error:
                 if known is None:
                     raise
                 _log.warning("%s", error)
-                when = known[0].fetched_at
-                return known[
-                    0
-                ], f"mirror; the upstream does not answer for {repo}: this is what it had on {when:%Y-%m-%d}"
+                when = f"{known.fetched_at:%Y-%m-%d}"
+                return known, f"mirror; the upstream does not answer for {repo}: this is its state of {when}"
 
     def refs(self, repo: MirroredRepository) -> dict[str, dict[str, str]]:
-        """`branches` and `tags` as the upstream has them, or as far as they are known here."""
+        """Return `branches` and `tags` of the upstream, or those stored here if it does not answer."""
         if self.upstream is not None and not self._is_backing_off():
             try:
                 with self._backing_off():
                     return self.upstream.refs(repo)
             except (UpstreamDown, Unknown) as error:
                 _log.warning("%s", error)
-        own = {ref: commit for ref, commit in refs_of(self._database, repo).items() if _COMMIT.fullmatch(ref) is None}
-        if not own:
+        stored = {ref: commit for ref, commit in refs_of(self._database, repo).items() if not _COMMIT.fullmatch(ref)}
+        if not stored:
             raise self._unreachable(repo)
-        return {"branches": own, "tags": {}}
+        return {"branches": stored, "tags": {}}
 
     def file(self, commit: MirroredCommit, path: str) -> MirroredFile:
-        """A file of a commit. Raises UnknownFile."""
+        """Return a file of a commit. Raises UnknownFile."""
         for file in commit.files:
             if file.path == path:
                 return file
         raise UnknownFile(path, [file.path for file in commit.files])
 
     def bytes_of(self, repo: MirroredRepository, commit: MirroredCommit, file: MirroredFile) -> Digest | Reader:
-        """A blob, or a reader of what is on its way. Raises as `commit`."""
+        """Return the blob of a file, or a reader of its download. Raises as `commit`."""
         digest = blob_of(self._database, file.etag)
         if digest is not None and digest in self.hub.store:
             return digest
@@ -156,42 +154,44 @@ class Mirror:
         return reader
 
     def read(self, repo: MirroredRepository, commit: MirroredCommit, file: MirroredFile) -> bytes:
-        """The bytes of a small file, fetched when they are not here."""
+        """Return the content of a small file, downloading it if needed. Raises as `commit`."""
         found = self.bytes_of(repo, commit, file)
         if isinstance(found, Reader):
             found.close()
             found.fetch.wait_until_stored()
             digest = blob_of(self._database, file.etag)
-            assert digest is not None, "an ended fetch has kept its bytes"
+            assert digest is not None, "a finished download has saved its blob"
             found = digest
         with self.hub.store.open(found) as opened:
             return opened.read()
 
     def check_visible(self, repo: MirroredRepository, commit: MirroredCommit, *, is_account: bool) -> None:
-        """Raises UnknownArtifact where the upstream tells of it to this server's token alone, and a stranger asks."""
+        """Raise UnknownArtifact if the repository is private upstream and the caller has no account here."""
         if commit.description.get("private") and not is_account:
             raise UnknownArtifact(str(repo))
 
     def check_access(self, repo: MirroredRepository, commit: MirroredCommit, *, is_account: bool) -> None:
-        """Raises Gated where the upstream gave the files to this server's token, and would not give them to anybody."""
+        """Raise Gated if the repository is gated or private upstream and the caller has no account here."""
         is_open = not commit.description.get("gated") and not commit.description.get("private")
         if not is_open and not is_account:
-            raise Gated(f"`{repo}` is restricted at its upstream: log in here, with an account of this server.")
+            raise Gated(f"`{repo}` is restricted upstream: log in with an account of this server.")
 
-    def _known_commit(self, repo: MirroredRepository, wanted: str) -> tuple[MirroredCommit, bool] | None:
-        """A commit that is here, and whether nobody need be asked about it."""
+    def _known_commit(self, repo: MirroredRepository, wanted: str) -> tuple[MirroredCommit | None, bool]:
+        """Return the stored commit of a revision, and whether it can be served without asking the upstream."""
         if origin_of(self._database, repo) is None:
-            return None  # An administrator may have let it go: then what is in memory counts no more.
-        if _COMMIT.fullmatch(wanted) and (found := self._find_commit(repo, wanted)):
+            return None, False  # An administrator may have deleted the mirror: ignore the cache.
+        is_commit = _COMMIT.fullmatch(wanted) is not None
+        if is_commit and (found := self._find_commit(repo, wanted)):
             return found, True
         ref = ref_of(self._database, repo, wanted)
-        if ref is None or (found := self._find_commit(repo, ref[0])) is None:
-            return None
-        is_fixed = _COMMIT.fullmatch(wanted) is not None
-        return found, is_fixed or datetime.now(UTC) - ref[1] < timedelta(seconds=FRESH_S)
+        if ref is None:
+            return None, False
+        commit_id, checked_at = ref
+        is_fresh = is_commit or utc_now() - checked_at < timedelta(seconds=FRESH_S)
+        return self._find_commit(repo, commit_id), is_fresh
 
     def _find_commit(self, repo: MirroredRepository, commit_id: str) -> MirroredCommit | None:
-        """A commit that is here. It never changes: the ones asked for last are kept in memory, with all their files."""
+        """Return a stored commit, or None. The commits used last are cached: they never change."""
         key = f"{repo.key}@{commit_id}"
         with self._lock:
             found = self._cached_commits.pop(key, None)
@@ -209,9 +209,10 @@ class Mirror:
         if known is not None and self._is_still_at(self.upstream, repo, wanted, known):
             save_ref(self._database, repo, wanted, known.commit_id)
             return known
-        asked = f"{repo.key}@{wanted}"
-        if (nothing := self._missing.get(asked)) is not None and nothing[0] > time.monotonic():
-            raise UnknownArtifact(str(repo)) if nothing[1] is UnknownArtifact else UnknownRevision(wanted)
+        key = f"{repo.key}@{wanted}"
+        expires_at, missing = self._missing.get(key, (0.0, UnknownArtifact))
+        if expires_at > time.monotonic():
+            raise UnknownArtifact(str(repo)) if missing is UnknownArtifact else UnknownRevision(wanted)
         try:
             with self._backing_off():
                 found = self.upstream.describe(repo, wanted)
@@ -219,18 +220,18 @@ class Mirror:
             if len(self._missing) >= MOST_MISSING:
                 self._missing.clear()
             if _COMMIT.fullmatch(wanted) is None:
-                self._missing[asked] = time.monotonic() + FRESH_S, type(error)
+                self._missing[key] = time.monotonic() + FRESH_S, type(error)
             raise
         restricted = bool(found.description.get("private") or found.description.get("gated"))
         save_commit(self._database, repo, found, self.upstream.address, restricted=restricted)
         if found.commit_id != wanted:
             save_ref(self._database, repo, wanted, found.commit_id)
         if wanted == "main":
-            describe(self.hub, repo, found, self.upstream.address, partial(self.read, repo, found))
+            index_repository(self.hub, repo, found, self.upstream.address, partial(self.read, repo, found))
         return found
 
     def _is_still_at(self, upstream: Upstream, repo: MirroredRepository, ref: str, known: MirroredCommit) -> bool:
-        """Whether a branch or tag has not moved: a few bytes, where a description may be megabytes."""
+        """Return whether a branch or tag has not moved. Refs take a few bytes, a description may take megabytes."""
         with self._backing_off():
             found = upstream.refs(repo)
         return (found["branches"] | found["tags"]).get(ref) == known.commit_id
@@ -240,7 +241,7 @@ class Mirror:
 
     @contextmanager
     def _backing_off(self) -> Iterator[None]:
-        """Leave an upstream alone for a while when it is down, so that nobody else waits for it."""
+        """Back off when the upstream is down, so that other requests do not wait for it."""
         try:
             yield
         except UpstreamDown as error:
@@ -250,7 +251,7 @@ class Mirror:
 
     @contextmanager
     def _locked(self, key: str) -> Iterator[None]:
-        """One question of a kind at a time: those who come later find its answer."""
+        """Serialise equal requests, so that later ones find the result of the first."""
         with self._lock:
             if len(self._locks) > MOST_MISSING:
                 self._locks = {each: lock for each, lock in self._locks.items() if lock.locked()}
@@ -259,7 +260,9 @@ class Mirror:
             yield
 
     def _unreachable(self, repo: MirroredRepository) -> UpstreamDown:
-        where = "it is mirrored, and no upstream is set (`hub serve --mirror`)"
-        if self.upstream is not None:
-            where = f"{self.upstream.address}, which this server mirrors, does not answer"
-        return UpstreamDown(f"`{repo}` is not here, or not all of it: {where}. Try again later.")
+        if self.upstream is None:
+            return UpstreamDown(
+                f"`{repo}` is not completely stored here: set its upstream with `hub serve --mirror URL`."
+            )
+        address = self.upstream.address
+        return UpstreamDown(f"`{repo}` is not completely stored here, and {address} does not answer: try again later.")

@@ -9,12 +9,11 @@ from hub.registry.accounts.accounts import Accounts
 from hub.registry.accounts.permissions import Actor
 from hub.registry.artifacts.repositories import change_settings, move_repository
 from hub.registry.artifacts.scans import SCAN, find_scan, flag
-from hub.registry.events import DELIVER
 from hub.registry.outbox.worker import Task, work_off
 from hub.store import MemoryStore
 from server.parts.scanning.scan import rescan_outdated, save_report
 from server.parts.signatures.signing_keys import add_key, keys_of, revoke_key, trusted_keys
-from server.parts.webhooks.deliveries import deliveries, find_delivery, note_attempt
+from server.parts.webhooks.deliveries import DELIVER, deliveries, find_delivery, save_attempt
 from server.parts.webhooks.webhooks import Watched, add_webhook, allow_host, allowed_hosts
 
 ROOT = Actor("root")
@@ -49,7 +48,7 @@ def test_those_who_may_know_are_told_and_deliveries_are_kept(registry, accounts)
     assert [each.action for each in reversed(deliveries(database, hooks["bob"]))] == ["update", "move", "update"]
 
     def deliver(debt):
-        note_attempt(database, find_delivery(database, debt.subject), status=200, error="", duration_ms=3)
+        save_attempt(database, find_delivery(database, debt.subject), status=200, error="", duration_ms=3)
 
     assert work_off(database, [Task(DELIVER, deliver)]) == 11
     assert all(each.delivered and each.attempts == 1 for hook in hooks.values() for each in deliveries(database, hook))

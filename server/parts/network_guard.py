@@ -1,8 +1,7 @@
-"""Which addresses this server connects to for somebody else: those of the open internet alone.
+"""Guard against server-side request forgery: for URLs that others choose, connect to public IP addresses only.
 
-A server that fetches from addresses or sends to addresses that strangers name must not reach its own network for them.
-The host is resolved once, every address that it has must be public, and the caller connects to one of these very
-addresses: a name that means something else a moment later leads nowhere.
+The host is resolved once, all its addresses must be public, and the caller connects to one of exactly these addresses, so that a
+name that changes its address afterwards (DNS rebinding) has no effect.
 """
 
 from __future__ import annotations
@@ -11,33 +10,29 @@ import ipaddress
 import socket
 
 _CLOUD_SERVICES = tuple(map(ipaddress.IPv4Network, ("168.63.129.16/32", "192.0.0.0/24")))
-"""Public to Python's `ipaddress`, but answered inside: metadata of Azure and Oracle. Those of other clouds are private."""
+"""Metadata services of Azure and Oracle, which `ipaddress` counts as public. Those of other clouds are private addresses."""
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
-"""All of IPv6 that is routed on the internet. The rest is local, reserved, or stands for an IPv4 address; Teredo, which is
-within, is not global to `ipaddress`."""
+"""All IPv6 addresses routed on the internet. The rest is local, reserved or maps to IPv4. Teredo addresses are in this network,
+but not global for `ipaddress`."""
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-"""Brought to the IPv4 address that it ends in."""
+"""NAT64: translated to the IPv4 address in the last 32 bits."""
 
 
 class NotPublic(Exception):
-    """A host has addresses inside a network. The addresses themselves are nobody's business who asks from outside."""
+    """A host has internal addresses. The message does not show them to the user."""
 
     def __init__(self, host: str, private: int, total: int) -> None:
-        self.host = host
-        self.private = private
-        """How many of its addresses are inside a network."""
-        self.total = total
         super().__init__(f"`{host}` has {private} of {total} addresses inside a network")
 
 
 def resolve(host: str, port: int) -> list[str]:
-    """The IP addresses of a host, each once. Raises OSError when the name is not known."""
+    """Return the IP addresses of a host without duplicates. Raises OSError for an unknown name."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(each[4][0]) for each in found))
 
 
 def resolve_public(host: str, port: int) -> list[str]:
-    """The IP addresses of a host to connect to, all of them public. Raises NotPublic when one is not, OSError."""
+    """Return the IP addresses of a host, all of them public. Raises NotPublic if one is not, OSError for an unknown name."""
     addresses = resolve(host, port)
     private = [each for each in addresses if not is_public(each)]
     if private:
@@ -46,7 +41,7 @@ def resolve_public(host: str, port: int) -> list[str]:
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is one of the open internet, looked at through every disguise that leads elsewhere."""
+    """Return whether an IP address is public, also when it is an IPv4 address embedded in IPv6."""
     try:
         found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

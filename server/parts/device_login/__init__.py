@@ -1,1 +1,1 @@
-"""Login of devices: OAuth's device flow and refresh tokens."""
+"""Device login: OAuth's device flow and refresh tokens."""

@@ -1,11 +1,11 @@
-"""Logins of devices, RFC 8628: a program shows a short code, a person who is logged in says yes or no, the program asks until then."""
+"""OAuth device authorization (RFC 8628): a device shows a short code, a signed-in user approves or denies it, the device polls."""
 
 from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from hub.errors import WrongRequest
 from hub.registry.accounts.accounts import Accounts
@@ -13,42 +13,41 @@ from hub.registry.accounts.audit import note
 from hub.registry.accounts.permissions import TOKEN_ROLES, Account, Actor
 from hub.registry.accounts.secrets import new_secret, sha256_of
 from hub.registry.database.clock import from_column, to_column, utc_now
-from server.parts.device_login.refresh_tokens import Grant, give
+from server.parts.device_login.refresh_tokens import Grant, issue
 
 if TYPE_CHECKING:
     from hub.registry.database.database import Database
+    from server.parts.device_login.tables import DeviceRow
 
-LASTS = timedelta(minutes=15)
-"""How long a code can be confirmed."""
+LIFETIME = timedelta(minutes=15)
+"""How long a code can be used."""
 INTERVAL_S = 2
-"""Seconds between two questions of a program; each that comes sooner adds SLOWER_S. RFC 8628 lets the server choose."""
-SLOWER_S = 5
+"""Seconds between two polls; a poll that comes sooner adds SLOW_DOWN_S. RFC 8628 leaves the first to the server."""
+SLOW_DOWN_S = 5
 _EARLY_S = 0.5
-"""How much sooner than that a question may arrive: networks are uneven."""
+"""Tolerance for polls that arrive early because of network jitter."""
 _LETTERS = "BCDFGHJKLMNPQRSTVWXZ"
-"""No vowels, so that no word appears, and nothing that looks like a digit (RFC 8628, section 6.1)."""
-CODE_LETTERS = 8
-"""20⁸ codes live for a quarter of an hour."""
+"""No vowels, so that codes never spell words, and no letters that look like digits (RFC 8628, section 6.1)."""
+CODE_LENGTH = 8
+"""20⁸ possible codes, each valid for 15 minutes."""
 PREFIX = "lhd_"
 
-Refusal = Literal["authorization_pending", "slow_down", "expired_token", "access_denied", "invalid_grant"]
-"""Why there is no token, in OAuth's words."""
+TokenError = Literal["authorization_pending", "slow_down", "expired_token", "access_denied", "invalid_grant"]
+"""OAuth error codes for a refused token request."""
 
 
 class UnknownCode(WrongRequest):
-    """No device shows this code, or not any more."""
+    """The user code is wrong, expired or already used."""
 
     status = 404
 
     def __init__(self, user_code: str) -> None:
-        super().__init__(
-            f"no device shows the code `{user_code[:40]}`, or not any more: let it ask again, `hf auth login`."
-        )
+        super().__init__(f"code `{user_code[:40]}` is wrong or expired: run `hf auth login` again to get a new one.")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What a device is told: the code that it keeps, and the one that it shows."""
+class DeviceCode:
+    """A new pair of codes: the secret one for the device and the one that it shows to the user."""
 
     device_code: str
     user_code: str
@@ -58,7 +57,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A program that waits for an answer."""
+    """A device that waits for authorization."""
 
     user_code: str
     client: str
@@ -67,18 +66,18 @@ class Device:
 
 
 class Devices:
-    """Programs that ask to be let in."""
+    """Pending and answered device logins."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    def ask(self, client: str, address: str) -> Asked:
-        """Begin a login; those that are long over are forgotten."""
+    def start(self, client: str, address: str) -> DeviceCode:
+        """Start a login. Also deletes logins that expired long ago."""
         from server.parts.device_login.tables import DeviceRow
 
-        before = to_column(utc_now() - 2 * LASTS)
+        before = to_column(utc_now() - 2 * LIFETIME)
         self.database.execute("DELETE FROM devices WHERE created_at < :before", {"before": before})
-        secret, code = new_secret(PREFIX), "".join(secrets.choice(_LETTERS) for _ in range(CODE_LETTERS))
+        secret, code = new_secret(PREFIX), "".join(secrets.choice(_LETTERS) for _ in range(CODE_LENGTH))
         with self.database.transaction() as transaction:
             transaction.add(
                 DeviceRow(
@@ -86,40 +85,40 @@ class Devices:
                     interval_s=INTERVAL_S, status="pending", role="", account_id=None,
                 )
             )  # fmt: skip
-        return Asked(secret, spelt(code), int(LASTS.total_seconds()), INTERVAL_S)
+        return DeviceCode(secret, format_code(code), int(LIFETIME.total_seconds()), INTERVAL_S)
 
     def get(self, user_code: str) -> Device:
-        """The device that shows this code, however it was typed. Raises UnknownCode, also for one that was answered."""
+        """Return the device that waits under a user code, in any spelling. Raises UnknownCode, also for an answered code."""
         rows = self.database.rows(
             "SELECT * FROM devices WHERE user_code = :code AND status = 'pending' AND created_at > :after",
-            {"code": plain(user_code), "after": to_column(utc_now() - LASTS)},
+            {"code": normalise_code(user_code), "after": to_column(utc_now() - LIFETIME)},
         )
         if not rows:
             raise UnknownCode(user_code)
         row = rows[0]
-        return Device(spelt(row["user_code"]), row["client"], row["address"], from_column(row["created_at"]))
+        return Device(format_code(row["user_code"]), row["client"], row["address"], from_column(row["created_at"]))
 
     def answer(self, user_code: str, account: Account, role: str, actor: Actor) -> Device:
-        """Let the device in as `account`, with a token of `role`; an empty one turns it away. Raises UnknownCode."""
+        """Authorize the device as `account`, with a token of `role`; an empty role denies it. Raises UnknownCode."""
         from sqlalchemy import select
 
         from server.parts.device_login.tables import DeviceRow
 
         if role and role not in TOKEN_ROLES:
-            raise WrongRequest(f"{role[:40]!r} is no role of a token: choose one of {', '.join(TOKEN_ROLES)}.")
+            raise WrongRequest(f"unknown token role {role[:40]!r}: choose one of {', '.join(TOKEN_ROLES)}.")
         device = self.get(user_code)
         with self.database.transaction() as transaction:
-            waiting = (DeviceRow.user_code == plain(user_code)) & (DeviceRow.status == "pending")
+            waiting = (DeviceRow.user_code == normalise_code(user_code)) & (DeviceRow.status == "pending")
             row = transaction.scalar(select(DeviceRow).where(waiting))
             if row is None:
                 raise UnknownCode(user_code)
             row.account_id, row.role, row.status = account.id, role, "accepted" if role else "denied"
-            action, detail = ("accept" if role else "deny"), {"client": row.client, "address": row.address}
-            note(transaction, actor, f"device.{action}", account.name, role=role, **detail)
+            action = "device.accept" if role else "device.deny"
+            note(transaction, actor, action, account.name, role=role, client=row.client, address=row.address)
         return device
 
-    def redeem(self, device_code: str, client: str, label: str, address: str) -> Grant | Refusal:
-        """A token for a device that was let in, once; else why not."""
+    def redeem(self, device_code: str, client: str, label: str, address: str) -> Grant | TokenError:
+        """Return tokens for an authorized device, once; otherwise the OAuth error code."""
         from hub.registry.tables.accounts import AccountRow
         from server.parts.device_login.tables import DeviceRow
 
@@ -127,34 +126,35 @@ class Devices:
             row = transaction.get(DeviceRow, sha256_of(device_code))
             if row is None or row.client != client:
                 return "invalid_grant"
-            if row.created_at < utc_now() - LASTS:
+            if row.created_at < utc_now() - LIFETIME:
                 return "expired_token"
             if row.status == "denied":
                 return "access_denied"
             if row.status == "pending":
-                return _wait(row, utc_now())
+                return _poll(row)
             account = Accounts(self.database).get(transaction.get_one(AccountRow, row.account_id).name)
             if account.removed_at is not None:
                 return "access_denied"
-            grant = give(transaction, account, Actor(account.name, "device", address), role=row.role, label=label)
+            grant = issue(transaction, account, Actor(account.name, "device", address), role=row.role, label=label)
             transaction.delete(row)
         return grant
 
 
-def plain(user_code: str) -> str:
-    """A code as it is kept, whatever people type between its letters."""
+def normalise_code(user_code: str) -> str:
+    """Return a typed code as it is stored: upper case, letters only."""
     return "".join(each for each in user_code[:100].upper() if each in _LETTERS)
 
 
-def spelt(user_code: str) -> str:
-    """A code as people read it: `BCDF-GHJK`."""
+def format_code(user_code: str) -> str:
+    """Return a code as it is shown: `BCDF-GHJK`."""
     return f"{user_code[:4]}-{user_code[4:]}"
 
 
-def _wait(row: Any, now: datetime) -> Refusal:
+def _poll(row: DeviceRow) -> TokenError:
+    now = utc_now()
     too_soon = row.polled_at is not None and (now - row.polled_at).total_seconds() < row.interval_s - _EARLY_S
     row.polled_at = now
     if too_soon:
-        row.interval_s += SLOWER_S
+        row.interval_s += SLOW_DOWN_S
         return "slow_down"
     return "authorization_pending"

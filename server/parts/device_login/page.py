@@ -1,4 +1,4 @@
-"""/device: somebody who is logged in lets a program in that shows a code, or turns it away."""
+"""/device: a signed-in user authorizes the device that shows a code, or denies it."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from server.pages.settings import Owned
 from server.parts.device_login.device_codes import Device, Devices, UnknownCode
 from server.parts.device_login.oauth import client_name
 
-_TRIES = 20
-"""Codes that somebody may type within the window of `hub.registry.accounts.login_throttle`."""
+_MOST_ATTEMPTS = 20
+"""Codes that a user may enter within the window of `hub.registry.accounts.login_throttle`."""
 
 
 def show_device(request: Request, hub: Hub, visit: Member, user_code: str = "") -> Response:
-    """Ask for the code; with a code, say who asks for what."""
+    """Ask for a code; with a code, show the device that waits for authorization."""
     if not user_code.strip():
         return _page(request, hub, visit)
     try:
@@ -34,7 +34,7 @@ def show_device(request: Request, hub: Hub, visit: Member, user_code: str = "") 
 
 
 def answer_device(request: Request, hub: Hub, form: Owned) -> Response:
-    """Let it in with a token that writes, or only reads; or turn it away."""
+    """Authorize the device with a read or write token, or deny it."""
     assert form.visit is not None
     role = form.get("role") if form.get("answer") == "accept" else ""
     try:
@@ -47,9 +47,9 @@ def answer_device(request: Request, hub: Hub, form: Owned) -> Response:
 
 
 def _device(hub: LocalHub, visit: Visit, user_code: str) -> Device:
-    """Every look at a code is a try: nobody shall find one by typing many."""
+    """Return the device behind a code. Every lookup counts as an attempt, so codes cannot be guessed."""
     account = account_in(visit)
-    try_doors(hub.registry.database, [Door(f"code of a device by {account.key}", _TRIES)])
+    try_doors(hub.registry.database, [Door(f"code of a device by {account.key}", _MOST_ATTEMPTS)])
     return Devices(hub.registry.database).get(user_code)
 
 

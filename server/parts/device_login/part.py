@@ -1,4 +1,4 @@
-"""The part `device-login`: programs that are let in by a person with a browser, as `hf auth login` asks."""
+"""The part `device-login`: authorize a device from a browser, as `hf auth login` does."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 
 class DeviceLogin(ServerPart):
-    """Serves OAuth's device flow, refresh tokens and the page where a person answers."""
+    """OAuth's device flow, refresh tokens and the page where a user authorizes a device."""
 
     name = "device-login"
     tables = ("server.parts.device_login.tables",)
 
     def addresses(self) -> Sequence[Address]:
-        """Return OAuth's addresses and the page's."""
+        """Return the OAuth endpoints and the page."""
         from server.parts.device_login import oauth, page
 
         return (*oauth.ROUTES, *page.ROUTES)

@@ -1,7 +1,7 @@
-"""Tokens that devices get: they end after a while, and a refresh token gets the next one.
+"""Access tokens of devices, which expire, and the refresh tokens that renew them.
 
-A refresh token is used once. One that comes a second time, when the answer cannot just have been lost, was copied:
-then the whole login is worth nothing any more (RFC 9700, section 4.14.2).
+A refresh token can be used once. If it is used again after the grace period, it was probably stolen, so the whole login is
+revoked (RFC 9700, section 4.14.2).
 """
 
 from __future__ import annotations
@@ -17,44 +17,43 @@ from hub.registry.accounts.tokens import add_token
 from hub.registry.database.clock import utc_now
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from sqlalchemy.orm import Session
 
     from hub.registry.database.database import Database
-    from hub.registry.tables.accounts import TokenRow
-    from server.parts.device_login.tables import RenewalRow
 
-LASTS = timedelta(days=30)
-"""Of a token. huggingface_hub renews one that has less than a day left."""
-RENEWABLE = timedelta(days=180)
-"""How long after the last renewal a refresh token still works: a machine that was off for half a year logs in again."""
-LOST_ANSWER = timedelta(minutes=2)
-"""Within this time the same refresh token may come again: the client has not got the answer."""
+LIFETIME = timedelta(days=30)
+"""Of an access token. huggingface_hub renews a token that has less than a day left."""
+REFRESH_LIFETIME = timedelta(days=180)
+"""Of a refresh token, from the last renewal: a machine that was off for half a year must log in again."""
+REUSE_GRACE = timedelta(minutes=2)
+"""How long a used refresh token is accepted again: the client may have lost the response."""
 PREFIX = "lhr_"
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a device keeps."""
+    """An access token and its refresh token."""
 
     token: str
     refresh_token: str
     seconds: int
 
 
-def give(transaction: Session, account: Account, actor: Actor, *, role: str, label: str) -> Grant:
-    """A token and what renews it."""
+def issue(transaction: Session, account: Account, actor: Actor, *, role: str, label: str) -> Grant:
+    """Create an access token and its refresh token."""
     from server.parts.device_login.tables import RenewalRow
 
-    grant = _new()
-    row = add_token(transaction, account, grant.token, actor, role=role, label=label, lasts=LASTS)
+    grant = _new_grant()
+    row = add_token(transaction, account, grant.token, actor, role=role, label=label, lasts=LIFETIME)
     transaction.add(RenewalRow(token_id=row.id, sha256=sha256_of(grant.refresh_token), renewed_at=utc_now()))
     return grant
 
 
 def renew(database: Database, refresh_token: str, address: str) -> Grant | None:
-    """The next pair; None when the refresh token is none, too old, or was used before. The token before works until its end."""
+    """Return a new pair of tokens; None for an invalid, expired or already used refresh token.
+
+    The previous access token stays valid until it expires.
+    """
     from sqlalchemy import select
 
     from hub.registry.tables.accounts import AccountRow, TokenRow
@@ -69,30 +68,24 @@ def renew(database: Database, refresh_token: str, address: str) -> Grant | None:
         token = transaction.get_one(TokenRow, row.token_id)
         account = transaction.get_one(AccountRow, token.account_id)
         actor = Actor(account.name, token.name, address)
-        if token.revoked_at is not None or account.removed_at is not None or row.renewed_at < utc_now() - RENEWABLE:
+        if (
+            token.revoked_at is not None
+            or account.removed_at is not None
+            or row.renewed_at < utc_now() - REFRESH_LIFETIME
+        ):
             return None
-        if row.sha256 != sha256 and row.renewed_at < utc_now() - LOST_ANSWER:
+        if row.sha256 != sha256 and row.renewed_at < utc_now() - REUSE_GRACE:
             token.revoked_at = utc_now()
-            note(
-                transaction,
-                actor,
-                "token.revoke",
-                account.name,
-                token=token.name,
-                reason="its refresh token came twice",
-            )
+            reason = "its refresh token was used twice"
+            note(transaction, actor, "token.revoke", account.name, token=token.name, reason=reason)
             return None
-        grant = _new()
-        _rotate(row, token, grant, utc_now())
+        grant = _new_grant()
+        token.former_sha256, token.former_expires_at = token.sha256, token.expires_at
+        token.sha256, token.expires_at = sha256_of(grant.token), utc_now() + LIFETIME
+        row.former_sha256, row.sha256, row.renewed_at = row.sha256, sha256_of(grant.refresh_token), utc_now()
         note(transaction, actor, "token.renew", account.name, token=token.name)
     return grant
 
 
-def _rotate(row: RenewalRow, token: TokenRow, grant: Grant, now: datetime) -> None:
-    token.former_sha256, token.former_expires_at = token.sha256, token.expires_at
-    row.former_sha256, row.sha256, row.renewed_at = row.sha256, sha256_of(grant.refresh_token), now
-    token.sha256, token.expires_at = sha256_of(grant.token), now + LASTS
-
-
-def _new() -> Grant:
-    return Grant(new_secret(), new_secret(PREFIX), int(LASTS.total_seconds()))
+def _new_grant() -> Grant:
+    return Grant(new_secret(), new_secret(PREFIX), int(LIFETIME.total_seconds()))

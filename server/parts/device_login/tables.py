@@ -11,7 +11,7 @@ from hub.registry.tables.base import Table
 
 
 class RenewalRow(Table):
-    """The refresh token of a token that a device has got, and the one before."""
+    """The current and the previous refresh token of a device's access token."""
 
     __tablename__ = "renewals"
 
@@ -23,15 +23,15 @@ class RenewalRow(Table):
 
 
 class DeviceRow(Table):
-    """A program waits for somebody to let it in."""
+    """A login that a device has started."""
 
     __tablename__ = "devices"
     __table_args__ = (CheckConstraint("status in ('pending', 'accepted', 'denied')", name="devices_have_a_status"),)
 
     sha256: Mapped[str] = mapped_column(primary_key=True)
-    """Of the code that the program keeps."""
+    """Of the device code."""
     user_code: Mapped[str] = mapped_column(unique=True)
-    """What a person types. It lets nobody in who is not logged in."""
+    """The code that the user enters. Useless without being signed in."""
     client: Mapped[str]
     address: Mapped[str]
     created_at: Mapped[datetime]
@@ -40,4 +40,4 @@ class DeviceRow(Table):
     status: Mapped[str]
     role: Mapped[str]
     account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"))
-    """Who has answered."""
+    """The user who authorized or denied it."""

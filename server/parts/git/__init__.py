@@ -1,1 +1,1 @@
-"""`git clone` of every repository: smart HTTP, read only. See docs/git.md."""
+"""Read-only `git clone` of every repository over smart HTTP. See docs/git.md."""

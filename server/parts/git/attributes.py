@@ -1,7 +1,7 @@
-"""Which files are in git itself and which are pointers of Git LFS, and the `.gitattributes` that tells git-lfs so.
+"""Decide which files git stores itself and which are Git LFS pointers, and write the matching `.gitattributes`.
 
-The rule sees path and size alone, so that a commit's id can be computed without reading large files, and `.gitattributes`
-can state it exactly: a file for which the filter is set and which is no pointer would look changed in every fresh clone.
+The rule depends on path and size only, so commit ids can be computed without reading large files and `.gitattributes` can
+state the rule exactly: a file with the LFS filter that is not a pointer would show as modified in every fresh clone.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from hub.records import File
 
 ATTRIBUTES = ".gitattributes"
 LARGEST_TEXT = 1 << 20
-"""Bytes of a text that git itself holds: as much as clients send within a commit."""
+"""Bytes of the largest text stored in git: the most that clients send inline in a commit."""
 _SUFFIXES = (
     ".cfg", ".csv", ".html", ".ini", ".jinja", ".json", ".jsonl", ".md", ".py", ".rst", ".toml", ".tsv", ".txt", ".xml", ".yaml", ".yml",
 )  # fmt: skip
@@ -22,12 +22,12 @@ _FILTERED, _PLAIN = "filter=lfs diff=lfs merge=lfs", "!filter !diff !merge"
 
 
 def in_git(file: File) -> bool:
-    """Whether git holds the bytes themselves: short texts, by their names, and empty files, whose pointer is empty too."""
+    """Return whether git stores the content: short texts, by their names, and empty files, whose LFS pointer is empty too."""
     return file.size_bytes == 0 or (_named_as_text(file.path) and file.size_bytes <= LARGEST_TEXT)
 
 
 def attributes(files: Iterable[File], own: bytes = b"") -> bytes:
-    """The content of `.gitattributes` for a revision. What its author wrote, `own`, comes first: git obeys the last line."""
+    """Return `.gitattributes` for a revision. The author's own lines, `own`, come first: in git the last match wins."""
     long = sorted(file.path for file in files if _named_as_text(file.path) and not in_git(file))
     lines = ["# Written by the server: short texts are in git, everything else is kept by Git LFS."]
     lines += [f"* -text {_FILTERED}"]
@@ -38,11 +38,11 @@ def attributes(files: Iterable[File], own: bytes = b"") -> bytes:
 
 
 def _named_as_text(path: str) -> bool:
-    """Upper case is another name: git compares patterns letter by letter."""
+    """Case matters, as in git's patterns."""
     return path.endswith(_SUFFIXES) or path.rpartition("/")[2] in _NAMES
 
 
 def _pattern(path: str) -> str:
-    """A pattern for exactly this path, in git's double quotes: names may hold spaces and brackets."""
+    """Return a quoted pattern that matches exactly this path, which may contain spaces and brackets."""
     literal = re.sub(r"([\[\]!#])", r"\\\1", path).replace("\\", "\\\\")
     return f'"/{literal}"'

@@ -1,4 +1,4 @@
-"""What git calls our revisions: noted when somebody clones, so that such an id can be used wherever a revision can."""
+"""Git's commit ids of revisions, saved when a repository is cloned, so that they are accepted wherever a revision is."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ if TYPE_CHECKING:
 
 
 def note_commits(database: Database, commits: Mapping[str, str]) -> None:
-    """Remember git's id → our revision's. Both are worked out of the same content, so they never change."""
+    """Save a mapping of git commit ids to revision ids. Both are derived from the content, so they never change."""
     among, values = database.one_of("commit_id", list(commits), "ids")
-    known = {row[0] for row in database.rows(f"SELECT commit_id FROM git_commits WHERE {among}", values)}  # noqa: S608 - a condition of ours
+    known = {row[0] for row in database.rows(f"SELECT commit_id FROM git_commits WHERE {among}", values)}  # noqa: S608 - only placeholders
     if missing := commits.keys() - known:
         from server.parts.git.tables import GitCommitRow
 
@@ -22,7 +22,7 @@ def note_commits(database: Database, commits: Mapping[str, str]) -> None:
 
 
 def revision_of(database: Database, artifact_id: int, commit_id: str) -> str | None:
-    """Our revision that git calls so; None when nobody has cloned it yet, or when it is another artifact's."""
+    """Return the artifact's revision with this git commit id; None if it was never cloned or belongs to another artifact."""
     rows = database.rows(
         "SELECT revision_id FROM git_commits JOIN revisions ON revisions.id = revision_id "
         "WHERE commit_id = :commit AND artifact_id = :artifact",

@@ -1,7 +1,7 @@
-"""Revisions as git's commits: the same revisions give the same ids on every server.
+"""Revisions as git commits, with the same commit ids on every server.
 
-Trees and commits are a few hundred bytes each and are kept; of a text only its id is, and its bytes are read from the
-store when a pack needs them; of a large file git sees the pointer. So memory grows with history, never with files.
+Trees, commits and LFS pointers are a few hundred bytes each and stay in memory. For texts only the id does; the content is read
+from the store when a pack needs it. Memory grows with the history, not with the size of files.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from server.parts.git.commits import note_commits
 from server.protocol.read.git_objects import pointer
 
 TRAILER = "Linguahub-Revision"
-"""The last line of every commit's message: the whole id of our revision, whose first 40 digits the Hub protocol calls a commit."""
-KEPT = 8
-"""Histories that a worker remembers."""
+"""Last line of every commit message: the full revision id, whose first 40 digits are the commit id in the Hub protocol."""
+CACHED_HISTORIES = 8
+"""Per worker process."""
 _FILE, _FOLDER = 0o100644, 0o040000
 _kept: OrderedDict[tuple[str, str, str], History] = OrderedDict()
 _lock = threading.Lock()
 
 
-class Objects(MemoryObjectStore):
-    """Git's objects of one artifact; texts are read from the store."""
+class ObjectStore(MemoryObjectStore):
+    """The git objects of one artifact; texts are read from the blob store."""
 
     def __init__(self, store: BlobStore) -> None:
         super().__init__()
@@ -45,16 +45,16 @@ class Objects(MemoryObjectStore):
         self._ids: dict[Digest, ObjectID] = {}
 
     def __getitem__(self, name: ObjectID | RawObjectID) -> ShaFile:
-        """Any object. Raises KeyError."""
+        """Return an object by its id. Raises KeyError."""
         digest = self._texts.get(self._to_hexsha(name))
         return super().__getitem__(name) if digest is None else self._read(digest)
 
     def contains_loose(self, sha: ObjectID) -> bool:
-        """Whether an object is here."""
+        """Return whether an object exists."""
         return sha in self._texts or super().contains_loose(sha)
 
     def add_file(self, file: File) -> ObjectID:
-        """Id of what git has in a file's place."""
+        """Add a file, as text or as LFS pointer, and return its id."""
         if not in_git(file):
             return self.add(Blob.from_string(pointer(file)))
         if file.digest not in self._ids:
@@ -62,13 +62,13 @@ class Objects(MemoryObjectStore):
             self._texts[self._ids[file.digest]] = file.digest
         return self._ids[file.digest]
 
-    def add(self, made: ShaFile) -> ObjectID:
-        """Keep an object; its id."""
-        self._data[made.id] = made
-        return made.id
+    def add(self, item: ShaFile) -> ObjectID:
+        """Add an object and return its id."""
+        self._data[item.id] = item
+        return item.id
 
     def read_text(self, file: File) -> bytes:
-        """The bytes of a short text."""
+        """Return the content of a short text."""
         return self._read(file.digest).data
 
     def _read(self, digest: Digest) -> Blob:
@@ -77,25 +77,25 @@ class Objects(MemoryObjectStore):
 
 
 class History(BaseRepo):
-    """One artifact as a bare repository, as dulwich serves them."""
+    """One artifact as a bare repository that dulwich can serve."""
 
-    def __init__(self, objects: Objects, refs: dict[Ref, bytes], commits: dict[str, ObjectID]) -> None:
+    def __init__(self, objects: ObjectStore, refs: dict[Ref, bytes], commits: dict[str, ObjectID]) -> None:
         super().__init__(objects, DictRefsContainer(refs))
         self.objects, self.commits = objects, commits
         self._named = refs
 
     def get_peeled(self, ref: Ref) -> ObjectID:
-        """What a ref is at in the end: a commit, for our tags are light."""
+        """Return the commit of a ref; all tags are lightweight."""
         return self.refs[ref]
 
     def with_revisions(self) -> History:
-        """The same with a ref for every revision: a branch may move between a client's first request and its second."""
+        """Return the history with a ref for every revision, since a branch may move between a client's two requests."""
         every = {Ref(b"refs/revisions/" + each.encode()): commit for each, commit in self.commits.items()}
         return History(self.objects, {**every, **self._named}, self.commits)
 
 
 def history_of(hub: LocalHub, name: ArtifactName) -> History:
-    """The artifact's history, with a ref for each branch and tag; remembered until one of them moves."""
+    """Return the history of an artifact, with a ref for each branch and tag; cached until one of them moves."""
     refs, kind_of = hub.registry.refs(name), kinds(hub.registry.database, name)
     newest = hub.registry.revisions(name, with_files=False)
     state = f"{newest[0].id if newest else ''} {sorted(refs.items())} {sorted(kind_of.items())}"
@@ -104,7 +104,7 @@ def history_of(hub: LocalHub, name: ArtifactName) -> History:
         if key in _kept:
             _kept.move_to_end(key)
             return _kept[key]
-    objects = Objects(hub.store)
+    objects = ObjectStore(hub.store)
     commits = _commits(objects, hub.registry.revisions(name))
     named: dict[Ref, bytes] = {Ref(b"HEAD"): b"ref: refs/heads/main"} if "main" in refs else {}
     for ref, revision_id in refs.items():
@@ -114,25 +114,27 @@ def history_of(hub: LocalHub, name: ArtifactName) -> History:
     made = History(objects, named, commits)
     with _lock:
         _kept[key] = made
-        while len(_kept) > KEPT:
+        while len(_kept) > CACHED_HISTORIES:
             _kept.popitem(last=False)
     return made
 
 
-def _commits(objects: Objects, revisions: Iterable[Revision]) -> dict[str, ObjectID]:
-    """Id of our revision → id of git's commit; parents before children."""
+def _commits(objects: ObjectStore, revisions: Iterable[Revision]) -> dict[str, ObjectID]:
+    """Add a commit for every revision, parents first. Returns revision id → commit id."""
     commits: dict[str, ObjectID] = {}
     waiting = {each.id: each for each in sorted(revisions, key=lambda each: each.number)}
     while waiting:
         chain = [next(iter(waiting.values()))]
         while (parent := waiting.get(chain[-1].parent)) is not None:
-            chain.append(parent)  # A content that was there before keeps its number, and may have a younger parent.
+            chain.append(
+                parent
+            )  # A parent may have a higher number: content that was published before keeps its number.
         for revision in reversed(chain):
             commits[revision.id] = _commit(objects, waiting.pop(revision.id), commits.get(revision.parent))
     return commits
 
 
-def _commit(objects: Objects, revision: Revision, parent: ObjectID | None) -> ObjectID:
+def _commit(objects: ObjectStore, revision: Revision, parent: ObjectID | None) -> ObjectID:
     author = revision.author or revision.artifact.owner
     made = Commit()
     made.tree = _tree(objects, _with_attributes(objects, revision.files))
@@ -146,8 +148,8 @@ def _commit(objects: Objects, revision: Revision, parent: ObjectID | None) -> Ob
     return objects.add(made)
 
 
-def _with_attributes(objects: Objects, files: tuple[File, ...]) -> dict[str, Any]:
-    """Name → id of a file or, for a folder, the same again."""
+def _with_attributes(objects: ObjectStore, files: tuple[File, ...]) -> dict[str, Any]:
+    """Return the files as a tree: name → object id or, for a folder, a dictionary of the same kind."""
     own = next((objects.read_text(each) for each in files if each.path == ATTRIBUTES and in_git(each)), b"")
     top: dict[str, Any] = {}
     for file in files:
@@ -160,7 +162,7 @@ def _with_attributes(objects: Objects, files: tuple[File, ...]) -> dict[str, Any
     return top
 
 
-def _tree(objects: Objects, entries: dict[str, Any]) -> ObjectID:
+def _tree(objects: ObjectStore, entries: dict[str, Any]) -> ObjectID:
     made = Tree()
     for name, entry in entries.items():
         is_folder = isinstance(entry, dict)

@@ -1,4 +1,4 @@
-"""The part `git`: clone over HTTP, and errors as git and git-lfs show them."""
+"""The part `git`: clone over HTTP, with errors that git and git-lfs can show."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 
 class Git(ServerPart):
-    """Serves repositories to git."""
+    """Read access for git and git-lfs."""
 
     name = "git"
     tables = ("server.parts.git.tables",)
 
     def revision(self, database: Database, artifact_id: int, text: str) -> str | None:
-        """Return the revision that git calls so in a clone."""
+        """Return the revision with a git commit id."""
         if len(text) != COMMIT_DIGITS:
             return None
         from server.parts.git.commits import revision_of
@@ -33,7 +33,7 @@ class Git(ServerPart):
         return revision_of(database, artifact_id, text)
 
     def addresses(self) -> Sequence[Address]:
-        """Return git's addresses, and those of Git LFS's locks."""
+        """Return the endpoints of git and of Git LFS's locks."""
         from server.parts.git.service import ROUTES
 
         return ROUTES
@@ -41,11 +41,11 @@ class Git(ServerPart):
     def error_response(
         self, request: Request, status: int, message: str, headers: dict[str, str], error: HubError | None
     ) -> Response | None:
-        """Return the error for git or git-lfs; a question for a password where one may help."""
-        from server.parts.git.error_answers import asks_for_password, in_gits_words, is_for_git, password_prompt
+        """Return the error in the format of git or git-lfs; a 401 where credentials may help."""
+        from server.parts.git.error_answers import git_error, is_git_request, needs_password, password_prompt
 
-        if not is_for_git(request):
+        if not is_git_request(request):
             return None
-        if error is not None and asks_for_password(request, error):
+        if error is not None and needs_password(request, error):
             return password_prompt(request, message)
-        return in_gits_words(request, status, message, headers)
+        return git_error(request, status, message, headers)

@@ -1,4 +1,4 @@
-"""git's smart protocol over HTTP: `info/refs` and `git-upload-pack`, by dulwich. A push is refused in words that git shows."""
+"""Git's smart HTTP protocol with dulwich: `info/refs` and `git-upload-pack`. A push is refused with a message that git shows."""
 
 from __future__ import annotations
 
@@ -24,107 +24,107 @@ from server.parts.git.history import History, history_of
 
 UPLOAD_PACK = "git-upload-pack"
 _IN_MEMORY = 4 << 20
-"""Bytes of a pack that need no temporary file."""
-_STEP = 1 << 16
-_NEVER_KEPT = {"Cache-Control": "no-cache, max-age=0, must-revalidate"}
+"""Bytes of a pack before it is written to a temporary file."""
+_CHUNK_BYTES = 1 << 16
+_NO_CACHE = {"Cache-Control": "no-cache, max-age=0, must-revalidate"}
 
 
-class Only(Backend):
-    """A place with one repository, whatever it is called: the address has been read before."""
+class SingleRepository(Backend):
+    """A backend with one repository under any path: the route has already resolved it."""
 
     def __init__(self, history: History) -> None:
         self._history = history
 
     def open_repository(self, path: str) -> BackendRepo:  # noqa: ARG002 - dulwich's signature
-        """That repository."""
-        return cast(BackendRepo, self._history)  # dulwich says packs, and asks for objects alone.
+        """Return the repository."""
+        return cast(BackendRepo, self._history)  # dulwich declares packs, and uses the object store only.
 
 
-class Handler(UploadPackHandler):
-    """dulwich's, which also gives any revision by its commit id; partial clones it does not offer.
+class UploadPack(UploadPackHandler):
+    """dulwich's handler, which also serves any revision by its commit id and does not offer partial clones.
 
-    Such a clone comes back for single objects, which dulwich refuses: git must hear beforehand that it gets all of them.
+    A partial clone would later request single objects, which dulwich refuses, so git must get all of them at once.
     """
 
     def capabilities(self) -> list[bytes]:
-        """What clients may ask for."""
+        """Return the capabilities offered to clients."""
         offered = [each for each in super().capabilities() if each != b"filter"]
         return [*offered, b"allow-reachable-sha1-in-want", b"allow-tip-sha1-in-want"]
 
     @classmethod
     def innocuous_capabilities(cls) -> list[bytes]:
-        """What clients may ask for without having been offered it: git 2.39 asks for a filter all the same, and then sends none."""
+        """Return capabilities accepted without being offered: git 2.39 requests `filter` all the same, and then sends none."""
         return [*super().innocuous_capabilities(), b"filter"]
 
 
 def list_refs(request: Request, hub: Hub, artifact: Readable) -> Response:
-    """Branches and tags, as git asks for them before anything else."""
+    """List branches and tags, the first request of every git client."""
     service = request.query_params.get("service", "")
     if service == "git-receive-pack":
         refuse_push(artifact)
     if service != UPLOAD_PACK:
-        raise WrongRequest(f"this address is for git: `git clone {request.url.path.removesuffix('/info/refs')}`.")
+        raise WrongRequest(f"this URL is for git: run `git clone {request.url.path.removesuffix('/info/refs')}`.")
     history = history_of(hub, artifact.name)
     written = BytesIO()
     protocol = ReceivableProtocol(BytesIO().read, written.write)
     protocol.write_pkt_line(f"# service={service}\n".encode())
     protocol.write_pkt_line(None)
-    Handler(Only(history), ["/"], protocol, stateless_rpc=True, advertise_refs=True).handle()
-    return Response(written.getvalue(), media_type=f"application/x-{service}-advertisement", headers=_NEVER_KEPT)
+    UploadPack(SingleRepository(history), ["/"], protocol, stateless_rpc=True, advertise_refs=True).handle()
+    return Response(written.getvalue(), media_type=f"application/x-{service}-advertisement", headers=_NO_CACHE)
 
 
 async def send_pack(request: Request, hub: Hub, artifact: Readable) -> Response:
-    """The objects that the client lacks."""
+    """Send the objects that the client lacks."""
     body = await read_body(request, SMALL)
     if request.headers.get("content-encoding", "") in {"gzip", "x-gzip"}:
-        body = _unpacked(body)
+        body = _decompress(body)
     pack = await run_in_threadpool(lambda: _pack(history_of(hub, artifact.name), body))
     media_type = f"application/x-{UPLOAD_PACK}-result"
-    return StreamingResponse(_chunks(pack), media_type=media_type, headers=_NEVER_KEPT)
+    return StreamingResponse(_chunks(pack), media_type=media_type, headers=_NO_CACHE)
 
 
 def refuse_push(artifact: Wanted) -> Response:
-    """Git shows the line behind `remote:`."""
+    """Refuse a push; git shows the message after `remote:`."""
     raise Forbidden(
         f"`{artifact.name}` cannot be pushed to by git: use `hf upload {artifact.name} FOLDER` or `hub push`, "
-        "which check what is published."
+        "which validate what is published."
     )
 
 
 def refuse_locks() -> Response:
-    """git-lfs goes on without locks when it hears so."""
+    """Refuse locks: git-lfs continues without them."""
     raise NotServed(
-        "locks of Git LFS are not kept here: a commit whose parent is no longer the head is refused instead."
+        "Git LFS locks are not supported here: a commit whose parent is no longer the head is refused instead."
     )
 
 
 def _pack(history: History, body: bytes) -> IO[bytes]:
-    """What git-upload-pack answers to `body`."""
+    """Return the response of git-upload-pack to `body`."""
     written = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - closed after the answer
     protocol = ReceivableProtocol(BytesIO(body).read, written.write)
     try:
-        Handler(Only(history.with_revisions()), ["/"], protocol, stateless_rpc=True).handle()
+        UploadPack(SingleRepository(history.with_revisions()), ["/"], protocol, stateless_rpc=True).handle()
     except (GitProtocolError, AssertionError, ValueError, KeyError) as error:
         written.close()
-        raise WrongRequest(f"this is nothing that git asks for: {error or type(error).__name__}.") from error
+        raise WrongRequest(f"not a valid git-upload-pack request: {error or type(error).__name__}.") from error
     written.seek(0)
     return written
 
 
 def _chunks(pack: IO[bytes]) -> Iterator[bytes]:
     with pack:
-        yield from iter(partial(pack.read, _STEP), b"")
+        yield from iter(partial(pack.read, _CHUNK_BYTES), b"")
 
 
-def _unpacked(body: bytes) -> bytes:
-    """A gzipped body. Raises WrongRequest for one that is none, or that unfolds to more than SMALL bytes."""
+def _decompress(body: bytes) -> bytes:
+    """Decompress a gzipped body. Raises WrongRequest for invalid gzip and for more than SMALL bytes."""
     unpacking = zlib.decompressobj(zlib.MAX_WBITS | 16)
     try:
         unpacked = unpacking.decompress(body, SMALL)
     except zlib.error as error:
-        raise WrongRequest("this body says that it is gzipped, and is not.") from error
+        raise WrongRequest("the request body is not valid gzip.") from error
     if unpacking.unconsumed_tail:
-        raise WrongRequest(f"this body unfolds to more than {SMALL} bytes.")
+        raise WrongRequest(f"the request body decompresses to more than {SMALL} bytes.")
     return unpacked
 
 
@@ -140,5 +140,5 @@ _LOCKS = (
 )
 ROUTES = (
     *below("/{collection:prefix}{owner}/{name}.git", *_SERVICE, *_LOCKS),
-    *below("/{collection:prefix}{owner}/{name}", *_SERVICE),  # People leave `.git` out.
+    *below("/{collection:prefix}{owner}/{name}", *_SERVICE),  # `.git` is optional.
 )

@@ -1,4 +1,4 @@
-"""The table of git's names for revisions. Imported for writing and creating only."""
+"""The table of git commit ids. Imported for writing and creating only."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hub.registry.tables.base import Table
 
 
 class GitCommitRow(Table):
-    """What git calls a revision; known once somebody has cloned it."""
+    """The git commit id of a revision, known once the repository was cloned."""
 
     __tablename__ = "git_commits"
 

@@ -1,11 +1,11 @@
-"""The Hub protocol's answers for mirrored repositories, with the upstream's own commit ids and nothing of Xet."""
+"""Responses of the Hub protocol for mirrored repositories, with the upstream's commit ids and without Xet."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
 from typing import Any, cast
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 import anyio
 from fastapi import Request
@@ -19,131 +19,120 @@ from server.auth.caller import caller_of
 from server.http.bodies import SMALL, read_body
 from server.http.paging import next_link, offset_of
 from server.http.times import to_rfc3339
-from server.parts.mirror.copies import Copied, CopiedCommit, CopiedFile
+from server.parts.mirror.copies import MirroredCommit, MirroredFile, MirroredRepository
 from server.parts.mirror.fetch import Reader
 from server.parts.mirror.mirror import Mirror
 from server.protocol.accounts import whoami
 from server.protocol.read import paths, repository, resolve, tree
 from server.protocol.read.git_objects import pointer
 from server.protocol.read.properties import is_true
-from server.protocol.read.resolve import FILE_POLICY, blob_answer, media_type_of
+from server.protocol.read.resolve import blob_answer, file_headers, media_type_of
 from server.protocol.read.tree import PAGE, entries_at, paths_below
 from server.protocol.transfer import xet
 from server.protocol.write import branches
 
-PATIENT = 16
-"""Requests of a worker that may wait for the upstream at once: the others must not wait for a thread."""
+WAITING_REQUESTS = 16
+"""Requests per worker that can wait for the upstream at once, so that threads remain for all others."""
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 _COUNTED = ("config.json", "model_index.json", "README.md")
 
 
-async def answer_elsewhere(request: Request, mirror: Mirror, copied: Copied) -> Response:
-    """What a route of ours would answer, of a repository that is not ours. Raises HubError."""
+async def answer_mirrored(request: Request, mirror: Mirror, repo: MirroredRepository) -> Response:
+    """Respond for a mirrored repository in place of the matched route. Raises HubError."""
     endpoint, limiter = request.scope["endpoint"], _limiter(request)
     if endpoint is paths.describe_paths:
         body = await read_body(request, SMALL)
         is_json = request.headers.get("content-type", "").startswith("application/json")
         asked = paths.asked_paths(body, is_json=is_json)
-        return await anyio.to_thread.run_sync(_describe_paths, request, mirror, copied, asked, limiter=limiter)
+        return await anyio.to_thread.run_sync(_describe_paths, request, mirror, repo, asked, limiter=limiter)
     answer = _ANSWERS.get(endpoint, _refuse)
-    return await anyio.to_thread.run_sync(answer, request, mirror, copied, limiter=limiter)
+    return await anyio.to_thread.run_sync(answer, request, mirror, repo, limiter=limiter)
 
 
-def _describe(request: Request, mirror: Mirror, copied: Copied) -> Response:
-    commit = _commit(request, mirror, copied)
-    origin = mirror.origin(copied)
+def _describe(request: Request, mirror: Mirror, repo: MirroredRepository) -> Response:
+    commit = _commit(request, mirror, repo)
+    origin = mirror.origin(repo)
     with_blobs = is_true(request, "blobs")
     body = {
         **commit.description,
         "sha": commit.commit_id,
         "siblings": [_sibling(file) if with_blobs else {"rfilename": file.path} for file in commit.files],
         "usedStorage": sum(file.size_bytes for file in commit.files),
-        "mirror": {
-            "upstream": origin.upstream,
-            "commit": commit.commit_id,
-            "fetchedAt": to_rfc3339(commit.fetched_at),
-        },
+        "mirror": {"upstream": origin.upstream, "commit": commit.commit_id, "fetchedAt": to_rfc3339(commit.fetched_at)},
     }
-    return JSONResponse(body, headers=_told(request))
+    return JSONResponse(body, headers=_warning(request))
 
 
-def _list_tree(request: Request, mirror: Mirror, copied: Copied) -> Response:
-    commit = _commit(request, mirror, copied)
+def _list_tree(request: Request, mirror: Mirror, repo: MirroredRepository) -> Response:
+    commit = _commit(request, mirror, repo)
     folder = unquote(request.path_params.get("path", "")).strip("/")
     below = paths_below((file.path for file in commit.files), folder, recursive=is_true(request, "recursive"))
     if not below and folder:
         raise UnknownFile(folder, {file.path.rpartition("/")[0] for file in commit.files})
     begin = offset_of(request)
     end = begin + PAGE
-    headers = {"X-Repo-Commit": commit.commit_id, **_told(request)}
+    headers = {"X-Repo-Commit": commit.commit_id, **_warning(request)}
     if end < len(below):
         headers |= next_link(request, end)
     return JSONResponse(_entries(commit, below[begin:end]), headers=headers)
 
 
-def _describe_paths(request: Request, mirror: Mirror, copied: Copied, wanted: list[str]) -> Response:
-    commit = _commit(request, mirror, copied)
-    headers = {"X-Repo-Commit": commit.commit_id, **_told(request)}
+def _describe_paths(request: Request, mirror: Mirror, repo: MirroredRepository, wanted: list[str]) -> Response:
+    commit = _commit(request, mirror, repo)
+    headers = {"X-Repo-Commit": commit.commit_id, **_warning(request)}
     return JSONResponse(_entries(commit, dict.fromkeys(path.strip("/") for path in wanted)), headers=headers)
 
 
-def _list_refs(request: Request, mirror: Mirror, copied: Copied) -> Response:
-    _commit(request, mirror, copied, revision="main")
-    found = mirror.refs(copied)
-
-    def listed(kind: str, folder: str) -> list[dict[str, str]]:
-        return [
+def _list_refs(request: Request, mirror: Mirror, repo: MirroredRepository) -> Response:
+    _commit(request, mirror, repo, revision="main")
+    refs = mirror.refs(repo)
+    listed = {
+        kind: [
             {"name": name, "ref": f"refs/{folder}/{name}", "targetCommit": commit}
-            for name, commit in found[kind].items()
+            for name, commit in refs[kind].items()
         ]
-
-    tags = listed("tags", "tags")
-    return JSONResponse(
-        {"branches": listed("branches", "heads"), "tags": tags, "converts": [], "pullRequests": []}
-    )  # fmt: skip
+        for kind, folder in (("branches", "heads"), ("tags", "tags"))
+    }
+    return JSONResponse({**listed, "converts": [], "pullRequests": []})
 
 
-def _check_reading(request: Request, mirror: Mirror, copied: Copied) -> Response:
-    mirror.insist_on_access(
-        copied, _commit(request, mirror, copied, revision="main"), is_account=_is_account(request, mirror)
-    )
+def _check_reading(request: Request, mirror: Mirror, repo: MirroredRepository) -> Response:
+    mirror.check_access(repo, _commit(request, mirror, repo, revision="main"), is_account=_is_account(request, mirror))
     return JSONResponse({})
 
 
-def _resolve(request: Request, mirror: Mirror, copied: Copied) -> Response:
-    commit = _commit(request, mirror, copied)
+def _resolve(request: Request, mirror: Mirror, repo: MirroredRepository) -> Response:
+    commit = _commit(request, mirror, repo)
     path = unquote(request.path_params["path"])
     check_path(path)
     file = mirror.file(commit, path)
-    mirror.insist_on_access(copied, commit, is_account=_is_account(request, mirror))
+    mirror.check_access(repo, commit, is_account=_is_account(request, mirror))
     headers = _headers(request, commit, file)
     if headers["ETag"] in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     if request.method == "HEAD":
         return Response(headers={**headers, "Content-Length": str(file.size_bytes), "Accept-Ranges": "bytes"})
-    found = mirror.bytes_of(copied, commit, file)
+    found = mirror.bytes_of(repo, commit, file)
     if path in _COUNTED and request.headers.get("range", "bytes=0-").startswith("bytes=0-"):
-        mirror.hub.registry.count_download(copied.name)
+        mirror.hub.registry.count_download(repo.name)
     if isinstance(found, Digest):
         return blob_answer(mirror.hub.store, File(path, found, file.size_bytes), headers, None)
-    return _following(request, found, headers)
+    return _growing_file(request, found, headers)
 
 
-def _refuse(request: Request, mirror: Mirror, copied: Copied) -> Response:
-    """What would change a mirrored repository, and what only its upstream has."""
-    upstream = mirror.origin(copied).upstream
+def _refuse(request: Request, mirror: Mirror, repo: MirroredRepository) -> Response:
+    """Refuse requests that change a mirrored repository or need its upstream."""
+    upstream = mirror.origin(repo).upstream
     writes = {xet.grant_writing, whoami.check_writing}
     if request.method not in {"GET", "HEAD"} or request.scope["endpoint"] in writes:
-        raise Forbidden(
-            f"`{copied}` is mirrored from {upstream}: change it there, or publish under a name of your own."
-        )
-    raise NotServed(f"`{copied}` is mirrored from {upstream}, and this is not served of mirrors: ask there.")
+        raise Forbidden(f"`{repo}` is mirrored from {upstream}: change it there, or publish under your own name.")
+    raise NotServed(f"`{repo}` is mirrored from {upstream}: this request is not supported for mirrors, use {upstream}.")
 
 
-def _commit(request: Request, mirror: Mirror, copied: Copied, revision: str = "") -> CopiedCommit:
+def _commit(request: Request, mirror: Mirror, repo: MirroredRepository, revision: str = "") -> MirroredCommit:
     asked = revision or unquote(request.path_params.get("revision", "main"))
-    commit, request.state.warning = mirror.commit(copied, asked)
-    mirror.insist_on_knowing(copied, commit, is_account=_is_account(request, mirror))
+    commit, request.state.warning = mirror.commit(repo, asked)
+    mirror.check_visible(repo, commit, is_account=_is_account(request, mirror))
     request.state.commit = commit.commit_id
     return commit
 
@@ -152,31 +141,23 @@ def _is_account(request: Request, mirror: Mirror) -> bool:
     return caller_of(request, mirror.hub).account is not None
 
 
-def _told(request: Request) -> dict[str, str]:
-    """The warning of a copy that may be old; clients print it."""
+def _warning(request: Request) -> dict[str, str]:
+    """Return the warning about an outdated commit, which clients print."""
     return {"X-HF-Warning": request.state.warning} if request.state.warning else {}
 
 
-def _headers(request: Request, commit: CopiedCommit, file: CopiedFile) -> dict[str, str]:
-    pinned = unquote(request.path_params["revision"]) == commit.commit_id
-    inline = media_type_of(file.path) != "application/octet-stream"
-    name = file.path.rpartition("/")[2]
-    linked = {"X-Linked-Etag": f'"{file.etag}"', "X-Linked-Size": str(file.size_bytes)} if file.is_large else {}
-    return {
-        "ETag": f'"{file.etag}"',
-        **linked,
-        "X-Repo-Commit": commit.commit_id,
-        "Cache-Control": "public, max-age=31536000, immutable" if pinned else "no-cache",
-        "Content-Disposition": f"{'inline' if inline else 'attachment'}; filename*=UTF-8''{quote(name)}",
-        "Content-Security-Policy": FILE_POLICY,
-        **_told(request),
-    }
+def _headers(request: Request, commit: MirroredCommit, file: MirroredFile) -> dict[str, str]:
+    is_pinned = unquote(request.path_params["revision"]) == commit.commit_id
+    headers = {"ETag": f'"{file.etag}"', **file_headers(file.path, commit.commit_id, is_pinned=is_pinned)}
+    if file.is_large:
+        headers |= {"X-Linked-Etag": f'"{file.etag}"', "X-Linked-Size": str(file.size_bytes)}
+    return headers | _warning(request)
 
 
-def _following(request: Request, reader: Reader, headers: dict[str, str]) -> Response:
-    """The part that was asked for, of a file that may still be arriving."""
+def _growing_file(request: Request, reader: Reader, headers: dict[str, str]) -> Response:
+    """Send the requested range of a file that is being downloaded."""
     size = reader.fetch.file.size_bytes
-    start, end = _part(request.headers.get("range", ""), size)
+    start, end = _byte_range(request.headers.get("range", ""), size)
     if start >= end and size:
         reader.close()
         return Response(status_code=416, headers={"Content-Range": f"bytes */{size}"})
@@ -185,11 +166,11 @@ def _following(request: Request, reader: Reader, headers: dict[str, str]) -> Res
     if is_part:
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
     media_type = media_type_of(reader.fetch.file.path)
-    return _Following(reader.read(start, end), 206 if is_part else 200, headers, media_type)
+    return _GrowingFile(reader.read(start, end), 206 if is_part else 200, headers, media_type)
 
 
-def _part(asked: str, size: int) -> tuple[int, int]:
-    """First byte and the one behind the last; all of them for a range that cannot be read."""
+def _byte_range(asked: str, size: int) -> tuple[int, int]:
+    """Return start and end (exclusive) of a range; the whole file for an invalid one."""
     found = _RANGE.fullmatch(asked.strip())
     if found is None or found[0] == "bytes=-":
         return 0, size
@@ -198,50 +179,50 @@ def _part(asked: str, size: int) -> tuple[int, int]:
     return int(found[1]), min(size, int(found[2]) + 1) if found[2] else size
 
 
-class _Following(StreamingResponse):
-    """Ends without its last byte when the upstream broke off or lied: then the connection is cut, and no client is fooled."""
+class _GrowingFile(StreamingResponse):
+    """Ends early when the download fails, so that the connection is closed and the client sees an incomplete response."""
 
     async def stream_response(self, send: Send) -> None:
-        """Send what arrives."""
+        """Send the file as it arrives."""
         try:
             await super().stream_response(send)
         except HubError:
-            return  # It is in the log already.
+            return  # Already logged.
 
 
-def _entries(commit: CopiedCommit, wanted: Iterable[str]) -> list[dict[str, Any]]:
+def _entries(commit: MirroredCommit, wanted: Iterable[str]) -> list[dict[str, Any]]:
     files = {file.path: file for file in commit.files}
     return entries_at(wanted, files, _file_entry, lambda file: file.blob_id)
 
 
-def _file_entry(file: CopiedFile) -> dict[str, Any]:
+def _file_entry(file: MirroredFile) -> dict[str, Any]:
     entry: dict[str, Any] = {"type": "file", "path": file.path, "size": file.size_bytes, "oid": file.blob_id}
     return entry | ({"lfs": {"oid": file.etag, **_lfs(file)}} if file.is_large else {})
 
 
-def _sibling(file: CopiedFile) -> dict[str, Any]:
+def _sibling(file: MirroredFile) -> dict[str, Any]:
     entry: dict[str, Any] = {"rfilename": file.path, "size": file.size_bytes, "blobId": file.blob_id}
     return entry | ({"lfs": {"sha256": file.etag, **_lfs(file)}} if file.is_large else {})
 
 
-def _lfs(file: CopiedFile) -> dict[str, int]:
+def _lfs(file: MirroredFile) -> dict[str, int]:
     held = pointer(File(file.path, Digest(file.etag), file.size_bytes))
     return {"size": file.size_bytes, "pointerSize": len(held)}
 
 
 def _limiter(request: Request) -> anyio.CapacityLimiter:
-    """One for each application, made inside its event loop."""
+    """Return the limiter of the application, created inside its event loop."""
     state = request.app.state
     if not hasattr(state, "mirror_limiter"):
-        state.mirror_limiter = anyio.CapacityLimiter(PATIENT)
+        state.mirror_limiter = anyio.CapacityLimiter(WAITING_REQUESTS)
     return cast(anyio.CapacityLimiter, state.mirror_limiter)
 
 
-_ANSWERS: dict[Callable[..., Any], Callable[[Request, Mirror, Copied], Response]] = {
+_ANSWERS: dict[Callable[..., Any], Callable[[Request, Mirror, MirroredRepository], Response]] = {
     repository.describe_repository: _describe,
     tree.list_tree: _list_tree,
     resolve.resolve_file: _resolve,
     branches.list_refs: _list_refs,
     whoami.check_reading: _check_reading,
 }
-"""Our route → what answers it of a mirrored repository."""
+"""Endpoint of the core → its replacement for mirrored repositories."""

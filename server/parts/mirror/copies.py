@@ -1,4 +1,4 @@
-"""Repositories of another hub that are kept here: what was asked for, under the upstream's own commit ids."""
+"""The database of mirrored repositories: commits, files and refs that were requested, under the upstream's ids."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ COLLECTIONS = ("models", "datasets")
 
 
 @dataclass(frozen=True, slots=True)
-class Copied:
-    """Which repository: the upstream keeps models and data sets apart, and both may have one name."""
+class MirroredRepository:
+    """A repository of the upstream. Models and data sets are separate there and may share a name."""
 
     collection: str
     """`models` or `datasets`."""
@@ -30,7 +30,7 @@ class Copied:
 
     @property
     def key(self) -> str:
-        """What is unique."""
+        """The primary key."""
         return f"{self.collection}/{self.name.key}"
 
     def __str__(self) -> str:
@@ -38,47 +38,47 @@ class Copied:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CopiedFile:
-    """A file of a mirrored commit, as the upstream lists it."""
+class MirroredFile:
+    """A file of a commit, as the upstream lists it."""
 
     path: str
     size_bytes: int
     blob_id: str
-    """Git's id of what git has there: of the file, or of its pointer."""
+    """Git's blob id of the file or of its LFS pointer."""
     etag: str
-    """What its bytes are known by: SHA-256 for a large file, `blob_id` for one that git holds."""
+    """SHA-256 of an LFS file, `blob_id` of a file in git."""
 
     @property
     def is_large(self) -> bool:
-        """Whether it is kept by Git LFS upstream."""
+        """Whether the upstream stores it in Git LFS."""
         return self.etag != self.blob_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CopiedCommit:
-    """One commit of a mirrored repository; it never changes."""
+class MirroredCommit:
+    """An immutable commit of a repository."""
 
     commit_id: str
     description: Mapping[str, Any]
-    files: tuple[CopiedFile, ...]
+    files: tuple[MirroredFile, ...]
     fetched_at: datetime
 
 
-def origin_of(database: Database, copied: Copied) -> MirrorOrigin | None:
-    """Where a repository comes from; None for one that is ours or not here."""
-    rows = database.rows(_ORIGIN, {"key": copied.key})
+def origin_of(database: Database, repo: MirroredRepository) -> MirrorOrigin | None:
+    """Return the origin of a mirrored repository; None if it is not mirrored yet."""
+    rows = database.rows(_ORIGIN, {"key": repo.key})
     return _origin(rows[0]) if rows else None
 
 
 def origin_of_name(database: Database, name: ArtifactName) -> MirrorOrigin | None:
-    """As `origin_of`, of a model or data set of this name."""
-    found = [origin_of(database, Copied(collection, name)) for collection in COLLECTIONS]
+    """Return the origin of the mirrored model or data set with this name, or None."""
+    found = (origin_of(database, MirroredRepository(collection, name)) for collection in COLLECTIONS)
     return next(filter(None, found), None)
 
 
-def commit_of(database: Database, copied: Copied, commit_id: str) -> CopiedCommit | None:
-    """A commit that is known here, with its files by path."""
-    values = {"key": copied.key, "commit": commit_id}
+def commit_of(database: Database, repo: MirroredRepository, commit_id: str) -> MirroredCommit | None:
+    """Return a stored commit with its files, sorted by path, or None."""
+    values = {"key": repo.key, "commit": commit_id}
     heads = database.rows("SELECT * FROM mirror_commits WHERE key = :key AND commit_id = :commit", values)
     if not heads:
         return None
@@ -86,91 +86,93 @@ def commit_of(database: Database, copied: Copied, commit_id: str) -> CopiedCommi
         "SELECT path, size_bytes, blob_id, etag FROM mirror_files WHERE key = :key AND commit_id = :commit ORDER BY path",
         values,
     )
-    return CopiedCommit(
+    return MirroredCommit(
         commit_id=commit_id,
         description=json.loads(heads[0]["description"]),
-        files=tuple(CopiedFile(**{name: row[name] for name in CopiedFile.__slots__}) for row in files),
+        files=tuple(MirroredFile(**{name: row[name] for name in MirroredFile.__slots__}) for row in files),
         fetched_at=from_column(heads[0]["fetched_at"]),
     )
 
 
-def ref_of(database: Database, copied: Copied, ref: str) -> tuple[str, datetime] | None:
-    """Where a branch or tag was, and when that was asked."""
+def ref_of(database: Database, repo: MirroredRepository, ref: str) -> tuple[str, datetime] | None:
+    """Return the commit id of a branch or tag and the time of the last check, or None."""
     rows = database.rows(
         "SELECT commit_id, checked_at FROM mirror_refs WHERE key = :key AND name = :ref",
-        {"key": copied.key, "ref": ref},
+        {"key": repo.key, "ref": ref},
     )
     return (rows[0]["commit_id"], from_column(rows[0]["checked_at"])) if rows else None
 
 
-def refs_of(database: Database, copied: Copied) -> dict[str, str]:
-    """Every ref that somebody has asked for → commit id."""
-    rows = database.rows("SELECT name, commit_id FROM mirror_refs WHERE key = :key ORDER BY name", {"key": copied.key})
+def refs_of(database: Database, repo: MirroredRepository) -> dict[str, str]:
+    """Return all stored refs: name → commit id."""
+    rows = database.rows("SELECT name, commit_id FROM mirror_refs WHERE key = :key ORDER BY name", {"key": repo.key})
     return {row["name"]: row["commit_id"] for row in rows}
 
 
 def blob_of(database: Database, etag: str) -> Digest | None:
-    """The blob with a file's bytes; None while they have not been fetched."""
+    """Return the blob of a file; None if it is not fetched yet."""
     rows = database.rows("SELECT digest FROM mirror_blobs WHERE etag = :etag", {"etag": etag})
     return Digest(rows[0]["digest"]) if rows else None
 
 
-def mirrored_blobs(database: Database) -> set[Digest]:
-    """Every blob that some mirrored commit names."""
+def blobs_of_mirrors(database: Database) -> set[Digest]:
+    """Return the blobs of all mirrored commits."""
     rows = database.rows("SELECT DISTINCT digest FROM mirror_blobs JOIN mirror_files USING (etag)")
     return {Digest(row["digest"]) for row in rows}
 
 
-def keep_commit(database: Database, copied: Copied, commit: CopiedCommit, upstream: str, *, restricted: bool) -> None:
-    """Make a commit known; nothing happens when it is."""
+def save_commit(
+    database: Database, repo: MirroredRepository, commit: MirroredCommit, upstream: str, *, restricted: bool
+) -> None:
+    """Save a commit, unless it is already saved."""
     from server.parts.mirror.tables import MirrorCommitRow, MirrorFileRow, MirrorRow
 
     with database.transaction() as session:
-        row = session.get(MirrorRow, copied.key)
+        row = session.get(MirrorRow, repo.key)
         if row is None:
-            row = MirrorRow(key=copied.key, name=str(copied.name), created_at=utc_now())
+            row = MirrorRow(key=repo.key, name=str(repo.name), created_at=utc_now())
             session.add(row)
         row.upstream, row.restricted = upstream, restricted
         session.flush()
-        if session.get(MirrorCommitRow, (copied.key, commit.commit_id)) is not None:
+        if session.get(MirrorCommitRow, (repo.key, commit.commit_id)) is not None:
             return
         head = MirrorCommitRow(
-            key=copied.key, commit_id=commit.commit_id, description=dict(commit.description), fetched_at=utc_now()
+            key=repo.key, commit_id=commit.commit_id, description=dict(commit.description), fetched_at=utc_now()
         )
         session.add(head)
         session.flush()
         session.add_all(
             MirrorFileRow(
-                key=copied.key, commit_id=commit.commit_id, path=file.path, size_bytes=file.size_bytes,
+                key=repo.key, commit_id=commit.commit_id, path=file.path, size_bytes=file.size_bytes,
                 blob_id=file.blob_id, etag=file.etag,
             )
             for file in commit.files
         )  # fmt: skip
 
 
-def keep_ref(database: Database, copied: Copied, ref: str, commit_id: str) -> None:
-    """Note where a ref is now."""
+def save_ref(database: Database, repo: MirroredRepository, ref: str, commit_id: str) -> None:
+    """Save the current commit of a ref."""
     from server.parts.mirror.tables import MirrorRefRow
 
     with database.transaction() as session:
-        session.merge(MirrorRefRow(key=copied.key, name=ref, commit_id=commit_id, checked_at=utc_now()))
+        session.merge(MirrorRefRow(key=repo.key, name=ref, commit_id=commit_id, checked_at=utc_now()))
 
 
-def keep_blob(database: Database, etag: str, digest: Digest, size_bytes: int) -> None:
-    """Note that a file's bytes are in the store."""
+def save_blob(database: Database, etag: str, digest: Digest, size_bytes: int) -> None:
+    """Save the blob of a file."""
     from server.parts.mirror.tables import MirrorBlobRow
 
     with database.transaction() as session:
         session.merge(MirrorBlobRow(etag=etag, digest=digest.hex, size_bytes=size_bytes))
 
 
-def forget_mirror(session: Session, name: ArtifactName) -> None:
-    """Remove what is known of a mirrored repository; its bytes are collected like all others."""
+def delete_mirror(session: Session, name: ArtifactName) -> None:
+    """Delete a mirrored repository. Garbage collection removes its blobs."""
     from sqlalchemy import delete
 
     from server.parts.mirror.tables import MirrorRow
 
-    keys = [Copied(collection, name).key for collection in COLLECTIONS]
+    keys = [MirroredRepository(collection, name).key for collection in COLLECTIONS]
     session.execute(delete(MirrorRow).where(MirrorRow.key.in_(keys)))
 
 

@@ -1,7 +1,7 @@
-"""Files on their way from the upstream: each is fetched once, and everybody who wants it reads along.
+"""Downloads from the upstream. Each file is fetched once, and all requests for it read along.
 
-A thread writes what arrives into a file of its own and hashes it. Readers follow, whatever their speed, and do not get
-the last byte before the digest is right: a client of a lying upstream sees a download that broke off, never a whole one.
+A thread writes the content to a temporary file and hashes it. Readers follow at their own speed, but do not get the last byte before
+the digest is verified: with a wrong upstream, clients see an interrupted download, never a complete one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import anyio
 from hub.errors import HubError, Unreachable, UpstreamWrong
 from hub.names import Digest
 from hub.store.folder import ABANDONED_S
-from server.parts.mirror.copies import CopiedFile, keep_blob
+from server.parts.mirror.copies import MirroredFile, save_blob
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,59 +31,57 @@ if TYPE_CHECKING:
     from hub.local import LocalHub
 
 Opening = Callable[[], "AbstractContextManager[Iterator[bytes]]"]
-STEP = 1 << 20
-"""Bytes that a reader takes at a time."""
-GLANCE_S = 0.02
-"""How often a reader that has caught up looks for more."""
+CHUNK_BYTES = 1 << 20
+"""Bytes that a reader sends at a time."""
+POLL_S = 0.02
+"""How often a reader that has caught up checks for more."""
 _log = logging.getLogger("server.mirror")
 
 
 class Fetch:
-    """One file that is being fetched."""
+    """The download of one file."""
 
-    def __init__(self, file: CopiedFile, place: Path) -> None:
+    def __init__(self, file: MirroredFile, path: Path) -> None:
         self.file = file
-        self.place = place
+        self.path = path
         self.size = 0
-        """Bytes that have arrived."""
+        """Bytes received so far."""
         self.error: HubError | None = None
-        self.is_right = False
-        """All bytes are here, and are the right ones."""
-        self._is_kept = False
-        self._begun = threading.Event()
+        self.is_verified = False
+        """Whether all bytes are received and their digest is right."""
+        self._is_stored = False
+        self._started = threading.Event()
         self._ended = threading.Event()
 
     def run(self, opening: Opening, hub: LocalHub) -> None:
-        """Fetch, check, keep. Whatever goes wrong is told to the readers."""
+        """Download, verify and store the file. Errors are passed on to the readers."""
         try:
-            with io.FileIO(self.place, "r+") as target, opening() as chunks:
-                self._begun.set()
+            with io.FileIO(self.path, "r+") as target, opening() as chunks:
+                self._started.set()
                 digest = self._receive(chunks, target)
-            self.is_right = True
-            hub.store.put_file(self.place, digest)
-            keep_blob(hub.registry.database, self.file.etag, digest, self.size)
-            self._is_kept = True
+            self.is_verified = True
+            hub.store.put_file(self.path, digest)
+            save_blob(hub.registry.database, self.file.etag, digest, self.size)
+            self._is_stored = True
         except HubError as error:
             self._fail(error)
         except OSError as error:
-            self._fail(Unreachable(f"cannot write {self.place}: {error.strerror}. Nothing was kept."))
+            self._fail(Unreachable(f"cannot write {self.path}: {error.strerror}. Nothing was stored."))
         finally:
-            if (
-                not self._is_kept and self.error is None
-            ):  # A fault of ours is passing through: nobody may wait for ever.
-                self.error = Unreachable(f"`{self.file.path}` could not be kept: look into the server's log.")
-            self._begun.set()
+            if not self._is_stored and self.error is None:  # A bug: without an error the readers would wait forever.
+                self.error = Unreachable(f"`{self.file.path}` could not be stored: see the server's log.")
+            self._started.set()
             self._ended.set()
 
-    def insist_on_begin(self) -> None:
-        """Wait until the upstream has begun to send; of a small file, until all is well. Raises what went wrong instead."""
-        is_small = self.file.size_bytes <= STEP
-        (self._ended if is_small else self._begun).wait()
+    def wait_for_start(self) -> None:
+        """Wait until the upstream starts to send; for a small file, until it is stored. Raises the error of the download."""
+        is_small = self.file.size_bytes <= CHUNK_BYTES
+        (self._ended if is_small else self._started).wait()
         if self.error is not None and (is_small or self.size == 0):
             raise self.error
 
-    def insist_on_end(self) -> None:
-        """Wait until the file is in the store. Raises what went wrong."""
+    def wait_until_stored(self) -> None:
+        """Wait until the file is stored. Raises the error of the download."""
         self._ended.wait()
         if self.error is not None:
             raise self.error
@@ -93,7 +91,7 @@ class Fetch:
         for chunk in chunks:
             if self.size + len(chunk) > self.file.size_bytes:
                 raise UpstreamWrong(
-                    f"more than the {self.file.size_bytes} bytes of `{self.file.path}` came: none was kept."
+                    f"`{self.file.path}` has more than the listed {self.file.size_bytes} bytes: nothing was stored."
                 )
             whole.update(chunk)
             git.update(chunk)
@@ -103,13 +101,13 @@ class Fetch:
             self.size += len(chunk)
         if self.size != self.file.size_bytes:
             raise UpstreamWrong(
-                f"`{self.file.path}` broke off after {self.size} of {self.file.size_bytes} bytes: none was kept."
+                f"`{self.file.path}` ended after {self.size} of {self.file.size_bytes} bytes: nothing was stored."
             )
         found = whole.hexdigest() if self.file.is_large else git.hexdigest()
         if found != self.file.etag:
             raise UpstreamWrong(
-                f"`{self.file.path}` came with other bytes than the upstream lists ({found[:12]}, not "
-                f"{self.file.etag[:12]}): none was kept."
+                f"`{self.file.path}` has the digest {found[:12]}, but the upstream lists {self.file.etag[:12]}: nothing was "
+                "stored."
             )
         return Digest(whole.hexdigest())
 
@@ -119,37 +117,37 @@ class Fetch:
 
 
 class Reader:
-    """Somebody who reads along. Close it, or read to the end."""
+    """Reads a file while it is downloaded. Close it, or read to the end."""
 
     def __init__(self, fetch: Fetch) -> None:
         self.fetch = fetch
-        self._opened = fetch.place.open("rb")  # Stays readable when the file is gone from its place.
+        self._opened = fetch.path.open("rb")  # Stays readable after the file is deleted.
 
     def close(self) -> None:
-        """Read no more."""
+        """Close the file."""
         self._opened.close()
 
     async def read(self, start: int, end: int) -> AsyncIterator[bytes]:
-        """Bytes from `start` up to `end`, as they arrive. Raises what went wrong in place of the last ones."""
+        """Yield the bytes from `start` to `end` as they arrive. Raises the error of the download instead of the last byte."""
         fetch = self.fetch
         try:
             while start < end:
-                there = fetch.size if fetch.is_right else min(fetch.size, fetch.file.size_bytes - 1)
-                count = min(STEP, end - start, there - start)
+                available = fetch.size if fetch.is_verified else min(fetch.size, fetch.file.size_bytes - 1)
+                count = min(CHUNK_BYTES, end - start, available - start)
                 if count > 0:
                     part = await anyio.to_thread.run_sync(os.pread, self._opened.fileno(), count, start)
                     start += len(part)
                     yield part
-                elif fetch.error is not None and not fetch.is_right:
+                elif fetch.error is not None and not fetch.is_verified:
                     raise fetch.error
                 else:
-                    await anyio.sleep(GLANCE_S)
+                    await anyio.sleep(POLL_S)
         finally:
             self.close()
 
 
 class Fetches:
-    """All files that are being fetched by this process."""
+    """All downloads of this process."""
 
     def __init__(self, hub: LocalHub) -> None:
         self._hub = hub
@@ -158,17 +156,17 @@ class Fetches:
         self._folder = hub.home.folder / "mirror"
         self._sweep()
 
-    def join(self, file: CopiedFile, opening: Opening) -> Reader:
-        """Read a file along with everybody else who wants it; it is fetched from now on, if it is not already."""
+    def join(self, file: MirroredFile, opening: Opening) -> Reader:
+        """Return a reader of a file, starting its download if it is not running."""
         with self._lock:
             if (running := self._running.get(file.etag)) is not None:
                 return Reader(running)
             self._folder.mkdir(parents=True, exist_ok=True)
-            number, place = tempfile.mkstemp(dir=self._folder)
-            os.close(number)
-            made = self._running[file.etag] = Fetch(file, Path(place))
-            reader = Reader(made)
-        threading.Thread(target=self._run, args=(made, opening), name=f"fetch {file.path}", daemon=True).start()
+            descriptor, path = tempfile.mkstemp(dir=self._folder)
+            os.close(descriptor)
+            fetch = self._running[file.etag] = Fetch(file, Path(path))
+            reader = Reader(fetch)
+        threading.Thread(target=self._run, args=(fetch, opening), name=f"fetch {file.path}", daemon=True).start()
         return reader
 
     def _run(self, fetch: Fetch, opening: Opening) -> None:
@@ -177,11 +175,11 @@ class Fetches:
         finally:
             with self._lock:
                 del self._running[fetch.file.etag]
-            fetch.place.unlink(missing_ok=True)
+            fetch.path.unlink(missing_ok=True)
 
     def _sweep(self) -> None:
-        """Remove what a process that is gone has left."""
-        for place in self._folder.glob("*"):
+        """Delete files left by processes that have ended."""
+        for path in self._folder.glob("*"):
             with suppress(OSError):
-                if time.time() - place.stat().st_mtime > ABANDONED_S:
-                    place.unlink()
+                if time.time() - path.stat().st_mtime > ABANDONED_S:
+                    path.unlink()

@@ -1,16 +1,16 @@
-"""A mirrored repository as an artifact of the registry: found by search, shown on its page and by `hub show`.
+"""Register mirrored repositories as artifacts, so that search, pages and `hub show` find them.
 
-Its revision holds the card, and what describes its variants when the card is one of ours. The other files are listed as
-being upstream: they are served to whoever asks, and come when somebody does.
+The revision contains the card and, if it is a linguahub card, the configurations of the variants. All other files are listed as
+upstream and downloaded on demand.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import logging
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import PurePosixPath
 
 from hub.cards.describe import DATASET
 from hub.errors import HubError
@@ -19,25 +19,30 @@ from hub.names import COMMIT_DIGITS, Digest
 from hub.publish.commit import describe_files
 from hub.publish.publish import drain_outbox, make_revision, manifest
 from hub.records import PLAIN, Artifact, File, Provenance, Upstream
-from server.parts.mirror.copies import Copied, CopiedCommit, CopiedFile, keep_ref, origin_of
+from server.parts.mirror.copies import MirroredCommit, MirroredFile, MirroredRepository, origin_of, save_ref
 
 CARD = "README.md"
 LARGEST_CARD = 4 << 20
-"""Bytes of what describes a repository."""
+"""Bytes of a card or configuration."""
 MOST_VARIANTS = 50
 LISTED = 200
-"""Files of which the registry says that they are upstream."""
-_OURS = b"\nlinguahub:"
+"""Most files that are listed as upstream."""
+_CONFIG = re.compile(r"([^/]+/)?config\.json")
+_CARD_KEY = b"\nlinguahub:"
 _log = logging.getLogger("server.mirror")
 
 
-def describe(
-    hub: LocalHub, copied: Copied, commit: CopiedCommit, upstream: str, read: Callable[[CopiedFile], bytes]
+def index_repository(
+    hub: LocalHub,
+    repo: MirroredRepository,
+    commit: MirroredCommit,
+    upstream: str,
+    read: Callable[[MirroredFile], bytes],
 ) -> None:
-    """Make the head of `main` what the registry says of it. What cannot be described is served all the same."""
+    """Register the head of `main`. A repository that cannot be registered is served all the same."""
     try:
-        files = _describing(hub, commit, read)
-        artifact = _artifact(hub, copied, commit, files, upstream)
+        files = _card_files(hub, commit, read)
+        artifact = _artifact(hub, repo, commit, files, upstream)
         head = hub.registry.head(artifact.name)
         message = f"Mirror of {upstream} at {commit.commit_id}"
         revision = make_revision(artifact.name, files, message=message, parent=head or "", created_at=_changed(commit))
@@ -45,52 +50,48 @@ def describe(
             return
         hub.store.put(manifest(revision), Digest(revision.id))
         hub.registry.record(artifact, revision, head)
-        keep_ref(hub.registry.database, copied, revision.id[:COMMIT_DIGITS], commit.commit_id)
+        save_ref(hub.registry.database, repo, revision.id[:COMMIT_DIGITS], commit.commit_id)
         drain_outbox(hub.registry, hub.store)
     except HubError as error:
-        _log.warning("`%s` is mirrored, and not described in the registry: %s", copied, error)
+        _log.warning("`%s` is mirrored, but cannot be indexed: %s", repo, error)
 
 
-def _describing(hub: LocalHub, commit: CopiedCommit, read: Callable[[CopiedFile], bytes]) -> tuple[File, ...]:
-    """The card and, of a card of ours, the configuration of each variant, fetched."""
-    cards = [each for each in commit.files if each.path == CARD and each.size_bytes <= LARGEST_CARD]
-    found = [(each, read(each)) for each in cards]
-    if any(_OURS in content for _, content in found):
-        configs = [
-            each
-            for each in commit.files
-            if PurePosixPath(each.path).name == "config.json"
-            and each.path.count("/") <= 1
-            and each.size_bytes <= LARGEST_CARD
-        ]
+def _card_files(hub: LocalHub, commit: MirroredCommit, read: Callable[[MirroredFile], bytes]) -> tuple[File, ...]:
+    """Fetch the card and, of a linguahub card, the configuration of each variant."""
+    small = [each for each in commit.files if each.size_bytes <= LARGEST_CARD]
+    found = [(each, read(each)) for each in small if each.path == CARD]
+    if any(_CARD_KEY in content for _, content in found):
+        configs = [each for each in small if _CONFIG.fullmatch(each.path)]
         found += [(each, read(each)) for each in configs[:MOST_VARIANTS]]
     kept = (File(each.path, *hub.store.put(content)) for each, content in found)
     return tuple(sorted(kept, key=lambda file: file.path))
 
 
-def _artifact(hub: LocalHub, copied: Copied, commit: CopiedCommit, files: tuple[File, ...], upstream: str) -> Artifact:
-    """What the card says. Scores that were measured elsewhere are reported here: nobody can run them again."""
-    kind = DATASET if copied.collection == "datasets" else PLAIN
-    bare = Artifact(name=copied.name, kind=kind, summary="", license="", languages=())
+def _artifact(
+    hub: LocalHub, repo: MirroredRepository, commit: MirroredCommit, files: tuple[File, ...], upstream: str
+) -> Artifact:
+    """Return the artifact that the card describes. Scores measured upstream become reported: they cannot be reproduced here."""
+    kind = DATASET if repo.collection == "datasets" else PLAIN
+    bare = Artifact(name=repo.name, kind=kind, summary="", license="", languages=())
     try:
         found = describe_files(bare, files, hub.store)
     except HubError as error:
-        _log.warning("the card of `%s` is left out: %s", copied, error)
+        _log.warning("the card of `%s` is ignored: %s", repo, error)
         found = bare
     here = {file.path for file in files}
     elsewhere = sorted((each for each in commit.files if each.path not in here), key=lambda each: -each.size_bytes)
-    origin = origin_of(hub.registry.database, copied)
+    origin = origin_of(hub.registry.database, repo)
     return dataclasses.replace(
         found,
         scores=tuple(
-            dataclasses.replace(each, provenance=Provenance.REPORTED, source=f"{upstream}/{copied}: {each.source}")
+            dataclasses.replace(each, provenance=Provenance.REPORTED, source=f"{upstream}/{repo}: {each.source}")
             if each.provenance is Provenance.MEASURED
             else each
             for each in found.scores
         ),
         upstream=tuple(
             Upstream(
-                repository=str(copied), file=each.path, size_bytes=each.size_bytes, revision=commit.commit_id,
+                repository=str(repo), file=each.path, size_bytes=each.size_bytes, revision=commit.commit_id,
                 digest=each.etag if each.is_large else "",
             )
             for each in elsewhere[:LISTED]
@@ -100,9 +101,8 @@ def _artifact(hub: LocalHub, copied: Copied, commit: CopiedCommit, files: tuple[
     )  # fmt: skip
 
 
-def _changed(commit: CopiedCommit) -> datetime:
-    told = commit.description.get("lastModified")
+def _changed(commit: MirroredCommit) -> datetime:
     try:
-        return datetime.fromisoformat(str(told)).astimezone(UTC)
+        return datetime.fromisoformat(str(commit.description.get("lastModified"))).astimezone(UTC)
     except ValueError:
         return commit.fetched_at

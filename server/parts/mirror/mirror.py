@@ -1,4 +1,4 @@
-"""What is asked upstream and what is answered from here: the rules of docs/mirror.md."""
+"""Decide what is requested from the upstream and what is served from here, by the rules of docs/mirror.md."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 from hub.errors import (
@@ -27,37 +27,38 @@ from hub.names import ArtifactName, Digest, bare_ref
 from hub.records import MirrorOrigin
 from hub.registry import CURATED_OWNER
 from hub.registry.artifacts.repositories import tombstone_of
+from hub.registry.database.clock import utc_now
 from server.parts.mirror.copies import (
-    Copied,
-    CopiedCommit,
-    CopiedFile,
+    MirroredCommit,
+    MirroredFile,
+    MirroredRepository,
     blob_of,
     commit_of,
-    keep_commit,
-    keep_ref,
     origin_of,
     origin_of_name,
     ref_of,
     refs_of,
+    save_commit,
+    save_ref,
 )  # fmt: skip
 from server.parts.mirror.fetch import Fetches, Reader
-from server.parts.mirror.index_copy import describe
+from server.parts.mirror.index_copy import index_repository
 from server.parts.mirror.upstream import Upstream
 
 FRESH_S = 60.0
-"""How long a branch counts as where it was found, and a name as unknown upstream."""
-REST_S = 10.0
-"""How long an upstream that did not answer is left alone."""
-REMEMBERED = 10_000
-"""Names that are known to be nowhere."""
-COMMITS = 32
-"""Commits in memory: one of a hundred thousand files takes some 50 MB."""
+"""How long the commit of a branch, or the absence of a name, is cached."""
+BACK_OFF_S = 10.0
+"""How long no requests are sent to an upstream that did not answer."""
+MOST_MISSING = 10_000
+"""Names that are cached as absent."""
+CACHED_COMMITS = 32
+"""Commits cached in memory: one with 100,000 files takes about 50 MB."""
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _log = logging.getLogger("server.mirror")
 
 
 class Mirror:
-    """The copies that are here, and the hub that they come from; None: what is here is served, and nobody is asked."""
+    """The mirrored repositories and their upstream; without an upstream, only what is stored is served."""
 
     def __init__(self, hub: LocalHub, upstream: Upstream | None = None) -> None:
         self.hub, self.upstream = hub, upstream
@@ -65,201 +66,203 @@ class Mirror:
         self._fetches = Fetches(hub)
         self._locks: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
-        self._nowhere: dict[str, tuple[float, type[Unknown]]] = {}
-        self._commits: dict[str, CopiedCommit] = {}
-        self._rest_until = 0.0
+        self._missing: dict[str, tuple[float, type[Unknown]]] = {}
+        self._cached_commits: dict[str, MirroredCommit] = {}
+        self._retry_at = 0.0
 
-    def covers(self, collection: str, name: str) -> Copied | None:
-        """Which repository this name is, if it is mirrored, or may be; None for ours and for what nobody may take.
+    def covers(self, collection: str, name: str) -> MirroredRepository | None:
+        """Return the repository with this name if it is or may be mirrored; None for local and reserved names.
 
-        Names of owners who have an account here are never asked for elsewhere: the upstream would learn them, and could
-        answer for them.
+        Names of owners with an account here are never requested: the upstream would learn them and could impersonate them.
         """
         try:
-            copied = Copied(collection, ArtifactName.parse(name, ""))
+            repo = MirroredRepository(collection, ArtifactName.parse(name, ""))
         except WrongName:
             return None
-        if origin_of(self._database, copied) is not None:
-            return copied
-        owner = copied.name.owner.lower()
+        if origin_of(self._database, repo) is not None:
+            return repo
+        owner = repo.name.owner.lower()
         if self.upstream is None or owner in {CURATED_OWNER, self.hub.registry.owner.lower()}:
             return None
         is_taken = (
-            (self.hub.registry.head(copied.name) is not None and origin_of_name(self._database, copied.name) is None)
-            or tombstone_of(self._database, copied.name) is not None
+            (self.hub.registry.head(repo.name) is not None and origin_of_name(self._database, repo.name) is None)
+            or tombstone_of(self._database, repo.name) is not None
             or self.hub.accounts.find(owner) is not None
         )
-        return None if is_taken else copied
+        return None if is_taken else repo
 
-    def origin(self, copied: Copied) -> MirrorOrigin:
-        """Where a repository comes from, once it is here."""
-        found = origin_of(self._database, copied)
+    def origin(self, repo: MirroredRepository) -> MirrorOrigin:
+        """Return the origin of a mirrored repository. Raises UnknownArtifact."""
+        found = origin_of(self._database, repo)
         if found is None:
-            raise UnknownArtifact(str(copied))
+            raise UnknownArtifact(str(repo))
         return found
 
-    def commit(self, copied: Copied, revision: str) -> tuple[CopiedCommit, str]:
-        """The commit that a revision means now, and a warning when it is only what was known last.
+    def commit(self, repo: MirroredRepository, revision: str) -> tuple[MirroredCommit, str]:
+        """Return the commit of a revision, and a warning if it may be outdated because the upstream does not answer.
 
-        Raises UnknownArtifact, UnknownRevision, Gated, Forbidden; UpstreamDown when it is neither here nor to be had.
+        Raises UnknownArtifact, UnknownRevision, Gated, Forbidden; UpstreamDown if it is neither stored nor available.
         """
         wanted = bare_ref(revision)
-        with self._alone(f"{copied.key}@{wanted}"):
-            known = self._known(copied, wanted)
-            if known is not None and known[1]:
-                return known[0], ""
+        with self._locked(f"{repo.key}@{wanted}"):
+            known, is_fresh = self._known_commit(repo, wanted)
+            if known is not None and is_fresh:
+                return known, ""
             try:
-                return self._ask(copied, wanted, known[0] if known else None), ""
+                return self._fetch_commit(repo, wanted, known), ""
             except (UpstreamDown, UnknownArtifact) as error:
                 if known is None:
                     raise
                 _log.warning("%s", error)
-                when = known[0].fetched_at
-                return known[
-                    0
-                ], f"mirror; the upstream does not answer for {copied}: this is what it had on {when:%Y-%m-%d}"
+                when = f"{known.fetched_at:%Y-%m-%d}"
+                return known, f"mirror; the upstream does not answer for {repo}: this is its state of {when}"
 
-    def refs(self, copied: Copied) -> dict[str, dict[str, str]]:
-        """`branches` and `tags` as the upstream has them, or as far as they are known here."""
-        if self.upstream is not None and not self._rests():
+    def refs(self, repo: MirroredRepository) -> dict[str, dict[str, str]]:
+        """Return `branches` and `tags` of the upstream, or those stored here if it does not answer."""
+        if self.upstream is not None and not self._is_backing_off():
             try:
-                with self._watched():
-                    return self.upstream.refs(copied)
+                with self._backing_off():
+                    return self.upstream.refs(repo)
             except (UpstreamDown, Unknown) as error:
                 _log.warning("%s", error)
-        own = {ref: commit for ref, commit in refs_of(self._database, copied).items() if _COMMIT.fullmatch(ref) is None}
-        if not own:
-            raise self._unreachable(copied)
-        return {"branches": own, "tags": {}}
+        stored = {ref: commit for ref, commit in refs_of(self._database, repo).items() if not _COMMIT.fullmatch(ref)}
+        if not stored:
+            raise self._unreachable(repo)
+        return {"branches": stored, "tags": {}}
 
-    def file(self, commit: CopiedCommit, path: str) -> CopiedFile:
-        """A file of a commit. Raises UnknownFile."""
+    def file(self, commit: MirroredCommit, path: str) -> MirroredFile:
+        """Return a file of a commit. Raises UnknownFile."""
         for file in commit.files:
             if file.path == path:
                 return file
         raise UnknownFile(path, [file.path for file in commit.files])
 
-    def bytes_of(self, copied: Copied, commit: CopiedCommit, file: CopiedFile) -> Digest | Reader:
-        """A blob, or a reader of what is on its way. Raises as `commit`."""
+    def bytes_of(self, repo: MirroredRepository, commit: MirroredCommit, file: MirroredFile) -> Digest | Reader:
+        """Return the blob of a file, or a reader of its download. Raises as `commit`."""
         digest = blob_of(self._database, file.etag)
         if digest is not None and digest in self.hub.store:
             return digest
-        if self.upstream is None or self._rests():
-            raise self._unreachable(copied)
-        reader = self._fetches.join(file, partial(self.upstream.open, copied, commit.commit_id, file))
+        if self.upstream is None or self._is_backing_off():
+            raise self._unreachable(repo)
+        reader = self._fetches.join(file, partial(self.upstream.open, repo, commit.commit_id, file))
         try:
-            with self._watched():
-                reader.fetch.insist_on_begin()
+            with self._backing_off():
+                reader.fetch.wait_for_start()
         except HubError:
             reader.close()
             raise
         return reader
 
-    def read(self, copied: Copied, commit: CopiedCommit, file: CopiedFile) -> bytes:
-        """The bytes of a small file, fetched when they are not here."""
-        found = self.bytes_of(copied, commit, file)
+    def read(self, repo: MirroredRepository, commit: MirroredCommit, file: MirroredFile) -> bytes:
+        """Return the content of a small file, downloading it if needed. Raises as `commit`."""
+        found = self.bytes_of(repo, commit, file)
         if isinstance(found, Reader):
             found.close()
-            found.fetch.insist_on_end()
+            found.fetch.wait_until_stored()
             digest = blob_of(self._database, file.etag)
-            assert digest is not None, "an ended fetch has kept its bytes"
+            assert digest is not None, "a finished download has saved its blob"
             found = digest
         with self.hub.store.open(found) as opened:
             return opened.read()
 
-    def insist_on_knowing(self, copied: Copied, commit: CopiedCommit, *, is_account: bool) -> None:
-        """Raises UnknownArtifact where the upstream tells of it to this server's token alone, and a stranger asks."""
+    def check_visible(self, repo: MirroredRepository, commit: MirroredCommit, *, is_account: bool) -> None:
+        """Raise UnknownArtifact if the repository is private upstream and the caller has no account here."""
         if commit.description.get("private") and not is_account:
-            raise UnknownArtifact(str(copied))
+            raise UnknownArtifact(str(repo))
 
-    def insist_on_access(self, copied: Copied, commit: CopiedCommit, *, is_account: bool) -> None:
-        """Raises Gated where the upstream gave the files to this server's token, and would not give them to anybody."""
+    def check_access(self, repo: MirroredRepository, commit: MirroredCommit, *, is_account: bool) -> None:
+        """Raise Gated if the repository is gated or private upstream and the caller has no account here."""
         is_open = not commit.description.get("gated") and not commit.description.get("private")
         if not is_open and not is_account:
-            raise Gated(f"`{copied}` is restricted at its upstream: log in here, with an account of this server.")
+            raise Gated(f"`{repo}` is restricted upstream: log in with an account of this server.")
 
-    def _known(self, copied: Copied, wanted: str) -> tuple[CopiedCommit, bool] | None:
-        """A commit that is here, and whether nobody need be asked about it."""
-        if origin_of(self._database, copied) is None:
-            return None  # An administrator may have let it go: then what is in memory counts no more.
-        if _COMMIT.fullmatch(wanted) and (found := self._kept(copied, wanted)):
+    def _known_commit(self, repo: MirroredRepository, wanted: str) -> tuple[MirroredCommit | None, bool]:
+        """Return the stored commit of a revision, and whether it can be served without asking the upstream."""
+        if origin_of(self._database, repo) is None:
+            return None, False  # An administrator may have deleted the mirror: ignore the cache.
+        is_commit = _COMMIT.fullmatch(wanted) is not None
+        if is_commit and (found := self._find_commit(repo, wanted)):
             return found, True
-        ref = ref_of(self._database, copied, wanted)
-        if ref is None or (found := self._kept(copied, ref[0])) is None:
-            return None
-        is_fixed = _COMMIT.fullmatch(wanted) is not None
-        return found, is_fixed or datetime.now(UTC) - ref[1] < timedelta(seconds=FRESH_S)
+        ref = ref_of(self._database, repo, wanted)
+        if ref is None:
+            return None, False
+        commit_id, checked_at = ref
+        is_fresh = is_commit or utc_now() - checked_at < timedelta(seconds=FRESH_S)
+        return self._find_commit(repo, commit_id), is_fresh
 
-    def _kept(self, copied: Copied, commit_id: str) -> CopiedCommit | None:
-        """A commit that is here. It never changes: the ones asked for last are kept in memory, with all their files."""
-        key = f"{copied.key}@{commit_id}"
+    def _find_commit(self, repo: MirroredRepository, commit_id: str) -> MirroredCommit | None:
+        """Return a stored commit, or None. The commits used last are cached: they never change."""
+        key = f"{repo.key}@{commit_id}"
         with self._lock:
-            found = self._commits.pop(key, None)
-        found = found or commit_of(self._database, copied, commit_id)
+            found = self._cached_commits.pop(key, None)
+        found = found or commit_of(self._database, repo, commit_id)
         if found is not None:
             with self._lock:
-                self._commits[key] = found
-                while len(self._commits) > COMMITS:
-                    del self._commits[next(iter(self._commits))]
+                self._cached_commits[key] = found
+                while len(self._cached_commits) > CACHED_COMMITS:
+                    del self._cached_commits[next(iter(self._cached_commits))]
         return found
 
-    def _ask(self, copied: Copied, wanted: str, known: CopiedCommit | None) -> CopiedCommit:
-        if self.upstream is None or self._rests():
-            raise self._unreachable(copied)
-        if known is not None and self._is_still_at(self.upstream, copied, wanted, known):
-            keep_ref(self._database, copied, wanted, known.commit_id)
+    def _fetch_commit(self, repo: MirroredRepository, wanted: str, known: MirroredCommit | None) -> MirroredCommit:
+        if self.upstream is None or self._is_backing_off():
+            raise self._unreachable(repo)
+        if known is not None and self._is_still_at(self.upstream, repo, wanted, known):
+            save_ref(self._database, repo, wanted, known.commit_id)
             return known
-        asked = f"{copied.key}@{wanted}"
-        if (nothing := self._nowhere.get(asked)) is not None and nothing[0] > time.monotonic():
-            raise UnknownArtifact(str(copied)) if nothing[1] is UnknownArtifact else UnknownRevision(wanted)
+        key = f"{repo.key}@{wanted}"
+        expires_at, missing = self._missing.get(key, (0.0, UnknownArtifact))
+        if expires_at > time.monotonic():
+            raise UnknownArtifact(str(repo)) if missing is UnknownArtifact else UnknownRevision(wanted)
         try:
-            with self._watched():
-                found = self.upstream.describe(copied, wanted)
+            with self._backing_off():
+                found = self.upstream.describe(repo, wanted)
         except (UnknownArtifact, UnknownRevision) as error:
-            if len(self._nowhere) >= REMEMBERED:
-                self._nowhere.clear()
+            if len(self._missing) >= MOST_MISSING:
+                self._missing.clear()
             if _COMMIT.fullmatch(wanted) is None:
-                self._nowhere[asked] = time.monotonic() + FRESH_S, type(error)
+                self._missing[key] = time.monotonic() + FRESH_S, type(error)
             raise
         restricted = bool(found.description.get("private") or found.description.get("gated"))
-        keep_commit(self._database, copied, found, self.upstream.address, restricted=restricted)
+        save_commit(self._database, repo, found, self.upstream.address, restricted=restricted)
         if found.commit_id != wanted:
-            keep_ref(self._database, copied, wanted, found.commit_id)
+            save_ref(self._database, repo, wanted, found.commit_id)
         if wanted == "main":
-            describe(self.hub, copied, found, self.upstream.address, partial(self.read, copied, found))
+            index_repository(self.hub, repo, found, self.upstream.address, partial(self.read, repo, found))
         return found
 
-    def _is_still_at(self, upstream: Upstream, copied: Copied, ref: str, known: CopiedCommit) -> bool:
-        """Whether a branch or tag has not moved: a few bytes, where a description may be megabytes."""
-        with self._watched():
-            found = upstream.refs(copied)
+    def _is_still_at(self, upstream: Upstream, repo: MirroredRepository, ref: str, known: MirroredCommit) -> bool:
+        """Return whether a branch or tag has not moved. Refs take a few bytes, a description may take megabytes."""
+        with self._backing_off():
+            found = upstream.refs(repo)
         return (found["branches"] | found["tags"]).get(ref) == known.commit_id
 
-    def _rests(self) -> bool:
-        return time.monotonic() < self._rest_until
+    def _is_backing_off(self) -> bool:
+        return time.monotonic() < self._retry_at
 
     @contextmanager
-    def _watched(self) -> Iterator[None]:
-        """Leave an upstream alone for a while when it is down, so that nobody else waits for it."""
+    def _backing_off(self) -> Iterator[None]:
+        """Back off when the upstream is down, so that other requests do not wait for it."""
         try:
             yield
         except UpstreamDown as error:
             if not isinstance(error, UpstreamWrong):
-                self._rest_until = time.monotonic() + REST_S
+                self._retry_at = time.monotonic() + BACK_OFF_S
             raise
 
     @contextmanager
-    def _alone(self, key: str) -> Iterator[None]:
-        """One question of a kind at a time: those who come later find its answer."""
+    def _locked(self, key: str) -> Iterator[None]:
+        """Serialise equal requests, so that later ones find the result of the first."""
         with self._lock:
-            if len(self._locks) > REMEMBERED:
+            if len(self._locks) > MOST_MISSING:
                 self._locks = {each: lock for each, lock in self._locks.items() if lock.locked()}
             lock = self._locks.setdefault(key, threading.Lock())
         with lock:
             yield
 
-    def _unreachable(self, copied: Copied) -> UpstreamDown:
-        where = "it is mirrored, and no upstream is set (`hub serve --mirror`)"
-        if self.upstream is not None:
-            where = f"{self.upstream.address}, which this server mirrors, does not answer"
-        return UpstreamDown(f"`{copied}` is not here, or not all of it: {where}. Try again later.")
+    def _unreachable(self, repo: MirroredRepository) -> UpstreamDown:
+        if self.upstream is None:
+            return UpstreamDown(
+                f"`{repo}` is not completely stored here: set its upstream with `hub serve --mirror URL`."
+            )
+        address = self.upstream.address
+        return UpstreamDown(f"`{repo}` is not completely stored here, and {address} does not answer: try again later.")

@@ -1,4 +1,4 @@
-"""The part `mirror`: repositories of another hub, fetched when they are asked for and kept."""
+"""The part `mirror`: repositories of another hub, fetched on demand and stored."""
 
 from __future__ import annotations
 
@@ -24,43 +24,43 @@ if TYPE_CHECKING:
 
 
 class MirrorPart(ServerPart):
-    """Serves another hub's repositories under that hub's ids."""
+    """Repositories of another hub, under the ids of that hub."""
 
     name = "mirror"
     tables = ("server.parts.mirror.tables",)
 
     def __init__(self, upstream: Upstream | None = None) -> None:
-        """Without `upstream`, the one that `HUB_MIRROR` names is asked; without both, what is here is served and nobody is asked."""
+        """Mirror `upstream` or the hub at `HUB_MIRROR`. Without either, only what is already stored is served."""
         self._upstream = upstream
 
     def on_event(self, session: Session, event: Event) -> None:
-        """Forget the copy when its repository is deleted here."""
+        """Delete the mirror of a repository that is deleted here."""
         if (event.scope, event.action) == ("repo", "delete"):
-            from server.parts.mirror.copies import forget_mirror
+            from server.parts.mirror.copies import delete_mirror
 
-            forget_mirror(session, ArtifactName(event.artifact.owner, event.artifact.name))
+            delete_mirror(session, ArtifactName(event.artifact.owner, event.artifact.name))
 
     def origin(self, database: Database, name: ArtifactName) -> MirrorOrigin | None:
-        """Return where a copy comes from."""
+        """Return the origin of a mirrored repository."""
         from server.parts.mirror.copies import origin_of_name
 
         return origin_of_name(database, name)
 
     def blobs(self, database: Database) -> Iterable[Digest]:
-        """Return the bytes of all copies."""
-        from server.parts.mirror.copies import mirrored_blobs
+        """Return the blobs of all mirrored repositories."""
+        from server.parts.mirror.copies import blobs_of_mirrors
 
-        return mirrored_blobs(database)
+        return blobs_of_mirrors(database)
 
     def configure(self) -> None:
         """Read `HUB_MIRROR` and `HUB_MIRROR_TOKEN`."""
-        from server.parts.mirror.upstream import mirrored_upstream
+        from server.parts.mirror.upstream import upstream_from_environment
 
         if self._upstream is None:
-            self._upstream = mirrored_upstream()
+            self._upstream = upstream_from_environment()
 
     def attach(self, app: FastAPI, hub: LocalHub) -> None:
-        """Keep the mirror beside the hub."""
+        """Create the mirror in `app.state`."""
         from server.parts.mirror.mirror import Mirror
 
         app.state.mirror = Mirror(hub, self._upstream)
@@ -72,9 +72,9 @@ class MirrorPart(ServerPart):
             self._upstream = None
 
     def answer_for(self, request: Request, collection: str, name: str) -> Answer | None:
-        """Return the mirror's answer where it has, or may have, the repository."""
-        from server.parts.mirror.answers import answer_elsewhere
+        """Return the mirror's answer for a repository that is or may be mirrored."""
+        from server.parts.mirror.answers import answer_mirrored
 
         mirror = request.app.state.mirror
-        copied = mirror.covers(collection, name)
-        return None if copied is None else partial(answer_elsewhere, mirror=mirror, copied=copied)
+        repo = mirror.covers(collection, name)
+        return None if repo is None else partial(answer_mirrored, mirror=mirror, repo=repo)

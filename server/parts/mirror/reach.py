@@ -1,6 +1,6 @@
-"""Where a mirror may go: to its upstream, and from there to public addresses alone.
+"""Limit the mirror's requests to its upstream and to public addresses.
 
-An upstream chooses what its redirects name. Without this rule it could make this server fetch from its own network.
+The upstream chooses the targets of its redirects; without this check it could make the server send requests into its own network.
 """
 
 from __future__ import annotations
@@ -13,31 +13,33 @@ from server.parts.network_guard import NotPublic, resolve_public
 _PORTS = {"http": 80, "https": 443}
 
 
-def origin(address: str) -> tuple[str, str, int]:
-    """Scheme, host and port. Raises UpstreamWrong for anything but an http address."""
+def origin(url: str) -> tuple[str, str, int]:
+    """Return scheme, host and port of a URL. Raises UpstreamWrong for anything but an HTTP URL."""
     try:
-        parts = urlsplit(address)
+        parts = urlsplit(url)
         port = parts.port or _PORTS[parts.scheme]
     except (KeyError, ValueError) as error:
-        raise UpstreamWrong("the upstream leads to something that is no http address: nothing was fetched.") from error
+        raise UpstreamWrong(
+            "the upstream redirects to something that is not an HTTP URL: nothing was fetched."
+        ) from error
     if not parts.hostname:
-        raise UpstreamWrong("the upstream leads to an address without a host: nothing was fetched.")
+        raise UpstreamWrong("the upstream redirects to a URL without a host: nothing was fetched.")
     return parts.scheme, parts.hostname, port
 
 
-def places_of(address: str, upstream: str) -> list[str]:
-    """The IP addresses to connect to for `address`, every one public; none for the upstream's own, which may be anywhere.
+def addresses_of(url: str, upstream: str) -> list[str]:
+    """Return the public IP addresses to connect to for `url`; an empty list for the upstream itself, which may be internal.
 
-    Raises UpstreamWrong when one of the host's addresses is inside a network, or it has none.
+    Raises UpstreamWrong if the host is unknown or one of its addresses is not public.
     """
-    _, host, port = found = origin(address)
+    _, host, port = found = origin(url)
     if found == origin(upstream):
         return []
     try:
         return resolve_public(host, port)
     except NotPublic as error:
         raise UpstreamWrong(
-            f"the upstream leads to {host}, an address that is not public: nothing was fetched."
+            f"the upstream redirects to {host}, whose address is not public: nothing was fetched."
         ) from error
     except OSError as error:
-        raise UpstreamWrong(f"the upstream leads to {host}, which has no address.") from error
+        raise UpstreamWrong(f"the upstream redirects to {host}, an unknown host.") from error

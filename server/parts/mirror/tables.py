@@ -1,4 +1,4 @@
-"""The tables of repositories that another hub has. Imported for writing and creating only, as `table`."""
+"""The tables of mirrored repositories. Imported for writing and creating only."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hub.registry.tables.base import Table
 
 
 class MirrorRow(Table):
-    """A repository of another hub that is kept here, as far as somebody has asked for it."""
+    """A repository of another hub, as far as it was requested."""
 
     __tablename__ = "mirrors"
 
@@ -21,26 +21,26 @@ class MirrorRow(Table):
     name: Mapped[str]
     """`owner/name`."""
     upstream: Mapped[str]
-    """Address of the hub that it comes from."""
+    """URL of the other hub."""
     restricted: Mapped[bool]
-    """Private or gated there: given to people with an account here alone."""
+    """Private or gated there: visible only to users with an account here."""
     created_at: Mapped[datetime]
 
 
 class MirrorCommitRow(Table):
-    """One commit of it, under the upstream's own id. It never changes."""
+    """A commit, under the upstream's id. It never changes."""
 
     __tablename__ = "mirror_commits"
 
     key: Mapped[str] = mapped_column(ForeignKey("mirrors.key", ondelete="CASCADE"), primary_key=True)
     commit_id: Mapped[str] = mapped_column(primary_key=True)
     description: Mapped[dict[str, Any]]
-    """What the upstream's `model_info` said, without files and without what belongs to that server alone."""
+    """The upstream's `model_info`, without files and fields that are specific to that server."""
     fetched_at: Mapped[datetime]
 
 
 class MirrorFileRow(Table):
-    """One file of a commit; its bytes are here when `mirror_blobs` says so."""
+    """A file of a commit. Its content is stored if `mirror_blobs` has the `etag`."""
 
     __tablename__ = "mirror_files"
     __table_args__ = (
@@ -55,13 +55,13 @@ class MirrorFileRow(Table):
     path: Mapped[str] = mapped_column(primary_key=True)
     size_bytes: Mapped[int]
     blob_id: Mapped[str]
-    """Git's id of what git has there: of the file, or of its pointer."""
+    """Git's blob id of the file or of its LFS pointer."""
     etag: Mapped[str]
-    """What its bytes are known by: their SHA-256 for a large file, `blob_id` for one that git holds."""
+    """SHA-256 of an LFS file, `blob_id` of a file in git."""
 
 
 class MirrorRefRow(Table):
-    """Where a branch or tag was when the upstream was asked last."""
+    """The commit of a branch or tag when it was last checked."""
 
     __tablename__ = "mirror_refs"
 
@@ -72,7 +72,7 @@ class MirrorRefRow(Table):
 
 
 class MirrorBlobRow(Table):
-    """Bytes of mirrored files that are in the store."""
+    """The stored content of a mirrored file."""
 
     __tablename__ = "mirror_blobs"
 

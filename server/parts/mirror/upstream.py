@@ -1,6 +1,6 @@
-"""The hub that a mirror asks: descriptions, refs and bytes over HTTP, nothing of them believed before it is checked.
+"""HTTP client for the mirrored hub: descriptions, refs and file contents. Nothing is trusted before it is checked.
 
-The token goes to the upstream's own address and to no other, and into no message and no log.
+The token is sent to the upstream's own origin only, and never appears in messages or logs.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import re
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from functools import cached_property
 from http import HTTPStatus
 from importlib import import_module
@@ -21,7 +20,6 @@ from urllib.parse import quote, urljoin
 from hub.errors import (
     Forbidden,
     Gated,
-    HubError,
     UnknownArtifact,
     UnknownFile,
     UnknownRevision,
@@ -32,153 +30,152 @@ from hub.errors import (
     WrongRequest,
 )  # fmt: skip
 from hub.names import check_path
-from server.parts.mirror.copies import Copied, CopiedCommit, CopiedFile
-from server.parts.mirror.reach import origin, places_of
+from hub.registry.database.clock import utc_now
+from server.parts.mirror.copies import MirroredCommit, MirroredFile, MirroredRepository
+from server.parts.mirror.reach import addresses_of, origin
 
 if TYPE_CHECKING:
     import httpx2 as httpx
 
-KNOCK_S, ANSWER_S, PAUSE_S = 5.0, 10.0, 30.0
-"""Patience for a connection, for the next bytes of an answer, and for those of a file."""
+CONNECT_S, READ_S, FILE_READ_S = 5.0, 10.0, 30.0
+"""Timeouts for connecting, for reading the next bytes of a description, and of a file."""
 LARGEST_ANSWER = 64 << 20
-"""Bytes of a description: a hundred thousand files are about 20 MB."""
-CHUNK = 1 << 20
+"""Bytes of a description: 100,000 files take about 20 MB."""
+CHUNK_BYTES = 1 << 20
 _MOST_REDIRECTS = 5
 _COMMIT, _SHA256 = re.compile(r"[0-9a-f]{40}"), re.compile(r"[0-9a-f]{64}")
-_KEPT = (
+_PASSED_ON = (
     "author", "cardData", "config", "createdAt", "description", "disabled", "downloads", "downloadsAllTime", "gated", "gguf", "id", "_id",
     "lastModified", "library_name", "likes", "mask_token", "model-index", "modelId", "pipeline_tag", "private", "safetensors", "tags",
     "transformersInfo", "trendingScore",
 )  # fmt: skip
-"""What is passed on of a description. Everything else, Xet's addresses among it, belongs to that server."""
+"""Fields of a description that are passed on. All others, such as the URLs of Xet, are specific to that server."""
 
 
-def mirrored_upstream() -> Upstream | None:
-    """The hub at `$HUB_MIRROR`, with the token of `$HUB_MIRROR_TOKEN`; None where none is set. Raises WrongRequest."""
+def upstream_from_environment() -> Upstream | None:
+    """Return the hub at `$HUB_MIRROR`, with the token `$HUB_MIRROR_TOKEN`; None if unset. Raises WrongRequest."""
     address = os.environ.get("HUB_MIRROR", "")
     return Upstream(address, os.environ.get("HUB_MIRROR_TOKEN") or None) if address else None
 
 
 class Upstream:
-    """One hub, by its address."""
+    """A hub at a base URL."""
 
     def __init__(self, address: str, token: str | None = None) -> None:
         try:
             _, host, _ = origin(address)
         except UpstreamWrong as error:
             raise WrongRequest(
-                f"`--mirror {address}` is no address of a hub: give one like https://huggingface.co."
+                f"`--mirror {address}` is not a valid URL: use the URL of a hub, such as https://huggingface.co."
             ) from error
         if "@" in address or "?" in address:
             raise WrongRequest(
-                f"`--mirror` takes the address of a hub, https://{host}, without name, password or query."
+                f"`--mirror` takes the URL of a hub, https://{host}, without user name, password or query."
             )
         self.address = address.rstrip("/")
         self._token = token
 
     def close(self) -> None:
-        """Give back the connections, if there are any."""
+        """Close all connections."""
         if "_client" in self.__dict__:
             self._client.close()
 
-    def describe(self, copied: Copied, revision: str) -> CopiedCommit:
-        """A commit with its files. Raises Unknown…, Gated, Forbidden, UpstreamDown."""
-        path = f"/api/{copied.collection}/{copied.name}/revision/{quote(revision, safe='')}?blobs=true"
-        answer = self._json(path, copied, revision)
+    def describe(self, repo: MirroredRepository, revision: str) -> MirroredCommit:
+        """Return a commit with its files. Raises Unknown…, Gated, Forbidden, UpstreamDown."""
+        path = f"/api/{repo.collection}/{repo.name}/revision/{quote(revision, safe='')}?blobs=true"
+        answer = self._json(path, repo, revision)
         commit_id = answer.get("sha")
         if not isinstance(commit_id, str) or _COMMIT.fullmatch(commit_id) is None:
-            raise UpstreamWrong(f"{self.address} names no commit of `{copied}`: it is not kept here.")
+            raise UpstreamWrong(f"{self.address} returned no commit id of `{repo}`: nothing was stored.")
         if _COMMIT.fullmatch(revision) and commit_id != revision:
-            raise UpstreamWrong(
-                f"{self.address} was asked for `{copied}` at {revision[:12]} and gave {commit_id[:12]}."
-            )
+            raise UpstreamWrong(f"{self.address} was asked for `{repo}` at {revision[:12]} and gave {commit_id[:12]}.")
         try:
             files = tuple(_file(each) for each in answer["siblings"])
         except (LookupError, TypeError, ValueError, WrongName) as error:
-            why = str(error) if isinstance(error, WrongName) else "sizes and ids of its files are missing or wrong"
-            raise UpstreamWrong(f"{self.address} describes `{copied}` in a way that cannot be kept: {why}") from error
-        description = {key: answer[key] for key in _KEPT if key in answer}
+            why = str(error) if isinstance(error, WrongName) else "sizes or ids of files are missing or invalid"
+            raise UpstreamWrong(f"{self.address} returned an invalid description of `{repo}`: {why}") from error
+        description = {key: answer[key] for key in _PASSED_ON if key in answer}
         ordered = tuple(sorted(files, key=lambda each: each.path))
-        return CopiedCommit(
-            commit_id=commit_id, description=description, files=ordered, fetched_at=datetime.now(UTC)
+        return MirroredCommit(
+            commit_id=commit_id, description=description, files=ordered, fetched_at=utc_now()
         )  # fmt: skip
 
-    def refs(self, copied: Copied) -> dict[str, dict[str, str]]:
-        """`branches` and `tags`: name → commit id."""
-        answer = self._json(f"/api/{copied.collection}/{copied.name}/refs", copied, "main")
+    def refs(self, repo: MirroredRepository) -> dict[str, dict[str, str]]:
+        """Return `branches` and `tags`: name → commit id. Raises as `describe`."""
+        answer = self._json(f"/api/{repo.collection}/{repo.name}/refs", repo, "main")
         try:
             return {
                 kind: {str(each["name"]): str(each["targetCommit"]) for each in answer.get(kind, [])}
                 for kind in ("branches", "tags")
             }
         except (LookupError, TypeError, AttributeError) as error:
-            raise UpstreamWrong(
-                f"{self.address} lists the branches of `{copied}` in a way that cannot be read."
-            ) from error
+            raise UpstreamWrong(f"{self.address} returned an invalid list of branches of `{repo}`.") from error
 
     @contextmanager
-    def open(self, copied: Copied, commit_id: str, file: CopiedFile) -> Iterator[Iterator[bytes]]:
-        """The bytes of a file as they come, unchecked. Raises as `describe`."""
-        prefix = "" if copied.collection == "models" else f"/{copied.collection}"
-        path = f"{prefix}/{copied.name}/resolve/{commit_id}/{quote(file.path)}"
-        with self._answer(path, PAUSE_S) as answer:
-            self._insist(answer, copied, commit_id, file.path)
-            with self._faults():
-                yield self._chunks(answer)
+    def open(self, repo: MirroredRepository, commit_id: str, file: MirroredFile) -> Iterator[Iterator[bytes]]:
+        """Open a file; yields its unverified chunks. Raises as `describe`."""
+        prefix = "" if repo.collection == "models" else f"/{repo.collection}"
+        path = f"{prefix}/{repo.name}/resolve/{commit_id}/{quote(file.path)}"
+        with self._answer(path, FILE_READ_S) as answer:
+            self._check_status(answer, repo, commit_id, file.path)
+            yield self._chunks(answer)
 
     def _chunks(self, answer: httpx.Response) -> Iterator[bytes]:
-        with self._faults():
-            yield from answer.iter_raw(CHUNK)
+        with self._translated_errors():
+            yield from answer.iter_raw(CHUNK_BYTES)
 
-    def _json(self, path: str, copied: Copied, revision: str) -> Mapping[str, Any]:
-        with self._answer(path, ANSWER_S) as answer, self._faults():
-            self._insist(answer, copied, revision, "")
+    def _json(self, path: str, repo: MirroredRepository, revision: str) -> Mapping[str, Any]:
+        with self._answer(path, READ_S) as answer, self._translated_errors():
+            self._check_status(answer, repo, revision, "")
             body = bytearray()
-            for part in answer.iter_bytes(CHUNK):
+            for part in answer.iter_bytes(CHUNK_BYTES):
                 body += part
                 if len(body) > LARGEST_ANSWER:
-                    raise UpstreamWrong(f"{self.address} describes `{copied}` in more than {LARGEST_ANSWER} bytes.")
+                    raise UpstreamWrong(
+                        f"the description of `{repo}` at {self.address} exceeds {LARGEST_ANSWER} bytes."
+                    )
         try:
             found = json.loads(body)
         except (ValueError, RecursionError) as error:
-            raise UpstreamWrong(f"{self.address} answers about `{copied}` in something that is no JSON.") from error
+            raise UpstreamWrong(f"{self.address} returned invalid JSON for `{repo}`.") from error
         if not isinstance(found, dict):
-            raise UpstreamWrong(f"{self.address} answers about `{copied}` in something that is no object.")
+            raise UpstreamWrong(f"{self.address} returned JSON for `{repo}` that is not an object.")
         return found
 
     @contextmanager
-    def _answer(self, path: str, pause_s: float) -> Iterator[httpx.Response]:
-        """The answer to GET, redirects followed as far as `places_of` allows."""
-        address = self.address + path
+    def _answer(self, path: str, read_s: float) -> Iterator[httpx.Response]:
+        """Send GET and follow redirects, as far as `addresses_of` allows."""
+        url = self.address + path
         for _ in range(_MOST_REDIRECTS):
-            places = places_of(address, self.address)
+            addresses = addresses_of(url, self.address)
             headers = {"Accept-Encoding": "identity", "User-Agent": "linguahub-mirror"}
-            if self._token and origin(address) == origin(self.address):
+            if self._token and origin(url) == origin(self.address):
                 headers["Authorization"] = f"Bearer {self._token}"
-            with self._faults():
-                answer = self._get(address, places, headers, pause_s)
+            with self._translated_errors():
+                answer = self._get(url, addresses, headers, read_s)
             try:
                 if answer.status_code not in {301, 302, 303, 307, 308}:
                     yield answer
                     return
-                address = urljoin(address, answer.headers.get("location", ""))
+                url = urljoin(url, answer.headers.get("location", ""))
             finally:
                 answer.close()
-        raise UpstreamWrong(f"{self.address} leads from one address to the next without an end.")
+        raise UpstreamWrong(f"{self.address} redirected more than {_MOST_REDIRECTS} times.")
 
-    def _get(self, address: str, places: list[str], headers: dict[str, str], pause_s: float) -> httpx.Response:
-        """The answer from one of these places: the name may mean another one by now. A proxy looks for itself."""
+    def _get(self, url: str, addresses: list[str], headers: dict[str, str], read_s: float) -> httpx.Response:
+        """Send GET to one of the checked IP addresses, without resolving the host again. A proxy resolves it itself."""
         httpx = _httpx()
-        timeout = httpx.Timeout(pause_s, connect=KNOCK_S)
-        if not places or urllib.request.getproxies():
-            request = self._client.build_request("GET", address, headers=headers, timeout=timeout)
+        timeout = httpx.Timeout(read_s, connect=CONNECT_S)
+        if not addresses or urllib.request.getproxies():
+            request = self._client.build_request("GET", url, headers=headers, timeout=timeout)
             return self._client.send(request, stream=True)
-        named = httpx.URL(address)
-        # Closed after it, for the pool would take it for a connection to another host at the same place.
-        headers |= {"Host": named.netloc.decode(), "Connection": "close"}
-        for place in places:
+        target = httpx.URL(url)
+        # Closed afterwards: the pool would reuse it for another host at the same IP address.
+        headers |= {"Host": target.netloc.decode(), "Connection": "close"}
+        for address in addresses:
             request = self._client.build_request(
-                "GET", named.copy_with(host=place), headers=headers, timeout=timeout, extensions={"sni_hostname": named.raw_host.decode()}
+                "GET", target.copy_with(host=address), headers=headers, timeout=timeout,
+                extensions={"sni_hostname": target.raw_host.decode()},
             )  # fmt: skip
             try:
                 return self._client.send(request, stream=True)
@@ -186,48 +183,52 @@ class Upstream:
                 failure = error
         raise failure
 
-    def _insist(self, answer: httpx.Response, copied: Copied, revision: str, path: str) -> None:
-        """Pass on what the upstream refuses, as what it is."""
+    def _check_status(self, answer: httpx.Response, repo: MirroredRepository, revision: str, path: str) -> None:
+        """Raise the error that a refusal of the upstream stands for."""
         status, code = answer.status_code, answer.headers.get("x-error-code", "")
         if status == HTTPStatus.OK:
             return
-        listing = f"{self.address}/{copied}"
+        listing = f"{self.address}/{repo}"
         if code == "GatedRepo":
-            raise Gated(f"access to `{copied}` is restricted at {self.address}, which this server mirrors: ask there.")
-        refused: dict[str, HubError] = {
-            "RevisionNotFound": UnknownRevision(revision, listing=listing),
-            "EntryNotFound": UnknownFile(path, listing=listing),
-        }
-        if code in refused:
-            raise refused[code]
+            raise Gated(
+                f"access to `{repo}` is restricted: request access at {self.address}, which this server mirrors."
+            )
+        if code == "RevisionNotFound":
+            raise UnknownRevision(revision, listing=listing)
+        if code == "EntryNotFound":
+            raise UnknownFile(path, listing=listing)
         if status in {401, 404} or code == "RepoNotFound":
-            raise UnknownArtifact(str(copied))
+            raise UnknownArtifact(str(repo))
         if status == HTTPStatus.FORBIDDEN:
-            raise Forbidden(f"{self.address}, which this server mirrors, refuses `{copied}`.")
-        raise UpstreamDown(f"{self.address} answers {status} about `{copied}`, which is not here yet: try again later.")
+            raise Forbidden(f"{self.address}, which this server mirrors, denied access to `{repo}`.")
+        raise UpstreamDown(
+            f"{self.address} answered {status} for `{repo}`, which is not stored here yet: try again later."
+        )
 
     @contextmanager
-    def _faults(self) -> Iterator[None]:
-        """What goes wrong on the way becomes one line."""
+    def _translated_errors(self) -> Iterator[None]:
+        """Turn errors of the HTTP client into one-line errors."""
         httpx = _httpx()
         try:
             yield
         except httpx.TimeoutException as error:
-            raise UpstreamSlow(f"{self.address} does not answer in time: try again later.") from error
+            raise UpstreamSlow(f"{self.address} did not answer in time: try again later.") from error
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            raise UpstreamDown(f"{self.address} cannot be reached, or broke off: try again later.") from error
+            raise UpstreamDown(
+                f"{self.address} cannot be reached, or closed the connection: try again later."
+            ) from error
 
     @cached_property
     def _client(self) -> httpx.Client:
-        return cast("httpx.Client", _httpx().Client(follow_redirects=False, timeout=ANSWER_S))
+        return cast("httpx.Client", _httpx().Client(follow_redirects=False, timeout=READ_S))
 
 
 def _httpx() -> Any:
-    """Imported when a mirror first asks: a server that mirrors nothing starts without it."""
+    """Import httpx on first use: a server without an upstream starts without it."""
     return import_module("httpx2")
 
 
-def _file(sibling: Mapping[str, Any]) -> CopiedFile:
+def _file(sibling: Mapping[str, Any]) -> MirroredFile:
     path, blob_id, size, lfs = sibling["rfilename"], sibling["blobId"], sibling["size"], sibling.get("lfs")
     check_path(path)
     etag = lfs["sha256"] if lfs else blob_id
@@ -235,4 +236,4 @@ def _file(sibling: Mapping[str, Any]) -> CopiedFile:
         raise ValueError(path)
     if _COMMIT.fullmatch(blob_id) is None or not isinstance(size, int) or size < 0:
         raise ValueError(path)
-    return CopiedFile(path=path, size_bytes=size, blob_id=blob_id, etag=etag)
+    return MirroredFile(path=path, size_bytes=size, blob_id=blob_id, etag=etag)

@@ -1,1 +1,1 @@
-"""Scanners look at files that can run code, in a process of their own. They are tripwires, no boundary: see docs/trust.md."""
+"""Scan files that can run code, in a separate process. Scanning reduces risk but proves nothing: see docs/trust.md."""

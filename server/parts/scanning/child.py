@@ -1,7 +1,7 @@
-"""The program that looks at one file: `python -I child.py FILE NAME` prints one line of JSON. It imports nothing of ours.
+"""Scan one file: `python -I child.py FILE NAME` prints one line of JSON. This program imports nothing from linguahub.
 
-Nothing is unpickled. Both scanners read the opcodes of pickles, and of those inside archives, and compare what they would call with
-lists of what is dangerous and what is harmless.
+Nothing is unpickled. Both scanners read the opcodes of pickles, also inside archives, and check what they would import against lists
+of dangerous and harmless names.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import logging
 import resource
 import sys
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,11 @@ from typing import Any
 MEMORY_BYTES = 2 << 30
 PROCESSOR_S = 60
 _MOST = 50
-"""Imports and findings that are reported."""
+"""Imports and findings per report."""
 
 
 def main(file: str, name: str) -> None:
-    """Scan with both, and say what each has found."""
+    """Run both scanners and print their reports."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (PROCESSOR_S, PROCESSOR_S))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
@@ -30,12 +31,11 @@ def main(file: str, name: str) -> None:
     print(json.dumps(report))
 
 
-def _tried(scan: Any, file: str, name: str) -> dict[str, Any]:
+def _tried(scan: Callable[[str, str], dict[str, Any]], file: str, name: str) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = scan(file, name)
-    except Exception as error:  # noqa: BLE001 - whatever a hostile file does to a scanner is part of its report
+        return scan(file, name)
+    except Exception as error:  # noqa: BLE001 - a hostile file may make a scanner raise anything; the report says so
         return {"verdict": "failed", "reason": f"{type(error).__name__}: {error}"[:300]}
-    return found
 
 
 def _picklescan(file: str, name: str) -> dict[str, Any]:

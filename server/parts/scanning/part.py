@@ -1,4 +1,4 @@
-"""The part `scanning`: scanners look at files that can run code."""
+"""The part `scanning`: scan files that can run code."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Scanning(ServerPart):
-    """Scans flagged files in a process with limits, and again when the scanners change."""
+    """Scans of flagged files, repeated when the scanners change."""
 
     name = "scanning"
 
@@ -25,8 +25,7 @@ class Scanning(ServerPart):
         return (scan_task(hub),)
 
     def start(self, hub: LocalHub) -> None:
-        """Let everything be scanned again that other versions of the scanners have looked at."""
-        from server.parts.scanning.reports import owe_scans_by
-        from server.parts.scanning.scan import scanners
+        """Enqueue files whose last scan was by other versions of the scanners."""
+        from server.parts.scanning.scan import rescan_outdated, scanners
 
-        owe_scans_by(hub.registry.database, scanners())
+        rescan_outdated(hub.registry.database, scanners())

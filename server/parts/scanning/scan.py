@@ -1,4 +1,4 @@
-"""The outbox's task `scan-file`: let both scanners look at a blob, in a process with limits, and keep what they say."""
+"""The outbox task `scan-file`: scan a blob in a process with limits, and save the report."""
 
 from __future__ import annotations
 
@@ -17,69 +17,101 @@ from hub.errors import UnknownFile
 from hub.local import LocalHub
 from hub.names import Digest
 from hub.registry.artifacts.scans import CLEAN, INCONCLUSIVE, MALICIOUS, SCAN, SUSPICIOUS, Scan, find_scan
-from hub.registry.outbox.queue import Debt
+from hub.registry.database.clock import utc_now
+from hub.registry.database.database import Database
+from hub.registry.outbox.queue import Debt, owe
 from hub.registry.outbox.worker import GiveUp, Task
 from hub.store import BlobStore
-from server.parts.scanning.reports import keep_report
 
 _PROGRAM = Path(__file__).with_name("child.py")
 _PACKAGES = ("picklescan", "modelaudit-picklescan")
-WHOLE_S = 180.0
-"""Most time for one file, by the clock; the program limits its processor time and memory itself."""
+TIMEOUT_S = 180.0
+"""Wall-clock limit for one file; the program limits its own CPU time and memory."""
 
 
 def scanners() -> str:
-    """Names and versions, as they are kept with every report: another text means that everything is scanned again."""
+    """Return names and versions of the scanners, as saved with every report. When they change, files are scanned again."""
     return ", ".join(f"{package} {version(package)}" for package in _PACKAGES)
 
 
 def scan_task(hub: LocalHub) -> Task:
-    """Scans one blob. Twice gives the same report."""
+    """Return the task that scans one blob. It is idempotent."""
 
     def scan(debt: Debt) -> None:
         flagged = find_scan(hub.registry.database, Digest(debt.subject))
         if flagged is not None and flagged.scanner != (by := scanners()):
             try:
-                verdict, report = look_at(hub.store, flagged)
+                verdict, report = scan_blob(hub.store, flagged)
             except UnknownFile as error:
                 raise GiveUp(str(error)) from error
-            keep_report(hub.registry.database, flagged.digest, verdict, by, report)
+            save_report(hub.registry.database, flagged.digest, verdict, by, report)
 
-    return Task(SCAN, scan, lease_s=2 * WHOLE_S, gathers=True, most_attempts=5)
+    return Task(SCAN, scan, lease_s=2 * TIMEOUT_S, gathers=True, most_attempts=5)
 
 
-def look_at(store: BlobStore, flagged: Scan) -> tuple[str, dict[str, Any]]:
-    """The verdict of both scanners together, and what each says. Raises UnknownFile when the bytes are gone."""
+def scan_blob(store: BlobStore, flagged: Scan) -> tuple[str, dict[str, Any]]:
+    """Return the combined verdict and the report of each scanner. Raises UnknownFile when the blob is missing."""
     with _on_disk(store, flagged.digest) as path, tempfile.TemporaryDirectory() as folder:
         try:
-            # No variable of ours goes along, and -I lets neither folder nor variables add code to it.
+            # An empty environment leaks no secrets; with -I neither the folder nor variables can add code.
             done = subprocess.run(
                 [sys.executable, "-I", str(_PROGRAM), str(path), flagged.name],
-                cwd=folder, env={}, capture_output=True, text=True, timeout=WHOLE_S, check=False,
+                cwd=folder, env={}, capture_output=True, text=True, timeout=TIMEOUT_S, check=False,
             )  # fmt: skip
         except subprocess.TimeoutExpired:
-            return INCONCLUSIVE, {"scanners": {"verdict": INCONCLUSIVE, "reason": f"took longer than {WHOLE_S:.0f} s"}}
+            return _inconclusive(f"took longer than {TIMEOUT_S:.0f} s")
     try:
         report: dict[str, Any] = json.loads(done.stdout)
     except ValueError:
-        # Out of memory or of processor time: something in the file makes scanners work too hard.
-        return INCONCLUSIVE, {
-            "scanners": {"verdict": INCONCLUSIVE, "reason": f"ended without an answer ({done.returncode})"}
-        }
-    return judge(flagged.kind, [each["verdict"] for each in report.values()]), report
+        # Out of memory or CPU time: the file is built to exhaust scanners.
+        return _inconclusive(f"ended without an answer ({done.returncode})")
+    return worst_verdict(flagged.kind, [each["verdict"] for each in report.values()]), report
 
 
-def judge(kind: str, verdicts: list[str]) -> str:
-    """One verdict of several: the worst. Clean needs that every scanner has read the whole of it, and that it is no program."""
+def _inconclusive(reason: str) -> tuple[str, dict[str, Any]]:
+    return INCONCLUSIVE, {"scanners": {"verdict": INCONCLUSIVE, "reason": reason}}
+
+
+def worst_verdict(kind: str, verdicts: list[str]) -> str:
+    """Return the worst verdict. A file is clean only if every scanner read all of it and it is not a program."""
     for bad in (MALICIOUS, SUSPICIOUS):
         if bad in verdicts:
             return bad
     return CLEAN if kind != "program" and all(each == CLEAN for each in verdicts) else INCONCLUSIVE
 
 
+def save_report(database: Database, digest: Digest, verdict: str, scanner: str, report: dict[str, Any]) -> None:
+    """Save the report of a scan."""
+    from hub.registry.tables.trust import ScanRow
+
+    with database.transaction() as session:
+        row = session.get(ScanRow, digest.hex)
+        if row is not None:
+            row.verdict, row.scanner, row.report, row.scanned_at = verdict, scanner, report, utc_now()
+
+
+def rescan_outdated(database: Database, scanner: str) -> int:
+    """Enqueue all blobs last scanned by other versions of the scanners. Returns how many."""
+    from sqlalchemy import select
+
+    from hub.registry.tables.outbox import OutboxRow
+    from hub.registry.tables.trust import ScanRow
+
+    values = {"scanner": scanner}
+    if not database.rows("SELECT 1 FROM scans WHERE scanner <> '' AND scanner <> :scanner LIMIT 1", values):
+        return 0
+    with database.transaction() as session:
+        owed = select(OutboxRow.subject).where(OutboxRow.task == SCAN)
+        old = select(ScanRow.digest).where(ScanRow.scanner.not_in(("", scanner)), ScanRow.digest.not_in(owed))
+        digests = session.scalars(old).all()
+        for digest in digests:
+            owe(session, SCAN, digest)
+    return len(digests)
+
+
 @contextmanager
 def _on_disk(store: BlobStore, digest: Digest) -> Iterator[Path]:
-    """A local file with the bytes; a copy when the store is elsewhere."""
+    """Yield a local file with the blob; a temporary copy if the store is remote."""
     known = store.path(digest)
     if known is not None:
         yield known

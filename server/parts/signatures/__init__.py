@@ -1,4 +1,4 @@
-"""Signatures of revisions, and the keys that accounts sign with."""
+"""Signatures of revisions, and the signing keys of accounts."""
 
 FILE = "model.sig"
-"""The signature among the files of a revision."""
+"""Path of the signature in a revision."""

@@ -1,4 +1,4 @@
-"""`hub admin key`: public keys and certificates that accounts sign with."""
+"""`hub admin key`: signing keys of accounts."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typer import Argument, Option
 
 from hub.cli.admin.opening import Endpoint, administration, group, lines
 
-keys = group("Public keys and certificates that accounts sign with.")
+keys = group("Signing keys of accounts: public keys and certificates.")
 
 
 @keys.command("add")
 def add(
     account: Annotated[str, Argument(help="A user or an organisation.")],
-    pem: Annotated[Path, Argument(help="File with a public key or a certificate, in PEM.")],
-    label: Annotated[str, Option(help="What to call it; the file's name when absent.")] = "",
+    pem: Annotated[Path, Argument(help="File with a public key or certificate in PEM format.")],
+    label: Annotated[str, Option(help="Name of the key (default: the file name).")] = "",
     endpoint: Endpoint = "",
 ) -> None:
-    """Let signatures by a key count for what the account owns."""
+    """Register a key for the artifacts of an account."""
     from server.parts.signatures.operations import AddSigningKey
     from server.parts.signatures.signatures import read_key
 
@@ -31,7 +31,7 @@ def add(
 
 @keys.command("list")
 def show(account: Annotated[str, Argument(help="A user or an organisation.")], endpoint: Endpoint = "") -> None:
-    """List them: fingerprint, kind, name."""
+    """List the signing keys of an account: fingerprint, kind, name."""
     from server.parts.signatures.operations import ListSigningKeys
 
     with administration(endpoint) as admin:
@@ -42,10 +42,10 @@ def show(account: Annotated[str, Argument(help="A user or an organisation.")], e
 @keys.command("revoke")
 def revoke(
     account: Annotated[str, Argument(help="A user or an organisation.")],
-    fingerprint: Annotated[str, Argument(help="Or its first eight digits or more.")],
+    fingerprint: Annotated[str, Argument(help="Fingerprint, or at least its first eight digits.")],
     endpoint: Endpoint = "",
 ) -> None:
-    """Trust a key no longer for what comes. What was signed before stays as it was found then."""
+    """Revoke a key for new revisions. Revisions that were verified before stay verified."""
     from server.parts.signatures.operations import RevokeSigningKey
 
     with administration(endpoint) as admin:

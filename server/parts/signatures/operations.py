@@ -1,4 +1,4 @@
-"""Operations on the public keys and certificates that accounts sign with. Owners do them, too, and everybody may read."""
+"""Operations on signing keys, open to owners as well as administrators. Anyone can list them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _KEYS = "/accounts/{account}/signing-keys"
 
 
 class ListSigningKeys(Operation[list[SigningKey]]):
-    """List the public keys of an account, by which anybody may check its signatures."""
+    """List the public keys of an account, with which anyone can check its signatures."""
 
     path, tag, open_to = _KEYS, "artifacts", "everybody"
     account: str
@@ -27,7 +27,7 @@ class ListSigningKeys(Operation[list[SigningKey]]):
 
 
 class AddSigningKey(Operation[SigningKey]):
-    """Register a public key or certificate; revisions that were signed before are not checked again."""
+    """Register a public key or certificate. Existing revisions are not checked again."""
 
     method, path, tag, open_to = "POST", _KEYS, "artifacts", "owners"
     status, errors = 201, (404, 409)
@@ -40,13 +40,15 @@ class AddSigningKey(Operation[SigningKey]):
 
         owner = hub.accounts.get(self.account)
         if len(self.pem) > LONGEST_PEM:
-            raise WrongRequest(f"a public key or certificate has {LONGEST_PEM} letters at most, not {len(self.pem)}.")
+            raise WrongRequest(
+                f"a public key or certificate has at most {LONGEST_PEM} characters, not {len(self.pem)}."
+            )
         kind, fingerprint = fingerprint_of(self.pem)
         return add_key(hub.registry.database, owner, self.name, self.pem, kind, fingerprint, actor)
 
 
 class RevokeSigningKey(Operation[list[SigningKey]]):
-    """Trust a key no longer for new revisions, and list those that are left."""
+    """Revoke a key for new revisions, and list the remaining keys."""
 
     method, path, tag, open_to = "DELETE", f"{_KEYS}/{{fingerprint}}", "artifacts", "owners"
     account: str

@@ -1,4 +1,4 @@
-"""The part `signatures`: revisions signed with a key that their owner has registered."""
+"""The part `signatures`: revisions signed with a registered key of their owner."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Signatures(Part):
-    """Verifies `model.sig` when a revision is made."""
+    """Verification of `model.sig` when a revision is created."""
 
     name = "signatures"
     tables = ("server.parts.signatures.tables",)
@@ -29,7 +29,7 @@ class Signatures(Part):
     def signature(
         self, files: Sequence[File], name: ArtifactName, database: Database, store: BlobStore
     ) -> Signature | None:
-        """Return the signature, judged by the keys of the artifact's owner."""
+        """Return the signature, verified with the keys of the artifact's owner."""
         if all(file.path != FILE for file in files):
             return None
         from server.parts.signatures.signatures import signature_in
@@ -37,9 +37,9 @@ class Signatures(Part):
         return signature_in(files, name, database, store)
 
     def signature_by(self, key: Path, files: Sequence[File], store: BlobStore) -> Signature | None:
-        """Return the signature as someone sees it who trusts the key in a file."""
-        from server.parts.signatures.signatures import examine, read_bundle, read_key
+        """Return the signature, verified with the key in a file."""
+        from server.parts.signatures.signatures import read_bundle, read_key, verify_bundle
 
         trusted = read_key(key)
         bundle = read_bundle(files, store)
-        return None if bundle is None else examine(files, bundle, [trusted])
+        return None if bundle is None else verify_bundle(files, bundle, [trusted])

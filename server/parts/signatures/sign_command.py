@@ -1,4 +1,4 @@
-"""`hub sign`: sign a folder before it is published."""
+"""`hub sign`: sign a folder before publishing it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typer import Argument, Option, prompt
 
 
 def sign(
-    folder: Annotated[Path, Argument(help="What `hub push` would publish.")],
-    key: Annotated[Path, Option(help="Private key in PEM: an elliptic-curve key, P-256, P-384 or P-521.")],
-    password: Annotated[bool, Option("--password", help="Ask for the password of the key.")] = False,
+    folder: Annotated[Path, Argument(help="Folder to publish with `hub push`.")],
+    key: Annotated[Path, Option(help="Private elliptic-curve key in PEM format: P-256, P-384 or P-521.")],
+    password: Annotated[bool, Option("--password", help="Prompt for the password of the key.")] = False,
 ) -> None:
-    """Sign all files of FOLDER into its model.sig."""
+    """Sign all files of FOLDER and write FOLDER/model.sig."""
     from server.parts.signatures.signatures import sign as make
 
     typed = prompt("Password of the key", hide_input=True, err=True) if password else None
     target, files = make(folder, key, typed)
-    print(f"{files} files are signed in {target}: publish them with `hub push {folder}`")
+    print(f"signed {files} files in {target}: publish with `hub push {folder}`")

@@ -1,6 +1,6 @@
-"""Public keys and certificates that accounts sign with."""
+"""Signing keys of accounts: public keys and certificates."""
 
-# ruff: noqa: S608 - only a constant is put into SQL here.
+# ruff: noqa: S608 - only a constant is inserted into SQL.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
@@ -18,23 +18,22 @@ if TYPE_CHECKING:
 MOST = 50
 """Keys of an account."""
 LONGEST_PEM = 20_000
-_QUESTION = (
+_SELECT = (
     "SELECT signing_keys.name, signing_keys.kind, fingerprint, pem, accounts.name AS account "
     "FROM signing_keys JOIN accounts ON accounts.id = account_id WHERE revoked_at IS NULL AND "
 )
 
 
 def keys_of(database: Database, account: Account) -> list[SigningKey]:
-    """What an account has registered, oldest first, without what was revoked."""
-    return [
-        _key(row) for row in database.rows(f"{_QUESTION} account_id = :id ORDER BY signing_keys.id", {"id": account.id})
-    ]
+    """Return the active keys of an account, oldest first."""
+    rows = database.rows(f"{_SELECT} account_id = :id ORDER BY signing_keys.id", {"id": account.id})
+    return [_key(row) for row in rows]
 
 
-def trusted_for(database: Database, name: ArtifactName) -> list[SigningKey]:
-    """Keys whose signatures count for an artifact: its owner's and, of an organisation, those of its members who may write."""
+def trusted_keys(database: Database, name: ArtifactName) -> list[SigningKey]:
+    """Return the keys trusted for an artifact: its owner's and, for an organisation, those of members with write access."""
     rows = database.rows(
-        f"{_QUESTION} (accounts.key = :owner OR accounts.id IN (SELECT user_id FROM memberships "
+        f"{_SELECT} (accounts.key = :owner OR accounts.id IN (SELECT user_id FROM memberships "
         "JOIN accounts AS owners ON owners.id = organisation_id WHERE owners.key = :owner AND role IN ('write', 'admin'))) "
         "ORDER BY accounts.key <> :owner, signing_keys.id",
         {"owner": name.owner.lower()},
@@ -45,22 +44,21 @@ def trusted_for(database: Database, name: ArtifactName) -> list[SigningKey]:
 def add_key(
     database: Database, account: Account, name: str, pem: str, kind: str, fingerprint: str, actor: Actor
 ) -> SigningKey:
-    """Register a key; `fingerprint_of` tells its kind and fingerprint. Raises Conflict, WrongRequest."""
+    """Register a key, with kind and fingerprint from `fingerprint_of`. Raises Conflict, WrongRequest."""
     from server.parts.signatures.tables import SigningKeyRow
 
     known = keys_of(database, account)
     if len(known) >= MOST:
-        raise WrongRequest(
-            f"`{account.name}` has {len(known)} signing keys, and {MOST} are the most: revoke one first."
-        )
+        raise WrongRequest(f"`{account.name}` has {len(known)} signing keys, the maximum is {MOST}: revoke one first.")
     if not name or len(name) > 100 or not name.isprintable():
-        raise WrongRequest("a signing key needs a name of 1 to 100 printable letters.")
+        raise WrongRequest("the name of a signing key has 1 to 100 printable characters.")
     with database.transaction() as session:
         found = session.query(SigningKeyRow).filter_by(account_id=account.id, fingerprint=fingerprint).one_or_none()
-        if found is not None and found.revoked_at is None:
-            raise Conflict(f"`{account.name}` has registered this key already, as `{found.name}`.")
         if found is not None:
-            raise Conflict(f"`{account.name}` has revoked this key: make another one.")
+            problem = (
+                f"already registered as `{found.name}`" if found.revoked_at is None else "revoked: create a new key"
+            )
+            raise Conflict(f"this key of `{account.name}` is {problem}.")
         session.add(
             SigningKeyRow(
                 account_id=account.id, name=name, kind=kind, fingerprint=fingerprint, pem=pem, created_at=utc_now()
@@ -71,13 +69,11 @@ def add_key(
 
 
 def revoke_key(database: Database, account: Account, fingerprint: str, actor: Actor) -> None:
-    """Trust a key no longer for what comes. `fingerprint` may be its beginning. Raises UnknownSigningKey."""
+    """Revoke a key for new revisions. `fingerprint` may be a prefix of 8 digits or more. Raises UnknownSigningKey."""
     from server.parts.signatures.tables import SigningKeyRow
 
-    found = [
-        key for key in keys_of(database, account) if key.fingerprint.startswith(fingerprint) and len(fingerprint) >= 8
-    ]
-    if len(found) != 1:
+    found = [key for key in keys_of(database, account) if key.fingerprint.startswith(fingerprint)]
+    if len(found) != 1 or len(fingerprint) < 8:
         raise UnknownSigningKey(fingerprint[:80], listing=f"hub admin key list {account.name}")
     with database.transaction() as session:
         row = session.query(SigningKeyRow).filter_by(account_id=account.id, fingerprint=found[0].fingerprint).one()

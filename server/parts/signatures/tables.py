@@ -11,7 +11,7 @@ from hub.registry.tables.base import Table
 
 
 class SigningKeyRow(Table):
-    """A public key or a certificate that an account signs with."""
+    """A public key or certificate of an account."""
 
     __tablename__ = "signing_keys"
     __table_args__ = (UniqueConstraint("account_id", "fingerprint"),)
@@ -20,9 +20,9 @@ class SigningKeyRow(Table):
     account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"))
     name: Mapped[str]
     kind: Mapped[str]
-    """`key`, or `certificate`: one that others lead back to."""
+    """`key` or `certificate`: a root of certificate chains."""
     fingerprint: Mapped[str]
-    """SHA-256 of the key as PEM, as signatures name it; of a certificate, of its DER."""
+    """SHA-256: of a key in PEM, as signatures name it; of a certificate in DER."""
     pem: Mapped[str]
     created_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]

@@ -1,1 +1,1 @@
-"""Webhooks: told from the outbox, signed, to addresses outside of the own network. See docs/webhooks.md."""
+"""Webhooks: signed requests sent from the outbox to URLs outside the server's network. See docs/webhooks.md."""

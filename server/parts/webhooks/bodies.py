@@ -1,4 +1,4 @@
-"""Webhooks in JSON: what clients send, and what they are answered."""
+"""Request and response bodies of webhooks."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class WatchedBody(BaseModel):
 
 
 class WebhookIn(BaseModel):
-    """What a client sends; what is absent stays as it is."""
+    """A webhook as clients send it; absent fields stay unchanged."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -38,20 +38,24 @@ class WebhookIn(BaseModel):
             }
         }
     )
-    url: str | None = Field(default=None, description="`https://…`; other ways for hosts that an administrator allows.")
+    url: str | None = Field(
+        default=None, description="`https://…`; `http://…` only for hosts that an administrator allows."
+    )
     watched: list[WatchedBody] = Field(default_factory=list)
     domains: list[Annotated[str, Field(json_schema_extra={"enum": list(DOMAINS)})]] | None = None
-    secret: str | None = Field(default=None, description="At most 256 printable ASCII letters. It signs what is sent.")
+    secret: str | None = Field(
+        default=None, description="At most 256 printable ASCII characters. Signs the deliveries."
+    )
 
 
 class ClientWebhookIn(WebhookIn):
-    """What Hugging Face's client may send beside that."""
+    """A webhook with the extra field of Hugging Face's client."""
 
     jobSourceId: str | None = None
 
 
 class WebhookBody(BaseModel):
-    """A webhook. The secret is shown to whoever has just set it, and never again."""
+    """A webhook. The secret is returned only in the response that sets it."""
 
     id: str
     url: str
@@ -62,7 +66,7 @@ class WebhookBody(BaseModel):
 
     @classmethod
     def of(cls, webhook: Webhook, secret: str | None = None) -> WebhookBody:
-        """The body of a webhook."""
+        """Return the body of a webhook."""
         watched = [WatchedBody(type=each.kind, name=each.name) for each in webhook.watched]
         return cls(
             id=webhook.id, url=webhook.url, watched=watched, domains=list(webhook.domains), secret=secret or None,
@@ -71,7 +75,7 @@ class WebhookBody(BaseModel):
 
 
 class DeliveryBody(BaseModel):
-    """Something that a webhook was told, and how the receiver answered the last time."""
+    """A delivery, and the receiver's last response."""
 
     id: str
     scope: str
@@ -84,31 +88,32 @@ class DeliveryBody(BaseModel):
     created_at: datetime | None
     tried_at: datetime | None
     body: str
-    """Exactly what was signed and sent."""
+    """The body as signed and sent."""
 
     @classmethod
     def of(cls, delivery: Delivery) -> Self:
-        """The body of a delivery."""
+        """Return the body of a delivery."""
         return cls(**{name: getattr(delivery, name) for name in cls.model_fields})
 
 
 def owner_of(request: Request, hub: LocalHub, *, writes: bool = False) -> tuple[Account, Caller]:
-    """Whose webhooks a request is about. Raises Unauthenticated, and Forbidden for a token that is not for all of the account."""
+    """Return the account whose webhooks are requested. Raises Unauthenticated; Forbidden for a token that is too narrow."""
     caller = caller_of(request, hub)
     account = account_of(caller)
     token = caller.token
     if token is not None and (token.artifact or (writes and token.role != "write")):
-        raise Forbidden(f"webhooks of `{account.name}` need a token with the role `write` for all that it may.")
+        raise Forbidden(
+            f"webhooks of `{account.name}` need a token with the role `write` that is not limited to one repository."
+        )
     return account, caller
 
 
 def create(request: Request, hub: LocalHub, body: WebhookIn) -> Webhook:
-    """Make a webhook of what a client sends. Raises WrongRequest, Forbidden, NotServed."""
+    """Create a webhook. Raises WrongRequest, Forbidden, NotServed."""
     account, caller = owner_of(request, hub, writes=True)
-    url = _url(hub, body) or ""
-    read_destination(url, allowed_hosts(hub.registry.database))
+    _check_url(hub, body, body.url or "")
     return add_webhook(
-        hub.registry.database, account, url, _watched(body), body.domains or ("repo", "score"), actor_of(request, caller),
+        hub.registry.database, account, body.url or "", _watched(body), body.domains or ("repo", "score"), actor_of(request, caller),
         secret=body.secret or "", origin=absolute(request, ""),
     )  # fmt: skip
 
@@ -116,21 +121,21 @@ def create(request: Request, hub: LocalHub, body: WebhookIn) -> Webhook:
 def change(
     request: Request, hub: LocalHub, webhook_id: str, body: WebhookIn | None, *, disabled: bool | None = None
 ) -> Webhook:
-    """Change a webhook as a client asks. Raises as `create`, and UnknownWebhook."""
+    """Change a webhook. Raises UnknownWebhook, and the errors of `create`."""
     account, caller = owner_of(request, hub, writes=True)
     given = body or WebhookIn()
+    _check_url(hub, given, given.url)
     return change_webhook(
-        hub.registry.database, account, webhook_id, actor_of(request, caller), url=_url(hub, given), watched=_watched(given),
+        hub.registry.database, account, webhook_id, actor_of(request, caller), url=given.url, watched=_watched(given),
         domains=given.domains, secret=given.secret, disabled=disabled,
     )  # fmt: skip
 
 
-def _url(hub: LocalHub, body: WebhookIn) -> str | None:
+def _check_url(hub: LocalHub, body: WebhookIn, url: str | None) -> None:
     if isinstance(body, ClientWebhookIn) and body.jobSourceId is not None:
         raise NotServed("jobs are not served here: give the webhook a `url`.")
-    if body.url is not None:
-        read_destination(body.url, allowed_hosts(hub.registry.database))
-    return body.url
+    if url is not None:
+        read_destination(url, allowed_hosts(hub.registry.database))
 
 
 def _watched(body: WebhookIn) -> list[Watched]:

@@ -1,4 +1,4 @@
-"""`hub admin webhook`: who is told what, how it went, and which hosts of the own network may be reached."""
+"""`hub admin webhook`: webhooks, their deliveries, and the internal hosts they can reach."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from typer import Argument, Option
 
 from hub.cli.admin.opening import Endpoint, administration, group, lines
 
-webhooks = group("Webhooks of accounts, and which hosts of the own network they may reach.")
+webhooks = group("Webhooks of accounts, and internal hosts that they can reach.")
 
 
 @webhooks.command("allow")
 def allow(
-    host: Annotated[str, Argument(help="Name or address, as in the URLs of webhooks, without port.")],
-    forbid: Annotated[bool, Option("--forbid", help="Take the permission back.")] = False,
+    host: Annotated[str, Argument(help="Host name or IP address as in webhook URLs, without port.")],
+    forbid: Annotated[bool, Option("--forbid", help="Remove the permission.")] = False,
     endpoint: Endpoint = "",
 ) -> None:
-    """Let webhooks reach a host that is inside a network, without TLS too."""
+    """Allow webhooks to reach an internal host, also without TLS."""
     from server.parts.webhooks.operations import AllowHost
 
     with administration(endpoint) as admin:
         kept = admin.run(AllowHost(host=host, allowed=not forbid)).host
-    print(f"webhooks may {'not ' if forbid else ''}reach {kept}{'' if forbid else ', wherever that is'}")
+    print(f"webhooks can {'no longer' if forbid else 'now'} reach {kept}")
 
 
 @webhooks.command("hosts")
 def hosts(endpoint: Endpoint = "") -> None:
-    """List those hosts."""
+    """List the internal hosts that webhooks can reach."""
     from server.parts.webhooks.operations import ListHosts
 
     with administration(endpoint) as admin:
@@ -36,7 +36,7 @@ def hosts(endpoint: Endpoint = "") -> None:
 
 @webhooks.command("list")
 def show(account: Annotated[str, Argument(help="A user.")], endpoint: Endpoint = "") -> None:
-    """List the webhooks of an account: id, host, what is watched, whether it is told."""
+    """List the webhooks of a user: id, host, watched repositories and owners, state."""
     from server.parts.webhooks.operations import ListHooks
 
     with administration(endpoint) as admin:
@@ -45,22 +45,15 @@ def show(account: Annotated[str, Argument(help="A user.")], endpoint: Endpoint =
 
 
 @webhooks.command("log")
-def log(webhook: Annotated[str, Argument(help="Its id.")], endpoint: Endpoint = "") -> None:
-    """List what a webhook was told of late: id, what, attempts, status, milliseconds, why it failed."""
-    from server.parts.webhooks.operations import ListTold
+def log(webhook: Annotated[str, Argument(help="Webhook id.")], endpoint: Endpoint = "") -> None:
+    """List the latest deliveries of a webhook: id, event, attempts, status, milliseconds, error."""
+    from server.parts.webhooks.operations import ListHookDeliveries
 
     with administration(endpoint) as admin:
-        found = admin.run(ListTold(webhook=webhook))
+        found = admin.run(ListHookDeliveries(webhook=webhook))
     lines(
         [
-            (
-                each.id,
-                f"{each.scope} {each.action}",
-                each.attempts,
-                each.status or "–",
-                each.duration_ms or "–",
-                each.error,
-            )
+            (each.id, f"{each.scope} {each.action}", each.attempts, each.status or "–", each.duration_ms or "–", each.error)
             for each in found
         ]
-    )
+    )  # fmt: skip

@@ -1,28 +1,28 @@
-"""The outbox's task `deliver-webhook`: send, write down how it went, and let the outbox try again."""
+"""The outbox task `deliver-webhook`: send a delivery and save the result. The outbox retries failures."""
 
 from __future__ import annotations
 
 import http.client
 import time
 from http import HTTPStatus
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 
 from hub.errors import Unreachable, WrongRequest
 from hub.local import LocalHub
 from hub.registry.outbox.queue import Debt
 from hub.registry.outbox.worker import GiveUp, Task
-from server.parts.webhooks.deliveries import DELIVER, Delivery, find_delivery, note_attempt
+from server.parts.webhooks.deliveries import DELIVER, Delivery, find_delivery, save_attempt
 from server.parts.webhooks.destinations import Refused, read_destination
 from server.parts.webhooks.send import headers_of, post
 from server.parts.webhooks.webhooks import Webhook, allowed_hosts, find_webhook
 
 MOST_ATTEMPTS = 8
 FIRST_WAIT_S = 30.0
-"""With eight attempts: for about an hour."""
+"""With eight attempts, about an hour in total."""
 
 
 def delivery_task(hub: LocalHub) -> Task:
-    """Sends to one webhook what one event was. What is given up stands in the webhook's own log, and not in the outbox."""
+    """Return the task that sends one delivery. Final failures stay in the log of the webhook, not in the outbox."""
 
     def deliver(debt: Debt) -> None:
         delivery = find_delivery(hub.registry.database, debt.subject)
@@ -36,33 +36,26 @@ def delivery_task(hub: LocalHub) -> Task:
 
 
 def _deliver(hub: LocalHub, webhook: Webhook, delivery: Delivery) -> None:
-    """Raises Unreachable when it should be tried again, GiveUp when it is in vain."""
+    """Raise Unreachable to retry later, GiveUp if retrying cannot help."""
     body = delivery.body.encode()
-    headers = {"Content-Type": "application/json", "User-Agent": f"linguahub/{_version()}"}
+    headers = {"Content-Type": "application/json", "User-Agent": f"linguahub/{version('linguahub')}"}
     headers |= headers_of(delivery.id, int(time.time()), body, webhook.secret)
     began = time.perf_counter()
     status: int | None = None
-    is_vain = False
+    is_final = False
     try:
         status = post(read_destination(webhook.url, allowed_hosts(hub.registry.database)), body, headers)
         error = ""
         if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-            is_vain = status < HTTPStatus.BAD_REQUEST or status == HTTPStatus.GONE
-            error = f"answered {status}" + (": redirects are not followed" if status < HTTPStatus.BAD_REQUEST else "")
+            is_final = status < HTTPStatus.BAD_REQUEST or status == HTTPStatus.GONE
+            error = f"status {status}" + (": redirects are not followed" if status < HTTPStatus.BAD_REQUEST else "")
     except (Refused, WrongRequest) as refusal:
-        error, is_vain = str(refusal), True
+        error, is_final = str(refusal), True
     except (OSError, http.client.HTTPException) as failure:
-        error = f"no answer: {failure or type(failure).__name__}"
+        error = f"no response: {failure or type(failure).__name__}"
     duration_ms = round(1000 * (time.perf_counter() - began))
-    note_attempt(hub.registry.database, delivery, status=status, error=error, duration_ms=duration_ms)
-    if is_vain:
+    save_attempt(hub.registry.database, delivery, status=status, error=error, duration_ms=duration_ms)
+    if is_final:
         raise GiveUp(error)
     if error:
-        raise Unreachable(error)  # Without the URL: people put tokens into those.
-
-
-def _version() -> str:
-    try:
-        return version("linguahub")
-    except PackageNotFoundError:
-        return "0"
+        raise Unreachable(error)  # Without the URL, which may contain a token.

@@ -1,4 +1,4 @@
-"""What webhooks were told, and how the receivers answered: the newest of each, to look at and to send again."""
+"""Deliveries of webhooks and the responses of their receivers. The newest of each webhook are kept and can be sent again."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from server.parts.webhooks.webhooks import Webhook
 
 DELIVER = "deliver-webhook"
-"""The outbox's task that sends one."""
+"""The outbox task that sends a delivery."""
 KEPT = 50
-"""Deliveries of a webhook."""
+"""Deliveries per webhook."""
 _ID = re.compile(r"msg_[0-9a-f]{24}")
 _LONGEST_ERROR = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """Something that a webhook was told, or is to be told."""
+    """One event for one webhook, sent or waiting."""
 
     id: str
     webhook_id: str
@@ -34,32 +34,32 @@ class Delivery:
     body: str
     attempts: int
     status: int | None
-    """Of the receiver's last answer; None when there was none."""
+    """HTTP status of the last response; None without one."""
     error: str
-    """Why the last attempt failed; empty when it did not, or before the first."""
+    """Why the last attempt failed; empty after a success and before the first attempt."""
     duration_ms: int | None
     created_at: datetime | None
     tried_at: datetime | None
     delivered: bool
-    """Whether the receiver has said that it has it."""
+    """Whether the receiver has confirmed it."""
 
 
 def deliveries(database: Database, webhook: Webhook) -> list[Delivery]:
-    """The newest first."""
-    question = "SELECT * FROM webhook_deliveries WHERE webhook_id = :id ORDER BY created_at DESC, id LIMIT :kept"
-    return [_delivery(row) for row in database.rows(question, {"id": webhook.id, "kept": KEPT})]
+    """Return the kept deliveries of a webhook, newest first."""
+    query = "SELECT * FROM webhook_deliveries WHERE webhook_id = :id ORDER BY created_at DESC, id LIMIT :kept"
+    return [_delivery(row) for row in database.rows(query, {"id": webhook.id, "kept": KEPT})]
 
 
 def find_delivery(database: Database, delivery_id: str) -> Delivery | None:
-    """One delivery; None when it is not kept any more."""
+    """Return a delivery, or None if it is no longer kept."""
     if _ID.fullmatch(delivery_id) is None:
         return None
     rows = database.rows("SELECT * FROM webhook_deliveries WHERE id = :id", {"id": delivery_id})
     return _delivery(rows[0]) if rows else None
 
 
-def note_attempt(database: Database, delivery: Delivery, *, status: int | None, error: str, duration_ms: int) -> None:
-    """Write down how an attempt went, and forget what is older than the kept ones and waits for nothing."""
+def save_attempt(database: Database, delivery: Delivery, *, status: int | None, error: str, duration_ms: int) -> None:
+    """Save the result of an attempt, and delete old deliveries that are not waiting."""
     from sqlalchemy import delete, select
 
     from hub.registry.tables.outbox import OutboxRow
@@ -83,7 +83,7 @@ def note_attempt(database: Database, delivery: Delivery, *, status: int | None, 
 
 
 def redeliver(database: Database, webhook: Webhook, delivery_id: str) -> Delivery:
-    """Send something again, with the id that it had. Raises UnknownDelivery."""
+    """Enqueue a delivery again, with the same id. Raises UnknownDelivery."""
     found = find_delivery(database, delivery_id)
     if found is None or found.webhook_id != webhook.id:
         raise UnknownDelivery(delivery_id[:100])

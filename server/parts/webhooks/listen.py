@@ -1,6 +1,6 @@
-"""Owe a delivery to every webhook that watches an artifact, in the transaction that causes the event.
+"""Enqueue a delivery for every webhook that watches an artifact, in the transaction of the event.
 
-What is sent is written down here, once, and is the same at every attempt.
+The body is written once, here, and is the same for every attempt.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
 
 def has_webhooks(session: Session) -> bool:
-    """Return whether there is any webhook: most installations have none."""
+    """Return whether any webhook exists: most installations have none."""
     return session.scalar(select(WebhookRow.id).limit(1)) is not None
 
 
 def enqueue_deliveries(session: Session, event: Event) -> None:
-    """Owe a delivery to every webhook that watches the artifact, may know of it and wants to hear of the scope."""
+    """Enqueue a delivery for every webhook that watches the artifact, can read it and includes the scope."""
     artifact = event.artifact
     watchers = [each for each in _watchers(session, artifact) if _wants(each.domains, event.scope)]
     if not watchers:
@@ -55,14 +55,14 @@ def enqueue_deliveries(session: Session, event: Event) -> None:
 
 
 def watch_new_name(session: Session, key: str, target: str) -> None:
-    """Let everyone who watches a repository that gets another name watch it under that one."""
+    """Move the watches of a renamed repository to its new name."""
     for watch in session.scalars(select(WatchRow).where(WatchRow.key == key)).all():
         session.delete(watch)
         session.merge(WatchRow(webhook_id=watch.webhook_id, kind=watch.kind, key=target.lower(), name=target))
 
 
 def _watchers(session: Session, artifact: ArtifactRow) -> Iterable[WebhookRow]:
-    """Webhooks of those who may know of the artifact."""
+    """Return the enabled webhooks that watch the artifact and whose owners can read it."""
     owner = artifact.owner.lower()
     repository = "dataset" if artifact.kind == "dataset" else "model"
     watching = exists().where(
@@ -73,7 +73,7 @@ def _watchers(session: Session, artifact: ArtifactRow) -> Iterable[WebhookRow]:
             WatchRow.key == "*",
         ),
     )
-    asked = (
+    query = (
         select(WebhookRow)
         .join(AccountRow, AccountRow.id == WebhookRow.account_id)
         .where(~WebhookRow.disabled, watching)
@@ -83,8 +83,8 @@ def _watchers(session: Session, artifact: ArtifactRow) -> Iterable[WebhookRow]:
         member = exists().where(
             MembershipRow.user_id == WebhookRow.account_id, MembershipRow.organisation_id == organisation
         )
-        asked = asked.where(or_(AccountRow.is_admin, func.lower(AccountRow.name) == owner, member))
-    return session.scalars(asked.order_by(WebhookRow.id)).all()
+        query = query.where(or_(AccountRow.is_admin, func.lower(AccountRow.name) == owner, member))
+    return session.scalars(query.order_by(WebhookRow.id)).all()
 
 
 def _wants(domains: Iterable[str], scope: str) -> bool:

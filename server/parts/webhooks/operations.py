@@ -1,15 +1,14 @@
-"""Operations on the webhooks of accounts, and on the hosts inside a network that they may reach."""
+"""Operations on the webhooks of accounts, and on the internal hosts that they can reach."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from hub.administration.operation import Operation
 from hub.errors import UnknownWebhook
 from server.parts.webhooks.deliveries import Delivery, deliveries
-from server.parts.webhooks.webhooks import Webhook, allow_host, allowed_hosts, find_webhook, webhooks_of
+from server.parts.webhooks.webhooks import Webhook, allow_host, allowed_hosts, find_webhook, host_of, webhooks_of
 
 if TYPE_CHECKING:
     from hub.local import LocalHub
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """A webhook as others than its owner may know it: without its secret and most of its URL, which may hold another one."""
+    """A webhook as administrators see it: without its secret, and with only the host of its URL, which may contain a token."""
 
     id: str
     host: str
@@ -29,11 +28,11 @@ class Hook:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """A host of the server's own network."""
+    """A host of the server's internal network."""
 
     host: str
     allowed: bool
-    """Whether webhooks may reach it."""
+    """Whether webhooks can reach it."""
 
 
 class ListHooks(Operation[list[Hook]]):
@@ -46,8 +45,8 @@ class ListHooks(Operation[list[Hook]]):
         return [_hook(each) for each in webhooks_of(hub.registry.database, hub.accounts.get(self.name))]
 
 
-class ListTold(Operation[list[Delivery]]):
-    """List the newest deliveries of a webhook, newest first, and how they were answered."""
+class ListHookDeliveries(Operation[list[Delivery]]):
+    """List the latest deliveries of a webhook and their responses, newest first."""
 
     path = "/admin/webhooks/{webhook}/deliveries"
     webhook: str
@@ -60,7 +59,7 @@ class ListTold(Operation[list[Delivery]]):
 
 
 class ListHosts(Operation[list[Host]]):
-    """List the hosts of the server's own network that webhooks may reach."""
+    """List the hosts of the server's internal network that webhooks can reach."""
 
     path, errors = "/admin/webhook-hosts", ()
 
@@ -69,7 +68,7 @@ class ListHosts(Operation[list[Host]]):
 
 
 class AllowHost(Operation[Host]):
-    """Let webhooks reach a host of the server's own network, without TLS too, or forbid it again."""
+    """Allow webhooks to reach a host of the server's internal network, also without TLS, or forbid it again."""
 
     method, path, errors = "PUT", "/admin/webhook-hosts/{host}", ()
     host: str
@@ -82,7 +81,7 @@ class AllowHost(Operation[Host]):
 
 def _hook(webhook: Webhook) -> Hook:
     watched = [f"{each.kind} {each.name}".strip() for each in webhook.watched]
-    return Hook(webhook.id, urlsplit(webhook.url).hostname or "", watched, webhook.disabled)
+    return Hook(webhook.id, host_of(webhook.url), watched, webhook.disabled)
 
 
-OPERATIONS = (ListHooks, ListTold, ListHosts, AllowHost)
+OPERATIONS = (ListHooks, ListHookDeliveries, ListHosts, AllowHost)

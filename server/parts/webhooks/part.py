@@ -1,4 +1,4 @@
-"""The part `webhooks`: addresses that are told what happens to repositories."""
+"""The part `webhooks`: notify URLs of changes to repositories."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Webhooks(ServerPart):
-    """Tells addresses of events, by signed requests that are tried again."""
+    """Signed notifications of events, with retries."""
 
     name = "webhooks"
     tables = ("server.parts.webhooks.tables",)
@@ -27,13 +27,13 @@ class Webhooks(ServerPart):
     admin_commands = MappingProxyType({"webhook": "server.parts.webhooks.commands:webhooks"})
 
     def listens(self, session: Session) -> bool:
-        """Return whether there is any webhook."""
+        """Return whether any webhook exists."""
         from server.parts.webhooks.listen import has_webhooks
 
         return has_webhooks(session)
 
     def on_event(self, session: Session, event: Event) -> None:
-        """Owe deliveries; after a move, watch the new name."""
+        """Enqueue deliveries; after a move, watch the new name."""
         from server.parts.webhooks.listen import enqueue_deliveries, watch_new_name
 
         enqueue_deliveries(session, event)
@@ -41,13 +41,13 @@ class Webhooks(ServerPart):
             watch_new_name(session, event.artifact.key, event.facts["movedTo"]["name"])
 
     def addresses(self) -> Sequence[Address]:
-        """Return those of our own API and those that huggingface_hub asks."""
+        """Return the endpoints of the API and those of huggingface_hub."""
         from server.parts.webhooks.routes import ROUTES
 
         return ROUTES
 
     def jobs(self, hub: LocalHub) -> Sequence[Task]:
-        """Return the job that delivers."""
+        """Return the job that sends deliveries."""
         from server.parts.webhooks.deliver import delivery_task
 
         return (delivery_task(hub),)

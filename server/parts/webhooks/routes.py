@@ -1,4 +1,4 @@
-"""Where webhooks are made and looked at: as Hugging Face's client asks, and in our own API."""
+"""Endpoints of webhooks: those of Hugging Face's client, and those of the API."""
 
 from __future__ import annotations
 
@@ -24,90 +24,90 @@ EXAMPLE = {
 
 
 class Webhooks(BaseModel):
-    """All webhooks of an account."""
+    """The webhooks of an account."""
 
     items: list[WebhookBody]
 
 
 class Deliveries(BaseModel):
-    """The newest deliveries of a webhook, newest first."""
+    """The latest deliveries of a webhook, newest first."""
 
     items: list[DeliveryBody]
 
 
 def list_for_client(request: Request, hub: Hub) -> Response:
-    """What `list_webhooks` reads."""
+    """Return the response to `HfApi.list_webhooks`."""
     return JSONResponse([each.model_dump() for each in _all(request, hub)])
 
 
 def create_for_client(request: Request, hub: Hub, body: ClientWebhookIn) -> Response:
-    """What `create_webhook` sends."""
+    """Return the response to `HfApi.create_webhook`."""
     return _wrapped(WebhookBody.of(create(request, hub, body), body.secret))
 
 
 def show_for_client(request: Request, hub: Hub, webhook: Segment) -> Response:
-    """What `get_webhook` reads."""
+    """Return the response to `HfApi.get_webhook`."""
     return _wrapped(show_webhook(request, hub, webhook))
 
 
 def change_for_client(request: Request, hub: Hub, webhook: Segment, body: ClientWebhookIn) -> Response:
-    """What `update_webhook` sends."""
+    """Return the response to `HfApi.update_webhook`."""
     return _wrapped(change_one(request, hub, webhook, body))
 
 
 def delete_for_client(request: Request, hub: Hub, webhook: Segment) -> Response:
-    """What `delete_webhook` asks for."""
+    """Return the response to `HfApi.delete_webhook`."""
     delete_one(request, hub, webhook)
     return JSONResponse({})
 
 
 def enable(request: Request, hub: Hub, webhook: Segment) -> Response:
-    """Tell it again."""
+    """Enable a webhook."""
     return _wrapped(WebhookBody.of(change(request, hub, webhook, None, disabled=False)))
 
 
 def disable(request: Request, hub: Hub, webhook: Segment) -> Response:
-    """Tell it nothing; what waits is dropped."""
+    """Disable a webhook. Waiting deliveries are dropped."""
     return _wrapped(WebhookBody.of(change(request, hub, webhook, None, disabled=True)))
 
 
 def list_webhooks(request: Request, hub: Hub) -> Webhooks:
-    """The webhooks of the caller."""
+    """List the webhooks of the caller."""
     return Webhooks(items=_all(request, hub))
 
 
 def create_webhook(request: Request, hub: Hub, body: WebhookIn) -> WebhookBody:
-    """Tell an address what happens to repositories, users or organisations."""
+    """Create a webhook for repositories, users or organisations."""
     return WebhookBody.of(create(request, hub, body), body.secret)
 
 
 def show_webhook(request: Request, hub: Hub, webhook: Segment) -> WebhookBody:
-    """One webhook of the caller."""
+    """Get a webhook of the caller."""
     account, _ = owner_of(request, hub)
     return WebhookBody.of(get_webhook(hub.registry.database, account, webhook))
 
 
 def change_one(request: Request, hub: Hub, webhook: Segment, body: WebhookIn) -> WebhookBody:
-    """Change what is given; the rest stays."""
+    """Change the given fields of a webhook."""
     return WebhookBody.of(change(request, hub, webhook, body), body.secret)
 
 
 def delete_one(request: Request, hub: Hub, webhook: Segment) -> Webhooks:
-    """Forget a webhook and its deliveries; those that are left."""
+    """Delete a webhook and its deliveries, and list the remaining webhooks."""
     account, caller = owner_of(request, hub, writes=True)
     delete_webhook(hub.registry.database, account, webhook, actor_of(request, caller))
     return Webhooks(items=_all(request, hub))
 
 
 def list_deliveries(request: Request, hub: Hub, webhook: Segment) -> Deliveries:
-    """What it was told of late, and how it answered."""
+    """List the latest deliveries of a webhook and their responses."""
     account, _ = owner_of(request, hub)
     found = deliveries(hub.registry.database, get_webhook(hub.registry.database, account, webhook))
     return Deliveries(items=[DeliveryBody.of(each) for each in found])
 
 
 def redeliver_one(request: Request, hub: Hub, webhook: Segment, delivery: Segment) -> DeliveryBody:
-    """Send something again, under the id that it had."""
+    """Send a delivery again, with the same id."""
     account, _ = owner_of(request, hub, writes=True)
     found = get_webhook(hub.registry.database, account, webhook)
     return DeliveryBody.of(redeliver(hub.registry.database, found, delivery))
@@ -144,4 +144,3 @@ ROUTES = (
     _one("GET", _ONE + "/deliveries", list_deliveries, Deliveries),
     _one("POST", _ONE + "/deliveries/{delivery}/redeliver", redeliver_one, DeliveryBody, status=202),
 )
-"""As Hugging Face's client asks, and in our own API."""

@@ -1,8 +1,8 @@
-"""Send one signed request to an address that was checked, and read the status of the answer. No redirect is followed, no proxy asked.
+"""Send one signed request to a checked address and return the response status. Follows no redirects and uses no proxy.
 
-The headers are those of Standard Webhooks (standardwebhooks.com), and Hugging Face's own. `webhook-signature: v1,BASE64` is the
-HMAC-SHA256 of `ID.TIMESTAMP.BODY` under the secret. A secret that begins with `whsec_` is base64, as that standard's libraries expect;
-any other is taken as it is.
+The headers are those of Standard Webhooks (standardwebhooks.com) and Hugging Face. `webhook-signature: v1,BASE64` is the HMAC-SHA256 of
+`ID.TIMESTAMP.BODY` under the secret. A secret that starts with `whsec_` is base64, as the libraries of that standard expect; any other
+is used as it is.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from server.parts.webhooks.destinations import Destination, addresses_of
 
 PREFIX = "whsec_"
 CONNECT_S = 5.0
-WHOLE_S = 10.0
-"""Most time from the connection to the answer, however slowly it drips."""
+TIMEOUT_S = 10.0
+"""Limit from the connection to the response, however slowly it arrives."""
 
 
 def headers_of(delivery_id: str, timestamp: int, body: bytes, secret: str) -> dict[str, str]:
-    """Id, time in Unix seconds and signature of what is sent; without a secret nothing is signed."""
+    """Return the headers with id, Unix time in seconds and, with a secret, the signature."""
     headers = {"webhook-id": delivery_id, "webhook-timestamp": str(timestamp)}
     if secret:
         headers |= {"webhook-signature": f"v1,{signature(delivery_id, timestamp, body, secret)}"}
@@ -36,7 +36,7 @@ def headers_of(delivery_id: str, timestamp: int, body: bytes, secret: str) -> di
 
 
 def signature(delivery_id: str, timestamp: int, body: bytes, secret: str) -> str:
-    """HMAC-SHA256, in base64."""
+    """Return the HMAC-SHA256 in base64."""
     signed = f"{delivery_id}.{timestamp}.".encode() + body
     return base64.b64encode(hmac.new(_key(secret), signed, hashlib.sha256).digest()).decode()
 
@@ -51,7 +51,7 @@ def _key(secret: str) -> bytes:
 
 
 class _Connection(http.client.HTTPConnection):
-    """A connection to one address of a host, whose certificate is that host's."""
+    """A connection to one IP address of a host that verifies the certificate of the host."""
 
     def __init__(self, destination: Destination, address: str) -> None:
         super().__init__(destination.host, destination.port, timeout=CONNECT_S)
@@ -59,20 +59,18 @@ class _Connection(http.client.HTTPConnection):
         self._address = address
 
     def connect(self) -> None:
-        """Connect to the address; the name is not resolved again."""
-        plain = socket.create_connection((self._address, self.port), CONNECT_S)
+        """Connect to the address, without resolving the name again."""
+        self.sock = socket.create_connection((self._address, self.port), CONNECT_S)
         if self._destination.is_secure:
             context = ssl.create_default_context()
-            self.sock = context.wrap_socket(plain, server_hostname=self._destination.host)
-        else:
-            self.sock = plain
-        self.sock.settimeout(WHOLE_S)
+            self.sock = context.wrap_socket(self.sock, server_hostname=self._destination.host)
+        self.sock.settimeout(TIMEOUT_S)
 
 
 def post(destination: Destination, body: bytes, headers: Mapping[str, str]) -> int:
-    """Send `body`; the status of the answer, whose content nobody sees: it may be from inside.
+    """Send `body` and return the status. The content of the response is not read: it may be internal.
 
-    Raises Refused, OSError (time-outs, TLS and names included) and HTTPException.
+    Raises Refused, OSError (also for timeouts, TLS and unknown names) and HTTPException.
     """
     failure: OSError | None = None
     for address in addresses_of(destination):
@@ -88,17 +86,17 @@ def post(destination: Destination, body: bytes, headers: Mapping[str, str]) -> i
 
 def _exchange(connection: _Connection, destination: Destination, body: bytes, headers: Mapping[str, str]) -> int:
     opened = connection.sock
-    over = threading.Timer(WHOLE_S, _cut, (opened,))
-    over.daemon = True
-    over.start()
+    timer = threading.Timer(TIMEOUT_S, _abort, (opened,))
+    timer.daemon = True
+    timer.start()
     try:
         connection.request("POST", destination.target, body, {"Host": destination.authority, **headers})
         return connection.getresponse().status
     finally:
-        over.cancel()
+        timer.cancel()
         connection.close()
 
 
-def _cut(opened: socket.socket) -> None:
-    with contextlib.suppress(OSError):  # It may have ended by itself in the meantime.
+def _abort(opened: socket.socket) -> None:
+    with contextlib.suppress(OSError):  # It may be closed already.
         opened.shutdown(socket.SHUT_RDWR)

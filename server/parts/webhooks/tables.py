@@ -12,7 +12,7 @@ from hub.registry.tables.base import Table
 
 
 class WebhookRow(Table):
-    """An address that is told what happens to some artifacts."""
+    """A URL that is notified of changes to artifacts."""
 
     __tablename__ = "webhooks"
     __table_args__ = (Index("webhooks_by_account", "account_id"),)
@@ -22,30 +22,30 @@ class WebhookRow(Table):
     account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"))
     url: Mapped[str]
     secret: Mapped[str]
-    """As it was given: it signs, so its digest would not do. See docs/webhooks.md."""
+    """In plain text, because it signs deliveries. See docs/webhooks.md."""
     domains: Mapped[list[Any]]
     disabled: Mapped[bool]
     origin: Mapped[str]
-    """The address of the server as the owner knows it, for the links in what is sent."""
+    """Base URL of the server for the links in deliveries."""
     created_at: Mapped[datetime]
 
 
 class WatchRow(Table):
-    """Something that a webhook watches."""
+    """An owner or repository that a webhook watches."""
 
     __tablename__ = "webhook_watches"
     __table_args__ = (Index("watches_by_key", "key"),)
 
     webhook_id: Mapped[str] = mapped_column(ForeignKey("webhooks.id", ondelete="CASCADE"), primary_key=True)
     kind: Mapped[str] = mapped_column(primary_key=True)
-    """`model`, `dataset`, `user`, `org` or `everything`, as the client says."""
+    """`model`, `dataset`, `user`, `org` or `everything`."""
     key: Mapped[str] = mapped_column(primary_key=True)
     """`owner/name` or `owner` in lower case; `*` for everything."""
     name: Mapped[str]
 
 
 class DeliveryRow(Table):
-    """Something that a webhook was told, or is to be told."""
+    """One event for one webhook, sent or waiting."""
 
     __tablename__ = "webhook_deliveries"
     __table_args__ = (Index("deliveries_by_webhook", "webhook_id", "created_at"),)
@@ -55,10 +55,10 @@ class DeliveryRow(Table):
     scope: Mapped[str]
     action: Mapped[str]
     body: Mapped[str]
-    """What is sent, the same at every attempt."""
+    """The same for every attempt."""
     attempts: Mapped[int]
     status: Mapped[int | None]
-    """Of the receiver's last answer; None when there was none."""
+    """HTTP status of the last response; None without one."""
     error: Mapped[str]
     duration_ms: Mapped[int | None]
     created_at: Mapped[datetime]

@@ -1,4 +1,4 @@
-"""Webhooks: addresses that are told what happens to some artifacts. See docs/webhooks.md."""
+"""Webhooks: URLs that are notified of changes to artifacts. See docs/webhooks.md."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from hub.errors import Forbidden, UnknownWebhook, WrongRequest
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 EVERYTHING = "everything"
 KINDS = ("model", "dataset", "user", "org", EVERYTHING)
-"""What can be watched, in the client's words; `everything` is ours, for administrators."""
+"""What can be watched, as on the Hugging Face Hub; `everything` is an addition for administrators."""
 DOMAINS = ("repo", "repo.content", "repo.config", "score", "discussion")
-"""What one can be told of. `repo` includes what begins with it; there are no discussions here, so nobody is told of any."""
+"""Scopes of events. `repo` includes `repo.*`; `discussion` is accepted, but there are no discussions here."""
 MOST = 20
-"""Webhooks of an account."""
+"""Webhooks per account."""
 MOST_WATCHED = 100
 _LONGEST_SECRET = 256
 _HOSTS = "webhook-hosts"
@@ -38,16 +38,16 @@ _HOST = re.compile(r"[a-z0-9.:_-]{1,253}")
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """Something that a webhook watches."""
+    """An owner or repository that a webhook watches."""
 
     kind: str
     name: str
-    """`owner/name`, a user, an organisation; empty for everything."""
+    """`owner/name`, a user or an organisation; empty for `everything`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook:
-    """An address, what it is told of, and with which secret."""
+    """A URL, the events that it is notified of, and the secret that signs them."""
 
     id: str
     account_id: int
@@ -60,13 +60,13 @@ class Webhook:
 
 
 def webhooks_of(database: Database, account: Account) -> list[Webhook]:
-    """All webhooks of an account, oldest first."""
+    """Return the webhooks of an account, oldest first."""
     rows = database.rows("SELECT * FROM webhooks WHERE account_id = :id ORDER BY created_at, id", {"id": account.id})
     return [_webhook(database, row) for row in rows]
 
 
 def find_webhook(database: Database, webhook_id: str) -> Webhook | None:
-    """The webhook with this id; None when there is none."""
+    """Return the webhook with an id, or None."""
     if _ID.fullmatch(webhook_id) is None:
         return None
     rows = database.rows("SELECT * FROM webhooks WHERE id = :id", {"id": webhook_id})
@@ -74,7 +74,7 @@ def find_webhook(database: Database, webhook_id: str) -> Webhook | None:
 
 
 def get_webhook(database: Database, account: Account, webhook_id: str) -> Webhook:
-    """A webhook of an account. Raises UnknownWebhook, also for one of somebody else."""
+    """Return a webhook of an account. Raises UnknownWebhook, also for webhooks of other accounts."""
     found = find_webhook(database, webhook_id)
     if found is None or found.account_id != account.id:
         raise UnknownWebhook(webhook_id[:100])
@@ -92,7 +92,7 @@ def add_webhook(
     secret: str = "",
     origin: str = "",
 ) -> Webhook:
-    """A new webhook; its `url` has been checked. Raises WrongRequest and Forbidden."""
+    """Create a webhook; the caller has checked `url`. Raises WrongRequest, Forbidden."""
     from sqlalchemy import func, select
 
     from server.parts.webhooks.tables import WebhookRow
@@ -101,7 +101,7 @@ def add_webhook(
     with database.transaction() as session:
         owned = session.scalar(select(func.count()).where(WebhookRow.account_id == account.id)) or 0
         if owned >= MOST:
-            raise WrongRequest(f"`{account.name}` has {owned} webhooks, and {MOST} are the most: delete one first.")
+            raise WrongRequest(f"`{account.name}` has {owned} webhooks, the maximum is {MOST}: delete one first.")
         row = WebhookRow(
             id=secrets.token_hex(12), account_id=account.id, url=url, secret=secret, domains=list(domains), disabled=False,
             origin=origin, created_at=utc_now(),
@@ -109,7 +109,7 @@ def add_webhook(
         session.add(row)
         session.flush()
         _watch(session, row.id, watched)
-        note(session, actor, "webhook.create", account.name, webhook=row.id, host=_host_of(url))
+        note(session, actor, "webhook.create", account.name, webhook=row.id, host=host_of(url))
         made = row.id
     return get_webhook(database, account, made)
 
@@ -126,7 +126,7 @@ def change_webhook(
     secret: str | None = None,
     disabled: bool | None = None,
 ) -> Webhook:
-    """Change what is given. Raises UnknownWebhook, WrongRequest and Forbidden."""
+    """Change the given fields. Raises UnknownWebhook, WrongRequest, Forbidden."""
     from server.parts.webhooks.tables import WebhookRow
 
     known = get_webhook(database, account, webhook_id)
@@ -138,14 +138,14 @@ def change_webhook(
         row.disabled = row.disabled if disabled is None else disabled
         if watched:
             _watch(session, webhook_id, watched)
-        changed = {"host": url and _host_of(url), "disabled": disabled, "secret": None if secret is None else "changed"}
+        changed = {"host": url and host_of(url), "disabled": disabled, "secret": None if secret is None else "changed"}
         detail = {name: value for name, value in changed.items() if value is not None}
         note(session, actor, "webhook.change", account.name, webhook=webhook_id, **detail)
     return get_webhook(database, account, webhook_id)
 
 
 def delete_webhook(database: Database, account: Account, webhook_id: str, actor: Actor) -> None:
-    """Forget a webhook and what it was told. Raises UnknownWebhook."""
+    """Delete a webhook and its deliveries. Raises UnknownWebhook."""
     from server.parts.webhooks.tables import WebhookRow
 
     get_webhook(database, account, webhook_id)
@@ -155,17 +155,15 @@ def delete_webhook(database: Database, account: Account, webhook_id: str, actor:
 
 
 def allowed_hosts(database: Database) -> frozenset[str]:
-    """Hosts that webhooks may reach although they are inside the network, and without TLS."""
+    """Return the internal hosts that webhooks can reach, also without TLS."""
     return frozenset(json.loads(find_setting(database, _HOSTS) or "[]"))
 
 
 def allow_host(database: Database, host: str, actor: Actor, *, allowed: bool = True) -> None:
-    """Let webhooks reach a host of the own network, or no longer. Raises WrongRequest for what is no host."""
+    """Allow or forbid webhooks to reach an internal host. Raises WrongRequest for an invalid host."""
     name = host.lower()
     if _HOST.fullmatch(name) is None:
-        raise WrongRequest(
-            f"{host[:100]!r} is no host: give a name or an address as it stands in URLs, without a port."
-        )
+        raise WrongRequest(f"{host[:100]!r} is not a valid host: use a name or IP address as in URLs, without port.")
     hosts = allowed_hosts(database) - {name} | ({name} if allowed else set())
     change_setting(database, _HOSTS, json.dumps(sorted(hosts)), actor)
 
@@ -177,16 +175,16 @@ def _check(account: Account, watched: Sequence[Watched], domains: Sequence[str],
         if each.kind not in KINDS:
             raise WrongRequest(f"{each.kind[:40]!r} cannot be watched: choose one of {', '.join(KINDS)}.")
         if each.kind == EVERYTHING and not account.is_admin:
-            raise Forbidden(
-                "only an administrator may watch everything: watch a repository, a user or an organisation."
-            )
+            raise Forbidden("only administrators can watch everything: watch a repository, a user or an organisation.")
         _key(each)
     if not domains or (wrong := [each for each in domains if each not in DOMAINS]):
         raise WrongRequest(
-            f"a webhook is told of one or more of {', '.join(DOMAINS)}, not of {wrong if domains else 'nothing'}."
+            f"unknown domains {wrong if domains else '(none given)'}: choose one or more of {', '.join(DOMAINS)}."
         )
     if len(secret) > _LONGEST_SECRET or not secret.isascii() or not (secret.isprintable() or not secret):
-        raise WrongRequest(f"a secret is at most {_LONGEST_SECRET} printable ASCII letters: it is sent in a header.")
+        raise WrongRequest(
+            f"a secret has at most {_LONGEST_SECRET} printable ASCII characters: it is sent in a header."
+        )
     return tuple(dict.fromkeys(domains))
 
 
@@ -201,20 +199,18 @@ def _watch(session: Session, webhook_id: str, watched: Sequence[Watched]) -> Non
 
 
 def _key(watched: Watched) -> str:
-    """What is compared. Raises WrongName."""
+    """Return the key that events are matched with. Raises WrongName, WrongRequest."""
     if watched.kind == EVERYTHING:
         return "*"
     if watched.kind in {"model", "dataset"}:
-        return ArtifactName.parse(watched.name, "").key if "/" in watched.name else _refuse(watched)
+        if "/" not in watched.name:
+            raise WrongRequest(f"{watched.name[:100]!r} is not a repository name: use `owner/name`.")
+        return ArtifactName.parse(watched.name, "").key
     return ArtifactName(watched.name, "any").owner.lower()
 
 
-def _refuse(watched: Watched) -> str:
-    raise WrongRequest(f"{watched.name[:100]!r} is no repository: write it as `owner/name`.")
-
-
-def _host_of(url: str) -> str:
-    """For the audit log: the rest of a URL may be a password, as with chat services."""
+def host_of(url: str) -> str:
+    """Return the host of a URL. The rest is not logged or shown: it may contain a token, as with chat services."""
     return urlsplit(url).hostname or ""
 
 
@@ -222,13 +218,12 @@ def _webhook(database: Database, row: Row) -> Webhook:
     watches = database.rows(
         "SELECT kind, name FROM webhook_watches WHERE webhook_id = :id ORDER BY kind, key", {"id": row["id"]}
     )
-    domains: list[Any] = json.loads(row["domains"])
     return Webhook(
         id=row["id"],
         account_id=row["account_id"],
         url=row["url"],
         secret=row["secret"],
-        domains=tuple(domains),
+        domains=tuple(json.loads(row["domains"])),
         disabled=bool(row["disabled"]),
         origin=row["origin"],
         watched=tuple(Watched(each["kind"], each["name"]) for each in watches),

@@ -106,23 +106,29 @@ def counted_files(revision: Revision) -> set[str]:
     return variants or {max(revision.files, key=lambda file: file.size_bytes).path}
 
 
+def file_headers(path: str, commit: str, *, is_pinned: bool) -> dict[str, str]:
+    """Return the headers of every file response, whether the file is kept here or mirrored."""
+    disposition = "attachment" if media_type_of(path) == "application/octet-stream" else "inline"
+    return {
+        "X-Repo-Commit": commit,
+        "Cache-Control": _FOREVER if is_pinned else "no-cache",
+        "Content-Disposition": f"{disposition}; filename*=UTF-8''{quote(path.rpartition('/')[2])}",
+        "Content-Security-Policy": FILE_POLICY,
+    }
+
+
 def _chunks(store: BlobStore, file: File) -> Iterator[bytes]:
     with store.open(file.digest) as source:
         yield from iter(partial(source.read, CHUNK_BYTES), b"")
 
 
 def _headers(file: File, revision: Revision, asked: str) -> dict[str, str]:
-    name = file.path.rpartition("/")[2]
-    inline = media_type_of(file.path) != "application/octet-stream"
-    pinned = re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", asked) is not None
+    is_pinned = re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", asked) is not None
     headers = {
         "ETag": f'"{file.digest}"',
         "X-Linked-Etag": f'"{file.digest}"',
         "X-Linked-Size": str(file.size_bytes),
-        "X-Repo-Commit": commit_id(revision.id),
-        "Cache-Control": _FOREVER if pinned else "no-cache",
-        "Content-Disposition": f"{'inline' if inline else 'attachment'}; filename*=UTF-8''{quote(name)}",
-        "Content-Security-Policy": FILE_POLICY,
+        **file_headers(file.path, commit_id(revision.id), is_pinned=is_pinned),
     }
     if revision.yanked:
         headers["X-HF-Warning"] = f"yanked; revision {revision.number} of {revision.artifact} was yanked by its owner"

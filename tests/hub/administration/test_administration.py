@@ -33,7 +33,7 @@ from server.parts.signatures.operations import AddSigningKey, ListSigningKeys, R
 from server.parts.signatures.signatures import fingerprint_of
 from server.parts.signatures.signing_keys import keys_of
 from server.parts.webhooks.deliveries import deliveries
-from server.parts.webhooks.operations import AllowHost, Hook, ListHooks, ListHosts, ListTold
+from server.parts.webhooks.operations import AllowHost, Hook, ListHookDeliveries, ListHooks, ListHosts
 from server.parts.webhooks.webhooks import Watched, add_webhook
 from tests.builders.server.keys import a_public_key
 from tests.builders.serving import serving
@@ -127,7 +127,7 @@ def test_webhooks_are_seen_without_their_secrets_and_with_what_they_were_told(ad
     made = add_webhook(hub.registry.database, owner, url, watched, ["repo"], ROOT, secret="another")
     create(ArtifactName("root", "module"), hub.registry, hub.store, ROOT, is_dataset=False, private=False)
     assert admin.run(ListHooks(name="root")) == [Hook(made.id, "ci.example.org", ["everything", "user root"], False)]
-    told = admin.run(ListTold(webhook=made.id))
+    told = admin.run(ListHookDeliveries(webhook=made.id))
     assert told == deliveries(hub.registry.database, made)
     assert {(each.scope, each.action) for each in told} >= {("repo", "create")}
 
@@ -188,9 +188,9 @@ WRONG = {
     "too many lines": (WrongRequest, "1 to 10000, not 0", lambda admin: admin.run(ListAudit(limit=0))),
     "too many debts": (WrongRequest, "1 to 10000, not 10001", lambda admin: admin.run(ListDebts(limit=10_001))),
     "a task that is none": (WrongRequest, "is no task", lambda admin: admin.run(RetryDebts(task="a\0b"))),
-    "a host that is none": (WrongRequest, "is no host", lambda admin: admin.run(AllowHost(host="a b", allowed=True))),
+    "a host that is none": (WrongRequest, "is not a valid host", lambda admin: admin.run(AllowHost(host="a b", allowed=True))),
     "webhooks of nobody": (WrongRequest, "Did you mean `root`", lambda admin: admin.run(ListHooks(name="roott"))),
-    "a webhook that is none": (WrongRequest, "no webhook is called `77`", lambda admin: admin.run(ListTold(webhook="77"))),
+    "a webhook that is none": (WrongRequest, "no webhook is called `77`", lambda admin: admin.run(ListHookDeliveries(webhook="77"))),
     "keys of nobody": (WrongRequest, "Did you mean `root`", lambda admin: admin.run(ListSigningKeys(account="roott"))),
     "a key that is none": (WrongRequest, "no public key", lambda admin: admin.run(AddSigningKey(account="root", name="x", pem="PEM"))),
     "a key without a name": (WrongRequest, "needs a name", lambda admin: admin.run(AddSigningKey(account="root", name="", pem=a_public_key()))),

@@ -50,7 +50,7 @@ def test_somebody_logs_in_makes_a_token_lets_a_program_in_and_logs_out(page: Pag
     page.goto(asked["verification_uri_complete"])
     expect(page.get_by_text(asked["user_code"])).to_be_visible()
     page.get_by_role("button", name="Authorize").click()
-    expect(page.get_by_text("is logged in as ada")).to_be_visible()
+    expect(page.get_by_text("is signed in as ada")).to_be_visible()
     given = {"grant_type": DEVICE, "client_id": HUGGING_FACE, "device_code": asked["device_code"]}
     assert "access_token" in httpx.post(f"{endpoint}/oauth/token", data=given).json()
 

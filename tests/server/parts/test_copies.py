@@ -8,57 +8,57 @@ from hub.names import ArtifactName, Digest
 from hub.registry import Registry
 from server.parts.git.commits import note_commits
 from server.parts.mirror.copies import (
-    Copied,
-    CopiedCommit,
-    CopiedFile,
+    MirroredCommit,
+    MirroredFile,
+    MirroredRepository,
     blob_of,
     commit_of,
-    keep_blob,
-    keep_commit,
-    keep_ref,
     origin_of,
     origin_of_name,
     ref_of,
     refs_of,
+    save_blob,
+    save_commit,
+    save_ref,
 )
 from tests.builders.registry import an_artifact, fill
 
 FILES = (
-    CopiedFile(path="README.md", size_bytes=5, blob_id="a" * 40, etag="a" * 40),
-    CopiedFile(path="w.safetensors", size_bytes=9 << 30, blob_id="b" * 40, etag="b" * 64),
+    MirroredFile(path="README.md", size_bytes=5, blob_id="a" * 40, etag="a" * 40),
+    MirroredFile(path="w.safetensors", size_bytes=9 << 30, blob_id="b" * 40, etag="b" * 64),
 )
-COPIED = Copied("models", ArtifactName("Far", "away"))
+REPO = MirroredRepository("models", ArtifactName("Far", "away"))
 
 
-def a_commit(commit_id: str) -> CopiedCommit:
-    return CopiedCommit(commit_id=commit_id, description={"tags": ["ẹ"]}, files=FILES, fetched_at=datetime.now(UTC))
+def a_commit(commit_id: str) -> MirroredCommit:
+    return MirroredCommit(commit_id=commit_id, description={"tags": ["ẹ"]}, files=FILES, fetched_at=datetime.now(UTC))
 
 
 def test_commits_refs_and_bytes_of_another_hub_are_kept(registry: Registry):
     database = registry.database
-    assert origin_of(database, COPIED) is None
+    assert origin_of(database, REPO) is None
     for sha in ("1" * 40, "2" * 40, "2" * 40):
-        keep_commit(database, COPIED, a_commit(sha), "https://hub.example", restricted=False)
-        keep_ref(database, COPIED, "main", sha)
-    kept = commit_of(database, COPIED, "1" * 40)
+        save_commit(database, REPO, a_commit(sha), "https://hub.example", restricted=False)
+        save_ref(database, REPO, "main", sha)
+    kept = commit_of(database, REPO, "1" * 40)
     assert (kept.files, kept.description) == (FILES, {"tags": ["ẹ"]})
-    assert ref_of(database, COPIED, "main")[0] == "2" * 40
-    assert refs_of(database, COPIED) == {"main": "2" * 40}
+    assert ref_of(database, REPO, "main")[0] == "2" * 40
+    assert refs_of(database, REPO) == {"main": "2" * 40}
     origin = origin_of_name(database, ArtifactName("far", "AWAY"))
     assert (origin.upstream, origin.commit_id, origin.restricted) == ("https://hub.example", "2" * 40, False)
-    assert origin_of(database, Copied("datasets", COPIED.name)) is None
-    keep_blob(database, "b" * 64, Digest("b" * 64), 9 << 30)
+    assert origin_of(database, MirroredRepository("datasets", REPO.name)) is None
+    save_blob(database, "b" * 64, Digest("b" * 64), 9 << 30)
     assert blob_of(database, "b" * 64) == Digest("b" * 64)
     assert Digest("b" * 64) in registry.named()
 
 
 def test_a_forgotten_artifact_takes_its_mirror_along(registry: Registry):
     fill(registry, an_artifact("far/away"))
-    keep_commit(registry.database, COPIED, a_commit("1" * 40), "https://hub.example", restricted=True)
-    keep_blob(registry.database, "b" * 64, Digest("b" * 64), 9 << 30)
+    save_commit(registry.database, REPO, a_commit("1" * 40), "https://hub.example", restricted=True)
+    save_blob(registry.database, "b" * 64, Digest("b" * 64), 9 << 30)
     registry.forget(ArtifactName("far", "away"))
-    assert origin_of(registry.database, COPIED) is None
-    assert commit_of(registry.database, COPIED, "1" * 40) is None
+    assert origin_of(registry.database, REPO) is None
+    assert commit_of(registry.database, REPO, "1" * 40) is None
     assert Digest("b" * 64) not in registry.named()
 
 

@@ -11,9 +11,9 @@ from hub.registry.artifacts.repositories import change_settings, move_repository
 from hub.registry.artifacts.scans import SCAN, find_scan, flag
 from hub.registry.outbox.worker import Task, work_off
 from hub.store import MemoryStore
-from server.parts.scanning.reports import keep_report, owe_scans_by
-from server.parts.signatures.signing_keys import add_key, keys_of, revoke_key, trusted_for
-from server.parts.webhooks.deliveries import DELIVER, deliveries, find_delivery, note_attempt
+from server.parts.scanning.scan import rescan_outdated, save_report
+from server.parts.signatures.signing_keys import add_key, keys_of, revoke_key, trusted_keys
+from server.parts.webhooks.deliveries import DELIVER, deliveries, find_delivery, save_attempt
 from server.parts.webhooks.webhooks import Watched, add_webhook, allow_host, allowed_hosts
 
 ROOT = Actor("root")
@@ -48,7 +48,7 @@ def test_those_who_may_know_are_told_and_deliveries_are_kept(registry, accounts)
     assert [each.action for each in reversed(deliveries(database, hooks["bob"]))] == ["update", "move", "update"]
 
     def deliver(debt):
-        note_attempt(database, find_delivery(database, debt.subject), status=200, error="", duration_ms=3)
+        save_attempt(database, find_delivery(database, debt.subject), status=200, error="", duration_ms=3)
 
     assert work_off(database, [Task(DELIVER, deliver)]) == 11
     assert all(each.delivered and each.attempts == 1 for hook in hooks.values() for each in deliveries(database, hook))
@@ -65,9 +65,9 @@ def test_keys_count_for_their_owner_and_its_members(registry, accounts):
     database = registry.database
     for name in ("ada", "bob", "lab"):
         add_key(database, accounts.get(name), f"key of {name}", "PEM", "key", name * 20, ROOT)
-    assert [key.account for key in trusted_for(database, THING)] == ["lab", "ada"]
+    assert [key.account for key in trusted_keys(database, THING)] == ["lab", "ada"]
     revoke_key(database, accounts.get("lab"), "lab" * 4, ROOT)
-    assert [key.account for key in trusted_for(database, THING)] == ["ada"]
+    assert [key.account for key in trusted_keys(database, THING)] == ["ada"]
     assert keys_of(database, accounts.get("lab")) == []
 
 
@@ -79,9 +79,9 @@ def test_scans_are_flagged_kept_and_owed_again(registry):
     assert [debt.subject for debt in registry.debts() if debt.task == SCAN] == [digest.hex]
     work_off(
         database,
-        [Task(SCAN, lambda _debt: keep_report(database, digest, "clean", "one 1", {"one": {"verdict": "clean"}}))],
+        [Task(SCAN, lambda _debt: save_report(database, digest, "clean", "one 1", {"one": {"verdict": "clean"}}))],
     )
     found = find_scan(database, digest)
     assert (found.name, found.verdict, found.evidence) == ("x.pkl", "clean", ("one : clean",))
-    assert owe_scans_by(database, "one 1") == 0
-    assert owe_scans_by(database, "one 2") == 1
+    assert rescan_outdated(database, "one 1") == 0
+    assert rescan_outdated(database, "one 2") == 1

@@ -149,14 +149,14 @@ def test_a_door_is_shut_after_so_many_tries_and_opens_again(database):
 
 def an_accepted(database, ada, role="write"):
     devices = Devices(database)
-    asked = devices.ask("hf", "192.0.2.7")
+    asked = devices.start("hf", "192.0.2.7")
     devices.answer(asked.user_code, ada, role, ROOT)
     return devices, asked
 
 
 def test_a_device_waits_is_let_in_and_gets_its_token_once(database, ada):
     devices = Devices(database)
-    asked = devices.ask("hf", "192.0.2.7")
+    asked = devices.start("hf", "192.0.2.7")
 
     def redeem():
         return devices.redeem(asked.device_code, "hf", "laptop", "192.0.2.7")
@@ -198,10 +198,10 @@ def test_a_refresh_token_is_used_once_and_a_copied_one_ends_the_login(database, 
     repeated = renew(database, first.refresh_token, "")
     assert repeated is not None, "the answer may have been lost"
     assert len(tokens.of(ada)) == 1
-    age(database, "renewals", "renewed_at", refresh_tokens.LOST_ANSWER)
+    age(database, "renewals", "renewed_at", refresh_tokens.REUSE_GRACE)
     assert renew(database, second.refresh_token, "") is None
     assert tokens.caller(repeated.token) is None and renew(database, repeated.refresh_token, "") is None
-    assert read_audit(database, subject="ada")[0].detail["reason"] == "its refresh token came twice"
+    assert read_audit(database, subject="ada")[0].detail["reason"] == "its refresh token was used twice"
 
 
 def test_a_token_of_before_ends_in_its_own_time_and_a_refresh_token_too(database, ada):
@@ -209,9 +209,9 @@ def test_a_token_of_before_ends_in_its_own_time_and_a_refresh_token_too(database
     devices, asked = an_accepted(database, ada)
     first = devices.redeem(asked.device_code, "hf", "laptop", "")
     second = renew(database, first.refresh_token, "")
-    age(database, "tokens", "former_expires_at", refresh_tokens.LASTS)
+    age(database, "tokens", "former_expires_at", refresh_tokens.LIFETIME)
     assert tokens.caller(first.token) is None and tokens.caller(second.token) is not None
-    age(database, "renewals", "renewed_at", refresh_tokens.RENEWABLE)
+    age(database, "renewals", "renewed_at", refresh_tokens.REFRESH_LIFETIME)
     assert renew(database, second.refresh_token, "") is None
     tokens.revoke(ada, tokens.of(ada)[0].id, ROOT)
     assert tokens.caller(second.token) is None

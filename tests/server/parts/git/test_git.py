@@ -150,7 +150,7 @@ def test_lfs_clone_fetch_and_locks_print_no_error(endpoint, home, filled):
     (home / "it" / "model.safetensors").unlink()
     run(home, "git", "checkout", "model.safetensors", at=home / "it")
     assert (home / "it" / "model.safetensors").read_bytes() == WEIGHTS
-    assert "not kept here" in run(home, "git", "lfs", "locks", at=home / "it", fails=True)
+    assert "not supported here" in run(home, "git", "lfs", "locks", at=home / "it", fails=True)
 
 
 def test_a_data_set_is_cloned_too(endpoint, api, home, repo):

@@ -21,7 +21,7 @@ from server.parts import network_guard
 from server.parts.mirror import fetch
 from server.parts.mirror import upstream as asking
 from server.parts.mirror.copies import origin_of_name
-from server.parts.mirror.reach import places_of
+from server.parts.mirror.reach import addresses_of
 from server.parts.mirror.upstream import Upstream
 from server.protocol.read.git_objects import blob_id
 from tests.builders.server.mirrors import mirroring, settled
@@ -153,7 +153,7 @@ def test_a_fault_of_our_own_ends_the_fetch_for_everybody_who_waits(address, hub,
     def broken(*_: object) -> None:
         raise RuntimeError("a fault of ours")
 
-    monkeypatch.setattr(fetch, "keep_blob", broken)
+    monkeypatch.setattr(fetch, "save_blob", broken)
     monkeypatch.setattr(threading, "excepthook", lambda _: None)
     assert httpx.get(f"{address}/{NAME}/resolve/main/README.md").status_code == 502
     settled(hub)
@@ -161,7 +161,7 @@ def test_a_fault_of_our_own_ends_the_fetch_for_everybody_who_waits(address, hub,
 
 def test_a_small_file_with_wrong_bytes_is_refused_in_one_line(address, hub, liar):
     liar.bent["README.md"] = lambda answer: answer.give(b"x" * len(CARD))
-    assert "other bytes than the upstream lists" in refusal(f"{address}/{NAME}/resolve/main/README.md")
+    assert "but the upstream lists" in refusal(f"{address}/{NAME}/resolve/main/README.md")
     nothing_kept(hub, b"x" * len(CARD), CARD)
 
 
@@ -183,7 +183,7 @@ def test_a_redirect_to_a_private_address_is_not_followed(address, hub, liar):
         ):
             liar.bent["model.safetensors"] = lambda answer, to=target: answer.give(b"", {"Location": to}, 302)
             message = refusal(f"{address}/{NAME}/resolve/main/model.safetensors")
-            assert "not public" in message or "no http address" in message, target
+            assert "not public" in message or "not an HTTP URL" in message, target
         assert inside.asked == []
         inside.shutdown()
     nothing_kept(hub, WEIGHTS)
@@ -191,7 +191,7 @@ def test_a_redirect_to_a_private_address_is_not_followed(address, hub, liar):
 
 def test_a_redirect_within_the_upstream_is_followed_but_not_for_ever(address, liar):
     liar.bent["README.md"] = lambda answer: answer.give(b"", {"Location": answer.path}, 307)
-    assert "without an end" in refusal(f"{address}/{NAME}/resolve/main/README.md")
+    assert "redirected more than" in refusal(f"{address}/{NAME}/resolve/main/README.md")
     liar.bent[f"resolve/{SHA}/model"] = lambda answer: answer.give(b"", {"Location": "/elsewhere"}, 307)
     assert httpx.get(f"{address}/{NAME}/resolve/main/model.safetensors").content == WEIGHTS
 
@@ -245,11 +245,11 @@ def test_a_pinned_commit_must_be_the_one_that_was_asked_for(address):
 
 def test_what_is_no_json_is_refused(address, liar):
     liar.bent["/api/"] = lambda answer: answer.give(b"<html>a captive portal</html>")
-    assert "no JSON" in refusal(f"{address}/api/models/{NAME}")
+    assert "invalid JSON" in refusal(f"{address}/api/models/{NAME}")
 
 
 def test_an_upstream_that_takes_too_long_is_a_504_and_is_left_alone_for_a_while(address, liar, monkeypatch):
-    monkeypatch.setattr(asking, "ANSWER_S", 0.2)
+    monkeypatch.setattr(asking, "READ_S", 0.2)
     liar.bent["/api/"] = lambda answer: time.sleep(1)
     assert "in time" in refusal(f"{address}/api/models/{NAME}", 504)
     asked = len(liar.asked)
@@ -260,7 +260,7 @@ def test_an_upstream_that_takes_too_long_is_a_504_and_is_left_alone_for_a_while(
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_an_upstream_in_trouble_is_a_502_that_says_so(address, liar, status):
     liar.bent["/api/"] = lambda answer: answer.give(b"", status=status)
-    assert f"answers {status}" in refusal(f"{address}/api/models/{NAME}")
+    assert f"answered {status}" in refusal(f"{address}/api/models/{NAME}")
 
 
 @pytest.mark.parametrize(
@@ -272,20 +272,20 @@ def test_what_is_no_hubs_address_is_refused_at_the_start(address):
 
 
 def test_the_upstream_itself_may_be_anywhere_and_a_private_neighbour_may_not():
-    assert places_of("http://10.0.0.5:8000/x", "http://10.0.0.5:8000") == []
+    assert addresses_of("http://10.0.0.5:8000/x", "http://10.0.0.5:8000") == []
     for private in ("http://10.0.0.5:9000", "http://127.1", "http://[::ffff:10.0.0.5]"):
         with pytest.raises(UpstreamWrong):
-            places_of(private, "http://10.0.0.5:8000")
+            addresses_of(private, "http://10.0.0.5:8000")
 
 
 @pytest.mark.parametrize("address", INSIDE)
 def test_an_address_inside_is_out_of_reach_through_every_disguise(address, monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", resolving("93.184.216.34", address))
     with pytest.raises(UpstreamWrong, match="not public"):
-        places_of("https://cdn.example/x", "https://hub.example")
+        addresses_of("https://cdn.example/x", "https://hub.example")
 
 
 @pytest.mark.parametrize("address", OUTSIDE)
 def test_an_address_of_the_internet_is_within_reach(address, monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", resolving(address))
-    assert places_of("https://cdn.example/x", "https://hub.example") == [address]
+    assert addresses_of("https://cdn.example/x", "https://hub.example") == [address]

@@ -142,9 +142,9 @@ def test_one_fetch_serves_everybody_who_asks_at_once(make_repo, reader, mirror, 
     opened = []
     real = Upstream.open
 
-    def counted(self, copied, commit_id, file):
+    def counted(self, repo, commit_id, file):
         opened.append(file.path)
-        return real(self, copied, commit_id, file)
+        return real(self, repo, commit_id, file)
 
     monkeypatch.setattr(Upstream, "open", counted)
     address = f"{mirror.address}/{repo}/resolve/main/emoji-sd/model.safetensors"

@@ -18,7 +18,7 @@ from hub.registry.artifacts.scans import find_scan, flag, scans_in
 from hub.registry.outbox.worker import work_off
 from server.app import create_app
 from server.parts.scanning import scan as scanning
-from server.parts.scanning.reports import owe_scans_by
+from server.parts.scanning.scan import rescan_outdated
 from server.worker import job_kinds
 from tests.builders.server.commits import commit
 
@@ -159,10 +159,10 @@ def test_the_same_bytes_are_scanned_once_and_again_by_newer_scanners(hub, allowe
     commit(allowed, {"b.pkl": raw})
     work(hub)
     assert looked == ["a.pkl"]
-    assert owe_scans_by(hub.registry.database, scanning.scanners()) == 0
+    assert rescan_outdated(hub.registry.database, scanning.scanners()) == 0
     monkeypatch.setattr(scanning, "scanners", lambda: "picklescan 99")
-    assert owe_scans_by(hub.registry.database, "picklescan 99") == 1
-    assert owe_scans_by(hub.registry.database, "picklescan 99") == 0
+    assert rescan_outdated(hub.registry.database, "picklescan 99") == 1
+    assert rescan_outdated(hub.registry.database, "picklescan 99") == 0
     work(hub)
     assert looked == ["a.pkl", "a.pkl"]
     [scan] = {each.digest: each for each in scans_in(hub.registry.database, hub.registry.head(REPO)).values()}.values()
@@ -178,11 +178,11 @@ def test_a_scanner_that_hangs_or_dies_gives_no_clean_verdict(hub, tmp_path, monk
     monkeypatch.setattr(scanning, "_PROGRAM", program)
     flagged = find_scan(hub.registry.database, digest)
     program.write_text("import os; os.abort()")
-    verdict, report = scanning.look_at(hub.store, flagged)
+    verdict, report = scanning.scan_blob(hub.store, flagged)
     assert verdict == "inconclusive" and "ended without an answer" in str(report)
     program.write_text("while True: pass")
-    monkeypatch.setattr(scanning, "WHOLE_S", 0.3)
-    verdict, report = scanning.look_at(hub.store, flagged)
+    monkeypatch.setattr(scanning, "TIMEOUT_S", 0.3)
+    verdict, report = scanning.scan_blob(hub.store, flagged)
     assert verdict == "inconclusive" and "took longer" in str(report)
 
 
@@ -197,7 +197,7 @@ def test_the_scanning_process_has_limits_and_none_of_our_variables(hub, tmp_path
         "import json, os, sys; print(json.dumps({'it': {'verdict': 'clean', 'reason': repr((dict(os.environ), sys.flags.isolated))}}))"
     )
     monkeypatch.setattr(scanning, "_PROGRAM", program)
-    _, report = scanning.look_at(hub.store, find_scan(hub.registry.database, digest))
+    _, report = scanning.scan_blob(hub.store, find_scan(hub.registry.database, digest))
     assert "secret" not in str(report) and ", 1)" in str(report)
     from server.parts.scanning import child
 
@@ -220,4 +220,4 @@ def test_the_scanning_process_has_limits_and_none_of_our_variables(hub, tmp_path
     ],
 )
 def test_the_worst_verdict_counts_and_doubt_is_not_clean(kind, verdicts, expected):
-    assert scanning.judge(kind, verdicts) == expected
+    assert scanning.worst_verdict(kind, verdicts) == expected

@@ -23,7 +23,7 @@ from hub.publish.publish import publish
 from hub.registry.accounts.permissions import Actor
 from server.app import create_app
 from server.parts.signatures import FILE
-from server.parts.signatures.signatures import examine, fingerprint_of, read_key, sign
+from server.parts.signatures.signatures import fingerprint_of, read_key, sign, verify_bundle
 from tests.builders.artifacts import a_folder
 from tests.builders.server.commits import commit
 
@@ -141,23 +141,23 @@ def test_a_members_key_counts_for_an_organisation(hub, client, folder, keys):
     register(client, keys[1])
     sign(folder, keys[0])
     client.post("/api/repos/create", json={"name": "thing", "organization": "lab"})
-    from server.parts.signatures.signing_keys import trusted_for
+    from server.parts.signatures.signing_keys import trusted_keys
 
-    assert [key.account for key in trusted_for(hub.registry.database, ArtifactName("lab", "thing"))] == ["ada"]
-    assert trusted_for(hub.registry.database, ArtifactName("eve", "thing")) == []
+    assert [key.account for key in trusted_keys(hub.registry.database, ArtifactName("lab", "thing"))] == ["ada"]
+    assert trusted_keys(hub.registry.database, ArtifactName("eve", "thing")) == []
 
 
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda files: files | {"a.txt": b"other"}, "`a.txt` is not what was signed"),
+        (lambda files: files | {"a.txt": b"other"}, "`a.txt` differs from the signed file"),
         (lambda files: files | {"c.txt": b"more"}, "`c.txt` was not signed"),
         (
             lambda files: {path: raw for path, raw in files.items() if path != "a.txt"},
-            "`a.txt` was signed and is not here",
+            "`a.txt` was signed and is missing",
         ),
-        (lambda files: files | {FILE: b"{}"}, "is no signature of a model"),
-        (lambda files: files | {FILE: b"\xff\xfe"}, "is no signature of a model"),
+        (lambda files: files | {FILE: b"{}"}, "is not a model signature"),
+        (lambda files: files | {FILE: b"\xff\xfe"}, "is not a model signature"),
         (lambda files: files | {FILE: _forged(files[FILE])}, "was not made by the key that it names"),
     ],
 )
@@ -287,7 +287,7 @@ def test_the_whole_way_from_a_key_to_a_check_at_the_command_line(tmp_path, monke
     (made / "__pycache__").mkdir()
     (made / "__pycache__" / "x.txt").write_text("left out by push, so by sign")
     assert main(["sign", str(made), "--key", str(private)]) == 0
-    assert "3 files are signed" in capsys.readouterr().out
+    assert "signed 3 files" in capsys.readouterr().out
     assert main(["push", str(made)]) == 0
     capsys.readouterr()
     assert main(["verify", "mulan-yo", "--signature", "--key", str(public)]) == 0
@@ -297,7 +297,7 @@ def test_the_whole_way_from_a_key_to_a_check_at_the_command_line(tmp_path, monke
     assert main(["verify", "mulan-yo", "--signature"]) == 2
     (made / "README.md").write_text((made / "README.md").read_text() + "\nMore.\n")
     assert main(["push", str(made)]) == 2
-    assert "`README.md` is not what was signed" in capsys.readouterr().err
+    assert "`README.md` differs from the signed file" in capsys.readouterr().err
 
 
 def test_keys_are_registered_listed_and_revoked_at_the_command_line(tmp_path, monkeypatch, capsys):
@@ -330,7 +330,7 @@ def test_a_key_with_a_password_signs(tmp_path, folder, hub):
     from hub.records import File
 
     files = [File(path, *hub.store.put(raw)) for path, raw in files_of(folder).items()]
-    assert examine(files, target.read_bytes(), [read_key(public)]).verified
+    assert verify_bundle(files, target.read_bytes(), [read_key(public)]).verified
 
 
 def test_publishing_a_folder_here_checks_its_signature_too(hub, tmp_path, keys):

@@ -95,5 +95,5 @@ def test_a_certificate_of_another_host_is_no_answer(trusted, as_, work, receiver
     create(as_)
     work()
     [delivery] = as_("ada", "GET", f"/api/v1/webhooks/{webhook}/deliveries").json()["items"]
-    assert delivery["error"].startswith("no answer: ")
+    assert delivery["error"].startswith("no response: ")
     assert receiver.arrived == []

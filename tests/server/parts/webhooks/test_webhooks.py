@@ -150,7 +150,7 @@ def test_a_receiver_that_never_answers_is_given_up_and_can_be_told_again(trusted
         due(trusted)
     [delivery] = as_("ada", "GET", f"/api/v1/webhooks/{webhook}/deliveries").json()["items"]
     assert (delivery["attempts"], delivery["status"], delivery["delivered"]) == (8, None, False)
-    assert delivery["error"].startswith("no answer: ")
+    assert delivery["error"].startswith("no response: ")
     assert trusted.registry.debts() == [], "what a receiver failed to take is not the operator's debt"
     with a_receiver() as back:
         as_("ada", "PATCH", f"/api/v1/webhooks/{webhook}", {"url": back.url})
@@ -169,7 +169,7 @@ def test_a_redirect_is_not_followed(trusted, as_, work, receiver):
         work()
         assert inside.arrived == []
     [delivery] = as_("ada", "GET", f"/api/v1/webhooks/{webhook}/deliveries").json()["items"]
-    assert delivery["error"] == "answered 307: redirects are not followed"
+    assert delivery["error"] == "status 307: redirects are not followed"
     assert trusted.registry.debts() == []
 
 
@@ -282,15 +282,15 @@ IMPOSSIBLE = [
     ({"watched": []}, 400, "watches 1 to 100"),
     ({"watched": [{"type": "moon", "name": "x"}]}, 400, "cannot be watched"),
     ({"watched": [{"type": "model", "name": "thing"}]}, 400, "owner/name"),
-    ({"domains": ["weather"]}, 400, "is told of"),
+    ({"domains": ["weather"]}, 400, "unknown domains"),
     ({"domains": []}, 201, ""),
     ({"secret": "line\nbreak"}, 400, "printable"),
     ({"url": "http://example.org/"}, 400, "https://"),
     ({"url": "https://user:word@example.org/"}, 400, "password"),
     ({"url": "https://example.org:25/"}, 400, "port 25"),
     ({"url": "ftp://example.org/"}, 400, "https://"),
-    ({"url": "https:///nowhere"}, 400, "no URL"),
-    ({"url": "https://[::1"}, 400, "no URL"),
+    ({"url": "https:///nowhere"}, 400, "not a valid URL"),
+    ({"url": "https://[::1"}, 400, "not a valid URL"),
 ]
 """What is asked for otherwise than in the middle of the road, the answer, and a word of its reason."""
 
@@ -311,7 +311,7 @@ def test_an_account_has_a_limited_number(team, as_, monkeypatch):
     monkeypatch.setattr("server.parts.webhooks.webhooks.MOST", 1)
     body = {"url": "https://example.org/", "watched": WATCH_ADA}
     assert as_("ada", "POST", "/api/v1/webhooks", body).status_code == 201
-    assert "are the most" in as_("ada", "POST", "/api/v1/webhooks", body).text
+    assert "the maximum is" in as_("ada", "POST", "/api/v1/webhooks", body).text
     assert as_("bob", "POST", "/api/v1/webhooks", body).status_code == 201
 
 

@@ -1,32 +1,32 @@
-"""Every error that linguahub raises on purpose.
+"""The exceptions of linguahub.
 
     HubError                     exit 1, HTTP 500
-    ├── WrongRequest             exit 2, HTTP 400: the caller asked for something that cannot be
-    │   ├── Unknown              exit 2, HTTP 404: there is no such thing; names its near neighbours
+    ├── WrongRequest             exit 2, HTTP 400: invalid request
+    │   ├── Unknown              exit 2, HTTP 404: not found; suggests similar names
     │   │   ├── UnknownArtifact · UnknownBase · UnknownLanguage · UnknownMethod · UnknownFile
     │   │   ├── UnknownRevision · AllYanked · UnknownCorpus · UnknownBenchmark · UnknownRecipe
     │   │   ├── UnknownAccount · UnknownToken · UnknownWebhook · UnknownDelivery · UnknownSigningKey
     │   ├── WrongName · WrongCard · WrongSource · WrongSignature
     │   │   └── WrongPath        HTTP 422
-    │   ├── DoesNotFit           a module and a base, or weights and a module
+    │   ├── DoesNotFit           a module and a base, or weights and a module, do not match
     │   │   ├── WeightsDoNotFit
-    │   └── MissingExtra         an optional dependency is not installed
-    ├── Unauthenticated          exit 1, HTTP 401: nobody, or a token that is none
-    ├── Forbidden                exit 1, HTTP 403: somebody who may not
-    │   └── Gated                one must ask for access first
-    ├── Conflict                 exit 1, HTTP 409: somebody else was first, or the name is taken
-    │   └── StaleParent          HTTP 412: the branch has moved since
-    ├── Stalled                  exit 1, HTTP 408: nothing came for too long
-    ├── Gone                     exit 1, HTTP 410: a name that was deleted is not given again
+    │   └── MissingExtra         
+    ├── Unauthenticated          exit 1, HTTP 401: missing or invalid token
+    ├── Forbidden                exit 1, HTTP 403: missing permission
+    │   └── Gated                access must be requested first
+    ├── Conflict                 exit 1, HTTP 409: concurrent change, or the name is taken
+    │   └── StaleParent          HTTP 412: the branch has moved
+    ├── Stalled                  exit 1, HTTP 408: the upload timed out
+    ├── Gone                     exit 1, HTTP 410: the name belonged to a deleted artifact
     ├── TooLarge                 exit 1, HTTP 413
-    ├── TooOften                 exit 1, HTTP 429: too many requests, or guesses; says when to come back
+    ├── TooOften                 exit 1, HTTP 429: too many requests or attempts; says when to retry
     ├── OverQuota                exit 1, HTTP 507
-    ├── NotServed                exit 1, HTTP 501: a part of the Hugging Face Hub that is none of ours
-    ├── Damaged                  exit 1: bytes are not what their digest, format or schema says
-    ├── OutOfMemory              exit 1: the device is too small; says what would fit
-    ├── Diverged                 exit 1: training met a number that is not finite
-    └── Unreachable              exit 1, HTTP 502: a remote hub, or a folder that cannot be written
-        ├── UpstreamDown         HTTP 502: the hub that a mirror asks · UpstreamWrong · UpstreamSlow (HTTP 504)
+    ├── NotServed                exit 1, HTTP 501: a feature of the Hugging Face Hub that is not supported
+    ├── Damaged                  exit 1: bytes that do not match their digest, format or schema
+    ├── OutOfMemory              exit 1: the device is too small; suggests what fits
+    ├── Diverged                 exit 1: the loss or a gradient is not finite
+    └── Unreachable              exit 1, HTTP 502: a remote hub, or an unwritable folder
+        ├── UpstreamDown         HTTP 502: the upstream of a mirror · UpstreamWrong · UpstreamSlow (HTTP 504)
         └── DiskFull             HTTP 507
 
 A message says what was asked, what was found and the next command, in one line.
@@ -39,30 +39,30 @@ from collections.abc import Iterable
 
 
 class HubError(Exception):
-    """The root. `exit_code` is what the command line returns."""
+    """Base class. `exit_code` is that of the command line, `status` that of the server."""
 
     exit_code = 1
     status = 500
 
 
 class YankedRevision(UserWarning):
-    """A revision that its owner yanked is used, because it was asked for exactly."""
+    """A yanked revision is used because it was pinned."""
 
 
 class WrongRequest(HubError):
-    """The caller asked for something that cannot be."""
+    """An invalid request."""
 
     exit_code = 2
     status = 400
 
 
 class Unknown(WrongRequest):
-    """There is no such thing."""
+    """Nothing has this name."""
 
     status = 404
     noun = "thing"
     listing = "hub search"
-    """The command that lists what there is; one that knows where it was looked for says so itself."""
+    """The command that lists what exists; an instance may name a more specific one."""
 
     def __init__(self, name: str, known: Iterable[str] = (), *, listing: str = "") -> None:
         self.name = name
@@ -128,21 +128,21 @@ class UnknownRevision(Unknown):
 
 
 class AllYanked(UnknownRevision):
-    """A branch or alias leads to yanked revisions alone, which only an exact pin gives."""
+    """A branch or alias has only yanked revisions, which need an exact pin."""
 
     def __init__(self, artifact: str, ref: str, number: int) -> None:
-        """`number` is that of the newest of them."""
+        """`number`: the newest of these revisions."""
         self.name, self.suggestions = ref, []
         self.listing = f"hub show {artifact} --revision {number}"
         WrongRequest.__init__(
             self,
-            f"every revision of `{artifact}` at `{ref}` was yanked by its owner. Look at the newest with `{self.listing}`, "
-            f"or fetch it all the same with `hub pull {artifact} --revision {number}`.",
+            f"every revision of `{artifact}` at `{ref}` was yanked by its owner. Show the newest with `{self.listing}`, "
+            f"or fetch it anyway with `hub pull {artifact} --revision {number}`.",
         )
 
 
 class UnknownAccount(Unknown):
-    """No user and no organisation has this name."""
+    """No user or organisation has this name."""
 
     noun = "account"
     listing = "hub admin user list"
@@ -163,60 +163,60 @@ class UnknownWebhook(Unknown):
 
 
 class UnknownDelivery(Unknown):
-    """The webhook was not told this, or so long ago that it is not kept."""
+    """The webhook has no such delivery, or it has expired."""
 
     noun = "delivery"
     listing = "hub admin webhook log ID"
 
 
 class UnknownSigningKey(Unknown):
-    """The account has no such signing key, or has revoked it."""
+    """The account has no such signing key, or it is revoked."""
 
     noun = "signing key"
     listing = "hub admin key list NAME"
 
 
 class UnknownFile(Unknown):
-    """The revision holds no such file, or the store no such blob."""
+    """The revision has no such file, or the store no such blob."""
 
     noun = "file"
     listing = "hub show NAME"
 
 
 class WrongName(WrongRequest):
-    """A name that no artifact, owner or path may have."""
+    """An invalid name of an artifact, owner or path."""
 
 
 class WrongPath(WrongName):
-    """A path that no repository may hold."""
+    """An invalid path in a repository."""
 
     status = 422
 
 
 class WrongCard(WrongRequest):
-    """A card that cannot be read, with every reason."""
+    """An invalid card; lists every problem."""
 
 
 class WrongSource(WrongRequest):
-    """A file that may not be published or loaded: a pickle, say."""
+    """A file that must not be published or loaded, such as a pickle."""
 
 
 class WrongSignature(WrongSource):
-    """A signature that is none, or for something else."""
+    """An invalid signature, or one of other files."""
 
 
 class DoesNotFit(WrongRequest):
-    """Two things that cannot be composed; the message names both sides."""
+    """Incompatible parts; names both sides."""
 
 
 class WeightsDoNotFit(DoesNotFit):
-    """Weights whose keys, shapes or types are not the module's; lists every disagreement."""
+    """Weights whose keys, shapes or dtypes are not those of the module; lists every mismatch."""
 
     def __init__(self, what: str, problems: list[str], hint: str = "") -> None:
-        """`hint` says what to do next; without one, where the weights come from and where it is said what they should be."""
+        """`hint`: what to do next (default: pull the weights again)."""
         self.what = what
         self.problems = problems
-        hint = hint or f"Fetch them again with `hub pull {what}`, or see what they should be with `hub show {what}`."
+        hint = hint or f"Fetch them again with `hub pull {what}`, or compare them with `hub show {what}`."
         super().__init__(f"the weights of `{what}` do not fit: {'; '.join(problems)}. {hint}")
 
 
@@ -229,84 +229,84 @@ class MissingExtra(WrongRequest):
 
 
 class Unauthenticated(HubError):
-    """Only somebody with a valid token may do this."""
+    """A valid token is required."""
 
     status = 401
 
 
 class Forbidden(HubError):
-    """This account, or this token, may not do it."""
+    """The account or token lacks the permission."""
 
     status = 403
 
 
 class Gated(Forbidden):
-    """The files are given to those whose request was accepted."""
+    """The files require an accepted access request."""
 
 
 class Conflict(HubError):
-    """Somebody else changed the same thing first."""
+    """A concurrent change, or a name that is taken."""
 
     status = 409
 
 
 class StaleParent(Conflict):
-    """A commit was made on top of a revision that is no longer the head."""
+    """The parent of a commit is no longer the head of the branch."""
 
     status = 412
 
 
 class Stalled(HubError):
-    """A sender that has sent nothing for too long; sending again may succeed."""
+    """An upload that timed out; a retry may succeed."""
 
     status = 408
 
 
 class Gone(HubError):
-    """A deleted name leaves a tombstone, so that links to it never lead to other bytes."""
+    """The name belonged to a deleted artifact and is reserved, so that old links never lead to other bytes."""
 
     status = 410
 
 
 class TooLarge(HubError):
-    """More bytes than this place takes."""
+    """A size above a limit."""
 
     status = 413
 
 
 class TooOften(HubError):
-    """Too many requests, or guesses, in too little time."""
+    """Too many requests or attempts in a short time."""
 
     status = 429
 
     def __init__(self, message: str, wait_s: int) -> None:
         self.wait_s = wait_s
-        """Seconds until it is worth while to try again."""
+        """Seconds until a retry can succeed."""
         super().__init__(message)
 
 
 class OverQuota(HubError):
-    """More bytes than the owner may keep here."""
+    """The owner's storage quota is exceeded."""
 
     status = 507
 
 
 class NotServed(HubError):
-    """A part of the Hugging Face Hub that this server does not have."""
+    """A feature of the Hugging Face Hub that this server does not support."""
 
     status = 501
 
 
 class Damaged(HubError):
-    """Bytes are not what their digest, format or schema says."""
+    """Bytes that do not match their digest, format or schema."""
 
 
 class OutOfMemory(HubError):
-    """A device has no room; the message says what would fit."""
+    """A device is out of memory; the message suggests what fits."""
 
 
 class Diverged(HubError):
-    """A loss or a gradient became infinite or not a number."""
+    """A loss or gradient is infinite or NaN."""
 
     def __init__(self, label: str, step: int, kept: int | None) -> None:
         self.step = step
@@ -314,7 +314,7 @@ class Diverged(HubError):
         left = f"the checkpoint of step {kept} is kept" if kept else "there is no checkpoint before it"
         super().__init__(
             f"`{label}` stopped: its loss or gradient at step {step} is not a finite number; {left}. The same recipe "
-            "would end there again: train with a lower `--set learning_rate=…`, `--set precision=no`, or another `--seed`."
+            "would stop there again: train with a lower `--set learning_rate=…`, `--set precision=no`, or another `--seed`."
         )
 
 
@@ -325,20 +325,20 @@ class Unreachable(HubError):
 
 
 class UpstreamDown(Unreachable):
-    """The hub that a mirror asks does not answer; the message is for everybody."""
+    """The upstream of a mirror does not answer; the message is shown to all users."""
 
 
 class UpstreamWrong(UpstreamDown):
-    """The hub that a mirror asks answers what cannot be believed: nothing of it was kept."""
+    """The upstream of a mirror returned an invalid response, which was discarded."""
 
 
 class UpstreamSlow(UpstreamDown):
-    """The hub that a mirror asks takes too long."""
+    """The upstream of a mirror timed out."""
 
     status = 504
 
 
 class DiskFull(Unreachable):
-    """There is no room for what was to be written; nothing of it is left."""
+    """The disk is full; the partial file was removed."""
 
     status = 507

@@ -1,4 +1,4 @@
-"""Names, digests and paths: parsed here, refused here, trusted everywhere else."""
+"""Names, digests and paths, validated once and trusted everywhere else."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import PurePosixPath
 from hub.errors import WrongName, WrongPath
 
 LENGTH = 96
-"""Longest owner or name, as on the Hugging Face Hub."""
+"""Maximum length of an owner or name, as on the Hugging Face Hub."""
 LONGEST_PATH, LONGEST_PART = 1024, 255
-"""Bytes in UTF-8 of a path and of a name in it, as most file systems have it."""
+"""Maximum UTF-8 bytes of a path and of each part, as in most file systems."""
 COMMIT_DIGITS = 40
-"""How much of a revision's id serves as a commit id: Hugging Face's clients expect as many as git has."""
+"""Digits of a revision's id that serve as commit id: Hugging Face's clients expect those of git."""
 _DEVICES = {"CON", "PRN", "AUX", "NUL", *(f"{name}{number}" for name in ("COM", "LPT") for number in range(1, 10))}
 _PART = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _RESERVED = {
@@ -36,7 +36,7 @@ _RESERVED = {
     "cas",
     "v1",
 }
-"""Owners that would hide a route of the server."""
+"""Owners that would shadow a route of the server."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -55,7 +55,7 @@ class Digest:
 
 @dataclass(frozen=True, slots=True, order=True)
 class ArtifactName:
-    """`owner/name`. Two names that differ in case alone are the same name to the registry."""
+    """`owner/name`. Names that differ only in case are the same to the registry."""
 
     owner: str
     name: str
@@ -64,17 +64,17 @@ class ArtifactName:
         for part in (self.owner, self.name):
             _check_part(part)
         if self.owner.lower() in _RESERVED:
-            raise WrongName(f"`{self.owner}` cannot own artifacts: the server needs that word for itself.")
+            raise WrongName(f"`{self.owner}` is a reserved name: choose another owner.")
 
     @classmethod
     def parse(cls, text: str, default_owner: str) -> ArtifactName:
-        """Read `owner/name`, or `name` of the default owner."""
+        """Parse `owner/name`, or `name` with the default owner. Raises WrongName."""
         owner, slash, name = text.partition("/")
         return cls(owner, name) if slash else cls(default_owner, text)
 
     @property
     def key(self) -> str:
-        """What must be unique."""
+        """The lower-case form that must be unique."""
         return str(self).lower()
 
     def __str__(self) -> str:
@@ -82,40 +82,40 @@ class ArtifactName:
 
 
 def bare_ref(revision: str) -> str:
-    """A branch or tag without what git spells before it: `refs/heads/main` is `main`."""
+    """Return a branch or tag without git's prefix: `main` for `refs/heads/main`."""
     return re.sub(r"^refs/(heads|tags)/", "", revision)
 
 
 def check_owner(name: str) -> str:
-    """The name of an account, or WrongName."""
+    """Return a valid account name. Raises WrongName."""
     return ArtifactName(name, "any").owner
 
 
 def check_path(path: str) -> PurePosixPath:
-    """A relative path inside a repository that every file system keeps as it is, or WrongPath."""
+    """Return a relative path that is valid on every file system. Raises WrongPath."""
     parts = path.split("/")
     if not path or any(part in {"", ".", ".."} or part.lower() == ".git" for part in parts):
-        raise WrongPath(f"{path[:200]!r} is no path inside a repository: use `folder/file`, without `..`.")
-    if any(_cannot_be_kept(character) for character in path):
-        raise WrongPath(f"{path[:200]!r} holds a character that not every file system can keep.")
+        raise WrongPath(f"{path[:200]!r} is not a path inside a repository: use `folder/file`, without `..`.")
+    if any(_is_forbidden(character) for character in path):
+        raise WrongPath(f"{path[:200]!r} contains a character that some file systems do not allow: rename the file.")
     if any(part[-1] in ". " or part.partition(".")[0].upper() in _DEVICES for part in parts):
         raise WrongPath(
-            f"{path[:200]!r} holds a name that Windows cannot keep: one that ends in a dot or space, or `NUL`."
+            f"{path[:200]!r} contains a name that Windows does not allow: a reserved one like `NUL`, or one that ends in a dot or space."
         )
     if len(path.encode()) > LONGEST_PATH or any(len(part.encode()) > LONGEST_PART for part in parts):
         raise WrongPath(
-            f"{path[:60]!r}… is too long: {LONGEST_PATH} bytes, and {LONGEST_PART} between two `/`, are the most."
+            f"{path[:60]!r}… is too long: use at most {LONGEST_PATH} bytes, and {LONGEST_PART} between two `/`."
         )
     plain = unicodedata.normalize("NFKC", path)
     if plain.count("/") != path.count("/") or "\\" in plain or {"..", ".", ".git"} & set(plain.lower().split("/")):
-        raise WrongPath(f"{path[:200]!r} holds letters that only look like `/`, `.` or `\\`: write it in plain ones.")
+        raise WrongPath(f"{path[:200]!r} contains look-alikes of `/`, `.` or `\\`: use plain characters.")
     return PurePosixPath(path)
 
 
-def _cannot_be_kept(character: str) -> bool:
-    """Controls, what Windows forbids, look-alikes of `/`, and marks that hide or turn what is written.
+def _is_forbidden(character: str) -> bool:
+    """Return True for controls, characters that Windows forbids, look-alikes of `/`, and invisible or bidirectional marks.
 
-    The two joiners are letters of Persian, Hindi and emoji.
+    The two joiners are allowed: Persian, Hindi and emoji need them.
     """
     hidden = unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"} and character not in "\u200c\u200d"
     return hidden or character in '\\:*?"<>|\u2044\u2215\u2216\u29f5\u29f8'
@@ -124,5 +124,5 @@ def _cannot_be_kept(character: str) -> bool:
 def _check_part(part: str) -> None:
     if len(part) > LENGTH or _PART.fullmatch(part) is None or "--" in part or ".." in part or part.endswith(".git"):
         raise WrongName(
-            f"{part[:100]!r} is no name: use up to {LENGTH} letters, digits, `-`, `_` and `.`, beginning and ending with a letter or digit."
+            f"invalid name {part[:100]!r}: use up to {LENGTH} characters a–z, A–Z, 0–9, `-`, `_` and `.`, starting and ending with a letter or digit."
         )

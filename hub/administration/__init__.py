@@ -1,7 +1,7 @@
-"""Everything that an administrator does, each operation written once: here, on a server, and as an address of the API.
+"""Administration: each operation is written once and runs locally, on a server, and as an endpoint of the API.
 
-An operation is a frozen dataclass of its parameters with the function that does it; see `hub.administration.operation`. The
-command line runs it through `Administration`, the server offers every one of `operations()`.
+An operation is a frozen dataclass of parameters with a `run` method; see `hub.administration.operation`. The command line runs it
+through `Administration`; the server has an endpoint for each of `operations()`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["Administration", "LocalAdministration", "Operation", "RemoteAdminist
 
 
 def operations() -> Iterator[type[Operation[Any]]]:
-    """Yield the operations of the core in the order of the API's document, then those of installed parts."""
+    """Yield the core operations in the order of the API documentation, then those of installed parts."""
     from hub.administration import audit, organisations, outbox, quotas, repositories, tokens, users
 
     for subject in (users, tokens, organisations, quotas, repositories, outbox, audit):

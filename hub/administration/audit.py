@@ -1,4 +1,4 @@
-"""Reading the audit log."""
+"""Operations on the audit log."""
 
 from __future__ import annotations
 
@@ -12,21 +12,18 @@ if TYPE_CHECKING:
     from hub.local import LocalHub
     from hub.registry.accounts.permissions import Actor
 
-_MAX_LETTERS = 200
-"""Of a subject."""
-
 
 class ListAudit(Operation[list[Entry]]):
-    """List who changed what, newest first."""
+    """List the audit log, newest first."""
 
     path, errors = "/admin/audit", ()
-    subject: Annotated[str, {"description": "Only of this artifact or account.", "maxLength": _MAX_LETTERS}] = ""
-    limit: Annotated[int, {"description": "How many lines.", "minimum": 1, "maximum": MAX_LINES}] = 50
+    subject: Annotated[str, {"description": "Only entries on this artifact or account.", "maxLength": 200}] = ""
+    limit: Annotated[int, {"description": "Maximum number of entries.", "minimum": 1, "maximum": MAX_LINES}] = 50
 
     def run(self, hub: LocalHub, actor: Actor) -> list[Entry]:
         check_limit(self.limit)
-        if not self.subject.isprintable() or len(self.subject) > _MAX_LETTERS:
-            raise WrongRequest(f"{self.subject[:80]!r} is no artifact and no account.")
+        if not self.subject.isprintable() or len(self.subject) > 200:
+            raise WrongRequest(f"{self.subject[:80]!r} is not the name of an artifact or account.")
         return read_audit(hub.registry.database, subject=self.subject, limit=self.limit)
 
 

@@ -1,4 +1,4 @@
-"""An operation of administration: its parameters, its address, what it does and what it returns, in one class.
+"""An administrative operation: its parameters, endpoint, result and implementation in one class.
 
 ```python
 class RemoveUser(Operation[Account]):
@@ -10,9 +10,9 @@ class RemoveUser(Operation[Account]):
     def run(self, hub: LocalHub, actor: Actor) -> Account: ...
 ```
 
-`administration.run(RemoveUser(name="ada"))` returns the Account, here and on a server. Parameters that the path does not name are
-sent as a JSON object, or in the query of a GET. A type may carry JSON Schema for the API's document, `Annotated[str, {"maxLength":
-200}]`: it documents and does not check. `run` checks, so that a value is refused in the same words wherever the operation runs.
+`administration.run(RemoveUser(name="ada"))` returns the Account, locally and on a server. Parameters outside the path are sent as
+a JSON object, or in the query of a GET. A type can have JSON Schema for the API documentation, `Annotated[str, {"maxLength": 200}]`,
+which is not enforced: `run` checks values, so that errors are the same wherever the operation runs.
 """
 
 from __future__ import annotations
@@ -43,88 +43,88 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 Line = Annotated[str, {"maxLength": 200}]
-"""Text for people, on one line."""
+"""One line of text."""
 MAX_LINES = 10_000
-"""Of the audit log or the outbox, at once."""
+"""Maximum number of entries of the audit log or the outbox in one response."""
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 class Operation(Generic[Result]):
-    """Something that an administrator does, with its parameters: subclasses are frozen dataclasses, and their names the API's ids."""
+    """An operation with its parameters. Subclasses are frozen dataclasses; their names are the operation ids of the API."""
 
     method: ClassVar[str] = "GET"
     path: ClassVar[str]
     """Below `/api/v1`."""
     open_to: ClassVar[Literal["administrators", "owners", "everybody"]] = "administrators"
-    """Who may do it on a server; owners are those of the account in `{account}`."""
+    """Who is permitted on a server; owners are those of the account in `{account}`."""
     status: ClassVar[int] = 200
-    """Of the answer when it is done."""
+    """Status of a successful response."""
     errors: ClassVar[tuple[int, ...]] = (404,)
-    """Statuses of refusals, beside those that any address may answer."""
+    """Error statuses, beside those that every endpoint can return."""
     tag: ClassVar[str] = "operate"
-    """The chapter of the API's document."""
+    """Section of the API documentation."""
 
     def __init_subclass__(cls) -> None:
         dataclass(frozen=True, kw_only=True)(cls)
 
     def run(self, hub: LocalHub, actor: Actor) -> Result:
-        """Do it in somebody's name. Raises errors of `hub.errors`."""
+        """Run the operation on behalf of `actor`. Raises a HubError."""
         raise NotImplementedError
 
     def address(self) -> tuple[str, dict[str, Any]]:
-        """Its path, filled in, and the parameters that the path does not name. `owner/name` is one segment."""
+        """Return the path with its parameters filled in, and the other parameters. `owner/name` is one segment."""
         given = dict(vars(self))
         named = {name: quote(str(given.pop(name)), safe="") for name in self.path_parameters()}
         return self.path.format(**named), given
 
     @classmethod
     def result(cls) -> Any:
-        """The type that it returns: a record, or a list of records, which is the `items` of an answer."""
+        """Return the type of the result: a record, or a list of records, which is the `items` of a response."""
         [base] = cls.__orig_bases__  # type: ignore[attr-defined]
         return get_args(base)[0]
 
     @classmethod
     def parameters(cls) -> tuple[Field[Any], ...]:
-        """All of them."""
-        return fields(cls)  # type: ignore[arg-type]  # `__init_subclass__` has made it a dataclass.
+        """Return all parameters."""
+        return fields(cls)  # type: ignore[arg-type]  # `__init_subclass__` makes it a dataclass.
 
     @classmethod
     def path_parameters(cls) -> set[str]:
-        """Names of those that its path holds."""
+        """Return the names of the parameters in the path."""
         return {name for _, name, _, _ in string.Formatter().parse(cls.path) if name}
 
 
 class Administration(Protocol):
-    """A place where operations run."""
+    """A local or remote registry that runs operations."""
 
     def run(self, operation: Operation[Result]) -> Result:
-        """Do it there. Raises the same errors with the same words in every place."""
+        """Run an operation. Raises the same errors locally and remotely."""
 
 
 class LocalAdministration:
-    """On the registry that is here, in somebody's name."""
+    """The local registry, on behalf of an actor."""
 
     def __init__(self, hub: LocalHub, actor: Actor) -> None:
         self._hub, self._actor = hub, actor
 
     def run(self, operation: Operation[Result]) -> Result:
-        """As `Administration.run`."""
+        """Run an operation."""
         return operation.run(self._hub, self._actor)
 
 
 class RemoteAdministration:
-    """On a server, with an administrator's token."""
+    """A server, with an administrator's token."""
 
     def __init__(self, address: str, token: str) -> None:
-        """Raises WrongRequest for what is not an address, Unauthenticated without a token."""
+        """Raises WrongRequest for an invalid URL, Unauthenticated without a token."""
         from hub.remote.client import Endpoint
 
         self._endpoint = Endpoint(address, token)
         if not token:
-            raise Unauthenticated("a server asks who you are: set HF_TOKEN to an administrator's token.")
+            raise Unauthenticated("not logged in: set HF_TOKEN to an administrator's token.")
 
     def run(self, operation: Operation[Result]) -> Result:
-        """As `Administration.run`."""
+        """Run an operation."""
         path, rest = operation.address()
         query, body = (rest, None) if operation.method == "GET" else (None, rest or None)
         answer = self._endpoint.ask(operation.method, path, query, body)
@@ -133,6 +133,6 @@ class RemoteAdministration:
 
 
 def check_limit(limit: int) -> None:
-    """Raise WrongRequest for a number of lines that a list does not have."""
+    """Raise WrongRequest unless `limit` is between 1 and MAX_LINES."""
     if not 1 <= limit <= MAX_LINES:
         raise WrongRequest(f"`limit` must be a whole number from 1 to {MAX_LINES}, not {limit}.")

@@ -1,4 +1,4 @@
-"""Operations on organisations, whose members own artifacts together."""
+"""Operations on organisations and their members."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MEMBERS = "/admin/organisations/{name}/members"
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """A user in an organisation."""
+    """A member of an organisation."""
 
     name: str
     role: str
@@ -44,7 +44,7 @@ class AddOrganisation(Operation[Account]):
 
 
 class ListMembers(Operation[list[Membership]]):
-    """List the users of an organisation, with their roles."""
+    """List the members of an organisation with their roles."""
 
     path = _MEMBERS
     name: str
@@ -54,12 +54,12 @@ class ListMembers(Operation[list[Membership]]):
 
 
 class SetMember(Operation[Membership]):
-    """Give a user a role in an organisation; an empty one takes the user out."""
+    """Set the role of a user in an organisation; an empty role removes the user."""
 
     method, path = "PUT", f"{_MEMBERS}/{{user}}"
     name: str
     user: str
-    role: Annotated[str, {"description": "Empty for none.", "enum": [*ROLES, ""]}]
+    role: Annotated[str, {"description": "Empty to remove the user.", "enum": [*ROLES, ""]}]
 
     def run(self, hub: LocalHub, actor: Actor) -> Membership:
         organisation, user = hub.accounts.get(self.name), hub.accounts.get(self.user)

@@ -1,4 +1,4 @@
-"""Operations on the outbox: work that waits for the server's worker, or was given up."""
+"""Operations on the outbox: jobs that wait for a worker, or were given up."""
 
 from __future__ import annotations
 
@@ -13,22 +13,19 @@ if TYPE_CHECKING:
     from hub.local import LocalHub
     from hub.registry.accounts.permissions import Actor
 
-_MAX_LETTERS = 200
-"""Of a task."""
-
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """How much was made due."""
+    """The number of jobs that were made due."""
 
     due: int
 
 
 class ListDebts(Operation[list[Debt]]):
-    """List what waits for the server's worker, oldest first, and what it has given up."""
+    """List the jobs that wait for a worker or were given up, oldest first."""
 
     path, errors = "/admin/outbox", ()
-    limit: Annotated[int, {"description": "How many debts, the oldest.", "minimum": 1, "maximum": MAX_LINES}] = 1000
+    limit: Annotated[int, {"description": "Maximum number of jobs, oldest first.", "minimum": 1, "maximum": MAX_LINES}] = 1000
 
     def run(self, hub: LocalHub, actor: Actor) -> list[Debt]:
         check_limit(self.limit)
@@ -36,14 +33,14 @@ class ListDebts(Operation[list[Debt]]):
 
 
 class RetryDebts(Operation[Due]):
-    """Make all of a task, or everything, due now, what was given up included."""
+    """Make all jobs, or those of one task, due now, including those given up."""
 
     method, path, errors = "POST", "/admin/outbox/retry", ()
-    task: Annotated[Line, {"description": "Of this task alone; empty for all.", "examples": ["deliver-webhook"]}] = ""
+    task: Annotated[Line, {"description": "Only jobs of this task; empty for all.", "examples": ["deliver-webhook"]}] = ""
 
     def run(self, hub: LocalHub, actor: Actor) -> Due:
-        if not self.task.isprintable() or len(self.task) > _MAX_LETTERS:
-            raise WrongRequest(f"{self.task[:80]!r} is no task: `hub admin outbox` lists those that wait.")
+        if not self.task.isprintable() or len(self.task) > 200:
+            raise WrongRequest(f"{self.task[:80]!r} is not a task: list the jobs with `hub admin outbox`.")
         return Due(retry(hub.registry.database, self.task, actor))
 
 

@@ -1,4 +1,4 @@
-"""Operations on quotas: how many bytes an owner may keep."""
+"""Operations on storage quotas."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """What an owner keeps, and may keep."""
+    """Storage that an owner uses, and its limit."""
 
     name: str
     used_bytes: int
     quota_bytes: int | None
-    """None: any number."""
+    """None for no limit."""
 
 
 class ListQuotas(Operation[list[Quota]]):
-    """List what every owner keeps, and may keep."""
+    """List the storage and quota of every owner."""
 
     path, errors = "/admin/quotas", ()
 
@@ -33,7 +33,7 @@ class ListQuotas(Operation[list[Quota]]):
 
 
 class ShowQuota(Operation[Quota]):
-    """Show what an owner keeps, and may keep."""
+    """Show the storage and quota of an owner."""
 
     path = "/admin/quotas/{name}"
     name: str
@@ -43,7 +43,7 @@ class ShowQuota(Operation[Quota]):
 
 
 class SetQuota(Operation[Quota]):
-    """Limit what an owner may keep; `null` removes the limit."""
+    """Set the storage quota of an owner; `null` removes the limit."""
 
     method, path = "PUT", "/admin/quotas/{name}"
     name: str

@@ -1,4 +1,4 @@
-"""Exceptions that an administrator makes for single artifacts."""
+"""Operations on single repositories."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Whether an artifact may hold files that may run code."""
+    """Whether an artifact may have files that can run code."""
 
     name: str
     any_file: bool
@@ -24,13 +24,13 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class FreedName:
-    """A name that may be given again."""
+    """A name that is available again."""
 
     name: str
 
 
 class AllowAnyFile(Operation[Policy]):
-    """Let an artifact, `owner%2Fname`, hold pickles, archives and programs, or forbid it again."""
+    """Allow or forbid pickles, archives and programs in an artifact, `owner%2Fname`."""
 
     method, path = "PUT", "/admin/repositories/{name}/policy"
     name: str
@@ -46,7 +46,7 @@ class AllowAnyFile(Operation[Policy]):
 
 
 class FreeName(Operation[FreedName]):
-    """Let a name, `owner%2Fname`, that was deleted or moved be given again."""
+    """Release the name, `owner%2Fname`, of a deleted or renamed artifact."""
 
     method, path = "DELETE", "/admin/tombstones/{name}"
     name: str

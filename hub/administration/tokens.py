@@ -1,4 +1,4 @@
-"""Operations on tokens, by which programs log in."""
+"""Operations on access tokens."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from hub.registry.accounts.permissions import Actor
 
 MAX_DAYS = 3650
-"""Of a token that ends."""
+"""Maximum lifetime of a token."""
 _TOKENS = "/admin/users/{user}/tokens"
 
 
@@ -27,7 +27,7 @@ class Secret:
 
 
 class ListTokens(Operation[list[Token]]):
-    """List the tokens of a user, newest first, revoked ones included."""
+    """List the tokens of a user, newest first, including revoked ones."""
 
     path = _TOKENS
     user: str
@@ -37,27 +37,27 @@ class ListTokens(Operation[list[Token]]):
 
 
 class CreateToken(Operation[Secret]):
-    """Create a token; its secret is in this answer and nowhere else."""
+    """Create a token. Its secret is in this response only."""
 
     method, path = "POST", _TOKENS
     user: str
     role: Annotated[str, {"enum": list(TOKEN_ROLES)}] = "read"
-    artifact: Annotated[Line, {"description": "The one artifact that it is for, `owner/name`; empty for all."}] = ""
-    name: Annotated[Line, {"description": "What it is for.", "examples": ["laptop"]}] = ""
+    artifact: Annotated[Line, {"description": "Restrict the token to this artifact, `owner/name`; empty for all."}] = ""
+    name: Annotated[Line, {"description": "Label.", "examples": ["laptop"]}] = ""
     days: Annotated[
-        int | None, {"description": "Its lifetime; `null` for no end.", "minimum": 1, "maximum": MAX_DAYS}
+        int | None, {"description": "Lifetime in days; `null` for no expiry.", "minimum": 1, "maximum": MAX_DAYS}
     ] = None
 
     def run(self, hub: LocalHub, actor: Actor) -> Secret:
         if self.days is not None and not 1 <= self.days <= MAX_DAYS:
-            raise WrongRequest(f"a token ends after 1 to {MAX_DAYS} days, not {self.days}.")
+            raise WrongRequest(f"`days` must be from 1 to {MAX_DAYS}, not {self.days}.")
         lasts = None if self.days is None else timedelta(days=self.days)
         account = hub.accounts.get(self.user)
         return Secret(hub.tokens.create(account, self.role, actor, name=self.name, artifact=self.artifact, lasts=lasts))
 
 
 class RevokeToken(Operation[Token]):
-    """Revoke a token, at once and for ever."""
+    """Revoke a token immediately."""
 
     method, path = "DELETE", f"{_TOKENS}/{{number}}"
     user: str

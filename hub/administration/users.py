@@ -1,4 +1,4 @@
-"""Operations on users: people who log in and own artifacts."""
+"""Operations on user accounts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _USER = "/admin/users/{name}"
 
 
 class ListUsers(Operation[list[Account]]):
-    """List the users who have not been removed, by name."""
+    """List users by name, without removed ones."""
 
     path, errors = "/admin/users", ()
 
@@ -25,7 +25,7 @@ class ListUsers(Operation[list[Account]]):
 
 
 class AddUser(Operation[Account]):
-    """Add a user, who can log in with a token, or a password once one is set."""
+    """Add a user, who can log in once a token or a password is set."""
 
     method, path, errors = "POST", "/admin/users", (409,)
     name: Annotated[Line, {"examples": ["ada"]}]
@@ -38,7 +38,7 @@ class AddUser(Operation[Account]):
 
 
 class RemoveUser(Operation[Account]):
-    """Remove a user, the last administrator excepted. What the user owns stays, and the name is not given again."""
+    """Remove a user, except for the last administrator. Artifacts stay, and the name stays reserved."""
 
     method, path = "DELETE", _USER
     name: str
@@ -49,7 +49,7 @@ class RemoveUser(Operation[Account]):
 
 
 class RestoreUser(Operation[Account]):
-    """Restore a removed user, without tokens, password and memberships."""
+    """Restore a removed user, without the previous tokens, password and memberships."""
 
     method, path = "POST", f"{_USER}/restore"
     name: str
@@ -60,7 +60,7 @@ class RestoreUser(Operation[Account]):
 
 
 class SetPassword(Operation[Account]):
-    """Set the password by which a user logs in on pages, and log every browser out. Send it over https."""
+    """Set the password for web pages and end all browser sessions. Send it over HTTPS."""
 
     method, path = "PUT", f"{_USER}/password"
     name: str
@@ -72,7 +72,7 @@ class SetPassword(Operation[Account]):
 
 
 class SetAdmin(Operation[Account]):
-    """Make a user an administrator of the whole server, or take that away."""
+    """Grant a user administrator rights, or revoke them."""
 
     method, path = "PUT", f"{_USER}/admin"
     name: str

@@ -1,7 +1,7 @@
 """The command `hub`.
 
-One command a file; `main` is the only place where errors become messages and exit codes:
-0 done, 1 failed, 2 asked for something that cannot be, 130 interrupted.
+One file per command. `main` is the only place that turns errors into messages and exit codes: 0 success, 1 failure, 2 invalid
+request, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from hub.errors import HubError, MissingExtra, YankedRevision
 __all__ = ["main"]
 
 INTERRUPTED = 130
-"""128 + SIGINT, as shells report it."""
+"""128 + SIGINT, as in shells."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, Abort):
         return INTERRUPTED
     except BrokenPipeError:
-        # `hub search | head`: the reader has seen enough. The interpreter flushes once more on its way out.
+        # `hub search | head` closes the pipe. The interpreter flushes once more when it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except ModuleNotFoundError as error:
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _warn(show: Callable[..., None], message: Warning | str, category: type[Warning], *rest: Any) -> None:
-    """A warning of ours is one line, as errors are; others are shown as Python does."""
+    """Print linguahub's warnings on one line, like errors, and others as Python does."""
     if issubclass(category, YankedRevision):
         print(f"hub: {message}", file=sys.stderr)
     else:
@@ -66,7 +66,7 @@ def _fail(message: str, code: int) -> int:
 
 
 def _missing_extra(error: ModuleNotFoundError) -> MissingExtra | None:
-    """The extra whose absence `error` tells; None when it is a fault of ours."""
+    """Return an error that names the missing extra, or None for a module that no extra provides."""
     from hub.cli.extras import extra_with
 
     extra = extra_with(error.name or "")
@@ -74,7 +74,7 @@ def _missing_extra(error: ModuleNotFoundError) -> MissingExtra | None:
 
 
 def _with_hint(error: TyperException) -> str:
-    """What was wrong with the arguments, and where to read which ones there are."""
+    """Return Typer's message with a pointer to the command's help."""
     context = getattr(error, "ctx", None)
     message = " ".join(error.format_message().split())
     if not message.endswith("."):

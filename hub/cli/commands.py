@@ -1,4 +1,4 @@
-"""Which commands there are, and loading only the one that is asked for."""
+"""The commands of `hub`, imported when they are used."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 GROUP = "hub.commands"
-"""Entry-point group: any distribution may add commands to `hub` through it."""
+"""Entry-point group through which any distribution can add commands."""
 OWN = {
     "search": "find.search",
     "show": "find.show",
@@ -41,18 +41,18 @@ OWN = {
     "admin": "admin",
     "doctor": "maintain.doctor",
 }
-"""In the order of `hub --help`: command → module below `hub.cli`, which has a function of the module's own name."""
+"""Command → module below `hub.cli` with a function of the module's name, in the order of `hub --help`."""
 
 
 class PluggableGroup(TyperGroup):
-    """A group of commands that are imported when they are asked for: its own, and those other packages advertise."""
+    """A group that imports its commands, built-in or from entry points, when they are used."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - Typer's signature
-        """Names of all commands, own ones first."""
+        """Return the names of all commands, built-in ones first."""
         return [*OWN, *(name for name in advertised(GROUP) if name not in OWN)]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - Typer's signature
-        """The command `cmd_name`, or None."""
+        """Return the command `cmd_name`, or None."""
         if cmd_name in OWN:
             module = OWN[cmd_name]
             return as_command(
@@ -63,17 +63,17 @@ class PluggableGroup(TyperGroup):
         return None
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """As Typer's, with near names among all commands instead of among the imported ones."""
+        """Resolve as Typer does, but suggest similar names from all commands, imported or not."""
         name = args[0]
         if self.get_command(ctx, name) is None and not name.startswith("-"):
             near = difflib.get_close_matches(name, self.list_commands(ctx), n=3, cutoff=0.5)
             hint = f" Did you mean {', '.join(f'`hub {each}`' for each in near)}?" if near else ""
-            raise WrongRequest(f"there is no command `{name}`.{hint} List them with `hub --help`.")
+            raise WrongRequest(f"unknown command `{name}`.{hint} List them with `hub --help`.")
         return super().resolve_command(ctx, args)
 
 
 def as_command(name: str, target: Callable[..., Any] | typer.Typer) -> Any:
-    """A function, or a whole Typer application, as a command called `name`."""
+    """Return a function or a Typer application as a command called `name`."""
     if isinstance(target, typer.Typer):
         command = typer.main.get_command(target)
     else:
@@ -85,11 +85,11 @@ def as_command(name: str, target: Callable[..., Any] | typer.Typer) -> Any:
 
 
 def program() -> Any:
-    """The whole of `hub` as one command."""
+    """Return `hub` as a command with subcommands."""
     app = typer.Typer(
         name="hub",
         cls=PluggableGroup,
-        help="Find, fetch, publish and use language modules for frozen text-to-image models.",
+        help="Find, download, publish and use language modules for frozen text-to-image models.",
         rich_markup_mode=None,  # Rich reads `[serve]` in a message as markup, and costs start-up time.
         pretty_exceptions_enable=False,
     )
@@ -110,13 +110,13 @@ def _root(
 
 
 def _load(point: EntryPoint) -> Any:
-    """An advertised command; one that cannot be imported still has its line in `hub --help`, and says why when run."""
+    """Return the command of an entry point. One that cannot be imported is listed in `hub --help` and raises when run."""
     try:
         return as_command(point.name, point.load())
     except (ImportError, AttributeError) as error:
         distribution = point.dist.name if point.dist is not None else "an unknown distribution"
         return _broken(
-            point.name, f"`hub {point.name}` of {distribution} cannot be loaded: {error}. Look with `hub doctor`."
+            point.name, f"`hub {point.name}` of {distribution} cannot be loaded: {error}. Check with `hub doctor`."
         )
 
 
@@ -127,7 +127,7 @@ def _broken(name: str, message: str) -> Any:
     return TyperCommand(
         name=name,
         callback=say_why,
-        help="(Cannot be loaded: run it to read why.)",
+        help="(Cannot be loaded; run it to see why.)",
         context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
         rich_markup_mode=None,
     )

@@ -1,4 +1,4 @@
-"""Optional dependencies: which extra brings which package, as this distribution's own metadata says."""
+"""Optional dependencies: the packages of each extra, read from the metadata of this distribution."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ EXTRAS = {
     "postgres": "a registry in PostgreSQL",
     "s3": "a store in an S3-compatible bucket",
 }
-"""Extra → what it is for."""
+"""Extra → its purpose."""
 _DISTRIBUTIONS = {"PIL": "pillow", "lingua": "lingua-language-detector", "starlette": "fastapi"}
-"""Distributions whose modules are called otherwise, or that bring the module along."""
+"""Module → distribution, where the names differ or another distribution depends on it."""
 
 
 def extra_with(module: str) -> str | None:
-    """The first extra that brings the top-level package of `module`; None for a package that no extra brings."""
+    """Return the first extra with the top-level package of `module`, or None."""
     package = module.partition(".")[0]
     wanted = _DISTRIBUTIONS.get(package, package).lower()
     return next((extra for extra in EXTRAS if wanted in packages_of(extra)), None)
 
 
 def missing_packages(extra: str) -> list[str]:
-    """Distributions that `extra` asks for and that are not installed, sorted."""
+    """Return the distributions of `extra` that are not installed, sorted."""
     return sorted(name for name in set(packages_of(extra)) if not _is_installed(name))
 
 
 def packages_of(extra: str) -> Iterator[str]:
-    """Distributions that `extra` asks for, in lower case, extras within extras followed; without those always needed."""
+    """Yield the distributions of `extra` in lower case, nested extras included, core dependencies excluded."""
     from packaging.requirements import Requirement
 
     if not _is_installed(DISTRIBUTION):

@@ -1,4 +1,4 @@
-"""docs/cli.md from the commands' own help: `python -m hub.cli.manual > docs/cli.md`."""
+"""Generate docs/cli.md from the commands' help: `python -m hub.cli.manual > docs/cli.md`."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ HEAD = """# The command line
 
 Generated from `hub --help` by `make docs`; a test compares the two.
 
-Every command exits with 0 when it is done, 1 when it failed, 2 when it was asked for something that cannot be, 130 when it was
-interrupted; a message is one line on standard error that says what to do next. Tables are cut to the width of a terminal, never in a
-pipe. `--json` prints everything for programs. `hub --install-completion` teaches your shell the commands.
+Exit codes: 0 success, 1 failure, 2 invalid request, 130 interrupted. An error is one line on standard error and names the next
+command. Tables are cut to the width of the terminal, but not in a pipe. `--json` prints all fields. `hub --install-completion`
+installs shell completion.
 """
 
 
 def manual() -> str:
-    """The whole page."""
+    """Return the page."""
     group = program()
     root = group.make_context("hub", [], resilient_parsing=True, terminal_width=COLUMNS)
     sections = [HEAD]

@@ -1,4 +1,4 @@
-"""How rows, numbers and sizes look in a terminal."""
+"""Tables and sizes in a terminal."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from collections.abc import Sequence
 
 GAP = "  "
 NARROWEST = 8
-"""Columns of a terminal below which a table's column is not cut further."""
+"""Minimum width of a column that is cut to fit the terminal."""
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print aligned columns. A terminal gets columns cut to its width and bold headings; a pipe gets everything, plain."""
+    """Print aligned columns: cut to the width of a terminal with bold headings, or in full to a pipe."""
     widths = [max(width(cell) for cell in column) for column in zip(headings, *rows, strict=True)]
     if sys.stdout.isatty():
         widths = fit(widths, shutil.get_terminal_size().columns)
@@ -24,18 +24,18 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def bold(text: str) -> str:
-    """`text` as a heading, where the terminal can and the user wants (https://no-color.org)."""
+    """Return `text` in bold, if the terminal supports it and NO_COLOR is not set (https://no-color.org)."""
     plain = not sys.stdout.isatty() or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
     return text if plain else f"\033[1m{text}\033[0m"
 
 
 def width(text: str) -> int:
-    """Terminal columns that `text` takes: two for a wide character, none for a combining mark."""
+    """Return the terminal columns of `text`: two for a wide character, none for a combining mark."""
     return sum(_width_of(character) for character in text)
 
 
 def fit(widths: Sequence[int], available: int) -> list[int]:
-    """Column widths that fit into `available` columns; the widest give first."""
+    """Shrink column widths to fit `available` columns, the widest first."""
     fitted = list(widths)
     while sum(fitted) + len(GAP) * (len(fitted) - 1) > available and max(fitted) > NARROWEST:
         fitted[fitted.index(max(fitted))] -= 1
@@ -43,7 +43,7 @@ def fit(widths: Sequence[int], available: int) -> list[int]:
 
 
 def size(size_bytes: int) -> str:
-    """`20.4 MB`: decimal units, as the Hugging Face Hub shows them."""
+    """Format a size in decimal units, as the Hugging Face Hub does: `20.4 MB`."""
     amount = float(size_bytes)
     for unit in ("B", "kB", "MB", "GB"):
         if amount < 1000:

@@ -1,4 +1,4 @@
-"""Several images in one, with words that say what each is: a contact sheet."""
+"""A contact sheet: several images in one, with labels and captions."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from PIL import Image, ImageDraw
 from hub.images.text_rendering import FAINT, INK, LINE, PAPER, wrap, write
 
 LEAST_PX = 160
-"""Narrower images are enlarged by a whole number: words below them need that room."""
+"""Narrower images are enlarged by a whole number, to leave room for captions."""
 
 
 class Row(NamedTuple):
     """Images side by side."""
 
     label: str
-    """Stands before them; from its second line on, in small letters."""
+    """Text to the left of the images; lines after the first are in small type."""
     images: Sequence[Image.Image | None]
-    """All of one size. Where there is none, its caption stands in its place."""
+    """All of one size. None leaves a box with the caption."""
     captions: Sequence[str] = ()
-    """Below each; one for each image, or none at all."""
+    """One for each image, or none at all."""
 
 
 def contact_sheet(rows: Sequence[Row], columns: Sequence[str] = (), *, footer: str = "") -> Image.Image:
-    """Rows one below the other, under the headings `columns`; `footer` stands below. Without any label no room is left for one."""
+    """Arrange rows under the headings `columns` and above `footer`. The label column is omitted if no row has a label."""
     size = _Sizes.of([image for row in rows for image in row.images])
     left = round(1.4 * size.width) + 2 * size.gap if any(row.label for row in rows) else size.gap
     width = left + max(len(row.images) for row in rows) * (size.width + size.gap)
@@ -55,7 +55,7 @@ def contact_sheet(rows: Sequence[Row], columns: Sequence[str] = (), *, footer: s
 
 
 def in_square(images: Sequence[Image.Image], captions: Sequence[str]) -> list[Row]:
-    """Rows without labels that make a sheet as square as can be."""
+    """Split images into rows without labels that make a nearly square sheet."""
     columns = math.ceil(math.sqrt(len(images)))
     return [
         Row("", images[first : first + columns], captions[first : first + columns])
@@ -93,19 +93,19 @@ class _Sizes:
 
 
 def _lines(row: Row, size: _Sizes) -> int:
-    """How many lines stand below a row's images."""
+    """Return the number of caption lines below a row's images."""
     below = [caption for image, caption in zip(row.images, row.captions, strict=False) if image is not None and caption]
     return max((len(wrap(each, size.small, size.width, most=3)) for each in below), default=0)
 
 
 def _label(draw: ImageDraw.ImageDraw, label: str, y: int, room: int, size: _Sizes) -> None:
-    """Beside the middle of a row of images."""
+    """Write a label, centred vertically beside a row of images."""
     words, _, note = label.partition("\n")
-    said = wrap(words, size.text, room, most=max(1, size.height // size.line - 2))
-    noted = wrap(note, size.small, room, most=2) if note else []
-    start = y + (size.height - len(said) * size.line - len(noted) * size.small_line) / 2
-    _write(draw, said, size.gap, start, size.text)
-    _write(draw, noted, size.gap, start + len(said) * size.line, size.small, faint=True)
+    title = wrap(words, size.text, room, most=max(1, size.height // size.line - 2))
+    notes = wrap(note, size.small, room, most=2) if note else []
+    start = y + (size.height - len(title) * size.line - len(notes) * size.small_line) / 2
+    _write(draw, title, size.gap, start, size.text)
+    _write(draw, notes, size.gap, start + len(title) * size.line, size.small, faint=True)
 
 
 def _place(
@@ -126,6 +126,6 @@ def _place(
 def _write(
     draw: ImageDraw.ImageDraw, lines: Sequence[str], x: float, y: float, size_px: int, *, middle: bool = False, faint: bool = False
 ) -> None:  # fmt: skip
-    """Lines one below the other; `y` is the upper edge of the first."""
+    """Write lines of text; `y` is the upper edge of the first."""
     for place, line in enumerate(lines):
         write(draw, (x, y + (place + 0.76) * LINE * size_px), line, size_px, FAINT if faint else INK, middle=middle)

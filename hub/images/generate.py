@@ -1,4 +1,4 @@
-"""Draw many prompts with one pipeline, each as if it were alone; or the same prompts in every way there is."""
+"""Generate images for many prompts, each independent of the others; or compare a base with its modules."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from hub.errors import DoesNotFit
 from hub.languages import language_name, parse_language
 
 AT_ONCE = 8
-"""Prompts in one denoising pass, so that memory does not grow with their number."""
+"""Batch size, so that memory does not grow with the number of prompts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What is alike for all pictures of one command."""
+    """Settings shared by all images of one command."""
 
     negative: str
     seed: int
@@ -27,28 +27,28 @@ class Settings:
 
 
 class Spoken(NamedTuple):
-    """A prompt, and its language as the caller called it, empty when it is to be detected."""
+    """A prompt, and its language as given by the user, empty to detect it."""
 
     text: str
     language: str
 
 
 class Cell(NamedTuple):
-    """One picture and what stands below it; without a picture, what stands in its place."""
+    """An image with its caption; without an image, the text in its place."""
 
-    picture: Image.Image | None
-    words: str = ""
+    image: Image.Image | None
+    caption: str = ""
 
 
 class Column(NamedTuple):
-    """One way of drawing, and what it made of each prompt."""
+    """One pipeline and its image of each prompt."""
 
     heading: str
     cells: list[Cell]
 
 
 def draw(pipe: Any, prompts: Sequence[Spoken], settings: Settings) -> Iterator[Image.Image]:
-    """One picture for each prompt, in their order. Each has its own noise from the seed, so that none depends on its neighbours."""
+    """Yield an image for each prompt, in order. Each starts from the same seeded noise, whatever the batch."""
     for first in range(0, len(prompts), AT_ONCE):
         batch = prompts[first : first + AT_ONCE]
         languages = [prompt.language or None for prompt in batch]
@@ -63,30 +63,30 @@ def draw(pipe: Any, prompts: Sequence[Spoken], settings: Settings) -> Iterator[I
 
 
 def compare(pipe: Any, base: str, prompts: Sequence[Spoken], settings: Settings) -> Iterator[Column]:
-    """The base alone on the prompts as they are, then each translation module, then each other module, by itself.
+    """Yield the base alone on the untranslated prompts, then each translation module alone, then each other module alone.
 
-    All begin with the same noise. A prompt in a language that a module does not read has no picture in its column. What was
-    active before is active afterwards.
+    All start from the same noise. A prompt in a language that a module does not read has no image in its column. The active
+    adapters are restored at the end.
     """
     names = pipe.get_active_adapters()
     try:
         pipe.set_adapters([])
-        # Without its language: nobody here reads it, and the base is asked all the same.
+        # Without its language: the base gets the prompt although it does not read the language.
         raw = [Spoken(prompt.text, "") for prompt in prompts]
-        yield Column(f"{base} alone", [Cell(picture) for picture in draw(pipe, raw, settings)])
-        said = {name: _translations(pipe, name, prompts) for name in names}
-        for name in sorted(names, key=lambda name: not any(said[name])):
+        yield Column(f"{base} alone", [Cell(image) for image in draw(pipe, raw, settings)])
+        translations = {name: _translations(pipe, name, prompts) for name in names}
+        for name in sorted(names, key=lambda name: not any(translations[name])):
             pipe.set_adapters([name])
             readable = [prompt for prompt in prompts if _reads(pipe, prompt)]
             drawn = draw(pipe, readable, settings)
-            heading = f"translated by {name}" if any(said[name]) else name
+            heading = f"translated by {name}" if any(translations[name]) else name
             yield Column(
                 heading,
                 [
                     Cell(next(drawn), f"“{words}”" if words else "")
                     if prompt in readable
                     else Cell(None, _silence(prompt))
-                    for prompt, words in zip(prompts, said[name], strict=True)
+                    for prompt, words in zip(prompts, translations[name], strict=True)
                 ],
             )
     finally:
@@ -94,7 +94,7 @@ def compare(pipe: Any, base: str, prompts: Sequence[Spoken], settings: Settings)
 
 
 def _translations(pipe: Any, name: str, prompts: Sequence[Spoken]) -> list[str]:
-    """What the base reads in the place of each prompt; empty where it is not translated or not read."""
+    """Return the translation of each prompt; empty if it is not translated or not read."""
     pipe.set_adapters([name])
     return [
         pipe.translations([prompt.text], language=prompt.language or None)[0] if _reads(pipe, prompt) else ""

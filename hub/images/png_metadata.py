@@ -1,4 +1,4 @@
-"""What made a picture, in words that a PNG file can carry."""
+"""How an image was made, as text fields of a PNG file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LIBRARIES = ("linguahub", "torch", "diffusers", "transformers", "peft", "pillow"
 
 
 def revision_of(hub: LocalHub, name: str) -> str:
-    """The id of the revision that `name`, `name@revision` or a folder stands for; a folder's is the digest of its weights."""
+    """Return the revision id of `name` or `name@revision`; for a folder, the digest of its weights."""
     if Path(name).is_dir():
         return digest_of(Path(name))
     artifact, _, revision = name.partition("@")
@@ -27,7 +27,7 @@ def revision_of(hub: LocalHub, name: str) -> str:
 def made_by(
     base: str, adapters: Sequence[str], revisions: Sequence[str], pipe: Any, settings: Settings
 ) -> dict[str, str]:
-    """Fields of all pictures that `pipe` draws with `settings`. `revisions` are the base's, then the adapters'."""
+    """Return the fields of all images that `pipe` generates with `settings`. `revisions`: the base's, then the adapters'."""
     return {
         "Software": "linguahub",
         "base": base,
@@ -46,7 +46,7 @@ def made_by(
 
 
 def of_prompts(prompts: Sequence[Spoken]) -> dict[str, str]:
-    """Fields of the prompts that are in one picture, one a line; `language` is as it was given, empty where it was detected."""
+    """Return the fields of an image's prompts, one per line; a language is empty if it was detected."""
     return {
         "prompt": "\n".join(prompt.text for prompt in prompts),
         "language": "\n".join(prompt.language for prompt in prompts),

@@ -1,8 +1,8 @@
-"""Letters of any script on a picture, with fonts that come with the project, so that pictures look alike everywhere.
+"""Text in any script on an image, with bundled fonts, so that it looks the same everywhere.
 
-Noto Sans where it has the letter (Latin, Greek and Cyrillic, and a font for each script whose letters change with their
-neighbours); GNU Unifont for all else, Chinese, Japanese and Korean among it. What a line is written with is chosen letter by
-letter; marks, spaces and punctuation stay with the letters beside them.
+Noto Sans is used where it has the letter (Latin, Greek and Cyrillic, and a font for each script that needs shaping), GNU Unifont
+for everything else, including Chinese, Japanese and Korean. The font is chosen letter by letter; marks, spaces and punctuation
+keep the font of the preceding letter.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ Colour = tuple[int, int, int]
 INK, FAINT, PAPER = (24, 24, 27), (113, 113, 122), (255, 255, 255)
 LATIN = "NotoSans-Regular.ttf.xz"
 LAST = ("unifont-15.0.01.otf.xz", "unifont_upper-15.0.01.otf.xz")
-"""Unicode's first plane, and the others."""
+"""For the Basic Multilingual Plane, and for the other planes."""
 SHAPED = (
     "Arabic", "Armenian", "Bengali", "Devanagari", "Ethiopic", "Georgian", "Gujarati", "Gurmukhi", "Hebrew", "Kannada", "Khmer",
     "Lao", "Malayalam", "Myanmar", "Oriya", "Sinhala", "Tamil", "Telugu", "Thai",
 )  # fmt: skip
-"""Scripts with a font of their own; the first word of the Unicode names of their letters."""
+"""Scripts with their own font, as the first word of the Unicode names of their letters."""
 LINE = 1.45
-"""Height of a line in sizes of its letters: room for Yoruba's marks below and Devanagari's above."""
+"""Line height relative to the font size, with room for Yoruba's marks below and Devanagari's above."""
 
 
 def write(
@@ -41,7 +41,7 @@ def write(
     *,
     middle: bool = False,
 ) -> None:
-    """One line of `text`; `at` is where its base line begins, or with `middle` the middle of its base line."""
+    """Write one line of `text`; `at` is the start of its base line, or its middle with `middle`."""
     x, y = at
     x -= width_of(text, size_px) / 2 if middle else 0
     for name, run in _runs(text):
@@ -51,12 +51,12 @@ def write(
 
 
 def width_of(text: str, size_px: int) -> float:
-    """Of one line, in pixels."""
+    """Return the width of one line in pixels."""
     return sum(_font(name, size_px).getlength(run) for name, run in _runs(text))
 
 
 def wrap(text: str, size_px: int, room_px: float, most: int = 4) -> list[str]:
-    """`text` in lines no wider than `room_px`, broken at spaces and hyphens, within a word where it must be; at most `most`, then cut."""
+    """Break `text` into at most `most` lines no wider than `room_px`, at spaces and hyphens, or within a word if needed."""
     lines = [""]
     for unit in _units(text):
         longer = f"{lines[-1]}{unit}".strip()
@@ -79,7 +79,7 @@ def wrap(text: str, size_px: int, room_px: float, most: int = 4) -> list[str]:
 
 
 def _units(text: str) -> Iterator[str]:
-    """What a line does not break, with the space before it: parts of words at hyphens; letters of scripts without spaces."""
+    """Yield unbreakable units with the space before them: parts of words at hyphens; letters of scripts without spaces."""
     for word in text.split():
         together = any(unicodedata.east_asian_width(letter) == "W" for letter in word)
         first, *others = list(word) if together else re.findall(r"[^-]+-*|-+", word)
@@ -87,7 +87,7 @@ def _units(text: str) -> Iterator[str]:
 
 
 def _longest(text: str, size_px: int, room_px: float) -> int:
-    """How many letters of `text` fit, one at least; marks are not torn from their letter."""
+    """Return how many letters of `text` fit, at least one; marks stay with their letter."""
     count = 1
     while count < len(text) and (
         width_of(text[: count + 1], size_px) <= room_px or unicodedata.category(text[count]).startswith("M")
@@ -97,7 +97,7 @@ def _longest(text: str, size_px: int, room_px: float) -> int:
 
 
 def _runs(text: str) -> list[tuple[str, str]]:
-    """Neighbours of one font together."""
+    """Return runs of text with the font of each."""
     named: list[tuple[str, str]] = []
     for letter in unicodedata.normalize("NFC", text):
         stays = named and not unicodedata.category(letter).startswith("L") and _has(named[-1][0], letter)
@@ -114,7 +114,7 @@ def _font_of(letter: str) -> str:
 
 @cache
 def _has(name: str, letter: str) -> bool:
-    """Whether it is drawn otherwise than what no font has; what is not seen at all counts as there."""
+    """Return whether a font has a letter: it looks different from a missing glyph. Invisible characters count as present."""
     font = _font(name, 32)
     return bytes(font.getmask(letter)) != bytes(font.getmask("\uffff"))
 

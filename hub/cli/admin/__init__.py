@@ -1,10 +1,9 @@
-"""`hub admin`: accounts, tokens, quotas and policy, of the registry that is here or of a server."""
+"""`hub admin`: accounts, tokens, quotas and policy, of the local registry or of a server."""
 
 from __future__ import annotations
 
-import typer
-
 from hub.cli.admin.audit import audit
+from hub.cli.admin.opening import group
 from hub.cli.admin.organisations import organisations
 from hub.cli.admin.outbox import outbox
 from hub.cli.admin.quotas import quotas
@@ -16,13 +15,7 @@ from hub.registry.parts import parts
 
 __all__ = ["admin"]
 
-admin = typer.Typer(
-    help="Accounts, tokens, quotas and policy: of the registry that is here, or of the server at `--endpoint`.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
+admin = group("Manage accounts, tokens, quotas and policy, locally or on the server at `--endpoint`.")
 admin.add_typer(users, name="user")
 admin.add_typer(organisations, name="org")
 admin.add_typer(tokens, name="token")

@@ -1,4 +1,4 @@
-"""`hub admin audit`: who changed what."""
+"""`hub admin audit`: the audit log."""
 
 from __future__ import annotations
 
@@ -7,22 +7,17 @@ from typing import Annotated
 
 from typer import Option
 
-from hub.cli.admin.opening import Endpoint, administration, lines
+from hub.administration.audit import ListAudit
+from hub.cli.admin.opening import Endpoint, lines, run
 
 
 def audit(
-    subject: Annotated[str, Option(help="Only of this artifact or account.", show_default=False)] = "",
-    limit: Annotated[int, Option(min=1, help="How many lines.")] = 50,
+    subject: Annotated[str, Option(help="Only changes to this artifact or account.", show_default=False)] = "",
+    limit: Annotated[int, Option(min=1, help="Maximum number of entries.")] = 50,
     endpoint: Endpoint = "",
 ) -> None:
-    """The newest changes first: time, who, with which token, what, on what, details."""
-    from hub.administration.audit import ListAudit
-
-    with administration(endpoint) as admin:
-        entries = admin.run(ListAudit(subject=subject, limit=limit))
+    """Show the audit log, newest first: time, account, token, action, subject, details."""
     lines(
-        [
-            (each.at, each.actor, each.token, each.action, each.subject, json.dumps(each.detail, ensure_ascii=False))
-            for each in entries
-        ]
+        (each.at, each.actor, each.token, each.action, each.subject, json.dumps(each.detail, ensure_ascii=False))
+        for each in run(endpoint, ListAudit(subject=subject, limit=limit))
     )

@@ -1,40 +1,40 @@
-"""What every `hub admin` command begins with."""
+"""What the `hub admin` commands share: their options, where their operations run, and how they print."""
 
 from __future__ import annotations
 
 import getpass
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from hub.administration import Administration, LocalAdministration, RemoteAdministration
+from hub.administration.operation import Operation, Result
 from hub.registry.accounts.permissions import Actor
-
-if TYPE_CHECKING:
-    from hub.administration import Administration
 
 Endpoint = Annotated[
     str,
     typer.Option(
         "--endpoint",
-        help="Do it on the server at this address, with the administrator's token in HF_TOKEN, instead of here.",
+        help="URL of a server to administer instead of the local registry; needs an administrator's token in HF_TOKEN.",
         show_default=False,
     ),
 ]
-"""Every command takes it."""
+"""The option that every command takes."""
+User = Annotated[str, typer.Argument(help="Name of the user.")]
+Owner = Annotated[str, typer.Argument(help="Name of a user or an organisation.")]
+FullName = Annotated[str, typer.Option(help="Display name.", show_default=False)]
 
 
 def group(help: str) -> typer.Typer:
-    """A group of commands that looks like the others."""
+    """Return an empty group of commands."""
     return typer.Typer(help=help, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
 @contextmanager
 def administration(endpoint: str) -> Iterator[Administration]:
-    """This installation's registry, or a server, for as long as the command runs."""
-    from hub.administration import LocalAdministration, RemoteAdministration
-
+    """Open the server at `endpoint`, or the local registry when it is empty."""
     if endpoint:
         from huggingface_hub import get_token
 
@@ -46,16 +46,22 @@ def administration(endpoint: str) -> Iterator[Administration]:
         yield LocalAdministration(hub, operator())
 
 
-def lines(rows: list[tuple[Any, ...]]) -> None:
-    """Rows of words, as columns that other programs can split at tabs."""
+def run(endpoint: str, operation: Operation[Result]) -> Result:
+    """Run one operation on the server at `endpoint`, or locally when it is empty."""
+    with administration(endpoint) as admin:
+        return admin.run(operation)
+
+
+def lines(rows: Iterable[tuple[Any, ...]]) -> None:
+    """Print rows as tab-separated columns."""
     for row in rows:
-        print("\t".join(str(each) for each in row))
+        print(*row, sep="\t")
 
 
 def operator() -> Actor:
-    """The person at the keyboard, for the audit log."""
+    """Return the user of this machine, for the audit log."""
     try:
         name = getpass.getuser()
     except (KeyError, OSError):
-        name = "somebody"
+        name = "unknown"
     return Actor(f"{name} (hub admin)")

@@ -1,4 +1,4 @@
-"""`hub admin outbox`: work that waits for a server's worker, and work that was given up."""
+"""`hub admin outbox`: background jobs that wait for a worker, and those that were given up."""
 
 from __future__ import annotations
 
@@ -6,32 +6,27 @@ from typing import Annotated
 
 from typer import Option
 
-from hub.cli.admin.opening import Endpoint, administration, lines
+from hub.administration.outbox import ListDebts, RetryDebts
+from hub.cli.admin.opening import Endpoint, lines, run
 
 
 def outbox(
-    retry: Annotated[bool, Option("--retry", help="Make all of it due now, what was given up included.")] = False,
-    task: Annotated[str, Option(help="With --retry, of this task alone.")] = "",
-    limit: Annotated[int, Option(min=1, help="How many lines, the oldest.")] = 1000,
+    retry: Annotated[bool, Option("--retry", help="Make all jobs due now, including those given up.")] = False,
+    task: Annotated[str, Option(help="With --retry: only jobs of this task.")] = "",
+    limit: Annotated[int, Option(min=1, help="Maximum number of jobs, oldest first.")] = 1000,
     endpoint: Endpoint = "",
 ) -> None:
-    """List what is owed: task, subject, attempts, when it is due, why it failed last."""
-    from hub.administration.outbox import ListDebts, RetryDebts
-
-    with administration(endpoint) as admin:
-        if retry:
-            print(f"{admin.run(RetryDebts(task=task)).due} are due now")
-            return
-        found = admin.run(ListDebts(limit=limit))
+    """List pending background jobs: task, subject, attempts, due time, last error."""
+    if retry:
+        print(f"{run(endpoint, RetryDebts(task=task)).due} are due now")
+        return
     lines(
-        [
-            (
-                debt.task,
-                debt.subject,
-                debt.attempts,
-                "given up" if debt.given_up_at else f"{debt.due_at:%Y-%m-%dT%H:%M:%SZ}",
-                " ".join(debt.error.split()),
-            )
-            for debt in found
-        ]
+        (
+            debt.task,
+            debt.subject,
+            debt.attempts,
+            "given up" if debt.given_up_at else f"{debt.due_at:%Y-%m-%dT%H:%M:%SZ}",
+            " ".join(debt.error.split()),
+        )
+        for debt in run(endpoint, ListDebts(limit=limit))
     )

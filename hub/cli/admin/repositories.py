@@ -1,4 +1,4 @@
-"""`hub admin repo`: exceptions that only an administrator makes."""
+"""`hub admin repo`: exceptions for single repositories."""
 
 from __future__ import annotations
 
@@ -6,32 +6,26 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from hub.cli.admin.opening import Endpoint, administration, group
+from hub.administration.repositories import AllowAnyFile, FreeName
+from hub.cli.admin.opening import Endpoint, group, run
 
-repositories = group("Exceptions that an administrator makes for single artifacts.")
+repositories = group("Make exceptions for single repositories.")
 
 
 @repositories.command("allow")
 def allow(
-    name: Annotated[str, Argument(help="`owner/name`.")],
-    forbid: Annotated[bool, Option("--forbid", help="Take the permission back.")] = False,
+    name: Annotated[str, Argument(help="Artifact, `owner/name`.")],
+    forbid: Annotated[bool, Option("--forbid", help="Revoke the permission.")] = False,
     endpoint: Endpoint = "",
 ) -> None:
-    """Let an artifact hold pickles, archives and programs."""
-    from hub.administration.repositories import AllowAnyFile
-
-    with administration(endpoint) as admin:
-        found = admin.run(AllowAnyFile(name=name, any_file=not forbid)).name
+    """Allow pickles, archives and programs in an artifact."""
+    found = run(endpoint, AllowAnyFile(name=name, any_file=not forbid)).name
     print(f"{found} may {'not ' if forbid else ''}hold pickles, archives and programs")
 
 
 @repositories.command("free")
 def free(
-    name: Annotated[str, Argument(help="`owner/name` that was deleted or moved.")], endpoint: Endpoint = ""
+    name: Annotated[str, Argument(help="Deleted or renamed artifact, `owner/name`.")], endpoint: Endpoint = ""
 ) -> None:
-    """Let a name be given again. Links to it will lead to other bytes."""
-    from hub.administration.repositories import FreeName
-
-    with administration(endpoint) as admin:
-        found = admin.run(FreeName(name=name)).name
-    print(f"{found} may be given again")
+    """Release the name of a deleted artifact. Old links will lead to whatever takes the name next."""
+    print(f"{run(endpoint, FreeName(name=name)).name} is available again")

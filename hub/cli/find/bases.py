@@ -1,4 +1,4 @@
-"""`hub bases`: the frozen pipelines that modules are made for, and what their denoisers read."""
+"""`hub bases`: the frozen pipelines that modules are made for, and the embeddings their denoisers take."""
 
 from __future__ import annotations
 
@@ -11,18 +11,15 @@ from typer import Option
 from hub.cli.tables import print_table
 from hub.records import Artifact, Conditioning, Query
 
-MOST = 1000
-"""The longest page that the registry gives."""
-
 
 def bases(
-    as_objects: Annotated[bool, Option("--json", help="Print a list of objects, for programs.")] = False,
+    as_objects: Annotated[bool, Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List bases and what their denoisers read."""
+    """List bases and the shape of the embeddings they take."""
     from hub.local import LocalHub
 
     with LocalHub.open() as hub:
-        found = hub.registry.find(Query(kind="base", sort="name", limit=MOST)).items
+        found = hub.registry.find(Query(kind="base", sort="name", limit=1000)).items
     if as_objects:
         print(json.dumps([_described(base) for base in found], ensure_ascii=False, indent=2))
     else:
@@ -30,7 +27,7 @@ def bases(
 
 
 def reads(conditioning: Conditioning | None) -> str:
-    """`77 × 768`, `any × 2048, pooled 1280`: tokens by channels, and what else."""
+    """Format a conditioning as tokens × channels and extras: `77 × 768`, `any × 2048, pooled 1280`."""
     if conditioning is None:
         return "–"
     length = "any" if conditioning.length is None else str(conditioning.length)
@@ -44,7 +41,7 @@ def _row(base: Artifact) -> tuple[str, ...]:
         str(base.name),
         reads(base.conditioning),
         base.license,
-        "here" if base.weights_digest else upstream,
+        "local" if base.weights_digest else upstream,
         base.summary,
     )
 

@@ -12,28 +12,28 @@ from hub.cli.tables import print_table, size
 
 
 def diff(
-    name: Annotated[str, Argument(help="`owner/name`, or `name` alone.")],
-    before: Annotated[str, Argument(help="A revision's id, number, reference or alias.")],
-    after: Annotated[str, Argument(help="Another one.")] = "main",
-    as_object: Annotated[bool, Option("--json", help="Print one object, for programs.")] = False,
+    name: Annotated[str, Argument(help="Artifact: `owner/name` or `name`.")],
+    before: Annotated[str, Argument(help="Revision: id, number, branch or @alias.")],
+    after: Annotated[str, Argument(help="Revision to compare with.")] = "main",
+    as_object: Annotated[bool, Option("--json", help="Print JSON.")] = False,
     endpoint: Annotated[str, Option(help=ENDPOINT, show_default=False)] = "",
 ) -> None:
-    """Show what leads from one revision to another: card, files, and tensors by name, shape and type."""
-    found = _there(endpoint, name, before, after) if endpoint else _here(name, before, after)
+    """Show what changed between two revisions: card, files, and tensors by name, shape and type."""
+    found = _remote(endpoint, name, before, after) if endpoint else _local(name, before, after)
     if as_object:
         print(json.dumps(found, ensure_ascii=False, indent=2))
         return
     if found["card"]:
         print(f"{found['card']}\n")
     if not found["is_card_whole"]:
-        print("The card is too long to be compared line by line.\n")
+        print("The card is too long for a line-by-line comparison.\n")
     rows = [
         (each["change"], each["path"], _size(each["before_bytes"]), _size(each["after_bytes"]))
         for each in found["files"]
     ]
     if rows:
         print_table(("", "FILE", "BEFORE", "AFTER"), rows)
-    print(f"{found['unchanged_files']} files are the same.")
+    print(f"{found['unchanged_files']} files are unchanged.")
     if found["tensors"] or found["same_tensors"]:
         print()
         lines = [
@@ -44,7 +44,7 @@ def diff(
         print(f"{found['same_tensors']} tensors of changed files have the same name, shape and type.")
 
 
-def _here(name: str, before: str, after: str) -> dict[str, Any]:
+def _local(name: str, before: str, after: str) -> dict[str, Any]:
     from hub.local import LocalHub
     from hub.publish.diff import as_json, difference
 
@@ -54,7 +54,7 @@ def _here(name: str, before: str, after: str) -> dict[str, Any]:
         return {"before": first.id, "after": second.id, **as_json(difference(first, second, hub.store))}
 
 
-def _there(address: str, name: str, before: str, after: str) -> dict[str, Any]:
+def _remote(address: str, name: str, before: str, after: str) -> dict[str, Any]:
     from hub.remote.client import Endpoint
 
     endpoint = Endpoint(address)

@@ -1,4 +1,4 @@
-"""`hub languages`: the languages that artifacts were made for."""
+"""`hub languages`: the languages of the registered artifacts."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from hub.cli.tables import print_table
 
 
 def languages(
-    as_objects: Annotated[bool, Option("--json", help="Print a list of objects, for programs.")] = False,
+    as_objects: Annotated[bool, Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List languages and how many artifacts know each."""
+    """List languages with the number of artifacts for each."""
     from hub.languages import autonym, language_name
     from hub.local import LocalHub
 

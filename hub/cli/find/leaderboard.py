@@ -1,4 +1,4 @@
-"""`hub leaderboard`: who leads on a benchmark."""
+"""`hub leaderboard`: the best scores on a benchmark."""
 
 from __future__ import annotations
 
@@ -16,52 +16,50 @@ from hub.records import Provenance, Score
 
 
 def leaderboard(
-    benchmark: Annotated[str, Argument(help="`emoji-generation`, say.")],
-    metric: Annotated[str, Argument(help="`r_precision_at_10`, say.")],
-    lang: Annotated[str, Option(help="A language's tag or name.", show_default=False)] = "",
-    split: Annotated[str, Option(help="Part of the benchmark.", show_default=False)] = "",
-    base: Annotated[str, Option(help="The base it was measured on.", show_default=False)] = "",
-    provenance: Annotated[str, Option(help="measured, reported or disputed: never two of them together.")] = "measured",
-    limit: Annotated[int, Option(min=1, max=1000, help="Show so many.")] = 20,
-    as_objects: Annotated[bool, Option("--json", help="Print a list of objects, for programs.")] = False,
+    benchmark: Annotated[str, Argument(help="Benchmark, such as `emoji-generation`.")],
+    metric: Annotated[str, Argument(help="Metric, such as `r_precision_at_10`.")],
+    lang: Annotated[str, Option(help="Language tag or name.", show_default=False)] = "",
+    split: Annotated[str, Option(help="Split of the benchmark.", show_default=False)] = "",
+    base: Annotated[str, Option(help="Base the score was measured on.", show_default=False)] = "",
+    provenance: Annotated[str, Option(help="Provenance of the scores: measured, reported or disputed.")] = "measured",
+    limit: Annotated[int, Option(min=1, max=1000, help="Maximum number of results.")] = 20,
+    as_objects: Annotated[bool, Option("--json", help="Print JSON.")] = False,
     endpoint: Annotated[str, Option(help=ENDPOINT, show_default=False)] = "",
 ) -> None:
-    """List the best scores of a metric on a benchmark, with their intervals."""
+    """List the best scores of a metric on a benchmark, with their confidence intervals."""
     if provenance not in list(Provenance):
-        raise WrongRequest(f"`--provenance {provenance}` is none: use one of {', '.join(Provenance)}.")
+        raise WrongRequest(f"unknown provenance `{provenance}`: choose one of {', '.join(Provenance)}.")
     asked: dict[str, Any] = {
         "benchmark": benchmark, "metric": metric, "language": tag_of(lang), "split": split, "base": base, "provenance": provenance,
     }  # fmt: skip
-    places = _there(endpoint, asked, limit) if endpoint else _here(asked, limit)
+    places = _remote(endpoint, asked, limit) if endpoint else _local(asked, limit)
     if as_objects:
         print(json.dumps(places, ensure_ascii=False, indent=2))
         return
     if not places:
-        print("Nothing was measured so. Look at what there is with `hub show NAME`.")
+        print("No scores for this benchmark and metric. `hub show NAME` lists the scores of an artifact.")
         return
     rows = [
         (f"{each['rank']}{'=' * each['is_tied']}", each["artifact"], _value(each["score"]), each["score"]["split"] or "–",
          each["score"]["language"] or "–", each["score"]["base"] or "–", str(each["score"]["sample_size"] or "–"), each["author"] or "card")
         for each in places
     ]  # fmt: skip
-    print_table(("", "ARTIFACT", "VALUE [95 %]", "SPLIT", "LANGUAGE", "BASE", "N", "SAID BY"), rows)
+    print_table(("", "ARTIFACT", "VALUE [95 %]", "SPLIT", "LANGUAGE", "BASE", "N", "SUBMITTED BY"), rows)
     if any(each["is_tied"] for each in places[1:]):
-        print("= cannot be told apart from the best: the intervals overlap")
+        print("= not significantly different from the best (overlapping intervals)")
 
 
-def _here(asked: dict[str, Any], limit: int) -> list[dict[str, Any]]:
+def _local(asked: dict[str, Any], limit: int) -> list[dict[str, Any]]:
     from hub.local import LocalHub
     from hub.registry.scores.leaderboard import Contest
     from hub.registry.scores.leaderboard import leaderboard as first_places
 
     with LocalHub.open() as hub:
         places, _ = first_places(hub.registry.database, Contest(**asked), limit)
-    facts = ("rank", "is_tied", "artifact", "author", "doubts", "score")
-    said = [asdict(each) | {"artifact": str(each.artifact)} for each in places]
-    return [{fact: each[fact] for fact in facts} for each in said]
+    return [asdict(each) | {"artifact": str(each.artifact)} for each in places]
 
 
-def _there(address: str, asked: dict[str, Any], limit: int) -> list[dict[str, Any]]:
+def _remote(address: str, asked: dict[str, Any], limit: int) -> list[dict[str, Any]]:
     from hub.remote.client import Endpoint
 
     found: list[dict[str, Any]] = Endpoint(address).ask("GET", "/leaderboard", {**asked, "limit": limit})["places"]

@@ -1,4 +1,4 @@
-"""How scores are grouped, worded and written as JSON."""
+"""Group and format scores."""
 
 from __future__ import annotations
 
@@ -11,29 +11,28 @@ from hub.records import Score
 
 
 def number(score: Score) -> str:
-    """`0.712 [0.66–0.76]`: the value with its unit and its 95 % interval."""
+    """Format a value with its unit and 95 % interval: `0.712 [0.66–0.76]`."""
     unit = "" if score.unit in {"", "1"} else f" {score.unit}"
     interval = f" [{score.low:.3g}–{score.high:.3g}]" if score.low is not None and score.high is not None else ""
     return f"{score.value:.4g}{unit}{interval}"
 
 
 def sentence(score: Score) -> str:
-    """`r_precision_at_1 0.71 [0.66–0.76] on emoji-generation/seen, yo, measured`."""
-    where = "/".join(part for part in (score.benchmark, score.split) if part)
+    """Format a score: `r_precision_at_1 0.71 [0.66–0.76] on emoji-generation/seen, yo, measured`."""
+    where = "/".join(filter(None, (score.benchmark, score.split)))
     language = f", {score.language}" if score.language else ""
     return f"{score.metric} {number(score)} on {where}{language}, {score.provenance}"
 
 
 def grouped(scores: Iterable[Score]) -> list[tuple[str, list[Score]]]:
-    """Scores that can be read side by side, under a title: one benchmark, split and language each, in the card's order."""
+    """Return comparable scores under a title, one benchmark, split and language each, in the card's order."""
     return [(title, list(members)) for title, members in groupby(scores, key=_title)]
 
 
 def as_json(score: Score) -> dict[str, Any]:
-    """All fields of a score, ready for `json.dumps`."""
+    """Return a score's fields, ready for `json.dumps`."""
     return asdict(score)
 
 
 def _title(score: Score) -> str:
-    parts = (score.benchmark, score.split, score.language)
-    return ", ".join(part for part in parts if part)
+    return ", ".join(filter(None, (score.benchmark, score.split, score.language)))

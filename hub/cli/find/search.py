@@ -1,4 +1,4 @@
-"""`hub search`: find artifacts, the best measured first."""
+"""`hub search`: find artifacts, best scores first."""
 
 from __future__ import annotations
 
@@ -13,32 +13,38 @@ from hub.errors import WrongRequest
 from hub.records import Artifact, Page, Query
 
 ORDERS = ("score", "updated", "downloads", "name", "metric")
-ENDPOINT = "Ask the hub at this address, `https://hub.example`, with the token in HF_TOKEN."
+ENDPOINT = (
+    "URL of a hub to use instead of the local registry, such as `https://hub.example`; sends the token in HF_TOKEN."
+)
 """Help of `--endpoint`."""
 MOST_LANGUAGES = 4
-"""More languages than this are counted, not listed."""
+"""Longer lists of languages are shortened to a count."""
 
 
 def search(
-    text: Annotated[str, Argument(help="Words of names, summaries and tags.", show_default=False)] = "",
-    lang: Annotated[str, Option(help="A language's tag or name: yo, yor, Yoruba, Yorùbá.", show_default=False)] = "",
-    kind: Annotated[str, Option(help="adapter, projector, encoder, delta, base or dataset.", show_default=False)] = "",
-    base: Annotated[str, Option(help="The base it was made for: sd15.", show_default=False)] = "",
-    method: Annotated[str, Option(help="How it was made: mulan, pea.", show_default=False)] = "",
-    license: Annotated[str, Option(help="SPDX identifier, or Hugging Face's id.", show_default=False)] = "",
-    metric: Annotated[str, Option(help="Only with a measured score of this metric.", show_default=False)] = "",
-    least: Annotated[float | None, Option(help="Smallest value of --metric.", show_default=False)] = None,
-    most: Annotated[float | None, Option(help="Largest value of --metric.", show_default=False)] = None,
-    benchmark: Annotated[str, Option(help="Of the scores of --metric.", show_default=False)] = "",
-    split: Annotated[str, Option(help="Of the scores of --metric.", show_default=False)] = "",
-    sort: Annotated[str, Option(help="score, updated, downloads, name, or metric: the best value first.")] = "score",
-    limit: Annotated[int, Option(min=1, max=1000, help="Show so many.")] = 20,
-    as_objects: Annotated[bool, Option("--json", help="Print a list of objects, for programs.")] = False,
+    text: Annotated[str, Argument(help="Words to find in names, summaries and tags.", show_default=False)] = "",
+    lang: Annotated[str, Option(help="Language tag or name: yo, yor, Yoruba, Yorùbá.", show_default=False)] = "",
+    kind: Annotated[
+        str, Option(help="Kind: adapter, projector, encoder, delta, base or dataset.", show_default=False)
+    ] = "",
+    base: Annotated[str, Option(help="Base, such as sd15.", show_default=False)] = "",
+    method: Annotated[str, Option(help="Training method, such as mulan or pea.", show_default=False)] = "",
+    license: Annotated[str, Option(help="Licence: an SPDX identifier or Hugging Face id.", show_default=False)] = "",
+    metric: Annotated[
+        str, Option(help="Only artifacts with a measured score of this metric.", show_default=False)
+    ] = "",
+    least: Annotated[float | None, Option(help="Minimum value of --metric.", show_default=False)] = None,
+    most: Annotated[float | None, Option(help="Maximum value of --metric.", show_default=False)] = None,
+    benchmark: Annotated[str, Option(help="Benchmark that --metric refers to.", show_default=False)] = "",
+    split: Annotated[str, Option(help="Split of the benchmark that --metric refers to.", show_default=False)] = "",
+    sort: Annotated[str, Option(help="Sort by score, updated, downloads, name or metric (best first).")] = "score",
+    limit: Annotated[int, Option(min=1, max=1000, help="Maximum number of results.")] = 20,
+    as_objects: Annotated[bool, Option("--json", help="Print JSON.")] = False,
     endpoint: Annotated[str, Option(help=ENDPOINT, show_default=False)] = "",
 ) -> None:
-    """Find artifacts; the best measured come first."""
+    """Find artifacts, best scores first."""
     if sort not in ORDERS:
-        raise WrongRequest(f"`--sort {sort}` is no order: use one of {', '.join(ORDERS)}.")
+        raise WrongRequest(f"unknown sort order `{sort}`: choose one of {', '.join(ORDERS)}.")
     tag = tag_of(lang)
     query = Query(
         text=text, language=tag, kind=kind, base=base, method=method, license=license, metric=metric, least=least, most=most,
@@ -63,7 +69,7 @@ def _find(query: Query, endpoint: str) -> Page:
 
 
 def described(artifact: Artifact) -> dict[str, Any]:
-    """One artifact as `--json` prints it."""
+    """Return an artifact as `--json` prints it."""
     return {
         "name": artifact.name.name,
         "owner": artifact.name.owner,
@@ -79,7 +85,7 @@ def described(artifact: Artifact) -> dict[str, Any]:
 
 
 def tag_of(lang: str) -> str:
-    """The tag of a language that was typed; empty when none was."""
+    """Return the tag of a language that a user typed, or an empty string. Raises UnknownLanguage."""
     if not lang:
         return ""
     from hub.languages import parse_language
@@ -89,7 +95,7 @@ def tag_of(lang: str) -> str:
 
 def _print_page(page: Page, language: str) -> None:
     if not page.items:
-        print("Nothing found. Ask for less, or look at everything with `hub search`.")
+        print("No artifacts match. Remove a filter, or list everything with `hub search`.")
         return
     rows = [_row(artifact, language) for artifact in page.items]
     print_table(("NAME", "KIND", "METHOD", "BASES", "LANGUAGES", "BEST SCORE", "LICENCE"), rows)
@@ -110,7 +116,7 @@ def _row(artifact: Artifact, language: str) -> tuple[str, ...]:
 
 
 def languages_in_short(languages: tuple[str, ...], wanted: str = "") -> str:
-    """`yo, sw`, or `yo + 104 more`."""
+    """Format languages as `yo, sw` or `yo + 104 more`."""
     if len(languages) <= MOST_LANGUAGES:
         return ", ".join(languages) or "–"
     first = wanted if wanted in languages else languages[0]

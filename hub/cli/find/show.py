@@ -1,22 +1,19 @@
-"""`hub show`: everything that is known about one artifact."""
+"""`hub show`: the card, scores, files and revisions of an artifact."""
 
 from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
-from hub.cli.find.bases import reads
-from hub.cli.find.lineage import lineage
+from hub.cli.find.facts import general, lineage, own_encoders, requirements, trust
 from hub.cli.find.scores import as_json, grouped, number
 from hub.cli.find.search import ENDPOINT
-from hub.cli.find.trust import trust
 from hub.cli.tables import bold, print_table, size
 from hub.errors import UnknownRevision
 from hub.publish.lineage import origins
@@ -29,54 +26,54 @@ if TYPE_CHECKING:
     from hub.registry.artifacts.scans import Scan
 
 HEX = 10
-"""Digits of a digest or revision that a person needs to see."""
+"""Digits of a digest or revision that are printed."""
 MOST_GROUPS = 12
-"""More groups of scores than this need --all-scores: a multilingual artifact has hundreds."""
+"""Groups of scores shown without --all-scores: a multilingual artifact has hundreds."""
 
 
 def show(
-    name: Annotated[str, Argument(help="`owner/name`, or `name` alone.")],
-    revision: Annotated[str, Option(help="A revision's id, number, reference or alias: @stable.")] = "main",
-    all_scores: Annotated[bool, Option("--all-scores", help="Do not shorten the scores.")] = False,
-    as_object: Annotated[bool, Option("--json", help="Print one object, for programs.")] = False,
+    name: Annotated[str, Argument(help="Artifact: `owner/name` or `name`.")],
+    revision: Annotated[str, Option(help="Revision: id, number, branch or alias such as @stable.")] = "main",
+    all_scores: Annotated[bool, Option("--all-scores", help="Show all scores.")] = False,
+    as_object: Annotated[bool, Option("--json", help="Print JSON.")] = False,
     endpoint: Annotated[str, Option(help=ENDPOINT, show_default=False)] = "",
 ) -> None:
     """Show a card, its scores, files and revisions, and how to load it."""
-    told = Endpoint(endpoint).describe(name, revision) if endpoint else _describe_here(name, revision)
-    artifact, shown, revisions = told.artifact, told.shown, told.revisions
+    found = Endpoint(endpoint).describe(name, revision) if endpoint else _describe_local(name, revision)
+    artifact, shown = found.artifact, found.shown
     if shown is None:
         raise UnknownRevision(revision, listing=f"hub show {name}")
     if as_object:
-        described = _described(artifact, shown, revisions, told.scans)
-        described |= {"mirror": asdict(told.mirror) if told.mirror else None}
+        described = _described(artifact, shown, found.revisions, found.scans)
+        described |= {"mirror": asdict(found.mirror) if found.mirror else None}
         print(json.dumps(described, ensure_ascii=False, indent=2, default=str))
         return
-    card = _card(told.card, artifact)
+    card = _card(found.card, artifact)
     print(bold(str(artifact.name)))
     print(artifact.summary)
     print()
-    if told.mirror is not None:
+    if found.mirror is not None:
         print(
-            f"{'mirror of':<14}{told.mirror.upstream} at {told.mirror.commit_id[:12]}, since {told.mirror.fetched_at:%Y-%m-%d}"
+            f"{'mirror of':<14}{found.mirror.upstream} at {found.mirror.commit_id[:12]}, since {found.mirror.fetched_at:%Y-%m-%d}"
         )
     for label, value in [
-        *_facts(artifact),
-        *_own_encoders(artifact, shown),
-        *lineage(told.origins),
-        *trust(artifact, shown, told.scans),
-        *_needs(card),
+        *general(artifact),
+        *own_encoders(artifact, shown),
+        *lineage(found.origins),
+        *trust(artifact, shown, found.scans),
+        *requirements(card),
     ]:
         print(f"{label:<14}{value}")
     _section("Scores", _print_scores, artifact.scores, all_scores)
     _section("Files", _print_files, shown)
-    _section("Revisions", _print_revisions, revisions)
+    _section("Revisions", _print_revisions, found.revisions)
     _section("Load it", _print_usage, artifact)
     if card is not None and card.prose:
         _section("Card", print, card.prose)
 
 
-def _describe_here(name: str, revision: str) -> Description:
-    """What an endpoint would tell, from this installation."""
+def _describe_local(name: str, revision: str) -> Description:
+    """Describe an artifact of the local registry."""
     from hub.cards.card import FILE
     from hub.local import LocalHub
     from hub.registry.parts import origin_of
@@ -101,7 +98,7 @@ def _describe_here(name: str, revision: str) -> Description:
 
 
 def _card(text: str, artifact: Artifact) -> Card | None:
-    """The card, if there is one of ours."""
+    """Return the card, or None for a repository without a linguahub card."""
     from hub.cards import read_card
     from hub.cards.card import FILE
 
@@ -113,60 +110,9 @@ def _card(text: str, artifact: Artifact) -> Card | None:
         return read_card(path, artifact.name)
 
 
-def _needs(card: Card | None) -> Iterator[tuple[str, str]]:
-    """What it takes to load it: memory in each type, and agreement to terms."""
-    if card is None:
-        return
-    if card.parameters:
-        from hub.weights.memory import in_words, total
-
-        parts = ", ".join(f"{part} {count / 1e6:,.1f}" for part, count in card.parameters)
-        yield "weights", f"{total(card.parameters) / 1e6:,.1f} million: {parts}"
-        yield "memory", in_words(total(card.parameters))
-    if card.gated:
-        yield (
-            "access",
-            f"gated: agree to its terms at https://huggingface.co/{card.upstream[0].repository}, then `hf auth login`",
-        )
-
-
-def _facts(artifact: Artifact) -> Iterator[tuple[str, str]]:
-    yield "kind", artifact.kind
-    if artifact.method:
-        yield "method", artifact.method
-    if artifact.bases:
-        yield "bases", ", ".join(artifact.bases)
-    if artifact.encoder:
-        yield "encoder", artifact.encoder
-    if artifact.conditioning is not None:
-        yield "reads", reads(artifact.conditioning)
-    for variant in artifact.variants:
-        yield "variant", f"{variant.folder}: {variant.architecture}, gives {reads(variant.conditioning)}"
-    yield "languages", f"{', '.join(artifact.languages)} ({len(artifact.languages)})"
-    yield "licence", artifact.license
-    if artifact.tags:
-        yield "tags", ", ".join(artifact.tags)
-    for upstream in artifact.upstream:
-        about = f" ({size(upstream.size_bytes)})" if upstream.size_bytes else ""
-        yield "upstream", f"{upstream.repository}/{upstream.file}{about} at {upstream.revision}"
-    if artifact.size_bytes:
-        yield "size", size(artifact.size_bytes)
-    yield "downloads", str(artifact.downloads)
-
-
-def _own_encoders(artifact: Artifact, revision: Revision) -> Iterator[tuple[str, str]]:
-    """Variants that bring their text encoder along: a transformers folder beside their config.json."""
-    paths = {file.path for file in revision.files}
-    for variant in artifact.variants:
-        if variant.encoder is None:
-            config = next((path for path in sorted(paths) if fnmatch(path, f"{variant.folder}/*/tokenizer*.json")), "")
-            if config:
-                yield "own encoder", config.rpartition("/")[0]
-
-
 def _print_scores(scores: tuple[Score, ...], every_one: bool) -> None:
     if not scores:
-        print("none yet")
+        print("None yet.")
         return
     groups = grouped(scores)
     kept = groups if every_one else groups[:MOST_GROUPS]
@@ -188,7 +134,7 @@ def _print_scores(scores: tuple[Score, ...], every_one: bool) -> None:
 
 
 def _why(score: Score) -> str:
-    return f"{score.source}; doubted: {score.reason}" if score.reason else score.source
+    return f"{score.source}; disputed: {score.reason}" if score.reason else score.source
 
 
 def _print_files(revision: Revision) -> None:
@@ -207,13 +153,13 @@ def _print_revisions(revisions: tuple[Revision, ...]) -> None:
         )
         for revision in revisions
     ]
-    print_table(("NUMBER", "ID", "MADE", "", "MESSAGE"), rows)
+    print_table(("NUMBER", "ID", "CREATED", "", "MESSAGE"), rows)
 
 
 def _print_usage(artifact: Artifact) -> None:
     name = str(artifact.name).removeprefix("linguahub/")
     if not artifact.weights_digest and artifact.upstream and artifact.kind != "base":
-        print(f"hub pull {name}    # its weights are upstream: fetch and convert them first")
+        print(f"hub pull {name}    # download and convert its upstream weights first")
     if artifact.kind == "base":
         print(f'from hub import load_pipeline\npipe = load_pipeline("{name}")')
     elif artifact.kind in {"adapter", "projector", "encoder", "delta"} and artifact.bases:

@@ -1,4 +1,4 @@
-"""`hub backup`: a copy of registry and store, while others go on using them."""
+"""`hub backup`: copy registry and store while they are in use."""
 
 from __future__ import annotations
 
@@ -10,20 +10,18 @@ from typer import Argument, Exit
 
 
 def backup(
-    folder: Annotated[
-        Path, Argument(help="A new folder, or one of an earlier backup, whose blobs are not copied again.")
-    ],
+    folder: Annotated[Path, Argument(help="New folder, or that of an earlier backup to update.")],
 ) -> None:
     """Copy registry and store into a folder.
 
-    Exits with 1 when a blob is damaged here and could not be copied.
+    Exits with 1 when a damaged blob could not be copied.
     """
     from hub.local import LocalHub
     from hub.maintenance.backup import back_up
 
     with LocalHub.open() as hub:
         report = back_up(hub.registry, hub.store, folder)
-    print(f"{folder}: {report.blobs} blobs, {report.size_bytes:,} bytes, {report.linked} of them without copying.")
+    print(f"{folder}: {report.blobs} blobs, {report.size_bytes:,} bytes, {report.linked} blobs hard-linked.")
     for fault in report.faults:
         print(f"hub: {fault}", file=sys.stderr)
     if report.faults:

@@ -1,4 +1,4 @@
-"""What `hub doctor` looks at: one function a subject, none of which may fail."""
+"""The checks of `hub doctor`: one function per subject; none may raise."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hub.registry.outbox.queue import Backlog
 
 OK, ABSENT, FAULT = "ok", "absent", "fault"
-"""Fine; optional and not here; wrong."""
+"""Present; optional and missing; broken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +32,13 @@ class Finding:
     """`ok`, `absent` or `fault`."""
     found: str
     mend: str = ""
-    """The command that mends it; empty when there is nothing to mend."""
+    """The command that fixes it, or an empty string."""
     expected: str = ""
-    """What should have been found; empty when anything will do."""
+    """The expected value, or an empty string."""
 
 
 def examine() -> Iterator[Finding]:
-    """All findings, from the ground up."""
+    """Yield all findings."""
     yield Finding("python", OK, f"{platform.python_version()} on {platform.system()} {platform.machine()}")
     yield _distribution()
     yield from (_extra(extra, purpose) for extra, purpose in EXTRAS.items())
@@ -53,14 +53,19 @@ def _distribution() -> Finding:
     try:
         return Finding(DISTRIBUTION, OK, version(DISTRIBUTION))
     except PackageNotFoundError:
-        return Finding(DISTRIBUTION, FAULT, "not installed: hub train and hub serve are not found", "pip install -e .")
+        return Finding(
+            DISTRIBUTION, FAULT, "not installed: hub train and hub serve are unavailable", "pip install -e ."
+        )
 
 
 def _extra(extra: str, purpose: str) -> Finding:
     missing = missing_packages(extra)
     if missing:
         return Finding(
-            f"extra {extra}", ABSENT, f"{purpose}: lacks {', '.join(missing)}", f"pip install '{DISTRIBUTION}[{extra}]'"
+            f"extra {extra}",
+            ABSENT,
+            f"{purpose}: missing {', '.join(missing)}",
+            f"pip install '{DISTRIBUTION}[{extra}]'",
         )
     return Finding(f"extra {extra}", OK, purpose)
 
@@ -92,7 +97,7 @@ def _torchvision() -> Iterator[Finding]:
             "torchvision",
             FAULT,
             f"does not match torch, and breaks transformers: {error}",
-            "pip uninstall torchvision   # nothing here needs it",
+            "pip uninstall torchvision   # not needed by linguahub",
         )
     else:
         yield Finding("torchvision", OK, f"{torchvision.__version__} (not needed)")
@@ -111,7 +116,7 @@ def _plugins() -> Iterator[Finding]:
                 yield Finding(
                     f"{group} {name}",
                     FAULT,
-                    f"`{point.value}` is not there",
+                    f"`{point.value}` not found",
                     f"pip install --force-reinstall {package}",
                 )
 
@@ -130,8 +135,8 @@ def _installation() -> Iterator[Finding]:
             owed = backlog(hub.registry.database)
     except HubError as error:
         schema = list(_schema(home.registry))
-        mended_with_it = any(finding.state == FAULT for finding in schema)
-        yield Finding("registry", FAULT, str(error), "" if mended_with_it else "hub index")
+        is_explained = any(finding.state == FAULT for finding in schema)
+        yield Finding("registry", FAULT, str(error), "" if is_explained else "hub index")
         yield from schema
     else:
         yield Finding("registry", OK, f"{database}: {found} artifacts")
@@ -139,19 +144,19 @@ def _installation() -> Iterator[Finding]:
         yield Finding("store", OK, f"{home.store_url or home.store}: {blobs} blobs")
         yield from (_owed(task, each) for task, each in owed.items())
     if not os.access(home.folder, os.W_OK):
-        yield Finding("home", FAULT, f"{home.folder} cannot be written", "export HUB_HOME=FOLDER   # one of yours")
+        yield Finding("home", FAULT, f"{home.folder} is not writable", "export HUB_HOME=FOLDER   # a writable folder")
     if not home.cards.is_dir():
-        yield Finding("cards", FAULT, f"{home.cards} is not there", f"pip install --force-reinstall {DISTRIBUTION}")
+        yield Finding("cards", FAULT, f"{home.cards} not found", f"pip install --force-reinstall {DISTRIBUTION}")
 
 
 def _owed(task: str, owed: Backlog) -> Finding:
-    found = f"{owed.waiting} wait, the oldest for {owed.oldest_s:.0f} s; {owed.given_up} given up"
-    mend = "hub admin outbox --retry   # after reading why, with `hub admin outbox`" if owed.given_up else ""
+    found = f"{owed.waiting} waiting, the oldest for {owed.oldest_s:.0f} s; {owed.given_up} given up"
+    mend = "hub admin outbox --retry   # `hub admin outbox` shows the errors" if owed.given_up else ""
     return Finding(f"outbox {task}", FAULT if owed.given_up else OK, found, mend)
 
 
 def _schema(address: str) -> Iterator[Finding]:
-    """Looked at after opening, which migrates: another schema than ours is left only where that could not be done."""
+    """Compare the schema after opening, which migrates: it differs only where a migration failed."""
     from hub.registry.database.open import open_database
     from hub.registry.database.schema import HEAD
 
@@ -159,7 +164,7 @@ def _schema(address: str) -> Iterator[Finding]:
         with closing(open_database(address)) as database:
             found = database.version()
     except HubError:
-        return  # The registry's own line says why.
+        return  # The finding on the registry says why.
     if found == HEAD:
         yield Finding("schema", OK, found, expected=HEAD)
     elif found:
@@ -174,6 +179,6 @@ def _terminal() -> Iterator[Finding]:
         yield Finding(
             "terminal",
             FAULT,
-            f"writes {sys.stdout.encoding}, which lacks many scripts",
+            f"uses {sys.stdout.encoding}, which cannot show many scripts",
             "export PYTHONIOENCODING=utf-8",
         )

@@ -1,4 +1,4 @@
-"""`hub doctor`: what is installed, what is missing, and the command that mends it."""
+"""`hub doctor`: check the installation and suggest fixes."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _MARKS = {OK: "ok", ABSENT: "absent", FAULT: "FAULT"}
 
 
 def doctor(
-    as_objects: Annotated[bool, Option("--json", help="Print a list of objects, for programs.")] = False,
+    as_objects: Annotated[bool, Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say what is missing here and how to mend it.
+    """Check the installation and suggest fixes.
 
-    Exits with 1 when something is wrong, not when something optional is absent.
+    Exits with 1 when something is broken; missing optional packages are not errors.
     """
     findings = list(examine())
     if as_objects:
@@ -34,11 +34,11 @@ def _print_findings(findings: list[Finding]) -> None:
     print_table(
         ("WHAT", "STATE", "FOUND"), [(finding.what, _MARKS[finding.state], _found(finding)) for finding in findings]
     )
-    mends = [(finding.what, finding.mend) for finding in findings if finding.mend]
-    if mends:
-        print("\nTo mend or add:")
-        for what, mend in mends:
-            print(f"  {what}: {mend}")
+    fixes = [(finding.what, finding.mend) for finding in findings if finding.mend]
+    if fixes:
+        print("\nTo fix or install:")
+        for what, fix in fixes:
+            print(f"  {what}: {fix}")
 
 
 def _found(finding: Finding) -> str:

@@ -1,4 +1,4 @@
-"""`hub gc`: give back the room of blobs that nothing names any more."""
+"""`hub gc`: delete unreferenced blobs."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ SHOWN = 10
 
 def gc(
     days: Annotated[
-        float, Option(min=LEAST_DAYS, help="Keep what was put within so many days: its push may not have ended.")
+        float, Option(min=LEAST_DAYS, help="Keep blobs newer than N days: their push may be in progress.")
     ] = GRACE_DAYS,
-    yes: Annotated[bool, Option("--yes", help="Remove them; without it they are only listed.")] = False,
+    yes: Annotated[bool, Option("--yes", help="Delete the blobs instead of listing them.")] = False,
 ) -> None:
-    """List or remove blobs that no revision names."""
+    """List or delete unreferenced blobs."""
     from hub.local import LocalHub
     from hub.maintenance.garbage import collect, strays
 
@@ -27,16 +27,10 @@ def gc(
             print(f"{stray.digest.hex[:12]}  {stray.size_bytes:>14,} bytes  {stray.age_days:.0f} days old")
         if len(found) > SHOWN:
             print(f"… and {len(found) - SHOWN} more")
-        if not yes:
-            again = f"hub gc --yes{f' --days {days:g}' if days != GRACE_DAYS else ''}"
-            print(
-                _sum(len(found), sum(each.size_bytes for each in found), "would go")
-                + (f": `{again}`." if found else ".")
-            )
-            return
-        removed = collect(hub.registry, hub.store, found, days)
-    print(_sum(len(removed), sum(each.size_bytes for each in removed), "removed") + ".")
-
-
-def _sum(blobs: int, size_bytes: int, verb: str) -> str:
-    return f"{blobs or 'No'} blobs, {size_bytes:,} bytes, {verb}" if blobs else f"No blobs {verb}"
+        deleted = collect(hub.registry, hub.store, found, days) if yes else found
+    if not deleted:
+        print("Nothing to delete.")
+        return
+    amount = f"{len(deleted)} blobs, {sum(each.size_bytes for each in deleted):,} bytes"
+    again = f"hub gc --yes{f' --days {days:g}' if days != GRACE_DAYS else ''}"
+    print(f"{amount}, deleted." if yes else f"{amount}, can be deleted with `{again}`.")

@@ -1,4 +1,4 @@
-"""`hub index`: bring the registry up to date with what it is derived from."""
+"""`hub index`: rebuild the registry from the cards and the store."""
 
 from __future__ import annotations
 

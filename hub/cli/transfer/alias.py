@@ -1,4 +1,4 @@
-"""`hub alias`: names such as `@stable`, which are moved from revision to revision by hand."""
+"""`hub alias`: movable names of revisions, such as `@stable`."""
 
 from __future__ import annotations
 
@@ -15,28 +15,33 @@ HEX = 10
 
 
 def alias(
-    name: Annotated[str, Argument(help="`owner/name`, or `name` alone.")],
-    alias: Annotated[str, Argument(help="`@` and a word; without one, all are listed.", show_default=False)] = "",
-    revision: Annotated[str, Option(help="Where it shall lead.", show_default=False)] = "",
+    name: Annotated[str, Argument(help="Artifact: `owner/name` or `name`.")],
+    alias: Annotated[str, Argument(help="Alias, such as @stable; all are listed by default.", show_default=False)] = "",
+    revision: Annotated[str, Option(help="Revision the alias points to.", show_default=False)] = "",
     protect: Annotated[
-        bool | None, Option("--protect/--open", help="Whether administrators alone move it.", show_default=False)
+        bool | None,
+        Option(
+            "--protect/--open",
+            help="Let only administrators move the alias, or everyone who can write.",
+            show_default=False,
+        ),
     ] = None,
-    delete: Annotated[bool, Option("--delete", help="Take it away.")] = False,
+    delete: Annotated[bool, Option("--delete", help="Delete the alias.")] = False,
     endpoint: Annotated[str, Option(help=ENDPOINT, show_default=False)] = "",
 ) -> None:
-    """List, make, move or take away the aliases of an artifact."""
+    """List, create, move or delete aliases of an artifact."""
     if not alias and (revision or delete or protect is not None):
-        raise WrongRequest("which alias? Write `hub alias NAME @stable --revision main`.")
+        raise WrongRequest("missing alias. Example: `hub alias NAME @stable --revision main`.")
     if alias and delete == bool(revision):
-        raise WrongRequest(f"what shall become of `{alias}`? Give `--revision` or `--delete`.")
-    rows = _there(endpoint, name, alias, revision, protect) if endpoint else _here(name, alias, revision, protect)
+        raise WrongRequest(f"what to do with `{alias}`? Use either `--revision` or `--delete`.")
+    rows = _remote(endpoint, name, alias, revision, protect) if endpoint else _local(name, alias, revision, protect)
     if rows:
         print_table(("ALIAS", "REVISION", ""), rows)
     else:
         print("No aliases.")
 
 
-def _here(name: str, alias: str, revision: str, protect: bool | None) -> list[tuple[str, str, str]]:
+def _local(name: str, alias: str, revision: str, protect: bool | None) -> list[tuple[str, str, str]]:
     from hub.local import LocalHub
     from hub.publish.publish import drain_outbox
     from hub.registry.accounts.permissions import Actor
@@ -54,7 +59,7 @@ def _here(name: str, alias: str, revision: str, protect: bool | None) -> list[tu
         return [(each.name, each.revision[:HEX], "protected" * each.protected) for each in aliases(database, artifact)]
 
 
-def _there(address: str, name: str, alias: str, revision: str, protect: bool | None) -> list[tuple[str, str, str]]:
+def _remote(address: str, name: str, alias: str, revision: str, protect: bool | None) -> list[tuple[str, str, str]]:
     from hub.remote.client import Endpoint
 
     endpoint = Endpoint(address)

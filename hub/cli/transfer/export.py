@@ -1,4 +1,4 @@
-"""`hub export`: an artifact's module as a file that its system's own code reads."""
+"""`hub export`: write a module in the format of its system's original code."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from hub.errors import DoesNotFit
 
 
 def export(
-    name: Annotated[str, Argument(help="`owner/name`, `name` alone, or a folder.")],
-    base: Annotated[str, Option(help="Which variant, where there are several.", show_default=False)] = "",
-    to: Annotated[Path | None, Option(help="The file to write, which must not exist.", show_default=False)] = None,
-    format: Annotated[str, Option(help="A published format; its own by default.", show_default=False)] = "",
-    revision: Annotated[str, Option(help="A revision's id, number or reference.")] = "main",
+    name: Annotated[str, Argument(help="Artifact, `owner/name` or `name`, or a folder.")],
+    base: Annotated[str, Option(help="Base whose variant to export, if there are several.", show_default=False)] = "",
+    to: Annotated[Path | None, Option(help="Path of the new file.", show_default=False)] = None,
+    format: Annotated[str, Option(help="Published format (default: that of the module).", show_default=False)] = "",
+    revision: Annotated[str, Option(help="Revision: id, number or branch.")] = "main",
 ) -> None:
-    """Write an artifact's module in the format its system publishes, and print the file."""
+    """Export a module in its system's published format and print the path."""
     from hub.convert import export as write
 
     if Path(name).is_dir():
@@ -31,7 +31,7 @@ def export(
             variant = _variant(hub.snapshot(artifact.name, revision), base, name)
             written, found = write(variant, to, what=artifact.name.name, format_name=format)
     print(written)
-    print(f"It is in the format of {found.title}.")
+    print(f"Format: {found.title}.")
 
 
 def _variant(folder: Path, base: str, name: str) -> Path:
@@ -41,7 +41,9 @@ def _variant(folder: Path, base: str, name: str) -> Path:
     wanted = base.rpartition("/")[2] or (there[0] if len(there) == 1 else "")
     if wanted in there:
         return folder / wanted
-    listed = ", ".join(f"`{each}`" for each in there) or "none: `hub pull` fetches what a card names"
+    if not there:
+        raise DoesNotFit(f"`{name}` has no downloaded weights. Run `hub pull {name}` first.")
+    listed = ", ".join(f"`{each}`" for each in there)
     raise DoesNotFit(
-        f"`{name}` has no variant {f'for `{wanted}`' if wanted else 'that is the only one'}; those here are {listed}."
+        f"`{name}` has {f'no variant for `{wanted}`' if wanted else 'several variants'}: choose one of {listed} with --base."
     )

@@ -1,4 +1,4 @@
-"""`hub import`: a published system's own file becomes an artifact of ours."""
+"""`hub import`: convert a published system's file into an artifact."""
 
 from __future__ import annotations
 
@@ -15,30 +15,34 @@ if TYPE_CHECKING:
 
 
 def import_file(
-    file: Annotated[Path, Argument(help="A published file; its keys and shapes say what it is, its name does not.")],
-    name: Annotated[str, Option(help="Name of the artifact; format and base by default.", show_default=False)] = "",
-    base: Annotated[str, Option(help="What it fits; by its widths if left out.", show_default=False)] = "",
+    file: Annotated[Path, Argument(help="Published weights file; its format is recognised by keys and shapes.")],
+    name: Annotated[str, Option(help="Name of the artifact (default: FORMAT-BASE).", show_default=False)] = "",
+    base: Annotated[
+        str, Option(help="Base it was made for (default: recognised by its shapes).", show_default=False)
+    ] = "",
     encoder: Annotated[
-        str, Option(help="The text encoder it reads; what it was published for if left out.", show_default=False)
+        str, Option(help="Text encoder it was made for (default: the published one).", show_default=False)
     ] = "",
     lang: Annotated[
-        list[str] | None, Option(help="A language it serves; may be repeated. `mul` if left out.", show_default=False)
+        list[str] | None, Option(help="Language it supports; repeat for several (default: mul).", show_default=False)
     ] = None,
-    license: Annotated[str, Option(help="The licence its authors gave it.")] = "unknown",
+    license: Annotated[str, Option(help="Licence of the file.")] = "unknown",
     tokenizer: Annotated[
-        Path | None, Option(help="Folder of the tokenizer, for a file that holds its text encoder.", show_default=False)
+        Path | None, Option(help="Tokenizer folder, for a file that contains its text encoder.", show_default=False)
     ] = None,
     with_encoder: Annotated[
-        bool, Option("--with-encoder", help="Take the text encoder out of mCLIP's file, too.")
+        bool, Option("--with-encoder", help="Also extract the text encoder from an mCLIP file.")
     ] = False,
-    push: Annotated[bool, Option("--push", help="Publish it here instead of writing a folder.")] = False,
+    push: Annotated[bool, Option("--push", help="Publish the artifact locally instead of writing a folder.")] = False,
 ) -> None:
-    """Convert a published file into a folder, or with --push publish it here."""
+    """Convert a published file into a folder, or publish it with --push."""
     from hub.convert import convert
     from hub.languages import MULTILINGUAL, parse_language
 
     if not file.is_file():
-        raise WrongRequest(f"`{file}` is no file: `hub import` takes one of a published system, such as sd15_base.pth.")
+        raise WrongRequest(
+            f"`{file}` not found: `hub import` converts a published weights file, such as sd15_base.pth."
+        )
     languages = tuple(dict.fromkeys(parse_language(each) for each in lang or [])) or (MULTILINGUAL,)
     with tempfile.TemporaryDirectory(prefix=".hub-import-", dir=None if push else Path()) as scratch:
         variant = Path(scratch) / "variant"
@@ -59,9 +63,9 @@ def import_file(
         variant.rename(folder / fits)
         _write_card(folder, found, file, languages, license)
         print(_push(folder, called, file) if push else _keep(folder))
-    print(f"It is {found.format.title}: {found.reading.architecture}, {_sizes(found)}.")
+    print(f"Recognised as {found.format.title}: {found.reading.architecture}, {_sizes(found)}.")
     if found.left:
-        print(f"Left in the file: {', '.join(found.left)}.")
+        print(f"Not converted: {', '.join(found.left)}.")
 
 
 def _sizes(found: Conversion) -> str:
@@ -92,7 +96,7 @@ def _write_card(folder: Path, found: Conversion, file: Path, languages: tuple[st
 def _keep(folder: Path) -> str:
     target = Path(folder.name)
     if target.exists():
-        raise Conflict(f"`{target}` exists already: choose another name with --name, or remove it.")
+        raise Conflict(f"`{target}` already exists: choose another name with --name, or remove it.")
     folder.rename(target)
     return str(target.resolve())
 

@@ -1,4 +1,4 @@
-"""`hub pull`: have an artifact's files on this machine, fetched from upstream when they are not here."""
+"""`hub pull`: download an artifact's files, from the hub or from upstream."""
 
 from __future__ import annotations
 
@@ -19,16 +19,14 @@ if TYPE_CHECKING:
 
 
 def pull(
-    name: Annotated[str, Argument(help="`owner/name`, or `name` alone.")],
-    to: Annotated[
-        Path | None, Option(help="Copy the files into this folder, which must not exist.", show_default=False)
-    ] = None,
-    revision: Annotated[str, Option(help="A revision's id, number, reference or alias: @stable.")] = "main",
+    name: Annotated[str, Argument(help="Artifact: `owner/name` or `name`.")],
+    to: Annotated[Path | None, Option(help="New folder to copy the files to.", show_default=False)] = None,
+    revision: Annotated[str, Option(help="Revision: id, number, branch or alias such as @stable.")] = "main",
     endpoint: Annotated[str, Option(help=ENDPOINT, show_default=False)] = "",
 ) -> None:
-    """Fetch an artifact and print the folder that holds its files."""
+    """Download an artifact and print the folder with its files."""
     if to is not None and to.exists():
-        raise Conflict(f"`{to}` exists already: name a folder that does not, or remove it.")
+        raise Conflict(f"`{to}` already exists: name another folder, or remove it.")
     from hub.local import LocalHub
 
     with LocalHub.open() as hub:
@@ -46,7 +44,7 @@ def pull(
 
 
 def _from_endpoint(hub: LocalHub, address: str, name: str, revision: str) -> Path:
-    """Recorded here under the id that it has there."""
+    """Fetch a revision and record it under its id on the endpoint."""
     from hub.remote.client import Endpoint
     from hub.remote.transfer import pull as pull_from
 
@@ -55,7 +53,7 @@ def _from_endpoint(hub: LocalHub, address: str, name: str, revision: str) -> Pat
 
 
 def copy(folder: Path, to: Path) -> Path:
-    """The files of `folder` as `to`, all of them or none; with an encoder of a pipeline its tokenizer, which lies beside it."""
+    """Copy `folder` to `to`, completely or not at all. The tokenizer beside a pipeline's text encoder is copied with it."""
     beside = folder.with_name(folder.name.replace("text_encoder", "tokenizer"))
     try:
         to.parent.mkdir(parents=True, exist_ok=True)
@@ -73,7 +71,7 @@ def copy(folder: Path, to: Path) -> Path:
 
 
 def _from_upstream(hub: LocalHub, artifact: Artifact) -> Path:
-    """Bases stay where diffusers keeps them, as `load_pipeline` expects; adapters are converted and published here."""
+    """Fetch a base or encoder into Hugging Face's cache, as `load_pipeline` expects; convert and publish anything else."""
     if artifact.kind == "base":
         return _base(hub, artifact)
     if artifact.kind == "encoder":
@@ -85,13 +83,13 @@ def _from_upstream(hub: LocalHub, artifact: Artifact) -> Path:
 
 
 def _encoder(hub: LocalHub, artifact: Artifact) -> Path:
-    """The half of it that modules read; it stays where `huggingface_hub` keeps it, unless it has to be made from pickles."""
+    """Fetch the half of an encoder that modules read. It stays in Hugging Face's cache unless it must be converted."""
     try:
         from hub.remote.configurations import fetch_encoder, fetch_settings
     except ImportError as error:
         raise MissingExtra("load", f"fetching the encoder `{artifact.name}`") from error
     upstream, what = artifact.upstream[0], artifact.name.name
-    _mend(hub, artifact)
+    _remove_damaged(hub, artifact)
     try:
         return fetch_encoder(upstream, what=what)
     except WrongSource:  # pickles alone, or open_clip's layout
@@ -102,8 +100,8 @@ def _encoder(hub: LocalHub, artifact: Artifact) -> Path:
         return hub.snapshot(artifact.name)
 
 
-def _mend(hub: LocalHub, artifact: Artifact) -> None:
-    """Take damaged files out of Hugging Face's cache, which would give the same bytes for ever. Unreachable when nobody has others."""
+def _remove_damaged(hub: LocalHub, artifact: Artifact) -> None:
+    """Remove damaged files from Hugging Face's cache so that they are fetched again. Raises Unreachable when offline."""
     from hub.remote.configurations import somebody_answers
     from hub.remote.hf_cache import Stamps, cached, faults
 
@@ -111,11 +109,11 @@ def _mend(hub: LocalHub, artifact: Artifact) -> None:
     damaged = list(faults(cached(upstream.repository, upstream.revision), stamps, anew=True))
     if damaged and not somebody_answers():
         raise Unreachable(
-            f"{damaged[0]}, and nobody answers who has `{artifact.name.name}` whole: "
-            f"`hub pull {artifact.name.name}` where there is a network."
+            f"{damaged[0]}, and the hub that has `{artifact.name.name}` does not answer: "
+            f"run `hub pull {artifact.name.name}` with a network connection."
         )
     for fault in damaged:
-        print(f"hub: {fault}: it is fetched again.", file=sys.stderr)
+        print(f"hub: {fault}: fetching it again.", file=sys.stderr)
         fault.remove()
 
 
@@ -127,5 +125,5 @@ def _base(hub: LocalHub, artifact: Artifact) -> Path:
     from hub.remote.configurations import fetch_pipeline
 
     upstream = artifact.upstream[0]
-    _mend(hub, artifact)
+    _remove_damaged(hub, artifact)
     return fetch_pipeline(DiffusionPipeline, upstream.repository, upstream.revision, what=str(artifact.name))

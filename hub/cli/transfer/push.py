@@ -1,4 +1,4 @@
-"""`hub push`: publish a folder in Hugging Face layout."""
+"""`hub push`: publish a folder in Hugging Face's layout."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ from hub.records import Revision
 
 
 def push(
-    folder: Annotated[Path, Argument(help="A folder with README.md and one sub-folder for each base.")],
-    name: Annotated[str, Option(help="`owner/name`; the folder's name by default.", show_default=False)] = "",
-    message: Annotated[str, Option("--message", "-m", help="What is new in this revision.", show_default=False)] = "",
+    folder: Annotated[Path, Argument(help="Folder with README.md and one sub-folder per base.")],
+    name: Annotated[
+        str, Option(help="Artifact: `owner/name` or `name` (default: the folder's name).", show_default=False)
+    ] = "",
+    message: Annotated[str, Option("--message", "-m", help="Description of the change.", show_default=False)] = "",
     endpoint: Annotated[str, Option(help=ENDPOINT, show_default=False)] = "",
 ) -> None:
     """Publish a folder as a new revision of an artifact."""
     if not folder.is_dir():
-        raise WrongRequest(f"`{folder}` is no folder: `hub push` takes one that holds README.md.")
+        raise WrongRequest(f"`{folder}` is not a folder: `hub push` publishes a folder with a README.md.")
     if endpoint:
         from hub.remote.client import Endpoint
         from hub.remote.transfer import push as push_to

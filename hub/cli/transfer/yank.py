@@ -11,23 +11,23 @@ from hub.errors import WrongRequest
 
 
 def yank(
-    name: Annotated[str, Argument(help="`owner/name`, or `name` alone.")],
-    revision: Annotated[str, Argument(help="A revision's id, number or reference.")],
-    reason: Annotated[str, Option(help="Why, for the audit log.", show_default=False)] = "",
-    undo: Annotated[bool, Option("--undo", help="Take the withdrawal back.")] = False,
+    name: Annotated[str, Argument(help="Artifact: `owner/name` or `name`.")],
+    revision: Annotated[str, Argument(help="Revision: id, number or branch.")],
+    reason: Annotated[str, Option(help="Reason, for the audit log.", show_default=False)] = "",
+    undo: Annotated[bool, Option("--undo", help="Undo an earlier yank.")] = False,
     endpoint: Annotated[str, Option(help=ENDPOINT, show_default=False)] = "",
 ) -> None:
-    """Withdraw a revision: `main` gives an earlier one, and those who pinned it still get it, with a warning."""
+    """Withdraw a revision. It remains available, with a warning, to anyone who pinned it."""
     if not undo and not reason:
-        raise WrongRequest("say why: `hub yank NAME REVISION --reason 'trained on the test set'`.")
+        raise WrongRequest("missing --reason. Example: `hub yank NAME REVISION --reason 'trained on the test set'`.")
     if endpoint:
-        number, yanked = _there(endpoint, name, revision, reason, undo=undo)
+        number, yanked = _remote(endpoint, name, revision, reason, undo=undo)
     else:
-        number, yanked = _here(name, revision, reason, undo=undo)
+        number, yanked = _local(name, revision, reason, undo=undo)
     print(f"{name} revision {number} is {'withdrawn' if yanked else 'no longer withdrawn'}")
 
 
-def _here(name: str, revision: str, reason: str, *, undo: bool) -> tuple[int, bool]:
+def _local(name: str, revision: str, reason: str, *, undo: bool) -> tuple[int, bool]:
     from hub.local import LocalHub
     from hub.publish.commit import yank as withdraw
     from hub.registry.accounts.permissions import Actor
@@ -38,7 +38,7 @@ def _here(name: str, revision: str, reason: str, *, undo: bool) -> tuple[int, bo
         return found.number, found.yanked
 
 
-def _there(address: str, name: str, revision: str, reason: str, *, undo: bool) -> tuple[int, bool]:
+def _remote(address: str, name: str, revision: str, reason: str, *, undo: bool) -> tuple[int, bool]:
     from urllib.parse import quote
 
     from hub.remote.client import Endpoint

@@ -1,4 +1,4 @@
-"""`hub combine`: one module out of several of one parent."""
+"""`hub combine`: merge modules that share a parent."""
 
 from __future__ import annotations
 
@@ -12,25 +12,31 @@ from hub.names import ArtifactName
 
 
 def combine(
-    modules: Annotated[list[str], Argument(metavar="MODULE...", help="Names or folders of modules of one parent.")],
-    name: Annotated[str, Option(help="Of the new module, `owner/name` or `name`.")],
+    modules: Annotated[
+        list[str], Argument(metavar="MODULE...", help="Names or folders of modules with the same parent.")
+    ],
+    name: Annotated[str, Option(help="Name of the new module: `owner/name` or `name`.")],
     weights: Annotated[
-        str, Option(help="One for each, with commas: 0.7,0.3; equal by default.", show_default=False)
+        str, Option(help="Comma-separated weights, such as 0.7,0.3 (default: equal).", show_default=False)
     ] = "",
-    method: Annotated[str, Option(help="linear or ties.")] = "linear",
+    method: Annotated[str, Option(help="Merge method: linear or ties.")] = "linear",
     density: Annotated[
         float | None,
-        Option(help="Share of changes that TIES keeps: 0.2 where the parent is known, else 1.", show_default=False),
+        Option(
+            help="Share of changes that TIES keeps (default: 0.2 if the parent is known, else 1).", show_default=False
+        ),
     ] = None,
-    base: Annotated[str, Option(help="Variant to combine, where modules have several.", show_default=False)] = "",
-    parent: Annotated[str, Option(help="What the modules began from, where they do not say.", show_default=False)] = "",
+    base: Annotated[str, Option(help="Base whose variants to combine, if there are several.", show_default=False)] = "",
+    parent: Annotated[
+        str, Option(help="Parent of the modules (default: read from their configuration).", show_default=False)
+    ] = "",
     folder: Annotated[
         Path | None,
-        Option("--output", "-o", help="Folder to write; named after the module by default.", show_default=False),
+        Option("--output", "-o", help="Output folder (default: the module's name).", show_default=False),
     ] = None,
-    push: Annotated[bool, Option("--push", help="Publish it, too.")] = False,
+    push: Annotated[bool, Option("--push", help="Also publish the module.")] = False,
 ) -> None:
-    """Combine modules of one parent into one."""
+    """Merge modules that share a parent into one."""
     from hub.loader.merge_modules import combine as combined
     from hub.local import LocalHub
     from hub.publish.publish import publish
@@ -58,4 +64,6 @@ def _numbers(text: str) -> list[float] | None:
     try:
         return [float(each) for each in text.split(",")] if text else None
     except ValueError as error:
-        raise WrongRequest(f"--weights is `{text}`: give one number for each module, with commas: 0.7,0.3.") from error
+        raise WrongRequest(
+            f"invalid --weights `{text}`: use one number per module, separated by commas: 0.7,0.3."
+        ) from error

@@ -1,4 +1,4 @@
-"""The part of `hub generate` that needs torch: load, draw, save, and say on the way how far it is."""
+"""The part of `hub generate` that needs torch: load, generate, save, and report progress."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ MUST_AGREE = (
     "steps",
     "guidance",
 )
-"""Fields of a picture that was drawn before, when the rest of its batch is drawn."""
+"""Metadata of an existing image that must equal that of the batch it is resumed in."""
 
 
 @dataclass(kw_only=True)
 class Job:
-    """One run of the command."""
+    """One run of `hub generate`."""
 
     negative: str
     seed: int
@@ -47,7 +47,7 @@ class Job:
     _started: float = field(default_factory=time.perf_counter)
 
     def load(self, hub: LocalHub, base: str, names: Sequence[str], device: str) -> None:
-        """The pipeline, and the revisions of its parts."""
+        """Load the pipeline and look up the revisions of its parts."""
         import diffusers
         import transformers
 
@@ -62,33 +62,33 @@ class Job:
         self._loaded = time.perf_counter()
 
     def each(self, prompts: Sequence[Prompt], paths: Sequence[Path], *, resume: bool) -> list[dict[str, Any]]:
-        """A file for each prompt, written as soon as it is drawn; with `resume` those that are there stay."""
-        there = {path for path in paths if resume and path.exists()}
+        """Write an image for each prompt as soon as it is generated; with `resume`, skip those that exist."""
+        existing = {path for path in paths if resume and path.exists()}
         for prompt, path in zip(prompts, paths, strict=True):
-            if path in there:
+            if path in existing:
                 self._check_same(path, prompt)
-        if there:
-            print(f"{len(there)} of {len(paths)} pictures are there.", file=sys.stderr, flush=True)
-        todo = [(prompt, path) for prompt, path in zip(prompts, paths, strict=True) if path not in there]
-        pictures = draw(self._pipe, [_spoken(prompt) for prompt, _ in todo], self._settings)
-        for done, ((prompt, path), picture) in enumerate(zip(todo, pictures, strict=True), 1):
-            save_png(picture, path, self._fields | of_prompts([_spoken(prompt)]))
+        if existing:
+            print(f"{len(existing)} of {len(paths)} images exist.", file=sys.stderr, flush=True)
+        todo = [(prompt, path) for prompt, path in zip(prompts, paths, strict=True) if path not in existing]
+        images = draw(self._pipe, [_spoken(prompt) for prompt, _ in todo], self._settings)
+        for done, ((prompt, path), image) in enumerate(zip(todo, images, strict=True), 1):
+            save_png(image, path, self._fields | of_prompts([_spoken(prompt)]))
             if len(todo) > 1:
                 print(f"{done} of {len(todo)}: {path}", file=sys.stderr, flush=True)
         return [
-            self._object(prompt, path) | ({"skipped": path in there} if resume else {})
+            self._object(prompt, path) | ({"skipped": path in existing} if resume else {})
             for prompt, path in zip(prompts, paths, strict=True)
         ]
 
     def grid(self, prompts: Sequence[Prompt], path: Path) -> list[dict[str, Any]]:
-        """All prompts in one picture, each below its own."""
+        """Write one image with all prompts, each as a caption."""
         spoken = [_spoken(prompt) for prompt in prompts]
         rows = in_square(list(draw(self._pipe, spoken, self._settings)), [prompt.text for prompt in spoken])
         save_png(contact_sheet(rows), path, self._fields | of_prompts(spoken))
         return [self._object(prompt, path) for prompt in prompts]
 
     def compare(self, prompts: Sequence[Prompt], path: Path) -> list[dict[str, Any]]:
-        """A row a prompt, a column for each way of drawing it."""
+        """Write one image with a row per prompt and a column per pipeline."""
         spoken = [_spoken(prompt) for prompt in prompts]
         columns = []
         for column in compare(self._pipe, Path(self._base).name, spoken, self._settings):
@@ -99,14 +99,14 @@ class Job:
         for place, prompt in enumerate(spoken):
             cells = [column.cells[place] for column in columns]
             label = f"{' '.join(prompt.text.split())}\n{prompt.language}"
-            rows.append(Row(label, [cell.picture for cell in cells], [cell.words for cell in cells]))
+            rows.append(Row(label, [cell.image for cell in cells], [cell.caption for cell in cells]))
         footer = f"{Path(self._base).name} · seed {self.seed} · {self.steps} steps · guidance {self.guidance:g}"
         fields = self._fields | of_prompts(spoken) | {"columns": "\n".join(headings)}
         save_png(contact_sheet(rows, headings, footer=footer), path, fields)
         return [
             self._object(prompt, path)
             | {"columns": [
-                {"heading": column.heading, "words": column.cells[place].words, "drawn": column.cells[place].picture is not None}
+                {"heading": column.heading, "words": column.cells[place].caption, "drawn": column.cells[place].image is not None}
                 for column in columns
             ]}
             for place, prompt in enumerate(prompts)
@@ -121,12 +121,12 @@ class Job:
         }  # fmt: skip
 
     def _check_same(self, path: Path, prompt: Prompt) -> None:
-        """WrongRequest when the picture that is there was drawn of something else."""
+        """Raise WrongRequest if the existing image was generated with other settings."""
         found, wanted = read_fields(path), self._fields | of_prompts([_spoken(prompt)])
         if other := [name for name in MUST_AGREE if found.get(name, "") != wanted[name]]:
             raise WrongRequest(
-                f"`{path}` was drawn with {other[0]} {found.get(other[0], '')!r}, and line {prompt.number} asks for {wanted[other[0]]!r}: "
-                "give another folder, or leave out --resume to draw all again."
+                f"`{path}` was generated with {other[0]} {found.get(other[0], '')!r}, and line {prompt.number} asks for {wanted[other[0]]!r}: "
+                "choose another folder, or omit --resume to generate all again."
             )
 
 

@@ -1,4 +1,4 @@
-"""What to draw: prompts given as arguments, or one a line in a file."""
+"""Prompts, given as arguments or one per line in a file."""
 
 from __future__ import annotations
 
@@ -12,40 +12,40 @@ from hub.errors import UnknownLanguage, WrongRequest
 from hub.languages import parse_language
 
 SHOWN = 5
-"""Wrong lines that a message names."""
+"""Invalid lines listed in an error."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """One thing to draw."""
+    """A prompt and its place in the input."""
 
     number: int
-    """Of the line, or the place among the arguments; from 1."""
+    """Line number, or position among the arguments, from 1."""
     text: str
     language: str
-    """As the caller called it; empty when it is to be detected."""
+    """As given by the user; empty to detect it."""
 
 
 def from_arguments(texts: Sequence[str], languages: Sequence[str]) -> list[Prompt]:
-    """Prompts with one language for all, one for each, or none. Raises WrongRequest."""
+    """Return prompts with one language for all, one for each, or none. Raises WrongRequest."""
     if len(languages) not in {0, 1, len(texts)}:
         raise WrongRequest(
-            f"--language is given {len(languages)} times for {len(texts)} prompts: give it once, or once for each."
+            f"--language is given {len(languages)} times for {len(texts)} prompts: use it once, or once per prompt."
         )
     if not all(text.strip() for text in texts):
-        raise WrongRequest("a prompt is empty: say what to draw.")
+        raise WrongRequest("a prompt is empty: remove it.")
     spoken = list(languages) if len(languages) == len(texts) else [*languages, ""][:1] * len(texts)
     return [Prompt(number, text, tag) for number, (text, tag) in enumerate(zip(texts, spoken, strict=True), 1)]
 
 
 def from_file(path: str, languages: Sequence[str]) -> list[Prompt]:
-    """Prompts of a file in UTF-8, `-` for standard input: `prompt`, or `language<TAB>prompt`. Blank lines are passed over.
+    """Read prompts from a UTF-8 file, `-` for standard input, with lines `prompt` or `language<TAB>prompt`. Blank lines are skipped.
 
-    A language on the command line is that of lines without one. WrongRequest names wrong lines by their numbers.
+    Lines without a language get the one in `languages`. Raises WrongRequest with the numbers of invalid lines.
     """
     if len(languages) > 1:
         raise WrongRequest(
-            "--language is given several times: with --batch give it once, or `language<TAB>prompt` a line."
+            "--language is given several times: with --batch use it once, or write `language<TAB>prompt` lines."
         )
     name = "standard input" if path == "-" else path
     prompts: list[Prompt] = []
@@ -59,9 +59,9 @@ def from_file(path: str, languages: Sequence[str]) -> list[Prompt]:
             wrong.append(f"line {number}: {error}")
     if wrong:
         more = f"; and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
-        raise WrongRequest(f"{name}: {'; '.join(wrong[:SHOWN])}{more} Nothing was drawn.")
+        raise WrongRequest(f"{name}: {'; '.join(wrong[:SHOWN])}{more} No image was generated.")
     if not prompts:
-        raise WrongRequest(f"{name} holds no prompt: write one a line.")
+        raise WrongRequest(f"{name} has no prompts: write one per line.")
     return prompts
 
 
@@ -89,7 +89,7 @@ def _parse(line: str, number: int, language: str) -> Prompt:
     if not text.strip():
         raise WrongRequest("no prompt after the tab.")
     if strange := [letter for letter in text if unicodedata.category(letter) == "Cc"]:
-        raise WrongRequest(f"a control character, U+{ord(strange[0]):04X}.")
+        raise WrongRequest(f"control character U+{ord(strange[0]):04X}.")
     return Prompt(number, text.strip(), own)
 
 

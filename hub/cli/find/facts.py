@@ -1,0 +1,94 @@
+"""What `hub show` says about an artifact, as pairs of a label and a value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from fnmatch import fnmatch
+from typing import TYPE_CHECKING
+
+from hub.cli.find.bases import reads
+from hub.cli.tables import size
+from hub.publish.lineage import Origin, Part
+from hub.records import Artifact, Revision
+from hub.registry.artifacts.scans import Scan
+
+if TYPE_CHECKING:
+    from hub.cards import Card
+
+
+def general(artifact: Artifact) -> Iterator[tuple[str, str]]:
+    """Yield what the card says."""
+    yield "kind", artifact.kind
+    if artifact.method:
+        yield "method", artifact.method
+    if artifact.bases:
+        yield "bases", ", ".join(artifact.bases)
+    if artifact.encoder:
+        yield "encoder", artifact.encoder
+    if artifact.conditioning is not None:
+        yield "reads", reads(artifact.conditioning)
+    for variant in artifact.variants:
+        yield "variant", f"{variant.folder}: {variant.architecture}, outputs {reads(variant.conditioning)}"
+    yield "languages", f"{', '.join(artifact.languages)} ({len(artifact.languages)})"
+    yield "licence", artifact.license
+    if artifact.tags:
+        yield "tags", ", ".join(artifact.tags)
+    for upstream in artifact.upstream:
+        about = f" ({size(upstream.size_bytes)})" if upstream.size_bytes else ""
+        yield "upstream", f"{upstream.repository}/{upstream.file}{about} at {upstream.revision}"
+    if artifact.size_bytes:
+        yield "size", size(artifact.size_bytes)
+    yield "downloads", str(artifact.downloads)
+
+
+def own_encoders(artifact: Artifact, revision: Revision) -> Iterator[tuple[str, str]]:
+    """Yield the text encoders that variants contain, each a transformers folder beside config.json."""
+    paths = {file.path for file in revision.files}
+    for variant in artifact.variants:
+        if variant.encoder is None:
+            config = next((path for path in sorted(paths) if fnmatch(path, f"{variant.folder}/*/tokenizer*.json")), "")
+            if config:
+                yield "own encoder", config.rpartition("/")[0]
+
+
+def lineage(origins: Iterable[Origin]) -> Iterator[tuple[str, str]]:
+    """Yield the label and value of each line to print."""
+    for origin in origins:
+        if origin.parent:
+            yield "parent", origin.parent
+        if origin.combined:
+            listed = " + ".join(f"{part.share:g} {_name(part)}" for part in origin.combined)
+            yield "combined", f"{listed} ({origin.combined_by})"
+
+
+def trust(artifact: Artifact, shown: Revision, scans: Mapping[str, Scan]) -> Iterator[tuple[str, str]]:
+    """Yield label and value of each line; nothing for an unsigned revision of safe files."""
+    if shown.signature is not None:
+        yield "signature", shown.signature.words
+    if artifact.any_file and not scans:
+        yield "can run code", "allowed by an administrator; this revision has no such file"
+    for path, scan in scans.items():
+        yield "can run code", f"{path}: {scan.kind}, {scan.words}"
+        for line in scan.evidence:
+            yield "", line
+
+
+def requirements(card: Card | None) -> Iterator[tuple[str, str]]:
+    """Yield what loading needs: memory for each dtype, and acceptance of terms."""
+    if card is None:
+        return
+    if card.parameters:
+        from hub.weights.memory import in_words, total
+
+        parts = ", ".join(f"{part} {count / 1e6:,.1f}" for part, count in card.parameters)
+        yield "weights", f"{total(card.parameters) / 1e6:,.1f} million: {parts}"
+        yield "memory", in_words(total(card.parameters))
+    if card.gated:
+        yield (
+            "access",
+            f"gated: accept its terms at https://huggingface.co/{card.upstream[0].repository}, then `hf auth login`",
+        )
+
+
+def _name(part: Part) -> str:
+    return f"{part.name}@{part.revision[:10]}" if part.revision else part.name

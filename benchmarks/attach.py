@@ -82,7 +82,7 @@ def attaching(pipe: Any, peer: Any, modules: list[Path], lora_folder: Path, coun
 
 def switching(pipe: Any, peer: Any, count: int) -> None:
     """Each of both in turn."""
-    residents, names = (itertools.cycle(each) for each in (pipe._interpreter.residents(), lora_names(peer)))  # noqa: SLF001
+    residents, names = (itertools.cycle(each) for each in (pipe._prompt_encoder.residents(), lora_names(peer)))  # noqa: SLF001
     compare(
         "switching resident modules takes at most 1 ms",
         lambda: pipe.set_adapters(next(residents)),
@@ -95,7 +95,7 @@ def switching(pipe: Any, peer: Any, count: int) -> None:
 def attach(pipe: Any, module: Path, device: str) -> None:
     """Until every weight is in memory."""
     name = pipe.load_adapter(module)
-    for value in pipe._interpreter._residents[name].module.parameters():  # noqa: SLF001 - a mapped file is read when it is looked at
+    for value in pipe._prompt_encoder._module_cache[name].module.parameters():  # noqa: SLF001 - a mapped file is read when it is looked at
         value.view(-1)[::1024].max()
     synchronise(device)
 

@@ -1,6 +1,6 @@
-"""AltDiffusion: a Stable Diffusion whose text encoder is a multilingual one of its own, m2, m9 and m18.
+"""AltDiffusion: a Stable Diffusion with a multilingual text encoder of its own; m2, m9 and m18.
 
-The base reads its languages itself; modules add others. It is used as Stable Diffusion is, 1.x (m2, m9) or 2.x (m18).
+The base reads its own languages; modules add others. It is used like Stable Diffusion 1.x (m2, m9) or 2.x (m18).
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ ENCODER = "RobertaSeriesModelWithTransformation"
 
 
 class AltDiffusionLanguage(StableDiffusionLanguage):
-    """Finds the text encoder; `into(StableDiffusionControlNetPipeline, …)` and the like work, too."""
+    """Stable Diffusion's mixin, which also finds the text encoder; `into(StableDiffusionControlNetPipeline, …)` works."""
 
     @classmethod
     def load_config(cls, *arguments: Any, **settings: Any) -> Any:
-        """As in diffusers, and the text encoder's class is named where diffusers 0.42 can import it.
+        """Load the configuration as diffusers does, with a text encoder class that diffusers 0.42 can import.
 
-        Published folders say `alt_diffusion`, a package that diffusers has moved, and diffusers' own `save_pretrained` says
-        `diffusers`, which does not offer the class. What is imported is this project's, whatever the folder says.
+        Published folders name `alt_diffusion`, a package that diffusers has moved, and diffusers' own `save_pretrained` names
+        `diffusers`, which does not export the class. This module is named instead.
         """
         loaded = super().load_config(*arguments, **settings)  # type: ignore[misc]
         config = loaded[0] if isinstance(loaded, tuple) else loaded
@@ -30,7 +30,7 @@ class AltDiffusionLanguage(StableDiffusionLanguage):
 
 
 class AltDiffusion(StableDiffusion):
-    """diffusers keeps these pipelines among the deprecated ones; they work."""
+    """AltDiffusion's pipelines, which diffusers has deprecated; they work."""
 
     name = "altdiffusion"
     pipeline_classes = ("AltDiffusionImg2ImgPipeline", "AltDiffusionPipeline")
@@ -39,7 +39,7 @@ class AltDiffusion(StableDiffusion):
 
 
 def __getattr__(name: str) -> Any:
-    """The text encoder's class, and the base class by which diffusers knows how to load it: it takes both from one module."""
+    """Return the text encoder's class, or the base class that tells diffusers how to load it from this module."""
     if name == ENCODER:
         from diffusers.pipelines.deprecated.alt_diffusion import modeling_roberta_series
 

@@ -1,7 +1,7 @@
 """FLUX.1: a transformer that reads token states of any number, without a mask, and a pooled vector.
 
-Its own states are T5's, its pooled vector is CLIP's. Guidance is a number the transformer reads (dev) or nothing (schnell); with
-`true_cfg_scale` above 1 negative prompts are read, too, in a pass of their own.
+Its own states are T5's, its pooled vector is CLIP's. Guidance is a number that the transformer reads (dev) or nothing (schnell);
+with `true_cfg_scale` above 1 negative prompts are also read, in a pass of their own.
 
 Shape letters: B batch, L tokens, C conditioning width, P pooled width.
 """
@@ -12,8 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hub.bases.embeddings import Embeddings
 from hub.bases.family import Family, read_widths
-from hub.bases.language_mixin import Encoded, Language, LanguageMixin, prompts_asked
+from hub.bases.language_mixin import Language, LanguageMixin, prompts_asked
 from hub.records import Conditioning
 
 if TYPE_CHECKING:
@@ -21,13 +22,13 @@ if TYPE_CHECKING:
 
 
 class FluxLanguage(LanguageMixin):
-    """A pipeline's call asks for its prompts, then for its negative prompts: those go the way of their prompts."""
+    """A mixin for pipelines that encode prompts, then negative prompts, each with a call of its own."""
 
     gives = ("tokens_BLC", "pooled_BP")
     takes_finished = True
 
     def _count_tokens(self, text: str) -> int:
-        """As many as T5 reads, whose states the denoiser is given."""
+        """Return the number of tokens for T5, whose states the denoiser reads."""
         tokenizer = self.tokenizer_2  # type: ignore[attr-defined]
         return len(tokenizer(text, truncation=True, max_length=tokenizer.model_max_length).input_ids)
 
@@ -39,9 +40,9 @@ class FluxLanguage(LanguageMixin):
         is_guided: bool,
         language: Language,
         device: torch.device | None,
-        base_encode: Callable[..., Encoded],
-    ) -> tuple[Encoded, Encoded | None] | None:
-        """Of prompts that are negative ones the negative embeddings, where diffusers expects positive ones."""
+        base_encode: Callable[..., Embeddings],
+    ) -> tuple[Embeddings, Embeddings | None] | None:
+        """Return the negative embeddings for negative prompts, in the place where diffusers expects positive ones."""
         how: dict[str, Any] = {"language": language, "device": device, "base_encode": base_encode}
         positive = _earlier(prompt)
         if positive is None:
@@ -51,7 +52,7 @@ class FluxLanguage(LanguageMixin):
 
 
 def _earlier(prompt: str | list[str] | None) -> list[str] | None:
-    """The prompts whose negatives `prompt` are: those this pipeline call asked for before; None when it asks for the first time."""
+    """Return the prompts that this pipeline call encoded first, if `prompt` holds their negatives; None in the first call."""
     asked = prompts_asked()
     if asked is None:
         return None
@@ -60,7 +61,7 @@ def _earlier(prompt: str | list[str] | None) -> list[str] | None:
 
 
 class Flux(Family):
-    """Every pipeline class whose `encode_prompt` answers (prompt, pooled, text ids), once for prompts and once for negatives."""
+    """Pipelines whose `encode_prompt` returns (prompt, pooled, text ids), called for prompts and again for negative prompts."""
 
     name = "flux"
     pipeline_classes = (
@@ -81,5 +82,5 @@ class Flux(Family):
     mixin = FluxLanguage
 
     def conditioning(self, folder: Path) -> Conditioning:
-        """`joint_attention_dim` (4096) and `pooled_projection_dim` (768) of the transformer; it takes any length."""
+        """Return `joint_attention_dim` (4096) and `pooled_projection_dim` (768) of the transformer; any length."""
         return read_widths(folder)

@@ -1,7 +1,7 @@
-"""A frozen base taken apart for training: it says texts, pictures and predictions as its pipeline would.
+"""A frozen base for training: its text states, latents and predictions, computed as its pipeline would.
 
-Here is what families share: an autoencoder of pictures, a schedule that adds noise, a transformer of blocks of one kind. What is
-otherwise in a family stands in its file. torch and diffusers are imported when a base is opened: families are read without them.
+This file has what families share: an autoencoder, a noise schedule, a transformer of blocks of one kind. Differences are in
+each family's file. torch and diffusers are imported when a base is opened, because families are read without them.
 
 Shape letters: B batch, L tokens, C conditioning width, P pooled width, H and W of a latent, K its channels.
 """
@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from hub.bases.embeddings import Embeddings
 from hub.bases.family import Family, families, family_of, pipeline_class_of
-from hub.bases.language_mixin import Encoded
 from hub.errors import DoesNotFit
 from hub.records import Conditioning
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 
 class FrozenBase:
-    """Text encoders, autoencoder, denoiser and noise schedule of a pipeline; none of them learns."""
+    """Text encoders, autoencoder, denoiser and noise schedule of a pipeline, all frozen."""
 
     def __init__(self, family: Family, pipeline: Any, conditioning: Conditioning, device: torch.device) -> None:
-        """`conditioning` is what the denoiser reads."""
+        """Freeze the parts of `pipeline`; `conditioning` is what its denoiser reads."""
         from diffusers import DDPMScheduler
         from diffusers.models.attention_processor import AttnProcessor
         from torch import nn
@@ -44,127 +44,122 @@ class FrozenBase:
         self._vae = pipeline.vae
         self.schedule = DDPMScheduler.from_config(pipeline.scheduler.config)
         if device.type == "cpu":
-            # The backward pass of fused attention is slow on CPUs for short sequences: 0.84 s a step against 0.58 s.
+            # Fused attention has a slow backward pass on CPUs for short sequences: 0.84 s per step against 0.58 s.
             self.denoiser.set_attn_processor(AttnProcessor())
 
     @classmethod
     def open(cls, folder: Path, device: torch.device) -> FrozenBase:
-        """Read a pipeline's folder. DoesNotFit when its family does not say how it is trained through."""
+        """Load the pipeline in `folder`. Raises DoesNotFit if its family does not support training."""
         import diffusers
         import torch
 
         family, name = family_of(folder), pipeline_class_of(folder)
         if name not in family.trained_classes:
             known = ", ".join(sorted(each for one in families() for each in one.trained_classes))
-            raise DoesNotFit(f"training knows bases of class {known}, and `{folder.name}` is a {name}.")
+            raise DoesNotFit(f"`{folder.name}` is a {name}, and training supports bases of class {known}.")
         pipeline = getattr(diffusers, name).from_pretrained(folder, dtype=torch.float32, use_safetensors=True)
         return cast(FrozenBase, family.frozen(family, pipeline, family.conditioning(folder), device))
 
     @property
     def family(self) -> str:
-        """As `hub.bases` names it; methods whose modules differ by family choose by it."""
+        """Return the family's name in `hub.bases`, for methods whose modules differ by family."""
         return self._family.name
 
     @property
     def unet(self) -> Any:
-        """The denoiser of families that have a UNet. DoesNotFit for others: some methods change a UNet's layers by name."""
+        """Return the UNet, for methods that change its layers by name. Raises DoesNotFit for families without one."""
         if (unet := getattr(self._pipeline, "unet", None)) is None:
-            raise DoesNotFit(
-                f"this method works on a UNet, and the base ({self.family}) has none: train `mulan` for it."
-            )
+            raise DoesNotFit(f"this method needs a UNet, and the base ({self.family}) has none: train `mulan` for it.")
         return unet
 
     @property
     def denoiser(self) -> Any:
-        """UNet or transformer."""
+        """Return the UNet or transformer."""
         return getattr(self._pipeline, self._family.denoiser)
 
     @property
     def blocks(self) -> tuple[tuple[nn.Module, ...], ...]:
-        """The denoiser's blocks whose outputs a student may be compared in, by groups: all of one kind make one group."""
+        """Return the denoiser's blocks whose outputs can be distilled, in groups of one kind."""
         return (tuple(self.denoiser.transformer_blocks),)
 
     @property
     def width(self) -> int:
-        """C."""
+        """Return C."""
         return self._conditioning.width
 
     @property
     def pooled_width(self) -> int | None:
-        """Of the vector read beside token states; None where there is none."""
+        """Return P, or None if the denoiser reads no pooled vector."""
         return self._conditioning.pooled_width
 
     @property
     def mask(self) -> bool:
-        """Whether the denoiser is told which tokens count."""
+        """Return whether the denoiser reads a mask."""
         return self._conditioning.mask
 
     @property
     def length(self) -> int:
-        """Tokens of a text state."""
+        """Return L, the tokens of a text."""
         return int(self._tokenizer.model_max_length)
 
     @property
     def end_id(self) -> int:
-        """Of the token after a text's last, whose state stands for the whole text."""
+        """Return the id of the end token, whose state stands for the whole text."""
         return int(self._tokenizer.eos_token_id)
 
     @property
     def steps(self) -> int:
-        """Number of noise levels."""
+        """Return the number of noise levels."""
         return int(self.schedule.config.num_train_timesteps)
 
     @property
     def latent_shape(self) -> tuple[int, int, int]:
-        """(K, H, W)."""
+        """Return (K, H, W)."""
         side = int(self.denoiser.config.sample_size)
         return int(self.denoiser.config.in_channels), side, side
 
     @property
     def side(self) -> int:
-        """Pixels of a picture's edge: latents times the autoencoder's factor."""
+        """Return the width of an image in pixels: latents times the autoencoder's factor."""
         return int(self.denoiser.config.sample_size * 2 ** (len(self._vae.config.block_out_channels) - 1))
 
     def text_states(self, texts: Sequence[str]) -> Tensor:
-        """Token states that the denoiser reads of English texts, (B, L, C)."""
+        """Return the token states of English texts, (B, L, C)."""
         return self.read(texts).tokens_BLC
 
     @property
     def text_encoder(self) -> Any:
-        """The base's own; frozen, so a method that trains it copies it."""
+        """Return the base's own encoder. It is frozen: a method that trains it copies it."""
         return self._text_encoder
 
     def tokenize(self, texts: Sequence[str], length: int | None = None) -> Tensor:
-        """What the base's own tokenizer makes of texts in any language, (B, L), on the CPU; the rest is cut.
-
-        L is `length`, or as many as the base reads.
-        """
+        """Return token ids of the base's tokenizer, (B, L), on the CPU; L is `length`, or as many as the base reads."""
         tokens = self._tokenizer(
             list(texts), padding="max_length", truncation=True, max_length=length or self.length, return_tensors="pt"
         )
         ids_BL: Tensor = tokens.input_ids
         return ids_BL
 
-    def read(self, texts: Sequence[str]) -> Encoded:
-        """All that the denoiser reads of English texts: states (B, L, C), and in some families pooled (B, P) or a mask (B, L)."""
+    def read(self, texts: Sequence[str]) -> Embeddings:
+        """Return the embeddings of English texts: (B, L, C), and in some families pooled (B, P) or a mask (B, L)."""
         import torch
 
         with torch.no_grad():
             return self._read(list(texts))
 
-    def _read(self, texts: list[str]) -> Encoded:
-        """As the pipeline's `encode_prompt` answers."""
+    def _read(self, texts: list[str]) -> Embeddings:
+        """Encode with the pipeline's `encode_prompt`."""
         answer = self._pipeline.encode_prompt(
             texts, device=self.device, num_images_per_prompt=1, do_classifier_free_guidance=False
         )
         return self._family.mixin.encoded(answer)
 
-    def latents(self, pictures_B3HW: Tensor) -> Tensor:
-        """Mean latents of uint8 pictures of any size, (B, K, H, W)."""
+    def latents(self, images_B3HW: Tensor) -> Tensor:
+        """Return mean latents of uint8 images of any size, (B, K, H, W)."""
         import torch
         import torch.nn.functional as F
 
-        pixels = pictures_B3HW.to(self.device).float() / 127.5 - 1
+        pixels = images_B3HW.to(self.device).float() / 127.5 - 1
         if pixels.shape[-2:] != (self.side, self.side):
             size = (self.side, self.side)
             pixels = F.interpolate(pixels, size, mode="bicubic", antialias=True).clamp(-1, 1)
@@ -173,7 +168,7 @@ class FrozenBase:
         return mean * float(self._vae.config.scaling_factor)
 
     def pictures(self, latents_BKHW: Tensor) -> Tensor:
-        """What latents look like, (B, 3, H, W) in 0…1."""
+        """Decode latents to images, (B, 3, H, W) in 0…1."""
         import torch
 
         with torch.no_grad():
@@ -181,9 +176,9 @@ class FrozenBase:
         return (pixels.float() / 2 + 0.5).clamp(0, 1)
 
     def sampler(self, steps: int) -> DDIMScheduler:
-        """The base's noise levels for drawing in `steps` steps, by the plainest of samplers, which draws nothing at random.
+        """Return a deterministic DDIM sampler with `steps` of the base's noise levels.
 
-        Latents are never clipped, which some schedulers would do by default.
+        It never clips latents, which some schedulers do by default.
         """
         from diffusers import DDIMScheduler
 
@@ -192,12 +187,12 @@ class FrozenBase:
         return sampler
 
     def noised(self, latents_BKHW: Tensor, noise_BKHW: Tensor, steps_B: Tensor) -> Tensor:
-        """Latents as they are at noise levels `steps_B`."""
+        """Return latents at noise levels `steps_B`."""
         noised: Tensor = self.schedule.add_noise(latents_BKHW, noise_BKHW, steps_B)
         return noised
 
     def target(self, latents_BKHW: Tensor, noise_BKHW: Tensor, steps_B: Tensor) -> Tensor:
-        """What the denoiser was trained to say: noise, latents or velocity, as its schedule tells."""
+        """Return what the denoiser was trained to predict: noise, latents or velocity, by its schedule."""
         match self.schedule.config.prediction_type:
             case "epsilon":
                 return noise_BKHW
@@ -207,7 +202,7 @@ class FrozenBase:
                 velocity: Tensor = self.schedule.get_velocity(latents_BKHW, noise_BKHW, steps_B)
                 return velocity
             case other:
-                raise DoesNotFit(f"the base predicts `{other}`; training knows epsilon, sample and v_prediction.")
+                raise DoesNotFit(f"the base predicts `{other}`; training supports epsilon, sample and v_prediction.")
 
     def predict(
         self,
@@ -217,12 +212,13 @@ class FrozenBase:
         pooled_BP: Tensor | None = None,
         mask_BL: Tensor | None = None,
     ) -> Tensor:
-        """The denoiser's answer, (B, K, H, W), without a variance that some say behind it; gradients reach what it reads of the
-        prompt alone. DoesNotFit without a pooled vector where it reads one.
+        """Return the denoiser's prediction, (B, K, H, W), without the variance that some append to it.
+
+        Gradients reach the conditioning alone. Raises DoesNotFit if the denoiser reads a pooled vector and none is given.
         """
         if self.pooled_width is not None and pooled_BP is None:
             raise DoesNotFit(
-                f"this base reads a pooled vector of width {self.pooled_width} beside token states, and the module gives none."
+                f"this base reads a pooled vector of width {self.pooled_width}, and the module gives none."
             )
         conditions = self.conditions(states_BLC, pooled_BP, mask_BL)
         answer: Tensor = self.denoiser(
@@ -232,9 +228,9 @@ class FrozenBase:
 
     def conditions(
         self,
-        states_BLC: Tensor,  # noqa: ARG002 - every family is asked alike
+        states_BLC: Tensor,  # noqa: ARG002 - all families share one signature
         pooled_BP: Tensor | None,  # noqa: ARG002
         mask_BL: Tensor | None,  # noqa: ARG002
     ) -> dict[str, Any]:
-        """What the denoiser is told beside states and timestep."""
+        """Return the denoiser's further arguments, besides states and timestep."""
         return {}

@@ -1,7 +1,7 @@
-"""The one place where a prompt becomes embeddings: every family's `encode_prompt`, and `language=` on a call.
+"""The one place where a prompt becomes embeddings: `encode_prompt` of every family, and `language=` on a call.
 
-Every route of a pipeline class (text-to-image, img2img, inpainting, ControlNet) asks `encode_prompt` for embeddings. diffusers
-names its arguments alike in all families, so a family states only what its own method answers and what is special about it.
+Every pipeline class (text-to-image, img2img, inpainting, ControlNet) gets its embeddings from `encode_prompt`. diffusers names
+the arguments alike in all families, so a family states only what its method returns and what is special about it.
 
 Shape letters: B batch, L tokens, C conditioning width, P pooled width.
 """
@@ -15,8 +15,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from hub.bases.embeddings import Embeddings
 from hub.errors import DoesNotFit
 
 if TYPE_CHECKING:
@@ -25,46 +26,38 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from hub.bases.patch import Change
+    from hub.bases.patch import Patch
 
 Language = str | Sequence[str] | None
-"""One for all prompts, one for each, or none: then it is detected."""
+"""One language for all prompts, one for each, or None to detect it."""
 _REQUESTED: ContextVar[Language] = ContextVar("language of the pipeline call in progress", default=None)
 
 _ASKED: ContextVar[list[Sequence[str] | None] | None] = ContextVar("prompts of the call in progress", default=None)
 
 
-class Encoded(NamedTuple):
-    """Embeddings of some prompts, one row each."""
-
-    tokens_BLC: Tensor
-    pooled_BP: Tensor | None = None
-    mask_BL: Tensor | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class Prompts:
-    """What one call of a pipeline wants encoded."""
+    """The prompts of one pipeline call, and what encoding them needs."""
 
     positive: tuple[str, ...]
     negative: tuple[str, ...] | None
-    """One for each positive one; None without guidance."""
+    """One for each positive prompt; None without guidance."""
     language: Language
     device: torch.device
-    base_encode: Callable[[list[str]], Encoded]
+    base_encode: Callable[[list[str]], Embeddings]
     """The base's own encoding of positive prompts."""
-    base_encode_negative: Callable[[list[str]], Encoded]
+    base_encode_negative: Callable[[list[str]], Embeddings]
     count_tokens: Callable[[str], int] | None = None
-    """Tokens of a text as the base's own encoder reads it, padding left out; None where its embeddings have a mask."""
+    """Counts the tokens that the base's own encoder reads, without padding; None if its embeddings have a mask."""
     is_masked: bool = False
-    """Whether the denoiser is told which tokens count. Then every row has a mask, and shorter rows are padded."""
+    """Whether the denoiser reads a mask. Then every row has one, and shorter rows are padded."""
 
 
-class Interpreter(Protocol):
-    """Turns prompts into embeddings through resident modules."""
+class PromptEncoder(Protocol):
+    """Turns prompts into embeddings through loaded modules; `hub.loader` implements it."""
 
-    def encode(self, prompts: Prompts) -> tuple[Encoded, Encoded | None] | None:
-        """Positive and negative embeddings, or None when every prompt is the base's own to read."""
+    def encode(self, prompts: Prompts) -> tuple[Embeddings, Embeddings | None] | None:
+        """Return positive and negative embeddings, or None if the base reads every prompt."""
         ...
 
 
@@ -73,41 +66,41 @@ _ARGUMENTS = {
     "pooled_BP": "pooled_prompt_embeds",
     "mask_BL": "prompt_attention_mask",
 }
-"""Field of `Encoded` → diffusers' argument; that of negative prompts has `negative_` before it."""
+"""Field of `Embeddings` → diffusers' argument; prefixed with `negative_` for negative prompts."""
 _PLAIN = {"num_images_per_prompt": 1, "do_classifier_free_guidance": False}
-"""What the base is told when it encodes texts beside a module: one row each, and no others."""
+"""Arguments with which the base encodes texts for a mixed batch: one row each."""
 _FOR_PROMPTS_ALONE = ("clip_skip", "complex_human_instruction")
-"""diffusers skips layers and gives instructions for prompts, never for negative prompts."""
+"""Arguments that diffusers applies to prompts, never to negative prompts."""
 _OTHER_PROMPT = re.compile(r"(?:negative_)?prompt_(\d)")
 _ORDINALS = {"2": "second", "3": "third"}
 
 
 class LanguageMixin:
-    """Stands before a diffusers pipeline class. It has no `__init__`, so the class is made and saved as ever."""
+    """A mixin before a diffusers pipeline class. Without `__init__`, so that the class is constructed and saved as usual."""
 
     gives: ClassVar[tuple[str, ...]] = ("tokens_BLC",)
-    """Fields of `Encoded` in the order of `encode_prompt`'s answer; empty for one that is of negative prompts."""
+    """Fields of `Embeddings` in the order in which `encode_prompt` returns them; empty for those of negative prompts."""
     shares_negative: ClassVar[bool] = True
-    """Whether one negative prompt may stand for all prompts of a list."""
+    """Whether one negative prompt may serve all prompts of a list."""
     takes_finished: ClassVar[bool] = False
-    """Whether the base takes embeddings as they come; else it casts them and repeats them per picture, as it does its own."""
-    _interpreter: Interpreter | None = None
+    """Whether the base uses embeddings unchanged; otherwise it casts them and repeats them per image, as its own."""
+    _prompt_encoder: PromptEncoder | None = None
     _mixin: type[LanguageMixin]
-    """The family's subclass of this one; `with_language` sets it."""
+    """The family's mixin; set by `with_language`."""
 
-    def change_for_modules(self) -> Change | None:
-        """What must be otherwise in this base while a module reads; None where the denoiser reads a module's answer as it is."""
+    def patch_for_modules(self) -> Patch | None:
+        """Return the patch this base needs while a module is active; None if the denoiser reads a module's output unchanged."""
         return None
 
     def __call__(self, *arguments: Any, language: Language = None, **settings: Any) -> Any:
-        """As in diffusers, and `language`: one for all prompts, or one for each."""
+        """Run the pipeline as in diffusers; `language` is one for all prompts, or one for each."""
         with speaking(language):
             return super().__call__(*arguments, **settings)  # type: ignore[misc]
 
     def encode_prompt(self, *arguments: Any, language: Language = None, **settings: Any) -> Any:
-        """As in diffusers; what resident modules read takes the place of the base's own embeddings.
+        """Encode as in diffusers; embeddings of loaded modules replace the base's own.
 
-        Raises DoesNotFit for a second or third prompt when a module reads: it gives what all encoders of the base give.
+        Raises DoesNotFit for a second or third prompt if a module reads: it replaces all encoders of the base.
         """
         own = super().encode_prompt  # type: ignore[misc]
         given = _arguments(own, arguments, settings)
@@ -134,16 +127,16 @@ class LanguageMixin:
         is_guided: bool,
         language: Language,
         device: torch.device | None,
-        base_encode: Callable[..., Encoded],
-    ) -> tuple[Encoded, Encoded | None] | None:
-        """Embeddings of prompts and, when `is_guided`, of negative prompts, one row each; None when the base reads them all.
+        base_encode: Callable[..., Embeddings],
+    ) -> tuple[Embeddings, Embeddings | None] | None:
+        """Return embeddings of prompts and, if `is_guided`, negative prompts, one row each; None if the base reads them all.
 
-        The answer is on the interpreter's device and in its modules' types.
+        They are on the prompt encoder's device and in its modules' types.
         """
-        if self._interpreter is None or prompt is None:
+        if self._prompt_encoder is None or prompt is None:
             return None
         is_masked = "mask_BL" in self.gives
-        return self._interpreter.encode(
+        return self._prompt_encoder.encode(
             Prompts(
                 positive=(prompt,) if isinstance(prompt, str) else tuple(prompt),
                 negative=negatives_of(prompt, negative_prompt, is_shared=self.shares_negative) if is_guided else None,
@@ -158,20 +151,20 @@ class LanguageMixin:
 
     def _encode_by_base(
         self, own: Callable[..., Any], given: Mapping[str, Any], texts: list[str], *, is_negative: bool = False
-    ) -> Encoded:
-        """Texts as the base's `own` method encodes them, with the settings of the call in progress."""
+    ) -> Embeddings:
+        """Encode texts with the base's `own` method and the settings of the call in progress."""
         plain = {name: value for name, value in _PLAIN.items() if name in given}
         left_out = [name for name in given if _OTHER_PROMPT.fullmatch(name)]
         left_out += [name for name in given if is_negative and name in _FOR_PROMPTS_ALONE]
         return self.encoded(own(**{**given, **plain, **dict.fromkeys(left_out), "prompt": texts}))
 
     @classmethod
-    def encoded(cls, answer: Sequence[Any]) -> Encoded:
-        """What the pipeline's `encode_prompt` answered of prompts."""
-        return Encoded(**{name: each for name, each in zip(cls.gives, answer, strict=False) if name})
+    def encoded(cls, answer: Sequence[Any]) -> Embeddings:
+        """Return the prompts' part of what `encode_prompt` returned."""
+        return Embeddings(**{name: each for name, each in zip(cls.gives, answer, strict=False) if name})
 
-    def _replaced(self, given: Mapping[str, Any], positive: Encoded, negative: Encoded | None) -> dict[str, Any]:
-        """Arguments that hand embeddings to the base in the place of texts."""
+    def _replaced(self, given: Mapping[str, Any], positive: Embeddings, negative: Embeddings | None) -> dict[str, Any]:
+        """Return the arguments that give embeddings to the base in place of texts."""
         changed: dict[str, Any] = dict.fromkeys(name for name in ("prompt", "negative_prompt") if name in given)
         if self.takes_finished:
             count, dtype = given["num_images_per_prompt"], self.transformer.dtype  # type: ignore[attr-defined]
@@ -186,14 +179,14 @@ class LanguageMixin:
         return changed
 
     def _count_tokens(self, text: str) -> int:
-        """Of the base's own tokenizer, as many as it reads of `text`."""
+        """Return the number of tokens of `text` that the base's own encoder reads."""
         tokenizer = self.tokenizer  # type: ignore[attr-defined]
         return len(tokenizer(text, truncation=True, max_length=tokenizer.model_max_length).input_ids)
 
 
 @contextmanager
 def speaking(language: Language) -> Iterator[None]:
-    """Within, prompts are in `language`. A context variable, so that threads sharing a pipeline do not mix."""
+    """Set the language of prompts. A context variable, so that threads can share a pipeline."""
     before, asked = _REQUESTED.set(language), _ASKED.set([])
     try:
         yield
@@ -203,21 +196,21 @@ def speaking(language: Language) -> Iterator[None]:
 
 
 def requested_language() -> Language:
-    """The `language` of the pipeline call in progress."""
+    """Return the `language` of the pipeline call in progress."""
     return _REQUESTED.get()
 
 
 def prompts_asked() -> list[Sequence[str] | None] | None:
-    """What this pipeline call has asked to encode so far, for families whose calls ask twice; None outside of a call."""
+    """Return the prompts this pipeline call has encoded so far, for families that encode twice; None outside of a call."""
     return _ASKED.get()
 
 
 def negatives_of(
     prompt: str | Sequence[str], negative_prompt: str | Sequence[str] | None, *, is_shared: bool = False
 ) -> tuple[str, ...]:
-    """One negative prompt for each prompt: empty unless given; the same rules and errors as diffusers.
+    """Return one negative prompt for each prompt, empty unless given; the same rules and errors as diffusers.
 
-    `is_shared` lets one text stand for all prompts of a list: every family but Stable Diffusion 1.x and 2.x does.
+    `is_shared` lets one text serve all prompts of a list: every family but Stable Diffusion 1.x and 2.x allows it.
     """
     count = 1 if isinstance(prompt, str) else len(prompt)
     if negative_prompt is None:
@@ -236,7 +229,7 @@ def negatives_of(
 
 
 def _arguments(own: Callable[..., Any], arguments: Sequence[Any], settings: Mapping[str, Any]) -> dict[str, Any]:
-    """All arguments of `own` by name, defaults included."""
+    """Return all arguments of `own` by name, defaults included."""
     signature = inspect.signature(own)
     bound = signature.bind(*arguments, **settings)
     bound.apply_defaults()
@@ -251,13 +244,12 @@ def _refuse_other_prompts(given: Mapping[str, Any]) -> None:
     for name, value in given.items():
         if value is not None and (found := _OTHER_PROMPT.fullmatch(name)) is not None:
             raise DoesNotFit(
-                f"`{name}` is for the base's {_ORDINALS[found[1]]} encoder, and a module reads the prompt in the place of all: "
-                "leave it out."
+                f"`{name}` is for the base's {_ORDINALS[found[1]]} encoder, and the module replaces all encoders: leave it out."
             )
 
 
 def _check_lengths(prompt_BLC: Tensor, negative_BLC: Tensor | None) -> None:
-    """DoesNotFit unless prompts and negative prompts have one number of tokens: most denoisers read both in one batch."""
+    """Raise DoesNotFit unless prompts and negative prompts have equally many tokens: most denoisers batch both."""
     if negative_BLC is not None and negative_BLC.shape[1] != prompt_BLC.shape[1]:
         raise DoesNotFit(
             f"`negative_prompt_embeds` has {negative_BLC.shape[1]} tokens and the prompt {prompt_BLC.shape[1]}: "
@@ -265,10 +257,10 @@ def _check_lengths(prompt_BLC: Tensor, negative_BLC: Tensor | None) -> None:
         )
 
 
-def _repeated(encoded: Encoded, count: int, dtype: torch.dtype) -> Encoded:
-    """Each row `count` times, one after the other, as diffusers orders several pictures of a prompt; states in `dtype`."""
+def _repeated(encoded: Embeddings, count: int, dtype: torch.dtype) -> Embeddings:
+    """Repeat each row `count` times, as diffusers orders several images of a prompt; states in `dtype`."""
     tokens_BLC, pooled_BP, mask_BL = encoded
-    return Encoded(
+    return Embeddings(
         tokens_BLC.to(dtype).repeat_interleave(count, dim=0),
         None if pooled_BP is None else pooled_BP.to(dtype).repeat_interleave(count, dim=0),
         None if mask_BL is None else mask_BL.repeat_interleave(count, dim=0),
@@ -276,7 +268,7 @@ def _repeated(encoded: Encoded, count: int, dtype: torch.dtype) -> Encoded:
 
 
 def with_language(mixin: type[LanguageMixin], pipeline_class: type[Any]) -> type[Any]:
-    """`pipeline_class` behind `mixin`, the same class each time."""
+    """Return `pipeline_class` with `mixin` before it; cached."""
     if issubclass(pipeline_class, LanguageMixin):
         return pipeline_class
     stated = {name: _stated(mixin, pipeline_class, name) for name in ("__call__", "encode_prompt")}
@@ -284,7 +276,7 @@ def with_language(mixin: type[LanguageMixin], pipeline_class: type[Any]) -> type
 
 
 def stacked(mixin: type[Any], pipeline_class: type[Any], **attributes: Any) -> type[Any]:
-    """`pipeline_class` behind `mixin`, made once, under its own name: `save_pretrained` writes that name."""
+    """Return `pipeline_class` with `mixin` before it, cached, under its own name: `save_pretrained` writes that."""
     if (mixin, pipeline_class) not in _MADE:
         named = {name: getattr(pipeline_class, name) for name in ("__module__", "__doc__", "__qualname__")}
         _MADE[mixin, pipeline_class] = type(pipeline_class.__name__, (mixin, pipeline_class), named | attributes)
@@ -295,7 +287,7 @@ _MADE: dict[tuple[type[Any], type[Any]], type[Any]] = {}
 
 
 def _stated(mixin: type[LanguageMixin], pipeline_class: type[Any], name: str) -> Callable[..., Any]:
-    """The mixin's method `name`, with the documentation and signature of the class it stands before, and `language`."""
+    """Return the mixin's method `name` with the documentation and signature of `pipeline_class`, plus `language`."""
     theirs = getattr(pipeline_class, name)
 
     def method(self: Any, *arguments: Any, **settings: Any) -> Any:

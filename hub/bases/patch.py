@@ -1,4 +1,4 @@
-"""What may be changed in a base while a language module reads: a protocol, so that families and the loader agree on it."""
+"""A reversible change of a base: the protocol that families and the loader share."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ if TYPE_CHECKING:
     import torch
 
 
-class Change(Protocol):
-    """One change of one base, switched off at first."""
+class Patch(Protocol):
+    """One reversible change of one base, initially off."""
 
     exclusive: bool
-    """Whether every picture drawn while it is on is another one; a batch is drawn with one such change, or none."""
+    """Whether it changes every image drawn while it is on; a batch is drawn with at most one such patch."""
 
     def switch(self, on: bool) -> None:
-        """Let it work, or let the base be as it was. Doing so twice is harmless."""
+        """Turn the patch on or off. Idempotent."""
         ...
 
     def remove(self) -> None:
-        """Take it back for good: the base is what it was, bit for bit."""
+        """Remove the patch for good and restore the base, bit for bit."""
         ...
 
     def move(self, device: torch.device) -> None:
-        """Bring what lies outside the base's own modules to `device`."""
+        """Move what lies outside the base's own modules to `device`."""
         ...

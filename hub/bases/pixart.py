@@ -1,6 +1,6 @@
 """PixArt-α and Σ: a transformer that reads token states with a mask, behind its caption projection.
 
-Modules give what stands behind that projection (MuLan's published adapter replaces it), so the width is the transformer's.
+Modules give states behind that projection (MuLan's published adapter replaces it), so the width is the transformer's.
 
 Shape letters: B batch, L tokens, C conditioning width.
 """
@@ -12,9 +12,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hub.bases.embeddings import Embeddings
 from hub.bases.family import Family, read_json
 from hub.bases.frozen import FrozenBase
-from hub.bases.language_mixin import Encoded, LanguageMixin
+from hub.bases.language_mixin import LanguageMixin
 from hub.errors import Damaged
 from hub.records import Conditioning
 
@@ -22,65 +23,65 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-    from hub.bases.patch import Change
+    from hub.bases.patch import Patch
 
 
 class PixArtLanguage(LanguageMixin):
-    """What a module read has the transformer's width; when the base reads every prompt, states have T5's, as ever."""
+    """PixArt's mixin: a module's states have the transformer's width; if the base reads every prompt, they have T5's as usual."""
 
     gives = ("tokens_BLC", "mask_BL")
 
-    def change_for_modules(self) -> Change | None:
-        """The caption projection passes on what modules give; None for a transformer trained without a projection."""
-        from hub.bases.pixart_projection import CaptionPlace
+    def patch_for_modules(self) -> Patch | None:
+        """Make the caption projection pass modules' states on; None for a transformer without a projection."""
+        from hub.bases.pixart_projection import CaptionProjectionSwap
 
         transformer: Any = self.transformer  # type: ignore[attr-defined]
-        return None if transformer.caption_projection is None else CaptionPlace(transformer)
+        return None if transformer.caption_projection is None else CaptionProjectionSwap(transformer)
 
     def _encode_by_base(
         self, own: Callable[..., Any], given: Mapping[str, Any], texts: list[str], *, is_negative: bool = False
-    ) -> Encoded:
+    ) -> Embeddings:
         encoded = super()._encode_by_base(own, given, texts, is_negative=is_negative)
         return encoded._replace(tokens_BLC=self._projected(encoded.tokens_BLC))
 
     def _projected(self, states_BLT: Tensor) -> Tensor:
-        """T5's states as a module's would be; as they are while the projection stands where it always did."""
+        """Return T5's states projected like a module's, or unchanged while the original projection is in place."""
         from hub.bases.pixart_projection import PassingProjection
 
         projection = self.transformer.caption_projection  # type: ignore[attr-defined]
         if not isinstance(projection, PassingProjection):
             return states_BLT
-        weight = projection.linear_1.weight  # an encoder may work in another type than the transformer
+        weight = projection.linear_1.weight  # the encoder's dtype may differ from the transformer's
         projected: Tensor = projection(states_BLT.to(weight.dtype))
         return projected
 
 
 class FrozenPixArt(FrozenBase):
-    """T5 → caption projection → transformer; the base's own states are projected once, when they are cached."""
+    """T5 → caption projection → transformer; the base's states are projected once, before they are cached."""
 
     def __init__(self, family: Family, pipeline: Any, conditioning: Conditioning, device: torch.device) -> None:
         super().__init__(family, pipeline, conditioning, device)
         self._projection: nn.Module = self.denoiser.caption_projection
-        self.denoiser.caption_projection = None  # diffusers' transformer then reads states as they come
+        self.denoiser.caption_projection = None  # diffusers' transformer then reads states unchanged
 
     @property
     def length(self) -> int:
-        """120 tokens for α, 300 for Σ: what the pipeline's `encode_prompt` takes unless told otherwise."""
+        """Return 120 tokens for α and 300 for Σ: the default of the pipeline's `encode_prompt`."""
         return int(inspect.signature(self._pipeline.encode_prompt).parameters["max_sequence_length"].default)
 
-    def _read(self, texts: list[str]) -> Encoded:
-        """Projected states (B, L, C) and mask (B, L)."""
+    def _read(self, texts: list[str]) -> Embeddings:
+        """Return projected states (B, L, C) and mask (B, L)."""
         states_BLT, _, mask_BL = super()._read(texts)
         assert mask_BL is not None
-        return Encoded(self._projection(states_BLT), mask_BL=mask_BL.bool())
+        return Embeddings(self._projection(states_BLT), mask_BL=mask_BL.bool())
 
     def conditions(
         self,
         states_BLC: Tensor,
-        pooled_BP: Tensor | None,  # noqa: ARG002 - every family is asked alike
+        pooled_BP: Tensor | None,  # noqa: ARG002 - all families share one signature
         mask_BL: Tensor | None,
     ) -> dict[str, Any]:
-        """The mask; the largest transformers are also told the size of a picture."""
+        """Return the mask, and the image size for the largest transformers."""
         sizes: dict[str, Tensor | None] = {"resolution": None, "aspect_ratio": None}
         if self.denoiser.use_additional_conditions:
             count = len(states_BLC)
@@ -90,7 +91,7 @@ class FrozenPixArt(FrozenBase):
 
 
 class PixArt(Family):
-    """Every pipeline class whose `encode_prompt` answers (prompt, its mask, negative prompt, its mask) in T5's width."""
+    """Pipelines whose `encode_prompt` returns (prompt, its mask, negative prompt, its mask) in T5's width."""
 
     name = "pixart"
     pipeline_classes = ("PixArtAlphaPipeline", "PixArtSigmaPipeline", "PixArtSigmaPAGPipeline")
@@ -100,9 +101,9 @@ class PixArt(Family):
     frozen = FrozenPixArt
 
     def conditioning(self, folder: Path) -> Conditioning:
-        """Heads times their width; cross-attention takes any length and is told which tokens count."""
+        """Return heads times their width; any length, with a mask."""
         config = read_json(folder / "transformer" / "config.json")
         heads, width = config.get("num_attention_heads"), config.get("attention_head_dim")
         if not isinstance(heads, int) or not isinstance(width, int):
-            raise Damaged(f"the transformer of `{folder.name}` names no width: {heads!r} heads of {width!r}.")
+            raise Damaged(f"the transformer config of `{folder.name}` lacks a width: {heads!r} heads of {width!r}.")
         return Conditioning(width=heads * width, mask=True)

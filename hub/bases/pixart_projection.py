@@ -1,7 +1,7 @@
-"""A place for modules behind PixArt's caption projection: the projection passes on what has been projected already.
+"""Let modules give states behind PixArt's caption projection: states that are already projected pass through.
 
-Rows are told apart by their width (T5 gives 4096 channels, the transformer reads 1152), so embeddings that somebody kept stay
-good whoever reads next, and one batch of the base's own draws as ever.
+Widths tell them apart (T5 gives 4096 channels, the transformer reads 1152), so precomputed embeddings stay valid whichever
+module is active, and the base's own batches are drawn as before.
 
 Shape letters: B batch, L tokens, T width of the base's text encoder, C conditioning width.
 """
@@ -18,65 +18,60 @@ from hub.errors import DoesNotFit
 
 
 class PassingProjection(PixArtAlphaTextProjection):
-    """The same layers under the same names as `own`, in whose place it stands for as long as any module needs it."""
+    """The layers of `own` under the same names, in its place for as long as any module needs it."""
 
     def __init__(self, own: nn.Module, width: int) -> None:
         nn.Module.__init__(self)
-        # One dictionary for both: what takes a layer's place, a LoRA say, does so in both.
+        # One dictionary for both, so that a replaced layer (a LoRA's, for example) is replaced in both.
         self._modules = vars(own)["_modules"]
         self.training = own.training
         self.width = width
-        self.residents = 0
-        self._behind = (own,)  # in a tuple, so that it is no layer of this one
+        self.users = 0
+        self._behind = (own,)  # in a tuple, so that it is not registered as a submodule
 
     @property
     def own(self) -> nn.Module:
-        """The base's projection."""
+        """Return the base's projection."""
         return self._behind[0]
 
     def forward(self, caption: Tensor) -> Tensor:
-        """Shapes: (B, L, T) → (B, L, C); (B, L, C) stays."""
+        """Project (B, L, T) → (B, L, C) and pass (B, L, C) through."""
         if caption.shape[-1] == self.width:
             return caption
         projected: Tensor = super().forward(caption)
         return projected
 
 
-class CaptionPlace:
-    """A `Change` of the base: while residents hold it, the transformer takes modules' states as well as its encoder's."""
+class CaptionProjectionSwap:
+    """A `Patch` of the base: while it is in place, the transformer reads modules' states as well as its encoder's."""
 
     exclusive = False
 
     def __init__(self, transformer: Any) -> None:
-        """Raises DoesNotFit where the base's states are as wide as a module's, so that nothing tells them apart."""
+        """Swap the projection. Raises DoesNotFit if its input is as wide as its output, so that widths cannot decide."""
         self._transformer = getattr(transformer, "_orig_mod", transformer)  # behind `torch.compile`
         projection, width = self._transformer.caption_projection, self._transformer.inner_dim
         if not isinstance(projection, PassingProjection):
             if projection.linear_1.in_features == width:
                 raise DoesNotFit(
-                    f"the caption projection of this base reads states of width {width} and gives the same: what a module "
-                    "gives cannot be told from them. Choose a base whose `caption_channels` differ from its width."
+                    f"the caption projection of this base reads and gives states of width {width}, so a module's states cannot "
+                    "be told from the encoder's. Choose a base whose `caption_channels` differ from its width."
                 )
-            self._own = projection
-            projection = PassingProjection(projection, width)
-            self._transformer.caption_projection = projection
-        else:
-            self._own = projection.own
-        self._held = True
-        projection.residents += 1
+            projection = self._transformer.caption_projection = PassingProjection(projection, width)
+        self._projection: PassingProjection | None = projection
+        projection.users += 1
 
     def switch(self, on: bool) -> None:
-        """Widths tell what is to be projected, so it may stay."""
+        """Do nothing: widths decide what is projected."""
 
     def remove(self) -> None:
-        """Put the projection itself back when the last resident goes."""
-        if not self._held:
+        """Restore the base's projection when the last user is removed. Idempotent."""
+        if self._projection is None:
             return
-        self._held = False
-        place = self._transformer.caption_projection
-        place.residents -= 1
-        if not place.residents:
-            self._transformer.caption_projection = self._own
+        self._projection.users -= 1
+        if not self._projection.users:
+            self._transformer.caption_projection = self._projection.own
+        self._projection = None
 
     def move(self, device: torch.device) -> None:
-        """It lies in the transformer, and goes with it."""
+        """Do nothing: the projection moves with the transformer."""

@@ -1,7 +1,7 @@
 """Sana: a transformer that reads token states with a mask, through its caption projection.
 
-Its own states are Gemma's. Modules give states of Gemma's width, in front of the projection and its norm, which stay: no
-published module takes their place.
+Its own states are Gemma's. Modules give states of Gemma's width, before the projection and its norm, which stay: no
+published module replaces them.
 
 Shape letters: B batch, L tokens, C conditioning width.
 """
@@ -17,15 +17,15 @@ from hub.records import Conditioning
 
 
 class SanaLanguage(LanguageMixin):
-    """The instruction is for the base's own encoder: a module reads the prompt alone. Sprint reads no negative prompts."""
+    """Sana's mixin. The instruction is for the base's own encoder; a module reads the prompt alone. Sprint has no negatives."""
 
     gives = ("tokens_BLC", "mask_BL")
     takes_finished = True
-    """The base would put the masks of several pictures in another order than their states."""
+    """The base would order the masks of several images differently from their states."""
 
 
 class Sana(Family):
-    """Every pipeline class whose `encode_prompt` answers (prompt, its mask, negative prompt, its mask), or the first two."""
+    """Pipelines whose `encode_prompt` returns (prompt, its mask, negative prompt, its mask), or the first two."""
 
     name = "sana"
     pipeline_classes = ("SanaControlNetPipeline", "SanaPipeline", "SanaSprintImg2ImgPipeline", "SanaSprintPipeline")
@@ -33,8 +33,8 @@ class Sana(Family):
     mixin = SanaLanguage
 
     def conditioning(self, folder: Path) -> Conditioning:
-        """`caption_channels` of the transformer (2304); it takes any length and is told which tokens count."""
+        """Return `caption_channels` of the transformer (2304); any length, with a mask."""
         width = read_json(folder / "transformer" / "config.json").get("caption_channels")
         if not isinstance(width, int):
-            raise Damaged(f"the transformer of `{folder.name}` names no `caption_channels`, but {width!r}.")
+            raise Damaged(f"the transformer of `{folder.name}` has the invalid `caption_channels` {width!r}.")
         return Conditioning(width=width, mask=True)

@@ -8,9 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hub.bases.embeddings import Embeddings
 from hub.bases.family import Family, read_json
 from hub.bases.frozen import FrozenBase
-from hub.bases.language_mixin import Encoded, LanguageMixin
+from hub.bases.language_mixin import LanguageMixin
 from hub.errors import Damaged
 from hub.records import Conditioning
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class StableDiffusionLanguage(LanguageMixin):
-    """Every prompt of a list has a negative prompt of its own."""
+    """Stable Diffusion's mixin: every prompt of a list has a negative prompt of its own."""
 
     shares_negative = False
 
@@ -29,16 +30,16 @@ class FrozenStableDiffusion(FrozenBase):
 
     @property
     def blocks(self) -> tuple[tuple[nn.Module, ...], ...]:
-        """Those on the way down, in the middle, up."""
+        """Return the down, middle and up blocks."""
         return tuple(self.unet.down_blocks), (self.unet.mid_block,), tuple(self.unet.up_blocks)
 
-    def _read(self, texts: list[str]) -> Encoded:
-        """Without the pipeline, which reads learnt words and warns of what it cuts."""
-        return Encoded(self._text_encoder(self.tokenize(texts).to(self.device)).last_hidden_state)
+    def _read(self, texts: list[str]) -> Embeddings:
+        """Encode without the pipeline, which reads learned words and warns when it truncates."""
+        return Embeddings(self._text_encoder(self.tokenize(texts).to(self.device)).last_hidden_state)
 
 
 class StableDiffusion(Family):
-    """Every pipeline class whose `encode_prompt` answers (prompt, negative prompt)."""
+    """Pipelines whose `encode_prompt` returns (prompt, negative prompt)."""
 
     name = "stable-diffusion"
     pipeline_classes: tuple[str, ...] = (
@@ -73,8 +74,8 @@ class StableDiffusion(Family):
     frozen = FrozenStableDiffusion
 
     def conditioning(self, folder: Path) -> Conditioning:
-        """`cross_attention_dim` of the UNet; cross-attention itself takes any length."""
+        """Return `cross_attention_dim` of the UNet; cross-attention takes any length."""
         width = read_json(folder / "unet" / "config.json").get("cross_attention_dim")
         if not isinstance(width, int):
-            raise Damaged(f"the UNet of `{folder.name}` names no single `cross_attention_dim`, but {width!r}.")
+            raise Damaged(f"the UNet of `{folder.name}` needs one `cross_attention_dim`, and has {width!r}.")
         return Conditioning(width=width)

@@ -1,6 +1,6 @@
 """Stable Diffusion 3 and 3.5: a transformer that reads token states of any number, without a mask, and a pooled vector.
 
-Its own states are two CLIPs' side by side, padded to T5's width, and T5's behind them. A module gives all of them at once.
+Its own states are two CLIPs' side by side, padded to T5's width, followed by T5's. A module replaces all of them.
 
 Shape letters: B batch, L tokens, C conditioning width, P pooled width.
 """
@@ -16,18 +16,18 @@ from hub.records import Conditioning
 
 
 class StableDiffusion3Language(LanguageMixin):
-    """Three encoders' states and two pooled vectors as one."""
+    """Stable Diffusion 3's mixin: three encoders' states and two pooled vectors as one."""
 
     gives = ("tokens_BLC", "", "pooled_BP")
     takes_finished = True
 
     def _count_tokens(self, text: str) -> int:  # noqa: ARG002 - as the mixin has it
-        """All of them count: states of CLIP and of T5 lie one behind the other, each with padding of its own."""
+        """Count every position: states of CLIP and T5 follow each other, each with its own padding."""
         return sys.maxsize
 
 
 class StableDiffusion3(Family):
-    """Every pipeline class whose `encode_prompt` takes three prompts and answers as Stable Diffusion XL's does."""
+    """Pipelines whose `encode_prompt` takes three prompts and returns what Stable Diffusion XL's does."""
 
     name = "stable-diffusion-3"
     pipeline_classes = (
@@ -43,5 +43,5 @@ class StableDiffusion3(Family):
     mixin = StableDiffusion3Language
 
     def conditioning(self, folder: Path) -> Conditioning:
-        """`joint_attention_dim` (4096) and `pooled_projection_dim` (2048) of the transformer; it takes any length."""
+        """Return `joint_attention_dim` (4096) and `pooled_projection_dim` (2048) of the transformer; any length."""
         return read_widths(folder)

@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hub.bases.embeddings import Embeddings
 from hub.bases.family import Family, read_json
 from hub.bases.frozen import FrozenBase
-from hub.bases.language_mixin import Encoded, LanguageMixin
+from hub.bases.language_mixin import LanguageMixin
 from hub.bases.stable_diffusion import FrozenStableDiffusion
 from hub.errors import Damaged
 from hub.records import Conditioning
@@ -21,47 +22,47 @@ if TYPE_CHECKING:
 
 
 class StableDiffusionXLLanguage(LanguageMixin):
-    """Some bases read zeros where there is no negative prompt."""
+    """Stable Diffusion XL's mixin: some bases read zeros instead of an empty negative prompt."""
 
     gives = ("tokens_BLC", "", "pooled_BP")
 
     def _encode_by_base(
         self, own: Callable[..., Any], given: Mapping[str, Any], texts: list[str], *, is_negative: bool = False
-    ) -> Encoded:
+    ) -> Embeddings:
         encoded = super()._encode_by_base(own, given, texts, is_negative=is_negative)
         is_missing = is_negative and given["negative_prompt"] is None
         if not is_missing or not self.config.force_zeros_for_empty_prompt or encoded.pooled_BP is None:  # type: ignore[attr-defined]
             return encoded
-        return Encoded(encoded.tokens_BLC * 0, encoded.pooled_BP * 0)
+        return Embeddings(encoded.tokens_BLC * 0, encoded.pooled_BP * 0)
 
 
 class FrozenSDXL(FrozenStableDiffusion):
-    """States are `hidden_states[-2]` of both encoders side by side, 768 | 1280; pooled is the second one's, projected."""
+    """CLIP ×2 → UNet: `hidden_states[-2]` of both side by side, 768 | 1280, and the second one's projected pooled vector."""
 
     @property
     def widths(self) -> tuple[int, int]:
-        """Of the two encoders' states, in the base's own order."""
+        """Return the widths of the two encoders' states, in the base's order."""
         first, second = self._pipeline.text_encoder, self._pipeline.text_encoder_2
         return int(first.config.hidden_size), int(second.config.hidden_size)
 
-    def _read(self, texts: list[str]) -> Encoded:
-        """As the pipeline does, of whose two encoders neither is enough."""
-        return FrozenBase._read(self, texts)  # noqa: SLF001 - not Stable Diffusion's
+    def _read(self, texts: list[str]) -> Embeddings:
+        """Encode with the pipeline, which needs both encoders."""
+        return FrozenBase._read(self, texts)  # noqa: SLF001 - skips Stable Diffusion's
 
     def conditions(
         self,
         states_BLC: Tensor,
         pooled_BP: Tensor | None,
-        mask_BL: Tensor | None,  # noqa: ARG002 - every family is asked alike
+        mask_BL: Tensor | None,  # noqa: ARG002 - all families share one signature
     ) -> dict[str, Any]:
-        """The pooled vector, and the sizes of uncropped pictures of the base's own size."""
-        # (height, width) as it was, upper left corner of the crop, (height, width) as wanted: SDXL, §2.2.
+        """Return the pooled vector and the sizes of an uncropped image of the base's size."""
+        # Original (height, width), upper left corner of the crop, target (height, width): SDXL, §2.2.
         time_ids_6 = states_BLC.new_tensor([self.side, self.side, 0, 0, self.side, self.side])
         return {"added_cond_kwargs": {"text_embeds": pooled_BP, "time_ids": time_ids_6.expand(len(states_BLC), -1)}}
 
 
 class StableDiffusionXL(Family):
-    """Every pipeline class whose `encode_prompt` answers (prompt, negative, pooled prompt, pooled negative)."""
+    """Pipelines whose `encode_prompt` returns (prompt, negative, pooled prompt, pooled negative)."""
 
     name = "stable-diffusion-xl"
     pipeline_classes = (
@@ -88,9 +89,11 @@ class StableDiffusionXL(Family):
     frozen = FrozenSDXL
 
     def conditioning(self, folder: Path) -> Conditioning:
-        """`cross_attention_dim` of the UNet, and the width of the second encoder's projection."""
+        """Return `cross_attention_dim` of the UNet and the width of the second encoder's projection."""
         width = read_json(folder / "unet" / "config.json").get("cross_attention_dim")
         pooled = read_json(folder / "text_encoder_2" / "config.json").get("projection_dim")
         if not isinstance(width, int) or not isinstance(pooled, int):
-            raise Damaged(f"`{folder.name}` names no width of its conditioning: {width!r}, pooled {pooled!r}.")
+            raise Damaged(
+                f"the configuration of `{folder.name}` lacks conditioning widths: {width!r}, pooled {pooled!r}."
+            )
         return Conditioning(width=width, pooled_width=pooled)

@@ -1,1 +1,1 @@
-"""Frozen text encoders and what is read out of them."""
+"""Frozen text encoders and the states that modules read from them."""

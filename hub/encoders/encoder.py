@@ -1,4 +1,4 @@
-"""A frozen text encoder of transformers, its tokenizer, and the read-out a module was trained on.
+"""A frozen text encoder of transformers, its tokenizer, and the readout that a module was trained on.
 
 Shape letters: B batch, L tokens, E encoder width.
 """
@@ -23,30 +23,30 @@ from hub.weights.strict import disagreements, load_weights, read_header
 
 WEIGHTS = "model.safetensors"
 _MAPPED = ("altclip_text_model",)
-"""Model types whose answer has `project_dim` channels, and `hidden_size` only within."""
+"""Model types whose output has `project_dim` channels instead of `hidden_size`."""
 
 
 class States(NamedTuple):
-    """An encoder's answer to some texts."""
+    """An encoder's output for a batch of texts."""
 
     tokens_BLE: Tensor
     mask_BL: Tensor
     """True where a token counts."""
     pooled_BD: Tensor | None = None
-    """One vector of a text, of encoders that have a projection for it."""
+    """One vector per text, for encoders with a text projection."""
 
 
 @dataclass(frozen=True, slots=True)
 class TextEncoder:
-    """Texts in, token states out; nothing in it learns. Several read-outs may share one model."""
+    """Texts to token states, frozen. Several readouts may share one model."""
 
     model: nn.Module
     tokenize: Tokenize
     readout: str = "last_hidden_state"
     folder: Path | None = None
-    """Where it was read from."""
+    """The folder it was loaded from."""
     sees_padding: bool = False
-    """Whether it attends to padding as to words: what was trained on states made without a mask must be given such."""
+    """Whether it attends to padding, for modules that were trained on states computed without a mask."""
 
     @classmethod
     def from_folder(
@@ -60,10 +60,10 @@ class TextEncoder:
         tokenize: Tokenize | None = None,
         quantisation: Any = None,
     ) -> TextEncoder:
-        """Read a transformers folder, with the weights as stored unless `dtype` is given. `what` names it in messages.
+        """Load a transformers folder, with weights as stored unless `dtype` is given. `what` names it in messages.
 
-        Of a big repository the text half alone is read (`hub.encoders.text_half`). `quantisation` is `8bit`, `4bit` or one of
-        transformers' configurations. `tokenize` is the folder's tokenizer if it has been read already.
+        Only the text half of a big repository is read (`hub.encoders.text_half`). `quantisation` is `8bit`, `4bit` or one of
+        transformers' configurations. `tokenize` is the folder's tokenizer if it has been loaded already.
         """
         what = what or folder.name
         get_readout(readout)
@@ -77,41 +77,41 @@ class TextEncoder:
 
     @property
     def width(self) -> int:
-        """E, channels of a token state under this read-out: AltCLIP's own answer is mapped already, its layers' states are not."""
+        """Return E for this readout: AltCLIP's output is already projected, the states of its layers are not."""
         config = cast(Any, self.model).config
         is_mapped = config.model_type in _MAPPED and not get_readout(self.readout).needs_all_layers
         return int(config.project_dim if is_mapped else config.hidden_size)
 
     @property
     def pooled_width(self) -> int | None:
-        """D, of the encoder's own pooled vector; None without a projection that makes one."""
+        """Return D of the encoder's own pooled vector, or None without a text projection."""
         projection = getattr(self.model, "text_projection", None)
         return projection.shape[-1] if isinstance(projection, Tensor) else None
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """Return the device of the weights."""
         return next(self.model.parameters()).device
 
     def reading(self, readout: str, *, sees_padding: bool = False) -> TextEncoder:
-        """The same model, read out elsewhere."""
+        """Return the same model with another readout."""
         get_readout(readout)
         return replace(self, readout=readout, sees_padding=sees_padding)
 
     def encode(
         self, texts: Sequence[str], length: int, *, prefix: str = "", drop: Sequence[int] = ()
     ) -> tuple[Tensor, Tensor]:
-        """Token states (B, L, E) and mask (B, L), true where a token counts: the first two of `states`."""
+        """Return token states (B, L, E) and mask (B, L), true where a token counts: the first two of `states`."""
         tokens_BLE, mask_BL, _ = self.states(texts, length, prefix=prefix, drop=drop)
         return tokens_BLE, mask_BL
 
     @torch.no_grad()
     def states(self, texts: Sequence[str], length: int, *, prefix: str = "", drop: Sequence[int] = ()) -> States:
-        """Token states (B, L, E), mask (B, L) and, where there is one, the pooled vector (B, D), on the model's device.
+        """Return token states (B, L, E), mask (B, L) and, if there is one, the pooled vector (B, D), on the model's device.
 
-        `prefix` is glued to every text, each is padded and cut to `length` tokens, and the positions in `drop` are left
-        out of the answer, so L = length - len(drop). (MuLan glues `summarize:` and drops positions 1 to 3.) The pooled
-        vector is that of the whole text, prefix included.
+        `prefix` is prepended to every text, each is padded and truncated to `length` tokens, and the positions in `drop` are
+        removed from the output, so L = length - len(drop). (MuLan prepends `summarize:` and drops positions 1 to 3.) The
+        pooled vector is that of the whole text, prefix included.
         """
         ids_BL, mask_BL = self.tokenize([prefix + text for text in texts], length)
         ids_BL, mask_BL = ids_BL.to(self.device), mask_BL.to(self.device)
@@ -130,7 +130,7 @@ class TextEncoder:
 def _read_model(
     folder: Path, device: torch.device, dtype: torch.dtype | None, what: str, quantisation: Any = None
 ) -> nn.Module:
-    """The encoder named in `config.json`, with exactly the weights of the folder."""
+    """Load the encoder named in `config.json` with exactly the weights of the folder."""
     try:
         import transformers
         from transformers.initialization import no_init_weights
@@ -148,15 +148,15 @@ def _read_model(
         raise UnknownFile("config.json", listing=f"hub show {what}") from error
     except (OSError, ValueError) as error:
         raise Damaged(
-            f"`{what}` is no text encoder: its config.json cannot be read. Fetch it again with `hub pull {what}`."
+            f"`{what}` is not a text encoder: its config.json cannot be read. Fetch it again with `hub pull {what}`."
         ) from error
     architecture = (written.get("architectures") or [""])[0]
-    # A head made for another task (`XLMRobertaForMaskedLM`) is of no use here; AutoModel leaves it off.
+    # AutoModel leaves out the head of another task (`XLMRobertaForMaskedLM`).
     headless = None if "For" in architecture else getattr(transformers, architecture, None)
     header = read_header(folder / WEIGHTS, what=what) if (folder / WEIGHTS).is_file() else {}
     if headless is not None and header and quantisation is None:
         pooled = any(key.startswith("pooler.") for key in header)
-        with no_init_weights():  # ten times faster than a random start nobody needs, and buffers keep their values
+        with no_init_weights():  # ten times faster than a random start, and buffers keep their values
             model = _make(headless, config, pooled)
         if not disagreements(model, header):
             load_weights(model, folder / WEIGHTS, what=what, device=device, dtype=dtype)
@@ -166,7 +166,7 @@ def _read_model(
 
 
 def _make(model_class: Any, config: Any, pooled: bool) -> nn.Module:
-    """Encoders with an optional pooling layer get it only if its weights are there."""
+    """Build the model, with its optional pooling layer only if there are weights for it."""
     try:
         return cast(nn.Module, model_class(config, add_pooling_layer=pooled))
     except TypeError:
@@ -176,7 +176,7 @@ def _make(model_class: Any, config: Any, pooled: bool) -> nn.Module:
 def _through_transformers(
     model_class: Any, folder: Path, dtype: torch.dtype | None, what: str, quantisation: Any, device: torch.device
 ) -> nn.Module:
-    """Sharded weights and keys of older layouts; transformers renames and joins, and says what it missed."""
+    """Load sharded weights and older key names, which transformers joins and renames. Raises Damaged, WeightsDoNotFit."""
     try:
         model, report = model_class.from_pretrained(
             folder,
@@ -184,13 +184,13 @@ def _through_transformers(
             use_safetensors=True,
             trust_remote_code=False,
             output_loading_info=True,
-            ignore_mismatched_sizes=True,  # reported, and refused here with all of them
+            ignore_mismatched_sizes=True,  # reported, and refused below with all problems
             **({} if quantisation is None else {"quantization_config": quantisation, "device_map": {"": str(device)}}),
         )
     except (OSError, ValueError, RuntimeError) as error:
         first = str(error).strip().partition("\n")[0]
         raise Damaged(
-            f"the text encoder `{what}` cannot be read: {first.rstrip('.')}. Fetch it again with `hub pull {what}`."
+            f"the text encoder `{what}` cannot be loaded: {first.rstrip('.')}. Fetch it again with `hub pull {what}`."
         ) from error
     problems = [f"`{key}` is missing" for key in sorted(report["missing_keys"]) if not key.startswith("pooler.")]
     problems += [f"`{key[0]}` is {key[1]} and should be {key[2]}" for key in report["mismatched_keys"]]

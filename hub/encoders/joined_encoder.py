@@ -1,7 +1,7 @@
-"""Several frozen text encoders side by side: each reads the text, and their token states are joined on channels.
+"""Several frozen text encoders side by side: each reads the text, and their token states are concatenated on channels.
 
-PEA-Diffusion's `mul_clip—chinese_clip` and MultilingualSD3 read so: `torch.cat([states of the one, states of the other], -1)`. Each
-encoder has a tokenizer of its own, so token 5 of one stands for other letters than token 5 of the other; what learnt on the two knows.
+PEA-Diffusion's `mul_clip—chinese_clip` and MultilingualSD3 use `torch.cat([states of one, states of the other], -1)`. Each encoder
+has its own tokenizer, so position 5 of one is other letters than position 5 of the other; modules were trained on that.
 
 Shape letters: B batch, L tokens, E width of all encoders together.
 """
@@ -20,43 +20,43 @@ from hub.errors import DoesNotFit
 
 @dataclass(frozen=True, slots=True)
 class JoinedEncoder:
-    """Texts in, joined token states out, in the order of `parts`."""
+    """Texts to concatenated token states, in the order of `parts`."""
 
     parts: tuple[TextEncoder, ...]
 
     @property
     def width(self) -> int:
-        """E, channels of a joined state."""
+        """Return E, the sum of all widths."""
         return sum(part.width for part in self.parts)
 
     @property
     def pooled_width(self) -> int | None:
-        """None: joined encoders have no one vector of a text."""
+        """Return None: joined encoders have no pooled vector."""
         return None
 
     @property
     def device(self) -> torch.device:
-        """Where the weights of all of them are."""
+        """Return the device of the first encoder, where states are joined."""
         return self.parts[0].device
 
     def encode(
         self, texts: Sequence[str], length: int, *, prefix: str = "", drop: Sequence[int] = ()
     ) -> tuple[Tensor, Tensor]:
-        """Token states (B, L, E) and mask (B, L): the first two of `states`."""
+        """Return token states (B, L, E) and mask (B, L): the first two of `states`."""
         tokens_BLE, mask_BL, _ = self.states(texts, length, prefix=prefix, drop=drop)
         return tokens_BLE, mask_BL
 
     def states(self, texts: Sequence[str], length: int, *, prefix: str = "", drop: Sequence[int] = ()) -> States:
-        """Token states (B, L, E), and the mask (B, L), true where any encoder's token counts. See `TextEncoder.states`.
+        """Return token states (B, L, E) and mask (B, L), true where any encoder's token counts. See `TextEncoder.states`.
 
-        Raises DoesNotFit when their read-outs give different numbers of tokens.
+        Raises DoesNotFit if their readouts give different numbers of tokens.
         """
         answers = [part.states(texts, length, prefix=prefix, drop=drop) for part in self.parts]
         lengths = [answer.tokens_BLE.shape[1] for answer in answers]
         if len(set(lengths)) > 1:
             raise DoesNotFit(
-                f"encoders that are read side by side must give as many tokens each, and these give {lengths}: choose their "
-                "`readout` in the module's config.json."
+                f"joined encoders must give equally many tokens, and these give {lengths}: choose their `readout` in the "
+                "module's config.json."
             )
         mask_BL = torch.stack([answer.mask_BL.to(self.device) for answer in answers]).any(dim=0)
         return States(torch.cat([answer.tokens_BLE.to(self.device) for answer in answers], dim=-1), mask_BL)

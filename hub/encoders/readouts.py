@@ -1,12 +1,12 @@
-"""Read-outs: which of an encoder's states a module reads. Mixing them up degrades pictures silently, so configs name one.
+"""Readouts: which of an encoder's states a module reads. A wrong one silently degrades images, so configs name it.
 
-    last_hidden_state     every token's last state
-    hidden_states[-2]     every token's state after the last layer but one; any index will do
-    first                 the first token's last state, alone
-    mean                  the mean of last states over tokens that count, alone
-    pooler_output         the pooled vector of encoders that have one, alone
+    last_hidden_state     last state of every token
+    hidden_states[-2]     state of every token after the last layer but one; any index works
+    first                 last state of the first token only
+    mean                  mean of the last states of tokens that count
+    pooler_output         pooled vector, for encoders that have one
 
-Other packages add theirs through the entry-point group `hub.readouts`.
+Other packages add readouts through the entry-point group `hub.readouts`.
 
 Shape letters: B batch, L tokens, E encoder width.
 """
@@ -30,18 +30,18 @@ _INDEXED = re.compile(r"hidden_states\[(-?\d+)\]")
 
 @dataclass(frozen=True, slots=True)
 class Readout:
-    """From an encoder's answer and the mask (B, L) to token states (B, L, E) and their mask."""
+    """A function from an encoder's output and the mask (B, L) to token states (B, L, E) and their mask."""
 
     read: Callable[[Any, Tensor], tuple[Tensor, Tensor]]
     needs_all_layers: bool = False
 
     def __call__(self, states: Any, mask_BL: Tensor) -> tuple[Tensor, Tensor]:
-        """Pooled read-outs answer with L = 1."""
+        """Return states and mask; L = 1 for pooled readouts."""
         return self.read(states, mask_BL)
 
 
 def get_readout(name: str) -> Readout:
-    """The read-out called `name`; DoesNotFit lists those there are."""
+    """Return the readout called `name`. Raises DoesNotFit, which lists the known ones."""
     if name in READOUTS:
         return READOUTS[name]
     if (indexed := _INDEXED.fullmatch(name)) is not None:
@@ -52,7 +52,7 @@ def get_readout(name: str) -> Readout:
         found: Readout = offered[name].load()
         return found
     known = ", ".join(f"`{each}`" for each in [*READOUTS, "hidden_states[n]", *offered])
-    raise DoesNotFit(f"no read-out is called `{name}`: this installation knows {known}.")
+    raise DoesNotFit(f"unknown readout `{name}`: choose one of {known}.")
 
 
 def _alone(vector_BE: Tensor) -> tuple[Tensor, Tensor]:

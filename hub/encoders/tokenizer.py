@@ -1,7 +1,7 @@
-"""Text to padded token ids.
+"""Tokenize texts to padded ids.
 
-A folder's `tokenizer.json` is read by the `tokenizers` library alone, three times faster than through transformers'
-wrapper and with the same ids; a folder without one goes through `AutoTokenizer`.
+`tokenizer.json` is loaded by the `tokenizers` library directly, three times faster than through transformers' wrapper and
+with the same ids; a folder without one is loaded by `AutoTokenizer`.
 
 Shape letters: B batch, L tokens.
 """
@@ -23,15 +23,15 @@ from hub.errors import Damaged
 
 
 class Tokenize(Protocol):
-    """Texts to ids (B, L) and mask (B, L), padded and cut to `length`."""
+    """A function from texts to ids (B, L) and mask (B, L), padded and truncated to `length`."""
 
     def __call__(self, texts: Sequence[str], length: int) -> tuple[Tensor, Tensor]:
-        """Both int64, on the CPU; the mask is 1 where a token counts."""
+        """Return both as int64 on the CPU; the mask is 1 where a token counts."""
         ...
 
 
 def read_tokenizer(folder: Path, *, what: str) -> Tokenize:
-    """The tokenizer kept in `folder`, told what the half of a big repository needs; `what` names it in messages."""
+    """Load the tokenizer of the encoder in `folder`, with the settings of its text half. `what` names it in messages."""
     config = _json(folder / "config.json", what) if (folder / "config.json").is_file() else {}
     half = half_of(config)
     folder = place_of(folder)
@@ -45,19 +45,19 @@ def read_tokenizer(folder: Path, *, what: str) -> Tokenize:
 
 
 def place_of(encoder: Path) -> Path:
-    """Where the tokenizer of `encoder` is: in its folder, or beside it as diffusers keeps both, `text_encoder` and `tokenizer`."""
+    """Return the tokenizer's folder: the encoder's own or, as in diffusers, `tokenizer` beside `text_encoder`."""
     beside = encoder.with_name(beside_name(encoder.name))
     is_alone = not any((encoder / name).is_file() for name in ("tokenizer.json", "tokenizer_config.json", "vocab.txt"))
     return beside if is_alone and beside.is_dir() else encoder
 
 
 def beside_name(encoder: str) -> str:
-    """`text_encoder_2` has its tokenizer in `tokenizer_2`; other folders have it within."""
+    """Return `tokenizer_2` for `text_encoder_2`; other names unchanged."""
     return encoder.replace("text_encoder", "tokenizer")
 
 
 class LeavingOut:
-    """Another tokenizer, whose mask leaves out one id wherever it stands."""
+    """Another tokenizer with one id masked wherever it occurs."""
 
     def __init__(self, tokenize: Tokenize, never_counts: int) -> None:
         self._tokenize = tokenize
@@ -70,7 +70,7 @@ class LeavingOut:
 
 
 class FileTokenizer:
-    """A `tokenizer.json`, padded as `tokenizer_config.json` says."""
+    """A `tokenizer.json`, padded according to `tokenizer_config.json`."""
 
     def __init__(self, folder: Path, *, what: str) -> None:
         try:
@@ -81,21 +81,22 @@ class FileTokenizer:
                 f"the tokenizer of `{what}` cannot be read: {error}. Fetch it again with `hub pull {what}`."
             ) from error
         settings = _settings(folder)
-        pad = _content(settings.get("pad_token")) or self._named_by(_pad_id(folder))
+        pad = settings.get("pad_token")
+        if isinstance(pad, dict):  # older files keep a token as an object
+            pad = pad.get("content")
+        if not pad and (pad_id := _pad_id(folder)) is not None:
+            pad = self._tokenizer.id_to_token(pad_id)
         self._pad_id = self._tokenizer.token_to_id(pad) if pad else None
         if self._pad_id is None:
             raise Damaged(
-                f"the tokenizer of `{what}` names no pad token that is in its vocabulary ({pad!r}). "
+                f"the tokenizer of `{what}` has no pad token in its vocabulary ({pad!r}). "
                 f"Fetch it again with `hub pull {what}`."
             )
         self._pad = pad
         self._side = settings.get("padding_side", "right")
         self._cut = settings.get("truncation_side", "right")
-        # The library keeps the length as state of the tokenizer, so two threads must not set it at once.
+        # The length is state of the library's tokenizer, so threads must not set it at once.
         self._lock = threading.Lock()
-
-    def _named_by(self, id: int | None) -> str | None:
-        return None if id is None else self._tokenizer.id_to_token(id)
 
     def __call__(self, texts: Sequence[str], length: int) -> tuple[Tensor, Tensor]:
         """Shapes: (B, L), (B, L), int64, on the CPU."""
@@ -109,7 +110,7 @@ class FileTokenizer:
 
 
 class TransformersTokenizer:
-    """Any other tokenizer that transformers knows."""
+    """Any other tokenizer of transformers."""
 
     def __init__(self, folder: Path, *, what: str, settings: Mapping[str, Any] | None = None) -> None:
         from transformers import AutoTokenizer
@@ -117,9 +118,9 @@ class TransformersTokenizer:
         try:
             self._tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, **(settings or {}))
         except (OSError, ValueError, ImportError) as error:
+            first = str(error).strip().partition("\n")[0]
             raise Damaged(
-                f"`{what}` has no tokenizer that can be read: {_first_line(error).rstrip('.')}. "
-                f"Fetch it again with `hub pull {what}`."
+                f"the tokenizer of `{what}` cannot be loaded: {first.rstrip('.')}. Fetch it again with `hub pull {what}`."
             ) from error
 
     def __call__(self, texts: Sequence[str], length: int) -> tuple[Tensor, Tensor]:
@@ -131,7 +132,7 @@ class TransformersTokenizer:
 
 
 def _settings(folder: Path) -> dict[str, Any]:
-    """`tokenizer_config.json`, over the older `special_tokens_map.json`."""
+    """Read `tokenizer_config.json`, which overrides the older `special_tokens_map.json`."""
     found: dict[str, Any] = {}
     for name in ("special_tokens_map.json", "tokenizer_config.json"):
         if (folder / name).is_file():
@@ -140,7 +141,7 @@ def _settings(folder: Path) -> dict[str, Any]:
 
 
 def _pad_id(folder: Path) -> int | None:
-    """What the model's config.json says, where the tokenizer's own settings are silent, as XLM-R's are."""
+    """Return the pad id in the model's config.json, for tokenizer settings without one such as XLM-R's."""
     if not (folder / "config.json").is_file():
         return None
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
@@ -153,15 +154,6 @@ def _json(path: Path, what: str) -> dict[str, Any]:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise Damaged(
-            f"`{what}` is no text encoder: its config.json cannot be read. Fetch it again with `hub pull {what}`."
+            f"`{what}` is not a text encoder: its config.json cannot be read. Fetch it again with `hub pull {what}`."
         ) from error
     return found if isinstance(found, dict) else {}
-
-
-def _content(token: Any) -> str | None:
-    """Older files keep a token as an object."""
-    return token.get("content") if isinstance(token, dict) else token
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]

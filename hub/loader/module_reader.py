@@ -11,12 +11,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from hub.bases.patch import Change
+from hub.bases.patch import Patch
 from hub.encoders.encoder import TextEncoder
 from hub.encoders.tokenizer import Tokenize
 from hub.errors import DoesNotFit, HubError, OutOfMemory
 from hub.loader.modules.load_encoder import module_advice, read_encoder
-from hub.loader.modules.loaded_module import Resident, read_resident, working_dtype
+from hub.loader.modules.loaded_module import LoadedModule, load_module, working_dtype
 from hub.loader.modules.module_config import WEIGHTS
 from hub.loader.modules.shared_encoder import Encoders
 from hub.loader.modules.translator import ARCHITECTURE as TRANSLATOR
@@ -61,24 +61,24 @@ class ModuleReader:
             module = self._sources.fitting_module(name, self._base, self._variant)
             return module, self._sources.encoders(module, self._given)
 
-    def read(self, module: ModuleSource, where: Where, place: torch.device | None = None) -> Resident:
+    def read(self, module: ModuleSource, where: Where, place: torch.device | None = None) -> LoadedModule:
         """Build `module` at `place`, else beside the denoiser, with the encoders of residents that read the same ones."""
         device = place or _place(self._pipe, self._base)
         if module.config.variant.architecture == TRANSLATOR:
             return _read_translator(module, device, self._dtype)
         if not where:
-            return _changing(Resident(module.name, module.config, None, ()), module, self._pipe, self._base)
+            return _with_patch(LoadedModule(module.name, module.config, None, ()), module, self._pipe, self._base)
         working = working_dtype(self._dtype, device, module.folder / WEIGHTS, what=module.name)
         shared = tuple(
             self.encoders.at(folder, partial(self._read_encoder, name, folder, device)) for name, folder in where
         )
         try:
-            resident = read_resident(module.name, module.folder, module.config, shared, device=device, dtype=working)
+            loaded = load_module(module.name, module.folder, module.config, shared, device=device, dtype=working)
         except torch.OutOfMemoryError as error:
             size_bytes = (module.folder / WEIGHTS).stat().st_size
             raise OutOfMemory(module_advice(module.name, size_bytes, device)) from error
         # Last: whatever is refused before it leaves the base as it was.
-        return _changing(resident, module, self._pipe, self._base)
+        return _with_patch(loaded, module, self._pipe, self._base)
 
     def _read_encoder(self, name: str, folder: Path, device: torch.device) -> TextEncoder:
         return read_encoder(
@@ -100,25 +100,25 @@ def _place(pipe: Any, base: BaseSource) -> torch.device:
     return torch.device("cpu") if here.type == "meta" else here
 
 
-def _change(module: ModuleSource, pipe: Any, base: BaseSource, resident: Resident | None = None) -> Change | None:
+def _patch_of(module: ModuleSource, pipe: Any, base: BaseSource, loaded: LoadedModule | None = None) -> Patch | None:
     """What the module changes in the base; switched off until a prompt of its language comes.
 
-    `resident` is the module in memory, None where the base's own encoder reads.
+    `loaded` is the module in memory, None where the base's own encoder reads.
     """
     config = module.config
     if config.variant.architecture == "prompt-tuning":
         return VirtualTokens(pipe, module.folder, module.name)
-    changes: list[Change] = []
-    if resident is not None and getattr(resident.module, "per_step", False):
-        changes.append(_per_step(resident, getattr(pipe, base.family.denoiser)))
-    if resident is not None and (place := pipe.change_for_modules()) is not None:
-        changes.append(place)
+    patches: list[Patch] = []
+    if loaded is not None and getattr(loaded.module, "per_step", False):
+        patches.append(_per_step(loaded, getattr(pipe, base.family.denoiser)))
+    if loaded is not None and (place := pipe.patch_for_modules()) is not None:
+        patches.append(place)
     try:
-        if resident is not None and (parts := getattr(resident.module, "denoiser_parts", {})):
-            changes.append(Parts(getattr(pipe, base.family.denoiser), parts, module.name))
+        if loaded is not None and (parts := getattr(loaded.module, "denoiser_parts", {})):
+            patches.append(Parts(getattr(pipe, base.family.denoiser), parts, module.name))
         match config.delta:
             case "lora":
-                changes.append(LowRank(pipe, module.folder, module.name))
+                patches.append(LowRank(pipe, module.folder, module.name))
             case "weights":
                 denoiser = getattr(pipe, base.family.denoiser)
                 if getattr(denoiser, "is_loaded_in_4bit", False):
@@ -126,42 +126,42 @@ def _change(module: ModuleSource, pipe: Any, base: BaseSource, resident: Residen
                         f"`{module.name}` brings all weights of a denoiser, and those of `{base.name}` are in 4 bits: load it without "
                         '`quantisation`, or in "8bit".'
                     )
-                changes.append(Weights(denoiser, module.folder / base.family.denoiser, module.name))
+                patches.append(Weights(denoiser, module.folder / base.family.denoiser, module.name))
     except HubError:
-        for each in changes:
+        for each in patches:
             each.remove()
         raise
-    return join(changes)
+    return join(patches)
 
 
-def _per_step(resident: Resident, denoiser: nn.Module) -> PerStep:
+def _per_step(loaded: LoadedModule, denoiser: nn.Module) -> PerStep:
     """Raises DoesNotFit for what such a module cannot give: a pooled vector, or rows that the base reads beside its own."""
-    given, empty = resident.config.variant.conditioning, resident.config.empty
+    given, empty = loaded.config.variant.conditioning, loaded.config.empty
     if empty != "encode" or given.pooled_width is not None:
         raise DoesNotFit(
-            f"`{resident.name}` runs at every step and reads every prompt of a batch, so `prompt.empty` must be `encode` "
+            f"`{loaded.name}` runs at every step and reads every prompt of a batch, so `prompt.empty` must be `encode` "
             f"(it is `{empty}`), and it gives no pooled vector."
         )
-    assert resident.encoder is not None
-    assert resident.module is not None
-    return PerStep(denoiser, resident.module, resident.name, in_width=resident.encoder.width, out_width=given.width)
+    assert loaded.encoder is not None
+    assert loaded.module is not None
+    return PerStep(denoiser, loaded.module, loaded.name, in_width=loaded.encoder.width, out_width=given.width)
 
 
-def _changing(resident: Resident, module: ModuleSource, pipe: Any, base: BaseSource) -> Resident:
+def _with_patch(loaded: LoadedModule, module: ModuleSource, pipe: Any, base: BaseSource) -> LoadedModule:
     """With what the module changes in the base."""
-    change = _change(module, pipe, base, resident if resident.module is not None else None)
-    if change is None:
-        return resident
-    own = {module.folder / WEIGHTS} if resident.module is not None else set()
+    patch = _patch_of(module, pipe, base, loaded if loaded.module is not None else None)
+    if patch is None:
+        return loaded
+    own = {module.folder / WEIGHTS} if loaded.module is not None else set()
     files = [*module.folder.glob("*.safetensors"), *module.folder.glob(f"{base.family.denoiser}/*.safetensors")]
-    return replace(resident, change=change, change_bytes=sum(each.stat().st_size for each in {*files} - own))
+    return replace(loaded, patch=patch, patch_bytes=sum(each.stat().st_size for each in {*files} - own))
 
 
-def _read_translator(module: ModuleSource, device: torch.device, dtype: torch.dtype | None) -> Resident:
+def _read_translator(module: ModuleSource, device: torch.device, dtype: torch.dtype | None) -> LoadedModule:
     folder, config = module.folder / FOLDER, module.config
     stored = folder / WEIGHTS
     working = working_dtype(dtype, device, stored, what=module.name) if stored.is_file() else dtype
     translator = Translator.from_folder(
         folder, config.module, length=config.positive.length, device=device, dtype=working, what=module.name
     )
-    return Resident(module.name, config, None, (), translator=translator)
+    return LoadedModule(module.name, config, None, (), translator=translator)

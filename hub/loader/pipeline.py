@@ -15,9 +15,9 @@ from hub.languages import parse_language
 from hub.loader.load_base import load_base
 from hub.loader.module_reader import ModuleReader
 from hub.loader.prompts.embedding_cache import DEFAULT_BYTES
-from hub.loader.prompts.prompt_encoder import Interpreter
+from hub.loader.prompts.prompt_encoder import PromptEncoder
 from hub.loader.resolve import Given, Sources
-from hub.weights.sizes import resident_budget
+from hub.weights.memory import resident_budget
 
 if TYPE_CHECKING:
     from diffusers import DiffusionPipeline
@@ -80,7 +80,7 @@ def load_pipeline(
         pipe = load_base(found, pipeline_class, place, dtype, settings, quantisation)
     tokenizers = {folder: parsed.result() for folder, parsed in parsing.items()}
     reader = ModuleReader(sources, pipe, found, variant, encoder, dtype, tokenizers, encoder_quantisation)
-    interpreter = Interpreter(
+    prompt_encoder = PromptEncoder(
         reader,
         default_language=default,
         base_languages=found.languages,
@@ -88,7 +88,7 @@ def load_pipeline(
         cache_bytes=cache_bytes,
     )
     for module, where in zip(modules, encoders, strict=True):
-        interpreter.refuse_twin(module.name)
-        interpreter.add(reader.read(module, where, place), partial(reader.read, module, where))
-    pipe._interpreter = interpreter  # noqa: SLF001 - the mixin's own attribute; its class has no `__init__` to take it
+        prompt_encoder.refuse_duplicate_name(module.name)
+        prompt_encoder.add(reader.read(module, where, place), partial(reader.read, module, where))
+    pipe._prompt_encoder = prompt_encoder  # noqa: SLF001 - the mixin's own attribute; its class has no `__init__` to take it
     return pipe

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from hub.bases.embeddings import Embeddings
 from hub.bases.family import read_json
 from hub.encoders.dual_encoder import DualEncoder
 from hub.encoders.encoder import TextEncoder
@@ -24,7 +25,6 @@ from hub.loader.resolve import Given, ModuleSource, Sources
 from hub.publish.card_only import weights_elsewhere
 from hub.remote.configurations import fetch_encoder
 from hub.systems.architectures import build, retrieves
-from hub.systems.shared.language_module import Embeddings
 from hub.weights.digest import digest_of
 from hub.weights.strict import load_weights
 

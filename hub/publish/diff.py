@@ -10,7 +10,7 @@ from typing import Any
 from hub.cards.card import FILE
 from hub.records import File, Revision
 from hub.store import BlobStore
-from hub.weights.tensors import SUFFIX, Tensor, tensors_in
+from hub.weights.header import SUFFIX, Tensor, tensors_in
 
 LONGEST_CARD = 256 << 10
 """Bytes of a card that is compared line by line: what takes longer for hostile ones would hold up everybody."""

@@ -27,7 +27,7 @@ from hub.weights.untrusted import is_state_dict, unpickle
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from hub.encoders.text_half import Half
+    from hub.encoders.text_half import TextHalf
 
 CONFIG = "config.json"
 PROCESSOR = "preprocessor_config.json"
@@ -94,7 +94,7 @@ def pull_pickled(
 
 def _half(
     upstream: Upstream, settings: Path, endpoint: str | None, *, what: str
-) -> tuple[dict[str, Tensor], Half | None, dict[str, Any]]:
+) -> tuple[dict[str, Tensor], TextHalf | None, dict[str, Any]]:
     """Tensors that are kept of a repository of transformers, the half they are checked against, and its config.json."""
     from transformers import CONFIG_MAPPING
 
@@ -151,7 +151,7 @@ def tensors_of(path: Path, *, what: str) -> dict[str, Tensor]:
     return dict(state)
 
 
-def _files(upstream: Upstream, settings: Path, half: Half | None, *, what: str) -> list[Upstream]:
+def _files(upstream: Upstream, settings: Path, half: TextHalf | None, *, what: str) -> list[Upstream]:
     """The pickles that hold a tensor which is kept. Size and digest of the card are those of the file it names."""
     from hub.encoders.text_half import needed_files
 

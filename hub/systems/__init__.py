@@ -1,6 +1,6 @@
-"""Published systems, a folder each: the architecture of its modules together with its file format.
+"""Published systems, one folder each: the architecture of its modules and its file format.
 
-A language module is an `nn.Module` whose call takes an encoder's token states and mask and returns `Embeddings`:
+A language module is an `nn.Module` that maps an encoder's token states and mask to `Embeddings`:
 
     encoder = TextEncoder.from_folder(folder, readout="last_hidden_state")
     tokens_BLE, mask_BL = encoder.encode(["aja"], length=24)

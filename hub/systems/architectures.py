@@ -1,4 +1,4 @@
-"""From the word in a variant's `config.json` to a module: a lazy table, open to other packages.
+"""Build modules by the architecture named in a variant's `config.json`: a lazy table, open to other packages.
 
 A package adds an architecture through the entry-point group `hub.systems`, under the name its configs use:
 
@@ -30,20 +30,20 @@ ARCHITECTURES = {
     "triangle": "hub.systems.mclip.projectors:Triangle",
     "bottleneck": "hub.systems.bottleneck:Bottleneck",
 }
-"""Name → `module:class` of those that come with the project."""
+"""Name → `module:class` of the built-in architectures."""
 
 
 def build(architecture: str, config: dict[str, Any]) -> nn.Module:
-    """A freshly initialised module of `architecture` with the sizes in `config`.
+    """Build a freshly initialised module of `architecture` with the settings in `config`.
 
-    Wrapped in `torch.device("meta")` it costs no memory, ready for `load_weights`. Raises DoesNotFit for an
-    architecture nobody offers and for sizes the architecture does not have.
+    Under `torch.device("meta")` it takes no memory and is ready for `load_weights`. Raises DoesNotFit for an unknown
+    architecture and for settings that it does not have.
     """
     make = class_of(architecture)
     accepted = inspect.signature(make).parameters
     needed = {name for name, each in accepted.items() if each.default is inspect.Parameter.empty}
     problems = [f"`{name}` is missing" for name in sorted(needed - config.keys())]
-    problems += [f"`{name}` is no setting of it" for name in sorted(config.keys() - accepted.keys())]
+    problems += [f"`{name}` is not one of its settings" for name in sorted(config.keys() - accepted.keys())]
     if problems:
         raise DoesNotFit(
             f"the architecture `{architecture}` cannot be built from {config}: {'; '.join(problems)}. "
@@ -56,18 +56,18 @@ def build(architecture: str, config: dict[str, Any]) -> nn.Module:
 
 
 def retrieves(architecture: str) -> bool:
-    """Whether such a module brings texts beside a dual encoder's pictures: its class has `features`.
+    """Return whether its modules map texts and images to one space: their class has `features`.
 
-    No for what nobody offers, `lora` say, which is no module of its own.
+    False for names without an architecture, for example `lora`.
     """
     return architecture in names(GROUP, ARCHITECTURES) and hasattr(class_of(architecture), "features")
 
 
 def class_of(architecture: str) -> type[nn.Module]:
-    """The class called `architecture`; DoesNotFit lists those there are."""
+    """Return the class called `architecture`. Raises DoesNotFit, which lists the known ones."""
     if architecture not in (known := names(GROUP, ARCHITECTURES)):
         listed = ", ".join(f"`{name}`" for name in known)
         raise DoesNotFit(
-            f"no architecture is called `{architecture}`: this installation knows {listed}. Is a package missing?"
+            f"unknown architecture `{architecture}`: choose one of {listed}, or install the package that provides it."
         )
     return cast(type[nn.Module], load(GROUP, architecture, ARCHITECTURES))

@@ -1,7 +1,7 @@
 """The bottleneck adapter of the parameter-efficient baselines: x + MLP(LN(x)) on every token state.
 
-Houlsby et al., ICML 2019 (arXiv 1902.00751), with the LayerNorm in front. Some call this shape a PEA adapter; what
-PEA-Diffusion published is `projector.py`, wider, without residual and without biases.
+Houlsby et al., ICML 2019 (arXiv 1902.00751), with the LayerNorm first. Some call this a PEA adapter; what
+PEA-Diffusion published is `pea/projector.py`: wider, without residual and without biases.
 
 Shape letters: B batch, L tokens, E encoder width, R bottleneck width, C conditioning width.
 """
@@ -11,17 +11,17 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hub.systems.shared.language_module import Embeddings
+from hub.bases.embeddings import Embeddings
 
 DEVIATION = 0.01
-"""Of fresh weights, cut at two deviations: so small that an untrained adapter is nearly the identity (Houlsby et al., §2.1)."""
+"""Standard deviation of fresh weights, truncated at two: an untrained adapter is nearly the identity (Houlsby et al., §2.1)."""
 
 
 class Bottleneck(nn.Module):
     """x + up(GELU(down(LN(x)))), C → R → C.
 
-    The residual needs one width throughout. Where the encoder's is not the denoiser's, `project`, a linear layer E → C,
-    comes first; where they agree there is none, and the untrained adapter hands its input on.
+    The residual needs one width throughout. If the encoder's width is not the denoiser's, `project`, a linear layer E → C,
+    comes first; otherwise the untrained adapter passes its input on.
     """
 
     def __init__(self, in_width: int, out_width: int, bottleneck_width: int = 64) -> None:
@@ -36,7 +36,7 @@ class Bottleneck(nn.Module):
             nn.init.trunc_normal_(linear.weight, std=DEVIATION, a=-2 * DEVIATION, b=2 * DEVIATION)
             nn.init.zeros_(linear.bias)
 
-    def forward(self, tokens_BLE: Tensor, mask_BL: Tensor | None = None) -> Embeddings:  # noqa: ARG002 - every language module is called alike
+    def forward(self, tokens_BLE: Tensor, mask_BL: Tensor | None = None) -> Embeddings:  # noqa: ARG002 - the signature of all modules
         """Shape: (B, L, E) → tokens (B, L, C). The mask is not read."""
         x_BLC = tokens_BLE if self.project is None else self.project(tokens_BLE)
         return Embeddings(x_BLC + self.up(F.gelu(self.down(self.norm(x_BLC)))))

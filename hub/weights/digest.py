@@ -1,4 +1,4 @@
-"""The digest by which a folder of weights is told from another one."""
+"""Compute the digest that identifies a folder of weights."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hub.records import File, weights_digest
 
 
 def digest_of(folder: Path) -> str:
-    """`weights_digest` of the files below `folder`; reads them all."""
+    """Return `weights_digest` of the files below `folder`. Reads all of them."""
     files = []
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.suffix in {".safetensors", ".json", ".txt", ".model"}:

@@ -1,19 +1,22 @@
-"""The header of a safetensors file, read in one place, and whether it accounts for every byte.
+"""Read the header of a safetensors file, list its tensors and check that it accounts for every byte.
 
-Source: safetensors' own rules (README "Format"): 8 bytes of length, JSON, then the tensors without gap or overlap.
+Source: the safetensors README, "Format": 8 bytes of length, JSON, then the tensors without gap or overlap.
 """
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from math import prod
 from typing import Any, BinaryIO
 
-_LONGEST = 100_000_000
-"""Bytes of a header, at most: the limit of safetensors' own readers."""
-_MOST_AXES = 64
-_LARGEST = 1 << 62
-"""Of a place and a length: the product of thousands of numbers with thousands of digits takes minutes."""
+SUFFIX = ".safetensors"
+MAX_HEADER_BYTES = 25 << 20
+"""25 MiB, a quarter of what safetensors' own readers accept: a hostile header of 20 MB once kept a server busy for minutes.
+The largest published models are split into shards, whose headers have less than 1 MiB."""
+_MAX_AXES = 64
+_MAX_NUMBER = 1 << 62
+"""Limit of an offset and a length: the product of thousands of numbers with thousands of digits takes minutes."""
 _BITS = {
     "BOOL": 8, "U8": 8, "I8": 8, "F8_E5M2": 8, "F8_E4M3": 8, "F8_E8M0": 8, "F8_E4M3FNUZ": 8, "F8_E5M2FNUZ": 8,
     "U16": 16, "I16": 16, "F16": 16, "BF16": 16, "U32": 32, "I32": 32, "F32": 32, "U64": 64, "I64": 64, "F64": 64, "C64": 64,
@@ -22,26 +25,53 @@ _BITS = {
 """Bits of one number, by safetensors' name of its type."""
 
 
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """One array of weights, as the header describes it."""
+
+    name: str
+    dtype: str
+    """The name in safetensors: `F16`."""
+    shape: tuple[int, ...]
+
+    @property
+    def numbers(self) -> int:
+        """Return the number of elements."""
+        return prod(self.shape)
+
+
 def read_header(opened: BinaryIO) -> dict[str, Any]:
-    """The header as it stands there; what follows are the tensors. Raises ValueError for a file that has none."""
+    """Return the header as stored and leave `opened` at the first tensor. Raises ValueError for anything else."""
     start = opened.read(8)
     length = int.from_bytes(start, "little")
-    if len(start) < 8 or length > _LONGEST:
-        raise ValueError(f"its header would have {length} bytes")
-    text = opened.read(length)
-    if len(text) < length:
-        raise ValueError(f"its header would have {length} bytes")
+    if length > MAX_HEADER_BYTES:
+        raise ValueError(f"its header would have {length} bytes, and the limit is {MAX_HEADER_BYTES}")
+    if len(start) < 8 or len(text := opened.read(length)) < length:
+        raise ValueError("it ends within its header")
     try:
-        header = json.loads(text.decode(), object_pairs_hook=_without_twins)
+        header = json.loads(text.decode(), object_pairs_hook=_refuse_duplicates)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"its header is no JSON: {str(error)[:80]}") from error
+        raise ValueError(f"its header is not valid JSON: {str(error)[:80]}") from error
     if not isinstance(header, dict):
-        raise ValueError("its header is no JSON object")  # noqa: TRY004 - every fault of a file is one to callers
+        raise ValueError("its header is not a JSON object")  # noqa: TRY004 - callers handle one error for a bad file
     return header
 
 
+def tensors_in(opened: BinaryIO) -> tuple[Tensor, ...]:
+    """Return all tensors of a file, sorted by name; nothing for other files."""
+    try:
+        listed = [
+            Tensor(name, str(entry["dtype"]), tuple(int(length) for length in entry["shape"]))
+            for name, entry in read_header(opened).items()
+            if name != "__metadata__"
+        ]
+    except (ValueError, LookupError, TypeError):
+        return ()
+    return tuple(sorted(listed, key=lambda each: each.name))
+
+
 def weights_problem(opened: BinaryIO, size_bytes: int) -> str | None:
-    """Why a file of `size_bytes` is no whole safetensors file; None when it is one."""
+    """Return why a file of `size_bytes` is not a complete safetensors file, or None if it is one."""
     try:
         header = read_header(opened)
     except ValueError as error:
@@ -49,23 +79,23 @@ def weights_problem(opened: BinaryIO, size_bytes: int) -> str | None:
     held = size_bytes - opened.tell()
     metadata = header.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
-        return "its metadata are not words"
+        return "its metadata must map text to text"
     places = []
     for name, tensor in header.items():
         try:
             places.append(_place(tensor))
         except (ValueError, TypeError, LookupError) as error:
-            return f"tensor {name[:80]!r} is described wrongly: {error}"
+            return f"the entry of tensor {name[:80]!r} is invalid: {error}"
     reached = 0
     for begin, end in sorted(places):
         if begin != reached:
-            return f"bytes {min(begin, reached)} to {max(begin, reached)} belong to no tensor, or to two"
+            return f"bytes {min(begin, reached)} to {max(begin, reached)} belong to no tensor or to two"
         reached = end
-    return None if reached == held else f"its tensors have {reached} bytes, and it holds {held}"
+    return None if reached == held else f"its tensors need {reached} bytes and it holds {held}"
 
 
 def count_parameters(opened: BinaryIO) -> dict[str, int]:
-    """How many numbers of each type a safetensors file holds, from its header. Raises ValueError for another file."""
+    """Return the number of parameters by type, from the header. Raises ValueError for other files."""
     header = read_header(opened)
     counted: dict[str, int] = {}
     for name, tensor in header.items():
@@ -75,21 +105,21 @@ def count_parameters(opened: BinaryIO) -> dict[str, int]:
 
 
 def _place(tensor: Any) -> tuple[int, int]:
-    """Where a tensor begins and ends. Raises ValueError unless type, shape and place agree."""
+    """Return where a tensor begins and ends. Raises ValueError unless type, shape and offsets agree."""
     begin, end = tensor["data_offsets"]
     shape = tensor["shape"]
     numbers = (begin, end, *shape)
     if not all(isinstance(number, int) and not isinstance(number, bool) and number >= 0 for number in numbers):
-        raise ValueError("a place or a length is no whole number")
-    if len(shape) > _MOST_AXES or max(numbers) > _LARGEST:
-        raise ValueError("more axes or larger numbers than a tensor has")
+        raise ValueError("offsets and lengths must be whole numbers")
+    if len(shape) > _MAX_AXES or max(numbers) > _MAX_NUMBER:
+        raise ValueError("too many axes or too large numbers")
     bits = prod(shape) * _BITS[tensor["dtype"]]
     if bits % 8 or end - begin != bits // 8:
         raise ValueError(f"{tensor['dtype']} {shape} in {end - begin} bytes")
     return begin, end
 
 
-def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(dict(pairs)) != len(pairs):
-        raise ValueError("a name stands there twice")
+        raise ValueError("a name occurs twice")
     return dict(pairs)

@@ -1,32 +1,66 @@
-"""How much memory weights take, by the type they are kept in.
+"""Memory that weights take: before they are loaded, once they are, and as a limit.
 
-Weights alone: what a picture needs besides, activations and the text encoder's own, comes on top.
+Weights only: activations, and what else generating an image needs, come on top.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
-BYTES = {"fp32": 4, "fp16": 2, "bf16": 2}
-"""Of one number."""
+from hub.errors import WrongRequest
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+BYTES = {"fp32": 4, "fp16": 2}
+"""Bytes of one parameter."""
 QUANTISED = {"8bit": 1.0, "4bit": 0.5625}
-"""Bytes of one number of a linear layer, as torchao and bitsandbytes keep them: NF4 has a float32 scale for 64 numbers. Norms and
+"""Bytes of one parameter of a linear layer in torchao and bitsandbytes: NF4 has a float32 scale for 64 parameters. Norms and
 embeddings stay in half precision."""
 BIG_BYTES = 4_000_000_000
-"""From this size on, loading is told beforehand."""
+"""From this size on, loading is announced in the log."""
 
 
 def total(parameters: Iterable[tuple[str, int]]) -> int:
-    """Numbers of all parts together."""
+    """Return the number of parameters of all parts together."""
     return sum(count for _, count in parameters)
 
 
 def in_words(count: int) -> str:
-    """`4.26 GB in fp32, 2.13 GB in fp16 or bf16`, for `count` numbers."""
+    """Return `4.26 GB in fp32, 2.13 GB in fp16 or bf16` for `count` parameters."""
     full, half = (count * BYTES[dtype] for dtype in ("fp32", "fp16"))
     return f"{gigabytes(full)} in fp32, {gigabytes(half)} in fp16 or bf16 (weights alone)"
 
 
 def gigabytes(size_bytes: float) -> str:
-    """`2.13 GB`; small ones as `24.2 MB`."""
+    """Return `2.13 GB`, or `24.2 MB` below one gigabyte."""
     return f"{size_bytes / 1e9:.2f} GB" if size_bytes >= 1e9 else f"{size_bytes / 1e6:.1f} MB"
+
+
+def bytes_of(module: nn.Module) -> int:
+    """Return the size of all parameters and buffers."""
+    return sum(_bytes_of(each) for each in (*module.parameters(), *module.buffers()))
+
+
+def _bytes_of(tensor: Tensor) -> int:
+    """Return the size of a tensor; one quantised by torchao holds others, and reports its unquantised size itself."""
+    if not hasattr(tensor, "__tensor_flatten__"):
+        return tensor.nbytes
+    names, _ = tensor.__tensor_flatten__()
+    return sum(_bytes_of(getattr(tensor, name)) for name in names)
+
+
+def resident_budget(given: int | None, environment: Mapping[str, str] | None = None) -> int | None:
+    """Return the bytes that loaded modules may take: `given`, else HUB_RESIDENT_BYTES, else None. Raises WrongRequest."""
+    said = (os.environ if environment is None else environment).get("HUB_RESIDENT_BYTES", "")
+    if given is None and said:
+        if not said.isdecimal():
+            raise WrongRequest(
+                f"HUB_RESIDENT_BYTES is `{said}`: set a whole number of bytes, e.g. 4000000000, or unset it."
+            )
+        given = int(said)
+    if given is not None and given < 1:
+        raise WrongRequest(f"`resident_bytes` is {given}: give a positive number, or None for no limit.")
+    return given

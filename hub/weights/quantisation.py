@@ -1,7 +1,7 @@
-"""Models in 8 or 4 bits: int8 of each row by torchao, NF4 by bitsandbytes. Both run on a CPU as on a GPU.
+"""Quantise models to 8 or 4 bits: int8 per row with torchao, NF4 with bitsandbytes. Both run on CPUs and GPUs.
 
-Layers are made small one by one, from weights that are mapped from their file: no whole model in a larger type is ever in memory.
-Diffusers' own way refuses bitsandbytes where there is no GPU; one of its configurations may still be given to `from_pretrained`.
+Layers are quantised one by one from weights mapped from their file: the unquantised model is never in memory as a whole.
+Diffusers refuses bitsandbytes without a GPU; its configurations can still be passed to `from_pretrained`.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from torch import Tensor, nn
 from hub.errors import DoesNotFit, MissingExtra, WrongRequest
 
 LIBRARIES = {"8bit": "torchao", "4bit": "bitsandbytes"}
-"""What makes layers small, by the word that asks for it."""
+"""Quantisation → the library that performs it."""
 BLOCK = 64
-"""Numbers that share a scale in NF4 (QLoRA, Dettmers et al. 2023, §3)."""
+"""Weights that share a scale in NF4 (QLoRA, Dettmers et al. 2023, §3)."""
 _STRIP = 32
 """Rows that bitsandbytes 0.50 packs together on CPUs with AVX512-BF16."""
 
 
 def check_word(wanted: str) -> str:
-    """`8bit` or `4bit`, with its library there. Raises WrongRequest and MissingExtra."""
+    """Return `wanted` if it is `8bit` or `4bit` and its library is installed. Raises WrongRequest and MissingExtra."""
     if wanted not in LIBRARIES:
-        raise WrongRequest(f"weights can be read in {' or '.join(LIBRARIES)}, not `{wanted}`.")
+        raise WrongRequest(f"unknown quantisation `{wanted}`: choose {' or '.join(LIBRARIES)}.")
     if find_spec(LIBRARIES[wanted]) is None:
         raise MissingExtra("quantise", f"reading weights in {wanted}")
     return wanted
@@ -40,18 +40,17 @@ def shrink(
     dtype: torch.dtype | None = None,
     whole: Collection[str] = (),
 ) -> nn.Module:
-    """`model` with its linear layers in `word` (`8bit` or `4bit`), all of it on `device`; it is changed in place.
+    """Quantise the linear layers of `model` to `word` (`8bit` or `4bit`) in place and move all of it to `device`.
 
-    What stays larger is in `dtype`, as it was without one, and sums are computed in that. Larger stay: embeddings, norms,
-    convolutions, layers that their class wants in float32, parts named in `whole` and, in 4 bits, layers that whole blocks do
-    not fill (`fills`).
-    Raises WrongRequest and MissingExtra.
+    Other parts are kept in `dtype` (unchanged if None), which is also the compute type. Not quantised are embeddings, norms,
+    convolutions, layers that their class keeps in float32, parts named in `whole` and, in 4 bits, layers that do not consist
+    of whole blocks (`fills`). Raises WrongRequest and MissingExtra.
     """
     check_word(word)
     kept = {*(getattr(model, "_keep_in_fp32_modules", None) or ()), *whole}
     small: set[int] = set()
     for name, layer in list(model.named_modules()):
-        # Not a subclass: attention of torch reads the weight of its own, without a call.
+        # Not subclasses: torch's attention reads the weight of its own directly.
         if type(layer) is not nn.Linear or kept & {*name.split(".")} or not fills(layer.weight.shape, word):
             continue
         layer.to(device=device, dtype=dtype or layer.weight.dtype)
@@ -62,16 +61,16 @@ def shrink(
     for each in (*model.parameters(), *model.buffers()):
         if id(each) not in small:
             each.data = each.data.to(device, dtype if each.is_floating_point() else None)
-    if word == "4bit":  # as transformers and diffusers say it, so that PEFT finds the layers
+    if word == "4bit":  # as in transformers and diffusers, so that PEFT finds the layers
         cast(Any, model).is_loaded_in_4bit = True
     return model
 
 
 def fills(shape: torch.Size, word: str) -> bool:
-    """Whether weights (rows, columns) can be kept in `word`.
+    """Return whether weights (rows, columns) can be quantised to `word`.
 
-    A 4-bit block must lie in one row: where it does not, bitsandbytes 0.50 reads other numbers back on a CPU than it wrote (an
-    error of 0.40 in the place of 0.09, measured at 64 × 32). The linear layers of every published base are wide enough.
+    A 4-bit block must lie in one row. Otherwise bitsandbytes 0.50 reads back other numbers on a CPU than it wrote (an
+    error of 0.40 instead of 0.09, measured at 64 × 32). The linear layers of every published base are wide enough.
     """
     return word != "4bit" or (shape[0] % _STRIP == 0 and shape[1] % BLOCK == 0)
 
@@ -87,7 +86,7 @@ def _int8(layer: nn.Linear) -> nn.Linear:
 def _nf4(layer: nn.Linear, device: torch.device | str) -> nn.Linear:
     import bitsandbytes
 
-    layers: Any = bitsandbytes.nn  # half of which has no types
+    layers: Any = bitsandbytes.nn  # partly untyped
     made: nn.Linear = layers.Linear4bit(
         layer.in_features,
         layer.out_features,
@@ -106,7 +105,7 @@ def _nf4(layer: nn.Linear, device: torch.device | str) -> nn.Linear:
 def quantised(
     model: nn.Module, state: dict[str, Tensor], quantisation: Any, device: torch.device | str, *, what: str
 ) -> nn.Module:
-    """`model`'s class with the weights of `state`, made small by transformers as its configuration says. Raises DoesNotFit."""
+    """Return a model of `model`'s class with the weights of `state`, quantised by transformers. Raises DoesNotFit."""
     made: Any = type(model)
     try:
         read = made.from_pretrained(
@@ -118,5 +117,5 @@ def quantised(
         )
     except (ImportError, ValueError, RuntimeError) as error:
         first = str(error).strip().partition("\n")[0]
-        raise DoesNotFit(f"the text encoder `{what}` cannot be read with this quantisation: {first}") from error
+        raise DoesNotFit(f"the text encoder `{what}` cannot be loaded with this quantisation: {first}") from error
     return cast(nn.Module, read)

@@ -1,8 +1,8 @@
-"""Weights to a GPU through a ring of page-locked buffers: while one is copied, the next is filled.
+"""Copy weights to a GPU through a ring of page-locked buffers: while one is copied, the next is filled.
 
-From ordinary memory the driver copies twice, through a locked buffer of its own, and the caller waits for both; from a mapped file it
-waits for the disk besides. From locked memory a copy runs beside whatever the CPU does next. The ring is as small as two buffers,
-because locked memory is taken from everybody. On a CPU nothing need be staged; there a ring does the same with ordinary buffers.
+From ordinary memory the driver copies twice, through a locked buffer of its own, and the caller waits for both; with a mapped
+file it also waits for the disk. Copies from locked memory run in the background. The ring has only two buffers, because locked
+memory is scarce. Without a GPU the ring works the same with ordinary buffers.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ import torch
 from torch import Tensor, nn
 
 BUFFER_BYTES = 64 << 20
-"""Long enough that starting a copy costs nothing beside it: 2.6 ms at the 25 GB/s of PCIe 4."""
+"""Large enough that the start of a copy costs nothing in comparison: 2.6 ms at the 25 GB/s of PCIe 4."""
 BUFFERS = 2
 Place = tuple[int, tuple[int, ...], torch.dtype]
-"""Of a tensor in a file: its first byte, shape and type."""
+"""First byte, shape and type of a tensor in a file."""
 
 
 class Ring:
-    """Buffers that are filled and copied to `device` by turns. `wait` when all has been given."""
+    """Buffers that are filled and copied to `device` in turn. Call `wait` at the end."""
 
     def __init__(self, device: torch.device, buffer_bytes: int = BUFFER_BYTES, buffers: int = BUFFERS) -> None:
         self.device = device
@@ -34,30 +34,30 @@ class Ring:
 
     @classmethod
     def of(cls, device: torch.device, size_bytes: int) -> Ring:
-        """No larger than `size_bytes` need: locking memory takes time, too."""
+        """Return a ring no larger than needed for `size_bytes`, because locking memory takes time."""
         return cls(device, max(1, min(BUFFER_BYTES, math.ceil(size_bytes / BUFFERS))))
 
     def bring(self, source: Tensor) -> Tensor:
-        """A tensor of the CPU on the device, with the same type and shape."""
+        """Return a copy of a CPU tensor on the device, with the same type and shape."""
         bytes_S = source.detach().contiguous().reshape(-1).view(torch.uint8)
         target = torch.empty(source.shape, dtype=source.dtype, device=self.device)
         self._send(target, lambda start, buffer: buffer.copy_(bytes_S[start : start + len(buffer)]))
         return target
 
     def read(self, file: FileIO, start: int, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-        """The numbers that begin at byte `start` of a file, read into the buffers themselves. Raises EOFError, OSError."""
+        """Read the tensor that begins at byte `start` of a file directly into the buffers. Raises EOFError and OSError."""
         target = torch.empty(shape, dtype=dtype, device=self.device)
         file.seek(start)
         self._send(target, lambda _, buffer: _fill(buffer, file))
         return target
 
     def wait(self) -> None:
-        """Until everything is on the device; the buffers may go then."""
+        """Wait until everything is on the device; the buffers may be freed then."""
         if self._is_cuda:
             torch.cuda.current_stream(self.device).synchronize()
 
     def _send(self, target: Tensor, fill: Callable[[int, Tensor], object]) -> None:
-        """Fill buffers with the bytes of `target`, from each byte on, and start their copies."""
+        """Fill buffers with the bytes of `target` and start their copies; `fill` gets the first byte and a buffer."""
         bytes_S = target.reshape(-1).view(torch.uint8)
         done = 0
         while done < len(bytes_S):
@@ -71,7 +71,7 @@ class Ring:
                 self._next()
 
     def _next(self) -> None:
-        """Mark the full buffer's copies, and wait for those of the next one."""
+        """Record the copies of the full buffer and wait for those of the next one."""
         if self._is_cuda:
             event = torch.cuda.Event()
             event.record(torch.cuda.current_stream(self.device))
@@ -82,7 +82,7 @@ class Ring:
 
 
 def bring(module: nn.Module, ring: Ring) -> None:
-    """All parameters and buffers of a module on the CPU to the ring's device; those that are shared stay shared."""
+    """Move all parameters and buffers of a module from the CPU to the ring's device; shared ones stay shared."""
     for each in (*module.parameters(), *module.buffers()):
         if each.device.type == "cpu":
             each.data = ring.bring(each.data)
@@ -90,7 +90,7 @@ def bring(module: nn.Module, ring: Ring) -> None:
 
 
 def read(path: Path, places: Mapping[str, Place], ring: Ring) -> dict[str, Tensor]:
-    """Tensors of a file by name. Raises EOFError, OSError."""
+    """Read tensors of a file by name. Raises EOFError and OSError."""
     with path.open("rb", buffering=0) as file:
         in_order = sorted(places.items(), key=lambda item: item[1][0])
         tensors = {name: ring.read(file, *place) for name, place in in_order}

@@ -1,12 +1,13 @@
-"""Safetensors that fit a module exactly, or are refused with every disagreement.
+"""Load safetensors that fit a module exactly, or refuse them with every disagreement.
 
-The header is read and judged before any weight: a cut, extended or foreign file never reaches a tensor.
+The header is read and checked before any weight: a truncated, extended or unrelated file never reaches a tensor.
 """
 
 from __future__ import annotations
 
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,17 +27,17 @@ DTYPES = {
     "I64": torch.int64, "I32": torch.int32, "I16": torch.int16, "I8": torch.int8, "U8": torch.uint8, "BOOL": torch.bool,
 }  # fmt: skip
 STORED = (torch.float32, torch.float16, torch.bfloat16)
-"""Types that weights may be stored in."""
+"""Types that floating-point weights may be stored in."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One tensor as the header announces it."""
+    """One tensor as the header describes it."""
 
     dtype: torch.dtype
     shape: tuple[int, ...]
     start: int = 0
-    """Its first byte in the file."""
+    """First byte in the file."""
 
 
 def load_weights(
@@ -47,11 +48,11 @@ def load_weights(
     device: torch.device | str | None = None,
     dtype: torch.dtype | None = None,
 ) -> None:
-    """Give `module` the weights in `path`, in the type they are stored in unless `dtype` is given.
+    """Load the weights in `path` into `module`, in the type they are stored in unless `dtype` is given.
 
-    They go straight to `device`: the module's own when there is none, the CPU when the module is on `meta`.
+    They go straight to `device`; without it to the module's device, or to the CPU if the module is on `meta`.
     `what` names the weights in messages. Raises WeightsDoNotFit for other keys, shapes or types, Damaged for a
-    broken file, WrongSource for a pickle; the module is untouched then.
+    broken file and WrongSource for a pickle, and leaves the module unchanged then.
     """
     header = read_header(path, what=what)
     problems = disagreements(module, header)
@@ -65,7 +66,7 @@ def load_weights(
 
 
 def _read(path: Path, header: Mapping[str, Entry], device: torch.device, *, what: str) -> dict[str, Tensor]:
-    """All tensors of a file: mapped on a CPU, through locked memory on a GPU."""
+    """Read all tensors of a file: mapped on a CPU, through locked memory on a GPU."""
     try:
         if device.type != "cuda":
             return load_file(path, device=str(device))
@@ -76,7 +77,7 @@ def _read(path: Path, header: Mapping[str, Entry], device: torch.device, *, what
 
 
 def load_tensors(path: Path, *, what: str) -> dict[str, Tensor]:
-    """All tensors of a safetensors file, on the CPU and as they are stored. Raises as `load_weights`."""
+    """Return all tensors of a safetensors file, on the CPU and as stored. Raises as `load_weights`."""
     read_header(path, what=what)
     try:
         return load_file(path)
@@ -85,12 +86,12 @@ def load_tensors(path: Path, *, what: str) -> dict[str, Tensor]:
 
 
 def disagreements(module: nn.Module, header: dict[str, Entry]) -> list[str]:
-    """Everything that keeps weights with this header from fitting `module`; empty when they fit."""
+    """Return every reason why weights with this header do not fit `module`; empty if they fit."""
     return disagreements_of(module.state_dict(), header)
 
 
 def disagreements_of(expected: Mapping[str, Tensor], header: Mapping[str, Entry]) -> list[str]:
-    """Everything that keeps weights with this header from standing in for those of `expected`; empty when they may."""
+    """Return every reason why weights with this header cannot replace `expected`; empty if they can."""
     problems = [f"`{key}` is missing" for key in sorted(expected.keys() - header.keys())]
     problems += [f"`{key}` has no place" for key in sorted(header.keys() - expected.keys())]
     floating: dict[torch.dtype, str] = {}
@@ -110,23 +111,20 @@ def disagreements_of(expected: Mapping[str, Tensor], header: Mapping[str, Entry]
 
 
 def stored_dtype(path: Path, *, what: str) -> torch.dtype:
-    """The type of most floating-point weights in a file, read from its header alone."""
-    counts: dict[torch.dtype, int] = {}
-    for entry in read_header(path, what=what).values():
-        if entry.dtype.is_floating_point:
-            counts[entry.dtype] = counts.get(entry.dtype, 0) + 1
-    return max(counts, key=lambda dtype: counts[dtype]) if counts else torch.float32
+    """Return the type of most floating-point weights in a file, read from its header."""
+    dtypes = [entry.dtype for entry in read_header(path, what=what).values() if entry.dtype.is_floating_point]
+    return Counter(dtypes).most_common(1)[0][0] if dtypes else torch.float32
 
 
 def read_header(path: Path, *, what: str) -> dict[str, Entry]:
-    """Name → type and shape of every tensor, after checking that the file is whole and nothing else."""
+    """Return name → `Entry` of every tensor, after checking that the file is complete and holds nothing else."""
     try:
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             start = file.read(4)
             if start == b"PK\x03\x04" or (start[:1] == b"\x80" and start[1:2] in b"\x02\x03\x04\x05"):
                 raise WrongSource(
-                    f"the weights of `{what}` are a pickle ({path.name}), which can run code: only safetensors are loaded. "
+                    f"the weights of `{what}` are a pickle ({path.name}), which can run code; only safetensors are loaded. "
                     f"`hub import {path.name}` reads the files of published systems."
                 )
             file.seek(0)
@@ -143,10 +141,10 @@ def read_header(path: Path, *, what: str) -> dict[str, Entry]:
             f"the weights of `{what}` cannot be read: {error.strerror}. Fetch them with `hub pull {what}`."
         ) from error
     except KeyError as error:
-        raise WeightsDoNotFit(what, [f"its header names {error}, which no weight here can be"]) from error
+        raise WeightsDoNotFit(what, [f"its header names the unsupported type {error}"]) from error
     except (ValueError, TypeError, AttributeError, IndexError) as error:
         raise Damaged(
-            f"the weights of `{what}` are damaged: {path.name} ({size} bytes) has no whole safetensors header. {_again(what)}"
+            f"the weights of `{what}` are damaged: {path.name} ({size} bytes) has no complete safetensors header. {_again(what)}"
         ) from error
     announced = begin + max((end for _, end in ends), default=0)
     if size != announced:
@@ -158,7 +156,7 @@ def read_header(path: Path, *, what: str) -> dict[str, Entry]:
 
 
 def save_weights(module: nn.Module, path: Path, dtype: torch.dtype | None = None) -> None:
-    """Write the module's weights to `path`, floating ones as `dtype`; readers see all of the file or none of it."""
+    """Write the module's weights to `path` atomically, floating-point ones as `dtype`."""
     weights = {
         key: (value.to(dtype) if dtype is not None and value.is_floating_point() else value)
         .detach()

@@ -1,8 +1,8 @@
-"""Tensors of a file from elsewhere, of which nothing is executed.
+"""Read the tensors of an untrusted file without executing any of it.
 
-What a file is, its first bytes say: safetensors, torch's archive, or torch's older stream of pickles. Pickles go through torch's
-own unpickler for weights alone. Published fairseq checkpoints hold configuration objects beside their tensors: a short list of
-such names is read as an empty stand-in, which takes whatever state comes with it and drops it. Every other name is refused.
+The first bytes tell the format: safetensors, torch's archive, or torch's older stream of pickles. Pickles are read by torch's
+`weights_only` unpickler. Published fairseq checkpoints hold configuration objects beside their tensors: a short list of
+such names is replaced by an empty stand-in that drops its state. Every other name is refused.
 """
 
 from __future__ import annotations
@@ -30,54 +30,54 @@ STAND_INS = (
     "omegaconf.nodes.AnyNode",
     "typing.Any",
 )
-"""Objects of fairseq's configuration. Nothing of them is imported."""
+"""Objects of fairseq's configuration. They are never imported."""
 _ARCHIVE = b"PK\x03\x04"
 _ARCHIVE_END = b"PK\x05\x06"
 _ARCHIVE_END_BYTES = 22
-"""Of the last record of an archive without a comment, which torch never writes."""
+"""Size of the last record of an archive without a comment; torch never writes one."""
 _PICKLE = b"\x80"
 WRAPPED = "module."
-"""What `DataParallel` and its relatives put before every key of what they wrap."""
+"""Prefix that `DataParallel` and its relatives add to every key."""
 _BEGINNING_BYTES = 9
-"""Safetensors begin with the length of their header, eight bytes, and the header is a JSON object."""
+"""Safetensors begin with the length of the header, eight bytes, and the header is a JSON object."""
 
 
 class StandIn:
-    """Takes the place of an object that is dropped."""
+    """A replacement for an object that is dropped."""
 
     def __new__(cls, *_: object, **__: object) -> Self:
-        """Whatever the object was made of."""
+        """Accept any arguments."""
         return super().__new__(cls)
 
     def __init__(self, *_: object, **__: object) -> None:
-        """As `__new__`."""
+        """Ignore any arguments."""
 
     def __setstate__(self, state: object) -> None:
-        """Forget it."""
+        """Drop the state."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a file holds."""
+    """The tensors of a file, and how it keeps them."""
 
     tensors: dict[str, Tensor]
-    """In a checkpoint of sections, `section.key`."""
+    """Tensors by key; `section.key` in a checkpoint of sections."""
     container: str
     """`safetensors`, `torch` or `fairseq`."""
     left: tuple[str, ...] = ()
-    """Sections without weights of the model: settings, the optimizer's state."""
+    """Sections without model weights: settings, the optimizer's state."""
     prefix: str = ""
-    """What stood before every key of the file: `module.`, where a wrapper for several devices was saved."""
+    """Prefix of every key in the file: `module.` if a wrapper for several devices was saved."""
 
 
 def read_contents(source: Path, *, what: str) -> Contents:
-    """The tensors of `source`, by key. `what` names it in messages.
+    """Return the tensors of `source` by key. `what` names it in messages.
 
-    Raises Unreachable for no file, WrongSource for a file that holds more than tensors, Damaged for one that was cut,
-    extended or broken, MissingExtra without torch.
+    Raises Unreachable for a missing file, WrongSource for one that holds more than tensors, Damaged for one that is truncated,
+    extended or broken, and MissingExtra without torch.
     """
     try:
-        import torch  # noqa: F401 - asked for here, so that the extra is named before anything is read
+        import torch  # noqa: F401 - so that a missing extra is named before anything is read
         from safetensors import SafetensorError
         from safetensors.torch import load_file
 
@@ -88,12 +88,12 @@ def read_contents(source: Path, *, what: str) -> Contents:
         with source.open("rb") as file:
             start = file.read(_BEGINNING_BYTES)
     except OSError as error:
-        raise Unreachable(f"`{source}` cannot be read: {error.strerror}. Name a file that is there.") from error
+        raise Unreachable(f"`{source}` cannot be read: {error.strerror}. Check the path.") from error
     if start.startswith((_ARCHIVE, _PICKLE)):
         return _sort(unpickle(source, what=what, stand_ins=STAND_INS), source, what)
     if start and start[-1:] != b"{":
         raise WrongSource(
-            f"`{source.name}` is no file of weights: it begins neither as safetensors nor as what `torch.save` writes."
+            f"`{source.name}` is not a file of weights: it was written neither by safetensors nor by `torch.save`."
         )
     try:
         read_header(source, what=what)
@@ -105,10 +105,10 @@ def read_contents(source: Path, *, what: str) -> Contents:
 def unpickle(
     source: Path, *, what: str, stand_ins: Sequence[str] = (), is_mapped: bool = False, advice: str = ""
 ) -> Any:
-    """What torch's unpickler for weights alone makes of a pickle: the one place where a pickle is read.
+    """Load a pickle with torch's `weights_only` unpickler: the only place where a pickle is read.
 
-    Objects called as one of `stand_ins` are dropped. With `is_mapped` an archive is mapped into memory and not read, so its
-    checksums are not asked for. Raises WrongSource for more than tensors, and Damaged, to which `advice` is added.
+    Objects named in `stand_ins` are dropped. With `is_mapped` an archive is mapped into memory and its checksums are not
+    verified. Raises WrongSource for more than tensors, and Damaged with `advice` at its end.
     """
     import torch
     from torch.serialization import safe_globals
@@ -123,7 +123,7 @@ def unpickle(
                 _check_archive(file, source, what)
             state = torch.load(file, map_location="cpu", weights_only=True)
             if not is_archive and file.read(1):
-                raise Damaged(f"`{source.name}` of `{what}` is damaged: it was extended, bytes follow its end.{advice}")
+                raise Damaged(f"`{source.name}` of `{what}` is damaged: extra bytes follow its end.{advice}")
     except pickle.UnpicklingError as error:
         raise WrongSource(
             f"`{source.name}` of `{what}` holds more than tensors, which could run code: nothing of it was read."
@@ -144,12 +144,12 @@ def unpickle(
 
 
 def _check_archive(file: Any, source: Path, what: str) -> None:
-    """Damaged unless the archive ends where the file does and its checksums are right: torch's reader asks for neither."""
+    """Raise Damaged unless the archive ends with the file and its checksums are right: torch's reader checks neither."""
     size_bytes = os.fstat(file.fileno()).st_size
     file.seek(max(0, size_bytes - _ARCHIVE_END_BYTES))
     if not file.read().startswith(_ARCHIVE_END):
         raise Damaged(
-            f"`{source.name}` of `{what}` is damaged: it was cut or extended, its {size_bytes} bytes do not end as an archive does."
+            f"`{source.name}` of `{what}` is damaged: it was truncated or extended, its {size_bytes} bytes do not end like an archive."
         )
     with zipfile.ZipFile(file) as archive:
         if any(name.endswith("/constants.pkl") for name in archive.namelist()):
@@ -162,7 +162,7 @@ def _check_archive(file: Any, source: Path, what: str) -> None:
 
 
 def _sort(state: Any, source: Path, what: str) -> Contents:
-    """A state dict as it is; of a fairseq checkpoint the sections that are state dicts."""
+    """Return a state dict as it is, and of a fairseq checkpoint the sections that are state dicts."""
     if is_state_dict(state):
         prefix = WRAPPED if all(key.startswith(WRAPPED) for key in state) else ""
         return Contents({key.removeprefix(prefix): value for key, value in state.items()}, "torch", prefix=prefix)
@@ -170,11 +170,11 @@ def _sort(state: Any, source: Path, what: str) -> Contents:
         sections = {name: section for name, section in state.items() if is_state_dict(section)}
         tensors = {f"{name}.{key}": value for name, section in sections.items() for key, value in section.items()}
         return Contents(tensors, "fairseq", tuple(str(name) for name in state if name not in sections))
-    raise WrongSource(f"`{source.name}` of `{what}` is no plain state dict: keys to tensors were expected.")
+    raise WrongSource(f"`{source.name}` of `{what}` is not a plain state dict of keys and tensors.")
 
 
 def is_state_dict(value: object) -> bool:
-    """Whether `value` holds tensors by their keys, and nothing else."""
+    """Return whether `value` maps keys to tensors, and holds nothing else."""
     import torch
 
     return (

@@ -14,9 +14,9 @@ from PIL import Image
 from torch import Tensor, nn
 from transformers import AutoTokenizer, XLMRobertaModel
 
+from hub.bases.embeddings import Embeddings
 from hub.loader import load_pipeline
 from hub.systems.architectures import build
-from hub.systems.shared.language_module import Embeddings
 from hub.weights.strict import load_weights
 from tests.builders.models.families import TOKENS, Base, base_of, save_base, save_encoder, save_module
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from transformers import BitsAndBytesConfig, TorchAoConfig
 
-from hub.weights.sizes import bytes_of
+from hub.weights.memory import bytes_of
 from tests.compatibility.case import PROMPT, Case, denoiser_of
 
 SMALL = {"8bit": "Int8Tensor", "4bit": "Params4bit"}
@@ -52,7 +52,7 @@ def _base(case: Case, word: str, *, near: float) -> None:
 def _encoder(case: Case, word: str, config: Any, *, near: float) -> None:
     """What the module is given is what transformers' own quantised encoder answers, and nearly what the whole one does."""
     pipe = case.load(encoder_quantisation=word)
-    encoder = pipe._interpreter._residents["mulan-yo"].encoder.model
+    encoder = pipe._prompt_encoder._module_cache["mulan-yo"].encoder.model
     assert _small(encoder, word)
     case.reads_as_directly(pipe, [PROMPT, "ile"], how={"quantization_config": config, "device_map": {"": "cpu"}})
     found, exact = case.encode(pipe, [PROMPT])["tokens"], case.direct([PROMPT]).tokens_BLC

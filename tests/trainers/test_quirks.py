@@ -11,10 +11,10 @@ import pytest
 import torch
 from torch import nn
 
+from hub.bases.embeddings import Embeddings
 from hub.bases.frozen import FrozenBase
 from hub.encoders.encoder import TextEncoder
 from hub.errors import DoesNotFit
-from hub.systems.shared.language_module import Embeddings
 from tests.builders.training.losses import some_draw
 from trainers.inputs.conditioning import through
 from trainers.inputs.features import Material, Store

@@ -8,8 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from hub.bases.embeddings import Embeddings
 from hub.errors import DoesNotFit
-from hub.systems.shared.language_module import Embeddings
 from trainers.inputs.features import Material
 
 

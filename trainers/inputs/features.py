@@ -18,11 +18,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from hub.bases.embeddings import Embeddings
 from hub.bases.frozen import FrozenBase
 from hub.encoders.dual_encoder import DualEncoder
 from hub.encoders.encoder import TextEncoder
 from hub.loader.modules.module_config import PromptRule
-from hub.systems.shared.language_module import Embeddings
 from trainers.corpora.corpus import Corpus
 from trainers.inputs.feature_cache import Rows, cached, key_of
 from trainers.inputs.prompt_rules import Prompting

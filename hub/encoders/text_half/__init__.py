@@ -1,10 +1,10 @@
-"""The needed half of a big repository: which tensors it is, what they are called in transformers, how it is asked.
+"""The text half of a big repository: its tensors, their names in transformers, and its tokenizer settings.
 
-One file per family of encoders, each a small table. `half_of` finds the family by the repository's config.json; a repository that
-is nothing but an encoder has none, and is read whole.
+One small file per family of encoders. `half_of` finds the family by the repository's config.json; a repository that holds
+nothing but an encoder has none and is read as a whole.
 """
 
 from hub.encoders.text_half.read import check_half, needed_files, read_half
-from hub.encoders.text_half.text_half import HALVES, Half, half_of
+from hub.encoders.text_half.text_half import TextHalf, half_of
 
-__all__ = ["HALVES", "Half", "check_half", "half_of", "needed_files", "read_half"]
+__all__ = ["TextHalf", "check_half", "half_of", "needed_files", "read_half"]

@@ -1,7 +1,7 @@
-"""LLaMA with InternVL's projection of one state: its pooled vector of a text, in the space it shares with pictures.
+"""LLaMA with InternVL's projection of one state: a pooled vector in the space shared with images.
 
-mulankit's `InternVLTextModel` takes the state at `valid.sum() - 1`, where valid are ids above 0, and `text_projection` maps it.
-With a token left out in the middle, an unknown word, that is not the last valid place; the published heads were trained so.
+mulankit's `InternVLTextModel` projects the state at `valid.sum() - 1`, where valid are ids above 0. With an unknown word in
+the middle, this is not the last valid position; the published heads were trained this way.
 
 Shape letters: B batch, L tokens, E encoder width, D pooled width.
 """
@@ -17,7 +17,7 @@ from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 
 class PooledLlama(LlamaModel):
-    """`LlamaModel`, whose config has a `projection_dim`, too: D."""
+    """`LlamaModel` with a projection to `projection_dim` of its config, D."""
 
     def __init__(self, config: LlamaConfig) -> None:
         super().__init__(config)

@@ -1,7 +1,7 @@
-"""Read the tensors of one half: from the files that hold them, and no byte of the others.
+"""Read the tensors of the text half from the files that hold them, and nothing else.
 
-A sharded repository has an index, `model.safetensors.index.json`, that says which file holds which tensor. Files without a
-tensor of the half need not be there.
+The index of a sharded repository, `model.safetensors.index.json`, says which file holds which tensor. Files without a
+tensor of the half may be missing.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from hub.encoders.text_half.text_half import Half
+from hub.encoders.text_half.text_half import TextHalf
 from hub.errors import Damaged, UnknownFile, WeightsDoNotFit, WrongSource
 from hub.weights.quantisation import quantised
 from hub.weights.strict import Entry, disagreements_of, read_header
@@ -25,14 +25,14 @@ INDEX = "model.safetensors.index.json"
 PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 
 
-def needed_files(index: Mapping[str, Any], half: Half | None) -> list[str]:
-    """Files of a sharded repository that hold a tensor of the half, or all of them without one, sorted."""
+def needed_files(index: Mapping[str, Any], half: TextHalf | None) -> list[str]:
+    """Return the files of a sharded repository with tensors of the half, sorted; all files if `half` is None."""
     return sorted({file for key, file in index["weight_map"].items() if half is None or half.rename(key) is not None})
 
 
 def read_half(
     folder: Path,
-    half: Half,
+    half: TextHalf,
     config: Mapping[str, Any],
     *,
     what: str,
@@ -40,12 +40,11 @@ def read_half(
     dtype: torch.dtype | None = None,
     quantisation: Any = None,
 ) -> nn.Module:
-    """The half of `folder`'s weights in its transformers model, in the type they are stored in unless `dtype` is given.
+    """Load the half of `folder` as its transformers model, in the type it is stored in unless `dtype` is given.
 
-    `quantisation` is one of transformers' configurations: its linear layers are made small as they are read.
-
-    Tensors of other halves are not read. Raises WeightsDoNotFit with every disagreement, Damaged for files that are
-    cut, UnknownFile for one that is not there, WrongSource for pickles.
+    `quantisation` is one of transformers' configurations: linear layers are quantised as they are read. Other tensors are
+    not read. Raises WeightsDoNotFit with every disagreement, Damaged for truncated files, UnknownFile for a missing one
+    and WrongSource for pickles.
     """
     model, places, ties = _fitting(folder, half, config, what=what)
     if quantisation is not None:
@@ -56,13 +55,13 @@ def read_half(
     return model.to(device)
 
 
-def check_half(folder: Path, half: Half, config: Mapping[str, Any], *, what: str) -> None:
-    """Whether `folder` holds the half, whole; only headers are read. Raises as `read_half`."""
+def check_half(folder: Path, half: TextHalf, config: Mapping[str, Any], *, what: str) -> None:
+    """Check that `folder` holds the complete half, reading only headers. Raises as `read_half`."""
     _fitting(folder, half, config, what=what)
 
 
-def stored(folder: Path, half: Half, *, what: str) -> dict[str, tuple[Path, str, Entry]]:
-    """File, stored name and header entry of every tensor of the half, under the name it has in the model."""
+def stored(folder: Path, half: TextHalf, *, what: str) -> dict[str, tuple[Path, str, Entry]]:
+    """Return name in the model → file, stored name and header entry, for every tensor of the half."""
     found: dict[str, tuple[Path, str, Entry]] = {}
     for path in weight_files(folder, half, what=what):
         for key, entry in read_header(path, what=what).items():
@@ -72,8 +71,8 @@ def stored(folder: Path, half: Half, *, what: str) -> dict[str, tuple[Path, str,
     return found
 
 
-def weight_files(folder: Path, half: Half | None, *, what: str) -> list[Path]:
-    """Files of `folder` that hold the half, or everything without one. Raises UnknownFile, WrongSource and Damaged."""
+def weight_files(folder: Path, half: TextHalf | None, *, what: str) -> list[Path]:
+    """Return the files with the half, or all without one. Raises UnknownFile, WrongSource and Damaged."""
     if (folder / INDEX).is_file():
         try:
             names = needed_files(json.loads((folder / INDEX).read_text(encoding="utf-8")), half)
@@ -84,8 +83,8 @@ def weight_files(folder: Path, half: Half | None, *, what: str) -> list[Path]:
     missing = [name for name in names if not (folder / name).is_file()]
     if missing and any((folder / each).exists() for each in PICKLES):
         raise WrongSource(
-            f"the weights of `{what}` are there as pickles alone, which can run code and are never loaded: "
-            f"`hub pull {what}` takes the tensors out."
+            f"the weights of `{what}` are available as pickles alone, which can run code and are never loaded: "
+            f"`hub pull {what}` converts them."
         )
     if missing:
         raise UnknownFile(missing[0], listing=f"hub pull {what}")
@@ -93,11 +92,14 @@ def weight_files(folder: Path, half: Half | None, *, what: str) -> list[Path]:
 
 
 def _fitting(
-    folder: Path, half: Half, config: Mapping[str, Any], *, what: str
+    folder: Path, half: TextHalf, config: Mapping[str, Any], *, what: str
 ) -> tuple[nn.Module, dict[str, tuple[Path, str, Entry]], dict[str, str]]:
-    """The model without memory, where each of its tensors is, and which names are copies of others."""
-    model = _empty(half, config)
-    ties = _ties(model)
+    """Return the model without memory, the place of each tensor, and copy → original of tied weights."""
+    from accelerate import init_empty_weights
+
+    with init_empty_weights(include_buffers=False):  # buffers are computed, not stored
+        model = half.make(config)
+    ties: dict[str, str] = dict(getattr(model, "_tied_weights_keys", None) or {})
     places = stored(folder, half, what=what)
     for copy, original in ties.items():
         if copy in places:  # stored twice, or under the copy's name alone
@@ -108,19 +110,6 @@ def _fitting(
     if problems:
         raise WeightsDoNotFit(what, problems)
     return model, places, ties
-
-
-def _ties(model: nn.Module) -> dict[str, str]:
-    """Copy → original, by the model's own word: a copy need not be stored."""
-    return dict(getattr(model, "_tied_weights_keys", None) or {})
-
-
-def _empty(half: Half, config: Mapping[str, Any]) -> nn.Module:
-    """The model with parameters of no memory; buffers are computed, not stored, and have their values."""
-    from accelerate import init_empty_weights
-
-    with init_empty_weights(include_buffers=False):
-        return half.make(config)
 
 
 def _tensors(

@@ -7,6 +7,8 @@ from typing import Any
 
 from torch import nn
 
+from hub.encoders.text_half.text_half import NOT_SIZES
+
 _CLASSES = {
     "t5": ("T5Config", "T5EncoderModel"),
     "mt5": ("MT5Config", "MT5EncoderModel"),
@@ -15,7 +17,7 @@ _CLASSES = {
 
 
 class T5:
-    """A whole encoder-decoder, of which `shared` and `encoder` are read."""
+    """An encoder-decoder, of which `shared` and `encoder` are read."""
 
     name = "encoder half of T5"
     tokenizer: Mapping[str, Any] = {}
@@ -23,20 +25,20 @@ class T5:
     reads_pictures = False
 
     def recognise(self, config: Mapping[str, Any]) -> bool:
-        """By the model type, unless the repository holds the encoder alone."""
+        """Recognise the model type, unless the repository holds the encoder alone."""
         return config.get("model_type") in _CLASSES and not any(
             each.endswith("EncoderModel") for each in config.get("architectures") or ()
         )
 
     def make(self, config: Mapping[str, Any]) -> nn.Module:
-        """`T5EncoderModel` or its relative."""
+        """Build `T5EncoderModel` or its relative."""
         import transformers
 
         settings, model = _CLASSES[config["model_type"]]
-        kept = {key: value for key, value in config.items() if key not in {"architectures", "dtype", "torch_dtype"}}
-        made: nn.Module = getattr(transformers, model)(getattr(transformers, settings)(**kept))
+        sizes = {key: value for key, value in config.items() if key not in NOT_SIZES}
+        made: nn.Module = getattr(transformers, model)(getattr(transformers, settings)(**sizes))
         return made
 
     def rename(self, key: str) -> str | None:
-        """Names are the same; the token embedding is stored as `shared`, once or twice."""
+        """Keep names; the token embedding is stored as `shared`, once or twice."""
         return key if key == "shared.weight" or key.startswith("encoder.") else None

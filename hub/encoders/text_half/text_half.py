@@ -1,4 +1,4 @@
-"""What the loader must know of a repository whose text half alone is read."""
+"""The protocol for repositories of which only the text half is read, and the table of those known."""
 
 from __future__ import annotations
 
@@ -9,46 +9,48 @@ from torch import nn
 
 from hub.plugins import resolve
 
-HALVES = (
+TEXT_HALVES = (
     "hub.encoders.text_half.internvl:InternVL",
     "hub.encoders.text_half.t5:T5",
     "hub.encoders.text_half.two_towers:TwoTowers",
     "hub.encoders.text_half.xlm_roberta:XLMRoberta",
 )
-"""`module:class` of those that come with the project."""
+"""`module:class` of the built-in families."""
+NOT_SIZES = frozenset({"architectures", "dtype", "torch_dtype", "model_type", "transformers_version"})
+"""Keys of a config.json that are not settings of the model."""
 
 
-class Half(Protocol):
+class TextHalf(Protocol):
     """One family of repositories. Only `make` needs transformers."""
 
     name: str
     """`text half of InternVL`, for messages."""
     tokenizer: Mapping[str, Any]
-    """What `AutoTokenizer` is told besides the folder; empty when the folder says it all."""
+    """Arguments of `AutoTokenizer` besides the folder; empty if the folder is sufficient."""
 
     never_counts: int | None
-    """An id whose tokens are masked whatever the tokenizer says; None: the tokenizer's mask is right."""
+    """An id that is always masked; None if the tokenizer's mask is right."""
 
     reads_pictures: bool
-    """Whether the rest is a tower for pictures, which retrieval reads: what is made of a pickle keeps it, too."""
+    """Whether the rest is an image tower, which retrieval reads: a converted pickle keeps it."""
 
     def recognise(self, config: Mapping[str, Any]) -> bool:
-        """Whether a repository with this config.json is of the family."""
+        """Return whether a repository with this config.json belongs to the family."""
         ...
 
     def make(self, config: Mapping[str, Any]) -> nn.Module:
-        """The transformers model that reads the half, with whatever weights: call it on `meta`."""
+        """Build the transformers model of the half with uninitialised weights: call it on `meta`."""
         ...
 
     def rename(self, key: str) -> str | None:
-        """The name of a stored tensor in that model; None when it belongs to the other half."""
+        """Return the name of a stored tensor in that model, or None if it belongs to the other half."""
         ...
 
 
-def half_of(config: Mapping[str, Any]) -> Half | None:
-    """The family of a repository with this config.json, or None when it is read whole."""
-    for each in HALVES:
-        half = cast(Half, resolve(each)())
+def half_of(config: Mapping[str, Any]) -> TextHalf | None:
+    """Return the family of a repository with this config.json, or None if all of it is read."""
+    for each in TEXT_HALVES:
+        half = cast(TextHalf, resolve(each)())
         if half.recognise(config):
             return half
     return None

@@ -1,4 +1,4 @@
-"""XLM-R behind the head for masked words it was trained with."""
+"""XLM-R without its head for masked language modelling."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from torch import nn
+
+from hub.encoders.text_half.text_half import NOT_SIZES
 
 _PREFIX = "roberta."
 _UNUSED = ("roberta.pooler.", "roberta.embeddings.position_ids")
@@ -20,19 +22,19 @@ class XLMRoberta:
     reads_pictures = False
 
     def recognise(self, config: Mapping[str, Any]) -> bool:
-        """By the model type, when a head is part of what is stored."""
+        """Recognise the model type if a head is stored with it."""
         return config.get("model_type") == "xlm-roberta" and any(
             "For" in each for each in config.get("architectures") or ()
         )
 
     def make(self, config: Mapping[str, Any]) -> nn.Module:
-        """`XLMRobertaModel` without a pooling layer."""
+        """Build `XLMRobertaModel` without a pooling layer."""
         from transformers import XLMRobertaConfig, XLMRobertaModel
 
-        kept = {key: value for key, value in config.items() if key not in {"architectures", "dtype", "torch_dtype"}}
-        made: nn.Module = XLMRobertaModel(XLMRobertaConfig(**kept), add_pooling_layer=False)
+        sizes = {key: value for key, value in config.items() if key not in NOT_SIZES}
+        made: nn.Module = XLMRobertaModel(XLMRobertaConfig(**sizes), add_pooling_layer=False)
         return made
 
     def rename(self, key: str) -> str | None:
-        """`roberta.encoder.layer.0 …` → `encoder.layer.0 …`."""
+        """Map `roberta.encoder.layer.0 …` to `encoder.layer.0 …`."""
         return None if not key.startswith(_PREFIX) or key.startswith(_UNUSED) else key.removeprefix(_PREFIX)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from transformers.initialization import no_init_weights
 
-from hub.bases.patch import Change
+from hub.bases.patch import Patch
 from hub.encoders.encoder import TextEncoder
 from hub.encoders.joined_encoder import JoinedEncoder
 from hub.errors import DoesNotFit
@@ -18,12 +18,12 @@ from hub.loader.modules.shared_encoder import SharedEncoder
 from hub.loader.modules.translator import Translator
 from hub.records import joined
 from hub.systems.architectures import build
-from hub.weights.sizes import bytes_of
+from hub.weights.memory import bytes_of
 from hub.weights.strict import load_weights, stored_dtype
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Resident:
+class LoadedModule:
     """A built module under the name by which `set_adapters` knows it."""
 
     name: str
@@ -32,11 +32,11 @@ class Resident:
     """None when the base's own text encoder reads the prompts, changed or translated."""
     shared: tuple[SharedEncoder, ...]
     """What the module reads: encoders, each one for all residents that read it, whose states are joined; empty without any."""
-    change: Change | None = None
+    patch: Patch | None = None
     """What it changes in the base while it reads."""
     translator: Translator | None = None
     """What says its prompts in English before the base reads them."""
-    change_bytes: int = 0
+    patch_bytes: int = 0
     """Bytes of the files that hold the change."""
 
     @property
@@ -54,14 +54,14 @@ class Resident:
     def size_bytes(self) -> int:
         """Of what is its own: its encoder is counted once for all who read it."""
         own = [self.module, None if self.translator is None else self.translator.model]
-        return sum(bytes_of(each) for each in own if each is not None) + self.change_bytes
+        return sum(bytes_of(each) for each in own if each is not None) + self.patch_bytes
 
     def length(self, rule: PromptRule) -> int:
         """Tokens it gives for a prompt under `rule`."""
         return self.config.variant.conditioning.length or rule.kept
 
 
-def read_resident(
+def load_module(
     name: str,
     folder: Path,
     config: ModuleConfig,
@@ -69,7 +69,7 @@ def read_resident(
     *,
     device: torch.device,
     dtype: torch.dtype,
-) -> Resident:
+) -> LoadedModule:
     """Build the variant in `folder`. Raises WeightsDoNotFit, Damaged, WrongSource, DoesNotFit."""
     with torch.device("meta"), no_init_weights():  # no memory, no random start
         module = build(config.variant.architecture, config.module)
@@ -87,7 +87,7 @@ def read_resident(
             f"See what it was trained on with `hub show {name}`."
         )
     load_weights(module, folder / WEIGHTS, what=name, device=device, dtype=dtype)
-    return Resident(name, config, module.eval().requires_grad_(False), shared)
+    return LoadedModule(name, config, module.eval().requires_grad_(False), shared)
 
 
 def _side_by_side(shared: tuple[SharedEncoder, ...], config: ModuleConfig) -> TextEncoder | JoinedEncoder:

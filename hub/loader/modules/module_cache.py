@@ -14,27 +14,27 @@ import torch
 from torch import nn
 
 from hub.errors import DoesNotFit
-from hub.loader.modules.loaded_module import Resident
+from hub.loader.modules.loaded_module import LoadedModule
 from hub.loader.modules.module_config import ModuleConfig
 from hub.loader.modules.shared_encoder import SharedEncoder
 from hub.loader.modules.stacked_projectors import Banks
 
 logger = logging.getLogger(__name__)
-Again = Callable[[], Resident]
+Reload = Callable[[], LoadedModule]
 """Reads a resident once more, from the very files that it came from."""
 
 
 @dataclass(slots=True, eq=False)
-class Known:
+class RegisteredModule:
     """A module that this pipeline knows, in memory or not."""
 
     name: str
     config: ModuleConfig
-    again: Again
-    here: Resident | None
+    reload: Reload
+    here: LoadedModule | None
     has_module: bool = True
     """Whether weights of its own give the embeddings; else the base's own encoder does, changed or given a translation."""
-    is_changing: bool = False
+    is_patching: bool = False
     """Whether it changes anything in the base."""
     is_exclusive: bool = False
     """Whether it draws with a denoiser of its own."""
@@ -42,17 +42,17 @@ class Known:
     """The larger, the later it was used."""
 
 
-class Residents(Mapping[str, Resident]):
+class ModuleCache(Mapping[str, LoadedModule]):
     """Those in memory, by name."""
 
     def __init__(self, budget: int | None = None) -> None:
         self._budget = budget
-        self._known: dict[str, Known] = {}
-        self._active: tuple[Known, ...] = ()
+        self._known: dict[str, RegisteredModule] = {}
+        self._active: tuple[RegisteredModule, ...] = ()
         self._clock = 0
         self.banks = Banks()
 
-    def __getitem__(self, name: str) -> Resident:
+    def __getitem__(self, name: str) -> LoadedModule:
         here = self._known[name].here
         if here is None:
             raise KeyError(name)
@@ -65,7 +65,7 @@ class Residents(Mapping[str, Resident]):
         return sum(1 for _ in self)
 
     @property
-    def active(self) -> tuple[Known, ...]:
+    def active(self) -> tuple[RegisteredModule, ...]:
         """Those that work, the first one before the others."""
         return self._active
 
@@ -73,21 +73,21 @@ class Residents(Mapping[str, Resident]):
         """Of all, in memory or not."""
         return list(self._known)
 
-    def refuse_twin(self, name: str) -> None:
+    def refuse_duplicate_name(self, name: str) -> None:
         """DoesNotFit when one is called `name`; asked before anything of the base is changed for another one."""
         if name in self._known:
             raise DoesNotFit(f"a module called `{name}` is resident already: `pipe.unload()` takes all away.")
 
-    def add(self, resident: Resident, again: Again) -> None:
-        """Make `resident` known and active, last in line. Raises DoesNotFit when another one has its name."""
-        self.refuse_twin(resident.name)
-        change = resident.change
-        known = Known(
-            resident.name, resident.config, again, resident,
-            has_module=resident.module is not None, is_changing=change is not None,
-            is_exclusive=change is not None and change.exclusive,
+    def add(self, loaded: LoadedModule, reload: Reload) -> None:
+        """Make `loaded` known and active, last in line. Raises DoesNotFit when another one has its name."""
+        self.refuse_duplicate_name(loaded.name)
+        patch = loaded.patch
+        known = RegisteredModule(
+            loaded.name, loaded.config, reload, loaded,
+            has_module=loaded.module is not None, is_patching=patch is not None,
+            is_exclusive=patch is not None and patch.exclusive,
         )  # fmt: skip
-        self._known[resident.name] = known
+        self._known[loaded.name] = known
         self._active = (*self._active, known)
         self._use(known)
         self._keep_within_budget((known,))
@@ -103,29 +103,29 @@ class Residents(Mapping[str, Resident]):
             if known.here is None:
                 self.need((known,))
 
-    def need(self, wanted: Collection[Known]) -> None:
+    def need(self, wanted: Collection[RegisteredModule]) -> None:
         """Have all of `wanted` in memory, and others leave for them."""
         for known in wanted:
             self._use(known)
             if known.here is None:
-                known.here = known.again()
+                known.here = known.reload()
                 logger.info("`%s` came back: %d bytes", known.name, known.here.size_bytes)
         self._keep_within_budget(wanted)
 
     def clear(self) -> None:
         """Forget all, and take back what they changed."""
-        for resident in self.values():
-            if resident.change is not None:
-                resident.change.remove()
+        for loaded in self.values():
+            if loaded.patch is not None:
+                loaded.patch.remove()
         self._known, self._active = {}, ()
         self.banks.clear()
 
     def move(self, device: torch.device) -> None:
         """Bring modules and encoders to `device`; nothing happens when they are there. A freed encoder stays away."""
-        for resident in self.values():
-            if resident.change is not None:
-                resident.change.move(device)
-        modules = [each for resident in self.values() for each in _modules(resident)]
+        for loaded in self.values():
+            if loaded.patch is not None:
+                loaded.patch.move(device)
+        modules = [each for loaded in self.values() for each in _modules(loaded)]
         if not all(_is_on(module, torch.device(device)) for module in modules):
             self.banks.clear()
             for module in modules:
@@ -141,11 +141,11 @@ class Residents(Mapping[str, Resident]):
     def _encoders(self) -> list[SharedEncoder]:
         return list(dict.fromkeys(encoder for each in self.values() for encoder in each.shared))
 
-    def _use(self, known: Known) -> None:
+    def _use(self, known: RegisteredModule) -> None:
         self._clock += 1
         known.used = self._clock
 
-    def _keep_within_budget(self, needed: Collection[Known]) -> None:
+    def _keep_within_budget(self, needed: Collection[RegisteredModule]) -> None:
         if self._budget is None:
             return
         leaving = [each for each in self._known.values() if each.here is not None and each not in needed]
@@ -164,17 +164,17 @@ class Residents(Mapping[str, Resident]):
                 size, self._budget, ", ".join(self),
             )  # fmt: skip
 
-    def _let_go(self, known: Known) -> None:
+    def _let_go(self, known: RegisteredModule) -> None:
         assert known.here is not None
-        if known.here.change is not None:
-            known.here.change.remove()
+        if known.here.patch is not None:
+            known.here.patch.remove()
         known.here = None
         self.banks.shrink(tuple(self.values()))
 
 
-def _modules(resident: Resident) -> list[nn.Module]:
-    translator = None if resident.translator is None else resident.translator.model
-    return [each for each in (resident.module, translator) if each is not None]
+def _modules(loaded: LoadedModule) -> list[nn.Module]:
+    translator = None if loaded.translator is None else loaded.translator.model
+    return [each for each in (loaded.module, translator) if each is not None]
 
 
 def _is_on(module: nn.Module, device: torch.device) -> bool:

@@ -9,7 +9,7 @@ from weakref import WeakValueDictionary
 import torch
 
 from hub.encoders.encoder import TextEncoder
-from hub.weights.sizes import bytes_of
+from hub.weights.memory import bytes_of
 
 
 class SharedEncoder:

@@ -15,11 +15,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from hub.bases.embeddings import Embeddings
 from hub.systems.pea.projector import Projector
-from hub.systems.shared.language_module import Embeddings
 
 if TYPE_CHECKING:
-    from hub.loader.modules.loaded_module import Resident
+    from hub.loader.modules.loaded_module import LoadedModule
 
 SMALL_BYTES = 4 * 2**20
 """Of one projector: the seed study's has 0.4 MB. Copying a larger one for each prompt costs more than a pass for each language."""
@@ -61,21 +61,23 @@ class Banks:
     """The stacks of one pipeline's residents, made when a batch first mixes them."""
 
     def __init__(self) -> None:
-        self._places: dict[Resident, tuple[ProjectorBank, int]] = {}
+        self._places: dict[LoadedModule, tuple[ProjectorBank, int]] = {}
 
-    def place(self, wanted: Sequence[Resident], residents: Sequence[Resident]) -> tuple[ProjectorBank, list[int]]:
-        """The stack that holds all of `wanted`, of one shape, and the place of each; all `residents` of the shape are in it."""
+    def place(
+        self, wanted: Sequence[LoadedModule], loaded_modules: Sequence[LoadedModule]
+    ) -> tuple[ProjectorBank, list[int]]:
+        """The stack that holds all of `wanted`, of one shape, and the place of each; all `loaded_modules` of the shape are in it."""
         if not all(each in self._places for each in wanted):
-            alike = [each for each in residents if shape_of(each) == shape_of(wanted[0])]
+            alike = [each for each in loaded_modules if shape_of(each) == shape_of(wanted[0])]
             self._stack(alike)
         bank = self._places[wanted[0]][0]
         return bank, [self._places[each][1] for each in wanted]
 
-    def shrink(self, residents: Sequence[Resident]) -> None:
-        """Give up the stacks of those that are not among `residents`; the others that were in them share a smaller one."""
-        gone = [each for each in self._places if each not in residents]
+    def shrink(self, loaded_modules: Sequence[LoadedModule]) -> None:
+        """Give up the stacks of those that are not among `loaded_modules`; the others that were in them share a smaller one."""
+        gone = [each for each in self._places if each not in loaded_modules]
         for bank in {self._places[each][0] for each in gone}:
-            self._stack([each for each in residents if each in self._places and self._places[each][0] is bank])
+            self._stack([each for each in loaded_modules if each in self._places and self._places[each][0] is bank])
         for each in gone:
             del self._places[each]
 
@@ -83,14 +85,14 @@ class Banks:
         """Give up all stacks; weights that were views of one stay so until they are moved."""
         self._places = {}
 
-    def _stack(self, residents: Sequence[Resident]) -> None:
-        if residents:
-            bank = ProjectorBank([each.module for each in residents if isinstance(each.module, Projector)])
-            self._places |= {each: (bank, place) for place, each in enumerate(residents)}
+    def _stack(self, loaded_modules: Sequence[LoadedModule]) -> None:
+        if loaded_modules:
+            bank = ProjectorBank([each.module for each in loaded_modules if isinstance(each.module, Projector)])
+            self._places |= {each: (bank, place) for place, each in enumerate(loaded_modules)}
 
 
-def shape_of(resident: Resident) -> object:
+def shape_of(loaded: LoadedModule) -> object:
     """Equal for residents whose projectors may be stacked; the resident itself where nothing may."""
-    if not isinstance(resident.module, Projector) or resident.size_bytes > SMALL_BYTES:
-        return resident
-    return str(resident.config.module), resident.dtype
+    if not isinstance(loaded.module, Projector) or loaded.size_bytes > SMALL_BYTES:
+        return loaded
+    return str(loaded.config.module), loaded.dtype

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hub.bases.patch import Change
+from hub.bases.patch import Patch
 from hub.errors import WeightsDoNotFit
 from hub.weights.strict import Entry, read_header
 
@@ -104,36 +104,36 @@ class VirtualTokens:
 class Together:
     """Switched together; taken back in the reverse order."""
 
-    def __init__(self, changes: Sequence[Change]) -> None:
-        self.changes = tuple(changes)
-        self.exclusive = any(each.exclusive for each in self.changes)
+    def __init__(self, patches: Sequence[Patch]) -> None:
+        self.patches = tuple(patches)
+        self.exclusive = any(each.exclusive for each in self.patches)
 
     def switch(self, on: bool) -> None:
         """All of them."""
-        for each in self.changes:
+        for each in self.patches:
             each.switch(on)
 
     def remove(self) -> None:
         """The last one first."""
-        for each in reversed(self.changes):
+        for each in reversed(self.patches):
             each.remove()
 
     def move(self, device: torch.device) -> None:
         """All of them."""
-        for each in self.changes:
+        for each in self.patches:
             each.move(device)
 
 
-def join(changes: Sequence[Change]) -> Change | None:
-    """One change that is all of `changes`; None when there is none."""
-    if len(changes) > 1:
-        return Together(changes)
-    return changes[0] if changes else None
+def join(patches: Sequence[Patch]) -> Patch | None:
+    """One change that is all of `patches`; None when there is none."""
+    if len(patches) > 1:
+        return Together(patches)
+    return patches[0] if patches else None
 
 
-def parts(change: Change | None) -> tuple[Change, ...]:
-    """What `change` was joined from."""
-    return () if change is None else change.changes if isinstance(change, Together) else (change,)
+def parts(patch: Patch | None) -> tuple[Patch, ...]:
+    """What `patch` was joined from."""
+    return () if patch is None else patch.patches if isinstance(patch, Together) else (patch,)
 
 
 def lora_problems(pipe: Any, header: Mapping[str, Entry]) -> list[str]:

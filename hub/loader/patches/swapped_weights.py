@@ -19,7 +19,7 @@ DENOISER = "diffusion_pytorch_model.safetensors"
 """diffusers' own name of the file."""
 
 
-class Exchange:
+class SwappedWeights:
     """Weights of `denoiser`, by the names they have in it, that wait for their turn."""
 
     exclusive = True
@@ -60,7 +60,7 @@ class Exchange:
             value.data = value.data.to(device)
 
 
-class Weights(Exchange):
+class Weights(SwappedWeights):
     """All weights of a denoiser, in diffusers' own file."""
 
     def __init__(self, denoiser: nn.Module, folder: Path, name: str) -> None:
@@ -71,7 +71,7 @@ class Weights(Exchange):
         super().__init__(denoiser, load_file(folder / DENOISER), name)
 
 
-class Parts(Exchange):
+class Parts(SwappedWeights):
     """Weights that a module brings for parts of the denoiser: MuLan's `add_embedding`, in the place of SDXL's."""
 
     def __init__(self, denoiser: nn.Module, parts: Mapping[str, nn.Module], name: str) -> None:

@@ -22,7 +22,7 @@ STATES, TIMESTEP, MASK = "encoder_hidden_states", "timestep", "encoder_attention
 
 
 class PerStep:
-    """A `Change` of the base: while on, the denoiser reads `module(states, mask, timestep)` in the place of encoder states."""
+    """A `Patch` of the base: while on, the denoiser reads `module(states, mask, timestep)` in the place of encoder states."""
 
     exclusive = True
 

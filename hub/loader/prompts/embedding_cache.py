@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import torch
 
-from hub.bases.language_mixin import Encoded
+from hub.bases.embeddings import Embeddings
 from hub.loader.modules.module_config import PromptRule
 from hub.loader.prompts.mixed_window import Row
 
@@ -20,7 +20,7 @@ class Key(NamedTuple):
     """All that decides what a module says of a text; modules and encoders do not change while they are resident."""
 
     text: str
-    resident: str
+    module: str
     rule: PromptRule
 
 
@@ -71,4 +71,4 @@ def _on(row: Row, device: torch.device) -> Row:
     if row.counts_L.device == device:
         return row
     moved = {name: each.to(device) for name, each in row.encoded._asdict().items() if each is not None}
-    return replace(row, encoded=Encoded(**moved), counts_L=row.counts_L.to(device))
+    return replace(row, encoded=Embeddings(**moved), counts_L=row.counts_L.to(device))

@@ -11,11 +11,12 @@ from typing import NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
-from hub.bases.language_mixin import Encoded, Prompts
+from hub.bases.embeddings import Embeddings
+from hub.bases.language_mixin import Prompts
 from hub.encoders.encoder import States, TextEncoder
 from hub.encoders.joined_encoder import JoinedEncoder
-from hub.loader.modules.loaded_module import Resident
-from hub.loader.modules.module_cache import Residents
+from hub.loader.modules.loaded_module import LoadedModule
+from hub.loader.modules.module_cache import ModuleCache
 from hub.loader.modules.module_config import PromptRule
 from hub.loader.modules.stacked_projectors import shape_of
 from hub.loader.modules.translator import Translator
@@ -29,28 +30,28 @@ class Item(NamedTuple):
     """One text with the way it takes; equal items are encoded once."""
 
     text: str
-    resident: Resident | None
+    loaded: LoadedModule | None
     """None: the base reads it."""
     is_negative: bool
 
     @property
     def rule(self) -> PromptRule:
         """Of the resident's config."""
-        assert self.resident is not None
-        return self.resident.config.negative if self.is_negative else self.resident.config.positive
+        assert self.loaded is not None
+        return self.loaded.config.negative if self.is_negative else self.loaded.config.positive
 
 
-def read(items: Sequence[Item], prompts: Prompts, residents: Residents) -> dict[Item, Row]:
+def read(items: Sequence[Item], prompts: Prompts, loaded_modules: ModuleCache) -> dict[Item, Row]:
     """One row (1, Q, C) for each distinct item."""
     rows: dict[Item, Row] = {}
     by_base: list[Item] = []
     by_module: list[Item] = []
     for item in dict.fromkeys(items):
-        empty = item.resident.config.empty if item.resident is not None and not item.text.strip() else "encode"
-        if item.resident is None or item.resident.module is None or empty == "base":
+        empty = item.loaded.config.empty if item.loaded is not None and not item.text.strip() else "encode"
+        if item.loaded is None or item.loaded.module is None or empty == "base":
             by_base.append(item)
         elif empty == "zeros":
-            rows[item] = _zeros(item.resident, item.rule, prompts.device)
+            rows[item] = _zeros(item.loaded, item.rule, prompts.device)
         else:
             by_module.append(item)
     for group in groups(by_base, lambda item: item.is_negative):
@@ -58,7 +59,7 @@ def read(items: Sequence[Item], prompts: Prompts, residents: Residents) -> dict[
     states = _encode(by_module)
     for group in groups(by_module, lambda item: (_shape(item), states[item][0].shape[0])):
         batch = _stacked([states[item] for item in group])
-        answers = split(_through_module(group, batch, residents))
+        answers = split(_through_module(group, batch, loaded_modules))
         for item, answer, mask_L in zip(group, answers, batch.mask_BL, strict=True):
             rows[item] = _row(item, answer, mask_L)
     return rows
@@ -72,11 +73,11 @@ def groups(items: Sequence[T], key: Callable[[T], object]) -> list[list[T]]:
     return list(found.values())
 
 
-def split(batch: Encoded) -> list[Encoded]:
+def split(batch: Embeddings) -> list[Embeddings]:
     """A batch to rows, (1, Q, C) each."""
     tokens_BLC, pooled_BP, mask_BL = batch
     return [
-        Encoded(
+        Embeddings(
             tokens_BLC[place : place + 1],
             None if pooled_BP is None else pooled_BP[place : place + 1],
             None if mask_BL is None else mask_BL[place : place + 1],
@@ -85,12 +86,12 @@ def split(batch: Encoded) -> list[Encoded]:
     ]
 
 
-def join(rows: Sequence[Encoded]) -> Encoded:
+def join(rows: Sequence[Embeddings]) -> Embeddings:
     """Rows, (1, Q, C) each, to a batch; a row without a mask counts all its tokens where another one has a mask."""
     pooled = [row.pooled_BP for row in rows if row.pooled_BP is not None]
     masked = any(row.mask_BL is not None for row in rows)
     masks = [torch.ones_like(row.tokens_BLC[..., 0]).bool() if row.mask_BL is None else row.mask_BL for row in rows]
-    return Encoded(
+    return Embeddings(
         torch.cat([row.tokens_BLC for row in rows]),
         torch.cat(pooled) if pooled else None,
         torch.cat(masks) if masked else None,
@@ -107,7 +108,7 @@ def _through_base(items: Sequence[Item], prompts: Prompts) -> dict[Item, Row]:
     }
 
 
-def _counts(answer: Encoded, text: str, prompts: Prompts) -> Tensor:
+def _counts(answer: Embeddings, text: str, prompts: Prompts) -> Tensor:
     """True where the base read a token of `text`: by its mask, else by its tokenizer, else everywhere."""
     if answer.mask_BL is not None:
         return answer.mask_BL[0].bool()
@@ -116,33 +117,33 @@ def _counts(answer: Encoded, text: str, prompts: Prompts) -> Tensor:
     return torch.arange(length, device=answer.tokens_BLC.device) < count
 
 
-def _row(item: Item, answer: Encoded, mask_L: Tensor) -> Row:
-    assert item.resident is not None
+def _row(item: Item, answer: Embeddings, mask_L: Tensor) -> Row:
+    assert item.loaded is not None
     if answer.pooled_BP is not None and item.rule.pooled == "zeros":
         answer = answer._replace(pooled_BP=torch.zeros_like(answer.pooled_BP))
-    resampled = bool(getattr(item.resident.module, "resamples", False)) or answer.tokens_BLC.shape[1] != len(mask_L)
+    resampled = bool(getattr(item.loaded.module, "resamples", False)) or answer.tokens_BLC.shape[1] != len(mask_L)
     return Row(answer, mask_L, resampled)
 
 
 def _shape(item: Item) -> object:
     """One call serves all items of one shape."""
-    assert item.resident is not None
-    return shape_of(item.resident)
+    assert item.loaded is not None
+    return shape_of(item.loaded)
 
 
-def _through_module(group: Sequence[Item], states: States, residents: Residents) -> Encoded:
-    readers = [item.resident for item in group if item.resident is not None]
+def _through_module(group: Sequence[Item], states: States, loaded_modules: ModuleCache) -> Embeddings:
+    readers = [item.loaded for item in group if item.loaded is not None]
     first = readers[0]
     tokens_BLE, mask_BL = states.tokens_BLE.to(first.dtype), states.mask_BL
     if getattr(first.module, "per_step", False):
-        return Encoded(joined(tokens_BLE, mask_BL))  # the module reads them in front of the denoiser
+        return Embeddings(joined(tokens_BLE, mask_BL))  # the module reads them in front of the denoiser
     if len(set(readers)) == 1:
         assert first.module is not None
         if getattr(first.module, "reads_pooled", None) is not None and states.pooled_BD is not None:
-            return Encoded(*first.module(tokens_BLE, mask_BL, states.pooled_BD.to(first.dtype)))
-        return Encoded(*first.module(tokens_BLE, mask_BL))
-    bank, places = residents.banks.place(readers, tuple(residents.values()))
-    return Encoded(*bank(tokens_BLE, torch.tensor(places, device=tokens_BLE.device)))
+            return Embeddings(*first.module(tokens_BLE, mask_BL, states.pooled_BD.to(first.dtype)))
+        return Embeddings(*first.module(tokens_BLE, mask_BL))
+    bank, places = loaded_modules.banks.place(readers, tuple(loaded_modules.values()))
+    return Embeddings(*bank(tokens_BLE, torch.tensor(places, device=tokens_BLE.device)))
 
 
 def _encode(items: Sequence[Item]) -> dict[Item, States]:
@@ -170,8 +171,8 @@ def _stacked(rows: Sequence[States]) -> States:
 
 
 def _encoder(item: Item) -> TextEncoder | JoinedEncoder:
-    assert item.resident is not None
-    encoder = item.resident.encoder
+    assert item.loaded is not None
+    encoder = item.loaded.encoder
     assert encoder is not None
     return encoder
 
@@ -180,9 +181,7 @@ def _said_to_base(items: Sequence[Item]) -> list[str]:
     """What the base's own encoder is given: the resident's prefix first, where one leads the way, or the translation."""
     said = {item: item.text for item in items}
     said |= {
-        item: item.rule.prefix + item.text
-        for item in items
-        if item.resident is not None and item.resident.module is None
+        item: item.rule.prefix + item.text for item in items if item.loaded is not None and item.loaded.module is None
     }
     spoken = [item for item in items if _translator(item) is not None and item.text.strip()]
     for group in groups(spoken, _translator):
@@ -193,11 +192,11 @@ def _said_to_base(items: Sequence[Item]) -> list[str]:
 
 
 def _translator(item: Item) -> Translator | None:
-    return None if item.resident is None else item.resident.translator
+    return None if item.loaded is None else item.loaded.translator
 
 
-def _zeros(resident: Resident, rule: PromptRule, device: torch.device) -> Row:
-    given = resident.config.variant.conditioning
-    tokens_1QC = torch.zeros(1, resident.length(rule), given.width, dtype=resident.dtype, device=device)
-    pooled = torch.zeros(1, given.pooled_width, dtype=resident.dtype, device=device) if given.pooled_width else None
-    return Row(Encoded(tokens_1QC, pooled), torch.ones(tokens_1QC.shape[1], dtype=torch.bool, device=device))
+def _zeros(loaded: LoadedModule, rule: PromptRule, device: torch.device) -> Row:
+    given = loaded.config.variant.conditioning
+    tokens_1QC = torch.zeros(1, loaded.length(rule), given.width, dtype=loaded.dtype, device=device)
+    pooled = torch.zeros(1, given.pooled_width, dtype=loaded.dtype, device=device) if given.pooled_width else None
+    return Row(Embeddings(tokens_1QC, pooled), torch.ones(tokens_1QC.shape[1], dtype=torch.bool, device=device))

@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hub.bases.language_mixin import Encoded
+from hub.bases.embeddings import Embeddings
 
 T = TypeVar("T")
 
@@ -27,7 +27,7 @@ T = TypeVar("T")
 class Row:
     """What one reader gives for one text."""
 
-    encoded: Encoded
+    encoded: Embeddings
     """One row, (1, L, C)."""
     counts_L: Tensor
     """True where a token of the text was read: of the reader's own tokens, which for a resampler are not the L of its answer."""
@@ -40,7 +40,7 @@ class Row:
         return self.encoded.tokens_BLC.shape[1]
 
 
-def fill_window(rows: Sequence[Row], length: int) -> Encoded:
+def fill_window(rows: Sequence[Row], length: int) -> Embeddings:
     """(1, W, C) of `rows`, W = `length`. The pooled vector is the mean of the spans', each weighing its number of tokens."""
     tokens = [int(row.counts_L.sum()) for row in rows]
     states = [
@@ -52,7 +52,7 @@ def fill_window(rows: Sequence[Row], length: int) -> Encoded:
     masked = any(row.encoded.mask_BL is not None for row in rows)
     padding_LC = joined_LC.new_zeros(missing, joined_LC.shape[1]) if masked else _padding(rows, missing)
     place_L = torch.arange(length, device=joined_LC.device)
-    return Encoded(
+    return Embeddings(
         torch.cat([joined_LC, padding_LC])[None],
         _mean([row.encoded.pooled_BP for row in rows], tokens),
         (place_L < len(joined_LC))[None] if masked else None,
@@ -80,7 +80,7 @@ def _mean(pooled: Sequence[Tensor | None], tokens: Sequence[int]) -> Tensor | No
     return sum((each * (count / total) for each, count in there[1:]), there[0][0] * (there[0][1] / total))
 
 
-def aligned(rows: Mapping[T, Encoded]) -> dict[T, Encoded]:
+def aligned(rows: Mapping[T, Embeddings]) -> dict[T, Embeddings]:
     """Rows (1, L, C), each with a mask, and of one length.
 
     A module without a mask says that all its tokens count; what a shorter row lacks is zeros that do not.
@@ -89,7 +89,7 @@ def aligned(rows: Mapping[T, Encoded]) -> dict[T, Encoded]:
     return {key: _padded(row, length) for key, row in rows.items()}
 
 
-def _padded(row: Encoded, length: int) -> Encoded:
+def _padded(row: Embeddings, length: int) -> Embeddings:
     tokens_1LC, missing = row.tokens_BLC, length - row.tokens_BLC.shape[1]
     ones = torch.ones(tokens_1LC.shape[:2], dtype=torch.long, device=tokens_1LC.device)
     mask_1L = ones if row.mask_BL is None else row.mask_BL.to(ones)

@@ -10,11 +10,12 @@ from threading import RLock
 
 import torch
 
-from hub.bases.language_mixin import Encoded, Language, Prompts
+from hub.bases.embeddings import Embeddings
+from hub.bases.language_mixin import Language, Prompts
 from hub.errors import DoesNotFit
 from hub.loader.module_reader import ModuleReader
-from hub.loader.modules.loaded_module import Resident
-from hub.loader.modules.module_cache import Again, Known, Residents
+from hub.loader.modules.loaded_module import LoadedModule
+from hub.loader.modules.module_cache import ModuleCache, RegisteredModule, Reload
 from hub.loader.patches.patches import LowRank, parts
 from hub.loader.prompts.embedding_cache import DEFAULT_BYTES, EmbeddingCache, Key
 from hub.loader.prompts.encode import Item, join, read
@@ -24,7 +25,7 @@ from hub.loader.prompts.routing import Piece, route
 logger = logging.getLogger(__name__)
 
 
-class Interpreter:
+class PromptEncoder:
     """The resident modules of one pipeline, of which some are active."""
 
     def __init__(
@@ -39,48 +40,48 @@ class Interpreter:
         self._reader = reader
         self._default_language = default_language
         self._base_languages = tuple(base_languages)
-        self._residents = Residents(resident_bytes)
+        self._module_cache = ModuleCache(resident_bytes)
         self._cache = EmbeddingCache(cache_bytes)
         self._lock = RLock()  # threads may share a pipeline, and residents come and go
 
-    def add(self, resident: Resident, again: Again) -> None:
-        """Make `resident` known and active, last in line. Raises DoesNotFit when another one has its name."""
+    def add(self, loaded: LoadedModule, reload: Reload) -> None:
+        """Make `loaded` known and active, last in line. Raises DoesNotFit when another one has its name."""
         with self._lock:
-            self._residents.add(resident, again)
+            self._module_cache.add(loaded, reload)
 
-    def refuse_twin(self, name: str) -> None:
+    def refuse_duplicate_name(self, name: str) -> None:
         """DoesNotFit when a module called `name` is known; asked before anything of the base is changed for another one."""
-        self._residents.refuse_twin(name)
+        self._module_cache.refuse_duplicate_name(name)
 
     def load(self, name: str | Path) -> str:
         """Read the module `name`; it is active from now on."""
         module, where = self._reader.find(name)
-        self.refuse_twin(module.name)
+        self.refuse_duplicate_name(module.name)
         self.add(self._reader.read(module, where), partial(self._reader.read, module, where))
         return module.name
 
     def activate(self, names: Sequence[str]) -> None:
         """Let exactly these work, the first one before the others."""
         with self._lock:
-            self._residents.activate(names)
+            self._module_cache.activate(names)
 
     def active(self) -> list[str]:
         """Names of the residents that work."""
-        return [each.name for each in self._residents.active]
+        return [each.name for each in self._module_cache.active]
 
-    def residents(self) -> list[str]:
+    def loaded_modules(self) -> list[str]:
         """Names of all residents, those that left for others included."""
-        return self._residents.names()
+        return self._module_cache.names()
 
     def rest(self) -> None:
         """Switch off what residents changed in the base; the next prompt of theirs switches it on again."""
         with self._lock:
-            self._change((None,))
+            self._switch_patches((None,))
 
     def clear(self) -> None:
         """Forget every resident, and take back what it changed."""
         with self._lock:
-            self._residents.clear()
+            self._module_cache.clear()
             self._cache.clear()
 
     def free_encoders(self) -> int:
@@ -92,13 +93,13 @@ class Interpreter:
 
     def loras(self) -> list[str]:
         """Names by which diffusers knows LoRAs of residents."""
-        changes = (change for each in self._residents.values() for change in parts(each.change))
-        return [change.adapter for change in changes if isinstance(change, LowRank)]
+        patches = (patch for each in self._module_cache.values() for patch in parts(each.patch))
+        return [patch.adapter for patch in patches if isinstance(patch, LowRank)]
 
     def move(self, device: torch.device) -> None:
         """Bring modules and encoders to `device`; nothing happens when they are there."""
         with self._lock:
-            self._residents.move(device)
+            self._module_cache.move(device)
 
     def readers(self, texts: Sequence[str], language: Language) -> list[tuple[str, ...]]:
         """For each text the modules that read its spans, empty for the base. Raises as `encode`; nothing is read or changed."""
@@ -113,7 +114,7 @@ class Interpreter:
             return [self._translated(line) for line in self._routed(language)(texts)]
 
     def _translated(self, line: Sequence[Piece]) -> str:
-        self._residents.need(dict.fromkeys(piece.reader for piece in line if piece.reader is not None))
+        self._module_cache.need(dict.fromkeys(piece.reader for piece in line if piece.reader is not None))
         readers = [piece.reader.here if piece.reader is not None else None for piece in line]
         translators = [None if reader is None else reader.translator for reader in readers]
         if not any(translators):
@@ -128,13 +129,13 @@ class Interpreter:
         return partial(
             route,
             language=language,
-            active=self._residents.active,
+            active=self._module_cache.active,
             default=self._default_language,
             base_languages=self._base_languages,
         )
 
     @torch.no_grad()
-    def encode(self, prompts: Prompts) -> tuple[Encoded, Encoded | None] | None:
+    def encode(self, prompts: Prompts) -> tuple[Embeddings, Embeddings | None] | None:
         """Embeddings of all prompts, or None when the base reads every one as it is. A negative prompt goes the way of its prompt.
 
         Raises UnknownLanguage, WrongRequest, and DoesNotFit for a language nobody reads and for a batch that cannot be drawn.
@@ -142,11 +143,11 @@ class Interpreter:
         with self._lock:
             return self._encode(prompts)
 
-    def _encode(self, prompts: Prompts) -> tuple[Encoded, Encoded | None] | None:
+    def _encode(self, prompts: Prompts) -> tuple[Embeddings, Embeddings | None] | None:
         routed = self._routed(prompts.language)
         lines = routed(prompts.positive)
         if all(line == (Piece(text, None),) for line, text in zip(lines, prompts.positive, strict=True)):
-            self._change((None,))
+            self._switch_patches((None,))
             return None
         negatives = None
         if prompts.negative is not None:
@@ -176,11 +177,11 @@ class Interpreter:
                 unread.append((piece, is_negative))
             else:
                 rows[piece, is_negative] = found
-        changing = [piece.reader for piece, _ in asked if piece.reader is not None and piece.reader.is_changing]
-        self._residents.need(
+        changing = [piece.reader for piece, _ in asked if piece.reader is not None and piece.reader.is_patching]
+        self._module_cache.need(
             dict.fromkeys([*changing, *(piece.reader for piece, _ in unread if piece.reader is not None)])
         )
-        self._change(tuple(dict.fromkeys(piece.reader for piece, _ in asked)))
+        self._switch_patches(tuple(dict.fromkeys(piece.reader for piece, _ in asked)))
         if not unread:
             return rows
         self.move(prompts.device)
@@ -188,7 +189,7 @@ class Interpreter:
             (piece, is_negative): Item(piece.text, None if piece.reader is None else piece.reader.here, is_negative)
             for piece, is_negative in unread
         }
-        made = read(list(items.values()), prompts, self._residents)
+        made = read(list(items.values()), prompts, self._module_cache)
         for each, item in items.items():
             rows[each] = made[item]
             if (key := _key(*each)) is not None and key not in self._cache:
@@ -200,7 +201,7 @@ class Interpreter:
         lines: Sequence[Sequence[Piece]],
         negatives: Sequence[Sequence[Piece]],
         rows: dict[tuple[Piece, bool], Row],
-    ) -> list[Encoded]:
+    ) -> list[Embeddings]:
         """One row for each prompt, then for each negative; those of a prompt with several spans fill the longest window there is."""
         longest = max(row.length for row in rows.values())
         mixed = [len(line) > 1 for line in lines]
@@ -214,7 +215,7 @@ class Interpreter:
             encoded.append(own[0].encoded if whole else fill_window(own, longest))
         return encoded
 
-    def _check_exclusive(self, readers: Sequence[Known | None]) -> None:
+    def _check_exclusive(self, readers: Sequence[RegisteredModule | None]) -> None:
         """DoesNotFit when several of `readers` want a denoiser of their own, asked before anything is read or changed."""
         wanted = {reader if reader is not None and reader.is_exclusive else None for reader in readers}
         if len(wanted) > 1:
@@ -224,16 +225,16 @@ class Interpreter:
                 "draw their prompts in separate calls."
             )
 
-    def _change(self, readers: Sequence[Known | None]) -> None:
+    def _switch_patches(self, readers: Sequence[RegisteredModule | None]) -> None:
         """Change the base as those who read this batch want it, and undo what others changed."""
-        for resident in self._residents.values():
-            wanted = any(each is not None and each.here is resident for each in readers)
-            if resident.change is not None and resident.change.exclusive and not wanted:
-                resident.change.switch(False)
+        for loaded in self._module_cache.values():
+            wanted = any(each is not None and each.here is loaded for each in readers)
+            if loaded.patch is not None and loaded.patch.exclusive and not wanted:
+                loaded.patch.switch(False)
         for reader in readers:
             if reader is not None and reader.is_exclusive and reader.here is not None:
-                assert reader.here.change is not None
-                reader.here.change.switch(True)
+                assert reader.here.patch is not None
+                reader.here.patch.switch(True)
 
 
 def _key(piece: Piece, is_negative: bool) -> Key | None:
@@ -246,7 +247,7 @@ def _key(piece: Piece, is_negative: bool) -> Key | None:
     return Key(piece.text, piece.reader.name, config.negative if is_negative else config.positive)
 
 
-def _check_one_length(lines: Sequence[Sequence[Piece]], encoded: Sequence[Encoded]) -> None:
+def _check_one_length(lines: Sequence[Sequence[Piece]], encoded: Sequence[Embeddings]) -> None:
     """A denoiser without a mask reads one number of tokens at a time: padding would be read as words."""
     lengths: dict[int, str] = {}
     for line, row in zip(lines, encoded, strict=True):

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from hub.bases.language_mixin import Language
 from hub.errors import DoesNotFit, WrongRequest
 from hub.languages import MULTILINGUAL, covers, language_name, parse_language
-from hub.loader.modules.module_cache import Known
+from hub.loader.modules.module_cache import RegisteredModule
 from hub.loader.prompts.detection import UndecidedLanguage, detect
 from hub.loader.prompts.language_tags import Span, parse_spans
 
@@ -19,18 +19,18 @@ class Piece(NamedTuple):
     """One span of a prompt, or all of it."""
 
     text: str
-    reader: Known | None
+    reader: RegisteredModule | None
     """None: the base's own encoder."""
 
 
 def route(
     texts: Sequence[str],
     language: Language,
-    active: Sequence[Known],
+    active: Sequence[RegisteredModule],
     *,
     default: str,
     base_languages: Sequence[str],
-    leads: Sequence[Known | None] | None = None,
+    leads: Sequence[RegisteredModule | None] | None = None,
 ) -> list[tuple[Piece, ...]]:
     """For each text its spans with their readers.
 
@@ -66,27 +66,31 @@ def route(
     return lines
 
 
-def by_language(wanted: str, active: Sequence[Known], base_languages: Sequence[str]) -> Known | None:
+def by_language(
+    wanted: str, active: Sequence[RegisteredModule], base_languages: Sequence[str]
+) -> RegisteredModule | None:
     """The first resident made for `wanted`; else the base if it reads it; else one made for no one language."""
-    for resident in active:
-        if wanted in resident.config.languages and wanted != MULTILINGUAL:
-            return resident
+    for module in active:
+        if wanted in module.config.languages and wanted != MULTILINGUAL:
+            return module
     tag = parse_language(wanted)
-    for resident in active:
-        if any(_covers(each, tag) for each in resident.config.languages):
-            return resident
+    for module in active:
+        if any(_covers(each, tag) for each in module.config.languages):
+            return module
     if any(_covers(each, tag) for each in base_languages):
         return None
-    for resident in active:
-        if MULTILINGUAL in resident.config.languages:
-            return resident
+    for module in active:
+        if MULTILINGUAL in module.config.languages:
+            return module
     served = "; ".join(f"`{each.name}` reads {', '.join(each.config.languages)}" for each in active) or "none is active"
     raise DoesNotFit(
         f"no resident module reads {language_name(tag)} (`{tag}`): {served}. Find one with `hub search --lang {tag}`."
     )
 
 
-def _by_text(text: str, active: Sequence[Known], default: str, base_languages: Sequence[str]) -> Known | None:
+def _by_text(
+    text: str, active: Sequence[RegisteredModule], default: str, base_languages: Sequence[str]
+) -> RegisteredModule | None:
     if not active:
         return None
     if len(active) == 1 and not default:
@@ -99,7 +103,7 @@ def _by_text(text: str, active: Sequence[Known], default: str, base_languages: S
     if text.strip():
         reader = f"`{taken.name}`" if taken is not None else "the base's own encoder"
         warnings.warn(
-            f"cannot tell the language of {text[:60]!r} among {', '.join(tags) or 'the residents'}: {reader} reads it. "
+            f"cannot tell the language of {text[:60]!r} among {', '.join(tags) or 'the loaded_modules'}: {reader} reads it. "
             "Say `language=` in the call.",
             UndecidedLanguage,
             stacklevel=2,

@@ -1,6 +1,6 @@
-"""AltDiffusion's text encoders (m2, m9, m18) and AltCLIP's text half: XLM-R-large and a linear map, read out in three ways.
+"""AltDiffusion's text encoders (m2, m9, m18) and AltCLIP's text half: XLM-R-large and a linear map, with three readouts.
 
-Mixing the read-outs up degrades pictures silently:
+A wrong readout silently degrades images:
 
     m2, m9     transformation(h), h the last states, without a LayerNorm
     m18        transformation_pre(pre_LN(h)), h the states before the last layer
@@ -8,7 +8,7 @@ Mixing the read-outs up degrades pictures silently:
 
 Keys are those of `RobertaSeriesModelWithTransformation` in diffusers and of `AltCLIPTextModel` in transformers (Ye et al., AAAI
 2024, arXiv 2308.09991; `FlagAI-Open/FlagAI`). m2, m9 and m18 are `text_encoder/pytorch_model.bin` of `BAAI/AltDiffusion`, `-m9`
-and `-m18`. They were trained with UNets of their own: read by another base, they give what that base was not trained on.
+and `-m18`. They were trained with their own UNets; other bases were not trained to read them.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ class AltDiffusion(TowerFormat):
     readout = "last_hidden_state"
     tower = "roberta."
     layers: ClassVar[tuple[tuple[str, str], ...]] = (("transformation.", "transformation."),)
-    """Layers that the read-out does not reach are kept aside."""
+    """Layers that the readout does not use are kept in `published.safetensors`."""
     foreign: ClassVar[tuple[str, ...]] = ("transformation_pre.weight", "pre_LN.weight")
-    """Keys of another of the three."""
+    """Keys that belong to one of the other two."""
     bases = "linguahub/altdiffusion-m9"
     anchors: ClassVar[tuple[str, ...]] = ("transformation.weight", *(f"roberta.{key}" for key in _TOWER))
     keys = rf"(roberta\.({KEYS}|{BUFFERS})|{_LAST_HEAD}|logit_scale|pooler.*)"
     optional = rf"(roberta\.({BUFFERS}|pooler\..*)|logit_scale|pooler.*)"
 
     def recognise(self, shapes: Shapes) -> Reading | None:
-        """None when another of the three is meant."""
+        """Return the reading, or None if the file is one of the other two."""
         if any(key in shapes for key in self.foreign):
             return None
         out_width, in_width = shapes[f"{self.layers[0][0]}weight"]
@@ -64,7 +64,7 @@ class AltDiffusion(TowerFormat):
 
 
 class AltDiffusionM18(AltDiffusion):
-    """m18. `transformation` maps the last layer, which gives the pooled vector that no UNet of it reads."""
+    """m18. `transformation` maps the last layer to a pooled vector that its UNet does not read."""
 
     name = "altdiffusion-m18"
     title = "AltDiffusion m18"
@@ -79,7 +79,7 @@ class AltDiffusionM18(AltDiffusion):
 
 
 class AltClip(AltDiffusion):
-    """The text half; pictures are read by `vision_model`, a CLIP ViT-L/14, which transformers loads as it is."""
+    """The text half; images are read by `vision_model`, a CLIP ViT-L/14, which transformers loads unchanged."""
 
     name = "altclip"
     title = "AltCLIP's text encoder"

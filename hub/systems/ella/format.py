@@ -8,15 +8,15 @@ from __future__ import annotations
 from hub.systems.shared.published_format import Format, Reading, Shapes, count, prompt_of, prompt_rule
 
 HEADS = 8
-"""`model.py`; heads leave no trace in shapes."""
+"""From `model.py`; shapes do not show heads."""
 LENGTH = 128
-"""Tokens (`inference.py`)."""
+"""Tokens, from `inference.py`."""
 _LINEAR = r"(weight|bias)"
 _BLOCK = rf"(attn\.(in_proj_|out_proj\.){_LINEAR}|mlp\.c_(fc|proj)\.{_LINEAR}|ln_(1|2|ff)\.linear\.{_LINEAR})"
 
 
 class ELLA(Format):
-    """Keys unchanged. Pads are hidden, which is the original's flexible token length; see `hub.systems.ella.timestep_resampler`."""
+    """Keys unchanged. Padding is masked, which is the original's flexible token length; see `timestep_resampler.py`."""
 
     name = "ella"
     title = "ELLA"
@@ -28,7 +28,7 @@ class ELLA(Format):
     )
 
     def recognise(self, shapes: Shapes) -> Reading:
-        """Any sizes."""
+        """Return the reading, for any sizes."""
         queries, width = shapes["connector.latents"]
         time_width, time_channels = shapes["time_embedding.linear_1.weight"]
         module = {

@@ -1,7 +1,7 @@
-"""ELLA's connector: learned queries read a language model's states, differently at every step of denoising.
+"""ELLA's connector: learned queries read a language model's states, differently at every denoising step.
 
 Layers and key names are those of `ELLA` and `PerceiverResampler` (Hu et al., arXiv 2403.05135; `TencentQQGYLab/ELLA`,
-`model.py`), so that the published safetensors load as they are.
+`model.py`), so that the published safetensors load unchanged.
 
 Shape letters: B batch, L tokens of the encoder, E encoder width, Q queries, C conditioning width, T width of the time
 embedding.
@@ -16,19 +16,19 @@ import torch.nn.functional as F
 from diffusers.models.embeddings import TimestepEmbedding, get_timestep_embedding
 from torch import Tensor, nn
 
+from hub.bases.embeddings import Embeddings
 from hub.errors import DoesNotFit
-from hub.systems.shared.language_module import Embeddings
 
 EPSILON = 1e-6
-"""Of the adaptive LayerNorms."""
+"""Epsilon of the adaptive LayerNorms."""
 
 
 class TimestepResampler(nn.Module):
-    """The one architecture that reads the timestep, and so runs once a step: `per_step`.
+    """The one architecture that reads the timestep, and so runs at every step: `per_step`.
 
-    `mask` hides pads. The original reads prompts in two ways: padded to 128 tokens without a mask (`mask` false), and cut to
-    what each prompt has, which is what hiding pads computes for a whole batch at once; its examples were drawn the second
-    way. `time_channels` are those of the sinusoidal features, half cosines, then half sines.
+    `mask` masks padding. The original reads prompts in two ways: padded to 128 tokens without a mask (`mask` false), or
+    truncated to the prompt's tokens, which masking computes for a whole batch; its examples use the second.
+    `time_channels` are those of the sinusoidal features, half cosines, then half sines.
     """
 
     per_step = True
@@ -60,7 +60,7 @@ class TimestepResampler(nn.Module):
         Raises DoesNotFit without a timestep.
         """
         if timestep is None:
-            raise DoesNotFit("this module reads the timestep: it runs at every step, not once before them.")
+            raise DoesNotFit("this module reads the timestep: call it at every step, not once before the loop.")
         steps_B = torch.as_tensor(timestep, device=tokens_BLE.device).reshape(-1).expand(len(tokens_BLE))
         waves_BT = get_timestep_embedding(steps_B, self.time_channels, flip_sin_to_cos=True, downscale_freq_shift=0)
         time_B1T = self.time_embedding(waves_BT.to(tokens_BLE.dtype))[:, None]
@@ -79,7 +79,7 @@ class Connector(nn.Module):
         self.perceiver_blocks = nn.ModuleList(ReadingBlock(out_width, heads, time_width) for _ in range(layers))
 
     def forward(self, tokens_BLE: Tensor, time_B1T: Tensor, ignored_BL: Tensor | None) -> Tensor:
-        """Shapes: (B, L, E), (B, 1, T), (B, L) true where a token is hidden → (B, Q, C)."""
+        """Shapes: (B, L, E), (B, 1, T), (B, L) true where a token is masked → (B, Q, C)."""
         x_BQC: Tensor = self.latents + self.time_aware_linear(F.silu(time_B1T))
         states_BLC = self.proj_in(tokens_BLE)
         for block in self.perceiver_blocks:
@@ -88,7 +88,7 @@ class Connector(nn.Module):
 
 
 class ReadingBlock(nn.Module):
-    """`PerceiverAttentionBlock`: queries ask queries and states, then an MLP with a squared ReLU."""
+    """`PerceiverAttentionBlock`: queries attend to queries and states, then an MLP with a squared ReLU."""
 
     def __init__(self, width: int, heads: int, time_width: int) -> None:
         super().__init__()
@@ -112,7 +112,7 @@ class ReadingBlock(nn.Module):
 
 
 class AdaptiveNorm(nn.Module):
-    """`AdaLayerNorm`: LayerNorm, then scale and shift by the time. Fresh, it is a plain LayerNorm."""
+    """`AdaLayerNorm`: LayerNorm, then scale and shift by the time. Untrained, it is a plain LayerNorm."""
 
     def __init__(self, width: int, time_width: int) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
-"""GlueGen's adapters, one a language: `gluenet_<Language>_clip_overnorm_over3_noln.ckpt`.
+"""GlueGen's adapters, one per language: `gluenet_<Language>_clip_overnorm_over3_noln.ckpt`.
 
 Keys and shapes are those of `Translator_noln` (Qin et al., ICCV 2023, arXiv 2303.10056; `salesforce/GlueGen`). The language is in
-the name of the file alone, so whoever imports one says it. The fixed norms are not in the file; see `hub.systems.gluegen.mixer`.
+the file name alone, so it must be given at import. The fixed norms are not in the file; see `mixer.py`.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 from hub.systems.shared.published_format import Format, Reading, Shapes, count, prompt_of, prompt_rule
 
 TOKENS = 77
-"""Of which there are fixed norms."""
+"""Number of fixed norms."""
 _PART = r"net_(tok|sen)\.\d+\.(weight|bias)"
 
 
 class GlueGen(Format):
-    """Keys unchanged. Empty prompts go through the adapter, as in `txt2img_demo_ml.py`."""
+    """Keys unchanged. Empty prompts are encoded by the adapter, as in `txt2img_demo_ml.py`."""
 
     name = "gluegen"
     title = "GlueGen"
@@ -22,7 +22,7 @@ class GlueGen(Format):
     keys = rf"(blocks\.\d+|tail)\.{_PART}"
 
     def recognise(self, shapes: Shapes) -> Reading | None:
-        """None for another number of tokens than the fixed norms are for, 77."""
+        """Return the reading, or None unless there is one token per fixed norm."""
         mixed, tokens = shapes["tail.net_tok.0.weight"]
         if tokens != TOKENS:
             return None

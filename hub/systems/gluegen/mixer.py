@@ -1,8 +1,8 @@
 """GlueGen's adapter: token and channel mixing, from one text encoder's states to those another base was trained to read.
 
 Layers and key names are those of `Translator_noln` in GlueGen (Qin et al., ICCV 2023, arXiv 2303.10056;
-`salesforce/GlueGen`, `multilingual-gluenet/model.py`). What surrounds it, a third of the states in and fixed norms out, is in
-`ldm/modules/encoders/modules.py` of the same repository, and not in the weights.
+`salesforce/GlueGen`, `multilingual-gluenet/model.py`). The scaling around it, a third of the states in and fixed norms out, is
+in `ldm/modules/encoders/modules.py` of the same repository, and not in the weights.
 
 Shape letters: B batch, L tokens, the same in and out, E encoder width, C conditioning width.
 """
@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from hub.systems.shared.language_module import Embeddings
+from hub.bases.embeddings import Embeddings
 
 INPUT_SCALE = 1 / 3
-"""Of XLM-R's last states, before anything is computed."""
+"""Scale of XLM-R's last states."""
 NORMS = (
     43.8203, 28.3668, 27.9345, 28.0084, 28.2958, 28.2576, 28.3373, 28.2695, 28.4097, 28.2790, 28.2825, 28.2807, 28.2775, 28.2708,
     28.2682, 28.2624, 28.2589, 28.2611, 28.2616, 28.2639, 28.2613, 28.2566, 28.2615, 28.2665, 28.2799, 28.2885, 28.2852, 28.2863,
@@ -23,14 +23,14 @@ NORMS = (
     28.3812, 28.3753, 28.3810, 28.3777, 28.3693, 28.3713, 28.3670, 28.3691, 28.3679, 28.3624, 28.3703, 28.3703, 28.3720, 28.3594,
     28.3576, 28.3562, 28.3438, 28.3376, 28.3389, 28.3433, 28.3191,
 )  # fmt: skip
-"""Mean length of CLIP-L's states at each of its 77 positions; the output is scaled by half of them."""
+"""Mean norm of CLIP-L's states at each of its 77 positions; the output is scaled by half of it."""
 
 
 class Mixer(nn.Module):
     """blocks of x ← GELU(block(x) + x) with LayerNorms, then a tail without, then half of the fixed norms.
 
-    `tokens` is the number of states, which the token mixing fixes: prompts must be padded to it. The original's sizes:
-    77 tokens, 1024 → 768, 5 blocks, hidden layers twice as wide. Raises ValueError when the norms are not one a token.
+    `tokens` is the number of states, fixed by token mixing: prompts must be padded to it. Original sizes: 77 tokens,
+    1024 → 768, 5 blocks, hidden layers twice as wide. Raises ValueError unless there is one norm per token.
     """
 
     def __init__(
@@ -50,8 +50,8 @@ class Mixer(nn.Module):
         self.gelu = nn.GELU()
         self.tail = MixerBlock(tokens, in_width, out_width, multiple, norm=False)
 
-    def forward(self, tokens_BLE: Tensor, mask_BL: Tensor | None = None) -> Embeddings:  # noqa: ARG002 - every language module is called alike
-        """Shape: (B, L, E) → tokens (B, L, C). The mask is not read: mixing goes over pads, too."""
+    def forward(self, tokens_BLE: Tensor, mask_BL: Tensor | None = None) -> Embeddings:  # noqa: ARG002 - the signature of all modules
+        """Shape: (B, L, E) → tokens (B, L, C). The mask is not read: padding is mixed, too."""
         x_BLE = tokens_BLE * INPUT_SCALE
         for block in self.blocks:
             x_BLE = self.gelu(block(x_BLE) + x_BLE)
@@ -62,7 +62,7 @@ class Mixer(nn.Module):
 class MixerBlock(nn.Module):
     """`translator_base`: an MLP over the channels of every token, then one over the tokens of every channel.
 
-    Each adds its input where the widths in and out agree.
+    Each adds its input if input and output widths agree.
     """
 
     def __init__(self, tokens: int, in_width: int, out_width: int, multiple: int, *, norm: bool) -> None:
@@ -85,7 +85,7 @@ class MixerBlock(nn.Module):
 
 
 def _mlp(first: int, hidden: int, last: int, *, norm: bool) -> nn.Sequential:
-    """Three linear layers, GELU (erf) between them, and with `norm` a LayerNorm behind each."""
+    """Build three linear layers with GELU (erf) between them, and with `norm` a LayerNorm after each."""
     layers: list[nn.Module] = []
     for before, after in ((first, hidden), (hidden, hidden), (hidden, last)):
         layers += [nn.Linear(before, after), *([nn.LayerNorm(after)] if norm else []), nn.GELU()]

@@ -1,11 +1,11 @@
 """mCLIP's projectors: in `mclip_base.pt` and `mclip_plus_base.pt` of `SUSTech-NLP/mclip_base`.
 
-A fairseq checkpoint of 2.66 GB whose sections hold the projectors (58 MB), the whole XLM-R and CLIP that they stand on, and the
+A fairseq checkpoint of 2.66 GB whose sections hold the projectors (58 MB), the XLM-R and CLIP below them, and the
 optimizer's state. Keys and shapes are those of `MultimodalTransformerEncoder` (Chen et al., mCLIP, ACL 2023;
 `ghchen18/acl23_mclip`, `fairseq/models/transformer_multimodal.py`).
 
-CLIP is OpenAI's ViT-B/32 as published, and never taken. XLM-R is not the published one: translation changed it before the
-projectors learnt. `with_encoder` takes it.
+CLIP is OpenAI's ViT-B/32 as published and never imported. XLM-R is not the published one: it was tuned on translation before the
+projectors were trained. `with_encoder` imports it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _LAYER = rf"(self_attn\.[kvqo](ut)?_proj|self_attn_layer_norm|fc[12]|final_layer
 
 
 class MClip(TowerFormat):
-    """`dim_proj` and `encoder_adapter`, or with `use_old_name=False` in the original `c_projector` and `x_projector`."""
+    """`dim_proj` and `encoder_adapter`; the original with `use_old_name=False` has `c_projector` and `x_projector`."""
 
     name = "mclip"
     title = "mCLIP's projectors"
@@ -51,9 +51,9 @@ class MClip(TowerFormat):
     keys = rf"(criterion\.it_logit_scale|model\.encoder\.(version|(xlmr|clip)\..*|dim_proj\.weight|encoder_adapter\.\d+\.{_LAYER}))"
 
     def recognise(self, shapes: Shapes) -> Reading:
-        """Widths and depth; the head count follows from XLM-R's, 64 channels each."""
-        (pictures, _), (texts, _), _ = self.layers
-        width, feature_width = shapes[f"{pictures}weight"]
+        """Return the reading; the head count is XLM-R's, 64 channels each."""
+        (images, _), (texts, _), _ = self.layers
+        width, feature_width = shapes[f"{images}weight"]
         module = {
             "in_width": width,
             "feature_width": feature_width,
@@ -73,23 +73,23 @@ class MClip(TowerFormat):
         )
 
     def tower_shapes(self, shapes: Shapes) -> Shapes:
-        """Fairseq's names translated, and the segment of zeros among them."""
+        """Return shapes under transformers' names, including the segment of zeros."""
         import torch
 
         tower = {key: torch.empty(shape, device="meta") for key, shape in super().tower_shapes(shapes).items()}
         return {key: tuple(value.shape) for key, value in from_fairseq(tower).items()}
 
     def encoder_from(self, tensors: Tensors) -> dict[str, Tensor]:
-        """From fairseq's names; XLM-R may be left."""
+        """Translate from fairseq's names, unless XLM-R was left out."""
         return from_fairseq(tensors) if tensors else {}
 
     def encoder_to(self, tensors: Tensors) -> dict[str, Tensor]:
-        """To fairseq's names."""
+        """Translate to fairseq's names."""
         return to_fairseq(tensors)
 
 
 class MClipNewNames(MClip):
-    """The other spelling."""
+    """The names with `use_old_name=False`."""
 
     name = "mclip-new-names"
     layers = (
@@ -102,7 +102,7 @@ class MClipNewNames(MClip):
 
 
 class MClipWithEncoder(MClip):
-    """XLM-R, too; its head for masked words and CLIP stay behind."""
+    """The projectors with their XLM-R, without its language modelling head and CLIP."""
 
     name = "mclip-with-encoder"
     title = "mCLIP's projectors with their XLM-R"

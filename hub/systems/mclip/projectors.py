@@ -2,7 +2,7 @@
 
 Layers and key names are those of the published code (Chen et al., mCLIP, ACL 2023; `ghchen18/acl23_mclip`,
 `fairseq/models/transformer_multimodal.py`): `dim_proj`, `encoder_adapter.0`, `encoder_adapter.1`, and `it_logit_scale`
-of the criterion. fairseq's post-norm layer lives on as BART's, with the same keys.
+of the criterion. fairseq's post-norm layer is BART's in transformers, with the same keys.
 
 Shape letters: B batch, L tokens of the encoder, E encoder width (also the joint one), P width of the dual encoder's
 features.
@@ -18,20 +18,20 @@ from torch import Tensor, nn
 from transformers import BartConfig
 from transformers.models.bart.modeling_bart import BartEncoderLayer
 
-from hub.systems.shared.language_module import Embeddings
+from hub.bases.embeddings import Embeddings
 
 POOLS = ("last", "first", "mean")
 LOG_SCALE = math.log(1 / 0.07)
-"""Where CLIP's and mCLIP's learned scale begins (Radford et al. 2021): temperature 0.07."""
-LARGEST_SCALE = 100.0
+"""Initial value of CLIP's and mCLIP's learned scale (Radford et al. 2021): temperature 0.07."""
+MAX_SCALE = 100.0
 
 
 class Triangle(nn.Module):
-    """Pictures, English captions and texts of any language in one space of the encoder's width.
+    """Projectors that map images, English captions and texts of any language to one space of the encoder's width.
 
-    `pool` says which token stands for a text: as published the `last` that counts, `</s>`, which with the original's
-    left padding is the last position; `first` and `mean` are ours. Pads are hidden, so the side of padding does not matter.
-    The original's sizes, with XLM-R-base and CLIP ViT-B/32: widths 768 and 512, 2 layers, 12 heads, 3072, dropout 0.3.
+    `pool` selects the token that represents a text: as published the `last` that counts, `</s>`, which is the last position
+    with the original's left padding; `first` and `mean` are ours. Padding is masked, so its side does not matter.
+    Original sizes, with XLM-R-base and CLIP ViT-B/32: widths 768 and 512, 2 layers, 12 heads, 3072, dropout 0.3.
     """
 
     def __init__(
@@ -66,16 +66,16 @@ class Triangle(nn.Module):
 
     @property
     def scale(self) -> Tensor:
-        """By which cosines of texts and pictures are multiplied: exp of what is learned, at most 100. Shape: (1,)."""
-        return self.it_logit_scale.exp().clamp(max=LARGEST_SCALE)
+        """Return the factor of text-image cosines: exp of the learned scale, at most 100. Shape: (1,)."""
+        return self.it_logit_scale.exp().clamp(max=MAX_SCALE)
 
     def features(self, features_BP: Tensor) -> Tensor:
-        """The dual encoder's features of pictures or of English texts in the joint space: (B, P) → (B, E)."""
+        """Project the dual encoder's features of images or English texts to the joint space: (B, P) → (B, E)."""
         projected_BE: Tensor = self.dim_proj(features_BP)
         return projected_BE
 
     def texts(self, tokens_BLE: Tensor, mask_BL: Tensor) -> Tensor:
-        """Texts in the joint space: (B, L, E), (B, L) true where a token counts → (B, E)."""
+        """Project texts to the joint space: (B, L, E), (B, L) true where a token counts → (B, E)."""
         mask_BL = mask_BL.bool()
         hidden_B11L = torch.zeros_like(mask_BL, dtype=tokens_BLE.dtype).masked_fill(~mask_BL, -torch.inf)[:, None, None]
         for layer in self.encoder_adapter:
@@ -88,7 +88,7 @@ class Triangle(nn.Module):
         return tokens_BLE[torch.arange(len(tokens_BLE), device=tokens_BLE.device), place_B]
 
     def forward(self, tokens_BLE: Tensor, mask_BL: Tensor | None = None) -> Embeddings:
-        """Shapes: (B, L, E), (B, L) → one vector of length 1 per text, (B, 1, E). No denoiser reads it."""
+        """Shapes: (B, L, E), (B, L) → one unit vector per text, (B, 1, E), for retrieval."""
         if mask_BL is None:
             mask_BL = torch.ones(tokens_BLE.shape[:2], dtype=torch.bool, device=tokens_BLE.device)
         return Embeddings(F.normalize(self.texts(tokens_BLE, mask_BL).float(), dim=1)[:, None])

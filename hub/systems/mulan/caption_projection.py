@@ -1,7 +1,7 @@
 """MuLan's adapter for PixArt: a two-layer projection on every token state, in place of the base's own caption projection.
 
 Layers and key names are those of `TextProjection` in mulankit (Xing et al., MuLan, arXiv 2412.01271), which are those of
-diffusers' `PixArtAlphaTextProjection`: `linear_1`, GELU (tanh), `linear_2`. It stands behind PixArt's plug, so C is the
+diffusers' `PixArtAlphaTextProjection`: `linear_1`, GELU (tanh), `linear_2`. It replaces PixArt's own projection, so C is the
 width of the transformer, 1152.
 
 Shape letters: B batch, L tokens, E encoder width, C conditioning width.
@@ -12,7 +12,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hub.systems.shared.language_module import Embeddings
+from hub.bases.embeddings import Embeddings
 
 
 class TextProjection(nn.Module):
@@ -30,10 +30,10 @@ class TextProjection(nn.Module):
 
 
 class CaptionProjection(TextProjection):
-    """E → C, token by token; the encoder's mask goes on to the denoiser, which hides pads by it."""
+    """E → C, token by token; the encoder's mask is passed on to the denoiser."""
 
     gives_mask = True
 
     def forward(self, tokens_BLE: Tensor, mask_BL: Tensor | None = None) -> Embeddings:
-        """Shapes: (B, L, E), (B, L) → tokens (B, L, C) and the mask as it came."""
+        """Shapes: (B, L, E), (B, L) → tokens (B, L, C) and the mask unchanged."""
         return Embeddings(self.project(tokens_BLE), mask_BL=mask_BL)

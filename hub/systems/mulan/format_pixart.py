@@ -1,6 +1,6 @@
 """MuLan's adapter for PixArt: `pixart.pth` of `mulanai/mulan-lang-adapter`.
 
-Keys and shapes are those of `TextProjection` in mulankit, in the place of `transformer.caption_projection`.
+Keys and shapes are those of `TextProjection` in mulankit, which replaces `transformer.caption_projection`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from hub.systems.mulan.format_sd import DROP, ENCODER, PREFIX
 from hub.systems.shared.published_format import Format, Reading, Shapes, prompt_of, prompt_rule
 
 PROMPT = prompt_of(prompt_rule(83, prefix=PREFIX, drop=DROP), prompt_rule(80))
-"""80 states each: of 83 tokens with the prefix, or of 80 without, for negative prompts (`encode_prompt_pixart`)."""
+"""80 states: from 83 tokens with the prefix, from 80 without it for negative prompts (`encode_prompt_pixart`)."""
 
 
 class MuLanPixArt(Format):
@@ -21,7 +21,7 @@ class MuLanPixArt(Format):
     keys = r"linear_[12]\.(weight|bias)"
 
     def recognise(self, shapes: Shapes) -> Reading:
-        """Any widths."""
+        """Return the reading, for any widths."""
         out_width, in_width = shapes["linear_1.weight"]
         return Reading(
             method="mulan",

@@ -10,14 +10,14 @@ from typing import Any
 from hub.systems.shared.published_format import Format, Reading, Shapes, count, prompt_of, prompt_rule
 
 ENCODER = "linguahub/internvl-14b-text"
-"""Its text half alone, QLLaMA."""
+"""Its text half, QLLaMA."""
 PREFIX = "summarize:"
 DROP = (1, 2, 3)
-"""The prefix has three tokens behind the first, whose states are left out of the encoder's answer (`patch.py`)."""
+"""Positions of the prefix after the first token, whose states are dropped (`patch.py`)."""
 HEADS = 8
-"""`torch.nn.Transformer`'s default, which mulankit keeps; heads leave no trace in shapes."""
+"""`torch.nn.Transformer`'s default, which mulankit keeps; shapes do not show heads."""
 PROMPT = prompt_of(prompt_rule(80, prefix=PREFIX, drop=DROP), prompt_rule(77))
-"""80 tokens, 77 states. Negative prompts have no prefix and 77 tokens: the published weights were trained with this asymmetry."""
+"""80 tokens, 77 states. Negative prompts have no prefix and 77 tokens: the published weights were trained like this."""
 BASES = {768: "linguahub/sd15", 1024: "linguahub/sd21"}
 LAYER = r"(self_attn|multihead_attn)\.(in_proj_|out_proj\.)(weight|bias)|(linear[12]|norm[123])\.(weight|bias)"
 ADAPTER = (
@@ -36,7 +36,7 @@ class MuLan(Format):
     keys = ADAPTER
 
     def recognise(self, shapes: Shapes) -> Reading:
-        """Any number of queries, 120 in the published files and 77 in the `direct` ones, and of layers."""
+        """Return the reading, for any number of layers and queries (120 in the published files, 77 in the `direct` ones)."""
         sizes = resampler_sizes(shapes)
         width, queries = sizes["out_width"], sizes["queries"]
         return Reading(
@@ -51,7 +51,7 @@ class MuLan(Format):
 
 
 def resampler_sizes(shapes: Shapes, prefix: str = "") -> dict[str, Any]:
-    """Arguments of `Resampler` for the keys behind `prefix`."""
+    """Return the arguments of `Resampler` for the keys with `prefix`."""
     out_width, in_width = shapes[f"{prefix}proj.0.weight"]
     _, queries, _ = shapes[f"{prefix}queries"]
     escaped = prefix.replace(".", r"\.")

@@ -1,7 +1,7 @@
 """MuLan's adapter for Stable Diffusion XL: `sdxl_aesthetic.pth` of `mulanai/mulan-lang-adapter`.
 
-Keys and shapes are those of `LanguageAdapterXL` in mulankit. Its size was not seen; the class has four forms: a pooled head that
-reads the adapted tokens or the encoder's own pooled vector, each with or without a new `add_embedding` for the denoiser.
+Keys and shapes are those of `LanguageAdapterXL` in mulankit, which has four forms: a pooled head that reads the adapted tokens or
+the encoder's own pooled vector, each with or without a new `add_embedding` for the denoiser. The file itself was not examined.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from hub.systems.shared.published_format import Format, Reading, Shapes, prompt_
 
 _RULE = prompt_rule(83, prefix=PREFIX, drop=DROP)
 PROMPT = prompt_of({**_RULE, "pooled": "encode"}, {**_RULE, "pooled": "zeros"})
-"""80 states of 83 tokens, and the prefix before negative prompts, too. Of mulankit's three switches the published examples turn
-two off for this file, `FORCE_SDXL_ZERO_EMPTY_PROMPT` and `FORCE_SDXL_ZERO_POOL_PROMPT`: empty prompts are encoded, and prompts
-keep their pooled vector. The third stays on: the pooled vector of negative prompts is zeros."""
+"""80 states from 83 tokens, with the prefix also before negative prompts. The published examples disable two of mulankit's three
+switches for this file, `FORCE_SDXL_ZERO_EMPTY_PROMPT` and `FORCE_SDXL_ZERO_POOL_PROMPT`: empty prompts are encoded, and prompts
+keep their pooled vector. The third stays enabled: the pooled vector of negative prompts is zeros."""
 _LINEARS = r"\.linear_[12]\.(weight|bias)"
 
 
@@ -29,7 +29,7 @@ class MuLanXL(Format):
     )
 
     def recognise(self, shapes: Shapes) -> Reading:
-        """Which of the four forms it is, and its sizes."""
+        """Return the reading, with its form and sizes."""
         first, second = resampler_sizes(shapes, "adapter1."), resampler_sizes(shapes, "adapter2.")
         by_text = "pool_caption_projection.linear_1.weight" in shapes
         head = shapes["pool_caption_projection.linear_1.weight" if by_text else "pool_caption_projection.c_proj.weight"]

@@ -1,7 +1,7 @@
 """MuLan's adapter: any number of token states in, a fixed number of learned queries out.
 
 Layers, order and key names are those of `LanguageAdapter` in mulankit (Xing et al., MuLan, arXiv 2412.01271), so that
-published weights load as they are.
+published weights load unchanged.
 
 Shape letters: B batch, L tokens of the encoder, E encoder width, Q queries, C conditioning width.
 """
@@ -12,21 +12,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hub.systems.shared.language_module import Embeddings
+from hub.bases.embeddings import Embeddings
 
 
 class Resampler(nn.Module):
     """E → C by a two-layer MLP, then Q learned queries read the result through an encoder-decoder transformer.
 
-    As published there is no positional embedding and no padding mask: the transformer also reads what the encoder
-    says at pad positions, so prompts must be padded to the length that was trained with.
+    As published there is no positional embedding and no padding mask: the transformer also reads the encoder's states at
+    padding, so prompts must be padded to the training length.
 
-    `mask` and `normalise_input` are ours, off by default, and add no weights: `mask` hides pad positions,
-    `normalise_input` brings each token state to mean 0 and deviation 1 (no scale, no shift).
+    `mask` and `normalise_input` are ours, off by default, and add no weights: `mask` masks padding,
+    `normalise_input` normalises each token state to mean 0 and deviation 1 (no scale, no shift).
     """
 
     resamples = True
-    """Its tokens are queries: none stands for one token of the text, and none is padding."""
+    """Output tokens are queries: they match no single token of the text, and none is padding."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class Resampler(nn.Module):
             dropout=0.0,
             batch_first=True,
             norm_first=True,
-            # The stack nn.Transformer would make itself, less its warning that nested tensors need post-norm.
+            # The stack of nn.Transformer itself, without its warning that nested tensors need post-norm.
             custom_encoder=nn.TransformerEncoder(
                 nn.TransformerEncoderLayer(out_width, heads, 4 * out_width, 0.0, batch_first=True, norm_first=True),
                 num_layers=encoder_layers,

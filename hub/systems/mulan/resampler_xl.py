@@ -13,10 +13,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hub.bases.embeddings import Embeddings
 from hub.errors import DoesNotFit
 from hub.systems.mulan.caption_projection import TextProjection
 from hub.systems.mulan.resampler import Resampler
-from hub.systems.shared.language_module import Embeddings
 
 POOLS = ("attention", "text")
 
@@ -24,13 +24,13 @@ POOLS = ("attention", "text")
 class ResamplerXL(nn.Module):
     """Tokens are `adapter1` | `adapter2`, 1280 | 768: the reverse of SDXL's own order, which the denoiser never sees.
 
-    `pool` says what `pool_caption_projection` is: `attention` reads the adapted tokens, `text` projects the encoder's own
-    pooled vector of width `text_width`. `add_embedding`, its input width, is of files that also hold a layer of the denoiser,
-    the embedding of pooled vector and sizes: it stands in the place of the denoiser's own while this module reads.
+    `pool` selects `pool_caption_projection`: `attention` reads the adapted tokens, `text` projects the encoder's own pooled
+    vector of width `text_width`. `add_embedding` is an input width, for files that also hold a layer of the denoiser, the
+    embedding of pooled vector and sizes: it replaces the denoiser's own while this module is active.
     """
 
     resamples = True
-    """Its tokens are queries: none stands for one token of the text, and none is padding."""
+    """Output tokens are queries: they match no single token of the text, and none is padding."""
 
     def __init__(
         self,
@@ -60,12 +60,12 @@ class ResamplerXL(nn.Module):
         else:
             self.pool_caption_projection = TextProjection(text_width, pooled_width)
         self.reads_pooled = text_width if pool == "text" else None
-        """Width of the encoder's pooled vector, where this module reads it."""
+        """Width of the encoder's pooled vector, if this module reads it."""
         self.add_embedding = SizeEmbedding(add_embedding, pooled_width) if add_embedding else None
 
     @property
     def denoiser_parts(self) -> dict[str, nn.Module]:
-        """Parts that this module brings for the denoiser, by their names there. mulankit's `transform` assigns this one for good."""
+        """Return replacements for parts of the denoiser, by name. mulankit's `transform` replaces this one for good."""
         return {} if self.add_embedding is None else {"add_embedding": self.add_embedding}
 
     def forward(
@@ -73,7 +73,7 @@ class ResamplerXL(nn.Module):
     ) -> Embeddings:
         """Shapes: (B, L, E), (B, L), (B, D) → tokens (B, Q, C), pooled (B, P).
 
-        Raises DoesNotFit when the head reads the encoder's pooled vector and there is none.
+        Raises DoesNotFit if the head reads the encoder's pooled vector and there is none.
         """
         parts = [adapter(tokens_BLE, mask_BL).tokens_BLC for adapter in (self.adapter1, self.adapter2)]
         tokens_BQC = torch.cat(parts, dim=-1)
@@ -88,7 +88,7 @@ class ResamplerXL(nn.Module):
 
 
 class AttentionPool(nn.Module):
-    """`AttentionPool1d`: the mean of the tokens asks them all, as in CLIP's ResNets (Radford et al., 2021, §2.4)."""
+    """`AttentionPool1d`: the mean of the tokens attends to all, as in CLIP's ResNets (Radford et al., 2021, §2.4)."""
 
     def __init__(self, queries: int, width: int, out_width: int, heads: int) -> None:
         super().__init__()
@@ -114,7 +114,7 @@ class AttentionPool(nn.Module):
 
 
 class SizeEmbedding(nn.Module):
-    """Weights of diffusers' `TimestepEmbedding`, `linear_2(SiLU(linear_1(x)))`, for `unet.add_embedding`, which computes with them."""
+    """Weights of diffusers' `TimestepEmbedding`, `linear_2(SiLU(linear_1(x)))`, to be used by `unet.add_embedding`."""
 
     def __init__(self, in_width: int, out_width: int) -> None:
         super().__init__()

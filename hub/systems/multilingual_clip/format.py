@@ -1,6 +1,6 @@
 """M-CLIP's text encoders: `pytorch_model.bin` of `M-CLIP/XLM-Roberta-Large-Vit-*` and `M-CLIP/LABSE-Vit-L-14`.
 
-A whole transformer that learnt, and one linear map behind the masked mean of its states. Keys are those of `MultilingualCLIP`
+A fine-tuned transformer and a linear map of the masked mean of its states. Keys are those of `MultilingualCLIP`
 (Carlsson et al., LREC 2022; `FreddeFrallan/Multilingual-CLIP`): `transformer.*` and `LinearTransformation.*`.
 """
 
@@ -14,11 +14,11 @@ BASES = {
     640: "linguahub/clip-vit-b-16-plus-240",
     768: "linguahub/clip-vit-large-patch14",
 }
-"""Feature width → the dual encoder whose pictures the texts are meant for."""
+"""Feature width → the dual encoder whose image features the texts match."""
 
 
 class MultilingualClip(TowerFormat):
-    """The pooling layer that transformers adds to every BERT is kept aside: nothing reads it."""
+    """M-CLIP. The unused pooling layer that transformers adds to every BERT is kept in `published.safetensors`."""
 
     name = "m-clip"
     title = "M-CLIP"
@@ -35,7 +35,7 @@ class MultilingualClip(TowerFormat):
     optional = rf"transformer\.({BUFFERS}|pooler\..*)"
 
     def recognise(self, shapes: Shapes) -> Reading:
-        """XLM-R or BERT (LaBSE), of any size."""
+        """Return the reading, for XLM-R or BERT (LaBSE) of any size."""
         feature_width, in_width = shapes["LinearTransformation.weight"]
         return Reading(
             method="m-clip",

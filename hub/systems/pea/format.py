@@ -1,8 +1,8 @@
 """PEA-Diffusion's adapters for SD 1.5, SDXL, FLUX.1 and SD 3: `.bin` files of three repositories of `OPPOer`.
 
 Keys and shapes are those of `MLP` in PEA-Diffusion's scripts and model cards (Ma et al., ECCV 2024, arXiv 2311.17086). Depth and
-hidden width are read from the shapes: scripts and files disagree about them. Which of `fc`'s two sides is pooled follows from the
-widths: in every base a pooled vector is narrower than a token.
+hidden width are inferred from the shapes: scripts and files disagree about them. Widths tell which side of `fc` is pooled:
+in every base a pooled vector is narrower than a token.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from hub.systems.shared.published_format import Format, Reading, Shapes, prompt_
 LENGTH = 77
 """Tokens given to the encoder (`train_sdxl_zh.py`)."""
 BYTE_LENGTH = 256
-"""Bytes given to ByT5, by the example on the adapter's page: padded to 256 and cut there."""
+"""Bytes given to ByT5, padded and truncated to 256 as in the example of the model card."""
 SD3 = "linguahub/sd3-medium"
 BASES = {(768, None): "linguahub/sd15", (2048, 1280): "linguahub/sdxl", (4096, 768): "linguahub/flux1-schnell",
          (4096, 2048): SD3}  # fmt: skip
 """Token and pooled width → base."""
 BYT5 = "linguahub/byt5-xxl"
 BYT5_WIDTH = 4672
-"""Of its states, which that example gives without a mask: padding is attended to."""
+"""Width of its states, which that example computes without a mask: padding is attended to."""
 SIDE_BY_SIDE = "linguahub/xlm-roberta-clip-huge + linguahub/hunyuan-dit-clip"
-"""What MultilingualSD3's page names, 1024 + 1024 channels; joined in this order by `train_sdxl_zh.py`, and in the page's list."""
+"""Encoders in MultilingualSD3's model card, 1024 + 1024 channels, in the order of that card and of `train_sdxl_zh.py`."""
 SIDE_BY_SIDE_WIDTH = 2048
 
 
 class PEA(Format):
-    """Keys unchanged. Training drops a prompt by encoding the empty one through the adapter, hence `empty: encode`."""
+    """Keys unchanged. `empty: encode`, because training drops prompts by encoding the empty prompt with the adapter."""
 
     name = "pea"
     title = "PEA-Diffusion"
@@ -37,7 +37,7 @@ class PEA(Format):
     keys = r"(layernorm\.(weight|bias)|projector\.\d+\.weight|fc\.(weight|bias))"
 
     def recognise(self, shapes: Shapes) -> Reading:
-        """Depth, widths and the side that is pooled."""
+        """Return the reading, with depth, widths and the pooled side."""
         last_index = max(int(found[1]) for key in shapes if (found := re.fullmatch(r"projector\.(\d+)\.weight", key)))
         linears = last_index // 2 + 1
         hidden_width, in_width = shapes["projector.0.weight"]

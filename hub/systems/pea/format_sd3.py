@@ -1,8 +1,8 @@
 """PEA-Diffusion's second adapter for Stable Diffusion 3: `pytorch_model_t5.bin` of `OPPOer/MultilingualSD3-adapter`.
 
-Its size tells two layers of `torch.nn.TransformerEncoder`, `linear1` and `linear2`; keys and roles are those of `Transformer_proj` in
-the same authors' X2I (`proj.py`), where `linear1`'s mean is the pooled vector and `linear2` gives the tokens. A file that also holds
-the `encoder_layer` from which torch copies the stack is read, too.
+Its size implies two layers of `torch.nn.TransformerEncoder`, `linear1` and `linear2`; keys and roles are those of
+`Transformer_proj` in the same authors' X2I (`proj.py`), where `linear1`'s mean is the pooled vector and `linear2` gives the
+tokens. Files that also hold the `encoder_layer` from which torch copies the stack are accepted.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from hub.systems.pea.format import LENGTH
 from hub.systems.shared.published_format import Format, Reading, Shapes, count, prompt_of, prompt_rule
 
 HEADS = 8
-"""Of the attention; they leave no trace in shapes, and nothing that was seen of this file states them: 8 is assumed."""
+"""Attention heads; shapes do not show them and no source states them, so 8 is assumed."""
 _LAYER = r"(self_attn\.(in_proj_|out_proj\.)(weight|bias)|(linear|norm)[12]\.(weight|bias))"
 
 
@@ -24,7 +24,7 @@ class PEATransformer(Format):
     keys = rf"(linear[12]\.(weight|bias)|(transformer_encoder\.layers\.\d+|encoder_layer)\.{_LAYER})"
 
     def recognise(self, shapes: Shapes) -> Reading:
-        """Widths, depth, and whether the prototype layer is there."""
+        """Return the reading, with widths, depth and whether there is a prototype layer."""
         hidden_width, in_width = shapes["transformer_encoder.layers.0.linear1.weight"]
         widths = [shapes["linear1.weight"][0], shapes["linear2.weight"][0]]
         module = {

@@ -13,7 +13,7 @@ from itertools import pairwise
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hub.systems.shared.language_module import Embeddings
+from hub.bases.embeddings import Embeddings
 
 POOLED_FROM = ("projector", "fc")
 
@@ -21,8 +21,8 @@ POOLED_FROM = ("projector", "fc")
 class Projector(nn.Module):
     """x = LN(x), p = L(GELU(… L(x))).
 
-    Without `pooled_width` (SD 1.x) p is what the denoiser reads. With it there is `fc`, and `pooled_from` says which of the
-    two gives the pooled vector, always as a mean over all tokens, pads included:
+    Without `pooled_width` (SD 1.x) the denoiser reads p. With it there is `fc`, and `pooled_from` selects the source of the
+    pooled vector, always a mean over all tokens, padding included:
 
         projector    SDXL, SD 3: p is pooled, fc(GELU(p)) are the tokens
         fc           FLUX: fc(GELU(p)) is pooled, GELU(p) are the tokens
@@ -54,9 +54,9 @@ class Projector(nn.Module):
         self.projector = nn.Sequential(*layers[:-1])
         self.fc = None if pooled_width is None or behind is None else nn.Linear(last, behind)
 
-    def forward(self, tokens_BLE: Tensor, mask_BL: Tensor | None = None) -> Embeddings:  # noqa: ARG002 - every language module is called alike
+    def forward(self, tokens_BLE: Tensor, mask_BL: Tensor | None = None) -> Embeddings:  # noqa: ARG002 - the signature of all modules
         """Shapes: (B, L, E) → tokens (B, L, C) and, with a pooled width, pooled (B, P). The mask is not read."""
-        p_BLX = self.projector(self.layernorm(tokens_BLE))  # X is C, or P when fc comes between
+        p_BLX = self.projector(self.layernorm(tokens_BLE))  # X is C, or P before fc
         if self.fc is None:
             return Embeddings(p_BLX)
         if self.pooled_from == "fc":

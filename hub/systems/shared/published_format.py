@@ -1,6 +1,6 @@
-"""What a published format is: how a file of it is recognised, taken apart and put together again.
+"""Published formats: how their files are recognised, split into a variant and put together again.
 
-Sizes are inferred from keys and shapes, never from the names of files or encoders: published scripts disagree with their own
+Sizes are inferred from keys and shapes, never from names of files or encoders: published scripts disagree with their own
 weights about hidden widths.
 """
 
@@ -22,13 +22,13 @@ Files = Mapping[str, Tensors]
 
 MODULE = "model.safetensors"
 ENCODER = "encoder/model.safetensors"
-"""A text encoder that came in the same file."""
+"""A text encoder from the same file."""
 REST = "published.safetensors"
-"""What belongs to the published file and is not computed with here; kept so that it can be written again."""
+"""Unused tensors of the published file, kept so that it can be exported unchanged."""
 
 
 def prompt_rule(length: int, *, prefix: str = "", drop: tuple[int, ...] = (), pooled: str = "") -> dict[str, Any]:
-    """One side of a variant's `prompt`: tokens given to the encoder, and what surrounds them."""
+    """Return one side of a variant's `prompt`: tokens given to the encoder, prefix and dropped positions."""
     rule: dict[str, Any] = {"prefix": prefix, "drop": list(drop), "length": length}
     return rule | ({"pooled": pooled} if pooled else {})
 
@@ -36,27 +36,27 @@ def prompt_rule(length: int, *, prefix: str = "", drop: tuple[int, ...] = (), po
 def prompt_of(
     positive: dict[str, Any], negative: dict[str, Any] | None = None, *, empty: str = "encode"
 ) -> dict[str, Any]:
-    """A variant's `prompt`; without `negative`, negative prompts are read as prompts are."""
+    """Return a variant's `prompt`; without `negative`, negative prompts follow the rule of prompts."""
     return {**positive, "negative": negative or dict(positive), "empty": empty}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What the tensors of a file turn out to be: all that a variant's config.json says of them."""
+    """What the tensors of a file are: everything that a variant's config.json states about them."""
 
     method: str
     architecture: str
     module: dict[str, Any]
-    """Arguments of the architecture."""
+    """Settings of the architecture."""
     conditioning: dict[str, Any]
     prompt: dict[str, Any]
     kind: str = "adapter"
     base: str = ""
-    """What it fits by its widths, when nobody says another."""
+    """The default base, inferred from widths."""
     encoder: str = ""
-    """The encoder it was published for, or `a + b`; empty when that is not known, or when it is in the file."""
+    """The encoder it was published for, or `a + b`; empty if unknown or in the file."""
     sees_padding: bool = False
-    """Whether that encoder was given no mask."""
+    """Whether that encoder ran without a mask."""
     readout: str = "last_hidden_state"
     own_encoder: dict[str, Any] = field(default_factory=dict)
     """The transformers configuration of a text encoder in the same file."""
@@ -66,50 +66,50 @@ class Format(ABC):
     """One layout of a published file."""
 
     name: ClassVar[str]
-    """As `config.json` and `--format` call it."""
+    """The name in `config.json` and `--format`."""
     title: ClassVar[str]
-    """As messages call it."""
+    """The name in messages."""
     container: ClassVar[str] = "torch"
-    """How upstream keeps it: `torch`, a pickle of a state dict; `fairseq`, one of sections; or `safetensors`."""
+    """Upstream's container: `torch`, a pickled state dict; `fairseq`, a pickle of sections; or `safetensors`."""
     anchors: ClassVar[tuple[str, ...]]
-    """Keys without which a file is not of this format, and whose shapes tell its sizes."""
+    """Required keys, whose shapes tell the sizes."""
     keys: ClassVar[str]
-    """Regular expression of every key that may be in such a file."""
+    """Regular expression for all keys of such a file."""
     optional: ClassVar[str] = r"(?!)"
-    """Of keys that are kept in `published.safetensors`: what no part of ours computes with."""
+    """Regular expression for unused keys, which are kept in `published.safetensors`."""
     left: ClassVar[str] = r"(?!)"
-    """Of keys that are not taken: whole models which are published elsewhere as they are."""
+    """Regular expression for keys to leave out: whole models that are published elsewhere."""
     whole: Format | None = None
-    """The same layout with its text encoder taken, too, where that is a choice."""
+    """The same layout with its text encoder included, if that is a choice."""
 
     @abstractmethod
     def recognise(self, shapes: Shapes) -> Reading | None:
-        """What the file is, of whose keys all `anchors` are there; None when their shapes are not this format's.
+        """Return what a file with all `anchors` is, or None if their shapes are not of this format.
 
-        Raises KeyError, ValueError or IndexError when shapes contradict each other.
+        Raises KeyError, ValueError or IndexError if shapes contradict each other.
         """
 
     def to_variant(self, tensors: Tensors) -> Files:
-        """Our layout of what is taken from the file."""
+        """Return the variant's files for the tensors of a published file."""
         rest = {key: value for key, value in tensors.items() if re.fullmatch(self.optional, key)}
         own = {key: value for key, value in tensors.items() if key not in rest}
         return {MODULE: own, REST: rest} if rest else {MODULE: own}
 
     def to_original(self, files: Files) -> dict[str, Tensor]:
-        """The inverse of `to_variant`, byte for byte."""
+        """Return the published tensors: the inverse of `to_variant`, byte for byte."""
         return {key: value for tensors in files.values() for key, value in tensors.items()}
 
 
 def count(shapes: Shapes, pattern: str) -> int:
-    """How many different numbers the group of `pattern` finds in the keys."""
+    """Return how many different numbers the group of `pattern` matches in the keys."""
     return len({found[1] for key in shapes if (found := re.match(pattern, key)) is not None})
 
 
 def with_prefix(prefix: str, tensors: Tensors) -> dict[str, Tensor]:
-    """Every key behind `prefix`."""
+    """Return the tensors with `prefix` added to every key."""
     return {prefix + key: value for key, value in tensors.items()}
 
 
 def behind_prefix(prefix: str, tensors: Tensors) -> dict[str, Tensor]:
-    """The keys that begin with `prefix`, without it."""
+    """Return the tensors whose keys begin with `prefix`, without it."""
     return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}

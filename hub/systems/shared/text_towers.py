@@ -1,6 +1,6 @@
-"""Text encoders that lie in published files beside a module: their transformers configuration, told from shapes.
+"""Text encoders in the same published file as a module: infer their transformers configuration from shapes.
 
-Shapes are those of `XLMRobertaModel` and `BertModel`; fairseq's names for the same layers are translated.
+Shapes are those of `XLMRobertaModel` and `BertModel`; fairseq's layer names are translated.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 LENGTH = 77
-"""Tokens: CLIP's window, by which every text of such files is read. Pads are hidden, so that a longer one changes nothing."""
+"""Tokens of CLIP's window, for which these encoders were trained. Padding is masked, so a longer window changes nothing."""
 HEAD_WIDTH = 64
-"""Of every BERT and XLM-R that was published at base size and above."""
+"""Head width of every BERT and XLM-R published at base size and above."""
 _FAIRSEQ = (
     ("embed_tokens.", "embeddings.word_embeddings."),
     ("embed_positions.", "embeddings.position_embeddings."),
@@ -44,33 +44,33 @@ _FAIRSEQ = (
     (".fc2.", ".output.dense."),
     (".final_layer_norm.", ".output.LayerNorm."),
 )
-"""fairseq's name of a layer, and transformers'."""
+"""Layer names of fairseq and transformers."""
 SEGMENTS = "embeddings.token_type_embeddings.weight"
-"""transformers has one, of zeros, where fairseq has none."""
+"""One segment of zeros in transformers, absent in fairseq."""
 KEYS = (
     r"(embeddings\.((word|position|token_type)_embeddings\.weight|LayerNorm\.(weight|bias))|pooler\.dense\.(weight|bias)|"
     r"encoder\.layer\.\d+\.(attention\.self\.(query|key|value)|(attention\.output|intermediate|output)\.dense|"
     r"(attention\.)?output\.LayerNorm)\.(weight|bias))"
 )
-"""Of every key in transformers' names."""
+"""Regular expression for all keys in transformers' names."""
 BUFFERS = r"embeddings\.(position_ids|token_type_ids)"
-"""Counting from 0, or zeros: older versions of transformers wrote them to files."""
+"""Buffers that older versions of transformers wrote to files."""
 
 
 class TowerFormat(Format):
-    """A text encoder and layers behind it in one file. The encoder becomes the variant's own, the layers its module."""
+    """A text encoder and layers after it in one file. The encoder becomes the variant's own, the layers its module."""
 
     tower: ClassVar[str]
-    """What stands before every key of the encoder."""
+    """Prefix of the encoder's keys."""
     layers: ClassVar[tuple[tuple[str, str], ...]]
-    """What stands before keys of the module in the file, and in ours."""
+    """Prefixes of the module's keys in the published file and in ours."""
 
     def tower_shapes(self, shapes: Shapes) -> Shapes:
-        """Those of the encoder, in transformers' names."""
+        """Return the encoder's shapes under transformers' names."""
         return {key.removeprefix(self.tower): shape for key, shape in shapes.items() if key.startswith(self.tower)}
 
     def to_variant(self, tensors: Tensors) -> Files:
-        """What no part of ours reads is kept aside."""
+        """Split into module, encoder and unused tensors."""
         rest = {key: value for key, value in tensors.items() if re.fullmatch(self.optional, key)}
         own = {key: value for key, value in tensors.items() if key not in rest}
         module = _merged(with_prefix(ours, behind_prefix(theirs, own)) for theirs, ours in self.layers)
@@ -78,17 +78,17 @@ class TowerFormat(Format):
         return {MODULE: module} | ({ENCODER: tower} if tower else {}) | ({REST: rest} if rest else {})
 
     def to_original(self, files: Files) -> dict[str, Tensor]:
-        """One state dict."""
+        """Join all files into one state dict."""
         module = _merged(with_prefix(theirs, behind_prefix(ours, files[MODULE])) for theirs, ours in self.layers)
         tower = with_prefix(self.tower, self.encoder_to(files.get(ENCODER, {})))
         return {**module, **tower, **files.get(REST, {})}
 
     def encoder_from(self, tensors: Tensors) -> dict[str, Tensor]:
-        """The encoder's tensors in transformers' names."""
+        """Return the encoder's tensors under transformers' names."""
         return dict(tensors)
 
     def encoder_to(self, tensors: Tensors) -> dict[str, Tensor]:
-        """The inverse of `encoder_from`."""
+        """Return the inverse of `encoder_from`."""
         return dict(tensors)
 
 
@@ -97,7 +97,7 @@ def _merged(parts: Iterable[dict[str, Tensor]]) -> dict[str, Tensor]:
 
 
 def pooled_reading(width: int) -> dict[str, Any]:
-    """What a `Reading` says of one vector of a text: kind, conditioning and prompt."""
+    """Return kind, conditioning and prompt of a `Reading` for one vector per text."""
     return {
         "kind": "projector",
         "conditioning": {"width": width, "length": 1, "pooled_width": None, "mask": False},
@@ -106,7 +106,7 @@ def pooled_reading(width: int) -> dict[str, Any]:
 
 
 def encoder_config(shapes: Shapes) -> dict[str, Any]:
-    """`config.json` of the encoder with these shapes: XLM-R where there is one kind of segment, BERT where there are two."""
+    """Return the encoder's `config.json` by its shapes: XLM-R with one token type, BERT with two."""
     vocabulary, width = shapes["embeddings.word_embeddings.weight"]
     segments = shapes[SEGMENTS][0]
     is_roberta = segments == 1
@@ -132,7 +132,7 @@ def encoder_config(shapes: Shapes) -> dict[str, Any]:
 
 
 def build_encoder(config: dict[str, Any], *, pooled: bool) -> nn.Module:
-    """The encoder of such a configuration; on `meta` it costs nothing."""
+    """Build the encoder of such a configuration; on `meta` it takes no memory."""
     from transformers import BertConfig, BertModel, XLMRobertaConfig, XLMRobertaModel
 
     settings = {key: value for key, value in config.items() if key not in {"architectures", "model_type"}}
@@ -145,7 +145,7 @@ def build_encoder(config: dict[str, Any], *, pooled: bool) -> nn.Module:
 
 
 def from_fairseq(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Fairseq's `sentence_encoder` in transformers' names, with the segment of zeros that transformers adds."""
+    """Rename fairseq's `sentence_encoder` to transformers' names and add its segment of zeros."""
     renamed = {_translate(key, _FAIRSEQ): value for key, value in tensors.items()}
     words = renamed["embeddings.word_embeddings.weight"]
     renamed[SEGMENTS] = words.new_zeros(1, words.shape[1])
@@ -153,15 +153,15 @@ def from_fairseq(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def to_fairseq(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The inverse of `from_fairseq`."""
+    """Return the inverse of `from_fairseq`."""
     back = tuple((theirs, ours) for ours, theirs in _FAIRSEQ)
-    # `.attention.output.dense.` ends as `.output.dense.` does: the longer one must be tried first.
+    # `.attention.output.dense.` ends with `.output.dense.`, so longer names come first.
     back = tuple(sorted(back, key=lambda pair: -len(pair[0])))
     return {_translate(key, back): value for key, value in tensors.items() if key != SEGMENTS}
 
 
 def _translate(key: str, names: tuple[tuple[str, str], ...]) -> str:
-    """`layers.0.fc1.weight` ⇄ `encoder.layer.0.intermediate.dense.weight`."""
+    """Translate `layers.0.fc1.weight` ⇄ `encoder.layer.0.intermediate.dense.weight`."""
     for before, after in names:
         if before in f".{key}" if before.startswith(".") else key.startswith(before):
             key = key.replace(before, after, 1)

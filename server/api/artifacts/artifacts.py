@@ -21,7 +21,7 @@ from hub.registry.artifacts.scans import Scan, scans_in
 from hub.registry.parts import origin_of
 from hub.registry.scores.scores import statements
 from hub.store import BlobStore
-from hub.weights.tensors import SUFFIX, Tensor, tensors_in
+from hub.weights.header import SUFFIX, Tensor, tensors_in
 from server.api.artifacts.scores import StatementBody, stated
 from server.auth.access import Hub, asked_name
 from server.auth.access import get_artifact as get_named

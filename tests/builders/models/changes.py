@@ -12,8 +12,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from hub.bases.embeddings import Embeddings
 from hub.systems import architectures
-from hub.systems.shared.language_module import Embeddings
 from hub.weights.strict import save_weights
 
 

@@ -95,12 +95,12 @@ def test_a_broken_tokenizer_or_config_is_damaged(folder: Path) -> None:
     with pytest.raises(Damaged, match="the tokenizer of `xlmr` cannot be read"):
         TextEncoder.from_folder(folder)
     (folder / "config.json").write_text("{")
-    with pytest.raises(Damaged, match="`xlmr` is no text encoder"):
+    with pytest.raises(Damaged, match="`xlmr` is not a text encoder"):
         TextEncoder.from_folder(folder)
 
 
 def test_an_unknown_readout_lists_those_there_are(folder: Path) -> None:
-    with pytest.raises(DoesNotFit, match=r"no read-out is called `last`: .*`last_hidden_state`.*`hidden_states\[n\]`"):
+    with pytest.raises(DoesNotFit, match=r"unknown readout `last`: .*`last_hidden_state`.*`hidden_states\[n\]`"):
         TextEncoder.from_folder(folder, readout="last")
 
 

@@ -75,7 +75,7 @@ def test_what_is_saved_is_the_base_and_loads_in_plain_diffusers(
 
 def test_the_module_runs_once_before_the_denoising_loop(load: Any, draw: Any, make_module: Any) -> None:
     pipe = load(make_module("mulan-yo"))
-    (resident,) = pipe._interpreter._residents.values()
+    (resident,) = pipe._prompt_encoder._module_cache.values()
     calls: list[int] = []
     resident.module.register_forward_hook(lambda module, inputs, output: calls.append(len(inputs[0])))
     draw(pipe, ["aja", "eye", "aja"], num_inference_steps=5)
@@ -181,19 +181,19 @@ def test_threads_sharing_a_pipeline_keep_their_languages_apart(load: Any, make_m
 
 def test_weights_stored_in_half_precision_are_computed_in_float32_on_a_cpu(load: Any, make_module: Any) -> None:
     pipe = load(make_module("mulan-yo"))
-    (resident,) = pipe._interpreter._residents.values()
+    (resident,) = pipe._prompt_encoder._module_cache.values()
     assert pipe.unet.dtype == resident.dtype == next(resident.encoder.model.parameters()).dtype == torch.float32
 
 
 def test_a_type_asked_for_is_the_type_of_all_parts(load: Any, make_module: Any) -> None:
     pipe = load(make_module("mulan-yo"), dtype=torch.bfloat16)
-    (resident,) = pipe._interpreter._residents.values()
+    (resident,) = pipe._prompt_encoder._module_cache.values()
     assert pipe.unet.dtype == resident.dtype == torch.bfloat16
 
 
 def test_residents_with_the_same_encoder_share_it(load: Any, make_module: Any) -> None:
     pipe = load([make_module("mulan-yo"), make_module("mulan-sw", ("sw",), seed=3)])
-    first, second = pipe._interpreter._residents.values()
+    first, second = pipe._prompt_encoder._module_cache.values()
     assert first.encoder.model is second.encoder.model
 
 
@@ -203,7 +203,7 @@ def test_residents_with_the_same_encoder_share_it(load: Any, make_module: Any) -
 )
 def test_on_a_gpu_weights_go_to_it_as_stored(base_folder: Path, encoder_folder: Path, make_module: Any) -> None:
     pipe = load_pipeline(base_folder, make_module("mulan-yo"), encoder=encoder_folder)
-    (resident,) = pipe._interpreter._residents.values()
+    (resident,) = pipe._prompt_encoder._module_cache.values()
     assert pipe.unet.device.type == resident.encoder.device.type == "cuda"
     assert pipe.unet.dtype == resident.dtype == torch.float16
     assert pipe("aja", num_inference_steps=2).images[0].size == (16, 16)

@@ -86,7 +86,7 @@ def test_a_load_names_the_command_and_after_it_the_module_draws(
         assert world.pull("far-t5") == 0
         pipe: Any = load_pipeline(base_folder, module_for(make_module), hub=hub, device="cpu")
         folder = hub.snapshot("far-t5")
-        states_BLE, _ = pipe._interpreter._residents["mulan-yo"].encoder.encode(TEXTS, 12)
+        states_BLE, _ = pipe._prompt_encoder._module_cache["mulan-yo"].encoder.encode(TEXTS, 12)
     encoder = TextEncoder.from_folder(folder)
     ids_BL, mask_BL = encoder.tokenize(TEXTS, 12)
     with torch.no_grad():

@@ -12,6 +12,7 @@ from torch import nn
 
 from hub.errors import Damaged, Unreachable, WeightsDoNotFit
 from hub.systems.architectures import build
+from hub.weights.header import MAX_HEADER_BYTES
 from hub.weights.strict import load_weights, save_weights, stored_dtype
 
 
@@ -60,8 +61,11 @@ def test_a_refused_file_leaves_the_module_as_it_was(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"1234567", struct.pack("<Q", 1 << 60), struct.pack("<Q", 4) + b"null", struct.pack("<Q", 2) + b"{}x"],
-    ids=["empty", "seven bytes", "endless header", "no object", "something behind"],
+    [
+        b"", b"1234567", struct.pack("<Q", 1 << 60), struct.pack("<Q", 4) + b"null", struct.pack("<Q", 2) + b"{}x",
+        struct.pack("<Q", MAX_HEADER_BYTES + 1) + b"{}".ljust(MAX_HEADER_BYTES + 1),
+    ],
+    ids=["empty", "seven bytes", "endless header", "no object", "something behind", "header above the limit"],
 )
 def test_what_is_no_safetensors_file_is_damaged(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "model.safetensors"

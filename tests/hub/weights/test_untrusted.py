@@ -107,7 +107,7 @@ def test_a_file_that_is_not_there_and_one_that_is_nothing(tmp_path):
     with pytest.raises(Unreachable, match="Name a file that is there"):
         read_contents(tmp_path / "none", what="a file")
     (tmp_path / "text").write_text("hello")
-    with pytest.raises(WrongSource, match="`text` is no file of weights"):
+    with pytest.raises(WrongSource, match="`text` is not a file of weights"):
         read_contents(tmp_path / "text", what="a file")
     (tmp_path / "empty").write_bytes(b"")
     with pytest.raises(Damaged):

@@ -119,7 +119,7 @@ def test_a_translator_is_published_and_the_base_reads_its_english(
     assert next(plain.parameters()).dtype == torch.float16, "transformers alone can read it"
     pipe = load_pipeline("tiny-sd", adapter="translate-yo", hub=hub, device="cpu")
     base = load_pipeline("tiny-sd", hub=hub, device="cpu")
-    resident = pipe._interpreter._residents["translate-yo"]
+    resident = pipe._prompt_encoder._module_cache["translate-yo"]
     prompts = ["ajá", "", "ilé"]
     english = resident.translator.translate(["ajá", "ilé"])
     expected = base.encode_prompt([english[0], "", english[1]], torch.device("cpu"), 1, False)[0]
@@ -158,7 +158,7 @@ def m2m_folder(encoder_folder: Path, tmp_path: Path) -> Path:
 def test_any_translation_model_of_transformers_can_be_wrapped(m2m_folder: Path, hub: LocalHub, tmp_path: Path) -> None:
     folder = wrap(m2m_folder, tmp_path / "nllb-yo", base="tiny-sd", languages=("yo",), hub=hub, target="eng_Latn")
     pipe = load_pipeline("tiny-sd", adapter=folder, hub=hub, device="cpu")
-    translator = pipe._interpreter._residents["nllb-yo"].translator
+    translator = pipe._prompt_encoder._module_cache["nllb-yo"].translator
     ids = translator.model.generate(
         **translator.tokenizer("ajá", return_tensors="pt"),
         forced_bos_token_id=translator.tokenizer.convert_tokens_to_ids("eng_Latn"), max_new_tokens=3, num_beams=1,

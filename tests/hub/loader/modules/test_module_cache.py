@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from hub.errors import WrongRequest
-from hub.weights.sizes import bytes_of, resident_budget
+from hub.weights.memory import bytes_of, resident_budget
 from tests.builders.models.tiny import tokens
 
 TAGS = ("yo", "ja", "sw")
@@ -26,7 +26,7 @@ def folders(make_module: Any) -> list[Any]:
 @pytest.fixture
 def room_for(load: Any, folders: list[Any]) -> Any:
     """Bytes of the encoder and of so many modules."""
-    (resident,) = load(folders[0])._interpreter._residents.values()
+    (resident,) = load(folders[0])._prompt_encoder._module_cache.values()
     encoder, module = bytes_of(resident.encoder.model), resident.size_bytes
     return lambda count: encoder + count * module
 
@@ -35,10 +35,10 @@ def test_the_least_recently_used_leaves_and_the_log_says_so(
     load: Any, folders: list[Any], room_for: Any, caplog: Any
 ) -> None:
     pipe = load(folders[:2], resident_bytes=room_for(2))
-    assert list(pipe._interpreter._residents) == ["mulan-yo", "mulan-ja"]
+    assert list(pipe._prompt_encoder._module_cache) == ["mulan-yo", "mulan-ja"]
     with caplog.at_level(logging.INFO, logger="hub.loader"):
         pipe.load_adapter(folders[2])
-    assert list(pipe._interpreter._residents) == ["mulan-ja", "mulan-sw"]
+    assert list(pipe._prompt_encoder._module_cache) == ["mulan-ja", "mulan-sw"]
     assert "`mulan-yo` left" in caplog.text
     assert pipe.get_active_adapters() == ["mulan-yo", "mulan-ja", "mulan-sw"]
 
@@ -47,16 +47,16 @@ def test_inactive_ones_leave_before_active_ones(load: Any, folders: list[Any], r
     pipe = load(folders[:2], resident_bytes=room_for(2))
     pipe.set_adapters("mulan-yo")  # older than mulan-ja when it was read, but active
     pipe.load_adapter(folders[2])
-    assert list(pipe._interpreter._residents) == ["mulan-yo", "mulan-sw"]
+    assert list(pipe._prompt_encoder._module_cache) == ["mulan-yo", "mulan-sw"]
 
 
 def test_one_that_left_comes_back_when_it_is_named(load: Any, folders: list[Any], room_for: Any, caplog: Any) -> None:
     pipe = load(folders, resident_bytes=room_for(2))
-    assert "mulan-yo" not in pipe._interpreter._residents
+    assert "mulan-yo" not in pipe._prompt_encoder._module_cache
     with caplog.at_level(logging.INFO, logger="hub.loader"):
         pipe.set_adapters("mulan-yo")
     assert "`mulan-yo` came back" in caplog.text
-    assert "mulan-yo" in pipe._interpreter._residents
+    assert "mulan-yo" in pipe._prompt_encoder._module_cache
     assert torch.equal(tokens(pipe, "aja"), tokens(load(folders[0]), "aja"))
 
 
@@ -64,8 +64,8 @@ def test_one_that_left_comes_back_when_a_prompt_needs_it(load: Any, folders: lis
     pipe, free = load(folders, resident_bytes=room_for(1)), load(folders)
     for tag in (*TAGS, *TAGS):
         assert torch.equal(tokens(pipe, "aja", language=tag), tokens(free, "aja", language=tag))
-        assert len(pipe._interpreter._residents) == 1 or tag in TAGS  # a kept embedding brings nobody back
-    assert pipe._interpreter._residents.size_bytes <= room_for(1)
+        assert len(pipe._prompt_encoder._module_cache) == 1 or tag in TAGS  # a kept embedding brings nobody back
+    assert pipe._prompt_encoder._module_cache.size_bytes <= room_for(1)
 
 
 def test_what_a_batch_needs_at_once_is_never_refused(load: Any, folders: list[Any], room_for: Any, caplog: Any) -> None:
@@ -80,8 +80,8 @@ def test_a_shared_encoder_is_counted_once_and_freed_with_its_last_resident(
     load: Any, folders: list[Any], room_for: Any
 ) -> None:
     pipe = load(folders)
-    assert pipe._interpreter._residents.size_bytes == room_for(3)
-    gone = weakref.ref(pipe._interpreter._residents["mulan-yo"].encoder.model)
+    assert pipe._prompt_encoder._module_cache.size_bytes == room_for(3)
+    gone = weakref.ref(pipe._prompt_encoder._module_cache["mulan-yo"].encoder.model)
     pipe.unload()
     gc.collect()
     assert gone() is None
@@ -90,11 +90,11 @@ def test_a_shared_encoder_is_counted_once_and_freed_with_its_last_resident(
 def test_stacked_projectors_give_their_bytes_back_when_they_leave(load: Any, make_module: Any) -> None:
     folders = [make_module(f"pea-{tag}", (tag,), seed=seed, architecture="projector") for seed, tag in enumerate(TAGS)]
     pipe, free = load(folders), load(folders)
-    residents = pipe._interpreter._residents
+    residents = pipe._prompt_encoder._module_cache
     tokens(pipe, ["aja", "eye", "ile"], language=list(TAGS))
     one = residents["pea-yo"].size_bytes
     residents._budget = residents.size_bytes - one
-    pipe._interpreter._cache.clear()
+    pipe._prompt_encoder._cache.clear()
     tokens(pipe, "aja", language="ja")
     assert set(residents) == {"pea-ja", "pea-sw"}
     stack = residents["pea-ja"].module.projector[0].weight.untyped_storage()
@@ -108,9 +108,9 @@ def test_the_variable_sets_the_budget_where_no_argument_does(
     load: Any, folders: list[Any], room_for: Any, monkeypatch: Any
 ) -> None:
     monkeypatch.setenv("HUB_RESIDENT_BYTES", str(room_for(1)))
-    assert len(load(folders)._interpreter._residents) == 1
-    assert len(load(folders, resident_bytes=room_for(3))._interpreter._residents) == 3
-    with pytest.raises(WrongRequest, match="HUB_RESIDENT_BYTES is `4G`: give a whole number of bytes"):
+    assert len(load(folders)._prompt_encoder._module_cache) == 1
+    assert len(load(folders, resident_bytes=room_for(3))._prompt_encoder._module_cache) == 3
+    with pytest.raises(WrongRequest, match="HUB_RESIDENT_BYTES is `4G`: set a whole number of bytes"):
         resident_budget(None, {"HUB_RESIDENT_BYTES": "4G"})
-    with pytest.raises(WrongRequest, match="residents are given 0 bytes"):
+    with pytest.raises(WrongRequest, match="`resident_bytes` is 0"):
         load(folders, resident_bytes=0)

@@ -38,7 +38,7 @@ def test_it_reads_every_step_and_goes_without_a_trace(
 ) -> None:
     own = draw(load(), "aja")
     pipe = load([stepped, make_module("mulan-sw", ("sw",), seed=4)])
-    module = next(each.module for each in pipe._interpreter._residents.values() if each.name == "ella")
+    module = next(each.module for each in pipe._prompt_encoder._module_cache.values() if each.name == "ella")
     pipe.set_adapters("ella")
     states, _ = pipe.encode_prompt("aja", pipe.device, 1, False)
     assert states.shape == (1, 12, 25)  # the encoder's states, and their mask
@@ -59,7 +59,7 @@ def test_it_reads_every_step_and_goes_without_a_trace(
 
 def test_what_the_denoiser_reads_is_the_modules_answer(load: Callable[..., Any], stepped: Path) -> None:
     pipe = load(stepped)
-    module = next(iter(pipe._interpreter._residents.values())).module
+    module = next(iter(pipe._prompt_encoder._module_cache.values())).module
     states, _ = pipe.encode_prompt("aja", pipe.device, 1, False)
     tokens, mask = split(states)
     latents = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(0))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from hub.bases.language_mixin import Encoded
+from hub.bases.embeddings import Embeddings
 from hub.loader.prompts.language_tags import Span, parse_spans
 from hub.loader.prompts.mixed_window import Row, fill_window
 from tests.builders.models.tiny import LENGTH, tokens
@@ -47,7 +47,7 @@ def pea(load: Any, make_module: Any) -> Any:
 
 def by_module(pipe: Any, name: str, text: str) -> tuple[torch.Tensor, torch.Tensor]:
     """States (L, C) and mask (L,) of a text through one module, computed plainly."""
-    resident = pipe._interpreter._residents[name]
+    resident = pipe._prompt_encoder._module_cache[name]
     states, mask = resident.encoder.encode([text], resident.config.positive.length)
     return resident.module(states, mask).tokens_BLC[0], mask[0]
 
@@ -126,7 +126,7 @@ def test_a_shorter_negative_is_padded_to_its_prompts_window(load: Any, make_modu
 def test_a_mask_counts_what_was_joined_and_pooled_vectors_weigh_their_tokens() -> None:
     def row(count: int, value: float) -> Row:
         counts = torch.arange(6) < count
-        return Row(Encoded(torch.full((1, 6, 2), value), torch.full((1, 3), value), counts[None]), counts)
+        return Row(Embeddings(torch.full((1, 6, 2), value), torch.full((1, 3), value), counts[None]), counts)
 
     joined = fill_window([row(1, 4.0), row(3, 8.0)], 6)
     assert joined.tokens_BLC[0, :, 0].tolist() == [4, 8, 8, 8, 0, 0]

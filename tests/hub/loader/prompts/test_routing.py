@@ -160,7 +160,7 @@ def test_projectors_of_one_shape_run_in_one_pass(load: Any, make_module: Any) ->
     pipe = load(list(names.values()))
     texts, tags = ["aja", "犬", "mbwa", "eye"], ["yo", "ja", "sw", "yo"]
     mixed = tokens(pipe, texts, language=tags)
-    places = pipe._interpreter._residents.banks._places
+    places = pipe._prompt_encoder._module_cache.banks._places
     assert len(places) == 3
     assert len({id(bank) for bank, _ in places.values()}) == 1
     expected = torch.cat([tokens(alone[tag], text) for text, tag in zip(texts, tags, strict=True)])
@@ -171,7 +171,7 @@ def test_projectors_of_one_shape_run_in_one_pass(load: Any, make_module: Any) ->
 def test_stacked_projectors_keep_one_copy_of_their_weights(load: Any, make_module: Any) -> None:
     pipe = load([make_module(f"pea-{tag}", (tag,), architecture="projector") for tag in ("yo", "ja")])
     tokens(pipe, ["aja", "犬"], language=["yo", "ja"])
-    first, second = pipe._interpreter._residents.values()
+    first, second = pipe._prompt_encoder._module_cache.values()
     storages = {each.module.projector[0].weight.untyped_storage().data_ptr() for each in (first, second)}
     assert len(storages) == 1
 
@@ -191,7 +191,7 @@ def test_an_empty_prompt_becomes_what_the_config_says(load: Any, make_module: An
 def test_prefix_and_dropped_tokens_follow_the_config(load: Any, make_module: Any) -> None:
     rule = {"prefix": "dog cat ", "drop": [1, 2], "length": 14}
     pipe = load(make_module("pea-yo", architecture="projector", prompt={**rule, "negative": {"length": 12}}))
-    (resident,) = pipe._interpreter._residents.values()
+    (resident,) = pipe._prompt_encoder._module_cache.values()
     states, mask = resident.encoder.encode(["dog cat aja"], 14)
     expected = resident.module(states[:, [0, *range(3, 14)]], mask).tokens_BLC
     assert torch.equal(tokens(pipe, "aja"), expected)

@@ -62,7 +62,11 @@ def test_a_refused_file_leaves_the_module_as_it_was(path: Path) -> None:
 @pytest.mark.parametrize(
     "content",
     [
-        b"", b"1234567", struct.pack("<Q", 1 << 60), struct.pack("<Q", 4) + b"null", struct.pack("<Q", 2) + b"{}x",
+        b"",
+        b"1234567",
+        struct.pack("<Q", 1 << 60),
+        struct.pack("<Q", 4) + b"null",
+        struct.pack("<Q", 2) + b"{}x",
         struct.pack("<Q", MAX_HEADER_BYTES + 1) + b"{}".ljust(MAX_HEADER_BYTES + 1),
     ],
     ids=["empty", "seven bytes", "endless header", "no object", "something behind", "header above the limit"],

@@ -18,7 +18,7 @@ from hub.registry.events import CONFIG, announce
 from hub.registry.tables.artifacts import artifact_row
 from server.app import create_app
 from server.part import ServerPart
-from tests.builders import a_hub
+from tests.builders.hub import a_hub
 
 ADDRESS_OF = {
     "device-login": ("POST", "/oauth/device"),
@@ -100,16 +100,16 @@ def test_a_part_that_cannot_be_imported_is_left_out_and_logged(monkeypatch, capl
 
 
 def test_a_part_hears_of_events_within_their_transaction(hub, repository, monkeypatch):
-    class Listener(ServerPart):
-        heard: list[tuple[str, str, str]] = []
+    heard = []
 
+    class Listener(ServerPart):
         def on_event(self, session, event):
-            self.heard.append((event.scope, event.action, event.artifact.key))
+            heard.append((event.scope, event.action, event.artifact.key))
 
     monkeypatch.setattr("hub.registry.events.parts", lambda: (Listener(),))
     with hub.registry.database.transaction() as session:
         announce(session, artifact_row(session, SimpleNamespace(key="ada/yo")), CONFIG, "update", updatedConfig={})
-    assert Listener.heard == [("repo.config", "update", "ada/yo")]
+    assert heard == [("repo.config", "update", "ada/yo")]
 
 
 def test_every_part_says_its_own_name():

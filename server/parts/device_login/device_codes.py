@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 from hub.errors import WrongRequest
@@ -12,7 +12,7 @@ from hub.registry.accounts.accounts import Accounts
 from hub.registry.accounts.audit import note
 from hub.registry.accounts.permissions import TOKEN_ROLES, Account, Actor
 from hub.registry.accounts.secrets import new_secret, sha256_of
-from hub.registry.database.clock import from_column, to_column, utc_now
+from hub.registry.database.clock import to_column, utc_now
 from server.parts.device_login.refresh_tokens import Grant, issue
 
 if TYPE_CHECKING:
@@ -62,7 +62,6 @@ class Device:
     user_code: str
     client: str
     address: str
-    created_at: datetime
 
 
 class Devices:
@@ -96,7 +95,7 @@ class Devices:
         if not rows:
             raise UnknownCode(user_code)
         row = rows[0]
-        return Device(format_code(row["user_code"]), row["client"], row["address"], from_column(row["created_at"]))
+        return Device(format_code(row["user_code"]), row["client"], row["address"])
 
     def answer(self, user_code: str, account: Account, role: str, actor: Actor) -> Device:
         """Authorize the device as `account`, with a token of `role`; an empty role denies it. Raises UnknownCode."""

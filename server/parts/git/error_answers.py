@@ -14,31 +14,23 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from hub.errors import Gated, HubError, Unauthenticated, UnknownArtifact
 
 LFS_TYPE = "application/vnd.git-lfs+json"
-_GIT = re.compile(r"/info/refs$|/git-(upload|receive)-pack$|\.git/info/lfs/")
+_GIT = re.compile(r"/info/refs$|/git-(upload|receive)-pack$")
 _REALM = 'Basic realm="a token of this server as the password", charset="UTF-8"'
 
 
-def is_git_request(request: Request) -> bool:
-    """Return whether git or git-lfs sent the request. Hugging Face's clients use the LFS URLs too, with errors of their own."""
-    if "/info/lfs/" in request.url.path:
-        return request.headers.get("user-agent", "").startswith("git-lfs")
-    return _GIT.search(request.url.path) is not None
-
-
-def needs_password(request: Request, error: HubError) -> bool:
-    """Return whether credentials may help against `error`."""
+def git_error(
+    request: Request, status: int, message: str, headers: dict[str, str], error: HubError | None
+) -> Response | None:
+    """Return an error in the format of git or git-lfs, a 401 where credentials may help; None for all other clients."""
+    path = request.url.path
+    is_lfs = "/info/lfs/" in path
+    # Hugging Face's clients use the LFS URLs too, with errors of their own.
+    if not (request.headers.get("user-agent", "").startswith("git-lfs") if is_lfs else _GIT.search(path)):
+        return None
     is_anonymous = "authorization" not in request.headers or isinstance(error, Unauthenticated)
-    return is_git_request(request) and is_anonymous and isinstance(error, UnknownArtifact | Gated | Unauthenticated)
-
-
-def password_prompt(request: Request, message: str) -> Response:
-    """Return a 401 with the headers that make git and git-lfs ask for credentials."""
-    headers = {"WWW-Authenticate": _REALM, "LFS-Authenticate": _REALM, "Cache-Control": "no-store"}
-    return git_error(request, HTTPStatus.UNAUTHORIZED, message, headers)
-
-
-def git_error(request: Request, status: int, message: str, headers: dict[str, str]) -> Response:
-    """Return an error in the format that git or git-lfs shows."""
-    if "/info/lfs/" in request.url.path:
+    if is_anonymous and isinstance(error, UnknownArtifact | Gated | Unauthenticated):
+        status = HTTPStatus.UNAUTHORIZED
+        headers = {"WWW-Authenticate": _REALM, "LFS-Authenticate": _REALM, "Cache-Control": "no-store"}
+    if is_lfs:
         return JSONResponse({"message": message}, status, headers, media_type=LFS_TYPE)
     return PlainTextResponse(message + "\n", status, headers)

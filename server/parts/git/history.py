@@ -31,7 +31,7 @@ TRAILER = "Linguahub-Revision"
 CACHED_HISTORIES = 8
 """Per worker process."""
 _FILE, _FOLDER = 0o100644, 0o040000
-_kept: OrderedDict[tuple[str, str, str], History] = OrderedDict()
+_cache: OrderedDict[tuple[str, str, str], History] = OrderedDict()
 _lock = threading.Lock()
 
 
@@ -101,9 +101,9 @@ def history_of(hub: LocalHub, name: ArtifactName) -> History:
     state = f"{newest[0].id if newest else ''} {sorted(refs.items())} {sorted(kind_of.items())}"
     key = (hub.registry.database.address, name.key, state)
     with _lock:
-        if key in _kept:
-            _kept.move_to_end(key)
-            return _kept[key]
+        if key in _cache:
+            _cache.move_to_end(key)
+            return _cache[key]
     objects = ObjectStore(hub.store)
     commits = _commits(objects, hub.registry.revisions(name))
     named: dict[Ref, bytes] = {Ref(b"HEAD"): b"ref: refs/heads/main"} if "main" in refs else {}
@@ -113,9 +113,9 @@ def history_of(hub: LocalHub, name: ArtifactName) -> History:
     note_commits(hub.registry.database, {commit.decode(): revision_id for revision_id, commit in commits.items()})
     made = History(objects, named, commits)
     with _lock:
-        _kept[key] = made
-        while len(_kept) > CACHED_HISTORIES:
-            _kept.popitem(last=False)
+        _cache[key] = made
+        while len(_cache) > CACHED_HISTORIES:
+            _cache.popitem(last=False)
     return made
 
 

@@ -42,10 +42,6 @@ class Git(ServerPart):
         self, request: Request, status: int, message: str, headers: dict[str, str], error: HubError | None
     ) -> Response | None:
         """Return the error in the format of git or git-lfs; a 401 where credentials may help."""
-        from server.parts.git.error_answers import git_error, is_git_request, needs_password, password_prompt
+        from server.parts.git.error_answers import git_error
 
-        if not is_git_request(request):
-            return None
-        if error is not None and needs_password(request, error):
-            return password_prompt(request, message)
-        return git_error(request, status, message, headers)
+        return git_error(request, status, message, headers, error)

@@ -1,1 +1,1 @@
-"""Repositories of another hub: asked for there when somebody wants them here, and kept. See docs/mirror.md."""
+"""Repositories of another hub, fetched on demand and stored. See docs/mirror.md."""

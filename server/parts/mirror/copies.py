@@ -15,7 +15,7 @@ from hub.registry.database.clock import from_column, utc_now
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-    from hub.registry.database.database import Database, Row
+    from hub.registry.database.database import Database
 
 COLLECTIONS = ("models", "datasets")
 
@@ -66,8 +66,17 @@ class MirroredCommit:
 
 def origin_of(database: Database, repo: MirroredRepository) -> MirrorOrigin | None:
     """Return the origin of a mirrored repository; None if it is not mirrored yet."""
-    rows = database.rows(_ORIGIN, {"key": repo.key})
-    return _origin(rows[0]) if rows else None
+    rows = database.rows(
+        "SELECT upstream, restricted, commit_id, fetched_at FROM mirrors JOIN mirror_commits USING (key) "
+        "WHERE key = :key ORDER BY fetched_at DESC, commit_id LIMIT 1",
+        {"key": repo.key},
+    )
+    if not rows:
+        return None
+    upstream, restricted, commit_id, fetched_at = rows[0]
+    return MirrorOrigin(
+        upstream=upstream, commit_id=commit_id, fetched_at=from_column(fetched_at), restricted=bool(restricted)
+    )
 
 
 def origin_of_name(database: Database, name: ArtifactName) -> MirrorOrigin | None:
@@ -174,18 +183,3 @@ def delete_mirror(session: Session, name: ArtifactName) -> None:
 
     keys = [MirroredRepository(collection, name).key for collection in COLLECTIONS]
     session.execute(delete(MirrorRow).where(MirrorRow.key.in_(keys)))
-
-
-_ORIGIN = (
-    "SELECT upstream, restricted, commit_id, fetched_at FROM mirrors JOIN mirror_commits USING (key) "
-    "WHERE key = :key ORDER BY fetched_at DESC, commit_id LIMIT 1"
-)
-
-
-def _origin(row: Row) -> MirrorOrigin:
-    return MirrorOrigin(
-        upstream=row["upstream"],
-        commit_id=row["commit_id"],
-        fetched_at=from_column(row["fetched_at"]),
-        restricted=bool(row["restricted"]),
-    )

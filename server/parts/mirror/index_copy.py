@@ -26,7 +26,7 @@ LARGEST_CARD = 4 << 20
 """Bytes of a card or configuration."""
 MOST_VARIANTS = 50
 LISTED = 200
-"""Most files that are listed as upstream."""
+"""Maximum number of files listed as upstream."""
 _CONFIG = re.compile(r"([^/]+/)?config\.json")
 _CARD_KEY = b"\nlinguahub:"
 _log = logging.getLogger("server.mirror")

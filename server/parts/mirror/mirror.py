@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
+from typing import TYPE_CHECKING
 
 from hub.errors import (
     Gated,
@@ -43,7 +44,9 @@ from server.parts.mirror.copies import (
 )  # fmt: skip
 from server.parts.mirror.fetch import Fetches, Reader
 from server.parts.mirror.index_copy import index_repository
-from server.parts.mirror.upstream import Upstream
+
+if TYPE_CHECKING:
+    from server.parts.mirror.upstream import Upstream
 
 FRESH_S = 60.0
 """How long the commit of a branch, or the absence of a name, is cached."""

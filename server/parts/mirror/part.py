@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -54,10 +55,11 @@ class MirrorPart(ServerPart):
 
     def configure(self) -> None:
         """Read `HUB_MIRROR` and `HUB_MIRROR_TOKEN`."""
-        from server.parts.mirror.upstream import upstream_from_environment
+        address = os.environ.get("HUB_MIRROR")
+        if address and self._upstream is None:
+            from server.parts.mirror.upstream import Upstream  # With httpx, which only a mirror needs.
 
-        if self._upstream is None:
-            self._upstream = upstream_from_environment()
+            self._upstream = Upstream(address, os.environ.get("HUB_MIRROR_TOKEN"))
 
     def attach(self, app: FastAPI, hub: LocalHub) -> None:
         """Create the mirror in `app.state`."""

@@ -6,16 +6,15 @@ The token is sent to the upstream's own origin only, and never appears in messag
 from __future__ import annotations
 
 import json
-import os
 import re
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import cached_property
 from http import HTTPStatus
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 from urllib.parse import quote, urljoin
+
+import httpx2 as httpx
 
 from hub.errors import (
     Forbidden,
@@ -34,9 +33,6 @@ from hub.registry.database.clock import utc_now
 from server.parts.mirror.copies import MirroredCommit, MirroredFile, MirroredRepository
 from server.parts.mirror.reach import addresses_of, origin
 
-if TYPE_CHECKING:
-    import httpx2 as httpx
-
 CONNECT_S, READ_S, FILE_READ_S = 5.0, 10.0, 30.0
 """Timeouts for connecting, for reading the next bytes of a description, and of a file."""
 LARGEST_ANSWER = 64 << 20
@@ -50,12 +46,6 @@ _PASSED_ON = (
     "transformersInfo", "trendingScore",
 )  # fmt: skip
 """Fields of a description that are passed on. All others, such as the URLs of Xet, are specific to that server."""
-
-
-def upstream_from_environment() -> Upstream | None:
-    """Return the hub at `$HUB_MIRROR`, with the token `$HUB_MIRROR_TOKEN`; None if unset. Raises WrongRequest."""
-    address = os.environ.get("HUB_MIRROR", "")
-    return Upstream(address, os.environ.get("HUB_MIRROR_TOKEN") or None) if address else None
 
 
 class Upstream:
@@ -74,11 +64,11 @@ class Upstream:
             )
         self.address = address.rstrip("/")
         self._token = token
+        self._client = httpx.Client(follow_redirects=False)
 
     def close(self) -> None:
         """Close all connections."""
-        if "_client" in self.__dict__:
-            self._client.close()
+        self._client.close()
 
     def describe(self, repo: MirroredRepository, revision: str) -> MirroredCommit:
         """Return a commit with its files. Raises Unknown…, Gated, Forbidden, UpstreamDown."""
@@ -164,7 +154,6 @@ class Upstream:
 
     def _get(self, url: str, addresses: list[str], headers: dict[str, str], read_s: float) -> httpx.Response:
         """Send GET to one of the checked IP addresses, without resolving the host again. A proxy resolves it itself."""
-        httpx = _httpx()
         timeout = httpx.Timeout(read_s, connect=CONNECT_S)
         if not addresses or urllib.request.getproxies():
             request = self._client.build_request("GET", url, headers=headers, timeout=timeout)
@@ -208,7 +197,6 @@ class Upstream:
     @contextmanager
     def _translated_errors(self) -> Iterator[None]:
         """Turn errors of the HTTP client into one-line errors."""
-        httpx = _httpx()
         try:
             yield
         except httpx.TimeoutException as error:
@@ -217,15 +205,6 @@ class Upstream:
             raise UpstreamDown(
                 f"{self.address} cannot be reached, or closed the connection: try again later."
             ) from error
-
-    @cached_property
-    def _client(self) -> httpx.Client:
-        return cast("httpx.Client", _httpx().Client(follow_redirects=False, timeout=READ_S))
-
-
-def _httpx() -> Any:
-    """Import httpx on first use: a server without an upstream starts without it."""
-    return import_module("httpx2")
 
 
 def _file(sibling: Mapping[str, Any]) -> MirroredFile:

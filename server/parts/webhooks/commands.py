@@ -21,8 +21,8 @@ def allow(
     from server.parts.webhooks.operations import AllowHost
 
     with administration(endpoint) as admin:
-        kept = admin.run(AllowHost(host=host, allowed=not forbid)).host
-    print(f"webhooks can {'no longer' if forbid else 'now'} reach {kept}")
+        found = admin.run(AllowHost(host=host, allowed=not forbid))
+    print(f"webhooks can {'no longer' if forbid else 'now'} reach {found.host}")
 
 
 @webhooks.command("hosts")

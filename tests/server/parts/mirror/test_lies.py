@@ -226,11 +226,11 @@ def test_a_redirect_is_followed_without_the_token_to_the_address_that_was_checke
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"sha": "main"}, "names no commit"),
+        ({"sha": "main"}, "returned no commit id"),
         ({"siblings": [{"rfilename": "../x", "size": 1, "blobId": "a" * 40}]}, "no path inside a repository"),
-        ({"siblings": [{"rfilename": "x"}]}, "missing or wrong"),
-        ({"siblings": [{"rfilename": "x", "size": -1, "blobId": "a" * 40}]}, "missing or wrong"),
-        ({"siblings": None}, "missing or wrong"),
+        ({"siblings": [{"rfilename": "x"}]}, "missing or invalid"),
+        ({"siblings": [{"rfilename": "x", "size": -1, "blobId": "a" * 40}]}, "missing or invalid"),
+        ({"siblings": None}, "missing or invalid"),
     ],
 )
 def test_a_description_that_cannot_be_is_refused(address, hub, liar, change, told):

@@ -153,7 +153,7 @@ def test_an_ordinary_repository_has_no_badge(hub, client):
 def test_the_same_bytes_are_scanned_once_and_again_by_newer_scanners(hub, allowed, crafted, monkeypatch):
     raw = crafted["harmless.pkl"][0]
     looked = []
-    monkeypatch.setattr(scanning, "look_at", lambda _store, scan: (looked.append(scan.name), ("clean", {}))[1])
+    monkeypatch.setattr(scanning, "scan_blob", lambda _store, scan: (looked.append(scan.name), ("clean", {}))[1])
     commit(allowed, {"a.pkl": raw})
     work(hub)
     commit(allowed, {"b.pkl": raw})

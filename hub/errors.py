@@ -10,7 +10,7 @@
     │   │   └── WrongPath        HTTP 422
     │   ├── DoesNotFit           a module and a base, or weights and a module, do not match
     │   │   ├── WeightsDoNotFit
-    │   └── MissingExtra         
+    │   └── MissingExtra
     ├── Unauthenticated          exit 1, HTTP 401: missing or invalid token
     ├── Forbidden                exit 1, HTTP 403: missing permission
     │   └── Gated                access must be requested first

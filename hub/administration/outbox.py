@@ -25,7 +25,9 @@ class ListDebts(Operation[list[Debt]]):
     """List the jobs that wait for a worker or were given up, oldest first."""
 
     path, errors = "/admin/outbox", ()
-    limit: Annotated[int, {"description": "Maximum number of jobs, oldest first.", "minimum": 1, "maximum": MAX_LINES}] = 1000
+    limit: Annotated[
+        int, {"description": "Maximum number of jobs, oldest first.", "minimum": 1, "maximum": MAX_LINES}
+    ] = 1000
 
     def run(self, hub: LocalHub, actor: Actor) -> list[Debt]:
         check_limit(self.limit)
@@ -36,7 +38,9 @@ class RetryDebts(Operation[Due]):
     """Make all jobs, or those of one task, due now, including those given up."""
 
     method, path, errors = "POST", "/admin/outbox/retry", ()
-    task: Annotated[Line, {"description": "Only jobs of this task; empty for all.", "examples": ["deliver-webhook"]}] = ""
+    task: Annotated[
+        Line, {"description": "Only jobs of this task; empty for all.", "examples": ["deliver-webhook"]}
+    ] = ""
 
     def run(self, hub: LocalHub, actor: Actor) -> Due:
         if not self.task.isprintable() or len(self.task) > 200:

@@ -1,4 +1,4 @@
-"""Published systems' own files: one file per format, into our variant layout and back.
+"""Convert published systems' files to variants and back.
 
 conversion = convert(Path("sd15_base.pth"), Path("mulan/sd15"), what="mulan", languages=("mul",))
 export(Path("mulan/sd15"), what="mulan")

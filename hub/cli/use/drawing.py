@@ -125,8 +125,8 @@ class Job:
         found, wanted = read_fields(path), self._fields | of_prompts([_spoken(prompt)])
         if other := [name for name in MUST_AGREE if found.get(name, "") != wanted[name]]:
             raise WrongRequest(
-                f"`{path}` was generated with {other[0]} {found.get(other[0], '')!r}, and line {prompt.number} asks for {wanted[other[0]]!r}: "
-                "choose another folder, or omit --resume to generate all again."
+                f"`{path}` was generated with {other[0]} {found.get(other[0], '')!r}, and line {prompt.number} asks for "
+                f"{wanted[other[0]]!r}: choose another folder, or omit --resume to generate all again."
             )
 
 

@@ -33,7 +33,12 @@ def generate(
     ] = None,
     language: Annotated[
         list[str] | None,
-        Option("--language", "--lang", help="Language of all prompts, or one per prompt (default: detected).", show_default=False),
+        Option(
+            "--language",
+            "--lang",
+            help="Language of all prompts, or one per prompt (default: detected).",
+            show_default=False,
+        ),
     ] = None,
     negative: Annotated[str, Option(help="Negative prompt.", show_default=False)] = "",
     seed: Annotated[int, Option(min=0, help="Random seed.")] = 0,
@@ -47,16 +52,22 @@ def generate(
     grid: Annotated[bool, Option("--grid", help="Arrange all prompts in one labelled image.")] = False,
     side_by_side: Annotated[
         bool,
-        Option("--compare", help="Compare the base alone and each adapter alone in one labelled image, one row per prompt."),
+        Option(
+            "--compare", help="Compare the base alone and each adapter alone in one labelled image, one row per prompt."
+        ),
     ] = False,
     batch: Annotated[
         str,
         Option(
-            metavar="FILE", help="File with one prompt per line, or language TAB prompt; `-` for standard input.", show_default=False
+            metavar="FILE",
+            help="File with one prompt per line, or language TAB prompt; `-` for standard input.",
+            show_default=False,
         ),
     ] = "",
     resume: Annotated[bool, Option("--resume", help="With --batch: skip images that exist.")] = False,
-    device: Annotated[str, Option(help="Device, such as cuda or cpu (default: a GPU if available).", show_default=False)] = "",
+    device: Annotated[
+        str, Option(help="Device, such as cuda or cpu (default: a GPU if available).", show_default=False)
+    ] = "",
     as_objects: Annotated[bool, Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Generate images from prompts.
@@ -68,9 +79,7 @@ def generate(
     if grid and side_by_side:
         raise WrongRequest("--grid and --compare exclude each other: use one of them.")
     if resume and (one or not batch):
-        raise WrongRequest(
-            "--resume continues a batch: use it with --batch FILE, without --grid and --compare."
-        )
+        raise WrongRequest("--resume continues a batch: use it with --batch FILE, without --grid and --compare.")
     paths = [output] if one else _paths(asked, output, in_folder=bool(batch))
     if any(path.suffix.lower() != ".png" for path in paths):
         raise WrongRequest(f"`{output}` is not a PNG file: --output must end in .png.")
@@ -104,7 +113,9 @@ def _paths(asked: list[Prompt], output: Path, *, in_folder: bool) -> list[Path]:
     """Return a path for each prompt. In a folder they are numbered by line, zero-padded so that they sort."""
     if in_folder:
         if output.suffix or output.is_file():
-            raise WrongRequest(f"with --batch, --output is a folder, and `{output}` looks like a file. Example: `-o images`.")
+            raise WrongRequest(
+                f"with --batch, --output is a folder, and `{output}` looks like a file. Example: `-o images`."
+            )
         digits = max(4, len(str(asked[-1].number)))
         return [output / f"{prompt.number:0{digits}}.png" for prompt in asked]
     if len(asked) == 1:

@@ -145,7 +145,7 @@ def test_a_missing_and_a_superfluous_tensor_are_both_named(tmp_path):
 
 def test_a_list_of_tensors_is_no_state_dict(tmp_path):
     torch.save([torch.zeros(2)], tmp_path / "list.pth")
-    with pytest.raises(WrongSource, match="no plain state dict"):
+    with pytest.raises(WrongSource, match="is not a state dict"):
         converted(tmp_path / "list.pth", tmp_path / "sd15")
 
 

@@ -13,8 +13,7 @@ from hub.cli.use.prompts import Prompt
 from hub.errors import WrongRequest
 from hub.images.contact_sheet import Row, contact_sheet, in_square
 from hub.images.generate import Settings, Spoken, compare, draw
-from hub.images.png import read_fields, save_png
-from hub.images.png_metadata import made_by, of_prompts, revision_of
+from hub.images.png_metadata import made_by, of_prompts, read_fields, revision_of, save_png
 from hub.loader import load_pipeline
 
 if TYPE_CHECKING:

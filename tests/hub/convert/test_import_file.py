@@ -11,7 +11,8 @@ import torch
 from safetensors.torch import load_file
 
 from hub.cards import read_variant
-from hub.convert import convert, recognise
+from hub.convert import convert
+from hub.convert.formats import recognise
 from hub.errors import Damaged, WeightsDoNotFit, WrongSource
 from hub.systems.architectures import build
 from hub.systems.pea.format import PEA

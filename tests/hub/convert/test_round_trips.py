@@ -9,7 +9,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from hub.convert import FORMATS, convert, export
+from hub.convert import convert, export
+from hub.convert.formats import FORMATS
 from hub.encoders.encoder import TextEncoder
 from hub.errors import Conflict, Damaged, DoesNotFit, WeightsDoNotFit, WrongRequest, WrongSource
 from hub.loader.modules.module_config import read_config

@@ -1,7 +1,7 @@
-"""Records from JSON: each field is read as its type says, so that what `/api/v1` writes comes back as what it was.
+"""Decode records from the JSON of `/api/v1`, by the types of their fields.
 
-The server writes records with orjson as they are; this is the other half. pydantic would read them as well, but `hub search
---endpoint` would wait for its import, and the core would depend on it for this alone.
+The server encodes records with orjson; this is the inverse. pydantic could do it, but would slow the start of `hub search
+--endpoint` and be a dependency of the core for this alone.
 """
 
 from __future__ import annotations
@@ -16,19 +16,20 @@ from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hin
 from hub.errors import Damaged, HubError
 
 Kind = TypeVar("Kind")
-_AS_THEY_ARE = (str, int, bool, NoneType)
 
 
 def decode(kind: type[Kind], value: object) -> Kind:
-    """`value`, as `json` reads it, as a `kind`: a record, a list of records, a number …
+    """Convert `value`, as parsed by `json`, to `kind`: a record, a list of records, a number …
 
-    Fields that a newer server adds are left out. Raises Damaged when one is missing or of another type.
+    Unknown fields of a newer server are ignored. Raises Damaged if a field is missing or has another type.
     """
     try:
         return cast("Kind", _decode(kind, value))
     except (AttributeError, KeyError, TypeError, ValueError, HubError) as error:
         name = getattr(kind, "__name__", str(kind)).lower()
-        raise Damaged(f"the server's answer is not a {name} ({error}): is it a linguahub of this version?") from error
+        raise Damaged(
+            f"the server's response is not a valid {name} ({error}): check that it is a linguahub of this version."
+        ) from error
 
 
 def _decode(kind: Any, value: Any) -> Any:
@@ -49,9 +50,9 @@ def _decode(kind: Any, value: Any) -> Any:
         return datetime.fromisoformat(value)
     if is_dataclass(kind) and isinstance(value, Mapping):
         return _record(kind, value)
-    if kind in _AS_THEY_ARE:
+    if kind in (str, int, bool, NoneType):
         raise TypeError(f"{value!r:.80} instead of {kind.__name__}")
-    return kind(value)  # What is written as text or a number: a digest, a choice, a float without a fraction.
+    return kind(value)  # Written as text or a number: a digest, an enum member, a float without a fraction.
 
 
 def _record(kind: Any, value: Mapping[str, Any]) -> Any:

@@ -1,6 +1,6 @@
-"""Languages as BCP-47 tags, and the names people type for them.
+"""Parse and name languages, as BCP-47 tags.
 
-langcodes loads its tables in about 40 ms, so it is imported by the functions and not by this module.
+langcodes takes about 40 ms to load its tables, so functions import it when they need it.
 """
 
 from __future__ import annotations
@@ -12,29 +12,29 @@ from typing import Any
 from hub.errors import UnknownLanguage
 
 MULTILINGUAL = "mul"
-"""ISO 639-2's tag for "multiple languages": made for no one language."""
+"""ISO 639-2's tag for "multiple languages"."""
 FARTHEST_COVERED = 5
-"""Largest CLDR distance that still counts as the same written language: `en` and `en-GB` are 5 apart, `hr` and `bs` 8."""
+"""Maximum CLDR distance of the same written language: `en` and `en-GB` are 5 apart, `hr` and `bs` 8."""
 FREQUENT = 1_000_000
-"""Languages with so many writers are offered when a name is misspelt."""
+"""Minimum number of writers of a language that is suggested for a misspelt name."""
 
 
 def parse_language(text: str) -> str:
-    """The BCP-47 tag of `text`: a tag, or a language's name in any CLDR language, with or without its diacritics.
+    """Return the BCP-47 tag of a tag or a language's name in any CLDR language, with or without diacritics.
 
-    `yor`, `Yoruba`, `Yorùbá` and `Ede Yoruba` all give `yo`. Raises UnknownLanguage with near names.
+    `yor`, `Yoruba`, `Yorùbá` and `Ede Yoruba` all give `yo`. Raises UnknownLanguage with similar names.
     """
     wanted = text.strip()
     if wanted.lower() in {MULTILINGUAL, "multilingual"}:
         return MULTILINGUAL
     tag = _from_tag(wanted) or _from_name(wanted)
     if tag is None:
-        raise UnknownLanguage(text, known=[*_begun_with(wanted), *_tags_by_plain_name(), *_names_in_english()])
+        raise UnknownLanguage(text, known=[*_with_prefix_of(wanted), *_tags_by_plain_name(), *_names_in_english()])
     return tag
 
 
 def language_name(tag: str, in_language: str = "en") -> str:
-    """What `tag` is called: `yo` is `Yoruba` in English."""
+    """Return the name of a language: `yo` is `Yoruba` in English."""
     if tag == MULTILINGUAL:
         return "Multilingual"
     from langcodes import Language
@@ -43,7 +43,7 @@ def language_name(tag: str, in_language: str = "en") -> str:
 
 
 def autonym(tag: str) -> str:
-    """What speakers call their language: `yo` is `Èdè Yorùbá`."""
+    """Return the name of a language in itself: `yo` is `Èdè Yorùbá`."""
     if tag == MULTILINGUAL:
         return ""
     from langcodes import Language
@@ -52,9 +52,9 @@ def autonym(tag: str) -> str:
 
 
 def covers(tag: str, wanted: str) -> bool:
-    """Whether something made for `tag` serves a reader of `wanted`: the same language in the same script.
+    """Return whether a module for `tag` serves a reader of `wanted`: the same language in the same script.
 
-    `pt` covers `pt-BR` and `no` covers `nb`; `zh` (Simplified) does not cover `zh-Hant`. `mul` promises no language.
+    `pt` covers `pt-BR` and `no` covers `nb`; `zh` (Simplified) does not cover `zh-Hant`. `mul` covers only itself.
     """
     if tag == wanted:
         return True
@@ -85,12 +85,12 @@ def _from_tag(text: str) -> str | None:
 
 
 def _from_name(text: str) -> str | None:
-    """The tag of a name as a whole: `langcodes.find` alone answers `Klingonsk` too, with what begins like it."""
+    """Return the tag of a complete name. `langcodes.find` also matches prefixes, such as `Klingonsk`."""
     from langcodes import standardize_tag
     from language_data.names import get_trie_value, normalize_name
 
     if not text.isprintable():
-        return None  # The table of names cannot be asked for control characters.
+        return None  # The lookup fails on control characters.
     for spelling in (text, _plain(text)):
         try:
             return str(standardize_tag(get_trie_value(_names_in_all_languages(), normalize_name(spelling))))
@@ -99,8 +99,8 @@ def _from_name(text: str) -> str | None:
     return _tags_by_plain_name().get(_plain(text).lower())
 
 
-def _begun_with(text: str) -> list[str]:
-    """The English name of the language that `text` begins like: few may write it, as Klingon."""
+def _with_prefix_of(text: str) -> list[str]:
+    """Return the English name of a language that shares a prefix with `text`, however few people write it."""
     from langcodes import find
 
     try:
@@ -111,7 +111,7 @@ def _begun_with(text: str) -> list[str]:
 
 @cache
 def _names_in_all_languages() -> Any:
-    """The table that langcodes looks names up in. It loads in 40 ms; that of names by tag takes 200 ms."""
+    """Return langcodes' table from name to tag. It loads in 40 ms; the one from tag to names takes 200 ms."""
     from language_data.names import load_trie
     from language_data.util import data_filename
 
@@ -119,13 +119,13 @@ def _names_in_all_languages() -> Any:
 
 
 def _plain(text: str) -> str:
-    """`text` without diacritics."""
+    """Remove diacritics."""
     return "".join(each for each in unicodedata.normalize("NFKD", text) if not unicodedata.combining(each))
 
 
 @cache
 def _tags_by_plain_name() -> dict[str, str]:
-    """Autonyms of the frequent languages, in lower case and without diacritics."""
+    """Map autonyms of frequent languages, in lower case and without diacritics, to tags."""
     return {_plain(autonym(tag)).lower(): tag for tag in reversed(_frequent())}
 
 
@@ -136,7 +136,7 @@ def _names_in_english() -> tuple[str, ...]:
 
 @cache
 def _frequent() -> tuple[str, ...]:
-    """Languages that at least FREQUENT people write, most first, after CLDR's figures."""
+    """Return the languages with at least FREQUENT writers according to CLDR, most first."""
     from language_data.population_data import LANGUAGE_WRITING_POPULATION
 
     writers = {

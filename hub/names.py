@@ -124,5 +124,6 @@ def _is_forbidden(character: str) -> bool:
 def _check_part(part: str) -> None:
     if len(part) > LENGTH or _PART.fullmatch(part) is None or "--" in part or ".." in part or part.endswith(".git"):
         raise WrongName(
-            f"invalid name {part[:100]!r}: use up to {LENGTH} characters a–z, A–Z, 0–9, `-`, `_` and `.`, starting and ending with a letter or digit."
+            f"invalid name {part[:100]!r}: use up to {LENGTH} characters a–z, A–Z, 0–9, `-`, `_` and `.`, starting and ending with a "
+            "letter or digit."
         )

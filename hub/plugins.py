@@ -1,4 +1,4 @@
-"""What installed packages add to linguahub: entry points, listed cheaply and imported only when asked for."""
+"""Entry points through which installed packages extend linguahub, imported only when used."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ GROUPS = {
     "hub.benchmarks": "a benchmark",
     "hub.parts": "an optional part",
 }
-"""Every group of entry points, and what one of its entries adds. CONTRIBUTING.md says what each must be."""
+"""Entry-point group → what an entry adds. CONTRIBUTING.md describes each."""
 _log = logging.getLogger("hub.plugins")
 _UNKNOWN: dict[str, type[Unknown]] = {
     "hub.bases": UnknownBase,
@@ -37,9 +37,9 @@ _UNKNOWN: dict[str, type[Unknown]] = {
 
 @cache
 def advertised(group: str) -> dict[str, EntryPoint]:
-    """The entry points of `group` by name, sorted; nothing is imported. The first of two packages wins a name."""
+    """Return the entry points of `group` by name, sorted, without importing them. The first package to use a name wins."""
     if group not in GROUPS:
-        raise ValueError(f"`{group}` is none of linguahub's entry-point groups: {', '.join(GROUPS)}")
+        raise ValueError(f"unknown entry-point group `{group}`: choose one of {', '.join(GROUPS)}")
     from importlib.metadata import entry_points
 
     found: dict[str, EntryPoint] = {}
@@ -49,14 +49,14 @@ def advertised(group: str) -> dict[str, EntryPoint]:
 
 
 def names(group: str, own: Iterable[str] = ()) -> list[str]:
-    """What there is in `group`, our `own` included, sorted; nothing is imported."""
+    """Return the names in `group` and `own`, sorted, without importing anything."""
     return sorted({*own, *advertised(group)})
 
 
 def load(group: str, name: str, own: Mapping[str, str] = MappingProxyType({})) -> Any:
-    """Import what `name` stands for: in `own`, name → `module:attribute` of what comes with the project, else in `group`.
+    """Import `name` from `own`, which maps built-in names to `module:attribute`, or from `group`.
 
-    Raises the error of the group, an Unknown with near names, when nothing has this name.
+    Raises the Unknown error of the group, with similar names.
     """
     if name in own:
         return resolve(own[name])
@@ -67,15 +67,15 @@ def load(group: str, name: str, own: Mapping[str, str] = MappingProxyType({})) -
 
 
 def load_all(group: str) -> Iterator[Any]:
-    """Import everything in `group`, by name. What cannot be imported is left out, and the log says so."""
+    """Import everything in `group`, by name. Entries that cannot be imported are logged and skipped."""
     for name, point in advertised(group).items():
         try:
             yield point.load()
         except ImportError as error:
-            _log.warning("`%s` of %s is left out: %s. Look with `hub doctor`.", name, group, error)
+            _log.warning("skipping `%s` of %s: %s. Check with `hub doctor`.", name, group, error)
 
 
 def resolve(target: str) -> Any:
-    """What `module:attribute` names."""
+    """Import `module:attribute`."""
     module, _, attribute = target.partition(":")
     return getattr(importlib.import_module(module), attribute)

@@ -1,4 +1,4 @@
-"""What the registry knows, as frozen values: no I/O, no SQL, no torch."""
+"""Records of the registry, as frozen dataclasses without I/O, SQL or torch."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from enum import StrEnum
 from hub.names import ArtifactName, Digest
 
 KINDS = ("adapter", "projector", "encoder", "delta", "base", "dataset")
-"""Built-in kinds; packages add theirs through the entry-point group `hub.kinds`."""
+"""Built-in kinds; packages add others through the entry-point group `hub.kinds`."""
 JOINT = " + "
-"""Stands between the names of encoders whose states a module reads side by side, where one text names them all."""
+"""Separates the names of encoders whose states a module concatenates."""
 PLAIN = "model"
-"""Kind of a repository on a server that has no card of ours, and is no data set."""
+"""Kind of a repository without a linguahub card that is not a data set."""
 
 
 class Provenance(StrEnum):
-    """Where a score comes from."""
+    """The origin of a score."""
 
     REPORTED = "reported"
-    """Somebody says so; `source` tells who and where."""
+    """Published by a third party or the author; `source` names them."""
     MEASURED = "measured"
-    """A run of ours; `source` tells which, and it can be run again."""
+    """Measured by linguahub; `source` names the reproducible run."""
     DISPUTED = "disputed"
-    """Reported, and `reason` says why to doubt it."""
+    """Reported and doubted; `reason` says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """One number and all that is needed to judge it."""
+    """One measured value with its context."""
 
     metric: str
     """`r_precision_at_1`, `fid`, `recall_at_10` …"""
@@ -40,12 +40,12 @@ class Score:
     """`emoji-generation`, `xtd10` …"""
     provenance: Provenance
     source: str
-    """Reported: who says so and where. Measured: command, revision and machine."""
+    """Reported: author and place of publication. Measured: command, revision and machine."""
     split: str = ""
     language: str = ""
-    """BCP-47 tag; empty when the score belongs to no language."""
+    """BCP-47 tag; empty for a score without a language."""
     base: str = ""
-    """Name of the base it was measured on; empty for scores without one."""
+    """Name of the base it was measured on, if any."""
     unit: str = "1"
     """`1` for shares and ratios, `s`, `%` …"""
     better: str = "up"
@@ -57,7 +57,7 @@ class Score:
     """Lower end of the 95 % interval."""
     high: float | None = None
     reason: str = ""
-    """Of a disputed score."""
+    """Why a disputed score is doubted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +72,16 @@ class File:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conditioning:
-    """What a denoiser reads. A module's output must equal it."""
+    """The embeddings that a denoiser takes, which a module's output must match."""
 
     width: int
-    """Channels of a token state."""
+    """Channels of a token embedding."""
     length: int | None = None
-    """Tokens; None means any."""
+    """Number of tokens; None for any."""
     pooled_width: int | None = None
-    """Channels of the pooled vector; None means there is none."""
+    """Channels of the pooled vector; None without one."""
     mask: bool = False
-    """Whether the denoiser takes an attention mask over tokens."""
+    """Whether the denoiser takes an attention mask."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +91,7 @@ class Pin:
     name: str
     """`owner/name` in the registry, or an upstream repository id."""
     digest: str = ""
-    """Its `weights_digest`; empty when it is not known here."""
+    """Its `weights_digest`; empty if unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,74 +105,74 @@ class Variant:
     architecture: str
     """Name of the module class in `hub.systems`."""
     conditioning: Conditioning
-    """Of the module's output."""
+    """The module's output."""
     encoder: Pin | None = None
     beside: tuple[Pin, ...] = ()
-    """Further encoders: their states are joined to those of the first one, channel behind channel, in this order."""
+    """Further encoders, whose states are concatenated to those of the first along the channels, in this order."""
 
     @property
     def encoders(self) -> tuple[Pin, ...]:
-        """All that it reads; none when it reads the base's own, or brings one along."""
+        """All encoders it reads; empty if it reads the base's or contains its own."""
         return () if self.encoder is None else (self.encoder, *self.beside)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upstream:
-    """One file of a published system, elsewhere."""
+    """One file of a published system in an upstream repository."""
 
     repository: str
     file: str
     size_bytes: int | None = None
     revision: str = "main"
     digest: str = ""
-    """SHA-256 when it is known."""
+    """SHA-256; empty if unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SigningKey:
-    """A public key, or a certificate that others lead back to, by which signatures are verified."""
+    """A public key or root certificate that signatures are verified with."""
 
     account: str
-    """Who has registered it."""
+    """The account that registered it."""
     name: str
     kind: str
     """`key` or `certificate`."""
     fingerprint: str
-    """SHA-256: of the key as PEM, as signatures name it; of the certificate as DER."""
+    """SHA-256 of the key as PEM, as in signatures, or of the certificate as DER."""
     pem: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MirrorOrigin:
-    """Where a copied repository comes from."""
+    """The origin of a mirrored repository."""
 
     upstream: str
-    """Address of the hub."""
+    """URL of the hub."""
     commit_id: str
-    """The upstream's id of the commit that was fetched last."""
+    """The upstream's id of the last fetched commit."""
     fetched_at: datetime
     restricted: bool
-    """Private or gated there: its files are for people with an account here."""
+    """Private or gated upstream: its files require an account."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signature:
-    """What was found out about a revision's signature when it was made."""
+    """The result of verifying a revision's signature when it was published."""
 
     verified: bool
     method: str
-    """`key`, `certificate`, `sigstore`; empty when it could not be told."""
+    """`key`, `certificate` or `sigstore`; empty if unknown."""
     signer: str
     """Name of the key, subject of the certificate, or identity."""
     account: str
-    """Who has registered the key that it was verified with."""
+    """The account that registered the key."""
     fingerprint: str
     reason: str
-    """Why it was not verified; empty when it was."""
+    """Why verification failed; empty if it succeeded."""
 
     @property
     def words(self) -> str:
-        """For people."""
+        """The result as text."""
         if self.verified:
             return f"signed by {self.account}, {self.method} {self.signer}"
         return f"{f'says it is signed by {self.signer}; ' if self.signer else ''}not verified: {self.reason}"
@@ -183,25 +183,25 @@ class Revision:
     """One immutable content of an artifact."""
 
     id: str
-    """SHA-256 of its manifest; the first 40 digits serve as commit id."""
+    """SHA-256 of its manifest; the first 40 digits are the commit id."""
     artifact: ArtifactName
     number: int
     """1, 2, 3 … within the artifact."""
     created_at: datetime | None
-    """None for a curated card: clones of the same cards know no common time, and have the same revisions."""
+    """None for a curated card, so that every clone of the cards has the same revisions."""
     message: str
     files: tuple[File, ...]
     parent: str = ""
     yanked: bool = False
     author: str = ""
-    """The account that made it on a server; it is not part of the manifest."""
+    """The account that published it on a server; not part of the manifest."""
     signature: Signature | None = None
-    """None for an unsigned one; no part of the manifest either."""
+    """None if unsigned; not part of the manifest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Artifact:
-    """A named thing one can load or push, as its newest revision that is not yanked describes it."""
+    """A named repository, described by its newest revision that is not yanked."""
 
     name: ArtifactName
     kind: str
@@ -209,112 +209,112 @@ class Artifact:
     license: str
     """SPDX identifier, or Hugging Face's id for a model licence."""
     languages: tuple[str, ...]
-    """BCP-47 tags; `mul` alone when it was made for no one language."""
+    """BCP-47 tags; only `mul` if it is not made for specific languages."""
     method: str = ""
     variants: tuple[Variant, ...] = ()
     bases: tuple[str, ...] = ()
-    """Names of the bases it has variants for."""
+    """Names of the bases that it has variants for."""
     encoder: str = ""
     conditioning: Conditioning | None = None
-    """Of a base: what its denoiser reads."""
+    """The input of a base's denoiser."""
     scores: tuple[Score, ...] = ()
     tags: tuple[str, ...] = ()
     upstream: tuple[Upstream, ...] = ()
     revision: str = ""
-    """Id of what `main` gives, the newest revision that is not yanked; empty when all of them are."""
+    """Id of the newest revision on `main` that is not yanked; empty if all are yanked."""
     weights_digest: str = ""
     size_bytes: int = 0
     downloads: int = 0
     created_at: datetime | None = None
     updated_at: datetime | None = None
     private: bool = False
-    """Only its owner's people know that it exists."""
+    """Visible only to its owner and members of the owning organisation."""
     gated: str = ""
-    """`auto` or `manual`: files are given to those who asked, at once or when they are let in."""
+    """`auto` or `manual`: how access requests are accepted; empty if public."""
     any_file: bool = False
-    """An administrator has allowed files that may run code."""
+    """Whether an administrator has allowed files that can run code."""
     likes: int = 0
     trending: float = 0.0
-    """Downloads and likes, the later the more; see `hub.registry.index.trending`."""
+    """Downloads and likes, weighted towards recent ones; see `hub.registry.index.trending`."""
     weights: dict[str, dict[str, int]] = field(default_factory=dict)
-    """SHA-256 of a weights file of the head → how many numbers of each type it holds."""
+    """SHA-256 of each weights file of the head → number of parameters by dtype."""
 
     @property
     def total_parameters(self) -> int | None:
-        """All numbers in its weights; None without any."""
+        """Number of parameters; None without weights."""
         return sum(sum(each.values()) for each in self.weights.values()) if self.weights else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """What somebody looks for. Empty fields do not restrict."""
+    """Search criteria. Empty fields do not filter."""
 
     text: str = ""
     language: str = ""
-    """A BCP-47 tag, already parsed by `hub.languages`."""
+    """A BCP-47 tag, as parsed by `hub.languages`."""
     kind: str = ""
     base: str = ""
     method: str = ""
     license: str = ""
     owner: str = ""
     readers: tuple[str, ...] | None = None
-    """Owners, in lower case, whose private artifacts are found, too; None finds everybody's."""
+    """Owners, in lower case, whose private artifacts are included; None for all owners."""
     parts: tuple[str, ...] = ()
-    """Of `owner/name`, in whatever case, all of which it must have."""
+    """Parts of `owner/name` that must all match, ignoring case."""
     labels: tuple[str, ...] = ()
-    """Tags as the Hugging Face Hub spells them, all of which it must bear."""
+    """Tags, as spelled on the Hugging Face Hub, that must all match."""
     type: str = ""
-    """`model` or `dataset`: what Hugging Face clients keep apart."""
+    """`model` or `dataset`, as Hugging Face clients distinguish them."""
     gated: bool | None = None
     parameters: tuple[int, int] | None = None
-    """Least and most, both included."""
+    """Minimum and maximum number of parameters, inclusive."""
     metric: str = ""
-    """Only artifacts with a score of this metric: in `language`, if one is asked for, on `benchmark` and `split`."""
+    """Only artifacts with a score of this metric, in `language` if given, on `benchmark` and `split`."""
     benchmark: str = ""
     split: str = ""
     provenance: str = Provenance.MEASURED
-    """Of the scores of `metric`: one kind at a time, for they cannot be compared."""
+    """Provenance of the scores of `metric`; scores of different provenance are not comparable."""
     least: float | None = None
-    """Smallest value of `metric`, in its own unit."""
+    """Minimum value of `metric`, in its unit."""
     most: float | None = None
     sort: str = "score"
     """`score` (best measured first), `metric` (best value first), `updated`, `downloads`, `name`, `created`, `likes` or `trend`."""
     scores: str = "all"
-    """`all` of an artifact's scores, or the `best` alone: the one that a line of a table shows."""
+    """`all` scores of each artifact, or only the `best` one."""
     limit: int = 20
     offset: int = 0
     after: str = ""
-    """`owner/name`, in lower case, of the last artifact of the page before: where it stands now, this page begins."""
+    """`owner/name`, in lower case, of the last artifact of the previous page."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some of the answers, how many there are, and how they spread over facets."""
+    """One page of results, with the total and the facet counts."""
 
     items: tuple[Artifact, ...]
     total: int
     facets: dict[str, dict[str, int]] = field(default_factory=dict)
     """`{"kind": {"adapter": 12, …}, "language": …, "base": …, "method": …, "license": …}`."""
     is_exact: bool = True
-    """Whether total and facets count all answers. Otherwise there are at least so many: more than anybody counts for one search."""
+    """Whether total and facets are exact; otherwise they are lower bounds."""
     offset: int = 0
-    """Where the page begins among all answers."""
+    """Position of the first item among all results."""
 
 
 def joined(names: Iterable[str]) -> str:
-    """Several names as one text: `a + b`. No name has a space in it."""
+    """Join names to one text, `a + b`. Names have no spaces."""
     return JOINT.join(names)
 
 
 def parted(text: str) -> tuple[str, ...]:
-    """The names in a text that `joined` made, or that somebody typed without spaces; none in an empty one."""
+    """Split a text made by `joined`, with or without spaces, into names."""
     return tuple(part.strip() for part in text.split(JOINT.strip())) if text.strip() else ()
 
 
 def weights_digest(files: Iterable[File]) -> str:
-    """SHA-256 over `<digest> <path>` lines of all weights and tokenizers, sorted by path.
+    """Return the SHA-256 of the `<digest> <path>` lines of all weights and tokenizers, sorted by path; empty without any.
 
-    Cards, pictures and configuration may change without making modules unfit; weights and vocabularies may not.
+    Cards, images and configuration may change without breaking modules; weights and vocabularies may not.
     """
     kept = sorted(
         (file.path, file.digest.hex)

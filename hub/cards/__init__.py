@@ -1,4 +1,4 @@
-"""A folder in Hugging Face layout ⇄ records: README.md with front matter, `<variant>/config.json`."""
+"""Read and write folders in Hugging Face's layout: README.md with front matter, `<variant>/config.json`."""
 
 from hub.cards.card import Card
 from hub.cards.describe import describe

@@ -1,4 +1,4 @@
-"""What a README.md says about an artifact, to people and to the registry."""
+"""The contents of a README.md."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hub.records import Conditioning, Score, Upstream
 
 NAMESPACE = "linguahub"
-"""The one key of the front matter that is ours; the others are Hugging Face's."""
+"""The only key of the front matter that is not Hugging Face's."""
 FILE = "README.md"
 
 
@@ -25,23 +25,23 @@ class Card:
     license: str
     """SPDX expression, or Hugging Face's id for a model licence."""
     languages: tuple[str, ...]
-    """BCP-47 tags; `mul` alone when it was made for no one language."""
+    """BCP-47 tags; only `mul` if it is not made for specific languages."""
     method: str = ""
     bases: tuple[str, ...] = ()
     """`base_model`: names in the registry or upstream repository ids."""
     encoder: str = ""
-    """What a module reads: a name, or `a + b` for two side by side."""
+    """Name of the encoder that a module reads, or `a + b` for two."""
     conditioning: Conditioning | None = None
-    """Of a base: what its denoiser reads."""
+    """The input of a base's denoiser."""
     tags: tuple[str, ...] = ()
     scores: tuple[Score, ...] = ()
     upstream: tuple[Upstream, ...] = ()
     parameters: tuple[tuple[str, int], ...] = ()
-    """Numbers of weights by part that is loaded, `("unet", 859520964)`: times the bytes of a type, its memory."""
+    """Number of parameters by part, such as `("unet", 859520964)`."""
     gated: bool = False
-    """Whether upstream asks for agreement to its terms before it hands out files."""
+    """Whether its terms must be accepted upstream before downloading."""
     owner: str = ""
-    """Of a curated card that does not belong to `linguahub`."""
+    """Owner of a curated card, if not `linguahub`."""
     prose: str = ""
 
     def __post_init__(self) -> None:

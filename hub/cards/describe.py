@@ -1,4 +1,4 @@
-"""A folder in Hugging Face layout, as the registry sees it. No weights are read."""
+"""Describe a folder in Hugging Face's layout for the registry, without reading weights."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from hub.records import PLAIN, Artifact, Variant, joined, parted
 
 DATASET = "dataset"
 PLAIN_KINDS = {"base", DATASET}
-"""Kinds that belong to no base: repositories of diffusers or datasets, whose config.json are theirs."""
+"""Kinds without variants: repositories of diffusers or datasets, with their own config.json."""
 
 
 def describe(folder: Path, name: ArtifactName) -> Artifact:
-    """Card and variants of `folder`. Raises WrongCard."""
+    """Return the artifact in `folder`, from its card and variants. Raises WrongCard."""
     card = read_card(folder, name)
     variants = () if is_plain(folder, card.kind) else _variants(folder, name)
     encoders = {joined(pin.name for pin in variant.encoders) for variant in variants if variant.encoder}
@@ -43,29 +43,29 @@ def describe(folder: Path, name: ArtifactName) -> Artifact:
 
 
 def describe_repository(folder: Path, name: ArtifactName, *, is_dataset: bool) -> Artifact:
-    """As `describe`; a folder without a card of ours becomes a plain artifact, told by Hugging Face's front matter alone.
+    """Describe a folder that may have no linguahub card: then Hugging Face's front matter describes a plain artifact.
 
-    Raises WrongCard, also for a card of a data set in a repository for models and the reverse.
+    Raises WrongCard, also if the card of a data set is in a model repository or the reverse.
     """
     try:
         text = (folder / FILE).read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         text = ""
     except UnicodeDecodeError as error:
-        raise WrongCard(f"the card of `{name}` is no text: {error}.") from error
+        raise WrongCard(f"the card of `{name}` is not UTF-8 text: {error}.") from error
     front_matter = split(text)[0] if text.startswith("---") else {}
     if NAMESPACE not in front_matter:
         return _plain(front_matter, name, DATASET if is_dataset else PLAIN)
     found = describe(folder, name)
     if (found.kind == DATASET) != is_dataset:
         raise WrongCard(
-            f"`{name}` is a repository for {'data sets' if is_dataset else 'models'}, and its card says kind `{found.kind}`."
+            f"`{name}` is a repository for {'data sets' if is_dataset else 'models'}, but the kind in its card is `{found.kind}`."
         )
     return found
 
 
 def _plain(front_matter: dict[str, Any], name: ArtifactName, kind: str) -> Artifact:
-    """What can be read is taken, everything else left out: the card is none of ours."""
+    """Describe a repository of another library by the valid fields of its front matter."""
 
     def words(key: str) -> tuple[str, ...]:
         value = front_matter.get(key)
@@ -92,15 +92,15 @@ def _plain(front_matter: dict[str, Any], name: ArtifactName, kind: str) -> Artif
 
 
 def is_plain(folder: Path, kind: str) -> bool:
-    """Whether `folder` is a repository of another library, without variants of ours.
+    """Return whether `folder` is a repository of another library, without variants.
 
-    An encoder is one when it can be loaded as it is, from its root; one that was trained for bases has variants alone.
+    An encoder is one if it can be loaded from its root; an encoder trained for bases has only variants.
     """
     return kind in PLAIN_KINDS or (kind == "encoder" and (folder / "config.json").is_file())
 
 
 def bare(name: str) -> str:
-    """`linguahub/emoji-sd` is `emoji-sd`, as people type it and as variant folders are called."""
+    """Return a name without the owner `linguahub`, as in variant folders: `emoji-sd` for `linguahub/emoji-sd`."""
     return name.removeprefix("linguahub/")
 
 
@@ -112,5 +112,5 @@ def _variants(folder: Path, name: ArtifactName) -> tuple[Variant, ...]:
         except WrongCard as error:
             problems.append(str(error).rstrip("."))
     if problems:
-        raise WrongCard(f"`{name}` has {len(problems)} wrong variants: {'; '.join(problems)}.")
+        raise WrongCard(f"`{name}` has {len(problems)} invalid variants: {'; '.join(problems)}.")
     return tuple(variants)

@@ -1,4 +1,4 @@
-"""Licences: SPDX expressions, and the ids of Hugging Face for licences that SPDX does not list."""
+"""Licences: SPDX expressions, and Hugging Face's ids for licences that SPDX does not list."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MODEL_LICENSES = frozenset({
 
 
 def parse_license(text: str) -> str | None:
-    """The licence as SPDX or Hugging Face spell it, or None: `apache-2.0` is `Apache-2.0`."""
+    """Return a licence as spelled by SPDX or Hugging Face, `Apache-2.0` for `apache-2.0`, or None if unknown."""
     wanted = text.strip()
     if wanted.lower() in MODEL_LICENSES:
         return wanted.lower()
@@ -27,7 +27,7 @@ def parse_license(text: str) -> str | None:
 
 
 def for_front_matter(license: str) -> str | list[str]:
-    """As Hugging Face writes it: lower case, several as a list."""
+    """Format a licence as Hugging Face does: lower case, several as a list."""
     parts = [part.strip("() ").lower() for part in license.split(" AND ")]
     return parts if len(parts) > 1 and " OR " not in license and " WITH " not in license else license.lower()
 

@@ -1,4 +1,4 @@
-"""What a published folder may contain: named decently, whole, and nothing that runs code when it is read."""
+"""Check the files of a published folder: valid names, complete weights, nothing that can run code."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from hub.errors import Unreachable, WrongPath, WrongSource
 from hub.names import check_path
 
 PICKLES = (".bin", ".ckpt", ".joblib", ".pickle", ".pkl", ".pt", ".pth")
-"""Suffixes of files that are pickles by custom. Reading one can run any code."""
+"""Suffixes of files that are usually pickles, which can run code when read."""
 IGNORED = frozenset({".cache", ".git", ".DS_Store", "__pycache__"})
-"""Left out silently, as Hugging Face's own uploads do."""
+"""Skipped silently, as in Hugging Face's uploads."""
 ARCHIVES = (
     ".7z", ".bz2", ".egg", ".gz", ".jar", ".keras", ".lz4", ".npz", ".rar", ".tar", ".tgz", ".txz", ".whl", ".xz", ".zip", ".zst",
 )  # fmt: skip
@@ -22,7 +22,7 @@ PROGRAMS = (
     ".apk", ".bat", ".class", ".cmd", ".com", ".deb", ".dll", ".dylib", ".exe", ".msi", ".ps1", ".rpm", ".scr", ".so", ".vbs", ".wasm",
 )  # fmt: skip
 _START = 512
-"""Bytes that tell what a file is."""
+"""Bytes read to recognise a file."""
 _PICKLE_STARTS = tuple(bytes([0x80, protocol]) for protocol in range(2, 6))
 _ARCHIVE_STARTS = (
     b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"7z\xbc\xaf\x27\x1c",
@@ -35,15 +35,15 @@ _PROGRAM_STARTS = (
 
 _REASONS = {
     "pickle": "a pickle, which can run code: convert it to safetensors",
-    "archive": "an archive, whose content cannot be judged: publish the files themselves",
-    "program": "a program: publish what it makes, or its source",
+    "archive": "an archive, whose contents cannot be checked: publish the files themselves",
+    "program": "a program: publish its output or its source",
 }
 
 
 def check_contents(folder: Path) -> list[str]:
-    """Relative paths of everything in `folder`, sorted. Raises WrongSource or WrongName with every problem."""
+    """Return the relative paths of all files in `folder`, sorted. Raises WrongSource or WrongPath with every problem."""
     if not folder.is_dir():
-        raise WrongSource(f"{folder} is no folder: name one that holds README.md and weights.")
+        raise WrongSource(f"{folder} is not a folder: choose one with README.md and weights.")
     try:
         paths = _paths(folder)
         problems = [problem for path in paths if (problem := _problem(folder, path))]
@@ -55,32 +55,32 @@ def check_contents(folder: Path) -> list[str]:
 
 
 def _paths(folder: Path) -> list[str]:
-    """Files below `folder`; links to files count as files, links to folders are refused."""
+    """List the files below `folder`, following links to files but refusing links to folders."""
     paths = []
     for parent, folders, files in os.walk(folder):
         folders[:] = sorted(each for each in folders if each not in IGNORED)
         linked = [each for each in folders if (Path(parent) / each).is_symlink()]
         if linked:
-            raise WrongSource(f"{linked[0]} is a link to a folder: copy what it holds instead.")
+            raise WrongSource(f"{linked[0]} is a link to a folder: copy its contents instead.")
         paths += [(Path(parent) / each).relative_to(folder).as_posix() for each in files if each not in IGNORED]
     check_twins(paths)
     return sorted(paths)
 
 
 def check_twins(paths: Iterable[str]) -> None:
-    """Raises WrongPath for a path that no repository may hold, or two that differ in case alone."""
+    """Raise WrongPath for an invalid path, or for two that differ only in case."""
     twins: dict[str, str] = {}
     for path in sorted(paths):
         check_path(path)
         twin = twins.setdefault(path.lower(), path)
         if twin != path:
             raise WrongPath(
-                f"`{twin}` and `{path}` differ in upper and lower case alone: not every file system keeps both."
+                f"`{twin}` and `{path}` differ only in case, which some file systems do not support: rename one."
             )
 
 
 def file_problem(path: str, opened: BinaryIO, size_bytes: int, *, any_file: bool = False) -> str | None:
-    """Why a file may not be published under `path`; None when it may. `any_file` allows what may run code."""
+    """Return why a file must not be published under `path`, or None. `any_file` allows files that can run code."""
     name = path.lower()
     if not any_file and (kind := kind_of(path, opened)):
         return f"`{path}` is {_REASONS[kind]}"
@@ -88,11 +88,11 @@ def file_problem(path: str, opened: BinaryIO, size_bytes: int, *, any_file: bool
         return None
     opened.seek(0)
     problem = weights_problem(opened, size_bytes)
-    return f"`{path}` is no whole safetensors file, it was cut, extended or damaged ({problem})" if problem else None
+    return f"`{path}` is not a valid safetensors file: truncated or corrupted ({problem})" if problem else None
 
 
 def kind_of(path: str, opened: BinaryIO) -> str:
-    """What runs code in a file, by its name or its first bytes: `pickle`, `archive`, `program`; empty when nothing does."""
+    """Return the kind of a file that can run code, by its name or first bytes: `pickle`, `archive`, `program`, or empty."""
     name, start = path.lower(), opened.read(_START)
     if name.endswith(PICKLES) or start.startswith(_PICKLE_STARTS):
         return "pickle"

@@ -1,4 +1,4 @@
-"""Read a card, and list everything that is wrong with it at once."""
+"""Read a card, and report all its problems at once."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from hub.records import KINDS, Conditioning, Score, Upstream
 _OURS = {"kind", "method", "encoder", "summary", "conditioning", "upstream", "owner", "parameters", "gated"}
 _FENCE = "---"
 MOST_VALUES = 100_000
-"""In a card's front matter. A few lines of YAML can unfold to billions."""
+"""Maximum number of values in front matter: a few lines of YAML aliases can expand to billions."""
 
 
 def read_card(path: Path, name: ArtifactName) -> Card:
-    """The card at `path`, a README.md or the folder that holds it. Raises WrongCard with every problem."""
+    """Return the card at `path`, a README.md or its folder. Raises WrongCard with every problem."""
     file = path / FILE if path.is_dir() else path
     try:
         text = file.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise WrongCard(f"`{name}` has no {FILE}: write one that says at least language, license and kind.") from None
+        raise WrongCard(f"`{name}` has no {FILE}: add one with at least language, license and kind.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise WrongCard(f"the card of `{name}` cannot be read: {error}.") from error
     front_matter, prose = split(text)
@@ -37,46 +37,48 @@ def read_card(path: Path, name: ArtifactName) -> Card:
 
 
 def split(text: str) -> tuple[dict[str, Any], str]:
-    """Front matter and prose of a README.md. Raises WrongCard for front matter that is no YAML mapping.
+    """Return the front matter and prose of a README.md. Raises WrongCard for invalid front matter.
 
     `huggingface_hub.ModelCard` would parse it in pure Python, ten times slower, and import an HTTP client first.
     """
     lines = text.splitlines(keepends=True)
     if not lines or lines[0].rstrip() != _FENCE:
         raise WrongCard(
-            f"the card has no front matter: begin {FILE} with a line `{_FENCE}`, YAML, and another `{_FENCE}`."
+            f"the card has no front matter: start {FILE} with a line `{_FENCE}`, YAML, and another `{_FENCE}`."
         )
     end = next((number for number, line in enumerate(lines[1:], 1) if line.rstrip() == _FENCE), None)
     if end is None:
-        raise WrongCard(f"the front matter has no end: close it with a line `{_FENCE}`.")
+        raise WrongCard(f"the front matter is not closed: add a line `{_FENCE}`.")
     try:
         front_matter = yaml.load("".join(lines[1:end]), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f" in line {mark.line + 2}" if mark else ""
-        raise WrongCard(f"the front matter is no YAML{line}: {getattr(error, 'problem', None) or error}.") from error
+        raise WrongCard(
+            f"the front matter is not valid YAML{line}: {getattr(error, 'problem', None) or error}."
+        ) from error
     except RecursionError as error:
         raise WrongCard("the front matter is nested too deeply.") from error
     if not isinstance(front_matter, dict):
-        raise WrongCard("the front matter is no YAML mapping: write `key: value` lines.")
-    if _exceeds(front_matter, MOST_VALUES) < 0:
-        raise WrongCard(f"the front matter unfolds to more than {MOST_VALUES} values.")
+        raise WrongCard("the front matter is not a mapping: write `key: value` lines.")
+    if _remaining(front_matter, MOST_VALUES) < 0:
+        raise WrongCard(f"the front matter expands to more than {MOST_VALUES} values.")
     return front_matter, "".join(lines[end + 1 :]).strip()
 
 
-def _exceeds(value: Any, left: int) -> int:
-    """How many of `left` values remain behind `value`; below zero for too many. What YAML aliases repeat counts each time."""
+def _remaining(value: Any, left: int) -> int:
+    """Return what remains of `left` after counting `value`, negative if it exceeds it. Aliased values count each time."""
     left -= 1
     parts = (*value.keys(), *value.values()) if isinstance(value, dict) else value if isinstance(value, list) else ()
     for part in parts:
         if left < 0:
             break
-        left = _exceeds(part, left)
+        left = _remaining(part, left)
     return left
 
 
 class _Reading:
-    """One pass over front matter that collects problems instead of stopping at the first."""
+    """One pass over front matter that collects all problems."""
 
     def __init__(self, front_matter: dict[str, Any], name: ArtifactName) -> None:
         self.name = name
@@ -107,14 +109,15 @@ class _Reading:
             prose=prose,
         )
         if self.problems:
-            raise WrongCard(f"the card of `{self.name}` has {len(self.problems)} problems: {'; '.join(self.problems)}.")
+            count = f"{len(self.problems)} problem{'s' * (len(self.problems) > 1)}"
+            raise WrongCard(f"{count} in the card of `{self.name}`: {'; '.join(self.problems)}.")
         return card
 
     def kind(self) -> str:
         kind = self.text("kind", required=True)
         known = [*KINDS, *advertised("hub.kinds")]
         if kind and kind not in known:
-            self.problems.append(f"kind {kind!r} is none of {', '.join(known)}")
+            self.problems.append(f"unknown kind {kind!r}; choose one of {', '.join(known)}")
         return kind
 
     def license(self) -> str:
@@ -125,13 +128,13 @@ class _Reading:
         text = " AND ".join(map(str, given)) if isinstance(given, list) else str(given)
         license = parse_license(text)
         if license is None:
-            self.problems.append(f"license {text!r} is neither SPDX nor one of Hugging Face's model licences")
+            self.problems.append(f"license {text!r} is neither an SPDX expression nor a Hugging Face licence id")
         return license or ""
 
     def languages(self) -> tuple[str, ...]:
         given = self.general.get("language")
         if given is None or given == []:
-            self.problems.append("`language` is missing: BCP-47 tags, or `mul` when it was made for no one language")
+            self.problems.append("`language` is missing: BCP-47 tags, or `mul`")
         tags: list[str] = []
         for each in given if isinstance(given, list) else [given] * (given is not None):
             if each is False:
@@ -140,7 +143,7 @@ class _Reading:
             try:
                 tags.append(parse_language(str(each)))
             except UnknownLanguage as error:
-                near = f" (near: {', '.join(error.suggestions)})" if error.suggestions else ""
+                near = f" (similar: {', '.join(error.suggestions)})" if error.suggestions else ""
                 self.problems.append(f"language {each!r} is unknown{near}")
         return tuple(dict.fromkeys(tags))
 
@@ -148,7 +151,7 @@ class _Reading:
         value = self.ours.get("conditioning")
         if value is None:
             if self.ours.get("kind") == "base":
-                self.problems.append("a base needs `linguahub.conditioning`: what its denoiser reads")
+                self.problems.append("a base needs `linguahub.conditioning`: the input of its denoiser")
             return None
         problems = conditioning_problems(value)
         self.problems += problems
@@ -163,7 +166,7 @@ class _Reading:
         try:
             _, results = model_index_to_eval_results(model_index)
         except (ValueError, TypeError, LookupError, AttributeError) as error:
-            self.problems.append(f"`model-index` is not as Hugging Face has it: {type(error).__name__} {error}")
+            self.problems.append(f"`model-index` is invalid: {type(error).__name__} {error}")
             return ()
         scores = []
         for result in results:
@@ -176,14 +179,14 @@ class _Reading:
     def upstream(self) -> tuple[Upstream, ...]:
         entries = self.ours.get("upstream") or []
         if not isinstance(entries, list):
-            self.problems.append("`linguahub.upstream` is no list of files")
+            self.problems.append("`linguahub.upstream` is not a list of files")
             return ()
         return tuple(filter(None, map(self._upstream, entries)))
 
     def _upstream(self, entry: object) -> Upstream | None:
         if not isinstance(entry, dict) or entry.keys() - {"repository", "file", "size_bytes", "revision", "digest"}:
             self.problems.append(
-                f"upstream {entry!r} must say repository and file, and may say size_bytes, revision, digest"
+                f"upstream {entry!r} needs repository and file; optional are size_bytes, revision, digest"
             )
             return None
         try:
@@ -199,7 +202,7 @@ class _Reading:
     def parameters(self) -> tuple[tuple[str, int], ...]:
         value = self.ours.get("parameters") or {}
         if not isinstance(value, dict) or not all(isinstance(each, int) and each > 0 for each in value.values()):
-            self.problems.append(f"`{NAMESPACE}.parameters` is {value!r}, not numbers of weights by part")
+            self.problems.append(f"`{NAMESPACE}.parameters` is {value!r}, not numbers of parameters by part")
             return ()
         return tuple((str(part), count) for part, count in value.items())
 

@@ -1,4 +1,4 @@
-"""Scores ⇄ results of a `model-index`.
+"""Convert scores to and from the results of a `model-index`.
 
 Hugging Face's format has places for benchmark, language, split, benchmark digest, metric and value:
 
@@ -26,7 +26,7 @@ _WHOLE_NUMBERS = {"sample_size", "seed"}
 
 
 def to_result(score: Score, task: str) -> EvalResult:
-    """`score` as one result of a `model-index`."""
+    """Convert a score to a result of a `model-index`."""
     from huggingface_hub.repocard_data import EvalResult
 
     arguments: dict[str, Any] = {"provenance": score.provenance.value, "source": score.source}
@@ -48,16 +48,16 @@ def to_result(score: Score, task: str) -> EvalResult:
 
 
 def from_result(result: EvalResult) -> tuple[Score | None, list[str]]:
-    """The score of a result, or every reason why there is none.
+    """Return the score of a result, or None, and its problems.
 
-    A result of somebody else's card has no provenance: it counts as reported by the source it names.
+    A result without provenance, from another library's card, counts as reported by its source.
     """
     arguments = result.metric_args if isinstance(result.metric_args, dict) else {}
     where = f"score {result.metric_type} on {result.dataset_type}"
-    problems = [f"{where}: `{name}` is no part of a score" for name in arguments if name not in _ARGUMENTS]
+    problems = [f"{where}: unknown field `{name}`" for name in arguments if name not in _ARGUMENTS]
     value = _number(result.metric_value)
     if value is None:
-        problems.append(f"{where}: {result.metric_value!r} is no number")
+        problems.append(f"{where}: {result.metric_value!r} is not a number")
     fields: dict[str, Any] = {name: given for name, given in arguments.items() if name in _ARGUMENTS}
     problems += [
         f"{where}: `{name}` is {given!r}, not text" for name, given in fields.items() if not _fits(name, given)
@@ -66,10 +66,10 @@ def from_result(result: EvalResult) -> tuple[Score | None, list[str]]:
         fields["provenance"] = Provenance(fields.get("provenance", Provenance.REPORTED))
     except ValueError:
         known = ", ".join(Provenance)
-        problems.append(f"{where}: provenance {fields['provenance']!r} is none of {known}")
+        problems.append(f"{where}: provenance {fields['provenance']!r} is not one of {known}")
     fields.setdefault("source", " ".join(filter(None, (result.source_name, result.source_url))))
     if not fields["source"]:
-        problems.append(f"{where}: a score needs a source (reported: who says so and where; measured: which run)")
+        problems.append(f"{where}: a score needs a source (reported: author and publication; measured: the run)")
     if fields["provenance"] == Provenance.DISPUTED and not fields.get("reason"):
         problems.append(f"{where}: a disputed score needs a reason")
     if fields.get("better", "up") not in {"up", "down"}:

@@ -1,4 +1,4 @@
-"""Variants: `<base>/config.json` says what a module is, what it was made for and what it gives."""
+"""Read variants: `<base>/config.json` describes a module, its base and encoder, and its output."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from hub.records import Conditioning, Pin, Variant
 
 FILE = "config.json"
 FORMAT = 1
-"""Version of the layout of config.json that this code reads."""
+"""Supported version of config.json."""
 
 
 def variant_folders(folder: Path) -> list[Path]:
-    """Direct sub-folders that hold a config.json, sorted by name."""
+    """Return the direct sub-folders with a config.json, sorted by name."""
     return sorted(path.parent for path in folder.glob(f"*/{FILE}"))
 
 
 def read_variant(path: Path) -> Variant:
-    """Read one variant's `config.json`; `path` is the file or its folder. WrongCard lists every problem."""
+    """Read a variant's `config.json`; `path` is the file or its folder. Raises WrongCard with every problem."""
     file = path / FILE if path.is_dir() else path
     where = f"{file.parent.name}/{FILE}"
     try:
@@ -28,7 +28,7 @@ def read_variant(path: Path) -> Variant:
     except (OSError, ValueError, RecursionError) as error:
         raise WrongCard(f"{where} cannot be read: {error}.") from error
     if not isinstance(config, dict):
-        raise WrongCard(f"{where} is no JSON object.")
+        raise WrongCard(f"{where} is not a JSON object.")
     problems = _problems(config)
     if problems:
         raise WrongCard(f"{where}: {'; '.join(problems)}.")
@@ -45,19 +45,14 @@ def read_variant(path: Path) -> Variant:
 
 
 def read_conditioning(value: dict[str, Any]) -> Conditioning:
-    """A conditioning whose `conditioning_problems` are none."""
-    return Conditioning(
-        width=value["width"],
-        length=value.get("length"),
-        pooled_width=value.get("pooled_width"),
-        mask=value.get("mask", False),
-    )
+    """Convert a value without `conditioning_problems`."""
+    return Conditioning(**value)
 
 
 def conditioning_problems(value: object) -> list[str]:
-    """Why `value` is no conditioning; empty when it is one."""
+    """Return why `value` is not a valid conditioning; empty if it is."""
     if not isinstance(value, dict):
-        return ["`conditioning` must say width, length, pooled_width and mask"]
+        return ["`conditioning` must be a mapping with width, length, pooled_width and mask"]
     problems = [
         f"`conditioning.{name}` is unknown" for name in value.keys() - {"width", "length", "pooled_width", "mask"}
     ]
@@ -75,7 +70,7 @@ def conditioning_problems(value: object) -> list[str]:
 
 def _problems(config: dict[str, Any]) -> list[str]:
     if config.get("format") != FORMAT:
-        return [f"`format` is {config.get('format')!r}; this version reads {FORMAT}"]
+        return [f"`format` is {config.get('format')!r}; this version supports {FORMAT}"]
     problems = [f"`{name}` is missing" for name in ("method", "architecture") if not isinstance(config.get(name), str)]
     problems += _pin_problems("base", config.get("base"))
     if config.get("encoder"):
@@ -84,13 +79,13 @@ def _problems(config: dict[str, Any]) -> list[str]:
 
 
 def _listed(encoder: Any) -> list[dict[str, Any]]:
-    """Pins of other artifacts; none when the base's encoder reads, or one that lies in the variant."""
+    """Return the pins of other artifacts; none if the encoder is the base's or in the variant."""
     pins = encoder if isinstance(encoder, list) else [encoder] if encoder else []
     return [each for each in pins if "folder" not in each]
 
 
 def _encoder_problems(value: object) -> list[str]:
-    """A pin of another artifact, or several; or `folder`, the variant's own encoder in a folder beside config.json."""
+    """Check one or several pins of other artifacts, or the `folder` beside config.json with the variant's own encoder."""
     if isinstance(value, list):
         return [problem for each in value for problem in _pin_problems("encoder", each)]
     if not isinstance(value, dict) or "folder" not in value:

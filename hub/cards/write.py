@@ -1,8 +1,9 @@
-"""Write a card that Hugging Face's own tools read."""
+"""Write cards in Hugging Face's format."""
 
 from __future__ import annotations
 
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +12,17 @@ from hub.cards.licenses import for_front_matter
 from hub.cards.read import split
 from hub.cards.scores import to_result
 from hub.errors import Unreachable
-from hub.records import Conditioning, Upstream
+from hub.records import Upstream
 
 _TASK = {"encoder": "feature-extraction", "dataset": None}
-"""Hugging Face's `pipeline_tag` by kind; everything else takes part in text-to-image."""
+"""Hugging Face's `pipeline_tag` by kind; text-to-image for all others."""
 
 
 def write_card(card: Card, path: Path, title: str = "") -> None:
-    """Write `card` to `path`, a README.md or the folder that is to hold it; whole, or not at all.
+    """Write `card` to `path`, a README.md or its folder, atomically. Raises Unreachable.
 
-    `title` names the entry of `model-index`; without it, the folder does. Keys of a card already there that linguahub
-    does not know (`datasets`, `widget` …) stay.
+    `title` names the entry of `model-index` (default: the folder's name). Other keys of an existing card (`datasets`,
+    `widget` …) are kept.
     """
     file = path / FILE if path.is_dir() or path.suffix != ".md" else path
     kept = split(file.read_text(encoding="utf-8-sig"))[0] if file.is_file() else {}
@@ -31,13 +32,13 @@ def write_card(card: Card, path: Path, title: str = "") -> None:
         with tempfile.TemporaryDirectory(dir=file.parent, prefix=".") as unfinished:
             written = Path(unfinished) / FILE
             written.write_text(text, encoding="utf-8")
-            written.replace(file)  # A reader sees the old card or the new one.
+            written.replace(file)  # Readers see the old card or the new one.
     except OSError as error:
         raise Unreachable(f"cannot write {file}: {error.strerror}.") from error
 
 
 def render(card: Card, title: str, kept: dict[str, Any] | None = None) -> str:
-    """The text of README.md. `title` names the entry of `model-index`."""
+    """Return the text of README.md. `title` names the entry of `model-index`; `kept` are other keys."""
     from huggingface_hub.repocard_data import ModelCardData
 
     task = _TASK.get(card.kind, "text-to-image")
@@ -64,7 +65,7 @@ def _ours(card: Card) -> dict[str, Any]:
         "method": card.method,
         "encoder": card.encoder,
         "owner": card.owner,
-        "conditioning": _conditioning(card.conditioning) if card.conditioning else None,
+        "conditioning": asdict(card.conditioning) if card.conditioning else None,
         "upstream": [_upstream(each) for each in card.upstream],
         "parameters": dict(card.parameters),
         "gated": card.gated,
@@ -72,10 +73,5 @@ def _ours(card: Card) -> dict[str, Any]:
     return {key: value for key, value in parts.items() if value}
 
 
-def _conditioning(conditioning: Conditioning) -> dict[str, Any]:
-    return {name: getattr(conditioning, name) for name in ("width", "length", "pooled_width", "mask")}
-
-
 def _upstream(upstream: Upstream) -> dict[str, Any]:
-    parts = {name: getattr(upstream, name) for name in ("repository", "file", "size_bytes", "revision", "digest")}
-    return {key: value for key, value in parts.items() if value not in (None, "")}
+    return {key: value for key, value in asdict(upstream).items() if value not in (None, "")}

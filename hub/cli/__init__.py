@@ -44,8 +44,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except ModuleNotFoundError as error:
-        if (missing := _missing_extra(error)) is None:
+        from hub.cli.extras import extra_with
+
+        if (extra := extra_with(error.name or "")) is None:
             raise
+        missing = MissingExtra(extra, "this command")
         return _fail(str(missing), missing.exit_code)
     except OSError as error:
         return _fail(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}.", 1)
@@ -63,14 +66,6 @@ def _warn(show: Callable[..., None], message: Warning | str, category: type[Warn
 def _fail(message: str, code: int) -> int:
     print(f"hub: {message}", file=sys.stderr)
     return code
-
-
-def _missing_extra(error: ModuleNotFoundError) -> MissingExtra | None:
-    """Return an error that names the missing extra, or None for a module that no extra provides."""
-    from hub.cli.extras import extra_with
-
-    extra = extra_with(error.name or "")
-    return MissingExtra(extra, "this command") if extra is not None else None
 
 
 def _with_hint(error: TyperException) -> str:

@@ -1,12 +1,10 @@
-"""Published systems' own files: one file per format, into our variant layout and back.
+"""Convert published systems' files to variants and back.
 
 conversion = convert(Path("sd15_base.pth"), Path("mulan/sd15"), what="mulan", languages=("mul",))
 export(Path("mulan/sd15"), what="mulan")
 """
 
 from hub.convert.export_file import export
-from hub.convert.formats import FORMATS, format_named, recognise
 from hub.convert.import_file import Conversion, convert
-from hub.weights.untrusted import read_contents
 
-__all__ = ["FORMATS", "Conversion", "convert", "export", "format_named", "read_contents", "recognise"]
+__all__ = ["Conversion", "convert", "export"]

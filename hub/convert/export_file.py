@@ -1,7 +1,7 @@
-"""A variant becomes a file as its system publishes them, which the system's own code reads.
+"""Export a variant to its system's published format, which the system's own code reads.
 
-Tensors come back byte for byte. What an import left in the original file, such as CLIP in mCLIP's, is not in the variant, and so
-not in what is written.
+Tensors are exported byte for byte. Tensors that an import skipped, such as mCLIP's CLIP, are not in the variant and so not in the
+exported file.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SUFFIXES = {"torch": ".pth", "fairseq": ".pt", "safetensors": ".safetensors"}
-"""Container → how such files are called."""
+"""Container → file suffix."""
 
 
 def export(variant: Path, to: Path | None = None, *, what: str, format_name: str = "") -> tuple[Path, Format]:
-    """Write the variant in the folder `variant` as a published file, `to` or a file in the working directory called after `what`.
+    """Write the variant in the folder `variant` as a published file: `to`, or a file named after `what` in the working directory.
 
-    The format is the one it was imported from, `format_name`, or for modules trained here the one that its module is of.
-    Raises WrongRequest when there is none, DoesNotFit when the module is not of that format, Conflict when `to` is there.
+    The format is `format_name`, the one it was imported from, or the one that fits the module. Raises WrongRequest without a
+    fitting format, DoesNotFit if the module does not fit the format, Conflict if `to` exists.
     """
     try:
-        import torch  # noqa: F401 - asked for here, so that the extra is named before anything is read
+        import torch  # noqa: F401 - imported first, so that a missing extra is reported before anything is read
     except ImportError as error:
         raise MissingExtra("load", f"exporting `{what}`") from error
     config = read_json(variant / "config.json")
@@ -42,12 +42,12 @@ def export(variant: Path, to: Path | None = None, *, what: str, format_name: str
     original = _originals(format, files)
     if original is None or not _is_of(format, config, original):
         raise DoesNotFit(
-            f"`{what}` is a {config.get('architecture')} that {format.title} has no file for: sizes, options or layers differ. "
-            "Leave --format out, and its own format is found."
+            f"`{what}` is a {config.get('architecture')} whose sizes, options or layers differ from {format.title}. "
+            "Omit --format to find its format."
         )
     target = to or Path(f"{what.replace('/', '-')}{SUFFIXES[format.container]}")
     if target.exists():
-        raise Conflict(f"`{target}` exists already: name another file with --to, or remove it.")
+        raise Conflict(f"`{target}` already exists: choose another file with --to, or remove it.")
     _write(with_prefix(published.get("prefix", ""), original), target, format.container)
     return target, format
 
@@ -63,15 +63,15 @@ def _read(variant: Path, what: str) -> Files:
 
 
 def _fitting(config: dict[str, Any], files: Files, what: str) -> Format:
-    """The one format whose files hold such a module."""
+    """Return the format whose files contain such a module. Raises WrongRequest."""
     for each in FORMATS:
         original = _originals(each, files)
         if original is not None and _is_of(each, config, original):
             return each
     architecture = config.get("architecture")
     raise WrongRequest(
-        f"`{what}` is a {architecture} with sizes or options that no published format has: it is kept as it is, in safetensors; "
-        f"`hub pull {what}` gives its files."
+        f"`{what}` is a {architecture} with sizes or options that no published format has: use its safetensors files, which "
+        f"`hub pull {what}` downloads."
     )
 
 
@@ -83,7 +83,7 @@ def _originals(format: Format, files: Files) -> dict[str, Tensor] | None:
 
 
 def _is_of(format: Format, config: dict[str, Any], original: dict[str, Tensor]) -> bool:
-    """Whether reading `original` again would give the module that `config` describes."""
+    """Return whether importing `original` would restore the module that `config` describes."""
     if any(anchor not in original for anchor in format.anchors):
         return False
     shapes = {key: tuple(value.shape) for key, value in original.items()}
@@ -100,7 +100,7 @@ def _is_of(format: Format, config: dict[str, Any], original: dict[str, Tensor]) 
 
 
 def _settings(architecture: str, module: dict[str, Any]) -> dict[str, Any]:
-    """All arguments, with those that are not said at their defaults."""
+    """Return all arguments of a module, with defaults filled in."""
     from hub.systems.architectures import class_of
 
     accepted = inspect.signature(class_of(architecture)).parameters
@@ -126,7 +126,7 @@ def _write(tensors: dict[str, Tensor], target: Path, container: str) -> None:
                 os.fsync(file.fileno())
             unfinished.rename(target)
     except (OSError, RuntimeError) as error:
-        raise Unreachable(f"`{target}` cannot be written: {error}. Choose another place with --to.") from error
+        raise Unreachable(f"`{target}` cannot be written: {error}. Choose another file with --to.") from error
 
 
 def _sections(tensors: dict[str, Tensor]) -> dict[str, dict[str, Tensor]]:

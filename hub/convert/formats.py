@@ -1,4 +1,4 @@
-"""Which published format a file is of: by keys and shapes, or by what it comes nearest to when it is of none."""
+"""Recognise the published format of a file by its keys and shapes, or name the nearest format."""
 
 from __future__ import annotations
 
@@ -36,23 +36,23 @@ FORMATS: tuple[Format, ...] = (
     AltDiffusionM18(),
     AltClip(),
 )
-"""Of each other's files they know nothing: anchors and `recognise` keep them apart."""
-UNREAD = "Nothing was written: compare it with the file on its system's page, and download it again if they differ."
+"""Formats are independent: anchors and `recognise` distinguish them."""
+UNREAD = "Nothing was written: compare it with the published file, and download it again if they differ."
 
 
 def format_named(name: str) -> Format:
-    """The format called `name`, those that take an encoder included; WrongRequest lists them."""
+    """Return the format called `name`, with or without its encoder. Raises WrongRequest with all names."""
     known = {each.name: each for each in [*FORMATS, *(each.whole for each in FORMATS if each.whole is not None)]}
     if name not in known:
         listed = ", ".join(f"`{each}`" for each in known)
-        raise WrongRequest(f"no published format is called `{name}`: this version knows {listed}.")
+        raise WrongRequest(f"unknown published format `{name}`: choose one of {listed}.")
     return known[name]
 
 
 def recognise(shapes: Shapes, *, what: str, with_encoder: bool = False) -> tuple[Format, Reading]:
-    """Which format has these keys and shapes, and what the file is.
+    """Return the format with these keys and shapes, and what the file contains.
 
-    Raises WrongSource when no format comes near, WeightsDoNotFit with all that keeps it from the nearest one.
+    Raises WrongSource if no format is near, WeightsDoNotFit with every difference from the nearest one.
     """
     for each in FORMATS:
         chosen = each.whole if with_encoder and each.whole is not None else each
@@ -66,16 +66,16 @@ def recognise(shapes: Shapes, *, what: str, with_encoder: bool = False) -> tuple
             ) from error
         if reading is not None:
             return chosen, reading
-    raise _none_of_ours(shapes, what)
+    raise _unknown(shapes, what)
 
 
 def taken(format: Format, tensors: Tensors) -> dict[str, Tensor]:
-    """What of a file goes into a variant."""
+    """Return the tensors that go into a variant."""
     return {key: value for key, value in tensors.items() if re.fullmatch(format.left, key) is None}
 
 
 def disagreements_with(format: Format, reading: Reading, tensors: Tensors) -> list[str]:
-    """All that keeps what is taken from a file from being what `reading` says, in the file's own keys; empty when it is."""
+    """Return every difference between the taken tensors and what `reading` expects, in the keys of the file."""
     import torch
 
     from hub.errors import DoesNotFit
@@ -95,8 +95,8 @@ def disagreements_with(format: Format, reading: Reading, tensors: Tensors) -> li
     return disagreements_of(format.to_original(files), found)
 
 
-def _none_of_ours(shapes: Shapes, what: str) -> WrongSource | WeightsDoNotFit:
-    """Names the nearest format: the one that most of the file's keys could belong to, and most of whose anchors are there."""
+def _unknown(shapes: Shapes, what: str) -> WrongSource | WeightsDoNotFit:
+    """Return an error with the nearest format: the one that fits most keys, then has most of its anchors in the file."""
 
     def nearness(format: Format) -> tuple[int, int]:
         fitting = sum(re.fullmatch(format.keys, key) is not None for key in shapes)
@@ -107,9 +107,7 @@ def _none_of_ours(shapes: Shapes, what: str) -> WrongSource | WeightsDoNotFit:
     if 2 * fitting < len(shapes) or not fitting:
         some = ", ".join(f"`{key}`" for key in sorted(shapes)[:3])
         titles = "; ".join(each.title for each in FORMATS)
-        return WrongSource(
-            f"`{what}` holds {len(shapes)} tensors ({some} …) that are of no published format this version reads: {titles}."
-        )
+        return WrongSource(f"`{what}` has {len(shapes)} tensors ({some} …), which match no supported format: {titles}.")
     return WeightsDoNotFit(what, _against(nearest, shapes), UNREAD)
 
 
@@ -118,5 +116,7 @@ def _against(format: Format, shapes: Shapes, *problems: str) -> list[str]:
     found += [f"`{anchor}` is missing" for anchor in format.anchors if anchor not in shapes]
     found += [f"`{key}` has no place" for key in sorted(shapes) if re.fullmatch(format.keys, key) is None]
     if len(found) == 1:
-        found += [f"`{anchor}` is {'×'.join(map(str, shapes[anchor]))}, which it never is" for anchor in format.anchors]
+        found += [
+            f"`{anchor}` is {'×'.join(map(str, shapes[anchor]))}, an unexpected shape" for anchor in format.anchors
+        ]
     return found

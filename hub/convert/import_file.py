@@ -1,4 +1,4 @@
-"""A published file becomes a variant: `config.json`, weights in safetensors, and its own encoder where it has one."""
+"""Convert a published file to a variant: `config.json`, weights in safetensors, and its own encoder if it has one."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ TOKENIZER = (
     "spiece.model",
     "vocab.txt",
 )
-"""Files of which a tokenizer may consist."""
+"""Files of a tokenizer."""
 _VOCABULARIES = ("tokenizer.json", "sentencepiece.bpe.model", "spiece.model", "vocab.txt")
 
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """What a file was, and what of it was not taken."""
+    """The recognised contents of a file, and what was not converted."""
 
     format: Format
     reading: Reading
     base: str
     encoder: str
     left: tuple[str, ...]
-    """First two parts of the keys that were left, with their number: `model.encoder.clip (302 tensors)`; and sections."""
+    """Groups of skipped tensors, `model.encoder.clip (302 tensors)`, and skipped sections."""
 
 
 def convert(
@@ -51,14 +51,13 @@ def convert(
     with_encoder: bool = False,
     tokenizer: Path | None = None,
 ) -> Conversion:
-    """Read `source` and write the variant `folder`, all of it or nothing; `folder` must not be there, or be empty.
+    """Read `source` and write the variant `folder` atomically; `folder` must be missing or empty.
 
-    `base` and `encoder` go into the configuration; without them, what the format was published for. `with_encoder` takes a
-    text encoder that lies in the file and could be left. An encoder that is taken needs its `tokenizer`: a folder, or else
-    what lies beside the file.
+    `base` and `encoder` go into the configuration (default: those the format was published for). `with_encoder` also converts
+    an optional text encoder in the file. A converted encoder needs its `tokenizer` folder (default: beside the file).
 
-    Raises WrongSource for a file that holds more than tensors or is of no format known here, Damaged for a broken one,
-    WeightsDoNotFit with every disagreement, WrongRequest when no base or tokenizer is known, MissingExtra without torch.
+    Raises WrongSource for an unknown format or contents other than tensors, Damaged for a corrupted file, WeightsDoNotFit with
+    every mismatch, WrongRequest without a base or tokenizer, MissingExtra without torch.
     """
     contents = read_contents(source, what=what)
     format, reading = recognise(
@@ -67,13 +66,13 @@ def convert(
     kept = taken(format, contents.tensors)
     problems = disagreements_with(format, reading, kept)
     if problems:
-        raise WeightsDoNotFit(what, [f"it is read as {format.title}", *problems], UNREAD)
+        raise WeightsDoNotFit(what, [f"it was recognised as {format.title}", *problems], UNREAD)
     base, encoder = base or reading.base, encoder or reading.encoder
     if not base:
         width, pooled_width = reading.conditioning["width"], reading.conditioning["pooled_width"]
         raise WrongRequest(
-            f"`{what}` gives tokens of width {width} and a pooled vector of {pooled_width or 'no'} width, and does not say for "
-            "which base: name it with --base."
+            f"cannot tell which base `{what}` is for: its token width is {width}, its pooled width {pooled_width or 'none'}. "
+            "Name the base with --base."
         )
     vocabulary = _tokenizer_folder(source, tokenizer, what) if reading.own_encoder else None
     published = {"format": format.name} | ({"prefix": contents.prefix} if contents.prefix else {})
@@ -133,25 +132,25 @@ def _write(
                 folder.rmdir()
             unfinished.rename(folder)
     except OSError as error:
-        raise Unreachable(f"`{folder}` cannot be written: {error.strerror}. Nothing was kept.") from error
+        raise Unreachable(f"`{folder}` cannot be written: {error.strerror}. Nothing was saved.") from error
 
 
 def _pins(encoder: str, reading: Reading) -> dict[str, Any] | list[dict[str, Any]]:
-    """What config.json says of one encoder, or a list of that for `a + b`."""
+    """Return the pin of one encoder, or a list of pins for `a + b`."""
     way = {"readout": reading.readout} | ({"sees_padding": True} if reading.sees_padding else {})
     pins = [{"name": name, "digest": "", **way} for name in parted(encoder)]
     return pins[0] if len(pins) == 1 else pins
 
 
 def _tokenizer_folder(source: Path, given: Path | None, what: str) -> Path:
-    """Where the tokenizer of the encoder in `source` is: as told, beside it, or as diffusers keeps it."""
+    """Return the tokenizer's folder: as given, beside `source`, or in diffusers' layout. Raises WrongRequest."""
     places = [given] if given is not None else [source.parent, source.parent.parent / "tokenizer"]
     for place in places:
         if any((place / name).is_file() for name in _VOCABULARIES):
             return place
     looked = " and ".join(f"`{place}{os.sep}`" for place in places)
     raise WrongRequest(
-        f"`{what}` has its text encoder in the same file, and no tokenizer was found in {looked}: name the folder of its "
+        f"`{what}` contains its text encoder, but no tokenizer was found in {looked}: name the folder of its "
         f"upstream tokenizer with --tokenizer ({', '.join(_VOCABULARIES)})."
     )
 

@@ -1,13 +1,13 @@
-"""Repositories in open_clip's layout, `open_clip_model.safetensors` or `open_clip_pytorch_model.bin`, into that of transformers.
+"""Convert open_clip's `open_clip_model.safetensors` or `open_clip_pytorch_model.bin` to transformers' layout.
 
-Two sorts of text tower are known (`open_clip/model.py`, `hf_model.py`):
+Two kinds of text tower are supported (`open_clip/model.py`, `hf_model.py`):
 
-    a model of transformers   `text.transformer.*` as transformers names it, behind it a mean over tokens that count and `text.proj`.
-                              transformers has no class of such two towers, so the text tower alone becomes an XLM-R or BERT: its
+    a model of transformers   `text.transformer.*` in transformers' names, then a masked mean and `text.proj`.
+                              transformers has no such dual encoder, so only the text tower is kept, as XLM-R or BERT: its
                               token states are what modules read (PEA-Diffusion's `mul_clip`).
-    CLIP's own                `transformer.resblocks.*`, alone or behind `text.`; with `visual.*` it is transformers' `CLIPModel`.
+    CLIP's own                `transformer.resblocks.*`, optionally under `text.`; with `visual.*` it is transformers' `CLIPModel`.
 
-Sizes are read from shapes; `open_clip_config.json`, where there is one, tells what shapes do not: heads of pictures, the activation.
+Sizes are read from shapes; an optional `open_clip_config.json` has the rest: heads of the image tower, the activation.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 SETTINGS = "open_clip_config.json"
 FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
-"""The two names that open_clip writes."""
+"""The file names of open_clip."""
 HEAD_WIDTH = 64
-"""Of every text tower of open_clip, and of pictures where `head_width` does not say another."""
+"""Width of an attention head in text towers, and the default in image towers."""
 MEAN, DEVIATION = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]
-"""Of pictures: OpenAI's, open_clip's default."""
+"""Image normalisation of OpenAI, open_clip's default."""
 _TRUNK = "text.transformer."
 _UNUSED = ("position_ids", "pooler.dense.weight", "pooler.dense.bias")
 _BLOCK = re.compile(r"(visual\.)?transformer\.resblocks\.(\d+)\.(.+)")
@@ -60,9 +60,9 @@ _PROJECTIONS = {"visual.proj": "visual_projection.weight", "text_projection": "t
 def translate(
     tensors: Mapping[str, Tensor], settings: Mapping[str, Any], *, what: str
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """config.json and tensors as transformers has them. `settings` are the content of open_clip_config.json, or empty.
+    """Return config.json and tensors in transformers' layout. `settings`: contents of open_clip_config.json, or empty.
 
-    Raises WrongSource, with what stands in the way, for towers that transformers has no class for.
+    Raises WrongSource for towers that transformers does not support.
     """
     model = settings.get("model_cfg") or {}
     if any(key.startswith(_TRUNK) and "resblocks" not in key for key in tensors):
@@ -71,7 +71,7 @@ def translate(
 
 
 def preprocessing(settings: Mapping[str, Any], size: int) -> dict[str, Any]:
-    """preprocessor_config.json for pictures of `size` × `size` pixels."""
+    """Return preprocessor_config.json for images of `size` × `size` pixels."""
     given = settings.get("preprocess_cfg") or {}
     return {
         "image_processor_type": "CLIPImageProcessor", "do_resize": True, "size": {"shortest_edge": size}, "resample": 3,
@@ -87,7 +87,7 @@ def _text_tower(tensors: Mapping[str, Tensor], what: str) -> tuple[dict[str, Any
     try:
         config = encoder_config({key: tuple(value.shape) for key, value in tower.items()})
     except KeyError as error:
-        raise _unknown(what, f"its text tower has no {error}, as XLM-R and BERT have") from error
+        raise _unknown(what, f"its text tower has no {error}, unlike XLM-R and BERT") from error
     return config, tower
 
 
@@ -95,9 +95,9 @@ def _clip(
     tensors: Mapping[str, Tensor], model: Mapping[str, Any], what: str
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
     found: dict[str, Tensor] = {}
-    strange = []
+    unexpected = []
     for key, value in tensors.items():
-        if key == "attn_mask":  # counted, not learnt
+        if key == "attn_mask":  # computed, not learned
             continue
         if key in _PROJECTIONS:
             found[_PROJECTIONS[key]] = value.T.contiguous()
@@ -107,19 +107,19 @@ def _clip(
             tower = "vision_model" if block[1] else "text_model"
             found |= {f"{tower}.encoder.layers.{block[2]}.{name}": part for name, part in inner.items()}
         else:
-            strange.append(key)
-    if strange:
+            unexpected.append(key)
+    if unexpected:
         raise _unknown(
-            what, f"transformers' CLIP has no place for {len(strange)} of its tensors, `{min(strange)}` among them"
+            what, f"transformers' CLIP has no match for {len(unexpected)} of its tensors, such as `{min(unexpected)}`"
         )
     try:
         return _clip_config(tensors, model), found
     except KeyError as error:
-        raise _unknown(what, f"it has no {error}, as CLIP has") from error
+        raise _unknown(what, f"it has no {error}, unlike CLIP") from error
 
 
 def _inner(name: str, value: Tensor) -> dict[str, Tensor] | None:
-    """Tensors of one block; queries, keys and values lie in one of open_clip's."""
+    """Return the tensors of one block; open_clip stacks queries, keys and values."""
     if name in {"attn.in_proj_weight", "attn.in_proj_bias"}:
         leaf = name.rpartition("_")[2]
         return {
@@ -142,7 +142,7 @@ def _clip_config(tensors: Mapping[str, Tensor], model: Mapping[str, Any]) -> dic
             "num_hidden_layers": _layers(tensors, "transformer"), "num_attention_heads": max(1, width // HEAD_WIDTH),
             "max_position_embeddings": tensors["positional_embedding"].shape[0], "hidden_act": activation,
             "projection_dim": tensors["text_projection"].shape[1], "eos_token_id": vocabulary - 1, "bos_token_id": vocabulary - 2,
-            "pad_token_id": vocabulary - 1,  # open_clip pads with 0; what stands behind a text's end is never looked at
+            "pad_token_id": vocabulary - 1,  # open_clip pads with 0; tokens after the end of a text are never read
         },
         "vision_config": {
             "hidden_size": seen, "intermediate_size": _hidden(tensors, "visual.transformer"), "patch_size": patch, "image_size": side,
@@ -163,6 +163,6 @@ def _layers(tensors: Mapping[str, Tensor], tower: str) -> int:
 
 def _unknown(what: str, reason: str) -> WrongSource:
     return WrongSource(
-        f"`{what}` is in open_clip's layout and cannot be written in transformers': {reason}. Read it with open_clip, or find another "
+        f"`{what}` cannot be converted from open_clip's layout to transformers': {reason}. Load it with open_clip, or find another "
         "encoder with `hub search --kind encoder`."
     )

@@ -1,12 +1,17 @@
-"""How an image was made, as text fields of a PNG file."""
+"""PNG files with text fields that record how an image was made."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from hub.errors import Damaged, Unreachable
 from hub.images.generate import Settings, Spoken
 from hub.weights.digest import digest_of
 
@@ -51,3 +56,28 @@ def of_prompts(prompts: Sequence[Spoken]) -> dict[str, str]:
         "prompt": "\n".join(prompt.text for prompt in prompts),
         "language": "\n".join(prompt.language for prompt in prompts),
     }
+
+
+def save_png(image: Image.Image, path: Path, fields: Mapping[str, str]) -> None:
+    """Write `image` with text `fields`, atomically. Raises Unreachable."""
+    text = PngInfo()
+    for key, value in fields.items():
+        text.add_itxt(key, value)  # UTF-8, which PNG's plain text fields are not
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".unfinished-") as folder:
+            unfinished = Path(folder) / path.name
+            image.save(unfinished, format="PNG", pnginfo=text)
+            unfinished.replace(path)
+    except OSError as error:
+        raise Unreachable(f"`{path}` cannot be written: {error.strerror or error}.") from error
+
+
+def read_fields(path: Path) -> dict[str, str]:
+    """Return the text fields of a PNG file. Raises Damaged if it is incomplete."""
+    try:
+        with Image.open(path, formats=("PNG",)) as image:
+            image.load()  # Fields may follow the pixels, and a truncated file must be refused.
+            return {str(key): str(value) for key, value in image.info.items() if isinstance(value, str)}
+    except (OSError, SyntaxError, ValueError) as error:
+        raise Damaged(f"`{path}` is not a complete PNG file: remove it to generate it again.") from error

@@ -1,7 +1,7 @@
-"""Another hub, over the network: `/api/v1` for what is known, `huggingface_hub` for what is transferred.
+"""Client of `/api/v1` of another hub; files are transferred with `huggingface_hub`.
 
-Asking goes through the standard library: `hub search` starts before `huggingface_hub` would be imported. The token in
-`HF_TOKEN` is sent to the endpoint that was named, and to no other place that it leads to.
+It uses the standard library because importing `huggingface_hub` would slow down `hub search`. The token in `HF_TOKEN` is sent only
+to the given endpoint, never to a redirect target.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ from hub.records import Artifact, MirrorOrigin, Page, Query, Revision
 from hub.registry.artifacts.scans import Scan
 
 PATIENCE_S = 60.0
-"""How long an answer may take to begin."""
+"""Timeout of a response."""
 LONGEST_PAGE = 100
-"""What an endpoint gives at once."""
+"""Page size of an endpoint."""
 _MOST_STEPS = 3
-"""Redirects that are followed: an artifact may have moved."""
+"""Maximum number of redirects: an artifact may have been renamed."""
 _ERRORS: dict[int, type[HubError]] = {
     401: Unauthenticated, 403: Forbidden, 409: Conflict, 410: Gone, 412: StaleParent, 413: TooLarge, 422: WrongPath, 501: NotServed,
     507: OverQuota,
@@ -64,34 +64,34 @@ _FILTERS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description:
-    """Everything that an endpoint tells of one artifact."""
+    """An artifact as described by an endpoint."""
 
     artifact: Artifact
     shown: Revision | None
-    """None when only a card is known there."""
+    """None if the endpoint has only a card."""
     revisions: tuple[Revision, ...]
     """Newest first, without their files."""
     card: str
     origins: tuple[Origin, ...]
     scans: Mapping[str, Scan]
-    """Path → what scanners say of files that can run code."""
+    """Path → scan result of files that can run code."""
     mirror: MirrorOrigin | None = None
-    """Where it is mirrored from."""
+    """The origin of a mirrored artifact."""
 
 
 class Endpoint:
-    """The hub at an address, `https://hub.example`. Nothing is asked yet."""
+    """The hub at a URL, such as `https://hub.example`. Creating it sends no request."""
 
     def __init__(self, address: str, token: str | None = None) -> None:
-        """Without a token, the one in `HF_TOKEN`, if there is one. Raises WrongRequest for what is not an address of the web."""
+        """`token`: default is the one in `HF_TOKEN`, if any. Raises WrongRequest for an invalid URL."""
         parts = urlsplit(address)
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
-            raise WrongRequest(f"`--endpoint {address}` is no address of a server: write it as `https://hub.example`.")
+            raise WrongRequest(f"`--endpoint {address}` is not a valid URL. Example: `https://hub.example`.")
         self.address = address.rstrip("/")
         self.token = os.environ.get("HF_TOKEN", "").strip() if token is None else token
 
     def find(self, query: Query) -> Page:
-        """As `Registry.find`, page by page until `query.limit` are there."""
+        """Search like `Registry.find`, fetching pages up to `query.limit` artifacts."""
         wanted = {name: getattr(query, name) for name in _FILTERS if getattr(query, name) not in ("", None)}
         wanted |= {
             "lang": query.language,
@@ -107,7 +107,7 @@ class Endpoint:
         return Page(tuple(items[: query.limit]), found["total"], found["facets"], found["is_exact"])
 
     def describe(self, name: str, revision: str = "main") -> Description:
-        """One artifact with a revision. Raises WrongRequest where there is none, with near names, WrongName."""
+        """Return an artifact with a revision. Raises WrongRequest with similar names if not found, WrongName."""
         ArtifactName.parse(name, "any")
         found = self.ask("GET", f"/artifacts/{quote(name)}", {"revision": revision})
         artifact = _read_artifact(found)
@@ -122,7 +122,7 @@ class Endpoint:
         )
 
     def full_name(self, name: str) -> str:
-        """`owner/name` of what may be called by its name alone."""
+        """Return `owner/name` of an artifact given with or without owner."""
         return name if "/" in name else str(self.describe(name).artifact.name)
 
     def ask(
@@ -132,7 +132,7 @@ class Endpoint:
         parameters: Mapping[str, object] | None = None,
         body: Mapping[str, object] | None = None,
     ) -> Any:
-        """An answer of `/api/v1` as JSON. Errors are those that the same command raises here."""
+        """Return a JSON response of `/api/v1`. Raises the same errors as the local command."""
         answer = self.read(method, path, parameters, body)
         try:
             return json.loads(answer)
@@ -146,7 +146,7 @@ class Endpoint:
         parameters: Mapping[str, object] | None = None,
         body: Mapping[str, object] | None = None,
     ) -> bytes:
-        """As `ask`, the bytes as they are."""
+        """Return the body of a response of `/api/v1`. Raises like `ask`."""
         query = urlencode({name: value for name, value in (parameters or {}).items() if value != ""})
         address = f"{self.address}/api/v1{path}{f'?{query}' if query else ''}"
         headers = {"Accept": "application/json", "User-Agent": "linguahub"}
@@ -167,7 +167,7 @@ class Endpoint:
             except (OSError, HTTPException) as error:
                 reason = getattr(error, "reason", error)
                 raise Unreachable(
-                    f"{self.address} does not answer ({reason}). Is the address right, and the server running?"
+                    f"{self.address} does not answer ({reason}). Check the address and whether the server is running."
                 ) from error
         raise Unreachable(f"{self.address} redirects in a loop for `{path}`.")
 
@@ -183,12 +183,12 @@ class Endpoint:
 
 
 class _StayHere(urllib.request.HTTPRedirectHandler):
-    """Redirects are followed by hand: the standard library would send the token along, wherever they lead."""
+    """Disable automatic redirects, which would send the token to any target."""
 
     def redirect_request(
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
     ) -> None:
-        """None: an error with the status of the redirect."""
+        """Return None, so that the redirect is raised as an error."""
 
 
 def _read_artifact(body: Mapping[str, Any]) -> Artifact:
@@ -196,5 +196,5 @@ def _read_artifact(body: Mapping[str, Any]) -> Artifact:
 
 
 def _read_revision(body: Mapping[str, Any], name: ArtifactName) -> Revision:
-    """Without files where the answer names none."""
+    """Decode a revision, without files if the response has none."""
     return decode(Revision, {"files": (), **body, "artifact": name})

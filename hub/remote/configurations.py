@@ -1,7 +1,7 @@
-"""Bases and encoders whose weights are in an upstream repository: configuration first, for the fit; weights after it.
+"""Fetch bases and encoders from upstream repositories: first the configuration, to check the fit, then the weights.
 
-Transfers are `huggingface_hub`'s: they resume, go through its cache and to `HF_ENDPOINT`. When nobody answers there, the cache is
-read; what is not in it is told in one line, with the command that fetches it.
+`huggingface_hub` transfers files: it resumes, caches and respects `HF_ENDPOINT`. Offline, the cache is used; an error about missing
+files names the command that fetches them.
 """
 
 from __future__ import annotations
@@ -26,26 +26,26 @@ from hub.remote.hf_cache import check as check_downloads
 from hub.weights.memory import gigabytes
 
 CONFIGURATION = ("*.json", "*/*.json")
-"""Kilobytes, where the weights are gigabytes."""
+"""Small files, fetched before the weights."""
 TOKENIZER = ("*.json", "*.txt", "*.model")
-"""Settings, vocabularies and SentencePiece models of an encoder; the index of its weights among them."""
+"""Settings, vocabularies and SentencePiece models of an encoder, including the index of its weights."""
 READ = {".json", ".txt", ".model", ".safetensors"}
-"""What is read of a pipeline's parts; pickles beside them are left."""
+"""Suffixes read from a pipeline's parts; pickles are ignored."""
 PATIENCE_S = 10.0
-"""How long a hub may take to answer the first knock."""
+"""Connection timeout."""
 
 
 def fetch_configuration(repository: str, revision: str, *, what: str) -> Path:
-    """A folder with the JSON files of a repository. Raises Unreachable."""
+    """Fetch the JSON files of a repository and return their folder. Raises Unreachable."""
     return _snapshot(repository, revision, CONFIGURATION, what=what)
 
 
 def fetch_pipeline(pipeline_class: type[Any], repository: str, revision: str, *, what: str) -> Path:
-    """A folder with all that `pipeline_class` needs of a repository, as safetensors. Raises Unreachable and Damaged."""
+    """Fetch the files that `pipeline_class` needs, as safetensors, and return their folder. Raises Unreachable and Damaged."""
     try:
         folder = Path(
             pipeline_class.download(
-                repository, revision=revision, use_safetensors=True, local_files_only=not somebody_answers()
+                repository, revision=revision, use_safetensors=True, local_files_only=not is_online()
             )
         )
     except (OSError, ValueError) as error:
@@ -56,16 +56,16 @@ def fetch_pipeline(pipeline_class: type[Any], repository: str, revision: str, *,
 
 
 def fetch_encoder(upstream: Upstream, *, what: str, whole: bool = False) -> Path:
-    """A folder with the tokenizer and the needed half of a text encoder. Raises Unreachable, and WrongSource for pickles.
+    """Fetch the tokenizer and the needed half of a text encoder, and return their folder.
 
-    `upstream.file` names the weights or their index; its folder is the encoder's. Of a sharded repository only files
-    that hold a tensor of the half are fetched, or all of them with `whole`, for both towers of a dual encoder.
+    `upstream.file` names the weights or their index; its folder is the encoder's. Only shards with a tensor of that half are
+    fetched, or all with `whole`, for both towers of a dual encoder. Raises Unreachable, Damaged, and WrongSource for pickles.
     """
     at = PurePosixPath(upstream.file).parent
     if PurePosixPath(upstream.file).name in open_clip.FILES:
         raise WrongSource(
-            f"`{what}` is upstream in {upstream.repository} in open_clip's layout ({upstream.file}), which is not read as it is: "
-            f"`hub pull {what}` writes it in transformers' and keeps it here as safetensors."
+            f"`{what}` is upstream in {upstream.repository} in open_clip's layout ({upstream.file}), which cannot be loaded directly: "
+            f"`hub pull {what}` converts it to transformers' layout as safetensors."
         )
     folder = fetch_settings(upstream, what=what)
     names = [WEIGHTS]
@@ -84,23 +84,23 @@ def fetch_encoder(upstream: Upstream, *, what: str, whole: bool = False) -> Path
         PurePosixPath(upstream.file).suffix == ".bin" or (folder / "pytorch_model.bin.index.json").is_file()
     ):
         raise WrongSource(
-            f"`{what}` is upstream in {upstream.repository} as pickles alone ({upstream.file}), which can run code and are "
-            f"never loaded: `hub pull {what}` takes the tensors out and keeps them here as safetensors."
+            f"`{what}` is upstream in {upstream.repository} only as pickles ({upstream.file}), which can run code and are "
+            f"never loaded: `hub pull {what}` converts them to safetensors."
         )
     if missing:
-        raise _refusal(what, upstream.repository, FileNotFoundError(f"`{missing[0]}` is not there"))
+        raise _refusal(what, upstream.repository, FileNotFoundError(f"`{missing[0]}` not found"))
     check_downloads([folder / name for name in names], _stamps(), what=what)
     return folder
 
 
 def fetch_settings(upstream: Upstream, *, what: str) -> Path:
-    """A folder with the settings, tokenizer and index of a text encoder, without its weights. Raises Unreachable."""
+    """Fetch the settings, tokenizer and index of a text encoder, and return their folder. Raises Unreachable."""
     at = PurePosixPath(upstream.file).parent
     return _snapshot(upstream.repository, upstream.revision, _small(at), what=what) / at
 
 
 def _small(at: PurePosixPath) -> list[str]:
-    """Settings and tokenizer of the encoder in the folder `at`; of a pipeline the tokenizer has a folder of its own."""
+    """Return patterns of an encoder's settings and tokenizer, which in a pipeline has its own folder."""
     folders = dict.fromkeys([at, at.parent / beside_name(at.name)])
     return [(folder / pattern).as_posix() for folder in folders for pattern in TOKENIZER]
 
@@ -111,7 +111,7 @@ def _snapshot(repository: str, revision: str, patterns: Sequence[str], *, what: 
     try:
         folder = Path(
             snapshot_download(
-                repository, revision=revision, allow_patterns=list(patterns), local_files_only=not somebody_answers()
+                repository, revision=revision, allow_patterns=list(patterns), local_files_only=not is_online()
             )
         )
     except (OSError, ValueError) as error:
@@ -125,8 +125,8 @@ def _stamps() -> Stamps:
     return Stamps(Home.find().caches)
 
 
-def somebody_answers() -> bool:
-    """Whether the hub can be asked: huggingface_hub would try for half a minute, a warning each time."""
+def is_online() -> bool:
+    """Return whether the hub can be reached: huggingface_hub would retry for half a minute, with a warning each time."""
     from huggingface_hub import constants
 
     address = urlsplit(constants.ENDPOINT)
@@ -144,25 +144,25 @@ def somebody_answers() -> bool:
 
 
 def _refusal(what: str, repository: str, error: Exception) -> Unreachable:
-    begun = sum(path.stat().st_size for path in unfinished(repository))
-    part = f" ({gigabytes(begun)} of it are here, of a download that was broken off)" if begun else ""
+    partial = sum(path.stat().st_size for path in unfinished(repository))
+    part = f" ({gigabytes(partial)} of an interrupted download are cached)" if partial else ""
     from huggingface_hub import constants
     from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError, RepositoryNotFoundError
 
     if isinstance(error, GatedRepoError):
         return Unreachable(
-            f"`{what}` is gated: agree to its terms at {constants.ENDPOINT}/{repository}, then `hf auth login`, then "
+            f"`{what}` is gated: accept its terms at {constants.ENDPOINT}/{repository}, then `hf auth login`, then "
             f"`hub pull {what}`."
         )
     if isinstance(error, RepositoryNotFoundError):
         return Unreachable(
-            f"`{what}` is upstream in {repository}, which is not there any more, or not for everybody: see `hub show {what}`."
+            f"`{what}` is upstream in {repository}, which no longer exists or is private: see `hub show {what}`."
         )
-    if isinstance(error, LocalEntryNotFoundError) or not somebody_answers():
+    if isinstance(error, LocalEntryNotFoundError) or not is_online():
         return Unreachable(
-            f"`{what}` is not on this machine{part}: {repository} was looked for in {constants.HF_HUB_CACHE} and at "
-            f"{constants.ENDPOINT}, which {'is not asked (HF_HUB_OFFLINE)' if constants.HF_HUB_OFFLINE else 'does not answer'}. "
-            f"Fetch it where there is a network: `hub pull {what}`."
+            f"`{what}` is not on this machine{part}: {repository} is not in {constants.HF_HUB_CACHE}, and "
+            f"{constants.ENDPOINT} {'is disabled by HF_HUB_OFFLINE' if constants.HF_HUB_OFFLINE else 'does not answer'}. "
+            f"Fetch it with a network connection: `hub pull {what}`."
         )
     reason = str(error).strip().partition("\n")[0].rstrip(".")
     return Unreachable(

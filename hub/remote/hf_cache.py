@@ -1,11 +1,11 @@
-"""Files in Hugging Face's cache, compared with the digests that they are named by.
+"""Verify files in Hugging Face's cache against the digests in their names.
 
-huggingface_hub keeps a file's bytes as a blob that is called by its ETag, the SHA-256 of a large file and git's SHA-1 of a small one,
-and links to it from the snapshot of a revision. What was flipped or cut since the download gives itself away by that name. A file
-that is no link (a disk without links, a folder put there by hand) has no such name, and is judged by its header alone.
+huggingface_hub names a blob after its ETag, the SHA-256 of a large file and git's SHA-1 of a small one, and links to it from the
+snapshot of a revision. A blob that was corrupted since the download no longer matches its name. A file that is not a link (a disk
+without links, a folder made by hand) has no digest, and only its header is checked.
 
-Hashing takes 0.7 seconds for each GB, so a blob that was found whole is remembered by size, time of change and inode, and hashed
-again only when one of them differs: `Stamps`.
+Hashing takes 0.7 seconds per GB, so size, modification time and inode of a valid blob are remembered, and it is hashed again only
+when one of them changes: `Stamps`.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from hub.weights.memory import BIG_BYTES, gigabytes
 
 logger = logging.getLogger(__name__)
 STAMPS = "downloads.json"
-"""In the folder of caches."""
+"""File in the folder of caches."""
 INCOMPLETE = ".incomplete"
-"""How huggingface_hub calls a blob that it has not the whole of."""
+"""huggingface_hub's suffix of a partial download."""
 _NAMES = {40: "sha1", 64: "sha256"}
 _HEX = re.compile(r"[0-9a-f]+")
 _CHUNK_BYTES = 1 << 22
@@ -36,30 +36,30 @@ _CHUNK_BYTES = 1 << 22
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A file of the cache whose bytes are not those that were downloaded."""
+    """A cached file that is corrupted."""
 
     path: Path
-    """Of the link in the snapshot."""
+    """Path of the link in the snapshot."""
     found: str
-    """The digest of its bytes."""
+    """The actual digest."""
 
     @property
     def blob(self) -> Path:
-        """Where the bytes are; its name is what their digest should be."""
+        """Path of the blob, whose name is the expected digest."""
         return self.path.resolve()
 
     def __str__(self) -> str:
         kind = "SHA-256" if len(self.found) == 64 else "git digest"
-        return f"`{self.path.name}` has the {kind} {self.found[:12]}…, and was downloaded with {self.blob.name[:12]}…"
+        return f"`{self.path.name}` has the {kind} {self.found[:12]}…instead of {self.blob.name[:12]}…"
 
     def remove(self) -> None:
-        """Take link and blob away, so that the next download fetches the file again."""
+        """Delete link and blob, so that the next download fetches the file again."""
         self.blob.unlink(missing_ok=True)
         self.path.unlink(missing_ok=True)
 
 
 class Stamps:
-    """What blobs looked like when they were found whole, in a file that several processes may write: the last one wins."""
+    """The size, modification time and inode of valid blobs, in a file. With several writers, the last one wins."""
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / STAMPS
@@ -70,11 +70,11 @@ class Stamps:
         self._kept: dict[str, list[int]] = kept if isinstance(kept, dict) else {}
 
     def knows(self, blob: Path) -> bool:
-        """Whether `blob` looks as it did when it was found whole."""
+        """Return whether `blob` is unchanged since it was verified."""
         return self._kept.get(str(blob)) == _look(blob)
 
     def remember(self, blobs: Iterable[Path]) -> None:
-        """Keep how they look now. A folder that cannot be written costs the next check its time, nothing else."""
+        """Save the state of valid blobs. An unwritable folder only makes the next check slower."""
         added = {str(blob): _look(blob) for blob in blobs}
         if not added:
             return
@@ -89,7 +89,7 @@ class Stamps:
 
 
 def check(paths: Iterable[Path], stamps: Stamps, *, what: str) -> None:
-    """Damaged, with the command that mends it, when a file of the cache holds other bytes than were downloaded."""
+    """Raise Damaged, with the command that fixes it, if a cached file is corrupted."""
     for fault in faults(paths, stamps):
         raise Damaged(
             f"`{what}` is damaged in Hugging Face's cache: {fault}. `hub pull {what}` removes it and fetches it again."
@@ -97,12 +97,12 @@ def check(paths: Iterable[Path], stamps: Stamps, *, what: str) -> None:
 
 
 def faults(paths: Iterable[Path], stamps: Stamps, *, anew: bool = False) -> Iterator[Fault]:
-    """Every file whose bytes are not those of its name; what `stamps` know is read again only `anew`. What is whole is remembered."""
+    """Yield corrupted files, and remember valid ones. Files known to `stamps` are hashed again only with `anew`."""
     links = {path.resolve(): path for path in paths if path.is_symlink() and path.exists()}
     unknown = [blob for blob in links if _is_named(blob.name) and (anew or not stamps.knows(blob))]
     size_bytes = sum(blob.stat().st_size for blob in unknown)
-    if size_bytes >= BIG_BYTES:  # seconds, which would look like a loader that hangs
-        logger.warning("comparing %s in Hugging Face's cache with their digests, once.", gigabytes(size_bytes))
+    if size_bytes >= BIG_BYTES:  # Takes seconds, in which the loader would seem to hang.
+        logger.warning("verifying %s in Hugging Face's cache, once.", gigabytes(size_bytes))
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         digests = dict(zip(unknown, pool.map(_digest, unknown), strict=True))
     stamps.remember(blob for blob, digest in digests.items() if digest == blob.name)
@@ -110,7 +110,7 @@ def faults(paths: Iterable[Path], stamps: Stamps, *, anew: bool = False) -> Iter
 
 
 def cached(repository: str, revision: str) -> list[Path]:
-    """Files of a repository's revision that are in the cache; none when it is not."""
+    """Return the cached files of a repository's revision."""
     root = _root(repository)
     ref = root / "refs" / revision
     commit = ref.read_text(encoding="utf-8").strip() if ref.is_file() else revision
@@ -118,7 +118,7 @@ def cached(repository: str, revision: str) -> list[Path]:
 
 
 def unfinished(repository: str) -> list[Path]:
-    """Downloads that were broken off: they go on where they stopped."""
+    """Return interrupted downloads, which can be resumed."""
     return sorted((_root(repository) / "blobs").glob(f"*{INCOMPLETE}"))
 
 
@@ -133,7 +133,7 @@ def _is_named(name: str) -> bool:
 
 
 def _digest(blob: Path) -> str:
-    """Of the kind that the blob is called by; git hashes the word `blob` and the size before the bytes."""
+    """Return the digest that the blob is named after; git's starts with the word `blob` and the size."""
     hashed = hashlib.new(_NAMES[len(blob.name)], usedforsecurity=False)
     with blob.open("rb") as file:
         if hashed.name == "sha1":

@@ -1,8 +1,8 @@
-"""Encoders that are upstream as pickles alone, or in open_clip's layout: `hub pull` takes their tensors out, once, and publishes
-them here as safetensors in transformers' layout.
+"""Convert encoders that are upstream as pickles or in open_clip's layout: `hub pull` publishes them locally as safetensors in
+transformers' layout.
 
-Nothing but tensors is read (`weights_only=True`), and loading never comes here. Files are mapped into memory, not read into it: a
-half is written from the pages of the file, so an encoder of 20 GB needs no 20 GB.
+Only tensors are read (`weights_only=True`), and never while loading a pipeline. Files are memory-mapped, so an encoder of 20 GB
+does not need 20 GB of memory.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ CONFIG = "config.json"
 PROCESSOR = "preprocessor_config.json"
 PICKLE = "pytorch_model.bin"
 INDEX = "pytorch_model.bin.index.json"
-"""Says which pickle of several holds which tensor."""
+"""Maps tensors to sharded pickles."""
 SHARD = "5GB"
-"""Of one safetensors file; more is several, with an index."""
+"""Maximum size of a safetensors file before sharding."""
 SETTINGS = ("*.json", "*.txt", "*.model")
-"""What is published beside the weights: settings and tokenizer."""
+"""Settings and tokenizer, published with the weights."""
 
 
 def pull_pickled(
@@ -51,11 +51,11 @@ def pull_pickled(
     endpoint: str | None = None,
     shard: int | str = SHARD,
 ) -> Revision:
-    """Fetch the pickles that hold the needed half, write it as safetensors, and publish it under the artifact's name.
+    """Fetch the pickles with the needed half, write it as safetensors, and publish it under the artifact's name.
 
-    A repository in open_clip's layout is written in transformers'. `card` is the folder of the card, `settings` one with the
-    repository's config.json, tokenizer and index; `scratch` is where the files are put together. Nothing is published unless
-    all of it was fetched, read and found to fit. Raises Unreachable, Damaged, WrongSource, WeightsDoNotFit, MissingExtra.
+    open_clip's layout is converted to transformers'. `card`: folder of the card; `settings`: folder with config.json, tokenizer
+    and index; `scratch`: folder for temporary files. Nothing is published unless everything was fetched and fits. Raises
+    Unreachable, Damaged, WrongSource, WeightsDoNotFit, MissingExtra.
     """
     try:
         from huggingface_hub import save_torch_state_dict
@@ -84,18 +84,18 @@ def pull_pickled(
                 from hub.encoders.text_half import check_half
 
                 check_half(folder, half, config, what=name)
-            message = f"Take the tensors out of {upstream.repository}/{upstream.file} at {upstream.revision}"
+            message = f"Convert {upstream.repository}/{upstream.file} at {upstream.revision}"
             return publish(folder, artifact.name, registry, store, message=message)
     except OSError as error:
         raise Unreachable(
-            f"`{name}` cannot be written below {scratch}: {error.strerror or error}. Nothing was kept."
+            f"`{name}` cannot be written below {scratch}: {error.strerror or error}. Nothing was saved."
         ) from error
 
 
 def _half(
     upstream: Upstream, settings: Path, endpoint: str | None, *, what: str
 ) -> tuple[dict[str, Tensor], TextHalf | None, dict[str, Any]]:
-    """Tensors that are kept of a repository of transformers, the half they are checked against, and its config.json."""
+    """Return the needed tensors of a transformers repository, the half to check them against, and its config.json."""
     from transformers import CONFIG_MAPPING
 
     from hub.encoders.text_half import half_of
@@ -104,8 +104,8 @@ def _half(
     half = half_of(config)
     if half is None and config.get("model_type") not in CONFIG_MAPPING:
         raise WrongSource(
-            f"`{what}` is of type {config.get('model_type')}, which transformers has no class for: fetch {upstream.file} of "
-            f"{upstream.repository} yourself, and `hub import` it if its format is known."
+            f"`{what}` has the type {config.get('model_type')}, which transformers does not support: download {upstream.file} of "
+            f"{upstream.repository} and try `hub import`."
         )
     tensors: dict[str, Tensor] = {}
     for file in _files(upstream, settings, half, what=what):
@@ -120,7 +120,7 @@ def _half(
 def _translated(
     upstream: Upstream, settings: Path, endpoint: str | None, *, what: str
 ) -> tuple[dict[str, Tensor], dict[str, dict[str, Any]]]:
-    """Tensors of open_clip's file in transformers' names, and the settings to be written beside them. WeightsDoNotFit, WrongSource."""
+    """Return open_clip's tensors and settings in transformers' layout. Raises WeightsDoNotFit and WrongSource."""
     import torch
     from transformers import AutoConfig, AutoModel
 
@@ -128,8 +128,8 @@ def _translated(
 
     path = fetch(upstream, endpoint=endpoint)
     given = load_tensors(path, what=what) if path.suffix == ".safetensors" else tensors_of(path, what=what)
-    said = read_json(settings / open_clip.SETTINGS) if (settings / open_clip.SETTINGS).is_file() else {}
-    config, tensors = open_clip.translate(given, said, what=what)
+    given_settings = read_json(settings / open_clip.SETTINGS) if (settings / open_clip.SETTINGS).is_file() else {}
+    config, tensors = open_clip.translate(given, given_settings, what=what)
     with torch.device("meta"):
         made = AutoModel.from_config(
             AutoConfig.for_model(**config), **({} if "vision_config" in config else {"add_pooling_layer": False})
@@ -138,21 +138,21 @@ def _translated(
     problems = disagreements_of(made.state_dict(), entries)
     if problems:
         raise WeightsDoNotFit(what, problems)
-    pictures = config.get("vision_config")
-    processor = {PROCESSOR: open_clip.preprocessing(said, pictures["image_size"])} if pictures else {}
+    vision = config.get("vision_config")
+    processor = {PROCESSOR: open_clip.preprocessing(given_settings, vision["image_size"])} if vision else {}
     return tensors, {CONFIG: config, **processor}
 
 
 def tensors_of(path: Path, *, what: str) -> dict[str, Tensor]:
-    """Key → tensor of a pickled state dict, mapped where torch can. Raises WrongSource for more than tensors, and Damaged."""
+    """Return a pickled state dict, memory-mapped if possible. Raises WrongSource for other contents, and Damaged."""
     state = unpickle(path, what=what, is_mapped=True, advice=" Remove it from the cache and pull again.")
     if not is_state_dict(state):
-        raise WrongSource(f"`{path.name}` of `{what}` is no plain state dict: keys to tensors were expected.")
+        raise WrongSource(f"`{path.name}` of `{what}` is not a state dict: expected a mapping of keys to tensors.")
     return dict(state)
 
 
 def _files(upstream: Upstream, settings: Path, half: TextHalf | None, *, what: str) -> list[Upstream]:
-    """The pickles that hold a tensor which is kept. Size and digest of the card are those of the file it names."""
+    """Return the pickles with a needed tensor. Size and digest on the card are those of the file it names."""
     from hub.encoders.text_half import needed_files
 
     named = PurePosixPath(upstream.file)
@@ -174,7 +174,7 @@ def _files(upstream: Upstream, settings: Path, half: TextHalf | None, *, what: s
 
 
 def _alone(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Views of a part of some storage get one of their own: safetensors keeps whole ones, and drops names of the same one."""
+    """Copy views that share storage, which safetensors cannot save."""
     return {
         key: value if value.untyped_storage().nbytes() == value.nbytes and value.is_contiguous() else value.clone()
         for key, value in tensors.items()

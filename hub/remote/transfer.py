@@ -1,7 +1,7 @@
-"""Artifacts between this installation and another hub. Transfers are `huggingface_hub`'s: they resume and show progress.
+"""Pull artifacts from another hub and push to it. `huggingface_hub` transfers the files: it resumes and shows progress.
 
-What is pulled is recorded under the very id that it has there: the endpoint gives the manifest whose SHA-256 the id is,
-and every file must have the digest that the manifest names. So an endpoint can refuse, but not give other bytes.
+A pulled revision keeps its id, which is the SHA-256 of its manifest, and every file must have the digest in the manifest. So an
+endpoint can refuse a file, but not replace it.
 """
 
 from __future__ import annotations
@@ -33,21 +33,20 @@ if TYPE_CHECKING:
 
 
 def pull(hub: LocalHub, endpoint: Endpoint, name: str, revision: str = "main") -> Revision:
-    """Fetch a revision and record it here: as the newest one when it is that there, or when nothing is known here yet.
+    """Fetch a revision and record it locally, as the newest one if it is the newest there or the first one here.
 
-    Revisions that are here and were yanked there, or are no longer, become so here, too.
-    Raises Conflict when somebody here has published under the same name what the endpoint does not know, Damaged when
-    its answer is not what its id says.
+    Yanks of known revisions are copied from the endpoint. Raises Conflict if the head was published locally and is unknown to the
+    endpoint, Damaged if a response does not match its digest.
     """
-    told = endpoint.describe(name, revision)
-    if told.shown is None:
+    description = endpoint.describe(name, revision)
+    if description.shown is None:
         raise WrongRequest(
-            f"`{name}` is a card alone on {endpoint.address}: its weights are upstream, `hub pull {name}` fetches them."
+            f"`{name}` is only a card on {endpoint.address}: fetch its upstream weights with `hub pull {name}`."
         )
-    artifact, shown = told.artifact, told.shown
-    head = _own_head(hub, endpoint, told)
+    artifact, shown = description.artifact, description.shown
+    head = _local_head(hub, endpoint, description)
     known = {each.id: each for each in hub.registry.revisions(artifact.name, with_files=False)} if head else {}
-    for each in told.revisions:
+    for each in description.revisions:
         if each.id in known and each.yanked != known[each.id].yanked:
             actor = Actor("hub pull", address=endpoint.address)
             yank(hub.registry.get(artifact.name), each.id, hub.registry, hub.store, actor, yanked=each.yanked)
@@ -60,7 +59,7 @@ def pull(hub: LocalHub, endpoint: Endpoint, name: str, revision: str = "main") -
 
 
 def push(folder: Path, endpoint: Endpoint, name: str, message: str) -> tuple[Artifact, Revision]:
-    """Send a folder: checked here as `hub push` checks it, so that nothing is sent which the endpoint would refuse."""
+    """Upload a folder, after the same checks as `hub push`, so that nothing is sent that the endpoint would refuse."""
     from huggingface_hub import HfApi
 
     paths = check_contents(folder)
@@ -78,36 +77,36 @@ def push(folder: Path, endpoint: Endpoint, name: str, message: str) -> tuple[Art
             folder_path=folder,
             commit_message=message or f"Publish {target}",
             allow_patterns=[glob.escape(path) for path in paths],
-            delete_patterns="*",  # What is no longer in the folder: a push makes the folder the revision, as it does here.
+            delete_patterns="*",  # As in a local push, the revision contains exactly the files of the folder.
         )
-    told = endpoint.describe(str(target))
-    assert told.shown is not None, "it was just sent"
-    return told.artifact, told.shown
+    description = endpoint.describe(str(target))
+    assert description.shown is not None, "it was just pushed"
+    return description.artifact, description.shown
 
 
-def _own_head(hub: LocalHub, endpoint: Endpoint, told: Description) -> Revision | None:
-    """What is newest here; Conflict when it is neither a curated card nor known there."""
-    name = told.artifact.name
-    here = hub.registry.head(name)
-    if here is None:
+def _local_head(hub: LocalHub, endpoint: Endpoint, description: Description) -> Revision | None:
+    """Return the local head. Raises Conflict if it is neither a curated card nor known to the endpoint."""
+    name = description.artifact.name
+    local = hub.registry.head(name)
+    if local is None:
         return None
-    head = hub.registry.revision(name, here)
-    if head.id not in {each.id for each in told.revisions} and head.message != FROM_CARDS:
+    head = hub.registry.revision(name, local)
+    if head.id not in {each.id for each in description.revisions} and head.message != FROM_CARDS:
         raise Conflict(
-            f"revision {head.number} of `{name}` was published here and {endpoint.address} does not have it: fetch theirs with `--to`, "
+            f"revision {head.number} of `{name}` was published locally and is not on {endpoint.address}: fetch theirs with `--to`, "
             f"or send yours with `hub push --endpoint`."
         )
     return head
 
 
 def _keep(hub: LocalHub, endpoint: Endpoint, artifact: Artifact, shown: Revision) -> None:
-    """Put manifest and files into the store, each only if it is what it says."""
+    """Put manifest and files into the store, after checking their digests."""
     from huggingface_hub import snapshot_download
 
     manifest = endpoint.read("GET", f"/artifacts/{artifact.name}/revisions/{shown.id}/manifest")
     if hashlib.sha256(manifest).hexdigest() != shown.id:
         raise Damaged(
-            f"{endpoint.address} gave a manifest for `{artifact.name}` that is not the one of revision {shown.id[:12]}."
+            f"{endpoint.address} returned a manifest of `{artifact.name}` that does not match revision {shown.id[:12]}: pull again."
         )
     unfinished = hub.home.caches / "pull" / shown.id[:COMMIT_DIGITS]
     with _translated(endpoint):
@@ -122,13 +121,13 @@ def _keep(hub: LocalHub, endpoint: Endpoint, artifact: Artifact, shown: Revision
     hub.store.put(manifest, Digest(shown.id))
     for file in read_manifest(hub.store, shown.id).files:
         hub.store.put_file(unfinished / file.path, file.digest)
-    shutil.rmtree(unfinished, ignore_errors=True)  # Until here, a pull that was cut off goes on where it was.
+    shutil.rmtree(unfinished, ignore_errors=True)  # Kept until here, so that an interrupted pull resumes.
 
 
 def _record(
     hub: LocalHub, endpoint: Endpoint, artifact: Artifact, shown: Revision, head: Revision | None, *, is_newest: bool
 ) -> None:
-    """Make it known; the audit log says where it came from."""
+    """Record the revision, with its origin in the audit log."""
     kept = dataclasses.replace(
         read_manifest(hub.store, shown.id), artifact=artifact.name, yanked=shown.yanked, author=shown.author
     )
@@ -147,18 +146,18 @@ def _record(
 
 @contextmanager
 def _translated(endpoint: Endpoint) -> Iterator[None]:
-    """What `huggingface_hub` raises, in our words."""
+    """Raise HubErrors for errors of `huggingface_hub`."""
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
         yield
     except HfHubHTTPError as error:
-        said = (error.server_message or str(error)).splitlines()[0]
+        message = (error.server_message or str(error)).splitlines()[0]
         status = error.response.status_code if error.response is not None else 0
         kinds: dict[int, type[HubError]] = {401: Unauthenticated, 403: Forbidden, 409: Conflict}
-        raise kinds.get(status, WrongRequest if 400 <= status < 500 else Unreachable)(said) from error
+        raise kinds.get(status, WrongRequest if 400 <= status < 500 else Unreachable)(message) from error
     except (LocalEntryNotFoundError, OSError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
         raise Unreachable(
-            f"{endpoint.address} cannot be reached: {reason}. Do it again to go on where it stopped."
+            f"{endpoint.address} cannot be reached: {reason}. Run the command again to resume."
         ) from error

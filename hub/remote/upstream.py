@@ -1,6 +1,6 @@
-"""Published systems whose weights are elsewhere: fetch, check, convert, publish.
+"""Fetch, check, convert and publish systems whose weights are upstream.
 
-Transfers are `huggingface_hub`'s: they resume, show progress, and go to `HF_ENDPOINT` and through its cache.
+`huggingface_hub` transfers the files: it resumes, shows progress, caches and respects `HF_ENDPOINT`.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ from hub.registry import Registry
 from hub.store import BlobStore
 
 ROUNDING = 0.01
-"""Cards give sizes as file listings round them, `81.5 MB`: a file may differ by this share."""
+"""Relative tolerance of sizes, which cards round, as in `81.5 MB`."""
 PATIENCE_S = 10.0
-"""How long a hub may take to answer the first knock."""
+"""Connection timeout."""
 CONVERTED = ("adapter", "projector")
-"""Kinds whose published files are of formats of ours."""
+"""Kinds whose published files can be converted."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def pull(
     artifact: Artifact, card: Path, registry: Registry, store: BlobStore, *, endpoint: str | None = None
 ) -> Revision:
-    """Fetch what `artifact`'s card names upstream, convert it and publish it here under the same name.
+    """Fetch the upstream files of `artifact`'s card, convert them and publish them locally under the same name.
 
-    A card may name the files of a tokenizer beside the weights: then a text encoder that lies in them is taken, too.
-    `card` is the folder of the card, which becomes part of the revision. Nothing is published unless all of it was fetched,
-    checked and converted. Raises Unreachable, Damaged, WrongSource, WeightsDoNotFit, MissingExtra.
+    If the card also names the files of a tokenizer, the text encoder in the weights is converted, too. `card`: folder of the
+    card, which becomes part of the revision. Nothing is published unless everything was fetched, checked and converted.
+    Raises Unreachable, Damaged, WrongSource, WeightsDoNotFit, MissingExtra.
     """
     name = str(artifact.name)
     if not artifact.upstream:
@@ -47,8 +47,8 @@ def pull(
     weights = [each for each in artifact.upstream if Path(each.file).name not in TOKENIZER]
     if artifact.kind not in CONVERTED or len(weights) != 1 or not artifact.bases:
         raise WrongRequest(
-            f"`{name}` cannot be converted: adapters and projectors with one upstream file and a base can. "
-            f"{_where(artifact)} loads as it is in diffusers or transformers."
+            f"`{name}` cannot be converted: only adapters and projectors with one upstream file and a base can. "
+            f"Load `{artifact.upstream[0].repository}` with diffusers or transformers."
         )
     (upstream,) = weights
     source = fetch(upstream, endpoint=endpoint)
@@ -78,27 +78,27 @@ def pull(
 
 
 def fetch(upstream: Upstream, *, endpoint: str | None = None) -> Path:
-    """The file on this machine, whole: its size and, where one is known, its SHA-256 are right."""
+    """Download a file and return its path, after checking its size and, if known, its SHA-256. Raises Unreachable, Damaged."""
     path = _download(upstream, endpoint)
     size_bytes = path.stat().st_size
     expected = upstream.size_bytes
     if expected is not None and abs(size_bytes - expected) > ROUNDING * expected:
         raise Damaged(
-            f"{_title(upstream)} has {size_bytes} bytes; its card says {expected}. Remove `{path.name}` and pull again."
+            f"{_title(upstream)} has {size_bytes} bytes instead of {expected}. Remove `{path.name}` and pull again."
         )
     # huggingface_hub names a blob in its cache after the ETag, which is the SHA-256 of a large file.
-    announced = upstream.digest or (found[0] if (found := _SHA256.fullmatch(path.resolve().name)) else "")
-    if announced:
+    expected_digest = upstream.digest or (found[0] if (found := _SHA256.fullmatch(path.resolve().name)) else "")
+    if expected_digest:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         if upstream.digest and digest == path.resolve().name != upstream.digest:
             raise Damaged(
                 f"{_title(upstream)} was changed upstream: its digest is {digest}, and its card pins {upstream.digest}. Nothing was "
-                f"published: look at its page, and if you trust what is there now, fetch it yourself and `hub import {path.name}`."
+                f"published: if you trust the new file, download it and run `hub import {path.name}`."
             )
-        if digest != announced:
-            path.resolve().unlink()  # Else the cache would give the same bytes for ever.
-            raise Damaged(f"{_title(upstream)} has the digest {digest}, and should have {announced}. Pull it again.")
+        if digest != expected_digest:
+            path.resolve().unlink()  # Otherwise the cache would return the same bytes again.
+            raise Damaged(f"{_title(upstream)} has the digest {digest} instead of {expected_digest}. Pull it again.")
     return path
 
 
@@ -122,9 +122,7 @@ def _download(upstream: Upstream, endpoint: str | None) -> Path:
     except LocalEntryNotFoundError as error:
         raise Unreachable(_silence(upstream, _first_line(error))) from error
     except (RepositoryNotFoundError, RevisionNotFoundError, EntryNotFoundError) as error:
-        raise Unreachable(
-            f"{_title(upstream)} is not there any more, or not for everybody: look at its page."
-        ) from error
+        raise Unreachable(f"{_title(upstream)} no longer exists or is private: check its page.") from error
     except OSError as error:
         raise Unreachable(
             f"{_title(upstream)} cannot be fetched: {_first_line(error)}. Pull it again to resume."
@@ -133,9 +131,9 @@ def _download(upstream: Upstream, endpoint: str | None) -> Path:
 
 
 def _check_reachable(upstream: Upstream, endpoint: str | None) -> None:
-    """Raise Unreachable at once when nobody answers: huggingface_hub would ask for half a minute, a warning each time.
+    """Raise Unreachable if the hub does not answer: huggingface_hub would retry for half a minute, with a warning each time.
 
-    Not asked when the file is in the cache already, or when a proxy speaks for us.
+    Skipped if the file is cached or a proxy is used.
     """
     from huggingface_hub import constants, try_to_load_from_cache
 
@@ -154,17 +152,13 @@ def _check_reachable(upstream: Upstream, endpoint: str | None) -> None:
 def _silence(upstream: Upstream, reason: str) -> str:
     download = f"hf download {upstream.repository} {upstream.file}"
     return (
-        f"{_title(upstream)} cannot be fetched: {reason}. Try again where there is a network: `{download}` must work."
+        f"{_title(upstream)} cannot be fetched: {reason}. Try again with a network connection: `{download}` must work."
     )
 
 
 def _title(upstream: Upstream) -> str:
     revision = "" if upstream.revision == "main" else f" at {upstream.revision}"
     return f"`{upstream.file}` of `{upstream.repository}`{revision}"
-
-
-def _where(artifact: Artifact) -> str:
-    return f"`{artifact.upstream[0].repository}`" if artifact.upstream else "It"
 
 
 def _first_line(error: BaseException) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
+from hub.cli.transfer.push import publish_locally
 from hub.errors import Conflict, WrongRequest
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def import_file(
         folder.mkdir()
         variant.rename(folder / fits)
         _write_card(folder, found, file, languages, license)
-        print(_push(folder, called, file) if push else _keep(folder))
+        print(publish_locally(folder, called, f"Import {file.name}") if push else _keep(folder))
     print(f"Recognised as {found.format.title}: {found.reading.architecture}, {_sizes(found)}.")
     if found.left:
         print(f"Not converted: {', '.join(found.left)}.")
@@ -99,14 +100,3 @@ def _keep(folder: Path) -> str:
         raise Conflict(f"`{target}` already exists: choose another name with --name, or remove it.")
     folder.rename(target)
     return str(target.resolve())
-
-
-def _push(folder: Path, called: str, file: Path) -> str:
-    from hub.local import LocalHub
-    from hub.names import ArtifactName
-    from hub.publish.publish import publish
-
-    with LocalHub.open() as hub:
-        target = ArtifactName.parse(called, hub.home.owner)
-        revision = publish(folder, target, hub.registry, hub.store, message=f"Import {file.name}")
-    return f"{revision.artifact} revision {revision.number} ({revision.id[:10]}), {len(revision.files)} files"

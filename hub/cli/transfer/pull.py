@@ -102,12 +102,12 @@ def _encoder(hub: LocalHub, artifact: Artifact) -> Path:
 
 def _remove_damaged(hub: LocalHub, artifact: Artifact) -> None:
     """Remove damaged files from Hugging Face's cache so that they are fetched again. Raises Unreachable when offline."""
-    from hub.remote.configurations import somebody_answers
+    from hub.remote.configurations import is_online
     from hub.remote.hf_cache import Stamps, cached, faults
 
     upstream, stamps = artifact.upstream[0], Stamps(hub.home.caches)
     damaged = list(faults(cached(upstream.repository, upstream.revision), stamps, anew=True))
-    if damaged and not somebody_answers():
+    if damaged and not is_online():
         raise Unreachable(
             f"{damaged[0]}, and the hub that has `{artifact.name.name}` does not answer: "
             f"run `hub pull {artifact.name.name}` with a network connection."

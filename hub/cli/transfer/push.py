@@ -29,16 +29,21 @@ def push(
         from hub.remote.transfer import push as push_to
 
         _, revision = push_to(folder, Endpoint(endpoint), name or folder.resolve().name, message)
-        _say(revision)
-        return
+        print(summary(revision))
+    else:
+        print(publish_locally(folder, name or folder.resolve().name, message))
+
+
+def publish_locally(folder: Path, name: str, message: str) -> str:
+    """Publish a folder in the local registry and return a line about the revision."""
     from hub.local import LocalHub
     from hub.publish.publish import publish
 
     with LocalHub.open() as hub:
-        target = ArtifactName.parse(name or folder.resolve().name, hub.home.owner)
-        revision = publish(folder, target, hub.registry, hub.store, message=message)
-    _say(revision)
+        target = ArtifactName.parse(name, hub.home.owner)
+        return summary(publish(folder, target, hub.registry, hub.store, message=message))
 
 
-def _say(revision: Revision) -> None:
-    print(f"{revision.artifact} revision {revision.number} ({revision.id[:10]}), {len(revision.files)} files")
+def summary(revision: Revision) -> str:
+    """Format a published revision."""
+    return f"{revision.artifact} revision {revision.number} ({revision.id[:10]}), {len(revision.files)} files"

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
+from hub.cli.transfer.push import summary
 from hub.errors import WrongRequest
 from hub.names import ArtifactName
 
@@ -57,7 +58,7 @@ def combine(
         if push:
             message = f"Combined of {', '.join(modules)}."
             revision = publish(made, target, hub.registry, hub.store, message=message)
-            print(f"{revision.artifact} revision {revision.number} ({revision.id[:10]}), {len(revision.files)} files")
+            print(summary(revision))
 
 
 def _numbers(text: str) -> list[float] | None:

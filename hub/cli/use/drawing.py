@@ -13,8 +13,7 @@ from hub.cli.use.prompts import Prompt
 from hub.errors import WrongRequest
 from hub.images.contact_sheet import Row, contact_sheet, in_square
 from hub.images.generate import Settings, Spoken, compare, draw
-from hub.images.png import read_fields, save_png
-from hub.images.png_metadata import made_by, of_prompts, revision_of
+from hub.images.png_metadata import made_by, of_prompts, read_fields, revision_of, save_png
 from hub.loader import load_pipeline
 
 if TYPE_CHECKING:
@@ -125,8 +124,8 @@ class Job:
         found, wanted = read_fields(path), self._fields | of_prompts([_spoken(prompt)])
         if other := [name for name in MUST_AGREE if found.get(name, "") != wanted[name]]:
             raise WrongRequest(
-                f"`{path}` was generated with {other[0]} {found.get(other[0], '')!r}, and line {prompt.number} asks for {wanted[other[0]]!r}: "
-                "choose another folder, or omit --resume to generate all again."
+                f"`{path}` was generated with {other[0]} {found.get(other[0], '')!r}, and line {prompt.number} asks for "
+                f"{wanted[other[0]]!r}: choose another folder, or omit --resume to generate all again."
             )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hub.errors import UnknownLanguage, WrongRequest
+from hub.errors import WrongRequest
 from hub.languages import parse_language
 
 SHOWN = 5
@@ -85,16 +85,9 @@ def _parse(line: str, number: int, language: str) -> Prompt:
     elif not own.strip():
         raise WrongRequest("no language before the tab.")
     else:
-        own = _language(own.strip())
+        own = parse_language(own.strip())
     if not text.strip():
         raise WrongRequest("no prompt after the tab.")
     if strange := [letter for letter in text if unicodedata.category(letter) == "Cc"]:
         raise WrongRequest(f"control character U+{ord(strange[0]):04X}.")
     return Prompt(number, text.strip(), own)
-
-
-def _language(word: str) -> str:
-    try:
-        return parse_language(word)
-    except UnknownLanguage as error:
-        raise WrongRequest(str(error)) from error

@@ -187,7 +187,7 @@ WRONG = {
     "a user as an organisation": (WrongRequest, "is no organisation", lambda admin: admin.run(SetMember(name="root", user="root", role="read"))),
     "too many lines": (WrongRequest, "1 to 10000, not 0", lambda admin: admin.run(ListAudit(limit=0))),
     "too many debts": (WrongRequest, "1 to 10000, not 10001", lambda admin: admin.run(ListDebts(limit=10_001))),
-    "a task that is none": (WrongRequest, "is no task", lambda admin: admin.run(RetryDebts(task="a\0b"))),
+    "a task that is none": (WrongRequest, "is not a task", lambda admin: admin.run(RetryDebts(task="a\0b"))),
     "a host that is none": (WrongRequest, "is not a valid host", lambda admin: admin.run(AllowHost(host="a b", allowed=True))),
     "webhooks of nobody": (WrongRequest, "Did you mean `root`", lambda admin: admin.run(ListHooks(name="roott"))),
     "a webhook that is none": (WrongRequest, "no webhook is called `77`", lambda admin: admin.run(ListHookDeliveries(webhook="77"))),
@@ -195,8 +195,8 @@ WRONG = {
     "a key that is none": (WrongRequest, "not a public key", lambda admin: admin.run(AddSigningKey(account="root", name="x", pem="PEM"))),
     "a key without a name": (WrongRequest, "the name of a signing key", lambda admin: admin.run(AddSigningKey(account="root", name="", pem=a_public_key()))),
     "a fingerprint that is none": (WrongRequest, "no signing key is called", lambda admin: admin.run(RevokeSigningKey(account="root", fingerprint="f" * 8))),
-    "a subject that is none": (WrongRequest, "is no artifact", lambda admin: admin.run(ListAudit(subject="a\0b", limit=1))),
-    "a subject that is too long": (WrongRequest, "is no artifact", lambda admin: admin.run(ListAudit(subject="a" * 201))),
+    "a subject that is none": (WrongRequest, "is not the name of an artifact", lambda admin: admin.run(ListAudit(subject="a\0b", limit=1))),
+    "a subject that is too long": (WrongRequest, "is not the name of an artifact", lambda admin: admin.run(ListAudit(subject="a" * 201))),
     "a full name of two lines": (WrongRequest, "on one line", lambda admin: admin.run(AddUser(name="eve", full_name="a\nb"))),
 }  # fmt: skip
 

@@ -111,9 +111,9 @@ def test_every_problem_is_listed_at_once_in_one_line(tmp_path):
     text = str(raised.value)
     assert "\n" not in text
     for part in (
-        "language 'Elbonian' is unknown", "write 'no' for Norwegian", "license 'my-own'", "kind 'adaptor' is none of adapter",
+        "language 'Elbonian' is unknown", "write 'no' for Norwegian", "license 'my-own'", "unknown kind 'adaptor'; choose one of adapter",
         "`linguahub.summary` is missing", "`linguahub.colour` is unknown", "`tags` is 3", "a score needs a source",
-        "a disputed score needs a reason", "'guessed' is none of reported, measured, disputed", "'good' is no number", "`luck`",
+        "a disputed score needs a reason", "'guessed' is not one of reported, measured, disputed", "'good' is not a number", "`luck`",
     ):  # fmt: skip
         assert part in text
 
@@ -121,9 +121,9 @@ def test_every_problem_is_listed_at_once_in_one_line(tmp_path):
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        ("language: [yo", "no YAML in line"),
-        ("- yo\n- sw", "no YAML mapping"),
-        ("language: !!python/object/apply:os.system ['true']", "no YAML"),
+        ("language: [yo", "not valid YAML in line"),
+        ("- yo\n- sw", "not a mapping"),
+        ("language: !!python/object/apply:os.system ['true']", "not valid YAML"),
         ("license: apache-2.0\nlinguahub: {kind: adapter, summary: s}", "`language` is missing"),
         ("language: yo\nlinguahub: {kind: adapter, summary: s}", "`license` is missing"),
         ("language: yo\nlicense: mit", "`linguahub:` is missing"),
@@ -150,7 +150,7 @@ def test_a_wrong_card_is_refused_in_one_line(tmp_path, content, reason):
 
 
 @pytest.mark.parametrize(
-    ("text", "reason"), [("# No front matter", "has no front matter"), ("---\nlanguage: yo\n", "has no end")]
+    ("text", "reason"), [("# No front matter", "has no front matter"), ("---\nlanguage: yo\n", "is not closed")]
 )
 def test_front_matter_must_begin_and_end(tmp_path, text, reason):
     (tmp_path / "README.md").write_text(text)

@@ -53,7 +53,7 @@ def test_a_misspelt_command_names_its_neighbours(hub):
     assert answer.code == 2
     assert (
         answer.err
-        == "hub: there is no command `languags`. Did you mean `hub languages`? List them with `hub --help`.\n"
+        == "hub: unknown command `languags`. Did you mean `hub languages`? List them with `hub --help`.\n"
     )
 
 

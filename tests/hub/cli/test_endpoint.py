@@ -176,7 +176,7 @@ def test_what_was_published_here_is_not_replaced_by_what_is_there(hub: Any, endp
     hub("push", str(a_folder(tmp_path / "sw")), "--name", "ada/sw")
     code, _, complaint = hub("pull", "ada/sw", "--endpoint", endpoint)
     assert code == 1
-    assert "was published here" in complaint
+    assert "was published locally" in complaint
 
 
 def test_a_server_that_gives_other_bytes_is_found_out(

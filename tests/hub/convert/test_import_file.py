@@ -11,7 +11,8 @@ import torch
 from safetensors.torch import load_file
 
 from hub.cards import read_variant
-from hub.convert import convert, recognise
+from hub.convert import convert
+from hub.convert.formats import recognise
 from hub.errors import Damaged, WeightsDoNotFit, WrongSource
 from hub.systems.architectures import build
 from hub.systems.pea.format import PEA
@@ -145,7 +146,7 @@ def test_a_missing_and_a_superfluous_tensor_are_both_named(tmp_path):
 
 def test_a_list_of_tensors_is_no_state_dict(tmp_path):
     torch.save([torch.zeros(2)], tmp_path / "list.pth")
-    with pytest.raises(WrongSource, match="not a plain state dict"):
+    with pytest.raises(WrongSource, match="is not a state dict"):
         converted(tmp_path / "list.pth", tmp_path / "sd15")
 
 

@@ -210,7 +210,7 @@ def test_a_folder_in_open_clips_layout_is_no_encoder_yet(
 
 def test_towers_that_transformers_has_no_class_for_are_refused(tmp_path: Path) -> None:
     weights = clip_weights(9) | {"visual.attn_pool.query": torch.zeros(3)}
-    with pytest.raises(WrongSource, match=r"no place for 1 of its tensors, `visual.attn_pool.query` among them"):
+    with pytest.raises(WrongSource, match=r"no match for 1 of its tensors, such as `visual.attn_pool.query`"):
         translate(weights, {}, what="far-coca")
     without = {key: value for key, value in clip_weights(9).items() if key != "text_projection"}
     with pytest.raises(WrongSource, match=r"it has no 'text_projection', as CLIP has"):

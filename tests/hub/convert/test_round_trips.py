@@ -9,7 +9,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from hub.convert import FORMATS, convert, export
+from hub.convert import convert, export
+from hub.convert.formats import FORMATS
 from hub.encoders.encoder import TextEncoder
 from hub.errors import Conflict, Damaged, DoesNotFit, WeightsDoNotFit, WrongRequest, WrongSource
 from hub.loader.modules.module_config import read_config
@@ -139,7 +140,7 @@ def test_a_file_without_what_tells_its_sizes_is_compared_with_the_nearest_format
 
 def test_foreign_tensors_are_of_no_format(tmp_path):
     torch.save({"a": torch.zeros(2), "b": torch.zeros(2)}, tmp_path / "file")
-    with pytest.raises(WrongSource, match=r"no published format this version reads: MuLan .*ELLA"):
+    with pytest.raises(WrongSource, match=r"match no supported format: MuLan .*ELLA"):
         convert(tmp_path / "file", tmp_path / "variant", what="a file")
 
 
@@ -191,9 +192,9 @@ def test_a_module_trained_here_is_written_as_its_methods_authors_do(tmp_path):
 
     assert format.name == "mulan"
     assert torch.load(written, weights_only=True).keys() == module.state_dict().keys()
-    with pytest.raises(DoesNotFit, match="PEA-Diffusion has no file for"):
+    with pytest.raises(DoesNotFit, match="differ from .*PEA-Diffusion"):
         export(folder, tmp_path / "other.pth", what="ours", format_name="pea")
-    with pytest.raises(WrongRequest, match="no published format is called `foo`"):
+    with pytest.raises(WrongRequest, match="unknown published format `foo`"):
         export(folder, tmp_path / "other.pth", what="ours", format_name="foo")
     with pytest.raises(Conflict, match=r"ours\.pth` exists"):
         export(folder, tmp_path / "ours.pth", what="ours")

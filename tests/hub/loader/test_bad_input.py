@@ -178,11 +178,11 @@ CASES = {
         ("`far-xlmr`", "should be"), "`hub pull far-xlmr`",
     ),
     "download broken off": Case(
-        broken_off, Unreachable, ("`far-xlmr` is not on this machine (1.5 MB of it are here, of a download that was broken off)",),
+        broken_off, Unreachable, ("`far-xlmr` is not on this machine (1.5 MB of an interrupted download are cached)",),
         "`hub pull far-xlmr`",
     ),
     "nowhere": Case(
-        lambda world: world.pipe.load_adapter(far_encoder(world)), Unreachable, ("org/xlmr was looked for in", CLOSED), "`hub pull far-xlmr`"
+        lambda world: world.pipe.load_adapter(far_encoder(world)), Unreachable, ("org/xlmr is not in", CLOSED), "`hub pull far-xlmr`"
     ),
     "device too small for the encoder": Case(
         lambda world: without_room(world, "hub.loader.modules.load_encoder.TextEncoder.from_folder"), OutOfMemory,
@@ -261,7 +261,7 @@ def test_a_pooled_vector_that_a_base_wants_and_a_module_has_not(
 
 
 def test_a_gated_encoder_says_how_to_get_access(world: World, gated: str, draw: Callable[..., Tensor]) -> None:
-    said = f"`far-xlmr` is gated: agree to its terms at {gated}/org/xlmr, then `hf auth login`, then"
+    said = f"`far-xlmr` is gated: accept its terms at {gated}/org/xlmr, then `hf auth login`, then"
     case = Case(far_encoder, Unreachable, (said,), "`hub pull far-xlmr`")
     check(world, case, draw, lambda: world.pipe.load_adapter(far_encoder(world)))
 

@@ -132,4 +132,4 @@ def test_the_command_combines_pushes_and_shows_the_lineage(
     assert main(order) == 2
     assert "`mulan-two` is not empty" in capsys.readouterr().err
     assert main([*order, "-o", "other", "--weights", "a,b"]) == 2
-    assert "--weights is `a,b`" in capsys.readouterr().err
+    assert "invalid --weights `a,b`" in capsys.readouterr().err

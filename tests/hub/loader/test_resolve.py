@@ -150,7 +150,7 @@ def test_an_upstream_base_out_of_reach_says_so(local_hub: Any, tmp_path: Path, m
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(
         Unreachable,
-        match=r"`far-sd` is not on this machine: nobody/far-sd was looked for in .* is not asked \(HF_HUB_OFFLINE\)",
+        match=r"`far-sd` is not on this machine: nobody/far-sd is not in .* is disabled by HF_HUB_OFFLINE",
     ):
         load_pipeline("far-sd", hub=local_hub)
 

@@ -44,8 +44,8 @@ def test_without_a_network_a_base_that_is_not_here_is_one_line(
     with pytest.raises(Unreachable) as caught:
         load(base="far-sd", hub=hub)
     assert str(caught.value) == (
-        f"`far-sd` is not on this machine: org/sd was looked for in {cache} and at {CLOSED}, which does not answer. "
-        "Fetch it where there is a network: `hub pull far-sd`."
+        f"`far-sd` is not on this machine: org/sd is not in {cache}, and {CLOSED} does not answer. "
+        "Fetch it with a network connection: `hub pull far-sd`."
     )
 
 
@@ -73,11 +73,11 @@ def test_an_encoder_half_downloaded_is_refused_and_the_pipeline_stays(
     (folder / "model.safetensors").unlink()
     pipe = load(hub=hub, encoder=None)
     with pytest.raises(
-        Unreachable, match="`far-xlmr` is not on this machine: org/xlmr was looked for.*`hub pull far-xlmr`"
+        Unreachable, match="`far-xlmr` is not on this machine: org/xlmr is not in.*`hub pull far-xlmr`"
     ):
         pipe.load_adapter(make_module("mulan-yo", encoder={"name": "org/xlmr", "digest": ""}))
     (folder / "pytorch_model.bin.index.json").write_text("{}")
-    with pytest.raises(WrongSource, match="as pickles alone"):
+    with pytest.raises(WrongSource, match="only as pickles"):
         pipe.load_adapter(make_module("mulan-sw", encoder={"name": "org/xlmr", "digest": ""}))
     assert pipe.get_active_adapters() == []
 
@@ -86,7 +86,7 @@ def test_a_gated_base_says_how_to_get_access(load: Callable[..., Any], hub: Loca
     with pytest.raises(Unreachable) as caught:
         load(base="far-sd", hub=hub)
     assert str(caught.value) == (
-        f"`far-sd` is gated: agree to its terms at {gated}/org/sd, then `hf auth login`, then `hub pull far-sd`."
+        f"`far-sd` is gated: accept its terms at {gated}/org/sd, then `hf auth login`, then `hub pull far-sd`."
     )
 
 

@@ -118,13 +118,13 @@ def test_the_command_lists_first_and_removes_when_told(tmp_path, monkeypatch, ca
         digest, _ = hub.store.put(b"stray")
         age_all(hub.store)
     assert main(["gc"]) == 0
-    assert "1 blobs, 5 bytes, would go: `hub gc --yes`." in capsys.readouterr().out
+    assert "1 blobs, 5 bytes, can be deleted with `hub gc --yes`." in capsys.readouterr().out
     assert digest in hub.store
     assert main(["gc", "--yes"]) == 0
-    assert "1 blobs, 5 bytes, removed." in capsys.readouterr().out
+    assert "1 blobs, 5 bytes, deleted." in capsys.readouterr().out
     assert digest not in hub.store
     assert main(["gc"]) == 0
-    assert capsys.readouterr().out == "No blobs would go.\n"
+    assert capsys.readouterr().out == "Nothing to delete.\n"
 
 
 WRITER = """
@@ -240,7 +240,7 @@ def test_lost_and_damaged_blobs_come_back_from_the_registry_the_cards_and_copies
     assert capsys.readouterr().err.count("`hub verify --repair`") == 4
     assert main(["verify", "--repair"]) == 1
     printed = capsys.readouterr()
-    assert "3 brought back, 1 faults" in printed.out
+    assert "3 restored, 1 faults" in printed.out
     assert lost.digest.hex in printed.err
     with a_hub(tmp_path, tmp_path / "cards") as hub:
         hub.store.put_file(tmp_path / "alone" / "emoji-sd" / "model.safetensors", lost.digest)
@@ -290,7 +290,7 @@ def test_the_commands_back_up_and_restore(tmp_path, monkeypatch, capsys):
     with a_hub(tmp_path) as hub:
         revision = publish(a_folder(tmp_path / "mulan-yo"), NAME, hub.registry, hub.store)
     assert main(["backup", str(tmp_path / "backup")]) == 0
-    assert "of them without copying" in capsys.readouterr().out
+    assert "blobs hard-linked" in capsys.readouterr().out
     assert main(["restore", str(tmp_path / "backup")]) == 2
     assert "is no empty registry" in capsys.readouterr().err
     delete_registry(tmp_path / "home")

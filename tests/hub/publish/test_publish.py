@@ -102,7 +102,7 @@ def damaged_weights(path, content):
 )  # fmt: skip
 def test_weights_that_are_not_whole_are_refused(hub, tmp_path, content):
     damaged_weights(a_folder(tmp_path / "a") / "emoji-sd" / "model.safetensors", content)
-    with pytest.raises(WrongSource, match=r"`emoji-sd/model.safetensors` is no whole safetensors file") as raised:
+    with pytest.raises(WrongSource, match=r"`emoji-sd/model.safetensors` is not a valid safetensors file") as raised:
         push(hub, tmp_path / "a")
     assert raised.value.exit_code == 2
     assert "\n" not in str(raised.value)
@@ -188,7 +188,7 @@ def test_a_wrong_card_is_refused_before_anything_is_kept(hub, tmp_path):
 
 
 def test_a_place_that_is_no_folder_is_refused(hub, tmp_path):
-    with pytest.raises(WrongSource, match="is no folder"):
+    with pytest.raises(WrongSource, match="is not a folder"):
         push(hub, tmp_path / "nowhere")
 
 

@@ -80,8 +80,8 @@ def test_a_load_names_the_command_and_after_it_the_module_draws(
         with pytest.raises(WrongSource) as caught:
             load_pipeline(base_folder, module_for(make_module), hub=hub, device="cpu")
         assert str(caught.value) == (
-            "`far-t5` is upstream in org/t5 as pickles alone (pytorch_model.bin), which can run code and are never loaded: "
-            "`hub pull far-t5` takes the tensors out and keeps them here as safetensors."
+            "`far-t5` is upstream in org/t5 only as pickles (pytorch_model.bin), which can run code and are never loaded: "
+            "`hub pull far-t5` converts them to safetensors."
         )
         assert world.pull("far-t5") == 0
         pipe: Any = load_pipeline(base_folder, module_for(make_module), hub=hub, device="cpu")
@@ -202,7 +202,7 @@ def test_an_encoder_of_a_class_that_transformers_does_not_have_is_refused_before
     (settings / "config.json").write_text(json.dumps({"model_type": "M-CLIP"}))
     seed(world.cache, "org/t5", settings)
     assert world.pull("far-t5") == 2
-    assert "is of type M-CLIP, which transformers has no class for" in capsys.readouterr().err
+    assert "has the type M-CLIP, which transformers does not support" in capsys.readouterr().err
     assert untouched(world)
 
 

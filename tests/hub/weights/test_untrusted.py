@@ -12,9 +12,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from hub.convert import read_contents
 from hub.errors import Damaged, Unreachable, WrongSource
-from hub.weights.untrusted import StandIn
+from hub.weights.untrusted import StandIn, read_contents
 
 MODEL = OrderedDict({"encoder.dim_proj.weight": torch.arange(6.0).reshape(2, 3)})
 

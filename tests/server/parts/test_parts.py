@@ -96,7 +96,7 @@ def test_a_part_that_cannot_be_imported_is_left_out_and_logged(monkeypatch, capl
         assert parts.parts() == ()
     finally:
         parts.installed_parts.cache_clear()
-    assert "`gone` of hub.parts is left out: no module named `gone`" in caplog.text
+    assert "skipping `gone` of hub.parts: no module named `gone`" in caplog.text
 
 
 def test_a_part_hears_of_events_within_their_transaction(hub, repository, monkeypatch):

@@ -233,7 +233,7 @@ def test_yaml_that_unfolds_to_billions_is_refused(commit):
     card = f"---\nl0: &l0 [lol]\n{laughs}\nlicense: *l11\n---\n"
     answer = commit(HEADER, a_file("README.md", card.encode()))
     assert answer.status_code == 400
-    assert "unfolds" in answer.json()["error"]
+    assert "expands" in answer.json()["error"]
 
 
 def test_lfs_objects_that_are_not_what_they_said_are_not_kept(client, token_of, repo, hub: LocalHub):

@@ -178,7 +178,7 @@ def test_two_writers_lose_nothing_and_of_two_on_one_parent_one_wins(api, repo):
         ("tool", b"\x7fELF\x02\x01", "a program"),
         ("setup.exe", b"MZ", "a program"),
         ("README.md", b"---\nlinguahub:\n  kind: adapter\n---\n", "problems"),
-        ("README.md", b"---\n[: no yaml\n---\n", "no YAML"),
+        ("README.md", b"---\n[: no yaml\n---\n", "not valid YAML"),
     ],
 )
 def test_what_may_not_be_published_is_refused_with_the_reason(api, repo, path, content, reason):

@@ -62,7 +62,7 @@ def test_a_short_page_says_how_many_more_there_are(hub):
 def test_finding_nothing_is_no_mistake(hub):
     answer = hub("search", "nothing-like-this")
     assert answer.code == 0
-    assert answer.out.startswith("Nothing found.")
+    assert answer.out.startswith("No artifacts match.")
     assert json.loads(hub("search", "nothing-like-this", "--json").out) == []
 
 
@@ -74,7 +74,7 @@ def test_a_pipe_gets_no_escape_codes(hub):
     ("arguments", "message"),
     [
         (["--lang", "qqqqzzzz"], "no language is called `qqqqzzzz`"),
-        (["--sort", "beauty"], "`--sort beauty` is no order: use one of score, updated, downloads, name, metric."),
+        (["--sort", "beauty"], "unknown sort order `beauty`: choose one of score, updated, downloads, name, metric."),
         (["--limit", "0"], "--limit"),
         (["--colour"], "No such option: --colour"),
     ],

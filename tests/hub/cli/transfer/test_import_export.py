@@ -27,7 +27,7 @@ def test_a_published_file_becomes_a_folder_that_can_be_pushed_and_exported(hub, 
     done = hub("import", source, "--name", "our-mulan", "--lang", "Yoruba", "--lang", "fr", "--license", "MIT")
 
     assert (done.code, done.err) == (0, "")
-    assert "It is MuLan for Stable Diffusion 1.x and 2.x: resampler, in_width 16, out_width 768" in done.out
+    assert "Recognised as MuLan for Stable Diffusion 1.x and 2.x: resampler, in_width 16, out_width 768" in done.out
     config = read_config(Path("our-mulan/sd15"))
     assert config.languages == ("yo", "fr")
     assert config.variant.base.name == "linguahub/sd15"
@@ -52,7 +52,7 @@ def test_with_push_it_is_published_here_and_no_folder_is_written(hub, tmp_path):
 def test_what_is_left_in_the_file_is_told(hub, tmp_path):
     source, _ = write(MCLIP, tmp_path / "from")
     done = hub("import", source)
-    assert "Left in the file: model.encoder.clip (2 tensors), " in done.out
+    assert "Not converted: model.encoder.clip (2 tensors), " in done.out
     assert Path("mclip-clip-vit-base-patch32/clip-vit-base-patch32/model.safetensors").is_file()
 
 
@@ -73,12 +73,12 @@ def test_an_existing_folder_is_not_touched(hub, tmp_path):
     Path("ella-sd15").mkdir()
     done = hub("import", source)
     assert done.code == 1
-    assert "exists already: choose another name with --name" in done.err
+    assert "already exists: choose another name with --name" in done.err
     assert list(Path("ella-sd15").iterdir()) == []
 
 
 def test_what_is_no_file_and_what_has_no_variant_are_one_line(hub):
-    assert "`nowhere` is no file" in hub("import", "nowhere").err
+    assert "`nowhere` not found" in hub("import", "nowhere").err
     missing = hub("export", "mulan-yo")
     assert (missing.code, len(missing.err.splitlines())) == (2, 1)
     assert "has no variant" in missing.err

@@ -57,7 +57,7 @@ def test_a_batch_is_a_folder_of_numbered_pictures_and_goes_on(work_folder: Path,
     after = [(work_folder / path).stat().st_mtime_ns for path in paths]
     assert (after[0], after[2]) == (before[0], before[2])
     assert main([*given, "--resume", "--seed", "1"]) == 2
-    assert "`out/0001.png` was drawn with seed '0', and line 1 asks for '1'" in capsys.readouterr().err
+    assert "`out/0001.png` was generated with seed '0', and line 1 asks for '1'" in capsys.readouterr().err
 
 
 def test_a_batch_may_come_from_standard_input(work_folder: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,11 +91,11 @@ def test_wrong_lines_are_refused_by_their_number(work_folder: Path, capsys: Any,
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        ([], "there is nothing to draw"),
-        (["aja", "--batch", "x"], "prompts are given twice"),
+        ([], "missing prompt"),
+        (["aja", "--batch", "x"], "two sources of prompts"),
         (["--batch", "none.txt"], "--batch `none.txt` cannot be read: No such file"),
-        (["aja", "--resume"], "--resume goes on with a folder"),
-        (["aja", "--grid", "--compare"], "two pictures"),
+        (["aja", "--resume"], "--resume continues a batch"),
+        (["aja", "--grid", "--compare"], "exclude each other"),
     ],
 )
 def test_requests_that_do_not_go_together_are_refused(

@@ -174,7 +174,8 @@ def disagreements(parts: Sequence[Part]) -> list[str]:
 
 
 _FACTS = (
-    "the architecture", "the module configuration", "the digest of the encoder", "the readout", "the digest of the base", "the conditioning",
+    "the architecture", "the module configuration", "the digest of the encoder", "the readout", "the digest of the base",
+    "the conditioning",
     "the rule for prompts", "the rule for negative prompts", "the rule for empty prompts", "the parent",
 )  # fmt: skip
 

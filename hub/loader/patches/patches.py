@@ -30,7 +30,7 @@ EMBEDDINGS = "learned_embeds.safetensors"
 _LORA_KEY = re.compile(r"(unet|transformer|text_encoder)\.(.+)\.lora_(A|B)\.weight")
 
 
-class LowRank:
+class LowRank(Patch):
     """A LoRA in PEFT's format; other LoRAs of the pipeline are left unchanged."""
 
     exclusive = True
@@ -63,14 +63,9 @@ class LowRank:
     def _others(self) -> list[str]:
         return [name for name in _active(self._pipe) if name != self.adapter]
 
-    def move(self, device: torch.device) -> None:
-        """Do nothing: the LoRA moves with the base's own modules."""
 
-
-class VirtualTokens:
+class VirtualTokens(Patch):
     """Learned embeddings of a new word of the base's tokenizer, for prompts that begin with it."""
-
-    exclusive = False
 
     def __init__(self, pipe: Any, folder: Path, name: str) -> None:
         """Read `folder`'s file into `pipe`. Raises WeightsDoNotFit, Damaged and WrongSource before anything is changed."""
@@ -89,20 +84,14 @@ class VirtualTokens:
         self._pipe = pipe
         pipe.load_textual_inversion(folder, weight_name=EMBEDDINGS)
 
-    def switch(self, on: bool) -> None:
-        """Do nothing: prompts without the word are not affected."""
-
     def remove(self) -> None:
         """Remove the words through diffusers, which does not reset `vocab_size` in the configuration."""
         self._pipe.unload_textual_inversion(self._words)
         encoder = self._pipe.text_encoder
         encoder.config.vocab_size = encoder.get_input_embeddings().num_embeddings
 
-    def move(self, device: torch.device) -> None:
-        """Do nothing: the embeddings move with the base's own text encoder."""
 
-
-class PatchList:
+class PatchList(Patch):
     """Several patches as one."""
 
     def __init__(self, patches: Sequence[Patch]) -> None:

@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from hub.bases.patch import Patch
 from hub.errors import DoesNotFit, WeightsDoNotFit
 from hub.weights.strict import Entry, disagreements_of, read_header
 
@@ -19,7 +20,7 @@ DENOISER = "diffusion_pytorch_model.safetensors"
 """diffusers' file name."""
 
 
-class SwappedWeights:
+class SwappedWeights(Patch):
     """Weights that replace those of the same names in a denoiser while the patch is on."""
 
     exclusive = True

@@ -15,13 +15,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hub.bases.patch import Patch
 from hub.errors import DoesNotFit
 
 STATES, TIMESTEP, MASK = "encoder_hidden_states", "timestep", "encoder_attention_mask"
 """Argument names of diffusers' denoisers."""
 
 
-class PerStep:
+class PerStep(Patch):
     """A `Patch` of the base: while on, the denoiser reads `module(states, mask, timestep)` instead of encoder states."""
 
     exclusive = True
@@ -47,9 +48,6 @@ class PerStep:
         """Remove the hook."""
         self._is_on = False
         self._hook.remove()
-
-    def move(self, device: torch.device) -> None:
-        """Do nothing: the module cache moves the module."""
 
     def _before(self, _: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, Any] | None:
         """Replace states by finished embeddings in the denoiser's arguments; None leaves them unchanged."""

@@ -19,7 +19,6 @@ from hub.loader.modules.loaded_module import LoadedModule
 from hub.loader.modules.module_cache import ModuleCache
 from hub.loader.modules.module_config import PromptRule
 from hub.loader.modules.stacked_projectors import shape_of
-from hub.loader.modules.translator import Translator
 from hub.loader.patches.timestep_hook import joined
 from hub.loader.prompts.mixed_window import Row
 
@@ -57,7 +56,7 @@ def read(items: Sequence[Item], prompts: Prompts, modules: ModuleCache) -> dict[
     for group in groups(by_base, lambda item: item.is_negative):
         rows |= _through_base(group, prompts)
     states = _encode(by_module)
-    for group in groups(by_module, lambda item: (_shape(item), states[item][0].shape[0])):
+    for group in groups(by_module, lambda item: (item.loaded and shape_of(item.loaded), len(states[item].tokens_BLE))):
         batch = _stacked([states[item] for item in group])
         answers = split(_through_module(group, batch, modules))
         for item, answer, mask_L in zip(group, answers, batch.mask_BL, strict=True):
@@ -125,12 +124,6 @@ def _row(item: Item, answer: Embeddings, mask_L: Tensor) -> Row:
     return Row(answer, mask_L, resampled)
 
 
-def _shape(item: Item) -> object:
-    """Return a key that is equal for items of one forward pass."""
-    assert item.loaded is not None
-    return shape_of(item.loaded)
-
-
 def _through_module(group: Sequence[Item], states: States, modules: ModuleCache) -> Embeddings:
     readers = [item.loaded for item in group if item.loaded is not None]
     first = readers[0]
@@ -183,16 +176,15 @@ def _said_to_base(items: Sequence[Item]) -> list[str]:
     said |= {
         item: item.rule.prefix + item.text for item in items if item.loaded is not None and item.loaded.module is None
     }
-    spoken = [item for item in items if _translator(item) is not None and item.text.strip()]
-    for group in groups(spoken, _translator):
-        translator = _translator(group[0])
-        assert translator is not None
-        said |= zip(group, translator.translate([said[item] for item in group]), strict=True)
+    translated = [
+        (item, item.loaded.translator)
+        for item in items
+        if item.loaded is not None and item.loaded.translator is not None and item.text.strip()
+    ]
+    for group in groups(translated, lambda pair: pair[1]):
+        texts = group[0][1].translate([said[item] for item, _ in group])
+        said |= {item: text for (item, _), text in zip(group, texts, strict=True)}
     return [said[item] for item in items]
-
-
-def _translator(item: Item) -> Translator | None:
-    return None if item.loaded is None else item.loaded.translator
 
 
 def _zeros(loaded: LoadedModule, rule: PromptRule, device: torch.device) -> Row:

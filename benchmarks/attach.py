@@ -82,7 +82,7 @@ def attaching(pipe: Any, peer: Any, modules: list[Path], lora_folder: Path, coun
 
 def switching(pipe: Any, peer: Any, count: int) -> None:
     """Each of both in turn."""
-    residents, names = (itertools.cycle(each) for each in (pipe._prompt_encoder.residents(), lora_names(peer)))  # noqa: SLF001
+    residents, names = (itertools.cycle(each) for each in (pipe._prompt_encoder.module_names(), lora_names(peer)))  # noqa: SLF001
     compare(
         "switching resident modules takes at most 1 ms",
         lambda: pipe.set_adapters(next(residents)),

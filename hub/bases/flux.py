@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from hub.bases.embeddings import Embeddings
 from hub.bases.family import Family, read_widths
-from hub.bases.language_mixin import Language, LanguageMixin, prompts_asked
+from hub.bases.language_mixin import PROMPTS_ASKED, Language, LanguageMixin
 from hub.records import Conditioning
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class FluxLanguage(LanguageMixin):
 
 def _earlier(prompt: str | list[str] | None) -> list[str] | None:
     """Return the prompts that this pipeline call encoded first, if `prompt` holds their negatives; None in the first call."""
-    asked = prompts_asked()
+    asked = PROMPTS_ASKED.get()
     if asked is None:
         return None
     asked.append(None if prompt is None else [prompt] if isinstance(prompt, str) else list(prompt))

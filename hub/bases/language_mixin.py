@@ -31,8 +31,10 @@ if TYPE_CHECKING:
 Language = str | Sequence[str] | None
 """One language for all prompts, one for each, or None to detect it."""
 _REQUESTED: ContextVar[Language] = ContextVar("language of the pipeline call in progress", default=None)
-
-_ASKED: ContextVar[list[Sequence[str] | None] | None] = ContextVar("prompts of the call in progress", default=None)
+PROMPTS_ASKED: ContextVar[list[Sequence[str] | None] | None] = ContextVar(
+    "prompts of the call in progress", default=None
+)
+"""The prompts this pipeline call has encoded so far, for families that encode twice; None outside of a call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +142,7 @@ class LanguageMixin:
             Prompts(
                 positive=(prompt,) if isinstance(prompt, str) else tuple(prompt),
                 negative=negatives_of(prompt, negative_prompt, is_shared=self.shares_negative) if is_guided else None,
-                language=language if language is not None else requested_language(),
+                language=language if language is not None else _REQUESTED.get(),
                 device=device or self._execution_device,  # type: ignore[attr-defined]
                 base_encode=base_encode,
                 base_encode_negative=partial(base_encode, is_negative=True),
@@ -187,22 +189,12 @@ class LanguageMixin:
 @contextmanager
 def speaking(language: Language) -> Iterator[None]:
     """Set the language of prompts. A context variable, so that threads can share a pipeline."""
-    before, asked = _REQUESTED.set(language), _ASKED.set([])
+    before, asked = _REQUESTED.set(language), PROMPTS_ASKED.set([])
     try:
         yield
     finally:
         _REQUESTED.reset(before)
-        _ASKED.reset(asked)
-
-
-def requested_language() -> Language:
-    """Return the `language` of the pipeline call in progress."""
-    return _REQUESTED.get()
-
-
-def prompts_asked() -> list[Sequence[str] | None] | None:
-    """Return the prompts this pipeline call has encoded so far, for families that encode twice; None outside of a call."""
-    return _ASKED.get()
+        PROMPTS_ASKED.reset(asked)
 
 
 def negatives_of(

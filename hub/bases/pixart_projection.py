@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from diffusers.models.embeddings import PixArtAlphaTextProjection
 from torch import Tensor, nn
 
+from hub.bases.patch import Patch
 from hub.errors import DoesNotFit
 
 
@@ -42,10 +42,11 @@ class PassingProjection(PixArtAlphaTextProjection):
         return projected
 
 
-class CaptionProjectionSwap:
-    """A `Patch` of the base: while it is in place, the transformer reads modules' states as well as its encoder's."""
+class CaptionProjectionSwap(Patch):
+    """A `Patch` of the base: while it is in place, the transformer reads modules' states as well as its encoder's.
 
-    exclusive = False
+    It needs no switch, because widths decide what is projected.
+    """
 
     def __init__(self, transformer: Any) -> None:
         """Swap the projection. Raises DoesNotFit if its input is as wide as its output, so that widths cannot decide."""
@@ -61,9 +62,6 @@ class CaptionProjectionSwap:
         self._projection: PassingProjection | None = projection
         projection.users += 1
 
-    def switch(self, on: bool) -> None:
-        """Do nothing: widths decide what is projected."""
-
     def remove(self) -> None:
         """Restore the base's projection when the last user is removed. Idempotent."""
         if self._projection is None:
@@ -72,6 +70,3 @@ class CaptionProjectionSwap:
         if not self._projection.users:
             self._transformer.caption_projection = self._projection.own
         self._projection = None
-
-    def move(self, device: torch.device) -> None:
-        """Do nothing: the projection moves with the transformer."""

@@ -19,7 +19,7 @@ from hub.encoders.text_half import half_of, read_half
 from hub.encoders.tokenizer import Tokenize, read_tokenizer
 from hub.errors import Damaged, MissingExtra, UnknownFile, WeightsDoNotFit
 from hub.weights.quantisation import check_word, shrink
-from hub.weights.strict import disagreements, load_weights, read_header
+from hub.weights.strict import disagreements_of, load_weights, read_header
 
 WEIGHTS = "model.safetensors"
 _MAPPED = ("altclip_text_model",)
@@ -158,7 +158,7 @@ def _read_model(
         pooled = any(key.startswith("pooler.") for key in header)
         with no_init_weights():  # ten times faster than a random start, and buffers keep their values
             model = _make(headless, config, pooled)
-        if not disagreements(model, header):
+        if not disagreements_of(model.state_dict(), header):
             load_weights(model, folder / WEIGHTS, what=what, device=device, dtype=dtype)
             return _freeze(model.to(device))
     model = _through_transformers(headless or transformers.AutoModel, folder, dtype, what, quantisation, device)

@@ -9,7 +9,7 @@ pipe("aja").images[0]
 from hub.errors import MissingExtra
 
 try:
-    import diffusers  # noqa: F401 - asked for here, so that one line names the extra
+    import diffusers  # noqa: F401 - imported first, so that one error names the extra
     import torch  # noqa: F401
     import transformers  # noqa: F401
 except ModuleNotFoundError as error:

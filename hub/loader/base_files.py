@@ -1,4 +1,4 @@
-"""What of a base is on this disk: every part that its model_index.json names, whole by its header, before diffusers reads it."""
+"""Locate a base's weight files and check that they are complete, before diffusers loads them."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from hub.weights.strict import read_header
 
 _PICKLES = {".bin", ".ckpt", ".pt", ".pth"}
 _INDEX = ".safetensors.index.json"
-"""Of weights in several files, behind the name that diffusers or transformers gives them."""
+"""Suffix of the index of sharded weights, in diffusers and transformers."""
 
 
 def weights_of(folder: Path, base: BaseSource, *, given: Collection[str] = ()) -> dict[str, Path]:
-    """One safetensors file of each component, after the headers of all were found whole.
+    """Return one safetensors file of each component, after checking the headers of all files.
 
-    `given` are components that the caller brings, or leaves out, and that need not be there. Raises WrongSource for a component
-    that is there as a pickle alone, Damaged for a broken file and for a part that is missing.
+    `given` are components that the caller passes or omits, which may be missing. Raises WrongSource for a component that is
+    available as a pickle alone, Damaged for a broken file or a missing part.
     """
     found: dict[str, Path] = {}
     for name, listed in read_json(folder / "model_index.json").items():
@@ -38,23 +38,23 @@ def weights_of(folder: Path, base: BaseSource, *, given: Collection[str] = ()) -
 
 
 def _weights(files: list[Path], name: str, base: BaseSource) -> Path | None:
-    """A file of the weights of a component; None when it has none, as schedulers and tokenizers."""
+    """Return a weights file of a component; None for components without weights, such as tokenizers."""
     found = [path for path in files if path.suffix == ".safetensors" and path.exists()]
     for path in found:
         read_header(path, what=base.name)
     pickles = [path.name for path in files if path.suffix in _PICKLES]
     if pickles and not found:
         raise WrongSource(
-            f"`{base.name}` has the weights of its {name} as a pickle alone ({pickles[0]}), which can run code: "
-            "only safetensors are loaded. Save it anew with diffusers' `save_pretrained`, or name another of its repositories."
+            f"`{base.name}` has the weights of its {name} as a pickle alone ({pickles[0]}), which can run code; only safetensors "
+            "are loaded. Save it again with diffusers' `save_pretrained`, or use another repository of it."
         )
     here = {path.name for path in found}
     for index in (path for path in files if path.name.endswith(_INDEX)):
-        # A variant in half precision has an index of its own, and need not be here.
+        # A half precision variant has its own index, and may be missing.
         wanted = set(read_json(index).get("weight_map", {}).values())
         if (missing := sorted(wanted - here)) and (wanted & here or not found):
             raise Damaged(_lacks(base, f"{missing[0]} of its {name}"))
-    if not found and any(path.name == "config.json" for path in files):  # what has one is a model
+    if not found and any(path.name == "config.json" for path in files):  # only models have one
         raise Damaged(_lacks(base, f"weights of its {name}"))
     return found[0] if found else None
 
@@ -62,5 +62,5 @@ def _weights(files: list[Path], name: str, base: BaseSource) -> Path | None:
 def _lacks(base: BaseSource, part: str) -> str:
     begun = [] if base.upstream is None else unfinished(base.upstream.repository)
     size = gigabytes(sum(path.stat().st_size for path in begun))
-    about = f": a download was broken off, {size} of it are here" if begun else ""
+    about = f": a download was interrupted after {size}" if begun else ""
     return f"`{base.name}` has no {part}{about}. Fetch it again with `hub pull {base.name}`."

@@ -1,4 +1,4 @@
-"""The base of a pipeline: its class behind the family's mixin, its weights read once, to where they work."""
+"""Load the base of a pipeline: its class with the family's mixin, its weights straight to the device."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from hub.weights import staging
 from hub.weights.quantisation import check_word, shrink
 from hub.weights.strict import stored_dtype
 
-_BROUGHT = ("add_embedding",)
-"""Parts of a denoiser that a module may bring weights for (MuLan's on SDXL): these take the place of others of their type."""
+_REPLACED = ("add_embedding",)
+"""Parts of a denoiser that modules may replace (MuLan's on SDXL), and which are therefore not quantised."""
 
 
 def load_base(
@@ -31,20 +31,20 @@ def load_base(
     settings: dict[str, Any],
     quantisation: str | None = None,
 ) -> Any:
-    """The base behind the family's mixin, its weights copied once: from the mapped file to the device.
+    """Load the base with the family's mixin, copying weights once, from the mapped file to the device.
 
-    `quantisation`, `8bit` or `4bit`, is for the linear layers of the denoiser and of the base's text encoders.
+    `quantisation`, `8bit` or `4bit`, applies to the linear layers of the denoiser and the base's text encoders.
     """
     import diffusers
 
     if quantisation is not None:
         check_word(quantisation)  # before gigabytes are read
         if given := {"quantization_config", "device_map"} & settings.keys():
-            raise WrongRequest(f"`quantisation={quantisation!r}` and `{min(given)}=` exclude each other: give one.")
+            raise WrongRequest(f"`quantisation={quantisation!r}` and `{min(given)}=` exclude each other: pass one.")
     named = pipeline_class or getattr(diffusers, pipeline_class_of(base.folder))
     if not any(each.__name__ in base.family.pipeline_classes for each in named.__mro__):
         raise DoesNotFit(
-            f"`{base.name}` is of the family {base.family.name}, and `{named.__name__}` is none of its pipelines."
+            f"`{base.name}` is of the family {base.family.name}, which has no pipeline `{named.__name__}`."
         )
     made = with_adapters(base.family.with_language(named))
     folder = base.folder
@@ -53,7 +53,7 @@ def load_base(
     found = weights_of(folder, base, given=settings.keys())
     weights = found.get(base.family.denoiser) or next(iter(found.values()))
     working = working_dtype(dtype, device, weights, what=base.name)
-    # What is made small is read as it is stored: mapped, where a cast would be a copy of all of it.
+    # Weights to be quantised are mapped as stored, because a cast would copy all of them.
     read = working if quantisation is None else stored_dtype(weights, what=base.name)
     pipe = made.from_pretrained(folder, dtype=read, use_safetensors=True, **settings)
     if quantisation is None and (device.type == "cpu" or "device_map" in settings):
@@ -70,7 +70,7 @@ def load_base(
 
 
 def _bring(pipe: Any, device: torch.device) -> None:
-    """To the device: through one ring of locked buffers to a GPU."""
+    """Move all parts to the device, through one ring of locked buffers to a GPU."""
     if device.type == "cuda":
         ring = staging.Ring(device)
         for part in _parts(pipe).values():
@@ -79,10 +79,10 @@ def _bring(pipe: Any, device: torch.device) -> None:
 
 
 def _shrink(pipe: Any, base: BaseSource, word: str, device: torch.device, dtype: torch.dtype) -> None:
-    """Denoiser and text encoders; the autoencoder is small, and nearly all of it is convolutions."""
+    """Quantise denoiser and text encoders; the autoencoder is small and consists mostly of convolutions."""
     for name, part in _parts(pipe).items():
         if name == base.family.denoiser or name.startswith("text_encoder"):
-            shrink(part, word, device=device, dtype=dtype, whole=_BROUGHT)
+            shrink(part, word, device=device, dtype=dtype, whole=_REPLACED)
         else:
             part.to(device=device, dtype=dtype)
 

@@ -1,14 +1,13 @@
-"""`combine`: one module out of several of one parent, their weights averaged or merged by TIES.
+"""`combine`: merge several modules of one parent, by averaging their weights or by TIES.
 
-Averages mean something only among modules that began alike (Wortsman et al., Model soups, 2022): then their weights lie in one
-basin, and the same place in them does the same. So all must have one architecture and sizes, one encoder and one base by digest,
-one way to read prompts, and one `parent`. A module trained from nothing names no parent; then the seed of its random start
-stands for one, where its run recorded it.
+Averages are meaningful only for modules with the same initialisation (Wortsman et al., Model soups, 2022): then their weights
+lie in one basin. So all must have the same architecture and sizes, encoder and base by digest, prompt rules, and `parent`. A
+module trained from scratch has no parent; then the seed of its initialisation must agree, if its run recorded it.
 
 TIES (Yadav et al., NeurIPS 2023, arXiv 2306.01708, algorithm 1) works on differences from the parent: trim each to the share
-`density` of its largest entries, elect a sign for each weight by total mass, average the differences of that sign. Where no
-parent's weights are at hand the start counts as zero; trimming would then delete weights instead of changes, so there nothing is
-trimmed unless `density` is given. (Differences from the mean would be no help: two of them always cancel.)
+`density` of its largest entries, elect a sign for each weight by total mass, average the differences of that sign. Without
+the parent's weights differences are taken from zero; trimming would then delete weights instead of changes, so nothing is
+trimmed unless `density` is given. (Differences from the mean do not help: two of them always cancel.)
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from hub.bases.family import read_json
-from hub.cards import Card, write_card
+from hub.cards import Card, read_card, write_card
 from hub.errors import DoesNotFit, Unreachable, WrongRequest
 from hub.loader.modules.module_config import WEIGHTS, EncoderRule, ModuleConfig, PromptRule, read_config
 from hub.loader.resolve import Sources
@@ -41,23 +40,23 @@ if TYPE_CHECKING:
 
 METHODS = ("linear", "ties")
 TIES_DENSITY = 0.2
-"""Of weights that are kept: what the paper found best without tuning (§4.2)."""
+"""Share of weights to keep: the paper's recommendation without tuning (§4.2)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One of the modules to be combined, in one of its variants."""
+    """One of the modules to merge, in one of its variants."""
 
     name: str
     folder: Path
     config: ModuleConfig
     written: Mapping[str, Any]
-    """Its config.json."""
+    """The contents of its config.json."""
     license: str
     revision: str
     """Empty for a folder."""
     digest: str
-    """Of the weights of all its variants."""
+    """Digest of the weights of all its variants."""
 
 
 def combine(
@@ -71,32 +70,31 @@ def combine(
     parent: str | Path | None = None,
     hub: LocalHub | None = None,
 ) -> Path:
-    """Write the combination of the modules `names` to `folder`, named after it, ready for `hub push`; `folder`.
+    """Merge the modules `names` into `folder`, ready for `hub push` under the folder's name. Returns `folder`.
 
-    `weights` are relative, equal by default. `base` chooses the variant where modules have several. `parent` gives the weights
-    that the modules began from, where their configs do not say. Raises DoesNotFit with every reason why the modules are not
-    of one parent, WrongRequest, Unreachable; nothing is written then.
+    `weights` are relative, equal by default. `base` selects the variant of modules that have several. `parent` is the module
+    from which training started, if their configs do not name it. Raises DoesNotFit with every reason why the modules do not
+    have one parent, WrongRequest and Unreachable; nothing is written then.
     """
     shares = _shares(names, weights)
     if method not in METHODS:
-        raise WrongRequest(f"there is no way to combine called `{method}`: choose {' or '.join(METHODS)}.")
+        raise WrongRequest(f"unknown merge method `{method}`: choose {' or '.join(METHODS)}.")
     if density is not None and not 0 < density <= 1:
-        raise WrongRequest(f"`density` is {density:g}: it is a share of weights, above 0 and at most 1.")
+        raise WrongRequest(f"`density` is {density:g}: give a share of weights, above 0 and at most 1.")
     if folder.exists() and any(folder.iterdir()):
-        raise WrongRequest(f"`{folder}` is not empty: combine into a new folder.")
+        raise WrongRequest(f"`{folder}` is not empty: choose a new folder.")
     with Sources(hub) as sources:
         parts = [_part(sources, name, base) for name in names]
         if problems := disagreements(parts):
-            raise DoesNotFit(f"these modules are not of one parent: {'; '.join(problems)}.")
+            raise DoesNotFit(f"these modules do not have one parent: {'; '.join(problems)}.")
         start = parent or parts[0].written.get("parent") or None
         origin = None if start is None or method == "linear" else _part(sources, start, parts[0].folder.name).folder
     states = [load_file(part.folder / WEIGHTS) for part in parts]
     if method == "linear":
         combined = linear(states, shares)
     else:
-        kept = density if density is not None else (1.0 if origin is None else TIES_DENSITY)
-        density = kept
-        combined = ties(states, shares, kept, None if origin is None else load_file(origin / WEIGHTS))
+        density = density if density is not None else (1.0 if origin is None else TIES_DENSITY)
+        combined = ties(states, shares, density, None if origin is None else load_file(origin / WEIGHTS))
     lineage: dict[str, Any] = {
         "method": method,
         "weights": [round(share, 6) for share in shares],
@@ -109,7 +107,7 @@ def combine(
 
 
 def linear(states: Sequence[Mapping[str, Tensor]], shares: Sequence[float]) -> dict[str, Tensor]:
-    """Σ wᵢ θᵢ, summed in float32 and kept in the first one's types; `shares` sum to 1."""
+    """Return Σ wᵢ θᵢ, summed in float32, in the types of the first; `shares` sum to 1."""
     return {
         key: sum(share * state[key].float() for share, state in zip(shares, states, strict=True)).to(first.dtype)  # type: ignore[union-attr]
         for key, first in states[0].items()
@@ -122,9 +120,9 @@ def ties(
     density: float,
     parent: Mapping[str, Tensor] | None,
 ) -> dict[str, Tensor]:
-    """Trim, elect sign, disjoint mean, each difference weighing its share; entries nobody changed stay the parent's.
+    """Trim, elect signs and take the disjoint mean, weighted by shares; unchanged entries remain the parent's.
 
-    As in the paper the largest entries are those of the whole module, not of each tensor.
+    As in the paper, the largest entries are those of the whole module, not of each tensor.
     """
     zero = {key: torch.zeros_like(value, dtype=torch.float32) for key, value in states[0].items()}
     start = zero if parent is None else {key: value.float() for key, value in parent.items()}
@@ -142,20 +140,20 @@ def ties(
 
 
 def _trim(change: Mapping[str, Tensor], density: float) -> Mapping[str, Tensor]:
-    """The share `density` of entries that are largest in size; zeros in the place of the others."""
+    """Keep the share `density` of the largest entries by magnitude, and set the others to zero."""
     if density == 1:
         return change
     sizes = torch.cat([each.abs().flatten() for each in change.values()])
     kept = max(round(density * len(sizes)), 1)
-    least = sizes.kthvalue(len(sizes) - kept + 1).values
-    return {key: torch.where(each.abs() >= least, each, 0) for key, each in change.items()}
+    threshold = sizes.kthvalue(len(sizes) - kept + 1).values
+    return {key: torch.where(each.abs() >= threshold, each, 0) for key, each in change.items()}
 
 
 def disagreements(parts: Sequence[Part]) -> list[str]:
-    """Why `parts` are not of one parent; empty when they are."""
+    """Return why `parts` do not have one parent; empty if they do."""
     first = parts[0]
     problems = [
-        f"`{part.name}` changes the base or brings its own encoder, and only modules are combined"
+        f"`{part.name}` patches the base or has its own encoder, and only plain modules can be merged"
         for part in parts
         if part.config.delta or part.config.own_encoder or not (part.folder / WEIGHTS).is_file()
     ]
@@ -163,20 +161,21 @@ def disagreements(parts: Sequence[Part]) -> list[str]:
         return problems
     for other in parts[1:]:
         problems += [
-            f"{what} is {mine} in `{first.name}` and {theirs} in `{other.name}`"
+            f"{what} differs: {mine} in `{first.name}` and {theirs} in `{other.name}`"
             for what, mine, theirs in zip(_FACTS, _facts(first), _facts(other), strict=True)
             if mine != theirs
         ]
         mine, theirs = _seed(first), _seed(other)
         if not first.written.get("parent") and None not in {mine, theirs} and mine != theirs:
-            problems.append(f"the random start has seed {mine} in `{first.name}` and {theirs} in `{other.name}`")
+            problems.append(f"the initialisation has seed {mine} in `{first.name}` and {theirs} in `{other.name}`")
         if not problems and _shapes(first) != _shapes(other):
-            problems.append(f"the weights of `{first.name}` and `{other.name}` have other names, shapes or types")
+            problems.append(f"the weights of `{first.name}` and `{other.name}` differ in names, shapes or types")
     return problems
 
 
 _FACTS = (
-    "the architecture", "its setting of sizes", "the digest of the encoder", "the read-out", "the digest of the base", "the conditioning",
+    "the architecture", "the module configuration", "the digest of the encoder", "the readout", "the digest of the base",
+    "the conditioning",
     "the rule for prompts", "the rule for negative prompts", "the rule for empty prompts", "the parent",
 )  # fmt: skip
 
@@ -197,7 +196,7 @@ def _way(rule: EncoderRule) -> str:
 
 
 def _rule(rule: PromptRule) -> str:
-    """`20 tokens, prefix "summarize:", dropping 1, 2, 3`."""
+    """Return `20 tokens, prefix "summarize:", dropping 1, 2, 3`."""
     prefix = f', prefix "{rule.prefix}"' if rule.prefix else ""
     dropping = f", dropping {', '.join(map(str, rule.drop))}" if rule.drop else ""
     pooled = f", pooled {rule.pooled}" if rule.pooled != "encode" else ""
@@ -216,22 +215,20 @@ def _shapes(part: Part) -> dict[str, Entry]:
 def _shares(names: Sequence[str | Path], weights: Sequence[float] | None) -> list[float]:
     given = [1.0] * len(names) if weights is None else [float(each) for each in weights]
     if len(names) < 2:
-        raise WrongRequest(f"{len(names)} module is given: name two or more to combine.")
+        raise WrongRequest(f"{len(names)} module given: name two or more to merge.")
     if len(given) != len(names):
-        raise WrongRequest(f"{len(given)} weights are given for {len(names)} modules: give one for each.")
+        raise WrongRequest(f"{len(given)} weights given for {len(names)} modules: give one for each.")
     if min(given) < 0 or sum(given) <= 0:
-        raise WrongRequest(f"the weights are {given}: give numbers from 0 on, one above it.")
+        raise WrongRequest(f"the weights are {given}: give non-negative numbers, at least one of them positive.")
     return [each / sum(given) for each in given]
 
 
 def _part(sources: Sources, name: str | Path, base: str) -> Part:
-    """The module `name` in its variant for `base`, or in the only one it has."""
+    """Find the module `name` in its variant for `base`, or in its only variant."""
     if Path(name).is_dir():
         folder, known, revision = Path(name).resolve(), Path(name).resolve().name, ""
         terms = ""
         if (folder / "README.md").is_file():
-            from hub.cards import read_card
-
             terms = read_card(folder / "README.md", ArtifactName("local", known)).license
     else:
         wanted, _, asked = str(name).partition("@")
@@ -249,7 +246,7 @@ def _part(sources: Sources, name: str | Path, base: str) -> Part:
 
 
 def _write(folder: Path, parts: Sequence[Part], combined: Mapping[str, Tensor], lineage: dict[str, Any]) -> None:
-    """The whole folder, or nothing."""
+    """Write the folder atomically."""
     first = parts[0]
     languages = tuple(dict.fromkeys(tag for part in parts for tag in part.config.languages))
     written = {**first.written, "languages": list(languages), "run": {"combined": lineage}}
@@ -278,14 +275,12 @@ def _card(name: str, parts: Sequence[Part], languages: tuple[str, ...], lineage:
     )  # fmt: skip
     return Card(
         kind=config.kind,
-        summary=f"Combined of {', '.join(part.name.rpartition('/')[2] for part in parts)}.",
+        summary=f"Merged from {', '.join(part.name.rpartition('/')[2] for part in parts)}.",
         license=next(iter(terms)) if len(terms) == 1 else "other",
         languages=languages,
         method=config.variant.method,
         bases=(config.variant.base.name,),
         encoder=joined(pin.name for pin in config.variant.encoders),
         tags=("language-module", "combined"),
-        prose="\n".join(
-            [f"# {name}", "", f"{how} of:", "", *shares, "", "Nobody has measured it yet: `hub evaluate`."]
-        ),
+        prose="\n".join([f"# {name}", "", f"{how} of:", "", *shares, "", "Not measured yet: run `hub evaluate`."]),
     )

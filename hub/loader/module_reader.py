@@ -1,4 +1,4 @@
-"""Read modules for one pipeline: their weights, the encoders they share, and what they change in the base."""
+"""Load modules for one pipeline: their weights, the encoders they share, and their patches of the base."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from hub.loader.patches.timestep_hook import PerStep
 from hub.loader.resolve import BaseSource, Given, ModuleSource, Sources
 
 Where = Sequence[tuple[str, Path]]
-"""Names and folders of the encoders that a module reads."""
+"""Names and folders of a module's encoders."""
 
 
 class ModuleReader:
-    """Reads modules for one pipeline, with the settings of its `load_pipeline`."""
+    """Loads modules for one pipeline, with the settings of its `load_pipeline`."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class ModuleReader:
         tokenizers: Mapping[Path, Tokenize],
         quantisation: Any,
     ) -> None:
-        """`given` are folders of encoders, `tokenizers` those that have been parsed already, by folder."""
+        """Keep the settings; `given` are folders of encoders, `tokenizers` the loaded ones by folder."""
         self.encoders = Encoders()
         self._sources = sources
         self._pipe = pipe
@@ -56,13 +56,13 @@ class ModuleReader:
         self._quantisation = quantisation
 
     def find(self, name: str | Path) -> tuple[ModuleSource, Where]:
-        """The module called `name` and the encoders that it reads; no weight is read."""
+        """Find the module called `name` and its encoders, without reading weights."""
         with self._sources:
             module = self._sources.fitting_module(name, self._base, self._variant)
             return module, self._sources.encoders(module, self._given)
 
     def read(self, module: ModuleSource, where: Where, place: torch.device | None = None) -> LoadedModule:
-        """Build `module` at `place`, else beside the denoiser, with the encoders of residents that read the same ones."""
+        """Load `module` to `place`, by default to the denoiser's device, sharing encoders with other modules."""
         device = place or _place(self._pipe, self._base)
         if module.config.variant.architecture == TRANSLATOR:
             return _read_translator(module, device, self._dtype)
@@ -77,7 +77,7 @@ class ModuleReader:
         except torch.OutOfMemoryError as error:
             size_bytes = (module.folder / WEIGHTS).stat().st_size
             raise OutOfMemory(module_advice(module.name, size_bytes, device)) from error
-        # Last: whatever is refused before it leaves the base as it was.
+        # Last, so that a refused module leaves the base unchanged.
         return _with_patch(loaded, module, self._pipe, self._base)
 
     def _read_encoder(self, name: str, folder: Path, device: torch.device) -> TextEncoder:
@@ -92,39 +92,35 @@ class ModuleReader:
 
 
 def _place(pipe: Any, base: BaseSource) -> torch.device:
-    """Where weights that arrive now go: beside the denoiser's, or to the CPU while those are nowhere (offloaded by layers).
+    """Return the denoiser's device, or the CPU while its weights are offloaded by layers.
 
-    Not `pipe.device`, for which diffusers walks every module of every part: 5 ms of an attaching that takes 20.
+    Not `pipe.device`, for which diffusers visits every module of every part: 5 of the 20 ms that attaching takes.
     """
     here = next(getattr(pipe, base.family.denoiser).parameters()).device
     return torch.device("cpu") if here.type == "meta" else here
 
 
-def _patch_of(module: ModuleSource, pipe: Any, base: BaseSource, loaded: LoadedModule | None = None) -> Patch | None:
-    """What the module changes in the base; switched off until a prompt of its language comes.
-
-    `loaded` is the module in memory, None where the base's own encoder reads.
-    """
-    config = module.config
-    if config.variant.architecture == "prompt-tuning":
+def _patch_of(loaded: LoadedModule, module: ModuleSource, pipe: Any, base: BaseSource) -> Patch | None:
+    """Apply the module's patches to the base, initially off; None if there are none."""
+    if module.config.variant.architecture == "prompt-tuning":
         return VirtualTokens(pipe, module.folder, module.name)
+    denoiser = getattr(pipe, base.family.denoiser)
     patches: list[Patch] = []
-    if loaded is not None and getattr(loaded.module, "per_step", False):
-        patches.append(_per_step(loaded, getattr(pipe, base.family.denoiser)))
-    if loaded is not None and (place := pipe.patch_for_modules()) is not None:
-        patches.append(place)
+    if getattr(loaded.module, "per_step", False):
+        patches.append(_per_step(loaded, denoiser))
+    if loaded.module is not None and (patch := pipe.patch_for_modules()) is not None:
+        patches.append(patch)
     try:
-        if loaded is not None and (parts := getattr(loaded.module, "denoiser_parts", {})):
-            patches.append(Parts(getattr(pipe, base.family.denoiser), parts, module.name))
-        match config.delta:
+        if parts := getattr(loaded.module, "denoiser_parts", {}):
+            patches.append(Parts(denoiser, parts, module.name))
+        match module.config.delta:
             case "lora":
                 patches.append(LowRank(pipe, module.folder, module.name))
             case "weights":
-                denoiser = getattr(pipe, base.family.denoiser)
                 if getattr(denoiser, "is_loaded_in_4bit", False):
                     raise DoesNotFit(
-                        f"`{module.name}` brings all weights of a denoiser, and those of `{base.name}` are in 4 bits: load it without "
-                        '`quantisation`, or in "8bit".'
+                        f"`{module.name}` replaces all weights of the denoiser, and those of `{base.name}` are in 4 bits: load it "
+                        'without `quantisation`, or in "8bit".'
                     )
                 patches.append(Weights(denoiser, module.folder / base.family.denoiser, module.name))
     except HubError:
@@ -135,7 +131,7 @@ def _patch_of(module: ModuleSource, pipe: Any, base: BaseSource, loaded: LoadedM
 
 
 def _per_step(loaded: LoadedModule, denoiser: nn.Module) -> PerStep:
-    """Raises DoesNotFit for what such a module cannot give: a pooled vector, or rows that the base reads beside its own."""
+    """Hook the module into the denoiser. Raises DoesNotFit if it needs a pooled vector or rows encoded by the base."""
     given, empty = loaded.config.variant.conditioning, loaded.config.empty
     if empty != "encode" or given.pooled_width is not None:
         raise DoesNotFit(
@@ -148,8 +144,8 @@ def _per_step(loaded: LoadedModule, denoiser: nn.Module) -> PerStep:
 
 
 def _with_patch(loaded: LoadedModule, module: ModuleSource, pipe: Any, base: BaseSource) -> LoadedModule:
-    """With what the module changes in the base."""
-    patch = _patch_of(module, pipe, base, loaded if loaded.module is not None else None)
+    """Return `loaded` with the patches that its module applies to the base."""
+    patch = _patch_of(loaded, module, pipe, base)
     if patch is None:
         return loaded
     own = {module.folder / WEIGHTS} if loaded.module is not None else set()

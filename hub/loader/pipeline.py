@@ -1,4 +1,4 @@
-"""`load_pipeline`: resolve names, check the fit, build, plug."""
+"""`load_pipeline`: resolve names, check the fit, load, and attach the modules."""
 
 from __future__ import annotations
 
@@ -43,25 +43,24 @@ def load_pipeline(
     cache_bytes: int = DEFAULT_BYTES,
     **settings: Any,
 ) -> DiffusionPipeline:
-    """The diffusers pipeline of `base`, reading prompts through the module or modules `adapter`.
+    """Load the diffusers pipeline of `base`, which encodes prompts with the module or modules `adapter`.
 
-    `base` and `adapter` are names in the hub or folders; `name@revision` asks for a module's revision, and `revision` for the
-    base's. The pipeline goes to `device` (a GPU if there is one) in `dtype`: as stored, but float32 on a CPU.
-    `language` is what prompts are taken for when theirs cannot be told. `variant` takes a module's weights for another base
-    than this one, which must read the same. `encoder` is a folder to take the text encoder from, or a list of them for a module
-    that reads several. `quantisation` is `8bit` or `4bit` for the base's denoiser and text encoders, `encoder_quantisation` the
-    same for the modules', or one of transformers' configurations; diffusers' own, `quantization_config`, is among the `settings`.
-    `pipeline_class` makes another of the base's pipelines, `StableDiffusionImg2ImgPipeline` say. `resident_bytes` (else
-    HUB_RESIDENT_BYTES) is what modules and their encoders may take in memory: over it, the least recently used ones leave and
-    come back when they are needed. `cache_bytes` of embeddings are kept for prompts that come again. `settings` go to the class'
-    `from_pretrained`.
+    `base` and `adapter` are names in the hub or folders; `name@revision` selects a module's revision, and `revision` the
+    base's. The pipeline is on `device` (by default a GPU if available) in `dtype` (by default as stored, but float32 on a CPU).
+    `language` is the default for prompts whose language cannot be detected. `variant` selects a module's weights for another
+    base, which must have the same conditioning. `encoder` is a folder with the text encoder, or a list for a module with
+    several. `quantisation` is `8bit` or `4bit` for the base's denoiser and text encoders; `encoder_quantisation` is the same
+    for the modules', or one of transformers' configurations; diffusers' `quantization_config` is one of the `settings`.
+    `pipeline_class` selects another pipeline of the base, such as `StableDiffusionImg2ImgPipeline`. `resident_bytes` (by default
+    HUB_RESIDENT_BYTES) limits the memory of modules and their encoders: the least recently used ones are evicted, and reloaded
+    on demand. `cache_bytes` limits the cache of embeddings. `settings` are passed to `from_pretrained`.
 
-    Raises UnknownBase, UnknownArtifact and UnknownLanguage with near names, DoesNotFit before a weight is read,
-    WeightsDoNotFit, Damaged and WrongSource for files that cannot be trusted, Unreachable for what is neither here nor upstream,
-    OutOfMemory with what would fit.
+    Raises UnknownBase, UnknownArtifact and UnknownLanguage with similar names, DoesNotFit before weights are read,
+    WeightsDoNotFit, Damaged and WrongSource for files that cannot be used, Unreachable for files that are neither local nor
+    upstream, and OutOfMemory with advice.
     """
     names = [] if adapter is None else [adapter] if isinstance(adapter, str | Path) else list(adapter)
-    dtype = dtype or settings.pop("torch_dtype", None)  # diffusers' older word
+    dtype = dtype or settings.pop("torch_dtype", None)  # diffusers' older name
     place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     default = parse_language(language) if language is not None else ""
     budget = resident_budget(resident_bytes)
@@ -71,11 +70,11 @@ def load_pipeline(
         modules = [sources.fitting_module(name, found, variant) for name in names]
         encoders = [sources.encoders(module, encoder) for module in modules]
 
-    with ThreadPoolExecutor() as pool:  # the tokenizers library parses on another core, while Python builds the base
+    with ThreadPoolExecutor() as pool:  # tokenizers parse on another core while the base is loaded
         parsing = {
             folder: pool.submit(read_tokenizer, folder, what=name)
             for name, folder in dict.fromkeys(each for where in encoders for each in where)
-            if (folder / "tokenizer.json").is_file()  # transformers' own readers import as they go: not beside the base
+            if (folder / "tokenizer.json").is_file()  # other tokenizers import modules: not in parallel
         }
         pipe = load_base(found, pipeline_class, place, dtype, settings, quantisation)
     tokenizers = {folder: parsed.result() for folder, parsed in parsing.items()}
@@ -90,5 +89,5 @@ def load_pipeline(
     for module, where in zip(modules, encoders, strict=True):
         prompt_encoder.refuse_duplicate_name(module.name)
         prompt_encoder.add(reader.read(module, where, place), partial(reader.read, module, where))
-    pipe._prompt_encoder = prompt_encoder  # noqa: SLF001 - the mixin's own attribute; its class has no `__init__` to take it
+    pipe._prompt_encoder = prompt_encoder  # noqa: SLF001 - the mixin has no `__init__`
     return pipe

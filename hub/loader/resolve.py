@@ -1,5 +1,6 @@
-"""Where a base, a module and its encoder are: names in the hub, folders on disk. Nothing here reads a weight, but
-the digest of an encoder given as a folder.
+"""Find a base, a module and its encoders by name in the hub or by folder.
+
+No weights are read, except for the digest of an encoder given as a folder.
 """
 
 from __future__ import annotations
@@ -25,45 +26,45 @@ if TYPE_CHECKING:
     from hub.local import LocalHub
 
 Given = str | Path | Sequence[str | Path] | None
-"""Folders to take text encoders from."""
+"""One or several folders with text encoders."""
 _OWN_LANGUAGES = ("en",)
-"""What bases read that do not say."""
+"""Languages of bases that declare none."""
 
 
 @dataclass(frozen=True, slots=True)
 class BaseSource:
-    """A base, not yet loaded."""
+    """A base that was found, not yet loaded."""
 
     name: str
-    """As the registry knows it, `emoji-sd`; the folder's name for a folder."""
+    """The name in the registry, `emoji-sd`, or of the folder."""
     folder: Path
     family: Family
     conditioning: Conditioning
     digest: str
-    """Its `weights_digest`; empty for a folder, which is judged by its conditioning."""
+    """Its `weights_digest`; empty for a folder, which is checked by its conditioning."""
     languages: tuple[str, ...]
-    """Its own encoder reads."""
+    """Languages of its own encoder."""
     is_folder: bool = False
     upstream: Upstream | None = None
-    """Where the weights are when only the configuration is in `folder`."""
+    """Where the weights are, if only the configuration is in `folder`."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModuleSource:
-    """One variant of a module, not yet loaded."""
+    """One variant of a module that was found, not yet loaded."""
 
     name: str
     folder: Path
-    """Of the variant."""
+    """Folder of the variant."""
     config: ModuleConfig
     alternatives: tuple[str, ...]
-    """Folders of all variants, this one among them."""
+    """Names of all variants, including this one."""
     is_folder: bool = False
-    """Given as a folder, not by name."""
+    """Whether it was given as a folder, not by name."""
 
 
 class Sources:
-    """Finds things by name in a hub that is opened when a name asks for it, or by path."""
+    """Finds things by path, or by name in a hub that is opened on demand."""
 
     def __init__(self, hub: LocalHub | None) -> None:
         self._given = hub
@@ -71,7 +72,7 @@ class Sources:
 
     @property
     def hub(self) -> LocalHub:
-        """The hub given, or the one of this installation."""
+        """Return the given hub, or open the one of this installation."""
         if self._given is not None:
             return self._given
         if self._opened is None:
@@ -84,13 +85,13 @@ class Sources:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close what was opened here; asking again opens it again."""
+        """Close a hub that was opened here; the next access opens it again."""
         if self._opened is not None:
             self._opened.close()
             self._opened = None
 
     def base(self, name: str | Path, revision: str | None) -> BaseSource:
-        """The base called `name`. Raises UnknownBase with near names."""
+        """Find the base called `name`. Raises UnknownBase with similar names, and WrongRequest."""
         if (folder := _folder(name)) is not None:
             return _base(folder.name, folder, "", _OWN_LANGUAGES, is_folder=True)
         try:
@@ -112,7 +113,7 @@ class Sources:
         return _base(known, self._snapshot(artifact, revision), digest, languages)
 
     def module(self, name: str | Path, base: BaseSource, variant: str | None) -> ModuleSource:
-        """The variant of the module `name` for `base`. Raises UnknownArtifact, and DoesNotFit when it has none."""
+        """Find the variant of the module `name` for `base`. Raises UnknownArtifact, and DoesNotFit if there is none."""
         if (folder := _folder(name)) is not None:
             known = folder.name
         else:
@@ -128,15 +129,15 @@ class Sources:
         return replace(_choose(known, folder, base, variant), is_folder=_folder(name) is not None)
 
     def fitting_module(self, name: str | Path, base: BaseSource, variant: str | None) -> ModuleSource:
-        """As `module`, of one that fits. Raises DoesNotFit before a byte of weights is read."""
+        """Find a module as `module` does, and check that it fits. Raises DoesNotFit before weights are read."""
         module = self.module(name, base, variant)
         check_fit(module, base)
         return module
 
     def encoders(self, module: ModuleSource, given: Given) -> tuple[tuple[str, Path], ...]:
-        """Names and folders of what `module` reads, in its order; none when the base's own text encoder reads for it.
+        """Return names and folders of the encoders of `module`, in order; empty if the base's own text encoder is used.
 
-        `given` are folders to take them from, as many as it reads. Raises WrongRequest, DoesNotFit, Damaged, Unreachable.
+        `given` are their folders, one for each. Raises WrongRequest, DoesNotFit, Damaged and Unreachable.
         """
         if module.config.own_encoder:
             return (self.own_encoder(module),)
@@ -147,18 +148,18 @@ class Sources:
         elif pins and len(folders) != len(pins):
             raise WrongRequest(
                 f"`{module.name}` reads {len(pins)} encoders, {_list(pin.name for pin in pins)}, and `encoder` names {len(folders)}: "
-                "give a list of as many folders, in this order."
+                "give one folder for each, in this order."
             )
         return tuple(self.encoder(pin, folder) for pin, folder in zip(pins, folders, strict=False))
 
     def own_encoder(self, module: ModuleSource) -> tuple[str, Path]:
-        """Name and folder of the encoder that lies in the module's variant. Raises Damaged.
+        """Return name and folder of the encoder inside the module's variant. Raises Damaged.
 
-        Its digest is checked where the variant is anybody's folder; what the store gives has been checked when it came.
+        Its digest is checked if the module is a folder; files of the store were checked when they were added.
         """
         folder = module.folder / module.config.own_encoder
         if not folder.is_dir():
-            raise Damaged(f"`{module.name}` says its encoder is in `{folder.name}`, and there is no such folder in it.")
+            raise Damaged(f"`{module.name}` has no folder `{folder.name}`, where its config places the encoder.")
         if module.is_folder and (found := digest_of(folder)) != module.config.own_digest:
             raise Damaged(
                 f"the encoder of `{module.name}` has digest {found[:12]} and should have {module.config.own_digest[:12]}. "
@@ -167,20 +168,20 @@ class Sources:
         return module.name, folder
 
     def encoder(self, pin: Pin, given: str | Path | None) -> tuple[str, Path]:
-        """Name and folder of the encoder that `pin` asks for, with just those weights. Raises DoesNotFit."""
+        """Return name and folder of the encoder with exactly the weights of `pin`. Raises DoesNotFit."""
         if given is not None:
             if (folder := _folder(given)) is None:
-                raise WrongRequest(f"`encoder` should be a folder, and `{given}` is none.")
+                raise WrongRequest(f"`encoder` must be a folder, and `{given}` is not one.")
             if any(folder.glob("open_clip_*model.*")):
                 raise WrongSource(
-                    f"the folder `{folder.name}` is in open_clip's layout, which is not read as it is: leave `encoder` out, and "
-                    f"`hub pull {pin.name}` writes it in transformers'."
+                    f"the folder `{folder.name}` is in open_clip's layout, which is not supported: leave `encoder` out, and "
+                    f"convert it with `hub pull {pin.name}`."
                 )
             if pin.digest and (found := digest_of(folder)) != pin.digest:
                 raise DoesNotFit(_other_encoder(pin, f"the folder `{folder.name}`", found))
             return pin.name, folder
         artifact = self._encoder(pin.name)
-        known = artifact.name.name  # `hub pull` knows it by that, also where the pin names a repository upstream
+        known = artifact.name.name  # the name for `hub pull`, even if the pin names a repository upstream
         if not artifact.weights_digest and artifact.upstream and not pin.digest:
             return known, fetch_encoder(artifact.upstream[0], what=known)
         if not pin.digest or artifact.weights_digest == pin.digest:
@@ -191,7 +192,7 @@ class Sources:
         raise DoesNotFit(_other_encoder(pin, f"`{artifact.name}` here", artifact.weights_digest))
 
     def _encoder(self, name: str) -> Artifact:
-        """By its name here, or by the repository it is upstream in. Raises UnknownArtifact."""
+        """Find an encoder by its name, or by its upstream repository. Raises UnknownArtifact."""
         try:
             return self.hub.registry.get(name)
         except UnknownArtifact:
@@ -202,7 +203,7 @@ class Sources:
             raise
 
     def _snapshot(self, artifact: Artifact, revision: str | None) -> Path:
-        if not artifact.weights_digest:  # a card alone
+        if not artifact.weights_digest:  # only a card
             raise weights_elsewhere(artifact)
         return self.hub.snapshot(artifact.name, revision or "main")
 
@@ -229,7 +230,7 @@ def _base(
 
 
 def _folder(name: str | Path) -> Path | None:
-    """As everywhere in Hugging Face's libraries: what is a folder here is meant as one."""
+    """Return `name` as a folder if it is one, as Hugging Face's libraries do."""
     path = Path(name).expanduser()
     return path.resolve() if path.is_dir() else None
 
@@ -238,12 +239,12 @@ def _choose(name: str, folder: Path, base: BaseSource, variant: str | None) -> M
     folders = {path.parent.name: path.parent for path in sorted(folder.glob("*/config.json"))}
     there = tuple(folders)
     if not there:
-        raise DoesNotFit(f"`{name}` holds no variant: a folder with `<base>/config.json` was expected.")
+        raise DoesNotFit(f"`{name}` has no variants: expected a folder with `<base>/config.json`.")
     wanted = variant or base.name
     if wanted in folders:
         return ModuleSource(name, folders[wanted], read_config(folders[wanted]), there)
     if base.is_folder and variant is None:
-        # A folder may be called anything; what its denoiser reads decides.
+        # Folder names are arbitrary, so conditioning decides.
         fitting = [(each, config) for each in there if not _misfit(config := read_config(folders[each]), base)]
         if len(fitting) == 1:
             ((chosen, config),) = fitting
@@ -258,9 +259,9 @@ def _choose(name: str, folder: Path, base: BaseSource, variant: str | None) -> M
 
 
 def check_fit(module: ModuleSource, base: BaseSource) -> None:
-    """Raises DoesNotFit, naming both sides and the variants there are.
+    """Raise DoesNotFit, naming both sides and all variants, if `module` does not fit `base`.
 
-    A base given as a folder is judged by what it reads; one from the registry also by the digest the module was trained on.
+    A base given as a folder is checked by its conditioning, one from the registry also by the digest that the module was trained on.
     """
     if problem := _misfit(module.config, base):
         raise DoesNotFit(

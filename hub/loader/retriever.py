@@ -1,6 +1,6 @@
-"""`load_retriever`: pictures found by texts of any language, through a frozen dual encoder and projectors on it.
+"""`load_retriever`: find images by texts of any language, with a frozen dual encoder and projectors on it.
 
-Shape letters: N texts or pictures, D the joint width.
+Shape letters: N texts or images, D the joint width.
 """
 
 from __future__ import annotations
@@ -34,33 +34,33 @@ if TYPE_CHECKING:
     from hub.local import LocalHub
 
 CHUNK = 256
-"""Texts that go through the encoder at once."""
+"""Batch size of texts."""
 
 
 class Hit(NamedTuple):
-    """One picture that was found."""
+    """One image that was found."""
 
     key: str | int
-    """Its name in the index, or its place if the pictures have no names."""
+    """Its name in the index, or its position if the images have no names."""
     score: float
-    """Cosine."""
+    """Cosine similarity."""
 
 
 class Projector(Protocol):
-    """A language module that no denoiser reads: mCLIP's projectors, M-CLIP's linear map, or another package's."""
+    """A language module for retrieval: mCLIP's projectors, M-CLIP's linear map, or another package's."""
 
     def __call__(self, tokens_BLE: Tensor, mask_BL: Tensor | None = None) -> Embeddings:
-        """A text as one vector of length 1: (B, L, E), (B, L) → (B, 1, D)."""
+        """Map texts to one unit vector each: (B, L, E), (B, L) → (B, 1, D)."""
         ...
 
     def features(self, features_BP: Tensor) -> Tensor:
-        """A dual encoder's features where texts are: (B, P) → (B, D)."""
+        """Project a dual encoder's features to the joint space: (B, P) → (B, D)."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """Projectors, and the multilingual encoder that they read."""
+    """Projectors with their multilingual encoder."""
 
     name: str
     module: Projector
@@ -70,9 +70,9 @@ class Projection:
 
 @dataclass(slots=True)
 class Retriever:
-    """Texts and pictures as vectors of length 1 in one space, and an index of pictures.
+    """Embeds texts and images as unit vectors in one space, with an index of images.
 
-    Without projectors it is the dual encoder alone, which reads what its own text tower was trained on.
+    Without projectors texts are embedded by the dual encoder's own text tower, in the languages it was trained on.
     """
 
     dual: DualEncoder
@@ -82,7 +82,7 @@ class Retriever:
 
     @torch.no_grad()
     def embed_texts(self, texts: Sequence[str]) -> Tensor:
-        """(N, D), of length 1."""
+        """Return unit vectors of texts, (N, D)."""
         if self.projection is None:
             return F.normalize(self.dual.text_features(texts), dim=1)
         encoder, module, rule = self.projection.encoder, self.projection.module, self.projection.config.positive
@@ -96,25 +96,25 @@ class Retriever:
 
     @torch.no_grad()
     def embed_images(self, images: Tensor | Sequence[Image]) -> Tensor:
-        """(N, D), of length 1, of PIL's pictures or of uint8 ones, (N, 3, H, W)."""
+        """Return unit vectors, (N, D), of PIL images or uint8 images (N, 3, H, W)."""
         features_NP = self.dual.image_features(images)
         if self.projection is not None:
             features_NP = self.projection.module.features(features_NP)
         return F.normalize(features_NP, dim=1)
 
     def index(self, images: Tensor | Sequence[Image], keys: Sequence[str | int] | None = None) -> None:
-        """Add pictures to those that `search` looks through; `keys` name them, else their places do."""
+        """Add images to the index of `search`; `keys` name them, by default their positions."""
         vectors_ND = self.embed_images(images)
         if keys is not None and len(keys) != len(vectors_ND):
-            raise ValueError(f"{len(keys)} keys for {len(vectors_ND)} pictures")
+            raise ValueError(f"{len(keys)} keys for {len(vectors_ND)} images")
         first = len(self._keys_N)
         self._keys_N += list(keys) if keys is not None else list(range(first, first + len(vectors_ND)))
         self._index_ND = vectors_ND if self._index_ND is None else torch.cat([self._index_ND, vectors_ND])
 
     def search(self, query: str, k: int = 10) -> list[Hit]:
-        """The `k` pictures of the index nearest to a text, best first. WrongRequest when nothing was indexed."""
+        """Return the `k` images nearest to a text, best first. Raises WrongRequest if the index is empty."""
         if self._index_ND is None:
-            raise WrongRequest("there is nothing to search: give the retriever pictures with `index` first.")
+            raise WrongRequest("the index is empty: add images with `index` first.")
         found = (self._index_ND @ self.embed_texts([query])[0]).topk(min(k, len(self._keys_N)))
         return [
             Hit(self._keys_N[place], score)
@@ -130,12 +130,12 @@ def load_retriever(
     hub: LocalHub | None = None,
     encoder: Given = None,
 ) -> Retriever:
-    """The dual encoder called `dual_encoder`, or in that folder, reading texts through the projectors `adapter`.
+    """Load the dual encoder `dual_encoder`, a name or folder, which reads texts through the projectors `adapter`.
 
-    `name@revision` asks for a revision of the projectors; `encoder` is a folder to take the multilingual encoder from.
-    All is computed in float32, on `device` (a GPU if there is one).
+    `name@revision` selects a revision of the projectors; `encoder` is a folder with the multilingual encoder.
+    Everything is computed in float32, on `device` (by default a GPU if available).
 
-    Raises UnknownArtifact with near names, DoesNotFit before a weight is read, WeightsDoNotFit, Damaged.
+    Raises UnknownArtifact with similar names, DoesNotFit before weights are read, WeightsDoNotFit and Damaged.
     """
     place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     with Sources(hub) as sources:
@@ -148,8 +148,7 @@ def load_retriever(
         read_by = sources.encoders(found, encoder)
     if not read_by:
         raise DoesNotFit(
-            f"`{known}` names no text encoder, and a retriever's texts are read by one of their own: find others with "
-            "`hub search --kind projector`."
+            f"`{known}` names no text encoder, which a retriever needs: find others with `hub search --kind projector`."
         )
     with torch.device("meta"):  # no memory, no random start
         module = build(config.variant.architecture, config.module)
@@ -168,7 +167,7 @@ def load_retriever(
 
 
 def _dual_encoder(sources: Sources, name: str | Path) -> tuple[str, Path, str]:
-    """Name, folder and digest; the digest of a folder is left to be computed when it is asked for."""
+    """Return name, folder and digest; the digest of a folder is empty, to be computed on demand."""
     if Path(name).is_dir():
         folder = Path(name).resolve()
         return folder.name, folder, ""
@@ -183,7 +182,7 @@ def _dual_encoder(sources: Sources, name: str | Path) -> tuple[str, Path, str]:
 
 
 def _variant(sources: Sources, adapter: str | Path, dual: str, dual_folder: Path | None) -> ModuleSource:
-    """The projectors' variant for the dual encoder `dual`. One given as a folder may be called anything: width decides."""
+    """Find the projectors' variant for the dual encoder `dual`; by width if that is a folder with an arbitrary name."""
     if Path(adapter).is_dir():
         folder, known, is_folder = Path(adapter).resolve(), Path(adapter).resolve().name, True
     else:
@@ -204,7 +203,7 @@ def _variant(sources: Sources, adapter: str | Path, dual: str, dual_folder: Path
         ]  # fmt: skip
         dual = fitting[0] if len(fitting) == 1 else dual
     if dual not in variants:
-        there = ", ".join(f"`{name}`" for name in variants) or "nothing"
+        there = ", ".join(f"`{name}`" for name in variants) or "none"
         raise DoesNotFit(
             f"`{known}` has no variant for `{dual}`, only for {there}. Find others with `hub search --kind projector`."
         )
@@ -215,8 +214,8 @@ def _check_fit(name: str, config: ModuleConfig, dual: str, digest: Callable[[], 
     variant = config.variant
     if not retrieves(variant.architecture):
         raise DoesNotFit(
-            f"`{name}` is a {variant.architecture}, which draws and does not retrieve: use `load_pipeline`, or find "
-            "projectors with `hub search --kind projector`."
+            f"`{name}` is a {variant.architecture}, which is not for retrieval: use `load_pipeline`, or find projectors with "
+            "`hub search --kind projector`."
         )
     if variant.base.digest and variant.base.digest != (found := digest()):
         raise DoesNotFit(

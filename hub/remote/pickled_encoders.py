@@ -112,7 +112,7 @@ def _half(
         tensors |= {
             key: value
             for key, value in tensors_of(fetch(file, endpoint=endpoint), what=what).items()
-            if half is None or half.reads_pictures or half.rename(key) is not None
+            if half is None or half.reads_images or half.rename(key) is not None
         }
     return tensors, half, config
 
@@ -158,7 +158,7 @@ def _files(upstream: Upstream, settings: Path, half: TextHalf | None, *, what: s
     named = PurePosixPath(upstream.file)
     names = [named.name if named.suffix in {".bin", ".pt", ".pth"} else PICKLE]
     if (settings / INDEX).is_file():
-        kept = None if half is not None and half.reads_pictures else half
+        kept = None if half is not None and half.reads_images else half
         try:
             names = needed_files(json.loads((settings / INDEX).read_text(encoding="utf-8")), kept)
         except (ValueError, LookupError, AttributeError) as error:

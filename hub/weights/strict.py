@@ -55,7 +55,7 @@ def load_weights(
     broken file and WrongSource for a pickle, and leaves the module unchanged then.
     """
     header = read_header(path, what=what)
-    problems = disagreements(module, header)
+    problems = disagreements_of(module.state_dict(), header)
     if problems:
         raise WeightsDoNotFit(what, problems)
     target = torch.device(device) if device is not None else _device_of(module)
@@ -78,16 +78,7 @@ def _read(path: Path, header: Mapping[str, Entry], device: torch.device, *, what
 
 def load_tensors(path: Path, *, what: str) -> dict[str, Tensor]:
     """Return all tensors of a safetensors file, on the CPU and as stored. Raises as `load_weights`."""
-    read_header(path, what=what)
-    try:
-        return load_file(path)
-    except SafetensorError as error:
-        raise Damaged(f"the weights of `{what}` are damaged: {error}. {_again(what)}") from error
-
-
-def disagreements(module: nn.Module, header: dict[str, Entry]) -> list[str]:
-    """Return every reason why weights with this header do not fit `module`; empty if they fit."""
-    return disagreements_of(module.state_dict(), header)
+    return _read(path, read_header(path, what=what), torch.device("cpu"), what=what)
 
 
 def disagreements_of(expected: Mapping[str, Tensor], header: Mapping[str, Entry]) -> list[str]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from torch import nn
 
-from hub.encoders.text_half.text_half import NOT_SIZES
+from hub.encoders.text_half.text_half import NOT_SIZES, TextHalf
 
 _OURS = re.compile(
     r"qllama\.model\.(embed_tokens\.weight|norm\.weight|layers\.\d+\.(?:self_attn\.[qkvo]_proj|mlp\.(?:gate|up|down)_proj"
@@ -26,18 +26,17 @@ _POOLED_WIDTH = 768
 """Default of the repository's `clip_embed_dim`."""
 
 
-class InternVL:
+class InternVL(TextHalf):
     """`OpenGVLab/InternVL-14B-224px` and repositories in its layout."""
 
     name = "text half of InternVL"
-    tokenizer: Mapping[str, Any] = {
+    tokenizer = {  # noqa: RUF012
         "add_bos_token": True,
         "add_eos_token": True,
         "pad_token": "<unk>",
         "padding_side": "right",
     }
-    never_counts: int | None = 0
-    reads_pictures = False
+    never_counts = 0
 
     def recognise(self, config: Mapping[str, Any]) -> bool:
         """Recognise the settings of its language model."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from hub.encoders.text_half.text_half import NOT_SIZES
+from hub.encoders.text_half.text_half import NOT_SIZES, TextHalf
 
 _CLASSES = {
     "t5": ("T5Config", "T5EncoderModel"),
@@ -16,13 +16,10 @@ _CLASSES = {
 }
 
 
-class T5:
+class T5(TextHalf):
     """An encoder-decoder, of which `shared` and `encoder` are read."""
 
     name = "encoder half of T5"
-    tokenizer: Mapping[str, Any] = {}
-    never_counts: int | None = None
-    reads_pictures = False
 
     def recognise(self, config: Mapping[str, Any]) -> bool:
         """Recognise the model type, unless the repository holds the encoder alone."""

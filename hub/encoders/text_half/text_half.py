@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from torch import nn
 
@@ -20,31 +21,29 @@ NOT_SIZES = frozenset({"architectures", "dtype", "torch_dtype", "model_type", "t
 """Keys of a config.json that are not settings of the model."""
 
 
-class TextHalf(Protocol):
+class TextHalf(ABC):
     """One family of repositories. Only `make` needs transformers."""
 
     name: str
     """`text half of InternVL`, for messages."""
-    tokenizer: Mapping[str, Any]
+    tokenizer: Mapping[str, Any] = {}
     """Arguments of `AutoTokenizer` besides the folder; empty if the folder is sufficient."""
-
-    never_counts: int | None
+    never_counts: int | None = None
     """An id that is always masked; None if the tokenizer's mask is right."""
-
-    reads_pictures: bool
+    reads_images = False
     """Whether the rest is an image tower, which retrieval reads: a converted pickle keeps it."""
 
+    @abstractmethod
     def recognise(self, config: Mapping[str, Any]) -> bool:
         """Return whether a repository with this config.json belongs to the family."""
-        ...
 
+    @abstractmethod
     def make(self, config: Mapping[str, Any]) -> nn.Module:
         """Build the transformers model of the half with uninitialised weights: call it on `meta`."""
-        ...
 
+    @abstractmethod
     def rename(self, key: str) -> str | None:
         """Return the name of a stored tensor in that model, or None if it belongs to the other half."""
-        ...
 
 
 def half_of(config: Mapping[str, Any]) -> TextHalf | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from hub.encoders.text_half.text_half import NOT_SIZES
+from hub.encoders.text_half.text_half import NOT_SIZES, TextHalf
 
 _CLASSES = {
     "clip": ("CLIPTextConfig", "CLIPTextModel"),
@@ -21,13 +21,11 @@ _UNUSED = tuple(
 """Poolers are not read by these models; position ids are not learned."""
 
 
-class TwoTowers:
+class TwoTowers(TextHalf):
     """A repository with an image tower and a text tower, of which the second is read."""
 
     name = "text tower"
-    tokenizer: Mapping[str, Any] = {}
-    never_counts: int | None = None
-    reads_pictures = True
+    reads_images = True
 
     def recognise(self, config: Mapping[str, Any]) -> bool:
         """Recognise the model type with settings of both towers."""

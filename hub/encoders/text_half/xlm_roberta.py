@@ -7,19 +7,16 @@ from typing import Any
 
 from torch import nn
 
-from hub.encoders.text_half.text_half import NOT_SIZES
+from hub.encoders.text_half.text_half import NOT_SIZES, TextHalf
 
 _PREFIX = "roberta."
 _UNUSED = ("roberta.pooler.", "roberta.embeddings.position_ids")
 
 
-class XLMRoberta:
+class XLMRoberta(TextHalf):
     """`FacebookAI/xlm-roberta-base` and `-large`: `roberta.*` is read, `lm_head` is not."""
 
     name = "encoder of XLM-R"
-    tokenizer: Mapping[str, Any] = {}
-    never_counts: int | None = None
-    reads_pictures = False
 
     def recognise(self, config: Mapping[str, Any]) -> bool:
         """Recognise the model type if a head is stored with it."""

@@ -1,4 +1,4 @@
-"""Read a text encoder for a module, and tell beforehand when it is big."""
+"""Load a text encoder for a module, announce big ones in the log, and advise when memory is short."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def read_encoder(
     tokenize: Tokenize | None = None,
     quantisation: Any = None,
 ) -> TextEncoder:
-    """The encoder in `folder`, in the type it works in; a line in the log says the memory of a big one before it is read.
+    """Load the encoder in `folder` in its working type, after logging the memory of a big one.
 
-    Raises OutOfMemory, which says what would fit, and what `TextEncoder.from_folder` raises.
+    Raises OutOfMemory with advice, and what `TextEncoder.from_folder` raises.
     """
     half = half_of(read_json(folder / "config.json")) if (folder / "config.json").is_file() else None
     files = weight_files(folder, half, what=name)
@@ -47,7 +47,7 @@ def read_encoder(
     size_bytes = _size_bytes(count, working, quantisation)
     if size_bytes >= BIG_BYTES:
         _LOG.warning(
-            "reading the text encoder `%s`: %.1f billion numbers, %s in %s.",
+            "loading the text encoder `%s`: %.1f billion parameters, %s in %s.",
             name, count / 1e9, gigabytes(size_bytes), quantisation if isinstance(quantisation, str) else _word(working),
         )  # fmt: skip
     try:
@@ -59,7 +59,7 @@ def read_encoder(
 
 
 def encoder_advice(name: str, count: int, size_bytes: int, device: torch.device) -> str:
-    """What was asked of the device, and what would be smaller."""
+    """Return the size that did not fit, and settings that need less."""
     smaller = {
         **{f'`encoder_quantisation="{word}"`': round(count * share) for word, share in QUANTISED.items()},
         "`dtype=torch.float16`": 2 * count,
@@ -67,31 +67,31 @@ def encoder_advice(name: str, count: int, size_bytes: int, device: torch.device)
     ways = [f"{way} takes {gigabytes(size)}" for way, size in smaller.items() if size < size_bytes]
     return (
         f"the text encoder `{name}` takes {gigabytes(size_bytes)} and does not fit {room(device)}: "
-        f"{', '.join(ways) or 'it is as small as it gets'}; or encode with `device='cpu'`."
+        f"{', '.join(ways) or 'no smaller type is available'}; or encode with `device='cpu'`."
     )
 
 
 def module_advice(name: str, size_bytes: int, device: torch.device) -> str:
-    """The same of a module, which is small beside what is there already."""
+    """Return the same for a module, which is small compared with what is loaded already."""
     return (
-        f"the module `{name}` takes {gigabytes(size_bytes)} and does not fit {room(device)}: `pipe.free_encoder()` lets text encoders go, "
-        "`resident_bytes=` limits what modules take, and `pipe.enable_model_cpu_offload()` keeps the base on the CPU between its turns."
+        f"the module `{name}` takes {gigabytes(size_bytes)} and does not fit {room(device)}: `pipe.free_encoder()` frees text encoders, "
+        "`resident_bytes=` limits modules, and `pipe.enable_model_cpu_offload()` keeps parts of the base on the CPU while unused."
     )
 
 
 def base_advice(name: str, sizes_bytes: Mapping[str, int], dtype: torch.dtype, device: torch.device) -> str:
-    """What a base takes by parts, and which way of loading it takes less."""
+    """Return the size of a base that did not fit, and ways of loading that need less."""
     whole, largest = sum(sizes_bytes.values()), max(sizes_bytes, key=lambda part: sizes_bytes[part])
     half = f"`dtype=torch.float16` takes {gigabytes(whole / 2)}; " if dtype == torch.float32 else ""
     return (
         f"`{name}` takes {gigabytes(whole)} in {_word(dtype)} and does not fit {room(device)}: {half}"
         f"`device='cpu'` and then `pipe.enable_model_cpu_offload()` takes {gigabytes(sizes_bytes[largest])}, its {largest}; "
-        "`pipe.enable_sequential_cpu_offload()` takes a layer at a time."
+        "`pipe.enable_sequential_cpu_offload()` loads one layer at a time."
     )
 
 
 def room(device: torch.device) -> str:
-    """`cuda:0, which has 3.20 GB free of 8.00 GB`."""
+    """Return `cuda:0, which has 3.20 GB free of 8.00 GB`."""
     if device.type != "cuda":
         return str(device)
     free, total = torch.cuda.mem_get_info(device)
@@ -100,7 +100,7 @@ def room(device: torch.device) -> str:
 
 def _size_bytes(count: int, dtype: torch.dtype, quantisation: Any) -> int:
     share = QUANTISED.get(quantisation) if isinstance(quantisation, str) else None
-    return round(count * (share if share is not None else dtype.itemsize))
+    return round(count * (dtype.itemsize if share is None else share))
 
 
 def _word(dtype: torch.dtype) -> str:

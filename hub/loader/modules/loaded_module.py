@@ -1,4 +1,4 @@
-"""One language module in memory, with the encoder it reads and what it changes in the base."""
+"""One language module in memory, with its encoder and its patch of the base."""
 
 from __future__ import annotations
 
@@ -24,40 +24,40 @@ from hub.weights.strict import load_weights, stored_dtype
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LoadedModule:
-    """A built module under the name by which `set_adapters` knows it."""
+    """A loaded module under its name in `set_adapters`."""
 
     name: str
     config: ModuleConfig
     module: nn.Module | None
-    """None when the base's own text encoder reads the prompts, changed or translated."""
+    """None if the base's own text encoder reads the prompts, patched or translated."""
     shared: tuple[SharedEncoder, ...]
-    """What the module reads: encoders, each one for all residents that read it, whose states are joined; empty without any."""
+    """The module's encoders, shared with other modules; their states are joined."""
     patch: Patch | None = None
-    """What it changes in the base while it reads."""
+    """Its change of the base while it is active."""
     translator: Translator | None = None
-    """What says its prompts in English before the base reads them."""
+    """Translates its prompts to English for the base's encoder."""
     patch_bytes: int = 0
-    """Bytes of the files that hold the change."""
+    """Bytes of the patch's files."""
 
     @property
     def encoder(self) -> TextEncoder | JoinedEncoder | None:
-        """What the module reads, at its read-out; from disk again when it was freed. None without one."""
+        """Return the encoder at the module's readout, reloading it if it was freed; None without one."""
         return _side_by_side(self.shared, self.config) if self.shared else None
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of its module's weights."""
+        """Return the type of the module's weights."""
         assert self.module is not None
         return next(self.module.parameters()).dtype
 
     @property
     def size_bytes(self) -> int:
-        """Of what is its own: its encoder is counted once for all who read it."""
+        """Return its own size, without the shared encoders."""
         own = [self.module, None if self.translator is None else self.translator.model]
         return sum(bytes_of(each) for each in own if each is not None) + self.patch_bytes
 
     def length(self, rule: PromptRule) -> int:
-        """Tokens it gives for a prompt under `rule`."""
+        """Return the number of tokens it gives for a prompt under `rule`."""
         return self.config.variant.conditioning.length or rule.kept
 
 
@@ -70,7 +70,7 @@ def load_module(
     device: torch.device,
     dtype: torch.dtype,
 ) -> LoadedModule:
-    """Build the variant in `folder`. Raises WeightsDoNotFit, Damaged, WrongSource, DoesNotFit."""
+    """Load the variant in `folder`. Raises WeightsDoNotFit, Damaged, WrongSource and DoesNotFit."""
     with torch.device("meta"), no_init_weights():  # no memory, no random start
         module = build(config.variant.architecture, config.module)
     encoder = _side_by_side(shared, config)
@@ -78,20 +78,20 @@ def load_module(
     if "in_width" in config.module and config.module["in_width"] != encoder.width:
         raise DoesNotFit(
             f"`{name}` reads states of width {config.module['in_width']}, and its encoder {called} gives {encoder.width}. "
-            f"Fetch the encoder it was trained on, or take the module's config from where it came: `hub show {name}`."
+            f"Use the encoder that it was trained on: `hub show {name}` names it."
         )
     pooled = getattr(module, "reads_pooled", None)
     if pooled is not None and pooled != encoder.pooled_width:
         raise DoesNotFit(
             f"`{name}` reads a pooled vector of width {pooled}, and its encoder {called} gives {encoder.pooled_width or 'none'}. "
-            f"See what it was trained on with `hub show {name}`."
+            f"Use the encoder that it was trained on: `hub show {name}` names it."
         )
     load_weights(module, folder / WEIGHTS, what=name, device=device, dtype=dtype)
     return LoadedModule(name, config, module.eval().requires_grad_(False), shared)
 
 
 def _side_by_side(shared: tuple[SharedEncoder, ...], config: ModuleConfig) -> TextEncoder | JoinedEncoder:
-    """The one encoder, or several as one."""
+    """Return the only encoder, or several joined."""
     parts = tuple(
         each.get().reading(way.readout, sees_padding=way.sees_padding)
         for each, way in zip(shared, config.read_by, strict=True)
@@ -100,7 +100,7 @@ def _side_by_side(shared: tuple[SharedEncoder, ...], config: ModuleConfig) -> Te
 
 
 def working_dtype(dtype: torch.dtype | None, device: torch.device, weights: Path, *, what: str) -> torch.dtype:
-    """What to compute in: as asked; else as stored, but never in half precision on a CPU, which is slower there than float32."""
+    """Return `dtype`, or by default the stored type, or float32 on a CPU, where half precision is slower."""
     if dtype is not None:
         return dtype
     return torch.float32 if device.type == "cpu" else stored_dtype(weights, what=what)

@@ -1,7 +1,7 @@
-"""The modules of one pipeline: those in memory within a budget of bytes, and those that left and can come back.
+"""An LRU cache of one pipeline's modules, within a budget of bytes.
 
-Over the budget, what was used longest ago leaves: inactive ones first, then active ones that nobody needs just now. Whoever
-left is named, listed and routed to as before; its weights are read again when they are needed.
+Over the budget, the least recently used modules are evicted: inactive ones first, then active ones that the current call does
+not need. Evicted modules keep their names and languages; their weights are reloaded on demand.
 """
 
 from __future__ import annotations
@@ -21,107 +21,102 @@ from hub.loader.modules.stacked_projectors import Banks
 
 logger = logging.getLogger(__name__)
 Reload = Callable[[], LoadedModule]
-"""Reads a resident once more, from the very files that it came from."""
+"""Loads a module again from the same files."""
 
 
 @dataclass(slots=True, eq=False)
 class RegisteredModule:
-    """A module that this pipeline knows, in memory or not."""
+    """A module of this pipeline, in memory or evicted."""
 
     name: str
     config: ModuleConfig
     reload: Reload
     here: LoadedModule | None
+    """None while it is evicted."""
     has_module: bool = True
-    """Whether weights of its own give the embeddings; else the base's own encoder does, changed or given a translation."""
+    """Whether it computes embeddings itself; otherwise the base's own encoder does, patched or given a translation."""
     is_patching: bool = False
-    """Whether it changes anything in the base."""
+    """Whether it patches the base."""
     is_exclusive: bool = False
-    """Whether it draws with a denoiser of its own."""
+    """Whether its patch changes every image."""
     used: int = 0
-    """The larger, the later it was used."""
+    """LRU clock; larger is more recent."""
 
 
 class ModuleCache(Mapping[str, LoadedModule]):
-    """Those in memory, by name."""
+    """The loaded modules by name, and the evicted ones behind them."""
 
     def __init__(self, budget: int | None = None) -> None:
         self._budget = budget
-        self._known: dict[str, RegisteredModule] = {}
-        self._active: tuple[RegisteredModule, ...] = ()
+        self._registered: dict[str, RegisteredModule] = {}
+        self.active: tuple[RegisteredModule, ...] = ()
+        """Earlier ones take precedence."""
         self._clock = 0
         self.banks = Banks()
 
     def __getitem__(self, name: str) -> LoadedModule:
-        here = self._known[name].here
+        here = self._registered[name].here
         if here is None:
             raise KeyError(name)
         return here
 
     def __iter__(self) -> Iterator[str]:
-        return (each.name for each in self._known.values() if each.here is not None)
+        return (each.name for each in self._registered.values() if each.here is not None)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
-    @property
-    def active(self) -> tuple[RegisteredModule, ...]:
-        """Those that work, the first one before the others."""
-        return self._active
-
     def names(self) -> list[str]:
-        """Of all, in memory or not."""
-        return list(self._known)
+        """Return the names of all modules, in memory or evicted."""
+        return list(self._registered)
 
     def refuse_duplicate_name(self, name: str) -> None:
-        """DoesNotFit when one is called `name`; asked before anything of the base is changed for another one."""
-        if name in self._known:
-            raise DoesNotFit(f"a module called `{name}` is resident already: `pipe.unload()` takes all away.")
+        """Raise DoesNotFit if `name` is taken. Call it before the base is patched for the new module."""
+        if name in self._registered:
+            raise DoesNotFit(f"a module called `{name}` is already loaded: `pipe.unload()` removes all modules.")
 
     def add(self, loaded: LoadedModule, reload: Reload) -> None:
-        """Make `loaded` known and active, last in line. Raises DoesNotFit when another one has its name."""
+        """Register `loaded` and activate it last. Raises DoesNotFit if its name is taken."""
         self.refuse_duplicate_name(loaded.name)
         patch = loaded.patch
-        known = RegisteredModule(
+        registered = RegisteredModule(
             loaded.name, loaded.config, reload, loaded,
             has_module=loaded.module is not None, is_patching=patch is not None,
             is_exclusive=patch is not None and patch.exclusive,
         )  # fmt: skip
-        self._known[loaded.name] = known
-        self._active = (*self._active, known)
-        self._use(known)
-        self._keep_within_budget((known,))
+        self._registered[loaded.name] = registered
+        self.active = (*self.active, registered)
+        self._use(registered)
+        self._keep_within_budget((registered,))
 
     def activate(self, names: Sequence[str]) -> None:
-        """Let exactly these work; those that left come back, as many as the budget holds."""
-        self._active = tuple(self._known[name] for name in dict.fromkeys(names))
-        for known in reversed(self._active):
-            self._use(known)
-        if self._budget is None or all(each.here is not None for each in self._active):
-            return
-        for known in self._active:
-            if known.here is None:
-                self.need((known,))
+        """Activate exactly these, and reload evicted ones as far as the budget allows."""
+        self.active = tuple(self._registered[name] for name in dict.fromkeys(names))
+        for registered in reversed(self.active):
+            self._use(registered)
+        for registered in self.active:
+            if registered.here is None:
+                self.need((registered,))
 
     def need(self, wanted: Collection[RegisteredModule]) -> None:
-        """Have all of `wanted` in memory, and others leave for them."""
-        for known in wanted:
-            self._use(known)
-            if known.here is None:
-                known.here = known.reload()
-                logger.info("`%s` came back: %d bytes", known.name, known.here.size_bytes)
+        """Load all of `wanted` and evict others for them."""
+        for registered in wanted:
+            self._use(registered)
+            if registered.here is None:
+                registered.here = registered.reload()
+                logger.info("`%s` reloaded: %d bytes", registered.name, registered.here.size_bytes)
         self._keep_within_budget(wanted)
 
     def clear(self) -> None:
-        """Forget all, and take back what they changed."""
+        """Remove all modules and their patches."""
         for loaded in self.values():
             if loaded.patch is not None:
                 loaded.patch.remove()
-        self._known, self._active = {}, ()
+        self._registered, self.active = {}, ()
         self.banks.clear()
 
     def move(self, device: torch.device) -> None:
-        """Bring modules and encoders to `device`; nothing happens when they are there. A freed encoder stays away."""
+        """Move modules and encoders to `device`. A freed encoder is not reloaded."""
         for loaded in self.values():
             if loaded.patch is not None:
                 loaded.patch.move(device)
@@ -135,40 +130,40 @@ class ModuleCache(Mapping[str, LoadedModule]):
 
     @property
     def size_bytes(self) -> int:
-        """Of all in memory, with each encoder once."""
+        """Return the size of everything in memory, counting shared encoders once."""
         return sum(each.size_bytes for each in self.values()) + sum(each.size_bytes for each in self._encoders())
 
     def _encoders(self) -> list[SharedEncoder]:
         return list(dict.fromkeys(encoder for each in self.values() for encoder in each.shared))
 
-    def _use(self, known: RegisteredModule) -> None:
+    def _use(self, registered: RegisteredModule) -> None:
         self._clock += 1
-        known.used = self._clock
+        registered.used = self._clock
 
     def _keep_within_budget(self, needed: Collection[RegisteredModule]) -> None:
         if self._budget is None:
             return
-        leaving = [each for each in self._known.values() if each.here is not None and each not in needed]
-        leaving.sort(key=lambda each: (each in self._active, each.used))
-        for known in leaving:
+        leaving = [each for each in self._registered.values() if each.here is not None and each not in needed]
+        leaving.sort(key=lambda each: (each in self.active, each.used))
+        for registered in leaving:
             if (size := self.size_bytes) <= self._budget:
                 return
-            self._let_go(known)
+            self._evict(registered)
             logger.info(
-                "`%s` left: residents took %d bytes of %d, and take %d now",
-                known.name, size, self._budget, self.size_bytes,
+                "`%s` evicted: modules took %d of %d bytes, now %d",
+                registered.name, size, self._budget, self.size_bytes,
             )  # fmt: skip
         if (size := self.size_bytes) > self._budget:
             logger.warning(
-                "residents take %d bytes of %d, and all of them are needed now: %s",
+                "modules take %d of %d bytes, and all of them are needed now: %s",
                 size, self._budget, ", ".join(self),
             )  # fmt: skip
 
-    def _let_go(self, known: RegisteredModule) -> None:
-        assert known.here is not None
-        if known.here.patch is not None:
-            known.here.patch.remove()
-        known.here = None
+    def _evict(self, registered: RegisteredModule) -> None:
+        assert registered.here is not None
+        if registered.here.patch is not None:
+            registered.here.patch.remove()
+        registered.here = None
         self.banks.shrink(tuple(self.values()))
 
 

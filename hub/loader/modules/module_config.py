@@ -1,4 +1,4 @@
-"""All that `<variant>/config.json` says about running a module, beyond what the registry indexes."""
+"""Parse what `<variant>/config.json` says about running a module, beyond what the registry indexes."""
 
 from __future__ import annotations
 
@@ -14,81 +14,81 @@ from hub.records import Variant
 WEIGHTS = "model.safetensors"
 POOLED = ("encode", "zeros")
 EMPTY = ("encode", "zeros", "base")
-"""What an empty prompt may become: the module's answer to it, zeros, or the base's own encoding."""
+"""Embeddings of an empty prompt: the module's, zeros, or the base's own."""
 READ_BY_BASE = ("lora", "prompt-tuning", "translator")
-"""Architectures without a module of their own: the base's own text encoder reads the prompts, changed or translated."""
+"""Architectures without a module: the base's own text encoder reads the prompts, patched or translated."""
 DELTAS = ("lora", "weights")
-"""How changed weights of the denoiser are kept: a LoRA in PEFT's format, or all of them in diffusers'."""
+"""Formats of changed denoiser weights: a LoRA in PEFT's format, or all weights in diffusers'."""
 
 
 @dataclass(frozen=True, slots=True)
 class PromptRule:
-    """How a prompt reaches the encoder."""
+    """How a prompt is given to the encoder."""
 
     length: int
-    """Tokens given to the encoder, padded or cut, before any is dropped."""
+    """Tokens given to the encoder, padded or truncated, before positions are dropped."""
     prefix: str = ""
-    """Glued to the prompt."""
+    """Prepended to the prompt."""
     drop: tuple[int, ...] = ()
-    """Positions left out of the encoder's answer."""
+    """Positions removed from the encoder's output."""
     pooled: str = "encode"
-    """What the pooled vector is, for bases that read one: `encode`, the module's answer, or `zeros`."""
+    """Pooled vector for bases that read one: `encode` (the module's) or `zeros`."""
 
     @property
     def kept(self) -> int:
-        """Token states that reach the module."""
+        """Return the number of token states given to the module."""
         return self.length - len(self.drop)
 
 
 @dataclass(frozen=True, slots=True)
 class EncoderRule:
-    """How one encoder is asked."""
+    """How one encoder is read."""
 
     readout: str = "last_hidden_state"
     sees_padding: bool = False
-    """Whether it is given no mask, and attends to padding as to words."""
+    """Whether it runs without a mask, and attends to padding."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModuleConfig:
-    """One variant, ready to be built."""
+    """The parsed configuration of one variant."""
 
     variant: Variant
     kind: str
     module: dict[str, Any]
-    """Sizes for `hub.systems.build`."""
+    """Settings for `hub.systems.architectures.build`."""
     read_by: tuple[EncoderRule, ...]
-    """How each encoder is asked, in the order of `variant.encoders`; one alone for an encoder inside the variant."""
+    """How each encoder is read, in the order of `variant.encoders`; one item for an encoder inside the variant."""
     own_encoder: str
-    """Folder of the variant that holds its own text encoder; empty when the encoder is an artifact or the base's."""
+    """Folder of the variant with its own text encoder; empty if the encoder is an artifact or the base's."""
     own_digest: str
-    """Of the weights in that folder."""
+    """Digest of that folder."""
     delta: str
-    """One of DELTAS, or empty when the denoiser stays as it is."""
+    """One of DELTAS, or empty if the denoiser is unchanged."""
     positive: PromptRule
     negative: PromptRule
     empty: str
     languages: tuple[str, ...]
-    """BCP-47 tags it was made for; `mul` alone when it was made for no one language."""
+    """BCP-47 tags it was trained for; `mul` alone if it is not tied to languages."""
 
     @property
     def readout(self) -> str:
-        """Of the first encoder, or the only one."""
+        """Return the readout of the first encoder."""
         return self.read_by[0].readout
 
 
 def read_config(folder: Path) -> ModuleConfig:
-    """Read `folder/config.json`. WrongCard lists what is wrong."""
+    """Read `folder/config.json`. Raises WrongCard, which lists every problem."""
     variant = read_variant(folder)
     config = read_json(folder / "config.json")
     problems: list[str] = []
     prompt = config.get("prompt")
     if not isinstance(prompt, dict):
-        prompt, problems = {"length": 1}, ["`prompt` must say length, prefix, drop, negative and empty"]
+        prompt, problems = {"length": 1}, ["`prompt` must have length, prefix, drop, negative and empty"]
     positive, negative, empty = read_prompt(prompt, problems)
     module = config.get("module")
     if not isinstance(module, dict):
-        problems.append("`module` must give the sizes of the module")
+        problems.append("`module` must hold the settings of the architecture")
     encoders = _encoders(config.get("encoder"))
     languages = config.get("languages")
     if not (isinstance(languages, list) and languages and all(isinstance(tag, str) for tag in languages)):
@@ -118,27 +118,25 @@ def read_config(folder: Path) -> ModuleConfig:
 
 
 def _encoders(value: Any) -> list[dict[str, Any]]:
-    """One or several, as `read_variant` let them pass; an empty one stands for the base's own."""
+    """Return one or several, as `read_variant` accepts them; an empty one stands for the base's own."""
     return value if isinstance(value, list) and value else [value or {}]
 
 
 def _reading(encoder: dict[str, Any], problems: list[str]) -> EncoderRule:
     readout, sees_padding = encoder.get("readout", "last_hidden_state"), encoder.get("sees_padding", False)
     if not isinstance(readout, str) or not isinstance(sees_padding, bool):
-        problems.append(
-            f"`encoder` must say its `readout` as text and `sees_padding` as true or false, not {encoder!r}"
-        )
+        problems.append(f"`encoder` needs `readout` as text and `sees_padding` as true or false, not {encoder!r}")
         return EncoderRule()
     return EncoderRule(readout, sees_padding)
 
 
 def read_prompt(prompt: dict[str, Any], problems: list[str]) -> tuple[PromptRule, PromptRule, str]:
-    """Rules for prompts and negative prompts, and what an empty one becomes; what is wrong is added to `problems`."""
+    """Return the rules for prompts, negative prompts and empty prompts; appends to `problems`."""
     positive = _rule(prompt, "prompt", problems)
     negative = _rule(prompt["negative"], "prompt.negative", problems) if "negative" in prompt else positive
     empty = prompt.get("empty", "encode")
     if empty not in EMPTY:
-        problems.append(f"`prompt.empty` is {empty!r}, none of {', '.join(EMPTY)}")
+        problems.append(f"`prompt.empty` is {empty!r}, not one of {', '.join(EMPTY)}")
     return positive, negative, empty
 
 
@@ -156,6 +154,6 @@ def _rule(value: Any, where: str, problems: list[str]) -> PromptRule:
         drop = []
     pooled = value.get("pooled", "encode")
     if pooled not in POOLED:
-        problems.append(f"`{where}.pooled` is {pooled!r}, none of {', '.join(POOLED)}")
+        problems.append(f"`{where}.pooled` is {pooled!r}, not one of {', '.join(POOLED)}")
         pooled = "encode"
     return PromptRule(length, prefix, tuple(drop), pooled)

@@ -1,9 +1,9 @@
-"""Projectors of one shape, stacked: each prompt of a batch goes through its own, all in one forward pass.
+"""Projectors of one shape, stacked: each prompt of a batch goes through its own in one forward pass.
 
-Which one is an index tensor, so switching touches no weight and recompiles nothing. Small ones alone are stacked, and only when
-a batch mixes them: picking copies the weights of each prompt's projector, and a stack moves all of them when one joins.
+An index tensor selects the projector, so switching copies no weights and recompiles nothing. Only small ones are stacked, and
+only when a batch mixes them: selection copies the weights for each prompt, and stacks are rebuilt when a module joins.
 
-Shape letters: N residents, B batch, L tokens, E encoder width, H hidden width, C conditioning width, P pooled width.
+Shape letters: N modules, B batch, L tokens, E encoder width, H hidden width, C conditioning width, P pooled width.
 """
 
 from __future__ import annotations
@@ -22,14 +22,11 @@ if TYPE_CHECKING:
     from hub.loader.modules.loaded_module import LoadedModule
 
 SMALL_BYTES = 4 * 2**20
-"""Of one projector: the seed study's has 0.4 MB. Copying a larger one for each prompt costs more than a pass for each language."""
+"""Limit for one projector (the source study's has 0.4 MB): copying larger ones costs more than a pass per language."""
 
 
 class ProjectorBank:
-    """N projectors that differ in nothing but their weights.
-
-    Afterwards the projectors' own weights are views of the stack, so that there is one copy.
-    """
+    """N projectors that differ only in weights, which become views of the stack, so that there is one copy."""
 
     def __init__(self, projectors: Sequence[Projector]) -> None:
         states = [projector.state_dict() for projector in projectors]
@@ -58,41 +55,39 @@ class ProjectorBank:
 
 
 class Banks:
-    """The stacks of one pipeline's residents, made when a batch first mixes them."""
+    """The stacks of one pipeline's modules, built when a batch first mixes them."""
 
     def __init__(self) -> None:
         self._places: dict[LoadedModule, tuple[ProjectorBank, int]] = {}
 
-    def place(
-        self, wanted: Sequence[LoadedModule], loaded_modules: Sequence[LoadedModule]
-    ) -> tuple[ProjectorBank, list[int]]:
-        """The stack that holds all of `wanted`, of one shape, and the place of each; all `loaded_modules` of the shape are in it."""
+    def place(self, wanted: Sequence[LoadedModule], modules: Sequence[LoadedModule]) -> tuple[ProjectorBank, list[int]]:
+        """Return the stack of `wanted`, all of one shape, and the index of each; it holds all `modules` of that shape."""
         if not all(each in self._places for each in wanted):
-            alike = [each for each in loaded_modules if shape_of(each) == shape_of(wanted[0])]
+            alike = [each for each in modules if shape_of(each) == shape_of(wanted[0])]
             self._stack(alike)
         bank = self._places[wanted[0]][0]
         return bank, [self._places[each][1] for each in wanted]
 
-    def shrink(self, loaded_modules: Sequence[LoadedModule]) -> None:
-        """Give up the stacks of those that are not among `loaded_modules`; the others that were in them share a smaller one."""
-        gone = [each for each in self._places if each not in loaded_modules]
+    def shrink(self, modules: Sequence[LoadedModule]) -> None:
+        """Rebuild the stacks that hold more than `modules`."""
+        gone = [each for each in self._places if each not in modules]
         for bank in {self._places[each][0] for each in gone}:
-            self._stack([each for each in loaded_modules if each in self._places and self._places[each][0] is bank])
+            self._stack([each for each in modules if each in self._places and self._places[each][0] is bank])
         for each in gone:
             del self._places[each]
 
     def clear(self) -> None:
-        """Give up all stacks; weights that were views of one stay so until they are moved."""
+        """Drop all stacks; weights that are views of one remain so until they are moved."""
         self._places = {}
 
-    def _stack(self, loaded_modules: Sequence[LoadedModule]) -> None:
-        if loaded_modules:
-            bank = ProjectorBank([each.module for each in loaded_modules if isinstance(each.module, Projector)])
-            self._places |= {each: (bank, place) for place, each in enumerate(loaded_modules)}
+    def _stack(self, modules: Sequence[LoadedModule]) -> None:
+        if modules:
+            bank = ProjectorBank([each.module for each in modules if isinstance(each.module, Projector)])
+            self._places |= {each: (bank, place) for place, each in enumerate(modules)}
 
 
 def shape_of(loaded: LoadedModule) -> object:
-    """Equal for residents whose projectors may be stacked; the resident itself where nothing may."""
+    """Return a key that is equal for modules whose projectors can be stacked, else the module itself."""
     if not isinstance(loaded.module, Projector) or loaded.size_bytes > SMALL_BYTES:
         return loaded
     return str(loaded.config.module), loaded.dtype

@@ -1,7 +1,7 @@
-"""Translate, then generate: prompts become English words, and the base's own text encoder reads those.
+"""Translate, then generate: prompts are translated to English, and the base's own text encoder reads them.
 
-The model is any encoder-decoder of transformers, kept as that library writes it in `<variant>/translator/`, so that it
-also loads with plain `AutoModelForSeq2SeqLM`. Decoding is greedy: the same prompt gives the same words.
+The model is any encoder-decoder of transformers, saved by that library in `<variant>/translator/`, so that plain
+`AutoModelForSeq2SeqLM` also loads it. Decoding is greedy: the same prompt gives the same translation.
 
 Shape letters: N texts, L tokens.
 """
@@ -19,22 +19,22 @@ from hub.errors import Damaged, DoesNotFit, WeightsDoNotFit
 
 ARCHITECTURE = "translator"
 FOLDER = "translator"
-"""Of the variant: the model and its tokenizer."""
+"""Folder of the variant with the model and its tokenizer."""
 SETTINGS = {"new_tokens", "source", "target"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Translator:
-    """Texts of other languages in, English out; nothing in it learns."""
+    """A frozen translation model from other languages to English."""
 
     model: Any
     tokenizer: Any
     length: int
-    """Tokens a text is cut to."""
+    """Tokens that a text is truncated to."""
     new_tokens: int
-    """Longest translation."""
+    """Maximum tokens of a translation."""
     target: str = ""
-    """Token with which a multilingual model is told to answer in English (`eng_Latn` of NLLB); others have none."""
+    """Token that makes a multilingual model answer in English (`eng_Latn` of NLLB); empty for others."""
 
     @classmethod
     def from_folder(
@@ -47,15 +47,15 @@ class Translator:
         dtype: torch.dtype | None = None,
         what: str,
     ) -> Translator:
-        """Read a transformers folder; `settings` are `module` of config.json, and `what` names it in messages.
+        """Load a transformers folder; `settings` are `module` of config.json, and `what` names it in messages.
 
-        Raises DoesNotFit for settings it does not have, Damaged and WeightsDoNotFit for a broken folder.
+        Raises DoesNotFit for unknown settings, Damaged and WeightsDoNotFit for a broken folder.
         """
         from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
         if problems := sorted(settings.keys() ^ SETTINGS):
             raise DoesNotFit(
-                f"`{what}` is a translator, whose settings are {', '.join(sorted(SETTINGS))}: not {problems}."
+                f"`{what}` is a translator with the settings {', '.join(sorted(SETTINGS))}; missing or unknown: {problems}."
             )
         source = {"src_lang": settings["source"]} if settings["source"] else {}
         try:
@@ -65,19 +65,23 @@ class Translator:
             )
         except (OSError, ValueError, RuntimeError, ImportError) as error:
             first = str(error).strip().partition("\n")[0]
-            raise Damaged(f"the translator of `{what}` cannot be read: {first}") from error
+            raise Damaged(
+                f"the translator of `{what}` cannot be loaded: {first.rstrip('.')}. Fetch it again with `hub pull {what}`."
+            ) from error
         problems = [f"`{key}` is missing" for key in sorted(report["missing_keys"])]
         problems += [f"`{key}` has no place" for key in sorted(report["unexpected_keys"])]
         if problems:
             raise WeightsDoNotFit(what, problems)
         if settings["target"] and tokenizer.convert_tokens_to_ids(settings["target"]) in {None, tokenizer.unk_token_id}:
-            raise DoesNotFit(f"the tokenizer of `{what}` has no token `{settings['target']}` to ask for English with.")
+            raise DoesNotFit(
+                f"the tokenizer of `{what}` has no token `{settings['target']}`, which its config names for English."
+            )
         model = model.to(device).eval().requires_grad_(False)
         return cls(model, tokenizer, length, settings["new_tokens"], settings["target"])
 
     @torch.no_grad()
     def translate(self, texts: Sequence[str]) -> list[str]:
-        """English for each text."""
+        """Return an English translation of each text."""
         batch = self.tokenizer(
             list(texts), padding=True, truncation=True, max_length=self.length, return_tensors="pt"
         ).to(self.model.device)

@@ -1,1 +1,1 @@
-"""Reversible changes to a base's denoiser."""
+"""Reversible changes of a base."""

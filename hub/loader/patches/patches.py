@@ -1,12 +1,13 @@
-"""What a module changes in the base itself, and how it is taken back without a trace.
+"""Patches of a base, which are removed without a trace.
 
-    LowRank        a LoRA beside the layers, through peft; diffusers reads and removes it
-    Weights        other weights of the denoiser, in the place of its own, which are kept (`hub/loader/patches/swapped_weights.py`)
-    Parts          the same for parts of it, brought by a module
-    VirtualTokens  further input embeddings of the text encoder, as textual inversion has them
-    Together       several of them, as one
+    LowRank        a LoRA, which diffusers loads and removes through peft
+    Weights        other weights of the whole denoiser (`swapped_weights.py`)
+    Parts          other weights of parts of the denoiser (`swapped_weights.py`)
+    PerStep        a module before the denoiser, at every step (`timestep_hook.py`)
+    VirtualTokens  further input embeddings of the text encoder, as in textual inversion
+    PatchList      several patches as one
 
-Every file is compared with the base by its header, before a weight is read.
+Every file is checked against the base by its header, before a weight is read.
 """
 
 from __future__ import annotations
@@ -24,13 +25,13 @@ from hub.errors import WeightsDoNotFit
 from hub.weights.strict import Entry, read_header
 
 LORA = "pytorch_lora_weights.safetensors"
-"""diffusers' own name of the file."""
+"""diffusers' file name."""
 EMBEDDINGS = "learned_embeds.safetensors"
 _LORA_KEY = re.compile(r"(unet|transformer|text_encoder)\.(.+)\.lora_(A|B)\.weight")
 
 
-class LowRank:
-    """A LoRA in PEFT's format; other LoRAs of the pipeline stay as they are."""
+class LowRank(Patch):
+    """A LoRA in PEFT's format; other LoRAs of the pipeline are left unchanged."""
 
     exclusive = True
 
@@ -43,15 +44,15 @@ class LowRank:
         self._pipe = pipe
         others = _active(pipe)
         pipe.load_lora_weights(folder, weight_name=LORA, adapter_name=self.adapter)
-        _activate(pipe, others)  # loading one may have switched it on
+        _activate(pipe, others)  # loading a LoRA may activate it
 
     def switch(self, on: bool) -> None:
-        """Whether the layers add it; a user's own choice among other LoRAs is left alone."""
+        """Activate or deactivate the LoRA; the user's choice of other LoRAs is kept."""
         others = self._others()
         _activate(self._pipe, [*others, self.adapter] if on else others)
 
     def remove(self) -> None:
-        """Through diffusers; after the last LoRA the layers are plain again."""
+        """Remove the LoRA through diffusers; after the last one the layers are plain again."""
         others = self._others()
         self._pipe.delete_adapters(self.adapter)
         if any(self._pipe.get_list_adapters().values()):
@@ -62,14 +63,9 @@ class LowRank:
     def _others(self) -> list[str]:
         return [name for name in _active(self._pipe) if name != self.adapter]
 
-    def move(self, device: torch.device) -> None:
-        """It lies in the base's own modules, and goes with them."""
 
-
-class VirtualTokens:
-    """Learned embeddings under a new word of the base's tokenizer; a prompt that begins with the word reads them."""
-
-    exclusive = False
+class VirtualTokens(Patch):
+    """Learned embeddings of a new word of the base's tokenizer, for prompts that begin with it."""
 
     def __init__(self, pipe: Any, folder: Path, name: str) -> None:
         """Read `folder`'s file into `pipe`. Raises WeightsDoNotFit, Damaged and WrongSource before anything is changed."""
@@ -80,7 +76,7 @@ class VirtualTokens:
             for key, entry in header.items()
             if len(entry.shape) != 2 or entry.shape[1] != width
         ]
-        problems += [] if len(header) == 1 else [f"it holds {len(header)} words, and should hold one"]
+        problems += [] if len(header) == 1 else [f"it has {len(header)} words and should have one"]
         if problems:
             raise WeightsDoNotFit(name, problems)
         ((word, entry),) = header.items()
@@ -88,56 +84,50 @@ class VirtualTokens:
         self._pipe = pipe
         pipe.load_textual_inversion(folder, weight_name=EMBEDDINGS)
 
-    def switch(self, on: bool) -> None:
-        """Prompts without the word are read as ever, so it may stay."""
-
     def remove(self) -> None:
-        """Through diffusers, which forgets to say in the configuration that the table is shorter again."""
+        """Remove the words through diffusers, which does not reset `vocab_size` in the configuration."""
         self._pipe.unload_textual_inversion(self._words)
         encoder = self._pipe.text_encoder
         encoder.config.vocab_size = encoder.get_input_embeddings().num_embeddings
 
-    def move(self, device: torch.device) -> None:
-        """They lie in the base's own text encoder."""
 
-
-class Together:
-    """Switched together; taken back in the reverse order."""
+class PatchList(Patch):
+    """Several patches as one."""
 
     def __init__(self, patches: Sequence[Patch]) -> None:
         self.patches = tuple(patches)
         self.exclusive = any(each.exclusive for each in self.patches)
 
     def switch(self, on: bool) -> None:
-        """All of them."""
+        """Switch all."""
         for each in self.patches:
             each.switch(on)
 
     def remove(self) -> None:
-        """The last one first."""
+        """Remove all, the last one first."""
         for each in reversed(self.patches):
             each.remove()
 
     def move(self, device: torch.device) -> None:
-        """All of them."""
+        """Move all."""
         for each in self.patches:
             each.move(device)
 
 
 def join(patches: Sequence[Patch]) -> Patch | None:
-    """One change that is all of `patches`; None when there is none."""
+    """Return one patch for all of `patches`; None if there are none."""
     if len(patches) > 1:
-        return Together(patches)
+        return PatchList(patches)
     return patches[0] if patches else None
 
 
 def parts(patch: Patch | None) -> tuple[Patch, ...]:
-    """What `patch` was joined from."""
-    return () if patch is None else patch.patches if isinstance(patch, Together) else (patch,)
+    """Return the patches that `patch` was joined from."""
+    return () if patch is None else patch.patches if isinstance(patch, PatchList) else (patch,)
 
 
 def lora_problems(pipe: Any, header: Mapping[str, Entry]) -> list[str]:
-    """Why a LoRA with this header does not fit the parts of `pipe`; empty when it fits."""
+    """Return why a LoRA with this header does not fit the parts of `pipe`; empty if it fits."""
     problems = []
     ranks: dict[str, set[int]] = {}
     for key, entry in sorted(header.items()):
@@ -158,7 +148,7 @@ def lora_problems(pipe: Any, header: Mapping[str, Entry]) -> list[str]:
 
 
 def _layer(component: nn.Module | None, path: str) -> Tensor | None:
-    """The weight of the linear or convolution at `path`, whether it has LoRAs already or not."""
+    """Return the weight of the linear layer or convolution at `path`, with or without LoRAs."""
     try:
         layer: Any = component.get_submodule(path) if component is not None else None
     except AttributeError:
@@ -168,8 +158,8 @@ def _layer(component: nn.Module | None, path: str) -> Tensor | None:
 
 
 def _tuned(pipe: Any) -> Iterator[Any]:
-    """Layers of all parts of `pipe` that carry LoRAs."""
-    from peft.tuners.tuners_utils import BaseTunerLayer  # takes a second, and most modules have no LoRA
+    """Yield the layers of all parts of `pipe` that have LoRAs."""
+    from peft.tuners.tuners_utils import BaseTunerLayer  # takes a second to import, and most modules have no LoRA
 
     for part in pipe.components.values():
         if isinstance(part, nn.Module):
@@ -177,12 +167,12 @@ def _tuned(pipe: Any) -> Iterator[Any]:
 
 
 def _active(pipe: Any) -> list[str]:
-    """LoRAs that work in any layer."""
+    """Return the LoRAs that are active in any layer."""
     return list(dict.fromkeys(name for layer in _tuned(pipe) for name in layer.active_adapters))
 
 
 def _activate(pipe: Any, names: list[str]) -> None:
-    """Let exactly these LoRAs work; in every layer, as diffusers does, which asks the first one what is active."""
+    """Activate exactly these LoRAs in every layer; diffusers takes the first layer for all of them."""
     for layer in _tuned(pipe):
         if list(layer.active_adapters) != names:
             layer.set_adapter(names, inference_mode=True)

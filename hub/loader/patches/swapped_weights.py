@@ -1,6 +1,6 @@
-"""Other weights in the place of a denoiser's own, all of them or those of one part; its own are kept and come back.
+"""Swap weights of a denoiser, all of them or those of some parts, and restore its own.
 
-Parameters change places, no number is copied: what waits is what worked before, so taking a change back is exact to the bit.
+Parameters change places without a copy, so restoring is exact to the bit.
 """
 
 from __future__ import annotations
@@ -12,20 +12,21 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from hub.bases.patch import Patch
 from hub.errors import DoesNotFit, WeightsDoNotFit
 from hub.weights.strict import Entry, disagreements_of, read_header
 
 DENOISER = "diffusion_pytorch_model.safetensors"
-"""diffusers' own name of the file."""
+"""diffusers' file name."""
 
 
-class SwappedWeights:
-    """Weights of `denoiser`, by the names they have in it, that wait for their turn."""
+class SwappedWeights(Patch):
+    """Weights that replace those of the same names in a denoiser while the patch is on."""
 
     exclusive = True
 
     def __init__(self, denoiser: nn.Module, weights: Mapping[str, Tensor], name: str) -> None:
-        """`weights` of the module `name` fit; they are brought to the type and device of those in whose place they stand."""
+        """Convert `weights` of the module `name`, which must fit, to the type and device of those they replace."""
         self._denoiser = denoiser
         self._name = name
         own = own_parameters(denoiser)
@@ -35,15 +36,15 @@ class SwappedWeights:
         self._is_on = False
 
     def switch(self, on: bool) -> None:
-        """Exchange the weights that work with those that wait. Raises DoesNotFit when the denoiser's are nowhere."""
+        """Swap the weights in use with the waiting ones. Raises DoesNotFit if the denoiser is offloaded by layers."""
         if on == self._is_on:
             return
         places = _places(self._denoiser)
         own = {key: _at(places[key]) for key in self._waiting}
         if any(value.device.type == "meta" for value in own.values()):
             raise DoesNotFit(
-                f"`{self._name}` brings weights of its own for the denoiser, which is offloaded by layers here: load again, and use "
-                "`pipe.enable_model_cpu_offload()` instead of `enable_sequential_cpu_offload()`."
+                f"`{self._name}` replaces weights of the denoiser, which is offloaded by layers here: load the pipeline again and "
+                "use `pipe.enable_model_cpu_offload()` instead of `enable_sequential_cpu_offload()`."
             )
         for key, value in self._waiting.items():
             owner, leaf = places[key]
@@ -51,17 +52,17 @@ class SwappedWeights:
         self._waiting, self._is_on = own, on
 
     def remove(self) -> None:
-        """Put the base's own back."""
+        """Restore the base's own weights."""
         self.switch(False)
 
     def move(self, device: torch.device) -> None:
-        """Those that wait follow."""
+        """Move the waiting weights."""
         for value in self._waiting.values():
             value.data = value.data.to(device)
 
 
 class Weights(SwappedWeights):
-    """All weights of a denoiser, in diffusers' own file."""
+    """All weights of a denoiser, in diffusers' file."""
 
     def __init__(self, denoiser: nn.Module, folder: Path, name: str) -> None:
         """Read `folder`'s file. Raises WeightsDoNotFit, Damaged and WrongSource before a weight is read."""
@@ -72,10 +73,10 @@ class Weights(SwappedWeights):
 
 
 class Parts(SwappedWeights):
-    """Weights that a module brings for parts of the denoiser: MuLan's `add_embedding`, in the place of SDXL's."""
+    """Weights of a module for parts of the denoiser, such as MuLan's `add_embedding` for SDXL's."""
 
     def __init__(self, denoiser: nn.Module, parts: Mapping[str, nn.Module], name: str) -> None:
-        """`parts` by their paths in the denoiser. Raises WeightsDoNotFit before anything is changed."""
+        """Prepare `parts`, by their paths in the denoiser. Raises WeightsDoNotFit before anything is changed."""
         denoiser = getattr(denoiser, "_orig_mod", denoiser)  # behind `torch.compile`
         brought = {f"{path}.{key}": value for path, part in parts.items() for key, value in part.state_dict().items()}
         own = {
@@ -95,12 +96,12 @@ class Parts(SwappedWeights):
 
 
 def own_parameters(module: nn.Module) -> dict[str, nn.Parameter]:
-    """What works now, under the names it has without LoRAs."""
+    """Return the parameters in use, under their names without LoRAs."""
     return {key: _at(place) for key, place in _places(module).items()}
 
 
 def _places(module: nn.Module) -> dict[str, tuple[nn.Module, str]]:
-    """Owner and name of every parameter of the base, under the name it has without LoRAs."""
+    """Return owner and attribute of every parameter of the base, under its name without LoRAs."""
     places = {}
     for key, _ in module.named_parameters():
         if "lora_" not in key:
@@ -115,5 +116,5 @@ def _at(place: tuple[nn.Module, str]) -> nn.Parameter:
 
 
 def _beside(value: Tensor, own: Tensor) -> Tensor:
-    """In the type of `own` and where it is; where it was, when `own` is nowhere (offloaded by layers)."""
+    """Convert `value` to the type and device of `own`; to the type alone if `own` is offloaded by layers."""
     return value.to(value.device if own.device.type == "meta" else own.device, own.dtype)

@@ -1,8 +1,8 @@
-"""Modules that read the timestep, so that they run at every step of denoising (ELLA; Hu et al., arXiv 2403.05135).
+"""Modules that read the timestep, so that they run at every denoising step (ELLA; Hu et al., arXiv 2403.05135).
 
-Nothing of the pipeline knows of them: prompts become the encoder's states, which go through the pipeline as embeddings do, and a
-hook in front of the denoiser turns them into what it reads. The mask travels as one more channel of the states, so that it is
-cut, repeated and put beside negative prompts together with them.
+The pipeline does not know about them: the encoder's states pass through it as embeddings do, and a forward pre-hook of the
+denoiser turns them into embeddings. The mask is one more channel of the states, so that it is truncated, repeated and batched
+with negative prompts together with them.
 
 Shape letters: B batch, L tokens of the encoder, E encoder width, Q tokens for the denoiser, C conditioning width.
 """
@@ -15,44 +15,42 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hub.bases.patch import Patch
 from hub.errors import DoesNotFit
 
 STATES, TIMESTEP, MASK = "encoder_hidden_states", "timestep", "encoder_attention_mask"
-"""What diffusers' denoisers call them."""
+"""Argument names of diffusers' denoisers."""
 
 
-class PerStep:
-    """A `Patch` of the base: while on, the denoiser reads `module(states, mask, timestep)` in the place of encoder states."""
+class PerStep(Patch):
+    """A `Patch` of the base: while on, the denoiser reads `module(states, mask, timestep)` instead of encoder states."""
 
     exclusive = True
 
     def __init__(self, denoiser: nn.Module, module: nn.Module, name: str, *, in_width: int, out_width: int) -> None:
-        """Widths are E and C. Raises DoesNotFit when states could not be told from finished embeddings."""
+        """Install the hook; widths are E and C. Raises DoesNotFit if states cannot be told from finished embeddings."""
         if in_width + 1 == out_width:
             raise DoesNotFit(
-                f"`{name}` runs at every step on states of width {in_width}, which with their mask are as wide as what the base "
-                f"reads ({out_width}): the two cannot be told apart."
+                f"`{name}` runs at every step on states of width {in_width}, which with their mask are as wide as the embeddings "
+                f"of the base ({out_width}): the two cannot be told apart."
             )
         self._module, self._name, self._width, self._is_on = module, name, in_width + 1, False
         whole = getattr(denoiser, "_orig_mod", denoiser)  # behind `torch.compile`
         self._places = list(inspect.signature(type(whole).forward).parameters)[1:]
-        # It stays until `remove` and asks whether it is on: `torch.compile` looks at hooks once.
+        # Installed until `remove`, with a flag: `torch.compile` looks at hooks once.
         self._hook = whole.register_forward_pre_hook(self._before, with_kwargs=True)
 
     def switch(self, on: bool) -> None:
-        """Let it work, or let embeddings pass untouched."""
+        """Turn the module on, or let embeddings pass unchanged."""
         self._is_on = on
 
     def remove(self) -> None:
-        """The denoiser is as if no hook had been there."""
+        """Remove the hook."""
         self._is_on = False
         self._hook.remove()
 
-    def move(self, device: torch.device) -> None:
-        """The module goes with its resident."""
-
     def _before(self, _: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, Any] | None:
-        """The denoiser's arguments with finished embeddings in the place of states; None leaves them as they are."""
+        """Replace states by finished embeddings in the denoiser's arguments; None leaves them unchanged."""
         given = {**dict(zip(self._places, inputs, strict=False)), **named}
         states = given.get(STATES)
         if not self._is_on or states is None or states.shape[-1] != self._width:
@@ -70,16 +68,16 @@ class PerStep:
 
 
 def joined(tokens_BLE: Tensor, mask_BL: Tensor) -> Tensor:
-    """States with their mask as the last channel, (B, L, E + 1)."""
+    """Append the mask to the states as the last channel, (B, L, E + 1)."""
     return torch.cat([tokens_BLE, mask_BL[..., None].to(tokens_BLE.dtype)], dim=-1)
 
 
 def split(states: Tensor) -> tuple[Tensor, Tensor]:
-    """States (B, L, E) and mask (B, L), true where a token counts: the inverse of `joined`."""
+    """Return states (B, L, E) and mask (B, L), true where a token counts: the inverse of `joined`."""
     return states[..., :-1], states[..., -1] > 0.5
 
 
 def per_row(timestep: Tensor | float, count: int, device: torch.device) -> Tensor:
-    """A step for each row, (B,), of one for all, as number or tensor, or of one for each."""
+    """Return one step per row, (B,), from one for all (number or tensor) or one for each."""
     step = torch.as_tensor(timestep, device=device).reshape(-1)
     return step.expand(count) if len(step) == 1 else step

@@ -1,1 +1,1 @@
-"""From prompts in any language to embeddings."""
+"""Encode prompts in any language."""

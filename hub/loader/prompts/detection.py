@@ -1,8 +1,8 @@
-"""Which of a few languages a prompt is in: by script where script decides, else by `lingua` if it is installed.
+"""Detect the language of a prompt among a few candidates: by script if that is unique, else by `lingua` if installed.
 
-`lingua` is asked about the candidates alone: among six candidates it tells Yoruba right in 93 % of CLDR's names, among all
-its 75 languages in 87 %, and all of them would take a gigabyte. It does not know Hausa, Igbo or Amharic: a prompt that could
-be in a language it does not know stays undecided.
+`lingua` is limited to the candidates: among six it recognises Yoruba in 93 % of CLDR's names, among all its 75 languages in
+87 %, and all models would take a gigabyte. It does not support Hausa, Igbo or Amharic: a prompt that could be in an
+unsupported language stays undecided.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any
 
 MARGIN = 0.1
-"""Least difference of the two best relative confidences, of 0 to 0.99, that `lingua` must see to decide."""
+"""Minimum difference of the two best relative confidences (0 to 0.99) for a decision by `lingua`."""
 SCRIPTS = {
     "Hans": ("CJK",), "Hant": ("CJK", "BOPOMOFO"), "Hani": ("CJK",),
     "Jpan": ("CJK", "HIRAGANA", "KATAKANA"), "Kore": ("HANGUL", "CJK"),
@@ -29,11 +29,11 @@ SCRIPTS = {
 
 
 class UndecidedLanguage(UserWarning):
-    """A prompt's language could not be told among the residents; the default was taken."""
+    """A prompt's language could not be detected among the loaded modules'; the default was used."""
 
 
 def detect(text: str, candidates: tuple[str, ...]) -> str | None:
-    """The one of `candidates`, BCP-47 tags, that `text` is in; None when it cannot be told."""
+    """Return the one of `candidates`, BCP-47 tags, that `text` is in; None if undecided."""
     if len(candidates) == 1:
         return candidates[0]
     possible = by_script(text, candidates)
@@ -47,7 +47,7 @@ def detect(text: str, candidates: tuple[str, ...]) -> str | None:
 
 
 def by_script(text: str, candidates: tuple[str, ...]) -> tuple[str, ...]:
-    """Those of `candidates` that are written in the script of most of `text`'s letters."""
+    """Return those of `candidates` that are written in the script of most letters of `text`."""
     words = Counter(
         unicodedata.name(letter, "?").replace("-", " ").split(" ")[0]
         for letter in text
@@ -56,7 +56,7 @@ def by_script(text: str, candidates: tuple[str, ...]) -> tuple[str, ...]:
     if not words:
         return ()
     most = words.most_common(1)[0][0]
-    # Kana tells Japanese from Chinese even where most characters are Chinese ones.
+    # Kana identifies Japanese even if most characters are Chinese ones.
     if most == "CJK" and (other := next((each for each in ("HIRAGANA", "KATAKANA", "HANGUL") if words[each]), None)):
         most = other
     return tuple(tag for tag in candidates if most in SCRIPTS.get(_script_of(tag), ()))
@@ -71,7 +71,7 @@ def _script_of(tag: str) -> str:
 
 @cache
 def _detector(tags: tuple[str, ...]) -> Any:
-    """A detector for exactly these languages; None without `lingua` or when it does not know all of them."""
+    """Return a detector for exactly these languages; None without `lingua` or if it does not support all of them."""
     try:
         from lingua import IsoCode639_1, LanguageDetectorBuilder
     except ModuleNotFoundError:
@@ -83,5 +83,5 @@ def _detector(tags: tuple[str, ...]) -> Any:
 
 
 def _tags_by_code(tags: tuple[str, ...]) -> dict[str, str]:
-    """`lingua` knows languages by their two letters, and Norwegian as Bokmål."""
+    """Return `lingua`'s two-letter codes → tags; it has Norwegian as Bokmål."""
     return {{"no": "nb"}.get(code, code): tag for tag in reversed(tags) for code in (tag.split("-")[0],)}

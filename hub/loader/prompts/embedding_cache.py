@@ -1,4 +1,4 @@
-"""Embeddings that were made before, kept within a number of bytes; those used longest ago leave first."""
+"""An LRU cache of embeddings, limited in bytes."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from hub.loader.modules.module_config import PromptRule
 from hub.loader.prompts.mixed_window import Row
 
 DEFAULT_BYTES = 64 * 2**20
-"""Of one pipeline: some 540 prompts of 77 tokens of width 768 in half precision."""
+"""Limit for one pipeline: about 540 prompts of 77 tokens of width 768 in half precision."""
 
 
 class Key(NamedTuple):
-    """All that decides what a module says of a text; modules and encoders do not change while they are resident."""
+    """Everything that determines a module's embeddings of a text; loaded modules and encoders do not change."""
 
     text: str
     module: str
@@ -25,7 +25,7 @@ class Key(NamedTuple):
 
 
 class EmbeddingCache:
-    """Rows by key. Only what modules say is kept: the base's own encoder may be changed by LoRAs and callers' settings."""
+    """Rows by key, from modules only: LoRAs and callers' settings may change the base's own encoder."""
 
     def __init__(self, limit: int = DEFAULT_BYTES) -> None:
         self._limit = limit
@@ -39,7 +39,7 @@ class EmbeddingCache:
         return key in self._rows
 
     def find(self, key: Key, device: torch.device) -> Row | None:
-        """What was said of the text, on `device`; None when it was never asked or has left."""
+        """Return the row on `device`, or None if it is not in the cache."""
         row = self._rows.get(key)
         if row is None:
             return None
@@ -47,7 +47,7 @@ class EmbeddingCache:
         return _on(row, device)
 
     def keep(self, key: Key, row: Row) -> None:
-        """Remember `row`. One larger than the whole cache is not kept."""
+        """Add `row` and evict older ones. A row larger than the whole cache is not kept."""
         size = _bytes(row)
         if size > self._limit or key in self._rows:
             return
@@ -58,7 +58,7 @@ class EmbeddingCache:
             self.size_bytes -= _bytes(gone)
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove everything."""
         self._rows.clear()
         self.size_bytes = 0
 

@@ -1,4 +1,4 @@
-"""Texts to rows of embeddings: each through its own reader, all of one reader at once.
+"""Encode texts to rows of embeddings, batched by reader.
 
 Shape letters: B batch, L tokens of the encoder, E encoder width, Q tokens for the denoiser, C conditioning width.
 """
@@ -19,7 +19,6 @@ from hub.loader.modules.loaded_module import LoadedModule
 from hub.loader.modules.module_cache import ModuleCache
 from hub.loader.modules.module_config import PromptRule
 from hub.loader.modules.stacked_projectors import shape_of
-from hub.loader.modules.translator import Translator
 from hub.loader.patches.timestep_hook import joined
 from hub.loader.prompts.mixed_window import Row
 
@@ -27,22 +26,22 @@ T = TypeVar("T")
 
 
 class Item(NamedTuple):
-    """One text with the way it takes; equal items are encoded once."""
+    """One text and its reader; equal items are encoded once."""
 
     text: str
     loaded: LoadedModule | None
-    """None: the base reads it."""
+    """None if the base reads it."""
     is_negative: bool
 
     @property
     def rule(self) -> PromptRule:
-        """Of the resident's config."""
+        """Return the prompt rule of the module's config."""
         assert self.loaded is not None
         return self.loaded.config.negative if self.is_negative else self.loaded.config.positive
 
 
-def read(items: Sequence[Item], prompts: Prompts, loaded_modules: ModuleCache) -> dict[Item, Row]:
-    """One row (1, Q, C) for each distinct item."""
+def read(items: Sequence[Item], prompts: Prompts, modules: ModuleCache) -> dict[Item, Row]:
+    """Return one row (1, Q, C) for each distinct item."""
     rows: dict[Item, Row] = {}
     by_base: list[Item] = []
     by_module: list[Item] = []
@@ -57,16 +56,16 @@ def read(items: Sequence[Item], prompts: Prompts, loaded_modules: ModuleCache) -
     for group in groups(by_base, lambda item: item.is_negative):
         rows |= _through_base(group, prompts)
     states = _encode(by_module)
-    for group in groups(by_module, lambda item: (_shape(item), states[item][0].shape[0])):
+    for group in groups(by_module, lambda item: (item.loaded and shape_of(item.loaded), len(states[item].tokens_BLE))):
         batch = _stacked([states[item] for item in group])
-        answers = split(_through_module(group, batch, loaded_modules))
+        answers = split(_through_module(group, batch, modules))
         for item, answer, mask_L in zip(group, answers, batch.mask_BL, strict=True):
             rows[item] = _row(item, answer, mask_L)
     return rows
 
 
 def groups(items: Sequence[T], key: Callable[[T], object]) -> list[list[T]]:
-    """Items of one key together, in the order of their first ones."""
+    """Group items by key, in the order of first occurrence."""
     found: dict[object, list[T]] = {}
     for item in items:
         found.setdefault(key(item), []).append(item)
@@ -74,7 +73,7 @@ def groups(items: Sequence[T], key: Callable[[T], object]) -> list[list[T]]:
 
 
 def split(batch: Embeddings) -> list[Embeddings]:
-    """A batch to rows, (1, Q, C) each."""
+    """Split a batch into rows, (1, Q, C) each."""
     tokens_BLC, pooled_BP, mask_BL = batch
     return [
         Embeddings(
@@ -87,7 +86,7 @@ def split(batch: Embeddings) -> list[Embeddings]:
 
 
 def join(rows: Sequence[Embeddings]) -> Embeddings:
-    """Rows, (1, Q, C) each, to a batch; a row without a mask counts all its tokens where another one has a mask."""
+    """Join rows, (1, Q, C) each, to a batch; if any row has a mask, rows without one count all their tokens."""
     pooled = [row.pooled_BP for row in rows if row.pooled_BP is not None]
     masked = any(row.mask_BL is not None for row in rows)
     masks = [torch.ones_like(row.tokens_BLC[..., 0]).bool() if row.mask_BL is None else row.mask_BL for row in rows]
@@ -109,7 +108,7 @@ def _through_base(items: Sequence[Item], prompts: Prompts) -> dict[Item, Row]:
 
 
 def _counts(answer: Embeddings, text: str, prompts: Prompts) -> Tensor:
-    """True where the base read a token of `text`: by its mask, else by its tokenizer, else everywhere."""
+    """Return where the base read a token of `text`: by its mask, else by its tokenizer, else everywhere."""
     if answer.mask_BL is not None:
         return answer.mask_BL[0].bool()
     length = answer.tokens_BLC.shape[1]
@@ -125,29 +124,23 @@ def _row(item: Item, answer: Embeddings, mask_L: Tensor) -> Row:
     return Row(answer, mask_L, resampled)
 
 
-def _shape(item: Item) -> object:
-    """One call serves all items of one shape."""
-    assert item.loaded is not None
-    return shape_of(item.loaded)
-
-
-def _through_module(group: Sequence[Item], states: States, loaded_modules: ModuleCache) -> Embeddings:
+def _through_module(group: Sequence[Item], states: States, modules: ModuleCache) -> Embeddings:
     readers = [item.loaded for item in group if item.loaded is not None]
     first = readers[0]
     tokens_BLE, mask_BL = states.tokens_BLE.to(first.dtype), states.mask_BL
     if getattr(first.module, "per_step", False):
-        return Embeddings(joined(tokens_BLE, mask_BL))  # the module reads them in front of the denoiser
+        return Embeddings(joined(tokens_BLE, mask_BL))  # the module reads them before the denoiser
     if len(set(readers)) == 1:
         assert first.module is not None
         if getattr(first.module, "reads_pooled", None) is not None and states.pooled_BD is not None:
             return Embeddings(*first.module(tokens_BLE, mask_BL, states.pooled_BD.to(first.dtype)))
         return Embeddings(*first.module(tokens_BLE, mask_BL))
-    bank, places = loaded_modules.banks.place(readers, tuple(loaded_modules.values()))
+    bank, places = modules.banks.place(readers, tuple(modules.values()))
     return Embeddings(*bank(tokens_BLE, torch.tensor(places, device=tokens_BLE.device)))
 
 
 def _encode(items: Sequence[Item]) -> dict[Item, States]:
-    """Token states (L, E), mask (L,) and pooled vector (D,) of each item; one pass for all of one encoder, read-out and rule."""
+    """Return states (L, E), mask (L,) and pooled vector (D,) of each item; one pass per encoder, readout and rule."""
     states: dict[Item, States] = {}
     for group in groups(items, lambda item: (_encoder(item), item.rule)):
         texts = list(dict.fromkeys(item.text for item in group))
@@ -161,7 +154,7 @@ def _encode(items: Sequence[Item]) -> dict[Item, States]:
 
 
 def _stacked(rows: Sequence[States]) -> States:
-    """Rows of one length to a batch, with pooled vectors where all of them have one."""
+    """Stack rows of one length to a batch, with pooled vectors if all have one."""
     pooled = [row.pooled_BD for row in rows if row.pooled_BD is not None]
     return States(
         torch.stack([row.tokens_BLE for row in rows]),
@@ -178,21 +171,20 @@ def _encoder(item: Item) -> TextEncoder | JoinedEncoder:
 
 
 def _said_to_base(items: Sequence[Item]) -> list[str]:
-    """What the base's own encoder is given: the resident's prefix first, where one leads the way, or the translation."""
+    """Return the texts for the base's own encoder: with the module's prefix, or translated."""
     said = {item: item.text for item in items}
     said |= {
         item: item.rule.prefix + item.text for item in items if item.loaded is not None and item.loaded.module is None
     }
-    spoken = [item for item in items if _translator(item) is not None and item.text.strip()]
-    for group in groups(spoken, _translator):
-        translator = _translator(group[0])
-        assert translator is not None
-        said |= zip(group, translator.translate([said[item] for item in group]), strict=True)
+    translated = [
+        (item, item.loaded.translator)
+        for item in items
+        if item.loaded is not None and item.loaded.translator is not None and item.text.strip()
+    ]
+    for group in groups(translated, lambda pair: pair[1]):
+        texts = group[0][1].translate([said[item] for item, _ in group])
+        said |= {item: text for (item, _), text in zip(group, texts, strict=True)}
     return [said[item] for item in items]
-
-
-def _translator(item: Item) -> Translator | None:
-    return None if item.loaded is None else item.loaded.translator
 
 
 def _zeros(loaded: LoadedModule, rule: PromptRule, device: torch.device) -> Row:

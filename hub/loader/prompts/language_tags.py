@@ -1,7 +1,7 @@
-"""Tags in a prompt: `a <yo>ọkàn pupa</yo> on a table` has three spans, of which one is Yoruba.
+"""Parse language tags in a prompt: `a <yo>ọkàn pupa</yo> on a table` has three spans, of which one is Yoruba.
 
-A tag is a BCP-47 tag in angle brackets; it holds up to the next tag or its own end. Only tags of languages that somebody
-here reads are tags: any other word in brackets, the token of a textual inversion say, stays text.
+A tag is a BCP-47 tag in angle brackets, valid up to the next tag or its own end. Only languages that the pipeline reads are
+tags: other words in brackets, such as the token of a textual inversion, stay text.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ _TAG = re.compile(r"<(?P<end>/?)(?P<tag>[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*)>")
 
 
 class Span(NamedTuple):
-    """A piece of a prompt, without blanks at its ends."""
+    """A part of a prompt, stripped."""
 
     text: str
     tag: str
-    """The language it is marked as; empty outside of tags."""
+    """Its language; empty outside of tags."""
 
 
 def parse_spans(text: str, read: Iterable[str]) -> tuple[Span, ...]:
-    """The spans of `text`, at least one; `read` lists the languages that count as tags. A text without tags stays as it is.
+    """Return the spans of `text`, at least one. `read` lists the languages that count as tags; untagged texts are unchanged.
 
-    A module made for no one language (`mul` in `read`) makes tags of all two-letter codes; three letters may be a word.
+    With a multilingual module (`mul` in `read`) all two-letter codes are tags; three letters may be a word.
     """
     languages = tuple(dict.fromkeys(read))
     spans: list[Span] = []
@@ -47,7 +47,7 @@ def parse_spans(text: str, read: Iterable[str]) -> tuple[Span, ...]:
 
 @cache
 def _language(word: str, read: tuple[str, ...]) -> str:
-    """The tag that `word` spells, if one of `read` covers it; else empty."""
+    """Return the tag that `word` spells if one of `read` covers it, else an empty string."""
     try:
         tag = parse_language(word)
     except UnknownLanguage:

@@ -1,16 +1,16 @@
-"""One window of embeddings from those of several spans, in the order in which they were written.
+"""Fill one window of embeddings from several spans, in the order of the prompt.
 
-A span read token by token gives the states of its tokens, and leaves its padding out. A resampler's queries carry no
-padding, so a span read by one gives the first queries of its share: the window, in proportion to the span's tokens. What is
-too long is cut at the end. What is too short is padded as the last span that has padding pads itself: a denoiser without a
-mask was trained to read just those states there. With a mask, zeros that do not count are the padding.
+A span encoded token by token gives the states of its tokens without padding. A resampler's queries have no padding, so its span
+gives the first queries of its share of the window, in proportion to the span's tokens. Long windows are truncated. Short ones
+are padded with the padding of the last span that has some, because a denoiser without a mask was trained to read those states;
+with a mask, padding is zeros that do not count.
 
 Shape letters: L tokens of a row, W tokens of the window, C conditioning width, P pooled width.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -25,23 +25,23 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What one reader gives for one text."""
+    """The embeddings of one text by one reader."""
 
     encoded: Embeddings
-    """One row, (1, L, C)."""
+    """Embeddings of one row, (1, L, C)."""
     counts_L: Tensor
-    """True where a token of the text was read: of the reader's own tokens, which for a resampler are not the L of its answer."""
+    """True where a token counts: the reader's input tokens, which for a resampler are not the L of its output."""
     is_resampled: bool = False
-    """Whether the answer's tokens are queries, and none of them is padding."""
+    """Whether the output tokens are queries, of which none is padding."""
 
     @property
     def length(self) -> int:
-        """L of the answer."""
+        """Return L of the output."""
         return self.encoded.tokens_BLC.shape[1]
 
 
 def fill_window(rows: Sequence[Row], length: int) -> Embeddings:
-    """(1, W, C) of `rows`, W = `length`. The pooled vector is the mean of the spans', each weighing its number of tokens."""
+    """Return (1, W, C) for `rows`, W = `length`. The pooled vector is the spans' mean, weighted by tokens."""
     tokens = [int(row.counts_L.sum()) for row in rows]
     states = [
         row.encoded.tokens_BLC[0, :share] if row.is_resampled else row.encoded.tokens_BLC[0][row.counts_L]
@@ -60,13 +60,13 @@ def fill_window(rows: Sequence[Row], length: int) -> Embeddings:
 
 
 def _shares(tokens: Sequence[int], length: int) -> list[int]:
-    """`length` split in proportion to `tokens`, all of it, rounded at the running sum so that nothing is lost."""
+    """Split `length` in proportion to `tokens`, rounding running sums so that the shares add up."""
     ends = [round(length * sum(tokens[: place + 1]) / max(sum(tokens), 1)) for place in range(len(tokens))]
     return [end - start for start, end in zip([0, *ends], ends, strict=False)]
 
 
 def _padding(rows: Sequence[Row], missing: int) -> Tensor:
-    """(missing, C): padding of the last row that has some, its last state again where that is too short."""
+    """Return (missing, C): the padding of the last row that has some, its last state repeated if too short."""
     padded = [row for row in rows if not row.is_resampled and not row.counts_L.all()]
     pads_LC = padded[-1].encoded.tokens_BLC[0][~padded[-1].counts_L] if padded else rows[-1].encoded.tokens_BLC[0, -1:]
     return torch.cat([pads_LC, pads_LC[-1:].expand(max(missing - len(pads_LC), 0), -1)])[:missing]
@@ -80,13 +80,10 @@ def _mean(pooled: Sequence[Tensor | None], tokens: Sequence[int]) -> Tensor | No
     return sum((each * (count / total) for each, count in there[1:]), there[0][0] * (there[0][1] / total))
 
 
-def aligned(rows: Mapping[T, Embeddings]) -> dict[T, Embeddings]:
-    """Rows (1, L, C), each with a mask, and of one length.
-
-    A module without a mask says that all its tokens count; what a shorter row lacks is zeros that do not.
-    """
-    length = max(row.tokens_BLC.shape[1] for row in rows.values())
-    return {key: _padded(row, length) for key, row in rows.items()}
+def pad_to_longest(rows: Sequence[Embeddings]) -> list[Embeddings]:
+    """Pad rows (1, L, C) with zeros to one length, each with a mask; without one, all its tokens count."""
+    length = max(row.tokens_BLC.shape[1] for row in rows)
+    return [_padded(row, length) for row in rows]
 
 
 def _padded(row: Embeddings, length: int) -> Embeddings:

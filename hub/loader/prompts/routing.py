@@ -1,4 +1,4 @@
-"""Which resident modules read a prompt: by the language asked for, by tags in it, detected, or by default."""
+"""Choose the module that reads a prompt: by the requested language, by tags, by detection or by default."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Piece(NamedTuple):
 
     text: str
     reader: RegisteredModule | None
-    """None: the base's own encoder."""
+    """None for the base's own encoder."""
 
 
 def route(
@@ -32,13 +32,13 @@ def route(
     base_languages: Sequence[str],
     leads: Sequence[RegisteredModule | None] | None = None,
 ) -> list[tuple[Piece, ...]]:
-    """For each text its spans with their readers.
+    """Return the spans of each text with their readers.
 
-    `language` is what text outside of tags is in. Without it the language of a text without tags is detected among the
-    active residents'; where it cannot be told, `default`, the declared language, is taken, and when that is empty the
-    first active resident. Beside tags the rest is in `default`, or the base's own language: a few words between tags are too
-    few to detect. `leads` says who reads negative prompts outside of tags: who reads the first span of their prompts.
-    Raises UnknownLanguage, and DoesNotFit for a language that nobody here reads.
+    `language` is the language of text outside of tags. Without it the language of an untagged text is detected among those of
+    active modules; if undecided it is `default`, or the first active module reads it. In a tagged text the rest is in
+    `default` or the base's own language, because a few words between tags are too few to detect. `leads` are the readers of
+    negative prompts outside of tags: those of the first span of their prompts.
+    Raises UnknownLanguage, WrongRequest, and DoesNotFit for a language that no module reads.
     """
     wanted = [language] * len(texts) if isinstance(language, str) or language is None else list(language)
     if len(wanted) != len(texts):
@@ -69,7 +69,7 @@ def route(
 def by_language(
     wanted: str, active: Sequence[RegisteredModule], base_languages: Sequence[str]
 ) -> RegisteredModule | None:
-    """The first resident made for `wanted`; else the base if it reads it; else one made for no one language."""
+    """Return the first module trained for `wanted`; else None if the base reads it; else a multilingual module."""
     for module in active:
         if wanted in module.config.languages and wanted != MULTILINGUAL:
             return module
@@ -82,9 +82,11 @@ def by_language(
     for module in active:
         if MULTILINGUAL in module.config.languages:
             return module
-    served = "; ".join(f"`{each.name}` reads {', '.join(each.config.languages)}" for each in active) or "none is active"
+    served = (
+        "; ".join(f"`{each.name}` reads {', '.join(each.config.languages)}" for each in active) or "no module is active"
+    )
     raise DoesNotFit(
-        f"no resident module reads {language_name(tag)} (`{tag}`): {served}. Find one with `hub search --lang {tag}`."
+        f"no loaded module reads {language_name(tag)} (`{tag}`): {served}. Find one with `hub search --lang {tag}`."
     )
 
 
@@ -103,8 +105,8 @@ def _by_text(
     if text.strip():
         reader = f"`{taken.name}`" if taken is not None else "the base's own encoder"
         warnings.warn(
-            f"cannot tell the language of {text[:60]!r} among {', '.join(tags) or 'the loaded_modules'}: {reader} reads it. "
-            "Say `language=` in the call.",
+            f"cannot detect the language of {text[:60]!r} among {', '.join(tags) or 'the loaded modules'}: {reader} reads it. "
+            "Set `language=` in the call.",
             UndecidedLanguage,
             stacklevel=2,
         )

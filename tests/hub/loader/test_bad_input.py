@@ -193,7 +193,7 @@ CASES = {
         "`pipe.free_encoder()`",
     ),
     "language without a module": Case(
-        lambda world: world.pipe("mbwa", language="sw", num_inference_steps=1), DoesNotFit, ("no resident module reads Swahili", "`mulan-yo` reads yo"),
+        lambda world: world.pipe("mbwa", language="sw", num_inference_steps=1), DoesNotFit, ("no loaded module reads Swahili", "`mulan-yo` reads yo"),
         "`hub search --lang sw",
     ),
     "unknown name": Case(lambda world: world.pipe.load_adapter("mulan-so"), UnknownArtifact, ("no artifact is called `mulan-so`",), "`hub search`"),

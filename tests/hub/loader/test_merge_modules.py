@@ -83,13 +83,13 @@ def test_ties_of_folders_is_relative_to_the_parent_given(make_module: Any, tmp_p
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"parent": "linguahub/other"}, "the parent is none in `mulan-yo` and linguahub/other in `mulan-sw`"),
-        ({"architecture": "projector"}, "the architecture is resampler in `mulan-yo` and projector in `mulan-sw`"),
-        ({"module": {"queries": 20}, "conditioning": {"length": 20}}, "its setting of sizes is "),
-        ({"encoder": {"digest": "f" * 64}}, "the digest of the encoder is "),
-        ({"base": {"digest": "f" * 64}}, "the digest of the base is linguahub/ti"),
-        ({"prompt": {"prefix": "say "}}, "the rule for prompts is "),
-        ({"run": {"order": {"seed": 1}}}, "the random start has seed 0 in `mulan-yo` and 1 in `mulan-sw`"),
+        ({"parent": "linguahub/other"}, "the parent differs: none in `mulan-yo` and linguahub/other in `mulan-sw`"),
+        ({"architecture": "projector"}, "the architecture differs: resampler in `mulan-yo` and projector in `mulan-sw`"),
+        ({"module": {"queries": 20}, "conditioning": {"length": 20}}, "the module configuration differs: "),
+        ({"encoder": {"digest": "f" * 64}}, "the digest of the encoder differs: "),
+        ({"base": {"digest": "f" * 64}}, "the digest of the base differs: linguahub/ti"),
+        ({"prompt": {"prefix": "say "}}, "the rule for prompts differs: "),
+        ({"run": {"order": {"seed": 1}}}, "the initialisation has seed 0 in `mulan-yo` and 1 in `mulan-sw`"),
     ],
 )
 def test_modules_of_several_parents_are_refused_with_the_reason(
@@ -97,18 +97,18 @@ def test_modules_of_several_parents_are_refused_with_the_reason(
 ) -> None:
     first = make_module("mulan-yo", run={"order": {"seed": 0}})
     second = make_module("mulan-sw", ("sw",), **changes)
-    with pytest.raises(DoesNotFit, match="not of one parent") as refused:
+    with pytest.raises(DoesNotFit, match="do not have one parent") as refused:
         combine([first, second], tmp_path / "both")
-    assert reason.removeprefix("the digest of the base is linguahub/ti") in str(refused.value)
+    assert reason.removeprefix("the digest of the base differs: linguahub/ti") in str(refused.value)
     assert not (tmp_path / "both").exists()
 
 
 def test_wrong_requests_are_refused_before_anything_is_read(make_module: Any, tmp_path: Path) -> None:
     parts = [make_module("mulan-yo"), make_module("mulan-sw", ("sw",), seed=3)]
     for given, line in (
-        ({"weights": [1.0]}, "1 weights are given for 2 modules"),
+        ({"weights": [1.0]}, "1 weights given for 2 modules"),
         ({"weights": [1.0, -1.0]}, "give numbers from 0 on"),
-        ({"method": "slerp"}, "no way to combine called `slerp`: choose linear or ties"),
+        ({"method": "slerp"}, "unknown merge method `slerp`: choose linear or ties"),
         ({"density": 0.0}, "`density` is 0"),
     ):
         with pytest.raises(WrongRequest, match=line):

@@ -134,7 +134,7 @@ def test_a_base_of_an_unknown_family_is_refused(load: Any, base_folder: Path, tm
     (other / "model_index.json").write_text(json.dumps({**index, "_class_name": "KandinskyPipeline"}))
     with pytest.raises(DoesNotFit, match="`other` is a `KandinskyPipeline`, which takes no language modules"):
         load(base=other)
-    with pytest.raises(DoesNotFit, match="`StableDiffusionXLPipeline` is none of its pipelines"):
+    with pytest.raises(DoesNotFit, match="has no pipeline `StableDiffusionXLPipeline`"):
         load(pipeline_class=StableDiffusionXLPipeline)
 
 
@@ -142,7 +142,7 @@ def test_a_wrong_config_lists_every_problem(load: Any, make_module: Any) -> None
     folder = make_module("mulan-yo", prompt={"length": 0, "drop": [99], "empty": "nothing"}, languages=[])
     with pytest.raises(
         WrongCard,
-        match=r"`prompt.length` is 0.*`prompt.drop`.*`prompt.empty` is 'nothing', none of encode, zeros, base",
+        match=r"`prompt.length` is 0.*`prompt.drop`.*`prompt.empty` is 'nothing', not one of encode, zeros, base",
     ):
         load(folder)
 

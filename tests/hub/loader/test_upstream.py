@@ -134,10 +134,10 @@ def test_a_big_encoder_is_told_before_it_is_read(
     load: Callable[..., Any], make_module: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     load(make_module("mulan-yo"))
-    assert "reading the text encoder" not in caplog.text
+    assert "loading the text encoder" not in caplog.text
     monkeypatch.setattr("hub.loader.modules.load_encoder.BIG_BYTES", 1)
     load(make_module("mulan-yo"))
-    assert "reading the text encoder `linguahub/tiny-xlmr`" in caplog.text
+    assert "loading the text encoder `linguahub/tiny-xlmr`" in caplog.text
     assert "in float32" in caplog.text
 
 
@@ -173,7 +173,7 @@ def test_a_language_without_a_module_says_who_reads_and_where_to_look(
 ) -> None:
     pipe = load(make_module("mulan-yo"))
     with pytest.raises(
-        DoesNotFit, match=r"no resident module reads Swahili.*`mulan-yo` reads yo.*hub search --lang sw"
+        DoesNotFit, match=r"no loaded module reads Swahili.*`mulan-yo` reads yo.*hub search --lang sw"
     ):
         pipe("mbwa", language="sw", num_inference_steps=1)
     assert pipe.get_active_adapters() == ["mulan-yo"]

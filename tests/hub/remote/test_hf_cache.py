@@ -215,6 +215,6 @@ def test_a_download_that_was_broken_off_says_how_far_it_came(world: World, draw:
         load(world)
     size = blob.with_name(f"{blob.name}.incomplete").stat().st_size
     assert str(caught.value) == (
-        f"`far-sd` has no weights of its vae: a download was broken off, {size / 1e6:.1f} MB of it are here. "
+        f"`far-sd` has no weights of its vae: a download was interrupted after {size / 1e6:.1f} MB. "
         "Fetch it again with `hub pull far-sd`."
     )

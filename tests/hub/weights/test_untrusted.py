@@ -103,7 +103,7 @@ def test_a_damaged_byte_in_a_tensor_is_found(tmp_path):
 
 
 def test_a_file_that_is_not_there_and_one_that_is_nothing(tmp_path):
-    with pytest.raises(Unreachable, match="Name a file that is there"):
+    with pytest.raises(Unreachable, match="Check the path"):
         read_contents(tmp_path / "none", what="a file")
     (tmp_path / "text").write_text("hello")
     with pytest.raises(WrongSource, match="`text` is not a file of weights"):

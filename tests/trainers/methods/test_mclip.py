@@ -199,7 +199,7 @@ def test_a_dual_encoder_alone_can_be_judged_and_searched(
     assert [score["metric"] for score in scores][:3] == [f"text_to_image_recall_at_{k}" for k in (1, 5, 10)]
     retriever = load_retriever("emoji-judge", hub=hub, device="cpu")
     assert torch.allclose(retriever.embed_texts(["dog"]).norm(dim=1), torch.ones(1), atol=1e-5)
-    with pytest.raises(WrongRequest, match="nothing to search"):
+    with pytest.raises(WrongRequest, match="the index is empty"):
         retriever.search("dog")
 
 
@@ -232,7 +232,7 @@ def test_misfits_are_refused_in_one_line_before_a_weight_is_read(
     config = json.loads(path.read_text())
     for change, message in (
         ({"base": {"name": "linguahub/emoji-judge", "digest": "f" * 64}}, "trained on the dual encoder"),
-        ({"architecture": "resampler"}, "draws and does not retrieve"),
+        ({"architecture": "resampler"}, "is not for retrieval"),
         ({"module": config["module"] | {"feature_width": 5}}, "features of width 5"),
     ):
         path.write_text(json.dumps(config | change))

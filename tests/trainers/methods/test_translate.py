@@ -175,7 +175,7 @@ def test_a_translator_that_does_not_fit_is_refused_in_one_line(
     config = json.loads(path.read_text())
     cases = [
         ({"module": config["module"] | {"target": "fra_Latn"}}, DoesNotFit, "no token `fra_Latn`"),
-        ({"module": {"new_tokens": 4}}, DoesNotFit, "whose settings are"),
+        ({"module": {"new_tokens": 4}}, DoesNotFit, "with the settings"),
         ({"conditioning": {"width": 99}}, DoesNotFit, "width 99"),
     ]
     for change, error, message in cases:

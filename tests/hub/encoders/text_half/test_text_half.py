@@ -191,7 +191,7 @@ def test_without_a_library_that_quantises_one_line_says_which_extra(
             match=rf"^reading weights in {word} needs the extra `quantise`: pip install 'linguahub\[quantise\]'\.$",
         ):
             TextEncoder.from_folder(internvl, quantisation=word)
-    with pytest.raises(WrongRequest, match="in 8bit or 4bit, not `2bit`"):
+    with pytest.raises(WrongRequest, match="unknown quantisation `2bit`: choose 8bit or 4bit"):
         TextEncoder.from_folder(internvl, quantisation="2bit")
 
 

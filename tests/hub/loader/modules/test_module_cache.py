@@ -55,7 +55,7 @@ def test_one_that_left_comes_back_when_it_is_named(load: Any, folders: list[Any]
     assert "mulan-yo" not in pipe._prompt_encoder._module_cache
     with caplog.at_level(logging.INFO, logger="hub.loader"):
         pipe.set_adapters("mulan-yo")
-    assert "`mulan-yo` came back" in caplog.text
+    assert "`mulan-yo` reloaded" in caplog.text
     assert "mulan-yo" in pipe._prompt_encoder._module_cache
     assert torch.equal(tokens(pipe, "aja"), tokens(load(folders[0]), "aja"))
 
@@ -94,7 +94,7 @@ def test_stacked_projectors_give_their_bytes_back_when_they_leave(load: Any, mak
     tokens(pipe, ["aja", "eye", "ile"], language=list(TAGS))
     one = residents["pea-yo"].size_bytes
     residents._budget = residents.size_bytes - one
-    pipe._prompt_encoder._cache.clear()
+    pipe._prompt_encoder._embeddings.clear()
     tokens(pipe, "aja", language="ja")
     assert set(residents) == {"pea-ja", "pea-sw"}
     stack = residents["pea-ja"].module.projector[0].weight.untyped_storage()

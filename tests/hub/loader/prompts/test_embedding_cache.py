@@ -53,10 +53,10 @@ def test_the_cache_stays_within_its_bytes_and_forgets_the_oldest(load: Any, make
     pipe = load(make_module("mulan-yo"), cache_bytes=2 * row)
     for text in ("aja", "eye", "aja", "ile"):
         tokens(pipe, text)
-    cache = pipe._prompt_encoder._cache
+    cache = pipe._prompt_encoder._embeddings
     assert cache.size_bytes == 2 * row
     assert [key.text for key in cache._rows] == ["aja", "ile"]
-    assert load(make_module("mulan-yo"))._prompt_encoder._cache._limit == DEFAULT_BYTES
+    assert load(make_module("mulan-yo"))._prompt_encoder._embeddings._limit == DEFAULT_BYTES
 
 
 def test_freed_encoders_leave_what_was_encoded_and_come_back_for_what_was_not(load: Any, make_module: Any) -> None:
@@ -80,7 +80,7 @@ def test_a_module_taken_away_is_forgotten_with_what_it_said(load: Any, make_modu
     pipe = load(make_module("mulan-yo"))
     before = tokens(pipe, "aja")
     pipe.unload()
-    assert len(pipe._prompt_encoder._cache) == 0
+    assert len(pipe._prompt_encoder._embeddings) == 0
     pipe.load_adapter(make_module("mulan-yo", seed=9))
     assert not torch.equal(tokens(pipe, "aja"), before)
 

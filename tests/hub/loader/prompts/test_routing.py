@@ -68,7 +68,7 @@ def test_script_alone_tells_languages_apart(two: Any) -> None:
 def test_an_undecided_language_takes_the_default_and_says_so(load: Any, make_module: Any) -> None:
     names = [make_module("mulan-ha", ("ha",)), make_module("mulan-ig", ("ig",), seed=3)]
     pipe = load(names)
-    with pytest.warns(UndecidedLanguage, match=r"cannot tell the language of 'aja'.*`mulan-ha` reads it.*language="):
+    with pytest.warns(UndecidedLanguage, match=r"cannot detect the language of 'aja'.*`mulan-ha` reads it.*language="):
         found = tokens(pipe, "aja")
     assert torch.equal(found, tokens(pipe, "aja", language="ha"))
     declared = load(names, language="Igbo")
@@ -99,7 +99,7 @@ def test_a_module_for_no_one_language_reads_those_nobody_else_does(load: Any, ma
 
 def test_a_language_nobody_reads_is_refused_with_what_there_is(two: Any) -> None:
     with pytest.raises(
-        DoesNotFit, match=r"no resident module reads Hausa \(`ha`\): `mulan-yo` reads yo; .*hub search --lang ha"
+        DoesNotFit, match=r"no loaded module reads Hausa \(`ha`\): `mulan-yo` reads yo; .*hub search --lang ha"
     ):
         tokens(two, "kare", language="ha")
     with pytest.raises(UnknownLanguage, match="Did you mean"):
@@ -112,11 +112,11 @@ def test_set_adapters_chooses_and_orders_the_residents(two: Any) -> None:
     assert two.get_active_adapters() == ["mulan-yo", "mulan-ja"]
     two.set_adapters("mulan-ja")
     assert two.get_active_adapters() == ["mulan-ja"]
-    with pytest.raises(DoesNotFit, match="no resident module reads Yoruba"):
+    with pytest.raises(DoesNotFit, match="no loaded module reads Yoruba"):
         tokens(two, "aja", language="yo")
     two.set_adapters(["mulan-ja", "mulan-yo"])
     assert two.get_active_adapters() == ["mulan-ja", "mulan-yo"]
-    with pytest.raises(DoesNotFit, match="no resident adapter is called `mulan-yoo`: `mulan-yo`, `mulan-ja`"):
+    with pytest.raises(DoesNotFit, match="no adapter called `mulan-yoo` is loaded: `mulan-yo`, `mulan-ja`"):
         two.set_adapters("mulan-yoo")
 
 
@@ -134,7 +134,7 @@ def test_a_module_can_join_later(load: Any, make_module: Any) -> None:
 
 def test_two_modules_of_one_name_are_refused(load: Any, make_module: Any) -> None:
     pipe = load(make_module("mulan-yo"))
-    with pytest.raises(DoesNotFit, match="a module called `mulan-yo` is resident already"):
+    with pytest.raises(DoesNotFit, match="a module called `mulan-yo` is already loaded"):
         pipe.load_adapter(make_module("mulan-yo"))
     assert pipe.get_active_adapters() == ["mulan-yo"]
 

@@ -67,6 +67,7 @@ class LocalHub:
 
         try:
             with FileLock(self.home.folder / "index.lock"):
+                self.registry.database.create_missing_tables()
                 return index(self.home.cards, self.registry, self.store)
         except OSError as error:
             raise Unreachable(

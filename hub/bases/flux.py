@@ -12,9 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hub.bases.embeddings import Embeddings
 from hub.bases.family import Family, read_widths
 from hub.bases.language_mixin import PROMPTS_ASKED, Language, LanguageMixin
+from hub.embeddings import Embeddings
 from hub.records import Conditioning
 
 if TYPE_CHECKING:

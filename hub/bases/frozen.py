@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from hub.bases.embeddings import Embeddings
 from hub.bases.family import Family, families, family_of, pipeline_class_of
+from hub.embeddings import Embeddings
 from hub.errors import DoesNotFit
 from hub.records import Conditioning
 

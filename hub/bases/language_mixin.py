@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from hub.bases.embeddings import Embeddings
+from hub.embeddings import Embeddings
 from hub.errors import DoesNotFit
 
 if TYPE_CHECKING:

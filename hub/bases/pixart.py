@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hub.bases.embeddings import Embeddings
 from hub.bases.family import Family, read_json
 from hub.bases.frozen import FrozenBase
 from hub.bases.language_mixin import LanguageMixin
+from hub.embeddings import Embeddings
 from hub.errors import Damaged
 from hub.records import Conditioning
 

@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hub.bases.embeddings import Embeddings
 from hub.bases.family import read_json
+from hub.embeddings import Embeddings
 from hub.encoders.dual_encoder import DualEncoder
 from hub.encoders.encoder import TextEncoder
 from hub.encoders.joined_encoder import JoinedEncoder

@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hub.bases.embeddings import Embeddings
+from hub.embeddings import Embeddings
 
 DEVIATION = 0.01
 """Standard deviation of fresh weights, truncated at two: an untrained adapter is nearly the identity (Houlsby et al., §2.1)."""

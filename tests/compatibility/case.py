@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor, nn
 from transformers import AutoTokenizer, XLMRobertaModel
 
-from hub.bases.embeddings import Embeddings
+from hub.embeddings import Embeddings
 from hub.loader import load_pipeline
 from hub.systems.architectures import build
 from hub.weights.strict import load_weights

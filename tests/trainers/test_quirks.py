@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import nn
 
-from hub.bases.embeddings import Embeddings
 from hub.bases.frozen import FrozenBase
+from hub.embeddings import Embeddings
 from hub.encoders.encoder import TextEncoder
 from hub.errors import DoesNotFit
 from tests.builders.training.losses import some_draw

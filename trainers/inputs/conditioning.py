@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from hub.bases.embeddings import Embeddings
+from hub.embeddings import Embeddings
 from hub.errors import DoesNotFit
 from trainers.inputs.features import Material
 

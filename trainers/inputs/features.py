@@ -18,8 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hub.bases.embeddings import Embeddings
 from hub.bases.frozen import FrozenBase
+from hub.embeddings import Embeddings
 from hub.encoders.dual_encoder import DualEncoder
 from hub.encoders.encoder import TextEncoder
 from hub.loader.modules.module_config import PromptRule

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from hub.bases.embeddings import Embeddings
+from hub.embeddings import Embeddings
 from trainers.corpora.corpus import Prompt
 from trainers.inputs.conditioning import through
 from trainers.inputs.features import Material

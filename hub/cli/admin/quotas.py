@@ -35,7 +35,7 @@ def show(name: Owner, endpoint: Endpoint = "") -> None:
 @quotas.command("list")
 def list_quotas(endpoint: Endpoint = "") -> None:
     """List owner, bytes used and bytes allowed for every owner."""
-    lines(map(_line, run(endpoint, ListQuotas())))
+    lines(_line(each) for each in run(endpoint, ListQuotas()))
 
 
 def parse_size(text: str) -> int:

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hub.bases.embeddings import Embeddings
+from hub.embeddings import Embeddings
 from hub.systems.pea.projector import Projector
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import torch
 
-from hub.bases.embeddings import Embeddings
+from hub.embeddings import Embeddings
 from hub.loader.modules.module_config import PromptRule
 from hub.loader.prompts.mixed_window import Row
 

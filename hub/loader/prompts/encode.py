@@ -11,8 +11,8 @@ from typing import NamedTuple, TypeVar
 import torch
 from torch import Tensor
 
-from hub.bases.embeddings import Embeddings
 from hub.bases.language_mixin import Prompts
+from hub.embeddings import Embeddings
 from hub.encoders.encoder import States, TextEncoder
 from hub.encoders.joined_encoder import JoinedEncoder
 from hub.loader.modules.loaded_module import LoadedModule

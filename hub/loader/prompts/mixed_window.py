@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hub.bases.embeddings import Embeddings
+from hub.embeddings import Embeddings
 
 T = TypeVar("T")
 

@@ -10,8 +10,8 @@ from threading import RLock
 
 import torch
 
-from hub.bases.embeddings import Embeddings
 from hub.bases.language_mixin import Language, Prompts
+from hub.embeddings import Embeddings
 from hub.errors import DoesNotFit
 from hub.loader.module_reader import ModuleReader
 from hub.loader.modules.loaded_module import LoadedModule

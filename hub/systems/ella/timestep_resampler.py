@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from diffusers.models.embeddings import TimestepEmbedding, get_timestep_embedding
 from torch import Tensor, nn
 
-from hub.bases.embeddings import Embeddings
+from hub.embeddings import Embeddings
 from hub.errors import DoesNotFit
 
 EPSILON = 1e-6

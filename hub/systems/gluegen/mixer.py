@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from hub.bases.embeddings import Embeddings
+from hub.embeddings import Embeddings
 
 INPUT_SCALE = 1 / 3
 """Scale of XLM-R's last states."""

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from transformers import BartConfig
 from transformers.models.bart.modeling_bart import BartEncoderLayer
 
-from hub.bases.embeddings import Embeddings
+from hub.embeddings import Embeddings
 
 POOLS = ("last", "first", "mean")
 LOG_SCALE = math.log(1 / 0.07)

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hub.bases.embeddings import Embeddings
+from hub.embeddings import Embeddings
 from hub.errors import DoesNotFit
 from hub.systems.mulan.caption_projection import TextProjection
 from hub.systems.mulan.resampler import Resampler

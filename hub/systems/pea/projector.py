@@ -13,7 +13,7 @@ from itertools import pairwise
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hub.bases.embeddings import Embeddings
+from hub.embeddings import Embeddings
 
 POOLED_FROM = ("projector", "fc")
 

@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
-from hub.bases.embeddings import Embeddings
+from hub.embeddings import Embeddings
 
 
 @runtime_checkable

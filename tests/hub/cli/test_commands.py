@@ -51,10 +51,7 @@ def test_an_advertised_command_runs(hub, advertise):
 def test_a_misspelt_command_names_its_neighbours(hub):
     answer = hub("languags")
     assert answer.code == 2
-    assert (
-        answer.err
-        == "hub: unknown command `languags`. Did you mean `hub languages`? List them with `hub --help`.\n"
-    )
+    assert answer.err == "hub: unknown command `languags`. Did you mean `hub languages`? List them with `hub --help`.\n"
 
 
 @pytest.mark.parametrize(

@@ -146,7 +146,7 @@ def test_a_missing_and_a_superfluous_tensor_are_both_named(tmp_path):
 
 def test_a_list_of_tensors_is_no_state_dict(tmp_path):
     torch.save([torch.zeros(2)], tmp_path / "list.pth")
-    with pytest.raises(WrongSource, match="is not a state dict"):
+    with pytest.raises(WrongSource, match="not a plain state dict"):
         converted(tmp_path / "list.pth", tmp_path / "sd15")
 
 

@@ -84,7 +84,10 @@ def test_ties_of_folders_is_relative_to_the_parent_given(make_module: Any, tmp_p
     ("changes", "reason"),
     [
         ({"parent": "linguahub/other"}, "the parent differs: none in `mulan-yo` and linguahub/other in `mulan-sw`"),
-        ({"architecture": "projector"}, "the architecture differs: resampler in `mulan-yo` and projector in `mulan-sw`"),
+        (
+            {"architecture": "projector"},
+            "the architecture differs: resampler in `mulan-yo` and projector in `mulan-sw`",
+        ),
         ({"module": {"queries": 20}, "conditioning": {"length": 20}}, "the module configuration differs: "),
         ({"encoder": {"digest": "f" * 64}}, "the digest of the encoder differs: "),
         ({"base": {"digest": "f" * 64}}, "the digest of the base differs: linguahub/ti"),

@@ -72,9 +72,7 @@ def test_an_encoder_half_downloaded_is_refused_and_the_pipeline_stays(
     folder = seed(cache, "org/xlmr", encoder_folder, "text")
     (folder / "model.safetensors").unlink()
     pipe = load(hub=hub, encoder=None)
-    with pytest.raises(
-        Unreachable, match="`far-xlmr` is not on this machine: org/xlmr is not in.*`hub pull far-xlmr`"
-    ):
+    with pytest.raises(Unreachable, match="`far-xlmr` is not on this machine: org/xlmr is not in.*`hub pull far-xlmr`"):
         pipe.load_adapter(make_module("mulan-yo", encoder={"name": "org/xlmr", "digest": ""}))
     (folder / "pytorch_model.bin.index.json").write_text("{}")
     with pytest.raises(WrongSource, match="only as pickles"):
@@ -172,9 +170,7 @@ def test_a_language_without_a_module_says_who_reads_and_where_to_look(
     load: Callable[..., Any], make_module: Any
 ) -> None:
     pipe = load(make_module("mulan-yo"))
-    with pytest.raises(
-        DoesNotFit, match=r"no loaded module reads Swahili.*`mulan-yo` reads yo.*hub search --lang sw"
-    ):
+    with pytest.raises(DoesNotFit, match=r"no loaded module reads Swahili.*`mulan-yo` reads yo.*hub search --lang sw"):
         pipe("mbwa", language="sw", num_inference_steps=1)
     assert pipe.get_active_adapters() == ["mulan-yo"]
 

@@ -130,7 +130,7 @@ def test_hybrid_distillation_is_that_of_the_paper(material: Material, native_sha
 def test_hybrid_distillation_of_the_teachers_own_states_is_nothing(material: Material) -> None:
     class Parrot(nn.Module):
         def forward(self, states: Tensor, mask: Tensor) -> object:
-            from hub.bases.embeddings import Embeddings
+            from hub.embeddings import Embeddings
 
             return Embeddings(material.teacher(torch.arange(1, 7)))
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from hub.bases.embeddings import Embeddings
+from hub.embeddings import Embeddings
 from hub.loader.prompts.language_tags import Span, parse_spans
 from hub.loader.prompts.mixed_window import Row, fill_window
 from tests.builders.models.tiny import LENGTH, tokens

@@ -19,7 +19,7 @@ from server.http.routing import Address, below
 from server.http.search_parameters import PARAMETERS
 from server.http.wire import SearchBody, promised
 from server.metering import MEDIA_TYPE
-from server.openapi.document import documented, query_parameter
+from server.openapi.document import documented
 from server.pages import access_request, login, settings
 from server.pages.artifact import show_artifact
 from server.pages.browse import browse
@@ -49,9 +49,13 @@ _operate = partial(documented, tag="operate")
 _ONE = "/artifacts/{owner}/{name}"
 _REVISION = _ONE + "/revisions/{revision}"
 
-_CURSOR = query_parameter(
-    "cursor", "Cursor of the previous page, with its other parameters unchanged.", {"type": "string", "maxLength": 1000}
-)
+_CURSOR = {
+    "name": "cursor",
+    "in": "query",
+    "required": False,
+    "description": "Cursor of the previous page, with its other parameters unchanged.",
+    "schema": {"type": "string", "maxLength": 1000},
+}
 
 OWN_API = (
     _search("GET", "/search", search.search_artifacts, SearchBody, errors=(404,), parameters=[*PARAMETERS, _CURSOR]),

@@ -42,7 +42,7 @@ _ERRORS = {
         "'../x' is not a path inside a repository: use `folder/file`, without `..`.",
     ),
     429: ("Too many requests.", "too many requests: try again in 12 s."),
-    501: ("Not supported by this server.", "jobs are not supported."),
+    501: ("Not supported by this server.", "jobs are not served here."),
     503: ("Not ready: the database or the store does not answer.", "the store does not answer."),
 }
 
@@ -89,11 +89,6 @@ def documented(
         "operation_id": endpoint.__name__,
     }  # fmt: skip
     return Address(method, f"/api/v1{path}", endpoint, document)
-
-
-def query_parameter(name: str, meaning: str, schema: dict[str, Any], *, required: bool = False) -> dict[str, Any]:
-    """Return a parameter of the query string."""
-    return {"name": name, "in": "query", "required": required, "description": meaning, "schema": schema}
 
 
 def install(app: FastAPI) -> None:

@@ -89,7 +89,7 @@ def test_a_port_in_use_is_one_line():
 
 
 def test_a_host_that_does_not_exist_is_refused():
-    with pytest.raises(WrongRequest, match="is no address of this machine"):
+    with pytest.raises(WrongRequest, match="is not an address of this machine"):
         server.cli.serve(host="no such host")
 
 

@@ -126,7 +126,7 @@ def _governed(request: Request, hub: LocalHub, name: str, kind: Kind | None) -> 
 
 def _asks_for_dataset(kind: Kind | None) -> bool:
     if kind in {"space", "kernel"}:
-        raise NotServed(f"{kind}s are not supported: this server has models and datasets.")
+        raise NotServed(f"{kind}s are not served here: this server has models and datasets.")
     return kind == "dataset"
 
 

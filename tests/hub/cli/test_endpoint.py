@@ -32,7 +32,7 @@ ROOT = Actor("root")
 
 @pytest.fixture(scope="module")
 def far(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalHub]:
-    """The hub behind the server: `ada/yo` has two revisions, `bob` may not write there."""
+    """The hub behind the server: `ada/yo` has two revisions, `bob` doesn't have permission write there."""
     disable_progress_bars()
     folder = tmp_path_factory.mktemp("far")
     with LocalHub.open(Home(folder / "registry.db", folder, folder / "cards")) as opened:
@@ -230,7 +230,7 @@ def test_who_may_not_write_is_told_so(hub: Any, endpoint: str, as_: Any, tmp_pat
     as_("bob")
     code, _, complaint = hub("push", folder, "--name", "ada/x", "--endpoint", endpoint)
     assert (code, len(complaint.splitlines())) == (1, 1)
-    assert "`bob` may not" in complaint
+    assert "`bob` doesn't have permission" in complaint
     assert hub("yank", "ada/yo", "1", "--reason", "no", "--endpoint", endpoint)[0] == 1
 
 

@@ -119,7 +119,7 @@ def test_a_deleted_name_is_not_given_again(api, repo):
     api.delete_repo(repo)
     assert not api.repo_exists(repo)
     api.delete_repo(repo, missing_ok=True)
-    with pytest.raises(HfHubHTTPError, match="is not given again") as caught:
+    with pytest.raises(HfHubHTTPError, match="stays reserved") as caught:
         api.create_repo(repo)
     assert status(caught) == 410
 
@@ -301,10 +301,10 @@ def test_a_quota_is_kept(endpoint, token_of, hub: LocalHub):
     api = HfApi(endpoint=endpoint, token=token_of("small"))
     repo = api.create_repo("small/full").repo_id
     hub.accounts.set_quota("small", 1000, Actor("root"))
-    with pytest.raises(HfHubHTTPError, match="may keep 1000 bytes") as caught:
+    with pytest.raises(HfHubHTTPError, match="has a quota of 1000 bytes") as caught:
         api.upload_file(path_or_fileobj=b"x" * 1001, path_in_repo="a.txt", repo_id=repo)
     assert status(caught) == 507
-    with pytest.raises(HfHubHTTPError, match="may keep 1000 bytes"):
+    with pytest.raises(HfHubHTTPError, match="has a quota of 1000 bytes"):
         api.upload_file(path_or_fileobj=bytes(range(256)) * 10, path_in_repo="a.parquet", repo_id=repo)
     api.upload_file(path_or_fileobj=b"x" * 900, path_in_repo="a.txt", repo_id=repo)
 

@@ -126,7 +126,7 @@ def test_an_answer_of_a_newer_server_is_read_and_one_that_lacks_something_is_ref
     told = {"account": "ada", "reason": "too few", "at": "2026-01-02T03:04:05+00:00", "weight": 2}
     assert decode(Dispute, told) == Dispute("ada", "too few", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
     for wrong in ({**told, "account": 7}, {**told, "at": "soon"}, {"account": "ada"}, "ada", None):
-        with pytest.raises(Damaged, match="is not a dispute"):
+        with pytest.raises(Damaged, match="is not a valid dispute"):
             decode(Dispute, wrong)
 
 
@@ -193,7 +193,7 @@ def test_a_server_that_gives_other_bytes_is_found_out(
     monkeypatch.setattr(Endpoint, "read", lie)
     code, _, complaint = hub("pull", "ada/sw", "--endpoint", endpoint)
     assert code == 1
-    assert "is not the one of revision" in complaint
+    assert "that does not match revision" in complaint
     assert hub("show", "ada/sw")[0] == 2
 
 

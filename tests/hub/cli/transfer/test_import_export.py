@@ -81,4 +81,4 @@ def test_what_is_no_file_and_what_has_no_variant_are_one_line(hub):
     assert "`nowhere` not found" in hub("import", "nowhere").err
     missing = hub("export", "mulan-yo")
     assert (missing.code, len(missing.err.splitlines())) == (2, 1)
-    assert "has no variant" in missing.err
+    assert "has no downloaded weights" in missing.err

@@ -77,7 +77,7 @@ def test_programs_get_objects_and_a_grid_is_one_file(work_folder: Path, capsys: 
         (["aja", "--base", "tiny-sdd"], "no base is called `tiny-sdd`. Did you mean `tiny-sd`?"),
         (["aja", "--base", "tiny-sd", "--adapter", "mulan-yoo"], "no artifact is called `mulan-yoo`. Did you mean"),
         (["aja", "--adapter", "mulan-yo", "--language", "ha"], "no loaded module reads Hausa"),
-        (["aja", "--adapter", "mulan-yo", "-o", "dog.gif"], "`dog.gif` is no PNG file"),
+        (["aja", "--adapter", "mulan-yo", "-o", "dog.gif"], "`dog.gif` is not a PNG file"),
         (["aja", "eye", "ile", "--lang", "yo", "--lang", "sw"], "--language is given 2 times for 3 prompts"),
         ([" ", "--base", "tiny-sd"], "a prompt is empty"),
     ],

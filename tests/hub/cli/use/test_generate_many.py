@@ -75,9 +75,9 @@ def test_a_batch_may_come_from_standard_input(work_folder: Path, capsys: Any, mo
         (b"aja\nxqz\teye\nyo\t \n", "prompts.txt: line 2: no language is called `xqz`"),
         (b"aja\nyo\t \n", "prompts.txt: line 2: no prompt after the tab."),
         (b"\teye\n", "line 1: no language before the tab."),
-        (b"a\x07ja\n", "line 1: a control character, U+0007."),
+        (b"a\x07ja\n", "line 1: control character U+0007."),
         (b"aja\n\xff\xfe\n", "prompts.txt: line 2 is not UTF-8"),
-        (b"\n \n", "prompts.txt holds no prompt"),
+        (b"\n \n", "prompts.txt has no prompts"),
     ],
 )
 def test_wrong_lines_are_refused_by_their_number(work_folder: Path, capsys: Any, written: bytes, line: str) -> None:

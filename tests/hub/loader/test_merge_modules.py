@@ -110,7 +110,7 @@ def test_wrong_requests_are_refused_before_anything_is_read(make_module: Any, tm
     parts = [make_module("mulan-yo"), make_module("mulan-sw", ("sw",), seed=3)]
     for given, line in (
         ({"weights": [1.0]}, "1 weights given for 2 modules"),
-        ({"weights": [1.0, -1.0]}, "give numbers from 0 on"),
+        ({"weights": [1.0, -1.0]}, "give non-negative numbers"),
         ({"method": "slerp"}, "unknown merge method `slerp`: choose linear or ties"),
         ({"density": 0.0}, "`density` is 0"),
     ):

@@ -39,7 +39,7 @@ def test_the_least_recently_used_leaves_and_the_log_says_so(
     with caplog.at_level(logging.INFO, logger="hub.loader"):
         pipe.load_adapter(folders[2])
     assert list(pipe._prompt_encoder._module_cache) == ["mulan-ja", "mulan-sw"]
-    assert "`mulan-yo` left" in caplog.text
+    assert "`mulan-yo` evicted" in caplog.text
     assert pipe.get_active_adapters() == ["mulan-yo", "mulan-ja", "mulan-sw"]
 
 

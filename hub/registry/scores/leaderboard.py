@@ -44,11 +44,11 @@ class Place:
     is_tied: bool
     """Whether its interval reaches the best one's, so that the two cannot be told apart."""
     artifact: ArtifactName
-    score: Score
     author: str
     """The account that published it; empty when the card says so."""
     doubts: int
     """How many people dispute it."""
+    score: Score
 
 
 def leaderboard(database: Database, contest: Contest, limit: int) -> tuple[list[Place], int]:

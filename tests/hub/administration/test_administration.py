@@ -253,7 +253,7 @@ def test_only_an_administrators_token_that_writes_gets_in(hub, root_token):
 
 @pytest.mark.parametrize("address", ["hub.example", "ftp://hub.example", "file:///etc", "https://"])
 def test_an_address_that_is_none_is_refused_before_anything_is_sent(address):
-    with pytest.raises(WrongRequest, match="no address of a server"):
+    with pytest.raises(WrongRequest, match="is not a valid URL"):
         RemoteAdministration(address, "lh_secret")
 
 

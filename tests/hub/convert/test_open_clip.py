@@ -213,7 +213,7 @@ def test_towers_that_transformers_has_no_class_for_are_refused(tmp_path: Path) -
     with pytest.raises(WrongSource, match=r"no match for 1 of its tensors, such as `visual.attn_pool.query`"):
         translate(weights, {}, what="far-coca")
     without = {key: value for key, value in clip_weights(9).items() if key != "text_projection"}
-    with pytest.raises(WrongSource, match=r"it has no 'text_projection', as CLIP has"):
+    with pytest.raises(WrongSource, match=r"it has no 'text_projection', unlike CLIP"):
         translate(without, {}, what="far-clip")
 
 

@@ -156,7 +156,7 @@ def test_a_gluegen_of_another_length_has_no_fixed_norms_and_is_refused(tmp_path)
 
 def test_widths_that_belong_to_no_base_need_its_name(tmp_path):
     torch.save(random(mulan(16)), tmp_path / "file")
-    with pytest.raises(WrongRequest, match=r"width 16 .* name it with --base"):
+    with pytest.raises(WrongRequest, match=r"its token width is 16.*Name the base with --base"):
         convert(tmp_path / "file", tmp_path / "variant", what="a file")
 
 
@@ -196,7 +196,7 @@ def test_a_module_trained_here_is_written_as_its_methods_authors_do(tmp_path):
         export(folder, tmp_path / "other.pth", what="ours", format_name="pea")
     with pytest.raises(WrongRequest, match="unknown published format `foo`"):
         export(folder, tmp_path / "other.pth", what="ours", format_name="foo")
-    with pytest.raises(Conflict, match=r"ours\.pth` exists"):
+    with pytest.raises(Conflict, match=r"ours\.pth` already exists"):
         export(folder, tmp_path / "ours.pth", what="ours")
     config["module"]["mask"] = True  # an option of ours that the published class does not have
     (folder / "config.json").write_text(json.dumps(config))

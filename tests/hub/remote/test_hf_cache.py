@@ -147,7 +147,7 @@ def test_what_was_found_whole_is_not_hashed_again_until_it_changes(
     load(world)
     unet = (world.base / UNET).resolve()
     assert unet.name in hashed
-    assert "in Hugging Face's cache with their digests, once" in caplog.text
+    assert "in Hugging Face's cache, once" in caplog.text
     hashed.clear()
     load(world)
     assert hashed == []
@@ -180,7 +180,7 @@ def test_verify_says_when_an_artifact_has_nothing_in_the_cache(
 
     push(world.hub, "mulan-yo", make_module("mulan-yo"), tmp_path, kind="adapter", language="yo")
     assert main(["verify", "--cache", "mulan-yo"]) == 2
-    assert "`mulan-yo` has no files elsewhere" in capsys.readouterr().err
+    assert "`mulan-yo` has no upstream files" in capsys.readouterr().err
 
 
 def test_verify_tells_lost_files_and_broken_off_downloads(world: World, capsys: pytest.CaptureFixture[str]) -> None:

@@ -169,8 +169,8 @@ def test_two_writers_lose_nothing_and_of_two_on_one_parent_one_wins(api, repo):
 @pytest.mark.parametrize(
     ("path", "content", "reason"),
     [
-        ("model.safetensors", weights(10)[:-1], "no whole safetensors file"),
-        ("model.safetensors", weights(10) + b"\0", "no whole safetensors file"),
+        ("model.safetensors", weights(10)[:-1], "not a valid safetensors file"),
+        ("model.safetensors", weights(10) + b"\0", "not a valid safetensors file"),
         ("pytorch_model.bin", b"anything", "a pickle"),
         ("harmless.txt", b"\x80\x04\x95\x0f", "a pickle"),
         ("harmless.png", b"PK\x03\x04 and so on", "an archive"),

@@ -115,7 +115,7 @@ def test_pickles_alone_are_refused(internvl: Path) -> None:
     for path in internvl.glob("model*"):
         path.unlink()
     (internvl / "pytorch_model.bin.index.json").write_text("{}")
-    with pytest.raises(WrongSource, match="only as pickles"):
+    with pytest.raises(WrongSource, match="as pickles alone"):
         TextEncoder.from_folder(internvl)
 
 

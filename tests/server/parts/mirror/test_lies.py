@@ -227,7 +227,7 @@ def test_a_redirect_is_followed_without_the_token_to_the_address_that_was_checke
     ("change", "told"),
     [
         ({"sha": "main"}, "returned no commit id"),
-        ({"siblings": [{"rfilename": "../x", "size": 1, "blobId": "a" * 40}]}, "no path inside a repository"),
+        ({"siblings": [{"rfilename": "../x", "size": 1, "blobId": "a" * 40}]}, "not a path inside a repository"),
         ({"siblings": [{"rfilename": "x"}]}, "missing or invalid"),
         ({"siblings": [{"rfilename": "x", "size": -1, "blobId": "a" * 40}]}, "missing or invalid"),
         ({"siblings": None}, "missing or invalid"),

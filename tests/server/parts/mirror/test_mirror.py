@@ -127,7 +127,7 @@ def test_where_it_comes_from_is_told_and_scores_are_reported(make_repo, reader, 
     assert artifact.scores[0].source.startswith(f"{origin.address}/{repo}: ")
     assert origin_of_name(hub.registry.database, artifact.name).commit_id == sha
     page = httpx.get(f"{reader.endpoint}/{repo}").text
-    assert f'mirrored from <a href="{origin.address}/{repo}"' in page
+    assert f'Mirrored from <a href="{origin.address}/{repo}"' in page
     monkeypatch.setenv("HUB_HOME", str(hub.home.folder))
     monkeypatch.setenv("HUB_CARDS", str(hub.home.cards))
     assert main(["show", repo]) == 0

@@ -132,7 +132,8 @@ import sys
 from pathlib import Path
 from hub.names import ArtifactName
 from hub.publish.publish import publish
-from tests.builders.artifacts import a_folder, a_hub
+from tests.builders.artifacts import a_folder
+from tests.builders.hub import a_hub
 root, rounds = Path(sys.argv[1]), int(sys.argv[2])
 with a_hub(root) as hub:
     for number in range(rounds):
@@ -144,7 +145,7 @@ COLLECTOR = """
 import sys
 from pathlib import Path
 from hub.maintenance.garbage import collect, strays
-from tests.builders.artifacts import a_hub
+from tests.builders.hub import a_hub
 from tests.hub.maintenance.test_garbage import age
 with a_hub(Path(sys.argv[1])) as hub:
     while True:
@@ -206,7 +207,7 @@ def test_a_backup_made_beside_a_writer_and_one_that_was_killed_are_whole_or_none
     assert [problem.text for problem in verify(restored, store) if problem.is_fault] == []
     restored.close()
 
-    script = "import sys, hub.maintenance.backup; from pathlib import Path; from tests.builders.artifacts import a_hub; root = Path(sys.argv[1]); opened = a_hub(root); print('ready', flush=True); hub.maintenance.backup.back_up(opened.registry, opened.store, root / 'backup')"
+    script = "import sys, hub.maintenance.backup; from pathlib import Path; from tests.builders.hub import a_hub; root = Path(sys.argv[1]); opened = a_hub(root); print('ready', flush=True); hub.maintenance.backup.back_up(opened.registry, opened.store, root / 'backup')"
     for wait in (0.0, 0.01, 0.03):
         killed = start(script, tmp_path)
         killed.stdout.readline()

@@ -18,7 +18,7 @@ from pathlib import Path
 import hub.publish.publish, hub.store.folder
 from hub.names import ArtifactName
 from hub.registry import Registry
-from tests.builders.artifacts import a_hub
+from tests.builders.hub import a_hub
 
 def die(*_args, **_options):
     os.kill(os.getpid(), signal.SIGKILL)

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from hub.store import BlobStore
 
 GROUP = "hub.parts"
-WITHOUT = "HUB_WITHOUT_PARTS"
-"""Environment variable: names of parts to leave out, separated by commas."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +98,7 @@ def installed_parts() -> tuple[Part, ...]:
 
 def parts() -> tuple[Part, ...]:
     """Return the parts that are in use: all that are installed, without those that `HUB_WITHOUT_PARTS` names."""
-    left_out = {name.strip() for name in os.environ.get(WITHOUT, "").split(",")}
+    left_out = {name.strip() for name in os.environ.get("HUB_WITHOUT_PARTS", "").split(",")}
     return tuple(part for part in installed_parts() if part.name not in left_out)
 
 

@@ -176,7 +176,7 @@ WRONG = {
     "a name that is taken": (Conflict, "is taken", lambda admin: admin.run(AddUser(name="ROOT"))),
     "a name that is none": (WrongRequest, "", lambda admin: admin.run(AddOrganisation(name="a/b"))),
     "a role that is none": (WrongRequest, "'king' is no role", lambda admin: admin.run(CreateToken(user="root", role="king"))),
-    "no time at all": (WrongRequest, "1 to 3650 days, not 0", lambda admin: admin.run(CreateToken(user="root", role="read", days=0))),
+    "no time at all": (WrongRequest, "must be from 1 to 3650, not 0", lambda admin: admin.run(CreateToken(user="root", role="read", days=0))),
     "a token that is none": (WrongRequest, "no token is called `77`", lambda admin: admin.run(RevokeToken(user="root", number=77))),
     "a short password": (WrongRequest, "10 to 1024 characters", lambda admin: admin.run(SetPassword(name="root", password="short"))),
     "the last administrator": (WrongRequest, "is the last administrator", lambda admin: admin.run(RemoveUser(name="root"))),

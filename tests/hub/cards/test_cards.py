@@ -191,7 +191,7 @@ def test_a_variant_says_what_it_was_made_for(tmp_path):
 @pytest.mark.parametrize(
     ("config", "reason"),
     [
-        ("{", "cannot be read"), ("[]", "not a JSON object"), (a_variant_config(format=2), "`format` is 2; this version reads 1"),
+        ("{", "cannot be read"), ("[]", "not a JSON object"), (a_variant_config(format=2), "`format` is 2; this version supports 1"),
         (a_variant_config() | {"base": None}, "`base` must have"), (a_variant_config(method=None), "`method` is missing"),
         (a_variant_config(conditioning={"width": -1, "length": "long", "mask": 1, "depth": 2}), "conditioning.depth.*width.*length.*mask"),
         (a_variant_config(encoder={"name": ""}), "`encoder` must have"),

@@ -122,7 +122,7 @@ def test_the_command_in_a_card_orders_the_same_run(
         orders.append(order)
         raise WrongRequest("enough")
 
-    monkeypatch.setattr(trainers.training, "train_module", note)
+    monkeypatch.setattr(trainers.run, "train_module", note)
     for command in (["--base", "tiny-sd", "--lang", "yo", *said], None):
         words = command or shlex.split(command_of(orders[0], "tiny-sd"))[3:]
         with pytest.raises(WrongRequest, match="enough"):
@@ -240,7 +240,7 @@ def test_a_run_ordered_otherwise_is_not_resumed(
         (("mulan", "--lang", "yo", *TINY, "--encoder", "tiny-sd"), WrongRequest, "not an encoder"),
         (("mulan", "--lang", "yo", *TINY, "--corpus", "emojis"), UnknownCorpus, "Did you mean `emoji`"),
         (("mulan", "--lang", "yo", *TINY, "--device", "tpu"), WrongRequest, "no device is called"),
-        (("mulan", "--lang", "yo", *TINY, "--name", "../x"), HubError, "no name"),
+        (("mulan", "--lang", "yo", *TINY, "--name", "../x"), HubError, "invalid name"),
         (("mulan", "--lang", "yo", *TINY, "--accumulate", "7"), WrongRequest, "cannot be shared evenly"),
     ],
 )

@@ -166,5 +166,5 @@ def test_methods_that_change_a_unet_are_refused_by_a_base_without_one(
     original: Callable[[str], Path], encoder: TextEncoder
 ) -> None:
     base = FrozenBase.open(original("pixart"), torch.device("cpu"))
-    with pytest.raises(DoesNotFit, match="works on a UNet"):
+    with pytest.raises(DoesNotFit, match="needs a UNet"):
         get_plan("full").learner(base, encoder)

@@ -191,7 +191,7 @@ def test_git_lfs_sends_objects_which_a_commit_over_http_may_then_name(endpoint, 
     (home / "it" / "other.safetensors").write_bytes(content)
     run(home, "git", "add", ".", at=home / "it")
     run(home, "git", "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-m", "Mine", at=home / "it")
-    assert run(home, "git", "lfs", "push", "origin", "main", at=home / "it") == ""
+    run(home, "git", "lfs", "push", "origin", "main", at=home / "it")
     up = batch(
         endpoint,
         small,

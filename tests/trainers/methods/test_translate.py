@@ -129,7 +129,10 @@ def test_a_translator_is_published_and_the_base_reads_its_english(
     # Side by side with the base alone, its words below its pictures.
     raw, translated = compare(pipe, "tiny-sd", [Spoken("ajá", "yo")], Settings("", 3, 2, 2.0))
     assert (raw.heading, translated.heading) == ("tiny-sd alone", "translated by translate-yo")
-    assert [raw.cells[0].caption, translated.cells[0].caption] == ["", f"“{pipe.translations(['ajá'], language='yo')[0]}”"]
+    assert [raw.cells[0].caption, translated.cells[0].caption] == [
+        "",
+        f"“{pipe.translations(['ajá'], language='yo')[0]}”",
+    ]
     assert pipe.readers(["ajá", "a dog"], language=["yo", "en"]) == [("translate-yo",), ("",)]
     pipe.unload()
     assert torch.equal(

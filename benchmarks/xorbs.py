@@ -9,11 +9,11 @@ from pathlib import Path
 
 from hub.names import Digest
 from hub.xet.hashes import chunk_hash, file_hash, merkle_root, range_hash, spell, unspell
-from hub.xet.xorb import LARGEST
+from hub.xet.xorb import MAX_BYTES
 
 CHUNK = 64 << 10
 """Bytes of every chunk; a client's own are of 8 to 128 KiB, and 64 in the mean."""
-_PER_XORB = LARGEST // CHUNK - 1
+_PER_XORB = MAX_BYTES // CHUNK - 1
 _HAS_PROOFS, _HAS_SHA256 = 1 << 31, 1 << 30
 
 

@@ -11,7 +11,7 @@ from hub.errors import WrongName, WrongPath
 
 LENGTH = 96
 """Maximum length of an owner or name, as on the Hugging Face Hub."""
-LONGEST_PATH, LONGEST_PART = 1024, 255
+MAX_PATH, MAX_PART = 1024, 255
 """Maximum UTF-8 bytes of a path and of each part, as in most file systems."""
 COMMIT_DIGITS = 40
 """Digits of a revision's id that serve as commit id: Hugging Face's clients expect those of git."""
@@ -102,9 +102,9 @@ def check_path(path: str) -> PurePosixPath:
         raise WrongPath(
             f"{path[:200]!r} contains a name that Windows does not allow: a reserved one like `NUL`, or one that ends in a dot or space."
         )
-    if len(path.encode()) > LONGEST_PATH or any(len(part.encode()) > LONGEST_PART for part in parts):
+    if len(path.encode()) > MAX_PATH or any(len(part.encode()) > MAX_PART for part in parts):
         raise WrongPath(
-            f"{path[:60]!r}… is too long: use at most {LONGEST_PATH} bytes, and {LONGEST_PART} between two `/`."
+            f"{path[:60]!r}… is too long: use at most {MAX_PATH} bytes, and {MAX_PART} between two `/`."
         )
     plain = unicodedata.normalize("NFKC", path)
     if plain.count("/") != path.count("/") or "\\" in plain or {"..", ".", ".git"} & set(plain.lower().split("/")):

@@ -35,7 +35,7 @@ WINDOW_S = 300
 """Seconds; the Hub's own window."""
 _KNOWN_S = 60.0
 """Seconds for which the account of a token is remembered, for counting only: a revoked token stops working at once."""
-_MOST_KNOWN = 10_000
+_MAX_KNOWN = 10_000
 _FREE = ("/static/", "/api/v1/health", "/api/v1/metrics")
 _API = ("/api/", "/oauth/", "/cas/", "/lfs/", "/v1/")
 
@@ -132,7 +132,7 @@ class RateLimit(HttpLayer):
                 known = await run_in_threadpool(_account, cast(LocalHub, scope["app"].state.hub), header)
                 self._known[key] = known, time.monotonic() + _KNOWN_S
                 self._known.move_to_end(key)
-                if len(self._known) > _MOST_KNOWN:
+                if len(self._known) > _MAX_KNOWN:
                     self._known.popitem(last=False)
             if known:
                 return known

@@ -27,7 +27,7 @@ from trainers.recipes.plan import Phase
 from trainers.samples.samples import Samples
 
 LEARNT = "module.safetensors"
-FEW_CORES = 2
+MAX_CORES = 2
 CHECKPOINTS = 10
 """Written over each phase."""
 
@@ -94,7 +94,7 @@ def attention(device: torch.device) -> AbstractContextManager[Any]:
 def threads(device: torch.device) -> Iterator[None]:
     """On two cores one thread: small steps wait longer for a second one than it helps (35 ms a step, and 77 with two)."""
     before = torch.get_num_threads()
-    if device.type == "cpu" and before == FEW_CORES:
+    if device.type == "cpu" and before == MAX_CORES:
         torch.set_num_threads(1)
     try:
         yield

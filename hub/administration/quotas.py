@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from hub.administration.operation import Operation
-from hub.registry.accounts.accounts import MOST_BYTES
+from hub.registry.accounts.accounts import MAX_BYTES
 
 if TYPE_CHECKING:
     from hub.local import LocalHub
@@ -47,7 +47,7 @@ class SetQuota(Operation[Quota]):
 
     method, path = "PUT", "/admin/quotas/{name}"
     name: str
-    quota_bytes: Annotated[int | None, {"description": "`null` for no limit.", "minimum": 0, "maximum": MOST_BYTES}]
+    quota_bytes: Annotated[int | None, {"description": "`null` for no limit.", "minimum": 0, "maximum": MAX_BYTES}]
 
     def run(self, hub: LocalHub, actor: Actor) -> Quota:
         hub.accounts.set_quota(self.name, self.quota_bytes, actor)

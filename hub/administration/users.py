@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from hub.administration.operation import Line, Operation
 from hub.registry.accounts.permissions import USER, Account
-from hub.registry.accounts.secrets import LONGEST, SHORTEST
+from hub.registry.accounts.secrets import MAX_LENGTH, MIN_LENGTH
 
 if TYPE_CHECKING:
     from hub.local import LocalHub
@@ -64,7 +64,7 @@ class SetPassword(Operation[Account]):
 
     method, path = "PUT", f"{_USER}/password"
     name: str
-    password: Annotated[str, {"minLength": SHORTEST, "maxLength": LONGEST, "examples": ["correct horse battery"]}]
+    password: Annotated[str, {"minLength": MIN_LENGTH, "maxLength": MAX_LENGTH, "examples": ["correct horse battery"]}]
 
     def run(self, hub: LocalHub, actor: Actor) -> Account:
         hub.accounts.set_password(self.name, self.password, actor)

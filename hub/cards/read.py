@@ -19,7 +19,7 @@ from hub.records import KINDS, Conditioning, Score, Upstream
 
 _OURS = {"kind", "method", "encoder", "summary", "conditioning", "upstream", "owner", "parameters", "gated"}
 _FENCE = "---"
-MOST_VALUES = 100_000
+MAX_VALUES = 100_000
 """Maximum number of values in front matter: a few lines of YAML aliases can expand to billions."""
 
 
@@ -61,8 +61,8 @@ def split(text: str) -> tuple[dict[str, Any], str]:
         raise WrongCard("the front matter is nested too deeply.") from error
     if not isinstance(front_matter, dict):
         raise WrongCard("the front matter is not a mapping: write `key: value` lines.")
-    if _remaining(front_matter, MOST_VALUES) < 0:
-        raise WrongCard(f"the front matter expands to more than {MOST_VALUES} values.")
+    if _remaining(front_matter, MAX_VALUES) < 0:
+        raise WrongCard(f"the front matter expands to more than {MAX_VALUES} values.")
     return front_matter, "".join(lines[end + 1 :]).strip()
 
 

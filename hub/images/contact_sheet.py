@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 
 from hub.images.text_rendering import FAINT, INK, LINE, PAPER, wrap, write
 
-LEAST_PX = 160
+MIN_PX = 160
 """Narrower images are enlarged by a whole number, to leave room for captions."""
 
 
@@ -74,8 +74,8 @@ class _Sizes:
 
     @classmethod
     def of(cls, images: Sequence[Image.Image | None]) -> _Sizes:
-        width, height = next((each.size for each in images if each is not None), (LEAST_PX, LEAST_PX))
-        times = math.ceil(LEAST_PX / width)
+        width, height = next((each.size for each in images if each is not None), (MIN_PX, MIN_PX))
+        times = math.ceil(MIN_PX / width)
         text = min(40, max(16, times * width // 11))
         return cls(times * width, times * height, text, round(0.8 * text))
 

@@ -16,7 +16,7 @@ from hub.store import BlobStore
 
 GRACE_DAYS = 30.0
 """How long a blob is kept after it was last put. Clients remember for four weeks what they have sent."""
-LEAST_DAYS = 1.0
+MIN_DAYS = 1.0
 """A push must end within its grace; a day is more than any takes."""
 DAY_S = 86_400.0
 BATCH = 100
@@ -38,8 +38,8 @@ def strays(registry: Registry, store: BlobStore, days: float = GRACE_DAYS) -> li
     Raises WrongRequest for a grace below a day, and where the store belongs to another registry or to one that was deleted:
     what its references list would seem to be named by nothing.
     """
-    if days < LEAST_DAYS:
-        raise WrongRequest(f"a grace of {days:g} days is too short for a push to end in: give {LEAST_DAYS:g} or more.")
+    if days < MIN_DAYS:
+        raise WrongRequest(f"a grace of {days:g} days is too short for a push to end in: give {MIN_DAYS:g} or more.")
     known = set(registry.names())
     unknown = [name for name, _ in store.references() if name not in known]
     if unknown:

@@ -28,9 +28,9 @@ from hub.store import BlobStore
 
 FIRST = "initial commit"
 """The message of the revision without files that a new repository begins with."""
-MOST_FILES = 100_000
+MAX_FILES = 100_000
 """Of a revision."""
-_LARGEST_CARD = 4 << 20
+_MAX_CARD = 4 << 20
 """Bytes of README.md, and of a variant's config.json."""
 _ROUNDS = 20
 """How often a commit that names no parent is tried again on top of somebody else's."""
@@ -174,8 +174,8 @@ def apply(head: Revision, changes: Sequence[Change]) -> tuple[File, ...]:
 
 def check(artifact: Artifact, files: tuple[File, ...], before: Iterable[File], store: BlobStore) -> Artifact:
     """What `files` make of the artifact. Raises WrongPath, WrongSource and WrongCard for what may not be published."""
-    if len(files) > MOST_FILES:
-        raise WrongSource(f"`{artifact.name}` would have {len(files)} files, and {MOST_FILES} are the most.")
+    if len(files) > MAX_FILES:
+        raise WrongSource(f"`{artifact.name}` would have {len(files)} files, and {MAX_FILES} are the most.")
     check_twins(file.path for file in files)
     folders = {parent.as_posix() for file in files for parent in PurePosixPath(file.path).parents}
     problems = [f"`{file.path}` is a file and a folder" for file in files if file.path in folders]
@@ -216,8 +216,8 @@ def materialised(files: Iterable[File], store: BlobStore) -> Iterator[Path]:
         for file in files:
             path = PurePosixPath(file.path)
             if file.path == "README.md" or (len(path.parts) <= 2 and path.name == "config.json"):
-                if file.size_bytes > _LARGEST_CARD:
-                    raise WrongCard(f"`{file.path}` has {file.size_bytes} bytes, and {_LARGEST_CARD} are the most.")
+                if file.size_bytes > _MAX_CARD:
+                    raise WrongCard(f"`{file.path}` has {file.size_bytes} bytes, and {_MAX_CARD} are the most.")
                 target = Path(folder, path)
                 target.parent.mkdir(exist_ok=True)
                 with store.open(file.digest) as opened:

@@ -12,9 +12,9 @@ from hub.records import File, Revision
 from hub.store import BlobStore
 from hub.weights.header import SUFFIX, Tensor, tensors_in
 
-LONGEST_CARD = 256 << 10
+MAX_CARD = 256 << 10
 """Bytes of a card that is compared line by line: what takes longer for hostile ones would hold up everybody."""
-MOST_LINES = 4000
+MAX_LINES = 4000
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +135,8 @@ def _lines(file: File | None, store: BlobStore) -> list[str] | None:
     """None for a card that is too long."""
     if file is None:
         return []
-    if file.size_bytes > LONGEST_CARD:
+    if file.size_bytes > MAX_CARD:
         return None
     with store.open(file.digest) as opened:
         lines = opened.read().decode("utf-8", "replace").splitlines()
-    return lines if len(lines) <= MOST_LINES else None
+    return lines if len(lines) <= MAX_LINES else None

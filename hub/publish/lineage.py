@@ -11,7 +11,7 @@ from typing import Any
 from hub.records import Revision, joined
 from hub.store import BlobStore
 
-_LARGEST = 4 << 20
+_MAX_BYTES = 4 << 20
 """Bytes of a config.json."""
 
 
@@ -45,7 +45,7 @@ class Origin:
 def origins(revision: Revision, store: BlobStore) -> Iterator[Origin]:
     """One for each variant of a revision."""
     for file in revision.files:
-        if fnmatch(file.path, "*/config.json") and file.path.count("/") == 1 and file.size_bytes <= _LARGEST:
+        if fnmatch(file.path, "*/config.json") and file.path.count("/") == 1 and file.size_bytes <= _MAX_BYTES:
             with store.open(file.digest) as opened:
                 try:
                     config = json.loads(opened.read())

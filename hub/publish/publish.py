@@ -31,7 +31,7 @@ from hub.registry.parts import origin_of, signature_in
 from hub.store import BlobStore
 from hub.weights.header import count_parameters
 
-MOST_WEIGHED = 1000
+MAX_WEIGHED = 1000
 """Weights files of an artifact whose numbers are counted."""
 FROM_CARDS = "From the curated cards."
 """The message of every curated revision, by which it is told from what was pushed or pulled on top of it."""
@@ -154,9 +154,9 @@ def with_files(
 
 
 def weigh(files: Iterable[File], store: BlobStore, weighed: Mapping[str, dict[str, int]]) -> dict[str, dict[str, int]]:
-    """SHA-256 of each safetensors file → its numbers by type, from the headers; empty for more than MOST_WEIGHED."""
+    """SHA-256 of each safetensors file → its numbers by type, from the headers; empty for more than MAX_WEIGHED."""
     weights = [file for file in files if file.path.endswith(".safetensors")]
-    if len(weights) > MOST_WEIGHED:
+    if len(weights) > MAX_WEIGHED:
         return {}
     found = {}
     for file in weights:

@@ -24,7 +24,7 @@ ALL_CARDS = "."
 """The curated folder that stands for all of them, in `indexed`."""
 TAG = "tag"
 """The kind of a ref that stays with its revision, and so is a pin."""
-_MOST_NEIGHBOURS = 20_000
+_MAX_NEIGHBOURS = 20_000
 """Most names that a misspelt one is compared with."""
 
 
@@ -248,7 +248,7 @@ class Registry:
         if rows:
             return int(rows[0]["id"])
         column = "owner || '/' || name" if not bare else "name"
-        question = f"SELECT {column} FROM artifacts WHERE NOT private ORDER BY downloads DESC LIMIT {_MOST_NEIGHBOURS}"  # noqa: S608
+        question = f"SELECT {column} FROM artifacts WHERE NOT private ORDER BY downloads DESC LIMIT {_MAX_NEIGHBOURS}"  # noqa: S608
         known = self.database.rows(question)
         raise UnknownArtifact(str(name), known=dict.fromkeys(row[0] for row in known))
 

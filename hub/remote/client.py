@@ -36,11 +36,11 @@ from hub.publish.lineage import Origin
 from hub.records import Artifact, MirrorOrigin, Page, Query, Revision
 from hub.registry.artifacts.scans import Scan
 
-PATIENCE_S = 60.0
+TIMEOUT_S = 60.0
 """Timeout of a response."""
-LONGEST_PAGE = 100
+MAX_PAGE = 100
 """Page size of an endpoint."""
-_MOST_STEPS = 3
+_MAX_STEPS = 3
 """Maximum number of redirects: an artifact may have been renamed."""
 _ERRORS: dict[int, type[HubError]] = {
     401: Unauthenticated, 403: Forbidden, 409: Conflict, 410: Gone, 412: StaleParent, 413: TooLarge, 422: WrongPath, 501: NotServed,
@@ -100,7 +100,7 @@ class Endpoint:
         }
         items, found, cursor = list[Artifact](), None, ""
         while found is None or (cursor and len(items) < query.limit):
-            asked = {**wanted, "limit": min(LONGEST_PAGE, max(1, query.limit - len(items))), "cursor": cursor}
+            asked = {**wanted, "limit": min(MAX_PAGE, max(1, query.limit - len(items))), "cursor": cursor}
             found = self.ask("GET", "/search", asked)
             items += map(_read_artifact, found["items"])
             cursor = found["cursor"] or ""
@@ -154,10 +154,10 @@ class Endpoint:
         sent = None if body is None else json.dumps(body).encode()
         headers |= {"Content-Type": "application/json"} if sent is not None else {}
         opener = urllib.request.build_opener(_StayHere)
-        for _ in range(_MOST_STEPS):
+        for _ in range(_MAX_STEPS):
             asked = urllib.request.Request(address, sent, headers, method=method)  # noqa: S310 - http and https alone, see __init__
             try:
-                with opener.open(asked, timeout=PATIENCE_S) as answer:
+                with opener.open(asked, timeout=TIMEOUT_S) as answer:
                     return bytes(answer.read())
             except urllib.error.HTTPError as error:
                 target = urljoin(address, error.headers.get("Location", ""))

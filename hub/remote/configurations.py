@@ -31,7 +31,7 @@ TOKENIZER = ("*.json", "*.txt", "*.model")
 """Settings, vocabularies and SentencePiece models of an encoder, including the index of its weights."""
 READ = {".json", ".txt", ".model", ".safetensors"}
 """Suffixes read from a pipeline's parts; pickles are ignored."""
-PATIENCE_S = 10.0
+TIMEOUT_S = 10.0
 """Connection timeout."""
 
 
@@ -136,7 +136,7 @@ def is_online() -> bool:
         return True
     try:
         socket.create_connection(
-            (address.hostname, address.port or (80 if address.scheme == "http" else 443)), timeout=PATIENCE_S
+            (address.hostname, address.port or (80 if address.scheme == "http" else 443)), timeout=TIMEOUT_S
         ).close()
     except OSError:
         return False

@@ -25,7 +25,7 @@ from hub.store import BlobStore
 
 ROUNDING = 0.01
 """Relative tolerance of sizes, which cards round, as in `81.5 MB`."""
-PATIENCE_S = 10.0
+TIMEOUT_S = 10.0
 """Connection timeout."""
 CONVERTED = ("adapter", "projector")
 """Kinds whose published files can be converted."""
@@ -142,7 +142,7 @@ def _check_reachable(upstream: Upstream, endpoint: str | None) -> None:
     if isinstance(cached, str) or address.scheme in urllib.request.getproxies() or address.hostname is None:
         return
     try:
-        socket.create_connection((address.hostname, address.port or 443), timeout=PATIENCE_S).close()
+        socket.create_connection((address.hostname, address.port or 443), timeout=TIMEOUT_S).close()
     except OSError as error:
         raise Unreachable(
             _silence(upstream, f"{address.hostname} does not answer ({error.strerror or error})")

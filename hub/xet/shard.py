@@ -15,7 +15,7 @@ from hub.errors import WrongSource
 from hub.names import Digest
 from hub.xet.hashes import SIZE, spell
 
-LARGEST = 64 << 20
+MAX_BYTES = 64 << 20
 """Bytes of a shard, as on the Hugging Face Hub."""
 _ENTRY = 48
 _TAG = b"HFRepoMetaData\0"

@@ -17,13 +17,13 @@ from lz4.frame import LZ4FrameDecompressor
 from hub.errors import Damaged, WrongSource
 from hub.xet.hashes import SIZE, chunk_hash, merkle_root, spell
 
-LARGEST = 64 << 20
+MAX_BYTES = 64 << 20
 """Bytes of a xorb's chunks, and of what is sent for it but for the heads."""
-LARGEST_CHUNK = 128 << 10
+MAX_CHUNK = 128 << 10
 """Bytes of a chunk. What unpacks to more is refused: it would be a bomb."""
-MOST_CHUNKS = 8 << 10
-LARGEST_SENT = LARGEST + MOST_CHUNKS * 8
-_MOST_PACKED = 2 * LARGEST_CHUNK
+MAX_CHUNKS = 8 << 10
+MAX_SENT = MAX_BYTES + MAX_CHUNKS * 8
+_MAX_PACKED = 2 * MAX_CHUNK
 """Packing may make a chunk longer, but not twice as long."""
 _HEAD = 8
 _NEAR = 1 << 20
@@ -62,8 +62,8 @@ def read_xorb(sent: BinaryIO, name: str) -> Iterator[tuple[Chunk, bytes]]:
     hashed, total, kept = list[tuple[bytes, int]](), 0, 0
     for packed, size, scheme in _chunks(sent):
         total += size
-        if len(hashed) >= MOST_CHUNKS or total > LARGEST:
-            raise WrongSource(f"xorb {name[:12]} holds more than {MOST_CHUNKS} chunks or {LARGEST} bytes.")
+        if len(hashed) >= MAX_CHUNKS or total > MAX_BYTES:
+            raise WrongSource(f"xorb {name[:12]} holds more than {MAX_CHUNKS} chunks or {MAX_BYTES} bytes.")
         content = _unpack(packed, size, scheme)
         hashed.append((chunk_hash(content), size))
         stored, how = (content, _PLAIN) if 2 * len(packed) > size else (packed, scheme)
@@ -106,7 +106,7 @@ def _chunks(sent: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
         if len(head) < _HEAD or head[0] != 0:
             raise WrongSource(f"no chunk begins at byte {place} of this xorb: it was cut or is of a newer version.")
         packed, size = int.from_bytes(head[1:4], "little"), int.from_bytes(head[5:8], "little")
-        content = sent.read(packed) if 0 < size <= LARGEST_CHUNK and 0 < packed <= _MOST_PACKED else b""
+        content = sent.read(packed) if 0 < size <= MAX_CHUNK and 0 < packed <= _MAX_PACKED else b""
         if not content or len(content) < packed:
             raise WrongSource(f"the chunk at byte {place} says {packed} packed and {size} bytes, which cannot be.")
         yield content, size, head[4]

@@ -14,7 +14,7 @@ from server.auth.access import Hub
 from server.auth.caller import caller_of
 from server.http.wire import Body, answer
 
-MOST_BASES = 1000
+MAX_BASES = 1000
 
 
 class LanguageBody(Body):
@@ -62,7 +62,7 @@ def get_languages(request: Request, hub: Hub) -> Response:
 def get_bases(request: Request, hub: Hub) -> Response:
     """List bases with their conditioning and number of modules."""
     readers = caller_of(request, hub).owners()
-    page = hub.registry.find(Query(kind="base", sort="name", limit=MOST_BASES, readers=readers, scores="best"))
+    page = hub.registry.find(Query(kind="base", sort="name", limit=MAX_BASES, readers=readers, scores="best"))
     counts = hub.registry.find(Query(limit=0, readers=readers)).facets["base"]
     facts = ("summary", "license", "revision", "weights_digest", "conditioning", "upstream")
     return answer(

@@ -14,14 +14,14 @@ from starlette.responses import Response
 
 from hub.local import LocalHub
 from hub.registry.accounts.permissions import Account, Actor, Caller, Token
-from hub.registry.accounts.sessions import LONGEST, Session, Sessions
+from hub.registry.accounts.sessions import MAX_LIFETIME, Session, Sessions
 from server.http.signed_links import seal
 
 _SESSION, _VISITOR = "linguahub", "linguahub-visitor"
 """Cookies of a session and of a visitor who is not logged in: the login form must be tied to something, too."""
 _FORM = "form"
-_LONGEST_COOKIE = 200
-_LONGEST_ADDRESS = 500
+_MAX_COOKIE = 200
+_MAX_ADDRESS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def begin_visit(
     actor = Actor(account.name, token.name if token else "password", address_of(request))
     agent = " ".join(request.headers.get("user-agent", "").split())
     secret = Sessions(hub.registry.database).begin(account, actor, token=token, agent=agent)
-    _set(request, response, _SESSION, secret, int(LONGEST.total_seconds()))
+    _set(request, response, _SESSION, secret, int(MAX_LIFETIME.total_seconds()))
     _forget(request, response, _VISITOR)
 
 
@@ -89,7 +89,7 @@ def address_of(request: Request) -> str:
 
 def own_path(text: str) -> str:
     """Return `text` if it is a path of this server that a page may redirect to, else `/`."""
-    is_own = text.startswith("/") and not text.startswith(("//", "/\\")) and len(text) <= _LONGEST_ADDRESS
+    is_own = text.startswith("/") and not text.startswith(("//", "/\\")) and len(text) <= _MAX_ADDRESS
     return text if is_own and text.isascii() and text.isprintable() and "\\" not in text else "/"
 
 
@@ -103,7 +103,7 @@ def _end(request: Request, hub: LocalHub) -> None:
 
 def _cookie(request: Request, name: str) -> str:
     value = request.cookies.get(_named(request, name), "")
-    return value if len(value) <= _LONGEST_COOKIE and value.isascii() else ""
+    return value if len(value) <= _MAX_COOKIE and value.isascii() else ""
 
 
 def _set(request: Request, response: Response, name: str, value: str, seconds: int | None) -> None:

@@ -22,8 +22,8 @@ from server.http.bodies import read_body
 
 WORD = "form"
 """Name of the hidden field."""
-_MOST_BYTES = 64 << 10
-_MOST_FIELDS = 50
+_MAX_BYTES = 64 << 10
+_MAX_FIELDS = 50
 
 
 class LogInFirst(Exception):
@@ -45,9 +45,9 @@ class Form:
 async def _fields(request: Request) -> dict[str, str]:
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
         raise WrongRequest("a form was expected: send it from its page.")
-    body = await read_body(request, _MOST_BYTES)
+    body = await read_body(request, _MAX_BYTES)
     try:
-        return dict(parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=_MOST_FIELDS))
+        return dict(parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=_MAX_FIELDS))
     except ValueError as error:
         raise WrongRequest("this form cannot be read: send it from its page.") from error
 

@@ -17,15 +17,15 @@ from hub.store.joined import Pieces
 from server.http.middleware import HttpLayer
 
 T = TypeVar("T")
-MOST_SENDERS = 64
+MAX_SENDERS = 64
 """Long bodies received at the same time; others wait."""
-LONGEST_SILENCE_S = 60.0
+IDLE_TIMEOUT_S = 60.0
 """Seconds without data after which a long body is given up."""
 SMALL = 8 << 20
 """Largest body in bytes, by default."""
 _STEP = 1 << 20
 """Bytes that are collected before they are given to a thread."""
-LARGEST_COMMIT = 256 << 20
+MAX_COMMIT = 256 << 20
 """Largest commit in bytes: clients send small files within it, 100 MiB at a time, a third longer in base64."""
 
 
@@ -38,7 +38,7 @@ class BodyLimit(HttpLayer):
         if path.startswith(("/lfs/", "/cas/")):
             await self.app(scope, receive, send)
             return
-        limit = LARGEST_COMMIT if "/commit/" in path else SMALL
+        limit = MAX_COMMIT if "/commit/" in path else SMALL
         received = 0
 
         async def receive_and_count() -> Message:
@@ -88,12 +88,12 @@ class BodyReader(Pieces):
         pieces, gathered = list[bytes](), 0
         while gathered < _STEP:
             try:
-                async with asyncio.timeout(LONGEST_SILENCE_S):
+                async with asyncio.timeout(IDLE_TIMEOUT_S):
                     piece = await anext(self._stream)
             except StopAsyncIteration:
                 break
             except TimeoutError:
-                raise Stalled(f"no data arrived for {LONGEST_SILENCE_S:.0f} s: send it again.") from None
+                raise Stalled(f"no data arrived for {IDLE_TIMEOUT_S:.0f} s: send it again.") from None
             pieces.append(piece)
             gathered += len(piece)
         self._received += gathered
@@ -106,10 +106,10 @@ class BodyReader(Pieces):
 
 
 async def read_in_thread(request: Request, call: Callable[[], T]) -> T:
-    """Run `call`, which reads a long body, in one of MOST_SENDERS threads, so that slow senders block no other requests."""
+    """Run `call`, which reads a long body, in one of MAX_SENDERS threads, so that slow senders block no other requests."""
     limiter = getattr(request.app.state, "senders", None)
     if limiter is None:
-        limiter = request.app.state.senders = CapacityLimiter(MOST_SENDERS)
+        limiter = request.app.state.senders = CapacityLimiter(MAX_SENDERS)
     return await to_thread.run_sync(call, limiter=limiter)
 
 

@@ -13,15 +13,15 @@ from hub.languages import parse_language
 from hub.records import Provenance, Query
 from hub.registry.search.search import BY_METRIC, SORTS
 
-MOST = 100
+MAX_VALUES = 100
 """Largest page, in artifacts."""
 FARTHEST = 1000
 """Largest `offset`. Beyond it, clients use cursors, which cost the same everywhere."""
-LONGEST_WORD = 1000
+MAX_WORD = 1000
 """Longest parameter, in characters."""
 ORDERS = (*SORTS, BY_METRIC)
 _ALIASES = {"q": "text", "language": "lang"}
-_TEXT: dict[str, Any] = {"type": "string", "maxLength": LONGEST_WORD}
+_TEXT: dict[str, Any] = {"type": "string", "maxLength": MAX_WORD}
 _NUMBER: dict[str, Any] = {"type": "number"}
 _WORDS: dict[str, tuple[str, dict[str, Any], Any]] = {
     "text": ("Words in names, summaries and tags. Alias: `q`.", _TEXT, "yoruba"),
@@ -52,8 +52,8 @@ _WORDS: dict[str, tuple[str, dict[str, Any], Any]] = {
         "score",
     ),
     "limit": (
-        f"Artifacts per page, 1 to {MOST}; 20 by default.",
-        {"type": "integer", "minimum": 1, "maximum": MOST, "default": 20},
+        f"Artifacts per page, 1 to {MAX_VALUES}; 20 by default.",
+        {"type": "integer", "minimum": 1, "maximum": MAX_VALUES, "default": 20},
         20,
     ),
     "offset": (
@@ -98,7 +98,7 @@ def read_query(parameters: QueryParams, readers: tuple[str, ...] | None = (), *,
         scores=_one_of("scores", given, ("best", "all"), scores),
         readers=readers,
         sort=_one_of("sort", given, ORDERS, "score"),
-        limit=read_number("limit", given.get("limit", "20"), 1, MOST),
+        limit=read_number("limit", given.get("limit", "20"), 1, MAX_VALUES),
         offset=read_number("offset", given.get("offset", "0"), 0, FARTHEST),
     )  # fmt: skip
 
@@ -118,8 +118,8 @@ def _given(parameters: QueryParams) -> dict[str, str]:
             near = difflib.get_close_matches(name, _WORDS, n=1)
             hint = f" Did you mean `{near[0]}`?" if near else f" Available: {', '.join(_WORDS)}."
             raise WrongRequest(f"unknown search parameter `{name[:80]}`.{hint}")
-        if len(value) > LONGEST_WORD:
-            raise WrongRequest(f"`{name}` has {len(value)} characters, and the limit is {LONGEST_WORD}.")
+        if len(value) > MAX_WORD:
+            raise WrongRequest(f"`{name}` has {len(value)} characters, and the limit is {MAX_WORD}.")
         if value.strip():
             given[name] = value.strip()
     return given

@@ -16,7 +16,7 @@ CONVENTIONAL = {
     "tables", "tokens",
 }  # fmt: skip
 """Module names that mean the same wherever they stand: a subject in the command line, the registry and the API, or a role of a file."""
-LARGEST_FOLDER = 12
+MAX_FOLDER = 12
 """Modules, without `__init__` and `__main__`: as many as a reader can take in at a glance."""
 
 
@@ -33,7 +33,7 @@ def test_a_circle_is_found_among_files_and_among_folders():
 
 
 def test_every_folder_can_be_taken_in_at_a_glance():
-    crowded = {folder: names for folder, names in modules_by_folder().items() if len(names) > LARGEST_FOLDER}
+    crowded = {folder: names for folder, names in modules_by_folder().items() if len(names) > MAX_FOLDER}
     assert crowded == {}
 
 

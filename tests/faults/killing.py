@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from multiprocessing.context import ForkServerProcess
 
 REPOSITORY = "root/module"
-_PATIENCE_S = 60.0
+_TIMEOUT_S = 60.0
 """A server that does not listen, or a client that does not get through, for so long is a fault."""
-_LONGEST_S = 0.5
+_MAX_S = 0.5
 """The server dies at most so long after the client was seen to write; a few commits fit into it."""
 _forks = multiprocessing.get_context("forkserver")
 _forks.set_forkserver_preload(
@@ -81,7 +81,7 @@ def kill_again_and_again(environment: dict[str, str], rounds: int, seed: int = 0
             with _running(_write, f"http://127.0.0.1:{port}", token, pending, theirs) as client:
                 theirs.close()
                 _note(ours, outcome, wanted=pending)
-                time.sleep(chance.uniform(0, _LONGEST_S))
+                time.sleep(chance.uniform(0, _MAX_S))
                 server.kill()
                 server.join()
                 client.kill()
@@ -152,7 +152,7 @@ def _note(told: Connection, outcome: Outcome, wanted: int | None = None) -> tupl
     started = finished = -1
     while finished != wanted:
         if wanted is not None:
-            assert told.poll(_PATIENCE_S), f"upload {wanted} was cut off, and its repetition does not succeed either"
+            assert told.poll(_TIMEOUT_S), f"upload {wanted} was cut off, and its repetition does not succeed either"
         try:
             word, number, files = told.recv()
         except (EOFError, OSError):
@@ -180,7 +180,7 @@ def _running(target: Any, *arguments: Any) -> Iterator[ForkServerProcess]:
 
 
 def _await_listening(port: int, server: ForkServerProcess) -> None:
-    until = time.monotonic() + _PATIENCE_S
+    until = time.monotonic() + _TIMEOUT_S
     while time.monotonic() < until:
         assert server.exitcode is None, "the server ended by itself: what the last kill left cannot be opened"
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):

@@ -17,7 +17,7 @@ ENDPOINT = (
     "URL of a hub to use instead of the local registry, such as `https://hub.example`; sends the token in HF_TOKEN."
 )
 """Help of `--endpoint`."""
-MOST_LANGUAGES = 4
+MAX_LANGUAGES = 4
 """Longer lists of languages are shortened to a count."""
 
 
@@ -117,7 +117,7 @@ def _row(artifact: Artifact, language: str) -> tuple[str, ...]:
 
 def languages_in_short(languages: tuple[str, ...], wanted: str = "") -> str:
     """Format languages as `yo, sw` or `yo + 104 more`."""
-    if len(languages) <= MOST_LANGUAGES:
+    if len(languages) <= MAX_LANGUAGES:
         return ", ".join(languages) or "–"
     first = wanted if wanted in languages else languages[0]
     return f"{first} + {len(languages) - 1} more"

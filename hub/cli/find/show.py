@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 HEX = 10
 """Digits of a digest or revision that are printed."""
-MOST_GROUPS = 12
+MAX_GROUPS = 12
 """Groups of scores shown without --all-scores: a multilingual artifact has hundreds."""
 
 
@@ -115,7 +115,7 @@ def _print_scores(scores: tuple[Score, ...], every_one: bool) -> None:
         print("None yet.")
         return
     groups = grouped(scores)
-    kept = groups if every_one else groups[:MOST_GROUPS]
+    kept = groups if every_one else groups[:MAX_GROUPS]
     rows = [
         (
             title if place == 0 else "",

@@ -6,14 +6,14 @@ from typing import Annotated
 
 from typer import Option
 
-from hub.maintenance.garbage import GRACE_DAYS, LEAST_DAYS
+from hub.maintenance.garbage import GRACE_DAYS, MIN_DAYS
 
 SHOWN = 10
 
 
 def gc(
     days: Annotated[
-        float, Option(min=LEAST_DAYS, help="Keep blobs newer than N days: their push may be in progress.")
+        float, Option(min=MIN_DAYS, help="Keep blobs newer than N days: their push may be in progress.")
     ] = GRACE_DAYS,
     yes: Annotated[bool, Option("--yes", help="Delete the blobs instead of listing them.")] = False,
 ) -> None:

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from hub.registry.database.database import Database
     from hub.registry.tables.accounts import AccountRow
 
-LONGEST_LINE = 200
+MAX_LINE = 200
 """Characters of what people call themselves."""
-MOST_BYTES = 10**18
+MAX_BYTES = 10**18
 """Of a quota: what a database's whole number holds, with room to add to it."""
 _COLUMNS = "accounts.id, name, kind, full_name, email, is_admin, quota_bytes, created_at, removed_at"
 
@@ -82,8 +82,8 @@ class Accounts:
         from hub.registry.tables.accounts import AccountRow
 
         check_owner(name)
-        if any(len(each) > LONGEST_LINE or not each.isprintable() for each in (full_name, email)):
-            raise WrongRequest(f"a full name and an address have at most {LONGEST_LINE} characters, on one line.")
+        if any(len(each) > MAX_LINE or not each.isprintable() for each in (full_name, email)):
+            raise WrongRequest(f"a full name and an address have at most {MAX_LINE} characters, on one line.")
         with self.database.transaction() as session:
             if (known := _row(session, name)) is not None:
                 was = (
@@ -124,8 +124,8 @@ class Accounts:
     def set_quota(self, name: str, quota_bytes: int | None, actor: Actor) -> None:
         """Limit what the artifacts of an account may hold; None takes the limit away."""
         found = self.get(name)
-        if quota_bytes is not None and not 0 <= quota_bytes <= MOST_BYTES:
-            raise WrongRequest(f"a quota has 0 to {MOST_BYTES} bytes, not {quota_bytes}.")
+        if quota_bytes is not None and not 0 <= quota_bytes <= MAX_BYTES:
+            raise WrongRequest(f"a quota has 0 to {MAX_BYTES} bytes, not {quota_bytes}.")
         with self.database.transaction() as session:
             _known_row(session, found).quota_bytes = quota_bytes
             note(session, actor, f"{found.kind}.quota", found.name, quota_bytes=quota_bytes)

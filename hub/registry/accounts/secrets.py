@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 PREFIX = "lh_"
 """Lets people and secret scanners see what it is."""
-SHORTEST = 10
+MIN_LENGTH = 10
 """Characters of a password. NIST SP 800-63B asks for eight at least."""
-LONGEST = 1024
+MAX_LENGTH = 1024
 _AT_ONCE = BoundedSemaphore(4)
 """Each comparison takes 64 MiB: somebody who knocks a hundred times at once must not take them all."""
 _NOBODYS = "$argon2id$v=19$m=65536,t=3,p=4$c29tZXRoaW5nIG5vYm9keSBrbm93cw$0jiPzUG5sqPnIxPLBTdFyuGNmQm+WnMUZmy1PGOyA1w"
@@ -38,8 +38,8 @@ def sha256_of(secret: str) -> str:
 
 def digest_of(password: str) -> str:
     """What is kept of a password."""
-    if not SHORTEST <= len(password) <= LONGEST:
-        raise WrongRequest(f"a password has {SHORTEST} to {LONGEST} characters.")
+    if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
+        raise WrongRequest(f"a password has {MIN_LENGTH} to {MAX_LENGTH} characters.")
     return _hasher().hash(password)
 
 
@@ -49,7 +49,7 @@ def matches(kept: str | None, password: str) -> bool:
 
     try:
         with _AT_ONCE:
-            return _hasher().verify(kept or _NOBODYS, password[: LONGEST + 1]) and kept is not None
+            return _hasher().verify(kept or _NOBODYS, password[: MAX_LENGTH + 1]) and kept is not None
     except (VerificationError, InvalidHashError):
         return False
 

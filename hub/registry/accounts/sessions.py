@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 PREFIX = "lhs_"
 IDLE = timedelta(days=7)
 """A session that nobody has used for so long is over."""
-LONGEST = timedelta(days=30)
+MAX_LIFETIME = timedelta(days=30)
 """No session is older: the password is asked for again."""
 NOTED_EVERY = timedelta(minutes=10)
 """How exactly the last use is known, as of tokens."""
@@ -65,7 +65,7 @@ class Sessions:
 
         secret = new_secret(PREFIX)
         with self.database.transaction() as transaction:
-            over = (SessionRow.used_at < utc_now() - IDLE) | (SessionRow.created_at < utc_now() - LONGEST)
+            over = (SessionRow.used_at < utc_now() - IDLE) | (SessionRow.created_at < utc_now() - MAX_LIFETIME)
             transaction.execute(delete(SessionRow).where(over))
             transaction.add(
                 SessionRow(
@@ -85,7 +85,7 @@ class Sessions:
             "SELECT sessions.id AS session_id, token_id, agent, address, sessions.created_at AS session_created_at, used_at, "
             "accounts.* FROM sessions JOIN accounts ON accounts.id = account_id "
             "WHERE sha256 = :sha256 AND used_at > :used AND sessions.created_at > :created AND removed_at IS NULL",
-            {"sha256": sha256_of(secret), "used": to_column(now - IDLE), "created": to_column(now - LONGEST)},
+            {"sha256": sha256_of(secret), "used": to_column(now - IDLE), "created": to_column(now - MAX_LIFETIME)},
         )
         if not rows:
             return None
@@ -104,7 +104,7 @@ class Sessions:
         now = utc_now()
         rows = self.database.rows(
             "SELECT * FROM sessions WHERE account_id = :id AND used_at > :used AND created_at > :created ORDER BY id DESC",
-            {"id": account.id, "used": to_column(now - IDLE), "created": to_column(now - LONGEST)},
+            {"id": account.id, "used": to_column(now - IDLE), "created": to_column(now - MAX_LIFETIME)},
         )
         return [_session(row) for row in rows]
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 NOTED_EVERY = timedelta(minutes=10)
 """How exactly the last use of a token is known: a request in ten minutes writes, not each."""
-LONGEST_LABEL = 200
+MAX_LABEL = 200
 """Characters of a token's name."""
 _ASKED = (
     "SELECT tokens.id AS token_id, tokens.name AS token_name, role, artifact, tokens.created_at AS token_created_at, "
@@ -121,8 +121,8 @@ def add_token(
     if account.removed_at is not None or account.kind != USER:
         why = "was removed" if account.removed_at else "is an organisation, whose members have tokens"
         raise WrongRequest(f"`{account.name}` {why}: choose a user of `hub admin user list`.")
-    if len(label) > LONGEST_LABEL or not label.isprintable():
-        raise WrongRequest(f"a token's name has at most {LONGEST_LABEL} characters, on one line.")
+    if len(label) > MAX_LABEL or not label.isprintable():
+        raise WrongRequest(f"a token's name has at most {MAX_LABEL} characters, on one line.")
     row = TokenRow(
         account_id=account.id, sha256=sha256_of(secret), name=label, role=role, artifact=artifact, created_at=utc_now(),
         expires_at=utc_now() + lasts if lasts else None,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 ALIAS = "alias"
 """The kind of a ref that is one."""
 PATTERN = r"@[a-z][a-z0-9._-]{0,62}"
-MOST = 100
+MAX_ALIASES = 100
 """Of one artifact."""
 
 
@@ -121,8 +121,8 @@ def _insist_on_room(session: Session, artifact: ArtifactRow, name: ArtifactName)
     from hub.registry.tables.artifacts import RefRow
 
     known = select(func.count()).select_from(RefRow).where(RefRow.artifact_id == artifact.id, RefRow.kind == ALIAS)
-    if (session.scalar(known) or 0) >= MOST:
-        raise WrongName(f"`{name}` has {MOST} aliases, and no more are kept: take one away first.")
+    if (session.scalar(known) or 0) >= MAX_ALIASES:
+        raise WrongName(f"`{name}` has {MAX_ALIASES} aliases, and no more are kept: take one away first.")
 
 
 def _find(session: Session, name: ArtifactName, alias: str) -> tuple[ArtifactRow, RefRow | None]:

@@ -11,7 +11,7 @@ from hub.records import Revision
 if TYPE_CHECKING:
     from hub.registry.database.database import Database
 
-MOST_WALKED = 2000
+MAX_REVISIONS = 2000
 """Revisions that are compared to find out who last changed a file; what is older counts as changed by the last of them."""
 _CHANGED = (
     "SELECT path FROM files AS one WHERE revision_id = :newer AND NOT EXISTS (SELECT 1 FROM files AS other "
@@ -44,7 +44,7 @@ def last_changes(
 ) -> dict[str, Revision]:
     """Return, for files and folders of a revision, the ancestor among `revisions` that last changed them or something in them."""
     wanted, found = set(paths), dict[str, Revision]()
-    history = ancestors(revisions, start)[: MOST_WALKED + 1]
+    history = ancestors(revisions, start)[: MAX_REVISIONS + 1]
     for place, newer in enumerate(history):
         if not wanted:
             break

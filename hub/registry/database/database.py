@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
     from sqlalchemy.orm import Session
 
-PATIENCE_S = 30.0
+TIMEOUT_S = 30.0
 """How long a writer waits for another one."""
 
 

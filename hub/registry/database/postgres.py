@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hub.errors import Damaged, DiskFull, HubError, MissingExtra, Unreachable, WrongRequest
-from hub.registry.database.database import PATIENCE_S, Database, Row
+from hub.registry.database.database import TIMEOUT_S, Database, Row
 from hub.registry.database.schema import version_among
 
 try:
@@ -155,7 +155,7 @@ class PostgresDatabase(Database):
 
         @event.listens_for(engine, "begin")
         def begin(connection: Connection) -> None:
-            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{PATIENCE_S:.0f}s'")
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{TIMEOUT_S:.0f}s'")
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITING})")
 
         return engine
@@ -177,7 +177,7 @@ class PostgresDatabase(Database):
     def _complaint(self, error: psycopg.Error) -> HubError:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
         if isinstance(error, psycopg.errors.LockNotAvailable):
-            return Unreachable(f"{self.address} is busy: somebody has been writing for {PATIENCE_S:.0f} s. Try again.")
+            return Unreachable(f"{self.address} is busy: somebody has been writing for {TIMEOUT_S:.0f} s. Try again.")
         if isinstance(error, psycopg.errors.DiskFull):
             return DiskFull(f"cannot write {self.address}: the disk is full. Nothing was changed.")
         if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):

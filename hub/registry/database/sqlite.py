@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hub.errors import Damaged, DiskFull, HubError, Unreachable, WrongRequest
-from hub.registry.database.database import PATIENCE_S, Database
+from hub.registry.database.database import TIMEOUT_S, Database
 from hub.registry.database.schema import version_among
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class SqliteDatabase(Database):
         """As `Database.version`; empty when there is no file."""
         if not self.path.exists():
             return ""
-        with self.translated(), closing(sqlite3.connect(self.path, timeout=PATIENCE_S)) as connection:
+        with self.translated(), closing(sqlite3.connect(self.path, timeout=TIMEOUT_S)) as connection:
             tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
             return version_among(
                 tables, lambda: connection.execute("SELECT version_num FROM alembic_version").fetchone(), self.address
@@ -149,10 +149,10 @@ class SqliteDatabase(Database):
     def _make_engine(self) -> Engine:
         from hub.registry.database.sqlite_engine import make_engine
 
-        return make_engine(self.path, PATIENCE_S)
+        return make_engine(self.path, TIMEOUT_S)
 
     def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.path, timeout=PATIENCE_S, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(self.path, timeout=TIMEOUT_S, isolation_level=None, check_same_thread=False)
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute(f"PRAGMA mmap_size = {_MAPPED}")
@@ -173,5 +173,5 @@ def _complaint(error: sqlite3.Error, path: Path) -> HubError:
     if "full" in text:
         return DiskFull(f"cannot write {path}: the disk is full. Nothing was changed.")
     if "locked" in text:
-        return Unreachable(f"{path} is busy: another process has been writing for {PATIENCE_S:.0f} s. Try again.")
+        return Unreachable(f"{path} is busy: another process has been writing for {TIMEOUT_S:.0f} s. Try again.")
     return Damaged(f"{path} does not answer as a registry ({text}): build a new one with `hub index`.")

@@ -13,9 +13,9 @@ from hub.registry.index.text import facet_word, facet_words, facets_of
 
 CURATED_OWNER = "linguahub"
 """Owner of the cards that come with linguahub."""
-MOST_TAGS = 500
+MAX_TAGS = 500
 """Tags of an artifact by which it is found, at most."""
-LARGEST_COUNT = 10**18
+MAX_COUNT = 10**18
 """Parameters; no model has so many."""
 _DATASET = "dataset"
 _PIPELINE = "text-to-image"
@@ -76,7 +76,7 @@ def index_words(artifact: Artifact) -> str:
 def marks_of(kind: str, gated: str, parameters: int | None, labels: Sequence[str]) -> list[str]:
     """Words for tags, type, gate and magnitude."""
     more = (pipeline_of(kind, labels), library_of(kind, labels))
-    marks = [facet_word("tag", label) for label in dict.fromkeys((*labels[:MOST_TAGS], *filter(None, more)))]
+    marks = [facet_word("tag", label) for label in dict.fromkeys((*labels[:MAX_TAGS], *filter(None, more)))]
     marks += [
         facet_word("type", _DATASET if kind == _DATASET else "model"),
         facet_word("gated", "yes" if gated else "no"),

@@ -13,7 +13,7 @@ from hub.records import Artifact
 _KEPT = frozenset({"Ll", "Lu", "Lt", "Lm", "Lo", "Nd", "Nl", "No", "Mc", "Co"})
 """Unicode categories that words are made of. Marks that take no room (accents, `Mn`) are dropped, all else separates."""
 _ASCII_WORD = re.compile(r"[a-z0-9]+")
-MOST_WORDS = 32
+MAX_WORDS = 32
 """Most words of a search that are looked at."""
 
 
@@ -37,7 +37,7 @@ def words_asked(text: str) -> list[str]:
     A word that another one begins with says nothing and is left out.
     """
     items = ("-".join(fold(item)) for item in text.split())
-    asked = list(dict.fromkeys(item for item in items if item))[:MOST_WORDS]
+    asked = list(dict.fromkeys(item for item in items if item))[:MAX_WORDS]
     return [word for word in asked if not any(other != word and other.startswith(word) for other in asked)]
 
 

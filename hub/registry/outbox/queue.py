@@ -24,7 +24,7 @@ WRITE_REFERENCE = "write-reference"
 """The task that whoever wrote does at once: see `hub.publish.publish.drain_outbox`."""
 _COLUMNS = "id, task, subject, detail, attempts, due_at, claimed_until, error, given_up_at"
 _OPEN = "given_up_at IS NULL AND (claimed_until IS NULL OR claimed_until <= :now) AND due_at <= :now"
-_LONGEST_ERROR = 2000
+_MAX_ERROR = 2000
 """Characters of a failure that are kept."""
 
 
@@ -119,7 +119,7 @@ def postpone(database: Database, debt: Debt, error: str, wait_s: float | None) -
     values = {
         "id": debt.id,
         "until": to_column(debt.claimed_until),
-        "error": error[:_LONGEST_ERROR],
+        "error": error[:_MAX_ERROR],
         "due": to_column(now + timedelta(seconds=wait_s or 0)),
         "given_up": to_column(now) if wait_s is None else None,
     }

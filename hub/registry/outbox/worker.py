@@ -16,8 +16,8 @@ from hub.registry.database.database import Database
 from hub.registry.outbox.queue import Debt, claim, newest, postpone, settle
 
 FIRST_WAIT_S = 10.0
-LONGEST_WAIT_S = 3600.0
-MOST_ATTEMPTS = 12
+MAX_WAIT_S = 3600.0
+MAX_ATTEMPTS = 12
 """With these waits: for about five hours."""
 _log = logging.getLogger("hub.outbox")
 
@@ -37,9 +37,9 @@ class Task:
     """How long it may take; after that somebody else may begin."""
     gathers: bool = False
     """One run serves every debt to its subject that is there when it begins."""
-    most_attempts: int = MOST_ATTEMPTS
+    most_attempts: int = MAX_ATTEMPTS
     first_wait_s: float = FIRST_WAIT_S
-    longest_wait_s: float = LONGEST_WAIT_S
+    longest_wait_s: float = MAX_WAIT_S
     keeps_failures: bool = True
     """What was given up stays for an operator; otherwise its failure is written down elsewhere, and the debt is forgotten."""
 

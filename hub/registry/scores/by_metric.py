@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from hub.records import Query
     from hub.registry.database.database import Database
 
-MOST_RANGES = 60
+MAX_RANGES = 60
 """Ranges that one question reads; with more benchmarks, splits and languages than that, scores are looked at one by one."""
 _SPARE = 2
 """Scores read for each artifact that is wanted, at first: one artifact may have several of them."""
@@ -82,7 +82,7 @@ def bound_of(database: Database, query: Query, tags: Sequence[str]) -> Bound:
             if wanted := getattr(query, column):
                 conditions.append(f"{column} = :score_{column}")
                 values[f"score_{column}"] = wanted
-        if len(trials) * len(starts) <= MOST_RANGES:
+        if len(trials) * len(starts) <= MAX_RANGES:
             starts = [f"{one} AND {trial}" for one, trial in product(starts, trials)]
             values |= of_trials
         else:
@@ -102,7 +102,7 @@ def _trials(database: Database, query: Query) -> tuple[list[str], dict[str, Any]
     for benchmark in _names(database, known, "benchmark", query.benchmark):
         for split in _names(database, {**known, "benchmark": benchmark}, "split", query.split):
             found.append((benchmark, split))
-            if len(found) > MOST_RANGES:
+            if len(found) > MAX_RANGES:
                 break
     sql = [
         f"scores.benchmark = :benchmark_{number} AND scores.split = :split_{number}" for number, _ in enumerate(found)
@@ -119,7 +119,7 @@ def _names(database: Database, known: dict[str, str], column: str, wanted: str) 
     """The values of `column` among the scores with these values of others: `wanted` alone, if it is there and not empty."""
     same = " AND ".join(f"{name} = :{name}" for name in known)
     last, sign = wanted, "=" if wanted else ">="
-    for _ in range(MOST_RANGES + 1):
+    for _ in range(MAX_RANGES + 1):
         question = f"SELECT {column} FROM scores WHERE {same} AND {column} {sign} :last ORDER BY {column} LIMIT 1"
         rows = database.rows(question, {**known, "last": last})
         if not rows:

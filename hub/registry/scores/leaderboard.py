@@ -17,7 +17,7 @@ from hub.registry.scores.scores import score_id
 if TYPE_CHECKING:
     from hub.registry.database.database import Database
 
-LONGEST = 1000
+MAX_PLACES = 1000
 """Rows, at most."""
 
 

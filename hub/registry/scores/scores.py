@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 FIRST_PUBLISHED = 1_000_000
 """Position of the first published score: behind all of any card."""
-MOST_PUBLISHED = 10_000
+MAX_PUBLISHED = 10_000
 """Of one artifact."""
 _IDENTITY = ("metric", "value", "benchmark", "benchmark_digest", "split", "language", "base", "source")
 
@@ -134,7 +134,7 @@ def publish_score(
                 return next(
                     said for said in statements(database, name) if said.id == known and said.author == actor.name
                 )
-        if len(published) >= MOST_PUBLISHED:
+        if len(published) >= MAX_PUBLISHED:
             raise WrongRequest(
                 f"`{name}` has {len(published)} published scores, and no more are kept: put yours into a card."
             )

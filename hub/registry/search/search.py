@@ -33,15 +33,15 @@ if TYPE_CHECKING:
 
 CANDIDATES = 500
 """Most matches that are ranked and counted one by one."""
-MOST_RANKED = 20_000
+MAX_RANKED = 20_000
 """Most matches that are ranked where a page begins deep among them."""
 _BY_INDEX = 0.05
 """What walking past an artifact costs where the order's index has its name, which is looked at, beside where its row is read."""
-MOST_COMPARED = 2000
+MAX_COMPARED = 2000
 """Most matches that are ranked where they are narrowed by a metric: walking to those that are left takes as long."""
 SAMPLE = 200
 """How many matches facets are counted among when there are more than CANDIDATES."""
-LONGEST_PAGE = 1001
+MAX_PAGE = 1001
 """Artifacts. One more than anybody shows, by which a list knows that it goes on."""
 DRIFT = 50
 """How many places an artifact may have moved between two pages and still be found again."""
@@ -129,9 +129,9 @@ def _ranked(ids: Sequence[int], facets: Counts, *, is_exact: bool = True) -> _Fo
 def _check(query: Query) -> None:
     if query.sort not in {*ORDERS, BY_METRIC}:
         raise WrongRequest(f"cannot sort by `{query.sort}`: choose one of {', '.join((*ORDERS, BY_METRIC))}.")
-    if not 0 <= query.limit <= LONGEST_PAGE or query.offset < 0:
+    if not 0 <= query.limit <= MAX_PAGE or query.offset < 0:
         raise WrongRequest(
-            f"a page has 0 to {LONGEST_PAGE} artifacts from 0 on, not {query.limit} from {query.offset} on."
+            f"a page has 0 to {MAX_PAGE} artifacts from 0 on, not {query.limit} from {query.offset} on."
         )
     of_scores = {
         "sort `metric`": query.sort == BY_METRIC, "`benchmark`": query.benchmark, "`split`": query.split,
@@ -173,7 +173,7 @@ def _reach(
     """
     page = query.limit + (0 if query.after else query.offset)
     read = artifacts * (_BY_INDEX if wish.parts else 1)
-    reach = min(int(candidates * sqrt(page * read) / CANDIDATES), max(candidates, MOST_RANKED))
+    reach = min(int(candidates * sqrt(page * read) / CANDIDATES), max(candidates, MAX_RANKED))
     expected = len(matching) / (max(matching) - min(matching) + 1) * artifacts
     if expected > reach:
         return candidates
@@ -188,7 +188,7 @@ def _reach(
 def _find_scored(database: Database, query: Query, wish: Wish, candidates: int) -> _Found:
     """By a metric, and by words and facets as well: whichever side is sparse gives the candidates for the other."""
     bound = bound_of(database, query, wish.tags)
-    reach = max(candidates, MOST_COMPARED) if candidates else 0
+    reach = max(candidates, MAX_COMPARED) if candidates else 0
     matching = [] if wish.is_everything else database.matching(wish.beginnings, wish.groups, reach)
     is_sparse = not wish.is_everything and len(matching) <= reach
     conditions, values = conditions_of(database, wish)

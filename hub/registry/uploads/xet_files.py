@@ -18,7 +18,7 @@ from hub.xet.xorb import Chunk, read_table, read_xorb, unpack, write_table
 if TYPE_CHECKING:
     from hub.registry.database.database import Database
 
-LARGEST_FILE = 500 * 10**9
+MAX_FILE = 500 * 10**9
 """Bytes, as on the Hugging Face Hub. A small shard can name one chunk a million times."""
 _NEAR = 1 << 20
 """Bytes of a xorb that are read at once."""
@@ -39,8 +39,8 @@ def keep_xorb(database: Database, store: BlobStore, account: Account, name: str,
 
 def keep_file(database: Database, store: BlobStore, account: Account, file: SentFile) -> Digest:
     """Check what a shard says of a file, and keep the file. Raises WrongSource; nothing is kept then."""
-    if file.size > LARGEST_FILE:
-        raise TooLarge(f"a file may have {LARGEST_FILE} bytes, and this one says {file.size}.")
+    if file.size > MAX_FILE:
+        raise TooLarge(f"a file may have {MAX_FILE} bytes, and this one says {file.size}.")
     xorbs: dict[str, tuple[Digest, list[Chunk]]] = {}
     parts = [_chunks(database, account, term, xorbs) for term in file.terms]
     hashed = [(chunk.hash, chunk.size) for _, chunks in parts for chunk in chunks]

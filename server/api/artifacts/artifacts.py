@@ -30,12 +30,12 @@ from server.openapi.parameters import Name, Named, RevisionName
 
 DAYS = 30
 """Days of downloads in an artifact's response."""
-MOST_TENSORS = 20_000
+MAX_TENSORS = 20_000
 """Tensors in one response."""
-_MOST_READ = 64
+_MAX_READ = 64
 _READ: dict[Digest, tuple[Tensor, ...]] = {}
 """Cache of headers, whatever store they are in: a digest means the same bytes everywhere."""
-LONGEST_CARD = 1 << 20
+MAX_CARD = 1 << 20
 """Largest card in bytes that is included."""
 
 
@@ -203,8 +203,8 @@ def days(hub: LocalHub, artifact: Artifact, count: int) -> list[dict[str, Any]]:
 
 
 def tensors_of(store: BlobStore, revision: Revision) -> Iterator[dict[str, Any]]:
-    """Yield the tensors of each safetensors file. Lists stop after MOST_TENSORS, sums do not."""
-    left = MOST_TENSORS
+    """Yield the tensors of each safetensors file. Lists stop after MAX_TENSORS, sums do not."""
+    left = MAX_TENSORS
     for file in revision.files:
         if not file.path.endswith(SUFFIX):
             continue
@@ -222,7 +222,7 @@ def _tensors(store: BlobStore, digest: Digest) -> tuple[Tensor, ...]:
     if (known := _READ.get(digest)) is None:
         with store.open(digest) as opened:
             known = tensors_in(opened)
-        while len(_READ) >= _MOST_READ:
+        while len(_READ) >= _MAX_READ:
             _READ.pop(next(iter(_READ)), None)
         _READ[digest] = known
     return known
@@ -235,7 +235,7 @@ def _scanned(scan: Scan) -> dict[str, Any]:
 
 def _card(store: BlobStore, revision: Revision) -> str:
     found = next((file for file in revision.files if file.path == FILE), None)
-    if found is None or found.size_bytes > LONGEST_CARD:
+    if found is None or found.size_bytes > MAX_CARD:
         return ""
     with store.open(found.digest) as opened:
         return opened.read().decode("utf-8", "replace")

@@ -16,7 +16,7 @@ from hub.local import LocalHub
 from hub.names import ArtifactName
 from hub.publish.compatibility import Fit, encoder_problem, gives, judge
 from hub.records import Artifact, Query
-from server.api.languages import MOST_BASES
+from server.api.languages import MAX_BASES
 from server.auth.access import Hub
 from server.auth.caller import caller_of
 from server.http.wire import Body, answer
@@ -43,7 +43,7 @@ def get_compatible(
 ) -> Response:
     """List the modules that fit a base, or the bases that fit a module."""
     readers = caller_of(request, hub).owners()
-    bases = hub.registry.find(Query(kind="base", sort="name", limit=MOST_BASES, readers=readers, scores="best")).items
+    bases = hub.registry.find(Query(kind="base", sort="name", limit=MAX_BASES, readers=readers, scores="best")).items
     if artifact.kind == "base":
         found, total = _modules(hub, artifact, bases, readers, limit, offset)
         return answer({"artifact": str(artifact.name), "asked": "modules", "fits": found, "total": total})

@@ -26,9 +26,9 @@ DEVICE, REFRESH = "urn:ietf:params:oauth:grant-type:device_code", "refresh_token
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 HUGGING_FACE = "26be6b09-91c5-47da-9861-d2d2bb7a7e36"
 """Client id of huggingface_hub: `DEVICE_CODE_OAUTH_CLIENT_ID` in its constants."""
-_MOST_BYTES = 64 << 10
-_LONGEST_CLIENT = 100
-_MOST_LOGINS = 60
+_MAX_BYTES = 64 << 10
+_MAX_CLIENT = 100
+_MAX_LOGINS = 60
 """Codes per client address within the window of `hub.registry.accounts.login_throttle`."""
 _DESCRIPTIONS = {
     "authorization_pending": "not authorized yet: keep polling.",
@@ -45,7 +45,7 @@ _NO_EXCHANGE = (
 
 async def _parameters(request: Request) -> dict[str, str]:
     """Return the fields of a form, as OAuth specifies, or of a JSON object, which huggingface_hub sends for token exchange."""
-    body = await read_body(request, _MOST_BYTES)
+    body = await read_body(request, _MAX_BYTES)
     try:
         if request.headers.get("content-type", "").startswith("application/json"):
             return {str(key): str(value) for key, value in json.loads(body).items()}
@@ -60,9 +60,9 @@ Parameters = Annotated[dict[str, str], Depends(_parameters)]
 def begin_login(request: Request, hub: Hub, parameters: Parameters) -> Response:
     """Start a device login: return a device code and a user code."""
     client, address = parameters.get("client_id", ""), address_of(request)
-    if not client or len(client) > _LONGEST_CLIENT or not client.isprintable():
-        return _error("invalid_request", f"`client_id` must have 1 to {_LONGEST_CLIENT} characters.")
-    try_doors(hub.registry.database, [Door(f"device login from {address}", _MOST_LOGINS)])
+    if not client or len(client) > _MAX_CLIENT or not client.isprintable():
+        return _error("invalid_request", f"`client_id` must have 1 to {_MAX_CLIENT} characters.")
+    try_doors(hub.registry.database, [Door(f"device login from {address}", _MAX_LOGINS)])
     codes = Devices(hub.registry.database).start(client, address)
     page = absolute(request, "/device")
     return _answer(

@@ -19,7 +19,7 @@ from server.pages.settings import Owned
 from server.parts.device_login.device_codes import Device, Devices, UnknownCode
 from server.parts.device_login.oauth import client_name
 
-_MOST_ATTEMPTS = 20
+_MAX_ATTEMPTS = 20
 """Codes that a user may enter within the window of `hub.registry.accounts.login_throttle`."""
 
 
@@ -49,7 +49,7 @@ def answer_device(request: Request, hub: Hub, form: Owned) -> Response:
 def _device(hub: LocalHub, visit: Visit, user_code: str) -> Device:
     """Return the device behind a code. Every lookup counts as an attempt, so codes cannot be guessed."""
     account = account_in(visit)
-    try_doors(hub.registry.database, [Door(f"code of a device by {account.key}", _MOST_ATTEMPTS)])
+    try_doors(hub.registry.database, [Door(f"code of a device by {account.key}", _MAX_ATTEMPTS)])
     return Devices(hub.registry.database).get(user_code)
 
 

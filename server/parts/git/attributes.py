@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from hub.records import File
 
 ATTRIBUTES = ".gitattributes"
-LARGEST_TEXT = 1 << 20
+MAX_TEXT = 1 << 20
 """Bytes of the largest text stored in git: the most that clients send inline in a commit."""
 _SUFFIXES = (
     ".cfg", ".csv", ".html", ".ini", ".jinja", ".json", ".jsonl", ".md", ".py", ".rst", ".toml", ".tsv", ".txt", ".xml", ".yaml", ".yml",
@@ -23,7 +23,7 @@ _FILTERED, _PLAIN = "filter=lfs diff=lfs merge=lfs", "!filter !diff !merge"
 
 def in_git(file: File) -> bool:
     """Return whether git stores the content: short texts, by their names, and empty files, whose LFS pointer is empty too."""
-    return file.size_bytes == 0 or (_named_as_text(file.path) and file.size_bytes <= LARGEST_TEXT)
+    return file.size_bytes == 0 or (_named_as_text(file.path) and file.size_bytes <= MAX_TEXT)
 
 
 def attributes(files: Iterable[File], own: bytes = b"") -> bytes:

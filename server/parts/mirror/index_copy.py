@@ -22,9 +22,9 @@ from hub.records import PLAIN, Artifact, File, Provenance, Upstream
 from server.parts.mirror.copies import MirroredCommit, MirroredFile, MirroredRepository, origin_of, save_ref
 
 CARD = "README.md"
-LARGEST_CARD = 4 << 20
+MAX_CARD = 4 << 20
 """Bytes of a card or configuration."""
-MOST_VARIANTS = 50
+MAX_VARIANTS = 50
 LISTED = 200
 """Maximum number of files listed as upstream."""
 _CONFIG = re.compile(r"([^/]+/)?config\.json")
@@ -58,11 +58,11 @@ def index_repository(
 
 def _card_files(hub: LocalHub, commit: MirroredCommit, read: Callable[[MirroredFile], bytes]) -> tuple[File, ...]:
     """Fetch the card and, of a linguahub card, the configuration of each variant."""
-    small = [each for each in commit.files if each.size_bytes <= LARGEST_CARD]
+    small = [each for each in commit.files if each.size_bytes <= MAX_CARD]
     found = [(each, read(each)) for each in small if each.path == CARD]
     if any(_CARD_KEY in content for _, content in found):
         configs = [each for each in small if _CONFIG.fullmatch(each.path)]
-        found += [(each, read(each)) for each in configs[:MOST_VARIANTS]]
+        found += [(each, read(each)) for each in configs[:MAX_VARIANTS]]
     kept = (File(each.path, *hub.store.put(content)) for each, content in found)
     return tuple(sorted(kept, key=lambda file: file.path))
 

@@ -52,7 +52,7 @@ FRESH_S = 60.0
 """How long the commit of a branch, or the absence of a name, is cached."""
 BACK_OFF_S = 10.0
 """How long no requests are sent to an upstream that did not answer."""
-MOST_MISSING = 10_000
+MAX_MISSING = 10_000
 """Names that are cached as absent."""
 CACHED_COMMITS = 32
 """Commits cached in memory: one with 100,000 files takes about 50 MB."""
@@ -220,7 +220,7 @@ class Mirror:
             with self._backing_off():
                 found = self.upstream.describe(repo, wanted)
         except (UnknownArtifact, UnknownRevision) as error:
-            if len(self._missing) >= MOST_MISSING:
+            if len(self._missing) >= MAX_MISSING:
                 self._missing.clear()
             if _COMMIT.fullmatch(wanted) is None:
                 self._missing[key] = time.monotonic() + FRESH_S, type(error)
@@ -256,7 +256,7 @@ class Mirror:
     def _locked(self, key: str) -> Iterator[None]:
         """Serialise equal requests, so that later ones find the result of the first."""
         with self._lock:
-            if len(self._locks) > MOST_MISSING:
+            if len(self._locks) > MAX_MISSING:
                 self._locks = {each: lock for each, lock in self._locks.items() if lock.locked()}
             lock = self._locks.setdefault(key, threading.Lock())
         with lock:

@@ -35,10 +35,10 @@ from server.parts.mirror.reach import addresses_of, origin
 
 CONNECT_S, READ_S, FILE_READ_S = 5.0, 10.0, 30.0
 """Timeouts for connecting, for reading the next bytes of a description, and of a file."""
-LARGEST_ANSWER = 64 << 20
+MAX_ANSWER = 64 << 20
 """Bytes of a description: 100,000 files take about 20 MB."""
 CHUNK_BYTES = 1 << 20
-_MOST_REDIRECTS = 5
+_MAX_REDIRECTS = 5
 _COMMIT, _SHA256 = re.compile(r"[0-9a-f]{40}"), re.compile(r"[0-9a-f]{64}")
 _PASSED_ON = (
     "author", "cardData", "config", "createdAt", "description", "disabled", "downloads", "downloadsAllTime", "gated", "gguf", "id", "_id",
@@ -120,9 +120,9 @@ class Upstream:
             body = bytearray()
             for part in answer.iter_bytes(CHUNK_BYTES):
                 body += part
-                if len(body) > LARGEST_ANSWER:
+                if len(body) > MAX_ANSWER:
                     raise UpstreamWrong(
-                        f"the description of `{repo}` at {self.address} exceeds {LARGEST_ANSWER} bytes."
+                        f"the description of `{repo}` at {self.address} exceeds {MAX_ANSWER} bytes."
                     )
         try:
             found = json.loads(body)
@@ -136,7 +136,7 @@ class Upstream:
     def _answer(self, path: str, read_s: float) -> Iterator[httpx.Response]:
         """Send GET and follow redirects, as far as `addresses_of` allows."""
         url = self.address + path
-        for _ in range(_MOST_REDIRECTS):
+        for _ in range(_MAX_REDIRECTS):
             addresses = addresses_of(url, self.address)
             headers = {"Accept-Encoding": "identity", "User-Agent": "linguahub-mirror"}
             if self._token and origin(url) == origin(self.address):
@@ -150,7 +150,7 @@ class Upstream:
                 url = urljoin(url, answer.headers.get("location", ""))
             finally:
                 answer.close()
-        raise UpstreamWrong(f"{self.address} redirected more than {_MOST_REDIRECTS} times.")
+        raise UpstreamWrong(f"{self.address} redirected more than {_MAX_REDIRECTS} times.")
 
     def _get(self, url: str, addresses: list[str], headers: dict[str, str], read_s: float) -> httpx.Response:
         """Send GET to one of the checked IP addresses, without resolving the host again. A proxy resolves it itself."""

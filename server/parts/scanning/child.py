@@ -17,7 +17,7 @@ from typing import Any
 
 MEMORY_BYTES = 2 << 30
 PROCESSOR_S = 60
-_MOST = 50
+_MAX = 50
 """Imports and findings per report."""
 
 
@@ -52,7 +52,7 @@ def _picklescan(file: str, name: str) -> dict[str, Any]:
     else:
         verdict = "suspicious" if SafetyLevel.Suspicious in levels else "clean"
     imports.sort(key=lambda each: (each["safety"], each["module"], each["name"]))
-    return {"version": version("picklescan"), "verdict": verdict, "imports": imports[:_MOST]}
+    return {"version": version("picklescan"), "verdict": verdict, "imports": imports[:_MAX]}
 
 
 def _modelaudit(file: str, _name: str) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def _modelaudit(file: str, _name: str) -> dict[str, Any]:
         verdict = "inconclusive"
     findings = [f"{each.severity.value}: {each.message}"[:300] for each in report.findings]
     findings += [f"error: {each.message}"[:300] for each in report.errors]
-    return {"version": version("modelaudit-picklescan"), "verdict": verdict, "findings": findings[:_MOST]}
+    return {"version": version("modelaudit-picklescan"), "verdict": verdict, "findings": findings[:_MAX]}
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from hub.administration.operation import Operation
 from hub.errors import WrongRequest
 from hub.records import SigningKey
-from server.parts.signatures.signing_keys import LONGEST_PEM, add_key, keys_of, revoke_key
+from server.parts.signatures.signing_keys import MAX_PEM, add_key, keys_of, revoke_key
 
 if TYPE_CHECKING:
     from hub.local import LocalHub
@@ -33,15 +33,15 @@ class AddSigningKey(Operation[SigningKey]):
     status, errors = 201, (404, 409)
     account: str
     name: Annotated[str, {"examples": ["laptop"]}]
-    pem: Annotated[str, {"maxLength": LONGEST_PEM}]
+    pem: Annotated[str, {"maxLength": MAX_PEM}]
 
     def run(self, hub: LocalHub, actor: Actor) -> SigningKey:
         from server.parts.signatures.signatures import fingerprint_of
 
         owner = hub.accounts.get(self.account)
-        if len(self.pem) > LONGEST_PEM:
+        if len(self.pem) > MAX_PEM:
             raise WrongRequest(
-                f"a public key or certificate has at most {LONGEST_PEM} characters, not {len(self.pem)}."
+                f"a public key or certificate has at most {MAX_PEM} characters, not {len(self.pem)}."
             )
         kind, fingerprint = fingerprint_of(self.pem)
         return add_key(hub.registry.database, owner, self.name, self.pem, kind, fingerprint, actor)

@@ -25,7 +25,7 @@ from hub.store import BlobStore
 from server.parts.signatures import FILE
 from server.parts.signatures.signing_keys import trusted_keys
 
-LARGEST_BYTES = 16 << 20
+MAX_BYTES = 16 << 20
 _UNSIGNED = (".git", ".gitattributes", ".github", ".gitignore")
 """Files and folders that the library ignores by default."""
 _SHOWN_PROBLEMS = 5
@@ -59,8 +59,8 @@ def read_bundle(files: Sequence[File], store: BlobStore) -> bytes | None:
     found = next((file for file in files if file.path == FILE), None)
     if found is None:
         return None
-    if found.size_bytes > LARGEST_BYTES:
-        raise WrongSignature(f"`{FILE}` has {found.size_bytes} bytes, the maximum is {LARGEST_BYTES}.")
+    if found.size_bytes > MAX_BYTES:
+        raise WrongSignature(f"`{FILE}` has {found.size_bytes} bytes, the maximum is {MAX_BYTES}.")
     with store.open(found.digest) as opened:
         return opened.read()
 

@@ -15,9 +15,9 @@ from hub.registry.database.clock import utc_now
 if TYPE_CHECKING:
     from hub.registry.database.database import Database, Row
 
-MOST = 50
+MAX_KEYS = 50
 """Keys of an account."""
-LONGEST_PEM = 20_000
+MAX_PEM = 20_000
 _SELECT = (
     "SELECT signing_keys.name, signing_keys.kind, fingerprint, pem, accounts.name AS account "
     "FROM signing_keys JOIN accounts ON accounts.id = account_id WHERE revoked_at IS NULL AND "
@@ -48,8 +48,8 @@ def add_key(
     from server.parts.signatures.tables import SigningKeyRow
 
     known = keys_of(database, account)
-    if len(known) >= MOST:
-        raise WrongRequest(f"`{account.name}` has {len(known)} signing keys, the maximum is {MOST}: revoke one first.")
+    if len(known) >= MAX_KEYS:
+        raise WrongRequest(f"`{account.name}` has {len(known)} signing keys, the maximum is {MAX_KEYS}: revoke one first.")
     if not name or len(name) > 100 or not name.isprintable():
         raise WrongRequest("the name of a signing key has 1 to 100 printable characters.")
     with database.transaction() as session:

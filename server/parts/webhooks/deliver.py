@@ -16,7 +16,7 @@ from server.parts.webhooks.destinations import Refused, read_destination
 from server.parts.webhooks.send import headers_of, post
 from server.parts.webhooks.webhooks import Webhook, allowed_hosts, find_webhook
 
-MOST_ATTEMPTS = 8
+MAX_ATTEMPTS = 8
 FIRST_WAIT_S = 30.0
 """With eight attempts, about an hour in total."""
 
@@ -31,7 +31,7 @@ def delivery_task(hub: LocalHub) -> Task:
             _deliver(hub, webhook, delivery)
 
     return Task(
-        DELIVER, deliver, lease_s=120, most_attempts=MOST_ATTEMPTS, first_wait_s=FIRST_WAIT_S, keeps_failures=False
+        DELIVER, deliver, lease_s=120, most_attempts=MAX_ATTEMPTS, first_wait_s=FIRST_WAIT_S, keeps_failures=False
     )
 
 

@@ -20,7 +20,7 @@ DELIVER = "deliver-webhook"
 KEPT = 50
 """Deliveries per webhook."""
 _ID = re.compile(r"msg_[0-9a-f]{24}")
-_LONGEST_ERROR = 500
+_MAX_ERROR = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +70,7 @@ def save_attempt(database: Database, delivery: Delivery, *, status: int | None, 
         if row is None:
             return
         row.attempts += 1
-        row.status, row.error, row.duration_ms, row.tried_at = status, error[:_LONGEST_ERROR], duration_ms, utc_now()
+        row.status, row.error, row.duration_ms, row.tried_at = status, error[:_MAX_ERROR], duration_ms, utc_now()
         newest = (
             select(DeliveryRow.id).where(DeliveryRow.webhook_id == delivery.webhook_id)
             .order_by(DeliveryRow.created_at.desc()).limit(KEPT)

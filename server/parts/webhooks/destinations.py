@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from hub.errors import WrongRequest
 from server.parts.network_guard import NotPublic, is_public, resolve, resolve_public
 
-LONGEST_URL = 2000
+MAX_URL = 2000
 _PORTS = {"https": 443, "http": 80}
 
 
@@ -49,7 +49,7 @@ def read_destination(url: str, trusted: Collection[str]) -> Destination:
         raise WrongRequest(f"{url[:100]!r} is not a valid URL: {error}.") from error
     host = (parts.hostname or "").rstrip(".").lower()
     is_trusted = host in trusted
-    if len(url) > LONGEST_URL or not host or not url.isascii() or not url.isprintable() or " " in url:
+    if len(url) > MAX_URL or not host or not url.isascii() or not url.isprintable() or " " in url:
         raise WrongRequest(f"{url[:100]!r} is not a valid URL: use https://HOST/PATH.")
     if parts.username is not None or parts.fragment:
         raise WrongRequest(

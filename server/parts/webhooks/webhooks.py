@@ -27,10 +27,10 @@ KINDS = ("model", "dataset", "user", "org", EVERYTHING)
 """What can be watched, as on the Hugging Face Hub; `everything` is an addition for administrators."""
 DOMAINS = ("repo", "repo.content", "repo.config", "score", "discussion")
 """Scopes of events. `repo` includes `repo.*`; `discussion` is accepted, but there are no discussions here."""
-MOST = 20
+MAX_WEBHOOKS = 20
 """Webhooks per account."""
-MOST_WATCHED = 100
-_LONGEST_SECRET = 256
+MAX_WATCHED = 100
+_MAX_SECRET = 256
 _HOSTS = "webhook-hosts"
 _ID = re.compile(r"[0-9a-f]{24}")
 _HOST = re.compile(r"[a-z0-9.:_-]{1,253}")
@@ -100,8 +100,8 @@ def add_webhook(
     domains = _check(account, watched, domains, secret)
     with database.transaction() as session:
         owned = session.scalar(select(func.count()).where(WebhookRow.account_id == account.id)) or 0
-        if owned >= MOST:
-            raise WrongRequest(f"`{account.name}` has {owned} webhooks, the maximum is {MOST}: delete one first.")
+        if owned >= MAX_WEBHOOKS:
+            raise WrongRequest(f"`{account.name}` has {owned} webhooks, the maximum is {MAX_WEBHOOKS}: delete one first.")
         row = WebhookRow(
             id=secrets.token_hex(12), account_id=account.id, url=url, secret=secret, domains=list(domains), disabled=False,
             origin=origin, created_at=utc_now(),
@@ -169,8 +169,8 @@ def allow_host(database: Database, host: str, actor: Actor, *, allowed: bool = T
 
 
 def _check(account: Account, watched: Sequence[Watched], domains: Sequence[str], secret: str) -> tuple[str, ...]:
-    if not watched or len(watched) > MOST_WATCHED:
-        raise WrongRequest(f"a webhook watches 1 to {MOST_WATCHED} things, not {len(watched)}.")
+    if not watched or len(watched) > MAX_WATCHED:
+        raise WrongRequest(f"a webhook watches 1 to {MAX_WATCHED} things, not {len(watched)}.")
     for each in watched:
         if each.kind not in KINDS:
             raise WrongRequest(f"{each.kind[:40]!r} cannot be watched: choose one of {', '.join(KINDS)}.")
@@ -181,9 +181,9 @@ def _check(account: Account, watched: Sequence[Watched], domains: Sequence[str],
         raise WrongRequest(
             f"unknown domains {wrong if domains else '(none given)'}: choose one or more of {', '.join(DOMAINS)}."
         )
-    if len(secret) > _LONGEST_SECRET or not secret.isascii() or not (secret.isprintable() or not secret):
+    if len(secret) > _MAX_SECRET or not secret.isascii() or not (secret.isprintable() or not secret):
         raise WrongRequest(
-            f"a secret has at most {_LONGEST_SECRET} printable ASCII characters: it is sent in a header."
+            f"a secret has at most {_MAX_SECRET} printable ASCII characters: it is sent in a header."
         )
     return tuple(dict.fromkeys(domains))
 

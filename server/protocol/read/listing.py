@@ -12,7 +12,7 @@ from hub.errors import WrongRequest
 from hub.local import LocalHub
 from hub.records import Artifact, Page, Query
 from hub.registry.artifacts.rows import read_files
-from hub.registry.index.tags import LARGEST_COUNT
+from hub.registry.index.tags import MAX_COUNT
 from server.auth.access import Hub, asks_for_dataset
 from server.auth.caller import caller_of
 from server.http.paging import behind, link_to, word_for
@@ -20,10 +20,10 @@ from server.http.search_parameters import read_number
 from server.protocol.read.properties import READING, described, expanded, is_true
 from server.protocol.read.repository_view import Subject
 
-LARGEST = 1000
+MAX_LIMIT = 1000
 """Most artifacts a page, as on the Hugging Face Hub."""
-LARGEST_WITH_FILES = 500
-LARGEST_READING = 100
+MAX_WITH_FILES = 500
+MAX_READING = 100
 """Most artifacts a page if files of each repository are read."""
 _SORTS = {
     "": "score",
@@ -47,8 +47,8 @@ def list_repositories(request: Request, hub: Hub) -> Response:
     """Return a JSON array, with the next page in the header `Link`."""
     parameters = request.query_params
     names = _names(request)
-    most = LARGEST_READING if READING & set(names) else LARGEST_WITH_FILES if "siblings" in names else LARGEST
-    limit = min(most, read_number("limit", parameters.get("limit", "100"), 1, LARGEST))
+    most = MAX_READING if READING & set(names) else MAX_WITH_FILES if "siblings" in names else MAX_LIMIT
+    limit = min(most, read_number("limit", parameters.get("limit", "100"), 1, MAX_LIMIT))
     query = _query(request, hub)
     if "cursor" in parameters:
         query = behind(request, query, parameters["cursor"])
@@ -105,12 +105,12 @@ def _parameters(text: str) -> tuple[int, int] | None:
     """Parse `min:6B,max:128B` as 6·10⁹ … 128·10⁹."""
     if not text:
         return None
-    bounds = {"min": 0, "max": LARGEST_COUNT}
+    bounds = {"min": 0, "max": MAX_COUNT}
     for part in text.split(","):
         found = _RANGE.fullmatch(part.strip())
         if found is None:
             raise WrongRequest(f"`num_parameters` is `min:6B,max:128B` or one of them, not `{text[:80]}`.")
-        bounds[found[1]] = min(LARGEST_COUNT, int(float(found[2]) * _UNITS[found[3]]))
+        bounds[found[1]] = min(MAX_COUNT, int(float(found[2]) * _UNITS[found[3]]))
     return bounds["min"], bounds["max"]
 
 

@@ -19,7 +19,7 @@ from server.http.addresses import Segment, commit_id
 from server.http.bodies import SMALL, read_body
 from server.protocol.read.tree import expand_entries, own_entries
 
-_MOST = 5000
+_MAX = 5000
 
 
 async def describe_paths(request: Request, hub: Hub, artifact: Wanted, revision: Segment) -> Response:
@@ -50,7 +50,7 @@ def asked_paths(body: bytes, *, is_json: bool) -> list[str]:
 
 def _read(body: bytes, *, is_json: bool) -> dict[str, Any]:
     try:
-        found = json.loads(body) if is_json else parse_qs(body.decode(), max_num_fields=2 * _MOST)
+        found = json.loads(body) if is_json else parse_qs(body.decode(), max_num_fields=2 * _MAX)
     except (ValueError, RecursionError) as error:
         raise WrongRequest("this body has no `paths`.") from error
     if not isinstance(found, dict):
@@ -61,6 +61,6 @@ def _read(body: bytes, *, is_json: bool) -> dict[str, Any]:
 def _paths(given: dict[str, Any]) -> list[str]:
     paths = given.get("paths", [])
     paths = [paths] if isinstance(paths, str) else paths
-    if not isinstance(paths, list) or not all(isinstance(each, str) for each in paths) or len(paths) > _MOST:
-        raise WrongRequest(f"`paths` must be at most {_MOST} paths.")
+    if not isinstance(paths, list) or not all(isinstance(each, str) for each in paths) or len(paths) > _MAX:
+        raise WrongRequest(f"`paths` must be at most {_MAX} paths.")
     return paths

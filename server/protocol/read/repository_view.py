@@ -13,7 +13,7 @@ from hub.registry.artifacts.repositories import used_bytes
 from server.http.addresses import is_dataset
 from server.http.card import front_matter_of
 
-_LARGEST_CONFIG = 1 << 20
+_MAX_CONFIG = 1 << 20
 """Largest config.json that is read, in bytes."""
 _OF_TRANSFORMERS = ("architectures", "model_type", "quantization_config", "auto_map")
 _OF_PEFT = ("base_model_name_or_path", "task_type", "peft_type")
@@ -66,7 +66,7 @@ class Subject:
 
     def _json(self, path: str) -> dict[str, Any]:
         for file in self.files:
-            if file.path == path and file.size_bytes <= _LARGEST_CONFIG:
+            if file.path == path and file.size_bytes <= _MAX_CONFIG:
                 with self.hub.store.open(file.digest) as opened:
                     try:
                         found = json.load(opened)

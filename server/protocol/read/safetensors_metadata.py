@@ -16,9 +16,9 @@ from server.auth.access import Hub, Readable
 from server.http.addresses import Segment
 from server.protocol.read.resolve import get_file
 
-_LARGEST_INDEX = 64 << 20
-_MOST_SHARDS = 1000
-_LARGEST_ANSWER = 256 << 20
+_MAX_INDEX = 64 << 20
+_MAX_SHARDS = 1000
+_MAX_ANSWER = 256 << 20
 """Bytes of all headers."""
 
 
@@ -36,15 +36,15 @@ def read_shards(hub: Hub, artifact: Readable, path: Segment) -> Response:
             except ValueError as error:
                 raise WrongSource(f"`{shard.path}` is not a valid safetensors file: {error}.") from error
             total += opened.tell()
-        if total > _LARGEST_ANSWER:
-            raise WrongSource(f"the headers of `{path}` have more than {_LARGEST_ANSWER} bytes: read them one by one.")
+        if total > _MAX_ANSWER:
+            raise WrongSource(f"the headers of `{path}` have more than {_MAX_ANSWER} bytes: read them one by one.")
     return JSONResponse({"index": {"metadata": index.get("metadata", {})}, "headers": headers})
 
 
 def _read_index(store: BlobStore, file: File) -> tuple[dict[str, Any], list[str]]:
     """Return an index and the sorted names of its shards. Raises WrongSource for another file."""
     wrong = WrongSource(f"`{file.path}` is not an index of shards: it needs a `weight_map`.")
-    if file.size_bytes > _LARGEST_INDEX:
+    if file.size_bytes > _MAX_INDEX:
         raise wrong
     with store.open(file.digest) as opened:
         try:
@@ -52,6 +52,6 @@ def _read_index(store: BlobStore, file: File) -> tuple[dict[str, Any], list[str]
             names = sorted(set(index["weight_map"].values()))
         except (ValueError, RecursionError, LookupError, TypeError, AttributeError) as error:
             raise wrong from error
-    if len(names) > _MOST_SHARDS or not all(isinstance(each, str) for each in names):
+    if len(names) > _MAX_SHARDS or not all(isinstance(each, str) for each in names):
         raise wrong
     return index, names

@@ -17,7 +17,7 @@ from hub.names import Digest
 from hub.records import Artifact
 from hub.registry.accounts.permissions import Account
 from hub.registry.uploads.uploads import size_of_upload, sizes_held
-from hub.registry.uploads.xet_files import LARGEST_FILE
+from hub.registry.uploads.xet_files import MAX_FILE
 from server.auth.access import Hub, Wanted, require_download
 from server.auth.caller import caller_of, require_write
 from server.auth.quota import require_room
@@ -27,8 +27,8 @@ from server.http.signed_links import LINK_SECONDS, sign
 MEDIA_TYPE = "application/vnd.git-lfs+json"
 PART_BYTES = 64 << 20
 """Largest object in bytes that is sent in one piece, and the size of the parts of larger ones."""
-MOST_PARTS = 10_000
-_MOST_OBJECTS = 1000
+MAX_PARTS = 10_000
+_MAX_OBJECTS = 1000
 
 
 class LargeObject(BaseModel):
@@ -43,7 +43,7 @@ class Batch(BaseModel):
 
     operation: Literal["upload", "download"]
     transfers: list[str] = ["basic"]
-    objects: list[LargeObject] = Field(max_length=_MOST_OBJECTS)
+    objects: list[LargeObject] = Field(max_length=_MAX_OBJECTS)
     hash_algo: str = "sha256"
     ref: dict[str, Any] | None = None
 
@@ -72,8 +72,8 @@ def plan_transfers(request: Request, hub: Hub, artifact: Wanted, body: Batch) ->
 def _upload(
     request: Request, hub: LocalHub, artifact: Artifact, account: Account, each: LargeObject, *, multipart: bool
 ) -> dict[str, Any]:
-    if (digest := _digest(each)) is None or not 0 <= each.size <= LARGEST_FILE:
-        return _wrong(422, f"an object has 64 lowercase hex digits and 0 to {LARGEST_FILE} bytes.")
+    if (digest := _digest(each)) is None or not 0 <= each.size <= MAX_FILE:
+        return _wrong(422, f"an object has 64 lowercase hex digits and 0 to {MAX_FILE} bytes.")
     known = size_of_upload(hub.registry.database, caller_of(request, hub), digest)
     if known is not None and digest in hub.store:
         return {} if known == each.size else _wrong(422, f"this object has {known} bytes, not {each.size}.")
@@ -87,8 +87,8 @@ def _upload(
         upload = {"href": _link(request, hub, "objects", **claims), "expires_in": LINK_SECONDS}
         return {"actions": {"upload": upload, "verify": verify}}
     parts = range(1, -(-each.size // PART_BYTES) + 1)
-    if len(parts) > MOST_PARTS:
-        return _wrong(422, f"an object has at most {MOST_PARTS * PART_BYTES} bytes.")
+    if len(parts) > MAX_PARTS:
+        return _wrong(422, f"an object has at most {MAX_PARTS * PART_BYTES} bytes.")
     header = {"chunk_size": str(PART_BYTES)}
     for number in parts:
         size = min(PART_BYTES, each.size - PART_BYTES * (number - 1))

@@ -24,7 +24,7 @@ from server.http.accel_redirect import offload_address
 from server.http.bodies import BodyReader, read_in_thread
 from server.http.signed_links import claims_of, sender_of
 from server.protocol.read.resolve import blob_answer
-from server.protocol.transfer.lfs import MOST_PARTS, LargeObject
+from server.protocol.transfer.lfs import MAX_PARTS, LargeObject
 
 _STEP = 1 << 20
 
@@ -40,7 +40,7 @@ class Completion(BaseModel):
     """Body of a completed multipart upload."""
 
     oid: str
-    parts: list[Part] = Field(max_length=MOST_PARTS)
+    parts: list[Part] = Field(max_length=MAX_PARTS)
 
 
 async def receive_object(request: Request, hub: Hub, word: str) -> Response:

@@ -54,13 +54,13 @@ def grant_writing(request: Request, hub: Hub, artifact: Writable) -> Response:
 async def receive_xorb(request: Request, hub: Hub, epoch: str, tenant: str, hash: str) -> Response:
     """Store a xorb if its chunks match the hash."""
     claims = await run_in_threadpool(_claims, request, hub, epoch, tenant)
-    require_size(request, xorb.LARGEST_SENT)
+    require_size(request, xorb.MAX_SENT)
     try:
         unspell(hash)
     except ValueError as error:
         raise WrongRequest(f"{error}.") from error
     account = await run_in_threadpool(sender_of, hub, claims)
-    with closing(BodyReader(request, xorb.LARGEST_SENT, at_most=True)) as body:
+    with closing(BodyReader(request, xorb.MAX_SENT, at_most=True)) as body:
         sent = cast(BinaryIO, io.BufferedReader(body, 1 << 20))
         is_new = await read_in_thread(request, lambda: keep_xorb(hub.registry.database, hub.store, account, hash, sent))
     return JSONResponse({"was_inserted": is_new})
@@ -69,7 +69,7 @@ async def receive_xorb(request: Request, hub: Hub, epoch: str, tenant: str, hash
 async def receive_shard(request: Request, hub: Hub, epoch: str, tenant: str) -> Response:
     """Assemble and store all files of a shard, or fail if any does not match its digest."""
     claims = await run_in_threadpool(_claims, request, hub, epoch, tenant)
-    sent = await read_body(request, shard.LARGEST)
+    sent = await read_body(request, shard.MAX_BYTES)
     await read_in_thread(request, lambda: _keep_files(hub, claims, sent))
     return JSONResponse({"result": 1})
 

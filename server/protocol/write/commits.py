@@ -24,10 +24,10 @@ from server.auth.access import Hub, Writable
 from server.auth.caller import account_of, actor_of, caller_of
 from server.auth.quota import require_room
 from server.http.addresses import Segment, absolute, commit_id, page_path
-from server.http.bodies import LARGEST_COMMIT, read_body
+from server.http.bodies import MAX_COMMIT, read_body
 from server.protocol.write.unsupported import refuse_pull_requests
 
-_MOST_CHANGES = 25_000
+_MAX_CHANGES = 25_000
 """Most lines of a commit."""
 _PARENT = re.compile(r"[0-9a-f]{7,64}")
 
@@ -43,7 +43,7 @@ class Header:
 async def make_commit(request: Request, hub: Hub, artifact: Writable, revision: Segment) -> Response:
     """Apply all changes to a branch, or none."""
     refuse_pull_requests(request)
-    body = await read_body(request, LARGEST_COMMIT)
+    body = await read_body(request, MAX_COMMIT)
     made = await run_in_threadpool(_commit, request, hub, artifact, revision, body)
     oid = commit_id(made.id)
     return JSONResponse(
@@ -92,8 +92,8 @@ def _lines(body: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
     for number, line in enumerate(body.splitlines(), 1):
         if not line.strip():
             continue
-        if number > _MOST_CHANGES:
-            raise WrongRequest(f"a commit has at most {_MOST_CHANGES} lines: make several commits.")
+        if number > _MAX_CHANGES:
+            raise WrongRequest(f"a commit has at most {_MAX_CHANGES} lines: make several commits.")
         try:
             found = json.loads(line)
             key, value = found["key"], found["value"]

@@ -20,14 +20,14 @@ from server.http.times import rfc3339_or_epoch
 
 PAGE = 1000
 """Files a page."""
-_MOST_ERASED = 1000
-_MOST_DUPLICATED = 500
+_MAX_ERASED = 1000
+_MAX_DUPLICATED = 500
 
 
 class Deletions(BaseModel):
     """Files to erase."""
 
-    sha: list[str] = Field(max_length=_MOST_ERASED)
+    sha: list[str] = Field(max_length=_MAX_ERASED)
     rewriteHistory: bool = True
 
 
@@ -56,7 +56,7 @@ class Duplication(BaseModel):
     """Body of a duplication."""
 
     target: Target
-    files: list[Source] = Field(max_length=_MOST_DUPLICATED)
+    files: list[Source] = Field(max_length=_MAX_DUPLICATED)
 
 
 def list_large_files(request: Request, hub: Hub, artifact: Wanted) -> Response:

@@ -18,7 +18,7 @@ from server.http.addresses import Segment, commit_id
 from server.protocol.read.git_objects import blob_id
 from server.protocol.write.unsupported import refuse_pull_requests
 
-LARGEST_INLINE = 1 << 20
+MAX_INLINE = 1 << 20
 """Largest text in bytes that is part of the commit itself; larger ones and all binary files come by Xet or LFS."""
 _BINARY = (".safetensors", ".parquet", ".png", ".jpg", ".jpeg", ".webp", ".gif", ".arrow", ".onnx", ".gguf", ".model")
 
@@ -67,7 +67,7 @@ def _oid(hub: LocalHub, file: File, mode: str) -> str:
 def _is_short_text(candidate: Candidate) -> bool:
     if candidate.size == 0:
         return True
-    if candidate.size > LARGEST_INLINE or candidate.path.lower().endswith(_BINARY):
+    if candidate.size > MAX_INLINE or candidate.path.lower().endswith(_BINARY):
         return False
     try:
         sample = base64.b64decode(candidate.sample)

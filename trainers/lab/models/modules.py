@@ -32,7 +32,7 @@ FOCUS = ("yo", "sw", "hi", "zh", "ar")
 GENERATION = ("emoji-generation",)
 PRICE_PER_HOUR = 0.1
 """US dollars for two cores for one hour, as cards of the lab assume."""
-LARGEST = 1_100_000
+MAX = 1_100_000
 """Bytes of weights that are committed; the repository stays small enough to clone in seconds."""
 
 
@@ -55,7 +55,7 @@ def bring(folder: Path) -> Path:
     target = CARDS / "adapters" / folder.name
     shutil.rmtree(target, ignore_errors=True)
     weights = sum(path.stat().st_size for path in folder.rglob("*.safetensors"))
-    if weights <= LARGEST:
+    if weights <= MAX:
         shutil.copytree(folder, target)
     else:
         target.mkdir(parents=True)

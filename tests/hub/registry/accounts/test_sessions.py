@@ -59,7 +59,7 @@ def test_a_session_is_known_by_its_secret_until_it_is_ended(database, ada):
         kept.end(ada, session.id, ROOT)
 
 
-@pytest.mark.parametrize(("column", "time"), [("used_at", sessions.IDLE), ("created_at", sessions.LONGEST)])
+@pytest.mark.parametrize(("column", "time"), [("used_at", sessions.IDLE), ("created_at", sessions.MAX_LIFETIME)])
 def test_a_session_is_over_after_a_while(database, ada, column, time):
     kept = Sessions(database)
     secret = kept.begin(ada, ROOT)

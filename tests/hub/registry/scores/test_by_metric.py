@@ -86,7 +86,7 @@ def test_pages_by_metric_do_not_overlap(shelf, candidates):
 @pytest.mark.parametrize("candidates", [500, 2], ids=["few", "more than are counted"])
 @pytest.mark.parametrize("asked", [{}, {"benchmark": "xtd10"}, {"split": "s"}, {"split": "s", "language": "yo"}])
 def test_scores_on_more_trials_than_there_are_ranges_are_found_all_the_same(registry, asked, candidates, monkeypatch):
-    monkeypatch.setattr(by_metric, "MOST_RANGES", 3)
+    monkeypatch.setattr(by_metric, "MAX_RANGES", 3)
     for number in range(6):
         on = {"benchmark": f"bench{number}", "split": "s"}
         fill(

@@ -308,7 +308,7 @@ def test_a_webhook_that_starts_a_job_is_not_served(team, as_):
 
 
 def test_an_account_has_a_limited_number(team, as_, monkeypatch):
-    monkeypatch.setattr("server.parts.webhooks.webhooks.MOST", 1)
+    monkeypatch.setattr("server.parts.webhooks.webhooks.MAX_WEBHOOKS", 1)
     body = {"url": "https://example.org/", "watched": WATCH_ADA}
     assert as_("ada", "POST", "/api/v1/webhooks", body).status_code == 201
     assert "the maximum is" in as_("ada", "POST", "/api/v1/webhooks", body).text

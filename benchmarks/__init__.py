@@ -7,7 +7,7 @@ python -m benchmarks.search DIR  # any search among a million artifacts, beside 
 python -m benchmarks.languages   # eight prompts in eight languages at once, beside one call per language
 python -m benchmarks.load_full   # load_pipeline of a full-size SD 1.5 beside from_pretrained: time and memory
 python -m benchmarks.attach      # one more module at 1 and at 64 residents, beside load_lora_weights
-python -m benchmarks.cost        # a module once for each picture, beside mulankit's way: at every step
+python -m benchmarks.cost        # a module once for each image, beside mulankit's way: at every step
 python -m benchmarks.cached      # a prompt whose embeddings are kept
 python -m benchmarks.upload DIR  # an upload by Git LFS, by Xet and by the unmodified client, beside SHA-256 alone
 python -m benchmarks.memory DIR  # a server's memory while 5 GB go up and down, beside 20 MB

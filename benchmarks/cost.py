@@ -1,7 +1,7 @@
-"""What a module costs of a picture of 20 steps: ours, once before the loop, beside mulankit's way, at every step.
+"""What a module costs of an image of 20 steps: ours, once before the loop, beside mulankit's way, at every step.
 
 The same module, MuLan's resampler with 20.4M weights on states 4096 wide, in front of the same UNet, SD 1.5's, with guidance.
-On a GPU the picture has 512 × 512 pixels, and whole loops are timed, too. On a CPU it has 256 × 256, so that the module's
+On a GPU the image has 512 × 512 pixels, and whole loops are timed, too. On a CPU it has 256 × 256, so that the module's
 share is larger than at full size, and a step is timed and multiplied.
 """
 
@@ -79,11 +79,11 @@ def shares(
     print(
         json.dumps(
             {
-                "claim": "a module takes at most 0.02 of a picture of 20 steps",
+                "claim": "a module takes at most 0.02 of an image of 20 steps",
                 "module_ms": round(module_ms, 2),
                 "step_ms": round(step_ms, 2),
-                "picture_ms": round(loop_ms + module_ms, 1),
-                "picture_is": f"{STEPS} times the step that was timed; the autoencoder left out",
+                "image_ms": round(loop_ms + module_ms, 1),
+                "image_is": f"{STEPS} times the step that was timed; the autoencoder left out",
                 "share": round(module_ms / (loop_ms + module_ms), 5),
                 "share_at_every_step": round(STEPS * module_ms / (loop_ms + STEPS * module_ms), 5),
                 "peer_is": "the module at every step, as mulankit does",

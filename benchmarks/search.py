@@ -28,7 +28,7 @@ from hub.languages import autonym, language_name
 from hub.names import ArtifactName
 from hub.records import Artifact, Query
 from hub.registry import Registry
-from hub.registry.index.ranking import UNMEASURED, standing_in
+from hub.registry.index.ranking import UNMEASURED, ranking_in
 from hub.registry.index.tags import index_words
 from hub.registry.index.text import words_in
 
@@ -83,19 +83,19 @@ QUERIES: dict[str, Query] = {
         "any score": {},
         "best values": {"sort": "metric"},
         "best values, page 50": {"sort": "metric", "offset": 1000},
-        "at least 0.5": {"least": 0.5},
-        "at least 0.97": {"least": 0.97, "sort": "downloads"},
-        "at most 0.02, by name": {"most": 0.02, "sort": "name"},
-        "at least 0.999": {"least": 0.999, "sort": "metric"},
+        "at least 0.5": {"min_value": 0.5},
+        "at least 0.97": {"min_value": 0.97, "sort": "downloads"},
+        "at most 0.02, by name": {"max_value": 0.02, "sort": "name"},
+        "at least 0.999": {"min_value": 0.999, "sort": "metric"},
         "a language": {"language": "yo", "sort": "metric"},
         "a language, best first": {"language": "yo"},
         "the commonest language, by name": {"language": "en", "sort": "name"},
         "a language of several tags": {"language": "zh", "sort": "metric"},
-        "a language that few have, at least 0.9": {"language": "mul", "least": 0.9, "sort": "metric"},
+        "a language that few have, at least 0.9": {"language": "mul", "min_value": 0.9, "sort": "metric"},
         "a base": {"base": "sana", "sort": "metric"},
         "a base, newest": {"base": "emoji-sd", "sort": "updated"},
         "language and base": {"language": "yo", "base": "sana", "sort": "metric"},
-        "language, base, at least 0.9": {"language": "en", "base": "sana", "least": 0.9},
+        "language, base, at least 0.9": {"language": "en", "base": "sana", "min_value": 0.9},
         "a split": {"split": "pairs", "sort": "metric"},
         "a split, by name": {"split": "seen", "sort": "name"},
         "a split that is nowhere": {"split": "none", "sort": "metric"},
@@ -105,7 +105,7 @@ QUERIES: dict[str, Query] = {
         "a provenance that is nowhere": {"provenance": "reported", "sort": "metric"},
         "a common word": {"text": "prompts", "sort": "metric"},
         "a common word, kind and method": {"text": "prompts", "kind": "encoder", "method": "full", "sort": "metric"},
-        "kind and licence, at least 0.9, by name": {"kind": "delta", "license": "MIT", "least": 0.9, "sort": "name"},
+        "kind and licence, at least 0.9, by name": {"kind": "delta", "license": "MIT", "min_value": 0.9, "sort": "name"},
     }.items()},
     "a metric that is nowhere": Query(metric="none", sort="metric"),
 }  # fmt: skip
@@ -185,10 +185,10 @@ def _add(tables: dict[str, list[dict[str, Any]]], number: int) -> None:
     scores = [
         {"artifact_id": number, "position": place, "metric": "r_precision_at_1", "value": value, "benchmark": benchmark,
          "benchmark_digest": "", "split": split, "language": tag, "base": bases[0], "unit": "1", "better": "up", "provenance": "measured",
-         "source": "hub evaluate", "reason": "", "sample_size": 256, "seed": 0, "low": None, "high": None, "standing": -0.999 * value}
+         "source": "hub evaluate", "reason": "", "sample_size": 256, "seed": 0, "low": None, "high": None, "ranking": -0.999 * value}
         for place, tag in enumerate(languages) if number % 10 == 0 and (value := draw.random()) is not None
     ]  # fmt: skip
-    standings = [(each["language"], each["standing"]) for each in scores]
+    rankings = [(each["language"], each["ranking"]) for each in scores]
     tables["scores"] += scores
     time_of = (
         f"20{draw.randint(20, 26)}-{draw.randint(1, 12):02}-{draw.randint(1, 28):02} 10:00:00.{number % 1000000:06}"
@@ -197,11 +197,11 @@ def _add(tables: dict[str, list[dict[str, Any]]], number: int) -> None:
         {"id": number, "owner": artifact.name.owner, "name": artifact.name.name, "key": artifact.name.key, "bare_key": artifact.name.name,
          "kind": kind, "summary": artifact.summary, "license": artifact.license, "method": method, "encoder": "xlm-r", "conditioning": None,
          "tags": json.dumps(artifact.tags), "upstream": "[]", "weights_digest": f"{number:064x}", "size_bytes": 40_000_000,
-         "downloads": int(draw.paretovariate(0.8)) - 1, "standing": min((place for _, place in standings), default=UNMEASURED),
+         "downloads": int(draw.paretovariate(0.8)) - 1, "ranking": min((place for _, place in rankings), default=UNMEASURED),
          "created_at": time_of, "updated_at": time_of, "words": _words(artifact), "facets": index_words(artifact)}
     )  # fmt: skip
     tables["artifact_languages"] += [
-        {"artifact_id": number, "position": place, "tag": tag, "standing": standing_in(tag, standings)}
+        {"artifact_id": number, "position": place, "tag": tag, "ranking": ranking_in(tag, rankings)}
         for place, tag in enumerate(languages)
     ]
     tables["artifact_bases"] += [
@@ -225,7 +225,7 @@ def naive(connection: sqlite3.Connection, query: Query) -> int:
     word = f'"{query.text.split()[0]}"*'
     ranked = connection.execute(
         "SELECT id FROM artifact_text JOIN artifacts ON id = artifact_text.rowid WHERE artifact_text MATCH ? "
-        "ORDER BY standing, downloads DESC LIMIT 20",
+        "ORDER BY ranking, downloads DESC LIMIT 20",
         [word],
     ).fetchall()
     connection.execute(

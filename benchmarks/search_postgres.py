@@ -23,7 +23,7 @@ from hub.registry.database.postgres import PostgresDatabase
 from hub.registry.search.search import find
 
 PEER = (
-    "SELECT id FROM artifacts WHERE search @@ CAST(:asked AS tsquery) ORDER BY standing, downloads DESC, key LIMIT 20",
+    "SELECT id FROM artifacts WHERE search @@ CAST(:asked AS tsquery) ORDER BY ranking, downloads DESC, key LIMIT 20",
     "SELECT kind, count(*) FROM artifacts WHERE search @@ CAST(:asked AS tsquery) GROUP BY 1",
 )
 

@@ -20,14 +20,14 @@ REPETITIONS = 8
 def main() -> None:
     """Three claims, one JSON object each."""
     from hub.local import LocalHub
-    from trainers.run import Order, prepare
+    from trainers.run import RunRequest, prepare
 
-    order = Order(
+    order = RunRequest(
         method="pea", base="emoji-sd", encoder="emoji-xlmr", corpus="emoji", languages=("yo",), device="cpu",
     )  # fmt: skip
     with LocalHub.open() as hub:
         ready = prepare(order, hub, torch.device("cpu"), quiet=True)
-        ready.material.fill(ready.plan.needs)
+        ready.features.fill(ready.plan.needs)
         text_side(ready)
         text_side_at_full_size()
         shared_denoiser(ready)
@@ -39,15 +39,15 @@ def text_side(ready: Any) -> None:
     from trainers.learners.losses import mean_cosine, token_mse
     from trainers.objectives.token_distillation import TokenDistillation
 
-    material, module, draws = ready.material, module_for(ready), Draws(ready)
-    method = TokenDistillation(module, material)
-    mean_C = material.teacher_MSC.mean(dim=(0, 1))
-    deviation_C = material.teacher_MSC.flatten(0, 1).std(dim=0).clamp_min(1e-4)
+    features, module, draws = ready.features, module_for(ready), Draws(ready)
+    method = TokenDistillation(module, features)
+    mean_C = features.teacher_MSC.mean(dim=(0, 1))
+    deviation_C = features.teacher_MSC.flatten(0, 1).std(dim=0).clamp_min(1e-4)
 
     def uncached(rows_B: Tensor) -> Tensor:
-        states_BLE, mask_BL = material.encoder.encode([material.texts_N[row] for row in rows_B], material.length)
+        states_BLE, mask_BL = features.encoder.encode([features.texts_N[row] for row in rows_B], features.length)
         student_BSC = module(states_BLE, mask_BL).tokens_BLC
-        teacher_BSC = material.base.text_states([material.english_M[material.meaning_N[row]] for row in rows_B])
+        teacher_BSC = features.base.text_states([features.english_M[features.meaning_N[row]] for row in rows_B])
         return token_mse(student_BSC, teacher_BSC, deviation_C) + mean_cosine(student_BSC, teacher_BSC, mean_C)
 
     steps = (
@@ -111,19 +111,19 @@ def shared_denoiser(ready: Any) -> None:
     from trainers.objectives.hybrid_distillation import HybridDistillation
     from trainers.objectives.noise import add_noise, outputs_of
 
-    material, module = ready.material, module_for(ready)
-    base, method = material.base, HybridDistillation(module, material)
+    features, module = ready.features, module_for(ready)
+    base, method = features.base, HybridDistillation(module, features)
     teacher = copy.deepcopy(base.unet)
 
     def two_copies(draw: Any) -> Tensor:
         rows_B = draw.indices_B
-        concepts = [material.concept_M[material.meaning_N[row]] for row in rows_B]
-        batch = add_noise(base.latents(material.corpus.pictures(concepts)), base, draw.generator)
-        english_B = [material.english_M[material.meaning_N[row]] for row in rows_B]
+        concepts = [features.concept_M[features.meaning_N[row]] for row in rows_B]
+        batch = add_noise(base.latents(features.corpus.images(concepts)), base, draw.generator)
+        english_B = [features.english_M[features.meaning_N[row]] for row in rows_B]
         with torch.no_grad(), outputs_of(blocks_of(teacher)) as theirs:
             base.text_states([""] * len(rows_B))  # encoded for the whole batch at every step, to drop a tenth of it
             answer = teacher(batch.noised_BKHW, batch.steps_B, encoder_hidden_states=base.text_states(english_B)).sample
-        states_BLE, mask_BL = material.encoder.encode([material.texts_N[row] for row in rows_B], material.length)
+        states_BLE, mask_BL = features.encoder.encode([features.texts_N[row] for row in rows_B], features.length)
         with outputs_of(blocks_of(base.unet)) as ours:
             student = base.predict(batch.noised_BKHW, batch.steps_B, module(states_BLE, mask_BL).tokens_BLC)
         return prediction_mse(student, answer) + 0.1 * feature_mse([*ours.values()], [*theirs.values()])
@@ -140,7 +140,7 @@ def shared_denoiser(ready: Any) -> None:
         REPETITIONS,
     )
     denoiser, rest = weight_bytes(base.unet), weight_bytes(module)
-    frozen = sum(map(weight_bytes, (material.encoder.model, base.text_encoder, base._vae)))  # noqa: SLF001
+    frozen = sum(map(weight_bytes, (features.encoder.model, base.text_encoder, base._vae)))  # noqa: SLF001
     comparison.report(
         batch=BATCH // 2,
         weights_ratio=round((denoiser + rest) / (2 * denoiser + rest + frozen), 4),
@@ -153,13 +153,13 @@ def waiting(ready: Any) -> None:
     """Share of a text-side step that is spent on the batch: drawing it, and looking its rows up."""
     from trainers.objectives.token_distillation import TokenDistillation
 
-    material, module, draws = ready.material, module_for(ready), Draws(ready)
-    method = TokenDistillation(module, material)
+    features, module, draws = ready.features, module_for(ready), Draws(ready)
+    method = TokenDistillation(module, features)
 
     def fetch() -> None:
         rows_B = draws.next().indices_B
-        material.texts(rows_B)
-        material.teacher(rows_B)
+        features.texts(rows_B)
+        features.teacher(rows_B)
 
     whole, data = [
         min(seconds(call) for _ in range(4 * REPETITIONS))
@@ -175,8 +175,8 @@ class Draws:
     def __init__(self, ready: Any, count: int = BATCH) -> None:
         from trainers.loop.sampler import Sampler
 
-        material = ready.material
-        self._sampler = Sampler(len(material.weights_N), count, 0, material.weights_N)
+        features = ready.features
+        self._sampler = Sampler(len(features.weights_N), count, 0, features.weights_N)
         self._step = 0
 
     def next(self) -> Any:
@@ -190,7 +190,7 @@ class Draws:
 
 def module_for(ready: Any) -> nn.Module:
     torch.manual_seed(0)
-    return ready.plan.learner(ready.material.base, ready.material.encoder).module
+    return ready.plan.learner(ready.features.base, ready.features.encoder).module
 
 
 def update(module: nn.Module, loss: Callable[[], Tensor]) -> None:

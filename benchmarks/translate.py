@@ -1,4 +1,4 @@
-"""Prompts through a language module, beside the same prompts translated to English first: what each adds to a picture.
+"""Prompts through a language module, beside the same prompts translated to English first: what each adds to an image.
 
 python -m benchmarks.translate mulan-yo translate-yo
 """
@@ -13,7 +13,7 @@ PROMPTS = ("ọkàn pupa", "erin", "ajá", "ẹja", "òṣùpá", "ilé", "igi",
 
 
 def main(direct: str = "mulan-yo", translated: str = "translate-yo", base: str = "emoji-sd") -> None:
-    """Time embeddings of one prompt and of eight, by turns, and what a whole picture takes."""
+    """Time embeddings of one prompt and of eight, by turns, and what a whole image takes."""
     import torch
     from diffusers.utils import logging
 
@@ -40,7 +40,7 @@ def main(direct: str = "mulan-yo", translated: str = "translate-yo", base: str =
             "translated to English, then read by the base's own encoder",
         ).report(prompts=count, direct=direct, translated=translated)
     compare(
-        "one picture of 20 steps: prompt through a module",
+        "one image of 20 steps: prompt through a module",
         lambda: pipes[0](PROMPTS[0], num_inference_steps=20, output_type="latent"),
         lambda: pipes[1](PROMPTS[0], num_inference_steps=20, output_type="latent"),
         "prompt translated to English first",

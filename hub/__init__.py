@@ -3,23 +3,23 @@
     from hub import load_pipeline
     pipe = load_pipeline("emoji-sd", adapter="mulan-yo")
 
-Importing `hub` imports nothing heavy; `load_pipeline`, `load_retriever` and `combine` bring torch when they are first touched.
+Importing `hub` imports nothing heavy; `load_pipeline`, `load_retriever` and `merge` bring torch when they are first touched.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hub.loader.merge_modules import combine
+    from hub.loader.merge_modules import merge
     from hub.loader.pipeline import load_pipeline
     from hub.loader.retriever import load_retriever
 
-__all__ = ["__version__", "combine", "load_pipeline", "load_retriever"]
+__all__ = ["__version__", "load_pipeline", "load_retriever", "merge"]
 
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    if name in {"combine", "load_pipeline", "load_retriever"}:
+    if name in {"merge", "load_pipeline", "load_retriever"}:
         from hub import loader
 
         return getattr(loader, name)

@@ -13,7 +13,7 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
-from hub.errors import Damaged, HubError
+from hub.errors import DamagedFile, HubError
 
 Kind = TypeVar("Kind")
 
@@ -21,13 +21,13 @@ Kind = TypeVar("Kind")
 def decode(kind: type[Kind], value: object) -> Kind:
     """Convert `value`, as parsed by `json`, to `kind`: a record, a list of records, a number …
 
-    Unknown fields of a newer server are ignored. Raises Damaged if a field is missing or has another type.
+    Unknown fields of a newer server are ignored. Raises DamagedFile if a field is missing or has another type.
     """
     try:
         return cast("Kind", _decode(kind, value))
     except (AttributeError, KeyError, TypeError, ValueError, HubError) as error:
         name = getattr(kind, "__name__", str(kind)).lower()
-        raise Damaged(
+        raise DamagedFile(
             f"the server's response is not a valid {name} ({error}): check that it is a linguahub of this version."
         ) from error
 

@@ -1,13 +1,13 @@
 """The exceptions of linguahub.
 
     HubError                     exit 1, HTTP 500
-    ├── WrongRequest             exit 2, HTTP 400: invalid request
+    ├── InvalidRequest           exit 2, HTTP 400: invalid request
     │   ├── Unknown              exit 2, HTTP 404: not found; suggests similar names
     │   │   ├── UnknownArtifact · UnknownBase · UnknownLanguage · UnknownMethod · UnknownFile
     │   │   ├── UnknownRevision · AllYanked · UnknownCorpus · UnknownBenchmark · UnknownRecipe
     │   │   ├── UnknownAccount · UnknownToken · UnknownWebhook · UnknownDelivery · UnknownSigningKey
-    │   ├── WrongName · WrongCard · WrongSource · WrongSignature
-    │   │   └── WrongPath        HTTP 422
+    │   ├── InvalidName · InvalidCard · InvalidSource · InvalidSignature
+    │   │   └── InvalidPath        HTTP 422
     │   ├── DoesNotFit           a module and a base, or weights and a module, do not match
     │   │   ├── WeightsDoNotFit
     │   └── MissingExtra
@@ -16,17 +16,17 @@
     │   └── Gated                access must be requested first
     ├── Conflict                 exit 1, HTTP 409: concurrent change, or the name is taken
     │   └── StaleParent          HTTP 412: the branch has moved
-    ├── Stalled                  exit 1, HTTP 408: the upload timed out
+    ├── ClientTimeout            exit 1, HTTP 408: the upload timed out
     ├── Gone                     exit 1, HTTP 410: the name belonged to a deleted artifact
     ├── TooLarge                 exit 1, HTTP 413
-    ├── TooOften                 exit 1, HTTP 429: too many requests or attempts; says when to retry
+    ├── RateLimited              exit 1, HTTP 429: too many requests or attempts; says when to retry
     ├── OverQuota                exit 1, HTTP 507
     ├── NotServed                exit 1, HTTP 501: a feature of the Hugging Face Hub that is not supported
-    ├── Damaged                  exit 1: bytes that do not match their digest, format or schema
+    ├── DamagedFile              exit 1: bytes that do not match their digest, format or schema
     ├── OutOfMemory              exit 1: the device is too small; suggests what fits
     ├── Diverged                 exit 1: the loss or a gradient is not finite
     └── Unreachable              exit 1, HTTP 502: a remote hub, or an unwritable folder
-        ├── UpstreamDown         HTTP 502: the upstream of a mirror · UpstreamWrong · UpstreamSlow (HTTP 504)
+        ├── UpstreamDown         HTTP 502: the upstream of a mirror · InvalidUpstreamResponse · UpstreamTimeout (HTTP 504)
         └── DiskFull             HTTP 507
 
 A message says what was asked, what was found and the next command, in one line.
@@ -49,14 +49,14 @@ class YankedRevision(UserWarning):
     """A yanked revision is used because it was pinned."""
 
 
-class WrongRequest(HubError):
+class InvalidRequest(HubError):
     """An invalid request."""
 
     exit_code = 2
     status = 400
 
 
-class Unknown(WrongRequest):
+class Unknown(InvalidRequest):
     """Nothing has this name."""
 
     status = 404
@@ -134,7 +134,7 @@ class AllYanked(UnknownRevision):
         """`number`: the newest of these revisions."""
         self.name, self.suggestions = ref, []
         self.listing = f"hub show {artifact} --revision {number}"
-        WrongRequest.__init__(
+        InvalidRequest.__init__(
             self,
             f"every revision of `{artifact}` at `{ref}` was yanked by its owner. Show the newest with `{self.listing}`, "
             f"or fetch it anyway with `hub pull {artifact} --revision {number}`.",
@@ -183,29 +183,29 @@ class UnknownFile(Unknown):
     listing = "hub show NAME"
 
 
-class WrongName(WrongRequest):
+class InvalidName(InvalidRequest):
     """An invalid name of an artifact, owner or path."""
 
 
-class WrongPath(WrongName):
+class InvalidPath(InvalidName):
     """An invalid path in a repository."""
 
     status = 422
 
 
-class WrongCard(WrongRequest):
+class InvalidCard(InvalidRequest):
     """An invalid card; lists every problem."""
 
 
-class WrongSource(WrongRequest):
+class InvalidSource(InvalidRequest):
     """A file that must not be published or loaded, such as a pickle."""
 
 
-class WrongSignature(WrongSource):
+class InvalidSignature(InvalidSource):
     """An invalid signature, or one of other files."""
 
 
-class DoesNotFit(WrongRequest):
+class DoesNotFit(InvalidRequest):
     """Incompatible parts; names both sides."""
 
 
@@ -220,7 +220,7 @@ class WeightsDoNotFit(DoesNotFit):
         super().__init__(f"the weights of `{what}` do not fit: {'; '.join(problems)}. {hint}")
 
 
-class MissingExtra(WrongRequest):
+class MissingExtra(InvalidRequest):
     """An optional dependency is not installed."""
 
     def __init__(self, extra: str, needed_for: str) -> None:
@@ -256,7 +256,7 @@ class StaleParent(Conflict):
     status = 412
 
 
-class Stalled(HubError):
+class ClientTimeout(HubError):
     """An upload that timed out; a retry may succeed."""
 
     status = 408
@@ -274,7 +274,7 @@ class TooLarge(HubError):
     status = 413
 
 
-class TooOften(HubError):
+class RateLimited(HubError):
     """Too many requests or attempts in a short time."""
 
     status = 429
@@ -297,7 +297,7 @@ class NotServed(HubError):
     status = 501
 
 
-class Damaged(HubError):
+class DamagedFile(HubError):
     """Bytes that do not match their digest, format or schema."""
 
 
@@ -328,11 +328,11 @@ class UpstreamDown(Unreachable):
     """The upstream of a mirror does not answer; the message is shown to all users."""
 
 
-class UpstreamWrong(UpstreamDown):
+class InvalidUpstreamResponse(UpstreamDown):
     """The upstream of a mirror returned an invalid response, which was discarded."""
 
 
-class UpstreamSlow(UpstreamDown):
+class UpstreamTimeout(UpstreamDown):
     """The upstream of a mirror timed out."""
 
     status = 504

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hub.errors import Damaged, Unreachable, YankedRevision
+from hub.errors import DamagedFile, Unreachable, YankedRevision
 from hub.home import Home, stamp_of
 from hub.names import COMMIT_DIGITS, ArtifactName
 from hub.records import File, Revision
@@ -77,7 +77,7 @@ class LocalHub:
     def snapshot(self, name: str | ArtifactName, revision: str = "main") -> Path:
         """A folder with the files of a revision: links to blobs, or copies where links cannot be made. Made once.
 
-        Warns of a yanked one. Raises UnknownArtifact, UnknownRevision, AllYanked; Damaged when the store has lost a blob.
+        Warns of a yanked one. Raises UnknownArtifact, UnknownRevision, AllYanked; DamagedFile when the store has lost a blob.
         """
         found = self.registry.revision(name, revision)
         if found.yanked:
@@ -122,7 +122,7 @@ class LocalHub:
         target.parent.mkdir(parents=True, exist_ok=True)
         blob = self.store.path(file.digest)
         if blob is None and file.digest not in self.store:
-            raise Damaged(f"the store has lost `{file.path}` ({file.digest}): look at it with `hub verify`.")
+            raise DamagedFile(f"the store has lost `{file.path}` ({file.digest}): look at it with `hub verify`.")
         try:
             if blob is not None:
                 target.symlink_to(blob.absolute())

@@ -7,7 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from hub.errors import WrongName, WrongPath
+from hub.errors import InvalidName, InvalidPath
 
 LENGTH = 96
 """Maximum length of an owner or name, as on the Hugging Face Hub."""
@@ -47,7 +47,7 @@ class Digest:
 
     def __post_init__(self) -> None:
         if re.fullmatch(r"[0-9a-f]{64}", self.hex) is None:
-            raise WrongName(f"a digest is 64 lowercase hex digits, not {self.hex[:80]!r}.")
+            raise InvalidName(f"a digest is 64 lowercase hex digits, not {self.hex[:80]!r}.")
 
     def __str__(self) -> str:
         return self.hex
@@ -64,11 +64,11 @@ class ArtifactName:
         for part in (self.owner, self.name):
             _check_part(part)
         if self.owner.lower() in _RESERVED:
-            raise WrongName(f"`{self.owner}` is a reserved name: choose another owner.")
+            raise InvalidName(f"`{self.owner}` is a reserved name: choose another owner.")
 
     @classmethod
     def parse(cls, text: str, default_owner: str) -> ArtifactName:
-        """Parse `owner/name`, or `name` with the default owner. Raises WrongName."""
+        """Parse `owner/name`, or `name` with the default owner. Raises InvalidName."""
         owner, slash, name = text.partition("/")
         return cls(owner, name) if slash else cls(default_owner, text)
 
@@ -87,28 +87,26 @@ def bare_ref(revision: str) -> str:
 
 
 def check_owner(name: str) -> str:
-    """Return a valid account name. Raises WrongName."""
+    """Return a valid account name. Raises InvalidName."""
     return ArtifactName(name, "any").owner
 
 
 def check_path(path: str) -> PurePosixPath:
-    """Return a relative path that is valid on every file system. Raises WrongPath."""
+    """Return a relative path that is valid on every file system. Raises InvalidPath."""
     parts = path.split("/")
     if not path or any(part in {"", ".", ".."} or part.lower() == ".git" for part in parts):
-        raise WrongPath(f"{path[:200]!r} is not a path inside a repository: use `folder/file`, without `..`.")
+        raise InvalidPath(f"{path[:200]!r} is not a path inside a repository: use `folder/file`, without `..`.")
     if any(_is_forbidden(character) for character in path):
-        raise WrongPath(f"{path[:200]!r} contains a character that some file systems do not allow: rename the file.")
+        raise InvalidPath(f"{path[:200]!r} contains a character that some file systems do not allow: rename the file.")
     if any(part[-1] in ". " or part.partition(".")[0].upper() in _DEVICES for part in parts):
-        raise WrongPath(
+        raise InvalidPath(
             f"{path[:200]!r} contains a name that Windows does not allow: a reserved one like `NUL`, or one that ends in a dot or space."
         )
     if len(path.encode()) > MAX_PATH or any(len(part.encode()) > MAX_PART for part in parts):
-        raise WrongPath(
-            f"{path[:60]!r}… is too long: use at most {MAX_PATH} bytes, and {MAX_PART} between two `/`."
-        )
+        raise InvalidPath(f"{path[:60]!r}… is too long: use at most {MAX_PATH} bytes, and {MAX_PART} between two `/`.")
     plain = unicodedata.normalize("NFKC", path)
     if plain.count("/") != path.count("/") or "\\" in plain or {"..", ".", ".git"} & set(plain.lower().split("/")):
-        raise WrongPath(f"{path[:200]!r} contains look-alikes of `/`, `.` or `\\`: use plain characters.")
+        raise InvalidPath(f"{path[:200]!r} contains look-alikes of `/`, `.` or `\\`: use plain characters.")
     return PurePosixPath(path)
 
 
@@ -123,7 +121,7 @@ def _is_forbidden(character: str) -> bool:
 
 def _check_part(part: str) -> None:
     if len(part) > LENGTH or _PART.fullmatch(part) is None or "--" in part or ".." in part or part.endswith(".git"):
-        raise WrongName(
+        raise InvalidName(
             f"invalid name {part[:100]!r}: use up to {LENGTH} characters a–z, A–Z, 0–9, `-`, `_` and `.`, starting and ending with a "
             "letter or digit."
         )

@@ -231,7 +231,7 @@ class Artifact:
     """Visible only to its owner and members of the owning organisation."""
     gated: str = ""
     """`auto` or `manual`: how access requests are accepted; empty if public."""
-    any_file: bool = False
+    allow_unsafe_files: bool = False
     """Whether an administrator has allowed files that can run code."""
     likes: int = 0
     trending: float = 0.0
@@ -274,9 +274,9 @@ class Query:
     split: str = ""
     provenance: str = Provenance.MEASURED
     """Provenance of the scores of `metric`; scores of different provenance are not comparable."""
-    least: float | None = None
+    min_value: float | None = None
     """Minimum value of `metric`, in its unit."""
-    most: float | None = None
+    max_value: float | None = None
     sort: str = "score"
     """`score` (best measured first), `metric` (best value first), `updated`, `downloads`, `name`, `created`, `likes` or `trend`."""
     scores: str = "all"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hub.errors import HubError, MissingExtra, WrongRequest
+from hub.errors import HubError, InvalidRequest, MissingExtra
 
 if TYPE_CHECKING:
     from uvicorn import Config
@@ -56,7 +56,7 @@ def serve(
         os.environ["HUB_MIRROR"] = mirror  # Each worker reads it from there.
     parts = server_parts()
     if mirror and "mirror" not in {part.name for part in parts}:
-        raise WrongRequest(
+        raise InvalidRequest(
             "`--mirror` needs the part `mirror`, which is disabled: see HUB_WITHOUT_PARTS and `hub doctor`."
         )
     for part in parts:
@@ -126,7 +126,7 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)[0]
     except socket.gaierror as error:
-        raise WrongRequest(f"`--host {host}` is not an address of this machine: use 127.0.0.1 or 0.0.0.0.") from error
+        raise InvalidRequest(f"`--host {host}` is not an address of this machine: use 127.0.0.1 or 0.0.0.0.") from error
     # The protocol is given because asyncio disables Nagle's algorithm, 40 ms an answer, only for IPPROTO_TCP.
     listener = socket.socket(*found[:3])
     try:

@@ -22,7 +22,7 @@ from hub.errors import (
     HubError,
     NotServed,
     OverQuota,
-    TooOften,
+    RateLimited,
     UnknownArtifact,
     UnknownFile,
     UnknownRevision,
@@ -70,7 +70,7 @@ async def _hub_error(request: Request, error: Exception) -> Response:
             full = "the server's disk is full: nothing was stored. Ask its administrator to free space, then try again."
             return answer(request, status, full)
         return answer(request, error.status, _internal_error(request))
-    if isinstance(error, TooOften):
+    if isinstance(error, RateLimited):
         return answer(request, error.status, str(error), {"Retry-After": str(error.wait_s)})
     code = next((code for known, code in CODES.items() if isinstance(error, known)), None)
     return answer(request, error.status, str(error), {"X-Error-Code": code} if code else {}, error=error)

@@ -16,8 +16,8 @@ from starlette.types import ASGIApp, Scope
 
 from hub.errors import HubError
 from hub.local import LocalHub
-from hub.registry.artifacts.usage import Totals, public_by_kind, totals
-from hub.registry.outbox.queue import count_debts
+from hub.registry.artifacts.usage import RegistryTotals, public_by_kind, totals
+from hub.registry.outbox.queue import count_jobs
 from server.http.middleware import Exchange, Observer
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -71,7 +71,7 @@ class _Holdings(Collector):
 
     def __init__(self, hub: LocalHub) -> None:
         self._hub = hub
-        self._totals: Totals | None = None
+        self._totals: RegistryTotals | None = None
         self._asked_at = 0.0
 
     def describe(self) -> Iterator[GaugeMetricFamily]:
@@ -82,7 +82,7 @@ class _Holdings(Collector):
         """Yield the sizes, as far as the database answers."""
         database = self._hub.registry.database
         try:
-            yield _gauge("outbox_debts", "Work that is still to be done.", count_debts(database))
+            yield _gauge("outbox_debts", "Work that is still to be done.", count_jobs(database))
             kinds = GaugeMetricFamily("linguahub_artifacts", "Public artifacts.", labels=["kind"])
             for kind, count in public_by_kind(database).items():
                 kinds.add_metric([kind], count)
@@ -95,7 +95,7 @@ class _Holdings(Collector):
         yield _gauge("revisions", "Revisions of all artifacts.", found.revisions)
         yield _gauge("downloads", "Downloads of all artifacts that are here.", found.downloads)
 
-    def _summed(self) -> Totals:
+    def _summed(self) -> RegistryTotals:
         if self._totals is None or time.monotonic() - self._asked_at > 60.0:
             self._totals, self._asked_at = totals(self._hub.registry.database), time.monotonic()
         return self._totals

@@ -25,7 +25,7 @@ class ServerPart(Part):
     """An optional feature of the server. Every method does nothing by default."""
 
     def configure(self) -> None:
-        """Read the part's settings from the environment before the server starts. Raises WrongRequest."""
+        """Read the part's settings from the environment before the server starts. Raises InvalidRequest."""
 
     def addresses(self) -> Sequence[Address]:
         """Return the part's addresses. They are matched after the core's specific ones and before its general ones."""
@@ -34,7 +34,7 @@ class ServerPart(Part):
     def attach(self, app: FastAPI, hub: LocalHub) -> None:
         """Keep in `app.state` what the part needs while the server runs."""
 
-    def jobs(self, hub: LocalHub) -> Sequence[Task]:
+    def tasks(self, hub: LocalHub) -> Sequence[Task]:
         """Return the kinds of outbox jobs that the part runs."""
         return ()
 

@@ -25,7 +25,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from hub.errors import HubError, WrongRequest
+from hub.errors import HubError, InvalidRequest
 from hub.local import LocalHub
 from server.auth.caller import secret_of
 from server.errors import answer
@@ -57,7 +57,7 @@ class Rates:
     def read(cls, text: str) -> Rates | None:
         """Parse `api=1000,pages=100`: other buckets keep their defaults, and this machine's requests are counted, too.
 
-        Return the defaults for an empty text and None for `off`. Raises WrongRequest.
+        Return the defaults for an empty text and None for `off`. Raises InvalidRequest.
         """
         if text.strip() in {"", "off"}:
             return None if text.strip() else DEFAULT_RATES
@@ -65,7 +65,7 @@ class Rates:
         for part in text.split(","):
             name, _, number = (each.strip() for each in part.partition("="))
             if name not in BUCKETS or not number.isdecimal() or not 1 <= int(number) <= 10**9:
-                raise WrongRequest(
+                raise InvalidRequest(
                     f"`{part.strip()[:80]}` is not a rate limit: write `api=10000,resolvers=50000,pages=3000`, or `off`."
                 )
             given[name] = int(number)

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from hub.errors import HubError
 from hub.local import LocalHub
 from hub.publish.publish import reference_task
-from hub.registry.outbox.worker import Task, work_off
+from hub.registry.outbox.worker import Task, run_due
 from server.part import ServerPart, server_parts
 
 PAUSE_S = 1.0
@@ -44,7 +44,7 @@ class Worker:
             self._thread.join(5.0)
 
     def _run(self) -> None:
-        tasks = job_kinds(self._hub)
+        tasks = tasks_of_worker(self._hub)
         pause_s, is_started = 0.0, False
         while not self._over.wait(pause_s):
             try:
@@ -52,16 +52,16 @@ class Worker:
                     for part in server_parts():
                         part.start(self._hub)
                     is_started = True
-                work_off(self._hub.registry.database, tasks, is_over=self._over.is_set)
+                run_due(self._hub.registry.database, tasks, should_stop=self._over.is_set)
                 pause_s = self._pause_s
             except HubError as error:
                 _log.error("cannot read the outbox, trying again in %.0f s: %s", PAUSE_AFTER_FAULT_S, error)
                 pause_s = PAUSE_AFTER_FAULT_S
 
 
-def job_kinds(hub: LocalHub) -> list[Task]:
+def tasks_of_worker(hub: LocalHub) -> list[Task]:
     """Return every kind of job, in the order in which they take turns."""
-    return [reference_task(hub.registry, hub.store), *(task for part in server_parts() for task in part.jobs(hub))]
+    return [reference_task(hub.registry, hub.store), *(task for part in server_parts() for task in part.tasks(hub))]
 
 
 def lifespan_of(

@@ -7,24 +7,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hub.errors import WrongRequest
+from hub.errors import InvalidRequest
 from trainers import defaults
 from trainers.options import (
     CaptionColumns,
     Device,
     EncoderName,
     HeldOutShare,
-    PictureColumn,
+    ImageColumn,
     RecipeName,
     Sets,
-    order_of,
+    request_from_options,
 )
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from hub.local import LocalHub
-    from trainers.run import Order
+    from trainers.run import RunRequest
 
 
 def cache(
@@ -35,7 +35,7 @@ def cache(
     corpus: Annotated[
         str, typer.Option(help=f"What will be learnt from, as in `hub train`; {defaults.CORPUS} by default.")
     ] = "",
-    picture_column: PictureColumn = "",
+    image_column: ImageColumn = "",
     caption_column: CaptionColumns = None,
     held_out_share: HeldOutShare = defaults.HELD_OUT_SHARE,
     recipe: RecipeName = "",
@@ -43,31 +43,33 @@ def cache(
     device: Device = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell the sizes, and compute nothing.")] = False,
     show: Annotated[bool, typer.Option("--list", help="List what is kept.")] = False,
-    clear: Annotated[bool, typer.Option("--clear", help="Remove all that is kept; it can be computed again.")] = False,
+    clear_cache: Annotated[
+        bool, typer.Option("--clear", help="Remove all that is kept; it can be computed again.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Compute what training METHOD reads of frozen models, once; training finds it, and so do other methods.
 
     An interrupted run of this command goes on where it was.
     """
-    if show and clear:
-        raise WrongRequest("`--list` and `--clear` are two wishes: name one of them.")
+    if show and clear_cache:
+        raise InvalidRequest("`--list` and `--clear_cache` are two wishes: name one of them.")
     from hub.local import LocalHub
 
     with LocalHub.open() as hub:
         if show:
             _list(hub.home.caches, as_json=as_json)
-        elif clear:
+        elif clear_cache:
             _clear(hub.home.caches, as_json=as_json)
         else:
-            order = order_of(
-                method, base=base, encoder=encoder, corpus=corpus, lang=lang, picture_column=picture_column,
+            order = request_from_options(
+                method, base=base, encoder=encoder, corpus=corpus, lang=lang, image_column=image_column,
                 caption_column=caption_column, held_out_share=held_out_share, recipe=recipe, sets=sets, device=device,
             )  # fmt: skip
             _compute(order, hub, dry_run=dry_run, as_json=as_json)
 
 
-def _compute(order: Order, hub: LocalHub, *, dry_run: bool, as_json: bool) -> None:
+def _compute(order: RunRequest, hub: LocalHub, *, dry_run: bool, as_json: bool) -> None:
     import shutil
     import time
 
@@ -77,14 +79,14 @@ def _compute(order: Order, hub: LocalHub, *, dry_run: bool, as_json: bool) -> No
 
     ready = prepare(order, hub, device_of(open_accelerator("no", order.device)), quiet=as_json)
     needs = ready.plan.needs
-    sizes = ready.material.sizes(needs)
+    sizes = ready.features.sizes(needs)
     free = shutil.disk_usage(hub.home.folder).free
     if not as_json:
         told = ", ".join(f"{need} {size(amount)}" for need, amount in sizes.items())
         typer.echo(f"{order.method}: {told}; {size(sum(sizes.values()))} in all, {size(free)} are free.")
     started = time.perf_counter()
     if not dry_run:
-        ready.material.fill(needs)
+        ready.features.fill(needs)
     seconds = time.perf_counter() - started
     if as_json:
         typer.echo(json.dumps({"bytes": sizes, "free_bytes": free, "seconds": round(seconds, 2)}))
@@ -94,9 +96,9 @@ def _compute(order: Order, hub: LocalHub, *, dry_run: bool, as_json: bool) -> No
 
 def _list(folder: Path, *, as_json: bool) -> None:
     from hub.cli.tables import print_table, size
-    from trainers.inputs.feature_cache import kept
+    from trainers.inputs.feature_cache import list_cached
 
-    found = kept(folder)
+    found = list_cached(folder)
     if as_json:
         rows = [{"label": c.label, "shape": c.shape, "bytes": c.size_bytes, "finished": c.finished} for c in found]
         typer.echo(json.dumps(rows))
@@ -112,7 +114,7 @@ def _list(folder: Path, *, as_json: bool) -> None:
 
 def _clear(folder: Path, *, as_json: bool) -> None:
     from hub.cli.tables import size
-    from trainers.inputs.feature_cache import clear
+    from trainers.inputs.feature_cache import clear_cache
 
-    freed = clear(folder)
+    freed = clear_cache(folder)
     typer.echo(json.dumps({"freed_bytes": freed}) if as_json else f"{size(freed)} are free again.")

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hub.errors import WrongRequest
+from hub.errors import InvalidRequest
 from trainers import defaults
 from trainers.options import (
     CaptionColumns,
     Device,
     EncoderName,
     HeldOutShare,
-    PictureColumn,
+    ImageColumn,
     RecipeName,
     Sets,
     check_device,
     languages_of,
-    order_of,
     prepare_libraries,
+    request_from_options,
 )
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def train(
     corpus: Annotated[
         str, typer.Option(help=f"{defaults.CORPUS} by default, or a folder, file or data set `owner/name` of captions.")
     ] = "",
-    picture_column: PictureColumn = "",
+    image_column: ImageColumn = "",
     caption_column: CaptionColumns = None,
     held_out_share: HeldOutShare = defaults.HELD_OUT_SHARE,
     recipe: RecipeName = "",
@@ -88,17 +88,17 @@ def train(
 ) -> None:
     """Train a language module for a frozen base."""
     if sample_prompt and not sample_every:
-        raise WrongRequest("when shall `--sample-prompt` be drawn? Say `--sample-every 100`, for every 100 updates.")
-    order = order_of(
-        method, base=base, encoder=encoder, corpus=corpus, lang=lang, picture_column=picture_column,
+        raise InvalidRequest("when shall `--sample-prompt` be drawn? Say `--sample-every 100`, for every 100 updates.")
+    order = request_from_options(
+        method, base=base, encoder=encoder, corpus=corpus, lang=lang, image_column=image_column,
         caption_column=caption_column, held_out_share=held_out_share, recipe=recipe, sets=sets, device=device,
         english_share=english_share, temperature=temperature, steps=steps, seed=seed, accumulation=accumulate,
     )  # fmt: skip
     from hub.local import LocalHub
-    from trainers.samples.samples import SampleOrder
+    from trainers.samples.samples import SampleRequest
     from trainers.train_and_publish import train_and_publish
 
-    sample = SampleOrder(sample_every, tuple(sample_prompt or ()))
+    sample = SampleRequest(sample_every, tuple(sample_prompt or ()))
     with LocalHub.open() as hub:
         outcome = train_and_publish(
             order, hub, name=name, out=out, sample=sample, price_per_hour=price_per_hour,
@@ -124,7 +124,7 @@ def evaluate(
         list[str] | None, typer.Option(help="Languages of the prompts; the artifact's own by default.")
     ] = None,
     corpus: Annotated[str, typer.Option(help="Whose prompts.")] = defaults.CORPUS,
-    picture_column: PictureColumn = "",
+    image_column: ImageColumn = "",
     caption_column: CaptionColumns = None,
     held_out_share: HeldOutShare = defaults.HELD_OUT_SHARE,
     n: Annotated[int, typer.Option(min=0, help="Prompts per language and split; 0 means all.")] = 256,
@@ -144,7 +144,7 @@ def evaluate(
 
     with LocalHub.open() as hub:
         artifact = hub.registry.get(name)
-        columns = Columns.parse(picture_column, caption_column or [], held_out_share)
+        columns = Columns.parse(image_column, caption_column or [], held_out_share)
         scores = evaluate_artifact(
             artifact, hub, base=base, benchmarks=tuple(benchmark or ()), splits=tuple(split or ["seen"]),
             languages=languages, corpus=corpus, columns=columns, count=n, seed=seed, device=device or None, quiet=as_json,

@@ -13,4 +13,4 @@ ENGLISH_SHARE = 0.2
 TEMPERATURE = 2.0
 """A language with n texts is drawn in proportion to n^(1/temperature)."""
 HELD_OUT_SHARE = 0.05
-"""Share of the pictures of a corpus of one's own that are never trained on."""
+"""Share of the images of a corpus of one's own that are never trained on."""

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from hub.errors import MissingExtra, WrongRequest
+from hub.errors import InvalidRequest, MissingExtra
 from trainers import defaults
 
 if TYPE_CHECKING:
-    from trainers.recipes.overrides import Changes
-    from trainers.run import Order
+    from trainers.recipes.overrides import Overrides
+    from trainers.run import RunRequest
 
-PictureColumn = Annotated[str, typer.Option(help="Column of the pictures in a corpus of your own.")]
+ImageColumn = Annotated[str, typer.Option(help="Column of the images in a corpus of your own.")]
 CaptionColumns = Annotated[
     list[str] | None, typer.Option(help="LANGUAGE=COLUMN of captions in it; again for more. English is needed.")
 ]
@@ -24,54 +24,54 @@ RecipeName = Annotated[
 Sets = Annotated[
     list[str] | None, typer.Option("--set", help="KEY=VALUE in the recipe: batch_size=8, denoise.empty_share=0.2.")
 ]
-HeldOutShare = Annotated[float, typer.Option(min=0, max=0.5, help="Share of its pictures never trained on.")]
+HeldOutShare = Annotated[float, typer.Option(min=0, max=0.5, help="Share of its images never trained on.")]
 Device = Annotated[str, typer.Option(help="cuda or cpu; cuda where there is one by default.")]
 EncoderName = Annotated[str, typer.Option(help=f"The frozen multilingual encoder; {defaults.ENCODER} by default.")]
 
 
-def order_of(
+def request_from_options(
     method: str,
     *,
     base: str,
     encoder: str,
     corpus: str,
     lang: Sequence[str] | None,
-    picture_column: str,
+    image_column: str,
     caption_column: Sequence[str] | None,
     held_out_share: float,
     recipe: str,
     sets: Sequence[str] | None,
     device: str,
     **rest: Any,
-) -> Order:
-    """What was typed, as an order; `rest` are further fields of it. WrongRequest before anything is opened."""
+) -> RunRequest:
+    """What was typed, as an order; `rest` are further fields of it. InvalidRequest before anything is opened."""
     languages = languages_of(lang)
     if not languages:
-        raise WrongRequest("which language? Name one or more, such as `--lang yo`.")
+        raise InvalidRequest("which language? Name one or more, such as `--lang yo`.")
     check_device(device)
     prepare_libraries()
     from trainers.corpora.captioned import Columns
-    from trainers.run import Order
+    from trainers.run import RunRequest
 
     base, encoder, corpus, changes = as_written(method, recipe, sets or [], base, encoder, corpus)
-    return Order(
+    return RunRequest(
         method=method, base=base, encoder=encoder, corpus=corpus, languages=languages, device=device or None,
         recipe=recipe, sets=tuple(sets or ()), changes=changes,
-        columns=Columns.parse(picture_column, caption_column or [], held_out_share), **rest,
+        columns=Columns.parse(image_column, caption_column or [], held_out_share), **rest,
     )  # fmt: skip
 
 
 def as_written(
     method: str, recipe: str, sets: Sequence[str], base: str, encoder: str, corpus: str
-) -> tuple[str, str, str, Changes]:
+) -> tuple[str, str, str, Overrides]:
     """Base, encoder, corpus and changes: as typed, else as the recipe has it, else the lab's. Refused before anything is opened."""
     from trainers.methods import get_plan
-    from trainers.recipes.overrides import Changes
+    from trainers.recipes.overrides import Overrides
     from trainers.recipes.recipe_file import RecipeFile, read_recipe
 
-    written = read_recipe(recipe) if recipe else RecipeFile("", method, Changes())
+    written = read_recipe(recipe) if recipe else RecipeFile("", method, Overrides())
     if written.method != method:
-        raise WrongRequest(
+        raise InvalidRequest(
             f"the recipe `{recipe}` is for `{written.method}`: `hub train {written.method} --recipe {recipe}`."
         )
     changes = written.changes.with_sets(sets)
@@ -92,9 +92,9 @@ def languages_of(lang: Sequence[str] | None) -> tuple[str, ...]:
 
 
 def check_device(device: str) -> None:
-    """WrongRequest for what is no device."""
+    """InvalidRequest for what is no device."""
     if device not in {"", "cpu", "cuda"}:
-        raise WrongRequest(f"no device is called `{device}`: use `cpu` or `cuda`.")
+        raise InvalidRequest(f"no device is called `{device}`: use `cpu` or `cuda`.")
 
 
 def prepare_libraries() -> None:

@@ -17,9 +17,9 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from trainers.inputs.features import Material
+from trainers.inputs.features import FeatureDataset
 from trainers.loop import sharding
-from trainers.loop.checkpoint import gathered, learning, write_tensors
+from trainers.loop.checkpoint import gather_parts, trainable_tensors, write_tensors
 from trainers.loop.failures import writing
 from trainers.loop.loop import train
 from trainers.loop.processes import device_of
@@ -47,7 +47,7 @@ def run_phase(
     phase: Phase,
     place: Path,
     module: nn.Module,
-    material: Material,
+    features: FeatureDataset,
     accelerator: Accelerator,
     *,
     label: str,
@@ -58,10 +58,10 @@ def run_phase(
     device, main, spread = device_of(accelerator), accelerator.is_main_process, sharding.wanted(accelerator)
     # What is spread over processes cannot be put together in place: a copy learns, and the module takes what it learnt.
     working = copy.deepcopy(module).to(device) if spread else module
-    method = phase.make(working, material)  # says what learns in this phase, finished or not
+    method = phase.make(working, features)  # says what learns in this phase, finished or not
     learnt = {name: value.numel() for name, value in working.named_parameters() if value.requires_grad}
     if (finished := _finished(place)) is not None:
-        _take(module, [*learning(working)], place)
+        _take(module, [*trainable_tensors(working)], place)
         return PhaseOutcome(finished["seconds"], finished["losses"], learnt)
     with attention(device), threads(device):
         run = train(
@@ -76,12 +76,12 @@ def run_phase(
             on_sample=partial(samples.show, working, phase.name) if samples else None,
         )
     working.eval()
-    tensors = gathered(learning(working), main=main)
+    tensors = gather_parts(trainable_tensors(working), main=main)
     if main:
         _finish(place, tensors, {"seconds": run.seconds, "losses": run.last_losses})
     accelerator.wait_for_everyone()
     if spread:
-        _take(module, [*learning(working)], place)
+        _take(module, [*trainable_tensors(working)], place)
     return PhaseOutcome(run.seconds, run.last_losses, learnt)
 
 

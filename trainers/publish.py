@@ -18,7 +18,7 @@ from hub.names import ArtifactName
 from hub.publish.publish import publish
 from hub.records import Artifact, Revision, Score
 from trainers.defaults import CORPUS, ENCODER
-from trainers.run import READOUT, Order, Trained
+from trainers.run import READOUT, RunRequest, RunResult
 
 HEADING = "## Scores"
 ENCODER_USE = "# a folder of transformers, and what `hub train mclip --encoder {name}` reads"
@@ -50,7 +50,7 @@ def default_name(method: str, languages: Sequence[str]) -> str:
     return f"{method}-{'-'.join(languages) if len(languages) <= 3 else 'many'}".lower()
 
 
-def export(trained: Trained, folder: Path, cost: Cost) -> Path:
+def export(trained: RunResult, folder: Path, cost: Cost) -> Path:
     """Write the variant's weights (fp16) and config.json below `folder`; returns the variant's folder.
 
     What is a repository of another library lies in `folder` itself, with that library's config.json.
@@ -66,7 +66,7 @@ def export(trained: Trained, folder: Path, cost: Cost) -> Path:
     return variant
 
 
-def write_module_card(trained: Trained, folder: Path, cost: Cost, scores: Sequence[Score]) -> Card:
+def write_module_card(trained: RunResult, folder: Path, cost: Cost, scores: Sequence[Score]) -> Card:
     """Write README.md: what it is, how it was made, what it cost, what it scores."""
     languages = trained.order.languages
     tags = spoken_tags(trained)
@@ -90,7 +90,7 @@ def write_module_card(trained: Trained, folder: Path, cost: Cost, scores: Sequen
     return card
 
 
-def spoken_tags(trained: Trained) -> tuple[str, ...]:
+def spoken_tags(trained: RunResult) -> tuple[str, ...]:
     """Languages it was made for; trained on English alone, it is for all that its encoder reads: `mul`."""
     return (MULTILINGUAL,) if set(trained.order.languages) <= {"en"} else trained.order.languages
 
@@ -128,7 +128,7 @@ def _question(score: Score) -> tuple[str, ...]:
     return score.metric, score.benchmark, score.split, score.language, score.base, score.provenance.value
 
 
-def _config(trained: Trained, cost: Cost) -> dict[str, Any]:
+def _config(trained: RunResult, cost: Cost) -> dict[str, Any]:
     gives_mask = bool(getattr(trained.learner.module, "gives_mask", False))
     length = trained.learner.settings.get("queries", trained.length)
     return {
@@ -145,7 +145,7 @@ def _config(trained: Trained, cost: Cost) -> dict[str, Any]:
             "pooled_width": trained.pooled_width,
             "mask": gives_mask,
         },
-        "prompt": trained.prompting.config(),
+        "prompt": trained.prompt_rules.config(),
         "languages": list(spoken_tags(trained)),
         "run": {
             "order": asdict(trained.order),
@@ -160,7 +160,7 @@ def _config(trained: Trained, cost: Cost) -> dict[str, Any]:
     } | trained.learner.config()
 
 
-def _prose(trained: Trained, cost: Cost, scores: Sequence[Score], name: str, spoken: str) -> str:
+def _prose(trained: RunResult, cost: Cost, scores: Sequence[Score], name: str, spoken: str) -> str:
     base, foundation = trained.base.short_name, trained.plan.foundation
     weights = f"{trained.weights / 1e6:.2f}M" if trained.weights >= 10_000 else f"{trained.weights:,}"
     frozen = trained.plan.frozen.format(encoder=trained.encoder.short_name)
@@ -194,7 +194,7 @@ Data: split `seen` of `{trained.corpus.name}` ({learnt_from}); nothing held out 
 {_table(scores)}"""
 
 
-def _left_out(trained: Trained) -> str:
+def _left_out(trained: RunResult) -> str:
     """How much of the denoiser's change a low-rank delta lacks; nothing for all others."""
     delta = trained.learner.config().get("delta", {})
     if "relative_error" not in delta:
@@ -202,13 +202,13 @@ def _left_out(trained: Trained) -> str:
     return f" It is kept at rank {delta['rank']}, which leaves {delta['relative_error']:.0%} of its Frobenius norm out."
 
 
-def command_of(order: Order, base: str) -> str:
+def command_of(order: RunRequest, base: str) -> str:
     """The command that trains it again on `base`: what was said, without what is so by default."""
     said: list[tuple[str, object]] = [("--base", base)]
     said += [("--recipe", order.recipe)] if order.recipe else []
     said += [("--set", each) for each in order.sets]
     said += [("--lang", tag) for tag in order.languages]
-    usual = Order(method=order.method, base=base, encoder=ENCODER, corpus=CORPUS, languages=order.languages)
+    usual = RunRequest(method=order.method, base=base, encoder=ENCODER, corpus=CORPUS, languages=order.languages)
     for option, name in (
         ("--encoder", "encoder"),
         ("--corpus", "corpus"),
@@ -220,7 +220,7 @@ def command_of(order: Order, base: str) -> str:
         if (value := getattr(order, name)) != getattr(usual, name):
             said.append((option, value))
     columns = order.columns
-    said += [("--picture-column", columns.picture)] if columns.picture else []
+    said += [("--image-column", columns.image)] if columns.image else []
     said += [("--caption-column", f"{tag}={column}") for tag, column in columns.captions]
     if columns.held_out_share != usual.columns.held_out_share:
         said.append(("--held-out-share", columns.held_out_share))

@@ -16,34 +16,34 @@ from accelerate import Accelerator
 from tqdm.auto import tqdm
 
 from hub.encoders.encoder import TextEncoder
-from hub.errors import Unreachable, WrongRequest
+from hub.errors import InvalidRequest, Unreachable
 from hub.local import LocalHub
 from trainers import defaults
 from trainers.corpora import open_corpus
 from trainers.corpora.captioned import CaptionedCorpus, Columns
 from trainers.corpora.corpus import Corpus
 from trainers.frozen.foundation import open_dual_encoder
-from trainers.frozen.resolve import Source, find_dual_encoder, find_encoder, picture_side
-from trainers.inputs.features import Material, Store
-from trainers.inputs.mixture import Mixture, gather
-from trainers.inputs.prompt_rules import Prompting
+from trainers.frozen.resolve import FrozenSource, find_dual_encoder, find_encoder, image_side
+from trainers.inputs.features import FeatureDataset, Store
+from trainers.inputs.mixture import Mixture, collect_features
+from trainers.inputs.prompt_rules import PromptRules
 from trainers.learners.learner import Learner
 from trainers.loop import sharding
 from trainers.loop.loop import shards_of
 from trainers.loop.processes import device_of, leave, open_accelerator
 from trainers.methods import get_plan
 from trainers.phases import run_phase, threads
-from trainers.recipes.overrides import Changes, settings_of
+from trainers.recipes.overrides import Overrides, settings_of
 from trainers.recipes.plan import Plan
 from trainers.samples.samples import FOLDER as SAMPLES
-from trainers.samples.samples import SampleOrder, Samples, chosen
+from trainers.samples.samples import SampleRequest, Samples, choose_prompts
 
 READOUT = "last_hidden_state"
 ORDER = "order.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class RunRequest:
     """What somebody asked to be trained; with the same order a stopped run goes on where it was."""
 
     method: str
@@ -62,27 +62,27 @@ class Order:
     """Name of a recipe file whose changes these are, for the card."""
     sets: tuple[str, ...] = ()
     """What `--set` said beside it, for the card."""
-    changes: Changes = field(default_factory=Changes)
+    changes: Overrides = field(default_factory=Overrides)
     """Of the method's plan."""
     accumulation: int = 1
     """Parts each process takes its share of a batch in."""
     columns: Columns = field(default_factory=Columns)
-    """Of a corpus of one's own pictures."""
+    """Of a corpus of one's own images."""
 
 
 @dataclass(frozen=True)
-class Trained:
+class RunResult:
     """A module and how it came to be."""
 
     learner: Learner
     plan: Plan
-    order: Order
-    base: Source
-    encoder: Source
+    order: RunRequest
+    base: FrozenSource
+    encoder: FrozenSource
     corpus: Corpus
     length: int
     """Token states that reach the module."""
-    prompting: Prompting
+    prompt_rules: PromptRules
     width: int
     """Of the token states the denoiser reads."""
     pooled_width: int | None
@@ -97,7 +97,7 @@ class Trained:
     rank: int = 0
     """Of this process; all hold the same weights, and 0 publishes them."""
     processes: int = 1
-    vision: Source | None = None
+    vision: FrozenSource | None = None
     """The dual encoder whose vision tower was looked through, beside a base that draws."""
 
     @property
@@ -106,27 +106,27 @@ class Trained:
         return sum(self.seconds.values()) * self.processes
 
 
-NO_SAMPLES = SampleOrder()
+NO_SAMPLES = SampleRequest()
 
 
 def train_module(
-    order: Order, hub: LocalHub, folder: Path, *, resume: bool, quiet: bool, sample: SampleOrder = NO_SAMPLES
-) -> Trained:
+    order: RunRequest, hub: LocalHub, folder: Path, *, resume: bool, quiet: bool, sample: SampleRequest = NO_SAMPLES
+) -> RunResult:
     """Run every phase below `folder`; a resumed run skips what is finished.
 
-    Raises UnknownMethod, UnknownBase, UnknownCorpus, WrongRequest for languages without texts, and WrongRequest when
+    Raises UnknownMethod, UnknownBase, UnknownCorpus, InvalidRequest for languages without texts, and InvalidRequest when
     there is nothing to resume or it was ordered otherwise.
     """
     if resume and not (folder / ORDER).is_file():
-        raise WrongRequest(f"there is no run to resume in {folder.name}: leave `--resume` out to begin one.")
+        raise InvalidRequest(f"there is no run to resume in {folder.name}: leave `--resume` out to begin one.")
     accelerator = open_accelerator("no", order.device)
     device, started = device_of(accelerator), time.perf_counter()
     ready = prepare(order, hub, device, quiet=quiet)
     if resume:
         _refuse_another(folder, _as_json(order, ready.digests))
     samples = _samples(sample, ready, order, folder)
-    learner = _make_learner(ready.plan, ready.material, order.seed, accelerator)
-    ready.material.fill(ready.plan.needs)
+    learner = _make_learner(ready.plan, ready.features, order.seed, accelerator)
+    ready.features.fill(ready.plan.needs)
     if accelerator.is_main_process and not resume:
         _begin(folder, _as_json(order, ready.digests))
     accelerator.wait_for_everyone()
@@ -137,22 +137,22 @@ def train_module(
     for number, phase in enumerate(ready.plan.phases):
         place, label = folder / f"{number}-{phase.name}", f"{ready.plan.name}: {phase.name}"
         outcome = run_phase(
-            phase, place, module, ready.material, accelerator, label=label, samples=samples, quiet=quiet
+            phase, place, module, ready.features, accelerator, label=label, samples=samples, quiet=quiet
         )
         seconds[phase.name], losses[phase.name] = outcome.seconds, outcome.losses
         learnt |= outcome.learnt
     module.eval().cpu()
     leave()
-    base = ready.material.base
-    return Trained(
+    base = ready.features.base
+    return RunResult(
         learner=learner,
         plan=ready.plan,
         order=order,
         base=ready.base,
         encoder=ready.encoder,
-        corpus=ready.material.corpus,
-        length=ready.material.length,
-        prompting=ready.prompting,
+        corpus=ready.features.corpus,
+        length=ready.features.length,
+        prompt_rules=ready.prompt_rules,
         vision=ready.vision,
         width=base.width,
         pooled_width=getattr(base, "pooled_width", None),  # a dual encoder is read by no denoiser
@@ -165,12 +165,12 @@ def train_module(
     )
 
 
-def _make_learner(plan: Plan, material: Material, seed: int, accelerator: Accelerator) -> Learner:
-    """What learns, seeded. WrongRequest for phases that cannot be shared by the processes, before anything is computed."""
+def _make_learner(plan: Plan, features: FeatureDataset, seed: int, accelerator: Accelerator) -> Learner:
+    """What learns, seeded. InvalidRequest for phases that cannot be shared by the processes, before anything is computed."""
     for phase in plan.phases:
         shards_of(phase.recipe, accelerator.num_processes)
     torch.manual_seed(seed)
-    learner = plan.learner(material.base, material.encoder)
+    learner = plan.learner(features.base, features.encoder)
     if sharding.wanted(accelerator):
         for phase in plan.phases:
             sharding.check(learner.module, phase.recipe, plan.name)
@@ -178,73 +178,73 @@ def _make_learner(plan: Plan, material: Material, seed: int, accelerator: Accele
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class RunInputs:
     """All that is frozen, read and gathered; nothing is computed yet."""
 
     plan: Plan
-    base: Source
-    encoder: Source
-    prompting: Prompting
-    material: Material
-    vision: Source | None = None
+    base: FrozenSource
+    encoder: FrozenSource
+    prompt_rules: PromptRules
+    features: FeatureDataset
+    vision: FrozenSource | None = None
     """The dual encoder beside a base that draws."""
 
     @property
     def digests(self) -> list[str]:
         """Of all that is frozen: with others a run would not be the same one."""
         sources = [self.base, self.encoder] if self.vision is None else [self.base, self.encoder, self.vision]
-        return [*(source.pin.digest for source in sources), self.material.corpus.digest]
+        return [*(source.pin.digest for source in sources), self.features.corpus.digest]
 
 
-def prepare(order: Order, hub: LocalHub, device: torch.device, *, quiet: bool) -> Prepared:
+def prepare(order: RunRequest, hub: LocalHub, device: torch.device, *, quiet: bool) -> RunInputs:
     """Open what an order names; raises as `train_module`."""
     what = f"recipe {order.recipe}" if order.recipe else f"`{order.method}`"
     plan = order.changes.apply(get_plan(order.method), what=what)
     plan = plan.with_steps(order.steps, order.seed).in_parts(order.accumulation)
     base_source, encoder_source = plan.foundation.find(order.base, hub), find_encoder(order.encoder, hub)
-    corpus = open_corpus(order.corpus, order.columns, picture_side(base_source.folder))
+    corpus = open_corpus(order.corpus, order.columns, image_side(base_source.folder))
     if isinstance(corpus, CaptionedCorpus) and not quiet:
         tqdm.write("\n".join(corpus.report()), file=sys.stderr)
     base = plan.foundation.open(base_source.folder, device)
     vision_source = _vision_of(plan, hub)
     encoder = TextEncoder.from_folder(encoder_source.folder, readout=READOUT, device=device, dtype=torch.float32)
-    prompting = plan.prompting or Prompting.plain(plan.length or base.length)
-    material = gather(
+    prompt_rules = plan.prompt_rules or PromptRules.plain(plan.length or base.length)
+    features = collect_features(
         corpus,
         Mixture(("en",) if plan.english_only else order.languages, order.english_share, order.temperature),
         base,
         encoder,
-        length=prompting.positive.kept,
-        prompting=prompting,
+        length=prompt_rules.positive.kept,
+        prompt_rules=prompt_rules,
         store=Store(
             hub.home.caches, base_source.pin.digest, encoder_source.pin.digest, quiet,
             vision_digest=vision_source.pin.digest if vision_source else "",
         ),
         vision=open_dual_encoder(vision_source.folder, device) if vision_source else None,
     )  # fmt: skip
-    return Prepared(plan, base_source, encoder_source, prompting, material, vision_source)
+    return RunInputs(plan, base_source, encoder_source, prompt_rules, features, vision_source)
 
 
-def _vision_of(plan: Plan, hub: LocalHub) -> Source | None:
-    """The dual encoder that a phase's option `vision` names; WrongRequest where two phases want different ones."""
+def _vision_of(plan: Plan, hub: LocalHub) -> FrozenSource | None:
+    """The dual encoder that a phase's option `vision` names; InvalidRequest where two phases want different ones."""
     names = {str(settings_of(phase)["vision"]) for phase in plan.phases if "vision" in settings_of(phase)}
     if len(names) > 1:
-        raise WrongRequest(f"one `vision` for all phases, please, not {' and '.join(sorted(names))}.")
+        raise InvalidRequest(f"one `vision` for all phases, please, not {' and '.join(sorted(names))}.")
     return find_dual_encoder(names.pop(), hub) if names else None
 
 
-def _samples(wanted: SampleOrder, ready: Prepared, order: Order, folder: Path) -> Samples | None:
-    """Who draws the sample pictures; None where none are wanted, or, with a line, where there is nothing to draw."""
+def _samples(wanted: SampleRequest, ready: RunInputs, order: RunRequest, folder: Path) -> Samples | None:
+    """Who draws the sample images; None where none are wanted, or, with a line, where there is nothing to draw."""
     if not wanted.every:
         return None
     if not ready.plan.draws:
-        tqdm.write(f"`{ready.plan.name}` draws nothing: `--sample-every` has no pictures to show.", file=sys.stderr)
+        tqdm.write(f"`{ready.plan.name}` draws nothing: `--sample-every` has no images to show.", file=sys.stderr)
         return None
-    prompts = chosen(ready.material.corpus, order.languages, wanted.prompts)
-    return Samples(ready.material, prompts, folder / SAMPLES, order.seed, wanted.every)
+    prompts = choose_prompts(ready.features.corpus, order.languages, wanted.prompts)
+    return Samples(ready.features, prompts, folder / SAMPLES, order.seed, wanted.every)
 
 
-def _as_json(order: Order, digests: list[str]) -> dict[str, Any]:
+def _as_json(order: RunRequest, digests: list[str]) -> dict[str, Any]:
     plain: dict[str, Any] = json.loads(json.dumps({**dataclasses.asdict(order), "digests": digests}))
     return plain
 
@@ -268,7 +268,7 @@ def _refuse_another(folder: Path, wanted: dict[str, Any]) -> None:
     if differing := [
         f"{name} {found.get(name)!r} → {value!r}" for name, value in wanted.items() if found.get(name) != value
     ]:
-        raise WrongRequest(
+        raise InvalidRequest(
             f"the run in {folder.name} was ordered otherwise ({'; '.join(differing)}): leave `--resume` out."
         )
 

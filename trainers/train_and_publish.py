@@ -14,10 +14,10 @@ from hub.records import Revision, Score
 from trainers import publish
 from trainers import run as training
 from trainers.evaluation import evaluate
-from trainers.evaluation.evaluate import Asked
+from trainers.evaluation.evaluate import EvaluationRequest
 from trainers.publish import Cost
-from trainers.run import Order, Trained
-from trainers.samples.samples import SampleOrder
+from trainers.run import RunRequest, RunResult
+from trainers.samples.samples import SampleRequest
 
 SPLITS = ("seen", "pairs", "held-out")
 """Whose prompts a card's figures are measured on."""
@@ -29,7 +29,7 @@ class Outcome:
 
     name: ArtifactName
     folder: Path
-    trained: Trained
+    trained: RunResult
     cost: Cost
     scores: Sequence[Score]
     revision: Revision | None
@@ -56,12 +56,12 @@ class Outcome:
 
 
 def train_and_publish(
-    order: Order,
+    order: RunRequest,
     hub: LocalHub,
     *,
     name: str,
     out: Path | None,
-    sample: SampleOrder,
+    sample: SampleRequest,
     price_per_hour: float,
     prompts: int,
     push: bool,
@@ -83,7 +83,7 @@ def train_and_publish(
     scores: Sequence[Score] = ()
     if prompts:
         subject = evaluate.trained_subject(trained, full.name, folder, hub)
-        asked = Asked(("emoji-generation",), SPLITS, order.languages, prompts)
+        asked = EvaluationRequest(("emoji-generation",), SPLITS, order.languages, prompts)
         scores = evaluate.compare(subject, asked, trained.corpus, hub, quiet=quiet)
         publish.write_module_card(trained, folder, cost, scores)
     message = f"Train {order.method} for {', '.join(order.languages)}"

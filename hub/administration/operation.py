@@ -35,7 +35,7 @@ from typing import (
 from urllib.parse import quote
 
 from hub.decoding import decode
-from hub.errors import Unauthenticated, WrongRequest
+from hub.errors import InvalidRequest, Unauthenticated
 
 if TYPE_CHECKING:
     from hub.local import LocalHub
@@ -116,7 +116,7 @@ class RemoteAdministration:
     """A server, with an administrator's token."""
 
     def __init__(self, address: str, token: str) -> None:
-        """Raises WrongRequest for an invalid URL, Unauthenticated without a token."""
+        """Raises InvalidRequest for an invalid URL, Unauthenticated without a token."""
         from hub.remote.client import Endpoint
 
         self._endpoint = Endpoint(address, token)
@@ -133,6 +133,6 @@ class RemoteAdministration:
 
 
 def check_limit(limit: int) -> None:
-    """Raise WrongRequest unless `limit` is between 1 and MAX_LINES."""
+    """Raise InvalidRequest unless `limit` is between 1 and MAX_LINES."""
     if not 1 <= limit <= MAX_LINES:
-        raise WrongRequest(f"`limit` must be a whole number from 1 to {MAX_LINES}, not {limit}.")
+        raise InvalidRequest(f"`limit` must be a whole number from 1 to {MAX_LINES}, not {limit}.")

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from hub.administration.operation import MAX_LINES, Line, Operation, check_limit
-from hub.errors import WrongRequest
-from hub.registry.outbox.queue import Debt, debts, retry
+from hub.errors import InvalidRequest
+from hub.registry.outbox.queue import Job, jobs, retry
 
 if TYPE_CHECKING:
     from hub.local import LocalHub
@@ -21,7 +21,7 @@ class Due:
     due: int
 
 
-class ListDebts(Operation[list[Debt]]):
+class ListJobs(Operation[list[Job]]):
     """List the jobs that wait for a worker or were given up, oldest first."""
 
     path, errors = "/admin/outbox", ()
@@ -29,12 +29,12 @@ class ListDebts(Operation[list[Debt]]):
         int, {"description": "Maximum number of jobs, oldest first.", "minimum": 1, "maximum": MAX_LINES}
     ] = 1000
 
-    def run(self, hub: LocalHub, actor: Actor) -> list[Debt]:
+    def run(self, hub: LocalHub, actor: Actor) -> list[Job]:
         check_limit(self.limit)
-        return debts(hub.registry.database, self.limit)
+        return jobs(hub.registry.database, self.limit)
 
 
-class RetryDebts(Operation[Due]):
+class RetryJobs(Operation[Due]):
     """Make all jobs, or those of one task, due now, including those given up."""
 
     method, path, errors = "POST", "/admin/outbox/retry", ()
@@ -44,8 +44,8 @@ class RetryDebts(Operation[Due]):
 
     def run(self, hub: LocalHub, actor: Actor) -> Due:
         if not self.task.isprintable() or len(self.task) > 200:
-            raise WrongRequest(f"{self.task[:80]!r} is not a task: list the jobs with `hub admin outbox`.")
+            raise InvalidRequest(f"{self.task[:80]!r} is not a task: list the jobs with `hub admin outbox`.")
         return Due(retry(hub.registry.database, self.task, actor))
 
 
-OPERATIONS = (ListDebts, RetryDebts)
+OPERATIONS = (ListJobs, RetryJobs)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hub.administration.operation import Operation
 from hub.names import ArtifactName
-from hub.registry.artifacts.repositories import allow_any_file, remove_tombstone
+from hub.registry.artifacts.repositories import allow_unsafe_files, remove_tombstone
 
 if TYPE_CHECKING:
     from hub.local import LocalHub
@@ -19,7 +19,7 @@ class Policy:
     """Whether an artifact may have files that can run code."""
 
     name: str
-    any_file: bool
+    allow_unsafe_files: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +34,15 @@ class AllowAnyFile(Operation[Policy]):
 
     method, path = "PUT", "/admin/repositories/{name}/policy"
     name: str
-    any_file: bool
+    allow_unsafe_files: bool
 
     def run(self, hub: LocalHub, actor: Actor) -> Policy:
         from hub.publish.publish import drain_outbox
 
         found = hub.registry.get(self.name)
-        allow_any_file(hub.registry.database, found.name, self.any_file, actor)
+        allow_unsafe_files(hub.registry.database, found.name, self.allow_unsafe_files, actor)
         drain_outbox(hub.registry, hub.store)
-        return Policy(str(found.name), self.any_file)
+        return Policy(str(found.name), self.allow_unsafe_files)
 
 
 class FreeName(Operation[FreedName]):

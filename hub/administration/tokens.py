@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 from hub.administration.operation import Line, Operation
-from hub.errors import WrongRequest
+from hub.errors import InvalidRequest
 from hub.registry.accounts.permissions import TOKEN_ROLES, Token
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class CreateToken(Operation[Secret]):
 
     def run(self, hub: LocalHub, actor: Actor) -> Secret:
         if self.days is not None and not 1 <= self.days <= MAX_DAYS:
-            raise WrongRequest(f"`days` must be from 1 to {MAX_DAYS}, not {self.days}.")
+            raise InvalidRequest(f"`days` must be from 1 to {MAX_DAYS}, not {self.days}.")
         lasts = None if self.days is None else timedelta(days=self.days)
         account = hub.accounts.get(self.user)
         return Secret(hub.tokens.create(account, self.role, actor, name=self.name, artifact=self.artifact, lasts=lasts))

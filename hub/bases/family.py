@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar, cast
 
 from hub.bases.language_mixin import LanguageMixin, with_language
-from hub.errors import Damaged, DoesNotFit, UnknownFile
+from hub.errors import DamagedFile, DoesNotFit, UnknownFile
 from hub.plugins import advertised, load, resolve
 from hub.records import Conditioning
 
@@ -93,7 +93,7 @@ def read_widths(folder: Path) -> Conditioning:
     config = read_json(folder / "transformer" / "config.json")
     width, pooled = config.get("joint_attention_dim"), config.get("pooled_projection_dim")
     if not isinstance(width, int) or not isinstance(pooled, int):
-        raise Damaged(
+        raise DamagedFile(
             f"the transformer config of `{folder.name}` lacks conditioning widths: {width!r}, pooled {pooled!r}."
         )
     return Conditioning(width=width, pooled_width=pooled)
@@ -103,18 +103,18 @@ def pipeline_class_of(folder: Path) -> str:
     """Return `_class_name` of the diffusers pipeline in `folder`."""
     name = read_json(folder / "model_index.json").get("_class_name")
     if not isinstance(name, str):
-        raise Damaged(f"the model_index.json of `{folder.name}` names no pipeline class.")
+        raise DamagedFile(f"the model_index.json of `{folder.name}` names no pipeline class.")
     return name
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read a configuration file. Raises UnknownFile and Damaged."""
+    """Read a configuration file. Raises UnknownFile and DamagedFile."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UnknownFile(f"{path.parent.name}/{path.name}") from error
     except (OSError, ValueError) as error:
-        raise Damaged(f"`{path.parent.name}/{path.name}` is not a JSON file: {error}.") from error
+        raise DamagedFile(f"`{path.parent.name}/{path.name}` is not a JSON file: {error}.") from error
     if not isinstance(found, dict):
-        raise Damaged(f"`{path.parent.name}/{path.name}` is not a JSON object.")
+        raise DamagedFile(f"`{path.parent.name}/{path.name}` is not a JSON object.")
     return found

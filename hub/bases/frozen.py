@@ -167,7 +167,7 @@ class FrozenBase:
             mean: Tensor = self._vae.encode(pixels).latent_dist.mean
         return mean * float(self._vae.config.scaling_factor)
 
-    def pictures(self, latents_BKHW: Tensor) -> Tensor:
+    def decode(self, latents_BKHW: Tensor) -> Tensor:
         """Decode latents to images, (B, 3, H, W) in 0…1."""
         import torch
 
@@ -186,10 +186,10 @@ class FrozenBase:
         sampler.set_timesteps(steps)
         return sampler
 
-    def noised(self, latents_BKHW: Tensor, noise_BKHW: Tensor, steps_B: Tensor) -> Tensor:
+    def add_noise(self, latents_BKHW: Tensor, noise_BKHW: Tensor, steps_B: Tensor) -> Tensor:
         """Return latents at noise levels `steps_B`."""
-        noised: Tensor = self.schedule.add_noise(latents_BKHW, noise_BKHW, steps_B)
-        return noised
+        noisy_BKHW: Tensor = self.schedule.add_noise(latents_BKHW, noise_BKHW, steps_B)
+        return noisy_BKHW
 
     def target(self, latents_BKHW: Tensor, noise_BKHW: Tensor, steps_B: Tensor) -> Tensor:
         """Return what the denoiser was trained to predict: noise, latents or velocity, by its schedule."""

@@ -55,7 +55,7 @@ class Prompts:
     """Whether the denoiser reads a mask. Then every row has one, and shorter rows are padded."""
 
 
-class PromptEncoder(Protocol):
+class EncodesPrompts(Protocol):
     """Turns prompts into embeddings through loaded modules; `hub.loader` implements it."""
 
     def encode(self, prompts: Prompts) -> tuple[Embeddings, Embeddings | None] | None:
@@ -86,7 +86,7 @@ class LanguageMixin:
     """Whether one negative prompt may serve all prompts of a list."""
     takes_finished: ClassVar[bool] = False
     """Whether the base uses embeddings unchanged; otherwise it casts them and repeats them per image, as its own."""
-    _prompt_encoder: PromptEncoder | None = None
+    _prompt_encoder: EncodesPrompts | None = None
     _mixin: type[LanguageMixin]
     """The family's mixin; set by `with_language`."""
 

@@ -16,7 +16,7 @@ from hub.bases.family import Family, read_json
 from hub.bases.frozen import FrozenBase
 from hub.bases.language_mixin import LanguageMixin
 from hub.embeddings import Embeddings
-from hub.errors import Damaged
+from hub.errors import DamagedFile
 from hub.records import Conditioning
 
 if TYPE_CHECKING:
@@ -105,5 +105,5 @@ class PixArt(Family):
         config = read_json(folder / "transformer" / "config.json")
         heads, width = config.get("num_attention_heads"), config.get("attention_head_dim")
         if not isinstance(heads, int) or not isinstance(width, int):
-            raise Damaged(f"the transformer config of `{folder.name}` lacks a width: {heads!r} heads of {width!r}.")
+            raise DamagedFile(f"the transformer config of `{folder.name}` lacks a width: {heads!r} heads of {width!r}.")
         return Conditioning(width=heads * width, mask=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from hub.bases.family import Family, read_json
 from hub.bases.language_mixin import LanguageMixin
-from hub.errors import Damaged
+from hub.errors import DamagedFile
 from hub.records import Conditioning
 
 
@@ -36,5 +36,5 @@ class Sana(Family):
         """Return `caption_channels` of the transformer (2304); any length, with a mask."""
         width = read_json(folder / "transformer" / "config.json").get("caption_channels")
         if not isinstance(width, int):
-            raise Damaged(f"the transformer of `{folder.name}` has the invalid `caption_channels` {width!r}.")
+            raise DamagedFile(f"the transformer of `{folder.name}` has the invalid `caption_channels` {width!r}.")
         return Conditioning(width=width, mask=True)

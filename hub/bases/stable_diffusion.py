@@ -12,7 +12,7 @@ from hub.bases.family import Family, read_json
 from hub.bases.frozen import FrozenBase
 from hub.bases.language_mixin import LanguageMixin
 from hub.embeddings import Embeddings
-from hub.errors import Damaged
+from hub.errors import DamagedFile
 from hub.records import Conditioning
 
 if TYPE_CHECKING:
@@ -77,5 +77,5 @@ class StableDiffusion(Family):
         """Return `cross_attention_dim` of the UNet; cross-attention takes any length."""
         width = read_json(folder / "unet" / "config.json").get("cross_attention_dim")
         if not isinstance(width, int):
-            raise Damaged(f"the UNet of `{folder.name}` needs one `cross_attention_dim`, and has {width!r}.")
+            raise DamagedFile(f"the UNet of `{folder.name}` needs one `cross_attention_dim`, and has {width!r}.")
         return Conditioning(width=width)

@@ -14,7 +14,7 @@ from hub.bases.frozen import FrozenBase
 from hub.bases.language_mixin import LanguageMixin
 from hub.bases.stable_diffusion import FrozenStableDiffusion
 from hub.embeddings import Embeddings
-from hub.errors import Damaged
+from hub.errors import DamagedFile
 from hub.records import Conditioning
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class StableDiffusionXL(Family):
         width = read_json(folder / "unet" / "config.json").get("cross_attention_dim")
         pooled = read_json(folder / "text_encoder_2" / "config.json").get("projection_dim")
         if not isinstance(width, int) or not isinstance(pooled, int):
-            raise Damaged(
+            raise DamagedFile(
                 f"the configuration of `{folder.name}` lacks conditioning widths: {width!r}, pooled {pooled!r}."
             )
         return Conditioning(width=width, pooled_width=pooled)

@@ -9,7 +9,7 @@ from hub.cards.card import FILE, NAMESPACE
 from hub.cards.licenses import parse_license
 from hub.cards.read import read_card, split
 from hub.cards.variant_config import read_variant, variant_folders
-from hub.errors import UnknownLanguage, WrongCard
+from hub.errors import UnknownLanguage, InvalidCard
 from hub.languages import parse_language
 from hub.names import ArtifactName
 from hub.records import PLAIN, Artifact, Variant, joined, parted
@@ -20,7 +20,7 @@ PLAIN_KINDS = {"base", DATASET}
 
 
 def describe(folder: Path, name: ArtifactName) -> Artifact:
-    """Return the artifact in `folder`, from its card and variants. Raises WrongCard."""
+    """Return the artifact in `folder`, from its card and variants. Raises InvalidCard."""
     card = read_card(folder, name)
     variants = () if is_plain(folder, card.kind) else _variants(folder, name)
     encoders = {joined(pin.name for pin in variant.encoders) for variant in variants if variant.encoder}
@@ -45,20 +45,20 @@ def describe(folder: Path, name: ArtifactName) -> Artifact:
 def describe_repository(folder: Path, name: ArtifactName, *, is_dataset: bool) -> Artifact:
     """Describe a folder that may have no linguahub card: then Hugging Face's front matter describes a plain artifact.
 
-    Raises WrongCard, also if the card of a data set is in a model repository or the reverse.
+    Raises InvalidCard, also if the card of a data set is in a model repository or the reverse.
     """
     try:
         text = (folder / FILE).read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         text = ""
     except UnicodeDecodeError as error:
-        raise WrongCard(f"the card of `{name}` is not UTF-8 text: {error}.") from error
+        raise InvalidCard(f"the card of `{name}` is not UTF-8 text: {error}.") from error
     front_matter = split(text)[0] if text.startswith("---") else {}
     if NAMESPACE not in front_matter:
         return _plain(front_matter, name, DATASET if is_dataset else PLAIN)
     found = describe(folder, name)
     if (found.kind == DATASET) != is_dataset:
-        raise WrongCard(
+        raise InvalidCard(
             f"`{name}` is a repository for {'data sets' if is_dataset else 'models'}, but the kind in its card is `{found.kind}`."
         )
     return found
@@ -109,8 +109,8 @@ def _variants(folder: Path, name: ArtifactName) -> tuple[Variant, ...]:
     for each in variant_folders(folder):
         try:
             variants.append(read_variant(each))
-        except WrongCard as error:
+        except InvalidCard as error:
             problems.append(str(error).rstrip("."))
     if problems:
-        raise WrongCard(f"`{name}` has {len(problems)} invalid variants: {'; '.join(problems)}.")
+        raise InvalidCard(f"`{name}` has {len(problems)} invalid variants: {'; '.join(problems)}.")
     return tuple(variants)

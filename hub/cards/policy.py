@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from hub.weights.header import weights_problem
-from hub.errors import Unreachable, WrongPath, WrongSource
+from hub.errors import Unreachable, InvalidPath, InvalidSource
 from hub.names import check_path
 
 PICKLES = (".bin", ".ckpt", ".joblib", ".pickle", ".pkl", ".pt", ".pth")
@@ -41,16 +41,16 @@ _REASONS = {
 
 
 def check_contents(folder: Path) -> list[str]:
-    """Return the relative paths of all files in `folder`, sorted. Raises WrongSource or WrongPath with every problem."""
+    """Return the relative paths of all files in `folder`, sorted. Raises InvalidSource or InvalidPath with every problem."""
     if not folder.is_dir():
-        raise WrongSource(f"{folder} is not a folder: choose one with README.md and weights.")
+        raise InvalidSource(f"{folder} is not a folder: choose one with README.md and weights.")
     try:
         paths = _paths(folder)
         problems = [problem for path in paths if (problem := _problem(folder, path))]
     except OSError as error:
         raise Unreachable(f"cannot read {error.filename or folder}: {error.strerror}.") from error
     if problems:
-        raise WrongSource(f"{folder.name} cannot be published: {'; '.join(problems)}.")
+        raise InvalidSource(f"{folder.name} cannot be published: {'; '.join(problems)}.")
     return paths
 
 
@@ -61,28 +61,28 @@ def _paths(folder: Path) -> list[str]:
         folders[:] = sorted(each for each in folders if each not in IGNORED)
         linked = [each for each in folders if (Path(parent) / each).is_symlink()]
         if linked:
-            raise WrongSource(f"{linked[0]} is a link to a folder: copy its contents instead.")
+            raise InvalidSource(f"{linked[0]} is a link to a folder: copy its contents instead.")
         paths += [(Path(parent) / each).relative_to(folder).as_posix() for each in files if each not in IGNORED]
     check_twins(paths)
     return sorted(paths)
 
 
 def check_twins(paths: Iterable[str]) -> None:
-    """Raise WrongPath for an invalid path, or for two that differ only in case."""
+    """Raise InvalidPath for an invalid path, or for two that differ only in case."""
     twins: dict[str, str] = {}
     for path in sorted(paths):
         check_path(path)
         twin = twins.setdefault(path.lower(), path)
         if twin != path:
-            raise WrongPath(
+            raise InvalidPath(
                 f"`{twin}` and `{path}` differ only in case, which some file systems do not support: rename one."
             )
 
 
-def file_problem(path: str, opened: BinaryIO, size_bytes: int, *, any_file: bool = False) -> str | None:
-    """Return why a file must not be published under `path`, or None. `any_file` allows files that can run code."""
+def file_problem(path: str, opened: BinaryIO, size_bytes: int, *, allow_unsafe_files: bool = False) -> str | None:
+    """Return why a file must not be published under `path`, or None. `allow_unsafe_files` allows files that can run code."""
     name = path.lower()
-    if not any_file and (kind := kind_of(path, opened)):
+    if not allow_unsafe_files and (kind := kind_of(path, opened)):
         return f"`{path}` is {_REASONS[kind]}"
     if not name.endswith(".safetensors"):
         return None

@@ -11,7 +11,7 @@ from hub.cards.card import FILE, NAMESPACE, Card
 from hub.cards.licenses import parse_license
 from hub.cards.scores import from_result
 from hub.cards.variant_config import conditioning_problems, read_conditioning
-from hub.errors import UnknownLanguage, WrongCard, WrongName
+from hub.errors import UnknownLanguage, InvalidCard, InvalidName
 from hub.languages import parse_language
 from hub.names import ArtifactName, Digest, check_path
 from hub.plugins import advertised
@@ -24,45 +24,45 @@ MAX_VALUES = 100_000
 
 
 def read_card(path: Path, name: ArtifactName) -> Card:
-    """Return the card at `path`, a README.md or its folder. Raises WrongCard with every problem."""
+    """Return the card at `path`, a README.md or its folder. Raises InvalidCard with every problem."""
     file = path / FILE if path.is_dir() else path
     try:
         text = file.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise WrongCard(f"`{name}` has no {FILE}: add one with at least language, license and kind.") from None
+        raise InvalidCard(f"`{name}` has no {FILE}: add one with at least language, license and kind.") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise WrongCard(f"the card of `{name}` cannot be read: {error}.") from error
+        raise InvalidCard(f"the card of `{name}` cannot be read: {error}.") from error
     front_matter, prose = split(text)
     return _Reading(front_matter, name).card(prose)
 
 
 def split(text: str) -> tuple[dict[str, Any], str]:
-    """Return the front matter and prose of a README.md. Raises WrongCard for invalid front matter.
+    """Return the front matter and prose of a README.md. Raises InvalidCard for invalid front matter.
 
     `huggingface_hub.ModelCard` would parse it in pure Python, ten times slower, and import an HTTP client first.
     """
     lines = text.splitlines(keepends=True)
     if not lines or lines[0].rstrip() != _FENCE:
-        raise WrongCard(
+        raise InvalidCard(
             f"the card has no front matter: start {FILE} with a line `{_FENCE}`, YAML, and another `{_FENCE}`."
         )
     end = next((number for number, line in enumerate(lines[1:], 1) if line.rstrip() == _FENCE), None)
     if end is None:
-        raise WrongCard(f"the front matter is not closed: add a line `{_FENCE}`.")
+        raise InvalidCard(f"the front matter is not closed: add a line `{_FENCE}`.")
     try:
         front_matter = yaml.load("".join(lines[1:end]), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f" in line {mark.line + 2}" if mark else ""
-        raise WrongCard(
+        raise InvalidCard(
             f"the front matter is not valid YAML{line}: {getattr(error, 'problem', None) or error}."
         ) from error
     except RecursionError as error:
-        raise WrongCard("the front matter is nested too deeply.") from error
+        raise InvalidCard("the front matter is nested too deeply.") from error
     if not isinstance(front_matter, dict):
-        raise WrongCard("the front matter is not a mapping: write `key: value` lines.")
+        raise InvalidCard("the front matter is not a mapping: write `key: value` lines.")
     if _remaining(front_matter, MAX_VALUES) < 0:
-        raise WrongCard(f"the front matter expands to more than {MAX_VALUES} values.")
+        raise InvalidCard(f"the front matter expands to more than {MAX_VALUES} values.")
     return front_matter, "".join(lines[end + 1 :]).strip()
 
 
@@ -110,7 +110,7 @@ class _Reading:
         )
         if self.problems:
             count = f"{len(self.problems)} problem{'s' * (len(self.problems) > 1)}"
-            raise WrongCard(f"{count} in the card of `{self.name}`: {'; '.join(self.problems)}.")
+            raise InvalidCard(f"{count} in the card of `{self.name}`: {'; '.join(self.problems)}.")
         return card
 
     def kind(self) -> str:
@@ -194,7 +194,7 @@ class _Reading:
             upstream = Upstream(**entry)
             if upstream.digest:
                 Digest(upstream.digest)
-        except (TypeError, WrongName) as error:
+        except (TypeError, InvalidName) as error:
             self.problems.append(f"upstream {entry.get('repository')!r}: {error}")
             return None
         return upstream

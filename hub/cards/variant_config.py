@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from hub.errors import WrongCard
+from hub.errors import InvalidCard
 from hub.records import Conditioning, Pin, Variant
 
 FILE = "config.json"
@@ -20,18 +20,18 @@ def variant_folders(folder: Path) -> list[Path]:
 
 
 def read_variant(path: Path) -> Variant:
-    """Read a variant's `config.json`; `path` is the file or its folder. Raises WrongCard with every problem."""
+    """Read a variant's `config.json`; `path` is the file or its folder. Raises InvalidCard with every problem."""
     file = path / FILE if path.is_dir() else path
     where = f"{file.parent.name}/{FILE}"
     try:
         config = json.loads(file.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
-        raise WrongCard(f"{where} cannot be read: {error}.") from error
+        raise InvalidCard(f"{where} cannot be read: {error}.") from error
     if not isinstance(config, dict):
-        raise WrongCard(f"{where} is not a JSON object.")
+        raise InvalidCard(f"{where} is not a JSON object.")
     problems = _problems(config)
     if problems:
-        raise WrongCard(f"{where}: {'; '.join(problems)}.")
+        raise InvalidCard(f"{where}: {'; '.join(problems)}.")
     pins = tuple(map(_pin, _listed(config.get("encoder"))))
     return Variant(
         base=_pin(config["base"]),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from hub.errors import HubError, WrongRequest
+from hub.errors import HubError, InvalidRequest
 from hub.plugins import advertised
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ OWN = {
     "import": "transfer.import_file",
     "export": "transfer.export",
     "generate": "use.generate",
-    "combine": "use.combine",
+    "merge": "use.merge",
     "bases": "find.bases",
     "languages": "find.languages",
     "leaderboard": "find.leaderboard",
@@ -68,7 +68,7 @@ class PluggableGroup(TyperGroup):
         if self.get_command(ctx, name) is None and not name.startswith("-"):
             near = difflib.get_close_matches(name, self.list_commands(ctx), n=3, cutoff=0.5)
             hint = f" Did you mean {', '.join(f'`hub {each}`' for each in near)}?" if near else ""
-            raise WrongRequest(f"unknown command `{name}`.{hint} List them with `hub --help`.")
+            raise InvalidRequest(f"unknown command `{name}`.{hint} List them with `hub --help`.")
         return super().resolve_command(ctx, args)
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from hub.bases.family import read_json
 from hub.convert.formats import FORMATS, format_named, recognise
-from hub.errors import Conflict, DoesNotFit, MissingExtra, UnknownFile, Unreachable, WrongRequest
+from hub.errors import Conflict, DoesNotFit, InvalidRequest, MissingExtra, UnknownFile, Unreachable
 from hub.systems.shared.published_format import ENCODER, MODULE, REST, Files, Format, with_prefix
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ SUFFIXES = {"torch": ".pth", "fairseq": ".pt", "safetensors": ".safetensors"}
 def export(variant: Path, to: Path | None = None, *, what: str, format_name: str = "") -> tuple[Path, Format]:
     """Write the variant in the folder `variant` as a published file: `to`, or a file named after `what` in the working directory.
 
-    The format is `format_name`, the one it was imported from, or the one that fits the module. Raises WrongRequest without a
+    The format is `format_name`, the one it was imported from, or the one that fits the module. Raises InvalidRequest without a
     fitting format, DoesNotFit if the module does not fit the format, Conflict if `to` exists.
     """
     try:
@@ -63,13 +63,13 @@ def _read(variant: Path, what: str) -> Files:
 
 
 def _fitting(config: dict[str, Any], files: Files, what: str) -> Format:
-    """Return the format whose files contain such a module. Raises WrongRequest."""
+    """Return the format whose files contain such a module. Raises InvalidRequest."""
     for each in FORMATS:
         original = _originals(each, files)
         if original is not None and _is_of(each, config, original):
             return each
     architecture = config.get("architecture")
-    raise WrongRequest(
+    raise InvalidRequest(
         f"`{what}` is a {architecture} with sizes or options that no published format has: use its safetensors files, which "
         f"`hub pull {what}` downloads."
     )
@@ -89,7 +89,7 @@ def _is_of(format: Format, config: dict[str, Any], original: dict[str, Tensor]) 
     shapes = {key: tuple(value.shape) for key, value in original.items()}
     try:
         found, reading = recognise(shapes, what=format.name, with_encoder=format.name.endswith("-with-encoder"))
-    except (WrongRequest, KeyError, ValueError):
+    except (InvalidRequest, KeyError, ValueError):
         return False
     return (
         found.name == format.name

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from hub.errors import WeightsDoNotFit, WrongRequest, WrongSource
-from hub.systems.altdiffusion.format import AltClip, AltDiffusion, AltDiffusionM18
+from hub.errors import InvalidRequest, InvalidSource, WeightsDoNotFit
+from hub.systems.altdiffusion.format import AltClip, AltDiffusionFiles, AltDiffusionM18
 from hub.systems.ella.format import ELLA
 from hub.systems.gluegen.format import GlueGen
 from hub.systems.mclip.format import MClip, MClipNewNames
@@ -32,7 +32,7 @@ FORMATS: tuple[Format, ...] = (
     MultilingualClip(),
     MClip(),
     MClipNewNames(),
-    AltDiffusion(),
+    AltDiffusionFiles(),
     AltDiffusionM18(),
     AltClip(),
 )
@@ -41,18 +41,18 @@ UNREAD = "Nothing was written: compare it with the published file, and download 
 
 
 def format_named(name: str) -> Format:
-    """Return the format called `name`, with or without its encoder. Raises WrongRequest with all names."""
+    """Return the format called `name`, with or without its encoder. Raises InvalidRequest with all names."""
     known = {each.name: each for each in [*FORMATS, *(each.whole for each in FORMATS if each.whole is not None)]}
     if name not in known:
         listed = ", ".join(f"`{each}`" for each in known)
-        raise WrongRequest(f"unknown published format `{name}`: choose one of {listed}.")
+        raise InvalidRequest(f"unknown published format `{name}`: choose one of {listed}.")
     return known[name]
 
 
 def recognise(shapes: Shapes, *, what: str, with_encoder: bool = False) -> tuple[Format, Reading]:
     """Return the format with these keys and shapes, and what the file contains.
 
-    Raises WrongSource if no format is near, WeightsDoNotFit with every difference from the nearest one.
+    Raises InvalidSource if no format is near, WeightsDoNotFit with every difference from the nearest one.
     """
     for each in FORMATS:
         chosen = each.whole if with_encoder and each.whole is not None else each
@@ -81,7 +81,7 @@ def disagreements_with(format: Format, reading: Reading, tensors: Tensors) -> li
     from hub.errors import DoesNotFit
     from hub.systems.architectures import build
     from hub.systems.shared.text_towers import build_encoder
-    from hub.weights.strict import Entry, disagreements_of
+    from hub.weights.strict import TensorEntry, disagreements_of
 
     try:
         with torch.device("meta"):
@@ -91,11 +91,11 @@ def disagreements_with(format: Format, reading: Reading, tensors: Tensors) -> li
     except (DoesNotFit, ValueError, RuntimeError) as error:
         return [f"its sizes contradict each other ({error})"]
     aside = format.to_variant(tensors).get(REST, {})
-    found = {key: Entry(value.dtype, tuple(value.shape)) for key, value in tensors.items() if key not in aside}
+    found = {key: TensorEntry(value.dtype, tuple(value.shape)) for key, value in tensors.items() if key not in aside}
     return disagreements_of(format.to_original(files), found)
 
 
-def _unknown(shapes: Shapes, what: str) -> WrongSource | WeightsDoNotFit:
+def _unknown(shapes: Shapes, what: str) -> InvalidSource | WeightsDoNotFit:
     """Return an error with the nearest format: the one that fits most keys, then has most of its anchors in the file."""
 
     def nearness(format: Format) -> tuple[int, int]:
@@ -107,7 +107,9 @@ def _unknown(shapes: Shapes, what: str) -> WrongSource | WeightsDoNotFit:
     if 2 * fitting < len(shapes) or not fitting:
         some = ", ".join(f"`{key}`" for key in sorted(shapes)[:3])
         titles = "; ".join(each.title for each in FORMATS)
-        return WrongSource(f"`{what}` has {len(shapes)} tensors ({some} …), which match no supported format: {titles}.")
+        return InvalidSource(
+            f"`{what}` has {len(shapes)} tensors ({some} …), which match no supported format: {titles}."
+        )
     return WeightsDoNotFit(what, _against(nearest, shapes), UNREAD)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hub.convert.formats import UNREAD, disagreements_with, recognise, taken
-from hub.errors import Unreachable, WeightsDoNotFit, WrongRequest
+from hub.errors import InvalidRequest, Unreachable, WeightsDoNotFit
 from hub.records import parted
 from hub.systems.shared.published_format import ENCODER, Files, Format, Reading
 from hub.weights.untrusted import read_contents
@@ -56,8 +56,8 @@ def convert(
     `base` and `encoder` go into the configuration (default: those the format was published for). `with_encoder` also converts
     an optional text encoder in the file. A converted encoder needs its `tokenizer` folder (default: beside the file).
 
-    Raises WrongSource for an unknown format or contents other than tensors, Damaged for a corrupted file, WeightsDoNotFit with
-    every mismatch, WrongRequest without a base or tokenizer, MissingExtra without torch.
+    Raises InvalidSource for an unknown format or contents other than tensors, DamagedFile for a corrupted file, WeightsDoNotFit with
+    every mismatch, InvalidRequest without a base or tokenizer, MissingExtra without torch.
     """
     contents = read_contents(source, what=what)
     format, reading = recognise(
@@ -70,7 +70,7 @@ def convert(
     base, encoder = base or reading.base, encoder or reading.encoder
     if not base:
         width, pooled_width = reading.conditioning["width"], reading.conditioning["pooled_width"]
-        raise WrongRequest(
+        raise InvalidRequest(
             f"cannot tell which base `{what}` is for: its token width is {width}, its pooled width {pooled_width or 'none'}. "
             "Name the base with --base."
         )
@@ -143,13 +143,13 @@ def _pins(encoder: str, reading: Reading) -> dict[str, Any] | list[dict[str, Any
 
 
 def _tokenizer_folder(source: Path, given: Path | None, what: str) -> Path:
-    """Return the tokenizer's folder: as given, beside `source`, or in diffusers' layout. Raises WrongRequest."""
+    """Return the tokenizer's folder: as given, beside `source`, or in diffusers' layout. Raises InvalidRequest."""
     places = [given] if given is not None else [source.parent, source.parent.parent / "tokenizer"]
     for place in places:
         if any((place / name).is_file() for name in _VOCABULARIES):
             return place
     looked = " and ".join(f"`{place}{os.sep}`" for place in places)
-    raise WrongRequest(
+    raise InvalidRequest(
         f"`{what}` contains its text encoder, but no tokenizer was found in {looked}: name the folder of its "
         f"upstream tokenizer with --tokenizer ({', '.join(_VOCABULARIES)})."
     )

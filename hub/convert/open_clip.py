@@ -16,7 +16,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from hub.errors import WrongSource
+from hub.errors import InvalidSource
 from hub.systems.shared.text_towers import encoder_config
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def translate(
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Return config.json and tensors in transformers' layout. `settings`: contents of open_clip_config.json, or empty.
 
-    Raises WrongSource for towers that transformers does not support.
+    Raises InvalidSource for towers that transformers does not support.
     """
     model = settings.get("model_cfg") or {}
     if any(key.startswith(_TRUNK) and "resblocks" not in key for key in tensors):
@@ -161,8 +161,8 @@ def _layers(tensors: Mapping[str, Tensor], tower: str) -> int:
     return len({key.removeprefix(before).partition(".")[0] for key in tensors if key.startswith(before)})
 
 
-def _unknown(what: str, reason: str) -> WrongSource:
-    return WrongSource(
+def _unknown(what: str, reason: str) -> InvalidSource:
+    return InvalidSource(
         f"`{what}` cannot be converted from open_clip's layout to transformers': {reason}. Load it with open_clip, or find another "
         "encoder with `hub search --kind encoder`."
     )

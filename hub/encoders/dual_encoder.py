@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from hub.encoders.tokenizer import Tokenize, read_tokenizer
-from hub.errors import Damaged, DoesNotFit, MissingExtra, UnknownFile, WeightsDoNotFit
+from hub.errors import DamagedFile, DoesNotFit, MissingExtra, UnknownFile, WeightsDoNotFit
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -40,7 +40,7 @@ class DualEncoder:
     ) -> DualEncoder:
         """Load a transformers folder, with weights as stored unless `dtype` is given. `what` names it in messages.
 
-        Raises DoesNotFit for other models; UnknownFile, Damaged and WeightsDoNotFit for broken folders.
+        Raises DoesNotFit for other models; UnknownFile, DamagedFile and WeightsDoNotFit for broken folders.
         """
         what = what or folder.name
         try:
@@ -66,7 +66,7 @@ class DualEncoder:
             processor = AutoImageProcessor.from_pretrained(folder, trust_remote_code=False)
         except (OSError, ValueError, RuntimeError) as error:
             first = str(error).strip().partition("\n")[0]
-            raise Damaged(
+            raise DamagedFile(
                 f"the dual encoder `{what}` cannot be loaded: {first.rstrip('.')}. Fetch it again with `hub pull {what}`."
             ) from error
         if not hasattr(config, "projection_dim"):

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from hub.encoders.readouts import get_readout
 from hub.encoders.text_half import half_of, read_half
 from hub.encoders.tokenizer import Tokenize, read_tokenizer
-from hub.errors import Damaged, MissingExtra, UnknownFile, WeightsDoNotFit
+from hub.errors import DamagedFile, MissingExtra, UnknownFile, WeightsDoNotFit
 from hub.weights.quantisation import check_word, shrink
 from hub.weights.strict import disagreements_of, load_weights, read_header
 
@@ -147,7 +147,7 @@ def _read_model(
     except FileNotFoundError as error:
         raise UnknownFile("config.json", listing=f"hub show {what}") from error
     except (OSError, ValueError) as error:
-        raise Damaged(
+        raise DamagedFile(
             f"`{what}` is not a text encoder: its config.json cannot be read. Fetch it again with `hub pull {what}`."
         ) from error
     architecture = (written.get("architectures") or [""])[0]
@@ -176,7 +176,7 @@ def _make(model_class: Any, config: Any, pooled: bool) -> nn.Module:
 def _through_transformers(
     model_class: Any, folder: Path, dtype: torch.dtype | None, what: str, quantisation: Any, device: torch.device
 ) -> nn.Module:
-    """Load sharded weights and older key names, which transformers joins and renames. Raises Damaged, WeightsDoNotFit."""
+    """Load sharded weights and older key names, which transformers joins and renames. Raises DamagedFile, WeightsDoNotFit."""
     try:
         model, report = model_class.from_pretrained(
             folder,
@@ -189,7 +189,7 @@ def _through_transformers(
         )
     except (OSError, ValueError, RuntimeError) as error:
         first = str(error).strip().partition("\n")[0]
-        raise Damaged(
+        raise DamagedFile(
             f"the text encoder `{what}` cannot be loaded: {first.rstrip('.')}. Fetch it again with `hub pull {what}`."
         ) from error
     problems = [f"`{key}` is missing" for key in sorted(report["missing_keys"]) if not key.startswith("pooler.")]

@@ -19,7 +19,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from hub.encoders.text_half.text_half import half_of
-from hub.errors import Damaged
+from hub.errors import DamagedFile
 
 
 class Tokenize(Protocol):
@@ -77,7 +77,7 @@ class FileTokenizer:
             # The library raises plain Exception for a file it cannot read.
             self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         except Exception as error:
-            raise Damaged(
+            raise DamagedFile(
                 f"the tokenizer of `{what}` cannot be read: {error}. Fetch it again with `hub pull {what}`."
             ) from error
         settings = _settings(folder)
@@ -88,7 +88,7 @@ class FileTokenizer:
             pad = self._tokenizer.id_to_token(pad_id)
         self._pad_id = self._tokenizer.token_to_id(pad) if pad else None
         if self._pad_id is None:
-            raise Damaged(
+            raise DamagedFile(
                 f"the tokenizer of `{what}` has no pad token in its vocabulary ({pad!r}). "
                 f"Fetch it again with `hub pull {what}`."
             )
@@ -119,7 +119,7 @@ class TransformersTokenizer:
             self._tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, **(settings or {}))
         except (OSError, ValueError, ImportError) as error:
             first = str(error).strip().partition("\n")[0]
-            raise Damaged(
+            raise DamagedFile(
                 f"the tokenizer of `{what}` cannot be loaded: {first.rstrip('.')}. Fetch it again with `hub pull {what}`."
             ) from error
 
@@ -153,7 +153,7 @@ def _json(path: Path, what: str) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise Damaged(
+        raise DamagedFile(
             f"`{what}` is not a text encoder: its config.json cannot be read. Fetch it again with `hub pull {what}`."
         ) from error
     return found if isinstance(found, dict) else {}

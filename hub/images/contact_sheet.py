@@ -15,7 +15,7 @@ MIN_PX = 160
 """Narrower images are enlarged by a whole number, to leave room for captions."""
 
 
-class Row(NamedTuple):
+class SheetRow(NamedTuple):
     """Images side by side."""
 
     label: str
@@ -26,7 +26,7 @@ class Row(NamedTuple):
     """One for each image, or none at all."""
 
 
-def contact_sheet(rows: Sequence[Row], columns: Sequence[str] = (), *, footer: str = "") -> Image.Image:
+def contact_sheet(rows: Sequence[SheetRow], columns: Sequence[str] = (), *, footer: str = "") -> Image.Image:
     """Arrange rows under the headings `columns` and above `footer`. The label column is omitted if no row has a label."""
     size = _Sizes.of([image for row in rows for image in row.images])
     left = round(1.4 * size.width) + 2 * size.gap if any(row.label for row in rows) else size.gap
@@ -54,11 +54,11 @@ def contact_sheet(rows: Sequence[Row], columns: Sequence[str] = (), *, footer: s
     return sheet
 
 
-def in_square(images: Sequence[Image.Image], captions: Sequence[str]) -> list[Row]:
+def in_square(images: Sequence[Image.Image], captions: Sequence[str]) -> list[SheetRow]:
     """Split images into rows without labels that make a nearly square sheet."""
     columns = math.ceil(math.sqrt(len(images)))
     return [
-        Row("", images[first : first + columns], captions[first : first + columns])
+        SheetRow("", images[first : first + columns], captions[first : first + columns])
         for first in range(0, len(images), columns)
     ]
 
@@ -92,7 +92,7 @@ class _Sizes:
         return self.text
 
 
-def _lines(row: Row, size: _Sizes) -> int:
+def _lines(row: SheetRow, size: _Sizes) -> int:
     """Return the number of caption lines below a row's images."""
     below = [caption for image, caption in zip(row.images, row.captions, strict=False) if image is not None and caption]
     return max((len(wrap(each, size.small, size.width, most=3)) for each in below), default=0)

@@ -17,7 +17,7 @@ AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class GenerationSettings:
     """Settings shared by all images of one command."""
 
     negative: str
@@ -47,7 +47,7 @@ class Column(NamedTuple):
     cells: list[Cell]
 
 
-def draw(pipe: Any, prompts: Sequence[Spoken], settings: Settings) -> Iterator[Image.Image]:
+def draw(pipe: Any, prompts: Sequence[Spoken], settings: GenerationSettings) -> Iterator[Image.Image]:
     """Yield an image for each prompt, in order. Each starts from the same seeded noise, whatever the batch."""
     for first in range(0, len(prompts), AT_ONCE):
         batch = prompts[first : first + AT_ONCE]
@@ -62,7 +62,7 @@ def draw(pipe: Any, prompts: Sequence[Spoken], settings: Settings) -> Iterator[I
         ).images
 
 
-def compare(pipe: Any, base: str, prompts: Sequence[Spoken], settings: Settings) -> Iterator[Column]:
+def compare(pipe: Any, base: str, prompts: Sequence[Spoken], settings: GenerationSettings) -> Iterator[Column]:
     """Yield the base alone on the untranslated prompts, then each translation module alone, then each other module alone.
 
     All start from the same noise. A prompt in a language that a module does not read has no image in its column. The active

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from hub.errors import Damaged, Unreachable
-from hub.images.generate import Settings, Spoken
+from hub.errors import DamagedFile, Unreachable
+from hub.images.generate import GenerationSettings, Spoken
 from hub.weights.digest import digest_of
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def revision_of(hub: LocalHub, name: str) -> str:
 
 
 def made_by(
-    base: str, adapters: Sequence[str], revisions: Sequence[str], pipe: Any, settings: Settings
+    base: str, adapters: Sequence[str], revisions: Sequence[str], pipe: Any, settings: GenerationSettings
 ) -> dict[str, str]:
     """Return the fields of all images that `pipe` generates with `settings`. `revisions`: the base's, then the adapters'."""
     return {
@@ -74,10 +74,10 @@ def save_png(image: Image.Image, path: Path, fields: Mapping[str, str]) -> None:
 
 
 def read_fields(path: Path) -> dict[str, str]:
-    """Return the text fields of a PNG file. Raises Damaged if it is incomplete."""
+    """Return the text fields of a PNG file. Raises DamagedFile if it is incomplete."""
     try:
         with Image.open(path, formats=("PNG",)) as image:
             image.load()  # Fields may follow the pixels, and a truncated file must be refused.
             return {str(key): str(value) for key, value in image.info.items() if isinstance(value, str)}
     except (OSError, SyntaxError, ValueError) as error:
-        raise Damaged(f"`{path}` is not a complete PNG file: remove it to generate it again.") from error
+        raise DamagedFile(f"`{path}` is not a complete PNG file: remove it to generate it again.") from error

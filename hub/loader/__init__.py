@@ -15,9 +15,9 @@ try:
 except ModuleNotFoundError as error:
     raise MissingExtra("load", "loading a pipeline") from error
 
-from hub.loader.merge_modules import combine
+from hub.loader.merge_modules import merge
 from hub.loader.pipeline import load_pipeline
 from hub.loader.prompts.detection import UndecidedLanguage
 from hub.loader.retriever import Retriever, load_retriever
 
-__all__ = ["Retriever", "UndecidedLanguage", "combine", "load_pipeline", "load_retriever"]
+__all__ = ["Retriever", "UndecidedLanguage", "load_pipeline", "load_retriever", "merge"]

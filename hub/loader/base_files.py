@@ -6,7 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from hub.bases.family import read_json
-from hub.errors import Damaged, WrongSource
+from hub.errors import DamagedFile, InvalidSource
 from hub.loader.resolve import BaseSource
 from hub.remote.hf_cache import unfinished
 from hub.weights.memory import gigabytes
@@ -20,8 +20,8 @@ _INDEX = ".safetensors.index.json"
 def weights_of(folder: Path, base: BaseSource, *, given: Collection[str] = ()) -> dict[str, Path]:
     """Return one safetensors file of each component, after checking the headers of all files.
 
-    `given` are components that the caller passes or omits, which may be missing. Raises WrongSource for a component that is
-    available as a pickle alone, Damaged for a broken file or a missing part.
+    `given` are components that the caller passes or omits, which may be missing. Raises InvalidSource for a component that is
+    available as a pickle alone, DamagedFile for a broken file or a missing part.
     """
     found: dict[str, Path] = {}
     for name, listed in read_json(folder / "model_index.json").items():
@@ -29,11 +29,11 @@ def weights_of(folder: Path, base: BaseSource, *, given: Collection[str] = ()) -
             continue
         files = sorted((folder / name).glob("*"))
         if not files:
-            raise Damaged(_lacks(base, name))
+            raise DamagedFile(_lacks(base, name))
         if (weights := _weights(files, name, base)) is not None:
             found[name] = weights
     if base.family.denoiser not in found and base.family.denoiser not in given:
-        raise Damaged(_lacks(base, f"weights of its {base.family.denoiser}"))
+        raise DamagedFile(_lacks(base, f"weights of its {base.family.denoiser}"))
     return found
 
 
@@ -44,7 +44,7 @@ def _weights(files: list[Path], name: str, base: BaseSource) -> Path | None:
         read_header(path, what=base.name)
     pickles = [path.name for path in files if path.suffix in _PICKLES]
     if pickles and not found:
-        raise WrongSource(
+        raise InvalidSource(
             f"`{base.name}` has the weights of its {name} as a pickle alone ({pickles[0]}), which can run code; only safetensors "
             "are loaded. Save it again with diffusers' `save_pretrained`, or use another repository of it."
         )
@@ -53,9 +53,9 @@ def _weights(files: list[Path], name: str, base: BaseSource) -> Path | None:
         # A half precision variant has its own index, and may be missing.
         wanted = set(read_json(index).get("weight_map", {}).values())
         if (missing := sorted(wanted - here)) and (wanted & here or not found):
-            raise Damaged(_lacks(base, f"{missing[0]} of its {name}"))
+            raise DamagedFile(_lacks(base, f"{missing[0]} of its {name}"))
     if not found and any(path.name == "config.json" for path in files):  # only models have one
-        raise Damaged(_lacks(base, f"weights of its {name}"))
+        raise DamagedFile(_lacks(base, f"weights of its {name}"))
     return found[0] if found else None
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from hub.bases.family import pipeline_class_of
-from hub.errors import DoesNotFit, OutOfMemory, WrongRequest
+from hub.errors import DoesNotFit, InvalidRequest, OutOfMemory
 from hub.loader.adapters import with_adapters
 from hub.loader.base_files import weights_of
 from hub.loader.modules.load_encoder import base_advice
@@ -40,7 +40,7 @@ def load_base(
     if quantisation is not None:
         check_word(quantisation)  # before gigabytes are read
         if given := {"quantization_config", "device_map"} & settings.keys():
-            raise WrongRequest(f"`quantisation={quantisation!r}` and `{min(given)}=` exclude each other: pass one.")
+            raise InvalidRequest(f"`quantisation={quantisation!r}` and `{min(given)}=` exclude each other: pass one.")
     named = pipeline_class or getattr(diffusers, pipeline_class_of(base.folder))
     if not any(each.__name__ in base.family.pipeline_classes for each in named.__mro__):
         raise DoesNotFit(

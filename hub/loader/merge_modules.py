@@ -1,4 +1,4 @@
-"""`combine`: merge several modules of one parent, by averaging their weights or by TIES.
+"""`merge`: merge several modules of one parent, by averaging their weights or by TIES.
 
 Averages are meaningful only for modules with the same initialisation (Wortsman et al., Model soups, 2022): then their weights
 lie in one basin. So all must have the same architecture and sizes, encoder and base by digest, prompt rules, and `parent`. A
@@ -26,14 +26,14 @@ from torch import Tensor
 
 from hub.bases.family import read_json
 from hub.cards import Card, read_card, write_card
-from hub.errors import DoesNotFit, Unreachable, WrongRequest
+from hub.errors import DoesNotFit, InvalidRequest, Unreachable
 from hub.loader.modules.module_config import WEIGHTS, EncoderRule, ModuleConfig, PromptRule, read_config
 from hub.loader.resolve import Sources
 from hub.names import ArtifactName
 from hub.publish.compatibility import in_words
 from hub.records import joined
 from hub.weights.digest import digest_of
-from hub.weights.strict import Entry, read_header
+from hub.weights.strict import TensorEntry, read_header
 
 if TYPE_CHECKING:
     from hub.local import LocalHub
@@ -44,7 +44,7 @@ TIES_DENSITY = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class MergeInput:
     """One of the modules to merge, in one of its variants."""
 
     name: str
@@ -59,7 +59,7 @@ class Part:
     """Digest of the weights of all its variants."""
 
 
-def combine(
+def merge(
     names: Sequence[str | Path],
     folder: Path,
     *,
@@ -74,15 +74,15 @@ def combine(
 
     `weights` are relative, equal by default. `base` selects the variant of modules that have several. `parent` is the module
     from which training started, if their configs do not name it. Raises DoesNotFit with every reason why the modules do not
-    have one parent, WrongRequest and Unreachable; nothing is written then.
+    have one parent, InvalidRequest and Unreachable; nothing is written then.
     """
     shares = _shares(names, weights)
     if method not in METHODS:
-        raise WrongRequest(f"unknown merge method `{method}`: choose {' or '.join(METHODS)}.")
+        raise InvalidRequest(f"unknown merge method `{method}`: choose {' or '.join(METHODS)}.")
     if density is not None and not 0 < density <= 1:
-        raise WrongRequest(f"`density` is {density:g}: give a share of weights, above 0 and at most 1.")
+        raise InvalidRequest(f"`density` is {density:g}: give a share of weights, above 0 and at most 1.")
     if folder.exists() and any(folder.iterdir()):
-        raise WrongRequest(f"`{folder}` is not empty: choose a new folder.")
+        raise InvalidRequest(f"`{folder}` is not empty: choose a new folder.")
     with Sources(hub) as sources:
         parts = [_part(sources, name, base) for name in names]
         if problems := disagreements(parts):
@@ -91,10 +91,10 @@ def combine(
         origin = None if start is None or method == "linear" else _part(sources, start, parts[0].folder.name).folder
     states = [load_file(part.folder / WEIGHTS) for part in parts]
     if method == "linear":
-        combined = linear(states, shares)
+        merged = linear(states, shares)
     else:
         density = density if density is not None else (1.0 if origin is None else TIES_DENSITY)
-        combined = ties(states, shares, density, None if origin is None else load_file(origin / WEIGHTS))
+        merged = ties(states, shares, density, None if origin is None else load_file(origin / WEIGHTS))
     lineage: dict[str, Any] = {
         "method": method,
         "weights": [round(share, 6) for share in shares],
@@ -102,7 +102,7 @@ def combine(
     }
     if method == "ties":
         lineage |= {"density": density, "relative_to": str(start) if origin is not None else "zero"}
-    _write(folder, parts, combined, lineage)
+    _write(folder, parts, merged, lineage)
     return folder
 
 
@@ -149,7 +149,7 @@ def _trim(change: Mapping[str, Tensor], density: float) -> Mapping[str, Tensor]:
     return {key: torch.where(each.abs() >= threshold, each, 0) for key, each in change.items()}
 
 
-def disagreements(parts: Sequence[Part]) -> list[str]:
+def disagreements(parts: Sequence[MergeInput]) -> list[str]:
     """Return why `parts` do not have one parent; empty if they do."""
     first = parts[0]
     problems = [
@@ -180,7 +180,7 @@ _FACTS = (
 )  # fmt: skip
 
 
-def _facts(part: Part) -> tuple[object, ...]:
+def _facts(part: MergeInput) -> tuple[object, ...]:
     config, variant = part.config, part.config.variant
     encoder = joined((pin.digest or pin.name)[:12] for pin in variant.encoders)
     return (
@@ -203,27 +203,27 @@ def _rule(rule: PromptRule) -> str:
     return f"{rule.length} tokens{prefix}{dropping}{pooled}"
 
 
-def _seed(part: Part) -> object:
+def _seed(part: MergeInput) -> object:
     order = (part.written.get("run") or {}).get("order")
     return order.get("seed") if isinstance(order, dict) else None
 
 
-def _shapes(part: Part) -> dict[str, Entry]:
+def _shapes(part: MergeInput) -> dict[str, TensorEntry]:
     return read_header(part.folder / WEIGHTS, what=part.name)
 
 
 def _shares(names: Sequence[str | Path], weights: Sequence[float] | None) -> list[float]:
     given = [1.0] * len(names) if weights is None else [float(each) for each in weights]
     if len(names) < 2:
-        raise WrongRequest(f"{len(names)} module given: name two or more to merge.")
+        raise InvalidRequest(f"{len(names)} module given: name two or more to merge.")
     if len(given) != len(names):
-        raise WrongRequest(f"{len(given)} weights given for {len(names)} modules: give one for each.")
+        raise InvalidRequest(f"{len(given)} weights given for {len(names)} modules: give one for each.")
     if min(given) < 0 or sum(given) <= 0:
-        raise WrongRequest(f"the weights are {given}: give non-negative numbers, at least one of them positive.")
+        raise InvalidRequest(f"the weights are {given}: give non-negative numbers, at least one of them positive.")
     return [each / sum(given) for each in given]
 
 
-def _part(sources: Sources, name: str | Path, base: str) -> Part:
+def _part(sources: Sources, name: str | Path, base: str) -> MergeInput:
     """Find the module `name` in its variant for `base`, or in its only variant."""
     if Path(name).is_dir():
         folder, known, revision = Path(name).resolve(), Path(name).resolve().name, ""
@@ -240,23 +240,25 @@ def _part(sources: Sources, name: str | Path, base: str) -> Part:
     chosen = [each for each in there if each.name == base] if base else there
     if len(chosen) != 1:
         listed = ", ".join(f"`{each.name}`" for each in there) or "none"
-        raise WrongRequest(f"`{known}` has the variants {listed}: choose one with `--base`.")
+        raise InvalidRequest(f"`{known}` has the variants {listed}: choose one with `--base`.")
     digest = digest_of(folder)
-    return Part(known, chosen[0], read_config(chosen[0]), read_json(chosen[0] / "config.json"), terms, revision, digest)
+    return MergeInput(
+        known, chosen[0], read_config(chosen[0]), read_json(chosen[0] / "config.json"), terms, revision, digest
+    )
 
 
-def _write(folder: Path, parts: Sequence[Part], combined: Mapping[str, Tensor], lineage: dict[str, Any]) -> None:
+def _write(folder: Path, parts: Sequence[MergeInput], merged: Mapping[str, Tensor], lineage: dict[str, Any]) -> None:
     """Write the folder atomically."""
     first = parts[0]
     languages = tuple(dict.fromkeys(tag for part in parts for tag in part.config.languages))
-    written = {**first.written, "languages": list(languages), "run": {"combined": lineage}}
+    written = {**first.written, "languages": list(languages), "run": {"merged": lineage}}
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".unfinished-") as scratch:
             made = Path(scratch) / folder.name
             variant = made / first.folder.name
             variant.mkdir(parents=True)
-            save_file(dict(combined), variant / WEIGHTS, metadata={"format": "pt"})
+            save_file(dict(merged), variant / WEIGHTS, metadata={"format": "pt"})
             (variant / "config.json").write_text(json.dumps(written, ensure_ascii=False, indent=2) + "\n", "utf-8")
             write_card(_card(folder.name, parts, languages, lineage), made)
             if folder.exists():
@@ -266,7 +268,7 @@ def _write(folder: Path, parts: Sequence[Part], combined: Mapping[str, Tensor], 
         raise Unreachable(f"`{folder}` cannot be written: {error.strerror or error}.") from error
 
 
-def _card(name: str, parts: Sequence[Part], languages: tuple[str, ...], lineage: dict[str, Any]) -> Card:
+def _card(name: str, parts: Sequence[MergeInput], languages: tuple[str, ...], lineage: dict[str, Any]) -> Card:
     terms = dict.fromkeys(part.license for part in parts if part.license)
     config = parts[0].config
     shares = [f"- `{part.name}`, weight {share:g}" for part, share in zip(parts, lineage["weights"], strict=True)]
@@ -281,6 +283,6 @@ def _card(name: str, parts: Sequence[Part], languages: tuple[str, ...], lineage:
         method=config.variant.method,
         bases=(config.variant.base.name,),
         encoder=joined(pin.name for pin in config.variant.encoders),
-        tags=("language-module", "combined"),
+        tags=("language-module", "merged"),
         prose="\n".join([f"# {name}", "", f"{how} of:", "", *shares, "", "Not measured yet: run `hub evaluate`."]),
     )

@@ -56,7 +56,7 @@ def load_pipeline(
     on demand. `cache_bytes` limits the cache of embeddings. `settings` are passed to `from_pretrained`.
 
     Raises UnknownBase, UnknownArtifact and UnknownLanguage with similar names, DoesNotFit before weights are read,
-    WeightsDoNotFit, Damaged and WrongSource for files that cannot be used, Unreachable for files that are neither local nor
+    WeightsDoNotFit, DamagedFile and InvalidSource for files that cannot be used, Unreachable for files that are neither local nor
     upstream, and OutOfMemory with advice.
     """
     names = [] if adapter is None else [adapter] if isinstance(adapter, str | Path) else list(adapter)

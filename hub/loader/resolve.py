@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hub.bases.family import Family, family_of
-from hub.errors import Damaged, DoesNotFit, UnknownArtifact, UnknownBase, UnknownFile, WrongRequest, WrongSource
+from hub.errors import DamagedFile, DoesNotFit, InvalidRequest, InvalidSource, UnknownArtifact, UnknownBase, UnknownFile
 from hub.languages import MULTILINGUAL
 from hub.loader.modules.module_config import ModuleConfig, read_config
 from hub.publish.card_only import weights_elsewhere
@@ -91,7 +91,7 @@ class Sources:
             self._opened = None
 
     def base(self, name: str | Path, revision: str | None) -> BaseSource:
-        """Find the base called `name`. Raises UnknownBase with similar names, and WrongRequest."""
+        """Find the base called `name`. Raises UnknownBase with similar names, and InvalidRequest."""
         if (folder := _folder(name)) is not None:
             return _base(folder.name, folder, "", _OWN_LANGUAGES, is_folder=True)
         try:
@@ -100,7 +100,7 @@ class Sources:
             bases = self.hub.registry.find(Query(kind="base", sort="name", limit=1000)).items
             raise UnknownBase(str(name), known=[each.name.name for each in bases]) from error
         if artifact.kind != "base":
-            raise WrongRequest(f"`{name}` is of kind {artifact.kind}, not a base. List bases with `hub bases`.")
+            raise InvalidRequest(f"`{name}` is of kind {artifact.kind}, not a base. List bases with `hub bases`.")
         known = artifact.name.name
         languages = tuple(tag for tag in artifact.languages if tag != MULTILINGUAL) or _OWN_LANGUAGES
         if not artifact.weights_digest and artifact.upstream:
@@ -122,7 +122,7 @@ class Sources:
             if artifact.method and not artifact.weights_digest:
                 raise weights_elsewhere(artifact)
             if artifact.kind in {"base", "dataset"} or (artifact.kind == "encoder" and not artifact.variants):
-                raise WrongRequest(f"`{name}` is of kind {artifact.kind}, not a language module.")
+                raise InvalidRequest(f"`{name}` is of kind {artifact.kind}, not a language module.")
             folder, known = self._snapshot(artifact, revision or None), artifact.name.name
         if (folder / "config.json").is_file():
             return ModuleSource(known, folder, read_config(folder), (folder.name,), _folder(name) is not None)
@@ -137,7 +137,7 @@ class Sources:
     def encoders(self, module: ModuleSource, given: Given) -> tuple[tuple[str, Path], ...]:
         """Return names and folders of the encoders of `module`, in order; empty if the base's own text encoder is used.
 
-        `given` are their folders, one for each. Raises WrongRequest, DoesNotFit, Damaged and Unreachable.
+        `given` are their folders, one for each. Raises InvalidRequest, DoesNotFit, DamagedFile and Unreachable.
         """
         if module.config.own_encoder:
             return (self.own_encoder(module),)
@@ -146,22 +146,22 @@ class Sources:
         if given is None:
             folders = [None] * len(pins)
         elif pins and len(folders) != len(pins):
-            raise WrongRequest(
+            raise InvalidRequest(
                 f"`{module.name}` reads {len(pins)} encoders, {_list(pin.name for pin in pins)}, and `encoder` names {len(folders)}: "
                 "give one folder for each, in this order."
             )
         return tuple(self.encoder(pin, folder) for pin, folder in zip(pins, folders, strict=False))
 
     def own_encoder(self, module: ModuleSource) -> tuple[str, Path]:
-        """Return name and folder of the encoder inside the module's variant. Raises Damaged.
+        """Return name and folder of the encoder inside the module's variant. Raises DamagedFile.
 
         Its digest is checked if the module is a folder; files of the store were checked when they were added.
         """
         folder = module.folder / module.config.own_encoder
         if not folder.is_dir():
-            raise Damaged(f"`{module.name}` has no folder `{folder.name}`, where its config places the encoder.")
+            raise DamagedFile(f"`{module.name}` has no folder `{folder.name}`, where its config places the encoder.")
         if module.is_folder and (found := digest_of(folder)) != module.config.own_digest:
-            raise Damaged(
+            raise DamagedFile(
                 f"the encoder of `{module.name}` has digest {found[:12]} and should have {module.config.own_digest[:12]}. "
                 f"Fetch it again with `hub pull {module.name}`."
             )
@@ -171,9 +171,9 @@ class Sources:
         """Return name and folder of the encoder with exactly the weights of `pin`. Raises DoesNotFit."""
         if given is not None:
             if (folder := _folder(given)) is None:
-                raise WrongRequest(f"`encoder` must be a folder, and `{given}` is not one.")
+                raise InvalidRequest(f"`encoder` must be a folder, and `{given}` is not one.")
             if any(folder.glob("open_clip_*model.*")):
-                raise WrongSource(
+                raise InvalidSource(
                     f"the folder `{folder.name}` is in open_clip's layout, which is not supported: leave `encoder` out, and "
                     f"convert it with `hub pull {pin.name}`."
                 )
@@ -220,10 +220,10 @@ def _base(
     try:
         family = family_of(folder, what=name)
         conditioning = family.conditioning(folder)
-    except (Damaged, UnknownFile) as error:
+    except (DamagedFile, UnknownFile) as error:
         if upstream is None:
             raise
-        raise Damaged(
+        raise DamagedFile(
             f"the settings of `{name}` cannot be read: {str(error).partition('.')[0]}. Fetch them again with `hub pull {name}`."
         ) from error
     return BaseSource(name, folder, family, conditioning, digest, languages, is_folder, upstream)

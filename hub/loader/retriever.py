@@ -19,7 +19,7 @@ from hub.embeddings import Embeddings
 from hub.encoders.dual_encoder import DualEncoder
 from hub.encoders.encoder import TextEncoder
 from hub.encoders.joined_encoder import JoinedEncoder
-from hub.errors import DoesNotFit, WrongRequest
+from hub.errors import DoesNotFit, InvalidRequest
 from hub.loader.modules.module_config import WEIGHTS, ModuleConfig, read_config
 from hub.loader.resolve import Given, ModuleSource, Sources
 from hub.publish.card_only import weights_elsewhere
@@ -46,7 +46,7 @@ class Hit(NamedTuple):
     """Cosine similarity."""
 
 
-class Projector(Protocol):
+class FeatureProjector(Protocol):
     """A language module for retrieval: mCLIP's projectors, M-CLIP's linear map, or another package's."""
 
     def __call__(self, tokens_BLE: Tensor, mask_BL: Tensor | None = None) -> Embeddings:
@@ -63,7 +63,7 @@ class Projection:
     """Projectors with their multilingual encoder."""
 
     name: str
-    module: Projector
+    module: FeatureProjector
     encoder: TextEncoder | JoinedEncoder
     config: ModuleConfig
 
@@ -112,9 +112,9 @@ class Retriever:
         self._index_ND = vectors_ND if self._index_ND is None else torch.cat([self._index_ND, vectors_ND])
 
     def search(self, query: str, k: int = 10) -> list[Hit]:
-        """Return the `k` images nearest to a text, best first. Raises WrongRequest if the index is empty."""
+        """Return the `k` images nearest to a text, best first. Raises InvalidRequest if the index is empty."""
         if self._index_ND is None:
-            raise WrongRequest("the index is empty: add images with `index` first.")
+            raise InvalidRequest("the index is empty: add images with `index` first.")
         found = (self._index_ND @ self.embed_texts([query])[0]).topk(min(k, len(self._keys_N)))
         return [
             Hit(self._keys_N[place], score)
@@ -135,7 +135,7 @@ def load_retriever(
     `name@revision` selects a revision of the projectors; `encoder` is a folder with the multilingual encoder.
     Everything is computed in float32, on `device` (by default a GPU if available).
 
-    Raises UnknownArtifact with similar names, DoesNotFit before weights are read, WeightsDoNotFit and Damaged.
+    Raises UnknownArtifact with similar names, DoesNotFit before weights are read, WeightsDoNotFit and DamagedFile.
     """
     place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     with Sources(hub) as sources:
@@ -162,7 +162,7 @@ def load_retriever(
     texts = parts[0] if len(parts) == 1 else JoinedEncoder(parts)
     _check_widths(known, config, dual.width, texts.width)
     load_weights(module, found.folder / WEIGHTS, what=known, device=place, dtype=torch.float32)
-    projector = cast(Projector, module.eval().requires_grad_(False))
+    projector = cast(FeatureProjector, module.eval().requires_grad_(False))
     return Retriever(dual, Projection(known, projector, texts, config))
 
 
@@ -173,7 +173,9 @@ def _dual_encoder(sources: Sources, name: str | Path) -> tuple[str, Path, str]:
         return folder.name, folder, ""
     artifact = sources.hub.registry.get(str(name))
     if artifact.kind != "encoder":
-        raise WrongRequest(f"`{name}` is of kind {artifact.kind}, not a dual encoder: see `hub search --kind encoder`.")
+        raise InvalidRequest(
+            f"`{name}` is of kind {artifact.kind}, not a dual encoder: see `hub search --kind encoder`."
+        )
     if not artifact.weights_digest and artifact.upstream:
         return artifact.name.name, fetch_encoder(artifact.upstream[0], what=artifact.name.name, whole=True), ""
     if not artifact.weights_digest:

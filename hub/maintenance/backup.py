@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
-from hub.errors import Damaged, Unknown, Unreachable, WrongRequest
+from hub.errors import DamagedFile, InvalidRequest, Unknown, Unreachable
 from hub.names import ArtifactName, Digest
 from hub.publish.publish import canonical
 from hub.registry import Registry
@@ -41,13 +41,13 @@ class BackupReport:
 def back_up(registry: Registry, store: BlobStore, folder: Path) -> BackupReport:
     """Copy everything into `folder`: a new one, or that of an earlier backup, whose blobs are not copied again.
 
-    Raises WrongRequest for a folder that holds something else, Unreachable for one that cannot be written.
+    Raises InvalidRequest for a folder that holds something else, Unreachable for one that cannot be written.
     """
     former = (
         registry.database.backup_name
     )  # A backup that was killed leaves journals beside it, of the same name and more.
     if folder.exists() and (not folder.is_dir() or not all(_is_ours(each.name, former) for each in folder.iterdir())):
-        raise WrongRequest(f"{folder} holds something else than a backup: name a new folder.")
+        raise InvalidRequest(f"{folder} holds something else than a backup: name a new folder.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / RECORD).unlink(missing_ok=True)
@@ -71,16 +71,16 @@ def restore(folder: Path, database: Database, store: BlobStore) -> int:
     """Put a backup's blobs and references into `store`, then its registry into an empty database; how many blobs.
 
     Blobs come first, each compared with its digest, so a restore that was stopped leaves no row without bytes and can be
-    repeated. Raises WrongRequest for a folder that is no backup or a registry that is not empty, Damaged for a wrong blob.
+    repeated. Raises InvalidRequest for a folder that is no backup or a registry that is not empty, DamagedFile for a wrong blob.
     """
     try:
         name = str(json.loads((folder / RECORD).read_bytes())["database"])
     except (OSError, ValueError, LookupError) as error:
-        raise WrongRequest(
+        raise InvalidRequest(
             f"{folder} is no complete backup: it has no {RECORD}. Make one with `hub backup`."
         ) from error
     if name != database.backup_name:
-        raise WrongRequest(f"{folder} holds {name}, which {database.address} cannot take: look at DATABASE_URL.")
+        raise InvalidRequest(f"{folder} holds {name}, which {database.address} cannot take: look at DATABASE_URL.")
     kept = FolderStore(folder / STORE)
     restored = 0
     for digest in kept.digests():
@@ -102,7 +102,7 @@ def _copy(source: BlobStore, target: FolderStore) -> BackupReport:
             linked += _place(source, digest, target)
         except Unknown:
             continue  # Collected in the meantime, so nothing names it.
-        except Damaged as error:
+        except DamagedFile as error:
             faults.append(str(error))
             continue
         blobs += 1
@@ -127,7 +127,7 @@ def _place(source: BlobStore, digest: Digest, target: FolderStore) -> bool:
         if _is_whole(target, digest):
             return True
         target.delete(digest)
-        raise Damaged(f"blob {digest} holds other bytes than its name says: mend it with `hub verify --repair`.")
+        raise DamagedFile(f"blob {digest} holds other bytes than its name says: mend it with `hub verify --repair`.")
     with source.open(digest) as opened:
         target.put(opened, digest)
     return False

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hub.errors import Unknown, WrongRequest
+from hub.errors import InvalidRequest, Unknown
 from hub.names import Digest
 from hub.registry.registry import Registry
 from hub.store import BlobStore
@@ -24,7 +24,7 @@ BATCH = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Stray:
+class UnreferencedBlob:
     """A blob that nothing names."""
 
     digest: Digest
@@ -32,32 +32,36 @@ class Stray:
     age_days: float
 
 
-def strays(registry: Registry, store: BlobStore, days: float = GRACE_DAYS) -> list[Stray]:
+def unreferenced_blobs(registry: Registry, store: BlobStore, days: float = GRACE_DAYS) -> list[UnreferencedBlob]:
     """Blobs that nothing names and that nobody has put for so many days, oldest first. Nothing is changed.
 
-    Raises WrongRequest for a grace below a day, and where the store belongs to another registry or to one that was deleted:
+    Raises InvalidRequest for a grace below a day, and where the store belongs to another registry or to one that was deleted:
     what its references list would seem to be named by nothing.
     """
     if days < MIN_DAYS:
-        raise WrongRequest(f"a grace of {days:g} days is too short for a push to end in: give {MIN_DAYS:g} or more.")
+        raise InvalidRequest(f"a grace of {days:g} days is too short for a push to end in: give {MIN_DAYS:g} or more.")
     known = set(registry.names())
     unknown = [name for name, _ in store.references() if name not in known]
     if unknown:
-        raise WrongRequest(
+        raise InvalidRequest(
             f"the store lists `{unknown[0]}`{f' and {len(unknown) - 1} more' if unknown[1:] else ''}, which this registry does "
             "not know: run `hub index`, or look at DATABASE_URL and STORE_URL."
         )
     named = registry.named()
-    found = [stray for digest in store.digests() if digest not in named and (stray := _stray(store, digest, days))]
+    found = [
+        stray for digest in store.digests() if digest not in named and (stray := _unreferenced(store, digest, days))
+    ]
     return sorted(found, key=lambda each: (-each.age_days, each.digest))
 
 
-def collect(registry: Registry, store: BlobStore, found: list[Stray], days: float = GRACE_DAYS) -> list[Stray]:
+def collect(
+    registry: Registry, store: BlobStore, found: list[UnreferencedBlob], days: float = GRACE_DAYS
+) -> list[UnreferencedBlob]:
     """Remove `found`, except for what was named or put again since; what was removed.
 
     Writers of the registry wait for each batch, so none can name a blob while it goes.
     """
-    removed: list[Stray] = []
+    removed: list[UnreferencedBlob] = []
     for start in range(0, len(found), BATCH):
         with registry.database.transaction():
             named = registry.named()
@@ -69,9 +73,9 @@ def collect(registry: Registry, store: BlobStore, found: list[Stray], days: floa
     return removed
 
 
-def _stray(store: BlobStore, digest: Digest, days: float) -> Stray | None:
+def _unreferenced(store: BlobStore, digest: Digest, days: float) -> UnreferencedBlob | None:
     try:
         age_days = store.age_s(digest) / DAY_S
-        return Stray(digest, store.size(digest), age_days) if age_days >= days else None
+        return UnreferencedBlob(digest, store.size(digest), age_days) if age_days >= days else None
     except Unknown:
         return None  # Somebody else has removed it.

@@ -39,18 +39,18 @@ def verify(registry: Registry, store: BlobStore) -> list[Problem]:
         for digest, size in sorted(wanted.items())
         if (problem := _fault(store, digest, size))
     ]
-    strays = [digest for digest in store.digests() if digest not in wanted]
-    if strays:
+    unreferenced_blobs = [digest for digest in store.digests() if digest not in wanted]
+    if unreferenced_blobs:
         problems.append(
             Problem(
-                f"{len(strays)} blobs belong to no revision, {strays[0].hex[:12]} among them: look with `hub gc`.",
+                f"{len(unreferenced_blobs)} blobs belong to no revision, {unreferenced_blobs[0].hex[:12]} among them: look with `hub gc`.",
                 is_fault=False,
             )
         )
     if unfinished := store.unfinished():
         problems.append(Problem(f"{len(unfinished)} unfinished writes wait to be swept.", is_fault=False))
-    if debts := [debt for debt in registry.debts() if debt.task == WRITE_REFERENCE]:
-        problems.append(Problem(f"{len(debts)} references are not written yet: run `hub index`.", is_fault=False))
+    if jobs := [job for job in registry.jobs() if job.task == WRITE_REFERENCE]:
+        problems.append(Problem(f"{len(jobs)} references are not written yet: run `hub index`.", is_fault=False))
     return problems
 
 

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 
 from hub.cards.describe import DATASET, describe_repository
 from hub.cards.policy import check_twins, file_problem, kind_of
-from hub.errors import Conflict, StaleParent, UnknownFile, UnknownRevision, WrongCard, WrongSource
+from hub.errors import Conflict, InvalidCard, InvalidSource, StaleParent, UnknownFile, UnknownRevision
 from hub.names import ArtifactName
 from hub.publish.publish import drain_outbox, make_revision, record, with_files
 from hub.records import PLAIN, Artifact, File, Revision
@@ -65,11 +65,11 @@ def duplicate(
 ) -> Revision:
     """A new artifact that begins with all files of another's head.
 
-    Raises Conflict when there is one of that name, WrongSource for files that were allowed in the other one alone.
+    Raises Conflict when there is one of that name, InvalidSource for files that were allowed in the other one alone.
     """
     source = registry.revision(artifact.name)
-    renamed = dataclasses.replace(artifact, name=target, private=private, gated="", any_file=False)
-    if artifact.any_file:  # Which an administrator has allowed there, not here.
+    renamed = dataclasses.replace(artifact, name=target, private=private, gated="", allow_unsafe_files=False)
+    if artifact.allow_unsafe_files:  # Which an administrator has allowed there, not here.
         check(renamed, source.files, (), store)
     described = with_files(describe_files(renamed, source.files, store), source.files, store, artifact.weights)
     message = f"Duplicate {artifact.name} at {source.id[:12]}"
@@ -91,8 +91,8 @@ def commit(
     """Apply `changes` to a branch of `artifact` and make the result its head; the head as it is when nothing changes.
 
     `parent` is the id, or its beginning, that the branch must still be at. The files' bytes are in the store.
-    Raises UnknownRevision for an unknown branch, StaleParent, UnknownFile for a deletion of nothing, WrongPath,
-    WrongSource, WrongCard.
+    Raises UnknownRevision for an unknown branch, StaleParent, UnknownFile for a deletion of nothing, InvalidPath,
+    InvalidSource, InvalidCard.
     """
     for _ in range(_ROUNDS):
         head = registry.tip(artifact.name, branch)
@@ -106,7 +106,7 @@ def commit(
         if files == head.files:
             return head
         described = with_files(check(artifact, files, head.files, store), files, store, artifact.weights)
-        if artifact.any_file:
+        if artifact.allow_unsafe_files:
             flag(registry.database, suspects(files, head.files, store))
         revision = make_revision(artifact.name, files, message=message, parent=head.id, created_at=datetime.now(UTC))
         try:
@@ -173,9 +173,9 @@ def apply(head: Revision, changes: Sequence[Change]) -> tuple[File, ...]:
 
 
 def check(artifact: Artifact, files: tuple[File, ...], before: Iterable[File], store: BlobStore) -> Artifact:
-    """What `files` make of the artifact. Raises WrongPath, WrongSource and WrongCard for what may not be published."""
+    """What `files` make of the artifact. Raises InvalidPath, InvalidSource and InvalidCard for what may not be published."""
     if len(files) > MAX_FILES:
-        raise WrongSource(f"`{artifact.name}` would have {len(files)} files, and {MAX_FILES} are the most.")
+        raise InvalidSource(f"`{artifact.name}` would have {len(files)} files, and {MAX_FILES} are the most.")
     check_twins(file.path for file in files)
     folders = {parent.as_posix() for file in files for parent in PurePosixPath(file.path).parents}
     problems = [f"`{file.path}` is a file and a folder" for file in files if file.path in folders]
@@ -183,10 +183,12 @@ def check(artifact: Artifact, files: tuple[File, ...], before: Iterable[File], s
     for file in files:
         if (file.path, file.digest) not in known:
             with store.open(file.digest) as opened:
-                problem = file_problem(file.path, opened, file.size_bytes, any_file=artifact.any_file)
+                problem = file_problem(
+                    file.path, opened, file.size_bytes, allow_unsafe_files=artifact.allow_unsafe_files
+                )
             problems += [problem] if problem else []
     if problems:
-        raise WrongSource(f"`{artifact.name}` cannot be changed so: {'; '.join(problems[:20])}.")
+        raise InvalidSource(f"`{artifact.name}` cannot be changed so: {'; '.join(problems[:20])}.")
     return describe_files(artifact, files, store)
 
 
@@ -203,21 +205,23 @@ def suspects(files: Iterable[File], before: Iterable[File], store: BlobStore) ->
 
 
 def describe_files(artifact: Artifact, files: Iterable[File], store: BlobStore) -> Artifact:
-    """Card and variants of files whose bytes are blobs, and what the artifact keeps of its own. Raises WrongCard."""
+    """Card and variants of files whose bytes are blobs, and what the artifact keeps of its own. Raises InvalidCard."""
     with materialised(files, store) as folder:
         found = describe_repository(folder, artifact.name, is_dataset=artifact.kind == DATASET)
-    return dataclasses.replace(found, private=artifact.private, gated=artifact.gated, any_file=artifact.any_file)
+    return dataclasses.replace(
+        found, private=artifact.private, gated=artifact.gated, allow_unsafe_files=artifact.allow_unsafe_files
+    )
 
 
 @contextmanager
 def materialised(files: Iterable[File], store: BlobStore) -> Iterator[Path]:
-    """A folder with what describes an artifact: README.md and the config.json of each variant. Raises WrongCard."""
+    """A folder with what describes an artifact: README.md and the config.json of each variant. Raises InvalidCard."""
     with tempfile.TemporaryDirectory() as folder:
         for file in files:
             path = PurePosixPath(file.path)
             if file.path == "README.md" or (len(path.parts) <= 2 and path.name == "config.json"):
                 if file.size_bytes > _MAX_CARD:
-                    raise WrongCard(f"`{file.path}` has {file.size_bytes} bytes, and {_MAX_CARD} are the most.")
+                    raise InvalidCard(f"`{file.path}` has {file.size_bytes} bytes, and {_MAX_CARD} are the most.")
                 target = Path(folder, path)
                 target.parent.mkdir(exist_ok=True)
                 with store.open(file.digest) as opened:

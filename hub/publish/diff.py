@@ -42,7 +42,7 @@ class ChangedTensor:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
+class RevisionDiff:
     """Between two revisions of one artifact."""
 
     card: str
@@ -57,7 +57,7 @@ class Difference:
     """Tensors of changed files with the same name, shape and type; their numbers may differ."""
 
 
-def difference(before: Revision, after: Revision, store: BlobStore) -> Difference:
+def difference(before: Revision, after: Revision, store: BlobStore) -> RevisionDiff:
     """What leads from `before` to `after`. Only cards and headers of weights are read."""
     old, new = _by_path(before), _by_path(after)
     changed = [path for path in sorted(old.keys() | new.keys()) if _digest(old, path) != _digest(new, path)]
@@ -71,7 +71,7 @@ def difference(before: Revision, after: Revision, store: BlobStore) -> Differenc
                 each.before is not None and each.after is not None for each in found
             )
     card, is_whole = _card(old.get(FILE), new.get(FILE), store)
-    return Difference(
+    return RevisionDiff(
         card=card,
         is_card_whole=is_whole,
         files=tuple(ChangedFile(path, _size(old, path), _size(new, path)) for path in changed),
@@ -81,7 +81,7 @@ def difference(before: Revision, after: Revision, store: BlobStore) -> Differenc
     )
 
 
-def as_json(found: Difference) -> dict[str, Any]:
+def as_json(found: RevisionDiff) -> dict[str, Any]:
     """As `/api/v1` and `hub diff --json` give it."""
     return {
         "card": found.card,

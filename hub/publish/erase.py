@@ -16,14 +16,14 @@ from hub.records import Artifact, Revision
 from hub.registry import Registry
 from hub.registry.accounts.permissions import Actor
 from hub.registry.artifacts.history import newest_unyanked
-from hub.registry.artifacts.rewrite import Rewriting, rewrite
+from hub.registry.artifacts.rewrite import Rewrite, rewrite
 from hub.store import BlobStore
 
 
 def erase(artifact: Artifact, digests: Collection[Digest], registry: Registry, store: BlobStore, actor: Actor) -> int:
     """Take every file with one of these contents out of every revision; how many revisions were replaced.
 
-    Erasing again what is gone does nothing. Raises WrongCard when the rest would be no artifact, Conflict when somebody
+    Erasing again what is gone does nothing. Raises InvalidCard when the rest would be no artifact, Conflict when somebody
     commits in the meantime.
     """
     refs = registry.refs(artifact.name)
@@ -36,7 +36,7 @@ def erase(artifact: Artifact, digests: Collection[Digest], registry: Registry, s
     head = replaced.get(head.id, head)
     described = with_files(describe_files(artifact, head.files, store), head.files, store, artifact.weights)
     kept = {old: keep_manifest(revision, registry, store) for old, revision in replaced.items()}
-    plan = Rewriting(refs, kept, frozenset(each.hex for each in digests))
+    plan = Rewrite(refs, kept, frozenset(each.hex for each in digests))
     rewrite(registry.database, described, head, plan, actor)
     drain_outbox(registry, store)
     return len(replaced)

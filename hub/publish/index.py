@@ -122,9 +122,9 @@ def _restore_artifact(registry: Registry, store: BlobStore, name: ArtifactName, 
     listed = {each.id: each for each in revisions}
     last = newest_unyanked(listed, _head(reference)) or listed.get(_head(reference), revisions[-1])
     bare = Artifact(name=name, kind=reference.get("kind", ""), summary="", license="", languages=())
-    settings = {key: reference[key] for key in ("private", "gated", "any_file") if key in reference}
+    settings = {key: reference[key] for key in ("private", "gated", "allow_unsafe_files") if key in reference}
     artifact = dataclasses.replace(with_files(_describe(bare, last, store), last.files, store), **settings)
-    if artifact.any_file:
+    if artifact.allow_unsafe_files:
         flag(registry.database, suspects(last.files, (), store))
     for revision in revisions:
         registry.record(artifact, revision, head)

@@ -1,4 +1,4 @@
-"""What a module came from, as its variants' config.json say: base, encoder, parent, or those it was combined of."""
+"""What a module came from, as its variants' config.json say: base, encoder, parent, or those it was merged from."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _MAX_BYTES = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """One of the modules that another one was combined of."""
+class MergeParent:
+    """One of the modules that another one was merged from."""
 
     name: str
     revision: str
@@ -25,14 +25,14 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
+class Lineage:
     """Where one variant came from. What is not known is empty."""
 
     folder: str
     parent: str = ""
-    combined: tuple[Part, ...] = ()
-    combined_by: str = ""
-    """How they were combined: `linear`."""
+    merged: tuple[MergeParent, ...] = ()
+    merge_method: str = ""
+    """How they were merged: `linear`."""
     base: str = ""
     base_digest: str = ""
     encoder: str = ""
@@ -42,7 +42,7 @@ class Origin:
     device: str = ""
 
 
-def origins(revision: Revision, store: BlobStore) -> Iterator[Origin]:
+def lineages(revision: Revision, store: BlobStore) -> Iterator[Lineage]:
     """One for each variant of a revision."""
     for file in revision.files:
         if fnmatch(file.path, "*/config.json") and file.path.count("/") == 1 and file.size_bytes <= _MAX_BYTES:
@@ -55,16 +55,16 @@ def origins(revision: Revision, store: BlobStore) -> Iterator[Origin]:
                 yield _origin(file.path.partition("/")[0], config)
 
 
-def _origin(folder: str, config: dict[str, Any]) -> Origin:
+def _origin(folder: str, config: dict[str, Any]) -> Lineage:
     run = _object(config, "run")
-    combined = _object(run, "combined")
+    merged = _object(run, "merged")
     base, encoders = _object(config, "base"), _listed(config, "encoder")
     seconds = run.get("device_seconds")
-    return Origin(
+    return Lineage(
         folder=folder,
         parent=_word(config, "parent"),
-        combined=tuple(_parts(combined)),
-        combined_by=_word(combined, "method"),
+        merged=tuple(_parts(merged)),
+        merge_method=_word(merged, "method"),
         base=_word(base, "name"),
         base_digest=_word(base, "digest"),
         encoder=joined(_word(each, "name") for each in encoders),
@@ -74,13 +74,13 @@ def _origin(folder: str, config: dict[str, Any]) -> Origin:
     )
 
 
-def _parts(combined: dict[str, Any]) -> Iterator[Part]:
-    parts, shares = combined.get("of"), combined.get("weights")
+def _parts(merged: dict[str, Any]) -> Iterator[MergeParent]:
+    parts, shares = merged.get("of"), merged.get("weights")
     if not isinstance(parts, list) or not isinstance(shares, list):
         return
     for part, share in zip(parts, shares, strict=False):
         if isinstance(part, dict) and isinstance(share, int | float):
-            yield Part(_word(part, "name"), _word(part, "revision"), float(share))
+            yield MergeParent(_word(part, "name"), _word(part, "revision"), float(share))
 
 
 def _object(content: dict[str, Any], key: str) -> dict[str, Any]:

@@ -18,15 +18,15 @@ from typing import Any
 from hub.cards import describe
 from hub.cards.describe import DATASET
 from hub.cards.policy import check_contents
-from hub.errors import Conflict, WrongName
+from hub.errors import Conflict, InvalidName
 from hub.names import ArtifactName, Digest
 from hub.records import PLAIN, Artifact, File, Revision, weights_digest
-from hub.registry import Debt, Registry
+from hub.registry import Job, Registry
 from hub.registry.accounts.permissions import Actor
 from hub.registry.artifacts.aliases import aliases
 from hub.registry.artifacts.branches import kinds
 from hub.registry.outbox.queue import WRITE_REFERENCE
-from hub.registry.outbox.worker import Task, work_off
+from hub.registry.outbox.worker import Task, run_due
 from hub.registry.parts import origin_of, signature_in
 from hub.store import BlobStore
 from hub.weights.header import count_parameters
@@ -49,7 +49,7 @@ def publish(
     """Make the content of `folder` the newest revision of `name`. The same content again gives the head as it is.
 
     `parent` is the revision that must still be the head; without it, the head at the beginning of the call.
-    Raises WrongCard, WrongSource or WrongName for content that may not be published, Conflict when somebody else was
+    Raises InvalidCard, InvalidSource or InvalidName for content that may not be published, Conflict when somebody else was
     first, Unreachable when bytes cannot be kept.
     """
     paths = check_contents(folder)
@@ -105,7 +105,7 @@ def record(
 ) -> Revision:
     """Make a revision whose files are in the store the head of a branch, and do what follows; the revision with its number.
 
-    `artifact` is as those files make it, `actor` who does so on a server. Raises as `Registry.record`, and WrongSignature.
+    `artifact` is as those files make it, `actor` who does so on a server. Raises as `Registry.record`, and InvalidSignature.
     """
     author = actor.name if actor else revision.author
     kept = keep_manifest(dataclasses.replace(revision, author=author), registry, store)
@@ -115,7 +115,7 @@ def record(
 
 
 def keep_manifest(revision: Revision, registry: Registry, store: BlobStore) -> Revision:
-    """Put the manifest of a revision into the store; the revision with what its signature is worth. Raises WrongSignature."""
+    """Put the manifest of a revision into the store; the revision with what its signature is worth. Raises InvalidSignature."""
     signature = signature_in(revision.files, revision.artifact, registry.database, store)
     store.put(manifest(revision), Digest(revision.id))
     return dataclasses.replace(revision, signature=signature)
@@ -176,7 +176,7 @@ def drain_outbox(registry: Registry, store: BlobStore) -> None:
 
     What fails stays in the outbox with its reason, for the next writer, a server's worker or `hub index`: the transaction stands.
     """
-    work_off(registry.database, [reference_task(registry, store)])
+    run_due(registry.database, [reference_task(registry, store)])
 
 
 def reference_task(registry: Registry, store: BlobStore) -> Task:
@@ -185,8 +185,8 @@ def reference_task(registry: Registry, store: BlobStore) -> Task:
     A reference lists the revisions, so that `hub index` can rebuild a registry that was deleted. Doing it twice is harmless.
     """
 
-    def write(debt: Debt) -> None:
-        name = ArtifactName.parse(debt.subject, "")
+    def write(job: Job) -> None:
+        name = ArtifactName.parse(job.subject, "")
         is_mirrored = (
             origin_of(registry.database, name) is not None
         )  # The upstream's to tell: here it would seem to be ours.
@@ -195,7 +195,7 @@ def reference_task(registry: Registry, store: BlobStore) -> Task:
         else:
             store.delete_reference(name)
 
-    return Task(WRITE_REFERENCE, write, lease_s=30, gathers=True)
+    return Task(WRITE_REFERENCE, write, lease_s=30, coalesces=True)
 
 
 def reference(registry: Registry, name: ArtifactName) -> bytes:
@@ -210,7 +210,7 @@ def reference(registry: Registry, name: ArtifactName) -> bytes:
             for each in revisions
         ],
     }
-    settings = {"private": artifact.private, "gated": artifact.gated, "any_file": artifact.any_file}
+    settings = {"private": artifact.private, "gated": artifact.gated, "allow_unsafe_files": artifact.allow_unsafe_files}
     content |= {key: value for key, value in settings.items() if value}
     refs, kind_of = registry.refs(name), kinds(registry.database, name)
     if refs.keys() != {"main"} or refs["main"] != revisions[-1].id:
@@ -225,13 +225,13 @@ def reference(registry: Registry, name: ArtifactName) -> bytes:
 
 
 def _head(name: ArtifactName, registry: Registry) -> Revision | None:
-    """The newest revision; WrongName where the artifact is spelt in other cases."""
+    """The newest revision; InvalidName where the artifact is spelt in other cases."""
     head = registry.head(name)
     if head is None:
         return None
     found = registry.revision(name, head)
     if found.artifact != name:
-        raise WrongName(f"`{name}` differs from `{found.artifact}` in upper and lower case alone: use that name.")
+        raise InvalidName(f"`{name}` differs from `{found.artifact}` in upper and lower case alone: use that name.")
     return found
 
 

@@ -24,26 +24,24 @@ REPO, CONTENT, CONFIG, SCORE = "repo", "repo.content", "repo.config", "score"
 _OF_A_SCORE = ("metric", "value", "unit", "benchmark", "split", "language", "base", "provenance", "source")
 
 
-def anybody_listens(session: Session) -> bool:
+def has_listeners(session: Session) -> bool:
     """Return whether any part wants to hear of events: otherwise nobody needs to look up what happened."""
     return any(part.listens(session) for part in parts())
 
 
-def announce(session: Session, artifact: ArtifactRow, scope: str, action: str, **facts: Any) -> None:
+def emit(session: Session, artifact: ArtifactRow, scope: str, action: str, **facts: Any) -> None:
     """Tell every part what happens to `artifact`. `facts` are JSON, and reach listeners as they are."""
     event = Event(scope, action, artifact, facts)
     for part in parts():
         part.on_event(session, event)
 
 
-def announce_ref(
-    session: Session, artifact: ArtifactRow, kind: str, name: str, old: str | None, new: str | None
-) -> None:
+def emit_ref(session: Session, artifact: ArtifactRow, kind: str, name: str, old: str | None, new: str | None) -> None:
     """A branch or tag is made, moves on or is taken away: `old` and `new` are revisions, None for none."""
-    announce(session, artifact, CONTENT, "update", updatedRefs=[_updated_ref(kind, name, old, new)])
+    emit(session, artifact, CONTENT, "update", updatedRefs=[_updated_ref(kind, name, old, new)])
 
 
-def announce_rewriting(
+def emit_rewrite(
     session: Session, artifact: ArtifactRow, refs: Iterable[RefRow], replaced: Mapping[str, Revision]
 ) -> None:
     """Revisions are replaced, old id → new: one event with every branch and tag that was led elsewhere by that.
@@ -56,10 +54,10 @@ def announce_rewriting(
         for ref in sorted(refs, key=lambda each: (each.kind, each.name))
         if ref.kind != "alias" and ref.revision_id in former
     ]
-    announce(session, artifact, CONTENT, "update", updatedRefs=moved)
+    emit(session, artifact, CONTENT, "update", updatedRefs=moved)
 
 
-def told_score(score: ScoreRow) -> dict[str, Any]:
+def score_event(score: ScoreRow) -> dict[str, Any]:
     """A score, as webhooks are told of it: one of `scores` of an event with the scope SCORE."""
     return {name: getattr(score, name) for name in _OF_A_SCORE}
 

@@ -70,7 +70,7 @@ class Part:
         database: Database,
         store: BlobStore,
     ) -> Signature | None:
-        """Return the signature among the files of a new revision. Raises WrongSignature for one that does not fit."""
+        """Return the signature among the files of a new revision. Raises InvalidSignature for one that does not fit."""
         return None
 
     def signature_by(self, key: Path, files: Sequence[File], store: BlobStore) -> Signature | None:
@@ -103,7 +103,7 @@ def parts() -> tuple[Part, ...]:
 
 
 def signature_in(files: Sequence[File], name: ArtifactName, database: Database, store: BlobStore) -> Signature | None:
-    """Return what a part finds out about the signature of a new revision; None for an unsigned one. Raises WrongSignature."""
+    """Return what a part finds out about the signature of a new revision; None for an unsigned one. Raises InvalidSignature."""
     return next(filter(None, (part.signature(files, name, database, store) for part in parts())), None)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from hub.errors import AllYanked, UnknownArtifact, UnknownRevision, WrongRequest
+from hub.errors import AllYanked, InvalidRequest, UnknownArtifact, UnknownRevision
 from hub.names import ArtifactName, Digest, bare_ref
 from hub.records import Artifact, Page, Query, Revision
 from hub.registry.accounts.permissions import Actor
@@ -15,10 +15,10 @@ from hub.registry.database.database import Database
 from hub.registry.database.open import open_database
 from hub.registry.index.heads import chosen_revisions
 from hub.registry.index.tags import CURATED_OWNER
-from hub.registry.outbox.queue import Debt, debts
+from hub.registry.outbox.queue import Job, jobs
 from hub.registry.parts import parts
 from hub.registry.search.search import find
-from hub.registry.uploads.uploads import in_custody
+from hub.registry.uploads.uploads import uploaded_digests
 
 ALL_CARDS = "."
 """The curated folder that stands for all of them, in `indexed`."""
@@ -39,7 +39,7 @@ class Registry:
     def open(cls, url_or_path: str | Path, owner: str = "local") -> Registry:
         """Open, create or migrate the registry at a path, a `sqlite:///` or a `postgresql://` URL.
 
-        `owner` is whose bare names come first. Raises Damaged for a database that is no registry or a newer one's,
+        `owner` is whose bare names come first. Raises DamagedFile for a database that is no registry or a newer one's,
         Unreachable for a place that cannot be written.
         """
         database = open_database(url_or_path)
@@ -53,7 +53,7 @@ class Registry:
     def get(self, name: str | ArtifactName) -> Artifact:
         """The artifact called `name`. A bare name is looked for at the own owner, at `linguahub`, then everywhere.
 
-        Raises UnknownArtifact with near names, WrongRequest when several owners have it.
+        Raises UnknownArtifact with near names, InvalidRequest when several owners have it.
         """
         return read_artifacts(self.database, [self._id(name)])[0]
 
@@ -183,7 +183,7 @@ class Registry:
         question = "SELECT digest FROM files UNION SELECT id FROM revisions"
         return {
             *(Digest(row[0]) for row in self.database.rows(question)),
-            *in_custody(self.database),
+            *uploaded_digests(self.database),
             *(digest for part in parts() for digest in part.blobs(self.database)),
         }
 
@@ -200,9 +200,9 @@ class Registry:
         )
         return [row[0] for row in self.database.rows(question, {"digest": digest.hex})]
 
-    def debts(self) -> list[Debt]:
+    def jobs(self) -> list[Job]:
         """What the outbox holds, oldest first."""
-        return debts(self.database)
+        return jobs(self.database)
 
     def indexed(self) -> dict[str, tuple[str, str]]:
         """Curated folder → its stamp and artifact, as of the last `hub index`. ALL_CARDS stands for all of them."""
@@ -244,7 +244,9 @@ class Registry:
             {"key": bare.lower()},
         )
         if len(rows) > 1:
-            raise WrongRequest(f"`{bare}` could be {', '.join(row['name'] for row in rows)}: write it with its owner.")
+            raise InvalidRequest(
+                f"`{bare}` could be {', '.join(row['name'] for row in rows)}: write it with its owner."
+            )
         if rows:
             return int(rows[0]["id"])
         column = "owner || '/' || name" if not bare else "name"

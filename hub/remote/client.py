@@ -22,17 +22,17 @@ from hub.errors import (
     Forbidden,
     Gone,
     HubError,
+    InvalidPath,
+    InvalidRequest,
     NotServed,
     OverQuota,
     StaleParent,
     TooLarge,
     Unauthenticated,
     Unreachable,
-    WrongPath,
-    WrongRequest,
 )
 from hub.names import ArtifactName
-from hub.publish.lineage import Origin
+from hub.publish.lineage import Lineage
 from hub.records import Artifact, MirrorOrigin, Page, Query, Revision
 from hub.registry.artifacts.scans import Scan
 
@@ -43,7 +43,7 @@ MAX_PAGE = 100
 _MAX_STEPS = 3
 """Maximum number of redirects: an artifact may have been renamed."""
 _ERRORS: dict[int, type[HubError]] = {
-    401: Unauthenticated, 403: Forbidden, 409: Conflict, 410: Gone, 412: StaleParent, 413: TooLarge, 422: WrongPath, 501: NotServed,
+    401: Unauthenticated, 403: Forbidden, 409: Conflict, 410: Gone, 412: StaleParent, 413: TooLarge, 422: InvalidPath, 501: NotServed,
     507: OverQuota,
 }  # fmt: skip
 _FILTERS = (
@@ -56,8 +56,6 @@ _FILTERS = (
     "metric",
     "benchmark",
     "split",
-    "least",
-    "most",
     "sort",
 )
 
@@ -72,7 +70,7 @@ class Description:
     revisions: tuple[Revision, ...]
     """Newest first, without their files."""
     card: str
-    origins: tuple[Origin, ...]
+    origins: tuple[Lineage, ...]
     scans: Mapping[str, Scan]
     """Path → scan result of files that can run code."""
     mirror: MirrorOrigin | None = None
@@ -83,21 +81,23 @@ class Endpoint:
     """The hub at a URL, such as `https://hub.example`. Creating it sends no request."""
 
     def __init__(self, address: str, token: str | None = None) -> None:
-        """`token`: default is the one in `HF_TOKEN`, if any. Raises WrongRequest for an invalid URL."""
+        """`token`: default is the one in `HF_TOKEN`, if any. Raises InvalidRequest for an invalid URL."""
         parts = urlsplit(address)
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
-            raise WrongRequest(f"`--endpoint {address}` is not a valid URL. Example: `https://hub.example`.")
+            raise InvalidRequest(f"`--endpoint {address}` is not a valid URL. Example: `https://hub.example`.")
         self.address = address.rstrip("/")
         self.token = os.environ.get("HF_TOKEN", "").strip() if token is None else token
 
     def find(self, query: Query) -> Page:
         """Search like `Registry.find`, fetching pages up to `query.limit` artifacts."""
-        wanted = {name: getattr(query, name) for name in _FILTERS if getattr(query, name) not in ("", None)}
+        wanted = {name: getattr(query, name) for name in _FILTERS if getattr(query, name)}
         wanted |= {
             "lang": query.language,
             "provenance": query.provenance if query.metric else "",
             "scores": query.scores,
         }
+        limits = {"min": query.min_value, "max": query.max_value}
+        wanted |= {name: value for name, value in limits.items() if value is not None}
         items, found, cursor = list[Artifact](), None, ""
         while found is None or (cursor and len(items) < query.limit):
             asked = {**wanted, "limit": min(MAX_PAGE, max(1, query.limit - len(items))), "cursor": cursor}
@@ -107,7 +107,7 @@ class Endpoint:
         return Page(tuple(items[: query.limit]), found["total"], found["facets"], found["is_exact"])
 
     def describe(self, name: str, revision: str = "main") -> Description:
-        """Return an artifact with a revision. Raises WrongRequest with similar names if not found, WrongName."""
+        """Return an artifact with a revision. Raises InvalidRequest with similar names if not found, InvalidName."""
         ArtifactName.parse(name, "any")
         found = self.ask("GET", f"/artifacts/{quote(name)}", {"revision": revision})
         artifact = _read_artifact(found)
@@ -116,7 +116,7 @@ class Endpoint:
             shown=_read_revision(found["shown"], artifact.name) if found["shown"] else None,
             revisions=tuple(_read_revision(each, artifact.name) for each in found["revisions"]),
             card=found["card"],
-            origins=decode(tuple[Origin, ...], found["lineage"]),
+            origins=decode(tuple[Lineage, ...], found["lineage"]),
             mirror=decode(MirrorOrigin, found["mirror"]) if found["mirror"] else None,
             scans=decode(dict[str, Scan], found["scans"]),
         )
@@ -179,7 +179,7 @@ class Endpoint:
                 message = f"{self.address} answered {error.code} {error.reason}."
         if error.code >= 500 and error.code not in _ERRORS:
             return Unreachable(f"{self.address}: {message}")
-        return _ERRORS.get(error.code, WrongRequest)(str(message))
+        return _ERRORS.get(error.code, InvalidRequest)(str(message))
 
 
 class _StayHere(urllib.request.HTTPRedirectHandler):

@@ -18,7 +18,7 @@ from hub.convert import open_clip
 from hub.encoders.text_half import half_of, needed_files
 from hub.encoders.text_half.read import INDEX, WEIGHTS
 from hub.encoders.tokenizer import beside_name
-from hub.errors import Damaged, Unreachable, WrongSource
+from hub.errors import DamagedFile, InvalidSource, Unreachable
 from hub.home import Home
 from hub.records import Upstream
 from hub.remote.hf_cache import Stamps, unfinished
@@ -41,7 +41,7 @@ def fetch_configuration(repository: str, revision: str, *, what: str) -> Path:
 
 
 def fetch_pipeline(pipeline_class: type[Any], repository: str, revision: str, *, what: str) -> Path:
-    """Fetch the files that `pipeline_class` needs, as safetensors, and return their folder. Raises Unreachable and Damaged."""
+    """Fetch the files that `pipeline_class` needs, as safetensors, and return their folder. Raises Unreachable and DamagedFile."""
     try:
         folder = Path(
             pipeline_class.download(
@@ -59,11 +59,11 @@ def fetch_encoder(upstream: Upstream, *, what: str, whole: bool = False) -> Path
     """Fetch the tokenizer and the needed half of a text encoder, and return their folder.
 
     `upstream.file` names the weights or their index; its folder is the encoder's. Only shards with a tensor of that half are
-    fetched, or all with `whole`, for both towers of a dual encoder. Raises Unreachable, Damaged, and WrongSource for pickles.
+    fetched, or all with `whole`, for both towers of a dual encoder. Raises Unreachable, DamagedFile, and InvalidSource for pickles.
     """
     at = PurePosixPath(upstream.file).parent
     if PurePosixPath(upstream.file).name in open_clip.FILES:
-        raise WrongSource(
+        raise InvalidSource(
             f"`{what}` is upstream in {upstream.repository} in open_clip's layout ({upstream.file}), which cannot be loaded directly: "
             f"`hub pull {what}` converts it to transformers' layout as safetensors."
         )
@@ -73,8 +73,8 @@ def fetch_encoder(upstream: Upstream, *, what: str, whole: bool = False) -> Path
         config = read_json(folder / "config.json") if (folder / "config.json").is_file() else {}
         if (folder / INDEX).is_file():
             names = needed_files(read_json(folder / INDEX), None if whole else half_of(config))
-    except (Damaged, LookupError, AttributeError) as error:
-        raise Damaged(
+    except (DamagedFile, LookupError, AttributeError) as error:
+        raise DamagedFile(
             f"the settings of `{what}` cannot be read: {str(error).rstrip('.')}. Fetch them again with `hub pull {what}`."
         ) from error
     weights = [(at / name).as_posix() for name in names]
@@ -83,7 +83,7 @@ def fetch_encoder(upstream: Upstream, *, what: str, whole: bool = False) -> Path
     if missing and (
         PurePosixPath(upstream.file).suffix == ".bin" or (folder / "pytorch_model.bin.index.json").is_file()
     ):
-        raise WrongSource(
+        raise InvalidSource(
             f"`{what}` is upstream in {upstream.repository} only as pickles ({upstream.file}), which can run code and are "
             f"never loaded: `hub pull {what}` converts them to safetensors."
         )

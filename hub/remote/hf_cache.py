@@ -21,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from hub.errors import Damaged
+from hub.errors import DamagedFile
 from hub.weights.memory import BIG_BYTES, gigabytes
 
 logger = logging.getLogger(__name__)
@@ -89,9 +89,9 @@ class Stamps:
 
 
 def check(paths: Iterable[Path], stamps: Stamps, *, what: str) -> None:
-    """Raise Damaged, with the command that fixes it, if a cached file is corrupted."""
+    """Raises DamagedFile, with the command that fixes it, if a cached file is corrupted."""
     for fault in faults(paths, stamps):
-        raise Damaged(
+        raise DamagedFile(
             f"`{what}` is damaged in Hugging Face's cache: {fault}. `hub pull {what}` removes it and fetches it again."
         )
 

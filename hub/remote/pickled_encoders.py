@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from hub.bases.family import read_json
 from hub.convert import open_clip
-from hub.errors import Damaged, MissingExtra, UnknownFile, Unreachable, WeightsDoNotFit, WrongSource
+from hub.errors import DamagedFile, InvalidSource, MissingExtra, UnknownFile, Unreachable, WeightsDoNotFit
 from hub.publish.publish import publish
 from hub.records import Artifact, Revision, Upstream
 from hub.registry import Registry
@@ -55,7 +55,7 @@ def pull_pickled(
 
     open_clip's layout is converted to transformers'. `card`: folder of the card; `settings`: folder with config.json, tokenizer
     and index; `scratch`: folder for temporary files. Nothing is published unless everything was fetched and fits. Raises
-    Unreachable, Damaged, WrongSource, WeightsDoNotFit, MissingExtra.
+    Unreachable, DamagedFile, InvalidSource, WeightsDoNotFit, MissingExtra.
     """
     try:
         from huggingface_hub import save_torch_state_dict
@@ -103,7 +103,7 @@ def _half(
     config = read_json(settings / CONFIG)
     half = half_of(config)
     if half is None and config.get("model_type") not in CONFIG_MAPPING:
-        raise WrongSource(
+        raise InvalidSource(
             f"`{what}` has the type {config.get('model_type')}, which transformers does not support: download {upstream.file} of "
             f"{upstream.repository} and try `hub import`."
         )
@@ -120,11 +120,11 @@ def _half(
 def _translated(
     upstream: Upstream, settings: Path, endpoint: str | None, *, what: str
 ) -> tuple[dict[str, Tensor], dict[str, dict[str, Any]]]:
-    """Return open_clip's tensors and settings in transformers' layout. Raises WeightsDoNotFit and WrongSource."""
+    """Return open_clip's tensors and settings in transformers' layout. Raises WeightsDoNotFit and InvalidSource."""
     import torch
     from transformers import AutoConfig, AutoModel
 
-    from hub.weights.strict import Entry, disagreements_of, load_tensors
+    from hub.weights.strict import TensorEntry, disagreements_of, load_tensors
 
     path = fetch(upstream, endpoint=endpoint)
     given = load_tensors(path, what=what) if path.suffix == ".safetensors" else tensors_of(path, what=what)
@@ -134,7 +134,7 @@ def _translated(
         made = AutoModel.from_config(
             AutoConfig.for_model(**config), **({} if "vision_config" in config else {"add_pooling_layer": False})
         )
-    entries = {key: Entry(value.dtype, tuple(value.shape)) for key, value in tensors.items()}
+    entries = {key: TensorEntry(value.dtype, tuple(value.shape)) for key, value in tensors.items()}
     problems = disagreements_of(made.state_dict(), entries)
     if problems:
         raise WeightsDoNotFit(what, problems)
@@ -144,10 +144,10 @@ def _translated(
 
 
 def tensors_of(path: Path, *, what: str) -> dict[str, Tensor]:
-    """Return a pickled state dict, memory-mapped if possible. Raises WrongSource for other contents, and Damaged."""
+    """Return a pickled state dict, memory-mapped if possible. Raises InvalidSource for other contents, and DamagedFile."""
     state = unpickle(path, what=what, is_mapped=True, advice=" Remove it from the cache and pull again.")
     if not is_state_dict(state):
-        raise WrongSource(f"`{path.name}` of `{what}` is not a state dict: expected a mapping of keys to tensors.")
+        raise InvalidSource(f"`{path.name}` of `{what}` is not a state dict: expected a mapping of keys to tensors.")
     return dict(state)
 
 
@@ -162,7 +162,7 @@ def _files(upstream: Upstream, settings: Path, half: TextHalf | None, *, what: s
         try:
             names = needed_files(json.loads((settings / INDEX).read_text(encoding="utf-8")), kept)
         except (ValueError, LookupError, AttributeError) as error:
-            raise Damaged(f"{INDEX} of `{what}` cannot be read. Fetch it again with `hub pull {what}`.") from error
+            raise DamagedFile(f"{INDEX} of `{what}` cannot be read. Fetch it again with `hub pull {what}`.") from error
     if not names:
         raise UnknownFile(PICKLE, listing=f"hub show {what}")
     return [

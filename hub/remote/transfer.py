@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from hub.cards import describe
 from hub.cards.describe import DATASET
 from hub.cards.policy import check_contents
-from hub.errors import Conflict, Damaged, Forbidden, HubError, Unauthenticated, Unreachable, WrongRequest
+from hub.errors import Conflict, DamagedFile, Forbidden, HubError, InvalidRequest, Unauthenticated, Unreachable
 from hub.names import COMMIT_DIGITS, ArtifactName, Digest
 from hub.publish.commit import check, suspects, yank
 from hub.publish.index import read_manifest
@@ -36,11 +36,11 @@ def pull(hub: LocalHub, endpoint: Endpoint, name: str, revision: str = "main") -
     """Fetch a revision and record it locally, as the newest one if it is the newest there or the first one here.
 
     Yanks of known revisions are copied from the endpoint. Raises Conflict if the head was published locally and is unknown to the
-    endpoint, Damaged if a response does not match its digest.
+    endpoint, DamagedFile if a response does not match its digest.
     """
     description = endpoint.describe(name, revision)
     if description.shown is None:
-        raise WrongRequest(
+        raise InvalidRequest(
             f"`{name}` is only a card on {endpoint.address}: fetch its upstream weights with `hub pull {name}`."
         )
     artifact, shown = description.artifact, description.shown
@@ -105,7 +105,7 @@ def _keep(hub: LocalHub, endpoint: Endpoint, artifact: Artifact, shown: Revision
 
     manifest = endpoint.read("GET", f"/artifacts/{artifact.name}/revisions/{shown.id}/manifest")
     if hashlib.sha256(manifest).hexdigest() != shown.id:
-        raise Damaged(
+        raise DamagedFile(
             f"{endpoint.address} returned a manifest of `{artifact.name}` that does not match revision {shown.id[:12]}: pull again."
         )
     unfinished = hub.home.caches / "pull" / shown.id[:COMMIT_DIGITS]
@@ -133,10 +133,10 @@ def _record(
     )
     bare = Artifact(
         name=artifact.name, kind=artifact.kind, summary="", license="", languages=(),
-        private=artifact.private, gated=artifact.gated, any_file=artifact.any_file,
+        private=artifact.private, gated=artifact.gated, allow_unsafe_files=artifact.allow_unsafe_files,
     )  # fmt: skip
     described = with_files(check(bare, kept.files, (), hub.store), kept.files, hub.store)
-    if artifact.any_file:
+    if artifact.allow_unsafe_files:
         flag(hub.registry.database, suspects(kept.files, (), hub.store))
     branch = "main" if is_newest or head is None else f"pulled/{shown.number}"
     before = hub.registry.head(artifact.name, branch)
@@ -155,7 +155,7 @@ def _translated(endpoint: Endpoint) -> Iterator[None]:
         message = (error.server_message or str(error)).splitlines()[0]
         status = error.response.status_code if error.response is not None else 0
         kinds: dict[int, type[HubError]] = {401: Unauthenticated, 403: Forbidden, 409: Conflict}
-        raise kinds.get(status, WrongRequest if 400 <= status < 500 else Unreachable)(message) from error
+        raise kinds.get(status, InvalidRequest if 400 <= status < 500 else Unreachable)(message) from error
     except (LocalEntryNotFoundError, OSError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
         raise Unreachable(

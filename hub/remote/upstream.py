@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from hub.convert import convert
 from hub.convert.import_file import TOKENIZER
-from hub.errors import Damaged, Unreachable, WrongRequest
+from hub.errors import DamagedFile, InvalidRequest, Unreachable
 from hub.publish.card_only import weights_elsewhere
 from hub.publish.publish import publish
 from hub.records import Artifact, Revision, Upstream
@@ -39,14 +39,14 @@ def pull(
 
     If the card also names the files of a tokenizer, the text encoder in the weights is converted, too. `card`: folder of the
     card, which becomes part of the revision. Nothing is published unless everything was fetched, checked and converted.
-    Raises Unreachable, Damaged, WrongSource, WeightsDoNotFit, MissingExtra.
+    Raises Unreachable, DamagedFile, InvalidSource, WeightsDoNotFit, MissingExtra.
     """
     name = str(artifact.name)
     if not artifact.upstream:
         raise weights_elsewhere(artifact)
     weights = [each for each in artifact.upstream if Path(each.file).name not in TOKENIZER]
     if artifact.kind not in CONVERTED or len(weights) != 1 or not artifact.bases:
-        raise WrongRequest(
+        raise InvalidRequest(
             f"`{name}` cannot be converted: only adapters and projectors with one upstream file and a base can. "
             f"Load `{artifact.upstream[0].repository}` with diffusers or transformers."
         )
@@ -78,12 +78,12 @@ def pull(
 
 
 def fetch(upstream: Upstream, *, endpoint: str | None = None) -> Path:
-    """Download a file and return its path, after checking its size and, if known, its SHA-256. Raises Unreachable, Damaged."""
+    """Download a file and return its path, after checking its size and, if known, its SHA-256. Raises Unreachable, DamagedFile."""
     path = _download(upstream, endpoint)
     size_bytes = path.stat().st_size
     expected = upstream.size_bytes
     if expected is not None and abs(size_bytes - expected) > ROUNDING * expected:
-        raise Damaged(
+        raise DamagedFile(
             f"{_title(upstream)} has {size_bytes} bytes instead of {expected}. Remove `{path.name}` and pull again."
         )
     # huggingface_hub names a blob in its cache after the ETag, which is the SHA-256 of a large file.
@@ -92,13 +92,15 @@ def fetch(upstream: Upstream, *, endpoint: str | None = None) -> Path:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         if upstream.digest and digest == path.resolve().name != upstream.digest:
-            raise Damaged(
+            raise DamagedFile(
                 f"{_title(upstream)} was changed upstream: its digest is {digest}, and its card pins {upstream.digest}. Nothing was "
                 f"published: if you trust the new file, download it and run `hub import {path.name}`."
             )
         if digest != expected_digest:
             path.resolve().unlink()  # Otherwise the cache would return the same bytes again.
-            raise Damaged(f"{_title(upstream)} has the digest {digest} instead of {expected_digest}. Pull it again.")
+            raise DamagedFile(
+                f"{_title(upstream)} has the digest {digest} instead of {expected_digest}. Pull it again."
+            )
     return path
 
 

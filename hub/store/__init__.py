@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol, runtime_checkable
 from urllib.parse import unquote
 
-from hub.errors import WrongRequest
+from hub.errors import InvalidRequest
 from hub.names import ArtifactName, Digest
 from hub.store.folder import FolderStore
 from hub.store.memory import MemoryStore
@@ -26,7 +26,8 @@ class BlobStore(Protocol):
     def put(self, source: BinaryIO | bytes, expected: Digest | None = None) -> tuple[Digest, int]:
         """Keep the bytes of `source`; their digest and size in bytes.
 
-        Raises Damaged when they are not `expected` (nothing is kept), Unreachable when they cannot be written; a full disk is a DiskFull.
+        Raises `DamagedFile` if the digest is not `expected` (nothing is kept), `Unreachable` if the bytes cannot be written and
+        `DiskFull` if the disk is full.
         """
 
     def put_file(self, path: Path, expected: Digest | None = None) -> tuple[Digest, int]:
@@ -83,7 +84,7 @@ class BlobStore(Protocol):
 def open_store(address: str | Path) -> BlobStore:
     """The store in a folder, at `file:///FOLDER` or at `s3://BUCKET/PREFIX`. Nothing is asked or created yet.
 
-    Raises WrongRequest for other addresses, MissingExtra when obstore is not installed.
+    Raises InvalidRequest for other addresses, MissingExtra when obstore is not installed.
     """
     text = str(address)
     if text.startswith("s3://"):
@@ -91,7 +92,7 @@ def open_store(address: str | Path) -> BlobStore:
 
         return BucketStore(text)
     if "://" in text and not text.startswith("file:///"):
-        raise WrongRequest(
+        raise InvalidRequest(
             f"{text.partition('://')[0]!r} stores are not served: give a folder, file:///FOLDER or s3://BUCKET/PREFIX."
         )
     return FolderStore(Path(unquote(text.removeprefix("file://"))) if "://" in text else Path(text))

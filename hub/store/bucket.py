@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 from urllib.parse import urlsplit
 
-from hub.errors import Damaged, MissingExtra, UnknownFile, Unreachable, WrongRequest
+from hub.errors import DamagedFile, InvalidRequest, MissingExtra, UnknownFile, Unreachable
 from hub.names import ArtifactName, Digest
 
 try:
@@ -42,12 +42,12 @@ class BucketStore:
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
         if not parts.netloc or parts.query or parts.username:
-            raise WrongRequest(f"{url} is no bucket: write s3://BUCKET/PREFIX, and keys into AWS_… variables.")
+            raise InvalidRequest(f"{url} is no bucket: write s3://BUCKET/PREFIX, and keys into AWS_… variables.")
         self.address = f"s3://{parts.netloc}{parts.path.rstrip('/')}"
         self._store = S3Store(parts.netloc, prefix=parts.path.strip("/") or None)
 
     def put(self, source: BinaryIO | bytes, expected: Digest | None = None) -> tuple[Digest, int]:
-        """Keep bytes; Damaged when they are not `expected`."""
+        """Keep bytes; DamagedFile when they are not `expected`."""
         stream, hashed = io.BytesIO(source) if isinstance(source, bytes) else source, hashlib.sha256()
         with tempfile.TemporaryFile() as spooled:
             try:
@@ -153,7 +153,7 @@ class BucketStore:
         """Send a file that has been read to its end, whose digest is known."""
         size = source.tell()
         if expected is not None and digest != expected:
-            raise Damaged(f"the bytes of `{expected}` arrived as `{digest}` ({size} bytes): send them again.")
+            raise DamagedFile(f"the bytes of `{expected}` arrived as `{digest}` ({size} bytes): send them again.")
         if not self._is_fresh(digest):
             source.seek(0)
             with self._translated():

@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Self
 
-from hub.errors import Damaged, DiskFull, UnknownFile, Unreachable
+from hub.errors import DamagedFile, DiskFull, UnknownFile, Unreachable
 from hub.names import ArtifactName, Digest
 
 CHUNK_BYTES = 1 << 20
@@ -41,11 +41,11 @@ class FolderStore:
         self.root = Path(root)
 
     def put(self, source: BinaryIO | bytes, expected: Digest | None = None) -> tuple[Digest, int]:
-        """Keep bytes; Damaged when they are not `expected`."""
+        """Keep bytes; DamagedFile when they are not `expected`."""
         with self._unfinished() as unfinished:
             digest, size = _copy(source, unfinished)
             if expected is not None and digest != expected:
-                raise Damaged(f"the bytes of `{expected}` arrived as `{digest}` ({size} bytes): send them again.")
+                raise DamagedFile(f"the bytes of `{expected}` arrived as `{digest}` ({size} bytes): send them again.")
             if not self.refresh(digest):
                 unfinished.finish(self._file(digest))
         return digest, size

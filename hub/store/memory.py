@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from hub.errors import Damaged, UnknownFile
+from hub.errors import DamagedFile, UnknownFile
 from hub.names import ArtifactName, Digest
 
 
@@ -22,11 +22,13 @@ class MemoryStore:
         self._references: dict[str, bytes] = {}
 
     def put(self, source: BinaryIO | bytes, expected: Digest | None = None) -> tuple[Digest, int]:
-        """Keep bytes; Damaged when they are not `expected`."""
+        """Keep bytes; DamagedFile when they are not `expected`."""
         content = source if isinstance(source, bytes) else source.read()
         digest = Digest(hashlib.sha256(content).hexdigest())
         if expected is not None and digest != expected:
-            raise Damaged(f"the bytes of `{expected}` arrived as `{digest}` ({len(content)} bytes): send them again.")
+            raise DamagedFile(
+                f"the bytes of `{expected}` arrived as `{digest}` ({len(content)} bytes): send them again."
+            )
         self._blobs[digest] = content
         self._put_at[digest] = time.monotonic()
         return digest, len(content)

@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from hub.errors import WrongRequest
+from hub.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -53,14 +53,14 @@ def _bytes_of(tensor: Tensor) -> int:
 
 
 def resident_budget(given: int | None, environment: Mapping[str, str] | None = None) -> int | None:
-    """Return the bytes that loaded modules may take: `given`, else HUB_RESIDENT_BYTES, else None. Raises WrongRequest."""
+    """Return the bytes that loaded modules may take: `given`, else HUB_RESIDENT_BYTES, else None. Raises InvalidRequest."""
     said = (os.environ if environment is None else environment).get("HUB_RESIDENT_BYTES", "")
     if given is None and said:
         if not said.isdecimal():
-            raise WrongRequest(
+            raise InvalidRequest(
                 f"HUB_RESIDENT_BYTES is `{said}`: set a whole number of bytes, e.g. 4000000000, or unset it."
             )
         given = int(said)
     if given is not None and given < 1:
-        raise WrongRequest(f"`resident_bytes` is {given}: give a positive number, or None for no limit.")
+        raise InvalidRequest(f"`resident_bytes` is {given}: give a positive number, or None for no limit.")
     return given

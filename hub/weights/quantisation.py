@@ -13,7 +13,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from hub.errors import DoesNotFit, MissingExtra, WrongRequest
+from hub.errors import DoesNotFit, InvalidRequest, MissingExtra
 
 LIBRARIES = {"8bit": "torchao", "4bit": "bitsandbytes"}
 """Quantisation → the library that performs it."""
@@ -24,9 +24,9 @@ _STRIP = 32
 
 
 def check_word(wanted: str) -> str:
-    """Return `wanted` if it is `8bit` or `4bit` and its library is installed. Raises WrongRequest and MissingExtra."""
+    """Return `wanted` if it is `8bit` or `4bit` and its library is installed. Raises InvalidRequest and MissingExtra."""
     if wanted not in LIBRARIES:
-        raise WrongRequest(f"unknown quantisation `{wanted}`: choose {' or '.join(LIBRARIES)}.")
+        raise InvalidRequest(f"unknown quantisation `{wanted}`: choose {' or '.join(LIBRARIES)}.")
     if find_spec(LIBRARIES[wanted]) is None:
         raise MissingExtra("quantise", f"reading weights in {wanted}")
     return wanted
@@ -44,7 +44,7 @@ def shrink(
 
     Other parts are kept in `dtype` (unchanged if None), which is also the compute type. Not quantised are embeddings, norms,
     convolutions, layers that their class keeps in float32, parts named in `whole` and, in 4 bits, layers that do not consist
-    of whole blocks (`fills`). Raises WrongRequest and MissingExtra.
+    of whole blocks (`fills`). Raises InvalidRequest and MissingExtra.
     """
     check_word(word)
     kept = {*(getattr(model, "_keep_in_fp32_modules", None) or ()), *whole}

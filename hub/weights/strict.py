@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from hub.errors import Damaged, Unreachable, WeightsDoNotFit, WrongSource
+from hub.errors import DamagedFile, InvalidSource, Unreachable, WeightsDoNotFit
 from hub.weights import header as weights_header
 from hub.weights import staging
 
@@ -31,7 +31,7 @@ STORED = (torch.float32, torch.float16, torch.bfloat16)
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TensorEntry:
     """One tensor as the header describes it."""
 
     dtype: torch.dtype
@@ -51,8 +51,8 @@ def load_weights(
     """Load the weights in `path` into `module`, in the type they are stored in unless `dtype` is given.
 
     They go straight to `device`; without it to the module's device, or to the CPU if the module is on `meta`.
-    `what` names the weights in messages. Raises WeightsDoNotFit for other keys, shapes or types, Damaged for a
-    broken file and WrongSource for a pickle, and leaves the module unchanged then.
+    `what` names the weights in messages. Raises WeightsDoNotFit for other keys, shapes or types, DamagedFile for a
+    broken file and InvalidSource for a pickle, and leaves the module unchanged then.
     """
     header = read_header(path, what=what)
     problems = disagreements_of(module.state_dict(), header)
@@ -65,7 +65,7 @@ def load_weights(
     module.load_state_dict(weights, assign=True)
 
 
-def _read(path: Path, header: Mapping[str, Entry], device: torch.device, *, what: str) -> dict[str, Tensor]:
+def _read(path: Path, header: Mapping[str, TensorEntry], device: torch.device, *, what: str) -> dict[str, Tensor]:
     """Read all tensors of a file: mapped on a CPU, through locked memory on a GPU."""
     try:
         if device.type != "cuda":
@@ -73,7 +73,7 @@ def _read(path: Path, header: Mapping[str, Entry], device: torch.device, *, what
         places = {name: (entry.start, entry.shape, entry.dtype) for name, entry in header.items()}
         return staging.read(path, places, staging.Ring.of(device, path.stat().st_size))
     except (SafetensorError, EOFError) as error:
-        raise Damaged(f"the weights of `{what}` are damaged: {error}. {_again(what)}") from error
+        raise DamagedFile(f"the weights of `{what}` are damaged: {error}. {_again(what)}") from error
 
 
 def load_tensors(path: Path, *, what: str) -> dict[str, Tensor]:
@@ -81,7 +81,7 @@ def load_tensors(path: Path, *, what: str) -> dict[str, Tensor]:
     return _read(path, read_header(path, what=what), torch.device("cpu"), what=what)
 
 
-def disagreements_of(expected: Mapping[str, Tensor], header: Mapping[str, Entry]) -> list[str]:
+def disagreements_of(expected: Mapping[str, Tensor], header: Mapping[str, TensorEntry]) -> list[str]:
     """Return every reason why weights with this header cannot replace `expected`; empty if they can."""
     problems = [f"`{key}` is missing" for key in sorted(expected.keys() - header.keys())]
     problems += [f"`{key}` has no place" for key in sorted(header.keys() - expected.keys())]
@@ -107,14 +107,14 @@ def stored_dtype(path: Path, *, what: str) -> torch.dtype:
     return Counter(dtypes).most_common(1)[0][0] if dtypes else torch.float32
 
 
-def read_header(path: Path, *, what: str) -> dict[str, Entry]:
-    """Return name → `Entry` of every tensor, after checking that the file is complete and holds nothing else."""
+def read_header(path: Path, *, what: str) -> dict[str, TensorEntry]:
+    """Return name → `TensorEntry` of every tensor, after checking that the file is complete and holds nothing else."""
     try:
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             start = file.read(4)
             if start == b"PK\x03\x04" or (start[:1] == b"\x80" and start[1:2] in b"\x02\x03\x04\x05"):
-                raise WrongSource(
+                raise InvalidSource(
                     f"the weights of `{what}` are a pickle ({path.name}), which can run code; only safetensors are loaded. "
                     f"`hub import {path.name}` reads the files of published systems."
                 )
@@ -123,7 +123,7 @@ def read_header(path: Path, *, what: str) -> dict[str, Entry]:
             begin = file.tell()
         header.pop("__metadata__", None)
         entries = {
-            key: Entry(DTYPES[value["dtype"]], tuple(value["shape"]), begin + value["data_offsets"][0])
+            key: TensorEntry(DTYPES[value["dtype"]], tuple(value["shape"]), begin + value["data_offsets"][0])
             for key, value in header.items()
         }
         ends = [tuple(value["data_offsets"]) for value in header.values()]
@@ -134,13 +134,13 @@ def read_header(path: Path, *, what: str) -> dict[str, Entry]:
     except KeyError as error:
         raise WeightsDoNotFit(what, [f"its header names the unsupported type {error}"]) from error
     except (ValueError, TypeError, AttributeError, IndexError) as error:
-        raise Damaged(
+        raise DamagedFile(
             f"the weights of `{what}` are damaged: {path.name} ({size} bytes) has no complete safetensors header. {_again(what)}"
         ) from error
     announced = begin + max((end for _, end in ends), default=0)
     if size != announced:
         way = "cut" if size < announced else "extended"
-        raise Damaged(
+        raise DamagedFile(
             f"the weights of `{what}` are damaged: {path.name} is {way}, {size} bytes instead of {announced}. {_again(what)}"
         )
     return entries

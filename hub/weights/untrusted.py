@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from hub.errors import Damaged, MissingExtra, Unreachable, WrongSource
+from hub.errors import DamagedFile, InvalidSource, MissingExtra, Unreachable
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -73,7 +73,7 @@ class Contents:
 def read_contents(source: Path, *, what: str) -> Contents:
     """Return the tensors of `source` by key. `what` names it in messages.
 
-    Raises Unreachable for a missing file, WrongSource for one that holds more than tensors, Damaged for one that is truncated,
+    Raises Unreachable for a missing file, InvalidSource for one that holds more than tensors, DamagedFile for one that is truncated,
     extended or broken, and MissingExtra without torch.
     """
     try:
@@ -92,13 +92,13 @@ def read_contents(source: Path, *, what: str) -> Contents:
     if start.startswith((_ARCHIVE, _PICKLE)):
         return _sort(unpickle(source, what=what, stand_ins=STAND_INS), source, what)
     if start and start[-1:] != b"{":
-        raise WrongSource(
+        raise InvalidSource(
             f"`{source.name}` is not a file of weights: it was written neither by safetensors nor by `torch.save`."
         )
     try:
         read_header(source, what=what)
         return Contents(load_file(source), "safetensors")
-    except (SafetensorError, Damaged) as error:
+    except (SafetensorError, DamagedFile) as error:
         raise _broken(source, what, error) from error
 
 
@@ -108,7 +108,7 @@ def unpickle(
     """Load a pickle with torch's `weights_only` unpickler: the only place where a pickle is read.
 
     Objects named in `stand_ins` are dropped. With `is_mapped` an archive is mapped into memory and its checksums are not
-    verified. Raises WrongSource for more than tensors, and Damaged with `advice` at its end.
+    verified. Raises InvalidSource for more than tensors, and DamagedFile with `advice` at its end.
     """
     import torch
     from torch.serialization import safe_globals
@@ -123,9 +123,9 @@ def unpickle(
                 _check_archive(file, source, what)
             state = torch.load(file, map_location="cpu", weights_only=True)
             if not is_archive and file.read(1):
-                raise Damaged(f"`{source.name}` of `{what}` is damaged: extra bytes follow its end.{advice}")
+                raise DamagedFile(f"`{source.name}` of `{what}` is damaged: extra bytes follow its end.{advice}")
     except pickle.UnpicklingError as error:
-        raise WrongSource(
+        raise InvalidSource(
             f"`{source.name}` of `{what}` holds more than tensors, which could run code: nothing of it was read."
         ) from error
     except (
@@ -144,20 +144,20 @@ def unpickle(
 
 
 def _check_archive(file: Any, source: Path, what: str) -> None:
-    """Raise Damaged unless the archive ends with the file and its checksums are right: torch's reader checks neither."""
+    """Raises DamagedFile unless the archive ends with the file and its checksums are right: torch's reader checks neither."""
     size_bytes = os.fstat(file.fileno()).st_size
     file.seek(max(0, size_bytes - _ARCHIVE_END_BYTES))
     if not file.read().startswith(_ARCHIVE_END):
-        raise Damaged(
+        raise DamagedFile(
             f"`{source.name}` of `{what}` is damaged: it was truncated or extended, its {size_bytes} bytes do not end like an archive."
         )
     with zipfile.ZipFile(file) as archive:
         if any(name.endswith("/constants.pkl") for name in archive.namelist()):
-            raise WrongSource(
+            raise InvalidSource(
                 f"`{source.name}` of `{what}` is a TorchScript program, not weights: nothing of it was read."
             )
         if (broken := archive.testzip()) is not None:
-            raise Damaged(f"`{source.name}` of `{what}` is damaged: the checksum of `{broken}` inside is wrong.")
+            raise DamagedFile(f"`{source.name}` of `{what}` is damaged: the checksum of `{broken}` inside is wrong.")
     file.seek(0)
 
 
@@ -170,7 +170,7 @@ def _sort(state: Any, source: Path, what: str) -> Contents:
         sections = {name: section for name, section in state.items() if is_state_dict(section)}
         tensors = {f"{name}.{key}": value for name, section in sections.items() for key, value in section.items()}
         return Contents(tensors, "fairseq", tuple(str(name) for name in state if name not in sections))
-    raise WrongSource(f"`{source.name}` of `{what}` is not a plain state dict of keys and tensors.")
+    raise InvalidSource(f"`{source.name}` of `{what}` is not a plain state dict of keys and tensors.")
 
 
 def is_state_dict(value: object) -> bool:
@@ -184,6 +184,6 @@ def is_state_dict(value: object) -> bool:
     )
 
 
-def _broken(source: Path, what: str, error: BaseException, advice: str = "") -> Damaged:
+def _broken(source: Path, what: str, error: BaseException, advice: str = "") -> DamagedFile:
     reason = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
-    return Damaged(f"`{source.name}` of `{what}` is damaged: {reason}.{advice}")
+    return DamagedFile(f"`{source.name}` of `{what}` is damaged: {reason}.{advice}")

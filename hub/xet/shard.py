@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from hub.errors import WrongSource
+from hub.errors import InvalidSource
 from hub.names import Digest
 from hub.xet.hashes import SIZE, spell
 
@@ -55,10 +55,10 @@ class SentFile:
 
 
 def read_files(sent: bytes) -> list[SentFile]:
-    """The files of a shard. Raises WrongSource for what is no shard; nothing it claims is checked here."""
+    """The files of a shard. Raises InvalidSource for what is no shard; nothing it claims is checked here."""
     head = sent[:_ENTRY]
     if len(head) < _ENTRY or not head.startswith(_TAG) or struct.unpack_from("<Q", head, SIZE)[0] != _VERSION:
-        raise WrongSource(f"this is no Xet shard of version {_VERSION}.")
+        raise InvalidSource(f"this is no Xet shard of version {_VERSION}.")
     entries = _Entries(sent)
     return list(_files(entries))
 
@@ -73,7 +73,7 @@ class _Entries:
     def take(self) -> bytes:
         entry = self.sent[self.place : self.place + _ENTRY]
         if len(entry) < _ENTRY:
-            raise WrongSource("this Xet shard was cut: it ends before its bookend.")
+            raise InvalidSource("this Xet shard was cut: it ends before its bookend.")
         self.place += _ENTRY
         return entry
 
@@ -86,7 +86,7 @@ def _files(entries: _Entries) -> Iterator[SentFile]:
         hash, flags, count = _FILE.unpack(head)
         has_proofs = bool(flags & _HAS_PROOFS)
         if count * (1 + has_proofs) > entries.left():
-            raise WrongSource(f"this Xet shard says {count} terms and is too short for them.")
+            raise InvalidSource(f"this Xet shard says {count} terms and is too short for them.")
         terms = [_TERM.unpack(entries.take()) for _ in range(count)]
         proofs = [entries.take()[:SIZE] if has_proofs else None for _ in range(count)]
         sha256 = Digest(spell(entries.take()[:SIZE])) if flags & _HAS_SHA256 else None
@@ -96,5 +96,5 @@ def _files(entries: _Entries) -> Iterator[SentFile]:
 def _term(fields: tuple[bytes, int, int, int, int], proof: bytes | None) -> Term:
     xorb, _, size, first, end = fields
     if first >= end:
-        raise WrongSource(f"a term of this Xet shard goes from chunk {first} to {end}.")
+        raise InvalidSource(f"a term of this Xet shard goes from chunk {first} to {end}.")
     return Term(spell(xorb), size, first, end, proof)

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from lz4.frame import LZ4FrameDecompressor
 
-from hub.errors import Damaged, WrongSource
+from hub.errors import DamagedFile, InvalidSource
 from hub.xet.hashes import SIZE, chunk_hash, merkle_root, spell
 
 MAX_BYTES = 64 << 20
@@ -57,13 +57,13 @@ def read_xorb(sent: BinaryIO, name: str) -> Iterator[tuple[Chunk, bytes]]:
     """The chunks of a xorb, each unpacked and hashed as it arrives, and what is to be kept of each, one after the other.
 
     They are kept unpacked, so that a file is put together by copying long runs, except those that pack to less than half: the
-    disk holds at most twice of what was sent. Raises WrongSource, at the last chunk, unless together they hash to `name`.
+    disk holds at most twice of what was sent. Raises InvalidSource, at the last chunk, unless together they hash to `name`.
     """
     hashed, total, kept = list[tuple[bytes, int]](), 0, 0
     for packed, size, scheme in _chunks(sent):
         total += size
         if len(hashed) >= MAX_CHUNKS or total > MAX_BYTES:
-            raise WrongSource(f"xorb {name[:12]} holds more than {MAX_CHUNKS} chunks or {MAX_BYTES} bytes.")
+            raise InvalidSource(f"xorb {name[:12]} holds more than {MAX_CHUNKS} chunks or {MAX_BYTES} bytes.")
         content = _unpack(packed, size, scheme)
         hashed.append((chunk_hash(content), size))
         stored, how = (content, _PLAIN) if 2 * len(packed) > size else (packed, scheme)
@@ -71,17 +71,17 @@ def read_xorb(sent: BinaryIO, name: str) -> Iterator[tuple[Chunk, bytes]]:
         kept += len(stored)
     found = spell(merkle_root(hashed))
     if not hashed or found != name:
-        raise WrongSource(f"xorb {name[:12]} holds other bytes ({found[:12]}): send it again.")
+        raise InvalidSource(f"xorb {name[:12]} holds other bytes ({found[:12]}): send it again.")
 
 
 def unpack(chunk: Chunk, packed: bytes) -> bytes:
-    """The bytes of a chunk that was accepted. Raises Damaged when the store has changed them."""
+    """The bytes of a chunk that was accepted. Raises DamagedFile when the store has changed them."""
     try:
         content = _unpack(packed, chunk.size, chunk.scheme)
-    except WrongSource as error:
-        raise Damaged(f"a chunk of a xorb in the store is damaged: {error}") from error
+    except InvalidSource as error:
+        raise DamagedFile(f"a chunk of a xorb in the store is damaged: {error}") from error
     if chunk_hash(content) != chunk.hash:
-        raise Damaged("a chunk of a xorb in the store holds other bytes than were sent. Look with `hub verify`.")
+        raise DamagedFile("a chunk of a xorb in the store holds other bytes than were sent. Look with `hub verify`.")
     return content
 
 
@@ -104,11 +104,11 @@ def _chunks(sent: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
                 pass
             return
         if len(head) < _HEAD or head[0] != 0:
-            raise WrongSource(f"no chunk begins at byte {place} of this xorb: it was cut or is of a newer version.")
+            raise InvalidSource(f"no chunk begins at byte {place} of this xorb: it was cut or is of a newer version.")
         packed, size = int.from_bytes(head[1:4], "little"), int.from_bytes(head[5:8], "little")
         content = sent.read(packed) if 0 < size <= MAX_CHUNK and 0 < packed <= _MAX_PACKED else b""
         if not content or len(content) < packed:
-            raise WrongSource(f"the chunk at byte {place} says {packed} packed and {size} bytes, which cannot be.")
+            raise InvalidSource(f"the chunk at byte {place} says {packed} packed and {size} bytes, which cannot be.")
         yield content, size, head[4]
         place += _HEAD + packed
 
@@ -119,9 +119,9 @@ def _unpack(packed: bytes, size: int, scheme: int) -> bytes:
     elif scheme in {_LZ4, _GROUPED_LZ4}:
         content = _from_lz4(packed, size)
     else:
-        raise WrongSource(f"a chunk is packed by scheme {scheme}; 0, 1 and 2 are known.")
+        raise InvalidSource(f"a chunk is packed by scheme {scheme}; 0, 1 and 2 are known.")
     if len(content) != size:
-        raise WrongSource(f"a chunk unpacks to {len(content)} bytes or more, and says {size}.")
+        raise InvalidSource(f"a chunk unpacks to {len(content)} bytes or more, and says {size}.")
     return _ungrouped(content) if scheme == _GROUPED_LZ4 else content
 
 
@@ -131,9 +131,9 @@ def _from_lz4(packed: bytes, size: int) -> bytes:
     try:
         content: bytes = unpacker.decompress(packed, max_length=size + 1)
     except (RuntimeError, ValueError, EOFError) as error:
-        raise WrongSource(f"a chunk is no LZ4 frame: {error}.") from error
+        raise InvalidSource(f"a chunk is no LZ4 frame: {error}.") from error
     if len(content) == size and not unpacker.eof and unpacker.decompress(b"", max_length=1):
-        raise WrongSource(f"a chunk unpacks to more than the {size} bytes it says.")
+        raise InvalidSource(f"a chunk unpacks to more than the {size} bytes it says.")
     return content
 
 

@@ -29,7 +29,7 @@ from server.http.wire import Body, answer, promised
 from server.openapi.document import documented
 
 
-class Asked(BaseModel):
+class OperationRequest(BaseModel):
     """A request body. Unknown fields are an error."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -88,10 +88,10 @@ def _endpoint(operation: type[Operation[Any]]) -> Any:
         else:
             sent[each.name] = (kind, Field(default, json_schema_extra=schema))
     if sent:
-        wanted["body"] = create_model(operation.__name__, __base__=Asked, __doc__=operation.__doc__, **sent)
+        wanted["body"] = create_model(operation.__name__, __base__=OperationRequest, __doc__=operation.__doc__, **sent)
     is_list = get_origin(operation.result()) is list
 
-    def endpoint(hub: LocalHub, actor: Actor, body: Asked | None = None, **given: Any) -> Response:
+    def endpoint(hub: LocalHub, actor: Actor, body: OperationRequest | None = None, **given: Any) -> Response:
         found = operation(**given, **(dict(body) if body else {})).run(hub, actor)
         return answer({"items": found} if is_list else found, operation.status)
 

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from hub.errors import Forbidden
 from hub.names import ArtifactName
-from hub.registry.accounts.audit import Entry, read_audit
+from hub.registry.accounts.audit import AuditEntry, read_audit
 from server.auth.access import Hub
 from server.auth.caller import account_of, caller_of, require_admin
 from server.http.paging import offset_of, write_cursor
@@ -20,7 +20,7 @@ from server.http.wire import Body, answer
 class AuditBody(Body):
     """Entries, newest first."""
 
-    entries: list[Entry]
+    entries: list[AuditEntry]
     cursor: str | None
 
 

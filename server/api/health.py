@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from hub.errors import HubError
 from hub.names import Digest
-from hub.registry.outbox.queue import count_debts
+from hub.registry.outbox.queue import count_jobs
 from server.auth.access import Hub
 from server.http.wire import Body, answer
 from server.metering import MEDIA_TYPE
@@ -31,7 +31,7 @@ class ReadyBody(Body):
     status: Literal["ready", "not ready"]
     database: bool
     store: bool
-    debts: int | None = Field(description="Pending background jobs; null if the database does not answer.")
+    jobs: int | None = Field(description="Pending background jobs; null if the database does not answer.")
 
 
 async def is_live() -> Response:
@@ -41,14 +41,14 @@ async def is_live() -> Response:
 
 def is_ready(hub: Hub) -> Response:
     """Check whether database and store answer; 503 if one does not. The reason is in the log."""
-    debts = _debts(hub)
+    jobs = _jobs(hub)
     store = _store_answers(hub)
-    ready = debts is not None and store
+    ready = jobs is not None and store
     content = {
         "status": "ready" if ready else "not ready",
-        "database": debts is not None,
+        "database": jobs is not None,
         "store": store,
-        "debts": debts,
+        "jobs": jobs,
     }
     return answer(content, 200 if ready else 503, {"Cache-Control": "no-store"})
 
@@ -58,9 +58,9 @@ def get_metrics(request: Request) -> Response:
     return Response(request.app.state.meter.text(), headers={"Content-Type": MEDIA_TYPE, "Cache-Control": "no-store"})
 
 
-def _debts(hub: Hub) -> int | None:
+def _jobs(hub: Hub) -> int | None:
     try:
-        return count_debts(hub.registry.database)
+        return count_jobs(hub.registry.database)
     except HubError:
         return None
 

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from fastapi import Depends, Request
 
-from hub.errors import Gated, UnknownArtifact, WrongName
+from hub.errors import Gated, InvalidName, UnknownArtifact
 from hub.local import LocalHub
 from hub.names import ArtifactName
 from hub.records import Artifact
@@ -89,7 +89,7 @@ def get_artifact(hub: LocalHub, name: str, request: Request) -> Artifact:
     """Return the artifact `name`. Raises UnknownArtifact, also when the caller may not see it, and Moved for a former name."""
     try:
         artifact = hub.registry.get(name)
-    except WrongName as error:
+    except InvalidName as error:
         raise UnknownArtifact(name) from error
     except UnknownArtifact:
         tombstone = tombstone_of(hub.registry.database, ArtifactName.parse(name, hub.registry.owner))

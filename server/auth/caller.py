@@ -55,7 +55,7 @@ def require_admin(caller: Caller, name: ArtifactName) -> Account:
 
 def require_scoring(caller: Caller, artifact: Artifact) -> Account:
     """Raise Unauthenticated or Forbidden unless the caller may publish or dispute scores of `artifact`."""
-    return _require(caller, artifact.name, caller.may_speak_of(artifact), "publish scores of")
+    return _require(caller, artifact.name, caller.may_publish_scores_of(artifact), "publish scores of")
 
 
 def require_create(caller: Caller, name: ArtifactName) -> Account:

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 
 from fastapi import Depends, Request
 
-from hub.errors import Forbidden, WrongRequest
+from hub.errors import Forbidden, InvalidRequest
 from hub.registry.accounts.permissions import NOBODY, Account
 from server.auth.access import Hub
 from server.auth.browser_session import Visit, form_word, visit_of
@@ -44,12 +44,12 @@ class Form:
 
 async def _fields(request: Request) -> dict[str, str]:
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
-        raise WrongRequest("a form was expected: send it from its page.")
+        raise InvalidRequest("a form was expected: send it from its page.")
     body = await read_body(request, _MAX_BYTES)
     try:
         return dict(parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=_MAX_FIELDS))
     except ValueError as error:
-        raise WrongRequest("this form cannot be read: send it from its page.") from error
+        raise InvalidRequest("this form cannot be read: send it from its page.") from error
 
 
 def _form(request: Request, hub: Hub, fields: Annotated[dict[str, str], Depends(_fields)]) -> Form:

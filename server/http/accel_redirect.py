@@ -7,16 +7,16 @@ from collections.abc import Mapping
 
 from fastapi import Request
 
-from hub.errors import WrongRequest
+from hub.errors import InvalidRequest
 from hub.names import Digest
 
 
 def offload_prefix(environment: Mapping[str, str] | None = None) -> str:
-    """Return `$HUB_ACCEL`, nginx's internal location of the store's blobs; empty if the server sends them itself. Raises WrongRequest."""
+    """Return `$HUB_ACCEL`, nginx's internal location of the store's blobs; empty if the server sends them itself. Raises InvalidRequest."""
     environment = os.environ if environment is None else environment
     prefix = environment.get("HUB_ACCEL", "")
     if prefix and not prefix.startswith("/"):
-        raise WrongRequest(f"HUB_ACCEL is `{prefix}`, but must be a location of nginx, such as /blobs/.")
+        raise InvalidRequest(f"HUB_ACCEL is `{prefix}`, but must be a location of nginx, such as /blobs/.")
     return prefix.rstrip("/")
 
 

@@ -12,7 +12,7 @@ from fastapi import Request
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
-from hub.errors import Stalled, TooLarge, WrongRequest
+from hub.errors import ClientTimeout, InvalidRequest, TooLarge
 from hub.store.joined import Pieces
 from server.http.middleware import HttpLayer
 
@@ -56,7 +56,7 @@ class BodyReader(Pieces):
     """A request's body as a file for a worker thread. While the thread works on one piece, the next one arrives.
 
     It holds about 2 MiB. Create it on the event loop, and `close` it if reading may end early. Reading raises TooLarge for
-    more bytes than expected, WrongRequest for fewer, Stalled when none arrive.
+    more bytes than expected, InvalidRequest for fewer, ClientTimeout when none arrive.
     """
 
     def __init__(self, request: Request, size_bytes: int, *, at_most: bool = False) -> None:
@@ -93,7 +93,7 @@ class BodyReader(Pieces):
             except StopAsyncIteration:
                 break
             except TimeoutError:
-                raise Stalled(f"no data arrived for {IDLE_TIMEOUT_S:.0f} s: send it again.") from None
+                raise ClientTimeout(f"no data arrived for {IDLE_TIMEOUT_S:.0f} s: send it again.") from None
             pieces.append(piece)
             gathered += len(piece)
         self._received += gathered
@@ -101,7 +101,9 @@ class BodyReader(Pieces):
             allowed = "allowed" if self._at_most else "announced"
             raise TooLarge(f"the request body is larger than the {self._expected} bytes {allowed}.")
         if not gathered and self._received < self._expected and not self._at_most:
-            raise WrongRequest(f"{self._expected} bytes were announced, but {self._received} arrived: send them again.")
+            raise InvalidRequest(
+                f"{self._expected} bytes were announced, but {self._received} arrived: send them again."
+            )
         return b"".join(pieces)
 
 

@@ -21,7 +21,7 @@ from markupsafe import Markup
 
 from hub.cards.card import FILE
 from hub.cards.read import split
-from hub.errors import WrongCard
+from hub.errors import InvalidCard
 from hub.records import File, Revision
 from hub.store import BlobStore
 
@@ -58,7 +58,7 @@ def _read(store: BlobStore, files: Iterable[File]) -> tuple[dict[str, Any], str]
                 text = card.read().decode("utf-8-sig", "replace")
             try:
                 return split(text)
-            except WrongCard:
+            except InvalidCard:
                 return {}, text
     return {}, ""
 

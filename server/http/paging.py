@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import Request
 from itsdangerous import BadData
 
-from hub.errors import WrongRequest
+from hub.errors import InvalidRequest
 from hub.records import Page, Query
 from server.http.addresses import absolute, with_parameters
 from server.http.signed_links import serializer
@@ -22,7 +22,7 @@ def write_cursor(request: Request, offset: int) -> str:
 
 
 def offset_of(request: Request) -> int:
-    """Return the position that the parameter `cursor` names, 0 without one. Raises WrongRequest for an invalid cursor."""
+    """Return the position that the parameter `cursor` names, 0 without one. Raises InvalidRequest for an invalid cursor."""
     cursor = request.query_params.get("cursor")
     return int(_read(request, _OFFSET, cursor)) if cursor else 0
 
@@ -55,7 +55,7 @@ def word_for(request: Request, query: Query) -> str:
 
 
 def behind(request: Request, query: Query, cursor: str) -> Query:
-    """Return the query for the page of `cursor`. Raises WrongRequest for an invalid cursor or one of another search."""
+    """Return the query for the page of `cursor`. Raises InvalidRequest for an invalid cursor or one of another search."""
     offset, after = _read(request, _search(query), cursor)
     return replace(query, offset=offset, after=after)
 
@@ -73,6 +73,6 @@ def _read(request: Request, purpose: str, cursor: str) -> Any:
     try:
         return serializer(request.app.state.hub, f"cursor {purpose}").loads(cursor)
     except BadData as error:
-        raise WrongRequest(
+        raise InvalidRequest(
             "this cursor is invalid or belongs to another search: start again without `cursor`."
         ) from error

@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette.datastructures import QueryParams
 
-from hub.errors import WrongRequest
+from hub.errors import InvalidRequest
 from hub.languages import parse_language
 from hub.records import Provenance, Query
 from hub.registry.search.search import BY_METRIC, SORTS
@@ -39,8 +39,8 @@ _WORDS: dict[str, tuple[str, dict[str, Any], Any]] = {
         {"type": "string", "enum": [*Provenance], "default": Provenance.MEASURED.value},
         "measured",
     ),
-    "least": ("Smallest value of `metric`, in its unit.", _NUMBER, 0.5),
-    "most": ("Largest value of `metric`.", _NUMBER, 1.0),
+    "min": ("Smallest value of `metric`, in its unit.", _NUMBER, 0.5),
+    "max": ("Largest value of `metric`.", _NUMBER, 1.0),
     "scores": (
         "Return only the `best` score of each artifact, or `all`.",
         {"type": "string", "enum": ["best", "all"], "default": "best"},
@@ -84,7 +84,7 @@ def read_query(parameters: QueryParams, readers: tuple[str, ...] | None = (), *,
 
     Empty parameters, as forms send them, are ignored. `scores` is the default of that parameter.
 
-    Raises UnknownLanguage with similar names, and WrongRequest for unknown parameters and numbers out of range.
+    Raises UnknownLanguage with similar names, and InvalidRequest for unknown parameters and numbers out of range.
     """
     given = _given(parameters)
     named: dict[str, Any] = {name: given.get(name, "") for name in _NAMED}
@@ -93,8 +93,8 @@ def read_query(parameters: QueryParams, readers: tuple[str, ...] | None = (), *,
         language=parse_language(given["lang"]) if "lang" in given else "",
         **named,
         provenance=_one_of("provenance", given, [*Provenance], Provenance.MEASURED),
-        least=_read_value("least", given),
-        most=_read_value("most", given),
+        min_value=_read_value("min", given),
+        max_value=_read_value("max", given),
         scores=_one_of("scores", given, ("best", "all"), scores),
         readers=readers,
         sort=_one_of("sort", given, ORDERS, "score"),
@@ -104,9 +104,9 @@ def read_query(parameters: QueryParams, readers: tuple[str, ...] | None = (), *,
 
 
 def read_number(name: str, text: str, least: int, most: int) -> int:
-    """Return a whole number of a query string. Raises WrongRequest outside `least` … `most`."""
+    """Return a whole number of a query string. Raises InvalidRequest outside `least` … `most`."""
     if not (text.isascii() and text.isdecimal() and len(text) <= 9 and least <= int(text) <= most):
-        raise WrongRequest(f"`{name}` must be a whole number from {least} to {most}, not `{text[:80]}`.")
+        raise InvalidRequest(f"`{name}` must be a whole number from {least} to {most}, not `{text[:80]}`.")
     return int(text)
 
 
@@ -117,9 +117,9 @@ def _given(parameters: QueryParams) -> dict[str, str]:
         if name not in _WORDS:
             near = difflib.get_close_matches(name, _WORDS, n=1)
             hint = f" Did you mean `{near[0]}`?" if near else f" Available: {', '.join(_WORDS)}."
-            raise WrongRequest(f"unknown search parameter `{name[:80]}`.{hint}")
+            raise InvalidRequest(f"unknown search parameter `{name[:80]}`.{hint}")
         if len(value) > MAX_WORD:
-            raise WrongRequest(f"`{name}` has {len(value)} characters, and the limit is {MAX_WORD}.")
+            raise InvalidRequest(f"`{name}` has {len(value)} characters, and the limit is {MAX_WORD}.")
         if value.strip():
             given[name] = value.strip()
     return given
@@ -129,7 +129,7 @@ def _one_of(name: str, given: dict[str, str], known: tuple[str, ...] | list[Prov
     found = given.get(name, default)
     if found not in known:
         what = "cannot sort by" if name == "sort" else f"`{name}` cannot be"
-        raise WrongRequest(f"{what} `{found[:80]}`: choose one of {', '.join(known)}.")
+        raise InvalidRequest(f"{what} `{found[:80]}`: choose one of {', '.join(known)}.")
     return found
 
 
@@ -141,5 +141,5 @@ def _read_value(name: str, given: dict[str, str]) -> float | None:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise WrongRequest(f"`{name}` must be a number, not `{given[name][:80]}`.")
+        raise InvalidRequest(f"`{name}` must be a number, not `{given[name][:80]}`.")
     return value

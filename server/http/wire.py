@@ -69,7 +69,7 @@ class ArtifactBody(Body):
     updated_at: datetime | None
     private: bool
     gated: str = Field(description="`auto`, `manual` or empty.")
-    any_file: bool = Field(description="Whether an administrator has allowed files that may run code.")
+    allow_unsafe_files: bool = Field(description="Whether an administrator has allowed files that may run code.")
     likes: int
     trending: float = Field(description="Downloads and likes, weighted by recency: for sorting, not for display.")
     weights: dict[str, dict[str, int]] = Field(

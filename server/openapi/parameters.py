@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Path, Request
 from pydantic import AfterValidator, Field, StringConstraints
 
-from hub.errors import UnknownLanguage, WrongRequest
+from hub.errors import InvalidRequest, UnknownLanguage
 from hub.languages import parse_language
 from hub.names import LENGTH
 from hub.records import Artifact
@@ -59,8 +59,8 @@ def _language(text: str) -> str:
     try:
         return parse_language(text) if text else ""
     except UnknownLanguage as error:
-        raise WrongRequest(str(error)) from error
+        raise InvalidRequest(str(error)) from error
 
 
 Language = Annotated[str, StringConstraints(pattern=_PLAIN, max_length=100), AfterValidator(_language)]
-"""A language's tag or name, parsed. Raises WrongRequest."""
+"""A language's tag or name, parsed. Raises InvalidRequest."""

@@ -98,9 +98,7 @@ def _snippets(artifact: Artifact, endpoint: str) -> list[tuple[str, str]]:
 
 
 def _load(arguments: str) -> str:
-    return (
-        f'from hub import load_pipeline\n\npipe = load_pipeline({arguments})\npipe("…").images[0].save("picture.png")'
-    )
+    return f'from hub import load_pipeline\n\npipe = load_pipeline({arguments})\npipe("…").images[0].save("image.png")'
 
 
 def _download(artifact: Artifact, endpoint: str, repo_type: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import Request
 from starlette.responses import Response
 
-from hub.errors import Unknown, WrongRequest
+from hub.errors import InvalidRequest, Unknown
 from hub.local import LocalHub
 from hub.records import Artifact, Page, Query
 from hub.registry.artifacts.scans import scans_in, worst_words
@@ -48,7 +48,7 @@ def browse(request: Request, hub: Hub) -> Response:
     try:
         query, problem, status = replace(read_query(request.query_params, readers), scores="best"), None, 200
         page = hub.registry.find(query)
-    except WrongRequest as error:
+    except InvalidRequest as error:
         query, problem, status, page = Query(), error, error.status, Page((), 0)
     facets = _facets(request, page, query)
     context = {
@@ -82,7 +82,7 @@ def _row(hub: LocalHub, artifact: Artifact, wanted: str) -> dict[str, Any]:
         "more_languages": len(tags[SHOWN_LANGUAGES:]),
         # Few artifacts may hold such files, so few are looked up.
         "unsafe": worst_words(scans_in(hub.registry.database, artifact.revision).values())
-        if artifact.any_file
+        if artifact.allow_unsafe_files
         else None,
         "score": artifact.scores[0] if artifact.scores else None,
     }
@@ -111,7 +111,7 @@ def _facets(request: Request, page: Page, query: Query) -> list[tuple[str, list[
     return facets
 
 
-def _suggestions(request: Request, problem: WrongRequest | None) -> list[tuple[str, str]]:
+def _suggestions(request: Request, problem: InvalidRequest | None) -> list[tuple[str, str]]:
     """Return similar names of an unknown language, each with the address that searches for it."""
     if not isinstance(problem, Unknown):
         return []

@@ -8,9 +8,9 @@ from urllib.parse import urlencode
 from fastapi import Request
 from starlette.responses import RedirectResponse, Response
 
-from hub.errors import HubError, TooOften, Unauthenticated
+from hub.errors import HubError, RateLimited, Unauthenticated
 from hub.local import LocalHub
-from hub.registry.accounts.login_throttle import Door, forget_old, forgive, try_doors
+from hub.registry.accounts.login_throttle import AttemptLimit, count_attempt, forget_old_attempts, reset_attempts
 from hub.registry.accounts.permissions import Account, Token
 from server.auth.access import Hub
 from server.auth.browser_session import address_of, begin_visit, end_visit, new_word, own_path, remember, visit_of
@@ -36,7 +36,7 @@ def log_in(request: Request, hub: Hub, form: Submitted) -> Response:
     target = own_path(form.get("next"))
     try:
         account, token = _by_token(request, hub, form) if form.get("token") else _by_password(request, hub, form)
-    except (Unauthenticated, TooOften) as error:
+    except (Unauthenticated, RateLimited) as error:
         _log.info("refused a login from %s", address_of(request))
         return _page(request, hub, target, problem=error, name=form.get("name"))
     answer = RedirectResponse(target, SEE_OTHER)
@@ -52,18 +52,18 @@ def log_out(request: Request, hub: Hub, form: Submitted) -> Response:  # noqa: A
 
 
 def check_password(hub: LocalHub, name: str, password: str, address: str) -> bool:
-    """Return whether it is the user's password. Raises TooOften after too many attempts, without checking it.
+    """Return whether it is the user's password. Raises RateLimited after too many attempts, without checking it.
 
     Attackers cannot lock a user out for long: a hundred wrong passwords from anywhere, or ten from one address, block
     logins for a quarter of an hour and leave running sessions alone.
     """
     database, key = hub.registry.database, name.lower()
-    own = Door(f"password of {key} from {address}", 10)
-    forget_old(database)
-    try_doors(database, [own, Door(f"password of {key}", 100), _address_door(address)])
+    own = AttemptLimit(f"password of {key} from {address}", 10)
+    forget_old_attempts(database)
+    count_attempt(database, [own, AttemptLimit(f"password of {key}", 100), _address_limit(address)])
     matched = hub.accounts.has_password(name, password)
     if matched:
-        forgive(database, [own])
+        reset_attempts(database, [own])
     return matched
 
 
@@ -75,21 +75,21 @@ def _by_password(request: Request, hub: LocalHub, form: Form) -> tuple[Account, 
 
 
 def _by_token(request: Request, hub: LocalHub, form: Form) -> tuple[Account, Token | None]:
-    try_doors(hub.registry.database, [_address_door(address_of(request))])
+    count_attempt(hub.registry.database, [_address_limit(address_of(request))])
     caller = hub.tokens.caller(form.get("token").strip())
     if caller is None or caller.account is None:
         raise Unauthenticated("this token is invalid, expired or revoked.")
     return caller.account, caller.token
 
 
-def _address_door(address: str) -> Door:
-    return Door(f"login from {address}", 50)
+def _address_limit(address: str) -> AttemptLimit:
+    return AttemptLimit(f"login from {address}", 50)
 
 
 def _page(request: Request, hub: LocalHub, target: str, *, problem: HubError | None = None, name: str = "") -> Response:
     word, secret = new_word(request, hub)
     context = {"word": word, "next": target, "problem": problem, "name": name}
-    headers = FORM_HEADERS | ({"Retry-After": str(problem.wait_s)} if isinstance(problem, TooOften) else {})
+    headers = FORM_HEADERS | ({"Retry-After": str(problem.wait_s)} if isinstance(problem, RateLimited) else {})
     page = render("login.html", context, request=request, status=problem.status if problem else 200, headers=headers)
     remember(request, page, secret)
     return page

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from starlette.responses import RedirectResponse, Response
 
-from hub.errors import Forbidden, HubError, TooOften, WrongRequest
+from hub.errors import Forbidden, HubError, InvalidRequest, RateLimited
 from hub.local import LocalHub
 from hub.registry.accounts.permissions import Account, Actor
 from hub.registry.accounts.sessions import Sessions
@@ -54,8 +54,8 @@ def create_token(request: Request, hub: Hub, form: Owned) -> Response:
             lasts=timedelta(days=days) if days else None,
         )
     except KeyError:
-        return _page(request, hub, form.visit, problem=WrongRequest("choose one of the offered expirations."))
-    except WrongRequest as error:
+        return _page(request, hub, form.visit, problem=InvalidRequest("choose one of the offered expirations."))
+    except InvalidRequest as error:
         return _page(request, hub, form.visit, problem=error)
     return _page(request, hub, form.visit, secret=secret)
 
@@ -72,7 +72,7 @@ def change_password(request: Request, hub: Hub, form: Owned) -> Response:
     try:
         _require_both(hub, account, form, address_of(request))
         hub.accounts.set_password(account.name, form.get("new"), _actor(request, form))
-    except (WrongRequest, TooOften) as error:
+    except (InvalidRequest, RateLimited) as error:
         return _page(request, hub, form.visit, problem=error)
     request.state.visit = None  # It has just ended with all others.
     answer = RedirectResponse("/settings?changed=password", SEE_OTHER)
@@ -110,11 +110,11 @@ def _page(
 
 
 def _require_both(hub: LocalHub, account: Account, form: Form, address: str) -> None:
-    """Raise WrongRequest unless the current password is right and both new ones agree, TooOften after many attempts."""
+    """Raise InvalidRequest unless the current password is right and both new ones agree, RateLimited after many attempts."""
     if not check_password(hub, account.name, form.get("current"), address):
-        raise WrongRequest("wrong current password.")
+        raise InvalidRequest("wrong current password.")
     if form.get("new") != form.get("again"):
-        raise WrongRequest("the new passwords don't match.")
+        raise InvalidRequest("the new passwords don't match.")
 
 
 def _actor(request: Request, form: Form) -> Actor:
@@ -124,5 +124,5 @@ def _actor(request: Request, form: Form) -> Actor:
 
 def _number(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) <= 18):
-        raise WrongRequest(f"{text[:40]!r} is not the number of a token or session.")
+        raise InvalidRequest(f"{text[:40]!r} is not the number of a token or session.")
     return int(text)

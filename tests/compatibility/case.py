@@ -27,7 +27,7 @@ PROMPT = "aja"
 
 @dataclass
 class Case:
-    """A family, its files under `root`, and the pictures its base draws alone."""
+    """A family, its files under `root`, and the images its base draws alone."""
 
     family: str
     root: Path
@@ -71,7 +71,7 @@ class Case:
         return pipe
 
     def draw(self, pipe: Any, prompt: str | Sequence[str] = PROMPT, **settings: Any) -> Tensor:
-        """Pictures (B, H, W, 3) of two steps."""
+        """Images (B, H, W, 3) of two steps."""
         given: dict[str, Any] = {
             "num_inference_steps": 2,
             "guidance_scale": 3.0,
@@ -86,7 +86,7 @@ class Case:
         return torch.from_numpy(drawn.images)
 
     def differs(self, pipe: Any, prompt: str | Sequence[str] = PROMPT, **settings: Any) -> Tensor:
-        """Pictures through the module; each is another than the base draws alone of the same, on the same pipeline."""
+        """Images through the module; each is another than the base draws alone of the same, on the same pipeline."""
         through = self.draw(pipe, prompt, **settings)
         pipe.set_adapters([])
         alone = self.draw(pipe, prompt, **settings)
@@ -112,7 +112,7 @@ class Case:
 
     @cached_property
     def whole(self) -> tuple[nn.Module, Tensor]:
-        """The denoiser as it is stored, and the picture that it draws through the module."""
+        """The denoiser as it is stored, and the image that it draws through the module."""
         pipe = self.load()
         return denoiser_of(pipe), self.draw(pipe)
 
@@ -157,7 +157,7 @@ class Case:
         return {name: value for name, value in zip(names, answer, strict=True) if value is not None}
 
     def reads_as_directly(self, pipe: Any, texts: list[str], **settings: Any) -> None:
-        """`encode_prompt` answers what the plain computation does, each row as often as pictures were asked."""
+        """`encode_prompt` answers what the plain computation does, each row as often as images were asked."""
         count = settings.get("count", 1)
         wanted, found = self.direct(texts, **settings.pop("how", {})), self.encode(pipe, texts, **settings)
         for name, rows in (("tokens", wanted.tokens_BLC), ("pooled", wanted.pooled_BP), ("mask", wanted.mask_BL)):
@@ -167,7 +167,7 @@ class Case:
                 # Two orders of summation of the same float32 numbers.
                 torch.testing.assert_close(same.float(), rows.repeat_interleave(count, 0).float(), atol=2e-5, rtol=2e-5)
 
-    def picture(self) -> Image.Image:
+    def image(self) -> Image.Image:
         """Something to start from."""
         return Image.effect_mandelbrot((SIDE, SIDE), (-2, -1, 1, 1), 30).convert("RGB")
 

@@ -133,7 +133,7 @@ def guidance_off(case: Case) -> None:
     case.differs(pipe, guidance_scale=0.0 if case.family == "flux" else 1.0)
 
 
-def several_pictures(case: Case) -> None:
+def several_images(case: Case) -> None:
     pipe = case.load()
     case.reads_as_directly(pipe, [PROMPT, "ile"], count=2)
     assert len(case.differs(pipe, [PROMPT, "ile"], num_images_per_prompt=2)) == 4

@@ -9,7 +9,7 @@ PAGE = ROOT / "docs" / "compatibility.md"
 _HEAD = """# Compatibility
 
 What diffusers does with its pipelines, with a language module that reads the prompts. Every "yes" is a test in
-`tests/compatibility` on a small random base of the real classes: the picture is another than the base's own, and what
+`tests/compatibility` on a small random base of the real classes: the image is another than the base's own, and what
 `encode_prompt` answers is what the module computes. In 8 and 4 bits the denoiser is smaller and draws nearly the same, and a module
 is given what transformers' own quantised encoder answers (`load_pipeline(…, quantisation="8bit", encoder_quantisation="4bit")`;
 [what stays whole](loading.md#in-8-and-4-bits)). `python -m tests.compatibility` writes this page; a number leads to the reason.

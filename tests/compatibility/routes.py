@@ -48,13 +48,13 @@ def other(case: Case, name: str, **parts: Any) -> Any:
 def img2img(case: Case) -> None:
     sizes = {"height": None, "width": None} if case.family != "flux" and case.family != "stable-diffusion-3" else {}
     made = other(case, IMG2IMG[case.family])
-    case.differs(made, image=case.picture(), num_inference_steps=4, strength=0.8, **sizes)
+    case.differs(made, image=case.image(), num_inference_steps=4, strength=0.8, **sizes)
 
 
 def inpainting(case: Case) -> None:
     made = other(case, INPAINT[case.family])
     case.differs(
-        made, image=case.picture(), mask_image=Image.new("L", (SIDE, SIDE), 255), num_inference_steps=4, strength=0.8
+        made, image=case.image(), mask_image=Image.new("L", (SIDE, SIDE), 255), num_inference_steps=4, strength=0.8
     )
 
 
@@ -81,7 +81,7 @@ def controlnet(case: Case) -> None:
     word = {"stable-diffusion": "image", "stable-diffusion-xl": "image", "altdiffusion": "image"}.get(
         case.family, "control_image"
     )
-    case.differs(made, **{word: case.picture()})
+    case.differs(made, **{word: case.image()})
 
 
 _SANA = (
@@ -105,7 +105,7 @@ def ip_adapter(case: Case) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     save_file(_ip_weights(pipe.unet), folder / "ip.safetensors")
     pipe.load_ip_adapter(folder, subfolder="", weight_name="ip.safetensors", image_encoder_folder=None)
-    through = case.differs(pipe, ip_adapter_image=case.picture())
+    through = case.differs(pipe, ip_adapter_image=case.image())
     white = Image.new("RGB", (SIDE, SIDE), "white")
     assert not torch.equal(through, case.draw(pipe, ip_adapter_image=white))
 

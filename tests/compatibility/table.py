@@ -32,7 +32,7 @@ FEATURES: dict[str, Callable[[Case], None]] = {
     "callbacks": features.callbacks,
     "negative prompts": features.negative_prompts,
     "guidance off": features.guidance_off,
-    "`num_images_per_prompt`": features.several_pictures,
+    "`num_images_per_prompt`": features.several_images,
     "lists of prompts": features.lists,
     "long prompts past the window": features.long_prompts,
     "empty prompts": features.empty_prompts,

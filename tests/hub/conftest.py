@@ -28,7 +28,7 @@ def _one_thread() -> None:
 
 @pytest.fixture(scope="session")
 def base_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A `StableDiffusionPipeline` for 16-pixel pictures, float16 on disk."""
+    """A `StableDiffusionPipeline` for 16-pixel images, float16 on disk."""
     from tests.builders.models.tiny import save_base
 
     return save_base(tmp_path_factory.mktemp("bases") / "tiny-sd")
@@ -91,7 +91,7 @@ def local_hub(
 
 @pytest.fixture(scope="session")
 def draw() -> Callable[..., Any]:
-    """Pictures of a pipeline as a tensor (B, H, W, 3), two steps, seeded."""
+    """Images of a pipeline as a tensor (B, H, W, 3), two steps, seeded."""
     import torch
 
     def drawn(pipe: Any, prompt: Any, *, seed: int = 7, **settings: Any) -> torch.Tensor:

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from hub.errors import WrongRequest
+from hub.errors import InvalidRequest
 from hub.home import Home
 from hub.local import LocalHub
 from hub.maintenance.backup import back_up, restore
@@ -77,7 +77,7 @@ def test_a_backup_is_restored_elsewhere_and_says_when_it_cannot_be(home, tmp_pat
             report = back_up(hub.registry, hub.store, tmp_path / "backup")
             assert (report.blobs, report.faults) == (len(revision.files) + 1, ())
         assert report.linked == report.blobs
-        with pytest.raises(WrongRequest, match="is no empty registry"):
+        with pytest.raises(InvalidRequest, match="is no empty registry"):
             restore(tmp_path / "backup", hub.registry.database, hub.store)
     kind = "postgres" if home.database_url else "sqlite"
     other = a_home(request, tmp_path / "other", kind, "folder")
@@ -116,6 +116,6 @@ def test_a_server_that_does_not_answer_is_one_line(tmp_path):
 
 @pytest.mark.parametrize("address", ["gs://bucket", "s3://", "s3://key:secret@bucket/prefix"])
 def test_stores_of_other_kinds_are_refused(address):
-    with pytest.raises(WrongRequest) as raised:
+    with pytest.raises(InvalidRequest) as raised:
         open_store(address)
     assert "\n" not in str(raised.value)

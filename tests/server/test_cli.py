@@ -21,7 +21,7 @@ import pytest
 from starlette.testclient import TestClient
 
 import server.cli
-from hub.errors import HubError, MissingExtra, WrongRequest
+from hub.errors import HubError, InvalidRequest, MissingExtra
 from tests.builders.server.published import client, hub
 
 __all__ = ["client", "hub"]
@@ -89,7 +89,7 @@ def test_a_port_in_use_is_one_line():
 
 
 def test_a_host_that_does_not_exist_is_refused():
-    with pytest.raises(WrongRequest, match="is not an address of this machine"):
+    with pytest.raises(InvalidRequest, match="is not an address of this machine"):
         server.cli.serve(host="no such host")
 
 

@@ -8,7 +8,7 @@ import pytest
 from huggingface_hub.utils import parse_ratelimit_headers
 from starlette.testclient import TestClient
 
-from hub.errors import WrongRequest
+from hub.errors import InvalidRequest
 from server import create_app
 from server.rates import DEFAULT_RATES, Rates, bucket_of
 from tests.builders.server.people import ROOT, hub, token_of
@@ -138,7 +138,7 @@ def test_the_defaults_let_a_big_repository_through():
 
 @pytest.mark.parametrize("text", ["api", "api=x", "api=0", "cpu=5", "api=1,,", "api=-1"])
 def test_limits_that_are_none_are_refused(text):
-    with pytest.raises(WrongRequest, match="is not a rate limit"):
+    with pytest.raises(InvalidRequest, match="is not a rate limit"):
         Rates.read(text)
 
 

@@ -7,7 +7,7 @@ from starlette.testclient import TestClient
 from hub.cli import main
 from hub.names import ArtifactName
 from hub.publish.publish import publish
-from hub.registry.outbox.queue import owe
+from hub.registry.outbox.queue import enqueue
 from server.app import create_app
 from server.worker import Worker
 from tests.builders.artifacts import a_folder
@@ -17,11 +17,11 @@ def test_a_server_does_what_somebody_left_behind_and_ends_with_its_application(h
     publish(a_folder(tmp_path / "mulan-yo"), ArtifactName("local", "mulan-yo"), hub.registry, hub.store)
     hub.store.delete_reference(ArtifactName("local", "mulan-yo"))
     with hub.registry.database.transaction() as session:
-        owe(session, "write-reference", "local/mulan-yo")
+        enqueue(session, "write-reference", "local/mulan-yo")
     worker = Worker(hub, pause_s=0.01)
     with TestClient(create_app(hub, worker)):
         deadline = time.monotonic() + 30
-        while hub.registry.debts() and time.monotonic() < deadline:
+        while hub.registry.jobs() and time.monotonic() < deadline:
             time.sleep(0.01)
     assert [subject for subject, _ in hub.store.references()] == ["local/mulan-yo"]
     assert worker._thread is not None and not worker._thread.is_alive()
@@ -29,17 +29,17 @@ def test_a_server_does_what_somebody_left_behind_and_ends_with_its_application(h
 
 def test_without_a_worker_nothing_is_done_behind_the_back(hub):
     with hub.registry.database.transaction() as session:
-        owe(session, "write-reference", "local/gone")
+        enqueue(session, "write-reference", "local/gone")
     with TestClient(create_app(hub)) as client:
         assert client.get("/api/v1/search").status_code == 200
-    assert len(hub.registry.debts()) == 1
+    assert len(hub.registry.jobs()) == 1
 
 
 def test_the_outbox_is_listed_tried_again_and_seen_by_the_doctor(hub, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("HUB_HOME", str(hub.home.folder))
     monkeypatch.setenv("HUB_CARDS", str(tmp_path / "no-cards"))
     with hub.registry.database.transaction() as session:
-        owe(session, "deliver-webhook", "0123")
+        enqueue(session, "deliver-webhook", "0123")
     hub.registry.database.execute("UPDATE outbox SET given_up_at = due_at, attempts = 12, error = 'no answer'")
     assert main(["admin", "outbox"]) == 0
     assert capsys.readouterr().out == "deliver-webhook\t0123\t12\tgiven up\tno answer\n"

@@ -27,9 +27,9 @@ from hub.names import ArtifactName
 from hub.publish.publish import publish
 from hub.records import Conditioning
 from tests.builders.models.originals import save_original, save_qllama
-from tests.builders.training.toy import WORDS, ToyCorpus, settle, tiny_clip
-from trainers.inputs.features import Material, Store
-from trainers.inputs.mixture import Mixture, gather
+from tests.builders.training.toy import WORDS, ToyCorpus, complete, tiny_clip
+from trainers.inputs.features import FeatureDataset, Store
+from trainers.inputs.mixture import Mixture, collect_features
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -67,7 +67,7 @@ def installed(
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installed: Path) -> Iterator[LocalHub]:
     """An installation of its own with a tiny base, encoder and judge."""
-    settle(installed, tmp_path, monkeypatch)
+    complete(installed, tmp_path, monkeypatch)
     with LocalHub.open() as hub:
         yield hub
 
@@ -165,10 +165,10 @@ def encoder(encoder_folder: Path) -> TextEncoder:
 
 
 @pytest.fixture(scope="session")
-def material(
+def features(
     corpus: ToyCorpus, base: FrozenBase, encoder: TextEncoder, tmp_path_factory: pytest.TempPathFactory
-) -> Material:
-    return gather(
+) -> FeatureDataset:
+    return collect_features(
         corpus, Mixture(("yo", "sw"), english_share=0.3), base, encoder, length=8,
         store=Store(tmp_path_factory.mktemp("caches"), "b", "e", quiet=True),
     )  # fmt: skip

@@ -10,7 +10,7 @@ import pytest
 
 from hub.bases.frozen import FrozenBase
 from hub.cli.commands import as_command
-from hub.errors import Conflict, UnknownMethod, WrongRequest
+from hub.errors import Conflict, InvalidRequest, UnknownMethod
 from hub.local import LocalHub
 from trainers.cache_command import cache
 from trainers.cli import train
@@ -34,7 +34,7 @@ def test_training_computes_nothing_that_was_cached_before(
     assert {each["label"] for each in listed} == {
         "encoder states",
         "what the base reads of English",
-        "latents of pictures",
+        "latents of images",
     }
     header = 128  # of an .npy file
     assert sorted(each["bytes"] - header for each in listed) == sorted(told["bytes"].values())
@@ -48,7 +48,7 @@ def test_features_of_a_dual_encoder_are_cached_as_large_as_was_told(
     hub: LocalHub, capsys: pytest.CaptureFixture[str]
 ) -> None:
     told = json_of(capsys, "mclip", "--lang", "yo", "--base", "emoji-judge", *TINY[2:])["bytes"]
-    assert {"states", "captions", "pictures"} == set(told)
+    assert {"states", "captions", "images"} == set(told)
     assert sorted(each["bytes"] - 128 for each in json_of(capsys, "--list")) == sorted(told.values())
 
 
@@ -69,9 +69,9 @@ def test_clearing_gives_the_room_back_unless_a_run_is_filling_a_cache(
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        (("mulan", *TINY), WrongRequest, "which language"),
+        (("mulan", *TINY), InvalidRequest, "which language"),
         (("mulann", "--lang", "yo", *TINY), UnknownMethod, "Did you mean `mulan`"),
-        (("--list", "--clear"), WrongRequest, "name one of them"),
+        (("--list", "--clear"), InvalidRequest, "name one of them"),
     ],
 )
 def test_a_wrong_wish_is_refused_in_one_line(

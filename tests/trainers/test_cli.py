@@ -16,13 +16,13 @@ from safetensors.torch import load_file
 from hub.cards import describe
 from hub.errors import (
     HubError,
+    InvalidRequest,
     UnknownArtifact,
     UnknownBase,
     UnknownBenchmark,
     UnknownCorpus,
     UnknownLanguage,
     UnknownMethod,
-    WrongRequest,
 )
 from hub.loader import load_pipeline
 from hub.local import LocalHub
@@ -52,8 +52,8 @@ def test_a_trained_module_is_published_found_loaded_and_draws(
         "0" * 64,
     )
     pipe = load_pipeline("tiny-sd", adapter=f"{method}-yo", hub=hub, device="cpu")
-    picture = pipe("ajá", num_inference_steps=1, output_type="pt", generator=torch.Generator().manual_seed(0)).images
-    assert picture.shape == (1, 3, 32, 32)
+    image = pipe("ajá", num_inference_steps=1, output_type="pt", generator=torch.Generator().manual_seed(0)).images
+    assert image.shape == (1, 3, 32, 32)
 
 
 def test_the_base_alone_is_drawn_once_for_all_its_modules(hub: LocalHub, capsys: pytest.CaptureFixture[str]) -> None:
@@ -104,7 +104,7 @@ def test_the_card_can_be_read_and_tells_how_it_was_made(hub: LocalHub, capsys: p
     "said",
     [
         [],
-        ["--encoder", "my-xlmr", "--corpus", "my captions", "--picture-column", "jpg", "--caption-column", "en=caption_en",
+        ["--encoder", "my-xlmr", "--corpus", "my captions", "--image-column", "jpg", "--caption-column", "en=caption_en",
          "--caption-column", "yo=caption_yo", "--held-out-share", "0.1"],
         ["--steps", "40", "--accumulate", "2", "--english-share", "0.3", "--temperature", "1.0", "--seed", "7"],
         ["--set", "distil.learning_rate=0.001", "--lang", "sw"],
@@ -120,12 +120,12 @@ def test_the_command_in_a_card_orders_the_same_run(
 
     def note(order: Any, *_: Any, **__: Any) -> None:
         orders.append(order)
-        raise WrongRequest("enough")
+        raise InvalidRequest("enough")
 
     monkeypatch.setattr(trainers.run, "train_module", note)
     for command in (["--base", "tiny-sd", "--lang", "yo", *said], None):
         words = command or shlex.split(command_of(orders[0], "tiny-sd"))[3:]
-        with pytest.raises(WrongRequest, match="enough"):
+        with pytest.raises(InvalidRequest, match="enough"):
             run(train, "token-kd", *words)
     assert orders[0] == orders[1]
 
@@ -161,7 +161,7 @@ def test_a_recipe_file_and_set_reach_the_run_its_config_and_its_card(
 
 
 def test_a_recipe_of_another_method_is_refused(hub: LocalHub) -> None:
-    with pytest.raises(WrongRequest, match="is for `mulan`: `hub train mulan --recipe mulan-sd15`"):
+    with pytest.raises(InvalidRequest, match="is for `mulan`: `hub train mulan --recipe mulan-sd15`"):
         run(train, "pea", "--recipe", "mulan-sd15", "--lang", "yo", "--device", "cpu")
 
 
@@ -198,7 +198,7 @@ def test_several_languages_are_drawn_as_often_as_the_temperature_says(
 def test_a_device_that_is_not_there_is_refused(hub: LocalHub) -> None:
     if torch.cuda.is_available():
         pytest.skip("there is a CUDA device")
-    with pytest.raises(WrongRequest, match="there is no CUDA device here"):
+    with pytest.raises(InvalidRequest, match="there is no CUDA device here"):
         run(train, "mulan", "--lang", "yo", *TINY[:-1], "cuda")
 
 
@@ -218,10 +218,10 @@ def test_a_run_ordered_otherwise_is_not_resumed(
     hub: LocalHub, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     arguments = ("token-kd", "--lang", "yo", *TINY, "--no-evaluate", "--out", str(tmp_path / "run"))
-    with pytest.raises(WrongRequest, match="no run to resume"):
+    with pytest.raises(InvalidRequest, match="no run to resume"):
         run(train, *arguments, "--resume")
     run(train, *arguments)
-    with pytest.raises(WrongRequest, match=r"ordered otherwise \(seed 0 → 5\)"):
+    with pytest.raises(InvalidRequest, match=r"ordered otherwise \(seed 0 → 5\)"):
         run(train, *arguments, "--resume", "--seed", "5")
 
 
@@ -231,17 +231,17 @@ def test_a_run_ordered_otherwise_is_not_resumed(
         (("mulann", "--lang", "yo", *TINY), UnknownMethod, "Did you mean `mulan`"),
         (("mulan", "--lang", "zzzzzz", *TINY), UnknownLanguage, "no language is called"),
         (("mulan", "--lang", "Yorubba", *TINY), UnknownLanguage, "Did you mean `"),
-        (("mulan", *TINY), WrongRequest, "--lang yo"),
-        (("mulan", "--lang", "fr", *TINY), WrongRequest, "has no texts in `fr`"),
-        (("mulan", "--lang", "ig", *TINY), WrongRequest, "`ig` is held out"),
+        (("mulan", *TINY), InvalidRequest, "--lang yo"),
+        (("mulan", "--lang", "fr", *TINY), InvalidRequest, "has no texts in `fr`"),
+        (("mulan", "--lang", "ig", *TINY), InvalidRequest, "`ig` is held out"),
         (("mulan", "--lang", "yo", *TINY, "--base", "tiny-sdd"), UnknownBase, "Did you mean `tiny-sd`"),
-        (("mulan", "--lang", "yo", *TINY, "--base", "tiny-xlmr"), WrongRequest, "not a base"),
+        (("mulan", "--lang", "yo", *TINY, "--base", "tiny-xlmr"), InvalidRequest, "not a base"),
         (("mulan", "--lang", "yo", *TINY, "--encoder", "nothing"), UnknownArtifact, "no artifact is called"),
-        (("mulan", "--lang", "yo", *TINY, "--encoder", "tiny-sd"), WrongRequest, "not an encoder"),
+        (("mulan", "--lang", "yo", *TINY, "--encoder", "tiny-sd"), InvalidRequest, "not an encoder"),
         (("mulan", "--lang", "yo", *TINY, "--corpus", "emojis"), UnknownCorpus, "Did you mean `emoji`"),
-        (("mulan", "--lang", "yo", *TINY, "--device", "tpu"), WrongRequest, "no device is called"),
+        (("mulan", "--lang", "yo", *TINY, "--device", "tpu"), InvalidRequest, "no device is called"),
         (("mulan", "--lang", "yo", *TINY, "--name", "../x"), HubError, "invalid name"),
-        (("mulan", "--lang", "yo", *TINY, "--accumulate", "7"), WrongRequest, "cannot be shared evenly"),
+        (("mulan", "--lang", "yo", *TINY, "--accumulate", "7"), InvalidRequest, "cannot be shared evenly"),
     ],
 )
 def test_a_wrong_order_is_refused_in_one_line_and_leaves_no_run(
@@ -302,9 +302,9 @@ def test_a_base_and_an_encoder_can_be_judged_too(hub: LocalHub, capsys: pytest.C
     [
         (("nothing",), UnknownArtifact, "no artifact is called `nothing`"),
         (("tiny-sd", "--benchmark", "emoji-generatoin"), UnknownBenchmark, "Did you mean `emoji-generation`"),
-        (("tiny-sd", "--split", "test"), WrongRequest, "there are seen, pairs, languages"),
-        (("tiny-sd", "--lang", "fr"), WrongRequest, "has nothing in `fr`"),
-        (("tiny-xlmr", "--benchmark", "emoji-generation"), WrongRequest, "draws nothing"),
+        (("tiny-sd", "--split", "test"), InvalidRequest, "there are seen, pairs, languages"),
+        (("tiny-sd", "--lang", "fr"), InvalidRequest, "has nothing in `fr`"),
+        (("tiny-xlmr", "--benchmark", "emoji-generation"), InvalidRequest, "draws nothing"),
     ],
 )
 def test_a_wrong_question_is_refused_in_one_line(

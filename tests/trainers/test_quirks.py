@@ -16,15 +16,15 @@ from hub.embeddings import Embeddings
 from hub.encoders.encoder import TextEncoder
 from hub.errors import DoesNotFit
 from tests.builders.training.losses import some_draw
-from trainers.inputs.conditioning import through
-from trainers.inputs.features import Material, Store
-from trainers.inputs.mixture import Mixture, gather
-from trainers.inputs.prompt_rules import Prompting
+from trainers.inputs.conditioning import apply_module
+from trainers.inputs.features import FeatureDataset, Store
+from trainers.inputs.mixture import Mixture, collect_features
+from trainers.inputs.prompt_rules import PromptRules
 from trainers.learners.losses import feature_mse
 from trainers.loop.sampler import generator_of
 from trainers.methods import get_plan
 from trainers.methods.mulan import Denoising
-from trainers.objectives.hybrid_distillation import HybridDistillation, unbroken
+from trainers.objectives.hybrid_distillation import HybridDistillation, match_layers
 from trainers.objectives.noise import add_noise
 from trainers.objectives.token_distillation import TokenDistillation
 
@@ -32,16 +32,16 @@ from trainers.objectives.token_distillation import TokenDistillation
 @pytest.fixture(scope="module")
 def xl(
     original: Callable[[str], Path], corpus: Any, encoder: TextEncoder, tmp_path_factory: pytest.TempPathFactory
-) -> Material:
+) -> FeatureDataset:
     """The toy corpus before a tiny SDXL."""
     base = FrozenBase.open(original("sdxl"), torch.device("cpu"))
     store = Store(tmp_path_factory.mktemp("caches"), "xl", "e", quiet=True)
-    return gather(corpus, Mixture(("yo", "sw")), base, encoder, length=8, store=store)
+    return collect_features(corpus, Mixture(("yo", "sw")), base, encoder, length=8, store=store)
 
 
-def module_of(method: str, material: Material, **sizes: Any) -> nn.Module:
+def module_of(method: str, features: FeatureDataset, **sizes: Any) -> nn.Module:
     torch.manual_seed(0)
-    return get_plan(method).learner(material.base, material.encoder, **sizes).module
+    return get_plan(method).learner(features.base, features.encoder, **sizes).module
 
 
 def test_offset_noise_adds_one_number_a_channel(base: FrozenBase) -> None:
@@ -58,7 +58,7 @@ def test_a_broken_block_adds_neither_loss_nor_gradient_and_the_others_stay() -> 
     fine, broken = torch.randn(2, 3, requires_grad=True), torch.full((2, 3), 1.0, requires_grad=True)
     overflowed = broken * torch.tensor(float("inf"))
     teacher = [torch.randn(2, 3), torch.randn(2, 3)]
-    ours, theirs = unbroken([fine, overflowed], teacher)
+    ours, theirs = match_layers([fine, overflowed], teacher)
     loss = feature_mse(ours, theirs)
     loss.backward()
     assert loss.item() == pytest.approx((fine - teacher[0]).double().square().mean().item(), rel=1e-5)
@@ -66,19 +66,21 @@ def test_a_broken_block_adds_neither_loss_nor_gradient_and_the_others_stay() -> 
     assert torch.isfinite(fine.grad).all()
 
 
-def test_only_the_first_blocks_are_compared_when_told_so(material: Material) -> None:
-    module = module_of("pea", material)
+def test_only_the_first_blocks_are_compared_when_told_so(features: FeatureDataset) -> None:
+    module = module_of("pea", features)
 
     def features(**options: Any) -> float:
         return (
-            HybridDistillation(module, material, empty_share=0.0, **options).loss(some_draw()).parts["features"].item()
+            HybridDistillation(module, features, empty_share=0.0, **options).loss(some_draw()).parts["features"].item()
         )
 
     assert features(feature_blocks=2) == features() == features(skip_broken_features=True), "the tiny base has two"
     assert 0 < features(feature_blocks=1) < features()
 
 
-def test_a_dropped_prompt_keeps_its_pooled_vector_when_told_so(xl: Material, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dropped_prompt_keeps_its_pooled_vector_when_told_so(
+    xl: FeatureDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
     read: list[tuple[Any, ...]] = []
     predict = type(xl.base).predict
 
@@ -97,10 +99,10 @@ def test_a_dropped_prompt_keeps_its_pooled_vector_when_told_so(xl: Material, mon
     torch.testing.assert_close(kept_teacher[1], own.pooled_BP)
     torch.testing.assert_close(kept_teacher[0], empty.tokens_BLC, msg="token states are emptied either way")
     torch.testing.assert_close(kept_student[0], student[0])
-    torch.testing.assert_close(kept_student[1], through(module, xl, rows).pooled_BP)
+    torch.testing.assert_close(kept_student[1], apply_module(module, xl, rows).pooled_BP)
 
 
-def test_distillation_also_judges_the_pooled_vector(xl: Material) -> None:
+def test_distillation_also_judges_the_pooled_vector(xl: FeatureDataset) -> None:
     found = TokenDistillation(module_of("token-kd", xl), xl, empty_share=0.0).loss(some_draw())
     assert found.total.item() == pytest.approx(sum(part.item() for part in found.parts.values()), rel=1e-5)
     assert set(found.parts) == {"mse", "cosine", "pooled"}
@@ -114,7 +116,7 @@ def test_distillation_also_judges_the_pooled_vector(xl: Material) -> None:
 
 
 @pytest.mark.parametrize("method", ["mulan", "pea"])
-def test_every_weight_of_the_sdxl_variants_learns_and_nothing_of_the_base(method: str, xl: Material) -> None:
+def test_every_weight_of_the_sdxl_variants_learns_and_nothing_of_the_base(method: str, xl: FeatureDataset) -> None:
     made = {"mulan": Denoising, "pea": HybridDistillation}[method]
     module = module_of(method, xl)
     made(module, xl).loss(some_draw()).total.backward()
@@ -122,33 +124,33 @@ def test_every_weight_of_the_sdxl_variants_learns_and_nothing_of_the_base(method
     assert all(parameter.grad is None for parameter in xl.base.unet.parameters())
 
 
-def ruled(material: Material, **prompt: Any) -> Material:
-    return replace(material, prompting=Prompting.parse({"length": material.length, **prompt}, what="test"))
+def ruled(features: FeatureDataset, **prompt: Any) -> FeatureDataset:
+    return replace(features, prompt_rules=PromptRules.parse({"length": features.length, **prompt}, what="test"))
 
 
-def test_zeros_in_training_are_those_of_loading(xl: Material) -> None:
+def test_zeros_in_training_are_those_of_loading(xl: FeatureDataset) -> None:
     module, rows = module_of("mulan", xl), torch.tensor([0, 3])
-    plain = through(module, xl, rows)
+    plain = apply_module(module, xl, rows)
     torch.testing.assert_close(plain, Embeddings(*module(*xl.texts(rows))))
-    negative = through(module, ruled(xl, negative={"length": xl.length, "pooled": "zeros"}), rows)
+    negative = apply_module(module, ruled(xl, negative={"length": xl.length, "pooled": "zeros"}), rows)
     assert negative.pooled_BP[0].abs().sum() == 0
     torch.testing.assert_close(negative.pooled_BP[1], plain.pooled_BP[1])
     torch.testing.assert_close(negative.tokens_BLC, plain.tokens_BLC)
-    empty = through(module, ruled(xl, empty="zeros"), rows)
+    empty = apply_module(module, ruled(xl, empty="zeros"), rows)
     assert empty.tokens_BLC[0].abs().sum() == 0
     torch.testing.assert_close(empty.tokens_BLC[1], plain.tokens_BLC[1])
 
 
-def test_an_empty_prompt_may_be_the_bases_own_if_it_is_as_long(xl: Material) -> None:
+def test_an_empty_prompt_may_be_the_bases_own_if_it_is_as_long(xl: FeatureDataset) -> None:
     rows = torch.tensor([0, 3])
     rules = ruled(xl, empty="base")
-    found = through(module_of("mulan", xl), rules, rows)
+    found = apply_module(module_of("mulan", xl), rules, rows)
     torch.testing.assert_close(found.tokens_BLC[0], xl.reading(rows).tokens_BLC[0])
     with pytest.raises(DoesNotFit, match="mixes 8 tokens of the base with 5 of the module"):
-        through(module_of("mulan", xl, queries=5), rules, rows)
+        apply_module(module_of("mulan", xl, queries=5), rules, rows)
 
 
-def test_weights_for_a_layer_of_the_denoiser_are_not_trained(xl: Material) -> None:
+def test_weights_for_a_layer_of_the_denoiser_are_not_trained(xl: FeatureDataset) -> None:
     with pytest.raises(DoesNotFit, match="training leaves that frozen"):
         Denoising(module_of("mulan", xl, add_embedding=64), xl)
 

@@ -1,4 +1,4 @@
-"""What modules are trained and judged on: texts in many languages, their English meaning, and pictures.
+"""What modules are trained and judged on: texts in many languages, their English meaning, and images.
 
 Another package adds a corpus through the entry-point group `hub.corpora`:
 
@@ -21,7 +21,7 @@ CORPORA = {"emoji": "trainers.corpora.emoji:EmojiCorpus"}
 
 
 def open_corpus(name: str, columns: Columns | None = None, side: int = 64) -> Corpus:
-    """The corpus called `name`; or captioned pictures of `side` pixels in that folder, file or data set `owner/name`.
+    """The corpus called `name`; or captioned images of `side` pixels in that folder, file or data set `owner/name`.
 
     Raises UnknownCorpus with near names.
     """

@@ -1,6 +1,6 @@
-"""A corpus of somebody's own pictures, with captions in English and in other languages.
+"""A corpus of somebody's own images, with captions in English and in other languages.
 
-Shape letters: N pictures, H and W their sides.
+Shape letters: N images, H and W their sides.
 """
 
 from __future__ import annotations
@@ -17,44 +17,46 @@ import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from hub.errors import Damaged, Unreachable, WrongRequest
+from hub.errors import DamagedFile, InvalidRequest, Unreachable
 from hub.languages import parse_language
 from trainers.corpora.corpus import Example, Prompt
-from trainers.corpora.rows import Row, rows_at
+from trainers.corpora.rows import MetadataRow, rows_at
 from trainers.defaults import HELD_OUT_SHARE
 
 UNREADABLE_SHARE = 0.01
-"""More unreadable pictures than this are a damaged data set, not a few bad files."""
+"""More unreadable images than this are a damaged data set, not a few bad files."""
 HELD_OUT = "held-out"
 GALLERY = 1000
-"""Most pictures among which a generated one must be recognised."""
+"""Most images among which a generated one must be recognised."""
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
     """Which columns hold what."""
 
-    picture: str = ""
+    image: str = ""
     """Empty for the source's usual one."""
     captions: tuple[tuple[str, str], ...] = ()
     """(BCP-47 tag, column)."""
     held_out_share: float = HELD_OUT_SHARE
-    """Share of the pictures that are never trained on."""
+    """Share of the images that are never trained on."""
 
     @classmethod
-    def parse(cls, picture: str, captions: Sequence[str], held_out_share: float) -> Columns:
+    def parse(cls, image: str, captions: Sequence[str], held_out_share: float) -> Columns:
         """From `en=caption_en`, as on the command line."""
         pairs = [text.partition("=") for text in captions]
         if wrong := [text for text, equals, column in pairs if not (equals and text and column)]:
-            raise WrongRequest(f"`{wrong[0]}` names no caption column: write LANGUAGE=COLUMN, such as `yo=caption_yo`.")
-        return cls(picture, tuple((parse_language(tag), column) for tag, _, column in pairs), held_out_share)
+            raise InvalidRequest(
+                f"`{wrong[0]}` names no caption column: write LANGUAGE=COLUMN, such as `yo=caption_yo`."
+            )
+        return cls(image, tuple((parse_language(tag), column) for tag, _, column in pairs), held_out_share)
 
 
 @dataclass
 class Found:
     """What a scan counted."""
 
-    pictures: int = 0
+    images: int = 0
     unreadable: list[str] = field(default_factory=list)
     without_english: int = 0
     missing: Counter[str] = field(default_factory=Counter)
@@ -64,17 +66,17 @@ class Found:
 
 
 class CaptionedCorpus:
-    """Pictures and captions from a folder, parquet files, WebDataset shards or a data set of the Hugging Face Hub."""
+    """Images and captions from a folder, parquet files, WebDataset shards or a data set of the Hugging Face Hub."""
 
     base_splits: tuple[str, ...] = ("seen", HELD_OUT)
 
     def __init__(self, place: str, columns: Columns, side: int) -> None:
-        """Reads every picture once: what cannot be decoded is left out, and refused over 1 %. `side` is in pixels.
+        """Reads every image once: what cannot be decoded is left out, and refused over 1 %. `side` is in pixels.
 
-        Raises WrongRequest for columns that do not exist and captions that are missing, Damaged for broken files.
+        Raises InvalidRequest for columns that do not exist and captions that are missing, DamagedFile for broken files.
         """
         if not columns.captions or "en" not in dict(columns.captions):
-            raise WrongRequest(
+            raise InvalidRequest(
                 f"which columns of `{place}` hold captions? Name English and others, such as `--caption-column "
                 "en=caption_en --caption-column yo=caption_yo`."
             )
@@ -82,10 +84,10 @@ class CaptionedCorpus:
         self.found = Found()
         self._side, self._share = side, columns.held_out_share
         self._captions: dict[str, dict[str, str]] = {tag: {} for tag, _ in columns.captions}
-        self._rows: dict[str, Row] = {}
+        self._rows: dict[str, MetadataRow] = {}
         hashed = hashlib.sha256(f"{side} {columns.held_out_share}".encode())
         seen: dict[str, set[str]] = {tag: set() for tag, _ in columns.captions}
-        for row in rows_at(_local(place), columns.picture):
+        for row in rows_at(_local(place), columns.image):
             self._check_columns(row, columns)
             content = self._readable(row)
             captions = {tag: _caption(row.columns.get(column)) for tag, column in columns.captions}
@@ -112,10 +114,10 @@ class CaptionedCorpus:
         return tuple(self._captions)
 
     def report(self) -> list[str]:
-        """What there is and what is missing, a line for the pictures and one for each language."""
+        """What there is and what is missing, a line for the images and one for each language."""
         found, held_out = self.found, sum(self._is_held_out(key) for key in self._rows)
         head = (
-            f"{self.name}: {len(self._rows)} of {found.pictures} pictures ({held_out} held out); "
+            f"{self.name}: {len(self._rows)} of {found.images} images ({held_out} held out); "
             f"{len(found.unreadable)} unreadable, {found.without_english} without an English caption."
         )
         lines = [head]
@@ -128,7 +130,7 @@ class CaptionedCorpus:
         return lines
 
     def examples(self, language: str) -> list[Example]:
-        """Every caption of a picture that is not held out; each text once, and none that a held-out picture has, too."""
+        """Every caption of an image that is not held out; each text once, and none that a held-out image has, too."""
         captions = self._captions.get(language, {})
         seen = {caption for key, caption in captions.items() if self._is_held_out(key)}
         examples = []
@@ -139,7 +141,7 @@ class CaptionedCorpus:
         return examples
 
     def prompts(self, language: str, split: str) -> list[Prompt]:
-        """Captions of `seen` or `held-out` pictures, of at most a thousand each."""
+        """Captions of `seen` or `held-out` images, of at most a thousand each."""
         captions = self._captions.get(language, {})
         return [
             Prompt(captions[key], language, key, self._captions["en"][key])
@@ -148,20 +150,20 @@ class CaptionedCorpus:
         ]
 
     def gallery(self, split: str) -> list[Prompt]:
-        """The same pictures with their English captions."""
+        """The same images with their English captions."""
         english = self._captions["en"]
         return [Prompt(english[key], "en", key, english[key]) for key in self._chosen(split)]
 
-    def pictures(self, concepts: Sequence[str]) -> Tensor:
+    def images(self, concepts: Sequence[str]) -> Tensor:
         """(N, 3, H, W), uint8: scaled so that the shorter side fits, and cut in the middle."""
         squares = []
         for key in concepts:
             with Image.open(io.BytesIO(self._rows[key].read())) as opened:
-                picture = opened.convert("RGB")
-            scale = self._side / min(picture.size)
-            width, height = (max(self._side, round(length * scale)) for length in picture.size)
+                image = opened.convert("RGB")
+            scale = self._side / min(image.size)
+            width, height = (max(self._side, round(length * scale)) for length in image.size)
             left, top = (width - self._side) // 2, (height - self._side) // 2
-            resized = picture.resize((width, height), Image.Resampling.BICUBIC)
+            resized = image.resize((width, height), Image.Resampling.BICUBIC)
             square = resized.crop((left, top, left + self._side, top + self._side))
             squares.append(torch.from_numpy(np.array(square)).permute(2, 0, 1))
         return torch.stack(squares)
@@ -176,23 +178,23 @@ class CaptionedCorpus:
         """A share of the keys by their hash: it does not change when rows are added."""
         return _fraction(key) < self._share
 
-    def _check_columns(self, row: Row, columns: Columns) -> None:
+    def _check_columns(self, row: MetadataRow, columns: Columns) -> None:
         """The first row has all columns; in shards and JSON later ones may lack some."""
-        if self.found.pictures == 0 and (
+        if self.found.images == 0 and (
             lacking := [column for _, column in columns.captions if column not in row.columns]
         ):
-            raise WrongRequest(
+            raise InvalidRequest(
                 f"there is no column `{lacking[0]}` in `{self.name}`: it has {', '.join(row.columns) or 'none'}; name "
                 "them with `--caption-column`."
             )
 
-    def _readable(self, row: Row) -> bytes | None:
-        self.found.pictures += 1
+    def _readable(self, row: MetadataRow) -> bytes | None:
+        self.found.images += 1
         try:
             content = row.read()
-            with Image.open(io.BytesIO(content)) as picture:
-                picture.draft("RGB", (self._side, self._side))  # JPEGs are decoded no larger than needed.
-                picture.load()
+            with Image.open(io.BytesIO(content)) as image:
+                image.draft("RGB", (self._side, self._side))  # JPEGs are decoded no larger than needed.
+                image.load()
         except (UnidentifiedImageError, OSError, KeyError, ValueError, SyntaxError, Image.DecompressionBombError):
             self.found.unreadable.append(row.key)
             return None
@@ -200,16 +202,16 @@ class CaptionedCorpus:
 
     def _refuse(self) -> None:
         found = self.found
-        if len(found.unreadable) > UNREADABLE_SHARE * found.pictures:
-            raise Damaged(
-                f"{len(found.unreadable)} of {found.pictures} pictures of `{self.name}` cannot be read, such as "
+        if len(found.unreadable) > UNREADABLE_SHARE * found.images:
+            raise DamagedFile(
+                f"{len(found.unreadable)} of {found.images} images of `{self.name}` cannot be read, such as "
                 f"{found.unreadable[0]}: mend or remove them; up to {UNREADABLE_SHARE:.0%} would be left out."
             )
         if not self._rows:
-            raise WrongRequest(f"`{self.name}` has no picture with an English caption: {' '.join(self.report())}")
+            raise InvalidRequest(f"`{self.name}` has no image with an English caption: {' '.join(self.report())}")
         for tag, captions in self._captions.items():
             if not captions:
-                raise WrongRequest(
+                raise InvalidRequest(
                     f"captions are missing for `{tag}`: all {found.missing[tag]} rows of `{self.name}` have none; name "
                     f"another column with `--caption-column {tag}=COLUMN`."
                 )

@@ -1,4 +1,4 @@
-"""What a corpus is: texts in many languages, their English meaning, and pictures, with fixed splits."""
+"""What a corpus is: texts in many languages, their English meaning, and images, with fixed splits."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Example:
     language: str
     """BCP-47 tag."""
     concept: str
-    """Id of what is meant; pictures have the same id."""
+    """Id of what is meant; images have the same id."""
     meaning: str
     """The same in English, as the base would be prompted."""
     weight: float = 1.0
@@ -35,7 +35,7 @@ class Prompt:
 
 
 class Corpus(Protocol):
-    """Texts and pictures with fixed splits."""
+    """Texts and images with fixed splits."""
 
     name: str
     base_splits: tuple[str, ...]
@@ -60,9 +60,9 @@ class Corpus(Protocol):
         ...
 
     def gallery(self, split: str) -> list[Prompt]:
-        """English prompts among which a picture made for `split` must be recognised."""
+        """English prompts among which an image made for `split` must be recognised."""
         ...
 
-    def pictures(self, concepts: Sequence[str]) -> Tensor:
+    def images(self, concepts: Sequence[str]) -> Tensor:
         """(N, 3, H, W), uint8."""
         ...

@@ -1,4 +1,4 @@
-"""The corpus `emoji`: Unicode's own names of emoji in 105 languages, with pictures and fixed splits."""
+"""The corpus `emoji`: Unicode's own names of emoji in 105 languages, with images and fixed splits."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class EmojiCorpus:
     base_splits = ("seen", "validation", "pairs", "languages", "combinations")
 
     def __init__(self, folder: Path | None = None, seed: int = 0) -> None:
-        """Damaged when the data set is not there."""
+        """DamagedFile when the data set is not there."""
         self._world = World(folder)
         self._seed = seed
 
@@ -68,9 +68,9 @@ class EmojiCorpus:
             if concept in english and self._in_gallery(concept, split)
         ]
 
-    def pictures(self, concepts: Sequence[str]) -> Tensor:
+    def images(self, concepts: Sequence[str]) -> Tensor:
         """(N, 3, 64, 64), uint8."""
-        return torch.stack([self._world.pictures[concept] for concept in concepts])
+        return torch.stack([self._world.images[concept] for concept in concepts])
 
     @cached_property
     def _english(self) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The data set `emoji` on disk and in memory: its tables, its digest, rows to train on, pictures as tensors."""
+"""The data set `emoji` on disk and in memory: its tables, its digest, rows to train on, images as tensors."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from hub.errors import Damaged
+from hub.errors import DamagedFile
 
-TABLES = ("concepts", "names", "languages", "pictures")
+TABLES = ("concepts", "names", "languages", "images")
 
 Rows = list[dict[str, Any]]
 
@@ -41,10 +41,10 @@ class World:
     """The data set `emoji`, read from its folder; each table when it is first needed."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        """Without `folder` the committed one. Damaged when the data set is not there."""
+        """Without `folder` the committed one. DamagedFile when the data set is not there."""
         self.folder = folder or _committed_folder()
         if not (self.folder / "names.parquet").is_file():
-            raise Damaged("the data set `emoji` is not there: make it with `python -m trainers.lab.dataset.build`.")
+            raise DamagedFile("the data set `emoji` is not there: make it with `python -m trainers.lab.dataset.build`.")
 
     @cached_property
     def concepts(self) -> dict[str, dict[str, Any]]:
@@ -66,9 +66,9 @@ class World:
         return {row["language"]: row for row in read_table(self.folder, "languages")}
 
     @cached_property
-    def pictures(self) -> dict[str, Tensor]:
-        """Picture of each concept, (3, 64, 64), uint8."""
-        return {row["concept"]: _decode(row["image"]["bytes"]) for row in read_table(self.folder, "pictures")}
+    def images(self) -> dict[str, Tensor]:
+        """Image of each concept, (3, 64, 64), uint8."""
+        return {row["concept"]: _decode(row["image"]["bytes"]) for row in read_table(self.folder, "images")}
 
     @cached_property
     def digest(self) -> str:
@@ -79,7 +79,7 @@ class World:
         return digest(read(self.folder))
 
     def gallery(self) -> list[str]:
-        """Ids of the base concepts, among which a generated picture must be recognised."""
+        """Ids of the base concepts, among which a generated image must be recognised."""
         return [id for id, row in self.concepts.items() if row["role"] == "base"]
 
     def _names(self, filters: Sequence[tuple[str, str, Any]] | None = None) -> list[Name]:

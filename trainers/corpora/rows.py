@@ -1,6 +1,6 @@
-"""Pictures with captions as they lie somewhere: a folder, parquet files, or WebDataset shards.
+"""Images with captions as they lie somewhere: a folder, parquet files, or WebDataset shards.
 
-Only JSON, CSV, parquet and pictures are read; nothing is ever unpickled.
+Only JSON, CSV, parquet and images are read; nothing is ever unpickled.
 """
 
 from __future__ import annotations
@@ -16,52 +16,52 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from hub.errors import Damaged, WrongRequest
+from hub.errors import DamagedFile, InvalidRequest
 
-PICTURES = (".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+IMAGES = (".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 METADATA = ("metadata.jsonl", "metadata.csv")
-"""Captions beside picture files, one of these, as in Hugging Face's ImageFolder."""
+"""Captions beside image files, one of these, as in Hugging Face's ImageFolder."""
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One picture and what is said of it."""
+class MetadataRow:
+    """One image and what is said of it."""
 
     key: str
     """Stable and unique within its source: a path, or a path and a place."""
     columns: Mapping[str, Any]
     read: Callable[[], bytes]
-    """The picture's file; OSError or KeyError where there is none."""
+    """The image's file; OSError or KeyError where there is none."""
 
 
-def rows_at(place: Path, picture_column: str) -> Iterator[Row]:
-    """The rows of a file or folder, in a fixed order; `picture_column` may be empty for the source's usual one.
+def rows_at(place: Path, image_column: str) -> Iterator[MetadataRow]:
+    """The rows of a file or folder, in a fixed order; `image_column` may be empty for the source's usual one.
 
-    Raises WrongRequest when nothing there is of a known format, or the column does not exist.
+    Raises InvalidRequest when nothing there is of a known format, or the column does not exist.
     """
     files = [place] if place.is_file() else sorted(path for path in place.rglob("*") if path.is_file())
     if metadata := [path for path in files if path.name in METADATA]:
-        return _of_folder(metadata, picture_column or "file_name")
+        return _of_folder(metadata, image_column or "file_name")
     root = place.parent if place.is_file() else place
     if parquet := [path for path in files if path.suffix == ".parquet"]:
-        return _of_parquet(parquet, root, picture_column or "image")
+        return _of_parquet(parquet, root, image_column or "image")
     if shards := [path for path in files if path.suffix == ".tar"]:
-        return _of_shards(shards, root, picture_column)
-    raise WrongRequest(
-        f"there are no captions in {place}: a corpus is a folder with {' or '.join(METADATA)} beside its pictures, "
+        return _of_shards(shards, root, image_column)
+    raise InvalidRequest(
+        f"there are no captions in {place}: a corpus is a folder with {' or '.join(METADATA)} beside its images, "
         "parquet files, or WebDataset shards (.tar)."
     )
 
 
-def _of_folder(metadata: Sequence[Path], picture_column: str) -> Iterator[Row]:
+def _of_folder(metadata: Sequence[Path], image_column: str) -> Iterator[MetadataRow]:
     for path in metadata:
         for number, columns in enumerate(_table(path), 1):
-            if picture_column not in columns:
-                raise WrongRequest(_no_column(picture_column, columns, f"line {number} of {path.name}"))
-            name = str(columns[picture_column])
+            if image_column not in columns:
+                raise InvalidRequest(_no_column(image_column, columns, f"line {number} of {path.name}"))
+            name = str(columns[image_column])
             if not (path.parent / name).resolve().is_relative_to(path.parent.resolve()):
-                raise WrongRequest(f"line {number} of {path.name} names a picture outside of its folder: `{name}`.")
-            yield Row(f"{path.parent.name}/{name}", columns, (path.parent / name).read_bytes)
+                raise InvalidRequest(f"line {number} of {path.name} names an image outside of its folder: `{name}`.")
+            yield MetadataRow(f"{path.parent.name}/{name}", columns, (path.parent / name).read_bytes)
 
 
 def _table(path: Path) -> Iterator[dict[str, Any]]:
@@ -72,13 +72,13 @@ def _table(path: Path) -> Iterator[dict[str, Any]]:
             else:
                 yield from (json.loads(line) for line in file if line.strip())
     except ValueError as error:
-        raise Damaged(f"{path.name} cannot be read ({error}): mend that line.") from error
+        raise DamagedFile(f"{path.name} cannot be read ({error}): mend that line.") from error
 
 
-def _of_parquet(files: Sequence[Path], root: Path, picture_column: str) -> Iterator[Row]:
+def _of_parquet(files: Sequence[Path], root: Path, image_column: str) -> Iterator[MetadataRow]:
     @lru_cache(maxsize=2)  # Rows are asked for in order: a group is read once.
     def group_of(path: Path, group: int) -> list[Any]:
-        column: list[Any] = pq.ParquetFile(path).read_row_group(group, [picture_column])[picture_column].to_pylist()
+        column: list[Any] = pq.ParquetFile(path).read_row_group(group, [image_column])[image_column].to_pylist()
         return column
 
     def reader(path: Path, group: int, place: int) -> Callable[[], bytes]:
@@ -86,7 +86,7 @@ def _of_parquet(files: Sequence[Path], root: Path, picture_column: str) -> Itera
             found = group_of(path, group)[place]
             content = found.get("bytes") if isinstance(found, dict) else found  # Hugging Face's Image, or plain bytes.
             if not isinstance(content, bytes):
-                raise KeyError(picture_column)
+                raise KeyError(image_column)
             return content
 
         return read
@@ -95,20 +95,22 @@ def _of_parquet(files: Sequence[Path], root: Path, picture_column: str) -> Itera
         try:
             file = pq.ParquetFile(path)
         except (OSError, ValueError) as error:
-            raise Damaged(f"{path.name} cannot be read ({' '.join(str(error).split())}): fetch it again.") from error
+            raise DamagedFile(
+                f"{path.name} cannot be read ({' '.join(str(error).split())}): fetch it again."
+            ) from error
         names = file.schema_arrow.names
-        if picture_column not in names:
-            raise WrongRequest(_no_column(picture_column, names, path.name))
-        others = [name for name in names if name != picture_column]
+        if image_column not in names:
+            raise InvalidRequest(_no_column(image_column, names, path.name))
+        others = [name for name in names if name != image_column]
         for group in range(file.num_row_groups):
             for place, columns in enumerate(file.read_row_group(group, others).to_pylist()):
                 key = f"{path.relative_to(root).as_posix()}/{group}/{place}"
-                yield Row(key, columns, reader(path, group, place))
+                yield MetadataRow(key, columns, reader(path, group, place))
 
 
-def _of_shards(shards: Sequence[Path], root: Path, picture_column: str) -> Iterator[Row]:
-    """Members that share a name up to its first dot are one row, as WebDataset has it: `.json`, `.txt`, a picture."""
-    endings = (f".{picture_column.lstrip('.')}",) if picture_column else PICTURES
+def _of_shards(shards: Sequence[Path], root: Path, image_column: str) -> Iterator[MetadataRow]:
+    """Members that share a name up to its first dot are one row, as WebDataset has it: `.json`, `.txt`, an image."""
+    endings = (f".{image_column.lstrip('.')}",) if image_column else IMAGES
     for shard in shards:
         try:
             with tarfile.open(shard) as archive:
@@ -117,20 +119,20 @@ def _of_shards(shards: Sequence[Path], root: Path, picture_column: str) -> Itera
                     member.name: _text(archive, member) for member in members if member.name.endswith((".json", ".txt"))
                 }
         except (tarfile.TarError, ValueError, OSError) as error:
-            raise Damaged(f"{shard.name} cannot be read ({error}): fetch it again.") from error
+            raise DamagedFile(f"{shard.name} cannot be read ({error}): fetch it again.") from error
         grouped: dict[str, dict[str, Any]] = {}
-        pictures: dict[str, tarfile.TarInfo] = {}
+        images: dict[str, tarfile.TarInfo] = {}
         for member in members:
             folder, name = PurePosixPath(member.name).parent, PurePosixPath(member.name).name
             stem, _, ending = name.partition(".")
             key = (folder / stem).as_posix()
             columns = grouped.setdefault(key, {})
             if f".{ending.lower()}" in endings:
-                pictures[key] = member
+                images[key] = member
             elif member.name in texts:
                 columns |= texts[member.name]
         for key, columns in grouped.items():
-            yield Row(f"{shard.relative_to(root).as_posix()}/{key}", columns, _member(shard, pictures.get(key)))
+            yield MetadataRow(f"{shard.relative_to(root).as_posix()}/{key}", columns, _member(shard, images.get(key)))
 
 
 def _text(archive: tarfile.TarFile, member: tarfile.TarInfo) -> dict[str, Any]:
@@ -143,7 +145,7 @@ def _text(archive: tarfile.TarFile, member: tarfile.TarInfo) -> dict[str, Any]:
 def _member(shard: Path, member: tarfile.TarInfo | None) -> Callable[[], bytes]:
     def read() -> bytes:
         if member is None:
-            raise KeyError("picture")
+            raise KeyError("image")
         with shard.open("rb") as file:
             file.seek(member.offset_data)
             return file.read(member.size)
@@ -152,4 +154,4 @@ def _member(shard: Path, member: tarfile.TarInfo | None) -> Callable[[], bytes]:
 
 
 def _no_column(wanted: str, found: Sequence[str] | Mapping[str, Any], where: str) -> str:
-    return f"there is no column `{wanted}` in {where}: name one of {', '.join(found)} with `--picture-column`."
+    return f"there is no column `{wanted}` in {where}: name one of {', '.join(found)} with `--image-column`."

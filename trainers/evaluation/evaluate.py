@@ -11,7 +11,7 @@ import torch
 
 from hub.bases.family import read_json
 from hub.encoders.encoder import TextEncoder
-from hub.errors import WrongRequest
+from hub.errors import InvalidRequest
 from hub.loader import Retriever, load_pipeline, load_retriever
 from hub.local import LocalHub
 from hub.records import Artifact, Provenance, Score
@@ -21,20 +21,20 @@ from trainers.corpora import open_corpus
 from trainers.corpora.captioned import Columns
 from trainers.corpora.corpus import Corpus
 from trainers.evaluation import get_evaluator
-from trainers.evaluation.evaluator import Question, Subject, machine
+from trainers.evaluation.evaluator import EvaluationSubject, Question, machine
 from trainers.evaluation.generation import GUIDANCE, JUDGE, STEPS, GenerationEvaluator
 from trainers.evaluation.retrieval import RetrievalEvaluator
 from trainers.frozen.foundation import DUAL_ENCODER
-from trainers.frozen.resolve import find_base, picture_side
+from trainers.frozen.resolve import find_base, image_side
 from trainers.inputs.feature_cache import key_of
-from trainers.run import Trained
+from trainers.run import RunResult
 
 DROP = "english_drop_at_1"
 """English R-precision@1 of the base less that through the module."""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class EvaluationRequest:
     """What to measure."""
 
     benchmarks: tuple[str, ...]
@@ -44,19 +44,19 @@ class Asked:
     seed: int = 0
 
 
-def subject_of(artifact: Artifact, base: str, hub: LocalHub, device: str | None) -> Subject:
+def subject_of(artifact: Artifact, base: str, hub: LocalHub, device: str | None) -> EvaluationSubject:
     """What `hub evaluate NAME` judges: a base alone, a module on its base, an encoder or a retriever."""
     short = artifact.name.name
     if artifact.kind == "base":
         pipeline = load_pipeline(str(artifact.name), device=device, hub=hub)
-        return Subject(short, artifact.revision, short, pipeline, pipeline)
+        return EvaluationSubject(short, artifact.revision, short, pipeline, pipeline)
     if artifact.kind == "encoder" and not artifact.variants:
         folder = hub.snapshot(artifact.name)
         if "vision_config" in read_json(folder / "config.json"):
             return retriever_subject(short, None, str(artifact.name), hub, device, revision=artifact.revision)
-        return Subject(short, artifact.revision, encoder=TextEncoder.from_folder(folder, dtype=torch.float32))
+        return EvaluationSubject(short, artifact.revision, encoder=TextEncoder.from_folder(folder, dtype=torch.float32))
     if artifact.kind == "dataset":
-        raise WrongRequest(f"`{short}` is a data set: evaluate a base, a module or an encoder.")
+        raise InvalidRequest(f"`{short}` is a data set: evaluate a base, a module or an encoder.")
     base = base or (artifact.bases[0] if artifact.bases else "")
     if any(retrieves(variant.architecture) for variant in artifact.variants):
         return retriever_subject(short, str(artifact.name), base, hub, device, revision=artifact.revision)
@@ -83,13 +83,13 @@ def evaluate_artifact(
     Raises UnknownBenchmark and UnknownCorpus before anything is loaded, and as `ask`.
     """
     on = base or next(iter(artifact.bases), "") or (str(artifact.name) if artifact.kind == "base" else "")
-    side = picture_side(find_base(on, hub).folder) if on and columns.captions else 224
+    side = image_side(find_base(on, hub).folder) if on and columns.captions else 224
     opened = open_corpus(corpus, columns, side)
     benchmarks = benchmarks or (benchmark_of(artifact),)
     for each in benchmarks:
         get_evaluator(each)
     own = tuple(tag for tag in artifact.languages if tag in opened.languages) or ("en",)
-    asked = Asked(benchmarks, splits, languages or own, count, seed)
+    asked = EvaluationRequest(benchmarks, splits, languages or own, count, seed)
     return ask(subject_of(artifact, base, hub, device), asked, opened, hub, quiet=quiet)
 
 
@@ -100,11 +100,11 @@ def benchmark_of(artifact: Artifact) -> str:
     return RetrievalEvaluator.name if finds else GenerationEvaluator.name
 
 
-def trained_subject(trained: Trained, name: str, folder: Path, hub: LocalHub) -> Subject:
+def trained_subject(trained: RunResult, name: str, folder: Path, hub: LocalHub) -> EvaluationSubject:
     """What was just trained and lies in `folder`, on the base of its order."""
     order = trained.order
     if trained.plan.is_repository:
-        return Subject(name, encoder=TextEncoder.from_folder(folder, dtype=torch.float32))
+        return EvaluationSubject(name, encoder=TextEncoder.from_folder(folder, dtype=torch.float32))
     judged = retriever_subject if trained.plan.foundation is DUAL_ENCODER else module_subject
     encoder = trained.encoder.folder if Path(order.encoder).is_dir() else None
     return judged(name, folder, order.base, hub, order.device, encoder=encoder)
@@ -119,11 +119,11 @@ def module_subject(
     *,
     revision: str = "",
     encoder: Path | None = None,
-) -> Subject:
+) -> EvaluationSubject:
     """A module, published or in a folder, on its base; `encoder` is a folder where the registry does not know it."""
     plain = load_pipeline(base, device=device, hub=hub)
     pipeline = load_pipeline(base, adapter=adapter, device=device, hub=hub, encoder=encoder)
-    return Subject(name, revision, base.rpartition("/")[2], pipeline, plain)
+    return EvaluationSubject(name, revision, base.rpartition("/")[2], pipeline, plain)
 
 
 def retriever_subject(
@@ -135,14 +135,16 @@ def retriever_subject(
     *,
     revision: str = "",
     encoder: Path | None = None,
-) -> Subject:
+) -> EvaluationSubject:
     """Projectors, published or in a folder, on their dual encoder; without projectors that alone."""
     retriever = load_retriever(base, adapter=adapter, device=device, hub=hub, encoder=encoder)
-    return Subject(name, revision, base.rpartition("/")[2] if adapter else "", retriever=retriever)
+    return EvaluationSubject(name, revision, base.rpartition("/")[2] if adapter else "", retriever=retriever)
 
 
-def ask(subject: Subject, asked: Asked, corpus: Corpus, hub: LocalHub, *, quiet: bool) -> list[Score]:
-    """Every benchmark on every language and split that the corpus has; WrongRequest when none has anything."""
+def ask(
+    subject: EvaluationSubject, asked: EvaluationRequest, corpus: Corpus, hub: LocalHub, *, quiet: bool
+) -> list[Score]:
+    """Every benchmark on every language and split that the corpus has; InvalidRequest when none has anything."""
     scores: list[Score] = []
     for name in asked.benchmarks:
         evaluator = get_evaluator(name)
@@ -153,13 +155,15 @@ def ask(subject: Subject, asked: Asked, corpus: Corpus, hub: LocalHub, *, quiet:
                     continue
                 scores += evaluator.evaluate(subject, question)
     if not scores:
-        raise WrongRequest(
+        raise InvalidRequest(
             f"there is nothing to ask `{subject.name}` in {', '.join(asked.languages)} on {', '.join(asked.splits)}."
         )
     return scores
 
 
-def compare(subject: Subject, asked: Asked, corpus: Corpus, hub: LocalHub, *, quiet: bool) -> list[Score]:
+def compare(
+    subject: EvaluationSubject, asked: EvaluationRequest, corpus: Corpus, hub: LocalHub, *, quiet: bool
+) -> list[Score]:
     """What a module's card tells: the module, the base alone on the same prompts and on their English, and English kept."""
     if subject.retriever is not None:
         return _compare_retrievers(subject, asked, corpus, hub, quiet=quiet)
@@ -186,7 +190,9 @@ def compare(subject: Subject, asked: Asked, corpus: Corpus, hub: LocalHub, *, qu
     return scores
 
 
-def _compare_retrievers(subject: Subject, asked: Asked, corpus: Corpus, hub: LocalHub, *, quiet: bool) -> list[Score]:
+def _compare_retrievers(
+    subject: EvaluationSubject, asked: EvaluationRequest, corpus: Corpus, hub: LocalHub, *, quiet: bool
+) -> list[Score]:
     """The retriever in its languages and in English, and the dual encoder alone in its languages."""
     evaluator = RetrievalEvaluator()
     assert subject.retriever is not None
@@ -203,7 +209,7 @@ def _compare_retrievers(subject: Subject, asked: Asked, corpus: Corpus, hub: Loc
     return scores
 
 
-def _remembered(evaluator: GenerationEvaluator, plain: Subject, question: Question) -> list[Score]:
+def _remembered(evaluator: GenerationEvaluator, plain: EvaluationSubject, question: Question) -> list[Score]:
     """What the base alone scores, drawn once for all modules of it; a base in a folder is drawn every time."""
     registry = question.hub.registry
     if plain.base not in {name.rpartition("/")[2] for name in registry.names()}:

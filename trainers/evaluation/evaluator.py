@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from hub.encoders.encoder import TextEncoder
-from hub.errors import WrongRequest
+from hub.errors import InvalidRequest
 from hub.loader import Retriever
 from hub.local import LocalHub
 from hub.records import Provenance, Score
@@ -21,7 +21,7 @@ from trainers.loop.sampler import seed_of
 
 
 @dataclass(frozen=True)
-class Subject:
+class EvaluationSubject:
     """What is judged: a pipeline, or for retrieval an encoder alone or a retriever."""
 
     name: str
@@ -57,13 +57,13 @@ class Question:
     def prompts(self) -> list[Prompt]:
         """A part of the split that depends on (seed, concept) alone: languages are asked about the same concepts.
 
-        Raises WrongRequest when the split is empty in this language.
+        Raises InvalidRequest when the split is empty in this language.
         """
         if self.split not in self.corpus.base_splits:
-            raise WrongRequest(f"no split is called `{self.split}`: there are {', '.join(self.corpus.base_splits)}.")
+            raise InvalidRequest(f"no split is called `{self.split}`: there are {', '.join(self.corpus.base_splits)}.")
         found = self.corpus.prompts(self.language, self.split)
         if not found:
-            raise WrongRequest(
+            raise InvalidRequest(
                 f"the corpus `{self.corpus.name}` has nothing in `{self.language}` on split `{self.split}`: "
                 f"choose among {', '.join(self._filled()) or 'other languages'}."
             )
@@ -89,15 +89,15 @@ class Evaluator(Protocol):
     name: str
     """Of the benchmark."""
     needs: str
-    """`pipeline`; `encoder` when an encoder alone can be judged too; `retriever` for what reads pictures."""
+    """`pipeline`; `encoder` when an encoder alone can be judged too; `retriever` for what reads images."""
 
-    def evaluate(self, subject: Subject, question: Question) -> list[Score]:
+    def evaluate(self, subject: EvaluationSubject, question: Question) -> list[Score]:
         """The scores of one subject on one question, most telling first."""
         ...
 
 
 def measured(
-    metric: str, value: float | Interval, benchmark: str, subject: Subject, question: Question, **other: Any
+    metric: str, value: float | Interval, benchmark: str, subject: EvaluationSubject, question: Question, **other: Any
 ) -> Score:
     """A score of ours with all it takes to measure it again."""
     interval = value if isinstance(value, Interval) else None

@@ -1,7 +1,7 @@
 """Fréchet distance between two sets of features (Heusel et al. 2017).
 
 Its value depends on the extractor and on the sample sizes, so it is never called plain `fid` here: the metric's name
-holds the extractor, and the floor (two halves of the real pictures) stands beside it.
+holds the extractor, and the floor (two halves of the real images) stands beside it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def frechet_distance(first_ND: Tensor, second_MD: Tensor) -> float:
 
 
 def floor_of(features_ND: Tensor, generator: torch.Generator) -> float:
-    """The distance between two random halves of one set: what perfect pictures would get at that sample size."""
+    """The distance between two random halves of one set: what perfect images would get at that sample size."""
     order = torch.randperm(len(features_ND), generator=generator)
     half = len(order) // 2
     return frechet_distance(features_ND[order[:half]], features_ND[order[half : 2 * half]])

@@ -1,10 +1,10 @@
-"""`emoji-generation`: does a prompt draw its picture?
+"""`emoji-generation`: does a prompt draw its image?
 
-R-precision@k: the share of pictures whose right English name is among the k nearest of the gallery's names, as an
-independent dual encoder sees them. Beside it stand the share of pictures whose nearest real picture, pixel by pixel, is
-the right one; what the judge gives to real pictures; and the Fréchet distance in the judge's features with its floor.
+R-precision@k: the share of images whose right English name is among the k nearest of the gallery's names, as an
+independent dual encoder sees them. Beside it stand the share of images whose nearest real image, pixel by pixel, is
+the right one; what the judge gives to real images; and the Fréchet distance in the judge's features with its floor.
 
-Shape letters: N pictures, G gallery, D features, H and W a picture.
+Shape letters: N images, G gallery, D features, H and W an image.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from hub.errors import WrongRequest
+from hub.errors import InvalidRequest
 from hub.records import Score
 from trainers.corpora.corpus import Prompt
 from trainers.evaluation.confidence import Interval, wilson
-from trainers.evaluation.evaluator import Question, Subject, measured
+from trainers.evaluation.evaluator import EvaluationSubject, Question, measured
 from trainers.evaluation.fid import floor_of, frechet_distance
-from trainers.evaluation.judge import Judge, pixel_features, ranks, resized
-from trainers.loop.sampler import generator_of
+from trainers.evaluation.judge import Judge, pixel_features, ranks, resize
+from trainers.loop.sampler import NOISE_STREAM, generator_of
 
 GUIDANCE = 2.5
 """Between 2 and 3 English prompts are drawn best; every subject gets the same."""
@@ -34,7 +34,7 @@ RANKS = (1, 5, 10)
 
 
 class GenerationEvaluator:
-    """Draws every prompt of a split once and judges the pictures."""
+    """Draws every prompt of a split once and judges the images."""
 
     name = "emoji-generation"
     needs = "pipeline"
@@ -42,25 +42,25 @@ class GenerationEvaluator:
     def __init__(self, judge: Judge | None = None) -> None:
         self._judge = judge
 
-    def evaluate(self, subject: Subject, question: Question) -> list[Score]:
+    def evaluate(self, subject: EvaluationSubject, question: Question) -> list[Score]:
         """R-precision@1, 5, 10; pixel nearest neighbour; the judge's ceiling; Fréchet distance and its floor."""
         if subject.pipeline is None:
-            raise WrongRequest(f"`{subject.name}` draws nothing: judge it on `emoji-retrieval`.")
+            raise InvalidRequest(f"`{subject.name}` draws nothing: judge it on `emoji-retrieval`.")
         prompts = question.prompts()
         gallery, right_N = question.gallery(prompts)
         drawn_N3HW = draw(
             subject.pipeline, prompts, seed=question.seed, quiet=question.quiet, label=_label(subject, question)
         )
-        real_G3HW = question.corpus.pictures([prompt.concept for prompt in gallery]).float() / 255
+        real_G3HW = question.corpus.images([prompt.concept for prompt in gallery]).float() / 255
         if self._judge is None:
             self._judge = Judge.from_folder(question.hub.snapshot(JUDGE), JUDGE)
         judge = self._judge
         names_GD = judge.text_features([prompt.text for prompt in gallery])
-        drawn_ND, real_GD = judge.picture_features(drawn_N3HW), judge.picture_features(real_G3HW)
+        drawn_ND, real_GD = judge.image_features(drawn_N3HW), judge.image_features(real_G3HW)
         values: dict[str, float | Interval] = {}
         for k, interval in at(ranks(drawn_ND, names_GD, right_N)).items():
             values[f"r_precision_at_{k}"] = interval
-        pixels = ranks(pixel_features(drawn_N3HW), pixel_features(resized(real_G3HW, drawn_N3HW.shape[-1])), right_N)
+        pixels = ranks(pixel_features(drawn_N3HW), pixel_features(resize(real_G3HW, drawn_N3HW.shape[-1])), right_N)
         values["pixel_nearest_at_1"] = at(pixels)[1]
         for k, interval in at(ranks(real_GD[right_N], names_GD, right_N)).items():
             values[f"judge_ceiling_r_precision_at_{k}"] = interval
@@ -77,22 +77,22 @@ class GenerationEvaluator:
 
 
 def draw(pipeline: Any, prompts: Sequence[Prompt], *, seed: int, quiet: bool = False, label: str = "drawing") -> Tensor:
-    """Pictures of prompts, (N, 3, H, W) in 0…1. A picture's noise depends on (seed, concept) alone."""
-    pictures = []
+    """Images of prompts, (N, 3, H, W) in 0…1. An image's noise depends on (seed, concept) alone."""
+    images = []
     pipeline.set_progress_bar_config(disable=True)
-    with tqdm(total=len(prompts), desc=label, unit="picture", disable=quiet) as bar:
+    with tqdm(total=len(prompts), desc=label, unit="image", disable=quiet) as bar:
         for first in range(0, len(prompts), BATCH_SIZE):
             batch = prompts[first : first + BATCH_SIZE]
             answer = pipeline(
                 [prompt.text for prompt in batch],
                 num_inference_steps=STEPS,
                 guidance_scale=GUIDANCE,
-                generator=[generator_of(seed, "picture", prompt.concept) for prompt in batch],
+                generator=[generator_of(seed, NOISE_STREAM, prompt.concept) for prompt in batch],
                 output_type="pt",
             )
-            pictures.append(answer.images.float().cpu().clamp(0, 1))
+            images.append(answer.images.float().cpu().clamp(0, 1))
             bar.update(len(batch))
-    return torch.cat(pictures)
+    return torch.cat(images)
 
 
 def at(ranks_N: Tensor) -> dict[int, Interval]:
@@ -100,5 +100,5 @@ def at(ranks_N: Tensor) -> dict[int, Interval]:
     return {k: wilson(int((ranks_N < k).sum()), len(ranks_N)) for k in RANKS}
 
 
-def _label(subject: Subject, question: Question) -> str:
+def _label(subject: EvaluationSubject, question: Question) -> str:
     return f"{subject.name}: {question.language}, {question.split}"

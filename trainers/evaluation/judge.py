@@ -1,6 +1,6 @@
-"""The judge: a dual encoder that had no part in making the pictures.
+"""The judge: a dual encoder that had no part in making the images.
 
-Shape letters: N pictures, G gallery, D features, H and W a picture.
+Shape letters: N images, G gallery, D features, H and W an image.
 """
 
 from __future__ import annotations
@@ -46,21 +46,21 @@ class Judge:
         return F.normalize(torch.cat(chunks).float(), dim=1).cpu()
 
     @torch.no_grad()
-    def picture_features(self, pictures_N3HW: Tensor) -> Tensor:
-        """(N, D) of pictures in 0…1, not normalised."""
+    def image_features(self, images_N3HW: Tensor) -> Tensor:
+        """(N, D) of images in 0…1, not normalised."""
         side = self.model.config.vision_config.image_size
         chunks = [
             self.model.get_image_features((chunk * 2 - 1).to(self.model.device)).pooler_output
-            for chunk in resized(pictures_N3HW.float(), side).split(128)
+            for chunk in resize(images_N3HW.float(), side).split(128)
         ]
         return torch.cat(chunks).float().cpu()
 
 
-def resized(pictures_N3HW: Tensor, side: int) -> Tensor:
-    """Pictures of side × side; those that are so already stay bit for bit."""
-    if pictures_N3HW.shape[-1] == side:
-        return pictures_N3HW
-    return F.interpolate(pictures_N3HW, (side, side), mode="bicubic", antialias=True).clamp(0, 1)
+def resize(images_N3HW: Tensor, side: int) -> Tensor:
+    """Images of side × side; those that are so already stay bit for bit."""
+    if images_N3HW.shape[-1] == side:
+        return images_N3HW
+    return F.interpolate(images_N3HW, (side, side), mode="bicubic", antialias=True).clamp(0, 1)
 
 
 def ranks(queries_ND: Tensor, gallery_GD: Tensor, right_N: Tensor) -> Tensor:
@@ -70,7 +70,7 @@ def ranks(queries_ND: Tensor, gallery_GD: Tensor, right_N: Tensor) -> Tensor:
     return (scores_NG >= own_N1).sum(dim=1) - 1
 
 
-def pixel_features(pictures_N3HW: Tensor, side: int = 16) -> Tensor:
-    """Pictures shrunk to side × side by averaging, each less its own mean colour, (N, D)."""
-    small_N3SS = F.adaptive_avg_pool2d(pictures_N3HW.double(), side)
+def pixel_features(images_N3HW: Tensor, side: int = 16) -> Tensor:
+    """Images shrunk to side × side by averaging, each less its own mean colour, (N, D)."""
+    small_N3SS = F.adaptive_avg_pool2d(images_N3HW.double(), side)
     return (small_N3SS - small_N3SS.mean(dim=(2, 3), keepdim=True)).flatten(1)

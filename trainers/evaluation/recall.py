@@ -1,14 +1,14 @@
-"""Recall between texts and pictures in one space, by two protocols.
+"""Recall between texts and images in one space, by two protocols.
 
-Standard (as in CLIP_benchmark): a text looks for its picture among all pictures, and a picture for any of its texts
+Standard (as in CLIP_benchmark): a text looks for its image among all images, and an image for any of its texts
 among all texts; every query counts once.
 
-mCLIP's (`scripts/test/eval_retrieval.py` of its code): both ways loop over texts, so that a picture with five texts
-asks five times; the texts that a picture finds are reduced to the pictures they belong to, and it succeeds if it is
+mCLIP's (`scripts/test/eval_retrieval.py` of its code): both ways loop over texts, so that an image with five texts
+asks five times; the texts that an image finds are reduced to the images they belong to, and it succeeds if it is
 among the first k of those; shares are rounded to tenths of a per cent. The second step is more lenient, so the two
 protocols cannot be compared.
 
-Shape letters: N texts, G pictures, D the joint width.
+Shape letters: N texts, G images, D the joint width.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from hub.errors import WrongRequest
+from hub.errors import InvalidRequest
 from hub.records import Score
 from trainers.corpora.corpus import Prompt
-from trainers.evaluation.evaluator import Question, Subject, measured
+from trainers.evaluation.evaluator import EvaluationSubject, Question, measured
 from trainers.evaluation.generation import RANKS, at
 from trainers.evaluation.judge import ranks
 
@@ -27,24 +27,24 @@ TO_IMAGE, TO_TEXT = "text_to_image_recall_at_{}", "image_to_text_recall_at_{}"
 
 
 class Sides:
-    """What is matched: the question's texts, all texts of the language, and all pictures of the gallery."""
+    """What is matched: the question's texts, all texts of the language, and all images of the gallery."""
 
-    def __init__(self, subject: Subject, question: Question) -> None:
+    def __init__(self, subject: EvaluationSubject, question: Question) -> None:
         if subject.retriever is None:
-            raise WrongRequest(f"`{subject.name}` reads no pictures: judge it on `emoji-retrieval`.")
+            raise InvalidRequest(f"`{subject.name}` reads no images: judge it on `emoji-retrieval`.")
         corpus, prompts = question.corpus, question.prompts()
         concepts = [prompt.concept for prompt in corpus.gallery(question.split)]
         place = {concept: index for index, concept in enumerate(concepts)}
         captions = _captions(question, prompts, place)
-        self.pictures_GD = subject.retriever.embed_images(corpus.pictures(concepts)).cpu()
+        self.images_GD = subject.retriever.embed_images(corpus.images(concepts)).cpu()
         self.captions_ND = subject.retriever.embed_texts([prompt.text for prompt in captions]).cpu()
-        self.picture_of_N = torch.tensor([place[prompt.concept] for prompt in captions])
+        self.image_of_N = torch.tensor([place[prompt.concept] for prompt in captions])
         self.asked = len(prompts)
         """So many of the captions, the first ones, are the question's."""
 
 
 def _captions(question: Question, prompts: list[Prompt], place: dict[str, int]) -> list[Prompt]:
-    """The question's texts, then the language's for all other pictures, whatever split they are of."""
+    """The question's texts, then the language's for all other images, whatever split they are of."""
     known = {prompt.concept for prompt in prompts}
     others = []
     for split in question.corpus.base_splits:
@@ -55,13 +55,13 @@ def _captions(question: Question, prompts: list[Prompt], place: dict[str, int]) 
     return [*prompts, *others]
 
 
-def standard_scores(benchmark: str, subject: Subject, question: Question) -> list[Score]:
-    """Recall@1, 5 and 10, text to picture and picture to text."""
+def standard_scores(benchmark: str, subject: EvaluationSubject, question: Question) -> list[Score]:
+    """Recall@1, 5 and 10, text to image and image to text."""
     sides = Sides(subject, question)
-    right_N = sides.picture_of_N[: sides.asked]
-    to_image = ranks(sides.captions_ND[: sides.asked], sides.pictures_GD, right_N)
+    right_N = sides.image_of_N[: sides.asked]
+    to_image = ranks(sides.captions_ND[: sides.asked], sides.images_GD, right_N)
     asked_G = right_N.unique()
-    to_text = first_of_own(sides.pictures_GD[asked_G], sides.captions_ND, asked_G, sides.picture_of_N)
+    to_text = first_of_own(sides.images_GD[asked_G], sides.captions_ND, asked_G, sides.image_of_N)
     return [
         measured(metric.format(k), interval, benchmark, subject, question)
         for metric, found in ((TO_IMAGE, at(to_image)), (TO_TEXT, at(to_text)))
@@ -69,38 +69,38 @@ def standard_scores(benchmark: str, subject: Subject, question: Question) -> lis
     ]
 
 
-def mclip_scores(benchmark: str, subject: Subject, question: Question) -> list[Score]:
+def mclip_scores(benchmark: str, subject: EvaluationSubject, question: Question) -> list[Score]:
     """The same by mCLIP's protocol, without intervals: the values are rounded."""
     sides = Sides(subject, question)
-    right_N = sides.picture_of_N[: sides.asked]
-    to_image = ranks(sides.captions_ND[: sides.asked], sides.pictures_GD, right_N)
-    to_text = distinct_rank(sides.pictures_GD[right_N], sides.captions_ND, right_N, sides.picture_of_N)
+    right_N = sides.image_of_N[: sides.asked]
+    to_image = ranks(sides.captions_ND[: sides.asked], sides.images_GD, right_N)
+    to_text = distinct_rank(sides.images_GD[right_N], sides.captions_ND, right_N, sides.image_of_N)
     return [
-        measured(metric.format(k), rounded(found, k), benchmark, subject, question, sample_size=sides.asked)
+        measured(metric.format(k), rounded_ranks(found, k), benchmark, subject, question, sample_size=sides.asked)
         for metric, found in ((TO_IMAGE, to_image), (TO_TEXT, to_text))
         for k in RANKS
     ]
 
 
-def rounded(ranks_N: Tensor, k: int) -> float:
+def rounded_ranks(ranks_N: Tensor, k: int) -> float:
     """Share of ranks below k, in tenths of a per cent."""
     return round(100 * (ranks_N < k).double().mean().item(), 1) / 100
 
 
-def first_of_own(queries_QD: Tensor, captions_ND: Tensor, picture_Q: Tensor, picture_of_N: Tensor) -> Tensor:
-    """Rank (Q,) of the best of a picture's own texts among all texts; texts of others that tie count against it."""
+def first_of_own(queries_QD: Tensor, captions_ND: Tensor, image_Q: Tensor, image_of_N: Tensor) -> Tensor:
+    """Rank (Q,) of the best of an image's own texts among all texts; texts of others that tie count against it."""
     scores_QN = queries_QD.double() @ captions_ND.double().T
-    own_QN = picture_Q[:, None] == picture_of_N[None, :]
+    own_QN = image_Q[:, None] == image_of_N[None, :]
     best_Q1 = scores_QN.masked_fill(~own_QN, -torch.inf).amax(dim=1, keepdim=True)
     return ((scores_QN >= best_Q1) & ~own_QN).sum(dim=1)
 
 
-def distinct_rank(queries_QD: Tensor, captions_ND: Tensor, picture_Q: Tensor, picture_of_N: Tensor) -> Tensor:
-    """Rank (Q,) of a picture among the distinct pictures whose texts it finds, nearest text first."""
+def distinct_rank(queries_QD: Tensor, captions_ND: Tensor, image_Q: Tensor, image_of_N: Tensor) -> Tensor:
+    """Rank (Q,) of an image among the distinct images whose texts it finds, nearest text first."""
     scores_QN = queries_QD.double() @ captions_ND.double().T
-    best_QG = torch.full((len(queries_QD), int(picture_of_N.max()) + 1), -torch.inf, dtype=scores_QN.dtype)
-    best_QG = best_QG.scatter_reduce(1, picture_of_N.expand_as(scores_QN), scores_QN, "amax")
-    own_Q1 = best_QG.gather(1, picture_Q[:, None])
+    best_QG = torch.full((len(queries_QD), int(image_of_N.max()) + 1), -torch.inf, dtype=scores_QN.dtype)
+    best_QG = best_QG.scatter_reduce(1, image_of_N.expand_as(scores_QN), scores_QN, "amax")
+    own_Q1 = best_QG.gather(1, image_Q[:, None])
     return (best_QG >= own_Q1).sum(dim=1) - 1
 
 
@@ -110,6 +110,6 @@ class MclipProtocolEvaluator:
     name = "emoji-retrieval-mclip"
     needs = "retriever"
 
-    def evaluate(self, subject: Subject, question: Question) -> list[Score]:
+    def evaluate(self, subject: EvaluationSubject, question: Question) -> list[Score]:
         """Recall@1, 5 and 10 both ways."""
         return mclip_scores(self.name, subject, question)

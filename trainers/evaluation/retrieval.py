@@ -2,8 +2,8 @@
 
 For a module: mean token states of the text through the module, against the base's own mean states of every English name
 in the gallery. For an encoder: its mean states of the text against its mean states of every English name. Both are
-compared by cosine after taking the gallery's mean away; no picture is drawn, so it takes seconds. For a retriever the
-question is another one: texts find pictures, and pictures texts (`trainers.evaluation.recall`).
+compared by cosine after taking the gallery's mean away; no image is drawn, so it takes seconds. For a retriever the
+question is another one: texts find images, and images texts (`trainers.evaluation.recall`).
 
 Shape letters: N texts, G gallery, L tokens, C width.
 """
@@ -17,9 +17,9 @@ import torch
 from torch import Tensor
 
 from hub.encoders.encoder import TextEncoder
-from hub.errors import WrongRequest
+from hub.errors import InvalidRequest
 from hub.records import Score
-from trainers.evaluation.evaluator import Question, Subject, measured
+from trainers.evaluation.evaluator import EvaluationSubject, Question, measured
 from trainers.evaluation.generation import at
 from trainers.evaluation.judge import ranks
 from trainers.evaluation.recall import standard_scores
@@ -37,7 +37,7 @@ class RetrievalEvaluator:
     name = "emoji-retrieval"
     needs = "encoder"
 
-    def evaluate(self, subject: Subject, question: Question) -> list[Score]:
+    def evaluate(self, subject: EvaluationSubject, question: Question) -> list[Score]:
         """Recall@1, 5 and 10 over the gallery; of a retriever both ways."""
         if subject.retriever is not None:
             return standard_scores(self.name, subject, question)
@@ -51,13 +51,13 @@ class RetrievalEvaluator:
         return [measured(f"recall_at_{k}", interval, self.name, subject, question) for k, interval in found.items()]
 
 
-def _readers(subject: Subject) -> tuple[States, States]:
+def _readers(subject: EvaluationSubject) -> tuple[States, States]:
     """How the subject reads a text of any language, and what an English name is to it."""
     if subject.pipeline is not None:
         return _conditioning(subject.pipeline), _conditioning(subject.plain)
     if subject.encoder is not None:
         return _pooled(subject.encoder), _pooled(subject.encoder)
-    raise WrongRequest(f"`{subject.name}` is neither a module nor an encoder, so it cannot retrieve.")
+    raise InvalidRequest(f"`{subject.name}` is neither a module nor an encoder, so it cannot retrieve.")
 
 
 def _conditioning(pipeline: Any) -> States:

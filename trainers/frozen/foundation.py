@@ -12,7 +12,7 @@ import torch
 from hub.bases.frozen import FrozenBase
 from hub.encoders.dual_encoder import DualEncoder
 from hub.local import LocalHub
-from trainers.frozen.resolve import Source, find_base, find_dual_encoder
+from trainers.frozen.resolve import FrozenSource, find_base, find_dual_encoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Foundation:
 
     word: str
     """For cards and messages."""
-    find: Callable[[str, LocalHub], Source]
+    find: Callable[[str, LocalHub], FrozenSource]
     open: Callable[[Path, torch.device], Any]
     """Gives what `Material.base` is then."""
     use: str
@@ -46,4 +46,4 @@ DUAL_ENCODER = Foundation(
     open_dual_encoder,
     'from hub import load_retriever\nretriever = load_retriever("{base}", adapter="{name}")',
 )
-"""Texts and pictures in one space: nothing is drawn, pictures are found."""
+"""Texts and images in one space: nothing is drawn, images are found."""

@@ -77,7 +77,7 @@ def cached(
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class CachedFeature:
     """One cache on disk."""
 
     path: Path
@@ -87,7 +87,7 @@ class Kept:
     finished: bool
 
 
-def kept(folder: Path) -> list[Kept]:
+def list_cached(folder: Path) -> list[CachedFeature]:
     """All caches in a folder, the largest first; those that are being filled, or were left half-way, too."""
     found = []
     for path in [*folder.glob("*.npy"), *folder.glob("*.part")]:
@@ -95,12 +95,14 @@ def kept(folder: Path) -> list[Kept]:
         told = json.loads(about.read_text()) if about.is_file() else {}
         shape = tuple(told.get("shape", ()))
         found.append(
-            Kept(path, told.get("label", "unfinished"), shape, path.stat().st_size, finished=path.suffix == ".npy")
+            CachedFeature(
+                path, told.get("label", "unfinished"), shape, path.stat().st_size, finished=path.suffix == ".npy"
+            )
         )
     return sorted(found, key=lambda each: (-each.size_bytes, each.path.name))
 
 
-def clear(folder: Path) -> int:
+def clear_cache(folder: Path) -> int:
     """Remove all caches in a folder, and what was remembered beside them; returns how many bytes that freed.
 
     Raises Conflict when another process fills one of them; then nothing is removed.

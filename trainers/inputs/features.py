@@ -25,14 +25,14 @@ from hub.encoders.encoder import TextEncoder
 from hub.loader.modules.module_config import PromptRule
 from trainers.corpora.corpus import Corpus
 from trainers.inputs.feature_cache import Rows, cached, key_of
-from trainers.inputs.prompt_rules import Prompting
+from trainers.inputs.prompt_rules import PromptRules
 
 FROZEN = {
     "states": "states_NLE",
     "teacher": "teacher_MSC",
     "latents": "latents_MKHW",
     "captions": "captions_MP",
-    "pictures": "pictures_MP",
+    "images": "images_MP",
 }
 """What a phase may need → where it is."""
 IN_MEMORY_BYTES = 4 << 30
@@ -40,8 +40,8 @@ IN_MEMORY_BYTES = 4 << 30
 
 
 @dataclass(frozen=True)
-class Material:
-    """Texts, their meanings and pictures; what frozen models say of them is computed when first asked for, and cached.
+class FeatureDataset:
+    """Texts, their meanings and images; what frozen models say of them is computed when first asked for, and cached.
 
     Row 0 of texts and of meanings is the empty prompt.
     """
@@ -56,7 +56,7 @@ class Material:
     english_M: tuple[str, ...]
     """Each meaning in English."""
     concept_M: tuple[str, ...]
-    """Whose picture shows it; empty for row 0."""
+    """Whose image shows it; empty for row 0."""
     base: FrozenBase
     """Under a plan whose foundation is a dual encoder, that."""
     encoder: TextEncoder
@@ -64,13 +64,13 @@ class Material:
     """Token states of a text, those at pads among them."""
     corpus: Corpus
     store: Store
-    prompting: Prompting
+    prompt_rules: PromptRules
     """How texts reach the encoder. Row 0 goes the way of negative prompts, since guidance reads it in their place."""
     vision: DualEncoder | None = None
-    """Whose vision tower looks at pictures beside a base that draws; a dual encoder among foundations looks itself."""
+    """Whose vision tower looks at images beside a base that draws; a dual encoder among foundations looks itself."""
 
     def fill(self, needs: Sequence[str]) -> None:
-        """Compute what is named: `states`, `teacher`, `latents`, `captions`, `pictures`."""
+        """Compute what is named: `states`, `teacher`, `latents`, `captions`, `images`."""
         for need in needs:
             getattr(self, FROZEN[need])
 
@@ -125,12 +125,12 @@ class Material:
         return Embeddings(self.teacher(rows_B), *rest)
 
     def latents(self, rows_B: Tensor) -> Tensor:
-        """Latents of these texts' pictures, (B, K, H, W)."""
+        """Latents of these texts' images, (B, K, H, W)."""
         return self.latents_MKHW[self.meaning_N[rows_B].to(self.latents_MKHW.device)]
 
     @cached_property
     def _tokens(self) -> tuple[Tensor, Tensor]:
-        empty, rule = self.prompting.negative, self.prompting.positive
+        empty, rule = self.prompt_rules.negative, self.prompt_rules.positive
         rest = [rule.prefix + text for text in self.texts_N[1:]]
         parts = [
             (empty, self.encoder.tokenize([empty.prefix], empty.length)), (rule, self.encoder.tokenize(rest, rule.length))
@@ -156,22 +156,22 @@ class Material:
     @cached_property
     def states_NLE(self) -> Tensor | Rows:
         """Encoder states of all texts, fp16; mapped from disk when they are large."""
-        texts, prompting = list(self.texts_N), self.prompting
-        plain = prompting == Prompting.plain(self.length)
+        texts, prompt_rules = list(self.texts_N), self.prompt_rules
+        plain = prompt_rules == PromptRules.plain(self.length)
 
         def states(some: list[str], rule: PromptRule) -> Tensor:
             return self.encoder.encode(some, rule.length, prefix=rule.prefix, drop=rule.drop)[0]
 
         def compute(first: int, last: int) -> Rows:
             if plain or first > 0:
-                found_BLE = states(texts[first:last], prompting.positive)
+                found_BLE = states(texts[first:last], prompt_rules.positive)
             else:
-                found_BLE = states(texts[:1], prompting.negative)
+                found_BLE = states(texts[:1], prompt_rules.negative)
                 if last > 1:
-                    found_BLE = torch.cat([found_BLE, states(texts[1:last], prompting.positive)])
+                    found_BLE = torch.cat([found_BLE, states(texts[1:last], prompt_rules.positive)])
             return found_BLE.half().cpu().numpy()
 
-        rules = [] if plain else [prompting.config()]
+        rules = [] if plain else [prompt_rules.config()]
         rows = cached(
             self.store.folder,
             key_of("encoder-states", self.store.encoder_digest, self.encoder.readout, self.length, texts, *rules),
@@ -230,11 +230,11 @@ class Material:
 
     @cached_property
     def latents_MKHW(self) -> Tensor:
-        """Latents of each meaning's picture behind a row of zeros for the empty prompt."""
+        """Latents of each meaning's image behind a row of zeros for the empty prompt."""
         concepts = list(self.concept_M[1:])
 
         def compute(first: int, last: int) -> Rows:
-            return self.base.latents(self.corpus.pictures(concepts[first:last])).cpu().numpy()
+            return self.base.latents(self.corpus.images(concepts[first:last])).cpu().numpy()
 
         rows = cached(
             self.store.folder,
@@ -243,7 +243,7 @@ class Material:
             compute,
             dtype="float32",
             batch_size=64,
-            label="latents of pictures",
+            label="latents of images",
             quiet=self.store.quiet,
         )
         latents = torch.from_numpy(np.array(rows)).to(self.base.device)
@@ -256,11 +256,11 @@ class Material:
         return self._features("captions", english, self.dual.text_features)
 
     @cached_property
-    def pictures_MP(self) -> Tensor:
-        """What a dual encoder says of each meaning's picture, behind a row of zeros for the empty text."""
+    def images_MP(self) -> Tensor:
+        """What a dual encoder says of each meaning's image, behind a row of zeros for the empty text."""
         concepts = list(self.concept_M[1:])
         rows = self._features(
-            "pictures", concepts, lambda some: self.dual.image_features(self.corpus.pictures(some)), self.corpus.digest
+            "images", concepts, lambda some: self.dual.image_features(self.corpus.images(some)), self.corpus.digest
         )
         return torch.cat([torch.zeros_like(rows[:1]), rows])
 
@@ -269,7 +269,7 @@ class Material:
         """Who says features: the foundation, or the `vision` of a phase."""
         base: Any = self.base
         found = base if isinstance(base, DualEncoder) else self.vision
-        assert found is not None, "a phase that looks at pictures has an option `vision`"
+        assert found is not None, "a phase that looks at images has an option `vision`"
         return found
 
     def _features(self, name: str, inputs: list[str], compute: Callable[[list[str]], Tensor], *key: str) -> Tensor:

@@ -11,11 +11,11 @@ from torch import Tensor
 from hub.bases.frozen import FrozenBase
 from hub.encoders.dual_encoder import DualEncoder
 from hub.encoders.encoder import TextEncoder
-from hub.errors import WrongRequest
+from hub.errors import InvalidRequest
 from trainers import defaults
 from trainers.corpora.corpus import Corpus, Example
-from trainers.inputs.features import Material, Store
-from trainers.inputs.prompt_rules import Prompting
+from trainers.inputs.features import FeatureDataset, Store
+from trainers.inputs.prompt_rules import PromptRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Mixture:
     temperature: float = defaults.TEMPERATURE
 
 
-def weigh(examples: Sequence[Example], mixture: Mixture) -> Tensor:
+def example_weights(examples: Sequence[Example], mixture: Mixture) -> Tensor:
     """How often each example is drawn, (N,), summing to 1."""
     sums: dict[str, float] = {}
     counts: dict[str, int] = {}
@@ -42,7 +42,7 @@ def weigh(examples: Sequence[Example], mixture: Mixture) -> Tensor:
     )
 
 
-def gather(
+def collect_features(
     corpus: Corpus,
     mixture: Mixture,
     base: FrozenBase,
@@ -50,34 +50,34 @@ def gather(
     *,
     length: int,
     store: Store,
-    prompting: Prompting | None = None,
+    prompt_rules: PromptRules | None = None,
     vision: DualEncoder | None = None,
-) -> Material:
-    """Collect the examples of a mixture; without `prompting` texts are read as they are, in `length` tokens.
+) -> FeatureDataset:
+    """Collect the examples of a mixture; without `prompt_rules` texts are read as they are, in `length` tokens.
 
-    Raises WrongRequest when a language has nothing to train on.
+    Raises InvalidRequest when a language has nothing to train on.
     """
     examples: list[Example] = []
     for tag in dict.fromkeys([*mixture.languages, *(["en"] if mixture.english_share else [])]):
         found = corpus.examples(tag)
         if not found:
-            raise WrongRequest(_nothing_for(tag, corpus))
+            raise InvalidRequest(_nothing_for(tag, corpus))
         examples += found
     meanings = dict.fromkeys((example.concept, example.meaning) for example in examples)
     place = {meaning: index + 1 for index, meaning in enumerate(meanings)}
-    return Material(
+    return FeatureDataset(
         texts_N=("", *(example.text for example in examples)),
         languages_N=("", *(example.language for example in examples)),
-        weights_N=torch.cat([torch.zeros(1, dtype=torch.float64), weigh(examples, mixture)]),
+        weights_N=torch.cat([torch.zeros(1, dtype=torch.float64), example_weights(examples, mixture)]),
         meaning_N=torch.tensor([0, *(place[example.concept, example.meaning] for example in examples)]),
         english_M=("", *(english for _, english in meanings)),
         concept_M=("", *(concept for concept, _ in meanings)),
         base=base,
         encoder=encoder,
-        length=length if prompting is None else prompting.positive.kept,
+        length=length if prompt_rules is None else prompt_rules.positive.kept,
         corpus=corpus,
         store=store,
-        prompting=prompting or Prompting.plain(length),
+        prompt_rules=prompt_rules or PromptRules.plain(length),
         vision=vision,
     )
 

@@ -21,7 +21,7 @@ from typing import Any
 
 LANGUAGE = "yo"
 SHOWN = ("2764", "1f418", "1f34c", "1f697", "1f419", "1f3e0")
-"""Concepts in the picture: red heart, elephant, banana, automobile, octopus, house …"""
+"""Concepts in the image: red heart, elephant, banana, automobile, octopus, house …"""
 SHOWN_HELD_OUT = 2
 """… and the first held-out ones in the order that the benchmark asks them."""
 PROMPTS = 128
@@ -38,7 +38,7 @@ class Setting:
 
 
 def main() -> int:
-    """Run the journey and say where its picture lies."""
+    """Run the journey and say where its image lies."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("demo"))
     parser.add_argument("--prompts", type=int, default=PROMPTS, help="per figure of the report")
@@ -55,7 +55,7 @@ def main() -> int:
         ),
         ("search", ["hub", "search", "--lang", LANGUAGE]),
     ):
-        with timed(seconds, step):
+        with timer(seconds, step):
             run(command)
     report = measure_and_draw(arguments.out, arguments.prompts, seconds)
     (arguments.out / "report.json").write_text(json.dumps(report, indent=2) + "\n")
@@ -74,7 +74,7 @@ def run(command: Sequence[str]) -> None:
 
 
 @contextmanager
-def timed(seconds: dict[str, float], step: str) -> Iterator[None]:
+def timer(seconds: dict[str, float], step: str) -> Iterator[None]:
     """Note how long a step takes."""
     started = time.perf_counter()
     yield
@@ -82,9 +82,9 @@ def timed(seconds: dict[str, float], step: str) -> Iterator[None]:
 
 
 def measure_and_draw(out: Path, count: int, seconds: dict[str, float]) -> dict[str, Any]:
-    """Load base and module, judge both on seen and held-out pairs, and draw the picture."""
+    """Load base and module, judge both on seen and held-out pairs, and draw the image."""
     print('\n>>> pipe = load_pipeline("emoji-sd", adapter="mulan-yo")', flush=True)
-    with timed(seconds, "import"):
+    with timer(seconds, "import"):
         from trainers.options import prepare_libraries
 
         prepare_libraries()
@@ -95,7 +95,7 @@ def measure_and_draw(out: Path, count: int, seconds: dict[str, float]) -> dict[s
         from trainers.evaluation.generation import JUDGE
         from trainers.evaluation.judge import Judge
     hub = LocalHub.open()
-    with timed(seconds, "load"):
+    with timer(seconds, "load"):
         module = load_pipeline("emoji-sd", adapter="mulan-yo", hub=hub)
     settings = [
         Setting("english_base", load_pipeline("emoji-sd", hub=hub), in_english=True),
@@ -105,22 +105,24 @@ def measure_and_draw(out: Path, count: int, seconds: dict[str, float]) -> dict[s
     corpus = open_corpus("emoji")
     judge = Judge.from_folder(hub.snapshot(JUDGE), JUDGE)
     report: dict[str, Any] = {"r_precision_at_1": {}, "r_precision_at_10": {}, "intervals": {}, "sample_size": {}}
-    with timed(seconds, "judge"):
+    with timer(seconds, "judge"):
         for split in ("seen", "pairs"):
             prompts = Question(corpus=corpus, split=split, language=LANGUAGE, hub=hub, count=count).prompts()
             report["sample_size"][split] = len(prompts)
             for setting in settings:
-                for rank, interval in judged(setting, prompts, corpus.gallery(split), judge, split).items():
+                for rank, interval in judge_setting(setting, prompts, corpus.gallery(split), judge, split).items():
                     metric = f"r_precision_at_{rank}"
                     report[metric].setdefault(setting.name, {})[split] = round(interval.value, 4)
                     ends = [round(interval.low, 4), round(interval.high, 4)]
                     report["intervals"].setdefault(metric, {}).setdefault(setting.name, {})[split] = ends
-    with timed(seconds, "picture"):
+    with timer(seconds, "image"):
         draw_table(settings, corpus, hub).save(out / "mulan-yo.png")
     return report | {"seconds": seconds}
 
 
-def judged(setting: Setting, prompts: Sequence[Any], gallery: Sequence[Any], judge: Any, split: str) -> dict[int, Any]:
+def judge_setting(
+    setting: Setting, prompts: Sequence[Any], gallery: Sequence[Any], judge: Any, split: str
+) -> dict[int, Any]:
     """R-precision@1 and @10 of one setting, with intervals."""
     import torch
 
@@ -132,29 +134,29 @@ def judged(setting: Setting, prompts: Sequence[Any], gallery: Sequence[Any], jud
     place = {prompt.concept: index for index, prompt in enumerate(gallery)}
     right_N = torch.tensor([place[prompt.concept] for prompt in prompts])
     drawn_N3HW = draw(setting.pipeline, prompts, seed=0, label=f"{setting.name}, {split}")
-    found = at(ranks(judge.picture_features(drawn_N3HW), judge.text_features([each.text for each in gallery]), right_N))
+    found = at(ranks(judge.image_features(drawn_N3HW), judge.text_features([each.text for each in gallery]), right_N))
     return {rank: found[rank] for rank in (1, 10)}
 
 
 def draw_table(settings: Sequence[Setting], corpus: Any, hub: Any) -> Any:
     """Rows: Yoruba prompts and their meaning. Columns: the real emoji, the base alone, the base with the module."""
-    from hub.images.contact_sheet import Row, contact_sheet
+    from hub.images.contact_sheet import SheetRow, contact_sheet
     from trainers.evaluation.evaluator import Question
     from trainers.evaluation.generation import draw
-    from trainers.lab.report.figure import titled
+    from trainers.lab.report.figure import add_title
     from trainers.samples.draw import as_images
 
     seen = {prompt.concept: prompt for prompt in corpus.prompts(LANGUAGE, "seen")}
     held_out = Question(corpus=corpus, split="pairs", language=LANGUAGE, hub=hub, count=SHOWN_HELD_OUT).prompts()
     prompts = [*(seen[id] for id in SHOWN if id in seen), *held_out]
-    real = corpus.pictures([prompt.concept for prompt in prompts]).float() / 255
+    real = corpus.images([prompt.concept for prompt in prompts]).float() / 255
     drawn = (draw(setting.pipeline, prompts, seed=0, quiet=True) for setting in settings[1:])
     images = zip(*map(as_images, (real, *drawn)), strict=True)
     rows = [
-        Row(f"{prompt.text} – {prompt.meaning}{', held out in Yoruba' if prompt in held_out else ''}", three)
+        SheetRow(f"{prompt.text} – {prompt.meaning}{', held out in Yoruba' if prompt in held_out else ''}", three)
         for prompt, three in zip(prompts, images, strict=True)
     ]
-    return titled(
+    return add_title(
         contact_sheet(rows, ["real emoji", "base alone", "with mulan-yo"]),
         "Yoruba prompts on a frozen English base",
         "emoji-sd, a lab base that has read English only · guidance 2.5, 20 steps, seed 0 · one draw each",

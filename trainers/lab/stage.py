@@ -21,7 +21,7 @@ def parser_of(documentation: str | None) -> argparse.ArgumentParser:
     return parser
 
 
-def shortened(recipe: Recipe, share: float) -> Recipe:
+def shorten(recipe: Recipe, share: float) -> Recipe:
     """The recipe with a share of its steps, two at least."""
     if share == 1:
         return recipe

@@ -47,7 +47,7 @@ def symmetric_contrast(
         return (there.mean() + back.mean()) / 2
 
 
-def gathered(rows_B: Tensor) -> Tensor:
+def all_gather_rows(rows_B: Tensor) -> Tensor:
     """The rows of all processes, in the order of their ranks; gradients find their way back to each.
 
     With one process the rows as they are. A loss of gathered features, whose gradients are then averaged over the

@@ -8,19 +8,19 @@ import torch
 from transformers import AutoModel, AutoModelForCausalLM, EncoderDecoderConfig, EncoderDecoderModel
 
 from hub.encoders.encoder import TextEncoder
-from hub.errors import WrongRequest
+from hub.errors import InvalidRequest
 
 
 def with_decoder(encoder: TextEncoder, *, layers: int = 2, width: int = 0, dropout: float = 0.1) -> EncoderDecoderModel:
     """A copy of the encoder, frozen, and a random decoder beside it; of `width` 0 it is a third narrower.
 
-    WrongRequest for a width that the encoder's heads cannot share, and for no layers.
+    InvalidRequest for a width that the encoder's heads cannot share, and for no layers.
     """
     read = _whole(encoder.model)
     sizes = read.config.to_dict()
     heads = sizes["num_attention_heads"]
     if layers < 1 or width < 0 or width % heads:
-        raise WrongRequest(
+        raise InvalidRequest(
             f"a decoder of {layers} layers and width {width} cannot be made: {heads} heads share the width."
         )
     width = width or max(heads, sizes["hidden_size"] * 2 // 3 // heads * heads)

@@ -20,14 +20,14 @@ from torch import Tensor, nn
 
 from hub.bases.frozen import FrozenBase
 from hub.encoders.encoder import TextEncoder
-from hub.errors import DoesNotFit, WrongRequest
+from hub.errors import DoesNotFit, InvalidRequest
 from hub.loader.modules.module_config import WEIGHTS
 from hub.systems.altdiffusion.linear_head import Transformation
 from hub.weights.digest import digest_of
 from hub.weights.strict import save_weights
-from trainers.inputs.features import Material
+from trainers.inputs.features import FeatureDataset
 from trainers.learners.low_rank import extract
-from trainers.learners.text_reader import Part, Reader, without_dropout
+from trainers.learners.text_reader import Part, TextReader, without_dropout
 
 ENCODER = "encoder"
 """Folder of a variant that holds its own encoder."""
@@ -39,7 +39,7 @@ NOT_THE_TOKENIZERS = {".safetensors", ".md", ".bin"}
 """Suffixes of files in an encoder's folder that say nothing about its tokenizer."""
 
 
-class Student(Reader):
+class Student(TextReader):
     """A copy of the multilingual encoder that learns, and a linear transformation to the base's width."""
 
     def __init__(
@@ -57,9 +57,9 @@ class Student(Reader):
         states_BLE = self.encoder(input_ids=ids_BL, attention_mask=mask_BL).last_hidden_state
         return cast(Tensor, self.transformation(states_BLE).tokens_BLC)
 
-    def read(self, material: Material, rows_B: Tensor) -> Tensor:
+    def read(self, features: FeatureDataset, rows_B: Tensor) -> Tensor:
         """Shape: (B, L, C)."""
-        return cast(Tensor, self(*material.ids(rows_B)))
+        return cast(Tensor, self(*features.ids(rows_B)))
 
     def text_parts(self) -> list[Part]:
         """Encoder and transformation."""
@@ -122,10 +122,10 @@ def make_student(
     """A copy of the encoder with a head; with `delta`, `lora` or `weights`, the denoiser learns, too.
 
     `rank` is that of a low-rank delta, `norm` AltCLIP's LayerNorm before the head. A plan sets its own with `partial`, and a
-    recipe file others. WrongRequest for what is no delta or rank.
+    recipe file others. InvalidRequest for what is no delta or rank.
     """
     if delta not in DELTAS or rank < 1:
-        raise WrongRequest(
+        raise InvalidRequest(
             f"a delta of `{delta}` with rank {rank} cannot be kept: `module.delta` is lora, weights or empty, and "
             "`module.rank` at least 1."
         )

@@ -1,6 +1,6 @@
 """Modules that learn to read texts themselves, from tokens to what the denoiser reads, and may own a denoiser, too.
 
-A module between encoder and base maps cached states. A `Reader` instead is given texts as tokens, since the encoder itself
+A module between encoder and base maps cached states. A `TextReader` instead is given texts as tokens, since the encoder itself
 learns; nothing of it can be cached.
 
 Shape letters: B batch, L tokens, C conditioning width, K H W a latent.
@@ -15,12 +15,12 @@ from torch import Tensor, nn
 
 from hub.bases.frozen import FrozenBase
 from hub.errors import DoesNotFit
-from trainers.inputs.features import Material
+from trainers.inputs.features import FeatureDataset
 
 Part = nn.Module | nn.Parameter
 
 
-class Reader(nn.Module, ABC):
+class TextReader(nn.Module, ABC):
     """Says what the denoiser reads of a text; a subclass tells how."""
 
     denoiser: nn.Module | None
@@ -31,7 +31,7 @@ class Reader(nn.Module, ABC):
         self.denoiser = denoiser
 
     @abstractmethod
-    def read(self, material: Material, rows_B: Tensor) -> Tensor:
+    def read(self, features: FeatureDataset, rows_B: Tensor) -> Tensor:
         """What the denoiser reads of some texts of the material, (B, L, C)."""
 
     @abstractmethod
@@ -50,36 +50,36 @@ class Reader(nn.Module, ABC):
         return answer
 
 
-Learns = Callable[[Reader], Iterable[Part]]
+TrainablePart = Callable[[TextReader], Iterable[Part]]
 """Which parts of a reader a phase trains."""
 
 
-def text(reader: Reader) -> list[Part]:
+def text(reader: TextReader) -> list[Part]:
     """Whatever reads."""
     return [*reader.text_parts()]
 
 
-def denoiser(reader: Reader) -> list[Part]:
+def denoiser(reader: TextReader) -> list[Part]:
     """The whole denoiser, or all LoRAs in it."""
     return [*reader.denoiser_parts()]
 
 
-def everything(reader: Reader) -> list[Part]:
+def everything(reader: TextReader) -> list[Part]:
     """Whatever reads, and the whole denoiser."""
     return [*reader.text_parts(), *reader.denoiser_parts()]
 
 
-def cross_attention(reader: Reader) -> list[Part]:
+def cross_attention(reader: TextReader) -> list[Part]:
     """Every linear of the denoiser's cross-attention."""
     return _attention(reader, ("to_q", "to_k", "to_v", "to_out"))
 
 
-def keys_and_values(reader: Reader) -> list[Part]:
+def keys_and_values(reader: TextReader) -> list[Part]:
     """Keys and values of the denoiser's cross-attention: all that reads the text's states directly."""
     return _attention(reader, ("to_k", "to_v"))
 
 
-def let_learn(reader: Reader, learns: Learns) -> None:
+def set_trainable(reader: TextReader, learns: TrainablePart) -> None:
     """Let the chosen parts of `reader` learn, and nothing else of it. Raises DoesNotFit when there are none."""
     reader.requires_grad_(False)
     parts = [*learns(reader)]
@@ -97,7 +97,7 @@ def without_dropout(model: nn.Module) -> nn.Module:
     return model
 
 
-def _attention(reader: Reader, names: tuple[str, ...]) -> list[Part]:
+def _attention(reader: TextReader, names: tuple[str, ...]) -> list[Part]:
     """Parts so called of every `attn2`, which is cross-attention in diffusers."""
     if reader.denoiser is None:
         return []

@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from hub.errors import Damaged, Unreachable, WeightsDoNotFit, WrongRequest
+from hub.errors import DamagedFile, InvalidRequest, Unreachable, WeightsDoNotFit
 from trainers.loop.failures import writing
 from trainers.loop.sharding import like, whole
 
@@ -51,12 +51,12 @@ def save(
 
     Raises Unreachable when the disk cannot take it; then the older ones are still there, and nothing of the new one.
     """
-    parts = {f"module.{name}": value for name, value in learning(module).items()}
+    parts = {f"module.{name}": value for name, value in trainable_tensors(module).items()}
     parts |= {f"ema.{name}": value for name, value in ema.items()}
     for index, state in optimizer.state_dict()["state"].items():
         parts |= {f"optimizer.{index}.{name}": value for name, value in state.items()}
     path = folder / f"checkpoint-{at.step:07d}.safetensors"
-    tensors = gathered(parts, main=main)
+    tensors = gather_parts(parts, main=main)
     if not main:
         return path
     write_tensors(path, tensors, {"run": json.dumps(asdict(at))}, what=f"the checkpoint of step {at.step}")
@@ -84,7 +84,7 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, st
         raise
 
 
-def gathered(parts: dict[str, Tensor], *, main: bool) -> dict[str, Tensor]:
+def gather_parts(parts: dict[str, Tensor], *, main: bool) -> dict[str, Tensor]:
     """Whole tensors in the `main` process, where others have parts of them; nothing elsewhere. All processes must ask."""
     tensors: dict[str, Tensor] = {}
     for name, part in parts.items():
@@ -125,7 +125,7 @@ def restore(
 ) -> Checkpoint:
     """Put weights, averages and optimiser moments back.
 
-    Raises Damaged when the file cannot be read, WrongRequest when it was made by another recipe, and WeightsDoNotFit
+    Raises DamagedFile when the file cannot be read, InvalidRequest when it was made by another recipe, and WeightsDoNotFit
     when it belongs to another module.
     """
     at = _header(path)
@@ -143,7 +143,7 @@ def restore(
             else:
                 index, field_name = name.split(".", 1)
                 state.setdefault(int(index), {})[field_name] = file.get_tensor(key)
-    _put(weights, learning(module), path.name)
+    _put(weights, trainable_tensors(module), path.name)
     _put(averages, ema, path.name)
     _put_moments(state, optimizer)
     return at
@@ -175,7 +175,7 @@ def _readable(path: Path) -> Iterator[None]:
     try:
         yield
     except (SafetensorError, OSError, TypeError, KeyError, ValueError) as error:
-        raise Damaged(f"the checkpoint {path.name} cannot be read ({error}): delete it and train again.") from error
+        raise DamagedFile(f"the checkpoint {path.name} cannot be read ({error}): delete it and train again.") from error
 
 
 def _refuse_another_recipe(path: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:
@@ -186,13 +186,13 @@ def _refuse_another_recipe(path: Path, found: dict[str, Any], wanted: dict[str, 
         for name, value in wanted.items()
         if name in found and found[name] != value
     ]:
-        raise WrongRequest(
+        raise InvalidRequest(
             f"{path.name} in {path.parent.name} was made by another recipe ({'; '.join(differing)}): train with that "
             "one, or leave `--resume` out to begin again."
         )
 
 
-def learning(module: nn.Module) -> dict[str, Tensor]:
+def trainable_tensors(module: nn.Module) -> dict[str, Tensor]:
     """Parameters that learn and saved buffers, each tensor once; nothing of a frozen submodule."""
     tensors: dict[str, Tensor] = {name: value for name, value in module.named_parameters() if value.requires_grad}
     for name, buffer in module.named_buffers():

@@ -12,7 +12,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from hub.errors import Diverged, WrongRequest
+from hub.errors import Diverged, InvalidRequest
 from trainers.loop import checkpoint, sharding
 from trainers.loop.checkpoint import Checkpoint
 from trainers.loop.failures import Watch, memory, writing
@@ -26,7 +26,7 @@ from trainers.loop.optimizer import (
     update_average,
 )
 from trainers.loop.processes import open_accelerator, share_gradients
-from trainers.loop.progress import Meter, Progress
+from trainers.loop.progress import LossMeter, Progress
 from trainers.loop.recipe import Recipe
 from trainers.loop.sampler import Sampler, generator_of
 
@@ -69,9 +69,9 @@ def train(
     there, and checkpoints every `checkpoint_every` updates (0: none), of which the last `keep` stay and the best one
     where the method gives a validation value. `on_log` is called with the number of updates done, while the module
     holds the averaged weights; so is `on_sample`, every `sample_every` updates (0: never) and after the last, with where
-    pictures can be shown. Neither may draw from a global generator. `device` is `cpu`, or None for CUDA where there is one.
+    images can be shown. Neither may draw from a global generator. `device` is `cpu`, or None for CUDA where there is one.
 
-    Raises Diverged, OutOfMemory and Unreachable (a full disk) with the checkpoints as they were, and WrongRequest for a
+    Raises Diverged, OutOfMemory and Unreachable (a full disk) with the checkpoints as they were, and InvalidRequest for a
     checkpoint of another recipe, a batch that cannot be shared, or an accelerate configuration that does not fit.
     """
     accelerator = open_accelerator(recipe.precision, device)
@@ -81,7 +81,7 @@ def train(
     at = _newest(folder, method.module, optimizer, ema, recipe)
     accelerator.wait_for_everyone()  # Nobody prunes what another still reads.
     sampler = Sampler(method.example_count, recipe.batch_size, recipe.seed, method.example_weights)
-    meter, means, watch = Meter(), dict[str, float](), Watch(accelerator.device)
+    meter, means, watch = LossMeter(), dict[str, float](), Watch(accelerator.device)
     quiet = quiet or not accelerator.is_local_main_process
     module.train()
     started, kept = time.perf_counter() - at.seconds, at.step
@@ -149,10 +149,10 @@ def _shown(module: nn.Module, ema: dict[str, Tensor]) -> Iterator[None]:
 
 
 def shards_of(recipe: Recipe, processes: int) -> int:
-    """Parts of a batch: one for each process and each part it accumulates. WrongRequest when they are not even."""
+    """Parts of a batch: one for each process and each part it accumulates. InvalidRequest when they are not even."""
     shards = processes * recipe.accumulation
     if recipe.batch_size % shards:
-        raise WrongRequest(
+        raise InvalidRequest(
             f"a batch of {recipe.batch_size} cannot be shared evenly by {processes} process(es) of {recipe.accumulation} "
             "part(s): choose `--accumulate` and the number of processes so that their product divides it."
         )

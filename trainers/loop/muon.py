@@ -29,12 +29,12 @@ class Float32Muon(Muon):
                     state["momentum_buffer"] = torch.zeros_like(weight.grad)
                 buffer = state["momentum_buffer"].lerp_(weight.grad, 1 - momentum)
                 update = weight.grad.lerp(buffer, momentum) if group["nesterov"] else buffer
-                turned = orthogonalised(update, group["ns_coefficients"], group["ns_steps"], group["eps"])
+                turned = orthogonalise(update, group["ns_coefficients"], group["ns_steps"], group["eps"])
                 weight.mul_(1 - rate * group["weight_decay"])
                 weight.add_(turned, alpha=-rate * 0.2 * math.sqrt(max(weight.shape)))
 
 
-def orthogonalised(matrix: Tensor, coefficients: tuple[float, float, float], steps: int, eps: float) -> Tensor:
+def orthogonalise(matrix: Tensor, coefficients: tuple[float, float, float], steps: int, eps: float) -> Tensor:
     """UVᵀ of a matrix's singular value decomposition, nearly: `steps` of the quintic Newton-Schulz iteration."""
     a, b, c = coefficients
     is_tall = matrix.shape[0] > matrix.shape[1]

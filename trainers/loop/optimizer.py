@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import AdamW, Muon, Optimizer
 
-from hub.errors import WrongRequest
+from hub.errors import InvalidRequest
 from trainers.loop.muon import Float32Muon
 from trainers.loop.precision import has_bf16
 from trainers.loop.recipe import Recipe
@@ -22,10 +22,10 @@ OPTIMIZERS = ("adamw", "muon")
 def make_optimizer(module: nn.Module, recipe: Recipe) -> Optimizer:
     """Over all of `module` that has `requires_grad`; biases, norms and other vectors are not decayed.
 
-    Raises WrongRequest when the recipe names an optimiser that is not here.
+    Raises InvalidRequest when the recipe names an optimiser that is not here.
     """
     if recipe.optimizer not in OPTIMIZERS:
-        raise WrongRequest(f"no optimiser is called `{recipe.optimizer}`: a recipe takes {' or '.join(OPTIMIZERS)}.")
+        raise InvalidRequest(f"no optimiser is called `{recipe.optimizer}`: a recipe takes {' or '.join(OPTIMIZERS)}.")
     learning = [parameter for parameter in module.parameters() if parameter.requires_grad]
     turned = _matrices(module) if recipe.optimizer == "muon" else set()
     adamw = [parameter for parameter in learning if parameter not in turned]

@@ -8,7 +8,7 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from torch import nn
 
-from hub.errors import WrongRequest
+from hub.errors import InvalidRequest
 from trainers.loop.precision import precision_on
 from trainers.loop.sharding import is_sharded
 
@@ -16,10 +16,10 @@ from trainers.loop.sharding import is_sharded
 def open_accelerator(precision: str, device: str | None) -> Accelerator:
     """Accelerate fixes precision and device once per process; each recipe has its own. bf16 is taken where the device has it.
 
-    Raises WrongRequest when what `--device`, `accelerate launch` or its configuration asks for is not to be had here.
+    Raises InvalidRequest when what `--device`, `accelerate launch` or its configuration asks for is not to be had here.
     """
     if device == "cuda" and not torch.cuda.is_available():
-        raise WrongRequest("there is no CUDA device here: leave `--device` out, or use `--device cpu`.")
+        raise InvalidRequest("there is no CUDA device here: leave `--device` out, or use `--device cpu`.")
     # Its only way, and the one its own tests take; the process group of a distributed run stays.
     AcceleratorState._reset_state(reset_partial_state=not dist.is_initialized())  # noqa: SLF001
     try:
@@ -29,13 +29,13 @@ def open_accelerator(precision: str, device: str | None) -> Accelerator:
         torch.empty(0, device=accelerator.device)
     except (AssertionError, ImportError, NotImplementedError, RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split(". ")[0].split()).rstrip(".")
-        raise WrongRequest(
+        raise InvalidRequest(
             f"the configuration of accelerate does not fit this machine ({reason}): compare `accelerate env` with it, "
             "and write another with `accelerate config`, or train without `accelerate launch`."
         ) from error
     wanted, found = accelerator.distributed_type, ("DEEPSPEED", "MEGATRON_LM", "TP")
     if wanted.value in found:
-        raise WrongRequest(
+        raise InvalidRequest(
             f"the configuration of accelerate asks for {wanted.value}, which linguahub's loop does not know: use plain "
             "data parallelism (`accelerate launch --multi_gpu`, or `torchrun` on CPUs), which fits all its methods."
         )

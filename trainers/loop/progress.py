@@ -24,7 +24,7 @@ METRICS = "metrics.jsonl"
 GO_ON = "make room, then go on with `--resume` behind the newest checkpoint."
 
 
-class Meter:
+class LossMeter:
     """Means of scalars between two logged lines; the device is waited for only when they are taken."""
 
     def __init__(self) -> None:
@@ -106,8 +106,8 @@ class Progress:
         step, last = self._last
         self._last = (step, last + seconds)
 
-    def picture(self, name: str, step: int, image: Image.Image) -> None:
-        """One of TensorBoard's pictures, at update `step`; nothing where tensorboard is not installed."""
+    def add_image(self, name: str, step: int, image: Image.Image) -> None:
+        """One of TensorBoard's images, at update `step`; nothing where tensorboard is not installed."""
         if self._events is not None:
             self._events.add_image(name, np.asarray(image), step, dataformats="HWC")
 

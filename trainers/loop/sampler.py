@@ -9,6 +9,9 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
+NOISE_STREAM = "picture"
+"""Names the noise of generated images. Another name would change every image and so every published score."""
+
 
 def seed_of(*parts: int | str) -> int:
     """A 63-bit seed that depends on every part."""

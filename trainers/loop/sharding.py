@@ -17,7 +17,7 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
-from hub.errors import WrongRequest
+from hub.errors import InvalidRequest
 from trainers.loop.recipe import Recipe
 
 
@@ -39,7 +39,7 @@ def wanted(accelerator: Accelerator) -> bool:
 
 
 def check(module: nn.Module, recipe: Recipe, what: str) -> None:
-    """WrongRequest for what cannot be sharded; `what` names it."""
+    """InvalidRequest for what cannot be sharded; `what` names it."""
     reason = ""
     if not isinstance(module, Shardable):
         reason = f"`{what}` trains no text encoder or denoiser of its own that would be worth it"
@@ -48,7 +48,7 @@ def check(module: nn.Module, recipe: Recipe, what: str) -> None:
     elif recipe.precision == "fp16":
         reason = "fp16 scales losses, which is not built for it: take `--set precision=bf16`"
     if reason:
-        raise WrongRequest(
+        raise InvalidRequest(
             f"the configuration of accelerate asks for FSDP, but {reason}, or plain data parallelism "
             "(`accelerate launch --multi_gpu`), which fits all methods."
         )

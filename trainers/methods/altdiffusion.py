@@ -2,7 +2,7 @@
 denoiser learns to read it.
 
     teach         the student's pooled state imitates the teacher's (AltCLIP, Chen et al., ACL Findings 2023, arXiv 2211.06679)
-    contrastive   AltCLIP's second stage, on pictures with texts; optional, it runs where a recipe or `--set` names it
+    contrastive   AltCLIP's second stage, on images with texts; optional, it runs where a recipe or `--set` names it
     concept       the base's denoising loss; only the denoiser's cross-attention learns
     quality       the same loss with a tenth of the texts dropped; the whole denoiser learns, averaged
 
@@ -24,11 +24,11 @@ from functools import partial
 import torch
 from torch import nn
 
-from hub.errors import DoesNotFit, WrongRequest
-from trainers.inputs.features import Material
-from trainers.learners.contrast import gathered, symmetric_contrast
+from hub.errors import DoesNotFit, InvalidRequest
+from trainers.inputs.features import FeatureDataset
+from trainers.learners.contrast import all_gather_rows, symmetric_contrast
 from trainers.learners.student import make_student
-from trainers.learners.text_reader import Reader, cross_attention, denoiser, keys_and_values, let_learn, text
+from trainers.learners.text_reader import TextReader, cross_attention, denoiser, keys_and_values, set_trainable, text
 from trainers.loop.method import Draw, Loss
 from trainers.loop.recipe import Recipe
 from trainers.objectives.objective import Objective
@@ -36,58 +36,64 @@ from trainers.objectives.reader_tuning import TEACH, DenoiserTuning, TeacherLear
 from trainers.recipes.plan import READER_TEXTS, READER_THROUGH_DENOISER, Phase, Plan
 
 
-class ImageTextContrast(Objective[Reader]):
-    """AltCLIP's second stage: a text must find its picture among the batch's, and a picture its texts, vision frozen.
+class ImageTextContrast(Objective[TextReader]):
+    """AltCLIP's second stage: a text must find its image among the batch's, and an image its texts, vision frozen.
 
     The pooled state goes through the frozen text projection of the dual encoder whose text tower taught it, so both are in
     that encoder's space, at its own frozen temperature.
     """
 
     def __init__(
-        self, module: Reader, material: Material, *, vision: str = "emoji-clip", state: str = "first", rows: int = 0
+        self,
+        module: TextReader,
+        features: FeatureDataset,
+        *,
+        vision: str = "emoji-clip",
+        state: str = "first",
+        rows: int = 0,
     ) -> None:
-        """`vision` names the dual encoder; its features of pictures are cached, and shared with `mclip`.
+        """`vision` names the dual encoder; its features of images are cached, and shared with `mclip`.
 
         `state` is which state of a text is pooled: the `first`, as AltCLIP has it, or the one at the teacher's `end` token,
         where a student that was taught token by token has learnt to put it. `rows` of the logits are in memory at a time; 0
         takes all. DoesNotFit for a dual encoder that does not project states of the base's width.
         """
-        projection = getattr(material.dual.model, "text_projection", None)
-        if not isinstance(projection, nn.Linear) or projection.in_features != material.base.width:
+        projection = getattr(features.dual.model, "text_projection", None)
+        if not isinstance(projection, nn.Linear) or projection.in_features != features.base.width:
             found = f"of width {projection.in_features}" if isinstance(projection, nn.Linear) else "in another way"
             raise DoesNotFit(
-                f"`{vision}` projects texts {found}, and the base reads states of width {material.base.width}: `vision` must "
+                f"`{vision}` projects texts {found}, and the base reads states of width {features.base.width}: `vision` must "
                 "be the dual encoder whose text tower the base reads with."
             )
         if state not in ("first", "end"):
-            raise WrongRequest(f"`state` is first or end, not {state!r}.")
-        let_learn(module, text)
-        super().__init__(module, material)
+            raise InvalidRequest(f"`state` is first or end, not {state!r}.")
+        set_trainable(module, text)
+        super().__init__(module, features)
         self._projection = projection
-        self._scale = float(material.dual.model.logit_scale.exp().clamp(max=100.0))  # as CLIP bounds it
+        self._scale = float(features.dual.model.logit_scale.exp().clamp(max=100.0))  # as CLIP bounds it
         self._state = state
         self._rows = rows
 
     def loss(self, draw: Draw) -> Loss:
-        """Symmetric InfoNCE over the batches of all processes; texts of one picture are each other's positives."""
-        material, rows_B = self._material, draw.indices_B
-        states_BSC = self.module.read(material, rows_B)
-        meaning_B = material.meaning_N[rows_B]
-        places_B = torch.zeros_like(meaning_B) if self._state == "first" else material.end_M[meaning_B]
+        """Symmetric InfoNCE over the batches of all processes; texts of one image are each other's positives."""
+        features, rows_B = self._material, draw.indices_B
+        states_BSC = self.module.read(features, rows_B)
+        meaning_B = features.meaning_N[rows_B]
+        places_B = torch.zeros_like(meaning_B) if self._state == "first" else features.end_M[meaning_B]
         pooled_BC = states_BSC[torch.arange(len(rows_B)), places_B]
         group_B = meaning_B.to(states_BSC.device)
-        text_BP, picture_BP, group_B = map(
-            gathered, (self._projection(pooled_BC), material.pictures_MP[group_B], group_B)
+        text_BP, image_BP, group_B = map(
+            all_gather_rows, (self._projection(pooled_BC), features.images_MP[group_B], group_B)
         )
-        return Loss(symmetric_contrast(text_BP, picture_BP, self._scale, group_B, rows=self._rows), {})
+        return Loss(symmetric_contrast(text_BP, image_BP, self._scale, group_B, rows=self._rows), {})
 
 
 class ConceptAlignment(DenoiserTuning):
     """Only the denoiser's cross-attention learns."""
 
-    def __init__(self, module: Reader, material: Material, *, only_keys_and_values: bool = False) -> None:
+    def __init__(self, module: TextReader, features: FeatureDataset, *, only_keys_and_values: bool = False) -> None:
         """`only_keys_and_values` is what the words of the original say; its code trains queries and outputs, too."""
-        super().__init__(module, material, learns=keys_and_values if only_keys_and_values else cross_attention)
+        super().__init__(module, features, learns=keys_and_values if only_keys_and_values else cross_attention)
 
 
 Quality = partial(DenoiserTuning, learns=denoiser, empty_share=0.1)
@@ -104,7 +110,7 @@ PLAN = Plan(
     length=None,
     phases=(
         Phase("teach", partial(TeacherLearning, match="token"), TEACH, needs=READER_TEXTS),
-        Phase("contrastive", partial(ImageTextContrast, state="end"), CONTRASTIVE, needs=("pictures",), optional=True),
+        Phase("contrastive", partial(ImageTextContrast, state="end"), CONTRASTIVE, needs=("images",), optional=True),
         Phase("concept", ConceptAlignment, CONCEPT, needs=READER_THROUGH_DENOISER),
         Phase("quality", Quality, QUALITY, needs=READER_THROUGH_DENOISER),
     ),

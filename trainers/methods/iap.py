@@ -1,5 +1,5 @@
 """IAP, image as pivot (Hu et al., arXiv 2305.11540): only a text encoder learns, so that the denoiser's cross-attention gives
-on a noisy picture for a text what it gives for its English.
+on a noisy image for a text what it gives for its English.
 
     L = Σ_l w_l · d(CA_l(x_t, student(text)), CA_l(x_t, base's encoder(English)))
 
@@ -20,9 +20,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hub.errors import DoesNotFit
-from trainers.inputs.features import Material
+from trainers.inputs.features import FeatureDataset
 from trainers.learners.student import make_student
-from trainers.learners.text_reader import Reader, let_learn, text
+from trainers.learners.text_reader import TextReader, set_trainable, text
 from trainers.loop.method import Draw, Loss
 from trainers.loop.recipe import Recipe
 from trainers.objectives.noise import add_noise, outputs_of
@@ -31,13 +31,13 @@ from trainers.objectives.reader_tuning import TEACH, TeacherLearning
 from trainers.recipes.plan import READER_TEXTS, READER_THROUGH_DENOISER, Phase, Plan
 
 
-class AttentionMatching(Objective[Reader]):
+class AttentionMatching(Objective[TextReader]):
     """The distance between cross-attention outputs for a text and for its English."""
 
     def __init__(
         self,
-        module: Reader,
-        material: Material,
+        module: TextReader,
+        features: FeatureDataset,
         *,
         layers: Mapping[str, float] | None = None,
         metric: str = "mse",
@@ -46,9 +46,9 @@ class AttentionMatching(Objective[Reader]):
         """`layers` maps beginnings of layer names (`down_blocks`, `mid_block`, `up_blocks.1` …) to their weight w; what is
         not named is left out, and without it every layer has weight 1. `metric` is `mse` or `cosine`.
         """
-        let_learn(module, text)
-        super().__init__(module, material)
-        self._weights = weights_of(material.base.unet, {"": 1.0} if layers is None else layers)
+        set_trainable(module, text)
+        super().__init__(module, features)
+        self._weights = weights_of(features.base.unet, {"": 1.0} if layers is None else layers)
         self._metric = metric
         self._empty_share = empty_share
 
@@ -109,7 +109,7 @@ PLAN = Plan(
     story=(
         "Two phases on a copy of the multilingual encoder: token distillation on texts alone, then IAP, the distance "
         "between the outputs of the denoiser's cross-attention for the text and for its English on the same noisy "
-        "picture. The published IAP has the second phase only."
+        "image. The published IAP has the second phase only."
     ),
     result="a text encoder of its own, begun from {encoder}, in front of the frozen base",
     frozen="The base stays as it is; the encoder began as a copy of `{encoder}`",

@@ -19,10 +19,10 @@ from torch import Tensor, nn
 
 from hub.bases.frozen import FrozenBase
 from hub.encoders.encoder import TextEncoder
-from hub.errors import WrongRequest
-from trainers.inputs.features import Material
+from hub.errors import InvalidRequest
+from trainers.inputs.features import FeatureDataset
 from trainers.learners.student import write_lora
-from trainers.learners.text_reader import Part, Reader, everything
+from trainers.learners.text_reader import Part, TextReader, everything
 from trainers.loop.recipe import Recipe
 from trainers.objectives.reader_tuning import DenoiserTuning, TeacherLearning
 from trainers.recipes.plan import READER_TEXTS, READER_THROUGH_DENOISER, Phase, Plan
@@ -33,7 +33,7 @@ DENOISER_LAYERS = ("to_q", "to_k", "to_v", "to_out.0")
 """Linears of attention, own and cross, as in diffusers' training scripts."""
 
 
-class TunedBase(Reader):
+class TunedBase(TextReader):
     """Copies of the base's text encoder and denoiser with LoRAs, which alone learn."""
 
     def __init__(self, base: FrozenBase, rank: int, *, in_text_encoder: bool, in_denoiser: bool) -> None:
@@ -45,9 +45,9 @@ class TunedBase(Reader):
         if self.denoiser is not None:
             inject_adapter_in_model(_config(rank, DENOISER_LAYERS), self.denoiser)
 
-    def read(self, material: Material, rows_B: Tensor) -> Tensor:
+    def read(self, features: FeatureDataset, rows_B: Tensor) -> Tensor:
         """Shape: (B, S, C)."""
-        states_BSC: Tensor = self.text_encoder(material.base_ids(rows_B)).last_hidden_state
+        states_BSC: Tensor = self.text_encoder(features.base_ids(rows_B)).last_hidden_state
         return states_BSC
 
     def text_parts(self) -> list[Part]:
@@ -90,9 +90,9 @@ def make_learner(
     text_encoder: bool = True,
     denoiser: bool = True,
 ) -> LoraLearner:
-    """LoRAs of `rank`, with alpha = rank, in the text encoder, the denoiser or both. WrongRequest for neither place or no rank."""
+    """LoRAs of `rank`, with alpha = rank, in the text encoder, the denoiser or both. InvalidRequest for neither place or no rank."""
     if not (text_encoder or denoiser) or rank < 1:
-        raise WrongRequest(
+        raise InvalidRequest(
             "a LoRA needs `module.text_encoder`, `module.denoiser` or both, and `module.rank` of at least 1."
         )
     tuned = TunedBase(base, rank, in_text_encoder=text_encoder, in_denoiser=denoiser)

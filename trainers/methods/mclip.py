@@ -1,7 +1,7 @@
 """mCLIP (Chen et al., ACL 2023): two small projectors bring a multilingual encoder to a dual encoder, all towers frozen.
 
 This is its second stage, triangle knowledge distillation (TriKD): L = ITC(h_X, h_I) + λ · TTC(h_X, h_T). ITC contrasts
-texts with pictures, TTC English texts with the same in the dual encoder's own text tower. The first stage, which makes
+texts with images, TTC English texts with the same in the dual encoder's own text tower. The first stage, which makes
 the multilingual encoder, is the method `mte`; a pretrained encoder may stand in for it. As published (`mclip`) the pairs
 are English, and other languages are reached through the encoder alone; `mclip+` adds pairs in the languages named.
 
@@ -24,8 +24,8 @@ from hub.encoders.encoder import TextEncoder
 from hub.systems.architectures import build
 from hub.systems.mclip.projectors import LOG_SCALE, Triangle
 from trainers.frozen.foundation import DUAL_ENCODER
-from trainers.inputs.features import Material
-from trainers.learners.contrast import gathered, in_chunks, symmetric_contrast
+from trainers.inputs.features import FeatureDataset
+from trainers.learners.contrast import all_gather_rows, in_chunks, symmetric_contrast
 from trainers.learners.learner import ModuleLearner
 from trainers.loop.method import Draw, Loss
 from trainers.loop.recipe import Recipe
@@ -45,44 +45,44 @@ temperature of 0.376 and not the 0.07 that was probably meant. Results of the pa
 class TriangleDistillation(Objective[Triangle]):
     """ITC + λ · TTC on cached outputs of three frozen towers.
 
-    Texts of one picture are each other's positives, as in the original's fine-tuning; its pretraining pairs have one
-    text a picture, where that makes no difference. `rows` bounds how many texts are in memory at a time, at the cost of
+    Texts of one image are each other's positives, as in the original's fine-tuning; its pretraining pairs have one
+    text an image, where that makes no difference. `rows` bounds how many texts are in memory at a time, at the cost of
     computing them twice; the gradients are the same.
     """
 
     def __init__(
         self,
         module: Triangle,
-        material: Material,
+        features: FeatureDataset,
         *,
         ttc_weight: float = TTC_WEIGHT,
         ttc_scale: float = TTC_SCALE_AS_PUBLISHED,
         rows: int = 0,
     ) -> None:
-        super().__init__(module, material)
-        self._is_english_N = torch.tensor([tag == "en" for tag in material.languages_N])
+        super().__init__(module, features)
+        self._is_english_N = torch.tensor([tag == "en" for tag in features.languages_N])
         self._ttc_weight = ttc_weight
         self._ttc_scale = ttc_scale
         self._rows = rows
 
     def loss(self, draw: Draw) -> Loss:
         """Over the batches of all processes; TTC over the English texts among them."""
-        material, rows_B = self._material, draw.indices_B
-        states_BLE, mask_BL = material.texts(rows_B)
+        features, rows_B = self._material, draw.indices_B
+        states_BLE, mask_BL = features.texts(rows_B)
         longest = int(mask_BL.sum(dim=1).max())  # whichever side is padded, nothing counts beyond it
-        states_BLE, mask_BL = trimmed(states_BLE, mask_BL, longest)
+        states_BLE, mask_BL = trim(states_BLE, mask_BL, longest)
         device = states_BLE.device
-        meaning_B = material.meaning_N[rows_B]
+        meaning_B = features.meaning_N[rows_B]
         places_B = meaning_B.to(device)
         with global_generators(draw.generator, device):
             text_BE = in_chunks(self.module.texts, self._rows, states_BLE, mask_BL)
-        picture_BE = self.module.features(material.pictures_MP[places_B])
-        caption_BE = self.module.features(material.captions_MP[places_B])
+        image_BE = self.module.features(features.images_MP[places_B])
+        caption_BE = self.module.features(features.captions_MP[places_B])
         english_B = self._is_english_N[rows_B].to(device)
-        text_BE, picture_BE, caption_BE, group_B, english_B = map(
-            gathered, (text_BE, picture_BE, caption_BE, places_B, english_B)
+        text_BE, image_BE, caption_BE, group_B, english_B = map(
+            all_gather_rows, (text_BE, image_BE, caption_BE, places_B, english_B)
         )
-        itc = symmetric_contrast(text_BE, picture_BE, self.module.scale, group_B, rows=self._rows)
+        itc = symmetric_contrast(text_BE, image_BE, self.module.scale, group_B, rows=self._rows)
         ttc = torch.zeros_like(itc)
         if english_B.any():
             ttc = symmetric_contrast(
@@ -92,7 +92,7 @@ class TriangleDistillation(Objective[Triangle]):
         return Loss(itc + self._ttc_weight * ttc, parts)
 
 
-def trimmed(states_BLE: Tensor, mask_BL: Tensor, longest: int) -> tuple[Tensor, Tensor]:
+def trim(states_BLE: Tensor, mask_BL: Tensor, longest: int) -> tuple[Tensor, Tensor]:
     """Without the positions where every text of the batch is padded."""
     if mask_BL[:, 0].all():
         return states_BLE[:, :longest], mask_BL[:, :longest]
@@ -128,7 +128,7 @@ PLAN = Plan(
     length=LENGTH,
     phases=(Phase("align", TriangleDistillation, RECIPE, needs=PAIRS),),
     story=(
-        "Triangle knowledge distillation on English texts and pictures, all towers frozen: other languages are reached "
+        "Triangle knowledge distillation on English texts and images, all towers frozen: other languages are reached "
         "zero-shot, through the encoder, for which mCLIP's first stage is `mte` or any pretrained one."
     ),
     result="mCLIP's projectors between {encoder} and the frozen dual encoder",
@@ -141,7 +141,7 @@ PLUS = replace(
     PLAN,
     name="mclip+",
     story=(
-        "Triangle knowledge distillation on pictures with texts in English and in the languages named, all towers "
+        "Triangle knowledge distillation on images with texts in English and in the languages named, all towers "
         "frozen. The encoder is one of mCLIP's first stage (`mte`) or any pretrained one."
     ),
     english_only=False,

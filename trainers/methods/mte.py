@@ -20,8 +20,8 @@ from torch import nn
 from hub.bases.frozen import FrozenBase
 from hub.encoders.encoder import TextEncoder
 from trainers.frozen.foundation import DUAL_ENCODER
-from trainers.inputs.features import Material
-from trainers.learners.contrast import gathered, symmetric_contrast
+from trainers.inputs.features import FeatureDataset
+from trainers.learners.contrast import all_gather_rows, symmetric_contrast
 from trainers.learners.decoder import with_decoder
 from trainers.learners.losses import masked_mean
 from trainers.learners.student import write_transformer
@@ -38,9 +38,9 @@ TEMPERATURE = 0.1
 class TranslationFrozen(Translation):
     """Stage 1a: only the decoder learns."""
 
-    def __init__(self, module: nn.Module, material: Material, *, smoothing: float = SMOOTHING) -> None:
+    def __init__(self, module: nn.Module, features: FeatureDataset, *, smoothing: float = SMOOTHING) -> None:
         _let_encoder_learn(module, False)
-        super().__init__(module, material, smoothing=smoothing)
+        super().__init__(module, features, smoothing=smoothing)
 
 
 class TranslationAndContrast(Translation):
@@ -49,14 +49,14 @@ class TranslationAndContrast(Translation):
     def __init__(
         self,
         module: nn.Module,
-        material: Material,
+        features: FeatureDataset,
         *,
         contrast_weight: float = CONTRAST_WEIGHT,
         temperature: float = TEMPERATURE,
         smoothing: float = SMOOTHING,
     ) -> None:
         _let_encoder_learn(module, True)
-        super().__init__(module, material, smoothing=smoothing)
+        super().__init__(module, features, smoothing=smoothing)
         self._contrast_weight = contrast_weight
         self._temperature = temperature
 
@@ -72,7 +72,7 @@ class TranslationAndContrast(Translation):
             english_BTE = module.encoder(input_ids=english_BT, attention_mask=counts_BT.long()).last_hidden_state
             translation = self._written(rows_B, states_BLE, mask_BL)
         text_BE, meant_BE, group_B = map(
-            gathered,
+            all_gather_rows,
             (masked_mean(states_BLE, mask_BL), masked_mean(english_BTE, counts_BT), meaning_B.to(ids_BL.device)),
         )
         contrast = symmetric_contrast(text_BE, meant_BE, 1 / self._temperature, group_B)

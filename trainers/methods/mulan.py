@@ -18,8 +18,8 @@ from torch import nn
 from hub.bases.frozen import FrozenBase
 from hub.bases.stable_diffusion_xl import FrozenSDXL
 from hub.errors import DoesNotFit
-from trainers.inputs.conditioning import through
-from trainers.inputs.features import Material
+from trainers.inputs.conditioning import apply_module
+from trainers.inputs.features import FeatureDataset
 from trainers.learners.learner import of_module
 from trainers.learners.losses import prediction_mse
 from trainers.loop.method import Draw, Loss
@@ -37,7 +37,7 @@ class Denoising(Objective[nn.Module]):
     """The base's own loss, conditioned on module(encoder(text)); a tenth of the texts is empty."""
 
     def __init__(
-        self, module: nn.Module, material: Material, *, empty_share: float = 0.1, noise_offset: float = 0.0
+        self, module: nn.Module, features: FeatureDataset, *, empty_share: float = 0.1, noise_offset: float = 0.0
     ) -> None:
         """`noise_offset`: see `add_noise`. DoesNotFit for a module that holds a layer of the denoiser, which stays frozen."""
         if getattr(module, "add_embedding", None) is not None:
@@ -45,16 +45,16 @@ class Denoising(Objective[nn.Module]):
                 "`add_embedding` stands for a layer of the denoiser, and training leaves that frozen: set it to 0."
             )
         self._noise_offset = noise_offset
-        super().__init__(module, material)
+        super().__init__(module, features)
         self._empty_share = empty_share
 
     def loss(self, draw: Draw) -> Loss:
         """MSE between the denoiser's prediction and the target of its prediction type."""
         rows_B = drop_prompts(draw, self._empty_share)
-        # The picture is that of the drawn text even where the text is dropped: so the base learnt its empty prompt.
+        # The image is that of the drawn text even where the text is dropped: so the base learnt its empty prompt.
         latents_BKHW = self._material.latents(draw.indices_B)
         batch = add_noise(latents_BKHW, self._material.base, draw.generator, offset=self._noise_offset)
-        student = through(self.module, self._material, rows_B)
+        student = apply_module(self.module, self._material, rows_B)
         prediction_BKHW = self._material.base.predict(batch.noised_BKHW, batch.steps_B, *student)
         return Loss(prediction_mse(prediction_BKHW, batch.target_BKHW), {})
 

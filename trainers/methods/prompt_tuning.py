@@ -29,8 +29,8 @@ from hub.bases.frozen import FrozenBase
 from hub.encoders.encoder import TextEncoder
 from hub.errors import DoesNotFit
 from hub.loader.patches.patches import EMBEDDINGS
-from trainers.inputs.features import Material
-from trainers.learners.text_reader import Part, Reader, text
+from trainers.inputs.features import FeatureDataset
+from trainers.learners.text_reader import Part, TextReader, text
 from trainers.loop.recipe import Recipe
 from trainers.objectives.reader_tuning import DenoiserTuning, TeacherLearning
 from trainers.recipes.plan import READER_TEXTS, READER_THROUGH_DENOISER, Phase, Plan
@@ -39,7 +39,7 @@ TOKENS = 4
 """Virtual tokens before every prompt."""
 
 
-class VirtualPrompt(Reader):
+class VirtualPrompt(TextReader):
     """Embeddings of V virtual tokens before a text's own."""
 
     def __init__(self, base: FrozenBase, count: int) -> None:
@@ -51,15 +51,15 @@ class VirtualPrompt(Reader):
         table_NC = self.text_encoder.get_input_embeddings().weight
         self.prompt_VC = nn.Parameter(table_NC[torch.randperm(len(table_NC))[:count]].detach().clone())
 
-    def read(self, material: Material, rows_B: Tensor) -> Tensor:
+    def read(self, features: FeatureDataset, rows_B: Tensor) -> Tensor:
         """Shape: (B, S, C)."""
         count = len(self.prompt_VC)
-        short = material.base.length - count
-        ids_BS = material.base.tokenize([material.texts_N[row] for row in rows_B.tolist()], short)
+        short = features.base.length - count
+        ids_BS = features.base.tokenize([features.texts_N[row] for row in rows_B.tolist()], short)
         placeholders_BV = ids_BS[:, :1].expand(-1, count)  # any token: its embedding is replaced
         ids_BS = torch.cat([ids_BS[:, :1], placeholders_BV, ids_BS[:, 1:]], dim=1)
         with self._leading():
-            states_BSC: Tensor = self.text_encoder(ids_BS.to(material.base.device)).last_hidden_state
+            states_BSC: Tensor = self.text_encoder(ids_BS.to(features.base.device)).last_hidden_state
         return states_BSC
 
     def text_parts(self) -> list[Part]:

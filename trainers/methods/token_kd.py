@@ -11,6 +11,6 @@ PLAN = Plan(
     learner=of_module("projector", "projector", projector_settings),
     length=None,
     phases=(Phase("distil", TokenDistillation, DISTIL),),
-    story="Token distillation on texts alone: no picture and no denoiser was looked at.",
+    story="Token distillation on texts alone: no image and no denoiser was looked at.",
 )
 """A projector learns this in fewer steps than a resampler: recall@1 of seen Yoruba names .94 against .72 after 1,200."""

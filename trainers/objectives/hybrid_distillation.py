@@ -5,7 +5,7 @@ base's encoder, the student the other language through the projector.
 
     L = z · MSE(ε_student, target) + (1 − z) · [MSE(ε_student, ε_teacher) + 0.1 · Σ MSE(block outputs)]
 
-z is 1 where a picture belongs to the text's own language and culture, 0 where the text is a translation.
+z is 1 where an image belongs to the text's own language and culture, 0 where the text is a translation.
 
 Shape letters: B batch, L tokens of the encoder, E its width, S tokens the base reads, C their width, K H W a latent.
 """
@@ -15,8 +15,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from trainers.inputs.conditioning import through
-from trainers.inputs.features import Material
+from trainers.inputs.conditioning import apply_module
+from trainers.inputs.features import FeatureDataset
 from trainers.learners.losses import feature_mse, prediction_mse
 from trainers.loop.method import Draw, Loss
 from trainers.loop.recipe import Recipe
@@ -32,7 +32,7 @@ class HybridDistillation(Objective[nn.Module]):
     def __init__(
         self,
         module: nn.Module,
-        material: Material,
+        features: FeatureDataset,
         *,
         native_share: float = 0.0,
         feature_weight: float = 0.1,
@@ -51,7 +51,7 @@ class HybridDistillation(Objective[nn.Module]):
         `drop_pooled` False empties the token states of a dropped prompt and keeps its pooled vector, as the SDXL script does:
         guidance then never learns an empty pooled vector. Bases without a pooled vector are the same either way.
         """
-        super().__init__(module, material)
+        super().__init__(module, features)
         self._noise_offset = noise_offset
         self._feature_blocks = feature_blocks
         self._skip_broken_features = skip_broken_features
@@ -66,10 +66,10 @@ class HybridDistillation(Objective[nn.Module]):
         rows_B = drop_prompts(draw, self._empty_share)
         batch = add_noise(self._material.latents(draw.indices_B), base, draw.generator, offset=self._noise_offset)
         native_B = (torch.rand(len(rows_B), generator=draw.generator) < self._native_share).float().to(base.device)
-        teacher, student = self._material.reading(rows_B), through(self.module, self._material, rows_B)
+        teacher, student = self._material.reading(rows_B), apply_module(self.module, self._material, rows_B)
         if student.pooled_BP is not None and not self._drop_pooled:
             teacher = teacher._replace(pooled_BP=self._material.reading(draw.indices_B).pooled_BP)
-            student = student._replace(pooled_BP=through(self.module, self._material, draw.indices_B).pooled_BP)
+            student = student._replace(pooled_BP=apply_module(self.module, self._material, draw.indices_B).pooled_BP)
         blocks = dict(enumerate(block for group in base.blocks for block in group[: self._feature_blocks or None]))
         with torch.no_grad(), outputs_of(blocks) as teacher_outputs:
             teacher_BKHW = base.predict(batch.noised_BKHW, batch.steps_B, *teacher)
@@ -77,7 +77,7 @@ class HybridDistillation(Objective[nn.Module]):
             student_BKHW = base.predict(batch.noised_BKHW, batch.steps_B, *student)
         student_features, teacher_features = [*student_outputs.values()], [*teacher_outputs.values()]
         if self._skip_broken_features:
-            student_features, teacher_features = unbroken(student_features, teacher_features)
+            student_features, teacher_features = match_layers(student_features, teacher_features)
         denoising = prediction_mse(student_BKHW, batch.target_BKHW, native_B)
         logits = prediction_mse(student_BKHW, teacher_BKHW, 1 - native_B)
         features = feature_mse(student_features, teacher_features, 1 - native_B)
@@ -86,7 +86,7 @@ class HybridDistillation(Objective[nn.Module]):
         return Loss(total, parts)
 
 
-def unbroken(student: list[Tensor], teacher: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+def match_layers(student: list[Tensor], teacher: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
     """Zeros in both where either is not finite throughout, block by block, so that such a block adds neither loss nor gradient.
 
     Done on the device: asking whether a block is finite would wait for it.

@@ -18,7 +18,7 @@ from hub.bases.frozen import FrozenBase
 Key = TypeVar("Key", str, int)
 
 
-class Noised(NamedTuple):
+class NoisyBatch(NamedTuple):
     """A batch of latents at random noise levels, and what the denoiser should say of them."""
 
     noised_BKHW: Tensor
@@ -26,19 +26,19 @@ class Noised(NamedTuple):
     target_BKHW: Tensor
 
 
-def add_noise(latents_BKHW: Tensor, base: FrozenBase, generator: torch.Generator, *, offset: float = 0.0) -> Noised:
+def add_noise(latents_BKHW: Tensor, base: FrozenBase, generator: torch.Generator, *, offset: float = 0.0) -> NoisyBatch:
     """Add noise at uniformly drawn levels, everything random from `generator`.
 
     `offset` times one more normal number a channel is added to the noise of all its pixels, so that a base learns to darken
-    and lighten whole pictures (Guttenberg, "Diffusion with offset noise", 2023); it is part of what is to be predicted.
+    and lighten whole images (Guttenberg, "Diffusion with offset noise", 2023); it is part of what is to be predicted.
     """
     noise_BKHW = torch.randn(latents_BKHW.shape, generator=generator).to(latents_BKHW.device)
     if offset:
         shift_BK11 = torch.randn(*latents_BKHW.shape[:2], 1, 1, generator=generator)
         noise_BKHW = noise_BKHW + offset * shift_BK11.to(noise_BKHW.device)
     steps_B = torch.randint(0, base.steps, (len(latents_BKHW),), generator=generator).to(latents_BKHW.device)
-    noised_BKHW = base.noised(latents_BKHW, noise_BKHW, steps_B)
-    return Noised(noised_BKHW, steps_B, base.target(latents_BKHW, noise_BKHW, steps_B))
+    noised_BKHW = base.add_noise(latents_BKHW, noise_BKHW, steps_B)
+    return NoisyBatch(noised_BKHW, steps_B, base.target(latents_BKHW, noise_BKHW, steps_B))
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor, nn
 
-from trainers.inputs.features import Material
+from trainers.inputs.features import FeatureDataset
 from trainers.loop.method import Draw
 
 Module = TypeVar("Module", bound=nn.Module)
@@ -16,11 +16,11 @@ Module = TypeVar("Module", bound=nn.Module)
 class Objective(Generic[Module]):
     """A `trainers.loop.method.Method` but for its `loss`: draws the material's texts as often as they weigh."""
 
-    def __init__(self, module: Module, material: Material) -> None:
+    def __init__(self, module: Module, features: FeatureDataset) -> None:
         self.module = module
-        self.example_count = len(material.weights_N)
-        self.example_weights: Tensor | None = material.weights_N
-        self._material = material
+        self.example_count = len(features.weights_N)
+        self.example_weights: Tensor | None = features.weights_N
+        self._material = features
 
 
 def drop_prompts(draw: Draw, share: float) -> Tensor:

@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from trainers.inputs.features import Material
+from trainers.inputs.features import FeatureDataset
 from trainers.learners.losses import prediction_mse
-from trainers.learners.text_reader import Learns, Reader, let_learn, text
+from trainers.learners.text_reader import TextReader, TrainablePart, set_trainable, text
 from trainers.loop.method import Draw, Loss
 from trainers.loop.recipe import Recipe
 from trainers.objectives.noise import add_noise
@@ -22,13 +22,13 @@ TEACH = Recipe(steps=1200, batch_size=128, learning_rate=1e-3, warmup_steps=100,
 """For an encoder of five million weights; XLM-R-large is taught at 1e-4."""
 
 
-class TeacherLearning(Objective[Reader]):
+class TeacherLearning(Objective[TextReader]):
     """The reader says of a text in any language what the base's encoder says of its English."""
 
     def __init__(
         self,
-        module: Reader,
-        material: Material,
+        module: TextReader,
+        features: FeatureDataset,
         *,
         match: str = "pooled",
         loss: str = "mse",
@@ -41,16 +41,16 @@ class TeacherLearning(Objective[Reader]):
         meanings of the batch. Tokens have the loss of token distillation: MSE in units of the teacher's deviation, and the
         cosine between mean states.
         """
-        let_learn(module, text)
-        super().__init__(module, material)
+        set_trainable(module, text)
+        super().__init__(module, features)
         self._match = match
         self._loss = loss
         self._temperature = temperature
         self._empty_share = empty_share
-        self._compare = TokenComparison(material.teacher_MSC)
+        self._compare = TokenComparison(features.teacher_MSC)
 
     def loss(self, draw: Draw) -> Loss:
-        """Of one batch of texts; no picture is looked at."""
+        """Of one batch of texts; no image is looked at."""
         rows_B = drop_prompts(draw, self._empty_share)
         student_BSC = self.module.read(self._material, rows_B)
         teacher_BSC = self._material.teacher(rows_B)
@@ -82,15 +82,21 @@ def contrast(student_BC: Tensor, teacher_BC: Tensor, meaning_B: Tensor, temperat
     return F.cross_entropy(similarity_BB.masked_fill(twins_BB, float("-inf")), own_B)
 
 
-class DenoiserTuning(Objective[Reader]):
+class DenoiserTuning(Objective[TextReader]):
     """The base's own loss, where parts of the denoiser learn, or of what reads for it."""
 
     def __init__(
-        self, module: Reader, material: Material, *, learns: Learns, empty_share: float = 0.0, empty_from: int = 0
+        self,
+        module: TextReader,
+        features: FeatureDataset,
+        *,
+        learns: TrainablePart,
+        empty_share: float = 0.0,
+        empty_from: int = 0,
     ) -> None:
         """`empty_share` of the texts is dropped, for classifier-free guidance, from update `empty_from` on."""
-        let_learn(module, learns)
-        super().__init__(module, material)
+        set_trainable(module, learns)
+        super().__init__(module, features)
         self._empty_share = empty_share
         self._empty_from = empty_from
 

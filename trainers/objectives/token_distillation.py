@@ -1,6 +1,6 @@
 """Token distillation: a module learns to say, of a text in any language, what the base's encoder says of its English.
 
-No picture and no denoiser is looked at, so a step costs milliseconds. The loss is the token-wise MSE of GlueGen (Qin et
+No image and no denoiser is looked at, so a step costs milliseconds. The loss is the token-wise MSE of GlueGen (Qin et
 al., ICCV 2023) and CLKA, in units of the teacher's deviation, and the cosine between mean states.
 
 Shape letters: B batch, L tokens of the encoder, E its width, M meanings, S tokens the base reads, C their width, P pooled width.
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from hub.errors import DoesNotFit
-from trainers.inputs.features import Material
+from trainers.inputs.features import FeatureDataset
 from trainers.learners.losses import mean_cosine, token_mse
 from trainers.loop.method import Draw, Loss
 from trainers.loop.recipe import Recipe
@@ -48,19 +48,19 @@ class TokenDistillation(Objective[nn.Module]):
     def __init__(
         self,
         module: nn.Module,
-        material: Material,
+        features: FeatureDataset,
         *,
         noise: float = 0.0,
         cosine: float = 1.0,
         empty_share: float = 0.05,
     ) -> None:
         """`noise` is the largest deviation of Gaussian noise on the input, in units of the input's own deviation."""
-        super().__init__(module, material)
+        super().__init__(module, features)
         self._noise = noise
         self._cosine = cosine
         self._empty_share = empty_share
-        self._compare = TokenComparison(material.teacher_MSC)
-        pooled_MP = material.teacher_pooled_MP
+        self._compare = TokenComparison(features.teacher_MSC)
+        pooled_MP = features.teacher_pooled_MP
         self._deviation_P = None if pooled_MP is None else pooled_MP.std(dim=0).clamp_min(1e-4)
 
     def loss(self, draw: Draw) -> Loss:

@@ -10,7 +10,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from trainers.inputs.features import Material
+from trainers.inputs.features import FeatureDataset
 from trainers.loop.method import Draw, Loss
 from trainers.loop.sampler import global_generators
 from trainers.objectives.objective import Objective
@@ -24,10 +24,10 @@ SMOOTHING = 0.1
 class Translation(Objective[nn.Module]):
     """Cross-entropy of each next English token, given the frozen encoder's states of a text and the tokens before."""
 
-    def __init__(self, module: nn.Module, material: Material, *, smoothing: float = SMOOTHING) -> None:
-        super().__init__(module, material)
+    def __init__(self, module: nn.Module, features: FeatureDataset, *, smoothing: float = SMOOTHING) -> None:
+        super().__init__(module, features)
         self._smoothing = smoothing
-        self._ids_MT, mask_MT = material.encoder.tokenize(list(material.english_M), material.length)
+        self._ids_MT, mask_MT = features.encoder.tokenize(list(features.english_M), features.length)
         self._mask_MT = mask_MT.bool()
 
     def loss(self, draw: Draw) -> Loss:
@@ -47,7 +47,7 @@ class Translation(Objective[nn.Module]):
         logits_BTV = module.decoder(
             input_ids=ids_BT[:, :-1],
             attention_mask=counts_BT[:, :-1].long(),
-            encoder_hidden_states=connected(module, states_BLE),
+            encoder_hidden_states=align_states(module, states_BLE),
             encoder_attention_mask=mask_BL.long(),
             use_cache=False,
         ).logits
@@ -55,7 +55,7 @@ class Translation(Objective[nn.Module]):
         return Loss(loss, {"accuracy": accuracy})
 
 
-def connected(model: Any, states_BLE: Tensor) -> Tensor:
+def align_states(model: Any, states_BLE: Tensor) -> Tensor:
     """Encoder states as the decoder's cross-attention takes them: brought to its width where that differs."""
     if not hasattr(model, "enc_to_dec_proj"):
         return states_BLE

@@ -19,8 +19,8 @@ from typing import Any
 
 import yaml
 
-from hub.errors import WrongRequest
-from trainers.inputs.prompt_rules import Prompting
+from hub.errors import InvalidRequest
+from trainers.inputs.prompt_rules import PromptRules
 from trainers.loop.recipe import Recipe
 from trainers.recipes.plan import Phase, Plan
 
@@ -29,7 +29,7 @@ NUMBERS = tuple(each.name for each in fields(Recipe) if each.name != "seed")
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
+class Overrides:
     """Values as they were written; `apply` gives them the types of those they replace."""
 
     only: tuple[str, ...] = ()
@@ -43,14 +43,14 @@ class Changes:
     prompt: dict[str, Any] = field(default_factory=dict)
     """Rules as in config.json."""
 
-    def with_sets(self, sets: Iterable[str]) -> Changes:
+    def with_sets(self, sets: Iterable[str]) -> Overrides:
         """These and `--set KEY=VALUE`: `denoise.steps=9`, `module.queries=77`, `prompt.length=80`, `batch_size=8`."""
         phases = {name: dict(settings) for name, settings in self.phases.items()}
         everywhere, module, prompt = dict(self.everywhere), dict(self.module), dict(self.prompt)
         for each in sets:
             key, found, text = each.partition("=")
             if not found or not key.strip():
-                raise WrongRequest(f"`--set {each}` is no setting: write KEY=VALUE, such as `--set batch_size=8`.")
+                raise InvalidRequest(f"`--set {each}` is no setting: write KEY=VALUE, such as `--set batch_size=8`.")
             value = _parse(text, each)
             first, _, rest = key.strip().partition(".")
             if not rest:
@@ -63,24 +63,24 @@ class Changes:
                 prompt[rest] = value
             else:
                 phases.setdefault(first, {})[rest] = value
-        return Changes(self.only, phases, everywhere, module, prompt)
+        return Overrides(self.only, phases, everywhere, module, prompt)
 
     def apply(self, plan: Plan, *, what: str) -> Plan:
-        """The plan with these changes. WrongRequest in one line, begun with `what`, for a setting nobody has."""
+        """The plan with these changes. InvalidRequest in one line, begun with `what`, for a setting nobody has."""
         known = {phase.name: phase for phase in plan.phases}
         for name in (*self.only, *self.phases):
             if name not in known:
-                raise WrongRequest(unknown(what, f"phase of `{plan.name}`", name, known))
+                raise InvalidRequest(unknown_name(what, f"phase of `{plan.name}`", name, known))
         phases = tuple(known[name] for name in self.only)
         if phases and (idle := [name for name in self.phases if name not in self.only]):
-            raise WrongRequest(
+            raise InvalidRequest(
                 f"{what}: phase `{idle[0]}` does not run, so nothing can be set in it; name it under `phases` of the file."
             )
         phases = phases or tuple(each for each in plan.phases if not each.optional or each.name in self.phases)
         for key in self.everywhere:
             everyones = dict.fromkeys(each for phase in phases for each in settings_of(phase))
             if key not in everyones:
-                raise WrongRequest(unknown(what, f"setting of `{plan.name}`", key, everyones))
+                raise InvalidRequest(unknown_name(what, f"setting of `{plan.name}`", key, everyones))
         changed = []
         for phase in phases:
             own = settings_of(phase)
@@ -89,11 +89,11 @@ class Changes:
         learner = plan.learner
         if self.module:
             learner = partial(plan.learner, **_sizes(self.module, plan.learner, what))
-        prompting = plan.prompting
+        prompt_rules = plan.prompt_rules
         if self.prompt:
             length = {} if plan.length is None else {"length": plan.length}
-            prompting = Prompting.parse({**length, **self.prompt}, what=what)
-        return replace(plan, phases=tuple(changed), learner=learner, prompting=prompting)
+            prompt_rules = PromptRules.parse({**length, **self.prompt}, what=what)
+        return replace(plan, phases=tuple(changed), learner=learner, prompt_rules=prompt_rules)
 
 
 def settings_of(phase: Phase) -> dict[str, Any]:
@@ -114,14 +114,14 @@ def _with_settings(phase: Phase, settings: Mapping[str, Any], what: str) -> Phas
     typed: dict[str, Any] = {}
     for key, value in settings.items():
         if key not in own:
-            raise WrongRequest(unknown(what, f"setting of phase `{phase.name}`", key, own))
+            raise InvalidRequest(unknown_name(what, f"setting of phase `{phase.name}`", key, own))
         typed[key] = _typed(value, own[key], f"{what}: `{phase.name}.{key}`")
     numbers = {key: value for key, value in typed.items() if key in NUMBERS}
     options = {key: value for key, value in typed.items() if key not in NUMBERS}
     try:
         recipe = replace(phase.recipe, **numbers)
     except ValueError as error:
-        raise WrongRequest(f"{what}, phase `{phase.name}`: {error}") from error
+        raise InvalidRequest(f"{what}, phase `{phase.name}`: {error}") from error
     return replace(phase, recipe=recipe, make=partial(phase.make, **options) if options else phase.make)
 
 
@@ -133,7 +133,7 @@ def _sizes(written: Mapping[str, Any], learner: Callable[..., Any], what: str) -
     options = _options(learner)
     for key in written:
         if key not in options:
-            raise WrongRequest(unknown(what, "setting of `module`", key, options))
+            raise InvalidRequest(unknown_name(what, "setting of `module`", key, options))
     return {key: _typed(value, options[key].default, f"{what}: `module.{key}`") for key, value in written.items()}
 
 
@@ -144,7 +144,7 @@ def _typed(value: Any, like: Any, where: str) -> Any:
     """The value with the type of the one it replaces. YAML reads `1e-5` as text, so numbers may be written as text."""
     if type(like) not in KINDS:
         return value  # None and the like: the method says what it takes
-    wrong = WrongRequest(f"{where} should be {KINDS[type(like)]}, not {value!r}.")
+    wrong = InvalidRequest(f"{where} should be {KINDS[type(like)]}, not {value!r}.")
     if isinstance(like, str) and value is False:
         return "no"  # what YAML 1.1 reads as false, and `precision` means
     if isinstance(like, bool | str):
@@ -168,12 +168,12 @@ def _parse(text: str, written: str) -> Any:
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise WrongRequest(
+        raise InvalidRequest(
             f"the value of `--set {written}` cannot be read: write a number, a word or a list."
         ) from error
 
 
-def unknown(what: str, noun: str, name: str, known: Iterable[str]) -> str:
+def unknown_name(what: str, noun: str, name: str, known: Iterable[str]) -> str:
     """What to say of a name nobody has: its neighbours, and all there are."""
     there = list(known)
     near = difflib.get_close_matches(name, there, n=2, cutoff=0.7)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from trainers.frozen.foundation import PIPELINE, Foundation
-from trainers.inputs.prompt_rules import Prompting
+from trainers.inputs.prompt_rules import PromptRules
 from trainers.learners.learner import MakeLearner
 from trainers.loop.method import Method
 from trainers.loop.recipe import Recipe
@@ -18,8 +18,8 @@ THROUGH_DENOISER = (*TEXTS, "latents")
 READER_TEXTS = ("teacher",)
 READER_THROUGH_DENOISER = ("teacher", "latents")
 """The same for a reader: its own encoder learns, so that encoder's states cannot be computed before."""
-PAIRS = ("states", "captions", "pictures")
-"""What a phase on texts and pictures needs: encoder states, and a dual encoder's features of both sides."""
+PAIRS = ("states", "captions", "images")
+"""What a phase on texts and images needs: encoder states, and a dual encoder's features of both sides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +58,10 @@ class Plan:
     is_repository: bool = False
     """What comes of it is a repository of another library, such as an encoder for all bases: it has no variants."""
     draws: bool = True
-    """Whether what learns says what a denoiser reads, so that sample pictures show how it goes."""
+    """Whether what learns says what a denoiser reads, so that sample images show how it goes."""
     english_only: bool = False
     """Only English texts are learnt from, whatever languages it is made for: those are reached zero-shot."""
-    prompting: Prompting | None = None
+    prompt_rules: PromptRules | None = None
     """How texts reach the encoder; None: as they are, in `length` tokens."""
 
     def with_steps(self, steps: int | None, seed: int) -> Plan:

@@ -18,8 +18,8 @@ from typing import Any
 
 import yaml
 
-from hub.errors import UnknownRecipe, WrongRequest
-from trainers.recipes.overrides import Changes, unknown
+from hub.errors import InvalidRequest, UnknownRecipe
+from trainers.recipes.overrides import Overrides, unknown_name
 
 FOLDER = Path(__file__).parent
 TEXTS = ("method", "base", "encoder", "corpus")
@@ -32,7 +32,7 @@ class RecipeFile:
 
     name: str
     method: str
-    changes: Changes
+    changes: Overrides
     base: str = ""
     encoder: str = ""
     corpus: str = ""
@@ -44,7 +44,7 @@ def recipe_names() -> list[str]:
 
 
 def read_recipe(name: str) -> RecipeFile:
-    """The recipe in the file `name`, or of that name. UnknownRecipe, or WrongRequest saying what is wrong in one line."""
+    """The recipe in the file `name`, or of that name. UnknownRecipe, or InvalidRequest saying what is wrong in one line."""
     path = Path(name)
     if not path.is_file():
         path = FOLDER / f"{name}.yaml"
@@ -53,7 +53,7 @@ def read_recipe(name: str) -> RecipeFile:
     try:
         written = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise WrongRequest(f"the recipe {path.name} is no YAML: {' '.join(str(error).split())}.") from error
+        raise InvalidRequest(f"the recipe {path.name} is no YAML: {' '.join(str(error).split())}.") from error
     return _parse(written, path)
 
 
@@ -62,24 +62,24 @@ def _parse(written: Any, path: Path) -> RecipeFile:
     found = _mapping(written, what)
     for key in found:
         if key not in (*TEXTS, *SECTIONS):
-            raise WrongRequest(unknown(what, "setting", key, (*TEXTS, *SECTIONS)))
+            raise InvalidRequest(unknown_name(what, "setting", key, (*TEXTS, *SECTIONS)))
     for key in TEXTS:
         if not isinstance(found.get(key, ""), str):
-            raise WrongRequest(f"{what}: `{key}` should be text, not {found[key]!r}.")
+            raise InvalidRequest(f"{what}: `{key}` should be text, not {found[key]!r}.")
     if not found.get("method"):
-        raise WrongRequest(f"{what}: `method` must name a training method, as in `hub train METHOD`.")
+        raise InvalidRequest(f"{what}: `method` must name a training method, as in `hub train METHOD`.")
     module, prompt, phases = (_mapping(found.get(key, {}), f"{what}: `{key}`") for key in SECTIONS)
     if "negative" in prompt:
         _mapping(prompt["negative"], f"{what}: `prompt.negative`")
     settings = {name: _mapping(each or {}, f"{what}: `phases.{name}`") for name, each in phases.items()}
     return RecipeFile(
         name=path.stem,
-        changes=Changes(only=tuple(settings), phases=settings, module=module, prompt=prompt),
+        changes=Overrides(only=tuple(settings), phases=settings, module=module, prompt=prompt),
         **{key: found.get(key, "") for key in TEXTS},
     )
 
 
 def _mapping(value: Any, what: str) -> dict[str, Any]:
     if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
-        raise WrongRequest(f"{what} should be names with values, not {value!r}.")
+        raise InvalidRequest(f"{what} should be names with values, not {value!r}.")
     return value

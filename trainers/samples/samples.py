@@ -1,4 +1,4 @@
-"""Pictures of a few fixed prompts, drawn now and then while a module learns, so that somebody can see it learn."""
+"""Images of a few fixed prompts, drawn now and then while a module learns, so that somebody can see it learn."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor, nn
 
-from hub.errors import WrongRequest
-from hub.images.contact_sheet import Row, contact_sheet
+from hub.errors import InvalidRequest
+from hub.images.contact_sheet import SheetRow, contact_sheet
 from trainers.corpora.corpus import Corpus, Prompt
-from trainers.inputs.features import Material
+from trainers.inputs.features import FeatureDataset
 from trainers.loop.failures import writing
 from trainers.loop.progress import GO_ON, Progress
 from trainers.samples.draw import as_images, draw, of_prompts
@@ -28,7 +28,7 @@ COUNT = 5
 
 
 @dataclass(frozen=True, slots=True)
-class SampleOrder:
+class SampleRequest:
     """What somebody asked to see; it changes nothing of what is learnt, so a resumed run may ask for something else."""
 
     every: int = 0
@@ -40,10 +40,12 @@ class SampleOrder:
 class Samples:
     """Draws the same prompts from the same noise each time it is asked, through a module as it is then."""
 
-    def __init__(self, material: Material, prompts: Sequence[Prompt], folder: Path, seed: int, every: int) -> None:
+    def __init__(
+        self, features: FeatureDataset, prompts: Sequence[Prompt], folder: Path, seed: int, every: int
+    ) -> None:
         """Sheets are called `<folder>/<phase>-<step>.png`; `every` counts the updates between two of a phase."""
         self.every = every
-        self._material = of_prompts(material, prompts)
+        self._material = of_prompts(features, prompts)
         self._prompts = tuple(prompts)
         self._folder = folder
         self._seed = seed
@@ -54,51 +56,51 @@ class Samples:
         """
         started = time.perf_counter()
         module.eval()
-        pictures_N3HW = draw(module, self._material, seed=self._seed)
+        images_N3HW = draw(module, self._material, seed=self._seed)
         if progress.main:
-            self._write(pictures_N3HW, phase, step, progress)
+            self._write(images_N3HW, phase, step, progress)
         progress.leave_out(time.perf_counter() - started)
 
-    def _write(self, pictures_N3HW: Tensor, phase: str, step: int, progress: Progress) -> None:
+    def _write(self, images_N3HW: Tensor, phase: str, step: int, progress: Progress) -> None:
         title = f"{phase}, step {step}"
-        image = sheet(self._prompts, pictures_N3HW, title)
+        image = sheet(self._prompts, images_N3HW, title)
         written = PngInfo()
         written.add_itxt("prompts", json.dumps([[p.language, p.text] for p in self._prompts], ensure_ascii=False))
         content = io.BytesIO()
         image.save(content, "png", pnginfo=written)
         path = self._folder / f"{phase}-{step:07d}.png"
-        with writing("the sample pictures", GO_ON):
+        with writing("the sample images", GO_ON):
             self._folder.mkdir(parents=True, exist_ok=True)
             path.with_suffix(".part").write_bytes(content.getvalue())
             path.with_suffix(".part").replace(path)
-        progress.picture(FOLDER, step, image)
+        progress.add_image(FOLDER, step, image)
 
 
-def chosen(corpus: Corpus, languages: Sequence[str], texts: Sequence[str]) -> list[Prompt]:
+def choose_prompts(corpus: Corpus, languages: Sequence[str], texts: Sequence[str]) -> list[Prompt]:
     """A few prompts of each language's seen split, of the same things where all languages have them; then `texts`.
 
-    WrongRequest when there is nothing to draw.
+    InvalidRequest when there is nothing to draw.
     """
     seen = {tag: {prompt.concept: prompt for prompt in corpus.prompts(tag, "seen")} for tag in languages}
     everywhere = [concept for concept in next(iter(seen.values())) if all(concept in own for own in seen.values())]
     prompts = [own[concept] for own in seen.values() for concept in _spread(everywhere or list(own))]
     prompts += [Prompt(text, "", text, text) for text in texts]
     if not prompts:
-        raise WrongRequest(
+        raise InvalidRequest(
             f"the corpus `{corpus.name}` has no seen prompts in {', '.join(languages)} to draw: name some with "
             "`--sample-prompt`, or leave `--sample-every` out."
         )
     return prompts
 
 
-def sheet(prompts: Sequence[Prompt], pictures_N3HW: Tensor, title: str) -> Image.Image:
-    """A row for each language, every picture over its meaning in English; other texts come last."""
-    drawn = zip(prompts, as_images(pictures_N3HW), strict=True)
-    rows: list[Row] = []
+def sheet(prompts: Sequence[Prompt], images_N3HW: Tensor, title: str) -> Image.Image:
+    """A row for each language, every image over its meaning in English; other texts come last."""
+    drawn = zip(prompts, as_images(images_N3HW), strict=True)
+    rows: list[SheetRow] = []
     for language, group in itertools.groupby(drawn, key=lambda each: each[0].language):
         label = f"{title}: {language}" if language else title
         while some := [*itertools.islice(group, COUNT)]:
-            rows.append(Row(label, [image for _, image in some], [prompt.meaning for prompt, _ in some]))
+            rows.append(SheetRow(label, [image for _, image in some], [prompt.meaning for prompt, _ in some]))
     return contact_sheet(rows)
 
 

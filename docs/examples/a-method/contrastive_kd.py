@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from trainers.inputs.features import Material
-from trainers.learners.contrast import gathered
+from trainers.inputs.features import FeatureDataset
+from trainers.learners.contrast import all_gather_rows
 from trainers.learners.learner import of_module, projector_settings
 from trainers.loop.method import Draw, Loss
 from trainers.loop.recipe import Recipe
@@ -24,14 +24,14 @@ from trainers.recipes.plan import Phase, Plan
 class ContrastiveDistillation:
     """InfoNCE between module(encoder(text)) and the base's states of the English meaning."""
 
-    def __init__(self, module: nn.Module, material: Material, *, temperature: float = 0.07) -> None:
+    def __init__(self, module: nn.Module, features: FeatureDataset, *, temperature: float = 0.07) -> None:
         """`temperature` divides the cosines, as in CLIP (Radford et al. 2021), where it starts at 0.07."""
         self.module = module
-        self.example_count = len(material.weights_N)
-        self.example_weights: Tensor | None = material.weights_N
-        self._material = material
+        self.example_count = len(features.weights_N)
+        self.example_weights: Tensor | None = features.weights_N
+        self._material = features
         self._temperature = temperature
-        self._mean_C = material.teacher_MSC.mean(dim=(0, 1))
+        self._mean_C = features.teacher_MSC.mean(dim=(0, 1))
 
     def loss(self, draw: Draw) -> Loss:
         """−log of the share that a text's own meaning has among the batch's, however often it stands there."""
@@ -39,7 +39,7 @@ class ContrastiveDistillation:
         student_BC = self.module(states_BLE, mask_BL).tokens_BLC.float().mean(dim=1) - self._mean_C
         teacher_BC = self._material.teacher(draw.indices_B).mean(dim=1) - self._mean_C
         meaning_B = self._material.meaning_N[draw.indices_B].to(teacher_BC.device)
-        teacher_RC, meaning_R = gathered(teacher_BC), gathered(meaning_B)
+        teacher_RC, meaning_R = all_gather_rows(teacher_BC), all_gather_rows(meaning_B)
         cosine_BR = F.normalize(student_BC, dim=1) @ F.normalize(teacher_RC, dim=1).T
         same_BR = meaning_B[:, None] == meaning_R[None, :]
         log_share_BR = (cosine_BR / self._temperature).log_softmax(dim=1)

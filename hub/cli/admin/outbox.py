@@ -6,7 +6,7 @@ from typing import Annotated
 
 from typer import Option
 
-from hub.administration.outbox import ListDebts, RetryDebts
+from hub.administration.outbox import ListJobs, RetryJobs
 from hub.cli.admin.opening import Endpoint, lines, run
 
 
@@ -18,15 +18,15 @@ def outbox(
 ) -> None:
     """List pending background jobs: task, subject, attempts, due time, last error."""
     if retry:
-        print(f"{run(endpoint, RetryDebts(task=task)).due} are due now")
+        print(f"{run(endpoint, RetryJobs(task=task)).due} are due now")
         return
     lines(
         (
-            debt.task,
-            debt.subject,
-            debt.attempts,
-            "given up" if debt.given_up_at else f"{debt.due_at:%Y-%m-%dT%H:%M:%SZ}",
-            " ".join(debt.error.split()),
+            job.task,
+            job.subject,
+            job.attempts,
+            "given up" if job.given_up_at else f"{job.due_at:%Y-%m-%dT%H:%M:%SZ}",
+            " ".join(job.error.split()),
         )
-        for debt in run(endpoint, ListDebts(limit=limit))
+        for job in run(endpoint, ListJobs(limit=limit))
     )

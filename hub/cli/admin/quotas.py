@@ -9,7 +9,7 @@ from typer import Argument
 
 from hub.administration.quotas import ListQuotas, Quota, SetQuota, ShowQuota
 from hub.cli.admin.opening import Endpoint, Owner, group, lines, run
-from hub.errors import WrongRequest
+from hub.errors import InvalidRequest
 
 quotas = group("Manage storage quotas.")
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
@@ -39,10 +39,10 @@ def list_quotas(endpoint: Endpoint = "") -> None:
 
 
 def parse_size(text: str) -> int:
-    """Return the bytes of a size such as `20G`. Raises WrongRequest."""
+    """Return the bytes of a size such as `20G`. Raises InvalidRequest."""
     found = re.fullmatch(r"(\d{1,12})\s*([kmgt]?)b?", text.strip().lower())
     if found is None:
-        raise WrongRequest(f"{text!r} is not a size: write 500M, 20G or none.")
+        raise InvalidRequest(f"{text!r} is not a size: write 500M, 20G or none.")
     return int(found[1]) * _UNITS[found[2]]
 
 

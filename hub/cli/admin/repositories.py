@@ -19,7 +19,7 @@ def allow(
     endpoint: Endpoint = "",
 ) -> None:
     """Allow pickles, archives and programs in an artifact."""
-    found = run(endpoint, AllowAnyFile(name=name, any_file=not forbid)).name
+    found = run(endpoint, AllowAnyFile(name=name, allow_unsafe_files=not forbid)).name
     print(f"{found} may {'not ' if forbid else ''}hold pickles, archives and programs")
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from hub.cli.find.bases import reads
 from hub.cli.tables import size
-from hub.publish.lineage import Origin, Part
+from hub.publish.lineage import Lineage, MergeParent
 from hub.records import Artifact, Revision
 from hub.registry.artifacts.scans import Scan
 
@@ -51,21 +51,21 @@ def own_encoders(artifact: Artifact, revision: Revision) -> Iterator[tuple[str, 
                 yield "own encoder", config.rpartition("/")[0]
 
 
-def lineage(origins: Iterable[Origin]) -> Iterator[tuple[str, str]]:
+def lineage(origins: Iterable[Lineage]) -> Iterator[tuple[str, str]]:
     """Yield the label and value of each line to print."""
     for origin in origins:
         if origin.parent:
             yield "parent", origin.parent
-        if origin.combined:
-            listed = " + ".join(f"{part.share:g} {_name(part)}" for part in origin.combined)
-            yield "combined", f"{listed} ({origin.combined_by})"
+        if origin.merged:
+            listed = " + ".join(f"{part.share:g} {_name(part)}" for part in origin.merged)
+            yield "merged", f"{listed} ({origin.merge_method})"
 
 
 def trust(artifact: Artifact, shown: Revision, scans: Mapping[str, Scan]) -> Iterator[tuple[str, str]]:
     """Yield label and value of each line; nothing for an unsigned revision of safe files."""
     if shown.signature is not None:
         yield "signature", shown.signature.words
-    if artifact.any_file and not scans:
+    if artifact.allow_unsafe_files and not scans:
         yield "can run code", "allowed by an administrator; this revision has no such file"
     for path, scan in scans.items():
         yield "can run code", f"{path}: {scan.kind}, {scan.words}"
@@ -90,5 +90,5 @@ def requirements(card: Card | None) -> Iterator[tuple[str, str]]:
         )
 
 
-def _name(part: Part) -> str:
+def _name(part: MergeParent) -> str:
     return f"{part.name}@{part.revision[:10]}" if part.revision else part.name

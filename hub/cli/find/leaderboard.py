@@ -11,7 +11,7 @@ from typer import Argument, Option
 from hub.cli.find.scores import number
 from hub.cli.find.search import ENDPOINT, tag_of
 from hub.cli.tables import print_table
-from hub.errors import WrongRequest
+from hub.errors import InvalidRequest
 from hub.records import Provenance, Score
 
 
@@ -28,7 +28,7 @@ def leaderboard(
 ) -> None:
     """List the best scores of a metric on a benchmark, with their confidence intervals."""
     if provenance not in list(Provenance):
-        raise WrongRequest(f"unknown provenance `{provenance}`: choose one of {', '.join(Provenance)}.")
+        raise InvalidRequest(f"unknown provenance `{provenance}`: choose one of {', '.join(Provenance)}.")
     asked: dict[str, Any] = {
         "benchmark": benchmark, "metric": metric, "language": tag_of(lang), "split": split, "base": base, "provenance": provenance,
     }  # fmt: skip

@@ -9,7 +9,7 @@ from typer import Argument, Option
 
 from hub.cli.find.scores import as_json, sentence
 from hub.cli.tables import print_table
-from hub.errors import WrongRequest
+from hub.errors import InvalidRequest
 from hub.records import Artifact, Page, Query
 
 ORDERS = ("score", "updated", "downloads", "name", "metric")
@@ -33,8 +33,8 @@ def search(
     metric: Annotated[
         str, Option(help="Only artifacts with a measured score of this metric.", show_default=False)
     ] = "",
-    least: Annotated[float | None, Option(help="Minimum value of --metric.", show_default=False)] = None,
-    most: Annotated[float | None, Option(help="Maximum value of --metric.", show_default=False)] = None,
+    min_value: Annotated[float | None, Option("--min", help="Minimum value of --metric.", show_default=False)] = None,
+    max_value: Annotated[float | None, Option("--max", help="Maximum value of --metric.", show_default=False)] = None,
     benchmark: Annotated[str, Option(help="Benchmark that --metric refers to.", show_default=False)] = "",
     split: Annotated[str, Option(help="Split of the benchmark that --metric refers to.", show_default=False)] = "",
     sort: Annotated[str, Option(help="Sort by score, updated, downloads, name or metric (best first).")] = "score",
@@ -44,11 +44,12 @@ def search(
 ) -> None:
     """Find artifacts, best scores first."""
     if sort not in ORDERS:
-        raise WrongRequest(f"unknown sort order `{sort}`: choose one of {', '.join(ORDERS)}.")
+        raise InvalidRequest(f"unknown sort order `{sort}`: choose one of {', '.join(ORDERS)}.")
     tag = tag_of(lang)
     query = Query(
-        text=text, language=tag, kind=kind, base=base, method=method, license=license, metric=metric, least=least, most=most,
-        benchmark=benchmark, split=split, sort=sort, limit=limit, scores="all" if as_objects else "best",
+        text=text, language=tag, kind=kind, base=base, method=method, license=license, metric=metric,
+        min_value=min_value, max_value=max_value, benchmark=benchmark, split=split,
+        sort=sort, limit=limit, scores="all" if as_objects else "best",
     )  # fmt: skip
     page = _find(query, endpoint)
     if as_objects:

@@ -16,7 +16,7 @@ from hub.cli.find.scores import as_json, grouped, number
 from hub.cli.find.search import ENDPOINT
 from hub.cli.tables import bold, print_table, size
 from hub.errors import UnknownRevision
-from hub.publish.lineage import origins
+from hub.publish.lineage import lineages
 from hub.records import Artifact, Revision, Score
 from hub.registry.artifacts.scans import scans_in
 from hub.remote.client import Description, Endpoint
@@ -91,7 +91,7 @@ def _describe_local(name: str, revision: str) -> Description:
             shown=shown,
             revisions=hub.registry.revisions(artifact.name),
             card=text,
-            origins=tuple(origins(shown, hub.store)),
+            origins=tuple(lineages(shown, hub.store)),
             scans=scans_in(hub.registry.database, shown.id),
             mirror=origin_of(hub.registry.database, artifact.name),
         )

@@ -19,10 +19,10 @@ def gc(
 ) -> None:
     """List or delete unreferenced blobs."""
     from hub.local import LocalHub
-    from hub.maintenance.garbage import collect, strays
+    from hub.maintenance.garbage import collect, unreferenced_blobs
 
     with LocalHub.open() as hub:
-        found = strays(hub.registry, hub.store, days)
+        found = unreferenced_blobs(hub.registry, hub.store, days)
         for stray in found[:SHOWN]:
             print(f"{stray.digest.hex[:12]}  {stray.size_bytes:>14,} bytes  {stray.age_days:.0f} days old")
         if len(found) > SHOWN:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from typer import Argument, Exit, Option
 
-from hub.errors import WrongRequest
+from hub.errors import InvalidRequest
 
 
 def verify(
@@ -56,12 +56,14 @@ def _verify_cache(name: str) -> None:
     from hub.remote.hf_cache import Stamps, cached, faults, unfinished
 
     if not name:
-        raise WrongRequest("specify the artifact: `hub verify --cache NAME`.")
+        raise InvalidRequest("specify the artifact: `hub verify --cache NAME`.")
     with LocalHub.open() as hub:
         artifact = hub.registry.get(name)
         what, stamps = artifact.name.name, Stamps(hub.home.caches)
     if not artifact.upstream:
-        raise WrongRequest(f"`{what}` has no upstream files in Hugging Face's cache: check its own with `hub verify`.")
+        raise InvalidRequest(
+            f"`{what}` has no upstream files in Hugging Face's cache: check its own with `hub verify`."
+        )
     sources = dict.fromkeys((each.repository, each.revision) for each in artifact.upstream)
     paths = [path for source in sources for path in cached(*source)]
     interrupted = [
@@ -87,7 +89,7 @@ def _verify_signature(name: str, revision: str, key: Path | None) -> None:
     from hub.registry.parts import parts
 
     if not name or key is None:
-        raise WrongRequest("specify --signature and --key: `hub verify NAME --signature --key public.pem`.")
+        raise InvalidRequest("specify --signature and --key: `hub verify NAME --signature --key public.pem`.")
     with LocalHub.open() as hub:
         found = hub.registry.revision(name, revision)
         signatures = (part.signature_by(key, found.files, hub.store) for part in parts())

@@ -9,7 +9,7 @@ from typer import Argument, Option
 
 from hub.cli.find.search import ENDPOINT
 from hub.cli.tables import print_table
-from hub.errors import WrongRequest
+from hub.errors import InvalidRequest
 
 HEX = 10
 
@@ -31,9 +31,9 @@ def alias(
 ) -> None:
     """List, create, move or delete aliases of an artifact."""
     if not alias and (revision or delete or protect is not None):
-        raise WrongRequest("missing alias. Example: `hub alias NAME @stable --revision main`.")
+        raise InvalidRequest("missing alias. Example: `hub alias NAME @stable --revision main`.")
     if alias and delete == bool(revision):
-        raise WrongRequest(f"what to do with `{alias}`? Use either `--revision` or `--delete`.")
+        raise InvalidRequest(f"what to do with `{alias}`? Use either `--revision` or `--delete`.")
     rows = _remote(endpoint, name, alias, revision, protect) if endpoint else _local(name, alias, revision, protect)
     if rows:
         print_table(("ALIAS", "REVISION", ""), rows)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument, Option
 
 from hub.cli.transfer.push import publish_locally
-from hub.errors import Conflict, WrongRequest
+from hub.errors import Conflict, InvalidRequest
 
 if TYPE_CHECKING:
     from hub.convert import Conversion
@@ -41,7 +41,7 @@ def import_file(
     from hub.languages import MULTILINGUAL, parse_language
 
     if not file.is_file():
-        raise WrongRequest(
+        raise InvalidRequest(
             f"`{file}` not found: `hub import` converts a published weights file, such as sd15_base.pth."
         )
     languages = tuple(dict.fromkeys(parse_language(each) for each in lang or [])) or (MULTILINGUAL,)

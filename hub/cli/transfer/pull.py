@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument, Option
 
 from hub.cli.find.search import ENDPOINT
-from hub.errors import Conflict, MissingExtra, Unreachable, WrongSource
+from hub.errors import Conflict, InvalidSource, MissingExtra, Unreachable
 
 if TYPE_CHECKING:
     from hub.local import LocalHub
@@ -92,7 +92,7 @@ def _encoder(hub: LocalHub, artifact: Artifact) -> Path:
     _remove_damaged(hub, artifact)
     try:
         return fetch_encoder(upstream, what=what)
-    except WrongSource:  # pickles alone, or open_clip's layout
+    except InvalidSource:  # pickles alone, or open_clip's layout
         from hub.remote.pickled_encoders import pull_pickled
 
         settings = fetch_settings(upstream, what=what)

@@ -8,7 +8,7 @@ from typing import Annotated
 from typer import Argument, Option
 
 from hub.cli.find.search import ENDPOINT
-from hub.errors import WrongRequest
+from hub.errors import InvalidRequest
 from hub.names import ArtifactName
 from hub.records import Revision
 
@@ -23,7 +23,7 @@ def push(
 ) -> None:
     """Publish a folder as a new revision of an artifact."""
     if not folder.is_dir():
-        raise WrongRequest(f"`{folder}` is not a folder: `hub push` publishes a folder with a README.md.")
+        raise InvalidRequest(f"`{folder}` is not a folder: `hub push` publishes a folder with a README.md.")
     if endpoint:
         from hub.remote.client import Endpoint
         from hub.remote.transfer import push as push_to

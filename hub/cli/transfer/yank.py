@@ -7,7 +7,7 @@ from typing import Annotated
 from typer import Argument, Option
 
 from hub.cli.find.search import ENDPOINT
-from hub.errors import WrongRequest
+from hub.errors import InvalidRequest
 
 
 def yank(
@@ -19,7 +19,7 @@ def yank(
 ) -> None:
     """Withdraw a revision. It remains available, with a warning, to anyone who pinned it."""
     if not undo and not reason:
-        raise WrongRequest("missing --reason. Example: `hub yank NAME REVISION --reason 'trained on the test set'`.")
+        raise InvalidRequest("missing --reason. Example: `hub yank NAME REVISION --reason 'trained on the test set'`.")
     if endpoint:
         number, yanked = _remote(endpoint, name, revision, reason, undo=undo)
     else:

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hub.cli.use.prompts import Prompt
-from hub.errors import WrongRequest
-from hub.images.contact_sheet import Row, contact_sheet, in_square
-from hub.images.generate import Settings, Spoken, compare, draw
+from hub.cli.use.prompts import PromptLine
+from hub.errors import InvalidRequest
+from hub.images.contact_sheet import SheetRow, contact_sheet, in_square
+from hub.images.generate import GenerationSettings, Spoken, compare, draw
 from hub.images.png_metadata import made_by, of_prompts, read_fields, revision_of, save_png
 from hub.loader import load_pipeline
 
@@ -35,7 +35,7 @@ MUST_AGREE = (
 
 
 @dataclass(kw_only=True)
-class Job:
+class ImageRun:
     """One run of `hub generate`."""
 
     negative: str
@@ -56,11 +56,11 @@ class Job:
         self._pipe.set_progress_bar_config(disable=self.quiet)
         self._base, self._adapters = base, list(names)
         self._revisions = [revision_of(hub, name) for name in (base, *names)]
-        self._settings = Settings(self.negative, self.seed, self.steps, self.guidance)
+        self._settings = GenerationSettings(self.negative, self.seed, self.steps, self.guidance)
         self._fields = made_by(base, names, self._revisions, self._pipe, self._settings)
         self._loaded = time.perf_counter()
 
-    def each(self, prompts: Sequence[Prompt], paths: Sequence[Path], *, resume: bool) -> list[dict[str, Any]]:
+    def each(self, prompts: Sequence[PromptLine], paths: Sequence[Path], *, resume: bool) -> list[dict[str, Any]]:
         """Write an image for each prompt as soon as it is generated; with `resume`, skip those that exist."""
         existing = {path for path in paths if resume and path.exists()}
         for prompt, path in zip(prompts, paths, strict=True):
@@ -79,14 +79,14 @@ class Job:
             for prompt, path in zip(prompts, paths, strict=True)
         ]
 
-    def grid(self, prompts: Sequence[Prompt], path: Path) -> list[dict[str, Any]]:
+    def grid(self, prompts: Sequence[PromptLine], path: Path) -> list[dict[str, Any]]:
         """Write one image with all prompts, each as a caption."""
         spoken = [_spoken(prompt) for prompt in prompts]
         rows = in_square(list(draw(self._pipe, spoken, self._settings)), [prompt.text for prompt in spoken])
         save_png(contact_sheet(rows), path, self._fields | of_prompts(spoken))
         return [self._object(prompt, path) for prompt in prompts]
 
-    def compare(self, prompts: Sequence[Prompt], path: Path) -> list[dict[str, Any]]:
+    def compare(self, prompts: Sequence[PromptLine], path: Path) -> list[dict[str, Any]]:
         """Write one image with a row per prompt and a column per pipeline."""
         spoken = [_spoken(prompt) for prompt in prompts]
         columns = []
@@ -98,7 +98,7 @@ class Job:
         for place, prompt in enumerate(spoken):
             cells = [column.cells[place] for column in columns]
             label = f"{' '.join(prompt.text.split())}\n{prompt.language}"
-            rows.append(Row(label, [cell.image for cell in cells], [cell.caption for cell in cells]))
+            rows.append(SheetRow(label, [cell.image for cell in cells], [cell.caption for cell in cells]))
         footer = f"{Path(self._base).name} · seed {self.seed} · {self.steps} steps · guidance {self.guidance:g}"
         fields = self._fields | of_prompts(spoken) | {"columns": "\n".join(headings)}
         save_png(contact_sheet(rows, headings, footer=footer), path, fields)
@@ -111,7 +111,7 @@ class Job:
             for place, prompt in enumerate(prompts)
         ]  # fmt: skip
 
-    def _object(self, prompt: Prompt, path: Path) -> dict[str, Any]:
+    def _object(self, prompt: PromptLine, path: Path) -> dict[str, Any]:
         return {
             "path": str(path), "prompt": prompt.text, "language": prompt.language, "base": self._base,
             "base_revision": self._revisions[0], "adapters": self._adapters, "adapter_revisions": self._revisions[1:],
@@ -119,15 +119,15 @@ class Job:
             "load_seconds": round(self._loaded - self._started, 3), "draw_seconds": round(time.perf_counter() - self._loaded, 3),
         }  # fmt: skip
 
-    def _check_same(self, path: Path, prompt: Prompt) -> None:
-        """Raise WrongRequest if the existing image was generated with other settings."""
+    def _check_same(self, path: Path, prompt: PromptLine) -> None:
+        """Raise InvalidRequest if the existing image was generated with other settings."""
         found, wanted = read_fields(path), self._fields | of_prompts([_spoken(prompt)])
         if other := [name for name in MUST_AGREE if found.get(name, "") != wanted[name]]:
-            raise WrongRequest(
+            raise InvalidRequest(
                 f"`{path}` was generated with {other[0]} {found.get(other[0], '')!r}, and line {prompt.number} asks for "
                 f"{wanted[other[0]]!r}: choose another folder, or omit --resume to generate all again."
             )
 
 
-def _spoken(prompt: Prompt) -> Spoken:
+def _spoken(prompt: PromptLine) -> Spoken:
     return Spoken(prompt.text, prompt.language)

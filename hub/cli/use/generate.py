@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
-from hub.cli.use.prompts import Prompt, from_arguments, from_file
-from hub.errors import WrongRequest
+from hub.cli.use.prompts import PromptLine, from_arguments, from_file
+from hub.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from hub.local import LocalHub
@@ -48,7 +48,7 @@ def generate(
     ] = 3.0,
     output: Annotated[
         Path, Option("--output", "-o", help="PNG file, numbered if there are several prompts; with --batch, a folder.")
-    ] = Path("picture.png"),
+    ] = Path("image.png"),
     grid: Annotated[bool, Option("--grid", help="Arrange all prompts in one labelled image.")] = False,
     side_by_side: Annotated[
         bool,
@@ -77,23 +77,23 @@ def generate(
     asked = _read_prompts(prompts or [], batch, language or [])
     one = grid or side_by_side
     if grid and side_by_side:
-        raise WrongRequest("--grid and --compare exclude each other: use one of them.")
+        raise InvalidRequest("--grid and --compare exclude each other: use one of them.")
     if resume and (one or not batch):
-        raise WrongRequest("--resume continues a batch: use it with --batch FILE, without --grid and --compare.")
+        raise InvalidRequest("--resume continues a batch: use it with --batch FILE, without --grid and --compare.")
     paths = [output] if one else _paths(asked, output, in_folder=bool(batch))
     if any(path.suffix.lower() != ".png" for path in paths):
-        raise WrongRequest(f"`{output}` is not a PNG file: --output must end in .png.")
+        raise InvalidRequest(f"`{output}` is not a PNG file: --output must end in .png.")
 
-    from hub.cli.use.drawing import Job
+    from hub.cli.use.drawing import ImageRun
 
-    job = Job(negative=negative, seed=seed, steps=steps, guidance=guidance, quiet=as_objects)
-    _load_into(job, base, adapter or [], device)
+    run = ImageRun(negative=negative, seed=seed, steps=steps, guidance=guidance, quiet=as_objects)
+    _load_into(run, base, adapter or [], device)
     if side_by_side:
-        objects = job.compare(asked, output)
+        objects = run.compare(asked, output)
     elif grid:
-        objects = job.grid(asked, output)
+        objects = run.grid(asked, output)
     else:
-        objects = job.each(asked, paths, resume=resume)
+        objects = run.each(asked, paths, resume=resume)
     if as_objects:
         print(json.dumps(objects, ensure_ascii=False, indent=2))
     else:
@@ -101,19 +101,21 @@ def generate(
             print(path)
 
 
-def _read_prompts(prompts: list[str], batch: str, languages: list[str]) -> list[Prompt]:
+def _read_prompts(prompts: list[str], batch: str, languages: list[str]) -> list[PromptLine]:
     if batch and prompts:
-        raise WrongRequest("two sources of prompts: use either arguments or --batch FILE.")
+        raise InvalidRequest("two sources of prompts: use either arguments or --batch FILE.")
     if not batch and not prompts:
-        raise WrongRequest('missing prompt. Example: `hub generate "ọkàn pupa"` or `hub generate --batch prompts.txt`.')
+        raise InvalidRequest(
+            'missing prompt. Example: `hub generate "ọkàn pupa"` or `hub generate --batch prompts.txt`.'
+        )
     return from_file(batch, languages) if batch else from_arguments(prompts, languages)
 
 
-def _paths(asked: list[Prompt], output: Path, *, in_folder: bool) -> list[Path]:
+def _paths(asked: list[PromptLine], output: Path, *, in_folder: bool) -> list[Path]:
     """Return a path for each prompt. In a folder they are numbered by line, zero-padded so that they sort."""
     if in_folder:
         if output.suffix or output.is_file():
-            raise WrongRequest(
+            raise InvalidRequest(
                 f"with --batch, --output is a folder, and `{output}` looks like a file. Example: `-o images`."
             )
         digits = max(4, len(str(asked[-1].number)))
@@ -123,7 +125,7 @@ def _paths(asked: list[Prompt], output: Path, *, in_folder: bool) -> list[Path]:
     return [output.with_stem(f"{output.stem}-{prompt.number}") for prompt in asked]
 
 
-def _load_into(job: Any, base: str, names: list[str], device: str) -> None:
+def _load_into(run: Any, base: str, names: list[str], device: str) -> None:
     """Load the base with its modules, and print one line of progress."""
     from hub.local import LocalHub
 
@@ -132,7 +134,7 @@ def _load_into(job: Any, base: str, names: list[str], device: str) -> None:
         print(f"Loading {' + '.join([base, *names])} …", file=sys.stderr, flush=True)
         # Libraries print while loading; stdout is for results alone.
         with redirect_stdout(sys.stderr):
-            job.load(hub, base, names, device)
+            run.load(hub, base, names, device)
 
 
 def _own_base(hub: LocalHub, names: list[str]) -> str:
@@ -141,5 +143,5 @@ def _own_base(hub: LocalHub, names: list[str]) -> str:
         return DEFAULT_BASE
     bases = hub.registry.get(names[0].partition("@")[0]).bases
     if len(bases) > 1 and DEFAULT_BASE not in bases:
-        raise WrongRequest(f"`{names[0]}` fits several bases: choose one with --base: {', '.join(bases)}.")
+        raise InvalidRequest(f"`{names[0]}` fits several bases: choose one with --base: {', '.join(bases)}.")
     return DEFAULT_BASE if DEFAULT_BASE in bases or not bases else bases[0]

@@ -16,9 +16,9 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from hub.encoders.text_half.text_half import TextHalf
-from hub.errors import Damaged, UnknownFile, WeightsDoNotFit, WrongSource
+from hub.errors import DamagedFile, InvalidSource, UnknownFile, WeightsDoNotFit
 from hub.weights.quantisation import quantised
-from hub.weights.strict import Entry, disagreements_of, read_header
+from hub.weights.strict import TensorEntry, disagreements_of, read_header
 
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
@@ -43,8 +43,8 @@ def read_half(
     """Load the half of `folder` as its transformers model, in the type it is stored in unless `dtype` is given.
 
     `quantisation` is one of transformers' configurations: linear layers are quantised as they are read. Other tensors are
-    not read. Raises WeightsDoNotFit with every disagreement, Damaged for truncated files, UnknownFile for a missing one
-    and WrongSource for pickles.
+    not read. Raises WeightsDoNotFit with every disagreement, DamagedFile for truncated files, UnknownFile for a missing one
+    and InvalidSource for pickles.
     """
     model, places, ties = _fitting(folder, half, config, what=what)
     if quantisation is not None:
@@ -60,9 +60,9 @@ def check_half(folder: Path, half: TextHalf, config: Mapping[str, Any], *, what:
     _fitting(folder, half, config, what=what)
 
 
-def stored(folder: Path, half: TextHalf, *, what: str) -> dict[str, tuple[Path, str, Entry]]:
+def stored(folder: Path, half: TextHalf, *, what: str) -> dict[str, tuple[Path, str, TensorEntry]]:
     """Return name in the model → file, stored name and header entry, for every tensor of the half."""
-    found: dict[str, tuple[Path, str, Entry]] = {}
+    found: dict[str, tuple[Path, str, TensorEntry]] = {}
     for path in weight_files(folder, half, what=what):
         for key, entry in read_header(path, what=what).items():
             name = half.rename(key)
@@ -72,17 +72,17 @@ def stored(folder: Path, half: TextHalf, *, what: str) -> dict[str, tuple[Path, 
 
 
 def weight_files(folder: Path, half: TextHalf | None, *, what: str) -> list[Path]:
-    """Return the files with the half, or all without one. Raises UnknownFile, WrongSource and Damaged."""
+    """Return the files with the half, or all without one. Raises UnknownFile, InvalidSource and DamagedFile."""
     if (folder / INDEX).is_file():
         try:
             names = needed_files(json.loads((folder / INDEX).read_text(encoding="utf-8")), half)
         except (ValueError, LookupError, AttributeError) as error:
-            raise Damaged(f"{INDEX} of `{what}` cannot be read. Fetch it again with `hub pull {what}`.") from error
+            raise DamagedFile(f"{INDEX} of `{what}` cannot be read. Fetch it again with `hub pull {what}`.") from error
     else:
         names = [WEIGHTS]
     missing = [name for name in names if not (folder / name).is_file()]
     if missing and any((folder / each).exists() for each in PICKLES):
-        raise WrongSource(
+        raise InvalidSource(
             f"the weights of `{what}` are available as pickles alone, which can run code and are never loaded: "
             f"`hub pull {what}` converts them."
         )
@@ -93,7 +93,7 @@ def weight_files(folder: Path, half: TextHalf | None, *, what: str) -> list[Path
 
 def _fitting(
     folder: Path, half: TextHalf, config: Mapping[str, Any], *, what: str
-) -> tuple[nn.Module, dict[str, tuple[Path, str, Entry]], dict[str, str]]:
+) -> tuple[nn.Module, dict[str, tuple[Path, str, TensorEntry]], dict[str, str]]:
     """Return the model without memory, the place of each tensor, and copy → original of tied weights."""
     from accelerate import init_empty_weights
 
@@ -113,7 +113,11 @@ def _fitting(
 
 
 def _tensors(
-    places: Mapping[str, tuple[Path, str, Entry]], device: torch.device | str, dtype: torch.dtype | None, *, what: str
+    places: Mapping[str, tuple[Path, str, TensorEntry]],
+    device: torch.device | str,
+    dtype: torch.dtype | None,
+    *,
+    what: str,
 ) -> Iterable[tuple[str, Tensor]]:
     by_file: dict[Path, list[tuple[str, str]]] = {}
     for name, (path, key, _) in places.items():
@@ -125,6 +129,6 @@ def _tensors(
                     value = file.get_tensor(key)
                     yield name, value.to(dtype) if dtype is not None and value.is_floating_point() else value
         except SafetensorError as error:
-            raise Damaged(
+            raise DamagedFile(
                 f"{path.name} of `{what}` is damaged: {error}. Fetch it again with `hub pull {what}`."
             ) from error

@@ -70,7 +70,7 @@ def load_module(
     device: torch.device,
     dtype: torch.dtype,
 ) -> LoadedModule:
-    """Load the variant in `folder`. Raises WeightsDoNotFit, Damaged, WrongSource and DoesNotFit."""
+    """Load the variant in `folder`. Raises WeightsDoNotFit, DamagedFile, InvalidSource and DoesNotFit."""
     with torch.device("meta"), no_init_weights():  # no memory, no random start
         module = build(config.variant.architecture, config.module)
     encoder = _side_by_side(shared, config)

@@ -8,7 +8,7 @@ from typing import Any
 
 from hub.bases.family import read_json
 from hub.cards import read_variant
-from hub.errors import WrongCard
+from hub.errors import InvalidCard
 from hub.records import Variant
 
 WEIGHTS = "model.safetensors"
@@ -78,7 +78,7 @@ class ModuleConfig:
 
 
 def read_config(folder: Path) -> ModuleConfig:
-    """Read `folder/config.json`. Raises WrongCard, which lists every problem."""
+    """Read `folder/config.json`. Raises InvalidCard, which lists every problem."""
     variant = read_variant(folder)
     config = read_json(folder / "config.json")
     problems: list[str] = []
@@ -101,7 +101,7 @@ def read_config(folder: Path) -> ModuleConfig:
         problems.append(f"`delta` is {delta!r}: its `format` must be one of {', '.join(DELTAS)}")
     read_by = tuple(_reading(each, problems) for each in encoders)
     if problems:
-        raise WrongCard(f"{folder.name}/config.json: {'; '.join(problems)}.")
+        raise InvalidCard(f"{folder.name}/config.json: {'; '.join(problems)}.")
     return ModuleConfig(
         variant=variant,
         kind=config.get("kind", "adapter"),

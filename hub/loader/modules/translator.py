@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from hub.errors import Damaged, DoesNotFit, WeightsDoNotFit
+from hub.errors import DamagedFile, DoesNotFit, WeightsDoNotFit
 
 ARCHITECTURE = "translator"
 FOLDER = "translator"
@@ -49,7 +49,7 @@ class Translator:
     ) -> Translator:
         """Load a transformers folder; `settings` are `module` of config.json, and `what` names it in messages.
 
-        Raises DoesNotFit for unknown settings, Damaged and WeightsDoNotFit for a broken folder.
+        Raises DoesNotFit for unknown settings, DamagedFile and WeightsDoNotFit for a broken folder.
         """
         from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
 
@@ -65,7 +65,7 @@ class Translator:
             )
         except (OSError, ValueError, RuntimeError, ImportError) as error:
             first = str(error).strip().partition("\n")[0]
-            raise Damaged(
+            raise DamagedFile(
                 f"the translator of `{what}` cannot be loaded: {first.rstrip('.')}. Fetch it again with `hub pull {what}`."
             ) from error
         problems = [f"`{key}` is missing" for key in sorted(report["missing_keys"])]

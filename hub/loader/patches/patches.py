@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from hub.bases.patch import Patch
 from hub.errors import WeightsDoNotFit
-from hub.weights.strict import Entry, read_header
+from hub.weights.strict import TensorEntry, read_header
 
 LORA = "pytorch_lora_weights.safetensors"
 """diffusers' file name."""
@@ -36,7 +36,7 @@ class LowRank(Patch):
     exclusive = True
 
     def __init__(self, pipe: Any, folder: Path, name: str) -> None:
-        """Read `folder`'s file into `pipe`. Raises WeightsDoNotFit, Damaged and WrongSource before anything is changed."""
+        """Read `folder`'s file into `pipe`. Raises WeightsDoNotFit, DamagedFile and InvalidSource before anything is changed."""
         problems = lora_problems(pipe, read_header(folder / LORA, what=name))
         if problems:
             raise WeightsDoNotFit(name, problems)
@@ -68,7 +68,7 @@ class VirtualTokens(Patch):
     """Learned embeddings of a new word of the base's tokenizer, for prompts that begin with it."""
 
     def __init__(self, pipe: Any, folder: Path, name: str) -> None:
-        """Read `folder`'s file into `pipe`. Raises WeightsDoNotFit, Damaged and WrongSource before anything is changed."""
+        """Read `folder`'s file into `pipe`. Raises WeightsDoNotFit, DamagedFile and InvalidSource before anything is changed."""
         header = read_header(folder / EMBEDDINGS, what=name)
         width = pipe.text_encoder.get_input_embeddings().embedding_dim
         problems = [
@@ -126,7 +126,7 @@ def parts(patch: Patch | None) -> tuple[Patch, ...]:
     return () if patch is None else patch.patches if isinstance(patch, PatchList) else (patch,)
 
 
-def lora_problems(pipe: Any, header: Mapping[str, Entry]) -> list[str]:
+def lora_problems(pipe: Any, header: Mapping[str, TensorEntry]) -> list[str]:
     """Return why a LoRA with this header does not fit the parts of `pipe`; empty if it fits."""
     problems = []
     ranks: dict[str, set[int]] = {}

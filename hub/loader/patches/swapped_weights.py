@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from hub.bases.patch import Patch
 from hub.errors import DoesNotFit, WeightsDoNotFit
-from hub.weights.strict import Entry, disagreements_of, read_header
+from hub.weights.strict import TensorEntry, disagreements_of, read_header
 
 DENOISER = "diffusion_pytorch_model.safetensors"
 """diffusers' file name."""
@@ -65,7 +65,7 @@ class Weights(SwappedWeights):
     """All weights of a denoiser, in diffusers' file."""
 
     def __init__(self, denoiser: nn.Module, folder: Path, name: str) -> None:
-        """Read `folder`'s file. Raises WeightsDoNotFit, Damaged and WrongSource before a weight is read."""
+        """Read `folder`'s file. Raises WeightsDoNotFit, DamagedFile and InvalidSource before a weight is read."""
         problems = disagreements_of(own_parameters(denoiser), read_header(folder / DENOISER, what=name))
         if problems:
             raise WeightsDoNotFit(name, problems)
@@ -84,7 +84,7 @@ class Parts(SwappedWeights):
             for key, value in own_parameters(denoiser).items()
             if key.startswith(tuple(f"{path}." for path in parts))
         }
-        entries = {key: Entry(value.dtype, tuple(value.shape)) for key, value in brought.items()}
+        entries = {key: TensorEntry(value.dtype, tuple(value.shape)) for key, value in brought.items()}
         problems = disagreements_of(own, entries)
         if problems:
             raise WeightsDoNotFit(

@@ -10,7 +10,7 @@ import torch
 
 from hub.embeddings import Embeddings
 from hub.loader.modules.module_config import PromptRule
-from hub.loader.prompts.mixed_window import Row
+from hub.loader.prompts.mixed_window import EncodedRow
 
 DEFAULT_BYTES = 64 * 2**20
 """Limit for one pipeline: about 540 prompts of 77 tokens of width 768 in half precision."""
@@ -29,7 +29,7 @@ class EmbeddingCache:
 
     def __init__(self, limit: int = DEFAULT_BYTES) -> None:
         self._limit = limit
-        self._rows: OrderedDict[Key, Row] = OrderedDict()
+        self._rows: OrderedDict[Key, EncodedRow] = OrderedDict()
         self.size_bytes = 0
 
     def __len__(self) -> int:
@@ -38,7 +38,7 @@ class EmbeddingCache:
     def __contains__(self, key: Key) -> bool:
         return key in self._rows
 
-    def find(self, key: Key, device: torch.device) -> Row | None:
+    def find(self, key: Key, device: torch.device) -> EncodedRow | None:
         """Return the row on `device`, or None if it is not in the cache."""
         row = self._rows.get(key)
         if row is None:
@@ -46,7 +46,7 @@ class EmbeddingCache:
         self._rows.move_to_end(key)
         return _on(row, device)
 
-    def keep(self, key: Key, row: Row) -> None:
+    def keep(self, key: Key, row: EncodedRow) -> None:
         """Add `row` and evict older ones. A row larger than the whole cache is not kept."""
         size = _bytes(row)
         if size > self._limit or key in self._rows:
@@ -63,11 +63,11 @@ class EmbeddingCache:
         self.size_bytes = 0
 
 
-def _bytes(row: Row) -> int:
+def _bytes(row: EncodedRow) -> int:
     return sum(each.nbytes for each in (*row.encoded, row.counts_L) if each is not None)
 
 
-def _on(row: Row, device: torch.device) -> Row:
+def _on(row: EncodedRow, device: torch.device) -> EncodedRow:
     if row.counts_L.device == device:
         return row
     moved = {name: each.to(device) for name, each in row.encoded._asdict().items() if each is not None}

@@ -20,7 +20,7 @@ from hub.loader.modules.module_cache import ModuleCache
 from hub.loader.modules.module_config import PromptRule
 from hub.loader.modules.stacked_projectors import shape_of
 from hub.loader.patches.timestep_hook import joined
-from hub.loader.prompts.mixed_window import Row
+from hub.loader.prompts.mixed_window import EncodedRow
 
 T = TypeVar("T")
 
@@ -40,9 +40,9 @@ class Item(NamedTuple):
         return self.loaded.config.negative if self.is_negative else self.loaded.config.positive
 
 
-def read(items: Sequence[Item], prompts: Prompts, modules: ModuleCache) -> dict[Item, Row]:
+def read(items: Sequence[Item], prompts: Prompts, modules: ModuleCache) -> dict[Item, EncodedRow]:
     """Return one row (1, Q, C) for each distinct item."""
-    rows: dict[Item, Row] = {}
+    rows: dict[Item, EncodedRow] = {}
     by_base: list[Item] = []
     by_module: list[Item] = []
     for item in dict.fromkeys(items):
@@ -97,12 +97,12 @@ def join(rows: Sequence[Embeddings]) -> Embeddings:
     )
 
 
-def _through_base(items: Sequence[Item], prompts: Prompts) -> dict[Item, Row]:
+def _through_base(items: Sequence[Item], prompts: Prompts) -> dict[Item, EncodedRow]:
     encode = prompts.base_encode_negative if items[0].is_negative else prompts.base_encode
     said = _said_to_base(items)
     answers = split(encode(said))
     return {
-        item: Row(answer, _counts(answer, text, prompts))
+        item: EncodedRow(answer, _counts(answer, text, prompts))
         for item, answer, text in zip(items, answers, said, strict=True)
     }
 
@@ -116,12 +116,12 @@ def _counts(answer: Embeddings, text: str, prompts: Prompts) -> Tensor:
     return torch.arange(length, device=answer.tokens_BLC.device) < count
 
 
-def _row(item: Item, answer: Embeddings, mask_L: Tensor) -> Row:
+def _row(item: Item, answer: Embeddings, mask_L: Tensor) -> EncodedRow:
     assert item.loaded is not None
     if answer.pooled_BP is not None and item.rule.pooled == "zeros":
         answer = answer._replace(pooled_BP=torch.zeros_like(answer.pooled_BP))
     resampled = bool(getattr(item.loaded.module, "resamples", False)) or answer.tokens_BLC.shape[1] != len(mask_L)
-    return Row(answer, mask_L, resampled)
+    return EncodedRow(answer, mask_L, resampled)
 
 
 def _through_module(group: Sequence[Item], states: States, modules: ModuleCache) -> Embeddings:
@@ -187,8 +187,8 @@ def _said_to_base(items: Sequence[Item]) -> list[str]:
     return [said[item] for item in items]
 
 
-def _zeros(loaded: LoadedModule, rule: PromptRule, device: torch.device) -> Row:
+def _zeros(loaded: LoadedModule, rule: PromptRule, device: torch.device) -> EncodedRow:
     given = loaded.config.variant.conditioning
     tokens_1QC = torch.zeros(1, loaded.length(rule), given.width, dtype=loaded.dtype, device=device)
     pooled = torch.zeros(1, given.pooled_width, dtype=loaded.dtype, device=device) if given.pooled_width else None
-    return Row(Embeddings(tokens_1QC, pooled), torch.ones(tokens_1QC.shape[1], dtype=torch.bool, device=device))
+    return EncodedRow(Embeddings(tokens_1QC, pooled), torch.ones(tokens_1QC.shape[1], dtype=torch.bool, device=device))

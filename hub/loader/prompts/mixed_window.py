@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class EncodedRow:
     """The embeddings of one text by one reader."""
 
     encoded: Embeddings
@@ -40,7 +40,7 @@ class Row:
         return self.encoded.tokens_BLC.shape[1]
 
 
-def fill_window(rows: Sequence[Row], length: int) -> Embeddings:
+def fill_window(rows: Sequence[EncodedRow], length: int) -> Embeddings:
     """Return (1, W, C) for `rows`, W = `length`. The pooled vector is the spans' mean, weighted by tokens."""
     tokens = [int(row.counts_L.sum()) for row in rows]
     states = [
@@ -65,7 +65,7 @@ def _shares(tokens: Sequence[int], length: int) -> list[int]:
     return [end - start for start, end in zip([0, *ends], ends, strict=False)]
 
 
-def _padding(rows: Sequence[Row], missing: int) -> Tensor:
+def _padding(rows: Sequence[EncodedRow], missing: int) -> Tensor:
     """Return (missing, C): the padding of the last row that has some, its last state repeated if too short."""
     padded = [row for row in rows if not row.is_resampled and not row.counts_L.all()]
     pads_LC = padded[-1].encoded.tokens_BLC[0][~padded[-1].counts_L] if padded else rows[-1].encoded.tokens_BLC[0, -1:]

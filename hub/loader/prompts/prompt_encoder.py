@@ -19,7 +19,7 @@ from hub.loader.modules.module_cache import ModuleCache, RegisteredModule, Reloa
 from hub.loader.patches.patches import LowRank, parts
 from hub.loader.prompts.embedding_cache import DEFAULT_BYTES, EmbeddingCache, Key
 from hub.loader.prompts.encode import Item, join, read
-from hub.loader.prompts.mixed_window import Row, fill_window, pad_to_longest
+from hub.loader.prompts.mixed_window import EncodedRow, fill_window, pad_to_longest
 from hub.loader.prompts.routing import Piece, route
 
 logger = logging.getLogger(__name__)
@@ -141,7 +141,7 @@ class PromptEncoder:
     def encode(self, prompts: Prompts) -> tuple[Embeddings, Embeddings | None] | None:
         """Return embeddings of all prompts, or None if the base reads every one unchanged.
 
-        A negative prompt is encoded by the same module as its prompt. Raises UnknownLanguage, WrongRequest, and DoesNotFit for
+        A negative prompt is encoded by the same module as its prompt. Raises UnknownLanguage, InvalidRequest, and DoesNotFit for
         a language that no module reads and for a batch that cannot be drawn together.
         """
         with self._lock:
@@ -169,9 +169,9 @@ class PromptEncoder:
 
     def _rows(
         self, lines: Sequence[Line], readers: Sequence[RegisteredModule | None], prompts: Prompts
-    ) -> dict[SignedPiece, Row]:
+    ) -> dict[SignedPiece, EncodedRow]:
         """Return a row for each piece, from the cache if it was encoded before."""
-        rows: dict[SignedPiece, Row] = {}
+        rows: dict[SignedPiece, EncodedRow] = {}
         unread: list[SignedPiece] = []
         for each in dict.fromkeys(each for line in lines for each in line):
             key = _key(*each)
@@ -213,7 +213,7 @@ def _signed(line: Sequence[Piece], *, is_negative: bool) -> Line:
     return [(piece, is_negative) for piece in line]
 
 
-def _windows(lines: Sequence[Line], rows: Mapping[SignedPiece, Row], count: int) -> list[Embeddings]:
+def _windows(lines: Sequence[Line], rows: Mapping[SignedPiece, EncodedRow], count: int) -> list[Embeddings]:
     """Return one row per line; the first `count` lines are prompts. Prompts with several spans fill the longest window."""
     longest = max(row.length for row in rows.values())
     encoded = []

@@ -8,7 +8,7 @@ from functools import cache
 from typing import NamedTuple
 
 from hub.bases.language_mixin import Language
-from hub.errors import DoesNotFit, WrongRequest
+from hub.errors import DoesNotFit, InvalidRequest
 from hub.languages import MULTILINGUAL, covers, language_name, parse_language
 from hub.loader.modules.module_cache import RegisteredModule
 from hub.loader.prompts.detection import UndecidedLanguage, detect
@@ -38,11 +38,11 @@ def route(
     active modules; if undecided it is `default`, or the first active module reads it. In a tagged text the rest is in
     `default` or the base's own language, because a few words between tags are too few to detect. `leads` are the readers of
     negative prompts outside of tags: those of the first span of their prompts.
-    Raises UnknownLanguage, WrongRequest, and DoesNotFit for a language that no module reads.
+    Raises UnknownLanguage, InvalidRequest, and DoesNotFit for a language that no module reads.
     """
     wanted = [language] * len(texts) if isinstance(language, str) or language is None else list(language)
     if len(wanted) != len(texts):
-        raise WrongRequest(
+        raise InvalidRequest(
             f"`language` names {len(wanted)} languages for {len(texts)} prompts: give one, or one for each."
         )
     read = (*(tag for each in active for tag in each.config.languages), *base_languages)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hub.errors import Conflict, UnknownAccount, WrongRequest
+from hub.errors import Conflict, InvalidRequest, UnknownAccount
 from hub.names import check_owner
 from hub.registry.accounts.audit import note
 from hub.registry.accounts.permissions import ORGANISATION, ROLES, USER, Account, Actor
@@ -78,12 +78,12 @@ class Accounts:
     def add(
         self, name: str, actor: Actor, *, kind: str = USER, is_admin: bool = False, full_name: str = "", email: str = ""
     ) -> Account:
-        """A new user or organisation. Raises WrongName, and Conflict when the name is taken."""
+        """A new user or organisation. Raises InvalidName, and Conflict when the name is taken."""
         from hub.registry.tables.accounts import AccountRow
 
         check_owner(name)
         if any(len(each) > MAX_LINE or not each.isprintable() for each in (full_name, email)):
-            raise WrongRequest(f"a full name and an address have at most {MAX_LINE} characters, on one line.")
+            raise InvalidRequest(f"a full name and an address have at most {MAX_LINE} characters, on one line.")
         with self.database.transaction() as session:
             if (known := _row(session, name)) is not None:
                 was = (
@@ -106,11 +106,11 @@ class Accounts:
         from hub.registry.tables.accounts import MembershipRow
 
         if role and role not in ROLES:
-            raise WrongRequest(f"{role!r} is no role: choose one of {', '.join(ROLES)}.")
+            raise InvalidRequest(f"{role!r} is no role: choose one of {', '.join(ROLES)}.")
         if user.removed_at:
-            raise WrongRequest(f"`{user.name}` was removed: bring the user back with `hub admin user restore`.")
+            raise InvalidRequest(f"`{user.name}` was removed: bring the user back with `hub admin user restore`.")
         if organisation.kind != ORGANISATION or user.kind != USER:
-            raise WrongRequest(f"`{organisation.name}` is no organisation, or `{user.name}` no user.")
+            raise InvalidRequest(f"`{organisation.name}` is no organisation, or `{user.name}` no user.")
         with self.database.transaction() as session:
             row = session.get(MembershipRow, (organisation.id, user.id))
             if row is not None and not role:
@@ -125,7 +125,7 @@ class Accounts:
         """Limit what the artifacts of an account may hold; None takes the limit away."""
         found = self.get(name)
         if quota_bytes is not None and not 0 <= quota_bytes <= MAX_BYTES:
-            raise WrongRequest(f"a quota has 0 to {MAX_BYTES} bytes, not {quota_bytes}.")
+            raise InvalidRequest(f"a quota has 0 to {MAX_BYTES} bytes, not {quota_bytes}.")
         with self.database.transaction() as session:
             _known_row(session, found).quota_bytes = quota_bytes
             note(session, actor, f"{found.kind}.quota", found.name, quota_bytes=quota_bytes)
@@ -133,7 +133,7 @@ class Accounts:
     def set_password(self, name: str, password: str, actor: Actor) -> None:
         """Let a user log in on pages with `password`, kept as Argon2 makes of it; whoever is logged in is logged out.
 
-        Raises WrongRequest for a short one.
+        Raises InvalidRequest for a short one.
         """
         from hub.registry.accounts.secrets import digest_of
         from hub.registry.accounts.sessions import end_sessions
@@ -146,17 +146,17 @@ class Accounts:
             note(session, actor, "user.password", user.name)
 
     def set_admin(self, name: str, is_admin: bool, actor: Actor) -> None:
-        """Give a user the whole server, or take it away. Raises WrongRequest for the last administrator."""
+        """Give a user the whole server, or take it away. Raises InvalidRequest for the last administrator."""
         user = self._user(name)
         with self.database.transaction() as session:
             _known_row(session, user).is_admin = is_admin
-            _insist_on_an_administrator(session, user)
+            _require_another_administrator(session, user)
             note(session, actor, "user.admin", user.name, is_admin=is_admin)
 
     def remove(self, name: str, actor: Actor) -> None:
         """Let nobody be this user any more: tokens, sessions, password and memberships end, artifacts and the name stay.
 
-        Raises WrongRequest for the last administrator.
+        Raises InvalidRequest for the last administrator.
         """
         from sqlalchemy import delete, update
 
@@ -167,7 +167,7 @@ class Accounts:
         with self.database.transaction() as session:
             row = _known_row(session, user)
             row.removed_at, row.password, row.is_admin = utc_now(), None, False
-            _insist_on_an_administrator(session, user)
+            _require_another_administrator(session, user)
             end_sessions(session, user)
             living = (TokenRow.account_id == user.id) & TokenRow.revoked_at.is_(None)
             session.execute(update(TokenRow).where(living).values(revoked_at=utc_now()))
@@ -201,7 +201,7 @@ class Accounts:
     def _user(self, name: str) -> Account:
         found = self.get(name)
         if found.kind != USER:
-            raise WrongRequest(f"`{found.name}` is an organisation: this is done to users.")
+            raise InvalidRequest(f"`{found.name}` is an organisation: this is done to users.")
         return found
 
 
@@ -219,14 +219,14 @@ def _known_row(session: Session, account: Account) -> AccountRow:
     return session.get_one(AccountRow, account.id)
 
 
-def _insist_on_an_administrator(session: Session, user: Account) -> None:
-    """Raises WrongRequest when this change would leave nobody who can let others in."""
+def _require_another_administrator(session: Session, user: Account) -> None:
+    """Raises InvalidRequest when this change would leave nobody who can let others in."""
     from sqlalchemy import func, select
 
     from hub.registry.tables.accounts import AccountRow
 
     session.flush()
     if user.is_admin and not session.scalar(select(func.count()).where(AccountRow.is_admin)):
-        raise WrongRequest(
+        raise InvalidRequest(
             f"`{user.name}` is the last administrator: make another one first, `hub admin user set-admin`."
         )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class AuditEntry:
     """One line of the audit log."""
 
     at: datetime | None
@@ -49,7 +49,7 @@ def note(session: Session, actor: Actor, action: str, subject: str, **detail: An
     )
 
 
-def read_audit(database: Database, *, subject: str = "", before: int = 0, limit: int = 100) -> list[Entry]:
+def read_audit(database: Database, *, subject: str = "", before: int = 0, limit: int = 100) -> list[AuditEntry]:
     """The newest lines first, those before the line `before`; of one subject when it is given."""
     conditions = ["subject = :subject"] * bool(subject) + ["id < :before"] * bool(before)
     rows = database.rows(
@@ -57,7 +57,7 @@ def read_audit(database: Database, *, subject: str = "", before: int = 0, limit:
         {"limit": limit, **({"subject": subject} if subject else {}), **({"before": before} if before else {})},
     )
     return [
-        Entry(
+        AuditEntry(
             from_column(row["at"]),
             row["actor"],
             row["token"],

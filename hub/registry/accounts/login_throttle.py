@@ -1,6 +1,6 @@
-"""Doors that may be tried a few times only: passwords, and the codes of devices. All workers of a server count together.
+"""Throttle login attempts: passwords and device codes. All workers of a server share the counts.
 
-What was tried is kept as a keyed digest: somebody may have typed the password where the name belongs.
+Targets are stored as keyed digests, because a user may have typed the password into the name field.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from hub.errors import TooOften
+from hub.errors import RateLimited
 from hub.registry.accounts.server_settings import signing_key
 from hub.registry.database.clock import from_column, to_column, utc_now
 
@@ -19,55 +19,56 @@ if TYPE_CHECKING:
     from hub.registry.database.database import Database
 
 WINDOW = timedelta(minutes=15)
-"""How long tries are counted together, from the first of them."""
+"""Attempts are counted together for this long after the first of them."""
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
-    """Something that may be tried `most` times within the window."""
+class AttemptLimit:
+    """A target that allows `max_attempts` attempts within the window."""
 
-    name: str
-    most: int
+    target: str
+    max_attempts: int
 
 
-def try_doors(database: Database, doors: list[Door]) -> None:
-    """Count one more try at each. Raises TooOften when one has been tried too often: then nothing must be looked at.
+def count_attempt(database: Database, limits: list[AttemptLimit]) -> None:
+    """Count one attempt against each limit, before the password or code is checked.
 
-    Counting comes before looking, so that a hundred tries at once are a hundred tries.
+    Counting first means that a hundred simultaneous attempts are a hundred attempts. Raises `RateLimited` when a limit is
+    exceeded; the caller must then check nothing.
     """
     now = utc_now()
-    waits = [wait for door in doors if (wait := _count(database, door, now)) is not None]
+    waits = [wait for limit in limits if (wait := _count(database, limit, now)) is not None]
     if waits:
         seconds = max(1, *waits)
-        raise TooOften(f"too many tries: wait {-(-seconds // 60)} minutes, then try again.", seconds)
+        raise RateLimited(f"too many attempts: wait {-(-seconds // 60)} minutes, then try again.", seconds)
 
 
-def forgive(database: Database, doors: list[Door]) -> None:
-    """Forget the tries at doors that somebody had the key to."""
-    for door in doors:
-        database.execute("DELETE FROM guesses WHERE door = :door", {"door": _digest(database, door)})
+def reset_attempts(database: Database, limits: list[AttemptLimit]) -> None:
+    """Reset the counts after a successful login."""
+    for limit in limits:
+        database.execute("DELETE FROM login_attempts WHERE target = :target", {"target": _digest(database, limit)})
 
 
-def forget_old(database: Database) -> None:
-    """Remove what is counted no longer."""
+def forget_old_attempts(database: Database) -> None:
+    """Delete the counts of windows that have passed."""
     before = to_column(utc_now() - WINDOW)
-    database.execute("DELETE FROM guesses WHERE since < :before", {"before": before})
+    database.execute("DELETE FROM login_attempts WHERE since < :before", {"before": before})
 
 
-def _count(database: Database, door: Door, now: datetime) -> int | None:
-    """Seconds to wait when the door was tried too often; None when it may be tried."""
-    values = {"door": _digest(database, door), "now": to_column(now), "before": to_column(now - WINDOW)}
+def _count(database: Database, limit: AttemptLimit, now: datetime) -> int | None:
+    """Count one attempt; return the seconds to wait when the limit is exceeded, otherwise None."""
+    values = {"target": _digest(database, limit), "now": to_column(now), "before": to_column(now - WINDOW)}
     database.execute(
-        "INSERT INTO guesses (door, count, since) VALUES (:door, 1, :now) ON CONFLICT (door) DO UPDATE SET "
-        "count = CASE WHEN guesses.since < :before THEN 1 ELSE guesses.count + 1 END, "
-        "since = CASE WHEN guesses.since < :before THEN excluded.since ELSE guesses.since END",
+        "INSERT INTO login_attempts (target, count, since) VALUES (:target, 1, :now) ON CONFLICT (target) DO UPDATE SET "
+        "count = CASE WHEN login_attempts.since < :before THEN 1 ELSE login_attempts.count + 1 END, "
+        "since = CASE WHEN login_attempts.since < :before THEN excluded.since ELSE login_attempts.since END",
         values,
     )
-    rows = database.rows("SELECT count, since FROM guesses WHERE door = :door", {"door": values["door"]})
-    if not rows or rows[0]["count"] <= door.most:
+    rows = database.rows("SELECT count, since FROM login_attempts WHERE target = :target", {"target": values["target"]})
+    if not rows or rows[0]["count"] <= limit.max_attempts:
         return None
     return int((from_column(rows[0]["since"]) + WINDOW - now).total_seconds())
 
 
-def _digest(database: Database, door: Door) -> str:
-    return hmac.new(signing_key(database), door.name.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
+def _digest(database: Database, limit: AttemptLimit) -> str:
+    return hmac.new(signing_key(database), limit.target.encode("utf-8", "replace"), hashlib.sha256).hexdigest()

@@ -115,7 +115,7 @@ class Caller:
         """Whether they may commit to `name`, or create it."""
         return self._writes() and self.role_in(name.owner) in {"write", "admin"} and self._reaches(name)
 
-    def may_speak_of(self, artifact: Artifact) -> bool:
+    def may_publish_scores_of(self, artifact: Artifact) -> bool:
         """Whether they may publish a score of `artifact` under their own name, or doubt one."""
         return self._writes() and self._reaches(artifact.name) and self.may_read(artifact)
 

@@ -10,7 +10,7 @@ import secrets
 from threading import BoundedSemaphore
 from typing import TYPE_CHECKING
 
-from hub.errors import MissingExtra, WrongRequest
+from hub.errors import InvalidRequest, MissingExtra
 
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
@@ -39,7 +39,7 @@ def sha256_of(secret: str) -> str:
 def digest_of(password: str) -> str:
     """What is kept of a password."""
     if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
-        raise WrongRequest(f"a password has {MIN_LENGTH} to {MAX_LENGTH} characters.")
+        raise InvalidRequest(f"a password has {MIN_LENGTH} to {MAX_LENGTH} characters.")
     return _hasher().hash(password)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from hub.errors import UnknownToken, WrongRequest
+from hub.errors import InvalidRequest, UnknownToken
 from hub.names import ArtifactName
 from hub.registry.accounts.audit import note
 from hub.registry.accounts.permissions import TOKEN_ROLES, USER, Account, Actor, Caller, Token
@@ -113,16 +113,16 @@ def add_token(
     artifact: str = "",
     lasts: timedelta | None = None,
 ) -> TokenRow:
-    """A new token inside a transaction. Raises WrongRequest for a role that is none, or for an account that has no programs."""
+    """A new token inside a transaction. Raises InvalidRequest for a role that is none, or for an account that has no programs."""
     from hub.registry.tables.accounts import TokenRow
 
     if role not in TOKEN_ROLES:
-        raise WrongRequest(f"{role!r} is no role of a token: choose one of {', '.join(TOKEN_ROLES)}.")
+        raise InvalidRequest(f"{role!r} is no role of a token: choose one of {', '.join(TOKEN_ROLES)}.")
     if account.removed_at is not None or account.kind != USER:
         why = "was removed" if account.removed_at else "is an organisation, whose members have tokens"
-        raise WrongRequest(f"`{account.name}` {why}: choose a user of `hub admin user list`.")
+        raise InvalidRequest(f"`{account.name}` {why}: choose a user of `hub admin user list`.")
     if len(label) > MAX_LABEL or not label.isprintable():
-        raise WrongRequest(f"a token's name has at most {MAX_LABEL} characters, on one line.")
+        raise InvalidRequest(f"a token's name has at most {MAX_LABEL} characters, on one line.")
     row = TokenRow(
         account_id=account.id, sha256=sha256_of(secret), name=label, role=role, artifact=artifact, created_at=utc_now(),
         expires_at=utc_now() + lasts if lasts else None,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from hub.errors import WrongRequest
+from hub.errors import InvalidRequest
 from hub.names import ArtifactName
 from hub.records import Artifact
 from hub.registry.accounts.audit import note
@@ -50,9 +50,9 @@ def status_of(database: Database, name: ArtifactName, account: Account) -> str:
 
 
 def requests(database: Database, name: ArtifactName, status: str) -> list[Request]:
-    """Who has asked and was answered so, oldest first. Raises WrongRequest."""
+    """Who has asked and was answered so, oldest first. Raises InvalidRequest."""
     if status not in STATUSES:
-        raise WrongRequest(f"{status[:80]!r} is no status of a request: {', '.join(STATUSES)} are.")
+        raise InvalidRequest(f"{status[:80]!r} is no status of a request: {', '.join(STATUSES)} are.")
     rows = database.rows(
         "SELECT accounts.name, full_name, email, status, reason, at FROM access_requests "
         "JOIN accounts ON accounts.id = account_id JOIN artifacts ON artifacts.id = artifact_id "
@@ -68,7 +68,7 @@ def requests(database: Database, name: ArtifactName, status: str) -> list[Reques
 def ask(database: Database, artifact: Artifact, account: Account, actor: Actor) -> str:
     """Ask for the files; the status afterwards. An answer that was given stands."""
     if not artifact.gated:
-        raise WrongRequest(f"`{artifact.name}` is not gated: its files can be downloaded.")
+        raise InvalidRequest(f"`{artifact.name}` is not gated: its files can be downloaded.")
     known = status_of(database, artifact.name, account)
     status = known or ("accepted" if artifact.gated == AUTO else "pending")
     if not known:
@@ -84,7 +84,7 @@ def answer(
     from hub.registry.tables.artifacts import artifact_row
 
     if status not in STATUSES:
-        raise WrongRequest(f"{status[:80]!r} is no status of a request: {', '.join(STATUSES)} are.")
+        raise InvalidRequest(f"{status[:80]!r} is no status of a request: {', '.join(STATUSES)} are.")
     with database.transaction() as session:
         artifact = artifact_row(session, name)
         assert artifact is not None, "the artifact was found before"

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hub.errors import Forbidden, UnknownRevision, WrongName
+from hub.errors import Forbidden, InvalidName, UnknownRevision
 from hub.names import ArtifactName
 from hub.registry.accounts.audit import note
 from hub.registry.accounts.permissions import Actor
@@ -49,9 +49,11 @@ def aliases(database: Database, name: ArtifactName) -> list[Alias]:
 
 
 def check_alias(alias: str) -> str:
-    """The name of an alias, or WrongName."""
+    """The name of an alias, or InvalidName."""
     if re.fullmatch(PATTERN, alias) is None or ".." in alias:
-        raise WrongName(f"{alias[:100]!r} is no alias: write `@` and up to 63 small letters, digits, `.`, `_` or `-`.")
+        raise InvalidName(
+            f"{alias[:100]!r} is no alias: write `@` and up to 63 small letters, digits, `.`, `_` or `-`."
+        )
     return alias
 
 
@@ -67,9 +69,9 @@ def set_alias(
 ) -> Alias:
     """Make or move an alias. `protected` is left as it is when it is None.
 
-    Raises WrongName, Forbidden for a protected one (or for protecting one) by somebody who may not administer the artifact.
+    Raises InvalidName, Forbidden for a protected one (or for protecting one) by somebody who may not administer the artifact.
     """
-    from hub.registry.artifacts.record import owe_reference
+    from hub.registry.artifacts.record import enqueue_reference
     from hub.registry.tables.artifacts import RefRow
 
     check_alias(alias)
@@ -78,7 +80,7 @@ def set_alias(
         if not may_administer and (protected or (found is not None and (found.protected or protected is False))):
             raise Forbidden(f"`{alias}` of `{name}` is protected: an administrator of `{name.owner}` moves it.")
         if found is None:
-            _insist_on_room(session, artifact, name)
+            _check_limit(session, artifact, name)
             found = RefRow(
                 artifact_id=artifact.id, name=alias, revision_id=revision_id, kind=ALIAS, message="", protected=False
             )
@@ -96,13 +98,13 @@ def set_alias(
             former=former,
             protected=found.protected,
         )
-        owe_reference(session, name)
+        enqueue_reference(session, name)
         return Alias(alias, revision_id, found.protected)
 
 
 def delete_alias(database: Database, name: ArtifactName, alias: str, actor: Actor, *, may_administer: bool) -> None:
     """Take an alias away. Raises UnknownRevision, and Forbidden for a protected one."""
-    from hub.registry.artifacts.record import owe_reference
+    from hub.registry.artifacts.record import enqueue_reference
 
     with database.transaction() as session:
         _, found = _find(session, name, alias)
@@ -112,17 +114,17 @@ def delete_alias(database: Database, name: ArtifactName, alias: str, actor: Acto
             raise Forbidden(f"`{alias}` of `{name}` is protected: an administrator of `{name.owner}` takes it away.")
         session.delete(found)
         note(session, actor, "alias.delete", str(name), name=alias, revision=found.revision_id)
-        owe_reference(session, name)
+        enqueue_reference(session, name)
 
 
-def _insist_on_room(session: Session, artifact: ArtifactRow, name: ArtifactName) -> None:
+def _check_limit(session: Session, artifact: ArtifactRow, name: ArtifactName) -> None:
     from sqlalchemy import func, select
 
     from hub.registry.tables.artifacts import RefRow
 
     known = select(func.count()).select_from(RefRow).where(RefRow.artifact_id == artifact.id, RefRow.kind == ALIAS)
     if (session.scalar(known) or 0) >= MAX_ALIASES:
-        raise WrongName(f"`{name}` has {MAX_ALIASES} aliases, and no more are kept: take one away first.")
+        raise InvalidName(f"`{name}` has {MAX_ALIASES} aliases, and no more are kept: take one away first.")
 
 
 def _find(session: Session, name: ArtifactName, alias: str) -> tuple[ArtifactRow, RefRow | None]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from hub.errors import Conflict, UnknownRevision, WrongName, WrongRequest
+from hub.errors import Conflict, InvalidName, InvalidRequest, UnknownRevision
 from hub.names import ArtifactName
 from hub.registry.accounts.audit import note
 from hub.registry.accounts.permissions import Actor
-from hub.registry.events import announce_ref
+from hub.registry.events import emit_ref
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -33,7 +33,7 @@ def kinds(database: Database, name: ArtifactName) -> dict[str, str]:
 
 
 def check_ref(name: str) -> str:
-    """The name of a branch or tag, or WrongName. After git-check-ref-format."""
+    """The name of a branch or tag, or InvalidName. After git-check-ref-format."""
     parts = name.split("/")
     wrong = _NAME.fullmatch(name) is None or _TAKEN.fullmatch(name) is not None or name.startswith("refs/")
     if (
@@ -41,7 +41,7 @@ def check_ref(name: str) -> str:
         or ".." in name
         or any(not part or part.startswith(".") or part.endswith((".", ".lock")) for part in parts)
     ):
-        raise WrongName(
+        raise InvalidName(
             f"{name[:100]!r} is no name for a branch or tag: use letters, digits, `.`, `_`, `-` and `/`, "
             "and nothing that reads as a commit id or a revision number."
         )
@@ -58,7 +58,7 @@ def create_ref(
     kind: str = "branch",
     message: str = "",
 ) -> None:
-    """A new branch or tag at a revision. Raises Conflict when the name is taken, WrongName."""
+    """A new branch or tag at a revision. Raises Conflict when the name is taken, InvalidName."""
     from hub.registry.tables.artifacts import RefRow
 
     check_ref(ref)
@@ -68,8 +68,8 @@ def create_ref(
             raise Conflict(f"`{name}` already has a {found.kind} `{ref}`.")
         session.add(RefRow(artifact_id=artifact.id, name=ref, revision_id=revision_id, kind=kind, message=message))
         note(session, actor, f"{kind}.create", str(name), name=ref, revision=revision_id)
-        announce_ref(session, artifact, kind, ref, None, revision_id)
-        _owe(session, name)
+        emit_ref(session, artifact, kind, ref, None, revision_id)
+        _enqueue(session, name)
 
 
 def restore_refs(database: Database, name: ArtifactName, refs: dict[str, dict[str, Any]]) -> None:
@@ -85,17 +85,17 @@ def restore_refs(database: Database, name: ArtifactName, refs: dict[str, dict[st
 
 
 def delete_ref(database: Database, name: ArtifactName, ref: str, actor: Actor, *, kind: str = "branch") -> None:
-    """Take a branch or tag away; revisions stay. Raises UnknownRevision, and WrongRequest for `main`."""
+    """Take a branch or tag away; revisions stay. Raises UnknownRevision, and InvalidRequest for `main`."""
     if ref == MAIN:
-        raise WrongRequest(f"`{MAIN}` of `{name}` cannot be deleted: it is what everybody gets without asking.")
+        raise InvalidRequest(f"`{MAIN}` of `{name}` cannot be deleted: it is what everybody gets without asking.")
     with database.transaction() as session:
         artifact, found = _find(session, name, ref)
         if found is None or found.kind != kind:
             raise UnknownRevision(ref, listing=f"hub show {name}")
         session.delete(found)
         note(session, actor, f"{kind}.delete", str(name), name=ref, revision=found.revision_id)
-        announce_ref(session, artifact, kind, ref, found.revision_id, None)
-        _owe(session, name)
+        emit_ref(session, artifact, kind, ref, found.revision_id, None)
+        _enqueue(session, name)
 
 
 def _find(session: Session, name: ArtifactName, ref: str) -> tuple[ArtifactRow, RefRow | None]:
@@ -106,7 +106,7 @@ def _find(session: Session, name: ArtifactName, ref: str) -> tuple[ArtifactRow, 
     return artifact, session.get(RefRow, (artifact.id, ref))
 
 
-def _owe(session: Session, name: ArtifactName) -> None:
-    from hub.registry.artifacts.record import owe_reference
+def _enqueue(session: Session, name: ArtifactName) -> None:
+    from hub.registry.artifacts.record import enqueue_reference
 
-    owe_reference(session, name)
+    enqueue_reference(session, name)

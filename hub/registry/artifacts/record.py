@@ -15,13 +15,13 @@ from hub.records import Artifact, Revision, joined
 from hub.registry.accounts.audit import note
 from hub.registry.accounts.permissions import Actor
 from hub.registry.database.clock import UNDATED
-from hub.registry.events import CONFIG, REPO, SCORE, announce, announce_ref, anybody_listens, told_score
+from hub.registry.events import CONFIG, REPO, SCORE, emit, emit_ref, has_listeners, score_event
 from hub.registry.index.facet_counts import EVERYTHING, facets_in, recount
-from hub.registry.index.ranking import UNMEASURED, standing
+from hub.registry.index.ranking import UNMEASURED, ranking
 from hub.registry.index.tags import index_words
 from hub.registry.index.text import facets_of, words_of
-from hub.registry.outbox.queue import WRITE_REFERENCE, owe
-from hub.registry.scores.scores import mark_disputed, stand_again, weigh_published
+from hub.registry.outbox.queue import WRITE_REFERENCE, enqueue
+from hub.registry.scores.scores import mark_disputed, rank_published, update_ranking
 from hub.registry.tables.artifacts import (
     ArtifactRow,
     BaseRow,
@@ -61,7 +61,7 @@ def record(
             f"somebody else pushed first. Look at it with `hub show {artifact.name}`, then push again."
         )
     is_new = row is None
-    is_heard = anybody_listens(session)
+    is_heard = has_listeners(session)
     scores_before = _scores(session, row) if row and is_heard else []
     if row is None or (branch == HEAD_REF and not revision.yanked):
         row = describe(session, row, artifact, revision)
@@ -75,16 +75,16 @@ def record(
     if actor is not None:
         detail = {"revision": revision.id, "branch": branch, "message": revision.message, "files": len(revision.files)}
         note(session, actor, "commit", str(artifact.name), **detail)
-    owe_reference(session, artifact.name)
+    enqueue_reference(session, artifact.name)
     if not is_heard:
         return
     session.flush()
     if is_new:
-        announce(session, row, REPO, "create")
+        emit(session, row, REPO, "create")
     if revision.files or not is_new:
-        announce_ref(session, row, "branch", branch, found, revision.id)
+        emit_ref(session, row, "branch", branch, found, revision.id)
     if scores := [score for score in _scores(session, row) if score not in scores_before]:
-        announce(session, row, SCORE, "create", scores=scores)
+        emit(session, row, SCORE, "create", scores=scores)
 
 
 def yank(
@@ -106,9 +106,9 @@ def yank(
     if actor is not None:
         action = "revision.yank" if yanked else "revision.unyank"
         note(session, actor, action, str(name), revision=revision_id, reason=reason)
-    owe_reference(session, name)
+    enqueue_reference(session, name)
     about = {"yanked": yanked, "revision": revision_id[:COMMIT_DIGITS]}
-    announce(session, session.get_one(ArtifactRow, row.artifact_id), CONFIG, "update", updatedConfig=about)
+    emit(session, session.get_one(ArtifactRow, row.artifact_id), CONFIG, "update", updatedConfig=about)
 
 
 def forget(session: Session, name: ArtifactName) -> None:
@@ -116,19 +116,19 @@ def forget(session: Session, name: ArtifactName) -> None:
     row = artifact_row(session, name)
     if row is None:
         return
-    announce(session, row, REPO, "delete")
+    emit(session, row, REPO, "delete")
     recount(session, facets_in(session, row), ())
     for table in (RefRow, ScoreRow, VariantRow, BaseRow, LanguageRow):
         session.execute(delete(table).where(table.artifact_id == row.id))
     session.delete(row)
     session.flush()
     session.execute(delete(BlobRow).where(BlobRow.digest.not_in(select(FileRow.digest))))
-    owe_reference(session, name)
+    enqueue_reference(session, name)
 
 
-def owe_reference(session: Session, name: ArtifactName) -> None:
+def enqueue_reference(session: Session, name: ArtifactName) -> None:
     """Let the outbox write the store's reference of `name` after this transaction."""
-    owe(session, WRITE_REFERENCE, str(name))
+    enqueue(session, WRITE_REFERENCE, str(name))
 
 
 def describe(session: Session, row: ArtifactRow | None, artifact: Artifact, revision: Revision) -> ArtifactRow:
@@ -138,7 +138,8 @@ def describe(session: Session, row: ArtifactRow | None, artifact: Artifact, revi
     if row is None:
         row = ArtifactRow(
             owner=artifact.name.owner, name=artifact.name.name, key=artifact.name.key, bare_key=artifact.name.name.lower(),
-            downloads=0, created_at=created_at, private=artifact.private, gated=artifact.gated, any_file=artifact.any_file, likes=0,
+            downloads=0, likes=0, created_at=created_at,
+            private=artifact.private, gated=artifact.gated, allow_unsafe_files=artifact.allow_unsafe_files,
         )  # fmt: skip
         session.add(row)
     row.kind, row.summary, row.license = artifact.kind, artifact.summary, artifact.license
@@ -146,7 +147,7 @@ def describe(session: Session, row: ArtifactRow | None, artifact: Artifact, revi
     row.conditioning = dataclasses.asdict(artifact.conditioning) if artifact.conditioning else None
     row.upstream = [dataclasses.asdict(each) for each in artifact.upstream]
     row.weights_digest, row.size_bytes, row.updated_at = artifact.weights_digest, artifact.size_bytes, created_at
-    row.standing = UNMEASURED
+    row.ranking = UNMEASURED
     facets = list(facets_of(artifact))
     row.weights, row.parameters = artifact.weights, artifact.total_parameters
     row.words, row.facets = words_of(artifact), index_words(dataclasses.replace(artifact, gated=row.gated))
@@ -156,7 +157,7 @@ def describe(session: Session, row: ArtifactRow | None, artifact: Artifact, revi
         session.execute(delete(table).where(table.artifact_id == row.id))
     session.execute(delete(ScoreRow).where(ScoreRow.artifact_id == row.id, ScoreRow.author == ""))
     session.add_all(
-        LanguageRow(artifact_id=row.id, position=place, tag=tag, standing=UNMEASURED)
+        LanguageRow(artifact_id=row.id, position=place, tag=tag, ranking=UNMEASURED)
         for place, tag in enumerate(artifact.languages)
     )
     session.add_all(
@@ -174,14 +175,14 @@ def describe(session: Session, row: ArtifactRow | None, artifact: Artifact, revi
     )  # fmt: skip
     session.add_all(
         ScoreRow(
-            artifact_id=row.id, position=place, standing=standing(score, artifact.languages), **dataclasses.asdict(score)
+            artifact_id=row.id, position=place, ranking=ranking(score, artifact.languages), **dataclasses.asdict(score)
         )
         for place, score in enumerate(artifact.scores)
     )  # fmt: skip
     session.flush()
-    weigh_published(session, row, revision.id)
+    rank_published(session, row, revision.id)
     mark_disputed(session, row)
-    stand_again(session, row)
+    update_ranking(session, row)
     return row
 
 
@@ -216,4 +217,4 @@ def add_revision(session: Session, artifact_id: int, number: int, revision: Revi
 def _scores(session: Session, row: ArtifactRow) -> list[dict[str, Any]]:
     """The scores of an artifact, as webhooks are told of them."""
     rows = session.scalars(select(ScoreRow).where(ScoreRow.artifact_id == row.id).order_by(ScoreRow.position))
-    return [told_score(each) for each in rows]
+    return [score_event(each) for each in rows]

@@ -12,7 +12,7 @@ from hub.registry.accounts.audit import note
 from hub.registry.accounts.permissions import Account, Actor
 from hub.registry.artifacts.rows import read_artifacts
 from hub.registry.database.clock import utc_now
-from hub.registry.events import CONFIG, REPO, announce
+from hub.registry.events import CONFIG, REPO, emit
 from hub.registry.index.tags import CURATED_OWNER, index_words
 from hub.registry.index.text import words_of
 from hub.registry.index.trending import LIKE, weight
@@ -67,7 +67,7 @@ def move_repository(database: Database, name: ArtifactName, target: ArtifactName
     """Give an artifact another name; the old one leads to it. Raises Conflict when the new one is taken, or was."""
     from sqlalchemy import update
 
-    from hub.registry.artifacts.record import owe_reference
+    from hub.registry.artifacts.record import enqueue_reference
     from hub.registry.index.facet_counts import facets_in, recount
     from hub.registry.tables.accounts import TombstoneRow
     from hub.registry.tables.artifacts import artifact_row
@@ -81,7 +81,7 @@ def move_repository(database: Database, name: ArtifactName, target: ArtifactName
             raise Conflict(f"`{target}` is taken, or was once: choose another name.")
         if grave is not None:
             session.delete(grave)
-        announce(session, row, REPO, "move", movedTo={"name": str(target), "owner": {"id": target.owner}})
+        emit(session, row, REPO, "move", movedTo={"name": str(target), "owner": {"id": target.owner}})
         former = facets_in(session, row)
         row.owner, row.name, row.key, row.bare_key = target.owner, target.name, target.key, target.name.lower()
         renamed = dataclasses.replace(read_artifacts(database, [row.id])[0], name=target)
@@ -92,16 +92,16 @@ def move_repository(database: Database, name: ArtifactName, target: ArtifactName
         if target.key != name.key:
             session.merge(TombstoneRow(key=name.key, name=str(name), moved_to=str(target), at=utc_now()))
         note(session, actor, "repository.move", str(name), to=str(target))
-        owe_reference(session, name)
-        owe_reference(session, target)
+        enqueue_reference(session, name)
+        enqueue_reference(session, target)
 
 
 def change_settings(database: Database, name: ArtifactName, actor: Actor, **settings: Any) -> None:
     """Open, close or gate an artifact: `private`, `gated`."""
-    from hub.registry.artifacts.record import owe_reference
+    from hub.registry.artifacts.record import enqueue_reference
     from hub.registry.index.facet_counts import facets_in, recount
 
-    assert settings.keys() <= {"private", "gated", "any_file"}
+    assert settings.keys() <= {"private", "gated", "allow_unsafe_files"}
     with database.transaction() as session:
         row = _get(session, name)
         former = facets_in(session, row)
@@ -111,13 +111,13 @@ def change_settings(database: Database, name: ArtifactName, actor: Actor, **sett
         recount(session, former, facets_in(session, row))
         note(session, actor, "repository.settings", str(name), **settings)
         session.flush()
-        announce(session, row, CONFIG, "update", updatedConfig=settings)
-        owe_reference(session, name)
+        emit(session, row, CONFIG, "update", updatedConfig=settings)
+        enqueue_reference(session, name)
 
 
-def allow_any_file(database: Database, name: ArtifactName, allowed: bool, actor: Actor) -> None:
+def allow_unsafe_files(database: Database, name: ArtifactName, allowed: bool, actor: Actor) -> None:
     """Let an artifact hold files that may run code, or no longer."""
-    change_settings(database, name, actor, any_file=allowed)
+    change_settings(database, name, actor, allow_unsafe_files=allowed)
 
 
 def like(database: Database, name: ArtifactName, account: Account, actor: Actor) -> None:

@@ -10,14 +10,14 @@ from hub.errors import Conflict
 from hub.records import Artifact, Revision
 from hub.registry.accounts.audit import note
 from hub.registry.accounts.permissions import Actor
-from hub.registry.events import announce_rewriting
+from hub.registry.events import emit_rewrite
 
 if TYPE_CHECKING:
     from hub.registry.database.database import Database
 
 
 @dataclass(frozen=True, slots=True)
-class Rewriting:
+class Rewrite:
     """What is to be replaced, seen from a state that must still be there."""
 
     refs: Mapping[str, str]
@@ -28,11 +28,11 @@ class Rewriting:
     """Contents that nobody may name any more because he has sent them once."""
 
 
-def rewrite(database: Database, artifact: Artifact, head: Revision, plan: Rewriting, actor: Actor) -> None:
+def rewrite(database: Database, artifact: Artifact, head: Revision, plan: Rewrite, actor: Actor) -> None:
     """Replace revisions and move all branches and tags along. Raises Conflict when one of those has moved by itself."""
     from sqlalchemy import delete, select, update
 
-    from hub.registry.artifacts.record import add_revision, describe, owe_reference
+    from hub.registry.artifacts.record import add_revision, describe, enqueue_reference
     from hub.registry.tables.accounts import UploadRow
     from hub.registry.tables.artifacts import BlobRow, FileRow, RefRow, RevisionRow, artifact_row
 
@@ -55,5 +55,5 @@ def rewrite(database: Database, artifact: Artifact, head: Revision, plan: Rewrit
         session.execute(delete(UploadRow).where(UploadRow.digest.in_(unheld)))
         describe(session, row, artifact, head)
         note(session, actor, "files.erase", str(artifact.name), files=sorted(plan.erased), revisions=len(plan.replaced))
-        announce_rewriting(session, row, refs, plan.replaced)
-        owe_reference(session, artifact.name)
+        emit_rewrite(session, row, refs, plan.replaced)
+        enqueue_reference(session, artifact.name)

@@ -26,7 +26,7 @@ from hub.registry.index.heads import chosen_revisions
 from hub.registry.scores.rows import read_score
 
 if TYPE_CHECKING:
-    from hub.registry.database.database import Database, Row
+    from hub.registry.database.database import Database, ResultRow
 
 
 def read_artifacts(
@@ -40,7 +40,7 @@ def read_artifacts(
         return ()
     chosen = f"({', '.join(map(str, map(int, ids)))})"
 
-    def parts(table: str, order: str) -> dict[int, list[Row]]:
+    def parts(table: str, order: str) -> dict[int, list[ResultRow]]:
         found = defaultdict(list)
         for row in database.rows(f"SELECT * FROM {table} WHERE artifact_id IN {chosen} ORDER BY artifact_id, {order}"):
             found[row["artifact_id"]].append(row)
@@ -77,7 +77,7 @@ def read_artifacts(
             updated_at=known_time(row["updated_at"]),
             private=bool(row["private"]),
             gated=row["gated"],
-            any_file=bool(row["any_file"]),
+            allow_unsafe_files=bool(row["allow_unsafe_files"]),
             likes=row["likes"],
             trending=row["trending"],
             weights=json.loads(row["weights"]),
@@ -125,19 +125,19 @@ def read_revisions(
 
 def read_files(database: Database, revision_ids: Sequence[str]) -> dict[str, tuple[File, ...]]:
     """Revision → its files sorted by path, of many revisions by one question."""
-    among, values = database.one_of("revision_id", revision_ids, "ids")
+    among, values = database.in_list("revision_id", revision_ids, "ids")
     files = defaultdict(list)
     for row in database.rows(f"SELECT * FROM files WHERE {among} ORDER BY revision_id, path", values):
         files[row["revision_id"]].append(File(row["path"], Digest(row["digest"]), row["size_bytes"]))
     return {each: tuple(found) for each, found in files.items()}
 
 
-def _signature(row: Row) -> Signature:
+def _signature(row: ResultRow) -> Signature:
     fields = {name: row[name] for name in ("method", "signer", "account", "fingerprint", "reason")}
     return Signature(verified=bool(row["verified"]), **fields)
 
 
-def _variant(row: Row) -> Variant:
+def _variant(row: ResultRow) -> Variant:
     conditioning = _conditioning(row["conditioning"])
     assert conditioning is not None, "the column is NOT NULL"
     names, digests = (str(row[key] or "").split(JOINT) for key in ("encoder", "encoder_digest"))

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from hub.names import Digest
 from hub.registry.database.clock import from_column
-from hub.registry.outbox.queue import owe
+from hub.registry.outbox.queue import enqueue
 
 if TYPE_CHECKING:
     from hub.records import File
-    from hub.registry.database.database import Database, Row
+    from hub.registry.database.database import Database, ResultRow
 
 SCAN = "scan-file"
 UNSCANNED, CLEAN, SUSPICIOUS, MALICIOUS, INCONCLUSIVE = "unscanned", "clean", "suspicious", "malicious", "inconclusive"
@@ -67,7 +67,7 @@ def flag(database: Database, found: Iterable[tuple[File, str]]) -> None:
                 )  # fmt: skip
                 session.add(row)
                 session.flush()
-                owe(session, SCAN, file.digest.hex)
+                enqueue(session, SCAN, file.digest.hex)
 
 
 def find_scan(database: Database, digest: Digest) -> Scan | None:
@@ -96,7 +96,7 @@ def worst_words(scans: Iterable[Scan]) -> str:
     return listed[0].words if listed else ""
 
 
-def _scan(row: Row) -> Scan:
+def _scan(row: ResultRow) -> Scan:
     return Scan(
         digest=Digest(row["digest"]), name=row["name"], kind=row["kind"], verdict=row["verdict"], scanner=row["scanner"],
         report=json.loads(row["report"]), scanned_at=from_column(row["scanned_at"]),

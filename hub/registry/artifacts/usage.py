@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class StoredFile:
     """A content that a path of an artifact has, or once had."""
 
     file: File
@@ -26,7 +26,7 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
-class Holding:
+class RepositoryUsage:
     """An artifact of an owner, and what it takes."""
 
     name: ArtifactName
@@ -38,7 +38,7 @@ class Holding:
 
 
 @dataclass(frozen=True, slots=True)
-class Totals:
+class RegistryTotals:
     """Sums over the whole registry."""
 
     blobs: int
@@ -49,12 +49,12 @@ class Totals:
     downloads: int
 
 
-def totals(database: Database) -> Totals:
+def totals(database: Database) -> RegistryTotals:
     """The sums: whole tables are read, which takes a while among a million artifacts."""
     blobs, size_bytes = database.rows("SELECT count(*), coalesce(sum(size_bytes), 0) FROM blobs")[0]
     revisions = database.rows("SELECT count(*) FROM revisions")[0][0]
     downloads = database.rows("SELECT coalesce(sum(downloads), 0) FROM artifacts")[0][0]
-    return Totals(int(blobs), int(size_bytes), int(revisions), int(downloads))
+    return RegistryTotals(int(blobs), int(size_bytes), int(revisions), int(downloads))
 
 
 def public_by_kind(database: Database) -> dict[str, int]:
@@ -63,7 +63,7 @@ def public_by_kind(database: Database) -> dict[str, int]:
     return {row["value"]: int(row["artifacts"]) for row in rows}
 
 
-def held_files(database: Database, name: ArtifactName, *, limit: int, offset: int = 0) -> list[Held]:
+def stored_files(database: Database, name: ArtifactName, *, limit: int, offset: int = 0) -> list[StoredFile]:
     """Each path with each of its contents, sorted by path."""
     question = (
         "SELECT path, digest, files.size_bytes AS size_bytes, min(revisions.created_at) AS since, max(CASE WHEN EXISTS "
@@ -72,7 +72,7 @@ def held_files(database: Database, name: ArtifactName, *, limit: int, offset: in
         "WHERE key = :key GROUP BY path, digest, files.size_bytes ORDER BY path, since DESC, digest LIMIT :limit OFFSET :offset"
     )
     return [
-        Held(
+        StoredFile(
             File(row["path"], Digest(row["digest"]), row["size_bytes"]),
             known_time(str(row["since"])),
             "main" if row["in_main"] else "",
@@ -81,7 +81,7 @@ def held_files(database: Database, name: ArtifactName, *, limit: int, offset: in
     ]
 
 
-def holdings(database: Database, owner: str, *, limit: int, offset: int = 0) -> list[Holding]:
+def usage_by_repository(database: Database, owner: str, *, limit: int, offset: int = 0) -> list[RepositoryUsage]:
     """What an owner has, private artifacts included, sorted by name."""
     question = (
         "SELECT owner, name, kind, private, updated_at, (SELECT coalesce(sum(size_bytes), 0) FROM (SELECT DISTINCT digest, "
@@ -96,7 +96,7 @@ def holdings(database: Database, owner: str, *, limit: int, offset: int = 0) -> 
         "offset": offset,
     }  # `0` follows `/`.
     return [
-        Holding(
+        RepositoryUsage(
             ArtifactName(row["owner"], row["name"]),
             row["kind"],
             bool(row["private"]),

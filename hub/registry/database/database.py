@@ -23,7 +23,7 @@ TIMEOUT_S = 30.0
 """How long a writer waits for another one."""
 
 
-class Row(Protocol):
+class ResultRow(Protocol):
     """One answer: values by position and by the column's name."""
 
     def __getitem__(self, key: int | str, /) -> Any: ...
@@ -95,7 +95,7 @@ class Database(ABC):
         """Which schema the database has, older and newer ones included; empty when it has none."""
 
     @abstractmethod
-    def rows(self, sql: str, values: Mapping[str, Any] | None = None) -> Sequence[Row]:
+    def rows(self, sql: str, values: Mapping[str, Any] | None = None) -> Sequence[ResultRow]:
         """All answers to one question."""
 
     @abstractmethod
@@ -107,15 +107,15 @@ class Database(ABC):
         """All `rows` of this thread inside see one state of the registry."""
 
     @abstractmethod
-    def one_of(self, column: str, values: Sequence[Any], name: str) -> tuple[str, dict[str, Any]]:
+    def in_list(self, column: str, values: Sequence[Any], name: str) -> tuple[str, dict[str, Any]]:
         """SQL for `column` being one of `values`, however many, and the value that it needs under `name`."""
 
     @abstractmethod
-    def matching(self, words: Sequence[str], facets: Sequence[Sequence[str]], limit: int) -> list[int]:
+    def match_ids(self, words: Sequence[str], facets: Sequence[Sequence[str]], limit: int) -> list[int]:
         """Ids of artifacts that have every word's beginning and, of each group of facets, one: `limit` and one, at most."""
 
     @abstractmethod
-    def has(self, words: Sequence[str], facets: Sequence[Sequence[str]]) -> tuple[str, dict[str, Any]]:
+    def match_condition(self, words: Sequence[str], facets: Sequence[Sequence[str]]) -> tuple[str, dict[str, Any]]:
         """The same as SQL about a row of `artifacts`, and the values that it needs."""
 
     @abstractmethod
@@ -124,7 +124,7 @@ class Database(ABC):
 
     @abstractmethod
     def restore(self, file: Path) -> None:
-        """Make the content of a file of `backup` this database's. Raises WrongRequest when there is something in it."""
+        """Make the content of a file of `backup` this database's. Raises InvalidRequest when there is something in it."""
 
     @abstractmethod
     def translated(self) -> AbstractContextManager[None]:

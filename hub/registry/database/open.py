@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hub.errors import WrongRequest
+from hub.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from hub.registry.database.database import Database
@@ -16,7 +16,7 @@ _POSTGRES = ("postgresql://", "postgres://", "postgresql+psycopg://")
 def open_database(address: str | Path) -> Database:
     """The database at a path, a `sqlite:///PATH` or a `postgresql://` URL. Nothing is created yet.
 
-    Raises WrongRequest for other addresses, MissingExtra when psycopg is not installed.
+    Raises InvalidRequest for other addresses, MissingExtra when psycopg is not installed.
     """
     text = str(address)
     if text.startswith(_POSTGRES):
@@ -24,7 +24,7 @@ def open_database(address: str | Path) -> Database:
 
         return PostgresDatabase(text)
     if "://" in text and not text.startswith("sqlite:///"):
-        raise WrongRequest(
+        raise InvalidRequest(
             f"{text.partition('://')[0]!r} registries are not served: give a path, sqlite:///PATH or postgresql://HOST/NAME."
         )
     from hub.registry.database.sqlite import SqliteDatabase

@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hub.errors import Damaged, DiskFull, HubError, MissingExtra, Unreachable, WrongRequest
-from hub.registry.database.database import TIMEOUT_S, Database, Row
+from hub.errors import DamagedFile, DiskFull, HubError, InvalidRequest, MissingExtra, Unreachable
+from hub.registry.database.database import TIMEOUT_S, Database, ResultRow
 from hub.registry.database.schema import version_among
 
 try:
@@ -54,10 +54,10 @@ class PostgresDatabase(Database):
             tables, lambda: next(iter(self.rows("SELECT version_num FROM alembic_version")), None), self.address
         )
 
-    def rows(self, sql: str, values: Mapping[str, Any] | None = None) -> Sequence[Row]:
+    def rows(self, sql: str, values: Mapping[str, Any] | None = None) -> Sequence[ResultRow]:
         """As `Database.rows`."""
         with self.translated():
-            found: list[Row] = self._ask(sql, values, again=True).fetchall()
+            found: list[ResultRow] = self._ask(sql, values, again=True).fetchall()
             return found
 
     def execute(self, sql: str, values: Mapping[str, Any] | None = None) -> None:
@@ -77,11 +77,11 @@ class PostgresDatabase(Database):
             if not connection.closed:
                 self.execute("ROLLBACK")
 
-    def one_of(self, column: str, values: Sequence[Any], name: str) -> tuple[str, dict[str, Any]]:
-        """As `Database.one_of`."""
+    def in_list(self, column: str, values: Sequence[Any], name: str) -> tuple[str, dict[str, Any]]:
+        """As `Database.in_list`."""
         return f"{column} = ANY(:{name})", {name: list(values)}
 
-    def matching(self, words: Sequence[str], facets: Sequence[Sequence[str]], limit: int) -> list[int]:
+    def match_ids(self, words: Sequence[str], facets: Sequence[Sequence[str]], limit: int) -> list[int]:
         """As `Database.matching`, in no order."""
         found = self.rows(
             "SELECT id FROM artifacts WHERE search @@ CAST(:asked AS tsquery) LIMIT :limit",
@@ -89,7 +89,7 @@ class PostgresDatabase(Database):
         )
         return [row[0] for row in found]
 
-    def has(self, words: Sequence[str], facets: Sequence[Sequence[str]]) -> tuple[str, dict[str, Any]]:
+    def match_condition(self, words: Sequence[str], facets: Sequence[Sequence[str]]) -> tuple[str, dict[str, Any]]:
         """As `Database.has`."""
         return "search @@ CAST(:asked AS tsquery)", {"asked": _asked(words, facets)}
 
@@ -102,7 +102,7 @@ class PostgresDatabase(Database):
     def restore(self, file: Path) -> None:
         """Load a dump into a database that holds no artifacts. Needs `pg_restore`."""
         if self.version() and self.rows("SELECT id FROM artifacts LIMIT 1"):
-            raise WrongRequest(f"{self.address} is no empty registry: name another database in DATABASE_URL.")
+            raise InvalidRequest(f"{self.address} is no empty registry: name another database in DATABASE_URL.")
         self.close()
         self._run(
             "pg_restore", "--clean", "--if-exists", "--no-owner", "--no-privileges", "--single-transaction",
@@ -120,9 +120,11 @@ class PostgresDatabase(Database):
         except psycopg.Error as error:
             raise self._complaint(error) from error
 
-    def _ask(self, sql: str, values: Mapping[str, Any] | None = None, *, again: bool = False) -> psycopg.Cursor[Row]:
+    def _ask(
+        self, sql: str, values: Mapping[str, Any] | None = None, *, again: bool = False
+    ) -> psycopg.Cursor[ResultRow]:
         """Ask; with `again`, once more on a new connection when the server has ended one that is in no snapshot."""
-        connection: psycopg.Connection[Row] = self._connection()
+        connection: psycopg.Connection[ResultRow] = self._connection()
         in_snapshot = connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE
         kept = {name: _without_nul(value) for name, value in (values or {}).items()}
         try:
@@ -136,7 +138,7 @@ class PostgresDatabase(Database):
             connection = self._connection()
             return connection.execute(_translate(sql), kept)
 
-    def _connect(self) -> psycopg.Connection[Row]:
+    def _connect(self) -> psycopg.Connection[ResultRow]:
         connection = psycopg.connect(
             self._url, autocommit=True, row_factory=_row_factory, connect_timeout=CONNECT_S, prepare_threshold=None
         )
@@ -164,7 +166,7 @@ class PostgresDatabase(Database):
         """One of PostgreSQL's own commands on this database; the password goes through the environment, not the arguments."""
         program = shutil.which(command)
         if program is None:
-            raise WrongRequest(f"`{command}` is not installed: install PostgreSQL's client programs and try again.")
+            raise InvalidRequest(f"`{command}` is not installed: install PostgreSQL's client programs and try again.")
         password = conninfo_to_dict(self._url).get("password")
         environment = os.environ | ({"PGPASSWORD": str(password)} if password else {})
         done = subprocess.run(
@@ -182,7 +184,7 @@ class PostgresDatabase(Database):
             return DiskFull(f"cannot write {self.address}: the disk is full. Nothing was changed.")
         if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
             return Unreachable(f"cannot use {self.address} ({reason}): look at DATABASE_URL and at the server.")
-        return Damaged(f"{self.address} does not answer as a registry ({reason}): look at it with `hub doctor`.")
+        return DamagedFile(f"{self.address} does not answer as a registry ({reason}): look at it with `hub doctor`.")
 
 
 def _row_factory(cursor: psycopg.Cursor[Any]) -> Callable[[Sequence[Any]], Any]:

@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hub.errors import Damaged
+from hub.errors import DamagedFile
 from hub.plugins import load_all
 
 if TYPE_CHECKING:
@@ -27,14 +27,14 @@ _ONE_AT_A_TIME = threading.Lock()
 def is_current(version: str, address: str) -> bool:
     """Whether a database of this version has our schema; False for an empty or an older one.
 
-    Raises Damaged for a database of a newer linguahub, and for one of before the first release.
+    Raises DamagedFile for a database of a newer linguahub, and for one of before the first release.
     """
     if version > HEAD:
-        raise Damaged(
+        raise DamagedFile(
             f"{address} has schema {version}, this linguahub knows {HEAD}: upgrade linguahub, or move the file away."
         )
     if version and version < FIRST:
-        raise Damaged(
+        raise DamagedFile(
             f"{address} was made by an older development version (schema {version}, not {HEAD}): move it away, "
             "then `hub index` builds a new one from the cards and the store."
         )
@@ -42,14 +42,14 @@ def is_current(version: str, address: str) -> bool:
 
 
 def version_among(tables: set[str], read: Callable[[], Any], address: str) -> str:
-    """The migration that made these tables, `0029`; empty when there are none. Damaged for somebody else's.
+    """The migration that made these tables, `0029`; empty when there are none. DamagedFile for somebody else's.
 
     `read` asks the table `alembic_version` for its row.
     """
     if not tables:
         return ""
     if not {"alembic_version", "artifacts"} <= tables:
-        raise Damaged(
+        raise DamagedFile(
             f"{address} is a database of something else (tables {', '.join(sorted(tables)[:3])}): move it away."
         )
     row = read()

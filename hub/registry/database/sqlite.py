@@ -14,7 +14,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hub.errors import Damaged, DiskFull, HubError, Unreachable, WrongRequest
+from hub.errors import DamagedFile, DiskFull, HubError, InvalidRequest, Unreachable
 from hub.registry.database.database import TIMEOUT_S, Database
 from hub.registry.database.schema import version_among
 
@@ -80,11 +80,11 @@ class SqliteDatabase(Database):
         finally:
             self._connection().execute("ROLLBACK")
 
-    def one_of(self, column: str, values: Sequence[Any], name: str) -> tuple[str, dict[str, Any]]:
-        """As `Database.one_of`."""
+    def in_list(self, column: str, values: Sequence[Any], name: str) -> tuple[str, dict[str, Any]]:
+        """As `Database.in_list`."""
         return f"{column} IN (SELECT value FROM json_each(:{name}))", {name: json.dumps(values)}  # noqa: S608 - names alone
 
-    def matching(self, words: Sequence[str], facets: Sequence[Sequence[str]], limit: int) -> list[int]:
+    def match_ids(self, words: Sequence[str], facets: Sequence[Sequence[str]], limit: int) -> list[int]:
         """As `Database.matching`, newest first.
 
         Beginnings longer than those that have lists of their own are asked for as whole words first: their lists are read only as
@@ -97,7 +97,7 @@ class SqliteDatabase(Database):
                 return whole
         return self._match([*(f"{_quoted(word)}*" for word in words), *groups], limit)
 
-    def has(self, words: Sequence[str], facets: Sequence[Sequence[str]]) -> tuple[str, dict[str, Any]]:
+    def match_condition(self, words: Sequence[str], facets: Sequence[Sequence[str]]) -> tuple[str, dict[str, Any]]:
         """As `Database.has`."""
         values = {f"word_{number}": f" {word}" for number, word in enumerate(words)}
         conditions = [f"instr(' ' || words, :{name}) > 0" for name in values]
@@ -124,7 +124,7 @@ class SqliteDatabase(Database):
     def restore(self, file: Path) -> None:
         """Put the content of a backup in the place of an empty registry."""
         if self.path.exists() and self.version() and self.rows("SELECT id FROM artifacts LIMIT 1"):
-            raise WrongRequest(f"{self.path} is no empty registry: move it away, or set HUB_HOME to another folder.")
+            raise InvalidRequest(f"{self.path} is no empty registry: move it away, or set HUB_HOME to another folder.")
         self.close()
         with self.translated():
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -167,11 +167,11 @@ def _quoted(text: str) -> str:
 def _complaint(error: sqlite3.Error, path: Path) -> HubError:
     text = str(error)
     if "not a database" in text or "malformed" in text:
-        return Damaged(f"{path} is no registry ({text}): move it away and build a new one with `hub index`.")
+        return DamagedFile(f"{path} is no registry ({text}): move it away and build a new one with `hub index`.")
     if "readonly" in text or "unable to open" in text:
         return Unreachable(f"cannot write {path} ({text}): set HUB_HOME to a folder you can write.")
     if "full" in text:
         return DiskFull(f"cannot write {path}: the disk is full. Nothing was changed.")
     if "locked" in text:
         return Unreachable(f"{path} is busy: another process has been writing for {TIMEOUT_S:.0f} s. Try again.")
-    return Damaged(f"{path} does not answer as a registry ({text}): build a new one with `hub index`.")
+    return DamagedFile(f"{path} does not answer as a registry ({text}): build a new one with `hub index`.")

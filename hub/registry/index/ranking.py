@@ -1,6 +1,6 @@
 """How well an artifact stands in a search sorted by score: its best measured score, in a language that it was made for.
 
-Different metrics cannot be compared, so the metric comes first and the value second: `standing` is the rank of the
+Different metrics cannot be compared, so the metric comes first and the value second: `ranking` is the rank of the
 metric below minus the value brought into [0, 1). Lower stands higher. Behind stand scores that were not measured, and last
 those that judge something else: a module's card also says what the base makes of English prompts, which is much better.
 Standings are kept with the scores, so that the database finds the best one: see `hub.registry.scores.rows.headlines`.
@@ -34,20 +34,20 @@ ENGLISH_BASE = "english_base_"
 CONTROLS = (BASE_ALONE, ENGLISH_BASE, "english_drop_", "fid_floor", "judge_ceiling_")
 """How metrics begin that judge the base, the benchmark or its judge, so that a module's own scores can be read."""
 FOREIGN_LANGUAGE = 100.0
-"""Added to the standing of a score in another language than the one asked for."""
+"""Added to the ranking of a score in another language than the one asked for."""
 UNMEASURED = 1000.0
 """From here on stands what nobody here has measured, or not of the artifact's own languages: it places no artifact."""
 NEVER = 2000.0
 """From here on stands what judges something else: no line of a table shows it."""
 _OTHERS = 10.0
-"""Added to the standing of an unmeasured score in a language that the artifact is not for."""
+"""Added to the ranking of an unmeasured score in a language that the artifact is not for."""
 _TRUST = (Provenance.MEASURED, Provenance.REPORTED, Provenance.DISPUTED)
 """Most trusted first: a number that can be measured again speaks before one that somebody reports."""
 _WHOLE = {"1": 1.0, "%": 100.0}
 """What a share of everything is called in each unit."""
 
 
-def standing(score: Score | ScoreRow, languages: Iterable[str]) -> float:
+def ranking(score: Score | ScoreRow, languages: Iterable[str]) -> float:
     """The place of one score of an artifact that is for `languages`."""
     if is_control(score):
         return NEVER
@@ -58,8 +58,8 @@ def standing(score: Score | ScoreRow, languages: Iterable[str]) -> float:
     return rank - _merit(score)
 
 
-def standing_in(tag: str, scores: Iterable[tuple[str, float]]) -> float:
-    """The place of an artifact among those for the language `tag`, from its scores' languages and standings."""
+def ranking_in(tag: str, scores: Iterable[tuple[str, float]]) -> float:
+    """The place of an artifact among those for the language `tag`, from its scores' languages and rankings."""
     measured = ((language, place) for language, place in scores if place < UNMEASURED)
     return min(
         (place + (0.0 if language == tag else FOREIGN_LANGUAGE) for language, place in measured), default=UNMEASURED

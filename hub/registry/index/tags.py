@@ -27,7 +27,7 @@ _END = "|"
 _NAMEABLE = re.compile(r"[a-z0-9._/-]+")
 
 
-def labels_of(
+def tags_of(
     kind: str, method: str, license: str, languages: Iterable[str], bases: Iterable[str], tags: Iterable[str]
 ) -> tuple[str, ...]:
     """Every tag that a list of repositories can be narrowed by."""
@@ -66,14 +66,12 @@ _TASKS = frozenset({
 
 def index_words(artifact: Artifact) -> str:
     """All words of an artifact's column `facets`."""
-    said = labels_of(
-        artifact.kind, artifact.method, artifact.license, artifact.languages, artifact.bases, artifact.tags
-    )
-    marks = marks_of(artifact.kind, artifact.gated, artifact.total_parameters, said)
-    return " ".join((facet_words(facets_of(artifact)), *marks, *parts_of(artifact.name.key)))
+    said = tags_of(artifact.kind, artifact.method, artifact.license, artifact.languages, artifact.bases, artifact.tags)
+    marks = required_tags_of(artifact.kind, artifact.gated, artifact.total_parameters, said)
+    return " ".join((facet_words(facets_of(artifact)), *marks, *name_parts(artifact.name.key)))
 
 
-def marks_of(kind: str, gated: str, parameters: int | None, labels: Sequence[str]) -> list[str]:
+def required_tags_of(kind: str, gated: str, parameters: int | None, labels: Sequence[str]) -> list[str]:
     """Words for tags, type, gate and magnitude."""
     more = (pipeline_of(kind, labels), library_of(kind, labels))
     marks = [facet_word("tag", label) for label in dict.fromkeys((*labels[:MAX_TAGS], *filter(None, more)))]
@@ -89,19 +87,19 @@ def magnitudes(least: int, most: int) -> list[str]:
     return [facet_word("magnitude", str(digits)) for digits in range(len(str(least)), len(str(most)) + 1)]
 
 
-def parts_of(key: str) -> list[str]:
+def name_parts(key: str) -> list[str]:
     """A word for each group of three letters in `owner/name`, in lower case."""
     text = key + _END * (_GRAM - 1)
     return [facet_word("part", gram) for gram in dict.fromkeys(text[at : at + _GRAM] for at in range(len(key)))]
 
 
-def words_of_part(part: str) -> list[str]:
+def part_words(part: str) -> list[str]:
     """Words that every name with this part has; none where it is too short for one."""
     text = part.lower()
     return [facet_word("part", gram) for gram in dict.fromkeys(text[at : at + _GRAM] for at in range(len(text) - 2))]
 
 
-def beginning_of_part(part: str) -> list[str]:
+def part_prefix(part: str) -> list[str]:
     """What a word of every name with this part begins with, where the part is too short for a whole word."""
     return [facet_word("part", part.lower())] if len(part) < _GRAM else []
 

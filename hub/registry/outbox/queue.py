@@ -1,6 +1,6 @@
 """The outbox: work that a transaction owes, written down in that transaction and done after it, by one worker at a time.
 
-A worker claims a debt until a moment; whoever dies with it is followed by another when that moment has passed. The claim is one
+A worker claims a job until a moment; whoever dies with it is followed by another when that moment has passed. The claim is one
 statement on a locked row: PostgreSQL passes by the rows that others have locked, SQLite has one writer. See docs/storage.md.
 """
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from hub.registry.accounts.permissions import Actor
-    from hub.registry.database.database import Database, Row
+    from hub.registry.database.database import Database, ResultRow
 
 WRITE_REFERENCE = "write-reference"
 """The task that whoever wrote does at once: see `hub.publish.publish.drain_outbox`."""
@@ -29,13 +29,13 @@ _MAX_ERROR = 2000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Debt:
+class Job:
     """Derived work that a transaction left to be done."""
 
     id: int
     task: str
     subject: str
-    """What it is about: `owner/name`, a digest. Of two debts with one task and one subject, the older comes first."""
+    """What it is about: `owner/name`, a digest. Of two jobs with one task and one subject, the older comes first."""
     detail: dict[str, Any]
     attempts: int
     """How often it was begun."""
@@ -58,7 +58,7 @@ class Backlog:
     """Age of the oldest that waits, in seconds."""
 
 
-def owe(session: Session, task: str, subject: str, detail: dict[str, Any] | None = None) -> None:
+def enqueue(session: Session, task: str, subject: str, detail: dict[str, Any] | None = None) -> None:
     """Let `task` be done for `subject` after this transaction. What failed before for it is due again, too."""
     from sqlalchemy import update
 
@@ -70,8 +70,8 @@ def owe(session: Session, task: str, subject: str, detail: dict[str, Any] | None
     session.add(OutboxRow(task=task, subject=subject, detail=detail or {}, created_at=at, due_at=at))
 
 
-def claim(database: Database, task: str, lease_s: float, limit: int = 1) -> list[Debt]:
-    """Up to `limit` debts of `task` that are due, for this caller alone for `lease_s` seconds; none when nothing is due."""
+def claim(database: Database, task: str, lease_s: float, limit: int = 1) -> list[Job]:
+    """Up to `limit` jobs of `task` that are due, for this caller alone for `lease_s` seconds; none when nothing is due."""
     now = utc_now()
     values: dict[str, Any] = {"task": task, "now": to_column(now)}
     if not database.rows(f"SELECT 1 FROM outbox WHERE task = :task AND {_OPEN} LIMIT 1", values):  # noqa: S608 - names alone
@@ -86,39 +86,39 @@ def claim(database: Database, task: str, lease_s: float, limit: int = 1) -> list
         f"WHERE id IN (SELECT id FROM chosen) RETURNING {_COLUMNS}",
         values | {"until": to_column(now + timedelta(seconds=lease_s)), "limit": limit},
     )
-    return sorted(map(_debt, rows), key=lambda debt: debt.id)
+    return sorted(map(_job, rows), key=lambda job: job.id)
 
 
-def newest(database: Database, debt: Debt) -> int:
-    """The id of the youngest debt with the same task and subject: all up to it are served by work that begins now."""
+def newest(database: Database, job: Job) -> int:
+    """The id of the youngest job with the same task and subject: all up to it are served by work that begins now."""
     row = database.rows(
         "SELECT max(id) FROM outbox WHERE task = :task AND subject = :subject",
-        {"task": debt.task, "subject": debt.subject},
+        {"task": job.task, "subject": job.subject},
     )[0]
-    return int(row[0] or debt.id)
+    return int(row[0] or job.id)
 
 
-def settle(database: Database, debt: Debt, up_to: int | None = None) -> None:
-    """Forget a debt that has been paid; with `up_to`, all of its task and subject up to that id."""
+def complete(database: Database, job: Job, up_to: int | None = None) -> None:
+    """Forget a job that has been paid; with `up_to`, all of its task and subject up to that id."""
     if up_to is not None:
-        values: dict[str, Any] = {"task": debt.task, "subject": debt.subject, "up_to": up_to}
+        values: dict[str, Any] = {"task": job.task, "subject": job.subject, "up_to": up_to}
         database.execute("DELETE FROM outbox WHERE task = :task AND subject = :subject AND id <= :up_to", values)
         return
-    assert debt.claimed_until is not None, "only what was claimed can be settled"
-    # Whoever took longer than it had claimed does not take the debt away from its follower.
+    assert job.claimed_until is not None, "only what was claimed can be settled"
+    # Whoever took longer than it had claimed does not take the job away from its follower.
     database.execute(
         "DELETE FROM outbox WHERE id = :id AND claimed_until = :until",
-        {"id": debt.id, "until": to_column(debt.claimed_until)},
+        {"id": job.id, "until": to_column(job.claimed_until)},
     )
 
 
-def postpone(database: Database, debt: Debt, error: str, wait_s: float | None) -> None:
+def retry_later(database: Database, job: Job, error: str, wait_s: float | None) -> None:
     """Write down why an attempt failed, and when to try again; with None, never."""
-    assert debt.claimed_until is not None, "only what was claimed can fail"
+    assert job.claimed_until is not None, "only what was claimed can fail"
     now = utc_now()
     values = {
-        "id": debt.id,
-        "until": to_column(debt.claimed_until),
+        "id": job.id,
+        "until": to_column(job.claimed_until),
         "error": error[:_MAX_ERROR],
         "due": to_column(now + timedelta(seconds=wait_s or 0)),
         "given_up": to_column(now) if wait_s is None else None,
@@ -147,21 +147,21 @@ def retry(database: Database, task: str = "", actor: Actor | None = None) -> int
     with database.transaction() as session:
         count = len(session.scalars(due, execution_options={"synchronize_session": False}).all())
         if actor is not None:
-            note(session, actor, "outbox.retry", task, debts=count)
+            note(session, actor, "outbox.retry", task, jobs=count)
     return count
 
 
-def debts(database: Database, limit: int | None = None) -> list[Debt]:
+def jobs(database: Database, limit: int | None = None) -> list[Job]:
     """Everything that is owed, or the oldest so many, oldest first, what was given up included."""
     most = "" if limit is None else "LIMIT :limit"
     rows = database.rows(
         f"SELECT {_COLUMNS} FROM outbox ORDER BY id {most}",  # noqa: S608 - names alone
         {} if limit is None else {"limit": limit},
     )
-    return [_debt(row) for row in rows]
+    return [_job(row) for row in rows]
 
 
-def count_debts(database: Database) -> int:
+def count_jobs(database: Database) -> int:
     """How much is owed, what was given up included."""
     return int(database.rows("SELECT count(*) FROM outbox")[0][0])
 
@@ -183,8 +183,8 @@ def backlog(database: Database) -> dict[str, Backlog]:
     }
 
 
-def _debt(row: Row) -> Debt:
-    return Debt(
+def _job(row: ResultRow) -> Job:
+    return Job(
         id=row["id"],
         task=row["task"],
         subject=row["subject"],

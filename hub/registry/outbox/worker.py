@@ -1,4 +1,4 @@
-"""Pay what the outbox holds: each debt by one worker at a time, again and again until it succeeds, or for a while.
+"""Pay what the outbox holds: each job by one worker at a time, again and again until it succeeds, or for a while.
 
 The work is done after the transaction that owes it, so it is done at least once and perhaps twice: by somebody who dies before
 writing down that it is done, and by whoever follows. Every task must bear that.
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from hub.errors import HubError
 from hub.registry.database.database import Database
-from hub.registry.outbox.queue import Debt, claim, newest, postpone, settle
+from hub.registry.outbox.queue import Job, claim, complete, newest, retry_later
 
 FIRST_WAIT_S = 10.0
 MAX_WAIT_S = 3600.0
@@ -22,26 +22,26 @@ MAX_ATTEMPTS = 12
 _log = logging.getLogger("hub.outbox")
 
 
-class GiveUp(Exception):
+class PermanentFailure(Exception):
     """Raised by a task that cannot succeed, however often it is tried."""
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A kind of work, by the name that debts know it by."""
+    """A kind of work, by the name that jobs know it by."""
 
     name: str
-    run: Callable[[Debt], None]
+    run: Callable[[Job], None]
     """Does it, or raises. Twice must do no harm."""
     lease_s: float = 60.0
     """How long it may take; after that somebody else may begin."""
-    gathers: bool = False
-    """One run serves every debt to its subject that is there when it begins."""
+    coalesces: bool = False
+    """One run serves every job to its subject that is there when it begins."""
     most_attempts: int = MAX_ATTEMPTS
     first_wait_s: float = FIRST_WAIT_S
     longest_wait_s: float = MAX_WAIT_S
-    keeps_failures: bool = True
-    """What was given up stays for an operator; otherwise its failure is written down elsewhere, and the debt is forgotten."""
+    keep_failures: bool = True
+    """What was given up stays for an operator; otherwise its failure is written down elsewhere, and the job is forgotten."""
 
     def wait_s(self, attempts: int) -> float | None:
         """How long to wait after so many attempts; None after the last one.
@@ -55,40 +55,40 @@ class Task:
         return longest * random.uniform(0.5, 1.0)
 
 
-def work_off(database: Database, tasks: Sequence[Task], *, is_over: Callable[[], bool] = lambda: False) -> int:
-    """Do what is due of `tasks`, oldest first, until nothing is or `is_over` says so; how many were begun.
+def run_due(database: Database, tasks: Sequence[Task], *, should_stop: Callable[[], bool] = lambda: False) -> int:
+    """Do what is due of `tasks`, oldest first, until nothing is or `should_stop` says so; how many were begun.
 
     What fails waits and is not tried again in this call. Raises Unreachable when the database does not answer.
     """
     begun, idle = 0, False
     while not idle:
         idle = True
-        for task in tasks:  # In turn, so that a thousand debts of one do not keep the others waiting.
-            if is_over():
+        for task in tasks:  # In turn, so that a thousand jobs of one do not keep the others waiting.
+            if should_stop():
                 return begun
-            for debt in claim(database, task.name, task.lease_s):
-                _pay(database, task, debt)
+            for job in claim(database, task.name, task.lease_s):
+                _pay(database, task, job)
                 begun, idle = begun + 1, False
     return begun
 
 
-def _pay(database: Database, task: Task, debt: Debt) -> None:
-    up_to = newest(database, debt) if task.gathers else None
+def _pay(database: Database, task: Task, job: Job) -> None:
+    up_to = newest(database, job) if task.coalesces else None
     try:
-        task.run(debt)
-    except GiveUp as reason:
-        _fail(database, task, debt, str(reason), None)
-    except Exception as error:  # noqa: BLE001 - a fault in one task must not end the worker; it is kept with the debt
+        task.run(job)
+    except PermanentFailure as reason:
+        _fail(database, task, job, str(reason), None)
+    except Exception as error:  # noqa: BLE001 - a fault in one task must not end the worker; it is kept with the job
         said = str(error) if isinstance(error, HubError) else f"{type(error).__name__}: {error}"
-        _fail(database, task, debt, said, task.wait_s(debt.attempts))
+        _fail(database, task, job, said, task.wait_s(job.attempts))
     else:
-        settle(database, debt, up_to)
+        complete(database, job, up_to)
 
 
-def _fail(database: Database, task: Task, debt: Debt, reason: str, wait_s: float | None) -> None:
-    if wait_s is None and not task.keeps_failures:
-        settle(database, debt)
+def _fail(database: Database, task: Task, job: Job, reason: str, wait_s: float | None) -> None:
+    if wait_s is None and not task.keep_failures:
+        complete(database, job)
     else:
-        postpone(database, debt, reason, wait_s)
+        retry_later(database, job, reason, wait_s)
     then = "given up" if wait_s is None else f"tried again in {wait_s:.0f} s"
-    _log.warning("%s of %s failed %d times and is %s: %s", debt.task, debt.subject, debt.attempts, then, reason)
+    _log.warning("%s of %s failed %d times and is %s: %s", job.task, job.subject, job.attempts, then, reason)

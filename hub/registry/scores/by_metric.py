@@ -24,7 +24,7 @@ _SPARE = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Bound:
+class MetricFilter:
     """Which scores count."""
 
     ranges: tuple[str, ...]
@@ -63,7 +63,7 @@ class Bound:
         return f"({' UNION ALL '.join(asked)}) AS parts"
 
 
-def bound_of(database: Database, query: Query, tags: Sequence[str]) -> Bound:
+def metric_filter(database: Database, query: Query, tags: Sequence[str]) -> MetricFilter:
     """What `query` asks of scores; `tags` are the languages that serve its reader, if it names one."""
     values: dict[str, Any] = {"score_metric": query.metric, "score_provenance": str(query.provenance)}
     names = {f"score_tag_{number}": tag for number, tag in enumerate(tags)}
@@ -72,7 +72,7 @@ def bound_of(database: Database, query: Query, tags: Sequence[str]) -> Bound:
     start = "scores.metric = :score_metric AND scores.provenance = :score_provenance"
     starts = [f"scores.language = :{name} AND {start}" for name in names] or [start]
     limits = []
-    for name, sign in (("least", ">="), ("most", "<=")):
+    for name, sign in (("min_value", ">="), ("max_value", "<=")):
         if (limit := getattr(query, name)) is not None:
             values[f"score_{name}"] = limit
             limits.append(f"scores.value {sign} :score_{name}")
@@ -89,7 +89,7 @@ def bound_of(database: Database, query: Query, tags: Sequence[str]) -> Bound:
             starts = [" AND ".join(f"scores.{each}" for each in conditions)]
     known = database.rows("SELECT better FROM scores WHERE metric = :metric LIMIT 1", {"metric": query.metric})
     better = known[0][0] if known else "up"
-    return Bound(tuple(starts), " AND ".join(limits), tuple(conditions), values | names, better)
+    return MetricFilter(tuple(starts), " AND ".join(limits), tuple(conditions), values | names, better)
 
 
 def _trials(database: Database, query: Query) -> tuple[list[str], dict[str, Any]]:
@@ -130,9 +130,9 @@ def _names(database: Database, known: dict[str, str], column: str, wanted: str) 
             return
 
 
-def scored(database: Database, bound: Bound, ids: Sequence[int]) -> list[int]:
+def sort_by_score(database: Database, bound: MetricFilter, ids: Sequence[int]) -> list[int]:
     """Those of `ids` that have such a score, the best value first."""
-    among, values = database.one_of("scores.artifact_id", ids, "ids")
+    among, values = database.in_list("scores.artifact_id", ids, "ids")
     best = "max" if bound.better == "up" else "min"
     rows = database.rows(
         f"SELECT artifact_id FROM scores WHERE {among} AND {bound.where} "
@@ -142,7 +142,7 @@ def scored(database: Database, bound: Bound, ids: Sequence[int]) -> list[int]:
     return [row[0] for row in rows]
 
 
-def some_scored(database: Database, bound: Bound, limit: int) -> list[int]:
+def artifacts_with_score(database: Database, bound: MetricFilter, limit: int) -> list[int]:
     """Artifacts with such a score, `limit` and one at most, in no order."""
     if not bound.ranges:
         return []
@@ -151,8 +151,8 @@ def some_scored(database: Database, bound: Bound, limit: int) -> list[int]:
     return [row[0] for row in rows]
 
 
-def walk_scores(
-    database: Database, bound: Bound, conditions: Sequence[str], values: dict[str, Any], limit: int, offset: int
+def score_page(
+    database: Database, bound: MetricFilter, conditions: Sequence[str], values: dict[str, Any], limit: int, offset: int
 ) -> list[int]:
     """The artifacts that satisfy `conditions`, by their best such score: read from the best ends until the page is full."""
     if not bound.ranges or not limit:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from hub.names import ArtifactName
 from hub.records import Provenance, Query, Score
 from hub.registry.accounts.visibility import owned
-from hub.registry.scores.by_metric import bound_of
+from hub.registry.scores.by_metric import metric_filter
 from hub.registry.scores.rows import read_score
 from hub.registry.scores.scores import score_id
 
@@ -56,7 +56,7 @@ def leaderboard(database: Database, contest: Contest, limit: int) -> tuple[list[
     query = Query(
         metric=contest.metric, benchmark=contest.benchmark, split=contest.split, provenance=contest.provenance
     )
-    bound = bound_of(database, query, (contest.language,) if contest.language else ())
+    bound = metric_filter(database, query, (contest.language,) if contest.language else ())
     if not bound.ranges:
         return [], 0
     values, joined = dict(bound.values), "scores JOIN artifacts ON artifacts.id = scores.artifact_id"
@@ -105,7 +105,7 @@ def _reaches(score: Score, best: Score) -> bool:
 
 
 def _doubts(database: Database, ids: Sequence[int]) -> dict[tuple[int, str], int]:
-    among, values = database.one_of("artifact_id", ids, "ids")
+    among, values = database.in_list("artifact_id", ids, "ids")
     rows = database.rows(
         f"SELECT artifact_id, score, count(*) AS number FROM disputes WHERE {among} GROUP BY artifact_id, score", values
     )

@@ -10,10 +10,10 @@ from hub.records import Provenance, Score
 from hub.registry.index.ranking import NEVER, UNMEASURED
 
 if TYPE_CHECKING:
-    from hub.registry.database.database import Database, Row
+    from hub.registry.database.database import Database, ResultRow
 
 
-def read_score(row: Row) -> Score:
+def read_score(row: ResultRow) -> Score:
     """A score of the table `scores`."""
     fields: dict[str, Any] = {key: row[key] for key in Score.__slots__}
     fields["provenance"] = Provenance(fields["provenance"])
@@ -35,7 +35,7 @@ def headlines(database: Database, ids: Sequence[int], language: str) -> dict[int
         rows = database.rows(
             "SELECT scores.* FROM artifacts JOIN scores ON scores.artifact_id = artifacts.id AND scores.position = ("
             "SELECT best.position FROM scores AS best WHERE best.artifact_id = artifacts.id "
-            f"AND best.standing < {limit} {narrowed} ORDER BY best.standing, best.position LIMIT 1) "
+            f"AND best.ranking < {limit} {narrowed} ORDER BY best.ranking, best.position LIMIT 1) "
             f"WHERE artifacts.id IN ({', '.join(map(str, map(int, missing)))})",
             {"language": language} if narrowed else {},
         )

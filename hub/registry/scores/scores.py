@@ -13,14 +13,14 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from hub.errors import Conflict, Unknown, WrongRequest
+from hub.errors import Conflict, InvalidRequest, Unknown
 from hub.names import ArtifactName
 from hub.records import Provenance, Score
 from hub.registry.accounts.audit import note
 from hub.registry.accounts.permissions import Actor
 from hub.registry.database.clock import from_column, utc_now
 from hub.registry.index.heads import chosen_revisions
-from hub.registry.index.ranking import UNMEASURED, standing, standing_in
+from hub.registry.index.ranking import UNMEASURED, ranking, ranking_in
 from hub.registry.scores.rows import read_score
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Measurement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Statement:
+class PublishedScore:
     """A score, who said it, and who doubts it."""
 
     id: str
@@ -82,7 +82,7 @@ def score_id(score: Score | ScoreRow) -> str:
     return hashlib.sha256(json.dumps(said, ensure_ascii=False).encode()).hexdigest()[:16]
 
 
-def statements(database: Database, name: ArtifactName) -> list[Statement]:
+def published_scores(database: Database, name: ArtifactName) -> list[PublishedScore]:
     """All scores of an artifact, in the card's order, published ones behind."""
     doubts = defaultdict(list)
     for row in database.rows(
@@ -98,7 +98,7 @@ def statements(database: Database, name: ArtifactName) -> list[Statement]:
         score = read_score(row)
         known = score_id(score)
         found.append(
-            Statement(
+            PublishedScore(
                 id=known, score=score, author=row["author"], at=from_column(row["published_at"]),
                 measurement=Measurement(revision=row["revision"], run=row["run"], machine=row["machine"]) if row["author"] else None,
                 disputes=tuple(doubts[known]),
@@ -109,14 +109,14 @@ def statements(database: Database, name: ArtifactName) -> list[Statement]:
 
 def publish_score(
     database: Database, name: ArtifactName, score: Score, measurement: Measurement, actor: Actor, *, counts: bool
-) -> Statement:
+) -> PublishedScore:
     """Keep a measured score. `counts`: whether it moves the artifact's place in searches, as its own people's do.
 
-    The same score by the same account is kept once. Raises WrongRequest when there are too many.
+    The same score by the same account is kept once. Raises InvalidRequest when there are too many.
     """
     from sqlalchemy import func, select
 
-    from hub.registry.events import SCORE, announce, told_score
+    from hub.registry.events import SCORE, emit, score_event
     from hub.registry.tables.scores import ScoreRow
 
     assert score.provenance is Provenance.MEASURED
@@ -132,31 +132,31 @@ def publish_score(
                 and score_id(each) == known
             ):
                 return next(
-                    said for said in statements(database, name) if said.id == known and said.author == actor.name
+                    said for said in published_scores(database, name) if said.id == known and said.author == actor.name
                 )
         if len(published) >= MAX_PUBLISHED:
-            raise WrongRequest(
+            raise InvalidRequest(
                 f"`{name}` has {len(published)} published scores, and no more are kept: put yours into a card."
             )
         last = session.scalar(select(func.max(ScoreRow.position)).where(ScoreRow.artifact_id == row.id)) or 0
         at = utc_now()
         is_chosen = counts and measurement.revision == chosen_revisions(database, [row.id]).get(row.id)
-        place = standing(score, _languages(session, row))
+        place = ranking(score, _languages(session, row))
         kept = ScoreRow(
             artifact_id=row.id, position=max(last + 1, FIRST_PUBLISHED), author=actor.name, published_at=at,
-            standing=place if is_chosen else max(place, UNMEASURED), **asdict(measurement), **asdict(score),
+            ranking=place if is_chosen else max(place, UNMEASURED), **asdict(measurement), **asdict(score),
         )  # fmt: skip
         session.add(kept)
         session.flush()
-        stand_again(session, row)
+        update_ranking(session, row)
         note(
             session, actor, "score.publish", str(name), score=known, metric=score.metric, revision=measurement.revision
         )
-        announce(session, row, SCORE, "create", scores=[told_score(kept)])
-    return Statement(id=known, score=score, author=actor.name, measurement=measurement, at=at)
+        emit(session, row, SCORE, "create", scores=[score_event(kept)])
+    return PublishedScore(id=known, score=score, author=actor.name, measurement=measurement, at=at)
 
 
-def dispute(database: Database, name: ArtifactName, score: str, reason: str, actor: Actor) -> Statement:
+def dispute(database: Database, name: ArtifactName, score: str, reason: str, actor: Actor) -> PublishedScore:
     """Doubt a score, with a reason. A reported one is `disputed` from then on; a measured one stays measured.
 
     Raises UnknownScore, and Conflict for a score of one's own or one that one doubts already.
@@ -165,7 +165,7 @@ def dispute(database: Database, name: ArtifactName, score: str, reason: str, act
 
     with database.transaction() as session:
         row = _artifact(session, name)
-        said = [each for each in statements(database, name) if each.id == score]
+        said = [each for each in published_scores(database, name) if each.id == score]
         if not said:
             raise UnknownScore(score, listing=f"hub show {name} --all-scores")
         if any(each.author == actor.name for each in said):
@@ -176,7 +176,7 @@ def dispute(database: Database, name: ArtifactName, score: str, reason: str, act
         session.flush()
         mark_disputed(session, row)
         note(session, actor, "score.dispute", str(name), score=score, reason=reason)
-    return next(each for each in statements(database, name) if each.id == score)
+    return next(each for each in published_scores(database, name) if each.id == score)
 
 
 def mark_disputed(session: Session, row: ArtifactRow) -> None:
@@ -194,10 +194,10 @@ def mark_disputed(session: Session, row: ArtifactRow) -> None:
     for found in session.scalars(reported):
         if reasons := doubts.get(score_id(found)):
             found.provenance, found.reason = Provenance.DISPUTED.value, "; ".join(reasons)
-            found.standing = standing(found, _languages(session, row))
+            found.ranking = ranking(found, _languages(session, row))
 
 
-def weigh_published(session: Session, row: ArtifactRow, chosen: str) -> None:
+def rank_published(session: Session, row: ArtifactRow, chosen: str) -> None:
     """Of the published scores, those of the chosen revision by the artifact's own people move it, and no others."""
     from sqlalchemy import or_, select, update
 
@@ -205,8 +205,8 @@ def weigh_published(session: Session, row: ArtifactRow, chosen: str) -> None:
     from hub.registry.tables.scores import ScoreRow
 
     published = (ScoreRow.artifact_id == row.id, ScoreRow.author != "")
-    stale = update(ScoreRow).where(*published, ScoreRow.revision != chosen, ScoreRow.standing < UNMEASURED)
-    session.execute(stale.values(standing=UNMEASURED))
+    stale = update(ScoreRow).where(*published, ScoreRow.revision != chosen, ScoreRow.ranking < UNMEASURED)
+    session.execute(stale.values(ranking=UNMEASURED))
     organisation = select(AccountRow.id).where(AccountRow.key == row.owner.lower()).scalar_subquery()
     writers = select(MembershipRow.user_id).where(
         MembershipRow.organisation_id == organisation, MembershipRow.role.in_(("write", "admin"))
@@ -217,10 +217,10 @@ def weigh_published(session: Session, row: ArtifactRow, chosen: str) -> None:
     own = select(ScoreRow).where(*published, ScoreRow.revision == chosen, ScoreRow.author.in_(own_people))
     for each in session.scalars(own):
         score = Score(**{name: getattr(each, name) for name in Score.__slots__} | {"provenance": Provenance.MEASURED})
-        each.standing = standing(score, _languages(session, row))
+        each.ranking = ranking(score, _languages(session, row))
 
 
-def stand_again(session: Session, row: ArtifactRow) -> None:
+def update_ranking(session: Session, row: ArtifactRow) -> None:
     """Bring the artifact's place, and its place in each language, up to date with its scores."""
     from sqlalchemy import select
 
@@ -228,10 +228,10 @@ def stand_again(session: Session, row: ArtifactRow) -> None:
     from hub.registry.tables.scores import ScoreRow
 
     places = [(language, place) for language, place in session.execute(
-        select(ScoreRow.language, ScoreRow.standing).where(ScoreRow.artifact_id == row.id))]  # fmt: skip
-    row.standing = min([UNMEASURED, *(place for _, place in places)])
+        select(ScoreRow.language, ScoreRow.ranking).where(ScoreRow.artifact_id == row.id))]  # fmt: skip
+    row.ranking = min([UNMEASURED, *(place for _, place in places)])
     for found in session.scalars(select(LanguageRow).where(LanguageRow.artifact_id == row.id)):
-        found.standing = standing_in(found.tag, places)
+        found.ranking = ranking_in(found.tag, places)
 
 
 def _artifact(session: Session, name: ArtifactName) -> ArtifactRow:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from hub.registry.accounts.visibility import owned
 from hub.registry.index.ranking import FOREIGN_LANGUAGE, UNMEASURED
-from hub.registry.index.tags import beginning_of_part, words_of_part
+from hub.registry.index.tags import part_prefix, part_words
 from hub.registry.index.text import facet_word
 
 if TYPE_CHECKING:
     from hub.registry.database.database import Database
 
 COLUMNS_OF_ORDERS = {
-    "score": (("standing", ""), ("downloads", "DESC"), ("key", "")),
+    "score": (("ranking", ""), ("downloads", "DESC"), ("key", "")),
     "updated": (("updated_at", "DESC"), ("key", "")),
     "downloads": (("downloads", "DESC"), ("key", "")),
     "name": (("bare_key", ""), ("key", "")),
@@ -32,7 +32,7 @@ ORDERS = {
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Wish:
+class SearchCriteria:
     """A query as the database is asked: every word's beginning, every facet, and of several languages one."""
 
     words: tuple[str, ...]
@@ -54,12 +54,12 @@ class Wish:
     @property
     def beginnings(self) -> list[str]:
         """Words of the index, with each of which one of an artifact's must begin."""
-        return [*self.words, *dict.fromkeys(word for part in self.parts for word in beginning_of_part(part))]
+        return [*self.words, *dict.fromkeys(word for part in self.parts for word in part_prefix(part))]
 
     @property
     def groups(self) -> list[list[str]]:
         """As `facets`, and the whole words that parts of names lead to."""
-        words = dict.fromkeys(word for part in self.parts for word in words_of_part(part))
+        words = dict.fromkeys(word for part in self.parts for word in part_words(part))
         return [*self.facets, *([word] for word in words)]
 
     @property
@@ -81,48 +81,48 @@ class Wish:
         return {f"tag_{number}": tag for number, tag in enumerate(self.tags)}
 
     @property
-    def place_for_readers(self) -> str:
+    def rank_for_readers(self) -> str:
         """Where an artifact stands for readers of the languages, as SQL: by its best score in one; scores in others stand far behind."""
         names = ", ".join(f":{name}" for name in self.tag_values)
-        own = f"standing + CASE WHEN language IN ({names}) THEN 0 ELSE {FOREIGN_LANGUAGE} END"
-        best = f"SELECT min({own}) FROM scores WHERE artifact_id = artifacts.id AND standing < {UNMEASURED}"
+        own = f"ranking + CASE WHEN language IN ({names}) THEN 0 ELSE {FOREIGN_LANGUAGE} END"
+        best = f"SELECT min({own}) FROM scores WHERE artifact_id = artifacts.id AND ranking < {UNMEASURED}"
         return f"coalesce(({best}), {UNMEASURED})"
 
 
-def conditions_of(database: Database, wish: Wish) -> tuple[list[str], dict[str, Any]]:
+def conditions_of(database: Database, criteria: SearchCriteria) -> tuple[list[str], dict[str, Any]]:
     """What a row of `artifacts` must satisfy, decided from the row itself."""
     conditions: list[str] = []
     values: dict[str, Any] = {}
-    if wish.readers is not None:
-        condition, more = owned(wish.readers)
+    if criteria.readers is not None:
+        condition, more = owned(criteria.readers)
         conditions.append(f"(NOT private OR {condition})")
         values |= more
-    if wish.words or wish.facets:
-        condition, more = database.has(wish.words, wish.facets)
+    if criteria.words or criteria.facets:
+        condition, more = database.match_condition(criteria.words, criteria.facets)
         conditions.append(condition)
         values |= more
-    fine, more = _fine(wish)
+    fine, more = _fine(criteria)
     return [*conditions, *fine], values | more
 
 
-def exact(database: Database, wish: Wish, ids: Sequence[int]) -> list[int]:
+def exact(database: Database, criteria: SearchCriteria, ids: Sequence[int]) -> list[int]:
     """Those of `ids` that have the parts and the number of parameters, which the index knows in rough alone; in their order."""
-    conditions, values = _fine(wish)
+    conditions, values = _fine(criteria)
     if not conditions or not ids:
         return list(ids)
-    among, more = database.one_of("id", ids, "ids")
+    among, more = database.in_list("id", ids, "ids")
     found = database.rows(f"SELECT id FROM artifacts WHERE {' AND '.join([among, *conditions])}", {**values, **more})
     kept = {row[0] for row in found}
     return [each for each in ids if each in kept]
 
 
-def _fine(wish: Wish) -> tuple[list[str], dict[str, Any]]:
+def _fine(criteria: SearchCriteria) -> tuple[list[str], dict[str, Any]]:
     """SQL for what a row itself must tell, and the values that it needs."""
-    conditions = [f"key LIKE :part_{number} ESCAPE '!'" for number, _ in enumerate(wish.parts)]
+    conditions = [f"key LIKE :part_{number} ESCAPE '!'" for number, _ in enumerate(criteria.parts)]
     values: dict[str, Any] = {
-        f"part_{number}": f"%{part.replace('_', '!_')}%" for number, part in enumerate(wish.parts)
+        f"part_{number}": f"%{part.replace('_', '!_')}%" for number, part in enumerate(criteria.parts)
     }
-    if wish.parameters:
+    if criteria.parameters:
         conditions.append("parameters BETWEEN :least_parameters AND :most_parameters")
-        values["least_parameters"], values["most_parameters"] = wish.parameters
+        values["least_parameters"], values["most_parameters"] = criteria.parameters
     return conditions, values

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hub.registry.index.ranking import UNMEASURED
-from hub.registry.search.criteria import COLUMNS_OF_ORDERS, ORDERS, Wish, conditions_of
+from hub.registry.search.criteria import COLUMNS_OF_ORDERS, ORDERS, SearchCriteria, conditions_of
 
 if TYPE_CHECKING:
     from hub.registry.database.database import Database
@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 Condition = tuple[str, dict[str, Any]]
 """SQL about a row of `artifacts`, and the values that it needs."""
 ANY: Condition = ("", {})
-_UNMEASURED: Condition = (f"artifacts.standing >= {UNMEASURED}", {})
+_UNMEASURED: Condition = (f"artifacts.ranking >= {UNMEASURED}", {})
 
 
-def walk(database: Database, wish: Wish, sort: str, limit: int, offset: int, only: Condition = ANY) -> list[int]:
+def first_page(
+    database: Database, criteria: SearchCriteria, sort: str, limit: int, offset: int, only: Condition = ANY
+) -> list[int]:
     """Up to `limit` matches from `offset` on; `only` is one condition beyond the wish."""
-    conditions, values = conditions_of(database, wish)
+    conditions, values = conditions_of(database, criteria)
     conditions += [only[0]] if only[0] else []
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
     rows = database.rows(
@@ -33,7 +35,9 @@ def walk(database: Database, wish: Wish, sort: str, limit: int, offset: int, onl
     return [row[0] for row in rows]
 
 
-def walk_behind(database: Database, wish: Wish, sort: str, limit: int, last: int, only: Condition = ANY) -> list[int]:
+def page_after(
+    database: Database, criteria: SearchCriteria, sort: str, limit: int, last: int, only: Condition = ANY
+) -> list[int]:
     """Up to `limit` matches behind the artifact `last`.
 
     Those that stand behind it by the last column alone come first, then those by the column before: each is one range of the index.
@@ -49,37 +53,41 @@ def walk_behind(database: Database, wish: Wish, sort: str, limit: int, last: int
         ranges.append(f"{column} {'<' if way else '>'} :at_{depth}")
         values = {f"at_{number}": row[number] for number in range(depth + 1)}
         condition = " AND ".join([*ranges, *([only[0]] if only[0] else [])])
-        ids += walk(database, wish, sort, limit - len(ids), 0, (condition, {**values, **only[1]}))
+        ids += first_page(database, criteria, sort, limit - len(ids), 0, (condition, {**values, **only[1]}))
         if len(ids) >= limit:
             break
     return ids
 
 
-def walk_language(database: Database, wish: Wish, limit: int, offset: int, only: Condition = ANY) -> list[int]:
-    """The first matches for readers of some languages: those with scores by their standing there, then all others."""
-    measured = _measured(database, wish, offset + limit, only)
+def language_page(
+    database: Database, criteria: SearchCriteria, limit: int, offset: int, only: Condition = ANY
+) -> list[int]:
+    """The first matches for readers of some languages: those with scores by their ranking there, then all others."""
+    measured = _measured(database, criteria, offset + limit, only)
     ids = measured[offset:]
     if len(ids) < limit:
         beyond = max(0, offset - len(measured))
-        ids += walk(database, wish, "score", limit - len(ids), beyond, _both(_UNMEASURED, only))
+        ids += first_page(database, criteria, "score", limit - len(ids), beyond, _both(_UNMEASURED, only))
     return ids
 
 
-def walk_language_behind(database: Database, wish: Wish, limit: int, last: int, only: Condition = ANY) -> list[int]:
-    """As `walk_language`, behind the artifact `last`."""
-    names = ", ".join(f":{name}" for name in wish.tag_values)
-    own = f"SELECT min(standing) FROM artifact_languages WHERE artifact_id = :last AND tag IN ({names})"
-    place = database.rows(own, {**wish.tag_values, "last": last})[0][0]
+def language_page_after(
+    database: Database, criteria: SearchCriteria, limit: int, last: int, only: Condition = ANY
+) -> list[int]:
+    """As `language_page`, behind the artifact `last`."""
+    names = ", ".join(f":{name}" for name in criteria.tag_values)
+    own = f"SELECT min(ranking) FROM artifact_languages WHERE artifact_id = :last AND tag IN ({names})"
+    place = database.rows(own, {**criteria.tag_values, "last": last})[0][0]
     if place is None or place >= UNMEASURED:
-        return walk_behind(database, wish, "score", limit, last, _both(_UNMEASURED, only))
-    seen = "(before.standing < :place OR (before.standing = :place AND before.artifact_id <= :last))"
+        return page_after(database, criteria, "score", limit, last, _both(_UNMEASURED, only))
+    seen = "(before.ranking < :place OR (before.ranking = :place AND before.artifact_id <= :last))"
     behind = (
-        "artifact_languages.standing >= :place AND NOT EXISTS (SELECT 1 FROM artifact_languages AS before "
+        "artifact_languages.ranking >= :place AND NOT EXISTS (SELECT 1 FROM artifact_languages AS before "
         f"WHERE before.artifact_id = artifacts.id AND before.tag IN ({names}) AND {seen})"
     )
-    ids = _measured(database, wish, limit, _both((behind, {"place": place, "last": last}), only))
+    ids = _measured(database, criteria, limit, _both((behind, {"place": place, "last": last}), only))
     if len(ids) < limit:
-        ids += walk(database, wish, "score", limit - len(ids), 0, _both(_UNMEASURED, only))
+        ids += first_page(database, criteria, "score", limit - len(ids), 0, _both(_UNMEASURED, only))
     return ids
 
 
@@ -87,18 +95,18 @@ def _both(one: Condition, other: Condition) -> Condition:
     return " AND ".join(each[0] for each in (one, other) if each[0]), {**one[1], **other[1]}
 
 
-def _measured(database: Database, wish: Wish, reach: int, only: Condition = ANY) -> list[int]:
-    """Matches with a score in one of the languages, by the best of their standings there."""
-    conditions, values = conditions_of(database, replace(wish, tags=()))
-    narrowed = ["artifact_languages.standing < :unmeasured", *conditions, *([only[0]] if only[0] else [])]
+def _measured(database: Database, criteria: SearchCriteria, reach: int, only: Condition = ANY) -> list[int]:
+    """Matches with a score in one of the languages, by the best of their rankings there."""
+    conditions, values = conditions_of(database, replace(criteria, tags=()))
+    narrowed = ["artifact_languages.ranking < :unmeasured", *conditions, *([only[0]] if only[0] else [])]
     walks = " UNION ALL ".join(
-        "SELECT * FROM (SELECT artifact_id, artifact_languages.standing AS place FROM artifact_languages "
+        "SELECT * FROM (SELECT artifact_id, artifact_languages.ranking AS place FROM artifact_languages "
         f"JOIN artifacts ON id = artifact_id WHERE tag = :{name} AND {' AND '.join(narrowed)} "
-        "ORDER BY artifact_languages.standing, artifact_id LIMIT :reach) AS walk"
-        for name in wish.tag_values
+        "ORDER BY artifact_languages.ranking, artifact_id LIMIT :reach) AS walk"
+        for name in criteria.tag_values
     )
     rows = database.rows(
         f"SELECT artifact_id FROM ({walks}) AS walks GROUP BY artifact_id ORDER BY min(place), artifact_id LIMIT :reach",
-        {**values, **wish.tag_values, **only[1], "unmeasured": UNMEASURED, "reach": reach},
+        {**values, **criteria.tag_values, **only[1], "unmeasured": UNMEASURED, "reach": reach},
     )
     return [row[0] for row in rows]

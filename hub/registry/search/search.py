@@ -15,7 +15,7 @@ from functools import partial
 from math import sqrt
 from typing import TYPE_CHECKING
 
-from hub.errors import WrongRequest
+from hub.errors import InvalidRequest
 from hub.languages import MULTILINGUAL, covers
 from hub.records import Page, Query
 from hub.registry.accounts.visibility import owned
@@ -23,13 +23,13 @@ from hub.registry.artifacts.rows import read_artifacts
 from hub.registry.index.ranking import UNMEASURED
 from hub.registry.index.tags import is_nameable, magnitudes
 from hub.registry.index.text import facet_word, words_asked
-from hub.registry.scores.by_metric import bound_of, scored, some_scored, walk_scores
+from hub.registry.scores.by_metric import artifacts_with_score, metric_filter, score_page, sort_by_score
 from hub.registry.scores.rows import headlines
-from hub.registry.search.criteria import ORDERS, Wish, conditions_of, exact
-from hub.registry.search.keyset_pages import ANY, Condition, walk, walk_behind, walk_language, walk_language_behind
+from hub.registry.search.criteria import ORDERS, SearchCriteria, conditions_of, exact
+from hub.registry.search.keyset_pages import ANY, Condition, first_page, language_page, language_page_after, page_after
 
 if TYPE_CHECKING:
-    from hub.registry.database.database import Database, Row
+    from hub.registry.database.database import Database, ResultRow
 
 CANDIDATES = 500
 """Most matches that are ranked and counted one by one."""
@@ -52,7 +52,7 @@ BY_METRIC = "metric"
 _FACETS = ("kind", "method", "license", "language", "base")
 _COLUMNS = ("kind", "method", "license", "owner")
 """Facets of which an artifact has one value, in a column of that name."""
-_ANYTHING = Wish((), {}, "", ())
+_ANYTHING = SearchCriteria((), {}, "", ())
 Counts = dict[str, dict[str, int]]
 
 
@@ -70,16 +70,16 @@ def find(database: Database, query: Query, candidates: int = CANDIDATES) -> Page
             _count_private(database, readers, counted)
         if query.type == "model" and not has_private and "dataset" not in counted["kind"]:
             query = replace(query, type="")  # Everything is one. The index would read its list of everything.
-        wish = _wish(query, counted["language"], readers)
-        if wish.impossible:
+        criteria = _criteria(query, counted["language"], readers)
+        if criteria.impossible:
             return Page((), 0, {facet: {} for facet in _FACETS})
         if query.metric:
-            found = _find_scored(database, query, wish, candidates)
-        elif wish.is_everything:
+            found = _find_scored(database, query, criteria, candidates)
+        elif criteria.is_everything:
             facets = {facet: counted[facet] for facet in _FACETS}
-            found = _walked(database, wish, query.sort, counted[""].get("", 0), facets)
+            found = _walked(database, criteria, query.sort, counted[""].get("", 0), facets)
         else:
-            found = _find_narrowed(database, query, wish, candidates, counted, has_private)
+            found = _find_narrowed(database, query, criteria, candidates, counted, has_private)
         ids, offset = _page(database, query, found)
         best = headlines(database, ids, query.language) if query.scores == "best" else None
         return Page(read_artifacts(database, ids, best), found.total, found.facets, found.is_exact, offset)
@@ -100,7 +100,7 @@ class _Found:
 
 def _walked(
     database: Database,
-    wish: Wish,
+    criteria: SearchCriteria,
     sort: str,
     total: int,
     facets: Counts,
@@ -109,11 +109,11 @@ def _walked(
     only: Condition = ANY,
 ) -> _Found:
     """Dense matches: read from the order's index."""
-    if wish.tags and sort == "score":
-        by_language = partial(walk_language, database, wish, only=only)
-        return _Found(by_language, partial(walk_language_behind, database, wish, only=only), total, facets, is_exact)
-    by_order = partial(walk, database, wish, sort, only=only)
-    return _Found(by_order, partial(walk_behind, database, wish, sort, only=only), total, facets, is_exact)
+    if criteria.tags and sort == "score":
+        by_language = partial(language_page, database, criteria, only=only)
+        return _Found(by_language, partial(language_page_after, database, criteria, only=only), total, facets, is_exact)
+    by_order = partial(first_page, database, criteria, sort, only=only)
+    return _Found(by_order, partial(page_after, database, criteria, sort, only=only), total, facets, is_exact)
 
 
 def _ranked(ids: Sequence[int], facets: Counts, *, is_exact: bool = True) -> _Found:
@@ -128,79 +128,81 @@ def _ranked(ids: Sequence[int], facets: Counts, *, is_exact: bool = True) -> _Fo
 
 def _check(query: Query) -> None:
     if query.sort not in {*ORDERS, BY_METRIC}:
-        raise WrongRequest(f"cannot sort by `{query.sort}`: choose one of {', '.join((*ORDERS, BY_METRIC))}.")
+        raise InvalidRequest(f"cannot sort by `{query.sort}`: choose one of {', '.join((*ORDERS, BY_METRIC))}.")
     if not 0 <= query.limit <= MAX_PAGE or query.offset < 0:
-        raise WrongRequest(
+        raise InvalidRequest(
             f"a page has 0 to {MAX_PAGE} artifacts from 0 on, not {query.limit} from {query.offset} on."
         )
     of_scores = {
         "sort `metric`": query.sort == BY_METRIC, "`benchmark`": query.benchmark, "`split`": query.split,
-        "`least`": query.least is not None, "`most`": query.most is not None,
+        "`min`": query.min_value is not None, "`max`": query.max_value is not None,
     }  # fmt: skip
     if not query.metric and (alone := [name for name, is_given in of_scores.items() if is_given]):
-        raise WrongRequest(f"{alone[0]} is about the scores of one metric: name it, as in `r_precision_at_10`.")
+        raise InvalidRequest(f"{alone[0]} is about the scores of one metric: name it, as in `r_precision_at_10`.")
 
 
 def _find_narrowed(
-    database: Database, query: Query, wish: Wish, candidates: int, counted: Counts, has_private: bool
+    database: Database, query: Query, criteria: SearchCriteria, candidates: int, counted: Counts, has_private: bool
 ) -> _Found:
     """By words and facets."""
-    matching = database.matching(wish.beginnings, wish.groups, candidates)
+    matching = database.match_ids(criteria.beginnings, criteria.groups, candidates)
     is_all = len(matching) <= candidates
     if not is_all:
-        reach = _reach(database, query, wish, candidates, matching, counted[""].get("", 0))
+        reach = _reach(database, query, criteria, candidates, matching, counted[""].get("", 0))
         if reach > candidates:
-            matching = database.matching(wish.beginnings, wish.groups, reach)
+            matching = database.match_ids(criteria.beginnings, criteria.groups, reach)
             is_all = len(matching) <= reach
-    matching = exact(database, wish, matching)
-    if wish.readers is not None:
-        matching = _visible(database, wish.readers, matching)
+    matching = exact(database, criteria, matching)
+    if criteria.readers is not None:
+        matching = _visible(database, criteria.readers, matching)
     if is_all and len(matching) <= candidates:
-        return _ranked(*_rank(database, wish, query.sort, matching))
-    _, facets = _rank(database, wish, "name", matching[:SAMPLE])
-    total, is_exact = _total(database, wish, counted, len(matching), has_private)
+        return _ranked(*_rank(database, criteria, query.sort, matching))
+    _, facets = _rank(database, criteria, "name", matching[:SAMPLE])
+    total, is_exact = _total(database, criteria, counted, len(matching), has_private)
     if is_all:
-        return replace(_ranked(_order(database, wish, query.sort, matching), facets), total=total, is_exact=is_exact)
-    return _walked(database, wish, query.sort, total, facets, is_exact=is_exact)
+        return replace(
+            _ranked(_order(database, criteria, query.sort, matching), facets), total=total, is_exact=is_exact
+        )
+    return _walked(database, criteria, query.sort, total, facets, is_exact=is_exact)
 
 
 def _reach(
-    database: Database, query: Query, wish: Wish, candidates: int, matching: Sequence[int], artifacts: int
+    database: Database, query: Query, criteria: SearchCriteria, candidates: int, matching: Sequence[int], artifacts: int
 ) -> int:
     """How many matches to rank, of which `matching` were found first, among so many artifacts; `candidates` where walking is quicker.
 
     Walking takes the longer the rarer matches are, ranking all of them the longer the more there are: these many take the same.
     """
     page = query.limit + (0 if query.after else query.offset)
-    read = artifacts * (_BY_INDEX if wish.parts else 1)
+    read = artifacts * (_BY_INDEX if criteria.parts else 1)
     reach = min(int(candidates * sqrt(page * read) / CANDIDATES), max(candidates, MAX_RANKED))
     expected = len(matching) / (max(matching) - min(matching) + 1) * artifacts
     if expected > reach:
         return candidates
-    if wish.tags and query.sort == "score":  # A language's own index leads from one with a score to the next.
-        among, values = database.one_of("id", matching, "ids")
-        question = f"SELECT count(*) FROM artifacts WHERE {among} AND standing < {UNMEASURED}"
+    if criteria.tags and query.sort == "score":  # A language's own index leads from one with a score to the next.
+        among, values = database.in_list("id", matching, "ids")
+        question = f"SELECT count(*) FROM artifacts WHERE {among} AND ranking < {UNMEASURED}"
         if database.rows(question, values)[0][0] / len(matching) * expected > page:
             return min(int(candidates * sqrt(page / max(query.limit, 1))), reach)
     return reach
 
 
-def _find_scored(database: Database, query: Query, wish: Wish, candidates: int) -> _Found:
+def _find_scored(database: Database, query: Query, criteria: SearchCriteria, candidates: int) -> _Found:
     """By a metric, and by words and facets as well: whichever side is sparse gives the candidates for the other."""
-    bound = bound_of(database, query, wish.tags)
+    bound = metric_filter(database, query, criteria.tags)
     reach = max(candidates, MAX_COMPARED) if candidates else 0
-    matching = [] if wish.is_everything else database.matching(wish.beginnings, wish.groups, reach)
-    is_sparse = not wish.is_everything and len(matching) <= reach
-    conditions, values = conditions_of(database, wish)
+    matching = [] if criteria.is_everything else database.match_ids(criteria.beginnings, criteria.groups, reach)
+    is_sparse = not criteria.is_everything and len(matching) <= reach
+    conditions, values = conditions_of(database, criteria)
     if is_sparse:
-        best_first = exact(database, wish, scored(database, bound, matching))
-        best_first = best_first if wish.readers is None else _visible(database, wish.readers, best_first)
+        best_first = exact(database, criteria, sort_by_score(database, bound, matching))
+        best_first = best_first if criteria.readers is None else _visible(database, criteria.readers, best_first)
     else:
-        matching = some_scored(database, bound, reach)
+        matching = artifacts_with_score(database, bound, reach)
         is_sparse = len(matching) <= reach
-        best_first = scored(database, bound, matching if is_sparse else matching[: candidates + 1])
+        best_first = sort_by_score(database, bound, matching if is_sparse else matching[: candidates + 1])
         if conditions:
-            among, more = database.one_of("id", best_first, "ids")
+            among, more = database.in_list("id", best_first, "ids")
             rows = database.rows(
                 f"SELECT id FROM artifacts WHERE {' AND '.join([among, *conditions])}", {**values, **more}
             )
@@ -209,22 +211,22 @@ def _find_scored(database: Database, query: Query, wish: Wish, candidates: int) 
     is_exact = is_sparse and len(best_first) <= candidates
     counted = best_first if is_exact else best_first[:SAMPLE]
     order = "name" if query.sort == BY_METRIC else query.sort
-    ranked, facets = _rank(database, wish, order, counted)
+    ranked, facets = _rank(database, criteria, order, counted)
     if is_exact:
         return _ranked(best_first if query.sort == BY_METRIC else ranked, facets)
     if is_sparse:
-        ids = best_first if query.sort == BY_METRIC else _order(database, wish, query.sort, best_first)
+        ids = best_first if query.sort == BY_METRIC else _order(database, criteria, query.sort, best_first)
         return replace(_ranked(ids, facets), is_exact=False)
     total = len(best_first)
     if query.sort == BY_METRIC:
-        by_metric = partial(walk_scores, database, bound, conditions, values)
+        by_metric = partial(score_page, database, bound, conditions, values)
         return _Found(by_metric, None, total, facets, is_exact=False)
     only = (bound.exists, bound.values)
-    if conditions and not (wish.tags and query.sort == "score"):
+    if conditions and not (criteria.tags and query.sort == "score"):
         # Whether there is a score is told by an index, all else by the row itself: databases would read that first.
         only = (f"CASE WHEN {only[0]} THEN {' AND '.join(conditions)} ELSE FALSE END", {**values, **only[1]})
-        wish = _ANYTHING
-    return _walked(database, wish, query.sort, total, facets, is_exact=False, only=only)
+        criteria = _ANYTHING
+    return _walked(database, criteria, query.sort, total, facets, is_exact=False, only=only)
 
 
 def _cut(ids: Sequence[int], limit: int, offset: int) -> list[int]:
@@ -244,9 +246,9 @@ def _page(database: Database, query: Query, found: _Found) -> tuple[list[int], i
     return around[place : place + query.limit], begin + place
 
 
-def _wish(query: Query, languages: Iterable[str], readers: tuple[str, ...] | None) -> Wish:
+def _criteria(query: Query, languages: Iterable[str], readers: tuple[str, ...] | None) -> SearchCriteria:
     words = words_asked(query.text)
-    return Wish(
+    return SearchCriteria(
         words=tuple(words),
         columns={column: wanted.lower() for column in _COLUMNS if (wanted := getattr(query, column))},
         base=query.base.rpartition("/")[2].lower(),
@@ -276,7 +278,7 @@ def _covering(language: str, present: Iterable[str]) -> list[str]:
 def _counted(database: Database) -> Counts:
     """How many artifacts that are not private have each value of each facet."""
     counts: Counts = {facet: {} for facet in (*_FACETS, "")}
-    among, values = database.one_of("facet", list(counts), "facets")  # Owners are too many.
+    among, values = database.in_list("facet", list(counts), "facets")  # Owners are too many.
     for facet, value, number in database.rows(
         f"SELECT facet, value, artifacts FROM facet_counts WHERE {among} AND artifacts > 0 ORDER BY artifacts DESC, value",
         values,
@@ -300,7 +302,7 @@ def _count_private(database: Database, readers: tuple[str, ...] | None, counted:
 
 def _visible(database: Database, readers: tuple[str, ...], ids: Sequence[int]) -> list[int]:
     """Those of `ids` that are shown, in their order."""
-    among, values = database.one_of("id", ids, "ids")
+    among, values = database.in_list("id", ids, "ids")
     condition, more = owned(readers)
     hidden = {
         row[0]
@@ -311,35 +313,37 @@ def _visible(database: Database, readers: tuple[str, ...], ids: Sequence[int]) -
     return [each for each in ids if each not in hidden]
 
 
-def _total(database: Database, wish: Wish, counted: Counts, found: int, has_private: bool) -> tuple[int, bool]:
+def _total(
+    database: Database, criteria: SearchCriteria, counted: Counts, found: int, has_private: bool
+) -> tuple[int, bool]:
     """How many match at least, and whether that is all: known for everything that has one value of one facet."""
-    if wish.parts or wish.marks:
+    if criteria.parts or criteria.marks:
         return found, False
-    if len(wish.columns) == 1 and not (wish.words or wish.base or wish.tags):
-        ((column, wanted),) = wish.columns.items()
+    if len(criteria.columns) == 1 and not (criteria.words or criteria.base or criteria.tags):
+        ((column, wanted),) = criteria.columns.items()
         question = "SELECT coalesce(sum(artifacts), 0) FROM facet_counts WHERE facet = :facet AND lower(value) = :value"
         total = int(database.rows(question, {"facet": column, "value": wanted})[0][0])
         if has_private:
-            condition, values = owned(wish.readers)
+            condition, values = owned(criteria.readers)
             question = (
                 f"SELECT count(*) FROM artifacts WHERE private = TRUE AND lower({column}) = :value AND {condition}"
             )
             total += int(database.rows(question, {"value": wanted, **values})[0][0])
         return total, True
-    if len(wish.tags) == 1 and not (wish.words or wish.base or wish.columns):
-        return counted["language"].get(wish.tags[0], 0), True
+    if len(criteria.tags) == 1 and not (criteria.words or criteria.base or criteria.columns):
+        return counted["language"].get(criteria.tags[0], 0), True
     return found, False
 
 
-def _rank(database: Database, wish: Wish, sort: str, ids: Sequence[int]) -> tuple[list[int], Counts]:
+def _rank(database: Database, criteria: SearchCriteria, sort: str, ids: Sequence[int]) -> tuple[list[int], Counts]:
     """All of `ids` in order, and how they spread over facets."""
-    rows = _in_order(database, wish, sort, ids, "id, kind, method, license")
+    rows = _in_order(database, criteria, sort, ids, "id, kind, method, license")
     counters: dict[str, Counter[str]] = defaultdict(Counter)
     for _, kind, method, license in rows:
         counters["kind"][kind] += 1
         counters["method"][method] += 1
         counters["license"][license] += 1
-    among, values = database.one_of("artifact_id", ids, "ids")
+    among, values = database.in_list("artifact_id", ids, "ids")
     for facet, column, table in (("language", "tag", "artifact_languages"), ("base", "base", "artifact_bases")):
         counters[facet].update(row[0] for row in database.rows(f"SELECT {column} FROM {table} WHERE {among}", values))
     facets = {
@@ -351,20 +355,22 @@ def _rank(database: Database, wish: Wish, sort: str, ids: Sequence[int]) -> tupl
     return [row[0] for row in rows], facets
 
 
-def _order(database: Database, wish: Wish, sort: str, ids: Sequence[int]) -> list[int]:
+def _order(database: Database, criteria: SearchCriteria, sort: str, ids: Sequence[int]) -> list[int]:
     """All of `ids` in order."""
-    return [row[0] for row in _in_order(database, wish, sort, ids, "id")]
+    return [row[0] for row in _in_order(database, criteria, sort, ids, "id")]
 
 
-def _in_order(database: Database, wish: Wish, sort: str, ids: Sequence[int], columns: str) -> Sequence[Row]:
-    among, values = database.one_of("id", ids, "ids")
-    if not (sort == "score" and wish.tags):
+def _in_order(
+    database: Database, criteria: SearchCriteria, sort: str, ids: Sequence[int], columns: str
+) -> Sequence[ResultRow]:
+    among, values = database.in_list("id", ids, "ids")
+    if not (sort == "score" and criteria.tags):
         return database.rows(f"SELECT {columns} FROM artifacts WHERE {among} ORDER BY {ORDERS[sort]}", values)
-    placed = f"SELECT {columns}, downloads, key, {wish.place_for_readers} AS place FROM artifacts WHERE {among}"
+    placed = f"SELECT {columns}, downloads, key, {criteria.rank_for_readers} AS place FROM artifacts WHERE {among}"
     return database.rows(
         f"SELECT {columns} FROM ({placed}) AS placed "
         f"ORDER BY place, CASE WHEN place < {UNMEASURED} THEN id ELSE 0 END, downloads DESC, key",  # As the index of languages has them.
-        {**values, **wish.tag_values},
+        {**values, **criteria.tag_values},
     )
 
 

@@ -85,12 +85,12 @@ class SessionRow(Table):
     used_at: Mapped[datetime]
 
 
-class GuessRow(Table):
-    """How often somebody has tried a door of late."""
+class LoginAttemptRow(Table):
+    """How often somebody has attempted a login recently."""
 
-    __tablename__ = "guesses"
+    __tablename__ = "login_attempts"
 
-    door: Mapped[str] = mapped_column(primary_key=True)
+    target: Mapped[str] = mapped_column(primary_key=True)
     """Keyed digest of what was tried: a password typed in the place of a name must not be readable here."""
     count: Mapped[int]
     since: Mapped[datetime]

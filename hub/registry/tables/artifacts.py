@@ -53,7 +53,7 @@ class ArtifactRow(Table):
         Index("artifacts_by_kind", "kind"),
         Index("artifacts_by_method", "method"),
         Index("artifacts_by_license", "license"),
-        Index("artifacts_by_standing", "standing", text("downloads DESC"), "key"),
+        Index("artifacts_by_ranking", "ranking", text("downloads DESC"), "key"),
         Index("artifacts_by_update", text("updated_at DESC"), "key"),
         Index("artifacts_by_downloads", text("downloads DESC"), "key"),
         Index("artifacts_by_bare_name", "bare_key", "key"),
@@ -81,14 +81,14 @@ class ArtifactRow(Table):
     weights_digest: Mapped[str]
     size_bytes: Mapped[int]
     downloads: Mapped[int] = mapped_column(default=0)
-    standing: Mapped[float]
+    ranking: Mapped[float]
     """Of its best score in its own languages; see `hub.registry.index.ranking`."""
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     private: Mapped[bool] = mapped_column(default=False)
     gated: Mapped[str] = mapped_column(default="")
     """`auto`, `manual` or empty."""
-    any_file: Mapped[bool] = mapped_column(default=False)
+    allow_unsafe_files: Mapped[bool] = mapped_column(default=False)
     """An administrator has allowed files that may run code."""
     likes: Mapped[int] = mapped_column(default=0)
     trending: Mapped[float] = mapped_column(default=0.0, server_default="0")
@@ -120,14 +120,14 @@ class LanguageRow(Table):
     __tablename__ = "artifact_languages"
     __table_args__ = (
         Index("artifacts_by_language", "tag", "artifact_id"),
-        Index("languages_by_standing", "tag", "standing", "artifact_id"),
+        Index("languages_by_ranking", "tag", "ranking", "artifact_id"),
     )
 
     artifact_id: Mapped[int] = mapped_column(ForeignKey("artifacts.id", ondelete="CASCADE"), primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True)
     tag: Mapped[str]
-    standing: Mapped[float] = mapped_column(server_default="1000")
-    """Among the artifacts for this language; see `hub.registry.index.ranking.standing_in`."""
+    ranking: Mapped[float] = mapped_column(server_default="1000")
+    """Among the artifacts for this language; see `hub.registry.index.ranking.ranking_in`."""
 
 
 class BaseRow(Table):

@@ -19,8 +19,8 @@ class ScoreRow(Table):
     __table_args__ = (
         CheckConstraint("provenance in ('reported', 'measured', 'disputed')", name="scores_have_a_provenance"),
         CheckConstraint("source <> ''", name="scores_have_a_source"),
-        Index("scores_by_standing", "artifact_id", "language", "standing"),
-        Index("scores_by_place", "artifact_id", "standing"),
+        Index("scores_by_ranking", "artifact_id", "language", "ranking"),
+        Index("scores_by_place", "artifact_id", "ranking"),
         Index("scores_by_benchmark", "benchmark", "metric", "language", "value"),
         Index("scores_by_metric", "metric", "provenance", "value", "artifact_id"),
         Index("scores_by_language", "language", "metric", "provenance", "value", "artifact_id"),
@@ -46,7 +46,7 @@ class ScoreRow(Table):
     seed: Mapped[int | None]
     low: Mapped[float | None]
     high: Mapped[float | None]
-    standing: Mapped[float]
+    ranking: Mapped[float]
     """Lower is better; see `hub.registry.index.ranking`."""
     author: Mapped[str] = mapped_column(default="", server_default="")
     """The account that published it through the server; empty for a score of the card."""

@@ -55,7 +55,7 @@ def sent_size(database: Database, account: Account, digest: Digest) -> int | Non
 
 def sizes_held(database: Database, name: ArtifactName, digests: Sequence[str]) -> dict[str, int]:
     """Sizes in bytes of those among `digests` that some revision of the artifact holds."""
-    among, values = database.one_of("digest", digests, "digests")
+    among, values = database.in_list("digest", digests, "digests")
     held = (
         "SELECT DISTINCT digest, files.size_bytes FROM files JOIN revisions ON revisions.id = revision_id "
         "JOIN artifacts ON artifacts.id = artifact_id WHERE key = :key"
@@ -115,7 +115,7 @@ def touch_xorbs(database: Database, account_id: int, hashes: list[str]) -> None:
             session.execute(update(XorbRow).where(own).values(used_at=utc_now()))
 
 
-def in_custody(database: Database) -> set[Digest]:
+def uploaded_digests(database: Database) -> set[Digest]:
     """Blobs that accounts have sent within KEPT_DAYS, or have used since as xorbs: a commit may still name them."""
     rows = database.rows(
         "SELECT digest FROM uploads WHERE at >= :since UNION SELECT digest FROM xorbs WHERE used_at >= :since",

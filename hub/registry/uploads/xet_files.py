@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from hub.errors import Damaged, TooLarge, WrongSource
+from hub.errors import DamagedFile, InvalidSource, TooLarge
 from hub.names import Digest
 from hub.registry.accounts.permissions import Account
 from hub.registry.uploads.uploads import note_upload, note_xorb, touch_xorbs, xorb_of
@@ -24,8 +24,8 @@ _NEAR = 1 << 20
 """Bytes of a xorb that are read at once."""
 
 
-def keep_xorb(database: Database, store: BlobStore, account: Account, name: str, sent: BinaryIO) -> bool:
-    """Check a xorb while it arrives and keep it for its account; whether it is new. Raises WrongSource; nothing is kept then."""
+def store_xorb(database: Database, store: BlobStore, account: Account, name: str, sent: BinaryIO) -> bool:
+    """Check a xorb while it arrives and keep it for its account; whether it is new. Raises InvalidSource; nothing is kept then."""
     chunks: list[Chunk] = []
 
     def kept() -> Iterator[bytes]:
@@ -37,15 +37,15 @@ def keep_xorb(database: Database, store: BlobStore, account: Account, name: str,
     return note_xorb(database, account, name, digest, size, write_table(chunks))
 
 
-def keep_file(database: Database, store: BlobStore, account: Account, file: SentFile) -> Digest:
-    """Check what a shard says of a file, and keep the file. Raises WrongSource; nothing is kept then."""
+def store_file(database: Database, store: BlobStore, account: Account, file: SentFile) -> Digest:
+    """Check what a shard says of a file, and keep the file. Raises InvalidSource; nothing is kept then."""
     if file.size > MAX_FILE:
         raise TooLarge(f"a file may have {MAX_FILE} bytes, and this one says {file.size}.")
     xorbs: dict[str, tuple[Digest, list[Chunk]]] = {}
     parts = [_chunks(database, account, term, xorbs) for term in file.terms]
     hashed = [(chunk.hash, chunk.size) for _, chunks in parts for chunk in chunks]
     if file_hash(hashed) != file.hash:
-        raise WrongSource("the chunks that this shard names are not those of the file it describes: send it again.")
+        raise InvalidSource("the chunks that this shard names are not those of the file it describes: send it again.")
     digest = file.sha256
     if digest is None or not _is_one_blob(store, parts, digest, file.size):
         contents = _contents(store, parts, is_checked=digest is not None)
@@ -68,14 +68,14 @@ def _chunks(
     if term.xorb not in known:
         found = xorb_of(database, account.id, term.xorb)
         if found is None:
-            raise WrongSource(f"xorb {term.xorb[:12]} was not sent by `{account.name}`: send it before the shard.")
+            raise InvalidSource(f"xorb {term.xorb[:12]} was not sent by `{account.name}`: send it before the shard.")
         known[term.xorb] = found[0], read_table(found[1])
     digest, chunks = known[term.xorb]
     named = chunks[term.first : term.end]
     if term.end > len(chunks) or sum(chunk.size for chunk in named) != term.size:
-        raise WrongSource(f"xorb {term.xorb[:12]} has no chunks {term.first} to {term.end} of {term.size} bytes.")
+        raise InvalidSource(f"xorb {term.xorb[:12]} has no chunks {term.first} to {term.end} of {term.size} bytes.")
     if term.proof != range_hash([chunk.hash for chunk in named]):
-        raise WrongSource(
+        raise InvalidSource(
             f"the proof for chunks {term.first} to {term.end} of xorb {term.xorb[:12]} is wrong or missing."
         )
     return digest, named
@@ -97,7 +97,7 @@ def _pieces(opened: BinaryIO, left: int) -> Iterator[bytes]:
     while left:
         piece = opened.read(min(left, _NEAR))
         if not piece:
-            raise Damaged("a xorb in the store is shorter than it was. Look with `hub verify`.")
+            raise DamagedFile("a xorb in the store is shorter than it was. Look with `hub verify`.")
         left -= len(piece)
         yield piece
 

@@ -7,7 +7,7 @@ A wrong readout silently degrades images:
     AltCLIP    transformation(pre_LN(h)), h the last states
 
 Keys are those of `RobertaSeriesModelWithTransformation` in diffusers and of `AltCLIPTextModel` in transformers (Ye et al., AAAI
-2024, arXiv 2308.09991; `FlagAI-Open/FlagAI`). m2, m9 and m18 are `text_encoder/pytorch_model.bin` of `BAAI/AltDiffusion`, `-m9`
+2024, arXiv 2308.09991; `FlagAI-Open/FlagAI`). m2, m9 and m18 are `text_encoder/pytorch_model.bin` of `BAAI/AltDiffusionFiles`, `-m9`
 and `-m18`. They were trained with their own UNets; other bases were not trained to read them.
 """
 
@@ -28,7 +28,7 @@ _TOWER = (
 )
 
 
-class AltDiffusion(TowerFormat):
+class AltDiffusionFiles(TowerFormat):
     """m2 and m9."""
 
     name = "altdiffusion"
@@ -63,7 +63,7 @@ class AltDiffusion(TowerFormat):
         )
 
 
-class AltDiffusionM18(AltDiffusion):
+class AltDiffusionM18(AltDiffusionFiles):
     """m18. `transformation` maps the last layer to a pooled vector that its UNet does not read."""
 
     name = "altdiffusion-m18"
@@ -78,7 +78,7 @@ class AltDiffusionM18(AltDiffusion):
     optional = rf"(roberta\.({BUFFERS}|pooler\..*)|{_LAST_HEAD}|logit_scale|pooler.*)"
 
 
-class AltClip(AltDiffusion):
+class AltClip(AltDiffusionFiles):
     """The text half; images are read by `vision_model`, a CLIP ViT-L/14, which transformers loads unchanged."""
 
     name = "altclip"

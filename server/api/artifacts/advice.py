@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from hub.languages import language_name
 from hub.local import LocalHub
-from hub.publish.lineage import origins
+from hub.publish.lineage import lineages
 from hub.records import Artifact, Provenance, Query, Score
 from server.auth.access import Hub
 from server.auth.caller import caller_of
@@ -29,8 +29,8 @@ class MethodBody(Body):
     method: str = Field(examples=["mulan"])
     artifacts: int = Field(description="Number of its modules among the best measured ones.")
     median: float | None = Field(description="Median of their best scores of `metric`.")
-    least: float | None
-    most: float | None
+    min_value: float | None
+    max_value: float | None
     metric: str
     device_seconds: float | None = Field(description="Median training time, as far as known.")
     within_budget: bool | None = Field(description="Whether that is within the budget; null if either is unknown.")
@@ -107,8 +107,8 @@ def _method(
         "method": method,
         "artifacts": len(members),
         "median": median(values),
-        "least": min(values),
-        "most": max(values),
+        "min_value": min(values),
+        "max_value": max(values),
         "metric": metric,
         "device_seconds": cost,
         "within_budget": cost <= budget if cost is not None and budget is not None else None,
@@ -119,7 +119,7 @@ def _device_seconds(hub: LocalHub, artifact: Artifact) -> float | None:
     """Return the training time of the most expensive variant."""
     if not artifact.revision:
         return None
-    variants = origins(hub.registry.revision(artifact.name), hub.store)
+    variants = lineages(hub.registry.revision(artifact.name), hub.store)
     return max((each.device_seconds for each in variants if each.device_seconds is not None), default=None)
 
 

@@ -13,13 +13,13 @@ from starlette.responses import RedirectResponse, Response
 from hub.cards.card import FILE
 from hub.local import LocalHub
 from hub.names import Digest
-from hub.publish.lineage import Origin, origins
+from hub.publish.lineage import Lineage, lineages
 from hub.records import Artifact, Revision, Signature
 from hub.registry.artifacts.aliases import aliases
 from hub.registry.artifacts.downloads import downloads_by_day, today
 from hub.registry.artifacts.scans import Scan, scans_in
 from hub.registry.parts import origin_of
-from hub.registry.scores.scores import statements
+from hub.registry.scores.scores import published_scores
 from hub.store import BlobStore
 from hub.weights.header import SUFFIX, Tensor, tensors_in
 from server.api.artifacts.scores import StatementBody, stated
@@ -113,7 +113,7 @@ class WholeArtifactBody(ArtifactBody):
     shown: ShownRevisionBody | None = Field(description="The requested revision.")
     revisions: list[RevisionBody] = Field(description="Newest first.")
     card: str = Field(description="README.md of the shown revision.")
-    lineage: list[Origin]
+    lineage: list[Lineage]
     tensors: list[WeightsBody]
     mirror: MirrorBody | None
     scans: dict[str, ScanBody] = Field(description="Scans by path, of files that can run code.")
@@ -141,13 +141,13 @@ def get_artifact(
     shown = hub.registry.revision(artifact.name, revision)
     named = names_of_revisions(hub, artifact)
     content = described(artifact) | {
-        "scores": [stated(each) for each in statements(hub.registry.database, artifact.name)],
+        "scores": [stated(each) for each in published_scores(hub.registry.database, artifact.name)],
         "shown": described_revision(shown, named) | {"files": files_of(shown)},
         "revisions": [
             described_revision(each, named) for each in hub.registry.revisions(artifact.name, with_files=False)
         ],
         "card": _card(hub.store, shown),
-        "lineage": list(origins(shown, hub.store)),
+        "lineage": list(lineages(shown, hub.store)),
         "tensors": list(tensors_of(hub.store, shown)),
         "mirror": origin_of(hub.registry.database, artifact.name),
         "scans": {path: _scanned(scan) for path, scan in scans_in(hub.registry.database, shown.id).items()},

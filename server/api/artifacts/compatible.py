@@ -11,7 +11,7 @@ from fastapi import Request
 from pydantic import Field
 from starlette.responses import Response
 
-from hub.errors import HubError, WrongRequest
+from hub.errors import HubError, InvalidRequest
 from hub.local import LocalHub
 from hub.names import ArtifactName
 from hub.publish.compatibility import Fit, encoder_problem, gives, judge
@@ -48,7 +48,7 @@ def get_compatible(
         found, total = _modules(hub, artifact, bases, readers, limit, offset)
         return answer({"artifact": str(artifact.name), "asked": "modules", "fits": found, "total": total})
     if not artifact.variants:
-        raise WrongRequest(
+        raise InvalidRequest(
             f"`{artifact.name}` is of kind `{artifact.kind}` and has no variants: name a base or a module."
         )
     judged = [fit for base in bases for fit in _judged(hub, artifact, base)]

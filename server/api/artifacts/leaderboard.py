@@ -8,7 +8,7 @@ from fastapi import Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
-from hub.errors import WrongRequest
+from hub.errors import InvalidRequest
 from hub.names import ArtifactName
 from hub.records import Artifact, Provenance, Score
 from hub.registry.index.ranking import is_control
@@ -111,7 +111,7 @@ def compare_artifacts(
     """Compare scores of artifacts with the same metric, benchmark and digest, split, language, base and provenance."""
     found = [get_artifact(hub, each, request) for each in dict.fromkeys(artifact)]
     if len({each.name.key for each in found}) < 2:
-        raise WrongRequest("comparing needs two different artifacts: `?artifact=a/x&artifact=b/y`.")
+        raise InvalidRequest("comparing needs two different artifacts: `?artifact=a/x&artifact=b/y`.")
     rows: dict[tuple[str, ...], dict[ArtifactName, Score]] = {}
     for each in found:
         for score in each.scores:

@@ -10,9 +10,9 @@ from fastapi import Path, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from hub.errors import WrongRequest
+from hub.errors import InvalidRequest
 from hub.records import Provenance, Score
-from hub.registry.scores.scores import Dispute, Measurement, Statement, dispute, publish_score, statements
+from hub.registry.scores.scores import Dispute, Measurement, PublishedScore, dispute, publish_score, published_scores
 from server.auth.access import Hub
 from server.auth.caller import account_of, actor_of, caller_of, require_scoring
 from server.http.wire import Body, answer
@@ -88,7 +88,7 @@ class NewDispute(BaseModel):
 
 def get_scores(hub: Hub, artifact: Named) -> Response:
     """List an artifact's scores with provenance, author and disputes."""
-    said = statements(hub.registry.database, artifact.name)
+    said = published_scores(hub.registry.database, artifact.name)
     return answer({"artifact": str(artifact.name), "scores": [stated(each) for each in said]})
 
 
@@ -100,7 +100,7 @@ def post_score(request: Request, hub: Hub, artifact: Named, body: NewScore) -> R
     caller = caller_of(request, hub)
     require_scoring(caller, artifact)
     if body.low is not None and body.high is not None and not body.low <= body.value <= body.high:
-        raise WrongRequest(f"the value {body.value} is outside its interval from {body.low} to {body.high}.")
+        raise InvalidRequest(f"the value {body.value} is outside its interval from {body.low} to {body.high}.")
     measured = hub.registry.revision(artifact.name, body.revision)
     measurement = Measurement(revision=measured.id, run=body.run, machine=body.machine)
     given = body.model_dump(exclude={"revision", "run", "machine", "provenance"})
@@ -127,7 +127,7 @@ def post_dispute(
     return answer(stated(said), 201)
 
 
-def stated(said: Statement) -> dict[str, Any]:
+def stated(said: PublishedScore) -> dict[str, Any]:
     """Return a statement as `StatementBody`."""
     facts = {name: getattr(said.score, name) for name in Score.__slots__}
     return facts | {

@@ -31,7 +31,7 @@ class SecurityBody(Body):
     """Scans and signature of a revision. Scanning reduces risk but cannot prove a file is safe."""
 
     revision: str
-    any_file: bool = Field(description="Whether an administrator has allowed files that can run code.")
+    allow_unsafe_files: bool = Field(description="Whether an administrator has allowed files that can run code.")
     verdict: str = Field(description="The worst verdict of all files; empty if none can run code.")
     unsafe_files: list[UnsafeFile]
     verified_by: str = Field(description="Account and key; empty if unsigned or not verified.")
@@ -48,7 +48,7 @@ def get_security(
     facts = ("kind", "verdict", "scanner", "scanned_at", "evidence")
     content = {
         "revision": found.id,
-        "any_file": artifact.any_file,
+        "allow_unsafe_files": artifact.allow_unsafe_files,
         "verdict": worst(scans.values()),
         "unsafe_files": [
             {"path": path} | {fact: getattr(scan, fact) for fact in facts} for path, scan in scans.items()

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
-from hub.errors import WrongRequest
+from hub.errors import InvalidRequest
 from hub.registry.accounts.accounts import Accounts
 from hub.registry.accounts.audit import note
 from hub.registry.accounts.permissions import TOKEN_ROLES, Account, Actor
 from hub.registry.accounts.secrets import new_secret, sha256_of
 from hub.registry.database.clock import to_column, utc_now
-from server.parts.device_login.refresh_tokens import Grant, issue
+from server.parts.device_login.refresh_tokens import TokenGrant, issue
 
 if TYPE_CHECKING:
     from hub.registry.database.database import Database
@@ -36,7 +36,7 @@ TokenError = Literal["authorization_pending", "slow_down", "expired_token", "acc
 """OAuth error codes for a refused token request."""
 
 
-class UnknownCode(WrongRequest):
+class UnknownCode(InvalidRequest):
     """The user code is wrong, expired or already used."""
 
     status = 404
@@ -104,7 +104,7 @@ class Devices:
         from server.parts.device_login.tables import DeviceRow
 
         if role and role not in TOKEN_ROLES:
-            raise WrongRequest(f"unknown token role {role[:40]!r}: choose one of {', '.join(TOKEN_ROLES)}.")
+            raise InvalidRequest(f"unknown token role {role[:40]!r}: choose one of {', '.join(TOKEN_ROLES)}.")
         device = self.get(user_code)
         with self.database.transaction() as transaction:
             waiting = (DeviceRow.user_code == normalise_code(user_code)) & (DeviceRow.status == "pending")
@@ -116,7 +116,7 @@ class Devices:
             note(transaction, actor, action, account.name, role=role, client=row.client, address=row.address)
         return device
 
-    def redeem(self, device_code: str, client: str, label: str, address: str) -> Grant | TokenError:
+    def redeem(self, device_code: str, client: str, label: str, address: str) -> TokenGrant | TokenError:
         """Return tokens for an authorized device, once; otherwise the OAuth error code."""
         from hub.registry.tables.accounts import AccountRow
         from server.parts.device_login.tables import DeviceRow

@@ -12,15 +12,15 @@ from urllib.parse import parse_qsl, quote
 from fastapi import Depends, Request
 from starlette.responses import JSONResponse, Response
 
-from hub.errors import WrongRequest
-from hub.registry.accounts.login_throttle import Door, try_doors
+from hub.errors import InvalidRequest
+from hub.registry.accounts.login_throttle import AttemptLimit, count_attempt
 from server.auth.access import Hub
 from server.auth.browser_session import address_of
 from server.http.addresses import absolute
 from server.http.bodies import read_body
 from server.http.routing import Address
 from server.parts.device_login.device_codes import Devices
-from server.parts.device_login.refresh_tokens import Grant, renew
+from server.parts.device_login.refresh_tokens import TokenGrant, renew
 
 DEVICE, REFRESH = "urn:ietf:params:oauth:grant-type:device_code", "refresh_token"
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
@@ -51,7 +51,7 @@ async def _parameters(request: Request) -> dict[str, str]:
             return {str(key): str(value) for key, value in json.loads(body).items()}
         return dict(parse_qsl(body.decode(), max_num_fields=50))
     except (ValueError, AttributeError, RecursionError) as error:
-        raise WrongRequest("the request body is neither a form nor a JSON object.") from error
+        raise InvalidRequest("the request body is neither a form nor a JSON object.") from error
 
 
 Parameters = Annotated[dict[str, str], Depends(_parameters)]
@@ -62,7 +62,7 @@ def begin_login(request: Request, hub: Hub, parameters: Parameters) -> Response:
     client, address = parameters.get("client_id", ""), address_of(request)
     if not client or len(client) > _MAX_CLIENT or not client.isprintable():
         return _error("invalid_request", f"`client_id` must have 1 to {_MAX_CLIENT} characters.")
-    try_doors(hub.registry.database, [Door(f"device login from {address}", _MAX_LOGINS)])
+    count_attempt(hub.registry.database, [AttemptLimit(f"device login from {address}", _MAX_LOGINS)])
     codes = Devices(hub.registry.database).start(client, address)
     page = absolute(request, "/device")
     return _answer(
@@ -90,7 +90,7 @@ def give_token(request: Request, hub: Hub, parameters: Parameters) -> Response:
         return _error("unsupported_grant_type", _NO_EXCHANGE)
     else:
         return _error("unsupported_grant_type", f"`grant_type` must be `{DEVICE}` or `{REFRESH}`.")
-    if not isinstance(found, Grant):
+    if not isinstance(found, TokenGrant):
         return _error(found, _DESCRIPTIONS[found])
     return _answer(
         {

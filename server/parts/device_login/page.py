@@ -5,9 +5,9 @@ from __future__ import annotations
 from fastapi import Request
 from starlette.responses import Response
 
-from hub.errors import HubError, TooOften
+from hub.errors import HubError, RateLimited
 from hub.local import LocalHub
-from hub.registry.accounts.login_throttle import Door, try_doors
+from hub.registry.accounts.login_throttle import AttemptLimit, count_attempt
 from server.auth.access import Hub
 from server.auth.browser_session import Visit, form_word
 from server.auth.caller import actor_of
@@ -29,7 +29,7 @@ def show_device(request: Request, hub: Hub, visit: Member, user_code: str = "") 
         return _page(request, hub, visit)
     try:
         return _page(request, hub, visit, device=_device(hub, visit, user_code))
-    except (UnknownCode, TooOften) as error:
+    except (UnknownCode, RateLimited) as error:
         return _page(request, hub, visit, problem=error)
 
 
@@ -41,7 +41,7 @@ def answer_device(request: Request, hub: Hub, form: Owned) -> Response:
         device = _device(hub, form.visit, form.get("user_code"))
         actor = actor_of(request, form.visit.caller)
         Devices(hub.registry.database).answer(device.user_code, account_in(form.visit), role, actor)
-    except (UnknownCode, TooOften) as error:
+    except (UnknownCode, RateLimited) as error:
         return _page(request, hub, form.visit, problem=error)
     return _page(request, hub, form.visit, answered="accepted" if role else "denied", device=device)
 
@@ -49,7 +49,7 @@ def answer_device(request: Request, hub: Hub, form: Owned) -> Response:
 def _device(hub: LocalHub, visit: Visit, user_code: str) -> Device:
     """Return the device behind a code. Every lookup counts as an attempt, so codes cannot be guessed."""
     account = account_in(visit)
-    try_doors(hub.registry.database, [Door(f"code of a device by {account.key}", _MAX_ATTEMPTS)])
+    count_attempt(hub.registry.database, [AttemptLimit(f"code of a device by {account.key}", _MAX_ATTEMPTS)])
     return Devices(hub.registry.database).get(user_code)
 
 

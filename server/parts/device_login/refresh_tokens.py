@@ -31,7 +31,7 @@ PREFIX = "lhr_"
 
 
 @dataclass(frozen=True, slots=True)
-class Grant:
+class TokenGrant:
     """An access token and its refresh token."""
 
     token: str
@@ -39,7 +39,7 @@ class Grant:
     seconds: int
 
 
-def issue(transaction: Session, account: Account, actor: Actor, *, role: str, label: str) -> Grant:
+def issue(transaction: Session, account: Account, actor: Actor, *, role: str, label: str) -> TokenGrant:
     """Create an access token and its refresh token."""
     from server.parts.device_login.tables import RenewalRow
 
@@ -49,7 +49,7 @@ def issue(transaction: Session, account: Account, actor: Actor, *, role: str, la
     return grant
 
 
-def renew(database: Database, refresh_token: str, address: str) -> Grant | None:
+def renew(database: Database, refresh_token: str, address: str) -> TokenGrant | None:
     """Return a new pair of tokens; None for an invalid, expired or already used refresh token.
 
     The previous access token stays valid until it expires.
@@ -87,5 +87,5 @@ def renew(database: Database, refresh_token: str, address: str) -> Grant | None:
     return grant
 
 
-def _new_grant() -> Grant:
-    return Grant(new_secret(), new_secret(PREFIX), int(LIFETIME.total_seconds()))
+def _new_grant() -> TokenGrant:
+    return TokenGrant(new_secret(), new_secret(PREFIX), int(LIFETIME.total_seconds()))

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 def note_commits(database: Database, commits: Mapping[str, str]) -> None:
     """Save a mapping of git commit ids to revision ids. Both are derived from the content, so they never change."""
-    among, values = database.one_of("commit_id", list(commits), "ids")
+    among, values = database.in_list("commit_id", list(commits), "ids")
     known = {row[0] for row in database.rows(f"SELECT commit_id FROM git_commits WHERE {among}", values)}  # noqa: S608 - only placeholders
     if missing := commits.keys() - known:
         from server.parts.git.tables import GitCommitRow

@@ -16,7 +16,7 @@ from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
-from hub.errors import Forbidden, NotServed, WrongRequest
+from hub.errors import Forbidden, InvalidRequest, NotServed
 from server.auth.access import Hub, Readable, Wanted
 from server.http.bodies import SMALL, read_body
 from server.http.routing import Address, below
@@ -63,7 +63,7 @@ def list_refs(request: Request, hub: Hub, artifact: Readable) -> Response:
     if service == "git-receive-pack":
         refuse_push(artifact)
     if service != UPLOAD_PACK:
-        raise WrongRequest(f"this URL is for git: run `git clone {request.url.path.removesuffix('/info/refs')}`.")
+        raise InvalidRequest(f"this URL is for git: run `git clone {request.url.path.removesuffix('/info/refs')}`.")
     history = history_of(hub, artifact.name)
     written = BytesIO()
     protocol = ReceivableProtocol(BytesIO().read, written.write)
@@ -106,7 +106,7 @@ def _pack(history: History, body: bytes) -> IO[bytes]:
         UploadPack(SingleRepository(history.with_revisions()), ["/"], protocol, stateless_rpc=True).handle()
     except (GitProtocolError, AssertionError, ValueError, KeyError) as error:
         written.close()
-        raise WrongRequest(f"not a valid git-upload-pack request: {error or type(error).__name__}.") from error
+        raise InvalidRequest(f"not a valid git-upload-pack request: {error or type(error).__name__}.") from error
     written.seek(0)
     return written
 
@@ -117,14 +117,14 @@ def _chunks(pack: IO[bytes]) -> Iterator[bytes]:
 
 
 def _decompress(body: bytes) -> bytes:
-    """Decompress a gzipped body. Raises WrongRequest for invalid gzip and for more than SMALL bytes."""
+    """Decompress a gzipped body. Raises InvalidRequest for invalid gzip and for more than SMALL bytes."""
     unpacking = zlib.decompressobj(zlib.MAX_WBITS | 16)
     try:
         unpacked = unpacking.decompress(body, SMALL)
     except zlib.error as error:
-        raise WrongRequest("the request body is not valid gzip.") from error
+        raise InvalidRequest("the request body is not valid gzip.") from error
     if unpacking.unconsumed_tail:
-        raise WrongRequest(f"the request body decompresses to more than {SMALL} bytes.")
+        raise InvalidRequest(f"the request body decompresses to more than {SMALL} bytes.")
     return unpacked
 
 

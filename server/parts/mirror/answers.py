@@ -20,7 +20,7 @@ from server.http.bodies import SMALL, read_body
 from server.http.paging import next_link, offset_of
 from server.http.times import to_rfc3339
 from server.parts.mirror.copies import MirroredCommit, MirroredFile, MirroredRepository
-from server.parts.mirror.fetch import Reader
+from server.parts.mirror.fetch import FetchReader
 from server.parts.mirror.mirror import Mirror
 from server.protocol.accounts import whoami
 from server.protocol.read import paths, repository, resolve, tree
@@ -154,7 +154,7 @@ def _headers(request: Request, commit: MirroredCommit, file: MirroredFile) -> di
     return headers | _warning(request)
 
 
-def _growing_file(request: Request, reader: Reader, headers: dict[str, str]) -> Response:
+def _growing_file(request: Request, reader: FetchReader, headers: dict[str, str]) -> Response:
     """Send the requested range of a file that is being downloaded."""
     size = reader.fetch.file.size_bytes
     start, end = _byte_range(request.headers.get("range", ""), size)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from hub.errors import HubError, Unreachable, UpstreamWrong
+from hub.errors import HubError, InvalidUpstreamResponse, Unreachable
 from hub.names import Digest
 from hub.store.folder import ABANDONED_S
 from server.parts.mirror.copies import MirroredFile, save_blob
@@ -90,7 +90,7 @@ class Fetch:
         whole, git = hashlib.sha256(), hashlib.sha1(b"blob %d\0" % self.file.size_bytes, usedforsecurity=False)
         for chunk in chunks:
             if self.size + len(chunk) > self.file.size_bytes:
-                raise UpstreamWrong(
+                raise InvalidUpstreamResponse(
                     f"`{self.file.path}` has more than the listed {self.file.size_bytes} bytes: nothing was stored."
                 )
             whole.update(chunk)
@@ -100,12 +100,12 @@ class Fetch:
                 left = left[target.write(left) :]
             self.size += len(chunk)
         if self.size != self.file.size_bytes:
-            raise UpstreamWrong(
+            raise InvalidUpstreamResponse(
                 f"`{self.file.path}` ended after {self.size} of {self.file.size_bytes} bytes: nothing was stored."
             )
         found = whole.hexdigest() if self.file.is_large else git.hexdigest()
         if found != self.file.etag:
-            raise UpstreamWrong(
+            raise InvalidUpstreamResponse(
                 f"`{self.file.path}` has the digest {found[:12]}, but the upstream lists {self.file.etag[:12]}: nothing was "
                 "stored."
             )
@@ -116,7 +116,7 @@ class Fetch:
         self.error = error
 
 
-class Reader:
+class FetchReader:
     """Reads a file while it is downloaded. Close it, or read to the end."""
 
     def __init__(self, fetch: Fetch) -> None:
@@ -156,16 +156,16 @@ class Fetches:
         self._folder = hub.home.folder / "mirror"
         self._sweep()
 
-    def join(self, file: MirroredFile, opening: Opening) -> Reader:
+    def join(self, file: MirroredFile, opening: Opening) -> FetchReader:
         """Return a reader of a file, starting its download if it is not running."""
         with self._lock:
             if (running := self._running.get(file.etag)) is not None:
-                return Reader(running)
+                return FetchReader(running)
             self._folder.mkdir(parents=True, exist_ok=True)
             descriptor, path = tempfile.mkstemp(dir=self._folder)
             os.close(descriptor)
             fetch = self._running[file.etag] = Fetch(file, Path(path))
-            reader = Reader(fetch)
+            reader = FetchReader(fetch)
         threading.Thread(target=self._run, args=(fetch, opening), name=f"fetch {file.path}", daemon=True).start()
         return reader
 

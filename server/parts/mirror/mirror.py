@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 from hub.errors import (
     Gated,
     HubError,
+    InvalidName,
+    InvalidUpstreamResponse,
     Unknown,
     UnknownArtifact,
     UnknownFile,
     UnknownRevision,
     UpstreamDown,
-    UpstreamWrong,
-    WrongName,
 )
 from hub.local import LocalHub
 from hub.names import ArtifactName, Digest, bare_ref
@@ -42,11 +42,11 @@ from server.parts.mirror.copies import (
     save_commit,
     save_ref,
 )  # fmt: skip
-from server.parts.mirror.fetch import Fetches, Reader
+from server.parts.mirror.fetch import Fetches, FetchReader
 from server.parts.mirror.index_copy import index_repository
 
 if TYPE_CHECKING:
-    from server.parts.mirror.upstream import Upstream
+    from server.parts.mirror.upstream import UpstreamClient
 
 FRESH_S = 60.0
 """How long the commit of a branch, or the absence of a name, is cached."""
@@ -63,7 +63,7 @@ _log = logging.getLogger("server.mirror")
 class Mirror:
     """The mirrored repositories and their upstream; without an upstream, only what is stored is served."""
 
-    def __init__(self, hub: LocalHub, upstream: Upstream | None = None) -> None:
+    def __init__(self, hub: LocalHub, upstream: UpstreamClient | None = None) -> None:
         self.hub, self.upstream = hub, upstream
         self._database = hub.registry.database
         self._fetches = Fetches(hub)
@@ -80,7 +80,7 @@ class Mirror:
         """
         try:
             repo = MirroredRepository(collection, ArtifactName.parse(name, ""))
-        except WrongName:
+        except InvalidName:
             return None
         if origin_of(self._database, repo) is not None:
             return repo
@@ -140,7 +140,7 @@ class Mirror:
                 return file
         raise UnknownFile(path, [file.path for file in commit.files])
 
-    def bytes_of(self, repo: MirroredRepository, commit: MirroredCommit, file: MirroredFile) -> Digest | Reader:
+    def bytes_of(self, repo: MirroredRepository, commit: MirroredCommit, file: MirroredFile) -> Digest | FetchReader:
         """Return the blob of a file, or a reader of its download. Raises as `commit`."""
         digest = blob_of(self._database, file.etag)
         if digest is not None and digest in self.hub.store:
@@ -159,7 +159,7 @@ class Mirror:
     def read(self, repo: MirroredRepository, commit: MirroredCommit, file: MirroredFile) -> bytes:
         """Return the content of a small file, downloading it if needed. Raises as `commit`."""
         found = self.bytes_of(repo, commit, file)
-        if isinstance(found, Reader):
+        if isinstance(found, FetchReader):
             found.close()
             found.fetch.wait_until_stored()
             digest = blob_of(self._database, file.etag)
@@ -233,7 +233,7 @@ class Mirror:
             index_repository(self.hub, repo, found, self.upstream.address, partial(self.read, repo, found))
         return found
 
-    def _is_still_at(self, upstream: Upstream, repo: MirroredRepository, ref: str, known: MirroredCommit) -> bool:
+    def _is_still_at(self, upstream: UpstreamClient, repo: MirroredRepository, ref: str, known: MirroredCommit) -> bool:
         """Return whether a branch or tag has not moved. Refs take a few bytes, a description may take megabytes."""
         with self._backing_off():
             found = upstream.refs(repo)
@@ -248,7 +248,7 @@ class Mirror:
         try:
             yield
         except UpstreamDown as error:
-            if not isinstance(error, UpstreamWrong):
+            if not isinstance(error, InvalidUpstreamResponse):
                 self._retry_at = time.monotonic() + BACK_OFF_S
             raise
 

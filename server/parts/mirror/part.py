@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hub.registry.database.database import Database
     from hub.registry.parts import Event
     from server.part import Answer
-    from server.parts.mirror.upstream import Upstream
+    from server.parts.mirror.upstream import UpstreamClient
 
 
 class MirrorPart(ServerPart):
@@ -30,7 +30,7 @@ class MirrorPart(ServerPart):
     name = "mirror"
     tables = ("server.parts.mirror.tables",)
 
-    def __init__(self, upstream: Upstream | None = None) -> None:
+    def __init__(self, upstream: UpstreamClient | None = None) -> None:
         """Mirror `upstream` or the hub at `HUB_MIRROR`. Without either, only what is already stored is served."""
         self._upstream = upstream
 
@@ -57,9 +57,9 @@ class MirrorPart(ServerPart):
         """Read `HUB_MIRROR` and `HUB_MIRROR_TOKEN`."""
         address = os.environ.get("HUB_MIRROR")
         if address and self._upstream is None:
-            from server.parts.mirror.upstream import Upstream  # With httpx, which only a mirror needs.
+            from server.parts.mirror.upstream import UpstreamClient  # With httpx, which only a mirror needs.
 
-            self._upstream = Upstream(address, os.environ.get("HUB_MIRROR_TOKEN"))
+            self._upstream = UpstreamClient(address, os.environ.get("HUB_MIRROR_TOKEN"))
 
     def attach(self, app: FastAPI, hub: LocalHub) -> None:
         """Create the mirror in `app.state`."""

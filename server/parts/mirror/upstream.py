@@ -19,14 +19,14 @@ import httpx2 as httpx
 from hub.errors import (
     Forbidden,
     Gated,
+    InvalidName,
+    InvalidRequest,
+    InvalidUpstreamResponse,
     UnknownArtifact,
     UnknownFile,
     UnknownRevision,
     UpstreamDown,
-    UpstreamSlow,
-    UpstreamWrong,
-    WrongName,
-    WrongRequest,
+    UpstreamTimeout,
 )  # fmt: skip
 from hub.names import check_path
 from hub.registry.database.clock import utc_now
@@ -48,18 +48,18 @@ _PASSED_ON = (
 """Fields of a description that are passed on. All others, such as the URLs of Xet, are specific to that server."""
 
 
-class Upstream:
+class UpstreamClient:
     """A hub at a base URL."""
 
     def __init__(self, address: str, token: str | None = None) -> None:
         try:
             _, host, _ = origin(address)
-        except UpstreamWrong as error:
-            raise WrongRequest(
+        except InvalidUpstreamResponse as error:
+            raise InvalidRequest(
                 f"`--mirror {address}` is not a valid URL: use the URL of a hub, such as https://huggingface.co."
             ) from error
         if "@" in address or "?" in address:
-            raise WrongRequest(
+            raise InvalidRequest(
                 f"`--mirror` takes the URL of a hub, https://{host}, without user name, password or query."
             )
         self.address = address.rstrip("/")
@@ -76,14 +76,18 @@ class Upstream:
         answer = self._json(path, repo, revision)
         commit_id = answer.get("sha")
         if not isinstance(commit_id, str) or _COMMIT.fullmatch(commit_id) is None:
-            raise UpstreamWrong(f"{self.address} returned no commit id of `{repo}`: nothing was stored.")
+            raise InvalidUpstreamResponse(f"{self.address} returned no commit id of `{repo}`: nothing was stored.")
         if _COMMIT.fullmatch(revision) and commit_id != revision:
-            raise UpstreamWrong(f"{self.address} was asked for `{repo}` at {revision[:12]} and gave {commit_id[:12]}.")
+            raise InvalidUpstreamResponse(
+                f"{self.address} was asked for `{repo}` at {revision[:12]} and gave {commit_id[:12]}."
+            )
         try:
             files = tuple(_file(each) for each in answer["siblings"])
-        except (LookupError, TypeError, ValueError, WrongName) as error:
-            why = str(error) if isinstance(error, WrongName) else "sizes or ids of files are missing or invalid"
-            raise UpstreamWrong(f"{self.address} returned an invalid description of `{repo}`: {why}") from error
+        except (LookupError, TypeError, ValueError, InvalidName) as error:
+            why = str(error) if isinstance(error, InvalidName) else "sizes or ids of files are missing or invalid"
+            raise InvalidUpstreamResponse(
+                f"{self.address} returned an invalid description of `{repo}`: {why}"
+            ) from error
         description = {key: answer[key] for key in _PASSED_ON if key in answer}
         ordered = tuple(sorted(files, key=lambda each: each.path))
         return MirroredCommit(
@@ -99,7 +103,9 @@ class Upstream:
                 for kind in ("branches", "tags")
             }
         except (LookupError, TypeError, AttributeError) as error:
-            raise UpstreamWrong(f"{self.address} returned an invalid list of branches of `{repo}`.") from error
+            raise InvalidUpstreamResponse(
+                f"{self.address} returned an invalid list of branches of `{repo}`."
+            ) from error
 
     @contextmanager
     def open(self, repo: MirroredRepository, commit_id: str, file: MirroredFile) -> Iterator[Iterator[bytes]]:
@@ -121,15 +127,15 @@ class Upstream:
             for part in answer.iter_bytes(CHUNK_BYTES):
                 body += part
                 if len(body) > MAX_ANSWER:
-                    raise UpstreamWrong(
+                    raise InvalidUpstreamResponse(
                         f"the description of `{repo}` at {self.address} exceeds {MAX_ANSWER} bytes."
                     )
         try:
             found = json.loads(body)
         except (ValueError, RecursionError) as error:
-            raise UpstreamWrong(f"{self.address} returned invalid JSON for `{repo}`.") from error
+            raise InvalidUpstreamResponse(f"{self.address} returned invalid JSON for `{repo}`.") from error
         if not isinstance(found, dict):
-            raise UpstreamWrong(f"{self.address} returned JSON for `{repo}` that is not an object.")
+            raise InvalidUpstreamResponse(f"{self.address} returned JSON for `{repo}` that is not an object.")
         return found
 
     @contextmanager
@@ -150,7 +156,7 @@ class Upstream:
                 url = urljoin(url, answer.headers.get("location", ""))
             finally:
                 answer.close()
-        raise UpstreamWrong(f"{self.address} redirected more than {_MAX_REDIRECTS} times.")
+        raise InvalidUpstreamResponse(f"{self.address} redirected more than {_MAX_REDIRECTS} times.")
 
     def _get(self, url: str, addresses: list[str], headers: dict[str, str], read_s: float) -> httpx.Response:
         """Send GET to one of the checked IP addresses, without resolving the host again. A proxy resolves it itself."""
@@ -200,7 +206,7 @@ class Upstream:
         try:
             yield
         except httpx.TimeoutException as error:
-            raise UpstreamSlow(f"{self.address} did not answer in time: try again later.") from error
+            raise UpstreamTimeout(f"{self.address} did not answer in time: try again later.") from error
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise UpstreamDown(
                 f"{self.address} cannot be reached, or closed the connection: try again later."

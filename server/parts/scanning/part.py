@@ -18,7 +18,7 @@ class Scanning(ServerPart):
 
     name = "scanning"
 
-    def jobs(self, hub: LocalHub) -> Sequence[Task]:
+    def tasks(self, hub: LocalHub) -> Sequence[Task]:
         """Return the job that scans a file."""
         from server.parts.scanning.scan import scan_task
 

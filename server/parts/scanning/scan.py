@@ -19,8 +19,8 @@ from hub.names import Digest
 from hub.registry.artifacts.scans import CLEAN, INCONCLUSIVE, MALICIOUS, SCAN, SUSPICIOUS, Scan, find_scan
 from hub.registry.database.clock import utc_now
 from hub.registry.database.database import Database
-from hub.registry.outbox.queue import Debt, owe
-from hub.registry.outbox.worker import GiveUp, Task
+from hub.registry.outbox.queue import Job, enqueue
+from hub.registry.outbox.worker import PermanentFailure, Task
 from hub.store import BlobStore
 
 _PROGRAM = Path(__file__).with_name("child.py")
@@ -37,16 +37,16 @@ def scanners() -> str:
 def scan_task(hub: LocalHub) -> Task:
     """Return the task that scans one blob. It is idempotent."""
 
-    def scan(debt: Debt) -> None:
-        flagged = find_scan(hub.registry.database, Digest(debt.subject))
+    def scan(job: Job) -> None:
+        flagged = find_scan(hub.registry.database, Digest(job.subject))
         if flagged is not None and flagged.scanner != (by := scanners()):
             try:
                 verdict, report = scan_blob(hub.store, flagged)
             except UnknownFile as error:
-                raise GiveUp(str(error)) from error
+                raise PermanentFailure(str(error)) from error
             save_report(hub.registry.database, flagged.digest, verdict, by, report)
 
-    return Task(SCAN, scan, lease_s=2 * TIMEOUT_S, gathers=True, most_attempts=5)
+    return Task(SCAN, scan, lease_s=2 * TIMEOUT_S, coalesces=True, most_attempts=5)
 
 
 def scan_blob(store: BlobStore, flagged: Scan) -> tuple[str, dict[str, Any]]:
@@ -105,7 +105,7 @@ def rescan_outdated(database: Database, scanner: str) -> int:
         old = select(ScanRow.digest).where(ScanRow.scanner.not_in(("", scanner)), ScanRow.digest.not_in(owed))
         digests = session.scalars(old).all()
         for digest in digests:
-            owe(session, SCAN, digest)
+            enqueue(session, SCAN, digest)
     return len(digests)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 from hub.administration.operation import Operation
-from hub.errors import WrongRequest
+from hub.errors import InvalidRequest
 from hub.records import SigningKey
 from server.parts.signatures.signing_keys import MAX_PEM, add_key, keys_of, revoke_key
 
@@ -40,9 +40,7 @@ class AddSigningKey(Operation[SigningKey]):
 
         owner = hub.accounts.get(self.account)
         if len(self.pem) > MAX_PEM:
-            raise WrongRequest(
-                f"a public key or certificate has at most {MAX_PEM} characters, not {len(self.pem)}."
-            )
+            raise InvalidRequest(f"a public key or certificate has at most {MAX_PEM} characters, not {len(self.pem)}.")
         kind, fingerprint = fingerprint_of(self.pem)
         return add_key(hub.registry.database, owner, self.name, self.pem, kind, fingerprint, actor)
 

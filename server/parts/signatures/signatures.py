@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from hub.cards.policy import IGNORED, check_contents
-from hub.errors import MissingExtra, Unreachable, WrongSignature
+from hub.errors import InvalidSignature, MissingExtra, Unreachable
 from hub.names import ArtifactName
 from hub.records import File, Signature, SigningKey
 from hub.registry.database.database import Database
@@ -37,13 +37,13 @@ class _Statement:
     """The content of a bundle, before the signature is verified."""
 
     digests: dict[str, str]
-    material: dict[str, Any]
+    features: dict[str, Any]
 
 
 def signature_in(files: Sequence[File], name: ArtifactName, database: Database, store: BlobStore) -> Signature | None:
     """Return the signature of the files of an artifact, verified with its owner's keys; None for unsigned files.
 
-    Raises WrongSignature for a signature of other files, or an invalid one.
+    Raises InvalidSignature for a signature of other files, or an invalid one.
     """
     bundle = read_bundle(files, store)
     if bundle is None:
@@ -55,12 +55,12 @@ def signature_in(files: Sequence[File], name: ArtifactName, database: Database, 
 
 
 def read_bundle(files: Sequence[File], store: BlobStore) -> bytes | None:
-    """Return the content of `model.sig`; None for unsigned files. Raises WrongSignature if it is too large."""
+    """Return the content of `model.sig`; None for unsigned files. Raises InvalidSignature if it is too large."""
     found = next((file for file in files if file.path == FILE), None)
     if found is None:
         return None
     if found.size_bytes > MAX_BYTES:
-        raise WrongSignature(f"`{FILE}` has {found.size_bytes} bytes, the maximum is {MAX_BYTES}.")
+        raise InvalidSignature(f"`{FILE}` has {found.size_bytes} bytes, the maximum is {MAX_BYTES}.")
     with store.open(found.digest) as opened:
         return opened.read()
 
@@ -69,7 +69,7 @@ def verify_bundle(files: Iterable[File], bundle: bytes, keys: Sequence[SigningKe
     """Verify the signature in `bundle` of `files` with the trusted `keys`.
 
     A signature by another key, or of a kind that needs the network, is returned as unverified, with the reason. Raises
-    WrongSignature for an invalid signature, or one of other files or another key than it names; MissingExtra without the library.
+    InvalidSignature for an invalid signature, or one of other files or another key than it names; MissingExtra without the library.
     """
     try:
         statement = _read(bundle)
@@ -82,11 +82,11 @@ def verify_bundle(files: Iterable[File], bundle: bytes, keys: Sequence[SigningKe
         if path in statement.digests or path.partition("/")[0] not in _UNSIGNED
     }
     _compare(statement.digests, covered)
-    if "publicKey" in statement.material:
+    if "publicKey" in statement.features:
         return _by_key(statement, bundle, covered, keys)
-    if "x509CertificateChain" in statement.material:
+    if "x509CertificateChain" in statement.features:
         return _by_certificate(statement, bundle, covered, keys)
-    signer = _identity(statement.material)
+    signer = _identity(statement.features)
     reason = (
         "signed with sigstore by the identity in its certificate; not verified here: this needs the transparency log"
     )
@@ -104,7 +104,7 @@ def _unverified(reason: str, method: str = "", signer: str = "", fingerprint: st
 
 
 def fingerprint_of(pem: str) -> tuple[str, str]:
-    """Return the kind (`key` or `certificate`) and SHA-256 of a public key or certificate. Raises WrongSignature.
+    """Return the kind (`key` or `certificate`) and SHA-256 of a public key or certificate. Raises InvalidSignature.
 
     The library supports elliptic-curve keys: P-256, P-384 and P-521.
     """
@@ -121,17 +121,17 @@ def fingerprint_of(pem: str) -> tuple[str, str]:
             return "certificate", hashlib.sha256(der).hexdigest()
         key = load_pem_public_key(raw)
     except ValueError as error:
-        raise WrongSignature(
+        raise InvalidSignature(
             "not a public key or certificate in PEM format: `openssl ec -in key.pem -pubout` prints one."
         ) from error
     if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name not in {"secp256r1", "secp384r1", "secp521r1"}:
-        raise WrongSignature("a signing key must be an elliptic-curve key: P-256, P-384 or P-521.")
+        raise InvalidSignature("a signing key must be an elliptic-curve key: P-256, P-384 or P-521.")
     encoded = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     return "key", hashlib.sha256(encoded).hexdigest()
 
 
 def read_key(path: Path) -> SigningKey:
-    """Load a public key or certificate from a file. Raises WrongSignature, Unreachable."""
+    """Load a public key or certificate from a file. Raises InvalidSignature, Unreachable."""
     try:
         pem = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -143,7 +143,7 @@ def read_key(path: Path) -> SigningKey:
 def sign(folder: Path, key: Path, password: str | None = None) -> tuple[Path, int]:
     """Sign all files of `folder` that `hub push` publishes. Returns the path of `model.sig` and the number of files.
 
-    Raises WrongSignature for an unusable key, WrongSource for a folder that cannot be published.
+    Raises InvalidSignature for an unusable key, InvalidSource for a folder that cannot be published.
     """
     try:
         from model_signing import hashing, signing
@@ -158,7 +158,7 @@ def sign(folder: Path, key: Path, password: str | None = None) -> tuple[Path, in
         signer = signing.Config().use_elliptic_key_signer(private_key=key, password=secret)
         signer.set_hashing_config(how).sign(folder, target)
     except (ValueError, TypeError, OSError) as error:
-        raise WrongSignature(
+        raise InvalidSignature(
             f"{key} cannot sign ({error}): create a key with `openssl ecparam -name prime256v1 -genkey -noout`."
         ) from error
     return target, len(paths)
@@ -169,11 +169,11 @@ class _Unsupported(Exception):
 
 
 def _read(bundle: bytes) -> _Statement:
-    """Parse a bundle. Raises WrongSignature; _Unsupported for other kinds of statements."""
+    """Parse a bundle. Raises InvalidSignature; _Unsupported for other kinds of statements."""
     try:
         parsed = json.loads(bundle)
         payload = json.loads(base64.b64decode(parsed["dsseEnvelope"]["payload"], validate=True))
-        material = dict(parsed["verificationMaterial"])
+        features = dict(parsed["verificationMaterial"])
         predicate = payload["predicate"]
         if payload["predicateType"] != "https://model_signing/signature/v1.0":
             raise _Unsupported(f"unsupported kind of statement: {str(payload['predicateType'])[:100]}")
@@ -182,12 +182,14 @@ def _read(bundle: bytes) -> _Statement:
             raise _Unsupported(f"unsupported digests: {how['method']} with {how['hash_type']}, not files with sha256")
         digests = {str(each["name"]): str(each["digest"]) for each in predicate["resources"]}
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError, binascii.Error) as error:
-        raise WrongSignature(f"`{FILE}` is not a model signature ({type(error).__name__}: {error}): {_FIX}.") from error
-    return _Statement(digests, material)
+        raise InvalidSignature(
+            f"`{FILE}` is not a model signature ({type(error).__name__}: {error}): {_FIX}."
+        ) from error
+    return _Statement(digests, features)
 
 
 def _compare(signed: dict[str, str], files: dict[str, str]) -> None:
-    """Raise WrongSignature unless the signed files are exactly the files of the revision."""
+    """Raise InvalidSignature unless the signed files are exactly the files of the revision."""
     problems = [
         f"`{path}` differs from the signed file" for path in files if path in signed and signed[path] != files[path]
     ]
@@ -196,11 +198,11 @@ def _compare(signed: dict[str, str], files: dict[str, str]) -> None:
     if problems:
         more = [f"and {len(problems) - _SHOWN_PROBLEMS} more"] if len(problems) > _SHOWN_PROBLEMS else []
         shown = "; ".join(problems[:_SHOWN_PROBLEMS] + more)
-        raise WrongSignature(f"`{FILE}` does not match the files ({shown}): {_FIX}.")
+        raise InvalidSignature(f"`{FILE}` does not match the files ({shown}): {_FIX}.")
 
 
 def _by_key(statement: _Statement, bundle: bytes, files: dict[str, str], keys: Sequence[SigningKey]) -> Signature:
-    hint = str((statement.material["publicKey"] or {}).get("hint") or "")
+    hint = str((statement.features["publicKey"] or {}).get("hint") or "")
     candidates = [key for key in keys if key.kind == "key" and (not hint or key.fingerprint == hint)]
     if not candidates:
         signer = f"the key sha256:{hint[:16]}…" if hint else "an unnamed key"
@@ -208,13 +210,13 @@ def _by_key(statement: _Statement, bundle: bytes, files: dict[str, str], keys: S
     for key in candidates:
         if _is_signed_with(key, bundle, files):
             return _verified(key, key.name)
-    raise WrongSignature(f"`{FILE}` was not made by the key that it names: {_FIX}.")
+    raise InvalidSignature(f"`{FILE}` was not made by the key that it names: {_FIX}.")
 
 
 def _by_certificate(
     statement: _Statement, bundle: bytes, files: dict[str, str], keys: Sequence[SigningKey]
 ) -> Signature:
-    subject, fingerprint = _leaf(statement.material)
+    subject, fingerprint = _leaf(statement.features)
     for key in keys:
         if key.kind == "certificate" and _is_signed_with(key, bundle, files):
             return _verified(key, subject)
@@ -263,25 +265,25 @@ def _is_signed_with(key: SigningKey, bundle: bytes, files: dict[str, str]) -> bo
         return True
 
 
-def _leaf(material: dict[str, Any]) -> tuple[str, str]:
+def _leaf(features: dict[str, Any]) -> tuple[str, str]:
     """Return the subject and SHA-256 of the signing certificate, as claimed by the bundle."""
     from cryptography import x509
 
     try:
-        raw = base64.b64decode(material["x509CertificateChain"]["certificates"][0]["rawBytes"])
+        raw = base64.b64decode(features["x509CertificateChain"]["certificates"][0]["rawBytes"])
         return x509.load_der_x509_certificate(raw).subject.rfc4514_string()[:200], hashlib.sha256(raw).hexdigest()
     except (LookupError, TypeError, ValueError) as error:
-        raise WrongSignature(f"`{FILE}` has no readable certificate: {_FIX}.") from error
+        raise InvalidSignature(f"`{FILE}` has no readable certificate: {_FIX}.") from error
 
 
-def _identity(material: dict[str, Any]) -> str:
+def _identity(features: dict[str, Any]) -> str:
     """Return the identity in a sigstore certificate; empty if it cannot be read."""
     try:
         from cryptography import x509
     except ImportError:
         return ""
     try:
-        raw = base64.b64decode((material.get("certificate") or {})["rawBytes"])
+        raw = base64.b64decode((features.get("certificate") or {})["rawBytes"])
         extensions = x509.load_der_x509_certificate(raw).extensions
         names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         return ", ".join(str(each.value) for each in names)[:200]

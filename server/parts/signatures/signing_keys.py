@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hub.errors import Conflict, UnknownSigningKey, WrongRequest
+from hub.errors import Conflict, InvalidRequest, UnknownSigningKey
 from hub.names import ArtifactName
 from hub.records import SigningKey
 from hub.registry.accounts.audit import note
@@ -13,7 +13,7 @@ from hub.registry.accounts.permissions import Account, Actor
 from hub.registry.database.clock import utc_now
 
 if TYPE_CHECKING:
-    from hub.registry.database.database import Database, Row
+    from hub.registry.database.database import Database, ResultRow
 
 MAX_KEYS = 50
 """Keys of an account."""
@@ -44,14 +44,16 @@ def trusted_keys(database: Database, name: ArtifactName) -> list[SigningKey]:
 def add_key(
     database: Database, account: Account, name: str, pem: str, kind: str, fingerprint: str, actor: Actor
 ) -> SigningKey:
-    """Register a key, with kind and fingerprint from `fingerprint_of`. Raises Conflict, WrongRequest."""
+    """Register a key, with kind and fingerprint from `fingerprint_of`. Raises Conflict, InvalidRequest."""
     from server.parts.signatures.tables import SigningKeyRow
 
     known = keys_of(database, account)
     if len(known) >= MAX_KEYS:
-        raise WrongRequest(f"`{account.name}` has {len(known)} signing keys, the maximum is {MAX_KEYS}: revoke one first.")
+        raise InvalidRequest(
+            f"`{account.name}` has {len(known)} signing keys, the maximum is {MAX_KEYS}: revoke one first."
+        )
     if not name or len(name) > 100 or not name.isprintable():
-        raise WrongRequest("the name of a signing key has 1 to 100 printable characters.")
+        raise InvalidRequest("the name of a signing key has 1 to 100 printable characters.")
     with database.transaction() as session:
         found = session.query(SigningKeyRow).filter_by(account_id=account.id, fingerprint=fingerprint).one_or_none()
         if found is not None:
@@ -81,5 +83,5 @@ def revoke_key(database: Database, account: Account, fingerprint: str, actor: Ac
         note(session, actor, "signing-key.revoke", account.name, key=row.name, fingerprint=row.fingerprint)
 
 
-def _key(row: Row) -> SigningKey:
+def _key(row: ResultRow) -> SigningKey:
     return SigningKey(**{name: row[name] for name in ("account", "name", "kind", "fingerprint", "pem")})

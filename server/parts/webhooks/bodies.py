@@ -109,7 +109,7 @@ def owner_of(request: Request, hub: LocalHub, *, writes: bool = False) -> tuple[
 
 
 def create(request: Request, hub: LocalHub, body: WebhookIn) -> Webhook:
-    """Create a webhook. Raises WrongRequest, Forbidden, NotServed."""
+    """Create a webhook. Raises InvalidRequest, Forbidden, NotServed."""
     account, caller = owner_of(request, hub, writes=True)
     _check_url(hub, body, body.url or "")
     return add_webhook(

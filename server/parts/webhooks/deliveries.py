@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from hub.errors import UnknownDelivery
 from hub.registry.database.clock import from_column, utc_now
-from hub.registry.outbox.queue import owe
+from hub.registry.outbox.queue import enqueue
 
 if TYPE_CHECKING:
-    from hub.registry.database.database import Database, Row
+    from hub.registry.database.database import Database, ResultRow
     from server.parts.webhooks.webhooks import Webhook
 
 DELIVER = "deliver-webhook"
@@ -88,11 +88,11 @@ def redeliver(database: Database, webhook: Webhook, delivery_id: str) -> Deliver
     if found is None or found.webhook_id != webhook.id:
         raise UnknownDelivery(delivery_id[:100])
     with database.transaction() as session:
-        owe(session, DELIVER, found.id)
+        enqueue(session, DELIVER, found.id)
     return found
 
 
-def _delivery(row: Row) -> Delivery:
+def _delivery(row: ResultRow) -> Delivery:
     return Delivery(
         id=row["id"], webhook_id=row["webhook_id"], scope=row["scope"], action=row["action"], body=row["body"],
         attempts=row["attempts"], status=row["status"], error=row["error"], duration_ms=row["duration_ms"],

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from hub.errors import WrongRequest
+from hub.errors import InvalidRequest
 from server.parts.network_guard import NotPublic, is_public, resolve, resolve_public
 
 MAX_URL = 2000
@@ -41,30 +41,30 @@ class Destination:
 
 
 def read_destination(url: str, trusted: Collection[str]) -> Destination:
-    """Parse the URL of a webhook. Raises WrongRequest for a URL that is not allowed."""
+    """Parse the URL of a webhook. Raises InvalidRequest for a URL that is not allowed."""
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise WrongRequest(f"{url[:100]!r} is not a valid URL: {error}.") from error
+        raise InvalidRequest(f"{url[:100]!r} is not a valid URL: {error}.") from error
     host = (parts.hostname or "").rstrip(".").lower()
     is_trusted = host in trusted
     if len(url) > MAX_URL or not host or not url.isascii() or not url.isprintable() or " " in url:
-        raise WrongRequest(f"{url[:100]!r} is not a valid URL: use https://HOST/PATH.")
+        raise InvalidRequest(f"{url[:100]!r} is not a valid URL: use https://HOST/PATH.")
     if parts.username is not None or parts.fragment:
-        raise WrongRequest(
+        raise InvalidRequest(
             "the URL of a webhook cannot contain a password or fragment: use the webhook's secret instead."
         )
     if parts.scheme != "https" and not (parts.scheme == "http" and is_trusted):
-        raise WrongRequest(
+        raise InvalidRequest(
             f"{url[:100]!r} does not start with https://: http:// needs a host that an administrator has allowed with "
             "`hub admin webhook allow HOST`."
         )
     chosen = port or _PORTS[parts.scheme]
     if not is_trusted and chosen < 1024 and chosen not in _PORTS.values():
-        raise WrongRequest(f"port {chosen} is not allowed: use 443 or a port above 1023.")
+        raise InvalidRequest(f"port {chosen} is not allowed: use 443 or a port above 1023.")
     if not is_trusted and (host == "localhost" or _is_literal(host)) and not (_is_literal(host) and is_public(host)):
-        raise WrongRequest(
+        raise InvalidRequest(
             f"`{host}` is inside a network: an administrator can allow it with `hub admin webhook allow {host}`."
         )
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

@@ -14,7 +14,7 @@ from sqlalchemy import exists, func, or_, select
 
 from hub.names import COMMIT_DIGITS
 from hub.registry.database.clock import utc_now
-from hub.registry.outbox.queue import owe
+from hub.registry.outbox.queue import enqueue
 from hub.registry.tables.accounts import AccountRow, MembershipRow
 from hub.registry.tables.artifacts import ArtifactRow, RefRow
 from server.parts.webhooks.deliveries import DELIVER
@@ -51,7 +51,7 @@ def enqueue_deliveries(session: Session, event: Event) -> None:
             created_at=utc_now(), tried_at=None,
         )  # fmt: skip
         session.add(row)
-        owe(session, DELIVER, row.id)
+        enqueue(session, DELIVER, row.id)
 
 
 def watch_new_name(session: Session, key: str, target: str) -> None:

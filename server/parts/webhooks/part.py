@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from server.http.routing import Address
 
 
-class Webhooks(ServerPart):
+class WebhooksPart(ServerPart):
     """Signed notifications of events, with retries."""
 
     name = "webhooks"
@@ -46,7 +46,7 @@ class Webhooks(ServerPart):
 
         return ROUTES
 
-    def jobs(self, hub: LocalHub) -> Sequence[Task]:
+    def tasks(self, hub: LocalHub) -> Sequence[Task]:
         """Return the job that sends deliveries."""
         from server.parts.webhooks.deliver import delivery_task
 

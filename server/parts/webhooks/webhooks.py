@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from hub.errors import Forbidden, UnknownWebhook, WrongRequest
+from hub.errors import Forbidden, InvalidRequest, UnknownWebhook
 from hub.names import ArtifactName
 from hub.registry.accounts.audit import note
 from hub.registry.accounts.permissions import Account, Actor
@@ -20,7 +20,7 @@ from hub.registry.database.clock import utc_now
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-    from hub.registry.database.database import Database, Row
+    from hub.registry.database.database import Database, ResultRow
 
 EVERYTHING = "everything"
 KINDS = ("model", "dataset", "user", "org", EVERYTHING)
@@ -92,7 +92,7 @@ def add_webhook(
     secret: str = "",
     origin: str = "",
 ) -> Webhook:
-    """Create a webhook; the caller has checked `url`. Raises WrongRequest, Forbidden."""
+    """Create a webhook; the caller has checked `url`. Raises InvalidRequest, Forbidden."""
     from sqlalchemy import func, select
 
     from server.parts.webhooks.tables import WebhookRow
@@ -101,7 +101,9 @@ def add_webhook(
     with database.transaction() as session:
         owned = session.scalar(select(func.count()).where(WebhookRow.account_id == account.id)) or 0
         if owned >= MAX_WEBHOOKS:
-            raise WrongRequest(f"`{account.name}` has {owned} webhooks, the maximum is {MAX_WEBHOOKS}: delete one first.")
+            raise InvalidRequest(
+                f"`{account.name}` has {owned} webhooks, the maximum is {MAX_WEBHOOKS}: delete one first."
+            )
         row = WebhookRow(
             id=secrets.token_hex(12), account_id=account.id, url=url, secret=secret, domains=list(domains), disabled=False,
             origin=origin, created_at=utc_now(),
@@ -126,7 +128,7 @@ def change_webhook(
     secret: str | None = None,
     disabled: bool | None = None,
 ) -> Webhook:
-    """Change the given fields. Raises UnknownWebhook, WrongRequest, Forbidden."""
+    """Change the given fields. Raises UnknownWebhook, InvalidRequest, Forbidden."""
     from server.parts.webhooks.tables import WebhookRow
 
     known = get_webhook(database, account, webhook_id)
@@ -160,31 +162,29 @@ def allowed_hosts(database: Database) -> frozenset[str]:
 
 
 def allow_host(database: Database, host: str, actor: Actor, *, allowed: bool = True) -> None:
-    """Allow or forbid webhooks to reach an internal host. Raises WrongRequest for an invalid host."""
+    """Allow or forbid webhooks to reach an internal host. Raises InvalidRequest for an invalid host."""
     name = host.lower()
     if _HOST.fullmatch(name) is None:
-        raise WrongRequest(f"{host[:100]!r} is not a valid host: use a name or IP address as in URLs, without port.")
+        raise InvalidRequest(f"{host[:100]!r} is not a valid host: use a name or IP address as in URLs, without port.")
     hosts = allowed_hosts(database) - {name} | ({name} if allowed else set())
     change_setting(database, _HOSTS, json.dumps(sorted(hosts)), actor)
 
 
 def _check(account: Account, watched: Sequence[Watched], domains: Sequence[str], secret: str) -> tuple[str, ...]:
     if not watched or len(watched) > MAX_WATCHED:
-        raise WrongRequest(f"a webhook watches 1 to {MAX_WATCHED} things, not {len(watched)}.")
+        raise InvalidRequest(f"a webhook watches 1 to {MAX_WATCHED} things, not {len(watched)}.")
     for each in watched:
         if each.kind not in KINDS:
-            raise WrongRequest(f"{each.kind[:40]!r} cannot be watched: choose one of {', '.join(KINDS)}.")
+            raise InvalidRequest(f"{each.kind[:40]!r} cannot be watched: choose one of {', '.join(KINDS)}.")
         if each.kind == EVERYTHING and not account.is_admin:
             raise Forbidden("only administrators can watch everything: watch a repository, a user or an organisation.")
         _key(each)
     if not domains or (wrong := [each for each in domains if each not in DOMAINS]):
-        raise WrongRequest(
+        raise InvalidRequest(
             f"unknown domains {wrong if domains else '(none given)'}: choose one or more of {', '.join(DOMAINS)}."
         )
     if len(secret) > _MAX_SECRET or not secret.isascii() or not (secret.isprintable() or not secret):
-        raise WrongRequest(
-            f"a secret has at most {_MAX_SECRET} printable ASCII characters: it is sent in a header."
-        )
+        raise InvalidRequest(f"a secret has at most {_MAX_SECRET} printable ASCII characters: it is sent in a header.")
     return tuple(dict.fromkeys(domains))
 
 
@@ -199,12 +199,12 @@ def _watch(session: Session, webhook_id: str, watched: Sequence[Watched]) -> Non
 
 
 def _key(watched: Watched) -> str:
-    """Return the key that events are matched with. Raises WrongName, WrongRequest."""
+    """Return the key that events are matched with. Raises InvalidName, InvalidRequest."""
     if watched.kind == EVERYTHING:
         return "*"
     if watched.kind in {"model", "dataset"}:
         if "/" not in watched.name:
-            raise WrongRequest(f"{watched.name[:100]!r} is not a repository name: use `owner/name`.")
+            raise InvalidRequest(f"{watched.name[:100]!r} is not a repository name: use `owner/name`.")
         return ArtifactName.parse(watched.name, "").key
     return ArtifactName(watched.name, "any").owner.lower()
 
@@ -214,7 +214,7 @@ def host_of(url: str) -> str:
     return urlsplit(url).hostname or ""
 
 
-def _webhook(database: Database, row: Row) -> Webhook:
+def _webhook(database: Database, row: ResultRow) -> Webhook:
     watches = database.rows(
         "SELECT kind, name FROM webhook_watches WHERE webhook_id = :id ORDER BY kind, key", {"id": row["id"]}
     )

@@ -8,7 +8,7 @@ from fastapi import Request
 from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 
-from hub.errors import UnknownAccount, WrongRequest
+from hub.errors import InvalidRequest, UnknownAccount
 from hub.local import LocalHub
 from hub.registry.accounts.permissions import Account
 from hub.registry.artifacts.access_requests import answer, ask, requests, status_of
@@ -19,14 +19,14 @@ from server.http.times import to_rfc3339
 from server.protocol.accounts.whoami import person
 
 
-class Grant(BaseModel):
+class AccessGrant(BaseModel):
     """Body of a grant."""
 
     user: str | None = None
     requestId: str | None = None
 
 
-class Answer(Grant):
+class Answer(AccessGrant):
     """Body of an answer to a request."""
 
     status: Literal["pending", "accepted", "rejected"]
@@ -66,18 +66,18 @@ def answer_request(request: Request, hub: Hub, artifact: Governed, body: Answer)
     if not known:
         raise UnknownAccount(user.name)
     if known == body.status:
-        raise WrongRequest(f"the request of `{user.name}` is already {known}.")
+        raise InvalidRequest(f"the request of `{user.name}` is already {known}.")
     actor = actor_of(request, caller_of(request, hub))
     answer(hub.registry.database, artifact.name, user, body.status, actor, reason=body.rejectionReason or "")
     return JSONResponse({})
 
 
-def grant_access(request: Request, hub: Hub, artifact: Governed, body: Grant) -> Response:
+def grant_access(request: Request, hub: Hub, artifact: Governed, body: AccessGrant) -> Response:
     """Give access to a user who has not requested it."""
     _require_gated(artifact.gated, str(artifact.name))
     user = _user(hub, body.user or body.requestId)
     if status_of(hub.registry.database, artifact.name, user) == "accepted":
-        raise WrongRequest(f"`{user.name}` already has access.")
+        raise InvalidRequest(f"`{user.name}` already has access.")
     answer(hub.registry.database, artifact.name, user, "accepted", actor_of(request, caller_of(request, hub)))
     return JSONResponse({})
 
@@ -91,4 +91,4 @@ def _user(hub: LocalHub, name: str | None) -> Account:
 
 def _require_gated(gated: str, name: str) -> None:
     if not gated:
-        raise WrongRequest(f"`{name}` is not gated: change its settings first.")
+        raise InvalidRequest(f"`{name}` is not gated: change its settings first.")

@@ -8,7 +8,7 @@ from dataclasses import replace
 from fastapi import Request
 from starlette.responses import JSONResponse, Response
 
-from hub.errors import WrongRequest
+from hub.errors import InvalidRequest
 from hub.local import LocalHub
 from hub.records import Artifact, Page, Query
 from hub.registry.artifacts.rows import read_files
@@ -18,7 +18,7 @@ from server.auth.caller import caller_of
 from server.http.paging import behind, link_to, word_for
 from server.http.search_parameters import read_number
 from server.protocol.read.properties import READING, described, expanded, is_true
-from server.protocol.read.repository_view import Subject
+from server.protocol.read.repository_view import RepositoryView
 
 MAX_LIMIT = 1000
 """Most artifacts a page, as on the Hugging Face Hub."""
@@ -75,9 +75,9 @@ def _query(request: Request, hub: LocalHub) -> Query:
     parameters = request.query_params
     sort = parameters.get("sort", "")
     if sort not in _SORTS:
-        raise WrongRequest(f"cannot sort by `{sort[:80]}`: choose one of {', '.join(filter(None, _SORTS))}.")
+        raise InvalidRequest(f"cannot sort by `{sort[:80]}`: choose one of {', '.join(filter(None, _SORTS))}.")
     if parameters.get("direction", "-1") != "-1":
-        raise WrongRequest("lists are sorted in descending order: `direction` can only be -1.")
+        raise InvalidRequest("lists are sorted in descending order: `direction` can only be -1.")
     labels = [*parameters.getlist("filter"), *parameters.getlist("pipeline_tag")]
     return Query(
         owner=parameters.get("author", ""),
@@ -109,7 +109,7 @@ def _parameters(text: str) -> tuple[int, int] | None:
     for part in text.split(","):
         found = _RANGE.fullmatch(part.strip())
         if found is None:
-            raise WrongRequest(f"`num_parameters` is `min:6B,max:128B` or one of them, not `{text[:80]}`.")
+            raise InvalidRequest(f"`num_parameters` is `min:6B,max:128B` or one of them, not `{text[:80]}`.")
         bounds[found[1]] = min(MAX_COUNT, int(float(found[2]) * _UNITS[found[3]]))
     return bounds["min"], bounds["max"]
 
@@ -120,7 +120,7 @@ def _bodies(hub: LocalHub, artifacts: tuple[Artifact, ...], names: list[str]) ->
     files = read_files(hub.registry.database, [each.revision for each in artifacts]) if has_files else {}
     found = []
     for artifact in artifacts:
-        subject = Subject(hub, artifact, artifact.revision, files.get(artifact.revision, ()))
+        subject = RepositoryView(hub, artifact, artifact.revision, files.get(artifact.revision, ()))
         more = {} if subject.is_dataset else {"modelId": str(artifact.name)}
         found.append(described(subject, names) | more)
     return found

@@ -11,7 +11,7 @@ from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
-from hub.errors import WrongRequest
+from hub.errors import InvalidRequest
 from hub.local import LocalHub
 from hub.records import Artifact
 from server.auth.access import Hub, Wanted
@@ -44,7 +44,7 @@ def _describe(
 
 
 def asked_paths(body: bytes, *, is_json: bool) -> list[str]:
-    """Return the paths in a body. Raises WrongRequest."""
+    """Return the paths in a body. Raises InvalidRequest."""
     return _paths(_read(body, is_json=is_json))
 
 
@@ -52,9 +52,9 @@ def _read(body: bytes, *, is_json: bool) -> dict[str, Any]:
     try:
         found = json.loads(body) if is_json else parse_qs(body.decode(), max_num_fields=2 * _MAX)
     except (ValueError, RecursionError) as error:
-        raise WrongRequest("this body has no `paths`.") from error
+        raise InvalidRequest("this body has no `paths`.") from error
     if not isinstance(found, dict):
-        raise WrongRequest("this body has no `paths`.")
+        raise InvalidRequest("this body has no `paths`.")
     return found
 
 
@@ -62,5 +62,5 @@ def _paths(given: dict[str, Any]) -> list[str]:
     paths = given.get("paths", [])
     paths = [paths] if isinstance(paths, str) else paths
     if not isinstance(paths, list) or not all(isinstance(each, str) for each in paths) or len(paths) > _MAX:
-        raise WrongRequest(f"`paths` must be at most {_MAX} paths.")
+        raise InvalidRequest(f"`paths` must be at most {_MAX} paths.")
     return paths

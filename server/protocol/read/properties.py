@@ -7,16 +7,16 @@ from typing import Any
 
 from fastapi import Request
 
-from hub.errors import WrongRequest
+from hub.errors import InvalidRequest
 from hub.records import Artifact
 from hub.registry.artifacts.repositories import count_children
-from hub.registry.index.tags import labels_of, library_of, pipeline_of
+from hub.registry.index.tags import library_of, pipeline_of, tags_of
 from hub.registry.index.trending import score
 from server.http.addresses import commit_id
 from server.http.times import to_rfc3339
-from server.protocol.read.repository_view import Subject
+from server.protocol.read.repository_view import RepositoryView
 
-Read = Callable[[Subject], Any]
+Read = Callable[[RepositoryView], Any]
 
 
 def _constant(value: Any) -> Read:
@@ -71,7 +71,7 @@ READING = {"cardData", "config", "model-index", "widgetData", "paperswithcode_id
 """Properties that read a repository's files or its whole history."""
 
 
-def described(subject: Subject, names: Iterable[str]) -> dict[str, Any]:
+def described(subject: RepositoryView, names: Iterable[str]) -> dict[str, Any]:
     """Return a repository's id and these of its properties, without those that are None."""
     read = DATASET if subject.is_dataset else MODEL
     name = str(subject.artifact.name)
@@ -81,20 +81,18 @@ def described(subject: Subject, names: Iterable[str]) -> dict[str, Any]:
 
 
 def expanded(request: Request, *, datasets: bool) -> list[str]:
-    """Return the properties named in `expand`. Raises WrongRequest for unknown ones."""
+    """Return the properties named in `expand`. Raises InvalidRequest for unknown ones."""
     known = DATASET if datasets else MODEL
     asked = [each for key in ("expand", "expand[]") for each in request.query_params.getlist(key)]
     for word in asked:
         if word not in known:
-            raise WrongRequest(f"unknown property `{word[:80]}` in `expand`: choose from {', '.join(sorted(known))}.")
+            raise InvalidRequest(f"unknown property `{word[:80]}` in `expand`: choose from {', '.join(sorted(known))}.")
     return list(dict.fromkeys(asked))
 
 
 def tags(artifact: Artifact) -> tuple[str, ...]:
     """Return the tags for `list_models(filter=…)`, in the Hugging Face Hub's spelling."""
-    return labels_of(
-        artifact.kind, artifact.method, artifact.license, artifact.languages, artifact.bases, artifact.tags
-    )
+    return tags_of(artifact.kind, artifact.method, artifact.license, artifact.languages, artifact.bases, artifact.tags)
 
 
 def is_true(request: Request, name: str) -> bool:

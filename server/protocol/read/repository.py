@@ -13,7 +13,7 @@ from server.auth.access import Hub, Wanted
 from server.http.addresses import Segment
 from server.protocol.read.git_objects import blob_id, pointer
 from server.protocol.read.properties import described, expanded, is_true
-from server.protocol.read.repository_view import Subject
+from server.protocol.read.repository_view import RepositoryView
 from server.protocol.read.security import repository_status
 
 _ALWAYS = (
@@ -25,7 +25,7 @@ _ALWAYS = (
 
 def describe_repository(request: Request, hub: Hub, artifact: Wanted, revision: Segment = "main") -> Response:
     """Return what `model_info` and `dataset_info` read; `blobs=true` adds sizes and digests, `expand` selects properties."""
-    subject = Subject.of(hub, artifact, hub.registry.revision(artifact.name, revision))
+    subject = RepositoryView.of(hub, artifact, hub.registry.revision(artifact.name, revision))
     if asked := expanded(request, datasets=subject.is_dataset):
         return JSONResponse(described(subject, asked))
     body = described(subject, _ALWAYS)

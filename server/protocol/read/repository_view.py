@@ -19,7 +19,7 @@ _OF_TRANSFORMERS = ("architectures", "model_type", "quantization_config", "auto_
 _OF_PEFT = ("base_model_name_or_path", "task_type", "peft_type")
 
 
-class Subject:
+class RepositoryView:
     """An artifact with the files of one revision."""
 
     def __init__(self, hub: LocalHub, artifact: Artifact, commit: str, files: tuple[File, ...]) -> None:
@@ -31,7 +31,7 @@ class Subject:
         self.is_dataset = is_dataset(artifact)
 
     @classmethod
-    def of(cls, hub: LocalHub, artifact: Artifact, revision: Revision) -> Subject:
+    def of(cls, hub: LocalHub, artifact: Artifact, revision: Revision) -> RepositoryView:
         """Return the artifact at a revision."""
         return cls(hub, artifact, revision.id, revision.files)
 

@@ -11,7 +11,7 @@ from fastapi import Request
 from starlette.background import BackgroundTask
 from starlette.responses import Response, StreamingResponse
 
-from hub.errors import Damaged, UnknownFile
+from hub.errors import DamagedFile, UnknownFile
 from hub.names import check_path
 from hub.records import File, Revision
 from hub.store import BlobStore
@@ -47,7 +47,7 @@ def resolve_file(request: Request, hub: Hub, artifact: Readable, revision: Segme
 
 
 def get_file(revision: Revision, path: str) -> File:
-    """Return the file at `path`. Raises WrongName for an invalid path, UnknownFile for a missing one."""
+    """Return the file at `path`. Raises InvalidName for an invalid path, UnknownFile for a missing one."""
     check_path(path)
     for file in revision.files:
         if file.path == path:
@@ -76,7 +76,9 @@ def blob_answer(
         headers |= {"Location": url, "Cache-Control": "no-store"}
         return Response(status_code=302, headers=headers, background=after)
     if file.digest not in store:
-        raise Damaged(f"the bytes of `{file.path}`, {file.digest}, are missing from the store. Look with `hub verify`.")
+        raise DamagedFile(
+            f"the bytes of `{file.path}`, {file.digest}, are missing from the store. Look with `hub verify`."
+        )
     headers |= {"Content-Length": str(file.size_bytes), "Accept-Ranges": "none"}
     return StreamingResponse(_chunks(store, file), headers=headers, media_type=media_type, background=after)
 

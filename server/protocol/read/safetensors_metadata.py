@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
-from hub.errors import WrongSource
+from hub.errors import InvalidSource
 from hub.records import File
 from hub.store import BlobStore
 from hub.weights.header import read_header
@@ -34,16 +34,16 @@ def read_shards(hub: Hub, artifact: Readable, path: Segment) -> Response:
             try:
                 headers[name] = read_header(opened)
             except ValueError as error:
-                raise WrongSource(f"`{shard.path}` is not a valid safetensors file: {error}.") from error
+                raise InvalidSource(f"`{shard.path}` is not a valid safetensors file: {error}.") from error
             total += opened.tell()
         if total > _MAX_ANSWER:
-            raise WrongSource(f"the headers of `{path}` have more than {_MAX_ANSWER} bytes: read them one by one.")
+            raise InvalidSource(f"the headers of `{path}` have more than {_MAX_ANSWER} bytes: read them one by one.")
     return JSONResponse({"index": {"metadata": index.get("metadata", {})}, "headers": headers})
 
 
 def _read_index(store: BlobStore, file: File) -> tuple[dict[str, Any], list[str]]:
-    """Return an index and the sorted names of its shards. Raises WrongSource for another file."""
-    wrong = WrongSource(f"`{file.path}` is not an index of shards: it needs a `weight_map`.")
+    """Return an index and the sorted names of its shards. Raises InvalidSource for another file."""
+    wrong = InvalidSource(f"`{file.path}` is not an index of shards: it needs a `weight_map`.")
     if file.size_bytes > _MAX_INDEX:
         raise wrong
     with store.open(file.digest) as opened:

@@ -7,7 +7,7 @@ from starlette.responses import JSONResponse, Response
 
 from hub.errors import Forbidden, UnknownAccount
 from hub.registry.accounts.permissions import ORGANISATION
-from hub.registry.artifacts.usage import holdings
+from hub.registry.artifacts.usage import usage_by_repository
 from server.auth.access import Hub
 from server.auth.caller import account_of, caller_of
 from server.http.addresses import Segment
@@ -45,7 +45,7 @@ def empty_list(hub: Hub, name: Segment) -> Response:
 
 def _list(request: Request, hub: Hub, owner: str) -> Response:
     begin = offset_of(request)
-    found = holdings(hub.registry.database, owner, limit=PAGE + 1, offset=begin)
+    found = usage_by_repository(hub.registry.database, owner, limit=PAGE + 1, offset=begin)
     total = hub.accounts.used_bytes(owner)
     headers = next_link(request, begin + PAGE) if len(found) > PAGE else {}
     body = [

@@ -11,7 +11,7 @@ from fastapi import Request
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse, Response
 
-from hub.errors import OverQuota, WrongName
+from hub.errors import InvalidName, OverQuota
 from hub.local import LocalHub
 from hub.names import Digest
 from hub.records import Artifact
@@ -38,7 +38,7 @@ class LargeObject(BaseModel):
     size: int
 
 
-class Batch(BaseModel):
+class LfsBatch(BaseModel):
     """Body of a batch."""
 
     operation: Literal["upload", "download"]
@@ -48,7 +48,7 @@ class Batch(BaseModel):
     ref: dict[str, Any] | None = None
 
 
-def plan_transfers(request: Request, hub: Hub, artifact: Wanted, body: Batch) -> Response:
+def plan_transfers(request: Request, hub: Hub, artifact: Wanted, body: LfsBatch) -> Response:
     """Return for each object a link, nothing if it is stored already, or an error."""
     caller = caller_of(request, hub)
     if body.hash_algo != "sha256":
@@ -115,7 +115,7 @@ def _link(request: Request, hub: LocalHub, purpose: str, **claims: Any) -> str:
 def _digest(each: LargeObject) -> Digest | None:
     try:
         return Digest(each.oid)
-    except WrongName:
+    except InvalidName:
         return None
 
 

@@ -11,7 +11,7 @@ from fastapi import Request
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse, Response
 
-from hub.errors import Damaged, Unauthenticated, WrongRequest, WrongSource
+from hub.errors import DamagedFile, InvalidRequest, InvalidSource, Unauthenticated
 from hub.local import LocalHub
 from hub.names import Digest
 from hub.records import File
@@ -29,7 +29,7 @@ from server.protocol.transfer.lfs import MAX_PARTS, LargeObject
 _STEP = 1 << 20
 
 
-class Part(BaseModel):
+class UploadPart(BaseModel):
     """An uploaded part."""
 
     partNumber: int
@@ -40,7 +40,7 @@ class Completion(BaseModel):
     """Body of a completed multipart upload."""
 
     oid: str
-    parts: list[Part] = Field(max_length=MAX_PARTS)
+    parts: list[UploadPart] = Field(max_length=MAX_PARTS)
 
 
 async def receive_object(request: Request, hub: Hub, word: str) -> Response:
@@ -67,14 +67,14 @@ def _complete(hub: LocalHub, word: str, body: Completion) -> None:
     claims = claims_of(hub, "complete", word)
     account, oid = sender_of(hub, claims), Digest(claims["oid"])
     if body.oid != oid.hex:
-        raise WrongRequest("this link is for another object.")
+        raise InvalidRequest("this link is for another object.")
     numbers = [part.partNumber for part in body.parts]
     if sorted(numbers) != list(range(1, len(numbers) + 1)):
-        raise WrongRequest("the parts are not numbered 1, 2, 3 …: send them all.")
+        raise InvalidRequest("the parts are not numbered 1, 2, 3 …: send them all.")
     digests = [Digest(part.etag.strip('"')) for part in sorted(body.parts, key=lambda part: part.partNumber)]
     sizes = [_sent(hub, account, digest) for digest in digests]
     if sum(sizes) != claims["size"]:
-        raise WrongSource(f"the parts have {sum(sizes)} bytes in total, and {claims['size']} were announced.")
+        raise InvalidSource(f"the parts have {sum(sizes)} bytes in total, and {claims['size']} were announced.")
     _put(hub, account, cast(BinaryIO, Joined(_pieces(hub.store, digests))), oid)
 
 
@@ -82,9 +82,9 @@ def verify_object(hub: Hub, word: str, body: LargeObject) -> Response:
     """Check that an object has arrived. The link is signed because git-lfs has a password for the repository only."""
     claims = claims_of(hub, "verify", word)
     if claims["oid"] != body.oid:
-        raise WrongRequest("this link is for another object.")
+        raise InvalidRequest("this link is for another object.")
     if _sent(hub, sender_of(hub, claims), Digest(body.oid)) != body.size:
-        raise WrongSource(f"object {body.oid[:12]} of {body.size} bytes has not arrived.")
+        raise InvalidSource(f"object {body.oid[:12]} of {body.size} bytes has not arrived.")
     return JSONResponse({"oid": body.oid, "size": body.size})
 
 
@@ -102,7 +102,7 @@ async def _keep(request: Request, hub: LocalHub, claims: dict[str, Any], expecte
     size_bytes = claims["size"]
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) != size_bytes:
-        raise WrongRequest(f"this link is for {size_bytes} bytes, and the request body has {announced}.")
+        raise InvalidRequest(f"this link is for {size_bytes} bytes, and the request body has {announced}.")
     with closing(BodyReader(request, size_bytes)) as body:
         source = cast(BinaryIO, body)
         return await read_in_thread(request, lambda: _put(hub, sender_of(hub, claims), source, expected))
@@ -111,8 +111,8 @@ async def _keep(request: Request, hub: LocalHub, claims: dict[str, Any], expecte
 def _put(hub: LocalHub, account: Account, source: BinaryIO, expected: Digest | None) -> Digest:
     try:
         digest, size = hub.store.put(source, expected)
-    except Damaged as error:
-        raise WrongSource(str(error)) from error
+    except DamagedFile as error:
+        raise InvalidSource(str(error)) from error
     note_upload(hub.registry.database, account, digest, size)
     return digest
 
@@ -120,7 +120,7 @@ def _put(hub: LocalHub, account: Account, source: BinaryIO, expected: Digest | N
 def _sent(hub: LocalHub, account: Account, digest: Digest) -> int:
     size = sent_size(hub.registry.database, account, digest)
     if size is None or digest not in hub.store:
-        raise WrongSource(f"{digest} has not arrived: send it again.")
+        raise InvalidSource(f"{digest} has not arrived: send it again.")
     return size
 
 

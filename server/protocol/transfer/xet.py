@@ -15,11 +15,20 @@ from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
-from hub.errors import Damaged, Forbidden, OverQuota, TooLarge, Unauthenticated, UnknownFile, WrongRequest, WrongSource
+from hub.errors import (
+    DamagedFile,
+    Forbidden,
+    InvalidRequest,
+    InvalidSource,
+    OverQuota,
+    TooLarge,
+    Unauthenticated,
+    UnknownFile,
+)
 from hub.local import LocalHub
 from hub.names import Digest
 from hub.registry.accounts.server_settings import epoch
-from hub.registry.uploads.xet_files import keep_file, keep_xorb
+from hub.registry.uploads.xet_files import store_file, store_xorb
 from hub.xet import shard, xorb
 from hub.xet.hashes import unspell
 from server.auth.access import Hub, Writable
@@ -58,11 +67,13 @@ async def receive_xorb(request: Request, hub: Hub, epoch: str, tenant: str, hash
     try:
         unspell(hash)
     except ValueError as error:
-        raise WrongRequest(f"{error}.") from error
+        raise InvalidRequest(f"{error}.") from error
     account = await run_in_threadpool(sender_of, hub, claims)
     with closing(BodyReader(request, xorb.MAX_SENT, at_most=True)) as body:
         sent = cast(BinaryIO, io.BufferedReader(body, 1 << 20))
-        is_new = await read_in_thread(request, lambda: keep_xorb(hub.registry.database, hub.store, account, hash, sent))
+        is_new = await read_in_thread(
+            request, lambda: store_xorb(hub.registry.database, hub.store, account, hash, sent)
+        )
     return JSONResponse({"was_inserted": is_new})
 
 
@@ -92,9 +103,9 @@ def _keep_files(hub: LocalHub, claims: dict[str, Any], sent: bytes) -> None:
     try:
         require_room(hub, name, {file.sha256 or Digest(file.hash.hex()): file.size for file in files})
         for file in files:
-            keep_file(hub.registry.database, hub.store, account, file)
-    except Damaged as error:
-        raise WrongSource(str(error)) from error
+            store_file(hub.registry.database, hub.store, account, file)
+    except DamagedFile as error:
+        raise InvalidSource(str(error)) from error
     except OverQuota as error:
         raise TooLarge(str(error)) from error  # Clients retry any 5xx for minutes.
 

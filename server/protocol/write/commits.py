@@ -13,7 +13,7 @@ from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
-from hub.errors import WrongName, WrongRequest, WrongSource
+from hub.errors import InvalidName, InvalidRequest, InvalidSource
 from hub.local import LocalHub
 from hub.names import Digest, check_path
 from hub.publish.commit import Change, Deletion, commit
@@ -77,14 +77,14 @@ def _commit(request: Request, hub: LocalHub, artifact: Artifact, branch: str, bo
 def _read(body: bytes) -> tuple[Header, list[tuple[str, dict[str, Any]]]]:
     lines = list(_lines(body))
     if not lines or lines[0][0] != "header":
-        raise WrongRequest("the first line of a commit needs the `key` `header`.")
+        raise InvalidRequest("the first line of a commit needs the `key` `header`.")
     first = lines.pop(0)[1]
     summary, description = first.get("summary"), first.get("description") or ""
     parent = first.get("parentCommit") or ""
     if not isinstance(summary, str) or not summary.strip() or not isinstance(description, str):
-        raise WrongRequest("a commit needs a `summary`.")
+        raise InvalidRequest("a commit needs a `summary`.")
     if not isinstance(parent, str) or (parent and _PARENT.fullmatch(parent) is None):
-        raise WrongRequest("`parentCommit` is not a commit id.")
+        raise InvalidRequest("`parentCommit` is not a commit id.")
     return Header(f"{summary}\n\n{description}".strip()[:65_536], parent), lines
 
 
@@ -93,21 +93,23 @@ def _lines(body: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
         if not line.strip():
             continue
         if number > _MAX_CHANGES:
-            raise WrongRequest(f"a commit has at most {_MAX_CHANGES} lines: make several commits.")
+            raise InvalidRequest(f"a commit has at most {_MAX_CHANGES} lines: make several commits.")
         try:
             found = json.loads(line)
             key, value = found["key"], found["value"]
         except (ValueError, RecursionError, LookupError, TypeError) as error:
-            raise WrongRequest(f"line {number} of this commit is not a JSON object with `key` and `value`.") from error
+            raise InvalidRequest(
+                f"line {number} of this commit is not a JSON object with `key` and `value`."
+            ) from error
         if not isinstance(key, str) or not isinstance(value, dict):
-            raise WrongRequest(f"line {number} of this commit needs a string as `key` and an object as `value`.")
+            raise InvalidRequest(f"line {number} of this commit needs a string as `key` and an object as `value`.")
         yield key, value
 
 
 def _change(hub: LocalHub, artifact: Artifact, caller: Caller, key: str, value: dict[str, Any]) -> Change:
     path = value.get("path")
     if not isinstance(path, str):
-        raise WrongRequest(f"a `{key[:40]}` line of this commit has no `path`.")
+        raise InvalidRequest(f"a `{key[:40]}` line of this commit has no `path`.")
     check_path(path.rstrip("/") if key == "deletedFolder" else path)
     if key == "file":
         return _inline(hub, caller, path, value)
@@ -115,18 +117,18 @@ def _change(hub: LocalHub, artifact: Artifact, caller: Caller, key: str, value: 
         return _large(hub, caller, path, value)
     if key in {"deletedFile", "deletedFolder"}:
         return Deletion(path, is_folder=key == "deletedFolder")
-    raise WrongRequest(f"unknown change `{key[:40]}` in a commit to `{artifact.name}`.")
+    raise InvalidRequest(f"unknown change `{key[:40]}` in a commit to `{artifact.name}`.")
 
 
 def _inline(hub: LocalHub, caller: Caller, path: str, value: dict[str, Any]) -> File:
     """Store a file whose bytes are in the line."""
     content, encoding = value.get("content"), value.get("encoding", "base64")
     if not isinstance(content, str) or encoding not in {"base64", "utf-8"}:
-        raise WrongRequest(f"`{path}` has no content in base64.")
+        raise InvalidRequest(f"`{path}` has no content in base64.")
     try:
         raw = base64.b64decode(content, validate=True) if encoding == "base64" else content.encode()
     except ValueError as error:  # Includes binascii.Error.
-        raise WrongRequest(f"the content of `{path}` is not base64.") from error
+        raise InvalidRequest(f"the content of `{path}` is not base64.") from error
     digest, size = hub.store.put(raw)
     note_upload(hub.registry.database, account_of(caller), digest, size)
     return File(path, digest, size)
@@ -136,11 +138,11 @@ def _large(hub: LocalHub, caller: Caller, path: str, value: dict[str, Any]) -> F
     """Return a file that was uploaded before or is in a repository that the caller may read."""
     try:
         digest = Digest(value["oid"])
-    except (KeyError, TypeError, WrongName) as error:
-        raise WrongRequest(f"`{path}` has no `oid` of 64 lowercase hex digits.") from error
+    except (KeyError, TypeError, InvalidName) as error:
+        raise InvalidRequest(f"`{path}` has no `oid` of 64 lowercase hex digits.") from error
     size = size_of_upload(hub.registry.database, caller, digest)
     if size is None or digest not in hub.store:
-        raise WrongSource(f"the bytes of `{path}`, {digest}, have not arrived: upload them, then commit again.")
+        raise InvalidSource(f"the bytes of `{path}`, {digest}, have not arrived: upload them, then commit again.")
     if value.get("size", size) != size:
-        raise WrongSource(f"`{path}` has {size} bytes, and this commit says {value['size']!r}.")
+        raise InvalidSource(f"`{path}` has {size} bytes, and this commit says {value['size']!r}.")
     return File(path, digest, size)

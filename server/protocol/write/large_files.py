@@ -8,10 +8,10 @@ from fastapi import Request
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse, Response
 
-from hub.errors import HubError, UnknownFile, WrongName, WrongRequest
+from hub.errors import HubError, InvalidName, InvalidRequest, UnknownFile
 from hub.names import Digest
 from hub.publish.erase import erase
-from hub.registry.artifacts.usage import held_files
+from hub.registry.artifacts.usage import stored_files
 from hub.registry.uploads.uploads import note_upload, size_of_upload
 from server.auth.access import Governed, Hub, Readable, Wanted, get_artifact
 from server.auth.caller import actor_of, caller_of, require_write
@@ -31,7 +31,7 @@ class Deletions(BaseModel):
     rewriteHistory: bool = True
 
 
-class Batch(BaseModel):
+class LargeFileBatch(BaseModel):
     """Body of a batch."""
 
     deletions: Deletions
@@ -44,7 +44,7 @@ class Target(BaseModel):
     name: str
 
 
-class Source(BaseModel):
+class DuplicateSource(BaseModel):
     """A stored file."""
 
     sha256: str
@@ -56,13 +56,13 @@ class Duplication(BaseModel):
     """Body of a duplication."""
 
     target: Target
-    files: list[Source] = Field(max_length=_MAX_DUPLICATED)
+    files: list[DuplicateSource] = Field(max_length=_MAX_DUPLICATED)
 
 
 def list_large_files(request: Request, hub: Hub, artifact: Wanted) -> Response:
     """List every content that a path has had, sorted by path; `ref` is the branch that has it now."""
     begin = offset_of(request)
-    found = held_files(hub.registry.database, artifact.name, limit=PAGE + 1, offset=begin)
+    found = stored_files(hub.registry.database, artifact.name, limit=PAGE + 1, offset=begin)
     headers = next_link(request, begin + PAGE) if len(found) > PAGE else {}
     body = [
         {
@@ -78,10 +78,10 @@ def list_large_files(request: Request, hub: Hub, artifact: Wanted) -> Response:
     return JSONResponse(body, headers=headers)
 
 
-def erase_large_files(request: Request, hub: Hub, artifact: Governed, body: Batch) -> Response:
+def erase_large_files(request: Request, hub: Hub, artifact: Governed, body: LargeFileBatch) -> Response:
     """Erase files from every revision. Repeating it has no effect."""
     if not body.deletions.rewriteHistory:
-        raise WrongRequest("files can only be erased with their history: use `rewrite_history=True`.")
+        raise InvalidRequest("files can only be erased with their history: use `rewrite_history=True`.")
     digests = [_digest(each) for each in body.deletions.sha]
     actor = actor_of(request, caller_of(request, hub))
     replaced = erase(artifact, digests, hub.registry, hub.store, actor)
@@ -108,5 +108,5 @@ def duplicate_large_files(request: Request, hub: Hub, artifact: Readable, body: 
 def _digest(text: str) -> Digest:
     try:
         return Digest(text)
-    except WrongName as error:
-        raise WrongRequest(f"`{text[:80]}` is not a SHA-256: list files with `lfs-files`.") from error
+    except InvalidName as error:
+        raise InvalidRequest(f"`{text[:80]}` is not a SHA-256: list files with `lfs-files`.") from error

@@ -8,7 +8,7 @@ from fastapi import Request
 from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response
 
-from hub.errors import Gone, NotServed, UnknownArtifact, WrongRequest
+from hub.errors import Gone, InvalidRequest, NotServed, UnknownArtifact
 from hub.local import LocalHub
 from hub.names import ArtifactName
 from hub.publish.commit import create
@@ -50,7 +50,7 @@ class Move(BaseModel):
     type: Kind | None = "model"
 
 
-class Settings(Visibility):
+class RepositorySettings(Visibility):
     """Body of settings; absent ones stay unchanged."""
 
     gated: Literal["auto", "manual", False] | None = None
@@ -94,7 +94,7 @@ def rename_repository(request: Request, hub: Hub, body: Move) -> Response:
     return JSONResponse(_address(request, hub.registry.get(target)))
 
 
-def set_repository(request: Request, hub: Hub, artifact: Governed, body: Settings) -> Response:
+def set_repository(request: Request, hub: Hub, artifact: Governed, body: RepositorySettings) -> Response:
     """Change a repository's visibility and gate."""
     settings: dict[str, object] = {}
     if body.is_private is not None:
@@ -102,7 +102,7 @@ def set_repository(request: Request, hub: Hub, artifact: Governed, body: Setting
     if body.gated is not None:
         settings["gated"] = body.gated or ""
     if not settings:
-        raise WrongRequest("no setting was given: set `visibility` or `gated`.")
+        raise InvalidRequest("no setting was given: set `visibility` or `gated`.")
     change_settings(hub.registry.database, artifact.name, actor_of(request, caller_of(request, hub)), **settings)
     drain_outbox(hub.registry, hub.store)
     return JSONResponse(settings)

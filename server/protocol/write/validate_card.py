@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from hub.cards import read_card
 from hub.cards.card import FILE, NAMESPACE
 from hub.cards.read import split
-from hub.errors import WrongCard
+from hub.errors import InvalidCard
 from hub.names import ArtifactName
 
 _ANY = ArtifactName("this", "repository")
@@ -34,6 +34,6 @@ def validate_card(body: CardText) -> Response:
             with tempfile.TemporaryDirectory() as folder:
                 Path(folder, FILE).write_text(body.content, encoding="utf-8", errors="replace")
                 read_card(Path(folder), _ANY)
-    except WrongCard as error:
+    except InvalidCard as error:
         return JSONResponse({"errors": [{"message": str(error)}], "warnings": [], "error": str(error)}, 400)
     return JSONResponse({"errors": [], "warnings": []})

@@ -44,7 +44,7 @@ def save_dual(kind: str, folder: Path) -> Any:
     return model
 
 
-def some_pictures() -> torch.Tensor:
+def some_images() -> torch.Tensor:
     return torch.randint(0, 256, (3, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(5))
 
 

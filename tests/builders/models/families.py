@@ -231,7 +231,7 @@ def save_module(family: str, folder: Path, encoder: Path, *, is_wide: bool = Fal
     variant = folder / family
     module = build(base.architecture, sizes)
     for value in module.parameters():
-        value.data.mul_(3)  # louder than a fresh start, so that tiny pictures differ by more than rounding
+        value.data.mul_(3)  # louder than a fresh start, so that tiny images differ by more than rounding
     save_weights(module, variant / "model.safetensors")
     (variant / "config.json").write_text(json.dumps(config))
     return folder

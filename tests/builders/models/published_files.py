@@ -148,8 +148,8 @@ def fairseq_layer(name: str, d: int, hidden: int) -> Shapes:
     return shapes | norm(f"{name}.self_attn_layer_norm", d) | norm(f"{name}.final_layer_norm", d)
 
 
-def mclip(d: int = 12, feature: int = 8, pictures: str = "dim_proj", texts: str = "encoder_adapter") -> Shapes:
-    shapes: Shapes = {"model.encoder.version": (1,), f"model.encoder.{pictures}.weight": (d, feature)}
+def mclip(d: int = 12, feature: int = 8, images: str = "dim_proj", texts: str = "encoder_adapter") -> Shapes:
+    shapes: Shapes = {"model.encoder.version": (1,), f"model.encoder.{images}.weight": (d, feature)}
     for layer in range(2):
         shapes |= fairseq_layer(f"model.encoder.{texts}.{layer}", d, 4 * d)
     return shapes | {"criterion.it_logit_scale": (1,)}
@@ -166,7 +166,7 @@ def xlmr_tower(d: int = 12, layers: int = 2) -> Shapes:
 
 LM_HEAD = {"model.encoder.xlmr.model.encoder.lm_head.weight": (11, 12)}
 CLIP = {"model.encoder.clip.visual.proj": (8, 8), "model.encoder.clip.logit_scale": ()}
-ALTCLIP_PICTURES = {"vision_model.pre_layrnorm.weight": (8,), "visual_projection.weight": (6, 8), "text_projection.weight": (6, 6),
+ALTCLIP_IMAGES = {"vision_model.pre_layrnorm.weight": (8,), "visual_projection.weight": (6, 8), "text_projection.weight": (6, 6),
                     "logit_scale": ()}  # fmt: skip
 HEAD_9 = linear("transformation", 6, 12)
 HEAD_18 = linear("transformation", 12, 12) | linear("transformation_pre", 12, 12) | norm("pre_LN", 12)
@@ -188,7 +188,7 @@ PUBLISHED = (
     Published("gluegen", "gluegen", gluegen()),
     Published("ella", "ella", ella(), container="safetensors"),
     Published("mclip", "mclip", mclip(), container="fairseq", left=xlmr_tower() | LM_HEAD | CLIP),
-    Published("mclip, the other names", "mclip-new-names", mclip(pictures="c_projector", texts="x_projector"), container="fairseq",
+    Published("mclip, the other names", "mclip-new-names", mclip(images="c_projector", texts="x_projector"), container="fairseq",
               left=xlmr_tower() | LM_HEAD | CLIP),
     Published("mclip with its encoder", "mclip-with-encoder", mclip() | xlmr_tower(), container="fairseq", left=LM_HEAD | CLIP,
               with_encoder=True),
@@ -196,7 +196,7 @@ PUBLISHED = (
     Published("m-clip labse", "m-clip", roberta("transformer.", segments=2) | linear("LinearTransformation", 768, 12)),
     Published("altdiffusion m9", "altdiffusion", roberta("roberta.", buffers=True) | HEAD_9),
     Published("altdiffusion m18", "altdiffusion-m18", roberta("roberta.", buffers=True) | HEAD_18),
-    Published("altclip", "altclip", roberta("text_model.roberta.", buffers=True) | HEAD_ALT, left=ALTCLIP_PICTURES),
+    Published("altclip", "altclip", roberta("text_model.roberta.", buffers=True) | HEAD_ALT, left=ALTCLIP_IMAGES),
 )  # fmt: skip
 
 

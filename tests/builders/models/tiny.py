@@ -72,7 +72,7 @@ def tokens(pipe: Any, prompt: Any, **settings: Any) -> torch.Tensor:
 
 
 def save_base(folder: Path) -> Path:
-    """Save a `StableDiffusionPipeline` for 16-pixel pictures, float16 on disk."""
+    """Save a `StableDiffusionPipeline` for 16-pixel images, float16 on disk."""
     from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
     from transformers import CLIPTextConfig, CLIPTextModel
 

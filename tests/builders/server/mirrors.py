@@ -13,7 +13,7 @@ from hub.local import LocalHub
 from server import create_app
 from server.part import server_parts
 from server.parts.mirror.part import MirrorPart
-from server.parts.mirror.upstream import Upstream
+from server.parts.mirror.upstream import UpstreamClient
 from tests.builders.server.people import ROOT
 from tests.builders.serving import Served, served
 
@@ -24,7 +24,7 @@ WEIGHTS = save({"weight": np.random.default_rng(0).standard_normal(700_000, dtyp
 @contextmanager
 def mirroring(hub: LocalHub, address: str, token: str | None = None) -> Iterator[Served]:
     """A server that mirrors the hub at an address."""
-    upstream = Upstream(address, token)  # The part closes it when the application ends.
+    upstream = UpstreamClient(address, token)  # The part closes it when the application ends.
     parts = [MirrorPart(upstream) if part.name == "mirror" else part for part in server_parts()]
     with served(create_app(hub, parts=parts)) as running:
         yield running

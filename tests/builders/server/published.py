@@ -31,7 +31,7 @@ Trained on *CLDR* names. See [its configuration](emoji-sd/config.json) and [the 
 
 ![what it draws](sample.png)
 
-![a picture from elsewhere](https://example.org/pixel.png)
+![an image from elsewhere](https://example.org/pixel.png)
 
 | split | R@1 |
 |---|---|

@@ -27,7 +27,7 @@ HELD_OUT = ("bread", "water")
 
 
 class ToyCorpus:
-    """A corpus whose pictures are plain colours."""
+    """A corpus whose images are plain colours."""
 
     name = "toy"
     base_splits = ("seen", "pairs", "languages")
@@ -49,7 +49,7 @@ class ToyCorpus:
     def gallery(self, split: str) -> list[Prompt]:
         return [Prompt(word, "en", word, word) for word in WORDS]
 
-    def pictures(self, concepts: Sequence[str]) -> Tensor:
+    def images(self, concepts: Sequence[str]) -> Tensor:
         colours = [
             torch.tensor([20 * place, 255 - 20 * place, 10 * place]) for place in map(list(WORDS).index, concepts)
         ]
@@ -78,7 +78,7 @@ def tiny_clip(seed: int) -> tuple[CLIPModel, CLIPTokenizer]:
     return CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=12)).eval(), tokenizer
 
 
-def settle(installed: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def complete(installed: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Make `root` the home of this process: a copy of what is installed; `toy` is one of its corpora."""
     for part in ("cards", "home"):
         shutil.copytree(installed / part, root / part, symlinks=True)

@@ -11,7 +11,7 @@ import pytest
 from hub.administration import LocalAdministration, Operation, RemoteAdministration
 from hub.administration.audit import ListAudit
 from hub.administration.organisations import AddOrganisation, ListMembers, ListOrganisations, SetMember
-from hub.administration.outbox import Due, ListDebts, RetryDebts
+from hub.administration.outbox import Due, ListJobs, RetryJobs
 from hub.administration.quotas import ListQuotas, SetQuota, ShowQuota
 from hub.administration.repositories import AllowAnyFile, FreeName
 from hub.administration.tokens import CreateToken, ListTokens, RevokeToken
@@ -20,15 +20,15 @@ from hub.cli import main
 from hub.errors import (
     Conflict,
     Forbidden,
+    InvalidRequest,
     Unauthenticated,
     Unreachable,
-    WrongRequest,
 )
 from hub.names import ArtifactName
 from hub.publish.commit import create
 from hub.registry.accounts.permissions import Actor
 from hub.registry.artifacts.repositories import delete_repository
-from hub.registry.outbox.queue import claim, debts, owe, postpone
+from hub.registry.outbox.queue import claim, enqueue, jobs, retry_later
 from server.parts.signatures.operations import AddSigningKey, ListSigningKeys, RevokeSigningKey
 from server.parts.signatures.signatures import fingerprint_of
 from server.parts.signatures.signing_keys import keys_of
@@ -104,10 +104,10 @@ def test_quotas_are_set_and_taken_away(admin):
 def test_exceptions_for_artifacts(admin, hub):
     name = ArtifactName("root", "module")
     create(name, hub.registry, hub.store, ROOT, is_dataset=False, private=False)
-    assert admin.run(AllowAnyFile(name="root/module", any_file=True)).name == "root/module"
-    assert hub.registry.get(name).any_file
-    admin.run(AllowAnyFile(name="root/module", any_file=False))
-    assert not hub.registry.get(name).any_file
+    assert admin.run(AllowAnyFile(name="root/module", allow_unsafe_files=True)).name == "root/module"
+    assert hub.registry.get(name).allow_unsafe_files
+    admin.run(AllowAnyFile(name="root/module", allow_unsafe_files=False))
+    assert not hub.registry.get(name).allow_unsafe_files
     delete_repository(hub.registry.database, name, ROOT)
     assert admin.run(FreeName(name="root/module")).name == "root/module"
     create(name, hub.registry, hub.store, ROOT, is_dataset=False, private=False)
@@ -157,47 +157,47 @@ def test_signing_keys_are_added_listed_and_revoked(admin, hub):
 def test_what_is_owed_is_listed_and_made_due_in_somebodys_name(admin, hub):
     with hub.registry.database.transaction() as session:
         for subject in ("one", "two", "three"):
-            owe(session, "no-such-task", subject, {"why": subject})
-    [debt] = claim(hub.registry.database, "no-such-task", 60)
-    assert admin.run(ListDebts(limit=10)) == debts(hub.registry.database)
-    assert admin.run(ListDebts(limit=1))[0].claimed_until == debt.claimed_until
-    postpone(hub.registry.database, debt, "it never works", None)
-    given_up = admin.run(ListDebts(limit=10))[0]
+            enqueue(session, "no-such-task", subject, {"why": subject})
+    [job] = claim(hub.registry.database, "no-such-task", 60)
+    assert admin.run(ListJobs(limit=10)) == jobs(hub.registry.database)
+    assert admin.run(ListJobs(limit=1))[0].claimed_until == job.claimed_until
+    retry_later(hub.registry.database, job, "it never works", None)
+    given_up = admin.run(ListJobs(limit=10))[0]
     assert (given_up.error, given_up.detail, given_up.given_up_at is None) == ("it never works", {"why": "one"}, False)
-    assert admin.run(RetryDebts(task="another-task")).due == 0
-    assert admin.run(RetryDebts(task="no-such-task")).due == 1
-    assert [each.given_up_at for each in admin.run(ListDebts(limit=10))] == [None, None, None]
+    assert admin.run(RetryJobs(task="another-task")).due == 0
+    assert admin.run(RetryJobs(task="no-such-task")).due == 1
+    assert [each.given_up_at for each in admin.run(ListJobs(limit=10))] == [None, None, None]
     [entry] = admin.run(ListAudit(subject="no-such-task", limit=10))
-    assert (entry.actor, entry.token, entry.action, entry.detail) == ("root", "root's", "outbox.retry", {"debts": 1})
+    assert (entry.actor, entry.token, entry.action, entry.detail) == ("root", "root's", "outbox.retry", {"jobs": 1})
 
 
 WRONG = {
-    "an unknown user": (WrongRequest, "Did you mean `root`", lambda admin: admin.run(ListTokens(user="roott"))),
+    "an unknown user": (InvalidRequest, "Did you mean `root`", lambda admin: admin.run(ListTokens(user="roott"))),
     "a name that is taken": (Conflict, "is taken", lambda admin: admin.run(AddUser(name="ROOT"))),
-    "a name that is none": (WrongRequest, "", lambda admin: admin.run(AddOrganisation(name="a/b"))),
-    "a role that is none": (WrongRequest, "'king' is no role", lambda admin: admin.run(CreateToken(user="root", role="king"))),
-    "no time at all": (WrongRequest, "must be from 1 to 3650, not 0", lambda admin: admin.run(CreateToken(user="root", role="read", days=0))),
-    "a token that is none": (WrongRequest, "no token is called `77`", lambda admin: admin.run(RevokeToken(user="root", number=77))),
-    "a short password": (WrongRequest, "10 to 1024 characters", lambda admin: admin.run(SetPassword(name="root", password="short"))),
-    "the last administrator": (WrongRequest, "is the last administrator", lambda admin: admin.run(RemoveUser(name="root"))),
-    "a quota below nothing": (WrongRequest, "not -1", lambda admin: admin.run(SetQuota(name="root", quota_bytes=-1))),
-    "a quota beyond everything": (WrongRequest, "not 1000000000000000000000", lambda admin: admin.run(SetQuota(name="root", quota_bytes=10**21))),
-    "an artifact that is none": (WrongRequest, "no artifact is called", lambda admin: admin.run(AllowAnyFile(name="root/none", any_file=True))),
-    "a name that was never deleted": (WrongRequest, "no artifact is called", lambda admin: admin.run(FreeName(name="root/none"))),
-    "a user as an organisation": (WrongRequest, "is no organisation", lambda admin: admin.run(SetMember(name="root", user="root", role="read"))),
-    "too many lines": (WrongRequest, "1 to 10000, not 0", lambda admin: admin.run(ListAudit(limit=0))),
-    "too many debts": (WrongRequest, "1 to 10000, not 10001", lambda admin: admin.run(ListDebts(limit=10_001))),
-    "a task that is none": (WrongRequest, "is not a task", lambda admin: admin.run(RetryDebts(task="a\0b"))),
-    "a host that is none": (WrongRequest, "is not a valid host", lambda admin: admin.run(AllowHost(host="a b", allowed=True))),
-    "webhooks of nobody": (WrongRequest, "Did you mean `root`", lambda admin: admin.run(ListHooks(name="roott"))),
-    "a webhook that is none": (WrongRequest, "no webhook is called `77`", lambda admin: admin.run(ListHookDeliveries(webhook="77"))),
-    "keys of nobody": (WrongRequest, "Did you mean `root`", lambda admin: admin.run(ListSigningKeys(account="roott"))),
-    "a key that is none": (WrongRequest, "not a public key", lambda admin: admin.run(AddSigningKey(account="root", name="x", pem="PEM"))),
-    "a key without a name": (WrongRequest, "the name of a signing key", lambda admin: admin.run(AddSigningKey(account="root", name="", pem=a_public_key()))),
-    "a fingerprint that is none": (WrongRequest, "no signing key is called", lambda admin: admin.run(RevokeSigningKey(account="root", fingerprint="f" * 8))),
-    "a subject that is none": (WrongRequest, "is not the name of an artifact", lambda admin: admin.run(ListAudit(subject="a\0b", limit=1))),
-    "a subject that is too long": (WrongRequest, "is not the name of an artifact", lambda admin: admin.run(ListAudit(subject="a" * 201))),
-    "a full name of two lines": (WrongRequest, "on one line", lambda admin: admin.run(AddUser(name="eve", full_name="a\nb"))),
+    "a name that is none": (InvalidRequest, "", lambda admin: admin.run(AddOrganisation(name="a/b"))),
+    "a role that is none": (InvalidRequest, "'king' is no role", lambda admin: admin.run(CreateToken(user="root", role="king"))),
+    "no time at all": (InvalidRequest, "must be from 1 to 3650, not 0", lambda admin: admin.run(CreateToken(user="root", role="read", days=0))),
+    "a token that is none": (InvalidRequest, "no token is called `77`", lambda admin: admin.run(RevokeToken(user="root", number=77))),
+    "a short password": (InvalidRequest, "10 to 1024 characters", lambda admin: admin.run(SetPassword(name="root", password="short"))),
+    "the last administrator": (InvalidRequest, "is the last administrator", lambda admin: admin.run(RemoveUser(name="root"))),
+    "a quota below nothing": (InvalidRequest, "not -1", lambda admin: admin.run(SetQuota(name="root", quota_bytes=-1))),
+    "a quota beyond everything": (InvalidRequest, "not 1000000000000000000000", lambda admin: admin.run(SetQuota(name="root", quota_bytes=10**21))),
+    "an artifact that is none": (InvalidRequest, "no artifact is called", lambda admin: admin.run(AllowAnyFile(name="root/none", allow_unsafe_files=True))),
+    "a name that was never deleted": (InvalidRequest, "no artifact is called", lambda admin: admin.run(FreeName(name="root/none"))),
+    "a user as an organisation": (InvalidRequest, "is no organisation", lambda admin: admin.run(SetMember(name="root", user="root", role="read"))),
+    "too many lines": (InvalidRequest, "1 to 10000, not 0", lambda admin: admin.run(ListAudit(limit=0))),
+    "too many debts": (InvalidRequest, "1 to 10000, not 10001", lambda admin: admin.run(ListJobs(limit=10_001))),
+    "a task that is none": (InvalidRequest, "is not a task", lambda admin: admin.run(RetryJobs(task="a\0b"))),
+    "a host that is none": (InvalidRequest, "is not a valid host", lambda admin: admin.run(AllowHost(host="a b", allowed=True))),
+    "webhooks of nobody": (InvalidRequest, "Did you mean `root`", lambda admin: admin.run(ListHooks(name="roott"))),
+    "a webhook that is none": (InvalidRequest, "no webhook is called `77`", lambda admin: admin.run(ListHookDeliveries(webhook="77"))),
+    "keys of nobody": (InvalidRequest, "Did you mean `root`", lambda admin: admin.run(ListSigningKeys(account="roott"))),
+    "a key that is none": (InvalidRequest, "not a public key", lambda admin: admin.run(AddSigningKey(account="root", name="x", pem="PEM"))),
+    "a key without a name": (InvalidRequest, "the name of a signing key", lambda admin: admin.run(AddSigningKey(account="root", name="", pem=a_public_key()))),
+    "a fingerprint that is none": (InvalidRequest, "no signing key is called", lambda admin: admin.run(RevokeSigningKey(account="root", fingerprint="f" * 8))),
+    "a subject that is none": (InvalidRequest, "is not the name of an artifact", lambda admin: admin.run(ListAudit(subject="a\0b", limit=1))),
+    "a subject that is too long": (InvalidRequest, "is not the name of an artifact", lambda admin: admin.run(ListAudit(subject="a" * 201))),
+    "a full name of two lines": (InvalidRequest, "on one line", lambda admin: admin.run(AddUser(name="eve", full_name="a\nb"))),
 }  # fmt: skip
 
 
@@ -253,7 +253,7 @@ def test_only_an_administrators_token_that_writes_gets_in(hub, root_token):
 
 @pytest.mark.parametrize("address", ["hub.example", "ftp://hub.example", "file:///etc", "https://"])
 def test_an_address_that_is_none_is_refused_before_anything_is_sent(address):
-    with pytest.raises(WrongRequest, match="is not a valid URL"):
+    with pytest.raises(InvalidRequest, match="is not a valid URL"):
         RemoteAdministration(address, "lh_secret")
 
 
@@ -275,8 +275,8 @@ def test_every_command_prints_the_same_here_and_there(hub, root_token, monkeypat
         pem.write_text(a_public_key())
         print_of = fingerprint_of(pem.read_text())[1]
         with hub.registry.database.transaction() as session:
-            owe(session, f"task-of-{user}", user)
-        postpone(hub.registry.database, claim(hub.registry.database, f"task-of-{user}", 60)[0], "no\nuse", None)
+            enqueue(session, f"task-of-{user}", user)
+        retry_later(hub.registry.database, claim(hub.registry.database, f"task-of-{user}", 60)[0], "no\nuse", None)
         return [
             run("user", "add", user, "--full-name", "X", *where),
             run("user", "password", user, *where, line="correct horse battery\n"),

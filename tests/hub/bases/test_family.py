@@ -17,7 +17,7 @@ from hub.bases.family import families
 from hub.bases.frozen import FrozenBase
 from hub.bases.language_mixin import _ARGUMENTS, LanguageMixin, negatives_of
 from hub.bases.stable_diffusion import StableDiffusion
-from hub.errors import Damaged, DoesNotFit, UnknownFile
+from hub.errors import DamagedFile, DoesNotFit, UnknownFile
 from hub.records import Conditioning
 
 
@@ -43,7 +43,7 @@ def test_reading_conditioning_imports_no_tensor_library(folder: Path) -> None:
 
 def test_what_is_no_base_is_refused(folder: Path) -> None:
     (folder / "unet" / "config.json").write_text(json.dumps({"cross_attention_dim": [768, 1024]}))
-    with pytest.raises(Damaged, match="needs one `cross_attention_dim`"):
+    with pytest.raises(DamagedFile, match="needs one `cross_attention_dim`"):
         conditioning_of(folder)
     (folder / "model_index.json").write_text(json.dumps({"_class_name": "NoPipeline"}))
     with pytest.raises(
@@ -52,7 +52,7 @@ def test_what_is_no_base_is_refused(folder: Path) -> None:
     ):
         conditioning_of(folder)
     (folder / "model_index.json").write_text("[")
-    with pytest.raises(Damaged, match="is not a JSON file"):
+    with pytest.raises(DamagedFile, match="is not a JSON file"):
         conditioning_of(folder)
     (folder / "model_index.json").unlink()
     with pytest.raises(UnknownFile, match=r"model_index\.json"):
@@ -122,7 +122,7 @@ def test_pixarts_conditioning_is_that_behind_its_caption_projection(tmp_path: Pa
     (tmp_path / "transformer" / "config.json").write_text(json.dumps(config))
     assert conditioning_of(tmp_path) == Conditioning(width=1152, mask=True)
     (tmp_path / "transformer" / "config.json").write_text("{}")
-    with pytest.raises(Damaged, match="lacks a width"):
+    with pytest.raises(DamagedFile, match="lacks a width"):
         conditioning_of(tmp_path)
 
 
@@ -142,5 +142,5 @@ def test_transformers_say_their_conditioning_in_their_configuration(
     (tmp_path / "transformer" / "config.json").write_text(json.dumps(config))
     assert conditioning_of(tmp_path) == expected
     (tmp_path / "transformer" / "config.json").write_text("{}")
-    with pytest.raises(Damaged, match="lacks conditioning widths|invalid `caption_channels`"):
+    with pytest.raises(DamagedFile, match="lacks conditioning widths|invalid `caption_channels`"):
         conditioning_of(tmp_path)

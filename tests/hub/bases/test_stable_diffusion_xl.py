@@ -71,7 +71,7 @@ def test_negatives_whose_pooled_vector_is_zero_are_so(
     assert min(pooled.abs().sum(), negative.abs().sum()) > 0
 
 
-def test_without_a_module_its_pictures_are_its_own(
+def test_without_a_module_its_images_are_its_own(
     load: Callable[..., Any], xl_folder: Path, draw: Callable[..., torch.Tensor]
 ) -> None:
     own = StableDiffusionXLPipeline.from_pretrained(xl_folder)

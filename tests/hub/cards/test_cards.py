@@ -6,7 +6,7 @@ from huggingface_hub import ModelCard
 
 from hub.cards import describe, read_card, read_variant, write_card
 from hub.cards.licenses import parse_license
-from hub.errors import WrongCard
+from hub.errors import InvalidCard
 from hub.names import ArtifactName
 from hub.records import Conditioning, Pin, Provenance, Upstream
 from tests.builders.artifacts import BASE_DIGEST, a_card, a_folder, a_score, a_variant_config
@@ -106,7 +106,7 @@ def test_every_problem_is_listed_at_once_in_one_line(tmp_path):
         language=["yo", "Elbonian", False], license="my-own", tags=3, linguahub={"kind": "adaptor", "summary": None, "colour": "red"},
         **{"model-index": [{"name": "x", "results": [result]}]},
     )  # fmt: skip
-    with pytest.raises(WrongCard) as raised:
+    with pytest.raises(InvalidCard) as raised:
         read_card(written(tmp_path, wrong), NAME)
     text = str(raised.value)
     assert "\n" not in text
@@ -143,7 +143,7 @@ def test_every_problem_is_listed_at_once_in_one_line(tmp_path):
     ],
 )
 def test_a_wrong_card_is_refused_in_one_line(tmp_path, content, reason):
-    with pytest.raises(WrongCard, match=reason) as raised:
+    with pytest.raises(InvalidCard, match=reason) as raised:
         read_card(written(tmp_path, content), NAME)
     assert "\n" not in str(raised.value)
     assert raised.value.exit_code == 2
@@ -154,12 +154,12 @@ def test_a_wrong_card_is_refused_in_one_line(tmp_path, content, reason):
 )
 def test_front_matter_must_begin_and_end(tmp_path, text, reason):
     (tmp_path / "README.md").write_text(text)
-    with pytest.raises(WrongCard, match=reason):
+    with pytest.raises(InvalidCard, match=reason):
         read_card(tmp_path, NAME)
 
 
 def test_a_folder_without_a_card_is_refused(tmp_path):
-    with pytest.raises(WrongCard, match=r"`local/mulan-yo` has no README.md"):
+    with pytest.raises(InvalidCard, match=r"`local/mulan-yo` has no README.md"):
         read_card(tmp_path, NAME)
 
 
@@ -200,7 +200,7 @@ def test_a_variant_says_what_it_was_made_for(tmp_path):
 def test_a_wrong_variant_is_refused_in_one_line(tmp_path, config, reason):
     folder = a_folder(tmp_path / "a")
     (folder / "emoji-sd" / "config.json").write_text(config if isinstance(config, str) else json.dumps(config))
-    with pytest.raises(WrongCard, match=reason) as raised:
+    with pytest.raises(InvalidCard, match=reason) as raised:
         describe(folder, NAME)
     assert "emoji-sd/config.json" in str(raised.value)
     assert "\n" not in str(raised.value)

@@ -10,7 +10,7 @@ import pytest
 
 from hub.cli import commands
 from hub.cli.commands import OWN
-from hub.errors import Conflict, Damaged, MissingExtra, UnknownArtifact
+from hub.errors import Conflict, DamagedFile, MissingExtra, UnknownArtifact
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_a_misspelt_command_names_its_neighbours(hub):
         (UnknownArtifact("mulan-yp", ["mulan-yo"]), 2),
         (MissingExtra("load", "`load_pipeline`"), 2),
         (Conflict("somebody else was first."), 1),
-        (Damaged("these bytes are not those."), 1),
+        (DamagedFile("these bytes are not those."), 1),
         (OSError(28, "No space left on device", "blob"), 1),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,

@@ -16,7 +16,7 @@ from huggingface_hub.utils import disable_progress_bars
 
 from hub.cli import main
 from hub.decoding import decode
-from hub.errors import Damaged
+from hub.errors import DamagedFile
 from hub.home import Home
 from hub.local import LocalHub
 from hub.names import ArtifactName
@@ -88,7 +88,7 @@ def as_(far: LocalHub, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]
     "command",
     [
         ("search",), ("search", "--json"), ("search", "--lang", "Yoruba"), ("search", "yoruba", "--kind", "adapter", "--limit", "1"),
-        ("search", "--metric", "fid", "--most", "40", "--sort", "metric"), ("search", "nothing-like-this"), ("show", "ada/yo"),
+        ("search", "--metric", "fid", "--max", "40", "--sort", "metric"), ("search", "nothing-like-this"), ("show", "ada/yo"),
         ("show", "yo", "--json"), ("show", "ada/yo", "--revision", "1"), ("show", "emoji-sd"), ("diff", "ada/yo", "1"),
         ("diff", "yo", "1", "2", "--json"), ("leaderboard", "emoji-generation", "r_precision_at_1"), ("alias", "ada/yo"),
         ("leaderboard", "emoji-generation", "r_precision_at_1", "--lang", "sw", "--json"), ("leaderboard", "none", "fid"),
@@ -107,7 +107,7 @@ def test_an_endpoint_says_what_its_own_installation_says(
 
 @pytest.mark.parametrize(
     "command", [("show", "ada/yoo"), ("show", "ada/yo", "--revision", "9"), ("search", "--metric", "fid", "--sort", "luck"),
-    ("search", "--least", "0.5"), ("search", "--lang", "Yorubaa"), ("show", "ada/b c")], ids=" ".join,
+    ("search", "--min", "0.5"), ("search", "--lang", "Yorubaa"), ("show", "ada/b c")], ids=" ".join,
 )  # fmt: skip
 def test_errors_are_the_same_too(hub: Any, far: LocalHub, endpoint: str, command: tuple[str, ...]):
     there = hub(*command, "--endpoint", endpoint)
@@ -126,7 +126,7 @@ def test_an_answer_of_a_newer_server_is_read_and_one_that_lacks_something_is_ref
     told = {"account": "ada", "reason": "too few", "at": "2026-01-02T03:04:05+00:00", "weight": 2}
     assert decode(Dispute, told) == Dispute("ada", "too few", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
     for wrong in ({**told, "account": 7}, {**told, "at": "soon"}, {"account": "ada"}, "ada", None):
-        with pytest.raises(Damaged, match="is not a valid dispute"):
+        with pytest.raises(DamagedFile, match="is not a valid dispute"):
             decode(Dispute, wrong)
 
 
@@ -269,7 +269,7 @@ def test_a_pull_passes_over_what_is_withdrawn_there_and_warns_of_it_when_it_is_p
 
 
 def test_a_token_goes_to_the_endpoint_alone(hub: Any, far: LocalHub, endpoint: str, as_: Any, monkeypatch: Any):
-    from hub.errors import WrongRequest
+    from hub.errors import InvalidRequest
     from hub.remote.client import Endpoint
 
     as_("ada")
@@ -292,7 +292,7 @@ def test_a_token_goes_to_the_endpoint_alone(hub: Any, far: LocalHub, endpoint: s
 
     elsewhere = Elsewhere()
     elsewhere.start()
-    with pytest.raises(WrongRequest, match="answered 307"):
+    with pytest.raises(InvalidRequest, match="answered 307"):
         Endpoint(elsewhere.address).ask("GET", "/health/live")
     elsewhere.listener.close()
     assert b"Bearer" in seen[0]

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from hub.cards import read_variant
 from hub.convert import convert
 from hub.convert.formats import recognise
-from hub.errors import Damaged, WeightsDoNotFit, WrongSource
+from hub.errors import DamagedFile, InvalidSource, WeightsDoNotFit
 from hub.systems.architectures import build
 from hub.systems.pea.format import PEA
 from hub.weights.strict import load_weights
@@ -116,7 +116,7 @@ class Payload:
 def test_a_pickle_that_holds_more_than_tensors_is_refused_and_runs_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "evil.pth").write_bytes(pickle.dumps({"queries": Payload()}, protocol=2))
-    with pytest.raises(WrongSource, match="more than tensors"):
+    with pytest.raises(InvalidSource, match="more than tensors"):
         converted(tmp_path / "evil.pth", tmp_path / "sd15")
     assert not (tmp_path / "ran").exists()
     assert not (tmp_path / "sd15").exists()
@@ -125,13 +125,13 @@ def test_a_pickle_that_holds_more_than_tensors_is_refused_and_runs_nothing(tmp_p
 def test_a_cut_file_is_damaged(tmp_path):
     source, _ = published(tmp_path, "resampler", RESAMPLER)
     source.write_bytes(source.read_bytes()[:-200])
-    with pytest.raises(Damaged, match=r"weights\.pth"):
+    with pytest.raises(DamagedFile, match=r"weights\.pth"):
         converted(source, tmp_path / "sd15")
 
 
 def test_an_adapter_nobody_here_knows_is_refused_with_some_of_its_keys(tmp_path):
     torch.save({"foreign.a": torch.zeros(1, 4, 8), "foreign.b": torch.zeros(1, 4, 8)}, tmp_path / "sdxl.pth")
-    with pytest.raises(WrongSource, match=r"foreign\.a"):
+    with pytest.raises(InvalidSource, match=r"foreign\.a"):
         converted(tmp_path / "sdxl.pth", tmp_path / "sdxl")
 
 
@@ -146,7 +146,7 @@ def test_a_missing_and_a_superfluous_tensor_are_both_named(tmp_path):
 
 def test_a_list_of_tensors_is_no_state_dict(tmp_path):
     torch.save([torch.zeros(2)], tmp_path / "list.pth")
-    with pytest.raises(WrongSource, match="not a plain state dict"):
+    with pytest.raises(InvalidSource, match="not a plain state dict"):
         converted(tmp_path / "list.pth", tmp_path / "sd15")
 
 

@@ -280,8 +280,8 @@ def test_mclip_reads_the_last_position_of_left_padded_texts(tmp_path):
     torch.testing.assert_close(module.texts(states, ~pads), x[:, -1], **CLOSE)
     right = torch.cat([states[:1, 2:], states[:1, :2]], 1)  # the same text, padded on the right
     torch.testing.assert_close(module.texts(right, ~pads[:1].flip(1)), x[:1, -1], **CLOSE)
-    pictures = torch.randn(3, 8)
-    torch.testing.assert_close(module.features(pictures), pictures @ w["model.encoder.dim_proj.weight"].T)
+    images = torch.randn(3, 8)
+    torch.testing.assert_close(module.features(images), images @ w["model.encoder.dim_proj.weight"].T)
     torch.testing.assert_close(module.it_logit_scale, w["criterion.it_logit_scale"])
 
 

@@ -18,15 +18,15 @@ from transformers import XLMRobertaConfig, XLMRobertaModel
 from hub import load_retriever
 from hub.convert.open_clip import translate
 from hub.encoders.encoder import TextEncoder
-from hub.errors import WrongSource
+from hub.errors import InvalidSource
 from hub.loader import load_pipeline
-from tests.builders.models.dual_encoders import some_pictures
+from tests.builders.models.dual_encoders import some_images
 from tests.builders.models.tiny import ENCODER_WIDTH, clip_tokenizer
 from tests.builders.upstream.cache import seed, write
 from tests.builders.upstream.pickles import TEXTS, World
 
-TEXT, PICTURE, JOINT, PATCH, SIDE, LAYERS, WINDOW = 128, 192, 20, 8, 16, 2, 16
-"""Widths of the towers (two and three heads of 64), of the features, pixels of a patch and of a picture, tokens of a text."""
+TEXT, IMAGE, JOINT, PATCH, SIDE, LAYERS, WINDOW = 128, 192, 20, 8, 16, 2, 16
+"""Widths of the towers (two and three heads of 64), of the features, pixels of a patch and of an image, tokens of a text."""
 MEAN, DEVIATION = [0.5, 0.4, 0.3], [0.2, 0.25, 0.3]
 Weights = dict[str, Tensor]
 
@@ -51,13 +51,13 @@ def clip_weights(vocabulary: int) -> Weights:
     torch.manual_seed(6)
     places = (SIDE // PATCH) ** 2 + 1
     return {
-        **blocks("transformer", TEXT), **blocks("visual.transformer", PICTURE),
+        **blocks("transformer", TEXT), **blocks("visual.transformer", IMAGE),
         "token_embedding.weight": torch.randn(vocabulary, TEXT) / 8, "positional_embedding": torch.randn(WINDOW, TEXT) / 8,
         "ln_final.weight": 1 + torch.randn(TEXT) / 10, "ln_final.bias": torch.randn(TEXT) / 10,
-        "text_projection": torch.randn(TEXT, JOINT) / TEXT**0.5, "visual.proj": torch.randn(PICTURE, JOINT) / PICTURE**0.5,
-        "visual.class_embedding": torch.randn(PICTURE) / 8, "visual.positional_embedding": torch.randn(places, PICTURE) / 8,
-        "visual.conv1.weight": torch.randn(PICTURE, 3, PATCH, PATCH) / 14, "logit_scale": torch.tensor(2.7),
-        **{f"visual.ln_{each}.{leaf}": torch.randn(PICTURE) / 10 + (leaf == "weight") for each in ("pre", "post") for leaf in ("weight", "bias")},
+        "text_projection": torch.randn(TEXT, JOINT) / TEXT**0.5, "visual.proj": torch.randn(IMAGE, JOINT) / IMAGE**0.5,
+        "visual.class_embedding": torch.randn(IMAGE) / 8, "visual.positional_embedding": torch.randn(places, IMAGE) / 8,
+        "visual.conv1.weight": torch.randn(IMAGE, 3, PATCH, PATCH) / 14, "logit_scale": torch.tensor(2.7),
+        **{f"visual.ln_{each}.{leaf}": torch.randn(IMAGE) / 10 + (leaf == "weight") for each in ("pre", "post") for leaf in ("weight", "bias")},
     }  # fmt: skip
 
 
@@ -89,8 +89,8 @@ def text_features(w: Weights, ids_NL: Tensor, *, quick: bool) -> Tensor:
     return x[torch.arange(len(x)), ends] @ w["text_projection"]
 
 
-def picture_features(w: Weights, pictures: Tensor, *, quick: bool) -> Tensor:
-    pixels = (pictures / 255 - torch.tensor(MEAN)[:, None, None]) / torch.tensor(DEVIATION)[:, None, None]
+def image_features(w: Weights, images: Tensor, *, quick: bool) -> Tensor:
+    pixels = (images / 255 - torch.tensor(MEAN)[:, None, None]) / torch.tensor(DEVIATION)[:, None, None]
     patches = F.conv2d(pixels, w["visual.conv1.weight"], stride=PATCH).flatten(2).mT
     first = w["visual.class_embedding"].expand(len(patches), 1, -1)
     x = norm(w, "visual.ln_pre", torch.cat([first, patches], dim=1) + w["visual.positional_embedding"])
@@ -108,7 +108,7 @@ def clip(world: World, tmp_path: Path) -> Callable[..., Weights]:
         tokenizer.save_pretrained(folder)
         weights = clip_weights(len(tokenizer))
         settings = {
-            "model_cfg": {"embed_dim": JOINT, "vision_cfg": {"patch_size": PATCH, "image_size": SIDE, "width": PICTURE},
+            "model_cfg": {"embed_dim": JOINT, "vision_cfg": {"patch_size": PATCH, "image_size": SIDE, "width": IMAGE},
                           "text_cfg": {"context_length": WINDOW}, **({"quick_gelu": True} if quick else {})},
             "preprocess_cfg": {"mean": MEAN, "std": DEVIATION},
         }  # fmt: skip
@@ -133,7 +133,7 @@ def test_both_towers_of_a_clip_retrieve_after_a_pull(
     world: World, clip: Callable[..., Weights], quick: bool, pickled: bool, behind: str
 ) -> None:
     weights = clip(quick=quick, pickled=pickled, behind=behind)
-    with world.open() as hub, pytest.raises(WrongSource) as caught:
+    with world.open() as hub, pytest.raises(InvalidSource) as caught:
         load_retriever("far-clip", hub=hub, device="cpu")
     assert "\n" not in str(caught.value)
     assert "in open_clip's layout" in str(caught.value) and "`hub pull far-clip`" in str(caught.value)
@@ -144,8 +144,8 @@ def test_both_towers_of_a_clip_retrieve_after_a_pull(
     ids_NL, _ = retriever.dual.tokenize(TEXTS, WINDOW)
     expected = F.normalize(text_features(weights, ids_NL, quick=quick), dim=1)
     torch.testing.assert_close(retriever.embed_texts(TEXTS), expected, atol=1e-5, rtol=1e-4)
-    expected = F.normalize(picture_features(weights, some_pictures(), quick=quick), dim=1)
-    torch.testing.assert_close(retriever.embed_images(some_pictures()), expected, atol=1e-5, rtol=1e-4)
+    expected = F.normalize(image_features(weights, some_images(), quick=quick), dim=1)
+    torch.testing.assert_close(retriever.embed_images(some_images()), expected, atol=1e-5, rtol=1e-4)
 
 
 @pytest.fixture
@@ -182,7 +182,7 @@ def test_the_text_tower_that_is_a_model_of_transformers_is_read_alone(
     )
     with (
         world.open() as hub,
-        pytest.raises(WrongSource, match="`far-xlmr` is upstream in org/huge in open_clip's layout"),
+        pytest.raises(InvalidSource, match="`far-xlmr` is upstream in org/huge in open_clip's layout"),
     ):
         load_pipeline(base_folder, module, hub=hub, device="cpu")
     assert world.pull("far-xlmr") == 0
@@ -204,16 +204,16 @@ def test_a_folder_in_open_clips_layout_is_no_encoder_yet(
     load: Callable[..., Any], xlmr: Any, tmp_path: Path, make_module: Callable[..., Path]
 ) -> None:
     module = make_module("pea-zh", ("zh",), architecture="projector", encoder={"name": "org/huge", "digest": ""})
-    with pytest.raises(WrongSource, match=r"the folder `xlmr` is in open_clip's layout.*`hub pull org/huge`"):
+    with pytest.raises(InvalidSource, match=r"the folder `xlmr` is in open_clip's layout.*`hub pull org/huge`"):
         load(module, encoder=tmp_path / "xlmr")
 
 
 def test_towers_that_transformers_has_no_class_for_are_refused(tmp_path: Path) -> None:
     weights = clip_weights(9) | {"visual.attn_pool.query": torch.zeros(3)}
-    with pytest.raises(WrongSource, match=r"no match for 1 of its tensors, such as `visual.attn_pool.query`"):
+    with pytest.raises(InvalidSource, match=r"no match for 1 of its tensors, such as `visual.attn_pool.query`"):
         translate(weights, {}, what="far-coca")
     without = {key: value for key, value in clip_weights(9).items() if key != "text_projection"}
-    with pytest.raises(WrongSource, match=r"it has no 'text_projection', unlike CLIP"):
+    with pytest.raises(InvalidSource, match=r"it has no 'text_projection', unlike CLIP"):
         translate(without, {}, what="far-clip")
 
 
@@ -233,7 +233,7 @@ def test_a_dual_encoder_upstream_in_transformers_layout_retrieves_from_the_cache
         expected = model.get_text_features(ids_NL, attention_mask=mask_NL).pooler_output
     torch.testing.assert_close(alone.embed_texts(TEXTS), F.normalize(expected, dim=1), atol=1e-5, rtol=1e-4)
     assert both.projection is not None and both.projection.encoder.width == ENCODER_WIDTH
-    assert torch.equal(both.embed_images(some_pictures()), alone.embed_images(some_pictures()))
+    assert torch.equal(both.embed_images(some_images()), alone.embed_images(some_images()))
 
 
 def test_m_clip_and_its_dual_encoder_are_pulled_and_found_by_their_cards(world: World, tmp_path: Path) -> None:
@@ -284,11 +284,11 @@ def test_m_clip_and_its_dual_encoder_are_pulled_and_found_by_their_cards(world: 
         states_NLE = trunk(input_ids=ids_NL, attention_mask=mask_NL).last_hidden_state
         for states_LE, mask_L in zip(states_NLE, mask_NL, strict=True):
             expected.append(F.normalize(head(states_LE[: int(mask_L.sum())].mean(0)), dim=0))
-        pictures = F.normalize(dual.get_image_features(_pixels()).pooler_output, dim=1)
+        images = F.normalize(dual.get_image_features(_pixels()).pooler_output, dim=1)
     torch.testing.assert_close(retriever.embed_texts(TEXTS), torch.stack(expected), atol=1e-5, rtol=1e-4)
-    torch.testing.assert_close(retriever.embed_images(some_pictures()), pictures, atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(retriever.embed_images(some_images()), images, atol=1e-4, rtol=1e-3)
 
 
 def _pixels() -> Tensor:
     mean, deviation = ([0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711])
-    return (some_pictures() / 255 - torch.tensor(mean)[:, None, None]) / torch.tensor(deviation)[:, None, None]
+    return (some_images() / 255 - torch.tensor(mean)[:, None, None]) / torch.tensor(deviation)[:, None, None]

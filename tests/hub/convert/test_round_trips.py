@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from hub.convert import convert, export
 from hub.convert.formats import FORMATS
 from hub.encoders.encoder import TextEncoder
-from hub.errors import Conflict, Damaged, DoesNotFit, WeightsDoNotFit, WrongRequest, WrongSource
+from hub.errors import Conflict, DamagedFile, DoesNotFit, InvalidRequest, InvalidSource, WeightsDoNotFit
 from hub.loader.modules.module_config import read_config
 from hub.systems.architectures import build
 from hub.weights.strict import load_weights
@@ -120,7 +120,7 @@ def test_a_cut_and_an_extended_file_are_damaged_and_leave_nothing(published, cha
     source, _ = write(published, tmp_path / "from")
     content = source.read_bytes()
     source.write_bytes(content[: len(content) * 2 // 3] if change == "cut" else content + b"more")
-    with pytest.raises(Damaged, match="`file` of `a file` is damaged"):
+    with pytest.raises(DamagedFile, match="`file` of `a file` is damaged"):
         convert(source, tmp_path / "variant", what="a file", base="linguahub/sd15")
     assert not (tmp_path / "variant").exists()
 
@@ -140,7 +140,7 @@ def test_a_file_without_what_tells_its_sizes_is_compared_with_the_nearest_format
 
 def test_foreign_tensors_are_of_no_format(tmp_path):
     torch.save({"a": torch.zeros(2), "b": torch.zeros(2)}, tmp_path / "file")
-    with pytest.raises(WrongSource, match=r"match no supported format: MuLan .*ELLA"):
+    with pytest.raises(InvalidSource, match=r"match no supported format: MuLan .*ELLA"):
         convert(tmp_path / "file", tmp_path / "variant", what="a file")
 
 
@@ -156,13 +156,13 @@ def test_a_gluegen_of_another_length_has_no_fixed_norms_and_is_refused(tmp_path)
 
 def test_widths_that_belong_to_no_base_need_its_name(tmp_path):
     torch.save(random(mulan(16)), tmp_path / "file")
-    with pytest.raises(WrongRequest, match=r"its token width is 16.*Name the base with --base"):
+    with pytest.raises(InvalidRequest, match=r"its token width is 16.*Name the base with --base"):
         convert(tmp_path / "file", tmp_path / "variant", what="a file")
 
 
 def test_an_encoder_in_the_file_needs_its_tokenizer(tmp_path):
     source, _ = write(named("m-clip"), tmp_path / "from")
-    with pytest.raises(WrongRequest, match="--tokenizer"):
+    with pytest.raises(InvalidRequest, match="--tokenizer"):
         convert(source, tmp_path / "variant", what="a file")
     write_tokenizer(tmp_path / "tokenizer")  # as diffusers keeps it: text_encoder/file, tokenizer/
     convert(source, tmp_path / "variant", what="a file")
@@ -194,11 +194,11 @@ def test_a_module_trained_here_is_written_as_its_methods_authors_do(tmp_path):
     assert torch.load(written, weights_only=True).keys() == module.state_dict().keys()
     with pytest.raises(DoesNotFit, match="differ from .*PEA-Diffusion"):
         export(folder, tmp_path / "other.pth", what="ours", format_name="pea")
-    with pytest.raises(WrongRequest, match="unknown published format `foo`"):
+    with pytest.raises(InvalidRequest, match="unknown published format `foo`"):
         export(folder, tmp_path / "other.pth", what="ours", format_name="foo")
     with pytest.raises(Conflict, match=r"ours\.pth` already exists"):
         export(folder, tmp_path / "ours.pth", what="ours")
     config["module"]["mask"] = True  # an option of ours that the published class does not have
     (folder / "config.json").write_text(json.dumps(config))
-    with pytest.raises(WrongRequest, match="options that no published format has"):
+    with pytest.raises(InvalidRequest, match="options that no published format has"):
         export(folder, tmp_path / "third.pth", what="ours")

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModel, AutoTokenizer, XLMRobertaConfig, XLMRobertaModel, XLMRobertaTokenizer
 
 from hub.encoders.encoder import TextEncoder
-from hub.errors import Damaged, DoesNotFit, WeightsDoNotFit
+from hub.errors import DamagedFile, DoesNotFit, WeightsDoNotFit
 
 TEXTS = ["aja", "", "ologbo eye aja ile aja ologbo eye aja ile"]
 LENGTH = 7
@@ -92,10 +92,10 @@ def test_an_encoder_with_missing_weights_is_refused(folder: Path) -> None:
 def test_a_broken_tokenizer_or_config_is_damaged(folder: Path) -> None:
     tokenizer = (folder / "tokenizer.json").read_text()
     (folder / "tokenizer.json").write_text(tokenizer[: len(tokenizer) // 2])
-    with pytest.raises(Damaged, match="the tokenizer of `xlmr` cannot be read"):
+    with pytest.raises(DamagedFile, match="the tokenizer of `xlmr` cannot be read"):
         TextEncoder.from_folder(folder)
     (folder / "config.json").write_text("{")
-    with pytest.raises(Damaged, match="`xlmr` is not a text encoder"):
+    with pytest.raises(DamagedFile, match="`xlmr` is not a text encoder"):
         TextEncoder.from_folder(folder)
 
 

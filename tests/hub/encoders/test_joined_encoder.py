@@ -18,7 +18,7 @@ from transformers import BertConfig, BertModel, BertTokenizer
 from hub.cards import read_variant
 from hub.encoders.encoder import TextEncoder
 from hub.encoders.joined_encoder import JoinedEncoder
-from hub.errors import DoesNotFit, WrongCard, WrongRequest
+from hub.errors import DoesNotFit, InvalidCard, InvalidRequest
 from hub.home import Home
 from hub.loader import load_pipeline
 from hub.local import LocalHub
@@ -208,7 +208,7 @@ def test_its_encoders_are_given_as_folders_in_the_order_of_its_config(
     ):
         load(module_folder(), base=sd3_folder, encoder=both[::-1])
     with pytest.raises(
-        WrongRequest, match=r"reads 2 encoders, `linguahub/far-xlmr`, `linguahub/far-bert`, and .* names 1"
+        InvalidRequest, match=r"reads 2 encoders, `linguahub/far-xlmr`, `linguahub/far-bert`, and .* names 1"
     ):
         load(module_folder(), base=sd3_folder, encoder=xlmr_folder)
 
@@ -253,7 +253,7 @@ def test_a_token_counts_when_any_encoder_says_so(xlmr_folder: Path, bert_folder:
 
 def test_every_wrong_pin_of_a_list_is_named(module_folder: Callable[..., Path]) -> None:
     folder = module_folder(encoder=[{"digest": "x"}, {"name": NAMES[1], "digest": 3}])
-    with pytest.raises(WrongCard, match=r"`encoder` must have a `name`.*`encoder.digest` is 3, not text"):
+    with pytest.raises(InvalidCard, match=r"`encoder` must have a `name`.*`encoder.digest` is 3, not text"):
         read_variant(folder / "tiny-sd3")
 
 

@@ -15,14 +15,14 @@ from torch import Tensor
 
 from hub.cli import main
 from hub.errors import (
-    Damaged,
+    DamagedFile,
     DoesNotFit,
     HubError,
+    InvalidSource,
     OutOfMemory,
     UnknownArtifact,
     Unreachable,
     WeightsDoNotFit,
-    WrongSource,
 )
 from hub.home import Home
 from hub.loader import load_pipeline
@@ -171,8 +171,8 @@ CASES = {
     "missing variant": Case(
         lambda world: world.pipe.load_adapter(renamed(world)), DoesNotFit, ("no variant for `tiny-sd`", "only for `sdxl`"), "`hub search --base tiny-sd`"
     ),
-    "cached encoder cut": Case(cut, Damaged, ("model.safetensors is cut",), "`hub pull far-xlmr`"),
-    "cached encoder's settings broken": Case(foreign_settings, Damaged, ("the settings of `far-xlmr` cannot be read",), "`hub pull far-xlmr`"),
+    "cached encoder cut": Case(cut, DamagedFile, ("model.safetensors is cut",), "`hub pull far-xlmr`"),
+    "cached encoder's settings broken": Case(foreign_settings, DamagedFile, ("the settings of `far-xlmr` cannot be read",), "`hub pull far-xlmr`"),
     "cached weights of another encoder": Case(
         lambda world: (seed(world.cache, "org/xlmr", world.encoder), shrink(world), world.pipe.load_adapter(far_encoder(world))), WeightsDoNotFit,
         ("`far-xlmr`", "should be"), "`hub pull far-xlmr`",
@@ -198,7 +198,7 @@ CASES = {
     ),
     "unknown name": Case(lambda world: world.pipe.load_adapter("mulan-so"), UnknownArtifact, ("no artifact is called `mulan-so`",), "`hub search`"),
     "pickle": Case(
-        lambda world: world.pipe.load_adapter(pickled(world)), WrongSource, ("are a pickle",), "only safetensors are loaded"
+        lambda world: world.pipe.load_adapter(pickled(world)), InvalidSource, ("are a pickle",), "only safetensors are loaded"
     ),
 }  # fmt: skip
 

@@ -10,9 +10,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from hub import combine
+from hub import merge
 from hub.cli import main
-from hub.errors import DoesNotFit, WrongRequest
+from hub.errors import DoesNotFit, InvalidRequest
 from hub.loader.merge_modules import ties
 from tests.builders.models.tiny import push, tokens
 
@@ -25,7 +25,7 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 
 def test_linear_is_the_weighted_mean(make_module: Any, load: Any, tmp_path: Path) -> None:
     parts = [make_module("mulan-yo"), make_module("mulan-sw", ("sw",), seed=3)]
-    made = combine(parts, tmp_path / "both", weights=[3, 1])
+    made = merge(parts, tmp_path / "both", weights=[3, 1])
     first, second, found = weights(parts[0]), weights(parts[1]), weights(made)
     for key, value in found.items():
         assert torch.equal(value, (0.75 * first[key].float() + 0.25 * second[key].float()).half())
@@ -36,13 +36,13 @@ def test_linear_is_the_weighted_mean(make_module: Any, load: Any, tmp_path: Path
 
 def test_its_config_and_card_say_what_it_was_made_of(make_module: Any, tmp_path: Path) -> None:
     parts = [make_module("mulan-yo"), make_module("mulan-sw", ("sw",), seed=3)]
-    made = combine(parts, tmp_path / "both")
+    made = merge(parts, tmp_path / "both")
     config = json.loads((made / VARIANT / "config.json").read_text())
     assert config["languages"] == ["yo", "sw"]
-    combined = config["run"]["combined"]
-    assert (combined["method"], combined["weights"]) == ("linear", [0.5, 0.5])
-    assert [each["name"] for each in combined["of"]] == ["mulan-yo", "mulan-sw"]
-    assert all(each["digest"] for each in combined["of"])
+    merged = config["run"]["merged"]
+    assert (merged["method"], merged["weights"]) == ("linear", [0.5, 0.5])
+    assert [each["name"] for each in merged["of"]] == ["mulan-yo", "mulan-sw"]
+    assert all(each["digest"] for each in merged["of"])
     assert "`mulan-yo`, weight 0.5" in (made / "README.md").read_text()
 
 
@@ -71,13 +71,13 @@ def test_ties_of_folders_is_relative_to_the_parent_given(make_module: Any, tmp_p
         torch.manual_seed(seed)
         changed = {key: value + 0.1 * torch.randn_like(value) for key, value in weights(parts[-1]).items()}
         save_file(changed, parts[-1] / VARIANT / "model.safetensors")
-    made = combine(parts, tmp_path / "both", method="ties", parent=parent)
+    made = merge(parts, tmp_path / "both", method="ties", parent=parent)
     states = [{key: value.float() for key, value in weights(each).items()} for each in (parent, *parts)]
     expected = ties(states[1:], [0.5, 0.5], 0.2, states[0])
     for key, value in weights(made).items():
         torch.testing.assert_close(value, expected[key].half())
-    combined = json.loads((made / VARIANT / "config.json").read_text())["run"]["combined"]
-    assert (combined["density"], Path(combined["relative_to"]).name) == (0.2, "mulan-all")
+    merged = json.loads((made / VARIANT / "config.json").read_text())["run"]["merged"]
+    assert (merged["density"], Path(merged["relative_to"]).name) == (0.2, "mulan-all")
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_modules_of_several_parents_are_refused_with_the_reason(
     first = make_module("mulan-yo", run={"order": {"seed": 0}})
     second = make_module("mulan-sw", ("sw",), **changes)
     with pytest.raises(DoesNotFit, match="do not have one parent") as refused:
-        combine([first, second], tmp_path / "both")
+        merge([first, second], tmp_path / "both")
     assert reason.removeprefix("the digest of the base differs: linguahub/ti") in str(refused.value)
     assert not (tmp_path / "both").exists()
 
@@ -114,19 +114,19 @@ def test_wrong_requests_are_refused_before_anything_is_read(make_module: Any, tm
         ({"method": "slerp"}, "unknown merge method `slerp`: choose linear or ties"),
         ({"density": 0.0}, "`density` is 0"),
     ):
-        with pytest.raises(WrongRequest, match=line):
-            combine(parts, tmp_path / "both", **given)
-    with pytest.raises(WrongRequest, match="is not empty"):
-        combine(parts, tmp_path)
-    with pytest.raises(WrongRequest, match="name two or more"):
-        combine(parts[:1], tmp_path / "both")
+        with pytest.raises(InvalidRequest, match=line):
+            merge(parts, tmp_path / "both", **given)
+    with pytest.raises(InvalidRequest, match="is not empty"):
+        merge(parts, tmp_path)
+    with pytest.raises(InvalidRequest, match="name two or more"):
+        merge(parts[:1], tmp_path / "both")
 
 
 def test_the_command_combines_pushes_and_shows_the_lineage(
     work_folder: Path, local_hub: Any, make_module: Any, tmp_path: Path, capsys: Any
 ) -> None:
     push(local_hub, "mulan-sw", make_module("mulan-sw", ("sw",), seed=3), tmp_path, kind="adapter", language="sw")
-    order = ["combine", "mulan-yo", "mulan-sw", "--weights", "0.25,0.75", "--name", "mulan-two"]
+    order = ["merge", "mulan-yo", "mulan-sw", "--weights", "0.25,0.75", "--name", "mulan-two"]
     assert main([*order, "--push"]) == 0
     assert "linguahub/mulan-two revision 1" in capsys.readouterr().out
     assert main(["show", "mulan-two"]) == 0

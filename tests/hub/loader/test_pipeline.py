@@ -31,7 +31,7 @@ def plain(base_folder: Path) -> StableDiffusionPipeline:
     return pipe
 
 
-def test_without_a_module_pictures_are_the_bases_own_bit_for_bit(load: Any, plain: Any, draw: Any) -> None:
+def test_without_a_module_images_are_the_bases_own_bit_for_bit(load: Any, plain: Any, draw: Any) -> None:
     assert torch.equal(draw(load(), ["a dog", "a cat"]), draw(plain, ["a dog", "a cat"]))
 
 
@@ -90,7 +90,7 @@ def test_negative_prompts_take_the_same_way_and_have_the_same_length(load: Any, 
     torch.testing.assert_close(negative[::2], swapped, atol=1e-5, rtol=1e-5)
 
 
-def test_several_pictures_per_prompt_are_of_that_prompt(load: Any, make_module: Any) -> None:
+def test_several_images_per_prompt_are_of_that_prompt(load: Any, make_module: Any) -> None:
     pipe = load(make_module("mulan-yo"))
     tokens, _ = pipe.encode_prompt(["aja", "eye"], pipe.device, 2, False)
     assert torch.equal(tokens[0], tokens[1])
@@ -133,9 +133,9 @@ def test_other_routes_share_parts_and_residents(
     other.set_progress_bar_config(disable=True)
     assert isinstance(other, pipeline_class)
     assert other.unet is pipe.unet
-    picture = Image.new("RGB", (16, 16), "green")
+    image = Image.new("RGB", (16, 16), "green")
     masked = {"mask_image": Image.new("L", (16, 16), 255)} if pipeline_class is StableDiffusionInpaintPipeline else {}
-    settings: dict[str, Any] = {"image": picture, "num_inference_steps": 4, **masked}
+    settings: dict[str, Any] = {"image": image, "num_inference_steps": 4, **masked}
     drawn = draw(other, "aja", **settings)
     assert other.get_active_adapters() == ["mulan-yo"]
     pipe.unload()
@@ -147,8 +147,8 @@ def test_a_controlnet_reads_the_modules_embeddings_too(load: Any, draw: Any, mak
     controlnet = ControlNetModel.from_unet(pipe.unet, conditioning_embedding_out_channels=(8, 16))
     controlled = pipe.into(StableDiffusionControlNetPipeline, controlnet=controlnet)
     controlled.set_progress_bar_config(disable=True)
-    picture = Image.new("RGB", (16, 16), "green")
-    yoruba, english = (draw(controlled, "aja", image=picture, language=tag) for tag in ("yo", "en"))
+    image = Image.new("RGB", (16, 16), "green")
+    yoruba, english = (draw(controlled, "aja", image=image, language=tag) for tag in ("yo", "en"))
     assert not torch.equal(yoruba, english)
 
 

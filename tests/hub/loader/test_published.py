@@ -63,8 +63,8 @@ def test_mulan_is_pulled_and_draws_through_the_half_of_internvl(hub: LocalHub, i
         expected_negative = module(plain, plain_mask.bool()).tokens_BLC
     torch.testing.assert_close(given, expected)
     torch.testing.assert_close(negative, expected_negative)
-    picture = pipe("aja eye", language="zh", num_inference_steps=1, output_type="np").images
-    assert picture.shape == (1, 16, 16, 3)
+    image = pipe("aja eye", language="zh", num_inference_steps=1, output_type="np").images
+    assert image.shape == (1, 16, 16, 3)
 
 
 def test_a_pull_that_finds_nothing_leaves_nothing(hub: LocalHub, tmp_path: Path) -> None:

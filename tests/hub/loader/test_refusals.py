@@ -17,14 +17,14 @@ from diffusers import StableDiffusionXLPipeline
 from safetensors.torch import load_file, save_file
 
 from hub.errors import (
-    Damaged,
+    DamagedFile,
     DoesNotFit,
+    InvalidCard,
+    InvalidSource,
     MissingExtra,
     UnknownFile,
     Unreachable,
     WeightsDoNotFit,
-    WrongCard,
-    WrongSource,
 )
 
 WEIGHTS = Path("tiny-sd") / "model.safetensors"
@@ -68,7 +68,7 @@ def test_cut_or_extended_weights_are_damaged(load: Any, make_module: Any, spoil:
     folder = make_module("mulan-yo")
     path = folder / WEIGHTS
     path.write_bytes(spoil(path.read_bytes()))
-    with pytest.raises(Damaged, match=f"{way}.*hub pull mulan-yo"):
+    with pytest.raises(DamagedFile, match=f"{way}.*hub pull mulan-yo"):
         load(folder)
 
 
@@ -98,7 +98,7 @@ def test_a_pickle_is_never_loaded(load: Any, make_module: Any) -> None:
     folder = make_module("mulan-yo")
     for content in (pickle.dumps({"queries": 1}), b"PK\x03\x04torch.save"):
         (folder / WEIGHTS).write_bytes(content)
-        with pytest.raises(WrongSource, match="pickle"):
+        with pytest.raises(InvalidSource, match="pickle"):
             load(folder)
 
 
@@ -115,12 +115,12 @@ def test_a_broken_base_is_found_out_before_diffusers_reads_it(load: Any, base_fo
     weights = broken / "vae" / "diffusion_pytorch_model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1])
     with pytest.raises(
-        Damaged, match=r"the weights of `broken-sd` are damaged: diffusion_pytorch_model.safetensors is cut"
+        DamagedFile, match=r"the weights of `broken-sd` are damaged: diffusion_pytorch_model.safetensors is cut"
     ):
         load(base=broken)
     weights.unlink()
     (broken / "vae" / "diffusion_pytorch_model.bin").write_bytes(b"")
-    with pytest.raises(WrongSource, match="`broken-sd` has the weights of its vae as a pickle alone"):
+    with pytest.raises(InvalidSource, match="`broken-sd` has the weights of its vae as a pickle alone"):
         load(base=broken)
     shutil.rmtree(broken / "unet")
     with pytest.raises(UnknownFile, match=r"unet/config\.json"):
@@ -141,7 +141,7 @@ def test_a_base_of_an_unknown_family_is_refused(load: Any, base_folder: Path, tm
 def test_a_wrong_config_lists_every_problem(load: Any, make_module: Any) -> None:
     folder = make_module("mulan-yo", prompt={"length": 0, "drop": [99], "empty": "nothing"}, languages=[])
     with pytest.raises(
-        WrongCard,
+        InvalidCard,
         match=r"`prompt.length` is 0.*`prompt.drop`.*`prompt.empty` is 'nothing', not one of encode, zeros, base",
     ):
         load(folder)
@@ -166,7 +166,7 @@ def test_a_failed_load_adapter_leaves_the_residents_as_they_were(load: Any, make
     pipe = load(make_module("mulan-yo"))
     broken = make_module("mulan-sw", ("sw",))
     (broken / WEIGHTS).write_bytes(struct.pack("<Q", 2) + b"[]")
-    with pytest.raises(Damaged):
+    with pytest.raises(DamagedFile):
         pipe.load_adapter(broken)
     assert pipe.get_active_adapters() == ["mulan-yo"]
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from hub.errors import DoesNotFit, UnknownArtifact, UnknownBase, Unreachable, WrongRequest
+from hub.errors import DoesNotFit, InvalidRequest, UnknownArtifact, UnknownBase, Unreachable
 from hub.loader import load_pipeline
 from hub.names import ArtifactName
 from hub.publish.publish import publish
@@ -44,9 +44,9 @@ def test_an_unknown_name_is_refused_with_its_neighbours(local_hub: Any) -> None:
         load_pipeline("tiny-sdd", hub=local_hub)
     with pytest.raises(UnknownArtifact, match="mulan-yo"):
         load_pipeline("tiny-sd", "mulan-yoo", hub=local_hub)
-    with pytest.raises(WrongRequest, match="`mulan-yo` is of kind adapter, not a base"):
+    with pytest.raises(InvalidRequest, match="`mulan-yo` is of kind adapter, not a base"):
         load_pipeline("mulan-yo", hub=local_hub)
-    with pytest.raises(WrongRequest, match="`tiny-xlmr` is of kind encoder, not a language module"):
+    with pytest.raises(InvalidRequest, match="`tiny-xlmr` is of kind encoder, not a language module"):
         load_pipeline("tiny-sd", "tiny-xlmr", hub=local_hub)
 
 
@@ -133,7 +133,7 @@ def test_a_card_without_weights_says_how_to_get_them(
     folder.mkdir(parents=True)
     (folder / "README.md").write_text(f"---\n{json.dumps(card)}\n---\n\nElsewhere.\n")
     local_hub.index()
-    with pytest.raises(WrongRequest, match=said):
+    with pytest.raises(InvalidRequest, match=said):
         load_pipeline("tiny-sd", "mulan-far", hub=local_hub)
 
 

@@ -1,4 +1,4 @@
-"""`load_retriever` reads every dual encoder of transformers alike, and every module that brings texts beside its pictures."""
+"""`load_retriever` reads every dual encoder of transformers alike, and every module that brings texts beside its images."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from hub import load_retriever
 from hub.errors import DoesNotFit, HubError, WeightsDoNotFit
 from hub.weights.strict import save_weights
-from tests.builders.models.dual_encoders import JOINT, m_clip, save_dual, some_pictures
+from tests.builders.models.dual_encoders import JOINT, m_clip, save_dual, some_images
 
 TEXTS = ["aja", "ologbo dog", "eye"]
 
@@ -27,16 +27,16 @@ def test_a_dual_encoder_alone_gives_its_own_features(kind: str, tmp_path: Path) 
     given = tokenizer(TEXTS, padding="max_length", max_length=min(length, retriever.dual.length), return_tensors="pt")
     with torch.no_grad():
         pooled = model.get_text_features(given.input_ids, attention_mask=given.attention_mask).pooler_output
-        pictures = (
-            some_pictures() / 255 - torch.tensor([0.48145466, 0.4578275, 0.40821073])[:, None, None]
+        images = (
+            some_images() / 255 - torch.tensor([0.48145466, 0.4578275, 0.40821073])[:, None, None]
         ) / torch.tensor([0.26862954, 0.26130258, 0.27577711])[:, None, None]  # CLIP's mean and deviation
-        seen = model.get_image_features(pictures).pooler_output
+        seen = model.get_image_features(images).pooler_output
     assert torch.allclose(retriever.embed_texts(TEXTS), F.normalize(pooled, dim=1), atol=1e-5)
-    assert torch.allclose(retriever.embed_images(some_pictures()), F.normalize(seen, dim=1), atol=1e-4)
+    assert torch.allclose(retriever.embed_images(some_images()), F.normalize(seen, dim=1), atol=1e-4)
 
 
 @pytest.mark.parametrize("own", [True, False], ids=["encoder inside", "encoder named"])
-def test_m_clip_reads_texts_beside_the_pictures_of_its_clip(own: bool, tmp_path: Path) -> None:
+def test_m_clip_reads_texts_beside_the_images_of_its_clip(own: bool, tmp_path: Path) -> None:
     from safetensors.torch import load_file
     from transformers import AutoTokenizer, XLMRobertaModel
 
@@ -57,9 +57,9 @@ def test_m_clip_reads_texts_beside_the_pictures_of_its_clip(own: bool, tmp_path:
     assert torch.allclose(retriever.embed_texts(TEXTS), torch.stack(expected), atol=1e-5)
 
     alone = load_retriever(tmp_path / "any-name", device="cpu")
-    assert torch.equal(retriever.embed_images(some_pictures()), alone.embed_images(some_pictures()))
-    retriever.index(some_pictures(), keys=["a", "b", "c"])
-    best = (retriever.embed_images(some_pictures()) @ expected[0]).argmax()
+    assert torch.equal(retriever.embed_images(some_images()), alone.embed_images(some_images()))
+    retriever.index(some_images(), keys=["a", "b", "c"])
+    best = (retriever.embed_images(some_images()) @ expected[0]).argmax()
     assert retriever.search("aja", 1)[0].key == "abc"[best]
 
 

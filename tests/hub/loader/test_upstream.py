@@ -10,7 +10,7 @@ import pytest
 import torch
 from diffusers import StableDiffusionPipeline
 
-from hub.errors import DoesNotFit, OutOfMemory, Unreachable, WrongSource
+from hub.errors import DoesNotFit, InvalidSource, OutOfMemory, Unreachable
 from hub.home import Home
 from hub.loader.modules.load_encoder import encoder_advice
 from hub.loader.resolve import BaseSource, ModuleSource, Sources, check_fit
@@ -75,7 +75,7 @@ def test_an_encoder_half_downloaded_is_refused_and_the_pipeline_stays(
     with pytest.raises(Unreachable, match="`far-xlmr` is not on this machine: org/xlmr is not in.*`hub pull far-xlmr`"):
         pipe.load_adapter(make_module("mulan-yo", encoder={"name": "org/xlmr", "digest": ""}))
     (folder / "pytorch_model.bin.index.json").write_text("{}")
-    with pytest.raises(WrongSource, match="only as pickles"):
+    with pytest.raises(InvalidSource, match="only as pickles"):
         pipe.load_adapter(make_module("mulan-sw", encoder={"name": "org/xlmr", "digest": ""}))
     assert pipe.get_active_adapters() == []
 

@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from hub.cli import main
-from hub.errors import WrongRequest
-from hub.maintenance.garbage import DAY_S, collect, strays
+from hub.errors import InvalidRequest
+from hub.maintenance.garbage import DAY_S, collect, unreferenced_blobs
 from hub.maintenance.verify import verify
 from hub.names import ArtifactName, Digest
 from hub.publish.publish import publish
@@ -37,7 +37,7 @@ def test_only_old_blobs_that_nothing_names_go(hub, tmp_path):
     old, young = hub.store.put(b"old")[0], hub.store.put(b"young")[0]
     age_all(hub.store)
     age(hub.store, young, 29)
-    found = strays(hub.registry, hub.store)
+    found = unreferenced_blobs(hub.registry, hub.store)
     assert [(stray.digest, stray.size_bytes, round(stray.age_days)) for stray in found] == [(old, 3, 31)]
     assert collect(hub.registry, hub.store, found) == found
     assert set(hub.store.digests()) == {young, Digest(revision.id), *(file.digest for file in revision.files)}
@@ -49,7 +49,7 @@ def test_files_of_former_revisions_and_of_withdrawn_ones_stay(hub, tmp_path):
     publish(a_folder(tmp_path / "b", seed=1), NAME, hub.registry, hub.store)
     hub.registry.yank(NAME, first.id)
     age_all(hub.store, 400)
-    assert strays(hub.registry, hub.store) == []
+    assert unreferenced_blobs(hub.registry, hub.store) == []
 
 
 def test_files_of_a_forgotten_artifact_go(hub, tmp_path):
@@ -57,7 +57,7 @@ def test_files_of_a_forgotten_artifact_go(hub, tmp_path):
     hub.registry.forget(NAME)
     hub.store.delete_reference(NAME)
     age_all(hub.store)
-    assert len(collect(hub.registry, hub.store, strays(hub.registry, hub.store))) == len(revision.files) + 1
+    assert len(collect(hub.registry, hub.store, unreferenced_blobs(hub.registry, hub.store))) == len(revision.files) + 1
     assert list(hub.store.digests()) == []
 
 
@@ -68,7 +68,7 @@ def test_what_was_put_again_or_named_since_it_was_listed_stays(hub, tmp_path):
         if path.is_file():
             hub.store.put_file(path)
     age_all(hub.store)
-    found = strays(hub.registry, hub.store)
+    found = unreferenced_blobs(hub.registry, hub.store)
     hub.store.put(b"again")
     publish(folder, NAME, hub.registry, hub.store)
     assert collect(hub.registry, hub.store, found) == []
@@ -92,7 +92,9 @@ def test_what_accounts_have_sent_within_a_month_stays_and_xorbs_by_their_last_us
     database.execute("UPDATE uploads SET at = :then WHERE digest = :late", {"then": then, "late": late.hex})
     touch_xorbs(database, ada.id, ["used"])
     age_all(hub.store)
-    assert {stray.digest for stray in collect(hub.registry, hub.store, strays(hub.registry, hub.store))} == {
+    assert {
+        stray.digest for stray in collect(hub.registry, hub.store, unreferenced_blobs(hub.registry, hub.store))
+    } == {
         unused,
         late,
     }
@@ -104,11 +106,11 @@ def test_a_store_of_another_registry_is_left_alone(hub, tmp_path):
     hub.registry.forget(NAME)
     age_all(hub.store)
     with pytest.raises(
-        WrongRequest, match="the store lists `local/mulan-yo`, which this registry does not know: run `hub index`"
+        InvalidRequest, match="the store lists `local/mulan-yo`, which this registry does not know: run `hub index`"
     ):
-        strays(hub.registry, hub.store)
-    with pytest.raises(WrongRequest, match="too short"):
-        strays(hub.registry, hub.store, days=0)
+        unreferenced_blobs(hub.registry, hub.store)
+    with pytest.raises(InvalidRequest, match="too short"):
+        unreferenced_blobs(hub.registry, hub.store, days=0)
 
 
 def test_the_command_lists_first_and_removes_when_told(tmp_path, monkeypatch, capsys):
@@ -215,7 +217,7 @@ def test_a_backup_made_beside_a_writer_and_one_that_was_killed_are_whole_or_none
         killed.send_signal(signal.SIGKILL)
         killed.communicate()
         if not (tmp_path / "backup" / "backup.json").exists():
-            with pytest.raises(WrongRequest, match="is no complete backup"):
+            with pytest.raises(InvalidRequest, match="is no complete backup"):
                 restore(tmp_path / "backup", open_database(tmp_path / "none.db"), store)
     with a_hub(tmp_path) as hub:
         assert back_up(hub.registry, hub.store, tmp_path / "backup").faults == ()

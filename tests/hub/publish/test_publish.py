@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from hub.errors import Conflict, HubError, UnknownArtifact, Unreachable, WrongCard, WrongName, WrongSource
+from hub.errors import Conflict, HubError, InvalidCard, InvalidName, InvalidSource, UnknownArtifact, Unreachable
 from hub.maintenance.verify import verify
 from hub.names import ArtifactName, Digest
 from hub.publish.publish import publish
@@ -33,7 +33,7 @@ def test_a_folder_becomes_a_revision_with_all_its_files(hub, tmp_path):
     assert artifact.weights_digest == weights_digest(revision.files)
     assert artifact.size_bytes == sum(file.size_bytes for file in revision.files)
     assert verify(hub.registry, hub.store) == []
-    assert hub.registry.debts() == []
+    assert hub.registry.jobs() == []
 
 
 def test_a_revision_is_known_by_the_digest_of_its_manifest_which_is_kept(hub, tmp_path):
@@ -82,7 +82,7 @@ def test_of_two_pushes_of_one_name_at_once_both_end_and_nothing_is_mixed(hub, tm
 
 def test_names_that_differ_in_case_alone_are_refused(hub, tmp_path):
     push(hub, a_folder(tmp_path / "a"))
-    with pytest.raises(WrongName, match="`local/Mulan-Yo` differs from `local/mulan-yo`"):
+    with pytest.raises(InvalidName, match="`local/Mulan-Yo` differs from `local/mulan-yo`"):
         push(hub, a_folder(tmp_path / "b", seed=1), ArtifactName("local", "Mulan-Yo"))
     assert hub.registry.names() == ["local/mulan-yo"]
 
@@ -102,7 +102,7 @@ def damaged_weights(path, content):
 )  # fmt: skip
 def test_weights_that_are_not_whole_are_refused(hub, tmp_path, content):
     damaged_weights(a_folder(tmp_path / "a") / "emoji-sd" / "model.safetensors", content)
-    with pytest.raises(WrongSource, match=r"`emoji-sd/model.safetensors` is not a valid safetensors file") as raised:
+    with pytest.raises(InvalidSource, match=r"`emoji-sd/model.safetensors` is not a valid safetensors file") as raised:
         push(hub, tmp_path / "a")
     assert raised.value.exit_code == 2
     assert "\n" not in str(raised.value)
@@ -112,7 +112,7 @@ def test_weights_that_are_not_whole_are_refused(hub, tmp_path, content):
 @pytest.mark.parametrize("suffix", ["bin", "pt", "pth", "ckpt", "pkl", "PT"])
 def test_pickles_are_refused_by_name(hub, tmp_path, suffix):
     (a_folder(tmp_path / "a") / f"model.{suffix}").write_bytes(b"anything")
-    with pytest.raises(WrongSource, match=rf"`model.{suffix}` is a pickle"):
+    with pytest.raises(InvalidSource, match=rf"`model.{suffix}` is a pickle"):
         push(hub, tmp_path / "a")
     assert nothing_was_kept(hub)
 
@@ -120,14 +120,14 @@ def test_pickles_are_refused_by_name(hub, tmp_path, suffix):
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
 def test_pickles_are_refused_by_content(hub, tmp_path, protocol):
     (a_folder(tmp_path / "a") / "weights.dat").write_bytes(pickle.dumps({"a": [1]}, protocol))
-    with pytest.raises(WrongSource, match=r"`weights.dat` is a pickle"):
+    with pytest.raises(InvalidSource, match=r"`weights.dat` is a pickle"):
         push(hub, tmp_path / "a")
 
 
 def test_archives_are_refused_by_their_content(hub, tmp_path):
     with zipfile.ZipFile(a_folder(tmp_path / "a") / "weights.model", "w") as archive:
         archive.writestr("archive/data.pkl", b"x")
-    with pytest.raises(WrongSource, match=r"`weights.model` is an archive"):
+    with pytest.raises(InvalidSource, match=r"`weights.model` is an archive"):
         push(hub, tmp_path / "a")
 
 
@@ -135,14 +135,14 @@ def test_every_wrong_file_is_named_at_once(hub, tmp_path):
     folder = a_folder(tmp_path / "a")
     (folder / "model.pt").write_bytes(b"")
     damaged_weights(folder / "emoji-sd" / "model.safetensors", lambda whole: whole[:-1])
-    with pytest.raises(WrongSource, match=r"emoji-sd/model.safetensors.*; `model.pt`"):
+    with pytest.raises(InvalidSource, match=r"emoji-sd/model.safetensors.*; `model.pt`"):
         push(hub, folder)
 
 
 @pytest.mark.parametrize("name", ["a:b.txt", "a\nb", "back\\slash", "what?"])
 def test_files_that_not_every_system_can_keep_are_refused(hub, tmp_path, name):
     (a_folder(tmp_path / "a") / name).write_text("")
-    with pytest.raises(WrongName) as raised:
+    with pytest.raises(InvalidName) as raised:
         push(hub, tmp_path / "a")
     assert "\n" not in str(raised.value)
     assert nothing_was_kept(hub)
@@ -151,18 +151,18 @@ def test_files_that_not_every_system_can_keep_are_refused(hub, tmp_path, name):
 def test_files_that_differ_in_case_alone_are_refused(hub, tmp_path):
     folder = a_folder(tmp_path / "a")
     (folder / "readme.md").write_text("")
-    with pytest.raises(WrongName, match=r"`README.md` and `readme.md`"):
+    with pytest.raises(InvalidName, match=r"`README.md` and `readme.md`"):
         push(hub, folder)
 
 
 def test_links_to_folders_and_things_that_are_no_files_are_refused(hub, tmp_path):
     folder = a_folder(tmp_path / "a")
     (folder / "link").symlink_to(tmp_path)
-    with pytest.raises(WrongSource, match="a link to a folder"):
+    with pytest.raises(InvalidSource, match="a link to a folder"):
         push(hub, folder)
     (folder / "link").unlink()
     (folder / "dangling").symlink_to(tmp_path / "nowhere")
-    with pytest.raises(WrongSource, match="`dangling` is neither a file nor a folder"):
+    with pytest.raises(InvalidSource, match="`dangling` is neither a file nor a folder"):
         push(hub, folder)
 
 
@@ -182,13 +182,13 @@ def test_what_a_version_control_system_keeps_is_left_out(hub, tmp_path):
 def test_a_wrong_card_is_refused_before_anything_is_kept(hub, tmp_path):
     folder = a_folder(tmp_path / "a")
     (folder / "README.md").write_text("---\nlanguage: yo\n---\n")
-    with pytest.raises(WrongCard):
+    with pytest.raises(InvalidCard):
         push(hub, folder)
     assert nothing_was_kept(hub)
 
 
 def test_a_place_that_is_no_folder_is_refused(hub, tmp_path):
-    with pytest.raises(WrongSource, match="is not a folder"):
+    with pytest.raises(InvalidSource, match="is not a folder"):
         push(hub, tmp_path / "nowhere")
 
 

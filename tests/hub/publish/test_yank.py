@@ -11,7 +11,7 @@ from hub.publish.commit import Deletion, commit, duplicate, squash, yank
 from hub.publish.publish import drain_outbox, publish
 from hub.records import Conditioning, Query
 from hub.registry.accounts.permissions import Actor
-from hub.registry.scores.scores import Measurement, publish_score, statements
+from hub.registry.scores.scores import Measurement, publish_score, published_scores
 from tests.builders.artifacts import a_card, a_folder, a_score
 from tests.builders.hub import a_hub, delete_registry
 
@@ -47,8 +47,8 @@ def test_the_artifact_is_described_by_the_revision_that_is_chosen(hub, two):
 def test_a_published_score_moves_the_artifact_while_its_revision_is_chosen(hub, two):
     hub.accounts.add("ada", Actor("root"))
 
-    def standing():
-        return hub.registry.database.rows("SELECT standing FROM artifacts")[0][0]
+    def ranking():
+        return hub.registry.database.rows("SELECT ranking FROM artifacts")[0][0]
 
     def publish_of(revision, value):
         measurement = Measurement(revision=revision, run="r", machine="m")
@@ -56,15 +56,15 @@ def test_a_published_score_moves_the_artifact_while_its_revision_is_chosen(hub, 
 
     first, second = hub.registry.revision(NAME, "1"), hub.registry.revision(NAME, "2")
     publish_of(second.id, 0.99)
-    best = standing()
+    best = ranking()
     withdraw(hub)
-    fallen = standing()
+    fallen = ranking()
     assert fallen > best
     publish_of(first.id, 0.6)
-    assert best < standing() < fallen
+    assert best < ranking() < fallen
     withdraw(hub, yanked=False)
-    assert standing() == best
-    assert len([each for each in statements(hub.registry.database, NAME) if each.author]) == 2
+    assert ranking() == best
+    assert len([each for each in published_scores(hub.registry.database, NAME) if each.author]) == 2
 
 
 def test_a_snapshot_takes_the_one_before_and_warns_of_a_pinned_one(hub, two):

@@ -3,7 +3,7 @@ from datetime import timedelta
 
 import pytest
 
-from hub.errors import AllYanked, Conflict, UnknownArtifact, UnknownRevision, WrongName, WrongRequest
+from hub.errors import AllYanked, Conflict, InvalidName, InvalidRequest, UnknownArtifact, UnknownRevision
 from hub.names import ArtifactName, Digest
 from hub.records import Artifact, Conditioning, Query, Upstream
 from hub.registry.accounts.permissions import Actor
@@ -38,7 +38,7 @@ def test_a_bare_name_is_first_ours_then_curated_then_the_only_one(registry):
     assert str(registry.get("one").name) == "linguahub/one"
     assert str(registry.get("two").name) == "someone/two"
     assert str(registry.get("ELSE/Three").name) == "else/three"
-    with pytest.raises(WrongRequest, match="`three` could be else/three, someone/three"):
+    with pytest.raises(InvalidRequest, match="`three` could be else/three, someone/three"):
         registry.get("three")
     registry.record(an_artifact("local/one"), a_revision("local/one", "e"), None)
     assert str(registry.get("one").name) == "local/one"
@@ -55,7 +55,7 @@ def test_an_unknown_name_offers_near_ones(registry):
 
 @pytest.mark.parametrize("name", ["../etc", "a/b/c", "a\0b", "", "/", "a/..", "api/x", "x" * 200, "a b"])
 def test_a_name_that_cannot_be_is_refused(registry, name):
-    with pytest.raises(WrongName) as raised:
+    with pytest.raises(InvalidName) as raised:
         registry.get(name)
     assert "\n" not in str(raised.value)
 

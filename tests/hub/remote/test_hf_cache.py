@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from hub.cli import main
-from hub.errors import Damaged
+from hub.errors import DamagedFile
 from hub.home import Home
 from hub.loader import load_pipeline
 from hub.local import LocalHub
@@ -103,7 +103,7 @@ def load(world: World, *arguments: Any, **settings: Any) -> Any:
 )
 def test_a_flipped_bit_of_a_cached_base_is_one_line_that_names_the_command(world: World, part: str) -> None:
     flip(world.base / part, at=min(PLACE, (world.base / part).stat().st_size - 3))
-    with pytest.raises(Damaged) as caught:
+    with pytest.raises(DamagedFile) as caught:
         load(world)
     kind = "SHA-256" if part.endswith("safetensors") else "git digest"
     assert str(caught.value).startswith(
@@ -130,7 +130,7 @@ def test_a_spoilt_cached_encoder_leaves_the_pipeline_as_it_was(
     before = draw(pipe, "dog")
     spoil((world.encoder / "model.safetensors").resolve())
     with pytest.raises(
-        Damaged, match=r"`far-xlmr` is damaged in Hugging Face's cache: .*`hub pull far-xlmr` removes it"
+        DamagedFile, match=r"`far-xlmr` is damaged in Hugging Face's cache: .*`hub pull far-xlmr` removes it"
     ):
         pipe.load_adapter(make_module("mulan-yo", encoder={"name": "org/xlmr", "digest": ""}))
     assert pipe.get_active_adapters() == []
@@ -155,7 +155,7 @@ def test_what_was_found_whole_is_not_hashed_again_until_it_changes(
     load(world)
     assert hashed == [unet.name]
     unet.write_bytes(unet.read_bytes()[:-1] + b"\0")
-    with pytest.raises(Damaged, match="hub pull far-sd"):
+    with pytest.raises(DamagedFile, match="hub pull far-sd"):
         load(world)
 
 
@@ -211,7 +211,7 @@ def test_a_download_that_was_broken_off_says_how_far_it_came(world: World, draw:
     blob = (world.base / "vae/diffusion_pytorch_model.safetensors").resolve()
     blob.rename(blob.with_name(f"{blob.name}.incomplete"))
     (world.base / "vae/diffusion_pytorch_model.safetensors").unlink()
-    with pytest.raises(Damaged) as caught:
+    with pytest.raises(DamagedFile) as caught:
         load(world)
     size = blob.with_name(f"{blob.name}.incomplete").stat().st_size
     assert str(caught.value) == (

@@ -23,7 +23,7 @@ from transformers import (
 )
 
 from hub.encoders.encoder import TextEncoder
-from hub.errors import HubError, WrongSource
+from hub.errors import HubError, InvalidSource
 from hub.loader import load_pipeline, load_retriever
 from hub.remote.pickled_encoders import pull_pickled
 from tests.builders.models.tiny import ENCODER_WIDTH
@@ -77,7 +77,7 @@ def test_a_load_names_the_command_and_after_it_the_module_draws(
     whole = mt5(settings)
     seed(world.cache, "org/t5", settings)
     with world.open() as hub:
-        with pytest.raises(WrongSource) as caught:
+        with pytest.raises(InvalidSource) as caught:
             load_pipeline(base_folder, module_for(make_module), hub=hub, device="cpu")
         assert str(caught.value) == (
             "`far-t5` is upstream in org/t5 only as pickles (pytorch_model.bin), which can run code and are never loaded: "
@@ -252,6 +252,6 @@ def test_both_towers_of_a_dual_encoder_are_kept_for_retrieval(world: World, sett
     with torch.no_grad():
         texts = model.text_projection(model.text_model(input_ids=ids_NL, attention_mask=mask_NL).pooler_output)
         inputs = CLIPImageProcessor.from_pretrained(settings)(list(pixels), return_tensors="pt").pixel_values
-        pictures = model.visual_projection(model.vision_model(pixel_values=inputs).pooler_output)
+        images = model.visual_projection(model.vision_model(pixel_values=inputs).pooler_output)
     torch.testing.assert_close(retriever.embed_texts(TEXTS), nn.functional.normalize(texts, dim=1))
-    torch.testing.assert_close(retriever.embed_images(pixels), nn.functional.normalize(pictures, dim=1))
+    torch.testing.assert_close(retriever.embed_images(pixels), nn.functional.normalize(images, dim=1))

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from hub.cards import Card, write_card
-from hub.errors import Damaged, MissingExtra, Unreachable, WrongRequest, WrongSource
+from hub.errors import DamagedFile, InvalidRequest, InvalidSource, MissingExtra, Unreachable
 from hub.home import Home
 from hub.local import LocalHub
 from hub.records import Upstream
@@ -97,7 +97,7 @@ def test_a_transfer_that_broke_off_goes_on_where_it_stopped(tiny_hub, monkeypatc
 def test_bytes_that_are_not_what_was_announced_are_refused_and_forgotten(tiny_hub, weights):
     tiny_hub.files["org/adapter/weights.bin"] = weights
     tiny_hub.announced["org/adapter/weights.bin"] = hashlib.sha256(b"others").hexdigest()
-    with pytest.raises(Damaged, match="has the digest"):
+    with pytest.raises(DamagedFile, match="has the digest"):
         remote.fetch(WEIGHTS, endpoint=tiny_hub.address)
     tiny_hub.announced.clear()
     assert remote.fetch(WEIGHTS, endpoint=tiny_hub.address).read_bytes() == weights
@@ -106,7 +106,7 @@ def test_bytes_that_are_not_what_was_announced_are_refused_and_forgotten(tiny_hu
 def test_a_digest_in_the_card_is_held_against_the_bytes(tiny_hub, weights):
     tiny_hub.files["org/adapter/weights.bin"] = weights
     pinned = Upstream(repository="org/adapter", file="weights.bin", digest=hashlib.sha256(b"others").hexdigest())
-    with pytest.raises(Damaged, match="was changed upstream: its digest is .* and its card pins"):
+    with pytest.raises(DamagedFile, match="was changed upstream: its digest is .* and its card pins"):
         remote.fetch(pinned, endpoint=tiny_hub.address)
 
 
@@ -117,7 +117,7 @@ def test_a_size_may_differ_as_much_as_listings_round(tiny_hub, weights, share, f
     if fits:
         assert remote.fetch(upstream, endpoint=tiny_hub.address).stat().st_size == len(weights)
     else:
-        with pytest.raises(Damaged, match=r"bytes instead of"):
+        with pytest.raises(DamagedFile, match=r"bytes instead of"):
             remote.fetch(upstream, endpoint=tiny_hub.address)
 
 
@@ -150,7 +150,7 @@ def test_a_file_that_cannot_be_converted_leaves_nothing(hub, tiny_hub, weights):
     hub.index()
     tiny_hub.files["org/adapter/weights.bin"] = buffer.getvalue()
     before = hub.registry.revisions("linguahub/pea-far")
-    with pytest.raises(WrongSource, match="foreign"):
+    with pytest.raises(InvalidSource, match="foreign"):
         pull(hub, tiny_hub.address)
     assert hub.registry.revisions("linguahub/pea-far") == before
 
@@ -170,14 +170,14 @@ def test_what_is_no_single_adapter_is_refused_before_anything_is_fetched(hub, ti
         card(WEIGHTS, Upstream(repository="org/adapter", file="more.bin")), hub.home.cards / "adapters" / "pea-far"
     )
     hub.index()
-    with pytest.raises(WrongRequest, match="one upstream file"):
+    with pytest.raises(InvalidRequest, match="one upstream file"):
         pull(hub, tiny_hub.address)
 
 
 def test_a_card_of_weights_that_nobody_keeps_is_not_pulled(hub, tiny_hub):
     write_card(card(), hub.home.cards / "adapters" / "pea-far")
     hub.index()
-    with pytest.raises(WrongRequest, match="nobody keeps the weights of `pea-far`"):
+    with pytest.raises(InvalidRequest, match="nobody keeps the weights of `pea-far`"):
         pull(hub, tiny_hub.address)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.errors import Damaged, UnknownFile, Unreachable
+from hub.errors import DamagedFile, UnknownFile, Unreachable
 from hub.names import ArtifactName, Digest
 from hub.store import BlobStore, FolderStore, MemoryStore, open_store
 
@@ -57,7 +57,7 @@ def test_an_empty_file_is_a_blob(store):
 def test_bytes_other_than_expected_are_refused_and_not_kept(store, tmp_path):
     (tmp_path / "file").write_bytes(CONTENT)
     for put in (lambda: store.put(CONTENT, ABSENT), lambda: store.put_file(tmp_path / "file", ABSENT)):
-        with pytest.raises(Damaged, match="send them again"):
+        with pytest.raises(DamagedFile, match="send them again"):
             put()
     assert list(store.digests()) == []
     assert store.unfinished() == []

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from hub.errors import Damaged
+from hub.errors import DamagedFile
 from hub.weights import staging
 from hub.weights.staging import Ring, bring
 from hub.weights.strict import load_weights, read_header
@@ -99,5 +99,5 @@ def test_on_a_gpu_all_of_it_arrives_from_locked_memory(size: int, tmp_path: Path
     load_weights(module, path, what="it", device=device)
     assert same(module.weight, twin.weight)
     path.write_bytes(path.read_bytes()[:-3])
-    with pytest.raises(Damaged):
+    with pytest.raises(DamagedFile):
         load_weights(module, path, what="it", device=device)

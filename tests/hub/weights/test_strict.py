@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from hub.errors import Damaged, Unreachable, WeightsDoNotFit
+from hub.errors import DamagedFile, Unreachable, WeightsDoNotFit
 from hub.systems.architectures import build
 from hub.weights.header import MAX_HEADER_BYTES
 from hub.weights.strict import load_weights, save_weights, stored_dtype
@@ -74,7 +74,7 @@ def test_a_refused_file_leaves_the_module_as_it_was(path: Path) -> None:
 def test_what_is_no_safetensors_file_is_damaged(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "model.safetensors"
     path.write_bytes(content)
-    with pytest.raises(Damaged, match="hub pull small"):
+    with pytest.raises(DamagedFile, match="hub pull small"):
         load_weights(small(), path, what="small")
 
 
@@ -82,7 +82,7 @@ def test_a_header_that_contradicts_its_sizes_is_damaged(path: Path) -> None:
     content = path.read_bytes()
     changed = content.replace(b'"shape":[5,6]', b'"shape":[6,5]').replace(b'"shape":[4,5]', b'"shape":[4,6]')
     path.write_bytes(changed)
-    with pytest.raises((Damaged, WeightsDoNotFit)):
+    with pytest.raises((DamagedFile, WeightsDoNotFit)):
         load_weights(small(), path, what="small")
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from hub.errors import Damaged, Unreachable, WrongSource
+from hub.errors import DamagedFile, InvalidSource, Unreachable
 from hub.weights.untrusted import StandIn, read_contents
 
 MODEL = OrderedDict({"encoder.dim_proj.weight": torch.arange(6.0).reshape(2, 3)})
@@ -57,7 +57,7 @@ def test_what_would_run_is_refused_and_does_not_run(where, archive, tmp_path):
     elif where == "in place of the namespace":
         state["args"] = evil
     torch.save(state, tmp_path / "file", _use_new_zipfile_serialization=archive)
-    with pytest.raises(WrongSource, match="could run code: nothing of it was read"):
+    with pytest.raises(InvalidSource, match="could run code: nothing of it was read"):
         read_contents(tmp_path / "file", what="mclip")
     assert not (tmp_path / "ran").exists()
     torch.load(tmp_path / "file", weights_only=False)
@@ -71,7 +71,7 @@ def test_functions_by_name_are_refused(call, tmp_path):
     content = b"\x80\x02" + call + b"X\x07\x00\x00\x00echo hi\x85R."
     assert any(op.name == "REDUCE" for op, _, _ in pickletools.genops(content))
     (tmp_path / "file").write_bytes(content)
-    with pytest.raises((WrongSource, Damaged)):
+    with pytest.raises((InvalidSource, DamagedFile)):
         read_contents(tmp_path / "file", what="mclip")
 
 
@@ -88,7 +88,7 @@ def test_a_stand_in_is_not_the_object_and_keeps_nothing():
 
 def test_a_script_is_refused(tmp_path):
     torch.jit.save(torch.jit.script(torch.nn.Linear(2, 2)), str(tmp_path / "file"))
-    with pytest.raises(WrongSource, match="TorchScript program"):
+    with pytest.raises(InvalidSource, match="TorchScript program"):
         read_contents(tmp_path / "file", what="a script")
 
 
@@ -98,7 +98,7 @@ def test_a_damaged_byte_in_a_tensor_is_found(tmp_path):
     place = content.index(bytes(1000))
     content[place + 500] = 1
     (tmp_path / "file").write_bytes(content)
-    with pytest.raises(Damaged, match="checksum"):
+    with pytest.raises(DamagedFile, match="checksum"):
         read_contents(tmp_path / "file", what="a file")
 
 
@@ -106,8 +106,8 @@ def test_a_file_that_is_not_there_and_one_that_is_nothing(tmp_path):
     with pytest.raises(Unreachable, match="Check the path"):
         read_contents(tmp_path / "none", what="a file")
     (tmp_path / "text").write_text("hello")
-    with pytest.raises(WrongSource, match="`text` is not a file of weights"):
+    with pytest.raises(InvalidSource, match="`text` is not a file of weights"):
         read_contents(tmp_path / "text", what="a file")
     (tmp_path / "empty").write_bytes(b"")
-    with pytest.raises(Damaged):
+    with pytest.raises(DamagedFile):
         read_contents(tmp_path / "empty", what="a file")

@@ -103,10 +103,10 @@ def test_a_line_has_the_best_score_and_all_of_them_when_asked(client: TestClient
 def test_a_metric_narrows_by_value_and_sorts_by_it(client: TestClient):
     asked = {"metric": "r_precision_at_1", "owner": "ada", "sort": "metric"}
     assert names(client.get("/api/v1/search", params=asked).json()) == ["ada/first-yo", "ada/many"]
-    assert names(client.get("/api/v1/search", params={**asked, "least": "0.5"}).json()) == ["ada/first-yo"]
+    assert names(client.get("/api/v1/search", params={**asked, "min": "0.5"}).json()) == ["ada/first-yo"]
     assert names(client.get("/api/v1/search", params={**asked, "provenance": "disputed"}).json()) == ["ada/first-ar"]
-    assert client.get("/api/v1/search", params={"least": "0.5"}).status_code == 400
-    assert client.get("/api/v1/search", params={**asked, "least": "nan"}).status_code == 400
+    assert client.get("/api/v1/search", params={"min": "0.5"}).status_code == 400
+    assert client.get("/api/v1/search", params={**asked, "min": "nan"}).status_code == 400
 
 
 def test_cursors_lead_through_every_page_once(client: TestClient):

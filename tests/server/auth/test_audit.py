@@ -103,7 +103,7 @@ class Journey:
         self.admin("set_member", "PUT", "organisations/club/members/eve", {"role": "read"})
         self.admin("set_quota", "PUT", "quotas/eve", {"quota_bytes": 5})
         self.admin("allow_host", "PUT", "webhook-hosts/ci.lab", {"allowed": True})
-        self.admin("retry_debts", "POST", "outbox/retry", {"task": ""})
+        self.admin("retry_jobs", "POST", "outbox/retry", {"task": ""})
         self.admin("remove_user", "DELETE", "users/eve")
         self.admin("restore_user", "POST", "users/eve/restore")
 
@@ -122,7 +122,7 @@ class Journey:
         erased = {"deletions": {"sha": [hashlib.sha256(b"x").hexdigest()], "rewriteHistory": True}}
         path = "/api/models/ada/copy/lfs-files/batch"
         self.api("large_files.erase_large_files", "ada", "POST", path, json=erased)
-        self.admin("allow_any_file", "PUT", "repositories/ada%2Fmodule/policy", {"any_file": True})
+        self.admin("allow_unsafe_files", "PUT", "repositories/ada%2Fmodule/policy", {"allow_unsafe_files": True})
 
     def judge(self):
         """What is said of revisions, and of how good they are."""
@@ -192,13 +192,13 @@ WRITES = {
     "administration.add_organisation": [("organisation.add", "root")],
     "administration.add_signing_key": [("signing-key.add", "ada")],
     "administration.add_user": [("user.add", "root")],
-    "administration.allow_any_file": [("repository.settings", "root")],
+    "administration.allow_unsafe_files": [("repository.settings", "root")],
     "administration.allow_host": [("setting", "root")],
     "administration.create_token": [("token.create", "root")],
     "administration.free_name": [("repository.free", "root")],
     "administration.remove_user": [("user.remove", "root")],
     "administration.restore_user": [("user.restore", "root")],
-    "administration.retry_debts": [("outbox.retry", "root")],
+    "administration.retry_jobs": [("outbox.retry", "root")],
     "administration.revoke_signing_key": [("signing-key.revoke", "ada")],
     "administration.revoke_token": [("token.revoke", "root")],
     "administration.set_admin": [("user.admin", "root")],

@@ -93,7 +93,7 @@ def test_an_artifact_shows_scores_files_variants_revisions_and_how_to_load_it(pa
     assert re.search(r'<img src="/ada/first-yo/resolve/[0-9a-f]{40}/sample.png"', page)
 
 
-def test_a_card_cannot_bring_code_foreign_pictures_or_followed_links(page: str):
+def test_a_card_cannot_bring_code_foreign_images_or_followed_links(page: str):
     assert "<script>alert" not in page
     assert "&lt;script&gt;" in page
     assert (

@@ -9,7 +9,7 @@ from hub.registry.accounts.accounts import Accounts
 from hub.registry.accounts.permissions import Actor
 from hub.registry.artifacts.repositories import change_settings, move_repository
 from hub.registry.artifacts.scans import SCAN, find_scan, flag
-from hub.registry.outbox.worker import Task, work_off
+from hub.registry.outbox.worker import Task, run_due
 from hub.store import MemoryStore
 from server.parts.scanning.scan import rescan_outdated, save_report
 from server.parts.signatures.signing_keys import add_key, keys_of, revoke_key, trusted_keys
@@ -47,10 +47,10 @@ def test_those_who_may_know_are_told_and_deliveries_are_kept(registry, accounts)
     change_settings(database, ArtifactName("lab", "other"), ROOT, gated="auto")
     assert [each.action for each in reversed(deliveries(database, hooks["bob"]))] == ["update", "move", "update"]
 
-    def deliver(debt):
-        save_attempt(database, find_delivery(database, debt.subject), status=200, error="", duration_ms=3)
+    def deliver(job):
+        save_attempt(database, find_delivery(database, job.subject), status=200, error="", duration_ms=3)
 
-    assert work_off(database, [Task(DELIVER, deliver)]) == 11
+    assert run_due(database, [Task(DELIVER, deliver)]) == 11
     assert all(each.delivered and each.attempts == 1 for hook in hooks.values() for each in deliveries(database, hook))
 
 
@@ -76,10 +76,10 @@ def test_scans_are_flagged_kept_and_owed_again(registry):
     digest, size = MemoryStore().put(b"x")
     for _ in range(2):
         flag(database, [(File("a/x.pkl", digest, size), "pickle")])
-    assert [debt.subject for debt in registry.debts() if debt.task == SCAN] == [digest.hex]
-    work_off(
+    assert [job.subject for job in registry.jobs() if job.task == SCAN] == [digest.hex]
+    run_due(
         database,
-        [Task(SCAN, lambda _debt: save_report(database, digest, "clean", "one 1", {"one": {"verdict": "clean"}}))],
+        [Task(SCAN, lambda _job: save_report(database, digest, "clean", "one 1", {"one": {"verdict": "clean"}}))],
     )
     found = find_scan(database, digest)
     assert (found.name, found.verdict, found.evidence) == ("x.pkl", "clean", ("one : clean",))

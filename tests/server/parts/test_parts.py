@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 from hub.plugins import advertised
 from hub.registry import parts
 from hub.registry.accounts.permissions import Actor
-from hub.registry.events import CONFIG, announce
+from hub.registry.events import CONFIG, emit
 from hub.registry.tables.artifacts import artifact_row
 from server.app import create_app
 from server.part import ServerPart
@@ -108,7 +108,7 @@ def test_a_part_hears_of_events_within_their_transaction(hub, repository, monkey
 
     monkeypatch.setattr("hub.registry.events.parts", lambda: (Listener(),))
     with hub.registry.database.transaction() as session:
-        announce(session, artifact_row(session, SimpleNamespace(key="ada/yo")), CONFIG, "update", updatedConfig={})
+        emit(session, artifact_row(session, SimpleNamespace(key="ada/yo")), CONFIG, "update", updatedConfig={})
     assert heard == [("repo.config", "update", "ada/yo")]
 
 

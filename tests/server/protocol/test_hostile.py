@@ -14,7 +14,7 @@ import lz4.frame
 import pytest
 from starlette.testclient import TestClient
 
-from hub.errors import WrongSource
+from hub.errors import InvalidSource
 from hub.local import LocalHub
 from hub.registry.accounts.accounts import Accounts
 from hub.registry.accounts.permissions import Actor
@@ -99,14 +99,14 @@ def test_an_honest_file_is_kept(cas, hub: LocalHub):
     ],
 )
 def test_a_xorb_that_is_none_is_refused(sent, reason):
-    with pytest.raises(WrongSource, match=reason):
+    with pytest.raises(InvalidSource, match=reason):
         list(read_xorb(io.BytesIO(sent), "0" * 64))
 
 
 def test_an_lz4_bomb_is_not_unpacked():
     bomb = lz4.frame.compress(bytes(1 << 30))
     bomb = bomb[: 128 << 10]
-    with pytest.raises(WrongSource, match="unpacks to"):
+    with pytest.raises(InvalidSource, match="unpacks to"):
         list(read_xorb(io.BytesIO(head(len(bomb), 1, 128 << 10) + bomb), "0" * 64))
 
 

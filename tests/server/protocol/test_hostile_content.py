@@ -1,4 +1,4 @@
-"""Files whose content is meant to harm: headers of weights that lie, cards and pictures that carry code."""
+"""Files whose content is meant to harm: headers of weights that lie, cards and images that carry code."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ NESTED = ">" * 3000 + " deep\n" + "- " * 3000 + "x\n" + "[" * 5000 + "](" * 5000
 
 
 @pytest.mark.parametrize("prose", [MARKDOWN, MARKDOWN + NESTED], ids=["code", "code and depth"])
-def test_a_card_brings_no_code_and_no_picture_from_elsewhere_onto_its_page(send, client, repo, prose):
+def test_a_card_brings_no_code_and_no_image_from_elsewhere_onto_its_page(send, client, repo, prose):
     assert send("README.md", prose.encode()).status_code == 200
     page = client.get(f"/{repo}", headers={"accept": "text/html"})
     assert page.status_code == 200
@@ -113,12 +113,12 @@ def test_a_card_brings_no_code_and_no_picture_from_elsewhere_onto_its_page(send,
     assert not [tag for tag in tags if re.search(r"\son[a-z]+\s*=", re.sub(r'"[^"]*"', '""', tag))]
     addresses = re.findall(r'(?:href|src)="([^"]*)"', page.text)
     assert not [each for each in addresses if re.match(r"\s*(javascript|vbscript|data):", each, re.IGNORECASE)]
-    pictures = re.findall(r'<img[^>]*src="([^"]*)"', page.text)
-    assert all(each.startswith((f"/{repo}/resolve/", "/static/")) for each in pictures), pictures
+    images = re.findall(r'<img[^>]*src="([^"]*)"', page.text)
+    assert all(each.startswith((f"/{repo}/resolve/", "/static/")) for each in images), images
     assert "script-src 'self'" in page.headers["content-security-policy"]
 
 
-@pytest.mark.parametrize("path", ["picture.svg", "page.html", "page.xhtml", "script.js", "style.css", "picture.SVG"])
+@pytest.mark.parametrize("path", ["image.svg", "page.html", "page.xhtml", "script.js", "style.css", "image.SVG"])
 def test_what_a_browser_would_run_is_sent_as_bytes_to_be_kept(send, client, repo, path):
     content = b'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"><script>alert(1)</script></svg>'
     assert send(path, content).status_code == 200

@@ -190,9 +190,9 @@ def test_what_may_not_be_published_is_refused_with_the_reason(api, repo, path, c
 
 def test_an_administrator_may_allow_one_repository_any_file(api, repo, fetch, hub: LocalHub):
     from hub.registry.accounts.permissions import Actor
-    from hub.registry.artifacts.repositories import allow_any_file
+    from hub.registry.artifacts.repositories import allow_unsafe_files
 
-    allow_any_file(hub.registry.database, hub.registry.get(repo).name, True, Actor("root"))
+    allow_unsafe_files(hub.registry.database, hub.registry.get(repo).name, True, Actor("root"))
     api.upload_file(path_or_fileobj=b"anything", path_in_repo="pytorch_model.bin", repo_id=repo)
     assert fetch(repo, "pytorch_model.bin") == b"anything"
 

@@ -1,4 +1,4 @@
-"""Somebody's own pictures: read from every layout alike, counted, and refused in one line when too much is wrong."""
+"""Somebody's own images: read from every layout alike, counted, and refused in one line when too much is wrong."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 
 from hub.cli.commands import as_command
-from hub.errors import Damaged, HubError, UnknownCorpus, Unreachable, WrongRequest
+from hub.errors import DamagedFile, HubError, InvalidRequest, UnknownCorpus, Unreachable
 from hub.local import LocalHub
 from trainers.cli import train
 from trainers.corpora import open_corpus
@@ -37,23 +37,23 @@ CAPTIONS = [
 Rows = list[dict[str, Any]]
 
 
-def picture(number: int, size: tuple[int, int] = (40, 24)) -> bytes:
+def image(number: int, size: tuple[int, int] = (40, 24)) -> bytes:
     file = io.BytesIO()
     Image.new("RGB", size, (5 * number, 100, 255 - 5 * number)).save(file, "PNG")
     return file.getvalue()
 
 
-def as_folder(place: Path, captions: Rows, pictures: list[bytes]) -> Path:
+def as_folder(place: Path, captions: Rows, images: list[bytes]) -> Path:
     place.mkdir()
-    for number, content in enumerate(pictures):
+    for number, content in enumerate(images):
         (place / f"{number}.png").write_bytes(content)
     lines = [{"file_name": f"{number}.png", **each} for number, each in enumerate(captions)]
     (place / "metadata.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     return place
 
 
-def as_table(place: Path, captions: Rows, pictures: list[bytes]) -> Path:
-    as_folder(place, captions, pictures)
+def as_table(place: Path, captions: Rows, images: list[bytes]) -> Path:
+    as_folder(place, captions, images)
     (place / "metadata.jsonl").unlink()
     with (place / "metadata.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, ["file_name", *captions[0]])
@@ -62,17 +62,17 @@ def as_table(place: Path, captions: Rows, pictures: list[bytes]) -> Path:
     return place
 
 
-def as_parquet(place: Path, captions: Rows, pictures: list[bytes]) -> Path:
+def as_parquet(place: Path, captions: Rows, images: list[bytes]) -> Path:
     place.mkdir()
-    rows = [{"image": {"bytes": p, "path": ""}, **each} for p, each in zip(pictures, captions, strict=True)]
+    rows = [{"image": {"bytes": p, "path": ""}, **each} for p, each in zip(images, captions, strict=True)]
     pq.write_table(pa.Table.from_pylist(rows), place / "train-00000.parquet", row_group_size=7)
     return place
 
 
-def as_shards(place: Path, captions: Rows, pictures: list[bytes]) -> Path:
+def as_shards(place: Path, captions: Rows, images: list[bytes]) -> Path:
     place.mkdir()
     with tarfile.open(place / "00000.tar", "w") as archive:
-        for number, (each, content) in enumerate(zip(captions, pictures, strict=True)):
+        for number, (each, content) in enumerate(zip(captions, images, strict=True)):
             for ending, part in (("json", json.dumps(each).encode()), ("png", content), ("pkl", Bomb.pickled)):
                 member = tarfile.TarInfo(f"{number:05}.{ending}")
                 member.size = len(part)
@@ -96,55 +96,55 @@ def opened(place: Path, columns: Columns = COLUMNS) -> CaptionedCorpus:
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_every_layout_gives_the_same_captions_and_pictures(layout: str, tmp_path: Path) -> None:
-    pictures = [picture(number) for number in range(len(CAPTIONS))]
-    corpus = opened(LAYOUTS[layout](tmp_path / "own", CAPTIONS, pictures))
+def test_every_layout_gives_the_same_captions_and_images(layout: str, tmp_path: Path) -> None:
+    images = [image(number) for number in range(len(CAPTIONS))]
+    corpus = opened(LAYOUTS[layout](tmp_path / "own", CAPTIONS, images))
     assert corpus.languages == ("en", "yo")
     texts = {(each.text, each.meaning) for each in corpus.examples("yo")}
     texts |= {(each.text, each.meaning) for each in corpus.prompts("yo", "held-out")}
     assert texts == {("ajá", "dog"), ("ológbò", "cat")} | {(f"ìràwọ̀ {n}", f"star {n}") for n in range(40)}
     (cat,) = [each for each in corpus.gallery("seen") + corpus.gallery("held-out") if each.text == "cat"]
-    found = corpus.pictures([cat.concept])
+    found = corpus.images([cat.concept])
     assert found.shape == (1, 3, 16, 16)
     assert found[0, :, 8, 8].tolist() == [5, 100, 250]
     assert corpus.report() == [
-        f"own: 45 of 46 pictures ({len(corpus.gallery('held-out'))} held out); 0 unreadable, 1 without an English caption.",
+        f"own: 45 of 46 images ({len(corpus.gallery('held-out'))} held out); 0 unreadable, 1 without an English caption.",
         "own: en: 45 captions; 0 missing or empty, 0 duplicates left out.",
         "own: yo: 42 captions; 2 missing or empty, 1 duplicates left out.",
     ]
 
 
 def test_nothing_held_out_is_trained_on_and_the_choice_does_not_change_when_rows_come(tmp_path: Path) -> None:
-    pictures = [picture(number) for number in range(len(CAPTIONS))]
-    whole = opened(as_folder(tmp_path / "own", CAPTIONS, pictures))
+    images = [image(number) for number in range(len(CAPTIONS))]
+    whole = opened(as_folder(tmp_path / "own", CAPTIONS, images))
     held_out = {each.concept for each in whole.gallery("held-out")}
     assert 3 <= len(held_out) <= 20
     for language in ("en", "yo"):
         assert not held_out & {each.concept for each in whole.examples(language)}
     (tmp_path / "again").mkdir()
-    fewer = opened(as_folder(tmp_path / "again" / "own", CAPTIONS[:20], pictures[:20]))
+    fewer = opened(as_folder(tmp_path / "again" / "own", CAPTIONS[:20], images[:20]))
     assert {each.concept for each in fewer.gallery("held-out")} == {key for key in held_out if int(key[4:-4]) < 20}
     assert fewer.digest != whole.digest
 
 
-def test_few_unreadable_pictures_are_left_out_and_counted(tmp_path: Path) -> None:
+def test_few_unreadable_images_are_left_out_and_counted(tmp_path: Path) -> None:
     captions = [{"caption_en": f"star {n}", "caption_yo": f"ìràwọ̀ {n}"} for n in range(120)]
-    pictures = [picture(n % 50, (8, 8)) for n in range(120)]
-    pictures[7] = pictures[7][:30]
-    corpus = opened(as_folder(tmp_path / "own", captions, pictures))
+    images = [image(n % 50, (8, 8)) for n in range(120)]
+    images[7] = images[7][:30]
+    corpus = opened(as_folder(tmp_path / "own", captions, images))
     assert corpus.found.unreadable == ["own/7.png"]
-    assert "119 of 120 pictures" in corpus.report()[0]
-    pictures[8] = b"no picture"
+    assert "119 of 120 images" in corpus.report()[0]
+    images[8] = b"no image"
     with pytest.raises(
-        Damaged, match=r"2 of 120 pictures of `own2` cannot be read, such as 00000.tar/00007: .*up to 1%"
+        DamagedFile, match=r"2 of 120 images of `own2` cannot be read, such as 00000.tar/00007: .*up to 1%"
     ) as caught:
-        opened(as_shards(tmp_path / "own2", captions, pictures))
+        opened(as_shards(tmp_path / "own2", captions, images))
     assert caught.value.exit_code == 1
 
 
-def test_a_text_said_of_a_held_out_picture_is_not_trained_on_with_another(tmp_path: Path) -> None:
+def test_a_text_said_of_a_held_out_image_is_not_trained_on_with_another(tmp_path: Path) -> None:
     captions = [{"caption_en": "the same", "caption_yo": f"ìràwọ̀ {n}"} for n in range(40)]
-    corpus = opened(as_folder(tmp_path / "own", captions, [picture(n) for n in range(40)]))
+    corpus = opened(as_folder(tmp_path / "own", captions, [image(n) for n in range(40)]))
     assert corpus.gallery("held-out")
     assert corpus.examples("en") == []
 
@@ -152,18 +152,18 @@ def test_a_text_said_of_a_held_out_picture_is_not_trained_on_with_another(tmp_pa
 @pytest.mark.parametrize(
     ("columns", "error", "message"),
     [
-        (Columns(), WrongRequest, "which columns of .* hold captions"),
-        (Columns("", (("yo", "caption_yo"),)), WrongRequest, "--caption-column en=caption_en"),
-        (Columns("", (("en", "title"),)), WrongRequest, "no column `title` in `own`: it has file_name, caption_en"),
-        (Columns("jpg", (("en", "caption_en"),)), WrongRequest, "no column `jpg` in line 1 of metadata.jsonl"),
-        (Columns("", (("en", "caption_en"), ("sw", "caption_sw"))), WrongRequest, "missing for `sw`: all 3 rows"),
+        (Columns(), InvalidRequest, "which columns of .* hold captions"),
+        (Columns("", (("yo", "caption_yo"),)), InvalidRequest, "--caption-column en=caption_en"),
+        (Columns("", (("en", "title"),)), InvalidRequest, "no column `title` in `own`: it has file_name, caption_en"),
+        (Columns("jpg", (("en", "caption_en"),)), InvalidRequest, "no column `jpg` in line 1 of metadata.jsonl"),
+        (Columns("", (("en", "caption_en"), ("sw", "caption_sw"))), InvalidRequest, "missing for `sw`: all 3 rows"),
     ],
 )
 def test_wrong_columns_are_refused_in_one_line(
     columns: Columns, error: type[HubError], message: str, tmp_path: Path
 ) -> None:
     captions = [{"caption_en": f"star {n}", "caption_yo": "", "caption_sw": " "} for n in range(3)]
-    place = as_folder(tmp_path / "own", captions, [picture(n) for n in range(3)])
+    place = as_folder(tmp_path / "own", captions, [image(n) for n in range(3)])
     with pytest.raises(error, match=message) as caught:
         opened(place, columns)
     assert "\n" not in str(caught.value)
@@ -171,7 +171,7 @@ def test_wrong_columns_are_refused_in_one_line(
 
 
 def test_places_that_are_no_corpus_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(WrongRequest, match="there are no captions in"):
+    with pytest.raises(InvalidRequest, match="there are no captions in"):
         opened(tmp_path)
     with pytest.raises(UnknownCorpus, match="Did you mean `emoji`"):
         open_corpus("emojis", COLUMNS)
@@ -179,23 +179,23 @@ def test_places_that_are_no_corpus_are_refused(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(Unreachable, match=r"`somebody/captions` is no folder or file here"):
         open_corpus("somebody/captions", COLUMNS)
-    with pytest.raises(WrongRequest, match="write LANGUAGE=COLUMN"):
+    with pytest.raises(InvalidRequest, match="write LANGUAGE=COLUMN"):
         Columns.parse("", ["caption_yo"], 0.1)
     assert Columns.parse("", ["Yoruba=caption_yo"], 0.1).captions == (("yo", "caption_yo"),)
 
 
-def test_a_picture_outside_of_the_folder_is_not_read(tmp_path: Path) -> None:
-    place = as_folder(tmp_path / "own", CAPTIONS[:1], [picture(0)])
+def test_a_image_outside_of_the_folder_is_not_read(tmp_path: Path) -> None:
+    place = as_folder(tmp_path / "own", CAPTIONS[:1], [image(0)])
     (place / "metadata.jsonl").write_text(json.dumps({"file_name": "../../secret.png", **CAPTIONS[0]}))
-    with pytest.raises(WrongRequest, match="outside of its folder"):
+    with pytest.raises(InvalidRequest, match="outside of its folder"):
         opened(place)
 
 
-def test_a_module_is_trained_on_ones_own_pictures_from_the_command_line(
+def test_a_module_is_trained_on_ones_own_images_from_the_command_line(
     hub: LocalHub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     captions = [{"title": word, "yo": yoruba} for word, yoruba in (("dog", "ajá"), ("cat", "ológbò"), ("fish", "ẹja"))]
-    place = as_folder(tmp_path / "own", captions, [picture(n) for n in range(3)])
+    place = as_folder(tmp_path / "own", captions, [image(n) for n in range(3)])
     arguments = ["mulan", "--lang", "yo", "--base", "tiny-sd", "--encoder", "tiny-xlmr", "--corpus", str(place)]
     arguments += ["--caption-column", "en=title", "--caption-column", "yo=yo", "--held-out-share", "0"]
     arguments += ["--steps", "4", "--device", "cpu", "--no-evaluate", "--json"]

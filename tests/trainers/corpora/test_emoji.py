@@ -67,11 +67,11 @@ def test_texts_are_the_same_every_time(emoji: EmojiCorpus) -> None:
     assert emoji.examples("yo") == EmojiCorpus().examples("yo")
 
 
-def test_pictures_come_in_the_order_asked(emoji: EmojiCorpus) -> None:
-    pictures = emoji.pictures(["1f600", "1f436"])
-    assert pictures.shape == (2, 3, 64, 64)
-    assert pictures.dtype == torch.uint8
-    assert torch.equal(emoji.pictures(["1f436"])[0], pictures[1])
+def test_images_come_in_the_order_asked(emoji: EmojiCorpus) -> None:
+    images = emoji.images(["1f600", "1f436"])
+    assert images.shape == (2, 3, 64, 64)
+    assert images.dtype == torch.uint8
+    assert torch.equal(emoji.images(["1f436"])[0], images[1])
 
 
 def test_the_digest_is_that_of_the_card(emoji: EmojiCorpus) -> None:

@@ -10,11 +10,11 @@ from diffusers import StableDiffusionPipeline
 from torch import Tensor, nn
 
 from hub.encoders.encoder import TextEncoder
-from hub.errors import WrongRequest
+from hub.errors import InvalidRequest
 from hub.local import LocalHub
 from trainers.corpora.corpus import Prompt
 from trainers.evaluation.confidence import wilson
-from trainers.evaluation.evaluator import Question, Subject
+from trainers.evaluation.evaluator import EvaluationSubject, Question
 from trainers.evaluation.fid import floor_of, frechet_distance
 from trainers.evaluation.generation import GenerationEvaluator, draw
 from trainers.evaluation.judge import Judge, pixel_features, ranks
@@ -45,8 +45,8 @@ def test_the_frechet_distance_is_torchmetrics_own() -> None:
     class Flat(nn.Module):
         num_features = 12
 
-        def forward(self, pictures: Tensor) -> Tensor:
-            return pictures.float().flatten(1)
+        def forward(self, images: Tensor) -> Tensor:
+            return images.float().flatten(1)
 
     torch.manual_seed(0)
     real = torch.randint(0, 255, (80, 3, 2, 2), dtype=torch.uint8)
@@ -73,8 +73,8 @@ def test_ranks_count_what_is_nearer_and_ties_against() -> None:
 
 
 def test_pixel_features_do_not_depend_on_brightness() -> None:
-    pictures = torch.rand(4, 3, 32, 32) * 0.5
-    found = ranks(pixel_features(pictures + 0.3), pixel_features(pictures), torch.arange(4))
+    images = torch.rand(4, 3, 32, 32) * 0.5
+    found = ranks(pixel_features(images + 0.3), pixel_features(images), torch.arange(4))
     assert found.tolist() == [0, 0, 0, 0]
 
 
@@ -89,22 +89,22 @@ class Memory:
     def set_progress_bar_config(self, **settings: Any) -> None: ...
 
     def __call__(self, prompts: list[str], *, generator: list[torch.Generator], **settings: Any) -> Any:
-        pictures = [
-            self._corpus.pictures([self._known[text]])[0] / 255 if text in self._known else torch.zeros(3, 32, 32)
+        images = [
+            self._corpus.images([self._known[text]])[0] / 255 if text in self._known else torch.zeros(3, 32, 32)
             for text in prompts
         ]
-        return type("Answer", (), {"images": torch.stack(pictures)})()
+        return type("Answer", (), {"images": torch.stack(images)})()
 
 
 def question(corpus: Any, hub: Any, **other: Any) -> Question:
     return Question(**{"corpus": corpus, "split": "seen", "language": "yo", "hub": hub, "quiet": True, **other})
 
 
-def test_a_pipeline_that_draws_the_real_pictures_reaches_the_ceiling(corpus: Any, hub: LocalHub) -> None:
+def test_a_pipeline_that_draws_the_real_images_reaches_the_ceiling(corpus: Any, hub: LocalHub) -> None:
     known = {prompt.text: prompt.concept for prompt in corpus.prompts("yo", "seen")}
     memory = Memory(corpus, known)
     scores = GenerationEvaluator().evaluate(
-        Subject("memory", base="tiny-sd", pipeline=memory, plain=memory), question(corpus, hub)
+        EvaluationSubject("memory", base="tiny-sd", pipeline=memory, plain=memory), question(corpus, hub)
     )
     found = {score.metric: score for score in scores}
     for k in (1, 5, 10):
@@ -119,7 +119,7 @@ def test_a_score_says_how_to_measure_it_again_and_names_no_machine(corpus: Any, 
     import platform
 
     memory = Memory(corpus, {})
-    subject = Subject("memory", "f" * 64, "tiny-sd", memory, memory)
+    subject = EvaluationSubject("memory", "f" * 64, "tiny-sd", memory, memory)
     score = GenerationEvaluator().evaluate(subject, question(corpus, hub, count=3, seed=4))[0]
     assert (
         "hub evaluate memory --benchmark emoji-generation --split seen --lang yo --n 3 --seed 4 --base tiny-sd"
@@ -145,7 +145,7 @@ def test_translated_questions_are_the_english_of_the_same_prompts(corpus: Any) -
 
 
 def test_an_empty_split_is_refused_with_those_that_are_not(corpus: Any) -> None:
-    with pytest.raises(WrongRequest, match="nothing in `sw` on split `pairs`: choose among seen"):
+    with pytest.raises(InvalidRequest, match="nothing in `sw` on split `pairs`: choose among seen"):
         question(corpus, None, language="sw", split="pairs").prompts()
 
 
@@ -160,7 +160,9 @@ def test_noise_depends_on_seed_and_concept_and_not_on_the_batch(base_folder: Any
 
 
 def test_an_encoder_finds_its_own_names(corpus: Any, encoder: TextEncoder) -> None:
-    scores = RetrievalEvaluator().evaluate(Subject("tiny", encoder=encoder), question(corpus, None, language="en"))
+    scores = RetrievalEvaluator().evaluate(
+        EvaluationSubject("tiny", encoder=encoder), question(corpus, None, language="en")
+    )
     assert [(score.metric, score.value) for score in scores] == [
         ("recall_at_1", 1.0),
         ("recall_at_5", 1.0),
@@ -170,11 +172,11 @@ def test_an_encoder_finds_its_own_names(corpus: Any, encoder: TextEncoder) -> No
 
 def test_a_base_finds_its_own_names(corpus: Any, base_folder: Any) -> None:
     pipeline = StableDiffusionPipeline.from_pretrained(base_folder)
-    subject = Subject("tiny-sd", base="tiny-sd", pipeline=pipeline, plain=pipeline)
+    subject = EvaluationSubject("tiny-sd", base="tiny-sd", pipeline=pipeline, plain=pipeline)
     assert RetrievalEvaluator().evaluate(subject, question(corpus, None, language="en"))[0].value == 1
 
 
 def test_the_judge_gives_texts_of_length_one(judge_folder: Any) -> None:
     judge = Judge.from_folder(judge_folder, "tiny-judge")
     assert judge.text_features(["dog", "cat"]).norm(dim=1).tolist() == pytest.approx([1, 1])
-    assert judge.picture_features(torch.rand(2, 3, 48, 48)).shape == (2, 12)
+    assert judge.image_features(torch.rand(2, 3, 48, 48)).shape == (2, 12)

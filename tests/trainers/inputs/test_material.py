@@ -16,9 +16,9 @@ from hub.encoders.encoder import TextEncoder
 from hub.errors import Unreachable
 from trainers.corpora.corpus import Example
 from trainers.inputs.feature_cache import cached, key_of
-from trainers.inputs.features import Material, Store
-from trainers.inputs.mixture import Mixture, gather, weigh
-from trainers.inputs.prompt_rules import Prompting
+from trainers.inputs.features import FeatureDataset, Store
+from trainers.inputs.mixture import Mixture, collect_features, example_weights
+from trainers.inputs.prompt_rules import PromptRules
 
 
 def rows_of(first: int, last: int) -> Any:
@@ -84,7 +84,7 @@ def examples(language: str, count: int) -> list[Example]:
 
 def test_languages_are_drawn_by_temperature_and_english_by_its_share() -> None:
     mixed = [*examples("yo", 400), *examples("sw", 100), *examples("en", 900)]
-    weights = weigh(mixed, Mixture(("yo", "sw"), english_share=0.4, temperature=2.0))
+    weights = example_weights(mixed, Mixture(("yo", "sw"), english_share=0.4, temperature=2.0))
     shares = {
         tag: sum(w.item() for w, each in zip(weights, mixed, strict=True) if each.language == tag)
         for tag in ("yo", "sw", "en")
@@ -93,32 +93,32 @@ def test_languages_are_drawn_by_temperature_and_english_by_its_share() -> None:
 
 
 def test_english_alone_gets_everything() -> None:
-    assert weigh(examples("en", 4), Mixture(("en",))).tolist() == pytest.approx([0.25] * 4)
+    assert example_weights(examples("en", 4), Mixture(("en",))).tolist() == pytest.approx([0.25] * 4)
 
 
-def test_the_first_row_is_the_empty_prompt_and_is_never_drawn(material: Material, base: FrozenBase) -> None:
-    assert material.weights_N[0] == 0
-    assert material.weights_N.sum().item() == pytest.approx(1)
-    assert torch.allclose(material.teacher(torch.tensor([0])), base.text_states([""]), atol=1e-2)
+def test_the_first_row_is_the_empty_prompt_and_is_never_drawn(features: FeatureDataset, base: FrozenBase) -> None:
+    assert features.weights_N[0] == 0
+    assert features.weights_N.sum().item() == pytest.approx(1)
+    assert torch.allclose(features.teacher(torch.tensor([0])), base.text_states([""]), atol=1e-2)
 
 
-def test_a_text_meets_the_states_of_its_english_meaning_and_its_picture(
-    material: Material, base: FrozenBase, encoder: TextEncoder, corpus: Any
+def test_a_text_meets_the_states_of_its_english_meaning_and_its_image(
+    features: FeatureDataset, base: FrozenBase, encoder: TextEncoder, corpus: Any
 ) -> None:
     texts = [*corpus.examples("yo"), *corpus.examples("sw"), *corpus.examples("en")]
     for row in (1, 7, 15, 30):
         example = texts[row - 1]
-        states, mask = material.texts(torch.tensor([row]))
+        states, mask = features.texts(torch.tensor([row]))
         expected, expected_mask = encoder.encode([example.text], 8)
         assert torch.allclose(states, expected, atol=1e-2)
         assert torch.equal(mask, expected_mask)
-        assert torch.allclose(material.teacher(torch.tensor([row])), base.text_states([example.meaning]), atol=1e-2)
-        latents = base.latents(corpus.pictures([example.concept]))
-        assert torch.allclose(material.latents(torch.tensor([row])), latents, atol=1e-4)
+        assert torch.allclose(features.teacher(torch.tensor([row])), base.text_states([example.meaning]), atol=1e-2)
+        latents = base.latents(corpus.images([example.concept]))
+        assert torch.allclose(features.latents(torch.tensor([row])), latents, atol=1e-4)
 
 
 def test_mapped_states_give_what_states_in_memory_give(
-    material: Material,
+    features: FeatureDataset,
     corpus: Any,
     base: FrozenBase,
     encoder: TextEncoder,
@@ -126,21 +126,21 @@ def test_mapped_states_give_what_states_in_memory_give(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("trainers.inputs.features.IN_MEMORY_BYTES", 0)
-    mapped = gather(
+    mapped = collect_features(
         corpus, Mixture(("yo", "sw"), english_share=0.3), base, encoder, length=8,
         store=Store(tmp_path, "b", "e", quiet=True),
     )  # fmt: skip
     rows = torch.tensor([3, 0, 3])
-    assert torch.equal(mapped.texts(rows)[0], material.texts(rows)[0])
+    assert torch.equal(mapped.texts(rows)[0], features.texts(rows)[0])
 
 
 def test_prompts_have_their_prefix_and_the_empty_one_goes_the_negatives_way(
     corpus: Any, base: FrozenBase, encoder: TextEncoder, tmp_path: Path
 ) -> None:
     written = {"prefix": "dog ", "drop": [1], "length": 6, "negative": {"length": 5}}
-    found = gather(
+    found = collect_features(
         corpus, Mixture(("yo",)), base, encoder, length=0, store=Store(tmp_path, "b", "e", quiet=True),
-        prompting=Prompting.parse(written, what="test"),
+        prompt_rules=PromptRules.parse(written, what="test"),
     )  # fmt: skip
     assert found.length == 5
     states_BLE, mask_BL = found.texts(torch.tensor([0, 3]))

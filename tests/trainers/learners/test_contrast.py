@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from tests.builders import ROOT
-from trainers.learners.contrast import gathered, symmetric_contrast
+from trainers.learners.contrast import all_gather_rows, symmetric_contrast
 from trainers.loop.processes import leave, open_accelerator, share_gradients
 
 FLAGGED = [0, 4, 5, 7]
@@ -21,12 +21,12 @@ FLAGGED = [0, 4, 5, 7]
 
 
 class Contrasted(nn.Module):
-    """mCLIP's loss in small: all texts with all pictures at a learned scale, and those that are flagged once more."""
+    """mCLIP's loss in small: all texts with all images at a learned scale, and those that are flagged once more."""
 
     def __init__(self) -> None:
         super().__init__()
         torch.manual_seed(4)
-        self.text, self.picture = nn.Linear(5, 3), nn.Linear(4, 3, bias=False)
+        self.text, self.image = nn.Linear(5, 3), nn.Linear(4, 3, bias=False)
         self.log_scale = nn.Parameter(torch.tensor([2.0]))
 
     def loss(self, rows_B: Tensor) -> Tensor:
@@ -36,10 +36,10 @@ class Contrasted(nn.Module):
         group_8 = torch.tensor([0, 1, 2, 3, 4, 1, 5, 0])  # two groups have a row in either half
         flag_8 = torch.zeros(8, dtype=torch.bool)
         flag_8[FLAGGED] = True
-        own = (self.text(x_85[rows_B]), self.picture(y_84[rows_B]), group_8[rows_B], flag_8[rows_B])
-        text, picture, group, flag = map(gathered, own)
-        again = symmetric_contrast(text[flag], picture[flag], 2.659, group[flag])
-        return symmetric_contrast(text, picture, self.log_scale.exp(), group) + 0.1 * again
+        own = (self.text(x_85[rows_B]), self.image(y_84[rows_B]), group_8[rows_B], flag_8[rows_B])
+        text, image, group, flag = map(all_gather_rows, own)
+        again = symmetric_contrast(text[flag], image[flag], 2.659, group[flag])
+        return symmetric_contrast(text, image, self.log_scale.exp(), group) + 0.1 * again
 
 
 def save_half(folder: str) -> None:

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from hub.errors import Damaged, Diverged, OutOfMemory, Unreachable, WeightsDoNotFit, WrongRequest
+from hub.errors import DamagedFile, Diverged, InvalidRequest, OutOfMemory, Unreachable, WeightsDoNotFit
 from tests.builders.training import processes
 from trainers.loop import checkpoint
 from trainers.loop.checkpoint import Checkpoint
@@ -142,7 +142,7 @@ def test_a_cut_checkpoint_is_refused_in_one_line(tmp_path: Path) -> None:
     found = checkpoint.find(tmp_path)
     assert found is not None
     found.write_bytes(found.read_bytes()[:100])
-    with pytest.raises(Damaged, match=r"checkpoint-0000012.*cannot be read"):
+    with pytest.raises(DamagedFile, match=r"checkpoint-0000012.*cannot be read"):
         train(Regression(), RECIPE, tmp_path, quiet=True)
 
 
@@ -205,7 +205,9 @@ def test_a_batch_taken_in_parts_gives_the_losses_of_the_whole(tmp_path: Path) ->
 
 
 def test_a_batch_that_cannot_be_shared_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(WrongRequest, match=r"a batch of 4 cannot be shared evenly by 1 process.*3 part.*--accumulate"):
+    with pytest.raises(
+        InvalidRequest, match=r"a batch of 4 cannot be shared evenly by 1 process.*3 part.*--accumulate"
+    ):
         train(Regression(), replace(RECIPE, accumulation=3), tmp_path, quiet=True)
 
 
@@ -315,7 +317,7 @@ def test_a_full_disk_leaves_the_older_checkpoint_and_nothing_half_written(tmp_pa
 
 def test_a_checkpoint_of_another_recipe_is_refused_with_what_differs(tmp_path: Path) -> None:
     train(Regression(), RECIPE, tmp_path, quiet=True, checkpoint_every=12)
-    with pytest.raises(WrongRequest, match=r"another recipe \(steps 12 → 20; learning_rate 0.01 → 0.02\)"):
+    with pytest.raises(InvalidRequest, match=r"another recipe \(steps 12 → 20; learning_rate 0.01 → 0.02\)"):
         train(Regression(), replace(RECIPE, steps=20, learning_rate=2e-2), tmp_path, quiet=True)
 
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from hub.errors import WrongRequest
-from trainers.loop.muon import orthogonalised
+from hub.errors import InvalidRequest
+from trainers.loop.muon import orthogonalise
 from trainers.loop.optimizer import make_optimizer
 from trainers.loop.precision import precision_on
 from trainers.loop.recipe import Recipe
@@ -64,7 +64,7 @@ def test_without_bf16_the_turned_matrix_is_the_orthogonal_one_of_its_svd() -> No
     for shape in ((6, 4), (4, 6), (5, 5)):
         matrix = torch.randn(shape)
         u, _, vh = torch.linalg.svd(matrix, full_matrices=False)
-        turned = orthogonalised(matrix, (2.0, -1.5, 0.5), 40, 1e-7)  # these coefficients go all the way to 1
+        turned = orthogonalise(matrix, (2.0, -1.5, 0.5), 40, 1e-7)  # these coefficients go all the way to 1
         assert torch.allclose(turned, u @ vh, atol=1e-4)
 
 
@@ -92,5 +92,5 @@ def test_a_module_of_matrices_alone_needs_no_adamw() -> None:
 
 
 def test_an_unknown_optimiser_is_refused_in_one_line() -> None:
-    with pytest.raises(WrongRequest, match="no optimiser is called `adan`: a recipe takes adamw or muon"):
+    with pytest.raises(InvalidRequest, match="no optimiser is called `adan`: a recipe takes adamw or muon"):
         make_optimizer(Reader(), replace(RECIPE, optimizer="adan"))

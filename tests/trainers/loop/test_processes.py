@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hub.errors import WrongRequest
+from hub.errors import InvalidRequest
 from tests.builders.training import processes as launching
-from trainers.learners.contrast import gathered
+from trainers.learners.contrast import all_gather_rows
 from trainers.loop.loop import train
 from trainers.loop.method import Draw, Loss
 from trainers.loop.processes import open_accelerator
@@ -40,13 +40,13 @@ class Denoised:
 
 
 class Contrasted(Denoised):
-    """Each text must find its own picture among those of all processes."""
+    """Each text must find its own image among those of all processes."""
 
     def loss(self, draw: Draw) -> Loss:
         x_B4 = self._x_N4[draw.indices_B]
-        texts_BC = gathered(F.normalize(self.module(x_B4), dim=1))
-        pictures_BC = gathered(F.normalize(x_B4.flip(1) + 0.5 * self.module[0].bias[:4], dim=1))
-        logits_BB = texts_BC @ pictures_BC.T / 0.1
+        texts_BC = all_gather_rows(F.normalize(self.module(x_B4), dim=1))
+        images_BC = all_gather_rows(F.normalize(x_B4.flip(1) + 0.5 * self.module[0].bias[:4], dim=1))
+        logits_BB = texts_BC @ images_BC.T / 0.1
         return Loss(F.cross_entropy(logits_BB, torch.arange(len(logits_BB))), {})
 
 
@@ -81,7 +81,7 @@ def test_negatives_of_all_processes_give_the_losses_of_one_process(tmp_path: Pat
 
 def test_a_single_process_gathers_its_own_rows() -> None:
     rows = torch.randn(3, 2)
-    assert gathered(rows) is rows
+    assert all_gather_rows(rows) is rows
 
 
 def test_an_accelerate_configuration_for_another_machine_is_refused_in_one_line(
@@ -90,7 +90,7 @@ def test_an_accelerate_configuration_for_another_machine_is_refused_in_one_line(
     if torch.cuda.is_available():
         pytest.skip("there is a CUDA device")
     monkeypatch.setenv("ACCELERATE_TORCH_DEVICE", "cuda")
-    with pytest.raises(WrongRequest, match="accelerate does not fit this machine .*accelerate config") as caught:
+    with pytest.raises(InvalidRequest, match="accelerate does not fit this machine .*accelerate config") as caught:
         open_accelerator("no", None)
     assert "\n" not in str(caught.value)
     monkeypatch.delenv("ACCELERATE_TORCH_DEVICE")

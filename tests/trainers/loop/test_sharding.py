@@ -18,12 +18,12 @@ from torch.distributed.tensor import DTensor
 
 from hub.bases.frozen import FrozenBase
 from hub.encoders.encoder import TextEncoder
-from hub.errors import WrongRequest
+from hub.errors import InvalidRequest
 from hub.local import LocalHub
 from tests.builders.training import processes as launching
 from tests.builders.training.toy import ToyCorpus
-from trainers.inputs.features import Material, Store
-from trainers.inputs.mixture import Mixture, gather
+from trainers.inputs.features import FeatureDataset, Store
+from trainers.inputs.mixture import Mixture, collect_features
 from trainers.learners.student import Student
 from trainers.loop import sharding
 from trainers.loop.loop import train
@@ -33,27 +33,27 @@ from trainers.loop.recipe import Recipe
 from trainers.methods.altdiffusion import ConceptAlignment
 from trainers.methods.full import FullTuning
 from trainers.methods.iap import AttentionMatching
-from trainers.run import Order, train_module
+from trainers.run import RunRequest, train_module
 
 RECIPE = Recipe(steps=4, batch_size=8, learning_rate=1e-3, warmup_steps=2, ema_decay=0.9, precision="no", seed=3)
 METHODS = {"full": FullTuning, "concept": ConceptAlignment, "iap": AttentionMatching}
 
 
-def tiny(folder: Path) -> Material:
+def tiny(folder: Path) -> FeatureDataset:
     """The material of the fixtures, made in another process."""
     base = FrozenBase.open(Path(os.environ["TINY_BASE"]), torch.device("cpu"))
     encoder = TextEncoder.from_folder(Path(os.environ["TINY_ENCODER"]), dtype=torch.float32)
     store = Store(folder / "caches", "b", "e", quiet=True)
-    return gather(ToyCorpus(), Mixture(("yo", "sw"), english_share=0.3), base, encoder, length=8, store=store)
+    return collect_features(ToyCorpus(), Mixture(("yo", "sw"), english_share=0.3), base, encoder, length=8, store=store)
 
 
 def learn_all(folder: Path, parts: int) -> None:
     """Runs of the loop, where all learns, little of the denoiser, and what reads alone; each process writes what it held of all numbers."""
-    material = tiny(folder)
-    material.fill(["teacher", "latents"])
+    features = tiny(folder)
+    features.fill(["teacher", "latents"])
     for name, make in METHODS.items():
         torch.manual_seed(0)
-        method: Method = make(Student(material.encoder, material.base.width, material.base.unet), material)
+        method: Method = make(Student(features.encoder, features.base.width, features.base.unet), features)
         held: list[int] = []
 
         def count(_step: int, method: Method = method, held: list[int] = held) -> None:
@@ -70,19 +70,19 @@ def learn_all(folder: Path, parts: int) -> None:
 
 
 def publish(folder: Path, parts: int = 1) -> None:
-    """`full` as `hub train` does it, with sample pictures."""
+    """`full` as `hub train` does it, with sample images."""
     from trainers.corpora import CORPORA
     from trainers.publish import Cost, export
-    from trainers.samples.samples import SampleOrder
+    from trainers.samples.samples import SampleRequest
 
     CORPORA["toy"] = "tests.trainers.conftest:ToyCorpus"
-    order = Order(
+    order = RunRequest(
         method="full", base=os.environ["TINY_BASE"], encoder=os.environ["TINY_ENCODER"], corpus="toy", languages=("yo",),
         english_share=0.2, temperature=2.0, steps=8, seed=1, device="cpu",
         accumulation=parts,
     )  # fmt: skip
     with LocalHub.open() as hub:
-        trained = train_module(order, hub, folder, resume=False, quiet=True, sample=SampleOrder(2))
+        trained = train_module(order, hub, folder, resume=False, quiet=True, sample=SampleRequest(2))
         if not trained.rank:
             export(trained, folder / "artifact", Cost(trained.device_seconds, 0.0))
 
@@ -167,15 +167,15 @@ def test_what_was_trained_in_parts_is_published_whole_and_what_has_no_parts_is_r
         assert np.abs(ours - theirs).mean() < 2, "of 255: the same weights to a last bit, drawn in 20 steps"
 
 
-def test_what_cannot_be_sharded_is_refused_in_one_line(material: Material) -> None:
-    student = Student(material.encoder, material.base.width)
+def test_what_cannot_be_sharded_is_refused_in_one_line(features: FeatureDataset) -> None:
+    student = Student(features.encoder, features.base.width)
     sharding.check(student, RECIPE, "full")
     for module, recipe, reason in (
         (nn.Linear(2, 2), RECIPE, "asks for FSDP, but `mulan` trains no text encoder or denoiser"),
         (student, replace(RECIPE, optimizer="muon"), "`muon` turns whole matrices"),
         (student, replace(RECIPE, precision="fp16"), "fp16 scales losses"),
     ):
-        with pytest.raises(WrongRequest, match=reason) as caught:
+        with pytest.raises(InvalidRequest, match=reason) as caught:
             sharding.check(module, recipe, "mulan")
         assert "\n" not in str(caught.value)
 
@@ -184,12 +184,12 @@ def refused(folder: Path, _parts: int) -> None:
     from trainers.corpora import CORPORA
 
     CORPORA["toy"] = "tests.trainers.conftest:ToyCorpus"
-    order = Order(
+    order = RunRequest(
         method="mulan", base=os.environ["TINY_BASE"], encoder=os.environ["TINY_ENCODER"], corpus="toy", languages=("yo",),
         english_share=0.2, temperature=2.0, steps=8, seed=1, device="cpu",
     )  # fmt: skip
     with LocalHub.open() as hub:
         try:
             train_module(order, hub, folder, resume=False, quiet=True)
-        except WrongRequest as error:
+        except InvalidRequest as error:
             sys.stderr.write(str(error))

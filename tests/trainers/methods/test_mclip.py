@@ -1,4 +1,4 @@
-"""mCLIP: its losses against plain arithmetic, in chunks and whole; pictures found by what was trained."""
+"""mCLIP: its losses against plain arithmetic, in chunks and whole; images found by what was trained."""
 
 from __future__ import annotations
 
@@ -14,36 +14,38 @@ import torch
 from hub import load_retriever
 from hub.encoders.dual_encoder import DualEncoder
 from hub.encoders.encoder import TextEncoder
-from hub.errors import DoesNotFit, HubError, WrongRequest
+from hub.errors import DoesNotFit, HubError, InvalidRequest
 from hub.loader import load_pipeline
 from hub.local import LocalHub
 from hub.systems.mclip.projectors import LOG_SCALE, Triangle
 from tests.builders.training.commands import DUAL, json_of, run
 from tests.builders.training.losses import golden_losses, plain_contrast, some_draw
 from trainers.cli import evaluate, train
-from trainers.evaluation.recall import distinct_rank, first_of_own, rounded
-from trainers.inputs.features import Material, Store
-from trainers.inputs.mixture import Mixture, gather
+from trainers.evaluation.recall import distinct_rank, first_of_own, rounded_ranks
+from trainers.inputs.features import FeatureDataset, Store
+from trainers.inputs.mixture import Mixture, collect_features
 from trainers.learners.contrast import in_chunks, symmetric_contrast
 from trainers.loop.loop import train as run_loop
 from trainers.loop.recipe import Recipe
 from trainers.methods import get_plan
-from trainers.methods.mclip import TriangleDistillation, trimmed
+from trainers.methods.mclip import TriangleDistillation, trim
 
 GOLDEN = [1.841260, 1.516711, 1.425756, 1.386197]
 
 
 @pytest.fixture(scope="session")
-def pairs(corpus: Any, judge_folder: Path, encoder: TextEncoder, tmp_path_factory: pytest.TempPathFactory) -> Material:
-    """Yoruba, Swahili and English beside pictures; the base is a dual encoder."""
+def pairs(
+    corpus: Any, judge_folder: Path, encoder: TextEncoder, tmp_path_factory: pytest.TempPathFactory
+) -> FeatureDataset:
+    """Yoruba, Swahili and English beside images; the base is a dual encoder."""
     dual: Any = DualEncoder.from_folder(judge_folder, dtype=torch.float32)
     store = Store(tmp_path_factory.mktemp("caches"), "d", "e", quiet=True)
-    return gather(corpus, Mixture(("yo", "sw")), dual, encoder, length=8, store=store)
+    return collect_features(corpus, Mixture(("yo", "sw")), dual, encoder, length=8, store=store)
 
 
-def triangle(material: Material, seed: int = 0, dropout: float = 0.0) -> Triangle:
+def triangle(features: FeatureDataset, seed: int = 0, dropout: float = 0.0) -> Triangle:
     torch.manual_seed(seed)
-    return Triangle(material.encoder.width, material.base.width, heads=2, dropout=dropout)
+    return Triangle(features.encoder.width, features.base.width, heads=2, dropout=dropout)
 
 
 @pytest.mark.parametrize("group", [[0, 1, 2, 3, 4], [0, 1, 0, 2, 1]])
@@ -54,16 +56,16 @@ def test_symmetric_contrast_is_that_of_the_formula(group: list[int], rows: int) 
     assert found.item() == pytest.approx(plain_contrast(x, y, 14.3, group), rel=1e-5)
 
 
-def test_the_loss_is_contrast_with_pictures_plus_a_tenth_of_that_with_english_captions(pairs: Material) -> None:
+def test_the_loss_is_contrast_with_images_plus_a_tenth_of_that_with_english_captions(pairs: FeatureDataset) -> None:
     module = triangle(pairs)
     draw = some_draw(count=20)
     found = TriangleDistillation(module, pairs).loss(draw)
     states, mask = pairs.texts(draw.indices_B)
     meaning = pairs.meaning_N[draw.indices_B]
     text = module.texts(states, mask)
-    picture, caption = module.features(pairs.pictures_MP[meaning]), module.features(pairs.captions_MP[meaning])
+    image, caption = module.features(pairs.images_MP[meaning]), module.features(pairs.captions_MP[meaning])
     english = [place for place, row in enumerate(draw.indices_B.tolist()) if pairs.languages_N[row] == "en"]
-    itc = plain_contrast(text.detach(), picture.detach(), 1 / 0.07, meaning.tolist())
+    itc = plain_contrast(text.detach(), image.detach(), 1 / 0.07, meaning.tolist())
     ttc = (
         plain_contrast(text[english].detach(), caption[english].detach(), LOG_SCALE, meaning[english].tolist())
         if english
@@ -72,7 +74,7 @@ def test_the_loss_is_contrast_with_pictures_plus_a_tenth_of_that_with_english_ca
     assert found.total.item() == pytest.approx(itc + 0.1 * ttc, rel=1e-4)
 
 
-def test_only_english_texts_are_contrasted_with_english_captions(pairs: Material) -> None:
+def test_only_english_texts_are_contrasted_with_english_captions(pairs: FeatureDataset) -> None:
     rows = {tag: [row for row, each in enumerate(pairs.languages_N) if each == tag][:6] for tag in ("yo", "en")}
     for tag, is_contrasted in (("yo", False), ("en", True)):
         draw = some_draw()
@@ -81,7 +83,7 @@ def test_only_english_texts_are_contrasted_with_english_captions(pairs: Material
         assert (parts["ttc"].item() > 0) is is_contrasted
 
 
-def test_the_scale_of_captions_is_the_published_one_unless_another_is_asked_for(pairs: Material) -> None:
+def test_the_scale_of_captions_is_the_published_one_unless_another_is_asked_for(pairs: FeatureDataset) -> None:
     module = triangle(pairs)
     rows = torch.tensor([row for row, tag in enumerate(pairs.languages_N) if tag == "en"][:8])
     draws = [type(some_draw())(0, rows, some_draw().generator) for _ in range(2)]
@@ -94,7 +96,7 @@ def test_the_scale_of_captions_is_the_published_one_unless_another_is_asked_for(
     assert meant == pytest.approx(plain_contrast(text, caption, 1 / 0.07, meaning), rel=1e-4)
 
 
-def test_chunks_have_the_gradients_of_one_piece(pairs: Material) -> None:
+def test_chunks_have_the_gradients_of_one_piece(pairs: FeatureDataset) -> None:
     whole, pieces = triangle(pairs), triangle(pairs)
     TriangleDistillation(whole, pairs).loss(some_draw(count=20)).total.backward()
     TriangleDistillation(pieces, pairs, rows=3).loss(some_draw(count=20)).total.backward()
@@ -114,7 +116,7 @@ def test_chunks_are_computed_again_with_the_dropout_they_had() -> None:
     assert torch.allclose(layer[0].weight.grad.double(), expected, atol=1e-5)
 
 
-def test_dropout_follows_the_draw_and_leaves_the_global_generator_alone(pairs: Material) -> None:
+def test_dropout_follows_the_draw_and_leaves_the_global_generator_alone(pairs: FeatureDataset) -> None:
     module = triangle(pairs, dropout=0.3).train()
     torch.manual_seed(1)
     first = TriangleDistillation(module, pairs).loss(some_draw()).total.item()
@@ -125,7 +127,7 @@ def test_dropout_follows_the_draw_and_leaves_the_global_generator_alone(pairs: M
     assert torch.rand(1).item() == after
 
 
-def test_the_side_of_padding_makes_no_difference(pairs: Material) -> None:
+def test_the_side_of_padding_makes_no_difference(pairs: FeatureDataset) -> None:
     module = triangle(pairs).eval()
     states, mask = pairs.texts(torch.arange(1, 6))
     count = mask.sum(1).tolist()
@@ -134,15 +136,15 @@ def test_the_side_of_padding_makes_no_difference(pairs: Material) -> None:
     expected = module.texts(states, mask)
     assert torch.allclose(module.texts(left, left_mask), expected, atol=1e-5)
     for some, some_mask in ((states, mask), (left, left_mask)):
-        assert torch.allclose(module.texts(*trimmed(some, some_mask, max(count))), expected, atol=1e-5)
+        assert torch.allclose(module.texts(*trim(some, some_mask, max(count))), expected, atol=1e-5)
 
 
-def test_the_first_four_losses_are_as_recorded(pairs: Material) -> None:
+def test_the_first_four_losses_are_as_recorded(pairs: FeatureDataset) -> None:
     method = TriangleDistillation(triangle(pairs, seed=4), pairs)
     assert golden_losses(method) == pytest.approx(GOLDEN, rel=2e-3)
 
 
-def test_nothing_frozen_is_touched(pairs: Material) -> None:
+def test_nothing_frozen_is_touched(pairs: FeatureDataset) -> None:
     before = copy.deepcopy(pairs.base.model.state_dict())
     method = TriangleDistillation(triangle(pairs), pairs)
     method.loss(some_draw(count=20)).total.backward()
@@ -150,14 +152,14 @@ def test_nothing_frozen_is_touched(pairs: Material) -> None:
     assert all(torch.equal(value, before[key]) for key, value in pairs.base.model.state_dict().items())
 
 
-def test_trained_projectors_find_the_right_picture(pairs: Material, corpus: Any, tmp_path: Path) -> None:
+def test_trained_projectors_find_the_right_image(pairs: FeatureDataset, corpus: Any, tmp_path: Path) -> None:
     module = triangle(pairs)
     recipe = Recipe(steps=400, batch_size=24, learning_rate=3e-3, warmup_steps=5, precision="no", seed=1)
     run_loop(TriangleDistillation(module, pairs), recipe, tmp_path, quiet=True)
     prompts = corpus.prompts("yo", "seen")
     text = module.eval().texts(*pairs.encoder.encode([each.text for each in prompts], 8))
-    picture = module.features(pairs.base.image_features(corpus.pictures([each.concept for each in prompts])))
-    cosine = torch.nn.functional.normalize(text, dim=1) @ torch.nn.functional.normalize(picture, dim=1).T
+    image = module.features(pairs.base.image_features(corpus.images([each.concept for each in prompts])))
+    cosine = torch.nn.functional.normalize(text, dim=1) @ torch.nn.functional.normalize(image, dim=1).T
     assert (cosine.argmax(1) == torch.arange(len(prompts))).float().mean() >= 0.8  # of ten; chance is one
 
 
@@ -176,10 +178,10 @@ def test_a_retriever_is_published_found_loaded_measured_and_searches(
     config = json.loads((Path(outcome["folder"]) / "emoji-judge" / "config.json").read_text())
     assert config["conditioning"] == {"width": 24, "length": 1, "pooled_width": None, "mask": False}
     retriever = load_retriever("emoji-judge", adapter=name, hub=hub, device="cpu")
-    words = list(corpus.pictures.__globals__["WORDS"])
-    retriever.index(corpus.pictures(words), keys=words)
+    words = list(corpus.images.__globals__["WORDS"])
+    retriever.index(corpus.images(words), keys=words)
     hits = retriever.search("ajá", k=3)
-    cosines = retriever.embed_texts(["ajá"]) @ retriever.embed_images(corpus.pictures(words)).T
+    cosines = retriever.embed_texts(["ajá"]) @ retriever.embed_images(corpus.images(words)).T
     assert hits[0].key == words[cosines.argmax()]
     assert hits[0].score == pytest.approx(cosines.max().item(), abs=1e-6)
     assert len(hits) == 3 and hits[0].score >= hits[1].score >= hits[2].score
@@ -199,7 +201,7 @@ def test_a_dual_encoder_alone_can_be_judged_and_searched(
     assert [score["metric"] for score in scores][:3] == [f"text_to_image_recall_at_{k}" for k in (1, 5, 10)]
     retriever = load_retriever("emoji-judge", hub=hub, device="cpu")
     assert torch.allclose(retriever.embed_texts(["dog"]).norm(dim=1), torch.ones(1), atol=1e-5)
-    with pytest.raises(WrongRequest, match="the index is empty"):
+    with pytest.raises(InvalidRequest, match="the index is empty"):
         retriever.search("dog")
 
 
@@ -207,7 +209,7 @@ def test_a_dual_encoder_alone_can_be_judged_and_searched(
     ("method", "base", "message"),
     [
         ("mclip", "tiny-sd", "of kind base, not an encoder"),
-        ("mclip", "tiny-xlmr", "reads no pictures"),
+        ("mclip", "tiny-xlmr", "reads no images"),
         ("mulan", "emoji-judge", "not a base"),
     ],
 )
@@ -226,7 +228,7 @@ def test_misfits_are_refused_in_one_line_before_a_weight_is_read(
         load_retriever(judge_folder, adapter=folder, hub=hub)
     with pytest.raises(DoesNotFit, match="only for `emoji-judge`"):
         load_pipeline("tiny-sd", adapter=folder, hub=hub)
-    with pytest.raises(WrongRequest, match="not a dual encoder"):
+    with pytest.raises(InvalidRequest, match="not a dual encoder"):
         load_retriever("tiny-sd", adapter=folder, hub=hub)
     path = folder / "emoji-judge" / "config.json"
     config = json.loads(path.read_text())
@@ -241,20 +243,20 @@ def test_misfits_are_refused_in_one_line_before_a_weight_is_read(
         assert "\n" not in str(caught.value)
 
 
-def test_a_picture_with_several_texts_is_ranked_by_both_protocols() -> None:
-    picture_of = torch.tensor([0, 0, 1, 1, 2])
+def test_a_image_with_several_texts_is_ranked_by_both_protocols() -> None:
+    image_of = torch.tensor([0, 0, 1, 1, 2])
     captions = torch.nn.functional.normalize(
         torch.tensor([[1.0, 0.2], [0.9, 0.3], [0.95, 0.25], [0, 1], [0.1, 1]]), dim=1
     )
-    query = captions[2:3]  # picture 1: its own text first, then two of picture 0
-    own = first_of_own(query, captions, torch.tensor([1]), picture_of)
+    query = captions[2:3]  # image 1: its own text first, then two of image 0
+    own = first_of_own(query, captions, torch.tensor([1]), image_of)
     assert own.tolist() == [0]
     query = torch.nn.functional.normalize(torch.tensor([[1.0, 0.23]]), dim=1)  # two texts of 0 may precede 1's
     scores = (query @ captions.T)[0]
     order = scores.argsort(descending=True).tolist()
-    distinct = list(dict.fromkeys(picture_of[order].tolist()))
-    for picture in range(3):
-        assert distinct_rank(query, captions, torch.tensor([picture]), picture_of).item() == distinct.index(picture)
-        first = next(place for place, row in enumerate(order) if picture_of[row] == picture)
-        assert first_of_own(query, captions, torch.tensor([picture]), picture_of).item() == first
-    assert rounded(torch.tensor([0, 0, 3]), 1) == 0.667
+    distinct = list(dict.fromkeys(image_of[order].tolist()))
+    for image in range(3):
+        assert distinct_rank(query, captions, torch.tensor([image]), image_of).item() == distinct.index(image)
+        first = next(place for place, row in enumerate(order) if image_of[row] == image)
+        assert first_of_own(query, captions, torch.tensor([image]), image_of).item() == first
+    assert rounded_ranks(torch.tensor([0, 0, 3]), 1) == 0.667

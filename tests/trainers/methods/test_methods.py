@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from hub.bases.frozen import FrozenBase
 from hub.errors import UnknownMethod
 from tests.builders.training.losses import golden_losses, some_draw
-from trainers.inputs.features import Material
+from trainers.inputs.features import FeatureDataset
 from trainers.learners.losses import feature_mse, mean_cosine, prediction_mse, token_mse
 from trainers.loop.loop import train
 from trainers.loop.method import Method
@@ -25,10 +25,10 @@ from trainers.objectives.noise import outputs_of
 from trainers.objectives.token_distillation import TokenDistillation
 from trainers.recipes.plan import Plan
 
-METHODS: dict[str, Callable[[nn.Module, Material], Method]] = {
-    "token-kd": lambda module, material: TokenDistillation(module, material, noise=0.5),
+METHODS: dict[str, Callable[[nn.Module, FeatureDataset], Method]] = {
+    "token-kd": lambda module, features: TokenDistillation(module, features, noise=0.5),
     "mulan": Denoising,
-    "pea": lambda module, material: HybridDistillation(module, material, native_share=0.3),
+    "pea": lambda module, features: HybridDistillation(module, features, native_share=0.3),
     "bottleneck": HybridDistillation,
 }
 GOLDEN = {
@@ -40,9 +40,9 @@ GOLDEN = {
 """Losses of the first four updates; a change of any of them is a change of results."""
 
 
-def module_for(plan: Plan, material: Material, seed: int = 0) -> nn.Module:
+def module_for(plan: Plan, features: FeatureDataset, seed: int = 0) -> nn.Module:
     torch.manual_seed(seed)
-    return plan.learner(material.base, material.encoder).module
+    return plan.learner(features.base, features.encoder).module
 
 
 def test_token_mse_is_that_of_the_formula() -> None:
@@ -82,14 +82,14 @@ def test_feature_mse_sums_over_blocks() -> None:
     assert feature_mse(ours, theirs).item() == pytest.approx(expected, rel=1e-5)
 
 
-def test_token_distillation_is_token_mse_plus_cosine(material: Material) -> None:
+def test_token_distillation_is_token_mse_plus_cosine(features: FeatureDataset) -> None:
     plan = get_plan("token-kd")
-    module = module_for(plan, material)
-    found = TokenDistillation(module, material, empty_share=0.0).loss(some_draw())
+    module = module_for(plan, features)
+    found = TokenDistillation(module, features, empty_share=0.0).loss(some_draw())
     rows = torch.arange(1, 7)
-    student = module(*material.texts(rows)).tokens_BLC
-    teacher = material.teacher_MSC[material.meaning_N[rows]]
-    everything = material.teacher_MSC.double()
+    student = module(*features.texts(rows)).tokens_BLC
+    teacher = features.teacher_MSC[features.meaning_N[rows]]
+    everything = features.teacher_MSC.double()
     deviation = everything.flatten(0, 1).std(0)
     mse = (((student.double() - teacher.double()) / deviation) ** 2).mean()
     a, b = (x.double().mean(1) - everything.mean((0, 1)) for x in (student, teacher))
@@ -97,27 +97,27 @@ def test_token_distillation_is_token_mse_plus_cosine(material: Material) -> None
     assert found.total.item() == pytest.approx((mse + cosine).item(), rel=1e-4)
 
 
-def test_denoising_is_the_mse_of_the_bases_velocity(material: Material) -> None:
-    module = module_for(get_plan("mulan"), material)
-    found = Denoising(module, material, empty_share=0.0).loss(some_draw())
+def test_denoising_is_the_mse_of_the_bases_velocity(features: FeatureDataset) -> None:
+    module = module_for(get_plan("mulan"), features)
+    found = Denoising(module, features, empty_share=0.0).loss(some_draw())
     generator, rows = generator_of(1, "noise", 0, 0), torch.arange(1, 7)
     torch.rand(6, generator=generator)  # what decides which texts are emptied
-    assert material.latents_MKHW is not None
-    latents = material.latents_MKHW[material.meaning_N[rows]]
+    assert features.latents_MKHW is not None
+    latents = features.latents_MKHW[features.meaning_N[rows]]
     noise = torch.randn(latents.shape, generator=generator)
     steps = torch.randint(0, 1000, (6,), generator=generator)
-    alpha = material.base.schedule.alphas_cumprod[steps].double()[:, None, None, None]
-    noised = alpha.sqrt() * latents + (1 - alpha).sqrt() * noise
+    alpha = features.base.schedule.alphas_cumprod[steps].double()[:, None, None, None]
+    add_noise = alpha.sqrt() * latents + (1 - alpha).sqrt() * noise
     velocity = alpha.sqrt() * noise - (1 - alpha).sqrt() * latents
-    states = module(*material.texts(rows)).tokens_BLC
-    prediction = material.base.unet(noised.float(), steps, encoder_hidden_states=states).sample
+    states = module(*features.texts(rows)).tokens_BLC
+    prediction = features.base.unet(add_noise.float(), steps, encoder_hidden_states=states).sample
     assert found.total.item() == pytest.approx(((prediction - velocity) ** 2).mean().item(), rel=1e-4)
 
 
 @pytest.mark.parametrize("native_share", [0.0, 1.0])
-def test_hybrid_distillation_is_that_of_the_paper(material: Material, native_share: float) -> None:
-    module = module_for(get_plan("pea"), material)
-    found = HybridDistillation(module, material, native_share=native_share, empty_share=0.0).loss(some_draw())
+def test_hybrid_distillation_is_that_of_the_paper(features: FeatureDataset, native_share: float) -> None:
+    module = module_for(get_plan("pea"), features)
+    found = HybridDistillation(module, features, native_share=native_share, empty_share=0.0).loss(some_draw())
     if native_share == 1.0:
         assert found.total.item() == pytest.approx(found.parts["denoising"].item())
         assert found.parts["logits"].item() == found.parts["features"].item() == 0
@@ -127,14 +127,14 @@ def test_hybrid_distillation_is_that_of_the_paper(material: Material, native_sha
         assert found.parts["features"].item() > 0
 
 
-def test_hybrid_distillation_of_the_teachers_own_states_is_nothing(material: Material) -> None:
+def test_hybrid_distillation_of_the_teachers_own_states_is_nothing(features: FeatureDataset) -> None:
     class Parrot(nn.Module):
         def forward(self, states: Tensor, mask: Tensor) -> object:
             from hub.embeddings import Embeddings
 
-            return Embeddings(material.teacher(torch.arange(1, 7)))
+            return Embeddings(features.teacher(torch.arange(1, 7)))
 
-    assert HybridDistillation(Parrot(), material, empty_share=0.0).loss(some_draw()).total.item() == 0
+    assert HybridDistillation(Parrot(), features, empty_share=0.0).loss(some_draw()).total.item() == 0
 
 
 def test_block_outputs_come_from_every_block_once_and_hooks_go_away(base: FrozenBase) -> None:
@@ -147,26 +147,26 @@ def test_block_outputs_come_from_every_block_once_and_hooks_go_away(base: Frozen
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_only_the_module_learns(name: str, material: Material) -> None:
-    method = METHODS[name](module_for(get_plan(name), material), material)
+def test_only_the_module_learns(name: str, features: FeatureDataset) -> None:
+    method = METHODS[name](module_for(get_plan(name), features), features)
     method.loss(some_draw()).total.backward()
     assert all(
         parameter.grad is not None and parameter.grad.abs().sum() > 0 for parameter in method.module.parameters()
     )
-    assert all(parameter.grad is None for parameter in material.base.unet.parameters())
+    assert all(parameter.grad is None for parameter in features.base.unet.parameters())
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_the_first_four_losses_are_as_recorded(name: str, material: Material, tmp_path: Path) -> None:
-    method = METHODS[name](module_for(get_plan(name), material, seed=4), material)
+def test_the_first_four_losses_are_as_recorded(name: str, features: FeatureDataset, tmp_path: Path) -> None:
+    method = METHODS[name](module_for(get_plan(name), features, seed=4), features)
     found = golden_losses(method)
     assert found == pytest.approx(GOLDEN[name], rel=2e-3)
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_every_method_lowers_its_loss(name: str, material: Material, tmp_path: Path) -> None:
+def test_every_method_lowers_its_loss(name: str, features: FeatureDataset, tmp_path: Path) -> None:
     recipe = Recipe(steps=30, batch_size=8, learning_rate=3e-3, warmup_steps=2, precision="no", seed=1)
-    method = METHODS[name](module_for(get_plan(name), material), material)
+    method = METHODS[name](module_for(get_plan(name), features), features)
     before = fixed_loss(method)
     train(method, recipe, tmp_path, quiet=True)
     assert fixed_loss(method) < before

@@ -17,7 +17,7 @@ from hub.local import LocalHub
 from tests.builders.training.commands import DUAL, json_of
 from tests.builders.training.losses import golden_losses, plain_contrast, some_draw
 from trainers.cli import train
-from trainers.inputs.features import Material
+from trainers.inputs.features import FeatureDataset
 from trainers.learners.decoder import with_decoder
 from trainers.methods.mte import TranslationAndContrast, TranslationFrozen
 from trainers.objectives.translation import Translation
@@ -25,42 +25,42 @@ from trainers.objectives.translation import Translation
 GOLDEN = [6.539340, 6.314146, 6.294414, 6.126694]
 
 
-def model_for(material: Material, seed: int = 0) -> Any:
+def model_for(features: FeatureDataset, seed: int = 0) -> Any:
     torch.manual_seed(seed)
-    model: Any = with_decoder(material.encoder, dropout=0.0)
+    model: Any = with_decoder(features.encoder, dropout=0.0)
     return model.eval()
 
 
-def test_the_loss_is_translation_plus_twice_the_contrast_of_mean_states(material: Material) -> None:
-    model = model_for(material)
-    found = TranslationAndContrast(model, material).loss(some_draw())
-    translated = Translation(model, material).loss(some_draw()).total.item()
+def test_the_loss_is_translation_plus_twice_the_contrast_of_mean_states(features: FeatureDataset) -> None:
+    model = model_for(features)
+    found = TranslationAndContrast(model, features).loss(some_draw())
+    translated = Translation(model, features).loss(some_draw()).total.item()
     rows = torch.arange(1, 7)
-    english = [material.english_M[place] for place in material.meaning_N[rows]]
+    english = [features.english_M[place] for place in features.meaning_N[rows]]
     means = []
-    for texts in ([material.texts_N[row] for row in rows], english):
-        states, mask = material.encoder.encode(texts, material.length)
+    for texts in ([features.texts_N[row] for row in rows], english):
+        states, mask = features.encoder.encode(texts, features.length)
         means.append(torch.stack([row[keep].mean(0) for row, keep in zip(states, mask, strict=True)]))
-    contrast = plain_contrast(means[0], means[1], 10.0, material.meaning_N[rows].tolist())
+    contrast = plain_contrast(means[0], means[1], 10.0, features.meaning_N[rows].tolist())
     assert found.total.item() == pytest.approx(
         translated + 2 * contrast, rel=2e-3
     )  # cached states are in half precision
     assert math.isclose(found.parts["contrast"].item(), contrast, rel_tol=1e-3)
 
 
-def test_the_first_four_losses_are_as_recorded(material: Material) -> None:
-    method = TranslationAndContrast(model_for(material, seed=4), material)
+def test_the_first_four_losses_are_as_recorded(features: FeatureDataset) -> None:
+    method = TranslationAndContrast(model_for(features, seed=4), features)
     assert golden_losses(method) == pytest.approx(GOLDEN, rel=2e-3)
 
 
-def test_the_encoder_learns_in_the_second_phase_alone_and_the_frozen_one_never(material: Material) -> None:
-    model = model_for(material)
-    before = copy.deepcopy(material.encoder.model.state_dict())
-    TranslationFrozen(model, material).loss(some_draw()).total.backward()
+def test_the_encoder_learns_in_the_second_phase_alone_and_the_frozen_one_never(features: FeatureDataset) -> None:
+    model = model_for(features)
+    before = copy.deepcopy(features.encoder.model.state_dict())
+    TranslationFrozen(model, features).loss(some_draw()).total.backward()
     assert all(each.grad is None for each in model.encoder.parameters())
-    TranslationAndContrast(model, material).loss(some_draw()).total.backward()
+    TranslationAndContrast(model, features).loss(some_draw()).total.backward()
     assert model.encoder.embeddings.word_embeddings.weight.grad.abs().sum() > 0
-    assert all(torch.equal(value, before[key]) for key, value in material.encoder.model.state_dict().items())
+    assert all(torch.equal(value, before[key]) for key, value in features.encoder.model.state_dict().items())
 
 
 def test_an_encoder_is_published_as_transformers_writes_it_and_mclip_stands_on_it(

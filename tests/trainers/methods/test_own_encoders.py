@@ -18,12 +18,12 @@ from safetensors.torch import load_file, save_file
 
 from hub.cli.commands import as_command
 from hub.cli.find.show import show
-from hub.errors import Damaged, DoesNotFit, WeightsDoNotFit, WrongRequest
+from hub.errors import DamagedFile, DoesNotFit, InvalidRequest, WeightsDoNotFit
 from hub.loader import load_pipeline
 from hub.local import LocalHub
 from hub.names import ArtifactName
 from hub.publish.publish import publish
-from tests.builders.training.toy import settle
+from tests.builders.training.toy import complete
 from trainers.cli import evaluate, train
 
 TINY = ("--base", "tiny-sd", "--encoder", "tiny-xlmr", "--corpus", "toy", "--steps", "9", "--device", "cpu")
@@ -55,7 +55,7 @@ def taught(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Callabl
     def of(method: str, language: str) -> Path:
         if (method, language) not in made:
             with pytest.MonkeyPatch.context() as monkeypatch:
-                settle(installed, root / f"{method}-{language}", monkeypatch)
+                complete(installed, root / f"{method}-{language}", monkeypatch)
                 made[method, language] = train_tiny(method, language)
         return made[method, language]
 
@@ -150,15 +150,15 @@ def test_the_card_and_the_registry_tell_what_it_is(
 
 
 def test_an_encoder_of_its_own_says_after_loading_what_it_said_in_training(
-    hub: LocalHub, material: Any, trained: Callable[..., Path]
+    hub: LocalHub, features: Any, trained: Callable[..., Path]
 ) -> None:
     from transformers import AutoModel
 
     variant = trained("iap")
     encoder = AutoModel.from_pretrained(variant / "encoder", dtype=torch.float32).eval()
     head = load_file(variant / "model.safetensors")
-    row = torch.tensor([material.texts_N.index("ológbò")])
-    ids, mask = material.ids(row)
+    row = torch.tensor([features.texts_N.index("ológbò")])
+    ids, mask = features.ids(row)
     states = encoder(input_ids=ids, attention_mask=mask).last_hidden_state
     expected = states @ head["transformation.weight"].float().T + head["transformation.bias"].float()
     found = loaded(hub, "iap-yo").encode_prompt("ológbò", torch.device("cpu"), 1, False)[0]
@@ -199,16 +199,16 @@ def test_plain_diffusers_reads_virtual_tokens_and_all_weights(
 
 
 def test_virtual_tokens_are_read_in_training_as_the_loader_reads_them(
-    hub: LocalHub, material: Any, trained: Callable[..., Path]
+    hub: LocalHub, features: Any, trained: Callable[..., Path]
 ) -> None:
     from trainers.methods.prompt_tuning import VirtualPrompt
 
     variant = trained("prompt-tuning")
     ((_, prompt),) = load_file(variant / "learned_embeds.safetensors").items()
-    reader = VirtualPrompt(material.base, len(prompt))
+    reader = VirtualPrompt(features.base, len(prompt))
     reader.prompt_VC.data = prompt.float()
     for text in ("", "ajá", "ológbò"):
-        expected = reader.read(material, torch.tensor([material.texts_N.index(text)]))
+        expected = reader.read(features, torch.tensor([features.texts_N.index(text)]))
         found = loaded(hub, "prompt-tuning-yo").encode_prompt(text, torch.device("cpu"), 1, False)[0]
         torch.testing.assert_close(found, expected.detach(), atol=1e-5, rtol=1e-4)
 
@@ -265,7 +265,7 @@ def test_a_changed_encoder_is_refused(hub: LocalHub, trained: Callable[..., Path
     variant = trained("iap")
     path = variant / "encoder" / "model.safetensors"
     save_file({key: value + 1 for key, value in load_file(path).items()}, path, metadata={"format": "pt"})
-    with pytest.raises(Damaged, match=r"the encoder of `iap-yo` has digest .* and should have"):
+    with pytest.raises(DamagedFile, match=r"the encoder of `iap-yo` has digest .* and should have"):
         loaded(hub, variant.parent)
 
 
@@ -309,5 +309,5 @@ def test_an_encoder_for_a_base_is_measured_by_what_it_draws_and_no_start_for_tra
     trained("iap")
     scores = json.loads(run(capsys, evaluate, "iap-yo", "--corpus", "toy", "--n", "3", "--json"))
     assert scores[0]["metric"] == "r_precision_at_1"
-    with pytest.raises(WrongRequest, match="was trained for tiny-sd, and lies inside its variants"):
+    with pytest.raises(InvalidRequest, match="was trained for tiny-sd, and lies inside its variants"):
         run(capsys, train, "iap", "--lang", "yo", *TINY, "--encoder", "iap-yo")

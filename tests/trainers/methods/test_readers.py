@@ -14,10 +14,10 @@ from torch import nn
 
 from hub.errors import DoesNotFit
 from tests.builders.training.losses import golden_losses, some_draw
-from trainers.inputs.features import Material
+from trainers.inputs.features import FeatureDataset
 from trainers.learners.low_rank import extract
 from trainers.learners.student import Student
-from trainers.learners.text_reader import Reader, everything, let_learn, text
+from trainers.learners.text_reader import TextReader, everything, set_trainable, text
 from trainers.loop.loop import train
 from trainers.loop.method import Method
 from trainers.loop.recipe import Recipe
@@ -30,24 +30,24 @@ from trainers.methods.lora import TunedBase
 from trainers.methods.prompt_tuning import VirtualPrompt
 from trainers.objectives.noise import outputs_of
 from trainers.objectives.reader_tuning import DenoiserTuning, TeacherLearning, contrast
-from trainers.recipes.overrides import Changes
+from trainers.recipes.overrides import Overrides
 
-MakeReader = Callable[[Material], Reader]
-
-
-def student(material: Material) -> Student:
-    return Student(material.encoder, material.base.width)
+MakeReader = Callable[[FeatureDataset], TextReader]
 
 
-def with_denoiser(material: Material) -> Student:
-    return Student(material.encoder, material.base.width, material.base.unet)
+def student(features: FeatureDataset) -> Student:
+    return Student(features.encoder, features.base.width)
 
 
-def tuned(material: Material) -> TunedBase:
-    return TunedBase(material.base, 2, in_text_encoder=True, in_denoiser=True)
+def with_denoiser(features: FeatureDataset) -> Student:
+    return Student(features.encoder, features.base.width, features.base.unet)
 
 
-METHODS: dict[str, tuple[MakeReader, Callable[[Reader, Material], Method]]] = {
+def tuned(features: FeatureDataset) -> TunedBase:
+    return TunedBase(features.base, 2, in_text_encoder=True, in_denoiser=True)
+
+
+METHODS: dict[str, tuple[MakeReader, Callable[[TextReader, FeatureDataset], Method]]] = {
     "pooled": (student, TeacherLearning),
     "contrast": (student, partial(TeacherLearning, loss="contrast")),
     "token": (student, partial(TeacherLearning, match="token")),
@@ -56,7 +56,7 @@ METHODS: dict[str, tuple[MakeReader, Callable[[Reader, Material], Method]]] = {
     "quality": (with_denoiser, Quality),
     "full": (with_denoiser, FullTuning),
     "lora": (tuned, partial(DenoiserTuning, learns=everything)),
-    "prompt-tuning": (lambda material: VirtualPrompt(material.base, 2), partial(TeacherLearning, match="token")),
+    "prompt-tuning": (lambda features: VirtualPrompt(features.base, 2), partial(TeacherLearning, match="token")),
 }
 GOLDEN = {
     "pooled": [1.092815, 0.801963, 0.522794, 0.611190],
@@ -72,30 +72,32 @@ GOLDEN = {
 """Losses of the first four updates; a change of any of them is a change of results."""
 
 
-def made(name: str, material: Material, seed: int = 0) -> Method:
+def made(name: str, features: FeatureDataset, seed: int = 0) -> Method:
     make_reader, make_method = METHODS[name]
     torch.manual_seed(seed)
-    return make_method(make_reader(material), material)
+    return make_method(make_reader(features), features)
 
 
-def test_pooled_teacher_learning_compares_the_first_state_with_the_one_at_the_end_token(material: Material) -> None:
-    reader = student(material)
-    found = TeacherLearning(reader, material, empty_share=0.0).loss(some_draw()).total
+def test_pooled_teacher_learning_compares_the_first_state_with_the_one_at_the_end_token(
+    features: FeatureDataset,
+) -> None:
+    reader = student(features)
+    found = TeacherLearning(reader, features, empty_share=0.0).loss(some_draw()).total
     expected = 0.0
     for row in range(1, 7):
-        meaning = int(material.meaning_N[row])
-        end = material.base.tokenize([material.english_M[meaning]])[0].tolist().index(material.base.end_id)
-        ours = reader.read(material, torch.tensor([row]))[0, 0].double()
-        expected += ((ours - material.teacher_MSC[meaning, end].double()) ** 2).mean().item() / 6
+        meaning = int(features.meaning_N[row])
+        end = features.base.tokenize([features.english_M[meaning]])[0].tolist().index(features.base.end_id)
+        ours = reader.read(features, torch.tensor([row]))[0, 0].double()
+        expected += ((ours - features.teacher_MSC[meaning, end].double()) ** 2).mean().item() / 6
     assert found.item() == pytest.approx(expected, rel=1e-4)
 
 
-def test_token_teacher_learning_is_the_token_distillation_of_the_states_it_reads(material: Material) -> None:
-    reader = student(material)
-    found = TeacherLearning(reader, material, match="token", empty_share=0.0).loss(some_draw()).total
+def test_token_teacher_learning_is_the_token_distillation_of_the_states_it_reads(features: FeatureDataset) -> None:
+    reader = student(features)
+    found = TeacherLearning(reader, features, match="token", empty_share=0.0).loss(some_draw()).total
     rows = torch.arange(1, 7)
-    ours, theirs = reader.read(material, rows).double(), material.teacher(rows).double()
-    everything = material.teacher_MSC.double()
+    ours, theirs = reader.read(features, rows).double(), features.teacher(rows).double()
+    everything = features.teacher_MSC.double()
     mse = (((ours - theirs) / everything.flatten(0, 1).std(0)) ** 2).mean()
     a, b = (x.mean(1) - everything.mean((0, 1)) for x in (ours, theirs))
     cosine = (1 - torch.nn.functional.cosine_similarity(a, b)).mean()
@@ -114,21 +116,21 @@ def test_contrast_knows_texts_of_the_same_meaning_for_no_negatives() -> None:
 
 
 @pytest.mark.parametrize("metric", ["mse", "cosine"])
-def test_iap_sums_the_distances_of_weighted_cross_attention_outputs(material: Material, metric: str) -> None:
-    reader, base = student(material), material.base
+def test_iap_sums_the_distances_of_weighted_cross_attention_outputs(features: FeatureDataset, metric: str) -> None:
+    reader, base = student(features), features.base
     layers = {"down_blocks": 0.5, "up_blocks": 2.0}
-    method = AttentionMatching(reader, material, layers=layers, metric=metric, empty_share=0.0)
+    method = AttentionMatching(reader, features, layers=layers, metric=metric, empty_share=0.0)
     found = method.loss(some_draw()).total
     generator, rows = generator_of(1, "noise", 0, 0), torch.arange(1, 7)
     torch.rand(6, generator=generator)  # what decides which texts are emptied
-    latents = material.latents(rows)
+    latents = features.latents(rows)
     noise = torch.randn(latents.shape, generator=generator)
     steps = torch.randint(0, 1000, (6,), generator=generator)
-    noised = base.noised(latents, noise, steps)
+    add_noise = base.add_noise(latents, noise, steps)
     outputs = []
-    for states in (reader.read(material, rows), material.teacher(rows)):
+    for states in (reader.read(features, rows), features.teacher(rows)):
         with outputs_of(cross_attention_of(base.unet)) as collected:
-            base.unet(noised, steps, encoder_hidden_states=states)
+            base.unet(add_noise, steps, encoder_hidden_states=states)
         outputs.append({name: value.double() for name, value in collected.items()})
     expected = 0.0
     for name, ours in outputs[0].items():
@@ -142,59 +144,59 @@ def test_iap_sums_the_distances_of_weighted_cross_attention_outputs(material: Ma
     assert found.item() == pytest.approx(expected, rel=1e-3)
 
 
-def test_iap_of_a_text_that_is_read_as_its_english_is_zero(material: Material) -> None:
-    class English(Reader):
-        def read(self, material: Material, rows_B: torch.Tensor) -> torch.Tensor:
-            return material.teacher(rows_B)
+def test_iap_of_a_text_that_is_read_as_its_english_is_zero(features: FeatureDataset) -> None:
+    class English(TextReader):
+        def read(self, features: FeatureDataset, rows_B: torch.Tensor) -> torch.Tensor:
+            return features.teacher(rows_B)
 
         def text_parts(self) -> list[nn.Parameter]:
             return [nn.Parameter(torch.zeros(()))]
 
-    assert AttentionMatching(English(), material).loss(some_draw()).total.item() == 0.0
+    assert AttentionMatching(English(), features).loss(some_draw()).total.item() == 0.0
     states = torch.randn(2, 3, 4)
     assert distance(states, 2 * states, "cosine").item() == pytest.approx(0, abs=1e-6)
 
 
-def test_iap_takes_the_weight_of_the_longest_name_and_refuses_layers_nobody_has(material: Material) -> None:
-    found = weights_of(material.base.unet, {"": 1.0, "up_blocks": 3.0})
+def test_iap_takes_the_weight_of_the_longest_name_and_refuses_layers_nobody_has(features: FeatureDataset) -> None:
+    found = weights_of(features.base.unet, {"": 1.0, "up_blocks": 3.0})
     assert {name.partition(".")[0]: weight for name, weight in found.items()} == {
         "down_blocks": 1.0, "mid_block": 1.0, "up_blocks": 3.0,
     }  # fmt: skip
     with pytest.raises(DoesNotFit, match="no cross-attention layer's name begins with `middle`"):
-        weights_of(material.base.unet, {"middle": 1.0})
+        weights_of(features.base.unet, {"middle": 1.0})
 
 
-def test_denoiser_tuning_is_the_mse_of_the_bases_velocity_by_its_own_denoiser(material: Material) -> None:
-    reader = with_denoiser(material)
+def test_denoiser_tuning_is_the_mse_of_the_bases_velocity_by_its_own_denoiser(features: FeatureDataset) -> None:
+    reader = with_denoiser(features)
     with torch.no_grad():
         for parameter in reader.denoiser.parameters():
             parameter.mul_(1.1)
-    found = Quality(reader, material, empty_share=0.0).loss(some_draw()).total
+    found = Quality(reader, features, empty_share=0.0).loss(some_draw()).total
     generator, rows = generator_of(1, "noise", 0, 0), torch.arange(1, 7)
     torch.rand(6, generator=generator)  # what decides which texts are emptied
-    latents = material.latents(rows)
+    latents = features.latents(rows)
     noise = torch.randn(latents.shape, generator=generator)
     steps = torch.randint(0, 1000, (6,), generator=generator)
-    alpha = material.base.schedule.alphas_cumprod[steps].double()[:, None, None, None]
-    noised = alpha.sqrt() * latents + (1 - alpha).sqrt() * noise
+    alpha = features.base.schedule.alphas_cumprod[steps].double()[:, None, None, None]
+    add_noise = alpha.sqrt() * latents + (1 - alpha).sqrt() * noise
     velocity = alpha.sqrt() * noise - (1 - alpha).sqrt() * latents
     prediction = reader.denoiser(
-        noised.float(), steps, encoder_hidden_states=reader.read(material, rows)
+        add_noise.float(), steps, encoder_hidden_states=reader.read(features, rows)
     ).sample.double()
     assert found.item() == pytest.approx(((prediction - velocity) ** 2).mean().item(), rel=1e-4)
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_what_is_to_learn_has_gradients_and_what_is_frozen_stays_bit_for_bit(
-    name: str, material: Material, tmp_path: Path
+    name: str, features: FeatureDataset, tmp_path: Path
 ) -> None:
-    frozen = [material.base.unet, material.base.text_encoder, material.encoder.model]
+    frozen = [features.base.unet, features.base.text_encoder, features.encoder.model]
     before = [copy.deepcopy(each.state_dict()) for each in frozen]
-    method = made(name, material)
+    method = made(name, features)
     # B of a LoRA begins at zero, and then A has no gradient yet: two updates show what learns.
     recipe = Recipe(steps=2, batch_size=8, learning_rate=1e-2, warmup_steps=1, weight_decay=0.0, precision="no")
     train(method, recipe, tmp_path, quiet=True)
-    fresh = made(name, material)
+    fresh = made(name, features)
     old = dict(fresh.module.named_parameters())
     for key, value in method.module.named_parameters():
         if not value.requires_grad:
@@ -205,23 +207,23 @@ def test_what_is_to_learn_has_gradients_and_what_is_frozen_stays_bit_for_bit(
         assert all(torch.equal(value, state[key]) for key, value in each.state_dict().items())
 
 
-def test_concept_alignment_trains_all_of_cross_attention_as_the_published_code_does(material: Material) -> None:
-    reader = with_denoiser(material)
-    ConceptAlignment(reader, material)
+def test_concept_alignment_trains_all_of_cross_attention_as_the_published_code_does(features: FeatureDataset) -> None:
+    reader = with_denoiser(features)
+    ConceptAlignment(reader, features)
     learning = {key for key, value in reader.named_parameters() if value.requires_grad}
     assert learning
     assert all(".attn2.to_" in key for key in learning)
     assert {key.partition(".attn2.")[2].partition(".")[0] for key in learning} == {"to_q", "to_k", "to_v", "to_out"}
-    ConceptAlignment(reader, material, only_keys_and_values=True)
+    ConceptAlignment(reader, features, only_keys_and_values=True)
     learning = {key for key, value in reader.named_parameters() if value.requires_grad}
     assert {key.partition(".attn2.")[2].partition(".")[0] for key in learning} == {"to_k", "to_v"}
 
 
-def test_texts_are_dropped_from_the_update_that_was_asked_for(material: Material) -> None:
-    reader = with_denoiser(material)
-    early = DenoiserTuning(reader, material, learns=everything, empty_share=1.0, empty_from=1)
-    never = DenoiserTuning(reader, material, learns=everything)
-    always = DenoiserTuning(reader, material, learns=everything, empty_share=1.0)
+def test_texts_are_dropped_from_the_update_that_was_asked_for(features: FeatureDataset) -> None:
+    reader = with_denoiser(features)
+    early = DenoiserTuning(reader, features, learns=everything, empty_share=1.0, empty_from=1)
+    never = DenoiserTuning(reader, features, learns=everything)
+    always = DenoiserTuning(reader, features, learns=everything, empty_share=1.0)
     for step, like in ((0, never), (1, always)):
         found, expected, other = (
             each.loss(replace(some_draw(), step=step)).total.item()
@@ -230,41 +232,41 @@ def test_texts_are_dropped_from_the_update_that_was_asked_for(material: Material
         assert found == expected != other
 
 
-def test_a_reader_without_a_denoiser_has_no_cross_attention_to_align(material: Material) -> None:
+def test_a_reader_without_a_denoiser_has_no_cross_attention_to_align(features: FeatureDataset) -> None:
     with pytest.raises(DoesNotFit, match="`cross_attention` of a Student was to learn, and it has no such part"):
-        ConceptAlignment(student(material), material)
+        ConceptAlignment(student(features), features)
 
 
-def test_loras_begin_as_the_base(material: Material) -> None:
+def test_loras_begin_as_the_base(features: FeatureDataset) -> None:
     rows = torch.arange(1, 4)
-    states = tuned(material).read(material, rows)
-    expected = material.base.text_states([material.texts_N[row] for row in rows])
+    states = tuned(features).read(features, rows)
+    expected = features.base.text_states([features.texts_N[row] for row in rows])
     torch.testing.assert_close(states, expected)
 
 
-def test_virtual_tokens_stand_behind_the_begin_token_and_push_the_text_back(material: Material) -> None:
+def test_virtual_tokens_stand_behind_the_begin_token_and_push_the_text_back(features: FeatureDataset) -> None:
     torch.manual_seed(0)
-    reader, base = VirtualPrompt(material.base, 2), material.base
+    reader, base = VirtualPrompt(features.base, 2), features.base
     seen: list[torch.Tensor] = []
     layer = reader.text_encoder.encoder.layers[0].layer_norm1
     catch = layer.register_forward_pre_hook(lambda _m, inputs: seen.append(inputs[0]))
-    reader.read(material, torch.tensor([1]))
+    reader.read(features, torch.tensor([1]))
     catch.remove()
     table = reader.text_encoder.embeddings
-    ids = base.tokenize([material.texts_N[1]], base.length - 2)[0]
+    ids = base.tokenize([features.texts_N[1]], base.length - 2)[0]
     expected = torch.cat([table.token_embedding(ids[:1]), reader.prompt_VC, table.token_embedding(ids[1:])])
     expected = expected + table.position_embedding.weight[: base.length]
     torch.testing.assert_close(seen[0][0], expected)
 
 
-def test_virtual_tokens_must_leave_room_for_a_prompt(material: Material) -> None:
+def test_virtual_tokens_must_leave_room_for_a_prompt(features: FeatureDataset) -> None:
     with pytest.raises(DoesNotFit, match="6 virtual tokens leave no room"):
-        VirtualPrompt(material.base, 6)
+        VirtualPrompt(features.base, 6)
 
 
-def test_a_low_rank_delta_is_the_nearest_one_and_says_what_it_leaves_out(material: Material) -> None:
+def test_a_low_rank_delta_is_the_nearest_one_and_says_what_it_leaves_out(features: FeatureDataset) -> None:
     torch.manual_seed(0)
-    before, after = material.base.unet, copy.deepcopy(material.base.unet)
+    before, after = features.base.unet, copy.deepcopy(features.base.unet)
     key = "down_blocks.1.attentions.0.transformer_blocks.0.attn2.to_k"
     convolution = "down_blocks.0.resnets.0.conv1"
     with torch.no_grad():
@@ -289,13 +291,13 @@ def test_a_low_rank_delta_is_the_nearest_one_and_says_what_it_leaves_out(materia
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_the_first_four_losses_are_as_recorded(name: str, material: Material) -> None:
-    assert golden_losses(made(name, material, seed=4)) == pytest.approx(GOLDEN[name], rel=2e-3)
+def test_the_first_four_losses_are_as_recorded(name: str, features: FeatureDataset) -> None:
+    assert golden_losses(made(name, features, seed=4)) == pytest.approx(GOLDEN[name], rel=2e-3)
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_every_method_lowers_its_loss(name: str, material: Material, tmp_path: Path) -> None:
-    method = made(name, material)
+def test_every_method_lowers_its_loss(name: str, features: FeatureDataset, tmp_path: Path) -> None:
+    method = made(name, features)
     before = fixed_loss(method)
     recipe = Recipe(steps=30, batch_size=8, learning_rate=3e-3, warmup_steps=2, precision="no", seed=1)
     train(method, recipe, tmp_path, quiet=True)
@@ -307,21 +309,21 @@ def fixed_loss(method: Method) -> float:
     return sum(method.loss(some_draw(step, 20)).total.item() for step in range(5))
 
 
-def test_what_reads_keeps_english_among_its_draws(material: Material) -> None:
-    english = torch.tensor([tag == "en" for tag in material.languages_N])
+def test_what_reads_keeps_english_among_its_draws(features: FeatureDataset) -> None:
+    english = torch.tensor([tag == "en" for tag in features.languages_N])
     for name in METHODS:
-        weights = made(name, material).example_weights
+        weights = made(name, features).example_weights
         assert weights is not None
         assert weights[english].sum().item() == pytest.approx(0.3), "as the material's mixture says"
 
 
-def test_phases_learn_what_their_names_say(material: Material) -> None:
-    learner = get_plan("altdiffusion").learner(material.base, material.encoder)
+def test_phases_learn_what_their_names_say(features: FeatureDataset) -> None:
+    learner = get_plan("altdiffusion").learner(features.base, features.encoder)
     learning = []
-    for phase in Changes().apply(get_plan("altdiffusion"), what="nothing").phases:  # the contrastive one is asked for
-        phase.make(learner.module, material)
+    for phase in Overrides().apply(get_plan("altdiffusion"), what="nothing").phases:  # the contrastive one is asked for
+        phase.make(learner.module, features)
         learning.append(
             {key.partition(".")[0] for key, value in learner.module.named_parameters() if value.requires_grad}
         )
     assert learning == [{"encoder", "transformation"}, {"denoiser"}, {"denoiser"}]
-    let_learn(learner.module, text)
+    set_trainable(learner.module, text)

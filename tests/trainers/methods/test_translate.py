@@ -19,15 +19,15 @@ from transformers import (
 )
 
 from hub.encoders.encoder import TextEncoder
-from hub.errors import Damaged, DoesNotFit, WeightsDoNotFit
-from hub.images.generate import Settings, Spoken, compare
+from hub.errors import DamagedFile, DoesNotFit, WeightsDoNotFit
+from hub.images.generate import GenerationSettings, Spoken, compare
 from hub.loader import load_pipeline
 from hub.loader.modules.translator import FOLDER, Translator
 from hub.local import LocalHub
 from tests.builders.training.commands import TINY, json_of
 from tests.builders.training.losses import golden_losses, some_draw
 from trainers.cli import train
-from trainers.inputs.features import Material
+from trainers.inputs.features import FeatureDataset
 from trainers.learners.decoder import with_decoder
 from trainers.learners.wrap_translator import wrap
 from trainers.loop.loop import train as run_loop
@@ -38,9 +38,9 @@ GOLDEN = [3.724131, 3.649094, 3.515268, 3.409624]
 SETTINGS = {"new_tokens": 6, "source": "", "target": ""}
 
 
-def model_for(material: Material, seed: int = 0, dropout: float = 0.0) -> Any:
+def model_for(features: FeatureDataset, seed: int = 0, dropout: float = 0.0) -> Any:
     torch.manual_seed(seed)
-    return with_decoder(material.encoder, dropout=dropout)
+    return with_decoder(features.encoder, dropout=dropout)
 
 
 def test_next_token_loss_is_that_of_the_formula() -> None:
@@ -58,26 +58,26 @@ def test_next_token_loss_is_that_of_the_formula() -> None:
     assert accuracy.item() == pytest.approx(sum(right) / 4)
 
 
-def test_the_loss_is_that_of_the_whole_model_on_the_texts_themselves(material: Material) -> None:
-    model = model_for(material).eval()
-    found = Translation(model, material, smoothing=0.0).loss(some_draw()).total.item()
+def test_the_loss_is_that_of_the_whole_model_on_the_texts_themselves(features: FeatureDataset) -> None:
+    model = model_for(features).eval()
+    found = Translation(model, features, smoothing=0.0).loss(some_draw()).total.item()
     rows = torch.arange(1, 7)
-    ids, mask = material.ids(rows)
-    english, counts = material.encoder.tokenize([material.english_M[place] for place in material.meaning_N[rows]], 8)
+    ids, mask = features.ids(rows)
+    english, counts = features.encoder.tokenize([features.english_M[place] for place in features.meaning_N[rows]], 8)
     logits = model(input_ids=ids, attention_mask=mask.long(), decoder_input_ids=english[:, :-1]).logits
     labels = english[:, 1:].masked_fill(counts[:, 1:] == 0, -100)
     expected = torch.nn.functional.cross_entropy(logits.double().flatten(0, 1), labels.flatten(), ignore_index=-100)
     assert found == pytest.approx(expected.item(), rel=2e-3)  # cached states are in half precision
 
 
-def test_the_first_four_losses_are_as_recorded(material: Material) -> None:
-    method = Translation(model_for(material, seed=4), material)
+def test_the_first_four_losses_are_as_recorded(features: FeatureDataset) -> None:
+    method = Translation(model_for(features, seed=4), features)
     assert golden_losses(method) == pytest.approx(GOLDEN, rel=2e-3)
 
 
-def test_only_the_decoder_learns(material: Material) -> None:
-    model = model_for(material)
-    Translation(model, material).loss(some_draw()).total.backward()
+def test_only_the_decoder_learns(features: FeatureDataset) -> None:
+    model = model_for(features)
+    Translation(model, features).loss(some_draw()).total.backward()
     assert all(parameter.grad is None for parameter in model.encoder.parameters())
     learning = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
     silent = [name for name, parameter in learning.items() if parameter.grad is None]
@@ -92,20 +92,20 @@ def test_an_encoder_stored_in_half_precision_is_trained_on_in_full(encoder_folde
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
 
 
-def test_a_short_training_translates_most_words(material: Material, tmp_path: Path, encoder_folder: Path) -> None:
-    model = model_for(material)
+def test_a_short_training_translates_most_words(features: FeatureDataset, tmp_path: Path, encoder_folder: Path) -> None:
+    model = model_for(features)
     recipe = Recipe(steps=600, batch_size=16, learning_rate=6e-3, warmup_steps=5, precision="no", seed=1)
-    run_loop(Translation(model, material), recipe, tmp_path, quiet=True)
+    run_loop(Translation(model, features), recipe, tmp_path, quiet=True)
     folder = tmp_path / "translator"
     model.save_pretrained(folder)
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copyfile(encoder_folder / name, folder / name)
     translator = Translator.from_folder(folder, SETTINGS, length=8, what="it")
-    rows = [row for row in range(1, len(material.texts_N)) if material.languages_N[row] == "sw"]
-    found = translator.translate([material.texts_N[row] for row in rows])
-    wanted = [material.english_M[place] for place in material.meaning_N[rows].tolist()]
+    rows = [row for row in range(1, len(features.texts_N)) if features.languages_N[row] == "sw"]
+    found = translator.translate([features.texts_N[row] for row in rows])
+    wanted = [features.english_M[place] for place in features.meaning_N[rows].tolist()]
     assert sum(one == other for one, other in zip(found, wanted, strict=True)) >= 7  # of twelve; chance is one
-    assert translator.translate([material.texts_N[rows[0]]]) == found[:1], "a batch changes no translation"
+    assert translator.translate([features.texts_N[rows[0]]]) == found[:1], "a batch changes no translation"
 
 
 def test_a_translator_is_published_and_the_base_reads_its_english(
@@ -124,10 +124,10 @@ def test_a_translator_is_published_and_the_base_reads_its_english(
     english = resident.translator.translate(["ajá", "ilé"])
     expected = base.encode_prompt([english[0], "", english[1]], torch.device("cpu"), 1, False)[0]
     assert torch.equal(pipe.encode_prompt(prompts, torch.device("cpu"), 1, False)[0], expected)
-    picture = pipe("ajá", num_inference_steps=1, output_type="pt", generator=torch.Generator().manual_seed(0)).images
-    assert picture.shape == (1, 3, 32, 32)
-    # Side by side with the base alone, its words below its pictures.
-    raw, translated = compare(pipe, "tiny-sd", [Spoken("ajá", "yo")], Settings("", 3, 2, 2.0))
+    image = pipe("ajá", num_inference_steps=1, output_type="pt", generator=torch.Generator().manual_seed(0)).images
+    assert image.shape == (1, 3, 32, 32)
+    # Side by side with the base alone, its words below its images.
+    raw, translated = compare(pipe, "tiny-sd", [Spoken("ajá", "yo")], GenerationSettings("", 3, 2, 2.0))
     assert (raw.heading, translated.heading) == ("tiny-sd alone", "translated by translate-yo")
     assert [raw.cells[0].caption, translated.cells[0].caption] == [
         "",
@@ -196,7 +196,7 @@ def test_a_translator_that_does_not_fit_is_refused_in_one_line(
     with pytest.raises(WeightsDoNotFit, match=r"fc1\.weight"):
         load_pipeline("tiny-sd", adapter=folder, hub=hub, device="cpu")
     weights.unlink()
-    with pytest.raises(Damaged, match="cannot be loaded"):
+    with pytest.raises(DamagedFile, match="cannot be loaded"):
         load_pipeline("tiny-sd", adapter=folder, hub=hub, device="cpu")
     with pytest.raises(DoesNotFit, match="does not translate"):
         wrap(encoder_folder, tmp_path / "x", base="tiny-sd", languages=("yo",), hub=hub)

@@ -163,9 +163,9 @@ def test_a_frozen_base_says_what_its_pipeline_would(name: str, original: Callabl
     denoiser = pipe.transformer if name == "pixart" else pipe.unet
 
     def listen(_module: Any, arguments: Any, settings: Any, output: Any) -> None:
-        noised = arguments[0] if arguments else settings["hidden_states"]
+        add_noise = arguments[0] if arguments else settings["hidden_states"]
         steps = arguments[1] if len(arguments) > 1 else settings["timestep"]
-        said.extend([noised, steps, output[0]])
+        said.extend([add_noise, steps, output[0]])
 
     denoiser.register_forward_hook(listen, with_kwargs=True)
     settings = (
@@ -179,7 +179,7 @@ def test_a_frozen_base_says_what_its_pipeline_would(name: str, original: Callabl
     torch.testing.assert_close(found_BKHW, expected_BKHW[:, :4], atol=1e-5, rtol=1e-4)
 
 
-def test_pictures_of_another_size_become_latents_of_the_bases(original: Callable[[str], Path]) -> None:
+def test_images_of_another_size_become_latents_of_the_bases(original: Callable[[str], Path]) -> None:
     base = FrozenBase.open(original("sdxl"), CPU)
     assert base.latents(torch.zeros(2, 3, 50, 50, dtype=torch.uint8)).shape == (2, *base.latent_shape)
 
@@ -190,7 +190,7 @@ def test_a_module_without_a_pooled_vector_is_refused_by_a_base_that_reads_one(or
         base.predict(torch.randn(1, 4, 8, 8), torch.tensor([3]), torch.randn(1, 5, WIDTH + SECOND))
 
 
-def test_the_large_pixart_is_told_the_size_of_its_pictures() -> None:
+def test_the_large_pixart_is_told_the_size_of_its_images() -> None:
     torch.manual_seed(0)
     transformer = PixArtTransformer2DModel(
         num_attention_heads=3, attention_head_dim=8, in_channels=4, out_channels=8, num_layers=1, sample_size=8,
@@ -200,11 +200,11 @@ def test_the_large_pixart_is_told_the_size_of_its_pictures() -> None:
     pipeline.register_modules(transformer=transformer)
     caption_projection = transformer.caption_projection
     base = FrozenPixArt(PixArt(), pipeline, Conditioning(width=24, mask=True), CPU)
-    noised, steps, states = torch.randn(2, 4, 8, 8), torch.tensor([3, 700]), torch.randn(2, 5, 20)
-    found = base.predict(noised, steps, caption_projection(states), mask_BL=torch.ones(2, 5, dtype=torch.bool))
+    add_noise, steps, states = torch.randn(2, 4, 8, 8), torch.tensor([3, 700]), torch.randn(2, 5, 20)
+    found = base.predict(add_noise, steps, caption_projection(states), mask_BL=torch.ones(2, 5, dtype=torch.bool))
     transformer.caption_projection = caption_projection
     sizes = {"resolution": torch.full((2, 2), 32.0), "aspect_ratio": torch.ones(2, 1)}
     expected = transformer(
-        noised, states, steps, added_cond_kwargs=sizes, encoder_attention_mask=torch.ones(2, 5)
+        add_noise, states, steps, added_cond_kwargs=sizes, encoder_attention_mask=torch.ones(2, 5)
     ).sample
     torch.testing.assert_close(found, expected[:, :4])

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from hub.errors import UnknownRecipe, WrongRequest
+from hub.errors import InvalidRequest, UnknownRecipe
 from trainers.loop.optimizer import learning_rate
 from trainers.loop.recipe import Recipe
 from trainers.methods import get_plan
-from trainers.recipes.overrides import Changes, settings_of
+from trainers.recipes.overrides import Overrides, settings_of
 from trainers.recipes.plan import Plan
 from trainers.recipes.recipe_file import FOLDER, read_recipe, recipe_names
 
@@ -46,12 +46,12 @@ def test_what_is_set_on_the_command_line_goes_before_the_file(tmp_path: Path) ->
     text = "method: pea\nphases: {hybrid: {steps: 7, batch_size: 3}}"
     plan = changed(tmp_path, text, "hybrid.steps=9", "batch_size=5", "prompt.length=4", "prompt.negative.length=4")
     assert (plan.phases[0].recipe.steps, plan.phases[0].recipe.batch_size) == (9, 5)
-    assert plan.prompting is not None
-    assert plan.prompting.positive.length == 4
+    assert plan.prompt_rules is not None
+    assert plan.prompt_rules.positive.length == 4
 
 
 def test_a_bare_key_is_set_in_every_phase_that_has_it() -> None:
-    plan = Changes().with_sets(["batch_size=5", "native_share=0.5"]).apply(get_plan("pea"), what="`pea`")
+    plan = Overrides().with_sets(["batch_size=5", "native_share=0.5"]).apply(get_plan("pea"), what="`pea`")
     assert [phase.recipe.batch_size for phase in plan.phases] == [5, 5]
     assert ["native_share" in settings_of(phase) for phase in plan.phases] == [False, True]
     assert settings_of(plan.phases[1])["native_share"] == 0.5
@@ -59,10 +59,10 @@ def test_a_bare_key_is_set_in_every_phase_that_has_it() -> None:
 
 def test_rules_of_prompts_are_those_of_config_json(tmp_path: Path) -> None:
     text = "method: mulan\nprompt: {prefix: 'summarize:', drop: [1, 2, 3], length: 80, negative: {length: 77}}"
-    prompting = changed(tmp_path, text).prompting
-    assert prompting is not None
-    assert (prompting.positive.kept, prompting.negative.kept, prompting.negative.prefix) == (77, 77, "")
-    assert prompting.config()["negative"] == {"prefix": "", "drop": [], "length": 77}
+    prompt_rules = changed(tmp_path, text).prompt_rules
+    assert prompt_rules is not None
+    assert (prompt_rules.positive.kept, prompt_rules.negative.kept, prompt_rules.negative.prefix) == (77, 77, "")
+    assert prompt_rules.config()["negative"] == {"prefix": "", "drop": [], "length": 77}
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_rules_of_prompts_are_those_of_config_json(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_a_wrong_file_is_refused_in_one_line(tmp_path: Path, text: str, complaint: str) -> None:
-    with pytest.raises(WrongRequest, match=complaint) as found:
+    with pytest.raises(InvalidRequest, match=complaint) as found:
         changed(tmp_path, text)
     assert "\n" not in str(found.value)
     assert "mine.yaml" in str(found.value)
@@ -103,8 +103,8 @@ def test_a_wrong_file_is_refused_in_one_line(tmp_path: Path, text: str, complain
     ],
 )
 def test_a_wrong_set_is_refused_in_one_line(each: str, complaint: str) -> None:
-    with pytest.raises(WrongRequest, match=complaint) as found:
-        Changes().with_sets([each]).apply(get_plan("mulan"), what="`mulan`")
+    with pytest.raises(InvalidRequest, match=complaint) as found:
+        Overrides().with_sets([each]).apply(get_plan("mulan"), what="`mulan`")
     assert "\n" not in str(found.value)
 
 
@@ -118,8 +118,8 @@ def test_a_wrong_set_is_refused_in_one_line(each: str, complaint: str) -> None:
     ],
 )
 def test_a_size_of_a_wrong_kind_is_refused_in_one_line(method: str, each: str, complaint: str) -> None:
-    with pytest.raises(WrongRequest, match=complaint) as found:
-        Changes().with_sets([each]).apply(get_plan(method), what=f"`{method}`")
+    with pytest.raises(InvalidRequest, match=complaint) as found:
+        Overrides().with_sets([each]).apply(get_plan(method), what=f"`{method}`")
     assert "\n" not in str(found.value)
 
 
@@ -132,8 +132,8 @@ def test_a_size_of_a_wrong_kind_is_refused_in_one_line(method: str, each: str, c
     ],
 )  # fmt: skip
 def test_what_cannot_be_kept_is_refused_before_anything_is_copied(method: str, sets: list[str], complaint: str) -> None:
-    plan = Changes().with_sets(sets).apply(get_plan(method), what=f"`{method}`")
-    with pytest.raises(WrongRequest, match=complaint) as found:
+    plan = Overrides().with_sets(sets).apply(get_plan(method), what=f"`{method}`")
+    with pytest.raises(InvalidRequest, match=complaint) as found:
         plan.learner(None, None)
     assert "\n" not in str(found.value)
 

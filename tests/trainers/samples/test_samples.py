@@ -1,4 +1,4 @@
-"""Sample pictures: what a module draws while it learns, the same prompts from the same noise, and nothing else changed."""
+"""Sample images: what a module draws while it learns, the same prompts from the same noise, and nothing else changed."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ import torch
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from hub.errors import WrongRequest
+from hub.errors import InvalidRequest
 from hub.loader import load_pipeline
 from hub.local import LocalHub
 from tests.builders.training.commands import TINY, json_of, run
 from tests.builders.training.toy import ToyCorpus
 from trainers.cli import train
-from trainers.inputs.features import Material
-from trainers.loop.sampler import generator_of
+from trainers.inputs.features import FeatureDataset
+from trainers.loop.sampler import NOISE_STREAM, generator_of
 from trainers.methods import METHODS, get_plan
 from trainers.recipes.plan import Plan
 from trainers.samples.draw import GUIDANCE, STEPS, draw, of_prompts
-from trainers.samples.samples import COUNT, chosen, sheet
+from trainers.samples.samples import COUNT, choose_prompts, sheet
 
 
 def folder_of(outcome: Any) -> Path:
@@ -58,16 +58,16 @@ def test_a_run_with_samples_ends_in_the_weights_of_one_without_bit_for_bit(
 
 
 @pytest.mark.parametrize("method", ["token-kd", "iap", "full"])
-def test_a_sample_is_the_picture_that_the_published_module_draws(
+def test_a_sample_is_the_image_that_the_published_module_draws(
     method: str, hub: LocalHub, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     outcome = json_of(capsys, train, method, "--lang", "yo", *TINY, "--no-evaluate", "--sample-every", "100")
     pipe = load_pipeline("tiny-sd", adapter=Path(outcome["folder"]), hub=hub, device="cpu")
     pipe.set_progress_bar_config(disable=True)
-    prompts = chosen(ToyCorpus(), ["yo"], [])
+    prompts = choose_prompts(ToyCorpus(), ["yo"], [])
     drawn = pipe(
         [prompt.text for prompt in prompts], num_inference_steps=STEPS, guidance_scale=GUIDANCE, output_type="pt",
-        generator=[generator_of(0, "picture", prompt.concept) for prompt in prompts],
+        generator=[generator_of(0, NOISE_STREAM, prompt.concept) for prompt in prompts],
     ).images  # fmt: skip
     last = max((folder_of(outcome) / "samples").iterdir(), key=lambda path: path.stat().st_mtime)
     title = f"{last.stem.partition('-')[0]}, step {int(last.stem.rpartition('-')[2])}"
@@ -78,37 +78,37 @@ def test_a_sample_is_the_picture_that_the_published_module_draws(
     assert found[40:].std() > 5, "or else nothing was drawn"
 
 
-def test_drawing_asks_no_global_generator_and_repeats_itself(material: Material) -> None:
+def test_drawing_asks_no_global_generator_and_repeats_itself(features: FeatureDataset) -> None:
     torch.manual_seed(3)
     plan: Plan = get_plan("token-kd")
-    module = plan.learner(material.base, material.encoder).module.eval()
-    prompts = chosen(ToyCorpus(), ["yo"], ["oòrùn"])
+    module = plan.learner(features.base, features.encoder).module.eval()
+    prompts = choose_prompts(ToyCorpus(), ["yo"], ["oòrùn"])
     before = torch.get_rng_state()
-    first, second = (draw(module, of_prompts(material, prompts), seed=4) for _ in range(2))
+    first, second = (draw(module, of_prompts(features, prompts), seed=4) for _ in range(2))
     assert torch.equal(torch.get_rng_state(), before)
     assert torch.equal(first, second)
     assert first.shape == (len(prompts), 3, 32, 32)
     assert 0 <= first.min() < first.max() <= 1
-    assert not torch.equal(first, draw(module, of_prompts(material, prompts), seed=5))
+    assert not torch.equal(first, draw(module, of_prompts(features, prompts), seed=5))
 
 
 def test_the_same_things_are_drawn_in_all_languages_that_have_them() -> None:
-    prompts = chosen(ToyCorpus(), ["yo", "sw", "en"], [])
+    prompts = choose_prompts(ToyCorpus(), ["yo", "sw", "en"], [])
     by_language = {tag: [p.concept for p in prompts if p.language == tag] for tag in ("yo", "sw", "en")}
     assert by_language["yo"] == by_language["sw"] == by_language["en"]
     assert len(set(by_language["yo"])) == COUNT
-    with pytest.raises(WrongRequest, match="no seen prompts in fr to draw: name some with `--sample-prompt`"):
-        chosen(ToyCorpus(), ["fr"], [])
+    with pytest.raises(InvalidRequest, match="no seen prompts in fr to draw: name some with `--sample-prompt`"):
+        choose_prompts(ToyCorpus(), ["fr"], [])
 
 
 def test_what_draws_nothing_says_so_in_one_line_and_trains(hub: LocalHub, capsys: pytest.CaptureFixture[str]) -> None:
     run(train, "translate", "--lang", "yo", *TINY, "--no-evaluate", "--json", "--sample-every", "2")
     said = capsys.readouterr()
-    assert "`translate` draws nothing: `--sample-every` has no pictures to show." in said.err.splitlines()
+    assert "`translate` draws nothing: `--sample-every` has no images to show." in said.err.splitlines()
     assert not (folder_of(json.loads(said.out)) / "samples").exists()
     assert {name for name in METHODS if not get_plan(name).draws} == {"mclip", "mclip+", "mte", "translate"}
 
 
 def test_a_sample_prompt_without_a_time_is_refused(hub: LocalHub) -> None:
-    with pytest.raises(WrongRequest, match="when shall `--sample-prompt` be drawn"):
+    with pytest.raises(InvalidRequest, match="when shall `--sample-prompt` be drawn"):
         run(train, "mulan", "--lang", "yo", *TINY, "--sample-prompt", "oòrùn")

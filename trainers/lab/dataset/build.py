@@ -1,4 +1,4 @@
-"""Build the data set `emoji`: names and keywords in 105 languages, 64-px pictures, fixed splits.
+"""Build the data set `emoji`: names and keywords in 105 languages, 64-px images, fixed splits.
 
 python -m trainers.lab.dataset.build          # writes cards/datasets/emoji/*.parquet and prints the digest
 python -m trainers.lab.dataset.build --check  # builds in memory and compares with the committed digest
@@ -21,7 +21,7 @@ from hub.cards import write_card
 from trainers.corpora.emoji_dataset import TABLES, Rows, digest, read
 from trainers.lab.dataset.concepts import Concept, identify, read_concepts
 from trainers.lab.dataset.dataset_card import dataset_card
-from trainers.lab.dataset.download import Sources, fetch
+from trainers.lab.dataset.download import DatasetSources, fetch
 from trainers.lab.dataset.render_emoji import Renderer, to_webp
 from trainers.lab.dataset.splits import HELD_OUT_LANGUAGES, split_of
 
@@ -32,13 +32,13 @@ RIGHT_TO_LEFT = {"Adlm", "Arab", "Hebr", "Nkoo", "Syrc", "Thaa"}
 Names = dict[str, tuple[str, list[str]]]
 
 
-def build(sources: Sources) -> dict[str, Rows]:
+def build(sources: DatasetSources) -> dict[str, Rows]:
     """All rows of the four tables, in a fixed order."""
     english = read_names(sources, "en")
     renderer = Renderer(sources.font)
     concepts = list(read_concepts(sources.emoji_test, english))
-    pictures = {concept.id: renderer.draw(concept.emoji) for concept in concepts}
-    concepts = [concept for concept in concepts if pictures[concept.id] is not None]
+    images = {concept.id: renderer.draw(concept.emoji) for concept in concepts}
+    concepts = [concept for concept in concepts if images[concept.id] is not None]
     names: Rows = []
     languages: Rows = []
     for folder in sorted(sources.annotations.iterdir()):
@@ -52,10 +52,10 @@ def build(sources: Sources) -> dict[str, Rows]:
         "concepts": [asdict(concept) for concept in concepts],
         "names": names,
         "languages": languages,
-        "pictures": [
-            {"concept": id, "image": {"bytes": to_webp(picture), "path": f"{id}.webp"}}
-            for id, picture in pictures.items()
-            if picture is not None
+        "images": [
+            {"concept": id, "image": {"bytes": to_webp(image), "path": f"{id}.webp"}}
+            for id, image in images.items()
+            if image is not None
         ],
     }
 
@@ -65,14 +65,14 @@ def write(tables: dict[str, Rows], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name in TABLES:
         table, path = pa.Table.from_pylist(tables[name]), folder / f"{name}.parquet"
-        if name == "pictures":  # compressed already
+        if name == "images":  # compressed already
             pq.write_table(table, path, compression="none")
         else:
             pq.write_table(table, path, compression="zstd", compression_level=19)
     write_card(dataset_card(tables, digest(tables)), folder / "README.md")
 
 
-def read_names(sources: Sources, language: str) -> Names:
+def read_names(sources: DatasetSources, language: str) -> Names:
     """(name, keywords) by concept id, from CLDR's own and derived annotations of one locale."""
     names: Names = {}
     for root, key in ((sources.annotations, "annotations"), (sources.derived, "annotationsDerived")):
@@ -85,7 +85,7 @@ def read_names(sources: Sources, language: str) -> Names:
     return names
 
 
-def _own_names(sources: Sources, language: str) -> int:
+def _own_names(sources: DatasetSources, language: str) -> int:
     document = json.loads((sources.annotations / language / "annotations.json").read_text(encoding="utf-8"))
     return sum(bool(entry.get("tts")) for entry in document["annotations"].get("annotations", {}).values())
 

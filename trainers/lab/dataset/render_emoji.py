@@ -13,14 +13,14 @@ SIDE_PX = 64
 
 
 class Renderer:
-    """Turns an emoji into a 64 × 64 picture on white."""
+    """Turns an emoji into a 64 × 64 image on white."""
 
     def __init__(self, font: Path) -> None:
         self._font = ImageFont.truetype(font, STRIKE_PX, layout_engine=ImageFont.Layout.RAQM)
         self._glyph_width = self._font.getlength("\U0001f600")
 
     def draw(self, emoji: str) -> Image.Image | None:
-        """The picture, or None when the font has no single glyph for the sequence."""
+        """The image, or None when the font has no single glyph for the sequence."""
         if self._font.getlength(emoji) != self._glyph_width:
             return None
         canvas = Image.new("RGBA", (160, 160), (255, 255, 255, 255))
@@ -31,8 +31,8 @@ class Renderer:
         return canvas.convert("RGB").crop((8, 8, 152, 152)).resize((SIDE_PX, SIDE_PX), Image.Resampling.LANCZOS)
 
 
-def to_webp(picture: Image.Image) -> bytes:
-    """The picture as WebP, quality 90."""
+def to_webp(image: Image.Image) -> bytes:
+    """The image as WebP, quality 90."""
     buffer = io.BytesIO()
-    picture.save(buffer, "WEBP", quality=90, method=6)
+    image.save(buffer, "WEBP", quality=90, method=6)
     return buffer.getvalue()

@@ -5,7 +5,7 @@
 | `seen` | nothing | the fit |
 | `validation`, `pairs` | name and keywords of a concept in one language; the concept is known in others | transfer across languages |
 | `languages` | a whole language | zero-shot transfer |
-| `combinations` | a concept in every language, English and its picture included; its parts are known | composition |
+| `combinations` | a concept in every language, English and its image included; its parts are known | composition |
 
 Membership is a function of SHA-256 over (language, concept) alone, so that adding a language or a concept moves no other row.
 """
@@ -49,7 +49,7 @@ def split_of(language: str, concept: Concept) -> str:
 def is_combination(concept: Concept) -> bool:
     """Whether the concept itself is unseen in every language while its parts are seen.
 
-    Of a flag it is the phrase (`flag: Nigeria`) that is unseen: its picture is trained under the country's word alone.
+    Of a flag it is the phrase (`flag: Nigeria`) that is unseen: its image is trained under the country's word alone.
     """
     match concept.role:
         case "tone":

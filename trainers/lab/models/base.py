@@ -22,7 +22,7 @@ from trainers.corpora.emoji_dataset import World
 from trainers.lab.dataset.captions import captions_of, english_names, tokenise
 from trainers.lab.models.pairs import LENGTH
 from trainers.lab.models.vae import encode
-from trainers.lab.stage import parser_of, shortened
+from trainers.lab.stage import parser_of, shorten
 from trainers.loop.loop import train
 from trainers.loop.method import Draw, Loss
 from trainers.loop.recipe import Recipe
@@ -77,7 +77,7 @@ def make_unet() -> UNet2DConditionModel:
     return unet
 
 
-class Denoising:
+class DenoiserPretraining:
     """Predict v from a noisy latent and a caption's token states."""
 
     def __init__(
@@ -151,18 +151,18 @@ def assemble(work: Path, unet: UNet2DConditionModel) -> StableDiffusionPipeline:
     )
 
 
-def prepare(world: World, work: Path, unet: UNet2DConditionModel, device: torch.device) -> Denoising:
-    """Everything frozen, computed once: latents of the pictures, token states of the captions."""
+def prepare(world: World, work: Path, unet: UNet2DConditionModel, device: torch.device) -> DenoiserPretraining:
+    """Everything frozen, computed once: latents of the images, token states of the captions."""
     rows = english_names(world, with_combinations=False)
     vae = AutoencoderKL.from_pretrained(work / "vae").eval().to(device)
-    latents_NCHW = encode(vae, torch.stack([world.pictures[row.concept] for row in rows]))
+    latents_NCHW = encode(vae, torch.stack([world.images[row.concept] for row in rows]))
     text_encoder, tokenizer = text_tower(work / "emoji-clip")
     captions = [captions_of(row, names_only=True, with_combinations=False, seed=RECIPE.seed) for row in rows]
     tokens_NL = tokenise(tokenizer, [caption for variants in captions for caption in variants], LENGTH)
     states_NVLD = text_states(text_encoder.to(device), tokens_NL).unflatten(0, (len(rows), -1))
     empty_LD = text_states(text_encoder, tokenise(tokenizer, [""], LENGTH))[0].float()
     weights_N = torch.tensor([ROLE_WEIGHTS[world.concepts[row.concept]["role"]] for row in rows])
-    return Denoising(unet, latents_NCHW, states_NVLD, empty_LD, weights_N, device)
+    return DenoiserPretraining(unet, latents_NCHW, states_NVLD, empty_LD, weights_N, device)
 
 
 def main() -> None:
@@ -172,7 +172,7 @@ def main() -> None:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     unet = make_unet().to(device)
     method = prepare(World(), work, unet, device)
-    recipe, refine = (shortened(each, arguments.share) for each in (RECIPE, REFINE))
+    recipe, refine = (shorten(each, arguments.share) for each in (RECIPE, REFINE))
     train(method, recipe, work / "unet-run", checkpoint_every=250, label="unet")
     train(method, refine, work / "unet-refine-run", checkpoint_every=100, label="unet, refined")
     assemble(work, unet.eval().cpu()).save_pretrained(work / "emoji-sd")

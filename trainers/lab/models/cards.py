@@ -19,7 +19,7 @@ LAB = (
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
+class StageCost:
     """What one run took."""
 
     recipe: Recipe
@@ -39,29 +39,29 @@ class Cost:
 COST_HEAD = "| part | steps × batch | learning rate | minutes, one core | US$ at 0.05 a core-hour | at the end |\n|---|---|---|---|---|---|"
 
 
-def _cost_table(spent: dict[str, Cost]) -> str:
+def _cost_table(spent: dict[str, StageCost]) -> str:
     return "\n".join([COST_HEAD, *(cost.row(what) for what, cost in spent.items())])
 
 
-def pair(name: str, shape: Shape, spent: dict[str, Cost], parameters: int) -> dict[str, Any]:
+def pair(name: str, shape: Shape, spent: dict[str, StageCost], parameters: int) -> dict[str, Any]:
     """Summary and prose of a dual encoder."""
     judge = shape.with_combinations
     role = (
-        "Scores pictures and nothing else: it has another shape, another seed and another vocabulary than the encoder that conditions the base, and it "
-        "has seen the held-out combinations, so that it can tell whether one was drawn. Its last lesson sets every picture against all names of the "
-        "gallery, and half of the pictures are real ones through the base's autoencoder with noise on the latent (`trainers/lab/models/judge.py`), so that loss "
-        "of detail is not taken for another thing. It has never seen a drawn picture."
+        "Scores images and nothing else: it has another shape, another seed and another vocabulary than the encoder that conditions the base, and it "
+        "has seen the held-out combinations, so that it can tell whether one was drawn. Its last lesson sets every image against all names of the "
+        "gallery, and half of the images are real ones through the base's autoencoder with noise on the latent (`trainers/lab/models/judge.py`), so that loss "
+        "of detail is not taken for another thing. It has never seen a drawn image."
         if judge
         else "Its text tower is the text encoder of `emoji-sd`, frozen."
     )
     prose = f"""# {name}
 
-A CLIP of {parameters / 1e6:.2f}M parameters that matches English emoji names with 64-px pictures. {role}
+A CLIP of {parameters / 1e6:.2f}M parameters that matches English emoji names with 64-px images. {role}
 
 {LAB}
 
-- Text: {shape.text_layers} × {shape.text_width}, 16 tokens, byte-level BPE of 3,000 pieces. Pictures: {shape.vision_layers} × {shape.vision_width}, patch {shape.patch}.
-- Data: `emoji`, English names and keywords, {"all" if judge else "without held-out combinations"}; shifted, turned, scaled, blurred and noised pictures.
+- Text: {shape.text_layers} × {shape.text_width}, 16 tokens, byte-level BPE of 3,000 pieces. Images: {shape.vision_layers} × {shape.vision_width}, patch {shape.patch}.
+- Data: `emoji`, English names and keywords, {"all" if judge else "without held-out combinations"}; shifted, turned, scaled, blurred and noised images.
 - Loss: symmetric InfoNCE. Recipe: `python -m trainers.lab.models.clip {name}`, seed {shape.recipe.seed}.
 
 {_cost_table(spent)}
@@ -75,7 +75,7 @@ A CLIP of {parameters / 1e6:.2f}M parameters that matches English emoji names wi
 
 
 def multilingual(
-    table: dict[str, dict[str, dict[str, float]]], world: World, spent: Cost, parameters: int
+    table: dict[str, dict[str, dict[str, float]]], world: World, spent: StageCost, parameters: int
 ) -> dict[str, Any]:
     """Summary and prose of the multilingual encoder, with recall for every language."""
     rows = []
@@ -116,12 +116,12 @@ states; measured by `python -m trainers.lab.models.ship emoji-xlmr`. `seen` is f
     return {"summary": "Small XLM-R that has read emoji names in 105 languages", "prose": prose}
 
 
-def base(spent: dict[str, Cost], parameters: dict[str, int]) -> dict[str, Any]:
+def base(spent: dict[str, StageCost], parameters: dict[str, int]) -> dict[str, Any]:
     """Summary and prose of the base."""
     prose = f"""# emoji-sd
 
 A Stable Diffusion that has read English only: `StableDiffusionPipeline` in the real diffusers classes, {parameters["unet"] / 1e6:.2f}M parameters in the denoiser,
-{parameters["vae"] / 1e6:.2f}M in the autoencoder (64 × 64 pictures, 16 × 16 × 4 latents), and the text tower of `emoji-clip` ({parameters["text_encoder"] / 1e6:.2f}M, 16 tokens × 128). Frozen ever
+{parameters["vae"] / 1e6:.2f}M in the autoencoder (64 × 64 images, 16 × 16 × 4 latents), and the text tower of `emoji-clip` ({parameters["text_encoder"] / 1e6:.2f}M, 16 tokens × 128). Frozen ever
 after; modules teach it other languages.
 
 {LAB}
@@ -132,7 +132,7 @@ from hub import load_pipeline
 load_pipeline("emoji-sd")("red heart", guidance_scale=2.5, num_inference_steps=20).images[0]
 ```
 
-- Data: pictures and English names of `emoji`, without held-out combinations; of held-out flags the country's word alone.
+- Data: images and English names of `emoji`, without held-out combinations; of held-out flags the country's word alone.
 - v-prediction, zero terminal SNR, DDIM with trailing steps; best at guidance 2 to 3.
 - Recipe: `python -m trainers.lab.models.vae`, `… .clip emoji-clip`, `… .base` (seeds 1, 2, 3), or all with `make lab`.
 

@@ -1,4 +1,4 @@
-"""`emoji-clip` and `emoji-judge`: two independent dual encoders of English text and emoji pictures.
+"""`emoji-clip` and `emoji-judge`: two independent dual encoders of English text and emoji images.
 
     python -m trainers.lab.models.clip emoji-clip
     python -m trainers.lab.models.clip emoji-judge
@@ -33,7 +33,7 @@ from trainers.corpora.emoji_dataset import Name, World
 from trainers.lab.dataset.captions import captions_of, english_names, tokenise
 from trainers.lab.models import judge
 from trainers.lab.models.pairs import LENGTH, augment, to_unit
-from trainers.lab.stage import parser_of, shortened
+from trainers.lab.stage import parser_of, shorten
 from trainers.loop.loop import train
 from trainers.loop.method import Draw, Loss
 from trainers.loop.recipe import Recipe
@@ -144,22 +144,22 @@ def make_clip(shape: Shape, tokenizer: CLIPTokenizer) -> CLIPModel:
 
 
 class Contrast:
-    """Match captions with pictures."""
+    """Match captions with images."""
 
     example_weights: Tensor | None = None
 
-    def __init__(self, module: CLIPModel, tokens_NVL: Tensor, pictures_N3HW: Tensor, device: torch.device) -> None:
+    def __init__(self, module: CLIPModel, tokens_NVL: Tensor, images_N3HW: Tensor, device: torch.device) -> None:
         self.module = module
         self.example_count = len(tokens_NVL)
         self._tokens_NVL = tokens_NVL
-        self._pictures_N3HW = pictures_N3HW
+        self._images_N3HW = images_N3HW
         self._device = device
 
     def loss(self, draw: Draw) -> Loss:
         """Symmetric InfoNCE over the batch."""
         which_B = torch.randint(0, self._tokens_NVL.shape[1], draw.indices_B.shape, generator=draw.generator)
         ids_BL = self._tokens_NVL[draw.indices_B, which_B].to(self._device)
-        x_B3HW = augment(to_unit(self._pictures_N3HW[draw.indices_B]).to(self._device), draw.generator)
+        x_B3HW = augment(to_unit(self._images_N3HW[draw.indices_B]).to(self._device), draw.generator)
         out = self.module(input_ids=ids_BL, pixel_values=x_B3HW)
         logits_BB = out.logits_per_text.float()
         concept_B = draw.indices_B.to(self._device)
@@ -179,7 +179,7 @@ def processor() -> CLIPImageProcessorPil:
 
 
 def prepare(world: World, shape: Shape) -> tuple[CLIPTokenizer, list[Name], Tensor, Tensor]:
-    """Tokenizer, rows, token ids (N, V, L) and pictures (N, 3, 64, 64)."""
+    """Tokenizer, rows, token ids (N, V, L) and images (N, 3, 64, 64)."""
     rows = english_names(world, with_combinations=shape.with_combinations)
     seed = shape.recipe.seed
     captions = [
@@ -187,18 +187,18 @@ def prepare(world: World, shape: Shape) -> tuple[CLIPTokenizer, list[Name], Tens
     ]
     tokenizer = make_tokenizer([caption for variants in captions for caption in variants])
     tokens_NVL = torch.stack([tokenise(tokenizer, variants, LENGTH) for variants in captions])
-    return tokenizer, rows, tokens_NVL, torch.stack([world.pictures[row.concept] for row in rows])
+    return tokenizer, rows, tokens_NVL, torch.stack([world.images[row.concept] for row in rows])
 
 
 @torch.no_grad()
 def recall_of(clip: CLIPModel, tokenizer: CLIPTokenizer, world: World) -> dict[str, float]:
-    """Recall over the gallery of base concepts, real pictures against English names, both ways."""
+    """Recall over the gallery of base concepts, real images against English names, both ways."""
     names = {row.concept: row.name for row in world.named("en")}
     gallery = world.gallery()
     device = clip.device
     text = clip.get_text_features(tokenise(tokenizer, [names[id] for id in gallery], LENGTH).to(device)).pooler_output
-    pictures = to_unit(torch.stack([world.pictures[id] for id in gallery])).to(device)
-    image = torch.cat([clip.get_image_features(chunk).pooler_output for chunk in pictures.split(128)])
+    images = to_unit(torch.stack([world.images[id] for id in gallery])).to(device)
+    image = torch.cat([clip.get_image_features(chunk).pooler_output for chunk in images.split(128)])
     scores = F.normalize(image, dim=1) @ F.normalize(text, dim=1).T
     result: dict[str, float] = {}
     for way, matrix in (("image_to_text", scores), ("text_to_image", scores.T)):
@@ -215,20 +215,20 @@ def main() -> None:
     shape = SHAPES[arguments.name]
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     world = World()
-    tokenizer, rows, tokens_NVL, pictures_N3HW = prepare(world, shape)
+    tokenizer, rows, tokens_NVL, images_N3HW = prepare(world, shape)
     clip = make_clip(shape, tokenizer).to(device)
-    method = Contrast(clip, tokens_NVL, pictures_N3HW, device)
+    method = Contrast(clip, tokens_NVL, images_N3HW, device)
     run = arguments.work / f"{arguments.name}-run"
-    train(method, shortened(shape.recipe, arguments.share), run, checkpoint_every=200, label=arguments.name)
+    train(method, shorten(shape.recipe, arguments.share), run, checkpoint_every=200, label=arguments.name)
     if shape.refine is not None:
         refined = arguments.work / f"{arguments.name}-refine-run"
-        refine = shortened(shape.refine, arguments.share)
+        refine = shorten(shape.refine, arguments.share)
         train(method, refine, refined, checkpoint_every=100, label=f"{arguments.name}, refined")
     if shape.sharpen is not None:
         vae = AutoencoderKL.from_pretrained(arguments.work / "vae").eval().to(device)
-        lesson = judge.prepare(clip, tokenizer, world, rows, tokens_NVL, pictures_N3HW, vae, shape.sharpen.seed)
+        lesson = judge.prepare(clip, tokenizer, world, rows, tokens_NVL, images_N3HW, vae, shape.sharpen.seed)
         sharpened = arguments.work / f"{arguments.name}-sharpen-run"
-        sharpen = shortened(shape.sharpen, arguments.share)
+        sharpen = shorten(shape.sharpen, arguments.share)
         train(lesson, sharpen, sharpened, checkpoint_every=100, label=f"{arguments.name}, sharpened")
     clip.eval()
     print(arguments.name, recall_of(clip, tokenizer, world))

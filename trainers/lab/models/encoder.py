@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from transformers import AutoModel, PreTrainedTokenizerFast, XLMRobertaConfig, XLMRobertaModel
 
 from trainers.corpora.emoji_dataset import Name, World
-from trainers.lab.stage import parser_of, shortened
+from trainers.lab.stage import parser_of, shorten
 from trainers.learners.losses import masked_mean
 from trainers.loop.loop import train
 from trainers.loop.method import Draw, Loss
@@ -258,7 +258,7 @@ def main() -> None:
     module = Aligned(make_encoder(len(tokenizer)), len(trained_concepts(world))).to(device)
     train(
         Pretraining(module, tokenizer, world, device),
-        shortened(RECIPE, arguments.share),
+        shorten(RECIPE, arguments.share),
         work / "emoji-xlmr-run",
         checkpoint_every=250,
         label="emoji-xlmr",

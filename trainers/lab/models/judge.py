@@ -1,10 +1,10 @@
-"""`emoji-judge`'s last lesson: every name of the gallery as a wrong answer, pictures as an autoencoder spoils them.
+"""`emoji-judge`'s last lesson: every name of the gallery as a wrong answer, images as an autoencoder spoils them.
 
-A batch of 128 seldom holds the two faces that are hard to tell apart, and drawn pictures lose detail in ways that blur
-and noise on pixels do not show. So the judge must find each picture's name among all names of the gallery at once, and
-half of the pictures are real ones through the autoencoder with noise on the latent. It never sees a drawn picture.
+A batch of 128 seldom holds the two faces that are hard to tell apart, and drawn images lose detail in ways that blur
+and noise on pixels do not show. So the judge must find each image's name among all names of the gallery at once, and
+half of the images are real ones through the autoencoder with noise on the latent. It never sees a drawn image.
 
-Shape letters: N concepts, G gallery, V captions or versions of one concept, B batch, L tokens, D features, H W a picture.
+Shape letters: N concepts, G gallery, V captions or versions of one concept, B batch, L tokens, D features, H W an image.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ GALLERY_WEIGHT = 3.0
 
 
 class Sharpening:
-    """Match captions with pictures, each picture against all names of the gallery."""
+    """Match captions with images, each image against all names of the gallery."""
 
     def __init__(
         self,
         module: CLIPModel,
         tokens_NVL: Tensor,
-        pictures_NV3HW: Tensor,
+        images_NV3HW: Tensor,
         gallery_GL: Tensor,
         place_G: Tensor,
         device: torch.device,
@@ -48,19 +48,19 @@ class Sharpening:
         weights_N[place_G] = GALLERY_WEIGHT
         self.example_weights: Tensor | None = weights_N
         self._tokens_NVL = tokens_NVL
-        self._pictures_NV3HW = pictures_NV3HW
+        self._images_NV3HW = images_NV3HW
         self._gallery_GL = gallery_GL.to(device)
         self._place_G = place_G.to(device)
         self._device = device
 
     def loss(self, draw: Draw) -> Loss:
-        """InfoNCE, pictures → the batch's captions and the gallery's names, captions → the batch's pictures."""
+        """InfoNCE, images → the batch's captions and the gallery's names, captions → the batch's images."""
         count = len(draw.indices_B)
         which_B = torch.randint(0, self._tokens_NVL.shape[1], (count,), generator=draw.generator)
         ids_BL = self._tokens_NVL[draw.indices_B, which_B].to(self._device)
         spoilt_B = torch.rand(count, generator=draw.generator) < SPOILT_SHARE
-        version_B = torch.randint(1, self._pictures_NV3HW.shape[1], (count,), generator=draw.generator) * spoilt_B
-        x_B3HW = augment(to_unit(self._pictures_NV3HW[draw.indices_B, version_B]).to(self._device), draw.generator)
+        version_B = torch.randint(1, self._images_NV3HW.shape[1], (count,), generator=draw.generator) * spoilt_B
+        x_B3HW = augment(to_unit(self._images_NV3HW[draw.indices_B, version_B]).to(self._device), draw.generator)
         texts_TL = torch.cat([ids_BL, self._gallery_GL])
         text_TD = F.normalize(self.module.get_text_features(texts_TL).pooler_output.float(), dim=1)
         image_BD = F.normalize(self.module.get_image_features(x_B3HW).pooler_output.float(), dim=1)
@@ -78,12 +78,12 @@ def soft(logits_BT: Tensor, target_BT: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def spoil(vae: AutoencoderKL, pictures_N3HW: Tensor, seed: int) -> Tensor:
-    """Each uint8 picture and its versions through the autoencoder, (N, 1 + len(SPOILT), 3, H, W), uint8."""
-    latents_NCHW = encode(vae, pictures_N3HW)
-    versions = [pictures_N3HW]
+def spoil(vae: AutoencoderKL, images_N3HW: Tensor, seed: int) -> Tensor:
+    """Each uint8 image and its versions through the autoencoder, (N, 1 + len(SPOILT), 3, H, W), uint8."""
+    latents_NCHW = encode(vae, images_N3HW)
+    versions = [images_N3HW]
     device = next(vae.parameters()).device
-    for deviation in tqdm(SPOILT, desc="spoilt pictures", unit="version"):
+    for deviation in tqdm(SPOILT, desc="spoilt images", unit="version"):
         noise_NCHW = torch.randn(latents_NCHW.shape, generator=generator_of(seed, "spoil", str(deviation)))
         noisy_NCHW = latents_NCHW + deviation * noise_NCHW
         decoded = [vae.decode(chunk.to(device)).sample.cpu() for chunk in noisy_NCHW.split(64)]
@@ -97,7 +97,7 @@ def prepare(
     world: World,
     rows: list[Name],
     tokens_NVL: Tensor,
-    pictures_N3HW: Tensor,
+    images_N3HW: Tensor,
     vae: AutoencoderKL,
     seed: int,
 ) -> Sharpening:
@@ -108,7 +108,7 @@ def prepare(
     return Sharpening(
         clip,
         tokens_NVL,
-        spoil(vae, pictures_N3HW, seed),
+        spoil(vae, images_N3HW, seed),
         tokenise(tokenizer, names, LENGTH),
         torch.tensor([place[concept] for concept in gallery]),
         clip.device,

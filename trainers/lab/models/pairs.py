@@ -1,6 +1,6 @@
-"""What the lab's dual encoders are trained on: texts of one length, and pictures that are spoilt a little each time.
+"""What the lab's dual encoders are trained on: texts of one length, and images that are spoilt a little each time.
 
-Shape letters: B batch, H and W a picture.
+Shape letters: B batch, H and W an image.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ LENGTH = 16
 """Tokens of a text."""
 
 
-def to_unit(pictures_BCHW: Tensor) -> Tensor:
+def to_unit(images_BCHW: Tensor) -> Tensor:
     """uint8 in 0…255 to float in −1…1, as diffusers has it."""
-    return pictures_BCHW.float() / 127.5 - 1
+    return images_BCHW.float() / 127.5 - 1
 
 
 def augment(x_B3HW: Tensor, generator: torch.Generator) -> Tensor:

@@ -144,11 +144,11 @@ def measured(
     )
 
 
-def cost(run: Path, recipe: Recipe) -> cards.Cost:
+def cost(run: Path, recipe: Recipe) -> cards.StageCost:
     """What a run took, from its own log."""
     last = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
     hours = last["seconds"] / 3600
-    return cards.Cost(
+    return cards.StageCost(
         recipe,
         last["seconds"],
         hours * PRICE_PER_CPU_HOUR,

@@ -1,4 +1,4 @@
-"""`emoji-sd`'s autoencoder: 64 × 64 pictures to 16 × 16 × 4 latents of unit variance.
+"""`emoji-sd`'s autoencoder: 64 × 64 images to 16 × 16 × 4 latents of unit variance.
 
     python -m trainers.lab.models.vae
 
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from trainers.corpora.emoji_dataset import World
 from trainers.lab.models.pairs import to_unit
-from trainers.lab.stage import parser_of, shortened
+from trainers.lab.stage import parser_of, shorten
 from trainers.loop.loop import train
 from trainers.loop.method import Draw, Loss
 from trainers.loop.recipe import Recipe
@@ -48,19 +48,19 @@ def make_vae() -> AutoencoderKL:
 
 
 class Autoencoding:
-    """Reconstruct pictures through a small latent."""
+    """Reconstruct images through a small latent."""
 
     example_weights: Tensor | None = None
 
-    def __init__(self, module: AutoencoderKL, pictures_N3HW: Tensor, device: torch.device) -> None:
+    def __init__(self, module: AutoencoderKL, images_N3HW: Tensor, device: torch.device) -> None:
         self.module = module
-        self.example_count = len(pictures_N3HW)
-        self._pictures_N3HW = pictures_N3HW
+        self.example_count = len(images_N3HW)
+        self._images_N3HW = images_N3HW
         self._device = device
 
     def loss(self, draw: Draw) -> Loss:
-        """L1 + MSE + 0.5 · L1 of the picture's gradients + 1e-3 · KL."""
-        x_B3HW = to_unit(self._pictures_N3HW[draw.indices_B]).to(self._device)
+        """L1 + MSE + 0.5 · L1 of the image's gradients + 1e-3 · KL."""
+        x_B3HW = to_unit(self._images_N3HW[draw.indices_B]).to(self._device)
         posterior = self.module.encode(x_B3HW).latent_dist
         noise = torch.randn(posterior.mean.shape, generator=draw.generator).to(self._device)
         y_B3HW = self.module.decode(posterior.mean + posterior.std * noise).sample.float()
@@ -73,10 +73,10 @@ class Autoencoding:
 
 
 @torch.no_grad()
-def encode(vae: AutoencoderKL, pictures_N3HW: Tensor, batch_size: int = 64) -> Tensor:
-    """Mean latents of uint8 pictures, (N, 4, 16, 16), fp32."""
+def encode(vae: AutoencoderKL, images_N3HW: Tensor, batch_size: int = 64) -> Tensor:
+    """Mean latents of uint8 images, (N, 4, 16, 16), fp32."""
     device = next(vae.parameters()).device
-    chunks = [vae.encode(to_unit(chunk).to(device)).latent_dist.mean for chunk in pictures_N3HW.split(batch_size)]
+    chunks = [vae.encode(to_unit(chunk).to(device)).latent_dist.mean for chunk in images_N3HW.split(batch_size)]
     return torch.cat(chunks).float().cpu()
 
 
@@ -100,12 +100,12 @@ def main() -> None:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     world = World()
     ids = [id for id, row in world.concepts.items() if row["role"] != "extra"]
-    pictures_N3HW = torch.stack([world.pictures[id] for id in ids])
+    images_N3HW = torch.stack([world.images[id] for id in ids])
     vae = make_vae().to(device)
-    recipe = shortened(RECIPE, arguments.share)
-    train(Autoencoding(vae, pictures_N3HW, device), recipe, work / "vae-run", checkpoint_every=200, label="vae")
+    recipe = shorten(RECIPE, arguments.share)
+    train(Autoencoding(vae, images_N3HW, device), recipe, work / "vae-run", checkpoint_every=200, label="vae")
     vae.eval()
-    fold_statistics(vae, encode(vae, pictures_N3HW))
+    fold_statistics(vae, encode(vae, images_N3HW))
     vae.save_pretrained(work / "vae")
 
 

@@ -1,4 +1,4 @@
-"""A contact sheet of the lab with a title above and, below, how its pictures were drawn."""
+"""A contact sheet of the lab with a title above and, below, how its images were drawn."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hub.images.text_rendering import FAINT, PAPER, write
 TOP_PX, FOOT_PX = 60, 36
 
 
-def titled(sheet: Image.Image, title: str, caption: str) -> Image.Image:
+def add_title(sheet: Image.Image, title: str, caption: str) -> Image.Image:
     """The sheet between both."""
     framed = Image.new("RGB", (sheet.width, sheet.height + TOP_PX + FOOT_PX), PAPER)
     framed.paste(sheet, (0, TOP_PX))

@@ -24,8 +24,8 @@ unless the card says otherwise, so a standard error of up to .09 a language). Me
 | module | method | languages | seen R@1 / R@10 | held-out R@1 / R@10 | English R@1 lost | weights learnt | device-seconds | sheet |
 |---|---|---|---|---|---|---|---|---|"""
 FOOT = """
-R@k: share of pictures whose right English name is among the k nearest of 1,176 in the eyes of `emoji-judge`; for `mclip` and `mclip+`,
-which find pictures and draw none, text → image recall. *English R@1 lost*: on the base's own English prompts less through the module.
+R@k: share of images whose right English name is among the k nearest of 1,176 in the eyes of `emoji-judge`; for `mclip` and `mclip+`,
+which find images and draw none, text → image recall. *English R@1 lost*: on the base's own English prompts less through the module.
 `mulan` has read English only: its *seen* names are English, its *held-out* ones those of the five languages. Raw prompts on the base
 alone reach R@1 .00 to .02. Device-seconds are on one CPU thread beside other jobs.
 

@@ -3,7 +3,7 @@
     python -m trainers.lab.report.sheets build/modules/pea-many/pea-many build/modules/mclip-many/mclip-many
     python -m trainers.lab.report.sheets --base-alone cards/adapters/mulan-{yo,sw,hi,zh,ar}      # one sheet: they are one method
 
-Writes `docs/images/methods/<method>.webp`. A method that draws is asked to draw; a retriever shows the picture it finds first.
+Writes `docs/images/methods/<method>.webp`. A method that draws is asked to draw; a retriever shows the image it finds first.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from PIL import Image
 from torch import Tensor
 
 from hub import load_pipeline, load_retriever
-from hub.images.contact_sheet import Row, contact_sheet
+from hub.images.contact_sheet import SheetRow, contact_sheet
 from hub.local import LocalHub
 from trainers.corpora.corpus import Prompt
 from trainers.corpora.emoji import EmojiCorpus
 from trainers.evaluation.generation import draw
-from trainers.lab.report.figure import titled
+from trainers.lab.report.figure import add_title
 from trainers.samples.draw import as_images
 
 LANGUAGES = ("yo", "sw", "hi", "zh", "ar")
@@ -33,7 +33,7 @@ SHOWN = ("2764", "1f418", "1f34c", "1f697", "1f419", "1f3e0", "1f600", "1f33b", 
 """Concepts: red heart, elephant, banana, automobile, octopus, house, grinning face, sunflower, hot beverage, fish."""
 OUT = Path("docs/images/methods")
 Draw = Callable[[Sequence[Prompt]], Tensor]
-"""Prompts to pictures, (N, 3, H, W) in 0…1."""
+"""Prompts to images, (N, 3, H, W) in 0…1."""
 
 
 def drawing(base: str, adapters: Sequence[Path], hub: LocalHub) -> Draw:
@@ -50,9 +50,9 @@ def drawing(base: str, adapters: Sequence[Path], hub: LocalHub) -> Draw:
 
 
 def finding(base: str, adapter: Path, corpus: EmojiCorpus, hub: LocalHub) -> Draw:
-    """Finds the nearest picture among all of the gallery."""
+    """Finds the nearest image among all of the gallery."""
     retriever = load_retriever(base, adapter=adapter, hub=hub)
-    gallery = corpus.pictures([prompt.concept for prompt in corpus.gallery("seen")])
+    gallery = corpus.images([prompt.concept for prompt in corpus.gallery("seen")])
     retriever.index(gallery)
 
     def ask(prompts: Sequence[Prompt]) -> Tensor:
@@ -65,7 +65,7 @@ def finding(base: str, adapter: Path, corpus: EmojiCorpus, hub: LocalHub) -> Dra
 def sheet(ask: Draw, corpus: EmojiCorpus, title: str, caption: str) -> Image.Image:
     """A row for each language under one of real emoji."""
     meanings = {prompt.concept: prompt.meaning for prompt in corpus.gallery("seen")}
-    rows = [Row("real emoji", as_images(corpus.pictures(SHOWN).float() / 255))]
+    rows = [SheetRow("real emoji", as_images(corpus.images(SHOWN).float() / 255))]
     for tag in LANGUAGES:
         said = {prompt.concept: prompt for prompt in corpus.prompts(tag, "seen")}
         there = [concept for concept in SHOWN if concept in said]
@@ -73,8 +73,8 @@ def sheet(ask: Draw, corpus: EmojiCorpus, title: str, caption: str) -> Image.Ima
         blank = Image.new("RGB", (64, 64), "white")
         held_out = len(SHOWN) - len(there)
         note = f" ({held_out} left out: held out in this language)" if held_out else ""
-        rows.append(Row(tag + note, [drawn.get(concept, blank) for concept in SHOWN]))
-    return titled(contact_sheet(rows, [meanings[concept] for concept in SHOWN]), title, caption)
+        rows.append(SheetRow(tag + note, [drawn.get(concept, blank) for concept in SHOWN]))
+    return add_title(contact_sheet(rows, [meanings[concept] for concept in SHOWN]), title, caption)
 
 
 def languages_of(folder: Path) -> list[str]:

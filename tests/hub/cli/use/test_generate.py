@@ -1,4 +1,4 @@
-"""`hub generate` draws, says what made a picture, and refuses in one line."""
+"""`hub generate` draws, says what made an image, and refuses in one line."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from hub.cli import main
 
 
 def pixels(path: Path) -> Image.Image:
-    """A picture, its file closed again."""
-    with Image.open(path) as picture:
-        return picture.copy()
+    """An image, its file closed again."""
+    with Image.open(path) as image:
+        return image.copy()
 
 
 QUICK = ["--steps", "2", "--device", "cpu"]
 
 
-def test_a_prompt_becomes_a_picture_that_says_what_made_it(work_folder: Path, capsys: Any) -> None:
+def test_a_prompt_becomes_a_image_that_says_what_made_it(work_folder: Path, capsys: Any) -> None:
     assert (
         main(["generate", "ajá", "--adapter", "mulan-yo", "--language", "yo", "--seed", "5", "-o", "dog.png", *QUICK])
         == 0
     )
     assert capsys.readouterr().out == "dog.png\n"
-    with Image.open(work_folder / "dog.png") as picture:
-        assert picture.size == (16, 16)
-        text = picture.text
+    with Image.open(work_folder / "dog.png") as image:
+        assert image.size == (16, 16)
+        text = image.text
     assert (text["prompt"], text["language"], text["base"], text["adapter"]) == ("ajá", "yo", "tiny-sd", "mulan-yo")
     assert (text["seed"], text["steps"], text["guidance"]) == ("5", "2", "3")
 
 
-def test_the_same_seed_draws_the_same_picture_whatever_its_neighbours(work_folder: Path) -> None:
+def test_the_same_seed_draws_the_same_image_whatever_its_neighbours(work_folder: Path) -> None:
     assert main(["generate", "aja", "--adapter", "mulan-yo", "-o", "alone.png", *QUICK]) == 0
     assert main(["generate", "eye", "aja", "--adapter", "mulan-yo", "-o", "two.png", *QUICK]) == 0
     alone, beside = (np.asarray(pixels(work_folder / name), dtype=int) for name in ("alone.png", "two-2.png"))
@@ -64,10 +64,10 @@ def test_programs_get_objects_and_a_grid_is_one_file(work_folder: Path, capsys: 
         == 0
     )
     objects = json.loads(capsys.readouterr().out)
-    assert [each["path"] for each in objects] == ["picture.png", "picture.png"]
+    assert [each["path"] for each in objects] == ["image.png", "image.png"]
     assert [each["language"] for each in objects] == ["yo", "en"]
-    # Two 16-px pictures ten times as large, with gaps of 16 px, and words below.
-    width, height = pixels(work_folder / "picture.png").size
+    # Two 16-px images ten times as large, with gaps of 16 px, and words below.
+    width, height = pixels(work_folder / "image.png").size
     assert width == 2 * 160 + 3 * 16 and 160 + 2 * 16 < height < 240
 
 

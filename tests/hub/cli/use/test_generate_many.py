@@ -29,7 +29,7 @@ def test_a_comparison_has_the_base_alone_and_each_adapter_side_by_side(work_fold
     assert (text["prompt"], text["language"], text["columns"]) == ("aja\nmbwa", "yo\nsw", "tiny-sd alone\nmulan-yo")
     assert len(text["base revision"]) == len(text["adapter revision"]) == 64
     assert "diffusers" in text["libraries"]
-    # The cell of the module is the picture it draws alone, enlarged ten times; gaps and letters are 16 px.
+    # The cell of the module is the image it draws alone, enlarged ten times; gaps and letters are 16 px.
     assert main(["generate", "aja", "--lang", "yo", "--seed", "4", *QUICK, "-o", "alone.png"]) == 0
     with Image.open(work_folder / "alone.png") as alone:
         large = np.asarray(alone.convert("RGB").resize((160, 160), Image.Resampling.LANCZOS), dtype=int)
@@ -40,7 +40,7 @@ def test_a_comparison_has_the_base_alone_and_each_adapter_side_by_side(work_fold
     )  # another batch size rounds otherwise
 
 
-def test_a_batch_is_a_folder_of_numbered_pictures_and_goes_on(work_folder: Path, capsys: Any) -> None:
+def test_a_batch_is_a_folder_of_numbered_images_and_goes_on(work_folder: Path, capsys: Any) -> None:
     (work_folder / "prompts.txt").write_text("yo\taja\n\neye\nen\ta dog\n", encoding="utf-8")
     given = ["generate", "--batch", "prompts.txt", "-o", "out", *QUICK]
     assert main(given) == 0
@@ -48,8 +48,8 @@ def test_a_batch_is_a_folder_of_numbered_pictures_and_goes_on(work_folder: Path,
     paths = ["out/0001.png", "out/0003.png", "out/0004.png"]
     assert printed.out.split() == paths
     assert "2 of 3: out/0003.png" in printed.err
-    with Image.open(work_folder / paths[2]) as picture:
-        assert (picture.text["prompt"], picture.text["language"]) == ("a dog", "en")
+    with Image.open(work_folder / paths[2]) as image:
+        assert (image.text["prompt"], image.text["language"]) == ("a dog", "en")
     before = [(work_folder / path).stat().st_mtime_ns for path in paths]
     (work_folder / paths[1]).unlink()
     assert main([*given, "--resume", "--json"]) == 0
@@ -112,9 +112,9 @@ SCRIPTS = ("ọkàn ẹ̀ṣọ́", "сердце", "καρδιά", "قلب أح
 @pytest.mark.parametrize("text", SCRIPTS)
 def test_letters_of_every_script_show(text: str) -> None:
     def ink(line: str) -> bytes:
-        picture = Image.new("RGB", (60, 60), "white")
-        write(ImageDraw.Draw(picture), (5, 40), line, 32)
-        return picture.tobytes()
+        image = Image.new("RGB", (60, 60), "white")
+        write(ImageDraw.Draw(image), (5, 40), line, 32)
+        return image.tobytes()
 
     nothing, missing = ink(" "), ink("\U0010fffd")  # a character that no font has
     assert all(ink(letter) not in {nothing, missing} for letter in text if not letter.isspace() and letter.isalpha())

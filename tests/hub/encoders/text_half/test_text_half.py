@@ -29,7 +29,7 @@ from transformers import (
 from hub.encoders.encoder import TextEncoder
 from hub.encoders.text_half import half_of, needed_files
 from hub.encoders.text_half.read import INDEX
-from hub.errors import Damaged, MissingExtra, UnknownFile, WeightsDoNotFit, WrongRequest, WrongSource
+from hub.errors import DamagedFile, InvalidRequest, InvalidSource, MissingExtra, UnknownFile, WeightsDoNotFit
 from tests.builders.models.internvl import (
     POOLED,
     WIDTH,
@@ -41,7 +41,7 @@ TEXTS = ["aja eye", "", "e zz aja"]
 LENGTH = 12
 
 
-def test_qllama_without_pictures_is_a_llama_under_its_own_mask(internvl: Path) -> None:
+def test_qllama_without_images_is_a_llama_under_its_own_mask(internvl: Path) -> None:
     encoder = TextEncoder.from_folder(internvl)
     ids_BL, mask_BL = encoder.tokenize(TEXTS, LENGTH)
     assert torch.equal(mask_BL, (ids_BL > 0).long())
@@ -90,7 +90,7 @@ def test_a_needed_file_that_is_missing_or_cut_is_one_line(internvl: Path) -> Non
     path = internvl / "model-00003-of-00003.safetensors"
     whole = path.read_bytes()
     path.write_bytes(whole[:-5])
-    with pytest.raises(Damaged, match=r"model-00003-of-00003\.safetensors is cut.*hub pull internvl"):
+    with pytest.raises(DamagedFile, match=r"model-00003-of-00003\.safetensors is cut.*hub pull internvl"):
         TextEncoder.from_folder(internvl)
     path.unlink()
     with pytest.raises(UnknownFile, match=r"`model-00003-of-00003\.safetensors`.*`hub pull internvl`"):
@@ -115,7 +115,7 @@ def test_pickles_alone_are_refused(internvl: Path) -> None:
     for path in internvl.glob("model*"):
         path.unlink()
     (internvl / "pytorch_model.bin.index.json").write_text("{}")
-    with pytest.raises(WrongSource, match="as pickles alone"):
+    with pytest.raises(InvalidSource, match="as pickles alone"):
         TextEncoder.from_folder(internvl)
 
 
@@ -191,7 +191,7 @@ def test_without_a_library_that_quantises_one_line_says_which_extra(
             match=rf"^reading weights in {word} needs the extra `quantise`: pip install 'linguahub\[quantise\]'\.$",
         ):
             TextEncoder.from_folder(internvl, quantisation=word)
-    with pytest.raises(WrongRequest, match="unknown quantisation `2bit`: choose 8bit or 4bit"):
+    with pytest.raises(InvalidRequest, match="unknown quantisation `2bit`: choose 8bit or 4bit"):
         TextEncoder.from_folder(internvl, quantisation="2bit")
 
 

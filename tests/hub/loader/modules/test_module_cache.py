@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from hub.errors import WrongRequest
+from hub.errors import InvalidRequest
 from hub.weights.memory import bytes_of, resident_budget
 from tests.builders.models.tiny import tokens
 
@@ -110,7 +110,7 @@ def test_the_variable_sets_the_budget_where_no_argument_does(
     monkeypatch.setenv("HUB_RESIDENT_BYTES", str(room_for(1)))
     assert len(load(folders)._prompt_encoder._module_cache) == 1
     assert len(load(folders, resident_bytes=room_for(3))._prompt_encoder._module_cache) == 3
-    with pytest.raises(WrongRequest, match="HUB_RESIDENT_BYTES is `4G`: set a whole number of bytes"):
+    with pytest.raises(InvalidRequest, match="HUB_RESIDENT_BYTES is `4G`: set a whole number of bytes"):
         resident_budget(None, {"HUB_RESIDENT_BYTES": "4G"})
-    with pytest.raises(WrongRequest, match="`resident_bytes` is 0"):
+    with pytest.raises(InvalidRequest, match="`resident_bytes` is 0"):
         load(folders, resident_bytes=0)

@@ -74,7 +74,7 @@ def by_embeddings(pipe: Any, tokens: Tensor, negative: Tensor, pooled: Tensor, d
     return draw(pipe, None, height=32, width=32, **given)
 
 
-def test_pictures_are_those_of_the_assignment(
+def test_images_are_those_of_the_assignment(
     pipe: Any, xl_folder: Path, internvl: Path, mulan: Path, draw: Callable[..., Tensor]
 ) -> None:
     found = draw(pipe, "aja eye", height=32, width=32, language="zh")

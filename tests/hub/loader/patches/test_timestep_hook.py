@@ -45,7 +45,7 @@ def test_it_reads_every_step_and_goes_without_a_trace(
     through = draw(pipe, ["aja", "eye"], num_images_per_prompt=2)
     assert len(through) == 4
     steps = [step for _, step in module.seen]
-    assert [len(each) for each in steps] == [8, 8]  # two prompts, two pictures each, with their negatives
+    assert [len(each) for each in steps] == [8, 8]  # two prompts, two images each, with their negatives
     assert steps[0][0] > steps[1][0]
     assert len({*steps[0]}) == 1
     pipe.set_adapters("mulan-sw")

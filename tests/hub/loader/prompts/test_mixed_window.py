@@ -9,7 +9,7 @@ import torch
 
 from hub.embeddings import Embeddings
 from hub.loader.prompts.language_tags import Span, parse_spans
-from hub.loader.prompts.mixed_window import Row, fill_window
+from hub.loader.prompts.mixed_window import EncodedRow, fill_window
 from tests.builders.models.tiny import LENGTH, tokens
 
 
@@ -124,9 +124,9 @@ def test_a_shorter_negative_is_padded_to_its_prompts_window(load: Any, make_modu
 
 
 def test_a_mask_counts_what_was_joined_and_pooled_vectors_weigh_their_tokens() -> None:
-    def row(count: int, value: float) -> Row:
+    def row(count: int, value: float) -> EncodedRow:
         counts = torch.arange(6) < count
-        return Row(Embeddings(torch.full((1, 6, 2), value), torch.full((1, 3), value), counts[None]), counts)
+        return EncodedRow(Embeddings(torch.full((1, 6, 2), value), torch.full((1, 3), value), counts[None]), counts)
 
     joined = fill_window([row(1, 4.0), row(3, 8.0)], 6)
     assert joined.tokens_BLC[0, :, 0].tolist() == [4, 8, 8, 8, 0, 0]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from hub.errors import DoesNotFit, UnknownLanguage, WrongRequest
+from hub.errors import DoesNotFit, InvalidRequest, UnknownLanguage
 from hub.loader import UndecidedLanguage
 from tests.builders.models.tiny import tokens
 
@@ -104,7 +104,7 @@ def test_a_language_nobody_reads_is_refused_with_what_there_is(two: Any) -> None
         tokens(two, "kare", language="ha")
     with pytest.raises(UnknownLanguage, match="Did you mean"):
         tokens(two, "kare", language="Swahilli")
-    with pytest.raises(WrongRequest, match="3 languages for 2 prompts"):
+    with pytest.raises(InvalidRequest, match="3 languages for 2 prompts"):
         tokens(two, ["a", "b"], language=["yo", "ja", "yo"])
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.errors import Conflict, UnknownAccount, WrongName, WrongRequest
+from hub.errors import Conflict, InvalidName, InvalidRequest, UnknownAccount
 from hub.names import ArtifactName
 from hub.registry import Registry
 from hub.registry.accounts.accounts import Accounts
@@ -52,7 +52,7 @@ def test_a_user_is_found_in_any_case_and_a_name_is_given_once(accounts):
 
 @pytest.mark.parametrize("name", ["api", "a/b", "..", "", "-a", "datasets", "x" * 97])
 def test_a_name_that_would_hide_an_address_is_refused(accounts, name):
-    with pytest.raises(WrongName):
+    with pytest.raises(InvalidName):
         accounts.add(name, ROOT)
 
 
@@ -74,7 +74,7 @@ def test_a_password_is_known_again_and_no_other_is(accounts):
     assert accounts.has_password("Ada", "correct horse battery")
     assert not accounts.has_password("ada", "correct horse batterz")
     assert not accounts.has_password("nobody", "correct horse battery")
-    with pytest.raises(WrongRequest, match="characters"):
+    with pytest.raises(InvalidRequest, match="characters"):
         accounts.set_password("ada", "short", ROOT)
 
 

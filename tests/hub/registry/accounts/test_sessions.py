@@ -6,18 +6,18 @@ from datetime import timedelta
 
 import pytest
 
-from hub.errors import Conflict, TooOften, WrongRequest
+from hub.errors import Conflict, InvalidRequest, RateLimited
 from hub.registry import Registry
 from hub.registry.accounts import login_throttle, sessions
 from hub.registry.accounts.accounts import Accounts
 from hub.registry.accounts.audit import read_audit
-from hub.registry.accounts.login_throttle import Door, forgive, try_doors
+from hub.registry.accounts.login_throttle import AttemptLimit, count_attempt, reset_attempts
 from hub.registry.accounts.permissions import ORGANISATION, Actor
 from hub.registry.accounts.sessions import Sessions, UnknownSession
 from hub.registry.accounts.tokens import Tokens
 from server.parts.device_login import refresh_tokens
 from server.parts.device_login.device_codes import Devices, UnknownCode
-from server.parts.device_login.refresh_tokens import Grant, renew
+from server.parts.device_login.refresh_tokens import TokenGrant, renew
 
 ROOT = Actor("root")
 PASSWORD = "correct horse battery"
@@ -106,7 +106,7 @@ def test_a_removed_user_comes_in_nowhere_and_keeps_the_name(database, ada):
     assert accounts.all("user") == [] and accounts.members(accounts.get("lab")) == []
     with pytest.raises(Conflict, match="hub admin user restore"):
         accounts.add("ADA", ROOT)
-    with pytest.raises(WrongRequest, match="was removed"):
+    with pytest.raises(InvalidRequest, match="was removed"):
         tokens.create(accounts.get("ada"), "read", ROOT)
     accounts.restore("ada", ROOT)
     assert [each.name for each in accounts.all("user")] == ["ada"]
@@ -118,7 +118,7 @@ def test_the_last_administrator_stays(database):
     accounts = Accounts(database)
     accounts.set_admin("ada", True, ROOT)
     for change in (lambda: accounts.remove("ada", ROOT), lambda: accounts.set_admin("ada", False, ROOT)):
-        with pytest.raises(WrongRequest, match="last administrator"):
+        with pytest.raises(InvalidRequest, match="last administrator"):
             change()
     assert accounts.get("ada").is_admin
     accounts.add("bob", ROOT, is_admin=True)
@@ -134,17 +134,17 @@ def test_a_token_ends_when_it_was_said_to(database, ada):
 
 
 def test_a_door_is_shut_after_so_many_tries_and_opens_again(database):
-    door, other = Door("password ada", 3), Door("password bob", 3)
+    door, other = AttemptLimit("password ada", 3), AttemptLimit("password bob", 3)
     for _ in range(3):
-        try_doors(database, [door, other])
-    forgive(database, [other])
+        count_attempt(database, [door, other])
+    reset_attempts(database, [other])
     for _ in range(2):
-        with pytest.raises(TooOften, match="wait 15 minutes") as caught:
-            try_doors(database, [door])
+        with pytest.raises(RateLimited, match="wait 15 minutes") as caught:
+            count_attempt(database, [door])
         assert 0 < caught.value.wait_s <= 900
-    try_doors(database, [other])
-    age(database, "guesses", "since", login_throttle.WINDOW)
-    try_doors(database, [door])
+    count_attempt(database, [other])
+    age(database, "login_attempts", "since", login_throttle.WINDOW)
+    count_attempt(database, [door])
 
 
 def an_accepted(database, ada, role="write"):
@@ -192,7 +192,7 @@ def test_a_refresh_token_is_used_once_and_a_copied_one_ends_the_login(database, 
     tokens = Tokens(database)
     devices, asked = an_accepted(database, ada)
     first = devices.redeem(asked.device_code, "hf", "laptop", "")
-    assert isinstance(first, Grant)
+    assert isinstance(first, TokenGrant)
     second = renew(database, first.refresh_token, "")
     assert tokens.caller(first.token).account == tokens.caller(second.token).account == ada
     repeated = renew(database, first.refresh_token, "")

@@ -9,7 +9,7 @@ from contextlib import closing
 
 import pytest
 
-from hub.errors import Damaged, Unreachable, WrongRequest
+from hub.errors import DamagedFile, InvalidRequest, Unreachable
 from hub.records import Query
 from hub.registry import Registry
 from hub.registry.database.schema import HEAD, all_tables, migrate
@@ -67,7 +67,7 @@ def test_a_file_that_is_no_registry_is_refused_in_one_line_and_left_alone(tmp_pa
     path = tmp_path / "registry.db"
     make(path)
     before = path.read_bytes()
-    with pytest.raises(Damaged, match=reason) as raised:
+    with pytest.raises(DamagedFile, match=reason) as raised:
         Registry.open(path)
     assert "\n" not in str(raised.value)
     assert path.read_bytes() == before
@@ -78,7 +78,7 @@ def test_a_newer_registry_is_refused(tmp_path):
     Registry.open(path).close()
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript("UPDATE alembic_version SET version_num = '0999';")
-    with pytest.raises(Damaged, match=r"has schema 0999, this linguahub knows .*: upgrade linguahub"):
+    with pytest.raises(DamagedFile, match=r"has schema 0999, this linguahub knows .*: upgrade linguahub"):
         Registry.open(path)
 
 
@@ -87,7 +87,7 @@ def test_a_registry_of_before_the_first_release_is_refused_in_one_line_and_left_
     registry.database.execute("UPDATE alembic_version SET version_num = '0028'")
     registry.close()
     for _ in range(2):
-        with pytest.raises(Damaged, match=r"older development version \(schema 0028.*hub index") as raised:
+        with pytest.raises(DamagedFile, match=r"older development version \(schema 0028.*hub index") as raised:
             Registry.open(address)
         assert "\n" not in str(raised.value)
 
@@ -109,7 +109,7 @@ def test_a_place_that_cannot_be_written_is_one_line(tmp_path):
 
 
 def test_databases_of_other_kinds_are_refused(tmp_path):
-    with pytest.raises(WrongRequest, match="'mysql' registries are not served"):
+    with pytest.raises(InvalidRequest, match="'mysql' registries are not served"):
         Registry.open("mysql://localhost/hub")
     Registry.open(f"sqlite:///{tmp_path}/by-url.db").close()
     assert (tmp_path / "by-url.db").is_file()
@@ -132,13 +132,13 @@ def test_a_newer_or_foreign_database_of_postgresql_is_refused(cluster):
     address = postgres.a_database(cluster)
     with psycopg.connect(address) as connection:
         connection.execute("CREATE TABLE cats (name text)")
-    with pytest.raises(Damaged, match="database of something else"):
+    with pytest.raises(DamagedFile, match="database of something else"):
         Registry.open(address)
     address = postgres.a_database(cluster)
     Registry.open(address).close()
     with psycopg.connect(address) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '0999'")
-    with pytest.raises(Damaged, match="has schema 0999"):
+    with pytest.raises(DamagedFile, match="has schema 0999"):
         Registry.open(address)
 
 

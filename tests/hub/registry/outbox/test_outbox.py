@@ -11,8 +11,8 @@ from hub.errors import Unreachable
 from hub.maintenance.verify import verify
 from hub.names import ArtifactName
 from hub.publish.publish import publish
-from hub.registry.outbox.queue import backlog, claim, debts, owe, postpone, retry, settle
-from hub.registry.outbox.worker import GiveUp, Task, work_off
+from hub.registry.outbox.queue import backlog, claim, complete, enqueue, jobs, retry, retry_later
+from hub.registry.outbox.worker import PermanentFailure, Task, run_due
 from tests.builders import ROOT
 from tests.builders.artifacts import a_folder
 
@@ -20,7 +20,7 @@ from tests.builders.artifacts import a_folder
 def put(registry, *subjects, task="greet", **detail):
     with registry.database.transaction() as session:
         for subject in subjects:
-            owe(session, task, subject, detail)
+            enqueue(session, task, subject, detail)
 
 
 def a_task(run, **options):
@@ -30,50 +30,50 @@ def a_task(run, **options):
 def test_what_is_owed_is_done_once_and_in_order(registry):
     put(registry, "a", "b", "c", words="hello")
     seen = []
-    assert work_off(registry.database, [a_task(lambda debt: seen.append((debt.subject, debt.detail["words"])))]) == 3
+    assert run_due(registry.database, [a_task(lambda job: seen.append((job.subject, job.detail["words"])))]) == 3
     assert seen == [("a", "hello"), ("b", "hello"), ("c", "hello")]
-    assert debts(registry.database) == []
+    assert jobs(registry.database) == []
 
 
 def test_nothing_is_owed_by_a_transaction_that_fails(registry):
     def owe_and_fail():
         with registry.database.transaction() as session:
-            owe(session, "greet", "a")
+            enqueue(session, "greet", "a")
             session.flush()
             raise Unreachable("the disk is full.")
 
     with pytest.raises(Unreachable):
         owe_and_fail()
-    assert debts(registry.database) == []
+    assert jobs(registry.database) == []
 
 
 def test_other_tasks_are_left_for_those_who_know_them(registry):
     put(registry, "a", task="unknown")
-    assert work_off(registry.database, [a_task(lambda _debt: None)]) == 0
-    assert [debt.task for debt in debts(registry.database)] == ["unknown"]
+    assert run_due(registry.database, [a_task(lambda _job: None)]) == 0
+    assert [job.task for job in jobs(registry.database)] == ["unknown"]
 
 
 def test_what_fails_waits_longer_each_time_and_is_given_up_with_its_last_error(registry):
     put(registry, "a")
     waits = []
 
-    def fail(debt):
-        raise Unreachable(f"nobody answered, for the time {debt.attempts}.")
+    def fail(job):
+        raise Unreachable(f"nobody answered, for the time {job.attempts}.")
 
     task = a_task(fail, most_attempts=4)
     for _ in range(4):
-        assert work_off(registry.database, [task]) == 1
-        assert work_off(registry.database, [task]) == 0, "it waits"
-        [debt] = debts(registry.database)
-        waits.append(debt.due_at)
+        assert run_due(registry.database, [task]) == 1
+        assert run_due(registry.database, [task]) == 0, "it waits"
+        [job] = jobs(registry.database)
+        waits.append(job.due_at)
         registry.database.execute("UPDATE outbox SET due_at = '2020-01-01 00:00:00.000000'")
-    assert debt.error == "nobody answered, for the time 4."
-    assert debt.given_up_at is not None
+    assert job.error == "nobody answered, for the time 4."
+    assert job.given_up_at is not None
     assert backlog(registry.database)["greet"].given_up == 1
-    assert work_off(registry.database, [task]) == 0
+    assert run_due(registry.database, [task]) == 0
     assert retry(registry.database) == 1
-    assert work_off(registry.database, [a_task(lambda _debt: None)]) == 1
-    assert debts(registry.database) == []
+    assert run_due(registry.database, [a_task(lambda _job: None)]) == 1
+    assert jobs(registry.database) == []
 
 
 def test_waits_double_up_to_the_longest_and_are_cut_by_chance():
@@ -86,13 +86,13 @@ def test_waits_double_up_to_the_longest_and_are_cut_by_chance():
 
 
 def test_what_cannot_succeed_is_given_up_at_once(registry):
-    def refuse(_debt):
-        raise GiveUp("there is no such address")
+    def refuse(_job):
+        raise PermanentFailure("there is no such address")
 
     put(registry, "a")
-    work_off(registry.database, [a_task(refuse)])
-    [debt] = debts(registry.database)
-    assert (debt.attempts, debt.error, debt.given_up_at is not None) == (1, "there is no such address", True)
+    run_due(registry.database, [a_task(refuse)])
+    [job] = jobs(registry.database)
+    assert (job.attempts, job.error, job.given_up_at is not None) == (1, "there is no such address", True)
 
 
 def test_a_debt_that_is_claimed_is_nobody_elses_until_its_time_is_over(registry):
@@ -102,36 +102,34 @@ def test_a_debt_that_is_claimed_is_nobody_elses_until_its_time_is_over(registry)
     registry.database.execute("UPDATE outbox SET claimed_until = '2020-01-01 00:00:00.000000'")
     [theirs] = claim(registry.database, "greet", 60)
     assert (theirs.id, theirs.attempts) == (mine.id, 2)
-    settle(registry.database, mine)
-    postpone(registry.database, mine, "I was late", 5.0)
-    [debt] = debts(registry.database)
-    assert (debt.claimed_until, debt.error) == (theirs.claimed_until, ""), (
-        "who was late takes nothing from the follower"
-    )
-    settle(registry.database, theirs)
-    assert debts(registry.database) == []
+    complete(registry.database, mine)
+    retry_later(registry.database, mine, "I was late", 5.0)
+    [job] = jobs(registry.database)
+    assert (job.claimed_until, job.error) == (theirs.claimed_until, ""), "who was late takes nothing from the follower"
+    complete(registry.database, theirs)
+    assert jobs(registry.database) == []
 
 
 def test_of_one_subject_the_older_debt_comes_first_and_alone(registry):
     put(registry, "a", "a", "b")
     first = claim(registry.database, "greet", 60, limit=10)
-    assert [debt.subject for debt in first] == ["a", "b"]
+    assert [job.subject for job in first] == ["a", "b"]
     assert claim(registry.database, "greet", 60, limit=10) == []
-    settle(registry.database, first[0])
-    assert [debt.subject for debt in claim(registry.database, "greet", 60, limit=10)] == ["a"]
+    complete(registry.database, first[0])
+    assert [job.subject for job in claim(registry.database, "greet", 60, limit=10)] == ["a"]
 
 
 def test_one_run_serves_all_that_was_owed_when_it_began_and_nothing_later(registry):
     put(registry, "a", "a", "a")
     runs = []
 
-    def write(debt):
+    def write(job):
         if not runs:
             put(registry, "a")
-        runs.append(debt.id)
+        runs.append(job.id)
 
-    assert work_off(registry.database, [a_task(write, gathers=True)]) == 2
-    assert debts(registry.database) == []
+    assert run_due(registry.database, [a_task(write, coalesces=True)]) == 2
+    assert jobs(registry.database) == []
 
 
 def test_many_workers_do_each_debt_once_and_no_subject_twice_at_a_time(registry):
@@ -139,20 +137,20 @@ def test_many_workers_do_each_debt_once_and_no_subject_twice_at_a_time(registry)
     put(registry, *subjects)
     done, busy, lock = [], set(), threading.Lock()
 
-    def work(debt):
+    def work(job):
         with lock:
-            assert debt.subject not in busy
-            busy.add(debt.subject)
+            assert job.subject not in busy
+            busy.add(job.subject)
         with lock:
-            done.append(debt.id)
-            busy.remove(debt.subject)
+            done.append(job.id)
+            busy.remove(job.subject)
 
     with ThreadPoolExecutor(6) as pool:
-        list(pool.map(lambda _: work_off(registry.database, [a_task(work)]), range(6)))
-    work_off(registry.database, [a_task(work)])  # A worker may leave while another holds the older debt of a subject.
+        list(pool.map(lambda _: run_due(registry.database, [a_task(work)]), range(6)))
+    run_due(registry.database, [a_task(work)])  # A worker may leave while another holds the older debt of a subject.
     assert sorted(done) == sorted(set(done))
     assert len(done) == 60
-    assert debts(registry.database) == []
+    assert jobs(registry.database) == []
 
 
 WORKER = """
@@ -175,11 +173,11 @@ def test_what_a_killed_worker_held_is_done_by_another_when_its_time_is_over(regi
     killed = subprocess.run([sys.executable, "-c", WORKER, address, "b"], capture_output=True, text=True)
     assert killed.stdout.split() == ["a", "b"], killed.stderr
     seen = []
-    task = a_task(lambda debt: seen.append((debt.subject, debt.attempts)))
-    work_off(registry.database, [task])
+    task = a_task(lambda job: seen.append((job.subject, job.attempts)))
+    run_due(registry.database, [task])
     assert seen == [("c", 1)]
     registry.database.execute("UPDATE outbox SET claimed_until = '2020-01-01 00:00:00.000000'")
-    work_off(registry.database, [task])
+    run_due(registry.database, [task])
     assert seen == [("c", 1), ("b", 2)]
 
 
@@ -196,12 +194,12 @@ def test_a_reference_that_cannot_be_written_does_not_undo_the_push_and_is_writte
         patched.setattr(type(hub.store), "write_reference", fail)
         made = publish(folder, name, hub.registry, hub.store)
     assert hub.registry.head(name) == made.id
-    [debt] = hub.registry.debts()
-    assert debt.error == "cannot write there: the disk is full."
+    [job] = hub.registry.jobs()
+    assert job.error == "cannot write there: the disk is full."
     assert [problem.is_fault for problem in verify(hub.registry, hub.store) if "references" in problem.text] == [False]
     (folder / "README.md").write_text((folder / "README.md").read_text() + "\nMore.\n")
     publish(folder, name, hub.registry, hub.store)
-    assert hub.registry.debts() == []
+    assert hub.registry.jobs() == []
     [(subject, content)] = hub.store.references()
     assert subject == str(name)
     assert made.id.encode() in content
@@ -212,7 +210,7 @@ def test_indexing_writes_references_that_were_given_up(hub, tmp_path):
     publish(folder, ArtifactName("local", "mulan-yo"), hub.registry, hub.store)
     hub.store.delete_reference(ArtifactName("local", "mulan-yo"))
     with hub.registry.database.transaction() as session:
-        owe(session, "write-reference", "local/mulan-yo")
+        enqueue(session, "write-reference", "local/mulan-yo")
     hub.registry.database.execute("UPDATE outbox SET given_up_at = '2020-01-01 00:00:00.000000'")
     hub.index()
     assert [subject for subject, _ in hub.store.references()] == ["local/mulan-yo"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hub.errors import WrongRequest
+from hub.errors import InvalidRequest
 from hub.names import ArtifactName
 from hub.records import Provenance, Query
 from hub.registry import Registry
@@ -47,14 +47,14 @@ METRIC = "r_precision_at_1"
 @pytest.mark.parametrize(
     ("asked", "found"),
     [
-        ({}, ["wide", "high", "elsewhere", "low"]), ({"least": 0.5}, ["wide", "high", "elsewhere"]),
-        ({"least": 0.5, "most": 0.7}, ["elsewhere", "wide"]), ({"language": "yo"}, ["high", "elsewhere", "wide", "low"]),
+        ({}, ["wide", "high", "elsewhere", "low"]), ({"min_value": 0.5}, ["wide", "high", "elsewhere"]),
+        ({"min_value": 0.5, "max_value": 0.7}, ["elsewhere", "wide"]), ({"language": "yo"}, ["high", "elsewhere", "wide", "low"]),
         ({"language": "hi"}, ["wide"]), ({"split": "pairs"}, ["high"]), ({"benchmark": "xtd10"}, ["elsewhere"]),
         ({"base": "emoji-sd", "language": "yo", "benchmark": "emoji-generation"}, ["high", "low"]),
-        ({"text": "Yoruba", "owner": "a"}, ["high", "low"]), ({"provenance": "reported"}, ["claims"]), ({"least": 1}, []),
+        ({"text": "Yoruba", "owner": "a"}, ["high", "low"]), ({"provenance": "reported"}, ["claims"]), ({"min_value": 1}, []),
         ({"language": "yo", "split": "pairs"}, ["high"]), ({"language": "hi", "split": "pairs"}, []), ({"split": "nowhere"}, []),
         ({"benchmark": "xtd10", "split": "pairs"}, []), ({"benchmark": "nowhere", "language": "yo"}, []),
-        ({"metric": "fid"}, ["high", "low"]), ({"metric": "fid", "most": 10}, ["high"]), ({"metric": "none"}, []),
+        ({"metric": "fid"}, ["high", "low"]), ({"metric": "fid", "max_value": 10}, ["high"]), ({"metric": "none"}, []),
     ],
 )  # fmt: skip
 def test_a_metric_narrows_and_sorts_by_its_best_value(shelf, asked, found, candidates):
@@ -69,7 +69,7 @@ def test_a_metric_narrows_and_sorts_by_its_best_value(shelf, asked, found, candi
 
 @pytest.mark.parametrize("candidates", [500, 2], ids=["few", "more than are counted"])
 def test_another_order_goes_with_a_metric(shelf, candidates):
-    query = Query(metric=METRIC, least=0.5, sort="name")
+    query = Query(metric=METRIC, min_value=0.5, sort="name")
     assert names(find(shelf.database, query, candidates)) == ["elsewhere", "high", "wide"]
 
 
@@ -92,7 +92,7 @@ def test_scores_on_more_trials_than_there_are_ranges_are_found_all_the_same(regi
         fill(
             registry, an_artifact(f"a/m{number}", scores=(a_score(number / 10, **on), a_score(0.9, benchmark="xtd10")))
         )
-    page = find(registry.database, Query(metric=METRIC, sort="metric", most=0.9, **asked), candidates)
+    page = find(registry.database, Query(metric=METRIC, sort="metric", max_value=0.9, **asked), candidates)
     assert sorted(names(page)) == [f"m{number}" for number in range(6)]
 
 
@@ -111,12 +111,12 @@ def test_readers_of_a_language_get_the_best_in_it_first_among_any_number_of_scor
 
 
 def test_facets_are_counted_among_those_with_the_metric(shelf):
-    assert shelf.find(Query(metric=METRIC, least=0.5)).facets["base"] == {"emoji-sd": 2, "sdxl": 1}
+    assert shelf.find(Query(metric=METRIC, min_value=0.5)).facets["base"] == {"emoji-sd": 2, "sdxl": 1}
 
 
-@pytest.mark.parametrize("asked", [{"sort": "metric"}, {"least": 0.5}, {"benchmark": "xtd10"}, {"split": "pairs"}])
+@pytest.mark.parametrize("asked", [{"sort": "metric"}, {"min_value": 0.5}, {"benchmark": "xtd10"}, {"split": "pairs"}])
 def test_bounds_without_a_metric_are_refused(shelf, asked):
-    with pytest.raises(WrongRequest, match="name it"):
+    with pytest.raises(InvalidRequest, match="name it"):
         shelf.find(Query(**asked))
 
 

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from hub.errors import WrongRequest
+from hub.errors import InvalidRequest
 from hub.names import ArtifactName
 from hub.records import Provenance, Query
 from hub.registry import Registry
@@ -108,7 +108,7 @@ def test_other_orders(shelf):
 
 @pytest.mark.parametrize("query", [{"sort": "luck"}, {"limit": -1}, {"limit": 10**9}, {"offset": -1}])
 def test_what_cannot_be_asked_is_refused(shelf, query):
-    with pytest.raises(WrongRequest) as raised:
+    with pytest.raises(InvalidRequest) as raised:
         shelf.find(Query(**query))
     assert "\n" not in str(raised.value)
 
@@ -225,8 +225,8 @@ def test_private_artifacts_are_found_and_counted_for_their_readers_alone(registr
         an_artifact("bob/other-yo"),
     )
 
-    def ask(readers, **wish):
-        return find(registry.database, Query(readers=readers, **wish), candidates)
+    def ask(readers, **criteria):
+        return find(registry.database, Query(readers=readers, **criteria), candidates)
 
     everything = [
         {},
@@ -238,15 +238,15 @@ def test_private_artifacts_are_found_and_counted_for_their_readers_alone(registr
     ]
     hidden = {"hidden-yo", "hidden-sw"}
     for readers in ((), ("bob",)):
-        for wish in everything:
+        for criteria in everything:
             for sort in SORTS:
-                assert not hidden & set(names(ask(readers, **wish, sort=sort))), (wish, sort)
+                assert not hidden & set(names(ask(readers, **criteria, sort=sort))), (criteria, sort)
         assert ask(readers).total == ask(readers, kind="adapter").total == 2
         assert ask(readers, owner="ada").total == 1
         page = ask(readers)
         assert {facet: page.facets[facet] for facet in OPEN} == OPEN
-        for wish in ({"text": "hidden"}, {"language": "sw"}):
-            assert (names(ask(readers, **wish)), ask(readers, **wish).total) == ([], 0)
+        for criteria in ({"text": "hidden"}, {"language": "sw"}):
+            assert (names(ask(readers, **criteria)), ask(readers, **criteria).total) == ([], 0)
     for readers in (("bob", "ada"), None):
         assert set(names(ask(readers))) == {"open-yo", "other-yo", *hidden}
         assert set(names(ask(readers, owner="ada"))) == {"open-yo", *hidden}

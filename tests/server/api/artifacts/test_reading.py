@@ -147,7 +147,7 @@ def test_a_store_that_does_not_answer_is_not_ready(client: TestClient, hub: Loca
     monkeypatch.setattr(type(hub.store), "__contains__", refuse)
     answer = client.get("/api/v1/health/ready")
     assert answer.status_code == 503
-    assert answer.json() == {"status": "not ready", "database": True, "store": False, "debts": 0}
+    assert answer.json() == {"status": "not ready", "database": True, "store": False, "jobs": 0}
 
 
 def test_errors_have_one_envelope(client: TestClient):

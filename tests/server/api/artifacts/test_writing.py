@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from hub.local import LocalHub
 from hub.names import ArtifactName
 from hub.records import Query
-from hub.registry.scores.scores import statements
+from hub.registry.scores.scores import published_scores
 from tests.builders.artifacts import a_card, a_folder, a_score
 from tests.builders.server.catalogue import NAME, ON_BOTH
 
@@ -92,7 +92,7 @@ def test_scores_of_ones_own_people_move_an_artifact_while_their_revision_is_the_
         hub.store,
     )
     assert place() == last
-    assert {each.author for each in statements(hub.registry.database, name)} == {"", "ada", "bob"}
+    assert {each.author for each in published_scores(hub.registry.database, name)} == {"", "ada", "bob"}
 
 
 def test_a_doubt_makes_a_reported_score_disputed_and_outlives_a_new_card(

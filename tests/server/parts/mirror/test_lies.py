@@ -15,14 +15,14 @@ import httpx
 import pytest
 from huggingface_hub import snapshot_download
 
-from hub.errors import UpstreamWrong, WrongRequest
+from hub.errors import InvalidRequest, InvalidUpstreamResponse
 from hub.names import ArtifactName
 from server.parts import network_guard
 from server.parts.mirror import fetch
 from server.parts.mirror import upstream as asking
 from server.parts.mirror.copies import origin_of_name
 from server.parts.mirror.reach import addresses_of
-from server.parts.mirror.upstream import Upstream
+from server.parts.mirror.upstream import UpstreamClient
 from server.protocol.read.git_objects import blob_id
 from tests.builders.server.mirrors import mirroring, settled
 from tests.builders.server.network_addresses import INSIDE, OUTSIDE, resolving
@@ -267,21 +267,21 @@ def test_an_upstream_in_trouble_is_a_502_that_says_so(address, liar, status):
     "address", ["huggingface.co", "https://me:secret@hub.example", "ftp://hub.example", "https://"]
 )
 def test_what_is_no_hubs_address_is_refused_at_the_start(address):
-    with pytest.raises(WrongRequest, match="--mirror"):
-        Upstream(address)
+    with pytest.raises(InvalidRequest, match="--mirror"):
+        UpstreamClient(address)
 
 
 def test_the_upstream_itself_may_be_anywhere_and_a_private_neighbour_may_not():
     assert addresses_of("http://10.0.0.5:8000/x", "http://10.0.0.5:8000") == []
     for private in ("http://10.0.0.5:9000", "http://127.1", "http://[::ffff:10.0.0.5]"):
-        with pytest.raises(UpstreamWrong):
+        with pytest.raises(InvalidUpstreamResponse):
             addresses_of(private, "http://10.0.0.5:8000")
 
 
 @pytest.mark.parametrize("address", INSIDE)
 def test_an_address_inside_is_out_of_reach_through_every_disguise(address, monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", resolving("93.184.216.34", address))
-    with pytest.raises(UpstreamWrong, match="not public"):
+    with pytest.raises(InvalidUpstreamResponse, match="not public"):
         addresses_of("https://cdn.example/x", "https://hub.example")
 
 

@@ -30,7 +30,7 @@ from hub.registry.artifacts.repositories import remove_tombstone
 from server import create_app
 from server.parts.mirror import mirror as rules
 from server.parts.mirror.copies import origin_of_name
-from server.parts.mirror.upstream import Upstream
+from server.parts.mirror.upstream import UpstreamClient
 from tests.builders.server.mirrors import WEIGHTS, mirroring, settled, tokens
 from tests.builders.server.people import ROOT
 from tests.builders.serving import served
@@ -83,7 +83,7 @@ def test_a_branch_that_has_not_moved_is_not_described_again(make_repo, reader, m
     repo = make_repo()
     first = reader.model_info(repo).sha
     monkeypatch.setattr(rules, "FRESH_S", 0.0)
-    monkeypatch.setattr(Upstream, "describe", None)
+    monkeypatch.setattr(UpstreamClient, "describe", None)
     answer = httpx.get(f"{reader.endpoint}/api/models/{repo}")
     assert answer.json()["sha"] == first
     assert "x-hf-warning" not in answer.headers
@@ -140,13 +140,13 @@ def test_one_fetch_serves_everybody_who_asks_at_once(make_repo, reader, mirror, 
     repo = make_repo()
     reader.model_info(repo)
     opened = []
-    real = Upstream.open
+    real = UpstreamClient.open
 
     def counted(self, repo, commit_id, file):
         opened.append(file.path)
         return real(self, repo, commit_id, file)
 
-    monkeypatch.setattr(Upstream, "open", counted)
+    monkeypatch.setattr(UpstreamClient, "open", counted)
     address = f"{mirror.address}/{repo}/resolve/main/emoji-sd/model.safetensors"
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda _: httpx.get(address).content, range(8)))
@@ -249,7 +249,7 @@ def test_bytes_that_a_mirror_keeps_are_not_collected_and_an_administrator_may_le
 def test_the_first_reader_gets_bytes_before_the_last_have_come(make_repo, mirror, monkeypatch):
     repo = make_repo()
     goes_on = threading.Event()
-    real = Upstream._chunks
+    real = UpstreamClient._chunks
 
     def halting(self, answer):
         chunks = real(self, answer)
@@ -258,7 +258,7 @@ def test_the_first_reader_gets_bytes_before_the_last_have_come(make_repo, mirror
         yield from chunks
 
     httpx.get(f"{mirror.address}/api/models/{repo}")
-    monkeypatch.setattr(Upstream, "_chunks", halting)
+    monkeypatch.setattr(UpstreamClient, "_chunks", halting)
     with httpx.stream("GET", f"{mirror.address}/{repo}/resolve/main/emoji-sd/model.safetensors") as answer:
         parts = answer.iter_bytes()
         received = next(parts)

@@ -13,13 +13,13 @@ from starlette.testclient import TestClient
 from hub.cli import main
 from hub.names import ArtifactName
 from hub.registry.accounts.permissions import Actor
-from hub.registry.artifacts.repositories import allow_any_file
+from hub.registry.artifacts.repositories import allow_unsafe_files
 from hub.registry.artifacts.scans import find_scan, flag, scans_in
-from hub.registry.outbox.worker import work_off
+from hub.registry.outbox.worker import run_due
 from server.app import create_app
 from server.parts.scanning import scan as scanning
 from server.parts.scanning.scan import rescan_outdated
-from server.worker import job_kinds
+from server.worker import tasks_of_worker
 from tests.builders.server.commits import commit
 
 ROOT = Actor("root")
@@ -80,12 +80,12 @@ def client(hub):
 
 @pytest.fixture
 def allowed(hub, client):
-    allow_any_file(hub.registry.database, REPO, True, ROOT)
+    allow_unsafe_files(hub.registry.database, REPO, True, ROOT)
     return client
 
 
 def work(hub):
-    return work_off(hub.registry.database, job_kinds(hub))
+    return run_due(hub.registry.database, tasks_of_worker(hub))
 
 
 def test_every_crafted_file_gets_its_verdict_and_none_is_run(hub, allowed, crafted, proof):
@@ -100,13 +100,13 @@ def test_every_crafted_file_gets_its_verdict_and_none_is_run(hub, allowed, craft
     assert not proof.exists()
     evidence = " ".join(after["resolver.bin"].evidence)
     assert "pkgutil.resolve_name" in evidence and "picklescan 1." in evidence and "modelaudit-picklescan 0." in evidence
-    assert hub.registry.debts() == []
+    assert hub.registry.jobs() == []
 
 
 def test_without_permission_they_are_refused_and_nothing_is_scanned(hub, client, crafted):
     for path in ("system.pkl", "torch.pt", "program.exe"):
         assert commit(client, {path: crafted[path][0]}).status_code == 400
-    assert hub.registry.debts() == []
+    assert hub.registry.jobs() == []
 
 
 def test_people_and_programs_see_what_was_found(hub, allowed, crafted, monkeypatch, tmp_path, capsys):
@@ -133,7 +133,7 @@ def test_people_and_programs_see_what_was_found(hub, allowed, crafted, monkeypat
     assert info["scansDone"] is True
     assert {"path": "system.pkl", "level": "unsafe"} in info["filesWithIssues"]
     ours = allowed.get("/api/v1/artifacts/ada/thing/security").json()
-    assert (ours["any_file"], ours["verdict"], ours["verified_by"]) == (True, "malicious", "")
+    assert (ours["allow_unsafe_files"], ours["verdict"], ours["verified_by"]) == (True, "malicious", "")
     assert [(each["path"], each["kind"], each["verdict"]) for each in ours["unsafe_files"]] == [
         ("harmless.pkl", "pickle", "clean"), ("system.pkl", "pickle", "malicious"),
     ]  # fmt: skip

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 from starlette.testclient import TestClient
 
 from hub.cli import main
-from hub.errors import WrongSignature
+from hub.errors import InvalidSignature
 from hub.names import ArtifactName
 from hub.publish.publish import publish
 from hub.registry.accounts.permissions import Actor
@@ -317,13 +317,13 @@ def test_keys_are_registered_listed_and_revoked_at_the_command_line(tmp_path, mo
 @pytest.mark.parametrize("pem", ["", "words", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"])
 def test_what_is_no_key_is_refused(tmp_path, pem):
     (tmp_path / "key.pem").write_text(pem)
-    with pytest.raises(WrongSignature):
+    with pytest.raises(InvalidSignature):
         read_key(tmp_path / "key.pem")
 
 
 def test_a_key_with_a_password_signs(tmp_path, folder, hub):
     private, public = a_key(tmp_path, "locked", "open sesame")
-    with pytest.raises(WrongSignature, match="cannot sign"):
+    with pytest.raises(InvalidSignature, match="cannot sign"):
         sign(folder, private)
     target, count = sign(folder, private, "open sesame")
     assert count == 2

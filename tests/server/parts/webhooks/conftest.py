@@ -8,10 +8,10 @@ from functools import cache
 import pytest
 from starlette.testclient import TestClient
 
-from hub.registry.outbox.worker import work_off
+from hub.registry.outbox.worker import run_due
 from server.app import create_app
 from server.parts.webhooks.webhooks import allow_host
-from server.worker import job_kinds
+from server.worker import tasks_of_worker
 from tests.builders.server.people import ROOT, add_people
 from tests.builders.server.webhooks import Receiver, a_receiver
 
@@ -59,4 +59,4 @@ def as_(team, client):
 @pytest.fixture
 def work(team):
     """Do what is due."""
-    return lambda: work_off(team.registry.database, job_kinds(team))
+    return lambda: run_due(team.registry.database, tasks_of_worker(team))

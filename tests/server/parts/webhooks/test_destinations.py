@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from hub.errors import WrongRequest
+from hub.errors import InvalidRequest
 from server.parts.webhooks.destinations import Refused, addresses_of, read_destination
 from server.parts.webhooks.send import post
 from tests.builders.server.network_addresses import INSIDE, OUTSIDE, resolving
@@ -32,7 +32,7 @@ def test_a_host_on_the_internet_is_sent_to_at_its_address(address, monkeypatch):
     ],
 )  # fmt: skip
 def test_an_address_inside_is_refused_when_the_webhook_is_made(url):
-    with pytest.raises(WrongRequest, match="inside a network"):
+    with pytest.raises(InvalidRequest, match="inside a network"):
         read_destination(url, ())
 
 
@@ -86,7 +86,7 @@ def test_a_name_that_means_this_machine_is_refused_at_delivery_and_nothing_arriv
     [delivery] = as_("ada", "GET", f"/api/v1/webhooks/{webhook}/deliveries").json()["items"]
     assert "inside a network" in delivery["error"]
     assert receiver.arrived == []
-    assert team.registry.debts() == []
+    assert team.registry.jobs() == []
 
 
 def test_a_certificate_of_another_host_is_no_answer(trusted, as_, work, receiver):

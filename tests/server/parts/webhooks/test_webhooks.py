@@ -137,7 +137,7 @@ def test_a_receiver_that_fails_is_told_again_with_the_same_id_and_body(trusted, 
     [delivery] = as_("ada", "GET", f"/api/v1/webhooks/{webhook}/deliveries").json()["items"]
     assert (delivery["attempts"], delivery["status"], delivery["delivered"], delivery["error"]) == (3, 200, True, "")
     assert delivery["duration_ms"] >= 0
-    assert trusted.registry.debts() == []
+    assert trusted.registry.jobs() == []
 
 
 def test_a_receiver_that_never_answers_is_given_up_and_can_be_told_again(trusted, as_, work):
@@ -151,7 +151,7 @@ def test_a_receiver_that_never_answers_is_given_up_and_can_be_told_again(trusted
     [delivery] = as_("ada", "GET", f"/api/v1/webhooks/{webhook}/deliveries").json()["items"]
     assert (delivery["attempts"], delivery["status"], delivery["delivered"]) == (8, None, False)
     assert delivery["error"].startswith("no response: ")
-    assert trusted.registry.debts() == [], "what a receiver failed to take is not the operator's debt"
+    assert trusted.registry.jobs() == [], "what a receiver failed to take is not the operator's debt"
     with a_receiver() as back:
         as_("ada", "PATCH", f"/api/v1/webhooks/{webhook}", {"url": back.url})
         again = as_("ada", "POST", f"/api/v1/webhooks/{webhook}/deliveries/{delivery['id']}/redeliver")
@@ -170,7 +170,7 @@ def test_a_redirect_is_not_followed(trusted, as_, work, receiver):
         assert inside.arrived == []
     [delivery] = as_("ada", "GET", f"/api/v1/webhooks/{webhook}/deliveries").json()["items"]
     assert delivery["error"] == "status 307: redirects are not followed"
-    assert trusted.registry.debts() == []
+    assert trusted.registry.jobs() == []
 
 
 def test_only_what_is_watched_and_wanted_is_told(trusted, as_, work, receiver):

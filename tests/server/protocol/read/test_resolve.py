@@ -7,7 +7,7 @@ import hashlib
 import pytest
 from starlette.testclient import TestClient
 
-from hub.errors import Damaged
+from hub.errors import DamagedFile
 from hub.local import LocalHub
 from hub.names import ArtifactName
 from hub.store import MemoryStore
@@ -153,7 +153,7 @@ def test_a_withdrawn_revision_still_comes_with_a_warning(client: TestClient):
 
 def test_lost_bytes_are_a_fault_of_ours_and_never_an_empty_file(hub: LocalHub):
     [file] = [each for each in hub.registry.revision(ArtifactName("ada", "many")).files if each.path == "sample.png"]
-    with pytest.raises(Damaged, match="are missing from the store"):
+    with pytest.raises(DamagedFile, match="are missing from the store"):
         blob_answer(MemoryStore(), file, {}, None)
 
 

@@ -12,7 +12,7 @@ from hub.maintenance.verify import verify
 from hub.names import Digest
 from hub.registry.accounts.audit import read_audit
 from hub.registry.accounts.permissions import Actor
-from hub.registry.artifacts.repositories import allow_any_file
+from hub.registry.artifacts.repositories import allow_unsafe_files
 
 SECRET = b"a name that should never have been published\n"
 
@@ -91,7 +91,7 @@ def test_a_copy_holds_the_same_files_and_what_was_private_stays_so(api, bobs, re
 
 
 def test_what_an_administrator_allowed_one_repository_its_copy_may_not_hold(api, repo, hub: LocalHub):
-    allow_any_file(hub.registry.database, hub.registry.get(repo).name, True, Actor("root"))
+    allow_unsafe_files(hub.registry.database, hub.registry.get(repo).name, True, Actor("root"))
     api.upload_file(path_or_fileobj=b"\x80\x04.", path_in_repo="model.pkl", repo_id=repo)
     with pytest.raises(HfHubHTTPError, match="pickle"):
         api.duplicate_repo(repo, f"{repo}-copy")

@@ -1,4 +1,4 @@
-"""`hub combine`: merge modules that share a parent."""
+"""`hub merge`: merge modules that share a parent."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Annotated
 from typer import Argument, Option
 
 from hub.cli.transfer.push import summary
-from hub.errors import WrongRequest
+from hub.errors import InvalidRequest
 from hub.names import ArtifactName
 
 
-def combine(
+def merge(
     modules: Annotated[
         list[str], Argument(metavar="MODULE...", help="Names or folders of modules with the same parent.")
     ],
@@ -27,7 +27,7 @@ def combine(
             help="Share of changes that TIES keeps (default: 0.2 if the parent is known, else 1).", show_default=False
         ),
     ] = None,
-    base: Annotated[str, Option(help="Base whose variants to combine, if there are several.", show_default=False)] = "",
+    base: Annotated[str, Option(help="Base whose variants to merge, if there are several.", show_default=False)] = "",
     parent: Annotated[
         str, Option(help="Parent of the modules (default: read from their configuration).", show_default=False)
     ] = "",
@@ -38,13 +38,13 @@ def combine(
     push: Annotated[bool, Option("--push", help="Also publish the module.")] = False,
 ) -> None:
     """Merge modules that share a parent into one."""
-    from hub.loader.merge_modules import combine as combined
+    from hub.loader.merge_modules import merge
     from hub.local import LocalHub
     from hub.publish.publish import publish
 
     with LocalHub.open() as hub:
         target = ArtifactName.parse(name, hub.home.owner)
-        made = combined(
+        made = merge(
             modules,
             folder or Path(target.name),
             weights=_numbers(weights),
@@ -65,6 +65,6 @@ def _numbers(text: str) -> list[float] | None:
     try:
         return [float(each) for each in text.split(",")] if text else None
     except ValueError as error:
-        raise WrongRequest(
+        raise InvalidRequest(
             f"invalid --weights `{text}`: use one number per module, separated by commas: 0.7,0.3."
         ) from error

@@ -47,9 +47,9 @@ format: setup-dev ## Format the code and mend what can be mended without thought
 	@$(VENV)/bin/ruff check --fix-only --quiet .
 	@$(VENV)/bin/ruff format .
 
-docs: setup-dev ## Write docs/cli.md and docs/api.md again from what commands and server say of themselves
-	@$(PYTHON) -m hub.cli.manual > docs/cli.md
-	@$(PYTHON) -m server.manual > docs/api.md
+docs: setup-dev ## Write docs/reference/cli.md and docs/reference/api.md again from what commands and server say of themselves
+	@$(PYTHON) -m hub.cli.manual > docs/reference/cli.md
+	@$(PYTHON) -m server.manual > docs/reference/api.md
 
 clean: ## Remove everything that is derived: the environment, the registry's index, build and demo outputs
 	rm -rf $(VENV) build demo dist registry.db registry.db-wal registry.db-shm

@@ -10,7 +10,7 @@ import pytest
 from tests.builders import ROOT
 
 MAX_LINES = 400
-"""Lines; docs/style.md, rule 1."""
+"""Lines; docs/internals/style.md, rule 1."""
 FOREIGN = re.compile(r"(?<![\w.])/(?:root|home/\w+|work|tmp/\w+)/")
 """Paths of one machine. `/tmp/…` alone may stand in a test."""
 

@@ -1,1 +1,1 @@
-"""Every version of Hugging Face's client, unmodified, against our server: what docs/clients.md says, found out again."""
+"""Every version of Hugging Face's client, unmodified, against our server: what docs/reference/clients.md says, found out again."""

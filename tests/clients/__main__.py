@@ -1,4 +1,4 @@
-"""`python -m tests.clients`: run every client, two at a time, and write docs/clients.md when all of them got what they asked for."""
+"""`python -m tests.clients`: run every client, two at a time, and write docs/reference/clients.md when all of them got what they asked for."""
 
 from __future__ import annotations
 

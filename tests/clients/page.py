@@ -1,4 +1,4 @@
-"""docs/clients.md, from what the clients did."""
+"""docs/reference/clients.md, from what the clients did."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from tests.builders import ROOT
 from tests.clients.environments import VERSIONS
 
-PAGE = ROOT / "docs" / "clients.md"
+PAGE = ROOT / "docs" / "reference" / "clients.md"
 LIBRARIES = "libraries"
 """The column of what diffusers, transformers and PEFT do."""
 WITHOUT_XET = "without Xet"

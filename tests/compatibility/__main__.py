@@ -1,4 +1,4 @@
-"""`python -m tests.compatibility`: run every cell of the table, and write docs/compatibility.md when all of them hold."""
+"""`python -m tests.compatibility`: run every cell of the table, and write docs/reference/compatibility.md when all of them hold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A real nginx with the configuration that docs/operate.md prints, on a free port."""
+"""A real nginx with the configuration that docs/operate/deploy.md prints, on a free port."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.builders import ROOT
 
-DOCUMENT = ROOT / "docs" / "operate.md"
+DOCUMENT = ROOT / "docs" / "operate" / "deploy.md"
 PROGRAM = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 ABSENT = "there is no nginx here: apt-get install nginx-light"
 AROUND = """
@@ -46,7 +46,7 @@ def printed(language: str) -> str:
 def exchanged(text: str, *changes: tuple[str, str]) -> str:
     """The text with each first part replaced; it must be there, or the document says something else than the test believes."""
     for old, new in changes:
-        assert old in text, f"docs/operate.md no longer says `{old}`"
+        assert old in text, f"docs/operate/deploy.md no longer says `{old}`"
         text = text.replace(old, new)
     return text
 

@@ -1,4 +1,4 @@
-"""What docs/operate.md says is followed as it stands: its nginx, several workers, PostgreSQL, a bucket, and unmodified clients."""
+"""What docs/operate/deploy.md says is followed as it stands: its nginx, several workers, PostgreSQL, a bucket, and unmodified clients."""
 
 from __future__ import annotations
 

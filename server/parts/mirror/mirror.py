@@ -1,4 +1,4 @@
-"""Decide what is requested from the upstream and what is served from here, by the rules of docs/mirror.md."""
+"""Decide what is requested from the upstream and what is served from here, by the rules of docs/publish/mirror.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Results of scanners in Hugging Face's format. See docs/trust.md."""
+"""Results of scanners in Hugging Face's format. See docs/publish/trust.md."""
 
 from __future__ import annotations
 

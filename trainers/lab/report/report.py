@@ -1,6 +1,6 @@
-"""What every method of the lab reaches, from the cards in `cards/adapters`: `docs/methods.md`.
+"""What every method of the lab reaches, from the cards in `cards/adapters`: `docs/train/methods.md`.
 
-python -m trainers.lab.report.report > docs/methods.md
+python -m trainers.lab.report.report > docs/train/methods.md
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from trainers.lab.stage import CARDS
 
 HEAD = """# Methods on the lab
 
-Made by `python -m trainers.lab.report.report > docs/methods.md` from the cards in `cards/adapters`, which have every figure with its
+Made by `python -m trainers.lab.report.report > docs/train/methods.md` from the cards in `cards/adapters`, which have every figure with its
 interval, sample size, seed and command. Lab numbers are small-scale numbers: they compare methods under equal conditions and say nothing
 of models of the usual size. One seed each, no method tuned beyond its recipe; sample sizes are small (32 prompts a language and split
 unless the card says otherwise, so a standard error of up to .09 a language). Means over the languages the module was made for.
@@ -30,7 +30,7 @@ which find images and draw none, text → image recall. *English R@1 lost*: on t
 alone reach R@1 .00 to .02. Device-seconds are on one CPU thread beside other jobs.
 
 Sheets: the same ten emoji asked for in five languages, `python -m trainers.lab.report.sheets`;
-[the base alone](images/methods/base-alone.webp)."""
+[the base alone](../images/methods/base-alone.webp)."""
 
 
 def row(card: Card, name: str) -> str | None:
@@ -51,7 +51,7 @@ def row(card: Card, name: str) -> str | None:
     drops = [each.value for each in card.scores if each.metric == "english_drop_at_1"]
     weights, seconds = (_said(card.prose, pattern) for pattern in (r"([\d.,]+M?) weights", r"([\d,]+) device-seconds"))
     drawn = Path("docs/images/methods") / f"{card.method.replace('+', '-plus')}.webp"
-    sheet = f"[look](images/methods/{drawn.name})" if drawn.is_file() else ""
+    sheet = f"[look](../images/methods/{drawn.name})" if drawn.is_file() else ""
     return (
         f"| `{name}` | {card.method} | {' '.join(card.languages)} | {average('seen', 1)} / {average('seen', 10)} "
         f"| {average('pairs', 1)} / {average('pairs', 10)} | {f'{drops[0]:.2f}' if drops else '–'} "

@@ -1,7 +1,7 @@
 """Every route of the core server, in matching order: specific ones come before general ones.
 
 `server.app` puts the routes of optional parts between SPECIFIC and GENERAL. FastAPI adds `server.openapi.document.ADDRESS`, and
-`/static` is a folder.
+`/static` and `/docs` are folders.
 
 `{repository}` is `owner/name` or a bare `name`, `{collection}` is models or datasets: see `server.http.routing`. Within a group,
 routes without a parameter after the repository come first, those with a whole path after it later: a path that fits two rows then

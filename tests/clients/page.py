@@ -22,21 +22,21 @@ _TITLES = {
 }  # fmt: skip
 _HEAD = """# Clients
 
-Every version of Hugging Face's client in the table, unmodified and in an environment of its own, does all of this against
-`hub serve` with nothing set but `HF_ENDPOINT` and `HF_TOKEN`. Each line is a function in `tests/clients/journey` that compares
-what the client got with what it should get. `python -m tests.clients` runs them all and writes this page; `make test` runs them
-and compares. A number leads to the reason where a version cannot do something, whatever the server.
+Each column is a version of Hugging Face's client, unmodified and in its own environment, with nothing but `HF_ENDPOINT` and `HF_TOKEN` set.
+Each line is a function in `tests/clients/journey` that compares what the client got from `hub serve` with what it should get.
+`python -m tests.clients` runs them all and writes this page; `make test` runs them and compares. A number links to the reason why
+a version cannot do something on any server.
 """
 _TAIL = """
-## Good to know
+## Notes
 
-* Files that several versions of the client cannot have by plain HTTP (more than 50 GB) and copies of files *between* repositories
-  by `CommitOperationCopy` need Xet downloads, which this server does not offer: `duplicate_repo` copies a whole repository.
-* huggingface_hub before 2.0 asks huggingface.co itself whether a card is right: without a network, or for a private card, send
-  README.md with `upload_file`. What is sent is checked here in any case.
-* Inference endpoints and `inference catalog` live on hosts of their own, whatever `HF_ENDPOINT` says: those calls never come here.
-* transformers looks for a conversion of `.bin` weights on a third party's server and tells it the repository's name and token:
-  set `DISABLE_SAFETENSORS_CONVERSION=1`, or publish safetensors alone, as this server asks for by default.
+* Files that some versions of the client cannot download by plain HTTP (more than 50 GB), and copies of files *between* repositories
+  with `CommitOperationCopy`, need Xet downloads, which this server does not offer. `duplicate_repo` copies a whole repository.
+* huggingface_hub before 2.0 asks huggingface.co whether a card is valid. Without a network, or for a private card, send README.md with
+  `upload_file`. The server checks the card in any case.
+* Inference endpoints and `inference catalog` use their own hosts, whatever `HF_ENDPOINT` says.
+* transformers looks for a conversion of `.bin` weights on a third-party server and sends it the repository's name and token. Set
+  `DISABLE_SAFETENSORS_CONVERSION=1`, or publish safetensors only, which this server asks for by default.
 """
 
 

@@ -8,11 +8,11 @@ from tests.compatibility.table import ABSENT, FAMILIES, FEATURES, WITH_NOTE
 PAGE = ROOT / "docs" / "reference" / "compatibility.md"
 _HEAD = """# Compatibility
 
-What diffusers does with its pipelines, with a language module that reads the prompts. Every "yes" is a test in
-`tests/compatibility` on a small random base of the real classes: the image is another than the base's own, and what
-`encode_prompt` answers is what the module computes. In 8 and 4 bits the denoiser is smaller and draws nearly the same, and a module
-is given what transformers' own quantised encoder answers (`load_pipeline(…, quantisation="8bit", encoder_quantisation="4bit")`;
-[what stays whole](../use/memory.md#8-and-4-bits)). `python -m tests.compatibility` writes this page; a number leads to the reason.
+What diffusers does with its pipelines, while a language module reads the prompts. Each "yes" is a test in `tests/compatibility` on a small
+random base of the real classes: the image differs from the base's own, and `encode_prompt` returns what the module computes. In 8 and
+4 bits, the image is nearly that of the full base, and a module gets what transformers' quantised encoder returns
+(`load_pipeline(…, quantisation="8bit", encoder_quantisation="4bit")`; [what is not quantised](../use/memory.md#8-and-4-bits)).
+`python -m tests.compatibility` writes this page. A number links to the reason.
 
 """
 

@@ -17,7 +17,7 @@ WITHOUT_XET = "without Xet"
 _TITLES = {
     "accounts": "Accounts", "repositories": "Repositories", "uploads": "Uploads", "downloads": "Downloads", "lists": "Lists",
     "descriptions": "Descriptions", "history": "Branches, tags, commits, likes", "gates": "Gated repositories", "cards": "Cards",
-    "files": "File system", "commands": "The command line", "refusals": "What is not served: 501, with the error that says so",
+    "files": "File system", "commands": "The command line", "refusals": "Not supported: 501, with an error that says so",
     WITHOUT_XET: "Uploads with `HF_HUB_DISABLE_XET=1`", LIBRARIES: "Libraries",
 }  # fmt: skip
 _HEAD = """# Clients

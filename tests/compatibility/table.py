@@ -46,12 +46,12 @@ OTHERWISE: dict[tuple[str, str], Callable[[Case], None]] = {("pixart", "callback
 """Where a family has the feature under another name."""
 
 _NO_CLASS = "diffusers 0.42 has no such pipeline for this family"
-_IP = "diffusers reads IP-Adapters of this family in layouts of their own, beside `encode_prompt`; not tried here"
+_IP = "diffusers reads IP-Adapters of this family in other layouts, outside of `encode_prompt`; not tested"
 ABSENT: dict[tuple[str, str], str] = {
     ("pixart", "img2img"): _NO_CLASS,
     ("pixart", "inpainting"): _NO_CLASS,
     ("pixart", "ControlNet"): _NO_CLASS,
-    ("sana", "img2img"): "diffusers 0.42 has it for Sana Sprint alone",
+    ("sana", "img2img"): "diffusers 0.42 has it only for Sana Sprint",
     ("sana", "inpainting"): _NO_CLASS,
     ("stable-diffusion-3", "IP-Adapter"): _IP,
     ("flux", "IP-Adapter"): _IP,
@@ -60,15 +60,15 @@ ABSENT: dict[tuple[str, str], str] = {
     (
         "altdiffusion",
         "IP-Adapter",
-    ): "diffusers' deprecated pipeline gives the projection another layer's states than it reads",
-    ("pixart", "LoRA loaded before the module"): "diffusers 0.42 loads no LoRAs into PixArt",
-    ("pixart", "LoRA loaded after the module"): "diffusers 0.42 loads no LoRAs into PixArt",
+    ): "diffusers' deprecated pipeline passes the projection the states of the wrong layer",
+    ("pixart", "LoRA loaded before the module"): "diffusers 0.42 does not load LoRAs into PixArt",
+    ("pixart", "LoRA loaded after the module"): "diffusers 0.42 does not load LoRAs into PixArt",
 }
 """(family, feature) → the reason in words. Every other cell has a test."""
 
 WITH_NOTE = {
-    "sequential CPU offload": "shown on a CPU by the hooks of accelerate that diffusers sets; its own method asks for a GPU, and "
-    "runs in the same test where there is one"
+    "sequential CPU offload": "tested on a CPU with the hooks of accelerate that diffusers sets; its own method needs a GPU, and "
+    "runs in the same test if there is one"
 }
 """Feature → how it was shown, where that is not all of what the name says."""
 

@@ -27,7 +27,7 @@ def log_in(run: Run) -> None:
     assert not Path(constants.HF_TOKEN_PATH).exists()
 
 
-@step("a wrong token is told, and not taken for a missing repository")
+@step("an invalid token is reported as such, not as a missing repository")
 def be_refused(run: Run) -> None:
     wrong = HfApi(token="lh_wrong")
     assert status_of(wrong.whoami) == 401

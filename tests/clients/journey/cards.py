@@ -23,7 +23,7 @@ def card(run: Run, **data: object) -> ModelCard:
 
 def need_our_judgement() -> None:
     if goes_elsewhere(RepoCard.validate):
-        raise Absent("asks huggingface.co itself whether a card is right, whatever `HF_ENDPOINT` says")
+        raise Absent("asks huggingface.co whether a card is valid, whatever `HF_ENDPOINT` says")
 
 
 @step("`ModelCard.load`, with `model-index`")
@@ -64,7 +64,7 @@ def update(run: Run) -> None:
     assert metadata_load(path)["tags"] == ["second"]
 
 
-@step("a wrong card is told before it is sent (`validate-yaml`)")
+@step("an invalid card is reported before it is sent (`validate-yaml`)")
 def validate(run: Run) -> None:
     need_our_judgement()
     card(run).validate()

@@ -51,7 +51,7 @@ def send_and_fetch(run: Run) -> None:
 @step("`hf upload-large-folder`")
 def send_large_folder(run: Run) -> None:
     if VERSION >= (2, 0):
-        raise Absent("no `upload-large-folder`: `upload` does it")
+        raise Absent("no `upload-large-folder`; `upload` does the same")
     repo = run.repo("sent-largely")
     folder = run.folder_with("largely", {"a/model.safetensors": weights(1000)})
     run.hf("upload-large-folder", repo, folder, "--repo-type", "model", "--num-workers", "1", "--no-report")
@@ -83,7 +83,7 @@ def verify(run: Run) -> None:
 @step("`hf repos ls`, `duplicate`, `cp`, `delete-files`")
 def keep_more(run: Run) -> None:
     if VERSION < (1, 19):
-        raise Absent("none of them")
+        raise Absent("none of these commands")
     repo = run.repo("kept", {"a.txt": TEXT, "b.txt": TEXT})
     assert repo in run.hf("repos", "ls", "--format", "json")
     run.hf("repos", "duplicate", repo, f"{run.me}/kept-too")

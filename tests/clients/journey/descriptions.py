@@ -33,7 +33,7 @@ def describe_files(run: Run) -> None:
     assert found.safetensors.total == 2000 and found.safetensors.parameters == {"F32": 2000}, found.safetensors
 
 
-@step("`model_info(expand=…)`, `dataset_info(expand=…)`: what was asked for; 400 for other words")
+@step("`model_info(expand=…)`, `dataset_info(expand=…)`: only these properties; 400 for unknown ones")
 def expand(run: Run) -> None:
     repo = run.repo("unfolded", {"README.md": CARD})
     found = run.api.model_info(repo, expand=["likes", "cardData", "siblings", "downloadsAllTime", "pipeline_tag"])
@@ -65,7 +65,7 @@ def walk_pages(run: Run) -> None:
     assert len({each.path for each in expanded}) == 60 and expanded[-1].last_commit.title == "Say 59 < 99"
 
 
-@step("`get_paths_info`: files and folders, with their last commit; missing ones left out")
+@step("`get_paths_info`: files and folders, with their last commit; missing ones are left out")
 def describe_paths(run: Run) -> None:
     repo = run.repo("pathlike", {"b/c.txt": TEXT})
     folder, file = run.api.get_paths_info(repo, ["b", "b/c.txt", "absent"], expand=True)

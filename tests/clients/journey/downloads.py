@@ -33,7 +33,7 @@ def download(run: Run) -> None:
     assert try_to_load_from_cache(repo, "sub/model.safetensors") == path
 
 
-@step("what is missing is remembered (`.no_exist`), and raises the client's own errors")
+@step("missing files are remembered (`.no_exist`) and raise the client's own errors")
 def miss(run: Run) -> None:
     repo = run.repo("missing", {"a.txt": TEXT})
     for call, error in (
@@ -74,7 +74,7 @@ def download_to_folder(run: Run) -> None:
     assert (folder / "b/model.safetensors").stat().st_mtime_ns == kept.st_mtime_ns
 
 
-@step("by branch, tag and commit")
+@step("downloads by branch, tag and commit")
 def download_revisions(run: Run) -> None:
     repo = run.repo("revisions", {"a.txt": b"1"})
     first = run.api.model_info(repo).sha
@@ -87,7 +87,7 @@ def download_revisions(run: Run) -> None:
     assert snapshot_download(repo, revision="feat/x").endswith(run.api.model_info(repo, revision="feat/x").sha)
 
 
-@step("a download that is cut off goes on where it was (`Range`)")
+@step("an interrupted download is resumed (`Range`)")
 def resume(run: Run) -> None:
     with cutting(run.endpoint, after_bytes=11 << 20) as proxy:  # Clients keep what they have in pieces of 10 MiB.
         fetch = partial(hf_hub_download, LARGE, "a.parquet", endpoint=proxy.address, cache_dir=run.folder / "cut")
@@ -98,7 +98,7 @@ def resume(run: Run) -> None:
     assert hashlib.sha256(Path(path).read_bytes()).hexdigest() == known.lfs.sha256
     assert proxy.was_cut
     if not any(each.startswith("bytes=") for each in proxy.ranges):
-        raise Absent("begins again from the start: it goes on after a timeout alone")
+        raise Absent("starts again from the beginning: it resumes only after a timeout")
 
 
 @step("`get_hf_file_metadata`: commit, ETag, size")
@@ -108,7 +108,7 @@ def know_file(run: Run) -> None:
     assert found.commit_hash == run.api.model_info(repo).sha and found.size == len(TEXT) and found.etag, found
 
 
-@step("`get_safetensors_metadata`: the header alone, by ranges")
+@step("`get_safetensors_metadata`: only the header, by ranges")
 def read_header(run: Run) -> None:
     repo = run.repo("headed", {"model.safetensors": weights(60_000)})
     found = run.api.get_safetensors_metadata(repo)

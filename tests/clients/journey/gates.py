@@ -15,7 +15,7 @@ def is_closed(run: Run, repo: str) -> bool:
     return False
 
 
-@step("gated, opening by itself (`auto`)")
+@step("gated with automatic approval (`auto`)")
 def open_by_itself(run: Run) -> None:
     repo = run.repo("gate-auto", {"a.txt": TEXT})
     run.api.update_repo_settings(repo, gated="auto")
@@ -24,7 +24,7 @@ def open_by_itself(run: Run) -> None:
     assert not is_closed(run, repo)
 
 
-@step("gated by hand (`manual`): lists of requests, accept, reject, take back, grant")
+@step("gated with manual approval (`manual`): list requests, accept, reject, withdraw, grant")
 def open_by_hand(run: Run) -> None:
     api, guest = run.api, run.guest_name
     repo = run.repo("gate-manual", {"a.txt": TEXT})

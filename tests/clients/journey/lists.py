@@ -35,7 +35,7 @@ def filter_by_tags(run: Run) -> None:
     assert [each.id for each in run.api.list_models(filter=run.me)] == [repo]
 
 
-@step("`list_models`: `sort` by downloads, likes, time, trend; `limit`")
+@step("`list_models`: `sort` by downloads, likes, time, trending; `limit`")
 def sort(run: Run) -> None:
     for number in range(3):
         run.repo(f"sorted-{number}")

@@ -44,10 +44,10 @@ def send_parts(run: Run) -> None:
     assert run.fetch(repo, "a.parquet") == content
 
 
-@step("Xet, several chunks, and again with a part that is known")
+@step("Xet, several chunks, and again with a part that is stored")
 def send_by_xet(run: Run) -> None:
     if not run.sends_xet:
-        raise Absent("sends to LFS what the server does not ask for by Xet; without `hf_xet` always")
+        raise Absent("uses LFS for what the server does not request by Xet, and without `hf_xet` for everything")
     content, repo = noise(2_000_000), run.repo("by-xet")
     path = run.folder_with("xet", {"a.parquet": content}) / "a.parquet"
     run.api.upload_file(path_or_fileobj=path, path_in_repo="a.parquet", repo_id=repo)
@@ -87,7 +87,7 @@ def send_large_folder(run: Run) -> None:
     assert run.fetch(repo, "part-2/a.safetensors") == files["part-2/a.safetensors"]
 
 
-@step("`create_commit`: add, copy and delete in one", sends=True)
+@step("`create_commit`: add, copy and delete in one commit", sends=True)
 def commit(run: Run) -> None:
     content = weights(2000)
     repo = run.repo("committed", {"a.txt": TEXT, "b/c.txt": TEXT, "model.safetensors": content})
@@ -104,7 +104,7 @@ def commit(run: Run) -> None:
     assert done.oid == run.api.model_info(repo).sha
 
 
-@step("`create_commit` on a stale parent: refused with 412")
+@step("`create_commit` on an outdated parent: refused with 412")
 def commit_too_late(run: Run) -> None:
     repo = run.repo("stale")
     before = run.api.model_info(repo).sha
@@ -148,7 +148,7 @@ def send_later(run: Run) -> None:
     assert "log.txt" in run.api.list_repo_files(repo)
 
 
-@step("what may not be published is refused: a pickle, broken safetensors")
+@step("unsafe or invalid files are refused: a pickle, broken safetensors")
 def send_wrong(run: Run) -> None:
     repo = run.repo("refused")
     for path, content in (("model.pkl", b"\x80\x04."), ("model.safetensors", b"\xff" * 100)):

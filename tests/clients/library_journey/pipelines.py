@@ -21,7 +21,7 @@ def push(run: Run) -> None:
     assert run.api.model_info(repo).config["diffusers"]["_class_name"] == "StableDiffusionPipeline"
 
 
-@step("diffusers: `load_lora_weights`, by name and by guess")
+@step("diffusers: `load_lora_weights`, with and without the file's name")
 def load_lora(run: Run) -> None:
     made, repo = pipeline(run.folder / "other-words"), run.repo("style")
     made.unet.add_adapter(LoraConfig(r=2, init_lora_weights=False, target_modules=["to_q", "to_v"]), "style")

@@ -11,8 +11,8 @@ from starlette.staticfiles import StaticFiles
 from hub.local import LocalHub
 from server import errors, routes
 from server.api.administration import administration
-from server.http.bodies import BodyLimit
 from server.http.middleware import AccessLog, AnswerHeaders, EncodedPath
+from server.http.request_bodies import BodyLimit
 from server.http.routing import register
 from server.metering import Meter, Metering
 from server.openapi import document

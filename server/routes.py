@@ -15,15 +15,15 @@ from functools import partial
 from hub.registry.artifacts.aliases import Alias
 from server.api import audit, health, languages, search
 from server.api.artifacts import advice, artifacts, compatible, leaderboard, revisions, scores, security
+from server.http.response_bodies import SearchBody, promised
 from server.http.routing import Address, below
 from server.http.search_parameters import PARAMETERS
-from server.http.wire import SearchBody, promised
 from server.metering import MEDIA_TYPE
 from server.openapi.document import documented
 from server.pages import access_request, login, settings
 from server.pages.artifact import show_artifact
 from server.pages.browse import browse
-from server.protocol.accounts import gates, likes, whoami
+from server.protocol.accounts import access_requests, likes, whoami
 from server.protocol.read import paths, safetensors_metadata, tags_by_type, usage
 from server.protocol.read.listing import list_repositories
 from server.protocol.read.repository import describe_repository
@@ -172,9 +172,9 @@ _REPOSITORIES = (
         Address("GET", "/lfs-files", large_files.list_large_files),
         Address("POST", "/lfs-files/batch", large_files.erase_large_files),
         Address("POST", "/lfs-files/duplicate", large_files.duplicate_large_files),
-        Address("POST", "/user-access-request/handle", gates.answer_request),
-        Address("POST", "/user-access-request/grant", gates.grant_access),
-        Address("GET", "/user-access-request/{status}", gates.list_requests),
+        Address("POST", "/user-access-request/handle", access_requests.answer_request),
+        Address("POST", "/user-access-request/grant", access_requests.grant_access),
+        Address("GET", "/user-access-request/{status}", access_requests.list_requests),
         Address(_EVERY, "/discussions", unsupported.refuse_discussions),
         Address("POST", "/preupload/{revision}", preupload.plan_upload),
         Address("POST", "/commit/{revision}", commits.make_commit),
@@ -206,7 +206,7 @@ GENERAL = (
     *below(
         "/{collection:prefix}{repository:repository}",
         Address("POST", ".git/info/lfs/objects/batch", lfs.plan_transfers),
-        Address("POST", "/ask-access", gates.ask_for_access),
+        Address("POST", "/ask-access", access_requests.ask_for_access),
         Address("POST", "/request-access", access_request.request_access),
         Address("GET", "/tree/{revision}", show_artifact),
         Address("GET", "/resolve/{revision}/{path:path}", resolve_file),

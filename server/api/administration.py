@@ -23,9 +23,9 @@ from hub.names import ArtifactName
 from hub.registry.accounts.permissions import Actor
 from server.auth.access import Hub
 from server.auth.caller import account_of, actor_of, caller_of, require_admin
-from server.http.addresses import Segment
+from server.http.response_bodies import Body, answer, promised
 from server.http.routing import Address
-from server.http.wire import Body, answer, promised
+from server.http.urls import Segment
 from server.openapi.document import documented
 
 

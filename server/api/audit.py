@@ -14,7 +14,7 @@ from hub.registry.accounts.audit import AuditEntry, read_audit
 from server.auth.access import Hub
 from server.auth.caller import account_of, caller_of, require_admin
 from server.http.paging import offset_of, write_cursor
-from server.http.wire import Body, answer
+from server.http.response_bodies import Body, answer
 
 
 class AuditBody(Body):

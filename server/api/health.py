@@ -13,7 +13,7 @@ from hub.errors import HubError
 from hub.names import Digest
 from hub.registry.outbox.queue import count_jobs
 from server.auth.access import Hub
-from server.http.wire import Body, answer
+from server.http.response_bodies import Body, answer
 from server.metering import MEDIA_TYPE
 
 _NOTHING = Digest(hashlib.sha256(b"").hexdigest())

@@ -12,7 +12,7 @@ from hub.languages import autonym, language_name
 from hub.records import Conditioning, Query, Upstream
 from server.auth.access import Hub
 from server.auth.caller import caller_of
-from server.http.wire import Body, answer
+from server.http.response_bodies import Body, answer
 
 MAX_BASES = 1000
 

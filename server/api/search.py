@@ -8,10 +8,10 @@ from starlette.responses import Response
 
 from server.auth.access import Hub
 from server.auth.caller import caller_of
-from server.http.addresses import absolute, with_parameters
 from server.http.paging import behind, cursor_behind
+from server.http.response_bodies import answer, searched
 from server.http.search_parameters import read_query
-from server.http.wire import answer, searched
+from server.http.urls import absolute, with_parameters
 
 
 def search_artifacts(request: Request, hub: Hub) -> Response:

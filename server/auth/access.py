@@ -14,7 +14,7 @@ from hub.records import Artifact
 from hub.registry.artifacts.access_requests import may_download
 from hub.registry.artifacts.repositories import tombstone_of
 from server.auth.caller import caller_of, require_admin, require_write
-from server.http.addresses import is_dataset
+from server.http.urls import is_dataset
 from server.part import Answer
 
 

@@ -18,7 +18,7 @@ from hub.errors import Forbidden, InvalidRequest
 from hub.registry.accounts.permissions import NOBODY, Account
 from server.auth.access import Hub
 from server.auth.browser_session import Visit, form_word, visit_of
-from server.http.bodies import read_body
+from server.http.request_bodies import read_body
 
 WORD = "form"
 """Name of the hidden field."""

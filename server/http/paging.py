@@ -10,8 +10,8 @@ from itsdangerous import BadData
 
 from hub.errors import InvalidRequest
 from hub.records import Page, Query
-from server.http.addresses import absolute, with_parameters
 from server.http.signed_links import serializer
+from server.http.urls import absolute, with_parameters
 
 _OFFSET = "offset"
 

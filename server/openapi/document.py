@@ -11,8 +11,8 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.routing import BaseRoute, Route
 
+from server.http.response_bodies import ErrorBody
 from server.http.routing import Address
-from server.http.wire import ErrorBody
 
 ADDRESS = "/api/v1/openapi.json"
 TOKEN = "token"  # noqa: S105 - the name of the scheme

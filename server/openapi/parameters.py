@@ -13,7 +13,7 @@ from hub.names import LENGTH
 from hub.records import Artifact
 from server.auth.access import Hub, asked_name, get_artifact
 from server.auth.caller import caller_of, require_write
-from server.http.addresses import Segment
+from server.http.urls import Segment
 
 _PART = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 Owner = Annotated[

@@ -14,7 +14,7 @@ from server.auth.access import Hub, Wanted
 from server.auth.browser_session import form_word
 from server.auth.caller import actor_of, caller_of
 from server.auth.csrf_forms import MemberForm, account_in
-from server.http.addresses import page_path
+from server.http.urls import page_path
 from server.pages.login import SEE_OTHER
 
 

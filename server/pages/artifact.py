@@ -14,9 +14,9 @@ from hub.registry.artifacts.scans import scans_in
 from hub.registry.parts import origin_of
 from hub.store import BlobStore
 from server.auth.access import Hub, asked_name, get_artifact
-from server.http.addresses import Segment, absolute, commit_id, file_path, page_path
 from server.http.card import prose, recipe
-from server.pages import wording
+from server.http.urls import Segment, absolute, commit_id, file_path, page_path
+from server.pages import formatting
 from server.pages.access_request import gate_of
 from server.pages.rendering import render
 from server.protocol.read.resolve import is_image
@@ -42,7 +42,7 @@ def show_artifact(request: Request, hub: Hub, revision: Segment = "") -> Respons
         "artifact": artifact,
         "shown": shown,
         "is_head": not artifact.revision or shown.id == artifact.revision,
-        "languages": [wording.language(tag) for tag in artifact.languages],
+        "languages": [formatting.language(tag) for tag in artifact.languages],
         "score_tables": _score_tables(artifact),
         "recipe": made_by,
         "snippets": [("In a terminal", made_by)] if made_by else _snippets(artifact, absolute(request, "")),
@@ -85,14 +85,14 @@ def _score_tables(artifact: Artifact) -> list[tuple[str, list[Score]]]:
 
 def _snippets(artifact: Artifact, endpoint: str) -> list[tuple[str, str]]:
     """Return ways to use the artifact, each with a heading."""
-    name = wording.short_name(artifact.name)
+    name = formatting.short_name(artifact.name)
     shell = ("In a terminal", f"hub pull {name}")
     if artifact.kind == "dataset":
         return [shell, ("With huggingface_hub", _download(artifact, endpoint, ', repo_type="dataset"'))]
     if artifact.kind == "base":
         return [("In Python", _load(f'"{name}"')), shell, ("With diffusers", _diffusers(artifact, endpoint))]
     if artifact.bases:
-        load = ("In Python", _load(f'"{wording.short_name(artifact.bases[0])}", adapter="{name}"'))
+        load = ("In Python", _load(f'"{formatting.short_name(artifact.bases[0])}", adapter="{name}"'))
         return [shell, load] if artifact.upstream else [load, shell]
     return [shell, ("With huggingface_hub", _download(artifact, endpoint, ""))]
 

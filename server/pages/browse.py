@@ -15,9 +15,9 @@ from hub.registry.artifacts.scans import scans_in, worst_words
 from hub.registry.search.search import SORTS
 from server.auth.access import Hub
 from server.auth.caller import caller_of
-from server.http.addresses import page_path, with_parameters
 from server.http.search_parameters import read_query
-from server.pages import wording
+from server.http.urls import page_path, with_parameters
+from server.pages import formatting
 from server.pages.rendering import render
 
 SHOWN_LANGUAGES = 5
@@ -37,7 +37,7 @@ class Choice:
     count: int
     address: str
     chosen: bool
-    language: wording.LanguageName | None
+    language: formatting.LanguageName | None
     """Set for languages only."""
 
 
@@ -60,7 +60,7 @@ def browse(request: Request, hub: Hub) -> Response:
         "page": page,
         "everything": everything,
         "languages": sorted(
-            map(wording.language, everything.facets.get("language", {})), key=lambda each: each.english
+            map(formatting.language, everything.facets.get("language", {})), key=lambda each: each.english
         ),
         "sorts": SORTS,
         "rows": [_row(hub, artifact, query.language) for artifact in page.items],
@@ -78,7 +78,7 @@ def _row(hub: LocalHub, artifact: Artifact, wanted: str) -> dict[str, Any]:
     return {
         "artifact": artifact,
         "address": page_path(artifact),
-        "languages": [wording.language(tag) for tag in tags[:SHOWN_LANGUAGES]],
+        "languages": [formatting.language(tag) for tag in tags[:SHOWN_LANGUAGES]],
         "more_languages": len(tags[SHOWN_LANGUAGES:]),
         # Few artifacts may hold such files, so few are looked up.
         "unsafe": worst_words(scans_in(hub.registry.database, artifact.revision).values())
@@ -102,7 +102,7 @@ def _facets(request: Request, page: Page, query: Query) -> list[tuple[str, list[
                 count,
                 with_parameters(request, offset=None, language=None, **{parameter: None if value == chosen else value}),
                 value == chosen,
-                wording.language(value) if facet == "language" else None,
+                formatting.language(value) if facet == "language" else None,
             )
             for value, count in sorted(counts.items(), key=lambda item: (item[0] != chosen, -item[1], item[0]))
         ]

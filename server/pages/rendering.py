@@ -14,8 +14,8 @@ from hub.registry import CURATED_OWNER
 from hub.registry.accounts.permissions import Caller
 from hub.registry.artifacts.scans import worst_words
 from server.auth.browser_session import own_path
-from server.http.addresses import file_path, page_path
-from server.pages import wording
+from server.http.urls import file_path, page_path
+from server.pages import formatting
 
 _SERVER = Path(__file__).resolve().parents[1]
 
@@ -50,22 +50,22 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "language": wording.language,
-        "sentence": wording.sentence,
-        "size": wording.size,
-        "weight": wording.weight,
-        "day": wording.day,
-        "conditioning": wording.conditioning,
-        "metric": wording.metric,
-        "number": wording.number,
-        "short_name": wording.short_name,
-        "provenance": wording.provenance,
+        "language": formatting.language,
+        "sentence": formatting.sentence,
+        "size": formatting.size,
+        "weight": formatting.weight,
+        "day": formatting.day,
+        "conditioning": formatting.conditioning,
+        "metric": formatting.metric,
+        "number": formatting.number,
+        "short_name": formatting.short_name,
+        "provenance": formatting.provenance,
         "worst_scan": worst_words,
     }
     environment.globals |= {
         "page_path": page_path,
         "file_path": file_path,
-        "bar": wording.bar,
+        "bar": formatting.bar,
         "curated_owner": CURATED_OWNER,
     }
     return environment

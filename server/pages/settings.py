@@ -16,7 +16,7 @@ from server.auth.access import Hub
 from server.auth.browser_session import Visit, address_of, begin_visit, form_word
 from server.auth.caller import actor_of
 from server.auth.csrf_forms import Form, Member, MemberForm, account_in
-from server.http.addresses import Segment
+from server.http.urls import Segment
 from server.pages.login import FORM_HEADERS, SEE_OTHER, check_password
 from server.pages.rendering import render
 

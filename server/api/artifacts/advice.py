@@ -16,7 +16,7 @@ from hub.publish.lineage import lineages
 from hub.records import Artifact, Provenance, Query, Score
 from server.auth.access import Hub
 from server.auth.caller import caller_of
-from server.http.wire import ArtifactBody, Body, answer, described
+from server.http.response_bodies import ArtifactBody, Body, answer, described
 from server.openapi.parameters import Language, Word
 
 LOOKED_AT = 100

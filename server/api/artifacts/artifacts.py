@@ -25,7 +25,7 @@ from hub.weights.header import SUFFIX, Tensor, tensors_in
 from server.api.artifacts.scores import StatementBody, stated
 from server.auth.access import Hub, asked_name
 from server.auth.access import get_artifact as get_named
-from server.http.wire import ArtifactBody, Body, answer, described
+from server.http.response_bodies import ArtifactBody, Body, answer, described
 from server.openapi.parameters import Name, Named, RevisionName
 
 DAYS = 30

@@ -19,7 +19,7 @@ from hub.records import Artifact, Query
 from server.api.languages import MAX_BASES
 from server.auth.access import Hub
 from server.auth.caller import caller_of
-from server.http.wire import Body, answer
+from server.http.response_bodies import Body, answer
 from server.openapi.parameters import Named
 
 

@@ -15,7 +15,7 @@ from hub.registry.index.ranking import is_control
 from hub.registry.scores.leaderboard import Contest, leaderboard
 from server.auth.access import Hub, get_artifact
 from server.auth.caller import caller_of
-from server.http.wire import Body, answer
+from server.http.response_bodies import Body, answer
 from server.openapi.parameters import Language, Word
 
 

@@ -17,8 +17,8 @@ from hub.registry.artifacts.aliases import PATTERN, Alias, aliases, delete_alias
 from server.api.artifacts.artifacts import FileBody, RevisionBody, described_revision, files_of, names_of_revisions
 from server.auth.access import Hub
 from server.auth.caller import actor_of, caller_of
-from server.http.addresses import Segment
-from server.http.wire import Body, answer
+from server.http.response_bodies import Body, answer
+from server.http.urls import Segment
 from server.openapi.parameters import Line, Named, Own, RevisionName, Word
 
 Asked = Annotated[str, Query(max_length=256)]

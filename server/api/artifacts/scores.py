@@ -15,7 +15,7 @@ from hub.records import Provenance, Score
 from hub.registry.scores.scores import Dispute, Measurement, PublishedScore, dispute, publish_score, published_scores
 from server.auth.access import Hub
 from server.auth.caller import account_of, actor_of, caller_of, require_scoring
-from server.http.wire import Body, answer
+from server.http.response_bodies import Body, answer
 from server.openapi.parameters import Digits, Language, Line, Named, Number, Whole, Word
 
 

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from hub.records import Signature
 from hub.registry.artifacts.scans import scans_in, worst
 from server.auth.access import Hub
-from server.http.wire import Body, answer
+from server.http.response_bodies import Body, answer
 from server.openapi.parameters import Named
 
 

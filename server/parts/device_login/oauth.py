@@ -16,9 +16,9 @@ from hub.errors import InvalidRequest
 from hub.registry.accounts.login_throttle import AttemptLimit, count_attempt
 from server.auth.access import Hub
 from server.auth.browser_session import address_of
-from server.http.addresses import absolute
-from server.http.bodies import read_body
+from server.http.request_bodies import read_body
 from server.http.routing import Address
+from server.http.urls import absolute
 from server.parts.device_login.device_codes import Devices
 from server.parts.device_login.refresh_tokens import TokenGrant, renew
 

@@ -42,6 +42,6 @@ class Git(ServerPart):
         self, request: Request, status: int, message: str, headers: dict[str, str], error: HubError | None
     ) -> Response | None:
         """Return the error in the format of git or git-lfs; a 401 where credentials may help."""
-        from server.parts.git.error_answers import git_error
+        from server.parts.git.error_responses import git_error
 
         return git_error(request, status, message, headers, error)

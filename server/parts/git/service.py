@@ -18,7 +18,7 @@ from starlette.responses import Response, StreamingResponse
 
 from hub.errors import Forbidden, InvalidRequest, NotServed
 from server.auth.access import Hub, Readable, Wanted
-from server.http.bodies import SMALL, read_body
+from server.http.request_bodies import SMALL, read_body
 from server.http.routing import Address, below
 from server.parts.git.history import History, history_of
 

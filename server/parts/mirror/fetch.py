@@ -23,7 +23,7 @@ import anyio
 from hub.errors import HubError, InvalidUpstreamResponse, Unreachable
 from hub.names import Digest
 from hub.store.folder import ABANDONED_S
-from server.parts.mirror.copies import MirroredFile, save_blob
+from server.parts.mirror.mirrored_repositories import MirroredFile, save_blob
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

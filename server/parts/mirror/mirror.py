@@ -29,7 +29,9 @@ from hub.records import MirrorOrigin
 from hub.registry import CURATED_OWNER
 from hub.registry.artifacts.repositories import tombstone_of
 from hub.registry.database.clock import utc_now
-from server.parts.mirror.copies import (
+from server.parts.mirror.fetch import Fetches, FetchReader
+from server.parts.mirror.index_repository import index_repository
+from server.parts.mirror.mirrored_repositories import (
     MirroredCommit,
     MirroredFile,
     MirroredRepository,
@@ -42,8 +44,6 @@ from server.parts.mirror.copies import (
     save_commit,
     save_ref,
 )  # fmt: skip
-from server.parts.mirror.fetch import Fetches, FetchReader
-from server.parts.mirror.index_copy import index_repository
 
 if TYPE_CHECKING:
     from server.parts.mirror.upstream import UpstreamClient

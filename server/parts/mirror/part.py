@@ -37,19 +37,19 @@ class MirrorPart(ServerPart):
     def on_event(self, session: Session, event: Event) -> None:
         """Delete the mirror of a repository that is deleted here."""
         if (event.scope, event.action) == ("repo", "delete"):
-            from server.parts.mirror.copies import delete_mirror
+            from server.parts.mirror.mirrored_repositories import delete_mirror
 
             delete_mirror(session, ArtifactName(event.artifact.owner, event.artifact.name))
 
     def origin(self, database: Database, name: ArtifactName) -> MirrorOrigin | None:
         """Return the origin of a mirrored repository."""
-        from server.parts.mirror.copies import origin_of_name
+        from server.parts.mirror.mirrored_repositories import origin_of_name
 
         return origin_of_name(database, name)
 
     def blobs(self, database: Database) -> Iterable[Digest]:
         """Return the blobs of all mirrored repositories."""
-        from server.parts.mirror.copies import blobs_of_mirrors
+        from server.parts.mirror.mirrored_repositories import blobs_of_mirrors
 
         return blobs_of_mirrors(database)
 
@@ -75,7 +75,7 @@ class MirrorPart(ServerPart):
 
     def answer_for(self, request: Request, collection: str, name: str) -> Answer | None:
         """Return the mirror's answer for a repository that is or may be mirrored."""
-        from server.parts.mirror.answers import answer_mirrored
+        from server.parts.mirror.responses import answer_mirrored
 
         mirror = request.app.state.mirror
         repo = mirror.covers(collection, name)

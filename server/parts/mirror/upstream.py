@@ -30,8 +30,8 @@ from hub.errors import (
 )  # fmt: skip
 from hub.names import check_path
 from hub.registry.database.clock import utc_now
-from server.parts.mirror.copies import MirroredCommit, MirroredFile, MirroredRepository
-from server.parts.mirror.reach import addresses_of, origin
+from server.parts.mirror.mirrored_repositories import MirroredCommit, MirroredFile, MirroredRepository
+from server.parts.mirror.redirects import addresses_of, origin
 
 CONNECT_S, READ_S, FILE_READ_S = 5.0, 10.0, 30.0
 """Timeouts for connecting, for reading the next bytes of a description, and of a file."""

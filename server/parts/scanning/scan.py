@@ -23,7 +23,7 @@ from hub.registry.outbox.queue import Job, enqueue
 from hub.registry.outbox.worker import PermanentFailure, Task
 from hub.store import BlobStore
 
-_PROGRAM = Path(__file__).with_name("child.py")
+_PROGRAM = Path(__file__).with_name("scanner_process.py")
 _PACKAGES = ("picklescan", "modelaudit-picklescan")
 TIMEOUT_S = 180.0
 """Wall-clock limit for one file; the program limits its own CPU time and memory."""

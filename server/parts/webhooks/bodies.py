@@ -12,7 +12,7 @@ from hub.errors import Forbidden, NotServed
 from hub.local import LocalHub
 from hub.registry.accounts.permissions import Account, Caller
 from server.auth.caller import account_of, actor_of, caller_of
-from server.http.addresses import absolute
+from server.http.urls import absolute
 from server.parts.webhooks.deliveries import Delivery
 from server.parts.webhooks.destinations import read_destination
 from server.parts.webhooks.webhooks import DOMAINS, KINDS, Watched, Webhook, add_webhook, allowed_hosts, change_webhook

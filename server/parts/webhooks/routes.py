@@ -10,8 +10,8 @@ from starlette.responses import JSONResponse, Response
 
 from server.auth.access import Hub
 from server.auth.caller import actor_of
-from server.http.addresses import Segment
 from server.http.routing import Address, below
+from server.http.urls import Segment
 from server.openapi.document import documented
 from server.parts.webhooks.bodies import ClientWebhookIn, DeliveryBody, WebhookBody, WebhookIn, change, create, owner_of
 from server.parts.webhooks.deliveries import deliveries, redeliver

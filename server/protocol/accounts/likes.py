@@ -9,7 +9,7 @@ from hub.errors import UnknownAccount, UnknownArtifact
 from hub.registry.artifacts.repositories import like, liked_by, likers, unlike
 from server.auth.access import Hub, Wanted, get_artifact
 from server.auth.caller import account_of, actor_of, caller_of
-from server.http.addresses import Segment, is_dataset
+from server.http.urls import Segment, is_dataset
 from server.protocol.accounts.whoami import person
 
 

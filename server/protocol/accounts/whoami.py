@@ -12,8 +12,8 @@ from hub.records import Query
 from hub.registry.accounts.permissions import ORGANISATION, Account
 from server.auth.access import Hub, Readable, Writable
 from server.auth.caller import caller_of
-from server.http.addresses import Segment
 from server.http.times import to_rfc3339
+from server.http.urls import Segment
 
 
 def who_am_i(request: Request, hub: Hub) -> Response:

@@ -15,8 +15,8 @@ from hub.errors import InvalidRequest
 from hub.local import LocalHub
 from hub.records import Artifact
 from server.auth.access import Hub, Wanted
-from server.http.addresses import Segment, commit_id
-from server.http.bodies import SMALL, read_body
+from server.http.request_bodies import SMALL, read_body
+from server.http.urls import Segment, commit_id
 from server.protocol.read.tree import expand_entries, own_entries
 
 _MAX = 5000

@@ -12,8 +12,8 @@ from hub.records import Artifact
 from hub.registry.artifacts.repositories import count_children
 from hub.registry.index.tags import library_of, pipeline_of, tags_of
 from hub.registry.index.trending import score
-from server.http.addresses import commit_id
 from server.http.times import to_rfc3339
+from server.http.urls import commit_id
 from server.protocol.read.repository_view import RepositoryView
 
 Read = Callable[[RepositoryView], Any]

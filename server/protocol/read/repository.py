@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from hub.records import File
 from hub.registry.artifacts.scans import scans_in
 from server.auth.access import Hub, Wanted
-from server.http.addresses import Segment
+from server.http.urls import Segment
 from server.protocol.read.git_objects import blob_id, pointer
 from server.protocol.read.properties import described, expanded, is_true
 from server.protocol.read.repository_view import RepositoryView

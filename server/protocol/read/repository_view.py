@@ -10,8 +10,8 @@ from hub.local import LocalHub
 from hub.publish.publish import weigh
 from hub.records import Artifact, File, Revision
 from hub.registry.artifacts.repositories import used_bytes
-from server.http.addresses import is_dataset
 from server.http.card import front_matter_of
+from server.http.urls import is_dataset
 
 _MAX_CONFIG = 1 << 20
 """Largest config.json that is read, in bytes."""

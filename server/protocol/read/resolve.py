@@ -17,8 +17,8 @@ from hub.records import File, Revision
 from hub.store import BlobStore
 from server.auth.access import Hub, Readable
 from server.http.accel_redirect import offload_address
-from server.http.addresses import Segment, commit_id
 from server.http.blob_response import CHUNK_BYTES, BlobResponse
+from server.http.urls import Segment, commit_id
 
 FILE_POLICY = "default-src 'none'; sandbox"
 """A published file that is opened in a browser is an image or text, never a program."""

@@ -13,7 +13,7 @@ from hub.records import File
 from hub.store import BlobStore
 from hub.weights.header import read_header
 from server.auth.access import Hub, Readable
-from server.http.addresses import Segment
+from server.http.urls import Segment
 from server.protocol.read.resolve import get_file
 
 _MAX_INDEX = 64 << 20

@@ -14,9 +14,9 @@ from hub.records import File, Revision
 from hub.registry.artifacts.history import last_changes
 from hub.registry.artifacts.scans import Scan, scans_in
 from server.auth.access import Hub, Wanted
-from server.http.addresses import Segment, commit_id
 from server.http.paging import next_link, offset_of
 from server.http.times import rfc3339_or_epoch
+from server.http.urls import Segment, commit_id
 from server.protocol.read.git_objects import blob_id, folder_ids, pointer
 from server.protocol.read.properties import is_true
 from server.protocol.read.resolve import showing

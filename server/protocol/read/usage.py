@@ -10,9 +10,9 @@ from hub.registry.accounts.permissions import ORGANISATION
 from hub.registry.artifacts.usage import usage_by_repository
 from server.auth.access import Hub
 from server.auth.caller import account_of, caller_of
-from server.http.addresses import Segment
 from server.http.paging import next_link, offset_of
 from server.http.times import rfc3339_or_epoch
+from server.http.urls import Segment
 
 PAGE = 100
 """Repositories a page."""

@@ -21,8 +21,8 @@ from hub.registry.uploads.xet_files import MAX_FILE
 from server.auth.access import Hub, Wanted, require_download
 from server.auth.caller import caller_of, require_write
 from server.auth.quota import require_room
-from server.http.addresses import absolute
 from server.http.signed_links import LINK_SECONDS, sign
+from server.http.urls import absolute
 
 MEDIA_TYPE = "application/vnd.git-lfs+json"
 PART_BYTES = 64 << 20

@@ -21,7 +21,7 @@ from hub.store import BlobStore
 from hub.store.joined import Joined
 from server.auth.access import Hub
 from server.http.accel_redirect import offload_address
-from server.http.bodies import BodyReader, read_in_thread
+from server.http.request_bodies import BodyReader, read_in_thread
 from server.http.signed_links import claims_of, sender_of
 from server.protocol.read.resolve import blob_answer
 from server.protocol.transfer.lfs import MAX_PARTS, LargeObject

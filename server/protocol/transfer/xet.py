@@ -34,9 +34,9 @@ from hub.xet.hashes import unspell
 from server.auth.access import Hub, Writable
 from server.auth.caller import caller_of
 from server.auth.quota import require_room
-from server.http.addresses import absolute
-from server.http.bodies import BodyReader, read_body, read_in_thread, require_size
+from server.http.request_bodies import BodyReader, read_body, read_in_thread, require_size
 from server.http.signed_links import claims_of, sender_of, sign
+from server.http.urls import absolute
 from server.protocol.write.unsupported import refuse_pull_requests
 
 TOKEN_SECONDS = 3600

@@ -16,9 +16,9 @@ from hub.registry.artifacts.branches import create_ref, delete_ref, kinds
 from hub.registry.artifacts.history import ancestors
 from server.auth.access import Hub, Wanted, Writable
 from server.auth.caller import actor_of, caller_of
-from server.http.addresses import Segment, commit_id
 from server.http.paging import next_link, offset_of
 from server.http.times import rfc3339_or_epoch
+from server.http.urls import Segment, commit_id
 
 PAGE = 50
 """Commits a page."""

@@ -23,8 +23,8 @@ from hub.registry.uploads.uploads import note_upload, size_of_upload
 from server.auth.access import Hub, Writable
 from server.auth.caller import account_of, actor_of, caller_of
 from server.auth.quota import require_room
-from server.http.addresses import Segment, absolute, commit_id, page_path
-from server.http.bodies import MAX_COMMIT, read_body
+from server.http.request_bodies import MAX_COMMIT, read_body
+from server.http.urls import Segment, absolute, commit_id, page_path
 from server.protocol.write.unsupported import refuse_pull_requests
 
 _MAX_CHANGES = 25_000

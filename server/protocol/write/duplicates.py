@@ -12,7 +12,7 @@ from hub.records import Artifact
 from server.auth.access import Hub, Readable
 from server.auth.caller import account_of, actor_of, caller_of, require_create
 from server.auth.quota import require_room
-from server.http.addresses import absolute, page_path
+from server.http.urls import absolute, page_path
 from server.protocol.write.repositories import Visibility, require_free_name
 
 

@@ -14,7 +14,7 @@ from hub.names import check_path
 from hub.records import File
 from server.auth.access import Hub, Writable
 from server.auth.quota import require_room
-from server.http.addresses import Segment, commit_id
+from server.http.urls import Segment, commit_id
 from server.protocol.read.git_objects import blob_id
 from server.protocol.write.unsupported import refuse_pull_requests
 

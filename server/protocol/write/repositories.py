@@ -17,7 +17,7 @@ from hub.records import Artifact
 from hub.registry.artifacts.repositories import change_settings, delete_repository, move_repository, tombstone_of
 from server.auth.access import Governed, Hub, get_artifact
 from server.auth.caller import account_of, actor_of, caller_of, require_admin, require_create
-from server.http.addresses import absolute, is_dataset, page_path
+from server.http.urls import absolute, is_dataset, page_path
 
 Kind = Literal["model", "dataset", "space", "kernel"]
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 from starlette.testclient import TestClient
 
-from server.http.wire import SearchBody
+from server.http.response_bodies import SearchBody
 
 
 def names(answer: dict) -> list[str]:

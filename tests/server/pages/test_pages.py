@@ -10,8 +10,8 @@ from starlette.testclient import TestClient
 from hub.local import LocalHub
 from hub.names import ArtifactName
 from server import create_app
-from server.http.addresses import commit_id
-from server.pages import wording
+from server.http.urls import commit_id
+from server.pages import formatting
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_scripts_from_right_to_left_run_from_right_to_left(client: TestClient):
     ],
 )
 def test_the_direction_of_a_language_follows_its_script(tag: str, direction: str):
-    assert wording.language(tag).direction == direction
+    assert formatting.language(tag).direction == direction
 
 
 def test_a_facet_link_narrows_the_list_and_a_second_click_widens_it(client: TestClient):
@@ -183,7 +183,7 @@ def test_a_fault_of_ours_shows_no_traceback_and_no_folder(hub: LocalHub, monkeyp
     ],
 )
 def test_sizes_read_well(size_bytes: int, text: str):
-    assert wording.size(size_bytes) == text
+    assert formatting.size(size_bytes) == text
 
 
 def test_a_withdrawn_revision_says_so(client: TestClient):

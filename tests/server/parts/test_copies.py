@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from hub.names import ArtifactName, Digest
 from hub.registry import Registry
 from server.parts.git.commits import note_commits
-from server.parts.mirror.copies import (
+from server.parts.mirror.mirrored_repositories import (
     MirroredCommit,
     MirroredFile,
     MirroredRepository,

@@ -20,8 +20,8 @@ from hub.names import ArtifactName
 from server.parts import network_guard
 from server.parts.mirror import fetch
 from server.parts.mirror import upstream as asking
-from server.parts.mirror.copies import origin_of_name
-from server.parts.mirror.reach import addresses_of
+from server.parts.mirror.mirrored_repositories import origin_of_name
+from server.parts.mirror.redirects import addresses_of
 from server.parts.mirror.upstream import UpstreamClient
 from server.protocol.read.git_objects import blob_id
 from tests.builders.server.mirrors import mirroring, settled

@@ -29,7 +29,7 @@ from hub.records import Provenance, Query
 from hub.registry.artifacts.repositories import remove_tombstone
 from server import create_app
 from server.parts.mirror import mirror as rules
-from server.parts.mirror.copies import origin_of_name
+from server.parts.mirror.mirrored_repositories import origin_of_name
 from server.parts.mirror.upstream import UpstreamClient
 from tests.builders.server.mirrors import WEIGHTS, mirroring, settled, tokens
 from tests.builders.server.people import ROOT

@@ -174,7 +174,7 @@ def test_a_scanner_that_hangs_or_dies_gives_no_clean_verdict(hub, tmp_path, monk
 
     digest, size = hub.store.put(b"x")
     flag(hub.registry.database, [(File("x.pkl", digest, size), "pickle")])
-    program = tmp_path / "child.py"
+    program = tmp_path / "scanner_process.py"
     monkeypatch.setattr(scanning, "_PROGRAM", program)
     flagged = find_scan(hub.registry.database, digest)
     program.write_text("import os; os.abort()")
@@ -192,17 +192,17 @@ def test_the_scanning_process_has_limits_and_none_of_our_variables(hub, tmp_path
     digest, size = hub.store.put(b"x")
     flag(hub.registry.database, [(File("x.pkl", digest, size), "pickle")])
     monkeypatch.setenv("DATABASE_URL", "postgresql://hub:secret@db/hub")
-    program = tmp_path / "child.py"
+    program = tmp_path / "scanner_process.py"
     program.write_text(
         "import json, os, sys; print(json.dumps({'it': {'verdict': 'clean', 'reason': repr((dict(os.environ), sys.flags.isolated))}}))"
     )
     monkeypatch.setattr(scanning, "_PROGRAM", program)
     _, report = scanning.scan_blob(hub.store, find_scan(hub.registry.database, digest))
     assert "secret" not in str(report) and ", 1)" in str(report)
-    from server.parts.scanning import child
+    from server.parts.scanning import scanner_process
 
-    monkeypatch.setattr(child, "_picklescan", lambda *_: bytearray(4 << 30))
-    assert child._tried(lambda *_: 1 / 0, "f", "n") == {
+    monkeypatch.setattr(scanner_process, "_picklescan", lambda *_: bytearray(4 << 30))
+    assert scanner_process._tried(lambda *_: 1 / 0, "f", "n") == {
         "verdict": "failed",
         "reason": "ZeroDivisionError: division by zero",
     }

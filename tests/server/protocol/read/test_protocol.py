@@ -14,7 +14,7 @@ from huggingface_hub.errors import RemoteEntryNotFoundError, RepositoryNotFoundE
 from starlette.testclient import TestClient
 
 from hub.local import LocalHub
-from server.http.addresses import commit_id
+from server.http.urls import commit_id
 
 
 @pytest.fixture

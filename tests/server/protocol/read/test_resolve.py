@@ -11,7 +11,7 @@ from hub.errors import DamagedFile
 from hub.local import LocalHub
 from hub.names import ArtifactName
 from hub.store import MemoryStore
-from server.http.addresses import commit_id
+from server.http.urls import commit_id
 from server.protocol.read.resolve import blob_answer, counted_files
 
 WEIGHTS = "/ada/first-yo/resolve/main/emoji-sd/model.safetensors"

@@ -16,12 +16,12 @@ from hub.errors import Forbidden, HubError, NotServed, UnknownFile
 from hub.names import Digest, check_path
 from hub.records import File
 from server.auth.caller import caller_of
-from server.http.bodies import SMALL, read_body
 from server.http.paging import next_link, offset_of
+from server.http.request_bodies import SMALL, read_body
 from server.http.times import to_rfc3339
-from server.parts.mirror.copies import MirroredCommit, MirroredFile, MirroredRepository
 from server.parts.mirror.fetch import FetchReader
 from server.parts.mirror.mirror import Mirror
+from server.parts.mirror.mirrored_repositories import MirroredCommit, MirroredFile, MirroredRepository
 from server.protocol.accounts import whoami
 from server.protocol.read import paths, repository, resolve, tree
 from server.protocol.read.git_objects import pointer

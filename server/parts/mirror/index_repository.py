@@ -19,7 +19,13 @@ from hub.names import COMMIT_DIGITS, Digest
 from hub.publish.commit import describe_files
 from hub.publish.publish import drain_outbox, make_revision, manifest
 from hub.records import PLAIN, Artifact, File, Provenance, Upstream
-from server.parts.mirror.copies import MirroredCommit, MirroredFile, MirroredRepository, origin_of, save_ref
+from server.parts.mirror.mirrored_repositories import (
+    MirroredCommit,
+    MirroredFile,
+    MirroredRepository,
+    origin_of,
+    save_ref,
+)
 
 CARD = "README.md"
 MAX_CARD = 4 << 20

@@ -1,4 +1,4 @@
-"""Scan one file: `python -I child.py FILE NAME` prints one line of JSON. This program imports nothing from linguahub.
+"""Scan one file: `python -I scanner_process.py FILE NAME` prints one line of JSON. This program imports nothing from linguahub.
 
 Nothing is unpickled. Both scanners read the opcodes of pickles, also inside archives, and check what they would import against lists
 of dangerous and harmless names.

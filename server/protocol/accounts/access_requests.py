@@ -14,8 +14,8 @@ from hub.registry.accounts.permissions import Account
 from hub.registry.artifacts.access_requests import answer, ask, requests, status_of
 from server.auth.access import Governed, Hub, Wanted
 from server.auth.caller import account_of, actor_of, caller_of
-from server.http.addresses import Segment
 from server.http.times import to_rfc3339
+from server.http.urls import Segment
 from server.protocol.accounts.whoami import person
 
 

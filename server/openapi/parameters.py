@@ -11,7 +11,7 @@ from hub.errors import InvalidRequest, UnknownLanguage
 from hub.languages import parse_language
 from hub.names import LENGTH
 from hub.records import Artifact
-from server.auth.access import Hub, asked_name, get_artifact
+from server.auth.access import Hub, get_artifact, requested_name
 from server.auth.caller import caller_of, require_write
 from server.http.urls import Segment
 
@@ -41,7 +41,7 @@ Number = Annotated[float, Field(allow_inf_nan=False)]
 
 def _named(request: Request, hub: Hub, owner: Owner, name: Name) -> Artifact:  # noqa: ARG001 - for the document
     """Return the artifact of the path, of any kind. Raises UnknownArtifact, also if the caller may not see it."""
-    return get_artifact(hub, asked_name(request), request)
+    return get_artifact(hub, requested_name(request), request)
 
 
 def _own(request: Request, hub: Hub, owner: Owner, name: Name) -> Artifact:
@@ -51,8 +51,8 @@ def _own(request: Request, hub: Hub, owner: Owner, name: Name) -> Artifact:
     return artifact
 
 
-Named = Annotated[Artifact, Depends(_named)]
-Own = Annotated[Artifact, Depends(_own)]
+ApiArtifact = Annotated[Artifact, Depends(_named)]
+WritableApiArtifact = Annotated[Artifact, Depends(_own)]
 
 
 def _language(text: str) -> str:

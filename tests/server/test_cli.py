@@ -43,7 +43,7 @@ def running(*arguments: Any, **options: Any) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def address_of(line: str) -> re.Match[str] | None:
+def find_url(line: str) -> re.Match[str] | None:
     return re.search(r"http://127\.0\.0\.1:\d+", line)
 
 
@@ -55,7 +55,7 @@ def test_the_server_says_where_it_listens_answers_and_ends_on_interrupt(tmp_path
         assert process.stdout is not None
         assert process.stderr is not None
         line = process.stdout.readline()
-        address = address_of(line)
+        address = find_url(line)
         assert address, line
         request = urllib.request.Request(
             f"{address[0]}/api/v1/search?text=hidden-token", headers={"Authorization": "Bearer hf_secret"}
@@ -75,7 +75,7 @@ def test_the_server_says_where_it_listens_answers_and_ends_on_interrupt(tmp_path
     assert "Traceback" not in log
     with running(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None
-        assert address_of(process.stdout.readline())
+        assert find_url(process.stdout.readline())
         process.send_signal(signal.SIGINT)
         assert process.stdout.read() == "", "the administrator is made once"
 

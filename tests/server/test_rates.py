@@ -98,9 +98,9 @@ def test_a_revoked_token_is_worth_nothing_though_its_account_is_remembered(ask, 
 
 def test_programs_on_this_machine_are_counted_when_somebody_has_set_limits_and_not_before(hub, ask):
     assert [ask(address="127.0.0.1").status_code for _ in range(4)] == [200] * 4
-    with TestClient(create_app(hub, rates=Rates.read("api=2")), client=("127.0.0.1", 5)) as client:
+    with TestClient(create_app(hub, rates=Rates.parse("api=2")), client=("127.0.0.1", 5)) as client:
         assert [client.get("/api/models").status_code for _ in range(3)] == [200, 200, 429]
-    with TestClient(create_app(hub, rates=Rates.read("off")), client=("192.0.2.1", 5)) as client:
+    with TestClient(create_app(hub, rates=Rates.parse("off")), client=("192.0.2.1", 5)) as client:
         assert "ratelimit" not in client.get("/api/models").headers
 
 
@@ -139,13 +139,13 @@ def test_the_defaults_let_a_big_repository_through():
 @pytest.mark.parametrize("text", ["api", "api=x", "api=0", "cpu=5", "api=1,,", "api=-1"])
 def test_limits_that_are_none_are_refused(text):
     with pytest.raises(InvalidRequest, match="is not a rate limit"):
-        Rates.read(text)
+        Rates.parse(text)
 
 
 def test_limits_are_read_from_words():
-    assert Rates.read("") == DEFAULT_RATES
-    assert Rates.read("off") is None
-    assert Rates.read("pages=7, api=5") == Rates(api=5, pages=7, here_too=True)
+    assert Rates.parse("") == DEFAULT_RATES
+    assert Rates.parse("off") is None
+    assert Rates.parse("pages=7, api=5") == Rates(api=5, pages=7, count_loopback=True)
 
 
 @pytest.mark.parametrize(("peer", "left"), [("127.0.0.1", [2, 2, 2]), ("198.51.100.7", [2, 1, 0])])

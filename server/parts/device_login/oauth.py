@@ -15,9 +15,9 @@ from starlette.responses import JSONResponse, Response
 from hub.errors import InvalidRequest
 from hub.registry.accounts.login_throttle import AttemptLimit, count_attempt
 from server.auth.access import Hub
-from server.auth.browser_session import address_of
+from server.auth.browser_session import client_address
 from server.http.request_bodies import read_body
-from server.http.routing import Address
+from server.http.routing import RouteSpec
 from server.http.urls import absolute
 from server.parts.device_login.device_codes import Devices
 from server.parts.device_login.refresh_tokens import TokenGrant, renew
@@ -59,7 +59,7 @@ Parameters = Annotated[dict[str, str], Depends(_parameters)]
 
 def begin_login(request: Request, hub: Hub, parameters: Parameters) -> Response:
     """Start a device login: return a device code and a user code."""
-    client, address = parameters.get("client_id", ""), address_of(request)
+    client, address = parameters.get("client_id", ""), client_address(request)
     if not client or len(client) > _MAX_CLIENT or not client.isprintable():
         return _error("invalid_request", f"`client_id` must have 1 to {_MAX_CLIENT} characters.")
     count_attempt(hub.registry.database, [AttemptLimit(f"device login from {address}", _MAX_LOGINS)])
@@ -79,7 +79,7 @@ def begin_login(request: Request, hub: Hub, parameters: Parameters) -> Response:
 
 def give_token(request: Request, hub: Hub, parameters: Parameters) -> Response:
     """Return tokens for an authorized device, or new ones for a refresh token."""
-    kind, database, address = parameters.get("grant_type", ""), hub.registry.database, address_of(request)
+    kind, database, address = parameters.get("grant_type", ""), hub.registry.database, client_address(request)
     if kind == DEVICE:
         client = parameters.get("client_id", "")
         device_code, label = parameters.get("device_code", ""), f"{client_name(client)} login"
@@ -116,6 +116,6 @@ def _answer(body: dict[str, str | int], status: int = 200) -> Response:
 
 
 ROUTES = (
-    Address("POST", "/oauth/device", begin_login),
-    Address("POST", "/oauth/token", give_token),
+    RouteSpec("POST", "/oauth/device", begin_login),
+    RouteSpec("POST", "/oauth/token", give_token),
 )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from hub.errors import HubError
     from hub.registry.database.database import Database
-    from server.http.routing import Address
+    from server.http.routing import RouteSpec
 
 
 class Git(ServerPart):
@@ -32,7 +32,7 @@ class Git(ServerPart):
 
         return revision_of(database, artifact_id, text)
 
-    def addresses(self) -> Sequence[Address]:
+    def routes(self) -> Sequence[RouteSpec]:
         """Return the endpoints of git and of Git LFS's locks."""
         from server.parts.git.service import ROUTES
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hub.records import MirrorOrigin
     from hub.registry.database.database import Database
     from hub.registry.parts import Event
-    from server.part import Answer
+    from server.part import Handler
     from server.parts.mirror.upstream import UpstreamClient
 
 
@@ -73,8 +73,8 @@ class MirrorPart(ServerPart):
             self._upstream.close()
             self._upstream = None
 
-    def answer_for(self, request: Request, collection: str, name: str) -> Answer | None:
-        """Return the mirror's answer for a repository that is or may be mirrored."""
+    def handler_for(self, request: Request, collection: str, name: str) -> Handler | None:
+        """Return the handler of the mirror for a repository that is or could be mirrored."""
         from server.parts.mirror.responses import answer_mirrored
 
         mirror = request.app.state.mirror

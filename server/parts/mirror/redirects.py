@@ -27,7 +27,7 @@ def origin(url: str) -> tuple[str, str, int]:
     return parts.scheme, parts.hostname, port
 
 
-def addresses_of(url: str, upstream: str) -> list[str]:
+def checked_addresses(url: str, upstream: str) -> list[str]:
     """Return the public IP addresses to connect to for `url`; an empty list for the upstream itself, which may be internal.
 
     Raises InvalidUpstreamResponse if the host is unknown or one of its addresses is not public.

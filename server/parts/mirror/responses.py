@@ -17,7 +17,7 @@ from hub.names import Digest, check_path
 from hub.records import File
 from server.auth.caller import caller_of
 from server.http.paging import next_link, offset_of
-from server.http.request_bodies import SMALL, read_body
+from server.http.request_bodies import MAX_BODY, read_body
 from server.http.times import to_rfc3339
 from server.parts.mirror.fetch import FetchReader
 from server.parts.mirror.mirror import Mirror
@@ -26,7 +26,7 @@ from server.protocol.accounts import whoami
 from server.protocol.read import paths, repository, resolve, tree
 from server.protocol.read.git_objects import pointer
 from server.protocol.read.properties import is_true
-from server.protocol.read.resolve import blob_answer, file_headers, media_type_of
+from server.protocol.read.resolve import blob_response, file_headers, media_type_of
 from server.protocol.read.tree import PAGE, entries_at, paths_below
 from server.protocol.transfer import xet
 from server.protocol.write import branches
@@ -41,9 +41,9 @@ async def answer_mirrored(request: Request, mirror: Mirror, repo: MirroredReposi
     """Respond for a mirrored repository in place of the matched route. Raises HubError."""
     endpoint, limiter = request.scope["endpoint"], _limiter(request)
     if endpoint is paths.describe_paths:
-        body = await read_body(request, SMALL)
+        body = await read_body(request, MAX_BODY)
         is_json = request.headers.get("content-type", "").startswith("application/json")
-        asked = paths.asked_paths(body, is_json=is_json)
+        asked = paths.requested_paths(body, is_json=is_json)
         return await anyio.to_thread.run_sync(_describe_paths, request, mirror, repo, asked, limiter=limiter)
     answer = _ANSWERS.get(endpoint, _refuse)
     return await anyio.to_thread.run_sync(answer, request, mirror, repo, limiter=limiter)
@@ -116,7 +116,7 @@ def _resolve(request: Request, mirror: Mirror, repo: MirroredRepository) -> Resp
     if path in _COUNTED and request.headers.get("range", "bytes=0-").startswith("bytes=0-"):
         mirror.hub.registry.count_download(repo.name)
     if isinstance(found, Digest):
-        return blob_answer(mirror.hub.store, File(path, found, file.size_bytes), headers, None)
+        return blob_response(mirror.hub.store, File(path, found, file.size_bytes), headers, None)
     return _growing_file(request, found, headers)
 
 

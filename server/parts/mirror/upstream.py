@@ -31,7 +31,7 @@ from hub.errors import (
 from hub.names import check_path
 from hub.registry.database.clock import utc_now
 from server.parts.mirror.mirrored_repositories import MirroredCommit, MirroredFile, MirroredRepository
-from server.parts.mirror.redirects import addresses_of, origin
+from server.parts.mirror.redirects import checked_addresses, origin
 
 CONNECT_S, READ_S, FILE_READ_S = 5.0, 10.0, 30.0
 """Timeouts for connecting, for reading the next bytes of a description, and of a file."""
@@ -140,10 +140,10 @@ class UpstreamClient:
 
     @contextmanager
     def _answer(self, path: str, read_s: float) -> Iterator[httpx.Response]:
-        """Send GET and follow redirects, as far as `addresses_of` allows."""
+        """Send GET and follow redirects, as far as `checked_addresses` allows."""
         url = self.address + path
         for _ in range(_MAX_REDIRECTS):
-            addresses = addresses_of(url, self.address)
+            addresses = checked_addresses(url, self.address)
             headers = {"Accept-Encoding": "identity", "User-Agent": "linguahub-mirror"}
             if self._token and origin(url) == origin(self.address):
                 headers["Authorization"] = f"Bearer {self._token}"

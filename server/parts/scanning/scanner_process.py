@@ -27,11 +27,14 @@ def main(file: str, name: str) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (PROCESSOR_S, PROCESSOR_S))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     logging.disable(logging.CRITICAL)
-    report = {"picklescan": _tried(_picklescan, file, name), "modelaudit-picklescan": _tried(_modelaudit, file, name)}
+    report = {
+        "picklescan": _try_scan(_picklescan, file, name),
+        "modelaudit-picklescan": _try_scan(_modelaudit, file, name),
+    }
     print(json.dumps(report))
 
 
-def _tried(scan: Callable[[str, str], dict[str, Any]], file: str, name: str) -> dict[str, Any]:
+def _try_scan(scan: Callable[[str, str], dict[str, Any]], file: str, name: str) -> dict[str, Any]:
     try:
         return scan(file, name)
     except Exception as error:  # noqa: BLE001 - a hostile file may make a scanner raise anything; the report says so

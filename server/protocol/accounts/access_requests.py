@@ -12,7 +12,7 @@ from hub.errors import InvalidRequest, UnknownAccount
 from hub.local import LocalHub
 from hub.registry.accounts.permissions import Account
 from hub.registry.artifacts.access_requests import answer, ask, requests, status_of
-from server.auth.access import Governed, Hub, Wanted
+from server.auth.access import AdministeredArtifact, Hub, VisibleArtifact
 from server.auth.caller import account_of, actor_of, caller_of
 from server.http.times import to_rfc3339
 from server.http.urls import Segment
@@ -33,14 +33,14 @@ class Answer(AccessGrant):
     rejectionReason: str | None = None
 
 
-def ask_for_access(request: Request, hub: Hub, artifact: Wanted) -> Response:
+def request_file_access(request: Request, hub: Hub, artifact: VisibleArtifact) -> Response:
     """Request access to the files: `accepted` at once for automatic gates, else `pending`."""
     caller = caller_of(request, hub)
     status = ask(hub.registry.database, artifact, account_of(caller), actor_of(request, caller))
     return JSONResponse({"status": status})
 
 
-def list_requests(hub: Hub, artifact: Governed, status: Segment) -> Response:
+def list_requests(hub: Hub, artifact: AdministeredArtifact, status: Segment) -> Response:
     """List requests with this status."""
     _require_gated(artifact.gated, str(artifact.name))
     found = requests(hub.registry.database, artifact.name, status)
@@ -58,7 +58,7 @@ def list_requests(hub: Hub, artifact: Governed, status: Segment) -> Response:
     )
 
 
-def answer_request(request: Request, hub: Hub, artifact: Governed, body: Answer) -> Response:
+def answer_request(request: Request, hub: Hub, artifact: AdministeredArtifact, body: Answer) -> Response:
     """Accept or reject a request, or make it pending again."""
     _require_gated(artifact.gated, str(artifact.name))
     user = _user(hub, body.user or body.requestId)
@@ -72,7 +72,7 @@ def answer_request(request: Request, hub: Hub, artifact: Governed, body: Answer)
     return JSONResponse({})
 
 
-def grant_access(request: Request, hub: Hub, artifact: Governed, body: AccessGrant) -> Response:
+def grant_access(request: Request, hub: Hub, artifact: AdministeredArtifact, body: AccessGrant) -> Response:
     """Give access to a user who has not requested it."""
     _require_gated(artifact.gated, str(artifact.name))
     user = _user(hub, body.user or body.requestId)

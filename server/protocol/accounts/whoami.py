@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from hub.errors import Unauthenticated, UnknownAccount
 from hub.records import Query
 from hub.registry.accounts.permissions import ORGANISATION, Account
-from server.auth.access import Hub, Readable, Writable
+from server.auth.access import Hub, ReadableArtifact, WritableArtifact
 from server.auth.caller import caller_of
 from server.http.times import to_rfc3339
 from server.http.urls import Segment
@@ -49,12 +49,12 @@ def who_am_i(request: Request, hub: Hub) -> Response:
     )
 
 
-def check_reading(artifact: Readable) -> Response:
+def check_reading(artifact: ReadableArtifact) -> Response:
     """Answer 200 if the caller may download the files."""
     return JSONResponse({"id": str(artifact.name)})
 
 
-def check_writing(artifact: Writable) -> Response:
+def check_writing(artifact: WritableArtifact) -> Response:
     """Answer 200 if the caller may commit."""
     return JSONResponse({"id": str(artifact.name)})
 

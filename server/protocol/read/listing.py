@@ -13,11 +13,11 @@ from hub.local import LocalHub
 from hub.records import Artifact, Page, Query
 from hub.registry.artifacts.rows import read_files
 from hub.registry.index.tags import MAX_COUNT
-from server.auth.access import Hub, asks_for_dataset
+from server.auth.access import Hub, is_dataset_request
 from server.auth.caller import caller_of
-from server.http.paging import behind, link_to, word_for
+from server.http.paging import cursor_for, link_to, query_at
 from server.http.search_parameters import read_number
-from server.protocol.read.properties import READING, described, expanded, is_true
+from server.protocol.read.properties import READING, is_true, read_properties, requested_properties
 from server.protocol.read.repository_view import RepositoryView
 
 MAX_LIMIT = 1000
@@ -51,20 +51,20 @@ def list_repositories(request: Request, hub: Hub) -> Response:
     limit = min(most, read_number("limit", parameters.get("limit", "100"), 1, MAX_LIMIT))
     query = _query(request, hub)
     if "cursor" in parameters:
-        query = behind(request, query, parameters["cursor"])
+        query = query_at(request, query, parameters["cursor"])
     if any(parameters.get(each) for each in _UNSUPPORTED_FILTERS):
         return JSONResponse([])
     found = _found(hub, replace(query, limit=limit + 1)).items
     headers = {}
     if len(found) > limit:
         follows = replace(query, offset=query.offset + limit, after=found[limit - 1].name.key)
-        headers = link_to(request, word_for(request, follows))
+        headers = link_to(request, cursor_for(request, follows))
     return JSONResponse(_bodies(hub, found[:limit], names), headers=headers)
 
 
 def _names(request: Request) -> list[str]:
     """Return the requested properties."""
-    asked = expanded(request, datasets=asks_for_dataset(request))
+    asked = requested_properties(request, datasets=is_dataset_request(request))
     if asked:
         return asked
     names = [*_SHORT, *(_FULL if is_true(request, "full") else ())]
@@ -81,8 +81,8 @@ def _query(request: Request, hub: LocalHub) -> Query:
     labels = [*parameters.getlist("filter"), *parameters.getlist("pipeline_tag")]
     return Query(
         owner=parameters.get("author", ""),
-        type="dataset" if asks_for_dataset(request) else "model",
-        labels=tuple(word for word in labels if word),
+        type="dataset" if is_dataset_request(request) else "model",
+        labels=tuple(name for name in labels if name),
         parts=tuple(part for each in parameters.getlist("search") if (part := each.strip())),
         gated=is_true(request, "gated") if parameters.get("gated") else None,
         parameters=_parameters(parameters.get("num_parameters", "")),
@@ -122,5 +122,5 @@ def _bodies(hub: LocalHub, artifacts: tuple[Artifact, ...], names: list[str]) ->
     for artifact in artifacts:
         subject = RepositoryView(hub, artifact, artifact.revision, files.get(artifact.revision, ()))
         more = {} if subject.is_dataset else {"modelId": str(artifact.name)}
-        found.append(described(subject, names) | more)
+        found.append(read_properties(subject, names) | more)
     return found

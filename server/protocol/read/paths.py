@@ -14,17 +14,17 @@ from starlette.responses import JSONResponse, Response
 from hub.errors import InvalidRequest
 from hub.local import LocalHub
 from hub.records import Artifact
-from server.auth.access import Hub, Wanted
-from server.http.request_bodies import SMALL, read_body
+from server.auth.access import Hub, VisibleArtifact
+from server.http.request_bodies import MAX_BODY, read_body
 from server.http.urls import Segment, commit_id
 from server.protocol.read.tree import expand_entries, own_entries
 
 _MAX = 5000
 
 
-async def describe_paths(request: Request, hub: Hub, artifact: Wanted, revision: Segment) -> Response:
+async def describe_paths(request: Request, hub: Hub, artifact: VisibleArtifact, revision: Segment) -> Response:
     """Return the entries of some paths. Python clients send a form, others JSON."""
-    body = await read_body(request, SMALL)
+    body = await read_body(request, MAX_BODY)
     is_json = request.headers.get("content-type", "").startswith("application/json")
     given = _read(body, is_json=is_json)
     is_expanded = str(given.get("expand", "")).strip("[]'").lower() in {"true", "1"}
@@ -43,7 +43,7 @@ def _describe(
     return JSONResponse(entries, headers={"X-Repo-Commit": commit_id(found.id)})
 
 
-def asked_paths(body: bytes, *, is_json: bool) -> list[str]:
+def requested_paths(body: bytes, *, is_json: bool) -> list[str]:
     """Return the paths in a body. Raises InvalidRequest."""
     return _paths(_read(body, is_json=is_json))
 

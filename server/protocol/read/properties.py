@@ -71,7 +71,7 @@ READING = {"cardData", "config", "model-index", "widgetData", "paperswithcode_id
 """Properties that read a repository's files or its whole history."""
 
 
-def described(subject: RepositoryView, names: Iterable[str]) -> dict[str, Any]:
+def read_properties(subject: RepositoryView, names: Iterable[str]) -> dict[str, Any]:
     """Return a repository's id and these of its properties, without those that are None."""
     read = DATASET if subject.is_dataset else MODEL
     name = str(subject.artifact.name)
@@ -80,13 +80,13 @@ def described(subject: RepositoryView, names: Iterable[str]) -> dict[str, Any]:
     return body | {each: value for each, value in found if value is not None}
 
 
-def expanded(request: Request, *, datasets: bool) -> list[str]:
+def requested_properties(request: Request, *, datasets: bool) -> list[str]:
     """Return the properties named in `expand`. Raises InvalidRequest for unknown ones."""
     known = DATASET if datasets else MODEL
     asked = [each for key in ("expand", "expand[]") for each in request.query_params.getlist(key)]
-    for word in asked:
-        if word not in known:
-            raise InvalidRequest(f"unknown property `{word[:80]}` in `expand`: choose from {', '.join(sorted(known))}.")
+    for name in asked:
+        if name not in known:
+            raise InvalidRequest(f"unknown property `{name[:80]}` in `expand`: choose from {', '.join(sorted(known))}.")
     return list(dict.fromkeys(asked))
 
 

@@ -9,10 +9,10 @@ from starlette.responses import JSONResponse, Response
 
 from hub.records import File
 from hub.registry.artifacts.scans import scans_in
-from server.auth.access import Hub, Wanted
+from server.auth.access import Hub, VisibleArtifact
 from server.http.urls import Segment
 from server.protocol.read.git_objects import blob_id, pointer
-from server.protocol.read.properties import described, expanded, is_true
+from server.protocol.read.properties import is_true, read_properties, requested_properties
 from server.protocol.read.repository_view import RepositoryView
 from server.protocol.read.security import repository_status
 
@@ -23,12 +23,12 @@ _ALWAYS = (
 """Properties that are returned without `expand`."""
 
 
-def describe_repository(request: Request, hub: Hub, artifact: Wanted, revision: Segment = "main") -> Response:
+def describe_repository(request: Request, hub: Hub, artifact: VisibleArtifact, revision: Segment = "main") -> Response:
     """Return what `model_info` and `dataset_info` read; `blobs=true` adds sizes and digests, `expand` selects properties."""
     subject = RepositoryView.of(hub, artifact, hub.registry.revision(artifact.name, revision))
-    if asked := expanded(request, datasets=subject.is_dataset):
-        return JSONResponse(described(subject, asked))
-    body = described(subject, _ALWAYS)
+    if asked := requested_properties(request, datasets=subject.is_dataset):
+        return JSONResponse(read_properties(subject, asked))
+    body = read_properties(subject, _ALWAYS)
     body |= {} if subject.is_dataset else {"modelId": str(artifact.name)}
     if is_true(request, "blobs"):
         body["siblings"] = [_sibling(file) for file in subject.files]

@@ -12,7 +12,7 @@ from hub.errors import InvalidSource
 from hub.records import File
 from hub.store import BlobStore
 from hub.weights.header import read_header
-from server.auth.access import Hub, Readable
+from server.auth.access import Hub, ReadableArtifact
 from server.http.urls import Segment
 from server.protocol.read.resolve import get_file
 
@@ -22,7 +22,7 @@ _MAX_ANSWER = 256 << 20
 """Bytes of all headers."""
 
 
-def read_shards(hub: Hub, artifact: Readable, path: Segment) -> Response:
+def read_shards(hub: Hub, artifact: ReadableArtifact, path: Segment) -> Response:
     """Return the index without its list of tensors, which the headers repeat, and each shard's header."""
     revision = hub.registry.revision(artifact.name)
     index, names = _read_index(hub.store, get_file(revision, path))

@@ -12,7 +12,7 @@ from hub.errors import UnknownLanguage
 from hub.languages import language_name
 from hub.records import Query
 from hub.registry.index.tags import CURATED_OWNER
-from server.auth.access import Hub, asks_for_dataset
+from server.auth.access import Hub, is_dataset_request
 
 
 def list_tags(request: Request, hub: Hub) -> Response:
@@ -23,7 +23,7 @@ def list_tags(request: Request, hub: Hub) -> Response:
         "license": [(f"license:{each.lower()}", each) for each in facets["license"]],
         "other": [(each, each) for each in (*facets["kind"], *facets["method"])],
     }
-    if not asks_for_dataset(request):
+    if not is_dataset_request(request):
         groups["base_model"] = [(f"base_model:{_full(each)}", each) for each in facets["base"]]
     return JSONResponse({type: _tags(type, found) for type, found in groups.items()})
 

@@ -13,13 +13,13 @@ from hub.local import LocalHub
 from hub.records import File, Revision
 from hub.registry.artifacts.history import last_changes
 from hub.registry.artifacts.scans import Scan, scans_in
-from server.auth.access import Hub, Wanted
+from server.auth.access import Hub, VisibleArtifact
 from server.http.paging import next_link, offset_of
 from server.http.times import rfc3339_or_epoch
 from server.http.urls import Segment, commit_id
 from server.protocol.read.git_objects import blob_id, folder_ids, pointer
 from server.protocol.read.properties import is_true
-from server.protocol.read.resolve import showing
+from server.protocol.read.resolve import listing_command
 from server.protocol.read.security import HARMLESS, file_status
 
 F = TypeVar("F")
@@ -30,14 +30,14 @@ EXPANDED_PAGE = 50
 """Entries a page with the last commit of each."""
 
 
-def list_tree(request: Request, hub: Hub, artifact: Wanted, revision: Segment, path: Segment = "") -> Response:
+def list_tree(request: Request, hub: Hub, artifact: VisibleArtifact, revision: Segment, path: Segment = "") -> Response:
     """List files and folders directly under `path`, or all below it with `recursive=true`."""
     found = hub.registry.revision(artifact.name, revision)
     request.state.commit = commit_id(found.id)
     below = paths_below((file.path for file in found.files), path.strip("/"), recursive=is_true(request, "recursive"))
     if not below and path:
         folders = sorted({str(file.path).rpartition("/")[0] for file in found.files} - {""})
-        raise UnknownFile(path, folders, listing=showing(found))
+        raise UnknownFile(path, folders, listing=listing_command(found))
     begin = offset_of(request)
     is_expanded = is_true(request, "expand")
     end = begin + (EXPANDED_PAGE if is_expanded else PAGE)

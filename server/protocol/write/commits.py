@@ -20,10 +20,10 @@ from hub.publish.commit import Change, Deletion, commit
 from hub.records import Artifact, File, Revision
 from hub.registry.accounts.permissions import Caller
 from hub.registry.uploads.uploads import note_upload, size_of_upload
-from server.auth.access import Hub, Writable
+from server.auth.access import Hub, WritableArtifact
 from server.auth.caller import account_of, actor_of, caller_of
 from server.auth.quota import require_room
-from server.http.request_bodies import MAX_COMMIT, read_body
+from server.http.request_bodies import MAX_COMMIT_BODY, read_body
 from server.http.urls import Segment, absolute, commit_id, page_path
 from server.protocol.write.unsupported import refuse_pull_requests
 
@@ -40,10 +40,10 @@ class Header:
     parent: str
 
 
-async def make_commit(request: Request, hub: Hub, artifact: Writable, revision: Segment) -> Response:
+async def make_commit(request: Request, hub: Hub, artifact: WritableArtifact, revision: Segment) -> Response:
     """Apply all changes to a branch, or none."""
     refuse_pull_requests(request)
-    body = await read_body(request, MAX_COMMIT)
+    body = await read_body(request, MAX_COMMIT_BODY)
     made = await run_in_threadpool(_commit, request, hub, artifact, revision, body)
     oid = commit_id(made.id)
     return JSONResponse(

@@ -9,7 +9,7 @@ from hub.errors import Conflict
 from hub.names import ArtifactName
 from hub.publish.commit import duplicate
 from hub.records import Artifact
-from server.auth.access import Hub, Readable
+from server.auth.access import Hub, ReadableArtifact
 from server.auth.caller import account_of, actor_of, caller_of, require_create
 from server.auth.quota import require_room
 from server.http.urls import absolute, page_path
@@ -22,7 +22,7 @@ class Copy(Visibility):
     repository: str
 
 
-def duplicate_repository(request: Request, hub: Hub, artifact: Readable, body: Copy) -> Response:
+def duplicate_repository(request: Request, hub: Hub, artifact: ReadableArtifact, body: Copy) -> Response:
     """Create a repository with all files of this one; 409 with its address if it exists."""
     caller = caller_of(request, hub)
     target = ArtifactName.parse(body.repository, account_of(caller).name)

@@ -13,7 +13,7 @@ from hub.names import Digest
 from hub.publish.erase import erase
 from hub.registry.artifacts.usage import stored_files
 from hub.registry.uploads.uploads import note_upload, size_of_upload
-from server.auth.access import Governed, Hub, Readable, Wanted, get_artifact
+from server.auth.access import AdministeredArtifact, Hub, ReadableArtifact, VisibleArtifact, get_artifact
 from server.auth.caller import actor_of, caller_of, require_write
 from server.http.paging import next_link, offset_of
 from server.http.times import rfc3339_or_epoch
@@ -59,7 +59,7 @@ class Duplication(BaseModel):
     files: list[DuplicateSource] = Field(max_length=_MAX_DUPLICATED)
 
 
-def list_large_files(request: Request, hub: Hub, artifact: Wanted) -> Response:
+def list_large_files(request: Request, hub: Hub, artifact: VisibleArtifact) -> Response:
     """List every content that a path has had, sorted by path; `ref` is the branch that has it now."""
     begin = offset_of(request)
     found = stored_files(hub.registry.database, artifact.name, limit=PAGE + 1, offset=begin)
@@ -78,7 +78,7 @@ def list_large_files(request: Request, hub: Hub, artifact: Wanted) -> Response:
     return JSONResponse(body, headers=headers)
 
 
-def erase_large_files(request: Request, hub: Hub, artifact: Governed, body: LargeFileBatch) -> Response:
+def erase_large_files(request: Request, hub: Hub, artifact: AdministeredArtifact, body: LargeFileBatch) -> Response:
     """Erase files from every revision. Repeating it has no effect."""
     if not body.deletions.rewriteHistory:
         raise InvalidRequest("files can only be erased with their history: use `rewrite_history=True`.")
@@ -88,7 +88,7 @@ def erase_large_files(request: Request, hub: Hub, artifact: Governed, body: Larg
     return JSONResponse({"processed": len(digests), "succeeded": len(digests), "revisions": replaced, "failed": []})
 
 
-def duplicate_large_files(request: Request, hub: Hub, artifact: Readable, body: Duplication) -> Response:
+def duplicate_large_files(request: Request, hub: Hub, artifact: ReadableArtifact, body: Duplication) -> Response:
     """Let the caller commit files of this repository to another one without uploading them."""
     caller = caller_of(request, hub)
     account = require_write(caller, get_artifact(hub, body.target.name, request).name)

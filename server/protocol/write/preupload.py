@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from hub.local import LocalHub
 from hub.names import check_path
 from hub.records import File
-from server.auth.access import Hub, Writable
+from server.auth.access import Hub, WritableArtifact
 from server.auth.quota import require_room
 from server.http.urls import Segment, commit_id
 from server.protocol.read.git_objects import blob_id
@@ -38,7 +38,9 @@ class Candidates(BaseModel):
     gitIgnore: str | None = None
 
 
-def plan_upload(request: Request, hub: Hub, artifact: Writable, revision: Segment, body: Candidates) -> Response:
+def plan_upload(
+    request: Request, hub: Hub, artifact: WritableArtifact, revision: Segment, body: Candidates
+) -> Response:
     """Return `lfs` or `regular` for each file, with its current id: the client skips unchanged files."""
     refuse_pull_requests(request)
     head = hub.registry.tip(artifact.name, revision)

@@ -15,7 +15,7 @@ from hub.publish.commit import create
 from hub.publish.publish import drain_outbox
 from hub.records import Artifact
 from hub.registry.artifacts.repositories import change_settings, delete_repository, move_repository, tombstone_of
-from server.auth.access import Governed, Hub, get_artifact
+from server.auth.access import AdministeredArtifact, Hub, get_artifact
 from server.auth.caller import account_of, actor_of, caller_of, require_admin, require_create
 from server.http.urls import absolute, is_dataset, page_path
 
@@ -94,7 +94,7 @@ def rename_repository(request: Request, hub: Hub, body: Move) -> Response:
     return JSONResponse(_address(request, hub.registry.get(target)))
 
 
-def set_repository(request: Request, hub: Hub, artifact: Governed, body: RepositorySettings) -> Response:
+def set_repository(request: Request, hub: Hub, artifact: AdministeredArtifact, body: RepositorySettings) -> Response:
     """Change a repository's visibility and gate."""
     settings: dict[str, object] = {}
     if body.is_private is not None:

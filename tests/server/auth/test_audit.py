@@ -30,7 +30,7 @@ QUIET = {
     "oauth.begin_login": "a code that lets nobody in: whoever confirms it leaves the line",
     "paths.describe_paths": ANSWER,
     "preupload.plan_upload": ANSWER,
-    "routes.redeliver_one": "sends again what was sent before, under the same id; deliveries are a list of their own",
+    "routes.redeliver": "sends again what was sent before, under the same id; deliveries are a list of their own",
     "service.refuse_locks": REFUSAL,
     "service.refuse_push": REFUSAL,
     "service.send_pack": ANSWER,
@@ -137,10 +137,12 @@ class Journey:
 
     def gate(self):
         self.api("repositories.set_repository", "ada", "PUT", f"{REPO}/settings", json={"gated": "manual"})
-        self.api("gates.ask_for_access", "bob", "POST", "/ada/module/ask-access")
+        self.api("access_requests.request_file_access", "bob", "POST", "/ada/module/ask-access")
         answer = {"user": "bob", "status": "rejected"}
-        self.api("gates.answer_request", "ada", "POST", f"{REPO}/user-access-request/handle", json=answer)
-        self.api("gates.grant_access", "ada", "POST", f"{REPO}/user-access-request/grant", json={"user": "root"})
+        self.api("access_requests.answer_request", "ada", "POST", f"{REPO}/user-access-request/handle", json=answer)
+        self.api(
+            "access_requests.grant_access", "ada", "POST", f"{REPO}/user-access-request/grant", json={"user": "root"}
+        )
 
     def log_in(self):
         self.form("login.log_in", "/login", "/login", name="bob", password=PASSWORD)
@@ -170,12 +172,12 @@ class Journey:
         old, new = "/api/settings/webhooks", "/api/v1/webhooks"
         made = self.api("routes.create_for_client", "ada", "POST", old, json=hook).json()["webhook"]["id"]
         self.api("routes.change_for_client", "ada", "POST", f"{old}/{made}", json=hook)
-        self.api("routes.disable", "ada", "POST", f"{old}/{made}/disable")
-        self.api("routes.enable", "ada", "POST", f"{old}/{made}/enable")
+        self.api("routes.disable_for_client", "ada", "POST", f"{old}/{made}/disable")
+        self.api("routes.enable_for_client", "ada", "POST", f"{old}/{made}/enable")
         self.api("routes.delete_for_client", "ada", "DELETE", f"{old}/{made}")
         made = self.api("routes.create_webhook", "ada", "POST", new, json=hook).json()["id"]
-        self.api("routes.change_one", "ada", "PATCH", f"{new}/{made}", json={"domains": ["score"]})
-        self.api("routes.delete_one", "ada", "DELETE", f"{new}/{made}")
+        self.api("routes.update_webhook", "ada", "PATCH", f"{new}/{made}", json={"domains": ["score"]})
+        self.api("routes.delete_webhook", "ada", "DELETE", f"{new}/{made}")
         keys, key = "/api/v1/accounts/ada/signing-keys", {"name": "laptop", "pem": a_public_key()}
         made = self.api("administration.add_signing_key", "ada", "POST", keys, json=key).json()["fingerprint"]
         self.api("administration.revoke_signing_key", "ada", "DELETE", f"{keys}/{made}")
@@ -213,9 +215,9 @@ WRITES = {
     "commits.make_commit": [("commit", "ada")],
     "page.answer_device": [("device.accept", "bob")],
     "duplicates.duplicate_repository": [("commit", "ada")],
-    "gates.answer_request": [("access", "ada")],
-    "gates.ask_for_access": [("access", "bob")],
-    "gates.grant_access": [("access", "ada")],
+    "access_requests.answer_request": [("access", "ada")],
+    "access_requests.request_file_access": [("access", "bob")],
+    "access_requests.grant_access": [("access", "ada")],
     "large_files.erase_large_files": [("files.erase", "ada")],
     "likes.add_like": [("like", "bob")],
     "likes.remove_like": [("unlike", "bob")],
@@ -231,13 +233,13 @@ WRITES = {
     "revisions.unyank_revision": [("revision.unyank", "ada")],
     "revisions.yank_revision": [("revision.yank", "ada")],
     "routes.change_for_client": [("webhook.change", "ada")],
-    "routes.change_one": [("webhook.change", "ada")],
+    "routes.update_webhook": [("webhook.change", "ada")],
     "routes.create_for_client": [("webhook.create", "ada")],
     "routes.create_webhook": [("webhook.create", "ada")],
     "routes.delete_for_client": [("webhook.delete", "ada")],
-    "routes.delete_one": [("webhook.delete", "ada")],
-    "routes.disable": [("webhook.change", "ada")],
-    "routes.enable": [("webhook.change", "ada")],
+    "routes.delete_webhook": [("webhook.delete", "ada")],
+    "routes.disable_for_client": [("webhook.change", "ada")],
+    "routes.enable_for_client": [("webhook.change", "ada")],
     "scores.post_dispute": [("score.dispute", "ada")],
     "scores.post_score": [("score.publish", "bob")],
     "settings.change_password": [("user.password", "bob"), ("session.begin", "bob")],

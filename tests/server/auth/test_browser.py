@@ -30,7 +30,7 @@ def page(request: pytest.FixtureRequest, browser: Browser, endpoint: str) -> Ite
 def test_somebody_logs_in_makes_a_token_lets_a_program_in_and_logs_out(page: Page, hub, endpoint: str):
     page.goto("/?lang=yo")
     page.get_by_role("link", name="Log in").click()
-    page.get_by_label("Name").fill("ada")
+    page.get_by_label("Username").fill("ada")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in", exact=True).click()
     page.get_by_role("link", name="ada", exact=True).click()
@@ -68,7 +68,7 @@ def test_nothing_is_wider_than_a_telephone(browser: Browser, endpoint: str):
     page = browser.new_page(viewport={"width": 360, "height": 740})
     page.goto(f"{endpoint}/login?next=/settings")
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
-    page.get_by_label("Name").fill("ada")
+    page.get_by_label("Username").fill("ada")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in", exact=True).click()
     for address in ("/settings", "/device"):

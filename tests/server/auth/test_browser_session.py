@@ -45,8 +45,8 @@ def test_behind_a_trusted_proxy_with_https_the_cookie_is_secure(hub, token_of, p
         page = client.get("/login")
         # The client below believes that it speaks http, and keeps secure cookies to itself.
         client.headers["cookie"] = page.headers["set-cookie"].partition(";")[0]
-        word = page.text.partition('name="form" value="')[2].partition('"')[0]
-        fields = {"form": word, "token": token_of("ada")}
+        csrf_token = page.text.partition('name="form" value="')[2].partition('"')[0]
+        fields = {"form": csrf_token, "token": token_of("ada")}
         answer = client.post("/login", data=fields, headers={"origin": f"{scheme}://hub.example"})
     assert answer.status_code == 303
     assert ("Secure" in cookie_of(answer, name)) == (scheme == "https")
@@ -55,8 +55,8 @@ def test_behind_a_trusted_proxy_with_https_the_cookie_is_secure(hub, token_of, p
 def test_a_new_login_is_a_new_session_and_the_old_one_is_over(browser, hub):
     browser.log_in()
     first = browser.client.cookies["linguahub"]
-    word = browser.word("/settings")
-    browser.post("/login", {"form": word, "name": "ada", "password": PASSWORD})
+    csrf_token = browser.csrf_token("/settings")
+    browser.post("/login", {"form": csrf_token, "name": "ada", "password": PASSWORD})
     second = browser.client.cookies["linguahub"]
     assert first != second
     sessions = Sessions(hub.registry.database)
@@ -85,8 +85,8 @@ def test_guesses_are_slowed_down_by_account_and_by_address_and_the_owner_is_not_
     assert attacker.log_in("ada", PASSWORD).status_code == 429
     assert browse("192.0.2.1").log_in("ada", PASSWORD).status_code == 303
     spread = browse("198.51.100.10")
-    word = spread.word("/login")
-    codes = [spread.post("/login", {"form": word, "token": f"lh_{number}"}).status_code for number in range(51)]
+    csrf_token = spread.csrf_token("/login")
+    codes = [spread.post("/login", {"form": csrf_token, "token": f"lh_{number}"}).status_code for number in range(51)]
     assert codes == [401] * 50 + [429]
 
 
@@ -112,11 +112,11 @@ def test_a_form_needs_the_word_of_this_very_session(browse, hub):
     browser, other = browse(), browse()
     browser.enter(hub)
     other.enter(hub)
-    for word in (other.word("/settings"), "", "0" * 64, "ọ"):
-        answer = browser.post("/settings/tokens", {"form": word, "role": "read", "name": "stolen"})
+    for csrf_token in (other.csrf_token("/settings"), "", "0" * 64, "ọ"):
+        answer = browser.post("/settings/tokens", {"form": csrf_token, "role": "read", "name": "stolen"})
         assert answer.status_code == 403
         assert "form has expired" in answer.text
-    before = browser.word("/settings")
+    before = browser.csrf_token("/settings")
     browser.post("/logout", {"form": before})
     browser.enter(hub)
     assert browser.post("/settings/tokens", {"form": before, "role": "read"}).status_code == 403
@@ -250,5 +250,8 @@ def test_access_to_a_gated_artifact_is_asked_for_by_a_button(browser, hub, token
 def test_what_is_no_form_is_refused(browser, hub):
     browser.enter(hub)
     headers = {"sec-fetch-site": "same-origin"}
-    assert browser.client.post("/logout", json={"form": browser.word("/settings")}, headers=headers).status_code == 400
+    assert (
+        browser.client.post("/logout", json={"form": browser.csrf_token("/settings")}, headers=headers).status_code
+        == 400
+    )
     assert browser.client.post("/logout", data={str(n): "" for n in range(60)}, headers=headers).status_code == 400

@@ -29,11 +29,11 @@ def drive(endpoint: str, hub, token_of) -> dict[str, str]:
         browser = Browser(client)
         browser.log_in("ada", WRONG_PASSWORD)
         browser.log_in(WRONG_PASSWORD, "ada")
-        secrets["word of a form before login"] = browser.word("/login")
+        secrets["word of a form before login"] = browser.csrf_token("/login")
         secrets["cookie of a form before login"] = client.cookies["linguahub-visitor"]
         browser.log_in()
         secrets["session"] = client.cookies["linguahub"]
-        secrets["word of a form"] = browser.word("/settings")
+        secrets["word of a form"] = browser.csrf_token("/settings")
         made = browser.send("/settings", "/settings/tokens", {"name": "x", "role": "write", "days": ""})
         secrets["token from the page"] = shown_token(made.text)
         asked = client.post("/oauth/device", data={"client_id": "hf"}).json()

@@ -15,7 +15,7 @@ from schemathesis.engine.events import NonFatalError, ScenarioFinished
 
 from hub.local import LocalHub
 from server import create_app
-from server.openapi.document import ADDRESS
+from server.openapi.document import PATH
 from tests.builders.server.catalogue import Header
 
 EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "8"))
@@ -40,7 +40,7 @@ def settings(token: dict[str, str]) -> dict[str, Any]:
 
 def test_no_request_breaks_the_server_or_what_its_document_promises(hub: LocalHub, as_: Header):
     config = schemathesis.Config.from_dict(settings(as_("root")))
-    schema = schemathesis.openapi.from_asgi(ADDRESS, create_app(hub), config=config)
+    schema = schemathesis.openapi.from_asgi(PATH, create_app(hub), config=config)
     problems, asked, faults = Counter[str](), Counter[str](), []
     for event in from_schema(schema).execute():
         if isinstance(event, NonFatalError):

@@ -111,8 +111,8 @@ def test_a_card_brings_no_code_and_no_image_from_elsewhere_onto_its_page(send, c
         tag for tag in tags if re.match(r"<(script|iframe|object|embed|svg|style|meta http)", tag) and tag not in own
     ]
     assert not [tag for tag in tags if re.search(r"\son[a-z]+\s*=", re.sub(r'"[^"]*"', '""', tag))]
-    addresses = re.findall(r'(?:href|src)="([^"]*)"', page.text)
-    assert not [each for each in addresses if re.match(r"\s*(javascript|vbscript|data):", each, re.IGNORECASE)]
+    routes = re.findall(r'(?:href|src)="([^"]*)"', page.text)
+    assert not [each for each in routes if re.match(r"\s*(javascript|vbscript|data):", each, re.IGNORECASE)]
     images = re.findall(r'<img[^>]*src="([^"]*)"', page.text)
     assert all(each.startswith((f"/{repo}/resolve/", "/static/")) for each in images), images
     assert "script-src 'self'" in page.headers["content-security-policy"]

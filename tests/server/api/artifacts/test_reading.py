@@ -21,9 +21,9 @@ pytestmark = ON_BOTH
 @pytest.mark.parametrize(
     ("address", "body"),
     [
-        (NAME, artifacts.WholeArtifactBody), ("/api/v1/artifacts/linguahub/emoji-sd", artifacts.WholeArtifactBody),
-        (f"{NAME}?revision=1", artifacts.WholeArtifactBody), (f"{NAME}/downloads?days=7", artifacts.DownloadsBody),
-        (f"{NAME}/revisions", revisions.RevisionsBody), (f"{NAME}/revisions/1", artifacts.ShownRevisionBody),
+        (NAME, artifacts.ArtifactDetailsBody), ("/api/v1/artifacts/linguahub/emoji-sd", artifacts.ArtifactDetailsBody),
+        (f"{NAME}?revision=1", artifacts.ArtifactDetailsBody), (f"{NAME}/downloads?days=7", artifacts.DownloadsBody),
+        (f"{NAME}/revisions", revisions.RevisionsBody), (f"{NAME}/revisions/1", artifacts.RevisionWithFilesBody),
         (f"{NAME}/revisions/main/tensors", artifacts.TensorsBody), (f"{NAME}/revisions/1/manifest", revisions.ManifestBody),
         (f"{NAME}/diff?from=1&to=main", revisions.DiffBody), (f"{NAME}/diff?from=main&to=1", revisions.DiffBody),
         (f"{NAME}/aliases", revisions.AliasesBody), (f"{NAME}/scores", scores.ScoresBody), (BOARD, leaderboard.LeaderboardBody),
@@ -49,7 +49,7 @@ def test_a_manifest_is_the_bytes_that_the_revision_is_known_by(client: TestClien
 def test_tensors_are_listed_by_name_shape_and_type(client: TestClient):
     (first, _) = client.get(NAME).json()["tensors"]
     assert first == {
-        "path": "emoji-sd/model.safetensors", "numbers": 16, "dtypes": {"F16": 16},
+        "path": "emoji-sd/model.safetensors", "parameters": 16, "dtypes": {"F16": 16},
         "tensors": [{"name": "weight", "dtype": "F16", "shape": [4, 4]}],
     }  # fmt: skip
 
@@ -69,12 +69,12 @@ def test_a_difference_names_card_files_and_tensors(client: TestClient):
 
 def test_a_leaderboard_ranks_one_provenance_with_intervals(client: TestClient):
     found = client.get(BOARD).json()
-    assert [(each["rank"], each["artifact"], each["score"]["value"]) for each in found["places"]] == [
+    assert [(each["rank"], each["artifact"], each["score"]["value"]) for each in found["entries"]] == [
         (1, "ada/yo", 0.7), (2, "ada/yo", 0.6), (3, "ada/claims", 0.5),
     ]  # fmt: skip
-    assert [each["is_tied"] for each in found["places"]] == [True, True, False]
+    assert [each["is_tied"] for each in found["entries"]] == [True, True, False]
     reported = client.get(f"{BOARD}&provenance=reported").json()
-    assert [each["score"]["source"] for each in reported["places"]] == ["a paper, table 2"]
+    assert [each["score"]["source"] for each in reported["entries"]] == ["a paper, table 2"]
     assert client.get(f"{BOARD}&language=Swahili").json()["total"] == 0
 
 
@@ -108,7 +108,7 @@ def test_a_base_finds_modules_of_bases_that_read_the_same(client: TestClient):
         ("linguahub/mulan-yo", False),
     }
     assert client.get("/api/v1/artifacts/linguahub/wide-sd/compatible").json() == {
-        "artifact": "linguahub/wide-sd", "asked": "modules", "fits": [], "total": 0,
+        "artifact": "linguahub/wide-sd", "lists": "modules", "fits": [], "total": 0,
     }  # fmt: skip
 
 
@@ -131,12 +131,12 @@ def test_downloads_are_counted_by_day(client: TestClient, hub: LocalHub):
 
 
 def test_metrics_count_requests_by_route_and_name_no_artifact(client: TestClient):
-    client.get("/api/v1/search?q=secret-word")
+    client.get("/api/v1/search?q=secret-query")
     client.get(NAME)
     text = client.get("/api/v1/metrics").text
     assert 'linguahub_requests_total{method="GET",route="/api/v1/artifacts/{owner}/{name}",status="200"}' in text
     assert 'linguahub_artifacts{kind="base"} 3.0' in text
-    assert "secret-word" not in text
+    assert "secret-query" not in text
     assert "ada/yo" not in text
 
 

@@ -191,7 +191,7 @@ def test_what_is_withdrawn_is_given_to_those_who_pin_it_alone(client: TestClient
     for address in ("/ada/yo/resolve/main/README.md", "/api/models/ada/yo/tree/main"):
         assert client.get(address).headers["X-Repo-Commit"] == first.id[:40]
     assert client.get("/api/models/ada/yo").json()["sha"] == first.id[:40]
-    assert client.get(NAME).json()["revision"] == client.get(NAME).json()["shown"]["id"] == first.id
+    assert client.get(NAME).json()["revision"] == client.get(NAME).json()["shown_revision"]["id"] == first.id
     assert "Better." not in client.get("/ada/yo").text
     [main] = client.get("/api/models/ada/yo/refs").json()["branches"]
     assert main["targetCommit"] == client.get("/api/models/ada/yo/commits/main").json()[0]["id"] == newest.id[:40]

@@ -202,7 +202,7 @@ def test_the_scanning_process_has_limits_and_none_of_our_variables(hub, tmp_path
     from server.parts.scanning import scanner_process
 
     monkeypatch.setattr(scanner_process, "_picklescan", lambda *_: bytearray(4 << 30))
-    assert scanner_process._tried(lambda *_: 1 / 0, "f", "n") == {
+    assert scanner_process._try_scan(lambda *_: 1 / 0, "f", "n") == {
         "verdict": "failed",
         "reason": "ZeroDivisionError: division by zero",
     }

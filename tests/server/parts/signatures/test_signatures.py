@@ -71,7 +71,7 @@ def register(client, public, account="ada"):
     return client.post(f"/api/v1/accounts/{account}/signing-keys", json={"name": "laptop", "pem": public.read_text()})
 
 
-def files_of(folder):
+def file_bodies(folder):
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
@@ -84,7 +84,7 @@ def test_a_signature_by_a_registered_key_is_verified_and_shown(
 ):
     assert register(client, keys[1]).status_code == 201
     sign(folder, keys[0])
-    assert commit(client, files_of(folder)).status_code == 200
+    assert commit(client, file_bodies(folder)).status_code == 200
     found = seen(client)
     assert found["verified_by"] == "ada, laptop"
     assert found["signature"]["fingerprint"] == fingerprint_of(keys[1].read_text())[1]
@@ -101,7 +101,7 @@ def test_a_signature_by_a_registered_key_is_verified_and_shown(
 def test_the_blobs_are_not_read_again(hub, client, folder, keys, monkeypatch):
     register(client, keys[1])
     sign(folder, keys[0])
-    files = files_of(folder)
+    files = file_bodies(folder)
     commit(client, {path: raw for path, raw in files.items() if path != FILE})
     opened = []
     genuine = type(hub.store).open
@@ -120,7 +120,7 @@ def test_unsigned_is_unsigned_and_no_fuss_is_made(client):
 
 def test_a_key_that_nobody_has_registered_is_said_to_be_that(client, folder, keys):
     sign(folder, keys[0])
-    assert commit(client, files_of(folder)).status_code == 200
+    assert commit(client, file_bodies(folder)).status_code == 200
     found = seen(client)["signature"]
     assert (found["verified"], found["method"]) == (False, "key")
     assert "the owner has not registered here" in found["reason"]
@@ -133,7 +133,7 @@ def test_somebody_elses_key_does_not_count_for_what_ada_owns(client, hub, folder
     assert register(eve, keys[1], "eve").status_code == 201
     assert register(eve, keys[1], "ada").status_code == 403
     sign(folder, keys[0])
-    commit(client, files_of(folder))
+    commit(client, file_bodies(folder))
     assert seen(client)["verified_by"] == ""
 
 
@@ -166,7 +166,7 @@ def test_a_signature_that_does_not_fit_refuses_the_commit(client, hub, folder, k
     before = hub.registry.head(REPO)
     if "key that it names" in reason:
         register(client, keys[1])  # Without it nobody here could tell: see the next test.
-    answer = commit(client, change(files_of(folder)))
+    answer = commit(client, change(file_bodies(folder)))
     assert answer.status_code == 400
     assert reason in answer.json()["error"]
     assert hub.registry.head(REPO) == before
@@ -174,7 +174,7 @@ def test_a_signature_that_does_not_fit_refuses_the_commit(client, hub, folder, k
 
 def test_what_nobody_here_can_check_nobody_here_calls_good(client, folder, keys):
     sign(folder, keys[0])
-    files = files_of(folder)
+    files = file_bodies(folder)
     assert commit(client, files | {FILE: _forged(files[FILE])}).status_code == 200
     assert seen(client)["verified_by"] == ""
 
@@ -191,11 +191,11 @@ def _forged(bundle):
 def test_a_signed_file_cannot_be_changed_under_its_signature_but_the_signature_may_go(client, folder, keys):
     register(client, keys[1])
     sign(folder, keys[0])
-    commit(client, files_of(folder))
+    commit(client, file_bodies(folder))
     assert commit(client, {"a.txt": b"changed"}).status_code == 400
     (folder / "a.txt").write_text("changed")
     sign(folder, keys[0])
-    assert commit(client, files_of(folder)).status_code == 200
+    assert commit(client, file_bodies(folder)).status_code == 200
     assert seen(client)["verified_by"]
     lines = '{"key":"header","value":{"summary":"x"}}\n{"key":"deletedFile","value":{"path":"model.sig"}}'
     assert client.post("/api/models/ada/thing/commit/main", content=lines).status_code == 200
@@ -209,7 +209,7 @@ def test_a_signature_that_leaves_everything_out_covers_nothing(client, folder, k
     register(client, keys[1])
     how = hashing.Config().set_ignored_paths(paths=["model.sig", "a.txt"])
     signing.Config().use_elliptic_key_signer(private_key=keys[0]).set_hashing_config(how).sign(folder, folder / FILE)
-    answer = commit(client, files_of(folder))
+    answer = commit(client, file_bodies(folder))
     assert answer.status_code == 400 and "`a.txt` was not signed" in answer.text
 
 
@@ -219,7 +219,7 @@ def test_a_revoked_key_counts_no_longer(client, folder, keys):
     assert client.delete(f"/api/v1/accounts/ada/signing-keys/{fingerprint}").json() == {"items": []}
     assert client.delete(f"/api/v1/accounts/ada/signing-keys/{fingerprint}").status_code == 404
     sign(folder, keys[0])
-    commit(client, files_of(folder))
+    commit(client, file_bodies(folder))
     assert seen(client)["verified_by"] == ""
 
 
@@ -256,14 +256,14 @@ def test_a_certificate_of_a_registered_authority_is_verified(client, folder, tmp
         certificate_chain=[tmp_path / "ca.pem"],
     )
     signer.set_hashing_config(hashing.Config().set_ignored_paths(paths=["model.sig"])).sign(folder, folder / FILE)
-    commit(client, files_of(folder))
+    commit(client, file_bodies(folder))
     assert seen(client)["signature"]["method"] == "certificate"
     assert seen(client)["verified_by"] == ""
     assert register(client, tmp_path / "ca.pem").json()["kind"] == "certificate"
-    commit(client, {"again.txt": b""}) and commit(client, files_of(folder))
+    commit(client, {"again.txt": b""}) and commit(client, file_bodies(folder))
     lines = '{"key":"header","value":{"summary":"x"}}\n{"key":"deletedFile","value":{"path":"model.sig"}}'
     client.post("/api/models/ada/thing/commit/main", content=lines)
-    commit(client, files_of(folder))
+    commit(client, file_bodies(folder))
     assert seen(client)["verified_by"] == "ada, CN=Ada's signer"
 
 
@@ -272,7 +272,7 @@ def test_a_sigstore_identity_is_named_and_not_believed(client, folder, keys):
     parsed = json.loads((folder / FILE).read_text())
     parsed["verificationMaterial"] = {"certificate": {"rawBytes": "AAAA"}, "tlogEntries": [{}]}
     (folder / FILE).write_text(json.dumps(parsed))
-    assert commit(client, files_of(folder)).status_code == 200
+    assert commit(client, file_bodies(folder)).status_code == 200
     found = seen(client)["signature"]
     assert (found["verified"], found["method"]) == (False, "sigstore")
     assert "needs the transparency log" in found["reason"]
@@ -329,7 +329,7 @@ def test_a_key_with_a_password_signs(tmp_path, folder, hub):
     assert count == 2
     from hub.records import File
 
-    files = [File(path, *hub.store.put(raw)) for path, raw in files_of(folder).items()]
+    files = [File(path, *hub.store.put(raw)) for path, raw in file_bodies(folder).items()]
     assert verify_bundle(files, target.read_bytes(), [read_key(public)]).verified
 
 

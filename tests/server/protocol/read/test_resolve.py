@@ -12,7 +12,7 @@ from hub.local import LocalHub
 from hub.names import ArtifactName
 from hub.store import MemoryStore
 from server.http.urls import commit_id
-from server.protocol.read.resolve import blob_answer, counted_files
+from server.protocol.read.resolve import blob_response, counted_files
 
 WEIGHTS = "/ada/first-yo/resolve/main/emoji-sd/model.safetensors"
 
@@ -154,7 +154,7 @@ def test_a_withdrawn_revision_still_comes_with_a_warning(client: TestClient):
 def test_lost_bytes_are_a_fault_of_ours_and_never_an_empty_file(hub: LocalHub):
     [file] = [each for each in hub.registry.revision(ArtifactName("ada", "many")).files if each.path == "sample.png"]
     with pytest.raises(DamagedFile, match="are missing from the store"):
-        blob_answer(MemoryStore(), file, {}, None)
+        blob_response(MemoryStore(), file, {}, None)
 
 
 def test_a_base_counts_by_its_index(hub: LocalHub):
@@ -166,7 +166,7 @@ def test_a_store_without_local_files_is_streamed(hub: LocalHub):
     store = MemoryStore()
     with hub.store.open(file.digest) as source:
         store.put(source.read())
-    client = TestClient(blob_answer(store, file, {"ETag": f'"{file.digest}"'}, None))
+    client = TestClient(blob_response(store, file, {"ETag": f'"{file.digest}"'}, None))
     answer = client.get("/")
     assert answer.headers["content-type"] == "image/png"
     assert hashlib.sha256(answer.content).hexdigest() == file.digest.hex

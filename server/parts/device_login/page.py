@@ -20,11 +20,11 @@ from server.parts.device_login.device_codes import Device, Devices, UnknownCode
 from server.parts.device_login.oauth import client_name
 
 _MAX_ATTEMPTS = 20
-"""Codes that a user may enter within the window of `hub.registry.accounts.login_throttle`."""
+"""Codes that a user can enter within the window of `hub.registry.accounts.login_throttle`."""
 
 
 def show_device(request: Request, hub: Hub, session: SignedIn, user_code: str = "") -> Response:
-    """Ask for a code; with a code, show the device that waits for authorization."""
+    """Show a form for the code or, with a code, the device that waits for authorization."""
     if not user_code.strip():
         return _page(request, hub, session)
     try:
@@ -47,7 +47,7 @@ def answer_device(request: Request, hub: Hub, form: PasswordForm) -> Response:
 
 
 def _device(hub: LocalHub, session: BrowserSession, user_code: str) -> Device:
-    """Return the device behind a code. Every lookup counts as an attempt, so codes cannot be guessed."""
+    """Return the device that waits with a code. Every lookup counts as an attempt, so that codes cannot be guessed."""
     account = account_in(session)
     count_attempt(hub.registry.database, [AttemptLimit(f"code of a device by {account.key}", _MAX_ATTEMPTS)])
     return Devices(hub.registry.database).get(user_code)

@@ -41,7 +41,7 @@ class Git(ServerPart):
     def error_response(
         self, request: Request, status: int, message: str, headers: dict[str, str], error: HubError | None
     ) -> Response | None:
-        """Return the error in the format of git or git-lfs; a 401 where credentials may help."""
+        """Return the error in the format of git or git-lfs; a 401 where credentials could help."""
         from server.parts.git.error_responses import git_error
 
         return git_error(request, status, message, headers, error)

@@ -30,20 +30,20 @@ _NO_CACHE = {"Cache-Control": "no-cache, max-age=0, must-revalidate"}
 
 
 class SingleRepository(Backend):
-    """A backend with one repository under any path: the route has already resolved it."""
+    """A backend with one repository at every path, because the route has already resolved it."""
 
     def __init__(self, history: History) -> None:
         self._history = history
 
     def open_repository(self, path: str) -> BackendRepo:  # noqa: ARG002 - dulwich's signature
         """Return the repository."""
-        return cast(BackendRepo, self._history)  # dulwich declares packs, and uses the object store only.
+        return cast(BackendRepo, self._history)  # dulwich declares more methods than it uses.
 
 
 class UploadPack(UploadPackHandler):
     """dulwich's handler, which also serves any revision by its commit id and does not offer partial clones.
 
-    A partial clone would later request single objects, which dulwich refuses, so git must get all of them at once.
+    A partial clone would later request single objects, which dulwich refuses, so git must fetch all objects at once.
     """
 
     def capabilities(self) -> list[bytes]:
@@ -53,12 +53,12 @@ class UploadPack(UploadPackHandler):
 
     @classmethod
     def innocuous_capabilities(cls) -> list[bytes]:
-        """Return capabilities accepted without being offered: git 2.39 requests `filter` all the same, and then sends none."""
+        """Return capabilities that are accepted but not offered: git 2.39 requests `filter` anyway, but sends no filter."""
         return [*super().innocuous_capabilities(), b"filter"]
 
 
 def list_refs(request: Request, hub: Hub, artifact: ReadableArtifact) -> Response:
-    """List branches and tags, the first request of every git client."""
+    """List branches and tags: the first request of every git client. Raises InvalidRequest, Forbidden."""
     service = request.query_params.get("service", "")
     if service == "git-receive-pack":
         refuse_push(artifact)
@@ -74,7 +74,7 @@ def list_refs(request: Request, hub: Hub, artifact: ReadableArtifact) -> Respons
 
 
 async def send_pack(request: Request, hub: Hub, artifact: ReadableArtifact) -> Response:
-    """Send the objects that the client lacks."""
+    """Send the objects that the client is missing. Raises InvalidRequest."""
     body = await read_body(request, MAX_BODY)
     if request.headers.get("content-encoding", "") in {"gzip", "x-gzip"}:
         body = _decompress(body)
@@ -84,7 +84,7 @@ async def send_pack(request: Request, hub: Hub, artifact: ReadableArtifact) -> R
 
 
 def refuse_push(artifact: VisibleArtifact) -> Response:
-    """Refuse a push; git shows the message after `remote:`."""
+    """Refuse a push. Raises Forbidden, whose message git shows after `remote:`."""
     raise Forbidden(
         f"`{artifact.name}` cannot be pushed to by git: use `hf upload {artifact.name} FOLDER` or `hub push`, "
         "which validate what is published."
@@ -92,9 +92,9 @@ def refuse_push(artifact: VisibleArtifact) -> Response:
 
 
 def refuse_locks() -> Response:
-    """Refuse locks: git-lfs continues without them."""
+    """Refuse locks, without which git-lfs continues. Raises NotServed."""
     raise NotServed(
-        "Git LFS locks are not supported here: a commit whose parent is no longer the head is refused instead."
+        "Git LFS locks are not supported here: instead, a commit is refused if its parent is no longer the head."
     )
 
 

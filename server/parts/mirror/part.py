@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 
 class MirrorPart(ServerPart):
-    """Repositories of another hub, under the ids of that hub."""
+    """Repositories of another hub, with the ids of that hub."""
 
     name = "mirror"
     tables = ("server.parts.mirror.tables",)
 
     def __init__(self, upstream: UpstreamClient | None = None) -> None:
-        """Mirror `upstream` or the hub at `HUB_MIRROR`. Without either, only what is already stored is served."""
+        """Mirror `upstream` or the hub at `HUB_MIRROR`. Without either, only stored repositories are served."""
         self._upstream = upstream
 
     def on_event(self, session: Session, event: Event) -> None:
@@ -54,10 +54,10 @@ class MirrorPart(ServerPart):
         return blobs_of_mirrors(database)
 
     def configure(self) -> None:
-        """Read `HUB_MIRROR` and `HUB_MIRROR_TOKEN`."""
+        """Read `HUB_MIRROR` and `HUB_MIRROR_TOKEN`. Raises InvalidRequest."""
         address = os.environ.get("HUB_MIRROR")
         if address and self._upstream is None:
-            from server.parts.mirror.upstream import UpstreamClient  # With httpx, which only a mirror needs.
+            from server.parts.mirror.upstream import UpstreamClient  # It imports httpx, which only a mirror needs.
 
             self._upstream = UpstreamClient(address, os.environ.get("HUB_MIRROR_TOKEN"))
 
@@ -75,8 +75,8 @@ class MirrorPart(ServerPart):
 
     def handler_for(self, request: Request, collection: str, name: str) -> Handler | None:
         """Return the handler of the mirror for a repository that is or could be mirrored."""
-        from server.parts.mirror.responses import answer_mirrored
+        from server.parts.mirror.responses import handle_mirrored
 
         mirror = request.app.state.mirror
         repo = mirror.covers(collection, name)
-        return None if repo is None else partial(answer_mirrored, mirror=mirror, repo=repo)
+        return None if repo is None else partial(handle_mirrored, mirror=mirror, repo=repo)

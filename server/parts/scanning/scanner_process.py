@@ -28,16 +28,16 @@ def main(file: str, name: str) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     logging.disable(logging.CRITICAL)
     report = {
-        "picklescan": _try_scan(_picklescan, file, name),
-        "modelaudit-picklescan": _try_scan(_modelaudit, file, name),
+        "picklescan": _run(_picklescan, file, name),
+        "modelaudit-picklescan": _run(_modelaudit, file, name),
     }
     print(json.dumps(report))
 
 
-def _try_scan(scan: Callable[[str, str], dict[str, Any]], file: str, name: str) -> dict[str, Any]:
+def _run(scan: Callable[[str, str], dict[str, Any]], file: str, name: str) -> dict[str, Any]:
     try:
         return scan(file, name)
-    except Exception as error:  # noqa: BLE001 - a hostile file may make a scanner raise anything; the report says so
+    except Exception as error:  # noqa: BLE001 - a hostile file can make a scanner raise anything; the report contains it
         return {"verdict": "failed", "reason": f"{type(error).__name__}: {error}"[:300]}
 
 

@@ -14,14 +14,14 @@ from server.protocol.accounts.whoami import person
 
 
 def add_like(request: Request, hub: Hub, artifact: VisibleArtifact) -> Response:
-    """Add the caller's like."""
+    """Like an artifact as the caller. Raises Unauthenticated."""
     caller = caller_of(request, hub)
     like(hub.registry.database, artifact.name, account_of(caller), actor_of(request, caller))
     return JSONResponse({})
 
 
 def remove_like(request: Request, hub: Hub, artifact: VisibleArtifact) -> Response:
-    """Remove the caller's like."""
+    """Remove the like of the caller. Raises Unauthenticated."""
     caller = caller_of(request, hub)
     unlike(hub.registry.database, artifact.name, account_of(caller), actor_of(request, caller))
     return JSONResponse({})
@@ -34,7 +34,7 @@ def list_likers(hub: Hub, artifact: VisibleArtifact) -> Response:
 
 
 def list_liked(request: Request, hub: Hub, name: Segment) -> Response:
-    """List what an account likes, as far as the caller may see it."""
+    """List the repositories that an account likes and the caller can see. Raises UnknownAccount."""
     account = hub.accounts.find(name)
     if account is None:
         raise UnknownAccount(name)

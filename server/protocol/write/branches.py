@@ -1,4 +1,4 @@
-"""Branches, tags, lists of commits, squashing."""
+"""Create, list and delete branches and tags, list commits, and squash branches."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from server.http.times import rfc3339_or_epoch
 from server.http.urls import Segment, commit_id
 
 PAGE = 50
-"""Commits a page."""
+"""Commits per page."""
 
 
 class NewBranch(BaseModel):
-    """Body of a new branch."""
+    """Body of a request that creates a branch."""
 
     startingPoint: str | None = None
     emptyBranch: bool = False
 
 
 class NewTag(BaseModel):
-    """Body of a new tag."""
+    """Body of a request that creates a tag."""
 
     tag: str
     message: str | None = None
 
 
 class Squash(BaseModel):
-    """Body of a squash."""
+    """Body of a request that squashes a branch."""
 
     message: str | None = None
 
@@ -69,13 +69,13 @@ def create_branch(
 
 
 def delete_branch(request: Request, hub: Hub, artifact: WritableArtifact, branch: Segment) -> Response:
-    """Delete a branch; its revisions stay."""
+    """Delete a branch, but not its revisions."""
     delete_ref(hub.registry.database, artifact.name, branch, actor_of(request, caller_of(request, hub)))
     return _done(hub)
 
 
 def create_tag(request: Request, hub: Hub, artifact: WritableArtifact, revision: Segment, body: NewTag) -> Response:
-    """Create a tag."""
+    """Create a tag at a revision."""
     found = hub.registry.revision(artifact.name, revision)
     actor = actor_of(request, caller_of(request, hub))
     message = (body.message or "")[:10_000]
@@ -101,7 +101,7 @@ def squash_branch(
 
 
 def list_commits(request: Request, hub: Hub, artifact: VisibleArtifact, revision: Segment) -> Response:
-    """List a revision and its ancestors, newest first, including yanked ones."""
+    """List the commits of a revision and its ancestors, newest first, including yanked ones."""
     start = hub.registry.tip(artifact.name, revision)
     history = ancestors(hub.registry.revisions(start.artifact, with_files=False), start)
     begin = offset_of(request)

@@ -102,7 +102,7 @@ class Journey:
         self.admin("add_organisation", "POST", "organisations", {"name": "club"})
         self.admin("set_member", "PUT", "organisations/club/members/eve", {"role": "read"})
         self.admin("set_quota", "PUT", "quotas/eve", {"quota_bytes": 5})
-        self.admin("allow_host", "PUT", "webhook-hosts/ci.lab", {"allowed": True})
+        self.admin("allow_webhook_host", "PUT", "webhook-hosts/ci.lab", {"allowed": True})
         self.admin("retry_jobs", "POST", "outbox/retry", {"task": ""})
         self.admin("remove_user", "DELETE", "users/eve")
         self.admin("restore_user", "POST", "users/eve/restore")
@@ -156,9 +156,9 @@ class Journey:
         self.form("page.answer_device", "/device?user_code=" + asked["user_code"], "/device",
                   user_code=asked["user_code"], answer="accept", role="write")  # fmt: skip
         given = {"grant_type": DEVICE, "client_id": "hf", "device_code": asked["device_code"]}
-        body = self._note("oauth.give_token", lambda: self.program.post("/oauth/token", data=given)).json()
+        body = self._note("oauth.issue_token", lambda: self.program.post("/oauth/token", data=given)).json()
         renewal = {"grant_type": "refresh_token", "refresh_token": body["refresh_token"]}
-        self._note("oauth.give_token", lambda: self.program.post("/oauth/token", data=renewal))
+        self._note("oauth.issue_token", lambda: self.program.post("/oauth/token", data=renewal))
         self.api("repositories.create_repository", "ada", "POST", "/api/repos/create", json={"name": "gated"})
         self.api("repositories.set_repository", "ada", "PUT", "/api/models/ada/gated/settings", json={"gated": "auto"})
         self.form("access_request.request_access", "/ada/gated", "/ada/gated/request-access")
@@ -195,7 +195,7 @@ WRITES = {
     "administration.add_signing_key": [("signing-key.add", "ada")],
     "administration.add_user": [("user.add", "root")],
     "administration.allow_unsafe_files": [("repository.settings", "root")],
-    "administration.allow_host": [("setting", "root")],
+    "administration.allow_webhook_host": [("setting", "root")],
     "administration.create_token": [("token.create", "root")],
     "administration.free_name": [("repository.free", "root")],
     "administration.remove_user": [("user.remove", "root")],
@@ -223,7 +223,7 @@ WRITES = {
     "likes.remove_like": [("unlike", "bob")],
     "login.log_in": [("session.begin", "bob")],
     "login.log_out": [("session.end", "bob")],
-    "oauth.give_token": [("token.create", "bob"), ("token.renew", "bob")],
+    "oauth.issue_token": [("token.create", "bob"), ("token.renew", "bob")],
     "repositories.create_repository": [("commit", "ada")] * 2,
     "repositories.remove_repository": [("repository.delete", "ada")],
     "repositories.rename_repository": [("repository.move", "ada")],

@@ -253,14 +253,14 @@ def test_an_upstream_that_takes_too_long_is_a_504_and_is_left_alone_for_a_while(
     liar.bent["/api/"] = lambda answer: time.sleep(1)
     assert "in time" in refusal(f"{address}/api/models/{NAME}", 504)
     asked = len(liar.asked)
-    assert "does not answer" in refusal(f"{address}/api/models/{NAME}")
+    assert "does not respond" in refusal(f"{address}/api/models/{NAME}")
     assert len(liar.asked) == asked
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_an_upstream_in_trouble_is_a_502_that_says_so(address, liar, status):
     liar.bent["/api/"] = lambda answer: answer.give(b"", status=status)
-    assert f"answered {status}" in refusal(f"{address}/api/models/{NAME}")
+    assert f"returned HTTP {status}" in refusal(f"{address}/api/models/{NAME}")
 
 
 @pytest.mark.parametrize(

@@ -183,7 +183,7 @@ def test_what_is_not_here_is_502_when_the_upstream_is_gone_and_what_is_here_carr
         ):
             answer = httpx.get(mirror.address + path)
             assert answer.status_code == 502
-            assert "does not answer" in answer.json()["error"] or "cannot be reached" in answer.json()["error"]
+            assert "does not respond" in answer.json()["error"] or "cannot be reached" in answer.json()["error"]
 
 
 def test_a_gated_repository_is_refused_as_gated(make_repo, author, reader):

@@ -32,7 +32,7 @@ def test_a_host_on_the_internet_is_sent_to_at_its_address(address, monkeypatch):
     ],
 )  # fmt: skip
 def test_an_address_inside_is_refused_when_the_webhook_is_made(url):
-    with pytest.raises(InvalidRequest, match="inside a network"):
+    with pytest.raises(InvalidRequest, match="is an internal host"):
         read_destination(url, ())
 
 
@@ -84,7 +84,7 @@ def test_a_name_that_means_this_machine_is_refused_at_delivery_and_nothing_arriv
     create(as_)
     work()
     [delivery] = as_("ada", "GET", f"/api/v1/webhooks/{webhook}/deliveries").json()["items"]
-    assert "inside a network" in delivery["error"]
+    assert "internal addresses" in delivery["error"]
     assert receiver.arrived == []
     assert team.registry.jobs() == []
 

@@ -279,7 +279,7 @@ def test_nobody_sees_or_changes_anothers_webhook_or_reads_a_secret_back(team, as
 
 IMPOSSIBLE = [
     ({"watched": [{"type": "everything"}]}, 403, "administrator"),
-    ({"watched": []}, 400, "watches 1 to 100"),
+    ({"watched": []}, 400, "can watch 1 to 100"),
     ({"watched": [{"type": "moon", "name": "x"}]}, 400, "cannot be watched"),
     ({"watched": [{"type": "model", "name": "thing"}]}, 400, "owner/name"),
     ({"domains": ["weather"]}, 400, "unknown domains"),

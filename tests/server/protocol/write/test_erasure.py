@@ -72,7 +72,7 @@ def test_erasing_again_changes_nothing_and_is_written_down_once(api, history, hu
 
 def test_history_is_rewritten_or_left_alone_never_broken(api, bobs, history):
     files = api.list_lfs_files(history)
-    with pytest.raises(HfHubHTTPError, match="only be erased with their history"):
+    with pytest.raises(HfHubHTTPError, match="only be erased from the whole history"):
         api.permanently_delete_lfs_files(history, files, rewrite_history=False)
     with pytest.raises(HfHubHTTPError, match="doesn't have permission to administer"):
         bobs.permanently_delete_lfs_files(history, api.list_lfs_files(history))

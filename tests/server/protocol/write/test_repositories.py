@@ -112,7 +112,7 @@ def test_bytes_of_others_cannot_be_had_by_their_digest(api, bobs, hub: LocalHub,
     assert "upload" in answer["objects"][0]["actions"]
     lines = '{"key":"header","value":{"summary":"x"}}\n{"key":"lfsFile","value":{"path":"a.parquet","algo":"sha256","oid":"%s"}}'
     answer = httpx.post(f"{endpoint}/api/models/{own}/commit/main", content=lines % digest, headers=headers)
-    assert answer.status_code == 400 and "have not arrived" in answer.json()["error"]
+    assert answer.status_code == 400 and "were not uploaded" in answer.json()["error"]
 
 
 def test_a_deleted_name_is_not_given_again(api, repo):

@@ -72,9 +72,9 @@ def _response(response: dict[str, Any]) -> str:
     for media, content in response.get("content", {}).items():
         reference = content.get("schema", {}).get("$ref", "")
         if reference.endswith("/ErrorBody"):
-            return _one_line(response["description"]).rstrip(".").lower()
+            return _clause(response["description"])
         return f"`{reference.rpartition('/')[2]}`" if reference else media.partition(";")[0]
-    return _one_line(response["description"]).rstrip(".").lower()
+    return _clause(response["description"])
 
 
 def _meaning(parameter: dict[str, Any]) -> str:
@@ -96,6 +96,11 @@ def _type(schema: dict[str, Any]) -> str:
 def _resolved(schema: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
     name = schema["$ref"].rpartition("/")[2]
     return cast("dict[str, Any]", document["components"]["schemas"][name])
+
+
+def _clause(sentence: str) -> str:
+    text = _one_line(sentence).rstrip(".")
+    return text[:1].lower() + text[1:]
 
 
 def _one_line(text: str) -> str:

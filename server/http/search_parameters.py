@@ -29,7 +29,7 @@ _PARAMETERS: dict[str, tuple[str, dict[str, Any], Any]] = {
     "kind": ("Kind of artifact: `adapter`, `projector`, `encoder`, `delta`, `base` or `dataset`.", _TEXT, "adapter"),
     "base": ("Base that the artifact has weights for.", _TEXT, "emoji-sd"),
     "method": ("Training method, such as `mulan` or `pea`.", _TEXT, "mulan"),
-    "license": ("License, as an SPDX identifier.", _TEXT, "Apache-2.0"),
+    "license": ("Licence, as an SPDX identifier.", _TEXT, "Apache-2.0"),
     "owner": ("Owner of the artifact.", _TEXT, "linguahub"),
     "metric": (
         "Return only artifacts with a score of this metric, in the language `lang` if given.",

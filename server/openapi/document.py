@@ -74,10 +74,10 @@ def documented(
         done.setdefault("content", {}).setdefault(media, {})["examples"] = {"response": {"value": example}}
     moved = {"description": "The artifact was renamed: repeat the request at `Location` with the same method and body."}
     responses: dict[int | str, dict[str, Any]] = {
-        status: {"description": "Success.", **done},
+        status: {"description": "Redirect to the artifact." if status == 307 else "Success.", **done},
         **{each: _error(each) for each in statuses},
         **{each: {"description": _ERRORS[each][0], "model": model} for each, model in (also or {}).items()},
-        **({307: moved} if moves else {}),
+        **({307: moved} if moves and status != 307 else {}),
     }
     extra: dict[str, Any] = {"security": [{TOKEN: []}] if login else [{}, {TOKEN: []}]}
     if parameters:

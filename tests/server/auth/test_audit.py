@@ -1,4 +1,4 @@
-"""Whoever changes something leaves a line: every address that writes is in one of the two tables here."""
+"""Every change is in the audit log: each endpoint that writes is in one of the two tables here."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ from tests.builders import postgres
 from tests.builders.server.keys import a_public_key
 from tests.builders.server.people import OTHER_PASSWORD, PASSWORD, furnish
 
-BYTES = "bytes that nobody sees until a commit names them; the table `uploads` keeps who has sent them"
-ANSWER = "answers a question, whatever its method"
-REFUSAL = "refuses"
-QUIET = {
+BYTES = "uploads are invisible until they are committed; the table `uploads` records the account"
+READS = "only reads, despite its method"
+REFUSES = "only refuses"
+NOT_LOGGED = {
     "large_files.duplicate_large_files": BYTES,
-    "lfs.plan_transfers": ANSWER,
+    "lfs.plan_transfers": READS,
     "lfs_objects.complete_object": BYTES,
     "lfs_objects.receive_object": BYTES,
     "lfs_objects.receive_part": BYTES,
-    "lfs_objects.verify_object": ANSWER,
-    "oauth.begin_login": "a code that lets nobody in: whoever confirms it leaves the line",
-    "paths.describe_paths": ANSWER,
-    "preupload.plan_upload": ANSWER,
-    "routes.redeliver": "sends again what was sent before, under the same id; deliveries are a list of their own",
-    "service.refuse_locks": REFUSAL,
-    "service.refuse_push": REFUSAL,
-    "service.send_pack": ANSWER,
-    "unsupported.refuse_address": REFUSAL,
-    "unsupported.refuse_discussions": REFUSAL,
-    "unsupported.refuse_group": REFUSAL,
-    "validate_card.validate_card": ANSWER,
-    "xet.drop_telemetry": "takes a report of the client and forgets it",
+    "lfs_objects.verify_object": READS,
+    "oauth.begin_login": "the code authorizes nothing until a user confirms it, which is logged",
+    "paths.describe_paths": READS,
+    "preupload.plan_upload": READS,
+    "routes.redeliver": "repeats a delivery with the same id; deliveries have their own log",
+    "service.refuse_locks": REFUSES,
+    "service.refuse_push": REFUSES,
+    "service.send_pack": READS,
+    "unsupported.refuse_address": REFUSES,
+    "unsupported.refuse_discussions": REFUSES,
+    "unsupported.refuse_group": REFUSES,
+    "validate_card.validate_card": READS,
+    "xet.drop_telemetry": "ignores telemetry of the client",
     "xet.receive_shard": BYTES,
     "xet.receive_xorb": BYTES,
 }
-"""Endpoints that take POST, PUT, PATCH or DELETE and leave no line, each with the reason."""
+"""Endpoints that accept POST, PUT, PATCH or DELETE but write no audit entry, each with the reason."""
 
 REPO = "/api/models/ada/module"
 COMMIT = "\n".join(
@@ -61,13 +61,13 @@ SCORE = {
 
 
 class Journey:
-    """Does one thing after the other, and remembers which lines each has left."""
+    """Calls one endpoint after the other, and records the audit entries of each."""
 
     def __init__(self, hub, token_of, browse):
         self.hub, self.browse = hub, browse
         self.tokens = {name: token_of(name) for name in ("root", "ada", "bob")}
         self.program, self.browser = browse("192.0.2.9").client, browse()
-        self.left: dict[str, list[tuple[str, str]]] = {}
+        self.entries: dict[str, list[tuple[str, str]]] = {}
         self.wrong: list[str] = []
 
     def lines(self):
@@ -85,12 +85,12 @@ class Journey:
 
     def _note(self, endpoint, ask):
         before = len(self.lines())
-        answer = ask()
-        assert answer.status_code < 400, (endpoint, answer.text)
+        response = ask()
+        assert response.status_code < 400, (endpoint, response.text)
         new = self.lines()[before:]
-        self.left.setdefault(endpoint, []).extend((row["action"], row["actor"]) for row in new)
+        self.entries.setdefault(endpoint, []).extend((row["action"], row["actor"]) for row in new)
         self.wrong += [endpoint for row in new if not (row["actor"] and row["token"] and row["address"])]
-        return answer
+        return response
 
     def administer(self):
         self.admin("add_user", "POST", "users", {"name": "eve"})
@@ -124,22 +124,22 @@ class Journey:
         self.api("large_files.erase_large_files", "ada", "POST", path, json=erased)
         self.admin("allow_unsafe_files", "PUT", "repositories/ada%2Fmodule/policy", {"allow_unsafe_files": True})
 
-    def judge(self):
-        """What is said of revisions, and of how good they are."""
+    def annotate(self):
+        """Aliases, yanking, scores and disputes."""
         at = "/api/v1/artifacts/ada/module"
         self.api("revisions.put_alias", "ada", "PUT", f"{at}/aliases/@stable", json={"revision": "main"})
         self.api("revisions.put_alias", "ada", "PUT", f"{at}/aliases/@stable", json={"revision": "1"})
         self.api("revisions.remove_alias", "ada", "DELETE", f"{at}/aliases/@stable")
         self.api("revisions.yank_revision", "ada", "POST", f"{at}/revisions/1/yank", json={"reason": "wrong"})
         self.api("revisions.unyank_revision", "ada", "DELETE", f"{at}/revisions/1/yank")
-        said = self.api("scores.post_score", "bob", "POST", f"{at}/scores", json=SCORE).json()["id"]
-        self.api("scores.post_dispute", "ada", "POST", f"{at}/scores/{said}/disputes", json={"reason": "too few"})
+        published = self.api("scores.post_score", "bob", "POST", f"{at}/scores", json=SCORE).json()["id"]
+        self.api("scores.post_dispute", "ada", "POST", f"{at}/scores/{published}/disputes", json={"reason": "too few"})
 
     def gate(self):
         self.api("repositories.set_repository", "ada", "PUT", f"{REPO}/settings", json={"gated": "manual"})
         self.api("access_requests.request_file_access", "bob", "POST", "/ada/module/ask-access")
-        answer = {"user": "bob", "status": "rejected"}
-        self.api("access_requests.answer_request", "ada", "POST", f"{REPO}/user-access-request/handle", json=answer)
+        response = {"user": "bob", "status": "rejected"}
+        self.api("access_requests.answer_request", "ada", "POST", f"{REPO}/user-access-request/handle", json=response)
         self.api(
             "access_requests.grant_access", "ada", "POST", f"{REPO}/user-access-request/grant", json={"user": "root"}
         )
@@ -247,22 +247,24 @@ WRITES = {
     "settings.end_session": [("session.end", "bob")],
     "settings.revoke_token": [("token.revoke", "bob")],
 }
-"""Endpoint → the lines that its calls in `Journey` leave, and in whose name. A repository begins with its first commit."""
+"""Endpoint → action and actor of the audit entries of its calls in `Journey`. A new repository gets an initial commit."""
 
 
-def test_every_address_that_takes_a_change_is_in_one_of_the_tables(hub):
+def test_every_endpoint_that_accepts_changes_is_in_one_of_the_tables(hub):
     endpoints = {
         f"{route.endpoint.__module__.rpartition('.')[2]}.{route.endpoint.__name__}"
         for route in create_app(hub).routes
         if (getattr(route, "methods", None) or set()) - {"GET", "HEAD", "OPTIONS"}
     }
-    assert endpoints - {*WRITES, *QUIET} == set(), "add it to WRITES and `Journey`, or to QUIET with the reason"
-    assert {*WRITES, *QUIET} - endpoints == set()
+    assert endpoints - {*WRITES, *NOT_LOGGED} == set(), (
+        "add it to WRITES and `Journey`, or to NOT_LOGGED with the reason"
+    )
+    assert {*WRITES, *NOT_LOGGED} - endpoints == set()
 
 
 @pytest.fixture
 def hub(request, hub, tmp_path):
-    """As everywhere here, or on PostgreSQL when a test asks for it."""
+    """Return the usual hub, or one on PostgreSQL if the test is parametrized with it."""
     if getattr(request, "param", "sqlite") == "sqlite":
         yield hub
         return
@@ -275,12 +277,12 @@ def hub(request, hub, tmp_path):
 @pytest.fixture
 def journey(hub, token_of, browse):
     done = Journey(hub, token_of, browse)
-    for part in (done.administer, done.publish, done.judge, done.gate, done.log_in, done.watch, done.end):
+    for part in (done.administer, done.publish, done.annotate, done.gate, done.log_in, done.watch, done.end):
         part()
     return done
 
 
 @pytest.mark.parametrize("hub", ["sqlite", "postgres"], indirect=True)
-def test_each_of_them_leaves_the_lines_of_the_table_with_name_means_and_address(journey):
-    assert journey.left == WRITES
+def test_each_endpoint_writes_the_listed_audit_entries_with_actor_token_and_address(journey):
+    assert journey.entries == WRITES
     assert journey.wrong == []

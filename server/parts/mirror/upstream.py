@@ -71,7 +71,10 @@ class UpstreamClient:
         self._client.close()
 
     def describe(self, repo: MirroredRepository, revision: str) -> MirroredCommit:
-        """Return a commit with its files. Raises UnknownArtifact, UnknownRevision, Gated, Forbidden, UpstreamDown."""
+        """Return a commit with its files.
+
+        Raises UnknownArtifact, UnknownRevision, Gated, Forbidden, UpstreamDown, InvalidUpstreamResponse.
+        """
         path = f"/api/{repo.collection}/{repo.name}/revision/{quote(revision, safe='')}?blobs=true"
         response = self._json(path, repo, revision)
         commit_id = response.get("sha")
@@ -95,7 +98,7 @@ class UpstreamClient:
         )  # fmt: skip
 
     def refs(self, repo: MirroredRepository) -> dict[str, dict[str, str]]:
-        """Return `branches` and `tags`: name → commit id. Raises the same errors as `describe`."""
+        """Return `branches` and `tags`: name → commit id. Raises InvalidUpstreamResponse and the other errors of `describe`."""
         response = self._json(f"/api/{repo.collection}/{repo.name}/refs", repo, "main")
         try:
             return {

@@ -87,26 +87,26 @@ def test_the_server_does_not_import_tensor_libraries():
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
 
 
-@pytest.mark.parametrize("asked", [{}, {"lang": "yo", "scores": "all"}, {"kind": "base"}, {"limit": 1}])
-def test_responses_match_the_openapi_document(client: TestClient, asked: dict):
-    SearchBody.model_validate_json(client.get("/api/v1/search", params=asked).content, strict=True)
+@pytest.mark.parametrize("query", [{}, {"lang": "yo", "scores": "all"}, {"kind": "base"}, {"limit": 1}])
+def test_responses_match_the_openapi_document(client: TestClient, query: dict):
+    SearchBody.model_validate_json(client.get("/api/v1/search", params=query).content, strict=True)
 
 
 def test_results_have_the_best_score_or_all_scores_on_request(client: TestClient):
-    asked = {"q": "first-yo", "owner": "ada"}
-    (short,) = client.get("/api/v1/search", params=asked).json()["items"]
-    (whole,) = client.get("/api/v1/search", params={**asked, "scores": "all"}).json()["items"]
+    query = {"q": "first-yo", "owner": "ada"}
+    (short,) = client.get("/api/v1/search", params=query).json()["items"]
+    (whole,) = client.get("/api/v1/search", params={**query, "scores": "all"}).json()["items"]
     assert [score["metric"] for score in short["scores"]] == ["r_precision_at_1"]
     assert [score["metric"] for score in whole["scores"]] == ["r_precision_at_1", "fid"]
 
 
 def test_results_are_filtered_and_sorted_by_metric(client: TestClient):
-    asked = {"metric": "r_precision_at_1", "owner": "ada", "sort": "metric"}
-    assert names(client.get("/api/v1/search", params=asked).json()) == ["ada/first-yo", "ada/many"]
-    assert names(client.get("/api/v1/search", params={**asked, "min": "0.5"}).json()) == ["ada/first-yo"]
-    assert names(client.get("/api/v1/search", params={**asked, "provenance": "disputed"}).json()) == ["ada/first-ar"]
+    query = {"metric": "r_precision_at_1", "owner": "ada", "sort": "metric"}
+    assert names(client.get("/api/v1/search", params=query).json()) == ["ada/first-yo", "ada/many"]
+    assert names(client.get("/api/v1/search", params={**query, "min": "0.5"}).json()) == ["ada/first-yo"]
+    assert names(client.get("/api/v1/search", params={**query, "provenance": "disputed"}).json()) == ["ada/first-ar"]
     assert client.get("/api/v1/search", params={"min": "0.5"}).status_code == 400
-    assert client.get("/api/v1/search", params={**asked, "min": "nan"}).status_code == 400
+    assert client.get("/api/v1/search", params={**query, "min": "nan"}).status_code == 400
 
 
 def test_cursors_return_every_page_once(client: TestClient):

@@ -152,10 +152,10 @@ class Journey:
         self.browse("192.0.2.8").log_in("bob")
         other = Sessions(self.hub.registry.database).of(bob)[0].id
         self.form("settings.end_session", "/settings", f"/settings/sessions/{other}/end")
-        asked = self.program.post("/oauth/device", data={"client_id": "hf"}).json()
-        self.form("page.answer_device", "/device?user_code=" + asked["user_code"], "/device",
-                  user_code=asked["user_code"], answer="accept", role="write")  # fmt: skip
-        given = {"grant_type": DEVICE, "client_id": "hf", "device_code": asked["device_code"]}
+        codes = self.program.post("/oauth/device", data={"client_id": "hf"}).json()
+        self.form("page.answer_device", "/device?user_code=" + codes["user_code"], "/device",
+                  user_code=codes["user_code"], answer="accept", role="write")  # fmt: skip
+        given = {"grant_type": DEVICE, "client_id": "hf", "device_code": codes["device_code"]}
         body = self._note("oauth.issue_token", lambda: self.program.post("/oauth/token", data=given)).json()
         renewal = {"grant_type": "refresh_token", "refresh_token": body["refresh_token"]}
         self._note("oauth.issue_token", lambda: self.program.post("/oauth/token", data=renewal))

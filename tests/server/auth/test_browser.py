@@ -46,12 +46,12 @@ def test_a_user_logs_in_creates_a_token_authorizes_a_device_and_logs_out(page: P
     expect(page.get_by_role("row", name="laptop")).to_be_visible()
     assert secret not in page.content()
 
-    asked = httpx.post(f"{endpoint}/oauth/device", data={"client_id": HUGGING_FACE}).json()
-    page.goto(asked["verification_uri_complete"])
-    expect(page.get_by_text(asked["user_code"])).to_be_visible()
+    codes = httpx.post(f"{endpoint}/oauth/device", data={"client_id": HUGGING_FACE}).json()
+    page.goto(codes["verification_uri_complete"])
+    expect(page.get_by_text(codes["user_code"])).to_be_visible()
     page.get_by_role("button", name="Authorize").click()
     expect(page.get_by_text("is signed in as ada")).to_be_visible()
-    given = {"grant_type": DEVICE, "client_id": HUGGING_FACE, "device_code": asked["device_code"]}
+    given = {"grant_type": DEVICE, "client_id": HUGGING_FACE, "device_code": codes["device_code"]}
     assert "access_token" in httpx.post(f"{endpoint}/oauth/token", data=given).json()
 
     page.goto("/settings")

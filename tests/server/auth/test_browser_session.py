@@ -146,7 +146,7 @@ def test_a_session_can_read_private_artifacts(browser, hub, token_of, endpoint):
 
 
 @pytest.mark.parametrize(
-    ("asked", "redirected_to"),
+    ("target", "redirected_to"),
     [
         ("/ada/x?a=b", "/ada/x?a=b"),
         ("https://evil.example/", "/"),
@@ -158,8 +158,8 @@ def test_a_session_can_read_private_artifacts(browser, hub, token_of, endpoint):
         ("/" + "x" * 600, "/"),
     ],
 )
-def test_the_login_only_redirects_to_paths_of_this_server(browser, token_of, asked, redirected_to):
-    response = browser.send("/login", "/login", {"token": token_of("ada"), "next": asked})
+def test_the_login_only_redirects_to_paths_of_this_server(browser, token_of, target, redirected_to):
+    response = browser.send("/login", "/login", {"token": token_of("ada"), "next": target})
     assert response.headers["location"] == redirected_to
 
 

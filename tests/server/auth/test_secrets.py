@@ -36,11 +36,11 @@ def drive(endpoint: str, hub, token_of) -> dict[str, str]:
         secrets["CSRF token of a session"] = browser.csrf_token("/settings")
         made = browser.send("/settings", "/settings/tokens", {"name": "x", "role": "write", "days": ""})
         secrets["token from the page"] = shown_token(made.text)
-        asked = client.post("/oauth/device", data={"client_id": "hf"}).json()
-        secrets["device code"] = asked["device_code"]
-        page = f"/device?user_code={asked['user_code']}"
-        browser.send(page, "/device", {"user_code": asked["user_code"], "answer": "accept", "role": "write"})
-        given = {"grant_type": DEVICE, "client_id": "hf", "device_code": asked["device_code"]}
+        codes = client.post("/oauth/device", data={"client_id": "hf"}).json()
+        secrets["device code"] = codes["device_code"]
+        page = f"/device?user_code={codes['user_code']}"
+        browser.send(page, "/device", {"user_code": codes["user_code"], "answer": "accept", "role": "write"})
+        given = {"grant_type": DEVICE, "client_id": "hf", "device_code": codes["device_code"]}
         body = client.post("/oauth/token", data=given).json()
         secrets |= {"token of a device": body["access_token"], "refresh token": body["refresh_token"]}
         renewal = {"grant_type": "refresh_token", "refresh_token": body["refresh_token"]}

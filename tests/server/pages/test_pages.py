@@ -123,15 +123,15 @@ def test_an_older_revision_has_its_own_page(client: TestClient, hub: LocalHub):
 
 
 @pytest.mark.parametrize(
-    ("asked", "address"),
+    ("path", "address"),
     [
         ("/first-yo", "/ada/first-yo"),
         ("/linguahub/tiny-emoji", "/datasets/linguahub/tiny-emoji"),
         ("/datasets/ada/many", "/ada/many"),
     ],
 )
-def test_every_artifact_has_one_canonical_url(client: TestClient, asked: str, address: str):
-    response = client.get(asked)
+def test_every_artifact_has_one_canonical_url(client: TestClient, path: str, address: str):
+    response = client.get(path)
     assert response.status_code == 307
     assert response.headers["location"] == address
 

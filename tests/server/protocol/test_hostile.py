@@ -270,8 +270,8 @@ def test_an_upload_only_looks_up_its_own_account_and_fails_once_it_is_removed(
     client.post("/api/repos/create", json={"name": "module"}, headers={"authorization": f"Bearer {token}"})
     cas = Cas(client, token, "guest/module")
     oid = hashlib.sha256(content).hexdigest()
-    asked = {"operation": "upload", "objects": [{"oid": oid, "size": len(content)}]}
-    response = client.post("/guest/module.git/info/lfs/objects/batch", json=asked, auth=("guest", token)).json()
+    batch = {"operation": "upload", "objects": [{"oid": oid, "size": len(content)}]}
+    response = client.post("/guest/module.git/info/lfs/objects/batch", json=batch, auth=("guest", token)).json()
     link = response["objects"][0]["actions"]["upload"]["href"]
     name, sent = xorb(content)
     assert (cas.send_xorb(name, sent), cas.send_shard(shard(name, content)).status_code) == (200, 200)

@@ -25,35 +25,35 @@ def ask(client, client_id="hf"):
     return client.post("/oauth/device", data={"client_id": client_id}).json()
 
 
-def poll(client, asked, client_id="hf"):
-    fields = {"grant_type": DEVICE, "device_code": asked["device_code"], "client_id": client_id}
+def poll(client, codes, client_id="hf"):
+    fields = {"grant_type": DEVICE, "device_code": codes["device_code"], "client_id": client_id}
     response = client.post("/oauth/token", data=fields)
     assert response.headers["cache-control"] == "no-store"
     return response.status_code, response.json()
 
 
 def test_an_authorized_code_gives_a_working_token(browser, hub):
-    asked = ask(browser.client)
-    assert re.fullmatch(r"[B-Z]{4}-[B-Z]{4}", asked["user_code"])
-    assert asked["verification_uri"] == "http://hub.example/device"
-    assert asked["verification_uri_complete"].endswith(f"/device?user_code={asked['user_code']}")
-    status, body = poll(browser.client, asked)
+    codes = ask(browser.client)
+    assert re.fullmatch(r"[B-Z]{4}-[B-Z]{4}", codes["user_code"])
+    assert codes["verification_uri"] == "http://hub.example/device"
+    assert codes["verification_uri_complete"].endswith(f"/device?user_code={codes['user_code']}")
+    status, body = poll(browser.client, codes)
     assert (status, body["error"]) == (400, "authorization_pending")
-    page = asked["verification_uri_complete"].removeprefix("http://hub.example")
+    page = codes["verification_uri_complete"].removeprefix("http://hub.example")
     led = browser.get(page).headers["location"]
     assert led.startswith("/login?next=%2Fdevice%3Fuser_code%3D")
     browser.enter(hub)
     shown = browser.get(page).text
     assert "<strong>hf</strong> at 192.0.2.1" in shown
-    assert asked["user_code"] in shown and asked["device_code"] not in shown
-    done = browser.send(page, "/device", {"user_code": asked["user_code"], "answer": "accept", "role": "write"})
+    assert codes["user_code"] in shown and codes["device_code"] not in shown
+    done = browser.send(page, "/device", {"user_code": codes["user_code"], "answer": "accept", "role": "write"})
     assert "is signed in as ada" in done.text
-    status, body = poll(browser.client, asked)
+    status, body = poll(browser.client, codes)
     assert (status, body["token_type"]) == (200, "bearer")
     assert body["expires_in"] > 24 * 3600, "the client renews a token that has less than a day left"
     me = browser.client.get("/api/whoami-v2", headers={"authorization": f"Bearer {body['access_token']}"}).json()
     assert (me["name"], me["auth"]["accessToken"]["role"]) == ("ada", "write")
-    assert poll(browser.client, asked)[1]["error"] == "invalid_grant"
+    assert poll(browser.client, codes)[1]["error"] == "invalid_grant"
     fields = {"grant_type": "refresh_token", "refresh_token": body["refresh_token"], "client_id": "hf"}
     renewed = browser.client.post("/oauth/token", data=fields).json()
     assert hub.tokens.caller(renewed["access_token"]).account.name == "ada"
@@ -65,18 +65,18 @@ def test_an_authorized_code_gives_a_working_token(browser, hub):
 
 
 def test_a_denied_code_gives_no_token(browser, hub):
-    asked = ask(browser.client)
+    codes = ask(browser.client)
     browser.enter(hub)
-    page = f"/device?user_code={asked['user_code'].lower()}"
-    fields = {"user_code": asked["user_code"], "answer": "deny", "role": "write"}
+    page = f"/device?user_code={codes['user_code'].lower()}"
+    fields = {"user_code": codes["user_code"], "answer": "deny", "role": "write"}
     assert "Access denied" in browser.send(page, "/device", fields).text
-    assert poll(browser.client, asked)[1]["error"] == "access_denied"
+    assert poll(browser.client, codes)[1]["error"] == "access_denied"
     assert browser.send("/settings", "/device", fields).status_code == 404
 
 
 def test_a_device_that_polls_too_often_gets_slow_down(browser):
-    asked = ask(browser.client)
-    assert [poll(browser.client, asked)[1]["error"] for _ in range(2)] == ["authorization_pending", "slow_down"]
+    codes = ask(browser.client)
+    assert [poll(browser.client, codes)[1]["error"] for _ in range(2)] == ["authorization_pending", "slow_down"]
 
 
 def test_codes_cannot_be_found_by_trying_many(browser, hub):

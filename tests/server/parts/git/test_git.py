@@ -290,9 +290,9 @@ def test_batch_responses_follow_the_git_lfs_specification(endpoint, api, filled,
 
 
 def test_git_lfs_gets_errors_in_its_own_format(endpoint, filled):
-    asked = {"operation": "upload", "objects": []}
+    batch = {"operation": "upload", "objects": []}
     lfs = {"User-Agent": "git-lfs/3.3.0", "Accept": "application/vnd.git-lfs+json"}
-    response = httpx.post(f"{endpoint}/{filled}.git/info/lfs/objects/batch", json=asked, headers=lfs)
+    response = httpx.post(f"{endpoint}/{filled}.git/info/lfs/objects/batch", json=batch, headers=lfs)
     assert response.status_code == 401
     assert response.headers["LFS-Authenticate"].startswith("Basic")
     assert set(response.json()) == {"message"}

@@ -19,7 +19,7 @@ from hub.errors import InvalidRequest, InvalidUpstreamResponse
 from hub.names import ArtifactName
 from server.parts import network_guard
 from server.parts.mirror import fetch
-from server.parts.mirror import upstream as asking
+from server.parts.mirror import upstream as upstream_client
 from server.parts.mirror.mirrored_repositories import origin_of_name
 from server.parts.mirror.redirects import checked_addresses
 from server.parts.mirror.upstream import UpstreamClient
@@ -41,8 +41,8 @@ class FaultyUpstream(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), ChangedResponses)
         self.address = f"http://127.0.0.1:{self.server_address[1]}"
-        self.asked: list[tuple[str, dict[str, str]]] = []
-        self.bent: dict[str, Callable[[ChangedResponses], None]] = {}
+        self.requests: list[tuple[str, dict[str, str]]] = []
+        self.overrides: dict[str, Callable[[ChangedResponses], None]] = {}
         self.description: dict[str, object] = {
             "id": NAME,
             "sha": SHA,
@@ -65,18 +65,18 @@ class ChangedResponses(BaseHTTPRequestHandler):
     server: FaultyUpstream
 
     def do_GET(self) -> None:
-        self.server.asked.append((self.path, dict(self.headers)))
+        self.server.requests.append((self.path, dict(self.headers)))
         path = self.path.partition("?")[0]
-        for part, bent in self.server.bent.items():
+        for part, overrides in self.server.overrides.items():
             if part in path:
-                bent(self)
+                overrides(self)
                 return
         if path.startswith("/api/models/"):
-            self.give(json.dumps(self.server.description).encode())
+            self.respond(json.dumps(self.server.description).encode())
         else:
-            self.give(CARD if path.endswith("README.md") else WEIGHTS, XET)
+            self.respond(CARD if path.endswith("README.md") else WEIGHTS, XET)
 
-    def give(
+    def respond(
         self, body: bytes, headers: dict[str, str] | None = None, status: int = 200, size: int | None = None
     ) -> None:
         self.send_response(status)
@@ -104,7 +104,7 @@ def address(hub, upstream) -> Iterator[str]:
         yield running.address
 
 
-def refusal(address: str, status: int = 502) -> str:
+def error_of(address: str, status: int = 502) -> str:
     """Return the one-line error of a URL."""
     response = httpx.get(address)
     assert response.status_code == status, response.text
@@ -134,18 +134,18 @@ def test_a_valid_upstream_is_mirrored_without_xet(address, upstream, tmp_path):
     assert (found / "README.md").resolve().name == blob_id(
         CARD
     )  # Files stored in git upstream are also found by their git id.
-    assert {headers.get("Authorization") for _, headers in upstream.asked} == {"Bearer secret-token"}
+    assert {headers.get("Authorization") for _, headers in upstream.requests} == {"Bearer secret-token"}
 
 
 @pytest.mark.parametrize(
     "bytes_sent", [WEIGHTS[:-1] + b"!", WEIGHTS[: 1 << 20], WEIGHTS + b"more"], ids=["other", "fewer", "more"]
 )
 def test_a_large_file_with_wrong_content_is_never_sent_completely(address, hub, upstream, tmp_path, bytes_sent):
-    upstream.bent["model.safetensors"] = lambda response: response.give(bytes_sent)
+    upstream.overrides["model.safetensors"] = lambda response: response.respond(bytes_sent)
     with pytest.raises(httpx.RemoteProtocolError):
         httpx.get(f"{address}/{NAME}/resolve/main/model.safetensors")
     nothing_kept(hub, bytes_sent, WEIGHTS)
-    upstream.bent.clear()
+    upstream.overrides.clear()
     assert httpx.get(f"{address}/{NAME}/resolve/main/model.safetensors").content == WEIGHTS
 
 
@@ -160,13 +160,13 @@ def test_an_internal_error_ends_the_download_for_all_readers(address, hub, upstr
 
 
 def test_a_small_file_with_wrong_content_is_refused_in_one_line(address, hub, upstream):
-    upstream.bent["README.md"] = lambda response: response.give(b"x" * len(CARD))
-    assert "but the upstream lists" in refusal(f"{address}/{NAME}/resolve/main/README.md")
+    upstream.overrides["README.md"] = lambda response: response.respond(b"x" * len(CARD))
+    assert "but the upstream lists" in error_of(f"{address}/{NAME}/resolve/main/README.md")
     nothing_kept(hub, b"x" * len(CARD), CARD)
 
 
 def test_an_interrupted_download_stores_nothing_and_can_be_repeated(address, hub, upstream):
-    upstream.bent["model.safetensors"] = lambda response: response.give(WEIGHTS[: 2 << 20], size=len(WEIGHTS))
+    upstream.overrides["model.safetensors"] = lambda response: response.respond(WEIGHTS[: 2 << 20], size=len(WEIGHTS))
     with pytest.raises(httpx.RemoteProtocolError):
         httpx.get(f"{address}/{NAME}/resolve/main/model.safetensors")
     nothing_kept(hub, WEIGHTS[: 2 << 20])
@@ -181,50 +181,52 @@ def test_a_redirect_to_a_private_address_is_not_followed(address, hub, upstream)
             "http://[::1]:80/x",
             "file:///etc/passwd",
         ):
-            upstream.bent["model.safetensors"] = lambda response, to=target: response.give(b"", {"Location": to}, 302)
-            message = refusal(f"{address}/{NAME}/resolve/main/model.safetensors")
+            upstream.overrides["model.safetensors"] = lambda response, to=target: response.respond(
+                b"", {"Location": to}, 302
+            )
+            message = error_of(f"{address}/{NAME}/resolve/main/model.safetensors")
             assert "not public" in message or "not an HTTP URL" in message, target
-        assert inside.asked == []
+        assert inside.requests == []
         inside.shutdown()
     nothing_kept(hub, WEIGHTS)
 
 
 def test_a_redirect_within_the_upstream_is_followed_a_limited_number_of_times(address, upstream):
-    upstream.bent["README.md"] = lambda response: response.give(b"", {"Location": response.path}, 307)
-    assert "redirected more than" in refusal(f"{address}/{NAME}/resolve/main/README.md")
-    upstream.bent[f"resolve/{SHA}/model"] = lambda response: response.give(b"", {"Location": "/elsewhere"}, 307)
+    upstream.overrides["README.md"] = lambda response: response.respond(b"", {"Location": response.path}, 307)
+    assert "redirected more than" in error_of(f"{address}/{NAME}/resolve/main/README.md")
+    upstream.overrides[f"resolve/{SHA}/model"] = lambda response: response.respond(b"", {"Location": "/elsewhere"}, 307)
     assert httpx.get(f"{address}/{NAME}/resolve/main/model.safetensors").content == WEIGHTS
 
 
 def test_a_redirect_is_followed_to_the_checked_address_without_the_token(monkeypatch, hub, upstream):
-    asked = []
+    requests = []
     genuine = socket.getaddrinfo
 
     def resolve(host, *rest, **more):
         if host != "cdn.example":
             return genuine(host, *rest, **more)
-        asked.append(host)
-        return genuine("127.0.0.1" if len(asked) == 1 else "127.0.0.9", *rest, **more)
+        requests.append(host)
+        return genuine("127.0.0.1" if len(requests) == 1 else "127.0.0.9", *rest, **more)
 
     with FaultyUpstream() as other:
         threading.Thread(target=other.serve_forever, args=(0.01,), daemon=True).start()
         monkeypatch.setattr(network_guard, "is_public", lambda _: True)  # No test can reach a public address.
         monkeypatch.setattr(socket, "getaddrinfo", resolve)
         port = other.server_address[1]
-        upstream.bent["model.safetensors"] = lambda response: response.give(
+        upstream.overrides["model.safetensors"] = lambda response: response.respond(
             b"", {"Location": f"http://cdn.example:{port}/w"}, 302
         )
         with mirroring(hub, upstream.address, "secret-token") as running:
             assert httpx.get(f"{running.address}/{NAME}/resolve/main/model.safetensors").content == WEIGHTS
-        [(_, headers)] = other.asked
+        [(_, headers)] = other.requests
         assert headers["Host"] == f"cdn.example:{port}"
         assert "Authorization" not in headers
-        assert asked == ["cdn.example"]
+        assert requests == ["cdn.example"]
         other.shutdown()
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"sha": "main"}, "returned no commit id"),
         ({"siblings": [{"rfilename": "../x", "size": 1, "blobId": "a" * 40}]}, "not a path inside a repository"),
@@ -235,32 +237,32 @@ def test_a_redirect_is_followed_to_the_checked_address_without_the_token(monkeyp
 )
 def test_an_invalid_description_is_refused(address, hub, upstream, change, message):
     upstream.description |= change
-    assert message in refusal(f"{address}/api/models/{NAME}")
+    assert message in error_of(f"{address}/api/models/{NAME}")
     assert origin_of_name(hub.registry.database, ArtifactName.parse(NAME, "")) is None
 
 
 def test_the_upstream_must_return_the_requested_commit(address):
-    assert f"gave {SHA[:12]}" in refusal(f"{address}/api/models/{NAME}/revision/{'e' * 40}")
+    assert f"gave {SHA[:12]}" in error_of(f"{address}/api/models/{NAME}/revision/{'e' * 40}")
 
 
 def test_invalid_json_is_refused(address, upstream):
-    upstream.bent["/api/"] = lambda response: response.give(b"<html>a captive portal</html>")
-    assert "invalid JSON" in refusal(f"{address}/api/models/{NAME}")
+    upstream.overrides["/api/"] = lambda response: response.respond(b"<html>a captive portal</html>")
+    assert "invalid JSON" in error_of(f"{address}/api/models/{NAME}")
 
 
 def test_an_upstream_timeout_returns_504_and_pauses_requests(address, upstream, monkeypatch):
-    monkeypatch.setattr(asking, "READ_S", 0.2)
-    upstream.bent["/api/"] = lambda response: time.sleep(1)
-    assert "in time" in refusal(f"{address}/api/models/{NAME}", 504)
-    asked = len(upstream.asked)
-    assert "does not respond" in refusal(f"{address}/api/models/{NAME}")
-    assert len(upstream.asked) == asked
+    monkeypatch.setattr(upstream_client, "READ_S", 0.2)
+    upstream.overrides["/api/"] = lambda response: time.sleep(1)
+    assert "in time" in error_of(f"{address}/api/models/{NAME}", 504)
+    requests = len(upstream.requests)
+    assert "does not respond" in error_of(f"{address}/api/models/{NAME}")
+    assert len(upstream.requests) == requests
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_an_upstream_error_returns_502(address, upstream, status):
-    upstream.bent["/api/"] = lambda response: response.give(b"", status=status)
-    assert f"returned HTTP {status}" in refusal(f"{address}/api/models/{NAME}")
+    upstream.overrides["/api/"] = lambda response: response.respond(b"", status=status)
+    assert f"returned HTTP {status}" in error_of(f"{address}/api/models/{NAME}")
 
 
 @pytest.mark.parametrize(

@@ -50,8 +50,8 @@ def test_a_snapshot_is_mirrored_and_served_again_without_the_upstream(make_repo,
     settled(hub)
     theirs = snapshot_download(repo, endpoint=origin.address, cache_dir=tmp_path / "2", token=False)
     assert bytes_below(folder) == bytes_below(theirs)
-    with served(create_app(hub)) as alone:  # As after a restart while the upstream is unavailable.
-        again = snapshot_download(repo, endpoint=alone.address, cache_dir=tmp_path / "3", token=False)
+    with served(create_app(hub)) as server_without_upstream:  # As after a restart while the upstream is unavailable.
+        again = snapshot_download(repo, endpoint=server_without_upstream.address, cache_dir=tmp_path / "3", token=False)
         assert bytes_below(again) == bytes_below(theirs)
         assert Path(again).name == sha
 
@@ -156,8 +156,12 @@ def test_concurrent_requests_share_one_download(make_repo, reader, mirror, origi
 
 def test_ranges_are_served_during_and_after_the_download(make_repo, mirror):
     address = f"{mirror.address}/{make_repo()}/resolve/main/emoji-sd/model.safetensors"
-    for asked, expected in (("bytes=100-", WEIGHTS[100:]), ("bytes=5-9", WEIGHTS[5:10]), ("bytes=-7", WEIGHTS[-7:])):
-        response = httpx.get(address, headers={"Range": asked})
+    for byte_range, expected in (
+        ("bytes=100-", WEIGHTS[100:]),
+        ("bytes=5-9", WEIGHTS[5:10]),
+        ("bytes=-7", WEIGHTS[-7:]),
+    ):
+        response = httpx.get(address, headers={"Range": byte_range})
         assert response.status_code == 206
         assert response.content == expected
         assert response.headers["content-range"].endswith(f"/{len(WEIGHTS)}")

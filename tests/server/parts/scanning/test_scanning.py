@@ -37,11 +37,11 @@ class Calls:
 
 
 def a_zip(**members):
-    held = io.BytesIO()
-    with zipfile.ZipFile(held, "w") as archive:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in members.items():
             archive.writestr(name, content)
-    return held.getvalue()
+    return buffer.getvalue()
 
 
 @pytest.fixture
@@ -127,8 +127,8 @@ def test_pages_and_api_show_scan_results(hub, allowed, crafted, monkeypatch, tmp
     assert known["notes.txt"] is None
     imports = known["system.pkl"].pickle_import_scan["pickleImports"]
     assert imports == [{"module": "posix", "name": "system", "safety": "dangerous"}]
-    [asked] = allowed.post("/api/models/ada/thing/paths-info/main", json={"paths": ["system.pkl"]}).json()
-    assert asked["securityFileStatus"]["status"] == "unsafe"
+    [entry] = allowed.post("/api/models/ada/thing/paths-info/main", json={"paths": ["system.pkl"]}).json()
+    assert entry["securityFileStatus"]["status"] == "unsafe"
     info = allowed.get("/api/models/ada/thing", params={"securityStatus": "true"}).json()["securityRepoStatus"]
     assert info["scansDone"] is True
     assert {"path": "system.pkl", "level": "unsafe"} in info["filesWithIssues"]

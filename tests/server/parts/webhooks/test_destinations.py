@@ -51,11 +51,11 @@ def test_one_internal_address_among_several_is_refused(monkeypatch):
 
 
 def test_after_dns_rebinding_the_checked_address_is_used(monkeypatch):
-    asked, connected = [], []
+    resolved, connected = [], []
 
     def resolve(host, *_, **__):
-        asked.append(host)
-        return resolving("93.184.216.34" if len(asked) == 1 else "127.0.0.1")()
+        resolved.append(host)
+        return resolving("93.184.216.34" if len(resolved) == 1 else "127.0.0.1")()
 
     def connect(address, *_, **__):
         connected.append(address)
@@ -65,7 +65,7 @@ def test_after_dns_rebinding_the_checked_address_is_used(monkeypatch):
     monkeypatch.setattr(socket, "create_connection", connect)
     with pytest.raises(TimeoutError):
         post(read_destination("https://rebinding.example/", ()), b"{}", {})
-    assert asked == ["rebinding.example"]
+    assert resolved == ["rebinding.example"]
     assert connected == [("93.184.216.34", 443)]
 
 

@@ -37,15 +37,15 @@ def test_a_list_can_skip_results(client: TestClient):
     assert ids(client, "author=ada&sort=createdAt&direction=-1") == whole
 
 
-@pytest.mark.parametrize("asked", ["apps=vllm", "inference=warm", "inference_provider=all", "pipeline_tag=fill-mask"])
-def test_filters_by_unsupported_features_match_nothing(client: TestClient, asked: str):
-    assert ids(client, f"author=ada&{asked}") == []
+@pytest.mark.parametrize("query", ["apps=vllm", "inference=warm", "inference_provider=all", "pipeline_tag=fill-mask"])
+def test_filters_by_unsupported_features_match_nothing(client: TestClient, query: str):
+    assert ids(client, f"author=ada&{query}") == []
 
 
-@pytest.mark.parametrize("asked", ["expand=beauty", "direction=1", "num_parameters=large", "skip=-1", "sort=beauty"])
-def test_invalid_list_parameters_are_refused(client: TestClient, asked: str):
-    assert client.get(f"/api/models?{asked}").status_code == 400
-    assert "error" in client.get(f"/api/models?{asked}").json()
+@pytest.mark.parametrize("query", ["expand=beauty", "direction=1", "num_parameters=large", "skip=-1", "sort=beauty"])
+def test_invalid_list_parameters_are_refused(client: TestClient, query: str):
+    assert client.get(f"/api/models?{query}").status_code == 400
+    assert "error" in client.get(f"/api/models?{query}").json()
 
 
 @pytest.mark.parametrize(

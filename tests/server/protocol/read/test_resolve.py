@@ -36,12 +36,12 @@ def test_head_returns_the_headers_of_get_without_a_body(client: TestClient):
 
 
 @pytest.mark.parametrize(
-    ("asked", "start", "stop"),
+    ("byte_range", "start", "stop"),
     [("bytes=0-9", 0, 10), ("bytes=8-", 8, None), ("bytes=-5", -5, None), ("bytes=3-3", 3, 4)],
 )
-def test_a_range_of_a_file_is_returned(client: TestClient, asked: str, start: int, stop: int | None):
+def test_a_range_of_a_file_is_returned(client: TestClient, byte_range: str, start: int, stop: int | None):
     whole = client.get(WEIGHTS).content
-    response = client.get(WEIGHTS, headers={"Range": asked})
+    response = client.get(WEIGHTS, headers={"Range": byte_range})
     assert response.status_code == 206
     assert response.content == whole[start:stop]
     assert response.headers["content-range"].endswith(f"/{len(whole)}")

@@ -47,16 +47,16 @@ def log_in(request: Request, hub: Hub, form: SubmittedForm) -> Response:
     except (Unauthenticated, RateLimited) as error:
         _log.info("refused a login from %s", client_address(request))
         return _page(request, hub, target, problem=error, name=form.get("name"))
-    answer = RedirectResponse(target, SEE_OTHER)
-    begin_browser_session(request, answer, hub, account, token=token)
-    return answer
+    response = RedirectResponse(target, SEE_OTHER)
+    begin_browser_session(request, response, hub, account, token=token)
+    return response
 
 
 def log_out(request: Request, hub: Hub, form: SubmittedForm) -> Response:  # noqa: ARG001 - the dependency checks it
     """End the session of this browser."""
-    answer = RedirectResponse("/", SEE_OTHER)
-    end_browser_session(request, answer, hub)
-    return answer
+    response = RedirectResponse("/", SEE_OTHER)
+    end_browser_session(request, response, hub)
+    return response
 
 
 def check_password(hub: LocalHub, name: str, password: str, address: str) -> bool:

@@ -75,9 +75,9 @@ def change_password(request: Request, hub: Hub, form: PasswordForm) -> Response:
     except (InvalidRequest, RateLimited) as error:
         return _page(request, hub, form.session, problem=error)
     request.state.session = None  # Changing the password has ended it, too.
-    answer = RedirectResponse("/settings?changed=password", SEE_OTHER)
-    begin_browser_session(request, answer, hub, account)
-    return answer
+    response = RedirectResponse("/settings?changed=password", SEE_OTHER)
+    begin_browser_session(request, response, hub, account)
+    return response
 
 
 def end_session(request: Request, hub: Hub, form: SignedInForm, number: Segment) -> Response:

@@ -67,9 +67,9 @@ class ChangedResponses(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.server.requests.append((self.path, dict(self.headers)))
         path = self.path.partition("?")[0]
-        for part, overrides in self.server.overrides.items():
+        for part, override in self.server.overrides.items():
             if part in path:
-                overrides(self)
+                override(self)
                 return
         if path.startswith("/api/models/"):
             self.respond(json.dumps(self.server.description).encode())
@@ -114,7 +114,7 @@ def error_of(address: str, status: int = 502) -> str:
     return message
 
 
-def nothing_kept(hub, *contents: bytes) -> None:
+def assert_nothing_stored(hub, *contents: bytes) -> None:
     settled(hub)
     kept = {digest.hex for digest in hub.store.digests()}
     assert not kept & {hashlib.sha256(each).hexdigest() for each in contents}
@@ -144,7 +144,7 @@ def test_a_large_file_with_wrong_content_is_never_sent_completely(address, hub, 
     upstream.overrides["model.safetensors"] = lambda response: response.respond(bytes_sent)
     with pytest.raises(httpx.RemoteProtocolError):
         httpx.get(f"{address}/{NAME}/resolve/main/model.safetensors")
-    nothing_kept(hub, bytes_sent, WEIGHTS)
+    assert_nothing_stored(hub, bytes_sent, WEIGHTS)
     upstream.overrides.clear()
     assert httpx.get(f"{address}/{NAME}/resolve/main/model.safetensors").content == WEIGHTS
 
@@ -162,14 +162,14 @@ def test_an_internal_error_ends_the_download_for_all_readers(address, hub, upstr
 def test_a_small_file_with_wrong_content_is_refused_in_one_line(address, hub, upstream):
     upstream.overrides["README.md"] = lambda response: response.respond(b"x" * len(CARD))
     assert "but the upstream lists" in error_of(f"{address}/{NAME}/resolve/main/README.md")
-    nothing_kept(hub, b"x" * len(CARD), CARD)
+    assert_nothing_stored(hub, b"x" * len(CARD), CARD)
 
 
 def test_an_interrupted_download_stores_nothing_and_can_be_repeated(address, hub, upstream):
     upstream.overrides["model.safetensors"] = lambda response: response.respond(WEIGHTS[: 2 << 20], size=len(WEIGHTS))
     with pytest.raises(httpx.RemoteProtocolError):
         httpx.get(f"{address}/{NAME}/resolve/main/model.safetensors")
-    nothing_kept(hub, WEIGHTS[: 2 << 20])
+    assert_nothing_stored(hub, WEIGHTS[: 2 << 20])
 
 
 def test_a_redirect_to_a_private_address_is_not_followed(address, hub, upstream):
@@ -188,7 +188,7 @@ def test_a_redirect_to_a_private_address_is_not_followed(address, hub, upstream)
             assert "not public" in message or "not an HTTP URL" in message, target
         assert inside.requests == []
         inside.shutdown()
-    nothing_kept(hub, WEIGHTS)
+    assert_nothing_stored(hub, WEIGHTS)
 
 
 def test_a_redirect_within_the_upstream_is_followed_a_limited_number_of_times(address, upstream):
@@ -242,7 +242,7 @@ def test_an_invalid_description_is_refused(address, hub, upstream, change, messa
 
 
 def test_the_upstream_must_return_the_requested_commit(address):
-    assert f"gave {SHA[:12]}" in error_of(f"{address}/api/models/{NAME}/revision/{'e' * 40}")
+    assert f"returned commit {SHA[:12]}" in error_of(f"{address}/api/models/{NAME}/revision/{'e' * 40}")
 
 
 def test_invalid_json_is_refused(address, upstream):

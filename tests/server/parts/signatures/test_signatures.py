@@ -158,7 +158,7 @@ def test_keys_of_members_are_trusted_for_an_organisation(hub, client, folder, ke
         ),
         (lambda files: files | {FILE: b"{}"}, "is not a model signature"),
         (lambda files: files | {FILE: b"\xff\xfe"}, "is not a model signature"),
-        (lambda files: files | {FILE: _forged(files[FILE])}, "was not made by the key that it names"),
+        (lambda files: files | {FILE: _forged(files[FILE])}, "was not made with the key that it names"),
     ],
 )
 def test_a_commit_with_a_wrong_signature_is_refused(client, hub, folder, keys, change, reason):

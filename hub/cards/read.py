@@ -184,7 +184,14 @@ class _Reading:
         return tuple(filter(None, map(self._upstream, entries)))
 
     def _upstream(self, entry: object) -> Upstream | None:
-        if not isinstance(entry, dict) or entry.keys() - {"repository", "file", "size_bytes", "revision", "digest", "wheel"}:
+        if not isinstance(entry, dict) or entry.keys() - {
+            "repository",
+            "file",
+            "size_bytes",
+            "revision",
+            "digest",
+            "wheel",
+        }:
             self.problems.append(
                 f"upstream {entry!r} needs repository and file; optional are size_bytes, revision, digest, wheel"
             )

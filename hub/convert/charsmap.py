@@ -38,7 +38,11 @@ def compositions(table: Mapping[str, str]) -> dict[str, str]:
         if len(parts) != 2 or parts[0].startswith("<"):
             continue
         letter, mark = (chr(int(part, 16)) for part in parts)
-        if letter in table or unicodedata.decomposition(letter) or unicodedata.normalize("NFC", letter + mark) != composed:
+        if (
+            letter in table
+            or unicodedata.decomposition(letter)
+            or unicodedata.normalize("NFC", letter + mark) != composed
+        ):
             continue
         for same in (mark, *(each for each, kept in table.items() if kept == mark)):  # U+0341 is an older U+0301
             if len((letter + same).encode()) <= MAX_CLUSTER_BYTES:

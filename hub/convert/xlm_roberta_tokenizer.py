@@ -1,7 +1,7 @@
 """Write XLM-R's tokenizer in transformers' layout: `tokenizer.json` and its settings.
 
-The steps are those of transformers' `XLMRobertaTokenizer`: a character map, words at white space, `▁` before each word, a unigram model, and
-`<s> … </s>` around the text.
+The steps are those of transformers' `XLMRobertaTokenizer`: a character map, words at white space, `▁` before each word, a unigram
+model, and `<s> … </s>` around the text.
 """
 
 from __future__ import annotations

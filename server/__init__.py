@@ -1,4 +1,4 @@
-"""The web application: pages for browsers, our own API, and the Hugging Face Hub protocol.
+"""The web application: pages for browsers, our API, and the Hugging Face Hub protocol.
 
 `create_app` is imported lazily, so that `hub --help` can read `server.cli` without the extra `serve`.
 """

@@ -1,4 +1,4 @@
-"""The application: its state, addresses, middleware and lifespan."""
+"""The application: its state, routes, middleware and lifespan."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from starlette.staticfiles import StaticFiles
 from hub.local import LocalHub
 from server import errors, routes
 from server.api.administration import administration
-from server.http.bodies import BodyLimit
-from server.http.middleware import AccessLog, AnswerHeaders, EncodedPath
+from server.http.middleware import AccessLog, EncodedPath, ResponseHeaders
+from server.http.request_bodies import BodyLimit
 from server.http.routing import register
 from server.metering import Meter, Metering
 from server.openapi import document
@@ -32,23 +32,23 @@ def create_app(
 ) -> FastAPI:
     """Create the application around an open hub; the caller closes the hub after the last request.
 
-    `worker` runs the outbox's jobs while the server runs. `offload` is the location of nginx from which it sends blobs; see
-    `server.http.accel_redirect`. `parts` are the optional features, by default all that are enabled. `rates=None` means no
-    rate limits.
+    `worker` runs outbox jobs while the server runs. `offload` is the nginx location from which nginx sends blobs; see
+    `server.http.accel_redirect`. `parts` are the optional features (default: all enabled ones). `rates=None` disables rate
+    limits.
     """
-    used = server_parts() if parts is None else tuple(parts)
+    enabled = server_parts() if parts is None else tuple(parts)
     app = FastAPI(
         title="linguahub",
         docs_url=None,
         redoc_url=None,
-        openapi_url=document.ADDRESS,
-        lifespan=lifespan_of(worker, used),
+        openapi_url=document.PATH,
+        lifespan=lifespan_of(worker, enabled),
     )
     app.state.hub = hub
-    app.state.answering = tuple(part for part in used if overrides(part, "answer_for"))
-    app.state.error_writers = tuple(part for part in used if overrides(part, "error_response"))
+    app.state.handling_parts = tuple(part for part in enabled if overrides(part, "handler_for"))
+    app.state.error_writers = tuple(part for part in enabled if overrides(part, "error_response"))
     app.state.offload, app.state.meter = offload, Meter(hub)
-    for part in used:
+    for part in enabled:
         part.attach(app, hub)
 
     errors.install(app)
@@ -61,7 +61,7 @@ def create_app(
             *routes.OWN_API,
             *administration(),
             *routes.SPECIFIC,
-            *(each for part in used for each in part.addresses()),
+            *(each for part in enabled for each in part.routes()),
             *routes.GENERAL,
         ),
     )
@@ -71,6 +71,6 @@ def create_app(
     if rates is not None:
         app.add_middleware(RateLimit, rates=rates)
     app.add_middleware(AccessLog)
-    app.add_middleware(AnswerHeaders)
+    app.add_middleware(ResponseHeaders)
     app.add_middleware(EncodedPath)
     return app

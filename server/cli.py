@@ -1,4 +1,4 @@
-"""`hub serve`: the page, the search API and the Hugging Face Hub protocol, from this installation's registry."""
+"""`hub serve`: serve the web pages, the API and the Hugging Face Hub protocol from the registry of this installation."""
 
 from __future__ import annotations
 
@@ -18,26 +18,28 @@ if TYPE_CHECKING:
     from hub.local import LocalHub
 
 KEEP_ALIVE_S = 75
-"""Seconds that a proxy's idle connection stays open: longer than in nginx, so that nginx never sends into a closed one."""
+"""Seconds that idle connections of a proxy stay open: longer than in nginx, so that nginx never uses a closed one."""
 
 
 def serve(
-    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 accepts other machines.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 picks a free one.")] = 8000,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; 0.0.0.0 accepts connections from other machines.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 chooses a free port.")] = 8000,
     mirror: Annotated[
-        str, typer.Option(help="URL of a hub to mirror: artifacts that are missing here are fetched from it and kept.")
+        str, typer.Option(help="URL of a hub to mirror: missing artifacts are fetched from it once and cached.")
     ] = "",
     workers: Annotated[int, typer.Option(min=1, max=256, help="Number of processes that share the port.")] = 1,
     proxy: Annotated[
         str,
-        typer.Option(help="Addresses of trusted proxies, separated by commas: their X-Forwarded-… headers are used."),
+        typer.Option(
+            help="IP addresses of trusted proxies, separated by commas: their X-Forwarded-… headers are used."
+        ),
     ] = "",
-    grace: Annotated[
-        int, typer.Option(min=0, help="Seconds that running requests get to finish when the server stops.")
-    ] = 30,
+    grace: Annotated[int, typer.Option(min=0, help="Seconds to wait for running requests when the server stops.")] = 30,
     open_browser: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
 ) -> None:
-    """Serve the web page and the API until Ctrl-C."""
+    """Serve the web pages and the API until Ctrl-C."""
     try:
         import uvicorn
 
@@ -53,20 +55,22 @@ def serve(
 
     rates = configured_rates()  # Raises before anything is started.
     if mirror:
-        os.environ["HUB_MIRROR"] = mirror  # Each worker reads it from there.
+        os.environ["HUB_MIRROR"] = mirror  # Each worker process reads it.
     parts = server_parts()
     if mirror and "mirror" not in {part.name for part in parts}:
         raise InvalidRequest(
-            "`--mirror` needs the part `mirror`, which is disabled: see HUB_WITHOUT_PARTS and `hub doctor`."
+            "`--mirror` needs the part `mirror`, which is disabled: check HUB_WITHOUT_PARTS with `hub doctor`."
         )
     for part in parts:
         part.configure()
     with closing(_listen(host, port)) as listener, closing(LocalHub.open()) as hub:
         address = _address(host, listener)
-        typer.echo(f"linguahub is at {address} (Ctrl-C stops it). For Hugging Face clients: HF_ENDPOINT={address}")
+        typer.echo(
+            f"linguahub is running at {address} (press Ctrl-C to stop). For Hugging Face clients, set HF_ENDPOINT={address}"
+        )
         _first_administrator(hub)
         if open_browser:
-            webbrowser.open(address)  # The connection waits in the listener's queue until the server answers.
+            webbrowser.open(address)  # The listener queues the connection until the server is ready.
         if workers == 1:
             app = create_app(hub, Worker(hub), offload=offload_prefix(), parts=parts, rates=rates)
             uvicorn.Server(server_config(app, proxies=proxy, grace_s=grace)).run(sockets=[listener])
@@ -91,7 +95,7 @@ def _first_administrator(hub: LocalHub) -> None:
 def server_config(app: object, *, proxies: str = "", grace_s: int | None = None, workers: int = 1) -> Config:
     """Return uvicorn's configuration for `app`, an application or the name of a factory.
 
-    uvicorn's own access log is off: it would write query strings, which may hold tokens.
+    uvicorn's own access log is disabled because it contains query strings, in which there may be tokens.
     """
     from uvicorn import Config
 
@@ -117,7 +121,7 @@ def server_config(app: object, *, proxies: str = "", grace_s: int | None = None,
         forwarded_allow_ips=proxies or None,
         timeout_keep_alive=KEEP_ALIVE_S if proxies else 5,
         timeout_graceful_shutdown=grace_s,
-        timeout_worker_healthcheck=30,  # A worker that does not answer for this long is replaced.
+        timeout_worker_healthcheck=30,  # A worker that does not respond within this time is replaced.
     )
 
 
@@ -127,7 +131,7 @@ def _listen(host: str, port: int) -> socket.socket:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)[0]
     except socket.gaierror as error:
         raise InvalidRequest(f"`--host {host}` is not an address of this machine: use 127.0.0.1 or 0.0.0.0.") from error
-    # The protocol is given because asyncio disables Nagle's algorithm, 40 ms an answer, only for IPPROTO_TCP.
+    # asyncio disables Nagle's algorithm, which delays responses by 40 ms, only if the protocol is IPPROTO_TCP.
     listener = socket.socket(*found[:3])
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,7 +1,7 @@
 """Prometheus metrics: requests by route, durations, bytes, and the size of registry and store.
 
-Counters belong to one process: with several workers, each is a separate target. Labels are routes (not addresses), methods
-and statuses, so their number is bounded and they hold no names, tokens or queries.
+Each process has its own counters: with several workers, each is a separate target. Labels are route templates, methods and
+statuses, so their number is bounded and they contain no names, tokens or queries.
 """
 
 from __future__ import annotations
@@ -31,18 +31,16 @@ class Meter:
     def __init__(self, hub: LocalHub) -> None:
         self.registry = CollectorRegistry()
         labels = ("method", "route", "status")
-        self.requests = Counter("linguahub_requests", "Requests that were answered.", labels, registry=self.registry)
+        self.requests = Counter("linguahub_requests", "HTTP requests.", labels, registry=self.registry)
         self.seconds = Histogram(
-            "linguahub_request_seconds", "Seconds from a request's first byte to its answer's last.", ("method", "route"),
+            "linguahub_request_seconds", "Seconds from the first byte of a request to the last byte of its response.", ("method", "route"),
             buckets=_BUCKETS_S, registry=self.registry,
         )  # fmt: skip
         self.received = Counter(
-            "linguahub_received_bytes", "Bytes of bodies that came in.", ("route",), registry=self.registry
+            "linguahub_received_bytes", "Bytes of request bodies.", ("route",), registry=self.registry
         )
-        self.sent = Counter(
-            "linguahub_sent_bytes", "Bytes of bodies that went out.", ("route",), registry=self.registry
-        )
-        self.registry.register(_Holdings(hub))
+        self.sent = Counter("linguahub_sent_bytes", "Bytes of response bodies.", ("route",), registry=self.registry)
+        self.registry.register(_Sizes(hub))
 
     def text(self) -> bytes:
         """Return all metrics in Prometheus' text format."""
@@ -50,7 +48,7 @@ class Meter:
 
 
 class Metering(Observer):
-    """Counts every request when its last byte was sent or when it failed."""
+    """Counts every request once its last byte was sent or it failed."""
 
     def __init__(self, app: ASGIApp, meter: Meter) -> None:
         super().__init__(app)
@@ -66,38 +64,38 @@ class Metering(Observer):
         self.meter.sent.labels(route).inc(seen.sent_bytes)
 
 
-class _Holdings(Collector):
-    """Sizes of outbox, registry and store, read at each scrape. Sums over whole tables are kept for a minute."""
+class _Sizes(Collector):
+    """Sizes of outbox, registry and store, read at each scrape. Sums over whole tables are cached for a minute."""
 
     def __init__(self, hub: LocalHub) -> None:
         self._hub = hub
         self._totals: RegistryTotals | None = None
-        self._asked_at = 0.0
+        self._queried_at = 0.0
 
     def describe(self) -> Iterator[GaugeMetricFamily]:
-        """Yield nothing: otherwise registering would query the database."""
+        """Yield nothing: by default, registering a collector would query the database."""
         yield from ()
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Yield the sizes, as far as the database answers."""
+        """Yield the sizes; fewer or none if the database does not respond."""
         database = self._hub.registry.database
         try:
-            yield _gauge("outbox_debts", "Work that is still to be done.", count_jobs(database))
+            yield _gauge("outbox_jobs", "Pending background jobs.", count_jobs(database))
             kinds = GaugeMetricFamily("linguahub_artifacts", "Public artifacts.", labels=["kind"])
             for kind, count in public_by_kind(database).items():
                 kinds.add_metric([kind], count)
             yield kinds
-            found = self._summed()
+            found = self._cached_totals()
         except HubError:
             return
-        yield _gauge("store_bytes", "Bytes of all files that revisions name, each once.", found.bytes)
-        yield _gauge("store_blobs", "Different files that revisions name.", found.blobs)
+        yield _gauge("store_bytes", "Bytes of the distinct files of all revisions.", found.bytes)
+        yield _gauge("store_blobs", "Distinct files of all revisions.", found.blobs)
         yield _gauge("revisions", "Revisions of all artifacts.", found.revisions)
-        yield _gauge("downloads", "Downloads of all artifacts that are here.", found.downloads)
+        yield _gauge("downloads", "Downloads of all artifacts.", found.downloads)
 
-    def _summed(self) -> RegistryTotals:
-        if self._totals is None or time.monotonic() - self._asked_at > 60.0:
-            self._totals, self._asked_at = totals(self._hub.registry.database), time.monotonic()
+    def _cached_totals(self) -> RegistryTotals:
+        if self._totals is None or time.monotonic() - self._queried_at > 60.0:
+            self._totals, self._queried_at = totals(self._hub.registry.database), time.monotonic()
         return self._totals
 
 

@@ -1,4 +1,4 @@
-"""The interface of an optional part of the server; `hub.registry.parts.Part` is what it does in every process."""
+"""The interface of an optional part of the server. `hub.registry.parts.Part` is its interface outside the server."""
 
 # ruff: noqa: ARG002 - the methods of the interface are for parts to override.
 from __future__ import annotations
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from hub.errors import HubError
     from hub.local import LocalHub
     from hub.registry.outbox.worker import Task
-    from server.http.routing import Address
+    from server.http.routing import RouteSpec
 
-Answer = Callable[["Request"], Awaitable["Response"]]
-"""A function that answers a request instead of its endpoint."""
+Handler = Callable[["Request"], Awaitable["Response"]]
+"""A function that responds to a request in place of its endpoint."""
 
 
 class ServerPart(Part):
@@ -27,31 +27,31 @@ class ServerPart(Part):
     def configure(self) -> None:
         """Read the part's settings from the environment before the server starts. Raises InvalidRequest."""
 
-    def addresses(self) -> Sequence[Address]:
-        """Return the part's addresses. They are matched after the core's specific ones and before its general ones."""
+    def routes(self) -> Sequence[RouteSpec]:
+        """Return the routes of the part. They are matched after the specific routes of the core and before its general ones."""
         return ()
 
     def attach(self, app: FastAPI, hub: LocalHub) -> None:
-        """Keep in `app.state` what the part needs while the server runs."""
+        """Store in `app.state` what the part needs while the server runs."""
 
     def tasks(self, hub: LocalHub) -> Sequence[Task]:
         """Return the kinds of outbox jobs that the part runs."""
         return ()
 
     def start(self, hub: LocalHub) -> None:
-        """Prepare in the worker's thread, before its first job."""
+        """Prepare the part, in the worker's thread and before its first job."""
 
     def stop(self) -> None:
-        """Release what `configure` has opened when the server stops."""
+        """Release the resources that `configure` has opened, when the server stops."""
 
-    def answer_for(self, request: Request, collection: str, name: str) -> Answer | None:
-        """Return the function that answers for the repository `name`; None leaves it to the core."""
+    def handler_for(self, request: Request, collection: str, name: str) -> Handler | None:
+        """Return the function that handles requests for the repository `name`; None to use the endpoint of the core."""
         return None
 
     def error_response(
         self, request: Request, status: int, message: str, headers: dict[str, str], error: HubError | None
     ) -> Response | None:
-        """Return an error in the format of a client that does not read ours; None leaves it to the core."""
+        """Return an error in the format of a client that does not support ours; None to use the default format."""
         return None
 
 
@@ -61,5 +61,5 @@ def server_parts() -> tuple[ServerPart, ...]:
 
 
 def overrides(part: ServerPart, method: str) -> bool:
-    """Return whether a part overrides `method`: only those parts are asked at every request."""
+    """Return whether a part overrides `method`. Only such parts are called for each request."""
     return getattr(type(part), method) is not getattr(ServerPart, method)

@@ -1,6 +1,6 @@
-"""Several processes on one port. uvicorn's supervisor starts them, replaces those that die, and stops them together.
+"""Run several processes on one port. uvicorn's supervisor starts them, replaces those that die, and stops them together.
 
-SIGHUP replaces them one by one with processes that import what is installed by then.
+SIGHUP replaces them one by one with new processes, which import the current installation.
 """
 
 from __future__ import annotations
@@ -39,5 +39,5 @@ def run_processes(config: Config, listener: socket.socket) -> None:
     """Run the processes until a signal stops them."""
     from uvicorn.supervisors import Multiprocess
 
-    logging.getLogger("uvicorn.error").setLevel(logging.INFO)  # Only here: which process died or was replaced.
+    logging.getLogger("uvicorn.error").setLevel(logging.INFO)  # Reports which process died or was replaced.
     Multiprocess(config, [listener]).run()

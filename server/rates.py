@@ -1,7 +1,7 @@
 """Rate limits over five minutes, in three buckets as on the Hugging Face Hub: api, resolvers, pages.
 
-Requests with a valid token are counted by account, others by address. Every limited response says in `RateLimit` what is
-left, and huggingface_hub waits as long as it says. Each process counts for itself.
+Requests with a valid token are counted by account, others by IP address. Every counted response has the remaining number of
+requests in the header `RateLimit`, and huggingface_hub waits accordingly. Each process counts separately.
 
 Sources: docs of the Hugging Face Hub, "Rate limits"; draft-ietf-httpapi-ratelimit-headers-09.
 """
@@ -28,13 +28,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from hub.errors import HubError, InvalidRequest
 from hub.local import LocalHub
 from server.auth.caller import secret_of
-from server.errors import answer
+from server.errors import error_response
 from server.http.middleware import HttpLayer
 
 WINDOW_S = 300
-"""Seconds; the Hub's own window."""
+"""Seconds, as on the Hugging Face Hub."""
 _KNOWN_S = 60.0
-"""Seconds for which the account of a token is remembered, for counting only: a revoked token stops working at once."""
+"""Seconds for which the account of a token is cached, for counting only: a revoked token stops working immediately."""
 _MAX_KNOWN = 10_000
 _FREE = ("/static/", "/docs/", "/api/v1/health", "/api/v1/metrics")
 _API = ("/api/", "/oauth/", "/cas/", "/lfs/", "/v1/")
@@ -42,22 +42,22 @@ _API = ("/api/", "/oauth/", "/cas/", "/lfs/", "/v1/")
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Requests in WINDOW_S, by bucket.
+    """Maximum number of requests in WINDOW_S, by bucket.
 
-    The defaults allow a `snapshot_download` of 20,000 files (two requests a file) and stop a runaway loop.
+    The defaults allow a `snapshot_download` of 20,000 files (two requests per file) but stop a runaway loop.
     """
 
     api: int = 10_000
     resolvers: int = 50_000
     pages: int = 3_000
-    here_too: bool = False
-    """Whether requests from the server's own machine are counted as well."""
+    count_loopback: bool = False
+    """Whether requests from the machine of the server are counted as well."""
 
     @classmethod
-    def read(cls, text: str) -> Rates | None:
-        """Parse `api=1000,pages=100`: other buckets keep their defaults, and this machine's requests are counted, too.
+    def parse(cls, text: str) -> Rates | None:
+        """Parse `api=1000,pages=100`: other buckets keep their defaults, and requests from this machine are counted, too.
 
-        Return the defaults for an empty text and None for `off`. Raises InvalidRequest.
+        Returns the defaults for an empty text and None for `off`. Raises InvalidRequest.
         """
         if text.strip() in {"", "off"}:
             return None if text.strip() else DEFAULT_RATES
@@ -69,49 +69,49 @@ class Rates:
                     f"`{part.strip()[:80]}` is not a rate limit: write `api=10000,resolvers=50000,pages=3000`, or `off`."
                 )
             given[name] = int(number)
-        return cls(**given, here_too=True)
+        return cls(**given, count_loopback=True)
 
 
 DEFAULT_RATES = Rates()
 
 
 def configured_rates(environment: Mapping[str, str] | None = None) -> Rates | None:
-    """Return the rates of `$HUB_RATE_LIMITS`; see `Rates.read`."""
+    """Return the rates in `$HUB_RATE_LIMITS`, as `Rates.parse` does. Raises InvalidRequest."""
     environment = os.environ if environment is None else environment
-    return Rates.read(environment.get("HUB_RATE_LIMITS", ""))
+    return Rates.parse(environment.get("HUB_RATE_LIMITS", ""))
 
 
 BUCKETS = tuple(each.name for each in fields(Rates) if each.name != "here_too")
 
 
 class RateLimit(HttpLayer):
-    """Counts requests, says what is left, and answers 429 when nothing is left."""
+    """Counts requests, adds the remaining number to responses, and returns 429 when none remain."""
 
     def __init__(self, app: ASGIApp, rates: Rates) -> None:
         super().__init__(app)
         self._items = {name: RateLimitItemPerSecond(getattr(rates, name), WINDOW_S, name) for name in BUCKETS}
-        self._here_too = rates.here_too
+        self._here_too = rates.count_loopback
         self._limiter = FixedWindowRateLimiter(MemoryStorage())
         self._known: OrderedDict[bytes, tuple[str, float]] = OrderedDict()
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or refuse it."""
+        """Pass on the request, or return 429."""
         bucket = bucket_of(scope["path"])
-        if not bucket or (not self._here_too and _is_here(scope)):
+        if not bucket or (not self._here_too and _is_loopback(scope)):
             await self.app(scope, receive, send)
             return
-        item, who = self._items[bucket], await self._who(scope)
-        is_allowed = self._limiter.hit(item, who)
-        window = self._limiter.get_window_stats(item, who)
+        item, client = self._items[bucket], await self._client_key(scope)
+        is_allowed = self._limiter.hit(item, client)
+        window = self._limiter.get_window_stats(item, client)
         wait_s = max(1, round(window.reset_time - time.time()))
         headers = {
             "RateLimit": f'"{bucket}";r={window.remaining};t={wait_s}',
             "RateLimit-Policy": f'"fixed window";"{bucket}";q={item.amount};w={WINDOW_S}',
         }
         if not is_allowed:
-            # A device that polls for its token understands only OAuth's codes.
+            # A device that polls for its token only understands OAuth's error codes.
             message = "slow_down" if scope["path"] == "/oauth/token" else f"too many requests: try again in {wait_s} s."
-            refusal = answer(Request(scope), 429, message, headers | {"Retry-After": str(wait_s)})
+            refusal = error_response(Request(scope), 429, message, headers | {"Retry-After": str(wait_s)})
             await refusal(scope, receive, send)
             return
 
@@ -122,8 +122,8 @@ class RateLimit(HttpLayer):
 
         await self.app(scope, receive, send_with_headers)
 
-    async def _who(self, scope: Scope) -> str:
-        """Return the account or address to count for. An invalid token counts for the address."""
+    async def _client_key(self, scope: Scope) -> str:
+        """Return the account to count the request for, or the IP address without a valid token."""
         header = Headers(scope=scope).get("authorization", "")
         if header:
             key = hashlib.sha256(header.encode()).digest()
@@ -140,7 +140,7 @@ class RateLimit(HttpLayer):
 
 
 def bucket_of(path: str) -> str:
-    """Return the bucket of a request; empty for paths that are never limited."""
+    """Return the bucket of a request; empty for paths without limits."""
     if path.startswith(_FREE):
         return ""
     if "/resolve/" in path or path.startswith("/lfs/objects/"):
@@ -160,7 +160,7 @@ def _host(scope: Scope) -> str:
     return str((scope.get("client") or ("-",))[0])
 
 
-def _is_here(scope: Scope) -> bool:
+def _is_loopback(scope: Scope) -> bool:
     try:
         return ipaddress.ip_address(_host(scope)).is_loopback
     except ValueError:
@@ -168,7 +168,7 @@ def _is_here(scope: Scope) -> bool:
 
 
 def _network(host: str) -> str:
-    """Return an IPv4 address, or the /64 network of an IPv6 address, which one household has."""
+    """Return an IPv4 address unchanged, or the /64 network of an IPv6 address, which is usually one household."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The thread of each server process that runs the outbox's jobs. Any number of processes and machines may have one."""
+"""Run outbox jobs in a thread of each server process. Any number of processes and machines can run jobs."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from hub.registry.outbox.worker import Task, run_due
 from server.part import ServerPart, server_parts
 
 PAUSE_S = 1.0
-"""Seconds between two looks at an empty outbox. A look costs a read or two of an index."""
+"""Seconds between checks of an empty outbox. A check costs one or two index lookups."""
 PAUSE_AFTER_FAULT_S = 15.0
-"""Seconds until the next look when the database does not answer."""
+"""Seconds until the next check if the database does not respond."""
 _log = logging.getLogger("server.worker")
 
 
@@ -29,7 +29,7 @@ class Worker:
     def __init__(self, hub: LocalHub, pause_s: float = PAUSE_S) -> None:
         self._hub = hub
         self._pause_s = pause_s
-        self._over = threading.Event()
+        self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -38,21 +38,21 @@ class Worker:
         self._thread.start()
 
     def stop(self) -> None:
-        """Take no new jobs, and wait 5 s for the current one; another worker repeats what is cut off."""
-        self._over.set()
+        """Start no new jobs, and wait up to 5 s for the current one. If it does not finish, another worker repeats it."""
+        self._stopped.set()
         if self._thread is not None:
             self._thread.join(5.0)
 
     def _run(self) -> None:
         tasks = tasks_of_worker(self._hub)
         pause_s, is_started = 0.0, False
-        while not self._over.wait(pause_s):
+        while not self._stopped.wait(pause_s):
             try:
                 if not is_started:
                     for part in server_parts():
                         part.start(self._hub)
                     is_started = True
-                run_due(self._hub.registry.database, tasks, should_stop=self._over.is_set)
+                run_due(self._hub.registry.database, tasks, should_stop=self._stopped.is_set)
                 pause_s = self._pause_s
             except HubError as error:
                 _log.error("cannot read the outbox, trying again in %.0f s: %s", PAUSE_AFTER_FAULT_S, error)
@@ -60,20 +60,20 @@ class Worker:
 
 
 def tasks_of_worker(hub: LocalHub) -> list[Task]:
-    """Return every kind of job, in the order in which they take turns."""
+    """Return the tasks of the core and of all parts, in the order in which they take turns."""
     return [reference_task(hub.registry, hub.store), *(task for part in server_parts() for task in part.tasks(hub))]
 
 
 def lifespan_of(
     worker: Worker | None, parts: Sequence[ServerPart] = ()
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
-    """Return the application's lifespan: it starts and stops the worker, and stops the parts."""
+    """Return a lifespan for the application that starts and stops the worker, and stops the parts."""
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         if worker is not None:
             worker.start()
-            # Objects of the imports live as long as the process. Scanning them again and again costs 0.1 s within a request.
+            # Imported objects live as long as the process. Scanning them repeatedly would add 0.1 s to requests.
             gc.collect()
             gc.freeze()
         try:

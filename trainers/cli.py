@@ -34,22 +34,27 @@ def train(
     method: Annotated[
         str,
         typer.Argument(
-            help="mulan, pea, token-kd, bottleneck, iap, altdiffusion, full, lora, prompt-tuning, mclip, translate …"
+            help="Training method: mulan, pea, token-kd, bottleneck, iap, altdiffusion, full, lora, prompt-tuning, mclip, mte, translate."
         ),
     ],
     base: Annotated[
         str,
         typer.Option(
-            help=f"The frozen base, or dual encoder for mclip: a name or a folder; {defaults.BASE} by default."
+            help=f"Name or folder of the frozen base, or of the dual encoder for mclip (default: {defaults.BASE}).",
+            show_default=False,
         ),
     ] = "",
     lang: Annotated[
-        list[str] | None, typer.Option(help="Language to learn; again for more. `en` alone: zero-shot.")
+        list[str] | None,
+        typer.Option(help="Language to train on; repeat for several. `en` alone trains for zero-shot transfer."),
     ] = None,
-    name: Annotated[str, typer.Option(help="Of the artifact; METHOD-LANGUAGE by default.")] = "",
+    name: Annotated[str, typer.Option(help="Name of the artifact (default: METHOD-LANGUAGE).")] = "",
     encoder: EncoderName = "",
     corpus: Annotated[
-        str, typer.Option(help=f"{defaults.CORPUS} by default, or a folder, file or data set `owner/name` of captions.")
+        str,
+        typer.Option(
+            help=f"Training data: a corpus, a folder, a file or a data set `owner/name` (default: {defaults.CORPUS})."
+        ),
     ] = "",
     image_column: ImageColumn = "",
     caption_column: CaptionColumns = None,
@@ -57,39 +62,42 @@ def train(
     recipe: RecipeName = "",
     sets: Sets = None,
     steps: Annotated[
-        int | None, typer.Option(min=1, help="Updates over all phases; the recipe's own by default.")
+        int | None, typer.Option(min=1, help="Training steps over all phases (default: as in the recipe).")
     ] = None,
-    seed: Annotated[int, typer.Option(help="All randomness follows from it.")] = 0,
-    accumulate: Annotated[
-        int, typer.Option(min=1, help="Take each batch in so many parts: less memory, same gradient.")
-    ] = 1,
+    seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
+    accumulate: Annotated[int, typer.Option(min=1, help="Gradient accumulation steps per batch.")] = 1,
     english_share: Annotated[
-        float, typer.Option(min=0, max=0.95, help="Share of English draws, so that English is kept.")
+        float, typer.Option(min=0, max=0.95, help="Share of English examples, which keep English quality.")
     ] = defaults.ENGLISH_SHARE,
     temperature: Annotated[
-        float, typer.Option(min=0.1, help="Languages with n texts are drawn like n^(1/temperature).")
+        float,
+        typer.Option(
+            min=0.1, help="Sampling temperature: a language with n texts is sampled in proportion to n^(1/temperature)."
+        ),
     ] = defaults.TEMPERATURE,
     device: Device = "",
     sample_every: Annotated[
-        int, typer.Option(min=0, help="Draw a few prompts every so many updates of a phase; 0, the default, never.")
+        int, typer.Option(min=0, help="Generate sample images every N steps of a phase (0: never).")
     ] = 0,
     sample_prompt: Annotated[
-        list[str] | None, typer.Option(help="Draw this text, too; again for more. Needs --sample-every.")
+        list[str] | None, typer.Option(help="Additional sample prompt; repeat for several. Needs --sample-every.")
     ] = None,
     price_per_hour: Annotated[
-        float, typer.Option(min=0, help="Of one device in dollars, for the cost in the card.")
+        float, typer.Option(min=0, help="Price of one device in dollars per hour, for the cost in the card.")
     ] = 0.0,
-    push: Annotated[bool, typer.Option("--push", help="Publish what was trained.")] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
-    out: Annotated[Path | None, typer.Option(help="Folder of the run; below LocalHub's home by default.")] = None,
-    evaluate: Annotated[bool, typer.Option("--evaluate/--no-evaluate", help="Measure it for its card.")] = True,
-    n: Annotated[int, typer.Option(min=1, help="Prompts per language and split when measuring.")] = 128,
+    push: Annotated[bool, typer.Option("--push", help="Publish the trained module.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume an interrupted run.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Run directory (default: HUB_HOME/runs/NAME).")] = None,
+    evaluate: Annotated[
+        bool, typer.Option("--evaluate/--no-evaluate", help="Evaluate the module and write the scores into its card.")
+    ] = True,
+    n: Annotated[int, typer.Option(min=1, help="Number of prompts per language and split in the evaluation.")] = 128,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Train a language module for a frozen base."""
     if sample_prompt and not sample_every:
-        raise InvalidRequest("when shall `--sample-prompt` be drawn? Say `--sample-every 100`, for every 100 updates.")
-    order = request_from_options(
+        raise InvalidRequest("`--sample-prompt` needs `--sample-every`. Example: `--sample-every 100`.")
+    request = request_from_options(
         method, base=base, encoder=encoder, corpus=corpus, lang=lang, image_column=image_column,
         caption_column=caption_column, held_out_share=held_out_share, recipe=recipe, sets=sets, device=device,
         english_share=english_share, temperature=temperature, steps=steps, seed=seed, accumulation=accumulate,
@@ -101,7 +109,7 @@ def train(
     sample = SampleRequest(sample_every, tuple(sample_prompt or ()))
     with LocalHub.open() as hub:
         outcome = train_and_publish(
-            order, hub, name=name, out=out, sample=sample, price_per_hour=price_per_hour,
+            request, hub, name=name, out=out, sample=sample, price_per_hour=price_per_hour,
             prompts=n if evaluate else 0, push=push, resume=resume, quiet=as_json,
         )  # fmt: skip
     if outcome is None:
@@ -114,26 +122,33 @@ def train(
 
 
 def evaluate(
-    name: Annotated[str, typer.Argument(help="A base, a module or an encoder.")],
-    base: Annotated[str, typer.Option(help="On which base a module is judged; its first by default.")] = "",
+    name: Annotated[str, typer.Argument(help="Name of a base, module or encoder.")],
+    base: Annotated[str, typer.Option(help="Base to evaluate a module on (default: its first base).")] = "",
     benchmark: Annotated[
-        list[str] | None, typer.Option(help="emoji-generation, emoji-retrieval …; again for more.")
+        list[str] | None,
+        typer.Option(help="Benchmark, such as emoji-generation or emoji-retrieval; repeat for several."),
     ] = None,
-    split: Annotated[list[str] | None, typer.Option(help="seen, pairs, languages, combinations, validation.")] = None,
+    split: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Split: seen, pairs, languages, combinations or validation; repeat for several (default: seen)."
+        ),
+    ] = None,
     lang: Annotated[
-        list[str] | None, typer.Option(help="Languages of the prompts; the artifact's own by default.")
+        list[str] | None,
+        typer.Option(help="Language of the prompts; repeat for several (default: the languages of the artifact)."),
     ] = None,
-    corpus: Annotated[str, typer.Option(help="Whose prompts.")] = defaults.CORPUS,
+    corpus: Annotated[str, typer.Option(help="Corpus of the prompts.")] = defaults.CORPUS,
     image_column: ImageColumn = "",
     caption_column: CaptionColumns = None,
     held_out_share: HeldOutShare = defaults.HELD_OUT_SHARE,
-    n: Annotated[int, typer.Option(min=0, help="Prompts per language and split; 0 means all.")] = 256,
-    seed: Annotated[int, typer.Option(help="Chooses prompts and noise.")] = 0,
+    n: Annotated[int, typer.Option(min=0, help="Number of prompts per language and split (0: all).")] = 256,
+    seed: Annotated[int, typer.Option(help="Random seed of the choice of prompts and of the noise.")] = 0,
     device: Device = "",
-    push: Annotated[bool, typer.Option("--push", help="Write the scores into the card and publish it.")] = False,
+    push: Annotated[bool, typer.Option("--push", help="Add the scores to the card and publish it.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
 ) -> None:
-    """Measure a base, a module or an encoder."""
+    """Evaluate a base, a module or an encoder on a benchmark."""
     languages = languages_of(lang)
     check_device(device)
     prepare_libraries()

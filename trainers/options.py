@@ -1,4 +1,4 @@
-"""Options that `hub train`, `hub evaluate` and `hub cache` share, and what they say of a run. Nothing heavy is imported here."""
+"""Options shared by `hub train`, `hub evaluate` and `hub cache`, and the request they make. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -14,19 +14,24 @@ if TYPE_CHECKING:
     from trainers.recipes.overrides import Overrides
     from trainers.run import RunRequest
 
-ImageColumn = Annotated[str, typer.Option(help="Column of the images in a corpus of your own.")]
+ImageColumn = Annotated[str, typer.Option(help="Column of the images in your own corpus.")]
 CaptionColumns = Annotated[
-    list[str] | None, typer.Option(help="LANGUAGE=COLUMN of captions in it; again for more. English is needed.")
+    list[str] | None,
+    typer.Option(help="LANGUAGE=COLUMN of captions in your own corpus; repeat for several. English is required."),
 ]
 RecipeName = Annotated[
-    str, typer.Option(help="A YAML file, or one of trainers/recipes by name: defaults for all of this.")
+    str, typer.Option(help="Recipe with defaults for all options: a YAML file, or the name of one in trainers/recipes.")
 ]
 Sets = Annotated[
-    list[str] | None, typer.Option("--set", help="KEY=VALUE in the recipe: batch_size=8, denoise.empty_share=0.2.")
+    list[str] | None,
+    typer.Option(
+        "--set",
+        help="Override KEY=VALUE in the recipe, such as batch_size=8 or denoise.empty_share=0.2; repeat for several.",
+    ),
 ]
-HeldOutShare = Annotated[float, typer.Option(min=0, max=0.5, help="Share of its images never trained on.")]
-Device = Annotated[str, typer.Option(help="cuda or cpu; cuda where there is one by default.")]
-EncoderName = Annotated[str, typer.Option(help=f"The frozen multilingual encoder; {defaults.ENCODER} by default.")]
+HeldOutShare = Annotated[float, typer.Option(min=0, max=0.5, help="Share of the images held out from training.")]
+Device = Annotated[str, typer.Option(help="Device: cuda or cpu (default: cuda if available).")]
+EncoderName = Annotated[str, typer.Option(help=f"Frozen multilingual text encoder (default: {defaults.ENCODER}).")]
 
 
 def request_from_options(
@@ -44,10 +49,13 @@ def request_from_options(
     device: str,
     **rest: Any,
 ) -> RunRequest:
-    """What was typed, as an order; `rest` are further fields of it. InvalidRequest before anything is opened."""
+    """Return the run request that the options describe; `rest` holds further fields of it.
+
+    Raises InvalidRequest before anything is opened.
+    """
     languages = languages_of(lang)
     if not languages:
-        raise InvalidRequest("which language? Name one or more, such as `--lang yo`.")
+        raise InvalidRequest("missing --lang: name at least one language, such as `--lang yo`.")
     check_device(device)
     prepare_libraries()
     from trainers.corpora.captioned import Columns
@@ -64,7 +72,10 @@ def request_from_options(
 def as_written(
     method: str, recipe: str, sets: Sequence[str], base: str, encoder: str, corpus: str
 ) -> tuple[str, str, str, Overrides]:
-    """Base, encoder, corpus and changes: as typed, else as the recipe has it, else the lab's. Refused before anything is opened."""
+    """Return base, encoder, corpus and overrides: from the options, then from the recipe, then the defaults.
+
+    Raises InvalidRequest, UnknownMethod or UnknownRecipe before anything is opened.
+    """
     from trainers.methods import get_plan
     from trainers.recipes.overrides import Overrides
     from trainers.recipes.recipe_file import RecipeFile, read_recipe
@@ -85,20 +96,20 @@ def as_written(
 
 
 def languages_of(lang: Sequence[str] | None) -> tuple[str, ...]:
-    """BCP-47 tags of `--lang`, each once."""
+    """Return the BCP-47 tags of `--lang` without duplicates. Raises UnknownLanguage."""
     from hub.languages import parse_language
 
     return tuple(dict.fromkeys(parse_language(text) for text in lang or []))
 
 
 def check_device(device: str) -> None:
-    """InvalidRequest for what is no device."""
+    """Raise InvalidRequest unless `device` is cpu, cuda or empty."""
     if device not in {"", "cpu", "cuda"}:
-        raise InvalidRequest(f"no device is called `{device}`: use `cpu` or `cuda`.")
+        raise InvalidRequest(f"unknown device `{device}`: choose cpu or cuda.")
 
 
 def prepare_libraries() -> None:
-    """MissingExtra when what training needs is not installed; else leave progress bars to the phases."""
+    """Silence the libraries' own progress bars. Raises MissingExtra if a package that training needs is not installed."""
     from importlib.util import find_spec
 
     if missing := [
@@ -112,4 +123,4 @@ def prepare_libraries() -> None:
 
     for logging in (diffusers_logging, transformers_logging):
         logging.disable_progress_bar()
-        logging.set_verbosity_error()  # a raw prompt in another script is longer than the base reads: that is the point
+        logging.set_verbosity_error()  # raw prompts in other scripts exceed the base's length on purpose

@@ -51,7 +51,7 @@ class Outcome:
         then = f"Published as revision {self.revision.id[:12]}." if self.revision else "Publish it with `hub push`."
         return (
             f"{self.name}: {self.trained.weights / 1e6:.2f}M weights in {self.cost.device_seconds:.0f} device-seconds{money}.\n"
-            f"It lies in {self.folder}. {then}"
+            f"Saved to {self.folder}. {then}"
         )
 
 

@@ -15,9 +15,10 @@ from hub.errors import UnknownLanguage, InvalidCard, InvalidName
 from hub.languages import parse_language
 from hub.names import ArtifactName, Digest, check_path
 from hub.plugins import advertised
-from hub.records import KINDS, Conditioning, Score, Upstream
+from hub.records import KINDS, Conditioning, Score, Upstream, Wheel
 
 _OURS = {"kind", "method", "encoder", "summary", "conditioning", "upstream", "owner", "parameters", "gated"}
+_UPSTREAM = {"repository", "file", "size_bytes", "revision", "digest", "wheel"}
 _FENCE = "---"
 MAX_VALUES = 100_000
 """Maximum number of values in front matter: a few lines of YAML aliases can expand to billions."""
@@ -184,17 +185,19 @@ class _Reading:
         return tuple(filter(None, map(self._upstream, entries)))
 
     def _upstream(self, entry: object) -> Upstream | None:
-        if not isinstance(entry, dict) or entry.keys() - {"repository", "file", "size_bytes", "revision", "digest"}:
+        if not isinstance(entry, dict) or entry.keys() - _UPSTREAM:
             self.problems.append(
-                f"upstream {entry!r} needs repository and file; optional are size_bytes, revision, digest"
+                f"upstream {entry!r} needs repository and file; optional are size_bytes, revision, digest, wheel"
             )
             return None
         try:
             check_path(str(entry.get("file", "")))
-            upstream = Upstream(**entry)
+            upstream = Upstream.from_dict(entry)
             if upstream.digest:
                 Digest(upstream.digest)
-        except (TypeError, InvalidName) as error:
+            if upstream.wheel is not None:
+                _check_wheel(upstream.wheel)
+        except (TypeError, ValueError, InvalidName) as error:
             self.problems.append(f"upstream {entry.get('repository')!r}: {error}")
             return None
         return upstream
@@ -230,3 +233,13 @@ class _Reading:
             self.problems.append(f"`{key}` is {value!r}, not a name or a list of names")
             return ()
         return tuple(values)
+
+
+def _check_wheel(wheel: Wheel) -> None:
+    """Raise ValueError or InvalidName for an invalid file name, path or digest."""
+    from packaging.utils import parse_wheel_filename
+
+    parse_wheel_filename(str(wheel.name))
+    check_path(str(wheel.file))
+    Digest(str(wheel.digest))
+    Digest(str(wheel.file_digest))

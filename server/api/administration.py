@@ -1,4 +1,4 @@
-"""The endpoints of administration, made from the table of operations that `hub admin --endpoint` calls.
+"""Create the administration endpoints from the operations that `hub admin --endpoint` calls.
 
 Each operation declares its path, parameters, result and permissions; see `hub.administration.operation`.
 """
@@ -23,9 +23,9 @@ from hub.names import ArtifactName
 from hub.registry.accounts.permissions import Actor
 from server.auth.access import Hub
 from server.auth.caller import account_of, actor_of, caller_of, require_admin
-from server.http.addresses import Segment
-from server.http.routing import Address
-from server.http.wire import Body, answer, promised
+from server.http.response_bodies import Body, body_class, json_response
+from server.http.routing import RouteSpec
+from server.http.urls import Segment
 from server.openapi.document import documented
 
 
@@ -35,19 +35,19 @@ class OperationRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-def administration() -> Iterator[Address]:
+def administration() -> Iterator[RouteSpec]:
     """Yield the route of every operation."""
     for each in operations():
         login = each.open_to != "everybody"
         errors = (403, *each.errors) if login else each.errors
         yield documented(
-            each.method, each.path, _endpoint(each), _answer_of(each), tag=each.tag, errors=errors, login=login,
+            each.method, each.path, _endpoint(each), _response_body(each), tag=each.tag, errors=errors, login=login,
             status=each.status,
         )  # fmt: skip
 
 
 def _administrator(request: Request, hub: Hub) -> Actor:
-    """Return the actor. Raises Unauthenticated without a token, Forbidden unless it is an administrator's that may write."""
+    """Return the actor. Raises Unauthenticated without a token, Forbidden unless it is an administrator's token with role `write`."""
     caller = caller_of(request, hub)
     account = account_of(caller)
     if not caller.may_change_server:
@@ -58,49 +58,51 @@ def _administrator(request: Request, hub: Hub) -> Actor:
 
 
 def _owner(request: Request, hub: Hub, account: Segment) -> Actor:
-    """Return the actor. Raises UnknownAccount, and Unauthenticated or Forbidden unless the caller may administer the account."""
+    """Return the actor. Raises UnknownAccount, Unauthenticated, and Forbidden if the caller cannot administer the account."""
     caller = caller_of(request, hub)
     require_admin(caller, ArtifactName(hub.accounts.get(account).name, "any"))
     return actor_of(request, caller)
 
 
-def _anybody(request: Request, hub: Hub) -> Actor:
+def _caller(request: Request, hub: Hub) -> Actor:
     return actor_of(request, caller_of(request, hub))
 
 
-_LET_IN: dict[str, Any] = {"administrators": _administrator, "owners": _owner, "everybody": _anybody}
+_ACTORS: dict[str, Any] = {"administrators": _administrator, "owners": _owner, "everybody": _caller}
 
 
 def _endpoint(operation: type[Operation[Any]]) -> Any:
-    """Return an endpoint whose signature has the operation's parameters, as FastAPI reads them."""
-    wanted: dict[str, Any] = {"hub": Hub, "actor": Annotated[Actor, Depends(_LET_IN[operation.open_to])]}
-    sent = dict[str, Any]()
+    """Return an endpoint whose signature FastAPI reads: it has the operation's parameters."""
+    parameters: dict[str, Any] = {"hub": Hub, "actor": Annotated[Actor, Depends(_ACTORS[operation.open_to])]}
+    fields = dict[str, Any]()
     in_path, kinds = operation.path_parameters(), get_type_hints(operation, include_extras=True)
     for each in operation.parameters():
         kind, schema = _parts(kinds[each.name])
         default = ... if each.default is MISSING else each.default
         if each.name in in_path:
-            wanted[each.name] = Segment if kind is str else kind
+            parameters[each.name] = Segment if kind is str else kind
         elif operation.method == "GET":
-            wanted[each.name] = Annotated[
+            parameters[each.name] = Annotated[
                 kind, Query(description=schema.pop("description", None), json_schema_extra=schema)
             ]
         else:
-            sent[each.name] = (kind, Field(default, json_schema_extra=schema))
-    if sent:
-        wanted["body"] = create_model(operation.__name__, __base__=OperationRequest, __doc__=operation.__doc__, **sent)
+            fields[each.name] = (kind, Field(default, json_schema_extra=schema))
+    if fields:
+        parameters["body"] = create_model(
+            operation.__name__, __base__=OperationRequest, __doc__=operation.__doc__, **fields
+        )
     is_list = get_origin(operation.result()) is list
 
     def endpoint(hub: LocalHub, actor: Actor, body: OperationRequest | None = None, **given: Any) -> Response:
         found = operation(**given, **(dict(body) if body else {})).run(hub, actor)
-        return answer({"items": found} if is_list else found, operation.status)
+        return json_response({"items": found} if is_list else found, operation.status)
 
     defaults = {each.name: each.default for each in operation.parameters() if each.default is not MISSING}
-    parameters = [
+    signature = [
         Parameter(name, Parameter.KEYWORD_ONLY, annotation=kind, default=defaults.get(name, Parameter.empty))
-        for name, kind in wanted.items()
+        for name, kind in parameters.items()
     ]
-    endpoint.__signature__ = Signature(parameters)  # type: ignore[attr-defined]  # What FastAPI reads.
+    endpoint.__signature__ = Signature(signature)  # type: ignore[attr-defined]  # What FastAPI reads.
     endpoint.__name__ = re.sub(r"\B(?=[A-Z])", "_", operation.__name__).lower()
     endpoint.__doc__ = operation.__doc__
     return endpoint
@@ -114,12 +116,12 @@ def _parts(kind: Any) -> tuple[Any, dict[str, Any]]:
     return bare, {key: value for schema in schemas for key, value in schema.items()}
 
 
-def _answer_of(operation: type[Operation[Any]]) -> type[Any]:
+def _response_body(operation: type[Operation[Any]]) -> type[Any]:
     kind = operation.result()
-    return _list_of(*get_args(kind)) if get_origin(kind) is list else promised(kind)
+    return _list_body(*get_args(kind)) if get_origin(kind) is list else body_class(kind)
 
 
 @cache
-def _list_of(record: Any) -> type[BaseModel]:
-    listed: dict[str, Any] = {"items": (list[promised(record)], ...)}  # type: ignore[misc]
-    return create_model(f"{record.__name__}List", __base__=Body, **listed)
+def _list_body(record: Any) -> type[BaseModel]:
+    fields: dict[str, Any] = {"items": (list[body_class(record)], ...)}  # type: ignore[misc]
+    return create_model(f"{record.__name__}List", __base__=Body, **fields)

@@ -13,36 +13,36 @@ from hub.errors import HubError
 from hub.names import Digest
 from hub.registry.outbox.queue import count_jobs
 from server.auth.access import Hub
-from server.http.wire import Body, answer
+from server.http.response_bodies import Body, json_response
 from server.metering import MEDIA_TYPE
 
-_NOTHING = Digest(hashlib.sha256(b"").hexdigest())
+_EMPTY = Digest(hashlib.sha256(b"").hexdigest())
 
 
 class LiveBody(Body):
-    """The process answers."""
+    """The server is running."""
 
     status: Literal["live"]
 
 
 class ReadyBody(Body):
-    """Database and store answer."""
+    """Whether database and store respond."""
 
     status: Literal["ready", "not ready"]
     database: bool
     store: bool
-    jobs: int | None = Field(description="Pending background jobs; null if the database does not answer.")
+    jobs: int | None = Field(description="Pending background jobs; null if the database does not respond.")
 
 
 async def is_live() -> Response:
-    """Answer that the process runs."""
-    return answer({"status": "live"}, headers={"Cache-Control": "no-store"})
+    """Check that the server is running."""
+    return json_response({"status": "live"}, headers={"Cache-Control": "no-store"})
 
 
 def is_ready(hub: Hub) -> Response:
-    """Check whether database and store answer; 503 if one does not. The reason is in the log."""
-    jobs = _jobs(hub)
-    store = _store_answers(hub)
+    """Check that database and store respond; 503 if one does not. The reason is in the log."""
+    jobs = _count_jobs(hub)
+    store = _is_store_available(hub)
     ready = jobs is not None and store
     content = {
         "status": "ready" if ready else "not ready",
@@ -50,7 +50,7 @@ def is_ready(hub: Hub) -> Response:
         "store": store,
         "jobs": jobs,
     }
-    return answer(content, 200 if ready else 503, {"Cache-Control": "no-store"})
+    return json_response(content, 200 if ready else 503, {"Cache-Control": "no-store"})
 
 
 def get_metrics(request: Request) -> Response:
@@ -58,16 +58,16 @@ def get_metrics(request: Request) -> Response:
     return Response(request.app.state.meter.text(), headers={"Content-Type": MEDIA_TYPE, "Cache-Control": "no-store"})
 
 
-def _jobs(hub: Hub) -> int | None:
+def _count_jobs(hub: Hub) -> int | None:
     try:
         return count_jobs(hub.registry.database)
     except HubError:
         return None
 
 
-def _store_answers(hub: Hub) -> bool:
+def _is_store_available(hub: Hub) -> bool:
     try:
-        _ = _NOTHING in hub.store
+        _ = _EMPTY in hub.store
     except (HubError, OSError):
         return False
     return True

@@ -12,13 +12,14 @@ from hub.languages import autonym, language_name
 from hub.records import Conditioning, Query, Upstream
 from server.auth.access import Hub
 from server.auth.caller import caller_of
-from server.http.wire import Body, answer
+from server.http.response_bodies import Body, json_response
 
 MAX_BASES = 1000
+"""Bases in one response."""
 
 
 class LanguageBody(Body):
-    """A language of artifacts."""
+    """A language and its number of artifacts."""
 
     tag: str = Field(examples=["yo"])
     name: str = Field(examples=["Yoruba"])
@@ -27,13 +28,13 @@ class LanguageBody(Body):
 
 
 class LanguagesBody(Body):
-    """Languages, those with most artifacts first."""
+    """Languages, those with the most artifacts first."""
 
     languages: list[LanguageBody]
 
 
 class BaseBody(Body):
-    """A frozen pipeline that modules are made for."""
+    """A frozen text-to-image pipeline that modules are made for."""
 
     name: str = Field(examples=["emoji-sd"])
     owner: str
@@ -43,7 +44,7 @@ class BaseBody(Body):
     weights_digest: str
     conditioning: Conditioning | None
     upstream: list[Upstream]
-    artifacts: int = Field(description="Modules with weights for it.")
+    artifacts: int = Field(description="Number of modules with weights for it.")
 
 
 class BasesBody(Body):
@@ -53,10 +54,10 @@ class BasesBody(Body):
 
 
 def get_languages(request: Request, hub: Hub) -> Response:
-    """List languages with their names and numbers of artifacts."""
+    """List languages with their names and number of artifacts."""
     counts = hub.registry.find(Query(limit=0, readers=caller_of(request, hub).owners())).facets["language"]
     tags = sorted(counts, key=lambda tag: (-counts[tag], tag))
-    return answer({"languages": [{"tag": tag, **_names(tag), "artifacts": counts[tag]} for tag in tags]})
+    return json_response({"languages": [{"tag": tag, **_names(tag), "artifacts": counts[tag]} for tag in tags]})
 
 
 def get_bases(request: Request, hub: Hub) -> Response:
@@ -65,7 +66,7 @@ def get_bases(request: Request, hub: Hub) -> Response:
     page = hub.registry.find(Query(kind="base", sort="name", limit=MAX_BASES, readers=readers, scores="best"))
     counts = hub.registry.find(Query(limit=0, readers=readers)).facets["base"]
     facts = ("summary", "license", "revision", "weights_digest", "conditioning", "upstream")
-    return answer(
+    return json_response(
         {
             "bases": [
                 {

@@ -1,4 +1,4 @@
-"""GET /api/v1/search."""
+"""GET /api/v1/search: search artifacts."""
 
 from __future__ import annotations
 
@@ -8,19 +8,22 @@ from starlette.responses import Response
 
 from server.auth.access import Hub
 from server.auth.caller import caller_of
-from server.http.addresses import absolute, with_parameters
-from server.http.paging import behind, cursor_behind
+from server.http.paging import cursor_after, query_at
+from server.http.response_bodies import json_response, search_body
 from server.http.search_parameters import read_query
-from server.http.wire import answer, searched
+from server.http.urls import absolute, with_parameters
 
 
 def search_artifacts(request: Request, hub: Hub) -> Response:
-    """Search artifacts, best measured score first, with total and facet counts."""
+    """Search artifacts, best measured score first, with total and facet counts.
+
+    Raises UnknownLanguage, and InvalidRequest for unknown parameters and invalid values.
+    """
     given = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
     query = read_query(QueryParams(given), caller_of(request, hub).owners(), scores="best")
     if cursor := request.query_params.get("cursor", ""):
-        query = behind(request, query, cursor)
+        query = query_at(request, query, cursor)
     page = hub.registry.find(query)
-    following = cursor_behind(request, query, page)
-    address = with_parameters(request, cursor=following, offset=None) if following else ""
-    return answer(searched(page, following, absolute(request, address) if address else None))
+    next_cursor = cursor_after(request, query, page)
+    address = with_parameters(request, cursor=next_cursor, offset=None) if next_cursor else ""
+    return json_response(search_body(page, next_cursor, absolute(request, address) if address else None))

@@ -1,4 +1,4 @@
-"""Dependencies of endpoints: the open hub and the artifact of the path, with the caller's access checked."""
+"""Dependencies of endpoints: the open hub, and the artifact in the path after checking the caller's permissions."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from hub.records import Artifact
 from hub.registry.artifacts.access_requests import may_download
 from hub.registry.artifacts.repositories import tombstone_of
 from server.auth.caller import caller_of, require_admin, require_write
-from server.http.addresses import is_dataset
-from server.part import Answer
+from server.http.urls import is_dataset
+from server.part import Handler
 
 
-class Moved(Exception):
+class ArtifactMoved(Exception):
     """The artifact was renamed."""
 
     def __init__(self, old: str, new: str) -> None:
@@ -26,12 +26,12 @@ class Moved(Exception):
         self.old, self.new = old, new
 
 
-class AnsweredByPart(Exception):
-    """A part answers for the artifact, which is not one of this hub."""
+class HandledByPart(Exception):
+    """The repository is served by a part and not by this hub."""
 
-    def __init__(self, name: str, answer: Answer) -> None:
-        super().__init__(f"`{name}` is answered by a part.")
-        self.answer = answer
+    def __init__(self, name: str, handler: Handler) -> None:
+        super().__init__(f"`{name}` is served by a part.")
+        self.handler = handler
 
 
 async def _hub(request: Request) -> LocalHub:
@@ -41,52 +41,52 @@ async def _hub(request: Request) -> LocalHub:
 Hub = Annotated[LocalHub, Depends(_hub)]
 
 
-def _artifact(request: Request, hub: Hub) -> Artifact:
-    """Return the artifact of the path.
+def _visible_artifact(request: Request, hub: Hub) -> Artifact:
+    """Return the artifact in the path.
 
-    Raises UnknownArtifact, also for an artifact that the caller may not see and for a dataset requested as a model or the
-    reverse; Moved for a former name; AnsweredByPart for an artifact of another hub.
+    Raises UnknownArtifact, also if the caller cannot see it or if it is a dataset requested as a model, or the reverse;
+    ArtifactMoved for a former name; HandledByPart for an artifact of another hub.
     """
-    name = asked_name(request)
-    collection = "datasets" if asks_for_dataset(request) else "models"
-    for part in request.app.state.answering:
-        if (answer := part.answer_for(request, collection, name)) is not None:
-            raise AnsweredByPart(name, answer)
+    name = requested_name(request)
+    collection = "datasets" if is_dataset_request(request) else "models"
+    for part in request.app.state.handling_parts:
+        if (handler := part.handler_for(request, collection, name)) is not None:
+            raise HandledByPart(name, handler)
     artifact = get_artifact(hub, name, request)
-    if is_dataset(artifact) != asks_for_dataset(request):
+    if is_dataset(artifact) != is_dataset_request(request):
         raise UnknownArtifact(name)
     return artifact
 
 
-def _readable(request: Request, hub: Hub) -> Artifact:
-    """Return the artifact if the caller may download its files. Raises Gated."""
-    artifact = _artifact(request, hub)
+def _readable_artifact(request: Request, hub: Hub) -> Artifact:
+    """Return the artifact if the caller can download its files. Raises Gated."""
+    artifact = _visible_artifact(request, hub)
     require_download(request, hub, artifact)
     return artifact
 
 
-def _writable(request: Request, hub: Hub) -> Artifact:
-    """Return the artifact if the caller may commit to it. Raises Unauthenticated or Forbidden."""
-    artifact = _artifact(request, hub)
+def _writable_artifact(request: Request, hub: Hub) -> Artifact:
+    """Return the artifact if the caller has write access. Raises Unauthenticated or Forbidden."""
+    artifact = _visible_artifact(request, hub)
     require_write(caller_of(request, hub), artifact.name)
     return artifact
 
 
-def _governed(request: Request, hub: Hub) -> Artifact:
-    """Return the artifact if the caller may administer it. Raises Unauthenticated or Forbidden."""
-    artifact = _artifact(request, hub)
+def _administered_artifact(request: Request, hub: Hub) -> Artifact:
+    """Return the artifact if the caller can administer it. Raises Unauthenticated or Forbidden."""
+    artifact = _visible_artifact(request, hub)
     require_admin(caller_of(request, hub), artifact.name)
     return artifact
 
 
-Wanted = Annotated[Artifact, Depends(_artifact)]
-Readable = Annotated[Artifact, Depends(_readable)]
-Writable = Annotated[Artifact, Depends(_writable)]
-Governed = Annotated[Artifact, Depends(_governed)]
+VisibleArtifact = Annotated[Artifact, Depends(_visible_artifact)]
+ReadableArtifact = Annotated[Artifact, Depends(_readable_artifact)]
+WritableArtifact = Annotated[Artifact, Depends(_writable_artifact)]
+AdministeredArtifact = Annotated[Artifact, Depends(_administered_artifact)]
 
 
 def get_artifact(hub: LocalHub, name: str, request: Request) -> Artifact:
-    """Return the artifact `name`. Raises UnknownArtifact, also when the caller may not see it, and Moved for a former name."""
+    """Return the artifact `name`. Raises UnknownArtifact, also if the caller cannot see it, and ArtifactMoved for a former name."""
     try:
         artifact = hub.registry.get(name)
     except InvalidName as error:
@@ -96,26 +96,26 @@ def get_artifact(hub: LocalHub, name: str, request: Request) -> Artifact:
         if tombstone is None or not tombstone.moved_to:
             raise
         get_artifact(hub, tombstone.moved_to, request)
-        raise Moved(name, tombstone.moved_to) from None
+        raise ArtifactMoved(name, tombstone.moved_to) from None
     if not caller_of(request, hub).may_read(artifact):
         raise UnknownArtifact(name)
     return artifact
 
 
 def require_download(request: Request, hub: LocalHub, artifact: Artifact) -> None:
-    """Raise Gated unless the caller may download the artifact's files."""
+    """Raise Gated unless the caller can download the files of the artifact."""
     caller = caller_of(request, hub)
     if not may_download(hub.registry.database, caller, artifact):
         how = "request access on its page" if caller.account else "log in and request access on its page"
         raise Gated(f"Access to `{artifact.name}` is restricted: {how}.")
 
 
-def asked_name(request: Request) -> str:
+def requested_name(request: Request) -> str:
     """Return `owner/name`, or a bare `name`, decoded from the path."""
     parts = (request.path_params[key] for key in ("repository", "owner", "name") if key in request.path_params)
     return unquote("/".join(parts))
 
 
-def asks_for_dataset(request: Request) -> bool:
-    """Return whether the path is one of datasets: `/datasets/…` or `/api/datasets/…`."""
+def is_dataset_request(request: Request) -> bool:
+    """Return whether the path starts with `/datasets/` or `/api/datasets/`."""
     return request.path_params.get("collection") == "datasets"

@@ -1,7 +1,7 @@
-"""Browser sessions: the session behind a cookie, and the token that ties a form to it.
+"""Browser sessions: the session of a cookie, and the CSRF tokens of its forms.
 
 The cookie is HttpOnly and SameSite=Lax; behind https it is Secure, and its name begins with `__Host-`, so that no other host of
-the same domain can set it. It is enough for reading only: changes come from our own forms (`server.auth.csrf_forms`).
+the same domain can set it. It only authorizes reading: changes need a form of our own pages (`server.auth.csrf_forms`).
 """
 
 from __future__ import annotations
@@ -18,97 +18,97 @@ from hub.registry.accounts.sessions import MAX_LIFETIME, Session, Sessions
 from server.http.signed_links import seal
 
 _SESSION, _VISITOR = "linguahub", "linguahub-visitor"
-"""Cookies of a session and of a visitor who is not logged in: the login form must be tied to something, too."""
+"""Cookies of a session, and of a visitor who is not logged in: the login form needs a CSRF token, too."""
 _FORM = "form"
 _MAX_COOKIE = 200
-_MAX_ADDRESS = 500
+_MAX_PATH = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class BrowserSession:
     """The session of a user who is logged in with this browser."""
 
     secret: str
-    session: Session
+    record: Session
     caller: Caller
 
 
-def visit_of(request: Request, hub: LocalHub) -> Visit | None:
-    """Return the session of this browser; None without one, or when it has expired. Looked up once a request."""
-    if not hasattr(request.state, "visit"):
+def browser_session_of(request: Request, hub: LocalHub) -> BrowserSession | None:
+    """Return the session of this browser; None without one or after it has expired. Looked up once per request."""
+    if not hasattr(request.state, "session"):
         secret = _cookie(request, _SESSION)
         found = Sessions(hub.registry.database).find(secret) if secret else None
-        request.state.visit = Visit(secret, *found) if found else None
-    visit: Visit | None = request.state.visit
-    return visit
+        request.state.session = BrowserSession(secret, *found) if found else None
+    session: BrowserSession | None = request.state.session
+    return session
 
 
-def begin_visit(
+def begin_browser_session(
     request: Request, response: Response, hub: LocalHub, account: Account, *, token: Token | None = None
 ) -> None:
-    """Start a new session for `account`, and end the previous one of this browser."""
+    """Start a new session for `account` and end the previous session of this browser."""
     _end(request, hub)
-    actor = Actor(account.name, token.name if token else "password", address_of(request))
+    actor = Actor(account.name, token.name if token else "password", client_address(request))
     agent = " ".join(request.headers.get("user-agent", "").split())
     secret = Sessions(hub.registry.database).begin(account, actor, token=token, agent=agent)
     _set(request, response, _SESSION, secret, int(MAX_LIFETIME.total_seconds()))
     _forget(request, response, _VISITOR)
 
 
-def end_visit(request: Request, response: Response, hub: LocalHub) -> None:
-    """End the session of this browser, if there is one."""
+def end_browser_session(request: Request, response: Response, hub: LocalHub) -> None:
+    """End the session of this browser, if it has one."""
     _end(request, hub)
     _forget(request, response, _SESSION)
 
 
-def form_word(request: Request, hub: LocalHub) -> str:
+def csrf_token_of(request: Request, hub: LocalHub) -> str:
     """Return the CSRF token of this browser's forms; empty when the browser has no cookie yet."""
-    visit = visit_of(request, hub)
-    secret = visit.secret if visit else _cookie(request, _VISITOR)
+    session = browser_session_of(request, hub)
+    secret = session.secret if session else _cookie(request, _VISITOR)
     return seal(hub, _FORM, secret) if secret else ""
 
 
-def new_word(request: Request, hub: LocalHub) -> tuple[str, str]:
-    """Return the CSRF token of a page shown before login, and the secret to `remember` if a new one was made."""
-    if word := form_word(request, hub):
-        return word, ""
+def new_csrf_token(request: Request, hub: LocalHub) -> tuple[str, str]:
+    """Return the CSRF token of a page shown before login, and the secret to `remember` if it is new."""
+    if csrf_token := csrf_token_of(request, hub):
+        return csrf_token, ""
     secret = secrets.token_urlsafe(32)
     return seal(hub, _FORM, secret), secret
 
 
 def remember(request: Request, response: Response, secret: str) -> None:
-    """Set the cookie with the secret that `new_word` has made, if any."""
+    """Set the cookie with a new secret of `new_csrf_token`; do nothing without one."""
     if secret:
         _set(request, response, _VISITOR, secret, None)
 
 
-def address_of(request: Request) -> str:
-    """Return the client's address, as far as trusted proxies say."""
+def client_address(request: Request) -> str:
+    """Return the IP address of the client, which trusted proxies can set; empty if unknown."""
     return request.client.host if request.client else ""
 
 
-def own_path(text: str) -> str:
-    """Return `text` if it is a path of this server that a page may redirect to, else `/`."""
-    is_own = text.startswith("/") and not text.startswith(("//", "/\\")) and len(text) <= _MAX_ADDRESS
-    return text if is_own and text.isascii() and text.isprintable() and "\\" not in text else "/"
+def local_path(text: str) -> str:
+    """Return `text` if it is a path of this server that is safe to redirect to, else `/`."""
+    is_local = text.startswith("/") and not text.startswith(("//", "/\\")) and len(text) <= _MAX_PATH
+    return text if is_local and text.isascii() and text.isprintable() and "\\" not in text else "/"
 
 
 def _end(request: Request, hub: LocalHub) -> None:
-    visit = visit_of(request, hub)
-    request.state.visit = None
-    if visit is not None and visit.caller.account is not None:
-        actor = Actor(visit.caller.account.name, visit.caller.actor.token, address_of(request))
-        Sessions(hub.registry.database).end(visit.caller.account, visit.session.id, actor)
+    session = browser_session_of(request, hub)
+    request.state.session = None
+    if session is not None and session.caller.account is not None:
+        actor = Actor(session.caller.account.name, session.caller.actor.token, client_address(request))
+        Sessions(hub.registry.database).end(session.caller.account, session.record.id, actor)
 
 
 def _cookie(request: Request, name: str) -> str:
-    value = request.cookies.get(_named(request, name), "")
+    value = request.cookies.get(_cookie_name(request, name), "")
     return value if len(value) <= _MAX_COOKIE and value.isascii() else ""
 
 
 def _set(request: Request, response: Response, name: str, value: str, seconds: int | None) -> None:
     response.set_cookie(
-        _named(request, name),
+        _cookie_name(request, name),
         value,
         max_age=seconds,
         path="/",
@@ -119,10 +119,12 @@ def _set(request: Request, response: Response, name: str, value: str, seconds: i
 
 
 def _forget(request: Request, response: Response, name: str) -> None:
-    response.delete_cookie(_named(request, name), path="/", httponly=True, samesite="lax", secure=_is_secure(request))
+    response.delete_cookie(
+        _cookie_name(request, name), path="/", httponly=True, samesite="lax", secure=_is_secure(request)
+    )
 
 
-def _named(request: Request, name: str) -> str:
+def _cookie_name(request: Request, name: str) -> str:
     return f"__Host-{name}" if _is_secure(request) else name
 
 

@@ -1,4 +1,4 @@
-"""The caller of a request: its token or session, and what that allows. Looked up once a request."""
+"""Find the caller of a request by token or session, and check their permissions."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from hub.local import LocalHub
 from hub.names import ArtifactName
 from hub.records import Artifact
 from hub.registry.accounts.permissions import NOBODY, Account, Actor, Caller
-from server.auth.browser_session import address_of, visit_of
+from server.auth.browser_session import browser_session_of, client_address
 
-WRONG_TOKEN = "Invalid credentials in Authorization header"  # noqa: S105 - the client compares this text
-"""Hugging Face's own message: clients tell by it that the token, not the repository, is the problem."""
+WRONG_TOKEN = "Invalid credentials in Authorization header"  # noqa: S105 - clients compare this text
+"""Hugging Face's own message, by which clients recognise that the token is the problem and not the repository."""
 
 
 def caller_of(request: Request, hub: LocalHub) -> Caller:
-    """Return the caller; NOBODY without a token or a session. Raises Unauthenticated for an invalid token."""
+    """Return the caller, looked up once per request; NOBODY without token and session. Raises Unauthenticated for an invalid token."""
     known: Caller | None = getattr(request.state, "caller", None)
     if known is None:
         secret = secret_of(request.headers.get("authorization", ""))
-        known = _visitor(request, hub) if secret is None else hub.tokens.caller(secret)
+        known = _browser_caller(request, hub) if secret is None else hub.tokens.caller(secret)
         if known is None:
             raise Unauthenticated(WRONG_TOKEN)
         request.state.caller = known
@@ -32,8 +32,8 @@ def caller_of(request: Request, hub: LocalHub) -> Caller:
 
 
 def actor_of(request: Request, caller: Caller) -> Actor:
-    """Return the caller as the audit log names them, with the client's address."""
-    return replace(caller.actor, address=address_of(request))
+    """Return the caller as recorded in the audit log, with the client's address."""
+    return replace(caller.actor, address=client_address(request))
 
 
 def account_of(caller: Caller) -> Account:
@@ -44,22 +44,22 @@ def account_of(caller: Caller) -> Account:
 
 
 def require_write(caller: Caller, name: ArtifactName) -> Account:
-    """Raise Unauthenticated or Forbidden unless the caller may commit to `name`."""
+    """Raise Unauthenticated or Forbidden unless the caller has write access to `name`."""
     return _require(caller, name, caller.may_write(name), "write to")
 
 
 def require_admin(caller: Caller, name: ArtifactName) -> Account:
-    """Raise Unauthenticated or Forbidden unless the caller may delete `name`, move it and change its settings."""
+    """Raise Unauthenticated or Forbidden unless the caller can delete, move and configure `name`."""
     return _require(caller, name, caller.may_administer(name), "administer")
 
 
 def require_scoring(caller: Caller, artifact: Artifact) -> Account:
-    """Raise Unauthenticated or Forbidden unless the caller may publish or dispute scores of `artifact`."""
+    """Raise Unauthenticated or Forbidden unless the caller can publish or dispute scores of `artifact`."""
     return _require(caller, artifact.name, caller.may_publish_scores_of(artifact), "publish scores of")
 
 
 def require_create(caller: Caller, name: ArtifactName) -> Account:
-    """Raise Unauthenticated or Forbidden unless the caller may create `name`."""
+    """Raise Unauthenticated or Forbidden unless the caller can create `name`."""
     return _require(caller, name, caller.may_create(name), "create")
 
 
@@ -73,14 +73,14 @@ def _require(caller: Caller, name: ArtifactName, allowed: bool, what: str) -> Ac
     return account
 
 
-def _visitor(request: Request, hub: LocalHub) -> Caller:
-    """Return the caller of a browser session. A cookie is enough for reading only; changes need a form of `csrf_forms`."""
-    visit = visit_of(request, hub) if request.method in {"GET", "HEAD"} else None
-    return visit.caller if visit else NOBODY
+def _browser_caller(request: Request, hub: LocalHub) -> Caller:
+    """Return the caller of a browser session. A cookie only authorizes reading; changes need a form of `csrf_forms`."""
+    session = browser_session_of(request, hub) if request.method in {"GET", "HEAD"} else None
+    return session.caller if session else NOBODY
 
 
 def secret_of(header: str) -> str | None:
-    """Return the token of `Bearer TOKEN`, or of `Basic`, where git sends it as the password; None without a header.
+    """Return the token of `Bearer TOKEN`, or of `Basic`, in which git sends it as the password; None without a header.
 
     Raises Unauthenticated for anything else.
     """

@@ -1,6 +1,6 @@
-"""Forms of our pages, accepted only from a page that was shown to the same browser.
+"""Accept forms only from pages of this server that were shown to the same browser (CSRF protection).
 
-Three checks, each sufficient against another site: browsers say where a request comes from (`Sec-Fetch-Site`, else `Origin`), the
+Three checks, each of which is enough to stop other sites: browsers send the origin of a request (`Sec-Fetch-Site`, else `Origin`), the
 cookie is SameSite=Lax, and the form carries a token that only a page of this session knows.
 """
 
@@ -17,17 +17,17 @@ from fastapi import Depends, Request
 from hub.errors import Forbidden, InvalidRequest
 from hub.registry.accounts.permissions import NOBODY, Account
 from server.auth.access import Hub
-from server.auth.browser_session import Visit, form_word, visit_of
-from server.http.bodies import read_body
+from server.auth.browser_session import BrowserSession, browser_session_of, csrf_token_of
+from server.http.request_bodies import read_body
 
-WORD = "form"
-"""Name of the hidden field."""
+CSRF_FIELD = "form"
+"""Name of the hidden field with the CSRF token."""
 _MAX_BYTES = 64 << 10
 _MAX_FIELDS = 50
 
 
-class LogInFirst(Exception):
-    """The page needs a login."""
+class LoginRequired(Exception):
+    """The page requires a login."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Form:
     """The fields of a submitted form."""
 
     fields: Mapping[str, str]
-    visit: Visit | None
+    session: BrowserSession | None
 
     def get(self, name: str) -> str:
         """Return a field; empty when it is missing."""
@@ -44,56 +44,58 @@ class Form:
 
 async def _fields(request: Request) -> dict[str, str]:
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
-        raise InvalidRequest("a form was expected: send it from its page.")
+        raise InvalidRequest("the request is not a form: use the page that shows it.")
     body = await read_body(request, _MAX_BYTES)
     try:
         return dict(parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=_MAX_FIELDS))
     except ValueError as error:
-        raise InvalidRequest("this form cannot be read: send it from its page.") from error
+        raise InvalidRequest("this form is invalid: use the page that shows it.") from error
 
 
 def _form(request: Request, hub: Hub, fields: Annotated[dict[str, str], Depends(_fields)]) -> Form:
-    """Return the form. Raises Forbidden unless it comes from a page that this browser was shown."""
+    """Return the form. Raises Forbidden unless it was sent from a page that was shown to this browser."""
     _require_own_page(request)
-    word = form_word(request, hub)
-    if not word or not hmac.compare_digest(word.encode(), fields.pop(WORD, "").encode("utf-8", "replace")):
+    csrf_token = csrf_token_of(request, hub)
+    if not csrf_token or not hmac.compare_digest(
+        csrf_token.encode(), fields.pop(CSRF_FIELD, "").encode("utf-8", "replace")
+    ):
         raise Forbidden("this form has expired: reload the page and try again.")
-    visit = visit_of(request, hub)
-    request.state.caller = visit.caller if visit else NOBODY
-    return Form(fields, visit)
+    session = browser_session_of(request, hub)
+    request.state.caller = session.caller if session else NOBODY
+    return Form(fields, session)
 
 
-def _member_form(form: Annotated[Form, Depends(_form)]) -> Form:
+def _signed_in_form(form: Annotated[Form, Depends(_form)]) -> Form:
     """Return the form. Raises LogInFirst without a session."""
-    if form.visit is None:
-        raise LogInFirst
+    if form.session is None:
+        raise LoginRequired
     return form
 
 
-def _visit(request: Request, hub: Hub) -> Visit:
+def _session(request: Request, hub: Hub) -> BrowserSession:
     """Return the session. Raises LogInFirst without one."""
-    visit = visit_of(request, hub)
-    if visit is None:
-        raise LogInFirst
-    request.state.caller = visit.caller
-    return visit
+    session = browser_session_of(request, hub)
+    if session is None:
+        raise LoginRequired
+    request.state.caller = session.caller
+    return session
 
 
-Submitted = Annotated[Form, Depends(_form)]
-MemberForm = Annotated[Form, Depends(_member_form)]
-"""Declare it before parameters that depend on the caller, such as `artifact: Wanted`."""
-Member = Annotated[Visit, Depends(_visit)]
+SubmittedForm = Annotated[Form, Depends(_form)]
+SignedInForm = Annotated[Form, Depends(_signed_in_form)]
+"""A form of a logged-in user. Declare it before parameters that depend on the caller, such as `artifact: VisibleArtifact`."""
+SignedIn = Annotated[BrowserSession, Depends(_session)]
 
 
-def account_in(visit: Visit | None) -> Account:
+def account_in(session: BrowserSession | None) -> Account:
     """Return the account of a session."""
-    assert visit is not None, "a member's form has a session"
-    assert visit.caller.account is not None, "every session has an account"
-    return visit.caller.account
+    assert session is not None, "a signed-in form has a session"
+    assert session.caller.account is not None, "every session has an account"
+    return session.caller.account
 
 
 def _require_own_page(request: Request) -> None:
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
     is_foreign = site != "same-origin" if site is not None else origin not in {None, str(request.base_url).rstrip("/")}
     if is_foreign:
-        raise Forbidden("this form came from another site: send it from a page of this server.")
+        raise Forbidden("this form was sent from another site: use the page of this server.")

@@ -1,4 +1,4 @@
-"""Storage quotas of owners, and the free space of the disk."""
+"""Check storage quotas of owners and the free space of the disk."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def require_room(hub: LocalHub, name: ArtifactName, sizes: dict[Digest, int], *,
     """
     room = hub.store.room()
     if room is not None and unknown_bytes > room:
-        raise DiskFull(f"`{name}` needs {unknown_bytes} bytes, and the store's disk has {room} left.")
+        raise DiskFull(f"`{name}` needs {unknown_bytes} bytes, but the disk of the store has only {room} bytes left.")
     owner = hub.accounts.find(name.owner)
     if owner is None or owner.quota_bytes is None:
         return

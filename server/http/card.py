@@ -1,7 +1,7 @@
-"""The card of a revision: its front matter as JSON, its prose as HTML.
+"""Render the card of a revision: front matter as JSON, prose as HTML.
 
-Prose is Markdown written by strangers. HTML in it is shown as text, links carry `nofollow`, and images come only from
-the artifact's own files, so that no third party learns who reads a card.
+The prose is untrusted Markdown. HTML in it is shown as text, links get `nofollow`, and only images from the artifact's own
+files are shown, so that no third party learns who reads a card.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from hub.records import File, Revision
 from hub.store import BlobStore
 
 _RECIPE = re.compile(r"^ {4}(hub train \S.*)$", re.MULTILINE)
-"""As `hub train` writes it into cards: indented code."""
+"""The command as `hub train` writes it into cards: indented code."""
 _ABSOLUTE = re.compile(r"[a-z][a-z0-9+.-]*:|//|/|#", re.IGNORECASE)
 
 
@@ -36,22 +36,22 @@ def front_matter_of(store: BlobStore, files: Iterable[File]) -> dict[str, Any] |
     return _in_json(found, set()) if found else None
 
 
-def prose(store: BlobStore, revision: Revision, address_of: Callable[[str], str]) -> Markup:
-    """Return the card's prose as HTML. `address_of` turns a path in the repository into an address."""
+def prose(store: BlobStore, revision: Revision, url_of: Callable[[str], str]) -> Markup:
+    """Return the card's prose as HTML. `url_of` turns a path in the repository into a URL."""
     _, text = _read(store, revision.files)
-    rendered = _markdown().render(text, {"address_of": address_of})
+    rendered = _markdown().render(text, {"url_of": url_of})
     return Markup(rendered)  # noqa: S704 - the renderer escapes every text and passes no HTML through
 
 
 def recipe(store: BlobStore, revision: Revision) -> str:
-    """Return the command that made the artifact's weights, according to its card; empty without one."""
+    """Return the `hub train` command in the card, which recreates the weights; empty without one."""
     _, text = _read(store, revision.files)
     found = _RECIPE.search(text)
     return found[1] if found else ""
 
 
 def _read(store: BlobStore, files: Iterable[File]) -> tuple[dict[str, Any], str]:
-    """Return front matter and prose; both empty without a card, no front matter if it cannot be read."""
+    """Return front matter and prose; both are empty without a card, the front matter also if it is invalid."""
     for file in files:
         if file.path == FILE:
             with store.open(file.digest) as card:
@@ -66,7 +66,7 @@ def _read(store: BlobStore, files: Iterable[File]) -> tuple[dict[str, Any], str]
 def _in_json(value: Any, seen: set[int]) -> Any:
     """Return `value` as JSON values: dates, binary data, NaN and infinity become text.
 
-    A value that YAML aliases repeat is kept once, then becomes null: a few lines of aliases can expand to gigabytes.
+    The second and later uses of a YAML alias become null: a few lines of aliases can expand to gigabytes.
     """
     if isinstance(value, dict | list):
         if id(value) in seen:
@@ -101,7 +101,7 @@ def _link(self: RendererHTML, tokens: Sequence[Token], index: int, options: Opti
 
 
 def _image(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: Any) -> str:
-    """Render an image of the repository; of an external one only its description."""
+    """Render an image of the repository; for an external image, only its alternative text."""
     token = tokens[index]
     source = str(token.attrGet("src") or "")
     token.attrSet("alt", self.renderInlineAsText(token.children or [], options, env))
@@ -113,13 +113,13 @@ def _image(self: RendererHTML, tokens: Sequence[Token], index: int, options: Opt
 
 
 def _heading(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: Any) -> str:
-    """Render a heading two levels lower: `h1` is the page's, `h2` its sections'."""
+    """Render a heading two levels lower: the page itself uses `h1` and `h2`."""
     tokens[index].tag = f"h{min(6, int(tokens[index].tag[1]) + 2)}"
     return _block(self, tokens, index, options, env)
 
 
 def _block(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: Any) -> str:
-    """Render a block in the direction of its own first letters."""
+    """Render a block whose text direction follows its first letters."""
     if tokens[index].nesting == 1:
         tokens[index].attrSet("dir", "auto")
     return self.renderToken(tokens, index, options, env)
@@ -128,4 +128,4 @@ def _block(self: RendererHTML, tokens: Sequence[Token], index: int, options: Opt
 def _address(target: str, env: MutableMapping[str, Any]) -> str:
     if not target or _ABSOLUTE.match(target):
         return target
-    return str(env["address_of"](unquote(target).removeprefix("./")))
+    return str(env["url_of"](unquote(target).removeprefix("./")))

@@ -1,4 +1,4 @@
-"""Middleware for every request: encoded paths, response headers, the access log."""
+"""Middleware for all requests: encoded paths, response headers, the access log."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ PAGE_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-"""Nothing inline and nothing external: a card's author cannot run code in a reader's browser."""
+"""Nothing inline and nothing external is allowed, so that the author of a card cannot run code in a reader's browser."""
 _SAFE_ID = re.compile(r"[A-Za-z0-9._:;=-]{1,128}")
 _SIGNED = re.compile(r"^(/lfs/(?:objects|parts|complete)/).+")
 _log = logging.getLogger("server.access")
 
 
 class HttpLayer(ABC):
-    """A layer around every HTTP request; other events, such as the server's start, pass by."""
+    """Middleware for HTTP requests; other events, such as the start of the server, are passed on."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -35,24 +35,24 @@ class HttpLayer(ABC):
 
     @abstractmethod
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer an HTTP request with the help of `app`."""
+        """Process an HTTP request, usually by calling `app`."""
 
 
 class EncodedPath(HttpLayer):
-    """Lets routes match the path as it was sent, so that `%2F` does not split a segment."""
+    """Makes routes match the encoded path, so that `%2F` does not split a segment."""
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Replace the decoded path of an HTTP request."""
+        """Replace the decoded path of the request by the encoded one."""
         raw = scope.get("raw_path")
         scope["path"] = raw.decode("ascii", "replace") if raw else quote(scope["path"])
         await self.app(scope, receive, send)
 
 
-class AnswerHeaders(HttpLayer):
-    """Adds the request's id and the security headers; an endpoint may override them."""
+class ResponseHeaders(HttpLayer):
+    """Adds the request id and the security headers; endpoints can override the latter."""
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Give the request an id, `scope["state"]["request_id"]`, and the response its headers."""
+        """Set `scope["state"]["request_id"]`, and add the headers to the response."""
         request_id = _request_id(Headers(scope=scope))
         scope.setdefault("state", {})["request_id"] = request_id
 
@@ -66,7 +66,7 @@ class AnswerHeaders(HttpLayer):
 
 @dataclass(slots=True)
 class Exchange:
-    """What was measured of a request and its response so far."""
+    """Measurements of a request and its response."""
 
     status: int = 500
     received_bytes: int = 0
@@ -75,11 +75,11 @@ class Exchange:
 
 
 class Observer(HttpLayer):
-    """Observes every request when its last byte was sent or when it failed."""
+    """Measures every request, and reports it once the last byte was sent or the request failed."""
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on and measure it."""
-        began, seen = time.perf_counter(), Exchange()
+        """Pass on the request and measure it."""
+        began_at, seen = time.perf_counter(), Exchange()
 
         async def receive_and_count() -> Message:
             message = await receive()
@@ -95,7 +95,7 @@ class Observer(HttpLayer):
         try:
             await self.app(scope, receive_and_count, send_and_count)
         finally:
-            seen.seconds = time.perf_counter() - began
+            seen.seconds = time.perf_counter() - began_at
             self.observe(scope, seen)
 
     @abstractmethod
@@ -104,18 +104,18 @@ class Observer(HttpLayer):
 
 
 class AccessLog(Observer):
-    """One line per request: client, method, path, status, bytes, milliseconds, id.
+    """Logs one line per request: client, method, path, status, bytes, milliseconds, id.
 
-    Query strings and headers are left out, because they may hold tokens; so is the signed part of an upload or download link,
-    which would let readers of the log use it.
+    Query strings and headers are not logged because they may contain tokens; nor is the signed part of upload and download
+    links, which readers of the log could use.
     """
 
     def observe(self, scope: Scope, seen: Exchange) -> None:
-        """Write the line."""
+        """Log the request."""
         client, path = (scope.get("client") or ("-",))[0], _SIGNED.sub(r"\1…", scope["path"])
         request_id = scope.get("state", {}).get("request_id", "-")
-        answered = (seen.status, seen.sent_bytes, 1000 * seen.seconds, request_id)
-        _log.info("%s %s %s %d %d B %.1f ms %s", client, scope["method"], path, *answered)
+        response = (seen.status, seen.sent_bytes, 1000 * seen.seconds, request_id)
+        _log.info("%s %s %s %d %d B %.1f ms %s", client, scope["method"], path, *response)
 
 
 def add_headers(headers: MutableHeaders, request_id: str) -> None:
@@ -127,7 +127,7 @@ def add_headers(headers: MutableHeaders, request_id: str) -> None:
 
 
 def _request_id(headers: Headers) -> str:
-    """Return the client's own id if it is safe to log; Hugging Face clients send theirs as `X-Amzn-Trace-Id`."""
+    """Return the id sent by the client if it is safe to log, else a new one. Hugging Face clients send `X-Amzn-Trace-Id`."""
     for name in ("x-request-id", "x-amzn-trace-id"):
         if _SAFE_ID.fullmatch(headers.get(name, "")):
             return headers[name]

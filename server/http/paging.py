@@ -1,4 +1,4 @@
-"""Pagination: signed cursors, and the header `Link` with the next page's address, as on the Hugging Face Hub."""
+"""Pagination with signed cursors, and the header `Link` with the URL of the next page, as on the Hugging Face Hub."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from itsdangerous import BadData
 
 from hub.errors import InvalidRequest
 from hub.records import Page, Query
-from server.http.addresses import absolute, with_parameters
 from server.http.signed_links import serializer
+from server.http.urls import absolute, with_parameters
 
 _OFFSET = "offset"
 
@@ -22,51 +22,51 @@ def write_cursor(request: Request, offset: int) -> str:
 
 
 def offset_of(request: Request) -> int:
-    """Return the position that the parameter `cursor` names, 0 without one. Raises InvalidRequest for an invalid cursor."""
+    """Return the position of the parameter `cursor`, 0 without one. Raises InvalidRequest for an invalid cursor."""
     cursor = request.query_params.get("cursor")
     return int(_read(request, _OFFSET, cursor)) if cursor else 0
 
 
 def next_link(request: Request, offset: int) -> dict[str, str]:
-    """Return the header `Link` to the page that begins at `offset`."""
+    """Return the header `Link` for the page that starts at `offset`."""
     return link_to(request, write_cursor(request, offset))
 
 
 def link_to(request: Request, cursor: str) -> dict[str, str]:
-    """Return the header `Link` to the page of a cursor."""
+    """Return the header `Link` for the page of a cursor."""
     return {"Link": f'<{absolute(request, with_parameters(request, cursor=cursor))}>; rel="next"'}
 
 
-def cursor_behind(request: Request, query: Query, page: Page) -> str | None:
-    """Return a cursor for the page after `page` of a search; None after the last one.
+def cursor_after(request: Request, query: Query, page: Page) -> str | None:
+    """Return a cursor for the page after `page` of a search; None after the last page.
 
-    It names the last artifact, so that none is repeated or skipped when others are added or removed in the meantime.
+    It contains the name of the last artifact, so that none is repeated or skipped when others are added or removed.
     """
-    reached = page.offset + len(page.items)
-    is_counted = page.is_exact and not query.after  # After a cursor, artifacts before it may have come and gone.
-    if len(page.items) < max(query.limit, 1) or (is_counted and reached >= page.total):
+    end = page.offset + len(page.items)
+    is_counted = page.is_exact and not query.after  # Artifacts before a cursor may have been added or removed.
+    if len(page.items) < max(query.limit, 1) or (is_counted and end >= page.total):
         return None
-    return word_for(request, replace(query, offset=reached, after=page.items[-1].name.key))
+    return cursor_for(request, replace(query, offset=end, after=page.items[-1].name.key))
 
 
-def word_for(request: Request, query: Query) -> str:
-    """Return a cursor for the place where a query begins."""
-    return _write(request, _search(query), [query.offset, query.after])
+def cursor_for(request: Request, query: Query) -> str:
+    """Return a cursor for the position at which the query starts."""
+    return _write(request, _purpose_of(query), [query.offset, query.after])
 
 
-def behind(request: Request, query: Query, cursor: str) -> Query:
-    """Return the query for the page of `cursor`. Raises InvalidRequest for an invalid cursor or one of another search."""
-    offset, after = _read(request, _search(query), cursor)
+def query_at(request: Request, query: Query, cursor: str) -> Query:
+    """Return the query for the page of `cursor`. Raises InvalidRequest if the cursor is invalid or belongs to another search."""
+    offset, after = _read(request, _purpose_of(query), cursor)
     return replace(query, offset=offset, after=after)
 
 
-def _search(query: Query) -> str:
-    """Return the purpose of a search's cursors: the query without position, page length and caller."""
+def _purpose_of(query: Query) -> str:
+    """Return the signing purpose of the cursors of a search: the query without position, page size and caller."""
     return f"search {replace(query, offset=0, limit=0, after='', readers=None)!r}"
 
 
-def _write(request: Request, purpose: str, place: Any) -> str:
-    return str(serializer(request.app.state.hub, f"cursor {purpose}").dumps(place))
+def _write(request: Request, purpose: str, position: Any) -> str:
+    return str(serializer(request.app.state.hub, f"cursor {purpose}").dumps(position))
 
 
 def _read(request: Request, purpose: str, cursor: str) -> Any:

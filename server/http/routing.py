@@ -1,6 +1,6 @@
-"""Routes as rows of a table, path converters, and the function that registers rows.
+"""Declare routes, register them, and convert path parameters.
 
-`server.routes` is the table of the core. Optional parts return the same rows from `addresses`.
+`server.routes` lists the routes of the core. Optional parts return theirs from `ServerPart.routes`.
 """
 
 from __future__ import annotations
@@ -14,29 +14,29 @@ from starlette.convertors import StringConvertor, register_url_convertor
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class RouteSpec:
     """A path, its methods and its endpoint."""
 
     methods: str
-    """Separated by spaces. GET includes HEAD, with the same headers."""
+    """HTTP methods, separated by spaces. GET includes HEAD, with the same headers."""
     path: str
     endpoint: Callable[..., Any]
     document: Mapping[str, Any] | None = None
-    """Arguments of FastAPI's `add_api_route` for the OpenAPI document; see `server.openapi.document`."""
+    """Arguments of `FastAPI.add_api_route` for the OpenAPI document; see `server.openapi.document`."""
 
 
-def register(app: FastAPI, addresses: Iterable[Address]) -> None:
-    """Add routes in this order: the first one that matches a request answers it."""
-    for each in addresses:
+def register(app: FastAPI, routes: Iterable[RouteSpec]) -> None:
+    """Register routes in this order: the first one that matches a request handles it."""
+    for each in routes:
         methods = each.methods.split()
         if "GET" in methods and "HEAD" not in methods:
             methods.append("HEAD")
         app.add_api_route(each.path, each.endpoint, methods=methods, **(each.document or {"include_in_schema": False}))
 
 
-def below(prefix: str, *addresses: Address) -> tuple[Address, ...]:
-    """Return the same addresses below a prefix."""
-    return tuple(replace(each, path=prefix + each.path) for each in addresses)
+def below(prefix: str, *routes: RouteSpec) -> tuple[RouteSpec, ...]:
+    """Return the same routes below a path prefix."""
+    return tuple(replace(each, path=prefix + each.path) for each in routes)
 
 
 class Repository(StringConvertor):

@@ -1,4 +1,4 @@
-"""Parse the query string into a `Query`: pages and API use the same parameters as `hub search`."""
+"""Parse query strings into `Query` objects. Pages and API have the same parameters as `hub search`."""
 
 from __future__ import annotations
 
@@ -13,52 +13,56 @@ from hub.languages import parse_language
 from hub.records import Provenance, Query
 from hub.registry.search.search import BY_METRIC, SORTS
 
-MAX_VALUES = 100
-"""Largest page, in artifacts."""
-FARTHEST = 1000
-"""Largest `offset`. Beyond it, clients use cursors, which cost the same everywhere."""
-MAX_WORD = 1000
-"""Longest parameter, in characters."""
+MAX_PAGE = 100
+"""Maximum number of artifacts per page."""
+MAX_OFFSET = 1000
+"""Largest `offset`. Beyond it, clients use cursors, which cost the same at every position."""
+MAX_LENGTH = 1000
+"""Maximum length of a parameter in characters."""
 ORDERS = (*SORTS, BY_METRIC)
 _ALIASES = {"q": "text", "language": "lang"}
-_TEXT: dict[str, Any] = {"type": "string", "maxLength": MAX_WORD}
+_TEXT: dict[str, Any] = {"type": "string", "maxLength": MAX_LENGTH}
 _NUMBER: dict[str, Any] = {"type": "number"}
-_WORDS: dict[str, tuple[str, dict[str, Any], Any]] = {
-    "text": ("Words in names, summaries and tags. Alias: `q`.", _TEXT, "yoruba"),
-    "lang": ("BCP-47 tag or name of a language: `yo`, `yor`, `Yoruba`, `Yorùbá`. Alias: `language`.", _TEXT, "yo"),
-    "kind": ("`adapter`, `projector`, `encoder`, `delta`, `base` or `dataset`.", _TEXT, "adapter"),
-    "base": ("A base that the artifact has weights for.", _TEXT, "emoji-sd"),
-    "method": ("Training method: `mulan`, `pea` …", _TEXT, "mulan"),
-    "license": ("SPDX identifier.", _TEXT, "Apache-2.0"),
+_PARAMETERS: dict[str, tuple[str, dict[str, Any], Any]] = {
+    "text": ("Words to search for in names, summaries and tags. Alias: `q`.", _TEXT, "yoruba"),
+    "lang": ("Language tag (BCP 47) or name: `yo`, `yor`, `Yoruba`, `Yorùbá`. Alias: `language`.", _TEXT, "yo"),
+    "kind": ("Kind of artifact: `adapter`, `projector`, `encoder`, `delta`, `base` or `dataset`.", _TEXT, "adapter"),
+    "base": ("Base that the artifact has weights for.", _TEXT, "emoji-sd"),
+    "method": ("Training method, such as `mulan` or `pea`.", _TEXT, "mulan"),
+    "license": ("Licence, as an SPDX identifier.", _TEXT, "Apache-2.0"),
     "owner": ("Owner of the artifact.", _TEXT, "linguahub"),
-    "metric": ("Only artifacts with a score of this metric, in `lang` if given.", _TEXT, "r_precision_at_10"),
-    "benchmark": ("Benchmark of the scores of `metric`.", _TEXT, "emoji-generation"),
-    "split": ("Split of the scores of `metric`.", _TEXT, "seen"),
+    "metric": (
+        "Return only artifacts with a score of this metric, in the language `lang` if given.",
+        _TEXT,
+        "r_precision_at_10",
+    ),
+    "benchmark": ("Benchmark that `metric` refers to.", _TEXT, "emoji-generation"),
+    "split": ("Split that `metric` refers to.", _TEXT, "seen"),
     "provenance": (
-        "Provenance of the scores of `metric`. Different provenances cannot be compared.",
+        "Provenance of the scores of `metric`. Scores of different provenance cannot be compared.",
         {"type": "string", "enum": [*Provenance], "default": Provenance.MEASURED.value},
         "measured",
     ),
-    "min": ("Smallest value of `metric`, in its unit.", _NUMBER, 0.5),
-    "max": ("Largest value of `metric`.", _NUMBER, 1.0),
+    "min": ("Minimum value of `metric`, in its unit.", _NUMBER, 0.5),
+    "max": ("Maximum value of `metric`, in its unit.", _NUMBER, 1.0),
     "scores": (
-        "Return only the `best` score of each artifact, or `all`.",
+        "Scores to return: only the `best` one of each artifact, or `all`.",
         {"type": "string", "enum": ["best", "all"], "default": "best"},
         "best",
     ),
     "sort": (
-        "Order: `score` puts the best measured first, `metric` the best value of `metric`.",
+        "Sort order: `score` puts the best measured artifacts first, `metric` those with the best value of `metric`.",
         {"type": "string", "enum": list(ORDERS), "default": "score"},
         "score",
     ),
     "limit": (
-        f"Artifacts per page, 1 to {MAX_VALUES}; 20 by default.",
-        {"type": "integer", "minimum": 1, "maximum": MAX_VALUES, "default": 20},
+        "Maximum number of artifacts per page.",
+        {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": 20},
         20,
     ),
     "offset": (
-        "Artifacts to skip.",
-        {"type": "integer", "minimum": 0, "maximum": FARTHEST, "default": 0},
+        "Number of artifacts to skip.",
+        {"type": "integer", "minimum": 0, "maximum": MAX_OFFSET, "default": 0},
         0,
     ),
 }
@@ -70,19 +74,19 @@ PARAMETERS: list[dict[str, Any]] = [
         "description": meaning,
         "schema": {**schema, "examples": [example]},
     }
-    for name, (meaning, schema, example) in _WORDS.items()
+    for name, (meaning, schema, example) in _PARAMETERS.items()
 ]
-"""For the OpenAPI document."""
+"""Parameters in the OpenAPI document."""
 
 
 _NAMED = ("kind", "base", "method", "license", "owner", "metric", "benchmark", "split")
-"""Parameters that are taken as they are."""
+"""Parameters that are passed to the query unchanged."""
 
 
 def read_query(parameters: QueryParams, readers: tuple[str, ...] | None = (), *, scores: str = "all") -> Query:
-    """Return the query of a search by a caller who may see the private artifacts of `readers`.
+    """Return the query of a search by a caller who can see the private artifacts of `readers`.
 
-    Empty parameters, as forms send them, are ignored. `scores` is the default of that parameter.
+    Empty parameters, which forms send, are ignored. `scores` is the default of the parameter `scores`.
 
     Raises UnknownLanguage with similar names, and InvalidRequest for unknown parameters and numbers out of range.
     """
@@ -98,15 +102,15 @@ def read_query(parameters: QueryParams, readers: tuple[str, ...] | None = (), *,
         scores=_one_of("scores", given, ("best", "all"), scores),
         readers=readers,
         sort=_one_of("sort", given, ORDERS, "score"),
-        limit=read_number("limit", given.get("limit", "20"), 1, MAX_VALUES),
-        offset=read_number("offset", given.get("offset", "0"), 0, FARTHEST),
+        limit=read_number("limit", given.get("limit", "20"), 1, MAX_PAGE),
+        offset=read_number("offset", given.get("offset", "0"), 0, MAX_OFFSET),
     )  # fmt: skip
 
 
-def read_number(name: str, text: str, least: int, most: int) -> int:
-    """Return a whole number of a query string. Raises InvalidRequest outside `least` … `most`."""
-    if not (text.isascii() and text.isdecimal() and len(text) <= 9 and least <= int(text) <= most):
-        raise InvalidRequest(f"`{name}` must be a whole number from {least} to {most}, not `{text[:80]}`.")
+def read_number(name: str, text: str, minimum: int, maximum: int) -> int:
+    """Parse a whole number of a query string. Raises InvalidRequest outside `minimum` … `maximum`."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= 9 and minimum <= int(text) <= maximum):
+        raise InvalidRequest(f"`{name}` must be a whole number from {minimum} to {maximum}, not `{text[:80]}`.")
     return int(text)
 
 
@@ -114,12 +118,12 @@ def _given(parameters: QueryParams) -> dict[str, str]:
     given: dict[str, str] = {}
     for written, value in parameters.multi_items():
         name = _ALIASES.get(written, written)
-        if name not in _WORDS:
-            near = difflib.get_close_matches(name, _WORDS, n=1)
-            hint = f" Did you mean `{near[0]}`?" if near else f" Available: {', '.join(_WORDS)}."
+        if name not in _PARAMETERS:
+            near = difflib.get_close_matches(name, _PARAMETERS, n=1)
+            hint = f" Did you mean `{near[0]}`?" if near else f" Available: {', '.join(_PARAMETERS)}."
             raise InvalidRequest(f"unknown search parameter `{name[:80]}`.{hint}")
-        if len(value) > MAX_WORD:
-            raise InvalidRequest(f"`{name}` has {len(value)} characters, and the limit is {MAX_WORD}.")
+        if len(value) > MAX_LENGTH:
+            raise InvalidRequest(f"`{name}` has {len(value)} characters, but the limit is {MAX_LENGTH}.")
         if value.strip():
             given[name] = value.strip()
     return given

@@ -1,6 +1,6 @@
-"""Values that the server signs with itsdangerous: links, tokens, cursors, forms. All workers share the key.
+"""Sign links, tokens, cursors and forms with itsdangerous. All workers share the key.
 
-The purpose is the salt from which each key is derived, so a value signed for one purpose is invalid for another.
+Each key is derived with the purpose as salt, so a value signed for one purpose is invalid for another.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from hub.registry.accounts.permissions import Account
 from hub.registry.accounts.server_settings import signing_key
 
 LINK_SECONDS = 24 * 3600
-"""Seconds for which an upload link works: a slow line needs hours for a large file."""
+"""Seconds for which an upload link is valid: slow connections need hours for a large file."""
 _INVALID = "this link is invalid or has expired: request a new one."
 _SHA256: dict[str, Any] = {"key_derivation": "hmac", "digest_method": hashlib.sha256}
 
@@ -25,15 +25,16 @@ _SHA256: dict[str, Any] = {"key_derivation": "hmac", "digest_method": hashlib.sh
 def sign(hub: LocalHub, purpose: str, seconds: int = LINK_SECONDS, **claims: Any) -> str:
     """Sign `claims` for `purpose`, valid for `seconds`.
 
-    It holds the end, not the beginning: itsdangerous refuses timestamps of the future, which clocks of other machines cause.
+    The value contains its expiration time. The timestamps of itsdangerous are not used because it refuses those in the future,
+    which other machines with different clocks can produce.
     """
     return serializer(hub, purpose).dumps(claims | {"until": int(time.time()) + seconds})
 
 
-def claims_of(hub: LocalHub, purpose: str, word: str) -> dict[str, Any]:
-    """Return the claims that `sign` put into `word`. Raises Unauthenticated if it is invalid or has expired."""
+def claims_of(hub: LocalHub, purpose: str, token: str) -> dict[str, Any]:
+    """Return the claims of a token that `sign` has returned. Raises Unauthenticated if it is invalid or expired."""
     try:
-        claims: dict[str, Any] = serializer(hub, purpose).loads(word)
+        claims: dict[str, Any] = serializer(hub, purpose).loads(token)
     except BadData as error:
         raise Unauthenticated(_INVALID) from error
     if claims["until"] < time.time():
@@ -42,7 +43,7 @@ def claims_of(hub: LocalHub, purpose: str, word: str) -> dict[str, Any]:
 
 
 def sender_of(hub: LocalHub, claims: dict[str, Any]) -> Account:
-    """Return the account that a link was made for. Raises Unauthenticated if it was deleted since."""
+    """Return the account that a link was created for. Raises Unauthenticated if the account was deleted."""
     found = hub.accounts.find_by_id(claims["account"])
     if found is None:
         raise Unauthenticated("the account of this link was deleted.")
@@ -50,7 +51,7 @@ def sender_of(hub: LocalHub, claims: dict[str, Any]) -> Account:
 
 
 def serializer(hub: LocalHub, purpose: str) -> URLSafeSerializer:
-    """Return the serializer of signed JSON for a purpose. It raises BadData for values that it has not signed."""
+    """Return a serializer of signed JSON for a purpose. Its `loads` raises BadData for invalid signatures."""
     return URLSafeSerializer(signing_key(hub.registry.database), salt=purpose, signer_kwargs=_SHA256)
 
 

@@ -1,4 +1,4 @@
-"""The OpenAPI document of our own API: parameters, responses and errors of each address, with examples."""
+"""Write the OpenAPI document of our API: parameters, responses and errors of each route, with examples."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.routing import BaseRoute, Route
 
-from server.http.routing import Address
-from server.http.wire import ErrorBody
+from server.http.response_bodies import ErrorBody
+from server.http.routing import RouteSpec
 
-ADDRESS = "/api/v1/openapi.json"
+PATH = "/api/v1/openapi.json"
 TOKEN = "token"  # noqa: S105 - the name of the scheme
-_ABOUT = """The registry of language modules for frozen text-to-image models.
+_DESCRIPTION = """A registry of language modules for frozen text-to-image models.
 
-Every error is `{"error": "…"}` with one line that says what was asked, what was found and what to do next. Lists are
-paginated: pass the `cursor` of one page for the next. Send a token as `Authorization: Bearer TOKEN`; public artifacts need
-none. Hugging Face clients use other addresses, which its documentation describes.
+Every error is `{"error": "…"}` with one line: what was requested, what was found and what to do next. Lists are
+paginated: pass the `cursor` of a page to get the next one. Send a token as `Authorization: Bearer TOKEN`; public artifacts need
+no token. Hugging Face clients use the Hub API, which Hugging Face documents.
 """
 TAGS = {
     "search": "Find artifacts and languages.",
-    "artifacts": "One artifact: its revisions, files, tensors, aliases and yanked revisions.",
-    "scores": "Scores, their authors, and leaderboards.",
+    "artifacts": "Artifacts with their revisions, files, tensors and aliases.",
+    "scores": "Scores, disputes and leaderboards.",
     "choose": "Compatibility, comparisons and advice.",
-    "webhooks": "Webhooks, created here or with Hugging Face's client.",
-    "operate": "Running the server.",
+    "webhooks": "Webhooks, including those created with Hugging Face's client.",
+    "operate": "Administration, health and metrics of the server.",
 }
 _ERRORS = {
     400: ("Invalid request.", "`limit` must be a whole number from 1 to 100, not `many`."),
     401: ("Not logged in, or an invalid token.", "Not logged in. Set HF_TOKEN or run `hf auth login`."),
     403: ("Permission denied.", "`ada` doesn't have permission to administer `linguahub/mulan-yo`."),
-    404: ("Not found, or not visible.", "no artifact is called `mulan-yoo`. Did you mean `mulan-yo`?"),
-    409: ("Conflict with another change, or a name that is taken.", "`ada/mulan-yo` already has a tag `@stable`."),
+    404: ("Not found, or not visible to the caller.", "no artifact is called `mulan-yoo`. Did you mean `mulan-yo`?"),
+    409: ("Conflict with another change, or the name is taken.", "`ada/mulan-yo` already has a tag `@stable`."),
     413: ("The request body is too large.", "the request body is larger than the limit of 8388608 bytes."),
     422: (
         "Invalid path in a repository.",
@@ -43,7 +43,7 @@ _ERRORS = {
     ),
     429: ("Too many requests.", "too many requests: try again in 12 s."),
     501: ("Not supported by this server.", "jobs are not served here."),
-    503: ("Not ready: the database or the store does not answer.", "the store does not answer."),
+    503: ("Not ready: the database or the store does not respond.", "the store does not respond."),
 }
 
 
@@ -62,37 +62,35 @@ def documented(
     example: Any = None,
     moves: bool = False,
     also: Mapping[int, type[Any]] | None = None,
-) -> Address:
-    """Return the row of an address below /api/v1, with its part of the OpenAPI document.
+) -> RouteSpec:
+    """Return a route below /api/v1 with its part of the OpenAPI document.
 
-    `login` means that it needs a token, `moves` that a former name is redirected; `also` maps more statuses to their bodies.
+    `login` means that it needs a token, `moves` that former names are redirected; `also` maps further statuses to their bodies.
     """
-    # Any request can have wrong parameters, an invalid token, or be one too many.
+    # Any request can have invalid parameters or an invalid token, or exceed the rate limit.
     statuses = sorted({*errors, 400, 401, 429} | ({403} if login else set()))
     done: dict[str, Any] = {"model": body} if body is not None else {"content": {media: {"schema": {"type": "string"}}}}
     if example is not None:
-        done.setdefault("content", {}).setdefault(media, {})["examples"] = {"answer": {"value": example}}
-    moved = {
-        "description": "The artifact was renamed: repeat the request at `Location`, with the same method and body."
-    }
-    answers: dict[int | str, dict[str, Any]] = {
-        status: {"description": "Success.", **done},
+        done.setdefault("content", {}).setdefault(media, {})["examples"] = {"response": {"value": example}}
+    moved = {"description": "The artifact was renamed: repeat the request at `Location` with the same method and body."}
+    responses: dict[int | str, dict[str, Any]] = {
+        status: {"description": "Redirect to the artifact." if status == 307 else "Success.", **done},
         **{each: _error(each) for each in statuses},
         **{each: {"description": _ERRORS[each][0], "model": model} for each, model in (also or {}).items()},
-        **({307: moved} if moves else {}),
+        **({307: moved} if moves and status != 307 else {}),
     }
     extra: dict[str, Any] = {"security": [{TOKEN: []}] if login else [{}, {TOKEN: []}]}
     if parameters:
         extra["parameters"] = list(parameters)
     document = {
-        "status_code": status, "response_model": None, "responses": answers, "openapi_extra": extra, "tags": [tag],
+        "status_code": status, "response_model": None, "responses": responses, "openapi_extra": extra, "tags": [tag],
         "operation_id": endpoint.__name__,
     }  # fmt: skip
-    return Address(method, f"/api/v1{path}", endpoint, document)
+    return RouteSpec(method, f"/api/v1{path}", endpoint, document)
 
 
 def install(app: FastAPI) -> None:
-    """Make `app` serve this document."""
+    """Make `app` serve the document."""
 
     def write() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -104,36 +102,45 @@ def install(app: FastAPI) -> None:
 
 def _write(app: FastAPI) -> dict[str, Any]:
     document = get_openapi(
-        title="linguahub", version="1", description=_ABOUT, routes=[_shown(each) for each in app.routes],
+        title="linguahub", version="1", description=_DESCRIPTION, routes=[_without_head(each) for each in app.routes],
         tags=[{"name": name, "description": meaning} for name, meaning in TAGS.items()],
     )  # fmt: skip
     components = document.setdefault("components", {})
     components["securitySchemes"] = {
-        TOKEN: {"type": "http", "scheme": "bearer", "description": "`hub admin token create`"}
+        TOKEN: {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "A token from the settings page or `hub admin token create`.",
+        }
     }
-    # FastAPI's own response to wrong parameters: this server answers 400, in our envelope.
+    # FastAPI's default response to invalid parameters; this server returns 400 in our own format.
     for name in ("HTTPValidationError", "ValidationError"):
         components.get("schemas", {}).pop(name, None)
     for path, operations in document["paths"].items():
         for operation in operations.values():
             _name_parameters(path, operation)
-            answers = operation["responses"]
-            answers.get("307", {}).pop("content", None)
-            if "HTTPValidationError" in str(answers.get("422", "")):
-                del answers["422"]
+            # Docstrings of endpoints name exceptions in a last paragraph; callers of the API see statuses.
+            operation["description"] = operation["description"].partition("\n\nRaises ")[0]
+            responses = operation["responses"]
+            responses.get("307", {}).pop("content", None)
+            if "HTTPValidationError" in str(responses.get("422", "")):
+                del responses["422"]
+            for response in responses.values():
+                if len(content := response.get("content", {})) > 1 and not content["application/json"].get("schema"):
+                    del content["application/json"]  # FastAPI's default, beside the media type that the route declares.
     return document
 
 
-def _shown(route: BaseRoute) -> BaseRoute:
-    """Return a route without HEAD, which the document leaves out."""
-    shown = copy(route)
-    if isinstance(shown, Route):
-        shown.methods = (shown.methods or set()) - {"HEAD"}
-    return shown
+def _without_head(route: BaseRoute) -> BaseRoute:
+    """Return a copy of the route without HEAD, which the document omits."""
+    copied = copy(route)
+    if isinstance(copied, Route):
+        copied.methods = (copied.methods or set()) - {"HEAD"}
+    return copied
 
 
 def _name_parameters(path: str, operation: dict[str, Any]) -> None:
-    """Add path parameters that an endpoint reads from the request itself, unknown to FastAPI."""
+    """Add the path parameters that FastAPI does not know because the endpoint reads them from the request."""
     listed = operation.setdefault("parameters", [])
     known = {each["name"] for each in listed if each["in"] == "path"}
     listed += [

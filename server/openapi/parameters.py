@@ -1,4 +1,4 @@
-"""Parameters that several endpoints of our API share: the artifact of the path, revisions, fields of bodies."""
+"""Parameters that endpoints of our API share: the artifact in the path, revisions, fields of bodies."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from hub.errors import InvalidRequest, UnknownLanguage
 from hub.languages import parse_language
 from hub.names import LENGTH
 from hub.records import Artifact
-from server.auth.access import Hub, asked_name, get_artifact
+from server.auth.access import Hub, get_artifact, requested_name
 from server.auth.caller import caller_of, require_write
-from server.http.addresses import Segment
+from server.http.urls import Segment
 
 _PART = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 Owner = Annotated[
@@ -25,13 +25,13 @@ Name = Annotated[
 RevisionName = Annotated[
     Segment,
     Path(
-        description="`main`, an alias, a branch, a tag, a number, or the first digits of an id.",
+        description="`main`, an alias, a branch, a tag, a revision number, or the first digits of an id.",
         max_length=256,
         examples=["main"],
     ),
 ]
 _PLAIN = r"^[^\x00-\x1f\x7f]*$"
-"""One line without control characters, so that it is safe to print on a terminal."""
+"""Text without control characters, which is safe to print on a terminal."""
 Word = Annotated[str, StringConstraints(pattern=_PLAIN, max_length=200)]
 Line = Annotated[str, StringConstraints(pattern=_PLAIN, min_length=1, max_length=1000)]
 Digits = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -39,20 +39,20 @@ Whole = Annotated[int, Field(ge=0, lt=1 << 63)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
-def _named(request: Request, hub: Hub, owner: Owner, name: Name) -> Artifact:  # noqa: ARG001 - for the document
-    """Return the artifact of the path, of any kind. Raises UnknownArtifact, also if the caller may not see it."""
-    return get_artifact(hub, asked_name(request), request)
+def _artifact(request: Request, hub: Hub, owner: Owner, name: Name) -> Artifact:  # noqa: ARG001 - for the document
+    """Return the artifact in the path, of any kind. Raises UnknownArtifact, also if the caller cannot see it."""
+    return get_artifact(hub, requested_name(request), request)
 
 
-def _own(request: Request, hub: Hub, owner: Owner, name: Name) -> Artifact:
-    """Return the artifact of the path if the caller may commit to it. Raises Unauthenticated or Forbidden."""
-    artifact = _named(request, hub, owner, name)
+def _writable_artifact(request: Request, hub: Hub, owner: Owner, name: Name) -> Artifact:
+    """Return the artifact in the path if the caller has write access. Raises Unauthenticated or Forbidden."""
+    artifact = _artifact(request, hub, owner, name)
     require_write(caller_of(request, hub), artifact.name)
     return artifact
 
 
-Named = Annotated[Artifact, Depends(_named)]
-Own = Annotated[Artifact, Depends(_own)]
+ApiArtifact = Annotated[Artifact, Depends(_artifact)]
+WritableApiArtifact = Annotated[Artifact, Depends(_writable_artifact)]
 
 
 def _language(text: str) -> str:
@@ -63,4 +63,4 @@ def _language(text: str) -> str:
 
 
 Language = Annotated[str, StringConstraints(pattern=_PLAIN, max_length=100), AfterValidator(_language)]
-"""A language's tag or name, parsed. Raises InvalidRequest."""
+"""A language tag or name, parsed. Raises InvalidRequest for unknown ones."""

@@ -1,1 +1,1 @@
-"""Web pages: the same queries as the API, rendered as HTML that needs no JavaScript."""
+"""Web pages, which make the same queries as the API and need no JavaScript."""

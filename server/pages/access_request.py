@@ -1,4 +1,4 @@
-"""The button on a gated artifact's page that requests access to its files."""
+"""Request access to the files of a gated artifact from its page."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from starlette.responses import RedirectResponse, Response
 from hub.local import LocalHub
 from hub.records import Artifact
 from hub.registry.artifacts.access_requests import ask, may_download, status_of
-from server.auth.access import Hub, Wanted
-from server.auth.browser_session import form_word
+from server.auth.access import Hub, VisibleArtifact
+from server.auth.browser_session import csrf_token_of
 from server.auth.caller import actor_of, caller_of
-from server.auth.csrf_forms import MemberForm, account_in
-from server.http.addresses import page_path
+from server.auth.csrf_forms import SignedInForm, account_in
+from server.http.urls import page_path
 from server.pages.login import SEE_OTHER
 
 
-def request_access(request: Request, hub: Hub, form: MemberForm, artifact: Wanted) -> Response:
-    """Request access and redirect to the page, which shows the request's status."""
-    assert form.visit is not None, "a member's form has a session"
-    ask(hub.registry.database, artifact, account_in(form.visit), actor_of(request, form.visit.caller))
+def request_access(request: Request, hub: Hub, form: SignedInForm, artifact: VisibleArtifact) -> Response:
+    """Request access and redirect to the page of the artifact, which shows the status of the request."""
+    assert form.session is not None, "a signed-in form has a session"
+    ask(hub.registry.database, artifact, account_in(form.session), actor_of(request, form.session.caller))
     return RedirectResponse(page_path(artifact), SEE_OTHER)
 
 
 def gate_of(request: Request, hub: LocalHub, artifact: Artifact) -> dict[str, Any]:
-    """Return the status of the caller's request for the page; empty when the caller may download the files."""
+    """Return the status of the caller's request for the page; empty if the caller can download the files."""
     caller = caller_of(request, hub)
     if may_download(hub.registry.database, caller, artifact):
-        return {"gate": "", "word": ""}
+        return {"gate": "", "csrf_token": ""}
     status = status_of(hub.registry.database, artifact.name, caller.account) if caller.account else "unknown"
-    return {"gate": status or "unasked", "word": form_word(request, hub)}
+    return {"gate": status or "unrequested", "csrf_token": csrf_token_of(request, hub)}

@@ -1,4 +1,4 @@
-"""GET /{owner}/{name} and /{owner}/{name}/tree/{revision}: one artifact."""
+"""GET /{owner}/{name} and /{owner}/{name}/tree/{revision}: the page of an artifact."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from hub.records import Artifact, Revision, Score
 from hub.registry.artifacts.scans import scans_in
 from hub.registry.parts import origin_of
 from hub.store import BlobStore
-from server.auth.access import Hub, asked_name, get_artifact
-from server.http.addresses import Segment, absolute, commit_id, file_path, page_path
+from server.auth.access import Hub, get_artifact, requested_name
 from server.http.card import prose, recipe
-from server.pages import wording
+from server.http.urls import Segment, absolute, commit_id, file_path, page_path
+from server.pages import formatting
 from server.pages.access_request import gate_of
 from server.pages.rendering import render
 from server.protocol.read.resolve import is_image
@@ -26,26 +26,28 @@ SHOWN_REVISIONS = 20
 
 def show_artifact(request: Request, hub: Hub, revision: Segment = "") -> Response:
     """Show the artifact at its newest revision, or at the one in the path."""
-    artifact = get_artifact(hub, asked_name(request), request)
+    artifact = get_artifact(hub, requested_name(request), request)
     if not request.url.path.startswith(page_path(artifact)):
-        # A bare name, or a dataset without its prefix: one artifact has one address.
+        # A bare name, or a dataset without its prefix: redirect to the canonical URL.
         tail = f"/tree/{commit_id(hub.registry.revision(artifact.name, revision).id)}" if revision else ""
         return RedirectResponse(page_path(artifact) + tail, status_code=307)
     try:
         shown = hub.registry.revision(artifact.name, revision or "main")
-    except AllYanked:  # The page says so and shows the newest one.
+    except AllYanked:  # The page shows the newest one and a warning.
         shown = hub.registry.tip(artifact.name, revision or "main")
-    # A module without weights cannot be loaded, so its page shows the command that makes them.
+    # A module without weights cannot be loaded, so its page shows the command that recreates them.
     is_card_only = artifact.method and not artifact.weights_digest and not artifact.upstream
-    made_by = recipe(hub.store, shown) if is_card_only else ""
+    recreate_command = recipe(hub.store, shown) if is_card_only else ""
     context = {
         "artifact": artifact,
         "shown": shown,
         "is_head": not artifact.revision or shown.id == artifact.revision,
-        "languages": [wording.language(tag) for tag in artifact.languages],
+        "languages": [formatting.language(tag) for tag in artifact.languages],
         "score_tables": _score_tables(artifact),
-        "recipe": made_by,
-        "snippets": [("In a terminal", made_by)] if made_by else _snippets(artifact, absolute(request, "")),
+        "recipe": recreate_command,
+        "snippets": [("In a terminal", recreate_command)]
+        if recreate_command
+        else _snippets(artifact, absolute(request, "")),
         "revisions": hub.registry.revisions(artifact.name)[:SHOWN_REVISIONS],
         "commit_id": commit_id,
         "origin": origin_of(hub.registry.database, artifact.name),
@@ -53,59 +55,63 @@ def show_artifact(request: Request, hub: Hub, revision: Segment = "") -> Respons
         **gate_of(request, hub, artifact),
         **_contents(artifact, shown, hub.store),
     }
-    # Browsers say where a form came from only if the page allows it.
-    headers = {"Referrer-Policy": "same-origin"} if context["gate"] == "unasked" else None
+    # Browsers only send the origin of a form if the policy of its page allows it.
+    headers = {"Referrer-Policy": "same-origin"} if context["gate"] == "unrequested" else None
     return render("artifact.html", context, request=request, headers=headers)
 
 
 def _contents(artifact: Artifact, shown: Revision, store: BlobStore) -> dict[str, Any]:
-    def address_of(path: str) -> str:
+    def url_of(path: str) -> str:
         return file_path(artifact, shown, path)
 
-    text = prose(store, shown, address_of)
+    text = prose(store, shown, url_of)
     files = sorted(shown.files, key=lambda file: (file.path.count("/"), file.path))
     # Images that the card shows are not repeated.
-    images = [file for file in files if is_image(file.path) and address_of(file.path) not in text]
+    images = [file for file in files if is_image(file.path) and url_of(file.path) not in text]
     return {"files": files, "images": images, "prose": text}
 
 
 def _score_tables(artifact: Artifact) -> list[tuple[str, list[Score]]]:
-    """Return scores by benchmark in the card's order; within one, the artifact's own languages first."""
+    """Return scores by benchmark in the order of the card. In each table, the languages of the artifact come first."""
     order = list(dict.fromkeys((score.benchmark, score.split) for score in artifact.scores))
     benchmarks = list(dict.fromkeys(benchmark for benchmark, _ in order))
 
-    def place(score: Score) -> tuple[int, bool, str, int]:
+    def sort_key(score: Score) -> tuple[int, bool, str, int]:
         is_foreign = bool(score.language) and score.language not in artifact.languages
         split = order.index((score.benchmark, score.split))
         return benchmarks.index(score.benchmark), is_foreign, score.language, split
 
-    ranked = sorted(artifact.scores, key=place)
+    ranked = sorted(artifact.scores, key=sort_key)
     return [(benchmark, list(group)) for benchmark, group in groupby(ranked, key=lambda each: each.benchmark)]
 
 
 def _snippets(artifact: Artifact, endpoint: str) -> list[tuple[str, str]]:
-    """Return ways to use the artifact, each with a heading."""
-    name = wording.short_name(artifact.name)
+    """Return snippets that use the artifact, each with a heading."""
+    name = formatting.short_name(artifact.name)
     shell = ("In a terminal", f"hub pull {name}")
     if artifact.kind == "dataset":
-        return [shell, ("With huggingface_hub", _download(artifact, endpoint, ', repo_type="dataset"'))]
+        return [shell, ("With huggingface_hub", _snapshot_download(artifact, endpoint, ', repo_type="dataset"'))]
     if artifact.kind == "base":
-        return [("In Python", _load(f'"{name}"')), shell, ("With diffusers", _diffusers(artifact, endpoint))]
+        return [
+            ("In Python", _load_pipeline(f'"{name}"')),
+            shell,
+            ("With diffusers", _from_pretrained(artifact, endpoint)),
+        ]
     if artifact.bases:
-        load = ("In Python", _load(f'"{wording.short_name(artifact.bases[0])}", adapter="{name}"'))
+        load = ("In Python", _load_pipeline(f'"{formatting.short_name(artifact.bases[0])}", adapter="{name}"'))
         return [shell, load] if artifact.upstream else [load, shell]
-    return [shell, ("With huggingface_hub", _download(artifact, endpoint, ""))]
+    return [shell, ("With huggingface_hub", _snapshot_download(artifact, endpoint, ""))]
 
 
-def _load(arguments: str) -> str:
+def _load_pipeline(arguments: str) -> str:
     return f'from hub import load_pipeline\n\npipe = load_pipeline({arguments})\npipe("…").images[0].save("image.png")'
 
 
-def _download(artifact: Artifact, endpoint: str, repo_type: str) -> str:
+def _snapshot_download(artifact: Artifact, endpoint: str, repo_type: str) -> str:
     call = f'snapshot_download("{artifact.name}"{repo_type}, endpoint="{endpoint}")'
     return f"from huggingface_hub import snapshot_download\n\n{call}"
 
 
-def _diffusers(artifact: Artifact, endpoint: str) -> str:
+def _from_pretrained(artifact: Artifact, endpoint: str) -> str:
     lines = "from diffusers import DiffusionPipeline\n\n"
-    return f'# with HF_ENDPOINT={endpoint} set\n{lines}pipe = DiffusionPipeline.from_pretrained("{artifact.name}")'
+    return f'# requires HF_ENDPOINT={endpoint}\n{lines}pipe = DiffusionPipeline.from_pretrained("{artifact.name}")'

@@ -1,4 +1,4 @@
-"""GET /: search and browse."""
+"""GET /: the page to search and browse artifacts."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ from hub.registry.artifacts.scans import scans_in, worst_words
 from hub.registry.search.search import SORTS
 from server.auth.access import Hub
 from server.auth.caller import caller_of
-from server.http.addresses import page_path, with_parameters
 from server.http.search_parameters import read_query
-from server.pages import wording
+from server.http.urls import page_path, with_parameters
+from server.pages import formatting
 from server.pages.rendering import render
 
 SHOWN_LANGUAGES = 5
-"""Languages of one artifact; more are only counted."""
+"""Languages shown per artifact; the others are only counted."""
 SHOWN_VALUES = 8
-"""Values of one facet; more are folded away."""
+"""Values shown per facet; the others are collapsed."""
 _FACETS = {"language": "lang", "kind": "kind", "base": "base", "method": "method", "license": "license"}
-"""Facets in their order on the page, and the query parameter of each."""
+"""Query parameters by facet, in their order on the page."""
 _HEADINGS = {"language": "Language", "kind": "Kind", "base": "Base", "method": "Method", "license": "Licence"}
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One value of a facet, and the address that applies the filter or, when chosen, removes it."""
+    """A value of a facet, and the URL that applies the filter or, if it is chosen, removes it."""
 
     value: str
     count: int
-    address: str
+    url: str
     chosen: bool
-    language: wording.LanguageName | None
+    language: formatting.LanguageName | None
     """Set for languages only."""
 
 
 def browse(request: Request, hub: Hub) -> Response:
-    """Show the list of artifacts. An invalid search shows the problem below the form and keeps what was typed."""
+    """Show a list of artifacts. For an invalid search, show the problem below the form and keep the input."""
     readers = caller_of(request, hub).owners()
     everything = hub.registry.find(Query(limit=1, readers=readers))
     try:
@@ -60,7 +60,7 @@ def browse(request: Request, hub: Hub) -> Response:
         "page": page,
         "everything": everything,
         "languages": sorted(
-            map(wording.language, everything.facets.get("language", {})), key=lambda each: each.english
+            map(formatting.language, everything.facets.get("language", {})), key=lambda each: each.english
         ),
         "sorts": SORTS,
         "rows": [_row(hub, artifact, query.language) for artifact in page.items],
@@ -72,15 +72,19 @@ def browse(request: Request, hub: Hub) -> Response:
     return render("browse.html", context, request=request, status=status)
 
 
-def _row(hub: LocalHub, artifact: Artifact, wanted: str) -> dict[str, Any]:
-    """Return what one line of the list shows. The wanted language comes first."""
-    tags = sorted(artifact.languages, key=lambda tag: tag != wanted) if wanted else list(artifact.languages)
+def _row(hub: LocalHub, artifact: Artifact, requested_language: str) -> dict[str, Any]:
+    """Return the content of one row of the list. The requested language comes first."""
+    tags = (
+        sorted(artifact.languages, key=lambda tag: tag != requested_language)
+        if requested_language
+        else list(artifact.languages)
+    )
     return {
         "artifact": artifact,
-        "address": page_path(artifact),
-        "languages": [wording.language(tag) for tag in tags[:SHOWN_LANGUAGES]],
+        "url": page_path(artifact),
+        "languages": [formatting.language(tag) for tag in tags[:SHOWN_LANGUAGES]],
         "more_languages": len(tags[SHOWN_LANGUAGES:]),
-        # Few artifacts may hold such files, so few are looked up.
+        # Few artifacts are allowed to contain such files, so few lookups are needed.
         "unsafe": worst_words(scans_in(hub.registry.database, artifact.revision).values())
         if artifact.allow_unsafe_files
         else None,
@@ -89,7 +93,7 @@ def _row(hub: LocalHub, artifact: Artifact, wanted: str) -> dict[str, Any]:
 
 
 def _facets(request: Request, page: Page, query: Query) -> list[tuple[str, list[Choice]]]:
-    """Return headings and choices, the most frequent first; a chosen value stays even if its count is unknown."""
+    """Return headings with choices, the most frequent first. A chosen value is included even if its count is unknown."""
     facets = []
     for facet, parameter in _FACETS.items():
         chosen = getattr(query, facet)
@@ -102,7 +106,7 @@ def _facets(request: Request, page: Page, query: Query) -> list[tuple[str, list[
                 count,
                 with_parameters(request, offset=None, language=None, **{parameter: None if value == chosen else value}),
                 value == chosen,
-                wording.language(value) if facet == "language" else None,
+                formatting.language(value) if facet == "language" else None,
             )
             for value, count in sorted(counts.items(), key=lambda item: (item[0] != chosen, -item[1], item[0]))
         ]
@@ -112,14 +116,14 @@ def _facets(request: Request, page: Page, query: Query) -> list[tuple[str, list[
 
 
 def _suggestions(request: Request, problem: InvalidRequest | None) -> list[tuple[str, str]]:
-    """Return similar names of an unknown language, each with the address that searches for it."""
+    """Return names similar to an unknown one, each with the URL that searches for it."""
     if not isinstance(problem, Unknown):
         return []
     return [(name, with_parameters(request, offset=None, language=None, lang=name)) for name in problem.suggestions]
 
 
 def _neighbours(request: Request, page: Page, query: Query) -> dict[str, Any]:
-    """Return the position in the list and the addresses of the previous and the next page."""
+    """Return the position in the list and the URLs of the previous and the next page."""
     first, last = query.offset + 1, query.offset + len(page.items)
     before = max(0, query.offset - query.limit)
     return {

@@ -13,9 +13,9 @@ from starlette.responses import HTMLResponse
 from hub.registry import CURATED_OWNER
 from hub.registry.accounts.permissions import Caller
 from hub.registry.artifacts.scans import worst_words
-from server.auth.browser_session import own_path
-from server.http.addresses import file_path, page_path
-from server.pages import wording
+from server.auth.browser_session import local_path
+from server.http.urls import file_path, page_path
+from server.pages import formatting
 
 _SERVER = Path(__file__).resolve().parents[1]
 
@@ -30,16 +30,16 @@ def render(
 ) -> HTMLResponse:
     """Render a template with `context`.
 
-    With the request, the page shows who is logged in, or a link to the login and back, and a link to the documentation.
+    With the request, the page shows who is logged in, or a link to log in and return, and a link to the documentation.
     """
     caller: Caller | None = getattr(request.state, "caller", None) if request else None
     visitor = caller.account.name if caller and caller.account else ""
-    here = own_path(request.url.path) if request and request.method in {"GET", "HEAD"} else ""
+    here = local_path(request.url.path) if request and request.method in {"GET", "HEAD"} else ""
     documentation = request is not None and request.app.state.has_documentation
     common = {"visitor": visitor, "here": here, "documentation": documentation}
     page = _environment().get_template(template).render({**common, **context})
-    kept = "private, no-cache" if visitor else "no-cache"
-    return HTMLResponse(page, status, {"Cache-Control": kept, "Vary": "Accept, Cookie", **(headers or {})})
+    cache = "private, no-cache" if visitor else "no-cache"
+    return HTMLResponse(page, status, {"Cache-Control": cache, "Vary": "Accept, Cookie", **(headers or {})})
 
 
 @cache
@@ -52,22 +52,22 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "language": wording.language,
-        "sentence": wording.sentence,
-        "size": wording.size,
-        "weight": wording.weight,
-        "day": wording.day,
-        "conditioning": wording.conditioning,
-        "metric": wording.metric,
-        "number": wording.number,
-        "short_name": wording.short_name,
-        "provenance": wording.provenance,
+        "language": formatting.language,
+        "sentence": formatting.sentence,
+        "size": formatting.size,
+        "weight": formatting.weight,
+        "day": formatting.day,
+        "conditioning": formatting.conditioning,
+        "metric": formatting.metric,
+        "number": formatting.number,
+        "short_name": formatting.short_name,
+        "provenance": formatting.provenance,
         "worst_scan": worst_words,
     }
     environment.globals |= {
         "page_path": page_path,
         "file_path": file_path,
-        "bar": wording.bar,
+        "bar": formatting.bar,
         "curated_owner": CURATED_OWNER,
     }
     return environment

@@ -1,7 +1,7 @@
-"""Guard against server-side request forgery: for URLs that others choose, connect to public IP addresses only.
+"""Protect against server-side request forgery: connect only to public IP addresses for URLs that others choose.
 
-The host is resolved once, all its addresses must be public, and the caller connects to one of exactly these addresses, so that a
-name that changes its address afterwards (DNS rebinding) has no effect.
+The host is resolved once, all its addresses must be public, and the caller connects to one of exactly these addresses. So changing
+the address of the name afterwards (DNS rebinding) has no effect.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 class NotPublic(Exception):
-    """A host has internal addresses. The message does not show them to the user."""
+    """A host has internal addresses. The message does not reveal them."""
 
     def __init__(self, host: str, private: int, total: int) -> None:
-        super().__init__(f"`{host}` has {private} of {total} addresses inside a network")
+        super().__init__(f"`{host}` resolves to internal addresses ({private} of {total})")
 
 
 def resolve(host: str, port: int) -> list[str]:

@@ -93,7 +93,7 @@ def kill_again_and_again(environment: dict[str, str], rounds: int, seed: int = 0
     return outcome
 
 
-def files_of(number: int) -> dict[str, bytes]:
+def file_bodies(number: int) -> dict[str, bytes]:
     """What the upload of a number holds: weights, or a text, or both."""
     weights = save(
         {"weight": np.random.default_rng(number).normal(size=20_000 + 400 * (number % 50)).astype(np.float32)}
@@ -133,7 +133,7 @@ def _write(endpoint: str, token: str, first: int, told: Connection) -> None:
         api = HfApi(endpoint=endpoint, token=token)
         for number in range(first, first + 1_000_000):
             told.send(("began", number, {}))
-            files = files_of(number)
+            files = file_bodies(number)
             sources = {path: io.BytesIO(raw) if "/sent" in path else raw for path, raw in files.items()}
             additions = [
                 CommitOperationAdd(path_in_repo=path, path_or_fileobj=source) for path, source in sources.items()

@@ -87,7 +87,7 @@ def test_many_who_send_nothing_keep_nobody_from_reading(hub, endpoint, link):
 
 
 def test_a_sender_that_falls_silent_is_sent_away(hub, endpoint, link, monkeypatch):
-    monkeypatch.setattr("server.http.bodies.IDLE_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("server.http.request_bodies.IDLE_TIMEOUT_S", 0.2)
     with begin(endpoint, link(CONTENT), CONTENT, 1000) as connection:
         assert connection.recv(100).startswith(b"HTTP/1.1 408 ")
     assert eventually(lambda: hub.store.unfinished() == [])

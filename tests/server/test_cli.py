@@ -1,4 +1,4 @@
-"""`hub serve` and what it writes into its log."""
+"""`hub serve` and its log."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ RUN = [
 
 @contextmanager
 def running(*arguments: Any, **options: Any) -> Iterator[subprocess.Popen[str]]:
-    """A process that ends with the block, also when something in it fails: Popen alone would wait for it for ever."""
+    """Start a process and kill it at the end of the block. After an exception, Popen alone would wait for it forever."""
     with subprocess.Popen(*arguments, **options) as process:
         try:
             yield process
@@ -43,19 +43,19 @@ def running(*arguments: Any, **options: Any) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def address_of(line: str) -> re.Match[str] | None:
+def find_url(line: str) -> re.Match[str] | None:
     return re.search(r"http://127\.0\.0\.1:\d+", line)
 
 
 @pytest.mark.slow
-def test_the_server_says_where_it_listens_answers_and_ends_on_interrupt(tmp_path: Path):
+def test_the_server_prints_its_address_responds_and_stops_on_interrupt(tmp_path: Path):
     environment = os.environ | {"HUB_HOME": str(tmp_path), "PYTHONUNBUFFERED": "1"}
     command = [*RUN, "--port", "0"]
     with running(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         line = process.stdout.readline()
-        address = address_of(line)
+        address = find_url(line)
         assert address, line
         request = urllib.request.Request(
             f"{address[0]}/api/v1/search?text=hidden-token", headers={"Authorization": "Bearer hf_secret"}
@@ -64,8 +64,8 @@ def test_the_server_says_where_it_listens_answers_and_ends_on_interrupt(tmp_path
             urllib.request.urlopen(request)
         secret = process.stdout.readline().split()[-1]
         request = urllib.request.Request(f"{address[0]}/api/whoami-v2", headers={"Authorization": f"Bearer {secret}"})
-        with urllib.request.urlopen(request) as answer:
-            assert json.load(answer)["name"] == "admin"
+        with urllib.request.urlopen(request) as response:
+            assert json.load(response)["name"] == "admin"
         process.send_signal(signal.SIGINT)
         _, log = process.communicate(timeout=20)
     assert "GET /api/v1/search 401" in log
@@ -75,12 +75,12 @@ def test_the_server_says_where_it_listens_answers_and_ends_on_interrupt(tmp_path
     assert "Traceback" not in log
     with running(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None
-        assert address_of(process.stdout.readline())
+        assert find_url(process.stdout.readline())
         process.send_signal(signal.SIGINT)
-        assert process.stdout.read() == "", "the administrator is made once"
+        assert process.stdout.read() == "", "the administrator is created once"
 
 
-def test_a_port_in_use_is_one_line():
+def test_a_port_in_use_is_reported_in_one_line():
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(HubError, match=rf"cannot listen on 127\.0\.0\.1 port {port}: .*in use") as caught:
@@ -114,7 +114,7 @@ def test_the_access_log_leaves_out_query_strings_and_tokens(client: TestClient, 
     assert "hf_secret" not in line
 
 
-def test_an_answer_does_not_wait_for_the_acknowledgement_of_its_head():
-    """asyncio sets TCP_NODELAY on connections of listeners whose protocol says TCP; head and body are two packets."""
+def test_a_response_body_does_not_wait_for_the_acknowledgement_of_its_headers():
+    """Headers and body are two packets. asyncio only sets TCP_NODELAY if the protocol of the listener is TCP."""
     with closing(server.cli._listen("127.0.0.1", 0)) as listener:
         assert listener.proto == socket.IPPROTO_TCP

@@ -1,4 +1,4 @@
-"""`hub serve --workers`: processes on one port, of which one may die, and which end together without cutting off an upload."""
+"""`hub serve --workers`: several processes on one port, replaced when they die and stopped without interrupting uploads."""
 
 from __future__ import annotations
 
@@ -20,35 +20,35 @@ import pytest
 from benchmarks.serving import Serving, serving
 from benchmarks.upload import ask
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are looked at in /proc")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are read from /proc")
 CONTENT = bytes(3 << 20) + b"the end"
 
 
 def workers_of(server: Serving) -> set[int]:
-    """Process ids of the workers; multiprocessing's own tracker is none."""
+    """Return the process ids of the workers, without the resource tracker of multiprocessing."""
     children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
     return {int(each) for each in children if b"spawn_main" in Path(f"/proc/{each}/cmdline").read_bytes()}
 
 
 def until(condition: Callable[[], bool]) -> None:
-    """Wait for something that happens within a minute, on a busy machine."""
+    """Wait up to a minute for a condition, for busy machines."""
     for _ in range(600):
         if condition():
             return
         time.sleep(0.1)
-    raise AssertionError("it did not happen")
+    raise AssertionError("the condition did not become true")
 
 
 def who_am_i(server: Serving) -> str:
     request = urllib.request.Request(
         f"{server.address}/api/whoami-v2", headers={"Authorization": f"Bearer {server.secret}"}
     )
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        return json.load(answer)["name"]
+    with urllib.request.urlopen(request, timeout=60) as response:
+        return json.load(response)["name"]
 
 
 def begin_upload(server: Serving) -> socket.socket:
-    """A connection on which half of an object has been sent."""
+    """Return a connection on which half of an object was sent."""
     ask(f"{server.address}/api/repos/create", server.secret, {"name": "module", "type": "model"})
     wanted = {"oid": hashlib.sha256(CONTENT).hexdigest(), "size": len(CONTENT)}
     batch = {"operation": "upload", "transfers": ["basic"], "objects": [wanted]}
@@ -60,7 +60,7 @@ def begin_upload(server: Serving) -> socket.socket:
     return connection
 
 
-def test_a_dead_worker_is_replaced_all_are_renewed_on_a_hangup_and_an_upload_ends_before_they_do(tmp_path: Path):
+def test_dead_workers_are_replaced_sighup_replaces_all_and_a_running_upload_finishes_before_shutdown(tmp_path: Path):
     with serving(tmp_path, "--workers", "2") as server:
         until(lambda: len(workers_of(server)) == 2)
         assert who_am_i(server) == "admin"
@@ -79,9 +79,9 @@ def test_a_dead_worker_is_replaced_all_are_renewed_on_a_hangup_and_an_upload_end
             os.kill(server.pid, signal.SIGTERM)
             until(lambda: "SIGTERM" in (tmp_path / "server.log").read_text())
             connection.sendall(CONTENT[len(CONTENT) // 2 :])
-            answer = http.client.HTTPResponse(connection)
-            answer.begin()
-            assert answer.status == 200
+            response = http.client.HTTPResponse(connection)
+            response.begin()
+            assert response.status == 200
         until(
             lambda: (
                 not Path(f"/proc/{server.pid}/stat").exists() or " Z " in Path(f"/proc/{server.pid}/stat").read_text()

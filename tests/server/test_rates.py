@@ -1,4 +1,4 @@
-"""How many requests somebody may make, what they are told, and that Hugging Face's client understands it."""
+"""Rate limits, and the headers that Hugging Face's client reads."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NARROW = Rates(api=3, resolvers=2, pages=2)
 
 @pytest.fixture
 def ask(hub):
-    """Ask one application, from any address."""
+    """Send requests to one application from any address."""
     app = create_app(hub, rates=NARROW)
 
     def ask(path: str = "/api/models", address: str = "192.0.2.1", token: str = "", **headers: str):
@@ -31,7 +31,7 @@ def ask(hub):
     return ask
 
 
-def test_every_answer_says_what_is_left_and_the_one_too_many_when_to_come_back(ask):
+def test_responses_state_the_remaining_requests_and_a_429_when_to_retry(ask):
     left = [parse_ratelimit_headers(ask().headers) for _ in range(3)]
     assert [(each.resource_type, each.remaining, each.limit, each.window_seconds) for each in left] == [
         ("api", 2, 3, 300),
@@ -39,16 +39,16 @@ def test_every_answer_says_what_is_left_and_the_one_too_many_when_to_come_back(a
         ("api", 0, 3, 300),
     ]
     refused = ask()
-    told = parse_ratelimit_headers(refused.headers)
+    limit = parse_ratelimit_headers(refused.headers)
     assert refused.status_code == 429
-    assert 0 < told.reset_in_seconds <= 300 and told.remaining == 0
-    assert refused.headers["retry-after"] == str(told.reset_in_seconds)
-    assert refused.json()["error"] == f"too many requests: try again in {told.reset_in_seconds} s."
+    assert 0 < limit.reset_in_seconds <= 300 and limit.remaining == 0
+    assert refused.headers["retry-after"] == str(limit.reset_in_seconds)
+    assert refused.json()["error"] == f"too many requests: try again in {limit.reset_in_seconds} s."
     assert refused.headers["x-request-id"]
     assert ask(address="192.0.2.2").status_code == 200
 
 
-def test_buckets_are_emptied_one_by_one(ask):
+def test_buckets_are_counted_separately(ask):
     for _ in range(3):
         page = ask("/", accept="text/html")
     assert page.status_code == 429
@@ -58,14 +58,14 @@ def test_buckets_are_emptied_one_by_one(ask):
     assert "ratelimit" not in ask("/static/hub.css").headers
 
 
-def test_a_window_begins_again(ask, monkeypatch):
+def test_the_limit_resets_after_the_window(ask, monkeypatch):
     assert [ask().status_code for _ in range(4)] == [200, 200, 200, 429]
     now = time.time()
     monkeypatch.setattr("time.time", lambda: now + 301)
     assert ask().status_code == 200
 
 
-def test_an_account_is_counted_wherever_it_asks_from_and_however_many_tokens_it_has(ask, token_of):
+def test_an_account_is_counted_across_addresses_and_tokens(ask, token_of):
     first, second = token_of("ada"), token_of("ada")
     assert [
         ask(address=f"192.0.2.{n}", token=token).status_code for n, token in enumerate([first, first, second, second])
@@ -78,36 +78,36 @@ def test_an_account_is_counted_wherever_it_asks_from_and_however_many_tokens_it_
     assert ask(address="192.0.2.1", token=token_of("bob")).status_code == 200
 
 
-def test_made_up_tokens_count_for_the_address(ask):
+def test_invalid_tokens_are_counted_by_address(ask):
     codes = [ask(token=f"lh_made-up-{number}").status_code for number in range(4)]
     assert codes == [401, 401, 401, 429]
 
 
-def test_neighbours_of_one_ipv6_network_count_together(ask):
+def test_addresses_of_one_ipv6_network_are_counted_together(ask):
     codes = [ask(address=f"2001:db8::{number}").status_code for number in range(1, 5)]
     assert codes == [200, 200, 200, 429]
     assert ask(address="2001:db8:0:1::1").status_code == 200
 
 
-def test_a_revoked_token_is_worth_nothing_though_its_account_is_remembered(ask, hub, token_of):
+def test_a_revoked_token_is_refused_even_while_its_account_is_cached(ask, hub, token_of):
     secret = token_of("ada")
     assert ask(token=secret).status_code == 200
     hub.tokens.revoke(hub.accounts.get("ada"), hub.tokens.of(hub.accounts.get("ada"))[0].id, ROOT)
     assert ask(token=secret).status_code == 401
 
 
-def test_programs_on_this_machine_are_counted_when_somebody_has_set_limits_and_not_before(hub, ask):
+def test_requests_from_this_machine_are_only_counted_with_configured_limits(hub, ask):
     assert [ask(address="127.0.0.1").status_code for _ in range(4)] == [200] * 4
-    with TestClient(create_app(hub, rates=Rates.read("api=2")), client=("127.0.0.1", 5)) as client:
+    with TestClient(create_app(hub, rates=Rates.parse("api=2")), client=("127.0.0.1", 5)) as client:
         assert [client.get("/api/models").status_code for _ in range(3)] == [200, 200, 429]
-    with TestClient(create_app(hub, rates=Rates.read("off")), client=("192.0.2.1", 5)) as client:
+    with TestClient(create_app(hub, rates=Rates.parse("off")), client=("192.0.2.1", 5)) as client:
         assert "ratelimit" not in client.get("/api/models").headers
 
 
-def test_a_device_that_waits_is_told_so_in_words_of_oauth(hub):
+def test_a_polling_device_gets_the_oauth_error_slow_down(hub):
     with TestClient(create_app(hub, rates=NARROW), client=("192.0.2.1", 5)) as client:
-        said = [client.post("/oauth/token", data={"grant_type": "x"}).json()["error"] for _ in range(4)]
-    assert said == ["unsupported_grant_type"] * 3 + ["slow_down"]
+        errors = [client.post("/oauth/token", data={"grant_type": "x"}).json()["error"] for _ in range(4)]
+    assert errors == ["unsupported_grant_type"] * 3 + ["slow_down"]
 
 
 @pytest.mark.parametrize(
@@ -126,35 +126,35 @@ def test_a_device_that_waits_is_told_so_in_words_of_oauth(hub):
         ("/api/v1/health", ""),
     ],
 )
-def test_buckets_are_those_of_the_hugging_face_hub(path, bucket):
+def test_buckets_match_those_of_the_hugging_face_hub(path, bucket):
     assert bucket_of(path) == bucket
 
 
-def test_the_defaults_let_a_big_repository_through():
+def test_the_default_limits_allow_the_download_of_a_large_repository():
     files = 20_000
-    assert DEFAULT_RATES.resolvers >= 2 * files, "the client asks for each file by HEAD, then by GET"
-    assert DEFAULT_RATES.api >= files / 50, "and for the tree page by page"
+    assert DEFAULT_RATES.resolvers >= 2 * files, "the client sends HEAD and GET for each file"
+    assert DEFAULT_RATES.api >= files / 50, "and one request per page of the tree"
 
 
 @pytest.mark.parametrize("text", ["api", "api=x", "api=0", "cpu=5", "api=1,,", "api=-1"])
-def test_limits_that_are_none_are_refused(text):
+def test_invalid_limits_are_refused(text):
     with pytest.raises(InvalidRequest, match="is not a rate limit"):
-        Rates.read(text)
+        Rates.parse(text)
 
 
-def test_limits_are_read_from_words():
-    assert Rates.read("") == DEFAULT_RATES
-    assert Rates.read("off") is None
-    assert Rates.read("pages=7, api=5") == Rates(api=5, pages=7, here_too=True)
+def test_limits_are_parsed_from_text():
+    assert Rates.parse("") == DEFAULT_RATES
+    assert Rates.parse("off") is None
+    assert Rates.parse("pages=7, api=5") == Rates(api=5, pages=7, count_loopback=True)
 
 
 @pytest.mark.parametrize(("peer", "left"), [("127.0.0.1", [2, 2, 2]), ("198.51.100.7", [2, 1, 0])])
-def test_a_proxy_is_believed_when_it_is_trusted_and_nobody_else_is(hub, peer, left):
-    """What the proxy that `--proxy` names says of its clients counts, what a stranger says does not."""
+def test_forwarded_addresses_are_only_used_from_trusted_proxies(hub, peer, left):
+    """X-Forwarded-For is used from the proxy named by `--proxy`, and ignored from others."""
     from server.cli import server_config
 
     config = server_config(create_app(hub, rates=NARROW), proxies="127.0.0.1")
     config.load()
     with TestClient(config.loaded_app, client=(peer, 5)) as client:
-        answers = [client.get("/api/models", headers={"x-forwarded-for": f"203.0.113.{n}"}) for n in range(3)]
-    assert [parse_ratelimit_headers(each.headers).remaining for each in answers] == left
+        responses = [client.get("/api/models", headers={"x-forwarded-for": f"203.0.113.{n}"}) for n in range(3)]
+    assert [parse_ratelimit_headers(each.headers).remaining for each in responses] == left

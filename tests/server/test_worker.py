@@ -1,4 +1,4 @@
-"""The worker of a server, and how people see what waits."""
+"""The worker of a server, and the commands that list pending jobs."""
 
 import time
 
@@ -13,7 +13,7 @@ from server.worker import Worker
 from tests.builders.artifacts import a_folder
 
 
-def test_a_server_does_what_somebody_left_behind_and_ends_with_its_application(hub, tmp_path):
+def test_the_worker_runs_pending_jobs_and_stops_with_the_application(hub, tmp_path):
     publish(a_folder(tmp_path / "mulan-yo"), ArtifactName("local", "mulan-yo"), hub.registry, hub.store)
     hub.store.delete_reference(ArtifactName("local", "mulan-yo"))
     with hub.registry.database.transaction() as session:
@@ -27,7 +27,7 @@ def test_a_server_does_what_somebody_left_behind_and_ends_with_its_application(h
     assert worker._thread is not None and not worker._thread.is_alive()
 
 
-def test_without_a_worker_nothing_is_done_behind_the_back(hub):
+def test_without_a_worker_no_jobs_run(hub):
     with hub.registry.database.transaction() as session:
         enqueue(session, "write-reference", "local/gone")
     with TestClient(create_app(hub)) as client:
@@ -35,7 +35,7 @@ def test_without_a_worker_nothing_is_done_behind_the_back(hub):
     assert len(hub.registry.jobs()) == 1
 
 
-def test_the_outbox_is_listed_tried_again_and_seen_by_the_doctor(hub, tmp_path, monkeypatch, capsys):
+def test_outbox_jobs_are_listed_retried_and_reported_by_the_doctor(hub, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("HUB_HOME", str(hub.home.folder))
     monkeypatch.setenv("HUB_CARDS", str(tmp_path / "no-cards"))
     with hub.registry.database.transaction() as session:

@@ -69,7 +69,7 @@ def test_clearing_gives_the_room_back_unless_a_run_is_filling_a_cache(
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        (("mulan", *TINY), InvalidRequest, "which language"),
+        (("mulan", *TINY), InvalidRequest, "missing --lang"),
         (("mulann", "--lang", "yo", *TINY), UnknownMethod, "Did you mean `mulan`"),
         (("--list", "--clear"), InvalidRequest, "name one of them"),
     ],

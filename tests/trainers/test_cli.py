@@ -239,7 +239,7 @@ def test_a_run_ordered_otherwise_is_not_resumed(
         (("mulan", "--lang", "yo", *TINY, "--encoder", "nothing"), UnknownArtifact, "no artifact is called"),
         (("mulan", "--lang", "yo", *TINY, "--encoder", "tiny-sd"), InvalidRequest, "not an encoder"),
         (("mulan", "--lang", "yo", *TINY, "--corpus", "emojis"), UnknownCorpus, "Did you mean `emoji`"),
-        (("mulan", "--lang", "yo", *TINY, "--device", "tpu"), InvalidRequest, "no device is called"),
+        (("mulan", "--lang", "yo", *TINY, "--device", "tpu"), InvalidRequest, "unknown device `tpu`"),
         (("mulan", "--lang", "yo", *TINY, "--name", "../x"), HubError, "invalid name"),
         (("mulan", "--lang", "yo", *TINY, "--accumulate", "7"), InvalidRequest, "cannot be shared evenly"),
     ],

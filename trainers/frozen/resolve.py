@@ -10,6 +10,7 @@ from hub.bases.family import pipeline_class_of, read_json
 from hub.errors import DoesNotFit, InvalidRequest
 from hub.loader.resolve import Sources
 from hub.local import LocalHub
+from hub.publish.card_only import weights_elsewhere
 from hub.records import Pin
 from hub.remote.configurations import fetch_pipeline
 from hub.weights.digest import digest_of
@@ -81,6 +82,12 @@ def find_encoder(name: str, hub: LocalHub) -> FrozenSource:
             f"the encoder `{name}` was trained for {', '.join(artifact.bases)}, and lies inside its variants: "
             "load it with `load_pipeline`, or begin from one of `hub search --kind encoder`."
         )
+    if not artifact.weights_digest and artifact.upstream and artifact.upstream[0].wheel is None:
+        raise InvalidRequest(
+            f"the registry has no weights of `{name}`: run `hub pull {name}`, and give the folder that it prints as --encoder."
+        )
+    if not artifact.weights_digest:
+        raise weights_elsewhere(artifact)
     return FrozenSource(
         Pin(name=str(artifact.name), digest=artifact.weights_digest), hub.snapshot(artifact.name), artifact.name.name
     )

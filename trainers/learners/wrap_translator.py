@@ -104,7 +104,7 @@ def main(
     languages = tuple(dict.fromkeys(parse_language(text) for text in lang))
     with LocalHub.open() as hub:
         wrap(model, out, base=base, languages=languages, hub=hub, source=source, target=target, license=license)
-    typer.echo(f"It lies in {out}. Publish it with `hub push`.")
+    typer.echo(f"Saved to {out}. Publish it with `hub push`.")
 
 
 if __name__ == "__main__":

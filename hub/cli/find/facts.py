@@ -36,6 +36,9 @@ def general(artifact: Artifact) -> Iterator[tuple[str, str]]:
     for upstream in artifact.upstream:
         about = f" ({size(upstream.size_bytes)})" if upstream.size_bytes else ""
         yield "upstream", f"{upstream.repository}/{upstream.file}{about} at {upstream.revision}"
+        if (wheel := upstream.wheel) is not None:
+            about = f" ({size(wheel.size_bytes)})" if wheel.size_bytes else ""
+            yield "or", f"{wheel.file} in {wheel.name}{about}"
     if artifact.size_bytes:
         yield "size", size(artifact.size_bytes)
     yield "downloads", str(artifact.downloads)

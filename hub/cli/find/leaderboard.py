@@ -62,7 +62,7 @@ def _local(asked: dict[str, Any], limit: int) -> list[dict[str, Any]]:
 def _remote(address: str, asked: dict[str, Any], limit: int) -> list[dict[str, Any]]:
     from hub.remote.client import Endpoint
 
-    found: list[dict[str, Any]] = Endpoint(address).ask("GET", "/leaderboard", {**asked, "limit": limit})["places"]
+    found: list[dict[str, Any]] = Endpoint(address).ask("GET", "/leaderboard", {**asked, "limit": limit})["entries"]
     return found
 
 

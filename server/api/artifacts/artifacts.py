@@ -1,4 +1,4 @@
-"""GET /api/v1/artifacts/{owner}/{name}: one artifact with everything that belongs to it, and its tensors."""
+"""GET /api/v1/artifacts/{owner}/{name}: an artifact with its revisions, files, tensors and downloads."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from hub.registry.parts import origin_of
 from hub.registry.scores.scores import published_scores
 from hub.store import BlobStore
 from hub.weights.header import SUFFIX, Tensor, tensors_in
-from server.api.artifacts.scores import StatementBody, stated
-from server.auth.access import Hub, asked_name
+from server.api.artifacts.scores import PublishedScoreBody, score_body
+from server.auth.access import Hub, requested_name
 from server.auth.access import get_artifact as get_named
-from server.http.wire import ArtifactBody, Body, answer, described
-from server.openapi.parameters import Name, Named, RevisionName
+from server.http.response_bodies import ArtifactBody, Body, artifact_body, json_response
+from server.openapi.parameters import ApiArtifact, Name, RevisionName
 
 DAYS = 30
-"""Days of downloads in an artifact's response."""
+"""Number of days in `downloads_by_day`."""
 MAX_TENSORS = 20_000
 """Tensors in one response."""
 _MAX_READ = 64
 _READ: dict[Digest, tuple[Tensor, ...]] = {}
-"""Cache of headers, whatever store they are in: a digest means the same bytes everywhere."""
+"""Cached headers by digest, shared by all stores: a digest means the same bytes everywhere."""
 MAX_CARD = 1 << 20
-"""Largest card in bytes that is included."""
+"""Largest card in bytes that `card` includes."""
 
 
 class FileBody(Body):
@@ -69,7 +69,7 @@ class MirrorBody(Body):
 
 
 class RevisionBody(Body):
-    """One immutable content of an artifact."""
+    """An immutable revision of an artifact."""
 
     id: str = Field(description="SHA-256 of its manifest; the first 40 digits are the commit id.")
     number: int = Field(examples=[2])
@@ -84,7 +84,7 @@ class RevisionBody(Body):
     )
 
 
-class ShownRevisionBody(RevisionBody):
+class RevisionWithFilesBody(RevisionBody):
     """A revision with its files."""
 
     files: list[FileBody]
@@ -94,7 +94,7 @@ class WeightsBody(Body):
     """The tensors of one safetensors file, from its header."""
 
     path: str
-    numbers: int = Field(description="Number of parameters in all tensors.")
+    parameters: int = Field(description="Number of parameters in all tensors.")
     dtypes: dict[str, int] = Field(description="Parameters by dtype.", examples=[{"F16": 196608}])
     tensors: list[Tensor]
 
@@ -106,13 +106,13 @@ class DayBody(Body):
     downloads: int
 
 
-class WholeArtifactBody(ArtifactBody):
-    """One artifact with everything that belongs to it."""
+class ArtifactDetailsBody(ArtifactBody):
+    """An artifact with its revisions, card, lineage, tensors, scans and downloads."""
 
-    scores: list[StatementBody]  # type: ignore[assignment]  # A statement is a score and its author.
-    shown: ShownRevisionBody | None = Field(description="The requested revision.")
+    scores: list[PublishedScoreBody]  # type: ignore[assignment]  # It adds the author to each score.
+    shown_revision: RevisionWithFilesBody | None = Field(description="The requested revision.")
     revisions: list[RevisionBody] = Field(description="Newest first.")
-    card: str = Field(description="README.md of the shown revision.")
+    card: str = Field(description="README.md of `shown_revision`.")
     lineage: list[Lineage]
     tensors: list[WeightsBody]
     mirror: MirrorBody | None
@@ -121,7 +121,7 @@ class WholeArtifactBody(ArtifactBody):
 
 
 class TensorsBody(Body):
-    """All weights of a revision."""
+    """The tensors of all weights of a revision."""
 
     revision: str
     tensors: list[WeightsBody]
@@ -131,58 +131,63 @@ class DownloadsBody(Body):
     """Downloads over time."""
 
     total: int
-    days: list[DayBody]
+    days: list[DayBody] = Field(description="Oldest first.")
 
 
 def get_artifact(
-    hub: Hub, artifact: Named, revision: Annotated[str, Query(max_length=256, examples=["main"])] = "main"
+    hub: Hub,
+    artifact: ApiArtifact,
+    revision: Annotated[str, Query(max_length=256, description="Revision to show.", examples=["main"])] = "main",
 ) -> Response:
-    """Return an artifact with its variants, scores, files, tensors, lineage and downloads."""
+    """Return an artifact with its variants, scores, files, tensors, lineage and downloads.
+
+    Raises UnknownRevision, and AllYanked for `main` if every revision is yanked.
+    """
     shown = hub.registry.revision(artifact.name, revision)
     named = names_of_revisions(hub, artifact)
-    content = described(artifact) | {
-        "scores": [stated(each) for each in published_scores(hub.registry.database, artifact.name)],
-        "shown": described_revision(shown, named) | {"files": files_of(shown)},
-        "revisions": [
-            described_revision(each, named) for each in hub.registry.revisions(artifact.name, with_files=False)
-        ],
+    content = artifact_body(artifact) | {
+        "scores": [score_body(each) for each in published_scores(hub.registry.database, artifact.name)],
+        "shown_revision": revision_body(shown, named) | {"files": file_bodies(shown)},
+        "revisions": [revision_body(each, named) for each in hub.registry.revisions(artifact.name, with_files=False)],
         "card": _card(hub.store, shown),
         "lineage": list(lineages(shown, hub.store)),
         "tensors": list(tensors_of(hub.store, shown)),
         "mirror": origin_of(hub.registry.database, artifact.name),
-        "scans": {path: _scanned(scan) for path, scan in scans_in(hub.registry.database, shown.id).items()},
-        "downloads_by_day": days(hub, artifact, DAYS),
+        "scans": {path: _scan_body(scan) for path, scan in scans_in(hub.registry.database, shown.id).items()},
+        "downloads_by_day": download_days(hub, artifact, DAYS),
     }
-    return answer(content)
+    return json_response(content)
 
 
 def find_artifact(request: Request, hub: Hub, name: Name) -> Response:  # noqa: ARG001 - for the document
-    """Redirect a name without owner to its artifact, resolved as by `hub show`."""
-    found = get_named(hub, asked_name(request), request)
+    """Redirect a name without owner to the artifact, resolved in the same way as by `hub show`."""
+    found = get_named(hub, requested_name(request), request)
     address = f"/api/v1/artifacts/{found.name}{f'?{request.url.query}' if request.url.query else ''}"
     return RedirectResponse(address, 307, {"Cache-Control": "no-store"})
 
 
-def get_tensors(hub: Hub, artifact: Named, revision: RevisionName) -> Response:
+def get_tensors(hub: Hub, artifact: ApiArtifact, revision: RevisionName) -> Response:
     """List a revision's tensors by name, shape and dtype, from the headers of its safetensors files."""
     found = hub.registry.revision(artifact.name, revision)
-    return answer({"revision": found.id, "tensors": list(tensors_of(hub.store, found))})
+    return json_response({"revision": found.id, "tensors": list(tensors_of(hub.store, found))})
 
 
 def get_downloads(
-    hub: Hub, artifact: Named, days_back: Annotated[int, Query(alias="days", ge=1, le=3650)] = 365
+    hub: Hub,
+    artifact: ApiArtifact,
+    days_back: Annotated[int, Query(alias="days", ge=1, le=3650, description="Number of days.")] = 365,
 ) -> Response:
-    """Return downloads on each of the last days, including days without any."""
-    return answer({"total": artifact.downloads, "days": days(hub, artifact, days_back)})
+    """Return the downloads of each of the last `days` days, including days without downloads."""
+    return json_response({"total": artifact.downloads, "days": download_days(hub, artifact, days_back)})
 
 
-def described_revision(revision: Revision, named: dict[str, list[str]]) -> dict[str, Any]:
+def revision_body(revision: Revision, named: dict[str, list[str]]) -> dict[str, Any]:
     """Return a revision as `RevisionBody`."""
     facts = ("id", "number", "created_at", "message", "parent", "yanked", "author", "signature")
     return {name: getattr(revision, name) for name in facts} | {"aliases": named.get(revision.id, [])}
 
 
-def files_of(revision: Revision) -> list[dict[str, Any]]:
+def file_bodies(revision: Revision) -> list[dict[str, Any]]:
     """Return a revision's files as `FileBody`."""
     return [{"path": each.path, "digest": each.digest.hex, "size_bytes": each.size_bytes} for each in revision.files]
 
@@ -195,7 +200,7 @@ def names_of_revisions(hub: LocalHub, artifact: Artifact) -> dict[str, list[str]
     return named
 
 
-def days(hub: LocalHub, artifact: Artifact, count: int) -> list[dict[str, Any]]:
+def download_days(hub: LocalHub, artifact: Artifact, count: int) -> list[dict[str, Any]]:
     """Return downloads as `DayBody`, one for every day."""
     counted = downloads_by_day(hub.registry.database, artifact.name, count)
     listed = (str(today() - timedelta(days=back)) for back in range(count - 1, -1, -1))
@@ -203,7 +208,7 @@ def days(hub: LocalHub, artifact: Artifact, count: int) -> list[dict[str, Any]]:
 
 
 def tensors_of(store: BlobStore, revision: Revision) -> Iterator[dict[str, Any]]:
-    """Yield the tensors of each safetensors file. Lists stop after MAX_TENSORS, sums do not."""
+    """Yield the tensors of each safetensors file: at most MAX_TENSORS in total, while the sums include all."""
     left = MAX_TENSORS
     for file in revision.files:
         if not file.path.endswith(SUFFIX):
@@ -214,11 +219,11 @@ def tensors_of(store: BlobStore, revision: Revision) -> Iterator[dict[str, Any]]
             dtypes[each.dtype] = dtypes.get(each.dtype, 0) + each.numbers
         listed = [{"name": each.name, "dtype": each.dtype, "shape": each.shape} for each in found[:left]]
         left -= len(listed)
-        yield {"path": file.path, "numbers": sum(dtypes.values()), "dtypes": dtypes, "tensors": listed}
+        yield {"path": file.path, "parameters": sum(dtypes.values()), "dtypes": dtypes, "tensors": listed}
 
 
 def _tensors(store: BlobStore, digest: Digest) -> tuple[Tensor, ...]:
-    """Return a blob's tensors, cached: reading a header from a bucket is a request."""
+    """Return the tensors of a blob, cached because reading a header from a bucket takes a request."""
     if (known := _READ.get(digest)) is None:
         with store.open(digest) as opened:
             known = tensors_in(opened)
@@ -228,7 +233,7 @@ def _tensors(store: BlobStore, digest: Digest) -> tuple[Tensor, ...]:
     return known
 
 
-def _scanned(scan: Scan) -> dict[str, Any]:
+def _scan_body(scan: Scan) -> dict[str, Any]:
     facts = ("name", "kind", "verdict", "scanner", "report", "scanned_at")
     return {name: getattr(scan, name) for name in facts} | {"digest": scan.digest.hex}
 

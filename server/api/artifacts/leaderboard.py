@@ -15,18 +15,18 @@ from hub.registry.index.ranking import is_control
 from hub.registry.scores.leaderboard import Contest, leaderboard
 from server.auth.access import Hub, get_artifact
 from server.auth.caller import caller_of
-from server.http.wire import Body, answer
+from server.http.response_bodies import Body, json_response
 from server.openapi.parameters import Language, Word
 
 
-class PlaceBody(Body):
-    """One place of a leaderboard."""
+class LeaderboardEntryBody(Body):
+    """One entry of a leaderboard."""
 
     rank: int
-    is_tied: bool = Field(description="Its 95 % interval overlaps the best one's.")
+    is_tied: bool = Field(description="Whether its 95 % interval overlaps that of the best entry.")
     artifact: str = Field(examples=["linguahub/mulan-yo"])
-    author: str = Field(description="The account that published the score; empty for scores of the card.")
-    doubts: int = Field(description="Number of disputes.")
+    author: str = Field(description="The account that published the score; empty for scores from the card.")
+    disputes: int = Field(description="Number of disputes.")
     score: Score
 
 
@@ -37,18 +37,18 @@ class LeaderboardBody(Body):
     metric: str
     provenance: str
     total: int
-    places: list[PlaceBody]
+    entries: list[LeaderboardEntryBody]
 
 
 class ColumnBody(Body):
-    """One artifact's score in a row."""
+    """The score of one artifact in a row."""
 
     artifact: str
     score: Score | None
 
 
 class RowBody(Body):
-    """One score that several artifacts have."""
+    """One comparable score of several artifacts."""
 
     metric: str
     benchmark: str
@@ -64,7 +64,7 @@ class RowBody(Body):
 
 
 class CompareBody(Body):
-    """Comparable scores, and the number of the others."""
+    """Comparable scores, and the number of scores that are not comparable."""
 
     artifacts: list[str]
     rows: list[RowBody]
@@ -76,28 +76,38 @@ class CompareBody(Body):
 def get_leaderboard(
     request: Request,
     hub: Hub,
-    benchmark: Annotated[Word, Query(min_length=1, examples=["emoji-generation"])],
-    metric: Annotated[Word, Query(min_length=1, examples=["r_precision_at_10"])],
-    language: Annotated[Language, Query(examples=["yo"])] = "",
-    split: Annotated[Word, Query(examples=["seen"])] = "",
-    base: Annotated[Word, Query(examples=["emoji-sd"])] = "",
-    provenance: Literal["measured", "reported", "disputed"] = "measured",
-    limit: Annotated[int, Query(ge=1, le=1000)] = 50,
+    benchmark: Annotated[
+        Word, Query(min_length=1, description="Name of the benchmark.", examples=["emoji-generation"])
+    ],
+    metric: Annotated[Word, Query(min_length=1, description="Name of the metric.", examples=["r_precision_at_10"])],
+    language: Annotated[
+        Language, Query(description="Language tag or name (default: all languages).", examples=["yo"])
+    ] = "",
+    split: Annotated[Word, Query(description="Split of the benchmark (default: all splits).", examples=["seen"])] = "",
+    base: Annotated[
+        Word, Query(description="Base that the scores were measured with (default: all bases).", examples=["emoji-sd"])
+    ] = "",
+    provenance: Annotated[
+        Literal["measured", "reported", "disputed"], Query(description="Provenance of the scores.")
+    ] = "measured",
+    limit: Annotated[int, Query(ge=1, le=1000, description="Maximum number of entries.")] = 50,
 ) -> Response:
-    """Return the leaderboard of a benchmark and metric, with provenance and intervals."""
+    """Return the leaderboard of a benchmark and metric, with confidence intervals."""
     contest = Contest(
         benchmark=benchmark, metric=metric, language=language, split=split, base=base, provenance=Provenance(provenance),
         readers=caller_of(request, hub).owners(),
     )  # fmt: skip
-    places, total = leaderboard(hub.registry.database, contest, limit)
-    lines = [
+    entries, total = leaderboard(hub.registry.database, contest, limit)
+    rows = [
         {
             "rank": each.rank, "is_tied": each.is_tied, "artifact": str(each.artifact), "author": each.author,
-            "doubts": each.doubts, "score": each.score,
+            "disputes": each.disputes, "score": each.score,
         }
-        for each in places
+        for each in entries
     ]  # fmt: skip
-    return answer({"benchmark": benchmark, "metric": metric, "provenance": provenance, "total": total, "places": lines})
+    return json_response(
+        {"benchmark": benchmark, "metric": metric, "provenance": provenance, "total": total, "entries": rows}
+    )
 
 
 def compare_artifacts(
@@ -105,39 +115,49 @@ def compare_artifacts(
     hub: Hub,
     artifact: Annotated[
         list[Word],
-        Query(min_length=2, max_length=8, examples=[["linguahub/mulan-yo", "linguahub/pea-many"]]),
+        Query(
+            min_length=2,
+            max_length=8,
+            description="Names of two to eight artifacts; repeat the parameter.",
+            examples=[["linguahub/mulan-yo", "linguahub/pea-many"]],
+        ),
     ],
 ) -> Response:
-    """Compare scores of artifacts with the same metric, benchmark and digest, split, language, base and provenance."""
+    """Compare the scores of two to eight artifacts.
+
+    Scores are compared if metric, benchmark, benchmark digest, split, language, base and provenance are the same.
+
+    Raises UnknownArtifact, InvalidRequest.
+    """
     found = [get_artifact(hub, each, request) for each in dict.fromkeys(artifact)]
     if len({each.name.key for each in found}) < 2:
-        raise InvalidRequest("comparing needs two different artifacts: `?artifact=a/x&artifact=b/y`.")
+        raise InvalidRequest("a comparison needs two different artifacts: `?artifact=a/x&artifact=b/y`.")
     rows: dict[tuple[str, ...], dict[ArtifactName, Score]] = {}
     for each in found:
         for score in each.scores:
             if not is_control(score):
-                rows.setdefault(_title(score), {}).setdefault(each.name, score)
-    common = {title: scores for title, scores in rows.items() if len(scores) > 1}
-    return answer(
+                rows.setdefault(_row_key(score), {}).setdefault(each.name, score)
+    common = {key: scores for key, scores in rows.items() if len(scores) > 1}
+    return json_response(
         {
             "artifacts": [str(each.name) for each in found],
-            "rows": [_row(title, scores, found) for title, scores in common.items()],
+            "rows": [_row(key, scores, found) for key, scores in common.items()],
             "incomparable": len(rows) - len(common),
         }
     )
 
 
-def _title(score: Score) -> tuple[str, ...]:
+def _row_key(score: Score) -> tuple[str, ...]:
     """Return what must be equal for two scores to be comparable."""
     return (
         score.metric, score.benchmark, score.benchmark_digest, score.split, score.language, score.base, str(score.provenance)
     )  # fmt: skip
 
 
-def _row(title: tuple[str, ...], scores: dict[ArtifactName, Score], artifacts: list[Artifact]) -> dict[str, object]:
+def _row(key: tuple[str, ...], scores: dict[ArtifactName, Score], artifacts: list[Artifact]) -> dict[str, object]:
     names = ("metric", "benchmark", "benchmark_digest", "split", "language", "base", "provenance")
     columns = [{"artifact": str(each.name), "score": scores.get(each.name)} for each in artifacts]
-    return dict(zip(names, title, strict=True)) | {"columns": columns, "verdict": _verdict(scores)}
+    return dict(zip(names, key, strict=True)) | {"columns": columns, "verdict": _verdict(scores)}
 
 
 def _verdict(scores: dict[ArtifactName, Score]) -> str:

@@ -1,4 +1,4 @@
-"""…/revisions, …/diff and …/aliases: an artifact's history, changes, yanking and aliases."""
+"""…/revisions, …/diff and …/aliases: list and compare revisions, yank them, and manage aliases."""
 
 from __future__ import annotations
 
@@ -14,14 +14,13 @@ from hub.publish.commit import yank
 from hub.publish.diff import ChangedTensor, as_json, difference
 from hub.publish.publish import drain_outbox
 from hub.registry.artifacts.aliases import PATTERN, Alias, aliases, delete_alias, set_alias
-from server.api.artifacts.artifacts import FileBody, RevisionBody, described_revision, files_of, names_of_revisions
+from server.api.artifacts.artifacts import FileBody, RevisionBody, file_bodies, names_of_revisions, revision_body
 from server.auth.access import Hub
 from server.auth.caller import actor_of, caller_of
-from server.http.addresses import Segment
-from server.http.wire import Body, answer
-from server.openapi.parameters import Line, Named, Own, RevisionName, Word
+from server.http.response_bodies import Body, json_response
+from server.http.urls import Segment
+from server.openapi.parameters import ApiArtifact, Line, RevisionName, Word, WritableApiArtifact
 
-Asked = Annotated[str, Query(max_length=256)]
 AliasName = Annotated[
     Segment, Path(pattern=f"^({PATTERN}|%40{PATTERN[1:]})$", description="`@` and a name.", examples=["@stable"])
 ]
@@ -54,10 +53,10 @@ class ChangedFileBody(Body):
 
 
 class DiffBody(Body):
-    """The difference of two revisions."""
+    """The changes between two revisions."""
 
     before: str = Field(description="Id of the first revision.")
-    after: str
+    after: str = Field(description="Id of the second revision.")
     card: str = Field(description="Unified diff of README.md.")
     is_card_whole: bool = Field(description="False if the card is too long to compare.")
     files: list[ChangedFileBody]
@@ -83,10 +82,12 @@ class NewAlias(BaseModel):
     )
 
     revision: Word = Field(min_length=1)
-    protected: bool | None = Field(None, description="Unchanged if absent.")
+    protected: bool | None = Field(
+        None, description="Whether only administrators of the artifact can move it; unchanged if absent."
+    )
 
 
-class Withdrawal(BaseModel):
+class YankReason(BaseModel):
     """The reason for yanking."""
 
     model_config = ConfigDict(
@@ -96,63 +97,70 @@ class Withdrawal(BaseModel):
     reason: Line
 
 
-def get_revisions(hub: Hub, artifact: Named) -> Response:
-    """List an artifact's revisions, including yanked ones."""
+def get_revisions(hub: Hub, artifact: ApiArtifact) -> Response:
+    """List the revisions of an artifact, newest first, including yanked ones."""
     named = names_of_revisions(hub, artifact)
     listed = hub.registry.revisions(artifact.name, with_files=False)
-    return answer({"artifact": str(artifact.name), "revisions": [described_revision(each, named) for each in listed]})
+    return json_response({"artifact": str(artifact.name), "revisions": [revision_body(each, named) for each in listed]})
 
 
-def get_revision(hub: Hub, artifact: Named, revision: RevisionName) -> Response:
-    """Return one revision and its files."""
+def get_revision(hub: Hub, artifact: ApiArtifact, revision: RevisionName) -> Response:
+    """Return a revision with its files."""
     found = hub.registry.revision(artifact.name, revision)
-    return answer(described_revision(found, names_of_revisions(hub, artifact)) | {"files": files_of(found)})
+    return json_response(revision_body(found, names_of_revisions(hub, artifact)) | {"files": file_bodies(found)})
 
 
-def get_manifest(hub: Hub, artifact: Named, revision: RevisionName) -> Response:
-    """Return the exact bytes whose SHA-256 is the revision's id; they name the digest of every file."""
+def get_manifest(hub: Hub, artifact: ApiArtifact, revision: RevisionName) -> Response:
+    """Return the manifest of a revision: the exact bytes whose SHA-256 is its id, with the digest of every file."""
     found = hub.registry.revision(artifact.name, revision)
     with hub.store.open(Digest(found.id)) as opened:
         return Response(opened.read(), media_type="application/json", headers={"ETag": f'"{found.id}"'})
 
 
-def get_difference(
-    hub: Hub, artifact: Named, before: Annotated[str, Query(alias="from", max_length=256)], to: Asked = "main"
+def get_diff(
+    hub: Hub,
+    artifact: ApiArtifact,
+    before: Annotated[
+        str, Query(alias="from", max_length=256, description="Revision to compare from.", examples=["1"])
+    ],
+    to: Annotated[str, Query(max_length=256, description="Revision to compare with.", examples=["main"])] = "main",
 ) -> Response:
     """Compare the revisions `from` and `to`: card, files, and tensors by name, shape and dtype."""
     first, second = hub.registry.revision(artifact.name, before), hub.registry.revision(artifact.name, to)
-    return answer({"before": first.id, "after": second.id, **as_json(difference(first, second, hub.store))})
+    return json_response({"before": first.id, "after": second.id, **as_json(difference(first, second, hub.store))})
 
 
-def yank_revision(request: Request, hub: Hub, artifact: Own, revision: RevisionName, body: Withdrawal) -> Response:
-    """Yank a revision: `main` moves to an earlier one, and it remains available by pin, with a warning."""
+def yank_revision(
+    request: Request, hub: Hub, artifact: WritableApiArtifact, revision: RevisionName, body: YankReason
+) -> Response:
+    """Yank a revision: `main` moves to an earlier one. The yanked revision remains available to anyone who pinned it, with a warning."""
     return _yank(request, hub, artifact, revision, body.reason, yanked=True)
 
 
-def unyank_revision(request: Request, hub: Hub, artifact: Own, revision: RevisionName) -> Response:
-    """Undo yanking a revision."""
+def unyank_revision(request: Request, hub: Hub, artifact: WritableApiArtifact, revision: RevisionName) -> Response:
+    """Undo the yanking of a revision."""
     return _yank(request, hub, artifact, revision, "", yanked=False)
 
 
-def get_aliases(hub: Hub, artifact: Named) -> Response:
+def get_aliases(hub: Hub, artifact: ApiArtifact) -> Response:
     """List aliases such as `@stable`, which can be used instead of a revision."""
-    return answer({"artifact": str(artifact.name), "aliases": aliases(hub.registry.database, artifact.name)})
+    return json_response({"artifact": str(artifact.name), "aliases": aliases(hub.registry.database, artifact.name)})
 
 
-def put_alias(request: Request, hub: Hub, artifact: Own, alias: AliasName, body: NewAlias) -> Response:
-    """Create or move an alias. Moving a protected one needs permission to administer the artifact."""
+def put_alias(request: Request, hub: Hub, artifact: WritableApiArtifact, alias: AliasName, body: NewAlias) -> Response:
+    """Create or move an alias. A protected alias can only be moved with permission to administer the artifact."""
     caller = caller_of(request, hub)
     found = hub.registry.revision(artifact.name, body.revision)
-    made = set_alias(
+    alias_set = set_alias(
         hub.registry.database, artifact.name, alias, found.id, actor_of(request, caller),
         may_administer=caller.may_administer(artifact.name), protected=body.protected,
     )  # fmt: skip
     drain_outbox(hub.registry, hub.store)
-    return answer(made)
+    return json_response(alias_set)
 
 
-def remove_alias(request: Request, hub: Hub, artifact: Own, alias: AliasName) -> Response:
-    """Delete an alias. Its revision stays."""
+def remove_alias(request: Request, hub: Hub, artifact: WritableApiArtifact, alias: AliasName) -> Response:
+    """Delete an alias, but not its revision."""
     caller = caller_of(request, hub)
     delete_alias(
         hub.registry.database,
@@ -162,10 +170,12 @@ def remove_alias(request: Request, hub: Hub, artifact: Own, alias: AliasName) ->
         may_administer=caller.may_administer(artifact.name),
     )
     drain_outbox(hub.registry, hub.store)
-    return answer({"artifact": str(artifact.name), "aliases": aliases(hub.registry.database, artifact.name)})
+    return json_response({"artifact": str(artifact.name), "aliases": aliases(hub.registry.database, artifact.name)})
 
 
-def _yank(request: Request, hub: Hub, artifact: Own, revision: str, reason: str, *, yanked: bool) -> Response:
+def _yank(
+    request: Request, hub: Hub, artifact: WritableApiArtifact, revision: str, reason: str, *, yanked: bool
+) -> Response:
     actor = actor_of(request, caller_of(request, hub))
     found = yank(artifact, revision, hub.registry, hub.store, actor, yanked=yanked, reason=reason)
-    return answer(described_revision(found, names_of_revisions(hub, artifact)) | {"files": files_of(found)})
+    return json_response(revision_body(found, names_of_revisions(hub, artifact)) | {"files": file_bodies(found)})

@@ -1,4 +1,4 @@
-"""…/scores: an artifact's scores with their authors and disputes; publishing and disputing scores."""
+"""…/scores: list the scores of an artifact with authors and disputes, publish and dispute scores."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ from hub.records import Provenance, Score
 from hub.registry.scores.scores import Dispute, Measurement, PublishedScore, dispute, publish_score, published_scores
 from server.auth.access import Hub
 from server.auth.caller import account_of, actor_of, caller_of, require_scoring
-from server.http.wire import Body, answer
-from server.openapi.parameters import Digits, Language, Line, Named, Number, Whole, Word
+from server.http.response_bodies import Body, json_response
+from server.openapi.parameters import ApiArtifact, Digits, Language, Line, Number, Whole, Word
 
 
 @dataclass(frozen=True, kw_only=True)
-class StatementBody(Score):
+class PublishedScoreBody(Score):
     """A score and its author."""
 
     id: str
-    """For example `9f86d081884c7d65`."""
+    """16 hex digits, such as `9f86d081884c7d65`."""
     author: str
-    """The account that published it; empty for scores of the card."""
+    """The account that published it; empty for scores from the card."""
     measurement: Measurement | None
-    """Set for published scores."""
+    """How a published score was measured; null for scores from the card."""
     published_at: datetime | None
     disputes: list[Dispute]
 
 
 class ScoresBody(Body):
-    """All scores of an artifact: the card's, then published ones."""
+    """All scores of an artifact: first those of its card, then published ones."""
 
     artifact: str = Field(examples=["linguahub/mulan-yo"])
-    scores: list[StatementBody]
+    scores: list[PublishedScoreBody]
 
 
 class NewScore(BaseModel):
-    """A measured score. Reported ones belong in the card, with their source."""
+    """A measured score. Reported scores belong in the card, with their source."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -80,22 +80,25 @@ class NewDispute(BaseModel):
     """The reason for a dispute."""
 
     model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"reason": "the test set was trained on"}]}
+        extra="forbid", json_schema_extra={"examples": [{"reason": "it was trained on the test set"}]}
     )
 
     reason: Line
 
 
-def get_scores(hub: Hub, artifact: Named) -> Response:
-    """List an artifact's scores with provenance, author and disputes."""
-    said = published_scores(hub.registry.database, artifact.name)
-    return answer({"artifact": str(artifact.name), "scores": [stated(each) for each in said]})
+def get_scores(hub: Hub, artifact: ApiArtifact) -> Response:
+    """List the scores of an artifact with provenance, author and disputes."""
+    published = published_scores(hub.registry.database, artifact.name)
+    return json_response({"artifact": str(artifact.name), "scores": [score_body(each) for each in published]})
 
 
-def post_score(request: Request, hub: Hub, artifact: Named, body: NewScore) -> Response:
+def post_score(request: Request, hub: Hub, artifact: ApiArtifact, body: NewScore) -> Response:
     """Publish a measured score under the caller's name.
 
-    Scores of callers who may commit to the artifact count for its rank in searches while the revision is the newest.
+    A score counts for the rank in searches if the caller has write access to the artifact and the measured revision is the
+    newest one.
+
+    Raises Unauthenticated, Forbidden, UnknownRevision, InvalidRequest.
     """
     caller = caller_of(request, hub)
     require_scoring(caller, artifact)
@@ -107,33 +110,36 @@ def post_score(request: Request, hub: Hub, artifact: Named, body: NewScore) -> R
     source = f"{body.run}, revision {measured.id[:12]}, {body.machine}; published by {account_of(caller).name}"
     score = Score(**given, provenance=Provenance.MEASURED, source=source)
     counts = caller.may_write(artifact.name)
-    said = publish_score(
+    published = publish_score(
         hub.registry.database, artifact.name, score, measurement, actor_of(request, caller), counts=counts
     )
-    return answer(stated(said), 201)
+    return json_response(score_body(published), 201)
 
 
 def post_dispute(
     request: Request,
     hub: Hub,
-    artifact: Named,
+    artifact: ApiArtifact,
     score: Annotated[str, Path(pattern="^[0-9a-f]{16}$", description="Id of the score.")],
     body: NewDispute,
 ) -> Response:
-    """Dispute a score of another account, with a reason. A reported one becomes `disputed`, a measured one stays measured."""
+    """Dispute a score of another account and give a reason. A reported score becomes `disputed`; a measured one stays `measured`.
+
+    Raises Unauthenticated, Forbidden, UnknownScore, Conflict.
+    """
     caller = caller_of(request, hub)
     require_scoring(caller, artifact)
-    said = dispute(hub.registry.database, artifact.name, score, body.reason, actor_of(request, caller))
-    return answer(stated(said), 201)
+    published = dispute(hub.registry.database, artifact.name, score, body.reason, actor_of(request, caller))
+    return json_response(score_body(published), 201)
 
 
-def stated(said: PublishedScore) -> dict[str, Any]:
-    """Return a statement as `StatementBody`."""
-    facts = {name: getattr(said.score, name) for name in Score.__slots__}
+def score_body(published: PublishedScore) -> dict[str, Any]:
+    """Return a score as `PublishedScoreBody`."""
+    facts = {name: getattr(published.score, name) for name in Score.__slots__}
     return facts | {
-        "id": said.id,
-        "author": said.author,
-        "measurement": said.measurement,
-        "published_at": said.at,
-        "disputes": list(said.disputes),
+        "id": published.id,
+        "author": published.author,
+        "measurement": published.measurement,
+        "published_at": published.at,
+        "disputes": list(published.disputes),
     }

@@ -1,4 +1,4 @@
-"""GET …/security: files of a revision that can run code, their scans, and its signature."""
+"""GET …/security: scans of files that can run code, and the signature of the revision."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from starlette.responses import Response
 from hub.records import Signature
 from hub.registry.artifacts.scans import scans_in, worst
 from server.auth.access import Hub
-from server.http.wire import Body, answer
-from server.openapi.parameters import Named
+from server.http.response_bodies import Body, json_response
+from server.openapi.parameters import ApiArtifact
 
 
 class UnsafeFile(Body):
@@ -34,15 +34,17 @@ class SecurityBody(Body):
     allow_unsafe_files: bool = Field(description="Whether an administrator has allowed files that can run code.")
     verdict: str = Field(description="The worst verdict of all files; empty if none can run code.")
     unsafe_files: list[UnsafeFile]
-    verified_by: str = Field(description="Account and key; empty if unsigned or not verified.")
+    verified_by: str = Field(description="Account and key of the signer; empty if there is no verified signature.")
     signature: Signature | None
 
 
 def get_security(
-    hub: Hub, artifact: Named, revision: Annotated[str, Query(max_length=256, examples=["main"])] = "main"
+    hub: Hub,
+    artifact: ApiArtifact,
+    revision: Annotated[str, Query(max_length=256, description="Revision to show.", examples=["main"])] = "main",
 ) -> Response:
-    """Return a revision's files that can run code, their scans, and its signature."""
-    found = hub.registry.revision(artifact.name, revision or "main")
+    """Return the signature of a revision, and the scans of its files that can run code."""
+    found = hub.registry.revision(artifact.name, revision)
     scans = scans_in(hub.registry.database, found.id)
     signature = found.signature
     facts = ("kind", "verdict", "scanner", "scanned_at", "evidence")
@@ -56,4 +58,4 @@ def get_security(
         "verified_by": f"{signature.account}, {signature.signer}" if signature and signature.verified else "",
         "signature": signature,
     }
-    return answer(content)
+    return json_response(content)

@@ -25,7 +25,7 @@ INTERVAL_S = 2
 """Seconds between two polls; a poll that comes sooner adds SLOW_DOWN_S. RFC 8628 leaves the first to the server."""
 SLOW_DOWN_S = 5
 _EARLY_S = 0.5
-"""Tolerance for polls that arrive early because of network jitter."""
+"""Seconds by which a poll can arrive early because of network jitter."""
 _LETTERS = "BCDFGHJKLMNPQRSTVWXZ"
 """No vowels, so that codes never spell words, and no letters that look like digits (RFC 8628, section 6.1)."""
 CODE_LENGTH = 8
@@ -87,7 +87,7 @@ class Devices:
         return DeviceCode(secret, format_code(code), int(LIFETIME.total_seconds()), INTERVAL_S)
 
     def get(self, user_code: str) -> Device:
-        """Return the device that waits under a user code, in any spelling. Raises UnknownCode, also for an answered code."""
+        """Return the device that waits with a user code, in any spelling. Raises UnknownCode, also for a used code."""
         rows = self.database.rows(
             "SELECT * FROM devices WHERE user_code = :code AND status = 'pending' AND created_at > :after",
             {"code": normalise_code(user_code), "after": to_column(utc_now() - LIFETIME)},
@@ -98,7 +98,7 @@ class Devices:
         return Device(format_code(row["user_code"]), row["client"], row["address"])
 
     def answer(self, user_code: str, account: Account, role: str, actor: Actor) -> Device:
-        """Authorize the device as `account`, with a token of `role`; an empty role denies it. Raises UnknownCode."""
+        """Authorize the device as `account`, with a token of `role`; an empty role denies access. Raises UnknownCode, InvalidRequest."""
         from sqlalchemy import select
 
         from server.parts.device_login.tables import DeviceRow
@@ -140,7 +140,7 @@ class Devices:
 
 
 def normalise_code(user_code: str) -> str:
-    """Return a typed code as it is stored: upper case, letters only."""
+    """Return an entered code as it is stored: upper case, letters only."""
     return "".join(each for each in user_code[:100].upper() if each in _LETTERS)
 
 

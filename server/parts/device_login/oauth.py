@@ -15,10 +15,10 @@ from starlette.responses import JSONResponse, Response
 from hub.errors import InvalidRequest
 from hub.registry.accounts.login_throttle import AttemptLimit, count_attempt
 from server.auth.access import Hub
-from server.auth.browser_session import address_of
-from server.http.addresses import absolute
-from server.http.bodies import read_body
-from server.http.routing import Address
+from server.auth.browser_session import client_address
+from server.http.request_bodies import read_body
+from server.http.routing import RouteSpec
+from server.http.urls import absolute
 from server.parts.device_login.device_codes import Devices
 from server.parts.device_login.refresh_tokens import TokenGrant, renew
 
@@ -29,7 +29,7 @@ HUGGING_FACE = "26be6b09-91c5-47da-9861-d2d2bb7a7e36"
 _MAX_BYTES = 64 << 10
 _MAX_CLIENT = 100
 _MAX_LOGINS = 60
-"""Codes per client address within the window of `hub.registry.accounts.login_throttle`."""
+"""Logins that one IP address can start within the window of `hub.registry.accounts.login_throttle`."""
 _DESCRIPTIONS = {
     "authorization_pending": "not authorized yet: keep polling.",
     "slow_down": "polled too often: wait five seconds longer between requests.",
@@ -38,7 +38,7 @@ _DESCRIPTIONS = {
     "invalid_grant": "the code or refresh token is invalid, used or expired: log in again.",
 }
 _NO_EXCHANGE = (
-    "trusted publishing is not served here: set HF_TOKEN to a token made by `hub admin token create NAME --role write "
+    "trusted publishing is not served here: set HF_TOKEN to a token from `hub admin token create NAME --role write "
     "--repo OWNER/NAME`."
 )
 
@@ -58,14 +58,14 @@ Parameters = Annotated[dict[str, str], Depends(_parameters)]
 
 
 def begin_login(request: Request, hub: Hub, parameters: Parameters) -> Response:
-    """Start a device login: return a device code and a user code."""
-    client, address = parameters.get("client_id", ""), address_of(request)
+    """Start a device login: return a device code and a user code. Raises RateLimited."""
+    client, address = parameters.get("client_id", ""), client_address(request)
     if not client or len(client) > _MAX_CLIENT or not client.isprintable():
         return _error("invalid_request", f"`client_id` must have 1 to {_MAX_CLIENT} characters.")
     count_attempt(hub.registry.database, [AttemptLimit(f"device login from {address}", _MAX_LOGINS)])
     codes = Devices(hub.registry.database).start(client, address)
     page = absolute(request, "/device")
-    return _answer(
+    return _oauth_response(
         {
             "device_code": codes.device_code,
             "user_code": codes.user_code,
@@ -77,9 +77,9 @@ def begin_login(request: Request, hub: Hub, parameters: Parameters) -> Response:
     )
 
 
-def give_token(request: Request, hub: Hub, parameters: Parameters) -> Response:
+def issue_token(request: Request, hub: Hub, parameters: Parameters) -> Response:
     """Return tokens for an authorized device, or new ones for a refresh token."""
-    kind, database, address = parameters.get("grant_type", ""), hub.registry.database, address_of(request)
+    kind, database, address = parameters.get("grant_type", ""), hub.registry.database, client_address(request)
     if kind == DEVICE:
         client = parameters.get("client_id", "")
         device_code, label = parameters.get("device_code", ""), f"{client_name(client)} login"
@@ -92,7 +92,7 @@ def give_token(request: Request, hub: Hub, parameters: Parameters) -> Response:
         return _error("unsupported_grant_type", f"`grant_type` must be `{DEVICE}` or `{REFRESH}`.")
     if not isinstance(found, TokenGrant):
         return _error(found, _DESCRIPTIONS[found])
-    return _answer(
+    return _oauth_response(
         {
             "access_token": found.token,
             "token_type": "bearer",
@@ -103,19 +103,19 @@ def give_token(request: Request, hub: Hub, parameters: Parameters) -> Response:
 
 
 def client_name(client: str) -> str:
-    """Return the name of a client to show to users."""
+    """Return the display name of a client."""
     return "hf" if client == HUGGING_FACE else client
 
 
 def _error(error: str, description: str) -> Response:
-    return _answer({"error": error, "error_description": description}, 400)
+    return _oauth_response({"error": error, "error_description": description}, 400)
 
 
-def _answer(body: dict[str, str | int], status: int = 200) -> Response:
+def _oauth_response(body: dict[str, str | int], status: int = 200) -> Response:
     return JSONResponse(body, status, {"Cache-Control": "no-store", "Pragma": "no-cache"})
 
 
 ROUTES = (
-    Address("POST", "/oauth/device", begin_login),
-    Address("POST", "/oauth/token", give_token),
+    RouteSpec("POST", "/oauth/device", begin_login),
+    RouteSpec("POST", "/oauth/token", issue_token),
 )

@@ -9,7 +9,7 @@ from server.part import ServerPart
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from server.http.routing import Address
+    from server.http.routing import RouteSpec
 
 
 class DeviceLogin(ServerPart):
@@ -18,7 +18,7 @@ class DeviceLogin(ServerPart):
     name = "device-login"
     tables = ("server.parts.device_login.tables",)
 
-    def addresses(self) -> Sequence[Address]:
+    def routes(self) -> Sequence[RouteSpec]:
         """Return the OAuth endpoints and the page."""
         from server.parts.device_login import oauth, page
 

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from hub.registry.database.database import Database
 
 LIFETIME = timedelta(days=30)
-"""Of an access token. huggingface_hub renews a token that has less than a day left."""
+"""Lifetime of an access token. huggingface_hub renews tokens that expire within a day."""
 REFRESH_LIFETIME = timedelta(days=180)
-"""Of a refresh token, from the last renewal: a machine that was off for half a year must log in again."""
+"""Lifetime of a refresh token after the last renewal: a device that was off for half a year must log in again."""
 REUSE_GRACE = timedelta(minutes=2)
-"""How long a used refresh token is accepted again: the client may have lost the response."""
+"""How long a used refresh token is accepted again: the client might not have received the response."""
 PREFIX = "lhr_"
 
 

@@ -1,4 +1,4 @@
-"""The tables of device logins. Imported for writing and creating only."""
+"""The tables of device logins. Only imported to write rows and create tables."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class RenewalRow(Table):
 
     token_id: Mapped[int] = mapped_column(ForeignKey("tokens.id", ondelete="CASCADE"), primary_key=True)
     sha256: Mapped[str] = mapped_column(unique=True)
-    """Of the refresh token."""
+    """SHA-256 of the refresh token."""
     former_sha256: Mapped[str | None] = mapped_column(unique=True)
     renewed_at: Mapped[datetime]
 
@@ -29,9 +29,9 @@ class DeviceRow(Table):
     __table_args__ = (CheckConstraint("status in ('pending', 'accepted', 'denied')", name="devices_have_a_status"),)
 
     sha256: Mapped[str] = mapped_column(primary_key=True)
-    """Of the device code."""
+    """SHA-256 of the device code."""
     user_code: Mapped[str] = mapped_column(unique=True)
-    """The code that the user enters. Useless without being signed in."""
+    """The code that the user enters. It is useless without an account."""
     client: Mapped[str]
     address: Mapped[str]
     created_at: Mapped[datetime]

@@ -23,12 +23,12 @@ _FILTERED, _PLAIN = "filter=lfs diff=lfs merge=lfs", "!filter !diff !merge"
 
 def in_git(file: File) -> bool:
     """Return whether git stores the content: short texts, by their names, and empty files, whose LFS pointer is empty too."""
-    return file.size_bytes == 0 or (_named_as_text(file.path) and file.size_bytes <= MAX_TEXT)
+    return file.size_bytes == 0 or (_is_text_name(file.path) and file.size_bytes <= MAX_TEXT)
 
 
 def attributes(files: Iterable[File], own: bytes = b"") -> bytes:
     """Return `.gitattributes` for a revision. The author's own lines, `own`, come first: in git the last match wins."""
-    long = sorted(file.path for file in files if _named_as_text(file.path) and not in_git(file))
+    long = sorted(file.path for file in files if _is_text_name(file.path) and not in_git(file))
     lines = ["# Written by the server: short texts are in git, everything else is kept by Git LFS."]
     lines += [f"* -text {_FILTERED}"]
     lines += [f"{pattern} {_PLAIN}" for pattern in (*(f"*{suffix}" for suffix in _SUFFIXES), *_NAMES)]
@@ -37,8 +37,8 @@ def attributes(files: Iterable[File], own: bytes = b"") -> bytes:
     return head + "".join(f"{line}\n" for line in lines).encode()
 
 
-def _named_as_text(path: str) -> bool:
-    """Case matters, as in git's patterns."""
+def _is_text_name(path: str) -> bool:
+    """Return whether the name is that of a text file. It is case-sensitive, like patterns of git."""
     return path.endswith(_SUFFIXES) or path.rpartition("/")[2] in _NAMES
 
 

@@ -1,7 +1,7 @@
-"""Revisions as git commits, with the same commit ids on every server.
+"""Convert revisions to git commits, with the same commit ids on every server.
 
-Trees, commits and LFS pointers are a few hundred bytes each and stay in memory. For texts only the id does; the content is read
-from the store when a pack needs it. Memory grows with the history, not with the size of files.
+Trees, commits and LFS pointers have a few hundred bytes each and stay in memory. Of texts, only the id stays in memory; the content
+is read from the store when a pack needs it. Memory use grows with the history, not with the size of files.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from server.protocol.read.git_objects import pointer
 TRAILER = "Linguahub-Revision"
 """Last line of every commit message: the full revision id, whose first 40 digits are the commit id in the Hub protocol."""
 CACHED_HISTORIES = 8
-"""Per worker process."""
+"""Histories in memory per worker process."""
 _FILE, _FOLDER = 0o100644, 0o040000
 _cache: OrderedDict[tuple[str, str, str], History] = OrderedDict()
 _lock = threading.Lock()
@@ -89,7 +89,7 @@ class History(BaseRepo):
         return self.refs[ref]
 
     def with_revisions(self) -> History:
-        """Return the history with a ref for every revision, since a branch may move between a client's two requests."""
+        """Return the history with a ref for every revision, because a branch can move between the two requests of a client."""
         every = {Ref(b"refs/revisions/" + each.encode()): commit for each, commit in self.commits.items()}
         return History(self.objects, {**every, **self._named}, self.commits)
 
@@ -126,9 +126,8 @@ def _commits(objects: ObjectStore, revisions: Iterable[Revision]) -> dict[str, O
     while waiting:
         chain = [next(iter(waiting.values()))]
         while (parent := waiting.get(chain[-1].parent)) is not None:
-            chain.append(
-                parent
-            )  # A parent may have a higher number: content that was published before keeps its number.
+            # A parent can have a higher number: content that was published before keeps its number.
+            chain.append(parent)
         for revision in reversed(chain):
             commits[revision.id] = _commit(objects, waiting.pop(revision.id), commits.get(revision.parent))
     return commits

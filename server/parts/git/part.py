@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from hub.errors import HubError
     from hub.registry.database.database import Database
-    from server.http.routing import Address
+    from server.http.routing import RouteSpec
 
 
 class Git(ServerPart):
@@ -32,7 +32,7 @@ class Git(ServerPart):
 
         return revision_of(database, artifact_id, text)
 
-    def addresses(self) -> Sequence[Address]:
+    def routes(self) -> Sequence[RouteSpec]:
         """Return the endpoints of git and of Git LFS's locks."""
         from server.parts.git.service import ROUTES
 
@@ -41,7 +41,7 @@ class Git(ServerPart):
     def error_response(
         self, request: Request, status: int, message: str, headers: dict[str, str], error: HubError | None
     ) -> Response | None:
-        """Return the error in the format of git or git-lfs; a 401 where credentials may help."""
-        from server.parts.git.error_answers import git_error
+        """Return the error in the format of git or git-lfs; a 401 where credentials could help."""
+        from server.parts.git.error_responses import git_error
 
         return git_error(request, status, message, headers, error)

@@ -17,9 +17,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
 from hub.errors import Forbidden, InvalidRequest, NotServed
-from server.auth.access import Hub, Readable, Wanted
-from server.http.bodies import SMALL, read_body
-from server.http.routing import Address, below
+from server.auth.access import Hub, ReadableArtifact, VisibleArtifact
+from server.http.request_bodies import MAX_BODY, read_body
+from server.http.routing import RouteSpec, below
 from server.parts.git.history import History, history_of
 
 UPLOAD_PACK = "git-upload-pack"
@@ -30,20 +30,20 @@ _NO_CACHE = {"Cache-Control": "no-cache, max-age=0, must-revalidate"}
 
 
 class SingleRepository(Backend):
-    """A backend with one repository under any path: the route has already resolved it."""
+    """A backend with one repository at every path, because the route has already resolved it."""
 
     def __init__(self, history: History) -> None:
         self._history = history
 
     def open_repository(self, path: str) -> BackendRepo:  # noqa: ARG002 - dulwich's signature
         """Return the repository."""
-        return cast(BackendRepo, self._history)  # dulwich declares packs, and uses the object store only.
+        return cast(BackendRepo, self._history)  # dulwich declares more methods than it uses.
 
 
 class UploadPack(UploadPackHandler):
     """dulwich's handler, which also serves any revision by its commit id and does not offer partial clones.
 
-    A partial clone would later request single objects, which dulwich refuses, so git must get all of them at once.
+    A partial clone would later request single objects, which dulwich refuses, so git must fetch all objects at once.
     """
 
     def capabilities(self) -> list[bytes]:
@@ -53,12 +53,12 @@ class UploadPack(UploadPackHandler):
 
     @classmethod
     def innocuous_capabilities(cls) -> list[bytes]:
-        """Return capabilities accepted without being offered: git 2.39 requests `filter` all the same, and then sends none."""
+        """Return capabilities that are accepted but not offered: git 2.39 requests `filter` anyway, but sends no filter."""
         return [*super().innocuous_capabilities(), b"filter"]
 
 
-def list_refs(request: Request, hub: Hub, artifact: Readable) -> Response:
-    """List branches and tags, the first request of every git client."""
+def list_refs(request: Request, hub: Hub, artifact: ReadableArtifact) -> Response:
+    """List branches and tags: the first request of every git client. Raises InvalidRequest, Forbidden."""
     service = request.query_params.get("service", "")
     if service == "git-receive-pack":
         refuse_push(artifact)
@@ -73,9 +73,9 @@ def list_refs(request: Request, hub: Hub, artifact: Readable) -> Response:
     return Response(written.getvalue(), media_type=f"application/x-{service}-advertisement", headers=_NO_CACHE)
 
 
-async def send_pack(request: Request, hub: Hub, artifact: Readable) -> Response:
-    """Send the objects that the client lacks."""
-    body = await read_body(request, SMALL)
+async def send_pack(request: Request, hub: Hub, artifact: ReadableArtifact) -> Response:
+    """Send the objects that the client is missing. Raises InvalidRequest."""
+    body = await read_body(request, MAX_BODY)
     if request.headers.get("content-encoding", "") in {"gzip", "x-gzip"}:
         body = _decompress(body)
     pack = await run_in_threadpool(lambda: _pack(history_of(hub, artifact.name), body))
@@ -83,8 +83,8 @@ async def send_pack(request: Request, hub: Hub, artifact: Readable) -> Response:
     return StreamingResponse(_chunks(pack), media_type=media_type, headers=_NO_CACHE)
 
 
-def refuse_push(artifact: Wanted) -> Response:
-    """Refuse a push; git shows the message after `remote:`."""
+def refuse_push(artifact: VisibleArtifact) -> Response:
+    """Refuse a push. Raises Forbidden, whose message git shows after `remote:`."""
     raise Forbidden(
         f"`{artifact.name}` cannot be pushed to by git: use `hf upload {artifact.name} FOLDER` or `hub push`, "
         "which validate what is published."
@@ -92,9 +92,9 @@ def refuse_push(artifact: Wanted) -> Response:
 
 
 def refuse_locks() -> Response:
-    """Refuse locks: git-lfs continues without them."""
+    """Refuse locks, without which git-lfs continues. Raises NotServed."""
     raise NotServed(
-        "Git LFS locks are not supported here: a commit whose parent is no longer the head is refused instead."
+        "Git LFS locks are not supported here: instead, a commit is refused if its parent is no longer the head."
     )
 
 
@@ -120,23 +120,23 @@ def _decompress(body: bytes) -> bytes:
     """Decompress a gzipped body. Raises InvalidRequest for invalid gzip and for more than SMALL bytes."""
     unpacking = zlib.decompressobj(zlib.MAX_WBITS | 16)
     try:
-        unpacked = unpacking.decompress(body, SMALL)
+        unpacked = unpacking.decompress(body, MAX_BODY)
     except zlib.error as error:
         raise InvalidRequest("the request body is not valid gzip.") from error
     if unpacking.unconsumed_tail:
-        raise InvalidRequest(f"the request body decompresses to more than {SMALL} bytes.")
+        raise InvalidRequest(f"the request body decompresses to more than {MAX_BODY} bytes.")
     return unpacked
 
 
 _SERVICE = (
-    Address("GET", "/info/refs", list_refs),
-    Address("POST", f"/{UPLOAD_PACK}", send_pack),
-    Address("POST", "/git-receive-pack", refuse_push),
+    RouteSpec("GET", "/info/refs", list_refs),
+    RouteSpec("POST", f"/{UPLOAD_PACK}", send_pack),
+    RouteSpec("POST", "/git-receive-pack", refuse_push),
 )
 _LOCKS = (
-    Address("GET POST", "/info/lfs/locks", refuse_locks),
-    Address("GET POST", "/info/lfs/locks/verify", refuse_locks),
-    Address("GET POST", "/info/lfs/locks/{id}/unlock", refuse_locks),
+    RouteSpec("GET POST", "/info/lfs/locks", refuse_locks),
+    RouteSpec("GET POST", "/info/lfs/locks/verify", refuse_locks),
+    RouteSpec("GET POST", "/info/lfs/locks/{id}/unlock", refuse_locks),
 )
 ROUTES = (
     *below("/{collection:prefix}{owner}/{name}.git", *_SERVICE, *_LOCKS),

@@ -1,4 +1,4 @@
-"""The table of git commit ids. Imported for writing and creating only."""
+"""The table of git commit ids. Only imported to write rows and create tables."""
 
 from __future__ import annotations
 

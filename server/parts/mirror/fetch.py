@@ -1,7 +1,7 @@
-"""Downloads from the upstream. Each file is fetched once, and all requests for it read along.
+"""Download files from the upstream. Each file is fetched once, and all requests for it share the download.
 
-A thread writes the content to a temporary file and hashes it. Readers follow at their own speed, but do not get the last byte before
-the digest is verified: with a wrong upstream, clients see an interrupted download, never a complete one.
+A thread writes the content to a temporary file and hashes it. Readers follow at their own speed but do not get the last byte before
+the digest is verified: if the upstream sends wrong content, clients see an interrupted download, never a complete one.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ import anyio
 from hub.errors import HubError, InvalidUpstreamResponse, Unreachable
 from hub.names import Digest
 from hub.store.folder import ABANDONED_S
-from server.parts.mirror.copies import MirroredFile, save_blob
+from server.parts.mirror.mirrored_repositories import MirroredFile, save_blob
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hub.local import LocalHub
 
-Opening = Callable[[], "AbstractContextManager[Iterator[bytes]]"]
+OpenUpstream = Callable[[], "AbstractContextManager[Iterator[bytes]]"]
 CHUNK_BYTES = 1 << 20
 """Bytes that a reader sends at a time."""
 POLL_S = 0.02
-"""How often a reader that has caught up checks for more."""
+"""Seconds between checks for new bytes by a reader that has read all available ones."""
 _log = logging.getLogger("server.mirror")
 
 
@@ -48,15 +48,15 @@ class Fetch:
         """Bytes received so far."""
         self.error: HubError | None = None
         self.is_verified = False
-        """Whether all bytes are received and their digest is right."""
+        """Whether all bytes are received and have the listed digest."""
         self._is_stored = False
         self._started = threading.Event()
         self._ended = threading.Event()
 
-    def run(self, opening: Opening, hub: LocalHub) -> None:
+    def run(self, open_upstream: OpenUpstream, hub: LocalHub) -> None:
         """Download, verify and store the file. Errors are passed on to the readers."""
         try:
-            with io.FileIO(self.path, "r+") as target, opening() as chunks:
+            with io.FileIO(self.path, "r+") as target, open_upstream() as chunks:
                 self._started.set()
                 digest = self._receive(chunks, target)
             self.is_verified = True
@@ -68,7 +68,9 @@ class Fetch:
         except OSError as error:
             self._fail(Unreachable(f"cannot write {self.path}: {error.strerror}. Nothing was stored."))
         finally:
-            if not self._is_stored and self.error is None:  # A bug: without an error the readers would wait forever.
+            if (
+                not self._is_stored and self.error is None
+            ):  # After a bug of ours: without an error, readers would wait forever.
                 self.error = Unreachable(f"`{self.file.path}` could not be stored: see the server's log.")
             self._started.set()
             self._ended.set()
@@ -91,7 +93,7 @@ class Fetch:
         for chunk in chunks:
             if self.size + len(chunk) > self.file.size_bytes:
                 raise InvalidUpstreamResponse(
-                    f"`{self.file.path}` has more than the listed {self.file.size_bytes} bytes: nothing was stored."
+                    f"`{self.file.path}` exceeds the listed size of {self.file.size_bytes} bytes: nothing was stored."
                 )
             whole.update(chunk)
             git.update(chunk)
@@ -147,17 +149,17 @@ class FetchReader:
 
 
 class Fetches:
-    """All downloads of this process."""
+    """The running downloads of this process."""
 
     def __init__(self, hub: LocalHub) -> None:
         self._hub = hub
         self._lock = threading.Lock()
         self._running: dict[str, Fetch] = {}
         self._folder = hub.home.folder / "mirror"
-        self._sweep()
+        self._delete_abandoned()
 
-    def join(self, file: MirroredFile, opening: Opening) -> FetchReader:
-        """Return a reader of a file, starting its download if it is not running."""
+    def join(self, file: MirroredFile, open_upstream: OpenUpstream) -> FetchReader:
+        """Return a reader of a file, and start its download if it is not running."""
         with self._lock:
             if (running := self._running.get(file.etag)) is not None:
                 return FetchReader(running)
@@ -166,18 +168,18 @@ class Fetches:
             os.close(descriptor)
             fetch = self._running[file.etag] = Fetch(file, Path(path))
             reader = FetchReader(fetch)
-        threading.Thread(target=self._run, args=(fetch, opening), name=f"fetch {file.path}", daemon=True).start()
+        threading.Thread(target=self._run, args=(fetch, open_upstream), name=f"fetch {file.path}", daemon=True).start()
         return reader
 
-    def _run(self, fetch: Fetch, opening: Opening) -> None:
+    def _run(self, fetch: Fetch, open_upstream: OpenUpstream) -> None:
         try:
-            fetch.run(opening, self._hub)
+            fetch.run(open_upstream, self._hub)
         finally:
             with self._lock:
                 del self._running[fetch.file.etag]
             fetch.path.unlink(missing_ok=True)
 
-    def _sweep(self) -> None:
+    def _delete_abandoned(self) -> None:
         """Delete files left by processes that have ended."""
         for path in self._folder.glob("*"):
             with suppress(OSError):

@@ -1,4 +1,4 @@
-"""Decide what is requested from the upstream and what is served from here, by the rules of docs/publish/mirror.md."""
+"""Decide which requests are sent to the upstream and which are served from here. The rules are in docs/publish/mirror.md."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ from hub.records import MirrorOrigin
 from hub.registry import CURATED_OWNER
 from hub.registry.artifacts.repositories import tombstone_of
 from hub.registry.database.clock import utc_now
-from server.parts.mirror.copies import (
+from server.parts.mirror.fetch import Fetches, FetchReader
+from server.parts.mirror.index_repository import index_repository
+from server.parts.mirror.mirrored_repositories import (
     MirroredCommit,
     MirroredFile,
     MirroredRepository,
@@ -42,18 +44,16 @@ from server.parts.mirror.copies import (
     save_commit,
     save_ref,
 )  # fmt: skip
-from server.parts.mirror.fetch import Fetches, FetchReader
-from server.parts.mirror.index_copy import index_repository
 
 if TYPE_CHECKING:
     from server.parts.mirror.upstream import UpstreamClient
 
 FRESH_S = 60.0
-"""How long the commit of a branch, or the absence of a name, is cached."""
+"""Seconds for which the commit of a branch, or the absence of a name, is cached."""
 BACK_OFF_S = 10.0
-"""How long no requests are sent to an upstream that did not answer."""
+"""Seconds without requests to an upstream that did not respond."""
 MAX_MISSING = 10_000
-"""Names that are cached as absent."""
+"""Names that can be cached as absent."""
 CACHED_COMMITS = 32
 """Commits cached in memory: one with 100,000 files takes about 50 MB."""
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -61,7 +61,7 @@ _log = logging.getLogger("server.mirror")
 
 
 class Mirror:
-    """The mirrored repositories and their upstream; without an upstream, only what is stored is served."""
+    """The mirrored repositories and their upstream; without an upstream, only stored repositories are served."""
 
     def __init__(self, hub: LocalHub, upstream: UpstreamClient | None = None) -> None:
         self.hub, self.upstream = hub, upstream
@@ -74,9 +74,9 @@ class Mirror:
         self._retry_at = 0.0
 
     def covers(self, collection: str, name: str) -> MirroredRepository | None:
-        """Return the repository with this name if it is or may be mirrored; None for local and reserved names.
+        """Return the repository with this name if it is or could be mirrored; None for local and reserved names.
 
-        Names of owners with an account here are never requested: the upstream would learn them and could impersonate them.
+        Names of owners with an account here are never requested: the upstream would learn them, and could impersonate the owners.
         """
         try:
             repo = MirroredRepository(collection, ArtifactName.parse(name, ""))
@@ -102,29 +102,29 @@ class Mirror:
         return found
 
     def commit(self, repo: MirroredRepository, revision: str) -> tuple[MirroredCommit, str]:
-        """Return the commit of a revision, and a warning if it may be outdated because the upstream does not answer.
+        """Return the commit of a revision, and a warning if it may be outdated because the upstream does not respond.
 
         Raises UnknownArtifact, UnknownRevision, Gated, Forbidden; UpstreamDown if it is neither stored nor available.
         """
-        wanted = bare_ref(revision)
-        with self._locked(f"{repo.key}@{wanted}"):
-            known, is_fresh = self._known_commit(repo, wanted)
+        revision_name = bare_ref(revision)
+        with self._locked(f"{repo.key}@{revision_name}"):
+            known, is_fresh = self._known_commit(repo, revision_name)
             if known is not None and is_fresh:
                 return known, ""
             try:
-                return self._fetch_commit(repo, wanted, known), ""
+                return self._fetch_commit(repo, revision_name, known), ""
             except (UpstreamDown, UnknownArtifact) as error:
                 if known is None:
                     raise
                 _log.warning("%s", error)
                 when = f"{known.fetched_at:%Y-%m-%d}"
-                return known, f"mirror; the upstream does not answer for {repo}: this is its state of {when}"
+                return known, f"mirror; the upstream does not respond for {repo}: this is its state of {when}"
 
     def refs(self, repo: MirroredRepository) -> dict[str, dict[str, str]]:
-        """Return `branches` and `tags` of the upstream, or those stored here if it does not answer."""
+        """Return `branches` and `tags` of the upstream, or the stored ones if it does not respond. Raises UpstreamDown."""
         if self.upstream is not None and not self._is_backing_off():
             try:
-                with self._backing_off():
+                with self._back_off_on_failure():
                     return self.upstream.refs(repo)
             except (UpstreamDown, Unknown) as error:
                 _log.warning("%s", error)
@@ -149,7 +149,7 @@ class Mirror:
             raise self._unreachable(repo)
         reader = self._fetches.join(file, partial(self.upstream.open, repo, commit.commit_id, file))
         try:
-            with self._backing_off():
+            with self._back_off_on_failure():
                 reader.fetch.wait_for_start()
         except HubError:
             reader.close()
@@ -179,14 +179,14 @@ class Mirror:
         if not is_open and not is_account:
             raise Gated(f"`{repo}` is restricted upstream: log in with an account of this server.")
 
-    def _known_commit(self, repo: MirroredRepository, wanted: str) -> tuple[MirroredCommit | None, bool]:
-        """Return the stored commit of a revision, and whether it can be served without asking the upstream."""
+    def _known_commit(self, repo: MirroredRepository, revision_name: str) -> tuple[MirroredCommit | None, bool]:
+        """Return the stored commit of a revision, and whether it can be served without a request to the upstream."""
         if origin_of(self._database, repo) is None:
-            return None, False  # An administrator may have deleted the mirror: ignore the cache.
-        is_commit = _COMMIT.fullmatch(wanted) is not None
-        if is_commit and (found := self._find_commit(repo, wanted)):
+            return None, False  # An administrator might have deleted the mirror, so ignore the cache.
+        is_commit = _COMMIT.fullmatch(revision_name) is not None
+        if is_commit and (found := self._find_commit(repo, revision_name)):
             return found, True
-        ref = ref_of(self._database, repo, wanted)
+        ref = ref_of(self._database, repo, revision_name)
         if ref is None:
             return None, False
         commit_id, checked_at = ref
@@ -194,7 +194,7 @@ class Mirror:
         return self._find_commit(repo, commit_id), is_fresh
 
     def _find_commit(self, repo: MirroredRepository, commit_id: str) -> MirroredCommit | None:
-        """Return a stored commit, or None. The commits used last are cached: they never change."""
+        """Return a stored commit, or None. The last used commits are cached, because commits never change."""
         key = f"{repo.key}@{commit_id}"
         with self._lock:
             found = self._cached_commits.pop(key, None)
@@ -206,36 +206,38 @@ class Mirror:
                     del self._cached_commits[next(iter(self._cached_commits))]
         return found
 
-    def _fetch_commit(self, repo: MirroredRepository, wanted: str, known: MirroredCommit | None) -> MirroredCommit:
+    def _fetch_commit(
+        self, repo: MirroredRepository, revision_name: str, known: MirroredCommit | None
+    ) -> MirroredCommit:
         if self.upstream is None or self._is_backing_off():
             raise self._unreachable(repo)
-        if known is not None and self._is_still_at(self.upstream, repo, wanted, known):
-            save_ref(self._database, repo, wanted, known.commit_id)
+        if known is not None and self._is_still_at(self.upstream, repo, revision_name, known):
+            save_ref(self._database, repo, revision_name, known.commit_id)
             return known
-        key = f"{repo.key}@{wanted}"
+        key = f"{repo.key}@{revision_name}"
         expires_at, missing = self._missing.get(key, (0.0, UnknownArtifact))
         if expires_at > time.monotonic():
-            raise UnknownArtifact(str(repo)) if missing is UnknownArtifact else UnknownRevision(wanted)
+            raise UnknownArtifact(str(repo)) if missing is UnknownArtifact else UnknownRevision(revision_name)
         try:
-            with self._backing_off():
-                found = self.upstream.describe(repo, wanted)
+            with self._back_off_on_failure():
+                found = self.upstream.describe(repo, revision_name)
         except (UnknownArtifact, UnknownRevision) as error:
             if len(self._missing) >= MAX_MISSING:
                 self._missing.clear()
-            if _COMMIT.fullmatch(wanted) is None:
+            if _COMMIT.fullmatch(revision_name) is None:
                 self._missing[key] = time.monotonic() + FRESH_S, type(error)
             raise
         restricted = bool(found.description.get("private") or found.description.get("gated"))
         save_commit(self._database, repo, found, self.upstream.address, restricted=restricted)
-        if found.commit_id != wanted:
-            save_ref(self._database, repo, wanted, found.commit_id)
-        if wanted == "main":
+        if found.commit_id != revision_name:
+            save_ref(self._database, repo, revision_name, found.commit_id)
+        if revision_name == "main":
             index_repository(self.hub, repo, found, self.upstream.address, partial(self.read, repo, found))
         return found
 
     def _is_still_at(self, upstream: UpstreamClient, repo: MirroredRepository, ref: str, known: MirroredCommit) -> bool:
-        """Return whether a branch or tag has not moved. Refs take a few bytes, a description may take megabytes."""
-        with self._backing_off():
+        """Return whether a branch or tag has not moved. Refs have a few bytes, a description can have megabytes."""
+        with self._back_off_on_failure():
             found = upstream.refs(repo)
         return (found["branches"] | found["tags"]).get(ref) == known.commit_id
 
@@ -243,7 +245,7 @@ class Mirror:
         return time.monotonic() < self._retry_at
 
     @contextmanager
-    def _backing_off(self) -> Iterator[None]:
+    def _back_off_on_failure(self) -> Iterator[None]:
         """Back off when the upstream is down, so that other requests do not wait for it."""
         try:
             yield
@@ -254,7 +256,7 @@ class Mirror:
 
     @contextmanager
     def _locked(self, key: str) -> Iterator[None]:
-        """Serialise equal requests, so that later ones find the result of the first."""
+        """Run equal requests one after the other, so that later ones find the result of the first."""
         with self._lock:
             if len(self._locks) > MAX_MISSING:
                 self._locks = {each: lock for each, lock in self._locks.items() if lock.locked()}
@@ -268,4 +270,4 @@ class Mirror:
                 f"`{repo}` is not completely stored here: set its upstream with `hub serve --mirror URL`."
             )
         address = self.upstream.address
-        return UpstreamDown(f"`{repo}` is not completely stored here, and {address} does not answer: try again later.")
+        return UpstreamDown(f"`{repo}` is not completely stored here, and {address} does not respond: try again later.")

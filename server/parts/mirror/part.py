@@ -20,44 +20,44 @@ if TYPE_CHECKING:
     from hub.records import MirrorOrigin
     from hub.registry.database.database import Database
     from hub.registry.parts import Event
-    from server.part import Answer
+    from server.part import Handler
     from server.parts.mirror.upstream import UpstreamClient
 
 
 class MirrorPart(ServerPart):
-    """Repositories of another hub, under the ids of that hub."""
+    """Repositories of another hub, with the ids of that hub."""
 
     name = "mirror"
     tables = ("server.parts.mirror.tables",)
 
     def __init__(self, upstream: UpstreamClient | None = None) -> None:
-        """Mirror `upstream` or the hub at `HUB_MIRROR`. Without either, only what is already stored is served."""
+        """Mirror `upstream` or the hub at `HUB_MIRROR`. Without either, only stored repositories are served."""
         self._upstream = upstream
 
     def on_event(self, session: Session, event: Event) -> None:
         """Delete the mirror of a repository that is deleted here."""
         if (event.scope, event.action) == ("repo", "delete"):
-            from server.parts.mirror.copies import delete_mirror
+            from server.parts.mirror.mirrored_repositories import delete_mirror
 
             delete_mirror(session, ArtifactName(event.artifact.owner, event.artifact.name))
 
     def origin(self, database: Database, name: ArtifactName) -> MirrorOrigin | None:
         """Return the origin of a mirrored repository."""
-        from server.parts.mirror.copies import origin_of_name
+        from server.parts.mirror.mirrored_repositories import origin_of_name
 
         return origin_of_name(database, name)
 
     def blobs(self, database: Database) -> Iterable[Digest]:
         """Return the blobs of all mirrored repositories."""
-        from server.parts.mirror.copies import blobs_of_mirrors
+        from server.parts.mirror.mirrored_repositories import blobs_of_mirrors
 
         return blobs_of_mirrors(database)
 
     def configure(self) -> None:
-        """Read `HUB_MIRROR` and `HUB_MIRROR_TOKEN`."""
+        """Read `HUB_MIRROR` and `HUB_MIRROR_TOKEN`. Raises InvalidRequest."""
         address = os.environ.get("HUB_MIRROR")
         if address and self._upstream is None:
-            from server.parts.mirror.upstream import UpstreamClient  # With httpx, which only a mirror needs.
+            from server.parts.mirror.upstream import UpstreamClient  # It imports httpx, which only a mirror needs.
 
             self._upstream = UpstreamClient(address, os.environ.get("HUB_MIRROR_TOKEN"))
 
@@ -73,10 +73,10 @@ class MirrorPart(ServerPart):
             self._upstream.close()
             self._upstream = None
 
-    def answer_for(self, request: Request, collection: str, name: str) -> Answer | None:
-        """Return the mirror's answer for a repository that is or may be mirrored."""
-        from server.parts.mirror.answers import answer_mirrored
+    def handler_for(self, request: Request, collection: str, name: str) -> Handler | None:
+        """Return the handler of the mirror for a repository that is or could be mirrored."""
+        from server.parts.mirror.responses import handle_mirrored
 
         mirror = request.app.state.mirror
         repo = mirror.covers(collection, name)
-        return None if repo is None else partial(answer_mirrored, mirror=mirror, repo=repo)
+        return None if repo is None else partial(handle_mirrored, mirror=mirror, repo=repo)

@@ -1,4 +1,4 @@
-"""The tables of mirrored repositories. Imported for writing and creating only."""
+"""The tables of mirrored repositories. Only imported to write rows and create tables."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hub.registry.tables.base import Table
 
 
 class MirrorRow(Table):
-    """A repository of another hub, as far as it was requested."""
+    """A repository of another hub that was requested here."""
 
     __tablename__ = "mirrors"
 
@@ -23,7 +23,7 @@ class MirrorRow(Table):
     upstream: Mapped[str]
     """URL of the other hub."""
     restricted: Mapped[bool]
-    """Private or gated there: visible only to users with an account here."""
+    """Whether it is private or gated there: then it is only visible to users with an account here."""
     created_at: Mapped[datetime]
 
 

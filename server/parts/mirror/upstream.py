@@ -1,6 +1,6 @@
-"""HTTP client for the mirrored hub: descriptions, refs and file contents. Nothing is trusted before it is checked.
+"""HTTP client for the mirrored hub: descriptions, refs and content of files. All responses are validated.
 
-The token is sent to the upstream's own origin only, and never appears in messages or logs.
+The token is only sent to the origin of the upstream, and never appears in messages or logs.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from hub.errors import (
 )  # fmt: skip
 from hub.names import check_path
 from hub.registry.database.clock import utc_now
-from server.parts.mirror.copies import MirroredCommit, MirroredFile, MirroredRepository
-from server.parts.mirror.reach import addresses_of, origin
+from server.parts.mirror.mirrored_repositories import MirroredCommit, MirroredFile, MirroredRepository
+from server.parts.mirror.redirects import checked_addresses, origin
 
 CONNECT_S, READ_S, FILE_READ_S = 5.0, 10.0, 30.0
-"""Timeouts for connecting, for reading the next bytes of a description, and of a file."""
-MAX_ANSWER = 64 << 20
-"""Bytes of a description: 100,000 files take about 20 MB."""
+"""Timeouts in seconds for connecting, and for the next bytes of a description and of a file."""
+MAX_DESCRIPTION = 64 << 20
+"""Maximum size of a description in bytes: 100,000 files take about 20 MB."""
 CHUNK_BYTES = 1 << 20
 _MAX_REDIRECTS = 5
 _COMMIT, _SHA256 = re.compile(r"[0-9a-f]{40}"), re.compile(r"[0-9a-f]{64}")
@@ -45,7 +45,7 @@ _PASSED_ON = (
     "lastModified", "library_name", "likes", "mask_token", "model-index", "modelId", "pipeline_tag", "private", "safetensors", "tags",
     "transformersInfo", "trendingScore",
 )  # fmt: skip
-"""Fields of a description that are passed on. All others, such as the URLs of Xet, are specific to that server."""
+"""Fields of a description that are passed on. All others, such as URLs of Xet, are specific to the upstream."""
 
 
 class UpstreamClient:
@@ -71,64 +71,65 @@ class UpstreamClient:
         self._client.close()
 
     def describe(self, repo: MirroredRepository, revision: str) -> MirroredCommit:
-        """Return a commit with its files. Raises Unknown…, Gated, Forbidden, UpstreamDown."""
+        """Return a commit with its files.
+
+        Raises UnknownArtifact, UnknownRevision, Gated, Forbidden, UpstreamDown, InvalidUpstreamResponse.
+        """
         path = f"/api/{repo.collection}/{repo.name}/revision/{quote(revision, safe='')}?blobs=true"
-        answer = self._json(path, repo, revision)
-        commit_id = answer.get("sha")
+        response = self._json(path, repo, revision)
+        commit_id = response.get("sha")
         if not isinstance(commit_id, str) or _COMMIT.fullmatch(commit_id) is None:
-            raise InvalidUpstreamResponse(f"{self.address} returned no commit id of `{repo}`: nothing was stored.")
+            raise InvalidUpstreamResponse(f"{self.address} returned no commit id for `{repo}`: nothing was stored.")
         if _COMMIT.fullmatch(revision) and commit_id != revision:
             raise InvalidUpstreamResponse(
-                f"{self.address} was asked for `{repo}` at {revision[:12]} and gave {commit_id[:12]}."
+                f"{self.address} returned commit {commit_id[:12]} for `{repo}` at {revision[:12]}: nothing was stored."
             )
         try:
-            files = tuple(_file(each) for each in answer["siblings"])
+            files = tuple(_file(each) for each in response["siblings"])
         except (LookupError, TypeError, ValueError, InvalidName) as error:
-            why = str(error) if isinstance(error, InvalidName) else "sizes or ids of files are missing or invalid"
+            reason = str(error) if isinstance(error, InvalidName) else "sizes or ids of files are missing or invalid"
             raise InvalidUpstreamResponse(
-                f"{self.address} returned an invalid description of `{repo}`: {why}"
+                f"{self.address} returned an invalid description of `{repo}`: {reason}"
             ) from error
-        description = {key: answer[key] for key in _PASSED_ON if key in answer}
+        description = {key: response[key] for key in _PASSED_ON if key in response}
         ordered = tuple(sorted(files, key=lambda each: each.path))
         return MirroredCommit(
             commit_id=commit_id, description=description, files=ordered, fetched_at=utc_now()
         )  # fmt: skip
 
     def refs(self, repo: MirroredRepository) -> dict[str, dict[str, str]]:
-        """Return `branches` and `tags`: name → commit id. Raises as `describe`."""
-        answer = self._json(f"/api/{repo.collection}/{repo.name}/refs", repo, "main")
+        """Return `branches` and `tags`: name → commit id. Raises InvalidUpstreamResponse and the other errors of `describe`."""
+        response = self._json(f"/api/{repo.collection}/{repo.name}/refs", repo, "main")
         try:
             return {
-                kind: {str(each["name"]): str(each["targetCommit"]) for each in answer.get(kind, [])}
+                kind: {str(each["name"]): str(each["targetCommit"]) for each in response.get(kind, [])}
                 for kind in ("branches", "tags")
             }
         except (LookupError, TypeError, AttributeError) as error:
-            raise InvalidUpstreamResponse(
-                f"{self.address} returned an invalid list of branches of `{repo}`."
-            ) from error
+            raise InvalidUpstreamResponse(f"{self.address} returned invalid refs of `{repo}`.") from error
 
     @contextmanager
     def open(self, repo: MirroredRepository, commit_id: str, file: MirroredFile) -> Iterator[Iterator[bytes]]:
-        """Open a file; yields its unverified chunks. Raises as `describe`."""
+        """Open a file and yield its unverified chunks. Raises the same errors as `describe`."""
         prefix = "" if repo.collection == "models" else f"/{repo.collection}"
         path = f"{prefix}/{repo.name}/resolve/{commit_id}/{quote(file.path)}"
-        with self._answer(path, FILE_READ_S) as answer:
-            self._check_status(answer, repo, commit_id, file.path)
-            yield self._chunks(answer)
+        with self._open(path, FILE_READ_S) as response:
+            self._check_status(response, repo, commit_id, file.path)
+            yield self._chunks(response)
 
-    def _chunks(self, answer: httpx.Response) -> Iterator[bytes]:
-        with self._translated_errors():
-            yield from answer.iter_raw(CHUNK_BYTES)
+    def _chunks(self, response: httpx.Response) -> Iterator[bytes]:
+        with self._translate_errors():
+            yield from response.iter_raw(CHUNK_BYTES)
 
     def _json(self, path: str, repo: MirroredRepository, revision: str) -> Mapping[str, Any]:
-        with self._answer(path, READ_S) as answer, self._translated_errors():
-            self._check_status(answer, repo, revision, "")
+        with self._open(path, READ_S) as response, self._translate_errors():
+            self._check_status(response, repo, revision, "")
             body = bytearray()
-            for part in answer.iter_bytes(CHUNK_BYTES):
+            for part in response.iter_bytes(CHUNK_BYTES):
                 body += part
-                if len(body) > MAX_ANSWER:
+                if len(body) > MAX_DESCRIPTION:
                     raise InvalidUpstreamResponse(
-                        f"the description of `{repo}` at {self.address} exceeds {MAX_ANSWER} bytes."
+                        f"the description of `{repo}` at {self.address} exceeds {MAX_DESCRIPTION} bytes."
                     )
         try:
             found = json.loads(body)
@@ -139,33 +140,33 @@ class UpstreamClient:
         return found
 
     @contextmanager
-    def _answer(self, path: str, read_s: float) -> Iterator[httpx.Response]:
-        """Send GET and follow redirects, as far as `addresses_of` allows."""
+    def _open(self, path: str, read_s: float) -> Iterator[httpx.Response]:
+        """Send GET and follow redirects, as far as `checked_addresses` allows."""
         url = self.address + path
         for _ in range(_MAX_REDIRECTS):
-            addresses = addresses_of(url, self.address)
+            addresses = checked_addresses(url, self.address)
             headers = {"Accept-Encoding": "identity", "User-Agent": "linguahub-mirror"}
             if self._token and origin(url) == origin(self.address):
                 headers["Authorization"] = f"Bearer {self._token}"
-            with self._translated_errors():
-                answer = self._get(url, addresses, headers, read_s)
+            with self._translate_errors():
+                response = self._get(url, addresses, headers, read_s)
             try:
-                if answer.status_code not in {301, 302, 303, 307, 308}:
-                    yield answer
+                if response.status_code not in {301, 302, 303, 307, 308}:
+                    yield response
                     return
-                url = urljoin(url, answer.headers.get("location", ""))
+                url = urljoin(url, response.headers.get("location", ""))
             finally:
-                answer.close()
+                response.close()
         raise InvalidUpstreamResponse(f"{self.address} redirected more than {_MAX_REDIRECTS} times.")
 
     def _get(self, url: str, addresses: list[str], headers: dict[str, str], read_s: float) -> httpx.Response:
-        """Send GET to one of the checked IP addresses, without resolving the host again. A proxy resolves it itself."""
+        """Send GET to one of the checked IP addresses without resolving the host again. Proxies resolve it themselves."""
         timeout = httpx.Timeout(read_s, connect=CONNECT_S)
         if not addresses or urllib.request.getproxies():
             request = self._client.build_request("GET", url, headers=headers, timeout=timeout)
             return self._client.send(request, stream=True)
         target = httpx.URL(url)
-        # Closed afterwards: the pool would reuse it for another host at the same IP address.
+        # Closed afterwards because the pool would reuse it for other hosts with the same IP address.
         headers |= {"Host": target.netloc.decode(), "Connection": "close"}
         for address in addresses:
             request = self._client.build_request(
@@ -178,9 +179,9 @@ class UpstreamClient:
                 failure = error
         raise failure
 
-    def _check_status(self, answer: httpx.Response, repo: MirroredRepository, revision: str, path: str) -> None:
-        """Raise the error that a refusal of the upstream stands for."""
-        status, code = answer.status_code, answer.headers.get("x-error-code", "")
+    def _check_status(self, response: httpx.Response, repo: MirroredRepository, revision: str, path: str) -> None:
+        """Raise the error that corresponds to an error response of the upstream."""
+        status, code = response.status_code, response.headers.get("x-error-code", "")
         if status == HTTPStatus.OK:
             return
         listing = f"{self.address}/{repo}"
@@ -197,19 +198,19 @@ class UpstreamClient:
         if status == HTTPStatus.FORBIDDEN:
             raise Forbidden(f"{self.address}, which this server mirrors, denied access to `{repo}`.")
         raise UpstreamDown(
-            f"{self.address} answered {status} for `{repo}`, which is not stored here yet: try again later."
+            f"{self.address} returned HTTP {status} for `{repo}`, which is not stored here yet: try again later."
         )
 
     @contextmanager
-    def _translated_errors(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         """Turn errors of the HTTP client into one-line errors."""
         try:
             yield
         except httpx.TimeoutException as error:
-            raise UpstreamTimeout(f"{self.address} did not answer in time: try again later.") from error
+            raise UpstreamTimeout(f"{self.address} did not respond in time: try again later.") from error
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise UpstreamDown(
-                f"{self.address} cannot be reached, or closed the connection: try again later."
+                f"{self.address} cannot be reached or has closed the connection: try again later."
             ) from error
 
 

@@ -25,7 +25,7 @@ class Scanning(ServerPart):
         return (scan_task(hub),)
 
     def start(self, hub: LocalHub) -> None:
-        """Enqueue files whose last scan was by other versions of the scanners."""
+        """Enqueue files that were last scanned with other versions of the scanners."""
         from server.parts.scanning.scan import rescan_outdated, scanners
 
         rescan_outdated(hub.registry.database, scanners())

@@ -23,7 +23,7 @@ from hub.registry.outbox.queue import Job, enqueue
 from hub.registry.outbox.worker import PermanentFailure, Task
 from hub.store import BlobStore
 
-_PROGRAM = Path(__file__).with_name("child.py")
+_PROGRAM = Path(__file__).with_name("scanner_process.py")
 _PACKAGES = ("picklescan", "modelaudit-picklescan")
 TIMEOUT_S = 180.0
 """Wall-clock limit for one file; the program limits its own CPU time and memory."""
@@ -39,12 +39,12 @@ def scan_task(hub: LocalHub) -> Task:
 
     def scan(job: Job) -> None:
         flagged = find_scan(hub.registry.database, Digest(job.subject))
-        if flagged is not None and flagged.scanner != (by := scanners()):
+        if flagged is not None and flagged.scanner != (current := scanners()):
             try:
                 verdict, report = scan_blob(hub.store, flagged)
             except UnknownFile as error:
                 raise PermanentFailure(str(error)) from error
-            save_report(hub.registry.database, flagged.digest, verdict, by, report)
+            save_report(hub.registry.database, flagged.digest, verdict, current, report)
 
     return Task(SCAN, scan, lease_s=2 * TIMEOUT_S, coalesces=True, most_attempts=5)
 
@@ -64,7 +64,7 @@ def scan_blob(store: BlobStore, flagged: Scan) -> tuple[str, dict[str, Any]]:
         report: dict[str, Any] = json.loads(done.stdout)
     except ValueError:
         # Out of memory or CPU time: the file is built to exhaust scanners.
-        return _inconclusive(f"ended without an answer ({done.returncode})")
+        return _inconclusive(f"the scanners ended without a report (exit code {done.returncode})")
     return worst_verdict(flagged.kind, [each["verdict"] for each in report.values()]), report
 
 
@@ -101,8 +101,8 @@ def rescan_outdated(database: Database, scanner: str) -> int:
     if not database.rows("SELECT 1 FROM scans WHERE scanner <> '' AND scanner <> :scanner LIMIT 1", values):
         return 0
     with database.transaction() as session:
-        owed = select(OutboxRow.subject).where(OutboxRow.task == SCAN)
-        old = select(ScanRow.digest).where(ScanRow.scanner.not_in(("", scanner)), ScanRow.digest.not_in(owed))
+        queued = select(OutboxRow.subject).where(OutboxRow.task == SCAN)
+        old = select(ScanRow.digest).where(ScanRow.scanner.not_in(("", scanner)), ScanRow.digest.not_in(queued))
         digests = session.scalars(old).all()
         for digest in digests:
             enqueue(session, SCAN, digest)

@@ -1,4 +1,4 @@
-"""Operations on signing keys, open to owners as well as administrators. Anyone can list them."""
+"""Operations on signing keys, for owners and administrators. Anyone can list keys."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _KEYS = "/accounts/{account}/signing-keys"
 
 
 class ListSigningKeys(Operation[list[SigningKey]]):
-    """List the public keys of an account, with which anyone can check its signatures."""
+    """List the public keys of an account, which anyone can verify its signatures with."""
 
     path, tag, open_to = _KEYS, "artifacts", "everybody"
     account: str
@@ -27,7 +27,7 @@ class ListSigningKeys(Operation[list[SigningKey]]):
 
 
 class AddSigningKey(Operation[SigningKey]):
-    """Register a public key or certificate. Existing revisions are not checked again."""
+    """Register a public key or certificate. Existing revisions are not verified again."""
 
     method, path, tag, open_to = "POST", _KEYS, "artifacts", "owners"
     status, errors = 201, (404, 409)

@@ -37,7 +37,7 @@ class Signatures(Part):
         return signature_in(files, name, database, store)
 
     def signature_by(self, key: Path, files: Sequence[File], store: BlobStore) -> Signature | None:
-        """Return the signature, verified with the key in a file."""
+        """Return the signature, verified with the key in the file `key`."""
         from server.parts.signatures.signatures import read_bundle, read_key, verify_bundle
 
         trusted = read_key(key)

@@ -1,6 +1,6 @@
 """Signatures of revisions in the OpenSSF Model Signing format: `model.sig`, a sigstore bundle around an in-toto statement.
 
-The statement lists every file with its SHA-256, which is also its blob id. So nothing is hashed again: the library checks the
+The statement lists every file with its SHA-256, which is also its blob id. So no file is hashed again: the library verifies the
 signature and compares the signed digests with the known ones. See docs/publish/signatures.md.
 """
 
@@ -27,7 +27,7 @@ from server.parts.signatures.signing_keys import trusted_keys
 
 MAX_BYTES = 16 << 20
 _UNSIGNED = (".git", ".gitattributes", ".github", ".gitignore")
-"""Files and folders that the library ignores by default."""
+"""Files and folders that the library does not sign by default."""
 _SHOWN_PROBLEMS = 5
 _FIX = f"sign the folder again with `hub sign FOLDER --key KEY`, or remove `{FILE}`"
 
@@ -43,7 +43,7 @@ class _Statement:
 def signature_in(files: Sequence[File], name: ArtifactName, database: Database, store: BlobStore) -> Signature | None:
     """Return the signature of the files of an artifact, verified with its owner's keys; None for unsigned files.
 
-    Raises InvalidSignature for a signature of other files, or an invalid one.
+    Raises InvalidSignature if the signature is invalid or belongs to other files.
     """
     bundle = read_bundle(files, store)
     if bundle is None:
@@ -68,8 +68,9 @@ def read_bundle(files: Sequence[File], store: BlobStore) -> bytes | None:
 def verify_bundle(files: Iterable[File], bundle: bytes, keys: Sequence[SigningKey]) -> Signature:
     """Verify the signature in `bundle` of `files` with the trusted `keys`.
 
-    A signature by another key, or of a kind that needs the network, is returned as unverified, with the reason. Raises
-    InvalidSignature for an invalid signature, or one of other files or another key than it names; MissingExtra without the library.
+    A signature by another key, or of a kind that needs network access, is returned as unverified, with the reason. Raises
+    InvalidSignature if the signature is invalid, belongs to other files or was not made with the key that it names; MissingExtra
+    without the library.
     """
     try:
         statement = _read(bundle)
@@ -104,7 +105,7 @@ def _unverified(reason: str, method: str = "", signer: str = "", fingerprint: st
 
 
 def fingerprint_of(pem: str) -> tuple[str, str]:
-    """Return the kind (`key` or `certificate`) and SHA-256 of a public key or certificate. Raises InvalidSignature.
+    """Return the kind (`key` or `certificate`) and SHA-256 of a public key or certificate. Raises InvalidSignature, MissingExtra.
 
     The library supports elliptic-curve keys: P-256, P-384 and P-521.
     """
@@ -143,7 +144,7 @@ def read_key(path: Path) -> SigningKey:
 def sign(folder: Path, key: Path, password: str | None = None) -> tuple[Path, int]:
     """Sign all files of `folder` that `hub push` publishes. Returns the path of `model.sig` and the number of files.
 
-    Raises InvalidSignature for an unusable key, InvalidSource for a folder that cannot be published.
+    Raises InvalidSignature for an unusable key, InvalidSource for a folder that cannot be published, MissingExtra.
     """
     try:
         from model_signing import hashing, signing
@@ -153,7 +154,7 @@ def sign(folder: Path, key: Path, password: str | None = None) -> tuple[Path, in
     paths = [path for path in check_contents(folder) if path != FILE]
     left_out = [each.relative_to(folder) for each in folder.rglob("*") if each.name in IGNORED]
     how = hashing.Config().set_ignored_paths(paths=[Path(FILE), *left_out]).set_allow_symlinks(True)
-    secret: Any = password.encode() if password else None  # Annotated as text, but must be bytes.
+    secret: Any = password.encode() if password else None  # Annotated as str, but must be bytes.
     try:
         signer = signing.Config().use_elliptic_key_signer(private_key=key, password=secret)
         signer.set_hashing_config(how).sign(folder, target)
@@ -165,7 +166,7 @@ def sign(folder: Path, key: Path, password: str | None = None) -> tuple[Path, in
 
 
 class _Unsupported(Exception):
-    """A signature that cannot be verified here, but may be valid."""
+    """A signature that cannot be verified here, but might be valid."""
 
 
 def _read(bundle: bytes) -> _Statement:
@@ -210,7 +211,7 @@ def _by_key(statement: _Statement, bundle: bytes, files: dict[str, str], keys: S
     for key in candidates:
         if _is_signed_with(key, bundle, files):
             return _verified(key, key.name)
-    raise InvalidSignature(f"`{FILE}` was not made by the key that it names: {_FIX}.")
+    raise InvalidSignature(f"`{FILE}` was not made with the key that it names: {_FIX}.")
 
 
 def _by_certificate(
@@ -246,7 +247,7 @@ def _is_signed_with(key: SigningKey, bundle: bytes, files: dict[str, str]) -> bo
             return manifest.Manifest("model", items, how)
 
         def add_ignored_paths(self, *, model_path: Any, paths: Any) -> None:
-            """Ignore the exclusions that a signature asks for."""
+            """Do nothing: the exclusions in a signature are not honoured."""
 
     with tempfile.TemporaryDirectory() as folder:
         pem, signature = Path(folder, "key.pem"), Path(folder, FILE)
@@ -260,7 +261,7 @@ def _is_signed_with(key: SigningKey, bundle: bytes, files: dict[str, str]) -> bo
         config.set_hashing_config(KnownDigests())
         try:
             config.verify(Path(folder), signature)
-        except Exception:  # noqa: BLE001 - the library passes on what its parsers, cryptography and OpenSSL raise
+        except Exception:  # noqa: BLE001 - the library does not wrap exceptions of its parsers, cryptography and OpenSSL
             return False
         return True
 

@@ -1,4 +1,4 @@
-"""The table of signing keys. Imported for writing and creating only."""
+"""The table of signing keys. Only imported to write rows and create tables."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class SigningKeyRow(Table):
     kind: Mapped[str]
     """`key` or `certificate`: a root of certificate chains."""
     fingerprint: Mapped[str]
-    """SHA-256: of a key in PEM, as signatures name it; of a certificate in DER."""
+    """SHA-256 of the PEM of a key, as in signatures, or of the DER of a certificate."""
     pem: Mapped[str]
     created_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]

@@ -12,7 +12,7 @@ from hub.errors import Forbidden, NotServed
 from hub.local import LocalHub
 from hub.registry.accounts.permissions import Account, Caller
 from server.auth.caller import account_of, actor_of, caller_of
-from server.http.addresses import absolute
+from server.http.urls import absolute
 from server.parts.webhooks.deliveries import Delivery
 from server.parts.webhooks.destinations import read_destination
 from server.parts.webhooks.webhooks import DOMAINS, KINDS, Watched, Webhook, add_webhook, allowed_hosts, change_webhook
@@ -34,7 +34,7 @@ class WebhookIn(BaseModel):
                 "url": "https://ci.example.org/linguahub",
                 "watched": [{"type": "model", "name": "ada/mulan-yo"}],
                 "domains": ["repo", "score"],
-                "secret": "a long random word",
+                "secret": "a long random string",
             }
         }
     )
@@ -97,7 +97,7 @@ class DeliveryBody(BaseModel):
 
 
 def owner_of(request: Request, hub: LocalHub, *, writes: bool = False) -> tuple[Account, Caller]:
-    """Return the account whose webhooks are requested. Raises Unauthenticated; Forbidden for a token that is too narrow."""
+    """Return the caller and their account. Raises Unauthenticated; Forbidden for a token without access to webhooks."""
     caller = caller_of(request, hub)
     account = account_of(caller)
     token = caller.token
@@ -109,7 +109,7 @@ def owner_of(request: Request, hub: LocalHub, *, writes: bool = False) -> tuple[
 
 
 def create(request: Request, hub: LocalHub, body: WebhookIn) -> Webhook:
-    """Create a webhook. Raises InvalidRequest, Forbidden, NotServed."""
+    """Create a webhook. Raises Unauthenticated, InvalidRequest, Forbidden, NotServed."""
     account, caller = owner_of(request, hub, writes=True)
     _check_url(hub, body, body.url or "")
     return add_webhook(
@@ -133,7 +133,7 @@ def change(
 
 def _check_url(hub: LocalHub, body: WebhookIn, url: str | None) -> None:
     if isinstance(body, ClientWebhookIn) and body.jobSourceId is not None:
-        raise NotServed("jobs are not served here: give the webhook a `url`.")
+        raise NotServed("jobs are not served here: set the `url` of the webhook.")
     if url is not None:
         read_destination(url, allowed_hosts(hub.registry.database))
 

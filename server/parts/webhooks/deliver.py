@@ -18,11 +18,11 @@ from server.parts.webhooks.webhooks import Webhook, allowed_hosts, find_webhook
 
 MAX_ATTEMPTS = 8
 FIRST_WAIT_S = 30.0
-"""With eight attempts, about an hour in total."""
+"""Seconds before the second attempt. Eight attempts take about an hour in total."""
 
 
 def delivery_task(hub: LocalHub) -> Task:
-    """Return the task that sends one delivery. Final failures stay in the log of the webhook, not in the outbox."""
+    """Return the task that sends one delivery. Final failures are recorded in the log of the webhook, not in the outbox."""
 
     def deliver(job: Job) -> None:
         delivery = find_delivery(hub.registry.database, job.subject)
@@ -40,7 +40,7 @@ def _deliver(hub: LocalHub, webhook: Webhook, delivery: Delivery) -> None:
     body = delivery.body.encode()
     headers = {"Content-Type": "application/json", "User-Agent": f"linguahub/{version('linguahub')}"}
     headers |= headers_of(delivery.id, int(time.time()), body, webhook.secret)
-    began = time.perf_counter()
+    started_at = time.perf_counter()
     status: int | None = None
     is_final = False
     try:
@@ -53,9 +53,9 @@ def _deliver(hub: LocalHub, webhook: Webhook, delivery: Delivery) -> None:
         error, is_final = str(refusal), True
     except (OSError, http.client.HTTPException) as failure:
         error = f"no response: {failure or type(failure).__name__}"
-    duration_ms = round(1000 * (time.perf_counter() - began))
+    duration_ms = round(1000 * (time.perf_counter() - started_at))
     save_attempt(hub.registry.database, delivery, status=status, error=error, duration_ms=duration_ms)
     if is_final:
         raise PermanentFailure(error)
     if error:
-        raise Unreachable(error)  # Without the URL, which may contain a token.
+        raise Unreachable(error)  # Without the URL, which can contain a token.

@@ -1,4 +1,4 @@
-"""Deliveries of webhooks and the responses of their receivers. The newest of each webhook are kept and can be sent again."""
+"""Deliveries of webhooks with the responses of their receivers. The latest ones of each webhook are kept and can be sent again."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 DELIVER = "deliver-webhook"
 """The outbox task that sends a delivery."""
-KEPT = 50
-"""Deliveries per webhook."""
+MAX_DELIVERIES = 50
+"""Deliveries kept per webhook."""
 _ID = re.compile(r"msg_[0-9a-f]{24}")
 _MAX_ERROR = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One event for one webhook, sent or waiting."""
+    """An event for one webhook, sent or pending."""
 
     id: str
     webhook_id: str
@@ -46,8 +46,8 @@ class Delivery:
 
 def deliveries(database: Database, webhook: Webhook) -> list[Delivery]:
     """Return the kept deliveries of a webhook, newest first."""
-    query = "SELECT * FROM webhook_deliveries WHERE webhook_id = :id ORDER BY created_at DESC, id LIMIT :kept"
-    return [_delivery(row) for row in database.rows(query, {"id": webhook.id, "kept": KEPT})]
+    query = "SELECT * FROM webhook_deliveries WHERE webhook_id = :id ORDER BY created_at DESC, id LIMIT :limit"
+    return [_delivery(row) for row in database.rows(query, {"id": webhook.id, "limit": MAX_DELIVERIES})]
 
 
 def find_delivery(database: Database, delivery_id: str) -> Delivery | None:
@@ -59,7 +59,7 @@ def find_delivery(database: Database, delivery_id: str) -> Delivery | None:
 
 
 def save_attempt(database: Database, delivery: Delivery, *, status: int | None, error: str, duration_ms: int) -> None:
-    """Save the result of an attempt, and delete old deliveries that are not waiting."""
+    """Save the result of an attempt, and delete old deliveries that are no longer pending."""
     from sqlalchemy import delete, select
 
     from hub.registry.tables.outbox import OutboxRow
@@ -73,7 +73,7 @@ def save_attempt(database: Database, delivery: Delivery, *, status: int | None, 
         row.status, row.error, row.duration_ms, row.tried_at = status, error[:_MAX_ERROR], duration_ms, utc_now()
         newest = (
             select(DeliveryRow.id).where(DeliveryRow.webhook_id == delivery.webhook_id)
-            .order_by(DeliveryRow.created_at.desc()).limit(KEPT)
+            .order_by(DeliveryRow.created_at.desc()).limit(MAX_DELIVERIES)
         )  # fmt: skip
         waiting = select(OutboxRow.subject).where(OutboxRow.task == DELIVER)
         old = delete(DeliveryRow).where(

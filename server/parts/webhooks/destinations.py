@@ -1,6 +1,6 @@
-"""Check the URLs of webhooks, so that users cannot make the server send requests into its own network.
+"""Check the URLs of webhooks, so that users cannot make the server send requests into its internal network.
 
-The address rule is that of `server.parts.network_guard`; administrators can allow internal hosts by name.
+Addresses are checked by `server.parts.network_guard`; administrators can allow internal hosts by name.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ _PORTS = {"https": 443, "http": 80}
 
 
 class Refused(Exception):
-    """The destination is not allowed. Retrying cannot help."""
+    """The destination is not allowed, so retrying is useless."""
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """A parsed URL that is allowed, as far as can be decided without resolving its host."""
+    """A parsed URL that has passed all checks except for those of its IP addresses."""
 
     is_secure: bool
     host: str
@@ -65,14 +65,14 @@ def read_destination(url: str, trusted: Collection[str]) -> Destination:
         raise InvalidRequest(f"port {chosen} is not allowed: use 443 or a port above 1023.")
     if not is_trusted and (host == "localhost" or _is_literal(host)) and not (_is_literal(host) and is_public(host)):
         raise InvalidRequest(
-            f"`{host}` is inside a network: an administrator can allow it with `hub admin webhook allow {host}`."
+            f"`{host}` is an internal host: an administrator can allow it with `hub admin webhook allow {host}`."
         )
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return Destination(parts.scheme == "https", host, chosen, target, is_trusted)
 
 
 def addresses_of(destination: Destination) -> list[str]:
-    """Resolve the host once and return its IP addresses, all of them allowed.
+    """Resolve the host once and return its IP addresses, all of which are allowed.
 
     Raises Refused if an address is not public, OSError for an unknown host.
     """

@@ -1,6 +1,6 @@
 """Enqueue a delivery for every webhook that watches an artifact, in the transaction of the event.
 
-The body is written once, here, and is the same for every attempt.
+The body is created once and is the same for every attempt.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
 
 def has_webhooks(session: Session) -> bool:
-    """Return whether any webhook exists: most installations have none."""
+    """Return whether any webhook exists; most installations have none."""
     return session.scalar(select(WebhookRow.id).limit(1)) is not None
 
 
 def enqueue_deliveries(session: Session, event: Event) -> None:
     """Enqueue a delivery for every webhook that watches the artifact, can read it and includes the scope."""
     artifact = event.artifact
-    watchers = [each for each in _watchers(session, artifact) if _wants(each.domains, event.scope)]
+    watchers = [each for each in _watchers(session, artifact) if _includes(each.domains, event.scope)]
     if not watchers:
         return
     head = session.get(RefRow, (artifact.id, "main"))
@@ -87,7 +87,7 @@ def _watchers(session: Session, artifact: ArtifactRow) -> Iterable[WebhookRow]:
     return session.scalars(query.order_by(WebhookRow.id)).all()
 
 
-def _wants(domains: Iterable[str], scope: str) -> bool:
+def _includes(domains: Iterable[str], scope: str) -> bool:
     return any(scope == domain or scope.startswith(f"{domain}.") for domain in domains)
 
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Hook:
-    """A webhook as administrators see it: without its secret, and with only the host of its URL, which may contain a token."""
+class WebhookSummary:
+    """A webhook as administrators see it: without its secret, and with only the host of its URL, which can contain a token."""
 
     id: str
     host: str
@@ -27,7 +27,7 @@ class Hook:
 
 
 @dataclass(frozen=True, slots=True)
-class Host:
+class WebhookHost:
     """A host of the server's internal network."""
 
     host: str
@@ -35,17 +35,17 @@ class Host:
     """Whether webhooks can reach it."""
 
 
-class ListHooks(Operation[list[Hook]]):
+class ListUserWebhooks(Operation[list[WebhookSummary]]):
     """List the webhooks of a user, oldest first, without their secrets."""
 
     path = "/admin/users/{name}/webhooks"
     name: str
 
-    def run(self, hub: LocalHub, actor: Actor) -> list[Hook]:
-        return [_hook(each) for each in webhooks_of(hub.registry.database, hub.accounts.get(self.name))]
+    def run(self, hub: LocalHub, actor: Actor) -> list[WebhookSummary]:
+        return [_summary(each) for each in webhooks_of(hub.registry.database, hub.accounts.get(self.name))]
 
 
-class ListHookDeliveries(Operation[list[Delivery]]):
+class ListWebhookDeliveries(Operation[list[Delivery]]):
     """List the latest deliveries of a webhook and their responses, newest first."""
 
     path = "/admin/webhooks/{webhook}/deliveries"
@@ -58,30 +58,30 @@ class ListHookDeliveries(Operation[list[Delivery]]):
         return deliveries(hub.registry.database, known)
 
 
-class ListHosts(Operation[list[Host]]):
+class ListWebhookHosts(Operation[list[WebhookHost]]):
     """List the hosts of the server's internal network that webhooks can reach."""
 
     path, errors = "/admin/webhook-hosts", ()
 
-    def run(self, hub: LocalHub, actor: Actor) -> list[Host]:
-        return [Host(each, True) for each in sorted(allowed_hosts(hub.registry.database))]
+    def run(self, hub: LocalHub, actor: Actor) -> list[WebhookHost]:
+        return [WebhookHost(each, True) for each in sorted(allowed_hosts(hub.registry.database))]
 
 
-class AllowHost(Operation[Host]):
+class AllowWebhookHost(Operation[WebhookHost]):
     """Allow webhooks to reach a host of the server's internal network, also without TLS, or forbid it again."""
 
     method, path, errors = "PUT", "/admin/webhook-hosts/{host}", ()
     host: str
     allowed: bool
 
-    def run(self, hub: LocalHub, actor: Actor) -> Host:
+    def run(self, hub: LocalHub, actor: Actor) -> WebhookHost:
         allow_host(hub.registry.database, self.host, actor, allowed=self.allowed)
-        return Host(self.host.lower(), self.allowed)
+        return WebhookHost(self.host.lower(), self.allowed)
 
 
-def _hook(webhook: Webhook) -> Hook:
+def _summary(webhook: Webhook) -> WebhookSummary:
     watched = [f"{each.kind} {each.name}".strip() for each in webhook.watched]
-    return Hook(webhook.id, host_of(webhook.url), watched, webhook.disabled)
+    return WebhookSummary(webhook.id, host_of(webhook.url), watched, webhook.disabled)
 
 
-OPERATIONS = (ListHooks, ListHookDeliveries, ListHosts, AllowHost)
+OPERATIONS = (ListUserWebhooks, ListWebhookDeliveries, ListWebhookHosts, AllowWebhookHost)

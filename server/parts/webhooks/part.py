@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from hub.local import LocalHub
     from hub.registry.outbox.worker import Task
     from hub.registry.parts import Event
-    from server.http.routing import Address
+    from server.http.routing import RouteSpec
 
 
 class WebhooksPart(ServerPart):
@@ -40,7 +40,7 @@ class WebhooksPart(ServerPart):
         if event.action == "move":
             watch_new_name(session, event.artifact.key, event.facts["movedTo"]["name"])
 
-    def addresses(self) -> Sequence[Address]:
+    def routes(self) -> Sequence[RouteSpec]:
         """Return the endpoints of the API and those of huggingface_hub."""
         from server.parts.webhooks.routes import ROUTES
 

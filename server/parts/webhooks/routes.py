@@ -1,4 +1,4 @@
-"""Endpoints of webhooks: those of Hugging Face's client, and those of the API."""
+"""The webhook endpoints of our API, and those that Hugging Face's client calls."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from starlette.responses import JSONResponse, Response
 
 from server.auth.access import Hub
 from server.auth.caller import actor_of
-from server.http.addresses import Segment
-from server.http.routing import Address, below
+from server.http.routing import RouteSpec, below
+from server.http.urls import Segment
 from server.openapi.document import documented
+from server.parts.webhooks import webhooks as stored
 from server.parts.webhooks.bodies import ClientWebhookIn, DeliveryBody, WebhookBody, WebhookIn, change, create, owner_of
-from server.parts.webhooks.deliveries import deliveries, redeliver
-from server.parts.webhooks.webhooks import delete_webhook, get_webhook, webhooks_of
+from server.parts.webhooks.deliveries import deliveries
+from server.parts.webhooks.deliveries import redeliver as enqueue_again
 
 EXAMPLE = {
     "id": "0a1b2c3d4e5f60718293a4b5", "url": "https://ci.example.org/linguahub", "secret": None, "disabled": False,
@@ -23,13 +24,13 @@ EXAMPLE = {
 }  # fmt: skip
 
 
-class Webhooks(BaseModel):
+class WebhooksBody(BaseModel):
     """The webhooks of an account."""
 
     items: list[WebhookBody]
 
 
-class Deliveries(BaseModel):
+class DeliveriesBody(BaseModel):
     """The latest deliveries of a webhook, newest first."""
 
     items: list[DeliveryBody]
@@ -47,33 +48,33 @@ def create_for_client(request: Request, hub: Hub, body: ClientWebhookIn) -> Resp
 
 def show_for_client(request: Request, hub: Hub, webhook: Segment) -> Response:
     """Return the response to `HfApi.get_webhook`."""
-    return _wrapped(show_webhook(request, hub, webhook))
+    return _wrapped(get_webhook(request, hub, webhook))
 
 
 def change_for_client(request: Request, hub: Hub, webhook: Segment, body: ClientWebhookIn) -> Response:
     """Return the response to `HfApi.update_webhook`."""
-    return _wrapped(change_one(request, hub, webhook, body))
+    return _wrapped(update_webhook(request, hub, webhook, body))
 
 
 def delete_for_client(request: Request, hub: Hub, webhook: Segment) -> Response:
     """Return the response to `HfApi.delete_webhook`."""
-    delete_one(request, hub, webhook)
+    delete_webhook(request, hub, webhook)
     return JSONResponse({})
 
 
-def enable(request: Request, hub: Hub, webhook: Segment) -> Response:
+def enable_for_client(request: Request, hub: Hub, webhook: Segment) -> Response:
     """Enable a webhook."""
     return _wrapped(WebhookBody.of(change(request, hub, webhook, None, disabled=False)))
 
 
-def disable(request: Request, hub: Hub, webhook: Segment) -> Response:
+def disable_for_client(request: Request, hub: Hub, webhook: Segment) -> Response:
     """Disable a webhook. Waiting deliveries are dropped."""
     return _wrapped(WebhookBody.of(change(request, hub, webhook, None, disabled=True)))
 
 
-def list_webhooks(request: Request, hub: Hub) -> Webhooks:
-    """List the webhooks of the caller."""
-    return Webhooks(items=_all(request, hub))
+def list_webhooks(request: Request, hub: Hub) -> WebhooksBody:
+    """List the caller's webhooks."""
+    return WebhooksBody(items=_all(request, hub))
 
 
 def create_webhook(request: Request, hub: Hub, body: WebhookIn) -> WebhookBody:
@@ -81,41 +82,41 @@ def create_webhook(request: Request, hub: Hub, body: WebhookIn) -> WebhookBody:
     return WebhookBody.of(create(request, hub, body), body.secret)
 
 
-def show_webhook(request: Request, hub: Hub, webhook: Segment) -> WebhookBody:
-    """Get a webhook of the caller."""
+def get_webhook(request: Request, hub: Hub, webhook: Segment) -> WebhookBody:
+    """Return a webhook of the caller."""
     account, _ = owner_of(request, hub)
-    return WebhookBody.of(get_webhook(hub.registry.database, account, webhook))
+    return WebhookBody.of(stored.get_webhook(hub.registry.database, account, webhook))
 
 
-def change_one(request: Request, hub: Hub, webhook: Segment, body: WebhookIn) -> WebhookBody:
+def update_webhook(request: Request, hub: Hub, webhook: Segment, body: WebhookIn) -> WebhookBody:
     """Change the given fields of a webhook."""
     return WebhookBody.of(change(request, hub, webhook, body), body.secret)
 
 
-def delete_one(request: Request, hub: Hub, webhook: Segment) -> Webhooks:
+def delete_webhook(request: Request, hub: Hub, webhook: Segment) -> WebhooksBody:
     """Delete a webhook and its deliveries, and list the remaining webhooks."""
     account, caller = owner_of(request, hub, writes=True)
-    delete_webhook(hub.registry.database, account, webhook, actor_of(request, caller))
-    return Webhooks(items=_all(request, hub))
+    stored.delete_webhook(hub.registry.database, account, webhook, actor_of(request, caller))
+    return WebhooksBody(items=_all(request, hub))
 
 
-def list_deliveries(request: Request, hub: Hub, webhook: Segment) -> Deliveries:
+def list_deliveries(request: Request, hub: Hub, webhook: Segment) -> DeliveriesBody:
     """List the latest deliveries of a webhook and their responses."""
     account, _ = owner_of(request, hub)
-    found = deliveries(hub.registry.database, get_webhook(hub.registry.database, account, webhook))
-    return Deliveries(items=[DeliveryBody.of(each) for each in found])
+    found = deliveries(hub.registry.database, stored.get_webhook(hub.registry.database, account, webhook))
+    return DeliveriesBody(items=[DeliveryBody.of(each) for each in found])
 
 
-def redeliver_one(request: Request, hub: Hub, webhook: Segment, delivery: Segment) -> DeliveryBody:
+def redeliver(request: Request, hub: Hub, webhook: Segment, delivery: Segment) -> DeliveryBody:
     """Send a delivery again, with the same id."""
     account, _ = owner_of(request, hub, writes=True)
-    found = get_webhook(hub.registry.database, account, webhook)
-    return DeliveryBody.of(redeliver(hub.registry.database, found, delivery))
+    found = stored.get_webhook(hub.registry.database, account, webhook)
+    return DeliveryBody.of(enqueue_again(hub.registry.database, found, delivery))
 
 
 def _all(request: Request, hub: Hub) -> list[WebhookBody]:
     account, _ = owner_of(request, hub)
-    return [WebhookBody.of(each) for each in webhooks_of(hub.registry.database, account)]
+    return [WebhookBody.of(each) for each in stored.webhooks_of(hub.registry.database, account)]
 
 
 def _wrapped(body: WebhookBody) -> Response:
@@ -128,19 +129,19 @@ _ONE = "/webhooks/{webhook}"
 ROUTES = (
     *below(
         "/api/settings/webhooks",
-        Address("GET", "", list_for_client),
-        Address("POST", "", create_for_client),
-        Address("GET", "/{webhook}", show_for_client),
-        Address("POST", "/{webhook}", change_for_client),
-        Address("DELETE", "/{webhook}", delete_for_client),
-        Address("POST", "/{webhook}/enable", enable),
-        Address("POST", "/{webhook}/disable", disable),
+        RouteSpec("GET", "", list_for_client),
+        RouteSpec("POST", "", create_for_client),
+        RouteSpec("GET", "/{webhook}", show_for_client),
+        RouteSpec("POST", "/{webhook}", change_for_client),
+        RouteSpec("DELETE", "/{webhook}", delete_for_client),
+        RouteSpec("POST", "/{webhook}/enable", enable_for_client),
+        RouteSpec("POST", "/{webhook}/disable", disable_for_client),
     ),
-    _own("GET", "/webhooks", list_webhooks, Webhooks, example={"items": [EXAMPLE]}),
+    _own("GET", "/webhooks", list_webhooks, WebhooksBody, example={"items": [EXAMPLE]}),
     _own("POST", "/webhooks", create_webhook, WebhookBody, status=201, errors=(501,), example=EXAMPLE),
-    _one("GET", _ONE, show_webhook, WebhookBody, example=EXAMPLE),
-    _one("PATCH", _ONE, change_one, WebhookBody, errors=(403, 404, 501), example=EXAMPLE),
-    _one("DELETE", _ONE, delete_one, Webhooks),
-    _one("GET", _ONE + "/deliveries", list_deliveries, Deliveries),
-    _one("POST", _ONE + "/deliveries/{delivery}/redeliver", redeliver_one, DeliveryBody, status=202),
+    _one("GET", _ONE, get_webhook, WebhookBody, example=EXAMPLE),
+    _one("PATCH", _ONE, update_webhook, WebhookBody, errors=(403, 404, 501), example=EXAMPLE),
+    _one("DELETE", _ONE, delete_webhook, WebhooksBody),
+    _one("GET", _ONE + "/deliveries", list_deliveries, DeliveriesBody),
+    _one("POST", _ONE + "/deliveries/{delivery}/redeliver", redeliver, DeliveryBody, status=202),
 )

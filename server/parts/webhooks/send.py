@@ -2,7 +2,7 @@
 
 The headers are those of Standard Webhooks (standardwebhooks.com) and Hugging Face. `webhook-signature: v1,BASE64` is the HMAC-SHA256 of
 `ID.TIMESTAMP.BODY` under the secret. A secret that starts with `whsec_` is base64, as the libraries of that standard expect; any other
-is used as it is.
+secret is used unchanged.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from server.parts.webhooks.destinations import Destination, addresses_of
 PREFIX = "whsec_"
 CONNECT_S = 5.0
 TIMEOUT_S = 10.0
-"""Limit from the connection to the response, however slowly it arrives."""
+"""Limit in seconds from the connection to the end of the response."""
 
 
 def headers_of(delivery_id: str, timestamp: int, body: bytes, secret: str) -> dict[str, str]:
@@ -51,7 +51,7 @@ def _key(secret: str) -> bytes:
 
 
 class _Connection(http.client.HTTPConnection):
-    """A connection to one IP address of a host that verifies the certificate of the host."""
+    """A connection to a given IP address, with the certificate verified for the host name."""
 
     def __init__(self, destination: Destination, address: str) -> None:
         super().__init__(destination.host, destination.port, timeout=CONNECT_S)
@@ -68,7 +68,7 @@ class _Connection(http.client.HTTPConnection):
 
 
 def post(destination: Destination, body: bytes, headers: Mapping[str, str]) -> int:
-    """Send `body` and return the status. The content of the response is not read: it may be internal.
+    """Send `body` and return the status. The content of the response is not read, because it could be internal.
 
     Raises Refused, OSError (also for timeouts, TLS and unknown names) and HTTPException.
     """
@@ -98,5 +98,5 @@ def _exchange(connection: _Connection, destination: Destination, body: bytes, he
 
 
 def _abort(opened: socket.socket) -> None:
-    with contextlib.suppress(OSError):  # It may be closed already.
+    with contextlib.suppress(OSError):  # It might be closed already.
         opened.shutdown(socket.SHUT_RDWR)

@@ -1,4 +1,4 @@
-"""The tables of webhooks. Imported for writing and creating only, as `table`."""
+"""The tables of webhooks. Only imported to write rows and create tables."""
 
 from __future__ import annotations
 

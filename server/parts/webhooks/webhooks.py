@@ -26,7 +26,7 @@ EVERYTHING = "everything"
 KINDS = ("model", "dataset", "user", "org", EVERYTHING)
 """What can be watched, as on the Hugging Face Hub; `everything` is an addition for administrators."""
 DOMAINS = ("repo", "repo.content", "repo.config", "score", "discussion")
-"""Scopes of events. `repo` includes `repo.*`; `discussion` is accepted, but there are no discussions here."""
+"""Scopes of events. `repo` includes `repo.*`; `discussion` is accepted but unused, because this server has no discussions."""
 MAX_WEBHOOKS = 20
 """Webhooks per account."""
 MAX_WATCHED = 100
@@ -172,7 +172,7 @@ def allow_host(database: Database, host: str, actor: Actor, *, allowed: bool = T
 
 def _check(account: Account, watched: Sequence[Watched], domains: Sequence[str], secret: str) -> tuple[str, ...]:
     if not watched or len(watched) > MAX_WATCHED:
-        raise InvalidRequest(f"a webhook watches 1 to {MAX_WATCHED} things, not {len(watched)}.")
+        raise InvalidRequest(f"a webhook can watch 1 to {MAX_WATCHED} repositories and owners, not {len(watched)}.")
     for each in watched:
         if each.kind not in KINDS:
             raise InvalidRequest(f"{each.kind[:40]!r} cannot be watched: choose one of {', '.join(KINDS)}.")
@@ -199,7 +199,7 @@ def _watch(session: Session, webhook_id: str, watched: Sequence[Watched]) -> Non
 
 
 def _key(watched: Watched) -> str:
-    """Return the key that events are matched with. Raises InvalidName, InvalidRequest."""
+    """Return the key that is compared with events. Raises InvalidName, InvalidRequest."""
     if watched.kind == EVERYTHING:
         return "*"
     if watched.kind in {"model", "dataset"}:
@@ -210,7 +210,7 @@ def _key(watched: Watched) -> str:
 
 
 def host_of(url: str) -> str:
-    """Return the host of a URL. The rest is not logged or shown: it may contain a token, as with chat services."""
+    """Return the host of a URL. The rest is not logged or shown, because it can contain a token, as with chat services."""
     return urlsplit(url).hostname or ""
 
 

@@ -7,34 +7,34 @@ from starlette.responses import JSONResponse, Response
 
 from hub.errors import UnknownAccount, UnknownArtifact
 from hub.registry.artifacts.repositories import like, liked_by, likers, unlike
-from server.auth.access import Hub, Wanted, get_artifact
+from server.auth.access import Hub, VisibleArtifact, get_artifact
 from server.auth.caller import account_of, actor_of, caller_of
-from server.http.addresses import Segment, is_dataset
+from server.http.urls import Segment, is_dataset
 from server.protocol.accounts.whoami import person
 
 
-def add_like(request: Request, hub: Hub, artifact: Wanted) -> Response:
-    """Add the caller's like."""
+def add_like(request: Request, hub: Hub, artifact: VisibleArtifact) -> Response:
+    """Like an artifact as the caller. Raises Unauthenticated."""
     caller = caller_of(request, hub)
     like(hub.registry.database, artifact.name, account_of(caller), actor_of(request, caller))
     return JSONResponse({})
 
 
-def remove_like(request: Request, hub: Hub, artifact: Wanted) -> Response:
-    """Remove the caller's like."""
+def remove_like(request: Request, hub: Hub, artifact: VisibleArtifact) -> Response:
+    """Remove the like of the caller. Raises Unauthenticated."""
     caller = caller_of(request, hub)
     unlike(hub.registry.database, artifact.name, account_of(caller), actor_of(request, caller))
     return JSONResponse({})
 
 
-def list_likers(hub: Hub, artifact: Wanted) -> Response:
+def list_likers(hub: Hub, artifact: VisibleArtifact) -> Response:
     """List the users who like an artifact."""
     found = likers(hub.registry.database, artifact.name)
     return JSONResponse([person(name, full_name) for name, full_name in found])
 
 
 def list_liked(request: Request, hub: Hub, name: Segment) -> Response:
-    """List what an account likes, as far as the caller may see it."""
+    """List the repositories that an account likes and the caller can see. Raises UnknownAccount."""
     account = hub.accounts.find(name)
     if account is None:
         raise UnknownAccount(name)

@@ -10,14 +10,14 @@ from starlette.responses import JSONResponse, Response
 from hub.errors import Unauthenticated, UnknownAccount
 from hub.records import Query
 from hub.registry.accounts.permissions import ORGANISATION, Account
-from server.auth.access import Hub, Readable, Writable
+from server.auth.access import Hub, ReadableArtifact, WritableArtifact
 from server.auth.caller import caller_of
-from server.http.addresses import Segment
 from server.http.times import to_rfc3339
+from server.http.urls import Segment
 
 
 def who_am_i(request: Request, hub: Hub) -> Response:
-    """Return the account and the token; 401 without a token, as `hf auth login` expects."""
+    """Return the account and the token. Raises Unauthenticated without a token, as `hf auth login` expects."""
     caller = caller_of(request, hub)
     if caller.account is None or caller.token is None:
         raise Unauthenticated("Invalid username or password.")
@@ -49,39 +49,39 @@ def who_am_i(request: Request, hub: Hub) -> Response:
     )
 
 
-def check_reading(artifact: Readable) -> Response:
-    """Answer 200 if the caller may download the files."""
+def check_reading(artifact: ReadableArtifact) -> Response:
+    """Return 200 if the caller can download the files."""
     return JSONResponse({"id": str(artifact.name)})
 
 
-def check_writing(artifact: Writable) -> Response:
-    """Answer 200 if the caller may commit."""
+def check_writing(artifact: WritableArtifact) -> Response:
+    """Return 200 if the caller has write access."""
     return JSONResponse({"id": str(artifact.name)})
 
 
 def show_user(request: Request, hub: Hub, name: Segment) -> Response:
-    """Return what `get_user_overview` reads."""
+    """Return the response to `HfApi.get_user_overview`. Raises UnknownAccount."""
     account = _of_kind(hub, name, organisation=False)
     organisations = [{"name": each.name, "fullname": each.full_name} for each, _ in hub.accounts.organisations(account)]
     body = {"user": account.name, "type": "user", "isPro": False, "orgs": organisations, "numLikes": 0}
-    return JSONResponse(_body(request, hub, account) | body)
+    return JSONResponse(_overview(request, hub, account) | body)
 
 
 def show_organisation(request: Request, hub: Hub, name: Segment) -> Response:
-    """Return what `get_organization_overview` reads."""
+    """Return the response to `HfApi.get_organization_overview`. Raises UnknownAccount."""
     account = _of_kind(hub, name, organisation=True)
     body = {"name": account.name, "type": "org", "numUsers": len(hub.accounts.members(account)), "isEnterprise": False}
-    return JSONResponse(_body(request, hub, account) | body)
+    return JSONResponse(_overview(request, hub, account) | body)
 
 
 def list_members(hub: Hub, name: Segment) -> Response:
-    """Return what `list_organization_members` reads."""
+    """Return the response to `HfApi.list_organization_members`. Raises UnknownAccount."""
     members = hub.accounts.members(_of_kind(hub, name, organisation=True))
     return JSONResponse([person(each.name, each.full_name) for each, _ in members])
 
 
 def person(name: str, full_name: str) -> dict[str, str]:
-    """Return a user as in lists of users."""
+    """Return a user in the format of user lists."""
     return {"user": name, "fullname": full_name, "avatarUrl": "", "type": "user"}
 
 
@@ -92,7 +92,7 @@ def _of_kind(hub: Hub, name: str, *, organisation: bool) -> Account:
     return found
 
 
-def _body(request: Request, hub: Hub, account: Account) -> dict[str, Any]:
+def _overview(request: Request, hub: Hub, account: Account) -> dict[str, Any]:
     readers = caller_of(request, hub).owners()
     page = hub.registry.find(Query(owner=account.name, limit=0, readers=readers))
     datasets = page.facets.get("kind", {}).get("dataset", 0)

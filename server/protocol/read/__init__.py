@@ -1,1 +1,1 @@
-"""Reading in the Hub protocol: listings, trees, files."""
+"""Read requests of the Hub protocol: lists, trees, files."""

@@ -1,6 +1,6 @@
-"""Git object ids, which the protocol has for every tree entry.
+"""Compute git object ids, which the protocol returns for every tree entry.
 
-Every file counts as stored by Git LFS: git sees its pointer, and clients verify bytes by the SHA-256 in it.
+Every file is treated as stored in Git LFS: git sees a pointer, and clients verify the content with the SHA-256 in it.
 Source: git-lfs specification, "The Pointer"; Pro Git, §10.2 "Git Objects".
 """
 
@@ -14,7 +14,7 @@ from hub.records import File
 
 
 def pointer(file: File) -> bytes:
-    """Return the text that represents a large file in git."""
+    """Return the LFS pointer that represents a file in git."""
     return f"version https://git-lfs.github.com/spec/v1\noid sha256:{file.digest}\nsize {file.size_bytes}\n".encode()
 
 
@@ -35,9 +35,9 @@ def tree_id(files: Mapping[str, str], folders: Mapping[str, str]) -> str:
 
 
 def folder_ids(blobs: Mapping[str, str]) -> dict[str, str]:
-    """Return the ids of all folders that contain these files, by path. Each is computed once, innermost first.
+    """Return the ids of all folders that contain these files, by path. Each id is computed once, innermost folders first.
 
-    `blobs` maps the path of a file to its blob id.
+    `blobs` maps paths of files to blob ids.
     """
     direct: defaultdict[str, dict[str, str]] = defaultdict(dict)
     for path, oid in blobs.items():

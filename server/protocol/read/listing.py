@@ -1,4 +1,4 @@
-"""GET /api/models and /api/datasets: the pages that `list_models` and `list_datasets` read."""
+"""GET /api/models and /api/datasets: lists of repositories, as `HfApi.list_models` and `list_datasets` request them."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from hub.local import LocalHub
 from hub.records import Artifact, Page, Query
 from hub.registry.artifacts.rows import read_files
 from hub.registry.index.tags import MAX_COUNT
-from server.auth.access import Hub, asks_for_dataset
+from server.auth.access import Hub, is_dataset_request
 from server.auth.caller import caller_of
-from server.http.paging import behind, link_to, word_for
+from server.http.paging import cursor_for, link_to, query_at
 from server.http.search_parameters import read_number
-from server.protocol.read.properties import READING, described, expanded, is_true
+from server.protocol.read.properties import READING, is_true, read_properties, requested_properties
 from server.protocol.read.repository_view import RepositoryView
 
 MAX_LIMIT = 1000
-"""Most artifacts a page, as on the Hugging Face Hub."""
+"""Artifacts per page, as on the Hugging Face Hub."""
 MAX_WITH_FILES = 500
 MAX_READING = 100
-"""Most artifacts a page if files of each repository are read."""
+"""Artifacts per page if files of each repository are read."""
 _SORTS = {
     "": "score",
     "trendingScore": "trend",
@@ -38,35 +38,35 @@ _SHORT = (
 )  # fmt: skip
 _FULL = ("author", "disabled", "gated", "lastModified", "sha", "siblings", "description")
 _UNSUPPORTED_FILTERS = ("apps", "inference", "inference_provider", "benchmark")
-"""Filters by features that nothing here has: applications, inference providers, official benchmarks."""
+"""Filters by features that no artifact here has: applications, inference providers, official benchmarks."""
 _RANGE = re.compile(r"(min|max):(\d+(?:\.\d+)?)([KMBT]?)")
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
 
 
 def list_repositories(request: Request, hub: Hub) -> Response:
-    """Return a JSON array, with the next page in the header `Link`."""
+    """Return a JSON array, with the URL of the next page in the header `Link`. Raises InvalidRequest."""
     parameters = request.query_params
     names = _names(request)
-    most = MAX_READING if READING & set(names) else MAX_WITH_FILES if "siblings" in names else MAX_LIMIT
-    limit = min(most, read_number("limit", parameters.get("limit", "100"), 1, MAX_LIMIT))
+    maximum = MAX_READING if READING & set(names) else MAX_WITH_FILES if "siblings" in names else MAX_LIMIT
+    limit = min(maximum, read_number("limit", parameters.get("limit", "100"), 1, MAX_LIMIT))
     query = _query(request, hub)
     if "cursor" in parameters:
-        query = behind(request, query, parameters["cursor"])
+        query = query_at(request, query, parameters["cursor"])
     if any(parameters.get(each) for each in _UNSUPPORTED_FILTERS):
         return JSONResponse([])
-    found = _found(hub, replace(query, limit=limit + 1)).items
+    found = _find(hub, replace(query, limit=limit + 1)).items
     headers = {}
     if len(found) > limit:
-        follows = replace(query, offset=query.offset + limit, after=found[limit - 1].name.key)
-        headers = link_to(request, word_for(request, follows))
+        next_query = replace(query, offset=query.offset + limit, after=found[limit - 1].name.key)
+        headers = link_to(request, cursor_for(request, next_query))
     return JSONResponse(_bodies(hub, found[:limit], names), headers=headers)
 
 
 def _names(request: Request) -> list[str]:
     """Return the requested properties."""
-    asked = expanded(request, datasets=asks_for_dataset(request))
-    if asked:
-        return asked
+    requested = requested_properties(request, datasets=is_dataset_request(request))
+    if requested:
+        return requested
     names = [*_SHORT, *(_FULL if is_true(request, "full") else ())]
     return names + [name for name in ("config", "cardData") if is_true(request, name)]
 
@@ -81,11 +81,11 @@ def _query(request: Request, hub: LocalHub) -> Query:
     labels = [*parameters.getlist("filter"), *parameters.getlist("pipeline_tag")]
     return Query(
         owner=parameters.get("author", ""),
-        type="dataset" if asks_for_dataset(request) else "model",
-        labels=tuple(word for word in labels if word),
+        type="dataset" if is_dataset_request(request) else "model",
+        labels=tuple(label for label in labels if label),
         parts=tuple(part for each in parameters.getlist("search") if (part := each.strip())),
         gated=is_true(request, "gated") if parameters.get("gated") else None,
-        parameters=_parameters(parameters.get("num_parameters", "")),
+        parameters=_parameter_range(parameters.get("num_parameters", "")),
         scores="best",
         readers=caller_of(request, hub).owners(),
         sort=_SORTS[sort],
@@ -93,15 +93,15 @@ def _query(request: Request, hub: LocalHub) -> Query:
     )
 
 
-def _found(hub: LocalHub, query: Query) -> Page:
-    """Find repositories with every part in their name, or else with the words in their description."""
+def _find(hub: LocalHub, query: Query) -> Page:
+    """Find repositories with all search terms in their name, otherwise with the words in their description."""
     page = hub.registry.find(query)
     if page.total or not query.parts:
         return page
     return hub.registry.find(replace(query, parts=(), text=" ".join(query.parts)))
 
 
-def _parameters(text: str) -> tuple[int, int] | None:
+def _parameter_range(text: str) -> tuple[int, int] | None:
     """Parse `min:6B,max:128B` as 6·10⁹ … 128·10⁹."""
     if not text:
         return None
@@ -109,18 +109,18 @@ def _parameters(text: str) -> tuple[int, int] | None:
     for part in text.split(","):
         found = _RANGE.fullmatch(part.strip())
         if found is None:
-            raise InvalidRequest(f"`num_parameters` is `min:6B,max:128B` or one of them, not `{text[:80]}`.")
+            raise InvalidRequest(f"`num_parameters` must be like `min:6B,max:128B`, not `{text[:80]}`.")
         bounds[found[1]] = min(MAX_COUNT, int(float(found[2]) * _UNITS[found[3]]))
     return bounds["min"], bounds["max"]
 
 
 def _bodies(hub: LocalHub, artifacts: tuple[Artifact, ...], names: list[str]) -> list[dict[str, object]]:
-    """Return the artifacts with these properties; their files, if needed, are read by one query for all."""
+    """Return these properties of the artifacts. Files, if needed, are read with one query for all artifacts."""
     has_files = bool({"siblings", *READING} & set(names))
     files = read_files(hub.registry.database, [each.revision for each in artifacts]) if has_files else {}
     found = []
     for artifact in artifacts:
-        subject = RepositoryView(hub, artifact, artifact.revision, files.get(artifact.revision, ()))
-        more = {} if subject.is_dataset else {"modelId": str(artifact.name)}
-        found.append(described(subject, names) | more)
+        view = RepositoryView(hub, artifact, artifact.revision, files.get(artifact.revision, ()))
+        more = {} if view.is_dataset else {"modelId": str(artifact.name)}
+        found.append(read_properties(view, names) | more)
     return found

@@ -1,4 +1,4 @@
-"""POST …/paths-info/{revision}: some files and folders of a revision. Missing ones are left out."""
+"""POST …/paths-info/{revision}: the entries of requested files and folders, without those that do not exist."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from starlette.responses import JSONResponse, Response
 from hub.errors import InvalidRequest
 from hub.local import LocalHub
 from hub.records import Artifact
-from server.auth.access import Hub, Wanted
-from server.http.addresses import Segment, commit_id
-from server.http.bodies import SMALL, read_body
+from server.auth.access import Hub, VisibleArtifact
+from server.http.request_bodies import MAX_BODY, read_body
+from server.http.urls import Segment, commit_id
 from server.protocol.read.tree import expand_entries, own_entries
 
 _MAX = 5000
 
 
-async def describe_paths(request: Request, hub: Hub, artifact: Wanted, revision: Segment) -> Response:
-    """Return the entries of some paths. Python clients send a form, others JSON."""
-    body = await read_body(request, SMALL)
+async def describe_paths(request: Request, hub: Hub, artifact: VisibleArtifact, revision: Segment) -> Response:
+    """Return the entries of the requested paths. Python clients send a form, others JSON. Raises InvalidRequest."""
+    body = await read_body(request, MAX_BODY)
     is_json = request.headers.get("content-type", "").startswith("application/json")
     given = _read(body, is_json=is_json)
     is_expanded = str(given.get("expand", "")).strip("[]'").lower() in {"true", "1"}
@@ -43,8 +43,8 @@ def _describe(
     return JSONResponse(entries, headers={"X-Repo-Commit": commit_id(found.id)})
 
 
-def asked_paths(body: bytes, *, is_json: bool) -> list[str]:
-    """Return the paths in a body. Raises InvalidRequest."""
+def requested_paths(body: bytes, *, is_json: bool) -> list[str]:
+    """Return the paths in a request body. Raises InvalidRequest."""
     return _paths(_read(body, is_json=is_json))
 
 
@@ -52,9 +52,9 @@ def _read(body: bytes, *, is_json: bool) -> dict[str, Any]:
     try:
         found = json.loads(body) if is_json else parse_qs(body.decode(), max_num_fields=2 * _MAX)
     except (ValueError, RecursionError) as error:
-        raise InvalidRequest("this body has no `paths`.") from error
+        raise InvalidRequest("the request body has no `paths`.") from error
     if not isinstance(found, dict):
-        raise InvalidRequest("this body has no `paths`.")
+        raise InvalidRequest("the request body has no `paths`.")
     return found
 
 
@@ -62,5 +62,5 @@ def _paths(given: dict[str, Any]) -> list[str]:
     paths = given.get("paths", [])
     paths = [paths] if isinstance(paths, str) else paths
     if not isinstance(paths, list) or not all(isinstance(each, str) for each in paths) or len(paths) > _MAX:
-        raise InvalidRequest(f"`paths` must be at most {_MAX} paths.")
+        raise InvalidRequest(f"`paths` must be a list of at most {_MAX} paths.")
     return paths

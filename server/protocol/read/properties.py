@@ -1,4 +1,4 @@
-"""Properties of a repository by the Hugging Face Hub's names, as in `expand`."""
+"""Read properties of repositories by their names on the Hugging Face Hub, as in `expand`."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from hub.records import Artifact
 from hub.registry.artifacts.repositories import count_children
 from hub.registry.index.tags import library_of, pipeline_of, tags_of
 from hub.registry.index.trending import score
-from server.http.addresses import commit_id
 from server.http.times import to_rfc3339
+from server.http.urls import commit_id
 from server.protocol.read.repository_view import RepositoryView
 
 Read = Callable[[RepositoryView], Any]
 
 
 def _constant(value: Any) -> Read:
-    """Return a property that is the same for every repository here."""
+    """Return a property with the same value for all repositories."""
     return lambda _: value
 
 
@@ -68,33 +68,33 @@ DATASET: dict[str, Read] = _COMMON | {
     "paperswithcode_id": lambda it: (it.card or {}).get("paperswithcode_id"),
 }
 READING = {"cardData", "config", "model-index", "widgetData", "paperswithcode_id", "safetensors", "usedStorage"}
-"""Properties that read a repository's files or its whole history."""
+"""Properties that need the files or the whole history of a repository."""
 
 
-def described(subject: RepositoryView, names: Iterable[str]) -> dict[str, Any]:
-    """Return a repository's id and these of its properties, without those that are None."""
-    read = DATASET if subject.is_dataset else MODEL
-    name = str(subject.artifact.name)
-    body: dict[str, Any] = {"_id": subject.artifact.revision[:24] or name, "id": name}
-    found = ((each, read[each](subject)) for each in names if each in read)
+def read_properties(view: RepositoryView, names: Iterable[str]) -> dict[str, Any]:
+    """Return the id and the named properties of a repository, without those that are None."""
+    read = DATASET if view.is_dataset else MODEL
+    name = str(view.artifact.name)
+    body: dict[str, Any] = {"_id": view.artifact.revision[:24] or name, "id": name}
+    found = ((each, read[each](view)) for each in names if each in read)
     return body | {each: value for each, value in found if value is not None}
 
 
-def expanded(request: Request, *, datasets: bool) -> list[str]:
+def requested_properties(request: Request, *, datasets: bool) -> list[str]:
     """Return the properties named in `expand`. Raises InvalidRequest for unknown ones."""
     known = DATASET if datasets else MODEL
-    asked = [each for key in ("expand", "expand[]") for each in request.query_params.getlist(key)]
-    for word in asked:
-        if word not in known:
-            raise InvalidRequest(f"unknown property `{word[:80]}` in `expand`: choose from {', '.join(sorted(known))}.")
-    return list(dict.fromkeys(asked))
+    requested = [each for key in ("expand", "expand[]") for each in request.query_params.getlist(key)]
+    for name in requested:
+        if name not in known:
+            raise InvalidRequest(f"unknown property `{name[:80]}` in `expand`: choose from {', '.join(sorted(known))}.")
+    return list(dict.fromkeys(requested))
 
 
 def tags(artifact: Artifact) -> tuple[str, ...]:
-    """Return the tags for `list_models(filter=…)`, in the Hugging Face Hub's spelling."""
+    """Return the tags for `list_models(filter=…)`, spelled as on the Hugging Face Hub."""
     return tags_of(artifact.kind, artifact.method, artifact.license, artifact.languages, artifact.bases, artifact.tags)
 
 
 def is_true(request: Request, name: str) -> bool:
-    """Return whether a parameter is true: newer clients write `true`, older ones `True`."""
+    """Return whether a parameter is true: newer clients send `true`, older ones `True`."""
     return request.query_params.get(name, "").lower() in {"true", "1"}

@@ -1,4 +1,4 @@
-"""GET /api/models/{repository}[/revision/{revision}]: one repository with its files."""
+"""GET /api/models/{repository}[/revision/{revision}]: a repository with its files."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from starlette.responses import JSONResponse, Response
 
 from hub.records import File
 from hub.registry.artifacts.scans import scans_in
-from server.auth.access import Hub, Wanted
-from server.http.addresses import Segment
+from server.auth.access import Hub, VisibleArtifact
+from server.http.urls import Segment
 from server.protocol.read.git_objects import blob_id, pointer
-from server.protocol.read.properties import described, expanded, is_true
+from server.protocol.read.properties import is_true, read_properties, requested_properties
 from server.protocol.read.repository_view import RepositoryView
 from server.protocol.read.security import repository_status
 
@@ -23,21 +23,21 @@ _ALWAYS = (
 """Properties that are returned without `expand`."""
 
 
-def describe_repository(request: Request, hub: Hub, artifact: Wanted, revision: Segment = "main") -> Response:
-    """Return what `model_info` and `dataset_info` read; `blobs=true` adds sizes and digests, `expand` selects properties."""
-    subject = RepositoryView.of(hub, artifact, hub.registry.revision(artifact.name, revision))
-    if asked := expanded(request, datasets=subject.is_dataset):
-        return JSONResponse(described(subject, asked))
-    body = described(subject, _ALWAYS)
-    body |= {} if subject.is_dataset else {"modelId": str(artifact.name)}
+def describe_repository(request: Request, hub: Hub, artifact: VisibleArtifact, revision: Segment = "main") -> Response:
+    """Return the response to `HfApi.model_info` and `dataset_info`; `blobs=true` adds sizes and digests, `expand` selects properties."""
+    view = RepositoryView.of(hub, artifact, hub.registry.revision(artifact.name, revision))
+    if requested := requested_properties(request, datasets=view.is_dataset):
+        return JSONResponse(read_properties(view, requested))
+    body = read_properties(view, _ALWAYS)
+    body |= {} if view.is_dataset else {"modelId": str(artifact.name)}
     if is_true(request, "blobs"):
-        body["siblings"] = [_sibling(file) for file in subject.files]
+        body["siblings"] = [_sibling(file) for file in view.files]
     if is_true(request, "securityStatus"):
-        body["securityRepoStatus"] = repository_status(scans_in(hub.registry.database, subject.commit))
+        body["securityRepoStatus"] = repository_status(scans_in(hub.registry.database, view.commit))
     return JSONResponse(body)
 
 
 def _sibling(file: File) -> dict[str, Any]:
-    held = pointer(file)
-    lfs = {"sha256": file.digest.hex, "size": file.size_bytes, "pointerSize": len(held)}
-    return {"rfilename": file.path, "size": file.size_bytes, "blobId": blob_id(held), "lfs": lfs}
+    lfs_pointer = pointer(file)
+    lfs = {"sha256": file.digest.hex, "size": file.size_bytes, "pointerSize": len(lfs_pointer)}
+    return {"rfilename": file.path, "size": file.size_bytes, "blobId": blob_id(lfs_pointer), "lfs": lfs}

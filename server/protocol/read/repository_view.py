@@ -1,4 +1,4 @@
-"""One repository as the protocol describes it; its properties are read lazily and once."""
+"""A repository as the protocol describes it. Properties are read lazily and once."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from hub.local import LocalHub
 from hub.publish.publish import weigh
 from hub.records import Artifact, File, Revision
 from hub.registry.artifacts.repositories import used_bytes
-from server.http.addresses import is_dataset
 from server.http.card import front_matter_of
+from server.http.urls import is_dataset
 
 _MAX_CONFIG = 1 << 20
 """Largest config.json that is read, in bytes."""
@@ -42,7 +42,7 @@ class RepositoryView:
 
     @cached_property
     def config(self) -> dict[str, Any] | None:
-        """Return the parts of the configurations of transformers, diffusers and PEFT that lists show; None without any."""
+        """Return the fields of the transformers, diffusers and PEFT configurations that lists include; None without any."""
         found = {key: value for key, value in self._json("config.json").items() if key in _OF_TRANSFORMERS}
         if pipeline := self._json("model_index.json"):
             found["diffusers"] = {"_class_name": pipeline.get("_class_name")}
@@ -61,7 +61,7 @@ class RepositoryView:
 
     @cached_property
     def used_bytes(self) -> int:
-        """Return the bytes of all revisions, each content counted once."""
+        """Return the size of all revisions in bytes, counting each blob once."""
         return used_bytes(self.hub.registry.database, self.artifact.name)
 
     def _json(self, path: str) -> dict[str, Any]:

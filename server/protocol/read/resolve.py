@@ -15,35 +15,35 @@ from hub.errors import DamagedFile, UnknownFile
 from hub.names import check_path
 from hub.records import File, Revision
 from hub.store import BlobStore
-from server.auth.access import Hub, Readable
-from server.http.accel_redirect import offload_address
-from server.http.addresses import Segment, commit_id
+from server.auth.access import Hub, ReadableArtifact
+from server.http.accel_redirect import offload_path
 from server.http.blob_response import CHUNK_BYTES, BlobResponse
+from server.http.urls import Segment, commit_id
 
 FILE_POLICY = "default-src 'none'; sandbox"
-"""A published file that is opened in a browser is an image or text, never a program."""
-_SHOWN = {".png": "image/png", ".webp": "image/webp", ".jpg": "image/jpeg", ".gif": "image/gif"}
-_READ = (".md", ".txt", ".json", ".yaml", ".yml", ".csv")
+"""A published file that a browser opens can be an image or text, but cannot run code."""
+_IMAGES = {".png": "image/png", ".webp": "image/webp", ".jpg": "image/jpeg", ".gif": "image/gif"}
+_TEXTS = (".md", ".txt", ".json", ".yaml", ".yml", ".csv")
 _LARGE = 1 << 20
-"""Bytes from which files of a remote store are redirected to it: images of pages are smaller and must come from this server."""
+"""Smallest size in bytes of files that are redirected to a remote store. Images on pages are smaller and must come from this server."""
 _FOREVER = "public, max-age=31536000, immutable"
 _CLIENT = re.compile(r"\bhf_hub/(\d+)\.")
 
 
-def resolve_file(request: Request, hub: Hub, artifact: Readable, revision: Segment, path: Segment) -> Response:
-    """Return the file at `path`, whole or in ranges, with `X-Repo-Commit`, which Hugging Face clients need."""
+def resolve_file(request: Request, hub: Hub, artifact: ReadableArtifact, revision: Segment, path: Segment) -> Response:
+    """Return the file at `path`, or ranges of it, with the header `X-Repo-Commit`, which Hugging Face clients need."""
     found = hub.registry.revision(artifact.name, revision)
     request.state.commit = commit_id(found.id)
     file = get_file(found, path)
-    headers = _headers(file, found, asked=revision)
-    if artifact.private or artifact.gated:  # A shared cache would give its copy to anyone.
+    headers = _headers(file, found, revision_name=revision)
+    if artifact.private or artifact.gated:  # A shared cache would return its copy to anyone.
         headers["Cache-Control"] = f"private, {headers['Cache-Control'].removeprefix('public, ')}"
     if headers["ETag"] in _etags(request):
         return Response(status_code=304, headers=headers)
     count = partial(hub.registry.count_download, artifact.name)
-    counted = _is_first_read(request) and file.path in counted_files(found)
-    after = BackgroundTask(count) if counted else None
-    return blob_answer(hub.store, file, headers, after, offload_address(request, file.digest))
+    is_counted = _starts_download(request) and file.path in counted_files(found)
+    after = BackgroundTask(count) if is_counted else None
+    return blob_response(hub.store, file, headers, after, offload_path(request, file.digest))
 
 
 def get_file(revision: Revision, path: str) -> File:
@@ -52,20 +52,20 @@ def get_file(revision: Revision, path: str) -> File:
     for file in revision.files:
         if file.path == path:
             return file
-    raise UnknownFile(path, [file.path for file in revision.files], listing=showing(revision))
+    raise UnknownFile(path, [file.path for file in revision.files], listing=listing_command(revision))
 
 
-def showing(revision: Revision) -> str:
+def listing_command(revision: Revision) -> str:
     """Return the command that lists the files of a revision."""
     return f"hub show {revision.artifact} --revision {revision.number}"
 
 
-def blob_answer(
+def blob_response(
     store: BlobStore, file: File, headers: dict[str, str], after: BackgroundTask | None, offload: str = ""
 ) -> Response:
-    """Return a response with a blob: from its file if the store has one, or sent by nginx, which calls that file `offload`.
+    """Return a response with a blob: from its local file, or sent by nginx from its path `offload`.
 
-    From a remote store, a large blob is a redirect and a small one is streamed.
+    Large blobs of a remote store are redirected, small ones are streamed. Raises DamagedFile if the blob is missing.
     """
     media_type = media_type_of(file.path)
     if (path := store.path(file.digest)) is not None:
@@ -77,17 +77,17 @@ def blob_answer(
         return Response(status_code=302, headers=headers, background=after)
     if file.digest not in store:
         raise DamagedFile(
-            f"the bytes of `{file.path}`, {file.digest}, are missing from the store. Look with `hub verify`."
+            f"the bytes of `{file.path}`, {file.digest}, are missing from the store: check it with `hub verify`."
         )
     headers |= {"Content-Length": str(file.size_bytes), "Accept-Ranges": "none"}
     return StreamingResponse(_chunks(store, file), headers=headers, media_type=media_type, background=after)
 
 
 def media_type_of(path: str) -> str:
-    """Return the media type: images and text as such, everything else as bytes."""
-    if path.lower().endswith(_READ):
+    """Return the media type of images and text; `application/octet-stream` for all other files."""
+    if path.lower().endswith(_TEXTS):
         return "text/plain; charset=utf-8"
-    return _SHOWN.get(path[path.rfind(".") :].lower(), "application/octet-stream")
+    return _IMAGES.get(path[path.rfind(".") :].lower(), "application/octet-stream")
 
 
 def is_image(path: str) -> bool:
@@ -96,7 +96,7 @@ def is_image(path: str) -> bool:
 
 
 def counted_files(revision: Revision) -> set[str]:
-    """Return the files whose first byte counts as a download, as on the Hugging Face Hub: the configuration.
+    """Return the files that count as a download of the repository, as on the Hugging Face Hub: the configuration.
 
     A pipeline's `model_index.json`, a model's `config.json`, each variant's `config.json`, else the largest file.
     """
@@ -109,7 +109,7 @@ def counted_files(revision: Revision) -> set[str]:
 
 
 def file_headers(path: str, commit: str, *, is_pinned: bool) -> dict[str, str]:
-    """Return the headers of every file response, whether the file is kept here or mirrored."""
+    """Return the headers of every file response, whether the file is stored here or mirrored."""
     disposition = "attachment" if media_type_of(path) == "application/octet-stream" else "inline"
     return {
         "X-Repo-Commit": commit,
@@ -124,8 +124,8 @@ def _chunks(store: BlobStore, file: File) -> Iterator[bytes]:
         yield from iter(partial(source.read, CHUNK_BYTES), b"")
 
 
-def _headers(file: File, revision: Revision, asked: str) -> dict[str, str]:
-    is_pinned = re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", asked) is not None
+def _headers(file: File, revision: Revision, revision_name: str) -> dict[str, str]:
+    is_pinned = re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", revision_name) is not None
     headers = {
         "ETag": f'"{file.digest}"',
         "X-Linked-Etag": f'"{file.digest}"',
@@ -141,10 +141,10 @@ def _etags(request: Request) -> set[str]:
     return {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
 
 
-def _is_first_read(request: Request) -> bool:
-    """Return whether the request starts a download: HEAD and later ranges of a resumed one do not count.
+def _starts_download(request: Request) -> bool:
+    """Return whether the request starts a download. HEAD requests and later ranges of a resumed download do not count.
 
-    Since 2.0 Hugging Face's client marks downloads with a header; its other requests only look at the file.
+    Since 2.0 Hugging Face's client marks downloads with a header; its other requests only inspect the file.
     """
     client = _CLIENT.search(request.headers.get("user-agent", ""))
     if client and int(client[1]) >= 2 and request.headers.get("x-hf-download-counter") != "1":

@@ -12,18 +12,21 @@ from hub.errors import InvalidSource
 from hub.records import File
 from hub.store import BlobStore
 from hub.weights.header import read_header
-from server.auth.access import Hub, Readable
-from server.http.addresses import Segment
+from server.auth.access import Hub, ReadableArtifact
+from server.http.urls import Segment
 from server.protocol.read.resolve import get_file
 
 _MAX_INDEX = 64 << 20
 _MAX_SHARDS = 1000
-_MAX_ANSWER = 256 << 20
-"""Bytes of all headers."""
+_MAX_RESPONSE = 256 << 20
+"""Bytes of all headers together."""
 
 
-def read_shards(hub: Hub, artifact: Readable, path: Segment) -> Response:
-    """Return the index without its list of tensors, which the headers repeat, and each shard's header."""
+def read_shards(hub: Hub, artifact: ReadableArtifact, path: Segment) -> Response:
+    """Return the header of each shard, and the index without its list of tensors, which the headers contain.
+
+    Raises UnknownFile, InvalidSource.
+    """
     revision = hub.registry.revision(artifact.name)
     index, names = _read_index(hub.store, get_file(revision, path))
     folder = PurePosixPath(path).parent
@@ -36,22 +39,22 @@ def read_shards(hub: Hub, artifact: Readable, path: Segment) -> Response:
             except ValueError as error:
                 raise InvalidSource(f"`{shard.path}` is not a valid safetensors file: {error}.") from error
             total += opened.tell()
-        if total > _MAX_ANSWER:
-            raise InvalidSource(f"the headers of `{path}` have more than {_MAX_ANSWER} bytes: read them one by one.")
+        if total > _MAX_RESPONSE:
+            raise InvalidSource(f"the headers of `{path}` exceed {_MAX_RESPONSE} bytes: read them one by one.")
     return JSONResponse({"index": {"metadata": index.get("metadata", {})}, "headers": headers})
 
 
 def _read_index(store: BlobStore, file: File) -> tuple[dict[str, Any], list[str]]:
-    """Return an index and the sorted names of its shards. Raises InvalidSource for another file."""
-    wrong = InvalidSource(f"`{file.path}` is not an index of shards: it needs a `weight_map`.")
+    """Return an index and the sorted names of its shards. Raises InvalidSource for an invalid index."""
+    invalid = InvalidSource(f"`{file.path}` is not a valid index of shards: it has no `weight_map`.")
     if file.size_bytes > _MAX_INDEX:
-        raise wrong
+        raise invalid
     with store.open(file.digest) as opened:
         try:
             index = json.load(opened)
             names = sorted(set(index["weight_map"].values()))
         except (ValueError, RecursionError, LookupError, TypeError, AttributeError) as error:
-            raise wrong from error
+            raise invalid from error
     if len(names) > _MAX_SHARDS or not all(isinstance(each, str) for each in names):
-        raise wrong
+        raise invalid
     return index, names

@@ -1,4 +1,4 @@
-"""Results of scanners in Hugging Face's format. See docs/publish/trust.md."""
+"""Format scan results as the Hugging Face Hub does. See docs/publish/trust.md."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _STATUSES = {
 }
 """Scanning cannot prove that a pickle is `safe`, so no scanned file gets that status."""
 HARMLESS: Mapping[str, Any] = {"status": "safe", "avScan": None, "pickleImportScan": None}
-"""Status of a file that cannot run code and is not scanned."""
+"""Status of files that cannot run code and are therefore not scanned."""
 
 
 def file_status(scan: Scan) -> dict[str, Any]:
-    """Return `securityFileStatus` of a tree entry."""
+    """Return the field `securityFileStatus` of a tree entry."""
     found = scan.report.get("picklescan", {})
     imports = {
         "status": _STATUSES[scan.verdict],
@@ -32,7 +32,7 @@ def file_status(scan: Scan) -> dict[str, Any]:
 
 
 def repository_status(scans: Mapping[str, Scan]) -> dict[str, Any]:
-    """Return `securityRepoStatus` of a repository."""
+    """Return the field `securityRepoStatus` of a repository."""
     issues = [
         {"path": path, "level": _STATUSES[scan.verdict]} for path, scan in scans.items() if scan.verdict != UNSCANNED
     ]

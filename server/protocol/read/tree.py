@@ -1,4 +1,4 @@
-"""GET /api/models/{repository}/tree/{revision}[/{folder}]: the contents of a folder."""
+"""GET /api/models/{repository}/tree/{revision}[/{folder}]: the content of a folder."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from hub.local import LocalHub
 from hub.records import File, Revision
 from hub.registry.artifacts.history import last_changes
 from hub.registry.artifacts.scans import Scan, scans_in
-from server.auth.access import Hub, Wanted
-from server.http.addresses import Segment, commit_id
+from server.auth.access import Hub, VisibleArtifact
 from server.http.paging import next_link, offset_of
 from server.http.times import rfc3339_or_epoch
+from server.http.urls import Segment, commit_id
 from server.protocol.read.git_objects import blob_id, folder_ids, pointer
 from server.protocol.read.properties import is_true
-from server.protocol.read.resolve import showing
+from server.protocol.read.resolve import listing_command
 from server.protocol.read.security import HARMLESS, file_status
 
 F = TypeVar("F")
-"""A file, stored here or mirrored."""
+"""A stored file or a mirrored one."""
 PAGE = 1000
-"""Entries a page, as on the Hugging Face Hub."""
+"""Entries per page, as on the Hugging Face Hub."""
 EXPANDED_PAGE = 50
-"""Entries a page with the last commit of each."""
+"""Entries per page with the last commit of each."""
 
 
-def list_tree(request: Request, hub: Hub, artifact: Wanted, revision: Segment, path: Segment = "") -> Response:
-    """List files and folders directly under `path`, or all below it with `recursive=true`."""
+def list_tree(request: Request, hub: Hub, artifact: VisibleArtifact, revision: Segment, path: Segment = "") -> Response:
+    """List files and folders directly under `path`, or everything below it with `recursive=true`. Raises UnknownFile."""
     found = hub.registry.revision(artifact.name, revision)
     request.state.commit = commit_id(found.id)
     below = paths_below((file.path for file in found.files), path.strip("/"), recursive=is_true(request, "recursive"))
     if not below and path:
         folders = sorted({str(file.path).rpartition("/")[0] for file in found.files} - {""})
-        raise UnknownFile(path, folders, listing=showing(found))
+        raise UnknownFile(path, folders, listing=listing_command(found))
     begin = offset_of(request)
     is_expanded = is_true(request, "expand")
     end = begin + (EXPANDED_PAGE if is_expanded else PAGE)
@@ -84,22 +84,22 @@ def paths_below(paths: Iterable[str], folder: str, *, recursive: bool) -> list[s
 def entries_at(
     paths: Iterable[str], files: Mapping[str, F], entry_of: Callable[[F], dict[str, Any]], blob_of: Callable[[F], str]
 ) -> list[dict[str, Any]]:
-    """Return the entries of some files and folders, in this order, without missing ones.
+    """Return the entries of the requested files and folders in this order, without those that do not exist.
 
-    All folders of the revision are hashed together, and only if one is requested.
+    The ids of folders are computed for the whole revision at once, and only if a folder is requested.
     """
-    wanted = list(paths)
-    has_folders = any(path not in files for path in wanted)
+    requested = list(paths)
+    has_folders = any(path not in files for path in requested)
     folders = folder_ids({path: blob_of(file) for path, file in files.items()}) if has_folders else {}
     return [
         entry_of(files[path]) if path in files else {"type": "directory", "path": path, "oid": folders[path], "size": 0}
-        for path in wanted
+        for path in requested
         if path in files or path in folders
     ]
 
 
 def own_entries(paths: Iterable[str], hub: LocalHub, revision: Revision) -> list[dict[str, Any]]:
-    """Return entries of a revision stored here, with the scans of files that can run code."""
+    """Return entries of a revision that is stored here, with the scans of files that can run code."""
     scans = scans_in(hub.registry.database, revision.id)
     files = {file.path: file for file in revision.files}
     return entries_at(
@@ -108,8 +108,8 @@ def own_entries(paths: Iterable[str], hub: LocalHub, revision: Revision) -> list
 
 
 def file_entry(file: File, scan: Scan | None = None) -> dict[str, Any]:
-    """Return one file as stored by Git LFS, with its scan if it can run code."""
-    held = pointer(file)
-    lfs = {"oid": file.digest.hex, "size": file.size_bytes, "pointerSize": len(held)}
-    entry = {"type": "file", "path": file.path, "size": file.size_bytes, "oid": blob_id(held), "lfs": lfs}
+    """Return the entry of a file, as stored in Git LFS, with its scan if it can run code."""
+    lfs_pointer = pointer(file)
+    lfs = {"oid": file.digest.hex, "size": file.size_bytes, "pointerSize": len(lfs_pointer)}
+    entry = {"type": "file", "path": file.path, "size": file.size_bytes, "oid": blob_id(lfs_pointer), "lfs": lfs}
     return entry if scan is None else {**entry, "securityFileStatus": file_status(scan)}

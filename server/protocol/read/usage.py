@@ -1,4 +1,4 @@
-"""Repositories of an account or an organisation with their sizes; empty lists of followers."""
+"""Storage usage: the repositories of a user or an organisation with their sizes. Also empty lists of followers."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from hub.registry.accounts.permissions import ORGANISATION
 from hub.registry.artifacts.usage import usage_by_repository
 from server.auth.access import Hub
 from server.auth.caller import account_of, caller_of
-from server.http.addresses import Segment
 from server.http.paging import next_link, offset_of
 from server.http.times import rfc3339_or_epoch
+from server.http.urls import Segment
 
 PAGE = 100
-"""Repositories a page."""
+"""Repositories per page."""
 
 
 def list_own(request: Request, hub: Hub) -> Response:
-    """Return what `list_user_repos` reads."""
+    """Return the response to `HfApi.list_user_repos`. Raises Unauthenticated."""
     return _list(request, hub, account_of(caller_of(request, hub)).name)
 
 
 def list_of_organisation(request: Request, hub: Hub, name: Segment) -> Response:
-    """List an organisation's repositories for its members."""
+    """List the repositories of an organisation. Raises UnknownAccount, and Forbidden unless the caller is a member."""
     caller = caller_of(request, hub)
     found = hub.accounts.find(name)
     if found is None or found.kind != ORGANISATION:
@@ -37,7 +37,7 @@ def list_of_organisation(request: Request, hub: Hub, name: Segment) -> Response:
 
 
 def empty_list(hub: Hub, name: Segment) -> Response:
-    """Return an empty list for an existing account: accounts do not follow each other here."""
+    """Return an empty list, because this server has no followers. Raises UnknownAccount."""
     if hub.accounts.find(name) is None:
         raise UnknownAccount(name)
     return JSONResponse([])

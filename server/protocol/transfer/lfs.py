@@ -1,4 +1,4 @@
-"""Git LFS's batch API: where objects are uploaded and downloaded.
+"""The batch API of Git LFS: return upload and download links for objects.
 
 Source: git-lfs, docs/api/batch.md and its JSON schemas; Hugging Face's transfer `multipart`.
 """
@@ -18,15 +18,15 @@ from hub.records import Artifact
 from hub.registry.accounts.permissions import Account
 from hub.registry.uploads.uploads import size_of_upload, sizes_held
 from hub.registry.uploads.xet_files import MAX_FILE
-from server.auth.access import Hub, Wanted, require_download
+from server.auth.access import Hub, VisibleArtifact, require_download
 from server.auth.caller import caller_of, require_write
 from server.auth.quota import require_room
-from server.http.addresses import absolute
 from server.http.signed_links import LINK_SECONDS, sign
+from server.http.urls import absolute
 
 MEDIA_TYPE = "application/vnd.git-lfs+json"
 PART_BYTES = 64 << 20
-"""Largest object in bytes that is sent in one piece, and the size of the parts of larger ones."""
+"""Largest object in bytes that is uploaded in one request, and the size of the parts of larger ones."""
 MAX_PARTS = 10_000
 _MAX_OBJECTS = 1000
 
@@ -48,39 +48,39 @@ class LfsBatch(BaseModel):
     ref: dict[str, Any] | None = None
 
 
-def plan_transfers(request: Request, hub: Hub, artifact: Wanted, body: LfsBatch) -> Response:
-    """Return for each object a link, nothing if it is stored already, or an error."""
+def plan_transfers(request: Request, hub: Hub, artifact: VisibleArtifact, body: LfsBatch) -> Response:
+    """Return a link for each object, nothing for one that is already stored, or an error."""
     caller = caller_of(request, hub)
     if body.hash_algo != "sha256":
-        wrong = _wrong(409, f"objects are identified by sha256, not by {body.hash_algo[:40]!r}.")
-        return _answer("basic", [_described(each, wrong) for each in body.objects])
+        error = _error(409, f"objects are identified by sha256, not {body.hash_algo[:40]!r}.")
+        return _batch_response("basic", [_with_result(each, error) for each in body.objects])
     if body.operation == "download":
         require_download(request, hub, artifact)
-        held = sizes_held(hub.registry.database, artifact.name, [each.oid for each in body.objects])
-        return _answer(
-            "basic", [_described(each, _download(request, hub, artifact, each, held)) for each in body.objects]
+        sizes = sizes_held(hub.registry.database, artifact.name, [each.oid for each in body.objects])
+        return _batch_response(
+            "basic", [_with_result(each, _download(request, hub, artifact, each, sizes)) for each in body.objects]
         )
     account = require_write(caller, artifact.name)
     multipart = "multipart" in body.transfers and any(each.size > PART_BYTES for each in body.objects)
     objects = []
     for each in body.objects:
         planned = _upload(request, hub, artifact, account, each, multipart="multipart" in body.transfers)
-        objects.append(_described(each, planned))
-    return _answer("multipart" if multipart else "basic", objects)
+        objects.append(_with_result(each, planned))
+    return _batch_response("multipart" if multipart else "basic", objects)
 
 
 def _upload(
     request: Request, hub: LocalHub, artifact: Artifact, account: Account, each: LargeObject, *, multipart: bool
 ) -> dict[str, Any]:
     if (digest := _digest(each)) is None or not 0 <= each.size <= MAX_FILE:
-        return _wrong(422, f"an object has 64 lowercase hex digits and 0 to {MAX_FILE} bytes.")
+        return _error(422, f"an object has 64 lowercase hex digits and 0 to {MAX_FILE} bytes.")
     known = size_of_upload(hub.registry.database, caller_of(request, hub), digest)
     if known is not None and digest in hub.store:
-        return {} if known == each.size else _wrong(422, f"this object has {known} bytes, not {each.size}.")
+        return {} if known == each.size else _error(422, f"this object has {known} bytes, not {each.size}.")
     try:
         require_room(hub, artifact.name, {digest: each.size})
     except OverQuota as error:
-        return _wrong(507, str(error))
+        return _error(507, str(error))
     claims = {"account": account.id, "oid": digest.hex, "size": each.size}
     verify = {"href": _link(request, hub, "verify", **claims), "expires_in": LINK_SECONDS}
     if each.size <= PART_BYTES or not multipart:
@@ -88,7 +88,7 @@ def _upload(
         return {"actions": {"upload": upload, "verify": verify}}
     parts = range(1, -(-each.size // PART_BYTES) + 1)
     if len(parts) > MAX_PARTS:
-        return _wrong(422, f"an object has at most {MAX_PARTS * PART_BYTES} bytes.")
+        return _error(422, f"an object has at most {MAX_PARTS * PART_BYTES} bytes.")
     header = {"chunk_size": str(PART_BYTES)}
     for number in parts:
         size = min(PART_BYTES, each.size - PART_BYTES * (number - 1))
@@ -98,12 +98,12 @@ def _upload(
 
 
 def _download(
-    request: Request, hub: LocalHub, artifact: Artifact, each: LargeObject, held: dict[str, int]
+    request: Request, hub: LocalHub, artifact: Artifact, each: LargeObject, sizes: dict[str, int]
 ) -> dict[str, Any]:
     if _digest(each) is None or each.size < 0:
-        return _wrong(422, "an object has 64 lowercase hex digits and 0 bytes or more.")
-    if (size := held.get(each.oid)) is None:
-        return _wrong(404, f"`{artifact.name}` has no object {each.oid}.")
+        return _error(422, "an object has 64 lowercase hex digits and 0 bytes or more.")
+    if (size := sizes.get(each.oid)) is None:
+        return _error(404, f"`{artifact.name}` has no object {each.oid}.")
     link = _link(request, hub, "objects", oid=each.oid, size=size)
     return {"actions": {"download": {"href": link, "expires_in": LINK_SECONDS}}}
 
@@ -119,14 +119,14 @@ def _digest(each: LargeObject) -> Digest | None:
         return None
 
 
-def _described(each: LargeObject, planned: dict[str, Any]) -> dict[str, Any]:
+def _with_result(each: LargeObject, planned: dict[str, Any]) -> dict[str, Any]:
     return {"oid": each.oid, "size": each.size, **({} if "error" in planned else {"authenticated": True}), **planned}
 
 
-def _wrong(code: int, message: str) -> dict[str, Any]:
+def _error(code: int, message: str) -> dict[str, Any]:
     return {"error": {"code": code, "message": message}}
 
 
-def _answer(transfer: str, objects: list[dict[str, Any]]) -> Response:
+def _batch_response(transfer: str, objects: list[dict[str, Any]]) -> Response:
     body = {"transfer": transfer, "objects": objects, "hash_algo": "sha256"}
     return JSONResponse(body, media_type=MEDIA_TYPE)

@@ -1,4 +1,4 @@
-"""The bytes of Git LFS objects at signed links, whole or in parts."""
+"""Upload and download Git LFS objects through signed links, whole or in parts."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from hub.registry.uploads.uploads import note_upload, sent_size
 from hub.store import BlobStore
 from hub.store.joined import Joined
 from server.auth.access import Hub
-from server.http.accel_redirect import offload_address
-from server.http.bodies import BodyReader, read_in_thread
+from server.http.accel_redirect import offload_path
+from server.http.request_bodies import BodyReader, read_in_thread
 from server.http.signed_links import claims_of, sender_of
-from server.protocol.read.resolve import blob_answer
+from server.protocol.read.resolve import blob_response
 from server.protocol.transfer.lfs import MAX_PARTS, LargeObject
 
 _STEP = 1 << 20
@@ -43,28 +43,28 @@ class Completion(BaseModel):
     parts: list[UploadPart] = Field(max_length=MAX_PARTS)
 
 
-async def receive_object(request: Request, hub: Hub, word: str) -> Response:
-    """Store an object if its bytes are the announced ones."""
-    claims = claims_of(hub, "objects", word)
-    digest = await _keep(request, hub, claims, Digest(claims["oid"]))
+async def receive_object(request: Request, hub: Hub, token: str) -> Response:
+    """Store an object if it has the announced digest."""
+    claims = claims_of(hub, "objects", token)
+    digest = await _store_object(request, hub, claims, Digest(claims["oid"]))
     return Response(headers={"ETag": f'"{digest}"'})
 
 
-async def receive_part(request: Request, hub: Hub, word: str) -> Response:
-    """Store a part as a blob of its own; its ETag is its digest."""
-    claims = claims_of(hub, "parts", word)
-    digest = await _keep(request, hub, claims, None)
+async def receive_part(request: Request, hub: Hub, token: str) -> Response:
+    """Store a part as a separate blob; its ETag is its digest."""
+    claims = claims_of(hub, "parts", token)
+    digest = await _store_object(request, hub, claims, None)
     return Response(headers={"ETag": f'"{digest}"'})
 
 
-async def complete_object(request: Request, hub: Hub, word: str, body: Completion) -> Response:
-    """Join the parts, which the same account must have sent."""
-    await read_in_thread(request, lambda: _complete(hub, word, body))
+async def complete_object(request: Request, hub: Hub, token: str, body: Completion) -> Response:
+    """Join the parts of an object, which the same account must have uploaded."""
+    await read_in_thread(request, lambda: _complete(hub, token, body))
     return JSONResponse({"success": True})
 
 
-def _complete(hub: LocalHub, word: str, body: Completion) -> None:
-    claims = claims_of(hub, "complete", word)
+def _complete(hub: LocalHub, token: str, body: Completion) -> None:
+    claims = claims_of(hub, "complete", token)
     account, oid = sender_of(hub, claims), Digest(claims["oid"])
     if body.oid != oid.hex:
         raise InvalidRequest("this link is for another object.")
@@ -72,33 +72,36 @@ def _complete(hub: LocalHub, word: str, body: Completion) -> None:
     if sorted(numbers) != list(range(1, len(numbers) + 1)):
         raise InvalidRequest("the parts are not numbered 1, 2, 3 …: send them all.")
     digests = [Digest(part.etag.strip('"')) for part in sorted(body.parts, key=lambda part: part.partNumber)]
-    sizes = [_sent(hub, account, digest) for digest in digests]
+    sizes = [_uploaded_size(hub, account, digest) for digest in digests]
     if sum(sizes) != claims["size"]:
         raise InvalidSource(f"the parts have {sum(sizes)} bytes in total, and {claims['size']} were announced.")
-    _put(hub, account, cast(BinaryIO, Joined(_pieces(hub.store, digests))), oid)
+    _put(hub, account, cast(BinaryIO, Joined(_read_chunks(hub.store, digests))), oid)
 
 
-def verify_object(hub: Hub, word: str, body: LargeObject) -> Response:
-    """Check that an object has arrived. The link is signed because git-lfs has a password for the repository only."""
-    claims = claims_of(hub, "verify", word)
+def verify_object(hub: Hub, token: str, body: LargeObject) -> Response:
+    """Check that an object was uploaded. Raises InvalidRequest, InvalidSource.
+
+    The link is signed because git-lfs sends credentials to the repository's URL only.
+    """
+    claims = claims_of(hub, "verify", token)
     if claims["oid"] != body.oid:
         raise InvalidRequest("this link is for another object.")
-    if _sent(hub, sender_of(hub, claims), Digest(body.oid)) != body.size:
-        raise InvalidSource(f"object {body.oid[:12]} of {body.size} bytes has not arrived.")
+    if _uploaded_size(hub, sender_of(hub, claims), Digest(body.oid)) != body.size:
+        raise InvalidSource(f"object {body.oid[:12]} of {body.size} bytes was not uploaded: upload it again.")
     return JSONResponse({"oid": body.oid, "size": body.size})
 
 
-def send_object(request: Request, hub: Hub, word: str) -> Response:
-    """Return the bytes of an object, for git-lfs."""
-    claims = claims_of(hub, "objects", word)
+def send_object(request: Request, hub: Hub, token: str) -> Response:
+    """Return the bytes of an object, for git-lfs. Raises Unauthenticated."""
+    claims = claims_of(hub, "objects", token)
     if "account" in claims:
         raise Unauthenticated("this link is for uploads only.")
     file = File(claims["oid"], Digest(claims["oid"]), claims["size"])
     headers = {"ETag": f'"{file.digest}"'}
-    return blob_answer(hub.store, file, headers, None, offload_address(request, file.digest))
+    return blob_response(hub.store, file, headers, None, offload_path(request, file.digest))
 
 
-async def _keep(request: Request, hub: LocalHub, claims: dict[str, Any], expected: Digest | None) -> Digest:
+async def _store_object(request: Request, hub: LocalHub, claims: dict[str, Any], expected: Digest | None) -> Digest:
     size_bytes = claims["size"]
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) != size_bytes:
@@ -117,14 +120,14 @@ def _put(hub: LocalHub, account: Account, source: BinaryIO, expected: Digest | N
     return digest
 
 
-def _sent(hub: LocalHub, account: Account, digest: Digest) -> int:
+def _uploaded_size(hub: LocalHub, account: Account, digest: Digest) -> int:
     size = sent_size(hub.registry.database, account, digest)
     if size is None or digest not in hub.store:
-        raise InvalidSource(f"{digest} has not arrived: send it again.")
+        raise InvalidSource(f"{digest} was not uploaded: upload it again.")
     return size
 
 
-def _pieces(store: BlobStore, digests: Sequence[Digest]) -> Iterator[bytes]:
+def _read_chunks(store: BlobStore, digests: Sequence[Digest]) -> Iterator[bytes]:
     for digest in digests:
         with store.open(digest) as opened:
             yield from iter(partial(opened.read, _STEP), b"")

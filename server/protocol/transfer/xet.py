@@ -1,7 +1,7 @@
-"""Uploads by Xet: a token for the content-addressed store, its xorbs and shards.
+"""Upload files with Xet: a token for the content-addressed store, xorbs and shards.
 
-Source: the Xet protocol specification 1.1 and huggingface/xet-core, `cas.openapi.yaml`. Since huggingface_hub 1.20 this
-is how large files are uploaded. Downloads are plain HTTP.
+Source: the Xet protocol specification 1.1 and huggingface/xet-core, `cas.openapi.yaml`. huggingface_hub uploads
+large files with Xet since 1.20. Downloads use plain HTTP.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ from hub.registry.accounts.server_settings import epoch
 from hub.registry.uploads.xet_files import store_file, store_xorb
 from hub.xet import shard, xorb
 from hub.xet.hashes import unspell
-from server.auth.access import Hub, Writable
+from server.auth.access import Hub, WritableArtifact
 from server.auth.caller import caller_of
 from server.auth.quota import require_room
-from server.http.addresses import absolute
-from server.http.bodies import BodyReader, read_body, read_in_thread, require_size
+from server.http.request_bodies import BodyReader, read_body, read_in_thread, require_size
 from server.http.signed_links import claims_of, sender_of, sign
+from server.http.urls import absolute
 from server.protocol.write.unsupported import refuse_pull_requests
 
 TOKEN_SECONDS = 3600
 _PURPOSE = "cas"
 
 
-def grant_writing(request: Request, hub: Hub, artifact: Writable) -> Response:
-    """Return the store's address and a token; Python clients read them from the headers, Rust clients from the body."""
+def grant_writing(request: Request, hub: Hub, artifact: WritableArtifact) -> Response:
+    """Return the URL of the store and a token, in headers for Python clients and in the body for Rust clients."""
     refuse_pull_requests(request)
     account = caller_of(request, hub).account
     assert account is not None, "a writer has an account"
@@ -61,7 +61,7 @@ def grant_writing(request: Request, hub: Hub, artifact: Writable) -> Response:
 
 
 async def receive_xorb(request: Request, hub: Hub, epoch: str, tenant: str, hash: str) -> Response:
-    """Store a xorb if its chunks match the hash."""
+    """Store a xorb if its chunks match the hash. Raises InvalidRequest, TooLarge, InvalidSource."""
     claims = await run_in_threadpool(_claims, request, hub, epoch, tenant)
     require_size(request, xorb.MAX_SENT)
     try:
@@ -78,25 +78,25 @@ async def receive_xorb(request: Request, hub: Hub, epoch: str, tenant: str, hash
 
 
 async def receive_shard(request: Request, hub: Hub, epoch: str, tenant: str) -> Response:
-    """Assemble and store all files of a shard, or fail if any does not match its digest."""
+    """Assemble and store all files of a shard, or none if one does not match its digest."""
     claims = await run_in_threadpool(_claims, request, hub, epoch, tenant)
     sent = await read_body(request, shard.MAX_BYTES)
-    await read_in_thread(request, lambda: _keep_files(hub, claims, sent))
+    await read_in_thread(request, lambda: _store_files(hub, claims, sent))
     return JSONResponse({"result": 1})
 
 
 def chunk_not_found(request: Request, hub: Hub, epoch: str, tenant: str) -> Response:
-    """Answer 404: chunks are not shared between accounts, so that none learns what others have."""
+    """Raise UnknownFile: chunks are not shared between accounts, so that no account learns what others have stored."""
     _claims(request, hub, epoch, tenant)
     raise UnknownFile(request.url.path.rpartition("/")[2], listing="hub verify")
 
 
 def drop_telemetry() -> Response:
-    """Ignore reports of clients."""
+    """Ignore telemetry of clients."""
     return Response(status_code=204)
 
 
-def _keep_files(hub: LocalHub, claims: dict[str, Any], sent: bytes) -> None:
+def _store_files(hub: LocalHub, claims: dict[str, Any], sent: bytes) -> None:
     account = sender_of(hub, claims)
     files = shard.read_files(sent)
     name = hub.registry.get(claims["artifact"]).name
@@ -110,12 +110,12 @@ def _keep_files(hub: LocalHub, claims: dict[str, Any], sent: bytes) -> None:
         raise TooLarge(str(error)) from error  # Clients retry any 5xx for minutes.
 
 
-def _claims(request: Request, hub: LocalHub, asked_epoch: str, tenant: str) -> dict[str, Any]:
+def _claims(request: Request, hub: LocalHub, requested_epoch: str, tenant: str) -> dict[str, Any]:
     """Return the token's claims. Raises Unauthenticated, or Forbidden for the address of another account."""
-    scheme, _, word = request.headers.get("authorization", "").partition(" ")
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         raise Unauthenticated("this address needs a token of `xet-write-token`.")
-    claims = claims_of(hub, _PURPOSE, word)
-    if str(claims["account"]) != tenant or asked_epoch != epoch(hub.registry.database):
+    claims = claims_of(hub, _PURPOSE, token)
+    if str(claims["account"]) != tenant or requested_epoch != epoch(hub.registry.database):
         raise Forbidden("this token is for another address: request a new one from `xet-write-token`.")
     return claims

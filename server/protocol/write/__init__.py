@@ -1,1 +1,1 @@
-"""Writing in the Hub protocol: repositories, commits, branches."""
+"""Write requests of the Hub protocol: repositories, commits, branches."""

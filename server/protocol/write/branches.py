@@ -1,4 +1,4 @@
-"""Branches, tags, lists of commits, squashing."""
+"""Create, list and delete branches and tags, list commits, and squash branches."""
 
 from __future__ import annotations
 
@@ -14,37 +14,37 @@ from hub.publish.publish import drain_outbox
 from hub.records import Revision
 from hub.registry.artifacts.branches import create_ref, delete_ref, kinds
 from hub.registry.artifacts.history import ancestors
-from server.auth.access import Hub, Wanted, Writable
+from server.auth.access import Hub, VisibleArtifact, WritableArtifact
 from server.auth.caller import actor_of, caller_of
-from server.http.addresses import Segment, commit_id
 from server.http.paging import next_link, offset_of
 from server.http.times import rfc3339_or_epoch
+from server.http.urls import Segment, commit_id
 
 PAGE = 50
-"""Commits a page."""
+"""Commits per page."""
 
 
 class NewBranch(BaseModel):
-    """Body of a new branch."""
+    """Body of a request that creates a branch."""
 
     startingPoint: str | None = None
     emptyBranch: bool = False
 
 
 class NewTag(BaseModel):
-    """Body of a new tag."""
+    """Body of a request that creates a tag."""
 
     tag: str
     message: str | None = None
 
 
 class Squash(BaseModel):
-    """Body of a squash."""
+    """Body of a request that squashes a branch."""
 
     message: str | None = None
 
 
-def list_refs(hub: Hub, artifact: Wanted) -> Response:
+def list_refs(hub: Hub, artifact: VisibleArtifact) -> Response:
     """List branches and tags with their commits."""
     kind_of, refs = kinds(hub.registry.database, artifact.name), hub.registry.refs(artifact.name)
 
@@ -60,7 +60,7 @@ def list_refs(hub: Hub, artifact: Wanted) -> Response:
 
 
 def create_branch(
-    request: Request, hub: Hub, artifact: Writable, branch: Segment, body: NewBranch | None = None
+    request: Request, hub: Hub, artifact: WritableArtifact, branch: Segment, body: NewBranch | None = None
 ) -> Response:
     """Create a branch at the head of `main` or at another starting point."""
     start = hub.registry.revision(artifact.name, (body.startingPoint if body else None) or "main")
@@ -68,14 +68,14 @@ def create_branch(
     return _done(hub)
 
 
-def delete_branch(request: Request, hub: Hub, artifact: Writable, branch: Segment) -> Response:
-    """Delete a branch; its revisions stay."""
+def delete_branch(request: Request, hub: Hub, artifact: WritableArtifact, branch: Segment) -> Response:
+    """Delete a branch, but not its revisions."""
     delete_ref(hub.registry.database, artifact.name, branch, actor_of(request, caller_of(request, hub)))
     return _done(hub)
 
 
-def create_tag(request: Request, hub: Hub, artifact: Writable, revision: Segment, body: NewTag) -> Response:
-    """Create a tag."""
+def create_tag(request: Request, hub: Hub, artifact: WritableArtifact, revision: Segment, body: NewTag) -> Response:
+    """Create a tag at a revision."""
     found = hub.registry.revision(artifact.name, revision)
     actor = actor_of(request, caller_of(request, hub))
     message = (body.message or "")[:10_000]
@@ -83,7 +83,7 @@ def create_tag(request: Request, hub: Hub, artifact: Writable, revision: Segment
     return _done(hub)
 
 
-def delete_tag(request: Request, hub: Hub, artifact: Writable, revision: Segment) -> Response:
+def delete_tag(request: Request, hub: Hub, artifact: WritableArtifact, revision: Segment) -> Response:
     """Delete a tag."""
     actor = actor_of(request, caller_of(request, hub))
     delete_ref(hub.registry.database, artifact.name, revision, actor, kind="tag")
@@ -91,7 +91,7 @@ def delete_tag(request: Request, hub: Hub, artifact: Writable, revision: Segment
 
 
 def squash_branch(
-    request: Request, hub: Hub, artifact: Writable, branch: Segment, body: Squash | None = None
+    request: Request, hub: Hub, artifact: WritableArtifact, branch: Segment, body: Squash | None = None
 ) -> Response:
     """Squash a branch into one commit."""
     message = (body.message if body else None) or f"Super-squash branch '{branch}' using huggingface_hub"
@@ -100,8 +100,8 @@ def squash_branch(
     return Response(status_code=200)
 
 
-def list_commits(request: Request, hub: Hub, artifact: Wanted, revision: Segment) -> Response:
-    """List a revision and its ancestors, newest first, including yanked ones."""
+def list_commits(request: Request, hub: Hub, artifact: VisibleArtifact, revision: Segment) -> Response:
+    """List the commits of a revision and its ancestors, newest first, including yanked ones."""
     start = hub.registry.tip(artifact.name, revision)
     history = ancestors(hub.registry.revisions(start.artifact, with_files=False), start)
     begin = offset_of(request)

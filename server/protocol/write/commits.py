@@ -1,4 +1,4 @@
-"""POST …/commit/{revision}: JSON lines, a header followed by changes."""
+"""POST …/commit/{revision}: commit changes, sent as JSON lines after a header."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from hub.publish.commit import Change, Deletion, commit
 from hub.records import Artifact, File, Revision
 from hub.registry.accounts.permissions import Caller
 from hub.registry.uploads.uploads import note_upload, size_of_upload
-from server.auth.access import Hub, Writable
+from server.auth.access import Hub, WritableArtifact
 from server.auth.caller import account_of, actor_of, caller_of
 from server.auth.quota import require_room
-from server.http.addresses import Segment, absolute, commit_id, page_path
-from server.http.bodies import MAX_COMMIT, read_body
+from server.http.request_bodies import MAX_COMMIT_BODY, read_body
+from server.http.urls import Segment, absolute, commit_id, page_path
 from server.protocol.write.unsupported import refuse_pull_requests
 
 _MAX_CHANGES = 25_000
-"""Most lines of a commit."""
+"""Maximum number of lines of a commit."""
 _PARENT = re.compile(r"[0-9a-f]{7,64}")
 
 
@@ -40,10 +40,10 @@ class Header:
     parent: str
 
 
-async def make_commit(request: Request, hub: Hub, artifact: Writable, revision: Segment) -> Response:
-    """Apply all changes to a branch, or none."""
+async def make_commit(request: Request, hub: Hub, artifact: WritableArtifact, revision: Segment) -> Response:
+    """Apply all changes to a branch, or none. Raises InvalidRequest, InvalidSource, Conflict, OverQuota."""
     refuse_pull_requests(request)
-    body = await read_body(request, MAX_COMMIT)
+    body = await read_body(request, MAX_COMMIT_BODY)
     made = await run_in_threadpool(_commit, request, hub, artifact, revision, body)
     oid = commit_id(made.id)
     return JSONResponse(
@@ -77,7 +77,7 @@ def _commit(request: Request, hub: LocalHub, artifact: Artifact, branch: str, bo
 def _read(body: bytes) -> tuple[Header, list[tuple[str, dict[str, Any]]]]:
     lines = list(_lines(body))
     if not lines or lines[0][0] != "header":
-        raise InvalidRequest("the first line of a commit needs the `key` `header`.")
+        raise InvalidRequest("the first line of a commit must have the key `header`.")
     first = lines.pop(0)[1]
     summary, description = first.get("summary"), first.get("description") or ""
     parent = first.get("parentCommit") or ""
@@ -93,7 +93,7 @@ def _lines(body: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
         if not line.strip():
             continue
         if number > _MAX_CHANGES:
-            raise InvalidRequest(f"a commit has at most {_MAX_CHANGES} lines: make several commits.")
+            raise InvalidRequest(f"a commit has at most {_MAX_CHANGES} lines: split it into several commits.")
         try:
             found = json.loads(line)
             key, value = found["key"], found["value"]
@@ -102,7 +102,7 @@ def _lines(body: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
                 f"line {number} of this commit is not a JSON object with `key` and `value`."
             ) from error
         if not isinstance(key, str) or not isinstance(value, dict):
-            raise InvalidRequest(f"line {number} of this commit needs a string as `key` and an object as `value`.")
+            raise InvalidRequest(f"line {number} of this commit must have a string as `key` and an object as `value`.")
         yield key, value
 
 
@@ -112,37 +112,37 @@ def _change(hub: LocalHub, artifact: Artifact, caller: Caller, key: str, value: 
         raise InvalidRequest(f"a `{key[:40]}` line of this commit has no `path`.")
     check_path(path.rstrip("/") if key == "deletedFolder" else path)
     if key == "file":
-        return _inline(hub, caller, path, value)
+        return _inline_file(hub, caller, path, value)
     if key == "lfsFile":
-        return _large(hub, caller, path, value)
+        return _uploaded_file(hub, caller, path, value)
     if key in {"deletedFile", "deletedFolder"}:
         return Deletion(path, is_folder=key == "deletedFolder")
     raise InvalidRequest(f"unknown change `{key[:40]}` in a commit to `{artifact.name}`.")
 
 
-def _inline(hub: LocalHub, caller: Caller, path: str, value: dict[str, Any]) -> File:
-    """Store a file whose bytes are in the line."""
+def _inline_file(hub: LocalHub, caller: Caller, path: str, value: dict[str, Any]) -> File:
+    """Store a file whose content is in the line."""
     content, encoding = value.get("content"), value.get("encoding", "base64")
     if not isinstance(content, str) or encoding not in {"base64", "utf-8"}:
-        raise InvalidRequest(f"`{path}` has no content in base64.")
+        raise InvalidRequest(f"`{path}` has no base64 content.")
     try:
         raw = base64.b64decode(content, validate=True) if encoding == "base64" else content.encode()
     except ValueError as error:  # Includes binascii.Error.
-        raise InvalidRequest(f"the content of `{path}` is not base64.") from error
+        raise InvalidRequest(f"the content of `{path}` is not valid base64.") from error
     digest, size = hub.store.put(raw)
     note_upload(hub.registry.database, account_of(caller), digest, size)
     return File(path, digest, size)
 
 
-def _large(hub: LocalHub, caller: Caller, path: str, value: dict[str, Any]) -> File:
-    """Return a file that was uploaded before or is in a repository that the caller may read."""
+def _uploaded_file(hub: LocalHub, caller: Caller, path: str, value: dict[str, Any]) -> File:
+    """Return a file that was uploaded before, or is in a repository that the caller can read."""
     try:
         digest = Digest(value["oid"])
     except (KeyError, TypeError, InvalidName) as error:
         raise InvalidRequest(f"`{path}` has no `oid` of 64 lowercase hex digits.") from error
     size = size_of_upload(hub.registry.database, caller, digest)
     if size is None or digest not in hub.store:
-        raise InvalidSource(f"the bytes of `{path}`, {digest}, have not arrived: upload them, then commit again.")
+        raise InvalidSource(f"the bytes of `{path}`, {digest}, were not uploaded: upload them, then commit again.")
     if value.get("size", size) != size:
-        raise InvalidSource(f"`{path}` has {size} bytes, and this commit says {value['size']!r}.")
+        raise InvalidSource(f"`{path}` has {size} bytes, but the commit states {value['size']!r}.")
     return File(path, digest, size)

@@ -1,4 +1,4 @@
-"""POST …/duplicate: a repository's content under another name."""
+"""POST …/duplicate: copy a repository to another name."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from hub.errors import Conflict
 from hub.names import ArtifactName
 from hub.publish.commit import duplicate
 from hub.records import Artifact
-from server.auth.access import Hub, Readable
+from server.auth.access import Hub, ReadableArtifact
 from server.auth.caller import account_of, actor_of, caller_of, require_create
 from server.auth.quota import require_room
-from server.http.addresses import absolute, page_path
+from server.http.urls import absolute, page_path
 from server.protocol.write.repositories import Visibility, require_free_name
 
 
-class Copy(Visibility):
-    """Body of a copy."""
+class DuplicateRequest(Visibility):
+    """Body of a request that duplicates a repository."""
 
     repository: str
 
 
-def duplicate_repository(request: Request, hub: Hub, artifact: Readable, body: Copy) -> Response:
-    """Create a repository with all files of this one; 409 with its address if it exists."""
+def duplicate_repository(request: Request, hub: Hub, artifact: ReadableArtifact, body: DuplicateRequest) -> Response:
+    """Create a repository with all files of this one; 409 with its URL if it exists. Raises Forbidden, Gone, OverQuota."""
     caller = caller_of(request, hub)
     target = ArtifactName.parse(body.repository, account_of(caller).name)
     require_create(caller, target)
@@ -35,15 +35,15 @@ def duplicate_repository(request: Request, hub: Hub, artifact: Readable, body: C
     private = artifact.private if body.is_private is None else body.is_private
     try:
         duplicate(artifact, target, hub.registry, hub.store, actor_of(request, caller), private=private)
-    except Conflict:  # Another request, perhaps a retry, was faster.
+    except Conflict:  # Another request, perhaps a retry, has created it in the meantime.
         return _conflict(request, hub, target)
-    return JSONResponse(_address(request, hub.registry.get(target)))
+    return JSONResponse(_url_body(request, hub.registry.get(target)))
 
 
 def _conflict(request: Request, hub: Hub, target: ArtifactName) -> Response:
     known = hub.registry.get(target)
-    return JSONResponse({"error": f"`{known.name}` already exists.", **_address(request, known)}, 409)
+    return JSONResponse({"error": f"`{known.name}` already exists.", **_url_body(request, known)}, 409)
 
 
-def _address(request: Request, artifact: Artifact) -> dict[str, str | bool]:
+def _url_body(request: Request, artifact: Artifact) -> dict[str, str | bool]:
     return {"url": absolute(request, page_path(artifact)), "filesCopyPending": False}

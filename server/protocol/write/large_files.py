@@ -1,4 +1,4 @@
-"""Large files of a repository's whole history: list, erase, or reuse them in another repository."""
+"""List and erase the files of the whole history of a repository, and reuse them in another one."""
 
 from __future__ import annotations
 
@@ -13,39 +13,39 @@ from hub.names import Digest
 from hub.publish.erase import erase
 from hub.registry.artifacts.usage import stored_files
 from hub.registry.uploads.uploads import note_upload, size_of_upload
-from server.auth.access import Governed, Hub, Readable, Wanted, get_artifact
+from server.auth.access import AdministeredArtifact, Hub, ReadableArtifact, VisibleArtifact, get_artifact
 from server.auth.caller import actor_of, caller_of, require_write
 from server.http.paging import next_link, offset_of
 from server.http.times import rfc3339_or_epoch
 
 PAGE = 1000
-"""Files a page."""
+"""Files per page."""
 _MAX_ERASED = 1000
 _MAX_DUPLICATED = 500
 
 
 class Deletions(BaseModel):
-    """Files to erase."""
+    """The files to erase."""
 
     sha: list[str] = Field(max_length=_MAX_ERASED)
     rewriteHistory: bool = True
 
 
 class LargeFileBatch(BaseModel):
-    """Body of a batch."""
+    """Body of a request that erases files."""
 
     deletions: Deletions
 
 
 class Target(BaseModel):
-    """The repository that may use the files."""
+    """The repository that will use the files."""
 
     type: Literal["model", "dataset", "space", "kernel"] = "model"
     name: str
 
 
 class DuplicateSource(BaseModel):
-    """A stored file."""
+    """A file of the source repository."""
 
     sha256: str
     filename: str = ""
@@ -53,14 +53,14 @@ class DuplicateSource(BaseModel):
 
 
 class Duplication(BaseModel):
-    """Body of a duplication."""
+    """Body of a request that duplicates files."""
 
     target: Target
     files: list[DuplicateSource] = Field(max_length=_MAX_DUPLICATED)
 
 
-def list_large_files(request: Request, hub: Hub, artifact: Wanted) -> Response:
-    """List every content that a path has had, sorted by path; `ref` is the branch that has it now."""
+def list_large_files(request: Request, hub: Hub, artifact: VisibleArtifact) -> Response:
+    """List all versions of all files, sorted by path; `ref` is the branch that contains the version now."""
     begin = offset_of(request)
     found = stored_files(hub.registry.database, artifact.name, limit=PAGE + 1, offset=begin)
     headers = next_link(request, begin + PAGE) if len(found) > PAGE else {}
@@ -78,18 +78,18 @@ def list_large_files(request: Request, hub: Hub, artifact: Wanted) -> Response:
     return JSONResponse(body, headers=headers)
 
 
-def erase_large_files(request: Request, hub: Hub, artifact: Governed, body: LargeFileBatch) -> Response:
-    """Erase files from every revision. Repeating it has no effect."""
+def erase_large_files(request: Request, hub: Hub, artifact: AdministeredArtifact, body: LargeFileBatch) -> Response:
+    """Erase files from every revision. Raises InvalidRequest."""
     if not body.deletions.rewriteHistory:
-        raise InvalidRequest("files can only be erased with their history: use `rewrite_history=True`.")
+        raise InvalidRequest("files can only be erased from the whole history: use `rewrite_history=True`.")
     digests = [_digest(each) for each in body.deletions.sha]
     actor = actor_of(request, caller_of(request, hub))
     replaced = erase(artifact, digests, hub.registry, hub.store, actor)
     return JSONResponse({"processed": len(digests), "succeeded": len(digests), "revisions": replaced, "failed": []})
 
 
-def duplicate_large_files(request: Request, hub: Hub, artifact: Readable, body: Duplication) -> Response:
-    """Let the caller commit files of this repository to another one without uploading them."""
+def duplicate_large_files(request: Request, hub: Hub, artifact: ReadableArtifact, body: Duplication) -> Response:
+    """Allow the caller to commit files of this repository to another one without uploading them."""
     caller = caller_of(request, hub)
     account = require_write(caller, get_artifact(hub, body.target.name, request).name)
     failed: list[dict[str, Any]] = []

@@ -12,19 +12,19 @@ from starlette.responses import JSONResponse, Response
 from hub.local import LocalHub
 from hub.names import check_path
 from hub.records import File
-from server.auth.access import Hub, Writable
+from server.auth.access import Hub, WritableArtifact
 from server.auth.quota import require_room
-from server.http.addresses import Segment, commit_id
+from server.http.urls import Segment, commit_id
 from server.protocol.read.git_objects import blob_id
 from server.protocol.write.unsupported import refuse_pull_requests
 
 MAX_INLINE = 1 << 20
-"""Largest text in bytes that is part of the commit itself; larger ones and all binary files come by Xet or LFS."""
+"""Largest text in bytes that is sent in the commit; larger texts and all binary files are uploaded with Xet or LFS."""
 _BINARY = (".safetensors", ".parquet", ".png", ".jpg", ".jpeg", ".webp", ".gif", ".arrow", ".onnx", ".gguf", ".model")
 
 
 class Candidate(BaseModel):
-    """A file that the client may upload."""
+    """A file that the client plans to upload."""
 
     path: str
     sample: str = ""
@@ -32,14 +32,19 @@ class Candidate(BaseModel):
 
 
 class Candidates(BaseModel):
-    """Body of preupload."""
+    """Body of the request."""
 
     files: list[Candidate] = Field(max_length=1000)
     gitIgnore: str | None = None
 
 
-def plan_upload(request: Request, hub: Hub, artifact: Writable, revision: Segment, body: Candidates) -> Response:
-    """Return `lfs` or `regular` for each file, with its current id: the client skips unchanged files."""
+def plan_upload(
+    request: Request, hub: Hub, artifact: WritableArtifact, revision: Segment, body: Candidates
+) -> Response:
+    """Return `lfs` or `regular` for each file with its current id, so that the client skips unchanged files.
+
+    Raises NotServed, OverQuota, DiskFull.
+    """
     refuse_pull_requests(request)
     head = hub.registry.tip(artifact.name, revision)
     known = {file.path: file for file in head.files}
@@ -57,7 +62,7 @@ def _plan(hub: LocalHub, candidate: Candidate, file: File | None) -> dict[str, A
 
 
 def _oid(hub: LocalHub, file: File, mode: str) -> str:
-    """Return the id of a file as the client computes it: git's for a regular one, SHA-256 for a large one."""
+    """Return the id that the client computes: the git blob id of a regular file, the SHA-256 of a large one."""
     if mode == "lfs":
         return file.digest.hex
     with hub.store.open(file.digest) as opened:
@@ -75,7 +80,7 @@ def _is_short_text(candidate: Candidate) -> bool:
         return False
     if b"\0" in sample:
         return False
-    for cut in range(4):  # The sample may end within a character.
+    for cut in range(4):  # The sample can end in the middle of a character.
         try:
             sample[: len(sample) - cut].decode()
         except UnicodeDecodeError:

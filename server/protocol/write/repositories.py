@@ -1,4 +1,4 @@
-"""Create, delete and move repositories, and change their settings."""
+"""Create, delete and rename repositories, and change their settings."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from hub.publish.commit import create
 from hub.publish.publish import drain_outbox
 from hub.records import Artifact
 from hub.registry.artifacts.repositories import change_settings, delete_repository, move_repository, tombstone_of
-from server.auth.access import Governed, Hub, get_artifact
+from server.auth.access import AdministeredArtifact, Hub, get_artifact
 from server.auth.caller import account_of, actor_of, caller_of, require_admin, require_create
-from server.http.addresses import absolute, is_dataset, page_path
+from server.http.urls import absolute, is_dataset, page_path
 
 Kind = Literal["model", "dataset", "space", "kernel"]
 
@@ -30,12 +30,12 @@ class Visibility(BaseModel):
 
     @property
     def is_private(self) -> bool | None:
-        """Whether to make it private; None if the client does not say."""
+        """Whether the repository is private; None if the client does not specify it."""
         return self.private if self.visibility is None else self.visibility != "public"
 
 
 class NewRepository(Visibility):
-    """Body of create and delete."""
+    """Body of requests that create or delete a repository."""
 
     name: str
     organization: str | None = None
@@ -43,7 +43,7 @@ class NewRepository(Visibility):
 
 
 class Move(BaseModel):
-    """Body of move."""
+    """Body of a request that renames a repository."""
 
     fromRepo: str
     toRepo: str
@@ -51,15 +51,15 @@ class Move(BaseModel):
 
 
 class RepositorySettings(Visibility):
-    """Body of settings; absent ones stay unchanged."""
+    """Body of a request that changes settings; absent ones stay unchanged."""
 
     gated: Literal["auto", "manual", False] | None = None
     visibility: Literal["public", "private"] | None = None  # No `protected` here.
 
 
 def create_repository(request: Request, hub: Hub, body: NewRepository) -> Response:
-    """Create a repository without files; 409 with its address if it exists."""
-    is_data = _asks_for_dataset(body.type)
+    """Create an empty repository; 409 with its URL if it exists. Raises Unauthenticated, Forbidden, Gone, NotServed."""
+    is_data = _is_dataset_kind(body.type)
     caller = caller_of(request, hub)
     name = _name(body, account_of(caller).name)
     require_create(caller, name)
@@ -68,41 +68,41 @@ def create_repository(request: Request, hub: Hub, body: NewRepository) -> Respon
         message = f"You already created this {'dataset' if is_data else 'model'} repo: `{known.name}`."
         if is_dataset(known) != is_data:
             message = f"`{known.name}` is a {'dataset' if is_dataset(known) else 'model'}: choose another name."
-        return JSONResponse({"error": message, **_address(request, known)}, 409)
+        return JSONResponse({"error": message, **_url_body(request, known)}, 409)
     require_free_name(hub, name)
     actor = actor_of(request, caller)
     create(name, hub.registry, hub.store, actor, is_dataset=is_data, private=bool(body.is_private))
-    return JSONResponse(_address(request, hub.registry.get(name)))
+    return JSONResponse(_url_body(request, hub.registry.get(name)))
 
 
 def remove_repository(request: Request, hub: Hub, body: NewRepository) -> Response:
-    """Delete a repository; its name stays reserved."""
-    artifact = _governed(request, hub, str(_name(body, "")), body.type)
+    """Delete a repository; its name stays reserved. Raises UnknownArtifact, Forbidden."""
+    artifact = _administered(request, hub, str(_name(body, "")), body.type)
     delete_repository(hub.registry.database, artifact.name, actor_of(request, caller_of(request, hub)))
     drain_outbox(hub.registry, hub.store)
     return JSONResponse({})
 
 
 def rename_repository(request: Request, hub: Hub, body: Move) -> Response:
-    """Rename a repository; its former name is redirected."""
-    artifact = _governed(request, hub, body.fromRepo, body.type)
+    """Rename a repository; its former name is redirected. Raises UnknownArtifact, Forbidden, Conflict."""
+    artifact = _administered(request, hub, body.fromRepo, body.type)
     caller = caller_of(request, hub)
     target = ArtifactName.parse(body.toRepo, artifact.name.owner)
     require_create(caller, target)
     move_repository(hub.registry.database, artifact.name, target, actor_of(request, caller))
     drain_outbox(hub.registry, hub.store)
-    return JSONResponse(_address(request, hub.registry.get(target)))
+    return JSONResponse(_url_body(request, hub.registry.get(target)))
 
 
-def set_repository(request: Request, hub: Hub, artifact: Governed, body: RepositorySettings) -> Response:
-    """Change a repository's visibility and gate."""
+def set_repository(request: Request, hub: Hub, artifact: AdministeredArtifact, body: RepositorySettings) -> Response:
+    """Change the visibility or gate of a repository. Raises InvalidRequest if neither is given."""
     settings: dict[str, object] = {}
     if body.is_private is not None:
         settings["private"] = body.is_private
     if body.gated is not None:
         settings["gated"] = body.gated or ""
     if not settings:
-        raise InvalidRequest("no setting was given: set `visibility` or `gated`.")
+        raise InvalidRequest("no settings given: set `visibility` or `gated`.")
     change_settings(hub.registry.database, artifact.name, actor_of(request, caller_of(request, hub)), **settings)
     drain_outbox(hub.registry, hub.store)
     return JSONResponse(settings)
@@ -112,11 +112,11 @@ def require_free_name(hub: LocalHub, name: ArtifactName) -> None:
     """Raise Gone for the name of a deleted or renamed repository."""
     if (tombstone := tombstone_of(hub.registry.database, name)) is not None:
         what = f"moved to `{tombstone.moved_to}`" if tombstone.moved_to else "deleted"
-        raise Gone(f"`{tombstone.name}` was {what}, and its name stays reserved: choose another one.")
+        raise Gone(f"`{tombstone.name}` was {what}, and its name stays reserved: choose another name.")
 
 
-def _governed(request: Request, hub: LocalHub, name: str, kind: Kind | None) -> Artifact:
-    is_data = _asks_for_dataset(kind)
+def _administered(request: Request, hub: LocalHub, name: str, kind: Kind | None) -> Artifact:
+    is_data = _is_dataset_kind(kind)
     artifact = get_artifact(hub, name, request)
     if is_dataset(artifact) != is_data:
         raise UnknownArtifact(name)
@@ -124,7 +124,7 @@ def _governed(request: Request, hub: LocalHub, name: str, kind: Kind | None) -> 
     return artifact
 
 
-def _asks_for_dataset(kind: Kind | None) -> bool:
+def _is_dataset_kind(kind: Kind | None) -> bool:
     if kind in {"space", "kernel"}:
         raise NotServed(f"{kind}s are not served here: this server has models and datasets.")
     return kind == "dataset"
@@ -135,6 +135,6 @@ def _name(body: NewRepository, default_owner: str) -> ArtifactName:
     return ArtifactName.parse(given, default_owner)
 
 
-def _address(request: Request, artifact: Artifact) -> dict[str, str]:
+def _url_body(request: Request, artifact: Artifact) -> dict[str, str]:
     name = str(artifact.name)
     return {"url": absolute(request, page_path(artifact)), "name": name, "id": name}

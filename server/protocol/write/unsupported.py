@@ -1,4 +1,4 @@
-"""Features of the Hugging Face Hub that this server does not have: 501 with a code that says so, never 404."""
+"""Refuse requests for features of the Hugging Face Hub that this server does not have: always 501, never 404."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ register_url_convertor("unserved", Unserved())
 
 
 def refuse_group(request: Request) -> Response:
-    """Refuse spaces, jobs, papers and so on."""
+    """Refuse requests for spaces, jobs, papers and so on. Raises NotServed."""
     group = request.url.path.split("/")[2]
     raise NotServed(f"{group.replace('_', ' ')} are not served here: this server has models and datasets.")
 
 
 def refuse_address(request: Request) -> Response:
-    """Refuse other paths of these features."""
+    """Refuse requests to other paths of these features. Raises NotServed."""
     parts = request.url.path.strip("/").split("/")
     what = next((each for each in parts if each in {*GROUPS, "leaderboard", "xet-read-token", "uploads"}), parts[0])
     raise NotServed(f"{what} are not served here: this server has models and datasets.")
 
 
 def refuse_discussions() -> Response:
-    """Refuse discussions and pull requests."""
+    """Refuse discussions and pull requests. Raises NotServed."""
     raise NotServed("discussions and pull requests are not served here: commit to a branch instead.")
 
 
 def list_harnesses() -> Response:
-    """Return an empty list of agent harnesses. Every process of the client asks; this answer is cached for a day."""
+    """Return an empty list of agent harnesses. Every process of the client requests it and caches the response for a day."""
     return JSONResponse({"standardEnvVars": [], "harnesses": {}})
 
 

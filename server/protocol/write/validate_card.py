@@ -1,4 +1,4 @@
-"""POST /api/validate-yaml: problems of a card, before it is uploaded."""
+"""POST /api/validate-yaml: check a card before it is uploaded."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class CardText(BaseModel):
 
 
 def validate_card(body: CardText) -> Response:
-    """Answer 200 with warnings, or 400 with errors, which the client turns into a ValueError."""
+    """Return 200 with warnings, or 400 with errors, for which the client raises ValueError."""
     if not body.content.lstrip("\ufeff").startswith("---"):
         return JSONResponse({"errors": [], "warnings": [{"message": "empty or missing yaml metadata in repo card"}]})
     try:

@@ -18,6 +18,6 @@ INSIDE = (
 OUTSIDE = ("8.8.8.8", "1.1.1.1", "2606:4700:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808", "2002:808:808::1")
 
 
-def resolving(*addresses: str) -> Callable[..., list[Any]]:
+def resolving(*routes: str) -> Callable[..., list[Any]]:
     """A `socket.getaddrinfo` that finds these for every name."""
-    return lambda *_, **__: [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (each, 443)) for each in addresses]
+    return lambda *_, **__: [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (each, 443)) for each in routes]

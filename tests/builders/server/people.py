@@ -86,7 +86,7 @@ class Browser:
 
     def send(self, page: str, action: str, fields: dict[str, str] | None = None, **headers: str) -> httpx.Response:
         """Fill in a form of `page`."""
-        return self.post(action, {"form": self.word(page), **(fields or {})}, **headers)
+        return self.post(action, {"form": self.csrf_token(page), **(fields or {})}, **headers)
 
     def post(self, action: str, fields: dict[str, str], **headers: str) -> httpx.Response:
         origin = str(self.client.base_url).rstrip("/")
@@ -94,7 +94,7 @@ class Browser:
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
         return self.client.post(action, data=fields, headers={name: value for name, value in sent.items() if value})
 
-    def word(self, page: str) -> str:
+    def csrf_token(self, page: str) -> str:
         found = re.search(r'name="form" value="([\w-]+)"', self.get(page).text)
         assert found, f"{page} has no form"
         return found[1]

@@ -13,7 +13,7 @@ from hub.administration.audit import ListAudit
 from hub.administration.organisations import AddOrganisation, ListMembers, ListOrganisations, SetMember
 from hub.administration.outbox import Due, ListJobs, RetryJobs
 from hub.administration.quotas import ListQuotas, SetQuota, ShowQuota
-from hub.administration.repositories import AllowAnyFile, FreeName
+from hub.administration.repositories import AllowUnsafeFiles, FreeName
 from hub.administration.tokens import CreateToken, ListTokens, RevokeToken
 from hub.administration.users import AddUser, ListUsers, RemoveUser, RestoreUser, SetAdmin, SetPassword
 from hub.cli import main
@@ -33,7 +33,13 @@ from server.parts.signatures.operations import AddSigningKey, ListSigningKeys, R
 from server.parts.signatures.signatures import fingerprint_of
 from server.parts.signatures.signing_keys import keys_of
 from server.parts.webhooks.deliveries import deliveries
-from server.parts.webhooks.operations import AllowHost, Hook, ListHookDeliveries, ListHooks, ListHosts
+from server.parts.webhooks.operations import (
+    AllowWebhookHost,
+    Hook,
+    ListUserWebhooks,
+    ListWebhookDeliveries,
+    ListWebhookHosts,
+)
 from server.parts.webhooks.webhooks import Watched, add_webhook
 from tests.builders.server.keys import a_public_key
 from tests.builders.serving import serving
@@ -104,9 +110,9 @@ def test_quotas_are_set_and_taken_away(admin):
 def test_exceptions_for_artifacts(admin, hub):
     name = ArtifactName("root", "module")
     create(name, hub.registry, hub.store, ROOT, is_dataset=False, private=False)
-    assert admin.run(AllowAnyFile(name="root/module", allow_unsafe_files=True)).name == "root/module"
+    assert admin.run(AllowUnsafeFiles(name="root/module", allow_unsafe_files=True)).name == "root/module"
     assert hub.registry.get(name).allow_unsafe_files
-    admin.run(AllowAnyFile(name="root/module", allow_unsafe_files=False))
+    admin.run(AllowUnsafeFiles(name="root/module", allow_unsafe_files=False))
     assert not hub.registry.get(name).allow_unsafe_files
     delete_repository(hub.registry.database, name, ROOT)
     assert admin.run(FreeName(name="root/module")).name == "root/module"
@@ -126,18 +132,20 @@ def test_webhooks_are_seen_without_their_secrets_and_with_what_they_were_told(ad
     owner, url = hub.accounts.get("root"), "https://ci.example.org/a-secret"
     made = add_webhook(hub.registry.database, owner, url, watched, ["repo"], ROOT, secret="another")
     create(ArtifactName("root", "module"), hub.registry, hub.store, ROOT, is_dataset=False, private=False)
-    assert admin.run(ListHooks(name="root")) == [Hook(made.id, "ci.example.org", ["everything", "user root"], False)]
-    told = admin.run(ListHookDeliveries(webhook=made.id))
+    assert admin.run(ListUserWebhooks(name="root")) == [
+        Hook(made.id, "ci.example.org", ["everything", "user root"], False)
+    ]
+    told = admin.run(ListWebhookDeliveries(webhook=made.id))
     assert told == deliveries(hub.registry.database, made)
     assert {(each.scope, each.action) for each in told} >= {("repo", "create")}
 
 
 def test_hosts_of_webhooks_are_allowed_and_forbidden(admin):
-    kept = [admin.run(AllowHost(host=host, allowed=True)).host for host in ("CI.lab", "10.0.0.7", "::1")]
+    kept = [admin.run(AllowWebhookHost(host=host, allowed=True)).host for host in ("CI.lab", "10.0.0.7", "::1")]
     assert kept == ["ci.lab", "10.0.0.7", "::1"]
-    assert [each.host for each in admin.run(ListHosts())] == sorted(kept)
-    admin.run(AllowHost(host="ci.lab", allowed=False))
-    assert [each.host for each in admin.run(ListHosts())] == ["10.0.0.7", "::1"]
+    assert [each.host for each in admin.run(ListWebhookHosts())] == sorted(kept)
+    admin.run(AllowWebhookHost(host="ci.lab", allowed=False))
+    assert [each.host for each in admin.run(ListWebhookHosts())] == ["10.0.0.7", "::1"]
     assert admin.run(ListAudit(limit=1))[0].actor == "root"
 
 
@@ -182,15 +190,15 @@ WRONG = {
     "the last administrator": (InvalidRequest, "is the last administrator", lambda admin: admin.run(RemoveUser(name="root"))),
     "a quota below nothing": (InvalidRequest, "not -1", lambda admin: admin.run(SetQuota(name="root", quota_bytes=-1))),
     "a quota beyond everything": (InvalidRequest, "not 1000000000000000000000", lambda admin: admin.run(SetQuota(name="root", quota_bytes=10**21))),
-    "an artifact that is none": (InvalidRequest, "no artifact is called", lambda admin: admin.run(AllowAnyFile(name="root/none", allow_unsafe_files=True))),
+    "an artifact that is none": (InvalidRequest, "no artifact is called", lambda admin: admin.run(AllowUnsafeFiles(name="root/none", allow_unsafe_files=True))),
     "a name that was never deleted": (InvalidRequest, "no artifact is called", lambda admin: admin.run(FreeName(name="root/none"))),
     "a user as an organisation": (InvalidRequest, "is no organisation", lambda admin: admin.run(SetMember(name="root", user="root", role="read"))),
     "too many lines": (InvalidRequest, "1 to 10000, not 0", lambda admin: admin.run(ListAudit(limit=0))),
     "too many debts": (InvalidRequest, "1 to 10000, not 10001", lambda admin: admin.run(ListJobs(limit=10_001))),
     "a task that is none": (InvalidRequest, "is not a task", lambda admin: admin.run(RetryJobs(task="a\0b"))),
-    "a host that is none": (InvalidRequest, "is not a valid host", lambda admin: admin.run(AllowHost(host="a b", allowed=True))),
-    "webhooks of nobody": (InvalidRequest, "Did you mean `root`", lambda admin: admin.run(ListHooks(name="roott"))),
-    "a webhook that is none": (InvalidRequest, "no webhook is called `77`", lambda admin: admin.run(ListHookDeliveries(webhook="77"))),
+    "a host that is none": (InvalidRequest, "is not a valid host", lambda admin: admin.run(AllowWebhookHost(host="a b", allowed=True))),
+    "webhooks of nobody": (InvalidRequest, "Did you mean `root`", lambda admin: admin.run(ListUserWebhooks(name="roott"))),
+    "a webhook that is none": (InvalidRequest, "no webhook is called `77`", lambda admin: admin.run(ListWebhookDeliveries(webhook="77"))),
     "keys of nobody": (InvalidRequest, "Did you mean `root`", lambda admin: admin.run(ListSigningKeys(account="roott"))),
     "a key that is none": (InvalidRequest, "not a public key", lambda admin: admin.run(AddSigningKey(account="root", name="x", pem="PEM"))),
     "a key without a name": (InvalidRequest, "the name of a signing key", lambda admin: admin.run(AddSigningKey(account="root", name="", pem=a_public_key()))),

@@ -8,10 +8,12 @@ from hub.cards import describe, read_card, read_variant, write_card
 from hub.cards.licenses import parse_license
 from hub.errors import InvalidCard
 from hub.names import ArtifactName
-from hub.records import Conditioning, Pin, Provenance, Upstream
+from hub.records import Conditioning, Pin, Provenance, Upstream, Wheel
 from tests.builders.artifacts import BASE_DIGEST, a_card, a_folder, a_score, a_variant_config
 
 NAME = ArtifactName("local", "mulan-yo")
+WHEEL = Wheel(name="some_e5-1.0-py3-none-any.whl", digest="b" * 64, file="some_e5/model.bin", file_digest="c" * 64)
+WITH_WHEEL = "language: yo\nlicense: mit\nlinguahub: {{kind: encoder, summary: s, upstream: [{{repository: a/b, file: c, wheel: {}}}]}}"
 SCORES = (
     a_score(0.7041015625),
     a_score(1e-05, metric="r_precision_at_10", seed=7),
@@ -44,6 +46,7 @@ def test_a_card_read_back_is_the_card_that_was_written(tmp_path):
         upstream=(
             Upstream(repository="a/b", file="c/d.safetensors", size_bytes=3, digest="a" * 64),
             Upstream(repository="a/b", file="e"),
+            Upstream(repository="a/b", file="f", wheel=WHEEL),
         ),
         owner="someone",
         prose="# Ẹ káàbọ̀\n\nTwo lines.\n\n---\n\nand a rule.",
@@ -136,6 +139,28 @@ def test_every_problem_is_listed_at_once_in_one_line(tmp_path):
             "language: yo\nlicense: mit\nlinguahub: {kind: adapter, summary: s, upstream: [{repository: a/b, file: ../x}]}",
             r"\.\.",
         ),
+        (
+            WITH_WHEEL.format("{name: x.zip, digest: %s, file: a/b, file_digest: %s}" % (64 * "b", 64 * "c")),
+            "Invalid wheel filename",
+        ),
+        (
+            WITH_WHEEL.format(
+                "{name: --pre-1.0-py3-none-any.whl, digest: %s, file: a/b, file_digest: %s}" % (64 * "b", 64 * "c")
+            ),
+            "Invalid",
+        ),
+        (WITH_WHEEL.format("{name: e5-1.0-py3-none-any.whl, digest: %s, file: a/b}" % (64 * "b")), "'file_digest'"),
+        (
+            WITH_WHEEL.format("{name: e5-1.0-py3-none-any.whl, digest: b, file: a/b, file_digest: c}"),
+            "64 lowercase hex digits",
+        ),
+        (
+            WITH_WHEEL.format(
+                "{name: e5-1.0-py3-none-any.whl, digest: %s, file: ../b, file_digest: %s}" % (64 * "b", 64 * "c")
+            ),
+            r"\.\.",
+        ),
+        (WITH_WHEEL.format("e5"), "after \\*\\* must be a mapping"),
         ("language: yo\nlicense: mit\nmodel-index: [{name: x}]\nlinguahub: {kind: adapter, summary: s}", "model-index"),
         ("language: yo\nlicense: mit\nmodel-index: 3\nlinguahub: {kind: adapter, summary: s}", "model-index"),
         ("language: yo\nlicense: mit\nlinguahub: [kind]", "`linguahub:` is missing"),

@@ -25,6 +25,7 @@ MCLIPS = ("mclip-xlmr-vit-l-14", "mclip-xlmr-vit-b-32", "mclip-xlmr-vit-b-16plus
 PROJECTORS = ("mclip-base", "mclip-plus-base", *MCLIPS)
 ENCODERS = (
     "altclip", "clip-vit-base-patch32", "clip-vit-large-patch14", "clip-vit-b-16-plus-240", "internvl-14b-text", "xlm-roberta-large", "xlm-roberta-clip-huge", "chinese-clip-huge", "hunyuan-dit-clip", "flan-t5-xl", "mt5-xl", "umt5-xxl", "byt5-xxl",
+    "multilingual-e5-small",
 )  # fmt: skip
 BASES = (
     "sd15", "sd21", "sdxl", "pixart-alpha", "pixart-sigma", "sd3-medium", "sd35-medium", "flux1-schnell", "flux1-dev", "sana",

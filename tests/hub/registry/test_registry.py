@@ -5,18 +5,22 @@ import pytest
 
 from hub.errors import AllYanked, Conflict, InvalidName, InvalidRequest, UnknownArtifact, UnknownRevision
 from hub.names import ArtifactName, Digest
-from hub.records import Artifact, Conditioning, Query, Upstream
+from hub.records import Artifact, Conditioning, Query, Upstream, Wheel
 from hub.registry.accounts.permissions import Actor
 from hub.registry.artifacts.aliases import set_alias
 from hub.registry.artifacts.branches import create_ref
 from tests.builders.artifacts import a_score
 from tests.builders.registry import NOW, a_revision, an_artifact, fill
 
+WHEEL = Wheel(
+    name="some_e5-1.0-py3-none-any.whl", digest="b" * 64, file="some_e5/model.bin", file_digest="c" * 64, size_bytes=3
+)
+
 
 def test_what_is_recorded_comes_back_equal(registry):
     artifact = an_artifact(
         conditioning=Conditioning(width=4, length=None, mask=True), tags=("a", "b"), languages=("yo", "zh-Hant"), size_bytes=8,
-        upstream=(Upstream(repository="a/b", file="c"),), scores=(a_score(), a_score(1e-05, low=None, high=None, seed=None)), weights_digest="w",
+        upstream=(Upstream(repository="a/b", file="c"), Upstream(repository="a/b", file="d", wheel=WHEEL)), scores=(a_score(), a_score(1e-05, low=None, high=None, seed=None)), weights_digest="w",
     )  # fmt: skip
     registry.record(artifact, a_revision(), None)
     found = registry.get("mulan-yo")

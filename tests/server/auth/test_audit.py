@@ -1,4 +1,4 @@
-"""Whoever changes something leaves a line: every address that writes is in one of the two tables here."""
+"""Every change is in the audit log: each endpoint that writes is in one of the two tables here."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ from tests.builders import postgres
 from tests.builders.server.keys import a_public_key
 from tests.builders.server.people import OTHER_PASSWORD, PASSWORD, furnish
 
-BYTES = "bytes that nobody sees until a commit names them; the table `uploads` keeps who has sent them"
-ANSWER = "answers a question, whatever its method"
-REFUSAL = "refuses"
-QUIET = {
+BYTES = "uploads are invisible until they are committed; the table `uploads` records the account"
+READS = "only reads, despite its method"
+REFUSES = "only refuses"
+NOT_LOGGED = {
     "large_files.duplicate_large_files": BYTES,
-    "lfs.plan_transfers": ANSWER,
+    "lfs.plan_transfers": READS,
     "lfs_objects.complete_object": BYTES,
     "lfs_objects.receive_object": BYTES,
     "lfs_objects.receive_part": BYTES,
-    "lfs_objects.verify_object": ANSWER,
-    "oauth.begin_login": "a code that lets nobody in: whoever confirms it leaves the line",
-    "paths.describe_paths": ANSWER,
-    "preupload.plan_upload": ANSWER,
-    "routes.redeliver_one": "sends again what was sent before, under the same id; deliveries are a list of their own",
-    "service.refuse_locks": REFUSAL,
-    "service.refuse_push": REFUSAL,
-    "service.send_pack": ANSWER,
-    "unsupported.refuse_address": REFUSAL,
-    "unsupported.refuse_discussions": REFUSAL,
-    "unsupported.refuse_group": REFUSAL,
-    "validate_card.validate_card": ANSWER,
-    "xet.drop_telemetry": "takes a report of the client and forgets it",
+    "lfs_objects.verify_object": READS,
+    "oauth.begin_login": "the code authorizes nothing until a user confirms it, which is logged",
+    "paths.describe_paths": READS,
+    "preupload.plan_upload": READS,
+    "routes.redeliver": "repeats a delivery with the same id; deliveries have their own log",
+    "service.refuse_locks": REFUSES,
+    "service.refuse_push": REFUSES,
+    "service.send_pack": READS,
+    "unsupported.refuse_address": REFUSES,
+    "unsupported.refuse_discussions": REFUSES,
+    "unsupported.refuse_group": REFUSES,
+    "validate_card.validate_card": READS,
+    "xet.drop_telemetry": "ignores telemetry of the client",
     "xet.receive_shard": BYTES,
     "xet.receive_xorb": BYTES,
 }
-"""Endpoints that take POST, PUT, PATCH or DELETE and leave no line, each with the reason."""
+"""Endpoints that accept POST, PUT, PATCH or DELETE but write no audit entry, each with the reason."""
 
 REPO = "/api/models/ada/module"
 COMMIT = "\n".join(
@@ -61,13 +61,13 @@ SCORE = {
 
 
 class Journey:
-    """Does one thing after the other, and remembers which lines each has left."""
+    """Calls one endpoint after the other, and records the audit entries of each."""
 
     def __init__(self, hub, token_of, browse):
         self.hub, self.browse = hub, browse
         self.tokens = {name: token_of(name) for name in ("root", "ada", "bob")}
         self.program, self.browser = browse("192.0.2.9").client, browse()
-        self.left: dict[str, list[tuple[str, str]]] = {}
+        self.entries: dict[str, list[tuple[str, str]]] = {}
         self.wrong: list[str] = []
 
     def lines(self):
@@ -85,12 +85,12 @@ class Journey:
 
     def _note(self, endpoint, ask):
         before = len(self.lines())
-        answer = ask()
-        assert answer.status_code < 400, (endpoint, answer.text)
+        response = ask()
+        assert response.status_code < 400, (endpoint, response.text)
         new = self.lines()[before:]
-        self.left.setdefault(endpoint, []).extend((row["action"], row["actor"]) for row in new)
+        self.entries.setdefault(endpoint, []).extend((row["action"], row["actor"]) for row in new)
         self.wrong += [endpoint for row in new if not (row["actor"] and row["token"] and row["address"])]
-        return answer
+        return response
 
     def administer(self):
         self.admin("add_user", "POST", "users", {"name": "eve"})
@@ -102,7 +102,7 @@ class Journey:
         self.admin("add_organisation", "POST", "organisations", {"name": "club"})
         self.admin("set_member", "PUT", "organisations/club/members/eve", {"role": "read"})
         self.admin("set_quota", "PUT", "quotas/eve", {"quota_bytes": 5})
-        self.admin("allow_host", "PUT", "webhook-hosts/ci.lab", {"allowed": True})
+        self.admin("allow_webhook_host", "PUT", "webhook-hosts/ci.lab", {"allowed": True})
         self.admin("retry_jobs", "POST", "outbox/retry", {"task": ""})
         self.admin("remove_user", "DELETE", "users/eve")
         self.admin("restore_user", "POST", "users/eve/restore")
@@ -124,23 +124,25 @@ class Journey:
         self.api("large_files.erase_large_files", "ada", "POST", path, json=erased)
         self.admin("allow_unsafe_files", "PUT", "repositories/ada%2Fmodule/policy", {"allow_unsafe_files": True})
 
-    def judge(self):
-        """What is said of revisions, and of how good they are."""
+    def annotate(self):
+        """Aliases, yanking, scores and disputes."""
         at = "/api/v1/artifacts/ada/module"
         self.api("revisions.put_alias", "ada", "PUT", f"{at}/aliases/@stable", json={"revision": "main"})
         self.api("revisions.put_alias", "ada", "PUT", f"{at}/aliases/@stable", json={"revision": "1"})
         self.api("revisions.remove_alias", "ada", "DELETE", f"{at}/aliases/@stable")
         self.api("revisions.yank_revision", "ada", "POST", f"{at}/revisions/1/yank", json={"reason": "wrong"})
         self.api("revisions.unyank_revision", "ada", "DELETE", f"{at}/revisions/1/yank")
-        said = self.api("scores.post_score", "bob", "POST", f"{at}/scores", json=SCORE).json()["id"]
-        self.api("scores.post_dispute", "ada", "POST", f"{at}/scores/{said}/disputes", json={"reason": "too few"})
+        published = self.api("scores.post_score", "bob", "POST", f"{at}/scores", json=SCORE).json()["id"]
+        self.api("scores.post_dispute", "ada", "POST", f"{at}/scores/{published}/disputes", json={"reason": "too few"})
 
     def gate(self):
         self.api("repositories.set_repository", "ada", "PUT", f"{REPO}/settings", json={"gated": "manual"})
-        self.api("gates.ask_for_access", "bob", "POST", "/ada/module/ask-access")
-        answer = {"user": "bob", "status": "rejected"}
-        self.api("gates.answer_request", "ada", "POST", f"{REPO}/user-access-request/handle", json=answer)
-        self.api("gates.grant_access", "ada", "POST", f"{REPO}/user-access-request/grant", json={"user": "root"})
+        self.api("access_requests.request_file_access", "bob", "POST", "/ada/module/ask-access")
+        response = {"user": "bob", "status": "rejected"}
+        self.api("access_requests.answer_request", "ada", "POST", f"{REPO}/user-access-request/handle", json=response)
+        self.api(
+            "access_requests.grant_access", "ada", "POST", f"{REPO}/user-access-request/grant", json={"user": "root"}
+        )
 
     def log_in(self):
         self.form("login.log_in", "/login", "/login", name="bob", password=PASSWORD)
@@ -150,13 +152,13 @@ class Journey:
         self.browse("192.0.2.8").log_in("bob")
         other = Sessions(self.hub.registry.database).of(bob)[0].id
         self.form("settings.end_session", "/settings", f"/settings/sessions/{other}/end")
-        asked = self.program.post("/oauth/device", data={"client_id": "hf"}).json()
-        self.form("page.answer_device", "/device?user_code=" + asked["user_code"], "/device",
-                  user_code=asked["user_code"], answer="accept", role="write")  # fmt: skip
-        given = {"grant_type": DEVICE, "client_id": "hf", "device_code": asked["device_code"]}
-        body = self._note("oauth.give_token", lambda: self.program.post("/oauth/token", data=given)).json()
+        codes = self.program.post("/oauth/device", data={"client_id": "hf"}).json()
+        self.form("page.answer_device", "/device?user_code=" + codes["user_code"], "/device",
+                  user_code=codes["user_code"], answer="accept", role="write")  # fmt: skip
+        given = {"grant_type": DEVICE, "client_id": "hf", "device_code": codes["device_code"]}
+        body = self._note("oauth.issue_token", lambda: self.program.post("/oauth/token", data=given)).json()
         renewal = {"grant_type": "refresh_token", "refresh_token": body["refresh_token"]}
-        self._note("oauth.give_token", lambda: self.program.post("/oauth/token", data=renewal))
+        self._note("oauth.issue_token", lambda: self.program.post("/oauth/token", data=renewal))
         self.api("repositories.create_repository", "ada", "POST", "/api/repos/create", json={"name": "gated"})
         self.api("repositories.set_repository", "ada", "PUT", "/api/models/ada/gated/settings", json={"gated": "auto"})
         self.form("access_request.request_access", "/ada/gated", "/ada/gated/request-access")
@@ -170,12 +172,12 @@ class Journey:
         old, new = "/api/settings/webhooks", "/api/v1/webhooks"
         made = self.api("routes.create_for_client", "ada", "POST", old, json=hook).json()["webhook"]["id"]
         self.api("routes.change_for_client", "ada", "POST", f"{old}/{made}", json=hook)
-        self.api("routes.disable", "ada", "POST", f"{old}/{made}/disable")
-        self.api("routes.enable", "ada", "POST", f"{old}/{made}/enable")
+        self.api("routes.disable_for_client", "ada", "POST", f"{old}/{made}/disable")
+        self.api("routes.enable_for_client", "ada", "POST", f"{old}/{made}/enable")
         self.api("routes.delete_for_client", "ada", "DELETE", f"{old}/{made}")
         made = self.api("routes.create_webhook", "ada", "POST", new, json=hook).json()["id"]
-        self.api("routes.change_one", "ada", "PATCH", f"{new}/{made}", json={"domains": ["score"]})
-        self.api("routes.delete_one", "ada", "DELETE", f"{new}/{made}")
+        self.api("routes.update_webhook", "ada", "PATCH", f"{new}/{made}", json={"domains": ["score"]})
+        self.api("routes.delete_webhook", "ada", "DELETE", f"{new}/{made}")
         keys, key = "/api/v1/accounts/ada/signing-keys", {"name": "laptop", "pem": a_public_key()}
         made = self.api("administration.add_signing_key", "ada", "POST", keys, json=key).json()["fingerprint"]
         self.api("administration.revoke_signing_key", "ada", "DELETE", f"{keys}/{made}")
@@ -193,7 +195,7 @@ WRITES = {
     "administration.add_signing_key": [("signing-key.add", "ada")],
     "administration.add_user": [("user.add", "root")],
     "administration.allow_unsafe_files": [("repository.settings", "root")],
-    "administration.allow_host": [("setting", "root")],
+    "administration.allow_webhook_host": [("setting", "root")],
     "administration.create_token": [("token.create", "root")],
     "administration.free_name": [("repository.free", "root")],
     "administration.remove_user": [("user.remove", "root")],
@@ -213,15 +215,15 @@ WRITES = {
     "commits.make_commit": [("commit", "ada")],
     "page.answer_device": [("device.accept", "bob")],
     "duplicates.duplicate_repository": [("commit", "ada")],
-    "gates.answer_request": [("access", "ada")],
-    "gates.ask_for_access": [("access", "bob")],
-    "gates.grant_access": [("access", "ada")],
+    "access_requests.answer_request": [("access", "ada")],
+    "access_requests.request_file_access": [("access", "bob")],
+    "access_requests.grant_access": [("access", "ada")],
     "large_files.erase_large_files": [("files.erase", "ada")],
     "likes.add_like": [("like", "bob")],
     "likes.remove_like": [("unlike", "bob")],
     "login.log_in": [("session.begin", "bob")],
     "login.log_out": [("session.end", "bob")],
-    "oauth.give_token": [("token.create", "bob"), ("token.renew", "bob")],
+    "oauth.issue_token": [("token.create", "bob"), ("token.renew", "bob")],
     "repositories.create_repository": [("commit", "ada")] * 2,
     "repositories.remove_repository": [("repository.delete", "ada")],
     "repositories.rename_repository": [("repository.move", "ada")],
@@ -231,13 +233,13 @@ WRITES = {
     "revisions.unyank_revision": [("revision.unyank", "ada")],
     "revisions.yank_revision": [("revision.yank", "ada")],
     "routes.change_for_client": [("webhook.change", "ada")],
-    "routes.change_one": [("webhook.change", "ada")],
+    "routes.update_webhook": [("webhook.change", "ada")],
     "routes.create_for_client": [("webhook.create", "ada")],
     "routes.create_webhook": [("webhook.create", "ada")],
     "routes.delete_for_client": [("webhook.delete", "ada")],
-    "routes.delete_one": [("webhook.delete", "ada")],
-    "routes.disable": [("webhook.change", "ada")],
-    "routes.enable": [("webhook.change", "ada")],
+    "routes.delete_webhook": [("webhook.delete", "ada")],
+    "routes.disable_for_client": [("webhook.change", "ada")],
+    "routes.enable_for_client": [("webhook.change", "ada")],
     "scores.post_dispute": [("score.dispute", "ada")],
     "scores.post_score": [("score.publish", "bob")],
     "settings.change_password": [("user.password", "bob"), ("session.begin", "bob")],
@@ -245,22 +247,24 @@ WRITES = {
     "settings.end_session": [("session.end", "bob")],
     "settings.revoke_token": [("token.revoke", "bob")],
 }
-"""Endpoint → the lines that its calls in `Journey` leave, and in whose name. A repository begins with its first commit."""
+"""Endpoint → action and actor of the audit entries of its calls in `Journey`. A new repository gets an initial commit."""
 
 
-def test_every_address_that_takes_a_change_is_in_one_of_the_tables(hub):
+def test_every_endpoint_that_accepts_changes_is_in_one_of_the_tables(hub):
     endpoints = {
         f"{route.endpoint.__module__.rpartition('.')[2]}.{route.endpoint.__name__}"
         for route in create_app(hub).routes
         if (getattr(route, "methods", None) or set()) - {"GET", "HEAD", "OPTIONS"}
     }
-    assert endpoints - {*WRITES, *QUIET} == set(), "add it to WRITES and `Journey`, or to QUIET with the reason"
-    assert {*WRITES, *QUIET} - endpoints == set()
+    assert endpoints - {*WRITES, *NOT_LOGGED} == set(), (
+        "add it to WRITES and `Journey`, or to NOT_LOGGED with the reason"
+    )
+    assert {*WRITES, *NOT_LOGGED} - endpoints == set()
 
 
 @pytest.fixture
 def hub(request, hub, tmp_path):
-    """As everywhere here, or on PostgreSQL when a test asks for it."""
+    """Return the usual hub, or one on PostgreSQL if the test is parametrized with it."""
     if getattr(request, "param", "sqlite") == "sqlite":
         yield hub
         return
@@ -273,12 +277,12 @@ def hub(request, hub, tmp_path):
 @pytest.fixture
 def journey(hub, token_of, browse):
     done = Journey(hub, token_of, browse)
-    for part in (done.administer, done.publish, done.judge, done.gate, done.log_in, done.watch, done.end):
+    for part in (done.administer, done.publish, done.annotate, done.gate, done.log_in, done.watch, done.end):
         part()
     return done
 
 
 @pytest.mark.parametrize("hub", ["sqlite", "postgres"], indirect=True)
-def test_each_of_them_leaves_the_lines_of_the_table_with_name_means_and_address(journey):
-    assert journey.left == WRITES
+def test_each_endpoint_writes_the_listed_audit_entries_with_actor_token_and_address(journey):
+    assert journey.entries == WRITES
     assert journey.wrong == []

@@ -1,4 +1,4 @@
-"""A person with a browser: in, a token, a program let in, out again; with JavaScript and without."""
+"""A user in a real browser logs in, creates a token, authorizes a device and logs out, with and without JavaScript."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def page(request: pytest.FixtureRequest, browser: Browser, endpoint: str) -> Ite
         yield page
 
 
-def test_somebody_logs_in_makes_a_token_lets_a_program_in_and_logs_out(page: Page, hub, endpoint: str):
+def test_a_user_logs_in_creates_a_token_authorizes_a_device_and_logs_out(page: Page, hub, endpoint: str):
     page.goto("/?lang=yo")
     page.get_by_role("link", name="Log in").click()
-    page.get_by_label("Name").fill("ada")
+    page.get_by_label("Username").fill("ada")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in", exact=True).click()
     page.get_by_role("link", name="ada", exact=True).click()
@@ -46,12 +46,12 @@ def test_somebody_logs_in_makes_a_token_lets_a_program_in_and_logs_out(page: Pag
     expect(page.get_by_role("row", name="laptop")).to_be_visible()
     assert secret not in page.content()
 
-    asked = httpx.post(f"{endpoint}/oauth/device", data={"client_id": HUGGING_FACE}).json()
-    page.goto(asked["verification_uri_complete"])
-    expect(page.get_by_text(asked["user_code"])).to_be_visible()
+    codes = httpx.post(f"{endpoint}/oauth/device", data={"client_id": HUGGING_FACE}).json()
+    page.goto(codes["verification_uri_complete"])
+    expect(page.get_by_text(codes["user_code"])).to_be_visible()
     page.get_by_role("button", name="Authorize").click()
     expect(page.get_by_text("is signed in as ada")).to_be_visible()
-    given = {"grant_type": DEVICE, "client_id": HUGGING_FACE, "device_code": asked["device_code"]}
+    given = {"grant_type": DEVICE, "client_id": HUGGING_FACE, "device_code": codes["device_code"]}
     assert "access_token" in httpx.post(f"{endpoint}/oauth/token", data=given).json()
 
     page.goto("/settings")
@@ -64,11 +64,11 @@ def test_somebody_logs_in_makes_a_token_lets_a_program_in_and_logs_out(page: Pag
     expect(page.get_by_role("heading", level=1)).to_have_text("Log in")
 
 
-def test_nothing_is_wider_than_a_telephone(browser: Browser, endpoint: str):
+def test_no_page_is_wider_than_a_phone(browser: Browser, endpoint: str):
     page = browser.new_page(viewport={"width": 360, "height": 740})
     page.goto(f"{endpoint}/login?next=/settings")
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
-    page.get_by_label("Name").fill("ada")
+    page.get_by_label("Username").fill("ada")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in", exact=True).click()
     for address in ("/settings", "/device"):

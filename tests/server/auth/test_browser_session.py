@@ -1,4 +1,4 @@
-"""Logging in and out with a browser, and what another site can do about it."""
+"""Logging in and out with a browser, and attacks by other sites."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from server.cli import server_config
 from tests.builders.server.people import OTHER_PASSWORD, PASSWORD, ROOT
 
 
-def cookie_of(answer, name="linguahub"):
-    return next(each for each in answer.headers.get_list("set-cookie") if each.startswith(f"{name}="))
+def cookie_of(response, name="linguahub"):
+    return next(each for each in response.headers.get_list("set-cookie") if each.startswith(f"{name}="))
 
 
-def test_somebody_logs_in_sees_the_name_and_logs_out(browser):
+def test_a_user_logs_in_sees_their_name_and_logs_out(browser):
     assert "Log in" in browser.get("/").text
-    answer = browser.log_in()
-    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    response = browser.log_in()
+    assert (response.status_code, response.headers["location"]) == (303, "/")
     assert ">ada</a>" in browser.get("/").text
     assert browser.send("/settings", "/logout").headers["location"] == "/"
     assert "Log in" in browser.get("/").text
     assert browser.get("/settings").headers["location"] == "/login?next=%2Fsettings"
 
 
-def test_the_cookie_is_out_of_reach_for_scripts_and_other_sites(browse):
+def test_the_cookie_is_inaccessible_to_scripts_and_other_sites(browse):
     cookie = cookie_of(browse().log_in())
     assert "HttpOnly" in cookie and "SameSite=lax" in cookie and "Path=/" in cookie
     assert "Secure" not in cookie
@@ -36,57 +36,57 @@ def test_the_cookie_is_out_of_reach_for_scripts_and_other_sites(browse):
 
 @pytest.mark.parametrize(("peer", "name"), [("127.0.0.1", "__Host-linguahub"), ("198.51.100.7", "linguahub")])
 def test_behind_a_trusted_proxy_with_https_the_cookie_is_secure(hub, token_of, peer, name):
-    """The proxy speaks http to us; what a stranger says of https is not believed."""
+    """The proxy connects over http; X-Forwarded-Proto is ignored from other clients."""
     config = server_config(create_app(hub), proxies="127.0.0.1")
     config.load()
     scheme = "https" if peer == "127.0.0.1" else "http"
     with TestClient(config.loaded_app, "http://hub.example", client=(peer, 5), follow_redirects=False) as client:
         client.headers["x-forwarded-proto"] = "https"
         page = client.get("/login")
-        # The client below believes that it speaks http, and keeps secure cookies to itself.
+        # The test client connects over http, so it would not send secure cookies.
         client.headers["cookie"] = page.headers["set-cookie"].partition(";")[0]
-        word = page.text.partition('name="form" value="')[2].partition('"')[0]
-        fields = {"form": word, "token": token_of("ada")}
-        answer = client.post("/login", data=fields, headers={"origin": f"{scheme}://hub.example"})
-    assert answer.status_code == 303
-    assert ("Secure" in cookie_of(answer, name)) == (scheme == "https")
+        csrf_token = page.text.partition('name="form" value="')[2].partition('"')[0]
+        fields = {"form": csrf_token, "token": token_of("ada")}
+        response = client.post("/login", data=fields, headers={"origin": f"{scheme}://hub.example"})
+    assert response.status_code == 303
+    assert ("Secure" in cookie_of(response, name)) == (scheme == "https")
 
 
-def test_a_new_login_is_a_new_session_and_the_old_one_is_over(browser, hub):
+def test_a_new_login_starts_a_new_session_and_ends_the_old_one(browser, hub):
     browser.log_in()
     first = browser.client.cookies["linguahub"]
-    word = browser.word("/settings")
-    browser.post("/login", {"form": word, "name": "ada", "password": PASSWORD})
+    csrf_token = browser.csrf_token("/settings")
+    browser.post("/login", {"form": csrf_token, "name": "ada", "password": PASSWORD})
     second = browser.client.cookies["linguahub"]
     assert first != second
     sessions = Sessions(hub.registry.database)
     assert sessions.find(first) is None and sessions.find(second) is not None
 
 
-def test_a_session_that_an_attacker_has_planted_is_not_the_one_after_login(browser, hub):
+def test_a_session_id_planted_by_an_attacker_is_not_used_after_login(browser, hub):
     browser.client.cookies.set("linguahub", "lhs_planted", domain="hub.example")
     browser.log_in()
     assert Sessions(hub.registry.database).find("lhs_planted") is None
 
 
 @pytest.mark.parametrize("name", ["ada", "nobody", "lab", ""])
-def test_a_wrong_password_and_an_unknown_name_are_told_alike(browser, name):
-    answer = browser.log_in(name, "wrong password")
-    assert answer.status_code == 401
-    assert "Wrong username or password" in answer.text
-    assert "linguahub=" not in answer.headers.get("set-cookie", "")
+def test_a_wrong_password_and_an_unknown_name_give_the_same_error(browser, name):
+    response = browser.log_in(name, "wrong password")
+    assert response.status_code == 401
+    assert "Wrong username or password" in response.text
+    assert "linguahub=" not in response.headers.get("set-cookie", "")
 
 
-def test_guesses_are_slowed_down_by_account_and_by_address_and_the_owner_is_not_shut_out(browse):
+def test_login_attempts_are_limited_by_account_and_address_without_locking_out_the_owner(browse):
     attacker = browse("198.51.100.9")
-    answers = [attacker.log_in("ada", f"wrong password {number}") for number in range(11)]
-    assert [each.status_code for each in answers] == [401] * 10 + [429]
-    assert 0 < int(answers[-1].headers["retry-after"]) <= 900
+    responses = [attacker.log_in("ada", f"wrong password {number}") for number in range(11)]
+    assert [each.status_code for each in responses] == [401] * 10 + [429]
+    assert 0 < int(responses[-1].headers["retry-after"]) <= 900
     assert attacker.log_in("ada", PASSWORD).status_code == 429
     assert browse("192.0.2.1").log_in("ada", PASSWORD).status_code == 303
     spread = browse("198.51.100.10")
-    word = spread.word("/login")
-    codes = [spread.post("/login", {"form": word, "token": f"lh_{number}"}).status_code for number in range(51)]
+    csrf_token = spread.csrf_token("/login")
+    codes = [spread.post("/login", {"form": csrf_token, "token": f"lh_{number}"}).status_code for number in range(51)]
     assert codes == [401] * 50 + [429]
 
 
@@ -103,34 +103,34 @@ def test_guesses_are_slowed_down_by_account_and_by_address_and_the_owner_is_not_
         ({"sec_fetch_site": "", "origin": "http://hub.example:8080"}, 403),
     ],
 )
-def test_a_form_is_taken_from_a_page_of_ours_alone(browser, token_of, headers, expected):
-    answer = browser.send("/login", "/login", {"token": token_of("ada")}, **headers)
-    assert answer.status_code == expected
+def test_a_form_is_only_accepted_from_a_page_of_this_server(browser, token_of, headers, expected):
+    response = browser.send("/login", "/login", {"token": token_of("ada")}, **headers)
+    assert response.status_code == expected
 
 
-def test_a_form_needs_the_word_of_this_very_session(browse, hub):
+def test_a_form_needs_the_csrf_token_of_the_same_session(browse, hub):
     browser, other = browse(), browse()
     browser.enter(hub)
     other.enter(hub)
-    for word in (other.word("/settings"), "", "0" * 64, "ọ"):
-        answer = browser.post("/settings/tokens", {"form": word, "role": "read", "name": "stolen"})
-        assert answer.status_code == 403
-        assert "form has expired" in answer.text
-    before = browser.word("/settings")
+    for csrf_token in (other.csrf_token("/settings"), "", "0" * 64, "ọ"):
+        response = browser.post("/settings/tokens", {"form": csrf_token, "role": "read", "name": "stolen"})
+        assert response.status_code == 403
+        assert "form has expired" in response.text
+    before = browser.csrf_token("/settings")
     browser.post("/logout", {"form": before})
     browser.enter(hub)
     assert browser.post("/settings/tokens", {"form": before, "role": "read"}).status_code == 403
 
 
-def test_a_cookie_alone_changes_nothing(browser, hub):
-    """Another site can make a browser send its cookies, and JSON too where SameSite is not known."""
+def test_a_cookie_alone_does_not_authorize_changes(browser, hub):
+    """Other sites can make old browsers, which do not know SameSite, send cookies with a JSON body."""
     browser.enter(hub)
-    answer = browser.client.post("/api/repos/create", json={"name": "made-by-cookie"})
-    assert answer.status_code == 401
+    response = browser.client.post("/api/repos/create", json={"name": "made-by-cookie"})
+    assert response.status_code == 401
     assert hub.registry.names() == []
 
 
-def test_a_private_artifact_is_read_with_the_session(browser, hub, token_of, endpoint):
+def test_a_session_can_read_private_artifacts(browser, hub, token_of, endpoint):
     from huggingface_hub import HfApi
 
     api = HfApi(endpoint=endpoint, token=token_of("ada"))
@@ -139,14 +139,14 @@ def test_a_private_artifact_is_read_with_the_session(browser, hub, token_of, end
     assert browser.get("/ada/hidden").status_code == 404
     browser.enter(hub)
     assert browser.get("/ada/hidden").status_code == 200
-    answer = browser.get(f"/ada/hidden/resolve/{commit}/a.txt")
-    assert answer.text == "x"
-    assert answer.headers["cache-control"].startswith("private, ")
+    response = browser.get(f"/ada/hidden/resolve/{commit}/a.txt")
+    assert response.text == "x"
+    assert response.headers["cache-control"].startswith("private, ")
     assert browser.get("/ada/hidden/resolve/main/a.txt").headers["cache-control"] == "private, no-cache"
 
 
 @pytest.mark.parametrize(
-    ("asked", "led_to"),
+    ("target", "redirected_to"),
     [
         ("/ada/x?a=b", "/ada/x?a=b"),
         ("https://evil.example/", "/"),
@@ -158,14 +158,14 @@ def test_a_private_artifact_is_read_with_the_session(browser, hub, token_of, end
         ("/" + "x" * 600, "/"),
     ],
 )
-def test_after_the_login_one_is_led_to_addresses_of_this_server_alone(browser, token_of, asked, led_to):
-    answer = browser.send("/login", "/login", {"token": token_of("ada"), "next": asked})
-    assert answer.headers["location"] == led_to
+def test_the_login_only_redirects_to_paths_of_this_server(browser, token_of, target, redirected_to):
+    response = browser.send("/login", "/login", {"token": token_of("ada"), "next": target})
+    assert response.headers["location"] == redirected_to
 
 
-def test_a_session_begun_with_a_token_reads_and_changes_neither_tokens_nor_password(browser, token_of, hub):
-    answer = browser.send("/login", "/login", {"token": token_of("ada")})
-    assert answer.status_code == 303
+def test_a_session_started_with_a_token_cannot_change_tokens_or_password(browser, token_of, hub):
+    response = browser.send("/login", "/login", {"token": token_of("ada")})
+    assert response.status_code == 303
     page = browser.get("/settings").text
     assert "You're signed in with a token" in page and "Create token" not in page
     for action in ("/settings/tokens", "/settings/password", "/device"):
@@ -175,7 +175,7 @@ def test_a_session_begun_with_a_token_reads_and_changes_neither_tokens_nor_passw
     assert browser.send("/login", "/login", {"token": "lh_wrong"}).status_code == 401
 
 
-def test_a_token_is_made_shown_once_used_and_revoked(browser, hub):
+def test_a_token_is_created_shown_once_used_and_revoked(browser, hub):
     browser.enter(hub)
     fields = {"name": "my machine", "role": "write", "repo": "", "days": "30"}
     page = browser.send("/settings", "/settings/tokens", fields)
@@ -192,7 +192,7 @@ def test_a_token_is_made_shown_once_used_and_revoked(browser, hub):
     assert browser.send("/settings", "/settings/tokens", {**fields, "role": "king"}).status_code == 400
 
 
-def test_nobody_revokes_a_token_or_ends_a_session_of_somebody_else(browse, hub, token_of):
+def test_users_cannot_revoke_tokens_or_end_sessions_of_others(browse, hub, token_of):
     ada, bob = browse(), browse()
     ada.enter(hub)
     bob.enter(hub, "bob")
@@ -206,7 +206,7 @@ def test_nobody_revokes_a_token_or_ends_a_session_of_somebody_else(browse, hub, 
     assert ada.get("/settings").status_code == 200
 
 
-def test_a_new_password_logs_every_other_browser_out(browse, hub):
+def test_changing_the_password_logs_out_all_other_browsers(browse, hub):
     here, there = browse(), browse()
     here.enter(hub)
     there.enter(hub)
@@ -220,7 +220,7 @@ def test_a_new_password_logs_every_other_browser_out(browse, hub):
     assert there.log_in(password=OTHER_PASSWORD).status_code == 303
 
 
-def test_one_logs_out_in_another_browser(browse, hub):
+def test_a_user_can_end_the_session_of_another_browser(browse, hub):
     here, there = browse(), browse("192.0.2.2")
     here.enter(hub)
     there.log_in()
@@ -232,7 +232,7 @@ def test_one_logs_out_in_another_browser(browse, hub):
     assert here.get("/settings").status_code == 200
 
 
-def test_access_to_a_gated_artifact_is_asked_for_by_a_button(browser, hub, token_of, endpoint):
+def test_access_to_a_gated_artifact_is_requested_with_a_button(browser, hub, token_of, endpoint):
     from huggingface_hub import HfApi
 
     api = HfApi(endpoint=endpoint, token=token_of("bob"))
@@ -247,8 +247,11 @@ def test_access_to_a_gated_artifact_is_asked_for_by_a_button(browser, hub, token
     assert read_audit(hub.registry.database, subject="bob/gated")[1].actor == "ada"
 
 
-def test_what_is_no_form_is_refused(browser, hub):
+def test_a_request_that_is_not_a_form_is_refused(browser, hub):
     browser.enter(hub)
     headers = {"sec-fetch-site": "same-origin"}
-    assert browser.client.post("/logout", json={"form": browser.word("/settings")}, headers=headers).status_code == 400
+    assert (
+        browser.client.post("/logout", json={"form": browser.csrf_token("/settings")}, headers=headers).status_code
+        == 400
+    )
     assert browser.client.post("/logout", data={str(n): "" for n in range(60)}, headers=headers).status_code == 400

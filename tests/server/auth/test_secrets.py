@@ -1,4 +1,4 @@
-"""What nobody may read afterwards: every secret that passes through the server, looked for in its log and in all that it keeps."""
+"""Secrets that pass through the server must not appear in its log, tables or files."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ def shown_token(page: str) -> str:
 
 
 def drive(endpoint: str, hub, token_of) -> dict[str, str]:
-    """Log in in every way, make what can be made, fail at what can fail; the secrets that went by."""
+    """Log in in every way, create every kind of secret, cause failures, and return all secrets."""
     secrets = {"password": PASSWORD, "new password": OTHER_PASSWORD, "wrong password": WRONG_PASSWORD}
     secrets["token of an administrator"] = token_of("ada")
     with httpx.Client(base_url=endpoint) as client:
         browser = Browser(client)
         browser.log_in("ada", WRONG_PASSWORD)
         browser.log_in(WRONG_PASSWORD, "ada")
-        secrets["word of a form before login"] = browser.word("/login")
+        secrets["CSRF token before login"] = browser.csrf_token("/login")
         secrets["cookie of a form before login"] = client.cookies["linguahub-visitor"]
         browser.log_in()
         secrets["session"] = client.cookies["linguahub"]
-        secrets["word of a form"] = browser.word("/settings")
+        secrets["CSRF token of a session"] = browser.csrf_token("/settings")
         made = browser.send("/settings", "/settings/tokens", {"name": "x", "role": "write", "days": ""})
         secrets["token from the page"] = shown_token(made.text)
-        asked = client.post("/oauth/device", data={"client_id": "hf"}).json()
-        secrets["device code"] = asked["device_code"]
-        page = f"/device?user_code={asked['user_code']}"
-        browser.send(page, "/device", {"user_code": asked["user_code"], "answer": "accept", "role": "write"})
-        given = {"grant_type": DEVICE, "client_id": "hf", "device_code": asked["device_code"]}
+        codes = client.post("/oauth/device", data={"client_id": "hf"}).json()
+        secrets["device code"] = codes["device_code"]
+        page = f"/device?user_code={codes['user_code']}"
+        browser.send(page, "/device", {"user_code": codes["user_code"], "answer": "accept", "role": "write"})
+        given = {"grant_type": DEVICE, "client_id": "hf", "device_code": codes["device_code"]}
         body = client.post("/oauth/token", data=given).json()
         secrets |= {"token of a device": body["access_token"], "refresh token": body["refresh_token"]}
         renewal = {"grant_type": "refresh_token", "refresh_token": body["refresh_token"]}
@@ -51,7 +51,7 @@ def drive(endpoint: str, hub, token_of) -> dict[str, str]:
         secrets["session after the new password"] = client.cookies["linguahub"]
         browser.send("/settings", "/logout")
         browser.send("/login", "/login", {"token": secrets["token from the page"]})
-        secrets["session begun with a token"] = client.cookies["linguahub"]
+        secrets["session started with a token"] = client.cookies["linguahub"]
         client.get("/api/whoami-v2", headers={"authorization": f"Bearer {secrets['session']}"})
         secrets |= upload(client, secrets["renewed token"])
         client.post("/api/v1/admin/users", json={"name": PASSWORD}, headers={"authorization": "Bearer lh_" + "w" * 43})
@@ -60,7 +60,7 @@ def drive(endpoint: str, hub, token_of) -> dict[str, str]:
 
 
 def upload(client: httpx.Client, token: str) -> dict[str, str]:
-    """By signed links, through Xet, and as git sends a token."""
+    """Upload through signed links and Xet, with a token as git sends it, and return the secrets."""
     api, content = HfApi(endpoint=str(client.base_url), token=token), bytes(range(256)) * 16
     api.create_repo("module")
     api.upload_file(path_or_fileobj=content, path_in_repo="a.parquet", repo_id="ada/module")
@@ -70,8 +70,8 @@ def upload(client: httpx.Client, token: str) -> dict[str, str]:
         "transfers": ["basic"],
         "objects": [{"oid": hashlib.sha256(other).hexdigest(), "size": len(other)}],
     }
-    answer = client.post("/ada/module.git/info/lfs/objects/batch", json=batch, auth=("ada", token)).json()
-    link = answer["objects"][0]["actions"]["upload"]["href"]
+    response = client.post("/ada/module.git/info/lfs/objects/batch", json=batch, auth=("ada", token)).json()
+    link = response["objects"][0]["actions"]["upload"]["href"]
     assert client.put(link, content=other).status_code == 200
     grant = client.get("/api/models/ada/module/xet-write-token/main", headers={"authorization": f"Bearer {token}"})
     return {"signed link": link.rpartition("/")[2], "token of Xet": grant.json()["accessToken"]}
@@ -87,11 +87,11 @@ def driven(hub, token_of, caplog, capfd):
     return secrets, "\n".join([out, err, *own])
 
 
-def test_no_secret_is_in_the_log_or_in_anything_that_is_kept(driven, hub):
+def test_no_secret_appears_in_logs_tables_or_files(driven, hub):
     secrets, log = driven
-    assert all(len(secret) > 15 for secret in secrets.values()), "a short one would be found by chance"
+    assert all(len(secret) > 15 for secret in secrets.values()), "short secrets would be found by chance"
     assert "POST /login" in log and "PUT /lfs/objects/" in log and "POST /oauth/token" in log
-    hub.close()  # Everything is in the file now, and nothing in the log beside it.
+    hub.close()  # Checkpoints the write-ahead log into the database file.
     with closing(sqlite3.connect(hub.home.registry)) as connection:
         kept = "\n".join(connection.iterdump())
     assert "session.begin" in kept and "device.accept" in kept

@@ -1,6 +1,6 @@
-"""Schemathesis asks everything that the OpenAPI document allows, and much that it does not: nothing may break or surprise.
+"""Schemathesis sends valid and invalid requests according to the OpenAPI document: no response may violate it.
 
-`SCHEMATHESIS_EXAMPLES=200 pytest tests/server/openapi/test_document.py` asks more.
+`SCHEMATHESIS_EXAMPLES=200 pytest tests/server/openapi/test_document.py` sends more.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from schemathesis.engine.events import NonFatalError, ScenarioFinished
 
 from hub.local import LocalHub
 from server import create_app
-from server.openapi.document import ADDRESS
+from server.openapi.document import PATH
 from tests.builders.server.catalogue import Header
 
 EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "8"))
@@ -27,9 +27,9 @@ def settings(token: dict[str, str]) -> dict[str, Any]:
         "generation": {"max-examples": EXAMPLES, "deterministic": True, "database": "none"},
         "phases": {"stateful": {"max-steps": 4}},
         "checks": {
-            # Two say so on purpose: what the Hugging Face Hub has and this server has not, and a store that does not answer.
+            # 501 and 503 are intended: unsupported features of the Hugging Face Hub, and a store that does not respond.
             "not_a_server_error": {"expected-statuses": ["2xx", "3xx", "4xx", "501", "503"]},
-            # What is well formed and still cannot be: a cursor of nobody, a bound without its metric, two equal names.
+            # Well-formed requests can still be invalid: an unsigned cursor, `min` without `metric`, two equal names.
             "positive_data_acceptance": {
                 "expected-statuses": ["2xx", "307", "400", "401", "403", "404", "409", "501", "503"]
             },
@@ -38,15 +38,15 @@ def settings(token: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def test_no_request_breaks_the_server_or_what_its_document_promises(hub: LocalHub, as_: Header):
+def test_no_request_causes_a_server_error_or_violates_the_openapi_document(hub: LocalHub, as_: Header):
     config = schemathesis.Config.from_dict(settings(as_("root")))
-    schema = schemathesis.openapi.from_asgi(ADDRESS, create_app(hub), config=config)
-    problems, asked, faults = Counter[str](), Counter[str](), []
+    schema = schemathesis.openapi.from_asgi(PATH, create_app(hub), config=config)
+    problems, requests, faults = Counter[str](), Counter[str](), []
     for event in from_schema(schema).execute():
         if isinstance(event, NonFatalError):
             faults.append(str(event))
         if isinstance(event, ScenarioFinished):
-            asked[str(event.phase)] += len(event.recorder.interactions)
+            requests[str(event.phase)] += len(event.recorder.interactions)
             for checks in event.recorder.checks.values():
                 for check in checks:
                     if check.status == Status.FAILURE and check.failure_info is not None:
@@ -56,4 +56,4 @@ def test_no_request_breaks_the_server_or_what_its_document_promises(hub: LocalHu
                         ] += 1
     assert faults == []
     assert not problems, "\n\n".join(f"{count} × {what}" for what, count in problems.items())
-    assert asked.total() > 500
+    assert requests.total() > 500

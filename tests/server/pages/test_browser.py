@@ -47,7 +47,7 @@ def test_a_reader_finds_a_yoruba_module_and_downloads_its_weights(page: Page, tm
     assert hashlib.sha256((tmp_path / "model.safetensors").read_bytes()).hexdigest() == shown
 
 
-def test_facets_narrow_and_widen_the_list(page: Page):
+def test_facets_apply_and_remove_filters(page: Page):
     page.goto("/?owner=ada")
     filters = page.get_by_role("navigation", name="Filters")
     filters.get_by_role("link", name="Èdè Yorùbá Yoruba").click()
@@ -57,14 +57,14 @@ def test_facets_narrow_and_widen_the_list(page: Page):
 
 
 @pytest.mark.parametrize("address", ["/", "/?lang=ar", "/ada/first-yo", "/ada/first-ar"])
-def test_nothing_is_wider_than_a_telephone(browser: Browser, endpoint: str, address: str):
+def test_no_page_is_wider_than_a_phone(browser: Browser, endpoint: str, address: str):
     page = browser.new_page(viewport={"width": 360, "height": 740})
     page.goto(endpoint + address)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     page.close()
 
 
-def test_a_snippet_is_copied_by_a_button(browser: Browser, endpoint: str):
+def test_a_button_copies_a_snippet(browser: Browser, endpoint: str):
     context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
     page = context.new_page()
     page.goto(f"{endpoint}/ada/first-yo")

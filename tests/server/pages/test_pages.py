@@ -1,4 +1,4 @@
-"""The pages, as HTML."""
+"""The HTML of the pages."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from starlette.testclient import TestClient
 from hub.local import LocalHub
 from hub.names import ArtifactName
 from server import create_app
-from server.http.addresses import commit_id
-from server.pages import wording
+from server.http.urls import commit_id
+from server.pages import formatting
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def test_the_first_page_lists_artifacts_with_names_scores_and_labels(client: Tes
     )
 
 
-def test_scripts_from_right_to_left_run_from_right_to_left(client: TestClient):
+def test_right_to_left_scripts_have_direction_rtl(client: TestClient):
     assert '<bdi lang="ar" dir="rtl">العربية</bdi>' in client.get("/", params={"lang": "ar", "owner": "ada"}).text
 
 
@@ -51,10 +51,10 @@ def test_scripts_from_right_to_left_run_from_right_to_left(client: TestClient):
     ],
 )
 def test_the_direction_of_a_language_follows_its_script(tag: str, direction: str):
-    assert wording.language(tag).direction == direction
+    assert formatting.language(tag).direction == direction
 
 
-def test_a_facet_link_narrows_the_list_and_a_second_click_widens_it(client: TestClient):
+def test_a_facet_link_applies_a_filter_and_a_second_click_removes_it(client: TestClient):
     text = client.get("/?owner=ada").text
     assert "/?owner=ada&amp;lang=yo" in text
     narrowed = client.get("/?owner=ada&lang=yo").text
@@ -63,13 +63,13 @@ def test_a_facet_link_narrows_the_list_and_a_second_click_widens_it(client: Test
 
 
 def test_an_unknown_language_is_explained_beside_the_form(client: TestClient):
-    answer = client.get("/?lang=Swahli")
-    assert answer.status_code == 404
-    assert 'value="Swahli"' in answer.text
-    assert 'href="/?lang=Swahili"' in answer.text
+    response = client.get("/?lang=Swahli")
+    assert response.status_code == 404
+    assert 'value="Swahli"' in response.text
+    assert 'href="/?lang=Swahili"' in response.text
 
 
-def test_what_was_typed_is_shown_as_text_and_never_as_markup(client: TestClient):
+def test_input_is_shown_as_text_and_never_as_markup(client: TestClient):
     text = client.get("/", params={"text": '"><script>alert(1)</script>'}).text
     assert "<script>alert" not in text
     assert "No results." in text
@@ -82,7 +82,7 @@ def test_long_lists_are_paged(client: TestClient):
     assert 'rel="prev"' in client.get("/?owner=ada&limit=2&sort=name&offset=2").text
 
 
-def test_an_artifact_shows_scores_files_variants_revisions_and_how_to_load_it(page: str, hub: LocalHub):
+def test_an_artifact_page_shows_scores_files_variants_revisions_and_usage(page: str, hub: LocalHub):
     older = hub.registry.revisions(ArtifactName("ada", "first-yo"))[-1]
     assert "R-precision@1" in page
     assert "hub evaluate emoji-generation, revision 1, 2 cores" in page
@@ -93,7 +93,7 @@ def test_an_artifact_shows_scores_files_variants_revisions_and_how_to_load_it(pa
     assert re.search(r'<img src="/ada/first-yo/resolve/[0-9a-f]{40}/sample.png"', page)
 
 
-def test_a_card_cannot_bring_code_foreign_images_or_followed_links(page: str):
+def test_a_card_cannot_contain_code_external_images_or_followed_links(page: str):
     assert "<script>alert" not in page
     assert "&lt;script&gt;" in page
     assert (
@@ -104,12 +104,12 @@ def test_a_card_cannot_bring_code_foreign_images_or_followed_links(page: str):
     assert re.search(r'href="/ada/first-yo/resolve/[0-9a-f]{40}/emoji-sd/config.json"', page)
 
 
-def test_a_disputed_score_says_why(client: TestClient):
+def test_a_disputed_score_shows_the_reason(client: TestClient):
     text = client.get("/ada/first-ar").text
     assert "nobody has seen the test set" in text
 
 
-def test_a_module_whose_weights_nobody_keeps_says_how_to_make_them_and_not_how_to_load_it(client: TestClient):
+def test_a_module_without_hosted_weights_shows_how_to_recreate_them(client: TestClient):
     text = client.get("/linguahub/full-many").text
     assert "hub train full --base emoji-sd" in text.partition('id="scores"')[0]
     assert "load_pipeline" not in text.partition('id="scores"')[0]
@@ -123,17 +123,17 @@ def test_an_older_revision_has_its_own_page(client: TestClient, hub: LocalHub):
 
 
 @pytest.mark.parametrize(
-    ("asked", "address"),
+    ("path", "address"),
     [
         ("/first-yo", "/ada/first-yo"),
         ("/linguahub/tiny-emoji", "/datasets/linguahub/tiny-emoji"),
         ("/datasets/ada/many", "/ada/many"),
     ],
 )
-def test_every_artifact_has_one_address(client: TestClient, asked: str, address: str):
-    answer = client.get(asked)
-    assert answer.status_code == 307
-    assert answer.headers["location"] == address
+def test_every_artifact_has_one_canonical_url(client: TestClient, path: str, address: str):
+    response = client.get(path)
+    assert response.status_code == 307
+    assert response.headers["location"] == address
 
 
 def test_every_artifact_of_the_hub_has_a_page(client: TestClient, hub: LocalHub):
@@ -141,7 +141,7 @@ def test_every_artifact_of_the_hub_has_a_page(client: TestClient, hub: LocalHub)
         assert client.get(f"/{name}", follow_redirects=True).status_code == 200, name
 
 
-def test_people_get_a_page_and_programs_an_envelope_for_the_same_error(client: TestClient):
+def test_browsers_get_an_error_page_and_other_clients_json(client: TestClient):
     for_people = client.get("/ada/nothing", headers={"Accept": "text/html,*/*"})
     assert for_people.status_code == 404
     assert "<h1>Not Found</h1>" in for_people.text
@@ -149,7 +149,7 @@ def test_people_get_a_page_and_programs_an_envelope_for_the_same_error(client: T
     assert "no artifact is called `ada/nothing`" in for_programs.json()["error"]
 
 
-def test_pages_allow_nothing_inline_and_nothing_from_elsewhere(client: TestClient, page: str):
+def test_the_content_security_policy_allows_no_inline_or_external_content(client: TestClient, page: str):
     policy = client.get("/").headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
@@ -159,16 +159,16 @@ def test_pages_allow_nothing_inline_and_nothing_from_elsewhere(client: TestClien
         assert not re.search(r'(?:src|href)="(?:https?:)?//[^"]*"[^>]*(?:stylesheet|script)', text)
 
 
-def test_a_fault_of_ours_shows_no_traceback_and_no_folder(hub: LocalHub, monkeypatch: pytest.MonkeyPatch):
+def test_an_internal_error_reveals_no_traceback_or_folder(hub: LocalHub, monkeypatch: pytest.MonkeyPatch):
     def fail(*_: object) -> None:
         raise RuntimeError("secret folder")
 
     monkeypatch.setattr(type(hub.registry), "find", fail)
     with TestClient(create_app(hub), raise_server_exceptions=False) as client:
-        answer = client.get("/api/v1/search", headers={"X-Request-Id": "r-1"})
-    assert answer.status_code == 500
-    assert answer.json() == {"error": "Internal server error, logged as r-1."}
-    assert answer.headers["x-request-id"] == "r-1"
+        response = client.get("/api/v1/search", headers={"X-Request-Id": "r-1"})
+    assert response.status_code == 500
+    assert response.json() == {"error": "Internal server error, logged as r-1."}
+    assert response.headers["x-request-id"] == "r-1"
 
 
 @pytest.mark.parametrize(
@@ -182,15 +182,15 @@ def test_a_fault_of_ours_shows_no_traceback_and_no_folder(hub: LocalHub, monkeyp
         (3_438_167_536, "3.4 GB"),
     ],
 )
-def test_sizes_read_well(size_bytes: int, text: str):
-    assert wording.size(size_bytes) == text
+def test_sizes_are_formatted_for_readers(size_bytes: int, text: str):
+    assert formatting.size(size_bytes) == text
 
 
-def test_a_withdrawn_revision_says_so(client: TestClient):
+def test_a_yanked_revision_has_a_notice(client: TestClient):
     assert "yanked by its owner" in client.get("/bob/withdrawn/tree/1").text
     [entry] = re.findall(r'class="yanked".*?</li>', client.get("/bob/withdrawn").text, re.DOTALL)
     assert "yanked</span>" in entry
 
 
-def test_a_card_without_weights_tells_the_size_of_those_elsewhere(client: TestClient):
+def test_a_card_without_weights_shows_the_size_of_external_weights(client: TestClient):
     assert "139 MB (external)" in client.get("/linguahub/mulan-sd21-base").text

@@ -1,4 +1,4 @@
-"""What webhooks, scans and signing keys ask is answered alike by both databases."""
+"""Webhooks, scans and signing keys work the same on both databases."""
 
 import pytest
 
@@ -31,7 +31,7 @@ def accounts(registry):
     return made
 
 
-def test_those_who_may_know_are_told_and_deliveries_are_kept(registry, accounts):
+def test_webhooks_with_access_get_deliveries_and_deliveries_are_stored(registry, accounts):
     database = registry.database
     hooks = {
         name: add_webhook(
@@ -40,8 +40,8 @@ def test_those_who_may_know_are_told_and_deliveries_are_kept(registry, accounts)
         for name, kind, watched in [("ada", "org", "Lab"), ("bob", "model", "lab/thing"), ("root", "everything", "")]
     }
     create(THING, registry, MemoryStore(), ROOT, is_dataset=False, private=True)
-    told = {name: [each.action for each in deliveries(database, hook)] for name, hook in hooks.items()}
-    assert told == {"ada": ["create"], "bob": [], "root": ["create"]}
+    delivered = {name: [each.action for each in deliveries(database, hook)] for name, hook in hooks.items()}
+    assert delivered == {"ada": ["create"], "bob": [], "root": ["create"]}
     change_settings(database, THING, ROOT, private=False)
     move_repository(database, THING, ArtifactName("lab", "other"), ROOT)
     change_settings(database, ArtifactName("lab", "other"), ROOT, gated="auto")
@@ -61,7 +61,7 @@ def test_hosts_are_allowed_and_forbidden(registry):
     assert allowed_hosts(registry.database) == {"10.0.0.7"}
 
 
-def test_keys_count_for_their_owner_and_its_members(registry, accounts):
+def test_keys_are_trusted_for_their_owner_and_organisations(registry, accounts):
     database = registry.database
     for name in ("ada", "bob", "lab"):
         add_key(database, accounts.get(name), f"key of {name}", "PEM", "key", name * 20, ROOT)
@@ -71,7 +71,7 @@ def test_keys_count_for_their_owner_and_its_members(registry, accounts):
     assert keys_of(database, accounts.get("lab")) == []
 
 
-def test_scans_are_flagged_kept_and_owed_again(registry):
+def test_scans_are_flagged_saved_and_repeated(registry):
     database = registry.database
     digest, size = MemoryStore().put(b"x")
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""Optional parts: the core works without any of them, and a folder of its own can add one."""
+"""Optional parts: the core works without any of them, and other packages can add parts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ADDRESS_OF = {
     "git": ("GET", "/ada/yo.git/info/refs?service=git-upload-pack"),
     "webhooks": ("GET", "/api/v1/webhooks"),
 }
-"""An address that a part alone answers."""
+"""A request for each part that only this part handles."""
 START = """
 import sys
 from starlette.testclient import TestClient
@@ -39,7 +39,7 @@ with LocalHub.open() as hub, TestClient(create_app(hub, Worker(hub))) as client:
 
 @pytest.fixture
 def hub(tmp_path, empty_registry):
-    """A hub of the test's own: the other tests of the server share one."""
+    """Return a separate hub, because the other tests of the server share one."""
     (tmp_path / "home").mkdir()
     shutil.copy(empty_registry, tmp_path / "home" / "registry.db")
     with a_hub(tmp_path) as opened:
@@ -48,7 +48,7 @@ def hub(tmp_path, empty_registry):
 
 @pytest.fixture
 def repository(hub):
-    """`ada/yo`, made over HTTP; the headers of its owner."""
+    """Create `ada/yo` over HTTP and return the headers of its owner."""
     token = hub.tokens.create(hub.accounts.add("ada", Actor("test")), "write", Actor("test"))
     headers = {"Authorization": f"Bearer {token}"}
     with TestClient(create_app(hub)) as client:
@@ -56,9 +56,9 @@ def repository(hub):
     return headers
 
 
-@pytest.mark.parametrize("name", [*advertised(parts.GROUP), "all of them"])
-def test_a_server_runs_without(name, hub, repository, monkeypatch):
-    left_out = list(advertised(parts.GROUP)) if name == "all of them" else [name]
+@pytest.mark.parametrize("name", [*advertised(parts.GROUP), "all parts"])
+def test_the_server_runs_without_a_part(name, hub, repository, monkeypatch):
+    left_out = list(advertised(parts.GROUP)) if name == "all parts" else [name]
     monkeypatch.setenv("HUB_WITHOUT_PARTS", ", ".join(left_out))
     with TestClient(create_app(hub)) as client:
         assert client.get("/").status_code == 200
@@ -71,7 +71,7 @@ def test_a_server_runs_without(name, hub, repository, monkeypatch):
                 assert client.request(*ADDRESS_OF[each], headers=repository).status_code in {404, 405, 501}
 
 
-def test_a_part_that_is_left_out_is_not_even_started(tmp_path):
+def test_a_disabled_part_is_not_imported(tmp_path):
     environment = os.environ | {"HUB_HOME": str(tmp_path), "HUB_CARDS": str(tmp_path / "cards")}
     everything = ",".join(advertised(parts.GROUP))
     done = subprocess.run(
@@ -86,7 +86,7 @@ def test_a_part_that_is_left_out_is_not_even_started(tmp_path):
     assert [each for each in loaded if not each.endswith((".part", ".tables")) and each.count(".") > 2] == []
 
 
-def test_a_part_that_cannot_be_imported_is_left_out_and_logged(monkeypatch, caplog):
+def test_a_part_that_cannot_be_imported_is_skipped_and_logged(monkeypatch, caplog):
     def refuse():
         raise ImportError("no module named `gone`")
 
@@ -99,7 +99,7 @@ def test_a_part_that_cannot_be_imported_is_left_out_and_logged(monkeypatch, capl
     assert "skipping `gone` of hub.parts: no module named `gone`" in caplog.text
 
 
-def test_a_part_hears_of_events_within_their_transaction(hub, repository, monkeypatch):
+def test_a_part_receives_events_within_their_transaction(hub, repository, monkeypatch):
     heard = []
 
     class Listener(ServerPart):
@@ -112,5 +112,5 @@ def test_a_part_hears_of_events_within_their_transaction(hub, repository, monkey
     assert heard == [("repo.config", "update", "ada/yo")]
 
 
-def test_every_part_says_its_own_name():
+def test_every_part_has_the_name_of_its_entry():
     assert {part.name for part in parts.parts()} == set(advertised(parts.GROUP))

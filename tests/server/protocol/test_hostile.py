@@ -1,4 +1,4 @@
-"""Clients that lie, and clients that only look harmless: nothing is kept, and the answer says why."""
+"""Malicious uploads are refused with the reason, and nothing is stored."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ def head(packed: int, scheme: int, size: int, version: int = 0) -> bytes:
 
 
 def xorb(*chunks: bytes) -> tuple[str, bytes]:
-    """Name and bytes of a xorb of plain chunks."""
+    """Return the name and content of a xorb of uncompressed chunks."""
     name = spell(merkle_root([(chunk_hash(each), len(each)) for each in chunks]))
     return name, b"".join(head(len(each), 0, len(each)) + each for each in chunks)
 
 
 def shard(name: str, *chunks: bytes, sha256: str = "", proof: bytes = b"", size: int = 0) -> bytes:
-    """A shard of one file that is a whole xorb of these chunks."""
+    """Return a shard of one file that consists of a whole xorb with these chunks."""
     hashes = [(chunk_hash(each), len(each)) for each in chunks]
     total = size or sum(len(each) for each in chunks)
-    said = sha256 or hashlib.sha256(b"".join(chunks)).hexdigest()
+    digest = sha256 or hashlib.sha256(b"".join(chunks)).hexdigest()
     unspelled = b"".join(struct.pack("<Q", int(name[place : place + 16], 16)) for place in range(0, 64, 16))
-    said_raw = b"".join(struct.pack("<Q", int(said[place : place + 16], 16)) for place in range(0, 64, 16))
+    raw_digest = b"".join(struct.pack("<Q", int(digest[place : place + 16], 16)) for place in range(0, 64, 16))
     parts = [
         b"HFRepoMetaData\0".ljust(32, b"U") + struct.pack("<QQ", 2, 0),
         file_hash(hashes) + struct.pack("<II8x", (1 << 31) | (1 << 30), 1),
         unspelled + struct.pack("<IIII", 0, total, 0, len(chunks)),
         (proof or range_hash([hash for hash, _ in hashes])) + bytes(16),
-        said_raw + bytes(16),
+        raw_digest + bytes(16),
         b"\xff" * 32 + bytes(16),
         b"\xff" * 32 + bytes(16),
     ]
@@ -54,13 +54,13 @@ def shard(name: str, *chunks: bytes, sha256: str = "", proof: bytes = b"", size:
 
 
 class Cas:
-    """A client of the content-addressed store, for one account."""
+    """A client of the content-addressed store for one account."""
 
     def __init__(self, client: TestClient, token: str, repo: str) -> None:
         headers = {"authorization": f"Bearer {token}"}
-        answer = client.get(f"/api/models/{repo}/xet-write-token/main", headers=headers).json()
-        self.client, self.at = client, answer["casUrl"].removeprefix("http://testserver")
-        self.headers = {"authorization": f"Bearer {answer['accessToken']}"}
+        response = client.get(f"/api/models/{repo}/xet-write-token/main", headers=headers).json()
+        self.client, self.at = client, response["casUrl"].removeprefix("http://testserver")
+        self.headers = {"authorization": f"Bearer {response['accessToken']}"}
 
     def send_xorb(self, name: str, content: bytes) -> int:
         return self.client.post(f"{self.at}/v1/xorbs/default/{name}", content=content, headers=self.headers).status_code
@@ -74,7 +74,7 @@ def cas(client, token_of, repo) -> Cas:
     return Cas(client, token_of("ada"), repo)
 
 
-def test_an_honest_file_is_kept(cas, hub: LocalHub):
+def test_a_valid_upload_is_stored(cas, hub: LocalHub):
     name, sent = xorb(CONTENT, b"end")
     assert cas.send_xorb(name, sent) == 200
     assert cas.send_shard(shard(name, CONTENT, b"end")).json() == {"result": 1}
@@ -98,12 +98,12 @@ def test_an_honest_file_is_kept(cas, hub: LocalHub):
         (head(5, 0, (128 << 10) + 1) + b"12345", "cannot be"),
     ],
 )
-def test_a_xorb_that_is_none_is_refused(sent, reason):
+def test_an_invalid_xorb_is_refused(sent, reason):
     with pytest.raises(InvalidSource, match=reason):
         list(read_xorb(io.BytesIO(sent), "0" * 64))
 
 
-def test_an_lz4_bomb_is_not_unpacked():
+def test_an_lz4_bomb_is_refused():
     bomb = lz4.frame.compress(bytes(1 << 30))
     bomb = bomb[: 128 << 10]
     with pytest.raises(InvalidSource, match="unpacks to"):
@@ -119,7 +119,7 @@ def test_grouped_and_packed_chunks_are_read():
     assert (chunk.size, unpack(chunk, kept)) == (len(content), content)
 
 
-def test_what_is_kept_of_a_xorb_is_at_most_twice_what_was_sent():
+def test_a_stored_xorb_has_at_most_twice_the_uploaded_size():
     thin, thick = bytes(100_000), random.Random(0).randbytes(100_000)
     packed = [lz4.frame.compress(each) for each in (thin, thick)]
     name = spell(merkle_root([(chunk_hash(each), len(each)) for each in (thin, thick)]))
@@ -130,7 +130,7 @@ def test_what_is_kept_of_a_xorb_is_at_most_twice_what_was_sent():
     assert [unpack(*each) for each in zip(chunks, kept, strict=True)] == [thin, thick]
 
 
-def test_a_shard_may_not_claim_what_is_not_so(cas):
+def test_a_shard_with_false_claims_is_refused(cas):
     name, sent = xorb(CONTENT)
     assert cas.send_xorb("1" * 64, sent) == 400
     assert cas.send_xorb("..%2f", sent) == 400
@@ -145,12 +145,12 @@ def test_a_shard_may_not_claim_what_is_not_so(cas):
         b"HFRepoMetaData\0",
         b"",
     ):
-        answer = cas.send_shard(wrong)
-        assert answer.status_code == 400, answer.text
-        assert answer.json()["error"]
+        response = cas.send_shard(wrong)
+        assert response.status_code == 400, response.text
+        assert response.json()["error"]
 
 
-def test_a_shard_names_only_xorbs_of_the_own_account(client, token_of, api, bobs):
+def test_a_shard_can_only_use_xorbs_of_the_same_account(client, token_of, api, bobs):
     ada = Cas(client, token_of("ada"), api.create_repo("ada/xorbs").repo_id)
     bob = Cas(client, token_of("bob"), bobs.create_repo("bob/xorbs").repo_id)
     name, sent = xorb(b"only ada has sent this")
@@ -189,14 +189,14 @@ def a_file(path: object, content: bytes = b"x") -> dict[str, object]:
     ],
 )  # fmt: skip
 def test_a_path_that_leaves_the_repository_or_hides_is_refused(commit, path):
-    answer = commit(HEADER, a_file(path))
-    assert answer.status_code == 422, answer.text
+    response = commit(HEADER, a_file(path))
+    assert response.status_code == 422, response.text
 
 
 @pytest.mark.parametrize(
     "path", ["ọkọ̀.txt", "سفينة.md", "नाव\u200d.txt", "a b.txt", ".gitattributes", "日本/語.txt", "🚢.png"]
 )
-def test_names_of_every_script_are_taken(commit, path):
+def test_file_names_in_any_script_are_accepted(commit, path):
     assert commit(HEADER, a_file(path)).status_code == 200
 
 
@@ -218,33 +218,33 @@ def test_names_of_every_script_are_taken(commit, path):
         "text",
     ],
 )
-def test_a_commit_that_is_none_is_refused(commit, lines):
-    answer = commit(*lines) if isinstance(lines, list) else commit(raw=b"[" * 100_000)
-    assert answer.status_code == 400, answer.text
-    assert answer.json()["error"]
+def test_an_invalid_commit_is_refused(commit, lines):
+    response = commit(*lines) if isinstance(lines, list) else commit(raw=b"[" * 100_000)
+    assert response.status_code == 400, response.text
+    assert response.json()["error"]
 
 
-def test_files_that_differ_in_case_alone_are_refused(commit):
+def test_paths_that_only_differ_in_case_are_refused(commit):
     assert commit(HEADER, a_file("A.txt"), a_file("a.txt")).status_code == 422
 
 
-def test_yaml_that_unfolds_to_billions_is_refused(commit):
+def test_yaml_that_expands_to_billions_of_values_is_refused(commit):
     laughs = "\n".join(f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 9)}]" for n in range(1, 12))
     card = f"---\nl0: &l0 [lol]\n{laughs}\nlicense: *l11\n---\n"
-    answer = commit(HEADER, a_file("README.md", card.encode()))
-    assert answer.status_code == 400
-    assert "expands" in answer.json()["error"]
+    response = commit(HEADER, a_file("README.md", card.encode()))
+    assert response.status_code == 400
+    assert "expands" in response.json()["error"]
 
 
-def test_lfs_objects_that_are_not_what_they_said_are_not_kept(client, token_of, repo, hub: LocalHub):
+def test_lfs_objects_with_a_wrong_digest_or_size_are_not_stored(client, token_of, repo, hub: LocalHub):
     headers = {"authorization": f"Bearer {token_of('ada')}"}
     content = b"some large object"
     oid = hashlib.sha256(content).hexdigest()
 
     def link(size: int) -> str:
         body = {"operation": "upload", "objects": [{"oid": oid, "size": size}]}
-        answer = client.post(f"/{repo}.git/info/lfs/objects/batch", json=body, headers=headers).json()
-        return answer["objects"][0]["actions"]["upload"]["href"]
+        response = client.post(f"/{repo}.git/info/lfs/objects/batch", json=body, headers=headers).json()
+        return response["objects"][0]["actions"]["upload"]["href"]
 
     assert client.put(link(len(content)), content=b"SOME large object").status_code == 400
     assert client.put(link(len(content)), content=content[:-1]).status_code == 400
@@ -261,16 +261,18 @@ def test_lfs_objects_that_are_not_what_they_said_are_not_kept(client, token_of, 
     assert hub.store.unfinished() == []
 
 
-def test_an_upload_looks_up_its_own_account_alone_and_ends_with_it(client, token_of, hub: LocalHub, monkeypatch):
+def test_an_upload_only_looks_up_its_own_account_and_fails_once_it_is_removed(
+    client, token_of, hub: LocalHub, monkeypatch
+):
     monkeypatch.setattr(Accounts, "all", None)
     hub.accounts.add("guest", Actor("root"))
     token, content = token_of("guest"), b"of a guest"
     client.post("/api/repos/create", json={"name": "module"}, headers={"authorization": f"Bearer {token}"})
     cas = Cas(client, token, "guest/module")
     oid = hashlib.sha256(content).hexdigest()
-    asked = {"operation": "upload", "objects": [{"oid": oid, "size": len(content)}]}
-    answer = client.post("/guest/module.git/info/lfs/objects/batch", json=asked, auth=("guest", token)).json()
-    link = answer["objects"][0]["actions"]["upload"]["href"]
+    batch = {"operation": "upload", "objects": [{"oid": oid, "size": len(content)}]}
+    response = client.post("/guest/module.git/info/lfs/objects/batch", json=batch, auth=("guest", token)).json()
+    link = response["objects"][0]["actions"]["upload"]["href"]
     name, sent = xorb(content)
     assert (cas.send_xorb(name, sent), cas.send_shard(shard(name, content)).status_code) == (200, 200)
     assert client.put(link, content=content).status_code == 200
@@ -280,17 +282,17 @@ def test_an_upload_looks_up_its_own_account_alone_and_ends_with_it(client, token
 
 
 @pytest.mark.parametrize(("oid", "size"), [("x", 1), ("0" * 64, -1), ("0" * 64, 10**18), ("A" * 64, 5)])
-def test_objects_that_cannot_be_are_answered_one_by_one(client, token_of, repo, oid, size):
+def test_invalid_objects_are_reported_individually(client, token_of, repo, oid, size):
     headers = {"authorization": f"Bearer {token_of('ada')}"}
     body = {"operation": "upload", "objects": [{"oid": oid, "size": size}, {"oid": "1" * 64, "size": 4}]}
-    answer = client.post(f"/{repo}.git/info/lfs/objects/batch", json=body, headers=headers)
-    assert answer.status_code == 200
-    wrong, right = answer.json()["objects"]
+    response = client.post(f"/{repo}.git/info/lfs/objects/batch", json=body, headers=headers)
+    assert response.status_code == 200
+    wrong, right = response.json()["objects"]
     assert wrong["error"]["code"] == 422
     assert "upload" in right["actions"]
 
 
 def test_a_body_that_is_too_large_is_refused(client, token_of, repo):
     headers = {"authorization": f"Bearer {token_of('ada')}"}
-    answer = client.post("/api/validate-yaml", content=b'{"content":"' + b"x" * (9 << 20) + b'"}', headers=headers)
-    assert answer.status_code == 413
+    response = client.post("/api/validate-yaml", content=b'{"content":"' + b"x" * (9 << 20) + b'"}', headers=headers)
+    assert response.status_code == 413

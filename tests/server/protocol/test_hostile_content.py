@@ -1,4 +1,4 @@
-"""Files whose content is meant to harm: headers of weights that lie, cards and images that carry code."""
+"""Files with malicious content: invalid headers of weights, and code in cards and images."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ A = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
 DEEP = b"[" * 200_000
 
 
-def in_file(header: object, held: int = 8, length: int | None = None) -> bytes:
-    """A safetensors file with this header, in JSON or as bytes, and so many bytes of tensors."""
+def in_file(header: object, tensor_bytes: int = 8, length: int | None = None) -> bytes:
+    """Return a safetensors file with this header, as JSON or bytes, and `tensor_bytes` bytes of tensors."""
     text = header if isinstance(header, bytes) else json.dumps(header).encode()
-    return (len(text) if length is None else length).to_bytes(8, "little") + text + bytes(held)
+    return (len(text) if length is None else length).to_bytes(8, "little") + text + bytes(tensor_bytes)
 
 
 @pytest.fixture
@@ -41,10 +41,10 @@ def send(client: TestClient, token_of: Callable[..., str], repo: str):
         b"\x08",
         in_file({"a": A}, length=1 << 62),
         in_file({"a": A}, length=10**6),
-        in_file({"a": A}, held=7),
-        in_file({"a": A}, held=9),
+        in_file({"a": A}, tensor_bytes=7),
+        in_file({"a": A}, tensor_bytes=9),
         in_file({"a": A, "b": A}),
-        in_file({"a": A, "b": {**A, "data_offsets": [9, 17]}}, held=17),
+        in_file({"a": A, "b": {**A, "data_offsets": [9, 17]}}, tensor_bytes=17),
         in_file(b'{"a": %s, "a": %s}' % ((json.dumps(A).encode(),) * 2)),
         in_file({"a": {**A, "shape": [-2]}}),
         in_file({"a": {**A, "shape": [2.0]}}),
@@ -67,12 +67,12 @@ def send(client: TestClient, token_of: Callable[..., str], repo: str):
     ],
     ids=range(27),
 )
-def test_weights_whose_header_lies_are_refused_quickly(send, content):
+def test_weights_with_an_invalid_header_are_refused_quickly(send, content):
     began = time.process_time()
-    answer = send("model.safetensors", content)
-    assert answer.status_code == 400, answer.text
-    assert len(answer.json()["error"]) < 1000, "what is hostile is not repeated at length"
-    assert time.process_time() - began < 5, "no header keeps the server busy: the worst took minutes"
+    response = send("model.safetensors", content)
+    assert response.status_code == 400, response.text
+    assert len(response.json()["error"]) < 1000, "malicious content is not repeated in the error"
+    assert time.process_time() - began < 5, "no header may keep the server busy; the worst once took minutes"
 
 
 MARKDOWN = r"""---
@@ -101,7 +101,7 @@ NESTED = ">" * 3000 + " deep\n" + "- " * 3000 + "x\n" + "[" * 5000 + "](" * 5000
 
 
 @pytest.mark.parametrize("prose", [MARKDOWN, MARKDOWN + NESTED], ids=["code", "code and depth"])
-def test_a_card_brings_no_code_and_no_image_from_elsewhere_onto_its_page(send, client, repo, prose):
+def test_a_card_cannot_add_code_or_external_images_to_its_page(send, client, repo, prose):
     assert send("README.md", prose.encode()).status_code == 200
     page = client.get(f"/{repo}", headers={"accept": "text/html"})
     assert page.status_code == 200
@@ -111,20 +111,20 @@ def test_a_card_brings_no_code_and_no_image_from_elsewhere_onto_its_page(send, c
         tag for tag in tags if re.match(r"<(script|iframe|object|embed|svg|style|meta http)", tag) and tag not in own
     ]
     assert not [tag for tag in tags if re.search(r"\son[a-z]+\s*=", re.sub(r'"[^"]*"', '""', tag))]
-    addresses = re.findall(r'(?:href|src)="([^"]*)"', page.text)
-    assert not [each for each in addresses if re.match(r"\s*(javascript|vbscript|data):", each, re.IGNORECASE)]
+    links = re.findall(r'(?:href|src)="([^"]*)"', page.text)
+    assert not [each for each in links if re.match(r"\s*(javascript|vbscript|data):", each, re.IGNORECASE)]
     images = re.findall(r'<img[^>]*src="([^"]*)"', page.text)
     assert all(each.startswith((f"/{repo}/resolve/", "/static/")) for each in images), images
     assert "script-src 'self'" in page.headers["content-security-policy"]
 
 
 @pytest.mark.parametrize("path", ["image.svg", "page.html", "page.xhtml", "script.js", "style.css", "image.SVG"])
-def test_what_a_browser_would_run_is_sent_as_bytes_to_be_kept(send, client, repo, path):
+def test_files_that_a_browser_could_run_are_sent_as_downloads(send, client, repo, path):
     content = b'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"><script>alert(1)</script></svg>'
     assert send(path, content).status_code == 200
-    answer = client.get(f"/{repo}/resolve/main/{path}")
-    assert answer.content == content
-    assert answer.headers["content-type"] in {"application/octet-stream", "text/plain; charset=utf-8"}
-    assert answer.headers["content-disposition"].startswith("attachment")
-    assert answer.headers["x-content-type-options"] == "nosniff"
-    assert "sandbox" in answer.headers["content-security-policy"]
+    response = client.get(f"/{repo}/resolve/main/{path}")
+    assert response.content == content
+    assert response.headers["content-type"] in {"application/octet-stream", "text/plain; charset=utf-8"}
+    assert response.headers["content-disposition"].startswith("attachment")
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert "sandbox" in response.headers["content-security-policy"]

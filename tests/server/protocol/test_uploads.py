@@ -1,4 +1,4 @@
-"""What arrives through Hugging Face's own client is what it sent, whichever way it went."""
+"""Files uploaded with Hugging Face's client are stored unchanged, whichever protocol it uses."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from safetensors.numpy import save
 from hub.local import LocalHub
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
-"""What huggingface_hub 2.4.0 does to httpx2 when it sends a file object."""
+"""huggingface_hub 2.4.0 causes it in httpx2 when it sends a file object."""
 TEXT = "Ẹ káàárọ̀\n".encode()
 
 
@@ -36,7 +36,7 @@ def paths_of(api: HfApi, repo: str, **options: str) -> list[str]:
     return sorted(api.list_repo_files(repo, **options))
 
 
-def test_a_small_text_comes_within_the_commit(api, repo, fetch):
+def test_a_small_text_is_sent_in_the_commit(api, repo, fetch):
     done = api.upload_file(path_or_fileobj=TEXT, path_in_repo="notes/a.txt", repo_id=repo)
     assert fetch(repo, "notes/a.txt") == TEXT
     assert done.oid == api.model_info(repo).sha
@@ -44,13 +44,13 @@ def test_a_small_text_comes_within_the_commit(api, repo, fetch):
 
 
 @pytest.mark.parametrize("size", [1, 100_000, 9_000_000])
-def test_weights_come_by_xet_from_a_path(api, repo, fetch, tmp_path, size):
+def test_weights_are_uploaded_with_xet_from_a_path(api, repo, fetch, tmp_path, size):
     (tmp_path / "model.safetensors").write_bytes(weights(size))
     api.upload_file(path_or_fileobj=tmp_path / "model.safetensors", path_in_repo="model.safetensors", repo_id=repo)
     assert fetch(repo, "model.safetensors") == weights(size)
 
 
-def test_bytes_come_by_xet_and_repeated_ones_too(api, repo, fetch):
+def test_bytes_are_uploaded_with_xet_including_duplicate_chunks(api, repo, fetch):
     content = noise(300_000) + bytes(3_000_000) + noise(300_000)
     api.upload_file(path_or_fileobj=content, path_in_repo="data.parquet", repo_id=repo)
     assert fetch(repo, "data.parquet") == content
@@ -58,20 +58,20 @@ def test_bytes_come_by_xet_and_repeated_ones_too(api, repo, fetch):
     assert fetch(repo, "part.parquet") == content[:2_000_000]
 
 
-def test_a_file_object_comes_by_lfs_in_one_piece(api, repo, fetch):
+def test_a_file_object_is_uploaded_with_lfs_in_one_request(api, repo, fetch):
     content = weights(100_000, seed=7)
     api.upload_file(path_or_fileobj=io.BytesIO(content), path_in_repo="model.safetensors", repo_id=repo)
     assert fetch(repo, "model.safetensors") == content
 
 
-def test_a_large_file_object_comes_by_lfs_in_parts(api, repo, fetch, hub, monkeypatch):
+def test_a_large_file_object_is_uploaded_with_lfs_in_parts(api, repo, fetch, hub, monkeypatch):
     monkeypatch.setattr("server.protocol.transfer.lfs.PART_BYTES", 100_000)
     content = noise(450_001, seed=8)
     api.upload_file(path_or_fileobj=io.BytesIO(content), path_in_repo="data.parquet", repo_id=repo)
     assert fetch(repo, "data.parquet") == content
 
 
-def test_a_folder_comes_with_patterns_and_replaces_what_is_deleted(api, repo, tmp_path):
+def test_a_folder_is_uploaded_with_ignore_and_delete_patterns(api, repo, tmp_path):
     for path in ("a.txt", "b/c.txt", "b/d.log"):
         (tmp_path / "up" / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "up" / path).write_text(path)
@@ -83,7 +83,7 @@ def test_a_folder_comes_with_patterns_and_replaces_what_is_deleted(api, repo, tm
     assert paths_of(api, repo) == ["b/c.txt", "m.safetensors"]
 
 
-def test_sending_a_folder_twice_makes_one_commit(api, repo, tmp_path):
+def test_uploading_a_folder_twice_creates_one_commit(api, repo, tmp_path):
     (tmp_path / "a.txt").write_text("a")
     (tmp_path / "m.safetensors").write_bytes(weights(50_000, seed=3))
     first = api.upload_folder(repo_id=repo, folder_path=tmp_path)
@@ -92,7 +92,7 @@ def test_sending_a_folder_twice_makes_one_commit(api, repo, tmp_path):
     assert len(api.list_repo_commits(repo)) == 2
 
 
-def test_a_large_folder_comes_in_several_commits(api, repo, tmp_path):
+def test_a_large_folder_is_uploaded_in_several_commits(api, repo, tmp_path):
     for number in range(300):
         (tmp_path / f"{number}.txt").write_text(str(number))
     upload = getattr(api, "upload_large_folder", None) or api.upload_folder
@@ -107,7 +107,7 @@ def test_one_commit_adds_copies_and_deletes(api, repo, fetch):
     api.upload_file(path_or_fileobj=b"b", path_in_repo="old/b.txt", repo_id=repo)
     api.create_commit(
         repo_id=repo,
-        commit_message="Turn it round",
+        commit_message="Move files",
         operations=[
             CommitOperationCopy("old/a.txt", "new/a.txt"),
             CommitOperationDelete("old/", is_folder=True),
@@ -129,7 +129,7 @@ def test_files_and_folders_are_deleted(api, repo):
         api.delete_file("a.txt", repo)
 
 
-def test_a_stale_parent_is_refused_in_hugging_faces_words(api, repo):
+def test_an_outdated_parent_is_refused_with_the_message_of_hugging_face(api, repo):
     before = api.model_info(repo).sha
     api.upload_file(path_or_fileobj=b"1", path_in_repo="a.txt", repo_id=repo, parent_commit=before)
     with pytest.raises(HfHubHTTPError, match="The branch was updated since you opened this page") as caught:
@@ -137,7 +137,7 @@ def test_a_stale_parent_is_refused_in_hugging_faces_words(api, repo):
     assert caught.value.response.status_code == 412
 
 
-def test_a_commit_that_is_sent_again_is_made_once(api, repo):
+def test_a_repeated_commit_is_created_once(api, repo):
     before = api.model_info(repo).sha
     add = CommitOperationAdd("a.txt", b"1")
     first = api.create_commit(repo_id=repo, operations=[add], commit_message="One", parent_commit=before)
@@ -147,7 +147,7 @@ def test_a_commit_that_is_sent_again_is_made_once(api, repo):
     assert again.oid == first.oid
 
 
-def test_two_writers_lose_nothing_and_of_two_on_one_parent_one_wins(api, repo):
+def test_concurrent_commits_are_all_kept_and_only_one_succeeds_on_the_same_parent(api, repo):
     def add(number: int) -> None:
         api.upload_file(path_or_fileobj=b"%d" % number, path_in_repo=f"{number}.txt", repo_id=repo)
 
@@ -181,14 +181,14 @@ def test_two_writers_lose_nothing_and_of_two_on_one_parent_one_wins(api, repo):
         ("README.md", b"---\n[: no yaml\n---\n", "not valid YAML"),
     ],
 )
-def test_what_may_not_be_published_is_refused_with_the_reason(api, repo, path, content, reason):
+def test_files_that_cannot_be_published_are_refused_with_the_reason(api, repo, path, content, reason):
     before = api.model_info(repo).sha
     with pytest.raises((BadRequestError, ValueError), match=reason):
         api.upload_file(path_or_fileobj=content, path_in_repo=path, repo_id=repo)
     assert api.model_info(repo).sha == before
 
 
-def test_an_administrator_may_allow_one_repository_any_file(api, repo, fetch, hub: LocalHub):
+def test_an_administrator_can_allow_unsafe_files_in_a_repository(api, repo, fetch, hub: LocalHub):
     from hub.registry.accounts.permissions import Actor
     from hub.registry.artifacts.repositories import allow_unsafe_files
 
@@ -197,7 +197,7 @@ def test_an_administrator_may_allow_one_repository_any_file(api, repo, fetch, hu
     assert fetch(repo, "pytorch_model.bin") == b"anything"
 
 
-def test_a_data_set_is_written_and_read(api, tmp_path):
+def test_a_dataset_is_uploaded_and_downloaded(api, tmp_path):
     repo = api.create_repo("ada/names", repo_type="dataset").repo_id
     api.upload_file(path_or_fileobj=TEXT, path_in_repo="names.txt", repo_id=repo, repo_type="dataset")
     got = api.hf_hub_download(repo, "names.txt", repo_type="dataset", cache_dir=tmp_path)
@@ -207,7 +207,7 @@ def test_a_data_set_is_written_and_read(api, tmp_path):
         api.model_info(repo)
 
 
-def test_the_environment_alone_leads_the_command_line_here(endpoint, token_of, tmp_path):
+def test_the_command_line_only_needs_environment_variables(endpoint, token_of, tmp_path):
     environment = os.environ | {"HF_ENDPOINT": endpoint, "HF_TOKEN": token_of("ada"), "HF_HOME": str(tmp_path / "home")}
     (tmp_path / "m.safetensors").write_bytes(weights(2000, seed=5))
     script = (
@@ -219,7 +219,7 @@ def test_the_environment_alone_leads_the_command_line_here(endpoint, token_of, t
     assert paths_of(HfApi(endpoint=endpoint, token=False), "ada/by-command") == ["m.safetensors"]
 
 
-def test_what_was_kept_is_whole(hub: LocalHub, api, repo):
+def test_stored_files_pass_verification(hub: LocalHub, api, repo):
     from hub.maintenance.verify import verify
 
     content = weights(30_000, seed=11)

@@ -110,5 +110,5 @@ def test_what_draws_nothing_says_so_in_one_line_and_trains(hub: LocalHub, capsys
 
 
 def test_a_sample_prompt_without_a_time_is_refused(hub: LocalHub) -> None:
-    with pytest.raises(InvalidRequest, match="when shall `--sample-prompt` be drawn"):
+    with pytest.raises(InvalidRequest, match="`--sample-prompt` needs `--sample-every`"):
         run(train, "mulan", "--lang", "yo", *TINY, "--sample-prompt", "oòrùn")

@@ -1,4 +1,4 @@
-"""A hub with people in it, and the application around it."""
+"""A hub with users, and the application around it."""
 
 from tests.builders.server.catalogue import as_, client, hub, new_score
 

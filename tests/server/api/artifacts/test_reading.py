@@ -1,4 +1,4 @@
-"""What /api/v1 tells of artifacts; every answer is what its document promises."""
+"""Read requests of /api/v1 for artifacts; all responses match the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ pytestmark = ON_BOTH
 @pytest.mark.parametrize(
     ("address", "body"),
     [
-        (NAME, artifacts.WholeArtifactBody), ("/api/v1/artifacts/linguahub/emoji-sd", artifacts.WholeArtifactBody),
-        (f"{NAME}?revision=1", artifacts.WholeArtifactBody), (f"{NAME}/downloads?days=7", artifacts.DownloadsBody),
-        (f"{NAME}/revisions", revisions.RevisionsBody), (f"{NAME}/revisions/1", artifacts.ShownRevisionBody),
+        (NAME, artifacts.ArtifactDetailsBody), ("/api/v1/artifacts/linguahub/emoji-sd", artifacts.ArtifactDetailsBody),
+        (f"{NAME}?revision=1", artifacts.ArtifactDetailsBody), (f"{NAME}/downloads?days=7", artifacts.DownloadsBody),
+        (f"{NAME}/revisions", revisions.RevisionsBody), (f"{NAME}/revisions/1", artifacts.RevisionWithFilesBody),
         (f"{NAME}/revisions/main/tensors", artifacts.TensorsBody), (f"{NAME}/revisions/1/manifest", revisions.ManifestBody),
         (f"{NAME}/diff?from=1&to=main", revisions.DiffBody), (f"{NAME}/diff?from=main&to=1", revisions.DiffBody),
         (f"{NAME}/aliases", revisions.AliasesBody), (f"{NAME}/scores", scores.ScoresBody), (BOARD, leaderboard.LeaderboardBody),
@@ -34,14 +34,14 @@ pytestmark = ON_BOTH
         ("/api/v1/health/ready", health.ReadyBody),
     ],
 )  # fmt: skip
-def test_an_answer_is_what_the_document_promises(client: TestClient, address: str, body: type):
-    answer = client.get(address)
-    assert answer.status_code == 200, answer.text
-    body.model_validate_json(answer.content)
-    assert client.head(address).headers["content-length"] == answer.headers["content-length"]
+def test_responses_match_the_openapi_document(client: TestClient, address: str, body: type):
+    response = client.get(address)
+    assert response.status_code == 200, response.text
+    body.model_validate_json(response.content)
+    assert client.head(address).headers["content-length"] == response.headers["content-length"]
 
 
-def test_a_manifest_is_the_bytes_that_the_revision_is_known_by(client: TestClient):
+def test_the_digest_of_a_manifest_is_the_id_of_its_revision(client: TestClient):
     known = client.get(f"{NAME}/revisions/1").json()["id"]
     assert hashlib.sha256(client.get(f"{NAME}/revisions/1/manifest").content).hexdigest() == known
 
@@ -49,12 +49,12 @@ def test_a_manifest_is_the_bytes_that_the_revision_is_known_by(client: TestClien
 def test_tensors_are_listed_by_name_shape_and_type(client: TestClient):
     (first, _) = client.get(NAME).json()["tensors"]
     assert first == {
-        "path": "emoji-sd/model.safetensors", "numbers": 16, "dtypes": {"F16": 16},
+        "path": "emoji-sd/model.safetensors", "parameters": 16, "dtypes": {"F16": 16},
         "tensors": [{"name": "weight", "dtype": "F16", "shape": [4, 4]}],
     }  # fmt: skip
 
 
-def test_a_difference_names_card_files_and_tensors(client: TestClient):
+def test_a_diff_lists_changes_of_card_files_and_tensors(client: TestClient):
     found = client.get(f"{NAME}/diff?from=1&to=2").json()
     assert "-  summary: Yoruba prompts for emoji-sd." in found["card"]
     assert "+  summary: Better." in found["card"]
@@ -69,23 +69,23 @@ def test_a_difference_names_card_files_and_tensors(client: TestClient):
 
 def test_a_leaderboard_ranks_one_provenance_with_intervals(client: TestClient):
     found = client.get(BOARD).json()
-    assert [(each["rank"], each["artifact"], each["score"]["value"]) for each in found["places"]] == [
+    assert [(each["rank"], each["artifact"], each["score"]["value"]) for each in found["entries"]] == [
         (1, "ada/yo", 0.7), (2, "ada/yo", 0.6), (3, "ada/claims", 0.5),
     ]  # fmt: skip
-    assert [each["is_tied"] for each in found["places"]] == [True, True, False]
+    assert [each["is_tied"] for each in found["entries"]] == [True, True, False]
     reported = client.get(f"{BOARD}&provenance=reported").json()
-    assert [each["score"]["source"] for each in reported["places"]] == ["a paper, table 2"]
+    assert [each["score"]["source"] for each in reported["entries"]] == ["a paper, table 2"]
     assert client.get(f"{BOARD}&language=Swahili").json()["total"] == 0
 
 
-def test_artifacts_are_compared_where_everything_else_is_equal(client: TestClient):
+def test_only_comparable_scores_are_compared(client: TestClient):
     (row,) = client.get("/api/v1/compare?artifact=ada/yo&artifact=ada/claims").json()["rows"]
     assert [each["score"]["value"] for each in row["columns"]] == [0.7, 0.5]
     assert row["verdict"] == "ada/yo is better: the intervals don't overlap"
     assert client.get("/api/v1/compare?artifact=ada/yo&artifact=ADA/YO").status_code == 400
 
 
-def test_a_module_fits_bases_that_read_what_it_gives(client: TestClient):
+def test_a_module_fits_bases_with_matching_conditioning(client: TestClient):
     fits = {each["base"]: each for each in client.get(f"{NAME}/compatible").json()["fits"]}
     assert (
         "it was trained on digest" in fits["linguahub/emoji-sd"]["reasons"][0]
@@ -100,7 +100,7 @@ def test_a_module_fits_bases_that_read_what_it_gives(client: TestClient):
     )
 
 
-def test_a_base_finds_modules_of_bases_that_read_the_same(client: TestClient):
+def test_a_base_lists_modules_for_bases_with_the_same_conditioning(client: TestClient):
     found = client.get("/api/v1/artifacts/linguahub/twin-sd/compatible").json()
     assert {(each["module"], each["made_for_it"]) for each in found["fits"]} == {
         ("ada/yo", False),
@@ -108,11 +108,11 @@ def test_a_base_finds_modules_of_bases_that_read_the_same(client: TestClient):
         ("linguahub/mulan-yo", False),
     }
     assert client.get("/api/v1/artifacts/linguahub/wide-sd/compatible").json() == {
-        "artifact": "linguahub/wide-sd", "asked": "modules", "fits": [], "total": 0,
+        "artifact": "linguahub/wide-sd", "lists": "modules", "fits": [], "total": 0,
     }  # fmt: skip
 
 
-def test_advice_rests_on_what_was_measured(client: TestClient):
+def test_advice_is_based_on_measured_scores(client: TestClient):
     found = client.get("/api/v1/advice?language=yo&base=emoji-sd").json()
     assert found["advice"][0].startswith("Use `ada/yo`: r_precision_at_1 0.7 in Yoruba")
     assert [each["method"] for each in found["methods"]] == ["mulan"]
@@ -130,27 +130,29 @@ def test_downloads_are_counted_by_day(client: TestClient, hub: LocalHub):
     assert [each["downloads"] for each in after["days"]] == [0, 0, before["days"][2]["downloads"] + 2]
 
 
-def test_metrics_count_requests_by_route_and_name_no_artifact(client: TestClient):
-    client.get("/api/v1/search?q=secret-word")
+def test_metrics_count_requests_by_route_without_naming_artifacts(client: TestClient):
+    client.get("/api/v1/search?q=secret-query")
     client.get(NAME)
     text = client.get("/api/v1/metrics").text
     assert 'linguahub_requests_total{method="GET",route="/api/v1/artifacts/{owner}/{name}",status="200"}' in text
     assert 'linguahub_artifacts{kind="base"} 3.0' in text
-    assert "secret-word" not in text
+    assert "secret-query" not in text
     assert "ada/yo" not in text
 
 
-def test_a_store_that_does_not_answer_is_not_ready(client: TestClient, hub: LocalHub, monkeypatch: pytest.MonkeyPatch):
+def test_the_server_is_not_ready_if_the_store_does_not_respond(
+    client: TestClient, hub: LocalHub, monkeypatch: pytest.MonkeyPatch
+):
     def refuse(self: object, digest: object) -> bool:
         raise OSError("gone")
 
     monkeypatch.setattr(type(hub.store), "__contains__", refuse)
-    answer = client.get("/api/v1/health/ready")
-    assert answer.status_code == 503
-    assert answer.json() == {"status": "not ready", "database": True, "store": False, "jobs": 0}
+    response = client.get("/api/v1/health/ready")
+    assert response.status_code == 503
+    assert response.json() == {"status": "not ready", "database": True, "store": False, "jobs": 0}
 
 
-def test_errors_have_one_envelope(client: TestClient):
+def test_all_errors_have_the_same_format(client: TestClient):
     for address in (
         "/api/v1/artifacts/ada/none",
         f"{NAME}?revision=9",
@@ -158,12 +160,12 @@ def test_errors_have_one_envelope(client: TestClient):
         "/api/v1/leaderboard",
         "/api/v1/audit",
     ):
-        answer = client.get(address)
-        assert answer.status_code in {400, 401, 404}
-        assert list(answer.json()) == ["error"]
+        response = client.get(address)
+        assert response.status_code in {400, 401, 404}
+        assert list(response.json()) == ["error"]
 
 
-def test_every_address_of_the_document_says_what_it_answers_with_an_example_of_every_error(client: TestClient):
+def test_every_operation_in_the_document_has_a_description_and_an_example_of_each_error(client: TestClient):
     document = client.get("/api/v1/openapi.json").json()
     for path, operations in document["paths"].items():
         for operation in operations.values():

@@ -1,4 +1,4 @@
-"""What /api/v1 lets people say: scores, doubts, aliases, withdrawals; and who may."""
+"""Write requests of /api/v1: scores, disputes, aliases and yanking, with permissions."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ def by_author(client: TestClient, author: str) -> list[dict[str, Any]]:
     return [each for each in client.get(f"{NAME}/scores").json()["scores"] if each["author"] == author]
 
 
-def test_a_measured_score_is_kept_with_who_says_so_and_of_what(client: TestClient, as_: Header, new_score: NewScore):
-    answer = client.post(f"{NAME}/scores", json=new_score(seed=11), headers=as_("bob"))
-    assert answer.status_code == 201
-    said = answer.json()
-    assert (said["author"], said["provenance"]) == ("bob", "measured")
-    assert said["measurement"]["revision"] == client.get(f"{NAME}/revisions/main").json()["id"]
-    assert said["source"].endswith("two cores; published by bob")
-    assert by_author(client, "bob")[0]["id"] == said["id"]
+def test_a_measured_score_is_stored_with_author_and_revision(client: TestClient, as_: Header, new_score: NewScore):
+    response = client.post(f"{NAME}/scores", json=new_score(seed=11), headers=as_("bob"))
+    assert response.status_code == 201
+    published = response.json()
+    assert (published["author"], published["provenance"]) == ("bob", "measured")
+    assert published["measurement"]["revision"] == client.get(f"{NAME}/revisions/main").json()["id"]
+    assert published["source"].endswith("two cores; published by bob")
+    assert by_author(client, "bob")[0]["id"] == published["id"]
     again = client.post(f"{NAME}/scores", json=new_score(seed=11), headers=as_("bob"))
     assert len(by_author(client, "bob")) == 1
-    assert again.json()["id"] == said["id"]
+    assert again.json()["id"] == published["id"]
 
 
 @pytest.mark.parametrize(
@@ -45,29 +45,27 @@ def test_a_measured_score_is_kept_with_who_says_so_and_of_what(client: TestClien
         {"revision": ""}, {"value": "0.9"}, {"low": 0.95, "high": 0.99}, {"language": "no such language"}, {"more": 1}, {"metric": "a\nb"},
     ],
 )  # fmt: skip
-def test_a_score_that_could_not_be_measured_again_is_refused(
+def test_a_score_that_cannot_be_reproduced_is_refused(
     client: TestClient, as_: Header, new_score: NewScore, changes: dict
 ):
-    answer = client.post(f"{NAME}/scores", json=new_score(**changes), headers=as_("bob"))
-    assert answer.status_code == 400
-    assert list(answer.json()) == ["error"]
+    response = client.post(f"{NAME}/scores", json=new_score(**changes), headers=as_("bob"))
+    assert response.status_code == 400
+    assert list(response.json()) == ["error"]
 
 
 @pytest.mark.parametrize("missing", ["run", "revision", "machine", "benchmark_digest", "sample_size", "seed"])
-def test_nothing_that_makes_a_measurement_may_be_left_out(
-    client: TestClient, as_: Header, new_score: NewScore, missing: str
-):
+def test_every_field_of_a_measurement_is_required(client: TestClient, as_: Header, new_score: NewScore, missing: str):
     body = {name: value for name, value in new_score().items() if name != missing}
     assert missing in client.post(f"{NAME}/scores", json=body, headers=as_("bob")).json()["error"]
 
 
-def test_who_may_publish_scores(client: TestClient, as_: Header, new_score: NewScore):
+def test_publishing_scores_needs_a_write_token(client: TestClient, as_: Header, new_score: NewScore):
     assert client.post(f"{NAME}/scores", json=new_score()).status_code == 401
     assert client.post(f"{NAME}/scores", json=new_score(), headers=as_("bob", "read")).status_code == 403
     assert client.post(f"{NAME}/scores", json=new_score(), headers=as_("bob", artifact="ada/claims")).status_code == 403
 
 
-def test_scores_of_ones_own_people_move_an_artifact_while_their_revision_is_the_newest(
+def test_scores_by_users_with_write_access_affect_the_rank_while_their_revision_is_the_newest(
     hub: LocalHub, client: TestClient, as_: Header, new_score: NewScore, tmp_path: Any
 ):
     from hub.publish.publish import publish
@@ -76,37 +74,40 @@ def test_scores_of_ones_own_people_move_an_artifact_while_their_revision_is_the_
     name = ArtifactName("ada", "moving")
     publish(folder, name, hub.registry, hub.store)
 
-    def place() -> int:
+    def rank() -> int:
         return [str(each.name) for each in hub.registry.find(Query(language="yo", limit=50)).items].index(str(name))
 
-    last = place()
+    last = rank()
     at = f"/api/v1/artifacts/{name}/scores"
     assert client.post(at, json=new_score(value=0.99, low=None, high=None), headers=as_("bob")).status_code == 201
-    assert place() == last
+    assert rank() == last
     assert client.post(at, json=new_score(value=0.99, low=None, high=None), headers=as_("ada")).status_code == 201
-    assert place() == 0
+    assert rank() == 0
     publish(
         a_folder(tmp_path / "m", a_card(encoder="", summary="New.", scores=(a_score(0.1),))),
         name,
         hub.registry,
         hub.store,
     )
-    assert place() == last
+    assert rank() == last
     assert {each.author for each in published_scores(hub.registry.database, name)} == {"", "ada", "bob"}
 
 
-def test_a_doubt_makes_a_reported_score_disputed_and_outlives_a_new_card(
+def test_a_dispute_marks_a_reported_score_as_disputed_and_survives_a_new_card(
     hub: LocalHub, client: TestClient, as_: Header, tmp_path: Any
 ):
     from hub.publish.publish import publish
 
     at = "/api/v1/artifacts/ada/claims/scores"
     reported, measured = client.get(at).json()["scores"]
-    answer = client.post(
-        f"{at}/{reported['id']}/disputes", json={"reason": "nobody saw the test set"}, headers=as_("bob")
+    response = client.post(
+        f"{at}/{reported['id']}/disputes", json={"reason": "the test set is not public"}, headers=as_("bob")
     )
-    assert answer.status_code == 201
-    assert (answer.json()["provenance"], answer.json()["reason"]) == ("disputed", "nobody saw the test set (bob)")
+    assert response.status_code == 201
+    assert (response.json()["provenance"], response.json()["reason"]) == (
+        "disputed",
+        "the test set is not public (bob)",
+    )
     again = client.post(f"{at}/{reported['id']}/disputes", json={"reason": "still"}, headers=as_("bob"))
     assert again.status_code == 409
     client.post(f"{at}/{measured['id']}/disputes", json={"reason": "too few"}, headers=as_("bob"))
@@ -123,13 +124,13 @@ def test_a_doubt_makes_a_reported_score_disputed_and_outlives_a_new_card(
     assert client.post(f"{at}/{'0' * 16}/disputes", json={"reason": "x"}, headers=as_("bob")).status_code == 404
 
 
-def test_nobody_doubts_a_score_of_their_own(client: TestClient, as_: Header, new_score: NewScore):
-    said = client.post(f"{NAME}/scores", json=new_score(seed=77), headers=as_("bob")).json()
-    answer = client.post(f"{NAME}/scores/{said['id']}/disputes", json={"reason": "hm"}, headers=as_("bob"))
-    assert answer.status_code == 409
+def test_users_cannot_dispute_their_own_scores(client: TestClient, as_: Header, new_score: NewScore):
+    published = client.post(f"{NAME}/scores", json=new_score(seed=77), headers=as_("bob")).json()
+    response = client.post(f"{NAME}/scores/{published['id']}/disputes", json={"reason": "hm"}, headers=as_("bob"))
+    assert response.status_code == 409
 
 
-def test_an_alias_is_a_revision_everywhere_and_moves(hub: LocalHub, client: TestClient, as_: Header):
+def test_an_alias_works_wherever_a_revision_does_and_can_be_moved(hub: LocalHub, client: TestClient, as_: Header):
     made = client.put(f"{NAME}/aliases/@stable", json={"revision": "1"}, headers=as_("ada"))
     assert made.status_code == 200
     assert made.json()["protected"] is False
@@ -148,7 +149,7 @@ def test_an_alias_is_a_revision_everywhere_and_moves(hub: LocalHub, client: Test
     assert client.get(f"{NAME}/revisions/@stable").status_code == 404
 
 
-def test_a_protected_alias_is_moved_by_administrators_alone(hub: LocalHub, client: TestClient, as_: Header):
+def test_a_protected_alias_can_only_be_moved_by_administrators(hub: LocalHub, client: TestClient, as_: Header):
     from tests.builders.server.people import ROOT
 
     hub.accounts.add("team", ROOT, kind="organisation")
@@ -166,12 +167,12 @@ def test_a_protected_alias_is_moved_by_administrators_alone(hub: LocalHub, clien
 
 
 @pytest.mark.parametrize("alias", ["stable", "@", "@Stable", "@a..b", "@a/b", f"@{'x' * 64}"])
-def test_what_is_no_alias_is_refused(client: TestClient, as_: Header, alias: str):
-    answer = client.put(f"{NAME}/aliases/{alias}", json={"revision": "main"}, headers=as_("ada"))
-    assert answer.status_code in {400, 404}
+def test_an_invalid_alias_is_refused(client: TestClient, as_: Header, alias: str):
+    response = client.put(f"{NAME}/aliases/{alias}", json={"revision": "main"}, headers=as_("ada"))
+    assert response.status_code in {400, 404}
 
 
-def test_a_withdrawn_revision_says_so_until_that_is_taken_back(client: TestClient, as_: Header):
+def test_a_yanked_revision_has_a_warning_until_it_is_unyanked(client: TestClient, as_: Header):
     at = f"{NAME}/revisions/1/yank"
     assert client.post(at, json={"reason": "wrong"}, headers=as_("bob")).status_code == 403
     assert client.post(at, json={"reason": "wrong"}, headers=as_("ada")).json()["yanked"] is True
@@ -179,7 +180,7 @@ def test_a_withdrawn_revision_says_so_until_that_is_taken_back(client: TestClien
     assert client.delete(at, headers=as_("ada")).json()["yanked"] is False
 
 
-def test_what_is_withdrawn_is_given_to_those_who_pin_it_alone(client: TestClient, as_: Header, hub: LocalHub):
+def test_a_yanked_revision_is_only_served_by_pin(client: TestClient, as_: Header, hub: LocalHub):
     newest, first = hub.registry.revision("ada/yo"), hub.registry.revision("ada/yo", "1")
 
     def yank(number: int, method: str = "POST") -> None:
@@ -191,7 +192,7 @@ def test_what_is_withdrawn_is_given_to_those_who_pin_it_alone(client: TestClient
     for address in ("/ada/yo/resolve/main/README.md", "/api/models/ada/yo/tree/main"):
         assert client.get(address).headers["X-Repo-Commit"] == first.id[:40]
     assert client.get("/api/models/ada/yo").json()["sha"] == first.id[:40]
-    assert client.get(NAME).json()["revision"] == client.get(NAME).json()["shown"]["id"] == first.id
+    assert client.get(NAME).json()["revision"] == client.get(NAME).json()["shown_revision"]["id"] == first.id
     assert "Better." not in client.get("/ada/yo").text
     [main] = client.get("/api/models/ada/yo/refs").json()["branches"]
     assert main["targetCommit"] == client.get("/api/models/ada/yo/commits/main").json()[0]["id"] == newest.id[:40]
@@ -199,9 +200,9 @@ def test_what_is_withdrawn_is_given_to_those_who_pin_it_alone(client: TestClient
     for number in range(1, newest.number):
         yank(number)
     for address in ("/ada/yo/resolve/main/README.md", "/api/models/ada/yo", "/api/models/ada/yo/tree/main", NAME):
-        answer = client.get(address)
-        assert (answer.status_code, answer.headers["X-Error-Code"]) == (404, "RevisionNotFound"), address
-        assert f"hub pull ada/yo --revision {newest.number}" in answer.json()["error"]
+        response = client.get(address)
+        assert (response.status_code, response.headers["X-Error-Code"]) == (404, "RevisionNotFound"), address
+        assert f"hub pull ada/yo --revision {newest.number}" in response.json()["error"]
     page = client.get("/ada/yo")
     assert page.status_code == 200
     assert f"Revision {newest.number} was yanked" in page.text
@@ -215,16 +216,16 @@ def test_what_is_withdrawn_is_given_to_those_who_pin_it_alone(client: TestClient
     assert client.get("/api/models/ada/yo").json()["sha"] == newest.id[:40]
 
 
-def test_the_log_is_for_administrators_and_for_owners_of_what_it_is_about(client: TestClient, as_: Header):
+def test_administrators_read_the_whole_audit_log_and_owners_only_their_entries(client: TestClient, as_: Header):
     client.post(f"{NAME}/revisions/1/yank", json={"reason": "test"}, headers=as_("ada"))
     client.delete(f"{NAME}/revisions/1/yank", headers=as_("ada"))
     assert client.get("/api/v1/audit").status_code == 401
     assert client.get("/api/v1/audit", headers=as_("ada")).status_code == 403
     assert client.get("/api/v1/audit?subject=ada/yo", headers=as_("bob")).status_code == 403
-    lines = client.get("/api/v1/audit?subject=ada/yo&limit=2", headers=as_("ada")).json()
-    assert [each["action"] for each in lines["entries"]] == ["revision.unyank", "revision.yank"]
-    assert lines["entries"][1]["detail"]["reason"] == "test"
-    assert lines["entries"][0]["address"] == ""
+    log = client.get("/api/v1/audit?subject=ada/yo&limit=2", headers=as_("ada")).json()
+    assert [each["action"] for each in log["entries"]] == ["revision.unyank", "revision.yank"]
+    assert log["entries"][1]["detail"]["reason"] == "test"
+    assert log["entries"][0]["address"] == ""
     everything = client.get("/api/v1/audit?limit=1000", headers=as_("root")).json()["entries"]
     found, cursor = [], ""
     while cursor is not None:
@@ -236,7 +237,7 @@ def test_the_log_is_for_administrators_and_for_owners_of_what_it_is_about(client
     ]
 
 
-def test_what_is_private_is_nowhere(client: TestClient, as_: Header):
+def test_a_private_artifact_is_hidden_on_every_path(client: TestClient, as_: Header):
     client.post("/api/repos/create", json={"name": "hidden", "private": True}, headers=as_("ada"))
     at = "/api/v1/artifacts/ada/hidden"
     for address in (at, f"{at}/revisions", f"{at}/scores", f"{at}/aliases", f"{at}/diff?from=1", f"{at}/compatible"):

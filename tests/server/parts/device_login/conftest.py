@@ -1,4 +1,4 @@
-"""A server with people, and browsers."""
+"""A server with users, and browsers."""
 
 from tests.builders.server.people import browse, browser, endpoint, hub, token_of
 

@@ -1,4 +1,4 @@
-"""A program logs in through a browser: RFC 8628 by hand, and Hugging Face's own unmodified client."""
+"""A device logs in through a browser: RFC 8628 with plain requests, and Hugging Face's client."""
 
 from __future__ import annotations
 
@@ -25,35 +25,35 @@ def ask(client, client_id="hf"):
     return client.post("/oauth/device", data={"client_id": client_id}).json()
 
 
-def poll(client, asked, client_id="hf"):
-    fields = {"grant_type": DEVICE, "device_code": asked["device_code"], "client_id": client_id}
-    answer = client.post("/oauth/token", data=fields)
-    assert answer.headers["cache-control"] == "no-store"
-    return answer.status_code, answer.json()
+def poll(client, codes, client_id="hf"):
+    fields = {"grant_type": DEVICE, "device_code": codes["device_code"], "client_id": client_id}
+    response = client.post("/oauth/token", data=fields)
+    assert response.headers["cache-control"] == "no-store"
+    return response.status_code, response.json()
 
 
-def test_a_code_is_confirmed_on_a_page_and_gives_a_token_that_works_everywhere(browser, hub):
-    asked = ask(browser.client)
-    assert re.fullmatch(r"[B-Z]{4}-[B-Z]{4}", asked["user_code"])
-    assert asked["verification_uri"] == "http://hub.example/device"
-    assert asked["verification_uri_complete"].endswith(f"/device?user_code={asked['user_code']}")
-    status, body = poll(browser.client, asked)
+def test_an_authorized_code_gives_a_working_token(browser, hub):
+    codes = ask(browser.client)
+    assert re.fullmatch(r"[B-Z]{4}-[B-Z]{4}", codes["user_code"])
+    assert codes["verification_uri"] == "http://hub.example/device"
+    assert codes["verification_uri_complete"].endswith(f"/device?user_code={codes['user_code']}")
+    status, body = poll(browser.client, codes)
     assert (status, body["error"]) == (400, "authorization_pending")
-    page = asked["verification_uri_complete"].removeprefix("http://hub.example")
+    page = codes["verification_uri_complete"].removeprefix("http://hub.example")
     led = browser.get(page).headers["location"]
     assert led.startswith("/login?next=%2Fdevice%3Fuser_code%3D")
     browser.enter(hub)
     shown = browser.get(page).text
     assert "<strong>hf</strong> at 192.0.2.1" in shown
-    assert asked["user_code"] in shown and asked["device_code"] not in shown
-    done = browser.send(page, "/device", {"user_code": asked["user_code"], "answer": "accept", "role": "write"})
+    assert codes["user_code"] in shown and codes["device_code"] not in shown
+    done = browser.send(page, "/device", {"user_code": codes["user_code"], "answer": "accept", "role": "write"})
     assert "is signed in as ada" in done.text
-    status, body = poll(browser.client, asked)
+    status, body = poll(browser.client, codes)
     assert (status, body["token_type"]) == (200, "bearer")
     assert body["expires_in"] > 24 * 3600, "the client renews a token that has less than a day left"
     me = browser.client.get("/api/whoami-v2", headers={"authorization": f"Bearer {body['access_token']}"}).json()
     assert (me["name"], me["auth"]["accessToken"]["role"]) == ("ada", "write")
-    assert poll(browser.client, asked)[1]["error"] == "invalid_grant"
+    assert poll(browser.client, codes)[1]["error"] == "invalid_grant"
     fields = {"grant_type": "refresh_token", "refresh_token": body["refresh_token"], "client_id": "hf"}
     renewed = browser.client.post("/oauth/token", data=fields).json()
     assert hub.tokens.caller(renewed["access_token"]).account.name == "ada"
@@ -64,22 +64,22 @@ def test_a_code_is_confirmed_on_a_page_and_gives_a_token_that_works_everywhere(b
     ]
 
 
-def test_a_code_that_is_turned_away_gives_nothing(browser, hub):
-    asked = ask(browser.client)
+def test_a_denied_code_gives_no_token(browser, hub):
+    codes = ask(browser.client)
     browser.enter(hub)
-    page = f"/device?user_code={asked['user_code'].lower()}"
-    fields = {"user_code": asked["user_code"], "answer": "deny", "role": "write"}
+    page = f"/device?user_code={codes['user_code'].lower()}"
+    fields = {"user_code": codes["user_code"], "answer": "deny", "role": "write"}
     assert "Access denied" in browser.send(page, "/device", fields).text
-    assert poll(browser.client, asked)[1]["error"] == "access_denied"
+    assert poll(browser.client, codes)[1]["error"] == "access_denied"
     assert browser.send("/settings", "/device", fields).status_code == 404
 
 
-def test_a_program_that_asks_too_often_is_told_to_slow_down(browser):
-    asked = ask(browser.client)
-    assert [poll(browser.client, asked)[1]["error"] for _ in range(2)] == ["authorization_pending", "slow_down"]
+def test_a_device_that_polls_too_often_gets_slow_down(browser):
+    codes = ask(browser.client)
+    assert [poll(browser.client, codes)[1]["error"] for _ in range(2)] == ["authorization_pending", "slow_down"]
 
 
-def test_codes_cannot_be_found_by_typing_many(browser, hub):
+def test_codes_cannot_be_found_by_trying_many(browser, hub):
     browser.enter(hub)
     codes = [browser.get(f"/device?user_code=BBBB-BBB{letter}").status_code for letter in "BCDFGHJKLMNPQRSTVWXZB"]
     assert codes == [404] * 20 + [429]
@@ -95,10 +95,10 @@ def test_codes_cannot_be_found_by_typing_many(browser, hub):
         ({"grant_type": "refresh_token", "refresh_token": "lhr_wrong"}, "invalid_grant"),
     ],
 )
-def test_what_cannot_be_granted_is_refused_in_words_of_oauth(browser, fields, error):
-    answer = browser.client.post("/oauth/token", data=fields)
-    assert (answer.status_code, answer.json()["error"]) == (400, error)
-    assert answer.json()["error_description"]
+def test_refused_token_requests_return_oauth_errors(browser, fields, error):
+    response = browser.client.post("/oauth/token", data=fields)
+    assert (response.status_code, response.json()["error"]) == (400, error)
+    assert response.json()["error_description"]
 
 
 def test_a_client_without_a_name_is_refused(browser):
@@ -110,7 +110,7 @@ def test_a_client_without_a_name_is_refused(browser):
     )
 
 
-def test_trusted_publishing_says_what_to_do_instead(endpoint, monkeypatch):
+def test_trusted_publishing_is_refused_with_an_alternative(endpoint, monkeypatch):
     from huggingface_hub._oidc import exchange_oidc_token
     from huggingface_hub.errors import HfHubHTTPError
 
@@ -120,8 +120,8 @@ def test_trusted_publishing_says_what_to_do_instead(endpoint, monkeypatch):
     assert EXCHANGE in str(caught.value.response.request.content)
 
 
-def test_hf_auth_login_succeeds_with_nothing_but_the_endpoint(hub, endpoint, tmp_path):
-    """The default browser flow of the client's own command; the person is played by `Browser`."""
+def test_hf_auth_login_only_needs_the_endpoint(hub, endpoint, tmp_path):
+    """Run the default browser flow of `hf auth login`, with `Browser` as the user."""
     home = tmp_path / "hf"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
     environment |= {"HF_ENDPOINT": endpoint, "HF_HOME": str(home), "PYTHONUNBUFFERED": "1", "NO_COLOR": "1"}
@@ -131,21 +131,21 @@ def test_hf_auth_login_succeeds_with_nothing_but_the_endpoint(hub, endpoint, tmp
         httpx.Client(base_url=endpoint) as client,
     ):  # fmt: skip
         try:
-            said, code = "", None
+            output, code = "", None
             while code is None:
                 line = login.stdout.readline()
-                assert line, said
-                said += line
-                code = re.search(r"user_code=([A-Z]{4}-[A-Z]{4})", said)
+                assert line, output
+                output += line
+                code = re.search(r"user_code=([A-Z]{4}-[A-Z]{4})", output)
             browser = Browser(client)
             browser.log_in()
             page = f"/device?user_code={code[1]}"
             assert "<strong>hf</strong> at" in browser.get(page).text
             browser.send(page, "/device", {"user_code": code[1], "answer": "accept", "role": "write"})
-            said += login.communicate(timeout=60)[0]
+            output += login.communicate(timeout=60)[0]
         finally:
             login.kill()
-    assert login.returncode == 0, said
+    assert login.returncode == 0, output
     kept = configparser.ConfigParser()
     kept.read(home / "stored_tokens")
     [section] = kept.sections()
@@ -162,10 +162,10 @@ def test_hf_auth_login_succeeds_with_nothing_but_the_endpoint(hub, endpoint, tmp
     )
     assert renewed.stdout.strip() != api.token, "the client renews it with its refresh token"
     assert HfApi(endpoint=endpoint, token=renewed.stdout.strip()).whoami()["name"] == "ada"
-    assert api.whoami()["name"] == "ada", "programs that hold the token of before go on"
+    assert api.whoami()["name"] == "ada", "the previous token still works"
 
 
-def test_the_client_is_called_what_people_know_it_as():
+def test_the_client_is_shown_by_its_name():
     from huggingface_hub import constants
 
     assert constants.DEVICE_CODE_OAUTH_CLIENT_ID == HUGGING_FACE

@@ -1,4 +1,4 @@
-"""A server that Hugging Face's unmodified client writes to."""
+"""A server, and Hugging Face's client with write access."""
 
 from tests.builders.server.published import client, endpoint
 from tests.builders.server.writers import api, bobs, fetch, hub, nobodys, repo, token_of

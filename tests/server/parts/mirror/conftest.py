@@ -1,4 +1,4 @@
-"""Two servers: one is the upstream, the other mirrors it. Both are real, and each has a hub of its own."""
+"""Two real servers, each with its own hub: an upstream, and a mirror of it."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def origin_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalHub]:
 
 @pytest.fixture(scope="module")
 def origin(origin_hub: LocalHub) -> Iterator[Served]:
-    """The upstream."""
+    """Return the upstream server."""
     with served(create_app(origin_hub)) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def author(origin: Served, origin_hub: LocalHub) -> HfApi:
-    """Somebody who writes upstream."""
+    """Return a client with write access to the upstream."""
     return HfApi(endpoint=origin.address, token=tokens(origin_hub, "far"))
 
 
@@ -45,7 +45,7 @@ def author(origin: Served, origin_hub: LocalHub) -> HfApi:
 def make_repo(
     origin_hub: LocalHub, author: HfApi, tmp_path: Path, request: pytest.FixtureRequest
 ) -> Callable[..., str]:
-    """A repository upstream: a card of ours with a measured score, a variant, and weights of 2.8 MB."""
+    """Return a function that creates an upstream repository: a linguahub card with a measured score, a variant, 2.8 MB of weights."""
 
     def make(**settings: object) -> str:
         name = ArtifactName("far", f"r{abs(hash(request.node.nodeid)) % 10**9}")
@@ -61,12 +61,12 @@ def make_repo(
 
 @pytest.fixture
 def mirror(hub: LocalHub, origin: Served) -> Iterator[Served]:
-    """A server of its own that mirrors the upstream."""
+    """Return a server that mirrors the upstream."""
     with mirroring(hub, origin.address) as running:
         yield running
 
 
 @pytest.fixture
 def reader(mirror: Served) -> HfApi:
-    """Somebody who asks the mirror, without a token."""
+    """Return a client of the mirror without a token."""
     return HfApi(endpoint=mirror.address, token=False)

@@ -1,4 +1,4 @@
-"""Unmodified clients get from a mirror what its upstream has, and get it again when the upstream is gone."""
+"""Clients read repositories from a mirror, also when the upstream is unavailable."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from hub.records import Provenance, Query
 from hub.registry.artifacts.repositories import remove_tombstone
 from server import create_app
 from server.parts.mirror import mirror as rules
-from server.parts.mirror.copies import origin_of_name
+from server.parts.mirror.mirrored_repositories import origin_of_name
 from server.parts.mirror.upstream import UpstreamClient
 from tests.builders.server.mirrors import WEIGHTS, mirroring, settled, tokens
 from tests.builders.server.people import ROOT
@@ -41,7 +41,7 @@ def bytes_below(folder: str) -> dict[str, bytes]:
     return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
 
-def test_a_snapshot_comes_through_and_again_without_the_upstream(make_repo, author, hub, origin, tmp_path):
+def test_a_snapshot_is_mirrored_and_served_again_without_the_upstream(make_repo, author, hub, origin, tmp_path):
     repo = make_repo()
     sha = author.model_info(repo).sha
     with mirroring(hub, origin.address) as mirror:
@@ -50,8 +50,8 @@ def test_a_snapshot_comes_through_and_again_without_the_upstream(make_repo, auth
     settled(hub)
     theirs = snapshot_download(repo, endpoint=origin.address, cache_dir=tmp_path / "2", token=False)
     assert bytes_below(folder) == bytes_below(theirs)
-    with served(create_app(hub)) as alone:  # As after a restart while the upstream is gone.
-        again = snapshot_download(repo, endpoint=alone.address, cache_dir=tmp_path / "3", token=False)
+    with served(create_app(hub)) as server_without_upstream:  # As after a restart while the upstream is unavailable.
+        again = snapshot_download(repo, endpoint=server_without_upstream.address, cache_dir=tmp_path / "3", token=False)
         assert bytes_below(again) == bytes_below(theirs)
         assert Path(again).name == sha
 
@@ -70,7 +70,7 @@ def test_a_pinned_commit_keeps_the_upstreams_id(make_repo, author, reader, mirro
     assert not [name for name in head.headers if "xet" in name]
 
 
-def test_a_branch_is_asked_for_again_after_a_while_only(make_repo, author, reader, monkeypatch):
+def test_a_branch_is_requested_again_only_after_a_while(make_repo, author, reader, monkeypatch):
     repo = make_repo()
     first = reader.model_info(repo).sha
     author.upload_file(path_or_fileobj=b"later\n", path_in_repo="notes.txt", repo_id=repo)
@@ -79,17 +79,17 @@ def test_a_branch_is_asked_for_again_after_a_while_only(make_repo, author, reade
     assert reader.model_info(repo).sha == author.model_info(repo).sha != first
 
 
-def test_a_branch_that_has_not_moved_is_not_described_again(make_repo, reader, monkeypatch):
+def test_the_description_of_an_unchanged_branch_is_not_requested_again(make_repo, reader, monkeypatch):
     repo = make_repo()
     first = reader.model_info(repo).sha
     monkeypatch.setattr(rules, "FRESH_S", 0.0)
     monkeypatch.setattr(UpstreamClient, "describe", None)
-    answer = httpx.get(f"{reader.endpoint}/api/models/{repo}")
-    assert answer.json()["sha"] == first
-    assert "x-hf-warning" not in answer.headers
+    response = httpx.get(f"{reader.endpoint}/api/models/{repo}")
+    assert response.json()["sha"] == first
+    assert "x-hf-warning" not in response.headers
 
 
-def test_trees_paths_refs_and_missing_files_are_answered_as_upstream(make_repo, author, reader):
+def test_trees_paths_refs_and_missing_files_match_the_upstream(make_repo, author, reader):
     repo = make_repo()
     author.create_tag(repo, tag="v1")
     author.create_branch(repo, branch="other")
@@ -107,7 +107,7 @@ def test_trees_paths_refs_and_missing_files_are_answered_as_upstream(make_repo, 
         reader.model_info("far/nothing")
 
 
-def test_a_data_set_is_mirrored_too(author, reader, tmp_path):
+def test_a_dataset_is_mirrored(author, reader, tmp_path):
     author.create_repo("far/names", repo_type="dataset")
     author.upload_file(path_or_fileobj=b"a\tb\n", path_in_repo="n.tsv", repo_id="far/names", repo_type="dataset")
     found = reader.hf_hub_download("far/names", "n.tsv", repo_type="dataset", cache_dir=tmp_path)
@@ -116,11 +116,11 @@ def test_a_data_set_is_mirrored_too(author, reader, tmp_path):
         reader.model_info("far/names")
 
 
-def test_where_it_comes_from_is_told_and_scores_are_reported(make_repo, reader, hub, origin, monkeypatch, capsys):
+def test_the_origin_is_shown_and_scores_become_reported(make_repo, reader, hub, origin, monkeypatch, capsys):
     repo = make_repo()
     sha = reader.model_info(repo).sha
-    told = httpx.get(f"{reader.endpoint}/api/models/{repo}").json()["mirror"]
-    assert told == {"upstream": origin.address, "commit": sha, "fetchedAt": told["fetchedAt"]}
+    shown = httpx.get(f"{reader.endpoint}/api/models/{repo}").json()["mirror"]
+    assert shown == {"upstream": origin.address, "commit": sha, "fetchedAt": shown["fetchedAt"]}
     artifact = hub.registry.get(repo)
     assert hub.registry.find(Query(text=repo.partition("/")[2], language="yo")).total == 1
     assert [score.provenance for score in artifact.scores] == [Provenance.REPORTED]
@@ -136,7 +136,7 @@ def test_where_it_comes_from_is_told_and_scores_are_reported(make_repo, reader, 
     assert reader.model_info(repo, revision=listed.sha).sha == sha
 
 
-def test_one_fetch_serves_everybody_who_asks_at_once(make_repo, reader, mirror, origin, monkeypatch):
+def test_concurrent_requests_share_one_download(make_repo, reader, mirror, origin, monkeypatch):
     repo = make_repo()
     reader.model_info(repo)
     opened = []
@@ -154,24 +154,28 @@ def test_one_fetch_serves_everybody_who_asks_at_once(make_repo, reader, mirror, 
     assert opened == ["emoji-sd/model.safetensors"]
 
 
-def test_ranges_are_served_while_the_file_arrives_and_after(make_repo, mirror):
+def test_ranges_are_served_during_and_after_the_download(make_repo, mirror):
     address = f"{mirror.address}/{make_repo()}/resolve/main/emoji-sd/model.safetensors"
-    for asked, expected in (("bytes=100-", WEIGHTS[100:]), ("bytes=5-9", WEIGHTS[5:10]), ("bytes=-7", WEIGHTS[-7:])):
-        answer = httpx.get(address, headers={"Range": asked})
-        assert answer.status_code == 206
-        assert answer.content == expected
-        assert answer.headers["content-range"].endswith(f"/{len(WEIGHTS)}")
+    for byte_range, expected in (
+        ("bytes=100-", WEIGHTS[100:]),
+        ("bytes=5-9", WEIGHTS[5:10]),
+        ("bytes=-7", WEIGHTS[-7:]),
+    ):
+        response = httpx.get(address, headers={"Range": byte_range})
+        assert response.status_code == 206
+        assert response.content == expected
+        assert response.headers["content-range"].endswith(f"/{len(WEIGHTS)}")
     assert httpx.get(address, headers={"Range": f"bytes={len(WEIGHTS)}-"}).status_code == 416
 
 
-def test_what_is_not_here_is_502_when_the_upstream_is_gone_and_what_is_here_carries_a_warning(
+def test_without_the_upstream_missing_files_return_502_and_stored_ones_have_a_warning(
     make_repo, hub, origin, monkeypatch, tmp_path
 ):
     repo = make_repo()
     with mirroring(hub, origin.address) as mirror:
         hf_hub_download(repo, "README.md", endpoint=mirror.address, cache_dir=tmp_path, token=False)
     monkeypatch.setattr(rules, "FRESH_S", 0.0)
-    with mirroring(hub, "http://127.0.0.1:9") as mirror:  # The discard port, where nobody listens.
+    with mirroring(hub, "http://127.0.0.1:9") as mirror:  # The discard port, on which nothing listens.
         info = httpx.get(f"{mirror.address}/api/models/{repo}")
         assert info.status_code == 200
         assert info.headers["x-hf-warning"].startswith("mirror; ")
@@ -181,9 +185,9 @@ def test_what_is_not_here_is_502_when_the_upstream_is_gone_and_what_is_here_carr
             "/api/models/far/other",
             "/api/models/far/third",
         ):
-            answer = httpx.get(mirror.address + path)
-            assert answer.status_code == 502
-            assert "does not answer" in answer.json()["error"] or "cannot be reached" in answer.json()["error"]
+            response = httpx.get(mirror.address + path)
+            assert response.status_code == 502
+            assert "does not respond" in response.json()["error"] or "cannot be reached" in response.json()["error"]
 
 
 def test_a_gated_repository_is_refused_as_gated(make_repo, author, reader):
@@ -194,9 +198,7 @@ def test_a_gated_repository_is_refused_as_gated(make_repo, author, reader):
         reader.hf_hub_download(repo, "README.md")
 
 
-def test_a_private_repository_is_nothing_without_a_token_and_for_accounts_alone_with_one(
-    make_repo, origin, origin_hub, hub, tmp_path
-):
+def test_a_private_repository_needs_an_upstream_token_and_a_local_account(make_repo, origin, origin_hub, hub, tmp_path):
     repo = make_repo(private=True)
     with mirroring(hub, origin.address) as mirror, pytest.raises(RepositoryNotFoundError):
         HfApi(endpoint=mirror.address, token=False).model_info(repo)
@@ -211,14 +213,14 @@ def test_a_private_repository_is_nothing_without_a_token_and_for_accounts_alone_
         assert hub.registry.find(Query(text=repo.partition("/")[2], readers=())).total == 0
 
 
-def test_names_of_owners_with_an_account_here_are_not_asked_for(make_repo, reader, hub):
+def test_names_of_local_owners_are_not_requested_upstream(make_repo, reader, hub):
     repo = make_repo()
     hub.accounts.add("far", ROOT)
     with pytest.raises(RepositoryNotFoundError):
         reader.model_info(repo)
 
 
-def test_a_mirrored_repository_is_changed_upstream_alone(make_repo, reader, mirror, hub):
+def test_a_mirrored_repository_is_read_only(make_repo, reader, mirror, hub):
     repo = make_repo()
     reader.model_info(repo)
     api = HfApi(endpoint=mirror.address, token=tokens(hub, "near"))
@@ -229,9 +231,7 @@ def test_a_mirrored_repository_is_changed_upstream_alone(make_repo, reader, mirr
     assert "mirrored from" in clone.text
 
 
-def test_bytes_that_a_mirror_keeps_are_not_collected_and_an_administrator_may_let_them_go(
-    make_repo, reader, mirror, hub, tmp_path
-):
+def test_mirrored_blobs_are_not_garbage_until_the_mirror_is_deleted(make_repo, reader, mirror, hub, tmp_path):
     repo = make_repo()
     sha = Path(snapshot_download(repo, endpoint=mirror.address, cache_dir=tmp_path, token=False)).name
     settled(hub)
@@ -241,26 +241,26 @@ def test_bytes_that_a_mirror_keeps_are_not_collected_and_an_administrator_may_le
     HfApi(endpoint=mirror.address, token=tokens(hub, "root")).delete_repo(repo)
     assert weights not in {digest.hex for digest in hub.registry.named()}
     with pytest.raises(RepositoryNotFoundError):
-        reader.model_info(repo)  # Deleted here: it is not fetched again behind the administrator's back.
+        reader.model_info(repo)  # Deleted by an administrator, so it is not fetched again.
     remove_tombstone(hub.registry.database, ArtifactName.parse(repo, ""), ROOT)
     assert reader.model_info(repo, revision=sha).sha == sha
 
 
-def test_the_first_reader_gets_bytes_before_the_last_have_come(make_repo, mirror, monkeypatch):
+def test_readers_get_bytes_before_the_download_is_complete(make_repo, mirror, monkeypatch):
     repo = make_repo()
     goes_on = threading.Event()
     real = UpstreamClient._chunks
 
-    def halting(self, answer):
-        chunks = real(self, answer)
+    def halting(self, response):
+        chunks = real(self, response)
         yield next(chunks)
         assert goes_on.wait(20)
         yield from chunks
 
     httpx.get(f"{mirror.address}/api/models/{repo}")
     monkeypatch.setattr(UpstreamClient, "_chunks", halting)
-    with httpx.stream("GET", f"{mirror.address}/{repo}/resolve/main/emoji-sd/model.safetensors") as answer:
-        parts = answer.iter_bytes()
+    with httpx.stream("GET", f"{mirror.address}/{repo}/resolve/main/emoji-sd/model.safetensors") as response:
+        parts = response.iter_bytes()
         received = next(parts)
         assert WEIGHTS.startswith(received)
         goes_on.set()
@@ -269,7 +269,7 @@ def test_the_first_reader_gets_bytes_before_the_last_have_come(make_repo, mirror
 
 
 @pytest.mark.slow
-def test_the_command_mirrors_with_several_workers_and_tells_nobody_the_token(
+def test_the_command_mirrors_with_several_workers_without_revealing_the_token(
     make_repo, origin, origin_hub, hub, tmp_path
 ):
     repo, secret = make_repo(gated="manual"), tokens(origin_hub, "far")
@@ -300,7 +300,7 @@ SERVE = "import sys; from hub.cli.commands import as_command; from server.cli im
 
 
 def announced(log: Path) -> str:
-    """The address that a server says it is at."""
+    """Return the address that a server has printed."""
     for _ in range(3000):
         if found := re.search(r"http://127\.0\.0\.1:\d+", log.read_text()):
             return found[0]

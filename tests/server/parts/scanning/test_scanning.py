@@ -1,4 +1,4 @@
-"""Files that can run code, where an administrator allows them: scanned without being run, and shown for what they are."""
+"""Files that can run code, where an administrator allows them, are scanned without being run, and marked."""
 
 import io
 import os
@@ -27,7 +27,7 @@ REPO = ArtifactName("ada", "thing")
 
 
 class Calls:
-    """What unpickling would call."""
+    """Return the call that unpickling would make."""
 
     def __init__(self, function, *arguments):
         self.function, self.arguments = function, arguments
@@ -37,22 +37,22 @@ class Calls:
 
 
 def a_zip(**members):
-    held = io.BytesIO()
-    with zipfile.ZipFile(held, "w") as archive:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in members.items():
             archive.writestr(name, content)
-    return held.getvalue()
+    return buffer.getvalue()
 
 
 @pytest.fixture
 def proof(tmp_path):
-    """A file that exists once anything has been unpickled."""
+    """Return the path of a file that exists once anything was unpickled."""
     return tmp_path / "it-was-run"
 
 
 @pytest.fixture
 def crafted(proof):
-    """File → bytes, and the verdict that they must have."""
+    """Return the content and expected verdict of each file."""
     evil = Calls(os.system, f"touch {proof}")
     return {
         "system.pkl": (pickle.dumps(evil), "malicious"),
@@ -88,7 +88,7 @@ def work(hub):
     return run_due(hub.registry.database, tasks_of_worker(hub))
 
 
-def test_every_crafted_file_gets_its_verdict_and_none_is_run(hub, allowed, crafted, proof):
+def test_crafted_files_get_their_verdicts_without_being_run(hub, allowed, crafted, proof):
     assert commit(allowed, {path: raw for path, (raw, _) in crafted.items()}).status_code == 200
     before = scans_in(hub.registry.database, hub.registry.head(REPO))
     assert {path: scan.verdict for path, scan in before.items()} == dict.fromkeys(crafted, "unscanned")
@@ -103,13 +103,13 @@ def test_every_crafted_file_gets_its_verdict_and_none_is_run(hub, allowed, craft
     assert hub.registry.jobs() == []
 
 
-def test_without_permission_they_are_refused_and_nothing_is_scanned(hub, client, crafted):
+def test_unsafe_files_are_refused_and_not_scanned_without_permission(hub, client, crafted):
     for path in ("system.pkl", "torch.pt", "program.exe"):
         assert commit(client, {path: crafted[path][0]}).status_code == 400
     assert hub.registry.jobs() == []
 
 
-def test_people_and_programs_see_what_was_found(hub, allowed, crafted, monkeypatch, tmp_path, capsys):
+def test_pages_and_api_show_scan_results(hub, allowed, crafted, monkeypatch, tmp_path, capsys):
     commit(allowed, {path: crafted[path][0] for path in ("system.pkl", "harmless.pkl")} | {"notes.txt": b"hello"})
     page = allowed.get("/ada/thing").text
     assert "can run code: not scanned yet" in page and "cannot prove a file is safe" in page
@@ -123,12 +123,12 @@ def test_people_and_programs_see_what_was_found(hub, allowed, crafted, monkeypat
     entries = {each["path"]: each for each in allowed.get("/api/models/ada/thing/tree/main").json()}
     known = {path: RepoFile(**entry).security for path, entry in entries.items()}
     assert (known["system.pkl"].status, known["system.pkl"].safe) == ("unsafe", False)
-    assert known["harmless.pkl"].status == "caution", "no list of names makes a pickle safe"
+    assert known["harmless.pkl"].status == "caution", "no list of names can prove that a pickle is safe"
     assert known["notes.txt"] is None
     imports = known["system.pkl"].pickle_import_scan["pickleImports"]
     assert imports == [{"module": "posix", "name": "system", "safety": "dangerous"}]
-    [asked] = allowed.post("/api/models/ada/thing/paths-info/main", json={"paths": ["system.pkl"]}).json()
-    assert asked["securityFileStatus"]["status"] == "unsafe"
+    [entry] = allowed.post("/api/models/ada/thing/paths-info/main", json={"paths": ["system.pkl"]}).json()
+    assert entry["securityFileStatus"]["status"] == "unsafe"
     info = allowed.get("/api/models/ada/thing", params={"securityStatus": "true"}).json()["securityRepoStatus"]
     assert info["scansDone"] is True
     assert {"path": "system.pkl", "level": "unsafe"} in info["filesWithIssues"]
@@ -150,7 +150,7 @@ def test_an_ordinary_repository_has_no_badge(hub, client):
     assert client.get("/api/v1/artifacts/ada/thing/security").json()["unsafe_files"] == []
 
 
-def test_the_same_bytes_are_scanned_once_and_again_by_newer_scanners(hub, allowed, crafted, monkeypatch):
+def test_a_blob_is_scanned_once_and_again_with_newer_scanners(hub, allowed, crafted, monkeypatch):
     raw = crafted["harmless.pkl"][0]
     looked = []
     monkeypatch.setattr(scanning, "scan_blob", lambda _store, scan: (looked.append(scan.name), ("clean", {}))[1])
@@ -169,40 +169,40 @@ def test_the_same_bytes_are_scanned_once_and_again_by_newer_scanners(hub, allowe
     assert scan.scanner == "picklescan 99"
 
 
-def test_a_scanner_that_hangs_or_dies_gives_no_clean_verdict(hub, tmp_path, monkeypatch):
+def test_a_scanner_that_hangs_or_crashes_gives_no_clean_verdict(hub, tmp_path, monkeypatch):
     from hub.records import File
 
     digest, size = hub.store.put(b"x")
     flag(hub.registry.database, [(File("x.pkl", digest, size), "pickle")])
-    program = tmp_path / "child.py"
+    program = tmp_path / "scanner_process.py"
     monkeypatch.setattr(scanning, "_PROGRAM", program)
     flagged = find_scan(hub.registry.database, digest)
     program.write_text("import os; os.abort()")
     verdict, report = scanning.scan_blob(hub.store, flagged)
-    assert verdict == "inconclusive" and "ended without an answer" in str(report)
+    assert verdict == "inconclusive" and "ended without a report" in str(report)
     program.write_text("while True: pass")
     monkeypatch.setattr(scanning, "TIMEOUT_S", 0.3)
     verdict, report = scanning.scan_blob(hub.store, flagged)
     assert verdict == "inconclusive" and "took longer" in str(report)
 
 
-def test_the_scanning_process_has_limits_and_none_of_our_variables(hub, tmp_path, monkeypatch):
+def test_the_scanner_process_has_limits_and_an_empty_environment(hub, tmp_path, monkeypatch):
     from hub.records import File
 
     digest, size = hub.store.put(b"x")
     flag(hub.registry.database, [(File("x.pkl", digest, size), "pickle")])
     monkeypatch.setenv("DATABASE_URL", "postgresql://hub:secret@db/hub")
-    program = tmp_path / "child.py"
+    program = tmp_path / "scanner_process.py"
     program.write_text(
         "import json, os, sys; print(json.dumps({'it': {'verdict': 'clean', 'reason': repr((dict(os.environ), sys.flags.isolated))}}))"
     )
     monkeypatch.setattr(scanning, "_PROGRAM", program)
     _, report = scanning.scan_blob(hub.store, find_scan(hub.registry.database, digest))
     assert "secret" not in str(report) and ", 1)" in str(report)
-    from server.parts.scanning import child
+    from server.parts.scanning import scanner_process
 
-    monkeypatch.setattr(child, "_picklescan", lambda *_: bytearray(4 << 30))
-    assert child._tried(lambda *_: 1 / 0, "f", "n") == {
+    monkeypatch.setattr(scanner_process, "_picklescan", lambda *_: bytearray(4 << 30))
+    assert scanner_process._run(lambda *_: 1 / 0, "f", "n") == {
         "verdict": "failed",
         "reason": "ZeroDivisionError: division by zero",
     }
@@ -219,5 +219,5 @@ def test_the_scanning_process_has_limits_and_none_of_our_variables(hub, tmp_path
         ("program", ["clean", "clean"], "inconclusive"),
     ],
 )
-def test_the_worst_verdict_counts_and_doubt_is_not_clean(kind, verdicts, expected):
+def test_the_worst_verdict_counts_and_inconclusive_is_not_clean(kind, verdicts, expected):
     assert scanning.worst_verdict(kind, verdicts) == expected

@@ -1,4 +1,4 @@
-"""Signatures by OpenSSF Model Signing: made, checked at commit without reading the files again, shown."""
+"""OpenSSF Model Signing: signatures are created, verified at commit without reading files again, and shown."""
 
 import json
 import subprocess
@@ -32,7 +32,7 @@ REPO = ArtifactName("ada", "thing")
 
 
 def a_key(folder, name="key", password=None):
-    """A private key and its public one, in files."""
+    """Return files with a private key and its public key."""
     key = ec.generate_private_key(ec.SECP256R1())
     how = BestAvailableEncryption(password.encode()) if password else NoEncryption()
     private, public = folder / f"{name}.pem", folder / f"{name}.pub.pem"
@@ -71,7 +71,7 @@ def register(client, public, account="ada"):
     return client.post(f"/api/v1/accounts/{account}/signing-keys", json={"name": "laptop", "pem": public.read_text()})
 
 
-def files_of(folder):
+def file_bodies(folder):
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
@@ -84,7 +84,7 @@ def test_a_signature_by_a_registered_key_is_verified_and_shown(
 ):
     assert register(client, keys[1]).status_code == 201
     sign(folder, keys[0])
-    assert commit(client, files_of(folder)).status_code == 200
+    assert commit(client, file_bodies(folder)).status_code == 200
     found = seen(client)
     assert found["verified_by"] == "ada, laptop"
     assert found["signature"]["fingerprint"] == fingerprint_of(keys[1].read_text())[1]
@@ -98,10 +98,10 @@ def test_a_signature_by_a_registered_key_is_verified_and_shown(
     assert json.loads(capsys.readouterr().out)["signature"]["verified"] is True
 
 
-def test_the_blobs_are_not_read_again(hub, client, folder, keys, monkeypatch):
+def test_verification_does_not_read_blobs_again(hub, client, folder, keys, monkeypatch):
     register(client, keys[1])
     sign(folder, keys[0])
-    files = files_of(folder)
+    files = file_bodies(folder)
     commit(client, {path: raw for path, raw in files.items() if path != FILE})
     opened = []
     genuine = type(hub.store).open
@@ -112,32 +112,32 @@ def test_the_blobs_are_not_read_again(hub, client, folder, keys, monkeypatch):
     assert seen(client)["verified_by"]
 
 
-def test_unsigned_is_unsigned_and_no_fuss_is_made(client):
+def test_an_unsigned_revision_is_accepted(client):
     assert commit(client, {"a.txt": b"one"}).status_code == 200
     assert seen(client)["signature"] is None
     assert "ignature" not in client.get("/ada/thing").text
 
 
-def test_a_key_that_nobody_has_registered_is_said_to_be_that(client, folder, keys):
+def test_a_signature_by_an_unregistered_key_is_unverified(client, folder, keys):
     sign(folder, keys[0])
-    assert commit(client, files_of(folder)).status_code == 200
+    assert commit(client, file_bodies(folder)).status_code == 200
     found = seen(client)["signature"]
     assert (found["verified"], found["method"]) == (False, "key")
     assert "the owner has not registered here" in found["reason"]
     assert "not verified" in client.get("/ada/thing").text
 
 
-def test_somebody_elses_key_does_not_count_for_what_ada_owns(client, hub, folder, keys):
+def test_keys_of_other_users_are_not_trusted(client, hub, folder, keys):
     token = hub.tokens.create(hub.accounts.get("eve"), "write", ROOT)
     eve = TestClient(client.app, headers={"Authorization": f"Bearer {token}"})
     assert register(eve, keys[1], "eve").status_code == 201
     assert register(eve, keys[1], "ada").status_code == 403
     sign(folder, keys[0])
-    commit(client, files_of(folder))
+    commit(client, file_bodies(folder))
     assert seen(client)["verified_by"] == ""
 
 
-def test_a_members_key_counts_for_an_organisation(hub, client, folder, keys):
+def test_keys_of_members_are_trusted_for_an_organisation(hub, client, folder, keys):
     register(client, keys[1])
     sign(folder, keys[0])
     client.post("/api/repos/create", json={"name": "thing", "organization": "lab"})
@@ -158,29 +158,29 @@ def test_a_members_key_counts_for_an_organisation(hub, client, folder, keys):
         ),
         (lambda files: files | {FILE: b"{}"}, "is not a model signature"),
         (lambda files: files | {FILE: b"\xff\xfe"}, "is not a model signature"),
-        (lambda files: files | {FILE: _forged(files[FILE])}, "was not made by the key that it names"),
+        (lambda files: files | {FILE: _forged(files[FILE])}, "was not made with the key that it names"),
     ],
 )
-def test_a_signature_that_does_not_fit_refuses_the_commit(client, hub, folder, keys, change, reason):
+def test_a_commit_with_a_wrong_signature_is_refused(client, hub, folder, keys, change, reason):
     sign(folder, keys[0])
     before = hub.registry.head(REPO)
     if "key that it names" in reason:
-        register(client, keys[1])  # Without it nobody here could tell: see the next test.
-    answer = commit(client, change(files_of(folder)))
-    assert answer.status_code == 400
-    assert reason in answer.json()["error"]
+        register(client, keys[1])  # Without it the signature could not be checked: see the next test.
+    response = commit(client, change(file_bodies(folder)))
+    assert response.status_code == 400
+    assert reason in response.json()["error"]
     assert hub.registry.head(REPO) == before
 
 
-def test_what_nobody_here_can_check_nobody_here_calls_good(client, folder, keys):
+def test_a_signature_that_cannot_be_checked_is_unverified(client, folder, keys):
     sign(folder, keys[0])
-    files = files_of(folder)
+    files = file_bodies(folder)
     assert commit(client, files | {FILE: _forged(files[FILE])}).status_code == 200
     assert seen(client)["verified_by"] == ""
 
 
 def _forged(bundle):
-    """The same statement with another signature."""
+    """Return the same statement with another signature."""
     parsed = json.loads(bundle)
     parsed["dsseEnvelope"]["signatures"][0]["sig"] = (
         "MEUCIQ" + parsed["dsseEnvelope"]["signatures"][0]["sig"][6:-6] + "AAAAAA"
@@ -188,38 +188,38 @@ def _forged(bundle):
     return json.dumps(parsed).encode()
 
 
-def test_a_signed_file_cannot_be_changed_under_its_signature_but_the_signature_may_go(client, folder, keys):
+def test_a_signed_file_cannot_be_changed_but_its_signature_can_be_removed(client, folder, keys):
     register(client, keys[1])
     sign(folder, keys[0])
-    commit(client, files_of(folder))
+    commit(client, file_bodies(folder))
     assert commit(client, {"a.txt": b"changed"}).status_code == 400
     (folder / "a.txt").write_text("changed")
     sign(folder, keys[0])
-    assert commit(client, files_of(folder)).status_code == 200
+    assert commit(client, file_bodies(folder)).status_code == 200
     assert seen(client)["verified_by"]
     lines = '{"key":"header","value":{"summary":"x"}}\n{"key":"deletedFile","value":{"path":"model.sig"}}'
     assert client.post("/api/models/ada/thing/commit/main", content=lines).status_code == 200
     assert seen(client)["signature"] is None
 
 
-def test_a_signature_that_leaves_everything_out_covers_nothing(client, folder, keys):
-    """The library lets a signer ignore any path; here that counts as not signed."""
+def test_a_signature_that_ignores_all_files_is_refused(client, folder, keys):
+    """Signers can ignore any path in the library; here, ignored files count as unsigned."""
     from model_signing import hashing, signing
 
     register(client, keys[1])
     how = hashing.Config().set_ignored_paths(paths=["model.sig", "a.txt"])
     signing.Config().use_elliptic_key_signer(private_key=keys[0]).set_hashing_config(how).sign(folder, folder / FILE)
-    answer = commit(client, files_of(folder))
-    assert answer.status_code == 400 and "`a.txt` was not signed" in answer.text
+    response = commit(client, file_bodies(folder))
+    assert response.status_code == 400 and "`a.txt` was not signed" in response.text
 
 
-def test_a_revoked_key_counts_no_longer(client, folder, keys):
+def test_a_revoked_key_is_no_longer_trusted(client, folder, keys):
     fingerprint = register(client, keys[1]).json()["fingerprint"]
     assert register(client, keys[1]).status_code == 409
     assert client.delete(f"/api/v1/accounts/ada/signing-keys/{fingerprint}").json() == {"items": []}
     assert client.delete(f"/api/v1/accounts/ada/signing-keys/{fingerprint}").status_code == 404
     sign(folder, keys[0])
-    commit(client, files_of(folder))
+    commit(client, file_bodies(folder))
     assert seen(client)["verified_by"] == ""
 
 
@@ -256,29 +256,29 @@ def test_a_certificate_of_a_registered_authority_is_verified(client, folder, tmp
         certificate_chain=[tmp_path / "ca.pem"],
     )
     signer.set_hashing_config(hashing.Config().set_ignored_paths(paths=["model.sig"])).sign(folder, folder / FILE)
-    commit(client, files_of(folder))
+    commit(client, file_bodies(folder))
     assert seen(client)["signature"]["method"] == "certificate"
     assert seen(client)["verified_by"] == ""
     assert register(client, tmp_path / "ca.pem").json()["kind"] == "certificate"
-    commit(client, {"again.txt": b""}) and commit(client, files_of(folder))
+    commit(client, {"again.txt": b""}) and commit(client, file_bodies(folder))
     lines = '{"key":"header","value":{"summary":"x"}}\n{"key":"deletedFile","value":{"path":"model.sig"}}'
     client.post("/api/models/ada/thing/commit/main", content=lines)
-    commit(client, files_of(folder))
+    commit(client, file_bodies(folder))
     assert seen(client)["verified_by"] == "ada, CN=Ada's signer"
 
 
-def test_a_sigstore_identity_is_named_and_not_believed(client, folder, keys):
+def test_a_sigstore_identity_is_shown_as_unverified(client, folder, keys):
     sign(folder, keys[0])
     parsed = json.loads((folder / FILE).read_text())
     parsed["verificationMaterial"] = {"certificate": {"rawBytes": "AAAA"}, "tlogEntries": [{}]}
     (folder / FILE).write_text(json.dumps(parsed))
-    assert commit(client, files_of(folder)).status_code == 200
+    assert commit(client, file_bodies(folder)).status_code == 200
     found = seen(client)["signature"]
     assert (found["verified"], found["method"]) == (False, "sigstore")
     assert "needs the transparency log" in found["reason"]
 
 
-def test_the_whole_way_from_a_key_to_a_check_at_the_command_line(tmp_path, monkeypatch, capsys):
+def test_keys_signing_and_verifying_work_on_the_command_line(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("HUB_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("HUB_CARDS", str(tmp_path / "no-cards"))
     private, public = a_key(tmp_path)
@@ -300,7 +300,7 @@ def test_the_whole_way_from_a_key_to_a_check_at_the_command_line(tmp_path, monke
     assert "`README.md` differs from the signed file" in capsys.readouterr().err
 
 
-def test_keys_are_registered_listed_and_revoked_at_the_command_line(tmp_path, monkeypatch, capsys):
+def test_keys_are_registered_listed_and_revoked_on_the_command_line(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("HUB_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("HUB_CARDS", str(tmp_path / "no-cards"))
     _, public = a_key(tmp_path)
@@ -315,7 +315,7 @@ def test_keys_are_registered_listed_and_revoked_at_the_command_line(tmp_path, mo
 
 
 @pytest.mark.parametrize("pem", ["", "words", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"])
-def test_what_is_no_key_is_refused(tmp_path, pem):
+def test_an_invalid_key_is_refused(tmp_path, pem):
     (tmp_path / "key.pem").write_text(pem)
     with pytest.raises(InvalidSignature):
         read_key(tmp_path / "key.pem")
@@ -329,11 +329,11 @@ def test_a_key_with_a_password_signs(tmp_path, folder, hub):
     assert count == 2
     from hub.records import File
 
-    files = [File(path, *hub.store.put(raw)) for path, raw in files_of(folder).items()]
+    files = [File(path, *hub.store.put(raw)) for path, raw in file_bodies(folder).items()]
     assert verify_bundle(files, target.read_bytes(), [read_key(public)]).verified
 
 
-def test_publishing_a_folder_here_checks_its_signature_too(hub, tmp_path, keys):
+def test_publishing_a_local_folder_checks_its_signature(hub, tmp_path, keys):
     made = a_folder(tmp_path / "mulan-yo")
     sign(made, keys[0])
     revision = publish(made, ArtifactName("local", "mulan-yo"), hub.registry, hub.store)

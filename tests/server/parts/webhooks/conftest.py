@@ -1,4 +1,4 @@
-"""A hub with people, its application, and receivers that are real servers."""
+"""A hub with users, its application, and real servers as receivers."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 def team(hub):
-    """The hub with ada, bob and root, who administers; `lab` is ada's."""
+    """Return the hub with the users ada, bob and root, an administrator. Ada owns the organisation `lab`."""
     add_people(hub, "ada", "bob")
     return hub
 
 
 @pytest.fixture
 def trusted(team):
-    """Receivers of tests are on this machine, which an administrator must allow."""
+    """Allow webhooks to reach this machine, where the receivers of tests run."""
     allow_host(team.registry.database, "127.0.0.1", ROOT)
     return team
 
@@ -43,7 +43,7 @@ def client(team):
 
 @pytest.fixture
 def as_(team, client):
-    """Ask as somebody: the method, the address, the body."""
+    """Return a function that sends a request as a user."""
 
     @cache
     def token_of(name, role, artifact):
@@ -58,5 +58,5 @@ def as_(team, client):
 
 @pytest.fixture
 def work(team):
-    """Do what is due."""
+    """Run the jobs that are due."""
     return lambda: run_due(team.registry.database, tasks_of_worker(team))

@@ -1,4 +1,4 @@
-"""Webhooks are told what happened, signed, until they have it."""
+"""Webhooks get signed deliveries of events, which are retried until they succeed."""
 
 import base64
 import hashlib
@@ -27,7 +27,7 @@ def due(hub):
     hub.registry.database.execute("UPDATE outbox SET due_at = '2020-01-01 00:00:00.000000'")
 
 
-def test_what_happens_to_a_repository_is_told_in_hugging_faces_words(trusted, as_, work, receiver):
+def test_events_have_the_format_of_hugging_face(trusted, as_, work, receiver):
     webhook = make(as_, receiver)
     create(as_)
     commit = '{"key":"header","value":{"summary":"first"}}\n{"key":"file","value":{"path":"a.txt","content":"aGk="}}'
@@ -43,8 +43,8 @@ def test_what_happens_to_a_repository_is_told_in_hugging_faces_words(trusted, as
     as_("ada", "POST", "/api/repos/move", {"fromRepo": "ada/thing", "toRepo": "ada/other"})
     as_("ada", "DELETE", "/api/repos/delete", {"name": "other", "organization": "ada"})
     work()
-    told = [(each["event"]["scope"], each["event"]["action"], each["repo"]["name"]) for each in receiver.bodies]
-    assert told == [
+    delivered = [(each["event"]["scope"], each["event"]["action"], each["repo"]["name"]) for each in receiver.bodies]
+    assert delivered == [
         ("repo", "create", "ada/thing"),
         ("repo.content", "update", "ada/thing"),
         ("repo.content", "update", "ada/thing"),
@@ -67,7 +67,7 @@ def test_what_happens_to_a_repository_is_told_in_hugging_faces_words(trusted, as
     assert moved["movedTo"] == {"name": "ada/other", "owner": {"id": "ada"}}
 
 
-def test_an_erasure_is_told_once_with_every_branch_and_tag_that_it_moves(trusted, as_, work, receiver):
+def test_an_erasure_is_one_event_with_every_moved_branch_and_tag(trusted, as_, work, receiver):
     create(as_)
     secret, hidden = trusted.tokens.create(trusted.accounts.get("ada"), "write", ROOT), b"hidden"
     lines = (
@@ -88,14 +88,14 @@ def test_an_erasure_is_told_once_with_every_branch_and_tag_that_it_moves(trusted
     after = trusted.registry.head(_name("ada/thing"))
     assert before != after
     work()
-    [told] = receiver.bodies
-    assert told["event"] == {"action": "update", "scope": "repo.content"}
-    assert told["repo"]["headSha"] == after[:40]
+    [delivered] = receiver.bodies
+    assert delivered["event"] == {"action": "update", "scope": "repo.content"}
+    assert delivered["repo"]["headSha"] == after[:40]
     shas = {"oldSha": before[:40], "newSha": after[:40]}
-    assert told["updatedRefs"] == [{"ref": "refs/heads/main", **shas}, {"ref": "refs/tags/v1", **shas}]
+    assert delivered["updatedRefs"] == [{"ref": "refs/heads/main", **shas}, {"ref": "refs/tags/v1", **shas}]
 
 
-def test_a_withdrawn_revision_is_told(trusted, as_, work, receiver):
+def test_yanking_a_revision_is_an_event(trusted, as_, work, receiver):
     create(as_)
     make(as_, receiver, domains=["repo.config"])
     head = trusted.registry.head(_name("ada/thing"))
@@ -104,7 +104,7 @@ def test_a_withdrawn_revision_is_told(trusted, as_, work, receiver):
     assert [each["updatedConfig"] for each in receiver.bodies] == [{"yanked": True, "revision": head[:40]}]
 
 
-def test_the_receiver_can_check_who_has_sent_it_and_when(trusted, as_, work, receiver):
+def test_the_receiver_can_verify_sender_and_time(trusted, as_, work, receiver):
     make(as_, receiver, secret="whsec_" + base64.b64encode(b"k" * 24).decode())
     create(as_)
     work()
@@ -125,7 +125,7 @@ def test_without_a_secret_nothing_is_signed(trusted, as_, work, receiver):
     assert not {"webhook-signature", "X-Webhook-Secret"} & headers.keys()
 
 
-def test_a_receiver_that_fails_is_told_again_with_the_same_id_and_body(trusted, as_, work, receiver):
+def test_a_failed_delivery_is_retried_with_the_same_id_and_body(trusted, as_, work, receiver):
     receiver.statuses = [500, 503]
     webhook = make(as_, receiver)
     create(as_)
@@ -140,7 +140,7 @@ def test_a_receiver_that_fails_is_told_again_with_the_same_id_and_body(trusted, 
     assert trusted.registry.jobs() == []
 
 
-def test_a_receiver_that_never_answers_is_given_up_and_can_be_told_again(trusted, as_, work):
+def test_a_delivery_without_response_is_given_up_and_can_be_redelivered(trusted, as_, work):
     with a_receiver() as gone:
         pass
     webhook = make(as_, gone)
@@ -151,7 +151,7 @@ def test_a_receiver_that_never_answers_is_given_up_and_can_be_told_again(trusted
     [delivery] = as_("ada", "GET", f"/api/v1/webhooks/{webhook}/deliveries").json()["items"]
     assert (delivery["attempts"], delivery["status"], delivery["delivered"]) == (8, None, False)
     assert delivery["error"].startswith("no response: ")
-    assert trusted.registry.jobs() == [], "what a receiver failed to take is not the operator's debt"
+    assert trusted.registry.jobs() == [], "failures of receivers do not stay in the outbox"
     with a_receiver() as back:
         as_("ada", "PATCH", f"/api/v1/webhooks/{webhook}", {"url": back.url})
         again = as_("ada", "POST", f"/api/v1/webhooks/{webhook}/deliveries/{delivery['id']}/redeliver")
@@ -173,7 +173,7 @@ def test_a_redirect_is_not_followed(trusted, as_, work, receiver):
     assert trusted.registry.jobs() == []
 
 
-def test_only_what_is_watched_and_wanted_is_told(trusted, as_, work, receiver):
+def test_only_watched_repositories_and_domains_cause_deliveries(trusted, as_, work, receiver):
     create(as_)
     create(as_, repository="other")
     make(as_, receiver, watched=[{"type": "model", "name": "Ada/Thing"}], domains=["repo.config"])
@@ -186,7 +186,7 @@ def test_only_what_is_watched_and_wanted_is_told(trusted, as_, work, receiver):
     ]
 
 
-def test_strangers_are_not_told_of_private_things(trusted, as_, work, receiver):
+def test_webhooks_without_access_get_no_events_of_private_repositories(trusted, as_, work, receiver):
     with a_receiver() as bobs, a_receiver() as roots:
         make(as_, receiver)
         make(as_, bobs, name="bob", watched=[*WATCH_ADA, {"type": "org", "name": "lab"}])
@@ -200,7 +200,7 @@ def test_strangers_are_not_told_of_private_things(trusted, as_, work, receiver):
         assert [each["repo"]["name"] for each in roots.bodies] == ["ada/thing", "lab/in-the-lab", "ada/open"]
 
 
-def test_a_disabled_webhook_is_told_nothing_not_even_what_waits(trusted, as_, work, receiver):
+def test_a_disabled_webhook_gets_no_deliveries_including_pending_ones(trusted, as_, work, receiver):
     webhook = make(as_, receiver)
     create(as_)
     as_("ada", "POST", f"/api/settings/webhooks/{webhook}/disable")
@@ -213,7 +213,7 @@ def test_a_disabled_webhook_is_told_nothing_not_even_what_waits(trusted, as_, wo
     assert [each["repo"]["name"] for each in receiver.bodies] == ["ada/third"]
 
 
-def test_a_commit_that_fails_is_told_to_nobody(trusted, as_, work, receiver):
+def test_a_failed_commit_causes_no_delivery(trusted, as_, work, receiver):
     create(as_)
     make(as_, receiver)
     assert as_("ada", "POST", "/api/models/ada/thing/tag/main", {"tag": "2026"}).status_code == 400
@@ -221,7 +221,7 @@ def test_a_commit_that_fails_is_told_to_nobody(trusted, as_, work, receiver):
     assert receiver.arrived == []
 
 
-def test_scores_that_a_new_revision_brings_are_told_once(trusted, as_, work, receiver, tmp_path):
+def test_scores_of_a_new_revision_are_delivered_once(trusted, as_, work, receiver, tmp_path):
     make(as_, receiver, domains=["score"])
     folder = a_folder(tmp_path / "mulan-yo")
     name = _name("ada/mulan-yo")
@@ -229,13 +229,13 @@ def test_scores_that_a_new_revision_brings_are_told_once(trusted, as_, work, rec
     write_card(a_card(scores=(a_score(), a_score(0.7, language="sw"))), folder)
     publish(folder, name, trusted.registry, trusted.store)
     work()
-    told = [
+    delivered = [
         [(score["metric"], score["value"], score["language"]) for score in each["scores"]] for each in receiver.bodies
     ]
-    assert told == [[("r_precision_at_1", 0.5, "yo")], [("r_precision_at_1", 0.7, "sw")]]
+    assert delivered == [[("r_precision_at_1", 0.5, "yo")], [("r_precision_at_1", 0.7, "sw")]]
 
 
-def test_a_score_that_somebody_publishes_is_told_once(trusted, as_, work, receiver, tmp_path):
+def test_a_published_score_is_delivered_once(trusted, as_, work, receiver, tmp_path):
     revision = publish(a_folder(tmp_path / "mulan-yo"), _name("ada/mulan-yo"), trusted.registry, trusted.store)
     make(as_, receiver, domains=["score"])
     score = {
@@ -246,10 +246,10 @@ def test_a_score_that_somebody_publishes_is_told_once(trusted, as_, work, receiv
     for _ in range(2):
         assert as_("bob", "POST", "/api/v1/artifacts/ada/mulan-yo/scores", score).status_code in {200, 201}
     work()
-    [told] = receiver.bodies
-    assert told["event"] == {"action": "create", "scope": "score"}
-    [said] = told["scores"]
-    assert (said["metric"], said["value"], said["language"]) == ("r_precision_at_10", 0.25, "yo")
+    [delivered] = receiver.bodies
+    assert delivered["event"] == {"action": "create", "scope": "score"}
+    [score] = delivered["scores"]
+    assert (score["metric"], score["value"], score["language"]) == ("r_precision_at_10", 0.25, "yo")
 
 
 def test_only_the_newest_deliveries_are_kept(trusted, as_, work, receiver, monkeypatch):
@@ -263,7 +263,7 @@ def test_only_the_newest_deliveries_are_kept(trusted, as_, work, receiver, monke
     assert len(as_("ada", "GET", f"/api/v1/webhooks/{webhook}/deliveries").json()["items"]) == 3
 
 
-def test_nobody_sees_or_changes_anothers_webhook_or_reads_a_secret_back(team, as_):
+def test_webhooks_are_private_to_their_account_and_secrets_are_never_returned(team, as_):
     body = {"url": "https://example.org/", "watched": WATCH_ADA, "secret": "s3cret"}
     made = as_("ada", "POST", "/api/v1/webhooks", body).json()
     assert made["secret"] == "s3cret"
@@ -279,7 +279,7 @@ def test_nobody_sees_or_changes_anothers_webhook_or_reads_a_secret_back(team, as
 
 IMPOSSIBLE = [
     ({"watched": [{"type": "everything"}]}, 403, "administrator"),
-    ({"watched": []}, 400, "watches 1 to 100"),
+    ({"watched": []}, 400, "can watch 1 to 100"),
     ({"watched": [{"type": "moon", "name": "x"}]}, 400, "cannot be watched"),
     ({"watched": [{"type": "model", "name": "thing"}]}, 400, "owner/name"),
     ({"domains": ["weather"]}, 400, "unknown domains"),
@@ -292,22 +292,22 @@ IMPOSSIBLE = [
     ({"url": "https:///nowhere"}, 400, "not a valid URL"),
     ({"url": "https://[::1"}, 400, "not a valid URL"),
 ]
-"""What is asked for otherwise than in the middle of the road, the answer, and a word of its reason."""
+"""Invalid requests, with the status and a part of the error."""
 
 
-def test_a_webhook_that_cannot_be_is_refused_with_the_reason(team, as_):
+def test_an_invalid_webhook_is_refused_with_the_reason(team, as_):
     for changes, status, reason in IMPOSSIBLE:
         body = {"url": "https://example.org/", "watched": WATCH_ADA, **changes}
-        answer = as_("ada", "POST", "/api/v1/webhooks", body)
-        assert (answer.status_code, reason in answer.text) == (status, True), (changes, answer.text)
+        response = as_("ada", "POST", "/api/v1/webhooks", body)
+        assert (response.status_code, reason in response.text) == (status, True), (changes, response.text)
 
 
-def test_a_webhook_that_starts_a_job_is_not_served(team, as_):
-    answer = as_("ada", "POST", "/api/settings/webhooks", {"jobSourceId": "j", "watched": WATCH_ADA})
-    assert answer.status_code == 501 and "jobs are not served" in answer.text
+def test_a_webhook_that_starts_a_job_is_not_supported(team, as_):
+    response = as_("ada", "POST", "/api/settings/webhooks", {"jobSourceId": "j", "watched": WATCH_ADA})
+    assert response.status_code == 501 and "jobs are not served" in response.text
 
 
-def test_an_account_has_a_limited_number(team, as_, monkeypatch):
+def test_an_account_has_a_limited_number_of_webhooks(team, as_, monkeypatch):
     monkeypatch.setattr("server.parts.webhooks.webhooks.MAX_WEBHOOKS", 1)
     body = {"url": "https://example.org/", "watched": WATCH_ADA}
     assert as_("ada", "POST", "/api/v1/webhooks", body).status_code == 201
@@ -315,7 +315,7 @@ def test_an_account_has_a_limited_number(team, as_, monkeypatch):
     assert as_("bob", "POST", "/api/v1/webhooks", body).status_code == 201
 
 
-def test_hugging_faces_client_makes_changes_and_deletes_webhooks(team):
+def test_hugging_faces_client_creates_changes_and_deletes_webhooks(team):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = uvicorn.Server(server_config(create_app(team)))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
@@ -340,7 +340,7 @@ def test_hugging_faces_client_makes_changes_and_deletes_webhooks(team):
         thread.join(timeout=10)
 
 
-def test_an_administrator_allows_hosts_at_the_command_line(team, as_, tmp_path, monkeypatch, capsys):
+def test_an_administrator_allows_hosts_on_the_command_line(team, as_, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("HUB_HOME", str(team.home.folder))
     monkeypatch.setenv("HUB_CARDS", str(tmp_path / "no-cards"))
     body = {"url": "http://ci.lab.internal:80/", "watched": WATCH_ADA}
@@ -355,7 +355,7 @@ def test_an_administrator_allows_hosts_at_the_command_line(team, as_, tmp_path, 
     assert main(["admin", "webhook", "allow", "http://x/"]) == 2
 
 
-def test_an_administrator_sees_who_is_told_what_and_how_it_went(
+def test_an_administrator_lists_webhooks_and_their_deliveries(
     trusted, as_, work, receiver, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.setenv("HUB_HOME", str(trusted.home.folder))

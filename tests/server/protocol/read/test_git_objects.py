@@ -1,4 +1,4 @@
-"""Object ids agree with git's own."""
+"""Object ids are the same as in git."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def git(folder: Path, *arguments: str) -> str:
     return subprocess.run(["git", "-C", folder, *arguments], check=True, capture_output=True, text=True).stdout.strip()
 
 
-def test_folders_and_files_have_the_ids_git_gives_them(tmp_path: Path):
+def test_folders_and_files_have_the_same_ids_as_in_git(tmp_path: Path):
     files = tuple(
         File(path, Digest(f"{number:064x}"), number) for number, path in enumerate(["a/b/c", "a/b.txt", "a/b-c", "z"])
     )
@@ -46,7 +46,7 @@ def test_an_empty_blob_has_gits_well_known_id():
 
 @pytest.fixture
 def listing(tmp_path: Path) -> Iterator[Callable[..., TestClient]]:
-    """A client of a server with one artifact that holds files with these paths."""
+    """Return a function that creates an artifact with files at the given paths, and returns a client."""
     with a_hub(tmp_path) as hub, TestClient(create_app(hub)) as client:
 
         def make(paths: Iterable[str]) -> TestClient:
@@ -60,7 +60,7 @@ def listing(tmp_path: Path) -> Iterator[Callable[..., TestClient]]:
         yield make
 
 
-def test_a_page_hashes_each_file_and_folder_of_a_tree_at_most_twice(listing, monkeypatch):
+def test_listing_a_tree_hashes_each_file_and_folder_at_most_twice(listing, monkeypatch):
     client = listing(f"{folder}/inner/{file}" for folder in range(100) for file in range(20))
     hashed = []
     genuine = hashlib.sha1
@@ -81,7 +81,7 @@ def test_a_path_of_five_hundred_folders_is_listed(listing):
     assert len(entries) == 50
     entries = client.get("/api/models/ada/wide/tree/main?recursive=true").json()
     assert len(entries) == 502
-    told = client.post("/api/models/ada/wide/paths-info/main", json={"paths": [deep, f"{deep}/b"]}).json()
-    assert [each["type"] for each in told] == ["directory", "file"]
-    assert told[0] == next(each for each in entries if each["path"] == deep)
-    assert client.get(f"/api/models/ada/wide/tree/main/{deep}").json() == [told[1]]
+    found = client.post("/api/models/ada/wide/paths-info/main", json={"paths": [deep, f"{deep}/b"]}).json()
+    assert [each["type"] for each in found] == ["directory", "file"]
+    assert found[0] == next(each for each in entries if each["path"] == deep)
+    assert client.get(f"/api/models/ada/wide/tree/main/{deep}").json() == [found[1]]

@@ -1,4 +1,4 @@
-"""What lists answer that no client asks for in its own words."""
+"""Parameters of lists that no client has methods for."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from starlette.testclient import TestClient
 
 
 def ids(client: TestClient, query: str) -> list[str]:
-    answer = client.get(f"/api/models?{query}")
-    assert answer.status_code == 200, answer.text
-    return [each["id"] for each in answer.json()]
+    response = client.get(f"/api/models?{query}")
+    assert response.status_code == 200, response.text
+    return [each["id"] for each in response.json()]
 
 
-def test_where_no_name_has_the_part_words_are_looked_for(client: TestClient):
+def test_a_search_without_matching_names_searches_descriptions(client: TestClient):
     assert ids(client, "search=irst-y") == ["ada/first-yo"]
     assert ids(client, "search=Draws%20emoji%20from%20English") == ["linguahub/tiny-sd"]
     assert ids(client, "search=nothing-of-that-kind") == []
 
 
-def test_a_list_shows_what_was_asked_for_and_no_more(client: TestClient):
+def test_a_list_only_returns_the_requested_properties(client: TestClient):
     [short] = client.get("/api/models?search=first-yo").json()
     assert {"id", "modelId", "likes", "tags", "trendingScore"} <= short.keys() and not {
         "siblings",
@@ -31,21 +31,21 @@ def test_a_list_shows_what_was_asked_for_and_no_more(client: TestClient):
     assert full["cardData"]["license"] == "apache-2.0"
 
 
-def test_some_may_be_left_out_from_the_start(client: TestClient):
+def test_a_list_can_skip_results(client: TestClient):
     whole = ids(client, "author=ada&sort=createdAt")
     assert ids(client, "author=ada&sort=createdAt&skip=1") == whole[1:]
     assert ids(client, "author=ada&sort=createdAt&direction=-1") == whole
 
 
-@pytest.mark.parametrize("asked", ["apps=vllm", "inference=warm", "inference_provider=all", "pipeline_tag=fill-mask"])
-def test_what_nothing_here_has_finds_nothing(client: TestClient, asked: str):
-    assert ids(client, f"author=ada&{asked}") == []
+@pytest.mark.parametrize("query", ["apps=vllm", "inference=warm", "inference_provider=all", "pipeline_tag=fill-mask"])
+def test_filters_by_unsupported_features_match_nothing(client: TestClient, query: str):
+    assert ids(client, f"author=ada&{query}") == []
 
 
-@pytest.mark.parametrize("asked", ["expand=beauty", "direction=1", "num_parameters=large", "skip=-1", "sort=beauty"])
-def test_what_cannot_be_is_refused(client: TestClient, asked: str):
-    assert client.get(f"/api/models?{asked}").status_code == 400
-    assert "error" in client.get(f"/api/models?{asked}").json()
+@pytest.mark.parametrize("query", ["expand=beauty", "direction=1", "num_parameters=large", "skip=-1", "sort=beauty"])
+def test_invalid_list_parameters_are_refused(client: TestClient, query: str):
+    assert client.get(f"/api/models?{query}").status_code == 400
+    assert "error" in client.get(f"/api/models?{query}").json()
 
 
 @pytest.mark.parametrize(
@@ -55,10 +55,10 @@ def test_what_cannot_be_is_refused(client: TestClient, asked: str):
         "/api/models/ada/first-yo/xet-read-token/main", "/api/collections/ada/x", "/buckets/ada/x/resolve/a", "/api/jobs/ada",
     ],
 )  # fmt: skip
-def test_what_is_not_served_is_never_merely_missing(client: TestClient, address: str):
-    answer = client.get(address)
-    assert (answer.status_code, answer.headers.get("x-error-code")) == (501, "NotImplemented")
-    assert "not served here" in answer.json()["error"]
+def test_unsupported_paths_return_501_and_not_404(client: TestClient, address: str):
+    response = client.get(address)
+    assert (response.status_code, response.headers.get("x-error-code")) == (501, "NotImplemented")
+    assert "not served here" in response.json()["error"]
 
 
 def test_tags_are_listed_by_their_type(client: TestClient):
@@ -68,7 +68,7 @@ def test_tags_are_listed_by_their_type(client: TestClient):
     assert "base_model:linguahub/emoji-sd" in [each["id"] for each in found["base_model"]]
 
 
-def test_reading_that_a_new_client_does_not_call_a_download_is_not_counted(client: TestClient, hub):
+def test_a_download_counts_only_if_the_client_marks_it_as_one(client: TestClient, hub):
     before = hub.registry.get("ada/many").downloads
     path, agent = (
         "/ada/many/resolve/main/emoji-sd/config.json",

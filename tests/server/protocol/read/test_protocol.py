@@ -1,4 +1,4 @@
-"""What Hugging Face's own client sees."""
+"""Read requests with Hugging Face's client."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from huggingface_hub.errors import RemoteEntryNotFoundError, RepositoryNotFoundE
 from starlette.testclient import TestClient
 
 from hub.local import LocalHub
-from server.http.addresses import commit_id
+from server.http.urls import commit_id
 
 
 @pytest.fixture
@@ -51,23 +51,23 @@ def test_an_older_revision_is_downloaded_by_its_id(endpoint: str, hub: LocalHub,
     assert "CLDR" not in Path(path).read_text(encoding="utf-8")
 
 
-def test_a_data_set_is_downloaded(endpoint: str, tmp_path: Path):
+def test_a_dataset_is_downloaded(endpoint: str, tmp_path: Path):
     path = hf_hub_download(
         "linguahub/tiny-emoji", "names.txt", repo_type="dataset", endpoint=endpoint, cache_dir=tmp_path
     )
     assert Path(path).read_text(encoding="utf-8") == "ọkọ̀ ojú omi\n"
 
 
-def test_the_endpoint_may_be_told_by_the_environment_alone(endpoint: str, tmp_path: Path):
+def test_the_endpoint_can_be_set_in_the_environment(endpoint: str, tmp_path: Path):
     environment = os.environ | {"HF_ENDPOINT": endpoint, "HF_HOME": str(tmp_path), "HF_HUB_DISABLE_TELEMETRY": "1"}
     script = "from huggingface_hub import hf_hub_download; print(open(hf_hub_download('ada/first-yo', 'emoji-sd/config.json')).read())"
-    answer = subprocess.run(
+    response = subprocess.run(
         [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False
     )
-    assert '"method": "mulan"' in answer.stdout, answer.stderr
+    assert '"method": "mulan"' in response.stdout, response.stderr
 
 
-def test_a_repository_is_described(api: HfApi, hub: LocalHub):
+def test_model_info_describes_a_repository(api: HfApi, hub: LocalHub):
     found = api.model_info("ada/first-yo", files_metadata=True)
     assert found.id == "ada/first-yo"
     assert found.sha == commit_id(hub.registry.get("ada/first-yo").revision)
@@ -78,7 +78,7 @@ def test_a_repository_is_described(api: HfApi, hub: LocalHub):
     assert len(weights.lfs.sha256) == 64
 
 
-def test_a_data_set_is_described(api: HfApi):
+def test_dataset_info_describes_a_dataset(api: HfApi):
     assert api.dataset_info("linguahub/tiny-emoji").author == "linguahub"
     assert "linguahub/tiny-emoji" in [each.id for each in api.list_datasets(author="linguahub")]
 
@@ -101,7 +101,7 @@ def test_a_folder_is_listed_with_sizes_and_digests(api: HfApi):
     assert inside[1].lfs.size == inside[1].size
 
 
-def test_artifacts_are_listed_by_tag_owner_and_word(api: HfApi):
+def test_artifacts_are_listed_by_tag_owner_and_search_term(api: HfApi):
     assert {each.id for each in api.list_models(author="ada")} == {"ada/first-yo", "ada/first-ar", "ada/many"}
     assert {each.id for each in api.list_models(author="ada", filter="yo")} == {"ada/first-yo", "ada/many"}
     assert {each.id for each in api.list_models(author="ada", filter=["ar", "license:mit"])} == {"ada/first-ar"}
@@ -109,16 +109,16 @@ def test_artifacts_are_listed_by_tag_owner_and_word(api: HfApi):
     assert {each.id for each in api.list_models(filter="base_model:linguahub/emoji-sd", author="ada")} >= {"ada/many"}
 
 
-def test_a_list_longer_than_a_page_is_walked_to_its_end(client: TestClient):
-    walked, address = [], "/api/models?author=ada&limit=1&sort=lastModified"
+def test_following_next_links_returns_the_whole_list(client: TestClient):
+    found, address = [], "/api/models?author=ada&limit=1&sort=lastModified"
     while address:
-        answer = client.get(address)
-        walked += [each["id"] for each in answer.json()]
-        address = answer.links.get("next", {}).get("url")
-    assert sorted(walked) == ["ada/first-ar", "ada/first-yo", "ada/many"]
+        response = client.get(address)
+        found += [each["id"] for each in response.json()]
+        address = response.links.get("next", {}).get("url")
+    assert sorted(found) == ["ada/first-ar", "ada/first-yo", "ada/many"]
 
 
-def test_what_is_missing_raises_the_clients_own_errors(api: HfApi, endpoint: str, tmp_path: Path):
+def test_missing_repositories_revisions_and_files_raise_errors_of_the_client(api: HfApi, endpoint: str, tmp_path: Path):
     with pytest.raises(RepositoryNotFoundError):
         api.model_info("ada/nothing")
     with pytest.raises(RevisionNotFoundError):
@@ -130,31 +130,31 @@ def test_what_is_missing_raises_the_clients_own_errors(api: HfApi, endpoint: str
     assert not api.file_exists("ada/first-yo", "absent.json")
 
 
-def test_a_revision_with_a_slash_is_one_segment(client: TestClient):
-    answer = client.get("/api/models/ada/first-yo/revision/refs%2Fpr%2F7")
-    assert answer.status_code == 404
-    assert "refs/pr/7" in answer.json()["error"]
+def test_a_revision_with_an_encoded_slash_is_one_path_segment(client: TestClient):
+    response = client.get("/api/models/ada/first-yo/revision/refs%2Fpr%2F7")
+    assert response.status_code == 404
+    assert "refs/pr/7" in response.json()["error"]
 
 
 @pytest.mark.parametrize("address", ["/api/models?limit=0", "/api/models?cursor=nonsense!", "/api/models?sort=beauty"])
-def test_a_list_that_cannot_be_is_refused(client: TestClient, address: str):
-    answer = client.get(address)
-    assert answer.status_code == 400
-    assert answer.json()["error"]
+def test_a_list_with_invalid_parameters_is_refused(client: TestClient, address: str):
+    response = client.get(address)
+    assert response.status_code == 400
+    assert response.json()["error"]
 
 
-def test_requests_keep_the_name_their_client_gave_them(client: TestClient):
+def test_requests_keep_the_id_sent_by_the_client(client: TestClient):
     assert client.get("/api/models", headers={"X-Request-Id": "abc-1"}).headers["x-request-id"] == "abc-1"
     assert client.get("/api/models", headers={"X-Amzn-Trace-Id": "trace;2"}).headers["x-request-id"] == "trace;2"
     assert client.get("/api/nothing", headers={"X-Request-Id": "bad id\t"}).headers["x-request-id"] != "bad id\t"
 
 
 @pytest.mark.parametrize("path", ["/api/nothing", "/favicon.ico", "/.git/config", "/a/b/c/d"])
-def test_what_is_not_served_is_not_found(client: TestClient, path: str):
+def test_unknown_paths_return_404(client: TestClient, path: str):
     assert client.get(path).status_code == 404
 
 
-def test_writing_is_not_allowed(client: TestClient):
-    answer = client.post("/api/models/ada/first-yo")
-    assert answer.status_code == 405
-    assert answer.json() == {"error": "Method Not Allowed"}
+def test_unsupported_methods_return_405(client: TestClient):
+    response = client.post("/api/models/ada/first-yo")
+    assert response.status_code == 405
+    assert response.json() == {"error": "Method Not Allowed"}

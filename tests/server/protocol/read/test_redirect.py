@@ -1,4 +1,4 @@
-"""A server whose store is a bucket: Hugging Face clients are sent there for what is large."""
+"""With a bucket as store, large files are redirected to it."""
 
 import socket
 import threading
@@ -20,18 +20,18 @@ from server.cli import server_config
 from tests.builders.artifacts import a_folder
 
 
-def test_large_files_come_from_the_bucket_and_small_ones_from_the_server(bucket, tmp_path):
+def test_large_files_are_redirected_to_the_bucket_and_small_ones_are_not(bucket, tmp_path):
     folder = a_folder(tmp_path / "mulan-yo")
     save_file({"weight": np.arange(1 << 19, dtype=np.float32)}, folder / "emoji-sd" / "model.safetensors")
     home = Home(tmp_path / "registry.db", tmp_path / "home", tmp_path / "no-cards", store_url=bucket)
     with LocalHub.open(home) as hub, socket.create_server(("127.0.0.1", 0)) as listener:
         revision = publish(folder, ArtifactName("local", "mulan-yo"), hub.registry, hub.store)
         with TestClient(create_app(hub), follow_redirects=False) as client:
-            answer = client.get("/local/mulan-yo/resolve/main/emoji-sd/model.safetensors")
-            assert answer.status_code == 302
-            assert answer.headers["X-Repo-Commit"] == revision.id[:40]
-            assert int(answer.headers["X-Linked-Size"]) > 1 << 20
-            assert "Signature" in answer.headers["Location"]
+            response = client.get("/local/mulan-yo/resolve/main/emoji-sd/model.safetensors")
+            assert response.status_code == 302
+            assert response.headers["X-Repo-Commit"] == revision.id[:40]
+            assert int(response.headers["X-Linked-Size"]) > 1 << 20
+            assert "Signature" in response.headers["Location"]
             assert client.get("/local/mulan-yo/resolve/main/README.md").content == (folder / "README.md").read_bytes()
         server = uvicorn.Server(server_config(create_app(hub)))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)

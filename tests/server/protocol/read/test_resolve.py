@@ -11,24 +11,24 @@ from hub.errors import DamagedFile
 from hub.local import LocalHub
 from hub.names import ArtifactName
 from hub.store import MemoryStore
-from server.http.addresses import commit_id
-from server.protocol.read.resolve import blob_answer, counted_files
+from server.http.urls import commit_id
+from server.protocol.read.resolve import blob_response, counted_files
 
 WEIGHTS = "/ada/first-yo/resolve/main/emoji-sd/model.safetensors"
 
 
-def test_a_file_comes_with_what_hugging_face_clients_check(client: TestClient, hub: LocalHub):
-    answer = client.get(WEIGHTS)
-    assert answer.status_code == 200
-    assert answer.headers["etag"] == f'"{hashlib.sha256(answer.content).hexdigest()}"'
-    assert answer.headers["x-repo-commit"] == commit_id(hub.registry.get("ada/first-yo").revision)
-    assert len(answer.headers["x-repo-commit"]) == 40
-    assert answer.headers["content-length"] == str(len(answer.content))
-    assert answer.headers["accept-ranges"] == "bytes"
-    assert "content-encoding" not in answer.headers
+def test_a_file_has_the_headers_that_hugging_face_clients_check(client: TestClient, hub: LocalHub):
+    response = client.get(WEIGHTS)
+    assert response.status_code == 200
+    assert response.headers["etag"] == f'"{hashlib.sha256(response.content).hexdigest()}"'
+    assert response.headers["x-repo-commit"] == commit_id(hub.registry.get("ada/first-yo").revision)
+    assert len(response.headers["x-repo-commit"]) == 40
+    assert response.headers["content-length"] == str(len(response.content))
+    assert response.headers["accept-ranges"] == "bytes"
+    assert "content-encoding" not in response.headers
 
 
-def test_head_has_the_headers_of_get_and_no_body(client: TestClient):
+def test_head_returns_the_headers_of_get_without_a_body(client: TestClient):
     head, get = client.head(WEIGHTS), client.get(WEIGHTS)
     assert head.content == b""
     for name in ("etag", "content-length", "x-repo-commit", "accept-ranges", "content-disposition"):
@@ -36,38 +36,38 @@ def test_head_has_the_headers_of_get_and_no_body(client: TestClient):
 
 
 @pytest.mark.parametrize(
-    ("asked", "start", "stop"),
+    ("byte_range", "start", "stop"),
     [("bytes=0-9", 0, 10), ("bytes=8-", 8, None), ("bytes=-5", -5, None), ("bytes=3-3", 3, 4)],
 )
-def test_a_part_of_a_file_can_be_had(client: TestClient, asked: str, start: int, stop: int | None):
+def test_a_range_of_a_file_is_returned(client: TestClient, byte_range: str, start: int, stop: int | None):
     whole = client.get(WEIGHTS).content
-    answer = client.get(WEIGHTS, headers={"Range": asked})
-    assert answer.status_code == 206
-    assert answer.content == whole[start:stop]
-    assert answer.headers["content-range"].endswith(f"/{len(whole)}")
+    response = client.get(WEIGHTS, headers={"Range": byte_range})
+    assert response.status_code == 206
+    assert response.content == whole[start:stop]
+    assert response.headers["content-range"].endswith(f"/{len(whole)}")
 
 
-def test_a_range_behind_the_end_is_refused_with_the_size(client: TestClient):
-    answer = client.get(WEIGHTS, headers={"Range": "bytes=100000-"})
-    assert answer.status_code == 416
-    assert answer.headers["content-range"].startswith("bytes */")
+def test_a_range_beyond_the_end_is_refused_with_the_size(client: TestClient):
+    response = client.get(WEIGHTS, headers={"Range": "bytes=100000-"})
+    assert response.status_code == 416
+    assert response.headers["content-range"].startswith("bytes */")
 
 
-def test_a_range_of_other_bytes_gives_the_whole_file(client: TestClient):
+def test_a_range_with_an_outdated_etag_returns_the_whole_file(client: TestClient):
     etag = client.head(WEIGHTS).headers["etag"]
     assert client.get(WEIGHTS, headers={"Range": "bytes=0-3", "If-Range": etag}).status_code == 206
     assert client.get(WEIGHTS, headers={"Range": "bytes=0-3", "If-Range": '"something else"'}).status_code == 200
 
 
-def test_what_a_client_already_has_is_not_sent_again(client: TestClient):
+def test_an_unchanged_file_returns_304(client: TestClient):
     etag = client.head(WEIGHTS).headers["etag"]
-    answer = client.get(WEIGHTS, headers={"If-None-Match": f'"other", W/{etag}'})
-    assert answer.status_code == 304
-    assert answer.content == b""
-    assert answer.headers["etag"] == etag
+    response = client.get(WEIGHTS, headers={"If-None-Match": f'"other", W/{etag}'})
+    assert response.status_code == 304
+    assert response.content == b""
+    assert response.headers["etag"] == etag
 
 
-def test_a_pinned_revision_may_be_kept_forever_and_a_branch_may_not(client: TestClient, hub: LocalHub):
+def test_files_of_a_pinned_revision_are_immutable_and_those_of_a_branch_are_not(client: TestClient, hub: LocalHub):
     older = hub.registry.revisions(ArtifactName("ada", "first-yo"))[-1]
     pinned = client.get(WEIGHTS.replace("main", commit_id(older.id)))
     assert "immutable" in pinned.headers["cache-control"]
@@ -85,17 +85,17 @@ def test_a_pinned_revision_may_be_kept_forever_and_a_branch_may_not(client: Test
         ("/ada/first-yo/resolve/main/absent.json", "EntryNotFound"),
     ],
 )
-def test_what_is_missing_is_named_in_the_error_code(client: TestClient, path: str, code: str):
-    for answer in (client.get(path), client.head(path)):
-        assert answer.status_code == 404
-        assert answer.headers["x-error-code"] == code
-        assert answer.headers["x-error-message"]
+def test_the_error_code_names_what_is_missing(client: TestClient, path: str, code: str):
+    for response in (client.get(path), client.head(path)):
+        assert response.status_code == 404
+        assert response.headers["x-error-code"] == code
+        assert response.headers["x-error-message"]
     assert client.get(path).json().keys() == {"error"}
 
 
-def test_a_missing_file_tells_which_revision_lacks_it(client: TestClient, hub: LocalHub):
-    answer = client.get("/ada/first-yo/resolve/main/absent.json")
-    assert answer.headers["x-repo-commit"] == commit_id(hub.registry.get("ada/first-yo").revision)
+def test_the_response_for_a_missing_file_names_the_revision(client: TestClient, hub: LocalHub):
+    response = client.get("/ada/first-yo/resolve/main/absent.json")
+    assert response.headers["x-repo-commit"] == commit_id(hub.registry.get("ada/first-yo").revision)
 
 
 @pytest.mark.parametrize(
@@ -106,24 +106,26 @@ def test_a_missing_file_tells_which_revision_lacks_it(client: TestClient, hub: L
         ("/ada/first-yo/resolve/refs%2Fpr%2F1/README.md", "hub show ada/first-yo"),
     ],
 )
-def test_what_is_missing_comes_with_the_command_that_lists_what_is_there(client: TestClient, path: str, command: str):
+def test_errors_for_missing_things_end_with_the_command_that_lists_existing_ones(
+    client: TestClient, path: str, command: str
+):
     assert client.get(path).json()["error"].endswith(f"List them with `{command}`.")
 
 
 @pytest.mark.parametrize("path", ["..%2F..%2Fetc%2Fpasswd", "a%00b", "%2Fetc%2Fpasswd", "emoji-sd%5Cconfig.json"])
-def test_a_path_that_no_repository_has_is_refused(client: TestClient, path: str):
-    answer = client.get(f"/ada/first-yo/resolve/main/{path}")
-    assert answer.status_code == 422
-    assert "path" in answer.json()["error"] or "character" in answer.json()["error"]
+def test_an_invalid_path_is_refused(client: TestClient, path: str):
+    response = client.get(f"/ada/first-yo/resolve/main/{path}")
+    assert response.status_code == 422
+    assert "path" in response.json()["error"] or "character" in response.json()["error"]
 
 
-def test_a_bare_name_finds_what_the_command_line_finds(client: TestClient):
+def test_a_bare_name_is_resolved_as_on_the_command_line(client: TestClient):
     assert client.get("/first-yo/resolve/main/emoji-sd/config.json").json()["method"] == "mulan"
 
 
-def test_data_sets_are_downloaded_under_their_prefix(client: TestClient):
-    answer = client.get("/datasets/linguahub/tiny-emoji/resolve/main/names.txt")
-    assert answer.text == "ọkọ̀ ojú omi\n"
+def test_datasets_are_downloaded_below_their_prefix(client: TestClient):
+    response = client.get("/datasets/linguahub/tiny-emoji/resolve/main/names.txt")
+    assert response.text == "ọkọ̀ ojú omi\n"
 
 
 def test_published_files_cannot_run_in_a_browser(client: TestClient):
@@ -134,7 +136,7 @@ def test_published_files_cannot_run_in_a_browser(client: TestClient):
     assert weights.headers["content-disposition"].startswith("attachment")
 
 
-def test_a_download_counts_once(client: TestClient, hub: LocalHub):
+def test_a_download_is_counted_once(client: TestClient, hub: LocalHub):
     before = hub.registry.get("ada/many").downloads
     address = "/ada/many/resolve/main/emoji-sd/config.json"
     client.get(address)
@@ -144,30 +146,30 @@ def test_a_download_counts_once(client: TestClient, hub: LocalHub):
     assert hub.registry.get("ada/many").downloads == before + 1
 
 
-def test_a_withdrawn_revision_still_comes_with_a_warning(client: TestClient):
-    answer = client.get("/bob/withdrawn/resolve/1/README.md")
-    assert answer.status_code == 200
-    assert answer.headers["x-hf-warning"] == "yanked; revision 1 of bob/withdrawn was yanked by its owner"
+def test_a_yanked_revision_is_served_with_a_warning(client: TestClient):
+    response = client.get("/bob/withdrawn/resolve/1/README.md")
+    assert response.status_code == 200
+    assert response.headers["x-hf-warning"] == "yanked; revision 1 of bob/withdrawn was yanked by its owner"
     assert "x-hf-warning" not in client.get("/bob/withdrawn/resolve/main/README.md").headers
 
 
-def test_lost_bytes_are_a_fault_of_ours_and_never_an_empty_file(hub: LocalHub):
+def test_a_missing_blob_raises_an_error_and_is_never_an_empty_file(hub: LocalHub):
     [file] = [each for each in hub.registry.revision(ArtifactName("ada", "many")).files if each.path == "sample.png"]
     with pytest.raises(DamagedFile, match="are missing from the store"):
-        blob_answer(MemoryStore(), file, {}, None)
+        blob_response(MemoryStore(), file, {}, None)
 
 
-def test_a_base_counts_by_its_index(hub: LocalHub):
+def test_a_download_of_a_base_is_counted_by_model_index(hub: LocalHub):
     assert counted_files(hub.registry.revision(ArtifactName("linguahub", "tiny-sd"))) == {"model_index.json"}
 
 
-def test_a_store_without_local_files_is_streamed(hub: LocalHub):
+def test_a_blob_without_a_local_file_is_streamed(hub: LocalHub):
     [file] = [each for each in hub.registry.revision(ArtifactName("ada", "many")).files if each.path == "sample.png"]
     store = MemoryStore()
     with hub.store.open(file.digest) as source:
         store.put(source.read())
-    client = TestClient(blob_answer(store, file, {"ETag": f'"{file.digest}"'}, None))
-    answer = client.get("/")
-    assert answer.headers["content-type"] == "image/png"
-    assert hashlib.sha256(answer.content).hexdigest() == file.digest.hex
-    assert answer.headers["content-length"] == str(file.size_bytes)
+    client = TestClient(blob_response(store, file, {"ETag": f'"{file.digest}"'}, None))
+    response = client.get("/")
+    assert response.headers["content-type"] == "image/png"
+    assert hashlib.sha256(response.content).hexdigest() == file.digest.hex
+    assert response.headers["content-length"] == str(file.size_bytes)

@@ -1,4 +1,4 @@
-"""Repositories, who may do what with them, and their branches, through Hugging Face's own client."""
+"""Repositories, permissions and branches with Hugging Face's client."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def status(caught) -> int:
     return caught.value.response.status_code
 
 
-def test_the_client_knows_who_it_is(api, hub):
+def test_whoami_returns_the_account_of_the_token(api, hub):
     me = api.whoami()
     assert (me["name"], me["type"], me["auth"]["accessToken"]["role"]) == ("ada", "user", "write")
     assert [(each["name"], each["roleInOrg"]) for each in me["orgs"]] == [("lab", "admin")]
 
 
-def test_a_wrong_token_is_told_and_not_taken_for_a_missing_repository(endpoint, repo):
+def test_an_invalid_token_is_not_reported_as_a_missing_repository(endpoint, repo):
     wrong = HfApi(endpoint=endpoint, token="lh_wrong")
     for ask in (wrong.whoami, lambda: wrong.model_info(repo)):
         with pytest.raises(HfHubHTTPError) as caught:
@@ -39,7 +39,7 @@ def test_a_wrong_token_is_told_and_not_taken_for_a_missing_repository(endpoint, 
         assert not isinstance(caught.value, RepositoryNotFoundError)
 
 
-def test_a_repository_is_made_once(api, repo):
+def test_a_repository_is_created_once(api, repo):
     with pytest.raises(HfHubHTTPError) as caught:
         api.create_repo(repo)
     assert status(caught) == 409
@@ -47,12 +47,12 @@ def test_a_repository_is_made_once(api, repo):
     assert api.repo_exists(repo)
 
 
-def test_a_name_without_owner_is_the_users_own(api):
+def test_a_name_without_owner_belongs_to_the_user(api):
     assert api.create_repo("alone").repo_id == "ada/alone"
     assert api.create_repo("lab/together").repo_id == "lab/together"
 
 
-def test_strangers_readers_and_nobody_write_nothing(api, bobs, nobodys, repo, endpoint, token_of):
+def test_only_tokens_with_write_access_can_write(api, bobs, nobodys, repo, endpoint, token_of):
     reader = HfApi(endpoint=endpoint, token=token_of("ada", "read"))
     for who, expected in ((bobs, 403), (reader, 403), (nobodys, 401)):
         with pytest.raises(HfHubHTTPError) as caught:
@@ -65,7 +65,7 @@ def test_strangers_readers_and_nobody_write_nothing(api, bobs, nobodys, repo, en
         bobs.create_repo("ada/from-bob")
 
 
-def test_a_token_for_one_repository_writes_there_alone(api, repo, endpoint, token_of):
+def test_a_token_limited_to_a_repository_cannot_write_elsewhere(api, repo, endpoint, token_of):
     narrow = HfApi(endpoint=endpoint, token=token_of("ada", artifact=repo))
     narrow.upload_file(path_or_fileobj=b"x", path_in_repo="a.txt", repo_id=repo)
     other = api.create_repo("ada/another").repo_id
@@ -79,7 +79,7 @@ def test_a_token_for_one_repository_writes_there_alone(api, repo, endpoint, toke
         assert status(caught) == 403
 
 
-def test_a_private_repository_does_not_exist_for_others(api, bobs, nobodys, tmp_path, client):
+def test_a_private_repository_is_invisible_to_others(api, bobs, nobodys, tmp_path, client):
     repo = api.create_repo("ada/hidden-thing", private=True).repo_id
     api.upload_file(path_or_fileobj=b"secret", path_in_repo="a.txt", repo_id=repo)
     assert api.model_info(repo).private
@@ -97,7 +97,7 @@ def test_a_private_repository_does_not_exist_for_others(api, bobs, nobodys, tmp_
     assert bobs.repo_exists(repo)
 
 
-def test_bytes_of_others_cannot_be_had_by_their_digest(api, bobs, hub: LocalHub, endpoint, token_of):
+def test_files_of_others_cannot_be_accessed_by_digest(api, bobs, hub: LocalHub, endpoint, token_of):
     import hashlib
 
     import httpx
@@ -108,14 +108,14 @@ def test_bytes_of_others_cannot_be_had_by_their_digest(api, bobs, hub: LocalHub,
     digest = hashlib.sha256(content).hexdigest()
     headers = {"authorization": f"Bearer {token_of('bob')}"}
     batch = {"operation": "upload", "transfers": ["basic"], "objects": [{"oid": digest, "size": len(content)}]}
-    answer = httpx.post(f"{endpoint}/{own}.git/info/lfs/objects/batch", json=batch, headers=headers).json()
-    assert "upload" in answer["objects"][0]["actions"]
+    response = httpx.post(f"{endpoint}/{own}.git/info/lfs/objects/batch", json=batch, headers=headers).json()
+    assert "upload" in response["objects"][0]["actions"]
     lines = '{"key":"header","value":{"summary":"x"}}\n{"key":"lfsFile","value":{"path":"a.parquet","algo":"sha256","oid":"%s"}}'
-    answer = httpx.post(f"{endpoint}/api/models/{own}/commit/main", content=lines % digest, headers=headers)
-    assert answer.status_code == 400 and "have not arrived" in answer.json()["error"]
+    response = httpx.post(f"{endpoint}/api/models/{own}/commit/main", content=lines % digest, headers=headers)
+    assert response.status_code == 400 and "were not uploaded" in response.json()["error"]
 
 
-def test_a_deleted_name_is_not_given_again(api, repo):
+def test_the_name_of_a_deleted_repository_stays_reserved(api, repo):
     api.delete_repo(repo)
     assert not api.repo_exists(repo)
     api.delete_repo(repo, missing_ok=True)
@@ -124,7 +124,7 @@ def test_a_deleted_name_is_not_given_again(api, repo):
     assert status(caught) == 410
 
 
-def test_a_moved_repository_is_found_under_both_names(api, repo, fetch):
+def test_a_renamed_repository_is_found_by_both_names(api, repo, fetch):
     api.upload_file(path_or_fileobj=b"x", path_in_repo="a.txt", repo_id=repo)
     api.move_repo(repo, "lab/moved")
     assert api.model_info("lab/moved").id == "lab/moved"
@@ -135,7 +135,7 @@ def test_a_moved_repository_is_found_under_both_names(api, repo, fetch):
         api.create_repo(repo)
 
 
-def test_branches_go_their_own_way(api, repo, fetch):
+def test_branches_are_independent(api, repo, fetch):
     api.upload_file(path_or_fileobj=b"main", path_in_repo="a.txt", repo_id=repo)
     api.create_branch(repo, branch="feat/x")
     api.upload_file(path_or_fileobj=b"branch", path_in_repo="a.txt", repo_id=repo, revision="feat/x")
@@ -156,13 +156,13 @@ def test_branches_go_their_own_way(api, repo, fetch):
 
 
 @pytest.mark.parametrize("name", ["refs/pr/5", "7", "0123456789abcdef", "a..b", "-x", "a.lock", "a b"])
-def test_a_branch_that_reads_as_something_else_is_refused(api, repo, name):
+def test_an_ambiguous_branch_name_is_refused(api, repo, name):
     with pytest.raises(HfHubHTTPError) as caught:
         api.create_branch(repo, branch=name)
     assert status(caught) == 400
 
 
-def test_a_tag_stays_where_it_is(api, repo, fetch):
+def test_a_tag_does_not_move(api, repo, fetch):
     api.upload_file(path_or_fileobj=b"1", path_in_repo="a.txt", repo_id=repo)
     api.create_tag(repo, tag="v1.0", tag_message="First")
     api.upload_file(path_or_fileobj=b"2", path_in_repo="a.txt", repo_id=repo)
@@ -190,14 +190,14 @@ def test_commits_are_listed_with_their_authors_and_squashed(api, repo, fetch):
     assert fetch(repo, "a.txt", revision=commits[1].commit_id) == b"1"
 
 
-def test_paths_are_described_and_missing_ones_left_out(api, repo):
+def test_paths_info_omits_missing_paths(api, repo):
     api.upload_file(path_or_fileobj=b"12345", path_in_repo="b/c.txt", repo_id=repo)
     found = api.get_paths_info(repo, ["b", "b/c.txt", "absent"])
     assert [each.path for each in found] == ["b", "b/c.txt"]
     assert found[1].size == 5
 
 
-def test_likes_are_counted_once_and_taken_back(api, bobs, repo, endpoint, token_of):
+def test_likes_are_counted_once_and_can_be_removed(api, bobs, repo, endpoint, token_of):
     import httpx
 
     headers = {"authorization": f"Bearer {token_of('bob')}"}
@@ -210,7 +210,7 @@ def test_likes_are_counted_once_and_taken_back(api, bobs, repo, endpoint, token_
     assert api.model_info(repo).likes == 0
 
 
-def test_a_gate_opens_for_those_who_were_let_in(api, bobs, repo, endpoint, token_of, tmp_path):
+def test_a_manual_gate_opens_for_accepted_users(api, bobs, repo, endpoint, token_of, tmp_path):
     import httpx
 
     api.upload_file(path_or_fileobj=b"x", path_in_repo="a.txt", repo_id=repo)
@@ -235,7 +235,7 @@ def test_a_gate_opens_for_those_who_were_let_in(api, bobs, repo, endpoint, token
         list(bobs.list_pending_access_requests(repo))
 
 
-def test_a_gate_that_opens_by_itself(api, bobs, repo, endpoint, token_of):
+def test_an_automatic_gate_accepts_every_request(api, bobs, repo, endpoint, token_of):
     import httpx
 
     api.update_repo_settings(repo, gated="auto")
@@ -244,7 +244,7 @@ def test_a_gate_that_opens_by_itself(api, bobs, repo, endpoint, token_of):
     bobs.auth_check(repo)
 
 
-def test_a_card_is_pushed_and_its_metadata_changed(api, repo, endpoint, token_of, tmp_path):
+def test_a_card_is_pushed_and_its_metadata_updated(api, repo, endpoint, token_of, tmp_path):
     script = f"""
 from huggingface_hub import ModelCard, metadata_update
 ModelCard("---\\nlicense: mit\\nlanguage: yo\\ntags: [first]\\n---\\n\\n# Hello\\n").push_to_hub({repo!r})
@@ -264,7 +264,7 @@ except ValueError as error:
     assert "first" not in found.tags
 
 
-def test_files_are_opened_as_those_of_a_file_system(api, repo, endpoint, token_of):
+def test_files_can_be_accessed_with_hf_file_system(api, repo, endpoint, token_of):
     files = HfFileSystem(endpoint=endpoint, token=token_of("ada"), skip_instance_cache=True)
     with files.open(f"{repo}/notes.txt", "wb") as opened:
         opened.write(b"hello")
@@ -287,14 +287,14 @@ def test_files_are_opened_as_those_of_a_file_system(api, repo, endpoint, token_o
     ],
     ids=["space", "collections", "paper", "discussion", "pull request", "space_info", "jobs"],
 )
-def test_what_is_not_served_says_so(api, repo, ask):
+def test_unsupported_features_return_501(api, repo, ask):
     with pytest.raises(HfHubHTTPError, match="not served here") as caught:
         ask(api, repo)
     assert status(caught) == 501
     assert caught.value.response.headers["x-error-code"] == "NotImplemented"
 
 
-def test_a_quota_is_kept(endpoint, token_of, hub: LocalHub):
+def test_a_quota_is_enforced(endpoint, token_of, hub: LocalHub):
     from hub.registry.accounts.permissions import Actor
 
     hub.accounts.add("small", Actor("root"))

@@ -1,8 +1,7 @@
-"""Response bodies of our own API, which clients may rely on. Never database rows.
+"""Response bodies of our API: part of its contract, and independent of the database tables.
 
-orjson writes responses straight from the records, which is many times faster than through pydantic; the records' dataclasses
-describe them in the OpenAPI document. The classes here describe JSON that is not a record. An artifact looks as in
-`hub search --json`.
+orjson serializes the records directly, which is many times faster than pydantic; their dataclasses describe them in the OpenAPI
+document. The classes here describe JSON that is not a record. Artivalues have the same format as in `hub search --json`.
 """
 
 from __future__ import annotations
@@ -18,11 +17,11 @@ from starlette.responses import Response
 
 from hub.records import Artifact, Conditioning, Page, Score, Upstream, Variant
 
-_FACTS = [each.name for each in fields(Artifact) if each.name != "name"]
+_FIELDS = [each.name for each in fields(Artifact) if each.name != "name"]
 
 
 class Body(BaseModel):
-    """A response body without extra fields; the docstrings of its records describe their fields."""
+    """A response body without extra fields. Docstrings of attributes are their descriptions."""
 
     model_config = ConfigDict(
         extra="forbid", use_attribute_docstrings=True, json_schema_serialization_defaults_required=True
@@ -30,8 +29,8 @@ class Body(BaseModel):
 
 
 @cache
-def promised(record: type[Any]) -> type[Any]:
-    """Return a dataclass as a response body of the OpenAPI document, described as in a `Body`."""
+def body_class(record: type[Any]) -> type[Any]:
+    """Return a copy of a dataclass that the OpenAPI document can use as a `Body`."""
     named = {name: getattr(record, name) for name in ("__doc__", "__module__", "__qualname__")}
     return type(record.__name__, (record,), {**named, "__pydantic_config__": Body.model_config})
 
@@ -45,7 +44,7 @@ class ErrorBody(Body):
 
 
 class ArtifactBody(Body):
-    """One artifact, as its newest revision describes it."""
+    """An artifact as of its newest revision."""
 
     name: str = Field(examples=["mulan-yo"])
     owner: str = Field(examples=["linguahub"])
@@ -57,11 +56,11 @@ class ArtifactBody(Body):
     variants: list[Variant]
     bases: list[str] = Field(examples=[["emoji-sd"]])
     encoder: str
-    conditioning: Conditioning | None = Field(description="Of a base: what its denoiser reads.")
+    conditioning: Conditioning | None = Field(description="For a base, the embeddings that its denoiser takes.")
     scores: list[Score]
     tags: list[str]
     upstream: list[Upstream]
-    revision: str = Field(description="Id of the newest revision that is not yanked; empty if all are.")
+    revision: str = Field(description="Id of the newest revision that is not yanked; empty if all are yanked.")
     weights_digest: str
     size_bytes: int
     downloads: int
@@ -73,7 +72,7 @@ class ArtifactBody(Body):
     likes: int
     trending: float = Field(description="Downloads and likes, weighted by recency: for sorting, not for display.")
     weights: dict[str, dict[str, int]] = Field(
-        description="SHA-256 of each weights file → number of parameters by dtype.",
+        description="Number of parameters by dtype, for the SHA-256 of each weights file.",
         examples=[{"0c9438a6bc4da5f66ad366e0…": {"F16": 681911}}],
     )
 
@@ -92,25 +91,25 @@ class SearchBody(Body):
     next: str | None = Field(description="URL of the next page; null on the last.")
 
 
-def described(artifact: Artifact) -> dict[str, Any]:
-    """Return an artifact as `ArtifactBody`; orjson writes the records in it."""
-    facts = {name: getattr(artifact, name) for name in _FACTS}
-    return {"name": artifact.name.name, "owner": artifact.name.owner, **facts}
+def artifact_body(artifact: Artifact) -> dict[str, Any]:
+    """Return an artifact as `ArtifactBody`. orjson serializes its records."""
+    values = {name: getattr(artifact, name) for name in _FIELDS}
+    return {"name": artifact.name.name, "owner": artifact.name.owner, **values}
 
 
-def searched(page: Page, cursor: str | None, following: str | None) -> dict[str, Any]:
+def search_body(page: Page, cursor: str | None, next_url: str | None) -> dict[str, Any]:
     """Return a page as `SearchBody`."""
     return {
         "total": page.total,
         "is_exact": page.is_exact,
         "offset": page.offset,
-        "items": [described(artifact) for artifact in page.items],
+        "items": [artifact_body(artifact) for artifact in page.items],
         "facets": page.facets,
         "cursor": cursor,
-        "next": following,
+        "next": next_url,
     }
 
 
-def answer(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+def json_response(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """Return a JSON response."""
     return Response(orjson.dumps(content), status, headers, "application/json")

@@ -1,6 +1,6 @@
-"""Limit the mirror's requests to its upstream and to public addresses.
+"""Check redirects of the upstream: the mirror only sends requests to its upstream and to public addresses.
 
-The upstream chooses the targets of its redirects; without this check it could make the server send requests into its own network.
+The upstream chooses the targets of its redirects. Without this check it could make the server send requests into its internal network.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ def origin(url: str) -> tuple[str, str, int]:
         port = parts.port or _PORTS[parts.scheme]
     except (KeyError, ValueError) as error:
         raise InvalidUpstreamResponse(
-            "the upstream redirects to something that is not an HTTP URL: nothing was fetched."
+            "the upstream redirects to an address that is not an HTTP URL: nothing was fetched."
         ) from error
     if not parts.hostname:
         raise InvalidUpstreamResponse("the upstream redirects to a URL without a host: nothing was fetched.")
     return parts.scheme, parts.hostname, port
 
 
-def addresses_of(url: str, upstream: str) -> list[str]:
-    """Return the public IP addresses to connect to for `url`; an empty list for the upstream itself, which may be internal.
+def checked_addresses(url: str, upstream: str) -> list[str]:
+    """Return the public IP addresses to connect to for `url`; an empty list for the upstream itself, which can be internal.
 
     Raises InvalidUpstreamResponse if the host is unknown or one of its addresses is not public.
     """

@@ -1,7 +1,7 @@
-"""Read path segments and write links.
+"""Decode path segments and write URLs.
 
-Revisions such as `refs/pr/1` arrive as one segment, `refs%2Fpr%2F1`. Routes are therefore matched on the encoded
-path (`server.http.middleware.EncodedPath`), and every parameter is decoded here afterwards.
+Revisions such as `refs/pr/1` arrive as one segment, `refs%2Fpr%2F1`. So routes are matched on the encoded path
+(`server.http.middleware.EncodedPath`), and each parameter is decoded here.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ def commit_id(revision_id: str) -> str:
 
 
 def is_dataset(artifact: Artifact) -> bool:
-    """Return whether the artifact lives under `/datasets/`, as on the Hugging Face Hub."""
+    """Return whether the URL of the artifact starts with `/datasets/`, as on the Hugging Face Hub."""
     return artifact.kind == "dataset"
 
 
 def page_path(artifact: Artifact, revision: Revision | None = None) -> str:
-    """Return the path of an artifact's page, or of one revision of it."""
+    """Return the path of the page of an artifact or of one of its revisions."""
     path = f"/datasets/{artifact.name}" if is_dataset(artifact) else f"/{artifact.name}"
     return f"{path}/tree/{commit_id(revision.id)}" if revision else path
 
 
 def file_path(artifact: Artifact, revision: Revision, path: str) -> str:
-    """Return the download path of one file of one revision. Its content never changes."""
+    """Return the download path of a file of a revision. Its content never changes."""
     return f"{page_path(artifact)}/resolve/{commit_id(revision.id)}/{quote(path)}"
 
 
 def with_parameters(request: Request, **changes: str | int | None) -> str:
-    """Return the request's own address with some query parameters set, or removed by None."""
+    """Return the path of the request with some query parameters set, or removed with None."""
     parameters = request.query_params.multi_items()
     kept = [(key, value) for key, value in parameters if key not in changes and value]
     query = urlencode(kept + [(key, str(value)) for key, value in changes.items() if value not in (None, "")])
@@ -49,5 +49,5 @@ def with_parameters(request: Request, **changes: str | int | None) -> str:
 
 
 def absolute(request: Request, path: str) -> str:
-    """Return the URL of a path on the host that the client asked, also behind proxies."""
+    """Return the URL of a path on the host that the client has used, also behind proxies."""
     return str(request.base_url).rstrip("/") + path

@@ -1,4 +1,4 @@
-"""The database of mirrored repositories: commits, files and refs that were requested, under the upstream's ids."""
+"""Read and write mirrored repositories in the database: requested commits, files and refs, with the ids of the upstream."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ COLLECTIONS = ("models", "datasets")
 
 @dataclass(frozen=True, slots=True)
 class MirroredRepository:
-    """A repository of the upstream. Models and data sets are separate there and may share a name."""
+    """A repository of the upstream. Models and datasets are separate there and can have the same name."""
 
     collection: str
     """`models` or `datasets`."""
@@ -65,7 +65,7 @@ class MirroredCommit:
 
 
 def origin_of(database: Database, repo: MirroredRepository) -> MirrorOrigin | None:
-    """Return the origin of a mirrored repository; None if it is not mirrored yet."""
+    """Return the origin of a repository; None if it is not mirrored yet."""
     rows = database.rows(
         "SELECT upstream, restricted, commit_id, fetched_at FROM mirrors JOIN mirror_commits USING (key) "
         "WHERE key = :key ORDER BY fetched_at DESC, commit_id LIMIT 1",
@@ -80,7 +80,7 @@ def origin_of(database: Database, repo: MirroredRepository) -> MirrorOrigin | No
 
 
 def origin_of_name(database: Database, name: ArtifactName) -> MirrorOrigin | None:
-    """Return the origin of the mirrored model or data set with this name, or None."""
+    """Return the origin of the mirrored model or dataset with this name, or None."""
     found = (origin_of(database, MirroredRepository(collection, name)) for collection in COLLECTIONS)
     return next(filter(None, found), None)
 

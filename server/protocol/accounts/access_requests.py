@@ -1,4 +1,4 @@
-"""Gated repositories: requests for access and their answers."""
+"""Access requests for gated repositories, and the replies of their owners."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ from hub.errors import InvalidRequest, UnknownAccount
 from hub.local import LocalHub
 from hub.registry.accounts.permissions import Account
 from hub.registry.artifacts.access_requests import answer, ask, requests, status_of
-from server.auth.access import Governed, Hub, Wanted
+from server.auth.access import AdministeredArtifact, Hub, VisibleArtifact
 from server.auth.caller import account_of, actor_of, caller_of
-from server.http.addresses import Segment
 from server.http.times import to_rfc3339
+from server.http.urls import Segment
 from server.protocol.accounts.whoami import person
 
 
 class AccessGrant(BaseModel):
-    """Body of a grant."""
+    """Body of a request that grants access."""
 
     user: str | None = None
     requestId: str | None = None
 
 
-class Answer(AccessGrant):
-    """Body of an answer to a request."""
+class AccessReply(AccessGrant):
+    """Body of a reply to an access request."""
 
     status: Literal["pending", "accepted", "rejected"]
     rejectionReason: str | None = None
 
 
-def ask_for_access(request: Request, hub: Hub, artifact: Wanted) -> Response:
-    """Request access to the files: `accepted` at once for automatic gates, else `pending`."""
+def request_file_access(request: Request, hub: Hub, artifact: VisibleArtifact) -> Response:
+    """Request access to the files: `accepted` immediately for automatic gates, otherwise `pending`. Raises Unauthenticated."""
     caller = caller_of(request, hub)
     status = ask(hub.registry.database, artifact, account_of(caller), actor_of(request, caller))
     return JSONResponse({"status": status})
 
 
-def list_requests(hub: Hub, artifact: Governed, status: Segment) -> Response:
-    """List requests with this status."""
+def list_requests(hub: Hub, artifact: AdministeredArtifact, status: Segment) -> Response:
+    """List the access requests with a status. Raises InvalidRequest if the repository is not gated."""
     _require_gated(artifact.gated, str(artifact.name))
     found = requests(hub.registry.database, artifact.name, status)
     return JSONResponse(
@@ -58,22 +58,22 @@ def list_requests(hub: Hub, artifact: Governed, status: Segment) -> Response:
     )
 
 
-def answer_request(request: Request, hub: Hub, artifact: Governed, body: Answer) -> Response:
-    """Accept or reject a request, or make it pending again."""
+def answer_request(request: Request, hub: Hub, artifact: AdministeredArtifact, body: AccessReply) -> Response:
+    """Accept or reject an access request, or make it pending again. Raises UnknownAccount, InvalidRequest."""
     _require_gated(artifact.gated, str(artifact.name))
     user = _user(hub, body.user or body.requestId)
-    known = status_of(hub.registry.database, artifact.name, user)
-    if not known:
+    status = status_of(hub.registry.database, artifact.name, user)
+    if not status:
         raise UnknownAccount(user.name)
-    if known == body.status:
-        raise InvalidRequest(f"the request of `{user.name}` is already {known}.")
+    if status == body.status:
+        raise InvalidRequest(f"the request of `{user.name}` is already {status}.")
     actor = actor_of(request, caller_of(request, hub))
     answer(hub.registry.database, artifact.name, user, body.status, actor, reason=body.rejectionReason or "")
     return JSONResponse({})
 
 
-def grant_access(request: Request, hub: Hub, artifact: Governed, body: AccessGrant) -> Response:
-    """Give access to a user who has not requested it."""
+def grant_access(request: Request, hub: Hub, artifact: AdministeredArtifact, body: AccessGrant) -> Response:
+    """Grant access to a user who has not requested it. Raises UnknownAccount, InvalidRequest."""
     _require_gated(artifact.gated, str(artifact.name))
     user = _user(hub, body.user or body.requestId)
     if status_of(hub.registry.database, artifact.name, user) == "accepted":

@@ -17,17 +17,17 @@ from hub.registry import CURATED_OWNER
 _RIGHT_TO_LEFT = {"Adlm", "Arab", "Aran", "Hebr", "Mand", "Nkoo", "Rohg", "Samr", "Syrc", "Thaa", "Yezi"}
 """ISO 15924 codes of living scripts with right-to-left direction. Source: Unicode, UAX #9 and Scripts.txt."""
 _SPELLINGS = {"fid": "FID", "kid": "KID", "cmmd": "CMMD", "clip": "CLIP", "ocr": "OCR", "r precision": "R-precision"}
-"""Words in names of metrics that are spelled differently from the code."""
+"""Spelling of words in metric names that differs from the code."""
 _MEANINGS = {
     Provenance.MEASURED: "Measured by linguahub; reproducible",
     Provenance.REPORTED: "Reported by the author, not reproduced here",
-    Provenance.DISPUTED: "Reported, but there is reason to doubt it",
+    Provenance.DISPUTED: "Reported and disputed",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class LanguageName:
-    """A language's names in the language itself and in English."""
+    """The name of a language in the language itself and in English."""
 
     tag: str
     own: str
@@ -66,7 +66,7 @@ def size(size_bytes: int | None) -> str:
 
 
 def weight(artifact: Artifact) -> str:
-    """Return the size of an artifact, or of its external weights if it has only a card; empty when unknown."""
+    """Return the size of an artifact, or of its external weights if it only has a card; empty if unknown."""
     external = sum(file.size_bytes or 0 for file in artifact.upstream)
     if external and not artifact.weights_digest:
         return f"{size(external)} (external)"
@@ -74,7 +74,7 @@ def weight(artifact: Artifact) -> str:
 
 
 def sentence(message: str) -> Markup:
-    """Return a message of the command line as a sentence of a page: capitalized, with code between backticks."""
+    """Return an error message as HTML: capitalized, with text in backticks as code."""
     parts = (message[:1].upper() + message[1:]).split("`")
     code = Markup("<code>{}</code>")
     return Markup("").join(code.format(part) if number % 2 else part for number, part in enumerate(parts))
@@ -85,10 +85,10 @@ def day(moment: datetime | None) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d}" if moment else "–"
 
 
-def conditioning(read: Conditioning) -> str:
+def conditioning(given: Conditioning) -> str:
     """Return `77 tokens × 768, pooled 1280, with a mask`."""
-    tokens = f"{read.length or 'any number of'} tokens × {read.width}"
-    return tokens + (f", pooled {read.pooled_width}" if read.pooled_width else "") + (", with a mask" * read.mask)
+    tokens = f"{given.length or 'any number of'} tokens × {given.width}"
+    return tokens + (f", pooled {given.pooled_width}" if given.pooled_width else "") + (", with a mask" * given.mask)
 
 
 def metric(name: str) -> str:
@@ -122,7 +122,7 @@ class Bar:
 
 
 def bar(score: Score) -> Bar | None:
-    """Return the bar of a score; None for values that are not shares of one."""
+    """Return the bar of a score; None for values that are not shares."""
     top = {"1": 1.0, "%": 100.0}.get(score.unit)
     if top is None or score.better != "up" or not 0 <= score.value <= top:
         return None

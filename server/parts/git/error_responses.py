@@ -1,4 +1,4 @@
-"""Errors as git and git-lfs show them: git prints plain text after `remote:`, git-lfs the `message` of a JSON object.
+"""Format errors for git and git-lfs: git prints plain text after `remote:`, git-lfs the `message` of a JSON object.
 
 Both ask for credentials only after a 401, so anonymous requests for hidden repositories get a 401 instead of a 404.
 """
@@ -24,7 +24,7 @@ def git_error(
     """Return an error in the format of git or git-lfs, a 401 where credentials may help; None for all other clients."""
     path = request.url.path
     is_lfs = "/info/lfs/" in path
-    # Hugging Face's clients use the LFS URLs too, with errors of their own.
+    # Hugging Face's clients use the LFS URLs, too, but expect their own error format.
     if not (request.headers.get("user-agent", "").startswith("git-lfs") if is_lfs else _GIT.search(path)):
         return None
     is_anonymous = "authorization" not in request.headers or isinstance(error, Unauthenticated)

@@ -1,4 +1,4 @@
-"""What a registry keeps of other hubs, and of git, on each database."""
+"""Mirrored repositories and git commit ids in the registry, on each database."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from hub.names import ArtifactName, Digest
 from hub.registry import Registry
 from server.parts.git.commits import note_commits
-from server.parts.mirror.copies import (
+from server.parts.mirror.mirrored_repositories import (
     MirroredCommit,
     MirroredFile,
     MirroredRepository,
@@ -34,7 +34,7 @@ def a_commit(commit_id: str) -> MirroredCommit:
     return MirroredCommit(commit_id=commit_id, description={"tags": ["ẹ"]}, files=FILES, fetched_at=datetime.now(UTC))
 
 
-def test_commits_refs_and_bytes_of_another_hub_are_kept(registry: Registry):
+def test_commits_refs_and_blobs_of_another_hub_are_stored(registry: Registry):
     database = registry.database
     assert origin_of(database, REPO) is None
     for sha in ("1" * 40, "2" * 40, "2" * 40):
@@ -52,7 +52,7 @@ def test_commits_refs_and_bytes_of_another_hub_are_kept(registry: Registry):
     assert Digest("b" * 64) in registry.named()
 
 
-def test_a_forgotten_artifact_takes_its_mirror_along(registry: Registry):
+def test_deleting_an_artifact_deletes_its_mirror(registry: Registry):
     fill(registry, an_artifact("far/away"))
     save_commit(registry.database, REPO, a_commit("1" * 40), "https://hub.example", restricted=True)
     save_blob(registry.database, "b" * 64, Digest("b" * 64), 9 << 30)
@@ -62,7 +62,7 @@ def test_a_forgotten_artifact_takes_its_mirror_along(registry: Registry):
     assert Digest("b" * 64) not in registry.named()
 
 
-def test_a_revision_is_found_by_what_git_calls_it_and_by_no_other_artifacts(registry: Registry):
+def test_a_revision_is_found_by_its_git_commit_id_only_within_its_artifact(registry: Registry):
     fill(registry, an_artifact("local/a"), an_artifact("local/b"))
     head = registry.head(ArtifactName("local", "a"))
     note_commits(registry.database, {"c" * 40: head})

@@ -1,4 +1,4 @@
-"""Responses of the Hub protocol for mirrored repositories, with the upstream's commit ids and without Xet."""
+"""Respond to requests of the Hub protocol for mirrored repositories, with the commit ids of the upstream and without Xet."""
 
 from __future__ import annotations
 
@@ -16,37 +16,37 @@ from hub.errors import Forbidden, HubError, NotServed, UnknownFile
 from hub.names import Digest, check_path
 from hub.records import File
 from server.auth.caller import caller_of
-from server.http.bodies import SMALL, read_body
 from server.http.paging import next_link, offset_of
+from server.http.request_bodies import MAX_BODY, read_body
 from server.http.times import to_rfc3339
-from server.parts.mirror.copies import MirroredCommit, MirroredFile, MirroredRepository
 from server.parts.mirror.fetch import FetchReader
 from server.parts.mirror.mirror import Mirror
+from server.parts.mirror.mirrored_repositories import MirroredCommit, MirroredFile, MirroredRepository
 from server.protocol.accounts import whoami
 from server.protocol.read import paths, repository, resolve, tree
 from server.protocol.read.git_objects import pointer
 from server.protocol.read.properties import is_true
-from server.protocol.read.resolve import blob_answer, file_headers, media_type_of
+from server.protocol.read.resolve import blob_response, file_headers, media_type_of
 from server.protocol.read.tree import PAGE, entries_at, paths_below
 from server.protocol.transfer import xet
 from server.protocol.write import branches
 
 WAITING_REQUESTS = 16
-"""Requests per worker that can wait for the upstream at once, so that threads remain for all others."""
+"""Requests per worker that can wait for the upstream at the same time, so that threads remain for other requests."""
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 _COUNTED = ("config.json", "model_index.json", "README.md")
 
 
-async def answer_mirrored(request: Request, mirror: Mirror, repo: MirroredRepository) -> Response:
-    """Respond for a mirrored repository in place of the matched route. Raises HubError."""
+async def handle_mirrored(request: Request, mirror: Mirror, repo: MirroredRepository) -> Response:
+    """Respond to a request for a mirrored repository in place of the matched route. Raises HubError."""
     endpoint, limiter = request.scope["endpoint"], _limiter(request)
     if endpoint is paths.describe_paths:
-        body = await read_body(request, SMALL)
+        body = await read_body(request, MAX_BODY)
         is_json = request.headers.get("content-type", "").startswith("application/json")
-        asked = paths.asked_paths(body, is_json=is_json)
-        return await anyio.to_thread.run_sync(_describe_paths, request, mirror, repo, asked, limiter=limiter)
-    answer = _ANSWERS.get(endpoint, _refuse)
-    return await anyio.to_thread.run_sync(answer, request, mirror, repo, limiter=limiter)
+        requested = paths.requested_paths(body, is_json=is_json)
+        return await anyio.to_thread.run_sync(_describe_paths, request, mirror, repo, requested, limiter=limiter)
+    handler = _HANDLERS.get(endpoint, _refuse)
+    return await anyio.to_thread.run_sync(handler, request, mirror, repo, limiter=limiter)
 
 
 def _describe(request: Request, mirror: Mirror, repo: MirroredRepository) -> Response:
@@ -77,10 +77,10 @@ def _list_tree(request: Request, mirror: Mirror, repo: MirroredRepository) -> Re
     return JSONResponse(_entries(commit, below[begin:end]), headers=headers)
 
 
-def _describe_paths(request: Request, mirror: Mirror, repo: MirroredRepository, wanted: list[str]) -> Response:
+def _describe_paths(request: Request, mirror: Mirror, repo: MirroredRepository, requested: list[str]) -> Response:
     commit = _commit(request, mirror, repo)
     headers = {"X-Repo-Commit": commit.commit_id, **_warning(request)}
-    return JSONResponse(_entries(commit, dict.fromkeys(path.strip("/") for path in wanted)), headers=headers)
+    return JSONResponse(_entries(commit, dict.fromkeys(path.strip("/") for path in requested)), headers=headers)
 
 
 def _list_refs(request: Request, mirror: Mirror, repo: MirroredRepository) -> Response:
@@ -116,8 +116,8 @@ def _resolve(request: Request, mirror: Mirror, repo: MirroredRepository) -> Resp
     if path in _COUNTED and request.headers.get("range", "bytes=0-").startswith("bytes=0-"):
         mirror.hub.registry.count_download(repo.name)
     if isinstance(found, Digest):
-        return blob_answer(mirror.hub.store, File(path, found, file.size_bytes), headers, None)
-    return _growing_file(request, found, headers)
+        return blob_response(mirror.hub.store, File(path, found, file.size_bytes), headers, None)
+    return _partial_download(request, found, headers)
 
 
 def _refuse(request: Request, mirror: Mirror, repo: MirroredRepository) -> Response:
@@ -126,12 +126,14 @@ def _refuse(request: Request, mirror: Mirror, repo: MirroredRepository) -> Respo
     writes = {xet.grant_writing, whoami.check_writing}
     if request.method not in {"GET", "HEAD"} or request.scope["endpoint"] in writes:
         raise Forbidden(f"`{repo}` is mirrored from {upstream}: change it there, or publish under your own name.")
-    raise NotServed(f"`{repo}` is mirrored from {upstream}: this request is not supported for mirrors, use {upstream}.")
+    raise NotServed(
+        f"`{repo}` is mirrored from {upstream}: mirrors do not support this request, send it to {upstream}."
+    )
 
 
 def _commit(request: Request, mirror: Mirror, repo: MirroredRepository, revision: str = "") -> MirroredCommit:
-    asked = revision or unquote(request.path_params.get("revision", "main"))
-    commit, request.state.warning = mirror.commit(repo, asked)
+    name = revision or unquote(request.path_params.get("revision", "main"))
+    commit, request.state.warning = mirror.commit(repo, name)
     mirror.check_visible(repo, commit, is_account=_is_account(request, mirror))
     request.state.commit = commit.commit_id
     return commit
@@ -142,7 +144,7 @@ def _is_account(request: Request, mirror: Mirror) -> bool:
 
 
 def _warning(request: Request) -> dict[str, str]:
-    """Return the warning about an outdated commit, which clients print."""
+    """Return the header with the warning about an outdated commit, which clients print."""
     return {"X-HF-Warning": request.state.warning} if request.state.warning else {}
 
 
@@ -154,7 +156,7 @@ def _headers(request: Request, commit: MirroredCommit, file: MirroredFile) -> di
     return headers | _warning(request)
 
 
-def _growing_file(request: Request, reader: FetchReader, headers: dict[str, str]) -> Response:
+def _partial_download(request: Request, reader: FetchReader, headers: dict[str, str]) -> Response:
     """Send the requested range of a file that is being downloaded."""
     size = reader.fetch.file.size_bytes
     start, end = _byte_range(request.headers.get("range", ""), size)
@@ -166,12 +168,12 @@ def _growing_file(request: Request, reader: FetchReader, headers: dict[str, str]
     if is_part:
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
     media_type = media_type_of(reader.fetch.file.path)
-    return _GrowingFile(reader.read(start, end), 206 if is_part else 200, headers, media_type)
+    return _PartialDownload(reader.read(start, end), 206 if is_part else 200, headers, media_type)
 
 
-def _byte_range(asked: str, size: int) -> tuple[int, int]:
+def _byte_range(header: str, size: int) -> tuple[int, int]:
     """Return start and end (exclusive) of a range; the whole file for an invalid one."""
-    found = _RANGE.fullmatch(asked.strip())
+    found = _RANGE.fullmatch(header.strip())
     if found is None or found[0] == "bytes=-":
         return 0, size
     if not found[1]:
@@ -179,8 +181,8 @@ def _byte_range(asked: str, size: int) -> tuple[int, int]:
     return int(found[1]), min(size, int(found[2]) + 1) if found[2] else size
 
 
-class _GrowingFile(StreamingResponse):
-    """Ends early when the download fails, so that the connection is closed and the client sees an incomplete response."""
+class _PartialDownload(StreamingResponse):
+    """A response that ends early if the download fails, so that the client sees an incomplete response."""
 
     async def stream_response(self, send: Send) -> None:
         """Send the file as it arrives."""
@@ -190,9 +192,9 @@ class _GrowingFile(StreamingResponse):
             return  # Already logged.
 
 
-def _entries(commit: MirroredCommit, wanted: Iterable[str]) -> list[dict[str, Any]]:
+def _entries(commit: MirroredCommit, requested: Iterable[str]) -> list[dict[str, Any]]:
     files = {file.path: file for file in commit.files}
-    return entries_at(wanted, files, _file_entry, lambda file: file.blob_id)
+    return entries_at(requested, files, _file_entry, lambda file: file.blob_id)
 
 
 def _file_entry(file: MirroredFile) -> dict[str, Any]:
@@ -206,19 +208,19 @@ def _sibling(file: MirroredFile) -> dict[str, Any]:
 
 
 def _lfs(file: MirroredFile) -> dict[str, int]:
-    held = pointer(File(file.path, Digest(file.etag), file.size_bytes))
-    return {"size": file.size_bytes, "pointerSize": len(held)}
+    lfs_pointer = pointer(File(file.path, Digest(file.etag), file.size_bytes))
+    return {"size": file.size_bytes, "pointerSize": len(lfs_pointer)}
 
 
 def _limiter(request: Request) -> anyio.CapacityLimiter:
-    """Return the limiter of the application, created inside its event loop."""
+    """Return the limiter of the application, which must be created inside its event loop."""
     state = request.app.state
     if not hasattr(state, "mirror_limiter"):
         state.mirror_limiter = anyio.CapacityLimiter(WAITING_REQUESTS)
     return cast(anyio.CapacityLimiter, state.mirror_limiter)
 
 
-_ANSWERS: dict[Callable[..., Any], Callable[[Request, Mirror, MirroredRepository], Response]] = {
+_HANDLERS: dict[Callable[..., Any], Callable[[Request, Mirror, MirroredRepository], Response]] = {
     repository.describe_repository: _describe,
     tree.list_tree: _list_tree,
     resolve.resolve_file: _resolve,

@@ -1,4 +1,4 @@
-"""Scan one file: `python -I child.py FILE NAME` prints one line of JSON. This program imports nothing from linguahub.
+"""Scan one file: `python -I scanner_process.py FILE NAME` prints one line of JSON. This program imports nothing from linguahub.
 
 Nothing is unpickled. Both scanners read the opcodes of pickles, also inside archives, and check what they would import against lists
 of dangerous and harmless names.
@@ -27,14 +27,17 @@ def main(file: str, name: str) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (PROCESSOR_S, PROCESSOR_S))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     logging.disable(logging.CRITICAL)
-    report = {"picklescan": _tried(_picklescan, file, name), "modelaudit-picklescan": _tried(_modelaudit, file, name)}
+    report = {
+        "picklescan": _run(_picklescan, file, name),
+        "modelaudit-picklescan": _run(_modelaudit, file, name),
+    }
     print(json.dumps(report))
 
 
-def _tried(scan: Callable[[str, str], dict[str, Any]], file: str, name: str) -> dict[str, Any]:
+def _run(scan: Callable[[str, str], dict[str, Any]], file: str, name: str) -> dict[str, Any]:
     try:
         return scan(file, name)
-    except Exception as error:  # noqa: BLE001 - a hostile file may make a scanner raise anything; the report says so
+    except Exception as error:  # noqa: BLE001 - a hostile file can make a scanner raise anything; the report contains it
         return {"verdict": "failed", "reason": f"{type(error).__name__}: {error}"[:300]}
 
 

@@ -1,7 +1,7 @@
 """Register mirrored repositories as artifacts, so that search, pages and `hub show` find them.
 
-The revision contains the card and, if it is a linguahub card, the configurations of the variants. All other files are listed as
-upstream and downloaded on demand.
+The revision contains the card and, for linguahub cards, the configurations of the variants. All other files are listed as
+external weights and downloaded on demand.
 """
 
 from __future__ import annotations
@@ -19,14 +19,20 @@ from hub.names import COMMIT_DIGITS, Digest
 from hub.publish.commit import describe_files
 from hub.publish.publish import drain_outbox, make_revision, manifest
 from hub.records import PLAIN, Artifact, File, Provenance, Upstream
-from server.parts.mirror.copies import MirroredCommit, MirroredFile, MirroredRepository, origin_of, save_ref
+from server.parts.mirror.mirrored_repositories import (
+    MirroredCommit,
+    MirroredFile,
+    MirroredRepository,
+    origin_of,
+    save_ref,
+)
 
 CARD = "README.md"
 MAX_CARD = 4 << 20
 """Bytes of a card or configuration."""
 MAX_VARIANTS = 50
 LISTED = 200
-"""Maximum number of files listed as upstream."""
+"""Maximum number of files listed as external weights."""
 _CONFIG = re.compile(r"([^/]+/)?config\.json")
 _CARD_KEY = b"\nlinguahub:"
 _log = logging.getLogger("server.mirror")
@@ -39,13 +45,15 @@ def index_repository(
     upstream: str,
     read: Callable[[MirroredFile], bytes],
 ) -> None:
-    """Register the head of `main`. A repository that cannot be registered is served all the same."""
+    """Register the head of `main`. A repository that cannot be registered is served anyway."""
     try:
         files = _card_files(hub, commit, read)
         artifact = _artifact(hub, repo, commit, files, upstream)
         head = hub.registry.head(artifact.name)
         message = f"Mirror of {upstream} at {commit.commit_id}"
-        revision = make_revision(artifact.name, files, message=message, parent=head or "", created_at=_changed(commit))
+        revision = make_revision(
+            artifact.name, files, message=message, parent=head or "", created_at=_changed_at(commit)
+        )
         if head is not None and hub.registry.revision(artifact.name, head).message == message:
             return
         hub.store.put(manifest(revision), Digest(revision.id))
@@ -57,20 +65,20 @@ def index_repository(
 
 
 def _card_files(hub: LocalHub, commit: MirroredCommit, read: Callable[[MirroredFile], bytes]) -> tuple[File, ...]:
-    """Fetch the card and, of a linguahub card, the configuration of each variant."""
+    """Fetch the card and, for a linguahub card, the configuration of each variant."""
     small = [each for each in commit.files if each.size_bytes <= MAX_CARD]
     found = [(each, read(each)) for each in small if each.path == CARD]
     if any(_CARD_KEY in content for _, content in found):
         configs = [each for each in small if _CONFIG.fullmatch(each.path)]
         found += [(each, read(each)) for each in configs[:MAX_VARIANTS]]
-    kept = (File(each.path, *hub.store.put(content)) for each, content in found)
-    return tuple(sorted(kept, key=lambda file: file.path))
+    stored = (File(each.path, *hub.store.put(content)) for each, content in found)
+    return tuple(sorted(stored, key=lambda file: file.path))
 
 
 def _artifact(
     hub: LocalHub, repo: MirroredRepository, commit: MirroredCommit, files: tuple[File, ...], upstream: str
 ) -> Artifact:
-    """Return the artifact that the card describes. Scores measured upstream become reported: they cannot be reproduced here."""
+    """Return the artifact that the card describes. Scores measured upstream become `reported` because they were not reproduced here."""
     kind = DATASET if repo.collection == "datasets" else PLAIN
     bare = Artifact(name=repo.name, kind=kind, summary="", license="", languages=())
     try:
@@ -78,8 +86,8 @@ def _artifact(
     except HubError as error:
         _log.warning("the card of `%s` is ignored: %s", repo, error)
         found = bare
-    here = {file.path for file in files}
-    elsewhere = sorted((each for each in commit.files if each.path not in here), key=lambda each: -each.size_bytes)
+    stored = {file.path for file in files}
+    external = sorted((each for each in commit.files if each.path not in stored), key=lambda each: -each.size_bytes)
     origin = origin_of(hub.registry.database, repo)
     return dataclasses.replace(
         found,
@@ -94,14 +102,14 @@ def _artifact(
                 repository=str(repo), file=each.path, size_bytes=each.size_bytes, revision=commit.commit_id,
                 digest=each.etag if each.is_large else "",
             )
-            for each in elsewhere[:LISTED]
+            for each in external[:LISTED]
         ),
         size_bytes=sum(each.size_bytes for each in commit.files),
         private=origin is not None and origin.restricted,
     )  # fmt: skip
 
 
-def _changed(commit: MirroredCommit) -> datetime:
+def _changed_at(commit: MirroredCommit) -> datetime:
     try:
         return datetime.fromisoformat(str(commit.description.get("lastModified"))).astimezone(UTC)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Request bodies: their size is limited while they arrive, and long ones are streamed."""
+"""Read request bodies: limit their size while they arrive, and stream long ones."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from server.http.middleware import HttpLayer
 
 T = TypeVar("T")
 MAX_SENDERS = 64
-"""Long bodies received at the same time; others wait."""
+"""Long bodies that are received at the same time; others wait."""
 IDLE_TIMEOUT_S = 60.0
-"""Seconds without data after which a long body is given up."""
-SMALL = 8 << 20
-"""Largest body in bytes, by default."""
+"""Seconds without data after which a long body is aborted."""
+MAX_BODY = 8 << 20
+"""Default limit of a body in bytes."""
 _STEP = 1 << 20
-"""Bytes that are collected before they are given to a thread."""
-MAX_COMMIT = 256 << 20
-"""Largest commit in bytes: clients send small files within it, 100 MiB at a time, a third longer in base64."""
+"""Bytes that are collected before they are passed to a thread."""
+MAX_COMMIT_BODY = 256 << 20
+"""Limit of a commit in bytes: clients send up to 100 MiB of small files in it, in base64, which is a third longer."""
 
 
 class BodyLimit(HttpLayer):
-    """Refuses bodies that are too long. Endpoints that stream count for themselves."""
+    """Refuses bodies that are too large. Endpoints that stream check the size themselves."""
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Count the bytes that arrive."""
@@ -38,7 +38,7 @@ class BodyLimit(HttpLayer):
         if path.startswith(("/lfs/", "/cas/")):
             await self.app(scope, receive, send)
             return
-        limit = MAX_COMMIT if "/commit/" in path else SMALL
+        limit = MAX_COMMIT_BODY if "/commit/" in path else MAX_BODY
         received = 0
 
         async def receive_and_count() -> Message:
@@ -53,10 +53,10 @@ class BodyLimit(HttpLayer):
 
 
 class BodyReader(Pieces):
-    """A request's body as a file for a worker thread. While the thread works on one piece, the next one arrives.
+    """A request body as a file for a worker thread. While the thread processes one piece, the next one is received.
 
-    It holds about 2 MiB. Create it on the event loop, and `close` it if reading may end early. Reading raises TooLarge for
-    more bytes than expected, InvalidRequest for fewer, ClientTimeout when none arrive.
+    It uses about 2 MiB. Create it on the event loop, and `close` it if reading can stop early. Reading raises TooLarge for
+    more bytes than expected, InvalidRequest for fewer, ClientTimeout if no data arrives.
     """
 
     def __init__(self, request: Request, size_bytes: int, *, at_most: bool = False) -> None:
@@ -76,12 +76,12 @@ class BodyReader(Pieces):
 
     def next_piece(self) -> bytes | None:
         """Return the next piece of about 1 MiB, and start to receive the one after it."""
-        coming = self._next or self._ask()
+        coming = self._next or self._schedule()
         piece = coming.result()
-        self._next = self._ask() if piece else coming
+        self._next = self._schedule() if piece else coming
         return piece or None
 
-    def _ask(self) -> Future[bytes]:
+    def _schedule(self) -> Future[bytes]:
         return asyncio.run_coroutine_threadsafe(self._gather(), self._loop)
 
     async def _gather(self) -> bytes:
@@ -93,7 +93,7 @@ class BodyReader(Pieces):
             except StopAsyncIteration:
                 break
             except TimeoutError:
-                raise ClientTimeout(f"no data arrived for {IDLE_TIMEOUT_S:.0f} s: send it again.") from None
+                raise ClientTimeout(f"no data arrived for {IDLE_TIMEOUT_S:.0f} s: send the request again.") from None
             pieces.append(piece)
             gathered += len(piece)
         self._received += gathered
@@ -108,26 +108,26 @@ class BodyReader(Pieces):
 
 
 async def read_in_thread(request: Request, call: Callable[[], T]) -> T:
-    """Run `call`, which reads a long body, in one of MAX_SENDERS threads, so that slow senders block no other requests."""
+    """Run `call`, which reads a long body, in one of MAX_SENDERS threads, so that slow clients do not block other requests."""
     limiter = getattr(request.app.state, "senders", None)
     if limiter is None:
         limiter = request.app.state.senders = CapacityLimiter(MAX_SENDERS)
     return await to_thread.run_sync(call, limiter=limiter)
 
 
-def require_size(request: Request, most: int) -> None:
-    """Raise TooLarge for a body that is announced to be longer than `most` bytes."""
+def require_size(request: Request, limit: int) -> None:
+    """Raise TooLarge if `Content-Length` exceeds `limit`, in bytes."""
     announced = request.headers.get("content-length", "0")
-    if announced.isdecimal() and int(announced) > most:
-        raise TooLarge(f"the request body has {announced} bytes, and the limit is {most}.")
+    if announced.isdecimal() and int(announced) > limit:
+        raise TooLarge(f"the request body has {announced} bytes, but the limit is {limit}.")
 
 
-async def read_body(request: Request, most: int) -> bytes:
-    """Return the whole body. Raises TooLarge."""
-    require_size(request, most)
+async def read_body(request: Request, limit: int) -> bytes:
+    """Return the whole body. Raises TooLarge for more than `limit` bytes."""
+    require_size(request, limit)
     body = bytearray()
     async for part in request.stream():
         body += part
-        if len(body) > most:
-            raise TooLarge(f"the request body is larger than the limit of {most} bytes.")
+        if len(body) > limit:
+            raise TooLarge(f"the request body is larger than the limit of {limit} bytes.")
     return bytes(body)

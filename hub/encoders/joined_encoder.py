@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from hub.encoders.encoder import States, TextEncoder
+from hub.encoders.text_encoder import States, TextEncoder
 from hub.errors import DoesNotFit
 
 

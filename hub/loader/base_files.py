@@ -7,9 +7,9 @@ from pathlib import Path
 
 from hub.bases.family import read_json
 from hub.errors import DamagedFile, InvalidSource
-from hub.loader.resolve import BaseSource
+from hub.loader.sources import BaseSource
 from hub.remote.hf_cache import unfinished
-from hub.weights.memory import gigabytes
+from hub.weights.sizes import gigabytes
 from hub.weights.strict import read_header
 
 _PICKLES = {".bin", ".ckpt", ".pt", ".pth"}

@@ -13,9 +13,9 @@ from hub.loader.adapters import with_adapters
 from hub.loader.base_files import weights_of
 from hub.loader.modules.load_encoder import base_advice
 from hub.loader.modules.loaded_module import working_dtype
-from hub.loader.resolve import BaseSource
+from hub.loader.sources import BaseSource
 from hub.remote.configurations import fetch_pipeline
-from hub.weights import staging
+from hub.weights import pinned_copy
 from hub.weights.quantisation import check_word, shrink
 from hub.weights.strict import stored_dtype
 
@@ -72,9 +72,9 @@ def load_base(
 def _bring(pipe: Any, device: torch.device) -> None:
     """Move all parts to the device, through one ring of locked buffers to a GPU."""
     if device.type == "cuda":
-        ring = staging.Ring(device)
+        ring = pinned_copy.Ring(device)
         for part in _parts(pipe).values():
-            staging.bring(part, ring)
+            pinned_copy.bring(part, ring)
     pipe.to(device)
 
 

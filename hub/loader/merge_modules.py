@@ -28,7 +28,7 @@ from hub.bases.family import read_json
 from hub.cards import Card, read_card, write_card
 from hub.errors import DoesNotFit, InvalidRequest, Unreachable
 from hub.loader.modules.module_config import WEIGHTS, EncoderRule, ModuleConfig, PromptRule, read_config
-from hub.loader.resolve import Sources
+from hub.loader.sources import Sources
 from hub.names import ArtifactName
 from hub.publish.compatibility import in_words
 from hub.records import joined

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from hub.bases.patch import Patch
-from hub.encoders.encoder import TextEncoder
+from hub.encoders.text_encoder import TextEncoder
 from hub.encoders.tokenizer import Tokenize
 from hub.errors import DoesNotFit, HubError, OutOfMemory
 from hub.loader.modules.load_encoder import module_advice, read_encoder
@@ -24,7 +24,7 @@ from hub.loader.modules.translator import FOLDER, Translator
 from hub.loader.patches.patches import LowRank, VirtualTokens, join
 from hub.loader.patches.swapped_weights import Parts, Weights
 from hub.loader.patches.timestep_hook import PerStep
-from hub.loader.resolve import BaseSource, Given, ModuleSource, Sources
+from hub.loader.sources import BaseSource, Given, ModuleSource, Sources
 
 Where = Sequence[tuple[str, Path]]
 """Names and folders of a module's encoders."""

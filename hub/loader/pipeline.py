@@ -16,8 +16,8 @@ from hub.loader.load_base import load_base
 from hub.loader.module_reader import ModuleReader
 from hub.loader.prompts.embedding_cache import DEFAULT_BYTES
 from hub.loader.prompts.prompt_encoder import PromptEncoder
-from hub.loader.resolve import Given, Sources
-from hub.weights.memory import resident_budget
+from hub.loader.sources import Given, Sources
+from hub.weights.sizes import resident_budget
 
 if TYPE_CHECKING:
     from diffusers import DiffusionPipeline

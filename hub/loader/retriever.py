@@ -17,11 +17,11 @@ from torch import Tensor
 from hub.bases.family import read_json
 from hub.embeddings import Embeddings
 from hub.encoders.dual_encoder import DualEncoder
-from hub.encoders.encoder import TextEncoder
+from hub.encoders.text_encoder import TextEncoder
 from hub.encoders.joined_encoder import JoinedEncoder
 from hub.errors import DoesNotFit, InvalidRequest
 from hub.loader.modules.module_config import WEIGHTS, ModuleConfig, read_config
-from hub.loader.resolve import Given, ModuleSource, Sources
+from hub.loader.sources import Given, ModuleSource, Sources
 from hub.publish.card_only import weights_elsewhere
 from hub.remote.configurations import fetch_encoder
 from hub.systems.architectures import build, retrieves

@@ -16,14 +16,14 @@ from urllib.parse import urlsplit
 from hub.bases.family import read_json
 from hub.convert import open_clip
 from hub.encoders.text_half import half_of, needed_files
-from hub.encoders.text_half.read import INDEX, WEIGHTS
+from hub.encoders.text_half.read_half import INDEX, WEIGHTS
 from hub.encoders.tokenizer import beside_name
 from hub.errors import DamagedFile, InvalidSource, Unreachable
 from hub.home import Home
 from hub.records import Upstream
 from hub.remote.hf_cache import Stamps, unfinished
 from hub.remote.hf_cache import check as check_downloads
-from hub.weights.memory import gigabytes
+from hub.weights.sizes import gigabytes
 
 CONFIGURATION = ("*.json", "*/*.json")
 """Small files, fetched before the weights."""

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hub.errors import DamagedFile
-from hub.weights.memory import BIG_BYTES, gigabytes
+from hub.weights.sizes import BIG_BYTES, gigabytes
 
 logger = logging.getLogger(__name__)
 STAMPS = "downloads.json"

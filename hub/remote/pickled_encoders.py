@@ -20,7 +20,7 @@ from hub.errors import DamagedFile, InvalidSource, MissingExtra, UnknownFile, Un
 from hub.publish.publish import publish
 from hub.records import Artifact, Revision, Upstream
 from hub.registry import Registry
-from hub.remote.upstream import fetch
+from hub.remote.published_systems import fetch
 from hub.store import BlobStore
 from hub.weights.untrusted import is_state_dict, unpickle
 

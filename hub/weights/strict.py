@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from hub.errors import DamagedFile, InvalidSource, Unreachable, WeightsDoNotFit
 from hub.weights import header as weights_header
-from hub.weights import staging
+from hub.weights import pinned_copy
 
 DTYPES = {
     "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16,
@@ -71,7 +71,7 @@ def _read(path: Path, header: Mapping[str, TensorEntry], device: torch.device, *
         if device.type != "cuda":
             return load_file(path, device=str(device))
         places = {name: (entry.start, entry.shape, entry.dtype) for name, entry in header.items()}
-        return staging.read(path, places, staging.Ring.of(device, path.stat().st_size))
+        return pinned_copy.read(path, places, pinned_copy.Ring.of(device, path.stat().st_size))
     except (SafetensorError, EOFError) as error:
         raise DamagedFile(f"the weights of `{what}` are damaged: {error}. {_again(what)}") from error
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hub.cli.admin.audit import audit
-from hub.cli.admin.opening import group
+from hub.cli.admin.options import group
 from hub.cli.admin.organisations import organisations
 from hub.cli.admin.outbox import outbox
 from hub.cli.admin.quotas import quotas

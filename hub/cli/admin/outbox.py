@@ -7,7 +7,7 @@ from typing import Annotated
 from typer import Option
 
 from hub.administration.outbox import ListJobs, RetryJobs
-from hub.cli.admin.opening import Endpoint, lines, run
+from hub.cli.admin.options import Endpoint, lines, run
 
 
 def outbox(

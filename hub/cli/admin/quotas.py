@@ -8,7 +8,7 @@ from typing import Annotated
 from typer import Argument
 
 from hub.administration.quotas import ListQuotas, Quota, SetQuota, ShowQuota
-from hub.cli.admin.opening import Endpoint, Owner, group, lines, run
+from hub.cli.admin.options import Endpoint, Owner, group, lines, run
 from hub.errors import InvalidRequest
 
 quotas = group("Manage storage quotas.")

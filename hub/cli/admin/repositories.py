@@ -7,7 +7,7 @@ from typing import Annotated
 from typer import Argument, Option
 
 from hub.administration.repositories import AllowAnyFile, FreeName
-from hub.cli.admin.opening import Endpoint, group, run
+from hub.cli.admin.options import Endpoint, group, run
 
 repositories = group("Make exceptions for single repositories.")
 

@@ -8,7 +8,7 @@ from typing import Annotated
 from typer import Argument, Option
 
 from hub.administration.tokens import CreateToken, ListTokens, RevokeToken
-from hub.cli.admin.opening import Endpoint, User, group, lines, run
+from hub.cli.admin.options import Endpoint, User, group, lines, run
 from hub.registry.accounts.permissions import Token
 
 tokens = group("Manage access tokens.")

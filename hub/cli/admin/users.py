@@ -8,7 +8,7 @@ from typing import Annotated
 from typer import Argument, Option, prompt
 
 from hub.administration.users import AddUser, ListUsers, RemoveUser, RestoreUser, SetAdmin, SetPassword
-from hub.cli.admin.opening import Endpoint, FullName, User, group, lines, run
+from hub.cli.admin.options import Endpoint, FullName, User, group, lines, run
 
 users = group("Manage user accounts.")
 

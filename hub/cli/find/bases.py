@@ -8,7 +8,7 @@ from typing import Annotated
 
 from typer import Option
 
-from hub.cli.tables import print_table
+from hub.cli.terminal import print_table
 from hub.records import Artifact, Conditioning, Query
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from typer import Argument, Option
 
 from hub.cli.find.search import ENDPOINT
-from hub.cli.tables import print_table, size
+from hub.cli.terminal import print_table, size
 
 
 def diff(

@@ -7,7 +7,7 @@ from fnmatch import fnmatch
 from typing import TYPE_CHECKING
 
 from hub.cli.find.bases import reads
-from hub.cli.tables import size
+from hub.cli.terminal import size
 from hub.publish.lineage import Lineage, MergeParent
 from hub.records import Artifact, Revision
 from hub.registry.artifacts.scans import Scan
@@ -78,7 +78,7 @@ def requirements(card: Card | None) -> Iterator[tuple[str, str]]:
     if card is None:
         return
     if card.parameters:
-        from hub.weights.memory import in_words, total
+        from hub.weights.sizes import in_words, total
 
         parts = ", ".join(f"{part} {count / 1e6:,.1f}" for part, count in card.parameters)
         yield "weights", f"{total(card.parameters) / 1e6:,.1f} million: {parts}"

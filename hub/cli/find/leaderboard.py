@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 from typer import Argument, Option
 
-from hub.cli.find.scores import number
+from hub.cli.find.format_scores import number
 from hub.cli.find.search import ENDPOINT, tag_of
-from hub.cli.tables import print_table
+from hub.cli.terminal import print_table
 from hub.errors import InvalidRequest
 from hub.records import Provenance, Score
 

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 from typer import Argument, Option
 
-from hub.cli.find.scores import as_json, sentence
-from hub.cli.tables import print_table
+from hub.cli.find.format_scores import as_json, sentence
+from hub.cli.terminal import print_table
 from hub.errors import InvalidRequest
 from hub.records import Artifact, Page, Query
 

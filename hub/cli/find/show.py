@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument, Option
 
 from hub.cli.find.facts import general, lineage, own_encoders, requirements, trust
-from hub.cli.find.scores import as_json, grouped, number
+from hub.cli.find.format_scores import as_json, grouped, number
 from hub.cli.find.search import ENDPOINT
-from hub.cli.tables import bold, print_table, size
+from hub.cli.terminal import bold, print_table, size
 from hub.errors import UnknownRevision
 from hub.publish.lineage import lineages
 from hub.records import Artifact, Revision, Score

@@ -8,8 +8,8 @@ from typing import Annotated
 
 from typer import Exit, Option
 
-from hub.cli.maintain.checkup import ABSENT, FAULT, OK, Finding, examine
-from hub.cli.tables import print_table
+from hub.cli.maintain.checks import ABSENT, FAULT, OK, Finding, examine
+from hub.cli.terminal import print_table
 
 _MARKS = {OK: "ok", ABSENT: "absent", FAULT: "FAULT"}
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from typer import Argument, Option
 
 from hub.cli.find.search import ENDPOINT
-from hub.cli.tables import print_table
+from hub.cli.terminal import print_table
 from hub.errors import InvalidRequest
 
 HEX = 10

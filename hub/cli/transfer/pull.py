@@ -76,7 +76,7 @@ def _from_upstream(hub: LocalHub, artifact: Artifact) -> Path:
         return _base(hub, artifact)
     if artifact.kind == "encoder":
         return _encoder(hub, artifact)
-    from hub.remote.upstream import pull as pull_upstream
+    from hub.remote.published_systems import pull as pull_upstream
 
     pull_upstream(artifact, hub.snapshot(artifact.name), hub.registry, hub.store)
     return hub.snapshot(artifact.name)

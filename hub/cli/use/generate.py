@@ -84,7 +84,7 @@ def generate(
     if any(path.suffix.lower() != ".png" for path in paths):
         raise InvalidRequest(f"`{output}` is not a PNG file: --output must end in .png.")
 
-    from hub.cli.use.drawing import ImageRun
+    from hub.cli.use.image_run import ImageRun
 
     run = ImageRun(negative=negative, seed=seed, steps=steps, guidance=guidance, quiet=as_objects)
     _load_into(run, base, adapter or [], device)

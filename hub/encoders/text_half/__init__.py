@@ -4,7 +4,7 @@ One small file per family of encoders. `half_of` finds the family by the reposit
 nothing but an encoder has none and is read as a whole.
 """
 
-from hub.encoders.text_half.read import check_half, needed_files, read_half
+from hub.encoders.text_half.read_half import check_half, needed_files, read_half
 from hub.encoders.text_half.text_half import TextHalf, half_of
 
 __all__ = ["TextHalf", "check_half", "half_of", "needed_files", "read_half"]

@@ -11,13 +11,13 @@ from typing import Any
 import torch
 
 from hub.bases.family import read_json
-from hub.encoders.encoder import TextEncoder
+from hub.encoders.text_encoder import TextEncoder
 from hub.encoders.text_half import half_of
-from hub.encoders.text_half.read import stored, weight_files
+from hub.encoders.text_half.read_half import stored, weight_files
 from hub.encoders.tokenizer import Tokenize
 from hub.errors import OutOfMemory
 from hub.loader.modules.loaded_module import working_dtype
-from hub.weights.memory import BIG_BYTES, QUANTISED, gigabytes
+from hub.weights.sizes import BIG_BYTES, QUANTISED, gigabytes
 from hub.weights.strict import read_header
 
 _LOG = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from torch import nn
 from transformers.initialization import no_init_weights
 
 from hub.bases.patch import Patch
-from hub.encoders.encoder import TextEncoder
+from hub.encoders.text_encoder import TextEncoder
 from hub.encoders.joined_encoder import JoinedEncoder
 from hub.errors import DoesNotFit
 from hub.loader.modules.module_config import WEIGHTS, ModuleConfig, PromptRule
@@ -18,7 +18,7 @@ from hub.loader.modules.shared_encoder import SharedEncoder
 from hub.loader.modules.translator import Translator
 from hub.records import joined
 from hub.systems.architectures import build
-from hub.weights.memory import bytes_of
+from hub.weights.sizes import bytes_of
 from hub.weights.strict import load_weights, stored_dtype
 
 

@@ -8,8 +8,8 @@ from weakref import WeakValueDictionary
 
 import torch
 
-from hub.encoders.encoder import TextEncoder
-from hub.weights.memory import bytes_of
+from hub.encoders.text_encoder import TextEncoder
+from hub.weights.sizes import bytes_of
 
 
 class SharedEncoder:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from hub.bases.language_mixin import Prompts
 from hub.embeddings import Embeddings
-from hub.encoders.encoder import States, TextEncoder
+from hub.encoders.text_encoder import States, TextEncoder
 from hub.encoders.joined_encoder import JoinedEncoder
 from hub.loader.modules.loaded_module import LoadedModule
 from hub.loader.modules.module_cache import ModuleCache

@@ -20,7 +20,7 @@ from hub.loader.patches.patches import LowRank, parts
 from hub.loader.prompts.embedding_cache import DEFAULT_BYTES, EmbeddingCache, Key
 from hub.loader.prompts.encode import Item, join, read
 from hub.loader.prompts.mixed_window import EncodedRow, fill_window, pad_to_longest
-from hub.loader.prompts.routing import Piece, route
+from hub.loader.prompts.route import Piece, route
 
 logger = logging.getLogger(__name__)
 SignedPiece = tuple[Piece, bool]

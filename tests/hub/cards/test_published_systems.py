@@ -10,7 +10,7 @@ import pytest
 from hub.cards import read_card, write_card
 from hub.home import Home
 from hub.local import LocalHub
-from hub.weights.memory import in_words, total
+from hub.weights.sizes import in_words, total
 from hub.names import ArtifactName
 from hub.records import Artifact, Provenance, Query, parted
 from tests.builders import ROOT

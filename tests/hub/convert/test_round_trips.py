@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from hub.convert import convert, export
 from hub.convert.formats import FORMATS
-from hub.encoders.encoder import TextEncoder
+from hub.encoders.text_encoder import TextEncoder
 from hub.errors import Conflict, DamagedFile, DoesNotFit, InvalidRequest, InvalidSource, WeightsDoNotFit
 from hub.loader.modules.module_config import read_config
 from hub.systems.architectures import build

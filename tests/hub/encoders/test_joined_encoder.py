@@ -16,14 +16,14 @@ from torch import Tensor
 from transformers import BertConfig, BertModel, BertTokenizer
 
 from hub.cards import read_variant
-from hub.encoders.encoder import TextEncoder
+from hub.encoders.text_encoder import TextEncoder
 from hub.encoders.joined_encoder import JoinedEncoder
 from hub.errors import DoesNotFit, InvalidCard, InvalidRequest
 from hub.home import Home
 from hub.loader import load_pipeline
 from hub.local import LocalHub
 from hub.records import Pin
-from hub.remote.upstream import pull
+from hub.remote.published_systems import pull
 from hub.weights.digest import digest_of
 from hub.weights.strict import save_weights
 from tests.builders.models.families import JOINT, POOLED, save_base

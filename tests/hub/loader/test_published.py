@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import torch
 
-from hub.encoders.encoder import TextEncoder
+from hub.encoders.text_encoder import TextEncoder
 from hub.home import Home
 from hub.loader import load_pipeline
 from hub.local import LocalHub
-from hub.remote.upstream import pull
+from hub.remote.published_systems import pull
 from hub.systems.architectures import build
 from tests.builders.models.internvl import WIDTH
 from tests.builders.upstream.cache import CLOSED, COMMIT, seed, write

@@ -22,7 +22,7 @@ from transformers import (
     UMT5ForConditionalGeneration,
 )
 
-from hub.encoders.encoder import TextEncoder
+from hub.encoders.text_encoder import TextEncoder
 from hub.errors import HubError, InvalidSource
 from hub.loader import load_pipeline, load_retriever
 from hub.remote.pickled_encoders import pull_pickled

@@ -18,7 +18,7 @@ from transformers import (
     XLMRobertaModel,
 )
 
-from hub.encoders.encoder import TextEncoder
+from hub.encoders.text_encoder import TextEncoder
 from hub.errors import DamagedFile, DoesNotFit, WeightsDoNotFit
 from hub.images.generate import GenerationSettings, Spoken, compare
 from hub.loader import load_pipeline

@@ -26,9 +26,9 @@ from transformers import (
     UMT5ForConditionalGeneration,
 )
 
-from hub.encoders.encoder import TextEncoder
+from hub.encoders.text_encoder import TextEncoder
 from hub.encoders.text_half import half_of, needed_files
-from hub.encoders.text_half.read import INDEX
+from hub.encoders.text_half.read_half import INDEX
 from hub.errors import DamagedFile, InvalidRequest, InvalidSource, MissingExtra, UnknownFile, WeightsDoNotFit
 from tests.builders.models.internvl import (
     POOLED,

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from hub.errors import InvalidRequest
-from hub.weights.memory import bytes_of, resident_budget
+from hub.weights.sizes import bytes_of, resident_budget
 from tests.builders.models.tiny import tokens
 
 TAGS = ("yo", "ja", "sw")

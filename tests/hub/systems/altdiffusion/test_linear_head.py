@@ -16,7 +16,7 @@ from torch import Tensor
 from transformers import AltCLIPConfig, AltCLIPModel
 
 from hub.encoders.dual_encoder import DualEncoder
-from hub.encoders.encoder import TextEncoder
+from hub.encoders.text_encoder import TextEncoder
 from hub.encoders.text_half import half_of
 from hub.systems.altdiffusion.linear_head import Transformation
 from tests.builders.models.tiny import make_encoder

@@ -17,7 +17,7 @@ from hub.errors import DamagedFile, InvalidRequest, InvalidSource, MissingExtra,
 from hub.home import Home
 from hub.local import LocalHub
 from hub.records import Upstream
-from hub.remote import upstream as remote
+from hub.remote import published_systems as remote
 from hub.systems.architectures import build
 
 PROJECTOR = {"in_width": 12, "out_width": 32, "hidden_width": 20, "linears": 3, "pooled_width": 16}

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModel, AutoTokenizer, XLMRobertaConfig, XLMRobertaModel, XLMRobertaTokenizer
 
-from hub.encoders.encoder import TextEncoder
+from hub.encoders.text_encoder import TextEncoder
 from hub.errors import DamagedFile, DoesNotFit, WeightsDoNotFit
 
 TEXTS = ["aja", "", "ologbo eye aja ile aja ologbo eye aja ile"]

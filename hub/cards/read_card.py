@@ -9,7 +9,7 @@ import yaml
 
 from hub.cards.card import FILE, NAMESPACE, Card
 from hub.cards.licenses import parse_license
-from hub.cards.scores import from_result
+from hub.cards.model_index import from_result
 from hub.cards.variant_config import conditioning_problems, read_conditioning
 from hub.errors import UnknownLanguage, InvalidCard, InvalidName
 from hub.languages import parse_language

@@ -10,8 +10,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from hub.errors import DamagedFile
-from hub.weights import staging
-from hub.weights.staging import Ring, bring
+from hub.weights import pinned_copy
+from hub.weights.pinned_copy import Ring, bring
 from hub.weights.strict import load_weights, read_header
 
 CPU = torch.device("cpu")
@@ -31,7 +31,7 @@ def tensors() -> dict[str, Tensor]:
     }
 
 
-def places(path: Path) -> dict[str, staging.Place]:
+def places(path: Path) -> dict[str, pinned_copy.Place]:
     return {name: (entry.start, entry.shape, entry.dtype) for name, entry in read_header(path, what="it").items()}
 
 
@@ -43,7 +43,7 @@ def same(found: Tensor, expected: Tensor) -> bool:
 @pytest.mark.parametrize("buffers", [1, 2, 3])
 def test_a_file_arrives_whole_through_buffers_of_any_size(size: int, buffers: int, tmp_path: Path) -> None:
     save_file(tensors(), tmp_path / "all.safetensors")
-    found = staging.read(tmp_path / "all.safetensors", places(tmp_path / "all.safetensors"), Ring(CPU, size, buffers))
+    found = pinned_copy.read(tmp_path / "all.safetensors", places(tmp_path / "all.safetensors"), Ring(CPU, size, buffers))
     expected = load_file(tmp_path / "all.safetensors")
     assert found.keys() == expected.keys()
     assert all(same(found[name], value) for name, value in expected.items())
@@ -72,12 +72,12 @@ def test_a_file_that_is_cut_while_it_is_read_is_noticed(tmp_path: Path) -> None:
     known = places(path)
     path.write_bytes(path.read_bytes()[:-3])
     with pytest.raises(EOFError, match="ended before its last tensor"):
-        staging.read(path, known, Ring(CPU, 64))
+        pinned_copy.read(path, known, Ring(CPU, 64))
 
 
 def test_buffers_are_no_larger_than_what_goes_through_them() -> None:
     assert [len(each) for each in Ring.of(CPU, 1001)._buffers] == [501, 501]
-    assert [len(each) for each in Ring.of(CPU, 10**12)._buffers] == [staging.BUFFER_BYTES] * staging.BUFFERS
+    assert [len(each) for each in Ring.of(CPU, 10**12)._buffers] == [pinned_copy.BUFFER_BYTES] * pinned_copy.BUFFERS
 
 
 @pytest.mark.gpu
@@ -88,7 +88,7 @@ def test_on_a_gpu_all_of_it_arrives_from_locked_memory(size: int, tmp_path: Path
     save_file(tensors(), path)
     ring = Ring(device, size)
     assert all(each.is_pinned() for each in ring._buffers)
-    found = staging.read(path, places(path), ring)
+    found = pinned_copy.read(path, places(path), ring)
     assert all(value.device.type == "cuda" and same(value, tensors()[name]) for name, value in found.items())
     module, twin = nn.Linear(300, 300), nn.Linear(300, 300)
     twin.load_state_dict(module.state_dict())

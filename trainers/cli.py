@@ -162,7 +162,7 @@ def evaluate(
 
 
 def _print_scores(scores: Sequence[Score]) -> None:
-    from hub.cli.find.format_scores import sentence
+    from hub.cli.find.format_scores import format_score
 
     for score in scores:
-        typer.echo(sentence(score))
+        typer.echo(format_score(score))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hub.bases.family import Family, read_widths
-from hub.bases.language_mixin import PROMPTS_ASKED, Language, LanguageMixin
+from hub.bases.language_mixin import ENCODED_PROMPTS, Language, LanguageMixin
 from hub.embeddings import Embeddings
 from hub.records import Conditioning
 
@@ -44,16 +44,16 @@ class FluxLanguage(LanguageMixin):
     ) -> tuple[Embeddings, Embeddings | None] | None:
         """Return the negative embeddings for negative prompts, in the place where diffusers expects positive ones."""
         how: dict[str, Any] = {"language": language, "device": device, "base_encode": base_encode}
-        positive = _earlier(prompt)
+        positive = _first_prompts(prompt)
         if positive is None:
             return super()._read_by_modules(prompt, negative_prompt, is_guided=is_guided, **how)
         answer = super()._read_by_modules(positive, prompt, is_guided=True, **how)
         return (answer[1], None) if answer is not None and answer[1] is not None else None
 
 
-def _earlier(prompt: str | list[str] | None) -> list[str] | None:
+def _first_prompts(prompt: str | list[str] | None) -> list[str] | None:
     """Return the prompts that this pipeline call encoded first, if `prompt` holds their negatives; None in the first call."""
-    asked = PROMPTS_ASKED.get()
+    asked = ENCODED_PROMPTS.get()
     if asked is None:
         return None
     asked.append(None if prompt is None else [prompt] if isinstance(prompt, str) else list(prompt))

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 Language = str | Sequence[str] | None
 """One language for all prompts, one for each, or None to detect it."""
 _REQUESTED: ContextVar[Language] = ContextVar("language of the pipeline call in progress", default=None)
-PROMPTS_ASKED: ContextVar[list[Sequence[str] | None] | None] = ContextVar(
+ENCODED_PROMPTS: ContextVar[list[Sequence[str] | None] | None] = ContextVar(
     "prompts of the call in progress", default=None
 )
 """The prompts this pipeline call has encoded so far, for families that encode twice; None outside of a call."""
@@ -96,7 +96,7 @@ class LanguageMixin:
 
     def __call__(self, *arguments: Any, language: Language = None, **settings: Any) -> Any:
         """Run the pipeline as in diffusers; `language` is one for all prompts, or one for each."""
-        with speaking(language):
+        with language_context(language):
             return super().__call__(*arguments, **settings)  # type: ignore[misc]
 
     def encode_prompt(self, *arguments: Any, language: Language = None, **settings: Any) -> Any:
@@ -170,8 +170,8 @@ class LanguageMixin:
         changed: dict[str, Any] = dict.fromkeys(name for name in ("prompt", "negative_prompt") if name in given)
         if self.takes_finished:
             count, dtype = given["num_images_per_prompt"], self.transformer.dtype  # type: ignore[attr-defined]
-            positive = _repeated(positive, count, dtype)
-            negative = None if negative is None else _repeated(negative, count, dtype)
+            positive = _repeat(positive, count, dtype)
+            negative = None if negative is None else _repeat(negative, count, dtype)
             changed["num_images_per_prompt"] = 1
         for name in filter(None, self.gives):
             changed[_ARGUMENTS[name]] = getattr(positive, name)
@@ -187,14 +187,14 @@ class LanguageMixin:
 
 
 @contextmanager
-def speaking(language: Language) -> Iterator[None]:
+def language_context(language: Language) -> Iterator[None]:
     """Set the language of prompts. A context variable, so that threads can share a pipeline."""
-    before, asked = _REQUESTED.set(language), PROMPTS_ASKED.set([])
+    before, asked = _REQUESTED.set(language), ENCODED_PROMPTS.set([])
     try:
         yield
     finally:
         _REQUESTED.reset(before)
-        PROMPTS_ASKED.reset(asked)
+        ENCODED_PROMPTS.reset(asked)
 
 
 def negatives_of(
@@ -249,7 +249,7 @@ def _check_lengths(prompt_BLC: Tensor, negative_BLC: Tensor | None) -> None:
         )
 
 
-def _repeated(encoded: Embeddings, count: int, dtype: torch.dtype) -> Embeddings:
+def _repeat(encoded: Embeddings, count: int, dtype: torch.dtype) -> Embeddings:
     """Repeat each row `count` times, as diffusers orders several images of a prompt; states in `dtype`."""
     tokens_BLC, pooled_BP, mask_BL = encoded
     return Embeddings(
@@ -263,11 +263,11 @@ def with_language(mixin: type[LanguageMixin], pipeline_class: type[Any]) -> type
     """Return `pipeline_class` with `mixin` before it; cached."""
     if issubclass(pipeline_class, LanguageMixin):
         return pipeline_class
-    stated = {name: _stated(mixin, pipeline_class, name) for name in ("__call__", "encode_prompt")}
-    return stacked(mixin, pipeline_class, _mixin=mixin, **stated)
+    stated = {name: _with_language_argument(mixin, pipeline_class, name) for name in ("__call__", "encode_prompt")}
+    return add_mixin(mixin, pipeline_class, _mixin=mixin, **stated)
 
 
-def stacked(mixin: type[Any], pipeline_class: type[Any], **attributes: Any) -> type[Any]:
+def add_mixin(mixin: type[Any], pipeline_class: type[Any], **attributes: Any) -> type[Any]:
     """Return `pipeline_class` with `mixin` before it, cached, under its own name: `save_pretrained` writes that."""
     if (mixin, pipeline_class) not in _MADE:
         named = {name: getattr(pipeline_class, name) for name in ("__module__", "__doc__", "__qualname__")}
@@ -278,7 +278,7 @@ def stacked(mixin: type[Any], pipeline_class: type[Any], **attributes: Any) -> t
 _MADE: dict[tuple[type[Any], type[Any]], type[Any]] = {}
 
 
-def _stated(mixin: type[LanguageMixin], pipeline_class: type[Any], name: str) -> Callable[..., Any]:
+def _with_language_argument(mixin: type[LanguageMixin], pipeline_class: type[Any], name: str) -> Callable[..., Any]:
     """Return the mixin's method `name` with the documentation and signature of `pipeline_class`, plus `language`."""
     theirs = getattr(pipeline_class, name)
 

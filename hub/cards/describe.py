@@ -7,7 +7,7 @@ from typing import Any
 
 from hub.cards.card import FILE, NAMESPACE
 from hub.cards.licenses import parse_license
-from hub.cards.read_card import read_card, split
+from hub.cards.read_card import read_card, split_front_matter
 from hub.cards.variant_config import read_variant, variant_folders
 from hub.errors import UnknownLanguage, InvalidCard
 from hub.languages import parse_language
@@ -53,7 +53,7 @@ def describe_repository(folder: Path, name: ArtifactName, *, is_dataset: bool) -
         text = ""
     except UnicodeDecodeError as error:
         raise InvalidCard(f"the card of `{name}` is not UTF-8 text: {error}.") from error
-    front_matter = split(text)[0] if text.startswith("---") else {}
+    front_matter = split_front_matter(text)[0] if text.startswith("---") else {}
     if NAMESPACE not in front_matter:
         return _plain(front_matter, name, DATASET if is_dataset else PLAIN)
     found = describe(folder, name)

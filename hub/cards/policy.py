@@ -63,11 +63,11 @@ def _paths(folder: Path) -> list[str]:
         if linked:
             raise InvalidSource(f"{linked[0]} is a link to a folder: copy its contents instead.")
         paths += [(Path(parent) / each).relative_to(folder).as_posix() for each in files if each not in IGNORED]
-    check_twins(paths)
+    check_duplicates(paths)
     return sorted(paths)
 
 
-def check_twins(paths: Iterable[str]) -> None:
+def check_duplicates(paths: Iterable[str]) -> None:
     """Raise InvalidPath for an invalid path, or for two that differ only in case."""
     twins: dict[str, str] = {}
     for path in sorted(paths):

@@ -32,11 +32,11 @@ def read_card(path: Path, name: ArtifactName) -> Card:
         raise InvalidCard(f"`{name}` has no {FILE}: add one with at least language, license and kind.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidCard(f"the card of `{name}` cannot be read: {error}.") from error
-    front_matter, prose = split(text)
+    front_matter, prose = split_front_matter(text)
     return _Reading(front_matter, name).card(prose)
 
 
-def split(text: str) -> tuple[dict[str, Any], str]:
+def split_front_matter(text: str) -> tuple[dict[str, Any], str]:
     """Return the front matter and prose of a README.md. Raises InvalidCard for invalid front matter.
 
     `huggingface_hub.ModelCard` would parse it in pure Python, ten times slower, and import an HTTP client first.

@@ -62,14 +62,14 @@ def recognise(shapes: Shapes, *, what: str, with_encoder: bool = False) -> tuple
             reading = chosen.recognise(shapes)
         except (KeyError, ValueError, IndexError) as error:
             raise WeightsDoNotFit(
-                what, _against(chosen, shapes, f"its shapes contradict each other ({error})"), UNREAD
+                what, _differences_from(chosen, shapes, f"its shapes contradict each other ({error})"), UNREAD
             ) from error
         if reading is not None:
             return chosen, reading
     raise _unknown(shapes, what)
 
 
-def taken(format: Format, tensors: Tensors) -> dict[str, Tensor]:
+def tensors_to_convert(format: Format, tensors: Tensors) -> dict[str, Tensor]:
     """Return the tensors that go into a variant."""
     return {key: value for key, value in tensors.items() if re.fullmatch(format.left, key) is None}
 
@@ -110,10 +110,10 @@ def _unknown(shapes: Shapes, what: str) -> InvalidSource | WeightsDoNotFit:
         return InvalidSource(
             f"`{what}` has {len(shapes)} tensors ({some} …), which match no supported format: {titles}."
         )
-    return WeightsDoNotFit(what, _against(nearest, shapes), UNREAD)
+    return WeightsDoNotFit(what, _differences_from(nearest, shapes), UNREAD)
 
 
-def _against(format: Format, shapes: Shapes, *problems: str) -> list[str]:
+def _differences_from(format: Format, shapes: Shapes, *problems: str) -> list[str]:
     found = [f"the nearest published format is {format.title}", *problems]
     found += [f"`{anchor}` is missing" for anchor in format.anchors if anchor not in shapes]
     found += [f"`{key}` has no place" for key in sorted(shapes) if re.fullmatch(format.keys, key) is None]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hub.convert.formats import UNREAD, disagreements_with, recognise, taken
+from hub.convert.formats import UNREAD, disagreements_with, recognise, tensors_to_convert
 from hub.errors import InvalidRequest, Unreachable, WeightsDoNotFit
 from hub.records import parted
 from hub.systems.shared.published_format import ENCODER, Files, Format, Reading
@@ -63,7 +63,7 @@ def convert(
     format, reading = recognise(
         {key: tuple(value.shape) for key, value in contents.tensors.items()}, what=what, with_encoder=with_encoder
     )
-    kept = taken(format, contents.tensors)
+    kept = tensors_to_convert(format, contents.tensors)
     problems = disagreements_with(format, reading, kept)
     if problems:
         raise WeightsDoNotFit(what, [f"it was recognised as {format.title}", *problems], UNREAD)
@@ -157,7 +157,7 @@ def _tokenizer_folder(source: Path, given: Path | None, what: str) -> Path:
 
 def _left(format: Format, tensors: Any) -> tuple[str, ...]:
     counts: dict[str, int] = {}
-    for key in tensors.keys() - taken(format, tensors).keys():
+    for key in tensors.keys() - tensors_to_convert(format, tensors).keys():
         group = ".".join(key.split(".")[:3])
         counts[group] = counts.get(group, 0) + 1
     return tuple(f"{group} ({number} tensors)" for group, number in sorted(counts.items()))

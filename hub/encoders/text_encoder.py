@@ -18,7 +18,7 @@ from hub.encoders.readouts import get_readout
 from hub.encoders.text_half import half_of, read_half
 from hub.encoders.tokenizer import Tokenize, read_tokenizer
 from hub.errors import DamagedFile, MissingExtra, UnknownFile, WeightsDoNotFit
-from hub.weights.quantisation import check_word, shrink
+from hub.weights.quantisation import check_quantisation, quantise
 from hub.weights.strict import disagreements_of, load_weights, read_header
 
 WEIGHTS = "model.safetensors"
@@ -68,9 +68,9 @@ class TextEncoder:
         what = what or folder.name
         get_readout(readout)
         if isinstance(quantisation, str):
-            check_word(quantisation)  # before gigabytes are read
+            check_quantisation(quantisation)  # before gigabytes are read
             mapped = _read_model(folder, torch.device("cpu"), None, what)
-            model = _freeze(shrink(mapped, quantisation, device=device, dtype=dtype))
+            model = _freeze(quantise(mapped, quantisation, device=device, dtype=dtype))
         else:
             model = _read_model(folder, torch.device(device), dtype, what, quantisation)
         return cls(model, tokenize or read_tokenizer(folder, what=what), readout, folder)
@@ -93,7 +93,7 @@ class TextEncoder:
         """Return the device of the weights."""
         return next(self.model.parameters()).device
 
-    def reading(self, readout: str, *, sees_padding: bool = False) -> TextEncoder:
+    def with_readout(self, readout: str, *, sees_padding: bool = False) -> TextEncoder:
         """Return the same model with another readout."""
         get_readout(readout)
         return replace(self, readout=readout, sees_padding=sees_padding)
@@ -161,7 +161,7 @@ def _read_model(
         if not disagreements_of(model.state_dict(), header):
             load_weights(model, folder / WEIGHTS, what=what, device=device, dtype=dtype)
             return _freeze(model.to(device))
-    model = _through_transformers(headless or transformers.AutoModel, folder, dtype, what, quantisation, device)
+    model = _load_with_transformers(headless or transformers.AutoModel, folder, dtype, what, quantisation, device)
     return _freeze(model if quantisation is not None else model.to(device))
 
 
@@ -173,7 +173,7 @@ def _make(model_class: Any, config: Any, pooled: bool) -> nn.Module:
         return cast(nn.Module, model_class(config))
 
 
-def _through_transformers(
+def _load_with_transformers(
     model_class: Any, folder: Path, dtype: torch.dtype | None, what: str, quantisation: Any, device: torch.device
 ) -> nn.Module:
     """Load sharded weights and older key names, which transformers joins and renames. Raises DamagedFile, WeightsDoNotFit."""

@@ -34,29 +34,29 @@ def read_tokenizer(folder: Path, *, what: str) -> Tokenize:
     """Load the tokenizer of the encoder in `folder`, with the settings of its text half. `what` names it in messages."""
     config = _json(folder / "config.json", what) if (folder / "config.json").is_file() else {}
     half = half_of(config)
-    folder = place_of(folder)
+    folder = tokenizer_folder(folder)
     if half is not None and half.tokenizer:
         found: Tokenize = TransformersTokenizer(folder, what=what, settings=half.tokenizer)
     elif (folder / "tokenizer.json").is_file():
         found = FileTokenizer(folder, what=what)
     else:
         found = TransformersTokenizer(folder, what=what)
-    return found if half is None or half.never_counts is None else LeavingOut(found, half.never_counts)
+    return found if half is None or half.never_counts is None else MaskingTokenizer(found, half.never_counts)
 
 
-def place_of(encoder: Path) -> Path:
+def tokenizer_folder(encoder: Path) -> Path:
     """Return the tokenizer's folder: the encoder's own or, as in diffusers, `tokenizer` beside `text_encoder`."""
-    beside = encoder.with_name(beside_name(encoder.name))
+    beside = encoder.with_name(tokenizer_name(encoder.name))
     is_alone = not any((encoder / name).is_file() for name in ("tokenizer.json", "tokenizer_config.json", "vocab.txt"))
     return beside if is_alone and beside.is_dir() else encoder
 
 
-def beside_name(encoder: str) -> str:
+def tokenizer_name(encoder: str) -> str:
     """Return `tokenizer_2` for `text_encoder_2`; other names unchanged."""
     return encoder.replace("text_encoder", "tokenizer")
 
 
-class LeavingOut:
+class MaskingTokenizer:
     """Another tokenizer with one id masked wherever it occurs."""
 
     def __init__(self, tokenize: Tokenize, never_counts: int) -> None:

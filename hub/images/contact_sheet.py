@@ -54,7 +54,7 @@ def contact_sheet(rows: Sequence[SheetRow], columns: Sequence[str] = (), *, foot
     return sheet
 
 
-def in_square(images: Sequence[Image.Image], captions: Sequence[str]) -> list[SheetRow]:
+def square_rows(images: Sequence[Image.Image], captions: Sequence[str]) -> list[SheetRow]:
     """Split images into rows without labels that make a nearly square sheet."""
     columns = math.ceil(math.sqrt(len(images)))
     return [

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from hub.bases.language_mixin import Language, LanguageMixin, stacked, with_language
+from hub.bases.language_mixin import Language, LanguageMixin, add_mixin, with_language
 from hub.errors import DoesNotFit
 from hub.loader.prompts.prompt_encoder import PromptEncoder
 
@@ -115,4 +115,4 @@ class Adapters:
 
 def with_adapters(pipeline_class: type[Any]) -> type[Any]:
     """Return a class from `with_language` with `Adapters` before it; cached."""
-    return pipeline_class if issubclass(pipeline_class, Adapters) else stacked(Adapters, pipeline_class)
+    return pipeline_class if issubclass(pipeline_class, Adapters) else add_mixin(Adapters, pipeline_class)

@@ -16,7 +16,7 @@ from hub.loader.modules.loaded_module import working_dtype
 from hub.loader.sources import BaseSource
 from hub.remote.configurations import fetch_pipeline
 from hub.weights import pinned_copy
-from hub.weights.quantisation import check_word, shrink
+from hub.weights.quantisation import check_quantisation, quantise
 from hub.weights.strict import stored_dtype
 
 _REPLACED = ("add_embedding",)
@@ -38,7 +38,7 @@ def load_base(
     import diffusers
 
     if quantisation is not None:
-        check_word(quantisation)  # before gigabytes are read
+        check_quantisation(quantisation)  # before gigabytes are read
         if given := {"quantization_config", "device_map"} & settings.keys():
             raise InvalidRequest(f"`quantisation={quantisation!r}` and `{min(given)}=` exclude each other: pass one.")
     named = pipeline_class or getattr(diffusers, pipeline_class_of(base.folder))
@@ -72,9 +72,9 @@ def load_base(
 def _bring(pipe: Any, device: torch.device) -> None:
     """Move all parts to the device, through one ring of locked buffers to a GPU."""
     if device.type == "cuda":
-        ring = pinned_copy.Ring(device)
+        ring = pinned_copy.PinnedRing(device)
         for part in _parts(pipe).values():
-            pinned_copy.bring(part, ring)
+            pinned_copy.move_module(part, ring)
     pipe.to(device)
 
 
@@ -82,7 +82,7 @@ def _shrink(pipe: Any, base: BaseSource, word: str, device: torch.device, dtype:
     """Quantise denoiser and text encoders; the autoencoder is small and consists mostly of convolutions."""
     for name, part in _parts(pipe).items():
         if name == base.family.denoiser or name.startswith("text_encoder"):
-            shrink(part, word, device=device, dtype=dtype, whole=_REPLACED)
+            quantise(part, word, device=device, dtype=dtype, whole=_REPLACED)
         else:
             part.to(device=device, dtype=dtype)
 

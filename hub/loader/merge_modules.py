@@ -84,11 +84,13 @@ def merge(
     if folder.exists() and any(folder.iterdir()):
         raise InvalidRequest(f"`{folder}` is not empty: choose a new folder.")
     with Sources(hub) as sources:
-        parts = [_part(sources, name, base) for name in names]
+        parts = [_find_input(sources, name, base) for name in names]
         if problems := disagreements(parts):
             raise DoesNotFit(f"these modules do not have one parent: {'; '.join(problems)}.")
         start = parent or parts[0].written.get("parent") or None
-        origin = None if start is None or method == "linear" else _part(sources, start, parts[0].folder.name).folder
+        origin = (
+            None if start is None or method == "linear" else _find_input(sources, start, parts[0].folder.name).folder
+        )
     states = [load_file(part.folder / WEIGHTS) for part in parts]
     if method == "linear":
         merged = linear(states, shares)
@@ -184,18 +186,18 @@ def _facts(part: MergeInput) -> tuple[object, ...]:
     config, variant = part.config, part.config.variant
     encoder = joined((pin.digest or pin.name)[:12] for pin in variant.encoders)
     return (
-        variant.architecture, dict(sorted(config.module.items())), encoder, joined(map(_way, config.read_by)),
+        variant.architecture, dict(sorted(config.module.items())), encoder, joined(map(_describe_encoder_rule, config.encoder_rules)),
         (variant.base.digest or variant.base.name)[:12], in_words(variant.conditioning),
-        _rule(config.positive), _rule(config.negative), config.empty,
+        _describe_prompt_rule(config.positive), _describe_prompt_rule(config.negative), config.empty,
         part.written.get("parent") or "none",
     )  # fmt: skip
 
 
-def _way(rule: EncoderRule) -> str:
+def _describe_encoder_rule(rule: EncoderRule) -> str:
     return f"{rule.readout}, padding seen" if rule.sees_padding else rule.readout
 
 
-def _rule(rule: PromptRule) -> str:
+def _describe_prompt_rule(rule: PromptRule) -> str:
     """Return `20 tokens, prefix "summarize:", dropping 1, 2, 3`."""
     prefix = f', prefix "{rule.prefix}"' if rule.prefix else ""
     dropping = f", dropping {', '.join(map(str, rule.drop))}" if rule.drop else ""
@@ -223,7 +225,7 @@ def _shares(names: Sequence[str | Path], weights: Sequence[float] | None) -> lis
     return [each / sum(given) for each in given]
 
 
-def _part(sources: Sources, name: str | Path, base: str) -> MergeInput:
+def _find_input(sources: Sources, name: str | Path, base: str) -> MergeInput:
     """Find the module `name` in its variant for `base`, or in its only variant."""
     if Path(name).is_dir():
         folder, known, revision = Path(name).resolve(), Path(name).resolve().name, ""

@@ -24,9 +24,9 @@ from hub.loader.modules.translator import FOLDER, Translator
 from hub.loader.patches.patches import LowRank, VirtualTokens, join
 from hub.loader.patches.swapped_weights import Parts, Weights
 from hub.loader.patches.timestep_hook import PerStep
-from hub.loader.sources import BaseSource, Given, ModuleSource, Sources
+from hub.loader.sources import BaseSource, EncoderFolders, ModuleSource, Sources
 
-Where = Sequence[tuple[str, Path]]
+EncoderLocations = Sequence[tuple[str, Path]]
 """Names and folders of a module's encoders."""
 
 
@@ -39,7 +39,7 @@ class ModuleReader:
         pipe: Any,
         base: BaseSource,
         variant: str | None,
-        given: Given,
+        given: EncoderFolders,
         dtype: torch.dtype | None,
         tokenizers: Mapping[Path, Tokenize],
         quantisation: Any,
@@ -55,15 +55,15 @@ class ModuleReader:
         self._tokenizers = tokenizers
         self._quantisation = quantisation
 
-    def find(self, name: str | Path) -> tuple[ModuleSource, Where]:
+    def find(self, name: str | Path) -> tuple[ModuleSource, EncoderLocations]:
         """Find the module called `name` and its encoders, without reading weights."""
         with self._sources:
             module = self._sources.fitting_module(name, self._base, self._variant)
             return module, self._sources.encoders(module, self._given)
 
-    def read(self, module: ModuleSource, where: Where, place: torch.device | None = None) -> LoadedModule:
+    def read(self, module: ModuleSource, where: EncoderLocations, place: torch.device | None = None) -> LoadedModule:
         """Load `module` to `place`, by default to the denoiser's device, sharing encoders with other modules."""
-        device = place or _place(self._pipe, self._base)
+        device = place or _denoiser_device(self._pipe, self._base)
         if module.config.variant.architecture == TRANSLATOR:
             return _read_translator(module, device, self._dtype)
         if not where:
@@ -91,7 +91,7 @@ class ModuleReader:
         )
 
 
-def _place(pipe: Any, base: BaseSource) -> torch.device:
+def _denoiser_device(pipe: Any, base: BaseSource) -> torch.device:
     """Return the denoiser's device, or the CPU while its weights are offloaded by layers.
 
     Not `pipe.device`, for which diffusers visits every module of every part: 5 of the 20 ms that attaching takes.

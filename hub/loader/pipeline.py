@@ -16,7 +16,7 @@ from hub.loader.load_base import load_base
 from hub.loader.module_reader import ModuleReader
 from hub.loader.prompts.embedding_cache import DEFAULT_BYTES
 from hub.loader.prompts.prompt_encoder import PromptEncoder
-from hub.loader.sources import Given, Sources
+from hub.loader.sources import EncoderFolders, Sources
 from hub.weights.sizes import resident_budget
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def load_pipeline(
     hub: LocalHub | None = None,
     revision: str | None = None,
     variant: str | None = None,
-    encoder: Given = None,
+    encoder: EncoderFolders = None,
     quantisation: str | None = None,
     encoder_quantisation: Any = None,
     pipeline_class: type[Any] | None = None,

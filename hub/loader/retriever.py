@@ -17,11 +17,11 @@ from torch import Tensor
 from hub.bases.family import read_json
 from hub.embeddings import Embeddings
 from hub.encoders.dual_encoder import DualEncoder
-from hub.encoders.text_encoder import TextEncoder
 from hub.encoders.joined_encoder import JoinedEncoder
+from hub.encoders.text_encoder import TextEncoder
 from hub.errors import DoesNotFit, InvalidRequest
 from hub.loader.modules.module_config import WEIGHTS, ModuleConfig, read_config
-from hub.loader.sources import Given, ModuleSource, Sources
+from hub.loader.sources import EncoderFolders, ModuleSource, Sources
 from hub.publish.card_only import weights_elsewhere
 from hub.remote.configurations import fetch_encoder
 from hub.systems.architectures import build, retrieves
@@ -128,7 +128,7 @@ def load_retriever(
     *,
     device: torch.device | str | None = None,
     hub: LocalHub | None = None,
-    encoder: Given = None,
+    encoder: EncoderFolders = None,
 ) -> Retriever:
     """Load the dual encoder `dual_encoder`, a name or folder, which reads texts through the projectors `adapter`.
 
@@ -145,8 +145,8 @@ def load_retriever(
         found = _variant(sources, adapter, name, folder if not digest else None)
         known, config = found.name, found.config
         _check_fit(known, config, name, lambda: digest or digest_of(folder))
-        read_by = sources.encoders(found, encoder)
-    if not read_by:
+        encoder_rules = sources.encoders(found, encoder)
+    if not encoder_rules:
         raise DoesNotFit(
             f"`{known}` names no text encoder, which a retriever needs: find others with `hub search --kind projector`."
         )
@@ -154,10 +154,10 @@ def load_retriever(
         module = build(config.variant.architecture, config.module)
     dual = DualEncoder.from_folder(folder, device=place, dtype=torch.float32, what=name)
     parts = tuple(
-        TextEncoder.from_folder(folder, device=place, dtype=torch.float32, what=each).reading(
+        TextEncoder.from_folder(folder, device=place, dtype=torch.float32, what=each).with_readout(
             way.readout, sees_padding=way.sees_padding
         )
-        for (each, folder), way in zip(read_by, config.read_by, strict=True)
+        for (each, folder), way in zip(encoder_rules, config.encoder_rules, strict=True)
     )
     texts = parts[0] if len(parts) == 1 else JoinedEncoder(parts)
     _check_widths(known, config, dual.width, texts.width)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from hub.local import LocalHub
 
-Given = str | Path | Sequence[str | Path] | None
+EncoderFolders = str | Path | Sequence[str | Path] | None
 """One or several folders with text encoders."""
 _OWN_LANGUAGES = ("en",)
 """Languages of bases that declare none."""
@@ -134,7 +134,7 @@ class Sources:
         check_fit(module, base)
         return module
 
-    def encoders(self, module: ModuleSource, given: Given) -> tuple[tuple[str, Path], ...]:
+    def encoders(self, module: ModuleSource, given: EncoderFolders) -> tuple[tuple[str, Path], ...]:
         """Return names and folders of the encoders of `module`, in order; empty if the base's own text encoder is used.
 
         `given` are their folders, one for each. Raises InvalidRequest, DoesNotFit, DamagedFile and Unreachable.

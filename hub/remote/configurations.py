@@ -17,7 +17,7 @@ from hub.bases.family import read_json
 from hub.convert import open_clip
 from hub.encoders.text_half import half_of, needed_files
 from hub.encoders.text_half.read_half import INDEX, WEIGHTS
-from hub.encoders.tokenizer import beside_name
+from hub.encoders.tokenizer import tokenizer_name
 from hub.errors import DamagedFile, InvalidSource, Unreachable
 from hub.home import Home
 from hub.records import Upstream
@@ -101,7 +101,7 @@ def fetch_settings(upstream: Upstream, *, what: str) -> Path:
 
 def _small(at: PurePosixPath) -> list[str]:
     """Return patterns of an encoder's settings and tokenizer, which in a pipeline has its own folder."""
-    folders = dict.fromkeys([at, at.parent / beside_name(at.name)])
+    folders = dict.fromkeys([at, at.parent / tokenizer_name(at.name)])
     return [(folder / pattern).as_posix() for folder in folders for pattern in TOKENIZER]
 
 

@@ -63,10 +63,10 @@ def pull_pickled(
         raise MissingExtra("load", f"converting the encoder `{artifact.name}`") from error
     upstream, name = artifact.upstream[0], artifact.name.name
     if PurePosixPath(upstream.file).name in open_clip.FILES:
-        tensors, written = _translated(upstream, settings, endpoint, what=name)
+        tensors, written = _translate_open_clip(upstream, settings, endpoint, what=name)
         half = config = None
     else:
-        tensors, half, config = _half(upstream, settings, endpoint, what=name)
+        tensors, half, config = _load_half(upstream, settings, endpoint, what=name)
         written = {}
     try:
         with tempfile.TemporaryDirectory(dir=scratch, prefix=".pull-") as unfinished:
@@ -79,7 +79,7 @@ def pull_pickled(
             for file, content in written.items():
                 if file == CONFIG or not (folder / file).exists():
                     (folder / file).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-            save_torch_state_dict(_alone(tensors), folder, max_shard_size=shard)
+            save_torch_state_dict(_copy_shared(tensors), folder, max_shard_size=shard)
             if half is not None and config is not None:
                 from hub.encoders.text_half import check_half
 
@@ -92,7 +92,7 @@ def pull_pickled(
         ) from error
 
 
-def _half(
+def _load_half(
     upstream: Upstream, settings: Path, endpoint: str | None, *, what: str
 ) -> tuple[dict[str, Tensor], TextHalf | None, dict[str, Any]]:
     """Return the needed tensors of a transformers repository, the half to check them against, and its config.json."""
@@ -117,7 +117,7 @@ def _half(
     return tensors, half, config
 
 
-def _translated(
+def _translate_open_clip(
     upstream: Upstream, settings: Path, endpoint: str | None, *, what: str
 ) -> tuple[dict[str, Tensor], dict[str, dict[str, Any]]]:
     """Return open_clip's tensors and settings in transformers' layout. Raises WeightsDoNotFit and InvalidSource."""
@@ -173,7 +173,7 @@ def _files(upstream: Upstream, settings: Path, half: TextHalf | None, *, what: s
     ]
 
 
-def _alone(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def _copy_shared(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Copy views that share storage, which safetensors cannot save."""
     return {
         key: value if value.untyped_storage().nbytes() == value.nbytes and value.is_contiguous() else value.clone()

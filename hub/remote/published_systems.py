@@ -122,7 +122,7 @@ def _download(upstream: Upstream, endpoint: str | None) -> Path:
             f"{_title(upstream)} is gated: accept its terms on its page, then `hf auth login`, then pull again."
         ) from error
     except LocalEntryNotFoundError as error:
-        raise Unreachable(_silence(upstream, _first_line(error))) from error
+        raise Unreachable(_unreachable(upstream, _first_line(error))) from error
     except (RepositoryNotFoundError, RevisionNotFoundError, EntryNotFoundError) as error:
         raise Unreachable(f"{_title(upstream)} no longer exists or is private: check its page.") from error
     except OSError as error:
@@ -147,11 +147,11 @@ def _check_reachable(upstream: Upstream, endpoint: str | None) -> None:
         socket.create_connection((address.hostname, address.port or 443), timeout=TIMEOUT_S).close()
     except OSError as error:
         raise Unreachable(
-            _silence(upstream, f"{address.hostname} does not answer ({error.strerror or error})")
+            _unreachable(upstream, f"{address.hostname} does not answer ({error.strerror or error})")
         ) from error
 
 
-def _silence(upstream: Upstream, reason: str) -> str:
+def _unreachable(upstream: Upstream, reason: str) -> str:
     download = f"hf download {upstream.repository} {upstream.file}"
     return (
         f"{_title(upstream)} cannot be fetched: {reason}. Try again with a network connection: `{download}` must work."

@@ -66,7 +66,7 @@ def push(folder: Path, endpoint: Endpoint, name: str, message: str) -> tuple[Art
     target = ArtifactName.parse(name, "local")
     artifact = describe(folder, target)
     kind = "dataset" if artifact.kind == DATASET else "model"
-    with _translated(endpoint):
+    with _translate_errors(endpoint):
         api = HfApi(endpoint=endpoint.address, token=endpoint.token or False)
         if "/" not in name:
             target = ArtifactName(str(api.whoami()["name"]), name)
@@ -109,7 +109,7 @@ def _keep(hub: LocalHub, endpoint: Endpoint, artifact: Artifact, shown: Revision
             f"{endpoint.address} returned a manifest of `{artifact.name}` that does not match revision {shown.id[:12]}: pull again."
         )
     unfinished = hub.home.caches / "pull" / shown.id[:COMMIT_DIGITS]
-    with _translated(endpoint):
+    with _translate_errors(endpoint):
         snapshot_download(
             str(artifact.name),
             repo_type="dataset" if artifact.kind == DATASET else "model",
@@ -145,7 +145,7 @@ def _record(
 
 
 @contextmanager
-def _translated(endpoint: Endpoint) -> Iterator[None]:
+def _translate_errors(endpoint: Endpoint) -> Iterator[None]:
     """Raise HubErrors for errors of `huggingface_hub`."""
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 

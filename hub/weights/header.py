@@ -26,7 +26,7 @@ _BITS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Tensor:
+class StoredTensor:
     """One array of weights, as the header describes it."""
 
     name: str
@@ -57,11 +57,11 @@ def read_header(opened: BinaryIO) -> dict[str, Any]:
     return header
 
 
-def tensors_in(opened: BinaryIO) -> tuple[Tensor, ...]:
+def tensors_in(opened: BinaryIO) -> tuple[StoredTensor, ...]:
     """Return all tensors of a file, sorted by name; nothing for other files."""
     try:
         listed = [
-            Tensor(name, str(entry["dtype"]), tuple(int(length) for length in entry["shape"]))
+            StoredTensor(name, str(entry["dtype"]), tuple(int(length) for length in entry["shape"]))
             for name, entry in read_header(opened).items()
             if name != "__metadata__"
         ]

@@ -23,7 +23,7 @@ _STRIP = 32
 """Rows that bitsandbytes 0.50 packs together on CPUs with AVX512-BF16."""
 
 
-def check_word(wanted: str) -> str:
+def check_quantisation(wanted: str) -> str:
     """Return `wanted` if it is `8bit` or `4bit` and its library is installed. Raises InvalidRequest and MissingExtra."""
     if wanted not in LIBRARIES:
         raise InvalidRequest(f"unknown quantisation `{wanted}`: choose {' or '.join(LIBRARIES)}.")
@@ -32,7 +32,7 @@ def check_word(wanted: str) -> str:
     return wanted
 
 
-def shrink(
+def quantise(
     model: nn.Module,
     word: str,
     *,
@@ -46,7 +46,7 @@ def shrink(
     convolutions, layers that their class keeps in float32, parts named in `whole` and, in 4 bits, layers that do not consist
     of whole blocks (`fills`). Raises InvalidRequest and MissingExtra.
     """
-    check_word(word)
+    check_quantisation(word)
     kept = {*(getattr(model, "_keep_in_fp32_modules", None) or ()), *whole}
     small: set[int] = set()
     for name, layer in list(model.named_modules()):
@@ -102,7 +102,7 @@ def _nf4(layer: nn.Linear, device: torch.device | str) -> nn.Linear:
     return made.train(layer.training).requires_grad_(False)
 
 
-def quantised(
+def load_quantised(
     model: nn.Module, state: dict[str, Tensor], quantisation: Any, device: torch.device | str, *, what: str
 ) -> nn.Module:
     """Return a model of `model`'s class with the weights of `state`, quantised by transformers. Raises DoesNotFit."""

@@ -71,7 +71,7 @@ def _read(path: Path, header: Mapping[str, TensorEntry], device: torch.device, *
         if device.type != "cuda":
             return load_file(path, device=str(device))
         places = {name: (entry.start, entry.shape, entry.dtype) for name, entry in header.items()}
-        return pinned_copy.read(path, places, pinned_copy.Ring.of(device, path.stat().st_size))
+        return pinned_copy.read_tensors(path, places, pinned_copy.PinnedRing.of(device, path.stat().st_size))
     except (SafetensorError, EOFError) as error:
         raise DamagedFile(f"the weights of `{what}` are damaged: {error}. {_again(what)}") from error
 

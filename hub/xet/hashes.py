@@ -48,13 +48,13 @@ def file_hash(chunks: Sequence[tuple[bytes, int]]) -> bytes:
     return blake3(merkle_root(chunks), key=_FILE_KEY).digest()
 
 
-def spell(hash: bytes) -> str:
+def hash_to_hex(hash: bytes) -> str:
     """A hash as Xet writes it: four little-endian numbers of 64 bits in hex."""
     return "".join(f"{number:016x}" for number in struct.unpack("<4Q", hash))
 
 
-def unspell(text: str) -> bytes:
-    """The hash that `spell` wrote; ValueError for anything else."""
+def hex_to_hash(text: str) -> bytes:
+    """The hash that `hash_to_hex` wrote; ValueError for anything else."""
     if len(text) != 2 * SIZE or not all(character in "0123456789abcdef" for character in text):
         raise ValueError(f"{text[:80]!r} is no hash of 64 lowercase hex digits")
     return struct.pack("<4Q", *(int(text[start : start + 16], 16) for start in range(0, 64, 16)))
@@ -72,5 +72,5 @@ def _children(level: Sequence[tuple[bytes, int]], start: int) -> int:
 
 
 def _node(children: Sequence[tuple[bytes, int]]) -> tuple[bytes, int]:
-    text = "".join(f"{spell(hash)} : {size}\n" for hash, size in children)
+    text = "".join(f"{hash_to_hex(hash)} : {size}\n" for hash, size in children)
     return blake3(text.encode(), key=_NODE_KEY).digest(), sum(size for _, size in children)

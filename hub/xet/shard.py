@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from hub.errors import InvalidSource
 from hub.names import Digest
-from hub.xet.hashes import SIZE, spell
+from hub.xet.hashes import SIZE, hash_to_hex
 
 MAX_BYTES = 64 << 20
 """Bytes of a shard, as on the Hugging Face Hub."""
@@ -89,7 +89,7 @@ def _files(entries: _Entries) -> Iterator[SentFile]:
             raise InvalidSource(f"this Xet shard says {count} terms and is too short for them.")
         terms = [_TERM.unpack(entries.take()) for _ in range(count)]
         proofs = [entries.take()[:SIZE] if has_proofs else None for _ in range(count)]
-        sha256 = Digest(spell(entries.take()[:SIZE])) if flags & _HAS_SHA256 else None
+        sha256 = Digest(hash_to_hex(entries.take()[:SIZE])) if flags & _HAS_SHA256 else None
         yield SentFile(hash, tuple(map(_term, terms, proofs)), sha256)
 
 
@@ -97,4 +97,4 @@ def _term(fields: tuple[bytes, int, int, int, int], proof: bytes | None) -> Term
     xorb, _, size, first, end = fields
     if first >= end:
         raise InvalidSource(f"a term of this Xet shard goes from chunk {first} to {end}.")
-    return Term(spell(xorb), size, first, end, proof)
+    return Term(hash_to_hex(xorb), size, first, end, proof)

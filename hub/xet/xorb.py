@@ -15,7 +15,7 @@ from typing import BinaryIO
 from lz4.frame import LZ4FrameDecompressor
 
 from hub.errors import DamagedFile, InvalidSource
-from hub.xet.hashes import SIZE, chunk_hash, merkle_root, spell
+from hub.xet.hashes import SIZE, chunk_hash, hash_to_hex, merkle_root
 
 MAX_BYTES = 64 << 20
 """Bytes of a xorb's chunks, and of what is sent for it but for the heads."""
@@ -69,7 +69,7 @@ def read_xorb(sent: BinaryIO, name: str) -> Iterator[tuple[Chunk, bytes]]:
         stored, how = (content, _PLAIN) if 2 * len(packed) > size else (packed, scheme)
         yield Chunk(hashed[-1][0], kept, len(stored), size, how), stored
         kept += len(stored)
-    found = spell(merkle_root(hashed))
+    found = hash_to_hex(merkle_root(hashed))
     if not hashed or found != name:
         raise InvalidSource(f"xorb {name[:12]} holds other bytes ({found[:12]}): send it again.")
 

@@ -15,7 +15,7 @@ from hub.registry.parts import parts
 
 __all__ = ["admin"]
 
-admin = group("Manage accounts, tokens, quotas and policy, locally or on the server at `--endpoint`.")
+admin = group("Manage accounts, tokens, quotas and policy, locally or on the server at --endpoint.")
 admin.add_typer(users, name="user")
 admin.add_typer(organisations, name="org")
 admin.add_typer(tokens, name="token")

@@ -48,7 +48,7 @@ def read_encoder(
     if size_bytes >= BIG_BYTES:
         _LOG.warning(
             "loading the text encoder `%s`: %.1f billion parameters, %s in %s.",
-            name, count / 1e9, gigabytes(size_bytes), quantisation if isinstance(quantisation, str) else _word(working),
+            name, count / 1e9, gigabytes(size_bytes), quantisation if isinstance(quantisation, str) else _dtype_name(working),
         )  # fmt: skip
     try:
         return TextEncoder.from_folder(
@@ -66,7 +66,7 @@ def encoder_advice(name: str, count: int, size_bytes: int, device: torch.device)
     }
     ways = [f"{way} takes {gigabytes(size)}" for way, size in smaller.items() if size < size_bytes]
     return (
-        f"the text encoder `{name}` takes {gigabytes(size_bytes)} and does not fit {room(device)}: "
+        f"the text encoder `{name}` takes {gigabytes(size_bytes)} and does not fit {free_memory(device)}: "
         f"{', '.join(ways) or 'no smaller type is available'}; or encode with `device='cpu'`."
     )
 
@@ -74,7 +74,7 @@ def encoder_advice(name: str, count: int, size_bytes: int, device: torch.device)
 def module_advice(name: str, size_bytes: int, device: torch.device) -> str:
     """Return the same for a module, which is small compared with what is loaded already."""
     return (
-        f"the module `{name}` takes {gigabytes(size_bytes)} and does not fit {room(device)}: `pipe.free_encoder()` frees text encoders, "
+        f"the module `{name}` takes {gigabytes(size_bytes)} and does not fit {free_memory(device)}: `pipe.free_encoder()` frees text encoders, "
         "`resident_bytes=` limits modules, and `pipe.enable_model_cpu_offload()` keeps parts of the base on the CPU while unused."
     )
 
@@ -84,13 +84,13 @@ def base_advice(name: str, sizes_bytes: Mapping[str, int], dtype: torch.dtype, d
     whole, largest = sum(sizes_bytes.values()), max(sizes_bytes, key=lambda part: sizes_bytes[part])
     half = f"`dtype=torch.float16` takes {gigabytes(whole / 2)}; " if dtype == torch.float32 else ""
     return (
-        f"`{name}` takes {gigabytes(whole)} in {_word(dtype)} and does not fit {room(device)}: {half}"
+        f"`{name}` takes {gigabytes(whole)} in {_dtype_name(dtype)} and does not fit {free_memory(device)}: {half}"
         f"`device='cpu'` and then `pipe.enable_model_cpu_offload()` takes {gigabytes(sizes_bytes[largest])}, its {largest}; "
         "`pipe.enable_sequential_cpu_offload()` loads one layer at a time."
     )
 
 
-def room(device: torch.device) -> str:
+def free_memory(device: torch.device) -> str:
     """Return `cuda:0, which has 3.20 GB free of 8.00 GB`."""
     if device.type != "cuda":
         return str(device)
@@ -103,5 +103,5 @@ def _size_bytes(count: int, dtype: torch.dtype, quantisation: Any) -> int:
     return round(count * (dtype.itemsize if share is None else share))
 
 
-def _word(dtype: torch.dtype) -> str:
+def _dtype_name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")

@@ -10,8 +10,8 @@ from torch import nn
 from transformers.initialization import no_init_weights
 
 from hub.bases.patch import Patch
-from hub.encoders.text_encoder import TextEncoder
 from hub.encoders.joined_encoder import JoinedEncoder
+from hub.encoders.text_encoder import TextEncoder
 from hub.errors import DoesNotFit
 from hub.loader.modules.module_config import WEIGHTS, ModuleConfig, PromptRule
 from hub.loader.modules.shared_encoder import SharedEncoder
@@ -42,7 +42,7 @@ class LoadedModule:
     @property
     def encoder(self) -> TextEncoder | JoinedEncoder | None:
         """Return the encoder at the module's readout, reloading it if it was freed; None without one."""
-        return _side_by_side(self.shared, self.config) if self.shared else None
+        return _join_encoders(self.shared, self.config) if self.shared else None
 
     @property
     def dtype(self) -> torch.dtype:
@@ -73,7 +73,7 @@ def load_module(
     """Load the variant in `folder`. Raises WeightsDoNotFit, DamagedFile, InvalidSource and DoesNotFit."""
     with torch.device("meta"), no_init_weights():  # no memory, no random start
         module = build(config.variant.architecture, config.module)
-    encoder = _side_by_side(shared, config)
+    encoder = _join_encoders(shared, config)
     called = f"`{joined(pin.name for pin in config.variant.encoders) or config.own_encoder}`"
     if "in_width" in config.module and config.module["in_width"] != encoder.width:
         raise DoesNotFit(
@@ -90,11 +90,11 @@ def load_module(
     return LoadedModule(name, config, module.eval().requires_grad_(False), shared)
 
 
-def _side_by_side(shared: tuple[SharedEncoder, ...], config: ModuleConfig) -> TextEncoder | JoinedEncoder:
+def _join_encoders(shared: tuple[SharedEncoder, ...], config: ModuleConfig) -> TextEncoder | JoinedEncoder:
     """Return the only encoder, or several joined."""
     parts = tuple(
-        each.get().reading(way.readout, sees_padding=way.sees_padding)
-        for each, way in zip(shared, config.read_by, strict=True)
+        each.get().with_readout(way.readout, sees_padding=way.sees_padding)
+        for each, way in zip(shared, config.encoder_rules, strict=True)
     )
     return parts[0] if len(parts) == 1 else JoinedEncoder(parts)
 

@@ -55,7 +55,7 @@ class PerStep(Patch):
         states = given.get(STATES)
         if not self._is_on or states is None or states.shape[-1] != self._width:
             return None
-        tokens_BLE, mask_BL = split(states)
+        tokens_BLE, mask_BL = split_mask(states)
         dtype = next(self._module.parameters()).dtype
         steps_B = per_row(given[TIMESTEP], len(states), states.device)
         answer = self._module(tokens_BLE.to(dtype), mask_BL, steps_B)
@@ -67,13 +67,13 @@ class PerStep(Patch):
         return positional, named | {name: value for name, value in changed.items() if name in named}
 
 
-def joined(tokens_BLE: Tensor, mask_BL: Tensor) -> Tensor:
+def append_mask(tokens_BLE: Tensor, mask_BL: Tensor) -> Tensor:
     """Append the mask to the states as the last channel, (B, L, E + 1)."""
     return torch.cat([tokens_BLE, mask_BL[..., None].to(tokens_BLE.dtype)], dim=-1)
 
 
-def split(states: Tensor) -> tuple[Tensor, Tensor]:
-    """Return states (B, L, E) and mask (B, L), true where a token counts: the inverse of `joined`."""
+def split_mask(states: Tensor) -> tuple[Tensor, Tensor]:
+    """Return states (B, L, E) and mask (B, L), true where a token counts: the inverse of `append_mask`."""
     return states[..., :-1], states[..., -1] > 0.5
 
 

@@ -259,7 +259,7 @@ def test_without_diffusers_a_base_upstream_names_the_extra(hub, cards, monkeypat
     assert "linguahub[load]" in answer.err
 
 
-def test_doctor_names_what_is_missing_and_the_command_that_mends_it(hub, monkeypatch):
+def test_doctor_names_what_is_missing_and_the_command_that_fixes_it(hub, monkeypatch):
     def broken() -> None:
         raise Unreachable("cannot create /nowhere: Read-only file system. Set HUB_HOME to a folder you can write.")
 
@@ -269,7 +269,7 @@ def test_doctor_names_what_is_missing_and_the_command_that_mends_it(hub, monkeyp
     assert answer.code == 1
     findings = {finding["what"]: finding for finding in json.loads(answer.out)}
     assert findings["registry"]["state"] == "fault"
-    assert findings["registry"]["mend"] == "hub index"
+    assert findings["registry"]["fix"] == "hub index"
     assert findings["torch"]["state"] == "ok"
 
 
@@ -291,5 +291,5 @@ def test_doctor_says_that_the_registry_is_a_newer_linguahubs(hub, home):
     assert hub("doctor").code == 1
     found = doctors_word_on(hub, "schema")
     assert (found["state"], found["found"], found["expected"]) == ("fault", "0999", HEAD)
-    assert found["mend"] == "pip install --upgrade linguahub"
-    assert doctors_word_on(hub, "registry")["mend"] == ""
+    assert found["fix"] == "pip install --upgrade linguahub"
+    assert doctors_word_on(hub, "registry")["fix"] == ""

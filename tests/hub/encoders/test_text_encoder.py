@@ -56,12 +56,12 @@ def test_states_are_those_of_transformers(folder: Path, readout: str, layer: int
 def test_pooled_readouts_give_one_state(folder: Path) -> None:
     encoder = TextEncoder.from_folder(folder)
     states, mask = encoder.encode(TEXTS, LENGTH)
-    first, ones = encoder.reading("first").encode(TEXTS, LENGTH)
+    first, ones = encoder.with_readout("first").encode(TEXTS, LENGTH)
     assert torch.equal(first[:, 0], states[:, 0])
     assert ones.shape == (3, 1)
-    mean, _ = encoder.reading("mean").encode(TEXTS, LENGTH)
+    mean, _ = encoder.with_readout("mean").encode(TEXTS, LENGTH)
     torch.testing.assert_close(mean[0, 0], states[0, mask[0]].mean(0))
-    assert encoder.reading("mean").model is encoder.model
+    assert encoder.with_readout("mean").model is encoder.model
 
 
 def test_a_prefix_is_glued_and_its_tokens_can_be_dropped(folder: Path) -> None:

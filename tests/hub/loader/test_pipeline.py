@@ -164,10 +164,10 @@ def test_threads_sharing_a_pipeline_keep_their_languages_apart(load: Any, make_m
     found: dict[str, list[bool]] = {"yo": [], "sw": []}
 
     def speak(tag: str) -> None:
-        from hub.bases.language_mixin import speaking
+        from hub.bases.language_mixin import language_context
 
         for _ in range(20):
-            with speaking(tag):
+            with language_context(tag):
                 found[tag].append(torch.equal(pipe.encode_prompt("aja", pipe.device, 1, False)[0], expected[tag]))
 
     threads = [threading.Thread(target=speak, args=(tag,)) for tag in found]

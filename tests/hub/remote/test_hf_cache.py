@@ -168,7 +168,7 @@ def test_verify_reads_everything_anew(world: World, capsys: pytest.CaptureFixtur
     load(world)
     assert main(["verify", "--cache", "far-sd"]) == 1
     told = capsys.readouterr()
-    assert told.out == f"{files} files of org/sd in the cache, 1 faults.\n"
+    assert told.out == f"{files} files of org/sd in the cache, 1 fault.\n"
     assert "`diffusion_pytorch_model.safetensors` has the SHA-256" in told.err
     assert "Fetch it again with `hub pull far-sd`." in told.err
 

@@ -56,7 +56,7 @@ def test_every_facet_narrows_the_answer(hub, arguments, expected):
 
 
 def test_a_short_page_says_how_many_more_there_are(hub):
-    assert hub("search", "--limit", "1").out.rstrip().endswith("3 more: --limit 4")
+    assert hub("search", "--limit", "1").out.rstrip().endswith("3 more. Show all with `--limit 4`.")
 
 
 def test_finding_nothing_is_no_mistake(hub):

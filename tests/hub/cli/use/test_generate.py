@@ -78,8 +78,11 @@ def test_programs_get_objects_and_a_grid_is_one_file(work_folder: Path, capsys: 
         (["aja", "--base", "tiny-sd", "--adapter", "mulan-yoo"], "no artifact is called `mulan-yoo`. Did you mean"),
         (["aja", "--adapter", "mulan-yo", "--language", "ha"], "no loaded module reads Hausa"),
         (["aja", "--adapter", "mulan-yo", "-o", "dog.gif"], "`dog.gif` is not a PNG file"),
-        (["aja", "eye", "ile", "--lang", "yo", "--lang", "sw"], "--language is given 2 times for 3 prompts"),
-        ([" ", "--base", "tiny-sd"], "a prompt is empty"),
+        (
+            ["aja", "eye", "ile", "--lang", "yo", "--lang", "sw"],
+            "--language is given 2 times, and the number of prompts is 3",
+        ),
+        ([" ", "--base", "tiny-sd"], "empty prompt"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(work_folder: Path, capsys: Any, arguments: list[str], line: str) -> None:

@@ -57,7 +57,7 @@ def test_a_batch_is_a_folder_of_numbered_images_and_goes_on(work_folder: Path, c
     after = [(work_folder / path).stat().st_mtime_ns for path in paths]
     assert (after[0], after[2]) == (before[0], before[2])
     assert main([*given, "--resume", "--seed", "1"]) == 2
-    assert "`out/0001.png` was generated with seed '0', and line 1 asks for '1'" in capsys.readouterr().err
+    assert "`out/0001.png` was generated with seed '0', and line 1 needs '1'" in capsys.readouterr().err
 
 
 def test_a_batch_may_come_from_standard_input(work_folder: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,10 +92,10 @@ def test_wrong_lines_are_refused_by_their_number(work_folder: Path, capsys: Any,
     ("arguments", "line"),
     [
         ([], "missing prompt"),
-        (["aja", "--batch", "x"], "two sources of prompts"),
+        (["aja", "--batch", "x"], "both as arguments and with --batch"),
         (["--batch", "none.txt"], "--batch `none.txt` cannot be read: No such file"),
         (["aja", "--resume"], "--resume continues a batch"),
-        (["aja", "--grid", "--compare"], "exclude each other"),
+        (["aja", "--grid", "--compare"], "cannot be used together"),
     ],
 )
 def test_requests_that_do_not_go_together_are_refused(

@@ -177,7 +177,7 @@ def _dual_encoder(sources: Sources, name: str | Path) -> tuple[str, Path, str]:
             f"`{name}` is of kind {artifact.kind}, not a dual encoder: see `hub search --kind encoder`."
         )
     if not artifact.weights_digest and artifact.upstream:
-        return artifact.name.name, fetch_encoder(artifact.upstream[0], what=artifact.name.name, whole=True), ""
+        return artifact.name.name, fetch_encoder(artifact.upstream[0], what=artifact.name.name, with_images=True), ""
     if not artifact.weights_digest:
         raise weights_elsewhere(artifact)
     return artifact.name.name, sources.hub.snapshot(artifact.name), artifact.weights_digest

@@ -71,7 +71,7 @@ def _verify_cache(name: str) -> None:
         path for repository in {each.repository for each in artifact.upstream} for path in unfinished(repository)
     ]
     missing = [path for path in paths if not path.exists()]
-    damaged = list(faults([path for path in paths if path.exists()], stamps, anew=True))
+    damaged = list(faults([path for path in paths if path.exists()], stamps, rehash=True))
     for line in (*map(str, damaged), *(f"`{path.name}` is missing from the cache" for path in missing)):
         print(f"hub: {line}. Fetch it again with `hub pull {what}`.", file=sys.stderr)
     for path in interrupted:

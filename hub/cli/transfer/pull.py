@@ -108,7 +108,7 @@ def _remove_damaged(hub: LocalHub, artifact: Artifact) -> None:
     from hub.remote.hf_cache import Stamps, cached, faults
 
     upstream, stamps = artifact.upstream[0], Stamps(hub.home.caches)
-    damaged = list(faults(cached(upstream.repository, upstream.revision), stamps, anew=True))
+    damaged = list(faults(cached(upstream.repository, upstream.revision), stamps, rehash=True))
     if damaged and not is_online():
         raise Unreachable(
             f"{damaged[0]}, and the hub that has `{artifact.name.name}` does not answer: "

@@ -292,7 +292,7 @@ def test_a_token_goes_to_the_endpoint_alone(hub: Any, far: LocalHub, endpoint: s
 
     elsewhere = Elsewhere()
     elsewhere.start()
-    with pytest.raises(InvalidRequest, match="answered 307"):
+    with pytest.raises(InvalidRequest, match="returned HTTP 307"):
         Endpoint(elsewhere.address).ask("GET", "/health/live")
     elsewhere.listener.close()
     assert b"Bearer" in seen[0]

@@ -1,4 +1,4 @@
-"""A frozen text encoder of transformers, its tokenizer, and the readout that a module was trained on.
+"""Load and run a frozen text encoder of transformers, with its tokenizer and the readout that a module was trained on.
 
 Shape letters: B batch, L tokens, E encoder width.
 """
@@ -64,11 +64,13 @@ class TextEncoder:
 
         Only the text half of a big repository is read (`hub.encoders.text_half`). `quantisation` is `8bit`, `4bit` or one of
         transformers' configurations. `tokenize` is the folder's tokenizer if it has been loaded already.
+
+        Raises DoesNotFit, UnknownFile, DamagedFile, InvalidSource, WeightsDoNotFit, InvalidRequest and MissingExtra.
         """
         what = what or folder.name
         get_readout(readout)
         if isinstance(quantisation, str):
-            check_quantisation(quantisation)  # before gigabytes are read
+            check_quantisation(quantisation)  # Before gigabytes are read.
             mapped = _read_model(folder, torch.device("cpu"), None, what)
             model = _freeze(quantise(mapped, quantisation, device=device, dtype=dtype))
         else:
@@ -94,7 +96,7 @@ class TextEncoder:
         return next(self.model.parameters()).device
 
     def with_readout(self, readout: str, *, sees_padding: bool = False) -> TextEncoder:
-        """Return the same model with another readout."""
+        """Return the same model with another readout. Raises DoesNotFit for an unknown one."""
         get_readout(readout)
         return replace(self, readout=readout, sees_padding=sees_padding)
 

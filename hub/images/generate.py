@@ -1,4 +1,4 @@
-"""Generate images for many prompts, each independent of the others; or compare a base with its modules."""
+"""Generate images for many prompts, independently of each other, or compare a base with its modules."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from PIL import Image
 from hub.errors import DoesNotFit
 from hub.languages import language_name, parse_language
 
-AT_ONCE = 8
-"""Batch size, so that memory does not grow with the number of prompts."""
+BATCH_SIZE = 8
+"""Prompts in one call, so that memory does not grow with their number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +50,9 @@ class Column(NamedTuple):
 def generate_images(
     pipe: Any, prompts: Sequence[PromptWithLanguage], settings: GenerationSettings
 ) -> Iterator[Image.Image]:
-    """Yield an image for each prompt, in order. Each starts from the same seeded noise, whatever the batch."""
-    for first in range(0, len(prompts), AT_ONCE):
-        batch = prompts[first : first + AT_ONCE]
+    """Yield an image for each prompt, in order. All start from the same seeded noise, so batches do not matter."""
+    for first in range(0, len(prompts), BATCH_SIZE):
+        batch = prompts[first : first + BATCH_SIZE]
         languages = [prompt.language or None for prompt in batch]
         yield from pipe(
             [prompt.text for prompt in batch],
@@ -82,12 +82,12 @@ def compare(
         for name in sorted(names, key=lambda name: not any(translations[name])):
             pipe.set_adapters([name])
             readable = [prompt for prompt in prompts if _reads(pipe, prompt)]
-            drawn = generate_images(pipe, readable, settings)
+            images = generate_images(pipe, readable, settings)
             heading = f"translated by {name}" if any(translations[name]) else name
             yield Column(
                 heading,
                 [
-                    Cell(next(drawn), f"“{words}”" if words else "")
+                    Cell(next(images), f"“{words}”" if words else "")
                     if prompt in readable
                     else Cell(None, _unread_caption(prompt))
                     for prompt, words in zip(prompts, translations[name], strict=True)

@@ -1,4 +1,4 @@
-"""PNG files with text fields that record how an image was made."""
+"""Save PNG files with text fields that record how an image was generated, and read them."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ from hub.loader.patches.timestep_hook import PerStep
 from hub.loader.sources import BaseSource, EncoderFolders, ModuleSource, Sources
 
 EncoderLocations = Sequence[tuple[str, Path]]
-"""Names and folders of a module's encoders."""
+"""Names and folders of the encoders of a module."""
 
 
 class ModuleReader:
@@ -56,13 +56,16 @@ class ModuleReader:
         self._quantisation = quantisation
 
     def find(self, name: str | Path) -> tuple[ModuleSource, EncoderLocations]:
-        """Find the module called `name` and its encoders, without reading weights."""
+        """Find the module called `name` and its encoders, without reading weights. Raises UnknownArtifact and DoesNotFit."""
         with self._sources:
             module = self._sources.fitting_module(name, self._base, self._variant)
             return module, self._sources.encoders(module, self._given)
 
     def read(self, module: ModuleSource, where: EncoderLocations, place: torch.device | None = None) -> LoadedModule:
-        """Load `module` to `place`, by default to the denoiser's device, sharing encoders with other modules."""
+        """Load `module` to `place`, by default to the denoiser's device, sharing encoders with other modules.
+
+        Raises OutOfMemory with advice, WeightsDoNotFit, DamagedFile, InvalidSource and DoesNotFit.
+        """
         device = place or _denoiser_device(self._pipe, self._base)
         if module.config.variant.architecture == TRANSLATOR:
             return _read_translator(module, device, self._dtype)
@@ -70,7 +73,8 @@ class ModuleReader:
             return _with_patch(LoadedModule(module.name, module.config, None, ()), module, self._pipe, self._base)
         working = working_dtype(self._dtype, device, module.folder / WEIGHTS, what=module.name)
         shared = tuple(
-            self.encoders.at(folder, partial(self._read_encoder, name, folder, device)) for name, folder in where
+            self.encoders.get_or_load(folder, partial(self._read_encoder, name, folder, device))
+            for name, folder in where
         )
         try:
             loaded = load_module(module.name, module.folder, module.config, shared, device=device, dtype=working)

@@ -1,4 +1,4 @@
-"""`load_retriever`: find images by texts of any language, with a frozen dual encoder and projectors on it.
+"""Find images by texts in any language, with a frozen dual encoder and projectors on it.
 
 Shape letters: N texts or images, D the joint width.
 """
@@ -103,7 +103,7 @@ class Retriever:
         return F.normalize(features_NP, dim=1)
 
     def index(self, images: Tensor | Sequence[Image], keys: Sequence[str | int] | None = None) -> None:
-        """Add images to the index of `search`; `keys` name them, by default their positions."""
+        """Add PIL images or uint8 images (N, 3, H, W) to the index of `search`; `keys` name them, by default their positions."""
         vectors_ND = self.embed_images(images)
         if keys is not None and len(keys) != len(vectors_ND):
             raise ValueError(f"{len(keys)} keys for {len(vectors_ND)} images")
@@ -135,7 +135,7 @@ def load_retriever(
     `name@revision` selects a revision of the projectors; `encoder` is a folder with the multilingual encoder.
     Everything is computed in float32, on `device` (by default a GPU if available).
 
-    Raises UnknownArtifact with similar names, DoesNotFit before weights are read, WeightsDoNotFit and DamagedFile.
+    Raises UnknownArtifact with similar names, DoesNotFit before weights are read, InvalidRequest, WeightsDoNotFit and DamagedFile.
     """
     place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     with Sources(hub) as sources:
@@ -205,9 +205,9 @@ def _variant(sources: Sources, adapter: str | Path, dual: str, dual_folder: Path
         ]  # fmt: skip
         dual = fitting[0] if len(fitting) == 1 else dual
     if dual not in variants:
-        there = ", ".join(f"`{name}`" for name in variants) or "none"
+        available = ", ".join(f"`{name}`" for name in variants) or "none"
         raise DoesNotFit(
-            f"`{known}` has no variant for `{dual}`, only for {there}. Find others with `hub search --kind projector`."
+            f"`{known}` has no variant for `{dual}`, only for {available}. Find others with `hub search --kind projector`."
         )
     return ModuleSource(known, variants[dual], read_config(variants[dual]), tuple(variants), is_folder)
 

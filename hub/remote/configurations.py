@@ -59,7 +59,8 @@ def fetch_encoder(upstream: Upstream, *, what: str, with_images: bool = False) -
     """Fetch the tokenizer and the needed half of a text encoder, and return their folder.
 
     `upstream.file` names the weights or their index; its folder is the encoder's. Only shards with a tensor of that half are
-    fetched. `with_images` fetches all of them, for both towers of a dual encoder. Raises Unreachable, DamagedFile, and InvalidSource for pickles.
+    fetched. `with_images` fetches all of them, for both towers of a dual encoder. Raises Unreachable, DamagedFile, and
+    InvalidSource for pickles.
     """
     at = PurePosixPath(upstream.file).parent
     if PurePosixPath(upstream.file).name in open_clip.FILES:

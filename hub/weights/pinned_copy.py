@@ -1,6 +1,6 @@
 """Copy weights to a GPU through a ring of page-locked buffers: while one is copied, the next is filled.
 
-From ordinary memory the driver copies twice, through a locked buffer of its own, and the caller waits for both; with a mapped
+From ordinary memory the driver copies twice, through its own locked buffer, and the caller waits for both copies; with a mapped
 file it also waits for the disk. Copies from locked memory run in the background. The ring has only two buffers, because locked
 memory is scarce. Without a GPU the ring works the same with ordinary buffers.
 """
@@ -45,14 +45,14 @@ class PinnedRing:
         return target
 
     def read(self, file: FileIO, start: int, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-        """Read the tensor that begins at byte `start` of a file directly into the buffers. Raises EOFError and OSError."""
+        """Read the tensor of `shape` that begins at byte `start` of a file, directly into the buffers. Raises EOFError and OSError."""
         target = torch.empty(shape, dtype=dtype, device=self.device)
         file.seek(start)
         self._send(target, lambda _, buffer: _fill(buffer, file))
         return target
 
     def wait(self) -> None:
-        """Wait until everything is on the device; the buffers may be freed then."""
+        """Wait until everything is on the device. Then the buffers can be freed."""
         if self._is_cuda:
             torch.cuda.current_stream(self.device).synchronize()
 
@@ -61,13 +61,13 @@ class PinnedRing:
         bytes_S = target.reshape(-1).view(torch.uint8)
         done = 0
         while done < len(bytes_S):
-            whole = self._buffers[self._turn]
-            buffer = whole[self._used : self._used + len(bytes_S) - done]
+            full = self._buffers[self._turn]
+            buffer = full[self._used : self._used + len(bytes_S) - done]
             fill(done, buffer)
             bytes_S[done : done + len(buffer)].copy_(buffer, non_blocking=self._is_cuda)
             done += len(buffer)
             self._used += len(buffer)
-            if self._used == len(whole):
+            if self._used == len(full):
                 self._next()
 
     def _next(self) -> None:
@@ -90,7 +90,7 @@ def move_module(module: nn.Module, ring: PinnedRing) -> None:
 
 
 def read_tensors(path: Path, places: Mapping[str, TensorLocation], ring: PinnedRing) -> dict[str, Tensor]:
-    """Read tensors of a file by name. Raises EOFError and OSError."""
+    """Read the tensors of a file at `places`, by name, with the shapes given there. Raises EOFError and OSError."""
     with path.open("rb", buffering=0) as file:
         in_order = sorted(places.items(), key=lambda item: item[1][0])
         tensors = {name: ring.read(file, *place) for name, place in in_order}

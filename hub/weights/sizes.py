@@ -1,6 +1,6 @@
-"""Memory that weights take: before they are loaded, once they are, and as a limit.
+"""Estimate, measure and limit the memory of weights.
 
-Weights only: activations, and what else generating an image needs, come on top.
+Activations and other memory of image generation are not included.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def bytes_of(module: nn.Module) -> int:
 
 
 def _bytes_of(tensor: Tensor) -> int:
-    """Return the size of a tensor; one quantised by torchao holds others, and reports its unquantised size itself."""
+    """Return the size of a tensor. One that torchao quantised holds several tensors, and its `nbytes` is the unquantised size."""
     if not hasattr(tensor, "__tensor_flatten__"):
         return tensor.nbytes
     names, _ = tensor.__tensor_flatten__()
@@ -54,13 +54,13 @@ def _bytes_of(tensor: Tensor) -> int:
 
 def resident_budget(given: int | None, environment: Mapping[str, str] | None = None) -> int | None:
     """Return the bytes that loaded modules may take: `given`, else HUB_RESIDENT_BYTES, else None. Raises InvalidRequest."""
-    said = (os.environ if environment is None else environment).get("HUB_RESIDENT_BYTES", "")
-    if given is None and said:
-        if not said.isdecimal():
+    value = (os.environ if environment is None else environment).get("HUB_RESIDENT_BYTES", "")
+    if given is None and value:
+        if not value.isdecimal():
             raise InvalidRequest(
-                f"HUB_RESIDENT_BYTES is `{said}`: set a whole number of bytes, e.g. 4000000000, or unset it."
+                f"HUB_RESIDENT_BYTES is `{value}`: set a whole number of bytes, e.g. 4000000000, or unset it."
             )
-        given = int(said)
+        given = int(value)
     if given is not None and given < 1:
         raise InvalidRequest(f"`resident_bytes` is {given}: give a positive number, or None for no limit.")
     return given

@@ -64,27 +64,27 @@ def encoder_advice(name: str, count: int, size_bytes: int, device: torch.device)
         **{f'`encoder_quantisation="{word}"`': round(count * share) for word, share in QUANTISED.items()},
         "`dtype=torch.float16`": 2 * count,
     }
-    ways = [f"{way} takes {gigabytes(size)}" for way, size in smaller.items() if size < size_bytes]
+    options = [f"{option} takes {gigabytes(size)}" for option, size in smaller.items() if size < size_bytes]
     return (
         f"the text encoder `{name}` takes {gigabytes(size_bytes)} and does not fit {free_memory(device)}: "
-        f"{', '.join(ways) or 'no smaller type is available'}; or encode with `device='cpu'`."
+        f"{', '.join(options) or 'no smaller type is available'}; or encode with `device='cpu'`."
     )
 
 
 def module_advice(name: str, size_bytes: int, device: torch.device) -> str:
-    """Return the same for a module, which is small compared with what is loaded already."""
+    """Return advice for a module, which is small compared with what is loaded already."""
     return (
-        f"the module `{name}` takes {gigabytes(size_bytes)} and does not fit {free_memory(device)}: `pipe.free_encoder()` frees text encoders, "
+        f"the module `{name}` takes {gigabytes(size_bytes)} and does not fit {free_memory(device)}: `pipe.free_encoder()` frees encoders, "
         "`resident_bytes=` limits modules, and `pipe.enable_model_cpu_offload()` keeps parts of the base on the CPU while unused."
     )
 
 
 def base_advice(name: str, sizes_bytes: Mapping[str, int], dtype: torch.dtype, device: torch.device) -> str:
     """Return the size of a base that did not fit, and ways of loading that need less."""
-    whole, largest = sum(sizes_bytes.values()), max(sizes_bytes, key=lambda part: sizes_bytes[part])
-    half = f"`dtype=torch.float16` takes {gigabytes(whole / 2)}; " if dtype == torch.float32 else ""
+    total_bytes, largest = sum(sizes_bytes.values()), max(sizes_bytes, key=lambda part: sizes_bytes[part])
+    half = f"`dtype=torch.float16` takes {gigabytes(total_bytes / 2)}; " if dtype == torch.float32 else ""
     return (
-        f"`{name}` takes {gigabytes(whole)} in {_dtype_name(dtype)} and does not fit {free_memory(device)}: {half}"
+        f"`{name}` takes {gigabytes(total_bytes)} in {_dtype_name(dtype)} and does not fit {free_memory(device)}: {half}"
         f"`device='cpu'` and then `pipe.enable_model_cpu_offload()` takes {gigabytes(sizes_bytes[largest])}, its {largest}; "
         "`pipe.enable_sequential_cpu_offload()` loads one layer at a time."
     )

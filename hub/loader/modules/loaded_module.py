@@ -74,16 +74,16 @@ def load_module(
     with torch.device("meta"), no_init_weights():  # no memory, no random start
         module = build(config.variant.architecture, config.module)
     encoder = _join_encoders(shared, config)
-    called = f"`{joined(pin.name for pin in config.variant.encoders) or config.own_encoder}`"
+    encoder_name = f"`{joined(pin.name for pin in config.variant.encoders) or config.own_encoder}`"
     if "in_width" in config.module and config.module["in_width"] != encoder.width:
         raise DoesNotFit(
-            f"`{name}` reads states of width {config.module['in_width']}, and its encoder {called} gives {encoder.width}. "
+            f"`{name}` reads states of width {config.module['in_width']}, and its encoder {encoder_name} gives {encoder.width}. "
             f"Use the encoder that it was trained on: `hub show {name}` names it."
         )
     pooled = getattr(module, "reads_pooled", None)
     if pooled is not None and pooled != encoder.pooled_width:
         raise DoesNotFit(
-            f"`{name}` reads a pooled vector of width {pooled}, and its encoder {called} gives {encoder.pooled_width or 'none'}. "
+            f"`{name}` reads a pooled vector of width {pooled}, and its encoder {encoder_name} gives {encoder.pooled_width or 'none'}. "
             f"Use the encoder that it was trained on: `hub show {name}` names it."
         )
     load_weights(module, folder / WEIGHTS, what=name, device=device, dtype=dtype)
@@ -91,10 +91,10 @@ def load_module(
 
 
 def _join_encoders(shared: tuple[SharedEncoder, ...], config: ModuleConfig) -> TextEncoder | JoinedEncoder:
-    """Return the only encoder, or several joined."""
+    """Return the only encoder, or all of them joined."""
     parts = tuple(
-        each.get().with_readout(way.readout, sees_padding=way.sees_padding)
-        for each, way in zip(shared, config.encoder_rules, strict=True)
+        each.get().with_readout(rule.readout, sees_padding=rule.sees_padding)
+        for each, rule in zip(shared, config.encoder_rules, strict=True)
     )
     return parts[0] if len(parts) == 1 else JoinedEncoder(parts)
 

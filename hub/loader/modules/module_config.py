@@ -1,4 +1,4 @@
-"""Parse what `<variant>/config.json` says about running a module, beyond what the registry indexes."""
+"""Parse the parts of `<variant>/config.json` that are needed to run a module."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Projectors of one shape, stacked: each prompt of a batch goes through its own in one forward pass.
+"""Stack projectors of one shape, so that each prompt of a batch goes through its own in one forward pass.
 
 An index tensor selects the projector, so switching copies no weights and recompiles nothing. Only small ones are stacked, and
 only when a batch mixes them: selection copies the weights for each prompt, and stacks are rebuilt when a module joins.
@@ -48,10 +48,10 @@ class ProjectorBank:
         if "fc.weight" not in self._stacked:
             return Embeddings(x)
         fc_BXY, bias_B1Y = self._stacked["fc.weight"][which_B].mT, self._stacked["fc.bias"][which_B][:, None]
-        behind = torch.baddbmm(bias_B1Y, F.gelu(x), fc_BXY)
+        after_fc = torch.baddbmm(bias_B1Y, F.gelu(x), fc_BXY)
         if self._pooled_from == "fc":
-            return Embeddings(F.gelu(x), behind.mean(dim=1))
-        return Embeddings(behind, x.mean(dim=1))
+            return Embeddings(F.gelu(x), after_fc.mean(dim=1))
+        return Embeddings(after_fc, x.mean(dim=1))
 
 
 class Banks:

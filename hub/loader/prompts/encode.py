@@ -41,7 +41,7 @@ class Item(NamedTuple):
 
 
 def read(items: Sequence[Item], prompts: Prompts, modules: ModuleCache) -> dict[Item, EncodedRow]:
-    """Return one row (1, Q, C) for each distinct item."""
+    """Encode each distinct item to one row, (1, Q, C)."""
     rows: dict[Item, EncodedRow] = {}
     by_base: list[Item] = []
     by_module: list[Item] = []
@@ -99,11 +99,11 @@ def join(rows: Sequence[Embeddings]) -> Embeddings:
 
 def _encode_with_base(items: Sequence[Item], prompts: Prompts) -> dict[Item, EncodedRow]:
     encode = prompts.base_encode_negative if items[0].is_negative else prompts.base_encode
-    said = _texts_for_base(items)
-    answers = split(encode(said))
+    given = _texts_for_base(items)
+    answers = split(encode(given))
     return {
         item: EncodedRow(answer, _counts(answer, text, prompts))
-        for item, answer, text in zip(items, answers, said, strict=True)
+        for item, answer, text in zip(items, answers, given, strict=True)
     }
 
 
@@ -172,8 +172,8 @@ def _encoder(item: Item) -> TextEncoder | JoinedEncoder:
 
 def _texts_for_base(items: Sequence[Item]) -> list[str]:
     """Return the texts for the base's own encoder: with the module's prefix, or translated."""
-    said = {item: item.text for item in items}
-    said |= {
+    given = {item: item.text for item in items}
+    given |= {
         item: item.rule.prefix + item.text for item in items if item.loaded is not None and item.loaded.module is None
     }
     translated = [
@@ -182,9 +182,9 @@ def _texts_for_base(items: Sequence[Item]) -> list[str]:
         if item.loaded is not None and item.loaded.translator is not None and item.text.strip()
     ]
     for group in groups(translated, lambda pair: pair[1]):
-        texts = group[0][1].translate([said[item] for item, _ in group])
-        said |= {item: text for (item, _), text in zip(group, texts, strict=True)}
-    return [said[item] for item in items]
+        texts = group[0][1].translate([given[item] for item, _ in group])
+        given |= {item: text for (item, _), text in zip(group, texts, strict=True)}
+    return [given[item] for item in items]
 
 
 def _zeros(loaded: LoadedModule, rule: PromptRule, device: torch.device) -> EncodedRow:

@@ -73,11 +73,11 @@ def _padding(rows: Sequence[EncodedRow], missing: int) -> Tensor:
 
 
 def _mean(pooled: Sequence[Tensor | None], tokens: Sequence[int]) -> Tensor | None:
-    there = [(each, count) for each, count in zip(pooled, tokens, strict=True) if each is not None]
-    if not there:
+    given = [(each, count) for each, count in zip(pooled, tokens, strict=True) if each is not None]
+    if not given:
         return None
-    total = max(sum(count for _, count in there), 1)
-    return sum((each * (count / total) for each, count in there[1:]), there[0][0] * (there[0][1] / total))
+    total = max(sum(count for _, count in given), 1)
+    return sum((each * (count / total) for each, count in given[1:]), given[0][0] * (given[0][1] / total))
 
 
 def pad_to_longest(rows: Sequence[Embeddings]) -> list[Embeddings]:

@@ -141,7 +141,7 @@ def test_a_missing_and_a_superfluous_tensor_are_both_named(tmp_path):
     torch.save(weights | {"surplus": torch.zeros(1)}, source)
     with pytest.raises(WeightsDoNotFit) as refusal:
         converted(source, tmp_path / "sd15")
-    assert refusal.value.problems[1:] == ["`proj.2.bias` is missing", "`surplus` has no place"]
+    assert refusal.value.problems[1:] == ["`proj.2.bias` is missing", "`surplus` is unexpected"]
 
 
 def test_a_list_of_tensors_is_no_state_dict(tmp_path):

@@ -83,7 +83,7 @@ def test_every_disagreement_of_weights_is_listed(load: Any, make_module: Any) ->
         load(rewritten(make_module("mulan-yo"), change))
     assert caught.value.problems == [
         "`proj.0.bias` is missing",
-        "`proj.9.bias` has no place",
+        "`proj.9.bias` is unexpected",
         "`proj.2.bias` is int8 and should be float32, float16 or bfloat16",
         "`queries` is 1×5×32 and should be 1×16×32",
     ]

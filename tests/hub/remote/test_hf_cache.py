@@ -147,7 +147,7 @@ def test_what_was_found_whole_is_not_hashed_again_until_it_changes(
     load(world)
     unet = (world.base / UNET).resolve()
     assert unet.name in hashed
-    assert "in Hugging Face's cache, once" in caplog.text
+    assert "in Hugging Face's cache. This is done once." in caplog.text
     hashed.clear()
     load(world)
     assert hashed == []

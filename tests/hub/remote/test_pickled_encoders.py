@@ -173,7 +173,7 @@ def rob(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "code", "message"),
     [
-        (bomb, 2, "holds more than tensors, which could run code: nothing of it was read"),
+        (bomb, 2, "holds more than tensors, which could run code: nothing was read"),
         (cut, 1, "`pytorch_model.bin` of `far-t5` is damaged"),
         (rob, 2, "`encoder.final_layer_norm.weight` is missing"),
     ],

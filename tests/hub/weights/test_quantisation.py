@@ -29,7 +29,7 @@ def test_without_its_library_one_line_says_which_extra(
 def test_another_word_and_two_ways_at_once_are_refused(load: Callable[..., Any]) -> None:
     with pytest.raises(InvalidRequest, match="unknown quantisation `fp8`: choose 8bit or 4bit"):
         load(quantisation="fp8")
-    with pytest.raises(InvalidRequest, match="`quantisation='8bit'` and `device_map=` exclude each other"):
+    with pytest.raises(InvalidRequest, match="`quantisation='8bit'` and `device_map=` cannot be used together"):
         load(quantisation="8bit", device_map="balanced")
 
 

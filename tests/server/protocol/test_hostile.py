@@ -86,19 +86,19 @@ def test_an_honest_file_is_kept(cas, hub: LocalHub):
 @pytest.mark.parametrize(
     ("sent", "reason"),
     [
-        (b"", "other bytes"),
-        (head(5, 0, 5) + b"12345", "other bytes"),
-        (head(5, 0, 5) + b"123", "cannot be"),
+        (b"", "has the hash"),
+        (head(5, 0, 5) + b"12345", "has the hash"),
+        (head(5, 0, 5) + b"123", "invalid sizes"),
         (head(5, 0, 6) + b"12345", "instead of 6"),
         (head(5, 7, 5) + b"12345", "scheme 7"),
         (head(5, 0, 5, version=3) + b"12345", "newer version"),
-        (head(0, 0, 0), "cannot be"),
+        (head(0, 0, 0), "invalid sizes"),
         (head(3, 1, 100) + b"\x04\x22\x4d", "instead of 100"),
-        (head(9, 1, 100) + b"not a frm", "no LZ4 frame"),
-        (head(5, 0, (128 << 10) + 1) + b"12345", "cannot be"),
+        (head(9, 1, 100) + b"not a frm", "not a valid LZ4 frame"),
+        (head(5, 0, (128 << 10) + 1) + b"12345", "invalid sizes"),
     ],
 )
-def test_a_xorb_that_is_none_is_refused(sent, reason):
+def test_an_invalid_xorb_is_refused(sent, reason):
     with pytest.raises(InvalidSource, match=reason):
         list(read_xorb(io.BytesIO(sent), "0" * 64))
 

@@ -62,7 +62,7 @@ def test_an_import_that_fails_writes_nothing_and_publishes_nothing(hub, tmp_path
     for push in ([], ["--push"]):
         done = hub("import", tmp_path / "file", *push)
         assert (done.code, done.out) == (2, "")
-        assert "`stranger` has no place" in done.err
+        assert "`stranger` is unexpected" in done.err
         assert len(done.err.splitlines()) == 1
     assert list(Path().iterdir()) == []
     assert hub("search", "--json").out == before

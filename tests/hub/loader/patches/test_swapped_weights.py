@@ -149,7 +149,7 @@ def test_a_base_of_other_sizes_is_refused_and_stays_as_it_was(
 
 
 def test_a_batch_of_the_base_and_the_module_is_refused(pipe: Any) -> None:
-    with pytest.raises(DoesNotFit, match="one batch is drawn by one denoiser"):
+    with pytest.raises(DoesNotFit, match="all prompts of one call share a denoiser"):
         pipe.encode_prompt(["aja", "dog"], language=["zh", "en"])
 
 

@@ -104,7 +104,7 @@ class FrozenBase:
 
     @property
     def end_id(self) -> int:
-        """Return the id of the end token, whose state stands for the whole text."""
+        """Return the id of the end token, whose state represents the text."""
         return int(self._tokenizer.eos_token_id)
 
     @property
@@ -218,7 +218,7 @@ class FrozenBase:
         """
         if self.pooled_width is not None and pooled_BP is None:
             raise DoesNotFit(
-                f"this base reads a pooled vector of width {self.pooled_width}, and the module gives none."
+                f"this base reads a pooled vector of width {self.pooled_width}, and the module returns none."
             )
         conditions = self.conditions(states_BLC, pooled_BP, mask_BL)
         answer: Tensor = self.denoiser(

@@ -1,6 +1,6 @@
-"""PixArt-α and Σ: a transformer that reads token states with a mask, behind its caption projection.
+"""PixArt-α and Σ: a transformer that reads token states with a mask, after its caption projection.
 
-Modules give states behind that projection (MuLan's published adapter replaces it), so the width is the transformer's.
+Modules return states as they are after that projection (MuLan's published adapter replaces it), so the width is the transformer's.
 
 Shape letters: B batch, L tokens, C conditioning width.
 """
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class PixArtLanguage(LanguageMixin):
-    """PixArt's mixin: a module's states have the transformer's width; if the base reads every prompt, they have T5's as usual."""
+    """PixArt's mixin. States of modules have the width of the transformer; if the base reads every prompt, states have T5's width."""
 
     gives = ("tokens_BLC", "mask_BL")
 

@@ -113,7 +113,7 @@ class TextEncoder:
 
         `prefix` is prepended to every text, each is padded and truncated to `length` tokens, and the positions in `drop` are
         removed from the output, so L = length - len(drop). (MuLan prepends `summarize:` and drops positions 1 to 3.) The
-        pooled vector is that of the whole text, prefix included.
+        pooled vector is that of the complete text, prefix included.
         """
         ids_BL, mask_BL = self.tokenize([prefix + text for text in texts], length)
         ids_BL, mask_BL = ids_BL.to(self.device), mask_BL.to(self.device)

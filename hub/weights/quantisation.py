@@ -50,7 +50,7 @@ def quantise(
     kept = {*(getattr(model, "_keep_in_fp32_modules", None) or ()), *unquantised}
     done: set[int] = set()
     for name, layer in list(model.named_modules()):
-        # Not subclasses: torch's attention reads the weight of its own directly.
+        # Not subclasses: torch's attention reads the weight of its own subclass directly.
         if type(layer) is not nn.Linear or kept & {*name.split(".")} or not fills(layer.weight.shape, quantisation):
             continue
         layer.to(device=device, dtype=dtype or layer.weight.dtype)

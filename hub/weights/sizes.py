@@ -28,7 +28,7 @@ def total(parameters: Iterable[tuple[str, int]]) -> int:
     return sum(count for _, count in parameters)
 
 
-def in_words(count: int) -> str:
+def describe_memory(count: int) -> str:
     """Return `4.26 GB in fp32, 2.13 GB in fp16 or bf16` for `count` parameters."""
     full, half = (count * BYTES[dtype] for dtype in ("fp32", "fp16"))
     return f"{gigabytes(full)} in fp32, {gigabytes(half)} in fp16 or bf16 (weights alone)"
@@ -52,7 +52,7 @@ def _bytes_of(tensor: Tensor) -> int:
     return sum(_bytes_of(getattr(tensor, name)) for name in names)
 
 
-def resident_budget(given: int | None, environment: Mapping[str, str] | None = None) -> int | None:
+def memory_budget(given: int | None, environment: Mapping[str, str] | None = None) -> int | None:
     """Return the bytes that loaded modules may take: `given`, else HUB_RESIDENT_BYTES, else None. Raises InvalidRequest."""
     value = (os.environ if environment is None else environment).get("HUB_RESIDENT_BYTES", "")
     if given is None and value:

@@ -81,11 +81,11 @@ def requirements(card: Card | None) -> Iterator[tuple[str, str]]:
     if card is None:
         return
     if card.parameters:
-        from hub.weights.sizes import in_words, total
+        from hub.weights.sizes import describe_memory, total
 
         parts = ", ".join(f"{part} {count / 1e6:,.1f}" for part, count in card.parameters)
         yield "weights", f"{total(card.parameters) / 1e6:,.1f} million: {parts}"
-        yield "memory", in_words(total(card.parameters))
+        yield "memory", describe_memory(total(card.parameters))
     if card.gated:
         yield (
             "access",

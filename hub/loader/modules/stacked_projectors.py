@@ -70,10 +70,10 @@ class Banks:
 
     def shrink(self, modules: Sequence[LoadedModule]) -> None:
         """Rebuild the stacks that hold more than `modules`."""
-        gone = [each for each in self._places if each not in modules]
-        for bank in {self._places[each][0] for each in gone}:
+        removed = [each for each in self._places if each not in modules]
+        for bank in {self._places[each][0] for each in removed}:
             self._stack([each for each in modules if each in self._places and self._places[each][0] is bank])
-        for each in gone:
+        for each in removed:
             del self._places[each]
 
     def clear(self) -> None:

@@ -1,7 +1,7 @@
 """Patch a base reversibly.
 
     LowRank        a LoRA, which diffusers loads and removes through peft
-    Weights        other weights of the whole denoiser (`swapped_weights.py`)
+    Weights        other weights of all of the denoiser (`swapped_weights.py`)
     Parts          other weights of parts of the denoiser (`swapped_weights.py`)
     PerStep        a module before the denoiser, at every step (`timestep_hook.py`)
     VirtualTokens  further input embeddings of the text encoder, as in textual inversion

@@ -78,7 +78,7 @@ class Format(ABC):
     optional: ClassVar[str] = r"(?!)"
     """Regular expression for unused keys, which are kept in `published.safetensors`."""
     left: ClassVar[str] = r"(?!)"
-    """Regular expression for keys to leave out: whole models that are published elsewhere."""
+    """Regular expression for keys to leave out: complete models that are published elsewhere."""
     including_encoder: Format | None = None
     """The same layout with its text encoder included, if that is a choice."""
 

@@ -82,7 +82,7 @@ def test_languages_are_counted_and_named(hub):
     )
 
 
-def test_a_deleted_registry_comes_back_with_what_was_pushed(hub, folder, home):
+def test_a_deleted_registry_is_rebuilt_with_pushed_artifacts(hub, folder, home):
     hub("push", folder)
     delete_registry(home)
     assert hub("index").code == 0
@@ -134,7 +134,7 @@ def test_verify_names_what_is_lost_and_what_is_damaged(hub, folder):
 
 
 @pytest.mark.parametrize("name", ["../evil", "a/b/c", "nul\0byte", "api/me", "-dash", "x" * 97, "two--dashes"])
-def test_a_name_nobody_may_have_is_refused(hub, folder, name):
+def test_a_reserved_name_is_refused(hub, folder, name):
     answer = hub("push", folder, "--name", name)
     assert answer.code == 2
     assert answer.err.count("\n") == 1

@@ -137,7 +137,7 @@ def pulled(hub: LocalHub) -> None:
     pull(hub.registry.get("far-pea"), hub.snapshot("far-pea"), hub.registry, hub.store, endpoint=CLOSED)
 
 
-def test_it_is_pulled_and_draws_through_both_encoders(
+def test_it_is_pulled_and_generates_with_both_encoders(
     hub: LocalHub, xlmr_folder: Path, bert_folder: Path, published: Path
 ) -> None:
     pulled(hub)
@@ -162,7 +162,7 @@ def test_it_is_pulled_and_draws_through_both_encoders(
     assert not torch.equal(draw("aja eye"), draw("eye"))
 
 
-def test_the_published_file_comes_back_with_its_own_keys(hub: LocalHub, tmp_path: Path, published: Path) -> None:
+def test_the_published_file_is_restored_with_its_own_keys(hub: LocalHub, tmp_path: Path, published: Path) -> None:
     from hub.convert import export
 
     pulled(hub)

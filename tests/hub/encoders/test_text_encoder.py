@@ -99,7 +99,7 @@ def test_a_broken_tokenizer_or_config_is_damaged(folder: Path) -> None:
         TextEncoder.from_folder(folder)
 
 
-def test_an_unknown_readout_lists_those_there_are(folder: Path) -> None:
+def test_an_unknown_readout_is_refused_with_the_known_ones(folder: Path) -> None:
     with pytest.raises(DoesNotFit, match=r"unknown readout `last`: .*`last_hidden_state`.*`hidden_states\[n\]`"):
         TextEncoder.from_folder(folder, readout="last")
 

@@ -162,7 +162,7 @@ def test_a_wrong_architecture_or_size_is_refused(load: Any, make_module: Any) ->
         load(folder)
 
 
-def test_a_failed_load_adapter_leaves_the_residents_as_they_were(load: Any, make_module: Any) -> None:
+def test_a_failed_load_adapter_leaves_the_modules_unchanged(load: Any, make_module: Any) -> None:
     pipe = load(make_module("mulan-yo"))
     broken = make_module("mulan-sw", ("sw",))
     (broken / WEIGHTS).write_bytes(struct.pack("<Q", 2) + b"[]")

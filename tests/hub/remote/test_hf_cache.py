@@ -137,7 +137,7 @@ def test_a_spoilt_cached_encoder_leaves_the_pipeline_as_it_was(
     assert torch.equal(draw(pipe, "dog"), before)
 
 
-def test_what_was_found_whole_is_not_hashed_again_until_it_changes(
+def test_a_valid_file_is_not_hashed_again_until_it_changes(
     caplog: pytest.LogCaptureFixture, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hashed: list[str] = []

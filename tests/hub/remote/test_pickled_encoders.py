@@ -71,7 +71,7 @@ def untouched(world: World) -> bool:
         return len(hub.registry.revisions("linguahub/far-t5")) == 1 and not list(hub.home.folder.glob(".pull-*"))  # type: ignore[arg-type]
 
 
-def test_a_load_names_the_command_and_after_it_the_module_draws(
+def test_loading_names_the_pull_command_and_works_after_it(
     world: World, settings: Path, base_folder: Path, make_module: Callable[..., Path]
 ) -> None:
     whole = mt5(settings)
@@ -179,7 +179,7 @@ def rob(folder: Path) -> None:
     ],
     ids=["code", "cut", "a tensor less"],
 )
-def test_what_cannot_be_read_whole_leaves_nothing(
+def test_a_file_that_cannot_be_read_completely_leaves_nothing_behind(
     world: World,
     settings: Path,
     spoil: Callable[[Path], None],

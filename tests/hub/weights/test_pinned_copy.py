@@ -41,7 +41,7 @@ def same(found: Tensor, expected: Tensor) -> bool:
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("buffers", [1, 2, 3])
-def test_a_file_arrives_whole_through_buffers_of_any_size(size: int, buffers: int, tmp_path: Path) -> None:
+def test_a_file_is_read_completely_through_buffers_of_any_size(size: int, buffers: int, tmp_path: Path) -> None:
     save_file(tensors(), tmp_path / "all.safetensors")
     found = pinned_copy.read_tensors(
         tmp_path / "all.safetensors", places(tmp_path / "all.safetensors"), PinnedRing(CPU, size, buffers)
@@ -52,7 +52,7 @@ def test_a_file_arrives_whole_through_buffers_of_any_size(size: int, buffers: in
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_a_module_is_brought_with_its_buffers_and_what_is_shared_stays_shared(size: int) -> None:
+def test_a_module_is_moved_with_its_buffers_and_shared_tensors_stay_shared(size: int) -> None:
     module = nn.Sequential(nn.Linear(6, 6), nn.BatchNorm1d(6), nn.Linear(6, 6))
     module[2].weight = module[0].weight
     before = {name: (value.clone(), value.data_ptr()) for name, value in module.state_dict().items()}
@@ -77,7 +77,7 @@ def test_a_file_that_is_cut_while_it_is_read_is_noticed(tmp_path: Path) -> None:
         pinned_copy.read_tensors(path, known, PinnedRing(CPU, 64))
 
 
-def test_buffers_are_no_larger_than_what_goes_through_them() -> None:
+def test_buffers_are_no_larger_than_needed() -> None:
     assert [len(each) for each in PinnedRing.of(CPU, 1001)._buffers] == [501, 501]
     assert [len(each) for each in PinnedRing.of(CPU, 10**12)._buffers] == [
         pinned_copy.BUFFER_BYTES

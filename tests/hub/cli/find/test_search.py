@@ -30,7 +30,7 @@ def test_a_language_may_be_spelt_as_people_do(hub, spelling):
     assert names(hub("search", "--lang", spelling, "--json")) == ["mulan-yo", "pea-many"]
 
 
-def test_the_best_measured_comes_first_and_a_multilingual_one_is_found_too(hub):
+def test_the_best_measured_artifact_is_first_and_a_multilingual_one_is_found_too(hub):
     lines = hub("search", "--lang", "yo").out.splitlines()
     assert lines[0].split() == ["NAME", "KIND", "METHOD", "BASES", "LANGUAGES", "BEST", "SCORE", "LICENCE"]
     assert "linguahub/mulan-yo" in lines[1]

@@ -49,7 +49,7 @@ def test_with_push_it_is_published_here_and_no_folder_is_written(hub, tmp_path):
     assert exported.out.splitlines()[0] == "ella-sd15.safetensors"
 
 
-def test_what_is_left_in_the_file_is_told(hub, tmp_path):
+def test_skipped_tensors_are_reported(hub, tmp_path):
     source, _ = write(MCLIP, tmp_path / "from")
     done = hub("import", source)
     assert "Not converted: model.encoder.clip (2 tensors), " in done.out

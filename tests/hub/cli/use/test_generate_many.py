@@ -40,7 +40,7 @@ def test_a_comparison_has_the_base_alone_and_each_adapter_side_by_side(work_fold
     )  # another batch size rounds otherwise
 
 
-def test_a_batch_is_a_folder_of_numbered_images_and_goes_on(work_folder: Path, capsys: Any) -> None:
+def test_a_batch_writes_numbered_images_and_can_be_resumed(work_folder: Path, capsys: Any) -> None:
     (work_folder / "prompts.txt").write_text("yo\taja\n\neye\nen\ta dog\n", encoding="utf-8")
     given = ["generate", "--batch", "prompts.txt", "-o", "out", *QUICK]
     assert main(given) == 0
@@ -110,7 +110,7 @@ SCRIPTS = ("ọkàn ẹ̀ṣọ́", "сердце", "καρδιά", "قلب أح
 
 
 @pytest.mark.parametrize("text", SCRIPTS)
-def test_letters_of_every_script_show(text: str) -> None:
+def test_letters_of_every_script_are_visible(text: str) -> None:
     def ink(line: str) -> bytes:
         image = Image.new("RGB", (60, 60), "white")
         write(ImageDraw.Draw(image), (5, 40), line, 32)

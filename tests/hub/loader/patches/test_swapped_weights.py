@@ -114,7 +114,7 @@ def test_unload_and_english_give_the_base_back_bit_for_bit(
     assert torch.equal(draw(pipe, "dog", **size), expected)
 
 
-def test_it_comes_and_goes_with_loras_beside_it(
+def test_it_can_be_added_and_removed_beside_loras(
     load: Callable[..., Any], xl_folder: Path, internvl: Path, mulan: Path, draw: Callable[..., Tensor]
 ) -> None:
     from peft import LoraConfig

@@ -33,7 +33,7 @@ def stepped(make_module: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -
     return folder
 
 
-def test_it_reads_every_step_and_goes_without_a_trace(
+def test_it_runs_at_every_step_and_is_removed_without_a_trace(
     load: Callable[..., Any], draw: Callable[..., Tensor], stepped: Path, make_module: Callable[..., Path]
 ) -> None:
     own = draw(load(), "aja")
@@ -69,7 +69,7 @@ def test_what_the_denoiser_reads_is_the_modules_answer(load: Callable[..., Any],
         assert torch.equal(found, pipe.unet(latents, 500, finished).sample)
 
 
-def test_steps_are_one_for_all_or_one_for_each_and_masks_come_back() -> None:
+def test_timesteps_can_be_shared_or_per_row_and_masks_are_restored() -> None:
     cpu = torch.device("cpu")
     assert per_row(3, 2, cpu).tolist() == per_row(torch.tensor(3), 2, cpu).tolist() == [3, 3]
     assert per_row(torch.tensor([3, 4]), 2, cpu).tolist() == [3, 4]

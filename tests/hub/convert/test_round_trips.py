@@ -140,7 +140,7 @@ def test_a_file_without_what_tells_its_sizes_is_compared_with_the_nearest_format
 
 def test_foreign_tensors_are_of_no_format(tmp_path):
     torch.save({"a": torch.zeros(2), "b": torch.zeros(2)}, tmp_path / "file")
-    with pytest.raises(InvalidSource, match=r"match no supported format: MuLan .*ELLA"):
+    with pytest.raises(InvalidSource, match=r"match no supported format. Supported: MuLan .*ELLA"):
         convert(tmp_path / "file", tmp_path / "variant", what="a file")
 
 

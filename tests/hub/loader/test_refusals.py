@@ -59,7 +59,7 @@ def test_another_encoder_is_refused(load: Any, make_module: Any, another_encoder
 @pytest.mark.parametrize(
     ("spoil", "way"),
     [
-        (lambda content: content[:-7], "cut"),
+        (lambda content: content[:-7], "truncated"),
         (lambda content: content + b"0000000", "extended"),
         (lambda content: content[:5], "header"),
     ],
@@ -115,7 +115,7 @@ def test_a_broken_base_is_found_out_before_diffusers_reads_it(load: Any, base_fo
     weights = broken / "vae" / "diffusion_pytorch_model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1])
     with pytest.raises(
-        DamagedFile, match=r"the weights of `broken-sd` are damaged: diffusion_pytorch_model.safetensors is cut"
+        DamagedFile, match=r"the weights of `broken-sd` are damaged: diffusion_pytorch_model.safetensors is truncated"
     ):
         load(base=broken)
     weights.unlink()

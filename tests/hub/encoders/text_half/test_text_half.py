@@ -90,7 +90,7 @@ def test_a_needed_file_that_is_missing_or_cut_is_one_line(internvl: Path) -> Non
     path = internvl / "model-00003-of-00003.safetensors"
     whole = path.read_bytes()
     path.write_bytes(whole[:-5])
-    with pytest.raises(DamagedFile, match=r"model-00003-of-00003\.safetensors is cut.*hub pull internvl"):
+    with pytest.raises(DamagedFile, match=r"model-00003-of-00003\.safetensors is truncated.*hub pull internvl"):
         TextEncoder.from_folder(internvl)
     path.unlink()
     with pytest.raises(UnknownFile, match=r"`model-00003-of-00003\.safetensors`.*`hub pull internvl`"):
@@ -190,7 +190,7 @@ def test_without_a_library_that_quantises_one_line_says_which_extra(
     for word in ("8bit", "4bit"):
         with pytest.raises(
             MissingExtra,
-            match=rf"^reading weights in {word} needs the extra `quantise`: pip install 'linguahub\[quantise\]'\.$",
+            match=rf"^loading weights in {word} needs the extra `quantise`: pip install 'linguahub\[quantise\]'\.$",
         ):
             TextEncoder.from_folder(internvl, quantisation=word)
     with pytest.raises(InvalidRequest, match="unknown quantisation `2bit`: choose 8bit or 4bit"):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hub.names import Digest
-from hub.xet.hashes import chunk_hash, file_hash, merkle_root, range_hash, spell, unspell
+from hub.xet.hashes import chunk_hash, file_hash, hash_to_hex, hex_to_hash, merkle_root, range_hash
 from hub.xet.xorb import MAX_BYTES
 
 CHUNK = 64 << 10
@@ -35,7 +35,7 @@ def pack(path: Path, folder: Path) -> Shipment:
             hashed.update(content)
             chunks = [content[place : place + CHUNK] for place in range(0, len(content), CHUNK)]
             groups.append([(chunk_hash(chunk), len(chunk)) for chunk in chunks])
-            xorbs.append(folder / spell(merkle_root(groups[-1])))
+            xorbs.append(folder / hash_to_hex(merkle_root(groups[-1])))
             xorbs[-1].write_bytes(b"".join(part for chunk in chunks for part in (_head(len(chunk)), chunk)))
     shard = write_shard(list(zip((each.name for each in xorbs), groups, strict=True)), Digest(hashed.hexdigest()))
     return Shipment(tuple(xorbs), shard)
@@ -47,9 +47,9 @@ def write_shard(xorbs: list[tuple[str, list[tuple[bytes, int]]]], sha256: Digest
     entries = [struct.pack("<32sQQ", b"HFRepoMetaData\0".ljust(32, b"\x55"), 2, 0)]
     entries.append(struct.pack("<32sII8x", whole, _HAS_PROOFS | _HAS_SHA256, len(xorbs)))
     for name, chunks in xorbs:
-        entries.append(struct.pack("<32sIIII", unspell(name), 0, sum(size for _, size in chunks), 0, len(chunks)))
+        entries.append(struct.pack("<32sIIII", hex_to_hash(name), 0, sum(size for _, size in chunks), 0, len(chunks)))
     entries += [range_hash([hash for hash, _ in chunks]) + bytes(16) for _, chunks in xorbs]
-    entries.append(unspell(sha256.hex) + bytes(16))
+    entries.append(hex_to_hash(sha256.hex) + bytes(16))
     return b"".join([*entries, b"\xff" * 32 + bytes(16), b"\xff" * 32 + bytes(16)])
 
 

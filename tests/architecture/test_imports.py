@@ -34,7 +34,7 @@ def heavy_after(script: str, home: Path) -> list[str]:
         RUN.format(["search", "--lang", "yo"]),
         "import trainers.cli",
         "import server, server.cli",
-        "import hub.local, hub.publish.publish, hub.remote.upstream, hub.convert",
+        "import hub.local, hub.publish.publish, hub.remote.published_systems, hub.convert",
     ],
     ids=["hub", "hub --help", "hub search", "trainers.cli", "server", "the registry and remote"],
 )

@@ -214,7 +214,7 @@ def save_encoder(folder: Path, *, is_wide: bool = False) -> Path:
 
 def save_module(family: str, folder: Path, encoder: Path, *, is_wide: bool = False) -> Path:
     """A module of one variant that fits the family's small base."""
-    from hub.loader.resolve import digest_of
+    from hub.loader.sources import digest_of
 
     base = base_of(family, is_wide=is_wide)
     sizes: dict[str, Any] = {"in_width": WIDE if is_wide else ENCODER_WIDTH, "out_width": base.width}

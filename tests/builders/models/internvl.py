@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from transformers import LlamaTokenizer
 
-from hub.encoders.text_half.read import INDEX
+from hub.encoders.text_half.read_half import INDEX
 
 WIDTH, INNER, LAYERS, HEADS = 64, 96, 2, 4
 """A row of WIDTH fills a 4-bit block, one of INNER does not."""

@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hub.encoders.encoder import TextEncoder
-from hub.loader.resolve import digest_of
+from hub.encoders.text_encoder import TextEncoder
+from hub.loader.sources import digest_of
 from hub.systems.architectures import build
 from hub.weights.strict import save_weights
 from tests.builders.models.internvl import POOLED as ENCODER_POOLED

@@ -51,7 +51,10 @@ def table_row(card: Card, name: str) -> str | None:
     if not own:
         return None
     drops = [each.value for each in card.scores if each.metric == "english_drop_at_1"]
-    weights, seconds = (_find(card.prose, pattern) for pattern in (r"([\d.,]+M?) weights", r"([\d,]+) device-seconds"))
+    weights, seconds = (
+        _find(card.prose, pattern)
+        for pattern in (r"([\d.,]+M?) (?:trained |learnt )?(?:weights|parameters)", r"([\d,]+) device-seconds")
+    )
     image = Path("docs/images/methods") / f"{card.method.replace('+', '-plus')}.webp"
     sheet = f"[view](images/methods/{image.name})" if image.is_file() else ""
     return (

@@ -121,7 +121,8 @@ def shared_denoiser(ready: Any) -> None:
         batch = add_noise(base.latents(features.corpus.images(concepts)), base, draw.generator)
         english_B = [features.english_M[features.meaning_N[row]] for row in rows_B]
         with torch.no_grad(), outputs_of(blocks_of(teacher)) as theirs:
-            base.text_states([""] * len(rows_B))  # encoded for the whole batch at every step, although only a tenth is dropped
+            # The original encodes the empty prompt for the whole batch at every step, although it drops only a tenth.
+            base.text_states([""] * len(rows_B))
             answer = teacher(batch.noised_BKHW, batch.steps_B, encoder_hidden_states=base.text_states(english_B)).sample
         states_BLE, mask_BL = features.encoder.encode([features.texts_N[row] for row in rows_B], features.length)
         with outputs_of(blocks_of(base.unet)) as ours:

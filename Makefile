@@ -1,4 +1,4 @@
-# `make` lists the targets. Everything is installed into .venv; delete it, or `make clean`, to start over.
+# `make` lists the targets. Everything is installed into .venv; run `make clean` to start over.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -7,61 +7,65 @@ MAKEFLAGS += --no-print-directory
 
 VENV ?= .venv
 PYTHON := $(VENV)/bin/python
-# The Python that makes the environment: 3.11 or newer.
+# The Python that creates the environment: 3.11 or newer.
 BOOTSTRAP ?= python3
-# `uv` where it is installed: it takes the torch build that fits the machine. `make INSTALLER=pip` insists on pip.
+# uv, if it is installed, because it picks the torch build for this machine. `make INSTALLER=pip` forces pip.
 INSTALLER ?= $(if $(shell command -v uv),uv,pip)
-# What `make test` runs, and in how many processes.
+# The tests that `make test` runs, and the number of processes.
 T ?= tests
 JOBS ?= 2
-# One thread a process: more of them wait for each other on a small machine.
+# One thread per process: on a small machine, more threads only wait for each other.
 TEST_ENVIRONMENT := OMP_NUM_THREADS=1 GOMP_SPINCOUNT=0 NO_COLOR=1
+# Into build/docs, where `hub serve` finds it.
+BUILD_SITE := NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict --quiet
 
 .PHONY: help demo test check format docs lab serve clean setup setup-dev programs
 
 ##@ Use
 
-demo: setup ## Train a Yoruba module, publish, find and load it; writes demo/mulan-yo.png and demo/report.json
+demo: setup ## Train a Yoruba module, publish it, find it and load it; writes demo/mulan-yo.png and demo/report.json
 	@$(PYTHON) -m trainers.lab.demo
 
-serve: setup ## Serve the registry and its pages on http://127.0.0.1:8000
+serve: setup ## Serve the registry, its pages and the API at http://127.0.0.1:8000
 	@$(VENV)/bin/hub serve
 
-lab: setup ## Train the lab's bases, judges and encoders again (hours on two cores, minutes on a GPU)
+lab: setup ## Retrain the lab's bases, judges and encoders (hours on two cores, minutes on a GPU)
 	@$(PYTHON) -m trainers.lab
 
-##@ Work on it
+##@ Develop
 
-test: setup-dev programs ## Run the tests; T=tests/hub/cli runs some of them, JOBS=4 more at a time
+test: setup-dev programs ## Run the tests; T=tests/hub/cli selects some, JOBS=4 runs four processes
 	@$(TEST_ENVIRONMENT) $(PYTHON) -m pytest $(T) -n $(JOBS)
 
-check: setup-dev ## The one gate: lint, format, types, import contracts, tests
+check: setup-dev ## Run every check: lint, format, types, import contracts, documentation, tests
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports
 	@$(PYTHON) -m tests.architecture
+	@$(BUILD_SITE)
 	@$(MAKE) test
 
-format: setup-dev ## Format the code and mend what can be mended without thought
+format: setup-dev ## Format the code and apply safe automatic fixes
 	@$(VENV)/bin/ruff check --fix-only --quiet .
 	@$(VENV)/bin/ruff format .
 
-docs: setup-dev ## Write docs/cli.md and docs/api.md again from what commands and server say of themselves
-	@$(PYTHON) -m hub.cli.manual > docs/cli.md
-	@$(PYTHON) -m server.manual > docs/api.md
+docs: setup-dev ## Generate the reference pages and build the documentation into build/docs
+	@$(PYTHON) -m hub.cli.manual > docs/reference/cli.md
+	@$(PYTHON) -m server.manual > docs/reference/api.md
+	@$(BUILD_SITE)
 
-clean: ## Remove everything that is derived: the environment, the registry's index, build and demo outputs
+clean: ## Remove everything generated: the environment, the registry's index, build and demo outputs
 	rm -rf $(VENV) build demo dist registry.db registry.db-wal registry.db-shm
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-##@ Steps of the above
+##@ Steps of these targets
 
-setup: $(VENV)/.run ## Install what running needs (once)
+setup: $(VENV)/.run ## Install what `make demo` needs (once)
 
-setup-dev: $(VENV)/.dev ## Install what tests and checks need, too (once)
+setup-dev: $(VENV)/.dev ## Install what tests and checks need as well (once)
 
-programs: ## Install the programs that tests start, when we may: Chromium, PostgreSQL, nginx, Git LFS
+programs: ## Install the programs that tests start, as root on Debian: Chromium, PostgreSQL, nginx, Git LFS
 	@wanted=(); \
 	has() { for each in "$$@"; do if [ -x "$$each" ] || command -v "$$each" >/dev/null; then return 0; fi; done; return 1; }; \
 	has chromium chromium-browser google-chrome || wanted+=(chromium); \
@@ -70,12 +74,12 @@ programs: ## Install the programs that tests start, when we may: Chromium, Postg
 	has git-lfs || wanted+=(git-lfs); \
 	if [ $${#wanted[@]} = 0 ]; then exit 0; fi; \
 	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
-	    echo "Missing, and we may not install it: $${wanted[*]}. The tests that need it will be skipped"; exit 0; \
+	    echo "Not installed, because this needs root and apt-get: $${wanted[*]}. Tests that need them are skipped"; exit 0; \
 	fi; \
-	echo "Installing $${wanted[*]} for the tests that start them"; \
+	echo "Installing $${wanted[*]} for the tests"; \
 	export DEBIAN_FRONTEND=noninteractive; \
 	{ apt-get -qq update && apt-get -qq install -y --no-install-recommends "$${wanted[@]}"; } >/dev/null 2>&1 \
-	    || echo "They could not be installed: the tests that need them will be skipped"
+	    || echo "The installation failed: tests that need these programs are skipped"
 
 $(VENV)/.run: EXTRAS := detect,serve,train
 $(VENV)/.dev: EXTRAS := dev
@@ -99,7 +103,7 @@ if [ ! -x $(PYTHON) ]; then \
 fi
 endef
 
-# Torch alone is hundreds of megabytes: a silent minute looks like a hang, a line for each of a hundred packages like noise.
+# Torch alone has hundreds of megabytes: a silent minute looks like a hang, and a line per package is noise. This prints a few lines.
 define install_pip
 PYTHONUNBUFFERED=1 $(PYTHON) -m pip install --disable-pip-version-check --progress-bar off -c constraints.txt -e '.[$(EXTRAS)]' \
     | awk '/^ *Collecting/ { if (++found % 20 == 0) print "  " found " packages resolved" } \

@@ -16,6 +16,7 @@ from server.http.request_bodies import BodyLimit
 from server.http.routing import register
 from server.metering import Meter, Metering
 from server.openapi import document
+from server.pages import documentation
 from server.part import ServerPart, overrides, server_parts
 from server.rates import DEFAULT_RATES, RateLimit, Rates
 from server.worker import Worker, lifespan_of
@@ -53,6 +54,7 @@ def create_app(
     errors.install(app)
     document.install(app)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
+    documentation.install(app)
     register(
         app,
         (

@@ -36,7 +36,7 @@ WINDOW_S = 300
 _KNOWN_S = 60.0
 """Seconds for which the account of a token is cached, for counting only: a revoked token stops working immediately."""
 _MAX_KNOWN = 10_000
-_FREE = ("/static/", "/api/v1/health", "/api/v1/metrics")
+_FREE = ("/static/", "/docs/", "/api/v1/health", "/api/v1/metrics")
 _API = ("/api/", "/oauth/", "/cas/", "/lfs/", "/v1/")
 
 

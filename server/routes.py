@@ -1,6 +1,6 @@
 """All routes of the core server, in matching order: specific routes before general ones.
 
-`server.app` registers the routes of optional parts between SPECIFIC and GENERAL, the OpenAPI document and `/static`.
+`server.app` registers the routes of optional parts between SPECIFIC and GENERAL, the OpenAPI document, `/static` and `/docs`.
 
 `{repository}` is `owner/name` or a bare `name`, `{collection}` is models or datasets: see `server.http.routing`. Within a group,
 routes without parameters after the repository come first and those that end with a file path come later, so that a path that matches

@@ -1,4 +1,4 @@
-"""Generate docs/cli.md from the commands' help: `python -m hub.cli.manual > docs/cli.md`."""
+"""Generate docs/reference/cli.md from the commands' help: `python -m hub.cli.manual > docs/reference/cli.md`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Change some files of an artifact: what a commit over HTTP becomes. See docs/server-writing.md.
+"""Change some files of an artifact: what a commit over HTTP becomes. See docs/internals/uploads.md.
 
 The bytes are in the store before; here the changes are applied to a branch's list of files, the result is checked as
 `hub push` checks a folder, and one transaction makes it the head.

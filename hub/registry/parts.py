@@ -2,7 +2,7 @@
 
 The core imports none of them: it asks every installed part at the few places below and works the same without any. A part is a class
 made without arguments; every method does nothing by default, so a part overrides only what it takes part in. `server.part.ServerPart`
-adds what a part may do in a server. See docs/architecture.md.
+adds what a part may do in a server. See docs/internals/parts.md.
 """
 
 # ruff: noqa: ARG002 - the methods of the interface are for parts to override.

@@ -30,12 +30,14 @@ def render(
 ) -> HTMLResponse:
     """Render a template with `context`.
 
-    With the request, the page shows who is logged in, or a link to log in and return.
+    With the request, the page shows who is logged in, or a link to the login and back, and a link to the documentation.
     """
     caller: Caller | None = getattr(request.state, "caller", None) if request else None
     visitor = caller.account.name if caller and caller.account else ""
     here = local_path(request.url.path) if request and request.method in {"GET", "HEAD"} else ""
-    page = _environment().get_template(template).render({"visitor": visitor, "here": here, **context})
+    documentation = request is not None and request.app.state.has_documentation
+    common = {"visitor": visitor, "here": here, "documentation": documentation}
+    page = _environment().get_template(template).render({**common, **context})
     cache = "private, no-cache" if visitor else "no-cache"
     return HTMLResponse(page, status, {"Cache-Control": cache, "Vary": "Accept, Cookie", **(headers or {})})
 

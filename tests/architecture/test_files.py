@@ -10,7 +10,7 @@ import pytest
 from tests.builders import ROOT
 
 MAX_LINES = 400
-"""Maximum number of lines: docs/style.md, rule 1."""
+"""Maximum number of lines: docs/internals/style.md, rule 1."""
 FOREIGN = re.compile(r"(?<![\w.])/(?:root|home/\w+|work|tmp/\w+)/")
 """Machine-specific paths. Tests may use `/tmp/…`."""
 

@@ -1,1 +1,1 @@
-"""Run every version of Hugging Face's unmodified client against our server, and compare the results with docs/clients.md."""
+"""Run every version of Hugging Face's unmodified client against our server, and compare the results with docs/reference/clients.md."""

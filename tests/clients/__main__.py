@@ -1,4 +1,4 @@
-"""Run every client, two at a time, and write docs/clients.md when all steps succeed: `python -m tests.clients`."""
+"""Run every client, two at a time, and write docs/reference/clients.md when all steps succeed: `python -m tests.clients`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Render and parse docs/clients.md."""
+"""Render and parse docs/reference/clients.md."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from tests.builders import ROOT
 from tests.clients.environments import VERSIONS
 
-PAGE = ROOT / "docs" / "clients.md"
+PAGE = ROOT / "docs" / "reference" / "clients.md"
 LIBRARIES = "libraries"
 """The group of steps of diffusers, transformers and PEFT."""
 WITHOUT_XET = "without Xet"

@@ -1,4 +1,4 @@
-"""Every version of Hugging Face's client does what docs/clients.md says."""
+"""Every version of Hugging Face's client does what docs/reference/clients.md says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Test every cell of the table, and write docs/compatibility.md when all pass: `python -m tests.compatibility`."""
+"""Test every cell of the table, and write docs/reference/compatibility.md when all pass: `python -m tests.compatibility`."""
 
 from __future__ import annotations
 

@@ -1,18 +1,18 @@
-"""Render docs/compatibility.md from the table that the tests run."""
+"""Render docs/reference/compatibility.md from the table that the tests run."""
 
 from __future__ import annotations
 
 from tests.builders import ROOT
 from tests.compatibility.table import ABSENT, FAMILIES, FEATURES, WITH_NOTE
 
-PAGE = ROOT / "docs" / "compatibility.md"
+PAGE = ROOT / "docs" / "reference" / "compatibility.md"
 _HEAD = """# Compatibility
 
 This page lists which features of diffusers pipelines work with a language module. Every "yes" is a test in `tests/compatibility` on a
 small random base of the real classes: the image differs from the base's own, and `encode_prompt` returns what the module computes. In
 8 and 4 bits, the denoiser is smaller and generates nearly the same image, and a module gets the output of transformers' quantised
 encoder (`load_pipeline(…, quantisation="8bit", encoder_quantisation="4bit")`; see
-[which layers are not quantised](loading.md#in-8-and-4-bits)). `python -m tests.compatibility` writes this page. A number links to the
+[which layers are not quantised](../use/memory.md#8-and-4-bits)). `python -m tests.compatibility` writes this page. A number links to the
 reason or a note.
 
 """

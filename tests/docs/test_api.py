@@ -1,4 +1,4 @@
-"""docs/api.md is what the OpenAPI document says."""
+"""docs/reference/api.md is what the OpenAPI document says."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from tests.builders import ROOT
 
-PAGE = ROOT / "docs" / "api.md"
+PAGE = ROOT / "docs" / "reference" / "api.md"
 
 
 def test_the_page_is_up_to_date():

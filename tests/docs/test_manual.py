@@ -1,4 +1,4 @@
-"""docs/cli.md is what the commands say themselves."""
+"""docs/reference/cli.md is what the commands say themselves."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hub.cli.commands import OWN
 from hub.cli.manual import manual
 from tests.builders import ROOT
 
-PAGE = ROOT / "docs" / "cli.md"
+PAGE = ROOT / "docs" / "reference" / "cli.md"
 
 
 def test_the_manual_is_up_to_date():

@@ -1,4 +1,4 @@
-"""Run a real nginx with the configuration from docs/operate.md on a free port."""
+"""Run a real nginx with the configuration from docs/operate/deploy.md on a free port."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.builders import ROOT
 
-DOCUMENT = ROOT / "docs" / "operate.md"
+DOCUMENT = ROOT / "docs" / "operate" / "deploy.md"
 PROGRAM = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 ABSENT = "nginx is not installed: apt-get install nginx-light"
 AROUND = """
@@ -46,7 +46,7 @@ def printed(language: str) -> str:
 def replace_parts(text: str, *changes: tuple[str, str]) -> str:
     """Replace the first string of each pair by the second. Fails if the document no longer contains it."""
     for old, new in changes:
-        assert old in text, f"docs/operate.md no longer says `{old}`"
+        assert old in text, f"docs/operate/deploy.md no longer says `{old}`"
         text = text.replace(old, new)
     return text
 

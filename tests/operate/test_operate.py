@@ -1,4 +1,4 @@
-"""The setups in docs/operate.md work as written: nginx, several workers, PostgreSQL, a bucket, and unmodified clients."""
+"""The setups in docs/operate/deploy.md work as written: nginx, several workers, PostgreSQL, a bucket, and unmodified clients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What scanners say of blobs that can run code: a pickle, an archive, a program. A tripwire, no boundary: see docs/trust.md."""
+"""What scanners say of blobs that can run code: a pickle, an archive, a program. A tripwire, no boundary: see docs/publish/trust.md."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What a database does for the registry: `hub.registry.database.sqlite` and `hub.registry.database.postgres` answer it alike.
 
-Questions are SQL that both databases read, with `:name` for values; see docs/storage.md. SQLAlchemy is imported only by
+Questions are SQL that both databases read, with `:name` for values; see docs/internals/database.md. SQLAlchemy is imported only by
 those who write, and by those who ask PostgreSQL.
 """
 

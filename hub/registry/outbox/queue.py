@@ -1,7 +1,7 @@
 """The outbox: work that a transaction owes, written down in that transaction and done after it, by one worker at a time.
 
 A worker claims a job until a moment; whoever dies with it is followed by another when that moment has passed. The claim is one
-statement on a locked row: PostgreSQL passes by the rows that others have locked, SQLite has one writer. See docs/storage.md.
+statement on a locked row: PostgreSQL passes by the rows that others have locked, SQLite has one writer. See docs/internals/outbox.md.
 """
 
 from __future__ import annotations

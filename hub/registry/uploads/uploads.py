@@ -1,4 +1,4 @@
-"""Which account has sent which bytes. Knowing a digest is not owning the bytes: see docs/server-writing.md."""
+"""Which account has sent which bytes. Knowing a digest is not owning the bytes: see docs/internals/uploads.md."""
 
 from __future__ import annotations
 

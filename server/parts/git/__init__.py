@@ -1,1 +1,1 @@
-"""Read-only `git clone` of every repository over smart HTTP. See docs/git.md."""
+"""Read-only `git clone` of every repository over smart HTTP. See docs/publish/git.md."""

@@ -1,1 +1,1 @@
-"""Repositories of another hub, fetched on demand and stored. See docs/mirror.md."""
+"""Repositories of another hub, fetched on demand and stored. See docs/publish/mirror.md."""

@@ -1,4 +1,4 @@
-"""Decide which requests are sent to the upstream and which are served from here. The rules are in docs/mirror.md."""
+"""Decide which requests are sent to the upstream and which are served from here. The rules are in docs/publish/mirror.md."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Signatures of revisions in the OpenSSF Model Signing format: `model.sig`, a sigstore bundle around an in-toto statement.
 
 The statement lists every file with its SHA-256, which is also its blob id. So no file is hashed again: the library verifies the
-signature and compares the signed digests with the known ones. See docs/trust.md.
+signature and compares the signed digests with the known ones. See docs/publish/signatures.md.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ class WebhookRow(Table):
     account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"))
     url: Mapped[str]
     secret: Mapped[str]
-    """In plain text, because it signs deliveries. See docs/webhooks.md."""
+    """In plain text, because it signs deliveries. See docs/publish/webhooks.md."""
     domains: Mapped[list[Any]]
     disabled: Mapped[bool]
     origin: Mapped[str]

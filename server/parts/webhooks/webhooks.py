@@ -1,4 +1,4 @@
-"""Webhooks: URLs that are notified of changes to artifacts. See docs/webhooks.md."""
+"""Webhooks: URLs that are notified of changes to artifacts. See docs/publish/webhooks.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Format scan results as the Hugging Face Hub does. See docs/trust.md."""
+"""Format scan results as the Hugging Face Hub does. See docs/publish/trust.md."""
 
 from __future__ import annotations
 

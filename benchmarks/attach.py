@@ -1,7 +1,7 @@
-"""Attaching a module of 20.4M weights to a full-size SD 1.5 that has 1 or 64, and switching, beside diffusers' LoRAs.
+"""Attach a module with 20.4M parameters to a full-size SD 1.5 with 1 or 64 modules, and switch, against diffusers' LoRAs.
 
-The LoRA that is timed has as many weights; those that are there already have rank 1, so that 64 fit in memory: what grows with
-residents is the work for each layer.
+The timed LoRA has as many parameters; the LoRAs loaded before have rank 1, so that 64 fit in memory. The cost that grows with
+the number of loaded LoRAs is the work per layer.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from benchmarks.full_size import adapters, arguments, base, encoder, quiet, scra
 RESIDENTS = (1, 64)
 REPETITIONS = 3
 RANK = 100
-"""On all projections of attention: 19.9M weights in SD 1.5's UNet."""
+"""Rank of a LoRA on all attention projections: 19.9M parameters in SD 1.5's UNet."""
 PROJECTIONS = ["to_q", "to_k", "to_v", "to_out.0"]
 
 
 def main() -> None:
-    """For each number of residents: attaching one more, then switching among them."""
+    """For each number of loaded modules, attach one more, then switch among them."""
     from peft import LoraConfig
 
-    given = arguments(__doc__)
-    with scratch(given.scratch) as folder:
+    options = arguments(__doc__)
+    with scratch(options.scratch) as folder:
         quiet()
         sd15, wide = base(folder), encoder(folder)
         modules = adapters(folder, max(RESIDENTS) + REPETITIONS)
         timed = lora(folder, sd15)
-        pipe, peer = ours(sd15, wide, given.device), theirs(sd15, given.device)
+        pipe, peer = load_ours(sd15, wide, options.device), load_peer(sd15, options.device)
         rank_1 = LoraConfig(r=1, target_modules=PROJECTIONS)
         there = 0
         for count in RESIDENTS:
@@ -41,13 +41,13 @@ def main() -> None:
                 pipe.load_adapter(modules[number])
                 peer.unet.add_adapter(rank_1, f"lora-{number}")
             there = count
-            attaching(pipe, peer, modules[count : count + REPETITIONS], timed, count, given.device)
+            compare_attaching(pipe, peer, modules[count : count + REPETITIONS], timed, count, options.device)
             there += REPETITIONS
-            switching(pipe, peer, count)
+            compare_switching(pipe, peer, count)
 
 
-def attaching(pipe: Any, peer: Any, modules: list[Path], lora_folder: Path, count: int, device: str) -> None:
-    """Ours goes on to `count` + repetitions residents; the LoRA is taken away each time."""
+def compare_attaching(pipe: Any, peer: Any, modules: list[Path], lora_folder: Path, count: int, device: str) -> None:
+    """Compare attaching: our modules accumulate to `count` + repetitions; the LoRA is removed each time."""
     own, other, alone, processor = [], [], [], []
     for module in modules:
         weights = module / "model.safetensors"
@@ -64,12 +64,12 @@ def attaching(pipe: Any, peer: Any, modules: list[Path], lora_folder: Path, coun
     print(
         json.dumps(
             {
-                "claim": "attaching a module of 20.4M weights takes at most 50 ms beyond reading its bytes",
+                "claim": "attaching a module with 20.4M parameters takes at most 50 ms beyond reading its bytes",
                 **found,
                 "ours_least_ms": round(min(own), 2),
                 "ours_processor_ms": round(statistics.median(processor), 2),
                 "added_ms": round(found["ours_ms"] - found["bytes_ms"], 2),
-                "peer_is": f"diffusers load_lora_weights, rank {RANK}, 19.9M weights",
+                "peer_is": f"diffusers load_lora_weights, rank {RANK}, 19.9M parameters",
                 "ratio": round(found["ours_ms"] / found["peer_ms"], 4),
                 "residents": count,
                 "repetitions": len(modules),
@@ -80,11 +80,11 @@ def attaching(pipe: Any, peer: Any, modules: list[Path], lora_folder: Path, coun
     )
 
 
-def switching(pipe: Any, peer: Any, count: int) -> None:
-    """Each of both in turn."""
+def compare_switching(pipe: Any, peer: Any, count: int) -> None:
+    """Compare switching, ours and the peer's in turn."""
     residents, names = (itertools.cycle(each) for each in (pipe._prompt_encoder.module_names(), lora_names(peer)))  # noqa: SLF001
     compare(
-        "switching resident modules takes at most 1 ms",
+        "switching loaded modules takes at most 1 ms",
         lambda: pipe.set_adapters(next(residents)),
         lambda: peer.set_adapters(next(names)),
         "diffusers set_adapters of LoRAs, rank 1",
@@ -93,15 +93,15 @@ def switching(pipe: Any, peer: Any, count: int) -> None:
 
 
 def attach(pipe: Any, module: Path, device: str) -> None:
-    """Until every weight is in memory."""
+    """Attach a module and wait until every weight is in memory."""
     name = pipe.load_adapter(module)
-    for value in pipe._prompt_encoder._module_cache[name].module.parameters():  # noqa: SLF001 - a mapped file is read when it is looked at
+    for value in pipe._prompt_encoder._module_cache[name].module.parameters():  # noqa: SLF001 - a memory-mapped file is read when accessed
         value.view(-1)[::1024].max()
     synchronise(device)
 
 
 def attach_lora(peer: Any, folder: Path, device: str) -> None:
-    """As a model card says."""
+    """Attach a LoRA as model cards show it."""
     peer.load_lora_weights(folder, adapter_name="timed")
     synchronise(device)
 
@@ -114,8 +114,8 @@ def synchronise(device: str) -> None:
         torch.cuda.synchronize()
 
 
-def ours(sd15: Path, wide: Path, device: str) -> Any:
-    """With no module yet."""
+def load_ours(sd15: Path, wide: Path, device: str) -> Any:
+    """Return our pipeline without modules."""
     import torch
 
     from hub import load_pipeline
@@ -123,8 +123,8 @@ def ours(sd15: Path, wide: Path, device: str) -> Any:
     return load_pipeline(sd15, device=device, dtype=torch.float16, encoder=wide)
 
 
-def theirs(sd15: Path, device: str) -> Any:
-    """The same base."""
+def load_peer(sd15: Path, device: str) -> Any:
+    """Return diffusers' pipeline of the same base."""
     import torch
     from diffusers import StableDiffusionPipeline
 
@@ -132,12 +132,12 @@ def theirs(sd15: Path, device: str) -> Any:
 
 
 def lora_names(peer: Any) -> list[str]:
-    """Of those that are there."""
+    """Return the names of the loaded LoRAs."""
     return list(peer.get_list_adapters()["unet"])
 
 
 def lora(folder: Path, sd15: Path, rank: int = RANK) -> Path:
-    """A random LoRA on every projection of the UNet's attention, in diffusers' format, fp16."""
+    """Save a random LoRA on every attention projection of the UNet, in diffusers' format, fp16."""
     import torch
     from diffusers import UNet2DConditionModel
     from safetensors.torch import save_file

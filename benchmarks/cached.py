@@ -1,6 +1,6 @@
-"""A prompt whose embeddings are kept, beside a new one and beside the base's own encoder, on a full-size SD 1.5.
+"""Encode a prompt with cached embeddings, against a new prompt and the base's own encoder, on a full-size SD 1.5.
 
-`encode_prompt` with guidance, as a call of the pipeline asks, on a device that is named: diffusers takes some milliseconds to tell it.
+Calls `encode_prompt` with guidance, as the pipeline does, with an explicit device, which diffusers takes milliseconds to determine.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ IN_A_ROW = 20
 
 
 def main() -> None:
-    """By turns: a new prompt, the base's own encoder, then hits."""
+    """Measure in turn a new prompt, the base's own encoder, and cache hits."""
     import torch
 
     from hub import load_pipeline
 
-    given = arguments(__doc__)
-    with scratch(given.scratch) as folder, torch.no_grad():
+    options = arguments(__doc__)
+    with scratch(options.scratch) as folder, torch.no_grad():
         quiet()
-        dtype = torch.float32 if given.device == "cpu" else torch.float16
+        dtype = torch.float32 if options.device == "cpu" else torch.float16
         pipe = load_pipeline(
-            base(folder), adapters(folder, 1), device=given.device, dtype=dtype, encoder=encoder(folder)
+            base(folder), adapters(folder, 1), device=options.device, dtype=dtype, encoder=encoder(folder)
         )
-        place = torch.device(given.device)
+        place = torch.device(options.device)
 
         def encode(text: str, language: str) -> Any:
             answer = pipe.encode_prompt(text, place, 1, True, language=language)
@@ -49,8 +49,8 @@ def main() -> None:
         found = {"hit_ms": hits, "first_hit_ms": first, "new_prompt_ms": new, "base_encoder_ms": own}
         medians = {name: round(statistics.median(each), 3) for name, each in found.items()}
         more = {"hit_least_ms": round(min(hits), 3), "ratio": round(medians["hit_ms"] / medians["base_encoder_ms"], 5)}
-        claim = "embeddings that are kept take at most 1 ms"
-        peer = {"peer_is": "the base's own CLIP encoder, which keeps nothing", "device": given.device}
+        claim = "cached embeddings take at most 1 ms"
+        peer = {"peer_is": "the base's own CLIP encoder, which caches nothing", "device": options.device}
         print(json.dumps({"claim": claim, **medians, **more, **peer}, indent=2))
 
 

@@ -1,4 +1,4 @@
-"""Time two ways of doing the same, taking turns, and say the ratio."""
+"""Time two ways of doing the same in turn, and report the ratio."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Median, least and greatest of some repetitions, in milliseconds."""
+    """Median, minimum and maximum of some repetitions, in milliseconds."""
 
     median_ms: float
     least_ms: float
@@ -22,7 +22,7 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Ours beside a peer's."""
+    """Our timing and a peer's."""
 
     claim: str
     ours: Timing
@@ -30,17 +30,17 @@ class Comparison:
     peer_is: str
     repetitions: int
     ours_processor: Timing
-    """Of this process alone: what to compare where other work runs beside it."""
+    """Processor time of this process only: the one to compare while other work runs."""
     peer_processor: Timing
 
     @property
     def ratio(self) -> float:
-        """Ours over the peer's, of medians."""
+        """The ratio of the medians, ours to the peer's."""
         return self.ours.median_ms / self.peer.median_ms
 
     @property
     def processor_ratio(self) -> float:
-        """The same of processor time."""
+        """The same ratio for processor time."""
         return self.ours_processor.median_ms / max(self.peer_processor.median_ms, 1e-3)
 
     def report(self, **more: float | str) -> None:
@@ -54,7 +54,7 @@ class Comparison:
 def compare(
     claim: str, ours: Callable[[], object], peer: Callable[[], object], peer_is: str, repetitions: int = 10
 ) -> Comparison:
-    """Run both once to warm up, then by turns, so that whatever else the machine does falls on both."""
+    """Run both once to warm up, then in turn, so that other load on the machine affects both."""
     ours()
     peer()
     mine, theirs = [], []
@@ -66,12 +66,12 @@ def compare(
 
 
 def milliseconds(call: Callable[[], object]) -> float:
-    """That `call` took, by the clock on the wall."""
+    """Return the wall-clock time of `call` in milliseconds."""
     return _both(call)[0]
 
 
 def _both(call: Callable[[], object]) -> tuple[float, float]:
-    """Milliseconds by the clock on the wall, and of the processor in all threads."""
+    """Return milliseconds of wall-clock time, and of processor time in all threads."""
     started, worked = time.perf_counter(), time.process_time()
     call()
     return (time.perf_counter() - started) * 1e3, (time.process_time() - worked) * 1e3

@@ -1,8 +1,8 @@
-"""What a module costs of an image of 20 steps: ours, once before the loop, beside mulankit's way, at every step.
+"""Measure a module's share of an image of 20 steps: ours runs once before the loop, mulankit's at every step.
 
-The same module, MuLan's resampler with 20.4M weights on states 4096 wide, in front of the same UNet, SD 1.5's, with guidance.
-On a GPU the image has 512 × 512 pixels, and whole loops are timed, too. On a CPU it has 256 × 256, so that the module's
-share is larger than at full size, and a step is timed and multiplied.
+Both use the same module, MuLan's resampler with 20.4M parameters on states of width 4096, and SD 1.5's UNet with guidance. On a GPU
+the image has 512 × 512 pixels, and complete loops are timed as well. On a CPU it has 256 × 256 pixels, so that the module's share is
+larger than at full size, and the time of one step is multiplied.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from benchmarks.full_size import ENCODER_WIDTH, LENGTH, WIDTH, adapters, argumen
 
 STEPS = 20
 ROWS = 2
-"""A prompt and its negative one."""
+"""A prompt and its negative prompt."""
 
 
 def main() -> None:
@@ -29,18 +29,18 @@ def main() -> None:
     from hub.systems.architectures import build
     from hub.weights.strict import load_weights
 
-    given = arguments(__doc__)
-    on_gpu = given.device.startswith("cuda")
+    options = arguments(__doc__)
+    on_gpu = options.device.startswith("cuda")
     side = 64 if on_gpu else 32
     dtype = torch.float16 if on_gpu else torch.float32
-    with scratch(given.scratch) as folder, torch.no_grad():
+    with scratch(options.scratch) as folder, torch.no_grad():
         quiet()
         (variant,) = adapters(folder, 1)
         module = build("resampler", read_config(variant).module).eval()
-        load_weights(module, variant / "model.safetensors", what=variant.name, device=given.device, dtype=dtype)
-        unet = UNet2DConditionModel.from_pretrained(base(folder), subfolder="unet", dtype=dtype).to(given.device)
-        states_BLE = torch.randn(ROWS, LENGTH, ENCODER_WIDTH, dtype=dtype, device=given.device)
-        noise_BKHW = torch.randn(ROWS, 4, side, side, dtype=dtype, device=given.device)
+        load_weights(module, variant / "model.safetensors", what=variant.name, device=options.device, dtype=dtype)
+        unet = UNet2DConditionModel.from_pretrained(base(folder), subfolder="unet", dtype=dtype).to(options.device)
+        states_BLE = torch.randn(ROWS, LENGTH, ENCODER_WIDTH, dtype=dtype, device=options.device)
+        noise_BKHW = torch.randn(ROWS, 4, side, side, dtype=dtype, device=options.device)
 
         def embeddings() -> Any:
             return module(states_BLE).tokens_BLC
@@ -61,17 +61,17 @@ def main() -> None:
             for _ in range(STEPS):
                 step(embeddings())
 
-        shares(embeddings, step, side, repetitions=20 if on_gpu else 3, device=given.device)
+        report_shares(embeddings, step, side, repetitions=20 if on_gpu else 3, device=options.device)
         if on_gpu:
             compare(
                 "20 steps, the module once", once, every_step, "the module at every step, as mulankit does"
             ).report()
 
 
-def shares(
+def report_shares(
     embeddings: Callable[[], object], step: Callable[[], object], side: int, repetitions: int, device: str
 ) -> None:
-    """Of the module in 20 steps, by the medians of both, timed by turns."""
+    """Report the module's share of 20 steps, from the medians of both, timed in turn."""
     embeddings()
     times = [(milliseconds(embeddings), milliseconds(step)) for _ in range(repetitions)]
     module_ms, step_ms = (statistics.median(each) for each in zip(*times, strict=True))
@@ -83,7 +83,7 @@ def shares(
                 "module_ms": round(module_ms, 2),
                 "step_ms": round(step_ms, 2),
                 "image_ms": round(loop_ms + module_ms, 1),
-                "image_is": f"{STEPS} times the step that was timed; the autoencoder left out",
+                "image_is": f"{STEPS} times the step that was timed; without the autoencoder",
                 "share": round(module_ms / (loop_ms + module_ms), 5),
                 "share_at_every_step": round(STEPS * module_ms / (loop_ms + STEPS * module_ms), 5),
                 "peer_is": "the module at every step, as mulankit does",

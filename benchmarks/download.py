@@ -1,8 +1,8 @@
-"""Downloads beside nginx: the same file from the same disk, by turns, and by way of nginx that sends it in the server's place.
+"""Measure downloads against nginx: the same file from the same disk, in turn, and through nginx in front of the server.
 
 python -m benchmarks.download SCRATCH [--size-mb 1000] [--rounds 5]
 
-The client reads into one buffer and looks at nothing. nginx has its own configuration here: `sendfile`, no log.
+The client reads into one buffer and ignores the content. nginx is configured with `sendfile` and without a log.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ http {{
 
 @contextmanager
 def nginx(server: str, blobs: Path) -> Iterator[str]:
-    """The address of an nginx that serves a folder below /files/, and passes on everything else."""
+    """Yield the address of an nginx that serves a folder below /files/ and forwards everything else."""
     program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
     assert program is not None, "nginx is not installed: apt-get install nginx-light"
     with socket.create_server(("127.0.0.1", 0)) as probe:
@@ -61,7 +61,7 @@ def nginx(server: str, blobs: Path) -> Iterator[str]:
 
 
 def read_all(address: str, size_bytes: int) -> None:
-    """GET, and throw away what comes."""
+    """Send a GET request and discard the body."""
     parts, buffer = urlsplit(address), bytearray(1 << 20)
     with socket.create_connection((parts.hostname or "", parts.port or 80)) as connection:
         connection.sendall(f"GET {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n".encode())
@@ -72,21 +72,21 @@ def read_all(address: str, size_bytes: int) -> None:
 
 
 def seconds(call: Callable[[], None]) -> float:
-    """By the clock."""
+    """Return the wall-clock time of `call` in seconds."""
     began = time.perf_counter()
     call()
     return time.perf_counter() - began
 
 
 def main() -> None:
-    """Measure by turns and print one JSON object."""
+    """Measure in turn and print one JSON object."""
     reader = argparse.ArgumentParser()
     reader.add_argument("scratch", type=Path)
     reader.add_argument("--size-mb", type=int, default=1000)
     reader.add_argument("--rounds", type=int, default=5)
-    wanted = reader.parse_args()
-    wanted.scratch.mkdir(parents=True, exist_ok=True)
-    scratch, size = Path(tempfile.mkdtemp(dir=wanted.scratch)), wanted.size_mb * 1_000_000
+    options = reader.parse_args()
+    options.scratch.mkdir(parents=True, exist_ok=True)
+    scratch, size = Path(tempfile.mkdtemp(dir=options.scratch)), options.size_mb * 1_000_000
     took: dict[str, list[float]] = {"nginx": [], "server": [], "server and nginx": []}
     busy: list[float] = []
     with ExitStack() as stack:
@@ -106,7 +106,7 @@ def main() -> None:
             "server": f"{plain.address}/{file}",
             "server and nginx": f"{address}/{file}",
         }
-        for _ in range(wanted.rounds + 1):  # The first of each warms up.
+        for _ in range(options.rounds + 1):  # The first of each is a warm-up.
             for way, where in ways.items():
                 before = plain.processor_s()
                 took[way].append(seconds(lambda where=where: read_all(where, size)))
@@ -114,7 +114,7 @@ def main() -> None:
     medians = {way: statistics.median(each[1:]) for way, each in took.items()}
     report = {
         "claim": "a download reaches at least 0.9 of nginx's speed",
-        "size_mb": wanted.size_mb,
+        "size_mb": options.size_mb,
         "gb_per_s": {way: round(size / 1e9 / median, 3) for way, median in medians.items()},
         "peer_is": "nginx sending the same file",
         "ratio": {way: round(medians["nginx"] / median, 3) for way, median in medians.items()},

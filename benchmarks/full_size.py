@@ -1,6 +1,6 @@
-"""Stable Diffusion 1.5 at full size, a wide text encoder and MuLan's adapter for it: the real classes, random weights.
+"""Build a full-size Stable Diffusion 1.5, a wide text encoder and MuLan's adapter: the real classes with random weights.
 
-`scratch` writes them once to a folder of its own and removes it, or to a folder that is given and stays.
+`scratch` writes them to a temporary folder, or to a given folder that stays.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from pathlib import Path
 from typing import Any
 
 WIDTH, LENGTH = 768, 77
-"""What SD 1.5's UNet reads."""
+"""Conditioning width of SD 1.5's UNet."""
 ENCODER_WIDTH = 4096
-"""Of InternVL's QLLaMA, which MuLan's adapters read."""
+"""Width of InternVL's QLLaMA, which MuLan's adapters read."""
 LANGUAGES = ("yo", "sw", "hi", "zh", "ar", "ta", "ko", "am")
 
 
 def arguments(description: str | None) -> argparse.Namespace:
-    """What every full-size benchmark takes."""
+    """Parse the options of every full-size benchmark."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument(
-        "--scratch", type=Path, help="where to write the weights, and keep them; a new folder without it"
+        "--scratch", type=Path, help="folder for the weights, kept for the next run (default: a temporary folder)"
     )
     return parser.parse_args()
 
 
 @contextmanager
 def scratch(kept: Path | None) -> Iterator[Path]:
-    """A folder for weights: `kept` itself, or one that is gone afterwards."""
+    """Yield a folder for weights: `kept` itself, or a temporary one."""
     folder = kept or Path(tempfile.mkdtemp(prefix="full-size-"))
     folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -45,7 +45,7 @@ def scratch(kept: Path | None) -> Iterator[Path]:
 
 
 def base(folder: Path) -> Path:
-    """SD 1.5 in fp16: 860M weights in the UNet, 84M in the autoencoder, 123M in the text encoder; 2.13 GB."""
+    """Save SD 1.5 in fp16: 860M parameters in the UNet, 84M in the autoencoder, 123M in the text encoder; 2.13 GB."""
     made = folder / "sd15"
     if (made / "model_index.json").is_file():
         return made
@@ -56,7 +56,7 @@ def base(folder: Path) -> Path:
     with torch.device("meta"):
         unet = UNet2DConditionModel(
             sample_size=64, cross_attention_dim=WIDTH, attention_head_dim=8
-        )  # the rest as in 1.5
+        )  # other settings are those of SD 1.5
         unet = UNet2DConditionModel(**{**unet.config, "block_out_channels": (320, 640, 1280, 1280)})
         vae = AutoencoderKL(
             block_out_channels=(128, 256, 512, 512),
@@ -69,10 +69,10 @@ def base(folder: Path) -> Path:
             CLIPTextConfig(hidden_size=WIDTH, intermediate_size=3072, num_hidden_layers=12, num_attention_heads=12)
         )
     pipe = StableDiffusionPipeline(
-        vae=randomised(vae),
-        text_encoder=randomised(text),
+        vae=randomise(vae),
+        text_encoder=randomise(text),
         tokenizer=clip_tokenizer(),
-        unet=randomised(unet),
+        unet=randomise(unet),
         scheduler=PNDMScheduler(
             beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", skip_prk_steps=True, steps_offset=1
         ),
@@ -85,15 +85,15 @@ def base(folder: Path) -> Path:
     return made
 
 
-def randomised(module: Any, scale: float = 0.02) -> Any:
-    """A module from `meta`, in fp16 on the CPU, its weights small and random; positions of tokens stay positions."""
+def randomise(module: Any, scale: float = 0.02) -> Any:
+    """Move a module from `meta` to the CPU in fp16, with small random weights; position ids keep their values."""
     import torch
 
     module = module.half().to_empty(device="cpu")
     generator = torch.Generator().manual_seed(0)
     for key, value in module.named_parameters():
         if value.dim() == 1:
-            value.data.fill_(0.0 if key.endswith("bias") else 1.0)  # norms as at the start
+            value.data.fill_(0.0 if key.endswith("bias") else 1.0)  # norms as at initialisation
         else:
             value.data.normal_(0, scale, generator=generator)
     for key, value in module.named_buffers():
@@ -105,7 +105,7 @@ def randomised(module: Any, scale: float = 0.02) -> Any:
 
 
 def clip_tokenizer() -> Any:
-    """A tokenizer as large as CLIP's: 49,408 pieces, 48,894 merges."""
+    """Return a tokenizer as large as CLIP's: 49,408 pieces, 48,894 merges."""
     from tokenizers.pre_tokenizers import ByteLevel
     from transformers import CLIPTokenizer
 
@@ -124,7 +124,7 @@ def clip_tokenizer() -> Any:
 
 
 def encoder(folder: Path, width: int = ENCODER_WIDTH) -> Path:
-    """An XLM-R of one layer and `width`: what it costs is not what is measured."""
+    """Save an XLM-R with one layer and `width`: its cost is not measured."""
     made = folder / f"encoder-{width}"
     if (made / "config.json").is_file():
         return made
@@ -142,7 +142,7 @@ def encoder(folder: Path, width: int = ENCODER_WIDTH) -> Path:
             ),
             add_pooling_layer=False,
         )  # fmt: skip
-    randomised(model).save_pretrained(made)
+    randomise(model).save_pretrained(made)
     tokenizer.save_pretrained(made)
     return made
 
@@ -150,9 +150,9 @@ def encoder(folder: Path, width: int = ENCODER_WIDTH) -> Path:
 def adapters(
     folder: Path, count: int, *, width: int = WIDTH, in_width: int = ENCODER_WIDTH, queries: int = 120, heads: int = 8
 ) -> list[Path]:
-    """`count` modules of MuLan's shape in fp16, 20.4M weights each for SD 1.5, for the languages in turn.
+    """Save `count` modules of MuLan's shape in fp16, with 20.4M parameters each for SD 1.5, for the languages in turn.
 
-    One file of weights, linked: what is read is the same, and a disk need not hold it 64 times.
+    They link to one file of weights, so that the disk need not hold it 64 times; reading it costs the same.
     """
     import torch
 
@@ -184,7 +184,7 @@ def adapters(
 
 
 def quiet() -> None:
-    """No progress bars, and no warnings about weights that are random."""
+    """Turn off progress bars and warnings about random weights."""
     import logging
 
     from diffusers.utils import logging as diffusers_logging

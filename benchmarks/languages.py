@@ -1,6 +1,6 @@
-"""Eight prompts in eight languages in one denoising pass, beside one pass per language.
+"""Generate eight prompts in eight languages in one denoising pass, against one pass per language.
 
-Five of the modules are published; three are the Yoruba one under another language, since time does not depend on weights.
+Five of the modules are published; three are copies of the Yoruba module for other languages, since time does not depend on weights.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ STEPS = 4
 
 
 def main() -> None:
-    """Compare on the lab's base."""
+    """Compare both on the lab's base."""
     from diffusers.utils import logging
 
     from hub import load_pipeline
@@ -36,22 +36,22 @@ def main() -> None:
 
     logging.disable_progress_bar()
     with LocalHub.open() as hub, tempfile.TemporaryDirectory() as made:
-        modules = [*MODULES, *(under(tag, hub.snapshot("mulan-yo"), Path(made)) for tag in MADE)]
+        modules = [*MODULES, *(copy_module(tag, hub.snapshot("mulan-yo"), Path(made)) for tag in MADE)]
         pipe = load_pipeline("emoji-sd", adapter=modules, hub=hub)
     pipe.set_progress_bar_config(disable=True)
     texts, tags = [text for _, text in PROMPTS], [tag for tag, _ in PROMPTS]
 
-    def together() -> None:
+    def generate_together() -> None:
         pipe(texts, language=tags, num_inference_steps=STEPS, output_type="latent")
 
-    def apart() -> None:
+    def generate_separately() -> None:
         for tag, text in PROMPTS:
             pipe(text, language=tag, num_inference_steps=STEPS, output_type="latent")
 
     comparison = compare(
-        "eight prompts in eight languages in one pass are drawn at least 1.4 times faster than one by one",
-        together,
-        apart,
+        "eight prompts in eight languages in one pass are generated at least 1.4 times faster than one by one",
+        generate_together,
+        generate_separately,
         "one pass per language",
         repetitions=6,
     )
@@ -60,13 +60,13 @@ def main() -> None:
     )
 
 
-def under(tag: str, module: Path, folder: Path) -> Path:
-    """A copy of `module` that says it reads `tag`."""
+def copy_module(tag: str, module: Path, folder: Path) -> Path:
+    """Copy `module` and declare `tag` as its language."""
     (variant,) = (path.parent for path in module.glob("*/config.json"))
     made = folder / f"mulan-{tag}"
     shutil.copytree(variant, made)
     config = json.loads((made / "config.json").read_text(encoding="utf-8"))
-    (made / "config.json").unlink()  # it may be a link into the store
+    (made / "config.json").unlink()  # it may be a link to the store
     (made / "config.json").write_text(json.dumps(config | {"languages": [tag]}), encoding="utf-8")
     return made
 

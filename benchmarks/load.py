@@ -1,4 +1,4 @@
-"""`load_pipeline(base, adapter)` beside diffusers' own `from_pretrained` of the same base."""
+"""Measure `load_pipeline(base, adapter)` against diffusers' `from_pretrained` of the same base."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from benchmarks.clock import compare
 
 
 def main() -> None:
-    """Compare in one process, after both have been imported and run once."""
+    """Compare both in one process, after both have been imported and run once."""
     from diffusers import StableDiffusionPipeline
     from diffusers.utils import logging
 
@@ -17,7 +17,7 @@ def main() -> None:
     hub = LocalHub.open()
     folder = hub.snapshot("emoji-sd")
     comparison = compare(
-        "load_pipeline with a module adds at most 50 ms to the base alone",
+        "load_pipeline with a module takes at most 50 ms longer than the base alone",
         lambda: load_pipeline("emoji-sd", adapter="linguahub/mulan-yo", hub=hub),
         lambda: StableDiffusionPipeline.from_pretrained(folder),
         "StableDiffusionPipeline.from_pretrained",

@@ -1,8 +1,8 @@
-"""What a server holds in memory while a large file goes up, by Git LFS and by Xet, and down: the same as for a small one.
+"""Measure a server's memory while a large file is uploaded, by Git LFS and by Xet, and downloaded, against a small file.
 
 python -m benchmarks.memory SCRATCH [--size-mb 5000]
 
-It takes the file's size four times on the disk of SCRATCH: the file, its xorbs, and both as the server keeps them.
+SCRATCH needs four times the size of the file: the file, its xorbs, and the server's copies of both.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from benchmarks.xorbs import CHUNK, pack
 SMALL_BYTES = 20_000_000
 
 
-def a_sparse_file(path: Path, size_bytes: int) -> str:
-    """Made at once: each chunk has another stamp, and zeros. Its SHA-256."""
+def write_sparse_file(path: Path, size_bytes: int) -> str:
+    """Write a file quickly, with a distinct stamp and zeros in each chunk, and return its SHA-256."""
     with path.open("wb") as file:
         file.truncate(size_bytes)
         for place in range(0, size_bytes - 8, CHUNK):
@@ -34,11 +34,11 @@ def a_sparse_file(path: Path, size_bytes: int) -> str:
 
 
 def transfer(server: Serving, scratch: Path, size_bytes: int) -> dict[str, dict[str, float]]:
-    """What three ways of a file take: up by Git LFS, up by Xet, and down."""
+    """Measure three transfers of a file: upload by Git LFS, upload by Xet, and download."""
     path = scratch / "weights.bin"
-    oid = a_sparse_file(path, size_bytes)
+    oid = write_sparse_file(path, size_bytes)
     took = {"up by lfs": measured(server, lambda: send_by_lfs(server, "admin/memory", path, oid))}
-    oid = a_sparse_file(path, size_bytes + 8)
+    oid = write_sparse_file(path, size_bytes + 8)
     shipment = pack(path, scratch / "xorbs")
     path.unlink()
     took["up by xet"] = measured(server, lambda: send_by_xet(server, "admin/memory", shipment))
@@ -50,7 +50,7 @@ def transfer(server: Serving, scratch: Path, size_bytes: int) -> dict[str, dict[
 
 
 def commit(server: Serving, repository: str, path: str, oid: str, size_bytes: int) -> None:
-    """Name bytes that were sent in a commit."""
+    """Commit uploaded bytes."""
     lines = (
         {"key": "header", "value": {"summary": f"Add {path}"}},
         {"key": "lfsFile", "value": {"path": path, "algo": "sha256", "oid": oid, "size": size_bytes}},
@@ -60,7 +60,7 @@ def commit(server: Serving, repository: str, path: str, oid: str, size_bytes: in
 
 
 def fetch(server: Serving, path: str, oid: str) -> None:
-    """Download a file and compare its digest."""
+    """Download a file and check its digest."""
     hashed, buffer = hashlib.sha256(), bytearray(1 << 20)
     request = urllib.request.Request(f"{server.address}/{path}", headers={"Authorization": f"Bearer {server.secret}"})
     with urllib.request.urlopen(request) as answer:
@@ -74,21 +74,21 @@ def main() -> None:
     reader = argparse.ArgumentParser()
     reader.add_argument("scratch", type=Path)
     reader.add_argument("--size-mb", type=int, default=5000)
-    wanted = reader.parse_args()
-    wanted.scratch.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(dir=wanted.scratch))
+    options = reader.parse_args()
+    options.scratch.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(dir=options.scratch))
     try:
         (home := scratch / "home").mkdir()
         with serving(home) as server:
             ask(f"{server.address}/api/repos/create", server.secret, {"name": "memory", "type": "model"})
             idle = server.memory_mb()
             small = transfer(server, scratch, SMALL_BYTES)
-            large = transfer(server, scratch, wanted.size_mb * 1_000_000)
+            large = transfer(server, scratch, options.size_mb * 1_000_000)
     finally:
         shutil.rmtree(scratch)
     report = {
-        "claim": "a server's memory stays flat while a file of 5 GB goes up and down",
-        "size_mb": wanted.size_mb,
+        "claim": "a server's memory stays flat while a file of 5 GB is uploaded and downloaded",
+        "size_mb": options.size_mb,
         "idle_mb": round(idle),
         "peer_is": f"the same with {SMALL_BYTES // 1_000_000} MB",
         **{way: {name: round(value, 1) for name, value in took.items()} for way, took in large.items()},

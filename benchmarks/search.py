@@ -1,10 +1,10 @@
-"""Searching a registry of a million artifacts on SQLite, beside one that ranks and counts every match.
+"""Measure searches in a registry of a million artifacts on SQLite, against one that ranks and counts every match.
 
 python -m benchmarks.search FOLDER [--artifacts 1000000]
 
-The registry is synthetic and built once in FOLDER, in some minutes; a build that was stopped goes on. Languages follow
-Zipf's law, one word stands in every summary, a tenth of the artifacts has measured scores,
-a seventh of them on another benchmark, one in ninety of another split.
+The registry is synthetic and built once in FOLDER, in a few minutes; an interrupted build resumes. Languages follow
+Zipf's law, and one word is in every summary. A tenth of the artifacts have measured scores, a seventh of these on another
+benchmark and one in ninety on another split.
 """
 
 from __future__ import annotations
@@ -71,9 +71,9 @@ QUERIES: dict[str, Query] = {
     "word, language and kind, 100 most downloaded": Query(text="prompts", language="ml", kind="encoder", sort="downloads", limit=100),
     "models: a part of the id": Query(parts=("dxl-yo-1",), type="model"),
     "models: two letters of the id": Query(parts=("yo",), type="model", sort="downloads"),
-    "models: a part that is nowhere": Query(parts=("lan-qxz",), type="model"),
+    "models: a part without matches": Query(parts=("lan-qxz",), type="model"),
     "models: two tags": Query(labels=("yo", "license:mit"), type="model", sort="likes"),
-    "models: most wanted": Query(type="model", sort="trend", limit=100),
+    "models: trending": Query(type="model", sort="trend", limit=100),
     "models: a whole id": Query(parts=("lora-sdxl-en-123",), type="model"),
     "models: two parts of the id": Query(parts=("sdxl", "-yo-"), type="model", sort="created"),
     "models: a word as a part of the id": Query(parts=("prompts",), type="model"),
@@ -91,23 +91,23 @@ QUERIES: dict[str, Query] = {
         "a language, best first": {"language": "yo"},
         "the commonest language, by name": {"language": "en", "sort": "name"},
         "a language of several tags": {"language": "zh", "sort": "metric"},
-        "a language that few have, at least 0.9": {"language": "mul", "min_value": 0.9, "sort": "metric"},
+        "a rare language, at least 0.9": {"language": "mul", "min_value": 0.9, "sort": "metric"},
         "a base": {"base": "sana", "sort": "metric"},
         "a base, newest": {"base": "emoji-sd", "sort": "updated"},
         "language and base": {"language": "yo", "base": "sana", "sort": "metric"},
         "language, base, at least 0.9": {"language": "en", "base": "sana", "min_value": 0.9},
         "a split": {"split": "pairs", "sort": "metric"},
         "a split, by name": {"split": "seen", "sort": "name"},
-        "a split that is nowhere": {"split": "none", "sort": "metric"},
+        "a split without matches": {"split": "none", "sort": "metric"},
         "a benchmark": {"benchmark": "xtd10", "sort": "metric"},
         "benchmark, split and language": {"benchmark": "xtd10", "split": "pairs", "language": "en", "sort": "metric"},
-        "a benchmark that is nowhere": {"benchmark": "none"},
-        "a provenance that is nowhere": {"provenance": "reported", "sort": "metric"},
+        "a benchmark without matches": {"benchmark": "none"},
+        "a provenance without matches": {"provenance": "reported", "sort": "metric"},
         "a common word": {"text": "prompts", "sort": "metric"},
         "a common word, kind and method": {"text": "prompts", "kind": "encoder", "method": "full", "sort": "metric"},
         "kind and licence, at least 0.9, by name": {"kind": "delta", "license": "MIT", "min_value": 0.9, "sort": "name"},
     }.items()},
-    "a metric that is nowhere": Query(metric="none", sort="metric"),
+    "a metric without matches": Query(metric="none", sort="metric"),
 }  # fmt: skip
 
 
@@ -121,11 +121,11 @@ COUNTS = (
     "INSERT INTO facet_counts SELECT 'language', tag, count(*) FROM artifact_languages GROUP BY 2",
     "INSERT INTO facet_counts SELECT 'base', base, count(*) FROM artifact_bases GROUP BY 2",
 )
-"""What the registry keeps while it is written."""
+"""The facet counts that the registry maintains on every write."""
 
 
 def build(path: Path, artifacts: int) -> None:
-    """Fill the registry at `path` up to so many artifacts; the index of words is made at the end, in one go."""
+    """Fill the registry at `path` up to `artifacts` rows; build the full-text index once at the end."""
     Registry.open(path).close()
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         for pragma in ("synchronous = OFF", "cache_size = -1000000", "temp_store = MEMORY"):
@@ -161,7 +161,7 @@ def _count(connection: sqlite3.Connection) -> None:
 
 
 def rows_of(ids: range) -> dict[str, list[dict[str, Any]]]:
-    """Table → rows of the artifacts with these numbers."""
+    """Return the rows of the artifacts with these numbers, by table."""
     tables: dict[str, list[dict[str, Any]]] = {
         name: [] for name in ("artifacts", "artifact_languages", "artifact_bases", "scores")
     }
@@ -210,7 +210,7 @@ def _add(tables: dict[str, list[dict[str, Any]]], number: int) -> None:
 
 
 def _words(artifact: Artifact) -> str:
-    """As `hub.registry.index.text.words_of`, with the names of languages remembered."""
+    """Return the result of `hub.registry.index.text.words_of`, with cached names of languages."""
     said = (str(artifact.name), artifact.summary, *artifact.tags, artifact.kind, artifact.method, *artifact.bases)
     return words_in((*said, *(_names_of(tag) for tag in artifact.languages)))
 
@@ -221,7 +221,7 @@ def _names_of(tag: str) -> str:
 
 
 def naive(connection: sqlite3.Connection, query: Query) -> int:
-    """What a search without a plan does: rank every match of a word by bm25, and count all of them by kind."""
+    """Search without optimisation: rank every match of a word by bm25, and count all matches by kind."""
     word = f'"{query.text.split()[0]}"*'
     ranked = connection.execute(
         "SELECT id FROM artifact_text JOIN artifacts ON id = artifact_text.rowid WHERE artifact_text MATCH ? "
@@ -236,7 +236,7 @@ def naive(connection: sqlite3.Connection, query: Query) -> int:
 
 
 def _times(call: Callable[[], object], repetitions: int) -> tuple[list[float], list[float]]:
-    """Milliseconds by the clock and of the processor, each sorted: on a busy machine they are far apart."""
+    """Return sorted milliseconds of wall-clock and of processor time, which differ widely on a busy machine."""
     by_clock, of_processor = list[float](), list[float]()
     for _ in range(repetitions):
         started, busy = time.perf_counter(), time.thread_time()
@@ -255,27 +255,27 @@ def _summary(by_clock: list[float], of_processor: list[float]) -> dict[str, floa
 
 
 def main() -> None:
-    """Build what is missing, then measure every query and print one JSON object."""
+    """Build the registry if needed, then measure every query and print one JSON object."""
     reader = argparse.ArgumentParser()
     reader.add_argument("folder", type=Path)
     reader.add_argument("--artifacts", type=int, default=1_000_000)
     reader.add_argument("--repetitions", type=int, default=100)
-    wanted = reader.parse_args()
-    wanted.folder.mkdir(parents=True, exist_ok=True)
-    path = wanted.folder / "registry.db"
-    build(path, wanted.artifacts)
+    options = reader.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    path = options.folder / "registry.db"
+    build(path, options.artifacts)
     found = {}
     by_clock, of_processor = list[float](), list[float]()
     with closing(Registry.open(path)) as registry, closing(sqlite3.connect(path)) as connection:
         for name, query in QUERIES.items():
             page = registry.find(query)
-            times = _times(functools.partial(registry.find, query), wanted.repetitions)
+            times = _times(functools.partial(registry.find, query), options.repetitions)
             by_clock += times[0]
             of_processor += times[1]
             found[name] = {**_summary(*times), "total": page.total, "is_exact": page.is_exact}
         peer = _times(lambda: naive(connection, QUERIES["a common word"]), 3)
     report = {
-        "claim": f"any search among {wanted.artifacts} artifacts takes at most {TARGET_MS:.0f} ms (p99)",
+        "claim": f"any search among {options.artifacts} artifacts takes at most {TARGET_MS:.0f} ms (p99)",
         **_summary(sorted(by_clock), sorted(of_processor)),
         "peer_is": "every match of a common word ranked and counted",
         "peer": _summary(*peer),

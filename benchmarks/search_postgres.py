@@ -1,9 +1,9 @@
-"""The queries of `benchmarks.search` on PostgreSQL: the time that the server itself takes for all questions of a search.
+"""Measure the queries of `benchmarks.search` on PostgreSQL: the server's time for all SQL queries of a search.
 
 python -m benchmarks.search_postgres postgresql://… [--artifacts 100000]
 
-The database must be empty, or filled by an earlier run. Times are the server's own, from EXPLAIN ANALYZE: the clock of a client on a
-busy machine tells how long others had the processor. The peer counts and ranks every match of a common word.
+The database must be empty, or filled by an earlier run. Times come from EXPLAIN ANALYZE, because a client's wall-clock time on a
+busy machine includes the time of other processes. The peer counts and ranks every match of a common word.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PEER = (
 
 
 def fill(url: str, artifacts: int) -> None:
-    """Make the tables and copy the synthetic registry into them, if it is not there."""
+    """Create the tables and copy the synthetic registry into them, unless this was done before."""
     Registry.open(url).close()
     with psycopg.connect(url, autocommit=True) as connection:
         done = connection.execute("SELECT coalesce(max(id), 0) FROM artifacts").fetchone()
@@ -47,12 +47,12 @@ def fill(url: str, artifacts: int) -> None:
 
 
 class Explained(PostgresDatabase):
-    """Answers as always, and adds up what the server says that it took."""
+    """A database that also adds up the times that the server reports."""
 
     took_ms = 0.0
 
     def rows(self, sql: str, values: Mapping[str, Any] | None = None) -> Sequence[Any]:
-        """All answers to one question, which is asked twice."""
+        """Return the rows of a query, which is run twice."""
         if sql.startswith("SELECT"):
             plan = [row[0] for row in super().rows(f"EXPLAIN (ANALYZE, TIMING OFF) {sql}", values)]
             self.took_ms += sum(
@@ -62,7 +62,7 @@ class Explained(PostgresDatabase):
 
 
 def took_ms(database: Explained, query: Query) -> float:
-    """What the server takes to plan and to answer, the least of five."""
+    """Return the server's time to plan and run a search in milliseconds, the minimum of five."""
     times = []
     for _ in range(5):
         database.took_ms = 0.0
@@ -72,20 +72,20 @@ def took_ms(database: Explained, query: Query) -> float:
 
 
 def main() -> None:
-    """Fill, ask everything and print one JSON object."""
+    """Fill the database, run every query and print one JSON object."""
     reader = argparse.ArgumentParser()
     reader.add_argument("url")
     reader.add_argument("--artifacts", type=int, default=100_000)
-    wanted = reader.parse_args()
-    fill(wanted.url, wanted.artifacts)
-    database = Explained(wanted.url)
+    options = reader.parse_args()
+    fill(options.url, options.artifacts)
+    database = Explained(options.url)
     took = {name: took_ms(database, query) for name, query in QUERIES.items()}
     database.took_ms = 0.0
     for question in PEER:
         database.rows(question, {"asked": "'prompts':*"})
     report = {
         "claim": "a search takes PostgreSQL at most 20 ms",
-        "artifacts": wanted.artifacts,
+        "artifacts": options.artifacts,
         "took_ms": took,
         "most_ms": max(took.values()),
         "peer_is": "every match of a common word ranked and counted",

@@ -1,9 +1,9 @@
-"""A server over a registry of any size: how it starts, what it takes, and how many requests one worker answers.
+"""Measure a server on a registry of any size: startup, memory, and requests per second of one worker.
 
-python -m benchmarks.serve [FOLDER]      FOLDER as `benchmarks.search` has built it; an empty registry without it
+python -m benchmarks.serve [FOLDER]      FOLDER from `benchmarks.search`; an empty registry without it
 
-`wrk` asks on 32 connections. The peer is the same uvicorn with an application that sends the same bytes, prepared beforehand: what
-HTTP itself costs here. Each address is also asked by one client that waits for each answer.
+`wrk` sends requests on 32 connections. The peer is the same uvicorn with an application that sends the same bytes, prepared
+beforehand, which shows the cost of HTTP itself. Each URL is also requested by one client that waits for each response.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from starlette.responses import Response
 body = sys.stdin.buffer.read()
 async def app(scope, receive, send):
     await Response(body, media_type="application/json")(scope, receive, send)
-listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # Without Nagle's delay, as ours.
+listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # Without Nagle's delay, like our server.
 listener.bind(("127.0.0.1", 0))
 listener.listen(64)
 print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
@@ -56,8 +56,8 @@ uvicorn.Server(uvicorn.Config(app, access_log=False, log_level="error", lifespan
 
 
 @contextmanager
-def prepared(body: bytes) -> Iterator[str]:
-    """The address of a server that answers everything with `body`."""
+def serve_prepared(body: bytes) -> Iterator[str]:
+    """Yield the address of a server that returns `body` for every request."""
     with subprocess.Popen([sys.executable, "-c", PREPARED], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as running:
         assert running.stdin is not None
         assert running.stdout is not None
@@ -69,8 +69,8 @@ def prepared(body: bytes) -> Iterator[str]:
             running.terminate()
 
 
-def per_second(address: str, seconds: int = 5) -> float:
-    """Requests that 32 connections get answered."""
+def requests_per_second(address: str, seconds: int = 5) -> float:
+    """Return the requests per second on 32 connections."""
     command = ["wrk", "-t", "1", "-c", "32", "-d", f"{seconds}s", address]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     found = re.search(r"Requests/sec:\s+([\d.]+)", said)
@@ -79,12 +79,12 @@ def per_second(address: str, seconds: int = 5) -> float:
     return float(found[1])
 
 
-def one_by_one(server: Serving, path: str, count: int) -> dict[str, float]:
-    """Milliseconds of a client that waits, and of the server's processor for each request."""
+def measure_sequential(server: Serving, path: str, count: int) -> dict[str, float]:
+    """Return milliseconds per request of a sequential client, and of the server's processor time."""
     parts, times = urlsplit(server.address), list[float]()
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port)
     busy = 0.0
-    for number in range(count + 3):  # The first ones fill the database's memory.
+    for number in range(count + 3):  # The first requests fill the database's cache.
         if number == 3:
             busy = server.processor_s()
         began = time.perf_counter()
@@ -103,7 +103,7 @@ def one_by_one(server: Serving, path: str, count: int) -> dict[str, float]:
 
 
 def get(address: str) -> bytes:
-    """The body of an answer."""
+    """Return the body of a response."""
     parts = urlsplit(address)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port)
     connection.request("GET", f"{parts.path}?{parts.query}")
@@ -115,24 +115,24 @@ def main() -> None:
     reader = argparse.ArgumentParser()
     reader.add_argument("folder", type=Path, nargs="?")
     reader.add_argument("--requests", type=int, default=100)
-    wanted = reader.parse_args()
-    home = wanted.folder or Path(tempfile.mkdtemp())
+    options = reader.parse_args()
+    home = options.folder or Path(tempfile.mkdtemp())
     try:
         with serving(home):
-            pass  # The first start makes tables and the first administrator.
+            pass  # The first start creates the tables and the first administrator.
         began = time.perf_counter()
         with serving(home) as server:
             body = get(server.address + SEARCH)
             started_s, processor_s, memory_mb = time.perf_counter() - began, server.processor_s(), server.memory_mb()
-            asked = {path: one_by_one(server, path, wanted.requests) for path in ADDRESSES}
-            with prepared(body) as peer:
-                rates = [(per_second(server.address + SEARCH), per_second(peer)) for _ in range(3)]
+            requested = {path: measure_sequential(server, path, options.requests) for path in ADDRESSES}
+            with serve_prepared(body) as peer:
+                rates = [(requests_per_second(server.address + SEARCH), requests_per_second(peer)) for _ in range(3)]
     finally:
-        if wanted.folder is None:
+        if options.folder is None:
             shutil.rmtree(home)
     ours, theirs = (sorted(each)[1] for each in zip(*rates, strict=True))
     report = {
-        "claim": "a server starts within 1.5 s and 150 MB, and one worker answers 500 searches of 20 rows a second",
+        "claim": "a server starts within 1.5 s and 150 MB, and one worker serves 500 searches of 20 rows per second",
         "started_s": round(started_s, 2),
         "started_processor_s": round(processor_s, 2),
         "memory_mb": round(memory_mb),
@@ -140,7 +140,7 @@ def main() -> None:
         "peer_is": "the same bytes, prepared, from the same uvicorn",
         "peer": round(theirs),
         "ratio": round(ours / theirs, 3),
-        "one_by_one": asked,
+        "one_by_one": requested,
         "machine": f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}",
     }
     print(json.dumps(report, indent=2))

@@ -1,4 +1,4 @@
-"""A `hub serve` of its own for a benchmark, and what it takes: processor time and memory, read from /proc (Linux)."""
+"""Start `hub serve` for a benchmark, and read its processor time and memory from /proc (Linux)."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ _TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """A server that answers."""
+    """A running server."""
 
     address: str
     secret: str
-    """Token of the administrator that the first start made; empty when the home is not new."""
+    """Token of the administrator that the first start created; empty if the home is not new."""
     pid: int
 
     def processor_s(self) -> float:
-        """Seconds of processor time of the server and its workers so far."""
+        """Return the processor time of the server and its workers so far, in seconds."""
         fields = (Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in self._pids())
         return sum(int(each[11]) + int(each[12]) for each in fields) * _TICK_S
 
     def memory_mb(self, *, peak: bool = False) -> float:
-        """Resident memory in MB, of the process that has most: now, or at the highest since `forget_peak`."""
+        """Return the resident memory of the largest process in MB: current, or the peak since `reset_peak`."""
         wanted = "VmHWM" if peak else "VmRSS"
         return max(_memory_kib(pid, wanted) for pid in self._pids()) * 1024 / 1e6
 
-    def forget_peak(self) -> None:
-        """Let `memory_mb(peak=True)` begin again from here."""
+    def reset_peak(self) -> None:
+        """Reset the peak of `memory_mb(peak=True)`."""
         for pid in self._pids():
             Path(f"/proc/{pid}/clear_refs").write_text("5")
 
@@ -57,7 +57,7 @@ def _memory_kib(pid: int, wanted: str) -> int:
 
 @contextmanager
 def serving(home: Path, *options: str, **variables: str) -> Iterator[Serving]:
-    """Start `hub serve` on a free port with `home`, wait until it answers, and end it afterwards."""
+    """Start `hub serve` with `home` on a free port, wait until it responds, and stop it afterwards."""
     environment = os.environ | {
         "HUB_HOME": str(home),
         "HUB_CARDS": str(home / "cards"),

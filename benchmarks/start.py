@@ -1,4 +1,4 @@
-"""`hub search --lang yo`, from a shell, beside `hf --help`: what a person waits for."""
+"""Measure `hub search --lang yo` from a shell against `hf --help`: the time that a user waits."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from benchmarks.clock import compare
 
 
 def main() -> None:
-    """Compare two whole processes."""
+    """Compare two complete processes."""
     hub, hf = (Path(sys.executable).with_name(name) for name in ("hub", "hf"))
 
     def run(*command: str | Path) -> None:

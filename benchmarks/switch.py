@@ -1,4 +1,4 @@
-"""Switching between resident language modules beside switching between resident LoRAs of the same denoiser."""
+"""Measure switching between loaded language modules against switching between loaded LoRAs of the same denoiser."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def main() -> None:
         unet.add_adapter(LoraConfig(r=8, target_modules=["to_q", "to_k", "to_v"]), name)
     names = itertools.cycle(loras)
     compare(
-        "switching resident modules takes at most 1 ms",
+        "switching loaded modules takes at most 1 ms",
         lambda: pipe.set_adapters(next(residents)),
         lambda: unet.set_adapters(next(names)),
         "diffusers set_adapters of LoRAs, rank 8",

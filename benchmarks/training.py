@@ -1,4 +1,4 @@
-"""What caching frozen outputs, and one denoiser for teacher and student, are worth: ours beside the plain way, by turns."""
+"""Measure what caching frozen outputs and sharing one denoiser between teacher and student save, against plain training."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ REPETITIONS = 8
 
 
 def main() -> None:
-    """Three claims, one JSON object each."""
+    """Measure every claim and print one JSON object for each."""
     from hub.local import LocalHub
     from trainers.run import RunRequest, prepare
 
@@ -31,11 +31,11 @@ def main() -> None:
         text_side(ready)
         text_side_at_full_size()
         shared_denoiser(ready)
-        waiting(ready)
+        batch_share(ready)
 
 
 def text_side(ready: Any) -> None:
-    """A step of token distillation on cached states, beside one that runs both frozen encoders."""
+    """Compare a step of token distillation on cached states with one that runs both frozen encoders."""
     from trainers.learners.losses import mean_cosine, token_mse
     from trainers.objectives.token_distillation import TokenDistillation
 
@@ -63,7 +63,7 @@ def text_side(ready: Any) -> None:
 
 
 def text_side_at_full_size(batch: int = 4, length: int = 77) -> None:
-    """The same between encoders of the originals' sizes, random: XLM-R-base and CLIP ViT-L/14's text tower."""
+    """Compare the same with random encoders of full size: XLM-R-base and the text encoder of CLIP ViT-L/14."""
     from transformers import CLIPTextConfig, CLIPTextModel, XLMRobertaConfig, XLMRobertaModel
 
     from hub.systems.pea.projector import Projector
@@ -100,13 +100,13 @@ def text_side_at_full_size(batch: int = 4, length: int = 77) -> None:
     compare(
         "at the size of the originals a text-side step on cached states takes at most a tenth",
         *steps,
-        "the same step with XLM-R-base and CLIP ViT-L/14's text tower run",
+        "the same step with XLM-R-base and the text encoder of CLIP ViT-L/14 run",
         REPETITIONS,
     ).report(batch=batch, tokens=length, processor_ratio=processor_ratio(*steps))
 
 
 def shared_denoiser(ready: Any) -> None:
-    """PEA's step with one frozen denoiser, beside the original's: two copies, and nothing cached."""
+    """Compare PEA's step with one frozen denoiser with the original, which has two copies and caches nothing."""
     from trainers.learners.losses import feature_mse, prediction_mse
     from trainers.objectives.hybrid_distillation import HybridDistillation
     from trainers.objectives.noise import add_noise, outputs_of
@@ -121,7 +121,8 @@ def shared_denoiser(ready: Any) -> None:
         batch = add_noise(base.latents(features.corpus.images(concepts)), base, draw.generator)
         english_B = [features.english_M[features.meaning_N[row]] for row in rows_B]
         with torch.no_grad(), outputs_of(blocks_of(teacher)) as theirs:
-            base.text_states([""] * len(rows_B))  # encoded for the whole batch at every step, to drop a tenth of it
+            # The original encodes the empty prompt for the whole batch at every step, although it drops only a tenth.
+            base.text_states([""] * len(rows_B))
             answer = teacher(batch.noised_BKHW, batch.steps_B, encoder_hidden_states=base.text_states(english_B)).sample
         states_BLE, mask_BL = features.encoder.encode([features.texts_N[row] for row in rows_B], features.length)
         with outputs_of(blocks_of(base.unet)) as ours:
@@ -149,8 +150,8 @@ def shared_denoiser(ready: Any) -> None:
     )
 
 
-def waiting(ready: Any) -> None:
-    """Share of a text-side step that is spent on the batch: drawing it, and looking its rows up."""
+def batch_share(ready: Any) -> None:
+    """Measure the share of a text-side step that is spent on sampling the batch and looking up its rows."""
     from trainers.objectives.token_distillation import TokenDistillation
 
     features, module, draws = ready.features, module_for(ready), Draws(ready)
@@ -170,7 +171,7 @@ def waiting(ready: Any) -> None:
 
 
 class Draws:
-    """The draws of a run, one after the other."""
+    """The batches of a run in order."""
 
     def __init__(self, ready: Any, count: int = BATCH) -> None:
         from trainers.loop.sampler import Sampler
@@ -180,7 +181,7 @@ class Draws:
         self._step = 0
 
     def next(self) -> Any:
-        """One more."""
+        """Return the next one."""
         from trainers.loop.method import Draw
         from trainers.loop.sampler import generator_of
 
@@ -194,7 +195,7 @@ def module_for(ready: Any) -> nn.Module:
 
 
 def update(module: nn.Module, loss: Callable[[], Tensor]) -> None:
-    """Forward, backward and AdamW."""
+    """Run the forward and backward pass and AdamW."""
     optimizer = module.__dict__.get("optimizer") or torch.optim.AdamW(module.parameters(), lr=1e-4, fused=True)
     module.__dict__["optimizer"] = optimizer
     loss().backward()
@@ -211,7 +212,7 @@ def weight_bytes(part: nn.Module) -> int:
 
 
 def processor_ratio(ours: Callable[[], object], peer: Callable[[], object]) -> float:
-    """Of the least processor time of both, by turns: other jobs of the machine do not count as they do in wall time."""
+    """Return the ratio of the minimum processor times, measured in turn; unlike wall time, other jobs hardly affect it."""
     least = [float("inf"), float("inf")]
     for _ in range(REPETITIONS):
         for place, call in enumerate((ours, peer)):

@@ -1,4 +1,4 @@
-"""Prompts through a language module, beside the same prompts translated to English first: what each adds to an image.
+"""Measure the cost of prompts through a language module against translating the same prompts to English first.
 
 python -m benchmarks.translate mulan-yo translate-yo
 """
@@ -13,7 +13,7 @@ PROMPTS = ("ọkàn pupa", "erin", "ajá", "ẹja", "òṣùpá", "ilé", "igi",
 
 
 def main(direct: str = "mulan-yo", translated: str = "translate-yo", base: str = "emoji-sd") -> None:
-    """Time embeddings of one prompt and of eight, by turns, and what a whole image takes."""
+    """Time the embeddings of one prompt and of eight, in turn, and a complete image."""
     import torch
     from diffusers.utils import logging
 

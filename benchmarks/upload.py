@@ -1,10 +1,10 @@
-"""Uploads beside SHA-256 alone: what the server adds to the one thing that it cannot leave out.
+"""Measure uploads against SHA-256 alone, the one step that a server cannot skip.
 
 python -m benchmarks.upload SCRATCH [--size-mb 1000] [--rounds 3]
 
-The peer reads a file from disk, its pages dropped first, and hashes it. Ours sends the same file by one connection that does nothing
-else: by LFS in one piece, and by Xet in xorbs and one shard, made beforehand. Then Hugging Face's unmodified client, with its own
-cost. Time by the clock, the server's processor time beside SHA-256's, and the server's memory at the most.
+The peer drops a file's pages from the cache, reads the file from disk and hashes it. Ours uploads the same file on one connection: by
+LFS in one piece, and by Xet in xorbs and one shard, prepared beforehand; then with Hugging Face's unmodified client, including its own
+cost. Reports wall-clock time, the server's processor time next to that of SHA-256, and the server's peak memory.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ _HEADER_BYTES = 1024
 
 
 def drop_pages(path: Path) -> None:
-    """Make the next read of a file come from the disk."""
+    """Drop a file from the page cache, so that the next read comes from the disk."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
-def a_file(path: Path, size_bytes: int, seed: int) -> str:
-    """Weights that nobody has yet and that pack to nothing less; the SHA-256 of the file."""
+def write_file(path: Path, size_bytes: int, seed: int) -> str:
+    """Write new, incompressible weights and return the SHA-256 of the file."""
     hashed, chance = hashlib.sha256(), random.Random(seed)
     left = size_bytes - _HEADER_BYTES
     header = {"weight": {"dtype": "U8", "shape": [left], "data_offsets": [0, left]}}
@@ -57,7 +57,7 @@ def a_file(path: Path, size_bytes: int, seed: int) -> str:
 
 
 def hash_from_disk(path: Path) -> tuple[float, float]:
-    """Seconds by the clock and of the processor."""
+    """Return seconds of wall-clock and of processor time."""
     drop_pages(path)
     began, busy = time.perf_counter(), time.process_time()
     with path.open("rb", buffering=0) as file:
@@ -66,7 +66,7 @@ def hash_from_disk(path: Path) -> tuple[float, float]:
 
 
 def send_file(method: str, address: str, path: Path, secret: str = "") -> None:
-    """Send a file by sendfile: the client's own cost is next to nothing."""
+    """Send a file with sendfile, which costs the client almost nothing."""
     parts = urlsplit(address)
     with socket.create_connection((parts.hostname or "", parts.port or 80)) as connection, path.open("rb") as file:
         head = {"Host": parts.netloc, "Content-Length": path.stat().st_size, "Authorization": f"Bearer {secret}"}
@@ -82,7 +82,7 @@ def send_file(method: str, address: str, path: Path, secret: str = "") -> None:
 
 
 def ask(address: str, secret: str, body: Any = None, *, raw: bytes | None = None) -> Any:
-    """POST to the server as one does with a token; GET without a body."""
+    """Send a POST request with a token; GET without a body."""
     content = raw if raw is not None else None if body is None else json.dumps(body).encode()
     headers = {"Authorization": f"Bearer {secret}", "Content-Type": "application/json"}
     with urllib.request.urlopen(urllib.request.Request(address, content, headers)) as answer:
@@ -90,14 +90,14 @@ def ask(address: str, secret: str, body: Any = None, *, raw: bytes | None = None
 
 
 def send_by_lfs(server: Serving, repository: str, path: Path, oid: str) -> None:
-    """Ask for a link, and send."""
+    """Request an upload URL and send the file."""
     batch = {"operation": "upload", "transfers": ["basic"], "objects": [{"oid": oid, "size": path.stat().st_size}]}
     planned = ask(f"{server.address}/{repository}.git/info/lfs/objects/batch", server.secret, batch)
     send_file("PUT", planned["objects"][0]["actions"]["upload"]["href"], path)
 
 
 def send_by_xet(server: Serving, repository: str, shipment: Shipment) -> None:
-    """Send xorbs one after the other, then the shard."""
+    """Send the xorbs in order, then the shard."""
     granted = ask(f"{server.address}/api/models/{repository}/xet-write-token/main", server.secret)
     for path in shipment.xorbs:
         send_file("POST", f"{granted['casUrl']}/v1/xorbs/default/{path.name}", path, granted["accessToken"])
@@ -115,9 +115,9 @@ def send_by_client(server: Serving, repository: str, path: Path) -> None:
     )
 
 
-def measured(server: Serving, call: Callable[[], None]) -> dict[str, float]:
-    """Seconds by the clock and of the server's processor, and the server's memory at the most beyond what it had."""
-    server.forget_peak()
+def measure(server: Serving, call: Callable[[], None]) -> dict[str, float]:
+    """Return the wall-clock time, the server's processor time, and its peak memory beyond the start."""
+    server.reset_peak()
     had, began, busy = server.memory_mb(), time.perf_counter(), server.processor_s()
     call()
     seconds = time.perf_counter() - began
@@ -130,40 +130,40 @@ def measured(server: Serving, call: Callable[[], None]) -> dict[str, float]:
 
 
 def rounds(server: Serving, scratch: Path, size_bytes: int, count: int) -> Iterator[tuple[str, dict[str, float]]]:
-    """What each way took, by turns, each time with bytes that the server has not seen."""
+    """Yield the measurements of each method in turn, each time with new bytes."""
     ask(f"{server.address}/api/repos/create", server.secret, {"name": "speed", "type": "model"})
     for number in range(count):
         path, client = scratch / f"{number}.safetensors", scratch / f"{number}-client.safetensors"
-        oid = a_file(path, size_bytes, 2 * number)
+        oid = write_file(path, size_bytes, 2 * number)
         yield "sha256", dict(zip(("s", "server_s"), hash_from_disk(path), strict=True))
         drop_pages(path)
-        yield "lfs", measured(server, lambda path=path, oid=oid: send_by_lfs(server, "admin/speed", path, oid))
-        a_file(path, size_bytes, 2 * number + 1)
+        yield "lfs", measure(server, lambda path=path, oid=oid: send_by_lfs(server, "admin/speed", path, oid))
+        write_file(path, size_bytes, 2 * number + 1)
         shipment = pack(path, scratch / "xorbs")
-        yield "xet", measured(server, lambda shipment=shipment: send_by_xet(server, "admin/speed", shipment))
+        yield "xet", measure(server, lambda shipment=shipment: send_by_xet(server, "admin/speed", shipment))
         path.unlink()
         shutil.rmtree(scratch / "xorbs")
-        a_file(client, size_bytes, 2 * (number + count))
-        yield "client", measured(server, lambda client=client: send_by_client(server, "admin/speed", client))
+        write_file(client, size_bytes, 2 * (number + count))
+        yield "client", measure(server, lambda client=client: send_by_client(server, "admin/speed", client))
         client.unlink()
 
 
 def main() -> None:
-    """Measure by turns and print one JSON object."""
+    """Measure in turn and print one JSON object."""
     reader = argparse.ArgumentParser()
     reader.add_argument("scratch", type=Path)
     reader.add_argument("--size-mb", type=int, default=1000)
     reader.add_argument("--rounds", type=int, default=3)
-    wanted = reader.parse_args()
-    wanted.scratch.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(dir=wanted.scratch))
+    options = reader.parse_args()
+    options.scratch.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(dir=options.scratch))
     try:
         home = scratch / "home"
         home.mkdir()
         os.environ["HF_HOME"] = str(scratch / "hf")
         with serving(home) as server:
             found = dict[str, list[dict[str, float]]]()
-            for name, took in rounds(server, scratch, wanted.size_mb * 1_000_000, wanted.rounds):
+            for name, took in rounds(server, scratch, options.size_mb * 1_000_000, options.rounds):
                 found.setdefault(name, []).append(took)
     finally:
         shutil.rmtree(scratch)
@@ -175,8 +175,8 @@ def main() -> None:
         took["ratio"] = round(medians["sha256"]["s"] / took["s"], 3)
         took["processor_ratio"] = round(medians["sha256"]["server_s"] / took["server_s"], 3) if name != "sha256" else 1
     report = {
-        "claim": "an upload reaches at least half of SHA-256's own speed from disk",
-        "size_mb": wanted.size_mb,
+        "claim": "an upload reaches at least half the speed of SHA-256 from disk",
+        "size_mb": options.size_mb,
         **medians,
         "machine": f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}",
     }

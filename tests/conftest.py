@@ -1,4 +1,4 @@
-"""Fixtures that every part uses."""
+"""Fixtures for all tests."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ input()
 
 @pytest.fixture(scope="session")
 def empty_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A registry.db with nothing in it. Copying it saves every test half a second of migrating."""
+    """Return an empty registry.db. Copying it saves every test half a second of migrations."""
     folder = tmp_path_factory.mktemp("empty")
     a_hub(folder).close()
     return folder / "home" / "registry.db"
@@ -36,7 +36,7 @@ def empty_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def hub(tmp_path: Path, empty_registry: Path) -> Iterator[LocalHub]:
-    """A hub of its own, with nothing in it."""
+    """Yield a new, empty hub."""
     (tmp_path / "home").mkdir()
     shutil.copy(empty_registry, tmp_path / "home" / "registry.db")
     with a_hub(tmp_path) as opened:
@@ -45,7 +45,7 @@ def hub(tmp_path: Path, empty_registry: Path) -> Iterator[LocalHub]:
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[str]:
-    """A PostgreSQL server of this session."""
+    """Yield the socket folder of a PostgreSQL server for this session."""
     pytest.importorskip("psycopg", reason="psycopg is not installed: `make test` installs it with the extra `dev`")
     if (binaries := postgres.programs()) is None:
         pytest.skip(postgres.ABSENT)
@@ -55,7 +55,7 @@ def cluster() -> Iterator[str]:
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Where an empty registry may be made, once on each database."""
+    """Return the address of a new registry, once on each database."""
     if request.param == "sqlite":
         return str(tmp_path / "registry.db")
     return postgres.a_database(request.getfixturevalue("cluster"))
@@ -63,7 +63,7 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def registry(address: str, empty_registry: Path) -> Iterator[Registry]:
-    """A registry with nothing in it, once on each database."""
+    """Yield an empty registry, once on each database."""
     if not address.startswith("postgres"):
         shutil.copy(empty_registry, address)
     opened = Registry.open(address)
@@ -73,7 +73,7 @@ def registry(address: str, empty_registry: Path) -> Iterator[Registry]:
 
 @pytest.fixture(scope="session")
 def s3() -> Iterator[str]:
-    """The address of moto's S3 server, a process of its own that ends with the session."""
+    """Yield the address of moto's S3 server, a process that ends with the session."""
     pytest.importorskip("moto", reason="moto is not installed: `make test` installs it with the extra `dev`")
     running = subprocess.Popen(
         [sys.executable, "-c", S3_SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
@@ -87,5 +87,5 @@ def s3() -> Iterator[str]:
 
 @pytest.fixture
 def bucket(s3: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The URL of an empty bucket, and the variables that lead there."""
+    """Return the URL of an empty bucket, and set the environment variables that point to it."""
     return a_bucket(s3, monkeypatch)

@@ -69,7 +69,7 @@ def _compute(request: RunRequest, hub: LocalHub, *, dry_run: bool, as_json: bool
     import shutil
     import time
 
-    from hub.cli.tables import size
+    from hub.cli.terminal import size
     from trainers.loop.processes import device_of, open_accelerator
     from trainers.run import prepare
 
@@ -91,7 +91,7 @@ def _compute(request: RunRequest, hub: LocalHub, *, dry_run: bool, as_json: bool
 
 
 def _list(folder: Path, *, as_json: bool) -> None:
-    from hub.cli.tables import print_table, size
+    from hub.cli.terminal import print_table, size
     from trainers.inputs.feature_cache import list_cached
 
     found = list_cached(folder)
@@ -109,7 +109,7 @@ def _list(folder: Path, *, as_json: bool) -> None:
 
 
 def _clear(folder: Path, *, as_json: bool) -> None:
-    from hub.cli.tables import size
+    from hub.cli.terminal import size
     from trainers.inputs.feature_cache import clear_cache
 
     freed = clear_cache(folder)

@@ -169,7 +169,7 @@ def evaluate(
             if not as_json:
                 typer.echo(f"{artifact.name}: published as revision {revision.id[:12]}.")
     if as_json:
-        from hub.cli.find.scores import as_json as score_as_json
+        from hub.cli.find.format_scores import as_json as score_as_json
 
         typer.echo(json.dumps([score_as_json(score) for score in scores], ensure_ascii=False))
     else:
@@ -177,7 +177,7 @@ def evaluate(
 
 
 def _print_scores(scores: Sequence[Score]) -> None:
-    from hub.cli.find.scores import sentence
+    from hub.cli.find.format_scores import format_score
 
     for score in scores:
-        typer.echo(sentence(score))
+        typer.echo(format_score(score))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hub.cli.find.scores import as_json
+from hub.cli.find.format_scores import as_json
 from hub.local import LocalHub
 from hub.names import ArtifactName
 from hub.records import Revision, Score

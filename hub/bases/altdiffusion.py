@@ -1,4 +1,4 @@
-"""AltDiffusion: a Stable Diffusion with a multilingual text encoder of its own; m2, m9 and m18.
+"""AltDiffusion: a Stable Diffusion with its own multilingual text encoder: m2, m9 and m18.
 
 The base reads its own languages; modules add others. It is used like Stable Diffusion 1.x (m2, m9) or 2.x (m18).
 """
@@ -19,8 +19,8 @@ class AltDiffusionLanguage(StableDiffusionLanguage):
     def load_config(cls, *arguments: Any, **settings: Any) -> Any:
         """Load the configuration as diffusers does, with a text encoder class that diffusers 0.42 can import.
 
-        Published folders name `alt_diffusion`, a package that diffusers has moved, and diffusers' own `save_pretrained` names
-        `diffusers`, which does not export the class. This module is named instead.
+        Published folders name `alt_diffusion`, a package that diffusers has moved, and its `save_pretrained`
+        names `diffusers`, which does not export the class. So this module is named instead.
         """
         loaded = super().load_config(*arguments, **settings)  # type: ignore[misc]
         config = loaded[0] if isinstance(loaded, tuple) else loaded

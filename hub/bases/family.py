@@ -27,7 +27,7 @@ FAMILIES = {
 
 
 class Family:
-    """What the project must know about a base. Subclasses take no arguments, and importing one imports no tensor library."""
+    """The properties of a family of bases. Subclasses take no arguments, and importing one imports no tensor library."""
 
     name: str
     """`stable-diffusion`."""
@@ -38,12 +38,12 @@ class Family:
     denoiser: str
     """Folder and component that reads the conditioning: `unet` or `transformer`."""
     mixin: ClassVar[type[LanguageMixin]]
-    """How the pipelines take embeddings."""
+    """Passes embeddings to the pipelines."""
     frozen: ClassVar[type[Any]]
-    """How modules are trained through the pipelines: a `hub.bases.frozen.FrozenBase`."""
+    """Runs the pipelines for training: a `hub.bases.frozen.FrozenBase`."""
 
     def conditioning(self, folder: Path) -> Conditioning:
-        """Return what the denoiser of the base in `folder` reads, from its configuration files alone."""
+        """Return the conditioning of the base in `folder`, from its configuration files alone. Raises DamagedFile and UnknownFile."""
         raise NotImplementedError
 
     def with_language(self, pipeline_class: type[Any]) -> type[Any]:
@@ -74,8 +74,8 @@ def families() -> Iterator[Family]:
 
 def _candidates(pipeline_class: str) -> Iterator[Family]:
     """Yield the built-in family for a class name, importing its file alone, then those of other distributions."""
-    if beginnings := [each for each in FAMILIES if pipeline_class.startswith(each)]:
-        yield resolve(FAMILIES[max(beginnings, key=len)])()
+    if prefixes := [each for each in FAMILIES if pipeline_class.startswith(each)]:
+        yield resolve(FAMILIES[max(prefixes, key=len)])()
     yield from _advertised()
 
 
@@ -84,12 +84,12 @@ def _advertised() -> Iterator[Family]:
 
 
 def conditioning_of(folder: Path) -> Conditioning:
-    """Return what the base in `folder` reads, without reading weights."""
+    """Return the conditioning of the base in `folder`, without reading weights. Raises like `family_of`."""
     return family_of(folder).conditioning(folder)
 
 
 def read_widths(folder: Path) -> Conditioning:
-    """Return what joint-attention transformers read: token states of any number, and a pooled vector."""
+    """Return the conditioning of a joint-attention transformer: any number of token states, and a pooled vector. Raises DamagedFile."""
     config = read_json(folder / "transformer" / "config.json")
     width, pooled = config.get("joint_attention_dim"), config.get("pooled_projection_dim")
     if not isinstance(width, int) or not isinstance(pooled, int):
@@ -100,7 +100,7 @@ def read_widths(folder: Path) -> Conditioning:
 
 
 def pipeline_class_of(folder: Path) -> str:
-    """Return `_class_name` of the diffusers pipeline in `folder`."""
+    """Return `_class_name` of the diffusers pipeline in `folder`. Raises UnknownFile and DamagedFile."""
     name = read_json(folder / "model_index.json").get("_class_name")
     if not isinstance(name, str):
         raise DamagedFile(f"the model_index.json of `{folder.name}` names no pipeline class.")

@@ -1,7 +1,7 @@
 """FLUX.1: a transformer that reads token states of any number, without a mask, and a pooled vector.
 
 Its own states are T5's, its pooled vector is CLIP's. Guidance is a number that the transformer reads (dev) or nothing (schnell);
-with `true_cfg_scale` above 1 negative prompts are also read, in a pass of their own.
+with `true_cfg_scale` above 1 negative prompts are also read, in a separate pass.
 
 Shape letters: B batch, L tokens, C conditioning width, P pooled width.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hub.bases.family import Family, read_widths
-from hub.bases.language_mixin import PROMPTS_ASKED, Language, LanguageMixin
+from hub.bases.language_mixin import ENCODED_PROMPTS, Language, LanguageMixin
 from hub.embeddings import Embeddings
 from hub.records import Conditioning
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class FluxLanguage(LanguageMixin):
-    """A mixin for pipelines that encode prompts, then negative prompts, each with a call of its own."""
+    """A mixin for pipelines that encode prompts, then negative prompts, in separate calls."""
 
     gives = ("tokens_BLC", "pooled_BP")
     takes_finished = True
@@ -42,22 +42,22 @@ class FluxLanguage(LanguageMixin):
         device: torch.device | None,
         base_encode: Callable[..., Embeddings],
     ) -> tuple[Embeddings, Embeddings | None] | None:
-        """Return the negative embeddings for negative prompts, in the place where diffusers expects positive ones."""
+        """Return the negative embeddings for negative prompts, where diffusers expects positive ones."""
         how: dict[str, Any] = {"language": language, "device": device, "base_encode": base_encode}
-        positive = _earlier(prompt)
+        positive = _first_prompts(prompt)
         if positive is None:
             return super()._read_by_modules(prompt, negative_prompt, is_guided=is_guided, **how)
         answer = super()._read_by_modules(positive, prompt, is_guided=True, **how)
         return (answer[1], None) if answer is not None and answer[1] is not None else None
 
 
-def _earlier(prompt: str | list[str] | None) -> list[str] | None:
+def _first_prompts(prompt: str | list[str] | None) -> list[str] | None:
     """Return the prompts that this pipeline call encoded first, if `prompt` holds their negatives; None in the first call."""
-    asked = PROMPTS_ASKED.get()
-    if asked is None:
+    encoded = ENCODED_PROMPTS.get()
+    if encoded is None:
         return None
-    asked.append(None if prompt is None else [prompt] if isinstance(prompt, str) else list(prompt))
-    return None if len(asked) == 1 or asked[0] is None or prompt is None else list(asked[0])
+    encoded.append(None if prompt is None else [prompt] if isinstance(prompt, str) else list(prompt))
+    return None if len(encoded) == 1 or encoded[0] is None or prompt is None else list(encoded[0])
 
 
 class Flux(Family):

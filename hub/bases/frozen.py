@@ -1,4 +1,4 @@
-"""A frozen base for training: its text states, latents and predictions, computed as its pipeline would.
+"""Run a frozen base for training: text states, latents and predictions, computed as in its pipeline.
 
 This file has what families share: an autoencoder, a noise schedule, a transformer of blocks of one kind. Differences are in
 each family's file. torch and diffusers are imported when a base is opened, because families are read without them.
@@ -104,7 +104,7 @@ class FrozenBase:
 
     @property
     def end_id(self) -> int:
-        """Return the id of the end token, whose state stands for the whole text."""
+        """Return the id of the end token, whose state represents the text."""
         return int(self._tokenizer.eos_token_id)
 
     @property
@@ -168,7 +168,7 @@ class FrozenBase:
         return mean * float(self._vae.config.scaling_factor)
 
     def decode(self, latents_BKHW: Tensor) -> Tensor:
-        """Decode latents to images, (B, 3, H, W) in 0…1."""
+        """Decode latents (B, K, H, W) to images (B, 3, H, W) in 0…1."""
         import torch
 
         with torch.no_grad():
@@ -187,12 +187,12 @@ class FrozenBase:
         return sampler
 
     def add_noise(self, latents_BKHW: Tensor, noise_BKHW: Tensor, steps_B: Tensor) -> Tensor:
-        """Return latents at noise levels `steps_B`."""
+        """Return latents (B, K, H, W) with noise of the same shape at noise levels (B,)."""
         noisy_BKHW: Tensor = self.schedule.add_noise(latents_BKHW, noise_BKHW, steps_B)
         return noisy_BKHW
 
     def target(self, latents_BKHW: Tensor, noise_BKHW: Tensor, steps_B: Tensor) -> Tensor:
-        """Return what the denoiser was trained to predict: noise, latents or velocity, by its schedule."""
+        """Return the training target (B, K, H, W): noise, latents or velocity, depending on the schedule. Raises DoesNotFit."""
         match self.schedule.config.prediction_type:
             case "epsilon":
                 return noise_BKHW
@@ -206,7 +206,7 @@ class FrozenBase:
 
     def predict(
         self,
-        noised_BKHW: Tensor,
+        noisy_BKHW: Tensor,
         steps_B: Tensor,
         states_BLC: Tensor,
         pooled_BP: Tensor | None = None,
@@ -218,13 +218,13 @@ class FrozenBase:
         """
         if self.pooled_width is not None and pooled_BP is None:
             raise DoesNotFit(
-                f"this base reads a pooled vector of width {self.pooled_width}, and the module gives none."
+                f"this base reads a pooled vector of width {self.pooled_width}, and the module returns none."
             )
         conditions = self.conditions(states_BLC, pooled_BP, mask_BL)
         answer: Tensor = self.denoiser(
-            noised_BKHW, timestep=steps_B, encoder_hidden_states=states_BLC, **conditions
+            noisy_BKHW, timestep=steps_B, encoder_hidden_states=states_BLC, **conditions
         ).sample
-        return answer[:, : noised_BKHW.shape[1]]
+        return answer[:, : noisy_BKHW.shape[1]]
 
     def conditions(
         self,
@@ -232,5 +232,5 @@ class FrozenBase:
         pooled_BP: Tensor | None,  # noqa: ARG002
         mask_BL: Tensor | None,  # noqa: ARG002
     ) -> dict[str, Any]:
-        """Return the denoiser's further arguments, besides states and timestep."""
+        """Return the denoiser's arguments besides timestep and states, from states (B, L, C), pooled vector (B, P) and mask (B, L)."""
         return {}

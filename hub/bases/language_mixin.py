@@ -1,4 +1,4 @@
-"""The one place where a prompt becomes embeddings: `encode_prompt` of every family, and `language=` on a call.
+"""Replace the embeddings of prompts in one place: `encode_prompt` of every family, and `language=` on a call.
 
 Every pipeline class (text-to-image, img2img, inpainting, ControlNet) gets its embeddings from `encode_prompt`. diffusers names
 the arguments alike in all families, so a family states only what its method returns and what is special about it.
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 Language = str | Sequence[str] | None
 """One language for all prompts, one for each, or None to detect it."""
 _REQUESTED: ContextVar[Language] = ContextVar("language of the pipeline call in progress", default=None)
-PROMPTS_ASKED: ContextVar[list[Sequence[str] | None] | None] = ContextVar(
+ENCODED_PROMPTS: ContextVar[list[Sequence[str] | None] | None] = ContextVar(
     "prompts of the call in progress", default=None
 )
 """The prompts this pipeline call has encoded so far, for families that encode twice; None outside of a call."""
@@ -59,7 +59,7 @@ class EncodesPrompts(Protocol):
     """Turns prompts into embeddings through loaded modules; `hub.loader` implements it."""
 
     def encode(self, prompts: Prompts) -> tuple[Embeddings, Embeddings | None] | None:
-        """Return positive and negative embeddings, or None if the base reads every prompt."""
+        """Return positive and negative embeddings, tokens (B, L, C) each, or None if the base reads every prompt."""
         ...
 
 
@@ -96,7 +96,7 @@ class LanguageMixin:
 
     def __call__(self, *arguments: Any, language: Language = None, **settings: Any) -> Any:
         """Run the pipeline as in diffusers; `language` is one for all prompts, or one for each."""
-        with speaking(language):
+        with language_context(language):
             return super().__call__(*arguments, **settings)  # type: ignore[misc]
 
     def encode_prompt(self, *arguments: Any, language: Language = None, **settings: Any) -> Any:
@@ -118,7 +118,7 @@ class LanguageMixin:
             )
             if answer is not None:
                 _refuse_other_prompts(given)
-                given |= self._replaced(given, *answer)
+                given |= self._replace_prompts(given, *answer)
         return own(**given)
 
     def _read_by_modules(
@@ -162,16 +162,18 @@ class LanguageMixin:
 
     @classmethod
     def encoded(cls, answer: Sequence[Any]) -> Embeddings:
-        """Return the prompts' part of what `encode_prompt` returned."""
+        """Return the embeddings of the prompts, tokens (B, L, C), from what `encode_prompt` returned."""
         return Embeddings(**{name: each for name, each in zip(cls.gives, answer, strict=False) if name})
 
-    def _replaced(self, given: Mapping[str, Any], positive: Embeddings, negative: Embeddings | None) -> dict[str, Any]:
+    def _replace_prompts(
+        self, given: Mapping[str, Any], positive: Embeddings, negative: Embeddings | None
+    ) -> dict[str, Any]:
         """Return the arguments that give embeddings to the base in place of texts."""
         changed: dict[str, Any] = dict.fromkeys(name for name in ("prompt", "negative_prompt") if name in given)
         if self.takes_finished:
             count, dtype = given["num_images_per_prompt"], self.transformer.dtype  # type: ignore[attr-defined]
-            positive = _repeated(positive, count, dtype)
-            negative = None if negative is None else _repeated(negative, count, dtype)
+            positive = _repeat(positive, count, dtype)
+            negative = None if negative is None else _repeat(negative, count, dtype)
             changed["num_images_per_prompt"] = 1
         for name in filter(None, self.gives):
             changed[_ARGUMENTS[name]] = getattr(positive, name)
@@ -187,14 +189,14 @@ class LanguageMixin:
 
 
 @contextmanager
-def speaking(language: Language) -> Iterator[None]:
-    """Set the language of prompts. A context variable, so that threads can share a pipeline."""
-    before, asked = _REQUESTED.set(language), PROMPTS_ASKED.set([])
+def language_context(language: Language) -> Iterator[None]:
+    """Set the language of prompts within a `with` block. It is a context variable, so that threads can share a pipeline."""
+    requested, encoded = _REQUESTED.set(language), ENCODED_PROMPTS.set([])
     try:
         yield
     finally:
-        _REQUESTED.reset(before)
-        PROMPTS_ASKED.reset(asked)
+        _REQUESTED.reset(requested)
+        ENCODED_PROMPTS.reset(encoded)
 
 
 def negatives_of(
@@ -215,7 +217,7 @@ def negatives_of(
         return (negative_prompt,) * count
     if len(negative_prompt) != count:
         raise ValueError(
-            f"`negative_prompt` holds {len(negative_prompt)} texts and `prompt` {count}: give one for each."
+            f"`negative_prompt` has length {len(negative_prompt)} and `prompt` {count}: pass one negative prompt for each prompt."
         )
     return tuple(negative_prompt)
 
@@ -244,12 +246,12 @@ def _check_lengths(prompt_BLC: Tensor, negative_BLC: Tensor | None) -> None:
     """Raise DoesNotFit unless prompts and negative prompts have equally many tokens: most denoisers batch both."""
     if negative_BLC is not None and negative_BLC.shape[1] != prompt_BLC.shape[1]:
         raise DoesNotFit(
-            f"`negative_prompt_embeds` has {negative_BLC.shape[1]} tokens and the prompt {prompt_BLC.shape[1]}: "
+            f"`negative_prompt_embeds` has {negative_BLC.shape[1]} tokens and `prompt_embeds` {prompt_BLC.shape[1]}: "
             "encode both with `pipe.encode_prompt`."
         )
 
 
-def _repeated(encoded: Embeddings, count: int, dtype: torch.dtype) -> Embeddings:
+def _repeat(encoded: Embeddings, count: int, dtype: torch.dtype) -> Embeddings:
     """Repeat each row `count` times, as diffusers orders several images of a prompt; states in `dtype`."""
     tokens_BLC, pooled_BP, mask_BL = encoded
     return Embeddings(
@@ -260,15 +262,15 @@ def _repeated(encoded: Embeddings, count: int, dtype: torch.dtype) -> Embeddings
 
 
 def with_language(mixin: type[LanguageMixin], pipeline_class: type[Any]) -> type[Any]:
-    """Return `pipeline_class` with `mixin` before it; cached."""
+    """Return `pipeline_class` with `mixin` before it and `language` in its signatures; cached."""
     if issubclass(pipeline_class, LanguageMixin):
         return pipeline_class
-    stated = {name: _stated(mixin, pipeline_class, name) for name in ("__call__", "encode_prompt")}
-    return stacked(mixin, pipeline_class, _mixin=mixin, **stated)
+    methods = {name: _with_language_argument(mixin, pipeline_class, name) for name in ("__call__", "encode_prompt")}
+    return add_mixin(mixin, pipeline_class, _mixin=mixin, **methods)
 
 
-def stacked(mixin: type[Any], pipeline_class: type[Any], **attributes: Any) -> type[Any]:
-    """Return `pipeline_class` with `mixin` before it, cached, under its own name: `save_pretrained` writes that."""
+def add_mixin(mixin: type[Any], pipeline_class: type[Any], **attributes: Any) -> type[Any]:
+    """Return a cached subclass with `mixin` before `pipeline_class`. It keeps the name, which `save_pretrained` writes."""
     if (mixin, pipeline_class) not in _MADE:
         named = {name: getattr(pipeline_class, name) for name in ("__module__", "__doc__", "__qualname__")}
         _MADE[mixin, pipeline_class] = type(pipeline_class.__name__, (mixin, pipeline_class), named | attributes)
@@ -278,7 +280,7 @@ def stacked(mixin: type[Any], pipeline_class: type[Any], **attributes: Any) -> t
 _MADE: dict[tuple[type[Any], type[Any]], type[Any]] = {}
 
 
-def _stated(mixin: type[LanguageMixin], pipeline_class: type[Any], name: str) -> Callable[..., Any]:
+def _with_language_argument(mixin: type[LanguageMixin], pipeline_class: type[Any], name: str) -> Callable[..., Any]:
     """Return the mixin's method `name` with the documentation and signature of `pipeline_class`, plus `language`."""
     theirs = getattr(pipeline_class, name)
 

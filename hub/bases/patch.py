@@ -1,4 +1,4 @@
-"""A reversible change of a base: the class that families and the loader share."""
+"""The class of reversible changes of a base, which families and the loader share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Patch:
     """One reversible change of one base, initially off."""
 
     exclusive = False
-    """Whether it changes every image drawn while it is on; a batch is drawn with at most one such patch."""
+    """Whether it changes every image that is generated while it is on. A batch uses at most one such patch."""
 
     def switch(self, on: bool) -> None:
         """Turn the patch on or off. Idempotent; does nothing for patches that never affect other prompts."""
@@ -22,4 +22,4 @@ class Patch:
         raise NotImplementedError
 
     def move(self, device: torch.device) -> None:
-        """Move what lies outside the base's own modules to `device`, if anything does."""
+        """Move tensors that are not part of the base's modules to `device`, if there are any."""

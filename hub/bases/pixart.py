@@ -1,6 +1,6 @@
-"""PixArt-α and Σ: a transformer that reads token states with a mask, behind its caption projection.
+"""PixArt-α and Σ: a transformer that reads token states with a mask, after its caption projection.
 
-Modules give states behind that projection (MuLan's published adapter replaces it), so the width is the transformer's.
+Modules return states as they are after that projection (MuLan's published adapter replaces it), so the width is the transformer's.
 
 Shape letters: B batch, L tokens, C conditioning width.
 """
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class PixArtLanguage(LanguageMixin):
-    """PixArt's mixin: a module's states have the transformer's width; if the base reads every prompt, they have T5's as usual."""
+    """PixArt's mixin. States of modules have the width of the transformer; if the base reads every prompt, states have T5's width."""
 
     gives = ("tokens_BLC", "mask_BL")
 
@@ -81,7 +81,7 @@ class FrozenPixArt(FrozenBase):
         pooled_BP: Tensor | None,  # noqa: ARG002 - all families share one signature
         mask_BL: Tensor | None,
     ) -> dict[str, Any]:
-        """Return the mask, and the image size for the largest transformers."""
+        """Return the mask (B, L), and the image size (B, 2) for the largest transformers."""
         sizes: dict[str, Tensor | None] = {"resolution": None, "aspect_ratio": None}
         if self.denoiser.use_additional_conditions:
             count = len(states_BLC)
@@ -101,7 +101,7 @@ class PixArt(Family):
     frozen = FrozenPixArt
 
     def conditioning(self, folder: Path) -> Conditioning:
-        """Return heads times their width; any length, with a mask."""
+        """Return heads times their width; any length, with a mask. Raises DamagedFile."""
         config = read_json(folder / "transformer" / "config.json")
         heads, width = config.get("num_attention_heads"), config.get("attention_head_dim")
         if not isinstance(heads, int) or not isinstance(width, int):

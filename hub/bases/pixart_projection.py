@@ -1,7 +1,7 @@
-"""Let modules give states behind PixArt's caption projection: states that are already projected pass through.
+"""Let modules return states that skip PixArt's caption projection: states of the projected width pass through unchanged.
 
 Widths tell them apart (T5 gives 4096 channels, the transformer reads 1152), so precomputed embeddings stay valid whichever
-module is active, and the base's own batches are drawn as before.
+module is active, and the base's own batches are unchanged.
 
 Shape letters: B batch, L tokens, T width of the base's text encoder, C conditioning width.
 """

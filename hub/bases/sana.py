@@ -17,7 +17,7 @@ from hub.records import Conditioning
 
 
 class SanaLanguage(LanguageMixin):
-    """Sana's mixin. The instruction is for the base's own encoder; a module reads the prompt alone. Sprint has no negatives."""
+    """Sana's mixin. Only the base's own encoder reads the instruction; modules read the prompt alone. Sprint has no negative prompts."""
 
     gives = ("tokens_BLC", "mask_BL")
     takes_finished = True
@@ -33,7 +33,7 @@ class Sana(Family):
     mixin = SanaLanguage
 
     def conditioning(self, folder: Path) -> Conditioning:
-        """Return `caption_channels` of the transformer (2304); any length, with a mask."""
+        """Return `caption_channels` of the transformer (2304); any length, with a mask. Raises DamagedFile."""
         width = read_json(folder / "transformer" / "config.json").get("caption_channels")
         if not isinstance(width, int):
             raise DamagedFile(f"the transformer of `{folder.name}` has the invalid `caption_channels` {width!r}.")

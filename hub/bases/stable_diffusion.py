@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class StableDiffusionLanguage(LanguageMixin):
-    """Stable Diffusion's mixin: every prompt of a list has a negative prompt of its own."""
+    """Stable Diffusion's mixin: every prompt of a list has its own negative prompt."""
 
     shares_negative = False
 
@@ -74,7 +74,7 @@ class StableDiffusion(Family):
     frozen = FrozenStableDiffusion
 
     def conditioning(self, folder: Path) -> Conditioning:
-        """Return `cross_attention_dim` of the UNet; cross-attention takes any length."""
+        """Return `cross_attention_dim` of the UNet; cross-attention takes any length. Raises DamagedFile."""
         width = read_json(folder / "unet" / "config.json").get("cross_attention_dim")
         if not isinstance(width, int):
             raise DamagedFile(f"the UNet of `{folder.name}` needs one `cross_attention_dim`, and has {width!r}.")

@@ -55,7 +55,7 @@ class FrozenSDXL(FrozenStableDiffusion):
         pooled_BP: Tensor | None,
         mask_BL: Tensor | None,  # noqa: ARG002 - all families share one signature
     ) -> dict[str, Any]:
-        """Return the pooled vector and the sizes of an uncropped image of the base's size."""
+        """Return the pooled vector (B, P), and the sizes (B, 6) of an uncropped image of the base's size."""
         # Original (height, width), upper left corner of the crop, target (height, width): SDXL, §2.2.
         time_ids_6 = states_BLC.new_tensor([self.side, self.side, 0, 0, self.side, self.side])
         return {"added_cond_kwargs": {"text_embeds": pooled_BP, "time_ids": time_ids_6.expand(len(states_BLC), -1)}}
@@ -89,7 +89,7 @@ class StableDiffusionXL(Family):
     frozen = FrozenSDXL
 
     def conditioning(self, folder: Path) -> Conditioning:
-        """Return `cross_attention_dim` of the UNet and the width of the second encoder's projection."""
+        """Return `cross_attention_dim` of the UNet and the width of the second encoder's projection. Raises DamagedFile."""
         width = read_json(folder / "unet" / "config.json").get("cross_attention_dim")
         pooled = read_json(folder / "text_encoder_2" / "config.json").get("projection_dim")
         if not isinstance(width, int) or not isinstance(pooled, int):

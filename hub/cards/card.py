@@ -45,10 +45,10 @@ class Card:
     prose: str = ""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "scores", _grouped(self.scores))
+        object.__setattr__(self, "scores", _group(self.scores))
 
 
-def _grouped(scores: Iterable[Score]) -> tuple[Score, ...]:
+def _group(scores: Iterable[Score]) -> tuple[Score, ...]:
     groups: dict[tuple[str, ...], list[Score]] = {}
     for score in scores:
         key = (score.benchmark, score.language, score.split, score.benchmark_digest)

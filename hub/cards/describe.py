@@ -7,7 +7,7 @@ from typing import Any
 
 from hub.cards.card import FILE, NAMESPACE
 from hub.cards.licenses import parse_license
-from hub.cards.read import read_card, split
+from hub.cards.read_card import read_card, split_front_matter
 from hub.cards.variant_config import read_variant, variant_folders
 from hub.errors import UnknownLanguage, InvalidCard
 from hub.languages import parse_language
@@ -16,7 +16,7 @@ from hub.records import PLAIN, Artifact, Variant, joined, parted
 
 DATASET = "dataset"
 PLAIN_KINDS = {"base", DATASET}
-"""Kinds without variants: repositories of diffusers or datasets, with their own config.json."""
+"""Kinds without variants: repositories in the layout of diffusers or datasets."""
 
 
 def describe(folder: Path, name: ArtifactName) -> Artifact:
@@ -33,8 +33,8 @@ def describe(folder: Path, name: ArtifactName) -> Artifact:
         languages=card.languages,
         method=card.method or (methods.pop() if len(methods) == 1 else ""),
         variants=variants,
-        bases=tuple(dict.fromkeys([*(variant.folder for variant in variants), *map(bare, card.bases)])),
-        encoder=joined(map(bare, parted(card.encoder or (encoders.pop() if len(encoders) == 1 else "")))),
+        bases=tuple(dict.fromkeys([*(variant.folder for variant in variants), *map(without_owner, card.bases)])),
+        encoder=joined(map(without_owner, parted(card.encoder or (encoders.pop() if len(encoders) == 1 else "")))),
         conditioning=card.conditioning,
         scores=card.scores,
         tags=card.tags,
@@ -45,7 +45,7 @@ def describe(folder: Path, name: ArtifactName) -> Artifact:
 def describe_repository(folder: Path, name: ArtifactName, *, is_dataset: bool) -> Artifact:
     """Describe a folder that may have no linguahub card: then Hugging Face's front matter describes a plain artifact.
 
-    Raises InvalidCard, also if the card of a data set is in a model repository or the reverse.
+    Raises InvalidCard, also if the card describes a data set in a model repository, or a model in a data set repository.
     """
     try:
         text = (folder / FILE).read_text(encoding="utf-8-sig")
@@ -53,7 +53,7 @@ def describe_repository(folder: Path, name: ArtifactName, *, is_dataset: bool) -
         text = ""
     except UnicodeDecodeError as error:
         raise InvalidCard(f"the card of `{name}` is not UTF-8 text: {error}.") from error
-    front_matter = split(text)[0] if text.startswith("---") else {}
+    front_matter = split_front_matter(text)[0] if text.startswith("---") else {}
     if NAMESPACE not in front_matter:
         return _plain(front_matter, name, DATASET if is_dataset else PLAIN)
     found = describe(folder, name)
@@ -65,42 +65,42 @@ def describe_repository(folder: Path, name: ArtifactName, *, is_dataset: bool) -
 
 
 def _plain(front_matter: dict[str, Any], name: ArtifactName, kind: str) -> Artifact:
-    """Describe a repository of another library by the valid fields of its front matter."""
+    """Describe a repository of another library from the valid fields of its front matter."""
 
-    def words(key: str) -> tuple[str, ...]:
+    def texts(key: str) -> tuple[str, ...]:
         value = front_matter.get(key)
         values = value if isinstance(value, list) else [value]
         return tuple(dict.fromkeys(each[:200] for each in values if isinstance(each, str) and each))
 
     languages = []
-    for word in words("language"):
+    for word in texts("language"):
         try:
             languages.append(parse_language(word))
         except UnknownLanguage:
             continue
     license = front_matter.get("license")
-    trained_on = [f"dataset:{each}" for each in words("datasets")]
+    trained_on = [f"dataset:{each}" for each in texts("datasets")]
     return Artifact(
         name=name,
         kind=kind,
         summary="",
         license=(parse_license(license) if isinstance(license, str) else None) or "",
         languages=tuple(dict.fromkeys(languages)),
-        bases=tuple(map(bare, words("base_model"))),
-        tags=tuple(dict.fromkeys((*words("tags"), *words("library_name"), *words("pipeline_tag"), *trained_on))),
+        bases=tuple(map(without_owner, texts("base_model"))),
+        tags=tuple(dict.fromkeys((*texts("tags"), *texts("library_name"), *texts("pipeline_tag"), *trained_on))),
     )
 
 
 def is_plain(folder: Path, kind: str) -> bool:
     """Return whether `folder` is a repository of another library, without variants.
 
-    An encoder is one if it can be loaded from its root; an encoder trained for bases has only variants.
+    This includes encoders that are loaded from the root; an encoder trained for bases has only variants.
     """
     return kind in PLAIN_KINDS or (kind == "encoder" and (folder / "config.json").is_file())
 
 
-def bare(name: str) -> str:
-    """Return a name without the owner `linguahub`, as in variant folders: `emoji-sd` for `linguahub/emoji-sd`."""
+def without_owner(name: str) -> str:
+    """Return a name without the owner `linguahub`, as variant folders are named: `emoji-sd` for `linguahub/emoji-sd`."""
     return name.removeprefix("linguahub/")
 
 
@@ -112,5 +112,5 @@ def _variants(folder: Path, name: ArtifactName) -> tuple[Variant, ...]:
         except InvalidCard as error:
             problems.append(str(error).rstrip("."))
     if problems:
-        raise InvalidCard(f"`{name}` has {len(problems)} invalid variants: {'; '.join(problems)}.")
+        raise InvalidCard(f"`{name}` has invalid variants: {'; '.join(problems)}.")
     return tuple(variants)

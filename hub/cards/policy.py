@@ -14,7 +14,7 @@ from hub.names import check_path
 PICKLES = (".bin", ".ckpt", ".joblib", ".pickle", ".pkl", ".pt", ".pth")
 """Suffixes of files that are usually pickles, which can run code when read."""
 IGNORED = frozenset({".cache", ".git", ".DS_Store", "__pycache__"})
-"""Skipped silently, as in Hugging Face's uploads."""
+"""Files and folders that are skipped, as in Hugging Face's uploads."""
 ARCHIVES = (
     ".7z", ".bz2", ".egg", ".gz", ".jar", ".keras", ".lz4", ".npz", ".rar", ".tar", ".tgz", ".txz", ".whl", ".xz", ".zip", ".zst",
 )  # fmt: skip
@@ -22,7 +22,7 @@ PROGRAMS = (
     ".apk", ".bat", ".class", ".cmd", ".com", ".deb", ".dll", ".dylib", ".exe", ".msi", ".ps1", ".rpm", ".scr", ".so", ".vbs", ".wasm",
 )  # fmt: skip
 _START = 512
-"""Bytes read to recognise a file."""
+"""Number of bytes that are read to recognise a file."""
 _PICKLE_STARTS = tuple(bytes([0x80, protocol]) for protocol in range(2, 6))
 _ARCHIVE_STARTS = (
     b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"7z\xbc\xaf\x27\x1c",
@@ -41,46 +41,46 @@ _REASONS = {
 
 
 def check_contents(folder: Path) -> list[str]:
-    """Return the relative paths of all files in `folder`, sorted. Raises InvalidSource or InvalidPath with every problem."""
+    """Return the relative paths of all files in `folder`, sorted. Raises InvalidSource with every problem, InvalidPath, Unreachable."""
     if not folder.is_dir():
-        raise InvalidSource(f"{folder} is not a folder: choose one with README.md and weights.")
+        raise InvalidSource(f"`{folder}` is not a folder: choose one with README.md and weights.")
     try:
         paths = _paths(folder)
         problems = [problem for path in paths if (problem := _problem(folder, path))]
     except OSError as error:
         raise Unreachable(f"cannot read {error.filename or folder}: {error.strerror}.") from error
     if problems:
-        raise InvalidSource(f"{folder.name} cannot be published: {'; '.join(problems)}.")
+        raise InvalidSource(f"`{folder.name}` cannot be published: {'; '.join(problems)}.")
     return paths
 
 
 def _paths(folder: Path) -> list[str]:
-    """List the files below `folder`, following links to files but refusing links to folders."""
+    """List the files below `folder`. Links to files are followed, links to folders are refused."""
     paths = []
     for parent, folders, files in os.walk(folder):
         folders[:] = sorted(each for each in folders if each not in IGNORED)
         linked = [each for each in folders if (Path(parent) / each).is_symlink()]
         if linked:
-            raise InvalidSource(f"{linked[0]} is a link to a folder: copy its contents instead.")
+            raise InvalidSource(f"`{linked[0]}` is a link to a folder: copy the contents of that folder instead.")
         paths += [(Path(parent) / each).relative_to(folder).as_posix() for each in files if each not in IGNORED]
-    check_twins(paths)
+    check_duplicates(paths)
     return sorted(paths)
 
 
-def check_twins(paths: Iterable[str]) -> None:
+def check_duplicates(paths: Iterable[str]) -> None:
     """Raise InvalidPath for an invalid path, or for two that differ only in case."""
-    twins: dict[str, str] = {}
+    known: dict[str, str] = {}
     for path in sorted(paths):
         check_path(path)
-        twin = twins.setdefault(path.lower(), path)
-        if twin != path:
+        duplicate = known.setdefault(path.lower(), path)
+        if duplicate != path:
             raise InvalidPath(
-                f"`{twin}` and `{path}` differ only in case, which some file systems do not support: rename one."
+                f"`{duplicate}` and `{path}` differ only in case, which some file systems do not support: rename one."
             )
 
 
 def file_problem(path: str, opened: BinaryIO, size_bytes: int, *, allow_unsafe_files: bool = False) -> str | None:
-    """Return why a file must not be published under `path`, or None. `allow_unsafe_files` allows files that can run code."""
+    """Return why a file cannot be published under `path`, or None. `allow_unsafe_files` allows files that can run code."""
     name = path.lower()
     if not allow_unsafe_files and (kind := kind_of(path, opened)):
         return f"`{path}` is {_REASONS[kind]}"

@@ -1,4 +1,4 @@
-"""Read variants: `<base>/config.json` describes a module, its base and encoder, and its output."""
+"""Read `<base>/config.json` of a variant: the architecture of a module, its base and encoder, and its output."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def read_variant(path: Path) -> Variant:
     problems = _problems(config)
     if problems:
         raise InvalidCard(f"{where}: {'; '.join(problems)}.")
-    pins = tuple(map(_pin, _listed(config.get("encoder"))))
+    pins = tuple(map(_pin, _pinned_encoders(config.get("encoder"))))
     return Variant(
         base=_pin(config["base"]),
         folder=file.parent.name,
@@ -45,7 +45,7 @@ def read_variant(path: Path) -> Variant:
 
 
 def read_conditioning(value: dict[str, Any]) -> Conditioning:
-    """Convert a value without `conditioning_problems`."""
+    """Return the conditioning of a value that has no `conditioning_problems`."""
     return Conditioning(**value)
 
 
@@ -78,14 +78,14 @@ def _problems(config: dict[str, Any]) -> list[str]:
     return problems + conditioning_problems(config.get("conditioning"))
 
 
-def _listed(encoder: Any) -> list[dict[str, Any]]:
-    """Return the pins of other artifacts; none if the encoder is the base's or in the variant."""
+def _pinned_encoders(encoder: Any) -> list[dict[str, Any]]:
+    """Return the pins of other artifacts. There are none if the encoder is the base's own or inside the variant."""
     pins = encoder if isinstance(encoder, list) else [encoder] if encoder else []
     return [each for each in pins if "folder" not in each]
 
 
 def _encoder_problems(value: object) -> list[str]:
-    """Check one or several pins of other artifacts, or the `folder` beside config.json with the variant's own encoder."""
+    """Check one or several pins of other artifacts, or the `folder` of the variant's own encoder."""
     if isinstance(value, list):
         return [problem for each in value for problem in _pin_problems("encoder", each)]
     if not isinstance(value, dict) or "folder" not in value:

@@ -26,7 +26,7 @@ INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run `hub` with `arguments` (the process' own by default) and return its exit code."""
+    """Run `hub` with `arguments` (default: those of the process) and return the exit code."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("always", YankedRevision)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperArgument, TyperCommand, TyperGroup
 
 from hub.errors import HubError, InvalidRequest
 from hub.plugins import advertised
@@ -42,6 +42,10 @@ OWN = {
     "doctor": "maintain.doctor",
 }
 """Command → module below `hub.cli` with a function of the module's name, in the order of `hub --help`."""
+METAVARS = {
+    "str": "TEXT", "list[str]": "TEXT", "int": "N", "int range": "N", "float": "NUMBER", "float range": "NUMBER", "path": "PATH",
+}  # fmt: skip
+"""Typer's name of a type → the placeholder for an option's value in `--help`."""
 
 
 class PluggableGroup(TyperGroup):
@@ -63,13 +67,26 @@ class PluggableGroup(TyperGroup):
         return None
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Resolve as Typer does, but suggest similar names from all commands, imported or not."""
+        """Resolve as Typer does, but suggest similar names of commands. Raises InvalidRequest for an unknown one."""
         name = args[0]
         if self.get_command(ctx, name) is None and not name.startswith("-"):
             near = difflib.get_close_matches(name, self.list_commands(ctx), n=3, cutoff=0.5)
             hint = f" Did you mean {', '.join(f'`hub {each}`' for each in near)}?" if near else ""
             raise InvalidRequest(f"unknown command `{name}`.{hint} List them with `hub --help`.")
         return super().resolve_command(ctx, args)
+
+
+class Argument(TyperArgument):
+    """An argument that `--help` shows by its name alone."""
+
+    def display_type(self, ctx: Any) -> str:  # noqa: ARG002 - Typer's signature
+        """Return an empty string: no type."""
+        return ""
+
+    def get_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ARG002 - Typer's signature
+        """Return `NAME`, in brackets if it can be omitted, with dots if it can be repeated."""
+        dots = "" if self.nargs == 1 else "..."
+        return [f"{self.metavar}{dots}" if self.required else f"[{self.metavar}{dots}]"]
 
 
 def as_command(name: str, target: Callable[..., Any] | typer.Typer) -> Any:
@@ -81,7 +98,20 @@ def as_command(name: str, target: Callable[..., Any] | typer.Typer) -> Any:
         app.command(name)(target)
         command = typer.main.get_command(app)
     command.name = name
+    _set_metavars(command)
     return command
+
+
+def _set_metavars(command: Any) -> None:
+    """Show options as `--limit N` and arguments as `NAME` in `--help`, where Typer would show Python types."""
+    for parameter in command.params:
+        if isinstance(parameter, TyperArgument):
+            parameter.metavar = parameter.metavar or parameter.name.upper()
+            parameter.__class__ = Argument  # Typer has no setting for the class of an argument.
+        elif parameter.metavar is None:
+            parameter.metavar = METAVARS.get(parameter.display_type(None).strip("<>"))
+    for each in getattr(command, "commands", {}).values():
+        _set_metavars(each)
 
 
 def program() -> Any:
@@ -121,12 +151,12 @@ def _load(point: EntryPoint) -> Any:
 
 
 def _broken(name: str, message: str) -> Any:
-    def say_why(*_: Any, **__: Any) -> None:
+    def raise_error(*_: Any, **__: Any) -> None:
         raise HubError(message)
 
     return TyperCommand(
         name=name,
-        callback=say_why,
+        callback=raise_error,
         help="(Cannot be loaded; run it to see why.)",
         context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
         rich_markup_mode=None,

@@ -1,4 +1,4 @@
-"""Optional dependencies: the packages of each extra, read from the metadata of this distribution."""
+"""Find the packages of each extra in the metadata of this distribution."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Export a variant to its system's published format, which the system's own code reads.
+"""Export a variant to the published format of its system, which the system's own code reads.
 
 Tensors are exported byte for byte. Tensors that an import skipped, such as mCLIP's CLIP, are not in the variant and so not in the
 exported file.
@@ -28,7 +28,7 @@ def export(variant: Path, to: Path | None = None, *, what: str, format_name: str
     """Write the variant in the folder `variant` as a published file: `to`, or a file named after `what` in the working directory.
 
     The format is `format_name`, the one it was imported from, or the one that fits the module. Raises InvalidRequest without a
-    fitting format, DoesNotFit if the module does not fit the format, Conflict if `to` exists.
+    fitting format, DoesNotFit if the module does not fit the format, Conflict if `to` exists, MissingExtra without torch.
     """
     try:
         import torch  # noqa: F401 - imported first, so that a missing extra is reported before anything is read

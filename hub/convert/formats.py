@@ -42,7 +42,10 @@ UNREAD = "Nothing was written: compare it with the published file, and download 
 
 def format_named(name: str) -> Format:
     """Return the format called `name`, with or without its encoder. Raises InvalidRequest with all names."""
-    known = {each.name: each for each in [*FORMATS, *(each.whole for each in FORMATS if each.whole is not None)]}
+    known = {
+        each.name: each
+        for each in [*FORMATS, *(each.including_encoder for each in FORMATS if each.including_encoder is not None)]
+    }
     if name not in known:
         listed = ", ".join(f"`{each}`" for each in known)
         raise InvalidRequest(f"unknown published format `{name}`: choose one of {listed}.")
@@ -55,27 +58,27 @@ def recognise(shapes: Shapes, *, what: str, with_encoder: bool = False) -> tuple
     Raises InvalidSource if no format is near, WeightsDoNotFit with every difference from the nearest one.
     """
     for each in FORMATS:
-        chosen = each.whole if with_encoder and each.whole is not None else each
+        chosen = each.including_encoder if with_encoder and each.including_encoder is not None else each
         if any(anchor not in shapes for anchor in chosen.anchors):
             continue
         try:
             reading = chosen.recognise(shapes)
         except (KeyError, ValueError, IndexError) as error:
             raise WeightsDoNotFit(
-                what, _against(chosen, shapes, f"its shapes contradict each other ({error})"), UNREAD
+                what, _differences_from(chosen, shapes, f"its shapes contradict each other ({error})"), UNREAD
             ) from error
         if reading is not None:
             return chosen, reading
     raise _unknown(shapes, what)
 
 
-def taken(format: Format, tensors: Tensors) -> dict[str, Tensor]:
-    """Return the tensors that go into a variant."""
+def tensors_to_convert(format: Format, tensors: Tensors) -> dict[str, Tensor]:
+    """Return the tensors, of any shapes, that go into a variant."""
     return {key: value for key, value in tensors.items() if re.fullmatch(format.left, key) is None}
 
 
 def disagreements_with(format: Format, reading: Reading, tensors: Tensors) -> list[str]:
-    """Return every difference between the taken tensors and what `reading` expects, in the keys of the file."""
+    """Return every difference in keys, shapes and types between `tensors` and what `reading` expects, by the keys of the file."""
     import torch
 
     from hub.errors import DoesNotFit
@@ -108,15 +111,15 @@ def _unknown(shapes: Shapes, what: str) -> InvalidSource | WeightsDoNotFit:
         some = ", ".join(f"`{key}`" for key in sorted(shapes)[:3])
         titles = "; ".join(each.title for each in FORMATS)
         return InvalidSource(
-            f"`{what}` has {len(shapes)} tensors ({some} …), which match no supported format: {titles}."
+            f"`{what}` has {len(shapes)} tensors ({some} …), which match no supported format. Supported: {titles}."
         )
-    return WeightsDoNotFit(what, _against(nearest, shapes), UNREAD)
+    return WeightsDoNotFit(what, _differences_from(nearest, shapes), UNREAD)
 
 
-def _against(format: Format, shapes: Shapes, *problems: str) -> list[str]:
+def _differences_from(format: Format, shapes: Shapes, *problems: str) -> list[str]:
     found = [f"the nearest published format is {format.title}", *problems]
     found += [f"`{anchor}` is missing" for anchor in format.anchors if anchor not in shapes]
-    found += [f"`{key}` has no place" for key in sorted(shapes) if re.fullmatch(format.keys, key) is None]
+    found += [f"`{key}` is unexpected" for key in sorted(shapes) if re.fullmatch(format.keys, key) is None]
     if len(found) == 1:
         found += [
             f"`{anchor}` is {'×'.join(map(str, shapes[anchor]))}, an unexpected shape" for anchor in format.anchors

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hub.convert.formats import UNREAD, disagreements_with, recognise, taken
+from hub.convert.formats import UNREAD, disagreements_with, recognise, tensors_to_convert
 from hub.errors import InvalidRequest, Unreachable, WeightsDoNotFit
 from hub.records import parted
 from hub.systems.shared.published_format import ENCODER, Files, Format, Reading
@@ -63,7 +63,7 @@ def convert(
     format, reading = recognise(
         {key: tuple(value.shape) for key, value in contents.tensors.items()}, what=what, with_encoder=with_encoder
     )
-    kept = taken(format, contents.tensors)
+    kept = tensors_to_convert(format, contents.tensors)
     problems = disagreements_with(format, reading, kept)
     if problems:
         raise WeightsDoNotFit(what, [f"it was recognised as {format.title}", *problems], UNREAD)
@@ -77,7 +77,7 @@ def convert(
     vocabulary = _tokenizer_folder(source, tokenizer, what) if reading.own_encoder else None
     published = {"format": format.name} | ({"prefix": contents.prefix} if contents.prefix else {})
     _write(folder, published, reading, format.to_variant(kept), vocabulary, base, encoder, languages)
-    return Conversion(format, reading, base, encoder, (*_left(format, contents.tensors), *contents.left))
+    return Conversion(format, reading, base, encoder, (*_describe_skipped(format, contents.tensors), *contents.left))
 
 
 def _write(
@@ -101,8 +101,8 @@ def _write(
             unfinished = Path(scratch) / folder.name
             for path, tensors in files.items():
                 (unfinished / path).parent.mkdir(parents=True, exist_ok=True)
-                whole = {key: value.contiguous().clone() for key, value in tensors.items()}
-                save_file(whole, unfinished / path, metadata={"format": "pt"})
+                contiguous = {key: value.contiguous().clone() for key, value in tensors.items()}
+                save_file(contiguous, unfinished / path, metadata={"format": "pt"})
             if vocabulary is not None:
                 inside = (unfinished / ENCODER).parent
                 _write_json(inside / "config.json", reading.own_encoder)
@@ -137,27 +137,27 @@ def _write(
 
 def _pins(encoder: str, reading: Reading) -> dict[str, Any] | list[dict[str, Any]]:
     """Return the pin of one encoder, or a list of pins for `a + b`."""
-    way = {"readout": reading.readout} | ({"sees_padding": True} if reading.sees_padding else {})
-    pins = [{"name": name, "digest": "", **way} for name in parted(encoder)]
+    rule = {"readout": reading.readout} | ({"sees_padding": True} if reading.sees_padding else {})
+    pins = [{"name": name, "digest": "", **rule} for name in parted(encoder)]
     return pins[0] if len(pins) == 1 else pins
 
 
 def _tokenizer_folder(source: Path, given: Path | None, what: str) -> Path:
     """Return the tokenizer's folder: as given, beside `source`, or in diffusers' layout. Raises InvalidRequest."""
-    places = [given] if given is not None else [source.parent, source.parent.parent / "tokenizer"]
-    for place in places:
-        if any((place / name).is_file() for name in _VOCABULARIES):
-            return place
-    looked = " and ".join(f"`{place}{os.sep}`" for place in places)
+    folders = [given] if given is not None else [source.parent, source.parent.parent / "tokenizer"]
+    for folder in folders:
+        if any((folder / name).is_file() for name in _VOCABULARIES):
+            return folder
+    searched = " and ".join(f"`{folder}{os.sep}`" for folder in folders)
     raise InvalidRequest(
-        f"`{what}` contains its text encoder, but no tokenizer was found in {looked}: name the folder of its "
+        f"`{what}` contains its text encoder, but no tokenizer was found in {searched}: name the folder of its "
         f"upstream tokenizer with --tokenizer ({', '.join(_VOCABULARIES)})."
     )
 
 
-def _left(format: Format, tensors: Any) -> tuple[str, ...]:
+def _describe_skipped(format: Format, tensors: Any) -> tuple[str, ...]:
     counts: dict[str, int] = {}
-    for key in tensors.keys() - taken(format, tensors).keys():
+    for key in tensors.keys() - tensors_to_convert(format, tensors).keys():
         group = ".".join(key.split(".")[:3])
         counts[group] = counts.get(group, 0) + 1
     return tuple(f"{group} ({number} tensors)" for group, number in sorted(counts.items()))

@@ -60,7 +60,9 @@ _PROJECTIONS = {"visual.proj": "visual_projection.weight", "text_projection": "t
 def translate(
     tensors: Mapping[str, Tensor], settings: Mapping[str, Any], *, what: str
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Return config.json and tensors in transformers' layout. `settings`: contents of open_clip_config.json, or empty.
+    """Return config.json and tensors in transformers' layout; projections are transposed, other shapes are unchanged.
+
+    `settings`: contents of open_clip_config.json, or empty.
 
     Raises InvalidSource for towers that transformers does not support.
     """

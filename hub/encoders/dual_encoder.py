@@ -1,4 +1,4 @@
-"""A frozen dual encoder of transformers: texts and images to features in one space.
+"""Load a frozen dual encoder, which maps texts and images to features in one space.
 
 Shape letters: N texts or images, P feature width, H and W of an image.
 """
@@ -40,7 +40,7 @@ class DualEncoder:
     ) -> DualEncoder:
         """Load a transformers folder, with weights as stored unless `dtype` is given. `what` names it in messages.
 
-        Raises DoesNotFit for other models; UnknownFile, DamagedFile and WeightsDoNotFit for broken folders.
+        Raises DoesNotFit for other models; UnknownFile, DamagedFile and WeightsDoNotFit for broken folders; MissingExtra.
         """
         what = what or folder.name
         try:

@@ -1,7 +1,7 @@
-"""Several frozen text encoders side by side: each reads the text, and their token states are concatenated on channels.
+"""Run several frozen text encoders on the same text and concatenate their token states on channels.
 
 PEA-Diffusion's `mul_clip—chinese_clip` and MultilingualSD3 use `torch.cat([states of one, states of the other], -1)`. Each encoder
-has its own tokenizer, so position 5 of one is other letters than position 5 of the other; modules were trained on that.
+has its own tokenizer, so the same position means different letters in each of them. Modules were trained on that.
 
 Shape letters: B batch, L tokens, E width of all encoders together.
 """
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from hub.encoders.encoder import States, TextEncoder
+from hub.encoders.text_encoder import States, TextEncoder
 from hub.errors import DoesNotFit
 
 

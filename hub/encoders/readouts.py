@@ -1,4 +1,4 @@
-"""Readouts: which of an encoder's states a module reads. A wrong one silently degrades images, so configs name it.
+"""Select the states of an encoder that a module reads. A wrong readout silently degrades images, so configs name it.
 
     last_hidden_state     last state of every token
     hidden_states[-2]     state of every token after the last layer but one; any index works
@@ -36,7 +36,7 @@ class Readout:
     needs_all_layers: bool = False
 
     def __call__(self, states: Any, mask_BL: Tensor) -> tuple[Tensor, Tensor]:
-        """Return states and mask; L = 1 for pooled readouts."""
+        """Return states (B, L, E) and mask (B, L); L = 1 for pooled readouts."""
         return self.read(states, mask_BL)
 
 

@@ -26,38 +26,41 @@ class Tokenize(Protocol):
     """A function from texts to ids (B, L) and mask (B, L), padded and truncated to `length`."""
 
     def __call__(self, texts: Sequence[str], length: int) -> tuple[Tensor, Tensor]:
-        """Return both as int64 on the CPU; the mask is 1 where a token counts."""
+        """Return ids (B, L) and mask (B, L) as int64 on the CPU; the mask is 1 where a token counts."""
         ...
 
 
 def read_tokenizer(folder: Path, *, what: str) -> Tokenize:
-    """Load the tokenizer of the encoder in `folder`, with the settings of its text half. `what` names it in messages."""
+    """Load the tokenizer of the encoder in `folder`, with the settings of its text half. `what` names it in messages.
+
+    Raises DamagedFile.
+    """
     config = _json(folder / "config.json", what) if (folder / "config.json").is_file() else {}
     half = half_of(config)
-    folder = place_of(folder)
+    folder = tokenizer_folder(folder)
     if half is not None and half.tokenizer:
         found: Tokenize = TransformersTokenizer(folder, what=what, settings=half.tokenizer)
     elif (folder / "tokenizer.json").is_file():
         found = FileTokenizer(folder, what=what)
     else:
         found = TransformersTokenizer(folder, what=what)
-    return found if half is None or half.never_counts is None else LeavingOut(found, half.never_counts)
+    return found if half is None or half.never_counts is None else MaskingTokenizer(found, half.never_counts)
 
 
-def place_of(encoder: Path) -> Path:
+def tokenizer_folder(encoder: Path) -> Path:
     """Return the tokenizer's folder: the encoder's own or, as in diffusers, `tokenizer` beside `text_encoder`."""
-    beside = encoder.with_name(beside_name(encoder.name))
+    beside = encoder.with_name(tokenizer_name(encoder.name))
     is_alone = not any((encoder / name).is_file() for name in ("tokenizer.json", "tokenizer_config.json", "vocab.txt"))
     return beside if is_alone and beside.is_dir() else encoder
 
 
-def beside_name(encoder: str) -> str:
+def tokenizer_name(encoder: str) -> str:
     """Return `tokenizer_2` for `text_encoder_2`; other names unchanged."""
     return encoder.replace("text_encoder", "tokenizer")
 
 
-class LeavingOut:
-    """Another tokenizer with one id masked wherever it occurs."""
+class MaskingTokenizer:
+    """A tokenizer that masks one id of another tokenizer wherever it occurs."""
 
     def __init__(self, tokenize: Tokenize, never_counts: int) -> None:
         self._tokenize = tokenize
@@ -73,6 +76,7 @@ class FileTokenizer:
     """A `tokenizer.json`, padded according to `tokenizer_config.json`."""
 
     def __init__(self, folder: Path, *, what: str) -> None:
+        """Read the files in `folder`. Raises DamagedFile."""
         try:
             # The library raises plain Exception for a file it cannot read.
             self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
@@ -93,17 +97,17 @@ class FileTokenizer:
                 f"Fetch it again with `hub pull {what}`."
             )
         self._pad = pad
-        self._side = settings.get("padding_side", "right")
-        self._cut = settings.get("truncation_side", "right")
+        self._padding_side = settings.get("padding_side", "right")
+        self._truncation_side = settings.get("truncation_side", "right")
         # The length is state of the library's tokenizer, so threads must not set it at once.
         self._lock = threading.Lock()
 
     def __call__(self, texts: Sequence[str], length: int) -> tuple[Tensor, Tensor]:
         """Shapes: (B, L), (B, L), int64, on the CPU."""
         with self._lock:
-            self._tokenizer.enable_truncation(length, direction=self._cut)
+            self._tokenizer.enable_truncation(length, direction=self._truncation_side)
             self._tokenizer.enable_padding(
-                direction=self._side, pad_id=self._pad_id, pad_token=self._pad, length=length
+                direction=self._padding_side, pad_id=self._pad_id, pad_token=self._pad, length=length
             )
             rows = self._tokenizer.encode_batch(list(texts))
         return torch.tensor([row.ids for row in rows]), torch.tensor([row.attention_mask for row in rows])
@@ -113,6 +117,7 @@ class TransformersTokenizer:
     """Any other tokenizer of transformers."""
 
     def __init__(self, folder: Path, *, what: str, settings: Mapping[str, Any] | None = None) -> None:
+        """Load the tokenizer in `folder` with further `settings`. Raises DamagedFile."""
         from transformers import AutoTokenizer
 
         try:

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 from hub.images.text_rendering import FAINT, INK, LINE, PAPER, wrap, write
 
 MIN_PX = 160
-"""Narrower images are enlarged by a whole number, to leave room for captions."""
+"""Minimum width of images in pixels. Narrower ones are enlarged by an integer factor, so that captions fit."""
 
 
 class SheetRow(NamedTuple):
@@ -27,7 +27,7 @@ class SheetRow(NamedTuple):
 
 
 def contact_sheet(rows: Sequence[SheetRow], columns: Sequence[str] = (), *, footer: str = "") -> Image.Image:
-    """Arrange rows under the headings `columns` and above `footer`. The label column is omitted if no row has a label."""
+    """Return an image of rows under the headings `columns` and above `footer`. Without labels there is no label column."""
     size = _Sizes.of([image for row in rows for image in row.images])
     left = round(1.4 * size.width) + 2 * size.gap if any(row.label for row in rows) else size.gap
     width = left + max(len(row.images) for row in rows) * (size.width + size.gap)
@@ -48,13 +48,13 @@ def contact_sheet(rows: Sequence[SheetRow], columns: Sequence[str] = (), *, foot
             _label(draw, row.label, y, left - 2 * size.gap, size)
         for column, image in enumerate(row.images):
             caption = row.captions[column] if row.captions else ""
-            _place(sheet, draw, image, caption, (left + column * (size.width + size.gap), y), size)
+            _paste(sheet, draw, image, caption, (left + column * (size.width + size.gap), y), size)
         y += height
     _write(draw, foot, size.gap, end, size.small, faint=True)
     return sheet
 
 
-def in_square(images: Sequence[Image.Image], captions: Sequence[str]) -> list[SheetRow]:
+def square_rows(images: Sequence[Image.Image], captions: Sequence[str]) -> list[SheetRow]:
     """Split images into rows without labels that make a nearly square sheet."""
     columns = math.ceil(math.sqrt(len(images)))
     return [
@@ -65,7 +65,7 @@ def in_square(images: Sequence[Image.Image], captions: Sequence[str]) -> list[Sh
 
 @dataclass(frozen=True, slots=True)
 class _Sizes:
-    """In pixels."""
+    """Sizes of images and fonts, in pixels."""
 
     width: int
     height: int
@@ -98,17 +98,17 @@ def _lines(row: SheetRow, size: _Sizes) -> int:
     return max((len(wrap(each, size.small, size.width, most=3)) for each in below), default=0)
 
 
-def _label(draw: ImageDraw.ImageDraw, label: str, y: int, room: int, size: _Sizes) -> None:
+def _label(draw: ImageDraw.ImageDraw, label: str, y: int, width: int, size: _Sizes) -> None:
     """Write a label, centred vertically beside a row of images."""
     words, _, note = label.partition("\n")
-    title = wrap(words, size.text, room, most=max(1, size.height // size.line - 2))
-    notes = wrap(note, size.small, room, most=2) if note else []
+    title = wrap(words, size.text, width, most=max(1, size.height // size.line - 2))
+    notes = wrap(note, size.small, width, most=2) if note else []
     start = y + (size.height - len(title) * size.line - len(notes) * size.small_line) / 2
     _write(draw, title, size.gap, start, size.text)
     _write(draw, notes, size.gap, start + len(title) * size.line, size.small, faint=True)
 
 
-def _place(
+def _paste(
     sheet: Image.Image, draw: ImageDraw.ImageDraw, image: Image.Image | None, caption: str, at: tuple[int, int], size: _Sizes
 ) -> None:  # fmt: skip
     x, y = at

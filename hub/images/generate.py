@@ -1,4 +1,4 @@
-"""Generate images for many prompts, each independent of the others; or compare a base with its modules."""
+"""Generate images for many prompts, independently of each other, or compare a base with its modules."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from PIL import Image
 from hub.errors import DoesNotFit
 from hub.languages import language_name, parse_language
 
-AT_ONCE = 8
-"""Batch size, so that memory does not grow with the number of prompts."""
+BATCH_SIZE = 8
+"""Prompts in one call, so that memory does not grow with their number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class GenerationSettings:
     guidance: float
 
 
-class Spoken(NamedTuple):
+class PromptWithLanguage(NamedTuple):
     """A prompt, and its language as given by the user, empty to detect it."""
 
     text: str
@@ -47,10 +47,12 @@ class Column(NamedTuple):
     cells: list[Cell]
 
 
-def draw(pipe: Any, prompts: Sequence[Spoken], settings: GenerationSettings) -> Iterator[Image.Image]:
-    """Yield an image for each prompt, in order. Each starts from the same seeded noise, whatever the batch."""
-    for first in range(0, len(prompts), AT_ONCE):
-        batch = prompts[first : first + AT_ONCE]
+def generate_images(
+    pipe: Any, prompts: Sequence[PromptWithLanguage], settings: GenerationSettings
+) -> Iterator[Image.Image]:
+    """Yield an image for each prompt, in order. All start from the same seeded noise, so batches do not matter."""
+    for first in range(0, len(prompts), BATCH_SIZE):
+        batch = prompts[first : first + BATCH_SIZE]
         languages = [prompt.language or None for prompt in batch]
         yield from pipe(
             [prompt.text for prompt in batch],
@@ -62,7 +64,9 @@ def draw(pipe: Any, prompts: Sequence[Spoken], settings: GenerationSettings) -> 
         ).images
 
 
-def compare(pipe: Any, base: str, prompts: Sequence[Spoken], settings: GenerationSettings) -> Iterator[Column]:
+def compare(
+    pipe: Any, base: str, prompts: Sequence[PromptWithLanguage], settings: GenerationSettings
+) -> Iterator[Column]:
     """Yield the base alone on the untranslated prompts, then each translation module alone, then each other module alone.
 
     All start from the same noise. A prompt in a language that a module does not read has no image in its column. The active
@@ -72,20 +76,20 @@ def compare(pipe: Any, base: str, prompts: Sequence[Spoken], settings: Generatio
     try:
         pipe.set_adapters([])
         # Without its language: the base gets the prompt although it does not read the language.
-        raw = [Spoken(prompt.text, "") for prompt in prompts]
-        yield Column(f"{base} alone", [Cell(image) for image in draw(pipe, raw, settings)])
+        raw = [PromptWithLanguage(prompt.text, "") for prompt in prompts]
+        yield Column(f"{base} alone", [Cell(image) for image in generate_images(pipe, raw, settings)])
         translations = {name: _translations(pipe, name, prompts) for name in names}
         for name in sorted(names, key=lambda name: not any(translations[name])):
             pipe.set_adapters([name])
             readable = [prompt for prompt in prompts if _reads(pipe, prompt)]
-            drawn = draw(pipe, readable, settings)
+            images = generate_images(pipe, readable, settings)
             heading = f"translated by {name}" if any(translations[name]) else name
             yield Column(
                 heading,
                 [
-                    Cell(next(drawn), f"“{words}”" if words else "")
+                    Cell(next(images), f"“{words}”" if words else "")
                     if prompt in readable
-                    else Cell(None, _silence(prompt))
+                    else Cell(None, _unread_caption(prompt))
                     for prompt, words in zip(prompts, translations[name], strict=True)
                 ],
             )
@@ -93,7 +97,7 @@ def compare(pipe: Any, base: str, prompts: Sequence[Spoken], settings: Generatio
         pipe.set_adapters(names)
 
 
-def _translations(pipe: Any, name: str, prompts: Sequence[Spoken]) -> list[str]:
+def _translations(pipe: Any, name: str, prompts: Sequence[PromptWithLanguage]) -> list[str]:
     """Return the translation of each prompt; empty if it is not translated or not read."""
     pipe.set_adapters([name])
     return [
@@ -102,7 +106,7 @@ def _translations(pipe: Any, name: str, prompts: Sequence[Spoken]) -> list[str]:
     ]
 
 
-def _reads(pipe: Any, prompt: Spoken) -> bool:
+def _reads(pipe: Any, prompt: PromptWithLanguage) -> bool:
     try:
         pipe.readers([prompt.text], language=prompt.language or None)
     except DoesNotFit:
@@ -110,5 +114,5 @@ def _reads(pipe: Any, prompt: Spoken) -> bool:
     return True
 
 
-def _silence(prompt: Spoken) -> str:
+def _unread_caption(prompt: PromptWithLanguage) -> str:
     return f"does not read {language_name(parse_language(prompt.language))}"

@@ -1,4 +1,4 @@
-"""PNG files with text fields that record how an image was made."""
+"""Save PNG files with text fields that record how an image was generated, and read them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from hub.errors import DamagedFile, Unreachable
-from hub.images.generate import GenerationSettings, Spoken
+from hub.images.generate import GenerationSettings, PromptWithLanguage
 from hub.weights.digest import digest_of
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def revision_of(hub: LocalHub, name: str) -> str:
     return hub.registry.revision(artifact, revision or "main").id
 
 
-def made_by(
+def generation_fields(
     base: str, adapters: Sequence[str], revisions: Sequence[str], pipe: Any, settings: GenerationSettings
 ) -> dict[str, str]:
     """Return the fields of all images that `pipe` generates with `settings`. `revisions`: the base's, then the adapters'."""
@@ -50,7 +50,7 @@ def made_by(
     }
 
 
-def of_prompts(prompts: Sequence[Spoken]) -> dict[str, str]:
+def prompt_fields(prompts: Sequence[PromptWithLanguage]) -> dict[str, str]:
     """Return the fields of an image's prompts, one per line; a language is empty if it was detected."""
     return {
         "prompt": "\n".join(prompt.text for prompt in prompts),

@@ -1,4 +1,4 @@
-"""Text in any script on an image, with bundled fonts, so that it looks the same everywhere.
+"""Write text in any script on an image, with bundled fonts, so that it looks the same everywhere.
 
 Noto Sans is used where it has the letter (Latin, Greek and Cyrillic, and a font for each script that needs shaping), GNU Unifont
 for everything else, including Chinese, Japanese and Korean. The font is chosen letter by letter; marks, spaces and punctuation
@@ -29,7 +29,7 @@ SHAPED = (
 )  # fmt: skip
 """Scripts with their own font, as the first word of the Unicode names of their letters."""
 LINE = 1.45
-"""Line height relative to the font size, with room for Yoruba's marks below and Devanagari's above."""
+"""Line height relative to the font size, with space for Yoruba's marks below and Devanagari's above."""
 
 
 def write(
@@ -55,25 +55,25 @@ def width_of(text: str, size_px: int) -> float:
     return sum(_font(name, size_px).getlength(run) for name, run in _runs(text))
 
 
-def wrap(text: str, size_px: int, room_px: float, most: int = 4) -> list[str]:
-    """Break `text` into at most `most` lines no wider than `room_px`, at spaces and hyphens, or within a word if needed."""
+def wrap(text: str, size_px: int, width_px: float, most: int = 4) -> list[str]:
+    """Break `text` into at most `most` lines no wider than `width_px`, at spaces and hyphens, or within a word if needed."""
     lines = [""]
     for unit in _units(text):
         longer = f"{lines[-1]}{unit}".strip()
-        if width_of(longer, size_px) <= room_px:
+        if width_of(longer, size_px) <= width_px:
             lines[-1] = longer
             continue
         rest = unit.strip()
         if lines[-1]:
             lines.append("")
-        while width_of(rest, size_px) > room_px and (fitting := _longest(rest, size_px, room_px)) < len(rest):
+        while width_of(rest, size_px) > width_px and (fitting := _longest(rest, size_px, width_px)) < len(rest):
             lines[-1:] = [rest[:fitting], ""]
             rest = rest[fitting:]
         lines[-1] = rest
     if len(lines) <= most:
         return lines
     last = lines[most - 1]
-    while last and width_of(f"{last}…", size_px) > room_px:
+    while last and width_of(f"{last}…", size_px) > width_px:
         last = last[:-1]
     return [*lines[: most - 1], f"{last.rstrip()}…"]
 
@@ -86,11 +86,11 @@ def _units(text: str) -> Iterator[str]:
         yield from (f" {first}", *others)
 
 
-def _longest(text: str, size_px: int, room_px: float) -> int:
+def _longest(text: str, size_px: int, width_px: float) -> int:
     """Return how many letters of `text` fit, at least one; marks stay with their letter."""
     count = 1
     while count < len(text) and (
-        width_of(text[: count + 1], size_px) <= room_px or unicodedata.category(text[count]).startswith("M")
+        width_of(text[: count + 1], size_px) <= width_px or unicodedata.category(text[count]).startswith("M")
     ):
         count += 1
     return count

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from hub.bases.language_mixin import Language, LanguageMixin, stacked, with_language
+from hub.bases.language_mixin import Language, LanguageMixin, add_mixin, with_language
 from hub.errors import DoesNotFit
 from hub.loader.prompts.prompt_encoder import PromptEncoder
 
@@ -19,13 +19,17 @@ class Adapters:
     _mixin: type[LanguageMixin]
 
     def load_adapter(self, name: str | Path) -> str:
-        """Load and activate a language module, a name in the hub or a folder. Returns its name in the pipeline."""
+        """Load and activate a language module, a name in the hub or a folder. Return its name in the pipeline.
+
+        Raises DoesNotFit, and what `load_pipeline` raises for a module.
+        """
         return self._prompt_encoder_or_raise().load(name)
 
     def set_adapters(self, adapter_names: str | Sequence[str], adapter_weights: Any = None) -> None:
         """Activate loaded modules and LoRAs; earlier modules take precedence.
 
-        Naming only modules leaves LoRAs unchanged, and vice versa. An empty list deactivates every module.
+        Naming only modules leaves LoRAs unchanged, and vice versa. An empty list deactivates every module. Raises DoesNotFit for an
+        unknown name.
         """
         names = [adapter_names] if isinstance(adapter_names, str) else list(adapter_names)
         loaded = self._prompt_encoder.module_names() if self._prompt_encoder is not None else []
@@ -62,12 +66,12 @@ class Adapters:
         return self._prompt_encoder_or_raise().translations(prompts, language)
 
     def unload(self) -> None:
-        """Remove every language module: images are the base's own again, bit for bit."""
+        """Remove every language module. Images are those of the base again, bit for bit."""
         if self._prompt_encoder is not None:
             self._prompt_encoder.clear()
 
     def free_encoder(self) -> int:
-        """Free the text encoders of language modules, but keep cached embeddings. Returns the bytes freed.
+        """Free the text encoders of language modules, but keep cached embeddings. Return the bytes freed.
 
         Prompts that are not cached reload them. Use diffusers' offloading for the base's own encoder.
         """
@@ -89,7 +93,7 @@ class Adapters:
     def save_pretrained(self, *arguments: Any, **settings: Any) -> Any:
         """Save the base as in diffusers, without the patches of the last prompt's modules."""
         if self._prompt_encoder is not None:
-            self._prompt_encoder.rest()
+            self._prompt_encoder.switch_off_patches()
         return super().save_pretrained(*arguments, **settings)  # type: ignore[misc]
 
     def to(self, *arguments: Any, **settings: Any) -> Any:
@@ -115,4 +119,4 @@ class Adapters:
 
 def with_adapters(pipeline_class: type[Any]) -> type[Any]:
     """Return a class from `with_language` with `Adapters` before it; cached."""
-    return pipeline_class if issubclass(pipeline_class, Adapters) else stacked(Adapters, pipeline_class)
+    return pipeline_class if issubclass(pipeline_class, Adapters) else add_mixin(Adapters, pipeline_class)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from hub.bases.family import read_json
 from hub.errors import DamagedFile, InvalidSource
-from hub.loader.resolve import BaseSource
+from hub.loader.sources import BaseSource
 from hub.remote.hf_cache import unfinished
-from hub.weights.memory import gigabytes
+from hub.weights.sizes import gigabytes
 from hub.weights.strict import read_header
 
 _PICKLES = {".bin", ".ckpt", ".pt", ".pth"}
@@ -21,7 +21,7 @@ def weights_of(folder: Path, base: BaseSource, *, given: Collection[str] = ()) -
     """Return one safetensors file of each component, after checking the headers of all files.
 
     `given` are components that the caller passes or omits, which may be missing. Raises InvalidSource for a component that is
-    available as a pickle alone, DamagedFile for a broken file or a missing part.
+    only available as a pickle, DamagedFile for a broken file or a missing part.
     """
     found: dict[str, Path] = {}
     for name, listed in read_json(folder / "model_index.json").items():
@@ -45,7 +45,7 @@ def _weights(files: list[Path], name: str, base: BaseSource) -> Path | None:
     pickles = [path.name for path in files if path.suffix in _PICKLES]
     if pickles and not found:
         raise InvalidSource(
-            f"`{base.name}` has the weights of its {name} as a pickle alone ({pickles[0]}), which can run code; only safetensors "
+            f"`{base.name}` has the weights of its {name} only as a pickle ({pickles[0]}), which can run code; only safetensors "
             "are loaded. Save it again with diffusers' `save_pretrained`, or use another repository of it."
         )
     here = {path.name for path in found}

@@ -13,10 +13,10 @@ from hub.loader.adapters import with_adapters
 from hub.loader.base_files import weights_of
 from hub.loader.modules.load_encoder import base_advice
 from hub.loader.modules.loaded_module import working_dtype
-from hub.loader.resolve import BaseSource
+from hub.loader.sources import BaseSource
 from hub.remote.configurations import fetch_pipeline
-from hub.weights import staging
-from hub.weights.quantisation import check_word, shrink
+from hub.weights import pinned_copy
+from hub.weights.quantisation import check_quantisation, quantise
 from hub.weights.strict import stored_dtype
 
 _REPLACED = ("add_embedding",)
@@ -31,16 +31,19 @@ def load_base(
     settings: dict[str, Any],
     quantisation: str | None = None,
 ) -> Any:
-    """Load the base with the family's mixin, copying weights once, from the mapped file to the device.
+    """Load the base with the family's mixin, copying weights once, from the memory-mapped file to the device.
 
-    `quantisation`, `8bit` or `4bit`, applies to the linear layers of the denoiser and the base's text encoders.
+    `quantisation`, `8bit` or `4bit`, applies to the linear layers of the denoiser and the base's text encoders. Raises
+    InvalidRequest, DoesNotFit for a pipeline class of another family, OutOfMemory with advice, and what reading files raises.
     """
     import diffusers
 
     if quantisation is not None:
-        check_word(quantisation)  # before gigabytes are read
+        check_quantisation(quantisation)  # before gigabytes are read
         if given := {"quantization_config", "device_map"} & settings.keys():
-            raise InvalidRequest(f"`quantisation={quantisation!r}` and `{min(given)}=` exclude each other: pass one.")
+            raise InvalidRequest(
+                f"`quantisation={quantisation!r}` and `{min(given)}=` cannot be used together: pass one."
+            )
     named = pipeline_class or getattr(diffusers, pipeline_class_of(base.folder))
     if not any(each.__name__ in base.family.pipeline_classes for each in named.__mro__):
         raise DoesNotFit(
@@ -61,28 +64,28 @@ def load_base(
     sizes = {name: _count(part) * working.itemsize for name, part in _parts(pipe).items()}
     try:
         if quantisation is not None:
-            _shrink(pipe, base, quantisation, device, working)
+            _quantise(pipe, base, quantisation, device, working)
         else:
-            _bring(pipe, device)
+            _move(pipe, device)
     except torch.OutOfMemoryError as error:
         raise OutOfMemory(base_advice(base.name, sizes, working, device)) from error
     return pipe
 
 
-def _bring(pipe: Any, device: torch.device) -> None:
-    """Move all parts to the device, through one ring of locked buffers to a GPU."""
+def _move(pipe: Any, device: torch.device) -> None:
+    """Move all parts to the device; to a GPU through one ring of page-locked buffers."""
     if device.type == "cuda":
-        ring = staging.Ring(device)
+        ring = pinned_copy.PinnedRing(device)
         for part in _parts(pipe).values():
-            staging.bring(part, ring)
+            pinned_copy.move_module(part, ring)
     pipe.to(device)
 
 
-def _shrink(pipe: Any, base: BaseSource, word: str, device: torch.device, dtype: torch.dtype) -> None:
+def _quantise(pipe: Any, base: BaseSource, quantisation: str, device: torch.device, dtype: torch.dtype) -> None:
     """Quantise denoiser and text encoders; the autoencoder is small and consists mostly of convolutions."""
     for name, part in _parts(pipe).items():
         if name == base.family.denoiser or name.startswith("text_encoder"):
-            shrink(part, word, device=device, dtype=dtype, whole=_REPLACED)
+            quantise(part, quantisation, device=device, dtype=dtype, unquantised=_REPLACED)
         else:
             part.to(device=device, dtype=dtype)
 

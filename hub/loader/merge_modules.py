@@ -1,4 +1,4 @@
-"""`merge`: merge several modules of one parent, by averaging their weights or by TIES.
+"""Merge several modules of one parent, by averaging their weights or by TIES.
 
 Averages are meaningful only for modules with the same initialisation (Wortsman et al., Model soups, 2022): then their weights
 lie in one basin. So all must have the same architecture and sizes, encoder and base by digest, prompt rules, and `parent`. A
@@ -28,7 +28,7 @@ from hub.bases.family import read_json
 from hub.cards import Card, read_card, write_card
 from hub.errors import DoesNotFit, InvalidRequest, Unreachable
 from hub.loader.modules.module_config import WEIGHTS, EncoderRule, ModuleConfig, PromptRule, read_config
-from hub.loader.resolve import Sources
+from hub.loader.sources import Sources
 from hub.names import ArtifactName
 from hub.publish.compatibility import in_words
 from hub.records import joined
@@ -84,11 +84,13 @@ def merge(
     if folder.exists() and any(folder.iterdir()):
         raise InvalidRequest(f"`{folder}` is not empty: choose a new folder.")
     with Sources(hub) as sources:
-        parts = [_part(sources, name, base) for name in names]
+        parts = [_find_input(sources, name, base) for name in names]
         if problems := disagreements(parts):
             raise DoesNotFit(f"these modules do not have one parent: {'; '.join(problems)}.")
         start = parent or parts[0].written.get("parent") or None
-        origin = None if start is None or method == "linear" else _part(sources, start, parts[0].folder.name).folder
+        origin = (
+            None if start is None or method == "linear" else _find_input(sources, start, parts[0].folder.name).folder
+        )
     states = [load_file(part.folder / WEIGHTS) for part in parts]
     if method == "linear":
         merged = linear(states, shares)
@@ -107,7 +109,7 @@ def merge(
 
 
 def linear(states: Sequence[Mapping[str, Tensor]], shares: Sequence[float]) -> dict[str, Tensor]:
-    """Return Σ wᵢ θᵢ, summed in float32, in the types of the first; `shares` sum to 1."""
+    """Return Σ wᵢ θᵢ, summed in float32, with the shapes and types of the first; `shares` sum to 1."""
     return {
         key: sum(share * state[key].float() for share, state in zip(shares, states, strict=True)).to(first.dtype)  # type: ignore[union-attr]
         for key, first in states[0].items()
@@ -122,7 +124,7 @@ def ties(
 ) -> dict[str, Tensor]:
     """Trim, elect signs and take the disjoint mean, weighted by shares; unchanged entries remain the parent's.
 
-    As in the paper, the largest entries are those of the whole module, not of each tensor.
+    All states have the same shapes. As in the paper, the largest entries are those of the complete module, not of each tensor.
     """
     zero = {key: torch.zeros_like(value, dtype=torch.float32) for key, value in states[0].items()}
     start = zero if parent is None else {key: value.float() for key, value in parent.items()}
@@ -184,18 +186,18 @@ def _facts(part: MergeInput) -> tuple[object, ...]:
     config, variant = part.config, part.config.variant
     encoder = joined((pin.digest or pin.name)[:12] for pin in variant.encoders)
     return (
-        variant.architecture, dict(sorted(config.module.items())), encoder, joined(map(_way, config.read_by)),
+        variant.architecture, dict(sorted(config.module.items())), encoder, joined(map(_describe_encoder_rule, config.encoder_rules)),
         (variant.base.digest or variant.base.name)[:12], in_words(variant.conditioning),
-        _rule(config.positive), _rule(config.negative), config.empty,
+        _describe_prompt_rule(config.positive), _describe_prompt_rule(config.negative), config.empty,
         part.written.get("parent") or "none",
     )  # fmt: skip
 
 
-def _way(rule: EncoderRule) -> str:
+def _describe_encoder_rule(rule: EncoderRule) -> str:
     return f"{rule.readout}, padding seen" if rule.sees_padding else rule.readout
 
 
-def _rule(rule: PromptRule) -> str:
+def _describe_prompt_rule(rule: PromptRule) -> str:
     """Return `20 tokens, prefix "summarize:", dropping 1, 2, 3`."""
     prefix = f', prefix "{rule.prefix}"' if rule.prefix else ""
     dropping = f", dropping {', '.join(map(str, rule.drop))}" if rule.drop else ""
@@ -215,16 +217,18 @@ def _shapes(part: MergeInput) -> dict[str, TensorEntry]:
 def _shares(names: Sequence[str | Path], weights: Sequence[float] | None) -> list[float]:
     given = [1.0] * len(names) if weights is None else [float(each) for each in weights]
     if len(names) < 2:
-        raise InvalidRequest(f"{len(names)} module given: name two or more to merge.")
+        raise InvalidRequest(f"{len(names)} module given: pass two or more.")
     if len(given) != len(names):
-        raise InvalidRequest(f"{len(given)} weights given for {len(names)} modules: give one for each.")
+        raise InvalidRequest(
+            f"the number of weights is {len(given)}, and that of modules {len(names)}: pass one for each."
+        )
     if min(given) < 0 or sum(given) <= 0:
         raise InvalidRequest(f"the weights are {given}: give non-negative numbers, at least one of them positive.")
     return [each / sum(given) for each in given]
 
 
-def _part(sources: Sources, name: str | Path, base: str) -> MergeInput:
-    """Find the module `name` in its variant for `base`, or in its only variant."""
+def _find_input(sources: Sources, name: str | Path, base: str) -> MergeInput:
+    """Find the variant of the module `name` for `base`, or its only variant. Raises InvalidRequest."""
     if Path(name).is_dir():
         folder, known, revision = Path(name).resolve(), Path(name).resolve().name, ""
         terms = ""
@@ -236,11 +240,13 @@ def _part(sources: Sources, name: str | Path, base: str) -> MergeInput:
         known, terms = str(artifact.name), artifact.license
         revision = sources.hub.registry.revision(artifact.name, asked or "main").id
         folder = sources.hub.snapshot(artifact.name, asked or "main")
-    there = sorted(path.parent for path in folder.glob("*/config.json"))
-    chosen = [each for each in there if each.name == base] if base else there
+    variants = sorted(path.parent for path in folder.glob("*/config.json"))
+    chosen = [each for each in variants if each.name == base] if base else variants
     if len(chosen) != 1:
-        listed = ", ".join(f"`{each.name}`" for each in there) or "none"
-        raise InvalidRequest(f"`{known}` has the variants {listed}: choose one with `--base`.")
+        listed = ", ".join(f"`{each.name}`" for each in variants) or "none"
+        raise InvalidRequest(
+            f"`{known}` has no single variant to merge (available: {listed}): choose one with `--base`."
+        )
     digest = digest_of(folder)
     return MergeInput(
         known, chosen[0], read_config(chosen[0]), read_json(chosen[0] / "config.json"), terms, revision, digest
@@ -255,15 +261,15 @@ def _write(folder: Path, parts: Sequence[MergeInput], merged: Mapping[str, Tenso
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".unfinished-") as scratch:
-            made = Path(scratch) / folder.name
-            variant = made / first.folder.name
+            unfinished = Path(scratch) / folder.name
+            variant = unfinished / first.folder.name
             variant.mkdir(parents=True)
             save_file(dict(merged), variant / WEIGHTS, metadata={"format": "pt"})
             (variant / "config.json").write_text(json.dumps(written, ensure_ascii=False, indent=2) + "\n", "utf-8")
-            write_card(_card(folder.name, parts, languages, lineage), made)
+            write_card(_card(folder.name, parts, languages, lineage), unfinished)
             if folder.exists():
                 folder.rmdir()
-            shutil.move(made, folder)
+            shutil.move(unfinished, folder)
     except OSError as error:
         raise Unreachable(f"`{folder}` cannot be written: {error.strerror or error}.") from error
 

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from hub.bases.patch import Patch
-from hub.encoders.encoder import TextEncoder
+from hub.encoders.text_encoder import TextEncoder
 from hub.encoders.tokenizer import Tokenize
 from hub.errors import DoesNotFit, HubError, OutOfMemory
 from hub.loader.modules.load_encoder import module_advice, read_encoder
@@ -24,10 +24,10 @@ from hub.loader.modules.translator import FOLDER, Translator
 from hub.loader.patches.patches import LowRank, VirtualTokens, join
 from hub.loader.patches.swapped_weights import Parts, Weights
 from hub.loader.patches.timestep_hook import PerStep
-from hub.loader.resolve import BaseSource, Given, ModuleSource, Sources
+from hub.loader.sources import BaseSource, EncoderFolders, ModuleSource, Sources
 
-Where = Sequence[tuple[str, Path]]
-"""Names and folders of a module's encoders."""
+EncoderLocations = Sequence[tuple[str, Path]]
+"""Names and folders of the encoders of a module."""
 
 
 class ModuleReader:
@@ -39,7 +39,7 @@ class ModuleReader:
         pipe: Any,
         base: BaseSource,
         variant: str | None,
-        given: Given,
+        given: EncoderFolders,
         dtype: torch.dtype | None,
         tokenizers: Mapping[Path, Tokenize],
         quantisation: Any,
@@ -55,22 +55,26 @@ class ModuleReader:
         self._tokenizers = tokenizers
         self._quantisation = quantisation
 
-    def find(self, name: str | Path) -> tuple[ModuleSource, Where]:
-        """Find the module called `name` and its encoders, without reading weights."""
+    def find(self, name: str | Path) -> tuple[ModuleSource, EncoderLocations]:
+        """Find the module called `name` and its encoders, without reading weights. Raises UnknownArtifact and DoesNotFit."""
         with self._sources:
             module = self._sources.fitting_module(name, self._base, self._variant)
             return module, self._sources.encoders(module, self._given)
 
-    def read(self, module: ModuleSource, where: Where, place: torch.device | None = None) -> LoadedModule:
-        """Load `module` to `place`, by default to the denoiser's device, sharing encoders with other modules."""
-        device = place or _place(self._pipe, self._base)
+    def read(self, module: ModuleSource, where: EncoderLocations, place: torch.device | None = None) -> LoadedModule:
+        """Load `module` to `place`, by default to the denoiser's device, sharing encoders with other modules.
+
+        Raises OutOfMemory with advice, WeightsDoNotFit, DamagedFile, InvalidSource and DoesNotFit.
+        """
+        device = place or _denoiser_device(self._pipe, self._base)
         if module.config.variant.architecture == TRANSLATOR:
             return _read_translator(module, device, self._dtype)
         if not where:
             return _with_patch(LoadedModule(module.name, module.config, None, ()), module, self._pipe, self._base)
         working = working_dtype(self._dtype, device, module.folder / WEIGHTS, what=module.name)
         shared = tuple(
-            self.encoders.at(folder, partial(self._read_encoder, name, folder, device)) for name, folder in where
+            self.encoders.get_or_load(folder, partial(self._read_encoder, name, folder, device))
+            for name, folder in where
         )
         try:
             loaded = load_module(module.name, module.folder, module.config, shared, device=device, dtype=working)
@@ -91,7 +95,7 @@ class ModuleReader:
         )
 
 
-def _place(pipe: Any, base: BaseSource) -> torch.device:
+def _denoiser_device(pipe: Any, base: BaseSource) -> torch.device:
     """Return the denoiser's device, or the CPU while its weights are offloaded by layers.
 
     Not `pipe.device`, for which diffusers visits every module of every part: 5 of the 20 ms that attaching takes.

@@ -16,8 +16,8 @@ from hub.loader.load_base import load_base
 from hub.loader.module_reader import ModuleReader
 from hub.loader.prompts.embedding_cache import DEFAULT_BYTES
 from hub.loader.prompts.prompt_encoder import PromptEncoder
-from hub.loader.resolve import Given, Sources
-from hub.weights.memory import resident_budget
+from hub.loader.sources import EncoderFolders, Sources
+from hub.weights.sizes import memory_budget
 
 if TYPE_CHECKING:
     from diffusers import DiffusionPipeline
@@ -35,7 +35,7 @@ def load_pipeline(
     hub: LocalHub | None = None,
     revision: str | None = None,
     variant: str | None = None,
-    encoder: Given = None,
+    encoder: EncoderFolders = None,
     quantisation: str | None = None,
     encoder_quantisation: Any = None,
     pipeline_class: type[Any] | None = None,
@@ -63,7 +63,7 @@ def load_pipeline(
     dtype = dtype or settings.pop("torch_dtype", None)  # diffusers' older name
     place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     default = parse_language(language) if language is not None else ""
-    budget = resident_budget(resident_bytes)
+    budget = memory_budget(resident_bytes)
     sources = Sources(hub)
     with sources:
         found = sources.base(base, revision)

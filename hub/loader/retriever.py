@@ -1,4 +1,4 @@
-"""`load_retriever`: find images by texts of any language, with a frozen dual encoder and projectors on it.
+"""Find images by texts in any language, with a frozen dual encoder and projectors on it.
 
 Shape letters: N texts or images, D the joint width.
 """
@@ -17,11 +17,11 @@ from torch import Tensor
 from hub.bases.family import read_json
 from hub.embeddings import Embeddings
 from hub.encoders.dual_encoder import DualEncoder
-from hub.encoders.encoder import TextEncoder
 from hub.encoders.joined_encoder import JoinedEncoder
+from hub.encoders.text_encoder import TextEncoder
 from hub.errors import DoesNotFit, InvalidRequest
 from hub.loader.modules.module_config import WEIGHTS, ModuleConfig, read_config
-from hub.loader.resolve import Given, ModuleSource, Sources
+from hub.loader.sources import EncoderFolders, ModuleSource, Sources
 from hub.publish.card_only import weights_elsewhere
 from hub.remote.configurations import fetch_encoder
 from hub.systems.architectures import build, retrieves
@@ -103,7 +103,7 @@ class Retriever:
         return F.normalize(features_NP, dim=1)
 
     def index(self, images: Tensor | Sequence[Image], keys: Sequence[str | int] | None = None) -> None:
-        """Add images to the index of `search`; `keys` name them, by default their positions."""
+        """Add PIL images or uint8 images (N, 3, H, W) to the index of `search`; `keys` name them, by default their positions."""
         vectors_ND = self.embed_images(images)
         if keys is not None and len(keys) != len(vectors_ND):
             raise ValueError(f"{len(keys)} keys for {len(vectors_ND)} images")
@@ -128,14 +128,14 @@ def load_retriever(
     *,
     device: torch.device | str | None = None,
     hub: LocalHub | None = None,
-    encoder: Given = None,
+    encoder: EncoderFolders = None,
 ) -> Retriever:
     """Load the dual encoder `dual_encoder`, a name or folder, which reads texts through the projectors `adapter`.
 
     `name@revision` selects a revision of the projectors; `encoder` is a folder with the multilingual encoder.
     Everything is computed in float32, on `device` (by default a GPU if available).
 
-    Raises UnknownArtifact with similar names, DoesNotFit before weights are read, WeightsDoNotFit and DamagedFile.
+    Raises UnknownArtifact with similar names, DoesNotFit before weights are read, InvalidRequest, WeightsDoNotFit and DamagedFile.
     """
     place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     with Sources(hub) as sources:
@@ -145,8 +145,8 @@ def load_retriever(
         found = _variant(sources, adapter, name, folder if not digest else None)
         known, config = found.name, found.config
         _check_fit(known, config, name, lambda: digest or digest_of(folder))
-        read_by = sources.encoders(found, encoder)
-    if not read_by:
+        encoder_rules = sources.encoders(found, encoder)
+    if not encoder_rules:
         raise DoesNotFit(
             f"`{known}` names no text encoder, which a retriever needs: find others with `hub search --kind projector`."
         )
@@ -154,10 +154,10 @@ def load_retriever(
         module = build(config.variant.architecture, config.module)
     dual = DualEncoder.from_folder(folder, device=place, dtype=torch.float32, what=name)
     parts = tuple(
-        TextEncoder.from_folder(folder, device=place, dtype=torch.float32, what=each).reading(
+        TextEncoder.from_folder(folder, device=place, dtype=torch.float32, what=each).with_readout(
             way.readout, sees_padding=way.sees_padding
         )
-        for (each, folder), way in zip(read_by, config.read_by, strict=True)
+        for (each, folder), way in zip(encoder_rules, config.encoder_rules, strict=True)
     )
     texts = parts[0] if len(parts) == 1 else JoinedEncoder(parts)
     _check_widths(known, config, dual.width, texts.width)
@@ -177,7 +177,7 @@ def _dual_encoder(sources: Sources, name: str | Path) -> tuple[str, Path, str]:
             f"`{name}` is of kind {artifact.kind}, not a dual encoder: see `hub search --kind encoder`."
         )
     if not artifact.weights_digest and artifact.upstream:
-        return artifact.name.name, fetch_encoder(artifact.upstream[0], what=artifact.name.name, whole=True), ""
+        return artifact.name.name, fetch_encoder(artifact.upstream[0], what=artifact.name.name, with_images=True), ""
     if not artifact.weights_digest:
         raise weights_elsewhere(artifact)
     return artifact.name.name, sources.hub.snapshot(artifact.name), artifact.weights_digest
@@ -205,9 +205,9 @@ def _variant(sources: Sources, adapter: str | Path, dual: str, dual_folder: Path
         ]  # fmt: skip
         dual = fitting[0] if len(fitting) == 1 else dual
     if dual not in variants:
-        there = ", ".join(f"`{name}`" for name in variants) or "none"
+        available = ", ".join(f"`{name}`" for name in variants) or "none"
         raise DoesNotFit(
-            f"`{known}` has no variant for `{dual}`, only for {there}. Find others with `hub search --kind projector`."
+            f"`{known}` has no variant for `{dual}`, only for {available}. Find others with `hub search --kind projector`."
         )
     return ModuleSource(known, variants[dual], read_config(variants[dual]), tuple(variants), is_folder)
 

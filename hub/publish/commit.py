@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
 from hub.cards.describe import DATASET, describe_repository
-from hub.cards.policy import check_twins, file_problem, kind_of
+from hub.cards.policy import check_duplicates, file_problem, kind_of
 from hub.errors import Conflict, InvalidCard, InvalidSource, StaleParent, UnknownFile, UnknownRevision
 from hub.names import ArtifactName
 from hub.publish.publish import drain_outbox, make_revision, record, with_files
@@ -176,7 +176,7 @@ def check(artifact: Artifact, files: tuple[File, ...], before: Iterable[File], s
     """What `files` make of the artifact. Raises InvalidPath, InvalidSource and InvalidCard for what may not be published."""
     if len(files) > MAX_FILES:
         raise InvalidSource(f"`{artifact.name}` would have {len(files)} files, and {MAX_FILES} are the most.")
-    check_twins(file.path for file in files)
+    check_duplicates(file.path for file in files)
     folders = {parent.as_posix() for file in files for parent in PurePosixPath(file.path).parents}
     problems = [f"`{file.path}` is a file and a folder" for file in files if file.path in folders]
     known = {(file.path, file.digest) for file in before}

@@ -10,7 +10,7 @@ from typing import Any
 from hub.cards.card import FILE
 from hub.records import File, Revision
 from hub.store import BlobStore
-from hub.weights.header import SUFFIX, Tensor, tensors_in
+from hub.weights.header import SUFFIX, StoredTensor, tensors_in
 
 MAX_CARD = 256 << 10
 """Bytes of a card that is compared line by line: what takes longer for hostile ones would hold up everybody."""
@@ -37,8 +37,8 @@ class ChangedTensor:
 
     path: str
     name: str
-    before: Tensor | None
-    after: Tensor | None
+    before: StoredTensor | None
+    after: StoredTensor | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,14 +108,16 @@ def _size(files: dict[str, File], path: str) -> int | None:
     return files[path].size_bytes if path in files else None
 
 
-def _tensors(file: File | None, store: BlobStore) -> dict[str, Tensor]:
+def _tensors(file: File | None, store: BlobStore) -> dict[str, StoredTensor]:
     if file is None:
         return {}
     with store.open(file.digest) as opened:
         return {each.name: each for each in tensors_in(opened)}
 
 
-def _changed_tensors(path: str, first: dict[str, Tensor], second: dict[str, Tensor]) -> Iterator[ChangedTensor]:
+def _changed_tensors(
+    path: str, first: dict[str, StoredTensor], second: dict[str, StoredTensor]
+) -> Iterator[ChangedTensor]:
     for name in sorted(first.keys() | second.keys()):
         before, after = first.get(name), second.get(name)
         if before != after:

@@ -1,1 +1,1 @@
-"""Other hubs over the network: the API of a linguahub, and upstream repositories."""
+"""Access other hubs over the network: the API of a linguahub, and upstream repositories."""

@@ -1,4 +1,4 @@
-"""Client of `/api/v1` of another hub; files are transferred with `huggingface_hub`.
+"""Call `/api/v1` of another hub. Files are transferred with `huggingface_hub` instead.
 
 It uses the standard library because importing `huggingface_hub` would slow down `hub search`. The token in `HF_TOKEN` is sent only
 to the given endpoint, never to a redirect target.
@@ -37,11 +37,11 @@ from hub.records import Artifact, MirrorOrigin, Page, Query, Revision
 from hub.registry.artifacts.scans import Scan
 
 TIMEOUT_S = 60.0
-"""Timeout of a response."""
+"""Timeout of a response in seconds."""
 MAX_PAGE = 100
-"""Page size of an endpoint."""
-_MAX_STEPS = 3
-"""Maximum number of redirects: an artifact may have been renamed."""
+"""Maximum page size of an endpoint."""
+_MAX_REDIRECTS = 3
+"""Maximum number of requests for one response: a renamed artifact redirects to its new name."""
 _ERRORS: dict[int, type[HubError]] = {
     401: Unauthenticated, 403: Forbidden, 409: Conflict, 410: Gone, 412: StaleParent, 413: TooLarge, 422: InvalidPath, 501: NotServed,
     507: OverQuota,
@@ -62,7 +62,7 @@ _FILTERS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description:
-    """An artifact as described by an endpoint."""
+    """An artifact and one of its revisions, as described by an endpoint."""
 
     artifact: Artifact
     shown: Revision | None
@@ -81,7 +81,7 @@ class Endpoint:
     """The hub at a URL, such as `https://hub.example`. Creating it sends no request."""
 
     def __init__(self, address: str, token: str | None = None) -> None:
-        """`token`: default is the one in `HF_TOKEN`, if any. Raises InvalidRequest for an invalid URL."""
+        """`token`: the one in `HF_TOKEN` by default, if any. Raises InvalidRequest for an invalid URL."""
         parts = urlsplit(address)
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
             raise InvalidRequest(f"`--endpoint {address}` is not a valid URL. Example: `https://hub.example`.")
@@ -89,7 +89,7 @@ class Endpoint:
         self.token = os.environ.get("HF_TOKEN", "").strip() if token is None else token
 
     def find(self, query: Query) -> Page:
-        """Search like `Registry.find`, fetching pages up to `query.limit` artifacts."""
+        """Search like `Registry.find`, fetching pages until `query.limit` artifacts are found. Raises like `ask`."""
         wanted = {name: getattr(query, name) for name in _FILTERS if getattr(query, name)}
         wanted |= {
             "lang": query.language,
@@ -100,14 +100,14 @@ class Endpoint:
         wanted |= {name: value for name, value in limits.items() if value is not None}
         items, found, cursor = list[Artifact](), None, ""
         while found is None or (cursor and len(items) < query.limit):
-            asked = {**wanted, "limit": min(MAX_PAGE, max(1, query.limit - len(items))), "cursor": cursor}
-            found = self.ask("GET", "/search", asked)
+            page = {**wanted, "limit": min(MAX_PAGE, max(1, query.limit - len(items))), "cursor": cursor}
+            found = self.ask("GET", "/search", page)
             items += map(_read_artifact, found["items"])
             cursor = found["cursor"] or ""
         return Page(tuple(items[: query.limit]), found["total"], found["facets"], found["is_exact"])
 
     def describe(self, name: str, revision: str = "main") -> Description:
-        """Return an artifact with a revision. Raises InvalidRequest with similar names if not found, InvalidName."""
+        """Return an artifact with a revision. Raises InvalidRequest with similar names if there is none, InvalidName."""
         ArtifactName.parse(name, "any")
         found = self.ask("GET", f"/artifacts/{quote(name)}", {"revision": revision})
         artifact = _read_artifact(found)
@@ -122,7 +122,7 @@ class Endpoint:
         )
 
     def full_name(self, name: str) -> str:
-        """Return `owner/name` of an artifact given with or without owner."""
+        """Return `owner/name` of an artifact that is given with or without its owner. Raises InvalidRequest."""
         return name if "/" in name else str(self.describe(name).artifact.name)
 
     def ask(
@@ -132,12 +132,12 @@ class Endpoint:
         parameters: Mapping[str, object] | None = None,
         body: Mapping[str, object] | None = None,
     ) -> Any:
-        """Return a JSON response of `/api/v1`. Raises the same errors as the local command."""
-        answer = self.read(method, path, parameters, body)
+        """Return a JSON response of `/api/v1`. Raises the errors of the local command, and Unreachable."""
+        response = self.read(method, path, parameters, body)
         try:
-            return json.loads(answer)
+            return json.loads(response)
         except ValueError as error:
-            raise Unreachable(f"{self.address} did not return a linguahub response: check the address.") from error
+            raise Unreachable(f"{self.address} did not return a linguahub response: check the URL.") from error
 
     def read(
         self,
@@ -146,19 +146,19 @@ class Endpoint:
         parameters: Mapping[str, object] | None = None,
         body: Mapping[str, object] | None = None,
     ) -> bytes:
-        """Return the body of a response of `/api/v1`. Raises like `ask`."""
+        """Return the body of a response of `/api/v1`. Raises the errors of the local command, and Unreachable."""
         query = urlencode({name: value for name, value in (parameters or {}).items() if value != ""})
         address = f"{self.address}/api/v1{path}{f'?{query}' if query else ''}"
         headers = {"Accept": "application/json", "User-Agent": "linguahub"}
         headers |= {"Authorization": f"Bearer {self.token}"} if self.token else {}
         sent = None if body is None else json.dumps(body).encode()
         headers |= {"Content-Type": "application/json"} if sent is not None else {}
-        opener = urllib.request.build_opener(_StayHere)
-        for _ in range(_MAX_STEPS):
-            asked = urllib.request.Request(address, sent, headers, method=method)  # noqa: S310 - http and https alone, see __init__
+        opener = urllib.request.build_opener(_NoRedirects)
+        for _ in range(_MAX_REDIRECTS):
+            request = urllib.request.Request(address, sent, headers, method=method)  # noqa: S310 - http and https alone, see __init__
             try:
-                with opener.open(asked, timeout=TIMEOUT_S) as answer:
-                    return bytes(answer.read())
+                with opener.open(request, timeout=TIMEOUT_S) as response:
+                    return bytes(response.read())
             except urllib.error.HTTPError as error:
                 target = urljoin(address, error.headers.get("Location", ""))
                 if error.code != 307 or urlsplit(target)[:2] != urlsplit(address)[:2]:
@@ -167,7 +167,7 @@ class Endpoint:
             except (OSError, HTTPException) as error:
                 reason = getattr(error, "reason", error)
                 raise Unreachable(
-                    f"{self.address} does not answer ({reason}). Check the address and whether the server is running."
+                    f"{self.address} does not answer ({reason}). Check the URL and whether the server is running."
                 ) from error
         raise Unreachable(f"{self.address} redirects in a loop for `{path}`.")
 
@@ -176,14 +176,14 @@ class Endpoint:
             try:
                 message = json.loads(error.read())["error"]
             except (ValueError, LookupError, TypeError, OSError):
-                message = f"{self.address} answered {error.code} {error.reason}."
+                message = f"{self.address} returned HTTP {error.code} {error.reason} without an error message."
         if error.code >= 500 and error.code not in _ERRORS:
             return Unreachable(f"{self.address}: {message}")
         return _ERRORS.get(error.code, InvalidRequest)(str(message))
 
 
-class _StayHere(urllib.request.HTTPRedirectHandler):
-    """Disable automatic redirects, which would send the token to any target."""
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """Disables automatic redirects, which would send the token to any target."""
 
     def redirect_request(
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str

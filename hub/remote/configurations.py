@@ -1,4 +1,4 @@
-"""Fetch bases and encoders from upstream repositories: first the configuration, to check the fit, then the weights.
+"""Fetch bases and encoders from upstream repositories: first the configuration, to check compatibility, then the weights.
 
 `huggingface_hub` transfers files: it resumes, caches and respects `HF_ENDPOINT`. Offline, the cache is used; an error about missing
 files names the command that fetches them.
@@ -16,27 +16,27 @@ from urllib.parse import urlsplit
 from hub.bases.family import read_json
 from hub.convert import open_clip
 from hub.encoders.text_half import half_of, needed_files
-from hub.encoders.text_half.read import INDEX, WEIGHTS
-from hub.encoders.tokenizer import beside_name
+from hub.encoders.text_half.read_half import INDEX, WEIGHTS
+from hub.encoders.tokenizer import tokenizer_name
 from hub.errors import DamagedFile, InvalidSource, Unreachable
 from hub.home import Home
 from hub.records import Upstream
 from hub.remote.hf_cache import Stamps, unfinished
 from hub.remote.hf_cache import check as check_downloads
-from hub.weights.memory import gigabytes
+from hub.weights.sizes import gigabytes
 
 CONFIGURATION = ("*.json", "*/*.json")
-"""Small files, fetched before the weights."""
+"""Patterns of small files, fetched before the weights."""
 TOKENIZER = ("*.json", "*.txt", "*.model")
-"""Settings, vocabularies and SentencePiece models of an encoder, including the index of its weights."""
-READ = {".json", ".txt", ".model", ".safetensors"}
-"""Suffixes read from a pipeline's parts; pickles are ignored."""
+"""Patterns of the settings, vocabularies and SentencePiece models of an encoder, and of the index of its weights."""
+CHECKED = {".json", ".txt", ".model", ".safetensors"}
+"""Suffixes of the files that are read from the parts of a pipeline."""
 TIMEOUT_S = 10.0
-"""Connection timeout."""
+"""Connection timeout in seconds."""
 
 
 def fetch_configuration(repository: str, revision: str, *, what: str) -> Path:
-    """Fetch the JSON files of a repository and return their folder. Raises Unreachable."""
+    """Fetch the JSON files of a repository and return their folder. Raises Unreachable, DamagedFile."""
     return _snapshot(repository, revision, CONFIGURATION, what=what)
 
 
@@ -49,17 +49,18 @@ def fetch_pipeline(pipeline_class: type[Any], repository: str, revision: str, *,
             )
         )
     except (OSError, ValueError) as error:
-        raise _refusal(what, repository, error) from error
-    parts = [path for path in folder.glob("*/*") if path.suffix in READ]
+        raise _unreachable(what, repository, error) from error
+    parts = [path for path in folder.glob("*/*") if path.suffix in CHECKED]
     check_downloads([*folder.glob("*.json"), *parts], _stamps(), what=what)
     return folder
 
 
-def fetch_encoder(upstream: Upstream, *, what: str, whole: bool = False) -> Path:
+def fetch_encoder(upstream: Upstream, *, what: str, with_images: bool = False) -> Path:
     """Fetch the tokenizer and the needed half of a text encoder, and return their folder.
 
     `upstream.file` names the weights or their index; its folder is the encoder's. Only shards with a tensor of that half are
-    fetched, or all with `whole`, for both towers of a dual encoder. Raises Unreachable, DamagedFile, and InvalidSource for pickles.
+    fetched. `with_images` fetches all of them, for both towers of a dual encoder. Raises Unreachable, DamagedFile, and
+    InvalidSource for pickles.
     """
     at = PurePosixPath(upstream.file).parent
     if PurePosixPath(upstream.file).name in open_clip.FILES:
@@ -72,13 +73,13 @@ def fetch_encoder(upstream: Upstream, *, what: str, whole: bool = False) -> Path
     try:
         config = read_json(folder / "config.json") if (folder / "config.json").is_file() else {}
         if (folder / INDEX).is_file():
-            names = needed_files(read_json(folder / INDEX), None if whole else half_of(config))
+            names = needed_files(read_json(folder / INDEX), None if with_images else half_of(config))
     except (DamagedFile, LookupError, AttributeError) as error:
         raise DamagedFile(
             f"the settings of `{what}` cannot be read: {str(error).rstrip('.')}. Fetch them again with `hub pull {what}`."
         ) from error
     weights = [(at / name).as_posix() for name in names]
-    folder = _snapshot(upstream.repository, upstream.revision, [*_small(at), *weights], what=what) / at
+    folder = _snapshot(upstream.repository, upstream.revision, [*_settings_patterns(at), *weights], what=what) / at
     missing = [name for name in names if not (folder / name).is_file()]
     if missing and (
         PurePosixPath(upstream.file).suffix == ".bin" or (folder / "pytorch_model.bin.index.json").is_file()
@@ -88,20 +89,20 @@ def fetch_encoder(upstream: Upstream, *, what: str, whole: bool = False) -> Path
             f"never loaded: `hub pull {what}` converts them to safetensors."
         )
     if missing:
-        raise _refusal(what, upstream.repository, FileNotFoundError(f"`{missing[0]}` not found"))
+        raise _unreachable(what, upstream.repository, FileNotFoundError(f"`{missing[0]}` not found"))
     check_downloads([folder / name for name in names], _stamps(), what=what)
     return folder
 
 
 def fetch_settings(upstream: Upstream, *, what: str) -> Path:
-    """Fetch the settings, tokenizer and index of a text encoder, and return their folder. Raises Unreachable."""
+    """Fetch the settings, tokenizer and index of a text encoder, and return their folder. Raises Unreachable, DamagedFile."""
     at = PurePosixPath(upstream.file).parent
-    return _snapshot(upstream.repository, upstream.revision, _small(at), what=what) / at
+    return _snapshot(upstream.repository, upstream.revision, _settings_patterns(at), what=what) / at
 
 
-def _small(at: PurePosixPath) -> list[str]:
-    """Return patterns of an encoder's settings and tokenizer, which in a pipeline has its own folder."""
-    folders = dict.fromkeys([at, at.parent / beside_name(at.name)])
+def _settings_patterns(at: PurePosixPath) -> list[str]:
+    """Return the patterns of an encoder's settings and tokenizer. In a pipeline the tokenizer has its own folder."""
+    folders = dict.fromkeys([at, at.parent / tokenizer_name(at.name)])
     return [(folder / pattern).as_posix() for folder in folders for pattern in TOKENIZER]
 
 
@@ -115,7 +116,7 @@ def _snapshot(repository: str, revision: str, patterns: Sequence[str], *, what: 
             )
         )
     except (OSError, ValueError) as error:
-        raise _refusal(what, repository, error) from error
+        raise _unreachable(what, repository, error) from error
     small = [pattern for pattern in patterns if not pattern.endswith(".safetensors")]
     check_downloads((path for pattern in small for path in folder.glob(pattern)), _stamps(), what=what)
     return folder
@@ -126,7 +127,7 @@ def _stamps() -> Stamps:
 
 
 def is_online() -> bool:
-    """Return whether the hub can be reached: huggingface_hub would retry for half a minute, with a warning each time."""
+    """Return whether the hub can be reached. Without this check huggingface_hub would retry for half a minute."""
     from huggingface_hub import constants
 
     address = urlsplit(constants.ENDPOINT)
@@ -143,7 +144,7 @@ def is_online() -> bool:
     return True
 
 
-def _refusal(what: str, repository: str, error: Exception) -> Unreachable:
+def _unreachable(what: str, repository: str, error: Exception) -> Unreachable:
     partial = sum(path.stat().st_size for path in unfinished(repository))
     part = f" ({gigabytes(partial)} of an interrupted download are cached)" if partial else ""
     from huggingface_hub import constants

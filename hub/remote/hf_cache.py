@@ -4,8 +4,8 @@ huggingface_hub names a blob after its ETag, the SHA-256 of a large file and git
 snapshot of a revision. A blob that was corrupted since the download no longer matches its name. A file that is not a link (a disk
 without links, a folder made by hand) has no digest, and only its header is checked.
 
-Hashing takes 0.7 seconds per GB, so size, modification time and inode of a valid blob are remembered, and it is hashed again only
-when one of them changes: `Stamps`.
+Hashing takes 0.7 seconds per GB. So `Stamps` remembers size, modification time and inode of a valid blob, which is hashed again only
+if one of them changes.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hub.errors import DamagedFile
-from hub.weights.memory import BIG_BYTES, gigabytes
+from hub.weights.sizes import BIG_BYTES, gigabytes
 
 logger = logging.getLogger(__name__)
 STAMPS = "downloads.json"
-"""File in the folder of caches."""
+"""Name of the file in the folder of caches."""
 INCOMPLETE = ".incomplete"
 """huggingface_hub's suffix of a partial download."""
 _NAMES = {40: "sha1", 64: "sha256"}
@@ -36,7 +36,7 @@ _CHUNK_BYTES = 1 << 22
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A cached file that is corrupted."""
+    """A corrupted file in the cache."""
 
     path: Path
     """Path of the link in the snapshot."""
@@ -50,7 +50,7 @@ class Fault:
 
     def __str__(self) -> str:
         kind = "SHA-256" if len(self.found) == 64 else "git digest"
-        return f"`{self.path.name}` has the {kind} {self.found[:12]}…instead of {self.blob.name[:12]}…"
+        return f"`{self.path.name}` has the {kind} {self.found[:12]}… instead of {self.blob.name[:12]}…"
 
     def remove(self) -> None:
         """Delete link and blob, so that the next download fetches the file again."""
@@ -59,7 +59,7 @@ class Fault:
 
 
 class Stamps:
-    """The size, modification time and inode of valid blobs, in a file. With several writers, the last one wins."""
+    """Size, modification time and inode of valid blobs, saved in a file. Of several writers the last one wins."""
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / STAMPS
@@ -70,15 +70,15 @@ class Stamps:
         self._kept: dict[str, list[int]] = kept if isinstance(kept, dict) else {}
 
     def knows(self, blob: Path) -> bool:
-        """Return whether `blob` is unchanged since it was verified."""
-        return self._kept.get(str(blob)) == _look(blob)
+        """Return whether `blob` was verified and is unchanged since."""
+        return self._kept.get(str(blob)) == _state(blob)
 
     def remember(self, blobs: Iterable[Path]) -> None:
-        """Save the state of valid blobs. An unwritable folder only makes the next check slower."""
-        added = {str(blob): _look(blob) for blob in blobs}
+        """Save the state of valid blobs. If the folder is not writable, they are hashed again next time."""
+        added = {str(blob): _state(blob) for blob in blobs}
         if not added:
             return
-        self._kept = {blob: look for blob, look in self._kept.items() if Path(blob).exists()} | added
+        self._kept = {blob: state for blob, state in self._kept.items() if Path(blob).exists()} | added
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile("w", dir=self._file.parent, delete=False, encoding="utf-8") as unfinished:
@@ -89,20 +89,20 @@ class Stamps:
 
 
 def check(paths: Iterable[Path], stamps: Stamps, *, what: str) -> None:
-    """Raises DamagedFile, with the command that fixes it, if a cached file is corrupted."""
+    """Check cached files. Raises DamagedFile, with the command that fixes it, for a corrupted one."""
     for fault in faults(paths, stamps):
         raise DamagedFile(
             f"`{what}` is damaged in Hugging Face's cache: {fault}. `hub pull {what}` removes it and fetches it again."
         )
 
 
-def faults(paths: Iterable[Path], stamps: Stamps, *, anew: bool = False) -> Iterator[Fault]:
-    """Yield corrupted files, and remember valid ones. Files known to `stamps` are hashed again only with `anew`."""
+def faults(paths: Iterable[Path], stamps: Stamps, *, rehash: bool = False) -> Iterator[Fault]:
+    """Yield corrupted files, and remember valid ones. Files known to `stamps` are hashed again only with `rehash`."""
     links = {path.resolve(): path for path in paths if path.is_symlink() and path.exists()}
-    unknown = [blob for blob in links if _is_named(blob.name) and (anew or not stamps.knows(blob))]
+    unknown = [blob for blob in links if _is_named(blob.name) and (rehash or not stamps.knows(blob))]
     size_bytes = sum(blob.stat().st_size for blob in unknown)
-    if size_bytes >= BIG_BYTES:  # Takes seconds, in which the loader would seem to hang.
-        logger.warning("verifying %s in Hugging Face's cache, once.", gigabytes(size_bytes))
+    if size_bytes >= BIG_BYTES:  # This takes seconds, in which the loader would seem to hang.
+        logger.warning("verifying %s in Hugging Face's cache. This is done once.", gigabytes(size_bytes))
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         digests = dict(zip(unknown, pool.map(_digest, unknown), strict=True))
     stamps.remember(blob for blob, digest in digests.items() if digest == blob.name)
@@ -133,7 +133,7 @@ def _is_named(name: str) -> bool:
 
 
 def _digest(blob: Path) -> str:
-    """Return the digest that the blob is named after; git's starts with the word `blob` and the size."""
+    """Return the digest that the blob is named after. Git hashes the word `blob` and the size before the contents."""
     hashed = hashlib.new(_NAMES[len(blob.name)], usedforsecurity=False)
     with blob.open("rb") as file:
         if hashed.name == "sha1":
@@ -143,7 +143,7 @@ def _digest(blob: Path) -> str:
     return hashed.hexdigest()
 
 
-def _look(blob: Path) -> list[int]:
+def _state(blob: Path) -> list[int]:
     try:
         status = blob.stat()
     except OSError:

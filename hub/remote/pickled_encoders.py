@@ -1,5 +1,4 @@
-"""Convert encoders that are upstream as pickles or in open_clip's layout: `hub pull` publishes them locally as safetensors in
-transformers' layout.
+"""Convert upstream encoders from pickles or open_clip's layout to safetensors in transformers' layout, for `hub pull`.
 
 Only tensors are read (`weights_only=True`), and never while loading a pipeline. Files are memory-mapped, so an encoder of 20 GB
 does not need 20 GB of memory.
@@ -20,7 +19,7 @@ from hub.errors import DamagedFile, InvalidSource, MissingExtra, UnknownFile, Un
 from hub.publish.publish import publish
 from hub.records import Artifact, Revision, Upstream
 from hub.registry import Registry
-from hub.remote.upstream import fetch
+from hub.remote.published_systems import fetch
 from hub.store import BlobStore
 from hub.weights.untrusted import is_state_dict, unpickle
 
@@ -33,11 +32,11 @@ CONFIG = "config.json"
 PROCESSOR = "preprocessor_config.json"
 PICKLE = "pytorch_model.bin"
 INDEX = "pytorch_model.bin.index.json"
-"""Maps tensors to sharded pickles."""
+"""File that maps tensors to sharded pickles."""
 SHARD = "5GB"
 """Maximum size of a safetensors file before sharding."""
 SETTINGS = ("*.json", "*.txt", "*.model")
-"""Settings and tokenizer, published with the weights."""
+"""Patterns of the settings and tokenizer, which are published with the weights."""
 
 
 def pull_pickled(
@@ -51,7 +50,7 @@ def pull_pickled(
     endpoint: str | None = None,
     shard: int | str = SHARD,
 ) -> Revision:
-    """Fetch the pickles with the needed half, write it as safetensors, and publish it under the artifact's name.
+    """Fetch the pickles with the text half, convert it to safetensors, and publish it under the artifact's name.
 
     open_clip's layout is converted to transformers'. `card`: folder of the card; `settings`: folder with config.json, tokenizer
     and index; `scratch`: folder for temporary files. Nothing is published unless everything was fetched and fits. Raises
@@ -63,11 +62,11 @@ def pull_pickled(
         raise MissingExtra("load", f"converting the encoder `{artifact.name}`") from error
     upstream, name = artifact.upstream[0], artifact.name.name
     if PurePosixPath(upstream.file).name in open_clip.FILES:
-        tensors, written = _translated(upstream, settings, endpoint, what=name)
+        tensors, files = _translate_open_clip(upstream, settings, endpoint, what=name)
         half = config = None
     else:
-        tensors, half, config = _half(upstream, settings, endpoint, what=name)
-        written = {}
+        tensors, half, config = _load_half(upstream, settings, endpoint, what=name)
+        files = {}
     try:
         with tempfile.TemporaryDirectory(dir=scratch, prefix=".pull-") as unfinished:
             folder = Path(unfinished) / name
@@ -76,10 +75,10 @@ def pull_pickled(
                 for path in settings.glob(pattern):
                     if not path.name.endswith(".index.json"):
                         shutil.copyfile(path, folder / path.name)
-            for file, content in written.items():
+            for file, content in files.items():
                 if file == CONFIG or not (folder / file).exists():
                     (folder / file).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-            save_torch_state_dict(_alone(tensors), folder, max_shard_size=shard)
+            save_torch_state_dict(_copy_shared(tensors), folder, max_shard_size=shard)
             if half is not None and config is not None:
                 from hub.encoders.text_half import check_half
 
@@ -92,10 +91,10 @@ def pull_pickled(
         ) from error
 
 
-def _half(
+def _load_half(
     upstream: Upstream, settings: Path, endpoint: str | None, *, what: str
 ) -> tuple[dict[str, Tensor], TextHalf | None, dict[str, Any]]:
-    """Return the needed tensors of a transformers repository, the half to check them against, and its config.json."""
+    """Return the needed tensors of a transformers repository, the text half to check them against, and config.json."""
     from transformers import CONFIG_MAPPING
 
     from hub.encoders.text_half import half_of
@@ -117,7 +116,7 @@ def _half(
     return tensors, half, config
 
 
-def _translated(
+def _translate_open_clip(
     upstream: Upstream, settings: Path, endpoint: str | None, *, what: str
 ) -> tuple[dict[str, Tensor], dict[str, dict[str, Any]]]:
     """Return open_clip's tensors and settings in transformers' layout. Raises WeightsDoNotFit and InvalidSource."""
@@ -131,11 +130,11 @@ def _translated(
     given_settings = read_json(settings / open_clip.SETTINGS) if (settings / open_clip.SETTINGS).is_file() else {}
     config, tensors = open_clip.translate(given, given_settings, what=what)
     with torch.device("meta"):
-        made = AutoModel.from_config(
+        model = AutoModel.from_config(
             AutoConfig.for_model(**config), **({} if "vision_config" in config else {"add_pooling_layer": False})
         )
     entries = {key: TensorEntry(value.dtype, tuple(value.shape)) for key, value in tensors.items()}
-    problems = disagreements_of(made.state_dict(), entries)
+    problems = disagreements_of(model.state_dict(), entries)
     if problems:
         raise WeightsDoNotFit(what, problems)
     vision = config.get("vision_config")
@@ -144,7 +143,10 @@ def _translated(
 
 
 def tensors_of(path: Path, *, what: str) -> dict[str, Tensor]:
-    """Return a pickled state dict, memory-mapped if possible. Raises InvalidSource for other contents, and DamagedFile."""
+    """Return the tensors of a pickled state dict by key, of any shape, memory-mapped if possible.
+
+    Raises InvalidSource for other contents, and DamagedFile.
+    """
     state = unpickle(path, what=what, is_mapped=True, advice=" Remove it from the cache and pull again.")
     if not is_state_dict(state):
         raise InvalidSource(f"`{path.name}` of `{what}` is not a state dict: expected a mapping of keys to tensors.")
@@ -152,7 +154,7 @@ def tensors_of(path: Path, *, what: str) -> dict[str, Tensor]:
 
 
 def _files(upstream: Upstream, settings: Path, half: TextHalf | None, *, what: str) -> list[Upstream]:
-    """Return the pickles with a needed tensor. Size and digest on the card are those of the file it names."""
+    """Return the pickles with a needed tensor. The card has size and digest of the file that it names, not of others."""
     from hub.encoders.text_half import needed_files
 
     named = PurePosixPath(upstream.file)
@@ -173,8 +175,8 @@ def _files(upstream: Upstream, settings: Path, half: TextHalf | None, *, what: s
     ]
 
 
-def _alone(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Copy views that share storage, which safetensors cannot save."""
+def _copy_shared(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Copy tensors that are views of a shared storage, which safetensors cannot save."""
     return {
         key: value if value.untyped_storage().nbytes() == value.nbytes and value.is_contiguous() else value.clone()
         for key, value in tensors.items()

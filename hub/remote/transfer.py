@@ -1,7 +1,7 @@
-"""Pull artifacts from another hub and push to it. `huggingface_hub` transfers the files: it resumes and shows progress.
+"""Pull artifacts from another hub, and push to it. `huggingface_hub` transfers the files: it resumes and shows progress.
 
 A pulled revision keeps its id, which is the SHA-256 of its manifest, and every file must have the digest in the manifest. So an
-endpoint can refuse a file, but not replace it.
+endpoint can withhold a file, but not replace it.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 
 
 def pull(hub: LocalHub, endpoint: Endpoint, name: str, revision: str = "main") -> Revision:
-    """Fetch a revision and record it locally, as the newest one if it is the newest there or the first one here.
+    """Fetch a revision and record it locally: as the newest one, if it is the newest on the endpoint or the first one here.
 
     Yanks of known revisions are copied from the endpoint. Raises Conflict if the head was published locally and is unknown to the
-    endpoint, DamagedFile if a response does not match its digest.
+    endpoint, DamagedFile if a response does not match its digest, InvalidRequest if the endpoint has only a card.
     """
     description = endpoint.describe(name, revision)
     if description.shown is None:
@@ -51,7 +51,7 @@ def pull(hub: LocalHub, endpoint: Endpoint, name: str, revision: str = "main") -
             actor = Actor("hub pull", address=endpoint.address)
             yank(hub.registry.get(artifact.name), each.id, hub.registry, hub.store, actor, yanked=each.yanked)
     if shown.id not in known:
-        _keep(hub, endpoint, artifact, shown)
+        _store(hub, endpoint, artifact, shown)
         _record(hub, endpoint, artifact, shown, head, is_newest=shown.id == artifact.revision)
     elif shown.id == artifact.revision and head is not None and head.id != shown.id:
         _record(hub, endpoint, artifact, shown, head, is_newest=True)
@@ -59,14 +59,14 @@ def pull(hub: LocalHub, endpoint: Endpoint, name: str, revision: str = "main") -
 
 
 def push(folder: Path, endpoint: Endpoint, name: str, message: str) -> tuple[Artifact, Revision]:
-    """Upload a folder, after the same checks as `hub push`, so that nothing is sent that the endpoint would refuse."""
+    """Upload a folder, after the checks of a local push: nothing is sent that the endpoint would refuse. Return what it published."""
     from huggingface_hub import HfApi
 
     paths = check_contents(folder)
     target = ArtifactName.parse(name, "local")
     artifact = describe(folder, target)
     kind = "dataset" if artifact.kind == DATASET else "model"
-    with _translated(endpoint):
+    with _translate_errors(endpoint):
         api = HfApi(endpoint=endpoint.address, token=endpoint.token or False)
         if "/" not in name:
             target = ArtifactName(str(api.whoami()["name"]), name)
@@ -93,14 +93,14 @@ def _local_head(hub: LocalHub, endpoint: Endpoint, description: Description) -> 
     head = hub.registry.revision(name, local)
     if head.id not in {each.id for each in description.revisions} and head.message != FROM_CARDS:
         raise Conflict(
-            f"revision {head.number} of `{name}` was published locally and is not on {endpoint.address}: fetch theirs with `--to`, "
-            f"or send yours with `hub push --endpoint`."
+            f"revision {head.number} of `{name}` was published locally and is not on {endpoint.address}: fetch their revision with --to, "
+            f"or upload yours with `hub push --endpoint`."
         )
     return head
 
 
-def _keep(hub: LocalHub, endpoint: Endpoint, artifact: Artifact, shown: Revision) -> None:
-    """Put manifest and files into the store, after checking their digests."""
+def _store(hub: LocalHub, endpoint: Endpoint, artifact: Artifact, shown: Revision) -> None:
+    """Fetch manifest and files, check their digests, and put them into the store."""
     from huggingface_hub import snapshot_download
 
     manifest = endpoint.read("GET", f"/artifacts/{artifact.name}/revisions/{shown.id}/manifest")
@@ -109,7 +109,7 @@ def _keep(hub: LocalHub, endpoint: Endpoint, artifact: Artifact, shown: Revision
             f"{endpoint.address} returned a manifest of `{artifact.name}` that does not match revision {shown.id[:12]}: pull again."
         )
     unfinished = hub.home.caches / "pull" / shown.id[:COMMIT_DIGITS]
-    with _translated(endpoint):
+    with _translate_errors(endpoint):
         snapshot_download(
             str(artifact.name),
             repo_type="dataset" if artifact.kind == DATASET else "model",
@@ -121,13 +121,13 @@ def _keep(hub: LocalHub, endpoint: Endpoint, artifact: Artifact, shown: Revision
     hub.store.put(manifest, Digest(shown.id))
     for file in read_manifest(hub.store, shown.id).files:
         hub.store.put_file(unfinished / file.path, file.digest)
-    shutil.rmtree(unfinished, ignore_errors=True)  # Kept until here, so that an interrupted pull resumes.
+    shutil.rmtree(unfinished, ignore_errors=True)  # Only now, so that an interrupted pull can be resumed.
 
 
 def _record(
     hub: LocalHub, endpoint: Endpoint, artifact: Artifact, shown: Revision, head: Revision | None, *, is_newest: bool
 ) -> None:
-    """Record the revision, with its origin in the audit log."""
+    """Record the revision, and its origin in the audit log."""
     kept = dataclasses.replace(
         read_manifest(hub.store, shown.id), artifact=artifact.name, yanked=shown.yanked, author=shown.author
     )
@@ -145,8 +145,8 @@ def _record(
 
 
 @contextmanager
-def _translated(endpoint: Endpoint) -> Iterator[None]:
-    """Raise HubErrors for errors of `huggingface_hub`."""
+def _translate_errors(endpoint: Endpoint) -> Iterator[None]:
+    """Raise project errors for those of `huggingface_hub`."""
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:

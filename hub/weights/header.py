@@ -26,8 +26,8 @@ _BITS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Tensor:
-    """One array of weights, as the header describes it."""
+class StoredTensor:
+    """A tensor in a file, as the header describes it."""
 
     name: str
     dtype: str
@@ -57,11 +57,11 @@ def read_header(opened: BinaryIO) -> dict[str, Any]:
     return header
 
 
-def tensors_in(opened: BinaryIO) -> tuple[Tensor, ...]:
-    """Return all tensors of a file, sorted by name; nothing for other files."""
+def tensors_in(opened: BinaryIO) -> tuple[StoredTensor, ...]:
+    """Return names, types and shapes of all tensors of a file, sorted by name; nothing for other files."""
     try:
         listed = [
-            Tensor(name, str(entry["dtype"]), tuple(int(length) for length in entry["shape"]))
+            StoredTensor(name, str(entry["dtype"]), tuple(int(length) for length in entry["shape"]))
             for name, entry in read_header(opened).items()
             if name != "__metadata__"
         ]
@@ -76,22 +76,22 @@ def weights_problem(opened: BinaryIO, size_bytes: int) -> str | None:
         header = read_header(opened)
     except ValueError as error:
         return str(error)
-    held = size_bytes - opened.tell()
+    stored_bytes = size_bytes - opened.tell()
     metadata = header.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         return "its metadata must map text to text"
-    places = []
+    ranges = []
     for name, tensor in header.items():
         try:
-            places.append(_place(tensor))
+            ranges.append(_byte_range(tensor))
         except (ValueError, TypeError, LookupError) as error:
             return f"the entry of tensor {name[:80]!r} is invalid: {error}"
     reached = 0
-    for begin, end in sorted(places):
+    for begin, end in sorted(ranges):
         if begin != reached:
             return f"bytes {min(begin, reached)} to {max(begin, reached)} belong to no tensor or to two"
         reached = end
-    return None if reached == held else f"its tensors need {reached} bytes and it holds {held}"
+    return None if reached == stored_bytes else f"its tensors need {reached} bytes and it holds {stored_bytes}"
 
 
 def count_parameters(opened: BinaryIO) -> dict[str, int]:
@@ -104,8 +104,8 @@ def count_parameters(opened: BinaryIO) -> dict[str, int]:
     return counted
 
 
-def _place(tensor: Any) -> tuple[int, int]:
-    """Return where a tensor begins and ends. Raises ValueError unless type, shape and offsets agree."""
+def _byte_range(tensor: Any) -> tuple[int, int]:
+    """Return the first byte of a tensor and the one after its last. Raises ValueError unless type, shape and offsets agree."""
     begin, end = tensor["data_offsets"]
     shape = tensor["shape"]
     numbers = (begin, end, *shape)

@@ -1,6 +1,6 @@
 """Quantise models to 8 or 4 bits: int8 per row with torchao, NF4 with bitsandbytes. Both run on CPUs and GPUs.
 
-Layers are quantised one by one from weights mapped from their file: the unquantised model is never in memory as a whole.
+Layers are quantised one by one from weights mapped from their file: the complete unquantised model is never in memory.
 Diffusers refuses bitsandbytes without a GPU; its configurations can still be passed to `from_pretrained`.
 """
 
@@ -23,56 +23,56 @@ _STRIP = 32
 """Rows that bitsandbytes 0.50 packs together on CPUs with AVX512-BF16."""
 
 
-def check_word(wanted: str) -> str:
-    """Return `wanted` if it is `8bit` or `4bit` and its library is installed. Raises InvalidRequest and MissingExtra."""
-    if wanted not in LIBRARIES:
-        raise InvalidRequest(f"unknown quantisation `{wanted}`: choose {' or '.join(LIBRARIES)}.")
-    if find_spec(LIBRARIES[wanted]) is None:
-        raise MissingExtra("quantise", f"reading weights in {wanted}")
-    return wanted
+def check_quantisation(quantisation: str) -> str:
+    """Return `quantisation` if it is `8bit` or `4bit` and its library is installed. Raises InvalidRequest and MissingExtra."""
+    if quantisation not in LIBRARIES:
+        raise InvalidRequest(f"unknown quantisation `{quantisation}`: choose {' or '.join(LIBRARIES)}.")
+    if find_spec(LIBRARIES[quantisation]) is None:
+        raise MissingExtra("quantise", f"loading weights in {quantisation}")
+    return quantisation
 
 
-def shrink(
+def quantise(
     model: nn.Module,
-    word: str,
+    quantisation: str,
     *,
     device: torch.device | str,
     dtype: torch.dtype | None = None,
-    whole: Collection[str] = (),
+    unquantised: Collection[str] = (),
 ) -> nn.Module:
-    """Quantise the linear layers of `model` to `word` (`8bit` or `4bit`) in place and move all of it to `device`.
+    """Quantise the linear layers of `model` to `quantisation` (`8bit` or `4bit`) in place and move all of it to `device`.
 
     Other parts are kept in `dtype` (unchanged if None), which is also the compute type. Not quantised are embeddings, norms,
-    convolutions, layers that their class keeps in float32, parts named in `whole` and, in 4 bits, layers that do not consist
-    of whole blocks (`fills`). Raises InvalidRequest and MissingExtra.
+    convolutions, layers that their class keeps in float32, parts named in `unquantised` and, in 4 bits, layers whose rows do
+    not consist of complete blocks (`fills`). Raises InvalidRequest and MissingExtra.
     """
-    check_word(word)
-    kept = {*(getattr(model, "_keep_in_fp32_modules", None) or ()), *whole}
-    small: set[int] = set()
+    check_quantisation(quantisation)
+    kept = {*(getattr(model, "_keep_in_fp32_modules", None) or ()), *unquantised}
+    done: set[int] = set()
     for name, layer in list(model.named_modules()):
-        # Not subclasses: torch's attention reads the weight of its own directly.
-        if type(layer) is not nn.Linear or kept & {*name.split(".")} or not fills(layer.weight.shape, word):
+        # Not subclasses: torch's attention reads the weight of its own subclass directly.
+        if type(layer) is not nn.Linear or kept & {*name.split(".")} or not fills(layer.weight.shape, quantisation):
             continue
         layer.to(device=device, dtype=dtype or layer.weight.dtype)
-        made = _int8(layer) if word == "8bit" else _nf4(layer, device)
+        replacement = _int8(layer) if quantisation == "8bit" else _nf4(layer, device)
         parent, _, leaf = name.rpartition(".")
-        setattr(model.get_submodule(parent), leaf, made)
-        small.add(id(made.weight))
+        setattr(model.get_submodule(parent), leaf, replacement)
+        done.add(id(replacement.weight))
     for each in (*model.parameters(), *model.buffers()):
-        if id(each) not in small:
+        if id(each) not in done:
             each.data = each.data.to(device, dtype if each.is_floating_point() else None)
-    if word == "4bit":  # as in transformers and diffusers, so that PEFT finds the layers
+    if quantisation == "4bit":  # as in transformers and diffusers, so that PEFT finds the layers
         cast(Any, model).is_loaded_in_4bit = True
     return model
 
 
-def fills(shape: torch.Size, word: str) -> bool:
-    """Return whether weights (rows, columns) can be quantised to `word`.
+def fills(shape: torch.Size, quantisation: str) -> bool:
+    """Return whether weights of `shape` (rows, columns) can be quantised to `quantisation`.
 
     A 4-bit block must lie in one row. Otherwise bitsandbytes 0.50 reads back other numbers on a CPU than it wrote (an
     error of 0.40 instead of 0.09, measured at 64 × 32). The linear layers of every published base are wide enough.
     """
-    return word != "4bit" or (shape[0] % _STRIP == 0 and shape[1] % BLOCK == 0)
+    return quantisation != "4bit" or (shape[0] % _STRIP == 0 and shape[1] % BLOCK == 0)
 
 
 def _int8(layer: nn.Linear) -> nn.Linear:
@@ -102,13 +102,16 @@ def _nf4(layer: nn.Linear, device: torch.device | str) -> nn.Linear:
     return made.train(layer.training).requires_grad_(False)
 
 
-def quantised(
+def load_quantised(
     model: nn.Module, state: dict[str, Tensor], quantisation: Any, device: torch.device | str, *, what: str
 ) -> nn.Module:
-    """Return a model of `model`'s class with the weights of `state`, quantised by transformers. Raises DoesNotFit."""
-    made: Any = type(model)
+    """Return a model of `model`'s class with the weights of `state`, of any shapes, quantised by transformers.
+
+    Raises DoesNotFit.
+    """
+    model_class: Any = type(model)
     try:
-        read = made.from_pretrained(
+        loaded = model_class.from_pretrained(
             None,
             config=cast(Any, model).config,
             state_dict=state,
@@ -118,4 +121,4 @@ def quantised(
     except (ImportError, ValueError, RuntimeError) as error:
         first = str(error).strip().partition("\n")[0]
         raise DoesNotFit(f"the text encoder `{what}` cannot be loaded with this quantisation: {first}") from error
-    return cast(nn.Module, read)
+    return cast(nn.Module, loaded)

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from hub.errors import DamagedFile, InvalidSource, Unreachable, WeightsDoNotFit
 from hub.weights import header as weights_header
-from hub.weights import staging
+from hub.weights import pinned_copy
 
 DTYPES = {
     "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16,
@@ -66,25 +66,25 @@ def load_weights(
 
 
 def _read(path: Path, header: Mapping[str, TensorEntry], device: torch.device, *, what: str) -> dict[str, Tensor]:
-    """Read all tensors of a file: mapped on a CPU, through locked memory on a GPU."""
+    """Read all tensors of a file: memory-mapped on a CPU, through page-locked memory on a GPU."""
     try:
         if device.type != "cuda":
             return load_file(path, device=str(device))
         places = {name: (entry.start, entry.shape, entry.dtype) for name, entry in header.items()}
-        return staging.read(path, places, staging.Ring.of(device, path.stat().st_size))
+        return pinned_copy.read_tensors(path, places, pinned_copy.PinnedRing.of(device, path.stat().st_size))
     except (SafetensorError, EOFError) as error:
-        raise DamagedFile(f"the weights of `{what}` are damaged: {error}. {_again(what)}") from error
+        raise DamagedFile(f"the weights of `{what}` are damaged: {error}. {_fetch_again(what)}") from error
 
 
 def load_tensors(path: Path, *, what: str) -> dict[str, Tensor]:
-    """Return all tensors of a safetensors file, on the CPU and as stored. Raises as `load_weights`."""
+    """Return all tensors of a safetensors file by key: any shapes, on the CPU, as stored. Raises DamagedFile and InvalidSource."""
     return _read(path, read_header(path, what=what), torch.device("cpu"), what=what)
 
 
 def disagreements_of(expected: Mapping[str, Tensor], header: Mapping[str, TensorEntry]) -> list[str]:
-    """Return every reason why weights with this header cannot replace `expected`; empty if they can."""
+    """Return every reason why weights with the shapes and types of `header` cannot replace `expected`; empty if they can."""
     problems = [f"`{key}` is missing" for key in sorted(expected.keys() - header.keys())]
-    problems += [f"`{key}` has no place" for key in sorted(header.keys() - expected.keys())]
+    problems += [f"`{key}` is unexpected" for key in sorted(header.keys() - expected.keys())]
     floating: dict[torch.dtype, str] = {}
     for key in sorted(expected.keys() & header.keys()):
         wanted, found = expected[key], header[key]
@@ -96,19 +96,23 @@ def disagreements_of(expected: Mapping[str, Tensor], header: Mapping[str, Tensor
             kind = "float32, float16 or bfloat16" if wanted.is_floating_point() else _name(wanted.dtype)
             problems.append(f"`{key}` is {_name(found.dtype)} and should be {kind}")
     if len(floating) > 1:
-        mixture = ", ".join(f"`{key}` is {_name(dtype)}" for dtype, key in floating.items())
-        problems.append(f"they should share one type ({mixture})")
+        types = ", ".join(f"`{key}` is {_name(dtype)}" for dtype, key in floating.items())
+        problems.append(f"they should share one type ({types})")
     return problems
 
 
 def stored_dtype(path: Path, *, what: str) -> torch.dtype:
-    """Return the type of most floating-point weights in a file, read from its header."""
+    """Return the type of most floating-point weights in a file, from its header. Raises like `read_header`."""
     dtypes = [entry.dtype for entry in read_header(path, what=what).values() if entry.dtype.is_floating_point]
     return Counter(dtypes).most_common(1)[0][0] if dtypes else torch.float32
 
 
 def read_header(path: Path, *, what: str) -> dict[str, TensorEntry]:
-    """Return name → `TensorEntry` of every tensor, after checking that the file is complete and holds nothing else."""
+    """Return name → `TensorEntry` of every tensor, after checking that the file is complete and holds nothing else.
+
+    Raises InvalidSource for a pickle, Unreachable for an unreadable file, DamagedFile for a broken one and WeightsDoNotFit for an
+    unsupported type.
+    """
     try:
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
@@ -135,19 +139,19 @@ def read_header(path: Path, *, what: str) -> dict[str, TensorEntry]:
         raise WeightsDoNotFit(what, [f"its header names the unsupported type {error}"]) from error
     except (ValueError, TypeError, AttributeError, IndexError) as error:
         raise DamagedFile(
-            f"the weights of `{what}` are damaged: {path.name} ({size} bytes) has no complete safetensors header. {_again(what)}"
+            f"the weights of `{what}` are damaged: {path.name} ({size} bytes) has no complete safetensors header. {_fetch_again(what)}"
         ) from error
-    announced = begin + max((end for _, end in ends), default=0)
-    if size != announced:
-        way = "cut" if size < announced else "extended"
+    expected_size = begin + max((end for _, end in ends), default=0)
+    if size != expected_size:
+        state = "truncated" if size < expected_size else "extended"
         raise DamagedFile(
-            f"the weights of `{what}` are damaged: {path.name} is {way}, {size} bytes instead of {announced}. {_again(what)}"
+            f"the weights of `{what}` are damaged: {path.name} is {state}, {size} bytes instead of {expected_size}. {_fetch_again(what)}"
         )
     return entries
 
 
 def save_weights(module: nn.Module, path: Path, dtype: torch.dtype | None = None) -> None:
-    """Write the module's weights to `path` atomically, floating-point ones as `dtype`."""
+    """Write the module's weights to `path` atomically, floating-point ones as `dtype`. Raises Unreachable."""
     weights = {
         key: (value.to(dtype) if dtype is not None and value.is_floating_point() else value)
         .detach()
@@ -181,5 +185,5 @@ def _name(dtype: Any) -> str:
     return str(dtype).removeprefix("torch.")
 
 
-def _again(what: str) -> str:
+def _fetch_again(what: str) -> str:
     return f"Fetch it again with `hub pull {what}`."

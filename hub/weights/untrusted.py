@@ -1,4 +1,4 @@
-"""Read the tensors of an untrusted file without executing any of it.
+"""Read the tensors of an untrusted file without executing any code in it.
 
 The first bytes tell the format: safetensors, torch's archive, or torch's older stream of pickles. Pickles are read by torch's
 `weights_only` unpickler. Published fairseq checkpoints hold configuration objects beside their tensors: a short list of
@@ -39,7 +39,7 @@ _PICKLE = b"\x80"
 WRAPPED = "module."
 """Prefix that `DataParallel` and its relatives add to every key."""
 _BEGINNING_BYTES = 9
-"""Safetensors begin with the length of the header, eight bytes, and the header is a JSON object."""
+"""A safetensors file begins with the length of the header, eight bytes, and the header is a JSON object."""
 
 
 class StandIn:
@@ -58,7 +58,7 @@ class StandIn:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """The tensors of a file, and how it keeps them."""
+    """The tensors of a file, and their container."""
 
     tensors: dict[str, Tensor]
     """Tensors by key; `section.key` in a checkpoint of sections."""
@@ -90,7 +90,7 @@ def read_contents(source: Path, *, what: str) -> Contents:
     except OSError as error:
         raise Unreachable(f"`{source}` cannot be read: {error.strerror}. Check the path.") from error
     if start.startswith((_ARCHIVE, _PICKLE)):
-        return _sort(unpickle(source, what=what, stand_ins=STAND_INS), source, what)
+        return _contents_of(unpickle(source, what=what, stand_ins=STAND_INS), source, what)
     if start and start[-1:] != b"{":
         raise InvalidSource(
             f"`{source.name}` is not a file of weights: it was written neither by safetensors nor by `torch.save`."
@@ -126,7 +126,7 @@ def unpickle(
                 raise DamagedFile(f"`{source.name}` of `{what}` is damaged: extra bytes follow its end.{advice}")
     except pickle.UnpicklingError as error:
         raise InvalidSource(
-            f"`{source.name}` of `{what}` holds more than tensors, which could run code: nothing of it was read."
+            f"`{source.name}` of `{what}` holds more than tensors, which could run code: nothing was read."
         ) from error
     except (
         EOFError,
@@ -144,7 +144,7 @@ def unpickle(
 
 
 def _check_archive(file: Any, source: Path, what: str) -> None:
-    """Raises DamagedFile unless the archive ends with the file and its checksums are right: torch's reader checks neither."""
+    """Check an archive. Raises DamagedFile unless it ends with the file and its checksums are right: torch's reader checks neither."""
     size_bytes = os.fstat(file.fileno()).st_size
     file.seek(max(0, size_bytes - _ARCHIVE_END_BYTES))
     if not file.read().startswith(_ARCHIVE_END):
@@ -153,16 +153,14 @@ def _check_archive(file: Any, source: Path, what: str) -> None:
         )
     with zipfile.ZipFile(file) as archive:
         if any(name.endswith("/constants.pkl") for name in archive.namelist()):
-            raise InvalidSource(
-                f"`{source.name}` of `{what}` is a TorchScript program, not weights: nothing of it was read."
-            )
+            raise InvalidSource(f"`{source.name}` of `{what}` is a TorchScript program, not weights: nothing was read.")
         if (broken := archive.testzip()) is not None:
             raise DamagedFile(f"`{source.name}` of `{what}` is damaged: the checksum of `{broken}` inside is wrong.")
     file.seek(0)
 
 
-def _sort(state: Any, source: Path, what: str) -> Contents:
-    """Return a state dict as it is, and of a fairseq checkpoint the sections that are state dicts."""
+def _contents_of(state: Any, source: Path, what: str) -> Contents:
+    """Return the tensors of a state dict, or of the sections of a fairseq checkpoint that are state dicts. Raises InvalidSource."""
     if is_state_dict(state):
         prefix = WRAPPED if all(key.startswith(WRAPPED) for key in state) else ""
         return Contents({key.removeprefix(prefix): value for key, value in state.items()}, "torch", prefix=prefix)

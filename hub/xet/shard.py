@@ -1,6 +1,7 @@
-"""Shards: which ranges of which xorbs make a file.
+"""Parse shards, which list the ranges of xorbs that make up each file.
 
-Everything is 48 bytes: a head, then files (a head, its terms, proofs, its SHA-256), a bookend, then xorbs, a bookend.
+A shard is a sequence of 48-byte entries: a header; for each file a header, terms, proofs and SHA-256; a bookend; the xorbs; a
+bookend.
 
 Source: Xet protocol specification, "Shard".
 """
@@ -13,10 +14,10 @@ from dataclasses import dataclass
 
 from hub.errors import InvalidSource
 from hub.names import Digest
-from hub.xet.hashes import SIZE, spell
+from hub.xet.hashes import SIZE, hash_to_hex
 
 MAX_BYTES = 64 << 20
-"""Bytes of a shard, as on the Hugging Face Hub."""
+"""Maximum size of a shard, as on the Hugging Face Hub."""
 _ENTRY = 48
 _TAG = b"HFRepoMetaData\0"
 _VERSION = 2
@@ -32,17 +33,17 @@ class Term:
 
     xorb: str
     size: int
-    """Bytes of the chunks."""
+    """Unpacked size of the chunks in bytes."""
     first: int
     end: int
-    """Numbers of the first chunk and of the one behind the last."""
+    """Index of the first chunk, and of the one after the last."""
     proof: bytes | None
-    """Hash of the chunks' hashes."""
+    """`range_hash` of the chunks, if the client sent it."""
 
 
 @dataclass(frozen=True, slots=True)
 class SentFile:
-    """A file as a shard describes it."""
+    """A file, as described by a shard."""
 
     hash: bytes
     terms: tuple[Term, ...]
@@ -50,51 +51,50 @@ class SentFile:
 
     @property
     def size(self) -> int:
-        """Bytes."""
+        """Return the size in bytes."""
         return sum(term.size for term in self.terms)
 
 
 def read_files(sent: bytes) -> list[SentFile]:
-    """The files of a shard. Raises InvalidSource for what is no shard; nothing it claims is checked here."""
-    head = sent[:_ENTRY]
-    if len(head) < _ENTRY or not head.startswith(_TAG) or struct.unpack_from("<Q", head, SIZE)[0] != _VERSION:
-        raise InvalidSource(f"this is no Xet shard of version {_VERSION}.")
-    entries = _Entries(sent)
-    return list(_files(entries))
+    """Return the files of a shard. Their claims are not checked here. Raises InvalidSource for an invalid shard."""
+    header = sent[:_ENTRY]
+    if len(header) < _ENTRY or not header.startswith(_TAG) or struct.unpack_from("<Q", header, SIZE)[0] != _VERSION:
+        raise InvalidSource(f"this is not a Xet shard of version {_VERSION}.")
+    return list(_files(_Entries(sent)))
 
 
 class _Entries:
-    """A place in a shard."""
+    """A reader of entries, with its position in a shard."""
 
     def __init__(self, sent: bytes) -> None:
         self.sent = sent
-        self.place = _ENTRY
+        self.position = _ENTRY
 
-    def take(self) -> bytes:
-        entry = self.sent[self.place : self.place + _ENTRY]
+    def read(self) -> bytes:
+        entry = self.sent[self.position : self.position + _ENTRY]
         if len(entry) < _ENTRY:
-            raise InvalidSource("this Xet shard was cut: it ends before its bookend.")
-        self.place += _ENTRY
+            raise InvalidSource("this Xet shard is truncated: its bookend is missing.")
+        self.position += _ENTRY
         return entry
 
     def left(self) -> int:
-        return (len(self.sent) - self.place) // _ENTRY
+        return (len(self.sent) - self.position) // _ENTRY
 
 
 def _files(entries: _Entries) -> Iterator[SentFile]:
-    while not (head := entries.take()).startswith(_BOOKEND):
-        hash, flags, count = _FILE.unpack(head)
+    while not (header := entries.read()).startswith(_BOOKEND):
+        hash, flags, count = _FILE.unpack(header)
         has_proofs = bool(flags & _HAS_PROOFS)
         if count * (1 + has_proofs) > entries.left():
-            raise InvalidSource(f"this Xet shard says {count} terms and is too short for them.")
-        terms = [_TERM.unpack(entries.take()) for _ in range(count)]
-        proofs = [entries.take()[:SIZE] if has_proofs else None for _ in range(count)]
-        sha256 = Digest(spell(entries.take()[:SIZE])) if flags & _HAS_SHA256 else None
+            raise InvalidSource(f"this Xet shard is truncated: it declares {count} terms.")
+        terms = [_TERM.unpack(entries.read()) for _ in range(count)]
+        proofs = [entries.read()[:SIZE] if has_proofs else None for _ in range(count)]
+        sha256 = Digest(hash_to_hex(entries.read()[:SIZE])) if flags & _HAS_SHA256 else None
         yield SentFile(hash, tuple(map(_term, terms, proofs)), sha256)
 
 
 def _term(fields: tuple[bytes, int, int, int, int], proof: bytes | None) -> Term:
     xorb, _, size, first, end = fields
     if first >= end:
-        raise InvalidSource(f"a term of this Xet shard goes from chunk {first} to {end}.")
-    return Term(spell(xorb), size, first, end, proof)
+        raise InvalidSource(f"this Xet shard has an invalid term: chunks {first} to {end}.")
+    return Term(hash_to_hex(xorb), size, first, end, proof)

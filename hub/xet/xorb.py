@@ -1,4 +1,4 @@
-"""Xorbs: up to 64 MiB of chunks one after the other, each packed on its own.
+"""Read xorbs: up to 64 MiB of consecutive chunks, each compressed separately.
 
     chunk = u8 version (0) · u24 packed size · u8 scheme · u24 size · packed bytes        (little-endian)
 
@@ -15,137 +15,144 @@ from typing import BinaryIO
 from lz4.frame import LZ4FrameDecompressor
 
 from hub.errors import DamagedFile, InvalidSource
-from hub.xet.hashes import SIZE, chunk_hash, merkle_root, spell
+from hub.xet.hashes import SIZE, chunk_hash, hash_to_hex, merkle_root
 
 MAX_BYTES = 64 << 20
-"""Bytes of a xorb's chunks, and of what is sent for it but for the heads."""
+"""Maximum size of a xorb's chunks, both unpacked and as sent, without their headers."""
 MAX_CHUNK = 128 << 10
-"""Bytes of a chunk. What unpacks to more is refused: it would be a bomb."""
+"""Maximum unpacked size of a chunk. Larger ones are refused, because they could be decompression bombs."""
 MAX_CHUNKS = 8 << 10
+"""Maximum number of chunks of a xorb."""
 MAX_SENT = MAX_BYTES + MAX_CHUNKS * 8
+"""Maximum size of a xorb as sent, with the headers of its chunks."""
 _MAX_PACKED = 2 * MAX_CHUNK
-"""Packing may make a chunk longer, but not twice as long."""
+"""Maximum packed size of a chunk. Compression can make a chunk longer, but not twice as long."""
 _HEAD = 8
 _NEAR = 1 << 20
 _FOOTER = b"XETBLOB"
-"""What older clients add after the last chunk; it says nothing that the chunks do not."""
+"""Start of the footer that older clients append. It only repeats what the chunks contain."""
 _PLAIN, _LZ4, _GROUPED_LZ4 = range(3)
 _ROW = struct.Struct(f"<{SIZE}sIIII")
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Where a chunk lies among the bytes that are kept of a xorb, and what it is."""
+    """A stored chunk: its hash, and its position among the stored bytes of a xorb."""
 
     hash: bytes
     start: int
-    """Of its bytes as they are kept."""
+    """First stored byte."""
     packed: int
-    """Bytes that are kept."""
+    """Stored size in bytes."""
     size: int
-    """Bytes when it is unpacked."""
+    """Unpacked size in bytes."""
     scheme: int
-    """How it is kept."""
+    """Compression scheme of the stored bytes."""
 
     @property
     def is_plain(self) -> bool:
-        """Whether its bytes are kept as they are."""
+        """Return whether the chunk is stored without compression."""
         return self.scheme == _PLAIN
 
 
 def read_xorb(sent: BinaryIO, name: str) -> Iterator[tuple[Chunk, bytes]]:
-    """The chunks of a xorb, each unpacked and hashed as it arrives, and what is to be kept of each, one after the other.
+    """Yield the chunks of a xorb with the bytes to store for each. Chunks are unpacked and hashed as they arrive.
 
-    They are kept unpacked, so that a file is put together by copying long runs, except those that pack to less than half: the
-    disk holds at most twice of what was sent. Raises InvalidSource, at the last chunk, unless together they hash to `name`.
+    Chunks are stored unpacked, so that files are assembled by copying long runs, except those that compress to less than half:
+    the stored size is at most twice the size that was sent. Raises InvalidSource for an invalid chunk, and after the last one
+    if they do not hash to `name`.
     """
-    hashed, total, kept = list[tuple[bytes, int]](), 0, 0
+    hashed, total, stored_bytes = list[tuple[bytes, int]](), 0, 0
     for packed, size, scheme in _chunks(sent):
         total += size
         if len(hashed) >= MAX_CHUNKS or total > MAX_BYTES:
-            raise InvalidSource(f"xorb {name[:12]} holds more than {MAX_CHUNKS} chunks or {MAX_BYTES} bytes.")
+            raise InvalidSource(f"xorb {name[:12]} has more than {MAX_CHUNKS} chunks or {MAX_BYTES} bytes.")
         content = _unpack(packed, size, scheme)
         hashed.append((chunk_hash(content), size))
-        stored, how = (content, _PLAIN) if 2 * len(packed) > size else (packed, scheme)
-        yield Chunk(hashed[-1][0], kept, len(stored), size, how), stored
-        kept += len(stored)
-    found = spell(merkle_root(hashed))
+        stored, stored_scheme = (content, _PLAIN) if 2 * len(packed) > size else (packed, scheme)
+        yield Chunk(hashed[-1][0], stored_bytes, len(stored), size, stored_scheme), stored
+        stored_bytes += len(stored)
+    found = hash_to_hex(merkle_root(hashed))
     if not hashed or found != name:
-        raise InvalidSource(f"xorb {name[:12]} holds other bytes ({found[:12]}): send it again.")
+        raise InvalidSource(f"xorb {name[:12]} has the hash {found[:12]}: upload it again.")
 
 
 def unpack(chunk: Chunk, packed: bytes) -> bytes:
-    """The bytes of a chunk that was accepted. Raises DamagedFile when the store has changed them."""
+    """Return the unpacked bytes of a stored chunk. Raises DamagedFile if the stored bytes are damaged."""
     try:
         content = _unpack(packed, chunk.size, chunk.scheme)
     except InvalidSource as error:
         raise DamagedFile(f"a chunk of a xorb in the store is damaged: {error}") from error
     if chunk_hash(content) != chunk.hash:
-        raise DamagedFile("a chunk of a xorb in the store holds other bytes than were sent. Look with `hub verify`.")
+        raise DamagedFile("a chunk of a xorb in the store does not match its hash. Check with `hub verify`.")
     return content
 
 
 def write_table(chunks: Sequence[Chunk]) -> bytes:
-    """The chunks as one value of a database."""
+    """Return chunks as bytes, to be stored in one column of the database."""
     return b"".join(_ROW.pack(each.hash, each.start, each.packed, each.size, each.scheme) for each in chunks)
 
 
 def read_table(table: bytes) -> list[Chunk]:
-    """What `write_table` wrote."""
+    """Return the chunks from the bytes of `write_table`."""
     return [Chunk(*row) for row in _ROW.iter_unpack(table)]
 
 
 def _chunks(sent: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
-    """Packed bytes, size and scheme of every chunk."""
-    place = 0
+    """Yield packed bytes, unpacked size and scheme of every chunk."""
+    position = 0
     while head := sent.read(_HEAD):
         if head.startswith(_FOOTER):
-            while sent.read(_NEAR):  # It has to be taken from the client all the same.
+            while sent.read(_NEAR):  # Read to the end, or the client would see a broken connection.
                 pass
             return
         if len(head) < _HEAD or head[0] != 0:
-            raise InvalidSource(f"no chunk begins at byte {place} of this xorb: it was cut or is of a newer version.")
+            raise InvalidSource(
+                f"no valid chunk begins at byte {position} of this xorb: it is truncated or of a newer version."
+            )
         packed, size = int.from_bytes(head[1:4], "little"), int.from_bytes(head[5:8], "little")
         content = sent.read(packed) if 0 < size <= MAX_CHUNK and 0 < packed <= _MAX_PACKED else b""
         if not content or len(content) < packed:
-            raise InvalidSource(f"the chunk at byte {place} says {packed} packed and {size} bytes, which cannot be.")
+            raise InvalidSource(
+                f"the chunk at byte {position} declares invalid sizes: {packed} packed, {size} unpacked."
+            )
         yield content, size, head[4]
-        place += _HEAD + packed
+        position += _HEAD + packed
 
 
 def _unpack(packed: bytes, size: int, scheme: int) -> bytes:
     if scheme == _PLAIN:
         content = packed
     elif scheme in {_LZ4, _GROUPED_LZ4}:
-        content = _from_lz4(packed, size)
+        content = _decompress(packed, size)
     else:
-        raise InvalidSource(f"a chunk is packed by scheme {scheme}; 0, 1 and 2 are known.")
+        raise InvalidSource(f"a chunk has the unknown compression scheme {scheme}; supported are 0, 1 and 2.")
     if len(content) != size:
-        raise InvalidSource(f"a chunk unpacks to {len(content)} bytes or more, and says {size}.")
-    return _ungrouped(content) if scheme == _GROUPED_LZ4 else content
+        raise InvalidSource(f"a chunk unpacks to {len(content)} bytes or more instead of {size}.")
+    return _ungroup(content) if scheme == _GROUPED_LZ4 else content
 
 
-def _from_lz4(packed: bytes, size: int) -> bytes:
-    """At most one byte more than `size`: never the whole of a bomb."""
+def _decompress(packed: bytes, size: int) -> bytes:
+    """Decompress at most one byte more than `size`, so that a decompression bomb is never expanded."""
     unpacker = LZ4FrameDecompressor()
     try:
         content: bytes = unpacker.decompress(packed, max_length=size + 1)
     except (RuntimeError, ValueError, EOFError) as error:
-        raise InvalidSource(f"a chunk is no LZ4 frame: {error}.") from error
+        raise InvalidSource(f"a chunk is not a valid LZ4 frame: {error}.") from error
     if len(content) == size and not unpacker.eof and unpacker.decompress(b"", max_length=1):
-        raise InvalidSource(f"a chunk unpacks to more than the {size} bytes it says.")
+        raise InvalidSource(f"a chunk unpacks to more than {size} bytes.")
     return content
 
 
-def _ungrouped(content: bytes) -> bytes:
+def _ungroup(content: bytes) -> bytes:
     """Undo "byte grouping 4": first every fourth byte, then every fourth from the second on, and so on."""
-    import numpy as np  # A fiftieth of the time of slices of a bytearray; clients send nearly all weights so.
+    import numpy as np  # Fifty times faster than slicing a bytearray, and clients send nearly all weights this way.
 
     packed = np.frombuffer(content, np.uint8)
-    grouped = np.empty_like(packed)
+    plain = np.empty_like(packed)
     start = 0
-    for place in range(4):
-        count = (len(content) - place + 3) // 4
-        grouped[place::4] = packed[start : start + count]
+    for offset in range(4):
+        count = (len(content) - offset + 3) // 4
+        plain[offset::4] = packed[start : start + count]
         start += count
-    return grouped.tobytes()
+    return plain.tobytes()

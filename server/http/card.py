@@ -20,7 +20,7 @@ from markdown_it.utils import OptionsDict
 from markupsafe import Markup
 
 from hub.cards.card import FILE
-from hub.cards.read import split
+from hub.cards.read_card import split_front_matter
 from hub.errors import InvalidCard
 from hub.records import File, Revision
 from hub.store import BlobStore
@@ -57,7 +57,7 @@ def _read(store: BlobStore, files: Iterable[File]) -> tuple[dict[str, Any], str]
             with store.open(file.digest) as card:
                 text = card.read().decode("utf-8-sig", "replace")
             try:
-                return split(text)
+                return split_front_matter(text)
             except InvalidCard:
                 return {}, text
     return {}, ""

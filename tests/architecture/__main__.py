@@ -1,4 +1,4 @@
-"""Print the structure of the code: `python -m tests.architecture`, a part of `make check`."""
+"""Print the structure of the code (`python -m tests.architecture`, part of `make check`)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from tests.architecture.structure import circles, import_graph, lines_by_package
 
 
 def report() -> str:
-    """Return what there is to know about the structure, as text for a terminal."""
+    """Return a report of the structure as text."""
     graph = import_graph()
     found = circles(graph)
     folders = sorted(((len(names), folder) for folder, names in modules_by_folder().items()), reverse=True)

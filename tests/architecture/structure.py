@@ -1,4 +1,4 @@
-"""Measure the structure of the code: import circles, folders, lines and module names. `python -m tests.architecture` prints it."""
+"""Measure the structure of the code: import cycles, folders, lines and module names."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from tests.builders import ROOT
 PACKAGES = ("hub", "server", "trainers")
 
 Graph = Mapping[str, set[str]]
-"""Importer → what it imports."""
+"""Importing module → imported modules."""
 
 
 @cache
 def import_graph() -> dict[str, set[str]]:
-    """Return the imports among our modules; those inside functions and under `TYPE_CHECKING` count."""
+    """Return the imports among our modules, including those inside functions and under `TYPE_CHECKING`."""
     graph = grimp.build_graph(*PACKAGES, cache_dir=None)
     return {module: set(graph.find_modules_directly_imported_by(module)) for module in graph.modules}
 
 
 def children_graph(graph: Graph, package: str) -> dict[str, set[str]]:
-    """Return the imports among the direct children of `package`, each child taken with everything below it."""
+    """Return the imports among the direct children of `package`; each child includes everything below it."""
     depth = package.count(".") + 2
     inside = f"{package}."
     found: dict[str, set[str]] = {}
@@ -39,7 +39,7 @@ def children_graph(graph: Graph, package: str) -> dict[str, set[str]]:
 
 
 def circle_in(graph: Graph) -> list[str]:
-    """Return the modules of one import circle, or an empty list."""
+    """Return the modules of one import cycle, or an empty list."""
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
@@ -48,7 +48,7 @@ def circle_in(graph: Graph) -> list[str]:
 
 
 def circles(graph: Graph) -> list[list[str]]:
-    """Return one circle for every level that has any: among files, then among the children of each package."""
+    """Return one cycle for every level that has one: among files, then among the children of each package."""
     packages = sorted({module.rpartition(".")[0] for module in graph if "." in module})
     levels = [graph, *(children_graph(graph, package) for package in packages)]
     return list(filter(None, map(circle_in, levels)))
@@ -64,7 +64,7 @@ def modules_by_folder() -> dict[str, list[str]]:
 
 
 def repeated_names() -> dict[str, list[str]]:
-    """Return module names that stand in more than one folder, with the folders."""
+    """Return module names that occur in more than one folder, with the folders."""
     places: dict[str, list[str]] = defaultdict(list)
     for folder, names in modules_by_folder().items():
         for name in names:
@@ -73,7 +73,7 @@ def repeated_names() -> dict[str, list[str]]:
 
 
 def lines_by_package() -> dict[str, int]:
-    """Return the lines of Python in each package, tests included, for their two upper levels."""
+    """Return the lines of Python in each package and its subpackages, including tests."""
     lines: dict[str, int] = defaultdict(int)
     for path in source_files("hub", "server", "trainers", "tests", "benchmarks"):
         parts = path.relative_to(ROOT).parts

@@ -1,4 +1,4 @@
-"""The tree can be read: short files, no dead-end modules, nothing that belongs to one machine."""
+"""The source tree stays readable: short files, documented modules, no machine-specific paths."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pytest
 from tests.builders import ROOT
 
 MAX_LINES = 400
-"""Lines; docs/internals/style.md, rule 1."""
+"""Maximum number of lines: docs/internals/style.md, rule 1."""
 FOREIGN = re.compile(r"(?<![\w.])/(?:root|home/\w+|work|tmp/\w+)/")
-"""Paths of one machine. `/tmp/…` alone may stand in a test."""
+"""Machine-specific paths. Tests may use `/tmp/…`."""
 
 
 def tracked(*patterns: str) -> list[str]:
@@ -20,16 +20,16 @@ def tracked(*patterns: str) -> list[str]:
         ["git", "ls-files", "-z", "--", *patterns], cwd=ROOT, capture_output=True, text=True, check=False
     )
     if listed.returncode:
-        pytest.skip("git lists what belongs to the project, and this is no git checkout")
+        pytest.skip("not a git checkout")
     return [name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
 
 
-def test_no_file_of_code_is_longer_than_a_reader_can_hold():
+def test_no_source_file_is_too_long():
     lengths = {name: (ROOT / name).read_text(encoding="utf-8").count("\n") for name in tracked("*.py")}
     assert {name: length for name, length in lengths.items() if length > MAX_LINES} == {}
 
 
-def test_every_module_says_what_it_is_for():
+def test_every_module_has_a_docstring():
     silent = [
         name
         for name in tracked("hub/**.py", "hub/*.py", "trainers/**.py", "server/**.py")
@@ -38,7 +38,7 @@ def test_every_module_says_what_it_is_for():
     assert silent == []
 
 
-def test_nothing_names_a_path_of_one_machine():
+def test_no_file_contains_a_machine_specific_path():
     found = [
         f"{name}:{number}"
         for name in tracked("*.py", "*.md", "*.toml", "*.txt", "Makefile", ".ci/*")
@@ -48,5 +48,5 @@ def test_nothing_names_a_path_of_one_machine():
     assert found == []
 
 
-def test_derived_things_are_not_committed():
+def test_generated_files_are_not_committed():
     assert [name for name in tracked() if name.endswith((".db", ".pyc", ".pth", ".bin", ".ckpt", ".pkl"))] == []

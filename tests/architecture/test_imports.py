@@ -1,4 +1,4 @@
-"""The light half stays light: what must start quickly imports no tensor library."""
+"""Commands and packages that must start quickly import no tensor library."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RUN = "import sys, contextlib, io; from hub.cli import main\nwith contextlib.red
 
 
 def heavy_after(script: str, home: Path) -> list[str]:
-    """Heavy libraries that running `script` in a new interpreter imports."""
+    """Return the heavy libraries that `script` imports in a new interpreter."""
     environment = os.environ | {"HUB_HOME": str(home), "HUB_CARDS": str(home / "cards")}
     done = subprocess.run(
         [sys.executable, "-c", script + "\n" + REPORT.lstrip("; ")], capture_output=True, text=True, env=environment
@@ -34,7 +34,7 @@ def heavy_after(script: str, home: Path) -> list[str]:
         RUN.format(["search", "--lang", "yo"]),
         "import trainers.cli",
         "import server, server.cli",
-        "import hub.local, hub.publish.publish, hub.remote.upstream, hub.convert",
+        "import hub.local, hub.publish.publish, hub.remote.published_systems, hub.convert",
     ],
     ids=["hub", "hub --help", "hub search", "trainers.cli", "server", "the registry and remote"],
 )

@@ -1,4 +1,4 @@
-"""Tests mirror the tree: from the path of the code follows the path of its test."""
+"""Tests mirror the source tree: the path of the code gives the path of its test."""
 
 from __future__ import annotations
 

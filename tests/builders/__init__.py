@@ -1,4 +1,4 @@
-"""Small real things to test with, and where the project is."""
+"""Builders of small real objects for tests, and the root of the project."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Small real things to test with: a card, a folder that can be published, a hub of one's own."""
+"""Build cards, scores and folders that can be published."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ENCODER_DIGEST = "e" * 64
 
 
 def a_score(value: float = 0.5, **changes: Any) -> Score:
-    """A measured score of a Yoruba module on the lab's base."""
+    """Return a measured score of a Yoruba module on the lab's base."""
     score = Score(
         metric="r_precision_at_1", value=value, benchmark="emoji-generation", split="seen", language="yo", base="emoji-sd",
         provenance=Provenance.MEASURED, source="hub evaluate, two cores", benchmark_digest="d" * 64, sample_size=256, seed=0,
@@ -28,7 +28,7 @@ def a_score(value: float = 0.5, **changes: Any) -> Score:
 
 
 def a_card(**changes: Any) -> Card:
-    """The card of a Yoruba adapter."""
+    """Return the card of a Yoruba adapter."""
     card = Card(
         kind="adapter", summary="Yoruba prompts for emoji-sd.", license="Apache-2.0", languages=("yo",), method="mulan",
         bases=("emoji-sd",), encoder="emoji-xlmr", tags=("lab",), scores=(a_score(),), prose="# A module\n\nHow it was made.",
@@ -37,7 +37,7 @@ def a_card(**changes: Any) -> Card:
 
 
 def a_variant_config(base: str = "emoji-sd", **changes: Any) -> dict[str, Any]:
-    """The content of a variant's config.json."""
+    """Return the content of a variant's config.json."""
     return {
         "format": 1, "kind": "adapter", "method": "mulan", "architecture": "resampler",
         "module": {"in_width": 4, "out_width": 4, "queries": 2, "heads": 1, "encoder_layers": 1, "decoder_layers": 1},
@@ -51,14 +51,14 @@ def a_variant_config(base: str = "emoji-sd", **changes: Any) -> dict[str, Any]:
 
 
 def some_weights(path: Path, seed: int = 0) -> Path:
-    """A safetensors file of a few numbers."""
+    """Write a safetensors file with a few values."""
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file({"weight": np.random.default_rng(seed).normal(size=(4, 4)).astype(np.float16)}, path)
     return path
 
 
 def a_folder(path: Path, card: Card | None = None, *, variants: tuple[str, ...] = ("emoji-sd",), seed: int = 0) -> Path:
-    """A folder in Hugging Face layout that can be published: a card, and a config and weights for each variant."""
+    """Write a folder in Hugging Face layout that can be published: a card, and a config and weights for each variant."""
     path.mkdir(parents=True, exist_ok=True)
     write_card(card or a_card(), path)
     for base in variants:

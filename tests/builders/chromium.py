@@ -1,4 +1,4 @@
-"""Debian's Chromium, and pages in it that fail their test when the browser complains."""
+"""Start Debian's Chromium and open pages that fail their test when the browser reports an error."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MARKS = [
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """A browser of one's own."""
+    """Yield a new browser."""
     with sync_playwright() as started:
         browser = started.chromium.launch(executable_path=CHROMIUM, args=QUIET.split())
         yield browser
@@ -34,7 +34,7 @@ def chromium() -> Iterator[Browser]:
 
 @contextmanager
 def a_page(browser: Browser, endpoint: str, **options: Any) -> Iterator[Page]:
-    """A page that fails the test when the browser complains, of a broken policy say."""
+    """Yield a page that fails the test when the browser reports an error, such as a policy violation."""
     context = browser.new_context(base_url=endpoint, **options)
     page = context.new_page()
     complaints: list[str] = []

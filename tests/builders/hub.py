@@ -1,4 +1,4 @@
-"""A hub of its own."""
+"""Create a local hub in a folder."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from hub.local import LocalHub
 
 
 def a_hub(path: Path, cards: Path | None = None) -> LocalHub:
-    """A hub of its own under `path`, with the curated cards in `cards`, or none."""
+    """Create a hub under `path`, with the curated cards in `cards` or without any."""
     (path / "home").mkdir(parents=True, exist_ok=True)
     return LocalHub.open(Home(path / "home" / "registry.db", path / "home", cards or path / "no-cards"))
 
 
 def delete_registry(home: Path) -> None:
-    """What anybody may do at any time: it comes back from the cards and the store."""
+    """Delete the registry, as users may at any time: it is rebuilt from the cards and the store."""
     for file in home.glob("registry.db*"):
         file.unlink()

@@ -1,4 +1,4 @@
-"""A PostgreSQL of one's own: a temporary cluster that listens on a socket in its own folder and nowhere else."""
+"""Start a temporary PostgreSQL cluster that listens only on a socket in its own folder."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from pathlib import Path
 from urllib.parse import quote
 
 INSTALLED = Path("/usr/lib/postgresql")
-"""Where Debian keeps servers, one folder a version; elsewhere they are on the PATH."""
+"""Debian's folder of servers, with one folder per version; elsewhere they are on the PATH."""
 FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "listen_addresses=", "max_connections=50")
-ABSENT = "there is no PostgreSQL here: apt-get install postgresql, or put its `initdb` and `postgres` on the PATH"
+ABSENT = "PostgreSQL is not installed: apt-get install postgresql, or add `initdb` and `postgres` to the PATH"
 
 
 def programs() -> Path | None:
-    """The folder of `initdb` and `pg_ctl`; None when PostgreSQL's server is not installed."""
+    """Return the folder of `initdb` and `pg_ctl`, or None if the PostgreSQL server is not installed."""
     versions = sorted(INSTALLED.glob("*/bin/initdb"), key=lambda path: float(path.parts[-3]), reverse=True)
     found = versions[0] if versions else shutil.which("initdb")
     return Path(found).parent if found else None
@@ -27,7 +27,7 @@ def programs() -> Path | None:
 
 @contextmanager
 def a_cluster(binaries: Path) -> Iterator[str]:
-    """A running server; the folder of its socket. PostgreSQL refuses to be run by root, who lets `postgres` do it."""
+    """Yield the socket folder of a running server. PostgreSQL refuses to run as root, so root runs it as `postgres`."""
     with tempfile.TemporaryDirectory(prefix="pg-") as folder:
         before: tuple[str, ...] = ()
         if os.geteuid() == 0:
@@ -51,12 +51,12 @@ def a_cluster(binaries: Path) -> Iterator[str]:
 
 
 def a_database(folder: str) -> str:
-    """The URL of a new, empty database of the cluster whose socket is in `folder`."""
+    """Return the URL of a new, empty database of the cluster whose socket is in `folder`."""
     import psycopg
 
     name = f"hub_{secrets.token_hex(6)}"
     with psycopg.connect(_url(folder, "postgres"), autocommit=True) as connection:
-        # A collation unlike SQLite's, as most servers have: nothing that is sorted may depend on it.
+        # A collation that differs from SQLite's, as on most servers: sorting must not depend on it.
         connection.execute(
             f"CREATE DATABASE {name} TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en' LOCALE 'C.UTF-8'".encode()
         )

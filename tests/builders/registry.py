@@ -1,4 +1,4 @@
-"""Artifacts and revisions as a registry records them, without files."""
+"""Build artifacts and revisions as the registry records them, without files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An application behind a real uvicorn, in a thread of the test."""
+"""Serve an application with a real uvicorn, in a thread of the test."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Served:
             time.sleep(0.01)
 
     def stop(self, *, force: bool = False) -> None:
-        """Stop after the requests that are under way, or cut them off."""
+        """Stop after the running requests, or abort them with `force`."""
         self.server.should_exit, self.server.force_exit = True, force
         self.thread.join(timeout=10)
         self.listener.close()
@@ -47,6 +47,6 @@ def served(app: FastAPI, *, force: bool = False) -> Iterator[Served]:
 
 @contextmanager
 def serving(hub: LocalHub) -> Iterator[str]:
-    """The address at which `hub` is served; open connections are cut at the end."""
+    """Yield the address at which `hub` is served; close open connections at the end."""
     with served(create_app(hub), force=True) as running:
         yield running.address

@@ -1,1 +1,1 @@
-"""Every version of Hugging Face's client, unmodified, against our server: what docs/reference/clients.md says, found out again."""
+"""Run every version of Hugging Face's unmodified client against our server, and compare the results with docs/reference/clients.md."""

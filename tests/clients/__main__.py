@@ -1,4 +1,4 @@
-"""`python -m tests.clients`: run every client, two at a time, and write docs/reference/clients.md when all of them got what they asked for."""
+"""Run every client, two at a time, and write docs/reference/clients.md when all steps succeed: `python -m tests.clients`."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 from tests.clients.environments import VERSIONS
 from tests.clients.libraries import library_cells
 from tests.clients.matrix import column
-from tests.clients.page import PAGE, Cell, written
+from tests.clients.page import PAGE, Cell, render
 from tests.clients.serving import serving
 
 
 def columns(versions: tuple[str, ...], folder: Path, *, libraries: bool) -> dict[Cell, str]:
-    """Some versions, one after the other, and the libraries perhaps, against a server of their own."""
+    """Run some versions in order, and the libraries if asked, against one new server."""
     cells: dict[Cell, str] = {}
     with serving(folder) as service:
         for version in versions:
@@ -38,4 +38,4 @@ if __name__ == "__main__":
         cell: found[cell]
         for cell in sorted(found, key=lambda cell: VERSIONS.index(cell.column) if cell.column in VERSIONS else 9)
     }
-    PAGE.write_text(written(ordered), encoding="utf-8")
+    PAGE.write_text(render(ordered), encoding="utf-8")

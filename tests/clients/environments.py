@@ -1,4 +1,4 @@
-"""Each version of the client in an environment of its own, below `build/clients`; made once, kept by its requirements."""
+"""Create an environment for each version of the client below `build/clients`, cached by its requirements."""
 
 from __future__ import annotations
 
@@ -22,12 +22,15 @@ class NotInstalled(Exception):
 
 
 def python_of(version: str) -> Path:
-    """The interpreter of an environment that has this version and nothing of ours. Raises NotInstalled without a package index."""
+    """Return the interpreter of an environment with this version and none of our code.
+
+    Raises `NotInstalled` without a package index.
+    """
     requirements = f"huggingface_hub=={version}\n{PINS.read_text()}\n{sys.version}"
     folder = ENVIRONMENTS / f"{version}-{hashlib.sha256(requirements.encode()).hexdigest()[:12]}"
     folder.parent.mkdir(parents=True, exist_ok=True)
     with folder.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # Two test processes may want the same one.
+        fcntl.flock(lock, fcntl.LOCK_EX)  # Two test processes may need the same environment.
         finished = folder / "finished"
         if not finished.exists():
             shutil.rmtree(folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""diffusers, transformers and PEFT by repository id, against our server: what `library_journey` does, as cells of the page."""
+"""Run diffusers, transformers and PEFT by repository id against our server, and return the cells of the page."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ COLUMN = "diffusers, transformers, PEFT"
 
 
 def library_cells(service: Service) -> dict[Cell, str]:
-    """What the libraries of this environment do."""
+    """Run the libraries of this environment and return their cells."""
     outcomes = service.walk(Path(sys.executable), "libraries", module="library_journey", OMP_NUM_THREADS="1")
     return cells_of(outcomes, COLUMN, LIBRARIES)

@@ -1,4 +1,4 @@
-"""One column of the matrix: a version of the client, with and without Xet."""
+"""Run one column of the matrix: a version of the client, with and without Xet."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from tests.clients.page import WITHOUT_XET, Cell, cells_of
 from tests.clients.serving import Service
 
 SENDS_XET = Version("1.20")
-"""The first version that sends by Xet without asking."""
+"""The first version that uploads by Xet by default."""
 
 
 def column(service: Service, version: str) -> dict[Cell, str]:
-    """What this version does. Fails with every step that failed."""
+    """Run this version and return its cells. Fails with a list of the failed steps."""
     name = f"v{version.replace('.', '-')}"
     cells = cells_of(service.walk(python_of(version), name), version)
     assert service.has_received_xet(name) == (Version(version) >= SENDS_XET)

@@ -1,4 +1,4 @@
-"""docs/reference/clients.md, from what the clients did."""
+"""Render and parse docs/reference/clients.md."""
 
 from __future__ import annotations
 
@@ -12,37 +12,37 @@ from tests.clients.environments import VERSIONS
 
 PAGE = ROOT / "docs" / "reference" / "clients.md"
 LIBRARIES = "libraries"
-"""The column of what diffusers, transformers and PEFT do."""
+"""The group of steps of diffusers, transformers and PEFT."""
 WITHOUT_XET = "without Xet"
 _TITLES = {
     "accounts": "Accounts", "repositories": "Repositories", "uploads": "Uploads", "downloads": "Downloads", "lists": "Lists",
     "descriptions": "Descriptions", "history": "Branches, tags, commits, likes", "gates": "Gated repositories", "cards": "Cards",
-    "files": "File system", "commands": "The command line", "refusals": "Not supported: 501, with an error that says so",
+    "files": "File system", "commands": "Command line", "refusals": "Unsupported features (501 with a clear error)",
     WITHOUT_XET: "Uploads with `HF_HUB_DISABLE_XET=1`", LIBRARIES: "Libraries",
 }  # fmt: skip
 _HEAD = """# Clients
 
-Each column is a version of Hugging Face's client, unmodified and in its own environment, with nothing but `HF_ENDPOINT` and `HF_TOKEN` set.
-Each line is a function in `tests/clients/journey` that compares what the client got from `hub serve` with what it should get.
-`python -m tests.clients` runs them all and writes this page; `make test` runs them and compares. A number links to the reason why
-a version cannot do something on any server.
+This page lists what Hugging Face's clients can do with `hub serve`. Each version runs unmodified in its own environment, with only
+`HF_ENDPOINT` and `HF_TOKEN` set. Each row is a function in `tests/clients/journey` that checks what the client received.
+`python -m tests.clients` runs them all and writes this page; `make test` runs them and compares. A number links to the reason why a
+version lacks a feature, with any server.
 """
 _TAIL = """
 ## Notes
 
-* Files that some versions of the client cannot download by plain HTTP (more than 50 GB), and copies of files *between* repositories
-  with `CommitOperationCopy`, need Xet downloads, which this server does not offer. `duplicate_repo` copies a whole repository.
-* huggingface_hub before 2.0 asks huggingface.co whether a card is valid. Without a network, or for a private card, send README.md with
-  `upload_file`. The server checks the card in any case.
-* Inference endpoints and `inference catalog` use their own hosts, whatever `HF_ENDPOINT` says.
-* transformers looks for a conversion of `.bin` weights on a third-party server and sends it the repository's name and token. Set
-  `DISABLE_SAFETENSORS_CONVERSION=1`, or publish safetensors only, which this server asks for by default.
+* This server does not support Xet downloads. Several versions of the client need them for files of more than 50 GB, and for copying
+  files *between* repositories with `CommitOperationCopy`. To copy a whole repository, use `duplicate_repo`.
+* huggingface_hub before 2.0 validates cards on huggingface.co. Without a network, or for a private card, upload README.md with
+  `upload_file`. The server validates every uploaded card in any case.
+* Inference endpoints and `inference catalog` use other hosts regardless of `HF_ENDPOINT`: those calls never reach this server.
+* transformers may look for a conversion of `.bin` weights on a third-party server, and sends it the repository's name and token. Set
+  `DISABLE_SAFETENSORS_CONVERSION=1`, or publish only safetensors, which this server requires by default.
 """
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What one client did at one step."""
+    """The result of one client at one step."""
 
     group: str
     name: str
@@ -50,7 +50,7 @@ class Cell:
 
 
 def cells_of(outcomes: list[dict[str, Any]], column: str, group: str = "") -> dict[Cell, str]:
-    """`yes`, or the reason why there is none; a failure fails here."""
+    """Return `yes`, or the reason why the feature is missing, by cell. Fails if a step failed."""
     failed = [f"{each['group']}, {each['name']}:\n{each['reason']}" for each in outcomes if each["outcome"] == "failed"]
     assert not failed, f"{column} failed at {len(failed)} steps.\n\n" + "\n\n".join(failed)
     return {
@@ -59,8 +59,8 @@ def cells_of(outcomes: list[dict[str, Any]], column: str, group: str = "") -> di
     }
 
 
-def written(cells: Mapping[Cell, str]) -> str:
-    """The page's text."""
+def render(cells: Mapping[Cell, str]) -> str:
+    """Return the text of the page."""
     reasons: dict[str, int] = {}
     parts = [_HEAD]
     for group, title in _TITLES.items():
@@ -81,8 +81,8 @@ def written(cells: Mapping[Cell, str]) -> str:
     return "".join([*parts, f"\n## Reasons\n\n{listed}\n", _TAIL])
 
 
-def read(text: str) -> dict[Cell, str]:
-    """The cells that a page shows: what `written` has made of them."""
+def parse(text: str) -> dict[Cell, str]:
+    """Return the cells of a page that `render` wrote."""
     groups = {title: group for group, title in _TITLES.items()}
     reasons = re.findall(r"(?m)^\d+\. (.*)\.$", text.partition("\n## Reasons\n")[2])
     cells = {}

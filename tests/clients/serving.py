@@ -1,4 +1,4 @@
-"""A server of ours as users start it, `hub serve`, and one client's way against it."""
+"""Start `hub serve` as users do, and run clients against it."""
 
 from __future__ import annotations
 
@@ -36,11 +36,13 @@ class Service:
     def walk(
         self, python: Path, name: str, *options: str, module: str = "journey", **environment: str
     ) -> list[dict[str, Any]]:
-        """What one client does, as the account `name`: with HF_ENDPOINT, HF_TOKEN and HF_HOME, and nothing else set."""
+        """Run one client as the account `name`, with only HF_ENDPOINT, HF_TOKEN and HF_HOME set; return its steps."""
         token, guest = self._account(name), self._account(f"{name}-guest")
         home = self.folder / name
         (home / "huggingface").mkdir(parents=True)
-        (home / "huggingface" / ".check_for_update_done").touch()  # It would ask PyPI for newer versions, once a day.
+        (
+            home / "huggingface" / ".check_for_update_done"
+        ).touch()  # Without this file it would ask PyPI for newer versions once a day.
         given = {"HF_ENDPOINT": self.address, "HF_TOKEN": token, "HF_HOME": str(home / "huggingface"), **environment}
         command = [python, "-m", module, "--guest-token", guest, *options]
         done = subprocess.run(
@@ -55,7 +57,7 @@ class Service:
         return [json.loads(line) for line in done.stdout.splitlines()]
 
     def has_received_xet(self, name: str) -> bool:
-        """Whether files of this account came by Xet, as the server's log tells."""
+        """Return whether the server's log shows Xet uploads of this account."""
         account = self.hub.accounts.get(name).id
         return re.search(rf"POST /cas/[^/ ]+/{account}/v1/shards 200", self.log.read_text()) is not None
 
@@ -66,7 +68,7 @@ class Service:
 
 
 def _fill(hub: LocalHub) -> None:
-    """What is too long to be sent by every client."""
+    """Add content that would take too long to upload with every client."""
 
     def add(name: str, contents: dict[str, bytes], message: str) -> None:
         files = [File(path, *hub.store.put(content)) for path, content in contents.items()]
@@ -82,7 +84,7 @@ def _fill(hub: LocalHub) -> None:
 
 @contextmanager
 def serving(folder: Path) -> Iterator[Service]:
-    """A server of its own, with an organisation `crowd` that has CROWD empty models."""
+    """Yield a new server with an organisation `crowd` that has CROWD empty models."""
     home, cards = folder / "home", folder / "cards"
     cards.mkdir()
     with LocalHub.open(Home(home / "registry.db", home, cards)) as hub:

@@ -1,4 +1,4 @@
-"""Every version of Hugging Face's client does what docs/reference/clients.md says of it."""
+"""Every version of Hugging Face's client does what docs/reference/clients.md says."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from tests.clients.environments import VERSIONS
 from tests.clients.libraries import COLUMN, library_cells
 from tests.clients.matrix import column
-from tests.clients.page import PAGE, read, written
+from tests.clients.page import PAGE, parse, render
 from tests.clients.serving import Service, serving
 
 
@@ -23,17 +23,17 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_client_does_what_the_page_says(service: Service, version: str):
     found = column(service, version)
-    shown = {cell: value for cell, value in read(PAGE.read_text(encoding="utf-8")).items() if cell.column == version}
+    shown = {cell: value for cell, value in parse(PAGE.read_text(encoding="utf-8")).items() if cell.column == version}
     assert found == shown, "run `python -m tests.clients`"
 
 
 @pytest.mark.slow
 def test_the_libraries_do_what_the_page_says(service: Service):
     found = library_cells(service)
-    shown = {cell: value for cell, value in read(PAGE.read_text(encoding="utf-8")).items() if cell.column == COLUMN}
+    shown = {cell: value for cell, value in parse(PAGE.read_text(encoding="utf-8")).items() if cell.column == COLUMN}
     assert found == shown, "run `python -m tests.clients`"
 
 
 def test_a_page_that_is_read_and_written_again_is_the_same():
     text = PAGE.read_text(encoding="utf-8")
-    assert written(read(text)) == text
+    assert render(parse(text)) == text

@@ -1,1 +1,1 @@
-"""Every family of bases beside everything that diffusers does with its pipelines; docs/reference/compatibility.md is written from here."""
+"""Test every family of bases with every feature of diffusers pipelines, and write docs/reference/compatibility.md."""

@@ -1,4 +1,4 @@
-"""One family's small base with its module, and what a feature needs to say that the module worked."""
+"""A family's small base with its module, and the checks that a feature uses to show that the module worked."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from hub.weights.strict import load_weights
 from tests.builders.models.families import TOKENS, Base, base_of, save_base, save_encoder, save_module
 
 SIDE = 32
-"""Pixels."""
+"""Side of an image in pixels."""
 PROMPT = "aja"
 
 
 @dataclass
 class Case:
-    """A family, its files under `root`, and the images its base draws alone."""
+    """A family, its files under `root`, and the images that its base generates alone."""
 
     family: str
     root: Path
@@ -40,7 +40,7 @@ class Case:
 
     @cached_property
     def wide(self) -> Case:
-        """The same family where layers are wide."""
+        """The same family with wide layers."""
         return Case(self.family, self.root / "wide", is_wide=True)
 
     @cached_property
@@ -57,7 +57,7 @@ class Case:
         return save_module(self.family, folder, self.encoder_folder, is_wide=self.is_wide)
 
     def load(self, folder: Path | None = None, *, with_module: bool = True, **settings: Any) -> Any:
-        """The pipeline, through the module unless told otherwise."""
+        """Return the pipeline, by default with the module."""
         adapter = self.module_folder if with_module else None
         pipe: Any = load_pipeline(
             folder or self.base_folder,
@@ -71,14 +71,14 @@ class Case:
         return pipe
 
     def draw(self, pipe: Any, prompt: str | Sequence[str] = PROMPT, **settings: Any) -> Tensor:
-        """Images (B, H, W, 3) of two steps."""
+        """Return images (B, H, W, 3) after two steps."""
         given: dict[str, Any] = {
             "num_inference_steps": 2,
             "guidance_scale": 3.0,
             "height": SIDE,
             "width": SIDE,
         } | settings
-        if self.family in {"pixart", "sana"}:  # whose published sizes are not those of a tiny base
+        if self.family in {"pixart", "sana"}:  # their published sizes do not fit a tiny base
             given["use_resolution_binning"] = False
         given = {name: value for name, value in given.items() if value is not None}
         said = prompt if isinstance(prompt, str) else list(prompt)
@@ -86,7 +86,7 @@ class Case:
         return torch.from_numpy(drawn.images)
 
     def differs(self, pipe: Any, prompt: str | Sequence[str] = PROMPT, **settings: Any) -> Tensor:
-        """Images through the module; each is another than the base draws alone of the same, on the same pipeline."""
+        """Return images generated with the module, after checking that each differs from the base's alone."""
         through = self.draw(pipe, prompt, **settings)
         pipe.set_adapters([])
         alone = self.draw(pipe, prompt, **settings)
@@ -97,9 +97,9 @@ class Case:
         return through
 
     def direct(self, texts: Sequence[str], **how: Any) -> Embeddings:
-        """The module's answer by a plain computation: tokenizer, encoder and module, called one after the other.
+        """Return the module's output by a plain computation: tokenizer, encoder and module, called in turn.
 
-        `how` tells transformers to read the encoder otherwise than in float32.
+        `how` has options for transformers to load the encoder in another way than in float32.
         """
         tokenizer, module = self.plain_tokenizer, self.plain_module
         encoder = self._read_encoder(**how) if how else self.plain_encoder
@@ -112,7 +112,7 @@ class Case:
 
     @cached_property
     def whole(self) -> tuple[nn.Module, Tensor]:
-        """The denoiser as it is stored, and the image that it draws through the module."""
+        """Return the unquantised denoiser, and the image that it generates with the module."""
         pipe = self.load()
         return denoiser_of(pipe), self.draw(pipe)
 
@@ -135,7 +135,7 @@ class Case:
         return XLMRobertaModel.from_pretrained(folder, add_pooling_layer=False, dtype=torch.float32, **how).eval()
 
     def encode(self, pipe: Any, prompt: str | list[str], **settings: Any) -> dict[str, Tensor]:
-        """What the family's `encode_prompt` answers, by name; `negative` where it answers with negatives."""
+        """Return the results of the family's `encode_prompt` by name; `negative` if it returns negatives."""
         guided = settings.pop("guided", False)
         count = settings.pop("count", 1)
         match self.family:
@@ -157,18 +157,18 @@ class Case:
         return {name: value for name, value in zip(names, answer, strict=True) if value is not None}
 
     def reads_as_directly(self, pipe: Any, texts: list[str], **settings: Any) -> None:
-        """`encode_prompt` answers what the plain computation does, each row as often as images were asked."""
+        """Check that `encode_prompt` returns the result of the plain computation, each row once per image."""
         count = settings.get("count", 1)
         wanted, found = self.direct(texts, **settings.pop("how", {})), self.encode(pipe, texts, **settings)
         for name, rows in (("tokens", wanted.tokens_BLC), ("pooled", wanted.pooled_BP), ("mask", wanted.mask_BL)):
             if name in found:
                 assert rows is not None
                 same = found[name][:, : rows.shape[1]] if name == "mask" else found[name]
-                # Two orders of summation of the same float32 numbers.
+                # The same float32 values are summed in two orders.
                 torch.testing.assert_close(same.float(), rows.repeat_interleave(count, 0).float(), atol=2e-5, rtol=2e-5)
 
     def image(self) -> Image.Image:
-        """Something to start from."""
+        """Return an input image."""
         return Image.effect_mandelbrot((SIDE, SIDE), (-2, -1, 1, 1), 30).convert("RGB")
 
     def _sizes(self) -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""What each feature must show with a module: one short function a feature, asserting that the module worked there.
+"""Check each feature with a module: one short function per feature, which asserts that the module worked.
 
-Routes that are pipelines of their own are in `routes.py`.
+Features that are separate pipelines are in `routes.py`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from peft.utils import get_peft_model_state_dict
 from tests.compatibility.case import PROMPT, Case, denoiser_of
 
 LONG = " ".join(["aja ologbo eye ile"] * 200)
-"""Some thousand tokens: past every window there is."""
+"""A few thousand tokens: longer than every window."""
 
 
 def text_to_image(case: Case) -> None:
@@ -59,12 +59,12 @@ def model_offload(case: Case) -> None:
     pipe = case.load()
     before = case.draw(pipe)
     pipe.enable_model_cpu_offload(device="cpu")
-    # Moved weights may lie otherwise in memory, and sums of float32 then end in another last bit (5e-7 seen).
+    # Moved weights may have another memory layout, which changes the last bit of float32 sums (5e-7 observed).
     assert torch.allclose(case.differs(pipe), before, atol=1e-5)
 
 
 def sequential_offload(case: Case) -> None:
-    """On a CPU by the same hooks of accelerate: diffusers' method asks for a GPU, and names its device with an index."""
+    """Use the same accelerate hooks on a CPU: diffusers' method requires a GPU and a device index."""
     pipe = case.load()
     if torch.cuda.is_available():
         before = case.draw(pipe.to("cuda"))
@@ -73,9 +73,9 @@ def sequential_offload(case: Case) -> None:
         before = case.draw(pipe)
         for part in pipe.components.values():
             if isinstance(part, torch.nn.Module):
-                cpu_offload(part, "cpu", offload_buffers=len(part._parameters) > 0)  # as diffusers does
+                cpu_offload(part, "cpu", offload_buffers=len(part._parameters) > 0)  # as in diffusers
     assert {each.device.type for each in denoiser_of(pipe).parameters()} == {"meta"}
-    # Copied weights may lie otherwise in memory: as above.
+    # Copied weights may have another memory layout: see above.
     assert torch.allclose(case.differs(pipe), before, atol=1e-4 if torch.cuda.is_available() else 1e-5)
     assert {each.device.type for each in denoiser_of(pipe).parameters()} == {"meta"}
 
@@ -85,7 +85,7 @@ def compiled(case: Case) -> None:
     before = case.draw(pipe)
     torch.compiler.reset()
     with torch._dynamo.config.patch(error_on_recompile=True):
-        # `eager` traces as the code generator does, and takes seconds less; dynamic shapes are not needed.
+        # `eager` traces like the code generator and is seconds faster; dynamic shapes are not needed.
         denoiser_of(pipe).compile(backend="eager", dynamic=False)
         assert torch.allclose(case.draw(pipe), before, atol=1e-5)
         other = case.draw(pipe, "ile")
@@ -111,7 +111,7 @@ def callbacks(case: Case) -> None:
 
 
 def steps_callback(case: Case) -> None:
-    """PixArt has diffusers' older callback alone."""
+    """Check diffusers' older callback, the only one that PixArt has."""
     pipe, seen = case.load(), []
     case.differs(pipe, callback=lambda step, *_: seen.append(step), callback_steps=1)
     assert seen[:2] == [0, 1]
@@ -122,7 +122,7 @@ def negative_prompts(case: Case) -> None:
     guided = {"guidance_scale": 5.0} if case.family != "flux" else {"true_cfg_scale": 5.0}
     with_negative = case.differs(pipe, negative_prompt="ile", **guided)
     assert not torch.equal(with_negative, case.draw(pipe, negative_prompt="ologbo eye", **guided))
-    if case.family != "flux":  # which asks for them in a call of their own
+    if case.family != "flux":  # which encodes them in a separate call
         found = case.encode(pipe, PROMPT, guided=True, negative_prompt="ile")
         width = case.direct(["ile"]).tokens_BLC
         torch.testing.assert_close(found["negative"][:, : width.shape[1]].float(), width, atol=2e-5, rtol=2e-5)

@@ -1,4 +1,4 @@
-"""docs/reference/compatibility.md, from the table that the tests run."""
+"""Render docs/reference/compatibility.md from the table that the tests run."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from tests.compatibility.table import ABSENT, FAMILIES, FEATURES, WITH_NOTE
 PAGE = ROOT / "docs" / "reference" / "compatibility.md"
 _HEAD = """# Compatibility
 
-What diffusers does with its pipelines, while a language module reads the prompts. Each "yes" is a test in `tests/compatibility` on a small
-random base of the real classes: the image differs from the base's own, and `encode_prompt` returns what the module computes. In 8 and
-4 bits, the image is nearly that of the full base, and a module gets what transformers' quantised encoder returns
-(`load_pipeline(…, quantisation="8bit", encoder_quantisation="4bit")`; [what is not quantised](../use/memory.md#8-and-4-bits)).
-`python -m tests.compatibility` writes this page. A number links to the reason.
+This page lists which features of diffusers pipelines work with a language module. Every "yes" is a test in `tests/compatibility` on a
+small random base of the real classes: the image differs from the base's own, and `encode_prompt` returns what the module computes. In
+8 and 4 bits, the denoiser is smaller and generates nearly the same image, and a module gets the output of transformers' quantised
+encoder (`load_pipeline(…, quantisation="8bit", encoder_quantisation="4bit")`; see
+[which layers are not quantised](../use/memory.md#8-and-4-bits)). `python -m tests.compatibility` writes this page. A number links to the
+reason or a note.
 
 """
 
 
-def page() -> str:
-    """The page's text."""
+def render_page() -> str:
+    """Return the text of the page."""
     reasons: list[str] = []
 
     def note(reason: str) -> str:

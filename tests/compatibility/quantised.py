@@ -1,4 +1,4 @@
-"""Bases and encoders in 8 and 4 bits, on families whose layers are wide enough for 4-bit blocks."""
+"""Check bases and encoders in 8 and 4 bits, on families whose layers are wide enough for 4-bit blocks."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import torch
 from torch import nn
 from transformers import BitsAndBytesConfig, TorchAoConfig
 
-from hub.weights.memory import bytes_of
+from hub.weights.sizes import bytes_of
 from tests.compatibility.case import PROMPT, Case, denoiser_of
 
 SMALL = {"8bit": "Int8Tensor", "4bit": "Params4bit"}
-"""What the weight of a layer becomes."""
+"""The class of a layer's weight after quantisation."""
 
 
 def base_in_8_bits(case: Case) -> None:
@@ -35,12 +35,15 @@ def encoder_in_4_bits(case: Case) -> None:
 
 
 def _base(case: Case, word: str, *, near: float) -> None:
-    """The module gives what it gives, and the base is smaller and draws nearly the same; `near` is a share of black to white."""
+    """Check that the module's output stays, and the base is smaller and generates nearly the same image.
+
+    `near` is the tolerance as a share of the range from black to white.
+    """
     pipe, (whole, before) = case.load(quantisation=word), case.whole
     part = denoiser_of(pipe)
     small = _small(part, word)
     assert small
-    # Of four bytes a number one is left, or a half; scales take 4 bytes a row of 64, or a block.
+    # Of four bytes per parameter, one or a half is left; scales take 4 bytes per row of 64, or per block.
     saved = sum(whole.get_submodule(name).weight.nbytes for name in small) * (0.6 if word == "8bit" else 0.8)
     assert bytes_of(part) < bytes_of(whole) - saved
     case.reads_as_directly(pipe, [PROMPT, "ile"])
@@ -50,7 +53,7 @@ def _base(case: Case, word: str, *, near: float) -> None:
 
 
 def _encoder(case: Case, word: str, config: Any, *, near: float) -> None:
-    """What the module is given is what transformers' own quantised encoder answers, and nearly what the whole one does."""
+    """Check that the module gets the output of transformers' quantised encoder, which is close to the unquantised one."""
     pipe = case.load(encoder_quantisation=word)
     encoder = pipe._prompt_encoder._module_cache["mulan-yo"].encoder.model
     assert _small(encoder, word)

@@ -1,4 +1,4 @@
-"""Other pipelines of a family, made of the same parts by `pipe.into(…)`."""
+"""Check other pipelines of a family, built from the same parts with `pipe.into(…)`."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def ip_adapter(case: Case) -> None:
 
 
 def _ip_weights(unet: Any) -> dict[str, torch.Tensor]:
-    """In the layout of h94/IP-Adapter: a projection to four tokens, keys and values of every second attention."""
+    """Return weights in the layout of h94/IP-Adapter: a projection to four tokens, keys and values of every second attention."""
     width, tokens = unet.config.cross_attention_dim, 4
     weights = {
         "image_proj.proj.weight": torch.randn(tokens * width, 12),

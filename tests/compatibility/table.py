@@ -1,4 +1,4 @@
-"""The table: families, features, and in words why a feature is not there for a family."""
+"""The table: families, features, and the reasons why a family lacks a feature."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ FEATURES: dict[str, Callable[[Case], None]] = {
     "4-bit encoder": quantised.encoder_in_4_bits,
 }
 OTHERWISE: dict[tuple[str, str], Callable[[Case], None]] = {("pixart", "callbacks"): features.steps_callback}
-"""Where a family has the feature under another name."""
+"""Checks for families that have the feature under another name."""
 
 _NO_CLASS = "diffusers 0.42 has no such pipeline for this family"
-_IP = "diffusers reads IP-Adapters of this family in other layouts, outside of `encode_prompt`; not tested"
+_IP = "diffusers reads IP-Adapters of this family in other layouts, outside `encode_prompt`; not tested"
 ABSENT: dict[tuple[str, str], str] = {
     ("pixart", "img2img"): _NO_CLASS,
     ("pixart", "inpainting"): _NO_CLASS,
@@ -60,21 +60,21 @@ ABSENT: dict[tuple[str, str], str] = {
     (
         "altdiffusion",
         "IP-Adapter",
-    ): "diffusers' deprecated pipeline passes the projection the states of the wrong layer",
-    ("pixart", "LoRA loaded before the module"): "diffusers 0.42 does not load LoRAs into PixArt",
-    ("pixart", "LoRA loaded after the module"): "diffusers 0.42 does not load LoRAs into PixArt",
+    ): "diffusers' deprecated pipeline passes the projection the states of another layer than it expects",
+    ("pixart", "LoRA loaded before the module"): "diffusers 0.42 cannot load LoRAs into PixArt",
+    ("pixart", "LoRA loaded after the module"): "diffusers 0.42 cannot load LoRAs into PixArt",
 }
-"""(family, feature) → the reason in words. Every other cell has a test."""
+"""(family, feature) → the reason. Every other cell has a test."""
 
 WITH_NOTE = {
-    "sequential CPU offload": "tested on a CPU with the hooks of accelerate that diffusers sets; its own method needs a GPU, and "
-    "runs in the same test if there is one"
+    "sequential CPU offload": "tested on a CPU with the accelerate hooks that diffusers sets; diffusers' own method requires a GPU and "
+    "is tested as well where one is available"
 }
-"""Feature → how it was shown, where that is not all of what the name says."""
+"""Feature → how it was tested, where the name does not say all of it."""
 
 CELLS = [(family, feature) for feature in FEATURES for family in BASES]
 
 
 def check(family: str, feature: str) -> Callable[[Case], None] | None:
-    """What shows the feature; None where `ABSENT` says why there is none."""
+    """Return the check of the feature, or None if `ABSENT` has a reason."""
     return None if (family, feature) in ABSENT else OTHERWISE.get((family, feature), FEATURES[feature])

@@ -1,4 +1,4 @@
-"""Every family with every feature of diffusers: the module works there, or the table says why not."""
+"""Modules work with every feature of diffusers in every family, or the table has a reason why not."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from tests.compatibility.case import Case
-from tests.compatibility.page import PAGE, page
+from tests.compatibility.page import PAGE, render_page
 from tests.compatibility.table import ABSENT, CELLS, check
 
 
 @pytest.fixture(scope="session")
 def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Case]:
-    """One for each family, made once."""
+    """Return one case per family, built once."""
     torch.set_num_threads(1)
     root = tmp_path_factory.mktemp("compatibility")
     return {family: Case(family, root / family) for family, _ in CELLS}
@@ -34,4 +34,4 @@ def test_what_is_absent_has_a_reason_in_words() -> None:
 
 
 def test_the_page_is_up_to_date() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), "write it again: python -m tests.compatibility"
+    assert PAGE.read_text(encoding="utf-8") == render_page(), "run `python -m tests.compatibility`"

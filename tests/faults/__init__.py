@@ -1,1 +1,1 @@
-"""What happens to a server that is killed, that has no room left, or whose clients go away."""
+"""Tests of servers that are killed, run out of disk space, or lose their clients."""

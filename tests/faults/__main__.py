@@ -1,6 +1,6 @@
-"""`python -m tests.faults [ROUNDS]`: kill a server so many times while a client writes to it, and say what is left.
+"""Kill a server repeatedly while a client writes to it, and print what is left: `python -m tests.faults [ROUNDS]`.
 
-Registry and store are in a folder of their own, or where DATABASE_URL and STORE_URL say; both must be empty.
+Registry and store are in a temporary folder, or at DATABASE_URL and STORE_URL; both must be empty.
 """
 
 from __future__ import annotations
@@ -28,6 +28,6 @@ if __name__ == "__main__":
         print(
             f"{outcome.rounds} kills in {outcome.seconds:.0f} s, {outcome.interrupted} of them during an upload; "
             f"{len(outcome.confirmed)} files confirmed, {len(lost)} of them lost or wrong; {len(faults)} faults in the store; "
-            f"{len(list(Path(folder, 'store', 'incoming').glob('*')))} unfinished writes to be swept."
+            f"{len(list(Path(folder, 'store', 'incoming').glob('*')))} unfinished writes left to clean up."
         )
     sys.exit(bool(lost or faults))

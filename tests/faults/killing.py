@@ -1,7 +1,7 @@
-"""Kill a server while an unmodified client writes to it, again and again, and see what is left.
+"""Kill a server repeatedly while an unmodified client writes to it, and check what is left.
 
-Server and client are processes of their own, forked from one that has imported everything, so that a round takes a second
-and not five. Nothing of either is changed: the server is `hub serve`'s, the client huggingface_hub's.
+Server and client are processes forked from one that has imported everything, so that a round takes one second instead of
+five. Neither is modified: the server is that of `hub serve`, the client huggingface_hub.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
 REPOSITORY = "root/module"
 _TIMEOUT_S = 60.0
-"""A server that does not listen, or a client that does not get through, for so long is a fault."""
+"""Seconds after which a server that does not listen, or a client that does not succeed, counts as a fault."""
 _MAX_S = 0.5
-"""The server dies at most so long after the client was seen to write; a few commits fit into it."""
+"""The longest time between the client's first write and the kill; a few commits fit into it."""
 _forks = multiprocessing.get_context("forkserver")
 _forks.set_forkserver_preload(
     [
@@ -53,21 +53,21 @@ _forks.set_forkserver_preload(
 
 @dataclass
 class Outcome:
-    """What many rounds left behind."""
+    """The result of many rounds."""
 
     rounds: int = 0
     interrupted: int = 0
-    """Rounds in which an upload was under way when the server died."""
+    """Rounds in which an upload was running when the server was killed."""
     confirmed: dict[str, str] = field(default_factory=dict)
-    """Path → SHA-256 of everything that a client was told is kept."""
+    """Path → SHA-256 of every file whose upload was confirmed to a client."""
     seconds: float = 0.0
 
 
 def kill_again_and_again(environment: dict[str, str], rounds: int, seed: int = 0) -> Outcome:
-    """Each round: a fresh server, a fresh client that first repeats what the last one could not finish, and a kill -9.
+    """Run rounds of a new server, a new client that first repeats the previous client's unfinished upload, and a kill -9.
 
-    `environment` says where registry and store are. Raises AssertionError when the repetition does not succeed. The registry
-    must be empty.
+    `environment` sets the location of registry and store; the registry must be empty. Raises `AssertionError` if the
+    repeated upload fails.
     """
     chance, outcome, began = random.Random(seed), Outcome(), time.monotonic()
     with LocalHub.open(Home.find(environment=environment)) as hub:
@@ -75,17 +75,17 @@ def kill_again_and_again(environment: dict[str, str], rounds: int, seed: int = 0
         token = hub.tokens.create(hub.accounts.get("root"), "write", Actor("root"))
     port, pending = _free_port(), 0
     for _ in range(rounds):
-        with _running(_serve, environment, port) as server:
+        with _start_process(_serve, environment, port) as server:
             _await_listening(port, server)
             ours, theirs = _forks.Pipe()
-            with _running(_write, f"http://127.0.0.1:{port}", token, pending, theirs) as client:
+            with _start_process(_write, f"http://127.0.0.1:{port}", token, pending, theirs) as client:
                 theirs.close()
-                _note(ours, outcome, wanted=pending)
+                _record(ours, outcome, wanted=pending)
                 time.sleep(chance.uniform(0, _MAX_S))
                 server.kill()
                 server.join()
                 client.kill()
-                started, finished = _note(ours, outcome)
+                started, finished = _record(ours, outcome)
         outcome.rounds += 1
         outcome.interrupted += started != finished
         pending = started
@@ -93,8 +93,8 @@ def kill_again_and_again(environment: dict[str, str], rounds: int, seed: int = 0
     return outcome
 
 
-def file_bodies(number: int) -> dict[str, bytes]:
-    """What the upload of a number holds: weights, or a text, or both."""
+def files_of(number: int) -> dict[str, bytes]:
+    """Return the files of the upload with this number: weights, a text, or both."""
     weights = save(
         {"weight": np.random.default_rng(number).normal(size=20_000 + 400 * (number % 50)).astype(np.float32)}
     )
@@ -105,7 +105,7 @@ def file_bodies(number: int) -> dict[str, bytes]:
 
 
 def _serve(environment: dict[str, str], port: int) -> None:
-    os.environ.update(environment)  # The process that is forked was started by somebody with another one.
+    os.environ.update(environment)  # The fork server was started with another environment.
     import uvicorn
 
     from server.app import create_app
@@ -120,10 +120,10 @@ def _serve(environment: dict[str, str], port: int) -> None:
         uvicorn.Server(config).run(sockets=[listener])
 
 
-def _write(endpoint: str, token: str, first: int, told: Connection) -> None:
-    """Upload one number after the other: by Xet, by Git LFS, within the commit, or several files at once."""
+def _write(endpoint: str, token: str, first: int, reports: Connection) -> None:
+    """Upload number after number: by Xet, by Git LFS, within the commit, or several files at once."""
     with tempfile.TemporaryDirectory() as cache:
-        os.environ["HF_XET_CACHE"] = cache  # Of its own: a server that lost a xorb must be noticed.
+        os.environ["HF_XET_CACHE"] = cache  # A fresh cache, so that a server that lost a xorb is noticed.
         from huggingface_hub import CommitOperationAdd, HfApi
         from huggingface_hub.utils import disable_progress_bars
         from huggingface_hub.utils.logging import set_verbosity_error
@@ -132,8 +132,8 @@ def _write(endpoint: str, token: str, first: int, told: Connection) -> None:
         set_verbosity_error()
         api = HfApi(endpoint=endpoint, token=token)
         for number in range(first, first + 1_000_000):
-            told.send(("began", number, {}))
-            files = file_bodies(number)
+            reports.send(("began", number, {}))
+            files = files_of(number)
             sources = {path: io.BytesIO(raw) if "/sent" in path else raw for path, raw in files.items()}
             additions = [
                 CommitOperationAdd(path_in_repo=path, path_or_fileobj=source) for path, source in sources.items()
@@ -141,27 +141,27 @@ def _write(endpoint: str, token: str, first: int, told: Connection) -> None:
             try:
                 api.create_repo(REPOSITORY, exist_ok=True)
                 api.create_commit(REPOSITORY, additions, commit_message=f"Upload {number}")
-            except Exception as error:  # noqa: BLE001 - whatever the client makes of a server that is gone
-                told.send(("failed", number, repr(error)))
+            except Exception as error:  # noqa: BLE001 - clients raise various errors for a server that is gone
+                reports.send(("failed", number, repr(error)))
                 return
-            told.send(("kept", number, {path: hashlib.sha256(raw).hexdigest() for path, raw in files.items()}))
+            reports.send(("kept", number, {path: hashlib.sha256(raw).hexdigest() for path, raw in files.items()}))
 
 
-def _note(told: Connection, outcome: Outcome, wanted: int | None = None) -> tuple[int, int]:
-    """Take down what the client says: until it has uploaded `wanted`, or until its end. Numbers of what it began and finished."""
+def _record(reports: Connection, outcome: Outcome, wanted: int | None = None) -> tuple[int, int]:
+    """Record the client's reports until it has uploaded `wanted` or ends; return the numbers it started and finished."""
     started = finished = -1
     while finished != wanted:
         if wanted is not None:
-            assert told.poll(_TIMEOUT_S), f"upload {wanted} was cut off, and its repetition does not succeed either"
+            assert reports.poll(_TIMEOUT_S), f"upload {wanted} was interrupted, and repeating it does not succeed"
         try:
-            word, number, files = told.recv()
+            word, number, files = reports.recv()
         except (EOFError, OSError):
-            assert wanted is None, f"upload {wanted} was cut off, and the client that repeated it has died"
+            assert wanted is None, f"upload {wanted} was interrupted, and the client that repeated it has died"
             break
         if word == "began":
             started = number
         elif word == "failed":
-            assert wanted is None, f"upload {wanted} was cut off, and its repetition failed: {files}"
+            assert wanted is None, f"upload {wanted} was interrupted, and repeating it failed: {files}"
         else:
             finished = number
             outcome.confirmed |= files
@@ -169,7 +169,7 @@ def _note(told: Connection, outcome: Outcome, wanted: int | None = None) -> tupl
 
 
 @contextlib.contextmanager
-def _running(target: Any, *arguments: Any) -> Iterator[ForkServerProcess]:
+def _start_process(target: Any, *arguments: Any) -> Iterator[ForkServerProcess]:
     running = _forks.Process(target=target, args=arguments, daemon=True)
     running.start()
     try:
@@ -182,7 +182,7 @@ def _running(target: Any, *arguments: Any) -> Iterator[ForkServerProcess]:
 def _await_listening(port: int, server: ForkServerProcess) -> None:
     until = time.monotonic() + _TIMEOUT_S
     while time.monotonic() < until:
-        assert server.exitcode is None, "the server ended by itself: what the last kill left cannot be opened"
+        assert server.exitcode is None, "the server exited: it cannot open what the previous kill left"
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
             return
         time.sleep(0.01)

@@ -1,4 +1,4 @@
-"""Clients that are slow, or go away in the middle: nobody else waits for them, and nothing half-written stays."""
+"""Clients that are slow or disconnect do not block others and leave no partial files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.builders.serving import serving
 
 CONTENT = bytes(range(256)) * 4096
 SLOW = 60
-"""Connections that send nothing: more than the server has threads for what is not asynchronous (40)."""
+"""Idle connections: more than the server's 40 threads for synchronous work."""
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def endpoint(hub: LocalHub) -> Iterator[str]:
 
 @pytest.fixture
 def link(hub: LocalHub, endpoint: str) -> Iterator[Callable[[bytes], str]]:
-    """Where the bytes of a large file may be sent."""
+    """Return a function that gets the upload URL of a large file."""
     token = hub.tokens.create(hub.accounts.get("ada"), "write", Actor("root"))
     client = httpx.Client(base_url=endpoint, headers={"Authorization": f"Bearer {token}"})
     client.post("/api/repos/create", json={"name": "module", "organization": "ada"}).raise_for_status()
@@ -48,7 +48,7 @@ def link(hub: LocalHub, endpoint: str) -> Iterator[Callable[[bytes], str]]:
 
 
 def begin(endpoint: str, address: str, content: bytes, send: int) -> socket.socket:
-    """A connection that announces all of `content` and sends the first `send` bytes of it."""
+    """Open a connection that announces all of `content` and sends its first `send` bytes."""
     parts = urlsplit(endpoint)
     connection = socket.create_connection((parts.hostname, parts.port))
     head = f"PUT {urlsplit(address).path} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Length: {len(content)}\r\n\r\n"
@@ -75,25 +75,25 @@ def test_an_upload_that_is_cut_off_leaves_nothing_and_can_be_repeated(hub, endpo
     assert Digest(hashlib.sha256(CONTENT).hexdigest()) in hub.store
 
 
-def test_many_who_send_nothing_keep_nobody_from_reading(hub, endpoint, link):
+def test_many_idle_uploads_do_not_keep_others_from_reading(hub, endpoint, link):
     address = link(CONTENT)
     with contextlib.ExitStack() as slow:
         for _ in range(SLOW):
             slow.enter_context(begin(endpoint, address, CONTENT, 1000))
-        time.sleep(0.5)  # For the server to have begun with all of them.
+        time.sleep(0.5)  # Give the server time to accept all of them.
         assert httpx.get(f"{endpoint}/api/v1/search", timeout=20).status_code == 200
         assert httpx.get(f"{endpoint}/api/models/ada/module", timeout=20).status_code == 200
     assert eventually(lambda: hub.store.unfinished() == [])
 
 
-def test_a_sender_that_falls_silent_is_sent_away(hub, endpoint, link, monkeypatch):
+def test_an_upload_that_stalls_is_closed(hub, endpoint, link, monkeypatch):
     monkeypatch.setattr("server.http.request_bodies.IDLE_TIMEOUT_S", 0.2)
     with begin(endpoint, link(CONTENT), CONTENT, 1000) as connection:
         assert connection.recv(100).startswith(b"HTTP/1.1 408 ")
     assert eventually(lambda: hub.store.unfinished() == [])
 
 
-def test_a_reader_that_goes_away_in_the_middle_costs_nothing(hub, endpoint, link):
+def test_a_client_that_disconnects_during_a_download_leaves_no_thread_behind(hub, endpoint, link):
     httpx.put(link(CONTENT), content=CONTENT).raise_for_status()
     line = '{"key": "header", "value": {"summary": "Add"}}\n{"key": "lfsFile", "value": {"path": "a.bin.txt", "oid": "%s", "size": %d}}'
     token = hub.tokens.create(hub.accounts.get("ada"), "write", Actor("root"))
@@ -108,10 +108,10 @@ def test_a_reader_that_goes_away_in_the_middle_costs_nothing(hub, endpoint, link
             assert answer.status_code == 200
             next(answer.iter_raw(1000))
     assert httpx.get(f"{endpoint}/ada/module/resolve/main/a.bin.txt").content == CONTENT
-    assert threading.active_count() <= before + 45, "no thread waits for those who are gone"
+    assert threading.active_count() <= before + 45, "no thread waits for disconnected clients"
 
 
-def test_the_log_has_no_link_with_which_bytes_could_be_sent(hub, endpoint, link, caplog):
+def test_the_log_contains_no_upload_link(hub, endpoint, link, caplog):
     address = link(CONTENT)
     with caplog.at_level("INFO", logger="server.access"):
         httpx.put(address, content=CONTENT).raise_for_status()

@@ -1,4 +1,4 @@
-"""A disk without room: every way of sending bytes is refused in one line, nothing half-written stays, and with room it goes on."""
+"""On a full disk every kind of upload fails with a one-line error, leaves no partial files, and succeeds once there is space."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from hub.maintenance.verify import verify
 from hub.registry.accounts.permissions import Actor
 from tests.builders.serving import serving
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a file system of a few megabytes")
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a file system")
 ROOM_MB = 6
 
 
 class Disk:
-    """A file system in memory, of a few megabytes."""
+    """A file system of a few megabytes in memory."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -37,7 +37,7 @@ class Disk:
             ["mount", "-t", "tmpfs", "-o", f"size={ROOM_MB}m", "tmpfs", str(folder)], capture_output=True, text=True
         )
         if mounted.returncode:
-            pytest.skip(f"this machine does not let a file system be mounted: {mounted.stderr.strip()}")
+            pytest.skip(f"this machine does not allow mounting a file system: {mounted.stderr.strip()}")
 
     def grow(self) -> None:
         subprocess.run(["mount", "-o", "remount,size=200m", str(self.folder)], check=True)
@@ -71,7 +71,7 @@ def weights(megabytes: int, seed: int = 0) -> bytes:
     return save({"weight": np.random.default_rng(seed).normal(size=megabytes << 18).astype(np.float32)})
 
 
-@pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")  # huggingface_hub's way to send a file object.
+@pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")  # huggingface_hub sends file objects this way.
 @pytest.mark.parametrize("way", ["xet", "lfs"])
 def test_an_upload_that_cannot_fit_is_refused_before_it_is_sent_and_succeeds_when_there_is_room(way, api, hub, disk):
     repo = api.create_repo("ada/large").repo_id
@@ -114,7 +114,7 @@ def test_a_commit_that_finds_no_room_for_its_row_changes_nothing(api, hub, disk)
     with (
         filler.open("wb", buffering=0) as file,
         contextlib.suppress(OSError),
-    ):  # A write that finds room for less takes less.
+    ):  # A write with too little space left is cut short.
         while file.write(bytes(1 << 14)):
             pass
     with pytest.raises(Exception, match="the server's disk is full: nothing was stored"):

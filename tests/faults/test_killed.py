@@ -1,6 +1,6 @@
-"""A server that is killed at any moment of an upload has lost nothing that it confirmed, and the upload can be repeated.
+"""A server that is killed during an upload loses no confirmed file, and the upload can be repeated.
 
-A few rounds here; `python -m tests.faults` makes as many as are wanted.
+This test runs a few rounds; `python -m tests.faults ROUNDS` runs more.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def test_a_server_killed_during_uploads_has_no_fault_afterwards(places, tmp_path
     outcome = kill_again_and_again(environment, ROUNDS)
 
     assert outcome.rounds == ROUNDS
-    assert outcome.interrupted > ROUNDS // 4, "most kills must come while something is being written"
+    assert outcome.interrupted > ROUNDS // 4, "enough kills must happen during a write"
     with LocalHub.open(Home.find(environment=environment)) as hub:
         assert [each.text for each in verify(hub.registry, hub.store) if each.is_fault] == []
         held = {file.path: file.digest.hex for file in hub.registry.revision(REPOSITORY).files}

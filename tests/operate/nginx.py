@@ -1,4 +1,4 @@
-"""A real nginx with the configuration that docs/operate/deploy.md prints, on a free port."""
+"""Run a real nginx with the configuration from docs/operate/deploy.md on a free port."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.builders import ROOT
 
 DOCUMENT = ROOT / "docs" / "operate" / "deploy.md"
 PROGRAM = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
-ABSENT = "there is no nginx here: apt-get install nginx-light"
+ABSENT = "nginx is not installed: apt-get install nginx-light"
 AROUND = """
 daemon off;
 {user}
@@ -34,17 +34,17 @@ http {{
 {printed}
 }}
 """
-"""What Debian's own nginx.conf has around a site, with every file in one folder."""
+"""The rest of Debian's nginx.conf around a site, with every file in one folder."""
 
 
 def printed(language: str) -> str:
-    """The one block of code in a language that the document prints."""
+    """Return the document's only code block in a language."""
     [block] = re.findall(rf"^```{language}\n(.*?)^```", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     return str(block)
 
 
-def exchanged(text: str, *changes: tuple[str, str]) -> str:
-    """The text with each first part replaced; it must be there, or the document says something else than the test believes."""
+def replace_parts(text: str, *changes: tuple[str, str]) -> str:
+    """Replace the first string of each pair by the second. Fails if the document no longer contains it."""
     for old, new in changes:
         assert old in text, f"docs/operate/deploy.md no longer says `{old}`"
         text = text.replace(old, new)
@@ -53,11 +53,11 @@ def exchanged(text: str, *changes: tuple[str, str]) -> str:
 
 @contextmanager
 def nginx_before(server: str, blobs: Path) -> Iterator[str]:
-    """The address of an nginx that passes on to the server at `server` and finds its blobs in a folder."""
+    """Yield the address of an nginx that forwards to `server` and serves its blobs from a folder."""
     assert PROGRAM is not None
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    site = exchanged(
+    site = replace_parts(
         printed("nginx"),
         ("127.0.0.1:8000", server.removeprefix("http://")),
         ("listen 80;", f"listen 127.0.0.1:{port};"),
@@ -87,4 +87,4 @@ def _wait(running: subprocess.Popen[str], port: int) -> None:
             time.sleep(0.05)
         else:
             return
-    raise AssertionError("nginx does not answer")
+    raise AssertionError("nginx does not respond")

@@ -1,4 +1,4 @@
-"""What docs/operate/deploy.md says is followed as it stands: its nginx, several workers, PostgreSQL, a bucket, and unmodified clients."""
+"""The setups in docs/operate/deploy.md work as written: nginx, several workers, PostgreSQL, a bucket, and unmodified clients."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from tests.operate import nginx
 
 pytestmark = [
     pytest.mark.skipif(nginx.PROGRAM is None, reason=nginx.ABSENT),
-    pytest.mark.skipif(sys.platform != "linux", reason="processes are looked at in /proc"),
+    pytest.mark.skipif(sys.platform != "linux", reason="reads processes from /proc"),
 ]
 WEIGHTS = save({"weight": np.random.default_rng(7).standard_normal(700_000, dtype=np.float32)})
 
 
 class Team:
-    """A server behind nginx, and what one needs to talk to it."""
+    """A server behind nginx, and helpers to send requests to it."""
 
     def __init__(self, server: Serving, address: str, home: Path) -> None:
         disable_progress_bars()
@@ -41,7 +41,7 @@ class Team:
         self.api = HfApi(endpoint=address, token=server.secret)
 
     def get(self, path: str, **headers: str) -> tuple[int, bytes, dict[str, str]]:
-        """Status, body and headers, which are in lower case; redirects are followed."""
+        """Return status, body and lower-case headers; follow redirects."""
         request = urllib.request.Request(f"{self.address}/{path}", headers=headers)
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:
@@ -50,7 +50,7 @@ class Team:
             return error.code, error.read(), {name.lower(): value for name, value in error.headers.items()}
 
     def logged(self, path: str, count: int) -> str:
-        """The server's log when it has so many lines about a path: a line is written after the answer."""
+        """Return the server's log once it has `count` lines about a path: a line is written after the response."""
         for _ in range(300):
             log = (self.home / "server.log").read_text()
             if log.count(f" GET {path} ") >= count:
@@ -61,7 +61,7 @@ class Team:
 
 @pytest.fixture(scope="module")
 def on_a_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
-    """One machine: `registry.db`, the folder store, blobs sent by nginx."""
+    """Yield a single-machine setup: `registry.db`, the folder store, blobs sent by nginx."""
     home = tmp_path_factory.mktemp("disk")
     with ExitStack() as stack:
         server = stack.enter_context(serving(home, "--proxy", "127.0.0.1", HUB_ACCEL="/-/blobs/"))
@@ -74,14 +74,14 @@ def on_a_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
 
 @pytest.fixture
 def on_many(tmp_path: Path, cluster: str, bucket: str) -> Iterator[Team]:
-    """Two workers that share PostgreSQL and a bucket."""
+    """Yield a setup of two workers that share PostgreSQL and a bucket."""
     variables = {"DATABASE_URL": postgres.a_database(cluster), "STORE_URL": bucket}
     with ExitStack() as stack:
         server = stack.enter_context(serving(tmp_path, "--proxy", "127.0.0.1", "--workers", "2", **variables))
         yield Team(server, stack.enter_context(nginx.nginx_before(server.address, tmp_path)), tmp_path)
 
 
-def test_nginx_sends_the_blobs_whole_and_in_ranges_with_the_servers_headers(on_a_disk: Team):
+def test_nginx_sends_complete_blobs_and_ranges_with_the_servers_headers(on_a_disk: Team):
     path = "admin/module/resolve/main/model.safetensors"
     status, body, headers = on_a_disk.get(path)
     assert (status, body) == (200, WEIGHTS)
@@ -96,15 +96,15 @@ def test_nginx_sends_the_blobs_whole_and_in_ranges_with_the_servers_headers(on_a
     assert (status, body) == (206, WEIGHTS[1000:2000])
     assert headers["content-range"] == f"bytes 1000-1999/{len(WEIGHTS)}"
     assert on_a_disk.get(path, **{"If-None-Match": headers["etag"]})[0] == 304
-    assert f"GET /{path} 200 0 B" in on_a_disk.logged(f"/{path}", 3), "the server itself sent nothing"
+    assert f"GET /{path} 200 0 B" in on_a_disk.logged(f"/{path}", 3), "the server must not send the blob itself"
 
 
-def test_blobs_cannot_be_asked_for_past_the_server(on_a_disk: Team):
+def test_blobs_cannot_be_fetched_around_the_server(on_a_disk: Team):
     [blob] = [each for each in (on_a_disk.home / "store" / "blobs").glob("??/*") if each.stat().st_size == len(WEIGHTS)]
     assert on_a_disk.get(f"-/blobs/{blob.parent.name}/{blob.name}")[0] == 404
 
 
-def test_a_private_file_is_sent_to_its_readers_alone(on_a_disk: Team):
+def test_a_private_file_is_sent_only_to_its_readers(on_a_disk: Team):
     on_a_disk.api.create_repo("admin/closed", private=True)
     on_a_disk.api.upload_file(path_or_fileobj=WEIGHTS, path_in_repo="model.safetensors", repo_id="admin/closed")
     path = "admin/closed/resolve/main/model.safetensors"
@@ -112,9 +112,9 @@ def test_a_private_file_is_sent_to_its_readers_alone(on_a_disk: Team):
     assert on_a_disk.get(path, Authorization=f"Bearer {on_a_disk.server.secret}")[1] == WEIGHTS
 
 
-def test_the_address_of_a_client_is_what_the_proxy_says(on_a_disk: Team):
+def test_the_client_address_is_taken_from_the_proxy(on_a_disk: Team):
     on_a_disk.get("api/v1/search?q=through", **{"X-Forwarded-For": "203.0.113.9"})
-    assert "203.0.113.9" not in on_a_disk.logged("/api/v1/search", 1), "nginx replaces what clients say of themselves"
+    assert "203.0.113.9" not in on_a_disk.logged("/api/v1/search", 1), "nginx must replace addresses that clients claim"
     headers = {"X-Forwarded-For": "203.0.113.7"}
     with urllib.request.urlopen(urllib.request.Request(f"{on_a_disk.server.address}/api/v1/search", headers=headers)):
         assert "203.0.113.7 GET" in on_a_disk.logged("/api/v1/search", 2)
@@ -148,7 +148,7 @@ def test_a_team_on_postgresql_and_a_bucket_works_through_nginx_with_unmodified_c
     assert "Traceback" not in (tmp_path / "server.log").read_text()
 
 
-def test_the_unit_starts_the_server_with_options_that_it_has():
+def test_the_systemd_unit_uses_options_that_the_server_has():
     [line] = [each for each in nginx.printed("ini").splitlines() if each.startswith("ExecStart=")]
     program, command, *options = shlex.split(line.removeprefix("ExecStart="))
     assert (Path(program).name, command) == ("hub", "serve")

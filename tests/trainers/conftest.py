@@ -20,7 +20,7 @@ from transformers import (
 
 from hub.bases.frozen import FrozenBase
 from hub.cards import Card, write_card
-from hub.encoders.encoder import TextEncoder
+from hub.encoders.text_encoder import TextEncoder
 from hub.home import Home
 from hub.local import LocalHub
 from hub.names import ArtifactName

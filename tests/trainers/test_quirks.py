@@ -13,7 +13,7 @@ from torch import nn
 
 from hub.bases.frozen import FrozenBase
 from hub.embeddings import Embeddings
-from hub.encoders.encoder import TextEncoder
+from hub.encoders.text_encoder import TextEncoder
 from hub.errors import DoesNotFit
 from tests.builders.training.losses import some_draw
 from trainers.inputs.conditioning import apply_module

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from hub.bases.family import read_json
-from hub.encoders.encoder import TextEncoder
+from hub.encoders.text_encoder import TextEncoder
 from hub.errors import InvalidRequest
 from hub.loader import Retriever, load_pipeline, load_retriever
 from hub.local import LocalHub

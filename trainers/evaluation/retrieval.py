@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hub.encoders.encoder import TextEncoder
+from hub.encoders.text_encoder import TextEncoder
 from hub.errors import InvalidRequest
 from hub.records import Score
 from trainers.evaluation.evaluator import EvaluationSubject, Question, measured

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hub.bases.family import pipeline_class_of, read_json
 from hub.errors import DoesNotFit, InvalidRequest
-from hub.loader.resolve import Sources
+from hub.loader.sources import Sources
 from hub.local import LocalHub
 from hub.publish.card_only import weights_elsewhere
 from hub.records import Pin

@@ -21,7 +21,7 @@ from torch import Tensor
 from hub.bases.frozen import FrozenBase
 from hub.embeddings import Embeddings
 from hub.encoders.dual_encoder import DualEncoder
-from hub.encoders.encoder import TextEncoder
+from hub.encoders.text_encoder import TextEncoder
 from hub.loader.modules.module_config import PromptRule
 from trainers.corpora.corpus import Corpus
 from trainers.inputs.feature_cache import Rows, cached, key_of

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from hub.bases.frozen import FrozenBase
 from hub.encoders.dual_encoder import DualEncoder
-from hub.encoders.encoder import TextEncoder
+from hub.encoders.text_encoder import TextEncoder
 from hub.errors import InvalidRequest
 from trainers import defaults
 from trainers.corpora.corpus import Corpus, Example

@@ -1,1 +1,1 @@
-"""The lab: a small real world of emoji in 105 languages, and the models that live in it."""
+"""The lab: a small real data set (emoji in 105 languages) and the small models trained on it."""

@@ -1,9 +1,9 @@
-"""`make lab`: build the data set and train every model of the lab again, one after the other.
+"""Build the data set and retrain every model of the lab, one after the other (`make lab`).
 
     python -m trainers.lab
-    python -m trainers.lab --share 0.001 --work build/tried --cards build/tried/cards      # minutes, to try it out
+    python -m trainers.lab --share 0.001 --work build/tried --cards build/tried/cards      # a trial run of minutes
 
-What is finished is skipped; what was interrupted goes on from its newest checkpoint.
+Finished stages are skipped; interrupted ones resume from their newest checkpoint.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from trainers.lab.stage import CARDS, parser_of
+from trainers.lab.stage_options import CARDS, make_parser
 
 
 def stages(work: Path, share: float, cards: Path) -> tuple[tuple[str, ...], ...]:
-    """What is run, in order: a label, a module and its arguments."""
+    """Return the stages in order, each as a label, a Python module and its arguments."""
     training = ("--work", str(work), "--share", str(share))
     return (
         ("data set", "trainers.lab.dataset.build"),
@@ -25,21 +25,21 @@ def stages(work: Path, share: float, cards: Path) -> tuple[tuple[str, ...], ...]
         ("emoji-judge", "trainers.lab.models.clip", "emoji-judge", *training),
         ("emoji-xlmr", "trainers.lab.models.encoder", *training),
         ("emoji-sd", "trainers.lab.models.base", *training),
-        ("cards", "trainers.lab.models.ship", "--work", str(work), "--cards", str(cards)),
+        ("cards", "trainers.lab.models.export_cards", "--work", str(work), "--cards", str(cards)),
     )
 
 
 def main() -> int:
-    """Run the stages in order; stop at the first that fails."""
-    parser = parser_of(__doc__)
-    parser.add_argument("--cards", type=Path, default=CARDS, help="where the finished repositories are written to")
-    given = parser.parse_args()
-    planned = stages(given.work, given.share, given.cards)
-    for number, (label, module, *arguments) in enumerate(planned, start=1):
-        print(f"[{number}/{len(planned)}] {label}", flush=True)
-        done = subprocess.run([sys.executable, "-m", module, *arguments], check=False)
-        if done.returncode:
-            return done.returncode
+    """Run the stages in order and stop at the first that fails."""
+    parser = make_parser(__doc__)
+    parser.add_argument("--cards", type=Path, default=CARDS, help="output folder for the finished repositories")
+    options = parser.parse_args()
+    plan = stages(options.work, options.share, options.cards)
+    for number, (label, module, *arguments) in enumerate(plan, start=1):
+        print(f"[{number}/{len(plan)}] {label}", flush=True)
+        result = subprocess.run([sys.executable, "-m", module, *arguments], check=False)
+        if result.returncode:
+            return result.returncode
     return 0
 
 

@@ -1,8 +1,8 @@
-"""`make demo`: train a Yoruba module, publish it, find it, load it, and look at what it draws.
+"""Train a Yoruba module, publish it, find it, load it and generate images with it (`make demo`).
 
     python -m trainers.lab.demo
 
-Writes `demo/mulan-yo.png` and `demo/report.json`. Every command it runs is one that a user would type.
+Writes `demo/mulan-yo.png` and `demo/report.json`. Every command it runs is one a user would type.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ LANGUAGE = "yo"
 SHOWN = ("2764", "1f418", "1f34c", "1f697", "1f419", "1f3e0")
 """Concepts in the image: red heart, elephant, banana, automobile, octopus, house …"""
 SHOWN_HELD_OUT = 2
-"""… and the first held-out ones in the order that the benchmark asks them."""
+"""… and the first held-out ones, in the benchmark's order."""
 PROMPTS = 128
-"""Per figure; a standard error of at most 0.044."""
+"""Prompts per score; the standard error is at most 0.044."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One column of the report: a pipeline, and whether it is asked in English."""
+    """One column of the report: a pipeline, and whether its prompts are in English."""
 
     name: str
     pipeline: Any
@@ -38,13 +38,13 @@ class Setting:
 
 
 def main() -> int:
-    """Run the journey and say where its image lies."""
+    """Run the demo and print where the image was saved."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("demo"))
-    parser.add_argument("--prompts", type=int, default=PROMPTS, help="per figure of the report")
+    parser.add_argument("--prompts", type=int, default=PROMPTS, help="prompts per score of the report")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    # One process computes at a time: let it use every core, and let waiting threads sleep.
+    # Only one process computes at a time, so it may use every core; idle threads should sleep.
     os.environ.setdefault("GOMP_SPINCOUNT", "0")
     seconds: dict[str, float] = {}
     for step, command in (
@@ -57,32 +57,32 @@ def main() -> int:
     ):
         with timer(seconds, step):
             run(command)
-    report = measure_and_draw(arguments.out, arguments.prompts, seconds)
+    report = measure_and_render(arguments.out, arguments.prompts, seconds)
     (arguments.out / "report.json").write_text(json.dumps(report, indent=2) + "\n")
-    print(summary(report))
-    print(f"\nLook at {arguments.out / 'mulan-yo.png'}; the figures are in {arguments.out / 'report.json'}.")
+    print(format_summary(report))
+    print(f"\nImage saved to {arguments.out / 'mulan-yo.png'}, scores to {arguments.out / 'report.json'}.")
     return 0
 
 
 def run(command: Sequence[str]) -> None:
-    """Show a command, run it, stop the demo when it fails."""
+    """Print a command and run it; exit when it fails."""
     print(f"\n$ {' '.join(command)}", flush=True)
     script = Path(sys.executable).with_name(command[0])
-    done = subprocess.run([script, *command[1:]], check=False)
-    if done.returncode:
-        raise SystemExit(done.returncode)
+    result = subprocess.run([script, *command[1:]], check=False)
+    if result.returncode:
+        raise SystemExit(result.returncode)
 
 
 @contextmanager
 def timer(seconds: dict[str, float], step: str) -> Iterator[None]:
-    """Note how long a step takes."""
+    """Record how long a step takes."""
     started = time.perf_counter()
     yield
     seconds[step] = round(time.perf_counter() - started, 2)
 
 
-def measure_and_draw(out: Path, count: int, seconds: dict[str, float]) -> dict[str, Any]:
-    """Load base and module, judge both on seen and held-out pairs, and draw the image."""
+def measure_and_render(out: Path, count: int, seconds: dict[str, float]) -> dict[str, Any]:
+    """Load the base and the module, score both on seen and held-out pairs, and save the image."""
     print('\n>>> pipe = load_pipeline("emoji-sd", adapter="mulan-yo")', flush=True)
     with timer(seconds, "import"):
         from trainers.options import prepare_libraries
@@ -110,20 +110,20 @@ def measure_and_draw(out: Path, count: int, seconds: dict[str, float]) -> dict[s
             prompts = Question(corpus=corpus, split=split, language=LANGUAGE, hub=hub, count=count).prompts()
             report["sample_size"][split] = len(prompts)
             for setting in settings:
-                for rank, interval in judge_setting(setting, prompts, corpus.gallery(split), judge, split).items():
+                for rank, interval in score_setting(setting, prompts, corpus.gallery(split), judge, split).items():
                     metric = f"r_precision_at_{rank}"
                     report[metric].setdefault(setting.name, {})[split] = round(interval.value, 4)
                     ends = [round(interval.low, 4), round(interval.high, 4)]
                     report["intervals"].setdefault(metric, {}).setdefault(setting.name, {})[split] = ends
     with timer(seconds, "image"):
-        draw_table(settings, corpus, hub).save(out / "mulan-yo.png")
+        make_sheet(settings, corpus, hub).save(out / "mulan-yo.png")
     return report | {"seconds": seconds}
 
 
-def judge_setting(
+def score_setting(
     setting: Setting, prompts: Sequence[Any], gallery: Sequence[Any], judge: Any, split: str
 ) -> dict[int, Any]:
-    """R-precision@1 and @10 of one setting, with intervals."""
+    """Return the R-precision@1 and @10 of one setting, with intervals, by rank."""
     import torch
 
     from trainers.evaluation.generation import at, draw
@@ -133,25 +133,25 @@ def judge_setting(
         prompts = [replace(prompt, text=prompt.meaning, language="en") for prompt in prompts]
     place = {prompt.concept: index for index, prompt in enumerate(gallery)}
     right_N = torch.tensor([place[prompt.concept] for prompt in prompts])
-    drawn_N3HW = draw(setting.pipeline, prompts, seed=0, label=f"{setting.name}, {split}")
-    found = at(ranks(judge.image_features(drawn_N3HW), judge.text_features([each.text for each in gallery]), right_N))
+    images_N3HW = draw(setting.pipeline, prompts, seed=0, label=f"{setting.name}, {split}")
+    found = at(ranks(judge.image_features(images_N3HW), judge.text_features([each.text for each in gallery]), right_N))
     return {rank: found[rank] for rank in (1, 10)}
 
 
-def draw_table(settings: Sequence[Setting], corpus: Any, hub: Any) -> Any:
-    """Rows: Yoruba prompts and their meaning. Columns: the real emoji, the base alone, the base with the module."""
+def make_sheet(settings: Sequence[Setting], corpus: Any, hub: Any) -> Any:
+    """Return a sheet of Yoruba prompts (rows) by real emoji, base alone and base with module (columns)."""
     from hub.images.contact_sheet import SheetRow, contact_sheet
     from trainers.evaluation.evaluator import Question
     from trainers.evaluation.generation import draw
-    from trainers.lab.report.figure import add_title
+    from trainers.lab.report.sheet_title import add_title
     from trainers.samples.draw import as_images
 
     seen = {prompt.concept: prompt for prompt in corpus.prompts(LANGUAGE, "seen")}
     held_out = Question(corpus=corpus, split="pairs", language=LANGUAGE, hub=hub, count=SHOWN_HELD_OUT).prompts()
     prompts = [*(seen[id] for id in SHOWN if id in seen), *held_out]
     real = corpus.images([prompt.concept for prompt in prompts]).float() / 255
-    drawn = (draw(setting.pipeline, prompts, seed=0, quiet=True) for setting in settings[1:])
-    images = zip(*map(as_images, (real, *drawn)), strict=True)
+    generated = (draw(setting.pipeline, prompts, seed=0, quiet=True) for setting in settings[1:])
+    images = zip(*map(as_images, (real, *generated)), strict=True)
     rows = [
         SheetRow(f"{prompt.text} – {prompt.meaning}{', held out in Yoruba' if prompt in held_out else ''}", three)
         for prompt, three in zip(prompts, images, strict=True)
@@ -159,12 +159,12 @@ def draw_table(settings: Sequence[Setting], corpus: Any, hub: Any) -> Any:
     return add_title(
         contact_sheet(rows, ["real emoji", "base alone", "with mulan-yo"]),
         "Yoruba prompts on a frozen English base",
-        "emoji-sd, a lab base that has read English only · guidance 2.5, 20 steps, seed 0 · one draw each",
+        "emoji-sd, a lab base trained on English only · guidance 2.5, 20 steps, seed 0 · one sample each",
     )
 
 
-def summary(report: dict[str, Any]) -> str:
-    """The figures as a small table."""
+def format_summary(report: dict[str, Any]) -> str:
+    """Return the scores as a small text table."""
     size = report["sample_size"]
     lines = [
         f"\n{'R-precision@1 / @10':22}{'seen (n=' + str(size['seen']) + ')':>20}{'held-out (n=' + str(size['pairs']) + ')':>22}"

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from transformers import AutoModel, AutoModelForCausalLM, EncoderDecoderConfig, EncoderDecoderModel
 
-from hub.encoders.encoder import TextEncoder
+from hub.encoders.text_encoder import TextEncoder
 from hub.errors import InvalidRequest
 
 

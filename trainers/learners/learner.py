@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from hub.bases.frozen import FrozenBase
-from hub.encoders.encoder import TextEncoder
+from hub.encoders.text_encoder import TextEncoder
 from hub.errors import DoesNotFit
 from hub.loader.modules.module_config import WEIGHTS
 from hub.systems.architectures import build

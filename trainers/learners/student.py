@@ -19,7 +19,7 @@ from diffusers import StableDiffusionPipeline
 from torch import Tensor, nn
 
 from hub.bases.frozen import FrozenBase
-from hub.encoders.encoder import TextEncoder
+from hub.encoders.text_encoder import TextEncoder
 from hub.errors import DoesNotFit, InvalidRequest
 from hub.loader.modules.module_config import WEIGHTS
 from hub.systems.altdiffusion.linear_head import Transformation

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from hub.bases.frozen import FrozenBase
-from hub.encoders.encoder import TextEncoder
+from hub.encoders.text_encoder import TextEncoder
 from hub.systems.architectures import build
 from hub.systems.mclip.projectors import LOG_SCALE, Triangle
 from trainers.frozen.foundation import DUAL_ENCODER

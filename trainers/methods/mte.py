@@ -18,7 +18,7 @@ from typing import Any
 from torch import nn
 
 from hub.bases.frozen import FrozenBase
-from hub.encoders.encoder import TextEncoder
+from hub.encoders.text_encoder import TextEncoder
 from trainers.frozen.foundation import DUAL_ENCODER
 from trainers.inputs.features import FeatureDataset
 from trainers.learners.contrast import all_gather_rows, symmetric_contrast

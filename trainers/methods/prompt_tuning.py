@@ -26,7 +26,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from hub.bases.frozen import FrozenBase
-from hub.encoders.encoder import TextEncoder
+from hub.encoders.text_encoder import TextEncoder
 from hub.errors import DoesNotFit
 from hub.loader.patches.patches import EMBEDDINGS
 from trainers.inputs.features import FeatureDataset

@@ -16,7 +16,7 @@ from typing import Any
 from torch import nn
 
 from hub.bases.frozen import FrozenBase
-from hub.encoders.encoder import TextEncoder
+from hub.encoders.text_encoder import TextEncoder
 from hub.loader.modules.translator import ARCHITECTURE, FOLDER
 from trainers.learners.decoder import with_decoder
 from trainers.learners.student import write_transformer

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hub.cli.admin.audit import audit
-from hub.cli.admin.opening import group
+from hub.cli.admin.options import group
 from hub.cli.admin.organisations import organisations
 from hub.cli.admin.outbox import outbox
 from hub.cli.admin.quotas import quotas
@@ -15,7 +15,7 @@ from hub.registry.parts import parts
 
 __all__ = ["admin"]
 
-admin = group("Manage accounts, tokens, quotas and policy, locally or on the server at `--endpoint`.")
+admin = group("Manage accounts, tokens, quotas and policy, locally or on the server at --endpoint.")
 admin.add_typer(users, name="user")
 admin.add_typer(organisations, name="org")
 admin.add_typer(tokens, name="token")

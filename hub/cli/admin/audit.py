@@ -8,7 +8,7 @@ from typing import Annotated
 from typer import Option
 
 from hub.administration.audit import ListAudit
-from hub.cli.admin.opening import Endpoint, lines, run
+from hub.cli.admin.options import Endpoint, lines, run
 
 
 def audit(

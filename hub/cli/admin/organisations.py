@@ -7,7 +7,7 @@ from typing import Annotated
 from typer import Argument, Option
 
 from hub.administration.organisations import AddOrganisation, ListMembers, ListOrganisations, SetMember
-from hub.cli.admin.opening import Endpoint, FullName, User, group, lines, run
+from hub.cli.admin.options import Endpoint, FullName, User, group, lines, run
 from hub.registry.accounts.permissions import ROLES
 
 organisations = group("Manage organisations and their members.")

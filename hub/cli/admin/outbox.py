@@ -1,4 +1,4 @@
-"""`hub admin outbox`: background jobs that wait for a worker, and those that were given up."""
+"""`hub admin outbox`: background jobs that wait for a worker or were given up."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ from typing import Annotated
 from typer import Option
 
 from hub.administration.outbox import ListJobs, RetryJobs
-from hub.cli.admin.opening import Endpoint, lines, run
+from hub.cli.admin.options import Endpoint, lines, run
+from hub.cli.terminal import count
 
 
 def outbox(
     retry: Annotated[bool, Option("--retry", help="Make all jobs due now, including those given up.")] = False,
-    task: Annotated[str, Option(help="With --retry: only jobs of this task.")] = "",
+    task: Annotated[str, Option(help="With --retry: only jobs of this task.", show_default=False)] = "",
     limit: Annotated[int, Option(min=1, help="Maximum number of jobs, oldest first.")] = 1000,
     endpoint: Endpoint = "",
 ) -> None:
     """List pending background jobs: task, subject, attempts, due time, last error."""
     if retry:
-        print(f"{run(endpoint, RetryJobs(task=task)).due} are due now")
+        print(f"{count(run(endpoint, RetryJobs(task=task)).due, 'job')} due now")
         return
     lines(
         (

@@ -8,7 +8,7 @@ from typing import Annotated
 from typer import Argument
 
 from hub.administration.quotas import ListQuotas, Quota, SetQuota, ShowQuota
-from hub.cli.admin.opening import Endpoint, Owner, group, lines, run
+from hub.cli.admin.options import Endpoint, Owner, group, lines, run
 from hub.errors import InvalidRequest
 
 quotas = group("Manage storage quotas.")
@@ -21,20 +21,20 @@ def set_quota(
     size: Annotated[str, Argument(help="Size such as 500M or 20G; `none` removes the limit.")],
     endpoint: Endpoint = "",
 ) -> None:
-    """Limit the total size of an owner's artifacts."""
+    """Set the storage quota of a user or an organisation."""
     found = run(endpoint, SetQuota(name=name, quota_bytes=None if size == "none" else parse_size(size)))
-    print(f"{found.name} may keep {'any number of' if found.quota_bytes is None else f'{found.quota_bytes:,}'} bytes")
+    print(f"{found.name}: {'no quota' if found.quota_bytes is None else f'{found.quota_bytes:,} bytes'}")
 
 
 @quotas.command("show")
 def show(name: Owner, endpoint: Endpoint = "") -> None:
-    """Show owner, bytes used and bytes allowed for one owner."""
+    """Show the quota of one owner: name, bytes used, bytes allowed."""
     lines([_line(run(endpoint, ShowQuota(name=name)))])
 
 
 @quotas.command("list")
 def list_quotas(endpoint: Endpoint = "") -> None:
-    """List owner, bytes used and bytes allowed for every owner."""
+    """List the quotas of all owners: name, bytes used, bytes allowed."""
     lines(_line(each) for each in run(endpoint, ListQuotas()))
 
 
@@ -42,9 +42,9 @@ def parse_size(text: str) -> int:
     """Return the bytes of a size such as `20G`. Raises InvalidRequest."""
     found = re.fullmatch(r"(\d{1,12})\s*([kmgt]?)b?", text.strip().lower())
     if found is None:
-        raise InvalidRequest(f"{text!r} is not a size: write 500M, 20G or none.")
+        raise InvalidRequest(f"{text!r} is not a size: use 500M, 20G or none.")
     return int(found[1]) * _UNITS[found[2]]
 
 
 def _line(quota: Quota) -> tuple[str, int, int | str]:
-    return quota.name, quota.used_bytes, "any" if quota.quota_bytes is None else quota.quota_bytes
+    return quota.name, quota.used_bytes, "none" if quota.quota_bytes is None else quota.quota_bytes

@@ -7,7 +7,7 @@ from typing import Annotated
 from typer import Argument, Option
 
 from hub.administration.repositories import AllowUnsafeFiles, FreeName
-from hub.cli.admin.opening import Endpoint, group, run
+from hub.cli.admin.options import Endpoint, group, run
 
 repositories = group("Make exceptions for single repositories.")
 
@@ -18,14 +18,14 @@ def allow(
     forbid: Annotated[bool, Option("--forbid", help="Revoke the permission.")] = False,
     endpoint: Endpoint = "",
 ) -> None:
-    """Allow pickles, archives and programs in an artifact."""
+    """Allow pickles, archives and programs in an artifact, or forbid them again."""
     found = run(endpoint, AllowUnsafeFiles(name=name, allow_unsafe_files=not forbid)).name
-    print(f"{found} may {'not ' if forbid else ''}hold pickles, archives and programs")
+    print(f"pickles, archives and programs are {'no longer ' if forbid else ''}allowed in {found}")
 
 
 @repositories.command("free")
 def free(
     name: Annotated[str, Argument(help="Deleted or renamed artifact, `owner/name`.")], endpoint: Endpoint = ""
 ) -> None:
-    """Release the name of a deleted artifact. Old links will lead to whatever takes the name next."""
+    """Release the name of a deleted or renamed artifact. Old links will lead to the next artifact of that name."""
     print(f"{run(endpoint, FreeName(name=name)).name} is available again")

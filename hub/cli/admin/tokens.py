@@ -8,7 +8,7 @@ from typing import Annotated
 from typer import Argument, Option
 
 from hub.administration.tokens import CreateToken, ListTokens, RevokeToken
-from hub.cli.admin.opening import Endpoint, User, group, lines, run
+from hub.cli.admin.options import Endpoint, User, group, lines, run
 from hub.registry.accounts.permissions import Token
 
 tokens = group("Manage access tokens.")
@@ -29,7 +29,7 @@ def create(
 
 @tokens.command("list")
 def list_tokens(name: User, endpoint: Endpoint = "") -> None:
-    """List a user's tokens: number, label, role, artifact, last use, and when they expire."""
+    """List a user's tokens: number, label, role, artifact, last use, state."""
     lines(
         (each.id, each.name, each.role, each.artifact, each.last_used_at or "never", _state(each))
         for each in run(endpoint, ListTokens(user=name))
@@ -38,7 +38,9 @@ def list_tokens(name: User, endpoint: Endpoint = "") -> None:
 
 @tokens.command("revoke")
 def revoke(
-    name: User, number: Annotated[int, Argument(help="Number in the list of tokens.")], endpoint: Endpoint = ""
+    name: User,
+    number: Annotated[int, Argument(help="Number of the token, as listed by `hub admin token list`.")],
+    endpoint: Endpoint = "",
 ) -> None:
     """Revoke a token immediately."""
     revoked = run(endpoint, RevokeToken(user=name, number=number))

@@ -8,7 +8,7 @@ from typing import Annotated
 from typer import Argument, Option, prompt
 
 from hub.administration.users import AddUser, ListUsers, RemoveUser, RestoreUser, SetAdmin, SetPassword
-from hub.cli.admin.opening import Endpoint, FullName, User, group, lines, run
+from hub.cli.admin.options import Endpoint, FullName, User, group, lines, run
 
 users = group("Manage user accounts.")
 
@@ -21,7 +21,7 @@ def add(
     email: Annotated[str, Option(help="Email address.", show_default=False)] = "",
     endpoint: Endpoint = "",
 ) -> None:
-    """Add a user. Set a login with `hub admin token create` or, for web pages, `hub admin user password`."""
+    """Add a user. Then create a token with `hub admin token create`, or set a password with `hub admin user password`."""
     added = run(endpoint, AddUser(name=name, is_admin=admin, full_name=full_name, email=email))
     print(f"user {added.name} added{', an administrator' if added.is_admin else ''}")
 
@@ -34,7 +34,7 @@ def list_users(endpoint: Endpoint = "") -> None:
 
 @users.command("remove")
 def remove(name: User, endpoint: Endpoint = "") -> None:
-    """Remove a user with all tokens, password and memberships. Artifacts stay, and the name stays reserved."""
+    """Remove a user with all tokens, the password and all memberships. Artifacts are kept, and the name stays reserved."""
     removed = run(endpoint, RemoveUser(name=name)).name
     print(f"user {removed} removed; artifacts of {removed} are kept")
 
@@ -47,7 +47,7 @@ def restore(name: User, endpoint: Endpoint = "") -> None:
 
 @users.command("password")
 def password(name: User, endpoint: Endpoint = "") -> None:
-    """Set a password for web pages and end all browser sessions. The password is prompted for, or read from standard input."""
+    """Set a password and end all browser sessions. The password is prompted for, or read from standard input."""
     print(f"password of {run(endpoint, SetPassword(name=name, password=_read_password())).name} set")
 
 

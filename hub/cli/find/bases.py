@@ -1,4 +1,4 @@
-"""`hub bases`: the frozen pipelines that modules are made for, and the embeddings their denoisers take."""
+"""`hub bases`: the frozen pipelines that modules are made for, and the shape of the embeddings they take."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from typing import Annotated
 
 from typer import Option
 
-from hub.cli.tables import print_table
+from hub.cli.terminal import print_table
 from hub.records import Artifact, Conditioning, Query
 
 
 def bases(
     as_objects: Annotated[bool, Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List bases and the shape of the embeddings they take."""
+    """List bases and the shape of the embeddings they take: tokens × channels."""
     from hub.local import LocalHub
 
     with LocalHub.open() as hub:
         found = hub.registry.find(Query(kind="base", sort="name", limit=1000)).items
     if as_objects:
-        print(json.dumps([_described(base) for base in found], ensure_ascii=False, indent=2))
+        print(json.dumps([_as_json(base) for base in found], ensure_ascii=False, indent=2))
     else:
-        print_table(("NAME", "READS", "LICENCE", "WEIGHTS", "SUMMARY"), [_row(base) for base in found])
+        print_table(("NAME", "EMBEDDINGS", "LICENCE", "WEIGHTS", "SUMMARY"), [_row(base) for base in found])
 
 
-def reads(conditioning: Conditioning | None) -> str:
+def format_conditioning(conditioning: Conditioning | None) -> str:
     """Format a conditioning as tokens × channels and extras: `77 × 768`, `any × 2048, pooled 1280`."""
     if conditioning is None:
         return "–"
@@ -39,14 +39,14 @@ def _row(base: Artifact) -> tuple[str, ...]:
     upstream = base.upstream[0].repository if base.upstream else "–"
     return (
         str(base.name),
-        reads(base.conditioning),
+        format_conditioning(base.conditioning),
         base.license,
         "local" if base.weights_digest else upstream,
         base.summary,
     )
 
 
-def _described(base: Artifact) -> dict[str, object]:
+def _as_json(base: Artifact) -> dict[str, object]:
     return {
         "name": base.name.name,
         "owner": base.name.owner,

@@ -8,13 +8,13 @@ from typing import Annotated, Any
 from typer import Argument, Option
 
 from hub.cli.find.search import ENDPOINT
-from hub.cli.tables import print_table, size
+from hub.cli.terminal import count, print_table, size
 
 
 def diff(
     name: Annotated[str, Argument(help="Artifact: `owner/name` or `name`.")],
-    before: Annotated[str, Argument(help="Revision: id, number, branch or @alias.")],
-    after: Annotated[str, Argument(help="Revision to compare with.")] = "main",
+    before: Annotated[str, Argument(help="Older revision: id, number, branch or alias such as @stable.")],
+    after: Annotated[str, Argument(help="Newer revision.")] = "main",
     as_object: Annotated[bool, Option("--json", help="Print JSON.")] = False,
     endpoint: Annotated[str, Option(help=ENDPOINT, show_default=False)] = "",
 ) -> None:
@@ -32,8 +32,8 @@ def diff(
         for each in found["files"]
     ]
     if rows:
-        print_table(("", "FILE", "BEFORE", "AFTER"), rows)
-    print(f"{found['unchanged_files']} files are unchanged.")
+        print_table(("CHANGE", "FILE", "BEFORE", "AFTER"), rows)
+    print(f"Unchanged: {count(found['unchanged_files'], 'file')}.")
     if found["tensors"] or found["same_tensors"]:
         print()
         lines = [
@@ -41,7 +41,7 @@ def diff(
         ]
         if lines:
             print_table(("WEIGHTS", "TENSOR", "BEFORE", "AFTER"), lines)
-        print(f"{found['same_tensors']} tensors of changed files have the same name, shape and type.")
+        print(f"Same name, shape and type in changed files: {count(found['same_tensors'], 'tensor')}.")
 
 
 def _local(name: str, before: str, after: str) -> dict[str, Any]:
@@ -69,4 +69,4 @@ def _size(size_bytes: int | None) -> str:
 
 
 def _tensor(tensor: dict[str, Any] | None) -> str:
-    return "–" if tensor is None else f"{tensor['dtype']} {' × '.join(map(str, tensor['shape'])) or 'one number'}"
+    return "–" if tensor is None else f"{tensor['dtype']} {' × '.join(map(str, tensor['shape'])) or 'scalar'}"

@@ -1,4 +1,4 @@
-"""What `hub show` says about an artifact, as pairs of a label and a value."""
+"""The lines of `hub show` about an artifact, as pairs of a label and a value."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING
 
-from hub.cli.find.bases import reads
-from hub.cli.tables import size
+from hub.cli.find.bases import format_conditioning
+from hub.cli.terminal import size
 from hub.publish.lineage import Lineage, MergeParent
 from hub.records import Artifact, Revision
 from hub.registry.artifacts.scans import Scan
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def general(artifact: Artifact) -> Iterator[tuple[str, str]]:
-    """Yield what the card says."""
+    """Yield the contents of the card."""
     yield "kind", artifact.kind
     if artifact.method:
         yield "method", artifact.method
@@ -26,9 +26,12 @@ def general(artifact: Artifact) -> Iterator[tuple[str, str]]:
     if artifact.encoder:
         yield "encoder", artifact.encoder
     if artifact.conditioning is not None:
-        yield "reads", reads(artifact.conditioning)
+        yield "embeddings", format_conditioning(artifact.conditioning)
     for variant in artifact.variants:
-        yield "variant", f"{variant.folder}: {variant.architecture}, outputs {reads(variant.conditioning)}"
+        yield (
+            "variant",
+            f"{variant.folder}: {variant.architecture}, outputs {format_conditioning(variant.conditioning)}",
+        )
     yield "languages", f"{', '.join(artifact.languages)} ({len(artifact.languages)})"
     yield "licence", artifact.license
     if artifact.tags:
@@ -45,7 +48,7 @@ def general(artifact: Artifact) -> Iterator[tuple[str, str]]:
 
 
 def own_encoders(artifact: Artifact, revision: Revision) -> Iterator[tuple[str, str]]:
-    """Yield the text encoders that variants contain, each a transformers folder beside config.json."""
+    """Yield the text encoders inside variants, each a transformers folder beside config.json."""
     paths = {file.path for file in revision.files}
     for variant in artifact.variants:
         if variant.encoder is None:
@@ -55,7 +58,7 @@ def own_encoders(artifact: Artifact, revision: Revision) -> Iterator[tuple[str, 
 
 
 def lineage(origins: Iterable[Lineage]) -> Iterator[tuple[str, str]]:
-    """Yield the label and value of each line to print."""
+    """Yield the parent of each variant, and the modules it was merged from."""
     for origin in origins:
         if origin.parent:
             yield "parent", origin.parent
@@ -65,7 +68,7 @@ def lineage(origins: Iterable[Lineage]) -> Iterator[tuple[str, str]]:
 
 
 def trust(artifact: Artifact, shown: Revision, scans: Mapping[str, Scan]) -> Iterator[tuple[str, str]]:
-    """Yield label and value of each line; nothing for an unsigned revision of safe files."""
+    """Yield the signature, and the files that can run code. Nothing for an unsigned revision of safe files."""
     if shown.signature is not None:
         yield "signature", shown.signature.words
     if artifact.allow_unsafe_files and not scans:
@@ -77,19 +80,19 @@ def trust(artifact: Artifact, shown: Revision, scans: Mapping[str, Scan]) -> Ite
 
 
 def requirements(card: Card | None) -> Iterator[tuple[str, str]]:
-    """Yield what loading needs: memory for each dtype, and acceptance of terms."""
+    """Yield what loading requires: memory by dtype, and acceptance of terms."""
     if card is None:
         return
     if card.parameters:
-        from hub.weights.memory import in_words, total
+        from hub.weights.sizes import describe_memory, total
 
         parts = ", ".join(f"{part} {count / 1e6:,.1f}" for part, count in card.parameters)
         yield "weights", f"{total(card.parameters) / 1e6:,.1f} million: {parts}"
-        yield "memory", in_words(total(card.parameters))
+        yield "memory", describe_memory(total(card.parameters))
     if card.gated:
         yield (
             "access",
-            f"gated: accept its terms at https://huggingface.co/{card.upstream[0].repository}, then `hf auth login`",
+            f"gated: accept the terms at https://huggingface.co/{card.upstream[0].repository}, then `hf auth login`",
         )
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from typer import Option
 
-from hub.cli.tables import print_table
+from hub.cli.terminal import print_table
 
 
 def languages(
@@ -27,6 +27,6 @@ def languages(
         print(json.dumps(known, ensure_ascii=False, indent=2))
     else:
         print_table(
-            ("TAG", "NAME", "OWN NAME", "ARTIFACTS"),
+            ("TAG", "NAME", "AUTONYM", "ARTIFACTS"),
             [(tag, language_name(tag), autonym(tag), str(counts[tag])) for tag in tags],
         )

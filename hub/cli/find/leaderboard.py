@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 from typer import Argument, Option
 
-from hub.cli.find.scores import number
+from hub.cli.find.format_scores import format_value
 from hub.cli.find.search import ENDPOINT, tag_of
-from hub.cli.tables import print_table
+from hub.cli.terminal import print_table
 from hub.errors import InvalidRequest
 from hub.records import Provenance, Score
 
@@ -26,13 +26,13 @@ def leaderboard(
     as_objects: Annotated[bool, Option("--json", help="Print JSON.")] = False,
     endpoint: Annotated[str, Option(help=ENDPOINT, show_default=False)] = "",
 ) -> None:
-    """List the best scores of a metric on a benchmark, with their confidence intervals."""
+    """List the best scores of a metric on a benchmark, with 95 % confidence intervals."""
     if provenance not in list(Provenance):
         raise InvalidRequest(f"unknown provenance `{provenance}`: choose one of {', '.join(Provenance)}.")
-    asked: dict[str, Any] = {
+    filters: dict[str, Any] = {
         "benchmark": benchmark, "metric": metric, "language": tag_of(lang), "split": split, "base": base, "provenance": provenance,
     }  # fmt: skip
-    places = _remote(endpoint, asked, limit) if endpoint else _local(asked, limit)
+    places = _remote(endpoint, filters, limit) if endpoint else _local(filters, limit)
     if as_objects:
         print(json.dumps(places, ensure_ascii=False, indent=2))
         return
@@ -44,27 +44,27 @@ def leaderboard(
          each["score"]["language"] or "–", each["score"]["base"] or "–", str(each["score"]["sample_size"] or "–"), each["author"] or "card")
         for each in places
     ]  # fmt: skip
-    print_table(("", "ARTIFACT", "VALUE [95 %]", "SPLIT", "LANGUAGE", "BASE", "N", "SUBMITTED BY"), rows)
+    print_table(("RANK", "ARTIFACT", "VALUE [95 %]", "SPLIT", "LANGUAGE", "BASE", "N", "SUBMITTED BY"), rows)
     if any(each["is_tied"] for each in places[1:]):
         print("= not significantly different from the best (overlapping intervals)")
 
 
-def _local(asked: dict[str, Any], limit: int) -> list[dict[str, Any]]:
+def _local(filters: dict[str, Any], limit: int) -> list[dict[str, Any]]:
     from hub.local import LocalHub
     from hub.registry.scores.leaderboard import Contest
-    from hub.registry.scores.leaderboard import leaderboard as first_places
+    from hub.registry.scores.leaderboard import leaderboard as best_scores
 
     with LocalHub.open() as hub:
-        places, _ = first_places(hub.registry.database, Contest(**asked), limit)
+        places, _ = best_scores(hub.registry.database, Contest(**filters), limit)
     return [asdict(each) | {"artifact": str(each.artifact)} for each in places]
 
 
-def _remote(address: str, asked: dict[str, Any], limit: int) -> list[dict[str, Any]]:
+def _remote(address: str, filters: dict[str, Any], limit: int) -> list[dict[str, Any]]:
     from hub.remote.client import Endpoint
 
-    found: list[dict[str, Any]] = Endpoint(address).ask("GET", "/leaderboard", {**asked, "limit": limit})["entries"]
+    found: list[dict[str, Any]] = Endpoint(address).ask("GET", "/leaderboard", {**filters, "limit": limit})["entries"]
     return found
 
 
 def _value(score: dict[str, Any]) -> str:
-    return number(Score(**{**score, "provenance": Provenance(score["provenance"])}))
+    return format_value(Score(**{**score, "provenance": Provenance(score["provenance"])}))

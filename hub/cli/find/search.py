@@ -1,4 +1,4 @@
-"""`hub search`: find artifacts, best scores first."""
+"""`hub search`: search for artifacts."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 from typer import Argument, Option
 
-from hub.cli.find.scores import as_json, sentence
-from hub.cli.tables import print_table
+from hub.cli.find.format_scores import as_json, format_score
+from hub.cli.terminal import print_table
 from hub.errors import InvalidRequest
 from hub.records import Artifact, Page, Query
 
@@ -16,9 +16,9 @@ ORDERS = ("score", "updated", "downloads", "name", "metric")
 ENDPOINT = (
     "URL of a hub to use instead of the local registry, such as `https://hub.example`; sends the token in HF_TOKEN."
 )
-"""Help of `--endpoint`."""
+"""Help text of `--endpoint`."""
 MAX_LANGUAGES = 4
-"""Longer lists of languages are shortened to a count."""
+"""A longer list of languages is shortened to one language and a count."""
 
 
 def search(
@@ -42,7 +42,7 @@ def search(
     as_objects: Annotated[bool, Option("--json", help="Print JSON.")] = False,
     endpoint: Annotated[str, Option(help=ENDPOINT, show_default=False)] = "",
 ) -> None:
-    """Find artifacts, best scores first."""
+    """Search for artifacts, best scores first."""
     if sort not in ORDERS:
         raise InvalidRequest(f"unknown sort order `{sort}`: choose one of {', '.join(ORDERS)}.")
     tag = tag_of(lang)
@@ -53,7 +53,7 @@ def search(
     )  # fmt: skip
     page = _find(query, endpoint)
     if as_objects:
-        print(json.dumps([described(artifact) for artifact in page.items], ensure_ascii=False, indent=2))
+        print(json.dumps([artifact_as_json(artifact) for artifact in page.items], ensure_ascii=False, indent=2))
     else:
         _print_page(page, tag)
 
@@ -69,7 +69,7 @@ def _find(query: Query, endpoint: str) -> Page:
         return hub.registry.find(query)
 
 
-def described(artifact: Artifact) -> dict[str, Any]:
+def artifact_as_json(artifact: Artifact) -> dict[str, Any]:
     """Return an artifact as `--json` prints it."""
     return {
         "name": artifact.name.name,
@@ -101,7 +101,7 @@ def _print_page(page: Page, language: str) -> None:
     rows = [_row(artifact, language) for artifact in page.items]
     print_table(("NAME", "KIND", "METHOD", "BASES", "LANGUAGES", "BEST SCORE", "LICENCE"), rows)
     if page.total > len(page.items):
-        print(f"\n{page.total - len(page.items)} more: --limit {page.total}")
+        print(f"\n{page.total - len(page.items):,} more. Show all with `--limit {min(page.total, 1000)}`.")
 
 
 def _row(artifact: Artifact, language: str) -> tuple[str, ...]:
@@ -111,7 +111,11 @@ def _row(artifact: Artifact, language: str) -> tuple[str, ...]:
         artifact.method or "–",
         ", ".join(artifact.bases) or "–",
         languages_in_short(artifact.languages, language),
-        "all revisions yanked" if not artifact.revision else sentence(artifact.scores[0]) if artifact.scores else "–",
+        "all revisions yanked"
+        if not artifact.revision
+        else format_score(artifact.scores[0])
+        if artifact.scores
+        else "–",
         artifact.license,
     )
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument, Option
 
 from hub.cli.find.facts import general, lineage, own_encoders, requirements, trust
-from hub.cli.find.scores import as_json, grouped, number
+from hub.cli.find.format_scores import as_json, format_value, group_scores
 from hub.cli.find.search import ENDPOINT
-from hub.cli.tables import bold, print_table, size
+from hub.cli.terminal import bold, print_table, size
 from hub.errors import UnknownRevision
 from hub.publish.lineage import lineages
 from hub.records import Artifact, Revision, Score
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from hub.registry.artifacts.scans import Scan
 
 HEX = 10
-"""Digits of a digest or revision that are printed."""
+"""Printed digits of a digest or revision id."""
 MAX_GROUPS = 12
-"""Groups of scores shown without --all-scores: a multilingual artifact has hundreds."""
+"""Groups of scores shown without --all-scores. Multilingual artifacts have hundreds."""
 
 
 def show(
@@ -38,13 +38,13 @@ def show(
     as_object: Annotated[bool, Option("--json", help="Print JSON.")] = False,
     endpoint: Annotated[str, Option(help=ENDPOINT, show_default=False)] = "",
 ) -> None:
-    """Show a card, its scores, files and revisions, and how to load it."""
+    """Show an artifact: card, scores, files, revisions, and how to load it."""
     found = Endpoint(endpoint).describe(name, revision) if endpoint else _describe_local(name, revision)
     artifact, shown = found.artifact, found.shown
     if shown is None:
         raise UnknownRevision(revision, listing=f"hub show {name}")
     if as_object:
-        described = _described(artifact, shown, found.revisions, found.scans)
+        described = _as_json(artifact, shown, found.revisions, found.scans)
         described |= {"mirror": asdict(found.mirror) if found.mirror else None}
         print(json.dumps(described, ensure_ascii=False, indent=2, default=str))
         return
@@ -67,7 +67,7 @@ def show(
     _section("Scores", _print_scores, artifact.scores, all_scores)
     _section("Files", _print_files, shown)
     _section("Revisions", _print_revisions, found.revisions)
-    _section("Load it", _print_usage, artifact)
+    _section("Usage", _print_usage, artifact)
     if card is not None and card.prose:
         _section("Card", print, card.prose)
 
@@ -110,30 +110,30 @@ def _card(text: str, artifact: Artifact) -> Card | None:
         return read_card(path, artifact.name)
 
 
-def _print_scores(scores: tuple[Score, ...], every_one: bool) -> None:
+def _print_scores(scores: tuple[Score, ...], show_all: bool) -> None:
     if not scores:
-        print("None yet.")
+        print("No scores.")
         return
-    groups = grouped(scores)
-    kept = groups if every_one else groups[:MAX_GROUPS]
+    groups = group_scores(scores)
+    kept = groups if show_all else groups[:MAX_GROUPS]
     rows = [
         (
             title if place == 0 else "",
             score.metric,
-            number(score),
+            format_value(score),
             f"{score.sample_size or '–'}",
             score.provenance.value,
-            _why(score),
+            _source(score),
         )
         for title, members in kept
         for place, score in enumerate(members)
     ]
     print_table(("BENCHMARK", "METRIC", "VALUE [95 %]", "N", "PROVENANCE", "SOURCE"), rows)
     if len(kept) < len(groups):
-        print(f"{len(groups) - len(kept)} more groups: --all-scores")
+        print(f"{len(groups) - len(kept)} more. Show all with `--all-scores`.")
 
 
-def _why(score: Score) -> str:
+def _source(score: Score) -> str:
     return f"{score.source}; disputed: {score.reason}" if score.reason else score.source
 
 
@@ -153,7 +153,7 @@ def _print_revisions(revisions: tuple[Revision, ...]) -> None:
         )
         for revision in revisions
     ]
-    print_table(("NUMBER", "ID", "CREATED", "", "MESSAGE"), rows)
+    print_table(("NUMBER", "ID", "CREATED", "STATE", "MESSAGE"), rows)
 
 
 def _print_usage(artifact: Artifact) -> None:
@@ -173,7 +173,7 @@ def _section(title: str, body: Any, *arguments: Any) -> None:
     body(*arguments)
 
 
-def _described(
+def _as_json(
     artifact: Artifact, shown: Revision, revisions: tuple[Revision, ...], scans: Mapping[str, Scan]
 ) -> dict[str, Any]:
     facts = asdict(artifact) | {"name": artifact.name.name, "owner": artifact.name.owner}

@@ -1,4 +1,4 @@
-"""`hub backup`: copy registry and store while they are in use."""
+"""`hub backup`: copy the registry and the store while they are in use."""
 
 from __future__ import annotations
 
@@ -10,18 +10,21 @@ from typer import Argument, Exit
 
 
 def backup(
-    folder: Annotated[Path, Argument(help="New folder, or that of an earlier backup to update.")],
+    folder: Annotated[Path, Argument(help="New folder, or an earlier backup to update.")],
 ) -> None:
-    """Copy registry and store into a folder.
+    """Copy the registry and the store into a folder.
 
-    Exits with 1 when a damaged blob could not be copied.
+    Exits with 1 if a damaged blob could not be copied.
     """
+    from hub.cli.terminal import count
     from hub.local import LocalHub
     from hub.maintenance.backup import back_up
 
     with LocalHub.open() as hub:
         report = back_up(hub.registry, hub.store, folder)
-    print(f"{folder}: {report.blobs} blobs, {report.size_bytes:,} bytes, {report.linked} blobs hard-linked.")
+    print(
+        f"{folder}: {count(report.blobs, 'blob')}, {count(report.size_bytes, 'byte')}; {report.linked:,} hard-linked."
+    )
     for fault in report.faults:
         print(f"hub: {fault}", file=sys.stderr)
     if report.faults:

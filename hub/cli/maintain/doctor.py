@@ -8,8 +8,8 @@ from typing import Annotated
 
 from typer import Exit, Option
 
-from hub.cli.maintain.checkup import ABSENT, FAULT, OK, Finding, examine
-from hub.cli.tables import print_table
+from hub.cli.maintain.checks import ABSENT, FAULT, OK, Finding, examine
+from hub.cli.terminal import print_table
 
 _MARKS = {OK: "ok", ABSENT: "absent", FAULT: "FAULT"}
 
@@ -19,7 +19,7 @@ def doctor(
 ) -> None:
     """Check the installation and suggest fixes.
 
-    Exits with 1 when something is broken; missing optional packages are not errors.
+    Exits with 1 if something is broken. Missing optional packages are not errors.
     """
     findings = list(examine())
     if as_objects:
@@ -32,9 +32,9 @@ def doctor(
 
 def _print_findings(findings: list[Finding]) -> None:
     print_table(
-        ("WHAT", "STATE", "FOUND"), [(finding.what, _MARKS[finding.state], _found(finding)) for finding in findings]
+        ("CHECK", "STATE", "FOUND"), [(finding.what, _MARKS[finding.state], _found(finding)) for finding in findings]
     )
-    fixes = [(finding.what, finding.mend) for finding in findings if finding.mend]
+    fixes = [(finding.what, finding.fix) for finding in findings if finding.fix]
     if fixes:
         print("\nTo fix or install:")
         for what, fix in fixes:

@@ -9,6 +9,7 @@ from typer import Option
 from hub.maintenance.garbage import GRACE_DAYS, MIN_DAYS
 
 SHOWN = 10
+"""Blobs that are listed."""
 
 
 def gc(
@@ -17,20 +18,21 @@ def gc(
     ] = GRACE_DAYS,
     yes: Annotated[bool, Option("--yes", help="Delete the blobs instead of listing them.")] = False,
 ) -> None:
-    """List or delete unreferenced blobs."""
+    """List unreferenced blobs, or delete them with --yes."""
+    from hub.cli.terminal import count
     from hub.local import LocalHub
     from hub.maintenance.garbage import collect, unreferenced_blobs
 
     with LocalHub.open() as hub:
         found = unreferenced_blobs(hub.registry, hub.store, days)
-        for stray in found[:SHOWN]:
-            print(f"{stray.digest.hex[:12]}  {stray.size_bytes:>14,} bytes  {stray.age_days:.0f} days old")
+        for blob in found[:SHOWN]:
+            print(f"{blob.digest.hex[:12]}  {blob.size_bytes:>14,} bytes  {count(round(blob.age_days), 'day')} old")
         if len(found) > SHOWN:
             print(f"… and {len(found) - SHOWN} more")
         deleted = collect(hub.registry, hub.store, found, days) if yes else found
     if not deleted:
         print("Nothing to delete.")
         return
-    amount = f"{len(deleted)} blobs, {sum(each.size_bytes for each in deleted):,} bytes"
+    amount = f"{count(len(deleted), 'blob')}, {count(sum(each.size_bytes for each in deleted), 'byte')}"
     again = f"hub gc --yes{f' --days {days:g}' if days != GRACE_DAYS else ''}"
-    print(f"{amount}, deleted." if yes else f"{amount}, can be deleted with `{again}`.")
+    print(f"Deleted {amount}." if yes else f"Unreferenced: {amount}. Delete with `{again}`.")

@@ -9,6 +9,7 @@ from typer import Exit
 
 def index() -> None:
     """Rebuild the registry from the cards and the store."""
+    from hub.cli.terminal import count
     from hub.local import LocalHub
     from hub.publish.index import index as update
 
@@ -16,7 +17,8 @@ def index() -> None:
         report = update(hub.home.cards, hub.registry, hub.store)
         total = len(hub.registry.names())
     print(
-        f"{total} artifacts: {report.curated} curated, {report.restored} revisions restored, {report.removed} removed."
+        f"{count(total, 'artifact')}: {report.curated} curated, {count(report.restored, 'revision')} restored, "
+        f"{report.removed} removed."
     )
     for warning in report.warnings:
         print(f"hub: {warning}", file=sys.stderr)

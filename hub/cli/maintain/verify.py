@@ -1,4 +1,4 @@
-"""`hub verify`: check stored blobs, Hugging Face's cache, or a signature."""
+"""`hub verify`: check stored blobs, files in Hugging Face's cache, or a signature."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated
 
 from typer import Argument, Exit, Option
 
+from hub.cli.terminal import count
 from hub.errors import InvalidRequest
 
 
@@ -22,9 +23,9 @@ def verify(
     key: Annotated[Path | None, Option(help="Public key or certificate of the signer, as a PEM file.")] = None,
     revision: Annotated[str, Option(help="With --signature: revision id, number or branch.")] = "main",
 ) -> None:
-    """Compare every blob with its digest, or check the signature of an artifact.
+    """Compare every blob with its digest, or check the signature or the cached files of an artifact.
 
-    Exits with 1 when a blob is missing or damaged and was not restored, or when the signature does not match the key.
+    Exits with 1 if a blob or file is missing or damaged and was not restored, or if the signature does not match the key.
     """
     if cache:
         _verify_cache(name)
@@ -43,7 +44,7 @@ def verify(
         restored = set(restore(hub, damaged, endpoint or None)) if repair else set()
     left = [problem for problem in problems if problem.digest is None or problem.digest not in restored]
     faults = [problem for problem in left if problem.is_fault]
-    print(f"{blobs} blobs read, {f'{len(restored)} restored, ' if repair else ''}{len(faults) or 'no'} faults.")
+    print(f"{count(blobs, 'blob')} checked, {f'{len(restored)} restored, ' if repair else ''}{_faults(len(faults))}.")
     for problem in left:
         print(f"hub: {problem.text}", file=sys.stderr if problem.is_fault else sys.stdout)
     if faults:
@@ -51,18 +52,18 @@ def verify(
 
 
 def _verify_cache(name: str) -> None:
-    """Hash every cached file again, regardless of earlier checks."""
+    """Hash every cached file, also those that passed an earlier check. Raises InvalidRequest."""
     from hub.local import LocalHub
     from hub.remote.hf_cache import Stamps, cached, faults, unfinished
 
     if not name:
-        raise InvalidRequest("specify the artifact: `hub verify --cache NAME`.")
+        raise InvalidRequest("missing NAME: `hub verify --cache NAME`.")
     with LocalHub.open() as hub:
         artifact = hub.registry.get(name)
         what, stamps = artifact.name.name, Stamps(hub.home.caches)
     if not artifact.upstream:
         raise InvalidRequest(
-            f"`{what}` has no upstream files in Hugging Face's cache: check its own with `hub verify`."
+            f"`{what}` has no upstream files in Hugging Face's cache: check its blobs with `hub verify`."
         )
     sources = dict.fromkeys((each.repository, each.revision) for each in artifact.upstream)
     paths = [path for source in sources for path in cached(*source)]
@@ -70,17 +71,17 @@ def _verify_cache(name: str) -> None:
         path for repository in {each.repository for each in artifact.upstream} for path in unfinished(repository)
     ]
     missing = [path for path in paths if not path.exists()]
-    damaged = list(faults([path for path in paths if path.exists()], stamps, anew=True))
+    damaged = list(faults([path for path in paths if path.exists()], stamps, rehash=True))
     for line in (*map(str, damaged), *(f"`{path.name}` is missing from the cache" for path in missing)):
         print(f"hub: {line}. Fetch it again with `hub pull {what}`.", file=sys.stderr)
     for path in interrupted:
-        size = path.stat().st_size
-        print(f"hub: a download was interrupted after {size} bytes. Resume it with `hub pull {what}`.", file=sys.stderr)
-    count = len(damaged) + len(missing) + len(interrupted)
+        size = count(path.stat().st_size, "byte")
+        print(f"hub: a download was interrupted after {size}. Resume it with `hub pull {what}`.", file=sys.stderr)
+    problems = len(damaged) + len(missing) + len(interrupted)
     print(
-        f"{len(paths)} files of {', '.join(repository for repository, _ in sources)} in the cache, {count or 'no'} faults."
+        f"{count(len(paths), 'file')} of {', '.join(repository for repository, _ in sources)} in the cache, {_faults(problems)}."
     )
-    if count:
+    if problems:
         raise Exit(1)
 
 
@@ -89,7 +90,7 @@ def _verify_signature(name: str, revision: str, key: Path | None) -> None:
     from hub.registry.parts import parts
 
     if not name or key is None:
-        raise InvalidRequest("specify --signature and --key: `hub verify NAME --signature --key public.pem`.")
+        raise InvalidRequest("missing NAME, --signature or --key: `hub verify NAME --signature --key public.pem`.")
     with LocalHub.open() as hub:
         found = hub.registry.revision(name, revision)
         signatures = (part.signature_by(key, found.files, hub.store) for part in parts())
@@ -99,5 +100,9 @@ def _verify_signature(name: str, revision: str, key: Path | None) -> None:
         print(f"hub: {found.artifact}@{found.number} {reason}.", file=sys.stderr)
         raise Exit(1)
     print(
-        f"{found.artifact}@{found.number}: all {len(found.files) - 1} files were signed by sha256:{seen.fingerprint[:16]}"
+        f"{found.artifact}@{found.number}: {count(len(found.files) - 1, 'file')} signed by sha256:{seen.fingerprint[:16]}"
     )
+
+
+def _faults(number: int) -> str:
+    return count(number, "fault") if number else "no faults"

@@ -8,21 +8,22 @@ from urllib.parse import quote
 from typer import Argument, Option
 
 from hub.cli.find.search import ENDPOINT
-from hub.cli.tables import print_table
+from hub.cli.terminal import print_table
 from hub.errors import InvalidRequest
 
 HEX = 10
+"""Printed digits of a revision id."""
 
 
 def alias(
     name: Annotated[str, Argument(help="Artifact: `owner/name` or `name`.")],
-    alias: Annotated[str, Argument(help="Alias, such as @stable; all are listed by default.", show_default=False)] = "",
-    revision: Annotated[str, Option(help="Revision the alias points to.", show_default=False)] = "",
+    alias: Annotated[str, Argument(help="Alias, such as @stable (default: list all).", show_default=False)] = "",
+    revision: Annotated[str, Option(help="Revision to point the alias to.", show_default=False)] = "",
     protect: Annotated[
         bool | None,
         Option(
             "--protect/--open",
-            help="Let only administrators move the alias, or everyone who can write.",
+            help="Restrict moving the alias to administrators, or open it to everyone with write access.",
             show_default=False,
         ),
     ] = None,
@@ -33,10 +34,10 @@ def alias(
     if not alias and (revision or delete or protect is not None):
         raise InvalidRequest("missing alias. Example: `hub alias NAME @stable --revision main`.")
     if alias and delete == bool(revision):
-        raise InvalidRequest(f"what to do with `{alias}`? Use either `--revision` or `--delete`.")
+        raise InvalidRequest(f"missing action for `{alias}`: use either --revision or --delete.")
     rows = _remote(endpoint, name, alias, revision, protect) if endpoint else _local(name, alias, revision, protect)
     if rows:
-        print_table(("ALIAS", "REVISION", ""), rows)
+        print_table(("ALIAS", "REVISION", "STATE"), rows)
     else:
         print("No aliases.")
 

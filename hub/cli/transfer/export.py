@@ -1,4 +1,4 @@
-"""`hub export`: write a module in the format of its system's original code."""
+"""`hub export`: write a module in the published format of its system."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ from hub.errors import DoesNotFit
 def export(
     name: Annotated[str, Argument(help="Artifact, `owner/name` or `name`, or a folder.")],
     base: Annotated[str, Option(help="Base whose variant to export, if there are several.", show_default=False)] = "",
-    to: Annotated[Path | None, Option(help="Path of the new file.", show_default=False)] = None,
+    to: Annotated[
+        Path | None, Option(help="Path of the new file (default: NAME in the working directory).", show_default=False)
+    ] = None,
     format: Annotated[str, Option(help="Published format (default: that of the module).", show_default=False)] = "",
     revision: Annotated[str, Option(help="Revision: id, number or branch.")] = "main",
 ) -> None:
-    """Export a module in its system's published format and print the path."""
+    """Export a module in the published format of its system, and print the path."""
     from hub.convert import export as write
 
     if Path(name).is_dir():
-        variant, called = _variant(Path(name).resolve(), base, name), Path(name).resolve().name
-        written, found = write(variant, to, what=called, format_name=format)
+        variant, title = _variant(Path(name).resolve(), base, name), Path(name).resolve().name
+        written, found = write(variant, to, what=title, format_name=format)
     else:
         from hub.local import LocalHub
 
@@ -37,13 +39,13 @@ def export(
 def _variant(folder: Path, base: str, name: str) -> Path:
     if (folder / "config.json").is_file() and not base:
         return folder
-    there = sorted(path.parent.name for path in folder.glob("*/config.json"))
-    wanted = base.rpartition("/")[2] or (there[0] if len(there) == 1 else "")
-    if wanted in there:
+    variants = sorted(path.parent.name for path in folder.glob("*/config.json"))
+    wanted = base.rpartition("/")[2] or (variants[0] if len(variants) == 1 else "")
+    if wanted in variants:
         return folder / wanted
-    if not there:
+    if not variants:
         raise DoesNotFit(f"`{name}` has no downloaded weights. Run `hub pull {name}` first.")
-    listed = ", ".join(f"`{each}`" for each in there)
+    listed = ", ".join(f"`{each}`" for each in variants)
     raise DoesNotFit(
         f"`{name}` has {f'no variant for `{wanted}`' if wanted else 'several variants'}: choose one of {listed} with --base."
     )

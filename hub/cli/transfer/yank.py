@@ -13,11 +13,11 @@ from hub.errors import InvalidRequest
 def yank(
     name: Annotated[str, Argument(help="Artifact: `owner/name` or `name`.")],
     revision: Annotated[str, Argument(help="Revision: id, number or branch.")],
-    reason: Annotated[str, Option(help="Reason, for the audit log.", show_default=False)] = "",
+    reason: Annotated[str, Option(help="Reason, shown in the audit log.", show_default=False)] = "",
     undo: Annotated[bool, Option("--undo", help="Undo an earlier yank.")] = False,
     endpoint: Annotated[str, Option(help=ENDPOINT, show_default=False)] = "",
 ) -> None:
-    """Withdraw a revision. It remains available, with a warning, to anyone who pinned it."""
+    """Withdraw a revision. It remains available to anyone who pinned it, with a warning."""
     if not undo and not reason:
         raise InvalidRequest("missing --reason. Example: `hub yank NAME REVISION --reason 'trained on the test set'`.")
     if endpoint:

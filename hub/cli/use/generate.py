@@ -1,4 +1,4 @@
-"""`hub generate`: generate images from prompts in any language that a module reads."""
+"""`hub generate`: generate images from prompts in the languages of the modules."""
 
 from __future__ import annotations
 
@@ -17,16 +17,20 @@ if TYPE_CHECKING:
     from hub.local import LocalHub
 
 DEFAULT_BASE = "emoji-sd"
-"""The base that is included."""
+"""The base that comes with linguahub."""
 
 
 def generate(
     prompts: Annotated[
         list[str] | None,
-        Argument(metavar="[PROMPT]...", help="Prompt, in any language the module reads.", show_default=False),
+        Argument(metavar="PROMPT", help="Prompt, in a language of the modules or the base.", show_default=False),
     ] = None,
     base: Annotated[
-        str, Option(help="Name or folder of the base (default: that of the adapter).", show_default=False)
+        str,
+        Option(
+            help="Name or folder of the base (default: the one the adapter was made for, or emoji-sd).",
+            show_default=False,
+        ),
     ] = "",
     adapter: Annotated[
         list[str] | None, Option(help="Name or folder of a language module; repeat for several.", show_default=False)
@@ -47,24 +51,22 @@ def generate(
         float, Option(min=0.0, help="Guidance scale: 2–3 for emoji-sd, 7.5 for SD 1.5; 1 disables guidance.")
     ] = 3.0,
     output: Annotated[
-        Path, Option("--output", "-o", help="PNG file, numbered if there are several prompts; with --batch, a folder.")
+        Path, Option("--output", "-o", help="PNG file, numbered if there are several prompts. With --batch: folder.")
     ] = Path("image.png"),
     grid: Annotated[bool, Option("--grid", help="Arrange all prompts in one labelled image.")] = False,
     side_by_side: Annotated[
         bool,
-        Option(
-            "--compare", help="Compare the base alone and each adapter alone in one labelled image, one row per prompt."
-        ),
+        Option("--compare", help="Compare the base and each adapter in one labelled image, with one row per prompt."),
     ] = False,
     batch: Annotated[
         str,
         Option(
             metavar="FILE",
-            help="File with one prompt per line, or language TAB prompt; `-` for standard input.",
+            help="File with one prompt per line, or language, tab and prompt; `-` for standard input.",
             show_default=False,
         ),
     ] = "",
-    resume: Annotated[bool, Option("--resume", help="With --batch: skip images that exist.")] = False,
+    resume: Annotated[bool, Option("--resume", help="With --batch: keep existing images.")] = False,
     device: Annotated[
         str, Option(help="Device, such as cuda or cpu (default: a GPU if available).", show_default=False)
     ] = "",
@@ -72,28 +74,28 @@ def generate(
 ) -> None:
     """Generate images from prompts.
 
-    The metadata of each image records how it was made: prompt, base and adapters with revisions, seed, steps, libraries.
+    The metadata of each image records prompt, base, adapters, revisions, seed, steps and library versions.
     """
-    asked = _read_prompts(prompts or [], batch, language or [])
-    one = grid or side_by_side
+    lines = _read_prompts(prompts or [], batch, language or [])
+    is_one_image = grid or side_by_side
     if grid and side_by_side:
-        raise InvalidRequest("--grid and --compare exclude each other: use one of them.")
-    if resume and (one or not batch):
-        raise InvalidRequest("--resume continues a batch: use it with --batch FILE, without --grid and --compare.")
-    paths = [output] if one else _paths(asked, output, in_folder=bool(batch))
+        raise InvalidRequest("--grid and --compare cannot be used together.")
+    if resume and (is_one_image or not batch):
+        raise InvalidRequest("--resume continues a batch: use it with --batch FILE, and without --grid or --compare.")
+    paths = [output] if is_one_image else _paths(lines, output, in_folder=bool(batch))
     if any(path.suffix.lower() != ".png" for path in paths):
         raise InvalidRequest(f"`{output}` is not a PNG file: --output must end in .png.")
 
-    from hub.cli.use.drawing import ImageRun
+    from hub.cli.use.image_run import ImageRun
 
     run = ImageRun(negative=negative, seed=seed, steps=steps, guidance=guidance, quiet=as_objects)
-    _load_into(run, base, adapter or [], device)
+    _load(run, base, adapter or [], device)
     if side_by_side:
-        objects = run.compare(asked, output)
+        objects = run.write_comparison(lines, output)
     elif grid:
-        objects = run.grid(asked, output)
+        objects = run.write_grid(lines, output)
     else:
-        objects = run.each(asked, paths, resume=resume)
+        objects = run.write_each(lines, paths, resume=resume)
     if as_objects:
         print(json.dumps(objects, ensure_ascii=False, indent=2))
     else:
@@ -103,7 +105,7 @@ def generate(
 
 def _read_prompts(prompts: list[str], batch: str, languages: list[str]) -> list[PromptLine]:
     if batch and prompts:
-        raise InvalidRequest("two sources of prompts: use either arguments or --batch FILE.")
+        raise InvalidRequest("prompts were given both as arguments and with --batch: use one of them.")
     if not batch and not prompts:
         raise InvalidRequest(
             'missing prompt. Example: `hub generate "ọkàn pupa"` or `hub generate --batch prompts.txt`.'
@@ -111,34 +113,34 @@ def _read_prompts(prompts: list[str], batch: str, languages: list[str]) -> list[
     return from_file(batch, languages) if batch else from_arguments(prompts, languages)
 
 
-def _paths(asked: list[PromptLine], output: Path, *, in_folder: bool) -> list[Path]:
-    """Return a path for each prompt. In a folder they are numbered by line, zero-padded so that they sort."""
+def _paths(lines: list[PromptLine], output: Path, *, in_folder: bool) -> list[Path]:
+    """Return a path for each prompt. Files in a folder are numbered by line, with zeros so that they sort."""
     if in_folder:
         if output.suffix or output.is_file():
             raise InvalidRequest(
-                f"with --batch, --output is a folder, and `{output}` looks like a file. Example: `-o images`."
+                f"with --batch, --output must be a folder, and `{output}` looks like a file. Example: `-o images`."
             )
-        digits = max(4, len(str(asked[-1].number)))
-        return [output / f"{prompt.number:0{digits}}.png" for prompt in asked]
-    if len(asked) == 1:
+        digits = max(4, len(str(lines[-1].number)))
+        return [output / f"{prompt.number:0{digits}}.png" for prompt in lines]
+    if len(lines) == 1:
         return [output]
-    return [output.with_stem(f"{output.stem}-{prompt.number}") for prompt in asked]
+    return [output.with_stem(f"{output.stem}-{prompt.number}") for prompt in lines]
 
 
-def _load_into(run: Any, base: str, names: list[str], device: str) -> None:
-    """Load the base with its modules, and print one line of progress."""
+def _load(run: Any, base: str, names: list[str], device: str) -> None:
+    """Load the base and the modules into `run`, and print one line of progress."""
     from hub.local import LocalHub
 
     with LocalHub.open() as hub:
-        base = base or _own_base(hub, names)
+        base = base or _default_base(hub, names)
         print(f"Loading {' + '.join([base, *names])} …", file=sys.stderr, flush=True)
-        # Libraries print while loading; stdout is for results alone.
+        # Libraries print while loading, and standard output is for results alone.
         with redirect_stdout(sys.stderr):
             run.load(hub, base, names, device)
 
 
-def _own_base(hub: LocalHub, names: list[str]) -> str:
-    """Return the base that the first module was made for, preferring the default."""
+def _default_base(hub: LocalHub, names: list[str]) -> str:
+    """Return a base that the first module was made for, the default one if possible. Raises InvalidRequest if there are several others."""
     if not names or Path(names[0]).is_dir():
         return DEFAULT_BASE
     bases = hub.registry.get(names[0].partition("@")[0]).bases

@@ -14,7 +14,7 @@ from hub.names import ArtifactName
 
 def merge(
     modules: Annotated[
-        list[str], Argument(metavar="MODULE...", help="Names or folders of modules with the same parent.")
+        list[str], Argument(metavar="MODULE", help="Name or folder of a module with the same parent as the others.")
     ],
     name: Annotated[str, Option(help="Name of the new module: `owner/name` or `name`.")],
     weights: Annotated[
@@ -24,10 +24,11 @@ def merge(
     density: Annotated[
         float | None,
         Option(
-            help="Share of changes that TIES keeps (default: 0.2 if the parent is known, else 1).", show_default=False
+            help="Share of the changes that TIES keeps (default: 0.2 if the parent is known, else 1).",
+            show_default=False,
         ),
     ] = None,
-    base: Annotated[str, Option(help="Base whose variants to merge, if there are several.", show_default=False)] = "",
+    base: Annotated[str, Option(help="Base whose variants are merged, if there are several.", show_default=False)] = "",
     parent: Annotated[
         str, Option(help="Parent of the modules (default: read from their configuration).", show_default=False)
     ] = "",
@@ -35,7 +36,7 @@ def merge(
         Path | None,
         Option("--output", "-o", help="Output folder (default: the module's name).", show_default=False),
     ] = None,
-    push: Annotated[bool, Option("--push", help="Also publish the module.")] = False,
+    push: Annotated[bool, Option("--push", help="Also publish the new module.")] = False,
 ) -> None:
     """Merge modules that share a parent into one."""
     from hub.loader.merge_modules import merge
@@ -44,24 +45,24 @@ def merge(
 
     with LocalHub.open() as hub:
         target = ArtifactName.parse(name, hub.home.owner)
-        made = merge(
+        merged = merge(
             modules,
             folder or Path(target.name),
-            weights=_numbers(weights),
+            weights=_parse_weights(weights),
             method=method,
             density=density,
             base=base,
             parent=parent or None,
             hub=hub,
         )
-        print(made)
+        print(merged)
         if push:
-            message = f"Combined of {', '.join(modules)}."
-            revision = publish(made, target, hub.registry, hub.store, message=message)
+            message = f"Merge {', '.join(modules)}"
+            revision = publish(merged, target, hub.registry, hub.store, message=message)
             print(summary(revision))
 
 
-def _numbers(text: str) -> list[float] | None:
+def _parse_weights(text: str) -> list[float] | None:
     try:
         return [float(each) for each in text.split(",")] if text else None
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Prompts, given as arguments or one per line in a file."""
+"""Read prompts from arguments or from a file with one per line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hub.errors import InvalidRequest
 from hub.languages import parse_language
 
 SHOWN = 5
-"""Invalid lines listed in an error."""
+"""Maximum number of invalid lines in a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +27,15 @@ class PromptLine:
 
 
 def from_arguments(texts: Sequence[str], languages: Sequence[str]) -> list[PromptLine]:
-    """Return prompts with one language for all, one for each, or none. Raises InvalidRequest."""
+    """Return prompts with one language for all of them, one for each, or none. Raises InvalidRequest."""
     if len(languages) not in {0, 1, len(texts)}:
         raise InvalidRequest(
-            f"--language is given {len(languages)} times for {len(texts)} prompts: use it once, or once per prompt."
+            f"--language is given {len(languages)} times, and the number of prompts is {len(texts)}: use it once, or once per prompt."
         )
     if not all(text.strip() for text in texts):
-        raise InvalidRequest("a prompt is empty: remove it.")
-    spoken = list(languages) if len(languages) == len(texts) else [*languages, ""][:1] * len(texts)
-    return [PromptLine(number, text, tag) for number, (text, tag) in enumerate(zip(texts, spoken, strict=True), 1)]
+        raise InvalidRequest("empty prompt: remove it.")
+    tags = list(languages) if len(languages) == len(texts) else [*languages, ""][:1] * len(texts)
+    return [PromptLine(number, text, tag) for number, (text, tag) in enumerate(zip(texts, tags, strict=True), 1)]
 
 
 def from_file(path: str, languages: Sequence[str]) -> list[PromptLine]:
@@ -88,6 +88,6 @@ def _parse(line: str, number: int, language: str) -> PromptLine:
         own = parse_language(own.strip())
     if not text.strip():
         raise InvalidRequest("no prompt after the tab.")
-    if strange := [letter for letter in text if unicodedata.category(letter) == "Cc"]:
-        raise InvalidRequest(f"control character U+{ord(strange[0]):04X}.")
+    if control := [letter for letter in text if unicodedata.category(letter) == "Cc"]:
+        raise InvalidRequest(f"control character U+{ord(control[0]):04X}.")
     return PromptLine(number, text.strip(), own)

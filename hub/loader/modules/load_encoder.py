@@ -11,13 +11,13 @@ from typing import Any
 import torch
 
 from hub.bases.family import read_json
-from hub.encoders.encoder import TextEncoder
+from hub.encoders.text_encoder import TextEncoder
 from hub.encoders.text_half import half_of
-from hub.encoders.text_half.read import stored, weight_files
+from hub.encoders.text_half.read_half import stored, weight_files
 from hub.encoders.tokenizer import Tokenize
 from hub.errors import OutOfMemory
 from hub.loader.modules.loaded_module import working_dtype
-from hub.weights.memory import BIG_BYTES, QUANTISED, gigabytes
+from hub.weights.sizes import BIG_BYTES, QUANTISED, gigabytes
 from hub.weights.strict import read_header
 
 _LOG = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ def read_encoder(
     if size_bytes >= BIG_BYTES:
         _LOG.warning(
             "loading the text encoder `%s`: %.1f billion parameters, %s in %s.",
-            name, count / 1e9, gigabytes(size_bytes), quantisation if isinstance(quantisation, str) else _word(working),
+            name, count / 1e9, gigabytes(size_bytes), quantisation if isinstance(quantisation, str) else _dtype_name(working),
         )  # fmt: skip
     try:
         return TextEncoder.from_folder(
@@ -64,33 +64,33 @@ def encoder_advice(name: str, count: int, size_bytes: int, device: torch.device)
         **{f'`encoder_quantisation="{word}"`': round(count * share) for word, share in QUANTISED.items()},
         "`dtype=torch.float16`": 2 * count,
     }
-    ways = [f"{way} takes {gigabytes(size)}" for way, size in smaller.items() if size < size_bytes]
+    options = [f"{option} takes {gigabytes(size)}" for option, size in smaller.items() if size < size_bytes]
     return (
-        f"the text encoder `{name}` takes {gigabytes(size_bytes)} and does not fit {room(device)}: "
-        f"{', '.join(ways) or 'no smaller type is available'}; or encode with `device='cpu'`."
+        f"the text encoder `{name}` takes {gigabytes(size_bytes)} and does not fit {free_memory(device)}: "
+        f"{', '.join(options) or 'no smaller type is available'}; or encode with `device='cpu'`."
     )
 
 
 def module_advice(name: str, size_bytes: int, device: torch.device) -> str:
-    """Return the same for a module, which is small compared with what is loaded already."""
+    """Return advice for a module, which is small compared with what is loaded already."""
     return (
-        f"the module `{name}` takes {gigabytes(size_bytes)} and does not fit {room(device)}: `pipe.free_encoder()` frees text encoders, "
+        f"the module `{name}` takes {gigabytes(size_bytes)} and does not fit {free_memory(device)}: `pipe.free_encoder()` frees encoders, "
         "`resident_bytes=` limits modules, and `pipe.enable_model_cpu_offload()` keeps parts of the base on the CPU while unused."
     )
 
 
 def base_advice(name: str, sizes_bytes: Mapping[str, int], dtype: torch.dtype, device: torch.device) -> str:
     """Return the size of a base that did not fit, and ways of loading that need less."""
-    whole, largest = sum(sizes_bytes.values()), max(sizes_bytes, key=lambda part: sizes_bytes[part])
-    half = f"`dtype=torch.float16` takes {gigabytes(whole / 2)}; " if dtype == torch.float32 else ""
+    total_bytes, largest = sum(sizes_bytes.values()), max(sizes_bytes, key=lambda part: sizes_bytes[part])
+    half = f"`dtype=torch.float16` takes {gigabytes(total_bytes / 2)}; " if dtype == torch.float32 else ""
     return (
-        f"`{name}` takes {gigabytes(whole)} in {_word(dtype)} and does not fit {room(device)}: {half}"
+        f"`{name}` takes {gigabytes(total_bytes)} in {_dtype_name(dtype)} and does not fit {free_memory(device)}: {half}"
         f"`device='cpu'` and then `pipe.enable_model_cpu_offload()` takes {gigabytes(sizes_bytes[largest])}, its {largest}; "
         "`pipe.enable_sequential_cpu_offload()` loads one layer at a time."
     )
 
 
-def room(device: torch.device) -> str:
+def free_memory(device: torch.device) -> str:
     """Return `cuda:0, which has 3.20 GB free of 8.00 GB`."""
     if device.type != "cuda":
         return str(device)
@@ -103,5 +103,5 @@ def _size_bytes(count: int, dtype: torch.dtype, quantisation: Any) -> int:
     return round(count * (dtype.itemsize if share is None else share))
 
 
-def _word(dtype: torch.dtype) -> str:
+def _dtype_name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")

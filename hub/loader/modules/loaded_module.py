@@ -10,15 +10,15 @@ from torch import nn
 from transformers.initialization import no_init_weights
 
 from hub.bases.patch import Patch
-from hub.encoders.encoder import TextEncoder
 from hub.encoders.joined_encoder import JoinedEncoder
+from hub.encoders.text_encoder import TextEncoder
 from hub.errors import DoesNotFit
 from hub.loader.modules.module_config import WEIGHTS, ModuleConfig, PromptRule
 from hub.loader.modules.shared_encoder import SharedEncoder
 from hub.loader.modules.translator import Translator
 from hub.records import joined
 from hub.systems.architectures import build
-from hub.weights.memory import bytes_of
+from hub.weights.sizes import bytes_of
 from hub.weights.strict import load_weights, stored_dtype
 
 
@@ -42,7 +42,7 @@ class LoadedModule:
     @property
     def encoder(self) -> TextEncoder | JoinedEncoder | None:
         """Return the encoder at the module's readout, reloading it if it was freed; None without one."""
-        return _side_by_side(self.shared, self.config) if self.shared else None
+        return _join_encoders(self.shared, self.config) if self.shared else None
 
     @property
     def dtype(self) -> torch.dtype:
@@ -73,28 +73,28 @@ def load_module(
     """Load the variant in `folder`. Raises WeightsDoNotFit, DamagedFile, InvalidSource and DoesNotFit."""
     with torch.device("meta"), no_init_weights():  # no memory, no random start
         module = build(config.variant.architecture, config.module)
-    encoder = _side_by_side(shared, config)
-    called = f"`{joined(pin.name for pin in config.variant.encoders) or config.own_encoder}`"
+    encoder = _join_encoders(shared, config)
+    encoder_name = f"`{joined(pin.name for pin in config.variant.encoders) or config.own_encoder}`"
     if "in_width" in config.module and config.module["in_width"] != encoder.width:
         raise DoesNotFit(
-            f"`{name}` reads states of width {config.module['in_width']}, and its encoder {called} gives {encoder.width}. "
+            f"`{name}` reads states of width {config.module['in_width']}, and its encoder {encoder_name} gives {encoder.width}. "
             f"Use the encoder that it was trained on: `hub show {name}` names it."
         )
     pooled = getattr(module, "reads_pooled", None)
     if pooled is not None and pooled != encoder.pooled_width:
         raise DoesNotFit(
-            f"`{name}` reads a pooled vector of width {pooled}, and its encoder {called} gives {encoder.pooled_width or 'none'}. "
+            f"`{name}` reads a pooled vector of width {pooled}, and its encoder {encoder_name} gives {encoder.pooled_width or 'none'}. "
             f"Use the encoder that it was trained on: `hub show {name}` names it."
         )
     load_weights(module, folder / WEIGHTS, what=name, device=device, dtype=dtype)
     return LoadedModule(name, config, module.eval().requires_grad_(False), shared)
 
 
-def _side_by_side(shared: tuple[SharedEncoder, ...], config: ModuleConfig) -> TextEncoder | JoinedEncoder:
-    """Return the only encoder, or several joined."""
+def _join_encoders(shared: tuple[SharedEncoder, ...], config: ModuleConfig) -> TextEncoder | JoinedEncoder:
+    """Return the only encoder, or all of them joined."""
     parts = tuple(
-        each.get().reading(way.readout, sees_padding=way.sees_padding)
-        for each, way in zip(shared, config.read_by, strict=True)
+        each.get().with_readout(rule.readout, sees_padding=rule.sees_padding)
+        for each, rule in zip(shared, config.encoder_rules, strict=True)
     )
     return parts[0] if len(parts) == 1 else JoinedEncoder(parts)
 

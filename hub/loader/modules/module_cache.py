@@ -1,4 +1,4 @@
-"""An LRU cache of one pipeline's modules, within a budget of bytes.
+"""Cache the modules of one pipeline within a budget of bytes, by LRU.
 
 Over the budget, the least recently used modules are evicted: inactive ones first, then active ones that the current call does
 not need. Evicted modules keep their names and languages; their weights are reloaded on demand.
@@ -31,7 +31,7 @@ class RegisteredModule:
     name: str
     config: ModuleConfig
     reload: Reload
-    here: LoadedModule | None
+    loaded: LoadedModule | None
     """None while it is evicted."""
     has_module: bool = True
     """Whether it computes embeddings itself; otherwise the base's own encoder does, patched or given a translation."""
@@ -44,7 +44,7 @@ class RegisteredModule:
 
 
 class ModuleCache(Mapping[str, LoadedModule]):
-    """The loaded modules by name, and the evicted ones behind them."""
+    """The loaded modules by name. It also knows the evicted ones."""
 
     def __init__(self, budget: int | None = None) -> None:
         self._budget = budget
@@ -55,13 +55,13 @@ class ModuleCache(Mapping[str, LoadedModule]):
         self.banks = Banks()
 
     def __getitem__(self, name: str) -> LoadedModule:
-        here = self._registered[name].here
-        if here is None:
+        loaded = self._registered[name].loaded
+        if loaded is None:
             raise KeyError(name)
-        return here
+        return loaded
 
     def __iter__(self) -> Iterator[str]:
-        return (each.name for each in self._registered.values() if each.here is not None)
+        return (each.name for each in self._registered.values() if each.loaded is not None)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -95,16 +95,16 @@ class ModuleCache(Mapping[str, LoadedModule]):
         for registered in reversed(self.active):
             self._use(registered)
         for registered in self.active:
-            if registered.here is None:
+            if registered.loaded is None:
                 self.need((registered,))
 
     def need(self, wanted: Collection[RegisteredModule]) -> None:
-        """Load all of `wanted` and evict others for them."""
+        """Load all of `wanted`, and evict others if the budget requires it."""
         for registered in wanted:
             self._use(registered)
-            if registered.here is None:
-                registered.here = registered.reload()
-                logger.info("`%s` reloaded: %d bytes", registered.name, registered.here.size_bytes)
+            if registered.loaded is None:
+                registered.loaded = registered.reload()
+                logger.info("`%s` reloaded: %d bytes", registered.name, registered.loaded.size_bytes)
         self._keep_within_budget(wanted)
 
     def clear(self) -> None:
@@ -143,7 +143,7 @@ class ModuleCache(Mapping[str, LoadedModule]):
     def _keep_within_budget(self, needed: Collection[RegisteredModule]) -> None:
         if self._budget is None:
             return
-        leaving = [each for each in self._registered.values() if each.here is not None and each not in needed]
+        leaving = [each for each in self._registered.values() if each.loaded is not None and each not in needed]
         leaving.sort(key=lambda each: (each in self.active, each.used))
         for registered in leaving:
             if (size := self.size_bytes) <= self._budget:
@@ -160,10 +160,10 @@ class ModuleCache(Mapping[str, LoadedModule]):
             )  # fmt: skip
 
     def _evict(self, registered: RegisteredModule) -> None:
-        assert registered.here is not None
-        if registered.here.patch is not None:
-            registered.here.patch.remove()
-        registered.here = None
+        assert registered.loaded is not None
+        if registered.loaded.patch is not None:
+            registered.loaded.patch.remove()
+        registered.loaded = None
         self.banks.shrink(tuple(self.values()))
 
 

@@ -1,4 +1,4 @@
-"""Parse what `<variant>/config.json` says about running a module, beyond what the registry indexes."""
+"""Parse the parts of `<variant>/config.json` that are needed to run a module."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class ModuleConfig:
     kind: str
     module: dict[str, Any]
     """Settings for `hub.systems.architectures.build`."""
-    read_by: tuple[EncoderRule, ...]
+    encoder_rules: tuple[EncoderRule, ...]
     """How each encoder is read, in the order of `variant.encoders`; one item for an encoder inside the variant."""
     own_encoder: str
     """Folder of the variant with its own text encoder; empty if the encoder is an artifact or the base's."""
@@ -74,7 +74,7 @@ class ModuleConfig:
     @property
     def readout(self) -> str:
         """Return the readout of the first encoder."""
-        return self.read_by[0].readout
+        return self.encoder_rules[0].readout
 
 
 def read_config(folder: Path) -> ModuleConfig:
@@ -99,14 +99,14 @@ def read_config(folder: Path) -> ModuleConfig:
     delta = config.get("delta") or {}
     if delta and (not isinstance(delta, dict) or delta.get("format") not in DELTAS):
         problems.append(f"`delta` is {delta!r}: its `format` must be one of {', '.join(DELTAS)}")
-    read_by = tuple(_reading(each, problems) for each in encoders)
+    encoder_rules = tuple(_reading(each, problems) for each in encoders)
     if problems:
         raise InvalidCard(f"{folder.name}/config.json: {'; '.join(problems)}.")
     return ModuleConfig(
         variant=variant,
         kind=config.get("kind", "adapter"),
         module=dict(module or {}),
-        read_by=read_by,
+        encoder_rules=encoder_rules,
         own_encoder=own,
         own_digest=encoders[0].get("digest", "") if own else "",
         delta=delta.get("format", ""),

@@ -1,4 +1,4 @@
-"""Text encoders shared by modules: released with the last module, or earlier if freed."""
+"""Share text encoders between modules. An encoder is released with its last module, or when it is freed."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from weakref import WeakValueDictionary
 
 import torch
 
-from hub.encoders.encoder import TextEncoder
-from hub.weights.memory import bytes_of
+from hub.encoders.text_encoder import TextEncoder
+from hub.weights.sizes import bytes_of
 
 
 class SharedEncoder:
@@ -17,32 +17,32 @@ class SharedEncoder:
 
     def __init__(self, read: Callable[[], TextEncoder]) -> None:
         self._read = read
-        self._here: TextEncoder | None = read()
-        self._device = self._here.device
+        self._encoder: TextEncoder | None = read()
+        self._device = self._encoder.device
 
     def get(self) -> TextEncoder:
         """Return the encoder, reloading it if it was freed."""
-        if self._here is None:
-            self._here = self._read()
-            self._here.model.to(self._device)
-        return self._here
+        if self._encoder is None:
+            self._encoder = self._read()
+            self._encoder.model.to(self._device)
+        return self._encoder
 
     def free(self) -> int:
-        """Free the encoder until the next `get`. Returns the bytes freed."""
+        """Free the encoder until the next `get`. Return the bytes freed."""
         freed = self.size_bytes
-        self._here = None
+        self._encoder = None
         return freed
 
     def move(self, device: torch.device) -> None:
         """Move the encoder to `device`, now or when it is reloaded."""
         self._device = device
-        if self._here is not None and self._here.device != device:
-            self._here.model.to(device)
+        if self._encoder is not None and self._encoder.device != device:
+            self._encoder.model.to(device)
 
     @property
     def size_bytes(self) -> int:
         """Return the size of its weights in memory; 0 while it is freed."""
-        return 0 if self._here is None else bytes_of(self._here.model)
+        return 0 if self._encoder is None else bytes_of(self._encoder.model)
 
 
 class Encoders:
@@ -51,7 +51,7 @@ class Encoders:
     def __init__(self) -> None:
         self._by_folder: WeakValueDictionary[Path, SharedEncoder] = WeakValueDictionary()
 
-    def at(self, folder: Path, read: Callable[[], TextEncoder]) -> SharedEncoder:
+    def get_or_load(self, folder: Path, read: Callable[[], TextEncoder]) -> SharedEncoder:
         """Return the encoder of `folder`, calling `read` if it is not in memory."""
         found = self._by_folder.get(folder)
         if found is None:
@@ -59,5 +59,5 @@ class Encoders:
         return found
 
     def free(self) -> int:
-        """Free all encoders. Returns the bytes freed."""
+        """Free all encoders. Return the bytes freed."""
         return sum(each.free() for each in list(self._by_folder.values()))

@@ -1,4 +1,4 @@
-"""Projectors of one shape, stacked: each prompt of a batch goes through its own in one forward pass.
+"""Stack projectors of one shape, so that each prompt of a batch goes through its own in one forward pass.
 
 An index tensor selects the projector, so switching copies no weights and recompiles nothing. Only small ones are stacked, and
 only when a batch mixes them: selection copies the weights for each prompt, and stacks are rebuilt when a module joins.
@@ -48,10 +48,10 @@ class ProjectorBank:
         if "fc.weight" not in self._stacked:
             return Embeddings(x)
         fc_BXY, bias_B1Y = self._stacked["fc.weight"][which_B].mT, self._stacked["fc.bias"][which_B][:, None]
-        behind = torch.baddbmm(bias_B1Y, F.gelu(x), fc_BXY)
+        after_fc = torch.baddbmm(bias_B1Y, F.gelu(x), fc_BXY)
         if self._pooled_from == "fc":
-            return Embeddings(F.gelu(x), behind.mean(dim=1))
-        return Embeddings(behind, x.mean(dim=1))
+            return Embeddings(F.gelu(x), after_fc.mean(dim=1))
+        return Embeddings(after_fc, x.mean(dim=1))
 
 
 class Banks:
@@ -70,10 +70,10 @@ class Banks:
 
     def shrink(self, modules: Sequence[LoadedModule]) -> None:
         """Rebuild the stacks that hold more than `modules`."""
-        gone = [each for each in self._places if each not in modules]
-        for bank in {self._places[each][0] for each in gone}:
+        removed = [each for each in self._places if each not in modules]
+        for bank in {self._places[each][0] for each in removed}:
             self._stack([each for each in modules if each in self._places and self._places[each][0] is bank])
-        for each in gone:
+        for each in removed:
             del self._places[each]
 
     def clear(self) -> None:

@@ -1,4 +1,4 @@
-"""Translate, then generate: prompts are translated to English, and the base's own text encoder reads them.
+"""Translate prompts to English, for the base's own text encoder.
 
 The model is any encoder-decoder of transformers, saved by that library in `<variant>/translator/`, so that plain
 `AutoModelForSeq2SeqLM` also loads it. Decoding is greedy: the same prompt gives the same translation.
@@ -69,7 +69,7 @@ class Translator:
                 f"the translator of `{what}` cannot be loaded: {first.rstrip('.')}. Fetch it again with `hub pull {what}`."
             ) from error
         problems = [f"`{key}` is missing" for key in sorted(report["missing_keys"])]
-        problems += [f"`{key}` has no place" for key in sorted(report["unexpected_keys"])]
+        problems += [f"`{key}` is unexpected" for key in sorted(report["unexpected_keys"])]
         if problems:
             raise WeightsDoNotFit(what, problems)
         if settings["target"] and tokenizer.convert_tokens_to_ids(settings["target"]) in {None, tokenizer.unk_token_id}:
@@ -85,7 +85,7 @@ class Translator:
         batch = self.tokenizer(
             list(texts), padding=True, truncation=True, max_length=self.length, return_tensors="pt"
         ).to(self.model.device)
-        told = {"forced_bos_token_id": self.tokenizer.convert_tokens_to_ids(self.target)} if self.target else {}
+        forced = {"forced_bos_token_id": self.tokenizer.convert_tokens_to_ids(self.target)} if self.target else {}
         ids_NL = self.model.generate(
             input_ids=batch.input_ids,
             attention_mask=batch.attention_mask,
@@ -93,6 +93,6 @@ class Translator:
             max_length=None,
             num_beams=1,
             do_sample=False,
-            **told,
+            **forced,
         )
         return [text.strip() for text in self.tokenizer.batch_decode(ids_NL, skip_special_tokens=True)]

@@ -1,7 +1,7 @@
-"""Patches of a base, which are removed without a trace.
+"""Patch a base reversibly.
 
     LowRank        a LoRA, which diffusers loads and removes through peft
-    Weights        other weights of the whole denoiser (`swapped_weights.py`)
+    Weights        other weights of all of the denoiser (`swapped_weights.py`)
     Parts          other weights of parts of the denoiser (`swapped_weights.py`)
     PerStep        a module before the denoiser, at every step (`timestep_hook.py`)
     VirtualTokens  further input embeddings of the text encoder, as in textual inversion
@@ -115,14 +115,14 @@ class PatchList(Patch):
 
 
 def join(patches: Sequence[Patch]) -> Patch | None:
-    """Return one patch for all of `patches`; None if there are none."""
+    """Join `patches` to one; None if there are none."""
     if len(patches) > 1:
         return PatchList(patches)
     return patches[0] if patches else None
 
 
 def parts(patch: Patch | None) -> tuple[Patch, ...]:
-    """Return the patches that `patch` was joined from."""
+    """Return the parts of a joined patch, or the patch itself."""
     return () if patch is None else patch.patches if isinstance(patch, PatchList) else (patch,)
 
 
@@ -134,13 +134,13 @@ def lora_problems(pipe: Any, header: Mapping[str, TensorEntry]) -> list[str]:
         found = _LORA_KEY.fullmatch(key)
         layer = _layer(getattr(pipe, found[1], None), found[2]) if found is not None else None
         if found is None or layer is None:
-            problems.append(f"`{key}` has no place")
+            problems.append(f"`{key}` is unexpected")
             continue
         is_down = found[3] == "A"
         wanted, place = (layer.shape[1], 1) if is_down else (layer.shape[0], 0)
         if len(entry.shape) != layer.dim() or entry.shape[place] != wanted:
             problems.append(
-                f"`{key}` is {'×'.join(map(str, entry.shape))} beside a layer of {'×'.join(map(str, layer.shape))}"
+                f"`{key}` is {'×'.join(map(str, entry.shape))} and the layer {'×'.join(map(str, layer.shape))}"
             )
         ranks.setdefault(key.replace(f"lora_{found[3]}", "lora"), set()).add(entry.shape[0 if is_down else 1])
     problems += [f"`{key}` has ranks {sorted(each)}" for key, each in ranks.items() if len(each) > 1]

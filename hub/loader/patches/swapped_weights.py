@@ -1,6 +1,6 @@
-"""Swap weights of a denoiser, all of them or those of some parts, and restore its own.
+"""Swap the weights of a denoiser, or of some of its parts, and restore them.
 
-Parameters change places without a copy, so restoring is exact to the bit.
+Parameters are exchanged without a copy, so restoring is exact to the bit.
 """
 
 from __future__ import annotations
@@ -26,38 +26,38 @@ class SwappedWeights(Patch):
     exclusive = True
 
     def __init__(self, denoiser: nn.Module, weights: Mapping[str, Tensor], name: str) -> None:
-        """Convert `weights` of the module `name`, which must fit, to the type and device of those they replace."""
+        """Convert `weights` of the module `name` to the type and device of those they replace, whose shapes they have."""
         self._denoiser = denoiser
         self._name = name
         own = own_parameters(denoiser)
-        self._waiting: Mapping[str, nn.Parameter] = {
-            key: nn.Parameter(_beside(value, own[key]), requires_grad=False) for key, value in weights.items()
+        self._inactive: Mapping[str, nn.Parameter] = {
+            key: nn.Parameter(_convert(value, own[key]), requires_grad=False) for key, value in weights.items()
         }
         self._is_on = False
 
     def switch(self, on: bool) -> None:
-        """Swap the weights in use with the waiting ones. Raises DoesNotFit if the denoiser is offloaded by layers."""
+        """Swap the weights in use with the inactive ones. Raises DoesNotFit if the denoiser is offloaded by layers."""
         if on == self._is_on:
             return
-        places = _places(self._denoiser)
-        own = {key: _at(places[key]) for key in self._waiting}
+        locations = _locations(self._denoiser)
+        own = {key: _at(locations[key]) for key in self._inactive}
         if any(value.device.type == "meta" for value in own.values()):
             raise DoesNotFit(
-                f"`{self._name}` replaces weights of the denoiser, which is offloaded by layers here: load the pipeline again and "
+                f"`{self._name}` relocations weights of the denoiser, which is offloaded by layers here: load the pipeline again and "
                 "use `pipe.enable_model_cpu_offload()` instead of `enable_sequential_cpu_offload()`."
             )
-        for key, value in self._waiting.items():
-            owner, leaf = places[key]
+        for key, value in self._inactive.items():
+            owner, leaf = locations[key]
             owner.register_parameter(leaf, value)
-        self._waiting, self._is_on = own, on
+        self._inactive, self._is_on = own, on
 
     def remove(self) -> None:
         """Restore the base's own weights."""
         self.switch(False)
 
     def move(self, device: torch.device) -> None:
-        """Move the waiting weights."""
-        for value in self._waiting.values():
+        """Move the inactive weights."""
+        for value in self._inactive.values():
             value.data = value.data.to(device)
 
 
@@ -78,13 +78,13 @@ class Parts(SwappedWeights):
     def __init__(self, denoiser: nn.Module, parts: Mapping[str, nn.Module], name: str) -> None:
         """Prepare `parts`, by their paths in the denoiser. Raises WeightsDoNotFit before anything is changed."""
         denoiser = getattr(denoiser, "_orig_mod", denoiser)  # behind `torch.compile`
-        brought = {f"{path}.{key}": value for path, part in parts.items() for key, value in part.state_dict().items()}
+        new = {f"{path}.{key}": value for path, part in parts.items() for key, value in part.state_dict().items()}
         own = {
             key: value
             for key, value in own_parameters(denoiser).items()
             if key.startswith(tuple(f"{path}." for path in parts))
         }
-        entries = {key: TensorEntry(value.dtype, tuple(value.shape)) for key, value in brought.items()}
+        entries = {key: TensorEntry(value.dtype, tuple(value.shape)) for key, value in new.items()}
         problems = disagreements_of(own, entries)
         if problems:
             raise WeightsDoNotFit(
@@ -92,22 +92,22 @@ class Parts(SwappedWeights):
                 [f"the denoiser's {problem}" for problem in problems],
                 f"It was made for another base: see which with `hub show {name}`.",
             )
-        super().__init__(denoiser, brought, name)
+        super().__init__(denoiser, new, name)
 
 
 def own_parameters(module: nn.Module) -> dict[str, nn.Parameter]:
     """Return the parameters in use, under their names without LoRAs."""
-    return {key: _at(place) for key, place in _places(module).items()}
+    return {key: _at(place) for key, place in _locations(module).items()}
 
 
-def _places(module: nn.Module) -> dict[str, tuple[nn.Module, str]]:
+def _locations(module: nn.Module) -> dict[str, tuple[nn.Module, str]]:
     """Return owner and attribute of every parameter of the base, under its name without LoRAs."""
-    places = {}
+    locations = {}
     for key, _ in module.named_parameters():
         if "lora_" not in key:
             owner, _, leaf = key.rpartition(".")
-            places[key.replace(".base_layer.", ".")] = (module.get_submodule(owner), leaf)
-    return places
+            locations[key.replace(".base_layer.", ".")] = (module.get_submodule(owner), leaf)
+    return locations
 
 
 def _at(place: tuple[nn.Module, str]) -> nn.Parameter:
@@ -115,6 +115,6 @@ def _at(place: tuple[nn.Module, str]) -> nn.Parameter:
     return found
 
 
-def _beside(value: Tensor, own: Tensor) -> Tensor:
+def _convert(value: Tensor, own: Tensor) -> Tensor:
     """Convert `value` to the type and device of `own`; to the type alone if `own` is offloaded by layers."""
     return value.to(value.device if own.device.type == "meta" else own.device, own.dtype)

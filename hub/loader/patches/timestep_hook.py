@@ -1,4 +1,4 @@
-"""Modules that read the timestep, so that they run at every denoising step (ELLA; Hu et al., arXiv 2403.05135).
+"""Run modules that read the timestep at every denoising step (ELLA; Hu et al., arXiv 2403.05135).
 
 The pipeline does not know about them: the encoder's states pass through it as embeddings do, and a forward pre-hook of the
 denoiser turns them into embeddings. The mask is one more channel of the states, so that it is truncated, repeated and batched
@@ -28,17 +28,17 @@ class PerStep(Patch):
     exclusive = True
 
     def __init__(self, denoiser: nn.Module, module: nn.Module, name: str, *, in_width: int, out_width: int) -> None:
-        """Install the hook; widths are E and C. Raises DoesNotFit if states cannot be told from finished embeddings."""
+        """Install the hook; widths are E and C. Raises DoesNotFit if states cannot be distinguished from finished embeddings."""
         if in_width + 1 == out_width:
             raise DoesNotFit(
                 f"`{name}` runs at every step on states of width {in_width}, which with their mask are as wide as the embeddings "
-                f"of the base ({out_width}): the two cannot be told apart."
+                f"of the base ({out_width}): they cannot be distinguished."
             )
         self._module, self._name, self._width, self._is_on = module, name, in_width + 1, False
-        whole = getattr(denoiser, "_orig_mod", denoiser)  # behind `torch.compile`
-        self._places = list(inspect.signature(type(whole).forward).parameters)[1:]
+        plain = getattr(denoiser, "_orig_mod", denoiser)  # behind `torch.compile`
+        self._places = list(inspect.signature(type(plain).forward).parameters)[1:]
         # Installed until `remove`, with a flag: `torch.compile` looks at hooks once.
-        self._hook = whole.register_forward_pre_hook(self._before, with_kwargs=True)
+        self._hook = plain.register_forward_pre_hook(self._before, with_kwargs=True)
 
     def switch(self, on: bool) -> None:
         """Turn the module on, or let embeddings pass unchanged."""
@@ -55,25 +55,25 @@ class PerStep(Patch):
         states = given.get(STATES)
         if not self._is_on or states is None or states.shape[-1] != self._width:
             return None
-        tokens_BLE, mask_BL = split(states)
+        tokens_BLE, mask_BL = split_mask(states)
         dtype = next(self._module.parameters()).dtype
         steps_B = per_row(given[TIMESTEP], len(states), states.device)
-        answer = self._module(tokens_BLE.to(dtype), mask_BL, steps_B)
-        changed = {STATES: answer.tokens_BLC.to(states.dtype)}
+        embeddings = self._module(tokens_BLE.to(dtype), mask_BL, steps_B)
+        changed = {STATES: embeddings.tokens_BLC.to(states.dtype)}
         if given.get(MASK) is not None:
-            counts = torch.ones(answer.tokens_BLC.shape[:2]) if answer.mask_BL is None else answer.mask_BL
+            counts = torch.ones(embeddings.tokens_BLC.shape[:2]) if embeddings.mask_BL is None else embeddings.mask_BL
             changed[MASK] = counts.to(given[MASK])
         positional = tuple(changed.get(name, value) for name, value in zip(self._places, inputs, strict=False))
         return positional, named | {name: value for name, value in changed.items() if name in named}
 
 
-def joined(tokens_BLE: Tensor, mask_BL: Tensor) -> Tensor:
+def append_mask(tokens_BLE: Tensor, mask_BL: Tensor) -> Tensor:
     """Append the mask to the states as the last channel, (B, L, E + 1)."""
     return torch.cat([tokens_BLE, mask_BL[..., None].to(tokens_BLE.dtype)], dim=-1)
 
 
-def split(states: Tensor) -> tuple[Tensor, Tensor]:
-    """Return states (B, L, E) and mask (B, L), true where a token counts: the inverse of `joined`."""
+def split_mask(states: Tensor) -> tuple[Tensor, Tensor]:
+    """Return states (B, L, E) and mask (B, L), true where a token counts: the inverse of `append_mask`."""
     return states[..., :-1], states[..., -1] > 0.5
 
 

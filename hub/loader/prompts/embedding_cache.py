@@ -17,7 +17,7 @@ DEFAULT_BYTES = 64 * 2**20
 
 
 class Key(NamedTuple):
-    """Everything that determines a module's embeddings of a text; loaded modules and encoders do not change."""
+    """Everything that determines the embeddings of a text by a module. Loaded modules and encoders do not change."""
 
     text: str
     module: str
@@ -47,15 +47,15 @@ class EmbeddingCache:
         return _on(row, device)
 
     def keep(self, key: Key, row: EncodedRow) -> None:
-        """Add `row` and evict older ones. A row larger than the whole cache is not kept."""
+        """Add `row` and evict older ones. A row larger than the limit is not added."""
         size = _bytes(row)
         if size > self._limit or key in self._rows:
             return
         self._rows[key] = row
         self.size_bytes += size
         while self.size_bytes > self._limit:
-            _, gone = self._rows.popitem(last=False)
-            self.size_bytes -= _bytes(gone)
+            _, evicted = self._rows.popitem(last=False)
+            self.size_bytes -= _bytes(evicted)
 
     def clear(self) -> None:
         """Remove everything."""

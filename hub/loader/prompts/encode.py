@@ -13,13 +13,13 @@ from torch import Tensor
 
 from hub.bases.language_mixin import Prompts
 from hub.embeddings import Embeddings
-from hub.encoders.encoder import States, TextEncoder
 from hub.encoders.joined_encoder import JoinedEncoder
+from hub.encoders.text_encoder import States, TextEncoder
 from hub.loader.modules.loaded_module import LoadedModule
 from hub.loader.modules.module_cache import ModuleCache
 from hub.loader.modules.module_config import PromptRule
 from hub.loader.modules.stacked_projectors import shape_of
-from hub.loader.patches.timestep_hook import joined
+from hub.loader.patches.timestep_hook import append_mask
 from hub.loader.prompts.mixed_window import EncodedRow
 
 T = TypeVar("T")
@@ -41,7 +41,7 @@ class Item(NamedTuple):
 
 
 def read(items: Sequence[Item], prompts: Prompts, modules: ModuleCache) -> dict[Item, EncodedRow]:
-    """Return one row (1, Q, C) for each distinct item."""
+    """Encode each distinct item to one row, (1, Q, C)."""
     rows: dict[Item, EncodedRow] = {}
     by_base: list[Item] = []
     by_module: list[Item] = []
@@ -54,11 +54,11 @@ def read(items: Sequence[Item], prompts: Prompts, modules: ModuleCache) -> dict[
         else:
             by_module.append(item)
     for group in groups(by_base, lambda item: item.is_negative):
-        rows |= _through_base(group, prompts)
+        rows |= _encode_with_base(group, prompts)
     states = _encode(by_module)
     for group in groups(by_module, lambda item: (item.loaded and shape_of(item.loaded), len(states[item].tokens_BLE))):
-        batch = _stacked([states[item] for item in group])
-        answers = split(_through_module(group, batch, modules))
+        batch = _stack([states[item] for item in group])
+        answers = split(_apply_module(group, batch, modules))
         for item, answer, mask_L in zip(group, answers, batch.mask_BL, strict=True):
             rows[item] = _row(item, answer, mask_L)
     return rows
@@ -97,13 +97,13 @@ def join(rows: Sequence[Embeddings]) -> Embeddings:
     )
 
 
-def _through_base(items: Sequence[Item], prompts: Prompts) -> dict[Item, EncodedRow]:
+def _encode_with_base(items: Sequence[Item], prompts: Prompts) -> dict[Item, EncodedRow]:
     encode = prompts.base_encode_negative if items[0].is_negative else prompts.base_encode
-    said = _said_to_base(items)
-    answers = split(encode(said))
+    given = _texts_for_base(items)
+    answers = split(encode(given))
     return {
         item: EncodedRow(answer, _counts(answer, text, prompts))
-        for item, answer, text in zip(items, answers, said, strict=True)
+        for item, answer, text in zip(items, answers, given, strict=True)
     }
 
 
@@ -124,12 +124,12 @@ def _row(item: Item, answer: Embeddings, mask_L: Tensor) -> EncodedRow:
     return EncodedRow(answer, mask_L, resampled)
 
 
-def _through_module(group: Sequence[Item], states: States, modules: ModuleCache) -> Embeddings:
+def _apply_module(group: Sequence[Item], states: States, modules: ModuleCache) -> Embeddings:
     readers = [item.loaded for item in group if item.loaded is not None]
     first = readers[0]
     tokens_BLE, mask_BL = states.tokens_BLE.to(first.dtype), states.mask_BL
     if getattr(first.module, "per_step", False):
-        return Embeddings(joined(tokens_BLE, mask_BL))  # the module reads them before the denoiser
+        return Embeddings(append_mask(tokens_BLE, mask_BL))  # the module reads them before the denoiser
     if len(set(readers)) == 1:
         assert first.module is not None
         if getattr(first.module, "reads_pooled", None) is not None and states.pooled_BD is not None:
@@ -153,7 +153,7 @@ def _encode(items: Sequence[Item]) -> dict[Item, States]:
     return states
 
 
-def _stacked(rows: Sequence[States]) -> States:
+def _stack(rows: Sequence[States]) -> States:
     """Stack rows of one length to a batch, with pooled vectors if all have one."""
     pooled = [row.pooled_BD for row in rows if row.pooled_BD is not None]
     return States(
@@ -170,10 +170,10 @@ def _encoder(item: Item) -> TextEncoder | JoinedEncoder:
     return encoder
 
 
-def _said_to_base(items: Sequence[Item]) -> list[str]:
+def _texts_for_base(items: Sequence[Item]) -> list[str]:
     """Return the texts for the base's own encoder: with the module's prefix, or translated."""
-    said = {item: item.text for item in items}
-    said |= {
+    given = {item: item.text for item in items}
+    given |= {
         item: item.rule.prefix + item.text for item in items if item.loaded is not None and item.loaded.module is None
     }
     translated = [
@@ -182,9 +182,9 @@ def _said_to_base(items: Sequence[Item]) -> list[str]:
         if item.loaded is not None and item.loaded.translator is not None and item.text.strip()
     ]
     for group in groups(translated, lambda pair: pair[1]):
-        texts = group[0][1].translate([said[item] for item, _ in group])
-        said |= {item: text for (item, _), text in zip(group, texts, strict=True)}
-    return [said[item] for item in items]
+        texts = group[0][1].translate([given[item] for item, _ in group])
+        given |= {item: text for (item, _), text in zip(group, texts, strict=True)}
+    return [given[item] for item in items]
 
 
 def _zeros(loaded: LoadedModule, rule: PromptRule, device: torch.device) -> EncodedRow:

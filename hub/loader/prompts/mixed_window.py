@@ -73,20 +73,20 @@ def _padding(rows: Sequence[EncodedRow], missing: int) -> Tensor:
 
 
 def _mean(pooled: Sequence[Tensor | None], tokens: Sequence[int]) -> Tensor | None:
-    there = [(each, count) for each, count in zip(pooled, tokens, strict=True) if each is not None]
-    if not there:
+    given = [(each, count) for each, count in zip(pooled, tokens, strict=True) if each is not None]
+    if not given:
         return None
-    total = max(sum(count for _, count in there), 1)
-    return sum((each * (count / total) for each, count in there[1:]), there[0][0] * (there[0][1] / total))
+    total = max(sum(count for _, count in given), 1)
+    return sum((each * (count / total) for each, count in given[1:]), given[0][0] * (given[0][1] / total))
 
 
 def pad_to_longest(rows: Sequence[Embeddings]) -> list[Embeddings]:
     """Pad rows (1, L, C) with zeros to one length, each with a mask; without one, all its tokens count."""
     length = max(row.tokens_BLC.shape[1] for row in rows)
-    return [_padded(row, length) for row in rows]
+    return [_pad(row, length) for row in rows]
 
 
-def _padded(row: Embeddings, length: int) -> Embeddings:
+def _pad(row: Embeddings, length: int) -> Embeddings:
     tokens_1LC, missing = row.tokens_BLC, length - row.tokens_BLC.shape[1]
     ones = torch.ones(tokens_1LC.shape[:2], dtype=torch.long, device=tokens_1LC.device)
     mask_1L = ones if row.mask_BL is None else row.mask_BL.to(ones)

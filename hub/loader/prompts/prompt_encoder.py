@@ -20,7 +20,7 @@ from hub.loader.patches.patches import LowRank, parts
 from hub.loader.prompts.embedding_cache import DEFAULT_BYTES, EmbeddingCache, Key
 from hub.loader.prompts.encode import Item, join, read
 from hub.loader.prompts.mixed_window import EncodedRow, fill_window, pad_to_longest
-from hub.loader.prompts.routing import Piece, route
+from hub.loader.prompts.route import Piece, route
 
 logger = logging.getLogger(__name__)
 SignedPiece = tuple[Piece, bool]
@@ -76,7 +76,7 @@ class PromptEncoder:
         """Return the names of all modules, evicted ones included."""
         return self._module_cache.names()
 
-    def rest(self) -> None:
+    def switch_off_patches(self) -> None:
         """Turn off all exclusive patches; the next prompt of their modules turns them on again."""
         with self._lock:
             self._switch_patches(())
@@ -88,7 +88,7 @@ class PromptEncoder:
             self._embeddings.clear()
 
     def free_encoders(self) -> int:
-        """Free the modules' text encoders, which new prompts reload, but keep embeddings. Returns the bytes freed."""
+        """Free the modules' text encoders, which new prompts reload, but keep embeddings. Return the bytes freed."""
         with self._lock:
             freed = self._reader.encoders.free()
         logger.info("text encoders freed: %d bytes; %d texts remain in the cache", freed, len(self._embeddings))
@@ -107,18 +107,18 @@ class PromptEncoder:
     def readers(self, texts: Sequence[str], language: Language) -> list[tuple[str, ...]]:
         """Return the readers of each text's spans, empty for the base, without encoding. Raises as `encode`."""
         with self._lock:
-            lines = self._routed(language)(texts)
+            lines = self._router(language)(texts)
         return [tuple("" if piece.reader is None else piece.reader.name for piece in line) for line in lines]
 
     @torch.no_grad()
     def translations(self, texts: Sequence[str], language: Language) -> list[str]:
         """Return the translation of each text, spans joined; empty if no translation module reads it."""
         with self._lock:
-            return [self._translated(line) for line in self._routed(language)(texts)]
+            return [self._translate(line) for line in self._router(language)(texts)]
 
-    def _translated(self, line: Sequence[Piece]) -> str:
+    def _translate(self, line: Sequence[Piece]) -> str:
         self._module_cache.need(dict.fromkeys(piece.reader for piece in line if piece.reader is not None))
-        readers = [piece.reader.here if piece.reader is not None else None for piece in line]
+        readers = [piece.reader.loaded if piece.reader is not None else None for piece in line]
         translators = [None if reader is None else reader.translator for reader in readers]
         if not any(translators):
             return ""
@@ -127,7 +127,7 @@ class PromptEncoder:
             for piece, translator in zip(line, translators, strict=True)
         )
 
-    def _routed(self, language: Language) -> Callable[..., list[tuple[Piece, ...]]]:
+    def _router(self, language: Language) -> Callable[..., list[tuple[Piece, ...]]]:
         """Return `route` with the current modules and defaults."""
         return partial(
             route,
@@ -139,16 +139,16 @@ class PromptEncoder:
 
     @torch.no_grad()
     def encode(self, prompts: Prompts) -> tuple[Embeddings, Embeddings | None] | None:
-        """Return embeddings of all prompts, or None if the base reads every one unchanged.
+        """Return embeddings of all prompts, tokens (B, L, C), or None if the base reads every one unchanged.
 
         A negative prompt is encoded by the same module as its prompt. Raises UnknownLanguage, InvalidRequest, and DoesNotFit for
-        a language that no module reads and for a batch that cannot be drawn together.
+        a language that no module reads and for a batch whose prompts cannot share one denoiser or length.
         """
         with self._lock:
             return self._encode(prompts)
 
     def _encode(self, prompts: Prompts) -> tuple[Embeddings, Embeddings | None] | None:
-        routed = self._routed(prompts.language)
+        routed = self._router(prompts.language)
         positive = routed(prompts.positive)
         if all(line == (Piece(text, None),) for line, text in zip(positive, prompts.positive, strict=True)):
             self._switch_patches(())
@@ -188,7 +188,7 @@ class PromptEncoder:
             return rows
         self.move(prompts.device)
         items = {
-            (piece, is_negative): Item(piece.text, None if piece.reader is None else piece.reader.here, is_negative)
+            (piece, is_negative): Item(piece.text, None if piece.reader is None else piece.reader.loaded, is_negative)
             for piece, is_negative in unread
         }
         made = read(list(items.values()), prompts, self._module_cache)
@@ -200,7 +200,7 @@ class PromptEncoder:
 
     def _switch_patches(self, readers: Sequence[RegisteredModule | None]) -> None:
         """Turn on the exclusive patches of this batch's readers, after turning off all others."""
-        wanted = [reader.here for reader in readers if reader is not None and reader.here is not None]
+        wanted = [reader.loaded for reader in readers if reader is not None and reader.loaded is not None]
         for loaded in self._module_cache.values():
             if loaded.patch is not None and loaded.patch.exclusive and loaded not in wanted:
                 loaded.patch.switch(False)
@@ -219,9 +219,9 @@ def _windows(lines: Sequence[Line], rows: Mapping[SignedPiece, EncodedRow], coun
     encoded = []
     for place, line in enumerate(lines):
         own = [rows[each] for each in line]
-        is_mixed = len(line) > 1 or len(lines[place % count]) > 1  # a negative prompt is as long as its prompt
-        whole = len(own) == 1 and (own[0].length == longest or not is_mixed)
-        encoded.append(own[0].encoded if whole else fill_window(own, longest))
+        is_mixed = len(line) > 1 or len(lines[place % count]) > 1  # A negative prompt is as long as its prompt.
+        is_complete = len(own) == 1 and (own[0].length == longest or not is_mixed)
+        encoded.append(own[0].encoded if is_complete else fill_window(own, longest))
     return encoded
 
 
@@ -231,8 +231,8 @@ def _check_exclusive(readers: Sequence[RegisteredModule | None]) -> None:
     if len(wanted) > 1:
         names = dict.fromkeys("the base" if each is None else f"`{each.name}`" for each in readers)
         raise DoesNotFit(
-            f"one batch is drawn by one denoiser, and {' and '.join(names)} do not share theirs: "
-            "draw their prompts in separate calls."
+            f"all prompts of one call share a denoiser, and {' and '.join(names)} need different ones: "
+            "use separate calls."
         )
 
 
@@ -255,5 +255,5 @@ def _check_one_length(lines: Sequence[Line], encoded: Sequence[Embeddings]) -> N
     if len(lengths) > 1:
         found = " and ".join(f"{length} from {reader}" for length, reader in lengths.items())
         raise DoesNotFit(
-            f"all prompts of one call need equally many tokens, and these have {found}: draw them in separate calls."
+            f"all prompts of one call need equally many tokens, and these have {found}: use separate calls."
         )

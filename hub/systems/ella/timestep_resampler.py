@@ -102,13 +102,13 @@ class ReadingBlock(nn.Module):
 
     def forward(self, x_BQC: Tensor, states_BLC: Tensor, time_B1T: Tensor, ignored_BL: Tensor | None) -> Tensor:
         """Shapes: (B, Q, C), (B, L, C), (B, 1, T), (B, L) → (B, Q, C)."""
-        asking_BQC = self.ln_1(x_BQC, time_B1T)
-        read_BNC = torch.cat([asking_BQC, self.ln_2(states_BLC, time_B1T)], dim=1)
-        hidden_BN = None if ignored_BL is None else F.pad(ignored_BL, (x_BQC.shape[1], 0))
-        answer_BQC, _ = self.attn(asking_BQC, read_BNC, read_BNC, key_padding_mask=hidden_BN, need_weights=False)
-        x_BQC = x_BQC + answer_BQC
-        fed_BQC: Tensor = x_BQC + self.mlp(self.ln_ff(x_BQC, time_B1T))
-        return fed_BQC
+        queries_BQC = self.ln_1(x_BQC, time_B1T)
+        keys_BNC = torch.cat([queries_BQC, self.ln_2(states_BLC, time_B1T)], dim=1)
+        ignored_BN = None if ignored_BL is None else F.pad(ignored_BL, (x_BQC.shape[1], 0))
+        attended_BQC, _ = self.attn(queries_BQC, keys_BNC, keys_BNC, key_padding_mask=ignored_BN, need_weights=False)
+        x_BQC = x_BQC + attended_BQC
+        output_BQC: Tensor = x_BQC + self.mlp(self.ln_ff(x_BQC, time_B1T))
+        return output_BQC
 
 
 class AdaptiveNorm(nn.Module):

@@ -80,11 +80,11 @@ class MClip(TowerFormat):
         return {key: tuple(value.shape) for key, value in from_fairseq(tower).items()}
 
     def encoder_from(self, tensors: Tensors) -> dict[str, Tensor]:
-        """Translate from fairseq's names, unless XLM-R was left out."""
+        """Rename tensors from fairseq's names, unless XLM-R was left out; shapes are unchanged."""
         return from_fairseq(tensors) if tensors else {}
 
     def encoder_to(self, tensors: Tensors) -> dict[str, Tensor]:
-        """Translate to fairseq's names."""
+        """Rename tensors to fairseq's names; shapes are unchanged."""
         return to_fairseq(tensors)
 
 
@@ -111,4 +111,4 @@ class MClipWithEncoder(MClip):
     left = r"model\.encoder\.(xlmr\.(?!model\.encoder\.sentence_encoder\.)|clip\.).*"
 
 
-MClip.whole = MClipWithEncoder()
+MClip.including_encoder = MClipWithEncoder()

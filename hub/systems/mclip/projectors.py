@@ -48,7 +48,7 @@ class Triangle(nn.Module):
         if in_width % heads:
             raise ValueError(f"`in_width` {in_width} cannot be split among {heads} heads.")
         if pool not in POOLS:
-            raise ValueError(f"`pool` is {pool!r}, none of {', '.join(POOLS)}.")
+            raise ValueError(f"`pool` is {pool!r}, not one of {', '.join(POOLS)}.")
         self.pool = pool
         layer = BartConfig(
             d_model=in_width,

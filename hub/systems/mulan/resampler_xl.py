@@ -49,7 +49,7 @@ class ResamplerXL(nn.Module):
     ) -> None:
         super().__init__()
         if pool not in POOLS:
-            raise ValueError(f"`pool` is `{pool}`, none of {', '.join(POOLS)}.")
+            raise ValueError(f"`pool` is `{pool}`, not one of {', '.join(POOLS)}.")
         first, second = widths
         common = (queries, heads, encoder_layers, decoder_layers, mask, normalise_input)
         self.adapter1 = Resampler(in_width, first, *common)
@@ -81,7 +81,7 @@ class ResamplerXL(nn.Module):
             return Embeddings(tokens_BQC, self.pool_caption_projection.pool(tokens_BQC))
         if encoder_pooled_BD is None:
             raise DoesNotFit(
-                "this module's pooled head (`pool: text`) reads the encoder's own pooled vector, and its encoder gives none: "
+                "this module's pooled head (`pool: text`) reads the encoder's own pooled vector, and its encoder has none: "
                 "choose a module with `pool: attention`."
             )
         return Embeddings(tokens_BQC, self.pool_caption_projection.project(encoder_pooled_BD))
@@ -108,8 +108,8 @@ class AttentionPool(nn.Module):
             each.unflatten(-1, (self.heads, -1)).transpose(1, 2)
             for each in (self.q_proj(x_BQC[:, :1]), self.k_proj(x_BQC), self.v_proj(x_BQC))
         )
-        answer_BN1W = F.scaled_dot_product_attention(q_BN1W, k_BNQW, v_BNQW)
-        pooled_BP: Tensor = self.c_proj(answer_BN1W.flatten(1))
+        attended_BN1W = F.scaled_dot_product_attention(q_BN1W, k_BNQW, v_BNQW)
+        pooled_BP: Tensor = self.c_proj(attended_BN1W.flatten(1))
         return pooled_BP
 
 

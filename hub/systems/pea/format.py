@@ -42,9 +42,9 @@ class PEA(Format):
         linears = last_index // 2 + 1
         hidden_width, in_width = shapes["projector.0.weight"]
         last, _ = shapes[f"projector.{last_index}.weight"]
-        behind = shapes["fc.weight"][0] if "fc.weight" in shapes else None
-        out_width = max(last, behind or 0)
-        pooled_width = None if behind is None else min(last, behind)
+        fc_width = shapes["fc.weight"][0] if "fc.weight" in shapes else None
+        out_width = max(last, fc_width or 0)
+        pooled_width = None if fc_width is None else min(last, fc_width)
         module: dict[str, Any] = {
             "in_width": in_width,
             "out_width": out_width,
@@ -52,7 +52,7 @@ class PEA(Format):
             "linears": linears,
             "pooled_width": pooled_width,
         }
-        if behind is not None and behind < last:
+        if fc_width is not None and fc_width < last:
             module["pooled_from"] = "fc"
         reads_bytes = in_width == BYT5_WIDTH
         length = BYTE_LENGTH if reads_bytes else LENGTH

@@ -43,16 +43,16 @@ class Projector(nn.Module):
         if linears < 2:
             raise ValueError(f"`linears` must be at least 2, not {linears}.")
         if pooled_from not in POOLED_FROM:
-            raise ValueError(f"`pooled_from` is {pooled_from!r}, none of {', '.join(POOLED_FROM)}.")
+            raise ValueError(f"`pooled_from` is {pooled_from!r}, not one of {', '.join(POOLED_FROM)}.")
         self.pooled_from = pooled_from
-        last, behind = (out_width, pooled_width) if pooled_from == "fc" else (pooled_width or out_width, out_width)
+        last, fc_width = (out_width, pooled_width) if pooled_from == "fc" else (pooled_width or out_width, out_width)
         widths = [in_width, *[hidden_width] * (linears - 1), last]
         layers: list[nn.Module] = []
         for before, after in pairwise(widths):
             layers += [nn.Linear(before, after, bias=False), nn.GELU()]
         self.layernorm = nn.LayerNorm(in_width)
         self.projector = nn.Sequential(*layers[:-1])
-        self.fc = None if pooled_width is None or behind is None else nn.Linear(last, behind)
+        self.fc = None if pooled_width is None or fc_width is None else nn.Linear(last, fc_width)
 
     def forward(self, tokens_BLE: Tensor, mask_BL: Tensor | None = None) -> Embeddings:  # noqa: ARG002 - the signature of all modules
         """Shapes: (B, L, E) → tokens (B, L, C) and, with a pooled width, pooled (B, P). The mask is not read."""

@@ -1,1 +1,1 @@
-"""What several published systems share."""
+"""Code that several published systems share."""

@@ -1,4 +1,4 @@
-"""Published formats: how their files are recognised, split into a variant and put together again.
+"""Published formats: how their files are recognised, split into the files of a variant, and joined again.
 
 Sizes are inferred from keys and shapes, never from names of files or encoders: published scripts disagree with their own
 weights about hidden widths.
@@ -42,7 +42,7 @@ def prompt_of(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What the tensors of a file are: everything that a variant's config.json states about them."""
+    """The recognised contents of a file: everything that the config.json of a variant contains."""
 
     method: str
     architecture: str
@@ -78,8 +78,8 @@ class Format(ABC):
     optional: ClassVar[str] = r"(?!)"
     """Regular expression for unused keys, which are kept in `published.safetensors`."""
     left: ClassVar[str] = r"(?!)"
-    """Regular expression for keys to leave out: whole models that are published elsewhere."""
-    whole: Format | None = None
+    """Regular expression for keys to leave out: complete models that are published elsewhere."""
+    including_encoder: Format | None = None
     """The same layout with its text encoder included, if that is a choice."""
 
     @abstractmethod
@@ -96,7 +96,7 @@ class Format(ABC):
         return {MODULE: own, REST: rest} if rest else {MODULE: own}
 
     def to_original(self, files: Files) -> dict[str, Tensor]:
-        """Return the published tensors: the inverse of `to_variant`, byte for byte."""
+        """Return the published tensors, of unchanged shapes: the inverse of `to_variant`, byte for byte."""
         return {key: value for tensors in files.values() for key, value in tensors.items()}
 
 
@@ -106,10 +106,10 @@ def count(shapes: Shapes, pattern: str) -> int:
 
 
 def with_prefix(prefix: str, tensors: Tensors) -> dict[str, Tensor]:
-    """Return the tensors with `prefix` added to every key."""
+    """Return the tensors, of unchanged shapes, with `prefix` added to every key."""
     return {prefix + key: value for key, value in tensors.items()}
 
 
 def behind_prefix(prefix: str, tensors: Tensors) -> dict[str, Tensor]:
-    """Return the tensors whose keys begin with `prefix`, without it."""
+    """Return the tensors whose keys begin with `prefix`, without it; shapes are unchanged."""
     return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}

@@ -70,7 +70,7 @@ class TowerFormat(Format):
         return {key.removeprefix(self.tower): shape for key, shape in shapes.items() if key.startswith(self.tower)}
 
     def to_variant(self, tensors: Tensors) -> Files:
-        """Split into module, encoder and unused tensors."""
+        """Split into module, encoder and unused tensors; shapes are unchanged."""
         rest = {key: value for key, value in tensors.items() if re.fullmatch(self.optional, key)}
         own = {key: value for key, value in tensors.items() if key not in rest}
         module = _merged(with_prefix(ours, behind_prefix(theirs, own)) for theirs, ours in self.layers)
@@ -78,17 +78,17 @@ class TowerFormat(Format):
         return {MODULE: module} | ({ENCODER: tower} if tower else {}) | ({REST: rest} if rest else {})
 
     def to_original(self, files: Files) -> dict[str, Tensor]:
-        """Join all files into one state dict."""
+        """Join the tensors of all files into one state dict; shapes are unchanged."""
         module = _merged(with_prefix(theirs, behind_prefix(ours, files[MODULE])) for theirs, ours in self.layers)
         tower = with_prefix(self.tower, self.encoder_to(files.get(ENCODER, {})))
         return {**module, **tower, **files.get(REST, {})}
 
     def encoder_from(self, tensors: Tensors) -> dict[str, Tensor]:
-        """Return the encoder's tensors under transformers' names."""
+        """Return the encoder's tensors under transformers' names; shapes are unchanged."""
         return dict(tensors)
 
     def encoder_to(self, tensors: Tensors) -> dict[str, Tensor]:
-        """Return the inverse of `encoder_from`."""
+        """Return the tensors under the published names: the inverse of `encoder_from`. Shapes are unchanged."""
         return dict(tensors)
 
 
@@ -145,7 +145,7 @@ def build_encoder(config: dict[str, Any], *, pooled: bool) -> nn.Module:
 
 
 def from_fairseq(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Rename fairseq's `sentence_encoder` to transformers' names and add its segment of zeros."""
+    """Rename fairseq's `sentence_encoder` to transformers' names, and add its segment of zeros, shape (1, width)."""
     renamed = {_translate(key, _FAIRSEQ): value for key, value in tensors.items()}
     words = renamed["embeddings.word_embeddings.weight"]
     renamed[SEGMENTS] = words.new_zeros(1, words.shape[1])
@@ -153,7 +153,7 @@ def from_fairseq(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def to_fairseq(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the inverse of `from_fairseq`."""
+    """Return tensors under fairseq's names: the inverse of `from_fairseq`. Shapes are unchanged."""
     back = tuple((theirs, ours) for ours, theirs in _FAIRSEQ)
     # `.attention.output.dense.` ends with `.output.dense.`, so longer names come first.
     back = tuple(sorted(back, key=lambda pair: -len(pair[0])))

@@ -21,7 +21,7 @@ from hub.registry.artifacts.scans import Scan, scans_in
 from hub.registry.parts import origin_of
 from hub.registry.scores.scores import published_scores
 from hub.store import BlobStore
-from hub.weights.header import SUFFIX, Tensor, tensors_in
+from hub.weights.header import SUFFIX, StoredTensor, tensors_in
 from server.api.artifacts.scores import PublishedScoreBody, score_body
 from server.auth.access import Hub, requested_name
 from server.auth.access import get_artifact as get_named
@@ -33,7 +33,7 @@ DAYS = 30
 MAX_TENSORS = 20_000
 """Tensors in one response."""
 _MAX_READ = 64
-_READ: dict[Digest, tuple[Tensor, ...]] = {}
+_READ: dict[Digest, tuple[StoredTensor, ...]] = {}
 """Cached headers by digest, shared by all stores: a digest means the same bytes everywhere."""
 MAX_CARD = 1 << 20
 """Largest card in bytes that `card` includes."""
@@ -96,7 +96,7 @@ class WeightsBody(Body):
     path: str
     parameters: int = Field(description="Number of parameters in all tensors.")
     dtypes: dict[str, int] = Field(description="Parameters by dtype.", examples=[{"F16": 196608}])
-    tensors: list[Tensor]
+    tensors: list[StoredTensor]
 
 
 class DayBody(Body):
@@ -222,7 +222,7 @@ def tensors_of(store: BlobStore, revision: Revision) -> Iterator[dict[str, Any]]
         yield {"path": file.path, "parameters": sum(dtypes.values()), "dtypes": dtypes, "tensors": listed}
 
 
-def _tensors(store: BlobStore, digest: Digest) -> tuple[Tensor, ...]:
+def _tensors(store: BlobStore, digest: Digest) -> tuple[StoredTensor, ...]:
     """Return the tensors of a blob, cached because reading a header from a bucket takes a request."""
     if (known := _READ.get(digest)) is None:
         with store.open(digest) as opened:

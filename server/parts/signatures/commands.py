@@ -7,7 +7,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from hub.cli.admin.opening import Endpoint, administration, group, lines
+from hub.cli.admin.options import Endpoint, administration, group, lines
 
 keys = group("Signing keys of accounts: public keys and certificates.")
 

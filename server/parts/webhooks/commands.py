@@ -6,7 +6,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from hub.cli.admin.opening import Endpoint, administration, group, lines
+from hub.cli.admin.options import Endpoint, administration, group, lines
 
 webhooks = group("Webhooks of accounts, and internal hosts that they can reach.")
 

@@ -30,7 +30,7 @@ from hub.names import Digest
 from hub.registry.accounts.server_settings import epoch
 from hub.registry.uploads.xet_files import store_file, store_xorb
 from hub.xet import shard, xorb
-from hub.xet.hashes import unspell
+from hub.xet.hashes import hex_to_hash
 from server.auth.access import Hub, WritableArtifact
 from server.auth.caller import caller_of
 from server.auth.quota import require_room
@@ -65,7 +65,7 @@ async def receive_xorb(request: Request, hub: Hub, epoch: str, tenant: str, hash
     claims = await run_in_threadpool(_claims, request, hub, epoch, tenant)
     require_size(request, xorb.MAX_SENT)
     try:
-        unspell(hash)
+        hex_to_hash(hash)
     except ValueError as error:
         raise InvalidRequest(f"{error}.") from error
     account = await run_in_threadpool(sender_of, hub, claims)

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from hub.cards import read_card
 from hub.cards.card import FILE, NAMESPACE
-from hub.cards.read import split
+from hub.cards.read_card import split_front_matter
 from hub.errors import InvalidCard
 from hub.names import ArtifactName
 
@@ -29,7 +29,7 @@ def validate_card(body: CardText) -> Response:
     if not body.content.lstrip("\ufeff").startswith("---"):
         return JSONResponse({"errors": [], "warnings": [{"message": "empty or missing yaml metadata in repo card"}]})
     try:
-        front_matter, _ = split(body.content.lstrip("\ufeff"))
+        front_matter, _ = split_front_matter(body.content.lstrip("\ufeff"))
         if NAMESPACE in front_matter:
             with tempfile.TemporaryDirectory() as folder:
                 Path(folder, FILE).write_text(body.content, encoding="utf-8", errors="replace")

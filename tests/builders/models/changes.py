@@ -1,4 +1,4 @@
-"""Modules of every kind of change to a base."""
+"""Build modules for every kind of change to a base."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hub.weights.strict import save_weights
 
 
 class Stepped(nn.Module):
-    """Token states times the timestep's share, through one linear map."""
+    """A linear layer over token states, scaled by the timestep."""
 
     per_step = True
 
@@ -33,7 +33,7 @@ class Stepped(nn.Module):
 
 
 def rewritten(folder: Path, **changes: Any) -> Path:
-    """The variant of `folder`, with other lines in its config."""
+    """Return the variant of `folder` after changing its config."""
     (variant,) = (path.parent for path in folder.glob("*/config.json"))
     config = json.loads((variant / "config.json").read_text())
     (variant / "config.json").write_text(json.dumps(config | changes))
@@ -60,7 +60,7 @@ def _unet(base_folder: Path) -> Any:
 def make_change(
     make_module: Callable[..., Path], base_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[str], Path]:
-    """A module that makes a change of this kind."""
+    """Return a function that builds a module with a change of the given kind."""
 
     def make(kind: str) -> Path:
         folder = make_module(f"{kind}-yo")

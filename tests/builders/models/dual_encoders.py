@@ -1,4 +1,4 @@
-"""Small dual encoders of transformers, and M-CLIPs beside them."""
+"""Build small dual encoders of transformers, and M-CLIP projectors for them."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from hub.weights.strict import save_weights
 from tests.builders.models.tiny import ENCODER_WIDTH, clip_tokenizer, make_encoder
 
 JOINT = 20
-"""Width of the tiny dual encoders' features."""
+"""Feature width of the tiny dual encoders."""
 TOWER = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
 VISION = {**TOWER, "image_size": 16, "patch_size": 8}
 
 
 def save_dual(kind: str, folder: Path) -> Any:
-    """A random dual encoder of the class `kind`, saved as transformers does; the model."""
+    """Save a random dual encoder of the class `kind` in transformers' layout, and return the model."""
     import transformers
     from transformers import CLIPImageProcessorPil
 
@@ -49,7 +49,7 @@ def some_images() -> torch.Tensor:
 
 
 def m_clip(folder: Path, variant: str, *, own: bool, feature_width: int = JOINT) -> tuple[Path, Path]:
-    """An M-CLIP of random weights for a dual encoder: its folder, and that of the XLM-R it reads."""
+    """Save an M-CLIP with random weights for a dual encoder; return its folder and that of the XLM-R it reads."""
     here = folder / "m-clip" / variant
     encoder = make_encoder(here / "encoder" if own else folder / "xlmr", seed=6)
     module = {"in_width": ENCODER_WIDTH, "feature_width": feature_width}

@@ -1,4 +1,4 @@
-"""A small random base of every family, of the real classes, and a module that fits it."""
+"""Build a small random base of every family with the real classes, and a module that fits it."""
 
 from __future__ import annotations
 
@@ -47,24 +47,24 @@ from tests.builders.models.originals import (
     POOLED,
     SECOND,
     WIDTH,
+    make_text_encoder,
     pixart,
     sdxl,
     stable_diffusion,
-    text_tower,
     unet,
     vae,
 )
 from tests.builders.models.tiny import ENCODER_WIDTH, clip_tokenizer, make_encoder
 
 T5_WIDTH, JOINT, GEMMA_WIDTH = 20, 80, 28
-"""Of the T5 beside PixArt; of the one beside SD3 and FLUX; of Sana's Gemma."""
+"""Widths of the T5 encoders of PixArt and of SD3 and FLUX, and of Sana's Gemma."""
 TOKENS = 12
-"""That a module gives."""
+"""Tokens that a module returns."""
 
 
 @dataclass(frozen=True)
 class Base:
-    """How a family's small base is made, and what its module must give."""
+    """How to build a family's small base, and what its module must return."""
 
     make: Callable[[CLIPTokenizer], Any]
     architecture: str
@@ -72,7 +72,7 @@ class Base:
     pooled: int | None = None
     mask: bool = False
     length: int = 8
-    """Tokens of the base's own answer."""
+    """Tokens of the base's own text encoder."""
 
 
 def t5_tokenizer() -> T5Tokenizer:
@@ -88,7 +88,7 @@ def t5(width: int) -> T5EncoderModel:
 
 
 def wide_vae(channels: int = 4) -> AutoencoderKL:
-    """As of SD3 and FLUX: latents are shifted, too."""
+    """Return an autoencoder like that of SD3 and FLUX, whose latents are also shifted."""
     return AutoencoderKL(
         down_block_types=("DownEncoderBlock2D",) * 2, up_block_types=("UpDecoderBlock2D",) * 2, block_out_channels=(4, 4),
         layers_per_block=1, latent_channels=channels, norm_num_groups=4, sample_size=32, shift_factor=0.06, scaling_factor=1.5,
@@ -108,8 +108,8 @@ def stable_diffusion_3(tokenizer: CLIPTokenizer) -> StableDiffusion3Pipeline:
     )  # fmt: skip
     return StableDiffusion3Pipeline(
         transformer=transformer, scheduler=FlowMatchEulerDiscreteScheduler(), vae=wide_vae(16), tokenizer=tokenizer,
-        text_encoder=text_tower(CLIPTextModelWithProjection, WIDTH, tokenizer), tokenizer_2=tokenizer,
-        text_encoder_2=text_tower(CLIPTextModelWithProjection, SECOND, tokenizer), tokenizer_3=t5_tokenizer(),
+        text_encoder=make_text_encoder(CLIPTextModelWithProjection, WIDTH, tokenizer), tokenizer_2=tokenizer,
+        text_encoder_2=make_text_encoder(CLIPTextModelWithProjection, SECOND, tokenizer), tokenizer_3=t5_tokenizer(),
         text_encoder_3=t5(JOINT),
     )  # fmt: skip
 
@@ -121,7 +121,7 @@ def flux(tokenizer: CLIPTokenizer) -> FluxPipeline:
     )  # fmt: skip
     return FluxPipeline(
         transformer=transformer, scheduler=FlowMatchEulerDiscreteScheduler(), vae=wide_vae(), tokenizer=tokenizer,
-        text_encoder=text_tower(CLIPTextModel, WIDTH, tokenizer), tokenizer_2=t5_tokenizer(), text_encoder_2=t5(JOINT),
+        text_encoder=make_text_encoder(CLIPTextModel, WIDTH, tokenizer), tokenizer_2=t5_tokenizer(), text_encoder_2=t5(JOINT),
     )  # fmt: skip
 
 
@@ -151,7 +151,7 @@ def sana(_: CLIPTokenizer) -> SanaPipeline:
 
 
 def altdiffusion(_: CLIPTokenizer) -> AltDiffusionPipeline:
-    """m18's read-out, `transformation_pre(pre_LN(hidden_states[-2]))`."""
+    """Return a pipeline with m18's readout, `transformation_pre(pre_LN(hidden_states[-2]))`."""
     words = [(piece, 0.0) for piece in ("<s>", "<pad>", "</s>", "<unk>", "▁")]
     tokenizer = XLMRobertaTokenizer(
         vocab=[*words, *((letter, -3.0) for letter in "abcdefghijklmnopqrstuvwxyz")], model_max_length=16
@@ -175,9 +175,9 @@ BASES = {
     "sana": Base(sana, "caption-projection", GEMMA_WIDTH, mask=True, length=300),
     "altdiffusion": Base(altdiffusion, "transformation", WIDTH, length=16),
 }
-"""Family → how its small base is made."""
+"""Family → how to build its small base."""
 WIDE = 64
-"""Columns that a 4-bit block fills, of encoders and denoisers that are made small."""
+"""Columns that fill a 4-bit block, in encoders and denoisers that are built small."""
 WIDER: dict[str, dict[str, Any]] = {
     "stable-diffusion": {"block_out_channels": (32, WIDE)},
     "stable-diffusion-xl": {"block_out_channels": (32, WIDE)},
@@ -187,16 +187,16 @@ WIDER: dict[str, dict[str, Any]] = {
     "sana": {"attention_head_dim": WIDE // 2, "cross_attention_head_dim": WIDE // 2, "cross_attention_dim": WIDE},
     "altdiffusion": {"block_out_channels": (32, WIDE)},
 }
-"""Family → what its denoiser is otherwise where it is wide."""
+"""Family → settings that differ in its wide denoiser."""
 
 
 def base_of(family: str, *, is_wide: bool) -> Base:
-    """PixArt's module stands in the place of a projection to the denoiser's own width."""
+    """Return the family's base; PixArt's module replaces a projection to the denoiser's width."""
     return replace(BASES[family], width=WIDE) if is_wide and family == "pixart" else BASES[family]
 
 
 def save_base(family: str, folder: Path, *, is_wide: bool = False) -> Path:
-    """Keep the family's small base in `folder`, the same one each time."""
+    """Save the family's small base to `folder`, with the same weights each time."""
     torch.manual_seed(5)
     pipe = BASES[family].make(clip_tokenizer())
     if is_wide:
@@ -208,13 +208,13 @@ def save_base(family: str, folder: Path, *, is_wide: bool = False) -> Path:
 
 
 def save_encoder(folder: Path, *, is_wide: bool = False) -> Path:
-    """A small XLM-R."""
+    """Save a small XLM-R."""
     return make_encoder(folder, seed=1, width=WIDE if is_wide else ENCODER_WIDTH)
 
 
 def save_module(family: str, folder: Path, encoder: Path, *, is_wide: bool = False) -> Path:
-    """A module of one variant that fits the family's small base."""
-    from hub.loader.resolve import digest_of
+    """Save a module with one variant that fits the family's small base."""
+    from hub.loader.sources import digest_of
 
     base = base_of(family, is_wide=is_wide)
     sizes: dict[str, Any] = {"in_width": WIDE if is_wide else ENCODER_WIDTH, "out_width": base.width}
@@ -231,7 +231,7 @@ def save_module(family: str, folder: Path, encoder: Path, *, is_wide: bool = Fal
     variant = folder / family
     module = build(base.architecture, sizes)
     for value in module.parameters():
-        value.data.mul_(3)  # louder than a fresh start, so that tiny images differ by more than rounding
+        value.data.mul_(3)  # larger than at initialisation, so that tiny images differ by more than rounding
     save_weights(module, variant / "model.safetensors")
     (variant / "config.json").write_text(json.dumps(config))
     return folder

@@ -1,4 +1,4 @@
-"""A repository in InternVL's layout, small, and what its text half computes."""
+"""Build a small repository in InternVL's layout, and compute its text encoder plainly."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from safetensors.torch import save_file
 from torch import Tensor
 from transformers import LlamaTokenizer
 
-from hub.encoders.text_half.read import INDEX
+from hub.encoders.text_half.read_half import INDEX
 
 WIDTH, INNER, LAYERS, HEADS = 64, 96, 2, 4
-"""A row of WIDTH fills a 4-bit block, one of INNER does not."""
+"""A row of WIDTH fills a 4-bit block; one of INNER does not."""
 LETTERS = ["▁", "a", "j", "e", "y"]
 POOLED = 8
 
 
 def random_qllama(vocabulary: int) -> dict[str, Tensor]:
-    """Everything that `OpenGVLab/InternVL-14B-224px` stores, small: QLLaMA with what text does not use, and the rest."""
+    """Return small tensors for everything that `OpenGVLab/InternVL-14B-224px` stores, including parts unused for text."""
     torch.manual_seed(0)
     shapes: dict[str, tuple[int, ...]] = {"embed_tokens.weight": (vocabulary, WIDTH), "norm.weight": (WIDTH,)}
     for layer in range(LAYERS):
@@ -70,7 +70,7 @@ def save_internvl(folder: Path) -> Path:
 
 
 def plain_qllama(weights: dict[str, Tensor], ids_BL: Tensor) -> Tensor:
-    """What `InternVLTextModel` computes of text, written down: LLaMA under a causal mask that leaves out ids of 0."""
+    """Compute `InternVLTextModel` plainly: LLaMA with a causal mask that excludes ids of 0."""
 
     def norm(x: Tensor, scale: Tensor) -> Tensor:
         return x * (x.pow(2).mean(-1, keepdim=True) + 1e-6).rsqrt() * scale

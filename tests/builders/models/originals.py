@@ -1,4 +1,4 @@
-"""Small random bases of the classes that published systems were made for: SD 1.5, SD 2.1, SDXL, PixArt-α; and a tiny QLLaMA."""
+"""Build small random bases for published systems (SD 1.5, SD 2.1, SDXL, PixArt-α), and a tiny QLLaMA."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ from transformers import (
 )
 
 WIDTH, SECOND, POOLED, INNER, ENCODER = 16, 32, 40, 24, 24
-"""C of SD 1.5 and of SDXL's first encoder; of its second; P; of PixArt's transformer; E."""
+"""Widths: C of SD 1.5 and of SDXL's first encoder, C of its second encoder, P, PixArt's transformer, E."""
 
 
 def save_qllama(folder: Path, tokenizer_folder: Path) -> Path:
-    """A LLaMA without its head, as QLLaMA is for texts: causal, its last state after the final norm."""
+    """Save a LLaMA without its head, which is QLLaMA for texts: causal, with the last state after the final norm."""
     tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder)
     tokenizer.save_pretrained(folder)
     torch.manual_seed(3)
@@ -48,13 +48,13 @@ def save_qllama(folder: Path, tokenizer_folder: Path) -> Path:
 
 
 def save_original(name: str, folder: Path, tokenizer_folder: Path) -> Path:
-    """A tiny base shaped like `sd15`, `sd21`, `sdxl` or `pixart`."""
+    """Save a tiny base shaped like `sd15`, `sd21`, `sdxl` or `pixart`."""
     torch.manual_seed(5)
     MAKERS[name](CLIPTokenizer.from_pretrained(tokenizer_folder)).save_pretrained(folder)
     return folder
 
 
-def text_tower(made: type[Any], width: int, tokenizer: CLIPTokenizer) -> Any:
+def make_text_encoder(made: type[Any], width: int, tokenizer: CLIPTokenizer) -> Any:
     return made(
         CLIPTextConfig(
             vocab_size=len(tokenizer), hidden_size=width, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2,
@@ -81,7 +81,7 @@ def unet(width: int, **more: Any) -> UNet2DConditionModel:
 
 def stable_diffusion(tokenizer: CLIPTokenizer, width: int, prediction: str, **more: Any) -> StableDiffusionPipeline:
     return StableDiffusionPipeline(
-        vae=vae(), text_encoder=text_tower(CLIPTextModel, width, tokenizer), tokenizer=tokenizer, unet=unet(width, **more),
+        vae=vae(), text_encoder=make_text_encoder(CLIPTextModel, width, tokenizer), tokenizer=tokenizer, unet=unet(width, **more),
         scheduler=DDIMScheduler(prediction_type=prediction, beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012),
         safety_checker=None, feature_extractor=None, requires_safety_checker=False,
     )  # fmt: skip
@@ -90,8 +90,8 @@ def stable_diffusion(tokenizer: CLIPTokenizer, width: int, prediction: str, **mo
 def sdxl(tokenizer: CLIPTokenizer) -> StableDiffusionXLPipeline:
     conditions = {"addition_embed_type": "text_time", "addition_time_embed_dim": 4}
     return StableDiffusionXLPipeline(
-        vae=vae(), text_encoder=text_tower(CLIPTextModel, WIDTH, tokenizer), tokenizer=tokenizer, tokenizer_2=tokenizer,
-        text_encoder_2=text_tower(CLIPTextModelWithProjection, SECOND, tokenizer), scheduler=EulerDiscreteScheduler(),
+        vae=vae(), text_encoder=make_text_encoder(CLIPTextModel, WIDTH, tokenizer), tokenizer=tokenizer, tokenizer_2=tokenizer,
+        text_encoder_2=make_text_encoder(CLIPTextModelWithProjection, SECOND, tokenizer), scheduler=EulerDiscreteScheduler(),
         unet=unet(WIDTH + SECOND, projection_class_embeddings_input_dim=6 * 4 + POOLED, **conditions),
     )  # fmt: skip
 

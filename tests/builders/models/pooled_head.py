@@ -1,4 +1,4 @@
-"""MuLan's adapter for SDXL with a head, and what it computes."""
+"""Build MuLan's adapter for SDXL with a pooled head, and compute it plainly."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hub.encoders.encoder import TextEncoder
-from hub.loader.resolve import digest_of
+from hub.encoders.text_encoder import TextEncoder
+from hub.loader.sources import digest_of
 from hub.systems.architectures import build
 from hub.weights.strict import save_weights
 from tests.builders.models.internvl import POOLED as ENCODER_POOLED
@@ -28,7 +28,7 @@ SIZES: dict[str, Any] = {
 }  # fmt: skip
 RULE = {"prefix": "summarize:", "drop": [1, 2, 3], "length": 83}
 PROMPT = {**RULE, "pooled": "encode", "negative": {**RULE, "pooled": "zeros"}, "empty": "encode"}
-"""Of `sdxl_aesthetic.pth`: the prefix before both; of mulankit's three switches the one for negative prompts alone is on."""
+"""Settings of `sdxl_aesthetic.pth`: a prefix for both prompts; of mulankit's three switches only the one for negative prompts is on."""
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def module_folder(tmp_path: Path, internvl: Path) -> Callable[..., Path]:
 
 
 def expected_of(internvl: Path, text: str) -> tuple[Tensor, Tensor]:
-    """Tokens (1, Q, C) and pooled (1, P) of a text, computed plainly from the weights."""
+    """Return tokens (1, Q, C) and pooled (1, P) of a text, computed plainly from the weights."""
     torch.manual_seed(1)
     module: Any = build("resampler-xl", SIZES).eval()
     ids_1L, _ = TextEncoder.from_folder(internvl).tokenize(["summarize:" + text], 83)

@@ -1,4 +1,4 @@
-"""Files of exactly the published keys and shapes; small where the format's sizes are free."""
+"""Build files with exactly the published keys and shapes, small where the format leaves sizes open."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ Shapes = dict[str, tuple[int, ...]]
 
 @dataclass(frozen=True)
 class Published:
-    """One published layout."""
+    """A published layout."""
 
     name: str
     format: str
     shapes: Shapes
     container: str = "torch"
     left: Shapes = field(default_factory=dict)
-    """What an import does not take."""
+    """Tensors that an import skips."""
     base: str = ""
     dtype: torch.dtype = torch.float32
     with_encoder: bool = False
@@ -53,7 +53,7 @@ def torch_layer(name: str, d: int, hidden: int) -> Shapes:
 
 
 def mulan(d: int, into: int = 24, queries: int = 120, prefix: str = "") -> Shapes:
-    """The table of keys of `LanguageAdapter`."""
+    """Return the keys and shapes of `LanguageAdapter`."""
     encoder, decoder = f"{prefix}transformer.encoder", f"{prefix}transformer.decoder"
     return {
         **linear(f"{prefix}proj.0", d, into), **linear(f"{prefix}proj.2", d, d), f"{prefix}queries": (1, queries, d),
@@ -201,7 +201,7 @@ PUBLISHED = (
 
 
 def random(shapes: Shapes, dtype: torch.dtype = torch.float32) -> dict[str, Tensor]:
-    """Small numbers, so that nothing saturates; positions count from 0, as they do."""
+    """Return tensors with small values, so that nothing saturates; position ids count from 0."""
     generator = torch.Generator().manual_seed(0)
     return {
         key: torch.arange(shape[1])[None]
@@ -212,7 +212,7 @@ def random(shapes: Shapes, dtype: torch.dtype = torch.float32) -> dict[str, Tens
 
 
 def write(published: Published, folder: Path) -> tuple[Path, dict[str, Tensor]]:
-    """A file under a name that tells nothing, and the tensors of it that are taken."""
+    """Write a file with an uninformative name; return it with the tensors that an import takes."""
     folder.mkdir(parents=True, exist_ok=True)
     path, taken = folder / "file", random(published.shapes, published.dtype)
     everything = taken | random(published.left, published.dtype)
@@ -231,7 +231,7 @@ def write(published: Published, folder: Path) -> tuple[Path, dict[str, Tensor]]:
 
 
 def write_tokenizer(folder: Path) -> Path:
-    """Eleven words, padded with the second."""
+    """Write a tokenizer of eleven words that pads with the second."""
     folder.mkdir(parents=True, exist_ok=True)
     words = {word: place for place, word in enumerate(["<s>", "<pad>", "</s>", "<unk>", *"abcdefg"])}
     tokenizer = Tokenizer(WordLevel(words, unk_token="<unk>"))

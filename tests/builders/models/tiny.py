@@ -1,4 +1,4 @@
-"""A tiny base, encoder and module of the real classes with random weights, and how they are published."""
+"""Build a tiny base, encoder and module of the real classes with random weights, and publish them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hub.weights.digest import digest_of
 from hub.weights.strict import save_weights
 
 WIDTH = 32
-"""Of the tiny base's cross-attention."""
+"""Width of the tiny base's cross-attention."""
 LENGTH = 16
 """Tokens of the tiny base's own text encoder."""
 ENCODER_WIDTH = 24
@@ -24,7 +24,7 @@ WORDS = (
 
 
 def clip_tokenizer() -> Any:
-    """A `CLIPTokenizer` of single bytes."""
+    """Return a `CLIPTokenizer` over single bytes."""
     from tokenizers.pre_tokenizers import ByteLevel
     from transformers import CLIPTokenizer
 
@@ -67,7 +67,7 @@ def push(hub: Any, name: str, content: Path, scratch: Path, *, kind: str, langua
 
 
 def tokens(pipe: Any, prompt: Any, **settings: Any) -> torch.Tensor:
-    """Embeddings of prompts, (B, L, C)."""
+    """Return the embeddings of prompts, (B, L, C)."""
     return pipe.encode_prompt(prompt, pipe.device, 1, False, **settings)[0]
 
 

@@ -1,4 +1,4 @@
-"""A hub of its own with people in it: ada owns what is published, bob does not, root is administrator."""
+"""Build a hub with users: ada owns the published artifacts, bob owns none, and root is an administrator."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from tests.builders.server.people import ROOT
 
 Header = Callable[..., dict[str, str]]
 READS = Conditioning(width=128, length=16)
-"""What `a_variant_config` gives."""
+"""The conditioning of `a_variant_config`."""
 NAME = "/api/v1/artifacts/ada/yo"
 ON_BOTH = pytest.mark.parametrize("hub", ["sqlite", "postgres"], indirect=True, scope="module")
-"""For what asks the registry questions that are more than reading a row: once on each database."""
+"""Runs tests with complex registry queries once on each database."""
 
 
 def _home(request: pytest.FixtureRequest, folder: Path) -> Home:
@@ -36,9 +36,9 @@ def _home(request: pytest.FixtureRequest, folder: Path) -> Home:
 
 @pytest.fixture(scope="module")
 def hub(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalHub]:
-    """On SQLite, or on PostgreSQL for a module that asks for both with ON_BOTH.
+    """Yield a hub on SQLite, or also on PostgreSQL for a test module that is marked with ON_BOTH.
 
-    `ada/yo` has two revisions; two bases read what it gives, and one does not; `ada/claims` is reported to be good."""
+    `ada/yo` has two revisions and fits two of three bases; `ada/claims` has a good, self-reported score."""
     folder = tmp_path_factory.mktemp("hub")
     with LocalHub.open(_home(request, folder)) as opened:
         for name in ("ada", "bob"):
@@ -73,7 +73,7 @@ def client(hub: LocalHub) -> Iterator[TestClient]:
 
 @pytest.fixture(scope="module")
 def as_(hub: LocalHub) -> Callable[..., dict[str, str]]:
-    """The header by which somebody is known."""
+    """Return a function that makes the authorization header of a user."""
 
     def header(name: str, role: str = "write", artifact: str = "") -> dict[str, str]:
         secret = hub.tokens.create(hub.accounts.get(name), role, ROOT, artifact=artifact)
@@ -84,7 +84,7 @@ def as_(hub: LocalHub) -> Callable[..., dict[str, str]]:
 
 @pytest.fixture
 def new_score() -> Callable[..., dict[str, Any]]:
-    """The body of a measured score."""
+    """Return a function that makes the body of a measured score."""
 
     def body(**changes: Any) -> dict[str, Any]:
         return {

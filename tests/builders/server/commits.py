@@ -1,4 +1,4 @@
-"""Files that are committed over HTTP."""
+"""Commit files over HTTP."""
 
 from __future__ import annotations
 

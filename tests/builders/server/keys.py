@@ -1,4 +1,4 @@
-"""Keys that sign."""
+"""Generate signing keys."""
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat

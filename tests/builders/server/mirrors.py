@@ -1,4 +1,4 @@
-"""Servers that can be stopped, and servers that mirror them."""
+"""Start servers that can be stopped, and servers that mirror them."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ WEIGHTS = save({"weight": np.random.default_rng(0).standard_normal(700_000, dtyp
 
 @contextmanager
 def mirroring(hub: LocalHub, address: str, token: str | None = None) -> Iterator[Served]:
-    """A server that mirrors the hub at an address."""
-    upstream = UpstreamClient(address, token)  # The part closes it when the application ends.
+    """Yield a server that mirrors the hub at an address."""
+    upstream = UpstreamClient(address, token)  # The mirror part closes it when the application ends.
     parts = [MirrorPart(upstream) if part.name == "mirror" else part for part in server_parts()]
     with served(create_app(hub, parts=parts)) as running:
         yield running
 
 
 def settled(hub: LocalHub) -> None:
-    """Wait until nothing is on its way: a client has the last byte a moment before the store has it."""
+    """Wait until no fetch is running: a client receives the last byte a moment before the store does."""
     for _ in range(1000):
         if not any((hub.home.folder / "mirror").glob("*")):
             return

@@ -1,4 +1,4 @@
-"""Addresses that a server may and may not connect to for somebody else, for everything that does so."""
+"""Network addresses that a server may or must not connect to on behalf of a user."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ INSIDE = (
     "64:ff9b::a83f:8110", "64:ff9b:1::7f00:1", "2002:7f00:1::", "2002:a00:1::1", "2002:a83f:8110::1",
     "2001:0:4136:e378:8000:63bf:3fff:fdd2", "2001:db8::1", "::7f00:1", "nonsense",
 )  # fmt: skip
-"""Private, local, reserved, of a cloud's own services; plain, or dressed as another kind of address."""
+"""Private, local, reserved and cloud-metadata addresses, plain or encoded as another kind of address."""
 OUTSIDE = ("8.8.8.8", "1.1.1.1", "2606:4700:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808", "2002:808:808::1")
 
 
-def resolving(*routes: str) -> Callable[..., list[Any]]:
-    """A `socket.getaddrinfo` that finds these for every name."""
-    return lambda *_, **__: [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (each, 443)) for each in routes]
+def resolving(*addresses: str) -> Callable[..., list[Any]]:
+    """Return a `socket.getaddrinfo` that resolves every name to these addresses."""
+    return lambda *_, **__: [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (each, 443)) for each in addresses]

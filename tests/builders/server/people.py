@@ -1,4 +1,4 @@
-"""A server of its own, and browsers that send forms as browsers do."""
+"""Start a server with users, and browsers that submit forms as real browsers do."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ OTHER_PASSWORD = "another horse entirely"
 
 @pytest.fixture(scope="session")
 def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The registry that every test begins with: made once, for Argon2 and the migrations take their time."""
+    """Return the registry that every test starts with; built once, because Argon2 and the migrations are slow."""
     folder = tmp_path_factory.mktemp("furnished")
     with LocalHub.open(Home(folder / "registry.db", folder, folder / "cards")) as hub:
         furnish(hub)
@@ -35,14 +35,14 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def furnish(hub: LocalHub) -> None:
-    """Let everybody in whom the fixture `hub` tells of."""
+    """Add the users that the fixture `hub` describes."""
     add_people(hub, "ada", "bob")
     for name in ("ada", "bob"):
         hub.accounts.set_password(name, PASSWORD, ROOT)
 
 
 def add_people(hub: LocalHub, *names: str) -> None:
-    """Add users, the administrator root, and `lab`, ada's organisation."""
+    """Add users, the administrator root, and ada's organisation `lab`."""
     for name in names:
         hub.accounts.add(name, ROOT, full_name=name.capitalize())
     hub.accounts.add("root", ROOT, is_admin=True)
@@ -52,7 +52,7 @@ def add_people(hub: LocalHub, *names: str) -> None:
 
 @pytest.fixture
 def hub(tmp_path: Path, furnished: Path) -> Iterator[LocalHub]:
-    """Users ada and bob with PASSWORD, the administrator root, and `lab`, ada's organisation."""
+    """Yield a hub with the users ada and bob (PASSWORD), the administrator root, and ada's organisation `lab`."""
     shutil.copy(furnished, tmp_path / "registry.db")
     with LocalHub.open(Home(tmp_path / "registry.db", tmp_path, tmp_path / "cards")) as opened:
         yield opened
@@ -60,7 +60,7 @@ def hub(tmp_path: Path, furnished: Path) -> Iterator[LocalHub]:
 
 @pytest.fixture
 def token_of(hub: LocalHub) -> Callable[..., str]:
-    """A new token of a user."""
+    """Return a function that creates a token of a user."""
 
     def make(name: str, role: str = "write", artifact: str = "") -> str:
         return hub.tokens.create(hub.accounts.get(name), role, ROOT, artifact=artifact)
@@ -76,7 +76,7 @@ def endpoint(hub: LocalHub) -> Iterator[str]:
 
 @dataclass
 class Browser:
-    """Keeps cookies, and sends forms with the hidden word of the page that holds them."""
+    """A client that keeps cookies and submits forms with the hidden token of their page."""
 
     client: httpx.Client
     headers: dict[str, str] = field(default_factory=dict)
@@ -85,7 +85,7 @@ class Browser:
         return self.client.get(path, headers={"accept": "text/html", **self.headers})
 
     def send(self, page: str, action: str, fields: dict[str, str] | None = None, **headers: str) -> httpx.Response:
-        """Fill in a form of `page`."""
+        """Submit a form of `page`."""
         return self.post(action, {"form": self.csrf_token(page), **(fields or {})}, **headers)
 
     def post(self, action: str, fields: dict[str, str], **headers: str) -> httpx.Response:
@@ -100,7 +100,7 @@ class Browser:
         return found[1]
 
     def enter(self, hub: LocalHub, name: str = "ada") -> None:
-        """Be logged in, without the form and without Argon2's time: for tests of what comes afterwards."""
+        """Log in without the form and without the cost of Argon2, for tests of later steps."""
         secret = Sessions(hub.registry.database).begin(hub.accounts.get(name), Actor(name, "password", "192.0.2.1"))
         self.client.cookies.set("linguahub", secret, domain=self.client.base_url.host)
 
@@ -110,7 +110,7 @@ class Browser:
 
 @pytest.fixture
 def browse(hub: LocalHub) -> Iterator[Callable[..., Browser]]:
-    """Another browser, at an address of the network that is kept for documentation."""
+    """Yield a function that makes another browser, with an address from the documentation range."""
     app = create_app(hub)
     with ExitStack() as opened:
 

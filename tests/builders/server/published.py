@@ -1,4 +1,4 @@
-"""A hub with a handful of real artifacts, published the way everybody publishes, and the application around it."""
+"""Build a hub with a few real artifacts, published as users publish them, and its application."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def a_score(value: float, **changes: object) -> Score:
 
 
 class Publisher:
-    """Publishes small artifacts into one hub."""
+    """Publishes small artifacts to one hub."""
 
     def __init__(self, hub: LocalHub, workshop: Path) -> None:
         self.hub = hub
@@ -118,7 +118,10 @@ class Publisher:
 
 @pytest.fixture(scope="session")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalHub]:
-    """An open hub with a few artifacts beside the curated cards; `ada/first-yo` has two revisions, of `bob/withdrawn` the first is yanked."""
+    """Yield an open hub with the curated cards and a few artifacts.
+
+    `ada/first-yo` has two revisions; the first revision of `bob/withdrawn` is yanked.
+    """
     hub = LocalHub.open(tmp_path_factory.mktemp("home"))
     publisher = Publisher(hub, tmp_path_factory.mktemp("workshop"))
     publisher.base("tiny-sd")
@@ -147,13 +150,13 @@ def hub(published: LocalHub) -> LocalHub:
 
 @pytest.fixture(scope="session")
 def client(hub: LocalHub) -> Iterator[TestClient]:
-    """Asks the application without a network."""
+    """Yield a client that calls the application without a network."""
     with TestClient(create_app(hub), follow_redirects=False) as client:
         yield client
 
 
 @pytest.fixture(scope="session")
 def endpoint(hub: LocalHub) -> Iterator[str]:
-    """The address of the same application behind a real uvicorn."""
+    """Yield the address of the same application, served by a real uvicorn."""
     with serving(hub) as address:
         yield address

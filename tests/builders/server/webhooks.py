@@ -1,4 +1,4 @@
-"""Receivers that are real servers, and webhooks that lead to them."""
+"""Start webhook receivers that are real servers, and create webhooks that point to them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass
 class Receiver:
-    """What arrived, and what is answered."""
+    """The requests that arrived, and the statuses to respond with."""
 
     url: str = ""
     arrived: list = field(default_factory=list)
     statuses: list = field(default_factory=list)
-    """Answered in turn; 200 afterwards."""
+    """Statuses returned in turn, then 200."""
     headers: dict = field(default_factory=dict)
 
     @property

@@ -1,4 +1,4 @@
-"""A server of its own, which Hugging Face's unmodified client writes to."""
+"""Start a server that Hugging Face's unmodified client writes to."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.builders.server.people import ROOT, add_people
 
 @pytest.fixture(scope="session", params=["sqlite and a folder", "postgres and a bucket"])
 def places(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
-    """Where the server keeps things: everything that writes runs once on each pair of places."""
+    """Yield the storage of the server: every test that writes runs once on each combination of database and store."""
     folder = tmp_path_factory.mktemp("home")
     environment = {"HUB_HOME": str(folder), "HUB_CARDS": str(folder / "no-cards")}
     with pytest.MonkeyPatch.context() as patch:
@@ -30,7 +30,7 @@ def places(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture(scope="session")
 def written(places: Home) -> Iterator[LocalHub]:
-    """An open hub without curated cards. Users: ada and bob; `lab` is ada's organisation; root is administrator."""
+    """Yield an open hub without curated cards, with the users ada and bob, ada's organisation `lab` and the administrator root."""
     disable_progress_bars()
     with LocalHub.open(places) as hub:
         add_people(hub, "ada", "bob", "eve")
@@ -44,7 +44,7 @@ def hub(written: LocalHub) -> LocalHub:
 
 @pytest.fixture(scope="session")
 def token_of(hub: LocalHub) -> Callable[..., str]:
-    """A new token of a user."""
+    """Return a function that creates a token of a user."""
 
     def make(name: str, role: str = "write", artifact: str = "") -> str:
         return hub.tokens.create(hub.accounts.get(name), role, ROOT, artifact=artifact)
@@ -54,7 +54,7 @@ def token_of(hub: LocalHub) -> Callable[..., str]:
 
 @pytest.fixture(scope="session")
 def api(endpoint: str, token_of: Callable[..., str]) -> HfApi:
-    """Ada's client."""
+    """Return ada's client."""
     return HfApi(endpoint=endpoint, token=token_of("ada"))
 
 
@@ -70,7 +70,7 @@ def nobodys(endpoint: str) -> HfApi:
 
 @pytest.fixture
 def repo(api: HfApi, request: pytest.FixtureRequest) -> str:
-    """A new repository of ada's."""
+    """Return the name of a new repository of ada's."""
     name = request.node.name.partition("[")[0].removeprefix("test_")[:60].strip("_")
     suffix = abs(hash(request.node.nodeid)) % 10**6
     return api.create_repo(f"ada/{name}-{suffix}").repo_id
@@ -78,7 +78,7 @@ def repo(api: HfApi, request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def fetch(api: HfApi, tmp_path: Path) -> Callable[..., bytes]:
-    """Download a file through the client."""
+    """Return a function that downloads a file through the client."""
 
     def fetch(repo: str, path: str, **options: str) -> bytes:
         return Path(api.hf_hub_download(repo, path, cache_dir=tmp_path / "cache", **options)).read_bytes()

@@ -1,4 +1,4 @@
-"""`hub train` on the tiny models, as a function."""
+"""Run `hub train` on the tiny models as a function."""
 
 from __future__ import annotations
 

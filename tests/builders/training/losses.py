@@ -1,4 +1,4 @@
-"""Losses of a method on a fixed batch, and plain ones to compare with."""
+"""Compute the losses of a method on a fixed batch, and plain losses to compare with."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def some_draw(step: int = 0, count: int = 6) -> Draw:
 
 
 def golden_losses(method: Method) -> list[float]:
-    """Losses of the first four updates of plain AdamW."""
+    """Return the losses of the first four updates with plain AdamW."""
     sampler = Sampler(method.example_count, 4, 7, method.example_weights)
     learning = [parameter for parameter in method.module.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(learning, lr=1e-2)
@@ -31,7 +31,7 @@ def golden_losses(method: Method) -> list[float]:
 
 
 def plain_contrast(x: Tensor, y: Tensor, scale: float, group: list[int]) -> float:
-    """Symmetric cross-entropy in float64, one row at a time."""
+    """Return the symmetric cross-entropy in float64, computed one row at a time."""
     total = 0.0
     for a, b in ((x.double(), y.double()), (y.double(), x.double())):
         for i in range(len(a)):

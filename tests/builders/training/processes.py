@@ -1,7 +1,6 @@
-"""Processes for tests, from a server that has imported the libraries once: a process then costs what it computes.
+"""Start processes for tests from a fork server that has imported the libraries once, so that each starts quickly.
 
-A process is told what `torchrun` tells the ones that it starts; that `torchrun` itself starts them is a test of its own
-(`test_contrast`).
+A process gets the environment that `torchrun` sets; a separate test (`test_contrast`) starts processes with `torchrun`.
 """
 
 from __future__ import annotations
@@ -19,22 +18,22 @@ from pathlib import Path
 from typing import Any, cast
 
 PRELOADED = ("tests.trainers.loop.test_sharding", "tests.trainers.loop.test_loop")
-"""Between them they import all that a process of these tests runs."""
+"""Together they import everything that a process of these tests needs."""
 Call = tuple[str, str, tuple[Any, ...]]
-"""Module, function and arguments: of what a process does, by name, so that the server need not know it."""
+"""Module, function and arguments of a call, by name, so that the fork server need not import it."""
 
 
-def start(calls: Sequence[Call], environment: Mapping[str, str], said: Path) -> ForkServerProcess:
-    """A process that makes `calls` one after the other, and says to the file `said` what it says."""
+def start(calls: Sequence[Call], environment: Mapping[str, str], output: Path) -> ForkServerProcess:
+    """Start a process that makes `calls` in order and writes its output to the file `output`."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(PRELOADED))
-    process = context.Process(target=_work, args=(list(calls), dict(environment), str(said)))
+    process = context.Process(target=_work, args=(list(calls), dict(environment), str(output)))
     process.start()
     return process
 
 
 def launch(calls: Sequence[Call], *, processes: int = 1, environment: Mapping[str, str] | None = None) -> str:
-    """The same in one process, or in some that find each other, each of which must end well. What they said."""
+    """Make `calls` in one process or in several connected ones, which must all succeed, and return their output."""
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         started = []
@@ -49,15 +48,15 @@ def launch(calls: Sequence[Call], *, processes: int = 1, environment: Mapping[st
             _wait(started)
         finally:
             for process in started:
-                process.kill()  # one waits for another that has failed
+                process.kill()  # a process may wait for another that has failed
                 process.join()
-        said = "".join((Path(folder) / str(rank)).read_text(encoding="utf-8") for rank in range(processes))
-    assert all(process.exitcode == 0 for process in started), said
-    return said
+        output = "".join((Path(folder) / str(rank)).read_text(encoding="utf-8") for rank in range(processes))
+    assert all(process.exitcode == 0 for process in started), output
+    return output
 
 
 def _wait(started: Sequence[ForkServerProcess]) -> None:
-    """Until all have ended, or one has failed."""
+    """Wait until all processes have ended or one has failed."""
     running = {process.sentinel: process for process in started}
     while running:
         for ended in wait(list(running)):
@@ -67,10 +66,10 @@ def _wait(started: Sequence[ForkServerProcess]) -> None:
                 return
 
 
-def _work(calls: Sequence[Call], environment: Mapping[str, str], said: str) -> None:
+def _work(calls: Sequence[Call], environment: Mapping[str, str], output: str) -> None:
     import torch
 
-    out = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    out = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(out, 1)
     os.dup2(out, 2)
     os.environ.update(environment)
@@ -86,7 +85,7 @@ def free_port() -> int:
 
 
 def kill(process: ForkServerProcess) -> None:
-    """As a machine that loses its power would."""
+    """Kill a process as a power failure would."""
     assert process.pid is not None
     os.kill(process.pid, signal.SIGKILL)
     process.join()

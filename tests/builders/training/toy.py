@@ -1,4 +1,4 @@
-"""A corpus of a dozen things in three languages, and a tiny CLIP that reads them."""
+"""Build a corpus of a dozen concepts in three languages, and a tiny CLIP that reads them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WORDS = {
     "tree": ("igi", "mti"), "car": ("ọkọ̀", "gari"), "bread": ("búrẹ́dì", "mkate"), "water": ("omi", "maji"),
 }  # fmt: skip
 HELD_OUT = ("bread", "water")
-"""In `yo` alone."""
+"""Concepts held out in `yo` only."""
 
 
 class ToyCorpus:
@@ -79,7 +79,7 @@ def tiny_clip(seed: int) -> tuple[CLIPModel, CLIPTokenizer]:
 
 
 def complete(installed: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make `root` the home of this process: a copy of what is installed; `toy` is one of its corpora."""
+    """Make `root` the home of this process: a copy of the installation, with the corpus `toy`."""
     for part in ("cards", "home"):
         shutil.copytree(installed / part, root / part, symlinks=True)
     monkeypatch.setenv("HUB_CARDS", str(root / "cards"))

@@ -1,4 +1,4 @@
-"""Cards of what is upstream, and repositories in Hugging Face's cache."""
+"""Write cards of upstream artifacts, and repositories in Hugging Face's cache."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def write(folder: Path, kind: str, repository: str, file: str, **ours: Any) -> N
 
 
 def seed(cache: Path, repository: str, content: Path, at: str = "") -> Path:
-    """`content` as the head of a repository in Hugging Face's cache."""
+    """Put `content` into Hugging Face's cache as the head of a repository."""
     root = cache / f"models--{repository.replace('/', '--')}"
     (root / "refs").mkdir(parents=True)
     (root / "refs" / "main").write_text(COMMIT)
@@ -38,7 +38,7 @@ def seed(cache: Path, repository: str, content: Path, at: str = "") -> Path:
 
 @pytest.fixture
 def gated(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A hub that wants agreement first."""
+    """Yield the address of a hub that requires accepting terms first."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -51,7 +51,7 @@ def gated(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         do_HEAD = do_GET
 
         def log_message(self, format: str, *arguments: object) -> None:
-            """Nobody reads it."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)

@@ -1,4 +1,4 @@
-"""An installation whose encoders are upstream as pickles."""
+"""Build an installation whose encoders are upstream pickles."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TEXTS = ["aja eye", "", "ologbo"]
 
 
 class World(NamedTuple):
-    """An installation that only the command line knows, and Hugging Face's cache, which is all there is of a network."""
+    """An installation used only through the command line, with Hugging Face's cache instead of a network."""
 
     home: Home
     cache: Path

@@ -1,4 +1,4 @@
-"""A hub on this machine that answers as huggingface.co does for the files it is given."""
+"""Serve files from this machine as huggingface.co does."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ COMMIT = "c0ffee" + 34 * "0"
 
 @dataclass
 class TinyHub:
-    """`files` maps `owner/name/path` to bytes; `announced` overrides the digest that the ETag tells."""
+    """A small hub. `files` maps `owner/name/path` to bytes; `announced` overrides the digest in the ETag."""
 
     files: dict[str, bytes] = field(default_factory=dict)
     announced: dict[str, str] = field(default_factory=dict)
     broken_after: int | None = None
-    """Bytes after which the connection is cut, once."""
+    """Number of bytes after which the connection is closed, once."""
     ranges: list[str] = field(default_factory=list)
-    """`Range` headers that were asked for."""
+    """`Range` headers of the requests."""
     address: str = ""
 
 
 def _about(hub: TinyHub, path: str) -> object:
-    """What the hub tells of a repository: its files, alone or as a tree."""
+    """Return the description of a repository: its files as a list or as a tree."""
     repository = "/".join(path.split("?", maxsplit=1)[0].split("/")[3:5])
     sizes = {
         key.removeprefix(f"{repository}/"): len(content)
@@ -89,8 +89,8 @@ def tiny_hub() -> Iterator[TinyHub]:
             elif with_body:
                 self.wfile.write(content[first:])
 
-        def send_json(self, told: object) -> None:
-            content = json.dumps(told).encode()
+        def send_json(self, value: object) -> None:
+            content = json.dumps(value).encode()
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(content)))
@@ -98,7 +98,7 @@ def tiny_hub() -> Iterator[TinyHub]:
             self.wfile.write(content)
 
         def log_message(self, format: str, *arguments: object) -> None:
-            """Tests read what they need from `TinyHub`."""
+            """Log nothing: tests read what they need from `TinyHub`."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     hub.address = f"http://127.0.0.1:{server.server_address[1]}"

@@ -1,11 +1,11 @@
-"""What one client does, step by step. Runs in that client's own environment: imports huggingface_hub and nothing of ours.
+"""The steps that one client performs. They run in that client's environment, with huggingface_hub and none of our code.
 
     python -m journey --guest-token TOKEN [--sending]
 
-Each line that it writes is a step as JSON: `name`, `group`, `outcome` (`yes`, `absent` or `failed`) and `reason`.
+Each output line is a step as JSON: `name`, `group`, `outcome` (`yes`, `absent` or `failed`) and `reason`.
 """
 
 CROWD = 120
-"""Empty models of the organisation `crowd`: more than a page of a list has."""
+"""Empty models of the organisation `crowd`: more than fit on a page of a list."""
 LARGE, LONG, MANY = "crowd-of-one/large", "crowd-of-one/long", "crowd-of-one/many"
-"""A file of 12 MiB; 61 commits, each but the first of another file; 1005 files. Made before the server was started."""
+"""A file of 12 MiB; 61 commits, each after the first with another file; 1,005 files. Created before the server starts."""

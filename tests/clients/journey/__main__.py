@@ -1,4 +1,4 @@
-"""Run all steps, or those that send large files; a line of JSON each."""
+"""Run all steps, or only those that upload large files, and print a line of JSON for each."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from huggingface_hub.utils import disable_progress_bars, logging
-from journey import (  # noqa: F401 - importing them is what registers their steps
+from journey import (  # noqa: F401 - importing them registers their steps
     accounts,
     cards,
     commands,
@@ -27,7 +27,7 @@ from journey.steps import STEPS, Run, take
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--guest-token", required=True)
-    parser.add_argument("--sending", action="store_true", help="only what sends large files")
+    parser.add_argument("--sending", action="store_true", help="only steps that upload large files")
     arguments = parser.parse_args()
     disable_progress_bars()
     logging.set_verbosity_error()

@@ -1,4 +1,4 @@
-"""Who the client is, and whether it may."""
+"""Accounts: identity and permissions of the client."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def know_oneself(run: Run) -> None:
 def log_in(run: Run) -> None:
     huggingface_hub.login(token=run.token)
     assert Path(constants.HF_TOKEN_PATH).read_text() == run.token
-    with suppress(OSError):  # It says that HF_TOKEN is still set, after it has forgotten the other one.
+    with suppress(OSError):  # Warns that HF_TOKEN is still set, after deleting the other token.
         huggingface_hub.logout()
     assert not Path(constants.HF_TOKEN_PATH).exists()
 
 
-@step("an invalid token is reported as such, not as a missing repository")
+@step("an invalid token is reported, and not as a missing repository")
 def be_refused(run: Run) -> None:
     wrong = HfApi(token="lh_wrong")
     assert status_of(wrong.whoami) == 401
@@ -44,7 +44,7 @@ def check_reading(run: Run) -> None:
         run.guest.auth_check(hidden)
     except RepositoryNotFoundError:
         return
-    raise AssertionError("a private repository was found by somebody else")
+    raise AssertionError("another user found a private repository")
 
 
 @step("`auth_check(write=True)`")

@@ -12,7 +12,7 @@ from huggingface_hub import (
     metadata_load,
     metadata_update,
 )
-from journey.steps import Absent, Run, error_of, goes_elsewhere, step
+from journey.steps import Absent, Run, bypasses_endpoint, error_of, step
 
 
 def card(run: Run, **data: object) -> ModelCard:
@@ -21,9 +21,9 @@ def card(run: Run, **data: object) -> ModelCard:
     return ModelCard(f"---\n{known.to_yaml()}\n---\n\n# First\n")
 
 
-def need_our_judgement() -> None:
-    if goes_elsewhere(RepoCard.validate):
-        raise Absent("asks huggingface.co whether a card is valid, whatever `HF_ENDPOINT` says")
+def need_server_validation() -> None:
+    if bypasses_endpoint(RepoCard.validate):
+        raise Absent("validates cards on huggingface.co, regardless of `HF_ENDPOINT`")
 
 
 @step("`ModelCard.load`, with `model-index`")
@@ -35,7 +35,7 @@ def load(run: Run) -> None:
 
 @step("`ModelCard.push_to_hub`, with `model-index`")
 def push(run: Run) -> None:
-    need_our_judgement()
+    need_server_validation()
     repo = run.repo("carded")
     card(run, tags=["first"]).push_to_hub(repo)
     found = ModelCard.load(repo)
@@ -47,7 +47,7 @@ def push(run: Run) -> None:
 
 @step("`metadata_update`, `metadata_eval_result`")
 def update(run: Run) -> None:
-    need_our_judgement()
+    need_server_validation()
     repo = run.repo("updated")
     card(run, tags=["first"]).push_to_hub(repo)
     metadata_update(repo, {"tags": ["second"]}, overwrite=True)
@@ -64,9 +64,9 @@ def update(run: Run) -> None:
     assert metadata_load(path)["tags"] == ["second"]
 
 
-@step("an invalid card is reported before it is sent (`validate-yaml`)")
+@step("an invalid card is reported before the upload (`validate-yaml`)")
 def validate(run: Run) -> None:
-    need_our_judgement()
+    need_server_validation()
     card(run).validate()
     wrong = ModelCard("---\nlinguahub:\n  kind: adapter\n---\n")
     error = error_of(wrong.validate)
@@ -75,7 +75,7 @@ def validate(run: Run) -> None:
 
 @step("`DatasetCard.push_to_hub`")
 def push_dataset(run: Run) -> None:
-    need_our_judgement()
+    need_server_validation()
     repo = run.repo("carded-words", repo_type="dataset")
     DatasetCard("---\nlicense: mit\nlanguage: ha\n---\n\n# Words\n").push_to_hub(repo)
     assert "ha" in run.api.dataset_info(repo).tags

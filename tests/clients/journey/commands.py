@@ -11,9 +11,9 @@ from journey.steps import VERSION, Absent, Run, step
 
 @step("`hf auth login`, `whoami`")
 def authenticate(run: Run) -> None:
-    run.hf_alone("auth", "login", "--token", run.token)
+    run.hf_in_subprocess("auth", "login", "--token", run.token)
     assert Path(constants.HF_TOKEN_PATH).read_text() == run.token
-    assert run.me in run.hf_alone("auth", "whoami")
+    assert run.me in run.hf_in_subprocess("auth", "whoami")
 
 
 @step("`hf repos create`, `tag`, `branch`, `settings`, `move`, `delete`")
@@ -25,7 +25,7 @@ def keep_repositories(run: Run) -> None:
     run.hf(group, "tag", "create", repo, "v1")
     assert [each.name for each in run.api.list_repo_refs(repo).tags] == ["v1"]
     if VERSION < (1, 0):
-        raise Absent("only `create` and `tag`, which work")
+        raise Absent("has only `create` and `tag`, which work")
     run.hf(group, "branch", "create", repo, "dev")
     run.hf(group, "settings", repo, "--gated", "manual")
     assert run.api.model_info(repo).gated == "manual"
@@ -51,7 +51,7 @@ def send_and_fetch(run: Run) -> None:
 @step("`hf upload-large-folder`")
 def send_large_folder(run: Run) -> None:
     if VERSION >= (2, 0):
-        raise Absent("no `upload-large-folder`; `upload` does the same")
+        raise Absent("no `upload-large-folder`; `upload` handles large folders")
     repo = run.repo("sent-largely")
     folder = run.folder_with("largely", {"a/model.safetensors": weights(1000)})
     run.hf("upload-large-folder", repo, folder, "--repo-type", "model", "--num-workers", "1", "--no-report")

@@ -1,4 +1,4 @@
-"""Contents that a registry accepts: text, weights, and bytes that nobody has sent before."""
+"""Generate contents that a registry accepts: text, weights, and bytes that are new to the server."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ def noise(size: int) -> bytes:
 
 
 def large(size: int) -> bytes:
-    """New bytes, cheaply: only the beginning is noise."""
+    """Return new bytes cheaply: only the beginning is noise."""
     return os.urandom(64) + bytes(size - 64)
 
 
 def weights(count: int) -> bytes:
-    """A safetensors file with `count` random numbers."""
+    """Return a safetensors file with `count` random values."""
     header = json.dumps({"weight": {"dtype": "F32", "shape": [count], "data_offsets": [0, 4 * count]}}).encode()
     return struct.pack("<Q", len(header)) + header + os.urandom(4 * count)

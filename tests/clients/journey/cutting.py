@@ -1,4 +1,4 @@
-"""A line that breaks: passes everything on to the server, and cuts one answer off in the middle."""
+"""A proxy that forwards everything to the server and cuts off one response in the middle."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 
 class Proxy:
-    """One connection at a time is passed on; `ranges` are those that were asked for."""
+    """Forwards one connection at a time; `ranges` has the requested ranges."""
 
     def __init__(self, endpoint: str, after_bytes: int) -> None:
         parts = urlsplit(endpoint)

@@ -1,4 +1,4 @@
-"""What a repository is and holds."""
+"""Descriptions of repositories and their files."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def describe_files(run: Run) -> None:
     assert found.safetensors.total == 2000 and found.safetensors.parameters == {"F32": 2000}, found.safetensors
 
 
-@step("`model_info(expand=…)`, `dataset_info(expand=…)`: only these properties; 400 for unknown ones")
+@step("`model_info(expand=…)`, `dataset_info(expand=…)`: the requested fields; 400 for unknown ones")
 def expand(run: Run) -> None:
     repo = run.repo("unfolded", {"README.md": CARD})
     found = run.api.model_info(repo, expand=["likes", "cardData", "siblings", "downloadsAllTime", "pipeline_tag"])
@@ -44,7 +44,7 @@ def expand(run: Run) -> None:
     assert run.api.dataset_info(words, expand=["sha", "tags"]).sha
 
 
-@step("`list_repo_tree`: a folder, all below it, with the last commit of each (`expand`)")
+@step("`list_repo_tree`: a folder, recursive, with the last commit of each entry (`expand`)")
 def walk_tree(run: Run) -> None:
     repo = run.repo("treelike", {"a.txt": TEXT, "b/c.txt": TEXT, "b/d/e.safetensors": weights(1000)})
     run.api.upload_file(path_or_fileobj=TEXT * 2, path_in_repo="a.txt", repo_id=repo, commit_message="Change a")
@@ -58,14 +58,14 @@ def walk_tree(run: Run) -> None:
     assert status_of(lambda: next(iter(run.api.list_repo_tree(repo, "absent")))) == 404
 
 
-@step("`list_repo_files` and `list_repo_tree` of more files than a page has (1,000; 50 with `expand`)")
+@step("`list_repo_files` and `list_repo_tree` with more files than fit on a page (1,000; 50 with `expand`)")
 def walk_pages(run: Run) -> None:
     assert len(run.api.list_repo_files(MANY)) == 1005
     expanded = list(run.api.list_repo_tree(LONG, expand=True))
     assert len({each.path for each in expanded}) == 60 and expanded[-1].last_commit.title == "Say 59 < 99"
 
 
-@step("`get_paths_info`: files and folders, with their last commit; missing ones are left out")
+@step("`get_paths_info`: files and folders, with their last commit; missing ones omitted")
 def describe_paths(run: Run) -> None:
     repo = run.repo("pathlike", {"b/c.txt": TEXT})
     folder, file = run.api.get_paths_info(repo, ["b", "b/c.txt", "absent"], expand=True)
@@ -73,7 +73,7 @@ def describe_paths(run: Run) -> None:
     assert file.last_commit.title == folder.last_commit.title == "Begin"
 
 
-@step("`list_lfs_files`, `permanently_delete_lfs_files`: gone from every revision")
+@step("`list_lfs_files`, `permanently_delete_lfs_files`: deleted from every revision")
 def erase(run: Run) -> None:
     repo = run.repo("erased", {"kept.safetensors": weights(1000), "a.txt": TEXT})
     run.api.upload_file(path_or_fileobj=weights(1000), path_in_repo="gone.safetensors", repo_id=repo)
@@ -88,7 +88,7 @@ def erase(run: Run) -> None:
     assert "gone.safetensors" not in {each.filename for each in run.api.list_lfs_files(repo)}
 
 
-@step("`get_sharded_safetensors_metadata`: all shards in one answer")
+@step("`get_sharded_safetensors_metadata`: all shards in one response")
 def read_shards(run: Run) -> None:
     need(HfApi, "get_sharded_safetensors_metadata")
     index = b'{"metadata": {"total_size": 8000}, "weight_map": {"weight": "model-00001-of-00001.safetensors"}}'

@@ -1,4 +1,4 @@
-"""Files on their way to the client, and what it keeps of them."""
+"""Downloads and the client's cache."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def download(run: Run) -> None:
     assert try_to_load_from_cache(repo, "sub/model.safetensors") == path
 
 
-@step("missing files are remembered (`.no_exist`) and raise the client's own errors")
+@step("missing files are cached (`.no_exist`) and raise the client's errors")
 def miss(run: Run) -> None:
     repo = run.repo("missing", {"a.txt": TEXT})
     for call, error in (
@@ -49,7 +49,7 @@ def miss(run: Run) -> None:
     assert try_to_load_from_cache(repo, "absent.json") is _CACHED_NO_EXIST
 
 
-@step("`snapshot_download`, whole and with patterns")
+@step("`snapshot_download`, complete and with patterns")
 def download_all(run: Run) -> None:
     files = {"a.txt": TEXT, "b/model.safetensors": weights(2000), "b/c.json": b"{}", "d.tmp": TEXT}
     repo = run.repo("snapshot", files)
@@ -62,7 +62,7 @@ def download_all(run: Run) -> None:
     assert found == {"b/model.safetensors", "d.tmp"}
 
 
-@step("`local_dir`: into a folder, and only what has changed a second time")
+@step("`local_dir`: to a folder, and the second time only changed files")
 def download_to_folder(run: Run) -> None:
     repo = run.repo("local", {"a.txt": TEXT, "b/model.safetensors": weights(2000)})
     folder = run.folder / "local"
@@ -74,7 +74,7 @@ def download_to_folder(run: Run) -> None:
     assert (folder / "b/model.safetensors").stat().st_mtime_ns == kept.st_mtime_ns
 
 
-@step("downloads by branch, tag and commit")
+@step("by branch, tag and commit")
 def download_revisions(run: Run) -> None:
     repo = run.repo("revisions", {"a.txt": b"1"})
     first = run.api.model_info(repo).sha
@@ -87,18 +87,18 @@ def download_revisions(run: Run) -> None:
     assert snapshot_download(repo, revision="feat/x").endswith(run.api.model_info(repo, revision="feat/x").sha)
 
 
-@step("an interrupted download is resumed (`Range`)")
+@step("an interrupted download resumes (`Range`)")
 def resume(run: Run) -> None:
-    with cutting(run.endpoint, after_bytes=11 << 20) as proxy:  # Clients keep what they have in pieces of 10 MiB.
+    with cutting(run.endpoint, after_bytes=11 << 20) as proxy:  # Clients save what they receive in pieces of 10 MiB.
         fetch = partial(hf_hub_download, LARGE, "a.parquet", endpoint=proxy.address, cache_dir=run.folder / "cut")
-        with suppress(Exception):  # Some versions go on within the call, others when they are called again.
+        with suppress(Exception):  # Some versions resume within the call, others when called again.
             fetch()
         path = fetch()
     [known] = run.api.get_paths_info(LARGE, "a.parquet")
     assert hashlib.sha256(Path(path).read_bytes()).hexdigest() == known.lfs.sha256
     assert proxy.was_cut
     if not any(each.startswith("bytes=") for each in proxy.ranges):
-        raise Absent("starts again from the beginning: it resumes only after a timeout")
+        raise Absent("starts over: it resumes only after a timeout")
 
 
 @step("`get_hf_file_metadata`: commit, ETag, size")
@@ -108,7 +108,7 @@ def know_file(run: Run) -> None:
     assert found.commit_hash == run.api.model_info(repo).sha and found.size == len(TEXT) and found.etag, found
 
 
-@step("`get_safetensors_metadata`: only the header, by ranges")
+@step("`get_safetensors_metadata`: only the header, by range requests")
 def read_header(run: Run) -> None:
     repo = run.repo("headed", {"model.safetensors": weights(60_000)})
     found = run.api.get_safetensors_metadata(repo)

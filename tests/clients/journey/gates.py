@@ -1,4 +1,4 @@
-"""Gated repositories: asking for access in a browser, and all that the client does."""
+"""Gated repositories: requesting access in a browser, and everything that the client does."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def open_by_itself(run: Run) -> None:
     assert not is_closed(run, repo)
 
 
-@step("gated with manual approval (`manual`): list requests, accept, reject, withdraw, grant")
+@step("gated with manual approval (`manual`): list, accept, reject, cancel and grant access requests")
 def open_by_hand(run: Run) -> None:
     api, guest = run.api, run.guest_name
     repo = run.repo("gate-manual", {"a.txt": TEXT})

@@ -35,7 +35,7 @@ def tag(run: Run) -> None:
     assert run.api.list_repo_refs(repo).tags == []
 
 
-@step("`list_repo_commits`, in HTML (`formatted`), and longer than a page (50)")
+@step("`list_repo_commits`, in HTML (`formatted`), and more than a page (50)")
 def list_commits(run: Run) -> None:
     commits = run.api.list_repo_commits(LONG, formatted=True)
     assert len(commits) == 61 and commits[0].title == "Say 59 < 99" and commits[0].authors == ["root"], commits[0]

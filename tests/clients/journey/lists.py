@@ -1,4 +1,4 @@
-"""Lists of repositories. `crowd` has CROWD models, made before the server was started."""
+"""Lists of repositories. `crowd` has CROWD models, created before the server starts."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from journey.contents import CARD, weights
 from journey.steps import Run, need_option, status_of, step
 
 
-@step("`list_models`: `author`, and `Link` from page to page")
+@step("`list_models`: `author`, and pagination with `Link`")
 def list_all(run: Run) -> None:
     found = [each.id for each in run.api.list_models(author="crowd")]
     assert len(found) == len(set(found)) == CROWD, len(found)
 
 
-@step("`list_models`: `search` is a part of the name")
+@step("`list_models`: `search` by a part of the name")
 def search(run: Run) -> None:
     repo = run.repo("Searched-for.Thing")
     for part in ("searched-for", "rched-fo", f"{run.me}/searched", "FOR.THING"):
@@ -25,7 +25,7 @@ def search(run: Run) -> None:
     assert not list(run.api.list_models(search=f"{run.me}/rched"))
 
 
-@step("`list_models`: `filter` by language, licence, base and own tags")
+@step("`list_models`: `filter` by language, licence, base and custom tags")
 def filter_by_tags(run: Run) -> None:
     card = b"---\nlicense: mit\nlanguage: yo\nbase_model: linguahub/emoji-sd\ntags: [%s]\n---\n" % run.me.encode()
     repo = run.repo("filtered", {"README.md": card})
@@ -35,7 +35,7 @@ def filter_by_tags(run: Run) -> None:
     assert [each.id for each in run.api.list_models(filter=run.me)] == [repo]
 
 
-@step("`list_models`: `sort` by downloads, likes, time, trending; `limit`")
+@step("`list_models`: `sort` by downloads, likes, time, trend; `limit`")
 def sort(run: Run) -> None:
     for number in range(3):
         run.repo(f"sorted-{number}")
@@ -44,7 +44,7 @@ def sort(run: Run) -> None:
     run.fetch(read, "config.json")
     until = time.monotonic() + 10
     while not run.api.model_info(read).downloads and time.monotonic() < until:
-        time.sleep(0.05)  # A download is counted after the answer, so that nobody waits for it.
+        time.sleep(0.05)  # Downloads are counted after the response, so that clients do not wait for it.
     mine = {"author": run.me, "search": "sorted", "limit": 1}
     for by, first in (("likes", liked), ("downloads", read), ("created_at", read), ("last_modified", read)):
         [found] = run.api.list_models(sort=by, **mine)

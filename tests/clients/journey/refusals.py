@@ -1,4 +1,4 @@
-"""What the Hugging Face Hub has and this server has not: 501 with the documented error, for every call of the client."""
+"""Features of the Hugging Face Hub that this server lacks: 501 with the documented error for every call of the client."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from typing import Any
 
 from huggingface_hub import HfApi
 from journey.contents import TEXT
-from journey.steps import Absent, Run, error_of, goes_elsewhere, step
+from journey.steps import Absent, Run, bypasses_endpoint, error_of, step
 
 Calls = list[tuple[str, tuple[Any, ...], dict[str, Any]]]
-"""Method, arguments, options; those that a version has not are left out."""
+"""Method, arguments and options; methods that a version lacks are skipped."""
 
 
 def refused(run: Run, calls: Calls) -> None:
     tried = 0
     for method, arguments, options in calls:
         call = getattr(run.api, method, None)
-        if call is None or goes_elsewhere(call):
+        if call is None or bypasses_endpoint(call):
             continue
         tried += 1
         error: Any = error_of(lambda: call(*arguments, **options))  # noqa: B023 - called before the next round
@@ -26,7 +26,7 @@ def refused(run: Run, calls: Calls) -> None:
         assert response.headers["x-error-code"] == "NotImplemented", method
         assert "not served here" in response.json()["error"], f"{method}: {error}"
     if not tried:
-        raise Absent("asks huggingface.co itself, whatever `HF_ENDPOINT` says")
+        raise Absent("calls huggingface.co, regardless of `HF_ENDPOINT`")
 
 
 @step("Spaces")

@@ -1,4 +1,4 @@
-"""Make, change, move, copy and delete repositories."""
+"""Create, change, move, copy and delete repositories."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def exist(run: Run) -> None:
     assert run.api.file_exists(repo, "a.txt") and not run.api.file_exists(repo, "b.txt")
 
 
-@step("private repositories: `private=True`, invisible to others")
+@step("private repositories (`private=True`) are hidden from others")
 def hide(run: Run) -> None:
     repo = run.repo("hidden", {"a.txt": TEXT}, private=True)
     assert run.api.model_info(repo).private
@@ -46,7 +46,7 @@ def change_settings(run: Run) -> None:
     assert not run.guest.model_info(repo).gated
 
 
-@step("`move_repo`: both names work")
+@step("`move_repo`: both names work afterwards")
 def move(run: Run) -> None:
     old, new = run.repo("before", {"a.txt": TEXT}), f"{run.me}/after"
     run.api.move_repo(old, new)
@@ -82,7 +82,7 @@ def duplicate(run: Run) -> None:
     assert run.api.duplicate_repo(repo, f"{run.me}/duplicate", exist_ok=True).repo_id == copy.repo_id
 
 
-@step("`list_user_repos`: one's own, with sizes")
+@step("`list_user_repos`: own repositories, with sizes")
 def list_own(run: Run) -> None:
     need(HfApi, "list_user_repos")
     repo = run.repo("listed", {"model.safetensors": weights(1000)}, private=True)

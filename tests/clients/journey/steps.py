@@ -1,4 +1,4 @@
-"""Steps: functions with a name, which return when the client got what it asked for, and raise otherwise."""
+"""Define steps: named functions that return when the client got the expected result, and raise otherwise."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ STEPS: list[Step] = []
 
 
 class Absent(Exception):
-    """This version of the client has no such thing."""
+    """This version of the client lacks the feature."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,11 @@ class Step:
     name: str
     walk: Callable[[Run], None]
     sends: bool
-    """Whether large files go another way without Xet."""
+    """Whether large files are uploaded differently without Xet."""
 
 
 class Run:
-    """One client's way: its own account, a guest's, and a folder."""
+    """One client's run: its account, a guest's account, and a folder."""
 
     def __init__(self, folder: Path, guest_token: str) -> None:
         self.folder = folder
@@ -62,11 +62,11 @@ class Run:
 
     @property
     def sends_xet(self) -> bool:
-        """Whether files on disk go by Xet: what the client itself goes by, since 1.20."""
+        """Whether files on disk are uploaded by Xet, as the client itself decides since 1.20."""
         return VERSION >= (1, 20) and find_spec("hf_xet") is not None and not constants.HF_HUB_DISABLE_XET
 
     def repo(self, name: str, files: dict[str, bytes] | None = None, **options: Any) -> str:
-        """A new repository of ours with some files, sent in one commit."""
+        """Create a repository with some files in one commit and return its name."""
         from huggingface_hub import CommitOperationAdd
 
         repo = str(self.api.create_repo(f"{self.me}/{name}", **options).repo_id)
@@ -87,22 +87,22 @@ class Run:
         return Path(self.api.hf_hub_download(repo, path, **options)).read_bytes()
 
     def ask(self, method: str, path: str, token: str) -> Any:
-        """What a browser asks and the client has no word for: to like, to ask for access."""
+        """Send a request that browsers make and the client has no method for, such as a like or an access request."""
         request = urllib.request.Request(
             self.endpoint + path, method=method, headers={"Authorization": f"Bearer {token}"}, data=b""
         )
         with urllib.request.urlopen(request) as answer:
             return json.load(answer)
 
-    def hf_alone(self, *arguments: str | Path) -> str:
-        """What the `hf` command of this environment prints."""
+    def hf_in_subprocess(self, *arguments: str | Path) -> str:
+        """Return the output of this environment's `hf` command."""
         command = [str(Path(sys.executable).with_name("hf")), *map(str, arguments)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
         assert done.returncode == 0, f"`hf {' '.join(command[1:])}`: {done.stderr[-2000:] or done.stdout[-2000:]}"
         return done.stdout
 
     def hf(self, *arguments: str | Path) -> str:
-        """The same, with the command's own script run in this process: to start another one takes longer than what it does."""
+        """Return the same by running the command's script in this process, which is faster than starting another one."""
         script = Path(sys.executable).with_name("hf")
         before, printed, code = sys.argv, io.StringIO(), None
         sys.argv = [str(script), *map(str, arguments)]
@@ -120,7 +120,7 @@ class Run:
 
 
 def step(name: str, *, sends: bool = False) -> Callable[[Callable[[Run], None]], Callable[[Run], None]]:
-    """Make a function a step of the group that its file is named after."""
+    """Register a function as a step of the group named after its file."""
 
     def register(walk: Callable[[Run], None]) -> Callable[[Run], None]:
         STEPS.append(Step(walk.__module__.rpartition(".")[2], name, walk, sends))
@@ -130,7 +130,7 @@ def step(name: str, *, sends: bool = False) -> Callable[[Callable[[Run], None]],
 
 
 def take(taken: Step, run: Run) -> str:
-    """The outcome of a step as a line of JSON."""
+    """Return the outcome of a step as a line of JSON."""
     outcome, reason = "yes", ""
     try:
         with warnings.catch_warnings():
@@ -138,42 +138,42 @@ def take(taken: Step, run: Run) -> str:
             taken.walk(run)
     except Absent as absent:
         outcome, reason = "absent", str(absent)
-    except Exception:  # noqa: BLE001 - whatever it is, it is this step's failure
+    except Exception:  # noqa: BLE001 - any error is a failure of this step
         outcome, reason = "failed", traceback.format_exc()
     return json.dumps({"group": taken.group, "name": taken.name, "outcome": outcome, "reason": reason})
 
 
 def need(where: object, *names: str) -> None:
-    """Raise Absent unless this version has all of `names`."""
+    """Raise `Absent` unless this version has all of `names`."""
     for name in names:
         if not hasattr(where, name):
             raise Absent(f"no `{name}`")
 
 
 def need_option(function: Callable[..., Any], option: str) -> None:
-    """Raise Absent unless the function takes `option` in this version."""
+    """Raise `Absent` unless the function accepts `option` in this version."""
     if option not in inspect.signature(function).parameters:
         raise Absent(f"`{function.__name__}` has no `{option}`")
 
 
-def goes_elsewhere(function: Callable[..., Any]) -> bool:
-    """Whether a call of this version asks huggingface.co itself, whatever HF_ENDPOINT says."""
+def bypasses_endpoint(function: Callable[..., Any]) -> bool:
+    """Return whether a call of this version goes to huggingface.co regardless of HF_ENDPOINT."""
     return "https://huggingface.co/api" in inspect.getsource(function)
 
 
 def error_of(call: Callable[[], Any]) -> Exception:
-    """What a call raises; an answer of many parts is read."""
+    """Return the error that a call raises; an iterator is read to its end."""
     try:
         answer = call()
         if hasattr(answer, "__next__"):
             list(answer)
     except Exception as error:  # noqa: BLE001 - versions raise different ones
         return error
-    raise AssertionError(f"this should have been refused, and was answered: {answer!r}")
+    raise AssertionError(f"expected an error, got {answer!r}")
 
 
 def status_of(call: Callable[[], Any]) -> int:
-    """The status with which the server refuses a call, which must raise."""
+    """Return the HTTP status of the error that a call must raise."""
     error: Any = error_of(call)
     if getattr(error, "response", None) is None:
         raise error

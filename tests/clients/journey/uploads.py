@@ -1,4 +1,4 @@
-"""Files on their way to the server: inside the commit, by LFS in one piece or in parts, by Xet."""
+"""Uploads: inside the commit, by LFS in one piece or in parts, and by Xet."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from journey.contents import TEXT, large, noise, weights
 from journey.steps import Absent, Run, need, status_of, step
 
 PART = 64 << 20
-"""Bytes from which on our server asks for parts."""
+"""Bytes from which our server requires multipart uploads."""
 
 
 @step("`upload_file` of a path", sends=True)
@@ -44,10 +44,10 @@ def send_parts(run: Run) -> None:
     assert run.fetch(repo, "a.parquet") == content
 
 
-@step("Xet, several chunks, and again with a part that is stored")
+@step("Xet with several chunks, and again with known chunks")
 def send_by_xet(run: Run) -> None:
     if not run.sends_xet:
-        raise Absent("uses LFS for what the server does not request by Xet, and without `hf_xet` for everything")
+        raise Absent("uses LFS unless the server requires Xet, and always without `hf_xet`")
     content, repo = noise(2_000_000), run.repo("by-xet")
     path = run.folder_with("xet", {"a.parquet": content}) / "a.parquet"
     run.api.upload_file(path_or_fileobj=path, path_in_repo="a.parquet", repo_id=repo)
@@ -56,7 +56,7 @@ def send_by_xet(run: Run) -> None:
     assert run.fetch(repo, "b.parquet")[: len(content)] == content
 
 
-@step("`upload_folder`, with patterns for what to send and what to delete", sends=True)
+@step("`upload_folder`, with patterns for files to upload and to delete", sends=True)
 def send_folder(run: Run) -> None:
     repo = run.repo("from-folder", {"old/gone.txt": TEXT, "kept.txt": TEXT})
     files = {"a.txt": TEXT, "deep/er/b.safetensors": weights(3000), "log/x.tmp": TEXT, "old/new.txt": TEXT}
@@ -67,7 +67,7 @@ def send_folder(run: Run) -> None:
     assert run.fetch(repo, "deep/er/b.safetensors") == files["deep/er/b.safetensors"]
 
 
-@step("`upload_folder` again: nothing has changed, no second commit")
+@step("`upload_folder` again: no changes, no second commit")
 def send_again(run: Run) -> None:
     repo = run.repo("again")
     folder = run.folder_with("again", {"a.txt": TEXT, "b.safetensors": weights(3000)})
@@ -104,7 +104,7 @@ def commit(run: Run) -> None:
     assert done.oid == run.api.model_info(repo).sha
 
 
-@step("`create_commit` on an outdated parent: refused with 412")
+@step("`create_commit` on a stale parent: refused with 412")
 def commit_too_late(run: Run) -> None:
     repo = run.repo("stale")
     before = run.api.model_info(repo).sha
@@ -148,7 +148,7 @@ def send_later(run: Run) -> None:
     assert "log.txt" in run.api.list_repo_files(repo)
 
 
-@step("unsafe or invalid files are refused: a pickle, broken safetensors")
+@step("unsafe or invalid files are rejected: a pickle, broken safetensors")
 def send_wrong(run: Run) -> None:
     repo = run.repo("refused")
     for path, content in (("model.pkl", b"\x80\x04."), ("model.safetensors", b"\xff" * 100)):

@@ -1,1 +1,1 @@
-"""What the libraries do by repository id, with tiny models. Runs in the environment of development, as `journey` does elsewhere."""
+"""The steps that libraries perform by repository id, with tiny models. They run in the development environment."""

@@ -1,4 +1,4 @@
-"""Run all steps; a line of JSON each."""
+"""Run all steps and print a line of JSON for each."""
 
 from __future__ import annotations
 

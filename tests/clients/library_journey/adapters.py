@@ -1,4 +1,4 @@
-"""PEFT."""
+"""Steps of PEFT."""
 
 from __future__ import annotations
 

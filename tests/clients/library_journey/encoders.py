@@ -1,4 +1,4 @@
-"""transformers."""
+"""Steps of transformers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""diffusers."""
+"""Steps of diffusers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from peft import LoraConfig
 from peft.utils import get_peft_model_state_dict
 
 
-@step("diffusers: `push_to_hub` of a pipeline, `DiffusionPipeline.from_pretrained`, a part by `subfolder`")
+@step("diffusers: `push_to_hub` of a pipeline, `DiffusionPipeline.from_pretrained`, a component by `subfolder`")
 def push(run: Run) -> None:
     repo, made = f"{run.me}/pipeline", pipeline(run.folder / "words")
     made.push_to_hub(repo)
@@ -21,7 +21,7 @@ def push(run: Run) -> None:
     assert run.api.model_info(repo).config["diffusers"]["_class_name"] == "StableDiffusionPipeline"
 
 
-@step("diffusers: `load_lora_weights`, with and without the file's name")
+@step("diffusers: `load_lora_weights`, with and without a file name")
 def load_lora(run: Run) -> None:
     made, repo = pipeline(run.folder / "other-words"), run.repo("style")
     made.unet.add_adapter(LoraConfig(r=2, init_lora_weights=False, target_modules=["to_q", "to_v"]), "style")

@@ -1,4 +1,4 @@
-"""Models of a few thousand numbers, with real classes and random weights."""
+"""Build models of a few thousand parameters with real classes and random weights."""
 
 from __future__ import annotations
 
@@ -55,6 +55,6 @@ def pipeline(folder: Path) -> StableDiffusionPipeline:
 
 
 def same(one: torch.nn.Module, other: torch.nn.Module) -> bool:
-    """Whether two modules have the same weights, bit for bit."""
+    """Return whether two modules have bit-identical weights."""
     left, right = one.state_dict(), other.state_dict()
     return left.keys() == right.keys() and all(torch.equal(left[key], right[key]) for key in left)

@@ -314,7 +314,7 @@ def test_every_command_prints_the_same_here_and_there(hub, root_token, monkeypat
     with serving(hub) as endpoint:
         there = journey("ada", "--endpoint", endpoint)
         here = journey("bob")
-        assert {"task-of-ada\tada\t1\tgiven up\tno use", "1 are due now\n"} <= set(there)
+        assert {"task-of-ada\tada\t1\tgiven up\tno use", "1 job due now\n"} <= set(there)
         assert [each.replace("bob", "ada") for each in here] == there
         watched = [Watched("user", "ada")]
         hook = add_webhook(hub.registry.database, hub.accounts.get("ada"), "https://x.org/", watched, ["repo"], ROOT).id

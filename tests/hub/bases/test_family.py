@@ -111,7 +111,7 @@ def test_negative_prompts_follow_the_rules_of_diffusers() -> None:
     with pytest.raises(TypeError, match="should be a list like `prompt`, not str"):
         negatives_of(["a"], "b")
     assert negatives_of(["a", "b"], "c", is_shared=True) == ("c", "c")
-    with pytest.raises(ValueError, match="holds 1 texts and `prompt` 2"):
+    with pytest.raises(ValueError, match="has length 1 and `prompt` 2"):
         negatives_of(["a", "b"], ["c"])
 
 

@@ -48,7 +48,7 @@ def test_its_conditioning_is_read_from_configuration(xl_folder: Path) -> None:
     assert conditioning_of(xl_folder) == Conditioning(width=WIDTH + SECOND, pooled_width=POOLED)
 
 
-def test_a_prompt_goes_through_the_module_and_draws(
+def test_a_prompt_is_encoded_by_the_module(
     load: Callable[..., Any], xl_folder: Path, module_folder: Callable[..., Path], draw: Callable[..., torch.Tensor]
 ) -> None:
     pipe = load(module_folder(), base=xl_folder)

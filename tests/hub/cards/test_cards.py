@@ -81,7 +81,7 @@ def test_keys_that_are_not_ours_survive_rewriting(tmp_path):
     assert kept.widget == [{"text": "ajá"}]
 
 
-def test_a_result_of_somebody_elses_card_counts_as_reported(tmp_path):
+def test_a_result_in_a_card_of_another_library_counts_as_reported(tmp_path):
     result = {
         "task": {"type": "text-to-image"},
         "dataset": {"type": "xtd10", "name": "XTD-10", "config": "yo"},

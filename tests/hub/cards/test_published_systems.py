@@ -10,7 +10,7 @@ import pytest
 from hub.cards import read_card, write_card
 from hub.home import Home
 from hub.local import LocalHub
-from hub.weights.memory import in_words, total
+from hub.weights.sizes import describe_memory, total
 from hub.names import ArtifactName
 from hub.records import Artifact, Provenance, Query, parted
 from tests.builders import ROOT
@@ -61,7 +61,7 @@ def test_a_published_system_says_where_it_is_under_which_licence_for_which_langu
 
 
 @pytest.mark.parametrize("artifact", PUBLISHED, indirect=True)
-def test_an_unknown_licence_is_said_in_words(artifact: Artifact) -> None:
+def test_an_unknown_licence_is_reported(artifact: Artifact) -> None:
     card = read_card(_folder(artifact), artifact.name)
     if card.license == "unknown":
         assert "licence" in card.prose
@@ -85,7 +85,7 @@ def test_a_base_says_what_it_reads_and_how_much_memory_it_takes(artifact: Artifa
     assert {"vae"} < dict(card.parameters).keys()
     half = total(card.parameters) * 2
     assert f"{half / 1e9:.2f} GB" in card.prose, "the table in the prose and the numbers in the front matter disagree"
-    assert f"{half / 1e9:.2f} GB in fp16 or bf16" in in_words(total(card.parameters))
+    assert f"{half / 1e9:.2f} GB in fp16 or bf16" in describe_memory(total(card.parameters))
 
 
 @pytest.mark.parametrize("artifact", [*ENCODERS, *MCLIPS], indirect=True)

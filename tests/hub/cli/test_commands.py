@@ -79,7 +79,7 @@ def test_a_failure_is_one_line_with_its_own_exit_code(hub, monkeypatch, error, c
 @pytest.mark.parametrize(
     ("module", "extra"), [("torch.nn", "load"), ("PIL", "load"), ("pyarrow", "train"), ("fastapi", "serve")]
 )
-def test_a_package_that_an_extra_brings_is_answered_with_that_extra(hub, monkeypatch, module, extra):
+def test_a_missing_package_is_reported_with_its_extra(hub, monkeypatch, module, extra):
     def lack() -> None:
         raise ModuleNotFoundError(f"No module named {module!r}", name=module)
 
@@ -122,7 +122,7 @@ def test_the_version_is_the_distributions(hub):
     assert hub("--version").out == f"linguahub {version('linguahub')}\n"
 
 
-def test_completion_offers_commands_and_options(hub, monkeypatch):
+def test_completion_lists_commands_and_options(hub, monkeypatch):
     monkeypatch.setenv("_HUB_COMPLETE", "complete_bash")
     monkeypatch.setenv("COMP_WORDS", "hub se")
     monkeypatch.setenv("COMP_CWORD", "1")

@@ -172,7 +172,7 @@ def test_an_older_revision_by_alias_is_pulled_beside_the_newest(
     assert hub("alias", "ada/yo", "@old", "--delete", "--endpoint", endpoint) == (0, "No aliases.\n", "")
 
 
-def test_what_was_published_here_is_not_replaced_by_what_is_there(hub: Any, endpoint: str, tmp_path: Path):
+def test_a_local_revision_is_not_replaced_by_one_of_the_endpoint(hub: Any, endpoint: str, tmp_path: Path):
     hub("push", str(a_folder(tmp_path / "sw")), "--name", "ada/sw")
     code, _, complaint = hub("pull", "ada/sw", "--endpoint", endpoint)
     assert code == 1
@@ -224,7 +224,7 @@ def test_a_folder_that_would_be_refused_is_not_sent(hub: Any, far: LocalHub, end
     assert "ada/bad" not in far.registry.names()
 
 
-def test_who_may_not_write_is_told_so(hub: Any, endpoint: str, as_: Any, tmp_path: Path):
+def test_a_push_without_write_access_is_refused(hub: Any, endpoint: str, as_: Any, tmp_path: Path):
     folder = str(a_folder(tmp_path / "x"))
     assert hub("push", folder, "--name", "ada/x", "--endpoint", endpoint)[0] == 1
     as_("bob")
@@ -234,7 +234,7 @@ def test_who_may_not_write_is_told_so(hub: Any, endpoint: str, as_: Any, tmp_pat
     assert hub("yank", "ada/yo", "1", "--reason", "no", "--endpoint", endpoint)[0] == 1
 
 
-def test_a_withdrawal_goes_there_and_back(hub: Any, far: LocalHub, endpoint: str, as_: Any):
+def test_a_yank_on_the_endpoint_can_be_undone(hub: Any, far: LocalHub, endpoint: str, as_: Any):
     as_("ada")
     assert (
         hub("yank", "ada/yo", "1", "--reason", "wrong", "--endpoint", endpoint)[1] == "ada/yo revision 1 is withdrawn\n"
@@ -245,9 +245,7 @@ def test_a_withdrawal_goes_there_and_back(hub: Any, far: LocalHub, endpoint: str
     )
 
 
-def test_a_pull_passes_over_what_is_withdrawn_there_and_warns_of_it_when_it_is_pinned(
-    hub: Any, far: LocalHub, endpoint: str, as_: Any
-):
+def test_a_pull_skips_yanked_revisions_and_warns_when_one_is_pinned(hub: Any, far: LocalHub, endpoint: str, as_: Any):
     as_("ada")
     newest = far.registry.revision("ada/yo")
     assert newest.id[:40] in hub("pull", "ada/yo", "--endpoint", endpoint)[1]
@@ -268,7 +266,7 @@ def test_a_pull_passes_over_what_is_withdrawn_there_and_warns_of_it_when_it_is_p
     assert newest.id[:40] in hub("pull", "ada/yo")[1]
 
 
-def test_a_token_goes_to_the_endpoint_alone(hub: Any, far: LocalHub, endpoint: str, as_: Any, monkeypatch: Any):
+def test_a_token_is_sent_only_to_the_endpoint(hub: Any, far: LocalHub, endpoint: str, as_: Any, monkeypatch: Any):
     from hub.errors import InvalidRequest
     from hub.remote.client import Endpoint
 
@@ -292,7 +290,7 @@ def test_a_token_goes_to_the_endpoint_alone(hub: Any, far: LocalHub, endpoint: s
 
     elsewhere = Elsewhere()
     elsewhere.start()
-    with pytest.raises(InvalidRequest, match="answered 307"):
+    with pytest.raises(InvalidRequest, match="returned HTTP 307"):
         Endpoint(elsewhere.address).ask("GET", "/health/live")
     elsewhere.listener.close()
     assert b"Bearer" in seen[0]

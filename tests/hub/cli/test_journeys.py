@@ -82,7 +82,7 @@ def test_languages_are_counted_and_named(hub):
     )
 
 
-def test_a_deleted_registry_comes_back_with_what_was_pushed(hub, folder, home):
+def test_a_deleted_registry_is_rebuilt_with_pushed_artifacts(hub, folder, home):
     hub("push", folder)
     delete_registry(home)
     assert hub("index").code == 0
@@ -134,7 +134,7 @@ def test_verify_names_what_is_lost_and_what_is_damaged(hub, folder):
 
 
 @pytest.mark.parametrize("name", ["../evil", "a/b/c", "nul\0byte", "api/me", "-dash", "x" * 97, "two--dashes"])
-def test_a_name_nobody_may_have_is_refused(hub, folder, name):
+def test_a_reserved_name_is_refused(hub, folder, name):
     answer = hub("push", folder, "--name", name)
     assert answer.code == 2
     assert answer.err.count("\n") == 1
@@ -259,7 +259,7 @@ def test_without_diffusers_a_base_upstream_names_the_extra(hub, cards, monkeypat
     assert "linguahub[load]" in answer.err
 
 
-def test_doctor_names_what_is_missing_and_the_command_that_mends_it(hub, monkeypatch):
+def test_doctor_names_what_is_missing_and_the_command_that_fixes_it(hub, monkeypatch):
     def broken() -> None:
         raise Unreachable("cannot create /nowhere: Read-only file system. Set HUB_HOME to a folder you can write.")
 
@@ -269,7 +269,7 @@ def test_doctor_names_what_is_missing_and_the_command_that_mends_it(hub, monkeyp
     assert answer.code == 1
     findings = {finding["what"]: finding for finding in json.loads(answer.out)}
     assert findings["registry"]["state"] == "fault"
-    assert findings["registry"]["mend"] == "hub index"
+    assert findings["registry"]["fix"] == "hub index"
     assert findings["torch"]["state"] == "ok"
 
 
@@ -291,5 +291,5 @@ def test_doctor_says_that_the_registry_is_a_newer_linguahubs(hub, home):
     assert hub("doctor").code == 1
     found = doctors_word_on(hub, "schema")
     assert (found["state"], found["found"], found["expected"]) == ("fault", "0999", HEAD)
-    assert found["mend"] == "pip install --upgrade linguahub"
-    assert doctors_word_on(hub, "registry")["mend"] == ""
+    assert found["fix"] == "pip install --upgrade linguahub"
+    assert doctors_word_on(hub, "registry")["fix"] == ""

@@ -129,7 +129,7 @@ def test_a_cut_file_is_damaged(tmp_path):
         converted(source, tmp_path / "sd15")
 
 
-def test_an_adapter_nobody_here_knows_is_refused_with_some_of_its_keys(tmp_path):
+def test_a_file_of_an_unknown_format_is_refused_with_some_of_its_keys(tmp_path):
     torch.save({"foreign.a": torch.zeros(1, 4, 8), "foreign.b": torch.zeros(1, 4, 8)}, tmp_path / "sdxl.pth")
     with pytest.raises(InvalidSource, match=r"foreign\.a"):
         converted(tmp_path / "sdxl.pth", tmp_path / "sdxl")
@@ -141,7 +141,7 @@ def test_a_missing_and_a_superfluous_tensor_are_both_named(tmp_path):
     torch.save(weights | {"surplus": torch.zeros(1)}, source)
     with pytest.raises(WeightsDoNotFit) as refusal:
         converted(source, tmp_path / "sd15")
-    assert refusal.value.problems[1:] == ["`proj.2.bias` is missing", "`surplus` has no place"]
+    assert refusal.value.problems[1:] == ["`proj.2.bias` is missing", "`surplus` is unexpected"]
 
 
 def test_a_list_of_tensors_is_no_state_dict(tmp_path):

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hub.convert import convert
-from hub.encoders.encoder import TextEncoder
+from hub.encoders.text_encoder import TextEncoder
 from hub.errors import DoesNotFit
 from hub.loader.modules.module_config import ModuleConfig, read_config
 from hub.systems.architectures import build

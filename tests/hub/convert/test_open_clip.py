@@ -17,7 +17,7 @@ from transformers import XLMRobertaConfig, XLMRobertaModel
 
 from hub import load_retriever
 from hub.convert.open_clip import translate
-from hub.encoders.encoder import TextEncoder
+from hub.encoders.text_encoder import TextEncoder
 from hub.errors import InvalidSource
 from hub.loader import load_pipeline
 from tests.builders.models.dual_encoders import some_images

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from hub.convert import convert, export
 from hub.convert.formats import FORMATS
-from hub.encoders.encoder import TextEncoder
+from hub.encoders.text_encoder import TextEncoder
 from hub.errors import Conflict, DamagedFile, DoesNotFit, InvalidRequest, InvalidSource, WeightsDoNotFit
 from hub.loader.modules.module_config import read_config
 from hub.systems.architectures import build
@@ -77,7 +77,7 @@ def test_what_is_imported_is_a_variant_that_the_loader_builds(published, tmp_pat
 
 
 def test_every_format_has_a_published_layout_in_these_tests():
-    whole = [each.whole.name for each in FORMATS if each.whole is not None]
+    whole = [each.including_encoder.name for each in FORMATS if each.including_encoder is not None]
     assert {each.format for each in PUBLISHED} == {*(each.name for each in FORMATS), *whole}
 
 
@@ -85,7 +85,7 @@ def test_every_format_has_a_published_layout_in_these_tests():
 def test_a_missing_a_superfluous_and_a_misshapen_tensor_are_all_named(published, tmp_path):
     source, taken = write(published, tmp_path / "from")
     anchors = [each for each in FORMATS if each.name == published.format] or [
-        each.whole for each in FORMATS if each.whole
+        each.including_encoder for each in FORMATS if each.including_encoder
     ]
     others = [key for key in taken if key not in anchors[0].anchors and key.endswith(".bias") and "pooler" not in key]
     missing, misshapen = (others[-1], others[-2]) if len(others) > 1 else ("projector.2.weight", others[0])
@@ -109,7 +109,7 @@ def test_a_missing_a_superfluous_and_a_misshapen_tensor_are_all_named(published,
     message = str(refusal.value)
     assert f"`{missing}` is missing" in message
     assert f"`{misshapen}` is" in message
-    assert f"`{surplus}` has no place" in message
+    assert f"`{surplus}` is unexpected" in message
     assert not (tmp_path / "variant").exists()
     assert not list(tmp_path.glob(".unfinished-*"))
 
@@ -134,13 +134,13 @@ def test_a_file_without_what_tells_its_sizes_is_compared_with_the_nearest_format
     assert refusal.value.problems == [
         "the nearest published format is MuLan for Stable Diffusion 1.x and 2.x",
         "`queries` is missing",
-        "`stranger` has no place",
+        "`stranger` is unexpected",
     ]
 
 
 def test_foreign_tensors_are_of_no_format(tmp_path):
     torch.save({"a": torch.zeros(2), "b": torch.zeros(2)}, tmp_path / "file")
-    with pytest.raises(InvalidSource, match=r"match no supported format: MuLan .*ELLA"):
+    with pytest.raises(InvalidSource, match=r"match no supported format. Supported: MuLan .*ELLA"):
         convert(tmp_path / "file", tmp_path / "variant", what="a file")
 
 

@@ -16,14 +16,14 @@ from torch import Tensor
 from transformers import BertConfig, BertModel, BertTokenizer
 
 from hub.cards import read_variant
-from hub.encoders.encoder import TextEncoder
 from hub.encoders.joined_encoder import JoinedEncoder
+from hub.encoders.text_encoder import TextEncoder
 from hub.errors import DoesNotFit, InvalidCard, InvalidRequest
 from hub.home import Home
 from hub.loader import load_pipeline
 from hub.local import LocalHub
 from hub.records import Pin
-from hub.remote.upstream import pull
+from hub.remote.published_systems import pull
 from hub.weights.digest import digest_of
 from hub.weights.strict import save_weights
 from tests.builders.models.families import JOINT, POOLED, save_base
@@ -137,7 +137,7 @@ def pulled(hub: LocalHub) -> None:
     pull(hub.registry.get("far-pea"), hub.snapshot("far-pea"), hub.registry, hub.store, endpoint=CLOSED)
 
 
-def test_it_is_pulled_and_draws_through_both_encoders(
+def test_it_is_pulled_and_generates_with_both_encoders(
     hub: LocalHub, xlmr_folder: Path, bert_folder: Path, published: Path
 ) -> None:
     pulled(hub)
@@ -162,7 +162,7 @@ def test_it_is_pulled_and_draws_through_both_encoders(
     assert not torch.equal(draw("aja eye"), draw("eye"))
 
 
-def test_the_published_file_comes_back_with_its_own_keys(hub: LocalHub, tmp_path: Path, published: Path) -> None:
+def test_the_published_file_is_restored_with_its_own_keys(hub: LocalHub, tmp_path: Path, published: Path) -> None:
     from hub.convert import export
 
     pulled(hub)
@@ -240,7 +240,7 @@ def test_widths_that_do_not_add_up_are_refused(
 def test_read_outs_of_several_lengths_cannot_be_joined(xlmr_folder: Path) -> None:
     whole = TextEncoder.from_folder(xlmr_folder)
     with pytest.raises(DoesNotFit, match=r"equally many tokens, and these give \[12, 1\]"):
-        JoinedEncoder((whole, whole.reading("mean"))).encode(["aja"], 12)
+        JoinedEncoder((whole, whole.with_readout("mean"))).encode(["aja"], 12)
 
 
 def test_a_token_counts_when_any_encoder_says_so(xlmr_folder: Path, bert_folder: Path) -> None:
@@ -263,7 +263,7 @@ def test_an_encoder_that_was_given_no_mask_attends_to_padding(xlmr_folder: Path)
     ids_BL, _ = encoder.tokenize(["aja"], 12)
     with torch.no_grad():
         expected = encoder.model(input_ids=ids_BL, attention_mask=torch.ones_like(ids_BL)).last_hidden_state
-    tokens_BLE, mask_BL = encoder.reading("last_hidden_state", sees_padding=True).encode(["aja"], 12)
+    tokens_BLE, mask_BL = encoder.with_readout("last_hidden_state", sees_padding=True).encode(["aja"], 12)
     torch.testing.assert_close(tokens_BLE, expected)
     assert (tokens_BLE - encoder.encode(["aja"], 12)[0]).abs().max() > 1e-3
     assert mask_BL.sum() < 12

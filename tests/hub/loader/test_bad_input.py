@@ -171,7 +171,7 @@ CASES = {
     "missing variant": Case(
         lambda world: world.pipe.load_adapter(renamed(world)), DoesNotFit, ("no variant for `tiny-sd`", "only for `sdxl`"), "`hub search --base tiny-sd`"
     ),
-    "cached encoder cut": Case(cut, DamagedFile, ("model.safetensors is cut",), "`hub pull far-xlmr`"),
+    "cached encoder cut": Case(cut, DamagedFile, ("model.safetensors is truncated",), "`hub pull far-xlmr`"),
     "cached encoder's settings broken": Case(foreign_settings, DamagedFile, ("the settings of `far-xlmr` cannot be read",), "`hub pull far-xlmr`"),
     "cached weights of another encoder": Case(
         lambda world: (seed(world.cache, "org/xlmr", world.encoder), shrink(world), world.pipe.load_adapter(far_encoder(world))), WeightsDoNotFit,

@@ -21,7 +21,7 @@ def no_recompiles() -> Iterator[None]:
     torch._dynamo.reset()
 
 
-def test_a_compiled_denoiser_draws_all_languages(load: Any, make_module: Any, draw: Any, no_recompiles: None) -> None:
+def test_a_compiled_denoiser_serves_all_languages(load: Any, make_module: Any, draw: Any, no_recompiles: None) -> None:
     folders = [make_module(f"mulan-{tag}", (tag,), seed=seed) for seed, tag in enumerate(("yo", "ja", "sw"))]
     pipe, plain = load(folders), load(folders)
     pipe.unet = torch.compile(pipe.unet, backend="eager", fullgraph=True)

@@ -109,7 +109,7 @@ def test_modules_of_several_parents_are_refused_with_the_reason(
 def test_wrong_requests_are_refused_before_anything_is_read(make_module: Any, tmp_path: Path) -> None:
     parts = [make_module("mulan-yo"), make_module("mulan-sw", ("sw",), seed=3)]
     for given, line in (
-        ({"weights": [1.0]}, "1 weights given for 2 modules"),
+        ({"weights": [1.0]}, "the number of weights is 1, and that of modules 2"),
         ({"weights": [1.0, -1.0]}, "give non-negative numbers"),
         ({"method": "slerp"}, "unknown merge method `slerp`: choose linear or ties"),
         ({"density": 0.0}, "`density` is 0"),

@@ -35,7 +35,7 @@ def test_without_a_module_images_are_the_bases_own_bit_for_bit(load: Any, plain:
     assert torch.equal(draw(load(), ["a dog", "a cat"]), draw(plain, ["a dog", "a cat"]))
 
 
-def test_a_module_changes_what_is_drawn_and_unload_gives_the_base_back_bit_for_bit(
+def test_a_module_changes_images_and_unload_restores_the_base_bit_for_bit(
     load: Any, plain: Any, draw: Any, make_module: Any
 ) -> None:
     before = draw(plain, "aja", negative_prompt="cat")
@@ -46,9 +46,7 @@ def test_a_module_changes_what_is_drawn_and_unload_gives_the_base_back_bit_for_b
     assert torch.equal(draw(pipe, "aja", negative_prompt="cat"), before)
 
 
-def test_english_goes_through_the_bases_own_encoder_bit_for_bit(
-    load: Any, plain: Any, draw: Any, make_module: Any
-) -> None:
+def test_english_is_encoded_by_the_base_bit_for_bit(load: Any, plain: Any, draw: Any, make_module: Any) -> None:
     pipe = load(make_module("mulan-yo"))
     assert torch.equal(draw(pipe, ["a dog", "cat"], language="en"), draw(plain, ["a dog", "cat"]))
     assert torch.equal(draw(pipe, "a dog", language="English"), draw(plain, "a dog"))
@@ -125,7 +123,7 @@ def test_callbacks_and_another_scheduler_work_as_in_diffusers(load: Any, draw: A
 
 
 @pytest.mark.parametrize("pipeline_class", [StableDiffusionImg2ImgPipeline, StableDiffusionInpaintPipeline])
-def test_other_routes_share_parts_and_residents(
+def test_other_pipeline_classes_share_parts_and_modules(
     load: Any, draw: Any, make_module: Any, pipeline_class: type[Any]
 ) -> None:
     pipe = load(make_module("mulan-yo"))
@@ -164,10 +162,10 @@ def test_threads_sharing_a_pipeline_keep_their_languages_apart(load: Any, make_m
     found: dict[str, list[bool]] = {"yo": [], "sw": []}
 
     def speak(tag: str) -> None:
-        from hub.bases.language_mixin import speaking
+        from hub.bases.language_mixin import language_context
 
         for _ in range(20):
-            with speaking(tag):
+            with language_context(tag):
                 found[tag].append(torch.equal(pipe.encode_prompt("aja", pipe.device, 1, False)[0], expected[tag]))
 
     threads = [threading.Thread(target=speak, args=(tag,)) for tag in found]
@@ -185,13 +183,13 @@ def test_weights_stored_in_half_precision_are_computed_in_float32_on_a_cpu(load:
     assert pipe.unet.dtype == resident.dtype == next(resident.encoder.model.parameters()).dtype == torch.float32
 
 
-def test_a_type_asked_for_is_the_type_of_all_parts(load: Any, make_module: Any) -> None:
+def test_a_requested_dtype_is_that_of_all_parts(load: Any, make_module: Any) -> None:
     pipe = load(make_module("mulan-yo"), dtype=torch.bfloat16)
     (resident,) = pipe._prompt_encoder._module_cache.values()
     assert pipe.unet.dtype == resident.dtype == torch.bfloat16
 
 
-def test_residents_with_the_same_encoder_share_it(load: Any, make_module: Any) -> None:
+def test_modules_with_the_same_encoder_share_it(load: Any, make_module: Any) -> None:
     pipe = load([make_module("mulan-yo"), make_module("mulan-sw", ("sw",), seed=3)])
     first, second = pipe._prompt_encoder._module_cache.values()
     assert first.encoder.model is second.encoder.model

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import torch
 
-from hub.encoders.encoder import TextEncoder
+from hub.encoders.text_encoder import TextEncoder
 from hub.home import Home
 from hub.loader import load_pipeline
 from hub.local import LocalHub
-from hub.remote.upstream import pull
+from hub.remote.published_systems import pull
 from hub.systems.architectures import build
 from tests.builders.models.internvl import WIDTH
 from tests.builders.upstream.cache import CLOSED, COMMIT, seed, write
@@ -47,7 +47,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, base_folder: Path, inte
         yield opened
 
 
-def test_mulan_is_pulled_and_draws_through_the_half_of_internvl(hub: LocalHub, internvl: Path) -> None:
+def test_mulan_is_pulled_and_generates_with_the_text_half_of_internvl(hub: LocalHub, internvl: Path) -> None:
     pull(hub.registry.get("far-mulan"), hub.snapshot("far-mulan"), hub.registry, hub.store, endpoint=CLOSED)
     pipe: Any = load_pipeline("far-sd", adapter="far-mulan", hub=hub, device="cpu")
     pipe.set_progress_bar_config(disable=True)

@@ -59,7 +59,7 @@ def test_another_encoder_is_refused(load: Any, make_module: Any, another_encoder
 @pytest.mark.parametrize(
     ("spoil", "way"),
     [
-        (lambda content: content[:-7], "cut"),
+        (lambda content: content[:-7], "truncated"),
         (lambda content: content + b"0000000", "extended"),
         (lambda content: content[:5], "header"),
     ],
@@ -83,7 +83,7 @@ def test_every_disagreement_of_weights_is_listed(load: Any, make_module: Any) ->
         load(rewritten(make_module("mulan-yo"), change))
     assert caught.value.problems == [
         "`proj.0.bias` is missing",
-        "`proj.9.bias` has no place",
+        "`proj.9.bias` is unexpected",
         "`proj.2.bias` is int8 and should be float32, float16 or bfloat16",
         "`queries` is 1×5×32 and should be 1×16×32",
     ]
@@ -115,7 +115,7 @@ def test_a_broken_base_is_found_out_before_diffusers_reads_it(load: Any, base_fo
     weights = broken / "vae" / "diffusion_pytorch_model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1])
     with pytest.raises(
-        DamagedFile, match=r"the weights of `broken-sd` are damaged: diffusion_pytorch_model.safetensors is cut"
+        DamagedFile, match=r"the weights of `broken-sd` are damaged: diffusion_pytorch_model.safetensors is truncated"
     ):
         load(base=broken)
     weights.unlink()
@@ -162,7 +162,7 @@ def test_a_wrong_architecture_or_size_is_refused(load: Any, make_module: Any) ->
         load(folder)
 
 
-def test_a_failed_load_adapter_leaves_the_residents_as_they_were(load: Any, make_module: Any) -> None:
+def test_a_failed_load_adapter_leaves_the_modules_unchanged(load: Any, make_module: Any) -> None:
     pipe = load(make_module("mulan-yo"))
     broken = make_module("mulan-sw", ("sw",))
     (broken / WEIGHTS).write_bytes(struct.pack("<Q", 2) + b"[]")

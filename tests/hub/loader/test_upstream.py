@@ -13,7 +13,7 @@ from diffusers import StableDiffusionPipeline
 from hub.errors import DoesNotFit, InvalidSource, OutOfMemory, Unreachable
 from hub.home import Home
 from hub.loader.modules.load_encoder import encoder_advice
-from hub.loader.resolve import BaseSource, ModuleSource, Sources, check_fit
+from hub.loader.sources import BaseSource, ModuleSource, Sources, check_fit
 from hub.local import LocalHub
 from hub.names import ArtifactName
 from hub.records import Conditioning
@@ -128,7 +128,7 @@ def test_an_encoder_that_finds_no_room_leaves_the_pipeline_as_it_was(
     assert pipe.get_active_adapters() == []
 
 
-def test_a_big_encoder_is_told_before_it_is_read(
+def test_a_big_encoder_is_announced_before_it_is_loaded(
     load: Callable[..., Any], make_module: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     load(make_module("mulan-yo"))

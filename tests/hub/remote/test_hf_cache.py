@@ -137,7 +137,7 @@ def test_a_spoilt_cached_encoder_leaves_the_pipeline_as_it_was(
     assert torch.equal(draw(pipe, "dog"), before)
 
 
-def test_what_was_found_whole_is_not_hashed_again_until_it_changes(
+def test_a_valid_file_is_not_hashed_again_until_it_changes(
     caplog: pytest.LogCaptureFixture, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hashed: list[str] = []
@@ -147,7 +147,7 @@ def test_what_was_found_whole_is_not_hashed_again_until_it_changes(
     load(world)
     unet = (world.base / UNET).resolve()
     assert unet.name in hashed
-    assert "in Hugging Face's cache, once" in caplog.text
+    assert "in Hugging Face's cache. This is done once." in caplog.text
     hashed.clear()
     load(world)
     assert hashed == []
@@ -168,7 +168,7 @@ def test_verify_reads_everything_anew(world: World, capsys: pytest.CaptureFixtur
     load(world)
     assert main(["verify", "--cache", "far-sd"]) == 1
     told = capsys.readouterr()
-    assert told.out == f"{files} files of org/sd in the cache, 1 faults.\n"
+    assert told.out == f"{files} files of org/sd in the cache, 1 fault.\n"
     assert "`diffusion_pytorch_model.safetensors` has the SHA-256" in told.err
     assert "Fetch it again with `hub pull far-sd`." in told.err
 

@@ -22,7 +22,7 @@ from transformers import (
     UMT5ForConditionalGeneration,
 )
 
-from hub.encoders.encoder import TextEncoder
+from hub.encoders.text_encoder import TextEncoder
 from hub.errors import HubError, InvalidSource
 from hub.loader import load_pipeline, load_retriever
 from hub.remote.pickled_encoders import pull_pickled
@@ -71,7 +71,7 @@ def untouched(world: World) -> bool:
         return len(hub.registry.revisions("linguahub/far-t5")) == 1 and not list(hub.home.folder.glob(".pull-*"))  # type: ignore[arg-type]
 
 
-def test_a_load_names_the_command_and_after_it_the_module_draws(
+def test_loading_names_the_pull_command_and_works_after_it(
     world: World, settings: Path, base_folder: Path, make_module: Callable[..., Path]
 ) -> None:
     whole = mt5(settings)
@@ -173,13 +173,13 @@ def rob(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "code", "message"),
     [
-        (bomb, 2, "holds more than tensors, which could run code: nothing of it was read"),
+        (bomb, 2, "holds more than tensors, which could run code: nothing was read"),
         (cut, 1, "`pytorch_model.bin` of `far-t5` is damaged"),
         (rob, 2, "`encoder.final_layer_norm.weight` is missing"),
     ],
     ids=["code", "cut", "a tensor less"],
 )
-def test_what_cannot_be_read_whole_leaves_nothing(
+def test_a_file_that_cannot_be_read_completely_leaves_nothing_behind(
     world: World,
     settings: Path,
     spoil: Callable[[Path], None],

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from hub.errors import DoesNotFit, InvalidRequest, MissingExtra
-from hub.weights.memory import bytes_of
+from hub.weights.sizes import bytes_of
 
 
 def kinds(model: nn.Module) -> set[str]:
@@ -26,14 +26,14 @@ def test_without_its_library_one_line_says_which_extra(
         load(quantisation="4bit")
 
 
-def test_another_word_and_two_ways_at_once_are_refused(load: Callable[..., Any]) -> None:
+def test_an_unknown_quantisation_and_two_at_once_are_refused(load: Callable[..., Any]) -> None:
     with pytest.raises(InvalidRequest, match="unknown quantisation `fp8`: choose 8bit or 4bit"):
         load(quantisation="fp8")
-    with pytest.raises(InvalidRequest, match="`quantisation='8bit'` and `device_map=` exclude each other"):
+    with pytest.raises(InvalidRequest, match="`quantisation='8bit'` and `device_map=` cannot be used together"):
         load(quantisation="8bit", device_map="balanced")
 
 
-def test_the_autoencoder_stays_whole_and_the_text_encoder_does_not(load: Callable[..., Any]) -> None:
+def test_the_text_encoder_is_quantised_and_the_autoencoder_is_not(load: Callable[..., Any]) -> None:
     plain, pipe = load(), load(quantisation="8bit")
     assert "Int8Tensor" in kinds(pipe.unet)
     assert "Int8Tensor" in kinds(pipe.text_encoder)
@@ -41,7 +41,7 @@ def test_the_autoencoder_stays_whole_and_the_text_encoder_does_not(load: Callabl
         assert torch.equal(mine, theirs)
 
 
-def test_diffusers_own_configuration_goes_to_diffusers(
+def test_a_diffusers_quantisation_config_is_passed_to_diffusers(
     load: Callable[..., Any], make_module: Callable[..., Path], draw: Callable[..., torch.Tensor]
 ) -> None:
     from diffusers import PipelineQuantizationConfig, TorchAoConfig
@@ -55,7 +55,7 @@ def test_diffusers_own_configuration_goes_to_diffusers(
     assert torch.equal(draw(theirs, "aja"), draw(ours, "aja"))
 
 
-def test_all_weights_of_a_denoiser_take_the_place_of_one_in_8_bits_and_are_refused_beside_one_in_4(
+def test_a_full_denoiser_replaces_one_in_8_bits_and_is_refused_for_one_in_4(
     load: Callable[..., Any], make_change: Callable[[str], Path], draw: Callable[..., torch.Tensor]
 ) -> None:
     folder = make_change("weights")

@@ -39,7 +39,7 @@ def test_weights_survive_a_round_trip_in_the_type_they_are_stored_in(path: Path)
     assert stored_dtype(path, what="small") == torch.float16
 
 
-def test_another_type_can_be_asked_for(path: Path) -> None:
+def test_another_dtype_can_be_requested(path: Path) -> None:
     module = small()
     load_weights(module, path, what="small", dtype=torch.float32)
     assert {parameter.dtype for parameter in module.parameters()} == {torch.float32}
@@ -86,7 +86,7 @@ def test_a_header_that_contradicts_its_sizes_is_damaged(path: Path) -> None:
         load_weights(small(), path, what="small")
 
 
-def test_an_unknown_type_is_refused_by_its_name(path: Path) -> None:
+def test_an_unknown_dtype_is_refused_by_name(path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b'"F16"', b'"F17"'))
     with pytest.raises(WeightsDoNotFit, match="F17"):
         load_weights(small(), path, what="small")
@@ -98,7 +98,7 @@ def test_double_precision_is_refused(tmp_path: Path) -> None:
         load_weights(small(), tmp_path / "x.safetensors", what="small")
 
 
-def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+def test_an_unwritable_folder_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(Unreachable, match="weights cannot be written to `file`"):
         save_weights(small(), tmp_path / "file" / "model.safetensors")

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from hub.bases.frozen import FrozenBase
-from hub.encoders.encoder import TextEncoder
+from hub.encoders.text_encoder import TextEncoder
 from hub.errors import Unreachable
 from trainers.corpora.corpus import Example
 from trainers.inputs.feature_cache import cached, key_of

@@ -13,7 +13,7 @@ import torch
 
 from hub import load_retriever
 from hub.encoders.dual_encoder import DualEncoder
-from hub.encoders.encoder import TextEncoder
+from hub.encoders.text_encoder import TextEncoder
 from hub.errors import DoesNotFit, HubError, InvalidRequest
 from hub.loader import load_pipeline
 from hub.local import LocalHub

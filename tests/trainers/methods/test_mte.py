@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from hub import load_retriever
-from hub.encoders.encoder import TextEncoder
+from hub.encoders.text_encoder import TextEncoder
 from hub.local import LocalHub
 from tests.builders.training.commands import DUAL, json_of
 from tests.builders.training.losses import golden_losses, plain_contrast, some_draw

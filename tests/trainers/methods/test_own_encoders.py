@@ -221,7 +221,7 @@ def test_every_language_is_drawn_by_its_own_denoiser(method: str, hub: LocalHub,
     for language, prompt in (("sw", "paka"), ("yo", "ajá"), ("sw", "paka")):
         alone = drawn(loaded(hub, f"{method}-{language}"), prompt)
         assert torch.equal(drawn(both, prompt, language=language), alone)
-    with pytest.raises(DoesNotFit, match=r"one batch is drawn by one denoiser.*separate calls") as caught:
+    with pytest.raises(DoesNotFit, match=r"all prompts of one call share a denoiser.*separate calls") as caught:
         drawn(both, ["paka", "dog"], language=["sw", "en"])
     assert "\n" not in str(caught.value)
     both.set_adapters([])

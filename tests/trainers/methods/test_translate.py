@@ -18,9 +18,9 @@ from transformers import (
     XLMRobertaModel,
 )
 
-from hub.encoders.encoder import TextEncoder
+from hub.encoders.text_encoder import TextEncoder
 from hub.errors import DamagedFile, DoesNotFit, WeightsDoNotFit
-from hub.images.generate import GenerationSettings, Spoken, compare
+from hub.images.generate import GenerationSettings, PromptWithLanguage, compare
 from hub.loader import load_pipeline
 from hub.loader.modules.translator import FOLDER, Translator
 from hub.local import LocalHub
@@ -127,7 +127,7 @@ def test_a_translator_is_published_and_the_base_reads_its_english(
     image = pipe("ajá", num_inference_steps=1, output_type="pt", generator=torch.Generator().manual_seed(0)).images
     assert image.shape == (1, 3, 32, 32)
     # Side by side with the base alone, its words below its images.
-    raw, translated = compare(pipe, "tiny-sd", [Spoken("ajá", "yo")], GenerationSettings("", 3, 2, 2.0))
+    raw, translated = compare(pipe, "tiny-sd", [PromptWithLanguage("ajá", "yo")], GenerationSettings("", 3, 2, 2.0))
     assert (raw.heading, translated.heading) == ("tiny-sd alone", "translated by translate-yo")
     assert [raw.cells[0].caption, translated.cells[0].caption] == [
         "",

@@ -15,7 +15,7 @@ from hub import load_retriever
 from hub.bases.frozen import FrozenBase
 from hub.bases.pixart import FrozenPixArt, PixArt
 from hub.cli.commands import as_command
-from hub.encoders.encoder import TextEncoder
+from hub.encoders.text_encoder import TextEncoder
 from hub.errors import DoesNotFit
 from hub.loader import load_pipeline
 from hub.local import LocalHub

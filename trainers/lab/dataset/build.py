@@ -1,7 +1,7 @@
 """Build the data set `emoji`: names and keywords in 105 languages, 64-px images, fixed splits.
 
 python -m trainers.lab.dataset.build          # writes cards/datasets/emoji/*.parquet and prints the digest
-python -m trainers.lab.dataset.build --check  # builds in memory and compares with the committed digest
+python -m trainers.lab.dataset.build --check  # builds in memory and compares the digest with the committed one
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ import pyarrow.parquet as pq
 
 from hub.cards import write_card
 from trainers.corpora.emoji_dataset import TABLES, Rows, digest, read
-from trainers.lab.dataset.concepts import Concept, identify, read_concepts
+from trainers.lab.dataset.concepts import Concept, emoji_id, read_concepts
 from trainers.lab.dataset.dataset_card import dataset_card
 from trainers.lab.dataset.download import DatasetSources, fetch
 from trainers.lab.dataset.render_emoji import Renderer, to_webp
 from trainers.lab.dataset.splits import HELD_OUT_LANGUAGES, split_of
 
 MINIMUM_NAMES = 1500
-"""Fewer names than this, and a locale of CLDR is left out."""
+"""CLDR locales with fewer names are left out."""
 RIGHT_TO_LEFT = {"Adlm", "Arab", "Hebr", "Nkoo", "Syrc", "Thaa"}
 
 Names = dict[str, tuple[str, list[str]]]
 
 
 def build(sources: DatasetSources) -> dict[str, Rows]:
-    """All rows of the four tables, in a fixed order."""
+    """Return all rows of the four tables, in a fixed order."""
     english = read_names(sources, "en")
     renderer = Renderer(sources.font)
     concepts = list(read_concepts(sources.emoji_test, english))
@@ -43,7 +43,7 @@ def build(sources: DatasetSources) -> dict[str, Rows]:
     languages: Rows = []
     for folder in sorted(sources.annotations.iterdir()):
         known = read_names(sources, folder.name)
-        if sum(id in known for id in english) < MINIMUM_NAMES or _own_names(sources, folder.name) < MINIMUM_NAMES:
+        if sum(id in known for id in english) < MINIMUM_NAMES or _count_names(sources, folder.name) < MINIMUM_NAMES:
             continue
         rows = list(_name_rows(folder.name, concepts, known))
         names += rows
@@ -61,7 +61,7 @@ def build(sources: DatasetSources) -> dict[str, Rows]:
 
 
 def write(tables: dict[str, Rows], folder: Path) -> None:
-    """Write each table as one parquet file, and the card."""
+    """Write each table as a parquet file, and the card."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in TABLES:
         table, path = pa.Table.from_pylist(tables[name]), folder / f"{name}.parquet"
@@ -73,7 +73,7 @@ def write(tables: dict[str, Rows], folder: Path) -> None:
 
 
 def read_names(sources: DatasetSources, language: str) -> Names:
-    """(name, keywords) by concept id, from CLDR's own and derived annotations of one locale."""
+    """Return (name, keywords) by concept id, from CLDR's annotations and derived annotations of one locale."""
     names: Names = {}
     for root, key in ((sources.annotations, "annotations"), (sources.derived, "annotationsDerived")):
         path = root / language / "annotations.json"
@@ -81,11 +81,11 @@ def read_names(sources: DatasetSources, language: str) -> Names:
             continue
         for emoji, entry in json.loads(path.read_text(encoding="utf-8"))[key].get("annotations", {}).items():
             if entry.get("tts"):
-                names.setdefault(identify(emoji), (entry["tts"][0], entry.get("default", [])))
+                names.setdefault(emoji_id(emoji), (entry["tts"][0], entry.get("default", [])))
     return names
 
 
-def _own_names(sources: DatasetSources, language: str) -> int:
+def _count_names(sources: DatasetSources, language: str) -> int:
     document = json.loads((sources.annotations / language / "annotations.json").read_text(encoding="utf-8"))
     return sum(bool(entry.get("tts")) for entry in document["annotations"].get("annotations", {}).values())
 
@@ -117,11 +117,11 @@ def _language_row(tag: str, count: int) -> dict[str, Any]:
 
 
 def main() -> int:
-    """Build, then write or compare."""
+    """Build the data set, then write it or compare its digest."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("cards/datasets/emoji"))
     parser.add_argument("--sources", type=Path, default=Path("build/emoji-sources"))
-    parser.add_argument("--check", action="store_true", help="compare with what is committed, write nothing")
+    parser.add_argument("--check", action="store_true", help="compare with the committed data set and write nothing")
     arguments = parser.parse_args()
     tables = build(fetch(arguments.sources))
     found = digest(tables)

@@ -1,4 +1,4 @@
-"""What the English models read: several ways to say one emoji, chosen ahead of training."""
+"""Captions for training the English models: several ways to name each emoji, chosen before training."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ VARIANTS = 16
 
 
 def english_names(world: World, *, with_combinations: bool) -> list[Name]:
-    """English rows of the roles that are trained on; held-out combinations only for a judge.
+    """Return the English rows of the roles used in training; include held-out combinations only for a judge.
 
-    A flag held out as a combination stays, under its country's word alone: see `captions_of`.
+    A flag held out as a combination stays, but only under its country's name: see `make_captions`.
     """
     rows = [name for name in world.named("en") if world.concepts[name.concept]["role"] != "extra"]
     if with_combinations:
@@ -26,32 +26,32 @@ def english_names(world: World, *, with_combinations: bool) -> list[Name]:
     return [name for name in rows if name.split != "combinations" or world.concepts[name.concept]["role"] == "flag"]
 
 
-def captions_of(name: Name, *, names_only: bool, with_combinations: bool, seed: int) -> list[str]:
-    """`VARIANTS` captions of one concept, most often its name.
+def make_captions(name: Name, *, names_only: bool, with_combinations: bool, seed: int) -> list[str]:
+    """Return `VARIANTS` captions of one concept, most often its name.
 
-    Half of a flag's captions are its country's word; of a held-out flag all are.
+    Half of a flag's captions are its country's name; all of them for a held-out flag.
     """
     generator = generator_of(seed, "captions", name.concept)
     captions = []
     for draw in torch.rand(VARIANTS, generator=generator).tolist():
-        place = name.name.split(": ")[-1] if name.name.startswith("flag: ") else None
-        if place is not None and (draw < 0.5 or (name.split == "combinations" and not with_combinations)):
-            captions.append(place)
+        country = name.name.split(": ")[-1] if name.name.startswith("flag: ") else None
+        if country is not None and (draw < 0.5 or (name.split == "combinations" and not with_combinations)):
+            captions.append(country)
         elif names_only or draw < 0.6 or not name.keywords:
             captions.append(name.name)
         else:
-            words = _shuffled(name.keywords, generator)[:3]
+            words = _shuffle(name.keywords, generator)[:3]
             captions.append(", ".join([name.name, *words] if draw < 0.85 else [*words, name.name]))
     return captions
 
 
 def tokenise(tokenizer: PreTrainedTokenizerBase, captions: Sequence[str], length: int) -> Tensor:
-    """Token ids padded and cut to `length`, (N, L)."""
+    """Return token ids, padded or truncated to `length`, (N, L)."""
     tokens = tokenizer(list(captions), padding="max_length", truncation=True, max_length=length, return_tensors="pt")
     ids_NL: Tensor = tokens.input_ids
     return ids_NL
 
 
-def _shuffled(words: Iterable[str], generator: torch.Generator) -> list[str]:
+def _shuffle(words: Iterable[str], generator: torch.Generator) -> list[str]:
     words = list(words)
-    return [words[place] for place in torch.randperm(len(words), generator=generator).tolist()]
+    return [words[index] for index in torch.randperm(len(words), generator=generator).tolist()]

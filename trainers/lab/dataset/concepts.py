@@ -1,4 +1,4 @@
-"""Which emoji the lab knows, what role each plays, and whose culture it shows."""
+"""The emoji of the data set, with the role and the culture of each."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CULTURE_WORDS = {
     "Italy": ("spaghetti", "pizza"),
     "Middle East": ("falafel", "stuffed flatbread"),
 }
-"""A culture is named only where the emoji's own English name or keyword in CLDR holds one of these words."""
+"""A culture is assigned only when the emoji's English name or a keyword in CLDR contains one of these words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,22 +37,22 @@ class Concept:
     name: str
     """English name in CLDR."""
     role: str
-    """`base`, `tone`, `flag`, or `extra` (in the data set, in no training)."""
+    """`base`, `tone`, `flag`, or `extra` (in the data set, but not used in training)."""
     group: str
     subgroup: str
     parent: str = ""
-    """Of a skin tone: the id of the emoji without it."""
+    """For a skin tone, the id of the emoji without it."""
     culture: str = ""
     culture_source: str = ""
 
 
-def identify(emoji: str) -> str:
-    """The id of an emoji: its code points in hex without variation selectors."""
+def emoji_id(emoji: str) -> str:
+    """Return the id of an emoji: its code points in hex, without variation selectors."""
     return "-".join(f"{ord(character):x}" for character in emoji if character != "\ufe0f")
 
 
 def read_concepts(emoji_test: Path, english: dict[str, tuple[str, list[str]]]) -> Iterator[Concept]:
-    """Every fully-qualified emoji that has an English name, in the order of Unicode's own list.
+    """Yield every fully-qualified emoji that has an English name, in the order of Unicode's list.
 
     `english` maps an id to its CLDR name and keywords.
     """
@@ -64,33 +64,33 @@ def read_concepts(emoji_test: Path, english: dict[str, tuple[str, list[str]]]) -
             subgroup = line.split(":", 1)[1].strip()
         elif "; fully-qualified" in line:
             emoji = "".join(chr(int(code, 16)) for code in line.split(";")[0].split())
-            id = identify(emoji)
+            id = emoji_id(emoji)
             if id not in english:
                 continue
             name, keywords = english[id]
-            culture, source = _culture(id, name, keywords, subgroup)
+            culture, source = _find_culture(id, name, keywords, subgroup)
             yield Concept(
                 id=id,
                 emoji=emoji,
                 name=name,
-                role=_role(id, name, group, subgroup),
+                role=_find_role(id, name, group, subgroup),
                 group=group,
                 subgroup=subgroup,
-                parent=_parent(id),
+                parent=_find_parent(id),
                 culture=culture,
                 culture_source=source,
             )
 
 
 def shape_and_colour(name: str) -> tuple[str, str] | None:
-    """(shape, colour) of a plain coloured shape such as `red heart`, else None."""
+    """Return (shape, colour) for a plain coloured shape such as `red heart`, else None."""
     match = re.fullmatch(r"(?:large )?(\w+) (\w+)", name)
     if match and match[1] in COLOURS and match[2] in SHAPES:
         return match[2], match[1]
     return None
 
 
-def _role(id: str, name: str, group: str, subgroup: str) -> str:
+def _find_role(id: str, name: str, group: str, subgroup: str) -> str:
     codes = id.split("-")
     if subgroup in ("country-flag", "subdivision-flag"):
         return "flag"
@@ -102,12 +102,12 @@ def _role(id: str, name: str, group: str, subgroup: str) -> str:
     return "base" if plain and not symbol and not clock and group != "Component" else "extra"
 
 
-def _parent(id: str) -> str:
+def _find_parent(id: str) -> str:
     codes = id.split("-")
     return "-".join(code for code in codes if code not in TONES) if set(codes) & set(TONES) else ""
 
 
-def _culture(id: str, name: str, keywords: list[str], subgroup: str) -> tuple[str, str]:
+def _find_culture(id: str, name: str, keywords: list[str], subgroup: str) -> tuple[str, str]:
     if subgroup == "country-flag":
         letters = "".join(chr(int(code, 16) - 0x1F1E6 + ord("A")) for code in id.split("-"))
         return letters, "region code of the flag"

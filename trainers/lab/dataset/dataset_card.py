@@ -1,4 +1,4 @@
-"""The card of the data set `emoji`."""
+"""Write the card of the data set `emoji`."""
 
 from __future__ import annotations
 
@@ -11,41 +11,41 @@ from trainers.lab.dataset.splits import FLAGS_SHARE, HELD_OUT_LANGUAGES, PAIRS_S
 
 PROSE = """# emoji
 
-What {languages} languages call {concepts:,} emoji, and what the emoji look like: human-made names and keywords from Unicode CLDR, 64-px
-images from Noto Color Emoji. Small enough to train and judge every method of this project on two cores, and real: no
-word of it was translated by a machine.
+Names and keywords of {concepts:,} emoji in {languages} languages from Unicode CLDR, with 64-px images from Noto Color Emoji. The data set is small
+enough to train and evaluate every method of this project on two CPU cores. All text was written by people; none of it is
+machine-translated.
 
-- digest: `{digest}` (SHA-256 over every row; `python -m trainers.lab.dataset.build --check` builds it again and compares)
+- digest: `{digest}` (SHA-256 over all rows; `python -m trainers.lab.dataset.build --check` rebuilds the data set and compares)
 
 | file | rows | columns |
 |---|---|---|
-| `concepts.parquet` | {concepts:,} | id (code points), emoji, English name, role, Unicode group and sub-group, parent of a skin tone, culture and its source |
-| `names.parquet` | {names:,} | language, concept, name, keywords (of base emoji), split |
-| `languages.parquet` | {languages} | BCP-47 tag, names in English and in the language itself, script, direction, number of names, role |
+| `concepts.parquet` | {concepts:,} | id (code points), emoji, English name, role, Unicode group and sub-group, parent emoji of a skin tone, culture and its source |
+| `names.parquet` | {names:,} | language, concept, name, keywords (base emoji only), split |
+| `languages.parquet` | {languages} | BCP-47 tag, English name and autonym, script, direction, number of names, role |
 | `images.parquet` | {concepts:,} | concept, image (64 × 64 WebP, quality 90) |
 
-Roles: `base` ({base:,} emoji, the gallery in which a drawing must be recognised), `tone` ({tone}, skin tones of them), `flag`
-({flag}), `extra` ({extra:,}: in the data set, in no training). A name that a locale lacks is missing here; nothing falls back to English.
+Roles: `base` ({base:,} emoji, the gallery in which a generated image must be recognised), `tone` ({tone}, skin tones of base emoji), `flag`
+({flag}), `extra` ({extra:,}, in the data set but not used in training). A name that a locale lacks is left out; there is no fallback to English.
 
 ## Splits
 
-Membership is a function of SHA-256 over (language, concept), so adding rows moves none.
+Membership depends only on a SHA-256 over (language, concept), so adding rows does not move existing ones.
 
-| split | rows | unseen in training | a success shows |
+| split | rows | unseen in training | success shows |
 |---|---|---|---|
 | `seen` | {seen:,} | nothing | fit |
 | `validation` | {validation:,} | name and keywords of a base emoji in one language ({validation_share:.0%} of them) | transfer; for choosing settings |
-| `pairs` | {pairs:,} | the same ({pairs_share:.0%}) | transfer; for reporting |
+| `pairs` | {pairs:,} | as `validation` ({pairs_share:.0%}) | transfer; for reporting |
 | `languages` | {held:,} | {held_count} whole languages: {held_out} | zero-shot transfer |
-| `combinations` | {combinations:,} | in every language: {tone_share:.0%} of skin tones and five coloured shapes, images included; of {flag_share:.0%} of flags the phrase (`flag: Mali`), while the image is known under the country's word | composition |
+| `combinations` | {combinations:,} | in every language: {tone_share:.0%} of skin tones and five coloured shapes, including images; for {flag_share:.0%} of flags only the phrase (`flag: Mali`): the image is trained under the country's name | composition |
 
-English has no held-out pairs: it is what the bases read. A sibling language may call a held-out emoji by the very same word; that
-is transfer too, and it is why languages are reported one by one.
+English has no held-out pairs, because the bases are trained on it. A related language may use the same word for a held-out emoji. That
+is also transfer, and a reason to report languages separately.
 
 ## Culture
 
-`culture` names a culture only where CLDR says so: a flag's region code, or a word in the emoji's own English name or keywords
-(`culture_source` tells which). {cultures} emoji other than flags carry one.
+`culture` is set only when CLDR gives a source: the region code of a flag, or a word in the emoji's English name or keywords
+(`culture_source` records which). {cultures} emoji other than flags have a culture.
 
 ## Sources and licences
 
@@ -56,7 +56,7 @@ Names and keywords © Unicode, Inc. and contributors, licence Unicode-3.0. Image
 
 
 def dataset_card(tables: dict[str, list[dict[str, Any]]], digest: str) -> Card:
-    """What the rows say about themselves."""
+    """Return the card, with counts taken from the rows of the tables."""
     concepts = tables["concepts"]
     roles = Counter(row["role"] for row in concepts)
     splits = Counter(row["split"] for row in tables["names"])

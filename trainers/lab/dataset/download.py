@@ -1,6 +1,6 @@
-"""Fetch what the emoji data set is made from: pinned packages, checked by digest.
+"""Download the sources of the emoji data set: pinned packages, verified by digest.
 
-| source | what it gives | licence |
+| source | contents | licence |
 |---|---|---|
 | npm `cldr-annotations-full` | names and keywords of emoji, by language | Unicode-3.0 |
 | npm `cldr-annotations-derived-full` | the same for skin tones, flags and sequences | Unicode-3.0 |
@@ -42,10 +42,10 @@ DEBIAN_PACKAGES = {
 
 @dataclass(frozen=True, slots=True)
 class DatasetSources:
-    """Where the unpacked sources lie."""
+    """Paths of the unpacked sources."""
 
     annotations: Path
-    """Folder with one `<language>/annotations.json` each."""
+    """Folder with one `<language>/annotations.json` per language."""
     derived: Path
     """The same for derived annotations."""
     font: Path
@@ -53,7 +53,10 @@ class DatasetSources:
 
 
 def fetch(folder: Path) -> DatasetSources:
-    """Download, check and unpack every source below `folder`; what is there already is not fetched again."""
+    """Download, verify and unpack every source below `folder`; skip sources that are already there.
+
+    Raises `DamagedFile` for an archive with another digest.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for name, (version, sha256) in NPM_PACKAGES.items():
         archive = folder / f"{name}-{version}.tgz"
@@ -89,5 +92,5 @@ def _check(archive: Path, sha256: str) -> None:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != sha256:
         raise DamagedFile(
-            f"{archive.name} has digest {found}, the data set was made from {sha256}: delete it and fetch it again."
+            f"`{archive.name}` has the digest {found}, expected {sha256}: delete the file and run the command again."
         )

@@ -1,4 +1,4 @@
-"""Draw emoji with Noto Color Emoji."""
+"""Render emoji with Noto Color Emoji."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 STRIKE_PX = 109
-"""The only size at which the font holds bitmaps."""
+"""The only size for which the font has bitmaps."""
 SIDE_PX = 64
 
 
 class Renderer:
-    """Turns an emoji into a 64 × 64 image on white."""
+    """Renders emoji as 64 × 64 images on white."""
 
     def __init__(self, font: Path) -> None:
         self._font = ImageFont.truetype(font, STRIKE_PX, layout_engine=ImageFont.Layout.RAQM)
         self._glyph_width = self._font.getlength("\U0001f600")
 
     def draw(self, emoji: str) -> Image.Image | None:
-        """The image, or None when the font has no single glyph for the sequence."""
+        """Return the image, or None if the font has no single glyph for the sequence."""
         if self._font.getlength(emoji) != self._glyph_width:
             return None
         canvas = Image.new("RGBA", (160, 160), (255, 255, 255, 255))
@@ -32,7 +32,7 @@ class Renderer:
 
 
 def to_webp(image: Image.Image) -> bytes:
-    """The image as WebP, quality 90."""
+    """Return the image as WebP, quality 90."""
     buffer = io.BytesIO()
     image.save(buffer, "WEBP", quality=90, method=6)
     return buffer.getvalue()

@@ -1,1 +1,1 @@
-"""Trains the lab's bases, encoders and judges."""
+"""Trains the base, the encoders and the judge of the lab."""

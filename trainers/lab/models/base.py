@@ -1,9 +1,9 @@
-"""`emoji-sd`: a tiny Stable Diffusion that has read English only.
+"""Train `emoji-sd`, a tiny Stable Diffusion that reads English only.
 
     python -m trainers.lab.models.base
 
-Needs `vae` and `emoji-clip`. v-prediction (Salimans and Ho 2022) with a schedule rescaled to zero terminal SNR (Lin et
-al. 2023), 10 % empty captions for classifier-free guidance, and an average of the weights.
+Needs `vae` and `emoji-clip`. Uses v-prediction (Salimans and Ho 2022) with a schedule rescaled to zero terminal SNR (Lin
+et al. 2023), 10 % empty captions for classifier-free guidance, and an exponential moving average of the weights.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from torch import Tensor
 from transformers import CLIPModel, CLIPTextModel, CLIPTokenizer
 
 from trainers.corpora.emoji_dataset import World
-from trainers.lab.dataset.captions import captions_of, english_names, tokenise
+from trainers.lab.dataset.captions import english_names, make_captions, tokenise
 from trainers.lab.models.pairs import LENGTH
-from trainers.lab.models.vae import encode
-from trainers.lab.stage import parser_of, shorten
+from trainers.lab.models.vae import encode_images
+from trainers.lab.stage_options import make_parser, scale_steps
 from trainers.loop.loop import train
 from trainers.loop.method import Draw, Loss
 from trainers.loop.recipe import Recipe
@@ -43,9 +43,9 @@ RECIPE = Recipe(
 REFINE = replace(
     RECIPE, steps=1300, learning_rate=5e-4, warmup_steps=50, hold_share=0.25, final_share=0.01, ema_decay=0.995, seed=4
 )
-"""From the averaged weights of the first run: a second, slower fall of the rate sharpens edges."""
+"""Starts from the averaged weights of the first run: a second, slower decay of the learning rate sharpens edges."""
 ROLE_WEIGHTS = {"base": 1.0, "tone": 0.35, "flag": 0.3}
-"""How often a concept is drawn, relative to a base concept."""
+"""How often a concept is sampled, relative to a base concept."""
 EMPTY_SHARE = 0.1
 SCHEDULE = {
     "beta_schedule": "scaled_linear",
@@ -58,7 +58,7 @@ SCHEDULE = {
 
 
 def make_unet() -> UNet2DConditionModel:
-    """9.35M parameters; cross-attention at 8 × 8 and 4 × 4."""
+    """Return an untrained denoiser with 9.35M parameters and cross-attention at 8 × 8 and 4 × 4."""
     torch.manual_seed(RECIPE.seed)
     unet = UNet2DConditionModel(
         sample_size=16,
@@ -73,12 +73,12 @@ def make_unet() -> UNet2DConditionModel:
         up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
     )
     if not torch.cuda.is_available():
-        unet.set_attn_processor(AttnProcessor())  # fused attention's backward pass took a third of a step on a CPU
+        unet.set_attn_processor(AttnProcessor())  # on a CPU the backward pass of fused attention took a third of a step
     return unet
 
 
 class DenoiserPretraining:
-    """Predict v from a noisy latent and a caption's token states."""
+    """Trains the denoiser to predict v from a noisy latent and a caption's token states."""
 
     def __init__(
         self,
@@ -99,14 +99,14 @@ class DenoiserPretraining:
         self._scheduler = DDPMScheduler(**SCHEDULE)
 
     def loss(self, draw: Draw) -> Loss:
-        """MSE in v, all timesteps equally likely."""
+        """Return the MSE in v, with all timesteps equally likely."""
         count = len(draw.indices_B)
         x_BCHW = self._latents_NCHW[draw.indices_B]
         which_B = torch.randint(0, self._states_NVLD.shape[1], (count,), generator=draw.generator)
         states_BLD = self._states_NVLD[draw.indices_B, which_B].float()
         empty_B = torch.rand(count, generator=draw.generator) < EMPTY_SHARE
         states_BLD[empty_B] = self._empty_LD
-        # One draw per equal slice of the schedule: the same distribution, less spread within a batch.
+        # One timestep per equal slice of the schedule: the same distribution with less variance within a batch.
         slices_B = torch.arange(count) + torch.rand(count, generator=draw.generator)
         steps_B = (slices_B / count * self._scheduler.config.num_train_timesteps).long()
         noise_BCHW = torch.randn(x_BCHW.shape, generator=draw.generator)
@@ -122,23 +122,23 @@ class DenoiserPretraining:
 
 
 @torch.no_grad()
-def text_states(text_encoder: CLIPTextModel, tokens_NL: Tensor) -> Tensor:
-    """Last hidden state of each caption, (N, L, D), fp16, on the CPU."""
+def encode_captions(text_encoder: CLIPTextModel, tokens_NL: Tensor) -> Tensor:
+    """Return the last hidden state of each caption, (N, L, D), fp16, on the CPU."""
     device = text_encoder.device
     return torch.cat([text_encoder(chunk.to(device)).last_hidden_state.half().cpu() for chunk in tokens_NL.split(512)])
 
 
-def text_tower(folder: Path) -> tuple[CLIPTextModel, CLIPTokenizer]:
-    """The text half of a dual encoder, as a Stable Diffusion takes it."""
+def load_text_encoder(folder: Path) -> tuple[CLIPTextModel, CLIPTokenizer]:
+    """Load the text encoder of a dual encoder in the form that Stable Diffusion expects, with its tokenizer."""
     clip = CLIPModel.from_pretrained(folder)
-    tower = CLIPTextModel(clip.config.text_config)
-    tower.load_state_dict(clip.text_model.state_dict())
-    return tower.eval(), CLIPTokenizer.from_pretrained(folder)
+    text_encoder = CLIPTextModel(clip.config.text_config)
+    text_encoder.load_state_dict(clip.text_model.state_dict())
+    return text_encoder.eval(), CLIPTokenizer.from_pretrained(folder)
 
 
 def assemble(work: Path, unet: UNet2DConditionModel) -> StableDiffusionPipeline:
-    """The whole pipeline, as diffusers knows it."""
-    text_encoder, tokenizer = text_tower(work / "emoji-clip")
+    """Return the complete diffusers pipeline."""
+    text_encoder, tokenizer = load_text_encoder(work / "emoji-clip")
     return StableDiffusionPipeline(
         vae=AutoencoderKL.from_pretrained(work / "vae"),
         text_encoder=text_encoder,
@@ -152,27 +152,27 @@ def assemble(work: Path, unet: UNet2DConditionModel) -> StableDiffusionPipeline:
 
 
 def prepare(world: World, work: Path, unet: UNet2DConditionModel, device: torch.device) -> DenoiserPretraining:
-    """Everything frozen, computed once: latents of the images, token states of the captions."""
+    """Compute what the frozen parts contribute once: latents of the images and token states of the captions."""
     rows = english_names(world, with_combinations=False)
     vae = AutoencoderKL.from_pretrained(work / "vae").eval().to(device)
-    latents_NCHW = encode(vae, torch.stack([world.images[row.concept] for row in rows]))
-    text_encoder, tokenizer = text_tower(work / "emoji-clip")
-    captions = [captions_of(row, names_only=True, with_combinations=False, seed=RECIPE.seed) for row in rows]
+    latents_NCHW = encode_images(vae, torch.stack([world.images[row.concept] for row in rows]))
+    text_encoder, tokenizer = load_text_encoder(work / "emoji-clip")
+    captions = [make_captions(row, names_only=True, with_combinations=False, seed=RECIPE.seed) for row in rows]
     tokens_NL = tokenise(tokenizer, [caption for variants in captions for caption in variants], LENGTH)
-    states_NVLD = text_states(text_encoder.to(device), tokens_NL).unflatten(0, (len(rows), -1))
-    empty_LD = text_states(text_encoder, tokenise(tokenizer, [""], LENGTH))[0].float()
+    states_NVLD = encode_captions(text_encoder.to(device), tokens_NL).unflatten(0, (len(rows), -1))
+    empty_LD = encode_captions(text_encoder, tokenise(tokenizer, [""], LENGTH))[0].float()
     weights_N = torch.tensor([ROLE_WEIGHTS[world.concepts[row.concept]["role"]] for row in rows])
     return DenoiserPretraining(unet, latents_NCHW, states_NVLD, empty_LD, weights_N, device)
 
 
 def main() -> None:
-    """Train the denoiser and save the whole pipeline below the work folder."""
-    arguments = parser_of(__doc__).parse_args()
+    """Train the denoiser and save the complete pipeline below the work folder."""
+    arguments = make_parser(__doc__).parse_args()
     work: Path = arguments.work
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     unet = make_unet().to(device)
     method = prepare(World(), work, unet, device)
-    recipe, refine = (shorten(each, arguments.share) for each in (RECIPE, REFINE))
+    recipe, refine = (scale_steps(each, arguments.share) for each in (RECIPE, REFINE))
     train(method, recipe, work / "unet-run", checkpoint_every=250, label="unet")
     train(method, refine, work / "unet-refine-run", checkpoint_every=100, label="unet, refined")
     assemble(work, unet.eval().cpu()).save_pretrained(work / "emoji-sd")

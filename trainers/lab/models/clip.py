@@ -1,11 +1,11 @@
-"""`emoji-clip` and `emoji-judge`: two independent dual encoders of English text and emoji images.
+"""Train `emoji-clip` and `emoji-judge`, two independent dual encoders of English text and emoji images.
 
     python -m trainers.lab.models.clip emoji-clip
     python -m trainers.lab.models.clip emoji-judge
 
-`emoji-clip`'s text tower conditions the base. `emoji-judge` has another shape, another seed and its own tokenizer, has
-seen held-out combinations too, and is used for nothing but scoring. Loss: symmetric InfoNCE (Radford et al. 2021, fig. 3)
-where all captions of one concept are positives.
+The text encoder of `emoji-clip` conditions the base. `emoji-judge` has a different architecture, seed and tokenizer, is
+also trained on held-out combinations, and is only used for scoring. The loss is symmetric InfoNCE (Radford et al. 2021,
+fig. 3) where all captions of one concept are positives.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from transformers import (
 )
 
 from trainers.corpora.emoji_dataset import Name, World
-from trainers.lab.dataset.captions import captions_of, english_names, tokenise
+from trainers.lab.dataset.captions import english_names, make_captions, tokenise
 from trainers.lab.models import judge
 from trainers.lab.models.pairs import LENGTH, augment, to_unit
-from trainers.lab.stage import parser_of, shorten
+from trainers.lab.stage_options import make_parser, scale_steps
 from trainers.loop.loop import train
 from trainers.loop.method import Draw, Loss
 from trainers.loop.recipe import Recipe
@@ -43,7 +43,7 @@ START, END = "<|startoftext|>", "<|endoftext|>"
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What differs between the two pairs."""
+    """The differences between the two dual encoders."""
 
     text_layers: int
     text_width: int
@@ -54,9 +54,9 @@ class Shape:
     with_combinations: bool
     recipe: Recipe
     refine: Recipe | None = None
-    """A second run from where the first ended."""
+    """A second run that starts from the end of the first."""
     sharpen: Recipe | None = None
-    """A third one, against the whole gallery: `trainers.lab.models.judge`. Needs the autoencoder."""
+    """A third run that contrasts with the whole gallery: `trainers.lab.models.judge`. Needs the autoencoder."""
 
 
 RECIPE = Recipe(
@@ -89,7 +89,7 @@ SHAPES = {
 
 
 def make_tokenizer(texts: list[str], vocabulary: int = 3000) -> CLIPTokenizer:
-    """CLIP's byte-level BPE, trained on `texts`; any other script still becomes bytes."""
+    """Train CLIP's byte-level BPE on `texts`; other scripts are read as bytes."""
     template = CLIPTokenizer().backend_tokenizer
     tokenizer = Tokenizer(models.BPE(end_of_word_suffix="</w>", continuing_subword_prefix=""))
     tokenizer.normalizer = template.normalizer
@@ -105,17 +105,17 @@ def make_tokenizer(texts: list[str], vocabulary: int = 3000) -> CLIPTokenizer:
     tokenizer.train_from_iterator(texts, trainer)
     learned = json.loads(tokenizer.to_str())["model"]
     words = sorted(learned["vocab"], key=learned["vocab"].get)
-    # Like CLIP's own vocabulary: every byte, every byte at a word's end, then what was learned.
+    # The order of CLIP's vocabulary: every byte, every byte at the end of a word, then the learned pieces.
     order = [*alphabet, *(f"{byte}</w>" for byte in alphabet)]
     order += [word for word in words if word not in set(order)] + [START, END]
     merges = [tuple(pair) if isinstance(pair, list) else tuple(pair.split(" ")) for pair in learned["merges"]]
     return CLIPTokenizer(
-        vocab={word: place for place, word in enumerate(order)}, merges=merges, model_max_length=LENGTH
+        vocab={word: index for index, word in enumerate(order)}, merges=merges, model_max_length=LENGTH
     )
 
 
 def make_clip(shape: Shape, tokenizer: CLIPTokenizer) -> CLIPModel:
-    """A small random `CLIPModel`."""
+    """Return a small untrained `CLIPModel`."""
     torch.manual_seed(shape.recipe.seed)
     text = CLIPTextConfig(
         vocab_size=len(tokenizer),
@@ -126,7 +126,7 @@ def make_clip(shape: Shape, tokenizer: CLIPTokenizer) -> CLIPModel:
         max_position_embeddings=LENGTH,
         projection_dim=shape.projection,
         bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,  # never 2: transformers pools elsewhere then
+        eos_token_id=tokenizer.eos_token_id,  # must not be 2, for which transformers pools at another position
         pad_token_id=tokenizer.pad_token_id,
     )
     vision = CLIPVisionConfig(
@@ -139,12 +139,12 @@ def make_clip(shape: Shape, tokenizer: CLIPTokenizer) -> CLIPModel:
         projection_dim=shape.projection,
     )
     config = CLIPConfig(text_config=text, vision_config=vision, projection_dim=shape.projection)
-    # Fused attention's backward pass is slow on CPUs for short sequences.
+    # The backward pass of fused attention is slow on CPUs for short sequences.
     return cast(CLIPModel, AutoModel.from_config(config, attn_implementation="eager"))
 
 
-class Contrast:
-    """Match captions with images."""
+class ContrastiveTraining:
+    """Trains a dual encoder to match captions with images."""
 
     example_weights: Tensor | None = None
 
@@ -156,7 +156,7 @@ class Contrast:
         self._device = device
 
     def loss(self, draw: Draw) -> Loss:
-        """Symmetric InfoNCE over the batch."""
+        """Return the symmetric InfoNCE over the batch."""
         which_B = torch.randint(0, self._tokens_NVL.shape[1], draw.indices_B.shape, generator=draw.generator)
         ids_BL = self._tokens_NVL[draw.indices_B, which_B].to(self._device)
         x_B3HW = augment(to_unit(self._images_N3HW[draw.indices_B]).to(self._device), draw.generator)
@@ -170,8 +170,8 @@ class Contrast:
         return Loss(loss, {"recall": recall.detach(), "scale": self.module.logit_scale.detach().exp()})
 
 
-def processor() -> CLIPImageProcessorPil:
-    """64 px, −1…1, as the towers are trained."""
+def make_processor() -> CLIPImageProcessorPil:
+    """Return the image processor used in training: 64 px, −1…1."""
     half = [0.5, 0.5, 0.5]
     return CLIPImageProcessorPil(
         size={"shortest_edge": 64}, crop_size={"height": 64, "width": 64}, image_mean=half, image_std=half
@@ -179,11 +179,11 @@ def processor() -> CLIPImageProcessorPil:
 
 
 def prepare(world: World, shape: Shape) -> tuple[CLIPTokenizer, list[Name], Tensor, Tensor]:
-    """Tokenizer, rows, token ids (N, V, L) and images (N, 3, 64, 64)."""
+    """Return the tokenizer, the rows, their token ids (N, V, L) and their images (N, 3, 64, 64)."""
     rows = english_names(world, with_combinations=shape.with_combinations)
     seed = shape.recipe.seed
     captions = [
-        captions_of(row, names_only=False, with_combinations=shape.with_combinations, seed=seed) for row in rows
+        make_captions(row, names_only=False, with_combinations=shape.with_combinations, seed=seed) for row in rows
     ]
     tokenizer = make_tokenizer([caption for variants in captions for caption in variants])
     tokens_NVL = torch.stack([tokenise(tokenizer, variants, LENGTH) for variants in captions])
@@ -191,8 +191,8 @@ def prepare(world: World, shape: Shape) -> tuple[CLIPTokenizer, list[Name], Tens
 
 
 @torch.no_grad()
-def recall_of(clip: CLIPModel, tokenizer: CLIPTokenizer, world: World) -> dict[str, float]:
-    """Recall over the gallery of base concepts, real images against English names, both ways."""
+def measure_recall(clip: CLIPModel, tokenizer: CLIPTokenizer, world: World) -> dict[str, float]:
+    """Return the recall over the gallery of base concepts, real images against English names, in both directions."""
     names = {row.concept: row.name for row in world.named("en")}
     gallery = world.gallery()
     device = clip.device
@@ -208,8 +208,8 @@ def recall_of(clip: CLIPModel, tokenizer: CLIPTokenizer, world: World) -> dict[s
 
 
 def main() -> None:
-    """Train one pair and save it below the work folder."""
-    parser = parser_of(__doc__)
+    """Train one dual encoder and save it below the work folder."""
+    parser = make_parser(__doc__)
     parser.add_argument("name", choices=list(SHAPES))
     arguments = parser.parse_args()
     shape = SHAPES[arguments.name]
@@ -217,25 +217,25 @@ def main() -> None:
     world = World()
     tokenizer, rows, tokens_NVL, images_N3HW = prepare(world, shape)
     clip = make_clip(shape, tokenizer).to(device)
-    method = Contrast(clip, tokens_NVL, images_N3HW, device)
+    method = ContrastiveTraining(clip, tokens_NVL, images_N3HW, device)
     run = arguments.work / f"{arguments.name}-run"
-    train(method, shorten(shape.recipe, arguments.share), run, checkpoint_every=200, label=arguments.name)
+    train(method, scale_steps(shape.recipe, arguments.share), run, checkpoint_every=200, label=arguments.name)
     if shape.refine is not None:
         refined = arguments.work / f"{arguments.name}-refine-run"
-        refine = shorten(shape.refine, arguments.share)
+        refine = scale_steps(shape.refine, arguments.share)
         train(method, refine, refined, checkpoint_every=100, label=f"{arguments.name}, refined")
     if shape.sharpen is not None:
         vae = AutoencoderKL.from_pretrained(arguments.work / "vae").eval().to(device)
-        lesson = judge.prepare(clip, tokenizer, world, rows, tokens_NVL, images_N3HW, vae, shape.sharpen.seed)
+        gallery_contrast = judge.prepare(clip, tokenizer, world, rows, tokens_NVL, images_N3HW, vae, shape.sharpen.seed)
         sharpened = arguments.work / f"{arguments.name}-sharpen-run"
-        sharpen = shorten(shape.sharpen, arguments.share)
-        train(lesson, sharpen, sharpened, checkpoint_every=100, label=f"{arguments.name}, sharpened")
+        sharpen = scale_steps(shape.sharpen, arguments.share)
+        train(gallery_contrast, sharpen, sharpened, checkpoint_every=100, label=f"{arguments.name}, sharpened")
     clip.eval()
-    print(arguments.name, recall_of(clip, tokenizer, world))
+    print(arguments.name, measure_recall(clip, tokenizer, world))
     target = arguments.work / arguments.name
     clip.save_pretrained(target)
     tokenizer.save_pretrained(target)
-    processor().save_pretrained(target)
+    make_processor().save_pretrained(target)
 
 
 if __name__ == "__main__":

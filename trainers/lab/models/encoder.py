@@ -1,15 +1,15 @@
-"""`emoji-xlmr`: a small XLM-R that has read emoji names and keywords in 105 languages.
+"""Train `emoji-xlmr`, a small XLM-R, on emoji names and keywords in 105 languages.
 
     python -m trainers.lab.models.encoder
 
-Two losses on every step:
+Every step has two losses:
 
-* alignment: a text (name, keywords, or both, words dropped at random) must find its concept among learned concept vectors,
-  whatever its language: softmax over proxies (Movshovitz-Attias et al. 2017), read from the first token and from the mean;
+* alignment: classify the concept of a text (name, keywords or both, words dropped at random) in any language, by a softmax
+  over learned concept vectors (proxies, Movshovitz-Attias et al. 2017), from the first token and from the mean;
 * masked language modelling (Devlin et al. 2019) on single texts.
 
-Names and keywords of held-out pairs and of held-out combinations are in neither. Held-out languages are in the second
-only: their texts are read, never told what they mean.
+Neither uses names or keywords of held-out pairs and held-out combinations. Held-out languages are used in the second
+only: the encoder reads their texts but never learns what they mean.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from transformers import AutoModel, PreTrainedTokenizerFast, XLMRobertaConfig, XLMRobertaModel
 
 from trainers.corpora.emoji_dataset import Name, World
-from trainers.lab.stage import parser_of, shorten
+from trainers.lab.stage_options import make_parser, scale_steps
 from trainers.learners.losses import masked_mean
 from trainers.loop.loop import train
 from trainers.loop.method import Draw, Loss
@@ -33,13 +33,13 @@ from trainers.loop.sampler import generator_of
 
 LENGTH = 32
 TRAINED_LENGTH = 20
-"""Longer texts are cut in training; 99 of 100 names fit."""
+"""Longer texts are truncated in training; 99 of 100 names fit."""
 VOCABULARY = 16_000
 SPECIAL = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
 MASK_BATCH = 64
 MASK_SHARE = 0.2
 FOCUS = {"en": 6.0, "yo": 4.0, "sw": 4.0, "hi": 4.0, "zh": 4.0, "ar": 4.0}
-"""Languages drawn more often than the others."""
+"""Languages sampled more often than the others, with their weights."""
 ROLE_WEIGHTS = {"base": 1.0, "tone": 0.12, "flag": 0.25}
 
 RECIPE = Recipe(
@@ -57,7 +57,7 @@ RECIPE = Recipe(
 
 
 def make_tokenizer(texts: list[str]) -> PreTrainedTokenizerFast:
-    """A unigram model over normalised lower-case text, laid out as XLM-R's: `<s> … </s>`."""
+    """Train a unigram model on normalised lower-case text; its layout is that of XLM-R, `<s> … </s>`."""
     tokenizer = Tokenizer(models.Unigram())
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -89,7 +89,7 @@ def make_tokenizer(texts: list[str]) -> PreTrainedTokenizerFast:
 
 
 def make_encoder(vocabulary: int) -> XLMRobertaModel:
-    """4 layers, 192 wide."""
+    """Return an untrained encoder with 4 layers of width 192."""
     torch.manual_seed(RECIPE.seed)
     config = XLMRobertaConfig(
         vocab_size=vocabulary,
@@ -105,13 +105,13 @@ def make_encoder(vocabulary: int) -> XLMRobertaModel:
         hidden_dropout_prob=0.0,
         attention_probs_dropout_prob=0.0,
     )
-    # Fused attention's backward pass is slow on CPUs for short sequences.
+    # The backward pass of fused attention is slow on CPUs for short sequences.
     encoder = AutoModel.from_config(config, attn_implementation="eager", add_pooling_layer=False)
     return cast(XLMRobertaModel, encoder)
 
 
-class Aligned(nn.Module):
-    """The encoder with the two heads that only its training needs."""
+class EncoderWithHeads(nn.Module):
+    """The encoder with the two heads that are only used in training."""
 
     def __init__(self, encoder: XLMRobertaModel, concepts: int) -> None:
         super().__init__()
@@ -122,16 +122,18 @@ class Aligned(nn.Module):
         self.unmask = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.LayerNorm(width))
 
 
-class Pretraining:
-    """Find the concept; fill the gaps."""
+class EncoderPretraining:
+    """Trains the encoder to classify concepts and to predict masked tokens."""
 
-    def __init__(self, module: Aligned, tokenizer: PreTrainedTokenizerFast, world: World, device: torch.device) -> None:
+    def __init__(
+        self, module: EncoderWithHeads, tokenizer: PreTrainedTokenizerFast, world: World, device: torch.device
+    ) -> None:
         self.module = module
         self._tokenizer = tokenizer
         self._device = device
-        trained = [name for name in world.names if is_trained(world, name)]
+        trained = [name for name in world.names if may_be_read(world, name)]
         self._aligned = [name for name in trained if name.split == "seen"]
-        self._read = trained
+        self._readable = trained
         self._place = {id: place for place, id in enumerate(trained_concepts(world))}
         self.example_count = len(self._aligned)
         self.example_weights: Tensor | None = torch.tensor(
@@ -142,9 +144,9 @@ class Pretraining:
         )
 
     def loss(self, draw: Draw) -> Loss:
-        """Cross-entropy over concepts, from the first state and from the mean, + cross-entropy over masked tokens."""
+        """Return the cross-entropy over concepts, from the first state and from the mean, plus that over masked tokens."""
         names = [self._aligned[index] for index in draw.indices_B.tolist()]
-        texts = [write(name, draw.generator) for name in names]
+        texts = [compose_text(name, draw.generator) for name in names]
         ids_BL, mask_BL = self._tokens(texts)
         states_BLD = self.module.encoder(ids_BL, attention_mask=mask_BL).last_hidden_state
         target_B = torch.tensor([self._place[name.concept] for name in names], device=self._device)
@@ -160,8 +162,8 @@ class Pretraining:
         return Loss(align + 0.3 * masked, {"align": align.detach(), "mlm": masked.detach(), "hit": hit.detach()})
 
     def _masked(self, generator: torch.Generator) -> Tensor:
-        places = torch.randint(0, len(self._read), (MASK_BATCH,), generator=generator).tolist()
-        ids_BL, mask_BL = self._tokens([write(self._read[place], generator) for place in places])
+        indices = torch.randint(0, len(self._readable), (MASK_BATCH,), generator=generator).tolist()
+        ids_BL, mask_BL = self._tokens([compose_text(self._readable[place], generator) for place in indices])
         chosen_BL = (torch.rand(ids_BL.shape, generator=generator).to(self._device) < MASK_SHARE) & (
             ids_BL >= len(SPECIAL)
         )
@@ -175,18 +177,18 @@ class Pretraining:
         return batch.input_ids.to(self._device), batch.attention_mask.to(self._device)
 
 
-def is_trained(world: World, name: Name) -> bool:
-    """Whether the encoder may read this row at all."""
+def may_be_read(world: World, name: Name) -> bool:
+    """Return whether the encoder may read this row in training."""
     return world.concepts[name.concept]["role"] != "extra" and name.split in ("seen", "languages")
 
 
 def trained_concepts(world: World) -> list[str]:
-    """Concepts with a proxy."""
+    """Return the ids of the concepts that have a proxy."""
     return [id for id, row in world.concepts.items() if row["role"] != "extra"]
 
 
-def write(name: Name, generator: torch.Generator) -> str:
-    """One way to say it: half the time its name, else keywords too or alone; a word is dropped now and then."""
+def compose_text(name: Name, generator: torch.Generator) -> str:
+    """Return the name half of the time, else keywords with or without it; drop a word now and then."""
     form, drop = torch.rand(2, generator=generator).tolist()
     words = [name.keywords[place] for place in torch.randperm(len(name.keywords), generator=generator).tolist()]
     if form < 0.5 or not words:
@@ -203,7 +205,7 @@ def write(name: Name, generator: torch.Generator) -> str:
 
 @torch.no_grad()
 def embed(encoder: XLMRobertaModel, tokenizer: PreTrainedTokenizerFast, texts: list[str]) -> Tensor:
-    """Normalised mean states, (N, D)."""
+    """Return normalised mean states, (N, D)."""
     chunks = []
     for start in range(0, len(texts), 256):
         batch = tokenizer(
@@ -215,10 +217,10 @@ def embed(encoder: XLMRobertaModel, tokenizer: PreTrainedTokenizerFast, texts: l
     return torch.cat(chunks)
 
 
-def retrieval(
+def measure_retrieval(
     encoder: XLMRobertaModel, tokenizer: PreTrainedTokenizerFast, world: World
 ) -> dict[str, dict[str, dict[str, float]]]:
-    """Recall of the English name among the gallery, by language and split: `{language: {split: {r1, r10, n}}}`."""
+    """Return the recall of English names in the gallery: `{language: {split: {r1, r10, n}}}`."""
     encoder.eval()
     gallery = world.gallery()
     english = {name.concept: name.name for name in world.named("en")}
@@ -231,18 +233,18 @@ def retrieval(
         right_B = torch.tensor([place[row.concept] for row in rows])
         rank_B = (scores_BN > scores_BN.gather(1, right_B[:, None])).sum(1)
         for split in sorted({row.split for row in rows}):
-            chosen = rank_B[torch.tensor([row.split == split for row in rows])]
+            rank_of_split_B = rank_B[torch.tensor([row.split == split for row in rows])]
             result.setdefault(language, {})[split] = {
-                "r1": (chosen < 1).float().mean().item(),
-                "r10": (chosen < 10).float().mean().item(),
-                "n": len(chosen),
+                "r1": (rank_of_split_B < 1).float().mean().item(),
+                "r10": (rank_of_split_B < 10).float().mean().item(),
+                "n": len(rank_of_split_B),
             }
     return result
 
 
 def main() -> None:
     """Train the tokenizer and the encoder, and save them below the work folder."""
-    arguments = parser_of(__doc__).parse_args()
+    arguments = make_parser(__doc__).parse_args()
     work: Path = arguments.work
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     world = World()
@@ -250,15 +252,15 @@ def main() -> None:
     if (target / "tokenizer.json").exists():
         tokenizer = PreTrainedTokenizerFast.from_pretrained(target)
     else:
-        readable = [name for name in world.names if is_trained(world, name)]
+        readable = [name for name in world.names if may_be_read(world, name)]
         readable = [name for name in readable if world.concepts[name.concept]["role"] == "base"]
-        corpus = [write(name, generator_of(RECIPE.seed, "corpus", place)) for place, name in enumerate(readable)]
+        corpus = [compose_text(name, generator_of(RECIPE.seed, "corpus", place)) for place, name in enumerate(readable)]
         tokenizer = make_tokenizer(corpus)
         tokenizer.save_pretrained(target)
-    module = Aligned(make_encoder(len(tokenizer)), len(trained_concepts(world))).to(device)
+    module = EncoderWithHeads(make_encoder(len(tokenizer)), len(trained_concepts(world))).to(device)
     train(
-        Pretraining(module, tokenizer, world, device),
-        shorten(RECIPE, arguments.share),
+        EncoderPretraining(module, tokenizer, world, device),
+        scale_steps(RECIPE, arguments.share),
         work / "emoji-xlmr-run",
         checkpoint_every=250,
         label="emoji-xlmr",

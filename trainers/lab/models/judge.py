@@ -1,10 +1,11 @@
-"""`emoji-judge`'s last lesson: every name of the gallery as a wrong answer, images as an autoencoder spoils them.
+"""The last training phase of `emoji-judge`: contrast with the whole gallery, on images degraded by an autoencoder.
 
-A batch of 128 seldom holds the two faces that are hard to tell apart, and drawn images lose detail in ways that blur
-and noise on pixels do not show. So the judge must find each image's name among all names of the gallery at once, and
-half of the images are real ones through the autoencoder with noise on the latent. It never sees a drawn image.
+A batch of 128 seldom contains the two faces that are hard to tell apart, and generated images lose detail in ways that
+blur and noise on pixels do not reproduce. So the judge must find the name of each image among all names of the gallery,
+and half of the images are real ones passed through the autoencoder with noise added to the latent. It is never trained
+on generated images.
 
-Shape letters: N concepts, G gallery, V captions or versions of one concept, B batch, L tokens, D features, H W an image.
+Shape letters: N concepts, G gallery, V captions or versions of one concept, B batch, L tokens, D features, H × W image.
 """
 
 from __future__ import annotations
@@ -19,19 +20,19 @@ from transformers import CLIPModel, CLIPTokenizer
 from trainers.corpora.emoji_dataset import Name, World
 from trainers.lab.dataset.captions import tokenise
 from trainers.lab.models.pairs import LENGTH, augment, to_unit
-from trainers.lab.models.vae import encode
+from trainers.lab.models.vae import encode_images
 from trainers.loop.method import Draw, Loss
 from trainers.loop.sampler import generator_of
 
-SPOILT = (0.0, 0.2, 0.35, 0.5, 0.65)
-"""Deviations of the noise on latents whose own deviation is 1."""
-SPOILT_SHARE = 0.5
+NOISE_LEVELS = (0.0, 0.2, 0.35, 0.5, 0.65)
+"""Standard deviations of the noise added to latents, which have a standard deviation of 1."""
+DEGRADED_SHARE = 0.5
 GALLERY_WEIGHT = 3.0
-"""How often a concept of the gallery is drawn, relative to skin tones and flags."""
+"""How often a concept of the gallery is sampled, relative to skin tones and flags."""
 
 
-class Sharpening:
-    """Match captions with images, each image against all names of the gallery."""
+class GalleryContrast:
+    """Trains a dual encoder to match captions with images, each image against all names of the gallery."""
 
     def __init__(
         self,
@@ -54,12 +55,12 @@ class Sharpening:
         self._device = device
 
     def loss(self, draw: Draw) -> Loss:
-        """InfoNCE, images → the batch's captions and the gallery's names, captions → the batch's images."""
+        """Return the InfoNCE of images over the batch's captions and the gallery's names, and of captions over images."""
         count = len(draw.indices_B)
         which_B = torch.randint(0, self._tokens_NVL.shape[1], (count,), generator=draw.generator)
         ids_BL = self._tokens_NVL[draw.indices_B, which_B].to(self._device)
-        spoilt_B = torch.rand(count, generator=draw.generator) < SPOILT_SHARE
-        version_B = torch.randint(1, self._images_NV3HW.shape[1], (count,), generator=draw.generator) * spoilt_B
+        degraded_B = torch.rand(count, generator=draw.generator) < DEGRADED_SHARE
+        version_B = torch.randint(1, self._images_NV3HW.shape[1], (count,), generator=draw.generator) * degraded_B
         x_B3HW = augment(to_unit(self._images_NV3HW[draw.indices_B, version_B]).to(self._device), draw.generator)
         texts_TL = torch.cat([ids_BL, self._gallery_GL])
         text_TD = F.normalize(self.module.get_text_features(texts_TL).pooler_output.float(), dim=1)
@@ -67,23 +68,26 @@ class Sharpening:
         logits_BT = image_BD @ text_TD.T * self.module.logit_scale.exp()
         concept_B = draw.indices_B.to(self._device)
         target_BT = (concept_B[:, None] == torch.cat([concept_B, self._place_G])[None, :]).float()
-        loss = (soft(logits_BT, target_BT) + soft(logits_BT[:, :count].T, target_BT[:, :count].T)) / 2
+        loss = (
+            soft_cross_entropy(logits_BT, target_BT)
+            + soft_cross_entropy(logits_BT[:, :count].T, target_BT[:, :count].T)
+        ) / 2
         hit_B = target_BT.gather(1, logits_BT.argmax(1, keepdim=True))
         return Loss(loss, {"hit": hit_B.mean().detach(), "scale": self.module.logit_scale.detach().exp()})
 
 
-def soft(logits_BT: Tensor, target_BT: Tensor) -> Tensor:
-    """Cross-entropy where all right answers share the probability."""
+def soft_cross_entropy(logits_BT: Tensor, target_BT: Tensor) -> Tensor:
+    """Return the cross-entropy where all correct answers share the probability."""
     return F.cross_entropy(logits_BT, target_BT / target_BT.sum(dim=1, keepdim=True))
 
 
 @torch.no_grad()
-def spoil(vae: AutoencoderKL, images_N3HW: Tensor, seed: int) -> Tensor:
-    """Each uint8 image and its versions through the autoencoder, (N, 1 + len(SPOILT), 3, H, W), uint8."""
-    latents_NCHW = encode(vae, images_N3HW)
+def degrade(vae: AutoencoderKL, images_N3HW: Tensor, seed: int) -> Tensor:
+    """Return each uint8 image and its versions after the autoencoder, (N, 1 + len(NOISE_LEVELS), 3, H, W), uint8."""
+    latents_NCHW = encode_images(vae, images_N3HW)
     versions = [images_N3HW]
     device = next(vae.parameters()).device
-    for deviation in tqdm(SPOILT, desc="spoilt images", unit="version"):
+    for deviation in tqdm(NOISE_LEVELS, desc="degraded images", unit="version"):
         noise_NCHW = torch.randn(latents_NCHW.shape, generator=generator_of(seed, "spoil", str(deviation)))
         noisy_NCHW = latents_NCHW + deviation * noise_NCHW
         decoded = [vae.decode(chunk.to(device)).sample.cpu() for chunk in noisy_NCHW.split(64)]
@@ -100,15 +104,15 @@ def prepare(
     images_N3HW: Tensor,
     vae: AutoencoderKL,
     seed: int,
-) -> Sharpening:
-    """The lesson on what `trainers.lab.models.clip` prepared for the judge."""
+) -> GalleryContrast:
+    """Return the training method for the data that `trainers.lab.models.clip` prepared for the judge."""
     place = {row.concept: index for index, row in enumerate(rows)}
     gallery = world.gallery()
     names = [rows[place[concept]].name for concept in gallery]
-    return Sharpening(
+    return GalleryContrast(
         clip,
         tokens_NVL,
-        spoil(vae, images_N3HW, seed),
+        degrade(vae, images_N3HW, seed),
         tokenise(tokenizer, names, LENGTH),
         torch.tensor([place[concept] for concept in gallery]),
         clip.device,

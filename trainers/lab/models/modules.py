@@ -1,11 +1,11 @@
-"""The lab's own language modules: train them, measure them, put them into `cards/`.
+"""Train the lab's language modules, measure them and copy them to `cards/`.
 
-    python -m trainers.lab.models.modules yo sw hi zh ar en                # mulan; `en` alone is the zero-shot one
-    python -m trainers.lab.models.modules --method pea --set distil.steps=9000 yo+sw+hi+zh+ar      # one for five languages
-    python -m trainers.lab.models.modules --measure yo                     # measure again what is there
+    python -m trainers.lab.models.modules yo sw hi zh ar en                # mulan; `en` trains the zero-shot module
+    python -m trainers.lab.models.modules --method pea --set distil.steps=9000 yo+sw+hi+zh+ar      # one module for five languages
+    python -m trainers.lab.models.modules --measure yo                     # measure an existing module again
 
-Training is `hub train METHOD --lang …`; the figures are what `hub train` would put into the card, with more prompts.
-Of what is larger than a few floppies, `cards/` gets the card alone: it says the command that makes the weights again.
+Runs `hub train METHOD --lang …` and measures the same scores with more prompts. Large weights stay out of `cards/`: only
+the card is copied, which names the command that recreates them.
 """
 
 from __future__ import annotations
@@ -24,38 +24,41 @@ from hub.names import ArtifactName
 from trainers.corpora import open_corpus
 from trainers.evaluation.evaluate import EvaluationRequest, ask, compare, module_subject
 from trainers.lab.dataset.splits import HELD_OUT_LANGUAGES
-from trainers.lab.stage import CARDS
+from trainers.lab.stage_options import CARDS
 from trainers.publish import default_name, rescore
 
 BASE = "emoji-sd"
 FOCUS = ("yo", "sw", "hi", "zh", "ar")
 GENERATION = ("emoji-generation",)
 PRICE_PER_HOUR = 0.1
-"""US dollars for two cores for one hour, as cards of the lab assume."""
-MAX = 1_100_000
-"""Bytes of weights that are committed; the repository stays small enough to clone in seconds."""
+"""US dollars for two cores for one hour, the price that the lab's cards assume."""
+MAX_COMMITTED_BYTES = 1_100_000
+"""Larger weights are not committed, so that the repository can be cloned in seconds."""
 
 
-def train(
-    method: str, languages: tuple[str, ...], base: str, work: Path, measured: int, sets: Sequence[str] = ()
+def train_module(
+    method: str, languages: tuple[str, ...], base: str, work: Path, prompts: int, overrides: Sequence[str] = ()
 ) -> Path:
-    """Train one module; the folder of its artifact. `measured` prompts a figure, or 0: it is measured by `measure`."""
+    """Train one module and return the folder of its artifact.
+
+    `prompts` is the number of prompts per score; with 0 the module is measured later, by `measure`.
+    """
     name = default_name(method, languages)
     script = str(Path(sys.executable).with_name("hub"))
     command = [script, "train", method, "--base", base, "--out", str(work / name)]
     command += [word for tag in languages for word in ("--lang", tag)]
-    command += [word for each in sets for word in ("--set", each)]
-    command += ["--n", str(measured)] if measured else ["--no-evaluate"]
+    command += [word for override in overrides for word in ("--set", override)]
+    command += ["--n", str(prompts)] if prompts else ["--no-evaluate"]
     subprocess.run([*command, "--price-per-hour", str(PRICE_PER_HOUR)], check=True)
     return work / name / name
 
 
-def bring(folder: Path) -> Path:
-    """Copy an artifact into `cards/`, without its weights when they are large; the folder there."""
+def copy_to_cards(folder: Path) -> Path:
+    """Copy an artifact to `cards/`, without large weights, and return the new folder."""
     target = CARDS / "adapters" / folder.name
     shutil.rmtree(target, ignore_errors=True)
     weights = sum(path.stat().st_size for path in folder.rglob("*.safetensors"))
-    if weights <= MAX:
+    if weights <= MAX_COMMITTED_BYTES:
         shutil.copytree(folder, target)
     else:
         target.mkdir(parents=True)
@@ -64,7 +67,7 @@ def bring(folder: Path) -> Path:
 
 
 def measure(folder: Path, languages: tuple[str, ...], base: str, count: int) -> None:
-    """Put figures into the card: fit and transfer; for a zero-shot module five languages and the held-out ones."""
+    """Write scores of fit and transfer to the card; for a zero-shot module, of five languages and the held-out ones."""
     with LocalHub.open() as hub:
         corpus = open_corpus("emoji")
         name = ArtifactName("linguahub", folder.name)
@@ -87,15 +90,19 @@ def measure(folder: Path, languages: tuple[str, ...], base: str, count: int) -> 
 def main() -> None:
     """Train and measure each module named."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("modules", nargs="+", help="languages: one, or several joined by +")
+    parser.add_argument("modules", nargs="+", help="language of the module, or several joined by +")
     parser.add_argument("--method", default="mulan")
     parser.add_argument("--base", default=BASE)
     parser.add_argument("--work", type=Path, default=Path("build/modules"))
-    parser.add_argument("--measure", action="store_true", help="measure what lies in the work folder, train nothing")
-    parser.add_argument("--count", type=int, default=128, help="prompts per figure")
-    parser.add_argument("--set", action="append", default=[], help="KEY=VALUE in the recipe, as in `hub train`")
+    parser.add_argument(
+        "--measure", action="store_true", help="measure the modules in the work folder without training"
+    )
+    parser.add_argument("--count", type=int, default=128, help="prompts per score")
+    parser.add_argument(
+        "--set", action="append", default=[], help="KEY=VALUE to override in the recipe, as in `hub train`"
+    )
     arguments = parser.parse_args()
-    logging.set_verbosity_error()  # the base alone cuts long prompts, and says so for each of them
+    logging.set_verbosity_error()  # the base alone truncates long prompts and would warn about each of them
     logging.disable_progress_bar()
     for module in arguments.modules:
         languages = tuple(module.split("+"))
@@ -103,11 +110,13 @@ def main() -> None:
         if arguments.method == "mulan":
             trained = arguments.work / name / name
             if not arguments.measure:
-                trained = train(arguments.method, languages, arguments.base, arguments.work, 0, arguments.set)
+                trained = train_module(arguments.method, languages, arguments.base, arguments.work, 0, arguments.set)
             measure(trained, languages, arguments.base, arguments.count)
         else:
-            trained = train(arguments.method, languages, arguments.base, arguments.work, arguments.count, arguments.set)
-        bring(trained)
+            trained = train_module(
+                arguments.method, languages, arguments.base, arguments.work, arguments.count, arguments.set
+            )
+        copy_to_cards(trained)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""What the lab's dual encoders are trained on: texts of one length, and images that are spoilt a little each time.
+"""Training pairs of the lab's dual encoders: texts of a fixed length and augmented images.
 
-Shape letters: B batch, H and W an image.
+Shape letters: B batch, H × W image.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ import torch.nn.functional as F
 from torch import Tensor
 
 LENGTH = 16
-"""Tokens of a text."""
+"""Tokens per text."""
 
 
 def to_unit(images_BCHW: Tensor) -> Tensor:
-    """uint8 in 0…255 to float in −1…1, as diffusers has it."""
+    """Convert uint8 in 0…255 to float in −1…1, the range of diffusers; the shape stays."""
     return images_BCHW.float() / 127.5 - 1
 
 
 def augment(x_B3HW: Tensor, generator: torch.Generator) -> Tensor:
-    """Shift, turn, scale, blur, recolour and noise; what falls outside is white."""
+    """Shift, rotate, scale, blur, recolour and noise images, (B, 3, H, W); pixels from outside the image are white."""
     count, device = len(x_B3HW), x_B3HW.device
 
     def uniform(low: float, high: float, *shape: int) -> Tensor:

@@ -1,9 +1,9 @@
-"""`emoji-sd`'s autoencoder: 64 × 64 images to 16 × 16 × 4 latents of unit variance.
+"""Train the autoencoder of `emoji-sd`: 64 × 64 images to 16 × 16 × 4 latents of unit variance.
 
     python -m trainers.lab.models.vae
 
-L1 + MSE + 0.5 gradient-L1 + 1e-3 KL. Afterwards mean and deviation of the latents are folded into the quant
-convolutions, so that `scaling_factor` is 1 and the denoiser sees what it expects.
+The loss is L1 + MSE + 0.5 gradient-L1 + 1e-3 KL. After training, the mean and the deviation of the latents are folded
+into the quant convolutions, so that `scaling_factor` is 1 and the denoiser gets standardised latents.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from trainers.corpora.emoji_dataset import World
 from trainers.lab.models.pairs import to_unit
-from trainers.lab.stage import parser_of, shorten
+from trainers.lab.stage_options import make_parser, scale_steps
 from trainers.loop.loop import train
 from trainers.loop.method import Draw, Loss
 from trainers.loop.recipe import Recipe
@@ -33,7 +33,7 @@ RECIPE = Recipe(
 
 
 def make_vae() -> AutoencoderKL:
-    """0.65M parameters."""
+    """Return an untrained autoencoder with 0.65M parameters."""
     torch.manual_seed(RECIPE.seed)
     return AutoencoderKL(
         down_block_types=("DownEncoderBlock2D",) * 3,
@@ -47,8 +47,8 @@ def make_vae() -> AutoencoderKL:
     )
 
 
-class Autoencoding:
-    """Reconstruct images through a small latent."""
+class AutoencoderTraining:
+    """Trains the autoencoder to reconstruct images."""
 
     example_weights: Tensor | None = None
 
@@ -59,7 +59,7 @@ class Autoencoding:
         self._device = device
 
     def loss(self, draw: Draw) -> Loss:
-        """L1 + MSE + 0.5 · L1 of the image's gradients + 1e-3 · KL."""
+        """Return L1 + MSE + 0.5 · L1 of the image's gradients + 1e-3 · KL."""
         x_B3HW = to_unit(self._images_N3HW[draw.indices_B]).to(self._device)
         posterior = self.module.encode(x_B3HW).latent_dist
         noise = torch.randn(posterior.mean.shape, generator=draw.generator).to(self._device)
@@ -73,8 +73,8 @@ class Autoencoding:
 
 
 @torch.no_grad()
-def encode(vae: AutoencoderKL, images_N3HW: Tensor, batch_size: int = 64) -> Tensor:
-    """Mean latents of uint8 images, (N, 4, 16, 16), fp32."""
+def encode_images(vae: AutoencoderKL, images_N3HW: Tensor, batch_size: int = 64) -> Tensor:
+    """Return the mean latents of uint8 images, (N, 4, 16, 16), fp32."""
     device = next(vae.parameters()).device
     chunks = [vae.encode(to_unit(chunk).to(device)).latent_dist.mean for chunk in images_N3HW.split(batch_size)]
     return torch.cat(chunks).float().cpu()
@@ -82,7 +82,7 @@ def encode(vae: AutoencoderKL, images_N3HW: Tensor, batch_size: int = 64) -> Ten
 
 @torch.no_grad()
 def fold_statistics(vae: AutoencoderKL, latents_NCHW: Tensor) -> None:
-    """Make the latents' mean 0 and deviation 1 per channel, by changing the two 1 × 1 quant convolutions alone."""
+    """Give the latents a mean of 0 and a deviation of 1 per channel by changing only the 1 × 1 quant convolutions."""
     mean_C = latents_NCHW.mean(dim=(0, 2, 3)).to(vae.device)
     std_C = latents_NCHW.std(dim=(0, 2, 3)).to(vae.device)
     channels = len(mean_C)
@@ -94,18 +94,18 @@ def fold_statistics(vae: AutoencoderKL, latents_NCHW: Tensor) -> None:
 
 
 def main() -> None:
-    """Train, fold, save below the work folder."""
-    arguments = parser_of(__doc__).parse_args()
+    """Train the autoencoder, fold the statistics and save it below the work folder."""
+    arguments = make_parser(__doc__).parse_args()
     work: Path = arguments.work
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     world = World()
     ids = [id for id, row in world.concepts.items() if row["role"] != "extra"]
     images_N3HW = torch.stack([world.images[id] for id in ids])
     vae = make_vae().to(device)
-    recipe = shorten(RECIPE, arguments.share)
-    train(Autoencoding(vae, images_N3HW, device), recipe, work / "vae-run", checkpoint_every=200, label="vae")
+    recipe = scale_steps(RECIPE, arguments.share)
+    train(AutoencoderTraining(vae, images_N3HW, device), recipe, work / "vae-run", checkpoint_every=200, label="vae")
     vae.eval()
-    fold_statistics(vae, encode(vae, images_N3HW))
+    fold_statistics(vae, encode_images(vae, images_N3HW))
     vae.save_pretrained(work / "vae")
 
 

@@ -1,1 +1,1 @@
-"""Tables and images of the lab's results."""
+"""Creates tables and contact sheets of the lab's results."""

@@ -51,7 +51,7 @@ def test_organisations_have_members_with_roles(capsys):
 
 def test_a_quota_is_a_size_that_people_write(capsys):
     run("user", "add", "ada", capsys=capsys)
-    assert run("quota", "set", "ada", "20G", capsys=capsys)[1] == "ada may keep 20,000,000,000 bytes\n"
+    assert run("quota", "set", "ada", "20G", capsys=capsys)[1] == "ada: 20,000,000,000 bytes\n"
     assert run("quota", "list", capsys=capsys)[1] == "ada\t0\t20000000000\n"
     assert run("quota", "set", "ada", "a lot", capsys=capsys)[0] == 2
     assert "user.quota" in run("audit", "--subject", "ada", capsys=capsys)[1]

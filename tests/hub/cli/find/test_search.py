@@ -30,7 +30,7 @@ def test_a_language_may_be_spelt_as_people_do(hub, spelling):
     assert names(hub("search", "--lang", spelling, "--json")) == ["mulan-yo", "pea-many"]
 
 
-def test_the_best_measured_comes_first_and_a_multilingual_one_is_found_too(hub):
+def test_the_best_measured_artifact_is_first_and_a_multilingual_one_is_found_too(hub):
     lines = hub("search", "--lang", "yo").out.splitlines()
     assert lines[0].split() == ["NAME", "KIND", "METHOD", "BASES", "LANGUAGES", "BEST", "SCORE", "LICENCE"]
     assert "linguahub/mulan-yo" in lines[1]
@@ -56,7 +56,7 @@ def test_every_facet_narrows_the_answer(hub, arguments, expected):
 
 
 def test_a_short_page_says_how_many_more_there_are(hub):
-    assert hub("search", "--limit", "1").out.rstrip().endswith("3 more: --limit 4")
+    assert hub("search", "--limit", "1").out.rstrip().endswith("3 more. Show all with `--limit 4`.")
 
 
 def test_finding_nothing_is_no_mistake(hub):

@@ -49,7 +49,7 @@ def test_with_push_it_is_published_here_and_no_folder_is_written(hub, tmp_path):
     assert exported.out.splitlines()[0] == "ella-sd15.safetensors"
 
 
-def test_what_is_left_in_the_file_is_told(hub, tmp_path):
+def test_skipped_tensors_are_reported(hub, tmp_path):
     source, _ = write(MCLIP, tmp_path / "from")
     done = hub("import", source)
     assert "Not converted: model.encoder.clip (2 tensors), " in done.out
@@ -62,7 +62,7 @@ def test_an_import_that_fails_writes_nothing_and_publishes_nothing(hub, tmp_path
     for push in ([], ["--push"]):
         done = hub("import", tmp_path / "file", *push)
         assert (done.code, done.out) == (2, "")
-        assert "`stranger` has no place" in done.err
+        assert "`stranger` is unexpected" in done.err
         assert len(done.err.splitlines()) == 1
     assert list(Path().iterdir()) == []
     assert hub("search", "--json").out == before

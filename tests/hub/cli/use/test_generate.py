@@ -22,7 +22,7 @@ def pixels(path: Path) -> Image.Image:
 QUICK = ["--steps", "2", "--device", "cpu"]
 
 
-def test_a_prompt_becomes_a_image_that_says_what_made_it(work_folder: Path, capsys: Any) -> None:
+def test_an_image_records_how_it_was_generated(work_folder: Path, capsys: Any) -> None:
     assert (
         main(["generate", "ajá", "--adapter", "mulan-yo", "--language", "yo", "--seed", "5", "-o", "dog.png", *QUICK])
         == 0
@@ -35,7 +35,7 @@ def test_a_prompt_becomes_a_image_that_says_what_made_it(work_folder: Path, caps
     assert (text["seed"], text["steps"], text["guidance"]) == ("5", "2", "3")
 
 
-def test_the_same_seed_draws_the_same_image_whatever_its_neighbours(work_folder: Path) -> None:
+def test_the_same_seed_gives_the_same_image_in_any_batch(work_folder: Path) -> None:
     assert main(["generate", "aja", "--adapter", "mulan-yo", "-o", "alone.png", *QUICK]) == 0
     assert main(["generate", "eye", "aja", "--adapter", "mulan-yo", "-o", "two.png", *QUICK]) == 0
     alone, beside = (np.asarray(pixels(work_folder / name), dtype=int) for name in ("alone.png", "two-2.png"))
@@ -78,11 +78,16 @@ def test_programs_get_objects_and_a_grid_is_one_file(work_folder: Path, capsys: 
         (["aja", "--base", "tiny-sd", "--adapter", "mulan-yoo"], "no artifact is called `mulan-yoo`. Did you mean"),
         (["aja", "--adapter", "mulan-yo", "--language", "ha"], "no loaded module reads Hausa"),
         (["aja", "--adapter", "mulan-yo", "-o", "dog.gif"], "`dog.gif` is not a PNG file"),
-        (["aja", "eye", "ile", "--lang", "yo", "--lang", "sw"], "--language is given 2 times for 3 prompts"),
-        ([" ", "--base", "tiny-sd"], "a prompt is empty"),
+        (
+            ["aja", "eye", "ile", "--lang", "yo", "--lang", "sw"],
+            "--language is given 2 times, and the number of prompts is 3",
+        ),
+        ([" ", "--base", "tiny-sd"], "empty prompt"),
     ],
 )
-def test_what_cannot_be_is_refused_in_one_line(work_folder: Path, capsys: Any, arguments: list[str], line: str) -> None:
+def test_invalid_requests_are_refused_in_one_line(
+    work_folder: Path, capsys: Any, arguments: list[str], line: str
+) -> None:
     assert main(["generate", *arguments, *QUICK]) == 2
     printed = capsys.readouterr()
     assert line in printed.err
@@ -91,7 +96,7 @@ def test_what_cannot_be_is_refused_in_one_line(work_folder: Path, capsys: Any, a
     assert list(work_folder.iterdir()) == []
 
 
-def test_a_place_that_cannot_be_written_is_said(work_folder: Path, capsys: Any) -> None:
+def test_an_unwritable_path_is_reported(work_folder: Path, capsys: Any) -> None:
     (work_folder / "file").write_text("")
     assert main(["generate", "aja", "--adapter", "mulan-yo", "-o", "file/dog.png", *QUICK]) == 1
     assert "`file/dog.png` cannot be written" in capsys.readouterr().err

@@ -40,7 +40,7 @@ def test_a_comparison_has_the_base_alone_and_each_adapter_side_by_side(work_fold
     )  # another batch size rounds otherwise
 
 
-def test_a_batch_is_a_folder_of_numbered_images_and_goes_on(work_folder: Path, capsys: Any) -> None:
+def test_a_batch_writes_numbered_images_and_can_be_resumed(work_folder: Path, capsys: Any) -> None:
     (work_folder / "prompts.txt").write_text("yo\taja\n\neye\nen\ta dog\n", encoding="utf-8")
     given = ["generate", "--batch", "prompts.txt", "-o", "out", *QUICK]
     assert main(given) == 0
@@ -57,7 +57,7 @@ def test_a_batch_is_a_folder_of_numbered_images_and_goes_on(work_folder: Path, c
     after = [(work_folder / path).stat().st_mtime_ns for path in paths]
     assert (after[0], after[2]) == (before[0], before[2])
     assert main([*given, "--resume", "--seed", "1"]) == 2
-    assert "`out/0001.png` was generated with seed '0', and line 1 asks for '1'" in capsys.readouterr().err
+    assert "`out/0001.png` was generated with seed '0', and line 1 needs '1'" in capsys.readouterr().err
 
 
 def test_a_batch_may_come_from_standard_input(work_folder: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,10 +92,10 @@ def test_wrong_lines_are_refused_by_their_number(work_folder: Path, capsys: Any,
     ("arguments", "line"),
     [
         ([], "missing prompt"),
-        (["aja", "--batch", "x"], "two sources of prompts"),
+        (["aja", "--batch", "x"], "both as arguments and with --batch"),
         (["--batch", "none.txt"], "--batch `none.txt` cannot be read: No such file"),
         (["aja", "--resume"], "--resume continues a batch"),
-        (["aja", "--grid", "--compare"], "exclude each other"),
+        (["aja", "--grid", "--compare"], "cannot be used together"),
     ],
 )
 def test_requests_that_do_not_go_together_are_refused(
@@ -110,7 +110,7 @@ SCRIPTS = ("ọkàn ẹ̀ṣọ́", "сердце", "καρδιά", "قلب أح
 
 
 @pytest.mark.parametrize("text", SCRIPTS)
-def test_letters_of_every_script_show(text: str) -> None:
+def test_letters_of_every_script_are_visible(text: str) -> None:
     def ink(line: str) -> bytes:
         image = Image.new("RGB", (60, 60), "white")
         write(ImageDraw.Draw(image), (5, 40), line, 32)

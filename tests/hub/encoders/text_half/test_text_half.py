@@ -26,9 +26,9 @@ from transformers import (
     UMT5ForConditionalGeneration,
 )
 
-from hub.encoders.encoder import TextEncoder
+from hub.encoders.text_encoder import TextEncoder
 from hub.encoders.text_half import half_of, needed_files
-from hub.encoders.text_half.read import INDEX
+from hub.encoders.text_half.read_half import INDEX
 from hub.errors import DamagedFile, InvalidRequest, InvalidSource, MissingExtra, UnknownFile, WeightsDoNotFit
 from tests.builders.models.internvl import (
     POOLED,
@@ -67,7 +67,7 @@ def test_the_pooled_vector_is_the_projected_state_at_the_number_of_tokens_that_c
     assert encoder.pooled_width == POOLED
 
 
-def test_a_text_ends_with_its_end_and_is_padded_right_with_0_and_a_word_nobody_knows_is_left_out(
+def test_texts_end_with_an_end_token_are_padded_right_and_unknown_words_are_masked(
     internvl: Path,
 ) -> None:
     ids_BL, mask_BL = TextEncoder.from_folder(internvl).tokenize(["aja eye", "a <unk> e"], LENGTH)
@@ -90,7 +90,7 @@ def test_a_needed_file_that_is_missing_or_cut_is_one_line(internvl: Path) -> Non
     path = internvl / "model-00003-of-00003.safetensors"
     whole = path.read_bytes()
     path.write_bytes(whole[:-5])
-    with pytest.raises(DamagedFile, match=r"model-00003-of-00003\.safetensors is cut.*hub pull internvl"):
+    with pytest.raises(DamagedFile, match=r"model-00003-of-00003\.safetensors is truncated.*hub pull internvl"):
         TextEncoder.from_folder(internvl)
     path.unlink()
     with pytest.raises(UnknownFile, match=r"`model-00003-of-00003\.safetensors`.*`hub pull internvl`"):
@@ -134,7 +134,9 @@ T5_SIZES: dict[str, Any] = {"d_model": 16, "d_ff": 24, "d_kv": 8, "num_layers": 
     [(T5Config(**T5_SIZES), T5ForConditionalGeneration), (UMT5Config(**T5_SIZES), UMT5ForConditionalGeneration)],
     ids=["t5", "umt5"],
 )
-def test_the_encoder_half_of_t5_answers_as_the_whole(tmp_path: Path, config: Any, whole: Any) -> None:
+def test_the_encoder_half_of_t5_returns_the_states_of_the_complete_model(
+    tmp_path: Path, config: Any, whole: Any
+) -> None:
     torch.manual_seed(0)
     model = whole(config).eval()
     model.save_pretrained(tmp_path, max_shard_size="12KB")
@@ -188,7 +190,7 @@ def test_without_a_library_that_quantises_one_line_says_which_extra(
     for word in ("8bit", "4bit"):
         with pytest.raises(
             MissingExtra,
-            match=rf"^reading weights in {word} needs the extra `quantise`: pip install 'linguahub\[quantise\]'\.$",
+            match=rf"^loading weights in {word} needs the extra `quantise`: pip install 'linguahub\[quantise\]'\.$",
         ):
             TextEncoder.from_folder(internvl, quantisation=word)
     with pytest.raises(InvalidRequest, match="unknown quantisation `2bit`: choose 8bit or 4bit"):
@@ -205,13 +207,13 @@ def test_a_quantised_half_answers_nearly_the_same(internvl: Path, word: str, kin
     assert 0 < (near.float() - exact).norm() < share * exact.norm()
 
 
-def test_in_4_bits_rows_that_whole_blocks_do_not_fill_stay_as_they_are(internvl: Path) -> None:
+def test_in_4_bits_rows_of_incomplete_blocks_are_not_quantised(internvl: Path) -> None:
     whole, small = TextEncoder.from_folder(internvl).model, TextEncoder.from_folder(internvl, quantisation="4bit").model
     name = "layers.1.mlp.down_proj.weight"
     assert torch.equal(small.get_parameter(name), whole.get_parameter(name))
 
 
-def test_what_is_not_made_small_is_cast_to_the_type_that_was_asked_for(internvl: Path) -> None:
+def test_unquantised_parts_are_cast_to_the_requested_dtype(internvl: Path) -> None:
     small = TextEncoder.from_folder(internvl, quantisation="8bit", dtype=torch.bfloat16)
     assert {each.dtype for each in small.model.parameters()} == {torch.bfloat16}
     assert small.encode(TEXTS, LENGTH)[0].dtype == torch.bfloat16

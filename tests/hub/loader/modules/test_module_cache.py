@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from hub.errors import InvalidRequest
-from hub.weights.memory import bytes_of, resident_budget
+from hub.weights.sizes import bytes_of, memory_budget
 from tests.builders.models.tiny import tokens
 
 TAGS = ("yo", "ja", "sw")
@@ -50,7 +50,9 @@ def test_inactive_ones_leave_before_active_ones(load: Any, folders: list[Any], r
     assert list(pipe._prompt_encoder._module_cache) == ["mulan-yo", "mulan-sw"]
 
 
-def test_one_that_left_comes_back_when_it_is_named(load: Any, folders: list[Any], room_for: Any, caplog: Any) -> None:
+def test_an_evicted_module_is_reloaded_when_it_is_activated(
+    load: Any, folders: list[Any], room_for: Any, caplog: Any
+) -> None:
     pipe = load(folders, resident_bytes=room_for(2))
     assert "mulan-yo" not in pipe._prompt_encoder._module_cache
     with caplog.at_level(logging.INFO, logger="hub.loader"):
@@ -60,7 +62,7 @@ def test_one_that_left_comes_back_when_it_is_named(load: Any, folders: list[Any]
     assert torch.equal(tokens(pipe, "aja"), tokens(load(folders[0]), "aja"))
 
 
-def test_one_that_left_comes_back_when_a_prompt_needs_it(load: Any, folders: list[Any], room_for: Any) -> None:
+def test_an_evicted_module_is_reloaded_when_a_prompt_needs_it(load: Any, folders: list[Any], room_for: Any) -> None:
     pipe, free = load(folders, resident_bytes=room_for(1)), load(folders)
     for tag in (*TAGS, *TAGS):
         assert torch.equal(tokens(pipe, "aja", language=tag), tokens(free, "aja", language=tag))
@@ -76,7 +78,7 @@ def test_what_a_batch_needs_at_once_is_never_refused(load: Any, folders: list[An
     torch.testing.assert_close(found, tokens(load(folders), ["eye", "ile"], language=["yo", "sw"]))
 
 
-def test_a_shared_encoder_is_counted_once_and_freed_with_its_last_resident(
+def test_a_shared_encoder_is_counted_once_and_freed_with_its_last_module(
     load: Any, folders: list[Any], room_for: Any
 ) -> None:
     pipe = load(folders)
@@ -111,6 +113,6 @@ def test_the_variable_sets_the_budget_where_no_argument_does(
     assert len(load(folders)._prompt_encoder._module_cache) == 1
     assert len(load(folders, resident_bytes=room_for(3))._prompt_encoder._module_cache) == 3
     with pytest.raises(InvalidRequest, match="HUB_RESIDENT_BYTES is `4G`: set a whole number of bytes"):
-        resident_budget(None, {"HUB_RESIDENT_BYTES": "4G"})
+        memory_budget(None, {"HUB_RESIDENT_BYTES": "4G"})
     with pytest.raises(InvalidRequest, match="`resident_bytes` is 0"):
         load(folders, resident_bytes=0)

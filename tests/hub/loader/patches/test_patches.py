@@ -84,7 +84,7 @@ def test_all_kinds_at_once_leave_no_trace(
     assert torch.equal(draw(pipe, "aja"), own)
 
 
-def test_a_projection_that_gave_its_place_to_a_module_has_it_again(
+def test_a_replaced_projection_is_restored(
     load: Callable[..., Any], draw: Callable[..., Tensor], tmp_path: Path
 ) -> None:
     base, encoder = save_base("pixart", tmp_path / "pixart"), save_encoder(tmp_path / "encoder")

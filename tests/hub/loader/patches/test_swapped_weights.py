@@ -114,7 +114,7 @@ def test_unload_and_english_give_the_base_back_bit_for_bit(
     assert torch.equal(draw(pipe, "dog", **size), expected)
 
 
-def test_it_comes_and_goes_with_loras_beside_it(
+def test_it_can_be_added_and_removed_beside_loras(
     load: Callable[..., Any], xl_folder: Path, internvl: Path, mulan: Path, draw: Callable[..., Tensor]
 ) -> None:
     from peft import LoraConfig
@@ -149,7 +149,7 @@ def test_a_base_of_other_sizes_is_refused_and_stays_as_it_was(
 
 
 def test_a_batch_of_the_base_and_the_module_is_refused(pipe: Any) -> None:
-    with pytest.raises(DoesNotFit, match="one batch is drawn by one denoiser"):
+    with pytest.raises(DoesNotFit, match="all prompts of one call share a denoiser"):
         pipe.encode_prompt(["aja", "dog"], language=["zh", "en"])
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from hub.loader.patches.timestep_hook import joined, per_row, split
+from hub.loader.patches.timestep_hook import append_mask, per_row, split_mask
 from hub.systems import architectures
 from tests.builders.models.changes import Stepped
 
@@ -33,7 +33,7 @@ def stepped(make_module: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -
     return folder
 
 
-def test_it_reads_every_step_and_goes_without_a_trace(
+def test_it_runs_at_every_step_and_is_removed_without_a_trace(
     load: Callable[..., Any], draw: Callable[..., Tensor], stepped: Path, make_module: Callable[..., Path]
 ) -> None:
     own = draw(load(), "aja")
@@ -61,7 +61,7 @@ def test_what_the_denoiser_reads_is_the_modules_answer(load: Callable[..., Any],
     pipe = load(stepped)
     module = next(iter(pipe._prompt_encoder._module_cache.values())).module
     states, _ = pipe.encode_prompt("aja", pipe.device, 1, False)
-    tokens, mask = split(states)
+    tokens, mask = split_mask(states)
     latents = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         found = pipe.unet(latents, 500, states).sample
@@ -69,11 +69,11 @@ def test_what_the_denoiser_reads_is_the_modules_answer(load: Callable[..., Any],
         assert torch.equal(found, pipe.unet(latents, 500, finished).sample)
 
 
-def test_steps_are_one_for_all_or_one_for_each_and_masks_come_back() -> None:
+def test_timesteps_can_be_shared_or_per_row_and_masks_are_restored() -> None:
     cpu = torch.device("cpu")
     assert per_row(3, 2, cpu).tolist() == per_row(torch.tensor(3), 2, cpu).tolist() == [3, 3]
     assert per_row(torch.tensor([3, 4]), 2, cpu).tolist() == [3, 4]
     tokens, mask = torch.randn(2, 5, 4).half(), torch.tensor([[1, 1, 1, 0, 0], [1, 0, 0, 0, 0]]).bool()
-    again, counts = split(joined(tokens, mask))
+    again, counts = split_mask(append_mask(tokens, mask))
     assert torch.equal(again, tokens)
     assert torch.equal(counts, mask)

@@ -19,7 +19,7 @@ def passes(pipe: Any) -> list[int]:
     return counts
 
 
-def test_a_prompt_that_comes_again_is_not_encoded_again(load: Any, make_module: Any) -> None:
+def test_a_repeated_prompt_is_not_encoded_again(load: Any, make_module: Any) -> None:
     pipe = load(make_module("mulan-yo"))
     count = passes(pipe)
     first = pipe.encode_prompt(["aja", "eye"], pipe.device, 1, True, ["ile", ""])
@@ -31,7 +31,7 @@ def test_a_prompt_that_comes_again_is_not_encoded_again(load: Any, make_module: 
     assert len(count) == ran + 1
 
 
-def test_rules_and_modules_are_told_apart(load: Any, make_module: Any) -> None:
+def test_the_cache_distinguishes_rules_and_modules(load: Any, make_module: Any) -> None:
     pipe = load(
         [make_module("mulan-yo", prompt={"negative": {"length": 10}}), make_module("mulan-sw", ("sw",), seed=3)]
     )
@@ -59,7 +59,7 @@ def test_the_cache_stays_within_its_bytes_and_forgets_the_oldest(load: Any, make
     assert load(make_module("mulan-yo"))._prompt_encoder._embeddings._limit == DEFAULT_BYTES
 
 
-def test_freed_encoders_leave_what_was_encoded_and_come_back_for_what_was_not(load: Any, make_module: Any) -> None:
+def test_freed_encoders_keep_cached_embeddings_and_are_reloaded_for_new_prompts(load: Any, make_module: Any) -> None:
     folders = [make_module("mulan-yo"), make_module("mulan-sw", ("sw",), seed=3)]
     pipe, other = load(folders), load(folders)
     kept = tokens(pipe, "aja", language="yo")
@@ -76,7 +76,7 @@ def test_a_pipeline_without_modules_has_no_encoder_to_free(load: Any) -> None:
     assert load().free_encoder() == 0
 
 
-def test_a_module_taken_away_is_forgotten_with_what_it_said(load: Any, make_module: Any) -> None:
+def test_a_removed_module_is_removed_from_the_cache_too(load: Any, make_module: Any) -> None:
     pipe = load(make_module("mulan-yo"))
     before = tokens(pipe, "aja")
     pipe.unload()

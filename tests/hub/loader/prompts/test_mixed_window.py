@@ -29,7 +29,7 @@ from tests.builders.models.tiny import LENGTH, tokens
         ("  as it is ", "yo", [("  as it is ", "")]),
     ],
 )
-def test_only_languages_that_somebody_reads_are_tags(text: str, read: str, spans: list[tuple[str, str]]) -> None:
+def test_only_languages_with_a_reader_are_tags(text: str, read: str, spans: list[tuple[str, str]]) -> None:
     assert list(parse_spans(text, read.split())) == [Span(*each) for each in spans]
 
 
@@ -102,7 +102,7 @@ def test_resamplers_share_the_window_in_proportion_to_their_text(load: Any, make
     torch.testing.assert_close(found[0], torch.cat([first[:share], second[: LENGTH - share]]), atol=1e-5, rtol=1e-5)
 
 
-def test_mixed_prompts_stand_in_a_batch_beside_plain_ones_and_draw_with_negatives(pea: Any, draw: Any) -> None:
+def test_mixed_and_plain_prompts_share_a_batch_and_have_negatives(pea: Any, draw: Any) -> None:
     prompts = ["<yo>aja</yo> <sw>mbwa</sw>", "a dog", "a <yo>eye</yo>"]
     tags = ["en", "en", "en"]
     positive, negative = pea.encode_prompt(prompts, pea.device, 1, True, ["ile", "cat", "house"], language=tags)

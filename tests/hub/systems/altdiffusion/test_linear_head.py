@@ -16,7 +16,7 @@ from torch import Tensor
 from transformers import AltCLIPConfig, AltCLIPModel
 
 from hub.encoders.dual_encoder import DualEncoder
-from hub.encoders.encoder import TextEncoder
+from hub.encoders.text_encoder import TextEncoder
 from hub.encoders.text_half import half_of
 from hub.systems.altdiffusion.linear_head import Transformation
 from tests.builders.models.tiny import make_encoder
@@ -122,7 +122,7 @@ def test_m18_reads_the_states_before_the_last_layer_normalised_and_mapped_by_a_h
 def test_the_width_is_that_of_the_states_which_are_read(tower: Tower, readout: str, width: int) -> None:
     encoder, states_BLE, _, _ = states_of(tower, readout)
     assert encoder.width == states_BLE.shape[-1] == width
-    assert encoder.reading("hidden_states[-1]").width == HIDDEN
+    assert encoder.with_readout("hidden_states[-1]").width == HIDDEN
 
 
 def test_for_retrieval_texts_are_cut_at_clips_window(tower: Tower) -> None:

@@ -30,7 +30,7 @@ def test_the_head_reads_the_pooled_vector_of_the_prefixed_prompt(
     assert (pooled[0] - pooled[1]).abs().max() > 1e-3
 
 
-def test_it_draws(
+def test_it_generates_an_image(
     load: Callable[..., Any],
     xl_folder: Path,
     internvl: Path,

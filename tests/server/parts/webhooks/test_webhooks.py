@@ -253,7 +253,7 @@ def test_a_published_score_is_delivered_once(trusted, as_, work, receiver, tmp_p
 
 
 def test_only_the_newest_deliveries_are_kept(trusted, as_, work, receiver, monkeypatch):
-    monkeypatch.setattr("server.parts.webhooks.deliveries.KEPT", 3)
+    monkeypatch.setattr("server.parts.webhooks.deliveries.MAX_DELIVERIES", 3)
     webhook = make(as_, receiver)
     create(as_)
     for number in range(5):

@@ -7,7 +7,7 @@ import torch
 from hub.images.contact_sheet import SheetRow, contact_sheet
 from trainers.lab.models.clip import make_tokenizer
 from trainers.lab.models.pairs import augment
-from trainers.lab.models.vae import encode, fold_statistics, make_vae
+from trainers.lab.models.vae import encode_images, fold_statistics, make_vae
 from trainers.learners.losses import masked_mean
 from trainers.loop.sampler import generator_of
 
@@ -16,10 +16,10 @@ from trainers.loop.sampler import generator_of
 def test_folding_statistics_makes_latents_standard_and_leaves_images_as_they_were() -> None:
     vae = make_vae().eval()
     images = torch.randint(0, 255, (6, 3, 64, 64), dtype=torch.uint8, generator=generator_of("images"))
-    before = encode(vae, images)
+    before = encode_images(vae, images)
     drawn = vae.decode(before).sample
     fold_statistics(vae, before)
-    after = encode(vae, images)
+    after = encode_images(vae, images)
     torch.testing.assert_close(after.mean(dim=(0, 2, 3)), torch.zeros(4), atol=1e-4, rtol=0)
     torch.testing.assert_close(after.std(dim=(0, 2, 3)), torch.ones(4), atol=1e-3, rtol=0)
     # Two paths through fp32 convolutions round differently.

@@ -9,8 +9,8 @@ from typing import Any
 
 from hub.cards.card import FILE, NAMESPACE, Card
 from hub.cards.licenses import for_front_matter
-from hub.cards.read import split
-from hub.cards.scores import to_result
+from hub.cards.read_card import split_front_matter
+from hub.cards.model_index import to_result
 from hub.errors import Unreachable
 from hub.records import Upstream
 
@@ -25,7 +25,7 @@ def write_card(card: Card, path: Path, title: str = "") -> None:
     `widget` …) are kept.
     """
     file = path / FILE if path.is_dir() or path.suffix != ".md" else path
-    kept = split(file.read_text(encoding="utf-8-sig"))[0] if file.is_file() else {}
+    kept = split_front_matter(file.read_text(encoding="utf-8-sig"))[0] if file.is_file() else {}
     text = render(card, title or file.parent.name, kept)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,8 @@
-"""Bring the lab's trained models into `cards/`: half precision, safetensors, a card each, with what was measured.
+"""Export the lab's trained models to `cards/`: half-precision safetensors and a card with scores for each.
 
-    python -m trainers.lab.models.ship           # writes cards/bases/emoji-sd and cards/encoders/emoji-*
+    python -m trainers.lab.models.export_cards           # writes cards/bases/emoji-sd and cards/encoders/emoji-*
 
-Scores of the base and the encoder come from the same benchmarks as everybody else's: `hub evaluate`.
+Scores of the base are added by `hub evaluate`.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from trainers.corpora.emoji_dataset import World
 from trainers.evaluation.confidence import wilson
 from trainers.evaluation.evaluator import machine
 from trainers.lab.models import base, cards, encoder, vae
-from trainers.lab.models.clip import SHAPES, processor, recall_of
+from trainers.lab.models.clip import SHAPES, make_processor, measure_recall
 from trainers.lab.models.pairs import LENGTH
-from trainers.lab.stage import CARDS, WORK
+from trainers.lab.stage_options import CARDS, WORK
 from trainers.loop.recipe import Recipe
 
 LICENSE = "Apache-2.0"
 PRICE_PER_CPU_HOUR = 0.05
-"""US dollars for one core for one hour, a usual list price; the card says what it assumed."""
+"""US dollars for one core for one hour, a common list price; the card states it."""
 
 
-def ship_pair(name: str, work: Path, target: Path, world: World) -> None:
-    """One dual encoder with its recall over the gallery."""
-    clip = CLIPModel.from_pretrained(work / name).half().float().eval()  # what is measured are the weights that ship
+def export_dual_encoder(name: str, work: Path, target: Path, world: World) -> None:
+    """Export one dual encoder with its recall over the gallery."""
+    clip = CLIPModel.from_pretrained(work / name).half().float().eval()  # measure the weights as exported
     tokenizer = CLIPTokenizer.from_pretrained(work / name)
-    recalls = recall_of(clip, tokenizer, world)
+    recalls = measure_recall(clip, tokenizer, world)
     count = len(world.gallery())
     scores = [
-        measured(
+        make_score(
             f"{way}_recall_at_{rank}",
             recalls[f"{way}_r{rank}"],
             count,
@@ -48,36 +48,36 @@ def ship_pair(name: str, work: Path, target: Path, world: World) -> None:
         for way in ("text_to_image", "image_to_text")
         for rank in (1, 10)
     ]
-    _fresh(target)
+    _empty_folder(target)
     clip.half().save_pretrained(target)
     tokenizer.save_pretrained(target)
-    processor().save_pretrained(target)
+    make_processor().save_pretrained(target)
     shape = SHAPES[name]
-    spent = {"both towers": cost(work / f"{name}-run", shape.recipe)}
+    costs = {"both encoders": read_cost(work / f"{name}-run", shape.recipe)}
     if shape.refine is not None:
-        spent["both towers, refined"] = cost(work / f"{name}-refine-run", shape.refine)
+        costs["both encoders, refined"] = read_cost(work / f"{name}-refine-run", shape.refine)
     if shape.sharpen is not None:
-        spent["both towers, sharpened"] = cost(work / f"{name}-sharpen-run", shape.sharpen)
-    facts = cards.pair(name, shape, spent, parameters(clip))
+        costs["both encoders, sharpened"] = read_cost(work / f"{name}-sharpen-run", shape.sharpen)
+    facts = cards.dual_encoder_card(name, shape, costs, count_parameters(clip))
     write_card(
         Card(kind="encoder", license=LICENSE, languages=("en",), scores=tuple(scores), tags=cards.TAGS, **facts),
         target / "README.md",
     )
 
 
-def ship_encoder(work: Path, target: Path, world: World) -> None:
-    """The multilingual encoder with its cross-lingual recall in every language."""
+def export_encoder(work: Path, target: Path, world: World) -> None:
+    """Export the multilingual encoder with its cross-lingual recall in every language."""
     name = "emoji-xlmr"
     model = XLMRobertaModel.from_pretrained(work / name, add_pooling_layer=False)
-    model = model.half().float().eval()  # what is measured are the weights that ship
+    model = model.half().float().eval()  # measure the weights as exported
     tokenizer = PreTrainedTokenizerFast.from_pretrained(work / name)
-    table = encoder.retrieval(model, tokenizer, world)
+    table = encoder.measure_retrieval(model, tokenizer, world)
     scores = [
-        measured(
+        make_score(
             "recall_at_10",
             values["r10"],
             int(values["n"]),
-            "python -m trainers.lab.models.ship",
+            "python -m trainers.lab.models.export_cards",
             world,
             split=split,
             language=tag,
@@ -86,10 +86,10 @@ def ship_encoder(work: Path, target: Path, world: World) -> None:
         for split, values in splits.items()
         if split in ("pairs", "languages")
     ]
-    _fresh(target)
+    _empty_folder(target)
     model.half().save_pretrained(target)
     tokenizer.save_pretrained(target)
-    facts = cards.multilingual(table, world, cost(work / f"{name}-run", encoder.RECIPE), parameters(model))
+    facts = cards.encoder_card(table, world, read_cost(work / f"{name}-run", encoder.RECIPE), count_parameters(model))
     languages = tuple(world.languages)
     write_card(
         Card(kind="encoder", license=LICENSE, languages=languages, scores=tuple(scores), tags=cards.TAGS, **facts),
@@ -97,20 +97,20 @@ def ship_encoder(work: Path, target: Path, world: World) -> None:
     )
 
 
-def ship_base(work: Path, target: Path) -> None:
-    """The whole pipeline; its scores are added by `hub evaluate`."""
+def export_base(work: Path, target: Path) -> None:
+    """Export the complete pipeline; `hub evaluate` adds its scores."""
     unet = base.make_unet()
     pipeline = base.assemble(work, unet.from_pretrained(work / "emoji-sd/unet"))
     width = pipeline.unet.config.cross_attention_dim
-    weights = {part: parameters(getattr(pipeline, part)) for part in ("vae", "unet", "text_encoder")}
-    _fresh(target)
+    weights = {part: count_parameters(getattr(pipeline, part)) for part in ("vae", "unet", "text_encoder")}
+    _empty_folder(target)
     pipeline.to(dtype=torch.float16).save_pretrained(target)
-    spent = {
-        "autoencoder": cost(work / "vae-run", vae.RECIPE),
-        "denoiser": cost(work / "unet-run", base.RECIPE),
-        "denoiser, refined": cost(work / "unet-refine-run", base.REFINE),
+    costs = {
+        "autoencoder": read_cost(work / "vae-run", vae.RECIPE),
+        "denoiser": read_cost(work / "unet-run", base.RECIPE),
+        "denoiser, refined": read_cost(work / "unet-refine-run", base.REFINE),
     }
-    facts = cards.base(spent, weights)
+    facts = cards.base_card(costs, weights)
     conditioning = Conditioning(width=width, length=LENGTH)
     card = Card(
         kind="base",
@@ -124,10 +124,10 @@ def ship_base(work: Path, target: Path) -> None:
     write_card(card, target / "README.md")
 
 
-def measured(
+def make_score(
     metric: str, value: float, count: int, command: str, world: World, *, split: str = "seen", language: str = "en"
 ) -> Score:
-    """A share of `count` cases with its interval."""
+    """Return the score for a share of `count` cases, with its interval."""
     interval = wilson(round(value * count), count)
     return Score(
         metric=metric,
@@ -144,8 +144,8 @@ def measured(
     )
 
 
-def cost(run: Path, recipe: Recipe) -> cards.StageCost:
-    """What a run took, from its own log."""
+def read_cost(run: Path, recipe: Recipe) -> cards.StageCost:
+    """Read the cost of a run from its log."""
     last = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
     hours = last["seconds"] / 3600
     return cards.StageCost(
@@ -156,31 +156,31 @@ def cost(run: Path, recipe: Recipe) -> cards.StageCost:
     )
 
 
-def parameters(module: torch.nn.Module) -> int:
-    """How many numbers a module holds."""
+def count_parameters(module: torch.nn.Module) -> int:
+    """Return the number of parameters of a module."""
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def _fresh(folder: Path) -> None:
+def _empty_folder(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
 
 
 def main() -> None:
-    """Ship what is named, or everything."""
+    """Export the named models, or all of them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", default=["emoji-clip", "emoji-judge", "emoji-xlmr", "emoji-sd"])
-    parser.add_argument("--work", type=Path, default=WORK, help="where runs and weights are kept")
-    parser.add_argument("--cards", type=Path, default=CARDS, help="where repositories are written to")
+    parser.add_argument("--work", type=Path, default=WORK, help="folder of runs and weights")
+    parser.add_argument("--cards", type=Path, default=CARDS, help="output folder for the repositories")
     arguments = parser.parse_args()
     world = World()
     for name in arguments.names:
         if name in SHAPES:
-            ship_pair(name, arguments.work, arguments.cards / "encoders" / name, world)
+            export_dual_encoder(name, arguments.work, arguments.cards / "encoders" / name, world)
         elif name == "emoji-xlmr":
-            ship_encoder(arguments.work, arguments.cards / "encoders" / name, world)
+            export_encoder(arguments.work, arguments.cards / "encoders" / name, world)
         else:
-            ship_base(arguments.work, arguments.cards / "bases" / name)
+            export_base(arguments.work, arguments.cards / "bases" / name)
         print(f"{name}: written below {arguments.cards}")
 
 

@@ -1,4 +1,4 @@
-"""What the `hub admin` commands share: their options, where their operations run, and how they print."""
+"""The options of `hub admin`; run its operations locally or on a server, and print their results."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Endpoint = Annotated[
         show_default=False,
     ),
 ]
-"""The option that every command takes."""
+"""The option that every command has."""
 User = Annotated[str, typer.Argument(help="Name of the user.")]
 Owner = Annotated[str, typer.Argument(help="Name of a user or an organisation.")]
 FullName = Annotated[str, typer.Option(help="Display name.", show_default=False)]
@@ -34,7 +34,7 @@ def group(help: str) -> typer.Typer:
 
 @contextmanager
 def administration(endpoint: str) -> Iterator[Administration]:
-    """Open the server at `endpoint`, or the local registry when it is empty."""
+    """Open the server at `endpoint`, or the local registry if it is empty."""
     if endpoint:
         from huggingface_hub import get_token
 
@@ -47,7 +47,7 @@ def administration(endpoint: str) -> Iterator[Administration]:
 
 
 def run(endpoint: str, operation: Operation[Result]) -> Result:
-    """Run one operation on the server at `endpoint`, or locally when it is empty."""
+    """Run an operation on the server at `endpoint`, or locally if it is empty, and return its result."""
     with administration(endpoint) as admin:
         return admin.run(operation)
 
@@ -59,7 +59,7 @@ def lines(rows: Iterable[tuple[Any, ...]]) -> None:
 
 
 def operator() -> Actor:
-    """Return the user of this machine, for the audit log."""
+    """Return the user of this machine, who is named in the audit log."""
     try:
         name = getpass.getuser()
     except (KeyError, OSError):

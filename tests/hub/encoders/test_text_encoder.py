@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModel, AutoTokenizer, XLMRobertaConfig, XLMRobertaModel, XLMRobertaTokenizer
 
-from hub.encoders.encoder import TextEncoder
+from hub.encoders.text_encoder import TextEncoder
 from hub.errors import DamagedFile, DoesNotFit, WeightsDoNotFit
 
 TEXTS = ["aja", "", "ologbo eye aja ile aja ologbo eye aja ile"]
@@ -56,12 +56,12 @@ def test_states_are_those_of_transformers(folder: Path, readout: str, layer: int
 def test_pooled_readouts_give_one_state(folder: Path) -> None:
     encoder = TextEncoder.from_folder(folder)
     states, mask = encoder.encode(TEXTS, LENGTH)
-    first, ones = encoder.reading("first").encode(TEXTS, LENGTH)
+    first, ones = encoder.with_readout("first").encode(TEXTS, LENGTH)
     assert torch.equal(first[:, 0], states[:, 0])
     assert ones.shape == (3, 1)
-    mean, _ = encoder.reading("mean").encode(TEXTS, LENGTH)
+    mean, _ = encoder.with_readout("mean").encode(TEXTS, LENGTH)
     torch.testing.assert_close(mean[0, 0], states[0, mask[0]].mean(0))
-    assert encoder.reading("mean").model is encoder.model
+    assert encoder.with_readout("mean").model is encoder.model
 
 
 def test_a_prefix_is_glued_and_its_tokens_can_be_dropped(folder: Path) -> None:
@@ -99,7 +99,7 @@ def test_a_broken_tokenizer_or_config_is_damaged(folder: Path) -> None:
         TextEncoder.from_folder(folder)
 
 
-def test_an_unknown_readout_lists_those_there_are(folder: Path) -> None:
+def test_an_unknown_readout_is_refused_with_the_known_ones(folder: Path) -> None:
     with pytest.raises(DoesNotFit, match=r"unknown readout `last`: .*`last_hidden_state`.*`hidden_states\[n\]`"):
         TextEncoder.from_folder(folder, readout="last")
 

@@ -1,6 +1,6 @@
 """Copy weights to a GPU through a ring of page-locked buffers: while one is copied, the next is filled.
 
-From ordinary memory the driver copies twice, through a locked buffer of its own, and the caller waits for both; with a mapped
+From ordinary memory the driver copies twice, through its own locked buffer, and the caller waits for both copies; with a mapped
 file it also waits for the disk. Copies from locked memory run in the background. The ring has only two buffers, because locked
 memory is scarce. Without a GPU the ring works the same with ordinary buffers.
 """
@@ -18,11 +18,11 @@ from torch import Tensor, nn
 BUFFER_BYTES = 64 << 20
 """Large enough that the start of a copy costs nothing in comparison: 2.6 ms at the 25 GB/s of PCIe 4."""
 BUFFERS = 2
-Place = tuple[int, tuple[int, ...], torch.dtype]
+TensorLocation = tuple[int, tuple[int, ...], torch.dtype]
 """First byte, shape and type of a tensor in a file."""
 
 
-class Ring:
+class PinnedRing:
     """Buffers that are filled and copied to `device` in turn. Call `wait` at the end."""
 
     def __init__(self, device: torch.device, buffer_bytes: int = BUFFER_BYTES, buffers: int = BUFFERS) -> None:
@@ -33,11 +33,11 @@ class Ring:
         self._turn, self._used = 0, 0
 
     @classmethod
-    def of(cls, device: torch.device, size_bytes: int) -> Ring:
+    def of(cls, device: torch.device, size_bytes: int) -> PinnedRing:
         """Return a ring no larger than needed for `size_bytes`, because locking memory takes time."""
         return cls(device, max(1, min(BUFFER_BYTES, math.ceil(size_bytes / BUFFERS))))
 
-    def bring(self, source: Tensor) -> Tensor:
+    def copy(self, source: Tensor) -> Tensor:
         """Return a copy of a CPU tensor on the device, with the same type and shape."""
         bytes_S = source.detach().contiguous().reshape(-1).view(torch.uint8)
         target = torch.empty(source.shape, dtype=source.dtype, device=self.device)
@@ -45,14 +45,14 @@ class Ring:
         return target
 
     def read(self, file: FileIO, start: int, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-        """Read the tensor that begins at byte `start` of a file directly into the buffers. Raises EOFError and OSError."""
+        """Read the tensor of `shape` that begins at byte `start` of a file, directly into the buffers. Raises EOFError and OSError."""
         target = torch.empty(shape, dtype=dtype, device=self.device)
         file.seek(start)
         self._send(target, lambda _, buffer: _fill(buffer, file))
         return target
 
     def wait(self) -> None:
-        """Wait until everything is on the device; the buffers may be freed then."""
+        """Wait until everything is on the device. Then the buffers can be freed."""
         if self._is_cuda:
             torch.cuda.current_stream(self.device).synchronize()
 
@@ -61,13 +61,13 @@ class Ring:
         bytes_S = target.reshape(-1).view(torch.uint8)
         done = 0
         while done < len(bytes_S):
-            whole = self._buffers[self._turn]
-            buffer = whole[self._used : self._used + len(bytes_S) - done]
+            full = self._buffers[self._turn]
+            buffer = full[self._used : self._used + len(bytes_S) - done]
             fill(done, buffer)
             bytes_S[done : done + len(buffer)].copy_(buffer, non_blocking=self._is_cuda)
             done += len(buffer)
             self._used += len(buffer)
-            if self._used == len(whole):
+            if self._used == len(full):
                 self._next()
 
     def _next(self) -> None:
@@ -81,16 +81,16 @@ class Ring:
             before.synchronize()
 
 
-def bring(module: nn.Module, ring: Ring) -> None:
+def move_module(module: nn.Module, ring: PinnedRing) -> None:
     """Move all parameters and buffers of a module from the CPU to the ring's device; shared ones stay shared."""
     for each in (*module.parameters(), *module.buffers()):
         if each.device.type == "cpu":
-            each.data = ring.bring(each.data)
+            each.data = ring.copy(each.data)
     ring.wait()
 
 
-def read(path: Path, places: Mapping[str, Place], ring: Ring) -> dict[str, Tensor]:
-    """Read tensors of a file by name. Raises EOFError and OSError."""
+def read_tensors(path: Path, places: Mapping[str, TensorLocation], ring: PinnedRing) -> dict[str, Tensor]:
+    """Read the tensors of a file at `places`, by name, with the shapes given there. Raises EOFError and OSError."""
     with path.open("rb", buffering=0) as file:
         in_order = sorted(places.items(), key=lambda item: item[1][0])
         tensors = {name: ring.read(file, *place) for name, place in in_order}

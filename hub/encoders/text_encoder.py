@@ -1,4 +1,4 @@
-"""A frozen text encoder of transformers, its tokenizer, and the readout that a module was trained on.
+"""Load and run a frozen text encoder of transformers, with its tokenizer and the readout that a module was trained on.
 
 Shape letters: B batch, L tokens, E encoder width.
 """
@@ -18,7 +18,7 @@ from hub.encoders.readouts import get_readout
 from hub.encoders.text_half import half_of, read_half
 from hub.encoders.tokenizer import Tokenize, read_tokenizer
 from hub.errors import DamagedFile, MissingExtra, UnknownFile, WeightsDoNotFit
-from hub.weights.quantisation import check_word, shrink
+from hub.weights.quantisation import check_quantisation, quantise
 from hub.weights.strict import disagreements_of, load_weights, read_header
 
 WEIGHTS = "model.safetensors"
@@ -64,13 +64,15 @@ class TextEncoder:
 
         Only the text half of a big repository is read (`hub.encoders.text_half`). `quantisation` is `8bit`, `4bit` or one of
         transformers' configurations. `tokenize` is the folder's tokenizer if it has been loaded already.
+
+        Raises DoesNotFit, UnknownFile, DamagedFile, InvalidSource, WeightsDoNotFit, InvalidRequest and MissingExtra.
         """
         what = what or folder.name
         get_readout(readout)
         if isinstance(quantisation, str):
-            check_word(quantisation)  # before gigabytes are read
+            check_quantisation(quantisation)  # Before gigabytes are read.
             mapped = _read_model(folder, torch.device("cpu"), None, what)
-            model = _freeze(shrink(mapped, quantisation, device=device, dtype=dtype))
+            model = _freeze(quantise(mapped, quantisation, device=device, dtype=dtype))
         else:
             model = _read_model(folder, torch.device(device), dtype, what, quantisation)
         return cls(model, tokenize or read_tokenizer(folder, what=what), readout, folder)
@@ -93,8 +95,8 @@ class TextEncoder:
         """Return the device of the weights."""
         return next(self.model.parameters()).device
 
-    def reading(self, readout: str, *, sees_padding: bool = False) -> TextEncoder:
-        """Return the same model with another readout."""
+    def with_readout(self, readout: str, *, sees_padding: bool = False) -> TextEncoder:
+        """Return the same model with another readout. Raises DoesNotFit for an unknown one."""
         get_readout(readout)
         return replace(self, readout=readout, sees_padding=sees_padding)
 
@@ -111,7 +113,7 @@ class TextEncoder:
 
         `prefix` is prepended to every text, each is padded and truncated to `length` tokens, and the positions in `drop` are
         removed from the output, so L = length - len(drop). (MuLan prepends `summarize:` and drops positions 1 to 3.) The
-        pooled vector is that of the whole text, prefix included.
+        pooled vector is that of the complete text, prefix included.
         """
         ids_BL, mask_BL = self.tokenize([prefix + text for text in texts], length)
         ids_BL, mask_BL = ids_BL.to(self.device), mask_BL.to(self.device)
@@ -161,7 +163,7 @@ def _read_model(
         if not disagreements_of(model.state_dict(), header):
             load_weights(model, folder / WEIGHTS, what=what, device=device, dtype=dtype)
             return _freeze(model.to(device))
-    model = _through_transformers(headless or transformers.AutoModel, folder, dtype, what, quantisation, device)
+    model = _load_with_transformers(headless or transformers.AutoModel, folder, dtype, what, quantisation, device)
     return _freeze(model if quantisation is not None else model.to(device))
 
 
@@ -173,7 +175,7 @@ def _make(model_class: Any, config: Any, pooled: bool) -> nn.Module:
         return cast(nn.Module, model_class(config))
 
 
-def _through_transformers(
+def _load_with_transformers(
     model_class: Any, folder: Path, dtype: torch.dtype | None, what: str, quantisation: Any, device: torch.device
 ) -> nn.Module:
     """Load sharded weights and older key names, which transformers joins and renames. Raises DamagedFile, WeightsDoNotFit."""

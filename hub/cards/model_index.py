@@ -1,6 +1,6 @@
 """Convert scores to and from the results of a `model-index`.
 
-Hugging Face's format has places for benchmark, language, split, benchmark digest, metric and value:
+Fields of Hugging Face's format hold benchmark, language, split, benchmark digest, metric and value:
 
     dataset.type, .name   benchmark        metrics[].type    metric
     dataset.config        language         metrics[].value   value
@@ -48,7 +48,7 @@ def to_result(score: Score, task: str) -> EvalResult:
 
 
 def from_result(result: EvalResult) -> tuple[Score | None, list[str]]:
-    """Return the score of a result, or None, and its problems.
+    """Return the score of a result and no problems, or None and its problems.
 
     A result without provenance, from another library's card, counts as reported by its source.
     """

@@ -1,6 +1,6 @@
-"""Memory that weights take: before they are loaded, once they are, and as a limit.
+"""Estimate, measure and limit the memory of weights.
 
-Weights only: activations, and what else generating an image needs, come on top.
+Activations and other memory of image generation are not included.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def total(parameters: Iterable[tuple[str, int]]) -> int:
     return sum(count for _, count in parameters)
 
 
-def in_words(count: int) -> str:
+def describe_memory(count: int) -> str:
     """Return `4.26 GB in fp32, 2.13 GB in fp16 or bf16` for `count` parameters."""
     full, half = (count * BYTES[dtype] for dtype in ("fp32", "fp16"))
     return f"{gigabytes(full)} in fp32, {gigabytes(half)} in fp16 or bf16 (weights alone)"
@@ -45,22 +45,22 @@ def bytes_of(module: nn.Module) -> int:
 
 
 def _bytes_of(tensor: Tensor) -> int:
-    """Return the size of a tensor; one quantised by torchao holds others, and reports its unquantised size itself."""
+    """Return the size of a tensor. One that torchao quantised holds several tensors, and its `nbytes` is the unquantised size."""
     if not hasattr(tensor, "__tensor_flatten__"):
         return tensor.nbytes
     names, _ = tensor.__tensor_flatten__()
     return sum(_bytes_of(getattr(tensor, name)) for name in names)
 
 
-def resident_budget(given: int | None, environment: Mapping[str, str] | None = None) -> int | None:
+def memory_budget(given: int | None, environment: Mapping[str, str] | None = None) -> int | None:
     """Return the bytes that loaded modules may take: `given`, else HUB_RESIDENT_BYTES, else None. Raises InvalidRequest."""
-    said = (os.environ if environment is None else environment).get("HUB_RESIDENT_BYTES", "")
-    if given is None and said:
-        if not said.isdecimal():
+    value = (os.environ if environment is None else environment).get("HUB_RESIDENT_BYTES", "")
+    if given is None and value:
+        if not value.isdecimal():
             raise InvalidRequest(
-                f"HUB_RESIDENT_BYTES is `{said}`: set a whole number of bytes, e.g. 4000000000, or unset it."
+                f"HUB_RESIDENT_BYTES is `{value}`: set a whole number of bytes, e.g. 4000000000, or unset it."
             )
-        given = int(said)
+        given = int(value)
     if given is not None and given < 1:
         raise InvalidRequest(f"`resident_bytes` is {given}: give a positive number, or None for no limit.")
     return given

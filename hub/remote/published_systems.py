@@ -24,9 +24,9 @@ from hub.registry import Registry
 from hub.store import BlobStore
 
 ROUNDING = 0.01
-"""Relative tolerance of sizes, which cards round, as in `81.5 MB`."""
+"""Relative tolerance of sizes, because cards round them: `81.5 MB`."""
 TIMEOUT_S = 10.0
-"""Connection timeout."""
+"""Connection timeout in seconds."""
 CONVERTED = ("adapter", "projector")
 """Kinds whose published files can be converted."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -37,9 +37,9 @@ def pull(
 ) -> Revision:
     """Fetch the upstream files of `artifact`'s card, convert them and publish them locally under the same name.
 
-    If the card also names the files of a tokenizer, the text encoder in the weights is converted, too. `card`: folder of the
+    If the card also names the files of a tokenizer, the text encoder in the weights is converted too. `card` is the folder of the
     card, which becomes part of the revision. Nothing is published unless everything was fetched, checked and converted.
-    Raises Unreachable, DamagedFile, InvalidSource, WeightsDoNotFit, MissingExtra.
+    Raises InvalidRequest, Unreachable, DamagedFile, InvalidSource, WeightsDoNotFit, MissingExtra.
     """
     name = str(artifact.name)
     if not artifact.upstream:
@@ -47,7 +47,7 @@ def pull(
     weights = [each for each in artifact.upstream if Path(each.file).name not in TOKENIZER]
     if artifact.kind not in CONVERTED or len(weights) != 1 or not artifact.bases:
         raise InvalidRequest(
-            f"`{name}` cannot be converted: only adapters and projectors with one upstream file and a base can. "
+            f"`{name}` cannot be converted: only adapters and projectors with one upstream file and a base can be. "
             f"Load `{artifact.upstream[0].repository}` with diffusers or transformers."
         )
     (upstream,) = weights
@@ -84,7 +84,7 @@ def fetch(upstream: Upstream, *, endpoint: str | None = None) -> Path:
     expected = upstream.size_bytes
     if expected is not None and abs(size_bytes - expected) > ROUNDING * expected:
         raise DamagedFile(
-            f"{_title(upstream)} has {size_bytes} bytes instead of {expected}. Remove `{path.name}` and pull again."
+            f"{_title(upstream)} has {size_bytes:,} bytes instead of {expected:,}. Remove `{path.name}` and pull again."
         )
     # huggingface_hub names a blob in its cache after the ETag, which is the SHA-256 of a large file.
     expected_digest = upstream.digest or (found[0] if (found := _SHA256.fullmatch(path.resolve().name)) else "")
@@ -122,7 +122,7 @@ def _download(upstream: Upstream, endpoint: str | None) -> Path:
             f"{_title(upstream)} is gated: accept its terms on its page, then `hf auth login`, then pull again."
         ) from error
     except LocalEntryNotFoundError as error:
-        raise Unreachable(_silence(upstream, _first_line(error))) from error
+        raise Unreachable(_unreachable(upstream, _first_line(error))) from error
     except (RepositoryNotFoundError, RevisionNotFoundError, EntryNotFoundError) as error:
         raise Unreachable(f"{_title(upstream)} no longer exists or is private: check its page.") from error
     except OSError as error:
@@ -133,9 +133,9 @@ def _download(upstream: Upstream, endpoint: str | None) -> Path:
 
 
 def _check_reachable(upstream: Upstream, endpoint: str | None) -> None:
-    """Raise Unreachable if the hub does not answer: huggingface_hub would retry for half a minute, with a warning each time.
+    """Raise Unreachable if the hub does not answer, because huggingface_hub would retry for half a minute.
 
-    Skipped if the file is cached or a proxy is used.
+    The check is skipped if the file is cached or a proxy is used.
     """
     from huggingface_hub import constants, try_to_load_from_cache
 
@@ -147,15 +147,13 @@ def _check_reachable(upstream: Upstream, endpoint: str | None) -> None:
         socket.create_connection((address.hostname, address.port or 443), timeout=TIMEOUT_S).close()
     except OSError as error:
         raise Unreachable(
-            _silence(upstream, f"{address.hostname} does not answer ({error.strerror or error})")
+            _unreachable(upstream, f"{address.hostname} does not answer ({error.strerror or error})")
         ) from error
 
 
-def _silence(upstream: Upstream, reason: str) -> str:
+def _unreachable(upstream: Upstream, reason: str) -> str:
     download = f"hf download {upstream.repository} {upstream.file}"
-    return (
-        f"{_title(upstream)} cannot be fetched: {reason}. Try again with a network connection: `{download}` must work."
-    )
+    return f"{_title(upstream)} cannot be fetched: {reason}. Check the network connection; `{download}` must work."
 
 
 def _title(upstream: Upstream) -> str:

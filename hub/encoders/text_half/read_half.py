@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from hub.encoders.text_half.text_half import TextHalf
 from hub.errors import DamagedFile, InvalidSource, UnknownFile, WeightsDoNotFit
-from hub.weights.quantisation import quantised
+from hub.weights.quantisation import load_quantised
 from hub.weights.strict import TensorEntry, disagreements_of, read_header
 
 WEIGHTS = "model.safetensors"
@@ -48,7 +48,7 @@ def read_half(
     """
     model, places, ties = _fitting(folder, half, config, what=what)
     if quantisation is not None:
-        return quantised(model, dict(_tensors(places, "cpu", dtype, what=what)), quantisation, device, what=what)
+        return load_quantised(model, dict(_tensors(places, "cpu", dtype, what=what)), quantisation, device, what=what)
     state = dict(_tensors(places, device, dtype, what=what))
     state |= {copy: state[original] for copy, original in ties.items() if original in state}
     model.load_state_dict(state, assign=True)

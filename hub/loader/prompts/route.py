@@ -43,16 +43,16 @@ def route(
     wanted = [language] * len(texts) if isinstance(language, str) or language is None else list(language)
     if len(wanted) != len(texts):
         raise InvalidRequest(
-            f"`language` names {len(wanted)} languages for {len(texts)} prompts: give one, or one for each."
+            f"`language` names {len(wanted)} languages for {len(texts)} prompts: pass one for all, or one for each."
         )
     read = (*(tag for each in active for tag in each.config.languages), *base_languages)
     lines = []
-    for place, (text, said) in enumerate(zip(texts, wanted, strict=True)):
+    for place, (text, requested) in enumerate(zip(texts, wanted, strict=True)):
         spans = parse_spans(text, read) if active else (Span(text, ""),)
         if leads is not None:
             outside = leads[place]
-        elif said is not None:
-            outside = by_language(said, active, base_languages)
+        elif requested is not None:
+            outside = by_language(requested, active, base_languages)
         elif any(span.tag for span in spans):
             outside = by_language(default or base_languages[0], active, base_languages)
         else:
@@ -69,7 +69,10 @@ def route(
 def by_language(
     wanted: str, active: Sequence[RegisteredModule], base_languages: Sequence[str]
 ) -> RegisteredModule | None:
-    """Return the first module trained for `wanted`; else None if the base reads it; else a multilingual module."""
+    """Return the first module trained for `wanted`; else None if the base reads it; else a multilingual module.
+
+    Raises DoesNotFit if there is none, and UnknownLanguage.
+    """
     for module in active:
         if wanted in module.config.languages and wanted != MULTILINGUAL:
             return module

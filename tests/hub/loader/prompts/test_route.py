@@ -84,20 +84,20 @@ def test_lingua_tells_languages_of_one_script_apart(load: Any, make_module: Any)
     assert torch.equal(tokens(pipe, prompt), tokens(pipe, prompt, language="sw"))
 
 
-def test_a_lone_resident_reads_everything(load: Any, make_module: Any) -> None:
+def test_a_single_module_reads_every_prompt(load: Any, make_module: Any) -> None:
     pipe = load(make_module("mulan-yo"))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert torch.equal(tokens(pipe, "a dog"), tokens(pipe, "a dog", language="yo"))
 
 
-def test_a_module_for_no_one_language_reads_those_nobody_else_does(load: Any, make_module: Any) -> None:
+def test_a_multilingual_module_reads_languages_without_another_reader(load: Any, make_module: Any) -> None:
     pipe = load([make_module("mulan-yo"), make_module("mulan-all", ("mul",), seed=3)])
     alone = load(make_module("mulan-all", ("mul",), seed=3))
     assert torch.equal(tokens(pipe, "mbwa", language="sw"), tokens(alone, "mbwa"))
 
 
-def test_a_language_nobody_reads_is_refused_with_what_there_is(two: Any) -> None:
+def test_a_language_without_a_reader_is_refused_with_the_available_ones(two: Any) -> None:
     with pytest.raises(
         DoesNotFit, match=r"no loaded module reads Hausa \(`ha`\): `mulan-yo` reads yo; .*hub search --lang ha"
     ):
@@ -108,7 +108,7 @@ def test_a_language_nobody_reads_is_refused_with_what_there_is(two: Any) -> None
         tokens(two, ["a", "b"], language=["yo", "ja", "yo"])
 
 
-def test_set_adapters_chooses_and_orders_the_residents(two: Any) -> None:
+def test_set_adapters_selects_and_orders_modules(two: Any) -> None:
     assert two.get_active_adapters() == ["mulan-yo", "mulan-ja"]
     two.set_adapters("mulan-ja")
     assert two.get_active_adapters() == ["mulan-ja"]
@@ -177,7 +177,7 @@ def test_stacked_projectors_keep_one_copy_of_their_weights(load: Any, make_modul
 
 
 @pytest.mark.parametrize("rule", ["encode", "zeros", "base"])
-def test_an_empty_prompt_becomes_what_the_config_says(load: Any, make_module: Any, rule: str) -> None:
+def test_an_empty_prompt_is_encoded_as_configured(load: Any, make_module: Any, rule: str) -> None:
     pipe = load(make_module("mulan-yo", prompt={"empty": rule}))
     _, negative = pipe.encode_prompt("aja", pipe.device, 1, True)
     if rule == "zeros":
@@ -210,7 +210,7 @@ def test_switching_takes_less_than_a_millisecond(two: Any) -> None:
     assert best < 1e-3
 
 
-def test_a_module_can_come_to_a_base_that_is_offloaded_by_layers(load: Any, make_module: Any, draw: Any) -> None:
+def test_a_module_can_be_loaded_into_a_base_that_is_offloaded_by_layers(load: Any, make_module: Any, draw: Any) -> None:
     from accelerate import cpu_offload
 
     plain, offloaded = load(), load()

@@ -17,7 +17,7 @@ from hub.errors import DamagedFile, InvalidRequest, InvalidSource, MissingExtra,
 from hub.home import Home
 from hub.local import LocalHub
 from hub.records import Upstream
-from hub.remote import upstream as remote
+from hub.remote import published_systems as remote
 from hub.systems.architectures import build
 
 PROJECTOR = {"in_width": 12, "out_width": 32, "hidden_width": 20, "linears": 3, "pooled_width": 16}
@@ -64,7 +64,7 @@ def untouched(hub: LocalHub) -> bool:
     return [revision.number for revision in hub.registry.revisions("linguahub/pea-far")] == [1]
 
 
-def test_what_is_upstream_becomes_a_revision_with_card_and_variant(hub, tiny_hub, weights):
+def test_an_upstream_file_becomes_a_revision_with_card_and_variant(hub, tiny_hub, weights):
     tiny_hub.files["org/adapter/weights.bin"] = weights
 
     revision = pull(hub, tiny_hub.address)
@@ -83,7 +83,7 @@ def test_pulling_twice_gives_the_same_revision(hub, tiny_hub, weights):
     assert pull(hub, tiny_hub.address) == pull(hub, tiny_hub.address)
 
 
-def test_a_transfer_that_broke_off_goes_on_where_it_stopped(tiny_hub, monkeypatch):
+def test_an_interrupted_transfer_is_resumed(tiny_hub, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 1_000_000)
     content = bytes(range(256)) * 40_000
     tiny_hub.files["org/adapter/weights.bin"] = content
@@ -121,7 +121,7 @@ def test_a_size_may_differ_as_much_as_listings_round(tiny_hub, weights, share, f
             remote.fetch(upstream, endpoint=tiny_hub.address)
 
 
-def test_a_network_that_does_not_answer_is_told_at_once_and_leaves_nothing(hub):
+def test_an_unreachable_network_is_reported_at_once_and_leaves_nothing_behind(hub):
     started = time.monotonic()
     with pytest.raises(Unreachable, match=r"org/adapter.*hf download org/adapter weights\.bin"):
         pull(hub, "http://127.0.0.1:9")
@@ -174,14 +174,14 @@ def test_what_is_no_single_adapter_is_refused_before_anything_is_fetched(hub, ti
         pull(hub, tiny_hub.address)
 
 
-def test_a_card_of_weights_that_nobody_keeps_is_not_pulled(hub, tiny_hub):
+def test_a_card_without_hosted_weights_is_not_pulled(hub, tiny_hub):
     write_card(card(), hub.home.cards / "adapters" / "pea-far")
     hub.index()
     with pytest.raises(InvalidRequest, match="nobody keeps the weights of `pea-far`"):
         pull(hub, tiny_hub.address)
 
 
-def test_a_projector_brings_its_encoder_when_its_card_names_a_tokenizer(tmp_path, tiny_hub):
+def test_a_projector_is_pulled_with_its_encoder_if_its_card_names_a_tokenizer(tmp_path, tiny_hub):
     from tests.builders.models.published_files import PUBLISHED, write, write_tokenizer
 
     whole = next(each for each in PUBLISHED if each.with_encoder)

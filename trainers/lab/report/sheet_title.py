@@ -1,4 +1,4 @@
-"""A contact sheet of the lab with a title above and, below, how its images were drawn."""
+"""Adds a title and a caption to a contact sheet."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ TOP_PX, FOOT_PX = 60, 36
 
 
 def add_title(sheet: Image.Image, title: str, caption: str) -> Image.Image:
-    """The sheet between both."""
+    """Return the sheet with the title above and the caption below it."""
     framed = Image.new("RGB", (sheet.width, sheet.height + TOP_PX + FOOT_PX), PAPER)
     framed.paste(sheet, (0, TOP_PX))
     pen = ImageDraw.Draw(framed)

@@ -7,7 +7,7 @@ from contextlib import redirect_stdout
 
 import pytest
 
-from hub.cli.tables import bold, fit, print_table, size, width
+from hub.cli.terminal import bold, fit, print_table, size, width
 
 
 class Terminal(io.StringIO):

@@ -10,8 +10,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from hub.errors import DamagedFile
-from hub.weights import staging
-from hub.weights.staging import Ring, bring
+from hub.weights import pinned_copy
+from hub.weights.pinned_copy import PinnedRing, move_module
 from hub.weights.strict import load_weights, read_header
 
 CPU = torch.device("cpu")
@@ -31,7 +31,7 @@ def tensors() -> dict[str, Tensor]:
     }
 
 
-def places(path: Path) -> dict[str, staging.Place]:
+def places(path: Path) -> dict[str, pinned_copy.TensorLocation]:
     return {name: (entry.start, entry.shape, entry.dtype) for name, entry in read_header(path, what="it").items()}
 
 
@@ -41,20 +41,22 @@ def same(found: Tensor, expected: Tensor) -> bool:
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("buffers", [1, 2, 3])
-def test_a_file_arrives_whole_through_buffers_of_any_size(size: int, buffers: int, tmp_path: Path) -> None:
+def test_a_file_is_read_completely_through_buffers_of_any_size(size: int, buffers: int, tmp_path: Path) -> None:
     save_file(tensors(), tmp_path / "all.safetensors")
-    found = staging.read(tmp_path / "all.safetensors", places(tmp_path / "all.safetensors"), Ring(CPU, size, buffers))
+    found = pinned_copy.read_tensors(
+        tmp_path / "all.safetensors", places(tmp_path / "all.safetensors"), PinnedRing(CPU, size, buffers)
+    )
     expected = load_file(tmp_path / "all.safetensors")
     assert found.keys() == expected.keys()
     assert all(same(found[name], value) for name, value in expected.items())
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_a_module_is_brought_with_its_buffers_and_what_is_shared_stays_shared(size: int) -> None:
+def test_a_module_is_moved_with_its_buffers_and_shared_tensors_stay_shared(size: int) -> None:
     module = nn.Sequential(nn.Linear(6, 6), nn.BatchNorm1d(6), nn.Linear(6, 6))
     module[2].weight = module[0].weight
     before = {name: (value.clone(), value.data_ptr()) for name, value in module.state_dict().items()}
-    bring(module, Ring(CPU, size))
+    move_module(module, PinnedRing(CPU, size))
     for name, value in module.state_dict().items():
         assert same(value, before[name][0])
         assert value.data_ptr() != before[name][1], "it was not brought"
@@ -63,7 +65,7 @@ def test_a_module_is_brought_with_its_buffers_and_what_is_shared_stays_shared(si
 
 def test_a_tensor_that_lies_otherwise_in_memory_arrives_as_it_is_seen() -> None:
     turned = torch.arange(12.0).reshape(3, 4).T
-    assert torch.equal(Ring(CPU, 10).bring(turned), turned)
+    assert torch.equal(PinnedRing(CPU, 10).copy(turned), turned)
 
 
 def test_a_file_that_is_cut_while_it_is_read_is_noticed(tmp_path: Path) -> None:
@@ -72,12 +74,14 @@ def test_a_file_that_is_cut_while_it_is_read_is_noticed(tmp_path: Path) -> None:
     known = places(path)
     path.write_bytes(path.read_bytes()[:-3])
     with pytest.raises(EOFError, match="ended before its last tensor"):
-        staging.read(path, known, Ring(CPU, 64))
+        pinned_copy.read_tensors(path, known, PinnedRing(CPU, 64))
 
 
-def test_buffers_are_no_larger_than_what_goes_through_them() -> None:
-    assert [len(each) for each in Ring.of(CPU, 1001)._buffers] == [501, 501]
-    assert [len(each) for each in Ring.of(CPU, 10**12)._buffers] == [staging.BUFFER_BYTES] * staging.BUFFERS
+def test_buffers_are_no_larger_than_needed() -> None:
+    assert [len(each) for each in PinnedRing.of(CPU, 1001)._buffers] == [501, 501]
+    assert [len(each) for each in PinnedRing.of(CPU, 10**12)._buffers] == [
+        pinned_copy.BUFFER_BYTES
+    ] * pinned_copy.BUFFERS
 
 
 @pytest.mark.gpu
@@ -86,13 +90,13 @@ def test_buffers_are_no_larger_than_what_goes_through_them() -> None:
 def test_on_a_gpu_all_of_it_arrives_from_locked_memory(size: int, tmp_path: Path) -> None:
     device, path = torch.device("cuda"), tmp_path / "all.safetensors"
     save_file(tensors(), path)
-    ring = Ring(device, size)
+    ring = PinnedRing(device, size)
     assert all(each.is_pinned() for each in ring._buffers)
-    found = staging.read(path, places(path), ring)
+    found = pinned_copy.read_tensors(path, places(path), ring)
     assert all(value.device.type == "cuda" and same(value, tensors()[name]) for name, value in found.items())
     module, twin = nn.Linear(300, 300), nn.Linear(300, 300)
     twin.load_state_dict(module.state_dict())
-    bring(module, ring)
+    move_module(module, ring)
     assert module.weight.device.type == "cuda"
     assert same(module.weight, twin.weight)
     save_file(twin.state_dict(), path)

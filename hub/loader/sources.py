@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from hub.local import LocalHub
 
-Given = str | Path | Sequence[str | Path] | None
+EncoderFolders = str | Path | Sequence[str | Path] | None
 """One or several folders with text encoders."""
 _OWN_LANGUAGES = ("en",)
 """Languages of bases that declare none."""
@@ -64,7 +64,7 @@ class ModuleSource:
 
 
 class Sources:
-    """Finds things by path, or by name in a hub that is opened on demand."""
+    """Finds bases, modules and encoders by path, or by name in a hub that is opened on demand."""
 
     def __init__(self, hub: LocalHub | None) -> None:
         self._given = hub
@@ -113,7 +113,9 @@ class Sources:
         return _base(known, self._snapshot(artifact, revision), digest, languages)
 
     def module(self, name: str | Path, base: BaseSource, variant: str | None) -> ModuleSource:
-        """Find the variant of the module `name` for `base`. Raises UnknownArtifact, and DoesNotFit if there is none."""
+        """Find the variant of the module `name` for `base`. Raises UnknownArtifact, InvalidRequest for another kind,
+        and DoesNotFit if there is no such variant.
+        """
         if (folder := _folder(name)) is not None:
             known = folder.name
         else:
@@ -134,7 +136,7 @@ class Sources:
         check_fit(module, base)
         return module
 
-    def encoders(self, module: ModuleSource, given: Given) -> tuple[tuple[str, Path], ...]:
+    def encoders(self, module: ModuleSource, given: EncoderFolders) -> tuple[tuple[str, Path], ...]:
         """Return names and folders of the encoders of `module`, in order; empty if the base's own text encoder is used.
 
         `given` are their folders, one for each. Raises InvalidRequest, DoesNotFit, DamagedFile and Unreachable.
@@ -148,7 +150,7 @@ class Sources:
         elif pins and len(folders) != len(pins):
             raise InvalidRequest(
                 f"`{module.name}` reads {len(pins)} encoders, {_list(pin.name for pin in pins)}, and `encoder` names {len(folders)}: "
-                "give one folder for each, in this order."
+                "pass one folder for each, in this order."
             )
         return tuple(self.encoder(pin, folder) for pin, folder in zip(pins, folders, strict=False))
 
@@ -168,7 +170,10 @@ class Sources:
         return module.name, folder
 
     def encoder(self, pin: Pin, given: str | Path | None) -> tuple[str, Path]:
-        """Return name and folder of the encoder with exactly the weights of `pin`. Raises DoesNotFit."""
+        """Return name and folder of the encoder with exactly the weights of `pin`.
+
+        Raises DoesNotFit if there is none, UnknownArtifact, InvalidRequest and InvalidSource.
+        """
         if given is not None:
             if (folder := _folder(given)) is None:
                 raise InvalidRequest(f"`encoder` must be a folder, and `{given}` is not one.")
@@ -238,24 +243,24 @@ def _folder(name: str | Path) -> Path | None:
 
 def _choose(name: str, folder: Path, base: BaseSource, variant: str | None) -> ModuleSource:
     folders = {path.parent.name: path.parent for path in sorted(folder.glob("*/config.json"))}
-    there = tuple(folders)
-    if not there:
+    names = tuple(folders)
+    if not names:
         raise DoesNotFit(f"`{name}` has no variants: expected a folder with `<base>/config.json`.")
     wanted = variant or base.name
     if wanted in folders:
-        return ModuleSource(name, folders[wanted], read_config(folders[wanted]), there)
+        return ModuleSource(name, folders[wanted], read_config(folders[wanted]), names)
     if base.is_folder and variant is None:
         # Folder names are arbitrary, so conditioning decides.
-        fitting = [(each, config) for each in there if not _misfit(config := read_config(folders[each]), base)]
+        fitting = [(each, config) for each in names if not _misfit(config := read_config(folders[each]), base)]
         if len(fitting) == 1:
             ((chosen, config),) = fitting
-            return ModuleSource(name, folders[chosen], config, there)
+            return ModuleSource(name, folders[chosen], config, names)
         if fitting:
             raise DoesNotFit(
                 f"`{name}` has several variants that fit `{base.name}`: choose with `variant=`, of {_list(e for e, _ in fitting)}."
             )
     raise DoesNotFit(
-        f"`{name}` has no variant for `{wanted}`, only for {_list(there)}. Find modules that fit with `hub search --base {wanted}`."
+        f"`{name}` has no variant for `{wanted}`, only for {_list(names)}. Find modules that fit with `hub search --base {wanted}`."
     )
 
 

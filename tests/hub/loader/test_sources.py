@@ -39,7 +39,7 @@ def test_names_lead_to_base_module_and_encoder(local_hub: Any, load: Any, make_m
     ]
 
 
-def test_an_unknown_name_is_refused_with_its_neighbours(local_hub: Any) -> None:
+def test_an_unknown_name_is_refused_with_similar_ones(local_hub: Any) -> None:
     with pytest.raises(UnknownBase, match=r"no base is called `tiny-sdd`. Did you mean `tiny-sd`"):
         load_pipeline("tiny-sdd", hub=local_hub)
     with pytest.raises(UnknownArtifact, match="mulan-yo"):
@@ -65,7 +65,7 @@ def test_a_module_for_another_base_is_refused_with_its_variants(local_hub: Any, 
     assert pipe.get_active_adapters() == ["mulan-yo"]
 
 
-def test_a_module_keeps_its_encoder_when_that_goes_on(local_hub: Any, tmp_path: Path) -> None:
+def test_a_module_keeps_its_encoder_when_a_newer_one_is_published(local_hub: Any, tmp_path: Path) -> None:
     before = load_pipeline("tiny-sd", "mulan-yo", hub=local_hub).encode_prompt("aja", "cpu", 1, False)[0]
     encoder = tmp_path / "pushed" / "tiny-xlmr"
     republish(local_hub, "tiny-xlmr", encoder, lambda folder: spoil(folder / "model.safetensors"))
@@ -104,7 +104,7 @@ def test_a_module_for_another_revision_of_the_base_is_refused(local_hub: Any, tm
     assert load_pipeline("tiny-sd", "mulan-yo", hub=local_hub, revision="1").get_active_adapters() == ["mulan-yo"]
 
 
-def test_an_older_revision_of_a_module_can_be_asked_for(local_hub: Any, tmp_path: Path) -> None:
+def test_an_older_revision_of_a_module_can_be_loaded(local_hub: Any, tmp_path: Path) -> None:
     before = load_pipeline("tiny-sd", "mulan-yo", hub=local_hub).encode_prompt("aja", "cpu", 1, False)[0]
     module = tmp_path / "pushed" / "mulan-yo"
     republish(local_hub, "mulan-yo", module, lambda folder: spoil(folder / "tiny-sd" / "model.safetensors"))

@@ -1,4 +1,4 @@
-"""The checks of `hub doctor`: one function per subject; none may raise."""
+"""The checks of `hub doctor`: one function per subject; none of them raises."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from hub.cli.extras import DISTRIBUTION, EXTRAS, missing_packages
+from hub.cli.terminal import count
 from hub.errors import HubError
 from hub.plugins import GROUPS, advertised
 
@@ -28,17 +29,19 @@ class Finding:
     """One line of the report."""
 
     what: str
+    """The part that was checked."""
     state: str
     """`ok`, `absent` or `fault`."""
     found: str
-    mend: str = ""
+    """The version, address or problem."""
+    fix: str = ""
     """The command that fixes it, or an empty string."""
     expected: str = ""
     """The expected value, or an empty string."""
 
 
 def examine() -> Iterator[Finding]:
-    """Yield all findings."""
+    """Run all checks and yield their findings."""
     yield Finding("python", OK, f"{platform.python_version()} on {platform.system()} {platform.machine()}")
     yield _distribution()
     yield from (_extra(extra, purpose) for extra, purpose in EXTRAS.items())
@@ -87,7 +90,7 @@ def _device() -> Iterator[Finding]:
 
 
 def _torchvision() -> Iterator[Finding]:
-    """A torchvision of another build than torch's makes `from transformers import CLIPTextModel` fail."""
+    """Check torchvision: a build that does not match torch makes `from transformers import CLIPTextModel` fail."""
     if importlib.util.find_spec("torchvision") is None:
         return
     try:
@@ -96,7 +99,7 @@ def _torchvision() -> Iterator[Finding]:
         yield Finding(
             "torchvision",
             FAULT,
-            f"does not match torch, and breaks transformers: {error}",
+            f"does not match torch and breaks transformers: {error}",
             "pip uninstall torchvision   # not needed by linguahub",
         )
     else:
@@ -132,31 +135,31 @@ def _installation() -> Iterator[Finding]:
         with LocalHub.open(home) as hub:
             found, database = len(hub.registry.names()), hub.registry.database.address
             blobs = sum(1 for _ in hub.store.digests())
-            owed = backlog(hub.registry.database)
+            jobs = backlog(hub.registry.database)
     except HubError as error:
         schema = list(_schema(home.registry))
-        is_explained = any(finding.state == FAULT for finding in schema)
-        yield Finding("registry", FAULT, str(error), "" if is_explained else "hub index")
+        has_fix = any(finding.state == FAULT for finding in schema)
+        yield Finding("registry", FAULT, str(error), "" if has_fix else "hub index")
         yield from schema
     else:
-        yield Finding("registry", OK, f"{database}: {found} artifacts")
+        yield Finding("registry", OK, f"{database}: {count(found, 'artifact')}")
         yield from _schema(home.registry)
-        yield Finding("store", OK, f"{home.store_url or home.store}: {blobs} blobs")
-        yield from (_owed(task, each) for task, each in owed.items())
+        yield Finding("store", OK, f"{home.store_url or home.store}: {count(blobs, 'blob')}")
+        yield from (_jobs(task, each) for task, each in jobs.items())
     if not os.access(home.folder, os.W_OK):
         yield Finding("home", FAULT, f"{home.folder} is not writable", "export HUB_HOME=FOLDER   # a writable folder")
     if not home.cards.is_dir():
         yield Finding("cards", FAULT, f"{home.cards} not found", f"pip install --force-reinstall {DISTRIBUTION}")
 
 
-def _owed(task: str, owed: Backlog) -> Finding:
-    found = f"{owed.waiting} waiting, the oldest for {owed.oldest_s:.0f} s; {owed.given_up} given up"
-    mend = "hub admin outbox --retry   # `hub admin outbox` shows the errors" if owed.given_up else ""
-    return Finding(f"outbox {task}", FAULT if owed.given_up else OK, found, mend)
+def _jobs(task: str, waiting: Backlog) -> Finding:
+    found = f"{waiting.waiting} waiting, the oldest for {waiting.oldest_s:.0f} s; {waiting.given_up} given up"
+    fix = "hub admin outbox --retry   # `hub admin outbox` shows the errors" if waiting.given_up else ""
+    return Finding(f"outbox {task}", FAULT if waiting.given_up else OK, found, fix)
 
 
 def _schema(address: str) -> Iterator[Finding]:
-    """Compare the schema after opening, which migrates: it differs only where a migration failed."""
+    """Check the version of the schema. Opening a database migrates it, so it differs only if a migration failed."""
     from hub.registry.database.open import open_database
     from hub.registry.database.schema import HEAD
 
@@ -168,10 +171,12 @@ def _schema(address: str) -> Iterator[Finding]:
     if found == HEAD:
         yield Finding("schema", OK, found, expected=HEAD)
     elif found:
-        mend = (
-            f"pip install --upgrade {DISTRIBUTION}" if found > HEAD else "hub index   # after moving this registry away"
+        fix = (
+            f"pip install --upgrade {DISTRIBUTION}"
+            if found > HEAD
+            else "hub index   # after moving this registry elsewhere"
         )
-        yield Finding("schema", FAULT, found, mend, expected=HEAD)
+        yield Finding("schema", FAULT, found, fix, expected=HEAD)
 
 
 def _terminal() -> Iterator[Finding]:
@@ -179,6 +184,6 @@ def _terminal() -> Iterator[Finding]:
         yield Finding(
             "terminal",
             FAULT,
-            f"uses {sys.stdout.encoding}, which cannot show many scripts",
+            f"uses {sys.stdout.encoding}, which cannot display many scripts",
             "export PYTHONIOENCODING=utf-8",
         )

@@ -1,4 +1,4 @@
-"""Read a card, and report all its problems at once."""
+"""Read cards, and report all problems of a card at once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import yaml
 
 from hub.cards.card import FILE, NAMESPACE, Card
 from hub.cards.licenses import parse_license
-from hub.cards.scores import from_result
+from hub.cards.model_index import from_result
 from hub.cards.variant_config import conditioning_problems, read_conditioning
 from hub.errors import UnknownLanguage, InvalidCard, InvalidName
 from hub.languages import parse_language
@@ -33,11 +33,11 @@ def read_card(path: Path, name: ArtifactName) -> Card:
         raise InvalidCard(f"`{name}` has no {FILE}: add one with at least language, license and kind.") from None
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidCard(f"the card of `{name}` cannot be read: {error}.") from error
-    front_matter, prose = split(text)
-    return _Reading(front_matter, name).card(prose)
+    front_matter, prose = split_front_matter(text)
+    return _CardParser(front_matter, name).card(prose)
 
 
-def split(text: str) -> tuple[dict[str, Any], str]:
+def split_front_matter(text: str) -> tuple[dict[str, Any], str]:
     """Return the front matter and prose of a README.md. Raises InvalidCard for invalid front matter.
 
     `huggingface_hub.ModelCard` would parse it in pure Python, ten times slower, and import an HTTP client first.
@@ -68,7 +68,7 @@ def split(text: str) -> tuple[dict[str, Any], str]:
 
 
 def _remaining(value: Any, left: int) -> int:
-    """Return what remains of `left` after counting `value`, negative if it exceeds it. Aliased values count each time."""
+    """Return `left` minus the number of values in `value`, or a negative number. Aliased values count each time."""
     left -= 1
     parts = (*value.keys(), *value.values()) if isinstance(value, dict) else value if isinstance(value, list) else ()
     for part in parts:
@@ -78,15 +78,15 @@ def _remaining(value: Any, left: int) -> int:
     return left
 
 
-class _Reading:
-    """One pass over front matter that collects all problems."""
+class _CardParser:
+    """Parses front matter and collects all problems."""
 
     def __init__(self, front_matter: dict[str, Any], name: ArtifactName) -> None:
         self.name = name
         self.problems: list[str] = []
         ours = front_matter.get(NAMESPACE)
         if not isinstance(ours, dict):
-            self.problems.append(f"`{NAMESPACE}:` is missing: a mapping with at least `kind` and `summary`")
+            self.problems.append(f"`{NAMESPACE}:` is missing: add a mapping with at least `kind` and `summary`")
         self.ours: dict[str, Any] = ours if isinstance(ours, dict) else {}
         self.problems += [f"`{NAMESPACE}.{key}` is unknown" for key in self.ours if key not in _OURS]
         self.general = front_matter
@@ -124,7 +124,7 @@ class _Reading:
     def license(self) -> str:
         given = self.general.get("license")
         if not given:
-            self.problems.append("`license` is missing: an SPDX identifier such as apache-2.0")
+            self.problems.append("`license` is missing: add an SPDX identifier such as apache-2.0")
             return ""
         text = " AND ".join(map(str, given)) if isinstance(given, list) else str(given)
         license = parse_license(text)
@@ -135,7 +135,7 @@ class _Reading:
     def languages(self) -> tuple[str, ...]:
         given = self.general.get("language")
         if given is None or given == []:
-            self.problems.append("`language` is missing: BCP-47 tags, or `mul`")
+            self.problems.append("`language` is missing: add BCP-47 tags, or `mul`")
         tags: list[str] = []
         for each in given if isinstance(given, list) else [given] * (given is not None):
             if each is False:

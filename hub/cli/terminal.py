@@ -1,4 +1,4 @@
-"""Tables and sizes in a terminal."""
+"""Format tables, sizes and counts for a terminal."""
 
 from __future__ import annotations
 
@@ -52,11 +52,16 @@ def size(size_bytes: int) -> str:
     return f"{amount:.1f} TB"
 
 
+def count(number: int, noun: str) -> str:
+    """Format a number with its noun: `1 blob`, `1,204 blobs`."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    return GAP.join(_padded(cell, columns) for cell, columns in zip(cells, widths, strict=True)).rstrip()
+    return GAP.join(_pad(cell, columns) for cell, columns in zip(cells, widths, strict=True)).rstrip()
 
 
-def _padded(text: str, columns: int) -> str:
+def _pad(text: str, columns: int) -> str:
     if width(text) > columns:
         kept, used = "", 0
         for character in text:

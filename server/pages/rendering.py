@@ -30,7 +30,7 @@ def render(
 ) -> HTMLResponse:
     """Render a template with `context`.
 
-    With the request, the page shows who is logged in, or a link to the login and back, and a link to the documentation.
+    With the request, the page shows who is logged in, or a link to log in and return, and a link to the documentation.
     """
     caller: Caller | None = getattr(request.state, "caller", None) if request else None
     visitor = caller.account.name if caller and caller.account else ""

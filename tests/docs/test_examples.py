@@ -1,4 +1,4 @@
-"""docs/examples hold packages that work."""
+"""docs/tutorials/examples holds packages that work."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from tests.builders import ROOT
 
-A_METHOD = ROOT / "docs" / "examples" / "a-method"
+A_METHOD = ROOT / "docs" / "tutorials" / "examples" / "a-method"
 
 
 def install(package: Path, into: Path) -> None:

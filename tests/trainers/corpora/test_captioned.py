@@ -22,8 +22,8 @@ from hub.errors import DamagedFile, HubError, InvalidRequest, UnknownCorpus, Unr
 from hub.local import LocalHub
 from trainers.cli import train
 from trainers.corpora import open_corpus
-from trainers.evaluation.evaluator import EvaluationSubject, Question, measured
 from trainers.corpora.captioned import CaptionedCorpus, Columns
+from trainers.evaluation.evaluator import EvaluationSubject, Question, measured
 
 COLUMNS = Columns("", (("en", "caption_en"), ("yo", "caption_yo")), held_out_share=0.25)
 CAPTIONS = [
@@ -213,6 +213,8 @@ def test_a_score_names_the_corpus_and_its_columns(tmp_path: Path) -> None:
     columns = Columns.parse("", ["en=title", "yo=yo"], 0.0)
     corpus = opened(as_folder(tmp_path / "my images", captions, [image(n) for n in range(2)]), columns)
     question = Question(corpus, "seen", "yo", hub=None)  # type: ignore[arg-type]
-    score = measured("r_precision_at_1", 0.5, "emoji-generation", EvaluationSubject("mulan-yo", base="tiny-sd"), question)
+    score = measured(
+        "r_precision_at_1", 0.5, "emoji-generation", EvaluationSubject("mulan-yo", base="tiny-sd"), question
+    )
     told = "--corpus 'my images' --caption-column en=title --caption-column yo=yo --held-out-share 0.0;"
     assert told in score.source

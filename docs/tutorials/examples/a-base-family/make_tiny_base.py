@@ -17,4 +17,6 @@ for name, weights in adapter.named_parameters():
         weights.data.zero_()
 unet = UNetMotionModel.from_unet2d(parts["unet"], adapter)
 names = ("vae", "text_encoder", "tokenizer", "scheduler")
-AnimateDiffPipeline(unet=unet, motion_adapter=None, **{name: parts[name] for name in names}).save_pretrained("tiny-video")
+AnimateDiffPipeline(unet=unet, motion_adapter=None, **{name: parts[name] for name in names}).save_pretrained(
+    "tiny-video"
+)

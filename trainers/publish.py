@@ -219,11 +219,7 @@ def command_of(order: RunRequest, base: str) -> str:
     ):
         if (value := getattr(order, name)) != getattr(usual, name):
             said.append((option, value))
-    columns = order.columns
-    said += [("--image-column", columns.image)] if columns.image else []
-    said += [("--caption-column", f"{tag}={column}") for tag, column in columns.captions]
-    if columns.held_out_share != usual.columns.held_out_share:
-        said.append(("--held-out-share", columns.held_out_share))
+    said += order.columns.options()
     said.append(("--seed", order.seed))
     return shlex.join(
         ["hub", "train", order.method, *(word for option, value in said for word in (option, str(value)))]

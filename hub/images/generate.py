@@ -50,18 +50,27 @@ class Column(NamedTuple):
 def generate_images(
     pipe: Any, prompts: Sequence[PromptWithLanguage], settings: GenerationSettings
 ) -> Iterator[Image.Image]:
-    """Yield an image for each prompt, in order. All start from the same seeded noise, so batches do not matter."""
+    """Yield an image for each prompt, in order. All start from the same seeded noise, so batches do not matter.
+
+    Raises DoesNotFit for a pipeline that returns something other than images, such as video frames.
+    """
     for first in range(0, len(prompts), BATCH_SIZE):
         batch = prompts[first : first + BATCH_SIZE]
         languages = [prompt.language or None for prompt in batch]
-        yield from pipe(
+        answer = pipe(
             [prompt.text for prompt in batch],
             language=languages if any(languages) else None,
             negative_prompt=[settings.negative] * len(batch),
             generator=[torch.Generator().manual_seed(settings.seed) for _ in batch],
             num_inference_steps=settings.steps,
             guidance_scale=settings.guidance,
-        ).images
+        )
+        if not hasattr(answer, "images"):
+            raise DoesNotFit(
+                f"`hub generate` writes images, and {type(pipe).__name__} returns {', '.join(answer)}: "
+                "use `load_pipeline` in Python."
+            )
+        yield from answer.images
 
 
 def compare(

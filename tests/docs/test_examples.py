@@ -1,4 +1,4 @@
-"""docs/tutorials/examples holds packages that work."""
+"""The examples of the tutorials are packages that work, in a process of their own."""
 
 from __future__ import annotations
 
@@ -6,34 +6,14 @@ import json
 import os
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
 
 from tests.builders import ROOT
+from tests.builders.reader import EXAMPLES, install
 
-A_METHOD = ROOT / "docs" / "tutorials" / "examples" / "a-method"
-
-
-def install(package: Path, into: Path) -> None:
-    """What an installer does with a package of single files: copy them, and write down what it advertises.
-
-    A build backend need not be installed for that, and nothing is fetched.
-    """
-    about = tomllib.loads((package / "pyproject.toml").read_text())
-    project = about["project"]
-    information = into / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
-    information.mkdir(parents=True)
-    (information / "METADATA").write_text(
-        f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
-    )
-    lines = []
-    for group, points in project["entry-points"].items():
-        lines += [f"[{group}]", *(f"{name} = {target}" for name, target in points.items())]
-    (information / "entry_points.txt").write_text("\n".join(lines) + "\n")
-    for name in about["tool"]["hatch"]["build"]["targets"]["wheel"]["only-include"]:
-        (into / name).write_text((package / name).read_text())
+A_METHOD = EXAMPLES / "a-method"
 
 
 @pytest.mark.slow

@@ -51,6 +51,13 @@ class Columns:
             )
         return cls(image, tuple((parse_language(tag), column) for tag, _, column in pairs), held_out_share)
 
+    def options(self) -> list[tuple[str, object]]:
+        """Return the command-line options that name these columns, without those that have their default value."""
+        image = [("--image-column", self.image)] if self.image else []
+        captions = [("--caption-column", f"{tag}={column}") for tag, column in self.captions]
+        share = [("--held-out-share", self.held_out_share)] if self.held_out_share != HELD_OUT_SHARE else []
+        return [*image, *captions, *share]
+
 
 @dataclass
 class Found:
@@ -82,6 +89,7 @@ class CaptionedCorpus:
             )
         self.name = Path(place).name if Path(place).exists() else place
         self.found = Found()
+        self.columns = columns
         self._side, self._share = side, columns.held_out_share
         self._captions: dict[str, dict[str, str]] = {tag: {} for tag, _ in columns.captions}
         self._rows: dict[str, MetadataRow] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -15,6 +16,7 @@ from hub.errors import InvalidRequest
 from hub.loader import Retriever
 from hub.local import LocalHub
 from hub.records import Provenance, Score
+from trainers.corpora.captioned import CaptionedCorpus
 from trainers.corpora.corpus import Corpus, Prompt
 from trainers.evaluation.confidence import Interval
 from trainers.loop.sampler import seed_of
@@ -103,6 +105,9 @@ def measured(
     interval = value if isinstance(value, Interval) else None
     command = f"hub evaluate {subject.name} --benchmark {benchmark} --split {question.split} --lang {question.language}"
     command += f" --n {question.count} --seed {question.seed}" + (f" --base {subject.base}" if subject.base else "")
+    if isinstance(question.corpus, CaptionedCorpus):
+        options: list[tuple[str, object]] = [("--corpus", question.corpus.name), *question.corpus.columns.options()]
+        command += " " + shlex.join(str(word) for option in options for word in option)
     score = Score(
         metric=metric,
         value=round(interval.value if interval else float(value), 6),  # type: ignore[arg-type]

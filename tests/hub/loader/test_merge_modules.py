@@ -118,7 +118,7 @@ def test_wrong_requests_are_refused_before_anything_is_read(make_module: Any, tm
             merge(parts, tmp_path / "both", **given)
     with pytest.raises(InvalidRequest, match="is not empty"):
         merge(parts, tmp_path)
-    with pytest.raises(InvalidRequest, match="name two or more"):
+    with pytest.raises(InvalidRequest, match="pass two or more"):
         merge(parts[:1], tmp_path / "both")
 
 

@@ -120,7 +120,7 @@ def test_a_broken_base_is_found_out_before_diffusers_reads_it(load: Any, base_fo
         load(base=broken)
     weights.unlink()
     (broken / "vae" / "diffusion_pytorch_model.bin").write_bytes(b"")
-    with pytest.raises(InvalidSource, match="`broken-sd` has the weights of its vae as a pickle alone"):
+    with pytest.raises(InvalidSource, match="`broken-sd` has the weights of its vae only as a pickle"):
         load(base=broken)
     shutil.rmtree(broken / "unet")
     with pytest.raises(UnknownFile, match=r"unet/config\.json"):

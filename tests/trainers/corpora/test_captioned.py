@@ -23,6 +23,7 @@ from hub.local import LocalHub
 from trainers.cli import train
 from trainers.corpora import open_corpus
 from trainers.corpora.captioned import CaptionedCorpus, Columns
+from trainers.evaluation.evaluator import EvaluationSubject, Question, measured
 
 COLUMNS = Columns("", (("en", "caption_en"), ("yo", "caption_yo")), held_out_share=0.25)
 CAPTIONS = [
@@ -205,3 +206,15 @@ def test_a_module_is_trained_on_ones_own_images_from_the_command_line(
     config = json.loads((Path(outcome["folder"]) / "tiny-sd" / "config.json").read_text())
     assert config["run"]["corpus"]["name"] == "own"
     assert config["run"]["order"]["columns"]["captions"] == [["en", "title"], ["yo", "yo"]]
+
+
+def test_a_score_names_the_corpus_and_its_columns(tmp_path: Path) -> None:
+    captions = [{"title": word, "yo": yoruba} for word, yoruba in (("dog", "ajá"), ("cat", "ológbò"))]
+    columns = Columns.parse("", ["en=title", "yo=yo"], 0.0)
+    corpus = opened(as_folder(tmp_path / "my images", captions, [image(n) for n in range(2)]), columns)
+    question = Question(corpus, "seen", "yo", hub=None)  # type: ignore[arg-type]
+    score = measured(
+        "r_precision_at_1", 0.5, "emoji-generation", EvaluationSubject("mulan-yo", base="tiny-sd"), question
+    )
+    told = "--corpus 'my images' --caption-column en=title --caption-column yo=yo --held-out-share 0.0;"
+    assert told in score.source

@@ -11,6 +11,8 @@ import pytest
 from PIL import Image
 
 from hub.cli import main
+from hub.errors import DoesNotFit
+from hub.images.generate import GenerationSettings, Spoken, draw
 
 
 def pixels(path: Path) -> Image.Image:
@@ -100,3 +102,12 @@ def test_an_unwritable_path_is_reported(work_folder: Path, capsys: Any) -> None:
     (work_folder / "file").write_text("")
     assert main(["generate", "aja", "--adapter", "mulan-yo", "-o", "file/dog.png", *QUICK]) == 1
     assert "`file/dog.png` cannot be written" in capsys.readouterr().err
+
+
+def test_a_pipeline_that_returns_something_else_is_refused_in_one_line() -> None:
+    class Video:
+        def __call__(self, *_: Any, **__: Any) -> dict[str, Any]:
+            return {"frames": []}
+
+    with pytest.raises(DoesNotFit, match="writes images, and Video returns frames: use `load_pipeline` in Python"):
+        list(draw(Video(), [Spoken("ajá", "yo")], GenerationSettings("", 0, 1, 1.0)))

@@ -94,3 +94,10 @@ def test_every_dependency_is_pinned():
     names = {re.split(r"[<>=\[]", each)[0].lower().replace("_", "-") for each in wanted} - {project["name"]}
     pinned = re.findall(r"^([\w.-]+)==", (ROOT / "constraints.txt").read_text(encoding="utf-8"), re.MULTILINE)
     assert names - {each.lower().replace("_", "-") for each in pinned} == set()
+
+
+def test_the_page_of_where_things_are_names_files_that_exist():
+    page = (ROOT / "docs" / "internals" / "where.md").read_text(encoding="utf-8")
+    files = re.findall(r"^\| [^|]+ \| `([^`]+)` \|$", page, re.MULTILINE)
+    assert len(files) >= 40
+    assert [file for file in files if not (ROOT / file).is_file()] == []

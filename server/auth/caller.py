@@ -12,7 +12,7 @@ from hub.errors import Forbidden, Unauthenticated
 from hub.local import LocalHub
 from hub.names import ArtifactName
 from hub.records import Artifact
-from hub.registry.accounts.permissions import NOBODY, Account, Actor, Caller
+from hub.registry.accounts.permissions import ANONYMOUS, Account, Actor, Caller
 from server.auth.browser_session import address_of, visit_of
 
 WRONG_TOKEN = "Invalid credentials in Authorization header"  # noqa: S105 - the client compares this text
@@ -76,7 +76,7 @@ def _require(caller: Caller, name: ArtifactName, allowed: bool, what: str) -> Ac
 def _visitor(request: Request, hub: LocalHub) -> Caller:
     """Return the caller of a browser session. A cookie is enough for reading only; changes need a form of `csrf_forms`."""
     visit = visit_of(request, hub) if request.method in {"GET", "HEAD"} else None
-    return visit.caller if visit else NOBODY
+    return visit.caller if visit else ANONYMOUS
 
 
 def secret_of(header: str) -> str | None:

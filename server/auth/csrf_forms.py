@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 from fastapi import Depends, Request
 
 from hub.errors import Forbidden, InvalidRequest
-from hub.registry.accounts.permissions import NOBODY, Account
+from hub.registry.accounts.permissions import ANONYMOUS, Account
 from server.auth.access import Hub
 from server.auth.browser_session import Visit, form_word, visit_of
 from server.http.bodies import read_body
@@ -59,7 +59,7 @@ def _form(request: Request, hub: Hub, fields: Annotated[dict[str, str], Depends(
     if not word or not hmac.compare_digest(word.encode(), fields.pop(WORD, "").encode("utf-8", "replace")):
         raise Forbidden("this form has expired: reload the page and try again.")
     visit = visit_of(request, hub)
-    request.state.caller = visit.caller if visit else NOBODY
+    request.state.caller = visit.caller if visit else ANONYMOUS
     return Form(fields, visit)
 
 

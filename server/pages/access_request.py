@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from hub.local import LocalHub
 from hub.records import Artifact
-from hub.registry.artifacts.access_requests import ask, may_download, status_of
+from hub.registry.artifacts.access_requests import add_request, may_download, status_of
 from server.auth.access import Hub, Wanted
 from server.auth.browser_session import form_word
 from server.auth.caller import actor_of, caller_of
@@ -21,7 +21,7 @@ from server.pages.login import SEE_OTHER
 def request_access(request: Request, hub: Hub, form: MemberForm, artifact: Wanted) -> Response:
     """Request access and redirect to the page, which shows the request's status."""
     assert form.visit is not None, "a member's form has a session"
-    ask(hub.registry.database, artifact, account_in(form.visit), actor_of(request, form.visit.caller))
+    add_request(hub.registry.database, artifact, account_in(form.visit), actor_of(request, form.visit.caller))
     return RedirectResponse(page_path(artifact), SEE_OTHER)
 
 

@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse
 
 from hub.registry import CURATED_OWNER
 from hub.registry.accounts.permissions import Caller
-from hub.registry.artifacts.scans import worst_words
+from hub.registry.artifacts.scans import worst_verdict_text
 from server.auth.browser_session import own_path
 from server.http.addresses import file_path, page_path
 from server.pages import wording
@@ -60,7 +60,7 @@ def _environment() -> Environment:
         "number": wording.number,
         "short_name": wording.short_name,
         "provenance": wording.provenance,
-        "worst_scan": worst_words,
+        "worst_scan": worst_verdict_text,
     }
     environment.globals |= {
         "page_path": page_path,

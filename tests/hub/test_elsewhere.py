@@ -77,7 +77,7 @@ def test_a_backup_is_restored_elsewhere_and_says_when_it_cannot_be(home, tmp_pat
             report = back_up(hub.registry, hub.store, tmp_path / "backup")
             assert (report.blobs, report.faults) == (len(revision.files) + 1, ())
         assert report.linked == report.blobs
-        with pytest.raises(InvalidRequest, match="is no empty registry"):
+        with pytest.raises(InvalidRequest, match="is not an empty registry"):
             restore(tmp_path / "backup", hub.registry.database, hub.store)
     kind = "postgres" if home.database_url else "sqlite"
     other = a_home(request, tmp_path / "other", kind, "folder")

@@ -51,11 +51,11 @@ def leaderboard(
 
 def _local(asked: dict[str, Any], limit: int) -> list[dict[str, Any]]:
     from hub.local import LocalHub
-    from hub.registry.scores.leaderboard import Contest
+    from hub.registry.scores.leaderboard import LeaderboardQuery
     from hub.registry.scores.leaderboard import leaderboard as first_places
 
     with LocalHub.open() as hub:
-        places, _ = first_places(hub.registry.database, Contest(**asked), limit)
+        places, _ = first_places(hub.registry.database, LeaderboardQuery(**asked), limit)
     return [asdict(each) | {"artifact": str(each.artifact)} for each in places]
 
 

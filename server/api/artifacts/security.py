@@ -10,7 +10,7 @@ from pydantic import Field
 from starlette.responses import Response
 
 from hub.records import Signature
-from hub.registry.artifacts.scans import scans_in, worst
+from hub.registry.artifacts.scans import scans_in, worst_verdict
 from server.auth.access import Hub
 from server.http.wire import Body, answer
 from server.openapi.parameters import Named
@@ -49,7 +49,7 @@ def get_security(
     content = {
         "revision": found.id,
         "allow_unsafe_files": artifact.allow_unsafe_files,
-        "verdict": worst(scans.values()),
+        "verdict": worst_verdict(scans.values()),
         "unsafe_files": [
             {"path": path} | {fact: getattr(scan, fact) for fact in facts} for path, scan in scans.items()
         ],

@@ -175,7 +175,7 @@ WRONG = {
     "an unknown user": (InvalidRequest, "Did you mean `root`", lambda admin: admin.run(ListTokens(user="roott"))),
     "a name that is taken": (Conflict, "is taken", lambda admin: admin.run(AddUser(name="ROOT"))),
     "a name that is none": (InvalidRequest, "", lambda admin: admin.run(AddOrganisation(name="a/b"))),
-    "a role that is none": (InvalidRequest, "'king' is no role", lambda admin: admin.run(CreateToken(user="root", role="king"))),
+    "an invalid role": (InvalidRequest, "invalid token role 'king'", lambda admin: admin.run(CreateToken(user="root", role="king"))),
     "no time at all": (InvalidRequest, "must be from 1 to 3650, not 0", lambda admin: admin.run(CreateToken(user="root", role="read", days=0))),
     "a token that is none": (InvalidRequest, "no token is called `77`", lambda admin: admin.run(RevokeToken(user="root", number=77))),
     "a short password": (InvalidRequest, "10 to 1024 characters", lambda admin: admin.run(SetPassword(name="root", password="short"))),

@@ -54,7 +54,7 @@ def test_files_of_former_revisions_and_of_withdrawn_ones_stay(hub, tmp_path):
 
 def test_files_of_a_forgotten_artifact_go(hub, tmp_path):
     revision = publish(a_folder(tmp_path / "mulan-yo"), NAME, hub.registry, hub.store)
-    hub.registry.forget(NAME)
+    hub.registry.remove(NAME)
     hub.store.delete_reference(NAME)
     age_all(hub.store)
     assert len(collect(hub.registry, hub.store, unreferenced_blobs(hub.registry, hub.store))) == len(revision.files) + 1
@@ -78,15 +78,15 @@ def test_what_was_put_again_or_named_since_it_was_listed_stays(hub, tmp_path):
 
 def test_what_accounts_have_sent_within_a_month_stays_and_xorbs_by_their_last_use(hub):
     from hub.registry.accounts.permissions import Actor
-    from hub.registry.uploads.uploads import note_upload, note_xorb, touch_xorbs
+    from hub.registry.uploads.uploads import record_upload, record_xorb, touch_xorbs
 
     ada = hub.accounts.add("ada", Actor("root"))
     database = hub.registry.database
     sent, used, unused, late = (hub.store.put(word)[0] for word in (b"sent", b"used", b"unused", b"late"))
-    note_upload(database, ada, sent, 4)
-    note_upload(database, ada, late, 4)
+    record_upload(database, ada, sent, 4)
+    record_upload(database, ada, late, 4)
     for name, digest in (("used", used), ("unused", unused)):
-        note_xorb(database, ada, name, digest, 4, b"")
+        record_xorb(database, ada, name, digest, 4, b"")
     then = (datetime.now(UTC) - timedelta(days=31)).replace(tzinfo=None).isoformat(" ", "microseconds")
     database.execute("UPDATE xorbs SET at = :then, used_at = :then", {"then": then})
     database.execute("UPDATE uploads SET at = :then WHERE digest = :late", {"then": then, "late": late.hex})
@@ -103,10 +103,10 @@ def test_what_accounts_have_sent_within_a_month_stays_and_xorbs_by_their_last_us
 
 def test_a_store_of_another_registry_is_left_alone(hub, tmp_path):
     publish(a_folder(tmp_path / "mulan-yo"), NAME, hub.registry, hub.store)
-    hub.registry.forget(NAME)
+    hub.registry.remove(NAME)
     age_all(hub.store)
     with pytest.raises(
-        InvalidRequest, match="the store lists `local/mulan-yo`, which this registry does not know: run `hub index`"
+        InvalidRequest, match="the store contains `local/mulan-yo`, which this registry does not know: run `hub index`"
     ):
         unreferenced_blobs(hub.registry, hub.store)
     with pytest.raises(InvalidRequest, match="too short"):
@@ -146,19 +146,19 @@ with a_hub(root) as hub:
 COLLECTOR = """
 import sys
 from pathlib import Path
-from hub.maintenance.garbage import collect, strays
+from hub.maintenance.garbage import collect, unreferenced_blobs
 from tests.builders.hub import a_hub
 from tests.hub.maintenance.test_garbage import age
 with a_hub(Path(sys.argv[1])) as hub:
     while True:
         for stray in range(20):
             age(hub.store, hub.store.put(f"stray {stray}".encode())[0], 31)
-        for digest in set(hub.store.digests()) - hub.registry.named():
+        for digest in set(hub.store.digests()) - hub.registry.referenced_blobs():
             try:
                 age(hub.store, digest, 31) if hub.store.age_s(digest) > 5 else None
             except Exception:
                 pass
-        print(len(collect(hub.registry, hub.store, strays(hub.registry, hub.store))), flush=True)
+        print(len(collect(hub.registry, hub.store, unreferenced_blobs(hub.registry, hub.store))), flush=True)
 """
 
 
@@ -217,7 +217,7 @@ def test_a_backup_made_beside_a_writer_and_one_that_was_killed_are_whole_or_none
         killed.send_signal(signal.SIGKILL)
         killed.communicate()
         if not (tmp_path / "backup" / "backup.json").exists():
-            with pytest.raises(InvalidRequest, match="is no complete backup"):
+            with pytest.raises(InvalidRequest, match="is not a complete backup"):
                 restore(tmp_path / "backup", open_database(tmp_path / "none.db"), store)
     with a_hub(tmp_path) as hub:
         assert back_up(hub.registry, hub.store, tmp_path / "backup").faults == ()
@@ -295,10 +295,10 @@ def test_the_commands_back_up_and_restore(tmp_path, monkeypatch, capsys):
     assert main(["backup", str(tmp_path / "backup")]) == 0
     assert "blobs hard-linked" in capsys.readouterr().out
     assert main(["restore", str(tmp_path / "backup")]) == 2
-    assert "is no empty registry" in capsys.readouterr().err
+    assert "is not an empty registry" in capsys.readouterr().err
     delete_registry(tmp_path / "home")
     assert main(["restore", str(tmp_path / "backup")]) == 0
     with a_hub(tmp_path) as hub:
         assert hub.registry.revision(NAME) == revision
     assert main(["restore", str(tmp_path)]) == 2
-    assert "is no complete backup" in capsys.readouterr().err
+    assert "is not a complete backup" in capsys.readouterr().err

@@ -142,7 +142,7 @@ def test_a_folder_without_a_card_is_left_out_with_a_warning(tmp_path, cards):
         report = hub.index()
         assert (report.curated, report.restored, report.removed) == (2, 0, 0)
         assert report.warnings == (
-            "datasets/emoji was left out: `linguahub/emoji` has no README.md: add one with at least language, license and kind.",
+            "skipped datasets/emoji: `linguahub/emoji` has no README.md: add one with at least language, license and kind.",
         )
 
 

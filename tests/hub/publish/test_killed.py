@@ -32,7 +32,7 @@ match place:
         Registry.record = die
     case "inside the transaction":
         import hub.registry.artifacts.record
-        hub.registry.artifacts.record.owe_reference = die
+        hub.registry.artifacts.record.enqueue_reference = die
     case "after the transaction":
         hub.publish.publish.drain_outbox = die
 hub.publish.publish.publish(root / "mulan-yo", ArtifactName("local", "mulan-yo"), opened.registry, opened.store)

@@ -198,7 +198,7 @@ def test_a_disk_that_fills_up_leaves_no_row_and_the_push_can_be_repeated(hub, tm
 
         def put_file(self, path, expected=None):
             if self.room == 0:
-                raise Unreachable("cannot write: the disk is full. Nothing was kept.")
+                raise Unreachable("cannot write: the disk is full. Nothing was stored.")
             self.room -= 1
             return super().put_file(path, expected)
 
@@ -225,6 +225,6 @@ def test_verifying_names_what_was_lost_and_what_was_changed(hub, tmp_path):
     assert [is_fault for is_fault, _ in texts] == [True, True, False]
     faults = " ".join(text for is_fault, text in texts if is_fault)
     assert "missing from the store; named by local/mulan-yo@1:README.md" in faults
-    assert "holds other bytes (2, should be" in faults
+    assert "is damaged (2 bytes, expected" in faults
     with pytest.raises(HubError, match="hub verify"):
         hub.snapshot("mulan-yo")

@@ -64,7 +64,7 @@ def test_a_second_revision_needs_the_first_as_its_parent(registry):
     registry.record(an_artifact(), a_revision(digit="1"), None)
     registry.record(an_artifact(summary="Better."), a_revision(digit="2", parent="1" * 64, days=1), "1" * 64)
     for parent in (None, "1" * 64, "3" * 64):
-        with pytest.raises(Conflict, match="somebody else pushed first"):
+        with pytest.raises(Conflict, match="someone else pushed first"):
             registry.record(an_artifact(summary="Lost."), a_revision(digit="4"), parent)
     found = registry.get("mulan-yo")
     assert (found.summary, found.revision, found.created_at) == ("Better.", "2" * 64, NOW)
@@ -131,8 +131,8 @@ def test_a_branch_of_yanked_revisions_alone_names_a_pin_that_works(registry):
 
 def test_forgetting_leaves_no_trace_of_an_artifact(registry):
     fill(registry, an_artifact(), an_artifact("local/other"))
-    registry.forget(ArtifactName("local", "mulan-yo"))
-    registry.forget(ArtifactName("local", "mulan-yo"))
+    registry.remove(ArtifactName("local", "mulan-yo"))
+    registry.remove(ArtifactName("local", "mulan-yo"))
     assert registry.names() == ["local/other"]
     assert registry.find(Query(text="mulan-yo")).total == 0
     assert Digest("0" * 64) not in registry.blobs()

@@ -13,7 +13,7 @@ from hub.names import ArtifactName
 from hub.registry import Registry
 from hub.registry.accounts.accounts import Accounts
 from hub.registry.accounts.audit import read_audit
-from hub.registry.accounts.permissions import NOBODY, ORGANISATION, Actor
+from hub.registry.accounts.permissions import ANONYMOUS, ORGANISATION, Actor
 from hub.registry.accounts.tokens import Tokens
 
 ROOT = Actor("root")
@@ -120,7 +120,7 @@ def test_an_administrator_may_everything_and_nobody_nothing(accounts, tokens):
     accounts.add("root", ROOT, is_admin=True)
     root = caller(accounts, tokens, "root")
     assert root.may_administer(MODULE) and root.owners() is None and root.is_admin
-    assert not NOBODY.may_write(MODULE) and NOBODY.owners() == ()
+    assert not ANONYMOUS.may_write(MODULE) and ANONYMOUS.owners() == ()
     assert not caller(accounts, tokens, "root", artifact="ada/module").is_admin
 
 

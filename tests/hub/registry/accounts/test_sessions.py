@@ -127,7 +127,7 @@ def test_the_last_administrator_stays(database):
 
 def test_a_token_ends_when_it_was_said_to(database, ada):
     tokens = Tokens(database)
-    secret = tokens.create(ada, "read", ROOT, lasts=timedelta(days=7))
+    secret = tokens.create(ada, "read", ROOT, lifetime=timedelta(days=7))
     assert tokens.caller(secret) is not None
     age(database, "tokens", "expires_at", timedelta(days=7))
     assert tokens.caller(secret) is None

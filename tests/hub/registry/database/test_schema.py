@@ -55,11 +55,11 @@ def test_a_new_registry_has_exactly_the_tables_of_the_code(address):
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
-        (lambda path: path.write_bytes(b"certainly no database " * 100), "is no registry"),
+        (lambda path: path.write_bytes(b"certainly no database " * 100), "is not a registry"),
         (lambda path: path.write_bytes(b"SQLite format 3\0" + b"\xff" * 4096), "registry"),
         (
             lambda path: sqlite3.connect(path).execute("CREATE TABLE cats (name)").connection.close(),
-            "database of something else",
+            "database of another program",
         ),
     ],
 )
@@ -109,7 +109,7 @@ def test_a_place_that_cannot_be_written_is_one_line(tmp_path):
 
 
 def test_databases_of_other_kinds_are_refused(tmp_path):
-    with pytest.raises(InvalidRequest, match="'mysql' registries are not served"):
+    with pytest.raises(InvalidRequest, match="unsupported registry 'mysql'"):
         Registry.open("mysql://localhost/hub")
     Registry.open(f"sqlite:///{tmp_path}/by-url.db").close()
     assert (tmp_path / "by-url.db").is_file()
@@ -132,7 +132,7 @@ def test_a_newer_or_foreign_database_of_postgresql_is_refused(cluster):
     address = postgres.a_database(cluster)
     with psycopg.connect(address) as connection:
         connection.execute("CREATE TABLE cats (name text)")
-    with pytest.raises(DamagedFile, match="database of something else"):
+    with pytest.raises(DamagedFile, match="database of another program"):
         Registry.open(address)
     address = postgres.a_database(cluster)
     Registry.open(address).close()

@@ -60,7 +60,7 @@ def test_what_fails_waits_longer_each_time_and_is_given_up_with_its_last_error(r
     def fail(job):
         raise Unreachable(f"nobody answered, for the time {job.attempts}.")
 
-    task = a_task(fail, most_attempts=4)
+    task = a_task(fail, max_attempts=4)
     for _ in range(4):
         assert run_due(registry.database, [task]) == 1
         assert run_due(registry.database, [task]) == 0, "it waits"
@@ -77,7 +77,7 @@ def test_what_fails_waits_longer_each_time_and_is_given_up_with_its_last_error(r
 
 
 def test_waits_double_up_to_the_longest_and_are_cut_by_chance():
-    task = a_task(print, first_wait_s=10, longest_wait_s=100, most_attempts=9)
+    task = a_task(print, first_wait_s=10, max_wait_s=100, max_attempts=9)
     for attempts, longest in [(1, 10), (2, 20), (4, 80), (5, 100), (8, 100)]:
         drawn = {task.wait_s(attempts) for _ in range(50)}
         assert all(longest / 2 <= each <= longest for each in drawn)
@@ -155,15 +155,15 @@ def test_many_workers_do_each_debt_once_and_no_subject_twice_at_a_time(registry)
 
 WORKER = """
 import os, sys
-from hub.registry.outbox.worker import Task, work_off
+from hub.registry.outbox.worker import Task, run_due
 from hub.registry import Registry
 
-def work(debt):
-    print(debt.subject, flush=True)
-    if debt.subject == sys.argv[2]:
+def run(job):
+    print(job.subject, flush=True)
+    if job.subject == sys.argv[2]:
         os.kill(os.getpid(), 9)
 
-work_off(Registry.open(sys.argv[1]).database, [Task("greet", work)])
+run_due(Registry.open(sys.argv[1]).database, [Task("greet", run)])
 """
 
 

@@ -7,7 +7,7 @@ import pytest
 from hub.names import ArtifactName
 from hub.registry.accounts.permissions import Actor
 from hub.registry.artifacts.repositories import change_settings
-from hub.registry.scores.leaderboard import Contest, leaderboard
+from hub.registry.scores.leaderboard import LeaderboardQuery, leaderboard
 from tests.builders.artifacts import a_score
 from tests.builders.registry import an_artifact, fill
 
@@ -41,7 +41,7 @@ def shelf(registry):
     ],
 )  # fmt: skip
 def test_the_best_come_first_and_all_are_counted(shelf, asked, expected):
-    contest = Contest(**{"readers": (), **METRIC, **asked})
+    contest = LeaderboardQuery(**{"readers": (), **METRIC, **asked})
     places, total = leaderboard(shelf.database, contest, 50)
     assert [(each.rank, str(each.artifact)) for each in places] == expected
     assert total == len(expected)

@@ -73,7 +73,7 @@ def test_a_part_of_the_name_is_found_wherever_it_stands(registry, candidates, pa
 def test_lists_of_models_are_the_same_before_and_after_there_are_data_sets(registry):
     asked = {"type": "model", "labels": ("boats",), "sort": "name"}
     with_data_sets = names(registry, **asked)
-    registry.forget(ArtifactName("bob", "land"))
+    registry.remove(ArtifactName("bob", "land"))
     assert names(registry, **asked) == with_data_sets == ["ada/Sea-Words.v1", "ada/sea_wind"]
     assert names(registry, type="dataset") == []
     assert len(names(registry, type="model")) == registry.find(Query()).total == 3

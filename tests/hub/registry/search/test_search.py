@@ -197,7 +197,7 @@ def test_counts_follow_what_is_written(registry):
     assert page.facets["kind"] == {"adapter": 1, "encoder": 1}
     assert page.facets["language"] == {"sw": 1, "yo": 1}
     assert page.facets["base"] == {"emoji-sd": 1}
-    registry.forget(ArtifactName("local", "a"))
+    registry.remove(ArtifactName("local", "a"))
     assert registry.find(Query()).facets["kind"] == {"encoder": 1}
     assert registry.find(Query(text="adapter")).total == 0
 
@@ -274,7 +274,7 @@ def test_opening_closing_and_renaming_keep_words_and_counts(registry):
     assert registry.find(Query(text="first")).total == registry.find(Query(text="second")).total == 0
     counted = registry.database.rows("SELECT value, artifacts FROM facet_counts WHERE facet = 'owner'")
     assert [tuple(row) for row in counted] == [("lab", 1)]
-    registry.forget(ArtifactName("lab", "third"))
+    registry.remove(ArtifactName("lab", "third"))
     assert registry.database.rows("SELECT * FROM facet_counts") == []
 
 

@@ -236,10 +236,10 @@ def test_bytes_that_a_mirror_keeps_are_not_collected_and_an_administrator_may_le
     sha = Path(snapshot_download(repo, endpoint=mirror.address, cache_dir=tmp_path, token=False)).name
     settled(hub)
     weights = hashlib.sha256(WEIGHTS).hexdigest()
-    assert weights in {digest.hex for digest in hub.registry.named()}
+    assert weights in {digest.hex for digest in hub.registry.referenced_blobs()}
     hub.accounts.add("root", ROOT, is_admin=True)
     HfApi(endpoint=mirror.address, token=tokens(hub, "root")).delete_repo(repo)
-    assert weights not in {digest.hex for digest in hub.registry.named()}
+    assert weights not in {digest.hex for digest in hub.registry.referenced_blobs()}
     with pytest.raises(RepositoryNotFoundError):
         reader.model_info(repo)  # Deleted here: it is not fetched again behind the administrator's back.
     remove_tombstone(hub.registry.database, ArtifactName.parse(repo, ""), ROOT)

@@ -51,9 +51,9 @@ def test_an_erased_file_is_in_no_revision_and_the_rest_of_history_stays(api, his
 
 def test_its_bytes_are_nobodys_and_may_be_collected(api, history, hub: LocalHub):
     [known] = [each for each in api.list_lfs_files(history) if each.filename == "secret.txt"]
-    assert Digest(known.oid) in hub.registry.named()
+    assert Digest(known.oid) in hub.registry.referenced_blobs()
     erase(api, history)
-    assert Digest(known.oid) not in hub.registry.named()
+    assert Digest(known.oid) not in hub.registry.referenced_blobs()
 
 
 def test_bytes_that_another_repository_holds_stay_there(api, history, hub: LocalHub, fetch):

@@ -1,4 +1,4 @@
-"""A push that is killed: no row without bytes, and it can simply be repeated."""
+"""A killed push leaves no row without its blob, and can be repeated."""
 
 import signal
 import subprocess

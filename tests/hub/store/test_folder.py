@@ -1,4 +1,4 @@
-"""What a folder has to stand."""
+"""Failures of a folder store."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""Who leads on a benchmark, once on each database: read from the best ends of an index's ranges."""
+"""Leaderboards on each database, read from the best ends of index ranges."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ METRIC = {"benchmark": "emoji-generation", "metric": "r_precision_at_1"}
 
 @pytest.fixture
 def shelf(registry):
-    """Two splits, two languages, two bases, a tie, and one artifact that few may see."""
+    """Two splits, two languages, two bases, a tie, and a private artifact."""
     fill(
         registry,
         an_artifact("b/tied", scores=(a_score(0.7), a_score(0.9, split="pairs"))),

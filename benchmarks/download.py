@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 
 from benchmarks.memory import commit
 from benchmarks.serving import serving
-from benchmarks.upload import a_file, ask, send_by_lfs
+from benchmarks.upload import ask, send_by_lfs, write_file
 
 CONFIGURATION = """
 daemon off; {user} pid {folder}/pid; error_log stderr; events {{ }}
@@ -93,7 +93,7 @@ def main() -> None:
         stack.callback(shutil.rmtree, scratch)
         (home := scratch / "home").mkdir()
         plain = stack.enter_context(serving(home))
-        oid = a_file(path := scratch / "file", size, 1)
+        oid = write_file(path := scratch / "file", size, 1)
         ask(f"{plain.address}/api/repos/create", plain.secret, {"name": "speed", "type": "model"})
         send_by_lfs(plain, "admin/speed", path, oid)
         path.unlink()

@@ -17,7 +17,7 @@ import urllib.request
 from pathlib import Path
 
 from benchmarks.serving import Serving, serving
-from benchmarks.upload import ask, measured, send_by_lfs, send_by_xet
+from benchmarks.upload import ask, measure, send_by_lfs, send_by_xet
 from benchmarks.xorbs import CHUNK, pack
 
 SMALL_BYTES = 20_000_000
@@ -37,15 +37,15 @@ def transfer(server: Serving, scratch: Path, size_bytes: int) -> dict[str, dict[
     """Measure three transfers of a file: upload by Git LFS, upload by Xet, and download."""
     path = scratch / "weights.bin"
     oid = write_sparse_file(path, size_bytes)
-    took = {"up by lfs": measured(server, lambda: send_by_lfs(server, "admin/memory", path, oid))}
+    took = {"up by lfs": measure(server, lambda: send_by_lfs(server, "admin/memory", path, oid))}
     oid = write_sparse_file(path, size_bytes + 8)
     shipment = pack(path, scratch / "xorbs")
     path.unlink()
-    took["up by xet"] = measured(server, lambda: send_by_xet(server, "admin/memory", shipment))
+    took["up by xet"] = measure(server, lambda: send_by_xet(server, "admin/memory", shipment))
     shutil.rmtree(scratch / "xorbs")
     name = f"{size_bytes}.txt"
     commit(server, "admin/memory", name, oid, size_bytes + 8)
-    took["down"] = measured(server, lambda: fetch(server, f"admin/memory/resolve/main/{name}", oid))
+    took["down"] = measure(server, lambda: fetch(server, f"admin/memory/resolve/main/{name}", oid))
     return took
 
 

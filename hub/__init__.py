@@ -3,7 +3,7 @@
     from hub import load_pipeline
     pipe = load_pipeline("emoji-sd", adapter="mulan-yo")
 
-Importing `hub` imports nothing heavy; `load_pipeline`, `load_retriever` and `merge` bring torch when they are first touched.
+Importing `hub` does not import torch; `load_pipeline`, `load_retriever` and `merge` do so when they are first accessed.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""What a denoiser reads of a prompt: the one result of text encoders, language modules and bases alike.
+"""The embeddings of prompts, as returned by text encoders, language modules and bases.
 
 Shape letters: B batch, L tokens, C conditioning width, P pooled width.
 """
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 class Embeddings(NamedTuple):
-    """Embeddings of prompts, one row each."""
+    """Embeddings of a batch of prompts."""
 
     tokens_BLC: Tensor
     pooled_BP: Tensor | None = None
-    """None when the base has no pooled input."""
+    """Pooled embeddings; None if the base has no pooled input."""
     mask_BL: Tensor | None = None
-    """True where a token counts; None when all do."""
+    """True for tokens that the denoiser attends to; None for all."""

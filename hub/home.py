@@ -1,4 +1,4 @@
-"""Where this installation keeps things."""
+"""Locate the files of this installation."""
 
 from __future__ import annotations
 
@@ -12,57 +12,57 @@ from hub.errors import Unreachable
 
 DISTRIBUTION = "linguahub"
 DEFAULT_OWNER = "local"
-"""Owns what is pushed from a home whose owner is not named."""
+"""Owner of pushed artifacts unless `HUB_OWNER` is set."""
 
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """Paths of one installation. Nothing is created by asking for them."""
+    """Paths of an installation. Reading them creates nothing."""
 
     database: Path
-    """The registry; it can be deleted at any time, `hub index` builds it again."""
+    """The registry; it can be deleted at any time and rebuilt with `hub index`."""
     folder: Path
-    """Everything else that is kept."""
+    """All other files."""
     cards: Path
-    """The curated registry, as Hugging Face folders."""
+    """The curated cards, as Hugging Face repositories."""
     owner: str = DEFAULT_OWNER
-    """Who owns what is pushed from here, unless a name says otherwise."""
+    """Default owner of pushed artifacts."""
     database_url: str = ""
-    """Where the registry is when it is elsewhere: `postgresql://…`, `sqlite:///PATH`."""
+    """URL of the registry, `postgresql://…` or `sqlite:///PATH`; empty for `database`."""
     store_url: str = ""
-    """Where blobs and references are when they are elsewhere: `s3://BUCKET/PREFIX`, `file:///FOLDER`."""
+    """URL of the store, `s3://BUCKET/PREFIX` or `file:///FOLDER`; empty for the folder `store`."""
 
     @property
     def registry(self) -> str:
-        """Address of the registry."""
+        """URL or path of the registry."""
         return self.database_url or str(self.database)
 
     @property
     def store(self) -> Path:
-        """Blobs and references."""
+        """Folder of blobs and references."""
         return self.folder / "store"
 
     @property
     def snapshots(self) -> Path:
-        """Revisions as folders of links to blobs."""
+        """Folder of snapshots, which are folders of links to blobs."""
         return self.folder / "snapshots"
 
     @property
     def runs(self) -> Path:
-        """What training leaves behind."""
+        """Folder of training runs."""
         return self.folder / "runs"
 
     @property
     def caches(self) -> Path:
-        """What can be computed again."""
+        """Folder of caches, which can be deleted."""
         return self.folder / "caches"
 
     @classmethod
     def find(cls, folder: Path | None = None, environment: Mapping[str, str] | None = None) -> Home:
-        """The home in `folder`, or else: `$HUB_HOME`, the source checkout that this package runs from, or the user's data.
+        """Return the home in `folder` (default: `$HUB_HOME`, else the source checkout of this package, else the user's data folder).
 
-        `$HUB_CARDS` names another curated registry, `$HUB_OWNER` another owner; `$DATABASE_URL` and `$STORE_URL` say where
-        registry and store are, unless `folder` is given, which holds its own.
+        `$HUB_CARDS` is the folder of the curated cards and `$HUB_OWNER` the default owner. `$DATABASE_URL` and `$STORE_URL` are the
+        registry and the store; they are ignored if `folder` is given.
         """
         environment = os.environ if environment is None else environment
         checkout = _checkout()
@@ -76,7 +76,7 @@ class Home:
         return cls(chosen / "registry.db", chosen, cards, owner, *urls)
 
     def create(self) -> None:
-        """Make the folder. Raises Unreachable where that is not possible."""
+        """Create the folder. Raises Unreachable if that fails."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -86,7 +86,7 @@ class Home:
 
 
 def stamp_of(folder: Path) -> str:
-    """A digest of paths, sizes and times: it changes when a file below `folder` does. Milliseconds, nothing is read."""
+    """Return a digest of the paths, sizes and times of all files below `folder`. Takes milliseconds, without reading files."""
     hashed = hashlib.sha256()
     pending = [str(folder)]
     while pending:
@@ -96,7 +96,7 @@ def stamp_of(folder: Path) -> str:
             continue
         for entry in entries:
             if entry.name == "__pycache__" or entry.name.startswith("."):
-                continue  # Not content, and written by looking at it.
+                continue  # Not content, and written by importing or browsing it.
             if entry.is_dir(follow_symlinks=False):
                 pending.append(entry.path)
             else:
@@ -106,12 +106,12 @@ def stamp_of(folder: Path) -> str:
 
 
 def _packages() -> Path:
-    """The folder that holds the package `hub`, and in an installation the data package `cards` beside it."""
+    """Return the folder that contains the package `hub` and, in an installation, the data package `cards`."""
     return Path(__file__).resolve().parent.parent
 
 
 def _checkout() -> Path | None:
-    """The source checkout that this file is part of; None in an installation."""
+    """Return the source checkout that contains this file; None in an installation."""
     folder = _packages()
     return folder if (folder / "pyproject.toml").is_file() and (folder / "cards").is_dir() else None
 

@@ -1,4 +1,4 @@
-"""This installation: home, registry and store together."""
+"""The local installation: home, registry and store."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class LocalHub:
-    """What is kept on this machine."""
+    """The home, registry and store of an installation."""
 
     def __init__(self, home: Home, registry: Registry, store: BlobStore) -> None:
         self.home = home
@@ -34,23 +34,23 @@ class LocalHub:
 
     @cached_property
     def accounts(self) -> Accounts:
-        """Users and organisations. A search never looks them up."""
+        """Users and organisations, imported only when used."""
         from hub.registry.accounts.accounts import Accounts
 
         return Accounts(self.registry.database)
 
     @cached_property
     def tokens(self) -> Tokens:
-        """Tokens of accounts."""
+        """Access tokens, imported only when used."""
         from hub.registry.accounts.tokens import Tokens
 
         return Tokens(self.registry.database)
 
     @classmethod
     def open(cls, home: Home | Path | None = None) -> LocalHub:
-        """Open this installation, or the one in a folder. Builds the registry from the cards when they have changed.
+        """Open this installation, or the one in a folder, and update the registry if the cards have changed.
 
-        Two processes may do so at once: one builds, the other waits for it.
+        If two processes do so at once, one updates and the other waits. Raises Unreachable, DamagedFile.
         """
         found = home if isinstance(home, Home) else Home.find(home)
         found.create()
@@ -60,7 +60,7 @@ class LocalHub:
         return hub
 
     def index(self) -> IndexReport:
-        """Bring the registry up to date with the curated cards and the store's references; see `hub.publish.index`."""
+        """Update the registry from the curated cards and the references in the store; see `hub.publish.index`."""
         from filelock import FileLock
 
         from hub.publish.index import index
@@ -75,24 +75,24 @@ class LocalHub:
             ) from error
 
     def snapshot(self, name: str | ArtifactName, revision: str = "main") -> Path:
-        """A folder with the files of a revision: links to blobs, or copies where links cannot be made. Made once.
+        """Return a folder with the files of a revision, created once: links to blobs, or copies if links are not supported.
 
-        Warns of a yanked one. Raises UnknownArtifact, UnknownRevision, AllYanked; DamagedFile when the store has lost a blob.
+        Warns if the revision is yanked. Raises UnknownArtifact, UnknownRevision, AllYanked, and DamagedFile if a blob is missing.
         """
         found = self.registry.revision(name, revision)
         if found.yanked:
             warnings.warn(
-                f"revision {found.number} of `{found.artifact}` was yanked by its owner; it is used because it was asked for.",
+                f"revision {found.number} of `{found.artifact}` was yanked by its owner; it is used because it was pinned.",
                 YankedRevision,
                 stacklevel=2,
             )
         target = self.home.snapshots / found.artifact.owner / found.artifact.name / found.id[:COMMIT_DIGITS]
         if not target.is_dir():
-            self._materialise(found, target)
+            self._write_snapshot(found, target)
         return target
 
     def close(self) -> None:
-        """Give back the registry's connections."""
+        """Close the registry's connections."""
         self.registry.close()
 
     def __enter__(self) -> Self:
@@ -104,30 +104,32 @@ class LocalHub:
     def _is_outdated(self) -> bool:
         return self.registry.indexed().get(ALL_CARDS, ("", ""))[0] != stamp_of(self.home.cards)
 
-    def _materialise(self, revision: Revision, target: Path) -> None:
+    def _write_snapshot(self, revision: Revision, target: Path) -> None:
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=target.parent, prefix=".", ignore_cleanup_errors=True) as unfinished:
                 content = Path(unfinished) / "content"
                 for file in revision.files:
-                    self._place(file, content / file.path)
+                    self._link_file(file, content / file.path)
                 content.mkdir(exist_ok=True)
                 if not target.is_dir():
-                    content.rename(target)  # A reader sees the whole folder or none of it.
+                    content.rename(target)  # Readers see the complete folder or none.
         except OSError as error:
-            if not target.is_dir():  # Another process may have made it in the meantime.
-                raise Unreachable(f"cannot write {target}: {error.strerror}. Nothing was kept.") from error
+            if not target.is_dir():  # Another process may have created it in the meantime.
+                raise Unreachable(f"cannot write {target}: {error.strerror}. Nothing was stored.") from error
 
-    def _place(self, file: File, target: Path) -> None:
+    def _link_file(self, file: File, target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         blob = self.store.path(file.digest)
         if blob is None and file.digest not in self.store:
-            raise DamagedFile(f"the store has lost `{file.path}` ({file.digest}): look at it with `hub verify`.")
+            raise DamagedFile(
+                f"the blob of `{file.path}` ({file.digest}) is missing from the store: check it with `hub verify`."
+            )
         try:
             if blob is not None:
                 target.symlink_to(blob.absolute())
                 return
         except OSError:
-            target.unlink(missing_ok=True)  # Some file systems have no links: a copy serves as well.
+            target.unlink(missing_ok=True)  # Some file systems do not support links.
         with self.store.open(file.digest) as source, target.open("wb") as copy:
             shutil.copyfileobj(source, copy)

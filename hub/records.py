@@ -326,13 +326,13 @@ class Page:
     """Position of the first item among all results."""
 
 
-def joined(names: Iterable[str]) -> str:
+def join_names(names: Iterable[str]) -> str:
     """Join names to one text, `a + b`. Names have no spaces."""
     return JOINT.join(names)
 
 
-def parted(text: str) -> tuple[str, ...]:
-    """Split a text made by `joined`, with or without spaces, into names."""
+def split_names(text: str) -> tuple[str, ...]:
+    """Split a text made by `join_names`, with or without spaces, into names."""
     return tuple(part.strip() for part in text.split(JOINT.strip())) if text.strip() else ()
 
 

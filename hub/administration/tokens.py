@@ -51,9 +51,11 @@ class CreateToken(Operation[Secret]):
     def run(self, hub: LocalHub, actor: Actor) -> Secret:
         if self.days is not None and not 1 <= self.days <= MAX_DAYS:
             raise InvalidRequest(f"`days` must be from 1 to {MAX_DAYS}, not {self.days}.")
-        lasts = None if self.days is None else timedelta(days=self.days)
+        lifetime = None if self.days is None else timedelta(days=self.days)
         account = hub.accounts.get(self.user)
-        return Secret(hub.tokens.create(account, self.role, actor, name=self.name, artifact=self.artifact, lasts=lasts))
+        return Secret(
+            hub.tokens.create(account, self.role, actor, name=self.name, artifact=self.artifact, lifetime=lifetime)
+        )
 
 
 class RevokeToken(Operation[Token]):

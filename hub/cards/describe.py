@@ -12,7 +12,7 @@ from hub.cards.variant_config import read_variant, variant_folders
 from hub.errors import UnknownLanguage, InvalidCard
 from hub.languages import parse_language
 from hub.names import ArtifactName
-from hub.records import PLAIN, Artifact, Variant, joined, parted
+from hub.records import PLAIN, Artifact, Variant, join_names, split_names
 
 DATASET = "dataset"
 PLAIN_KINDS = {"base", DATASET}
@@ -23,7 +23,7 @@ def describe(folder: Path, name: ArtifactName) -> Artifact:
     """Return the artifact in `folder`, from its card and variants. Raises InvalidCard."""
     card = read_card(folder, name)
     variants = () if is_plain(folder, card.kind) else _variants(folder, name)
-    encoders = {joined(pin.name for pin in variant.encoders) for variant in variants if variant.encoder}
+    encoders = {join_names(pin.name for pin in variant.encoders) for variant in variants if variant.encoder}
     methods = {variant.method for variant in variants}
     return Artifact(
         name=name,
@@ -34,7 +34,7 @@ def describe(folder: Path, name: ArtifactName) -> Artifact:
         method=card.method or (methods.pop() if len(methods) == 1 else ""),
         variants=variants,
         bases=tuple(dict.fromkeys([*(variant.folder for variant in variants), *map(without_owner, card.bases)])),
-        encoder=joined(map(without_owner, parted(card.encoder or (encoders.pop() if len(encoders) == 1 else "")))),
+        encoder=join_names(map(without_owner, split_names(card.encoder or (encoders.pop() if len(encoders) == 1 else "")))),
         conditioning=card.conditioning,
         scores=card.scores,
         tags=card.tags,

@@ -12,7 +12,7 @@ from typing import Any
 
 from hub.convert.formats import UNREAD, disagreements_with, recognise, tensors_to_convert
 from hub.errors import InvalidRequest, Unreachable, WeightsDoNotFit
-from hub.records import parted
+from hub.records import split_names
 from hub.systems.shared.published_format import ENCODER, Files, Format, Reading
 from hub.weights.untrusted import read_contents
 
@@ -138,7 +138,7 @@ def _write(
 def _pins(encoder: str, reading: Reading) -> dict[str, Any] | list[dict[str, Any]]:
     """Return the pin of one encoder, or a list of pins for `a + b`."""
     rule = {"readout": reading.readout} | ({"sees_padding": True} if reading.sees_padding else {})
-    pins = [{"name": name, "digest": "", **rule} for name in parted(encoder)]
+    pins = [{"name": name, "digest": "", **rule} for name in split_names(encoder)]
     return pins[0] if len(pins) == 1 else pins
 
 

@@ -30,8 +30,8 @@ from hub.errors import DoesNotFit, InvalidRequest, Unreachable
 from hub.loader.modules.module_config import WEIGHTS, EncoderRule, ModuleConfig, PromptRule, read_config
 from hub.loader.sources import Sources
 from hub.names import ArtifactName
-from hub.publish.compatibility import in_words
-from hub.records import joined
+from hub.publish.compatibility import describe_conditioning
+from hub.records import join_names
 from hub.weights.digest import digest_of
 from hub.weights.strict import TensorEntry, read_header
 
@@ -184,10 +184,10 @@ _FACTS = (
 
 def _facts(part: MergeInput) -> tuple[object, ...]:
     config, variant = part.config, part.config.variant
-    encoder = joined((pin.digest or pin.name)[:12] for pin in variant.encoders)
+    encoder = join_names((pin.digest or pin.name)[:12] for pin in variant.encoders)
     return (
-        variant.architecture, dict(sorted(config.module.items())), encoder, joined(map(_describe_encoder_rule, config.encoder_rules)),
-        (variant.base.digest or variant.base.name)[:12], in_words(variant.conditioning),
+        variant.architecture, dict(sorted(config.module.items())), encoder, join_names(map(_describe_encoder_rule, config.encoder_rules)),
+        (variant.base.digest or variant.base.name)[:12], describe_conditioning(variant.conditioning),
         _describe_prompt_rule(config.positive), _describe_prompt_rule(config.negative), config.empty,
         part.written.get("parent") or "none",
     )  # fmt: skip
@@ -288,7 +288,7 @@ def _card(name: str, parts: Sequence[MergeInput], languages: tuple[str, ...], li
         languages=languages,
         method=config.variant.method,
         bases=(config.variant.base.name,),
-        encoder=joined(pin.name for pin in config.variant.encoders),
+        encoder=join_names(pin.name for pin in config.variant.encoders),
         tags=("language-module", "merged"),
         prose="\n".join([f"# {name}", "", f"{how} of:", "", *shares, "", "Not measured yet: run `hub evaluate`."]),
     )

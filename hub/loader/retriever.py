@@ -22,7 +22,7 @@ from hub.encoders.text_encoder import TextEncoder
 from hub.errors import DoesNotFit, InvalidRequest
 from hub.loader.modules.module_config import WEIGHTS, ModuleConfig, read_config
 from hub.loader.sources import EncoderFolders, ModuleSource, Sources
-from hub.publish.card_only import weights_elsewhere
+from hub.publish.card_only import missing_weights
 from hub.remote.configurations import fetch_encoder
 from hub.systems.architectures import build, retrieves
 from hub.weights.digest import digest_of
@@ -179,7 +179,7 @@ def _dual_encoder(sources: Sources, name: str | Path) -> tuple[str, Path, str]:
     if not artifact.weights_digest and artifact.upstream:
         return artifact.name.name, fetch_encoder(artifact.upstream[0], what=artifact.name.name, with_images=True), ""
     if not artifact.weights_digest:
-        raise weights_elsewhere(artifact)
+        raise missing_weights(artifact)
     return artifact.name.name, sources.hub.snapshot(artifact.name), artifact.weights_digest
 
 
@@ -191,7 +191,7 @@ def _variant(sources: Sources, adapter: str | Path, dual: str, dual_folder: Path
         wanted, _, revision = str(adapter).partition("@")
         artifact = sources.hub.registry.get(wanted)
         if not artifact.weights_digest:
-            raise weights_elsewhere(artifact)
+            raise missing_weights(artifact)
         folder, known, is_folder = sources.hub.snapshot(artifact.name, revision or "main"), artifact.name.name, False
     variants = {path.parent.name: path.parent for path in sorted(folder.glob("*/config.json"))}
     if (folder / "config.json").is_file() and dual not in variants:

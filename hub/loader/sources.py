@@ -14,7 +14,7 @@ from hub.bases.family import Family, family_of
 from hub.errors import DamagedFile, DoesNotFit, InvalidRequest, InvalidSource, UnknownArtifact, UnknownBase, UnknownFile
 from hub.languages import MULTILINGUAL
 from hub.loader.modules.module_config import ModuleConfig, read_config
-from hub.publish.card_only import weights_elsewhere
+from hub.publish.card_only import missing_weights
 from hub.publish.compatibility import conditioning_problem, has_other_digest
 from hub.records import Artifact, Conditioning, Pin, Query, Upstream, weights_digest
 from hub.remote.configurations import fetch_configuration, fetch_encoder
@@ -122,7 +122,7 @@ class Sources:
             wanted, _, revision = str(name).partition("@")
             artifact = self.hub.registry.get(wanted)
             if artifact.method and not artifact.weights_digest:
-                raise weights_elsewhere(artifact)
+                raise missing_weights(artifact)
             if artifact.kind in {"base", "dataset"} or (artifact.kind == "encoder" and not artifact.variants):
                 raise InvalidRequest(f"`{name}` is of kind {artifact.kind}, not a language module.")
             folder, known = self._snapshot(artifact, revision or None), artifact.name.name
@@ -210,7 +210,7 @@ class Sources:
 
     def _snapshot(self, artifact: Artifact, revision: str | None) -> Path:
         if not artifact.weights_digest:  # only a card
-            raise weights_elsewhere(artifact)
+            raise missing_weights(artifact)
         return self.hub.snapshot(artifact.name, revision or "main")
 
 

@@ -1,1 +1,1 @@
-"""Verify, repair, collect garbage, back up and restore."""
+"""Verify, repair, garbage-collect, back up and restore registry and store."""

@@ -1,8 +1,8 @@
-"""A copy of registry and store while both are in use, and putting it back.
+"""Back up registry and store while both are in use, and restore them.
 
-The order makes it consistent: first one state of the registry, then all blobs. A row never exists without its bytes and
-blobs are collected weeks after they were last named, so whatever that state names is copied. `backup.json` is written
-last: a folder without it is no backup.
+The order makes the backup consistent: first one state of the registry, then all blobs. No row exists without its blob, and blobs
+are garbage-collected only weeks after their last use, so all blobs of that state are copied. `backup.json` is written last; a
+folder without it is not a complete backup.
 """
 
 from __future__ import annotations
@@ -16,81 +16,81 @@ from typing import Any, cast
 
 from hub.errors import DamagedFile, InvalidRequest, Unknown, Unreachable
 from hub.names import ArtifactName, Digest
-from hub.publish.publish import canonical
+from hub.publish.publish import canonical_json
 from hub.registry import Registry
 from hub.registry.accounts.server_settings import renew_epoch
 from hub.registry.database.database import Database
 from hub.store import BlobStore, FolderStore
 
-RECORD = "backup.json"
-STORE = "store"
+RECORD_FILE = "backup.json"
+STORE_FOLDER = "store"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class BackupReport:
-    """What was copied."""
+    """The result of a backup."""
 
     blobs: int
     size_bytes: int
     linked: int
-    """Blobs that take no room of their own: links to the store's files, or there from an earlier backup."""
+    """Number of blobs that needed no copy: hard links to the store's files, and those of an earlier backup."""
     faults: tuple[str, ...]
-    """Blobs that are damaged here and so could not be copied."""
+    """Messages on damaged blobs, which were not copied."""
 
 
 def back_up(registry: Registry, store: BlobStore, folder: Path) -> BackupReport:
-    """Copy everything into `folder`: a new one, or that of an earlier backup, whose blobs are not copied again.
+    """Back up registry and store to a new `folder`, or to that of an earlier backup, whose blobs are not copied again.
 
-    Raises InvalidRequest for a folder that holds something else, Unreachable for one that cannot be written.
+    Raises InvalidRequest if the folder contains other files, Unreachable if it cannot be written.
     """
-    former = (
-        registry.database.backup_name
-    )  # A backup that was killed leaves journals beside it, of the same name and more.
-    if folder.exists() and (not folder.is_dir() or not all(_is_ours(each.name, former) for each in folder.iterdir())):
-        raise InvalidRequest(f"{folder} holds something else than a backup: name a new folder.")
+    former = registry.database.backup_name  # An interrupted backup also leaves journals, whose names start with it.
+    if folder.exists() and (
+        not folder.is_dir() or not all(_is_backup_file(each.name, former) for each in folder.iterdir())
+    ):
+        raise InvalidRequest(f"{folder} contains other files than a backup: use a new folder.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / RECORD).unlink(missing_ok=True)
+        (folder / RECORD_FILE).unlink(missing_ok=True)
         for file in folder.glob(f"{former}*"):
             file.unlink()
         database = registry.database.backup(folder)
-        report = _copy(store, FolderStore(folder / STORE))
+        report = _copy(store, FolderStore(folder / STORE_FOLDER))
         record = {
             "format": 1,
             "made_at": datetime.now(UTC).isoformat(),
             "database": database.name,
             "blobs": report.blobs,
         }
-        (folder / RECORD).write_bytes(canonical(record) + b"\n")
+        (folder / RECORD_FILE).write_bytes(canonical_json(record) + b"\n")
     except OSError as error:
         raise Unreachable(f"cannot write {folder}: {error.strerror}. The backup is not complete.") from error
     return report
 
 
 def restore(folder: Path, database: Database, store: BlobStore) -> int:
-    """Put a backup's blobs and references into `store`, then its registry into an empty database; how many blobs.
+    """Restore a backup's blobs and references to `store`, then its registry to an empty database. Return the number of blobs.
 
-    Blobs come first, each compared with its digest, so a restore that was stopped leaves no row without bytes and can be
-    repeated. Raises InvalidRequest for a folder that is no backup or a registry that is not empty, DamagedFile for a wrong blob.
+    Blobs come first, each verified by its digest, so an interrupted restore leaves no row without its blob and can be repeated.
+    Raises InvalidRequest for an incomplete backup or a registry that is not empty, DamagedFile for a damaged blob.
     """
     try:
-        name = str(json.loads((folder / RECORD).read_bytes())["database"])
+        name = str(json.loads((folder / RECORD_FILE).read_bytes())["database"])
     except (OSError, ValueError, LookupError) as error:
         raise InvalidRequest(
-            f"{folder} is no complete backup: it has no {RECORD}. Make one with `hub backup`."
+            f"{folder} is not a complete backup: it has no valid {RECORD_FILE}. Make one with `hub backup`."
         ) from error
     if name != database.backup_name:
-        raise InvalidRequest(f"{folder} holds {name}, which {database.address} cannot take: look at DATABASE_URL.")
-    kept = FolderStore(folder / STORE)
+        raise InvalidRequest(f"{folder} contains {name}, which {database.address} cannot restore: check DATABASE_URL.")
+    source = FolderStore(folder / STORE_FOLDER)
     restored = 0
-    for digest in kept.digests():
-        with kept.open(digest) as source:
-            store.put(source, digest)
+    for digest in source.digests():
+        with source.open(digest) as opened:
+            store.put(opened, digest)
         restored += 1
-    for subject, content in kept.references():
+    for subject, content in source.references():
         store.write_reference(ArtifactName.parse(subject, ""), content)
     database.restore(folder / name)
-    renew_epoch(database)  # Clients may believe that xorbs are here which came after the backup.
+    renew_epoch(database)  # Clients may have cached xorbs that were uploaded after the backup.
     return restored
 
 
@@ -99,9 +99,9 @@ def _copy(source: BlobStore, target: FolderStore) -> BackupReport:
     faults = []
     for digest in source.digests():
         try:
-            linked += _place(source, digest, target)
+            linked += _copy_blob(source, digest, target)
         except Unknown:
-            continue  # Collected in the meantime, so nothing names it.
+            continue  # Garbage-collected in the meantime, so it is not referenced.
         except DamagedFile as error:
             faults.append(str(error))
             continue
@@ -117,8 +117,8 @@ def _copy(source: BlobStore, target: FolderStore) -> BackupReport:
     return BackupReport(blobs, size_bytes, linked, tuple(faults))
 
 
-def _place(source: BlobStore, digest: Digest, target: FolderStore) -> bool:
-    """Bring one blob into a backup, verified; whether no byte had to be written."""
+def _copy_blob(source: BlobStore, digest: Digest, target: FolderStore) -> bool:
+    """Copy one verified blob to a backup. Return whether no bytes had to be written. Raises DamagedFile."""
     if digest in target and _is_whole(target, digest):
         return True
     target.delete(digest)
@@ -127,14 +127,14 @@ def _place(source: BlobStore, digest: Digest, target: FolderStore) -> bool:
         if _is_whole(target, digest):
             return True
         target.delete(digest)
-        raise DamagedFile(f"blob {digest} holds other bytes than its name says: mend it with `hub verify --repair`.")
+        raise DamagedFile(f"blob {digest} is damaged: fix it with `hub verify --repair`.")
     with source.open(digest) as opened:
         target.put(opened, digest)
     return False
 
 
-def _is_ours(name: str, former: str) -> bool:
-    return name in {RECORD, STORE} or name.startswith(former)
+def _is_backup_file(name: str, former: str) -> bool:
+    return name in {RECORD_FILE, STORE_FOLDER} or name.startswith(former)
 
 
 def _is_whole(store: BlobStore, digest: Digest) -> bool:

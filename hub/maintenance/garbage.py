@@ -1,8 +1,7 @@
-"""Give back the room of blobs that nothing names any more.
+"""Delete unreferenced blobs.
 
-Marked is what any revision of any artifact needs: its files and its manifest. Everything else goes when it has not been
-put for a while, because between arriving and being named a blob is named by nothing. `put` makes a blob young again, so
-a publisher who finds its bytes here already is as safe as one who brings them.
+Files and manifests of all revisions are referenced. Other blobs are deleted only after a grace period, because a push stores blobs
+before it references them. `put` resets the age of a blob, so it is safe to publish bytes that the store already has.
 """
 
 from __future__ import annotations
@@ -15,17 +14,17 @@ from hub.registry.registry import Registry
 from hub.store import BlobStore
 
 GRACE_DAYS = 30.0
-"""How long a blob is kept after it was last put. Clients remember for four weeks what they have sent."""
+"""How long unreferenced blobs are kept after they were last put. Clients cache what they have uploaded for four weeks."""
 MIN_DAYS = 1.0
-"""A push must end within its grace; a day is more than any takes."""
+"""Minimum grace period. A push must finish within it, and none takes a day."""
 DAY_S = 86_400.0
 BATCH = 100
-"""Blobs that are removed while writers wait."""
+"""Number of blobs that are deleted while writers wait."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnreferencedBlob:
-    """A blob that nothing names."""
+    """A blob that nothing references."""
 
     digest: Digest
     size_bytes: int
@@ -33,23 +32,25 @@ class UnreferencedBlob:
 
 
 def unreferenced_blobs(registry: Registry, store: BlobStore, days: float = GRACE_DAYS) -> list[UnreferencedBlob]:
-    """Blobs that nothing names and that nobody has put for so many days, oldest first. Nothing is changed.
+    """Return the unreferenced blobs that were last put at least `days` ago, oldest first, without deleting them.
 
-    Raises InvalidRequest for a grace below a day, and where the store belongs to another registry or to one that was deleted:
-    what its references list would seem to be named by nothing.
+    Raises InvalidRequest for a grace period below a day, and if the store belongs to another or a deleted registry, whose blobs
+    would all seem unreferenced.
     """
     if days < MIN_DAYS:
-        raise InvalidRequest(f"a grace of {days:g} days is too short for a push to end in: give {MIN_DAYS:g} or more.")
+        raise InvalidRequest(
+            f"a grace period of {days:g} days is too short, pushes may take longer: use at least {MIN_DAYS:g}."
+        )
     known = set(registry.names())
     unknown = [name for name, _ in store.references() if name not in known]
     if unknown:
         raise InvalidRequest(
-            f"the store lists `{unknown[0]}`{f' and {len(unknown) - 1} more' if unknown[1:] else ''}, which this registry does "
-            "not know: run `hub index`, or look at DATABASE_URL and STORE_URL."
+            f"the store contains `{unknown[0]}`{f' and {len(unknown) - 1} more' if unknown[1:] else ''}, which this registry does "
+            "not know: run `hub index`, or check DATABASE_URL and STORE_URL."
         )
-    named = registry.named()
+    referenced = registry.referenced_blobs()
     found = [
-        stray for digest in store.digests() if digest not in named and (stray := _unreferenced(store, digest, days))
+        blob for digest in store.digests() if digest not in referenced and (blob := _find_old(store, digest, days))
     ]
     return sorted(found, key=lambda each: (-each.age_days, each.digest))
 
@@ -57,25 +58,25 @@ def unreferenced_blobs(registry: Registry, store: BlobStore, days: float = GRACE
 def collect(
     registry: Registry, store: BlobStore, found: list[UnreferencedBlob], days: float = GRACE_DAYS
 ) -> list[UnreferencedBlob]:
-    """Remove `found`, except for what was named or put again since; what was removed.
+    """Delete the blobs in `found`, except those that were referenced or put again since. Return the deleted ones.
 
-    Writers of the registry wait for each batch, so none can name a blob while it goes.
+    Writers of the registry wait for each batch, so none can reference a blob while it is deleted.
     """
     removed: list[UnreferencedBlob] = []
     for start in range(0, len(found), BATCH):
         with registry.database.transaction():
-            named = registry.named()
+            referenced = registry.referenced_blobs()
             removed += [
-                stray
-                for stray in found[start : start + BATCH]
-                if stray.digest not in named and store.delete_unused(stray.digest, days * DAY_S)
+                blob
+                for blob in found[start : start + BATCH]
+                if blob.digest not in referenced and store.delete_unused(blob.digest, days * DAY_S)
             ]
     return removed
 
 
-def _unreferenced(store: BlobStore, digest: Digest, days: float) -> UnreferencedBlob | None:
+def _find_old(store: BlobStore, digest: Digest, days: float) -> UnreferencedBlob | None:
     try:
         age_days = store.age_s(digest) / DAY_S
         return UnreferencedBlob(digest, store.size(digest), age_days) if age_days >= days else None
     except Unknown:
-        return None  # Somebody else has removed it.
+        return None  # Another process has deleted it.

@@ -1,6 +1,6 @@
-"""Bring back blobs that are lost or damaged: from what the registry knows, from copies on this machine, from a hub upstream.
+"""Restore lost or damaged blobs from the registry, from copies on this machine, or from another hub.
 
-Nothing is believed: whatever is found is compared with the digest before it replaces anything.
+Every candidate is verified by its digest before it replaces a blob.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from hub.records import Revision
 
 
 def repair(hub: LocalHub, damaged: list[Digest], endpoint: str | None = None) -> list[Digest]:
-    """Bring back what can be brought back of `damaged`; which blobs that were.
+    """Restore as many of the `damaged` blobs as possible. Return the restored ones.
 
-    `endpoint` is a hub that is asked for files that are nowhere on this machine; None asks nobody.
+    `endpoint`: URL of a hub to download files from that are not on this machine; None downloads nothing.
     """
     wanted = set(damaged)
-    mended: list[Digest] = []
+    repaired: list[Digest] = []
     if not wanted:
-        return mended
+        return repaired
     manifests = hub.registry.revision_names()
     for revision in _revisions(hub):
         digest = Digest(revision.id)
@@ -36,9 +36,9 @@ def repair(hub: LocalHub, damaged: list[Digest], endpoint: str | None = None) ->
         ):
             hub.store.delete(digest)
             hub.store.put(content, digest)
-            mended.append(digest)
+            repaired.append(digest)
     sizes = hub.registry.blobs()
-    for digest in sorted(wanted - set(mended)):
+    for digest in sorted(wanted - set(repaired)):
         for copy in _copies(hub, digest, sizes.get(digest, -1), endpoint):
             with copy.open("rb") as opened:
                 if hashlib.file_digest(opened, "sha256").hexdigest() != digest.hex:
@@ -46,9 +46,9 @@ def repair(hub: LocalHub, damaged: list[Digest], endpoint: str | None = None) ->
                 opened.seek(0)
                 hub.store.delete(digest)
                 hub.store.put(opened, digest)
-            mended.append(digest)
+            repaired.append(digest)
             break
-    return mended
+    return repaired
 
 
 def _revisions(hub: LocalHub) -> Iterator[Revision]:
@@ -57,9 +57,9 @@ def _revisions(hub: LocalHub) -> Iterator[Revision]:
 
 
 def _copies(hub: LocalHub, digest: Digest, size_bytes: int, endpoint: str | None) -> Iterator[Path]:
-    """Files that may hold the bytes, nearest first."""
+    """Yield files that may have the bytes: local ones first."""
     for folder in (hub.home.cards, hub.home.snapshots):
-        for path in folder.rglob("*"):  # Of snapshots, those where links could not be made.
+        for path in folder.rglob("*"):  # Snapshots contain copies where links are not supported.
             if not path.is_symlink() and path.is_file() and path.stat().st_size == size_bytes:
                 yield path
     if endpoint is None:
@@ -80,5 +80,5 @@ def _fetch(revision: Revision, path: str, endpoint: str, scratch: Path) -> Path 
             str(revision.artifact), path, revision=revision.id[:COMMIT_DIGITS], endpoint=endpoint, local_dir=scratch
         )
     except (HfHubHTTPError, HubError, OSError, ValueError):
-        return None  # That hub has not got it; another one may.
+        return None  # The hub does not have this file.
     return Path(found)

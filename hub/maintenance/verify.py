@@ -1,4 +1,4 @@
-"""Does the store hold what the registry says? Every blob is read again and compared with its digest."""
+"""Check that the store has every blob of the registry, by reading all bytes and comparing digests."""
 
 from __future__ import annotations
 
@@ -16,41 +16,43 @@ CHUNK_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that `hub verify` found."""
+    """A problem found by `hub verify`."""
 
     text: str
     is_fault: bool
-    """A fault loses content; a note is left-over work that does no harm."""
+    """Whether content is lost; otherwise the problem is harmless unfinished work."""
     digest: Digest | None = None
-    """The blob that is lost or damaged."""
+    """The lost or damaged blob."""
 
 
 def verify(registry: Registry, store: BlobStore) -> list[Problem]:
-    """Every disagreement between registry and store, faults first; empty when all is well. Reads all bytes."""
+    """Return all differences between registry and store, faults first. Reads all bytes."""
     revisions = registry.revision_names()
     wanted = {**registry.blobs(), **dict.fromkeys(revisions)}
     problems = [
         Problem(
-            f"{problem}; named by {_whose(registry, digest, revisions)}. "
-            "Mend it with `hub verify --repair`, or push or pull it again.",
+            f"{problem}; referenced by {_references(registry, digest, revisions)}. "
+            "Fix it with `hub verify --repair`, or push or pull it again.",
             is_fault=True,
             digest=digest,
         )
         for digest, size in sorted(wanted.items())
         if (problem := _fault(store, digest, size))
     ]
-    unreferenced_blobs = [digest for digest in store.digests() if digest not in wanted]
-    if unreferenced_blobs:
+    unreferenced = [digest for digest in store.digests() if digest not in wanted]
+    if unreferenced:
         problems.append(
             Problem(
-                f"{len(unreferenced_blobs)} blobs belong to no revision, {unreferenced_blobs[0].hex[:12]} among them: look with `hub gc`.",
+                f"{len(unreferenced)} unreferenced blobs, such as {unreferenced[0].hex[:12]}: list them with `hub gc`.",
                 is_fault=False,
             )
         )
     if unfinished := store.unfinished():
-        problems.append(Problem(f"{len(unfinished)} unfinished writes wait to be swept.", is_fault=False))
+        problems.append(
+            Problem(f"{len(unfinished)} unfinished writes: `hub index` deletes abandoned ones.", is_fault=False)
+        )
     if jobs := [job for job in registry.jobs() if job.task == WRITE_REFERENCE]:
-        problems.append(Problem(f"{len(jobs)} references are not written yet: run `hub index`.", is_fault=False))
+        problems.append(Problem(f"{len(jobs)} references have not been written: run `hub index`.", is_fault=False))
     return problems
 
 
@@ -64,9 +66,9 @@ def _fault(store: BlobStore, digest: Digest, size_bytes: int | None) -> str | No
     except Unknown:
         return f"blob {digest} is missing from the store"
     if hashed.hexdigest() != digest.hex:
-        return f"blob {digest} holds other bytes ({size_found}, should be {size_bytes or 'a manifest'})"
+        return f"blob {digest} is damaged ({size_found} bytes, expected {size_bytes or 'a manifest'})"
     return None
 
 
-def _whose(registry: Registry, digest: Digest, revisions: dict[Digest, str]) -> str:
+def _references(registry: Registry, digest: Digest, revisions: dict[Digest, str]) -> str:
     return revisions.get(digest) or ", ".join(registry.files_with(digest))

@@ -1,1 +1,1 @@
-"""Make revisions known: check, store bytes, record, then run what follows."""
+"""Publish revisions: validate, store blobs, record, then run outbox jobs."""

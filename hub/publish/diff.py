@@ -1,4 +1,4 @@
-"""What changed between two revisions: the card by its lines, files by their sizes, weights by their tensors."""
+"""Compare two revisions: lines of the card, sizes of files, and tensors of weights."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from hub.store import BlobStore
 from hub.weights.header import SUFFIX, StoredTensor, tensors_in
 
 MAX_CARD = 256 << 10
-"""Bytes of a card that is compared line by line: what takes longer for hostile ones would hold up everybody."""
+"""Maximum size in bytes of a card that is compared line by line: larger ones could take very long."""
 MAX_LINES = 4000
+"""Maximum number of lines of a card that is compared line by line."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChangedFile:
-    """A path and its sizes in bytes; None where it is not there."""
+    """A changed file with its sizes in bytes; None where it does not exist."""
 
     path: str
     before: int | None
@@ -33,7 +34,7 @@ class ChangedFile:
 
 @dataclass(frozen=True, slots=True)
 class ChangedTensor:
-    """A tensor that is there in one revision alone, or with another shape or type."""
+    """A tensor that exists in one revision only, or has another shape or dtype."""
 
     path: str
     name: str
@@ -43,22 +44,22 @@ class ChangedTensor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RevisionDiff:
-    """Between two revisions of one artifact."""
+    """The differences between two revisions of an artifact."""
 
     card: str
-    """Unified diff; empty when it is the same."""
+    """Unified diff; empty if it is unchanged."""
     is_card_whole: bool
-    """False for a card that is too long to be compared."""
+    """False if the card is too long to be compared."""
     files: tuple[ChangedFile, ...]
     unchanged: int
-    """Files that are the same."""
+    """Number of unchanged files."""
     tensors: tuple[ChangedTensor, ...]
     same_tensors: int
-    """Tensors of changed files with the same name, shape and type; their numbers may differ."""
+    """Number of tensors of changed files with the same name, shape and dtype; their values may differ."""
 
 
-def difference(before: Revision, after: Revision, store: BlobStore) -> RevisionDiff:
-    """What leads from `before` to `after`. Only cards and headers of weights are read."""
+def diff_revisions(before: Revision, after: Revision, store: BlobStore) -> RevisionDiff:
+    """Return the differences between two revisions. Reads only cards and the headers of weights."""
     old, new = _by_path(before), _by_path(after)
     changed = [path for path in sorted(old.keys() | new.keys()) if _digest(old, path) != _digest(new, path)]
     tensors, same = list[ChangedTensor](), 0
@@ -81,8 +82,8 @@ def difference(before: Revision, after: Revision, store: BlobStore) -> RevisionD
     )
 
 
-def as_json(found: RevisionDiff) -> dict[str, Any]:
-    """As `/api/v1` and `hub diff --json` give it."""
+def to_json(found: RevisionDiff) -> dict[str, Any]:
+    """Return the JSON object of `/api/v1` and `hub diff --json`."""
     return {
         "card": found.card,
         "is_card_whole": found.is_card_whole,
@@ -134,7 +135,7 @@ def _card(old: File | None, new: File | None, store: BlobStore) -> tuple[str, bo
 
 
 def _lines(file: File | None, store: BlobStore) -> list[str] | None:
-    """None for a card that is too long."""
+    """Return the lines of a card; None if it is too long."""
     if file is None:
         return []
     if file.size_bytes > MAX_CARD:

@@ -1,7 +1,7 @@
-"""Erase files from an artifact's whole history: what must not be had any more, by nobody.
+"""Erase files from the entire history of an artifact.
 
-A revision never changes. Those that hold such a file are therefore replaced by others without it, with the same messages,
-authors and times, and are gone. The bytes follow with `hub gc`, unless another artifact holds them.
+Revisions are immutable, so those that contain such a file are deleted and replaced by new ones without it, with the same
+messages, authors and times. `hub gc` then deletes the blobs, unless another artifact contains them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Collection
 
 from hub.names import Digest
 from hub.publish.commit import describe_files
-from hub.publish.publish import drain_outbox, keep_manifest, make_revision, with_files
+from hub.publish.publish import drain_outbox, make_revision, store_manifest, with_files
 from hub.records import Artifact, Revision
 from hub.registry import Registry
 from hub.registry.accounts.permissions import Actor
@@ -21,35 +21,34 @@ from hub.store import BlobStore
 
 
 def erase(artifact: Artifact, digests: Collection[Digest], registry: Registry, store: BlobStore, actor: Actor) -> int:
-    """Take every file with one of these contents out of every revision; how many revisions were replaced.
+    """Erase all files with these digests from all revisions. Return the number of replaced revisions.
 
-    Erasing again what is gone does nothing. Raises InvalidCard when the rest would be no artifact, Conflict when somebody
-    commits in the meantime.
+    Idempotent. Raises InvalidCard if the remaining files are not a valid artifact, Conflict if there is a commit in the meantime.
     """
     refs = registry.refs(artifact.name)
     revisions = sorted(registry.revisions(artifact.name), key=lambda each: each.number)
-    replaced = _without(revisions, frozenset(digests))
+    replaced = _replacements(revisions, frozenset(digests))
     if not replaced:
         return 0
     known = {each.id: each for each in revisions}
     head = newest_unyanked(known, refs["main"]) or known[refs["main"]]
     head = replaced.get(head.id, head)
     described = with_files(describe_files(artifact, head.files, store), head.files, store, artifact.weights)
-    kept = {old: keep_manifest(revision, registry, store) for old, revision in replaced.items()}
-    plan = Rewrite(refs, kept, frozenset(each.hex for each in digests))
+    stored = {old: store_manifest(revision, registry, store) for old, revision in replaced.items()}
+    plan = Rewrite(refs, stored, frozenset(each.hex for each in digests))
     rewrite(registry.database, described, head, plan, actor)
     drain_outbox(registry, store)
     return len(replaced)
 
 
-def _without(revisions: list[Revision], digests: frozenset[Digest]) -> dict[str, Revision]:
-    """Old id → what takes its place, for revisions that hold one of the contents, and all that were made on top of them."""
+def _replacements(revisions: list[Revision], digests: frozenset[Digest]) -> dict[str, Revision]:
+    """Map the ids of revisions with erased files, and of their descendants, to the revisions that replace them."""
     replaced: dict[str, Revision] = {}
     for old in revisions:
         files = tuple(file for file in old.files if file.digest not in digests)
         parent = replaced[old.parent].id if old.parent in replaced else old.parent
         if files == old.files and parent == old.parent:
             continue
-        made = make_revision(old.artifact, files, message=old.message, parent=parent, created_at=old.created_at)
-        replaced[old.id] = dataclasses.replace(made, number=old.number, author=old.author, yanked=old.yanked)
+        new = make_revision(old.artifact, files, message=old.message, parent=parent, created_at=old.created_at)
+        replaced[old.id] = dataclasses.replace(new, number=old.number, author=old.author, yanked=old.yanked)
     return replaced

@@ -1,4 +1,4 @@
-"""Build the registry again from what it is derived from: the store's references, then the curated cards."""
+"""Build or update the registry from its sources: the references in the store, then the curated cards."""
 
 from __future__ import annotations
 
@@ -13,36 +13,36 @@ from hub.cards.describe import DATASET
 from hub.errors import HubError
 from hub.home import stamp_of
 from hub.names import ArtifactName, Digest
-from hub.publish.commit import describe_files, materialised, suspects
+from hub.publish.commit import card_folder, describe_files, unsafe_files
 from hub.publish.publish import drain_outbox, publish_card, with_files
 from hub.records import PLAIN, Artifact, File, Revision
 from hub.registry import ALL_CARDS, CURATED_OWNER, Registry
 from hub.registry.artifacts.branches import restore_refs
 from hub.registry.artifacts.history import newest_unyanked
-from hub.registry.artifacts.scans import flag
+from hub.registry.artifacts.scans import mark_unsafe_files
 from hub.registry.outbox.queue import WRITE_REFERENCE, retry
 from hub.store import BlobStore
 
 SHELVES = ("bases", "encoders", "adapters", "projectors", "deltas", "datasets")
-"""Sub-folders of `cards/`, in the order of who needs whom."""
+"""Sub-folders of `cards/`, ordered by dependency."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class IndexReport:
-    """What indexing found."""
+    """The result of indexing."""
 
     curated: int
-    """Cards that are in the registry now."""
+    """Number of curated cards in the registry."""
     restored: int
-    """Revisions read back from the store's references."""
+    """Number of revisions restored from references in the store."""
     removed: int
-    """Artifacts whose card is gone."""
+    """Number of artifacts whose card no longer exists."""
     warnings: tuple[str, ...]
-    """Folders that were left out, and why."""
+    """Folders that were skipped, with the reason."""
 
 
 def index(cards: Path, registry: Registry, store: BlobStore) -> IndexReport:
-    """Bring the registry up to date with `cards` and the store's references. A wrong card is left out and reported."""
+    """Update the registry from `cards` and the references in the store. Invalid cards are skipped and reported."""
     stamp = stamp_of(cards)
     warnings: list[str] = []
     restored = _restore(registry, store, warnings)
@@ -58,24 +58,24 @@ def index(cards: Path, registry: Registry, store: BlobStore) -> IndexReport:
             name = _curated_name(folder)
             publish_card(folder, name, registry, store)
         except HubError as error:
-            warnings.append(f"{source} was left out: {error}")
+            warnings.append(f"skipped {source}: {error}")
         else:
             registry.mark_indexed(source, own_stamp, str(name))
-    gone = {
+    removed = {
         source: artifact for source, (_, artifact) in former.items() if source not in sources and source != ALL_CARDS
     }
-    for source, artifact in gone.items():
-        registry.forget(ArtifactName.parse(artifact, CURATED_OWNER))
+    for source, artifact in removed.items():
+        registry.remove(ArtifactName.parse(artifact, CURATED_OWNER))
         registry.unmark_indexed(source)
     retry(registry.database, WRITE_REFERENCE)
     drain_outbox(registry, store)
     store.sweep()
     registry.mark_indexed(ALL_CARDS, stamp)
-    return IndexReport(len(sources) - len(warnings), restored, len(gone), tuple(warnings))
+    return IndexReport(len(sources) - len(warnings), restored, len(removed), tuple(warnings))
 
 
 def curated_folders(cards: Path) -> list[Path]:
-    """`cards/<shelf>/<name>`, in the order of SHELVES."""
+    """Return all folders `cards/<shelf>/<name>`, in the order of SHELVES."""
     return [path for shelf in SHELVES for path in sorted((cards / shelf).glob("*")) if path.is_dir()]
 
 
@@ -86,7 +86,7 @@ def _curated_name(folder: Path) -> ArtifactName:
 
 
 def _restore(registry: Registry, store: BlobStore, warnings: list[str]) -> int:
-    """Record what the store's references list and the registry does not know; how many revisions that were."""
+    """Record the revisions in references of the store that the registry does not know. Return their number."""
     restored = 0
     for subject, content in store.references():
         try:
@@ -96,18 +96,18 @@ def _restore(registry: Registry, store: BlobStore, warnings: list[str]) -> int:
                 continue
             restored += _restore_artifact(registry, store, name, reference)
         except (HubError, ValueError, LookupError, TypeError) as error:
-            warnings.append(f"the reference of `{subject}` was left out: {error}")
+            warnings.append(f"skipped the reference of `{subject}`: {error}")
     return restored
 
 
 def _head(reference: dict[str, Any]) -> str:
-    """The revision that `main` is at: the newest one, where the reference names no branches."""
+    """Return the revision of `main`: the newest one if the reference lists no refs."""
     refs = reference.get("refs") or {"main": {"revision": reference["revisions"][-1]["id"]}}
     return str(refs["main"]["revision"])
 
 
 def _restore_artifact(registry: Registry, store: BlobStore, name: ArtifactName, reference: dict[str, Any]) -> int:
-    """Revisions first, each as the head of `main`; then `main`, the other branches and the tags where they were."""
+    """Restore the revisions, each as the head of `main`, then all refs. Return the number of restored revisions."""
     head = registry.head(name)
     known = {each.id for each in registry.revisions(name, with_files=False)} if head else set()
     revisions = [
@@ -125,7 +125,7 @@ def _restore_artifact(registry: Registry, store: BlobStore, name: ArtifactName, 
     settings = {key: reference[key] for key in ("private", "gated", "allow_unsafe_files") if key in reference}
     artifact = dataclasses.replace(with_files(_describe(bare, last, store), last.files, store), **settings)
     if artifact.allow_unsafe_files:
-        flag(registry.database, suspects(last.files, (), store))
+        mark_unsafe_files(registry.database, unsafe_files(last.files, (), store))
     for revision in revisions:
         registry.record(artifact, revision, head)
         head = revision.id
@@ -135,7 +135,7 @@ def _restore_artifact(registry: Registry, store: BlobStore, name: ArtifactName, 
 
 
 def read_manifest(store: BlobStore, revision_id: str) -> Revision:
-    """The revision whose manifest the store holds. Raises UnknownFile."""
+    """Read a revision from its manifest in the store. Raises UnknownFile."""
     with store.open(Digest(revision_id)) as opened:
         content = json.load(opened)
     files = (File(each["path"], Digest(each["digest"]), each["size_bytes"]) for each in content["files"])
@@ -151,8 +151,8 @@ def read_manifest(store: BlobStore, revision_id: str) -> Revision:
 
 
 def _describe(bare: Artifact, revision: Revision, store: BlobStore) -> Artifact:
-    """Card and variants of a revision whose files are blobs; one of ours, unless the reference says that it is plain."""
+    """Return the artifact that a revision describes: one with a linguahub card, unless `bare` is plain or a data set."""
     if bare.kind in {PLAIN, DATASET}:
         return describe_files(bare, revision.files, store)
-    with materialised(revision.files, store) as folder:
+    with card_folder(revision.files, store) as folder:
         return describe(folder, revision.artifact)

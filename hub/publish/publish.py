@@ -1,8 +1,8 @@
-"""Publish a folder: check it, keep its bytes, make it known, then do what follows from that.
+"""Publish a folder: validate it, store its blobs, record the revision, then run outbox jobs.
 
-The order is crates.io's and never another: everything is checked before anything is kept; blobs are durable before the
-one transaction that names them; what is derived comes after it, from the outbox, as often as needed. A crash leaves
-blobs that nobody names, never a row without bytes.
+The order is that of crates.io: everything is validated before anything is stored; blobs are durable before the transaction that
+references them; derived data is written after it, by outbox jobs with retries. A crash leaves unreferenced blobs, never a row
+without its blob.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from hub.records import PLAIN, Artifact, File, Revision, weights_digest
 from hub.registry import Job, Registry
 from hub.registry.accounts.permissions import Actor
 from hub.registry.artifacts.aliases import aliases
-from hub.registry.artifacts.branches import kinds
+from hub.registry.artifacts.branches import ref_kinds
 from hub.registry.outbox.queue import WRITE_REFERENCE
 from hub.registry.outbox.worker import Task, run_due
 from hub.registry.parts import origin_of, signature_in
 from hub.store import BlobStore
 from hub.weights.header import count_parameters
 
-MAX_WEIGHED = 1000
-"""Weights files of an artifact whose numbers are counted."""
+MAX_WEIGHTS_FILES = 1000
+"""Maximum number of weights files of an artifact whose parameters are counted."""
 FROM_CARDS = "From the curated cards."
-"""The message of every curated revision, by which it is told from what was pushed or pulled on top of it."""
+"""Message of every curated revision, which distinguishes it from pushed and pulled ones."""
 
 
 def publish(
@@ -46,11 +46,10 @@ def publish(
     message: str = "",
     parent: str | None = None,
 ) -> Revision:
-    """Make the content of `folder` the newest revision of `name`. The same content again gives the head as it is.
+    """Publish the content of `folder` as the newest revision of `name`. Return it, or the head if the content is unchanged.
 
-    `parent` is the revision that must still be the head; without it, the head at the beginning of the call.
-    Raises InvalidCard, InvalidSource or InvalidName for content that may not be published, Conflict when somebody else was
-    first, Unreachable when bytes cannot be kept.
+    `parent`: the revision that must still be the head (default: the head at the beginning of the call). Raises InvalidCard,
+    InvalidSource or InvalidName for invalid content, Conflict if someone else was first, Unreachable if blobs cannot be stored.
     """
     paths = check_contents(folder)
     artifact = describe(folder, name)
@@ -60,7 +59,7 @@ def publish(
         raise Conflict(
             f"`{name}` is at revision {head_id[:12] or 'none'}, not {parent[:12] or 'none'}: pull it, then push again."
         )
-    files = _keep(folder, paths, store)
+    files = _store_files(folder, paths, store)
     if head is not None and head.files == files:
         return head
     revision = make_revision(name, files, message=message, parent=head_id, created_at=datetime.now(UTC))
@@ -68,15 +67,15 @@ def publish(
 
 
 def publish_card(folder: Path, name: ArtifactName, registry: Registry, store: BlobStore) -> Revision:
-    """Make a curated folder the head of `name`, under an id that its content alone decides: the same in every clone.
+    """Publish a curated folder as the head of `name`, under an id that depends only on its content, so it is the same in every clone.
 
-    It has neither time nor parent, which clones do not share. A head that somebody here has built on this very content,
-    as `hub pull` does with the weights of a card, stays the head. Raises as `publish`.
+    Therefore the revision has neither time nor parent. A head that was built on the same content, such as by `hub pull`, which adds
+    weights to a card, stays the head. Raises like `publish`.
     """
     paths = check_contents(folder)
     artifact = describe(folder, name)
     head = _head(name, registry)
-    files = _keep(folder, paths, store)
+    files = _store_files(folder, paths, store)
     revision = make_revision(name, files, message=FROM_CARDS)
     if head is not None and (head.id == revision.id or _builds_on(head, files, registry)):
         return head
@@ -86,11 +85,11 @@ def publish_card(folder: Path, name: ArtifactName, registry: Registry, store: Bl
 def make_revision(
     name: ArtifactName, files: tuple[File, ...], *, message: str, parent: str = "", created_at: datetime | None = None
 ) -> Revision:
-    """A revision known by the SHA-256 of its manifest."""
-    unnamed = Revision(
+    """Create a revision, whose id is the SHA-256 of its manifest."""
+    revision = Revision(
         id="", artifact=name, number=1, created_at=created_at, message=message, files=files, parent=parent
     )
-    return dataclasses.replace(unnamed, id=hashlib.sha256(manifest(unnamed)).hexdigest())
+    return dataclasses.replace(revision, id=hashlib.sha256(manifest(revision)).hexdigest())
 
 
 def record(
@@ -103,26 +102,27 @@ def record(
     branch: str = "main",
     actor: Actor | None = None,
 ) -> Revision:
-    """Make a revision whose files are in the store the head of a branch, and do what follows; the revision with its number.
+    """Make a revision the head of a branch, and run the outbox jobs. Return the revision with its number.
 
-    `artifact` is as those files make it, `actor` who does so on a server. Raises as `Registry.record`, and InvalidSignature.
+    The files are in the store already. `artifact`: as the files describe it; `actor`: the originator on a server. Raises Conflict,
+    InvalidSignature.
     """
     author = actor.name if actor else revision.author
-    kept = keep_manifest(dataclasses.replace(revision, author=author), registry, store)
-    registry.record(artifact, kept, expected_parent or None, branch=branch, actor=actor)
+    stored = store_manifest(dataclasses.replace(revision, author=author), registry, store)
+    registry.record(artifact, stored, expected_parent or None, branch=branch, actor=actor)
     drain_outbox(registry, store)
     return registry.revision(artifact.name, revision.id)
 
 
-def keep_manifest(revision: Revision, registry: Registry, store: BlobStore) -> Revision:
-    """Put the manifest of a revision into the store; the revision with what its signature is worth. Raises InvalidSignature."""
+def store_manifest(revision: Revision, registry: Registry, store: BlobStore) -> Revision:
+    """Store the manifest of a revision. Return the revision with its verified signature. Raises InvalidSignature."""
     signature = signature_in(revision.files, revision.artifact, registry.database, store)
     store.put(manifest(revision), Digest(revision.id))
     return dataclasses.replace(revision, signature=signature)
 
 
 def manifest(revision: Revision) -> bytes:
-    """Everything that makes a revision what it is, as canonical JSON. It is kept as a blob."""
+    """Return the manifest of a revision, whose digest is its id, as canonical JSON. It is stored as a blob."""
     content = {
         "artifact": str(revision.artifact),
         "created_at": revision.created_at.astimezone(UTC).isoformat() if revision.created_at else None,
@@ -132,65 +132,67 @@ def manifest(revision: Revision) -> bytes:
         "message": revision.message,
         "parent": revision.parent,
     }
-    return canonical(content)
+    return canonical_json(content)
 
 
-def canonical(content: Any) -> bytes:
-    """JSON with one spelling: sorted keys, no spaces, UTF-8."""
+def canonical_json(content: Any) -> bytes:
+    """Encode JSON canonically: sorted keys, no spaces, UTF-8."""
     return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def with_files(
-    artifact: Artifact, files: Iterable[File], store: BlobStore, weighed: Mapping[str, dict[str, int]] | None = None
+    artifact: Artifact, files: Iterable[File], store: BlobStore, counted: Mapping[str, dict[str, int]] | None = None
 ) -> Artifact:
-    """The artifact with what follows from its files. `weighed` are weights whose numbers were counted before."""
-    kept = tuple(files)
+    """Return the artifact with the fields that depend on its files. `counted`: parameters of weights files that are already known."""
+    listed = tuple(files)
     return dataclasses.replace(
         artifact,
-        weights_digest=weights_digest(kept),
-        size_bytes=sum(file.size_bytes for file in kept),
-        weights=weigh(kept, store, weighed or {}),
+        weights_digest=weights_digest(listed),
+        size_bytes=sum(file.size_bytes for file in listed),
+        weights=count_weights(listed, store, counted or {}),
     )
 
 
-def weigh(files: Iterable[File], store: BlobStore, weighed: Mapping[str, dict[str, int]]) -> dict[str, dict[str, int]]:
-    """SHA-256 of each safetensors file → its numbers by type, from the headers; empty for more than MAX_WEIGHED."""
+def count_weights(
+    files: Iterable[File], store: BlobStore, counted: Mapping[str, dict[str, int]]
+) -> dict[str, dict[str, int]]:
+    """Map the SHA-256 of each safetensors file to its number of parameters by dtype; empty above MAX_WEIGHTS_FILES files."""
     weights = [file for file in files if file.path.endswith(".safetensors")]
-    if len(weights) > MAX_WEIGHED:
+    if len(weights) > MAX_WEIGHTS_FILES:
         return {}
     found = {}
     for file in weights:
-        counted = weighed.get(file.digest.hex)
-        if counted is None:
+        parameters = counted.get(file.digest.hex)
+        if parameters is None:
             try:
                 with store.open(file.digest) as opened:
-                    counted = count_parameters(opened)
+                    parameters = count_parameters(opened)
             except (ValueError, LookupError, TypeError, RecursionError):
                 continue  # Published before headers were checked.
-        found[file.digest.hex] = counted
+        found[file.digest.hex] = parameters
     return found
 
 
 def drain_outbox(registry: Registry, store: BlobStore) -> None:
-    """Do what is derived from the registry's transactions and cannot wait: the store's reference of each artifact that changed.
+    """Run the outbox jobs that cannot wait: write the reference of each changed artifact to the store.
 
-    What fails stays in the outbox with its reason, for the next writer, a server's worker or `hub index`: the transaction stands.
+    A failed job stays in the outbox, and is retried by the next writer, a server's worker or `hub index`.
     """
     run_due(registry.database, [reference_task(registry, store)])
 
 
 def reference_task(registry: Registry, store: BlobStore) -> Task:
-    """Writes the store's reference of an artifact as it is now. One run serves all that is owed to the artifact.
+    """Return the task that writes the reference of an artifact to the store. One run completes all jobs of the artifact.
 
-    A reference lists the revisions, so that `hub index` can rebuild a registry that was deleted. Doing it twice is harmless.
+    A reference lists the revisions, so that `hub index` can rebuild a deleted registry. The task is idempotent.
     """
 
     def write(job: Job) -> None:
         name = ArtifactName.parse(job.subject, "")
-        is_mirrored = (
-            origin_of(registry.database, name) is not None
-        )  # The upstream's to tell: here it would seem to be ours.
-        if registry.head(name) is not None and not is_mirrored:
+        is_mirrored = origin_of(registry.database, name) is not None
+        if (
+            registry.head(name) is not None and not is_mirrored
+        ):  # A mirrored artifact would be restored as one of this hub.
             store.write_reference(name, reference(registry, name))
         else:
             store.delete_reference(name)
@@ -199,7 +201,7 @@ def reference_task(registry: Registry, store: BlobStore) -> Task:
 
 
 def reference(registry: Registry, name: ArtifactName) -> bytes:
-    """What the store remembers of an artifact: its revisions, oldest first, its branches and tags, and who may see it."""
+    """Return the reference of an artifact, as JSON: revisions, oldest first, refs and visibility."""
     revisions = sorted(registry.revisions(name, with_files=False), key=lambda each: each.number)
     artifact = registry.get(name)
     content: dict[str, Any] = {
@@ -212,7 +214,7 @@ def reference(registry: Registry, name: ArtifactName) -> bytes:
     }
     settings = {"private": artifact.private, "gated": artifact.gated, "allow_unsafe_files": artifact.allow_unsafe_files}
     content |= {key: value for key, value in settings.items() if value}
-    refs, kind_of = registry.refs(name), kinds(registry.database, name)
+    refs, kind_of = registry.refs(name), ref_kinds(registry.database, name)
     if refs.keys() != {"main"} or refs["main"] != revisions[-1].id:
         protected = {each.name for each in aliases(registry.database, name) if each.protected}
         content["refs"] = {
@@ -221,26 +223,26 @@ def reference(registry: Registry, name: ArtifactName) -> bytes:
         }
     if artifact.kind in {PLAIN, DATASET}:
         content["kind"] = artifact.kind
-    return canonical(content) + b"\n"
+    return canonical_json(content) + b"\n"
 
 
 def _head(name: ArtifactName, registry: Registry) -> Revision | None:
-    """The newest revision; InvalidName where the artifact is spelt in other cases."""
+    """Return the head of `main`, or None. Raises InvalidName if the existing name differs in case."""
     head = registry.head(name)
     if head is None:
         return None
     found = registry.revision(name, head)
     if found.artifact != name:
-        raise InvalidName(f"`{name}` differs from `{found.artifact}` in upper and lower case alone: use that name.")
+        raise InvalidName(f"`{name}` differs from `{found.artifact}` only in upper and lower case: use that name.")
     return found
 
 
-def _keep(folder: Path, paths: Iterable[str], store: BlobStore) -> tuple[File, ...]:
+def _store_files(folder: Path, paths: Iterable[str], store: BlobStore) -> tuple[File, ...]:
     return tuple(File(path, *store.put_file(folder / path)) for path in paths)
 
 
 def _builds_on(head: Revision, files: tuple[File, ...], registry: Registry) -> bool:
-    """Whether `head` is no curated revision, and the curated one among its ancestors holds `files`."""
+    """Return whether `head` is not curated, and its nearest curated ancestor has these `files`."""
     if head.message == FROM_CARDS:
         return False
     known = {each.id: each for each in registry.revisions(head.artifact)}

@@ -1,4 +1,4 @@
-"""What is known: artifacts, revisions, scores. Derived, and rebuilt from cards and the store's references at any time."""
+"""The registry: artifacts, revisions and scores. It can always be rebuilt from the cards and the references in the store."""
 
 from hub.registry.index.tags import CURATED_OWNER
 from hub.registry.outbox.queue import Job

@@ -1,6 +1,6 @@
-"""Events: what a transaction does to an artifact, told to the parts that listen, within that transaction.
+"""Events: changes to an artifact, emitted to the parts that listen, within the transaction that makes them.
 
-So nobody hears of what was not committed, and everybody of what was.
+So listeners see exactly the committed changes.
 """
 
 from __future__ import annotations
@@ -25,28 +25,28 @@ _OF_A_SCORE = ("metric", "value", "unit", "benchmark", "split", "language", "bas
 
 
 def has_listeners(session: Session) -> bool:
-    """Return whether any part wants to hear of events: otherwise nobody needs to look up what happened."""
+    """Return whether any part listens to events; otherwise there is no need to collect the changes."""
     return any(part.listens(session) for part in parts())
 
 
 def emit(session: Session, artifact: ArtifactRow, scope: str, action: str, **facts: Any) -> None:
-    """Tell every part what happens to `artifact`. `facts` are JSON, and reach listeners as they are."""
+    """Send an event about `artifact` to every part. `facts` are JSON values, passed on unchanged."""
     event = Event(scope, action, artifact, facts)
     for part in parts():
         part.on_event(session, event)
 
 
 def emit_ref(session: Session, artifact: ArtifactRow, kind: str, name: str, old: str | None, new: str | None) -> None:
-    """A branch or tag is made, moves on or is taken away: `old` and `new` are revisions, None for none."""
+    """Emit that a branch or tag is created, moved or deleted. `old` and `new` are revision ids; None if it does not exist."""
     emit(session, artifact, CONTENT, "update", updatedRefs=[_updated_ref(kind, name, old, new)])
 
 
 def emit_rewrite(
     session: Session, artifact: ArtifactRow, refs: Iterable[RefRow], replaced: Mapping[str, Revision]
 ) -> None:
-    """Revisions are replaced, old id → new: one event with every branch and tag that was led elsewhere by that.
+    """Emit one event with all branches and tags that moved because revisions were replaced, old id → new.
 
-    `refs` are as they are afterwards. Of aliases nobody is told, here as elsewhere.
+    `refs` are those after the change. Aliases never cause events.
     """
     former = {revision.id: old for old, revision in replaced.items()}
     moved = [
@@ -58,7 +58,7 @@ def emit_rewrite(
 
 
 def score_event(score: ScoreRow) -> dict[str, Any]:
-    """A score, as webhooks are told of it: one of `scores` of an event with the scope SCORE."""
+    """Return a score as an entry of `scores` in an event of the scope SCORE."""
     return {name: getattr(score, name) for name in _OF_A_SCORE}
 
 

@@ -1,8 +1,8 @@
 """Optional parts: features that attach themselves through the entry-point group `hub.parts`.
 
-The core imports none of them: it asks every installed part at the few places below and works the same without any. A part is a class
-made without arguments; every method does nothing by default, so a part overrides only what it takes part in. `server.part.ServerPart`
-adds what a part may do in a server. See docs/internals/parts.md.
+The core imports none of them: it calls every installed part at the few places below and works the same without any. A part is a
+class without constructor arguments. Methods do nothing by default; a part overrides those that it needs. `server.part.ServerPart`
+adds the extension points of the server. See docs/internals/parts.md.
 """
 
 # ruff: noqa: ARG002 - the methods of the interface are for parts to override.
@@ -32,36 +32,36 @@ GROUP = "hub.parts"
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that a transaction does to an artifact."""
+    """A change to an artifact in a transaction."""
 
     scope: str
     """`repo`, `repo.content`, `repo.config` as on the Hugging Face Hub, or `score`."""
     action: str
     """`create`, `update`, `move` or `delete`."""
     artifact: ArtifactRow
-    """As it is before a move or a deletion, and after everything else."""
+    """Its state before a move or a deletion, and after any other change."""
     facts: Mapping[str, Any]
-    """What else listeners are told, as JSON."""
+    """Further content of the event, as JSON values."""
 
 
 class Part:
-    """An optional feature of the hub. Import what is heavy inside methods: every process that writes loads every part."""
+    """An optional feature of the hub. Import heavy modules inside methods: every process that writes loads every part."""
 
     name = ""
     """The name of its entry point."""
     tables: tuple[str, ...] = ()
-    """Modules that define its tables, created with a new registry; `hub index` adds those of parts that come later."""
+    """Modules that define its tables, created with a new registry; `hub index` creates those of parts installed later."""
     operations: tuple[str, ...] = ()
-    """Modules with its operations of administration, each with a tuple `OPERATIONS`."""
+    """Modules with its administrative operations, each with a tuple `OPERATIONS`."""
     admin_commands: Mapping[str, str] = MappingProxyType({})
     """Groups of `hub admin`: name → `module:attribute` of a Typer application."""
 
     def listens(self, session: Session) -> bool:
-        """Return whether anything is to be done on an event at all; otherwise nobody works out what happened."""
+        """Return whether the part handles events; if no part does, changes are not collected."""
         return False
 
     def on_event(self, session: Session, event: Event) -> None:
-        """Take notice of an event, in the transaction that causes it."""
+        """Handle an event, in the transaction that causes it."""
 
     def signature(
         self,
@@ -70,43 +70,43 @@ class Part:
         database: Database,
         store: BlobStore,
     ) -> Signature | None:
-        """Return the signature among the files of a new revision. Raises InvalidSignature for one that does not fit."""
+        """Return the signature among the files of a new revision, verified; None if unsigned. Raises InvalidSignature."""
         return None
 
     def signature_by(self, key: Path, files: Sequence[File], store: BlobStore) -> Signature | None:
-        """Return the signature among `files` as someone sees it who trusts the key in a file; None for unsigned files."""
+        """Return the signature among `files`, verified with the key in a file; None for unsigned files."""
         return None
 
     def revision(self, database: Database, artifact_id: int, text: str) -> str | None:
-        """Return the id of the revision that `text` means, where the registry itself knows none."""
+        """Return the id of the revision that `text` refers to, if the registry itself does not know it."""
         return None
 
     def origin(self, database: Database, name: ArtifactName) -> MirrorOrigin | None:
-        """Return where a copied repository comes from; None for one of this hub."""
+        """Return the origin of a mirrored repository; None for one of this hub."""
         return None
 
     def blobs(self, database: Database) -> Iterable[Digest]:
-        """Return the blobs that the part needs, so that garbage collection leaves them."""
+        """Return the blobs that the part needs, which garbage collection must keep."""
         return ()
 
 
 @cache
 def installed_parts() -> tuple[Part, ...]:
     """Return one instance of every installed part."""
-    return tuple(made() for made in load_all(GROUP))
+    return tuple(part() for part in load_all(GROUP))
 
 
 def parts() -> tuple[Part, ...]:
-    """Return the parts that are in use: all that are installed, without those that `HUB_WITHOUT_PARTS` names."""
-    left_out = {name.strip() for name in os.environ.get("HUB_WITHOUT_PARTS", "").split(",")}
-    return tuple(part for part in installed_parts() if part.name not in left_out)
+    """Return the active parts: all installed ones except those in `HUB_WITHOUT_PARTS`, a comma-separated list of names."""
+    disabled = {name.strip() for name in os.environ.get("HUB_WITHOUT_PARTS", "").split(",")}
+    return tuple(part for part in installed_parts() if part.name not in disabled)
 
 
 def signature_in(files: Sequence[File], name: ArtifactName, database: Database, store: BlobStore) -> Signature | None:
-    """Return what a part finds out about the signature of a new revision; None for an unsigned one. Raises InvalidSignature."""
+    """Return the verified signature of a new revision; None if unsigned. Raises InvalidSignature."""
     return next(filter(None, (part.signature(files, name, database, store) for part in parts())), None)
 
 
 def origin_of(database: Database, name: ArtifactName) -> MirrorOrigin | None:
-    """Return where a copied repository comes from; None for one of this hub."""
+    """Return the origin of a mirrored repository; None for one of this hub."""
     return next(filter(None, (part.origin(database, name) for part in parts())), None)

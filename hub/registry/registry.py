@@ -13,7 +13,7 @@ from hub.registry.artifacts.downloads import count_download
 from hub.registry.artifacts.rows import read_artifacts, read_revisions
 from hub.registry.database.database import Database
 from hub.registry.database.open import open_database
-from hub.registry.index.heads import chosen_revisions
+from hub.registry.index.current_revisions import current_revisions
 from hub.registry.index.tags import CURATED_OWNER
 from hub.registry.outbox.queue import Job, jobs
 from hub.registry.parts import parts
@@ -21,15 +21,15 @@ from hub.registry.search.search import find
 from hub.registry.uploads.uploads import uploaded_digests
 
 ALL_CARDS = "."
-"""The curated folder that stands for all of them, in `indexed`."""
+"""The entry of `indexed` for all curated folders together."""
 TAG = "tag"
-"""The kind of a ref that stays with its revision, and so is a pin."""
+"""The kind of a ref that never moves, and so is a pin."""
 _MAX_NEIGHBOURS = 20_000
-"""Most names that a misspelt one is compared with."""
+"""Maximum number of names that a misspelt name is compared with."""
 
 
 class Registry:
-    """What is known, in one database. Any number of threads and processes may use it at once."""
+    """The registry in a database. Any number of threads and processes may use it at once."""
 
     def __init__(self, database: Database, owner: str) -> None:
         self.database = database
@@ -39,8 +39,8 @@ class Registry:
     def open(cls, url_or_path: str | Path, owner: str = "local") -> Registry:
         """Open, create or migrate the registry at a path, a `sqlite:///` or a `postgresql://` URL.
 
-        `owner` is whose bare names come first. Raises DamagedFile for a database that is no registry or a newer one's,
-        Unreachable for a place that cannot be written.
+        `owner`: the account under which names without an owner are looked up first. Raises DamagedFile for a database that is not a
+        registry or belongs to a newer linguahub, Unreachable if it cannot be written.
         """
         database = open_database(url_or_path)
         try:
@@ -51,21 +51,21 @@ class Registry:
         return cls(database, owner)
 
     def get(self, name: str | ArtifactName) -> Artifact:
-        """The artifact called `name`. A bare name is looked for at the own owner, at `linguahub`, then everywhere.
+        """Return an artifact. A name without an owner is looked up under the user's account, then `linguahub`, then all owners.
 
-        Raises UnknownArtifact with near names, InvalidRequest when several owners have it.
+        Raises UnknownArtifact with similar names, InvalidRequest if several owners have an artifact of this name.
         """
         return read_artifacts(self.database, [self._id(name)])[0]
 
     def find(self, query: Query) -> Page:
-        """Artifacts that fit `query`, with total and facet counts; may be empty."""
+        """Return a page of the artifacts that match `query`, with total and facet counts. Raises InvalidRequest."""
         return find(self.database, query)
 
     def revision(self, name: str | ArtifactName, revision: str = "main") -> Revision:
-        """One revision: an id, its first 7 or more digits, a number, a ref, or what a part knows, such as git's id.
+        """Return a revision by id, at least 7 of its digits, number, ref, or an id that a part knows, such as a git commit's.
 
-        A branch or alias gives its newest revision that is not yanked. The others are pins, and give a yanked one, too.
-        Raises UnknownRevision, AllYanked.
+        A branch or alias gives its newest revision that is not yanked. All others are pins, and can give a yanked revision.
+        Raises UnknownArtifact, UnknownRevision, AllYanked.
         """
         artifact_id = self._id(name)
         ref = bare_ref(revision)
@@ -77,15 +77,15 @@ class Registry:
         at = refs.get(ref)
         wanted = at["id"] if at else revision.lower()
         if at and at["yanked"] and at["kind"] != TAG:
-            chosen = chosen_revisions(self.database, [artifact_id], ref)
-            if artifact_id not in chosen:
+            current = current_revisions(self.database, [artifact_id], ref)
+            if artifact_id not in current:
                 raise AllYanked(str(self._name(artifact_id)), ref, at["number"])
-            wanted = chosen[artifact_id]
+            wanted = current[artifact_id]
         listed = self.database.rows("SELECT id, number FROM revisions WHERE artifact_id = :id", {"id": artifact_id})
         found = [row["id"] for row in listed if str(row["number"]) == wanted]
         if re.fullmatch(r"[0-9a-f]{7,64}", wanted):
-            beginning = [row["id"] for row in listed if row["id"].startswith(wanted)]
-            found = beginning if len(beginning) == 1 else found
+            matching = [row["id"] for row in listed if row["id"].startswith(wanted)]
+            found = matching if len(matching) == 1 else found
         if not found:
             found = list(filter(None, (part.revision(self.database, artifact_id, wanted) for part in parts())))
         if found:
@@ -94,20 +94,20 @@ class Registry:
         raise UnknownRevision(revision, known, listing=f"hub show {name}")
 
     def tip(self, name: str | ArtifactName, revision: str = "main") -> Revision:
-        """As `revision`, but of a branch or alias its very last revision, yanked or not: what a commit is made on top of."""
+        """Like `revision`, but return the last revision of a branch or alias even if it is yanked: the parent of the next commit."""
         return self.revision(name, self.refs(name).get(bare_ref(revision), revision))
 
     def revisions(self, name: str | ArtifactName, *, with_files: bool = True) -> tuple[Revision, ...]:
-        """All revisions, newest first, yanked ones included; quicker without their files."""
+        """Return all revisions, newest first, including yanked ones; `with_files=False` is faster."""
         artifact_id = self._id(name)
         return read_revisions(self.database, self._name(artifact_id), artifact_id, with_files=with_files)
 
     def refs(self, name: str | ArtifactName) -> dict[str, str]:
-        """Branch, tag or alias → revision id, yanked or not: `main`."""
+        """Map branches, tags and aliases to revision ids, including yanked ones."""
         return self._refs(self._id(name))
 
     def head(self, name: ArtifactName, branch: str = "main") -> str | None:
-        """Id of the last revision of a branch, yanked or not; None for one that is not here."""
+        """Return the id of the last revision of a branch, even if it is yanked; None if artifact or branch do not exist."""
         rows = self.database.rows(
             "SELECT revision_id FROM refs JOIN artifacts ON artifacts.id = artifact_id WHERE key = :key AND refs.name = :branch",
             {"key": name.key, "branch": branch},
@@ -123,10 +123,10 @@ class Registry:
         branch: str = "main",
         actor: Actor | None = None,
     ) -> None:
-        """Make `revision` the head of a branch of `artifact`, in one transaction. Its number is given here, unless it is known.
+        """Make `revision` the head of a branch of `artifact`, in one transaction, and assign its number unless it is known.
 
-        `actor` is who does so on a server, for the audit log.
-        Raises Conflict unless the branch is at `expected_parent` (None: there is none yet).
+        `actor`: the originator on a server, for the audit log. Raises Conflict unless the branch is at `expected_parent` (None: the
+        branch does not exist yet).
         """
         from hub.registry.artifacts import record as writing
 
@@ -139,47 +139,47 @@ class Registry:
         revision: str,
         *,
         yanked: bool = True,
-        chosen: tuple[Artifact, Revision] | None = None,
+        current: tuple[Artifact, Revision] | None = None,
         actor: Actor | None = None,
         reason: str = "",
     ) -> Revision:
-        """Withdraw a revision without deleting it, or take that back; see `hub.publish.commit.yank`.
+        """Yank a revision, or undo it, and return it; see `hub.publish.commit.yank`.
 
-        `chosen` is the revision that `main` gives from then on and what it says about the artifact; None leaves the
-        artifact as it is described. `actor` and `reason` are for the audit log.
+        `current`: the revision that `main` gives afterwards, and the artifact as it describes it; None leaves the description as it
+        is. `actor` and `reason` are for the audit log.
         """
         from hub.registry.artifacts import record as writing
 
         found = self.tip(name, revision)
         with self.database.transaction() as session:
-            writing.yank(session, found.artifact, found.id, yanked=yanked, chosen=chosen, actor=actor, reason=reason)
+            writing.yank(session, found.artifact, found.id, yanked=yanked, current=current, actor=actor, reason=reason)
         return self.revision(name, found.id)
 
-    def forget(self, name: ArtifactName) -> None:
-        """Remove an artifact from what is known; nothing happens when it is not."""
+    def remove(self, name: ArtifactName) -> None:
+        """Delete an artifact from the registry; nothing happens if it does not exist."""
         from hub.registry.artifacts import record as writing
 
         with self.database.transaction() as session:
-            writing.forget(session, name)
+            writing.remove(session, name)
 
     def languages(self) -> dict[str, int]:
-        """Tag → number of artifacts, most frequent first."""
+        """Map language tags to their number of artifacts, most frequent first."""
         return dict(self.find(Query(limit=0)).facets["language"])
 
     def names(self) -> list[str]:
-        """All artifacts as `owner/name`, sorted."""
+        """Return the names of all artifacts as `owner/name`, sorted."""
         return [row[0] for row in self.database.rows("SELECT owner || '/' || name FROM artifacts ORDER BY key")]
 
     def count_download(self, name: ArtifactName) -> None:
-        """One more download of `name`; nothing happens when it is not here."""
+        """Count a download of `name`; nothing happens if the artifact does not exist."""
         count_download(self.database, name)
 
     def blobs(self) -> dict[Digest, int]:
-        """Every blob that a revision's files name, with its size in bytes."""
+        """Map the blobs of all files to their size in bytes."""
         return {Digest(row["digest"]): row["size_bytes"] for row in self.database.rows("SELECT * FROM blobs")}
 
-    def named(self) -> set[Digest]:
-        """Every blob that something here names: files of revisions, their manifests, what was sent of late, what parts need."""
+    def referenced_blobs(self) -> set[Digest]:
+        """Return all blobs in use: files and manifests of revisions, recent uploads, and blobs that parts need."""
         question = "SELECT digest FROM files UNION SELECT id FROM revisions"
         return {
             *(Digest(row[0]) for row in self.database.rows(question)),
@@ -188,12 +188,12 @@ class Registry:
         }
 
     def revision_names(self) -> dict[Digest, str]:
-        """Every revision as `owner/name@number`, by the digest of its manifest."""
+        """Map the digests of all manifests to their revisions, as `owner/name@number`."""
         question = "SELECT revisions.id, owner || '/' || name || '@' || number FROM revisions JOIN artifacts ON artifacts.id = artifact_id"
         return {Digest(row[0]): row[1] for row in self.database.rows(question)}
 
     def files_with(self, digest: Digest) -> list[str]:
-        """Files with these bytes, as `owner/name@number:path`."""
+        """Return the files with this digest, as `owner/name@number:path`."""
         question = (
             "SELECT owner || '/' || name || '@' || number || ':' || path FROM files "
             "JOIN revisions ON revisions.id = revision_id JOIN artifacts ON artifacts.id = artifact_id WHERE digest = :digest"
@@ -201,16 +201,16 @@ class Registry:
         return [row[0] for row in self.database.rows(question, {"digest": digest.hex})]
 
     def jobs(self) -> list[Job]:
-        """What the outbox holds, oldest first."""
+        """Return the jobs in the outbox, oldest first."""
         return jobs(self.database)
 
     def indexed(self) -> dict[str, tuple[str, str]]:
-        """Curated folder → its stamp and artifact, as of the last `hub index`. ALL_CARDS stands for all of them."""
+        """Map curated folders to their stamp and artifact when they were last indexed; ALL_CARDS is the entry for all of them."""
         rows = self.database.rows("SELECT source, stamp, artifact FROM indexed")
         return {row["source"]: (row["stamp"], row["artifact"]) for row in rows}
 
     def mark_indexed(self, source: str, stamp: str, artifact: str = "") -> None:
-        """Remember what a curated folder looked like when it was indexed."""
+        """Record the stamp of a curated folder that was indexed."""
         self.database.execute(
             "INSERT INTO indexed (source, stamp, artifact) VALUES (:source, :stamp, :artifact) "
             "ON CONFLICT (source) DO UPDATE SET stamp = excluded.stamp, artifact = excluded.artifact",
@@ -218,11 +218,11 @@ class Registry:
         )
 
     def unmark_indexed(self, source: str) -> None:
-        """Forget a curated folder that is gone."""
+        """Delete the record of a curated folder that no longer exists."""
         self.database.execute("DELETE FROM indexed WHERE source = :source", {"source": source})
 
     def close(self) -> None:
-        """Give back the database's connections."""
+        """Close the database's connections."""
         self.database.close()
 
     def _refs(self, artifact_id: int) -> dict[str, str]:
@@ -244,9 +244,7 @@ class Registry:
             {"key": bare.lower()},
         )
         if len(rows) > 1:
-            raise InvalidRequest(
-                f"`{bare}` could be {', '.join(row['name'] for row in rows)}: write it with its owner."
-            )
+            raise InvalidRequest(f"`{bare}` is ambiguous: use one of {', '.join(row['name'] for row in rows)}.")
         if rows:
             return int(rows[0]["id"])
         column = "owner || '/' || name" if not bare else "name"
@@ -255,7 +253,7 @@ class Registry:
         raise UnknownArtifact(str(name), known=dict.fromkeys(row[0] for row in known))
 
     def _candidates(self, name: str | ArtifactName) -> list[ArtifactName]:
-        """Full names that `name` may stand for, in order."""
+        """Return the full names to look up for `name`, in order."""
         if isinstance(name, ArtifactName):
             return [name]
         return list(dict.fromkeys(ArtifactName.parse(name, owner) for owner in (self.owner, CURATED_OWNER)))

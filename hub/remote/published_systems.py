@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from hub.convert import convert
 from hub.convert.import_file import TOKENIZER
 from hub.errors import DamagedFile, InvalidRequest, Unreachable
-from hub.publish.card_only import weights_elsewhere
+from hub.publish.card_only import missing_weights
 from hub.publish.publish import publish
 from hub.records import Artifact, Revision, Upstream
 from hub.registry import Registry
@@ -43,7 +43,7 @@ def pull(
     """
     name = str(artifact.name)
     if not artifact.upstream:
-        raise weights_elsewhere(artifact)
+        raise missing_weights(artifact)
     weights = [each for each in artifact.upstream if Path(each.file).name not in TOKENIZER]
     if artifact.kind not in CONVERTED or len(weights) != 1 or not artifact.bases:
         raise InvalidRequest(

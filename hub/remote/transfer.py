@@ -20,12 +20,12 @@ from hub.cards.describe import DATASET
 from hub.cards.policy import check_contents
 from hub.errors import Conflict, DamagedFile, Forbidden, HubError, InvalidRequest, Unauthenticated, Unreachable
 from hub.names import COMMIT_DIGITS, ArtifactName, Digest
-from hub.publish.commit import check, suspects, yank
+from hub.publish.commit import check, unsafe_files, yank
 from hub.publish.index import read_manifest
 from hub.publish.publish import FROM_CARDS, drain_outbox, with_files
 from hub.records import Artifact, Revision
 from hub.registry.accounts.permissions import Actor
-from hub.registry.artifacts.scans import flag
+from hub.registry.artifacts.scans import mark_unsafe_files
 
 if TYPE_CHECKING:
     from hub.local import LocalHub
@@ -137,7 +137,7 @@ def _record(
     )  # fmt: skip
     described = with_files(check(bare, kept.files, (), hub.store), kept.files, hub.store)
     if artifact.allow_unsafe_files:
-        flag(hub.registry.database, suspects(kept.files, (), hub.store))
+        mark_unsafe_files(hub.registry.database, unsafe_files(kept.files, (), hub.store))
     branch = "main" if is_newest or head is None else f"pulled/{shown.number}"
     before = hub.registry.head(artifact.name, branch)
     hub.registry.record(described, kept, before, branch=branch, actor=Actor("hub pull", address=endpoint.address))

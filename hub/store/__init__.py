@@ -1,7 +1,7 @@
-"""Where bytes live: blobs known by their SHA-256, and one small reference per artifact that lists its revisions.
+"""Stores of blobs, which are identified by their SHA-256, and of references, one per artifact, which list its revisions.
 
-A store knows no names but digests. References are the exception that makes the registry disposable: they are
-written after the registry's transaction, and `hub index` reads them when `registry.db` is gone.
+Blobs have no names. References make it possible to rebuild the registry: they are written after the registry's transaction, and
+`hub index` reads them if `registry.db` is lost.
 """
 
 from __future__ import annotations
@@ -21,70 +21,70 @@ __all__ = ["BlobStore", "FolderStore", "MemoryStore", "open_store"]
 
 @runtime_checkable
 class BlobStore(Protocol):
-    """What every store does; `tests/hub/store/test_contract.py` holds all of them to it."""
+    """The interface of a store, tested for every implementation by `tests/hub/store/test_contract.py`."""
 
     def put(self, source: BinaryIO | bytes, expected: Digest | None = None) -> tuple[Digest, int]:
-        """Keep the bytes of `source`; their digest and size in bytes.
+        """Store the bytes of `source`. Return their digest and size in bytes.
 
-        Raises `DamagedFile` if the digest is not `expected` (nothing is kept), `Unreachable` if the bytes cannot be written and
-        `DiskFull` if the disk is full.
+        Raises `DamagedFile` if the digest is not `expected`, `Unreachable` if the bytes cannot be written and `DiskFull` if the disk
+        is full; nothing is stored then.
         """
 
     def put_file(self, path: Path, expected: Digest | None = None) -> tuple[Digest, int]:
-        """Keep a copy of the file at `path`; free of charge when its bytes are here already."""
+        """Store a copy of the file at `path`, unless the store has its bytes already. Returns and raises like `put`."""
 
     def refresh(self, digest: Digest) -> bool:
-        """Make bytes that are here count as just put; False where they have to be put again for that."""
+        """Reset the age of a blob. Return False if it must be put again instead."""
 
     def open(self, digest: Digest) -> BinaryIO:
-        """The bytes, from their beginning. Raises UnknownFile."""
+        """Open a blob for reading. Raises UnknownFile."""
 
     def path(self, digest: Digest) -> Path | None:
-        """A local file with exactly these bytes, for mmap and sendfile; None when the store has none."""
+        """Return a local file with exactly these bytes, for mmap and sendfile; None if the store has none."""
 
     def url(self, digest: Digest, seconds: int = 3600) -> str | None:
-        """An address from which anybody may read the bytes for some seconds; None when the store has none."""
+        """Return a URL from which anyone can read the blob for `seconds`; None if the store has none."""
 
     def age_s(self, digest: Digest) -> float:
-        """Seconds since the bytes were last put, new ones or the same again. Raises UnknownFile."""
+        """Return the seconds since the blob was last put. Raises UnknownFile."""
 
     def size(self, digest: Digest) -> int:
-        """Size in bytes. Raises UnknownFile."""
+        """Return the size in bytes. Raises UnknownFile."""
 
     def __contains__(self, digest: Digest) -> bool: ...
 
     def digests(self) -> Iterator[Digest]:
-        """All blobs, in no order."""
+        """Yield the digests of all blobs, in no order."""
 
     def delete(self, digest: Digest) -> None:
-        """Forget a blob; nothing happens when there is none."""
+        """Delete a blob; nothing happens if it does not exist."""
 
     def delete_unused(self, digest: Digest, seconds: float) -> bool:
-        """Forget a blob that nobody has put for so many seconds; whether it is gone by this call."""
+        """Delete a blob that was last put at least `seconds` ago. Return whether this call deleted it."""
 
     def write_reference(self, name: ArtifactName, content: bytes) -> None:
-        """Keep the reference of an artifact, in place of its former one. A reader sees the old or the new one whole."""
+        """Replace the reference of an artifact atomically."""
 
     def references(self) -> Iterator[tuple[str, bytes]]:
-        """`owner/name` and content of every reference, sorted by name."""
+        """Yield `owner/name` and content of every reference, sorted by name."""
 
     def delete_reference(self, name: ArtifactName) -> None:
-        """Forget a reference; nothing happens when there is none."""
+        """Delete a reference; nothing happens if it does not exist."""
 
-    def room(self) -> int | None:
-        """Bytes that still fit; None when nobody can tell."""
+    def free_bytes(self) -> int | None:
+        """Return the free space in bytes; None if unknown."""
 
     def unfinished(self) -> list[str]:
-        """Writes that have not ended, or were interrupted."""
+        """Return the names of writes in progress or interrupted."""
 
     def sweep(self) -> list[str]:
-        """Remove what interrupted writers left behind; what was removed."""
+        """Delete the files of interrupted writes. Return their names."""
 
 
 def open_store(address: str | Path) -> BlobStore:
-    """The store in a folder, at `file:///FOLDER` or at `s3://BUCKET/PREFIX`. Nothing is asked or created yet.
+    """Return the store in a folder, at `file:///FOLDER` or at `s3://BUCKET/PREFIX`, without creating or connecting to it.
 
-    Raises InvalidRequest for other addresses, MissingExtra when obstore is not installed.
+    Raises InvalidRequest for other addresses, MissingExtra if obstore is not installed.
     """
     text = str(address)
     if text.startswith("s3://"):
@@ -93,6 +93,6 @@ def open_store(address: str | Path) -> BlobStore:
         return BucketStore(text)
     if "://" in text and not text.startswith("file:///"):
         raise InvalidRequest(
-            f"{text.partition('://')[0]!r} stores are not served: give a folder, file:///FOLDER or s3://BUCKET/PREFIX."
+            f"unsupported store {text.partition('://')[0]!r}: use a folder, file:///FOLDER or s3://BUCKET/PREFIX."
         )
     return FolderStore(Path(unquote(text.removeprefix("file://"))) if "://" in text else Path(text))

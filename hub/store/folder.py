@@ -1,11 +1,11 @@
-"""Blobs as files of one folder.
+"""A store in a folder.
 
     blobs/ab/abcdef…       content; its name is its SHA-256
     refs/<owner>/<name>.json   references
-    incoming/              unfinished writes, in the same file system, so that a rename finishes them
+    incoming/              unfinished writes, on the same file system, so that a rename finishes them
 
-A file is written under `incoming/`, its digest computed on the way, synced, and renamed; then its folder is synced.
-A crash leaves a file in `incoming/`, never half a blob.
+A file is written to `incoming/` while its digest is computed, synced and renamed; then its folder is synced. A crash leaves a
+file in `incoming/`, never an incomplete blob.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ from hub.errors import DamagedFile, DiskFull, UnknownFile, Unreachable
 from hub.names import ArtifactName, Digest
 
 CHUNK_BYTES = 1 << 20
-_WRITTEN_BEHIND = 16 << 20
-"""Bytes after which the kernel is asked to begin writing them: what has to be synced at the end is then nearly nothing."""
-_WORTH_A_THREAD = 256 << 10
-"""Bytes from which on handing over a piece costs less than writing it."""
+_WRITEBACK_BYTES = 16 << 20
+"""Number of bytes after which the kernel is told to start writing them, so that little is left to sync at the end."""
+_MIN_THREADED_BYTES = 256 << 10
+"""Minimum chunk size for which a background thread is faster than writing directly."""
 ABANDONED_S = 3600.0
-"""An unfinished write untouched for so long belongs to a process that is gone."""
+"""Age in seconds at which an untouched unfinished write is considered abandoned."""
 
 
 class FolderStore:
-    """A BlobStore on a file system. Any number of processes may use one folder at once."""
+    """A BlobStore on a file system. Any number of processes may use a folder at once."""
 
     def __init__(self, root: Path) -> None:
         self.root = Path(root)
 
     def put(self, source: BinaryIO | bytes, expected: Digest | None = None) -> tuple[Digest, int]:
-        """Keep bytes; DamagedFile when they are not `expected`."""
+        """See `BlobStore.put`."""
         with self._unfinished() as unfinished:
             digest, size = _copy(source, unfinished)
             if expected is not None and digest != expected:
@@ -51,7 +51,7 @@ class FolderStore:
         return digest, size
 
     def put_file(self, path: Path, expected: Digest | None = None) -> tuple[Digest, int]:
-        """Keep a copy of a file."""
+        """See `BlobStore.put_file`."""
         try:
             with path.open("rb") as source:
                 digest = Digest(hashlib.file_digest(source, "sha256").hexdigest())
@@ -63,7 +63,7 @@ class FolderStore:
             raise Unreachable(f"cannot read {path}: {error.strerror}.") from error
 
     def refresh(self, digest: Digest) -> bool:
-        """Whether the blob is here; if so, it counts as just put, so that nobody collects it before it is named."""
+        """See `BlobStore.refresh`. A fresh blob is not garbage-collected before it is referenced."""
         try:
             os.utime(self._file(digest))
         except FileNotFoundError:
@@ -71,7 +71,7 @@ class FolderStore:
         return True
 
     def open(self, digest: Digest) -> BinaryIO:
-        """The bytes, from their beginning; UnknownFile when absent."""
+        """See `BlobStore.open`."""
         try:
             return self._file(digest).open("rb")
         except FileNotFoundError:
@@ -80,23 +80,23 @@ class FolderStore:
             raise Unreachable(f"cannot read {self._file(digest)}: {error.strerror}.") from error
 
     def path(self, digest: Digest) -> Path | None:
-        """The blob's own file."""
+        """Return the file of the blob."""
         file = self._file(digest)
         return file if file.is_file() else None
 
     def url(self, digest: Digest, seconds: int = 3600) -> str | None:  # noqa: ARG002 - the protocol's signature
-        """None: files of this machine have no address."""
+        """Return None: local files have no URL."""
         return None
 
     def age_s(self, digest: Digest) -> float:
-        """Seconds since the bytes were last put; UnknownFile when absent."""
+        """See `BlobStore.age_s`."""
         try:
             return time.time() - self._file(digest).stat().st_mtime
         except FileNotFoundError:
             raise UnknownFile(digest.hex, listing="hub verify") from None
 
     def size(self, digest: Digest) -> int:
-        """Size in bytes; UnknownFile when absent."""
+        """See `BlobStore.size`."""
         try:
             return self._file(digest).stat().st_size
         except FileNotFoundError:
@@ -106,19 +106,19 @@ class FolderStore:
         return self._file(digest).is_file()
 
     def digests(self) -> Iterator[Digest]:
-        """All blobs."""
+        """See `BlobStore.digests`; sorted."""
         for file in sorted((self.root / "blobs").glob("??/*")):
             yield Digest(file.name)
 
     def delete(self, digest: Digest) -> None:
-        """Forget a blob."""
+        """See `BlobStore.delete`."""
         self._file(digest).unlink(missing_ok=True)
 
     def delete_unused(self, digest: Digest, seconds: float) -> bool:
-        """Forget a blob that nobody has put for so many seconds.
+        """See `BlobStore.delete_unused`.
 
-        It is moved away before it is looked at: whoever puts it again from then on finds it absent and writes it anew, and one
-        that was put at the last moment is moved back.
+        The blob is moved aside before its age is checked: a later put writes it again, and a blob that was put at the last moment is
+        moved back.
         """
         aside = self.root / "incoming" / f"unused-{digest.hex}"
         try:
@@ -133,7 +133,7 @@ class FolderStore:
         return True
 
     def adopt(self, path: Path, digest: Digest) -> bool:
-        """Make the file at `path` a blob by a second name, if it is in the same file system; its bytes are not looked at."""
+        """Add the file at `path` as a hard link, without reading it. Return False if it is on another file system."""
         target = self._file(digest)
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -143,34 +143,34 @@ class FolderStore:
         return True
 
     def write_reference(self, name: ArtifactName, content: bytes) -> None:
-        """Keep an artifact's reference in place of its former one."""
+        """See `BlobStore.write_reference`."""
         with self._unfinished() as unfinished:
             _write(unfinished.file, content)
             unfinished.finish(self._reference(name))
 
     def references(self) -> Iterator[tuple[str, bytes]]:
-        """Name and content of every reference, sorted."""
+        """See `BlobStore.references`."""
         folder = self.root / "refs"
         for file in sorted(folder.glob("*/*.json")):
             yield file.relative_to(folder).with_suffix("").as_posix(), file.read_bytes()
 
     def delete_reference(self, name: ArtifactName) -> None:
-        """Forget a reference."""
+        """See `BlobStore.delete_reference`."""
         self._reference(name).unlink(missing_ok=True)
 
-    def room(self) -> int | None:
-        """Free bytes of the file system."""
+    def free_bytes(self) -> int | None:
+        """Return the free bytes of the file system."""
         folder = self.root
         while not folder.exists():
             folder = folder.parent
         return shutil.disk_usage(folder).free
 
     def unfinished(self) -> list[str]:
-        """Files that are being written, or whose writer is gone."""
+        """Return the names of files that are being written or were abandoned."""
         return sorted(file.name for file in (self.root / "incoming").glob("*"))
 
     def sweep(self) -> list[str]:
-        """Remove unfinished writes of processes that are gone."""
+        """Delete abandoned writes. Return their names."""
         removed = []
         for file in sorted((self.root / "incoming").glob("*")):
             if time.time() - file.stat().st_mtime > ABANDONED_S:
@@ -186,7 +186,7 @@ class FolderStore:
 
     @contextmanager
     def _unfinished(self) -> Iterator[_Unfinished]:
-        """A file to write into; gone at the end unless it was finished. Failing disks become Unreachable."""
+        """Open a temporary file, deleted at the end unless it was finished. Raises Unreachable, DiskFull."""
         incoming = self.root / "incoming"
         try:
             incoming.mkdir(parents=True, exist_ok=True)
@@ -199,12 +199,12 @@ class FolderStore:
                     unfinished.path.unlink(missing_ok=True)
         except OSError as error:
             if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-                raise DiskFull(f"cannot write into {self.root}: the disk is full. Nothing was kept.") from error
-            raise Unreachable(f"cannot write into {self.root}: {error.strerror}. Nothing was kept.") from error
+                raise DiskFull(f"cannot write into {self.root}: the disk is full. Nothing was stored.") from error
+            raise Unreachable(f"cannot write into {self.root}: {error.strerror}. Nothing was stored.") from error
 
 
 class _Unfinished:
-    """A file that is nothing yet."""
+    """A file that is being written."""
 
     def __init__(self, file: BinaryIO, path: Path) -> None:
         self.file = file
@@ -215,10 +215,10 @@ class _Unfinished:
         os.fsync(self.file.fileno())
         self.path.chmod(0o644)  # mkstemp gives 0600; a web server under another user reads blobs too.
         target.parent.mkdir(parents=True, exist_ok=True)
-        self.path.replace(target)  # A reader sees the whole file or none of it.
+        self.path.replace(target)  # Readers see the complete file or none.
         folder = os.open(target.parent, os.O_RDONLY)
         try:
-            os.fsync(folder)  # Without it the name itself may not survive a power cut.
+            os.fsync(folder)  # Otherwise the name may not survive a power cut.
         finally:
             os.close(folder)
 
@@ -229,20 +229,20 @@ def _copy(source: BinaryIO | bytes, target: _Unfinished) -> tuple[Digest, int]:
         hashed.update(source)
         _write(target.file, source)
         return Digest(hashed.hexdigest()), len(source)
-    size = begun = 0
-    with _Behind(target.file) as behind:
+    size = synced = 0
+    with _BackgroundWriter(target.file) as writer:
         while chunk := source.read(CHUNK_BYTES):
-            behind.write(chunk)
+            writer.write(chunk)
             hashed.update(chunk)
             size += len(chunk)
-            if size - begun >= _WRITTEN_BEHIND:
-                behind.begin_syncing(begun, size - begun)
-                begun = size
+            if size - synced >= _WRITEBACK_BYTES:
+                writer.start_writeback(synced, size - synced)
+                synced = size
     return Digest(hashed.hexdigest()), size
 
 
-class _Behind:
-    """Writes large pieces in a thread of its own, while the next one arrives and is hashed. It is never behind by more than one."""
+class _BackgroundWriter:
+    """Writes large chunks in a background thread, while the next one is received and hashed. At most one chunk is pending."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -261,14 +261,14 @@ class _Behind:
 
     def write(self, chunk: bytes) -> None:
         self._wait()
-        if len(chunk) < _WORTH_A_THREAD:
+        if len(chunk) < _MIN_THREADED_BYTES:
             _write(self._file, chunk)
             return
         self._thread = self._thread or ThreadPoolExecutor(1)
         self._pending = self._thread.submit(_write, self._file, chunk)
 
-    def begin_syncing(self, start: int, size: int) -> None:
-        """Linux begins to write the pages of a range that is not needed soon; it drops none that is not written yet."""
+    def start_writeback(self, start: int, size: int) -> None:
+        """Tell the kernel that a range is not needed soon, on which Linux starts to write its pages."""
         self._wait()
         if hasattr(os, "posix_fadvise"):
             os.posix_fadvise(self._file.fileno(), start, size, os.POSIX_FADV_DONTNEED)
@@ -280,7 +280,7 @@ class _Behind:
 
 
 def _write(file: BinaryIO, content: bytes) -> None:
-    """All of `content`: a raw file may take less than it is given."""
+    """Write all of `content`; a raw file may write less than requested at a time."""
     remaining = memoryview(content)
     while remaining:
         remaining = remaining[file.write(remaining) :]

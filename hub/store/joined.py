@@ -1,4 +1,4 @@
-"""Pieces of bytes, one after the other, as one file to read from: nothing is held but the piece that is being read."""
+"""Read a sequence of byte chunks as one file, with only the current chunk in memory."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 
-class Pieces(io.RawIOBase):
-    """A file over pieces that come one by one. `read` gives what is left of a piece without copying it once more."""
+class ChunkedFile(io.RawIOBase):
+    """A readable file over a sequence of chunks. `read` returns the rest of a chunk without another copy."""
 
     def __init__(self) -> None:
         self._left = memoryview(b"")
 
     @abstractmethod
-    def next_piece(self) -> bytes | None:
-        """What comes next; None at the end, however often it is asked."""
+    def next_chunk(self) -> bytes | None:
+        """Return the next chunk; None at the end, also when called again."""
 
     def readable(self) -> bool:
-        """Always."""
+        """Return True."""
         return True
 
     def readinto(self, buffer: Buffer) -> int:
-        """Fill `buffer` as far as the present piece goes; 0 at the end."""
+        """Fill `buffer` from the current chunk and return the number of bytes; 0 at the end."""
         target = memoryview(buffer)
         self._fill()
         count = min(len(target), len(self._left))
@@ -35,29 +35,29 @@ class Pieces(io.RawIOBase):
         return count
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """At most `size` bytes of the present piece, or everything; empty at the end."""
+        """Return at most `size` bytes of the current chunk, or everything if `size` is negative; empty at the end."""
         if size is None or size < 0:
             return self.readall()
         self._fill()
-        given, self._left = self._left[:size], self._left[size:]
-        whole = given.obj
-        return whole if isinstance(whole, bytes) and len(whole) == len(given) else bytes(given)
+        view, self._left = self._left[:size], self._left[size:]
+        chunk = view.obj
+        return chunk if isinstance(chunk, bytes) and len(chunk) == len(view) else bytes(view)
 
     def _fill(self) -> None:
         while not self._left:
-            piece = self.next_piece()
-            if piece is None:
+            chunk = self.next_chunk()
+            if chunk is None:
                 return
-            self._left = memoryview(piece)
+            self._left = memoryview(chunk)
 
 
-class Joined(Pieces):
-    """A file over pieces that somebody yields."""
+class JoinedChunks(ChunkedFile):
+    """A readable file over an iterator of chunks."""
 
-    def __init__(self, pieces: Iterator[bytes]) -> None:
+    def __init__(self, chunks: Iterator[bytes]) -> None:
         super().__init__()
-        self._pieces = pieces
+        self._chunks = chunks
 
-    def next_piece(self) -> bytes | None:
-        """The next one."""
-        return next(self._pieces, None)
+    def next_chunk(self) -> bytes | None:
+        """Return the next chunk; None at the end."""
+        return next(self._chunks, None)

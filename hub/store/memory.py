@@ -1,4 +1,4 @@
-"""Blobs in memory: for tests, and for looking at a registry without touching the disk."""
+"""A store in memory, for tests and for reading a registry without touching the disk."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hub.names import ArtifactName, Digest
 
 
 class MemoryStore:
-    """A BlobStore that ends with the process."""
+    """A BlobStore in the memory of this process."""
 
     def __init__(self) -> None:
         self._blobs: dict[Digest, bytes] = {}
@@ -22,7 +22,7 @@ class MemoryStore:
         self._references: dict[str, bytes] = {}
 
     def put(self, source: BinaryIO | bytes, expected: Digest | None = None) -> tuple[Digest, int]:
-        """Keep bytes; DamagedFile when they are not `expected`."""
+        """See `BlobStore.put`."""
         content = source if isinstance(source, bytes) else source.read()
         digest = Digest(hashlib.sha256(content).hexdigest())
         if expected is not None and digest != expected:
@@ -34,77 +34,77 @@ class MemoryStore:
         return digest, len(content)
 
     def put_file(self, path: Path, expected: Digest | None = None) -> tuple[Digest, int]:
-        """Keep a copy of a file."""
+        """See `BlobStore.put_file`."""
         return self.put(path.read_bytes(), expected)
 
     def refresh(self, digest: Digest) -> bool:
-        """Make bytes that are here count as just put."""
+        """See `BlobStore.refresh`."""
         if digest not in self._blobs:
             return False
         self._put_at[digest] = time.monotonic()
         return True
 
     def open(self, digest: Digest) -> BinaryIO:
-        """The bytes, from their beginning; UnknownFile when absent."""
+        """See `BlobStore.open`."""
         return io.BytesIO(self._get(digest))
 
     def path(self, digest: Digest) -> Path | None:  # noqa: ARG002 - the protocol's signature
-        """None: there are no files here."""
+        """Return None: there are no files."""
         return None
 
     def url(self, digest: Digest, seconds: int = 3600) -> str | None:  # noqa: ARG002 - the protocol's signature
-        """None: nobody else can read this memory."""
+        """Return None: no other process can read this memory."""
         return None
 
     def age_s(self, digest: Digest) -> float:
-        """Seconds since the bytes were last put; UnknownFile when absent."""
+        """See `BlobStore.age_s`."""
         self._get(digest)
         return time.monotonic() - self._put_at[digest]
 
     def size(self, digest: Digest) -> int:
-        """Size in bytes; UnknownFile when absent."""
+        """See `BlobStore.size`."""
         return len(self._get(digest))
 
     def __contains__(self, digest: Digest) -> bool:
         return digest in self._blobs
 
     def digests(self) -> Iterator[Digest]:
-        """All blobs."""
+        """See `BlobStore.digests`."""
         return iter(tuple(self._blobs))
 
     def delete(self, digest: Digest) -> None:
-        """Forget a blob."""
+        """See `BlobStore.delete`."""
         self._blobs.pop(digest, None)
 
     def delete_unused(self, digest: Digest, seconds: float) -> bool:
-        """Forget a blob that nobody has put for so many seconds."""
+        """See `BlobStore.delete_unused`."""
         if digest not in self or self.age_s(digest) < seconds:
             return False
         self.delete(digest)
         return True
 
     def write_reference(self, name: ArtifactName, content: bytes) -> None:
-        """Keep an artifact's reference in place of its former one."""
+        """See `BlobStore.write_reference`."""
         self._references[str(name)] = content
 
     def references(self) -> Iterator[tuple[str, bytes]]:
-        """Name and content of every reference, sorted."""
+        """See `BlobStore.references`."""
         return iter(sorted(self._references.items()))
 
     def delete_reference(self, name: ArtifactName) -> None:
-        """Forget a reference."""
+        """See `BlobStore.delete_reference`."""
         self._references.pop(str(name), None)
 
-    def room(self) -> int | None:
-        """None: the machine decides."""
+    def free_bytes(self) -> int | None:
+        """Return None: unknown."""
         return None
 
     def unfinished(self) -> list[str]:
-        """None: a write is over before it can be seen."""
+        """Return an empty list: writes are atomic."""
         return []
 
     def sweep(self) -> list[str]:
-        """Nothing: an interrupted writer leaves nothing here."""
+        """Return an empty list: interrupted writes leave nothing behind."""
         return []
 
     def _get(self, digest: Digest) -> bytes:

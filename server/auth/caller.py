@@ -12,7 +12,7 @@ from hub.errors import Forbidden, Unauthenticated
 from hub.local import LocalHub
 from hub.names import ArtifactName
 from hub.records import Artifact
-from hub.registry.accounts.permissions import NOBODY, Account, Actor, Caller
+from hub.registry.accounts.permissions import ANONYMOUS, Account, Actor, Caller
 from server.auth.browser_session import browser_session_of, client_address
 
 WRONG_TOKEN = "Invalid credentials in Authorization header"  # noqa: S105 - clients compare this text
@@ -20,7 +20,7 @@ WRONG_TOKEN = "Invalid credentials in Authorization header"  # noqa: S105 - clie
 
 
 def caller_of(request: Request, hub: LocalHub) -> Caller:
-    """Return the caller, looked up once per request; NOBODY without token and session. Raises Unauthenticated for an invalid token."""
+    """Return the caller, looked up once per request; ANONYMOUS without token and session. Raises Unauthenticated for an invalid token."""
     known: Caller | None = getattr(request.state, "caller", None)
     if known is None:
         secret = secret_of(request.headers.get("authorization", ""))
@@ -76,7 +76,7 @@ def _require(caller: Caller, name: ArtifactName, allowed: bool, what: str) -> Ac
 def _browser_caller(request: Request, hub: LocalHub) -> Caller:
     """Return the caller of a browser session. A cookie only authorizes reading; changes need a form of `csrf_forms`."""
     session = browser_session_of(request, hub) if request.method in {"GET", "HEAD"} else None
-    return session.caller if session else NOBODY
+    return session.caller if session else ANONYMOUS
 
 
 def secret_of(header: str) -> str | None:

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 from fastapi import Depends, Request
 
 from hub.errors import Forbidden, InvalidRequest
-from hub.registry.accounts.permissions import NOBODY, Account
+from hub.registry.accounts.permissions import ANONYMOUS, Account
 from server.auth.access import Hub
 from server.auth.browser_session import BrowserSession, browser_session_of, csrf_token_of
 from server.http.request_bodies import read_body
@@ -61,7 +61,7 @@ def _form(request: Request, hub: Hub, fields: Annotated[dict[str, str], Depends(
     ):
         raise Forbidden("this form has expired: reload the page and try again.")
     session = browser_session_of(request, hub)
-    request.state.caller = session.caller if session else NOBODY
+    request.state.caller = session.caller if session else ANONYMOUS
     return Form(fields, session)
 
 

@@ -13,7 +13,7 @@ def require_room(hub: LocalHub, name: ArtifactName, sizes: dict[Digest, int], *,
 
     `unknown_bytes` is the size of files whose digests are not known yet.
     """
-    room = hub.store.room()
+    room = hub.store.free_bytes()
     if room is not None and unknown_bytes > room:
         raise DiskFull(f"`{name}` needs {unknown_bytes} bytes, but the disk of the store has only {room} bytes left.")
     owner = hub.accounts.find(name.owner)

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
 from hub.errors import ClientTimeout, InvalidRequest, TooLarge
-from hub.store.joined import Pieces
+from hub.store.joined import ChunkedFile
 from server.http.middleware import HttpLayer
 
 T = TypeVar("T")
@@ -52,7 +52,7 @@ class BodyLimit(HttpLayer):
         await self.app(scope, receive_and_count, send)
 
 
-class BodyReader(Pieces):
+class BodyReader(ChunkedFile):
     """A request body as a file for a worker thread. While the thread processes one piece, the next one is received.
 
     It uses about 2 MiB. Create it on the event loop, and `close` it if reading can stop early. Reading raises TooLarge for
@@ -74,7 +74,7 @@ class BodyReader(Pieces):
             self._next.cancel()
         super().close()
 
-    def next_piece(self) -> bytes | None:
+    def next_chunk(self) -> bytes | None:
         """Return the next piece of about 1 MiB, and start to receive the one after it."""
         coming = self._next or self._schedule()
         piece = coming.result()

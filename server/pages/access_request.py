@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from hub.local import LocalHub
 from hub.records import Artifact
-from hub.registry.artifacts.access_requests import ask, may_download, status_of
+from hub.registry.artifacts.access_requests import add_request, may_download, status_of
 from server.auth.access import Hub, VisibleArtifact
 from server.auth.browser_session import csrf_token_of
 from server.auth.caller import actor_of, caller_of
@@ -21,7 +21,7 @@ from server.pages.login import SEE_OTHER
 def request_access(request: Request, hub: Hub, form: SignedInForm, artifact: VisibleArtifact) -> Response:
     """Request access and redirect to the page of the artifact, which shows the status of the request."""
     assert form.session is not None, "a signed-in form has a session"
-    ask(hub.registry.database, artifact, account_in(form.session), actor_of(request, form.session.caller))
+    add_request(hub.registry.database, artifact, account_in(form.session), actor_of(request, form.session.caller))
     return RedirectResponse(page_path(artifact), SEE_OTHER)
 
 

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from hub.errors import InvalidRequest, Unknown
 from hub.local import LocalHub
 from hub.records import Artifact, Page, Query
-from hub.registry.artifacts.scans import scans_in, worst_words
+from hub.registry.artifacts.scans import scans_in, worst_verdict_text
 from hub.registry.search.search import SORTS
 from server.auth.access import Hub
 from server.auth.caller import caller_of
@@ -85,7 +85,7 @@ def _row(hub: LocalHub, artifact: Artifact, requested_language: str) -> dict[str
         "languages": [formatting.language(tag) for tag in tags[:SHOWN_LANGUAGES]],
         "more_languages": len(tags[SHOWN_LANGUAGES:]),
         # Few artifacts are allowed to contain such files, so few lookups are needed.
-        "unsafe": worst_words(scans_in(hub.registry.database, artifact.revision).values())
+        "unsafe": worst_verdict_text(scans_in(hub.registry.database, artifact.revision).values())
         if artifact.allow_unsafe_files
         else None,
         "score": artifact.scores[0] if artifact.scores else None,

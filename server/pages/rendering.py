@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse
 
 from hub.registry import CURATED_OWNER
 from hub.registry.accounts.permissions import Caller
-from hub.registry.artifacts.scans import worst_words
+from hub.registry.artifacts.scans import worst_verdict_text
 from server.auth.browser_session import local_path
 from server.http.urls import file_path, page_path
 from server.pages import formatting
@@ -62,7 +62,7 @@ def _environment() -> Environment:
         "number": formatting.number,
         "short_name": formatting.short_name,
         "provenance": formatting.provenance,
-        "worst_scan": worst_words,
+        "worst_scan": worst_verdict_text,
     }
     environment.globals |= {
         "page_path": page_path,

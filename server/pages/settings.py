@@ -51,7 +51,7 @@ def create_token(request: Request, hub: Hub, form: PasswordForm) -> Response:
             actor,
             name=form.get("name").strip(),
             artifact=form.get("repo").strip(),
-            lasts=timedelta(days=days) if days else None,
+            lifetime=timedelta(days=days) if days else None,
         )
     except KeyError:
         return _page(request, hub, form.session, problem=InvalidRequest("choose one of the offered expirations."))

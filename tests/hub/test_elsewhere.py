@@ -1,4 +1,4 @@
-"""Registry and store elsewhere: the whole hub on every pair of places."""
+"""The hub with every combination of registry and store."""
 
 import itertools
 
@@ -23,7 +23,7 @@ PLACES = list(itertools.product(["sqlite", "postgres"], ["folder", "bucket"]))
 
 
 def a_home(request, folder, registry, store):
-    """A home whose registry and store are in these places, found by the variables that say so."""
+    """A home with this registry and store, configured by environment variables."""
     environment = {"HUB_HOME": str(folder), "HUB_CARDS": str(folder / "no-cards")}
     if registry == "postgres":
         environment["DATABASE_URL"] = postgres.a_database(request.getfixturevalue("cluster"))
@@ -52,7 +52,7 @@ def test_an_artifact_is_published_found_and_read(home, tmp_path):
         assert again.registry.revision("mulan-yo") == revision
 
 
-def test_a_registry_that_was_deleted_comes_back_from_the_store(home, tmp_path, request):
+def test_a_deleted_registry_is_rebuilt_from_the_store(home, tmp_path, request):
     with LocalHub.open(home) as hub:
         first = publish(a_folder(tmp_path / "a"), NAME, hub.registry, hub.store)
         second = publish(a_folder(tmp_path / "b", seed=1), NAME, hub.registry, hub.store)
@@ -77,7 +77,7 @@ def test_a_backup_is_restored_elsewhere_and_says_when_it_cannot_be(home, tmp_pat
             report = back_up(hub.registry, hub.store, tmp_path / "backup")
             assert (report.blobs, report.faults) == (len(revision.files) + 1, ())
         assert report.linked == report.blobs
-        with pytest.raises(InvalidRequest, match="is no empty registry"):
+        with pytest.raises(InvalidRequest, match="is not an empty registry"):
             restore(tmp_path / "backup", hub.registry.database, hub.store)
     kind = "postgres" if home.database_url else "sqlite"
     other = a_home(request, tmp_path / "other", kind, "folder")
@@ -94,7 +94,7 @@ def test_a_backup_is_restored_elsewhere_and_says_when_it_cannot_be(home, tmp_pat
         assert restored.registry.find(Query(text="yoruba")).total == 1
 
 
-def test_a_password_is_never_told():
+def test_a_password_is_never_printed():
     address = open_database("postgresql://ada:secret@db.example:5432/hub").address
     assert address == "postgresql://ada@db.example:5432/hub"
 

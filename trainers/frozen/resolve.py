@@ -10,7 +10,7 @@ from hub.bases.family import pipeline_class_of, read_json
 from hub.errors import DoesNotFit, InvalidRequest
 from hub.loader.sources import Sources
 from hub.local import LocalHub
-from hub.publish.card_only import weights_elsewhere
+from hub.publish.card_only import missing_weights
 from hub.records import Pin
 from hub.remote.configurations import fetch_pipeline
 from hub.weights.digest import digest_of
@@ -87,7 +87,7 @@ def find_encoder(name: str, hub: LocalHub) -> FrozenSource:
             f"the registry has no weights of `{name}`: run `hub pull {name}`, and give the folder that it prints as --encoder."
         )
     if not artifact.weights_digest:
-        raise weights_elsewhere(artifact)
+        raise missing_weights(artifact)
     return FrozenSource(
         Pin(name=str(artifact.name), digest=artifact.weights_digest), hub.snapshot(artifact.name), artifact.name.name
     )

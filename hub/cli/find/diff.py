@@ -46,12 +46,12 @@ def diff(
 
 def _local(name: str, before: str, after: str) -> dict[str, Any]:
     from hub.local import LocalHub
-    from hub.publish.diff import as_json, difference
+    from hub.publish.diff import diff_revisions, to_json
 
     with LocalHub.open() as hub:
         artifact = hub.registry.get(name).name
         first, second = hub.registry.revision(artifact, before), hub.registry.revision(artifact, after)
-        return {"before": first.id, "after": second.id, **as_json(difference(first, second, hub.store))}
+        return {"before": first.id, "after": second.id, **to_json(diff_revisions(first, second, hub.store))}
 
 
 def _remote(address: str, name: str, before: str, after: str) -> dict[str, Any]:

@@ -51,11 +51,11 @@ def leaderboard(
 
 def _local(filters: dict[str, Any], limit: int) -> list[dict[str, Any]]:
     from hub.local import LocalHub
-    from hub.registry.scores.leaderboard import Contest
+    from hub.registry.scores.leaderboard import LeaderboardQuery
     from hub.registry.scores.leaderboard import leaderboard as best_scores
 
     with LocalHub.open() as hub:
-        places, _ = best_scores(hub.registry.database, Contest(**filters), limit)
+        places, _ = best_scores(hub.registry.database, LeaderboardQuery(**filters), limit)
     return [asdict(each) | {"artifact": str(each.artifact)} for each in places]
 
 

@@ -16,7 +16,7 @@ from hub.errors import DoesNotFit
 from hub.loader.modules.module_config import WEIGHTS, ModuleConfig, PromptRule
 from hub.loader.modules.shared_encoder import SharedEncoder
 from hub.loader.modules.translator import Translator
-from hub.records import joined
+from hub.records import join_names
 from hub.systems.architectures import build
 from hub.weights.sizes import bytes_of
 from hub.weights.strict import load_weights, stored_dtype
@@ -74,7 +74,7 @@ def load_module(
     with torch.device("meta"), no_init_weights():  # no memory, no random start
         module = build(config.variant.architecture, config.module)
     encoder = _join_encoders(shared, config)
-    encoder_name = f"`{joined(pin.name for pin in config.variant.encoders) or config.own_encoder}`"
+    encoder_name = f"`{join_names(pin.name for pin in config.variant.encoders) or config.own_encoder}`"
     if "in_width" in config.module and config.module["in_width"] != encoder.width:
         raise DoesNotFit(
             f"`{name}` reads states of width {config.module['in_width']}, and its encoder {encoder_name} gives {encoder.width}. "

@@ -1,4 +1,4 @@
-"""The audit log: what somebody changed on a server. Written in the transaction of the change itself."""
+"""The audit log: the changes that accounts made on a server, each written in the transaction of the change."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One line of the audit log."""
+    """One entry of the audit log."""
 
     at: datetime | None
     actor: str
@@ -27,13 +27,13 @@ class AuditEntry:
     subject: str
     detail: dict[str, Any]
     id: int = 0
-    """Later lines have larger ones."""
+    """Later entries have larger ids."""
     address: str = ""
-    """Of the client."""
+    """IP address of the client."""
 
 
-def note(session: Session, actor: Actor, action: str, subject: str, **detail: Any) -> None:
-    """Write down that `actor` does `action` to `subject`, when this transaction does."""
+def log_action(session: Session, actor: Actor, action: str, subject: str, **detail: Any) -> None:
+    """Record in this transaction that `actor` performs `action` on `subject`."""
     from hub.registry.tables.accounts import AuditRow
 
     session.add(
@@ -50,7 +50,7 @@ def note(session: Session, actor: Actor, action: str, subject: str, **detail: An
 
 
 def read_audit(database: Database, *, subject: str = "", before: int = 0, limit: int = 100) -> list[AuditEntry]:
-    """The newest lines first, those before the line `before`; of one subject when it is given."""
+    """Return up to `limit` entries, newest first; only those with ids below `before`, and of one `subject`, if given."""
     conditions = ["subject = :subject"] * bool(subject) + ["id < :before"] * bool(before)
     rows = database.rows(
         f"SELECT * FROM audit {'WHERE ' * bool(conditions)}{' AND '.join(conditions)} ORDER BY id DESC LIMIT :limit",  # noqa: S608 - constants

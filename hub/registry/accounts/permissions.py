@@ -1,4 +1,4 @@
-"""Who may do what: accounts, tokens, and the one who asks. No I/O, no SQL."""
+"""Permissions: accounts, tokens and callers, without I/O or SQL."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hub.records import Artifact
 
 USER, ORGANISATION = "user", "organisation"
 ROLES = ("read", "write", "admin")
-"""Of a member in an organisation, each including the ones before."""
+"""Roles in an organisation; each includes the previous ones."""
 TOKEN_ROLES = ("read", "write")
 
 
@@ -26,39 +26,39 @@ class Account:
     full_name: str
     email: str
     is_admin: bool
-    """Of the whole server."""
+    """Whether it administers the whole server."""
     quota_bytes: int | None
-    """Most bytes that its artifacts may hold; None: any."""
+    """Maximum size of its artifacts in bytes; None for no limit."""
     created_at: datetime
     removed_at: datetime | None = None
-    """Since when nobody is it any more; its artifacts stay, and its name is not given again."""
+    """When it was removed; its artifacts stay, and its name stays reserved."""
 
     @property
     def key(self) -> str:
-        """What is unique."""
+        """The lower-case name, which is unique."""
         return self.name.lower()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
-    """What stands for an account in a program. The secret itself is nowhere."""
+    """An access token of an account. The secret itself is not stored."""
 
     id: int
     name: str
     role: str
     """`read` or `write`."""
     artifact: str
-    """Key of the one artifact that it is for; empty for all."""
+    """Key of the artifact that it is restricted to; empty for all."""
     created_at: datetime
     last_used_at: datetime | None
     revoked_at: datetime | None = None
     expires_at: datetime | None = None
-    """None: never."""
+    """None for no expiry."""
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Whose name stands in the audit log."""
+    """The originator of a change, as recorded in the audit log."""
 
     name: str
     token: str = ""
@@ -67,38 +67,38 @@ class Actor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """The one who asks: nobody, or an account with a token, in a browser, or both."""
+    """The caller of a request: anonymous, or an account with a token, a browser session or both."""
 
     account: Account | None = None
     token: Token | None = None
     in_browser: bool = False
-    """Whether it is a session; one that was begun with a token may what the token may."""
+    """Whether it is a browser session. A session that was started with a token has the token's permissions."""
     roles: Mapping[str, str] = field(default_factory=dict)
-    """Organisation, in lower case → role."""
+    """Organisation in lower case → role."""
 
     @property
     def actor(self) -> Actor:
-        """For the audit log."""
+        """The actor for the audit log."""
         means = self.token.name if self.token else "password" if self.in_browser else ""
         return Actor(self.account.name if self.account else "", means)
 
     @property
     def is_admin(self) -> bool:
-        """Whether the whole server is theirs, and the token not for one artifact alone."""
+        """Whether the account is an administrator, and the token is not restricted to one artifact."""
         return self.account is not None and self.account.is_admin and not self._is_narrow()
 
     @property
     def may_change_account(self) -> bool:
-        """Whether they may make tokens and let devices in. Tokens may not: what is revoked must not live on in another one."""
+        """Whether the caller may create tokens and authorize devices. Tokens may not, so that a revoked token has no successors."""
         return self.account is not None and self.in_browser and self.token is None
 
     @property
     def may_change_server(self) -> bool:
-        """Whether they may do what administrators do."""
+        """Whether the caller may administer the server."""
         return self.is_admin and self._writes()
 
     def role_in(self, owner: str) -> str:
-        """Role in a namespace; empty for a stranger."""
+        """Return the role in a namespace; empty without one."""
         if self.account is None:
             return ""
         if self.account.is_admin or self.account.key == owner.lower():
@@ -106,29 +106,29 @@ class Caller:
         return self.roles.get(owner.lower(), "")
 
     def may_read(self, artifact: Artifact) -> bool:
-        """Whether the artifact exists for them."""
+        """Return whether the caller may see the artifact."""
         if not artifact.private:
             return True
         return bool(self.role_in(artifact.name.owner)) and self._reaches(artifact.name)
 
     def may_write(self, name: ArtifactName) -> bool:
-        """Whether they may commit to `name`, or create it."""
+        """Return whether the caller may commit to `name`."""
         return self._writes() and self.role_in(name.owner) in {"write", "admin"} and self._reaches(name)
 
     def may_publish_scores_of(self, artifact: Artifact) -> bool:
-        """Whether they may publish a score of `artifact` under their own name, or doubt one."""
+        """Return whether the caller may publish or dispute scores of `artifact`."""
         return self._writes() and self._reaches(artifact.name) and self.may_read(artifact)
 
     def may_create(self, name: ArtifactName) -> bool:
-        """Whether they may make an artifact of this name; a token for one artifact makes none."""
+        """Return whether the caller may create an artifact called `name`. A token for one artifact may not."""
         return self.may_write(name) and not self._is_narrow()
 
     def may_administer(self, name: ArtifactName) -> bool:
-        """Whether they may delete, move and open or close `name`."""
+        """Return whether the caller may delete, move and configure `name`."""
         return self._writes() and self.role_in(name.owner) == "admin" and not self._is_narrow()
 
     def owners(self) -> tuple[str, ...] | None:
-        """Namespaces, in lower case, whose private artifacts they find; None: all."""
+        """Return the namespaces, in lower case, whose private artifacts the caller finds; None for all."""
         if self.account is None or self._is_narrow():
             return ()
         return None if self.account.is_admin else (self.account.key, *sorted(self.roles))
@@ -143,4 +143,4 @@ class Caller:
         return self.token is None or self.token.artifact in {"", name.key}
 
 
-NOBODY = Caller()
+ANONYMOUS = Caller()

@@ -1,4 +1,4 @@
-"""Rows of accounts → records."""
+"""Read accounts and roles from rows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def account_of(row: Any) -> Account:
-    """A row as a record."""
+    """Convert a row of the table `accounts`."""
     return Account(
         id=row["id"],
         name=row["name"],
@@ -27,7 +27,7 @@ def account_of(row: Any) -> Account:
 
 
 def roles_of(database: Database, account: Account) -> dict[str, str]:
-    """Organisation, in lower case → role that the user has there."""
+    """Map the organisations of a user, in lower case, to the user's roles."""
     rows = database.rows(
         "SELECT accounts.key, role FROM memberships JOIN accounts ON accounts.id = organisation_id WHERE user_id = :id",
         {"id": account.id},

@@ -1,6 +1,6 @@
-"""Secrets: made here and known by their SHA-256 afterwards, or chosen by people and kept as Argon2id makes of them.
+"""Generate and verify secrets: random tokens are stored as SHA-256, passwords as Argon2id hashes.
 
-Argon2id has the parameters of RFC 9106 that `argon2-cffi` chooses.
+Argon2id uses the parameters of RFC 9106, the defaults of `argon2-cffi`.
 """
 
 from __future__ import annotations
@@ -16,40 +16,42 @@ if TYPE_CHECKING:
     from argon2 import PasswordHasher
 
 PREFIX = "lh_"
-"""Lets people and secret scanners see what it is."""
+"""Lets people and secret scanners recognise a token."""
 MIN_LENGTH = 10
-"""Characters of a password. NIST SP 800-63B asks for eight at least."""
+"""Minimum length of a password in characters. NIST SP 800-63B requires at least eight."""
 MAX_LENGTH = 1024
-_AT_ONCE = BoundedSemaphore(4)
-"""Each comparison takes 64 MiB: somebody who knocks a hundred times at once must not take them all."""
-_NOBODYS = "$argon2id$v=19$m=65536,t=3,p=4$c29tZXRoaW5nIG5vYm9keSBrbm93cw$0jiPzUG5sqPnIxPLBTdFyuGNmQm+WnMUZmy1PGOyA1w"
-"""Compared with when there is no such user, so that the answer takes as long."""
+_HASHING_SLOTS = BoundedSemaphore(4)
+"""Each hash takes 64 MiB, so many simultaneous logins must not run at once."""
+_DUMMY_HASH = (
+    "$argon2id$v=19$m=65536,t=3,p=4$c29tZXRoaW5nIG5vYm9keSBrbm93cw$0jiPzUG5sqPnIxPLBTdFyuGNmQm+WnMUZmy1PGOyA1w"
+)
+"""Verified when there is no such user, so that the response takes as long."""
 
 
 def new_secret(prefix: str = PREFIX) -> str:
-    """256 random bits that say what they are."""
+    """Return a prefix and 256 random bits."""
     return prefix + secrets.token_urlsafe(32)
 
 
 def sha256_of(secret: str) -> str:
-    """What is kept of a secret that nobody can guess."""
+    """Return the stored form of a random secret."""
     return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
 
 
-def digest_of(password: str) -> str:
-    """What is kept of a password."""
+def hash_password(password: str) -> str:
+    """Return the stored form of a password. Raises InvalidRequest, MissingExtra."""
     if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
-        raise InvalidRequest(f"a password has {MIN_LENGTH} to {MAX_LENGTH} characters.")
+        raise InvalidRequest(f"a password must have {MIN_LENGTH} to {MAX_LENGTH} characters.")
     return _hasher().hash(password)
 
 
-def matches(kept: str | None, password: str) -> bool:
-    """Whether `kept` was made of `password`."""
+def verify_password(hashed: str | None, password: str) -> bool:
+    """Return whether `hashed` is the hash of `password`; False, after the same time, without a hash."""
     from argon2.exceptions import InvalidHashError, VerificationError
 
     try:
-        with _AT_ONCE:
-            return _hasher().verify(kept or _NOBODYS, password[: MAX_LENGTH + 1]) and kept is not None
+        with _HASHING_SLOTS:
+            return _hasher().verify(hashed or _DUMMY_HASH, password[: MAX_LENGTH + 1]) and hashed is not None
     except (VerificationError, InvalidHashError):
         return False
 

@@ -1,6 +1,6 @@
-"""Browser sessions: begun by a password or a token, known by their SHA-256, over after a while.
+"""Browser sessions, started with a password or a token and stored by the SHA-256 of their secret.
 
-A session that was begun with a token may what the token may, and ends with it.
+A session that was started with a token has the token's permissions and ends with it.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from hub.errors import Unknown
-from hub.registry.accounts.audit import note
+from hub.registry.accounts.audit import log_action
 from hub.registry.accounts.permissions import Account, Actor, Caller, Token
 from hub.registry.accounts.rows import account_of, roles_of
 from hub.registry.accounts.secrets import new_secret, sha256_of
-from hub.registry.accounts.tokens import token_numbered
+from hub.registry.accounts.tokens import find_token
 from hub.registry.database.clock import from_column, to_column, utc_now
 
 if TYPE_CHECKING:
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
 
 PREFIX = "lhs_"
 IDLE = timedelta(days=7)
-"""A session that nobody has used for so long is over."""
+"""Sessions that were not used for this long have expired."""
 MAX_LIFETIME = timedelta(days=30)
-"""No session is older: the password is asked for again."""
-NOTED_EVERY = timedelta(minutes=10)
-"""How exactly the last use is known, as of tokens."""
+"""Maximum age of a session; after that, the password is required again."""
+USE_INTERVAL = timedelta(minutes=10)
+"""Minimum time between updates of `used_at`."""
 _AGENT_CHARACTERS = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A browser in which somebody is logged in. The secret itself is in its cookie and nowhere else."""
+    """A browser in which an account is logged in. The secret is only in the browser's cookie."""
 
     id: int
     agent: str
@@ -45,41 +45,41 @@ class Session:
 
 
 class UnknownSession(Unknown):
-    """The account has no such session."""
+    """The account has no session with this id."""
 
     noun = "session"
     listing = "hub admin user list"
 
 
 class Sessions:
-    """Who is logged in with a browser."""
+    """The browser sessions of all accounts."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
 
     def begin(self, account: Account, actor: Actor, *, token: Token | None = None, agent: str = "") -> str:
-        """The secret of a new session; those that are over are forgotten."""
+        """Start a session and return its secret. Expired sessions are deleted."""
         from sqlalchemy import delete
 
         from hub.registry.tables.accounts import SessionRow
 
         secret = new_secret(PREFIX)
         with self.database.transaction() as transaction:
-            over = (SessionRow.used_at < utc_now() - IDLE) | (SessionRow.created_at < utc_now() - MAX_LIFETIME)
-            transaction.execute(delete(SessionRow).where(over))
+            is_expired = (SessionRow.used_at < utc_now() - IDLE) | (SessionRow.created_at < utc_now() - MAX_LIFETIME)
+            transaction.execute(delete(SessionRow).where(is_expired))
             transaction.add(
                 SessionRow(
                     account_id=account.id, token_id=token.id if token else None, sha256=sha256_of(secret),
                     agent=agent[:_AGENT_CHARACTERS], address=actor.address, created_at=utc_now(), used_at=utc_now(),
                 )
             )  # fmt: skip
-            note(
+            log_action(
                 transaction, actor, "session.begin", account.name, means=f"token {token.name}" if token else "password"
             )
         return secret
 
     def find(self, secret: str) -> tuple[Session, Caller] | None:
-        """The session with this secret, and who is logged in there; None when it is none, or over."""
+        """Return the session with this secret and its caller; None if the secret is invalid or the session has expired."""
         now = utc_now()
         rows = self.database.rows(
             "SELECT sessions.id AS session_id, token_id, agent, address, sessions.created_at AS session_created_at, used_at, "
@@ -90,17 +90,17 @@ class Sessions:
         if not rows:
             return None
         session, account = _session(rows[0], prefix="session_"), account_of(rows[0])
-        token = token_numbered(self.database, rows[0]["token_id"]) if session.with_token else None
+        token = find_token(self.database, rows[0]["token_id"]) if session.with_token else None
         if session.with_token and token is None:
             return None
-        if now - session.used_at > NOTED_EVERY:
+        if now - session.used_at > USE_INTERVAL:
             values = {"now": to_column(now), "id": session.id}
             self.database.execute("UPDATE sessions SET used_at = :now WHERE id = :id", values)
         roles = roles_of(self.database, account)
         return session, Caller(account=account, token=token, roles=roles, in_browser=True)
 
     def of(self, account: Account) -> list[Session]:
-        """Where somebody is logged in, the newest first."""
+        """Return the sessions of an account, newest first."""
         now = utc_now()
         rows = self.database.rows(
             "SELECT * FROM sessions WHERE account_id = :id AND used_at > :used AND created_at > :created ORDER BY id DESC",
@@ -109,7 +109,7 @@ class Sessions:
         return [_session(row) for row in rows]
 
     def end(self, account: Account, session_id: int, actor: Actor) -> None:
-        """Log out there. Raises UnknownSession when the account has no such session."""
+        """End a session. Raises UnknownSession if the account has no such session."""
         from hub.registry.tables.accounts import SessionRow
 
         with self.database.transaction() as transaction:
@@ -117,11 +117,11 @@ class Sessions:
             if row is None or row.account_id != account.id:
                 raise UnknownSession(str(session_id))
             transaction.delete(row)
-            note(transaction, actor, "session.end", account.name)
+            log_action(transaction, actor, "session.end", account.name)
 
 
 def end_sessions(transaction: Transaction, account: Account) -> None:
-    """Log somebody out everywhere."""
+    """End all sessions of an account."""
     from sqlalchemy import delete
 
     from hub.registry.tables.accounts import SessionRow

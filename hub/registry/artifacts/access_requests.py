@@ -1,4 +1,4 @@
-"""Gated artifacts: everybody sees them, files are for those whose request was accepted."""
+"""Access requests: everyone can see a gated artifact, but only accounts with an accepted request can download its files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from hub.errors import InvalidRequest
 from hub.names import ArtifactName
 from hub.records import Artifact
-from hub.registry.accounts.audit import note
+from hub.registry.accounts.audit import log_action
 from hub.registry.accounts.permissions import Account, Actor, Caller
 from hub.registry.database.clock import from_column, utc_now
 
@@ -21,8 +21,8 @@ STATUSES = ("pending", "accepted", "rejected")
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """Somebody asks for the files of a gated artifact."""
+class AccessRequest:
+    """An account's request for the files of a gated artifact."""
 
     user: str
     full_name: str
@@ -33,14 +33,14 @@ class Request:
 
 
 def may_download(database: Database, caller: Caller, artifact: Artifact) -> bool:
-    """Whether the files of an artifact that the caller may read are given to them."""
+    """Return whether the caller, who may see the artifact, may download its files."""
     if not artifact.gated or caller.role_in(artifact.name.owner):
         return True
     return caller.account is not None and status_of(database, artifact.name, caller.account) == "accepted"
 
 
 def status_of(database: Database, name: ArtifactName, account: Account) -> str:
-    """`pending`, `accepted`, `rejected`, or empty for somebody who has not asked."""
+    """Return `pending`, `accepted` or `rejected`; empty if the account has made no request."""
     rows = database.rows(
         "SELECT status FROM access_requests JOIN artifacts ON artifacts.id = artifact_id "
         "WHERE artifacts.key = :key AND account_id = :account",
@@ -49,10 +49,10 @@ def status_of(database: Database, name: ArtifactName, account: Account) -> str:
     return rows[0]["status"] if rows else ""
 
 
-def requests(database: Database, name: ArtifactName, status: str) -> list[Request]:
-    """Who has asked and was answered so, oldest first. Raises InvalidRequest."""
+def access_requests(database: Database, name: ArtifactName, status: str) -> list[AccessRequest]:
+    """Return the access requests with a status, oldest first. Raises InvalidRequest."""
     if status not in STATUSES:
-        raise InvalidRequest(f"{status[:80]!r} is no status of a request: {', '.join(STATUSES)} are.")
+        raise InvalidRequest(f"invalid status {status[:80]!r}: choose one of {', '.join(STATUSES)}.")
     rows = database.rows(
         "SELECT accounts.name, full_name, email, status, reason, at FROM access_requests "
         "JOIN accounts ON accounts.id = account_id JOIN artifacts ON artifacts.id = artifact_id "
@@ -60,31 +60,31 @@ def requests(database: Database, name: ArtifactName, status: str) -> list[Reques
         {"key": name.key, "status": status},
     )
     return [
-        Request(row["name"], row["full_name"], row["email"], row["status"], row["reason"], from_column(row["at"]))
+        AccessRequest(row["name"], row["full_name"], row["email"], row["status"], row["reason"], from_column(row["at"]))
         for row in rows
     ]
 
 
-def ask(database: Database, artifact: Artifact, account: Account, actor: Actor) -> str:
-    """Ask for the files; the status afterwards. An answer that was given stands."""
+def add_request(database: Database, artifact: Artifact, account: Account, actor: Actor) -> str:
+    """Request access and return the resulting status. A request that was already decided keeps its status."""
     if not artifact.gated:
-        raise InvalidRequest(f"`{artifact.name}` is not gated: its files can be downloaded.")
+        raise InvalidRequest(f"`{artifact.name}` is not gated: its files can be downloaded without a request.")
     known = status_of(database, artifact.name, account)
     status = known or ("accepted" if artifact.gated == AUTO else "pending")
     if not known:
-        answer(database, artifact.name, account, status, actor)
+        set_status(database, artifact.name, account, status, actor)
     return status
 
 
-def answer(
+def set_status(
     database: Database, name: ArtifactName, account: Account, status: str, actor: Actor, *, reason: str = ""
 ) -> None:
-    """Let somebody in, turn them away, or let them wait again."""
+    """Accept or reject an access request, or make it pending again. Raises InvalidRequest."""
     from hub.registry.tables.accounts import AccessRequestRow
     from hub.registry.tables.artifacts import artifact_row
 
     if status not in STATUSES:
-        raise InvalidRequest(f"{status[:80]!r} is no status of a request: {', '.join(STATUSES)} are.")
+        raise InvalidRequest(f"invalid status {status[:80]!r}: choose one of {', '.join(STATUSES)}.")
     with database.transaction() as session:
         artifact = artifact_row(session, name)
         assert artifact is not None, "the artifact was found before"
@@ -92,4 +92,4 @@ def answer(
             account_id=account.id, artifact_id=artifact.id, status=status, reason=reason[:1000], at=utc_now()
         )
         session.merge(row)
-        note(session, actor, "access", str(name), user=account.name, status=status)
+        log_action(session, actor, "access", str(name), user=account.name, status=status)

@@ -1,7 +1,7 @@
-"""Aliases: names such as `@stable` that move from revision to revision when somebody says so.
+"""Aliases: names of revisions, such as `@stable`, that are moved by hand.
 
-They are refs, so that everything that takes a revision takes an alias. Branches move with every commit and tags stay;
-an alias is moved by hand, and a protected one only by those who may administer the artifact.
+They are refs, so an alias can be used wherever a revision can. Branches move with every commit and tags never move. A protected
+alias can be moved only by accounts that may administer the artifact.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from hub.errors import Forbidden, InvalidName, UnknownRevision
 from hub.names import ArtifactName
-from hub.registry.accounts.audit import note
+from hub.registry.accounts.audit import log_action
 from hub.registry.accounts.permissions import Actor
 
 if TYPE_CHECKING:
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from hub.registry.tables.artifacts import ArtifactRow, RefRow
 
 ALIAS = "alias"
-"""The kind of a ref that is one."""
+"""The kind of a ref that is an alias."""
 PATTERN = r"@[a-z][a-z0-9._-]{0,62}"
 MAX_ALIASES = 100
-"""Of one artifact."""
+"""Maximum number of aliases of an artifact."""
 
 
 @dataclass(frozen=True, slots=True)
 class Alias:
-    """A name that is moved by hand."""
+    """A name of a revision that is moved by hand."""
 
     name: str
     revision: str
@@ -39,7 +39,7 @@ class Alias:
 
 
 def aliases(database: Database, name: ArtifactName) -> list[Alias]:
-    """All aliases of an artifact, sorted by name."""
+    """Return the aliases of an artifact, sorted by name."""
     rows = database.rows(
         "SELECT refs.name, revision_id, protected FROM refs JOIN artifacts ON artifacts.id = artifact_id "
         "WHERE key = :key AND refs.kind = :kind ORDER BY 1",
@@ -49,11 +49,9 @@ def aliases(database: Database, name: ArtifactName) -> list[Alias]:
 
 
 def check_alias(alias: str) -> str:
-    """The name of an alias, or InvalidName."""
+    """Return a valid name of an alias. Raises InvalidName."""
     if re.fullmatch(PATTERN, alias) is None or ".." in alias:
-        raise InvalidName(
-            f"{alias[:100]!r} is no alias: write `@` and up to 63 small letters, digits, `.`, `_` or `-`."
-        )
+        raise InvalidName(f"invalid alias {alias[:100]!r}: use `@` and up to 63 characters a–z, 0–9, `.`, `_` and `-`.")
     return alias
 
 
@@ -67,9 +65,9 @@ def set_alias(
     may_administer: bool,
     protected: bool | None = None,
 ) -> Alias:
-    """Make or move an alias. `protected` is left as it is when it is None.
+    """Create or move an alias. `protected`: None leaves the protection unchanged.
 
-    Raises InvalidName, Forbidden for a protected one (or for protecting one) by somebody who may not administer the artifact.
+    Raises InvalidName, and Forbidden if `may_administer` is False and the alias is, becomes or stops being protected.
     """
     from hub.registry.artifacts.record import enqueue_reference
     from hub.registry.tables.artifacts import RefRow
@@ -78,7 +76,7 @@ def set_alias(
     with database.transaction() as session:
         artifact, found = _find(session, name, alias)
         if not may_administer and (protected or (found is not None and (found.protected or protected is False))):
-            raise Forbidden(f"`{alias}` of `{name}` is protected: an administrator of `{name.owner}` moves it.")
+            raise Forbidden(f"`{alias}` of `{name}` is protected: only an administrator of `{name.owner}` can move it.")
         if found is None:
             _check_limit(session, artifact, name)
             found = RefRow(
@@ -88,7 +86,7 @@ def set_alias(
         former = found.revision_id
         found.revision_id = revision_id
         found.protected = found.protected if protected is None else protected
-        note(
+        log_action(
             session,
             actor,
             "alias.set",
@@ -103,7 +101,7 @@ def set_alias(
 
 
 def delete_alias(database: Database, name: ArtifactName, alias: str, actor: Actor, *, may_administer: bool) -> None:
-    """Take an alias away. Raises UnknownRevision, and Forbidden for a protected one."""
+    """Delete an alias. Raises UnknownRevision, and Forbidden if it is protected and `may_administer` is False."""
     from hub.registry.artifacts.record import enqueue_reference
 
     with database.transaction() as session:
@@ -111,9 +109,11 @@ def delete_alias(database: Database, name: ArtifactName, alias: str, actor: Acto
         if found is None or found.kind != ALIAS:
             raise UnknownRevision(alias, listing=f"hub alias {name}")
         if found.protected and not may_administer:
-            raise Forbidden(f"`{alias}` of `{name}` is protected: an administrator of `{name.owner}` takes it away.")
+            raise Forbidden(
+                f"`{alias}` of `{name}` is protected: only an administrator of `{name.owner}` can delete it."
+            )
         session.delete(found)
-        note(session, actor, "alias.delete", str(name), name=alias, revision=found.revision_id)
+        log_action(session, actor, "alias.delete", str(name), name=alias, revision=found.revision_id)
         enqueue_reference(session, name)
 
 
@@ -124,7 +124,7 @@ def _check_limit(session: Session, artifact: ArtifactRow, name: ArtifactName) ->
 
     known = select(func.count()).select_from(RefRow).where(RefRow.artifact_id == artifact.id, RefRow.kind == ALIAS)
     if (session.scalar(known) or 0) >= MAX_ALIASES:
-        raise InvalidName(f"`{name}` has {MAX_ALIASES} aliases, and no more are kept: take one away first.")
+        raise InvalidName(f"`{name}` already has {MAX_ALIASES} aliases, the maximum: delete one first.")
 
 
 def _find(session: Session, name: ArtifactName, alias: str) -> tuple[ArtifactRow, RefRow | None]:

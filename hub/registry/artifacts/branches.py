@@ -1,4 +1,4 @@
-"""Branches, which move on with commits, and tags, which stay. Both share one set of names."""
+"""Branches, which move with commits, and tags, which do not. Both share one namespace."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hub.errors import Conflict, InvalidName, InvalidRequest, UnknownRevision
 from hub.names import ArtifactName
-from hub.registry.accounts.audit import note
+from hub.registry.accounts.audit import log_action
 from hub.registry.accounts.permissions import Actor
 from hub.registry.events import emit_ref
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 MAIN = "main"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,199}")
 _TAKEN = re.compile(r"[0-9]+|[0-9a-f]{7,64}")
-"""What already means something as a revision: a number, or the beginning of an id."""
+"""Names that are already valid revisions: a number, or the prefix of an id."""
 
 
-def kinds(database: Database, name: ArtifactName) -> dict[str, str]:
-    """Branch or tag → `branch` or `tag`."""
+def ref_kinds(database: Database, name: ArtifactName) -> dict[str, str]:
+    """Map each ref of an artifact to its kind: `branch`, `tag` or `alias`."""
     rows = database.rows(
         "SELECT refs.name, refs.kind FROM refs JOIN artifacts ON artifacts.id = artifact_id WHERE key = :key ORDER BY 1",
         {"key": name.key},
@@ -33,17 +33,17 @@ def kinds(database: Database, name: ArtifactName) -> dict[str, str]:
 
 
 def check_ref(name: str) -> str:
-    """The name of a branch or tag, or InvalidName. After git-check-ref-format."""
+    """Return a valid name of a branch or tag, by the rules of git-check-ref-format. Raises InvalidName."""
     parts = name.split("/")
-    wrong = _NAME.fullmatch(name) is None or _TAKEN.fullmatch(name) is not None or name.startswith("refs/")
+    is_invalid = _NAME.fullmatch(name) is None or _TAKEN.fullmatch(name) is not None or name.startswith("refs/")
     if (
-        wrong
+        is_invalid
         or ".." in name
         or any(not part or part.startswith(".") or part.endswith((".", ".lock")) for part in parts)
     ):
         raise InvalidName(
-            f"{name[:100]!r} is no name for a branch or tag: use letters, digits, `.`, `_`, `-` and `/`, "
-            "and nothing that reads as a commit id or a revision number."
+            f"invalid name of a branch or tag {name[:100]!r}: use letters, digits, `.`, `_`, `-` and `/`, "
+            "and no name that looks like a commit id or a revision number."
         )
     return name
 
@@ -58,7 +58,7 @@ def create_ref(
     kind: str = "branch",
     message: str = "",
 ) -> None:
-    """A new branch or tag at a revision. Raises Conflict when the name is taken, InvalidName."""
+    """Create a branch or tag at a revision. Raises InvalidName, and Conflict if the name is taken."""
     from hub.registry.tables.artifacts import RefRow
 
     check_ref(ref)
@@ -67,33 +67,35 @@ def create_ref(
         if found is not None:
             raise Conflict(f"`{name}` already has a {found.kind} `{ref}`.")
         session.add(RefRow(artifact_id=artifact.id, name=ref, revision_id=revision_id, kind=kind, message=message))
-        note(session, actor, f"{kind}.create", str(name), name=ref, revision=revision_id)
+        log_action(session, actor, f"{kind}.create", str(name), name=ref, revision=revision_id)
         emit_ref(session, artifact, kind, ref, None, revision_id)
         _enqueue(session, name)
 
 
 def restore_refs(database: Database, name: ArtifactName, refs: dict[str, dict[str, Any]]) -> None:
-    """Branches, tags and aliases as a reference of the store lists them: name → `revision`, `kind`, `protected`."""
+    """Restore branches, tags and aliases from a reference of the store: name → `revision`, `kind`, `protected`."""
     from hub.registry.tables.artifacts import RefRow
 
     with database.transaction() as session:
         artifact, _ = _find(session, name, MAIN)
-        for ref, kept in refs.items():
-            row = RefRow(artifact_id=artifact.id, name=ref, revision_id=kept["revision"], kind=kept["kind"], message="")
-            row.protected = bool(kept.get("protected"))
+        for ref, fields in refs.items():
+            row = RefRow(
+                artifact_id=artifact.id, name=ref, revision_id=fields["revision"], kind=fields["kind"], message=""
+            )
+            row.protected = bool(fields.get("protected"))
             session.merge(row)
 
 
 def delete_ref(database: Database, name: ArtifactName, ref: str, actor: Actor, *, kind: str = "branch") -> None:
-    """Take a branch or tag away; revisions stay. Raises UnknownRevision, and InvalidRequest for `main`."""
+    """Delete a branch or tag; revisions stay. Raises UnknownRevision, and InvalidRequest for `main`."""
     if ref == MAIN:
-        raise InvalidRequest(f"`{MAIN}` of `{name}` cannot be deleted: it is what everybody gets without asking.")
+        raise InvalidRequest(f"`{MAIN}` of `{name}` cannot be deleted: it is the default branch.")
     with database.transaction() as session:
         artifact, found = _find(session, name, ref)
         if found is None or found.kind != kind:
             raise UnknownRevision(ref, listing=f"hub show {name}")
         session.delete(found)
-        note(session, actor, f"{kind}.delete", str(name), name=ref, revision=found.revision_id)
+        log_action(session, actor, f"{kind}.delete", str(name), name=ref, revision=found.revision_id)
         emit_ref(session, artifact, kind, ref, found.revision_id, None)
         _enqueue(session, name)
 

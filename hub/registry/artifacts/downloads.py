@@ -1,4 +1,4 @@
-"""How often artifacts are downloaded: in all, and on each day."""
+"""Count downloads, in total and per day."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ if TYPE_CHECKING:
     from hub.names import ArtifactName
     from hub.registry.database.database import Database
 
-_ONE_MORE = (
+_INCREMENT = (
     "INSERT INTO downloads (artifact_id, day, downloads) SELECT id, :day, 1 FROM artifacts WHERE key = :key "
     "ON CONFLICT (artifact_id, day) DO UPDATE SET downloads = downloads.downloads + 1"
 )
 
 
 def count_download(database: Database, name: ArtifactName) -> None:
-    """One more download of `name`, today; nothing happens when it is not here.
+    """Count a download of `name` today; nothing happens if the artifact does not exist.
 
-    Two small changes, not one: a crash between them costs a day's count one download, never the artifact's.
+    The two updates are not atomic: a crash between them loses a download of the day, never of the total.
     """
     database.execute(
         "UPDATE artifacts SET downloads = downloads + 1, trending = trending + :weight WHERE key = :key",
         {"key": name.key, "weight": weight()},
     )
-    database.execute(_ONE_MORE, {"key": name.key, "day": today().isoformat()})
+    database.execute(_INCREMENT, {"key": name.key, "day": today().isoformat()})
 
 
 def downloads_by_day(database: Database, name: ArtifactName, days: int) -> dict[str, int]:
-    """Day, as `2026-11-23` in UTC → downloads, of the last `days` days; days without any are left out."""
+    """Map the last `days` days (UTC, `2026-11-23`) to their downloads, without days that have none."""
     rows = database.rows(
         "SELECT day, downloads.downloads AS number FROM downloads JOIN artifacts ON artifacts.id = artifact_id "
         "WHERE key = :key AND day > :since ORDER BY day",
@@ -41,5 +41,5 @@ def downloads_by_day(database: Database, name: ArtifactName, days: int) -> dict[
 
 
 def today() -> date:
-    """The day that downloads are counted on."""
+    """Return the current day in UTC."""
     return utc_now().date()

@@ -1,4 +1,4 @@
-"""Make a revision known: everything about it in one transaction, with compare-and-swap on its ref."""
+"""Record a revision in one transaction, with compare-and-swap on its ref."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 
 from hub.errors import Conflict
 from hub.names import COMMIT_DIGITS, ArtifactName
-from hub.records import Artifact, Revision, joined
-from hub.registry.accounts.audit import note
+from hub.records import Artifact, Revision, join_names
+from hub.registry.accounts.audit import log_action
 from hub.registry.accounts.permissions import Actor
 from hub.registry.database.clock import UNDATED
 from hub.registry.events import CONFIG, REPO, SCORE, emit, emit_ref, has_listeners, score_event
@@ -48,9 +48,9 @@ def record(
     branch: str = HEAD_REF,
     actor: Actor | None = None,
 ) -> None:
-    """Add `revision` as the head of a branch of `artifact`; see `Registry.record`.
+    """Make `revision` the head of a branch of `artifact`; see `Registry.record`.
 
-    `main` alone describes the artifact, by revisions that are not yanked.
+    Only revisions on `main` that are not yanked update the description of the artifact.
     """
     row = artifact_row(session, artifact.name)
     head = session.get(RefRow, (row.id, branch)) if row else None
@@ -58,14 +58,14 @@ def record(
     if found != (expected_parent or None):
         raise Conflict(
             f"`{artifact.name}` is at revision {found[:12] if found else 'none'}, not {(expected_parent or 'none')[:12]}: "
-            f"somebody else pushed first. Look at it with `hub show {artifact.name}`, then push again."
+            f"someone else pushed first. Show it with `hub show {artifact.name}`, then push again."
         )
     is_new = row is None
-    is_heard = has_listeners(session)
-    scores_before = _scores(session, row) if row and is_heard else []
+    has_audience = has_listeners(session)
+    scores_before = _scores(session, row) if row and has_audience else []
     if row is None or (branch == HEAD_REF and not revision.yanked):
         row = describe(session, row, artifact, revision)
-    if session.get(RevisionRow, revision.id) is None:  # A curated card may become again what it was before.
+    if session.get(RevisionRow, revision.id) is None:  # A curated card can return to an earlier content.
         number = session.scalar(select(func.max(RevisionRow.number)).where(RevisionRow.artifact_id == row.id)) or 0
         add_revision(session, row.id, number + 1, revision)
     if head:
@@ -74,9 +74,9 @@ def record(
         session.add(RefRow(artifact_id=row.id, name=branch, revision_id=revision.id))
     if actor is not None:
         detail = {"revision": revision.id, "branch": branch, "message": revision.message, "files": len(revision.files)}
-        note(session, actor, "commit", str(artifact.name), **detail)
+        log_action(session, actor, "commit", str(artifact.name), **detail)
     enqueue_reference(session, artifact.name)
-    if not is_heard:
+    if not has_audience:
         return
     session.flush()
     if is_new:
@@ -93,26 +93,26 @@ def yank(
     revision_id: str,
     *,
     yanked: bool,
-    chosen: tuple[Artifact, Revision] | None = None,
+    current: tuple[Artifact, Revision] | None = None,
     actor: Actor | None = None,
     reason: str = "",
 ) -> None:
-    """Mark a revision as withdrawn, or as good again, and let `chosen` describe the artifact."""
+    """Yank a revision, or undo it, and describe the artifact by the `current` revision."""
     row = session.get_one(RevisionRow, revision_id)
     row.yanked = yanked
     head = session.get_one(RevisionRow, session.get_one(RefRow, (row.artifact_id, HEAD_REF)).revision_id)
-    if chosen is not None and (head.yanked or head.id == chosen[1].id):  # Else somebody has committed since.
-        describe(session, session.get_one(ArtifactRow, row.artifact_id), *chosen)
+    if current is not None and (head.yanked or head.id == current[1].id):  # Otherwise there is a newer commit.
+        describe(session, session.get_one(ArtifactRow, row.artifact_id), *current)
     if actor is not None:
         action = "revision.yank" if yanked else "revision.unyank"
-        note(session, actor, action, str(name), revision=revision_id, reason=reason)
+        log_action(session, actor, action, str(name), revision=revision_id, reason=reason)
     enqueue_reference(session, name)
-    about = {"yanked": yanked, "revision": revision_id[:COMMIT_DIGITS]}
-    emit(session, session.get_one(ArtifactRow, row.artifact_id), CONFIG, "update", updatedConfig=about)
+    config = {"yanked": yanked, "revision": revision_id[:COMMIT_DIGITS]}
+    emit(session, session.get_one(ArtifactRow, row.artifact_id), CONFIG, "update", updatedConfig=config)
 
 
-def forget(session: Session, name: ArtifactName) -> None:
-    """Remove an artifact and all that belongs to it. Its bytes stay in the store until somebody sweeps it."""
+def remove(session: Session, name: ArtifactName) -> None:
+    """Delete an artifact with everything that belongs to it. Its blobs stay in the store until they are garbage-collected."""
     row = artifact_row(session, name)
     if row is None:
         return
@@ -127,12 +127,12 @@ def forget(session: Session, name: ArtifactName) -> None:
 
 
 def enqueue_reference(session: Session, name: ArtifactName) -> None:
-    """Let the outbox write the store's reference of `name` after this transaction."""
+    """Enqueue a job that writes the reference of `name` in the store."""
     enqueue(session, WRITE_REFERENCE, str(name))
 
 
 def describe(session: Session, row: ArtifactRow | None, artifact: Artifact, revision: Revision) -> ArtifactRow:
-    """Write what the newest revision says about the artifact, in place of what the last one said."""
+    """Replace the description of an artifact by that of its newest revision."""
     created_at = revision.created_at or UNDATED
     former = facets_in(session, row) if row else set()
     if row is None:
@@ -157,27 +157,30 @@ def describe(session: Session, row: ArtifactRow | None, artifact: Artifact, revi
         session.execute(delete(table).where(table.artifact_id == row.id))
     session.execute(delete(ScoreRow).where(ScoreRow.artifact_id == row.id, ScoreRow.author == ""))
     session.add_all(
-        LanguageRow(artifact_id=row.id, position=place, tag=tag, ranking=UNMEASURED)
-        for place, tag in enumerate(artifact.languages)
+        LanguageRow(artifact_id=row.id, position=position, tag=tag, ranking=UNMEASURED)
+        for position, tag in enumerate(artifact.languages)
     )
     session.add_all(
-        BaseRow(artifact_id=row.id, position=place, base=base, base_key=base.rpartition("/")[2].lower())
-        for place, base in enumerate(artifact.bases)
+        BaseRow(artifact_id=row.id, position=position, base=base, base_key=base.rpartition("/")[2].lower())
+        for position, base in enumerate(artifact.bases)
     )
     session.add_all(
         VariantRow(
             artifact_id=row.id, folder=variant.folder, base=variant.base.name, base_digest=variant.base.digest,
-            encoder=joined(pin.name for pin in variant.encoders) or None,
-            encoder_digest=joined(pin.digest for pin in variant.encoders) if variant.encoder else None,
+            encoder=join_names(pin.name for pin in variant.encoders) or None,
+            encoder_digest=join_names(pin.digest for pin in variant.encoders) if variant.encoder else None,
             method=variant.method, architecture=variant.architecture, conditioning=dataclasses.asdict(variant.conditioning),
         )
         for variant in artifact.variants
     )  # fmt: skip
     session.add_all(
         ScoreRow(
-            artifact_id=row.id, position=place, ranking=ranking(score, artifact.languages), **dataclasses.asdict(score)
+            artifact_id=row.id,
+            position=position,
+            ranking=ranking(score, artifact.languages),
+            **dataclasses.asdict(score),
         )
-        for place, score in enumerate(artifact.scores)
+        for position, score in enumerate(artifact.scores)
     )  # fmt: skip
     session.flush()
     rank_published(session, row, revision.id)
@@ -187,7 +190,7 @@ def describe(session: Session, row: ArtifactRow | None, artifact: Artifact, revi
 
 
 def add_revision(session: Session, artifact_id: int, number: int, revision: Revision) -> None:
-    """A revision and its files, under a number that no other one of the artifact has."""
+    """Add a revision with its files, under an unused number."""
     session.add(
         RevisionRow(
             id=revision.id, artifact_id=artifact_id, number=number, created_at=revision.created_at or UNDATED,
@@ -200,12 +203,12 @@ def add_revision(session: Session, artifact_id: int, number: int, revision: Revi
     blobs = {file.digest.hex: file.size_bytes for file in revision.files}
     if blobs:
         dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-        known = (
+        insert = (
             dialect.insert(BlobRow)
             .values(digest=bindparam("digest"), size_bytes=bindparam("size_bytes"))
             .on_conflict_do_nothing()
         )
-        session.execute(known, [{"digest": digest, "size_bytes": size} for digest, size in blobs.items()])
+        session.execute(insert, [{"digest": digest, "size_bytes": size} for digest, size in blobs.items()])
     session.flush()
     session.add_all(
         FileRow(revision_id=revision.id, path=file.path, digest=file.digest.hex, size_bytes=file.size_bytes)
@@ -215,6 +218,6 @@ def add_revision(session: Session, artifact_id: int, number: int, revision: Revi
 
 
 def _scores(session: Session, row: ArtifactRow) -> list[dict[str, Any]]:
-    """The scores of an artifact, as webhooks are told of them."""
+    """Return the scores of an artifact as they are in events."""
     rows = session.scalars(select(ScoreRow).where(ScoreRow.artifact_id == row.id).order_by(ScoreRow.position))
     return [score_event(each) for each in rows]

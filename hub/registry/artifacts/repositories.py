@@ -1,4 +1,4 @@
-"""Artifacts as repositories of a server: opened and closed, moved, deleted, liked."""
+"""Operations on repositories: configure, move, delete and like."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hub.errors import Conflict, UnknownArtifact
 from hub.names import ArtifactName
-from hub.registry.accounts.audit import note
+from hub.registry.accounts.audit import log_action
 from hub.registry.accounts.permissions import Account, Actor
 from hub.registry.artifacts.rows import read_artifacts
 from hub.registry.database.clock import utc_now
@@ -26,21 +26,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Tombstone:
-    """A name that is not given again."""
+    """A reserved name of a deleted or moved artifact."""
 
     name: str
     moved_to: str
-    """`owner/name`; empty when it was deleted."""
+    """`owner/name`; empty if the artifact was deleted."""
 
 
 def tombstone_of(database: Database, name: ArtifactName) -> Tombstone | None:
-    """What is left of a name; None for one that was never taken, or still is."""
+    """Return the tombstone of a name; None if it was never used or is in use."""
     rows = database.rows("SELECT name, moved_to FROM tombstones WHERE key = :key", {"key": name.key})
     return Tombstone(rows[0]["name"], rows[0]["moved_to"]) if rows else None
 
 
 def remove_tombstone(database: Database, name: ArtifactName, actor: Actor) -> None:
-    """Let a name be given again. Raises UnknownArtifact when it was not deleted."""
+    """Release a reserved name. Raises UnknownArtifact if it has no tombstone."""
     from hub.registry.tables.accounts import TombstoneRow
 
     with database.transaction() as session:
@@ -48,23 +48,23 @@ def remove_tombstone(database: Database, name: ArtifactName, actor: Actor) -> No
         if row is None:
             raise UnknownArtifact(str(name), listing="hub admin audit")
         session.delete(row)
-        note(session, actor, "repository.free", str(name))
+        log_action(session, actor, "repository.free", str(name))
 
 
 def delete_repository(database: Database, name: ArtifactName, actor: Actor) -> None:
-    """Forget an artifact and leave a tombstone. Its bytes stay in the store until they are collected."""
-    from hub.registry.artifacts.record import forget
+    """Delete an artifact and leave a tombstone. Its blobs stay in the store until they are garbage-collected."""
+    from hub.registry.artifacts.record import remove
     from hub.registry.tables.accounts import TombstoneRow
 
     with database.transaction() as session:
         _get(session, name)
-        forget(session, name)
+        remove(session, name)
         session.merge(TombstoneRow(key=name.key, name=str(name), moved_to="", at=utc_now()))
-        note(session, actor, "repository.delete", str(name))
+        log_action(session, actor, "repository.delete", str(name))
 
 
 def move_repository(database: Database, name: ArtifactName, target: ArtifactName, actor: Actor) -> None:
-    """Give an artifact another name; the old one leads to it. Raises Conflict when the new one is taken, or was."""
+    """Rename an artifact; the old name redirects to it. Raises Conflict if the new name is or was in use."""
     from sqlalchemy import update
 
     from hub.registry.artifacts.record import enqueue_reference
@@ -75,12 +75,12 @@ def move_repository(database: Database, name: ArtifactName, target: ArtifactName
     with database.transaction() as session:
         row = _get(session, name)
         other = artifact_row(session, target)
-        grave = session.get(TombstoneRow, target.key)
-        is_return = grave is not None and grave.moved_to.lower() == name.key
-        if (other is not None and other.id != row.id) or (grave is not None and not is_return):
-            raise Conflict(f"`{target}` is taken, or was once: choose another name.")
-        if grave is not None:
-            session.delete(grave)
+        tombstone = session.get(TombstoneRow, target.key)
+        is_return = tombstone is not None and tombstone.moved_to.lower() == name.key
+        if (other is not None and other.id != row.id) or (tombstone is not None and not is_return):
+            raise Conflict(f"`{target}` is or was in use: choose another name.")
+        if tombstone is not None:
+            session.delete(tombstone)
         emit(session, row, REPO, "move", movedTo={"name": str(target), "owner": {"id": target.owner}})
         former = facets_in(session, row)
         row.owner, row.name, row.key, row.bare_key = target.owner, target.name, target.key, target.name.lower()
@@ -91,13 +91,13 @@ def move_repository(database: Database, name: ArtifactName, target: ArtifactName
         session.execute(moved)
         if target.key != name.key:
             session.merge(TombstoneRow(key=name.key, name=str(name), moved_to=str(target), at=utc_now()))
-        note(session, actor, "repository.move", str(name), to=str(target))
+        log_action(session, actor, "repository.move", str(name), to=str(target))
         enqueue_reference(session, name)
         enqueue_reference(session, target)
 
 
 def change_settings(database: Database, name: ArtifactName, actor: Actor, **settings: Any) -> None:
-    """Open, close or gate an artifact: `private`, `gated`."""
+    """Change settings of an artifact: `private`, `gated` or `allow_unsafe_files`."""
     from hub.registry.artifacts.record import enqueue_reference
     from hub.registry.index.facet_counts import facets_in, recount
 
@@ -109,19 +109,19 @@ def change_settings(database: Database, name: ArtifactName, actor: Actor, **sett
             setattr(row, setting, value)
         row.facets = index_words(dataclasses.replace(read_artifacts(database, [row.id])[0], gated=row.gated))
         recount(session, former, facets_in(session, row))
-        note(session, actor, "repository.settings", str(name), **settings)
+        log_action(session, actor, "repository.settings", str(name), **settings)
         session.flush()
         emit(session, row, CONFIG, "update", updatedConfig=settings)
         enqueue_reference(session, name)
 
 
 def allow_unsafe_files(database: Database, name: ArtifactName, allowed: bool, actor: Actor) -> None:
-    """Let an artifact hold files that may run code, or no longer."""
+    """Allow or forbid files that can run code in an artifact."""
     change_settings(database, name, actor, allow_unsafe_files=allowed)
 
 
 def like(database: Database, name: ArtifactName, account: Account, actor: Actor) -> None:
-    """Count `account` among those who like `name`, once."""
+    """Add a like of `account`; nothing happens if it already likes the artifact."""
     from hub.registry.tables.accounts import LikeRow
 
     with database.transaction() as session:
@@ -129,13 +129,13 @@ def like(database: Database, name: ArtifactName, account: Account, actor: Actor)
         if session.get(LikeRow, (account.id, row.id)) is None:
             session.add(LikeRow(account_id=account.id, artifact_id=row.id, at=utc_now()))
             row.trending += LIKE * weight()
-            note(session, actor, "like", str(name))
+            log_action(session, actor, "like", str(name))
         session.flush()
         row.likes = _count_likes(session, row.id)
 
 
 def unlike(database: Database, name: ArtifactName, account: Account, actor: Actor) -> None:
-    """Count `account` no longer; nothing happens when it was not counted."""
+    """Remove the like of `account`; nothing happens if there is none."""
     from hub.registry.tables.accounts import LikeRow
 
     with database.transaction() as session:
@@ -144,12 +144,12 @@ def unlike(database: Database, name: ArtifactName, account: Account, actor: Acto
         if found is not None:
             session.delete(found)
             session.flush()
-            note(session, actor, "unlike", str(name))
+            log_action(session, actor, "unlike", str(name))
         row.likes = _count_likes(session, row.id)
 
 
 def likers(database: Database, name: ArtifactName) -> list[tuple[str, str]]:
-    """Name and full name of everybody who likes `name`."""
+    """Return the names and full names of the accounts that like `name`."""
     rows = database.rows(
         "SELECT accounts.name, full_name FROM likes JOIN accounts ON accounts.id = account_id "
         "JOIN artifacts ON artifacts.id = artifact_id WHERE artifacts.key = :key ORDER BY at",
@@ -159,7 +159,7 @@ def likers(database: Database, name: ArtifactName) -> list[tuple[str, str]]:
 
 
 def liked_by(database: Database, account: Account) -> list[str]:
-    """What an account likes, as `owner/name`, newest first."""
+    """Return the artifacts that an account likes, as `owner/name`, newest like first."""
     rows = database.rows(
         "SELECT owner || '/' || artifacts.name AS name FROM likes JOIN artifacts ON artifacts.id = artifact_id "
         "WHERE account_id = :id ORDER BY at DESC",
@@ -169,7 +169,7 @@ def liked_by(database: Database, account: Account) -> list[str]:
 
 
 def used_bytes(database: Database, name: ArtifactName) -> int:
-    """Bytes of all revisions of an artifact, each content once."""
+    """Return the size in bytes of all distinct files in the revisions of an artifact."""
     rows = database.rows(
         "SELECT coalesce(sum(size_bytes), 0) FROM (SELECT DISTINCT digest, files.size_bytes FROM files "
         "JOIN revisions ON revisions.id = revision_id JOIN artifacts ON artifacts.id = artifact_id WHERE key = :key) AS held",
@@ -179,7 +179,7 @@ def used_bytes(database: Database, name: ArtifactName) -> int:
 
 
 def count_children(database: Database, name: ArtifactName) -> int:
-    """How many public artifacts say that `name` is their base."""
+    """Return the number of public artifacts whose base is `name`."""
     spellings = {"full": name.key, "bare": name.name.lower() if name.owner == CURATED_OWNER else name.key}
     question = (
         "SELECT coalesce(sum(artifacts), 0) FROM facet_counts WHERE facet = 'base' AND lower(value) IN (:full, :bare)"

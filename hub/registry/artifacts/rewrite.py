@@ -1,4 +1,4 @@
-"""Put other revisions in the place of old ones, in one transaction: the end of `hub.publish.erase`."""
+"""Replace revisions in one transaction, for `hub.publish.erase`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from hub.errors import Conflict
 from hub.records import Artifact, Revision
-from hub.registry.accounts.audit import note
+from hub.registry.accounts.audit import log_action
 from hub.registry.accounts.permissions import Actor
 from hub.registry.events import emit_rewrite
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Rewrite:
-    """What is to be replaced, seen from a state that must still be there."""
+    """The revisions to replace, and the state that they were computed from."""
 
     refs: Mapping[str, str]
-    """Branch or tag → revision, as it was when the replacements were made."""
+    """Ref → revision, when the replacements were computed."""
     replaced: Mapping[str, Revision]
-    """Old id → new revision; parents before what was made on top of them."""
+    """Old id → new revision, parents before children."""
     erased: frozenset[str]
-    """Contents that nobody may name any more because he has sent them once."""
+    """Digests of erased files. Earlier uploads no longer allow accounts to reference them."""
 
 
 def rewrite(database: Database, artifact: Artifact, head: Revision, plan: Rewrite, actor: Actor) -> None:
-    """Replace revisions and move all branches and tags along. Raises Conflict when one of those has moved by itself."""
+    """Replace revisions and update all refs. Raises Conflict if a ref has moved in the meantime."""
     from sqlalchemy import delete, select, update
 
     from hub.registry.artifacts.record import add_revision, describe, enqueue_reference
@@ -40,9 +40,9 @@ def rewrite(database: Database, artifact: Artifact, head: Revision, plan: Rewrit
         row = artifact_row(session, artifact.name)
         refs = session.scalars(select(RefRow).where(RefRow.artifact_id == row.id)).all() if row else []
         if row is None or {each.name: each.revision_id for each in refs} != plan.refs:
-            raise Conflict(f"`{artifact.name}` has changed in the meantime: nothing was erased. Try again.")
+            raise Conflict(f"`{artifact.name}` has changed in the meantime. Nothing was erased; try again.")
         old = RevisionRow.id.in_(plan.replaced)
-        session.execute(update(RevisionRow).where(old).values(number=-RevisionRow.number))  # Numbers are given once.
+        session.execute(update(RevisionRow).where(old).values(number=-RevisionRow.number))  # Numbers are unique.
         for revision in plan.replaced.values():
             add_revision(session, row.id, revision.number, revision)
         for ref in refs:
@@ -50,10 +50,12 @@ def rewrite(database: Database, artifact: Artifact, head: Revision, plan: Rewrit
         session.flush()
         session.execute(delete(FileRow).where(FileRow.revision_id.in_(plan.replaced)))
         session.execute(delete(RevisionRow).where(old))
-        unheld = plan.erased - set(session.scalars(select(FileRow.digest).where(FileRow.digest.in_(plan.erased))))
-        session.execute(delete(BlobRow).where(BlobRow.digest.in_(unheld)))
-        session.execute(delete(UploadRow).where(UploadRow.digest.in_(unheld)))
+        unused = plan.erased - set(session.scalars(select(FileRow.digest).where(FileRow.digest.in_(plan.erased))))
+        session.execute(delete(BlobRow).where(BlobRow.digest.in_(unused)))
+        session.execute(delete(UploadRow).where(UploadRow.digest.in_(unused)))
         describe(session, row, artifact, head)
-        note(session, actor, "files.erase", str(artifact.name), files=sorted(plan.erased), revisions=len(plan.replaced))
+        log_action(
+            session, actor, "files.erase", str(artifact.name), files=sorted(plan.erased), revisions=len(plan.replaced)
+        )
         emit_rewrite(session, row, refs, plan.replaced)
         enqueue_reference(session, artifact.name)

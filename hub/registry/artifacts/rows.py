@@ -1,4 +1,4 @@
-"""Rows of the registry → records."""
+"""Read artifacts, revisions and files from rows."""
 
 # ruff: noqa: S608 - only names of columns and bound parameters, and whole numbers, are put into SQL here.
 from __future__ import annotations
@@ -22,7 +22,7 @@ from hub.records import (
     Variant,
 )
 from hub.registry.database.clock import known_time
-from hub.registry.index.heads import chosen_revisions
+from hub.registry.index.current_revisions import current_revisions
 from hub.registry.scores.rows import read_score
 
 if TYPE_CHECKING:
@@ -32,28 +32,28 @@ if TYPE_CHECKING:
 def read_artifacts(
     database: Database, ids: Sequence[int], headlines: Mapping[int, Score] | None = None
 ) -> tuple[Artifact, ...]:
-    """The artifacts with these ids, in their order: six questions, however many artifacts.
+    """Return the artifacts with these ids, in order, with six queries in total.
 
-    With `headlines` they have those scores alone, so that nobody reads the hundreds of a multilingual one.
+    With `headlines`, each artifact has only that score, to avoid reading the hundreds of scores of a multilingual one.
     """
     if not ids:
         return ()
-    chosen = f"({', '.join(map(str, map(int, ids)))})"
+    id_list = f"({', '.join(map(str, map(int, ids)))})"
 
-    def parts(table: str, order: str) -> dict[int, list[ResultRow]]:
+    def rows_of(table: str, order: str) -> dict[int, list[ResultRow]]:
         found = defaultdict(list)
-        for row in database.rows(f"SELECT * FROM {table} WHERE artifact_id IN {chosen} ORDER BY artifact_id, {order}"):
+        for row in database.rows(f"SELECT * FROM {table} WHERE artifact_id IN {id_list} ORDER BY artifact_id, {order}"):
             found[row["artifact_id"]].append(row)
         return found
 
-    languages, bases = parts("artifact_languages", "position"), parts("artifact_bases", "position")
-    variants = parts("variants", "folder")
+    languages, bases = rows_of("artifact_languages", "position"), rows_of("artifact_bases", "position")
+    variants = rows_of("variants", "folder")
     scores = (
         {each: [score] for each, score in headlines.items()}
         if headlines is not None
-        else {each: list(map(read_score, found)) for each, found in parts("scores", "position").items()}
+        else {each: list(map(read_score, found)) for each, found in rows_of("scores", "position").items()}
     )
-    heads = chosen_revisions(database, ids)
+    heads = current_revisions(database, ids)
     artifacts = {
         row["id"]: Artifact(
             name=ArtifactName(row["owner"], row["name"]),
@@ -82,7 +82,7 @@ def read_artifacts(
             trending=row["trending"],
             weights=json.loads(row["weights"]),
         )
-        for row in database.rows(f"SELECT * FROM artifacts WHERE id IN {chosen}")
+        for row in database.rows(f"SELECT * FROM artifacts WHERE id IN {id_list}")
     }
     return tuple(artifacts[each] for each in ids)
 
@@ -90,7 +90,7 @@ def read_artifacts(
 def read_revisions(
     database: Database, name: ArtifactName, artifact_id: int, *, only: str = "", with_files: bool = True
 ) -> tuple[Revision, ...]:
-    """All revisions of an artifact, newest first, or the one whose id is `only`; without their files when asked."""
+    """Return all revisions of an artifact, newest first, or the one with the id `only`; optionally without files."""
     files = defaultdict(list)
     values = {"id": artifact_id, **({"only": only} if only else {})}
     within = "artifact_id = :id" + (" AND revisions.id = :only" if only else "")
@@ -100,7 +100,7 @@ def read_revisions(
             values,
         ):
             files[row["revision_id"]].append(File(row["path"], Digest(row["digest"]), row["size_bytes"]))
-    signed = {
+    signatures = {
         row["revision_id"]: _signature(row)
         for row in database.rows(
             f"SELECT signatures.* FROM signatures JOIN revisions ON revisions.id = revision_id WHERE {within}", values
@@ -117,14 +117,14 @@ def read_revisions(
             parent=row["parent"],
             yanked=bool(row["yanked"]),
             author=row["author"],
-            signature=signed.get(row["id"]),
+            signature=signatures.get(row["id"]),
         )
         for row in database.rows(f"SELECT * FROM revisions WHERE {within} ORDER BY number DESC", values)
     )
 
 
 def read_files(database: Database, revision_ids: Sequence[str]) -> dict[str, tuple[File, ...]]:
-    """Revision → its files sorted by path, of many revisions by one question."""
+    """Map revision ids to their files, sorted by path, with one query."""
     among, values = database.in_list("revision_id", revision_ids, "ids")
     files = defaultdict(list)
     for row in database.rows(f"SELECT * FROM files WHERE {among} ORDER BY revision_id, path", values):

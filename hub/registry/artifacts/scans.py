@@ -1,4 +1,4 @@
-"""What scanners say of blobs that can run code: a pickle, an archive, a program. A tripwire, no boundary: see docs/publish/trust.md."""
+"""Scans of files that can run code: pickles, archives and programs. Scanning cannot prove a file safe; see docs/publish/trust.md."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _WORST_FIRST = (MALICIOUS, SUSPICIOUS, INCONCLUSIVE, UNSCANNED, CLEAN)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scan:
-    """A blob that can run code, and what the scanners found in it."""
+    """A blob that can run code, and the results of the scanners."""
 
     digest: Digest
     name: str
@@ -33,29 +33,29 @@ class Scan:
     scanner: str
     """Names and versions; empty before the first scan."""
     report: dict[str, Any]
-    """Scanner → what it found."""
+    """Scanner → its findings."""
     scanned_at: datetime | None
 
     @property
     def words(self) -> str:
-        """The verdict for people. No scanner can say that a file is harmless."""
+        """The verdict as text. No scanner can prove that a file is safe."""
         return {UNSCANNED: "not scanned yet", CLEAN: "nothing found"}.get(self.verdict, self.verdict)
 
     @property
     def evidence(self) -> tuple[str, ...]:
-        """What was found, line by line."""
+        """The findings, one line per scanner."""
         lines = []
         for scanner, found in self.report.items():
             imports = [f"{each['module']}.{each['name']} ({each['safety']})" for each in found.get("imports", ())]
-            said = [*imports, *found.get("findings", ()), *filter(None, [found.get("reason", "")])]
+            findings = [*imports, *found.get("findings", ()), *filter(None, [found.get("reason", "")])]
             lines.append(
-                f"{scanner} {found.get('version', '')}: {'; '.join(said) or found.get('verdict', 'no answer')}"
+                f"{scanner} {found.get('version', '')}: {'; '.join(findings) or found.get('verdict', 'no answer')}"
             )
         return tuple(lines)
 
 
-def flag(database: Database, found: Iterable[tuple[File, str]]) -> None:
-    """Remember that these files can run code, and of which kind they are, and let them be scanned; once for each blob."""
+def mark_unsafe_files(database: Database, found: Iterable[tuple[File, str]]) -> None:
+    """Record files that can run code, with their kind, and enqueue a scan for each new blob."""
     from hub.registry.tables.trust import ScanRow
 
     with database.transaction() as session:
@@ -71,13 +71,13 @@ def flag(database: Database, found: Iterable[tuple[File, str]]) -> None:
 
 
 def find_scan(database: Database, digest: Digest) -> Scan | None:
-    """What is known of a blob; None for one that cannot run code, as far as anybody has looked."""
+    """Return the scan of a blob; None if it is not known to be able to run code."""
     rows = database.rows("SELECT * FROM scans WHERE digest = :digest", {"digest": digest.hex})
     return _scan(rows[0]) if rows else None
 
 
 def scans_in(database: Database, revision_id: str) -> dict[str, Scan]:
-    """Path → scan, for the files of a revision that can run code, by path."""
+    """Map the files of a revision that can run code to their scans, sorted by path."""
     rows = database.rows(
         "SELECT files.path, scans.* FROM files JOIN scans ON scans.digest = files.digest WHERE revision_id = :id ORDER BY path",
         {"id": revision_id},
@@ -85,13 +85,13 @@ def scans_in(database: Database, revision_id: str) -> dict[str, Scan]:
     return {row["path"]: _scan(row) for row in rows}
 
 
-def worst(scans: Iterable[Scan]) -> str:
-    """The worst verdict of several; empty for none."""
+def worst_verdict(scans: Iterable[Scan]) -> str:
+    """Return the worst verdict; empty without scans."""
     return min((each.verdict for each in scans), key=_WORST_FIRST.index, default="")
 
 
-def worst_words(scans: Iterable[Scan]) -> str:
-    """The same for people."""
+def worst_verdict_text(scans: Iterable[Scan]) -> str:
+    """Return the worst verdict as text; empty without scans."""
     listed = sorted(scans, key=lambda each: _WORST_FIRST.index(each.verdict))
     return listed[0].words if listed else ""
 

@@ -1,4 +1,4 @@
-"""What is held: by an artifact over its whole history, and by an owner."""
+"""Storage usage of artifacts, over all revisions, and of owners."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A content that a path of an artifact has, or once had."""
+    """A path of an artifact with one of its current or former contents."""
 
     file: File
     since: datetime | None
-    """Time of the first revision with it."""
+    """Time of the first revision that contains it."""
     branch: str
-    """A branch that has it now; empty for one of the past alone."""
+    """A branch that contains it now; empty for a former content."""
 
 
 @dataclass(frozen=True, slots=True)
 class RepositoryUsage:
-    """An artifact of an owner, and what it takes."""
+    """An artifact of an owner, and its size."""
 
     name: ArtifactName
     kind: str
     private: bool
     updated_at: datetime | None
     size_bytes: int
-    """Of all its revisions, each content once."""
+    """Size of all distinct files in its revisions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +42,15 @@ class RegistryTotals:
     """Sums over the whole registry."""
 
     blobs: int
-    """Different files that revisions name."""
+    """Number of distinct files in all revisions."""
     bytes: int
-    """Of them, each once."""
+    """Their total size."""
     revisions: int
     downloads: int
 
 
 def totals(database: Database) -> RegistryTotals:
-    """The sums: whole tables are read, which takes a while among a million artifacts."""
+    """Compute the totals. Reads whole tables, which is slow with a million artifacts."""
     blobs, size_bytes = database.rows("SELECT count(*), coalesce(sum(size_bytes), 0) FROM blobs")[0]
     revisions = database.rows("SELECT count(*) FROM revisions")[0][0]
     downloads = database.rows("SELECT coalesce(sum(downloads), 0) FROM artifacts")[0][0]
@@ -58,13 +58,13 @@ def totals(database: Database) -> RegistryTotals:
 
 
 def public_by_kind(database: Database) -> dict[str, int]:
-    """Kind → public artifacts of it, as they have been counted."""
+    """Map kinds to their number of public artifacts."""
     rows = database.rows("SELECT value, artifacts FROM facet_counts WHERE facet = 'kind' ORDER BY value")
     return {row["value"]: int(row["artifacts"]) for row in rows}
 
 
 def stored_files(database: Database, name: ArtifactName, *, limit: int, offset: int = 0) -> list[StoredFile]:
-    """Each path with each of its contents, sorted by path."""
+    """Return a page of all paths with all of their contents, sorted by path."""
     question = (
         "SELECT path, digest, files.size_bytes AS size_bytes, min(revisions.created_at) AS since, max(CASE WHEN EXISTS "
         "(SELECT 1 FROM refs WHERE refs.revision_id = revisions.id AND refs.name = 'main') THEN 1 ELSE 0 END) AS in_main "
@@ -82,7 +82,7 @@ def stored_files(database: Database, name: ArtifactName, *, limit: int, offset: 
 
 
 def usage_by_repository(database: Database, owner: str, *, limit: int, offset: int = 0) -> list[RepositoryUsage]:
-    """What an owner has, private artifacts included, sorted by name."""
+    """Return a page of the artifacts of an owner, including private ones, sorted by name."""
     question = (
         "SELECT owner, name, kind, private, updated_at, (SELECT coalesce(sum(size_bytes), 0) FROM (SELECT DISTINCT digest, "
         "files.size_bytes AS size_bytes FROM files JOIN revisions ON revisions.id = revision_id "

@@ -1,4 +1,4 @@
-"""Times: aware and in UTC everywhere in Python, without their zone in SQL, which SQLite has no zones for."""
+"""Convert times: aware and in UTC in Python, without a zone in SQL, because SQLite has none."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from datetime import UTC, datetime
 from typing import overload
 
 UNDATED = datetime(1970, 1, 1, tzinfo=UTC)
-"""Kept for a time that is not known; it sorts as the oldest."""
+"""Stored for an unknown time; sorts as the oldest."""
 
 
 def utc_now() -> datetime:
-    """This moment."""
+    """Return the current time."""
     return datetime.now(UTC)
 
 
 def to_column(time: datetime) -> str:
-    """A time as a value of SQL: as SQLAlchemy keeps it in SQLite, and as PostgreSQL reads it."""
+    """Format a time as an SQL value, as SQLAlchemy stores it in SQLite and PostgreSQL parses it."""
     return time.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
 
 
@@ -24,11 +24,11 @@ def from_column(text: str) -> datetime: ...
 @overload
 def from_column(text: None) -> None: ...
 def from_column(text: str | None) -> datetime | None:
-    """A time as a row has it; None for NULL."""
+    """Parse a time from a row; None for NULL."""
     return None if text is None else datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 def known_time(text: str) -> datetime | None:
-    """As `from_column`; None for UNDATED."""
+    """Like `from_column`, but None for UNDATED."""
     time = from_column(text)
     return None if time == UNDATED else time

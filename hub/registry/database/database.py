@@ -1,7 +1,7 @@
-"""What a database does for the registry: `hub.registry.database.sqlite` and `hub.registry.database.postgres` answer it alike.
+"""The interface of a database, implemented by `hub.registry.database.sqlite` and `hub.registry.database.postgres`.
 
-Questions are SQL that both databases read, with `:name` for values; see docs/internals/database.md. SQLAlchemy is imported only by
-those who write, and by those who ask PostgreSQL.
+Queries are SQL that both databases understand, with `:name` for parameters; see docs/internals/database.md. SQLAlchemy is imported only
+for writing.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 TIMEOUT_S = 30.0
-"""How long a writer waits for another one."""
+"""How long a writer waits for another one, in seconds."""
 
 
 class ResultRow(Protocol):
-    """One answer: values by position and by the column's name."""
+    """A row of a result, with values by position and by column name."""
 
     def __getitem__(self, key: int | str, /) -> Any: ...
 
@@ -33,26 +33,26 @@ class ResultRow(Protocol):
     def __len__(self) -> int: ...
 
     def keys(self) -> Collection[str]:
-        """Names of the columns."""
+        """Return the names of the columns."""
 
 
 class Database(ABC):
-    """The tables of the registry. Threads may share one; each reads on a connection of its own."""
+    """The tables of the registry. Threads may share it; each reads on its own connection."""
 
     backup_name: ClassVar[str]
-    """The file that `backup` writes."""
+    """Name of the file that `backup` writes."""
     skip_locked: ClassVar[str]
-    """SQL that ends a choice of rows to be changed: those that somebody else is changing are passed by."""
+    """SQL at the end of a SELECT that skips rows locked by another transaction; empty if not needed."""
 
     def __init__(self, address: str) -> None:
-        """`address` is what messages call it: a path, or a URL without its password."""
+        """`address`: a path, or a URL without its password, for messages."""
         self.address = address
         self._local = local()
         self._connections: list[Any] = []
         self._engine: Engine | None = None
 
     def prepare(self) -> None:
-        """Create the tables, or bring them to this version's schema; nothing happens when they are there already."""
+        """Create the tables, or migrate them to this version's schema; nothing happens if they are current."""
         if not is_current(self.version(), self.address):
             from hub.registry.database.schema import migrate
 
@@ -60,7 +60,7 @@ class Database(ABC):
                 migrate(connection)
 
     def create_missing_tables(self) -> None:
-        """Create tables of parts that were installed after the registry was made; nothing happens when there are none."""
+        """Create the tables of parts that were installed after the registry was created."""
         from hub.registry.database.schema import all_tables
 
         with self._through_sqlalchemy(), self.engine.begin() as connection:
@@ -68,7 +68,7 @@ class Database(ABC):
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
-        """A session that commits at the end, or leaves nothing. Writers queue at its beginning."""
+        """Open a session that commits at the end, or rolls back on an error. Writers wait for each other at the beginning."""
         from sqlalchemy.orm import Session
 
         with self._through_sqlalchemy(), Session(self.engine) as session, session.begin():
@@ -76,13 +76,13 @@ class Database(ABC):
 
     @property
     def engine(self) -> Engine:
-        """SQLAlchemy's side of the same tables. Its transactions take the writers' lock at their beginning."""
+        """The SQLAlchemy engine. Its transactions take the write lock at their beginning."""
         if self._engine is None:
             self._engine = self._make_engine()
         return self._engine
 
     def close(self) -> None:
-        """Give back every connection. The next use opens new ones."""
+        """Close all connections. The next use opens new ones."""
         while self._connections:
             self._connections.pop().close()
         self._local = local()
@@ -92,53 +92,53 @@ class Database(ABC):
 
     @abstractmethod
     def version(self) -> str:
-        """Which schema the database has, older and newer ones included; empty when it has none."""
+        """Return the schema version of the database, which may be older or newer; empty if it has no tables."""
 
     @abstractmethod
     def rows(self, sql: str, values: Mapping[str, Any] | None = None) -> Sequence[ResultRow]:
-        """All answers to one question."""
+        """Run a query and return all rows."""
 
     @abstractmethod
     def execute(self, sql: str, values: Mapping[str, Any] | None = None) -> None:
-        """One small change, committed at once."""
+        """Run one statement and commit."""
 
     @abstractmethod
     def snapshot(self) -> AbstractContextManager[None]:
-        """All `rows` of this thread inside see one state of the registry."""
+        """Return a context in which all `rows` of this thread see the same state."""
 
     @abstractmethod
     def in_list(self, column: str, values: Sequence[Any], name: str) -> tuple[str, dict[str, Any]]:
-        """SQL for `column` being one of `values`, however many, and the value that it needs under `name`."""
+        """Return an SQL condition that `column` is one of any number of `values`, and its parameter, called `name`."""
 
     @abstractmethod
     def match_ids(self, words: Sequence[str], facets: Sequence[Sequence[str]], limit: int) -> list[int]:
-        """Ids of artifacts that have every word's beginning and, of each group of facets, one: `limit` and one, at most."""
+        """Return up to `limit` + 1 ids of artifacts with a word for each prefix in `words` and one facet of each group."""
 
     @abstractmethod
     def match_condition(self, words: Sequence[str], facets: Sequence[Sequence[str]]) -> tuple[str, dict[str, Any]]:
-        """The same as SQL about a row of `artifacts`, and the values that it needs."""
+        """Return the condition of `match_ids` as SQL about a row of `artifacts`, and its parameters."""
 
     @abstractmethod
     def backup(self, folder: Path) -> Path:
-        """Write a copy of one state of the registry into `folder`, while others go on writing; its file."""
+        """Write a consistent copy into `folder`, while others read and write. Return the file."""
 
     @abstractmethod
     def restore(self, file: Path) -> None:
-        """Make the content of a file of `backup` this database's. Raises InvalidRequest when there is something in it."""
+        """Restore a file written by `backup`. Raises InvalidRequest if this database is not empty."""
 
     @abstractmethod
-    def translated(self) -> AbstractContextManager[None]:
-        """The driver's complaints in our words."""
+    def translate_errors(self) -> AbstractContextManager[None]:
+        """Return a context that converts errors of the driver to project errors."""
 
     def _connection(self) -> Any:
-        """The driver's connection on which this thread reads."""
+        """Return the connection of this thread."""
         if not hasattr(self._local, "connection"):
             self._local.connection = self._connect()
             self._connections.append(self._local.connection)
         return self._local.connection
 
     def _drop(self, connection: Any) -> None:
-        """Let this thread open another connection in place of one that is broken."""
+        """Drop a broken connection, so that this thread opens another one."""
         self._connections.remove(connection)
         del self._local.connection
 
@@ -150,10 +150,10 @@ class Database(ABC):
 
     @contextmanager
     def _through_sqlalchemy(self) -> Iterator[None]:
-        """As `translated`, for errors that SQLAlchemy has wrapped."""
+        """Like `translate_errors`, for errors that SQLAlchemy has wrapped."""
         from sqlalchemy.exc import DBAPIError
 
-        with self.translated():
+        with self.translate_errors():
             try:
                 yield
             except DBAPIError as error:

@@ -1,4 +1,4 @@
-"""Open the database that an address names. psycopg and SQLAlchemy are imported for PostgreSQL alone."""
+"""Open a database by path or URL. psycopg is imported only for PostgreSQL."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _POSTGRES = ("postgresql://", "postgres://", "postgresql+psycopg://")
 
 
 def open_database(address: str | Path) -> Database:
-    """The database at a path, a `sqlite:///PATH` or a `postgresql://` URL. Nothing is created yet.
+    """Return the database at a path, a `sqlite:///PATH` or a `postgresql://` URL, without creating or connecting to it.
 
-    Raises InvalidRequest for other addresses, MissingExtra when psycopg is not installed.
+    Raises InvalidRequest for other addresses, MissingExtra if psycopg is not installed.
     """
     text = str(address)
     if text.startswith(_POSTGRES):
@@ -25,7 +25,7 @@ def open_database(address: str | Path) -> Database:
         return PostgresDatabase(text)
     if "://" in text and not text.startswith("sqlite:///"):
         raise InvalidRequest(
-            f"{text.partition('://')[0]!r} registries are not served: give a path, sqlite:///PATH or postgresql://HOST/NAME."
+            f"unsupported registry {text.partition('://')[0]!r}: use a path, sqlite:///PATH or postgresql://HOST/NAME."
         )
     from hub.registry.database.sqlite import SqliteDatabase
 

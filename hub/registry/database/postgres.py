@@ -1,7 +1,7 @@
-"""PostgreSQL, for a registry that many machines share.
+"""A registry in PostgreSQL, which many machines can share.
 
-Reading goes through psycopg and the same SQL as SQLite's, writing through SQLAlchemy's typed tables: SQLAlchemy Core with a
-pool would take four times as long for a simple question (0.15 ms → 0.6 ms). Rows look alike: times and JSON come as text.
+Reads use psycopg and the same SQL as for SQLite, writes use SQLAlchemy: SQLAlchemy Core with a pool would make a simple query
+four times as slow (0.15 ms → 0.6 ms). As from SQLite, times and JSON are returned as text.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from hub.errors import DamagedFile, DiskFull, HubError, InvalidRequest, MissingExtra, Unreachable
 from hub.registry.database.database import TIMEOUT_S, Database, ResultRow
-from hub.registry.database.schema import version_among
+from hub.registry.database.schema import schema_version
 
 try:
     import psycopg
@@ -30,15 +30,15 @@ except ImportError as error:
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-CONNECT_S = 10
-"""How long to wait for a server that does not answer."""
-WRITING = 0x6C696E67
-"""Key of the advisory lock that a writing transaction holds: writers queue, as in SQLite."""
+CONNECT_TIMEOUT_S = 10
+"""How long to wait for a connection, in seconds."""
+WRITER_LOCK = 0x6C696E67
+"""Key of the advisory lock of writing transactions, which run one at a time, as in SQLite."""
 _NAME = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)")
 
 
 class PostgresDatabase(Database):
-    """The database that a `postgresql://` URL names."""
+    """The database at a `postgresql://` URL."""
 
     backup_name = "registry.pgdump"
     skip_locked = "FOR UPDATE SKIP LOCKED"
@@ -48,28 +48,28 @@ class PostgresDatabase(Database):
         super().__init__(_without_password(self._url))
 
     def version(self) -> str:
-        """Which schema the database has; empty when it has no tables."""
+        """See `Database.version`."""
         tables = {row[0] for row in self.rows("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")}
-        return version_among(
+        return schema_version(
             tables, lambda: next(iter(self.rows("SELECT version_num FROM alembic_version")), None), self.address
         )
 
     def rows(self, sql: str, values: Mapping[str, Any] | None = None) -> Sequence[ResultRow]:
-        """As `Database.rows`."""
-        with self.translated():
-            found: list[ResultRow] = self._ask(sql, values, again=True).fetchall()
+        """See `Database.rows`."""
+        with self.translate_errors():
+            found: list[ResultRow] = self._execute(sql, values, retry=True).fetchall()
             return found
 
     def execute(self, sql: str, values: Mapping[str, Any] | None = None) -> None:
-        """As `Database.execute`."""
-        with self.translated():
-            self._ask(sql, values)
+        """See `Database.execute`."""
+        with self.translate_errors():
+            self._execute(sql, values)
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """As `Database.snapshot`."""
-        with self.translated():
-            self._ask("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", again=True)
+        """See `Database.snapshot`."""
+        with self.translate_errors():
+            self._execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", retry=True)
         connection = self._connection()
         try:
             yield
@@ -78,31 +78,31 @@ class PostgresDatabase(Database):
                 self.execute("ROLLBACK")
 
     def in_list(self, column: str, values: Sequence[Any], name: str) -> tuple[str, dict[str, Any]]:
-        """As `Database.in_list`."""
+        """See `Database.in_list`."""
         return f"{column} = ANY(:{name})", {name: list(values)}
 
     def match_ids(self, words: Sequence[str], facets: Sequence[Sequence[str]], limit: int) -> list[int]:
-        """As `Database.matching`, in no order."""
+        """See `Database.match_ids`; in no order."""
         found = self.rows(
-            "SELECT id FROM artifacts WHERE search @@ CAST(:asked AS tsquery) LIMIT :limit",
-            {"asked": _asked(words, facets), "limit": limit + 1},
+            "SELECT id FROM artifacts WHERE search @@ CAST(:query AS tsquery) LIMIT :limit",
+            {"query": _tsquery(words, facets), "limit": limit + 1},
         )
         return [row[0] for row in found]
 
     def match_condition(self, words: Sequence[str], facets: Sequence[Sequence[str]]) -> tuple[str, dict[str, Any]]:
-        """As `Database.has`."""
-        return "search @@ CAST(:asked AS tsquery)", {"asked": _asked(words, facets)}
+        """See `Database.match_condition`."""
+        return "search @@ CAST(:query AS tsquery)", {"query": _tsquery(words, facets)}
 
     def backup(self, folder: Path) -> Path:
-        """A dump in PostgreSQL's own format, of one moment: readers and writers go on. Needs `pg_dump`."""
+        """Write a consistent dump in PostgreSQL's custom format, while others read and write. Requires `pg_dump`."""
         target = folder / self.backup_name
         self._run("pg_dump", "--format=custom", "--no-owner", "--no-privileges", f"--file={target}", "--dbname")
         return target
 
     def restore(self, file: Path) -> None:
-        """Load a dump into a database that holds no artifacts. Needs `pg_restore`."""
+        """Load a dump into a database without artifacts. Requires `pg_restore`."""
         if self.version() and self.rows("SELECT id FROM artifacts LIMIT 1"):
-            raise InvalidRequest(f"{self.address} is no empty registry: name another database in DATABASE_URL.")
+            raise InvalidRequest(f"{self.address} is not an empty registry: set DATABASE_URL to another database.")
         self.close()
         self._run(
             "pg_restore", "--clean", "--if-exists", "--no-owner", "--no-privileges", "--single-transaction",
@@ -111,36 +111,40 @@ class PostgresDatabase(Database):
         self.prepare()
 
     @contextmanager
-    def translated(self) -> Iterator[None]:
-        """PostgreSQL's complaints in our words."""
+    def translate_errors(self) -> Iterator[None]:
+        """Convert errors of psycopg to project errors."""
         try:
             yield
         except psycopg.IntegrityError:
-            raise  # A constraint is our own assertion: breaking it is our bug, not the user's.
+            raise  # A violated constraint is a bug, not a mistake of the user.
         except psycopg.Error as error:
-            raise self._complaint(error) from error
+            raise self._to_hub_error(error) from error
 
-    def _ask(
-        self, sql: str, values: Mapping[str, Any] | None = None, *, again: bool = False
+    def _execute(
+        self, sql: str, values: Mapping[str, Any] | None = None, *, retry: bool = False
     ) -> psycopg.Cursor[ResultRow]:
-        """Ask; with `again`, once more on a new connection when the server has ended one that is in no snapshot."""
+        """Execute a statement; with `retry`, again on a new connection if the server has closed one outside of a snapshot."""
         connection: psycopg.Connection[ResultRow] = self._connection()
         in_snapshot = connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE
-        kept = {name: _without_nul(value) for name, value in (values or {}).items()}
+        parameters = {name: _without_nul(value) for name, value in (values or {}).items()}
         try:
-            return connection.execute(_translate(sql), kept)
+            return connection.execute(_to_psycopg(sql), parameters)
         except psycopg.OperationalError:
             if not connection.closed:
                 raise
             self._drop(connection)
-            if in_snapshot or not again:
+            if in_snapshot or not retry:
                 raise
             connection = self._connection()
-            return connection.execute(_translate(sql), kept)
+            return connection.execute(_to_psycopg(sql), parameters)
 
     def _connect(self) -> psycopg.Connection[ResultRow]:
         connection = psycopg.connect(
-            self._url, autocommit=True, row_factory=_row_factory, connect_timeout=CONNECT_S, prepare_threshold=None
+            self._url,
+            autocommit=True,
+            row_factory=_row_factory,
+            connect_timeout=CONNECT_TIMEOUT_S,
+            prepare_threshold=None,
         )
         for name in ("json", "timestamp"):
             connection.adapters.register_loader(name, TextLoader)
@@ -152,21 +156,23 @@ class PostgresDatabase(Database):
         engine = create_engine(
             self._url.replace("postgresql://", "postgresql+psycopg://", 1),
             pool_pre_ping=True,
-            connect_args={"connect_timeout": CONNECT_S, "prepare_threshold": None},
+            connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "prepare_threshold": None},
         )
 
         @event.listens_for(engine, "begin")
         def begin(connection: Connection) -> None:
             connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{TIMEOUT_S:.0f}s'")
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITING})")
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})")
 
         return engine
 
     def _run(self, command: str, *arguments: str) -> None:
-        """One of PostgreSQL's own commands on this database; the password goes through the environment, not the arguments."""
+        """Run a PostgreSQL command on this database, with the password in the environment instead of the arguments."""
         program = shutil.which(command)
         if program is None:
-            raise InvalidRequest(f"`{command}` is not installed: install PostgreSQL's client programs and try again.")
+            raise InvalidRequest(
+                f"`{command}` is not installed: install the PostgreSQL client programs, then try again."
+            )
         password = conninfo_to_dict(self._url).get("password")
         environment = os.environ | ({"PGPASSWORD": str(password)} if password else {})
         done = subprocess.run(
@@ -176,15 +182,17 @@ class PostgresDatabase(Database):
             reason = (done.stderr.strip() or f"exit {done.returncode}").splitlines()[0]
             raise Unreachable(f"`{command}` failed on {self.address}: {reason}.")
 
-    def _complaint(self, error: psycopg.Error) -> HubError:
+    def _to_hub_error(self, error: psycopg.Error) -> HubError:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
         if isinstance(error, psycopg.errors.LockNotAvailable):
-            return Unreachable(f"{self.address} is busy: somebody has been writing for {TIMEOUT_S:.0f} s. Try again.")
+            return Unreachable(
+                f"{self.address} is busy: another transaction has been writing for {TIMEOUT_S:.0f} s. Try again."
+            )
         if isinstance(error, psycopg.errors.DiskFull):
             return DiskFull(f"cannot write {self.address}: the disk is full. Nothing was changed.")
         if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
-            return Unreachable(f"cannot use {self.address} ({reason}): look at DATABASE_URL and at the server.")
-        return DamagedFile(f"{self.address} does not answer as a registry ({reason}): look at it with `hub doctor`.")
+            return Unreachable(f"cannot use {self.address} ({reason}): check DATABASE_URL and the server.")
+        return DamagedFile(f"{self.address} is not a valid registry ({reason}): check it with `hub doctor`.")
 
 
 def _row_factory(cursor: psycopg.Cursor[Any]) -> Callable[[Sequence[Any]], Any]:
@@ -193,14 +201,14 @@ def _row_factory(cursor: psycopg.Cursor[Any]) -> Callable[[Sequence[Any]], Any]:
 
 @functools.lru_cache(maxsize=512)
 def _row_class(names: tuple[str, ...]) -> Callable[[Sequence[Any]], Any]:
-    """Rows that give their values by position and by name, as SQLite's do."""
-    places = {name: place for place, name in enumerate(names)}
+    """Return a class for rows with values by position and by name, like `sqlite3.Row`."""
+    positions = {name: position for position, name in enumerate(names)}
 
     class Named(tuple[Any, ...]):
         __slots__ = ()
 
         def __getitem__(self, key: Any, /) -> Any:
-            return tuple.__getitem__(self, places[key] if isinstance(key, str) else key)
+            return tuple.__getitem__(self, positions[key] if isinstance(key, str) else key)
 
         def keys(self) -> Collection[str]:
             return names
@@ -209,24 +217,24 @@ def _row_class(names: tuple[str, ...]) -> Callable[[Sequence[Any]], Any]:
 
 
 @functools.lru_cache(maxsize=512)
-def _translate(sql: str) -> bytes:
-    """`:name` as psycopg writes it."""
+def _to_psycopg(sql: str) -> bytes:
+    """Convert `:name` parameters to those of psycopg."""
     return _NAME.sub(r"%(\1)s", sql.replace("%", "%%")).encode()
 
 
 def _without_nul(value: Any) -> Any:
-    """PostgreSQL's text holds no NUL and its driver refuses it: what is asked for with one is there for nobody."""
+    """Replace NUL characters, which PostgreSQL text cannot contain, so that nothing matches them."""
     return value.replace("\0", "\ufffd") if isinstance(value, str) else value
 
 
-def _asked(words: Sequence[str], facets: Sequence[Sequence[str]]) -> str:
-    """Words and groups of facets in PostgreSQL's query language."""
+def _tsquery(words: Sequence[str], facets: Sequence[Sequence[str]]) -> str:
+    """Return a text search query for word prefixes and groups of facets."""
     groups = (f"({' | '.join(map(_quoted, group))})" for group in facets)
     return " & ".join([*(f"{_quoted(word)}:*" for word in words), *groups])
 
 
 def _quoted(text: str) -> str:
-    """A lexeme of PostgreSQL's query language."""
+    """Quote a lexeme of a text search query."""
     return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
 
 

@@ -1,4 +1,4 @@
-"""Which schema a database has, and how it gets ours. SQLAlchemy and Alembic are imported only when there is something to do."""
+"""Check, create and migrate the schema. SQLAlchemy and Alembic are imported only if there is something to do."""
 
 from __future__ import annotations
 
@@ -15,49 +15,49 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, MetaData
 
 TABLE_MODULES = ("artifacts", "scores", "outbox", "accounts", "trust")
-"""Modules of `hub.registry.tables`. They are imported by name: no code needs all of them."""
+"""Modules of `hub.registry.tables`, imported by name because no code needs all of them."""
 FIRST = "0029"
-"""The migration that stands for all tables as they are created. Those before it made registries that were never released."""
+"""The migration that creates all tables. Earlier ones belong to registries that were never released."""
 HEAD = "0029"
-"""Newest migration under `migrations/versions`."""
-_ONE_AT_A_TIME = threading.Lock()
-"""Alembic keeps the migration that runs in a global: two threads with a registry each would write into one another's."""
+"""The newest migration in `migrations/versions`."""
+_MIGRATION_LOCK = threading.Lock()
+"""Alembic keeps the running migration in a global variable, so two threads must not migrate at the same time."""
 
 
 def is_current(version: str, address: str) -> bool:
-    """Whether a database of this version has our schema; False for an empty or an older one.
+    """Return whether a database with this version has the current schema; False if it is empty or older.
 
-    Raises DamagedFile for a database of a newer linguahub, and for one of before the first release.
+    Raises DamagedFile for a database of a newer linguahub, and for one from before the first release.
     """
     if version > HEAD:
         raise DamagedFile(
-            f"{address} has schema {version}, this linguahub knows {HEAD}: upgrade linguahub, or move the file away."
+            f"{address} has schema {version}, but this linguahub supports {HEAD}: upgrade linguahub, or move the file away."
         )
     if version and version < FIRST:
         raise DamagedFile(
-            f"{address} was made by an older development version (schema {version}, not {HEAD}): move it away, "
-            "then `hub index` builds a new one from the cards and the store."
+            f"{address} was created by an older development version (schema {version}, not {HEAD}): move it away, "
+            "then build a new one from the cards and the store with `hub index`."
         )
     return version == HEAD
 
 
-def version_among(tables: set[str], read: Callable[[], Any], address: str) -> str:
-    """The migration that made these tables, `0029`; empty when there are none. DamagedFile for somebody else's.
+def schema_version(tables: set[str], read: Callable[[], Any], address: str) -> str:
+    """Return the schema version of a database with these tables, such as `0029`; empty without tables.
 
-    `read` asks the table `alembic_version` for its row.
+    `read` returns the row of the table `alembic_version`. Raises DamagedFile for tables of another program.
     """
     if not tables:
         return ""
     if not {"alembic_version", "artifacts"} <= tables:
         raise DamagedFile(
-            f"{address} is a database of something else (tables {', '.join(sorted(tables)[:3])}): move it away."
+            f"{address} is a database of another program (tables {', '.join(sorted(tables)[:3])}): move it away."
         )
     row = read()
     return str(row[0]) if row else ""
 
 
 def all_tables() -> MetaData:
-    """Return the tables of the core and of all installed parts, those that are left out included."""
+    """Return the tables of the core and of all installed parts, including disabled ones."""
     from hub.registry.tables.base import Table
 
     for module in TABLE_MODULES:
@@ -69,9 +69,9 @@ def all_tables() -> MetaData:
 
 
 def migrate(connection: Connection) -> None:
-    """Create all tables in an empty database, or bring an older one to HEAD, in one transaction.
+    """Create all tables in an empty database, or migrate an older one to HEAD, in one transaction.
 
-    Another process may have done so in the meantime: then nothing happens.
+    Nothing happens if another process has done so in the meantime.
     """
     from alembic.command import stamp, upgrade
     from alembic.config import Config
@@ -81,7 +81,7 @@ def migrate(connection: Connection) -> None:
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    with _ONE_AT_A_TIME, connection.begin():
+    with _MIGRATION_LOCK, connection.begin():
         if inspect(connection).has_table("alembic_version"):
             upgrade(config, "head")
         else:

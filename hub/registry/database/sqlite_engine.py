@@ -1,4 +1,4 @@
-"""SQLAlchemy's engine on a SQLite file. Importing this module costs what SQLAlchemy costs."""
+"""The SQLAlchemy engine of a SQLite file. Importing this module imports SQLAlchemy."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.pool import NullPool
 
 
-def make_engine(path: Path, patience_s: float) -> Engine:
-    """An engine whose transactions take the write lock at their beginning, so that two writers queue and never deadlock."""
+def make_engine(path: Path, timeout_s: float) -> Engine:
+    """Return an engine whose transactions take the write lock at their beginning, so that writers wait and never deadlock."""
     engine = create_engine(
-        URL.create("sqlite", database=str(path)), poolclass=NullPool, connect_args={"timeout": patience_s}
+        URL.create("sqlite", database=str(path)), poolclass=NullPool, connect_args={"timeout": timeout_s}
     )
 
     @event.listens_for(engine, "connect")
     def configure(connection: sqlite3.Connection, _record: object) -> None:
-        connection.isolation_level = None  # The driver must not begin transactions of its own.
-        _use_wal(connection, patience_s)
-        connection.execute("PRAGMA synchronous = FULL")  # A push that was confirmed survives a power cut.
+        connection.isolation_level = None  # The driver must not begin transactions.
+        _use_wal(connection, timeout_s)
+        connection.execute("PRAGMA synchronous = FULL")  # A confirmed push survives a power cut.
         connection.execute("PRAGMA foreign_keys = ON")
 
     @event.listens_for(engine, "begin")
@@ -30,14 +30,14 @@ def make_engine(path: Path, patience_s: float) -> Engine:
     return engine
 
 
-def _use_wal(connection: sqlite3.Connection, patience_s: float) -> None:
-    """Let readers and the writer go on side by side. While a new file is being made by another process, SQLite refuses at once."""
-    until = time.monotonic() + patience_s
+def _use_wal(connection: sqlite3.Connection, timeout_s: float) -> None:
+    """Enable WAL mode. SQLite fails immediately while another process creates the file, so retry."""
+    deadline = time.monotonic() + timeout_s
     while True:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
         except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > until:
+            if "locked" not in str(error) or time.monotonic() > deadline:
                 raise
             time.sleep(0.02)
         else:

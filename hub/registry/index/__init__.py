@@ -1,1 +1,1 @@
-"""What search looks through: text, tags, facet counts, ranking."""
+"""The search index: text, tags, facet counts and rankings."""

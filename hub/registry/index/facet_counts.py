@@ -1,4 +1,4 @@
-"""How many artifacts have each value of each facet, kept while writing."""
+"""Keep the number of artifacts for each value of each facet up to date."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from hub.registry.tables.artifacts import ArtifactRow, BaseRow, FacetCountRow, LanguageRow
 
 EVERYTHING = ("", "")
-"""The facet that every artifact has that is not private."""
+"""The facet that counts all public artifacts."""
 _SINGLE = ("kind", "method", "license", "owner")
 _CHANGE = (
     "INSERT INTO facet_counts (facet, value, artifacts) VALUES (:facet, :value, :change) "
@@ -19,7 +19,7 @@ _CHANGE = (
 
 
 def facets_in(session: Session, row: ArtifactRow) -> set[tuple[str, str]]:
-    """Facets and values that the tables hold of an artifact, and EVERYTHING; none of a private one, which is not counted."""
+    """Return the facets and values of an artifact from the tables, and EVERYTHING; empty for a private one, which is not counted."""
     if row.private:
         return set()
     found = {EVERYTHING, *((facet, value) for facet in _SINGLE if (value := getattr(row, facet)))}
@@ -32,7 +32,7 @@ def facets_in(session: Session, row: ArtifactRow) -> set[tuple[str, str]]:
 
 
 def recount(session: Session, before: Iterable[tuple[str, str]], after: Iterable[tuple[str, str]]) -> None:
-    """Count an artifact under its new facets in place of its old ones."""
+    """Update the counts when the facets of an artifact change from `before` to `after`."""
     old, new = set(before), set(after)
     changes = [{"facet": facet, "value": value, "change": 1} for facet, value in sorted(new - old)]
     changes += [{"facet": facet, "value": value, "change": -1} for facet, value in sorted(old - new)]

@@ -1,9 +1,9 @@
-"""How well an artifact stands in a search sorted by score: its best measured score, in a language that it was made for.
+"""Rank artifacts by their best measured score in a language that they were made for.
 
-Different metrics cannot be compared, so the metric comes first and the value second: `ranking` is the rank of the
-metric below minus the value brought into [0, 1). Lower stands higher. Behind stand scores that were not measured, and last
-those that judge something else: a module's card also says what the base makes of English prompts, which is much better.
-Standings are kept with the scores, so that the database finds the best one: see `hub.registry.scores.rows.headlines`.
+Values of different metrics cannot be compared, so artifacts are ordered by metric first and by value second: `ranking` is the
+position of the metric in HEADLINES minus the value scaled to [0, 1). Lower is better. Scores that were not measured come after
+all measured ones, and controls come last: a module's card also has the scores of the base for English prompts, which are much
+better. Rankings are stored with the scores, so that an index finds the best one: see `hub.registry.scores.rows.headlines`.
 """
 
 from __future__ import annotations
@@ -26,62 +26,62 @@ HEADLINES = (
     "clip_score",
     "fid",
 )
-"""What a module is judged by, most telling first. All other metrics come after these."""
+"""Metrics of a module, most informative first. All other metrics rank after these."""
 BASE_ALONE = "base_alone_"
-"""Before the metrics of the raw prompt on the base, in a module's card."""
+"""Prefix of metrics of the untranslated prompt on the base, in a module's card."""
 ENGLISH_BASE = "english_base_"
-"""Before the metrics of the English prompts of the same concepts on the base."""
+"""Prefix of metrics of the English prompts of the same concepts on the base."""
 CONTROLS = (BASE_ALONE, ENGLISH_BASE, "english_drop_", "fid_floor", "judge_ceiling_")
-"""How metrics begin that judge the base, the benchmark or its judge, so that a module's own scores can be read."""
+"""Prefixes of metrics of the base, the benchmark or its judge, which put a module's own scores into perspective."""
 FOREIGN_LANGUAGE = 100.0
-"""Added to the ranking of a score in another language than the one asked for."""
+"""Added to the ranking of a score in another language than the requested one."""
 UNMEASURED = 1000.0
-"""From here on stands what nobody here has measured, or not of the artifact's own languages: it places no artifact."""
+"""Minimum ranking of scores that are not measured or are in other languages than the artifact's. They do not rank artifacts."""
 NEVER = 2000.0
-"""From here on stands what judges something else: no line of a table shows it."""
-_OTHERS = 10.0
-"""Added to the ranking of an unmeasured score in a language that the artifact is not for."""
+"""Ranking of controls, which are never shown as the score of an artifact."""
+_FOREIGN = 10.0
+"""Added to the ranking of an unmeasured score in a language that the artifact was not made for."""
 _TRUST = (Provenance.MEASURED, Provenance.REPORTED, Provenance.DISPUTED)
-"""Most trusted first: a number that can be measured again speaks before one that somebody reports."""
-_WHOLE = {"1": 1.0, "%": 100.0}
-"""What a share of everything is called in each unit."""
+"""Most trusted first: reproducible numbers come before reported ones."""
+_MAX_SHARE = {"1": 1.0, "%": 100.0}
+"""Unit → maximum value of a share."""
 
 
 def ranking(score: Score | ScoreRow, languages: Iterable[str]) -> float:
-    """The place of one score of an artifact that is for `languages`."""
+    """Return the ranking of one score of an artifact for `languages`."""
     if is_control(score):
         return NEVER
-    others = is_foreign(score, languages)
-    if others or score.provenance != Provenance.MEASURED:
-        return UNMEASURED + others * _OTHERS + _TRUST.index(Provenance(score.provenance))
+    foreign = is_foreign(score, languages)
+    if foreign or score.provenance != Provenance.MEASURED:
+        return UNMEASURED + foreign * _FOREIGN + _TRUST.index(Provenance(score.provenance))
     rank = HEADLINES.index(score.metric) if score.metric in HEADLINES else len(HEADLINES)
-    return rank - _merit(score)
+    return rank - _quality(score)
 
 
 def ranking_in(tag: str, scores: Iterable[tuple[str, float]]) -> float:
-    """The place of an artifact among those for the language `tag`, from its scores' languages and rankings."""
-    measured = ((language, place) for language, place in scores if place < UNMEASURED)
+    """Return the ranking of an artifact among those for the language `tag`, from the languages and rankings of its scores."""
+    measured = ((language, rank) for language, rank in scores if rank < UNMEASURED)
     return min(
-        (place + (0.0 if language == tag else FOREIGN_LANGUAGE) for language, place in measured), default=UNMEASURED
+        (rank + (0.0 if language == tag else FOREIGN_LANGUAGE) for language, rank in measured), default=UNMEASURED
     )
 
 
 def is_control(score: Score | ScoreRow) -> bool:
-    """Whether the score judges something else than the artifact whose card it is in."""
+    """Return whether the score is not about the artifact whose card contains it."""
     return score.metric.startswith(CONTROLS)
 
 
 def is_foreign(score: Score | ScoreRow, languages: Iterable[str]) -> bool:
-    """Whether the score is of another language than those that its artifact is for; regions and scripts do not count."""
+    """Return whether the score is in a language that its artifact is not made for, ignoring regions and scripts."""
     own = {tag.partition("-")[0] for tag in languages}
     return bool(score.language) and MULTILINGUAL not in own and score.language.partition("-")[0] not in own
 
 
-def _merit(score: Score | ScoreRow) -> float:
-    """The value as a number in [0, 1) that grows with quality."""
+def _quality(score: Score | ScoreRow) -> float:
+    """Scale the value to [0, 1), higher is better."""
     value = max(score.value, 0.0)
     if score.better == "down":
         return 0.999 / (1.0 + value)
-    if score.unit in _WHOLE:
-        return 0.999 * min(value / _WHOLE[score.unit], 1.0)
+    if score.unit in _MAX_SHARE:
+        return 0.999 * min(value / _MAX_SHARE[score.unit], 1.0)
     return 0.999 * value / (1.0 + value)

@@ -1,6 +1,6 @@
-"""Tags as the Hugging Face Hub spells them, and the words by which the index finds an artifact beside those of its text.
+"""Build the tags of an artifact, as the Hugging Face Hub spells them, and its index words for tags, type, size and name parts.
 
-Each is a word that nobody can type: `_tag:license:mit`, `_part:yor`.
+Index words cannot occur in text: `_tag:license:mit`, `_part:yor`.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from hub.registry.index.text import facet_word, facet_words, facets_of
 CURATED_OWNER = "linguahub"
 """Owner of the cards that come with linguahub."""
 MAX_TAGS = 500
-"""Tags of an artifact by which it is found, at most."""
+"""Maximum number of indexed tags of an artifact."""
 MAX_COUNT = 10**18
-"""Parameters; no model has so many."""
+"""Upper limit of the number of parameters in a query."""
 _DATASET = "dataset"
 _PIPELINE = "text-to-image"
 _RELATIONS = {"adapter": "adapter", "projector": "adapter", "delta": "adapter", "encoder": "finetune"}
-"""Our kinds in the words of the Hugging Face Hub's base-model tree."""
+"""Kind → relation in the Hugging Face Hub's base-model tree."""
 _GRAM = 3
 _END = "|"
-"""Stands behind a name: so every part of one or two letters begins a group of three, too. No name has it."""
+"""Appended to names, so that parts of one or two letters are prefixes of trigrams, too. No name contains it."""
 _NAMEABLE = re.compile(r"[a-z0-9._/-]+")
 
 
 def tags_of(
     kind: str, method: str, license: str, languages: Iterable[str], bases: Iterable[str], tags: Iterable[str]
 ) -> tuple[str, ...]:
-    """Every tag that a list of repositories can be narrowed by."""
+    """Return the tags that repository lists can be filtered by."""
     words = [kind, method, *languages]
     words += [f"license:{license.lower()}"] if license else []
     for base in bases:
@@ -40,7 +40,7 @@ def tags_of(
 
 
 def library_of(kind: str, tags: Iterable[str]) -> str:
-    """The library that loads an artifact; empty where nobody says so."""
+    """Return the library that loads an artifact; empty if unknown."""
     if kind not in {PLAIN, _DATASET}:
         return "diffusers" if kind == "base" else "linguahub"
     return next((tag for tag in tags if tag in _LIBRARIES), "")
@@ -50,7 +50,7 @@ _LIBRARIES = ("diffusers", "transformers", "peft", "sentence-transformers", "dat
 
 
 def pipeline_of(kind: str, tags: Iterable[str]) -> str:
-    """The task; empty for data sets, and for plain repositories whose card names none."""
+    """Return the pipeline tag; empty for data sets, and for plain repositories whose card has none."""
     if kind == _DATASET:
         return ""
     return _PIPELINE if kind != PLAIN else next((tag for tag in tags if tag in _TASKS), "")
@@ -65,45 +65,45 @@ _TASKS = frozenset({
 
 
 def index_words(artifact: Artifact) -> str:
-    """All words of an artifact's column `facets`."""
-    said = tags_of(artifact.kind, artifact.method, artifact.license, artifact.languages, artifact.bases, artifact.tags)
-    marks = required_tags_of(artifact.kind, artifact.gated, artifact.total_parameters, said)
-    return " ".join((facet_words(facets_of(artifact)), *marks, *name_parts(artifact.name.key)))
+    """Return the content of the column `facets`: all index words of an artifact."""
+    tags = tags_of(artifact.kind, artifact.method, artifact.license, artifact.languages, artifact.bases, artifact.tags)
+    words = tag_words(artifact.kind, artifact.gated, artifact.total_parameters, tags)
+    return " ".join((facet_words(facets_of(artifact)), *words, *name_trigrams(artifact.name.key)))
 
 
-def required_tags_of(kind: str, gated: str, parameters: int | None, labels: Sequence[str]) -> list[str]:
-    """Words for tags, type, gate and magnitude."""
+def tag_words(kind: str, gated: str, parameters: int | None, labels: Sequence[str]) -> list[str]:
+    """Return the index words for tags, type, gating and order of magnitude of the parameters."""
     more = (pipeline_of(kind, labels), library_of(kind, labels))
-    marks = [facet_word("tag", label) for label in dict.fromkeys((*labels[:MAX_TAGS], *filter(None, more)))]
-    marks += [
+    words = [facet_word("tag", label) for label in dict.fromkeys((*labels[:MAX_TAGS], *filter(None, more)))]
+    words += [
         facet_word("type", _DATASET if kind == _DATASET else "model"),
         facet_word("gated", "yes" if gated else "no"),
     ]
-    return [*marks, facet_word("magnitude", str(len(str(parameters))))] if parameters is not None else marks
+    return [*words, facet_word("magnitude", str(len(str(parameters))))] if parameters is not None else words
 
 
-def magnitudes(least: int, most: int) -> list[str]:
-    """The words of all counts of parameters from `least` to `most`."""
+def magnitude_words(least: int, most: int) -> list[str]:
+    """Return the index words for numbers of parameters from `least` to `most`."""
     return [facet_word("magnitude", str(digits)) for digits in range(len(str(least)), len(str(most)) + 1)]
 
 
-def name_parts(key: str) -> list[str]:
-    """A word for each group of three letters in `owner/name`, in lower case."""
+def name_trigrams(key: str) -> list[str]:
+    """Return an index word for each trigram of `owner/name`, given in lower case."""
     text = key + _END * (_GRAM - 1)
     return [facet_word("part", gram) for gram in dict.fromkeys(text[at : at + _GRAM] for at in range(len(key)))]
 
 
-def part_words(part: str) -> list[str]:
-    """Words that every name with this part has; none where it is too short for one."""
+def name_part_words(part: str) -> list[str]:
+    """Return the trigrams that every name with this part has; empty if the part is shorter than three characters."""
     text = part.lower()
     return [facet_word("part", gram) for gram in dict.fromkeys(text[at : at + _GRAM] for at in range(len(text) - 2))]
 
 
-def part_prefix(part: str) -> list[str]:
-    """What a word of every name with this part begins with, where the part is too short for a whole word."""
+def name_part_prefix(part: str) -> list[str]:
+    """Return the prefix of a trigram that every name with this part has, if the part is shorter than three characters."""
     return [facet_word("part", part.lower())] if len(part) < _GRAM else []
 
 
-def is_nameable(part: str) -> bool:
-    """Whether a name can have this part."""
+def can_be_in_name(part: str) -> bool:
+    """Return whether a name can contain this part."""
     return _NAMEABLE.fullmatch(part.lower()) is not None

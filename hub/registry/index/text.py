@@ -1,4 +1,4 @@
-"""Words as search compares them: what is written and what is asked for are folded alike, for both databases."""
+"""Split text into normalised words, the same way for artifacts and for queries, and for both databases."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from hub.languages import autonym, language_name
 from hub.records import Artifact
 
 _KEPT = frozenset({"Ll", "Lu", "Lt", "Lm", "Lo", "Nd", "Nl", "No", "Mc", "Co"})
-"""Unicode categories that words are made of. Marks that take no room (accents, `Mn`) are dropped, all else separates."""
+"""Unicode categories of the characters in words. Non-spacing marks (accents, `Mn`) are dropped; all others separate words."""
 _ASCII_WORD = re.compile(r"[a-z0-9]+")
 MAX_WORDS = 32
-"""Most words of a search that are looked at."""
+"""Maximum number of words of a query; further ones are ignored."""
 
 
 def fold(text: str) -> list[str]:
-    """The words of a text: compatibility forms taken apart, without case and accents. `Yorùbá-SD` → `yoruba`, `sd`."""
+    """Return the words of a text in NFKD, without case and accents: `Yorùbá-SD` → `yoruba`, `sd`."""
     if text.isascii():
         return _ASCII_WORD.findall(text.lower())
     kept = []
@@ -31,10 +31,10 @@ def fold(text: str) -> list[str]:
     return "".join(kept).split()
 
 
-def words_asked(text: str) -> list[str]:
-    """The words of a search, each once; parts of one item stay together: `mulan-yo` asks for just that.
+def query_words(text: str) -> list[str]:
+    """Return the distinct words of a query. Hyphenated words stay together: `mulan-yo` matches only `mulan-yo`.
 
-    A word that another one begins with says nothing and is left out.
+    A word that is a prefix of another one is redundant and dropped.
     """
     items = ("-".join(fold(item)) for item in text.split())
     asked = list(dict.fromkeys(item for item in items if item))[:MAX_WORDS]
@@ -42,7 +42,7 @@ def words_asked(text: str) -> list[str]:
 
 
 def words_in(texts: Iterable[str]) -> str:
-    """The words of some texts, each once, separated by one space; of `mulan-yo.v1` also `mulan-yo-v1` and `yo-v1`."""
+    """Return the distinct words of `texts`, separated by spaces; for `mulan-yo.v1` also `mulan-yo-v1` and `yo-v1`."""
     return " ".join(dict.fromkeys(word for text in texts for item in text.split() for word in _words_of_item(item)))
 
 
@@ -53,19 +53,19 @@ def _words_of_item(item: str) -> tuple[str, ...]:
 
 
 def words_of(artifact: Artifact) -> str:
-    """What search looks through, words separated by one space; languages by their tags, English and own names."""
+    """Return the searchable words of an artifact, separated by spaces. Languages have their tag, English name and autonym."""
     names = (name for tag in artifact.languages for name in (tag, language_name(tag), autonym(tag)))
-    said = (str(artifact.name), artifact.summary, *artifact.tags, artifact.kind, artifact.method, *artifact.bases)
-    return words_in((*said, *names))
+    texts = (str(artifact.name), artifact.summary, *artifact.tags, artifact.kind, artifact.method, *artifact.bases)
+    return words_in((*texts, *names))
 
 
 def facet_word(facet: str, value: str) -> str:
-    """A facet as a word that nobody can type: `_language:yo`."""
+    """Return the index word of a facet, which cannot occur in text: `_language:yo`."""
     return f"_{facet}:{'-'.join(value.lower().split())}"
 
 
 def facets_of(artifact: Artifact) -> Iterator[tuple[str, str]]:
-    """Every facet and value by which an artifact is found and counted; bases by their names without owner."""
+    """Yield the facets and values of an artifact that are searchable and counted."""
     single = {
         "kind": artifact.kind,
         "method": artifact.method,
@@ -78,7 +78,7 @@ def facets_of(artifact: Artifact) -> Iterator[tuple[str, str]]:
 
 
 def facet_words(facets: Iterable[tuple[str, str]]) -> str:
-    """All facets as words; a base is asked for by its name alone."""
+    """Return the index words of all facets, separated by spaces. Bases are indexed without their owner."""
     return " ".join(
         dict.fromkeys(
             facet_word(facet, value.rpartition("/")[2] if facet == "base" else value) for facet, value in facets

@@ -1,7 +1,7 @@
-"""The outbox: work that a transaction owes, written down in that transaction and done after it, by one worker at a time.
+"""The outbox: jobs that are enqueued in a transaction and run after it, each by one worker at a time.
 
-A worker claims a job until a moment; whoever dies with it is followed by another when that moment has passed. The claim is one
-statement on a locked row: PostgreSQL passes by the rows that others have locked, SQLite has one writer. See docs/internals/outbox.md.
+A worker claims a job for a limited time; if it dies, another one may claim the job when that time has passed. The claim is one
+statement on a locked row: PostgreSQL skips rows that others have locked, SQLite has a single writer. See docs/internals/outbox.md.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from hub.registry.accounts.audit import note
+from hub.registry.accounts.audit import log_action
 from hub.registry.database.clock import from_column, to_column, utc_now
 
 if TYPE_CHECKING:
@@ -21,45 +21,45 @@ if TYPE_CHECKING:
     from hub.registry.database.database import Database, ResultRow
 
 WRITE_REFERENCE = "write-reference"
-"""The task that whoever wrote does at once: see `hub.publish.publish.drain_outbox`."""
+"""The task that a writer runs right after its transaction; see `hub.publish.publish.drain_outbox`."""
 _COLUMNS = "id, task, subject, detail, attempts, due_at, claimed_until, error, given_up_at"
 _OPEN = "given_up_at IS NULL AND (claimed_until IS NULL OR claimed_until <= :now) AND due_at <= :now"
 _MAX_ERROR = 2000
-"""Characters of a failure that are kept."""
+"""Maximum length of a stored error message, in characters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """Derived work that a transaction left to be done."""
+    """Work that a transaction has left to a worker."""
 
     id: int
     task: str
     subject: str
-    """What it is about: `owner/name`, a digest. Of two jobs with one task and one subject, the older comes first."""
+    """`owner/name` or a digest. Jobs with the same task and subject run in order."""
     detail: dict[str, Any]
     attempts: int
-    """How often it was begun."""
+    """Number of attempts so far."""
     due_at: datetime
     claimed_until: datetime | None
-    """When whoever works on it must have finished; None when nobody does."""
+    """End of the current claim; None if no worker has claimed it."""
     error: str
-    """Why the last attempt failed; empty before one has."""
+    """Why the last attempt failed; empty if none has."""
     given_up_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What is owed of one task."""
+    """The jobs of one task."""
 
     waiting: int
-    """Due now, later, or being worked on."""
+    """Due now or later, or claimed."""
     given_up: int
     oldest_s: float
-    """Age of the oldest that waits, in seconds."""
+    """Age of the oldest waiting job, in seconds."""
 
 
 def enqueue(session: Session, task: str, subject: str, detail: dict[str, Any] | None = None) -> None:
-    """Let `task` be done for `subject` after this transaction. What failed before for it is due again, too."""
+    """Enqueue a job to run after this transaction. Earlier failed jobs with the same task and subject become due, too."""
     from sqlalchemy import update
 
     from hub.registry.tables.outbox import OutboxRow
@@ -71,11 +71,11 @@ def enqueue(session: Session, task: str, subject: str, detail: dict[str, Any] | 
 
 
 def claim(database: Database, task: str, lease_s: float, limit: int = 1) -> list[Job]:
-    """Up to `limit` jobs of `task` that are due, for this caller alone for `lease_s` seconds; none when nothing is due."""
+    """Claim up to `limit` due jobs of `task` for `lease_s` seconds; empty if none is due."""
     now = utc_now()
     values: dict[str, Any] = {"task": task, "now": to_column(now)}
     if not database.rows(f"SELECT 1 FROM outbox WHERE task = :task AND {_OPEN} LIMIT 1", values):  # noqa: S608 - names alone
-        return []  # An idle worker reads and never takes the lock of writers.
+        return []  # An idle worker only reads and never takes the write lock.
     chosen = (
         f"SELECT id FROM outbox AS wanted WHERE task = :task AND {_OPEN} AND NOT EXISTS ("  # noqa: S608
         "SELECT 1 FROM outbox AS older WHERE older.task = wanted.task AND older.subject = wanted.subject "
@@ -90,7 +90,7 @@ def claim(database: Database, task: str, lease_s: float, limit: int = 1) -> list
 
 
 def newest(database: Database, job: Job) -> int:
-    """The id of the youngest job with the same task and subject: all up to it are served by work that begins now."""
+    """Return the id of the newest job with the same task and subject. A run that starts now completes all jobs up to it."""
     row = database.rows(
         "SELECT max(id) FROM outbox WHERE task = :task AND subject = :subject",
         {"task": job.task, "subject": job.subject},
@@ -99,13 +99,13 @@ def newest(database: Database, job: Job) -> int:
 
 
 def complete(database: Database, job: Job, up_to: int | None = None) -> None:
-    """Forget a job that has been paid; with `up_to`, all of its task and subject up to that id."""
+    """Delete a completed job; with `up_to`, all jobs with its task and subject up to that id."""
     if up_to is not None:
         values: dict[str, Any] = {"task": job.task, "subject": job.subject, "up_to": up_to}
         database.execute("DELETE FROM outbox WHERE task = :task AND subject = :subject AND id <= :up_to", values)
         return
-    assert job.claimed_until is not None, "only what was claimed can be settled"
-    # Whoever took longer than it had claimed does not take the job away from its follower.
+    assert job.claimed_until is not None, "only a claimed job can be completed"
+    # A worker whose claim has expired must not delete a job that another one has claimed since.
     database.execute(
         "DELETE FROM outbox WHERE id = :id AND claimed_until = :until",
         {"id": job.id, "until": to_column(job.claimed_until)},
@@ -113,8 +113,8 @@ def complete(database: Database, job: Job, up_to: int | None = None) -> None:
 
 
 def retry_later(database: Database, job: Job, error: str, wait_s: float | None) -> None:
-    """Write down why an attempt failed, and when to try again; with None, never."""
-    assert job.claimed_until is not None, "only what was claimed can fail"
+    """Record why an attempt failed, and retry after `wait_s` seconds; None gives the job up."""
+    assert job.claimed_until is not None, "only a claimed job can fail"
     now = utc_now()
     values = {
         "id": job.id,
@@ -131,9 +131,9 @@ def retry_later(database: Database, job: Job, error: str, wait_s: float | None) 
 
 
 def retry(database: Database, task: str = "", actor: Actor | None = None) -> int:
-    """Make everything of a task, or of all, due now, what was given up included; how many that are.
+    """Make all jobs of a task, or of all tasks, due now, including those given up. Return the number of affected jobs.
 
-    The audit log says so when somebody asks for it, and not when the registry does by itself.
+    With an `actor`, the request is recorded in the audit log.
     """
     from sqlalchemy import or_, update
 
@@ -147,12 +147,12 @@ def retry(database: Database, task: str = "", actor: Actor | None = None) -> int
     with database.transaction() as session:
         count = len(session.scalars(due, execution_options={"synchronize_session": False}).all())
         if actor is not None:
-            note(session, actor, "outbox.retry", task, jobs=count)
+            log_action(session, actor, "outbox.retry", task, jobs=count)
     return count
 
 
 def jobs(database: Database, limit: int | None = None) -> list[Job]:
-    """Everything that is owed, or the oldest so many, oldest first, what was given up included."""
+    """Return all jobs, or the `limit` oldest ones, oldest first, including those given up."""
     most = "" if limit is None else "LIMIT :limit"
     rows = database.rows(
         f"SELECT {_COLUMNS} FROM outbox ORDER BY id {most}",  # noqa: S608 - names alone
@@ -162,12 +162,12 @@ def jobs(database: Database, limit: int | None = None) -> list[Job]:
 
 
 def count_jobs(database: Database) -> int:
-    """How much is owed, what was given up included."""
+    """Return the number of jobs, including those given up."""
     return int(database.rows("SELECT count(*) FROM outbox")[0][0])
 
 
 def backlog(database: Database) -> dict[str, Backlog]:
-    """Task → what is owed of it, for those of which anything is."""
+    """Map each task that has jobs to its backlog."""
     rows = database.rows(
         "SELECT task, sum(CASE WHEN given_up_at IS NULL THEN 1 ELSE 0 END) AS waiting, count(given_up_at) AS given_up, "
         "min(CASE WHEN given_up_at IS NULL THEN created_at END) AS oldest FROM outbox GROUP BY task ORDER BY task"

@@ -1,7 +1,7 @@
-"""Pay what the outbox holds: each job by one worker at a time, again and again until it succeeds, or for a while.
+"""Run due outbox jobs, each by one worker at a time, with retries.
 
-The work is done after the transaction that owes it, so it is done at least once and perhaps twice: by somebody who dies before
-writing down that it is done, and by whoever follows. Every task must bear that.
+Jobs run at least once: a worker that dies before it has recorded the completion is followed by another one that runs the job
+again. Tasks must therefore be idempotent.
 """
 
 from __future__ import annotations
@@ -18,69 +18,68 @@ from hub.registry.outbox.queue import Job, claim, complete, newest, retry_later
 FIRST_WAIT_S = 10.0
 MAX_WAIT_S = 3600.0
 MAX_ATTEMPTS = 12
-"""With these waits: for about five hours."""
+"""Maximum number of attempts: with these waits, they take about five hours."""
 _log = logging.getLogger("hub.outbox")
 
 
 class PermanentFailure(Exception):
-    """Raised by a task that cannot succeed, however often it is tried."""
+    """Raised by a task whose job cannot succeed, however often it is retried."""
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A kind of work, by the name that jobs know it by."""
+    """A kind of job, and how to run and retry it."""
 
     name: str
     run: Callable[[Job], None]
-    """Does it, or raises. Twice must do no harm."""
+    """Runs a job, or raises. Must be idempotent."""
     lease_s: float = 60.0
-    """How long it may take; after that somebody else may begin."""
+    """How long a run may take, in seconds; after that, another worker may start."""
     coalesces: bool = False
-    """One run serves every job to its subject that is there when it begins."""
-    most_attempts: int = MAX_ATTEMPTS
+    """Whether one run completes all jobs with the same subject that were enqueued before it started."""
+    max_attempts: int = MAX_ATTEMPTS
     first_wait_s: float = FIRST_WAIT_S
-    longest_wait_s: float = MAX_WAIT_S
+    max_wait_s: float = MAX_WAIT_S
     keep_failures: bool = True
-    """What was given up stays for an operator; otherwise its failure is written down elsewhere, and the job is forgotten."""
+    """Whether jobs that were given up stay in the outbox for an operator; otherwise they are deleted."""
 
     def wait_s(self, attempts: int) -> float | None:
-        """How long to wait after so many attempts; None after the last one.
+        """Return the seconds to wait after `attempts` attempts; None after the last one.
 
-        It doubles up to the longest, and each is cut by chance to as little as half, so that what failed together with one
-        server that was down does not come back to it in one moment.
+        The wait doubles up to `max_wait_s`. A random factor between 0.5 and 1 spreads the retries of jobs that failed together.
         """
-        if attempts >= self.most_attempts:
+        if attempts >= self.max_attempts:
             return None
-        longest = min(self.longest_wait_s, self.first_wait_s * 2.0 ** min(attempts - 1, 40))
-        return longest * random.uniform(0.5, 1.0)
+        wait_s = min(self.max_wait_s, self.first_wait_s * 2.0 ** min(attempts - 1, 40))
+        return wait_s * random.uniform(0.5, 1.0)
 
 
 def run_due(database: Database, tasks: Sequence[Task], *, should_stop: Callable[[], bool] = lambda: False) -> int:
-    """Do what is due of `tasks`, oldest first, until nothing is or `should_stop` says so; how many were begun.
+    """Run the due jobs of `tasks`, oldest first, until none is left or `should_stop` returns True. Return the number of runs.
 
-    What fails waits and is not tried again in this call. Raises Unreachable when the database does not answer.
+    A job that fails is not retried in this call. Raises Unreachable if the database does not respond.
     """
-    begun, idle = 0, False
+    runs, idle = 0, False
     while not idle:
         idle = True
-        for task in tasks:  # In turn, so that a thousand jobs of one do not keep the others waiting.
+        for task in tasks:  # In turn, so that a thousand jobs of one task do not delay the others.
             if should_stop():
-                return begun
+                return runs
             for job in claim(database, task.name, task.lease_s):
-                _pay(database, task, job)
-                begun, idle = begun + 1, False
-    return begun
+                _run(database, task, job)
+                runs, idle = runs + 1, False
+    return runs
 
 
-def _pay(database: Database, task: Task, job: Job) -> None:
+def _run(database: Database, task: Task, job: Job) -> None:
     up_to = newest(database, job) if task.coalesces else None
     try:
         task.run(job)
-    except PermanentFailure as reason:
-        _fail(database, task, job, str(reason), None)
-    except Exception as error:  # noqa: BLE001 - a fault in one task must not end the worker; it is kept with the job
-        said = str(error) if isinstance(error, HubError) else f"{type(error).__name__}: {error}"
-        _fail(database, task, job, said, task.wait_s(job.attempts))
+    except PermanentFailure as failure:
+        _fail(database, task, job, str(failure), None)
+    except Exception as error:  # noqa: BLE001 - an error in one task must not end the worker; it is stored with the job
+        reason = str(error) if isinstance(error, HubError) else f"{type(error).__name__}: {error}"
+        _fail(database, task, job, reason, task.wait_s(job.attempts))
     else:
         complete(database, job, up_to)
 

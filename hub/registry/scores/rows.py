@@ -1,4 +1,4 @@
-"""Rows of scores → records, and the one score of an artifact that a line of a table shows."""
+"""Read scores from rows, and find the score that represents an artifact in a list."""
 
 # ruff: noqa: S608 - only bound parameters and numbers are put into SQL here.
 from __future__ import annotations
@@ -14,17 +14,16 @@ if TYPE_CHECKING:
 
 
 def read_score(row: ResultRow) -> Score:
-    """A score of the table `scores`."""
+    """Convert a row of the table `scores`."""
     fields: dict[str, Any] = {key: row[key] for key in Score.__slots__}
     fields["provenance"] = Provenance(fields["provenance"])
     return Score(**fields)
 
 
 def headlines(database: Database, ids: Sequence[int], language: str) -> dict[int, Score]:
-    """Artifact's id → the one score that a line of a table shows: the one that search sorts by; none where all are controls.
+    """Map artifact ids to the score that search sorts by and lists show; artifacts with controls only are left out.
 
-    One that was measured, in `language` before all others; else one that was not. A multilingual module has a thousand
-    scores: an index finds the best.
+    Measured scores come first, in `language` before others. A multilingual module has a thousand scores, so an index finds the best.
     """
     found: dict[int, Score] = {}
     narrowings = ("AND best.language = :language", "") if language else ("",)

@@ -1,4 +1,4 @@
-"""What a search asks for, as the database is asked, and the orders in which it answers."""
+"""Translate a query into SQL conditions, and define the sort orders."""
 
 # ruff: noqa: S608 - only names of columns and bound parameters are put into SQL here.
 from __future__ import annotations
@@ -7,15 +7,15 @@ import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from hub.registry.accounts.visibility import owned
+from hub.registry.accounts.visibility import visibility_condition
 from hub.registry.index.ranking import FOREIGN_LANGUAGE, UNMEASURED
-from hub.registry.index.tags import part_prefix, part_words
+from hub.registry.index.tags import name_part_prefix, name_part_words
 from hub.registry.index.text import facet_word
 
 if TYPE_CHECKING:
     from hub.registry.database.database import Database
 
-COLUMNS_OF_ORDERS = {
+SORT_COLUMNS = {
     "score": (("ranking", ""), ("downloads", "DESC"), ("key", "")),
     "updated": (("updated_at", "DESC"), ("key", "")),
     "downloads": (("downloads", "DESC"), ("key", "")),
@@ -24,65 +24,64 @@ COLUMNS_OF_ORDERS = {
     "likes": (("likes", "DESC"), ("key", "")),
     "trend": (("trending", "DESC"), ("key", "")),
 }
-"""Each has an index of its own."""
-ORDERS = {
-    sort: ", ".join(f"{column} {way}".rstrip() for column, way in columns)
-    for sort, columns in COLUMNS_OF_ORDERS.items()
+"""Sort order → columns and directions. Each order has an index."""
+ORDER_BY = {
+    sort: ", ".join(f"{column} {way}".rstrip() for column, way in columns) for sort, columns in SORT_COLUMNS.items()
 }
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class SearchCriteria:
-    """A query as the database is asked: every word's beginning, every facet, and of several languages one."""
+    """A query in the terms of the index: all word prefixes and all facets must match, and one of the languages."""
 
     words: tuple[str, ...]
     columns: dict[str, str]
-    """Column → value in lower case."""
+    """Column → required value, in lower case."""
     base: str
     tags: tuple[str, ...]
-    """Languages, any of which will do."""
+    """Languages, of which one must match."""
     impossible: bool = False
-    """Text was asked for that holds no word."""
+    """Whether nothing can match: the text contains no word, or a name part has characters that no name has."""
     readers: tuple[str, ...] | None = None
-    """Owners whose private artifacts are shown; None where nothing has to be left out."""
-    parts: tuple[str, ...] = ()
-    """Of the key, in lower case."""
-    marks: tuple[tuple[str, ...], ...] = ()
-    """Groups of further words of the index, one of each of which an artifact must have."""
+    """Owners whose private artifacts are included; None for no restriction."""
+    name_parts: tuple[str, ...] = ()
+    """Parts of the artifact's key, in lower case, that must all match."""
+    required_tags: tuple[tuple[str, ...], ...] = ()
+    """Groups of index words for tags, type, gating and size; an artifact must have one word of each group."""
     parameters: tuple[int, int] | None = None
 
     @property
-    def beginnings(self) -> list[str]:
-        """Words of the index, with each of which one of an artifact's must begin."""
-        return [*self.words, *dict.fromkeys(word for part in self.parts for word in part_prefix(part))]
+    def prefixes(self) -> list[str]:
+        """Prefixes, for each of which an artifact must have a word that starts with it."""
+        return [*self.words, *dict.fromkeys(word for part in self.name_parts for word in name_part_prefix(part))]
 
     @property
-    def groups(self) -> list[list[str]]:
-        """As `facets`, and the whole words that parts of names lead to."""
-        words = dict.fromkeys(word for part in self.parts for word in part_words(part))
+    def word_groups(self) -> list[list[str]]:
+        """`facets`, and the trigrams of the name parts."""
+        words = dict.fromkeys(word for part in self.name_parts for word in name_part_words(part))
         return [*self.facets, *([word] for word in words)]
 
     @property
     def facets(self) -> list[list[str]]:
-        """Groups of words of the index, one of each of which an artifact must have."""
+        """Groups of index words; an artifact must have one word of each group."""
         groups = [[facet_word(facet, value)] for facet, value in self.columns.items()]
         groups += [[facet_word("base", self.base)]] if self.base else []
         groups += [[facet_word("language", tag) for tag in self.tags]] if self.tags else []
-        return groups + [list(group) for group in self.marks]
+        return groups + [list(group) for group in self.required_tags]
 
     @property
-    def is_everything(self) -> bool:
-        """Whether any artifact will do."""
-        return not (self.facets or self.words or self.parts or self.impossible)
+    def matches_all(self) -> bool:
+        """Whether every artifact matches."""
+        return not (self.facets or self.words or self.name_parts or self.impossible)
 
     @property
     def tag_values(self) -> dict[str, str]:
-        """The languages as values of a question."""
+        """The languages as SQL parameters."""
         return {f"tag_{number}": tag for number, tag in enumerate(self.tags)}
 
     @property
-    def rank_for_readers(self) -> str:
-        """Where an artifact stands for readers of the languages, as SQL: by its best score in one; scores in others stand far behind."""
+    def rank_for_languages(self) -> str:
+        """SQL for an artifact's rank among readers of the languages: its best score; scores in other languages rank far lower."""
         names = ", ".join(f":{name}" for name in self.tag_values)
         own = f"ranking + CASE WHEN language IN ({names}) THEN 0 ELSE {FOREIGN_LANGUAGE} END"
         best = f"SELECT min({own}) FROM scores WHERE artifact_id = artifacts.id AND ranking < {UNMEASURED}"
@@ -90,24 +89,24 @@ class SearchCriteria:
 
 
 def conditions_of(database: Database, criteria: SearchCriteria) -> tuple[list[str], dict[str, Any]]:
-    """What a row of `artifacts` must satisfy, decided from the row itself."""
+    """Return SQL conditions on a row of `artifacts`, and their parameters."""
     conditions: list[str] = []
     values: dict[str, Any] = {}
     if criteria.readers is not None:
-        condition, more = owned(criteria.readers)
+        condition, more = visibility_condition(criteria.readers)
         conditions.append(f"(NOT private OR {condition})")
         values |= more
     if criteria.words or criteria.facets:
         condition, more = database.match_condition(criteria.words, criteria.facets)
         conditions.append(condition)
         values |= more
-    fine, more = _fine(criteria)
+    fine, more = _row_conditions(criteria)
     return [*conditions, *fine], values | more
 
 
-def exact(database: Database, criteria: SearchCriteria, ids: Sequence[int]) -> list[int]:
-    """Those of `ids` that have the parts and the number of parameters, which the index knows in rough alone; in their order."""
-    conditions, values = _fine(criteria)
+def filter_exactly(database: Database, criteria: SearchCriteria, ids: Sequence[int]) -> list[int]:
+    """Keep the `ids` whose name parts and number of parameters match exactly, in order. The index matches both only approximately."""
+    conditions, values = _row_conditions(criteria)
     if not conditions or not ids:
         return list(ids)
     among, more = database.in_list("id", ids, "ids")
@@ -116,11 +115,11 @@ def exact(database: Database, criteria: SearchCriteria, ids: Sequence[int]) -> l
     return [each for each in ids if each in kept]
 
 
-def _fine(criteria: SearchCriteria) -> tuple[list[str], dict[str, Any]]:
-    """SQL for what a row itself must tell, and the values that it needs."""
-    conditions = [f"key LIKE :part_{number} ESCAPE '!'" for number, _ in enumerate(criteria.parts)]
+def _row_conditions(criteria: SearchCriteria) -> tuple[list[str], dict[str, Any]]:
+    """Return the conditions that the index cannot decide, as SQL, and their parameters."""
+    conditions = [f"key LIKE :part_{number} ESCAPE '!'" for number, _ in enumerate(criteria.name_parts)]
     values: dict[str, Any] = {
-        f"part_{number}": f"%{part.replace('_', '!_')}%" for number, part in enumerate(criteria.parts)
+        f"part_{number}": f"%{part.replace('_', '!_')}%" for number, part in enumerate(criteria.name_parts)
     }
     if criteria.parameters:
         conditions.append("parameters BETWEEN :least_parameters AND :most_parameters")

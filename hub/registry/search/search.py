@@ -1,11 +1,11 @@
-"""Finding artifacts: words and facets in one index, best measured score first.
+"""Find artifacts by words and facets in one index, best measured score first.
 
-Nothing that grows with the number of matches is done for more than CANDIDATES of them. Up to that many are ranked and
-counted, which is exact. More than that are dense: walking an order's own index finds the best of them soon, which is
-exact, too; only their counts stop. (Ranking every match of a common word takes a second in a registry of a million.)
+The cost of a search does not grow with the number of matches. Up to CANDIDATES matches are ranked and counted, which is exact.
+Beyond that, matches are frequent, so scanning the index of the sort order soon finds the best ones, which is exact, too; only
+totals and facet counts become lower bounds. (Ranking every match of a common word takes a second among a million artifacts.)
 """
 
-# ruff: noqa: S608 - only names of columns and bound parameters are put into SQL here.
+# ruff: noqa: S608 - only names of columns and score_filter parameters are put into SQL here.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
@@ -18,87 +18,89 @@ from typing import TYPE_CHECKING
 from hub.errors import InvalidRequest
 from hub.languages import MULTILINGUAL, covers
 from hub.records import Page, Query
-from hub.registry.accounts.visibility import owned
+from hub.registry.accounts.visibility import visibility_condition
 from hub.registry.artifacts.rows import read_artifacts
 from hub.registry.index.ranking import UNMEASURED
-from hub.registry.index.tags import is_nameable, magnitudes
-from hub.registry.index.text import facet_word, words_asked
+from hub.registry.index.tags import can_be_in_name, magnitude_words
+from hub.registry.index.text import facet_word, query_words
 from hub.registry.scores.by_metric import artifacts_with_score, metric_filter, score_page, sort_by_score
 from hub.registry.scores.rows import headlines
-from hub.registry.search.criteria import ORDERS, SearchCriteria, conditions_of, exact
+from hub.registry.search.criteria import ORDER_BY, SearchCriteria, conditions_of, filter_exactly
 from hub.registry.search.keyset_pages import ANY, Condition, first_page, language_page, language_page_after, page_after
 
 if TYPE_CHECKING:
     from hub.registry.database.database import Database, ResultRow
 
 CANDIDATES = 500
-"""Most matches that are ranked and counted one by one."""
+"""Maximum number of matches that are ranked and counted one by one."""
 MAX_RANKED = 20_000
-"""Most matches that are ranked where a page begins deep among them."""
-_BY_INDEX = 0.05
-"""What walking past an artifact costs where the order's index has its name, which is looked at, beside where its row is read."""
+"""Maximum number of matches that are ranked for a page with a large offset."""
+_INDEX_COST = 0.05
+"""Cost of scanning past an artifact when the index contains its name, relative to reading its row."""
 MAX_COMPARED = 2000
-"""Most matches that are ranked where they are narrowed by a metric: walking to those that are left takes as long."""
+"""Maximum number of matches that are ranked when a metric filters them, too; beyond that, scanning is as fast."""
 SAMPLE = 200
-"""How many matches facets are counted among when there are more than CANDIDATES."""
+"""Number of matches whose facets are counted when there are more than CANDIDATES."""
 MAX_PAGE = 1001
-"""Artifacts. One more than anybody shows, by which a list knows that it goes on."""
+"""Maximum number of artifacts of a page: one more than is ever shown, to know whether another page follows."""
 DRIFT = 50
-"""How many places an artifact may have moved between two pages and still be found again."""
+"""Maximum number of positions that the last artifact of a page may have moved before the next page is requested."""
 SORTS = ("score", "updated", "downloads", "name")
-"""Orders that people choose among; lists of Hugging Face clients have the others, too."""
+"""Sort orders of the command line and the pages. Hugging Face clients can use the others, too."""
 BY_METRIC = "metric"
-"""The order of a metric's values, where one is named."""
+"""The sort order by values of `Query.metric`."""
 _FACETS = ("kind", "method", "license", "language", "base")
 _COLUMNS = ("kind", "method", "license", "owner")
-"""Facets of which an artifact has one value, in a column of that name."""
-_ANYTHING = SearchCriteria((), {}, "", ())
+"""Facets with one value per artifact, in a column of the same name."""
+_ALL = SearchCriteria((), {}, "", ())
 Counts = dict[str, dict[str, int]]
 
 
 def find(database: Database, query: Query, candidates: int = CANDIDATES) -> Page:
-    """Artifacts that fit `query`, how many there are, and how they spread over facets.
+    """Return a page of the artifacts that match `query`, with total and facet counts.
 
-    More than `candidates` of them are not counted to the end; see `Page.is_exact`.
+    Beyond `candidates` matches, the counts are lower bounds; see `Page.is_exact`. Raises InvalidRequest.
     """
     _check(query)
     with database.snapshot():
         has_private = bool(database.rows("SELECT 1 FROM artifacts WHERE private = TRUE LIMIT 1"))
         readers = query.readers if has_private else None
-        counted = _counted(database)
+        counts = _facet_counts(database)
         if has_private:
-            _count_private(database, readers, counted)
-        if query.type == "model" and not has_private and "dataset" not in counted["kind"]:
-            query = replace(query, type="")  # Everything is one. The index would read its list of everything.
-        criteria = _criteria(query, counted["language"], readers)
+            _add_private_counts(database, readers, counts)
+        if query.type == "model" and not has_private and "dataset" not in counts["kind"]:
+            query = replace(
+                query, type=""
+            )  # Everything is a model, and the index would read its list of all artifacts.
+        criteria = _criteria(query, counts["language"], readers)
         if criteria.impossible:
             return Page((), 0, {facet: {} for facet in _FACETS})
         if query.metric:
-            found = _find_scored(database, query, criteria, candidates)
-        elif criteria.is_everything:
-            facets = {facet: counted[facet] for facet in _FACETS}
-            found = _walked(database, criteria, query.sort, counted[""].get("", 0), facets)
+            found = _find_by_metric(database, query, criteria, candidates)
+        elif criteria.matches_all:
+            facets = {facet: counts[facet] for facet in _FACETS}
+            found = _from_index(database, criteria, query.sort, counts[""].get("", 0), facets)
         else:
-            found = _find_narrowed(database, query, criteria, candidates, counted, has_private)
+            found = _find_by_criteria(database, query, criteria, candidates, counts, has_private)
         ids, offset = _page(database, query, found)
         best = headlines(database, ids, query.language) if query.scores == "best" else None
         return Page(read_artifacts(database, ids, best), found.total, found.facets, found.is_exact, offset)
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
-    """All answers, before anybody reads a page of them."""
+class _Matches:
+    """All matches, of which pages are read on demand."""
 
     ids: Callable[[int, int], list[int]]
-    """Of a limit and an offset."""
-    behind: Callable[[int, int], list[int]] | None
-    """Of a limit and the id of the artifact of the order behind which they stand; None where that is not known."""
+    """Return the ids of a page from a limit and an offset."""
+    after: Callable[[int, int], list[int]] | None
+    """Return the ids of a page from a limit and the id of the artifact before it; None if only offsets are supported."""
     total: int
     facets: Counts
     is_exact: bool = True
 
 
-def _walked(
+def _from_index(
     database: Database,
     criteria: SearchCriteria,
     sort: str,
@@ -107,100 +109,104 @@ def _walked(
     *,
     is_exact: bool = True,
     only: Condition = ANY,
-) -> _Found:
-    """Dense matches: read from the order's index."""
+) -> _Matches:
+    """Read frequent matches from the index of the sort order."""
     if criteria.tags and sort == "score":
         by_language = partial(language_page, database, criteria, only=only)
-        return _Found(by_language, partial(language_page_after, database, criteria, only=only), total, facets, is_exact)
+        return _Matches(
+            by_language, partial(language_page_after, database, criteria, only=only), total, facets, is_exact
+        )
     by_order = partial(first_page, database, criteria, sort, only=only)
-    return _Found(by_order, partial(page_after, database, criteria, sort, only=only), total, facets, is_exact)
+    return _Matches(by_order, partial(page_after, database, criteria, sort, only=only), total, facets, is_exact)
 
 
-def _ranked(ids: Sequence[int], facets: Counts, *, is_exact: bool = True) -> _Found:
-    """Sparse matches: all of them, in order."""
+def _from_list(ids: Sequence[int], facets: Counts, *, is_exact: bool = True) -> _Matches:
+    """Read rare matches from the sorted list of all of them."""
 
-    def behind(limit: int, last: int) -> list[int]:
-        begin = ids.index(last) + 1 if last in ids else len(ids)
-        return list(ids[begin : begin + limit])
+    def at(limit: int, offset: int) -> list[int]:
+        return list(ids[offset : offset + limit])
 
-    return _Found(partial(_cut, ids), behind, len(ids), facets, is_exact)
+    def after(limit: int, last: int) -> list[int]:
+        return at(limit, ids.index(last) + 1 if last in ids else len(ids))
+
+    return _Matches(at, after, len(ids), facets, is_exact)
 
 
 def _check(query: Query) -> None:
-    if query.sort not in {*ORDERS, BY_METRIC}:
-        raise InvalidRequest(f"cannot sort by `{query.sort}`: choose one of {', '.join((*ORDERS, BY_METRIC))}.")
+    if query.sort not in {*ORDER_BY, BY_METRIC}:
+        raise InvalidRequest(f"cannot sort by `{query.sort}`: choose one of {', '.join((*ORDER_BY, BY_METRIC))}.")
     if not 0 <= query.limit <= MAX_PAGE or query.offset < 0:
         raise InvalidRequest(
-            f"a page has 0 to {MAX_PAGE} artifacts from 0 on, not {query.limit} from {query.offset} on."
+            f"invalid page: `limit` must be from 0 to {MAX_PAGE} and `offset` at least 0, not {query.limit} and {query.offset}."
         )
     of_scores = {
         "sort `metric`": query.sort == BY_METRIC, "`benchmark`": query.benchmark, "`split`": query.split,
         "`min`": query.min_value is not None, "`max`": query.max_value is not None,
     }  # fmt: skip
     if not query.metric and (alone := [name for name, is_given in of_scores.items() if is_given]):
-        raise InvalidRequest(f"{alone[0]} is about the scores of one metric: name it, as in `r_precision_at_10`.")
+        raise InvalidRequest(f"{alone[0]} needs a metric, such as `r_precision_at_10`.")
 
 
-def _find_narrowed(
-    database: Database, query: Query, criteria: SearchCriteria, candidates: int, counted: Counts, has_private: bool
-) -> _Found:
-    """By words and facets."""
-    matching = database.match_ids(criteria.beginnings, criteria.groups, candidates)
+def _find_by_criteria(
+    database: Database, query: Query, criteria: SearchCriteria, candidates: int, counts: Counts, has_private: bool
+) -> _Matches:
+    """Find matches of words and facets."""
+    matching = database.match_ids(criteria.prefixes, criteria.word_groups, candidates)
     is_all = len(matching) <= candidates
     if not is_all:
-        reach = _reach(database, query, criteria, candidates, matching, counted[""].get("", 0))
-        if reach > candidates:
-            matching = database.match_ids(criteria.beginnings, criteria.groups, reach)
-            is_all = len(matching) <= reach
-    matching = exact(database, criteria, matching)
+        max_ranked = _ranking_limit(database, query, criteria, candidates, matching, counts[""].get("", 0))
+        if max_ranked > candidates:
+            matching = database.match_ids(criteria.prefixes, criteria.word_groups, max_ranked)
+            is_all = len(matching) <= max_ranked
+    matching = filter_exactly(database, criteria, matching)
     if criteria.readers is not None:
-        matching = _visible(database, criteria.readers, matching)
+        matching = _filter_visible(database, criteria.readers, matching)
     if is_all and len(matching) <= candidates:
-        return _ranked(*_rank(database, criteria, query.sort, matching))
+        return _from_list(*_rank(database, criteria, query.sort, matching))
     _, facets = _rank(database, criteria, "name", matching[:SAMPLE])
-    total, is_exact = _total(database, criteria, counted, len(matching), has_private)
+    total, is_exact = _total(database, criteria, counts, len(matching), has_private)
     if is_all:
         return replace(
-            _ranked(_order(database, criteria, query.sort, matching), facets), total=total, is_exact=is_exact
+            _from_list(_sort(database, criteria, query.sort, matching), facets), total=total, is_exact=is_exact
         )
-    return _walked(database, criteria, query.sort, total, facets, is_exact=is_exact)
+    return _from_index(database, criteria, query.sort, total, facets, is_exact=is_exact)
 
 
-def _reach(
+def _ranking_limit(
     database: Database, query: Query, criteria: SearchCriteria, candidates: int, matching: Sequence[int], artifacts: int
 ) -> int:
-    """How many matches to rank, of which `matching` were found first, among so many artifacts; `candidates` where walking is quicker.
+    """Return the number of matches to rank, given the first ones found; `candidates` if scanning the index is faster.
 
-    Walking takes the longer the rarer matches are, ranking all of them the longer the more there are: these many take the same.
+    Scanning takes longer the rarer matches are, ranking longer the more there are. With the returned number, both take equally long.
     """
     page = query.limit + (0 if query.after else query.offset)
-    read = artifacts * (_BY_INDEX if criteria.parts else 1)
-    reach = min(int(candidates * sqrt(page * read) / CANDIDATES), max(candidates, MAX_RANKED))
+    read = artifacts * (_INDEX_COST if criteria.name_parts else 1)
+    max_ranked = min(int(candidates * sqrt(page * read) / CANDIDATES), max(candidates, MAX_RANKED))
     expected = len(matching) / (max(matching) - min(matching) + 1) * artifacts
-    if expected > reach:
+    if expected > max_ranked:
         return candidates
-    if criteria.tags and query.sort == "score":  # A language's own index leads from one with a score to the next.
+    if criteria.tags and query.sort == "score":  # The index of languages contains only artifacts with a score first.
         among, values = database.in_list("id", matching, "ids")
         question = f"SELECT count(*) FROM artifacts WHERE {among} AND ranking < {UNMEASURED}"
         if database.rows(question, values)[0][0] / len(matching) * expected > page:
-            return min(int(candidates * sqrt(page / max(query.limit, 1))), reach)
-    return reach
+            return min(int(candidates * sqrt(page / max(query.limit, 1))), max_ranked)
+    return max_ranked
 
 
-def _find_scored(database: Database, query: Query, criteria: SearchCriteria, candidates: int) -> _Found:
-    """By a metric, and by words and facets as well: whichever side is sparse gives the candidates for the other."""
-    bound = metric_filter(database, query, criteria.tags)
-    reach = max(candidates, MAX_COMPARED) if candidates else 0
-    matching = [] if criteria.is_everything else database.match_ids(criteria.beginnings, criteria.groups, reach)
-    is_sparse = not criteria.is_everything and len(matching) <= reach
+def _find_by_metric(database: Database, query: Query, criteria: SearchCriteria, candidates: int) -> _Matches:
+    """Find matches of a metric, and of words and facets: the rarer side gives the candidates for the other."""
+    score_filter = metric_filter(database, query, criteria.tags)
+    max_ranked = max(candidates, MAX_COMPARED) if candidates else 0
+    matching = [] if criteria.matches_all else database.match_ids(criteria.prefixes, criteria.word_groups, max_ranked)
+    is_sparse = not criteria.matches_all and len(matching) <= max_ranked
     conditions, values = conditions_of(database, criteria)
     if is_sparse:
-        best_first = exact(database, criteria, sort_by_score(database, bound, matching))
-        best_first = best_first if criteria.readers is None else _visible(database, criteria.readers, best_first)
+        best_first = filter_exactly(database, criteria, sort_by_score(database, score_filter, matching))
+        best_first = best_first if criteria.readers is None else _filter_visible(database, criteria.readers, best_first)
     else:
-        matching = artifacts_with_score(database, bound, reach)
-        is_sparse = len(matching) <= reach
-        best_first = sort_by_score(database, bound, matching if is_sparse else matching[: candidates + 1])
+        matching = artifacts_with_score(database, score_filter, max_ranked)
+        is_sparse = len(matching) <= max_ranked
+        best_first = sort_by_score(database, score_filter, matching if is_sparse else matching[: candidates + 1])
         if conditions:
             among, more = database.in_list("id", best_first, "ids")
             rows = database.rows(
@@ -209,76 +215,72 @@ def _find_scored(database: Database, query: Query, criteria: SearchCriteria, can
             kept = {row[0] for row in rows}
             best_first = [each for each in best_first if each in kept]
     is_exact = is_sparse and len(best_first) <= candidates
-    counted = best_first if is_exact else best_first[:SAMPLE]
+    sample = best_first if is_exact else best_first[:SAMPLE]
     order = "name" if query.sort == BY_METRIC else query.sort
-    ranked, facets = _rank(database, criteria, order, counted)
+    ranked, facets = _rank(database, criteria, order, sample)
     if is_exact:
-        return _ranked(best_first if query.sort == BY_METRIC else ranked, facets)
+        return _from_list(best_first if query.sort == BY_METRIC else ranked, facets)
     if is_sparse:
-        ids = best_first if query.sort == BY_METRIC else _order(database, criteria, query.sort, best_first)
-        return replace(_ranked(ids, facets), is_exact=False)
+        ids = best_first if query.sort == BY_METRIC else _sort(database, criteria, query.sort, best_first)
+        return replace(_from_list(ids, facets), is_exact=False)
     total = len(best_first)
     if query.sort == BY_METRIC:
-        by_metric = partial(score_page, database, bound, conditions, values)
-        return _Found(by_metric, None, total, facets, is_exact=False)
-    only = (bound.exists, bound.values)
+        by_metric = partial(score_page, database, score_filter, conditions, values)
+        return _Matches(by_metric, None, total, facets, is_exact=False)
+    only = (score_filter.exists, score_filter.values)
     if conditions and not (criteria.tags and query.sort == "score"):
-        # Whether there is a score is told by an index, all else by the row itself: databases would read that first.
+        # An index tells whether there is a score; the other conditions need the row, which databases would read first.
         only = (f"CASE WHEN {only[0]} THEN {' AND '.join(conditions)} ELSE FALSE END", {**values, **only[1]})
-        criteria = _ANYTHING
-    return _walked(database, criteria, query.sort, total, facets, is_exact=False, only=only)
+        criteria = _ALL
+    return _from_index(database, criteria, query.sort, total, facets, is_exact=False, only=only)
 
 
-def _cut(ids: Sequence[int], limit: int, offset: int) -> list[int]:
-    return list(ids[offset : offset + limit])
-
-
-def _page(database: Database, query: Query, found: _Found) -> tuple[list[int], int]:
-    """Ids of a page and where it begins: behind the artifact `query.after`, though others came or went meanwhile."""
+def _page(database: Database, query: Query, found: _Matches) -> tuple[list[int], int]:
+    """Return the ids of a page and its offset: after the artifact `query.after`, even if others were added or removed meanwhile."""
     last = database.rows("SELECT id FROM artifacts WHERE key = :key", {"key": query.after}) if query.after else []
     if not last:
         return found.ids(query.limit, query.offset), query.offset
-    if found.behind is not None:
-        return found.behind(query.limit, last[0][0]), query.offset
-    begin = max(0, query.offset - DRIFT)
-    around = found.ids(query.offset - begin + query.limit + DRIFT, begin)
-    place = around.index(last[0][0]) + 1 if last[0][0] in around else query.offset - begin
-    return around[place : place + query.limit], begin + place
+    if found.after is not None:
+        return found.after(query.limit, last[0][0]), query.offset
+    start = max(0, query.offset - DRIFT)
+    around = found.ids(query.offset - start + query.limit + DRIFT, start)
+    first = around.index(last[0][0]) + 1 if last[0][0] in around else query.offset - start
+    return around[first : first + query.limit], start + first
 
 
 def _criteria(query: Query, languages: Iterable[str], readers: tuple[str, ...] | None) -> SearchCriteria:
-    words = words_asked(query.text)
+    words = query_words(query.text)
     return SearchCriteria(
         words=tuple(words),
         columns={column: wanted.lower() for column in _COLUMNS if (wanted := getattr(query, column))},
         base=query.base.rpartition("/")[2].lower(),
-        tags=tuple(_covering(query.language, languages)),
-        impossible=(bool(query.text.strip()) and not words) or not all(map(is_nameable, query.parts)),
+        tags=tuple(_matching_tags(query.language, languages)),
+        impossible=(bool(query.text.strip()) and not words) or not all(map(can_be_in_name, query.parts)),
         readers=readers,
-        parts=tuple(part.lower() for part in query.parts),
-        marks=_marks(query),
+        name_parts=tuple(part.lower() for part in query.parts),
+        required_tags=_required_tags(query),
         parameters=query.parameters,
     )
 
 
-def _marks(query: Query) -> tuple[tuple[str, ...], ...]:
+def _required_tags(query: Query) -> tuple[tuple[str, ...], ...]:
     groups = [(facet_word("tag", label),) for label in query.labels]
     groups += [(facet_word("type", query.type),)] if query.type else []
     groups += [(facet_word("gated", "yes" if query.gated else "no"),)] if query.gated is not None else []
-    return (*groups, tuple(magnitudes(*query.parameters))) if query.parameters else tuple(groups)
+    return (*groups, tuple(magnitude_words(*query.parameters))) if query.parameters else tuple(groups)
 
 
-def _covering(language: str, present: Iterable[str]) -> list[str]:
-    """The tags in the registry that serve a reader of `language`. Multilingual artifacts serve everybody."""
+def _matching_tags(language: str, present: Iterable[str]) -> list[str]:
+    """Return the `present` tags that serve readers of `language`, or `language` itself. Multilingual artifacts serve all readers."""
     if not language:
         return []
     return [tag for tag in present if tag == MULTILINGUAL or covers(tag, language)] or [language]
 
 
-def _counted(database: Database) -> Counts:
-    """How many artifacts that are not private have each value of each facet."""
+def _facet_counts(database: Database) -> Counts:
+    """Return the number of public artifacts with each value of each facet, most frequent first."""
     counts: Counts = {facet: {} for facet in (*_FACETS, "")}
-    among, values = database.in_list("facet", list(counts), "facets")  # Owners are too many.
+    among, values = database.in_list("facet", list(counts), "facets")  # There are too many owners.
     for facet, value, number in database.rows(
         f"SELECT facet, value, artifacts FROM facet_counts WHERE {among} AND artifacts > 0 ORDER BY artifacts DESC, value",
         values,
@@ -287,23 +289,23 @@ def _counted(database: Database) -> Counts:
     return counts
 
 
-def _count_private(database: Database, readers: tuple[str, ...] | None, counted: Counts) -> None:
-    """Add to `counted` the private artifacts that are shown: nobody keeps their counts, and each reader has others."""
-    condition, values = owned(readers)
+def _add_private_counts(database: Database, readers: tuple[str, ...] | None, counts: Counts) -> None:
+    """Add the visible private artifacts to `counts`. They differ between readers, so their counts are not stored."""
+    condition, values = visibility_condition(readers)
     ids = [row[0] for row in database.rows(f"SELECT id FROM artifacts WHERE private = TRUE AND {condition}", values)]
     if not ids:
         return
-    counted[""][""] = counted[""].get("", 0) + len(ids)
-    for facet, numbers in _rank(database, _ANYTHING, "name", ids)[1].items():
-        added = Counter(counted[facet])
-        added.update(numbers)
-        counted[facet] = dict(sorted(added.items(), key=_frequent_first))
+    counts[""][""] = counts[""].get("", 0) + len(ids)
+    for facet, numbers in _rank(database, _ALL, "name", ids)[1].items():
+        sums = Counter(counts[facet])
+        sums.update(numbers)
+        counts[facet] = dict(sorted(sums.items(), key=_most_frequent_first))
 
 
-def _visible(database: Database, readers: tuple[str, ...], ids: Sequence[int]) -> list[int]:
-    """Those of `ids` that are shown, in their order."""
+def _filter_visible(database: Database, readers: tuple[str, ...], ids: Sequence[int]) -> list[int]:
+    """Keep the `ids` that `readers` may see, in order."""
     among, values = database.in_list("id", ids, "ids")
-    condition, more = owned(readers)
+    condition, more = visibility_condition(readers)
     hidden = {
         row[0]
         for row in database.rows(
@@ -314,30 +316,30 @@ def _visible(database: Database, readers: tuple[str, ...], ids: Sequence[int]) -
 
 
 def _total(
-    database: Database, criteria: SearchCriteria, counted: Counts, found: int, has_private: bool
+    database: Database, criteria: SearchCriteria, counts: Counts, found: int, has_private: bool
 ) -> tuple[int, bool]:
-    """How many match at least, and whether that is all: known for everything that has one value of one facet."""
-    if criteria.parts or criteria.marks:
+    """Return the number of matches and whether it is exact, as it is for a single facet value; otherwise it is a lower bound."""
+    if criteria.name_parts or criteria.required_tags:
         return found, False
     if len(criteria.columns) == 1 and not (criteria.words or criteria.base or criteria.tags):
         ((column, wanted),) = criteria.columns.items()
         question = "SELECT coalesce(sum(artifacts), 0) FROM facet_counts WHERE facet = :facet AND lower(value) = :value"
         total = int(database.rows(question, {"facet": column, "value": wanted})[0][0])
         if has_private:
-            condition, values = owned(criteria.readers)
+            condition, values = visibility_condition(criteria.readers)
             question = (
                 f"SELECT count(*) FROM artifacts WHERE private = TRUE AND lower({column}) = :value AND {condition}"
             )
             total += int(database.rows(question, {"value": wanted, **values})[0][0])
         return total, True
     if len(criteria.tags) == 1 and not (criteria.words or criteria.base or criteria.columns):
-        return counted["language"].get(criteria.tags[0], 0), True
+        return counts["language"].get(criteria.tags[0], 0), True
     return found, False
 
 
 def _rank(database: Database, criteria: SearchCriteria, sort: str, ids: Sequence[int]) -> tuple[list[int], Counts]:
-    """All of `ids` in order, and how they spread over facets."""
-    rows = _in_order(database, criteria, sort, ids, "id, kind, method, license")
+    """Return `ids` sorted, and their facet counts."""
+    rows = _sorted_rows(database, criteria, sort, ids, "id, kind, method, license")
     counters: dict[str, Counter[str]] = defaultdict(Counter)
     for _, kind, method, license in rows:
         counters["kind"][kind] += 1
@@ -348,31 +350,31 @@ def _rank(database: Database, criteria: SearchCriteria, sort: str, ids: Sequence
         counters[facet].update(row[0] for row in database.rows(f"SELECT {column} FROM {table} WHERE {among}", values))
     facets = {
         facet: dict(
-            sorted(((value, number) for value, number in counters[facet].items() if value), key=_frequent_first)
+            sorted(((value, number) for value, number in counters[facet].items() if value), key=_most_frequent_first)
         )
         for facet in _FACETS
     }
     return [row[0] for row in rows], facets
 
 
-def _order(database: Database, criteria: SearchCriteria, sort: str, ids: Sequence[int]) -> list[int]:
-    """All of `ids` in order."""
-    return [row[0] for row in _in_order(database, criteria, sort, ids, "id")]
+def _sort(database: Database, criteria: SearchCriteria, sort: str, ids: Sequence[int]) -> list[int]:
+    """Return `ids` sorted."""
+    return [row[0] for row in _sorted_rows(database, criteria, sort, ids, "id")]
 
 
-def _in_order(
+def _sorted_rows(
     database: Database, criteria: SearchCriteria, sort: str, ids: Sequence[int], columns: str
 ) -> Sequence[ResultRow]:
     among, values = database.in_list("id", ids, "ids")
     if not (sort == "score" and criteria.tags):
-        return database.rows(f"SELECT {columns} FROM artifacts WHERE {among} ORDER BY {ORDERS[sort]}", values)
-    placed = f"SELECT {columns}, downloads, key, {criteria.rank_for_readers} AS place FROM artifacts WHERE {among}"
+        return database.rows(f"SELECT {columns} FROM artifacts WHERE {among} ORDER BY {ORDER_BY[sort]}", values)
+    ranked = f"SELECT {columns}, downloads, key, {criteria.rank_for_languages} AS rank FROM artifacts WHERE {among}"
     return database.rows(
-        f"SELECT {columns} FROM ({placed}) AS placed "
-        f"ORDER BY place, CASE WHEN place < {UNMEASURED} THEN id ELSE 0 END, downloads DESC, key",  # As the index of languages has them.
+        f"SELECT {columns} FROM ({ranked}) AS ranked "
+        f"ORDER BY rank, CASE WHEN rank < {UNMEASURED} THEN id ELSE 0 END, downloads DESC, key",  # As in the index of languages.
         {**values, **criteria.tag_values},
     )
 
 
-def _frequent_first(counted: tuple[str, int]) -> tuple[int, str]:
-    return -counted[1], counted[0]
+def _most_frequent_first(item: tuple[str, int]) -> tuple[int, str]:
+    return -item[1], item[0]

@@ -1,4 +1,4 @@
-"""The tables of accounts and of what they leave behind. Imported for writing and creating only, as `table`."""
+"""The tables of accounts and their actions. Imported only for writing and for creating the schema."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class AccountRow(Table):
     email: Mapped[str]
     is_admin: Mapped[bool]
     password: Mapped[str | None]
-    """Argon2's own encoding."""
+    """Argon2id hash in its standard encoding."""
     quota_bytes: Mapped[int | None]
     created_at: Mapped[datetime]
     removed_at: Mapped[datetime | None]
-    """Nobody is this account any more; its name is not given again."""
+    """When the account was removed; its name stays reserved."""
 
 
 class MembershipRow(Table):
@@ -45,7 +45,7 @@ class MembershipRow(Table):
 
 
 class TokenRow(Table):
-    """What stands for an account in a program."""
+    """An access token of an account."""
 
     __tablename__ = "tokens"
     __table_args__ = (Index("tokens_by_account", "account_id"),)
@@ -56,19 +56,19 @@ class TokenRow(Table):
     name: Mapped[str]
     role: Mapped[str]
     artifact: Mapped[str]
-    """Key of the one artifact it is for; empty for all."""
+    """Key of the artifact that it is restricted to; empty for all."""
     created_at: Mapped[datetime]
     last_used_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
     expires_at: Mapped[datetime | None]
-    """None: never."""
+    """None for no expiry."""
     former_sha256: Mapped[str | None] = mapped_column(unique=True)
-    """Of the secret before it was renewed; programs that hold it go on until `former_expires_at`."""
+    """SHA-256 of the secret before the last refresh, which stays valid until `former_expires_at`."""
     former_expires_at: Mapped[datetime | None]
 
 
 class SessionRow(Table):
-    """Somebody is logged in with a browser."""
+    """A browser in which an account is logged in."""
 
     __tablename__ = "sessions"
     __table_args__ = (Index("sessions_by_account", "account_id"),)
@@ -76,28 +76,28 @@ class SessionRow(Table):
     id: Mapped[int] = mapped_column(primary_key=True)
     account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"))
     token_id: Mapped[int | None] = mapped_column(ForeignKey("tokens.id", ondelete="CASCADE"))
-    """The token that it was begun with, and that limits it; None for one begun with the password."""
+    """The token that the session was started with, and whose permissions it has; None if it was started with the password."""
     sha256: Mapped[str] = mapped_column(unique=True)
     agent: Mapped[str]
-    """What the browser calls itself."""
+    """User agent of the browser."""
     address: Mapped[str]
     created_at: Mapped[datetime]
     used_at: Mapped[datetime]
 
 
 class LoginAttemptRow(Table):
-    """How often somebody has attempted a login recently."""
+    """The number of recent login attempts on a target."""
 
     __tablename__ = "login_attempts"
 
     target: Mapped[str] = mapped_column(primary_key=True)
-    """Keyed digest of what was tried: a password typed in the place of a name must not be readable here."""
+    """Keyed digest of the name or code: a password typed into the name field must not be readable here."""
     count: Mapped[int]
     since: Mapped[datetime]
 
 
 class AuditRow(Table):
-    """A change that somebody made on a server."""
+    """A change that an account made on a server."""
 
     __tablename__ = "audit"
     __table_args__ = (Index("audit_by_subject", "subject", "id"), Index("audit_by_actor", "actor", "id"))
@@ -114,7 +114,7 @@ class AuditRow(Table):
 
 
 class LikeRow(Table):
-    """Somebody likes an artifact."""
+    """An account's like of an artifact."""
 
     __tablename__ = "likes"
     __table_args__ = (Index("likes_by_artifact", "artifact_id"),)
@@ -125,7 +125,7 @@ class LikeRow(Table):
 
 
 class AccessRequestRow(Table):
-    """Somebody asks for the files of a gated artifact."""
+    """An account's request for the files of a gated artifact."""
 
     __tablename__ = "access_requests"
     __table_args__ = (
@@ -137,24 +137,24 @@ class AccessRequestRow(Table):
     artifact_id: Mapped[int] = mapped_column(ForeignKey("artifacts.id", ondelete="CASCADE"), primary_key=True)
     status: Mapped[str]
     reason: Mapped[str]
-    """Of a rejection."""
+    """Reason of a rejection."""
     at: Mapped[datetime]
 
 
 class TombstoneRow(Table):
-    """A name that is not given again."""
+    """A reserved name of a deleted or moved artifact."""
 
     __tablename__ = "tombstones"
 
     key: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str]
     moved_to: Mapped[str]
-    """`owner/name`; empty when it was deleted."""
+    """`owner/name`; empty if the artifact was deleted."""
     at: Mapped[datetime]
 
 
 class UploadRow(Table):
-    """An account has sent these bytes, and may name them in a commit."""
+    """A blob that an account has uploaded, and may reference in a commit."""
 
     __tablename__ = "uploads"
 
@@ -165,25 +165,25 @@ class UploadRow(Table):
 
 
 class XorbRow(Table):
-    """A xorb that an account has sent; its bytes are a blob."""
+    """A xorb that an account has uploaded; its bytes are a blob."""
 
     __tablename__ = "xorbs"
 
     account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True)
     hash: Mapped[str] = mapped_column(primary_key=True)
-    """BLAKE3 Merkle root, as Xet spells it."""
+    """BLAKE3 Merkle root in Xet's notation."""
     digest: Mapped[str]
-    """SHA-256 of its serialised bytes in the store."""
+    """SHA-256 of its serialised form, which is in the store."""
     size_bytes: Mapped[int]
     chunks: Mapped[bytes] = mapped_column(LargeBinary)
-    """Hash, place and lengths of every chunk; see `hub.xet.xorb`."""
+    """Hash, position and sizes of every chunk; see `hub.xet.xorb`."""
     at: Mapped[datetime]
     used_at: Mapped[datetime]
-    """When a shard named it last."""
+    """When a shard last referenced it."""
 
 
 class SettingRow(Table):
-    """Something that all workers of a server must agree on."""
+    """A setting shared by all workers of a server."""
 
     __tablename__ = "settings"
 

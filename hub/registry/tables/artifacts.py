@@ -1,7 +1,7 @@
-"""The tables of artifacts, their revisions and files. Imported for writing and creating only, as `table`.
+"""The tables of artifacts, their revisions and files. Imported only for writing and for creating the schema.
 
-Full-text search has an index of its own, kept by the database from `words` and `facets`: the table `artifact_text`
-(FTS5, by triggers) in SQLite, the column `search` (tsvector, generated) in PostgreSQL.
+The database maintains the full-text index from `words` and `facets`: the table `artifact_text` (FTS5, by triggers) in SQLite,
+the column `search` (tsvector, generated) in PostgreSQL.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ _OLD = (
     "INSERT INTO artifact_text (artifact_text, rowid, words, facets) VALUES ('delete', old.id, old.words, old.facets);"
 )
 _TEXT_INDEX = {
-    # Beginnings of words have lists of their own: without one, FTS5 merges the lists of all words that begin so before
-    # it gives the first match, which takes half a second for a common one among a million.
+    # Prefixes have their own lists. Without them, FTS5 merges the lists of all words with the prefix before it returns the
+    # first match, which takes half a second for a common prefix among a million artifacts.
     "sqlite": (
         (
             "CREATE VIRTUAL TABLE artifact_text USING fts5(words, facets, content = 'artifacts', content_rowid = 'id', "
@@ -42,11 +42,11 @@ _TEXT_INDEX = {
         "CREATE INDEX artifacts_by_words ON artifacts USING gin (search) WITH (fastupdate = off)",
     ),
 }
-"""Made with the table `artifacts`. Triggers keep SQLite's, so that no writer can forget it."""
+"""Created with the table `artifacts`. In SQLite, triggers keep the index up to date."""
 
 
 class ArtifactRow(Table):
-    """A named thing, as its newest revision describes it."""
+    """An artifact, as described by its newest revision."""
 
     __tablename__ = "artifacts"
     __table_args__ = (
@@ -82,40 +82,40 @@ class ArtifactRow(Table):
     size_bytes: Mapped[int]
     downloads: Mapped[int] = mapped_column(default=0)
     ranking: Mapped[float]
-    """Of its best score in its own languages; see `hub.registry.index.ranking`."""
+    """Ranking of its best score in its languages; see `hub.registry.index.ranking`."""
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     private: Mapped[bool] = mapped_column(default=False)
     gated: Mapped[str] = mapped_column(default="")
     """`auto`, `manual` or empty."""
     allow_unsafe_files: Mapped[bool] = mapped_column(default=False)
-    """An administrator has allowed files that may run code."""
+    """Whether an administrator has allowed files that can run code."""
     likes: Mapped[int] = mapped_column(default=0)
     trending: Mapped[float] = mapped_column(default=0.0, server_default="0")
-    """Downloads and likes, the later the more; see `hub.registry.index.trending`."""
+    """Downloads and likes, weighted towards recent ones; see `hub.registry.index.trending`."""
     weights: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
-    """SHA-256 of each weights file of the head → numbers by type."""
+    """SHA-256 of each weights file of the head → number of parameters by dtype."""
     parameters: Mapped[int | None]
-    """All of them together; None without weights, and for an artifact of before they were counted."""
+    """Total number of parameters; None without weights."""
     words: Mapped[str] = mapped_column(server_default="")
-    """What search looks through; see `hub.registry.index.text`."""
+    """Searchable words; see `hub.registry.index.text`."""
     facets: Mapped[str] = mapped_column(server_default="")
-    """What else it is found by; see `hub.registry.index.tags`."""
+    """Index words for facets, tags and name parts; see `hub.registry.index.tags`."""
 
 
 for _dialect, _statements in _TEXT_INDEX.items():
     for _statement in _statements:
-        _made = DDL(_statement).execute_if(dialect=_dialect)  # type: ignore[no-untyped-call]  # The library says no types.
-        event.listen(ArtifactRow.__table__, "after_create", _made)
+        _ddl = DDL(_statement).execute_if(dialect=_dialect)  # type: ignore[no-untyped-call]  # SQLAlchemy has no types here.
+        event.listen(ArtifactRow.__table__, "after_create", _ddl)
 
 
 def artifact_row(session: Session, name: ArtifactName) -> ArtifactRow | None:
-    """The row of an artifact; None for one that is not here."""
+    """Return the row of an artifact, or None."""
     return session.scalar(select(ArtifactRow).where(ArtifactRow.key == name.key))
 
 
 class LanguageRow(Table):
-    """A language that an artifact is for."""
+    """A language that an artifact is made for."""
 
     __tablename__ = "artifact_languages"
     __table_args__ = (
@@ -127,11 +127,11 @@ class LanguageRow(Table):
     position: Mapped[int] = mapped_column(primary_key=True)
     tag: Mapped[str]
     ranking: Mapped[float] = mapped_column(server_default="1000")
-    """Among the artifacts for this language; see `hub.registry.index.ranking.ranking_in`."""
+    """Ranking among the artifacts for this language; see `hub.registry.index.ranking.ranking_in`."""
 
 
 class BaseRow(Table):
-    """A base that an artifact can be plugged into."""
+    """A base that an artifact is made for."""
 
     __tablename__ = "artifact_bases"
     __table_args__ = (Index("artifacts_by_base", "base_key", "artifact_id"),)
@@ -140,16 +140,16 @@ class BaseRow(Table):
     position: Mapped[int] = mapped_column(primary_key=True)
     base: Mapped[str]
     base_key: Mapped[str]
-    """The name without its owner, in lower case: what `--base` is compared with."""
+    """The name without its owner, in lower case, as searched for by `--base`."""
 
 
 class FacetCountRow(Table):
-    """How many artifacts have a value of a facet: kept by whoever writes, so that nobody has to count."""
+    """The number of public artifacts with a value of a facet, updated by every write."""
 
     __tablename__ = "facet_counts"
 
     facet: Mapped[str] = mapped_column(primary_key=True)
-    """`kind`, `method`, `license`, `owner`, `language`, `base`; empty for all artifacts together."""
+    """`kind`, `method`, `license`, `owner`, `language` or `base`; empty for all artifacts."""
     value: Mapped[str] = mapped_column(primary_key=True)
     artifacts: Mapped[int]
 
@@ -171,7 +171,7 @@ class VariantRow(Table):
 
 
 class BlobRow(Table):
-    """Bytes that the store holds because a revision names them."""
+    """A blob that revisions reference."""
 
     __tablename__ = "blobs"
 
@@ -186,7 +186,7 @@ class RevisionRow(Table):
     __table_args__ = (UniqueConstraint("artifact_id", "number"),)
 
     id: Mapped[str] = mapped_column(primary_key=True)
-    """SHA-256 of its manifest, which is a blob too."""
+    """SHA-256 of its manifest, which is also a blob."""
     artifact_id: Mapped[int] = mapped_column(ForeignKey("artifacts.id", ondelete="CASCADE"))
     number: Mapped[int]
     created_at: Mapped[datetime]
@@ -194,11 +194,11 @@ class RevisionRow(Table):
     parent: Mapped[str]
     yanked: Mapped[bool] = mapped_column(default=False)
     author: Mapped[str] = mapped_column(default="")
-    """The account that made it on a server."""
+    """The account that published it on a server."""
 
 
 class FileRow(Table):
-    """One file of a revision. It cannot name a blob that is not there."""
+    """One file of a revision. Its blob must exist."""
 
     __tablename__ = "files"
     __table_args__ = (Index("files_by_blob", "digest"),)
@@ -210,7 +210,7 @@ class FileRow(Table):
 
 
 class RefRow(Table):
-    """A name for a revision: `main` and other branches move on, tags stay."""
+    """A name of a revision: branches such as `main` move, tags do not."""
 
     __tablename__ = "refs"
 
@@ -220,13 +220,13 @@ class RefRow(Table):
     kind: Mapped[str] = mapped_column(default="branch")
     """`branch`, `tag` or `alias`."""
     message: Mapped[str] = mapped_column(default="")
-    """Of a tag."""
+    """Message of a tag."""
     protected: Mapped[bool] = mapped_column(default=False, server_default=false())
-    """Of an alias: only who may administer the artifact moves it."""
+    """Whether an alias can be moved only by accounts that may administer the artifact."""
 
 
 class DownloadRow(Table):
-    """How often an artifact was downloaded on one day."""
+    """The number of downloads of an artifact on one day."""
 
     __tablename__ = "downloads"
 
@@ -237,12 +237,12 @@ class DownloadRow(Table):
 
 
 class IndexedRow(Table):
-    """A curated folder that the registry was built from, and what it looked like then."""
+    """A curated folder that was indexed, with its stamp at that time."""
 
     __tablename__ = "indexed"
 
     source: Mapped[str] = mapped_column(primary_key=True)
-    """Folder below `cards/`; `.` for all of them together."""
+    """Folder below `cards/`; `.` for all folders together."""
     stamp: Mapped[str]
     artifact: Mapped[str]
     """`owner/name`; empty for `.`."""

@@ -1,4 +1,4 @@
-"""The table of the outbox. Imported for writing and creating only, as `table`."""
+"""The table of the outbox. Imported only for writing and for creating the schema."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hub.registry.tables.base import Table
 
 
 class OutboxRow(Table):
-    """Derived work that a transaction owes; done after it, as often as needed."""
+    """A job that runs after the transaction that enqueued it, with retries."""
 
     __tablename__ = "outbox"
     __table_args__ = (Index("outbox_by_subject", "task", "subject", "id"), Index("outbox_by_time", "task", "due_at"))
@@ -21,14 +21,14 @@ class OutboxRow(Table):
     task: Mapped[str]
     """`write-reference`, `deliver-webhook` …"""
     subject: Mapped[str]
-    """What it is about: `owner/name`, a digest."""
+    """`owner/name` or a digest."""
     created_at: Mapped[datetime]
     detail: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
     attempts: Mapped[int] = mapped_column(default=0, server_default="0")
     due_at: Mapped[datetime]
-    """When to begin, or to try again."""
+    """When to run or retry it."""
     claimed_until: Mapped[datetime | None]
-    """When whoever works on it must have finished."""
+    """End of the current claim."""
     error: Mapped[str] = mapped_column(default="", server_default="")
     """Why the last attempt failed."""
     given_up_at: Mapped[datetime | None]

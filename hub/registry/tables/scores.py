@@ -1,4 +1,4 @@
-"""The tables of scores and of doubts about them. Imported for writing and creating only, as `table`."""
+"""The tables of scores and disputes. Imported only for writing and for creating the schema."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.registry.tables.base import Table
 
-_BY_TRIAL = ("metric", "provenance", "benchmark", "split", "value", "artifact_id", "base")
+_BENCHMARK_COLUMNS = ("metric", "provenance", "benchmark", "split", "value", "artifact_id", "base")
 
 
 class ScoreRow(Table):
-    """One number and all that is needed to judge it."""
+    """One measured value with its context."""
 
     __tablename__ = "scores"
     __table_args__ = (
@@ -24,8 +24,8 @@ class ScoreRow(Table):
         Index("scores_by_benchmark", "benchmark", "metric", "language", "value"),
         Index("scores_by_metric", "metric", "provenance", "value", "artifact_id"),
         Index("scores_by_language", "language", "metric", "provenance", "value", "artifact_id"),
-        Index("scores_by_trial", *_BY_TRIAL),
-        Index("scores_by_trial_and_language", "language", *_BY_TRIAL),
+        Index("scores_by_trial", *_BENCHMARK_COLUMNS),
+        Index("scores_by_trial_and_language", "language", *_BENCHMARK_COLUMNS),
     )
 
     artifact_id: Mapped[int] = mapped_column(ForeignKey("artifacts.id", ondelete="CASCADE"), primary_key=True)
@@ -51,20 +51,20 @@ class ScoreRow(Table):
     author: Mapped[str] = mapped_column(default="", server_default="")
     """The account that published it through the server; empty for a score of the card."""
     revision: Mapped[str] = mapped_column(default="", server_default="")
-    """Id of the revision that was measured; like the next three, of published scores alone."""
+    """Id of the measured revision; this and the next three columns are only for published scores."""
     run: Mapped[str] = mapped_column(default="", server_default="")
     machine: Mapped[str] = mapped_column(default="", server_default="")
     published_at: Mapped[datetime | None]
 
 
 class DisputeRow(Table):
-    """Somebody doubts a score, and says why."""
+    """An account that disputes a score, with a reason."""
 
     __tablename__ = "disputes"
 
     artifact_id: Mapped[int] = mapped_column(ForeignKey("artifacts.id", ondelete="CASCADE"), primary_key=True)
     score: Mapped[str] = mapped_column(primary_key=True)
-    """What `hub.registry.scores.scores.score_id` makes of the score: it outlives a new revision with the same score."""
+    """The result of `hub.registry.scores.scores.score_id`, which stays the same in new revisions with the same score."""
     account: Mapped[str] = mapped_column(primary_key=True)
     reason: Mapped[str]
     at: Mapped[datetime]

@@ -1,4 +1,4 @@
-"""The tables of what scanners and signatures say. Imported for writing and creating only, as `table`."""
+"""The tables of scans and signatures. Imported only for writing and for creating the schema."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from hub.registry.tables.base import Table
 
 
 class ScanRow(Table):
-    """A blob that can run code, and what the scanners found in it."""
+    """A blob that can run code, and the results of the scanners."""
 
     __tablename__ = "scans"
     __table_args__ = (Index("scans_by_scanner", "scanner"),)
 
     digest: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str]
-    """Of the file when it was first committed: scanners go by suffixes, too."""
+    """Name of the file when it was first committed, because scanners also use the suffix."""
     kind: Mapped[str]
     """`pickle`, `archive` or `program`."""
     verdict: Mapped[str]
@@ -31,7 +31,7 @@ class ScanRow(Table):
 
 
 class SignatureRow(Table):
-    """What was found out about the signature in a revision when it was made."""
+    """The result of verifying the signature of a revision when it was published."""
 
     __tablename__ = "signatures"
 
@@ -42,7 +42,7 @@ class SignatureRow(Table):
     signer: Mapped[str]
     """Name of the key, subject of the certificate, or identity."""
     account: Mapped[str]
-    """Who has registered the key; empty for nobody."""
+    """The account that registered the key; empty if none has."""
     fingerprint: Mapped[str]
     reason: Mapped[str]
-    """Why it could not be verified; empty when it was."""
+    """Why verification failed; empty if it succeeded."""

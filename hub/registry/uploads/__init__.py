@@ -1,1 +1,1 @@
-"""Uploads that no revision names yet."""
+"""Uploads that no revision references yet."""

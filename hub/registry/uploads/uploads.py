@@ -1,4 +1,4 @@
-"""Which account has sent which bytes. Knowing a digest is not owning the bytes: see docs/internals/uploads.md."""
+"""Track which account uploaded which blob. Knowing a digest does not grant access to the bytes; see docs/internals/uploads.md."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from hub.registry.database.clock import to_column, utc_now
 if TYPE_CHECKING:
     from hub.registry.database.database import Database
 
-KEPT_DAYS = 30.0
-"""How long bytes that no revision names stay for whoever has sent them. Clients remember for four weeks what they have sent."""
+RETENTION_DAYS = 30.0
+"""How long an unreferenced upload stays usable for its account. Clients cache what they have uploaded for four weeks."""
 
 
-def note_upload(database: Database, account: Account, digest: Digest, size_bytes: int) -> None:
-    """Remember that the account has sent these bytes, now."""
+def record_upload(database: Database, account: Account, digest: Digest, size_bytes: int) -> None:
+    """Record that the account has just uploaded a blob."""
     from hub.registry.tables.accounts import UploadRow
 
     with database.transaction() as session:
@@ -28,14 +28,14 @@ def note_upload(database: Database, account: Account, digest: Digest, size_bytes
 
 
 def size_of_upload(database: Database, caller: Caller, digest: Digest) -> int | None:
-    """Size of a blob that the caller may name in a commit; None for one that has to be sent.
+    """Return the size in bytes of a blob that the caller may reference in a commit; None if it must be uploaded.
 
-    It is one that the account has sent, or one of a repository whose files it may read.
+    Allowed are blobs that the account has uploaded, and those of repositories whose files it may download.
     """
     if caller.account is None:
         return None
-    if (sent := sent_size(database, caller.account, digest)) is not None:
-        return sent
+    if (size_bytes := uploaded_size(database, caller.account, digest)) is not None:
+        return size_bytes
     holders = database.rows(
         "SELECT DISTINCT artifact_id, size_bytes FROM files JOIN revisions ON revisions.id = revision_id "
         "WHERE digest = :digest LIMIT 100",
@@ -46,39 +46,41 @@ def size_of_upload(database: Database, caller: Caller, digest: Digest) -> int | 
     return int(holders[0]["size_bytes"]) if readable else None
 
 
-def sent_size(database: Database, account: Account, digest: Digest) -> int | None:
-    """Size in bytes of what the account has sent; None for what it has not."""
+def uploaded_size(database: Database, account: Account, digest: Digest) -> int | None:
+    """Return the size in bytes of a blob that the account has uploaded; None if it has not."""
     values = {"account": account.id, "digest": digest.hex}
     rows = database.rows("SELECT size_bytes FROM uploads WHERE account_id = :account AND digest = :digest", values)
     return int(rows[0][0]) if rows else None
 
 
-def sizes_held(database: Database, name: ArtifactName, digests: Sequence[str]) -> dict[str, int]:
-    """Sizes in bytes of those among `digests` that some revision of the artifact holds."""
+def file_sizes(database: Database, name: ArtifactName, digests: Sequence[str]) -> dict[str, int]:
+    """Map those of `digests` that a revision of the artifact contains to their size in bytes."""
     among, values = database.in_list("digest", digests, "digests")
-    held = (
+    files = (
         "SELECT DISTINCT digest, files.size_bytes FROM files JOIN revisions ON revisions.id = revision_id "
         "JOIN artifacts ON artifacts.id = artifact_id WHERE key = :key"
     )
-    rows = database.rows(f"{held} AND {among}", {"key": name.key, **values})
+    rows = database.rows(f"{files} AND {among}", {"key": name.key, **values})
     return {row["digest"]: int(row["size_bytes"]) for row in rows}
 
 
 def pending_bytes(database: Database, owner: ArtifactName, digests: dict[Digest, int]) -> int:
-    """How many bytes of these the owner does not hold yet."""
-    held = 0
+    """Return the total size in bytes of those of `digests` that no artifact of the owner contains yet."""
+    pending = 0
     for digest, size in digests.items():
         rows = database.rows(
             "SELECT 1 FROM files JOIN revisions ON revisions.id = revision_id JOIN artifacts ON artifacts.id = artifact_id "
             "WHERE digest = :digest AND lower(owner) = :owner LIMIT 1",
             {"digest": digest.hex, "owner": owner.owner.lower()},
         )
-        held += 0 if rows else size
-    return held
+        pending += 0 if rows else size
+    return pending
 
 
-def note_xorb(database: Database, account: Account, hash: str, digest: Digest, size_bytes: int, chunks: bytes) -> bool:
-    """Remember a xorb; whether it is new to the account."""
+def record_xorb(
+    database: Database, account: Account, hash: str, digest: Digest, size_bytes: int, chunks: bytes
+) -> bool:
+    """Record an uploaded xorb. Return whether it is new to the account."""
     from hub.registry.tables.accounts import XorbRow
 
     with database.transaction() as session:
@@ -94,8 +96,8 @@ def note_xorb(database: Database, account: Account, hash: str, digest: Digest, s
         return True
 
 
-def xorb_of(database: Database, account_id: int, hash: str) -> tuple[Digest, bytes] | None:
-    """Blob and chunk table of a xorb that the account has sent; None for any other."""
+def find_xorb(database: Database, account_id: int, hash: str) -> tuple[Digest, bytes] | None:
+    """Return the blob and the chunk table of a xorb that the account has uploaded; None for any other."""
     rows = database.rows(
         "SELECT digest, chunks FROM xorbs WHERE account_id = :account AND hash = :hash",
         {"account": account_id, "hash": hash},
@@ -104,7 +106,7 @@ def xorb_of(database: Database, account_id: int, hash: str) -> tuple[Digest, byt
 
 
 def touch_xorbs(database: Database, account_id: int, hashes: list[str]) -> None:
-    """Remember that a shard has named these xorbs just now: their 30 days begin again."""
+    """Record that a shard has just referenced these xorbs, which restarts their retention period."""
     from sqlalchemy import update
 
     from hub.registry.tables.accounts import XorbRow
@@ -116,9 +118,9 @@ def touch_xorbs(database: Database, account_id: int, hashes: list[str]) -> None:
 
 
 def uploaded_digests(database: Database) -> set[Digest]:
-    """Blobs that accounts have sent within KEPT_DAYS, or have used since as xorbs: a commit may still name them."""
+    """Return the blobs uploaded, or used as xorbs, within RETENTION_DAYS: a commit may still reference them."""
     rows = database.rows(
         "SELECT digest FROM uploads WHERE at >= :since UNION SELECT digest FROM xorbs WHERE used_at >= :since",
-        {"since": to_column(utc_now() - timedelta(days=KEPT_DAYS))},
+        {"since": to_column(utc_now() - timedelta(days=RETENTION_DAYS))},
     )
     return {Digest(row[0]) for row in rows}

@@ -1,4 +1,4 @@
-"""Put a file together from the xorbs that its shard names, checking everything that the shard claims."""
+"""Store xorbs, and reconstruct files from the xorbs that their shard references, verifying everything that the shard claims."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from hub.errors import DamagedFile, InvalidSource, TooLarge
 from hub.names import Digest
 from hub.registry.accounts.permissions import Account
-from hub.registry.uploads.uploads import note_upload, note_xorb, touch_xorbs, xorb_of
+from hub.registry.uploads.uploads import find_xorb, record_upload, record_xorb, touch_xorbs
 from hub.store import BlobStore
-from hub.store.joined import Joined
+from hub.store.joined import JoinedChunks
 from hub.xet.hashes import file_hash, range_hash
 from hub.xet.shard import SentFile, Term
 from hub.xet.xorb import Chunk, read_table, read_xorb, unpack, write_table
@@ -18,45 +18,45 @@ from hub.xet.xorb import Chunk, read_table, read_xorb, unpack, write_table
 if TYPE_CHECKING:
     from hub.registry.database.database import Database
 
-MAX_FILE = 500 * 10**9
-"""Bytes, as on the Hugging Face Hub. A small shard can name one chunk a million times."""
-_NEAR = 1 << 20
-"""Bytes of a xorb that are read at once."""
+MAX_FILE_BYTES = 500 * 10**9
+"""As on the Hugging Face Hub. A small shard can reference one chunk a million times."""
+_READ_BYTES = 1 << 20
+"""Bytes of a xorb that are read at a time."""
 
 
 def store_xorb(database: Database, store: BlobStore, account: Account, name: str, sent: BinaryIO) -> bool:
-    """Check a xorb while it arrives and keep it for its account; whether it is new. Raises InvalidSource; nothing is kept then."""
+    """Verify a xorb while it is received, and store it. Return whether it is new to the account. Raises InvalidSource."""
     chunks: list[Chunk] = []
 
-    def kept() -> Iterator[bytes]:
+    def contents() -> Iterator[bytes]:
         for chunk, content in read_xorb(sent, name):
             chunks.append(chunk)
             yield content
 
-    digest, size = store.put(cast("BinaryIO", Joined(kept())))
-    return note_xorb(database, account, name, digest, size, write_table(chunks))
+    digest, size = store.put(cast("BinaryIO", JoinedChunks(contents())))
+    return record_xorb(database, account, name, digest, size, write_table(chunks))
 
 
 def store_file(database: Database, store: BlobStore, account: Account, file: SentFile) -> Digest:
-    """Check what a shard says of a file, and keep the file. Raises InvalidSource; nothing is kept then."""
-    if file.size > MAX_FILE:
-        raise TooLarge(f"a file may have {MAX_FILE} bytes, and this one says {file.size}.")
+    """Verify a file that a shard describes, and store it. Raises InvalidSource, TooLarge."""
+    if file.size > MAX_FILE_BYTES:
+        raise TooLarge(f"the file has {file.size} bytes, the maximum is {MAX_FILE_BYTES}.")
     xorbs: dict[str, tuple[Digest, list[Chunk]]] = {}
     parts = [_chunks(database, account, term, xorbs) for term in file.terms]
     hashed = [(chunk.hash, chunk.size) for _, chunks in parts for chunk in chunks]
     if file_hash(hashed) != file.hash:
-        raise InvalidSource("the chunks that this shard names are not those of the file it describes: send it again.")
+        raise InvalidSource("the chunks in this shard do not match the hash of its file: upload it again.")
     digest = file.sha256
     if digest is None or not _is_one_blob(store, parts, digest, file.size):
         contents = _contents(store, parts, is_checked=digest is not None)
-        digest, _ = store.put(cast("BinaryIO", Joined(contents)), digest)
-    note_upload(database, account, digest, file.size)
+        digest, _ = store.put(cast("BinaryIO", JoinedChunks(contents)), digest)
+    record_upload(database, account, digest, file.size)
     touch_xorbs(database, account.id, list(xorbs))
     return digest
 
 
 def _is_one_blob(store: BlobStore, parts: list[tuple[Digest, list[Chunk]]], digest: Digest, size: int) -> bool:
-    """Whether a blob of the store is the file already: a xorb of plain chunks, all of which are the file's."""
+    """Return whether a blob of the store is already the file: a xorb of uncompressed chunks, all of which are the file's."""
     is_plain = [each for each, _ in parts] == [digest] and all(chunk.is_plain for chunk in parts[0][1])
     return is_plain and store.refresh(digest) and store.size(digest) == size
 
@@ -64,11 +64,13 @@ def _is_one_blob(store: BlobStore, parts: list[tuple[Digest, list[Chunk]]], dige
 def _chunks(
     database: Database, account: Account, term: Term, known: dict[str, tuple[Digest, list[Chunk]]]
 ) -> tuple[Digest, list[Chunk]]:
-    """Blob and chunks of a term, whose proof and size are right."""
+    """Return the blob and the chunks of a term after verifying its proof and size. Raises InvalidSource."""
     if term.xorb not in known:
-        found = xorb_of(database, account.id, term.xorb)
+        found = find_xorb(database, account.id, term.xorb)
         if found is None:
-            raise InvalidSource(f"xorb {term.xorb[:12]} was not sent by `{account.name}`: send it before the shard.")
+            raise InvalidSource(
+                f"xorb {term.xorb[:12]} was not uploaded by `{account.name}`: upload it before the shard."
+            )
         known[term.xorb] = found[0], read_table(found[1])
     digest, chunks = known[term.xorb]
     named = chunks[term.first : term.end]
@@ -82,28 +84,28 @@ def _chunks(
 
 
 def _contents(store: BlobStore, parts: list[tuple[Digest, list[Chunk]]], *, is_checked: bool) -> Iterator[bytes]:
-    """The bytes of all chunks: runs of plain ones in long pieces, where somebody else checks them, others one by one."""
+    """Yield the bytes of all chunks. If the caller verifies the digest, runs of uncompressed chunks are read at once."""
     for digest, chunks in parts:
         with store.open(digest) as opened:
             for run in _runs(chunks):
                 opened.seek(run[0].start)
                 if is_checked and run[0].is_plain:
-                    yield from _pieces(opened, run[-1].start + run[-1].packed - run[0].start)
+                    yield from _read_run(opened, run[-1].start + run[-1].packed - run[0].start)
                 else:
                     yield from (unpack(chunk, opened.read(chunk.packed)) for chunk in run)
 
 
-def _pieces(opened: BinaryIO, left: int) -> Iterator[bytes]:
+def _read_run(opened: BinaryIO, left: int) -> Iterator[bytes]:
     while left:
-        piece = opened.read(min(left, _NEAR))
+        piece = opened.read(min(left, _READ_BYTES))
         if not piece:
-            raise DamagedFile("a xorb in the store is shorter than it was. Look with `hub verify`.")
+            raise DamagedFile("a xorb in the store is truncated: check the store with `hub verify`.")
         left -= len(piece)
         yield piece
 
 
 def _runs(chunks: list[Chunk]) -> Iterator[list[Chunk]]:
-    """Chunks whose bytes follow each other without a gap, plain ones and packed ones apart."""
+    """Group chunks whose bytes are contiguous, separately for uncompressed and compressed ones."""
     run: list[Chunk] = []
     for chunk in chunks:
         if run and (chunk.start != run[-1].start + run[-1].packed or chunk.is_plain != run[-1].is_plain):

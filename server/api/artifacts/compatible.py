@@ -14,7 +14,7 @@ from starlette.responses import Response
 from hub.errors import HubError, InvalidRequest
 from hub.local import LocalHub
 from hub.names import ArtifactName
-from hub.publish.compatibility import Fit, encoder_problem, gives, judge
+from hub.publish.compatibility import Fit, check_fit, conditioning_fits, encoder_problem
 from hub.records import Artifact, Query
 from server.api.languages import MAX_BASES
 from server.auth.access import Hub
@@ -93,7 +93,7 @@ def _judge_variants(
     for variant in module.variants:
         if made_for is not None and variant.base.name.rpartition("/")[2].lower() != made_for.name.lower():
             continue
-        fit = judge(module, variant, base)
+        fit = check_fit(module, variant, base)
         found = (encoder_problem(pin, _encoder(hub, pin.name)) for pin in variant.encoders)
         if problems := [problem for problem in found if problem]:
             reasons = () if fit.fits else fit.reasons
@@ -110,5 +110,7 @@ def _encoder(hub: LocalHub, name: str) -> Artifact | None:
 
 def _has_same_conditioning(one: Artifact, other: Artifact) -> bool:
     return (
-        one.conditioning is not None and other.conditioning is not None and gives(one.conditioning, other.conditioning)
+        one.conditioning is not None
+        and other.conditioning is not None
+        and conditioning_fits(one.conditioning, other.conditioning)
     )

@@ -12,7 +12,7 @@ from hub.errors import InvalidRequest
 from hub.names import ArtifactName
 from hub.records import Artifact, Provenance, Score
 from hub.registry.index.ranking import is_control
-from hub.registry.scores.leaderboard import Contest, leaderboard
+from hub.registry.scores.leaderboard import LeaderboardQuery, leaderboard
 from server.auth.access import Hub, get_artifact
 from server.auth.caller import caller_of
 from server.http.response_bodies import Body, json_response
@@ -93,7 +93,7 @@ def get_leaderboard(
     limit: Annotated[int, Query(ge=1, le=1000, description="Maximum number of entries.")] = 50,
 ) -> Response:
     """Return the leaderboard of a benchmark and metric, with confidence intervals."""
-    contest = Contest(
+    contest = LeaderboardQuery(
         benchmark=benchmark, metric=metric, language=language, split=split, base=base, provenance=Provenance(provenance),
         readers=caller_of(request, hub).owners(),
     )  # fmt: skip

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from hub.names import Digest
 from hub.publish.commit import yank
-from hub.publish.diff import ChangedTensor, as_json, difference
+from hub.publish.diff import ChangedTensor, diff_revisions, to_json
 from hub.publish.publish import drain_outbox
 from hub.registry.artifacts.aliases import PATTERN, Alias, aliases, delete_alias, set_alias
 from server.api.artifacts.artifacts import FileBody, RevisionBody, file_bodies, names_of_revisions, revision_body
@@ -127,7 +127,7 @@ def get_diff(
 ) -> Response:
     """Compare the revisions `from` and `to`: card, files, and tensors by name, shape and dtype."""
     first, second = hub.registry.revision(artifact.name, before), hub.registry.revision(artifact.name, to)
-    return json_response({"before": first.id, "after": second.id, **as_json(difference(first, second, hub.store))})
+    return json_response({"before": first.id, "after": second.id, **to_json(diff_revisions(first, second, hub.store))})
 
 
 def yank_revision(

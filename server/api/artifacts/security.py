@@ -10,7 +10,7 @@ from pydantic import Field
 from starlette.responses import Response
 
 from hub.records import Signature
-from hub.registry.artifacts.scans import scans_in, worst
+from hub.registry.artifacts.scans import scans_in, worst_verdict
 from server.auth.access import Hub
 from server.http.response_bodies import Body, json_response
 from server.openapi.parameters import ApiArtifact
@@ -51,7 +51,7 @@ def get_security(
     content = {
         "revision": found.id,
         "allow_unsafe_files": artifact.allow_unsafe_files,
-        "verdict": worst(scans.values()),
+        "verdict": worst_verdict(scans.values()),
         "unsafe_files": [
             {"path": path} | {fact: getattr(scan, fact) for fact in facts} for path, scan in scans.items()
         ],

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from hub.errors import InvalidRequest
 from hub.registry.accounts.accounts import Accounts
-from hub.registry.accounts.audit import note
+from hub.registry.accounts.audit import log_action
 from hub.registry.accounts.permissions import TOKEN_ROLES, Account, Actor
 from hub.registry.accounts.secrets import new_secret, sha256_of
 from hub.registry.database.clock import to_column, utc_now
@@ -113,7 +113,7 @@ class Devices:
                 raise UnknownCode(user_code)
             row.account_id, row.role, row.status = account.id, role, "accepted" if role else "denied"
             action = "device.accept" if role else "device.deny"
-            note(transaction, actor, action, account.name, role=role, client=row.client, address=row.address)
+            log_action(transaction, actor, action, account.name, role=role, client=row.client, address=row.address)
         return device
 
     def redeem(self, device_code: str, client: str, label: str, address: str) -> TokenGrant | TokenError:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from hub.registry.accounts.audit import note
+from hub.registry.accounts.audit import log_action
 from hub.registry.accounts.permissions import Account, Actor
 from hub.registry.accounts.secrets import new_secret, sha256_of
 from hub.registry.accounts.tokens import add_token
@@ -44,7 +44,7 @@ def issue(transaction: Session, account: Account, actor: Actor, *, role: str, la
     from server.parts.device_login.tables import RenewalRow
 
     grant = _new_grant()
-    row = add_token(transaction, account, grant.token, actor, role=role, label=label, lasts=LIFETIME)
+    row = add_token(transaction, account, grant.token, actor, role=role, label=label, lifetime=LIFETIME)
     transaction.add(RenewalRow(token_id=row.id, sha256=sha256_of(grant.refresh_token), renewed_at=utc_now()))
     return grant
 
@@ -77,13 +77,13 @@ def renew(database: Database, refresh_token: str, address: str) -> TokenGrant | 
         if row.sha256 != sha256 and row.renewed_at < utc_now() - REUSE_GRACE:
             token.revoked_at = utc_now()
             reason = "its refresh token was used twice"
-            note(transaction, actor, "token.revoke", account.name, token=token.name, reason=reason)
+            log_action(transaction, actor, "token.revoke", account.name, token=token.name, reason=reason)
             return None
         grant = _new_grant()
         token.former_sha256, token.former_expires_at = token.sha256, token.expires_at
         token.sha256, token.expires_at = sha256_of(grant.token), utc_now() + LIFETIME
         row.former_sha256, row.sha256, row.renewed_at = row.sha256, sha256_of(grant.refresh_token), utc_now()
-        note(transaction, actor, "token.renew", account.name, token=token.name)
+        log_action(transaction, actor, "token.renew", account.name, token=token.name)
     return grant
 
 

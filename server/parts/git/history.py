@@ -20,7 +20,7 @@ from dulwich.repo import BaseRepo
 from hub.local import LocalHub
 from hub.names import ArtifactName, Digest
 from hub.records import File, Revision
-from hub.registry.artifacts.branches import kinds
+from hub.registry.artifacts.branches import ref_kinds
 from hub.store import BlobStore
 from server.parts.git.attributes import ATTRIBUTES, attributes, in_git
 from server.parts.git.commits import note_commits
@@ -96,7 +96,7 @@ class History(BaseRepo):
 
 def history_of(hub: LocalHub, name: ArtifactName) -> History:
     """Return the history of an artifact, with a ref for each branch and tag; cached until one of them moves."""
-    refs, kind_of = hub.registry.refs(name), kinds(hub.registry.database, name)
+    refs, kind_of = hub.registry.refs(name), ref_kinds(hub.registry.database, name)
     newest = hub.registry.revisions(name, with_files=False)
     state = f"{newest[0].id if newest else ''} {sorted(refs.items())} {sorted(kind_of.items())}"
     key = (hub.registry.database.address, name.key, state)

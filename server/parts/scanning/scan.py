@@ -46,7 +46,7 @@ def scan_task(hub: LocalHub) -> Task:
                 raise PermanentFailure(str(error)) from error
             save_report(hub.registry.database, flagged.digest, verdict, current, report)
 
-    return Task(SCAN, scan, lease_s=2 * TIMEOUT_S, coalesces=True, most_attempts=5)
+    return Task(SCAN, scan, lease_s=2 * TIMEOUT_S, coalesces=True, max_attempts=5)
 
 
 def scan_blob(store: BlobStore, flagged: Scan) -> tuple[str, dict[str, Any]]:

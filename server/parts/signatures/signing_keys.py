@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hub.errors import Conflict, InvalidRequest, UnknownSigningKey
 from hub.names import ArtifactName
 from hub.records import SigningKey
-from hub.registry.accounts.audit import note
+from hub.registry.accounts.audit import log_action
 from hub.registry.accounts.permissions import Account, Actor
 from hub.registry.database.clock import utc_now
 
@@ -66,7 +66,7 @@ def add_key(
                 account_id=account.id, name=name, kind=kind, fingerprint=fingerprint, pem=pem, created_at=utc_now()
             )
         )
-        note(session, actor, "signing-key.add", account.name, key=name, fingerprint=fingerprint)
+        log_action(session, actor, "signing-key.add", account.name, key=name, fingerprint=fingerprint)
     return SigningKey(account=account.name, name=name, kind=kind, fingerprint=fingerprint, pem=pem)
 
 
@@ -80,7 +80,7 @@ def revoke_key(database: Database, account: Account, fingerprint: str, actor: Ac
     with database.transaction() as session:
         row = session.query(SigningKeyRow).filter_by(account_id=account.id, fingerprint=found[0].fingerprint).one()
         row.revoked_at = utc_now()
-        note(session, actor, "signing-key.revoke", account.name, key=row.name, fingerprint=row.fingerprint)
+        log_action(session, actor, "signing-key.revoke", account.name, key=row.name, fingerprint=row.fingerprint)
 
 
 def _key(row: ResultRow) -> SigningKey:

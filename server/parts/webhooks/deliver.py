@@ -31,7 +31,7 @@ def delivery_task(hub: LocalHub) -> Task:
             _deliver(hub, webhook, delivery)
 
     return Task(
-        DELIVER, deliver, lease_s=120, most_attempts=MAX_ATTEMPTS, first_wait_s=FIRST_WAIT_S, keep_failures=False
+        DELIVER, deliver, lease_s=120, max_attempts=MAX_ATTEMPTS, first_wait_s=FIRST_WAIT_S, keep_failures=False
     )
 
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from hub.errors import Forbidden, InvalidRequest, UnknownWebhook
 from hub.names import ArtifactName
-from hub.registry.accounts.audit import note
+from hub.registry.accounts.audit import log_action
 from hub.registry.accounts.permissions import Account, Actor
 from hub.registry.accounts.server_settings import change_setting, find_setting
 from hub.registry.database.clock import utc_now
@@ -111,7 +111,7 @@ def add_webhook(
         session.add(row)
         session.flush()
         _watch(session, row.id, watched)
-        note(session, actor, "webhook.create", account.name, webhook=row.id, host=host_of(url))
+        log_action(session, actor, "webhook.create", account.name, webhook=row.id, host=host_of(url))
         made = row.id
     return get_webhook(database, account, made)
 
@@ -142,7 +142,7 @@ def change_webhook(
             _watch(session, webhook_id, watched)
         changed = {"host": url and host_of(url), "disabled": disabled, "secret": None if secret is None else "changed"}
         detail = {name: value for name, value in changed.items() if value is not None}
-        note(session, actor, "webhook.change", account.name, webhook=webhook_id, **detail)
+        log_action(session, actor, "webhook.change", account.name, webhook=webhook_id, **detail)
     return get_webhook(database, account, webhook_id)
 
 
@@ -153,7 +153,7 @@ def delete_webhook(database: Database, account: Account, webhook_id: str, actor:
     get_webhook(database, account, webhook_id)
     with database.transaction() as session:
         session.delete(session.get_one(WebhookRow, webhook_id))
-        note(session, actor, "webhook.delete", account.name, webhook=webhook_id)
+        log_action(session, actor, "webhook.delete", account.name, webhook=webhook_id)
 
 
 def allowed_hosts(database: Database) -> frozenset[str]:

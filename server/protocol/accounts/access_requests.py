@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from hub.errors import InvalidRequest, UnknownAccount
 from hub.local import LocalHub
 from hub.registry.accounts.permissions import Account
-from hub.registry.artifacts.access_requests import answer, ask, requests, status_of
+from hub.registry.artifacts.access_requests import access_requests, add_request, set_status, status_of
 from server.auth.access import AdministeredArtifact, Hub, VisibleArtifact
 from server.auth.caller import account_of, actor_of, caller_of
 from server.http.times import to_rfc3339
@@ -36,14 +36,14 @@ class AccessReply(AccessGrant):
 def request_file_access(request: Request, hub: Hub, artifact: VisibleArtifact) -> Response:
     """Request access to the files: `accepted` immediately for automatic gates, otherwise `pending`. Raises Unauthenticated."""
     caller = caller_of(request, hub)
-    status = ask(hub.registry.database, artifact, account_of(caller), actor_of(request, caller))
+    status = add_request(hub.registry.database, artifact, account_of(caller), actor_of(request, caller))
     return JSONResponse({"status": status})
 
 
 def list_requests(hub: Hub, artifact: AdministeredArtifact, status: Segment) -> Response:
     """List the access requests with a status. Raises InvalidRequest if the repository is not gated."""
     _require_gated(artifact.gated, str(artifact.name))
-    found = requests(hub.registry.database, artifact.name, status)
+    found = access_requests(hub.registry.database, artifact.name, status)
     return JSONResponse(
         [
             {
@@ -68,7 +68,7 @@ def answer_request(request: Request, hub: Hub, artifact: AdministeredArtifact, b
     if status == body.status:
         raise InvalidRequest(f"the request of `{user.name}` is already {status}.")
     actor = actor_of(request, caller_of(request, hub))
-    answer(hub.registry.database, artifact.name, user, body.status, actor, reason=body.rejectionReason or "")
+    set_status(hub.registry.database, artifact.name, user, body.status, actor, reason=body.rejectionReason or "")
     return JSONResponse({})
 
 
@@ -78,7 +78,7 @@ def grant_access(request: Request, hub: Hub, artifact: AdministeredArtifact, bod
     user = _user(hub, body.user or body.requestId)
     if status_of(hub.registry.database, artifact.name, user) == "accepted":
         raise InvalidRequest(f"`{user.name}` already has access.")
-    answer(hub.registry.database, artifact.name, user, "accepted", actor_of(request, caller_of(request, hub)))
+    set_status(hub.registry.database, artifact.name, user, "accepted", actor_of(request, caller_of(request, hub)))
     return JSONResponse({})
 
 

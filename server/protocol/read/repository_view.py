@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from hub.local import LocalHub
-from hub.publish.publish import weigh
+from hub.publish.publish import count_weights
 from hub.records import Artifact, File, Revision
 from hub.registry.artifacts.repositories import used_bytes
 from server.http.card import front_matter_of
@@ -54,7 +54,7 @@ class RepositoryView:
     def safetensors(self) -> dict[str, Any] | None:
         """Return the number of parameters by dtype and in total; None without weights."""
         counts: dict[str, int] = {}
-        for each in weigh(self.files, self.hub.store, self.artifact.weights).values():
+        for each in count_weights(self.files, self.hub.store, self.artifact.weights).values():
             for type, number in each.items():
                 counts[type] = counts.get(type, 0) + number
         return {"parameters": counts, "total": sum(counts.values())} if counts else None

@@ -16,8 +16,8 @@ from hub.local import LocalHub
 from hub.names import Digest
 from hub.records import Artifact
 from hub.registry.accounts.permissions import Account
-from hub.registry.uploads.uploads import size_of_upload, sizes_held
-from hub.registry.uploads.xet_files import MAX_FILE
+from hub.registry.uploads.uploads import file_sizes, size_of_upload
+from hub.registry.uploads.xet_files import MAX_FILE_BYTES
 from server.auth.access import Hub, VisibleArtifact, require_download
 from server.auth.caller import caller_of, require_write
 from server.auth.quota import require_room
@@ -56,7 +56,7 @@ def plan_transfers(request: Request, hub: Hub, artifact: VisibleArtifact, body: 
         return _batch_response("basic", [_with_result(each, error) for each in body.objects])
     if body.operation == "download":
         require_download(request, hub, artifact)
-        sizes = sizes_held(hub.registry.database, artifact.name, [each.oid for each in body.objects])
+        sizes = file_sizes(hub.registry.database, artifact.name, [each.oid for each in body.objects])
         return _batch_response(
             "basic", [_with_result(each, _download(request, hub, artifact, each, sizes)) for each in body.objects]
         )
@@ -72,8 +72,8 @@ def plan_transfers(request: Request, hub: Hub, artifact: VisibleArtifact, body: 
 def _upload(
     request: Request, hub: LocalHub, artifact: Artifact, account: Account, each: LargeObject, *, multipart: bool
 ) -> dict[str, Any]:
-    if (digest := _digest(each)) is None or not 0 <= each.size <= MAX_FILE:
-        return _error(422, f"an object has 64 lowercase hex digits and 0 to {MAX_FILE} bytes.")
+    if (digest := _digest(each)) is None or not 0 <= each.size <= MAX_FILE_BYTES:
+        return _error(422, f"an object has 64 lowercase hex digits and 0 to {MAX_FILE_BYTES} bytes.")
     known = size_of_upload(hub.registry.database, caller_of(request, hub), digest)
     if known is not None and digest in hub.store:
         return {} if known == each.size else _error(422, f"this object has {known} bytes, not {each.size}.")

@@ -16,9 +16,9 @@ from hub.local import LocalHub
 from hub.names import Digest
 from hub.records import File
 from hub.registry.accounts.permissions import Account
-from hub.registry.uploads.uploads import note_upload, sent_size
+from hub.registry.uploads.uploads import record_upload, uploaded_size
 from hub.store import BlobStore
-from hub.store.joined import Joined
+from hub.store.joined import JoinedChunks
 from server.auth.access import Hub
 from server.http.accel_redirect import offload_path
 from server.http.request_bodies import BodyReader, read_in_thread
@@ -75,7 +75,7 @@ def _complete(hub: LocalHub, token: str, body: Completion) -> None:
     sizes = [_uploaded_size(hub, account, digest) for digest in digests]
     if sum(sizes) != claims["size"]:
         raise InvalidSource(f"the parts have {sum(sizes)} bytes in total, and {claims['size']} were announced.")
-    _put(hub, account, cast(BinaryIO, Joined(_read_chunks(hub.store, digests))), oid)
+    _put(hub, account, cast(BinaryIO, JoinedChunks(_read_chunks(hub.store, digests))), oid)
 
 
 def verify_object(hub: Hub, token: str, body: LargeObject) -> Response:
@@ -116,12 +116,12 @@ def _put(hub: LocalHub, account: Account, source: BinaryIO, expected: Digest | N
         digest, size = hub.store.put(source, expected)
     except DamagedFile as error:
         raise InvalidSource(str(error)) from error
-    note_upload(hub.registry.database, account, digest, size)
+    record_upload(hub.registry.database, account, digest, size)
     return digest
 
 
 def _uploaded_size(hub: LocalHub, account: Account, digest: Digest) -> int:
-    size = sent_size(hub.registry.database, account, digest)
+    size = uploaded_size(hub.registry.database, account, digest)
     if size is None or digest not in hub.store:
         raise InvalidSource(f"{digest} was not uploaded: upload it again.")
     return size

@@ -19,7 +19,7 @@ from hub.names import Digest, check_path
 from hub.publish.commit import Change, Deletion, commit
 from hub.records import Artifact, File, Revision
 from hub.registry.accounts.permissions import Caller
-from hub.registry.uploads.uploads import note_upload, size_of_upload
+from hub.registry.uploads.uploads import record_upload, size_of_upload
 from server.auth.access import Hub, WritableArtifact
 from server.auth.caller import account_of, actor_of, caller_of
 from server.auth.quota import require_room
@@ -130,7 +130,7 @@ def _inline_file(hub: LocalHub, caller: Caller, path: str, value: dict[str, Any]
     except ValueError as error:  # Includes binascii.Error.
         raise InvalidRequest(f"the content of `{path}` is not valid base64.") from error
     digest, size = hub.store.put(raw)
-    note_upload(hub.registry.database, account_of(caller), digest, size)
+    record_upload(hub.registry.database, account_of(caller), digest, size)
     return File(path, digest, size)
 
 

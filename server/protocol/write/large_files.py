@@ -12,7 +12,7 @@ from hub.errors import HubError, InvalidName, InvalidRequest, UnknownFile
 from hub.names import Digest
 from hub.publish.erase import erase
 from hub.registry.artifacts.usage import stored_files
-from hub.registry.uploads.uploads import note_upload, size_of_upload
+from hub.registry.uploads.uploads import record_upload, size_of_upload
 from server.auth.access import AdministeredArtifact, Hub, ReadableArtifact, VisibleArtifact, get_artifact
 from server.auth.caller import actor_of, caller_of, require_write
 from server.http.paging import next_link, offset_of
@@ -99,7 +99,7 @@ def duplicate_large_files(request: Request, hub: Hub, artifact: ReadableArtifact
             size = size_of_upload(hub.registry.database, caller, digest)
             if size is None:
                 raise UnknownFile(each.filename or each.sha256, listing=f"hub show {artifact.name}")
-            note_upload(hub.registry.database, account, digest, size)
+            record_upload(hub.registry.database, account, digest, size)
         except HubError as error:
             failed.append({"sha256": each.sha256, "error": str(error)})
     return JSONResponse({"failed": failed})

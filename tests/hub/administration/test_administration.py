@@ -1,4 +1,4 @@
-"""One table of operations, two places to run them: what an administrator does here and on a server, and says about it, is the same."""
+"""Administrative operations have the same effects and messages locally and on a server."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ from server.parts.signatures.signing_keys import keys_of
 from server.parts.webhooks.deliveries import deliveries
 from server.parts.webhooks.operations import (
     AllowWebhookHost,
-    Hook,
     ListUserWebhooks,
     ListWebhookDeliveries,
     ListWebhookHosts,
+    WebhookSummary,
 )
 from server.parts.webhooks.webhooks import Watched, add_webhook
 from tests.builders.server.keys import a_public_key
@@ -54,7 +54,7 @@ def root_token(hub):
 
 @pytest.fixture(params=["here", "there"])
 def admin(request, hub, root_token):
-    """Both ways to the same registry."""
+    """A local and a remote administration of the same registry."""
     if request.param == "here":
         yield LocalAdministration(hub, Actor("root", "root's"))
     else:
@@ -62,7 +62,7 @@ def admin(request, hub, root_token):
             yield RemoteAdministration(endpoint, root_token)
 
 
-def test_users_come_go_and_come_back(admin, hub):
+def test_users_are_added_removed_and_restored(admin, hub):
     made = admin.run(AddUser(name="ada", full_name="Ada L.", email="ada@example.org"))
     assert made == hub.accounts.get("ada")
     assert [each.name for each in admin.run(ListUsers())] == ["ada", "root"]
@@ -75,7 +75,7 @@ def test_users_come_go_and_come_back(admin, hub):
     assert [each.name for each in admin.run(ListUsers())] == ["ada", "root"]
 
 
-def test_tokens_are_made_listed_and_revoked(admin, hub):
+def test_tokens_are_created_listed_and_revoked(admin, hub):
     admin.run(AddUser(name="ada"))
     secret = admin.run(CreateToken(user="ada", role="write", artifact="ada/module", name="laptop", days=7)).token
     caller = hub.tokens.caller(secret)
@@ -97,7 +97,7 @@ def test_organisations_have_members(admin):
     assert admin.run(ListMembers(name="lab")) == []
 
 
-def test_quotas_are_set_and_taken_away(admin):
+def test_quotas_are_set_and_removed(admin):
     assert (
         admin.run(SetQuota(name="root", quota_bytes=10**9)).quota_bytes
         == admin.run(ShowQuota(name="root")).quota_bytes
@@ -127,13 +127,13 @@ def test_the_audit_log_says_who_did_it_with_which_token(admin):
     assert [each.action for each in admin.run(ListAudit(limit=1))] == ["user.add"]
 
 
-def test_webhooks_are_seen_without_their_secrets_and_with_what_they_were_told(admin, hub):
+def test_webhooks_are_listed_with_their_deliveries_and_without_secrets(admin, hub):
     watched = [Watched("user", "root"), Watched("everything", "")]
     owner, url = hub.accounts.get("root"), "https://ci.example.org/a-secret"
     made = add_webhook(hub.registry.database, owner, url, watched, ["repo"], ROOT, secret="another")
     create(ArtifactName("root", "module"), hub.registry, hub.store, ROOT, is_dataset=False, private=False)
     assert admin.run(ListUserWebhooks(name="root")) == [
-        Hook(made.id, "ci.example.org", ["everything", "user root"], False)
+        WebhookSummary(made.id, "ci.example.org", ["everything", "user root"], False)
     ]
     told = admin.run(ListWebhookDeliveries(webhook=made.id))
     assert told == deliveries(hub.registry.database, made)
@@ -162,7 +162,7 @@ def test_signing_keys_are_added_listed_and_revoked(admin, hub):
     assert (revoked.action, revoked.actor, added.action) == ("signing-key.revoke", "root", "signing-key.add")
 
 
-def test_what_is_owed_is_listed_and_made_due_in_somebodys_name(admin, hub):
+def test_jobs_are_listed_and_retried_on_behalf_of_an_actor(admin, hub):
     with hub.registry.database.transaction() as session:
         for subject in ("one", "two", "three"):
             enqueue(session, "no-such-task", subject, {"why": subject})
@@ -183,7 +183,7 @@ WRONG = {
     "an unknown user": (InvalidRequest, "Did you mean `root`", lambda admin: admin.run(ListTokens(user="roott"))),
     "a name that is taken": (Conflict, "is taken", lambda admin: admin.run(AddUser(name="ROOT"))),
     "a name that is none": (InvalidRequest, "", lambda admin: admin.run(AddOrganisation(name="a/b"))),
-    "a role that is none": (InvalidRequest, "'king' is no role", lambda admin: admin.run(CreateToken(user="root", role="king"))),
+    "an invalid role": (InvalidRequest, "invalid token role 'king'", lambda admin: admin.run(CreateToken(user="root", role="king"))),
     "no time at all": (InvalidRequest, "must be from 1 to 3650, not 0", lambda admin: admin.run(CreateToken(user="root", role="read", days=0))),
     "a token that is none": (InvalidRequest, "no token is called `77`", lambda admin: admin.run(RevokeToken(user="root", number=77))),
     "a short password": (InvalidRequest, "10 to 1024 characters", lambda admin: admin.run(SetPassword(name="root", password="short"))),
@@ -210,7 +210,7 @@ WRONG = {
 
 
 class CountUsers(Operation[list[Due]]):
-    """As an installed part would add it."""
+    """An operation of an installed part."""
 
     path = "/admin/user-count"
 
@@ -231,7 +231,7 @@ def refusal(kind, ask, admin) -> tuple[str, int]:
     return str(caught.value), caught.value.exit_code
 
 
-def test_what_cannot_be_is_refused_with_the_same_words(hub, root_token):
+def test_invalid_requests_are_refused_with_the_same_message(hub, root_token):
     here = LocalAdministration(hub, ROOT)
     with serving(hub) as endpoint:
         there = RemoteAdministration(endpoint, root_token)
@@ -260,13 +260,13 @@ def test_only_an_administrators_token_that_writes_gets_in(hub, root_token):
 
 
 @pytest.mark.parametrize("address", ["hub.example", "ftp://hub.example", "file:///etc", "https://"])
-def test_an_address_that_is_none_is_refused_before_anything_is_sent(address):
+def test_an_invalid_address_is_refused_before_anything_is_sent(address):
     with pytest.raises(InvalidRequest, match="is not a valid URL"):
         RemoteAdministration(address, "lh_secret")
 
 
-def test_every_command_prints_the_same_here_and_there(hub, root_token, monkeypatch, capsys, tmp_path):
-    """Through the command line, each command once here and once there; only secrets and times differ."""
+def test_every_command_prints_the_same_locally_and_remotely(hub, root_token, monkeypatch, capsys, tmp_path):
+    """Run each command locally and remotely; only secrets and times differ."""
     monkeypatch.setenv("HUB_HOME", str(hub.home.folder))
     monkeypatch.setenv("HUB_CARDS", str(hub.home.cards))
     monkeypatch.setenv("HF_TOKEN", root_token)

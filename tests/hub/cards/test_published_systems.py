@@ -12,7 +12,7 @@ from hub.home import Home
 from hub.local import LocalHub
 from hub.weights.sizes import describe_memory, total
 from hub.names import ArtifactName
-from hub.records import Artifact, Provenance, Query, parted
+from hub.records import Artifact, Provenance, Query, split_names
 from tests.builders import ROOT
 
 CARDS = ROOT / "cards"
@@ -74,7 +74,7 @@ def test_a_published_module_says_what_it_fits(artifact: Artifact, hub: LocalHub)
     for base in artifact.bases:
         assert hub.registry.get(base).kind == ("encoder" if artifact.kind == "projector" else "base")
     if artifact.encoder:
-        assert {hub.registry.get(name).kind for name in parted(artifact.encoder)} == {"encoder"}
+        assert {hub.registry.get(name).kind for name in split_names(artifact.encoder)} == {"encoder"}
 
 
 @pytest.mark.parametrize("artifact", BASES, indirect=True)

@@ -256,7 +256,7 @@ def test_a_pull_skips_yanked_revisions_and_warns_when_one_is_pinned(hub: Any, fa
     assert (code, complaint) == (0, "")
     assert chosen.id[:40] in folder
     pinned = ("pull", "ada/yo", "--revision", newest.id[:12])
-    said = "hub: revision 1 of `ada/yo` was yanked by its owner; it is used because it was asked for.\n"
+    said = "hub: revision 1 of `ada/yo` was yanked by its owner; it is used because it was pinned.\n"
     for command in ((*pinned, "--endpoint", endpoint), pinned):
         code, folder, complaint = hub(*command)
         assert (code, complaint) == (0, said)

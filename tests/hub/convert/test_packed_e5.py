@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from transformers import AutoModel, AutoTokenizer
 
 from hub.convert.packed_e5 import read_packed, write_folder
-from hub.encoders.encoder import TextEncoder
+from hub.encoders.text_encoder import TextEncoder
 from hub.errors import DamagedFile, InvalidSource, Unreachable
 from tests.builders.upstream.packed_e5 import LAYERS, PIECES, POSITIONS, WIDTH, PackedE5, packed_e5
 

@@ -148,7 +148,7 @@ CASES = {
         ("gives 16 tokens of width 1024", "reads any number of tokens of width 32"), "`hub search --base far-sd`",
     ),
     "length": Case(
-        with_another_length, DoesNotFit, ("gives 16 tokens of width 32", "reads 77 tokens of width 32"),
+        with_another_length, DoesNotFit, ("gives 16 tokens of width 32", "takes 77 tokens of width 32"),
         "`hub search --base far-sd`",
     ),
     "encoder's width": Case(
@@ -287,6 +287,6 @@ def test_a_file_that_changed_under_its_pin_is_refused_by_pull(
         f"`sd15.pth` of `org/mulan` was changed upstream: its digest is {found}, and its card pins {'b' * 64}" in line
     )
     assert "`hub import" in line
-    with pytest.raises(HubError, match=r"are not here yet: fetch them with `hub pull linguahub/far-mulan`"):
+    with pytest.raises(HubError, match=r"have not been downloaded: fetch them with `hub pull linguahub/far-mulan`"):
         world.pipe.load_adapter("far-mulan")
     assert torch.equal(draw(world.pipe, "aja", language="yo"), before)

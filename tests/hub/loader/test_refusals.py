@@ -44,7 +44,7 @@ def test_a_module_of_another_width_is_refused_before_weights_are_read(load: Any,
     (folder / WEIGHTS).write_bytes(b"never read")
     with pytest.raises(
         DoesNotFit,
-        match=r"gives 77 tokens of width 1024, and `tiny-sd` reads any number of tokens of width 32.*`tiny-sd`",
+        match=r"gives 77 tokens of width 1024, but `tiny-sd` takes any number of tokens of width 32.*`tiny-sd`",
     ):
         load(folder)
 

@@ -117,8 +117,11 @@ def test_an_older_revision_of_a_module_can_be_loaded(local_hub: Any, tmp_path: P
 @pytest.mark.parametrize(
     ("upstream", "said"),
     [
-        ([{"repository": "a/b", "file": "c.pth"}], r"are not here yet: fetch them with `hub pull linguahub/mulan-far`"),
-        ([], r"nobody keeps the weights of `mulan-far`: its card has the command .* `hub show linguahub/mulan-far`"),
+        (
+            [{"repository": "a/b", "file": "c.pth"}],
+            r"have not been downloaded: fetch them with `hub pull linguahub/mulan-far`",
+        ),
+        ([], r"the weights of `mulan-far` are not published: show the command .* `hub show linguahub/mulan-far`"),
     ],
 )
 def test_a_card_without_weights_says_how_to_get_them(

@@ -1,4 +1,4 @@
-"""What nothing names goes, and nothing else."""
+"""Garbage collection, backup and repair."""
 
 import os
 import signal
@@ -32,7 +32,7 @@ def age_all(store, days=31):
         age(store, digest, days)
 
 
-def test_only_old_blobs_that_nothing_names_go(hub, tmp_path):
+def test_only_old_unreferenced_blobs_are_deleted(hub, tmp_path):
     revision = publish(a_folder(tmp_path / "mulan-yo"), NAME, hub.registry, hub.store)
     old, young = hub.store.put(b"old")[0], hub.store.put(b"young")[0]
     age_all(hub.store)
@@ -44,7 +44,7 @@ def test_only_old_blobs_that_nothing_names_go(hub, tmp_path):
     assert [problem for problem in verify(hub.registry, hub.store) if problem.is_fault] == []
 
 
-def test_files_of_former_revisions_and_of_withdrawn_ones_stay(hub, tmp_path):
+def test_files_of_former_and_yanked_revisions_stay(hub, tmp_path):
     first = publish(a_folder(tmp_path / "a"), NAME, hub.registry, hub.store)
     publish(a_folder(tmp_path / "b", seed=1), NAME, hub.registry, hub.store)
     hub.registry.yank(NAME, first.id)
@@ -52,16 +52,16 @@ def test_files_of_former_revisions_and_of_withdrawn_ones_stay(hub, tmp_path):
     assert unreferenced_blobs(hub.registry, hub.store) == []
 
 
-def test_files_of_a_forgotten_artifact_go(hub, tmp_path):
+def test_files_of_a_removed_artifact_are_deleted(hub, tmp_path):
     revision = publish(a_folder(tmp_path / "mulan-yo"), NAME, hub.registry, hub.store)
-    hub.registry.forget(NAME)
+    hub.registry.remove(NAME)
     hub.store.delete_reference(NAME)
     age_all(hub.store)
     assert len(collect(hub.registry, hub.store, unreferenced_blobs(hub.registry, hub.store))) == len(revision.files) + 1
     assert list(hub.store.digests()) == []
 
 
-def test_what_was_put_again_or_named_since_it_was_listed_stays(hub, tmp_path):
+def test_blobs_that_were_put_again_or_referenced_since_they_were_listed_stay(hub, tmp_path):
     again, _ = hub.store.put(b"again")
     folder = a_folder(tmp_path / "mulan-yo")
     for path in folder.rglob("*"):
@@ -76,17 +76,17 @@ def test_what_was_put_again_or_named_since_it_was_listed_stays(hub, tmp_path):
     assert [problem for problem in verify(hub.registry, hub.store) if problem.is_fault] == []
 
 
-def test_what_accounts_have_sent_within_a_month_stays_and_xorbs_by_their_last_use(hub):
+def test_recent_uploads_stay_and_so_do_recently_used_xorbs(hub):
     from hub.registry.accounts.permissions import Actor
-    from hub.registry.uploads.uploads import note_upload, note_xorb, touch_xorbs
+    from hub.registry.uploads.uploads import record_upload, record_xorb, touch_xorbs
 
     ada = hub.accounts.add("ada", Actor("root"))
     database = hub.registry.database
     sent, used, unused, late = (hub.store.put(word)[0] for word in (b"sent", b"used", b"unused", b"late"))
-    note_upload(database, ada, sent, 4)
-    note_upload(database, ada, late, 4)
+    record_upload(database, ada, sent, 4)
+    record_upload(database, ada, late, 4)
     for name, digest in (("used", used), ("unused", unused)):
-        note_xorb(database, ada, name, digest, 4, b"")
+        record_xorb(database, ada, name, digest, 4, b"")
     then = (datetime.now(UTC) - timedelta(days=31)).replace(tzinfo=None).isoformat(" ", "microseconds")
     database.execute("UPDATE xorbs SET at = :then, used_at = :then", {"then": then})
     database.execute("UPDATE uploads SET at = :then WHERE digest = :late", {"then": then, "late": late.hex})
@@ -103,17 +103,17 @@ def test_what_accounts_have_sent_within_a_month_stays_and_xorbs_by_their_last_us
 
 def test_a_store_of_another_registry_is_left_alone(hub, tmp_path):
     publish(a_folder(tmp_path / "mulan-yo"), NAME, hub.registry, hub.store)
-    hub.registry.forget(NAME)
+    hub.registry.remove(NAME)
     age_all(hub.store)
     with pytest.raises(
-        InvalidRequest, match="the store lists `local/mulan-yo`, which this registry does not know: run `hub index`"
+        InvalidRequest, match="the store contains `local/mulan-yo`, which this registry does not know: run `hub index`"
     ):
         unreferenced_blobs(hub.registry, hub.store)
     with pytest.raises(InvalidRequest, match="too short"):
         unreferenced_blobs(hub.registry, hub.store, days=0)
 
 
-def test_the_command_lists_first_and_removes_when_told(tmp_path, monkeypatch, capsys):
+def test_the_command_lists_first_and_deletes_on_request(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("HUB_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("HUB_CARDS", str(tmp_path / "no-cards"))
     with a_hub(tmp_path) as hub:
@@ -146,19 +146,19 @@ with a_hub(root) as hub:
 COLLECTOR = """
 import sys
 from pathlib import Path
-from hub.maintenance.garbage import collect, strays
+from hub.maintenance.garbage import collect, unreferenced_blobs
 from tests.builders.hub import a_hub
 from tests.hub.maintenance.test_garbage import age
 with a_hub(Path(sys.argv[1])) as hub:
     while True:
         for stray in range(20):
             age(hub.store, hub.store.put(f"stray {stray}".encode())[0], 31)
-        for digest in set(hub.store.digests()) - hub.registry.named():
+        for digest in set(hub.store.digests()) - hub.registry.referenced_blobs():
             try:
                 age(hub.store, digest, 31) if hub.store.age_s(digest) > 5 else None
             except Exception:
                 pass
-        print(len(collect(hub.registry, hub.store, strays(hub.registry, hub.store))), flush=True)
+        print(len(collect(hub.registry, hub.store, unreferenced_blobs(hub.registry, hub.store))), flush=True)
 """
 
 
@@ -189,7 +189,7 @@ def test_a_collector_killed_beside_a_writer_loses_nothing(tmp_path):
         assert [problem.text for problem in verify(hub.registry, hub.store) if problem.is_fault] == []
 
 
-def test_a_backup_made_beside_a_writer_and_one_that_was_killed_are_whole_or_none(tmp_path):
+def test_a_backup_made_beside_a_writer_is_complete_and_a_killed_one_is_refused(tmp_path):
     from hub.maintenance.backup import back_up, restore
     from hub.registry.database.open import open_database
     from hub.store import open_store
@@ -217,13 +217,13 @@ def test_a_backup_made_beside_a_writer_and_one_that_was_killed_are_whole_or_none
         killed.send_signal(signal.SIGKILL)
         killed.communicate()
         if not (tmp_path / "backup" / "backup.json").exists():
-            with pytest.raises(InvalidRequest, match="is no complete backup"):
+            with pytest.raises(InvalidRequest, match="is not a complete backup"):
                 restore(tmp_path / "backup", open_database(tmp_path / "none.db"), store)
     with a_hub(tmp_path) as hub:
         assert back_up(hub.registry, hub.store, tmp_path / "backup").faults == ()
 
 
-def test_lost_and_damaged_blobs_come_back_from_the_registry_the_cards_and_copies(tmp_path, monkeypatch, capsys):
+def test_lost_and_damaged_blobs_are_restored_from_the_registry_the_cards_and_copies(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("HUB_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("HUB_CARDS", str(tmp_path / "cards"))
     a_folder(tmp_path / "cards" / "adapters" / "mulan-yo")
@@ -250,7 +250,7 @@ def test_lost_and_damaged_blobs_come_back_from_the_registry_the_cards_and_copies
     assert main(["verify"]) == 0
 
 
-def test_a_blob_comes_back_from_a_hub_upstream(tmp_path):
+def test_a_blob_is_restored_from_another_hub(tmp_path):
     import socket
 
     import uvicorn
@@ -281,7 +281,7 @@ def test_a_blob_comes_back_from_a_hub_upstream(tmp_path):
 
 
 def publish_at(hub, folder):
-    """The same revision in every hub: from a card, without time."""
+    """Publish the same revision in every hub: from a card, without a time."""
     from hub.publish.publish import publish_card
 
     return publish_card(a_folder(folder), NAME, hub.registry, hub.store)
@@ -295,10 +295,10 @@ def test_the_commands_back_up_and_restore(tmp_path, monkeypatch, capsys):
     assert main(["backup", str(tmp_path / "backup")]) == 0
     assert "hard-linked" in capsys.readouterr().out
     assert main(["restore", str(tmp_path / "backup")]) == 2
-    assert "is no empty registry" in capsys.readouterr().err
+    assert "is not an empty registry" in capsys.readouterr().err
     delete_registry(tmp_path / "home")
     assert main(["restore", str(tmp_path / "backup")]) == 0
     with a_hub(tmp_path) as hub:
         assert hub.registry.revision(NAME) == revision
     assert main(["restore", str(tmp_path)]) == 2
-    assert "is no complete backup" in capsys.readouterr().err
+    assert "is not a complete backup" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The registry is derived: from curated cards and from the store's references."""
+"""The registry is rebuilt from curated cards and from references in the store."""
 
 import json
 import multiprocessing
@@ -25,7 +25,7 @@ from tests.builders.hub import a_hub, delete_registry
 
 @pytest.fixture
 def cards(tmp_path: Path) -> Path:
-    """Two adapters and a folder whose card is yet to come."""
+    """Two adapters and a folder without a card."""
     shelf = tmp_path / "cards"
     a_folder(shelf / "adapters" / "mulan-sw", a_card(languages=("sw",), scores=(a_score(0.4, language="sw"),)))
     a_folder(shelf / "adapters" / "mulan-hi", a_card(languages=("hi", "sw"), owner="someone"), seed=1)
@@ -34,7 +34,7 @@ def cards(tmp_path: Path) -> Path:
 
 
 def everything(hub: LocalHub) -> list[object]:
-    """All answers that a search can give, and all revisions."""
+    """Return the results of all searches, and all revisions."""
     queries = [
         Query(),
         Query(language="yo"),
@@ -50,7 +50,7 @@ def everything(hub: LocalHub) -> list[object]:
     ]
 
 
-def test_a_registry_that_was_deleted_comes_back_the_same(tmp_path, cards):
+def test_a_deleted_registry_is_rebuilt_the_same(tmp_path, cards):
     with a_hub(tmp_path, cards) as hub:
         for seed, value in enumerate((0.3, 0.6)):
             publish(a_folder(tmp_path / "mulan-yo", a_card(scores=(a_score(value),)), seed=seed), ArtifactName("local", "mulan-yo"),
@@ -91,7 +91,7 @@ def test_the_same_cards_have_the_same_revisions_in_every_clone_whatever_was_ther
         assert heads(hub) == changed
 
 
-def test_a_card_that_becomes_again_what_it_was_is_its_former_revision_again(tmp_path, cards):
+def test_a_card_with_its_former_content_is_its_former_revision(tmp_path, cards):
     folder = cards / "adapters" / "mulan-sw"
     before = (folder / "README.md").read_bytes()
     with a_hub(tmp_path, cards) as hub:
@@ -137,12 +137,12 @@ def test_revisions_that_had_a_time_get_the_id_that_all_clones_have(tmp_path, car
         assert [each.id for each in hub.registry.revisions(name)] == [expected[str(name)], dated.id]
 
 
-def test_a_folder_without_a_card_is_left_out_with_a_warning(tmp_path, cards):
+def test_a_folder_without_a_card_is_skipped_with_a_warning(tmp_path, cards):
     with a_hub(tmp_path, cards) as hub:
         report = hub.index()
         assert (report.curated, report.restored, report.removed) == (2, 0, 0)
         assert report.warnings == (
-            "datasets/emoji was left out: `linguahub/emoji` has no README.md: add one with at least language, license and kind.",
+            "skipped datasets/emoji: `linguahub/emoji` has no README.md: add one with at least language, license and kind.",
         )
 
 
@@ -156,7 +156,7 @@ def test_changed_cards_are_noticed_when_the_hub_is_opened(tmp_path, cards):
         assert hub.registry.revision("linguahub/new").number == 1
 
 
-def test_an_artifact_whose_card_is_gone_is_gone(tmp_path, cards):
+def test_an_artifact_whose_card_was_deleted_is_removed(tmp_path, cards):
     a_hub(tmp_path, cards).close()
     (cards / "adapters" / "mulan-sw").rename(cards / "adapters" / "renamed")
     with a_hub(tmp_path, cards) as hub:
@@ -172,7 +172,7 @@ def test_a_card_that_was_broken_keeps_its_last_good_revision(tmp_path, cards):
         assert len(hub.index().warnings) == 2
 
 
-def test_a_damaged_reference_is_left_out_with_a_warning(tmp_path):
+def test_a_damaged_reference_is_skipped_with_a_warning(tmp_path):
     with a_hub(tmp_path) as hub:
         hub.store.write_reference(
             ArtifactName("local", "lost"), b'{"revisions": [{"id": "' + b"0" * 64 + b'", "yanked": false}]}'
@@ -203,7 +203,7 @@ def test_noticing_changes_is_quick(cards):
     assert stamp_of(cards) != stamp
 
 
-def test_a_snapshot_is_the_folder_again_and_made_once(tmp_path, cards):
+def test_a_snapshot_equals_the_folder_and_is_created_once(tmp_path, cards):
     with a_hub(tmp_path, cards) as hub:
         folder = hub.snapshot("mulan-sw")
         assert folder == hub.snapshot("linguahub/mulan-sw", "1")

@@ -1,4 +1,4 @@
-"""A push that is killed: no row without bytes, and it can simply be repeated."""
+"""A killed push leaves no row without its blob, and can be repeated."""
 
 import signal
 import subprocess
@@ -32,7 +32,7 @@ match place:
         Registry.record = die
     case "inside the transaction":
         import hub.registry.artifacts.record
-        hub.registry.artifacts.record.owe_reference = die
+        hub.registry.artifacts.record.enqueue_reference = die
     case "after the transaction":
         hub.publish.publish.drain_outbox = die
 hub.publish.publish.publish(root / "mulan-yo", ArtifactName("local", "mulan-yo"), opened.registry, opened.store)

@@ -36,7 +36,7 @@ def test_a_folder_becomes_a_revision_with_all_its_files(hub, tmp_path):
     assert hub.registry.jobs() == []
 
 
-def test_a_revision_is_known_by_the_digest_of_its_manifest_which_is_kept(hub, tmp_path):
+def test_the_id_of_a_revision_is_the_digest_of_its_manifest_which_is_stored(hub, tmp_path):
     revision = push(hub, a_folder(tmp_path / "a"))
     assert Digest(revision.id) in hub.store
 
@@ -54,7 +54,7 @@ def test_other_content_is_the_next_revision(hub, tmp_path):
     assert hub.registry.revision(NAME, "1") == first
 
 
-def test_a_stale_parent_is_a_conflict_and_keeps_nothing(hub, tmp_path):
+def test_a_stale_parent_is_a_conflict_and_stores_nothing(hub, tmp_path):
     first = push(hub, a_folder(tmp_path / "a"))
     push(hub, a_folder(tmp_path / "a", seed=1))
     kept = set(hub.store.digests())
@@ -64,7 +64,7 @@ def test_a_stale_parent_is_a_conflict_and_keeps_nothing(hub, tmp_path):
     assert set(hub.store.digests()) == kept
 
 
-def test_of_two_pushes_of_one_name_at_once_both_end_and_nothing_is_mixed(hub, tmp_path):
+def test_two_simultaneous_pushes_of_one_name_both_end_and_are_not_mixed(hub, tmp_path):
     folders = [a_folder(tmp_path / str(seed), seed=seed) for seed in range(4)]
 
     def attempt(folder):
@@ -80,7 +80,7 @@ def test_of_two_pushes_of_one_name_at_once_both_end_and_nothing_is_mixed(hub, tm
     assert [problem for problem in verify(hub.registry, hub.store) if problem.is_fault] == []
 
 
-def test_names_that_differ_in_case_alone_are_refused(hub, tmp_path):
+def test_names_that_differ_only_in_case_are_refused(hub, tmp_path):
     push(hub, a_folder(tmp_path / "a"))
     with pytest.raises(InvalidName, match="`local/Mulan-Yo` differs from `local/mulan-yo`"):
         push(hub, a_folder(tmp_path / "b", seed=1), ArtifactName("local", "Mulan-Yo"))
@@ -100,7 +100,7 @@ def damaged_weights(path, content):
     ],
     ids=["cut", "extended", "header cut", "empty", "endless header", "unknown type"],
 )  # fmt: skip
-def test_weights_that_are_not_whole_are_refused(hub, tmp_path, content):
+def test_truncated_weights_are_refused(hub, tmp_path, content):
     damaged_weights(a_folder(tmp_path / "a") / "emoji-sd" / "model.safetensors", content)
     with pytest.raises(InvalidSource, match=r"`emoji-sd/model.safetensors` is not a valid safetensors file") as raised:
         push(hub, tmp_path / "a")
@@ -131,7 +131,7 @@ def test_archives_are_refused_by_their_content(hub, tmp_path):
         push(hub, tmp_path / "a")
 
 
-def test_every_wrong_file_is_named_at_once(hub, tmp_path):
+def test_every_invalid_file_is_named_at_once(hub, tmp_path):
     folder = a_folder(tmp_path / "a")
     (folder / "model.pt").write_bytes(b"")
     damaged_weights(folder / "emoji-sd" / "model.safetensors", lambda whole: whole[:-1])
@@ -140,7 +140,7 @@ def test_every_wrong_file_is_named_at_once(hub, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["a:b.txt", "a\nb", "back\\slash", "what?"])
-def test_files_that_not_every_system_can_keep_are_refused(hub, tmp_path, name):
+def test_paths_that_some_file_systems_do_not_allow_are_refused(hub, tmp_path, name):
     (a_folder(tmp_path / "a") / name).write_text("")
     with pytest.raises(InvalidName) as raised:
         push(hub, tmp_path / "a")
@@ -148,14 +148,14 @@ def test_files_that_not_every_system_can_keep_are_refused(hub, tmp_path, name):
     assert nothing_was_kept(hub)
 
 
-def test_files_that_differ_in_case_alone_are_refused(hub, tmp_path):
+def test_paths_that_differ_only_in_case_are_refused(hub, tmp_path):
     folder = a_folder(tmp_path / "a")
     (folder / "readme.md").write_text("")
     with pytest.raises(InvalidName, match=r"`README.md` and `readme.md`"):
         push(hub, folder)
 
 
-def test_links_to_folders_and_things_that_are_no_files_are_refused(hub, tmp_path):
+def test_links_to_folders_and_special_files_are_refused(hub, tmp_path):
     folder = a_folder(tmp_path / "a")
     (folder / "link").symlink_to(tmp_path)
     with pytest.raises(InvalidSource, match="a link to a folder"):
@@ -172,14 +172,14 @@ def test_a_snapshot_can_be_pushed_under_another_name(hub, tmp_path):
     assert copy.files == hub.registry.revision("mulan-yo").files
 
 
-def test_what_a_version_control_system_keeps_is_left_out(hub, tmp_path):
+def test_files_of_version_control_systems_are_ignored(hub, tmp_path):
     folder = a_folder(tmp_path / "a")
     (folder / ".git").mkdir()
     (folder / ".git" / "HEAD").write_text("ref")
     assert "git" not in " ".join(file.path for file in push(hub, folder).files)
 
 
-def test_a_wrong_card_is_refused_before_anything_is_kept(hub, tmp_path):
+def test_an_invalid_card_is_refused_before_anything_is_stored(hub, tmp_path):
     folder = a_folder(tmp_path / "a")
     (folder / "README.md").write_text("---\nlanguage: yo\n---\n")
     with pytest.raises(InvalidCard):
@@ -187,7 +187,7 @@ def test_a_wrong_card_is_refused_before_anything_is_kept(hub, tmp_path):
     assert nothing_was_kept(hub)
 
 
-def test_a_place_that_is_no_folder_is_refused(hub, tmp_path):
+def test_a_path_that_is_not_a_folder_is_refused(hub, tmp_path):
     with pytest.raises(InvalidSource, match="is not a folder"):
         push(hub, tmp_path / "nowhere")
 
@@ -198,7 +198,7 @@ def test_a_disk_that_fills_up_leaves_no_row_and_the_push_can_be_repeated(hub, tm
 
         def put_file(self, path, expected=None):
             if self.room == 0:
-                raise Unreachable("cannot write: the disk is full. Nothing was kept.")
+                raise Unreachable("cannot write: the disk is full. Nothing was stored.")
             self.room -= 1
             return super().put_file(path, expected)
 
@@ -214,7 +214,7 @@ def test_a_disk_that_fills_up_leaves_no_row_and_the_push_can_be_repeated(hub, tm
     assert verify(hub.registry, store) == []
 
 
-def test_verifying_names_what_was_lost_and_what_was_changed(hub, tmp_path):
+def test_verifying_names_lost_and_damaged_blobs(hub, tmp_path):
     revision = push(hub, a_folder(tmp_path / "a", a_card()))
     assert isinstance(hub.store, FolderStore)
     by_path = {file.path: file.digest for file in revision.files}
@@ -225,6 +225,6 @@ def test_verifying_names_what_was_lost_and_what_was_changed(hub, tmp_path):
     assert [is_fault for is_fault, _ in texts] == [True, True, False]
     faults = " ".join(text for is_fault, text in texts if is_fault)
     assert "missing from the store; named by local/mulan-yo@1:README.md" in faults
-    assert "holds other bytes (2, should be" in faults
+    assert "is damaged (2 bytes, expected" in faults
     with pytest.raises(HubError, match="hub verify"):
         hub.snapshot("mulan-yo")

@@ -1,4 +1,4 @@
-"""A yanked revision is not chosen: what everybody gets, and what an artifact says of itself, is the one before it."""
+"""A yanked revision is not current: downloads and the description of the artifact use the one before it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ADA = Actor("ada")
 
 @pytest.fixture
 def two(hub, tmp_path):
-    """`ada/yo` with a good revision, and a better one that was trained on the test set."""
+    """`ada/yo` with a good revision, and a seemingly better one that was trained on the test set."""
     for seed, summary in enumerate(("Honest.", "Cheating.")):
         card = a_card(summary=summary, scores=(a_score(0.4 + seed / 2),))
         publish(a_folder(tmp_path / "yo", card, seed=seed), NAME, hub.registry, hub.store)
@@ -32,7 +32,7 @@ def withdraw(hub, revision="main", *, yanked=True):
     return yank(hub.registry.get(NAME), revision, hub.registry, hub.store, ADA, yanked=yanked)
 
 
-def test_the_artifact_is_described_by_the_revision_that_is_chosen(hub, two):
+def test_the_artifact_is_described_by_the_current_revision(hub, two):
     withdraw(hub)
     found = hub.registry.get(NAME)
     assert (found.summary, [score.value for score in found.scores]) == ("Honest.", [0.4])
@@ -44,7 +44,7 @@ def test_the_artifact_is_described_by_the_revision_that_is_chosen(hub, two):
     assert hub.registry.find(Query(text="cheating")).total == 1
 
 
-def test_a_published_score_moves_the_artifact_while_its_revision_is_chosen(hub, two):
+def test_a_published_score_ranks_the_artifact_while_its_revision_is_current(hub, two):
     hub.accounts.add("ada", Actor("root"))
 
     def ranking():
@@ -67,14 +67,14 @@ def test_a_published_score_moves_the_artifact_while_its_revision_is_chosen(hub, 
     assert len([each for each in published_scores(hub.registry.database, NAME) if each.author]) == 2
 
 
-def test_a_snapshot_takes_the_one_before_and_warns_of_a_pinned_one(hub, two):
+def test_a_snapshot_uses_the_revision_before_and_warns_of_a_pinned_one(hub, two):
     withdraw(hub)
     assert "Honest." in (hub.snapshot(NAME) / "README.md").read_text()
     with pytest.warns(YankedRevision, match="revision 2 of `ada/yo` was yanked"):
         assert "Cheating." in (hub.snapshot(NAME, "2") / "README.md").read_text()
 
 
-def test_the_loader_takes_the_one_before_unless_a_revision_is_pinned(hub, two, tmp_path):
+def test_the_loader_uses_the_revision_before_unless_one_is_pinned(hub, two, tmp_path):
     withdraw(hub)
     base = BaseSource("emoji-sd", tmp_path, None, Conditioning(width=128, length=16), "", ("en",))
     with Sources(hub) as sources:
@@ -86,7 +86,7 @@ def test_the_loader_takes_the_one_before_unless_a_revision_is_pinned(hub, two, t
             sources.module("ada/yo", base, None)
 
 
-def test_commits_and_squashes_go_on_from_the_last_revision(hub, two):
+def test_commits_and_squashes_continue_from_the_last_revision(hub, two):
     withdraw(hub)
     artifact = hub.registry.get(NAME)
     squash(artifact, hub.registry, hub.store, ADA, message="one", branch="main")
@@ -99,14 +99,14 @@ def test_commits_and_squashes_go_on_from_the_last_revision(hub, two):
     assert (made.parent, hub.registry.revision(NAME).id) == (withdrawn.id, made.id)
 
 
-def test_a_duplicate_begins_with_what_is_chosen(hub, two):
+def test_a_duplicate_starts_with_the_current_revision(hub, two):
     withdraw(hub)
     target = ArtifactName("bob", "copy")
     duplicate(hub.registry.get(NAME), target, hub.registry, hub.store, Actor("bob"), private=False)
     assert hub.registry.get(target).summary == "Honest."
 
 
-def test_a_registry_that_is_built_again_knows_what_was_yanked(hub, two, tmp_path):
+def test_a_rebuilt_registry_knows_what_was_yanked(hub, two, tmp_path):
     withdraw(hub)
     drain_outbox(hub.registry, hub.store)
     hub.close()

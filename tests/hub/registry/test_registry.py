@@ -17,7 +17,7 @@ WHEEL = Wheel(
 )
 
 
-def test_what_is_recorded_comes_back_equal(registry):
+def test_recorded_artifacts_are_read_back_equal(registry):
     artifact = an_artifact(
         conditioning=Conditioning(width=4, length=None, mask=True), tags=("a", "b"), languages=("yo", "zh-Hant"), size_bytes=8,
         upstream=(Upstream(repository="a/b", file="c"), Upstream(repository="a/b", file="d", wheel=WHEEL)), scores=(a_score(), a_score(1e-05, low=None, high=None, seed=None)), weights_digest="w",
@@ -31,7 +31,7 @@ def test_what_is_recorded_comes_back_equal(registry):
     assert registry.revision("mulan-yo") == a_revision()
 
 
-def test_a_bare_name_is_first_ours_then_curated_then_the_only_one(registry):
+def test_a_bare_name_is_the_users_then_curated_then_the_only_one(registry):
     fill(
         registry,
         an_artifact("linguahub/one"),
@@ -48,7 +48,7 @@ def test_a_bare_name_is_first_ours_then_curated_then_the_only_one(registry):
     assert str(registry.get("one").name) == "local/one"
 
 
-def test_an_unknown_name_offers_near_ones(registry):
+def test_an_unknown_name_suggests_similar_ones(registry):
     fill(registry, an_artifact("linguahub/mulan-sw"), an_artifact("linguahub/pea-hi"))
     with pytest.raises(UnknownArtifact, match="Did you mean `mulan-sw`") as raised:
         registry.get("mulan-sv")
@@ -58,7 +58,7 @@ def test_an_unknown_name_offers_near_ones(registry):
 
 
 @pytest.mark.parametrize("name", ["../etc", "a/b/c", "a\0b", "", "/", "a/..", "api/x", "x" * 200, "a b"])
-def test_a_name_that_cannot_be_is_refused(registry, name):
+def test_an_invalid_name_is_refused(registry, name):
     with pytest.raises(InvalidName) as raised:
         registry.get(name)
     assert "\n" not in str(raised.value)
@@ -68,7 +68,7 @@ def test_a_second_revision_needs_the_first_as_its_parent(registry):
     registry.record(an_artifact(), a_revision(digit="1"), None)
     registry.record(an_artifact(summary="Better."), a_revision(digit="2", parent="1" * 64, days=1), "1" * 64)
     for parent in (None, "1" * 64, "3" * 64):
-        with pytest.raises(Conflict, match="somebody else pushed first"):
+        with pytest.raises(Conflict, match="someone else pushed first"):
             registry.record(an_artifact(summary="Lost."), a_revision(digit="4"), parent)
     found = registry.get("mulan-yo")
     assert (found.summary, found.revision, found.created_at) == ("Better.", "2" * 64, NOW)
@@ -76,7 +76,7 @@ def test_a_second_revision_needs_the_first_as_its_parent(registry):
     assert [(each.number, each.id[0]) for each in registry.revisions("mulan-yo")] == [(2, "2"), (1, "1")]
 
 
-def test_of_many_at_once_exactly_one_is_first(registry):
+def test_exactly_one_of_many_simultaneous_pushes_succeeds(registry):
     def push(number):
         try:
             registry.record(an_artifact(), a_revision(digit=f"{number:x}"), None)
@@ -99,7 +99,7 @@ def test_a_revision_is_found_by_ref_number_and_digits(registry):
             registry.revision("mulan-yo", wanted)
 
 
-def test_a_branch_or_alias_passes_over_yanked_revisions_and_a_pin_gives_them(registry):
+def test_a_branch_or_alias_skips_yanked_revisions_and_a_pin_gives_them(registry):
     name = ArtifactName("local", "mulan-yo")
     for digit, parent in (("1", ""), ("2", "1" * 64), ("b", "2" * 64)):
         registry.record(an_artifact(), a_revision(digit=digit, parent=parent), parent or None)
@@ -118,7 +118,7 @@ def test_a_branch_or_alias_passes_over_yanked_revisions_and_a_pin_gives_them(reg
     assert registry.revision(name).number == 3
 
 
-def test_a_branch_of_yanked_revisions_alone_names_a_pin_that_works(registry):
+def test_a_branch_with_only_yanked_revisions_names_a_pin_that_works(registry):
     name = ArtifactName("local", "mulan-yo")
     registry.record(an_artifact(), a_revision(), None)
     registry.yank(name, "1")
@@ -133,10 +133,10 @@ def test_a_branch_of_yanked_revisions_alone_names_a_pin_that_works(registry):
     assert registry.revision(name).number == 2
 
 
-def test_forgetting_leaves_no_trace_of_an_artifact(registry):
+def test_removing_an_artifact_leaves_no_trace(registry):
     fill(registry, an_artifact(), an_artifact("local/other"))
-    registry.forget(ArtifactName("local", "mulan-yo"))
-    registry.forget(ArtifactName("local", "mulan-yo"))
+    registry.remove(ArtifactName("local", "mulan-yo"))
+    registry.remove(ArtifactName("local", "mulan-yo"))
     assert registry.names() == ["local/other"]
     assert registry.find(Query(text="mulan-yo")).total == 0
     assert Digest("0" * 64) not in registry.blobs()

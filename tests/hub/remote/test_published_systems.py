@@ -177,7 +177,7 @@ def test_what_is_no_single_adapter_is_refused_before_anything_is_fetched(hub, ti
 def test_a_card_without_hosted_weights_is_not_pulled(hub, tiny_hub):
     write_card(card(), hub.home.cards / "adapters" / "pea-far")
     hub.index()
-    with pytest.raises(InvalidRequest, match="nobody keeps the weights of `pea-far`"):
+    with pytest.raises(InvalidRequest, match="the weights of `pea-far` are not published"):
         pull(hub, tiny_hub.address)
 
 

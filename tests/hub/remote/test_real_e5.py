@@ -23,7 +23,7 @@ from transformers import XLMRobertaTokenizer
 
 from hub.cards import read_card
 from hub.convert.packed_e5 import read_packed, write_folder
-from hub.encoders.encoder import TextEncoder
+from hub.encoders.text_encoder import TextEncoder
 from hub.errors import Unreachable
 from hub.names import ArtifactName
 from hub.records import Wheel

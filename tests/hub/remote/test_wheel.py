@@ -14,7 +14,7 @@ import torch
 from transformers import BertModel
 
 from hub.cards import read_card
-from hub.encoders.encoder import TextEncoder
+from hub.encoders.text_encoder import TextEncoder
 from hub.errors import DoesNotFit
 from hub.loader import load_pipeline
 from hub.names import ArtifactName

@@ -1,4 +1,4 @@
-"""What every BlobStore does."""
+"""The contract of every BlobStore."""
 
 import hashlib
 import io
@@ -37,7 +37,7 @@ def test_a_store_returns_the_bytes_it_was_given(store):
     assert store.size(DIGEST) == len(CONTENT)
 
 
-def test_bytes_may_come_as_a_stream_or_a_file(store, tmp_path):
+def test_bytes_can_be_put_as_a_stream_or_a_file(store, tmp_path):
     (tmp_path / "file").write_bytes(CONTENT)
     assert store.put(io.BytesIO(CONTENT)) == store.put_file(tmp_path / "file") == (DIGEST, len(CONTENT))
     assert list(store.digests()) == [DIGEST]
@@ -54,7 +54,7 @@ def test_an_empty_file_is_a_blob(store):
     assert size == store.size(digest) == 0
 
 
-def test_bytes_other_than_expected_are_refused_and_not_kept(store, tmp_path):
+def test_unexpected_bytes_are_refused_and_not_stored(store, tmp_path):
     (tmp_path / "file").write_bytes(CONTENT)
     for put in (lambda: store.put(CONTENT, ABSENT), lambda: store.put_file(tmp_path / "file", ABSENT)):
         with pytest.raises(DamagedFile, match="send them again"):
@@ -63,7 +63,7 @@ def test_bytes_other_than_expected_are_refused_and_not_kept(store, tmp_path):
     assert store.unfinished() == []
 
 
-def test_what_is_not_there_is_unknown(store):
+def test_a_missing_blob_is_unknown(store):
     assert ABSENT not in store
     assert store.path(ABSENT) is None
     for ask in (store.open, store.size):
@@ -71,13 +71,13 @@ def test_what_is_not_there_is_unknown(store):
             ask(ABSENT)
 
 
-def test_a_path_when_there_is_one_holds_exactly_the_bytes(store):
+def test_a_path_if_any_has_exactly_the_bytes(store):
     store.put(CONTENT)
     path = store.path(DIGEST)
     assert path is None or path.read_bytes() == CONTENT
 
 
-def test_deleting_forgets_and_may_be_repeated(store):
+def test_deleting_is_idempotent(store):
     store.put(CONTENT)
     store.delete(DIGEST)
     store.delete(DIGEST)
@@ -103,7 +103,7 @@ def test_nothing_is_left_to_sweep_after_writing(store):
     assert store.unfinished() == store.sweep() == []
 
 
-def test_a_file_larger_than_a_part_arrives_whole_and_is_read_from_anywhere(store, tmp_path):
+def test_a_file_larger_than_a_part_is_complete_and_can_be_read_from_any_position(store, tmp_path):
     content = bytes(range(256)) * (90 << 12)  # 90 MiB: six parts of a bucket's
     (tmp_path / "large").write_bytes(content)
     digest, size = store.put_file(tmp_path / "large")
@@ -115,7 +115,7 @@ def test_a_file_larger_than_a_part_arrives_whole_and_is_read_from_anywhere(store
         assert opened.read(1000) == content[50 << 20 :][:1000]
 
 
-def test_an_address_when_there_is_one_gives_the_bytes_to_anybody_for_a_while(store):
+def test_a_url_if_any_gives_the_bytes_to_anyone_for_a_while(store):
     store.put(CONTENT)
     url = store.url(DIGEST, seconds=60)
     if url is None:
@@ -127,7 +127,7 @@ def test_an_address_when_there_is_one_gives_the_bytes_to_anybody_for_a_while(sto
         urllib.request.urlopen(url.partition("?")[0])
 
 
-def test_what_is_put_has_an_age_and_putting_it_again_does_not_make_it_older(store, tmp_path):
+def test_a_blob_has_an_age_and_putting_it_again_does_not_make_it_older(store, tmp_path):
     store.put(CONTENT)
     assert 0 <= store.age_s(DIGEST) < 60
     (tmp_path / "file").write_bytes(CONTENT)
@@ -138,7 +138,7 @@ def test_what_is_put_has_an_age_and_putting_it_again_does_not_make_it_older(stor
         store.age_s(ABSENT)
 
 
-def test_what_is_here_counts_as_just_put_when_it_is_refreshed(store):
+def test_refreshing_a_blob_resets_its_age(store):
     assert not store.refresh(DIGEST)
     store.put(CONTENT)
     assert store.refresh(DIGEST)
@@ -152,7 +152,7 @@ def test_many_references_are_listed_in_order(store):
     assert list(store.references()) == [(name, name.encode()) for name in names]
 
 
-def test_only_what_nobody_has_put_for_a_while_is_deleted_as_unused(store):
+def test_only_blobs_that_were_not_put_for_a_while_are_deleted_as_unused(store):
     store.put(CONTENT)
     assert not store.delete_unused(DIGEST, seconds=3600)
     assert DIGEST in store

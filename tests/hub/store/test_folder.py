@@ -1,4 +1,4 @@
-"""What a folder has to stand."""
+"""Failures of a folder store."""
 
 import errno
 import os
@@ -20,7 +20,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(hub.store.folder, "_write", write)
-    with pytest.raises(Unreachable, match=r"cannot write into .*: the disk is full. Nothing was kept.") as raised:
+    with pytest.raises(Unreachable, match=r"cannot write into .*: the disk is full. Nothing was stored.") as raised:
         store.put(b"weights")
     assert "\n" not in str(raised.value)
     assert [path for path in (tmp_path / "store").rglob("*") if path.is_file()] == []

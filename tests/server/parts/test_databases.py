@@ -8,7 +8,7 @@ from hub.records import File
 from hub.registry.accounts.accounts import Accounts
 from hub.registry.accounts.permissions import Actor
 from hub.registry.artifacts.repositories import change_settings, move_repository
-from hub.registry.artifacts.scans import SCAN, find_scan, flag
+from hub.registry.artifacts.scans import SCAN, find_scan, mark_unsafe_files
 from hub.registry.outbox.worker import Task, run_due
 from hub.store import MemoryStore
 from server.parts.scanning.scan import rescan_outdated, save_report
@@ -75,7 +75,7 @@ def test_scans_are_flagged_saved_and_repeated(registry):
     database = registry.database
     digest, size = MemoryStore().put(b"x")
     for _ in range(2):
-        flag(database, [(File("a/x.pkl", digest, size), "pickle")])
+        mark_unsafe_files(database, [(File("a/x.pkl", digest, size), "pickle")])
     assert [job.subject for job in registry.jobs() if job.task == SCAN] == [digest.hex]
     run_due(
         database,

@@ -49,17 +49,17 @@ def test_commits_refs_and_blobs_of_another_hub_are_stored(registry: Registry):
     assert origin_of(database, MirroredRepository("datasets", REPO.name)) is None
     save_blob(database, "b" * 64, Digest("b" * 64), 9 << 30)
     assert blob_of(database, "b" * 64) == Digest("b" * 64)
-    assert Digest("b" * 64) in registry.named()
+    assert Digest("b" * 64) in registry.referenced_blobs()
 
 
 def test_deleting_an_artifact_deletes_its_mirror(registry: Registry):
     fill(registry, an_artifact("far/away"))
     save_commit(registry.database, REPO, a_commit("1" * 40), "https://hub.example", restricted=True)
     save_blob(registry.database, "b" * 64, Digest("b" * 64), 9 << 30)
-    registry.forget(ArtifactName("far", "away"))
+    registry.remove(ArtifactName("far", "away"))
     assert origin_of(registry.database, REPO) is None
     assert commit_of(registry.database, REPO, "1" * 40) is None
-    assert Digest("b" * 64) not in registry.named()
+    assert Digest("b" * 64) not in registry.referenced_blobs()
 
 
 def test_a_revision_is_found_by_its_git_commit_id_only_within_its_artifact(registry: Registry):

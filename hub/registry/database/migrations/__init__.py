@@ -1,1 +1,1 @@
-"""Alembic migrations, run by `hub.registry.database.schema` and never from a command line."""
+"""Alembic migrations, run only by `hub.registry.database.schema`."""

@@ -1,4 +1,4 @@
-"""Run migrations on the connection that `hub.registry.database.schema` hands over."""
+"""Run migrations on the connection passed by `hub.registry.database.schema`."""
 
 from alembic import context
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from hub.cli import main
 from hub.errors import DoesNotFit
-from hub.images.generate import GenerationSettings, Spoken, draw
+from hub.images.generate import GenerationSettings, PromptWithLanguage, generate_images
 
 
 def pixels(path: Path) -> Image.Image:
@@ -110,4 +110,4 @@ def test_a_pipeline_that_returns_something_else_is_refused_in_one_line() -> None
             return {"frames": []}
 
     with pytest.raises(DoesNotFit, match="writes images, and Video returns frames: use `load_pipeline` in Python"):
-        list(draw(Video(), [Spoken("ajá", "yo")], GenerationSettings("", 0, 1, 1.0)))
+        list(generate_images(Video(), [PromptWithLanguage("ajá", "yo")], GenerationSettings("", 0, 1, 1.0)))

@@ -1,4 +1,4 @@
-"""Who there is, what they may do, and what is kept of their secrets."""
+"""Accounts, their permissions and the stored form of their secrets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hub.names import ArtifactName
 from hub.registry import Registry
 from hub.registry.accounts.accounts import Accounts
 from hub.registry.accounts.audit import read_audit
-from hub.registry.accounts.permissions import NOBODY, ORGANISATION, Actor
+from hub.registry.accounts.permissions import ANONYMOUS, ORGANISATION, Actor
 from hub.registry.accounts.tokens import Tokens
 
 ROOT = Actor("root")
@@ -41,7 +41,7 @@ def caller(accounts, tokens, name, role="write", **options):
     return tokens.caller(tokens.create(accounts.get(name), role, ROOT, **options))
 
 
-def test_a_user_is_found_in_any_case_and_a_name_is_given_once(accounts):
+def test_a_user_is_found_in_any_case_and_names_are_unique(accounts):
     accounts.add("Ada", ROOT)
     assert accounts.get("aDA").name == "Ada"
     with pytest.raises(Conflict, match="taken"):
@@ -51,12 +51,12 @@ def test_a_user_is_found_in_any_case_and_a_name_is_given_once(accounts):
 
 
 @pytest.mark.parametrize("name", ["api", "a/b", "..", "", "-a", "datasets", "x" * 97])
-def test_a_name_that_would_hide_an_address_is_refused(accounts, name):
+def test_a_name_that_would_shadow_a_route_is_refused(accounts, name):
     with pytest.raises(InvalidName):
         accounts.add(name, ROOT)
 
 
-def test_a_token_is_nowhere_in_the_database(accounts, tokens, database):
+def test_a_token_is_not_stored_in_the_database(accounts, tokens, database):
     accounts.add("ada", ROOT)
     secret = tokens.create(accounts.get("ada"), "read", ROOT)
     accounts.set_password("ada", "correct horse battery", ROOT)
@@ -67,7 +67,7 @@ def test_a_token_is_nowhere_in_the_database(accounts, tokens, database):
     assert "$argon2id$" in dump
 
 
-def test_a_password_is_known_again_and_no_other_is(accounts):
+def test_a_password_is_recognised_and_no_other_is(accounts):
     accounts.add("ada", ROOT)
     assert not accounts.has_password("ada", "correct horse battery")
     accounts.set_password("ada", "correct horse battery", ROOT)
@@ -78,7 +78,7 @@ def test_a_password_is_known_again_and_no_other_is(accounts):
         accounts.set_password("ada", "short", ROOT)
 
 
-def test_a_revoked_token_is_worth_nothing(accounts, tokens):
+def test_a_revoked_token_is_invalid(accounts, tokens):
     ada = accounts.add("ada", ROOT)
     secret = tokens.create(ada, "write", ROOT)
     assert tokens.caller(secret).account == ada
@@ -89,7 +89,7 @@ def test_a_revoked_token_is_worth_nothing(accounts, tokens):
     assert tokens.caller("lh_") is None
 
 
-def test_a_user_writes_to_the_own_name_and_to_organisations_by_role(accounts, tokens):
+def test_a_user_writes_to_their_own_name_and_to_organisations_by_role(accounts, tokens):
     for name in ("ada", "bob"):
         accounts.add(name, ROOT)
     accounts.add("lab", ROOT, kind=ORGANISATION)
@@ -105,7 +105,7 @@ def test_a_user_writes_to_the_own_name_and_to_organisations_by_role(accounts, to
     assert not caller(accounts, tokens, "ada").may_write(of_lab)
 
 
-def test_a_reading_token_never_writes_and_a_narrow_one_reaches_one_artifact(accounts, tokens):
+def test_a_read_token_never_writes_and_a_restricted_one_reaches_one_artifact(accounts, tokens):
     accounts.add("ada", ROOT)
     reader = caller(accounts, tokens, "ada", role="read")
     narrow = caller(accounts, tokens, "ada", artifact="ada/module")
@@ -116,15 +116,15 @@ def test_a_reading_token_never_writes_and_a_narrow_one_reaches_one_artifact(acco
     assert narrow.owners() == ()
 
 
-def test_an_administrator_may_everything_and_nobody_nothing(accounts, tokens):
+def test_an_administrator_may_do_everything_and_an_anonymous_caller_nothing(accounts, tokens):
     accounts.add("root", ROOT, is_admin=True)
     root = caller(accounts, tokens, "root")
     assert root.may_administer(MODULE) and root.owners() is None and root.is_admin
-    assert not NOBODY.may_write(MODULE) and NOBODY.owners() == ()
+    assert not ANONYMOUS.may_write(MODULE) and ANONYMOUS.owners() == ()
     assert not caller(accounts, tokens, "root", artifact="ada/module").is_admin
 
 
-def test_every_change_leaves_a_line_in_the_audit_log(accounts, tokens, database):
+def test_every_change_is_recorded_in_the_audit_log(accounts, tokens, database):
     accounts.add("ada", ROOT)
     accounts.set_quota("ada", 10, ROOT)
     tokens.create(accounts.get("ada"), "read", ROOT, name="laptop")

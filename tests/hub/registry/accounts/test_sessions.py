@@ -1,4 +1,4 @@
-"""What is kept of logins, how they end, and how often somebody may guess."""
+"""Sessions, how they end, and the limit of login attempts."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_a_session_is_known_by_its_secret_until_it_is_ended(database, ada):
 
 
 @pytest.mark.parametrize(("column", "time"), [("used_at", sessions.IDLE), ("created_at", sessions.MAX_LIFETIME)])
-def test_a_session_is_over_after_a_while(database, ada, column, time):
+def test_a_session_expires(database, ada, column, time):
     kept = Sessions(database)
     secret = kept.begin(ada, ROOT)
     age(database, "sessions", column, time - timedelta(minutes=1))
@@ -127,7 +127,7 @@ def test_the_last_administrator_stays(database):
 
 def test_a_token_ends_when_it_was_said_to(database, ada):
     tokens = Tokens(database)
-    secret = tokens.create(ada, "read", ROOT, lasts=timedelta(days=7))
+    secret = tokens.create(ada, "read", ROOT, lifetime=timedelta(days=7))
     assert tokens.caller(secret) is not None
     age(database, "tokens", "expires_at", timedelta(days=7))
     assert tokens.caller(secret) is None
@@ -177,7 +177,7 @@ def test_a_device_waits_is_let_in_and_gets_its_token_once(database, ada):
     assert devices.redeem("lhd_wrong", "hf", "laptop", "") == "invalid_grant"
 
 
-def test_a_device_that_was_turned_away_or_came_too_late_gets_nothing(database, ada):
+def test_a_device_that_was_denied_or_came_too_late_gets_nothing(database, ada):
     devices, denied = an_accepted(database, ada, role="")
     assert devices.redeem(denied.device_code, "hf", "laptop", "") == "access_denied"
     devices, late = an_accepted(database, ada)
@@ -204,7 +204,7 @@ def test_a_refresh_token_is_used_once_and_a_copied_one_ends_the_login(database, 
     assert read_audit(database, subject="ada")[0].detail["reason"] == "its refresh token was used twice"
 
 
-def test_a_token_of_before_ends_in_its_own_time_and_a_refresh_token_too(database, ada):
+def test_the_previous_token_and_refresh_tokens_expire(database, ada):
     tokens = Tokens(database)
     devices, asked = an_accepted(database, ada)
     first = devices.redeem(asked.device_code, "hf", "laptop", "")

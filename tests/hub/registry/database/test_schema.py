@@ -1,4 +1,4 @@
-"""Files that are, were, or never will be a registry."""
+"""Current, outdated and foreign databases."""
 
 import logging
 import multiprocessing
@@ -23,7 +23,7 @@ def test_head_is_the_newest_migration():
 
 
 KEPT_BY_THE_DATABASE = {"search", "artifacts_by_words"}
-"""PostgreSQL's own column and index for words; SQLite's tables for them begin with `artifact_text`."""
+"""PostgreSQL's column and index for words; the names of SQLite's tables start with `artifact_text`."""
 
 
 def test_a_new_registry_has_exactly_the_tables_of_the_code(address):
@@ -55,15 +55,15 @@ def test_a_new_registry_has_exactly_the_tables_of_the_code(address):
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
-        (lambda path: path.write_bytes(b"certainly no database " * 100), "is no registry"),
+        (lambda path: path.write_bytes(b"certainly no database " * 100), "is not a registry"),
         (lambda path: path.write_bytes(b"SQLite format 3\0" + b"\xff" * 4096), "registry"),
         (
             lambda path: sqlite3.connect(path).execute("CREATE TABLE cats (name)").connection.close(),
-            "database of something else",
+            "database of another program",
         ),
     ],
 )
-def test_a_file_that_is_no_registry_is_refused_in_one_line_and_left_alone(tmp_path, make, reason):
+def test_a_file_that_is_not_a_registry_is_refused_in_one_line_and_left_alone(tmp_path, make, reason):
     path = tmp_path / "registry.db"
     make(path)
     before = path.read_bytes()
@@ -82,7 +82,7 @@ def test_a_newer_registry_is_refused(tmp_path):
         Registry.open(path)
 
 
-def test_a_registry_of_before_the_first_release_is_refused_in_one_line_and_left_alone(address):
+def test_a_registry_from_before_the_first_release_is_refused_in_one_line_and_left_alone(address):
     registry = Registry.open(address)
     registry.database.execute("UPDATE alembic_version SET version_num = '0028'")
     registry.close()
@@ -92,7 +92,7 @@ def test_a_registry_of_before_the_first_release_is_refused_in_one_line_and_left_
         assert "\n" not in str(raised.value)
 
 
-def test_tables_are_made_by_whoever_is_first_and_left_alone_by_all_others(address):
+def test_tables_are_created_once_and_left_alone_afterwards(address):
     registry = Registry.open(address)
     fill(registry, an_artifact())
     with registry.database.engine.connect() as connection:
@@ -109,7 +109,7 @@ def test_a_place_that_cannot_be_written_is_one_line(tmp_path):
 
 
 def test_databases_of_other_kinds_are_refused(tmp_path):
-    with pytest.raises(InvalidRequest, match="'mysql' registries are not served"):
+    with pytest.raises(InvalidRequest, match="unsupported registry 'mysql'"):
         Registry.open("mysql://localhost/hub")
     Registry.open(f"sqlite:///{tmp_path}/by-url.db").close()
     assert (tmp_path / "by-url.db").is_file()
@@ -121,7 +121,7 @@ def _open(address: str) -> str:
     return registry.database.version()
 
 
-def test_processes_that_create_it_at_once_all_get_it(address):
+def test_processes_that_create_a_registry_at_once_all_succeed(address):
     with multiprocessing.get_context("spawn").Pool(3) as pool:
         assert pool.map(_open, [address] * 6) == [HEAD] * 6
 
@@ -132,7 +132,7 @@ def test_a_newer_or_foreign_database_of_postgresql_is_refused(cluster):
     address = postgres.a_database(cluster)
     with psycopg.connect(address) as connection:
         connection.execute("CREATE TABLE cats (name text)")
-    with pytest.raises(DamagedFile, match="database of something else"):
+    with pytest.raises(DamagedFile, match="database of another program"):
         Registry.open(address)
     address = postgres.a_database(cluster)
     Registry.open(address).close()
@@ -142,7 +142,7 @@ def test_a_newer_or_foreign_database_of_postgresql_is_refused(cluster):
         Registry.open(address)
 
 
-def test_readers_go_on_when_the_server_has_ended_their_connections(cluster):
+def test_readers_reconnect_when_the_server_has_closed_their_connections(cluster):
     import psycopg
 
     address = postgres.a_database(cluster)
@@ -162,7 +162,7 @@ def test_readers_go_on_when_the_server_has_ended_their_connections(cluster):
     registry.close()
 
 
-def test_migrating_says_nothing(tmp_path, caplog, capfd):
+def test_migrating_prints_nothing(tmp_path, caplog, capfd):
     with caplog.at_level(logging.WARNING):
         Registry.open(tmp_path / "registry.db").close()
     assert caplog.records == []

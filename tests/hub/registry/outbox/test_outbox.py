@@ -1,4 +1,4 @@
-"""Work that waits: done once, by one worker at a time, and again when it failed."""
+"""Outbox jobs run once, by one worker at a time, and are retried when they fail."""
 
 import subprocess
 import sys
@@ -27,7 +27,7 @@ def a_task(run, **options):
     return Task("greet", run, **options)
 
 
-def test_what_is_owed_is_done_once_and_in_order(registry):
+def test_jobs_run_once_and_in_order(registry):
     put(registry, "a", "b", "c", words="hello")
     seen = []
     assert run_due(registry.database, [a_task(lambda job: seen.append((job.subject, job.detail["words"])))]) == 3
@@ -35,7 +35,7 @@ def test_what_is_owed_is_done_once_and_in_order(registry):
     assert jobs(registry.database) == []
 
 
-def test_nothing_is_owed_by_a_transaction_that_fails(registry):
+def test_a_transaction_that_fails_enqueues_nothing(registry):
     def owe_and_fail():
         with registry.database.transaction() as session:
             enqueue(session, "greet", "a")
@@ -47,20 +47,20 @@ def test_nothing_is_owed_by_a_transaction_that_fails(registry):
     assert jobs(registry.database) == []
 
 
-def test_other_tasks_are_left_for_those_who_know_them(registry):
+def test_jobs_of_other_tasks_are_left_alone(registry):
     put(registry, "a", task="unknown")
     assert run_due(registry.database, [a_task(lambda _job: None)]) == 0
     assert [job.task for job in jobs(registry.database)] == ["unknown"]
 
 
-def test_what_fails_waits_longer_each_time_and_is_given_up_with_its_last_error(registry):
+def test_a_job_that_fails_waits_longer_each_time_and_is_given_up_with_its_last_error(registry):
     put(registry, "a")
     waits = []
 
     def fail(job):
         raise Unreachable(f"nobody answered, for the time {job.attempts}.")
 
-    task = a_task(fail, most_attempts=4)
+    task = a_task(fail, max_attempts=4)
     for _ in range(4):
         assert run_due(registry.database, [task]) == 1
         assert run_due(registry.database, [task]) == 0, "it waits"
@@ -76,8 +76,8 @@ def test_what_fails_waits_longer_each_time_and_is_given_up_with_its_last_error(r
     assert jobs(registry.database) == []
 
 
-def test_waits_double_up_to_the_longest_and_are_cut_by_chance():
-    task = a_task(print, first_wait_s=10, longest_wait_s=100, most_attempts=9)
+def test_waits_double_up_to_the_maximum_and_are_randomised():
+    task = a_task(print, first_wait_s=10, max_wait_s=100, max_attempts=9)
     for attempts, longest in [(1, 10), (2, 20), (4, 80), (5, 100), (8, 100)]:
         drawn = {task.wait_s(attempts) for _ in range(50)}
         assert all(longest / 2 <= each <= longest for each in drawn)
@@ -85,7 +85,7 @@ def test_waits_double_up_to_the_longest_and_are_cut_by_chance():
     assert task.wait_s(9) is None
 
 
-def test_what_cannot_succeed_is_given_up_at_once(registry):
+def test_a_permanent_failure_is_given_up_at_once(registry):
     def refuse(_job):
         raise PermanentFailure("there is no such address")
 
@@ -95,7 +95,7 @@ def test_what_cannot_succeed_is_given_up_at_once(registry):
     assert (job.attempts, job.error, job.given_up_at is not None) == (1, "there is no such address", True)
 
 
-def test_a_debt_that_is_claimed_is_nobody_elses_until_its_time_is_over(registry):
+def test_a_claimed_job_is_not_claimed_again_until_the_claim_expires(registry):
     put(registry, "a")
     [mine] = claim(registry.database, "greet", 60)
     assert claim(registry.database, "greet", 60) == []
@@ -110,7 +110,7 @@ def test_a_debt_that_is_claimed_is_nobody_elses_until_its_time_is_over(registry)
     assert jobs(registry.database) == []
 
 
-def test_of_one_subject_the_older_debt_comes_first_and_alone(registry):
+def test_jobs_of_one_subject_run_one_at_a_time_and_in_order(registry):
     put(registry, "a", "a", "b")
     first = claim(registry.database, "greet", 60, limit=10)
     assert [job.subject for job in first] == ["a", "b"]
@@ -119,7 +119,7 @@ def test_of_one_subject_the_older_debt_comes_first_and_alone(registry):
     assert [job.subject for job in claim(registry.database, "greet", 60, limit=10)] == ["a"]
 
 
-def test_one_run_serves_all_that_was_owed_when_it_began_and_nothing_later(registry):
+def test_one_run_completes_all_jobs_that_were_enqueued_before_it_and_none_later(registry):
     put(registry, "a", "a", "a")
     runs = []
 
@@ -132,7 +132,7 @@ def test_one_run_serves_all_that_was_owed_when_it_began_and_nothing_later(regist
     assert jobs(registry.database) == []
 
 
-def test_many_workers_do_each_debt_once_and_no_subject_twice_at_a_time(registry):
+def test_many_workers_run_each_job_once_and_no_subject_twice_at_a_time(registry):
     subjects = [f"s{number % 12}" for number in range(60)]
     put(registry, *subjects)
     done, busy, lock = [], set(), threading.Lock()
@@ -155,19 +155,19 @@ def test_many_workers_do_each_debt_once_and_no_subject_twice_at_a_time(registry)
 
 WORKER = """
 import os, sys
-from hub.registry.outbox.worker import Task, work_off
+from hub.registry.outbox.worker import Task, run_due
 from hub.registry import Registry
 
-def work(debt):
-    print(debt.subject, flush=True)
-    if debt.subject == sys.argv[2]:
+def run(job):
+    print(job.subject, flush=True)
+    if job.subject == sys.argv[2]:
         os.kill(os.getpid(), 9)
 
-work_off(Registry.open(sys.argv[1]).database, [Task("greet", work)])
+run_due(Registry.open(sys.argv[1]).database, [Task("greet", run)])
 """
 
 
-def test_what_a_killed_worker_held_is_done_by_another_when_its_time_is_over(registry):
+def test_the_job_of_a_killed_worker_is_run_by_another_when_the_claim_expires(registry):
     put(registry, "a", "b", "c")
     address = getattr(registry.database, "_url", registry.database.address)
     killed = subprocess.run([sys.executable, "-c", WORKER, address, "b"], capture_output=True, text=True)

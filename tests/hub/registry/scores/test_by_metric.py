@@ -1,4 +1,4 @@
-"""Searching by the value of one metric, once on each database, among few and among more than anybody counts."""
+"""Search by the value of a metric, on each database, among few matches and among too many to count."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.builders.registry import a_revision, an_artifact, fill, names
 
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
 def shelf(request, tmp_path_factory):
-    """Modules whose fids and precisions lie apart, by language, split and provenance."""
+    """Modules with distinct FIDs and precisions, by language, split and provenance."""
     on_sqlite = request.param == "sqlite"
     opened = Registry.open(
         tmp_path_factory.mktemp("shelf") / "registry.db"
@@ -68,7 +68,7 @@ def test_a_metric_narrows_and_sorts_by_its_best_value(shelf, asked, found, candi
 
 
 @pytest.mark.parametrize("candidates", [500, 2], ids=["few", "more than are counted"])
-def test_another_order_goes_with_a_metric(shelf, candidates):
+def test_a_metric_can_be_combined_with_another_order(shelf, candidates):
     query = Query(metric=METRIC, min_value=0.5, sort="name")
     assert names(find(shelf.database, query, candidates)) == ["elsewhere", "high", "wide"]
 
@@ -85,7 +85,7 @@ def test_pages_by_metric_do_not_overlap(shelf, candidates):
 
 @pytest.mark.parametrize("candidates", [500, 2], ids=["few", "more than are counted"])
 @pytest.mark.parametrize("asked", [{}, {"benchmark": "xtd10"}, {"split": "s"}, {"split": "s", "language": "yo"}])
-def test_scores_on_more_trials_than_there_are_ranges_are_found_all_the_same(registry, asked, candidates, monkeypatch):
+def test_scores_on_more_benchmarks_than_there_are_ranges_are_found(registry, asked, candidates, monkeypatch):
     monkeypatch.setattr(by_metric, "MAX_RANGES", 3)
     for number in range(6):
         on = {"benchmark": f"bench{number}", "split": "s"}
@@ -116,11 +116,11 @@ def test_facets_are_counted_among_those_with_the_metric(shelf):
 
 @pytest.mark.parametrize("asked", [{"sort": "metric"}, {"min_value": 0.5}, {"benchmark": "xtd10"}, {"split": "pairs"}])
 def test_bounds_without_a_metric_are_refused(shelf, asked):
-    with pytest.raises(InvalidRequest, match="name it"):
+    with pytest.raises(InvalidRequest, match="needs a metric"):
         shelf.find(Query(**asked))
 
 
-def test_a_private_artifact_is_found_by_its_readers_alone(registry):
+def test_a_private_artifact_is_found_only_by_its_readers(registry):
     fill(registry, an_artifact("a/open"), an_artifact("b/closed"))
     change_settings(registry.database, ArtifactName("b", "closed"), Actor("test"), private=True)
     asked = {"metric": METRIC, "sort": "metric"}
@@ -128,7 +128,7 @@ def test_a_private_artifact_is_found_by_its_readers_alone(registry):
     assert set(names(registry.find(Query(**asked, readers=("b",))))) == {"open", "closed"}
 
 
-def test_a_page_begins_behind_the_last_artifact_though_others_came_meanwhile(registry):
+def test_a_page_starts_after_the_last_artifact_even_if_others_were_added(registry):
     fill(registry, *(an_artifact(f"a/m{number}", scores=(a_score(number / 10),)) for number in (9, 7, 5, 3)))
     first = registry.find(Query(limit=2))
     assert names(first) == ["m9", "m7"]

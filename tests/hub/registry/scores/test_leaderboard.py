@@ -1,4 +1,4 @@
-"""Who leads on a benchmark, once on each database: read from the best ends of an index's ranges."""
+"""Leaderboards on each database, read from the best ends of index ranges."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from hub.names import ArtifactName
 from hub.registry.accounts.permissions import Actor
 from hub.registry.artifacts.repositories import change_settings
-from hub.registry.scores.leaderboard import Contest, leaderboard
+from hub.registry.scores.leaderboard import LeaderboardQuery, leaderboard
 from tests.builders.artifacts import a_score
 from tests.builders.registry import an_artifact, fill
 
@@ -16,7 +16,7 @@ METRIC = {"benchmark": "emoji-generation", "metric": "r_precision_at_1"}
 
 @pytest.fixture
 def shelf(registry):
-    """Two splits, two languages, two bases, a tie, and one artifact that few may see."""
+    """Two splits, two languages, two bases, a tie, and a private artifact."""
     fill(
         registry,
         an_artifact("b/tied", scores=(a_score(0.7), a_score(0.9, split="pairs"))),
@@ -41,7 +41,7 @@ def shelf(registry):
     ],
 )  # fmt: skip
 def test_the_best_come_first_and_all_are_counted(shelf, asked, expected):
-    contest = Contest(**{"readers": (), **METRIC, **asked})
+    contest = LeaderboardQuery(**{"readers": (), **METRIC, **asked})
     places, total = leaderboard(shelf.database, contest, 50)
     assert [(each.rank, str(each.artifact)) for each in places] == expected
     assert total == len(expected)

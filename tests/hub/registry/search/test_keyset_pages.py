@@ -1,4 +1,4 @@
-"""Lists of many matches, page by page: whatever way the database takes, they are one list in one order."""
+"""Pages of many matches form one list in one order, however the database reads them."""
 
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ LANGUAGES = (("yo",), ("yo", "sw"), ("sw",), ("mul",))
 
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
 def shelf(request, tmp_path_factory):
-    """Forty artifacts, many alike in what they are sorted by; half of them have no score."""
+    """Forty artifacts, many with equal sort values; half of them have no score."""
     on_sqlite = request.param == "sqlite"
     folder = tmp_path_factory.mktemp("walk")
     opened = Registry.open(
@@ -48,7 +48,7 @@ WANTED = [
 @pytest.mark.parametrize("sort", SORTS)
 @pytest.mark.parametrize("wanted", WANTED)
 @pytest.mark.parametrize("candidates", [2, 100])
-def test_pages_behind_one_another_are_the_whole_list_once(shelf, wanted, sort, candidates):
+def test_consecutive_pages_are_the_whole_list_once(shelf, wanted, sort, candidates):
     whole = names(find(shelf.database, Query(**wanted, sort=sort, limit=100), candidates))
     read, after = [], ""
     for _ in range(20):
@@ -63,7 +63,7 @@ def test_pages_behind_one_another_are_the_whole_list_once(shelf, wanted, sort, c
 
 @pytest.mark.parametrize("sort", SORTS)
 @pytest.mark.parametrize("wanted", WANTED)
-def test_a_page_deep_in_a_list_is_the_same_whether_matches_are_walked_or_ranked(shelf, wanted, sort):
+def test_a_page_deep_in_a_list_is_the_same_from_the_index_and_from_a_ranking(shelf, wanted, sort):
     whole = names(find(shelf.database, Query(**wanted, sort=sort, limit=100), 100))
     for candidates in (2, 3, 100):
         page = find(shelf.database, Query(**wanted, sort=sort, limit=4, offset=7), candidates)
@@ -72,7 +72,7 @@ def test_a_page_deep_in_a_list_is_the_same_whether_matches_are_walked_or_ranked(
 
 @pytest.mark.parametrize("sort", SORTS)
 @pytest.mark.parametrize("wanted", WANTED)
-def test_ranking_more_than_are_counted_gives_what_walking_gives(shelf, wanted, sort, monkeypatch):
+def test_ranking_more_matches_than_are_counted_gives_the_order_of_the_index(shelf, wanted, sort, monkeypatch):
     asked = Query(**wanted, sort=sort, limit=9)
     walked = find(shelf.database, asked, 2)
     monkeypatch.setattr(search, "CANDIDATES", 1)  # As if the registry were a million times as large.
@@ -81,7 +81,7 @@ def test_ranking_more_than_are_counted_gives_what_walking_gives(shelf, wanted, s
     assert ranked.total >= walked.total
 
 
-def test_behind_an_artifact_that_has_moved_the_list_goes_on_where_it_stands_now(registry):
+def test_the_list_continues_at_the_new_position_of_an_artifact_that_has_moved(registry):
     fill(registry, *(an_artifact(f"a/m{number}", scores=(a_score(number / 10),)) for number in (9, 7, 5, 3)))
     registry.record(an_artifact("a/m9", scores=(a_score(0.4),)), a_revision("a/m9", "e", "0" * 64), "0" * 64)
     assert names(registry.find(Query(limit=2, offset=1, after="a/m9"))) == ["m3"]

@@ -1,4 +1,4 @@
-"""Lists as Hugging Face clients ask for them: by tags, by a part of the name, by size; by time, likes and trend."""
+"""Lists as Hugging Face clients request them: by tags, part of the name or size; by time, likes or trend."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def names(registry, candidates=500, **query):
 
 
 DENSE_OR_SPARSE = pytest.mark.parametrize("candidates", [0, 500], ids=["dense", "sparse"])
-"""With no candidates at all, every match is read from an order's own index, as in a registry of a million."""
+"""With no candidates, every match is read from the index of the sort order, as among a million artifacts."""
 
 
 @DENSE_OR_SPARSE
@@ -73,19 +73,19 @@ def test_a_part_of_the_name_is_found_wherever_it_stands(registry, candidates, pa
 def test_lists_of_models_are_the_same_before_and_after_there_are_data_sets(registry):
     asked = {"type": "model", "labels": ("boats",), "sort": "name"}
     with_data_sets = names(registry, **asked)
-    registry.forget(ArtifactName("bob", "land"))
+    registry.remove(ArtifactName("bob", "land"))
     assert names(registry, **asked) == with_data_sets == ["ada/Sea-Words.v1", "ada/sea_wind"]
     assert names(registry, type="dataset") == []
     assert len(names(registry, type="model")) == registry.find(Query()).total == 3
 
 
-def test_letters_that_stand_together_in_threes_alone_are_no_part(registry):
+def test_matching_trigrams_are_not_enough_for_a_part_of_a_name(registry):
     fill(registry, a_model("eve/abcd-bcde"))
     assert names(registry, parts=("abcde",)) == []
 
 
 @DENSE_OR_SPARSE
-def test_tags_are_as_the_hugging_face_hub_spells_them_and_all_must_be_there(registry, candidates):
+def test_tags_are_spelled_as_on_the_hugging_face_hub_and_all_must_match(registry, candidates):
     assert names(registry, candidates, labels=("boats",), type="model", sort="name") == [
         "ada/Sea-Words.v1",
         "ada/sea_wind",
@@ -111,7 +111,7 @@ def test_models_are_found_by_the_number_of_their_parameters(registry, candidates
 
 
 @DENSE_OR_SPARSE
-def test_a_gate_is_found_as_soon_as_it_is_set(registry, candidates):
+def test_a_gated_artifact_is_found_as_soon_as_it_is_gated(registry, candidates):
     change_settings(registry.database, ArtifactName("bob", "mountain"), ROOT, gated="manual")
     assert names(registry, candidates, gated=True) == ["bob/mountain"]
     assert "bob/mountain" not in names(registry, candidates, gated=False)
@@ -119,7 +119,7 @@ def test_a_gate_is_found_as_soon_as_it_is_set(registry, candidates):
     assert names(registry, candidates, gated=True) == []
 
 
-def test_likes_and_downloads_of_late_set_the_trend(registry):
+def test_recent_likes_and_downloads_determine_the_trend(registry):
     fan = registry.get("ada/sea_wind")
     from hub.registry.accounts.accounts import Accounts
 
@@ -140,7 +140,7 @@ def test_half_of_the_trend_is_gone_after_its_half_life():
     assert score(weight(now), now + timedelta(days=HALF_LIFE_DAYS)) == pytest.approx(0.5)
 
 
-def test_what_moves_is_found_by_its_new_name_alone(registry):
+def test_a_renamed_artifact_is_found_only_by_its_new_name(registry):
     from hub.registry.artifacts.repositories import move_repository
 
     move_repository(registry.database, ArtifactName("bob", "land"), ArtifactName("bob", "island-of-palms"), ROOT)
@@ -148,7 +148,7 @@ def test_what_moves_is_found_by_its_new_name_alone(registry):
     assert names(registry, parts=("b/land",)) == []
 
 
-def test_a_list_is_walked_from_artifact_to_artifact(registry):
+def test_a_list_is_paged_from_artifact_to_artifact(registry):
     first = find(registry.database, Query(type="model", sort="likes", limit=2), 0)
     last = first.items[-1].name.key
     rest = find(registry.database, Query(type="model", sort="likes", limit=2, offset=2, after=last), 0)

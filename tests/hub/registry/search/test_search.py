@@ -16,7 +16,7 @@ from tests.builders.registry import a_revision, an_artifact, fill, names
 
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
 def shelf(request, tmp_path_factory):
-    """Six artifacts of all sorts, once on each database."""
+    """Six different artifacts, on each database."""
     on_sqlite = request.param == "sqlite"
     opened = Registry.open(
         tmp_path_factory.mktemp("shelf") / "registry.db"
@@ -53,7 +53,7 @@ def test_a_language_is_served_by_its_regions(shelf):
     assert names(shelf.find(Query(language="pt"))) == ["brazil", "any"]
 
 
-def test_a_language_that_nobody_serves_finds_what_is_for_no_one_language(shelf):
+def test_a_language_without_modules_finds_multilingual_ones(shelf):
     assert names(shelf.find(Query(language="am"))) == ["any"]
 
 
@@ -81,7 +81,7 @@ def test_no_text_is_an_error(shelf, text):
     assert shelf.find(Query()).total == 6
 
 
-def test_a_page_carries_total_and_facet_counts(shelf):
+def test_a_page_has_total_and_facet_counts(shelf):
     page = shelf.find(Query(limit=2, offset=1))
     assert len(page.items) == 2
     assert page.total == 6
@@ -107,7 +107,7 @@ def test_other_orders(shelf):
 
 
 @pytest.mark.parametrize("query", [{"sort": "luck"}, {"limit": -1}, {"limit": 10**9}, {"offset": -1}])
-def test_what_cannot_be_asked_is_refused(shelf, query):
+def test_an_invalid_query_is_refused(shelf, query):
     with pytest.raises(InvalidRequest) as raised:
         shelf.find(Query(**query))
     assert "\n" not in str(raised.value)
@@ -165,7 +165,7 @@ def test_a_base_and_a_multilingual_module_are_ranked_by_english_too(registry):
     [{"language": "yo"}, {"language": "pt"}, {"kind": "adapter"}, {"license": "apache-2.0"}, {"base": "emoji-sd"}, {"owner": "linguahub"},
      {"text": "yoruba"}, {"text": "prompts", "language": "yo"}, {"language": "yo", "method": "mulan", "base": "emoji-sd"}],
 )  # fmt: skip
-def test_matches_too_many_to_count_come_in_the_same_order(shelf, wanted, sort):
+def test_too_many_matches_to_count_come_in_the_same_order(shelf, wanted, sort):
     query = Query(**wanted, sort=sort)
     exact, dense = shelf.find(query), find(shelf.database, query, candidates=0)
     assert names(dense) == names(exact)
@@ -197,7 +197,7 @@ def test_counts_follow_what_is_written(registry):
     assert page.facets["kind"] == {"adapter": 1, "encoder": 1}
     assert page.facets["language"] == {"sw": 1, "yo": 1}
     assert page.facets["base"] == {"emoji-sd": 1}
-    registry.forget(ArtifactName("local", "a"))
+    registry.remove(ArtifactName("local", "a"))
     assert registry.find(Query()).facets["kind"] == {"encoder": 1}
     assert registry.find(Query(text="adapter")).total == 0
 
@@ -207,7 +207,7 @@ def test_counts_follow_what_is_written(registry):
     [("MULAN-yo", {"mulan-yo"}), ("mulan-y", {"mulan-yo"}), ("local/mulan-yo", {"mulan-yo"}), ("mulan yo", {"mulan-yo", "other"}),
      ("yo-v2", {"other"}), ("ọkọ̀ OKO", {"other"}), ("日本", {"other"}), ("it's 100%", {"other"}), ("\\", set()), ("%", set()), ("_kind:adapter", set())],
 )  # fmt: skip
-def test_words_are_found_by_their_beginnings_and_names_as_a_whole(registry, text, found):
+def test_words_are_found_by_their_prefixes_and_names_as_a_whole(registry, text, found):
     fill(registry, an_artifact(), an_artifact("local/other", summary="Ọkọ̀ yo-v2, it's 100% for 日本語."))
     assert set(names(registry.find(Query(text=text)))) == found
 
@@ -216,7 +216,7 @@ OPEN = {"kind": {"adapter": 2}, "language": {"yo": 2}}
 
 
 @pytest.mark.parametrize("candidates", [500, 1])
-def test_private_artifacts_are_found_and_counted_for_their_readers_alone(registry, candidates):
+def test_private_artifacts_are_found_and_counted_only_for_their_readers(registry, candidates):
     fill(
         registry,
         an_artifact("ada/hidden-yo", private=True),
@@ -274,7 +274,7 @@ def test_opening_closing_and_renaming_keep_words_and_counts(registry):
     assert registry.find(Query(text="first")).total == registry.find(Query(text="second")).total == 0
     counted = registry.database.rows("SELECT value, artifacts FROM facet_counts WHERE facet = 'owner'")
     assert [tuple(row) for row in counted] == [("lab", 1)]
-    registry.forget(ArtifactName("lab", "third"))
+    registry.remove(ArtifactName("lab", "third"))
     assert registry.database.rows("SELECT * FROM facet_counts") == []
 
 
@@ -286,12 +286,12 @@ def test_opening_closing_and_renaming_keep_words_and_counts(registry):
         ("sw", {"wide": 0.95}),
     ],
 )
-def test_a_line_shows_the_best_score_in_the_wanted_language_or_in_any(shelf, language, expected):
+def test_an_entry_shows_the_best_score_in_the_requested_language_or_in_any(shelf, language, expected):
     page = shelf.find(Query(language=language, scores="best"))
     assert {each.name.name: score.value for each in page.items for score in each.scores} == expected
 
 
-def test_a_line_shows_a_score_of_the_artifacts_own_language_and_no_control(registry):
+def test_an_entry_shows_a_score_of_the_artifacts_language_and_no_control(registry):
     control = a_score(0.9, metric="english_base_r_precision_at_1")
     reported, disputed = (a_score(0.3, provenance=each) for each in (Provenance.REPORTED, Provenance.DISPUTED))
     english, measured = a_score(0.8, language="en"), a_score(0.2)

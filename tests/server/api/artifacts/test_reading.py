@@ -93,10 +93,10 @@ def test_a_module_fits_bases_with_matching_conditioning(client: TestClient):
     )
     assert fits["linguahub/wide-sd"]["fits"] is False
     assert fits["linguahub/wide-sd"]["reasons"][0] == (
-        "it gives 16 tokens of width 128, and `linguahub/wide-sd` reads any number of tokens of width 2048"
+        "it gives 16 tokens of width 128, but `linguahub/wide-sd` takes any number of tokens of width 2048"
     )
     assert any(
-        "its encoder `linguahub/emoji-xlmr` is not here" in reason for reason in fits["linguahub/twin-sd"]["reasons"]
+        "its encoder `linguahub/emoji-xlmr` was not found" in reason for reason in fits["linguahub/twin-sd"]["reasons"]
     )
 
 

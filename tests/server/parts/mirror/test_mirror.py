@@ -236,10 +236,10 @@ def test_mirrored_blobs_are_not_garbage_until_the_mirror_is_deleted(make_repo, r
     sha = Path(snapshot_download(repo, endpoint=mirror.address, cache_dir=tmp_path, token=False)).name
     settled(hub)
     weights = hashlib.sha256(WEIGHTS).hexdigest()
-    assert weights in {digest.hex for digest in hub.registry.named()}
+    assert weights in {digest.hex for digest in hub.registry.referenced_blobs()}
     hub.accounts.add("root", ROOT, is_admin=True)
     HfApi(endpoint=mirror.address, token=tokens(hub, "root")).delete_repo(repo)
-    assert weights not in {digest.hex for digest in hub.registry.named()}
+    assert weights not in {digest.hex for digest in hub.registry.referenced_blobs()}
     with pytest.raises(RepositoryNotFoundError):
         reader.model_info(repo)  # Deleted by an administrator, so it is not fetched again.
     remove_tombstone(hub.registry.database, ArtifactName.parse(repo, ""), ROOT)

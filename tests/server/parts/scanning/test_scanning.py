@@ -14,7 +14,7 @@ from hub.cli import main
 from hub.names import ArtifactName
 from hub.registry.accounts.permissions import Actor
 from hub.registry.artifacts.repositories import allow_unsafe_files
-from hub.registry.artifacts.scans import find_scan, flag, scans_in
+from hub.registry.artifacts.scans import find_scan, mark_unsafe_files, scans_in
 from hub.registry.outbox.worker import run_due
 from server.app import create_app
 from server.parts.scanning import scan as scanning
@@ -173,7 +173,7 @@ def test_a_scanner_that_hangs_or_crashes_gives_no_clean_verdict(hub, tmp_path, m
     from hub.records import File
 
     digest, size = hub.store.put(b"x")
-    flag(hub.registry.database, [(File("x.pkl", digest, size), "pickle")])
+    mark_unsafe_files(hub.registry.database, [(File("x.pkl", digest, size), "pickle")])
     program = tmp_path / "scanner_process.py"
     monkeypatch.setattr(scanning, "_PROGRAM", program)
     flagged = find_scan(hub.registry.database, digest)
@@ -190,7 +190,7 @@ def test_the_scanner_process_has_limits_and_an_empty_environment(hub, tmp_path, 
     from hub.records import File
 
     digest, size = hub.store.put(b"x")
-    flag(hub.registry.database, [(File("x.pkl", digest, size), "pickle")])
+    mark_unsafe_files(hub.registry.database, [(File("x.pkl", digest, size), "pickle")])
     monkeypatch.setenv("DATABASE_URL", "postgresql://hub:secret@db/hub")
     program = tmp_path / "scanner_process.py"
     program.write_text(

@@ -51,9 +51,9 @@ def test_an_erased_file_is_in_no_revision_and_the_rest_of_the_history_is_unchang
 
 def test_the_blob_of_an_erased_file_is_unreferenced(api, history, hub: LocalHub):
     [known] = [each for each in api.list_lfs_files(history) if each.filename == "secret.txt"]
-    assert Digest(known.oid) in hub.registry.named()
+    assert Digest(known.oid) in hub.registry.referenced_blobs()
     erase(api, history)
-    assert Digest(known.oid) not in hub.registry.named()
+    assert Digest(known.oid) not in hub.registry.referenced_blobs()
 
 
 def test_erasing_keeps_the_file_in_other_repositories(api, history, hub: LocalHub, fetch):

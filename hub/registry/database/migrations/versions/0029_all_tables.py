@@ -1,4 +1,4 @@
-"""All tables, as `hub.registry.database.schema.migrate` creates them: the first revision, on which later migrations stand.
+"""All tables, as created by `hub.registry.database.schema.migrate`; the base of later migrations.
 
 Revision ID: 0029
 """
@@ -8,4 +8,4 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Nothing: a new database is created from the tables of the code and marked with the newest revision."""
+    """Do nothing: a new database is created from the tables in the code and stamped with the newest revision."""

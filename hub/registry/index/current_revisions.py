@@ -1,4 +1,4 @@
-"""Which revision a branch gives: its newest one that is not yanked."""
+"""Find the current revision of a branch: the newest one that is not yanked."""
 
 # ruff: noqa: S608 - only whole numbers are put into SQL here.
 from __future__ import annotations
@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from hub.registry.database.database import Database
 
 
-def chosen_revisions(database: Database, ids: Sequence[int], ref: str = "main") -> dict[int, str]:
-    """Return artifact → the newest revision at a branch or alias that is not yanked, without artifacts that have none."""
+def current_revisions(database: Database, ids: Sequence[int], ref: str = "main") -> dict[int, str]:
+    """Map artifact ids to the newest revision of a branch or alias that is not yanked, if there is one."""
     if not ids:
         return {}
     rows = database.rows(

@@ -1,4 +1,4 @@
-"""`hub cache`: what frozen models say, computed before training asks for it. Nothing heavy is imported before it runs."""
+"""`hub cache`: compute the outputs of frozen models before training. Torch is imported only when the command runs."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
 
 def cache(
-    method: Annotated[str, typer.Argument(help="The method whose inputs are computed.")] = "mulan",
-    base: Annotated[str, typer.Option(help=f"The frozen base: a name or a folder; {defaults.BASE} by default.")] = "",
-    lang: Annotated[list[str] | None, typer.Option(help="Language that will be learnt; again for more.")] = None,
+    method: Annotated[str, typer.Argument(help="Training method whose inputs are computed.")] = "mulan",
+    base: Annotated[str, typer.Option(help=f"Frozen base, by name or folder [default: {defaults.BASE}].")] = "",
+    lang: Annotated[list[str] | None, typer.Option(help="Language to train on; repeat for several.")] = None,
     encoder: EncoderName = "",
     corpus: Annotated[
-        str, typer.Option(help=f"What will be learnt from, as in `hub train`; {defaults.CORPUS} by default.")
+        str, typer.Option(help=f"Corpus to train on, as in `hub train` [default: {defaults.CORPUS}].")
     ] = "",
     image_column: ImageColumn = "",
     caption_column: CaptionColumns = None,
@@ -41,19 +41,19 @@ def cache(
     recipe: RecipeName = "",
     sets: Sets = None,
     device: Device = "",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell the sizes, and compute nothing.")] = False,
-    show: Annotated[bool, typer.Option("--list", help="List what is kept.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only estimate sizes.")] = False,
+    show: Annotated[bool, typer.Option("--list", help="List the caches.")] = False,
     clear_cache: Annotated[
-        bool, typer.Option("--clear", help="Remove all that is kept; it can be computed again.")
+        bool, typer.Option("--clear", help="Delete all caches; they can be computed again.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Compute what training METHOD reads of frozen models, once; training finds it, and so do other methods.
+    """Compute and cache the frozen features that training METHOD needs.
 
-    An interrupted run of this command goes on where it was.
+    Other methods reuse the same caches. An interrupted run continues where it stopped.
     """
     if show and clear_cache:
-        raise InvalidRequest("`--list` and `--clear_cache` are two wishes: name one of them.")
+        raise InvalidRequest("`--list` and `--clear` cannot be used together.")
     from hub.local import LocalHub
 
     with LocalHub.open() as hub:
@@ -62,14 +62,14 @@ def cache(
         elif clear_cache:
             _clear(hub.home.caches, as_json=as_json)
         else:
-            order = request_from_options(
+            request = request_from_options(
                 method, base=base, encoder=encoder, corpus=corpus, lang=lang, image_column=image_column,
                 caption_column=caption_column, held_out_share=held_out_share, recipe=recipe, sets=sets, device=device,
             )  # fmt: skip
-            _compute(order, hub, dry_run=dry_run, as_json=as_json)
+            _compute(request, hub, dry_run=dry_run, as_json=as_json)
 
 
-def _compute(order: RunRequest, hub: LocalHub, *, dry_run: bool, as_json: bool) -> None:
+def _compute(request: RunRequest, hub: LocalHub, *, dry_run: bool, as_json: bool) -> None:
     import shutil
     import time
 
@@ -77,13 +77,13 @@ def _compute(order: RunRequest, hub: LocalHub, *, dry_run: bool, as_json: bool) 
     from trainers.loop.processes import device_of, open_accelerator
     from trainers.run import prepare
 
-    ready = prepare(order, hub, device_of(open_accelerator("no", order.device)), quiet=as_json)
+    ready = prepare(request, hub, device_of(open_accelerator("no", request.device)), quiet=as_json)
     needs = ready.plan.needs
     sizes = ready.features.sizes(needs)
     free = shutil.disk_usage(hub.home.folder).free
     if not as_json:
-        told = ", ".join(f"{need} {size(amount)}" for need, amount in sizes.items())
-        typer.echo(f"{order.method}: {told}; {size(sum(sizes.values()))} in all, {size(free)} are free.")
+        each = ", ".join(f"{need} {size(amount)}" for need, amount in sizes.items())
+        typer.echo(f"{request.method}: {each}; {size(sum(sizes.values()))} in total, {size(free)} free.")
     started = time.perf_counter()
     if not dry_run:
         ready.features.fill(needs)
@@ -91,7 +91,7 @@ def _compute(order: RunRequest, hub: LocalHub, *, dry_run: bool, as_json: bool) 
     if as_json:
         typer.echo(json.dumps({"bytes": sizes, "free_bytes": free, "seconds": round(seconds, 2)}))
     elif not dry_run:
-        typer.echo(f"It lies in {hub.home.caches}; training finds it there. {seconds:.0f} s.")
+        typer.echo(f"Saved to {hub.home.caches} in {seconds:.0f} s. Training uses these caches.")
 
 
 def _list(folder: Path, *, as_json: bool) -> None:
@@ -109,7 +109,7 @@ def _list(folder: Path, *, as_json: bool) -> None:
             [[c.label, shape, size(c.size_bytes), c.path.stem[:12]] for c, shape in zip(found, shapes, strict=True)],
         )
     else:
-        typer.echo("Nothing is cached yet: training and `hub cache METHOD --lang LANGUAGE` do it.")
+        typer.echo("No caches yet: `hub train` and `hub cache METHOD --lang LANGUAGE` create them.")
 
 
 def _clear(folder: Path, *, as_json: bool) -> None:
@@ -117,4 +117,4 @@ def _clear(folder: Path, *, as_json: bool) -> None:
     from trainers.inputs.feature_cache import clear_cache
 
     freed = clear_cache(folder)
-    typer.echo(json.dumps({"freed_bytes": freed}) if as_json else f"{size(freed)} are free again.")
+    typer.echo(json.dumps({"freed_bytes": freed}) if as_json else f"Freed {size(freed)}.")

@@ -1,4 +1,4 @@
-"""`hub train` and `hub evaluate`. Nothing heavy is imported before a command runs."""
+"""`hub train` and `hub evaluate`. Torch is imported only when a command runs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from trainers.options import (
     RecipeName,
     Sets,
     check_device,
-    languages_of,
+    parse_languages,
     prepare_libraries,
     request_from_options,
 )
@@ -34,22 +34,25 @@ def train(
     method: Annotated[
         str,
         typer.Argument(
-            help="mulan, pea, token-kd, bottleneck, iap, altdiffusion, full, lora, prompt-tuning, mclip, translate …"
+            help="Training method: mulan, pea, token-kd, bottleneck, iap, altdiffusion, full, lora, prompt-tuning, mclip, "
+            "translate …"
         ),
     ],
     base: Annotated[
         str,
-        typer.Option(
-            help=f"The frozen base, or dual encoder for mclip: a name or a folder; {defaults.BASE} by default."
-        ),
+        typer.Option(help=f"Frozen base (a dual encoder for mclip), by name or folder [default: {defaults.BASE}]."),
     ] = "",
     lang: Annotated[
-        list[str] | None, typer.Option(help="Language to learn; again for more. `en` alone: zero-shot.")
+        list[str] | None,
+        typer.Option(help="Language to train on; repeat for several. `en` alone trains a zero-shot module."),
     ] = None,
-    name: Annotated[str, typer.Option(help="Of the artifact; METHOD-LANGUAGE by default.")] = "",
+    name: Annotated[str, typer.Option(help="Name of the artifact [default: METHOD-LANGUAGE].")] = "",
     encoder: EncoderName = "",
     corpus: Annotated[
-        str, typer.Option(help=f"{defaults.CORPUS} by default, or a folder, file or data set `owner/name` of captions.")
+        str,
+        typer.Option(
+            help=f"Corpus: a name, or a folder, file or dataset `owner/name` with captions [default: {defaults.CORPUS}]."
+        ),
     ] = "",
     image_column: ImageColumn = "",
     caption_column: CaptionColumns = None,
@@ -57,39 +60,41 @@ def train(
     recipe: RecipeName = "",
     sets: Sets = None,
     steps: Annotated[
-        int | None, typer.Option(min=1, help="Updates over all phases; the recipe's own by default.")
+        int | None, typer.Option(min=1, help="Training steps over all phases [default: from the recipe].")
     ] = None,
-    seed: Annotated[int, typer.Option(help="All randomness follows from it.")] = 0,
-    accumulate: Annotated[
-        int, typer.Option(min=1, help="Take each batch in so many parts: less memory, same gradient.")
-    ] = 1,
+    seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
+    accumulate: Annotated[int, typer.Option(min=1, help="Gradient accumulation steps.")] = 1,
     english_share: Annotated[
-        float, typer.Option(min=0, max=0.95, help="Share of English draws, so that English is kept.")
+        float, typer.Option(min=0, max=0.95, help="Share of English training examples, to preserve English.")
     ] = defaults.ENGLISH_SHARE,
     temperature: Annotated[
-        float, typer.Option(min=0.1, help="Languages with n texts are drawn like n^(1/temperature).")
+        float,
+        typer.Option(min=0.1, help="Sampling temperature: a language with n texts has weight n^(1/temperature)."),
     ] = defaults.TEMPERATURE,
     device: Device = "",
     sample_every: Annotated[
-        int, typer.Option(min=0, help="Draw a few prompts every so many updates of a phase; 0, the default, never.")
+        int, typer.Option(min=0, help="Steps between sample images in each phase (0 = never).")
     ] = 0,
     sample_prompt: Annotated[
-        list[str] | None, typer.Option(help="Draw this text, too; again for more. Needs --sample-every.")
+        list[str] | None, typer.Option(help="Additional sample prompt; repeat for several. Needs --sample-every.")
     ] = None,
     price_per_hour: Annotated[
-        float, typer.Option(min=0, help="Of one device in dollars, for the cost in the card.")
+        float, typer.Option(min=0, help="Price of one device in dollars per hour, for the cost in the card.")
     ] = 0.0,
-    push: Annotated[bool, typer.Option("--push", help="Publish what was trained.")] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
-    out: Annotated[Path | None, typer.Option(help="Folder of the run; below LocalHub's home by default.")] = None,
-    evaluate: Annotated[bool, typer.Option("--evaluate/--no-evaluate", help="Measure it for its card.")] = True,
-    n: Annotated[int, typer.Option(min=1, help="Prompts per language and split when measuring.")] = 128,
+    push: Annotated[bool, typer.Option("--push", help="Publish the trained artifact.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume a stopped run.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Run directory [default: HUB_HOME/runs/NAME].")] = None,
+    evaluate: Annotated[bool, typer.Option("--evaluate/--no-evaluate", help="Evaluation of the artifact.")] = True,
+    n: Annotated[int, typer.Option(min=1, help="Evaluation prompts per language and split.")] = 128,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Train a language module for a frozen base."""
+    """Train a language module for a frozen base.
+
+    The module is evaluated afterwards, and its scores are written to its card.
+    """
     if sample_prompt and not sample_every:
-        raise InvalidRequest("when shall `--sample-prompt` be drawn? Say `--sample-every 100`, for every 100 updates.")
-    order = request_from_options(
+        raise InvalidRequest("`--sample-prompt` needs `--sample-every`: for example, `--sample-every 100`.")
+    request = request_from_options(
         method, base=base, encoder=encoder, corpus=corpus, lang=lang, image_column=image_column,
         caption_column=caption_column, held_out_share=held_out_share, recipe=recipe, sets=sets, device=device,
         english_share=english_share, temperature=temperature, steps=steps, seed=seed, accumulation=accumulate,
@@ -101,7 +106,7 @@ def train(
     sample = SampleRequest(sample_every, tuple(sample_prompt or ()))
     with LocalHub.open() as hub:
         outcome = train_and_publish(
-            order, hub, name=name, out=out, sample=sample, price_per_hour=price_per_hour,
+            request, hub, name=name, out=out, sample=sample, price_per_hour=price_per_hour,
             prompts=n if evaluate else 0, push=push, resume=resume, quiet=as_json,
         )  # fmt: skip
     if outcome is None:
@@ -114,27 +119,36 @@ def train(
 
 
 def evaluate(
-    name: Annotated[str, typer.Argument(help="A base, a module or an encoder.")],
-    base: Annotated[str, typer.Option(help="On which base a module is judged; its first by default.")] = "",
+    name: Annotated[str, typer.Argument(help="Base, module or encoder to evaluate.")],
+    base: Annotated[str, typer.Option(help="Base to evaluate a module on [default: its first base].")] = "",
     benchmark: Annotated[
-        list[str] | None, typer.Option(help="emoji-generation, emoji-retrieval …; again for more.")
+        list[str] | None,
+        typer.Option(
+            help="Benchmark, such as emoji-generation or emoji-retrieval; repeat for several [default: by kind]."
+        ),
     ] = None,
-    split: Annotated[list[str] | None, typer.Option(help="seen, pairs, languages, combinations, validation.")] = None,
+    split: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Split: seen, pairs, languages, combinations or validation; repeat for several [default: seen]."
+        ),
+    ] = None,
     lang: Annotated[
-        list[str] | None, typer.Option(help="Languages of the prompts; the artifact's own by default.")
+        list[str] | None,
+        typer.Option(help="Language of the prompts; repeat for several [default: the artifact's languages]."),
     ] = None,
-    corpus: Annotated[str, typer.Option(help="Whose prompts.")] = defaults.CORPUS,
+    corpus: Annotated[str, typer.Option(help="Corpus of the prompts.")] = defaults.CORPUS,
     image_column: ImageColumn = "",
     caption_column: CaptionColumns = None,
     held_out_share: HeldOutShare = defaults.HELD_OUT_SHARE,
-    n: Annotated[int, typer.Option(min=0, help="Prompts per language and split; 0 means all.")] = 256,
-    seed: Annotated[int, typer.Option(help="Chooses prompts and noise.")] = 0,
+    n: Annotated[int, typer.Option(min=0, help="Prompts per language and split (0 = all).")] = 256,
+    seed: Annotated[int, typer.Option(help="Random seed for choosing prompts and noise.")] = 0,
     device: Device = "",
-    push: Annotated[bool, typer.Option("--push", help="Write the scores into the card and publish it.")] = False,
+    push: Annotated[bool, typer.Option("--push", help="Publish the scores in the artifact's card.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON list.")] = False,
 ) -> None:
-    """Measure a base, a module or an encoder."""
-    languages = languages_of(lang)
+    """Evaluate a base, a module or an encoder."""
+    languages = parse_languages(lang)
     check_device(device)
     prepare_libraries()
     from hub.local import LocalHub

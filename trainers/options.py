@@ -1,4 +1,4 @@
-"""Options that `hub train`, `hub evaluate` and `hub cache` share, and what they say of a run. Nothing heavy is imported here."""
+"""Options that `hub train`, `hub evaluate` and `hub cache` share, and the request they make. Torch is not imported here."""
 
 from __future__ import annotations
 
@@ -14,19 +14,24 @@ if TYPE_CHECKING:
     from trainers.recipes.overrides import Overrides
     from trainers.run import RunRequest
 
-ImageColumn = Annotated[str, typer.Option(help="Column of the images in a corpus of your own.")]
+ImageColumn = Annotated[str, typer.Option(help="Image column of a captioned corpus [default: the format's usual one].")]
 CaptionColumns = Annotated[
-    list[str] | None, typer.Option(help="LANGUAGE=COLUMN of captions in it; again for more. English is needed.")
+    list[str] | None,
+    typer.Option(help="Caption column as LANGUAGE=COLUMN; repeat for several. English is required."),
 ]
-RecipeName = Annotated[
-    str, typer.Option(help="A YAML file, or one of trainers/recipes by name: defaults for all of this.")
-]
+RecipeName = Annotated[str, typer.Option(help="Recipe file (YAML), or the name of a bundled recipe.")]
 Sets = Annotated[
-    list[str] | None, typer.Option("--set", help="KEY=VALUE in the recipe: batch_size=8, denoise.empty_share=0.2.")
+    list[str] | None,
+    typer.Option(
+        "--set",
+        help="Recipe setting as KEY=VALUE, such as batch_size=8 or denoise.empty_share=0.2; repeat for several.",
+    ),
 ]
-HeldOutShare = Annotated[float, typer.Option(min=0, max=0.5, help="Share of its images never trained on.")]
-Device = Annotated[str, typer.Option(help="cuda or cpu; cuda where there is one by default.")]
-EncoderName = Annotated[str, typer.Option(help=f"The frozen multilingual encoder; {defaults.ENCODER} by default.")]
+HeldOutShare = Annotated[
+    float, typer.Option(min=0, max=0.5, help="Share of a captioned corpus that is held out from training.")
+]
+Device = Annotated[str, typer.Option(help="Device, cuda or cpu [default: cuda if available].")]
+EncoderName = Annotated[str, typer.Option(help=f"Frozen multilingual encoder [default: {defaults.ENCODER}].")]
 
 
 def request_from_options(
@@ -44,16 +49,19 @@ def request_from_options(
     device: str,
     **rest: Any,
 ) -> RunRequest:
-    """What was typed, as an order; `rest` are further fields of it. InvalidRequest before anything is opened."""
-    languages = languages_of(lang)
+    """Return the request that the options describe; `rest` are further fields of it.
+
+    Raises `InvalidRequest`, `UnknownLanguage`, `UnknownMethod` and `UnknownRecipe` before anything is opened.
+    """
+    languages = parse_languages(lang)
     if not languages:
-        raise InvalidRequest("which language? Name one or more, such as `--lang yo`.")
+        raise InvalidRequest("missing --lang: name at least one language, for example `--lang yo`.")
     check_device(device)
     prepare_libraries()
     from trainers.corpora.captioned import Columns
     from trainers.run import RunRequest
 
-    base, encoder, corpus, changes = as_written(method, recipe, sets or [], base, encoder, corpus)
+    base, encoder, corpus, changes = apply_recipe(method, recipe, sets or [], base, encoder, corpus)
     return RunRequest(
         method=method, base=base, encoder=encoder, corpus=corpus, languages=languages, device=device or None,
         recipe=recipe, sets=tuple(sets or ()), changes=changes,
@@ -61,10 +69,13 @@ def request_from_options(
     )  # fmt: skip
 
 
-def as_written(
+def apply_recipe(
     method: str, recipe: str, sets: Sequence[str], base: str, encoder: str, corpus: str
 ) -> tuple[str, str, str, Overrides]:
-    """Base, encoder, corpus and changes: as typed, else as the recipe has it, else the lab's. Refused before anything is opened."""
+    """Return base, encoder, corpus and overrides: as given, else from the recipe, else the defaults.
+
+    Raises `UnknownMethod`, `UnknownRecipe`, and `InvalidRequest` for a recipe of another method or an unknown setting.
+    """
     from trainers.methods import get_plan
     from trainers.recipes.overrides import Overrides
     from trainers.recipes.recipe_file import RecipeFile, read_recipe
@@ -72,7 +83,7 @@ def as_written(
     written = read_recipe(recipe) if recipe else RecipeFile("", method, Overrides())
     if written.method != method:
         raise InvalidRequest(
-            f"the recipe `{recipe}` is for `{written.method}`: `hub train {written.method} --recipe {recipe}`."
+            f"the recipe `{recipe}` is for `{written.method}`: run `hub train {written.method} --recipe {recipe}`."
         )
     changes = written.changes.with_sets(sets)
     changes.apply(get_plan(method), what=f"recipe {recipe}" if recipe else f"`{method}`")
@@ -84,21 +95,21 @@ def as_written(
     )
 
 
-def languages_of(lang: Sequence[str] | None) -> tuple[str, ...]:
-    """BCP-47 tags of `--lang`, each once."""
+def parse_languages(lang: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the BCP-47 tags of `--lang`, without duplicates. Raises `UnknownLanguage`."""
     from hub.languages import parse_language
 
     return tuple(dict.fromkeys(parse_language(text) for text in lang or []))
 
 
 def check_device(device: str) -> None:
-    """InvalidRequest for what is no device."""
+    """Check that a device is empty, `cpu` or `cuda`. Raises `InvalidRequest`."""
     if device not in {"", "cpu", "cuda"}:
         raise InvalidRequest(f"no device is called `{device}`: use `cpu` or `cuda`.")
 
 
 def prepare_libraries() -> None:
-    """MissingExtra when what training needs is not installed; else leave progress bars to the phases."""
+    """Check that the training libraries are installed, and silence their progress bars. Raises `MissingExtra`."""
     from importlib.util import find_spec
 
     if missing := [
@@ -112,4 +123,4 @@ def prepare_libraries() -> None:
 
     for logging in (diffusers_logging, transformers_logging):
         logging.disable_progress_bar()
-        logging.set_verbosity_error()  # a raw prompt in another script is longer than the base reads: that is the point
+        logging.set_verbosity_error()  # Prompts in other scripts are often longer than the base's limit, as expected.

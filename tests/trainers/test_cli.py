@@ -114,7 +114,7 @@ def test_the_command_in_a_card_orders_the_same_run(
     said: list[str], hub: LocalHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import trainers.run
-    from trainers.publish import command_of
+    from trainers.publish import training_command
 
     orders: list[Any] = []
 
@@ -124,7 +124,7 @@ def test_the_command_in_a_card_orders_the_same_run(
 
     monkeypatch.setattr(trainers.run, "train_module", note)
     for command in (["--base", "tiny-sd", "--lang", "yo", *said], None):
-        words = command or shlex.split(command_of(orders[0], "tiny-sd"))[3:]
+        words = command or shlex.split(training_command(orders[0], "tiny-sd"))[3:]
         with pytest.raises(InvalidRequest, match="enough"):
             run(train, "token-kd", *words)
     assert orders[0] == orders[1]

@@ -93,7 +93,7 @@ def test_a_dropped_prompt_keeps_its_pooled_vector_when_told_so(
     for drop_pooled in (True, False):
         HybridDistillation(module, xl, empty_share=1.0, drop_pooled=drop_pooled).loss(some_draw())
     rows = torch.arange(1, 7)
-    own, empty = xl.reading(rows), xl.reading(torch.zeros_like(rows))
+    own, empty = xl.teacher_embeddings(rows), xl.teacher_embeddings(torch.zeros_like(rows))
     (teacher, student), (kept_teacher, kept_student) = read[:2], read[2:]
     torch.testing.assert_close(teacher[1], empty.pooled_BP)
     torch.testing.assert_close(kept_teacher[1], own.pooled_BP)
@@ -109,9 +109,9 @@ def test_distillation_also_judges_the_pooled_vector(xl: FeatureDataset) -> None:
     module = module_of("token-kd", xl)
     rows = torch.arange(1, 7)
     everything = xl.teacher_pooled_MP.double()
-    gap = (module(*xl.texts(rows)).pooled_BP.double() - everything[xl.meaning_N[rows]]) / everything.std(0).clamp_min(
-        1e-4
-    )
+    gap = (module(*xl.encoder_states(rows)).pooled_BP.double() - everything[xl.meaning_N[rows]]) / everything.std(
+        0
+    ).clamp_min(1e-4)
     assert found.parts["pooled"].item() == pytest.approx(gap.square().mean().item(), rel=1e-4)
 
 
@@ -131,7 +131,7 @@ def ruled(features: FeatureDataset, **prompt: Any) -> FeatureDataset:
 def test_zeros_in_training_are_those_of_loading(xl: FeatureDataset) -> None:
     module, rows = module_of("mulan", xl), torch.tensor([0, 3])
     plain = apply_module(module, xl, rows)
-    torch.testing.assert_close(plain, Embeddings(*module(*xl.texts(rows))))
+    torch.testing.assert_close(plain, Embeddings(*module(*xl.encoder_states(rows))))
     negative = apply_module(module, ruled(xl, negative={"length": xl.length, "pooled": "zeros"}), rows)
     assert negative.pooled_BP[0].abs().sum() == 0
     torch.testing.assert_close(negative.pooled_BP[1], plain.pooled_BP[1])
@@ -145,7 +145,7 @@ def test_an_empty_prompt_may_be_the_bases_own_if_it_is_as_long(xl: FeatureDatase
     rows = torch.tensor([0, 3])
     rules = ruled(xl, empty="base")
     found = apply_module(module_of("mulan", xl), rules, rows)
-    torch.testing.assert_close(found.tokens_BLC[0], xl.reading(rows).tokens_BLC[0])
+    torch.testing.assert_close(found.tokens_BLC[0], xl.teacher_embeddings(rows).tokens_BLC[0])
     with pytest.raises(DoesNotFit, match="mixes 8 tokens of the base with 5 of the module"):
         apply_module(module_of("mulan", xl, queries=5), rules, rows)
 

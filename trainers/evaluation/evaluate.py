@@ -21,7 +21,7 @@ from trainers.corpora import open_corpus
 from trainers.corpora.captioned import Columns
 from trainers.corpora.corpus import Corpus
 from trainers.evaluation import get_evaluator
-from trainers.evaluation.evaluator import EvaluationSubject, Question, machine
+from trainers.evaluation.evaluator import EvaluationSubject, EvaluationTask, machine
 from trainers.evaluation.generation import GUIDANCE, JUDGE, STEPS, GenerationEvaluator
 from trainers.evaluation.retrieval import RetrievalEvaluator
 from trainers.frozen.foundation import DUAL_ENCODER
@@ -44,7 +44,7 @@ class EvaluationRequest:
     seed: int = 0
 
 
-def subject_of(artifact: Artifact, base: str, hub: LocalHub, device: str | None) -> EvaluationSubject:
+def open_subject(artifact: Artifact, base: str, hub: LocalHub, device: str | None) -> EvaluationSubject:
     """What `hub evaluate NAME` judges: a base alone, a module on its base, an encoder or a retriever."""
     short = artifact.name.name
     if artifact.kind == "base":
@@ -80,7 +80,7 @@ def evaluate_artifact(
 ) -> list[Score]:
     """What `hub evaluate NAME` measures. Empty `benchmarks` and `languages` are those that the artifact is made for.
 
-    Raises UnknownBenchmark and UnknownCorpus before anything is loaded, and as `ask`.
+    Raises UnknownBenchmark and UnknownCorpus before anything is loaded, and as `run_benchmarks`.
     """
     on = base or next(iter(artifact.bases), "") or (str(artifact.name) if artifact.kind == "base" else "")
     side = image_side(find_base(on, hub).folder) if on and columns.captions else 224
@@ -89,8 +89,8 @@ def evaluate_artifact(
     for each in benchmarks:
         get_evaluator(each)
     own = tuple(tag for tag in artifact.languages if tag in opened.languages) or ("en",)
-    asked = EvaluationRequest(benchmarks, splits, languages or own, count, seed)
-    return ask(subject_of(artifact, base, hub, device), asked, opened, hub, quiet=quiet)
+    request = EvaluationRequest(benchmarks, splits, languages or own, count, seed)
+    return run_benchmarks(open_subject(artifact, base, hub, device), request, opened, hub, quiet=quiet)
 
 
 def benchmark_of(artifact: Artifact) -> str:
@@ -101,13 +101,13 @@ def benchmark_of(artifact: Artifact) -> str:
 
 
 def trained_subject(trained: RunResult, name: str, folder: Path, hub: LocalHub) -> EvaluationSubject:
-    """What was just trained and lies in `folder`, on the base of its order."""
-    order = trained.order
+    """What was just trained and lies in `folder`, on the base of its request."""
+    request = trained.request
     if trained.plan.is_repository:
         return EvaluationSubject(name, encoder=TextEncoder.from_folder(folder, dtype=torch.float32))
     judged = retriever_subject if trained.plan.foundation is DUAL_ENCODER else module_subject
-    encoder = trained.encoder.folder if Path(order.encoder).is_dir() else None
-    return judged(name, folder, order.base, hub, order.device, encoder=encoder)
+    encoder = trained.encoder.folder if Path(request.encoder).is_dir() else None
+    return judged(name, folder, request.base, hub, request.device, encoder=encoder)
 
 
 def module_subject(
@@ -141,85 +141,87 @@ def retriever_subject(
     return EvaluationSubject(name, revision, base.rpartition("/")[2] if adapter else "", retriever=retriever)
 
 
-def ask(
-    subject: EvaluationSubject, asked: EvaluationRequest, corpus: Corpus, hub: LocalHub, *, quiet: bool
+def run_benchmarks(
+    subject: EvaluationSubject, request: EvaluationRequest, corpus: Corpus, hub: LocalHub, *, quiet: bool
 ) -> list[Score]:
     """Every benchmark on every language and split that the corpus has; InvalidRequest when none has anything."""
     scores: list[Score] = []
-    for name in asked.benchmarks:
+    for name in request.benchmarks:
         evaluator = get_evaluator(name)
-        for language in asked.languages:
-            for split in asked.splits:
-                question = Question(corpus, split, language, hub, asked.count, asked.seed, quiet)
-                if len(asked.splits) > 1 and not corpus.prompts(language, split):
+        for language in request.languages:
+            for split in request.splits:
+                task = EvaluationTask(corpus, split, language, hub, request.count, request.seed, quiet)
+                if len(request.splits) > 1 and not corpus.prompts(language, split):
                     continue
-                scores += evaluator.evaluate(subject, question)
+                scores += evaluator.evaluate(subject, task)
     if not scores:
         raise InvalidRequest(
-            f"there is nothing to ask `{subject.name}` in {', '.join(asked.languages)} on {', '.join(asked.splits)}."
+            f"there is nothing to ask `{subject.name}` in {', '.join(request.languages)} on {', '.join(request.splits)}."
         )
     return scores
 
 
-def compare(
-    subject: EvaluationSubject, asked: EvaluationRequest, corpus: Corpus, hub: LocalHub, *, quiet: bool
+def evaluate_for_card(
+    subject: EvaluationSubject, request: EvaluationRequest, corpus: Corpus, hub: LocalHub, *, quiet: bool
 ) -> list[Score]:
     """What a module's card tells: the module, the base alone on the same prompts and on their English, and English kept."""
     if subject.retriever is not None:
-        return _compare_retrievers(subject, asked, corpus, hub, quiet=quiet)
+        return _compare_retrievers(subject, request, corpus, hub, quiet=quiet)
     if subject.encoder is not None:
-        return ask(subject, replace(asked, benchmarks=(RetrievalEvaluator.name,)), corpus, hub, quiet=quiet)
+        return run_benchmarks(
+            subject, replace(request, benchmarks=(RetrievalEvaluator.name,)), corpus, hub, quiet=quiet
+        )
     scores: list[Score] = []
     evaluator = GenerationEvaluator()
     plain = replace(subject, name=subject.base, pipeline=subject.plain)
-    for language in asked.languages:
-        for split in asked.splits:
+    for language in request.languages:
+        for split in request.splits:
             if not corpus.prompts(language, split):
                 continue
-            question = Question(corpus, split, language, hub, asked.count, asked.seed, quiet)
-            scores += evaluator.evaluate(subject, question)
-            scores += _named(BASE_ALONE, _remembered(evaluator, plain, question))
-            scores += _named(ENGLISH_BASE, _remembered(evaluator, plain, replace(question, translated=True)))
-    english = Question(corpus, "seen", "en", hub, asked.count, asked.seed, quiet)
+            task = EvaluationTask(corpus, split, language, hub, request.count, request.seed, quiet)
+            scores += evaluator.evaluate(subject, task)
+            scores += _named(BASE_ALONE, _remembered(evaluator, plain, task))
+            scores += _named(ENGLISH_BASE, _remembered(evaluator, plain, replace(task, translated=True)))
+    english = EvaluationTask(corpus, "seen", "en", hub, request.count, request.seed, quiet)
     through = evaluator.evaluate(subject, english)
     alone = _remembered(evaluator, plain, english)
     drop = _value(alone, "r_precision_at_1") - _value(through, "r_precision_at_1")
-    if "en" not in asked.languages:  # or else both stand there already
+    if "en" not in request.languages:  # or else both stand there already
         scores += [score for score in through if score.metric.startswith("r_precision")] + _named(BASE_ALONE, alone)
     scores.append(replace(through[0], metric=DROP, value=round(drop, 6), low=None, high=None, better="down"))
     return scores
 
 
 def _compare_retrievers(
-    subject: EvaluationSubject, asked: EvaluationRequest, corpus: Corpus, hub: LocalHub, *, quiet: bool
+    subject: EvaluationSubject, request: EvaluationRequest, corpus: Corpus, hub: LocalHub, *, quiet: bool
 ) -> list[Score]:
     """The retriever in its languages and in English, and the dual encoder alone in its languages."""
     evaluator = RetrievalEvaluator()
     assert subject.retriever is not None
     plain = replace(subject, name=subject.base, base="", retriever=Retriever(subject.retriever.dual))
     scores: list[Score] = []
-    for language in dict.fromkeys([*asked.languages, "en"]):
-        for split in asked.splits:
+    for language in dict.fromkeys([*request.languages, "en"]):
+        for split in request.splits:
             if not corpus.prompts(language, split):
                 continue
-            question = Question(corpus, split, language, hub, asked.count, asked.seed, quiet)
-            scores += evaluator.evaluate(subject, question)
-            alone = evaluator.evaluate(plain, question)
+            task = EvaluationTask(corpus, split, language, hub, request.count, request.seed, quiet)
+            scores += evaluator.evaluate(subject, task)
+            alone = evaluator.evaluate(plain, task)
             scores += [replace(score, metric=BASE_ALONE + score.metric, base=subject.base) for score in alone]
     return scores
 
 
-def _remembered(evaluator: GenerationEvaluator, plain: EvaluationSubject, question: Question) -> list[Score]:
+def _remembered(evaluator: GenerationEvaluator, plain: EvaluationSubject, task: EvaluationTask) -> list[Score]:
     """What the base alone scores, drawn once for all modules of it; a base in a folder is drawn every time."""
-    registry = question.hub.registry
+    registry = task.hub.registry
     if plain.base not in {name.rpartition("/")[2] for name in registry.names()}:
-        return evaluator.evaluate(plain, question)
+        return evaluator.evaluate(plain, task)
     digests = [registry.get(name).weights_digest for name in (plain.base, JUDGE)]
-    asked = [question.split, question.language, question.translated, question.count, question.seed, GUIDANCE, STEPS]
-    path = question.hub.home.caches / f"scores-{key_of(*digests, question.corpus.digest, *asked, machine())[:40]}.json"
+    request = [task.split, task.language, task.translated, task.count, task.seed, GUIDANCE, STEPS]
+    path = task.hub.home.caches / f"scores-{key_of(*digests, task.corpus.digest, *request, machine())[:40]}.json"
     if path.is_file():
         return [Score(**{**row, "provenance": Provenance(row["provenance"])}) for row in json.loads(path.read_text())]
-    scores = evaluator.evaluate(plain, question)
+    scores = evaluator.evaluate(plain, task)
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".part")
     unfinished.write_text(json.dumps([asdict(score) for score in scores]))

@@ -1,4 +1,4 @@
-"""What an evaluator is: a subject and a question in, scores out."""
+"""What an evaluator is: a subject and a task in, scores out."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class EvaluationSubject:
 
 
 @dataclass(frozen=True)
-class Question:
+class EvaluationTask:
     """On what it is judged."""
 
     corpus: Corpus
@@ -91,30 +91,30 @@ class Evaluator(Protocol):
     needs: str
     """`pipeline`; `encoder` when an encoder alone can be judged too; `retriever` for what reads images."""
 
-    def evaluate(self, subject: EvaluationSubject, question: Question) -> list[Score]:
-        """The scores of one subject on one question, most telling first."""
+    def evaluate(self, subject: EvaluationSubject, task: EvaluationTask) -> list[Score]:
+        """The scores of one subject on one task, most telling first."""
         ...
 
 
-def measured(
-    metric: str, value: float | Interval, benchmark: str, subject: EvaluationSubject, question: Question, **other: Any
+def make_score(
+    metric: str, value: float | Interval, benchmark: str, subject: EvaluationSubject, task: EvaluationTask, **other: Any
 ) -> Score:
     """A score of ours with all it takes to measure it again."""
     interval = value if isinstance(value, Interval) else None
-    command = f"hub evaluate {subject.name} --benchmark {benchmark} --split {question.split} --lang {question.language}"
-    command += f" --n {question.count} --seed {question.seed}" + (f" --base {subject.base}" if subject.base else "")
+    command = f"hub evaluate {subject.name} --benchmark {benchmark} --split {task.split} --lang {task.language}"
+    command += f" --n {task.count} --seed {task.seed}" + (f" --base {subject.base}" if subject.base else "")
     score = Score(
         metric=metric,
         value=round(interval.value if interval else float(value), 6),  # type: ignore[arg-type]
         benchmark=benchmark,
         provenance=Provenance.MEASURED,
         source=f"{command}; revision {subject.revision[:12] or 'unpublished'}; {machine()}",
-        split=question.split,
-        language=question.language,
+        split=task.split,
+        language=task.language,
         base=subject.base,
-        benchmark_digest=question.corpus.digest,
+        benchmark_digest=task.corpus.digest,
         sample_size=interval.count if interval else None,
-        seed=question.seed,
+        seed=task.seed,
         low=round(interval.low, 6) if interval else None,
         high=round(interval.high, 6) if interval else None,
     )

@@ -20,7 +20,7 @@ from hub.errors import InvalidRequest
 from hub.records import Score
 from trainers.corpora.corpus import Prompt
 from trainers.evaluation.confidence import Interval, wilson
-from trainers.evaluation.evaluator import EvaluationSubject, Question, measured
+from trainers.evaluation.evaluator import EvaluationSubject, EvaluationTask, make_score
 from trainers.evaluation.fid import floor_of, frechet_distance
 from trainers.evaluation.judge import Judge, pixel_features, ranks, resize
 from trainers.loop.sampler import NOISE_STREAM, generator_of
@@ -42,41 +42,43 @@ class GenerationEvaluator:
     def __init__(self, judge: Judge | None = None) -> None:
         self._judge = judge
 
-    def evaluate(self, subject: EvaluationSubject, question: Question) -> list[Score]:
+    def evaluate(self, subject: EvaluationSubject, task: EvaluationTask) -> list[Score]:
         """R-precision@1, 5, 10; pixel nearest neighbour; the judge's ceiling; Fréchet distance and its floor."""
         if subject.pipeline is None:
             raise InvalidRequest(f"`{subject.name}` draws nothing: judge it on `emoji-retrieval`.")
-        prompts = question.prompts()
-        gallery, right_N = question.gallery(prompts)
-        drawn_N3HW = draw(
-            subject.pipeline, prompts, seed=question.seed, quiet=question.quiet, label=_label(subject, question)
+        prompts = task.prompts()
+        gallery, right_N = task.gallery(prompts)
+        drawn_N3HW = generate_images(
+            subject.pipeline, prompts, seed=task.seed, quiet=task.quiet, label=_label(subject, task)
         )
-        real_G3HW = question.corpus.images([prompt.concept for prompt in gallery]).float() / 255
+        real_G3HW = task.corpus.images([prompt.concept for prompt in gallery]).float() / 255
         if self._judge is None:
-            self._judge = Judge.from_folder(question.hub.snapshot(JUDGE), JUDGE)
+            self._judge = Judge.from_folder(task.hub.snapshot(JUDGE), JUDGE)
         judge = self._judge
         names_GD = judge.text_features([prompt.text for prompt in gallery])
         drawn_ND, real_GD = judge.image_features(drawn_N3HW), judge.image_features(real_G3HW)
         values: dict[str, float | Interval] = {}
-        for k, interval in at(ranks(drawn_ND, names_GD, right_N)).items():
+        for k, interval in shares_at(ranks(drawn_ND, names_GD, right_N)).items():
             values[f"r_precision_at_{k}"] = interval
         pixels = ranks(pixel_features(drawn_N3HW), pixel_features(resize(real_G3HW, drawn_N3HW.shape[-1])), right_N)
-        values["pixel_nearest_at_1"] = at(pixels)[1]
-        for k, interval in at(ranks(real_GD[right_N], names_GD, right_N)).items():
+        values["pixel_nearest_at_1"] = shares_at(pixels)[1]
+        for k, interval in shares_at(ranks(real_GD[right_N], names_GD, right_N)).items():
             values[f"judge_ceiling_r_precision_at_{k}"] = interval
         extractor = judge.name.rpartition("/")[2]
-        scores = [measured(metric, value, self.name, subject, question) for metric, value in values.items()]
+        scores = [make_score(metric, value, self.name, subject, task) for metric, value in values.items()]
         if len(prompts) > 1:
             distance = frechet_distance(drawn_ND, real_GD)
-            floor = floor_of(real_GD, generator_of(question.seed, "halves"))
+            floor = floor_of(real_GD, generator_of(task.seed, "halves"))
             for metric, value in ((f"fid[{extractor}]", distance), (f"fid_floor[{extractor}]", floor)):
                 scores.append(
-                    measured(metric, value, self.name, subject, question, better="down", sample_size=len(prompts))
+                    make_score(metric, value, self.name, subject, task, better="down", sample_size=len(prompts))
                 )
         return scores
 
 
-def draw(pipeline: Any, prompts: Sequence[Prompt], *, seed: int, quiet: bool = False, label: str = "drawing") -> Tensor:
+def generate_images(
+    pipeline: Any, prompts: Sequence[Prompt], *, seed: int, quiet: bool = False, label: str = "drawing"
+) -> Tensor:
     """Images of prompts, (N, 3, H, W) in 0…1. An image's noise depends on (seed, concept) alone."""
     images = []
     pipeline.set_progress_bar_config(disable=True)
@@ -95,10 +97,10 @@ def draw(pipeline: Any, prompts: Sequence[Prompt], *, seed: int, quiet: bool = F
     return torch.cat(images)
 
 
-def at(ranks_N: Tensor) -> dict[int, Interval]:
+def shares_at(ranks_N: Tensor) -> dict[int, Interval]:
     """The share of ranks below 1, 5 and 10."""
     return {k: wilson(int((ranks_N < k).sum()), len(ranks_N)) for k in RANKS}
 
 
-def _label(subject: EvaluationSubject, question: Question) -> str:
-    return f"{subject.name}: {question.language}, {question.split}"
+def _label(subject: EvaluationSubject, task: EvaluationTask) -> str:
+    return f"{subject.name}: {task.language}, {task.split}"

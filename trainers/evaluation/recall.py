@@ -19,70 +19,70 @@ from torch import Tensor
 from hub.errors import InvalidRequest
 from hub.records import Score
 from trainers.corpora.corpus import Prompt
-from trainers.evaluation.evaluator import EvaluationSubject, Question, measured
-from trainers.evaluation.generation import RANKS, at
+from trainers.evaluation.evaluator import EvaluationSubject, EvaluationTask, make_score
+from trainers.evaluation.generation import RANKS, shares_at
 from trainers.evaluation.judge import ranks
 
 TO_IMAGE, TO_TEXT = "text_to_image_recall_at_{}", "image_to_text_recall_at_{}"
 
 
-class Sides:
-    """What is matched: the question's texts, all texts of the language, and all images of the gallery."""
+class RetrievalSides:
+    """What is matched: the task's texts, all texts of the language, and all images of the gallery."""
 
-    def __init__(self, subject: EvaluationSubject, question: Question) -> None:
+    def __init__(self, subject: EvaluationSubject, task: EvaluationTask) -> None:
         if subject.retriever is None:
             raise InvalidRequest(f"`{subject.name}` reads no images: judge it on `emoji-retrieval`.")
-        corpus, prompts = question.corpus, question.prompts()
-        concepts = [prompt.concept for prompt in corpus.gallery(question.split)]
+        corpus, prompts = task.corpus, task.prompts()
+        concepts = [prompt.concept for prompt in corpus.gallery(task.split)]
         place = {concept: index for index, concept in enumerate(concepts)}
-        captions = _captions(question, prompts, place)
+        captions = _captions(task, prompts, place)
         self.images_GD = subject.retriever.embed_images(corpus.images(concepts)).cpu()
         self.captions_ND = subject.retriever.embed_texts([prompt.text for prompt in captions]).cpu()
         self.image_of_N = torch.tensor([place[prompt.concept] for prompt in captions])
         self.asked = len(prompts)
-        """So many of the captions, the first ones, are the question's."""
+        """So many of the captions, the first ones, are the task's."""
 
 
-def _captions(question: Question, prompts: list[Prompt], place: dict[str, int]) -> list[Prompt]:
-    """The question's texts, then the language's for all other images, whatever split they are of."""
+def _captions(task: EvaluationTask, prompts: list[Prompt], place: dict[str, int]) -> list[Prompt]:
+    """The task's texts, then the language's for all other images, whatever split they are of."""
     known = {prompt.concept for prompt in prompts}
     others = []
-    for split in question.corpus.base_splits:
-        for prompt in question.corpus.prompts(prompts[0].language, split):
+    for split in task.corpus.base_splits:
+        for prompt in task.corpus.prompts(prompts[0].language, split):
             if prompt.concept in place and prompt.concept not in known:
                 known.add(prompt.concept)
                 others.append(prompt)
     return [*prompts, *others]
 
 
-def standard_scores(benchmark: str, subject: EvaluationSubject, question: Question) -> list[Score]:
+def standard_scores(benchmark: str, subject: EvaluationSubject, task: EvaluationTask) -> list[Score]:
     """Recall@1, 5 and 10, text to image and image to text."""
-    sides = Sides(subject, question)
+    sides = RetrievalSides(subject, task)
     right_N = sides.image_of_N[: sides.asked]
     to_image = ranks(sides.captions_ND[: sides.asked], sides.images_GD, right_N)
     asked_G = right_N.unique()
     to_text = first_of_own(sides.images_GD[asked_G], sides.captions_ND, asked_G, sides.image_of_N)
     return [
-        measured(metric.format(k), interval, benchmark, subject, question)
-        for metric, found in ((TO_IMAGE, at(to_image)), (TO_TEXT, at(to_text)))
+        make_score(metric.format(k), interval, benchmark, subject, task)
+        for metric, found in ((TO_IMAGE, shares_at(to_image)), (TO_TEXT, shares_at(to_text)))
         for k, interval in found.items()
     ]
 
 
-def mclip_scores(benchmark: str, subject: EvaluationSubject, question: Question) -> list[Score]:
+def mclip_scores(benchmark: str, subject: EvaluationSubject, task: EvaluationTask) -> list[Score]:
     """The same by mCLIP's protocol, without intervals: the values are rounded."""
-    sides = Sides(subject, question)
+    sides = RetrievalSides(subject, task)
     right_N = sides.image_of_N[: sides.asked]
     to_image = ranks(sides.captions_ND[: sides.asked], sides.images_GD, right_N)
     to_text = distinct_rank(sides.images_GD[right_N], sides.captions_ND, right_N, sides.image_of_N)
     return [
-        measured(metric.format(k), rounded_ranks(found, k), benchmark, subject, question, sample_size=sides.asked)
+        make_score(metric.format(k), rounded_share(found, k), benchmark, subject, task, sample_size=sides.asked)
         for metric, found in ((TO_IMAGE, to_image), (TO_TEXT, to_text))
         for k in RANKS
     ]
 
 
-def rounded_ranks(ranks_N: Tensor, k: int) -> float:
+def rounded_share(ranks_N: Tensor, k: int) -> float:
     """Share of ranks below k, in tenths of a per cent."""
     return round(100 * (ranks_N < k).double().mean().item(), 1) / 100
 
@@ -110,6 +110,6 @@ class MclipProtocolEvaluator:
     name = "emoji-retrieval-mclip"
     needs = "retriever"
 
-    def evaluate(self, subject: EvaluationSubject, question: Question) -> list[Score]:
+    def evaluate(self, subject: EvaluationSubject, task: EvaluationTask) -> list[Score]:
         """Recall@1, 5 and 10 both ways."""
-        return mclip_scores(self.name, subject, question)
+        return mclip_scores(self.name, subject, task)

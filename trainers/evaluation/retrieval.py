@@ -3,7 +3,7 @@
 For a module: mean token states of the text through the module, against the base's own mean states of every English name
 in the gallery. For an encoder: its mean states of the text against its mean states of every English name. Both are
 compared by cosine after taking the gallery's mean away; no image is drawn, so it takes seconds. For a retriever the
-question is another one: texts find images, and images texts (`trainers.evaluation.recall`).
+task is another one: texts find images, and images texts (`trainers.evaluation.recall`).
 
 Shape letters: N texts, G gallery, L tokens, C width.
 """
@@ -19,8 +19,8 @@ from torch import Tensor
 from hub.encoders.encoder import TextEncoder
 from hub.errors import InvalidRequest
 from hub.records import Score
-from trainers.evaluation.evaluator import EvaluationSubject, Question, measured
-from trainers.evaluation.generation import at
+from trainers.evaluation.evaluator import EvaluationSubject, EvaluationTask, make_score
+from trainers.evaluation.generation import shares_at
 from trainers.evaluation.judge import ranks
 from trainers.evaluation.recall import standard_scores
 from trainers.learners.losses import masked_mean
@@ -37,18 +37,18 @@ class RetrievalEvaluator:
     name = "emoji-retrieval"
     needs = "encoder"
 
-    def evaluate(self, subject: EvaluationSubject, question: Question) -> list[Score]:
+    def evaluate(self, subject: EvaluationSubject, task: EvaluationTask) -> list[Score]:
         """Recall@1, 5 and 10 over the gallery; of a retriever both ways."""
         if subject.retriever is not None:
-            return standard_scores(self.name, subject, question)
+            return standard_scores(self.name, subject, task)
         states, english = _readers(subject)
-        prompts = question.prompts()
-        gallery, right_N = question.gallery(prompts)
+        prompts = task.prompts()
+        gallery, right_N = task.gallery(prompts)
         texts_NC = _in_batches(states, [prompt.text for prompt in prompts])
         names_GC = _in_batches(english, [prompt.text for prompt in gallery])
         centre_C = names_GC.mean(dim=0)
-        found = at(ranks(texts_NC - centre_C, names_GC - centre_C, right_N))
-        return [measured(f"recall_at_{k}", interval, self.name, subject, question) for k, interval in found.items()]
+        found = shares_at(ranks(texts_NC - centre_C, names_GC - centre_C, right_N))
+        return [make_score(f"recall_at_{k}", interval, self.name, subject, task) for k, interval in found.items()]
 
 
 def _readers(subject: EvaluationSubject) -> tuple[States, States]:

@@ -16,8 +16,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from hub.errors import DamagedFile, InvalidRequest, Unreachable, WeightsDoNotFit
-from trainers.loop.failures import writing
-from trainers.loop.sharding import like, whole
+from trainers.loop.failures import catch_write_errors
+from trainers.loop.sharding import gather_whole, take_part
 
 EMPTY: dict[str, Any] = {}
 
@@ -62,7 +62,7 @@ def save(
     write_tensors(path, tensors, {"run": json.dumps(asdict(at))}, what=f"the checkpoint of step {at.step}")
     # What an earlier, killed process left half-written goes together with what is now out of date.
     everything = sorted(folder.glob("checkpoint-*.safetensors"))
-    staying = {*everything[-max(1, keep) :], best(folder)}
+    staying = {*everything[-max(1, keep) :], find_best(folder)}
     for older in [*(each for each in everything if each not in staying), *folder.glob("checkpoint-*.part")]:
         older.unlink(missing_ok=True)
     return path
@@ -73,7 +73,7 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, st
     unfinished = path.with_suffix(".part")
     contiguous = {name: value.detach().contiguous().cpu() for name, value in tensors.items()}
     try:
-        with writing(what, "make room, then go on with `--resume`; what was kept before is still there."):
+        with catch_write_errors(what, "make room, then go on with `--resume`; what was kept before is still there."):
             path.parent.mkdir(parents=True, exist_ok=True)
             save_file(contiguous, unfinished, metadata=metadata)
             _sync(unfinished)
@@ -88,18 +88,18 @@ def gather_parts(parts: dict[str, Tensor], *, main: bool) -> dict[str, Tensor]:
     """Whole tensors in the `main` process, where others have parts of them; nothing elsewhere. All processes must ask."""
     tensors: dict[str, Tensor] = {}
     for name, part in parts.items():
-        tensor = whole(part)
+        tensor = gather_whole(part)
         if main:
             tensors[name] = tensor
     return tensors
 
 
-def find(folder: Path) -> Path | None:
+def find_newest(folder: Path) -> Path | None:
     """The newest checkpoint of a run, or None."""
     return max(folder.glob("checkpoint-*.safetensors"), default=None)
 
 
-def best(folder: Path) -> Path | None:
+def find_best(folder: Path) -> Path | None:
     """The checkpoint of the least validation value, the newer of two; None where no method gave one."""
     values = {path: _header(path).validation for path in sorted(folder.glob("checkpoint-*.safetensors"), reverse=True)}
     return min(
@@ -156,7 +156,7 @@ def _put_moments(state: dict[int, dict[str, Tensor]], optimizer: torch.optim.Opt
     owner = {index: own for said, group in pairs for index, own in zip(said["params"], group["params"], strict=True)}
     everything["state"] = {
         index: {
-            name: like(value, owner[index]) if value.shape == owner[index].shape else value
+            name: take_part(value, owner[index]) if value.shape == owner[index].shape else value
             for name, value in moments.items()
         }
         for index, moments in state.items()
@@ -218,7 +218,7 @@ def _put(found: dict[str, Tensor], wanted: dict[str, Tensor], what: str) -> None
     if problems:
         raise WeightsDoNotFit(what, problems, "Start the run anew, or resume it with the recipe it began with.")
     for name, value in wanted.items():
-        value.copy_(like(found[name], value))
+        value.copy_(take_part(found[name], value))
 
 
 def _sync(path: Path) -> None:

@@ -15,7 +15,7 @@ CPU_OUT_OF_MEMORY = "can't allocate memory"
 """How torch's allocator for CPUs says it, in a plain RuntimeError."""
 
 
-class Watch:
+class FiniteCheck:
     """Remembers the first step whose loss or gradient is not finite, without waiting for the device at every step."""
 
     def __init__(self, device: torch.device) -> None:
@@ -34,7 +34,7 @@ class Watch:
 
 
 @contextmanager
-def memory(label: str, step: int, examples: int, device: torch.device) -> Iterator[None]:
+def catch_out_of_memory(label: str, step: int, examples: int, device: torch.device) -> Iterator[None]:
     """Raises OutOfMemory where the allocator of the device gives up."""
     try:
         yield
@@ -49,7 +49,7 @@ def memory(label: str, step: int, examples: int, device: torch.device) -> Iterat
 
 
 @contextmanager
-def writing(what: str, advice: str) -> Iterator[None]:
+def catch_write_errors(what: str, advice: str) -> Iterator[None]:
     """Raises Unreachable with the reason when a disk is full, read-only or gone.
 
     Safetensors reports what the system said in an error of its own.

@@ -15,15 +15,15 @@ from torch import Tensor, nn
 from hub.errors import Diverged, InvalidRequest
 from trainers.loop import checkpoint, sharding
 from trainers.loop.checkpoint import Checkpoint
-from trainers.loop.failures import Watch, memory, writing
+from trainers.loop.failures import FiniteCheck, catch_out_of_memory, catch_write_errors
 from trainers.loop.method import Draw, Loss, Method, Validated
 from trainers.loop.optimizer import (
-    averaged,
-    begin_average,
     copy_into,
     make_optimizer,
     set_learning_rate,
+    start_average,
     update_average,
+    use_average,
 )
 from trainers.loop.processes import open_accelerator, share_gradients
 from trainers.loop.progress import LossMeter, Progress
@@ -81,7 +81,7 @@ def train(
     at = _newest(folder, method.module, optimizer, ema, recipe)
     accelerator.wait_for_everyone()  # Nobody prunes what another still reads.
     sampler = Sampler(method.example_count, recipe.batch_size, recipe.seed, method.example_weights)
-    meter, means, watch = LossMeter(), dict[str, float](), Watch(accelerator.device)
+    meter, means, watch = LossMeter(), dict[str, float](), FiniteCheck(accelerator.device)
     quiet = quiet or not accelerator.is_local_main_process
     module.train()
     started, kept = time.perf_counter() - at.seconds, at.step
@@ -89,7 +89,7 @@ def train(
         for step in range(at.step, recipe.steps):
             rate = set_learning_rate(optimizer, recipe, step)
             indices_B = sampler.draw(step)
-            with memory(label, step + 1, len(indices_B) // shards, accelerator.device):
+            with catch_out_of_memory(label, step + 1, len(indices_B) // shards, accelerator.device):
                 for shard in range(rank, shards, processes):
                     draw = Draw(step, indices_B[shard::shards], generator_of(recipe.seed, "noise", step, shard))
                     loss = _backward(method, draw, recipe, accelerator)
@@ -120,7 +120,7 @@ def train(
                 checkpoint.save(folder, reached, method.module, optimizer, ema, keep=keep, main=main)
                 kept = done
                 accelerator.wait_for_everyone()
-    if recipe.take_best and (best := checkpoint.best(folder)) is not None:
+    if recipe.take_best and (best := checkpoint.find_best(folder)) is not None:
         checkpoint.restore(best, method.module, optimizer, ema, recipe=asdict(recipe))
     accelerator.unwrap_model(module, keep_fp32_wrapper=False)  # `forward` computes in the weights' own type again.
     copy_into(method.module, ema)
@@ -131,19 +131,19 @@ def _placed(
     method: Method, recipe: Recipe, accelerator: Accelerator, label: str
 ) -> tuple[nn.Module, torch.optim.Optimizer, dict[str, Tensor]]:
     """The module where accelerate wants it, its optimiser, and the average of its weights that begins with them."""
-    if sharding.wanted(accelerator):
-        sharding.check(method.module, recipe, label)
-        sharding.shard(method.module, accelerator)
+    if sharding.is_requested(accelerator):
+        sharding.check_shardable(method.module, recipe, label)
+        sharding.shard_module(method.module, accelerator)
     # No DDP wrapper, since methods call more of a module than `forward`; `share_gradients` does what it would do.
     module = accelerator.prepare_model(method.module, evaluation_mode=True)
     optimizer = accelerator.prepare_optimizer(make_optimizer(method.module, recipe))
-    return module, optimizer, begin_average(method.module) if recipe.ema_decay else {}
+    return module, optimizer, start_average(method.module) if recipe.ema_decay else {}
 
 
 @contextmanager
 def _shown(module: nn.Module, ema: dict[str, Tensor]) -> Iterator[None]:
     """Somebody looks at the averaged weights, and may leave the module in evaluation mode."""
-    with averaged(module, ema):
+    with use_average(module, ema):
         yield
     module.train()
 
@@ -163,13 +163,13 @@ def _newest(
     folder: Path, module: nn.Module, optimizer: torch.optim.Optimizer, ema: dict[str, Tensor], recipe: Recipe
 ) -> Checkpoint:
     """Go where the newest checkpoint was; the beginning where there is none."""
-    with writing("the run's folder", "choose another with `--out`."):
+    with catch_write_errors("the run's folder", "choose another with `--out`."):
         folder.mkdir(parents=True, exist_ok=True)
-    found = checkpoint.find(folder)
+    found = checkpoint.find_newest(folder)
     return checkpoint.restore(found, module, optimizer, ema, recipe=asdict(recipe)) if found else Checkpoint(0, 0.0)
 
 
-def _stop_if_not_finite(watch: Watch, accelerator: Accelerator, label: str, kept: int) -> None:
+def _stop_if_not_finite(watch: FiniteCheck, accelerator: Accelerator, label: str, kept: int) -> None:
     """All processes stop together; before a checkpoint, so that what is kept is good."""
     first = accelerator.gather(watch.first.reshape(1)).min().item()
     if first != float("inf"):
@@ -190,7 +190,7 @@ def _clip(module: nn.Module, recipe: Recipe, accelerator: Accelerator) -> list[T
         return []
     if sharding.is_sharded(module):
         # Accelerate knows only modules that it has sharded itself.
-        norm = sharding.whole(nn.utils.clip_grad_norm_(module.parameters(), recipe.clip_norm))
+        norm = sharding.gather_whole(nn.utils.clip_grad_norm_(module.parameters(), recipe.clip_norm))
     else:
         norm = accelerator.clip_grad_norm_(module.parameters(), recipe.clip_norm)
     return [] if recipe.precision == "fp16" else [norm]

@@ -43,7 +43,7 @@ def make_optimizer(module: nn.Module, recipe: Recipe) -> Optimizer:
     muon = make(
         matrices, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, adjust_lr_fn="match_rms_adamw"
     )  # a rate that is right for AdamW is then right for Muon
-    return muon if rest is None else Together(muon, rest)
+    return muon if rest is None else CombinedOptimizer(muon, rest)
 
 
 def learning_rate(recipe: Recipe, step: int) -> float:
@@ -68,7 +68,7 @@ def set_learning_rate(optimizer: Optimizer, recipe: Recipe, step: int) -> float:
     return rate
 
 
-def begin_average(module: nn.Module) -> dict[str, Tensor]:
+def start_average(module: nn.Module) -> dict[str, Tensor]:
     """A copy in float32 of all that learns, by name."""
     return {name: value.detach().clone().float() for name, value in _learning(module).items()}
 
@@ -84,7 +84,7 @@ def update_average(ema: dict[str, Tensor], module: nn.Module, decay: float, step
 
 
 @contextmanager
-def averaged(module: nn.Module, ema: dict[str, Tensor]) -> Iterator[None]:
+def use_average(module: nn.Module, ema: dict[str, Tensor]) -> Iterator[None]:
     """While it lasts the module holds the averaged weights; without an average it keeps its own."""
     learning = _learning(module)
     own = {name: learning[name].detach().clone() for name in ema}
@@ -103,7 +103,7 @@ def copy_into(module: nn.Module, values: dict[str, Tensor]) -> None:
         learning[name].copy_(value)
 
 
-class Together(Optimizer):
+class CombinedOptimizer(Optimizer):
     """Several optimisers of different parameters that look like one: one list of groups, one state."""
 
     def __init__(self, *parts: Optimizer) -> None:

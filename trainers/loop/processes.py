@@ -48,7 +48,7 @@ def device_of(accelerator: Accelerator) -> torch.device:
     return torch.device("cpu") if device.type == "cpu" else device
 
 
-def leave() -> None:
+def close_process_group() -> None:
     """Wait for the others and part from them; nothing in a single process."""
     if dist.is_available() and dist.is_initialized():
         dist.barrier()

@@ -17,11 +17,11 @@ from PIL import Image
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from trainers.loop.failures import writing
+from trainers.loop.failures import catch_write_errors
 from trainers.loop.recipe import Recipe
 
 METRICS = "metrics.jsonl"
-GO_ON = "make room, then go on with `--resume` behind the newest checkpoint."
+RESUME_ADVICE = "make room, then go on with `--resume` behind the newest checkpoint."
 
 
 class LossMeter:
@@ -56,8 +56,8 @@ class Progress:
 
     def __enter__(self) -> Self:
         if self.main:
-            with writing("the run's log", GO_ON):
-                forget_after(self._folder / METRICS, self._first)
+            with catch_write_errors("the run's log", RESUME_ADVICE):
+                drop_lines_after(self._folder / METRICS, self._first)
                 self._metrics = (self._folder / METRICS).open("a")
                 self._events = _event_writer(self._folder, self._first)
         return self
@@ -93,7 +93,7 @@ class Progress:
         """One line of metrics.jsonl; the same numbers as TensorBoard's scalars."""
         if not self.main:
             return
-        with writing("the run's log", GO_ON):
+        with catch_write_errors("the run's log", RESUME_ADVICE):
             self._metrics.write(json.dumps(line) + "\n")
             self._metrics.flush()
         if self._events is not None:
@@ -120,7 +120,7 @@ def memory_bytes(device: torch.device) -> int:
     return peak if sys.platform == "darwin" else peak * 1024  # Linux counts in kilobytes.
 
 
-def forget_after(metrics: Path, step: int) -> None:
+def drop_lines_after(metrics: Path, step: int) -> None:
     """Drop logged lines beyond the checkpoint: the resumed run writes them again."""
     if not metrics.exists():
         return

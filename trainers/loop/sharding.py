@@ -30,7 +30,7 @@ class Shardable(Protocol):
         ...
 
 
-def wanted(accelerator: Accelerator) -> bool:
+def is_requested(accelerator: Accelerator) -> bool:
     """Whether `accelerate launch` or its configuration asks for FSDP, and there are others to share with.
 
     On CPUs accelerate itself does not look at the wish, so the variable is read that it hands to its processes.
@@ -38,7 +38,7 @@ def wanted(accelerator: Accelerator) -> bool:
     return bool(accelerator.num_processes > 1 and parse_flag_from_env("ACCELERATE_USE_FSDP"))
 
 
-def check(module: nn.Module, recipe: Recipe, what: str) -> None:
+def check_shardable(module: nn.Module, recipe: Recipe, what: str) -> None:
     """InvalidRequest for what cannot be sharded; `what` names it."""
     reason = ""
     if not isinstance(module, Shardable):
@@ -54,7 +54,7 @@ def check(module: nn.Module, recipe: Recipe, what: str) -> None:
         )
 
 
-def shard(module: nn.Module, accelerator: Accelerator) -> None:
+def shard_module(module: nn.Module, accelerator: Accelerator) -> None:
     """Spread the weights of a `Shardable` over all processes, in place; afterwards its parameters are DTensors.
 
     Outermost layers of each unit are gathered one by one, the rest of the unit as one. Everything is let go of after the
@@ -73,12 +73,12 @@ def is_sharded(module: nn.Module) -> bool:
     return any(isinstance(parameter, DTensor) for parameter in module.parameters())
 
 
-def whole(tensor: Tensor) -> Tensor:
+def gather_whole(tensor: Tensor) -> Tensor:
     """The tensor with all its parts, on the CPU if it had to be gathered. All processes must ask, in the same order."""
     return tensor.full_tensor().cpu() if isinstance(tensor, DTensor) else tensor
 
 
-def like(value: Tensor, place: Tensor) -> Tensor:
+def take_part(value: Tensor, place: Tensor) -> Tensor:
     """The part of `value`, which every process has, that belongs where `place` has its own."""
     if not isinstance(place, DTensor):
         return value

@@ -26,7 +26,7 @@ AT_ONCE = 8
 """Images in memory at a time; guidance doubles them."""
 
 
-def of_prompts(features: FeatureDataset, prompts: Sequence[Prompt]) -> FeatureDataset:
+def with_prompts(features: FeatureDataset, prompts: Sequence[Prompt]) -> FeatureDataset:
     """The same frozen parts and rules, with other texts: row n + 1 is prompt n."""
     return replace(
         features,
@@ -41,7 +41,7 @@ def of_prompts(features: FeatureDataset, prompts: Sequence[Prompt]) -> FeatureDa
 
 
 @torch.no_grad()
-def draw(module: nn.Module, features: FeatureDataset, *, seed: int) -> Tensor:
+def generate_samples(module: nn.Module, features: FeatureDataset, *, seed: int) -> Tensor:
     """Images of all texts of the material but the empty one, (B, 3, H, W) in 0…1, on the CPU.
 
     DDIM with eta 0 (Song et al. 2021, arXiv 2010.02502) under classifier-free guidance. An image's noise depends on
@@ -78,7 +78,7 @@ def _read(module: nn.Module, features: FeatureDataset, rows_B: Tensor) -> Embedd
     return apply_module(module, features, rows_B)
 
 
-def as_images(images_N3HW: Tensor) -> list[Image.Image]:
+def to_pil(images_N3HW: Tensor) -> list[Image.Image]:
     """Images in 0…1 as PIL has them."""
     pixels_NHW3 = (images_N3HW * 255).round().to(torch.uint8).permute(0, 2, 3, 1)
     return [Image.fromarray(each.numpy()) for each in pixels_NHW3]

@@ -18,9 +18,9 @@ from hub.errors import InvalidRequest
 from hub.images.contact_sheet import SheetRow, contact_sheet
 from trainers.corpora.corpus import Corpus, Prompt
 from trainers.inputs.features import FeatureDataset
-from trainers.loop.failures import writing
-from trainers.loop.progress import GO_ON, Progress
-from trainers.samples.draw import as_images, draw, of_prompts
+from trainers.loop.failures import catch_write_errors
+from trainers.loop.progress import RESUME_ADVICE, Progress
+from trainers.samples.draw import generate_samples, to_pil, with_prompts
 
 FOLDER = "samples"
 COUNT = 5
@@ -45,7 +45,7 @@ class Samples:
     ) -> None:
         """Sheets are called `<folder>/<phase>-<step>.png`; `every` counts the updates between two of a phase."""
         self.every = every
-        self._material = of_prompts(features, prompts)
+        self._features = with_prompts(features, prompts)
         self._prompts = tuple(prompts)
         self._folder = folder
         self._seed = seed
@@ -56,20 +56,20 @@ class Samples:
         """
         started = time.perf_counter()
         module.eval()
-        images_N3HW = draw(module, self._material, seed=self._seed)
+        images_N3HW = generate_samples(module, self._features, seed=self._seed)
         if progress.main:
             self._write(images_N3HW, phase, step, progress)
         progress.leave_out(time.perf_counter() - started)
 
     def _write(self, images_N3HW: Tensor, phase: str, step: int, progress: Progress) -> None:
         title = f"{phase}, step {step}"
-        image = sheet(self._prompts, images_N3HW, title)
+        image = sample_sheet(self._prompts, images_N3HW, title)
         written = PngInfo()
         written.add_itxt("prompts", json.dumps([[p.language, p.text] for p in self._prompts], ensure_ascii=False))
         content = io.BytesIO()
         image.save(content, "png", pnginfo=written)
         path = self._folder / f"{phase}-{step:07d}.png"
-        with writing("the sample images", GO_ON):
+        with catch_write_errors("the sample images", RESUME_ADVICE):
             self._folder.mkdir(parents=True, exist_ok=True)
             path.with_suffix(".part").write_bytes(content.getvalue())
             path.with_suffix(".part").replace(path)
@@ -93,9 +93,9 @@ def choose_prompts(corpus: Corpus, languages: Sequence[str], texts: Sequence[str
     return prompts
 
 
-def sheet(prompts: Sequence[Prompt], images_N3HW: Tensor, title: str) -> Image.Image:
+def sample_sheet(prompts: Sequence[Prompt], images_N3HW: Tensor, title: str) -> Image.Image:
     """A row for each language, every image over its meaning in English; other texts come last."""
-    drawn = zip(prompts, as_images(images_N3HW), strict=True)
+    drawn = zip(prompts, to_pil(images_N3HW), strict=True)
     rows: list[SheetRow] = []
     for language, group in itertools.groupby(drawn, key=lambda each: each[0].language):
         label = f"{title}: {language}" if language else title

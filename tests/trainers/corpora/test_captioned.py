@@ -132,7 +132,7 @@ def test_few_unreadable_images_are_left_out_and_counted(tmp_path: Path) -> None:
     images = [image(n % 50, (8, 8)) for n in range(120)]
     images[7] = images[7][:30]
     corpus = opened(as_folder(tmp_path / "own", captions, images))
-    assert corpus.found.unreadable == ["own/7.png"]
+    assert corpus.counts.unreadable == ["own/7.png"]
     assert "119 of 120 images" in corpus.report()[0]
     images[8] = b"no image"
     with pytest.raises(

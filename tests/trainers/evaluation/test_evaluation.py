@@ -14,9 +14,9 @@ from hub.errors import InvalidRequest
 from hub.local import LocalHub
 from trainers.corpora.corpus import Prompt
 from trainers.evaluation.confidence import wilson
-from trainers.evaluation.evaluator import EvaluationSubject, Question
+from trainers.evaluation.evaluator import EvaluationSubject, EvaluationTask
 from trainers.evaluation.fid import floor_of, frechet_distance
-from trainers.evaluation.generation import GenerationEvaluator, draw
+from trainers.evaluation.generation import GenerationEvaluator, generate_images
 from trainers.evaluation.judge import Judge, pixel_features, ranks
 from trainers.evaluation.retrieval import RetrievalEvaluator
 from trainers.loop.sampler import generator_of
@@ -96,8 +96,8 @@ class Memory:
         return type("Answer", (), {"images": torch.stack(images)})()
 
 
-def question(corpus: Any, hub: Any, **other: Any) -> Question:
-    return Question(**{"corpus": corpus, "split": "seen", "language": "yo", "hub": hub, "quiet": True, **other})
+def question(corpus: Any, hub: Any, **other: Any) -> EvaluationTask:
+    return EvaluationTask(**{"corpus": corpus, "split": "seen", "language": "yo", "hub": hub, "quiet": True, **other})
 
 
 def test_a_pipeline_that_draws_the_real_images_reaches_the_ceiling(corpus: Any, hub: LocalHub) -> None:
@@ -152,11 +152,11 @@ def test_an_empty_split_is_refused_with_those_that_are_not(corpus: Any) -> None:
 def test_noise_depends_on_seed_and_concept_and_not_on_the_batch(base_folder: Any, corpus: Any) -> None:
     pipeline = StableDiffusionPipeline.from_pretrained(base_folder)
     prompts = [Prompt(word, "en", word, word) for word in ("dog", "cat", "sun")]
-    together = draw(pipeline, prompts, seed=3, quiet=True)
-    alone = draw(pipeline, prompts[2:], seed=3, quiet=True)
+    together = generate_images(pipeline, prompts, seed=3, quiet=True)
+    alone = generate_images(pipeline, prompts[2:], seed=3, quiet=True)
     assert together.shape == (3, 3, 32, 32)
     assert torch.allclose(together[2], alone[0], atol=1e-4)
-    assert not torch.allclose(draw(pipeline, prompts[2:], seed=4, quiet=True), alone, atol=1e-3)
+    assert not torch.allclose(generate_images(pipeline, prompts[2:], seed=4, quiet=True), alone, atol=1e-3)
 
 
 def test_an_encoder_finds_its_own_names(corpus: Any, encoder: TextEncoder) -> None:

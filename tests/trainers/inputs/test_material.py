@@ -15,7 +15,7 @@ from hub.bases.frozen import FrozenBase
 from hub.encoders.encoder import TextEncoder
 from hub.errors import Unreachable
 from trainers.corpora.corpus import Example
-from trainers.inputs.feature_cache import cached, key_of
+from trainers.inputs.feature_cache import key_of, load_or_compute
 from trainers.inputs.features import FeatureDataset, Store
 from trainers.inputs.mixture import Mixture, collect_features, example_weights
 from trainers.inputs.prompt_rules import PromptRules
@@ -33,7 +33,7 @@ def test_a_cache_is_computed_once(tmp_path: Path) -> None:
         return rows_of(first, last)
 
     for _ in range(2):
-        found = cached(tmp_path, key_of("a"), (10, 3), compute, batch_size=4, quiet=True)
+        found = load_or_compute(tmp_path, key_of("a"), (10, 3), compute, batch_size=4, quiet=True)
         assert np.array_equal(found, rows_of(0, 10))
     assert calls == [0, 4, 8]
     with pytest.raises(ValueError, match="read-only"):
@@ -51,9 +51,11 @@ def test_an_interrupted_cache_goes_on_behind_its_last_row(tmp_path: Path) -> Non
         return rows_of(first, last)
 
     with pytest.raises(KeyboardInterrupt):
-        cached(tmp_path, key_of("a"), (10, 3), compute, batch_size=4, quiet=True)
+        load_or_compute(tmp_path, key_of("a"), (10, 3), compute, batch_size=4, quiet=True)
     assert not list(tmp_path.glob("*.npy"))
-    assert np.array_equal(cached(tmp_path, key_of("a"), (10, 3), compute, batch_size=4, quiet=True), rows_of(0, 10))
+    assert np.array_equal(
+        load_or_compute(tmp_path, key_of("a"), (10, 3), compute, batch_size=4, quiet=True), rows_of(0, 10)
+    )
     assert calls == [0, 4, 8, 8]
     assert not list(tmp_path.glob("*.part"))
 
@@ -63,14 +65,16 @@ def test_a_cache_too_large_for_the_disk_is_refused_before_anything_is_computed(
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10))
     with pytest.raises(Unreachable, match=r"caching texts needs .* GB, and 0.0 GB are free"):
-        cached(tmp_path, key_of("a"), (10, 3), lambda first, last: pytest.fail("computed"), label="texts", quiet=True)
+        load_or_compute(
+            tmp_path, key_of("a"), (10, 3), lambda first, last: pytest.fail("computed"), label="texts", quiet=True
+        )
     assert not list(tmp_path.glob("*.part"))
 
 
 def test_a_cache_that_cannot_be_written_is_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(Unreachable, match="cannot be written"):
-        cached(tmp_path / "file" / "caches", key_of("a"), (1, 3), rows_of, quiet=True)
+        load_or_compute(tmp_path / "file" / "caches", key_of("a"), (1, 3), rows_of, quiet=True)
 
 
 def test_keys_depend_on_every_part() -> None:
@@ -99,7 +103,7 @@ def test_english_alone_gets_everything() -> None:
 def test_the_first_row_is_the_empty_prompt_and_is_never_drawn(features: FeatureDataset, base: FrozenBase) -> None:
     assert features.weights_N[0] == 0
     assert features.weights_N.sum().item() == pytest.approx(1)
-    assert torch.allclose(features.teacher(torch.tensor([0])), base.text_states([""]), atol=1e-2)
+    assert torch.allclose(features.teacher_tokens(torch.tensor([0])), base.text_states([""]), atol=1e-2)
 
 
 def test_a_text_meets_the_states_of_its_english_meaning_and_its_image(
@@ -108,11 +112,13 @@ def test_a_text_meets_the_states_of_its_english_meaning_and_its_image(
     texts = [*corpus.examples("yo"), *corpus.examples("sw"), *corpus.examples("en")]
     for row in (1, 7, 15, 30):
         example = texts[row - 1]
-        states, mask = features.texts(torch.tensor([row]))
+        states, mask = features.encoder_states(torch.tensor([row]))
         expected, expected_mask = encoder.encode([example.text], 8)
         assert torch.allclose(states, expected, atol=1e-2)
         assert torch.equal(mask, expected_mask)
-        assert torch.allclose(features.teacher(torch.tensor([row])), base.text_states([example.meaning]), atol=1e-2)
+        assert torch.allclose(
+            features.teacher_tokens(torch.tensor([row])), base.text_states([example.meaning]), atol=1e-2
+        )
         latents = base.latents(corpus.images([example.concept]))
         assert torch.allclose(features.latents(torch.tensor([row])), latents, atol=1e-4)
 
@@ -131,7 +137,7 @@ def test_mapped_states_give_what_states_in_memory_give(
         store=Store(tmp_path, "b", "e", quiet=True),
     )  # fmt: skip
     rows = torch.tensor([3, 0, 3])
-    assert torch.equal(mapped.texts(rows)[0], features.texts(rows)[0])
+    assert torch.equal(mapped.encoder_states(rows)[0], features.encoder_states(rows)[0])
 
 
 def test_prompts_have_their_prefix_and_the_empty_one_goes_the_negatives_way(
@@ -143,7 +149,7 @@ def test_prompts_have_their_prefix_and_the_empty_one_goes_the_negatives_way(
         prompt_rules=PromptRules.parse(written, what="test"),
     )  # fmt: skip
     assert found.length == 5
-    states_BLE, mask_BL = found.texts(torch.tensor([0, 3]))
+    states_BLE, mask_BL = found.encoder_states(torch.tensor([0, 3]))
     empty, _ = encoder.encode([""], 5)
     third, third_mask = encoder.encode(["dog " + found.texts_N[3]], 6)
     kept = [0, 2, 3, 4, 5]

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from tests.builders import ROOT
 from trainers.learners.contrast import all_gather_rows, symmetric_contrast
-from trainers.loop.processes import leave, open_accelerator, share_gradients
+from trainers.loop.processes import close_process_group, open_accelerator, share_gradients
 
 FLAGGED = [0, 4, 5, 7]
 """Unevenly shared by the halves: English texts among others are, too."""
@@ -50,7 +50,7 @@ def save_half(folder: str) -> None:
     loss.backward()
     share_gradients(accelerator, module)
     save_file({"loss": loss.detach(), **gradients(module)}, Path(folder) / f"{rank}.safetensors")
-    leave()
+    close_process_group()
 
 
 def gradients(module: nn.Module) -> dict[str, Tensor]:

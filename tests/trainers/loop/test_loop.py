@@ -19,7 +19,7 @@ from trainers.loop import checkpoint
 from trainers.loop.checkpoint import Checkpoint
 from trainers.loop.loop import train
 from trainers.loop.method import Draw, Loss
-from trainers.loop.optimizer import OPTIMIZERS, averaged, make_optimizer
+from trainers.loop.optimizer import OPTIMIZERS, make_optimizer, use_average
 from trainers.loop.recipe import Recipe
 from trainers.loop.sampler import Sampler, generator_of
 
@@ -70,7 +70,7 @@ def test_a_run_killed_half_way_ends_in_the_weights_of_an_unbroken_one(optimizer:
     train(whole, recipe, tmp_path / "whole", quiet=True)
     child = processes.start([(__name__, "break_off", (recipe, tmp_path / "broken"))], {}, tmp_path / "said")
     try:
-        while checkpoint.find(tmp_path / "broken") is None:
+        while checkpoint.find_newest(tmp_path / "broken") is None:
             assert child.is_alive(), (tmp_path / "said").read_text()
             time.sleep(0.02)
     finally:
@@ -87,7 +87,7 @@ def test_a_run_killed_half_way_ends_in_the_weights_of_an_unbroken_one(optimizer:
 
 def test_a_checkpoint_holds_nothing_of_a_frozen_submodule(tmp_path: Path) -> None:
     train(Regression(), RECIPE, tmp_path, quiet=True, checkpoint_every=12)
-    found = checkpoint.find(tmp_path)
+    found = checkpoint.find_newest(tmp_path)
     assert found is not None
     names = {name.removeprefix("module.") for name in load_file(found) if name.startswith("module.")}
     assert names == {"0.weight", "0.bias", "2.weight", "2.bias"}
@@ -118,7 +118,7 @@ def test_averaged_weights_are_taken_back_even_after_an_error() -> None:
     method = Regression()
     before = weights(method).clone()
     ema = {name: torch.zeros_like(value) for name, value in method.module.named_parameters() if value.requires_grad}
-    with pytest.raises(ZeroDivisionError), averaged(method.module, ema):
+    with pytest.raises(ZeroDivisionError), use_average(method.module, ema):
         method.module[0].weight.abs().sum().item() or 1 // 0
     assert torch.equal(weights(method), before)
 
@@ -139,7 +139,7 @@ def test_two_phases_may_differ_in_precision(tmp_path: Path) -> None:
 
 def test_a_cut_checkpoint_is_refused_in_one_line(tmp_path: Path) -> None:
     train(Regression(), RECIPE, tmp_path, quiet=True, checkpoint_every=12)
-    found = checkpoint.find(tmp_path)
+    found = checkpoint.find_newest(tmp_path)
     assert found is not None
     found.write_bytes(found.read_bytes()[:100])
     with pytest.raises(DamagedFile, match=r"checkpoint-0000012.*cannot be read"):

@@ -28,7 +28,7 @@ from trainers.learners.student import Student
 from trainers.loop import sharding
 from trainers.loop.loop import train
 from trainers.loop.method import Method
-from trainers.loop.processes import leave
+from trainers.loop.processes import close_process_group
 from trainers.loop.recipe import Recipe
 from trainers.methods.altdiffusion import ConceptAlignment
 from trainers.methods.full import FullTuning
@@ -66,7 +66,7 @@ def learn_all(folder: Path, parts: int) -> None:
         )  # fmt: skip
         rank = torch.distributed.get_rank() if torch.distributed.is_initialized() else 0
         (folder / f"held-{name}-{rank}.json").write_text(json.dumps(held))
-    leave()
+    close_process_group()
 
 
 def publish(folder: Path, parts: int = 1) -> None:
@@ -169,14 +169,14 @@ def test_what_was_trained_in_parts_is_published_whole_and_what_has_no_parts_is_r
 
 def test_what_cannot_be_sharded_is_refused_in_one_line(features: FeatureDataset) -> None:
     student = Student(features.encoder, features.base.width)
-    sharding.check(student, RECIPE, "full")
+    sharding.check_shardable(student, RECIPE, "full")
     for module, recipe, reason in (
         (nn.Linear(2, 2), RECIPE, "asks for FSDP, but `mulan` trains no text encoder or denoiser"),
         (student, replace(RECIPE, optimizer="muon"), "`muon` turns whole matrices"),
         (student, replace(RECIPE, precision="fp16"), "fp16 scales losses"),
     ):
         with pytest.raises(InvalidRequest, match=reason) as caught:
-            sharding.check(module, recipe, "mulan")
+            sharding.check_shardable(module, recipe, "mulan")
         assert "\n" not in str(caught.value)
 
 

@@ -21,7 +21,7 @@ from hub.systems.mclip.projectors import LOG_SCALE, Triangle
 from tests.builders.training.commands import DUAL, json_of, run
 from tests.builders.training.losses import golden_losses, plain_contrast, some_draw
 from trainers.cli import evaluate, train
-from trainers.evaluation.recall import distinct_rank, first_of_own, rounded_ranks
+from trainers.evaluation.recall import distinct_rank, first_of_own, rounded_share
 from trainers.inputs.features import FeatureDataset, Store
 from trainers.inputs.mixture import Mixture, collect_features
 from trainers.learners.contrast import in_chunks, symmetric_contrast
@@ -60,7 +60,7 @@ def test_the_loss_is_contrast_with_images_plus_a_tenth_of_that_with_english_capt
     module = triangle(pairs)
     draw = some_draw(count=20)
     found = TriangleDistillation(module, pairs).loss(draw)
-    states, mask = pairs.texts(draw.indices_B)
+    states, mask = pairs.encoder_states(draw.indices_B)
     meaning = pairs.meaning_N[draw.indices_B]
     text = module.texts(states, mask)
     image, caption = module.features(pairs.images_MP[meaning]), module.features(pairs.captions_MP[meaning])
@@ -89,7 +89,7 @@ def test_the_scale_of_captions_is_the_published_one_unless_another_is_asked_for(
     draws = [type(some_draw())(0, rows, some_draw().generator) for _ in range(2)]
     published = TriangleDistillation(module, pairs).loss(draws[0]).parts["ttc"].item()
     meant = TriangleDistillation(module, pairs, ttc_scale=math.exp(LOG_SCALE)).loss(draws[1]).parts["ttc"].item()
-    text = module.texts(*pairs.texts(rows)).detach()
+    text = module.texts(*pairs.encoder_states(rows)).detach()
     caption = module.features(pairs.captions_MP[pairs.meaning_N[rows]]).detach()
     meaning = pairs.meaning_N[rows].tolist()
     assert published == pytest.approx(plain_contrast(text, caption, math.log(1 / 0.07), meaning), rel=1e-4)
@@ -129,7 +129,7 @@ def test_dropout_follows_the_draw_and_leaves_the_global_generator_alone(pairs: F
 
 def test_the_side_of_padding_makes_no_difference(pairs: FeatureDataset) -> None:
     module = triangle(pairs).eval()
-    states, mask = pairs.texts(torch.arange(1, 6))
+    states, mask = pairs.encoder_states(torch.arange(1, 6))
     count = mask.sum(1).tolist()
     left = torch.stack([row.roll(8 - n, 0) for row, n in zip(states, count, strict=True)])
     left_mask = torch.stack([row.roll(8 - n, 0) for row, n in zip(mask, count, strict=True)])
@@ -259,4 +259,4 @@ def test_a_image_with_several_texts_is_ranked_by_both_protocols() -> None:
         assert distinct_rank(query, captions, torch.tensor([image]), image_of).item() == distinct.index(image)
         first = next(place for place, row in enumerate(order) if image_of[row] == image)
         assert first_of_own(query, captions, torch.tensor([image]), image_of).item() == first
-    assert rounded_ranks(torch.tensor([0, 0, 3]), 1) == 0.667
+    assert rounded_share(torch.tensor([0, 0, 3]), 1) == 0.667

@@ -87,7 +87,7 @@ def test_token_distillation_is_token_mse_plus_cosine(features: FeatureDataset) -
     module = module_for(plan, features)
     found = TokenDistillation(module, features, empty_share=0.0).loss(some_draw())
     rows = torch.arange(1, 7)
-    student = module(*features.texts(rows)).tokens_BLC
+    student = module(*features.encoder_states(rows)).tokens_BLC
     teacher = features.teacher_MSC[features.meaning_N[rows]]
     everything = features.teacher_MSC.double()
     deviation = everything.flatten(0, 1).std(0)
@@ -109,7 +109,7 @@ def test_denoising_is_the_mse_of_the_bases_velocity(features: FeatureDataset) ->
     alpha = features.base.schedule.alphas_cumprod[steps].double()[:, None, None, None]
     add_noise = alpha.sqrt() * latents + (1 - alpha).sqrt() * noise
     velocity = alpha.sqrt() * noise - (1 - alpha).sqrt() * latents
-    states = module(*features.texts(rows)).tokens_BLC
+    states = module(*features.encoder_states(rows)).tokens_BLC
     prediction = features.base.unet(add_noise.float(), steps, encoder_hidden_states=states).sample
     assert found.total.item() == pytest.approx(((prediction - velocity) ** 2).mean().item(), rel=1e-4)
 
@@ -132,7 +132,7 @@ def test_hybrid_distillation_of_the_teachers_own_states_is_nothing(features: Fea
         def forward(self, states: Tensor, mask: Tensor) -> object:
             from hub.embeddings import Embeddings
 
-            return Embeddings(features.teacher(torch.arange(1, 7)))
+            return Embeddings(features.teacher_tokens(torch.arange(1, 7)))
 
     assert HybridDistillation(Parrot(), features, empty_share=0.0).loss(some_draw()).total.item() == 0
 

@@ -18,7 +18,7 @@ from tests.builders.training.commands import DUAL, json_of
 from tests.builders.training.losses import golden_losses, plain_contrast, some_draw
 from trainers.cli import train
 from trainers.inputs.features import FeatureDataset
-from trainers.learners.decoder import with_decoder
+from trainers.learners.decoder import add_decoder
 from trainers.methods.mte import TranslationAndContrast, TranslationFrozen
 from trainers.objectives.translation import Translation
 
@@ -27,7 +27,7 @@ GOLDEN = [6.539340, 6.314146, 6.294414, 6.126694]
 
 def model_for(features: FeatureDataset, seed: int = 0) -> Any:
     torch.manual_seed(seed)
-    model: Any = with_decoder(features.encoder, dropout=0.0)
+    model: Any = add_decoder(features.encoder, dropout=0.0)
     return model.eval()
 
 

@@ -158,7 +158,7 @@ def test_an_encoder_of_its_own_says_after_loading_what_it_said_in_training(
     encoder = AutoModel.from_pretrained(variant / "encoder", dtype=torch.float32).eval()
     head = load_file(variant / "model.safetensors")
     row = torch.tensor([features.texts_N.index("ológbò")])
-    ids, mask = features.ids(row)
+    ids, mask = features.token_ids(row)
     states = encoder(input_ids=ids, attention_mask=mask).last_hidden_state
     expected = states @ head["transformation.weight"].float().T + head["transformation.bias"].float()
     found = loaded(hub, "iap-yo").encode_prompt("ológbò", torch.device("cpu"), 1, False)[0]

@@ -15,7 +15,7 @@ from torch import nn
 from hub.errors import DoesNotFit
 from tests.builders.training.losses import golden_losses, some_draw
 from trainers.inputs.features import FeatureDataset
-from trainers.learners.low_rank import extract
+from trainers.learners.low_rank import extract_lora
 from trainers.learners.student import Student
 from trainers.learners.text_reader import TextReader, everything, set_trainable, text
 from trainers.loop.loop import train
@@ -55,7 +55,7 @@ METHODS: dict[str, tuple[MakeReader, Callable[[TextReader, FeatureDataset], Meth
     "concept": (with_denoiser, ConceptAlignment),
     "quality": (with_denoiser, Quality),
     "full": (with_denoiser, FullTuning),
-    "lora": (tuned, partial(DenoiserTuning, learns=everything)),
+    "lora": (tuned, partial(DenoiserTuning, trainable=everything)),
     "prompt-tuning": (lambda features: VirtualPrompt(features.base, 2), partial(TeacherLearning, match="token")),
 }
 GOLDEN = {
@@ -96,7 +96,7 @@ def test_token_teacher_learning_is_the_token_distillation_of_the_states_it_reads
     reader = student(features)
     found = TeacherLearning(reader, features, match="token", empty_share=0.0).loss(some_draw()).total
     rows = torch.arange(1, 7)
-    ours, theirs = reader.read(features, rows).double(), features.teacher(rows).double()
+    ours, theirs = reader.read(features, rows).double(), features.teacher_tokens(rows).double()
     everything = features.teacher_MSC.double()
     mse = (((ours - theirs) / everything.flatten(0, 1).std(0)) ** 2).mean()
     a, b = (x.mean(1) - everything.mean((0, 1)) for x in (ours, theirs))
@@ -128,7 +128,7 @@ def test_iap_sums_the_distances_of_weighted_cross_attention_outputs(features: Fe
     steps = torch.randint(0, 1000, (6,), generator=generator)
     add_noise = base.add_noise(latents, noise, steps)
     outputs = []
-    for states in (reader.read(features, rows), features.teacher(rows)):
+    for states in (reader.read(features, rows), features.teacher_tokens(rows)):
         with outputs_of(cross_attention_of(base.unet)) as collected:
             base.unet(add_noise, steps, encoder_hidden_states=states)
         outputs.append({name: value.double() for name, value in collected.items()})
@@ -147,7 +147,7 @@ def test_iap_sums_the_distances_of_weighted_cross_attention_outputs(features: Fe
 def test_iap_of_a_text_that_is_read_as_its_english_is_zero(features: FeatureDataset) -> None:
     class English(TextReader):
         def read(self, features: FeatureDataset, rows_B: torch.Tensor) -> torch.Tensor:
-            return features.teacher(rows_B)
+            return features.teacher_tokens(rows_B)
 
         def text_parts(self) -> list[nn.Parameter]:
             return [nn.Parameter(torch.zeros(()))]
@@ -221,9 +221,9 @@ def test_concept_alignment_trains_all_of_cross_attention_as_the_published_code_d
 
 def test_texts_are_dropped_from_the_update_that_was_asked_for(features: FeatureDataset) -> None:
     reader = with_denoiser(features)
-    early = DenoiserTuning(reader, features, learns=everything, empty_share=1.0, empty_from=1)
-    never = DenoiserTuning(reader, features, learns=everything)
-    always = DenoiserTuning(reader, features, learns=everything, empty_share=1.0)
+    early = DenoiserTuning(reader, features, trainable=everything, empty_share=1.0, empty_from=1)
+    never = DenoiserTuning(reader, features, trainable=everything)
+    always = DenoiserTuning(reader, features, trainable=everything, empty_share=1.0)
     for step, like in ((0, never), (1, always)):
         found, expected, other = (
             each.loss(replace(some_draw(), step=step)).total.item()
@@ -274,7 +274,7 @@ def test_a_low_rank_delta_is_the_nearest_one_and_says_what_it_leaves_out(feature
             weight = after.get_submodule(layer).weight
             weight += torch.randn_like(weight)
         after.get_submodule(convolution).bias += 0.5
-    found = extract(before, after, rank=3)
+    found = extract_lora(before, after, rank=3)
     assert {name.rpartition(".lora_")[0] for name in found.weights} == {key, convolution}
     left_out = (0.5**2) * len(after.get_submodule(convolution).bias)
     whole = left_out
@@ -287,7 +287,7 @@ def test_a_low_rank_delta_is_the_nearest_one_and_says_what_it_leaves_out(feature
         whole += change.square().sum().item()
     assert found.relative_error == pytest.approx((left_out / whole) ** 0.5, rel=1e-4)
     with pytest.raises(DoesNotFit, match="nothing to publish"):
-        extract(before, before, rank=3)
+        extract_lora(before, before, rank=3)
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -22,8 +22,8 @@ from trainers.inputs.features import FeatureDataset
 from trainers.loop.sampler import NOISE_STREAM, generator_of
 from trainers.methods import METHODS, get_plan
 from trainers.recipes.plan import Plan
-from trainers.samples.draw import GUIDANCE, STEPS, draw, of_prompts
-from trainers.samples.samples import COUNT, choose_prompts, sheet
+from trainers.samples.draw import GUIDANCE, STEPS, generate_samples, with_prompts
+from trainers.samples.samples import COUNT, choose_prompts, sample_sheet
 
 
 def folder_of(outcome: Any) -> Path:
@@ -71,7 +71,7 @@ def test_a_sample_is_the_image_that_the_published_module_draws(
     ).images  # fmt: skip
     last = max((folder_of(outcome) / "samples").iterdir(), key=lambda path: path.stat().st_mtime)
     title = f"{last.stem.partition('-')[0]}, step {int(last.stem.rpartition('-')[2])}"
-    expected = np.asarray(sheet(prompts, drawn, title), dtype=np.float32)
+    expected = np.asarray(sample_sheet(prompts, drawn, title), dtype=np.float32)
     found = np.asarray(Image.open(last), dtype=np.float32)
     # What is published is in half precision.
     assert np.abs(found - expected).mean() < 1.5
@@ -84,12 +84,12 @@ def test_drawing_asks_no_global_generator_and_repeats_itself(features: FeatureDa
     module = plan.learner(features.base, features.encoder).module.eval()
     prompts = choose_prompts(ToyCorpus(), ["yo"], ["oòrùn"])
     before = torch.get_rng_state()
-    first, second = (draw(module, of_prompts(features, prompts), seed=4) for _ in range(2))
+    first, second = (generate_samples(module, with_prompts(features, prompts), seed=4) for _ in range(2))
     assert torch.equal(torch.get_rng_state(), before)
     assert torch.equal(first, second)
     assert first.shape == (len(prompts), 3, 32, 32)
     assert 0 <= first.min() < first.max() <= 1
-    assert not torch.equal(first, draw(module, of_prompts(features, prompts), seed=5))
+    assert not torch.equal(first, generate_samples(module, with_prompts(features, prompts), seed=5))
 
 
 def test_the_same_things_are_drawn_in_all_languages_that_have_them() -> None:
@@ -106,7 +106,7 @@ def test_what_draws_nothing_says_so_in_one_line_and_trains(hub: LocalHub, capsys
     said = capsys.readouterr()
     assert "`translate` draws nothing: `--sample-every` has no images to show." in said.err.splitlines()
     assert not (folder_of(json.loads(said.out)) / "samples").exists()
-    assert {name for name in METHODS if not get_plan(name).draws} == {"mclip", "mclip+", "mte", "translate"}
+    assert {name for name in METHODS if not get_plan(name).generates_images} == {"mclip", "mclip+", "mte", "translate"}
 
 
 def test_a_sample_prompt_without_a_time_is_refused(hub: LocalHub) -> None:

@@ -24,9 +24,9 @@ from hub.images.contact_sheet import SheetRow, contact_sheet
 from hub.local import LocalHub
 from trainers.corpora.corpus import Prompt
 from trainers.corpora.emoji import EmojiCorpus
-from trainers.evaluation.generation import draw
+from trainers.evaluation.generation import generate_images
 from trainers.lab.report.figure import add_title
-from trainers.samples.draw import as_images
+from trainers.samples.draw import to_pil
 
 LANGUAGES = ("yo", "sw", "hi", "zh", "ar")
 SHOWN = ("2764", "1f418", "1f34c", "1f697", "1f419", "1f3e0", "1f600", "1f33b", "2615", "1f41f")
@@ -44,7 +44,7 @@ def drawing(base: str, adapters: Sequence[Path], hub: LocalHub) -> Draw:
     alone = None if pipelines else load_pipeline(base, hub=hub)
 
     def ask(prompts: Sequence[Prompt]) -> Tensor:
-        return draw(alone or pipelines[prompts[0].language], prompts, seed=0, quiet=True)
+        return generate_images(alone or pipelines[prompts[0].language], prompts, seed=0, quiet=True)
 
     return ask
 
@@ -65,11 +65,11 @@ def finding(base: str, adapter: Path, corpus: EmojiCorpus, hub: LocalHub) -> Dra
 def sheet(ask: Draw, corpus: EmojiCorpus, title: str, caption: str) -> Image.Image:
     """A row for each language under one of real emoji."""
     meanings = {prompt.concept: prompt.meaning for prompt in corpus.gallery("seen")}
-    rows = [SheetRow("real emoji", as_images(corpus.images(SHOWN).float() / 255))]
+    rows = [SheetRow("real emoji", to_pil(corpus.images(SHOWN).float() / 255))]
     for tag in LANGUAGES:
         said = {prompt.concept: prompt for prompt in corpus.prompts(tag, "seen")}
         there = [concept for concept in SHOWN if concept in said]
-        drawn = dict(zip(there, as_images(ask([said[concept] for concept in there])), strict=True))
+        drawn = dict(zip(there, to_pil(ask([said[concept] for concept in there])), strict=True))
         blank = Image.new("RGB", (64, 64), "white")
         held_out = len(SHOWN) - len(there)
         note = f" ({held_out} left out: held out in this language)" if held_out else ""

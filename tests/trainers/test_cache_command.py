@@ -69,12 +69,12 @@ def test_clearing_gives_the_room_back_unless_a_run_is_filling_a_cache(
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        (("mulan", *TINY), InvalidRequest, "which language"),
+        (("mulan", *TINY), InvalidRequest, "missing --lang"),
         (("mulann", "--lang", "yo", *TINY), UnknownMethod, "Did you mean `mulan`"),
-        (("--list", "--clear"), InvalidRequest, "name one of them"),
+        (("--list", "--clear"), InvalidRequest, "cannot be used together"),
     ],
 )
-def test_a_wrong_wish_is_refused_in_one_line(
+def test_an_invalid_request_is_refused_in_one_line(
     arguments: tuple[str, ...], error: type[Exception], message: str, hub: LocalHub, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(error, match=message) as caught:

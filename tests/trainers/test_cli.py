@@ -161,7 +161,7 @@ def test_a_recipe_file_and_set_reach_the_run_its_config_and_its_card(
 
 
 def test_a_recipe_of_another_method_is_refused(hub: LocalHub) -> None:
-    with pytest.raises(InvalidRequest, match="is for `mulan`: `hub train mulan --recipe mulan-sd15`"):
+    with pytest.raises(InvalidRequest, match="is for `mulan`: run `hub train mulan --recipe mulan-sd15`"):
         run(train, "pea", "--recipe", "mulan-sd15", "--lang", "yo", "--device", "cpu")
 
 
@@ -221,7 +221,7 @@ def test_a_run_ordered_otherwise_is_not_resumed(
     with pytest.raises(InvalidRequest, match="no run to resume"):
         run(train, *arguments, "--resume")
     run(train, *arguments)
-    with pytest.raises(InvalidRequest, match=r"ordered otherwise \(seed 0 → 5\)"):
+    with pytest.raises(InvalidRequest, match=r"used different settings \(seed 0 → 5\)"):
         run(train, *arguments, "--resume", "--seed", "5")
 
 
@@ -233,7 +233,7 @@ def test_a_run_ordered_otherwise_is_not_resumed(
         (("mulan", "--lang", "Yorubba", *TINY), UnknownLanguage, "Did you mean `"),
         (("mulan", *TINY), InvalidRequest, "--lang yo"),
         (("mulan", "--lang", "fr", *TINY), InvalidRequest, "has no texts in `fr`"),
-        (("mulan", "--lang", "ig", *TINY), InvalidRequest, "`ig` is held out"),
+        (("mulan", "--lang", "ig", *TINY), InvalidRequest, "(`ig`) is reserved for zero-shot evaluation"),
         (("mulan", "--lang", "yo", *TINY, "--base", "tiny-sdd"), UnknownBase, "Did you mean `tiny-sd`"),
         (("mulan", "--lang", "yo", *TINY, "--base", "tiny-xlmr"), InvalidRequest, "not a base"),
         (("mulan", "--lang", "yo", *TINY, "--encoder", "nothing"), UnknownArtifact, "no artifact is called"),
@@ -241,7 +241,7 @@ def test_a_run_ordered_otherwise_is_not_resumed(
         (("mulan", "--lang", "yo", *TINY, "--corpus", "emojis"), UnknownCorpus, "Did you mean `emoji`"),
         (("mulan", "--lang", "yo", *TINY, "--device", "tpu"), InvalidRequest, "no device is called"),
         (("mulan", "--lang", "yo", *TINY, "--name", "../x"), HubError, "invalid name"),
-        (("mulan", "--lang", "yo", *TINY, "--accumulate", "7"), InvalidRequest, "cannot be shared evenly"),
+        (("mulan", "--lang", "yo", *TINY, "--accumulate", "7"), InvalidRequest, "cannot be split evenly"),
     ],
 )
 def test_a_wrong_order_is_refused_in_one_line_and_leaves_no_run(
@@ -302,9 +302,9 @@ def test_a_base_and_an_encoder_can_be_judged_too(hub: LocalHub, capsys: pytest.C
     [
         (("nothing",), UnknownArtifact, "no artifact is called `nothing`"),
         (("tiny-sd", "--benchmark", "emoji-generatoin"), UnknownBenchmark, "Did you mean `emoji-generation`"),
-        (("tiny-sd", "--split", "test"), InvalidRequest, "there are seen, pairs, languages"),
-        (("tiny-sd", "--lang", "fr"), InvalidRequest, "has nothing in `fr`"),
-        (("tiny-xlmr", "--benchmark", "emoji-generation"), InvalidRequest, "draws nothing"),
+        (("tiny-sd", "--split", "test"), InvalidRequest, "Available: seen, pairs, languages"),
+        (("tiny-sd", "--lang", "fr"), InvalidRequest, "has no prompts in `fr`"),
+        (("tiny-xlmr", "--benchmark", "emoji-generation"), InvalidRequest, "generates no images"),
     ],
 )
 def test_a_wrong_question_is_refused_in_one_line(

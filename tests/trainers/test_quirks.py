@@ -146,12 +146,12 @@ def test_an_empty_prompt_may_be_the_bases_own_if_it_is_as_long(xl: FeatureDatase
     rules = ruled(xl, empty="base")
     found = apply_module(module_of("mulan", xl), rules, rows)
     torch.testing.assert_close(found.tokens_BLC[0], xl.teacher_embeddings(rows).tokens_BLC[0])
-    with pytest.raises(DoesNotFit, match="mixes 8 tokens of the base with 5 of the module"):
+    with pytest.raises(DoesNotFit, match="the module outputs 5 and the base 8"):
         apply_module(module_of("mulan", xl, queries=5), rules, rows)
 
 
 def test_weights_for_a_layer_of_the_denoiser_are_not_trained(xl: FeatureDataset) -> None:
-    with pytest.raises(DoesNotFit, match="training leaves that frozen"):
+    with pytest.raises(DoesNotFit, match="which is frozen during training"):
         Denoising(module_of("mulan", xl, add_embedding=64), xl)
 
 
@@ -160,7 +160,7 @@ def test_methods_without_a_mask_are_refused_by_a_base_that_reads_one(
     method: str, original: Callable[[str], Path], encoder: TextEncoder
 ) -> None:
     base = FrozenBase.open(original("pixart"), torch.device("cpu"))
-    with pytest.raises(DoesNotFit, match=r"\(pixart\) reads one: train `mulan`"):
+    with pytest.raises(DoesNotFit, match=r"\(pixart\) needs one: train `mulan`"):
         get_plan(method).learner(base, encoder)
 
 

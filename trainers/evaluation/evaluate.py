@@ -1,4 +1,4 @@
-"""Ask benchmarks about an artifact, or about a module that was just trained."""
+"""Run benchmarks on an artifact, or on a module that was just trained."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from trainers.inputs.feature_cache import key_of
 from trainers.run import RunResult
 
 DROP = "english_drop_at_1"
-"""English R-precision@1 of the base less that through the module."""
+"""The base's own English R-precision@1 minus that through the module."""
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluationRequest:
-    """What to measure."""
+    """The benchmarks, splits and languages to measure, with at most `count` prompts each."""
 
     benchmarks: tuple[str, ...]
     splits: tuple[str, ...]
@@ -45,7 +45,10 @@ class EvaluationRequest:
 
 
 def open_subject(artifact: Artifact, base: str, hub: LocalHub, device: str | None) -> EvaluationSubject:
-    """What `hub evaluate NAME` judges: a base alone, a module on its base, an encoder or a retriever."""
+    """Load the subject of `hub evaluate NAME`: a base, a module on its base, an encoder or a retriever.
+
+    Raises `InvalidRequest` for a dataset, and the errors of `load_pipeline` and `load_retriever`.
+    """
     short = artifact.name.name
     if artifact.kind == "base":
         pipeline = load_pipeline(str(artifact.name), device=device, hub=hub)
@@ -56,7 +59,7 @@ def open_subject(artifact: Artifact, base: str, hub: LocalHub, device: str | Non
             return retriever_subject(short, None, str(artifact.name), hub, device, revision=artifact.revision)
         return EvaluationSubject(short, artifact.revision, encoder=TextEncoder.from_folder(folder, dtype=torch.float32))
     if artifact.kind == "dataset":
-        raise InvalidRequest(f"`{short}` is a data set: evaluate a base, a module or an encoder.")
+        raise InvalidRequest(f"`{short}` is a dataset: evaluate a base, a module or an encoder.")
     base = base or (artifact.bases[0] if artifact.bases else "")
     if any(retrieves(variant.architecture) for variant in artifact.variants):
         return retriever_subject(short, str(artifact.name), base, hub, device, revision=artifact.revision)
@@ -78,9 +81,9 @@ def evaluate_artifact(
     device: str | None,
     quiet: bool,
 ) -> list[Score]:
-    """What `hub evaluate NAME` measures. Empty `benchmarks` and `languages` are those that the artifact is made for.
+    """Measure an artifact for `hub evaluate NAME`; empty `benchmarks` and `languages` are chosen for the artifact.
 
-    Raises UnknownBenchmark and UnknownCorpus before anything is loaded, and as `run_benchmarks`.
+    Raises `UnknownBenchmark` and `UnknownCorpus` before anything is loaded, and `InvalidRequest` as `run_benchmarks`.
     """
     on = base or next(iter(artifact.bases), "") or (str(artifact.name) if artifact.kind == "base" else "")
     side = image_side(find_base(on, hub).folder) if on and columns.captions else 224
@@ -94,20 +97,20 @@ def evaluate_artifact(
 
 
 def benchmark_of(artifact: Artifact) -> str:
-    """What an artifact is judged on unless somebody asks for another: drawing, or finding for what cannot draw."""
-    draws = artifact.kind != "encoder" or bool(artifact.variants)
-    finds = not draws or any(retrieves(variant.architecture) for variant in artifact.variants)
-    return RetrievalEvaluator.name if finds else GenerationEvaluator.name
+    """Return the default benchmark of an artifact: generation, or retrieval if it cannot generate images."""
+    is_plain_encoder = artifact.kind == "encoder" and not artifact.variants
+    is_retriever = is_plain_encoder or any(retrieves(variant.architecture) for variant in artifact.variants)
+    return RetrievalEvaluator.name if is_retriever else GenerationEvaluator.name
 
 
 def trained_subject(trained: RunResult, name: str, folder: Path, hub: LocalHub) -> EvaluationSubject:
-    """What was just trained and lies in `folder`, on the base of its request."""
+    """Load the module that was just trained and exported to `folder`, on the base of its request."""
     request = trained.request
     if trained.plan.is_repository:
         return EvaluationSubject(name, encoder=TextEncoder.from_folder(folder, dtype=torch.float32))
-    judged = retriever_subject if trained.plan.foundation is DUAL_ENCODER else module_subject
+    load_subject = retriever_subject if trained.plan.foundation is DUAL_ENCODER else module_subject
     encoder = trained.encoder.folder if Path(request.encoder).is_dir() else None
-    return judged(name, folder, request.base, hub, request.device, encoder=encoder)
+    return load_subject(name, folder, request.base, hub, request.device, encoder=encoder)
 
 
 def module_subject(
@@ -120,7 +123,7 @@ def module_subject(
     revision: str = "",
     encoder: Path | None = None,
 ) -> EvaluationSubject:
-    """A module, published or in a folder, on its base; `encoder` is a folder where the registry does not know it."""
+    """Load a module, published or in a folder, on its base; `encoder` is a folder if it is not in the registry."""
     plain = load_pipeline(base, device=device, hub=hub)
     pipeline = load_pipeline(base, adapter=adapter, device=device, hub=hub, encoder=encoder)
     return EvaluationSubject(name, revision, base.rpartition("/")[2], pipeline, plain)
@@ -136,7 +139,7 @@ def retriever_subject(
     revision: str = "",
     encoder: Path | None = None,
 ) -> EvaluationSubject:
-    """Projectors, published or in a folder, on their dual encoder; without projectors that alone."""
+    """Load projectors, published or in a folder, on their dual encoder; without `adapter`, the dual encoder alone."""
     retriever = load_retriever(base, adapter=adapter, device=device, hub=hub, encoder=encoder)
     return EvaluationSubject(name, revision, base.rpartition("/")[2] if adapter else "", retriever=retriever)
 
@@ -144,7 +147,10 @@ def retriever_subject(
 def run_benchmarks(
     subject: EvaluationSubject, request: EvaluationRequest, corpus: Corpus, hub: LocalHub, *, quiet: bool
 ) -> list[Score]:
-    """Every benchmark on every language and split that the corpus has; InvalidRequest when none has anything."""
+    """Run every benchmark on every language and split of the request that the corpus has.
+
+    Raises `UnknownBenchmark`, and `InvalidRequest` if there are no prompts or the subject does not fit a benchmark.
+    """
     scores: list[Score] = []
     for name in request.benchmarks:
         evaluator = get_evaluator(name)
@@ -156,7 +162,7 @@ def run_benchmarks(
                 scores += evaluator.evaluate(subject, task)
     if not scores:
         raise InvalidRequest(
-            f"there is nothing to ask `{subject.name}` in {', '.join(request.languages)} on {', '.join(request.splits)}."
+            f"there are no prompts for `{subject.name}` in {', '.join(request.languages)} on {', '.join(request.splits)}."
         )
     return scores
 
@@ -164,7 +170,11 @@ def run_benchmarks(
 def evaluate_for_card(
     subject: EvaluationSubject, request: EvaluationRequest, corpus: Corpus, hub: LocalHub, *, quiet: bool
 ) -> list[Score]:
-    """What a module's card tells: the module, the base alone on the same prompts and on their English, and English kept."""
+    """Measure the scores of a module's card.
+
+    They compare the module with the base alone, on the same prompts and on their English translations, and measure how
+    much English the module loses. Raises `InvalidRequest` as `run_benchmarks`.
+    """
     if subject.retriever is not None:
         return _compare_retrievers(subject, request, corpus, hub, quiet=quiet)
     if subject.encoder is not None:
@@ -180,14 +190,15 @@ def evaluate_for_card(
                 continue
             task = EvaluationTask(corpus, split, language, hub, request.count, request.seed, quiet)
             scores += evaluator.evaluate(subject, task)
-            scores += _named(BASE_ALONE, _remembered(evaluator, plain, task))
-            scores += _named(ENGLISH_BASE, _remembered(evaluator, plain, replace(task, translated=True)))
+            scores += _with_prefix(BASE_ALONE, _base_scores(evaluator, plain, task))
+            scores += _with_prefix(ENGLISH_BASE, _base_scores(evaluator, plain, replace(task, translated=True)))
     english = EvaluationTask(corpus, "seen", "en", hub, request.count, request.seed, quiet)
     through = evaluator.evaluate(subject, english)
-    alone = _remembered(evaluator, plain, english)
+    alone = _base_scores(evaluator, plain, english)
     drop = _value(alone, "r_precision_at_1") - _value(through, "r_precision_at_1")
-    if "en" not in request.languages:  # or else both stand there already
-        scores += [score for score in through if score.metric.startswith("r_precision")] + _named(BASE_ALONE, alone)
+    if "en" not in request.languages:  # Otherwise both are in the list already.
+        scores += [score for score in through if score.metric.startswith("r_precision")]
+        scores += _with_prefix(BASE_ALONE, alone)
     scores.append(replace(through[0], metric=DROP, value=round(drop, 6), low=None, high=None, better="down"))
     return scores
 
@@ -195,7 +206,7 @@ def evaluate_for_card(
 def _compare_retrievers(
     subject: EvaluationSubject, request: EvaluationRequest, corpus: Corpus, hub: LocalHub, *, quiet: bool
 ) -> list[Score]:
-    """The retriever in its languages and in English, and the dual encoder alone in its languages."""
+    """Measure the retriever and the dual encoder alone, in the requested languages and in English."""
     evaluator = RetrievalEvaluator()
     assert subject.retriever is not None
     plain = replace(subject, name=subject.base, base="", retriever=Retriever(subject.retriever.dual))
@@ -211,14 +222,14 @@ def _compare_retrievers(
     return scores
 
 
-def _remembered(evaluator: GenerationEvaluator, plain: EvaluationSubject, task: EvaluationTask) -> list[Score]:
-    """What the base alone scores, drawn once for all modules of it; a base in a folder is drawn every time."""
+def _base_scores(evaluator: GenerationEvaluator, plain: EvaluationSubject, task: EvaluationTask) -> list[Score]:
+    """Return the scores of the base alone, cached for all modules of the base; a base in a folder is not cached."""
     registry = task.hub.registry
     if plain.base not in {name.rpartition("/")[2] for name in registry.names()}:
         return evaluator.evaluate(plain, task)
     digests = [registry.get(name).weights_digest for name in (plain.base, JUDGE)]
-    request = [task.split, task.language, task.translated, task.count, task.seed, GUIDANCE, STEPS]
-    path = task.hub.home.caches / f"scores-{key_of(*digests, task.corpus.digest, *request, machine())[:40]}.json"
+    parts = [task.split, task.language, task.translated, task.count, task.seed, GUIDANCE, STEPS]
+    path = task.hub.home.caches / f"scores-{key_of(*digests, task.corpus.digest, *parts, machine())[:40]}.json"
     if path.is_file():
         return [Score(**{**row, "provenance": Provenance(row["provenance"])}) for row in json.loads(path.read_text())]
     scores = evaluator.evaluate(plain, task)
@@ -229,8 +240,8 @@ def _remembered(evaluator: GenerationEvaluator, plain: EvaluationSubject, task: 
     return scores
 
 
-def _named(prefix: str, scores: Sequence[Score]) -> list[Score]:
-    """R-precision of another subject beside the module's own."""
+def _with_prefix(prefix: str, scores: Sequence[Score]) -> list[Score]:
+    """Return the R-precision scores with a prefix, for the card of another subject."""
     return [replace(score, metric=prefix + score.metric) for score in scores if score.metric.startswith("r_precision")]
 
 

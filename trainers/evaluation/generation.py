@@ -1,8 +1,8 @@
-"""`emoji-generation`: does a prompt draw its image?
+"""`emoji-generation`: do generated images show what their prompts mean?
 
-R-precision@k: the share of images whose right English name is among the k nearest of the gallery's names, as an
-independent dual encoder sees them. Beside it stand the share of images whose nearest real image, pixel by pixel, is
-the right one; what the judge gives to real images; and the Fréchet distance in the judge's features with its floor.
+R-precision@k is the share of images whose right English name is among the k nearest names of the gallery, according to an
+independent dual encoder. Three more metrics are reported: the share of images whose nearest real image, by pixels, is the
+right one; the judge's R-precision for real images; and the Fréchet distance of the judge's features, with its floor.
 
 Shape letters: N images, G gallery, D features, H and W an image.
 """
@@ -26,7 +26,7 @@ from trainers.evaluation.judge import Judge, pixel_features, ranks, resize
 from trainers.loop.sampler import NOISE_STREAM, generator_of
 
 GUIDANCE = 2.5
-"""Between 2 and 3 English prompts are drawn best; every subject gets the same."""
+"""Guidance scale of every subject; the base is best with English prompts between 2 and 3."""
 STEPS = 20
 BATCH_SIZE = 64
 JUDGE = "linguahub/emoji-judge"
@@ -34,7 +34,7 @@ RANKS = (1, 5, 10)
 
 
 class GenerationEvaluator:
-    """Draws every prompt of a split once and judges the images."""
+    """Generates an image for every prompt of a split and evaluates the images."""
 
     name = "emoji-generation"
     needs = "pipeline"
@@ -43,9 +43,12 @@ class GenerationEvaluator:
         self._judge = judge
 
     def evaluate(self, subject: EvaluationSubject, task: EvaluationTask) -> list[Score]:
-        """R-precision@1, 5, 10; pixel nearest neighbour; the judge's ceiling; Fréchet distance and its floor."""
+        """Return R-precision@1, 5 and 10, pixel nearest neighbour, the judge's ceiling, and the FID with its floor.
+
+        Raises `InvalidRequest` for a subject without a pipeline, or a split without prompts.
+        """
         if subject.pipeline is None:
-            raise InvalidRequest(f"`{subject.name}` draws nothing: judge it on `emoji-retrieval`.")
+            raise InvalidRequest(f"`{subject.name}` generates no images: evaluate it on `emoji-retrieval`.")
         prompts = task.prompts()
         gallery, right_N = task.gallery(prompts)
         drawn_N3HW = generate_images(
@@ -79,26 +82,26 @@ class GenerationEvaluator:
 def generate_images(
     pipeline: Any, prompts: Sequence[Prompt], *, seed: int, quiet: bool = False, label: str = "drawing"
 ) -> Tensor:
-    """Images of prompts, (N, 3, H, W) in 0…1. An image's noise depends on (seed, concept) alone."""
+    """Generate the images of prompts, (N, 3, H, W) in 0…1. An image's noise depends on (seed, concept) alone."""
     images = []
     pipeline.set_progress_bar_config(disable=True)
     with tqdm(total=len(prompts), desc=label, unit="image", disable=quiet) as bar:
         for first in range(0, len(prompts), BATCH_SIZE):
             batch = prompts[first : first + BATCH_SIZE]
-            answer = pipeline(
+            output = pipeline(
                 [prompt.text for prompt in batch],
                 num_inference_steps=STEPS,
                 guidance_scale=GUIDANCE,
                 generator=[generator_of(seed, NOISE_STREAM, prompt.concept) for prompt in batch],
                 output_type="pt",
             )
-            images.append(answer.images.float().cpu().clamp(0, 1))
+            images.append(output.images.float().cpu().clamp(0, 1))
             bar.update(len(batch))
     return torch.cat(images)
 
 
 def shares_at(ranks_N: Tensor) -> dict[int, Interval]:
-    """The share of ranks below 1, 5 and 10."""
+    """Return the shares of ranks (N,) below 1, 5 and 10."""
     return {k: wilson(int((ranks_N < k).sum()), len(ranks_N)) for k in RANKS}
 
 

@@ -145,7 +145,7 @@ def test_translated_questions_are_the_english_of_the_same_prompts(corpus: Any) -
 
 
 def test_an_empty_split_is_refused_with_those_that_are_not(corpus: Any) -> None:
-    with pytest.raises(InvalidRequest, match="nothing in `sw` on split `pairs`: choose among seen"):
+    with pytest.raises(InvalidRequest, match="no prompts in `sw` on split `pairs`. Available: seen"):
         question(corpus, None, language="sw", split="pairs").prompts()
 
 

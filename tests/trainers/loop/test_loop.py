@@ -206,7 +206,7 @@ def test_a_batch_taken_in_parts_gives_the_losses_of_the_whole(tmp_path: Path) ->
 
 def test_a_batch_that_cannot_be_shared_is_refused(tmp_path: Path) -> None:
     with pytest.raises(
-        InvalidRequest, match=r"a batch of 4 cannot be shared evenly by 1 process.*3 part.*--accumulate"
+        InvalidRequest, match=r"a batch of 4 cannot be split evenly over 1 process.*3 accumulation step.*--accumulate"
     ):
         train(Regression(), replace(RECIPE, accumulation=3), tmp_path, quiet=True)
 

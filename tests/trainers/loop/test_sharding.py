@@ -171,9 +171,9 @@ def test_what_cannot_be_sharded_is_refused_in_one_line(features: FeatureDataset)
     student = Student(features.encoder, features.base.width)
     sharding.check_shardable(student, RECIPE, "full")
     for module, recipe, reason in (
-        (nn.Linear(2, 2), RECIPE, "asks for FSDP, but `mulan` trains no text encoder or denoiser"),
-        (student, replace(RECIPE, optimizer="muon"), "`muon` turns whole matrices"),
-        (student, replace(RECIPE, precision="fp16"), "fp16 scales losses"),
+        (nn.Linear(2, 2), RECIPE, "asks for FSDP, but `mulan` does not train a text encoder or denoiser"),
+        (student, replace(RECIPE, optimizer="muon"), "`muon` needs whole matrices"),
+        (student, replace(RECIPE, precision="fp16"), "loss scaling for fp16"),
     ):
         with pytest.raises(InvalidRequest, match=reason) as caught:
             sharding.check_shardable(module, recipe, "mulan")

@@ -104,7 +104,7 @@ def test_it_runs_between_teaching_and_alignment_where_it_is_named_and_not_by_def
     assert "images" in named.needs
     alone = Overrides(only=("teach", "contrastive")).apply(plan, what="")
     assert [phase.name for phase in alone.phases] == ["teach", "contrastive"]
-    with pytest.raises(InvalidRequest, match="phase `contrastive` does not run, so nothing can be set in it"):
+    with pytest.raises(InvalidRequest, match="phase `contrastive` does not run, so it cannot be configured"):
         Overrides(only=("teach",)).with_sets(["contrastive.steps=7"]).apply(plan, what="recipe mine.yaml")
 
 
@@ -132,10 +132,12 @@ def test_a_dual_encoder_that_does_not_fit_is_refused_in_one_line(looking: Featur
     other = copy.deepcopy(looking.vision.model)
     other.text_projection = nn.Linear(20, 12, bias=False)
     wide = replace(looking, vision=replace(looking.vision, model=other))
-    with pytest.raises(DoesNotFit, match="`wide` projects texts of width 20, and the base reads states of width 16"):
+    with pytest.raises(
+        DoesNotFit, match="`wide` projects text states of width 20, but the base uses states of width 16"
+    ):
         ImageTextContrast(student(looking), wide, vision="wide")
-    with pytest.raises(InvalidRequest, match="`state` is first or end, not 'last'"):
+    with pytest.raises(InvalidRequest, match="`state` must be first or end, not 'last'"):
         ImageTextContrast(student(looking), looking, state="last")
-    with pytest.raises(InvalidRequest, match="`tiny-xlmr` reads no images"):
+    with pytest.raises(InvalidRequest, match="`tiny-xlmr` cannot encode images"):
         run(train, "altdiffusion", "--lang", "yo", *TINY, "--set", "contrastive.vision=tiny-xlmr")
     assert not list(hub.home.runs.glob("*"))

@@ -209,7 +209,7 @@ def test_a_dual_encoder_alone_can_be_judged_and_searched(
     ("method", "base", "message"),
     [
         ("mclip", "tiny-sd", "of kind base, not an encoder"),
-        ("mclip", "tiny-xlmr", "reads no images"),
+        ("mclip", "tiny-xlmr", "cannot encode images"),
         ("mulan", "emoji-judge", "not a base"),
     ],
 )

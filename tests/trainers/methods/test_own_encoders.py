@@ -309,5 +309,5 @@ def test_an_encoder_for_a_base_is_measured_by_what_it_draws_and_no_start_for_tra
     trained("iap")
     scores = json.loads(run(capsys, evaluate, "iap-yo", "--corpus", "toy", "--n", "3", "--json"))
     assert scores[0]["metric"] == "r_precision_at_1"
-    with pytest.raises(InvalidRequest, match="was trained for tiny-sd, and lies inside its variants"):
+    with pytest.raises(InvalidRequest, match="was trained for tiny-sd and cannot be used with another base"):
         run(capsys, train, "iap", "--lang", "yo", *TINY, "--encoder", "iap-yo")

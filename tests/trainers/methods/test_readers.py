@@ -162,7 +162,7 @@ def test_iap_takes_the_weight_of_the_longest_name_and_refuses_layers_nobody_has(
     assert {name.partition(".")[0]: weight for name, weight in found.items()} == {
         "down_blocks": 1.0, "mid_block": 1.0, "up_blocks": 3.0,
     }  # fmt: skip
-    with pytest.raises(DoesNotFit, match="no cross-attention layer's name begins with `middle`"):
+    with pytest.raises(DoesNotFit, match="no cross-attention layer starts with `middle`"):
         weights_of(features.base.unet, {"middle": 1.0})
 
 
@@ -233,7 +233,7 @@ def test_texts_are_dropped_from_the_update_that_was_asked_for(features: FeatureD
 
 
 def test_a_reader_without_a_denoiser_has_no_cross_attention_to_align(features: FeatureDataset) -> None:
-    with pytest.raises(DoesNotFit, match="`cross_attention` of a Student was to learn, and it has no such part"):
+    with pytest.raises(DoesNotFit, match="a Student has no `cross_attention` to train"):
         ConceptAlignment(student(features), features)
 
 

@@ -198,5 +198,5 @@ def test_a_translator_that_does_not_fit_is_refused_in_one_line(
     weights.unlink()
     with pytest.raises(DamagedFile, match="cannot be loaded"):
         load_pipeline("tiny-sd", adapter=folder, hub=hub, device="cpu")
-    with pytest.raises(DoesNotFit, match="does not translate"):
+    with pytest.raises(DoesNotFit, match="cannot translate"):
         wrap(encoder_folder, tmp_path / "x", base="tiny-sd", languages=("yo",), hub=hub)

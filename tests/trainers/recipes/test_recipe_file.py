@@ -71,17 +71,17 @@ def test_rules_of_prompts_are_those_of_config_json(tmp_path: Path) -> None:
         ("method: mulan\nphasez: {}", r"no setting is called `phasez`. Did you mean `phases`\?"),
         ("method: mulan\nphases: {denois: {}}", r"no phase of `mulan` is called `denois`. Did you mean `denoise`\?"),
         ("method: mulan\nphases: {denoise: {stepz: 3}}", r"of phase `denoise` is called `stepz`. Did you mean `steps`\?"),
-        ("method: mulan\nphases: {denoise: {steps: many}}", "`denoise.steps` should be a whole number, not 'many'"),
-        ("method: mulan\nphases: {denoise: {steps: 2.5}}", "`denoise.steps` should be a whole number, not 2.5"),
-        ("method: mulan\nphases: {denoise: {steps: 0}}", "both are at least 1"),
+        ("method: mulan\nphases: {denoise: {steps: many}}", "`denoise.steps` must be a whole number, not 'many'"),
+        ("method: mulan\nphases: {denoise: {steps: 2.5}}", "`denoise.steps` must be a whole number, not 2.5"),
+        ("method: mulan\nphases: {denoise: {steps: 0}}", "must be at least 1"),
         ("method: mulan\nphases: {denoise: {decay: cubic}}", "must be one of cosine, linear"),
-        ("method: mulan\nphases: [denoise]", "`phases` should be names with values"),
-        ("method: mulan\nprompt: {length: 80, drop: [1], negative: {length: 80}}", "leave 79 states and negative prompts 80"),
-        ("method: mulan\nprompt: {length: 80, suffix: a}", "`prompt.suffix` is no rule of prompts"),
+        ("method: mulan\nphases: [denoise]", "`phases` must map names to values"),
+        ("method: mulan\nprompt: {length: 80, drop: [1], negative: {length: 80}}", "keep 79 states but negative prompts 80"),
+        ("method: mulan\nprompt: {length: 80, suffix: a}", "`prompt.suffix` is not a prompt rule"),
         ("method: mulan\nprompt: {length: none}", "not a number of tokens"),
         ("phases: {}", "`method` must name a training method"),
-        ("method: [", "is no YAML"),
-        ("- method", "should be names with values"),
+        ("method: [", "is not valid YAML"),
+        ("- method", "must map names to values"),
     ],
 )  # fmt: skip
 def test_a_wrong_file_is_refused_in_one_line(tmp_path: Path, text: str, complaint: str) -> None:
@@ -96,10 +96,10 @@ def test_a_wrong_file_is_refused_in_one_line(tmp_path: Path, text: str, complain
     [
         ("batch_size", "write KEY=VALUE"),
         ("batchsize=3", r"no setting of `mulan` is called `batchsize`. Did you mean `batch_size`\?"),
-        ("distil.clip_norm=[", "cannot be read"),
-        ("clip_norm=.nan", "should be a number"),
-        ("precision=8", "should be text"),
-        ("betas=0.9", "should be a list"),
+        ("distil.clip_norm=[", "cannot be parsed"),
+        ("clip_norm=.nan", "must be a number"),
+        ("precision=8", "must be text"),
+        ("betas=0.9", "must be a list"),
     ],
 )
 def test_a_wrong_set_is_refused_in_one_line(each: str, complaint: str) -> None:
@@ -111,9 +111,9 @@ def test_a_wrong_set_is_refused_in_one_line(each: str, complaint: str) -> None:
 @pytest.mark.parametrize(
     ("method", "each", "complaint"),
     [
-        ("full", "module.delta=3", "`module.delta` should be text, not 3"),
-        ("altdiffusion", "module.rank=many", "`module.rank` should be a whole number, not 'many'"),
-        ("lora", "module.denoiser=1", "`module.denoiser` should be true or false, not 1"),
+        ("full", "module.delta=3", "`module.delta` must be text, not 3"),
+        ("altdiffusion", "module.rank=many", "`module.rank` must be a whole number, not 'many'"),
+        ("lora", "module.denoiser=1", "`module.denoiser` must be true or false, not 1"),
         ("iap", "module.nrm=true", r"no setting of `module` is called `nrm`. Did you mean `norm`\?"),
     ],
 )
@@ -126,7 +126,7 @@ def test_a_size_of_a_wrong_kind_is_refused_in_one_line(method: str, each: str, c
 @pytest.mark.parametrize(
     ("method", "sets", "complaint"),
     [
-        ("full", ["module.delta=all"], "`module.delta` is lora, weights or empty"),
+        ("full", ["module.delta=all"], "`module.delta` must be lora, weights or empty"),
         ("altdiffusion", ["module.rank=0"], "`module.rank` at least 1"),
         ("lora", ["module.denoiser=false", "module.text_encoder=false"], "`module.text_encoder`, `module.denoiser` or both"),
     ],

@@ -97,18 +97,20 @@ def test_the_same_things_are_drawn_in_all_languages_that_have_them() -> None:
     by_language = {tag: [p.concept for p in prompts if p.language == tag] for tag in ("yo", "sw", "en")}
     assert by_language["yo"] == by_language["sw"] == by_language["en"]
     assert len(set(by_language["yo"])) == COUNT
-    with pytest.raises(InvalidRequest, match="no seen prompts in fr to draw: name some with `--sample-prompt`"):
+    with pytest.raises(
+        InvalidRequest, match="no seen prompts in fr for sample images: add some with `--sample-prompt`"
+    ):
         choose_prompts(ToyCorpus(), ["fr"], [])
 
 
 def test_what_draws_nothing_says_so_in_one_line_and_trains(hub: LocalHub, capsys: pytest.CaptureFixture[str]) -> None:
     run(train, "translate", "--lang", "yo", *TINY, "--no-evaluate", "--json", "--sample-every", "2")
     said = capsys.readouterr()
-    assert "`translate` draws nothing: `--sample-every` has no images to show." in said.err.splitlines()
+    assert "`translate` generates no images: `--sample-every` is ignored." in said.err.splitlines()
     assert not (folder_of(json.loads(said.out)) / "samples").exists()
     assert {name for name in METHODS if not get_plan(name).generates_images} == {"mclip", "mclip+", "mte", "translate"}
 
 
 def test_a_sample_prompt_without_a_time_is_refused(hub: LocalHub) -> None:
-    with pytest.raises(InvalidRequest, match="when shall `--sample-prompt` be drawn"):
+    with pytest.raises(InvalidRequest, match="`--sample-prompt` needs `--sample-every`"):
         run(train, "mulan", "--lang", "yo", *TINY, "--sample-prompt", "oòrùn")

@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
 def cache(
     method: Annotated[str, typer.Argument(help="Training method whose inputs are computed.")] = "mulan",
-    base: Annotated[str, typer.Option(help=f"Frozen base, by name or folder [default: {defaults.BASE}].")] = "",
+    base: Annotated[str, typer.Option(help=f"Frozen base, by name or folder.  [default: {defaults.BASE}]")] = "",
     lang: Annotated[list[str] | None, typer.Option(help="Language to train on; repeat for several.")] = None,
     encoder: EncoderName = "",
     corpus: Annotated[
-        str, typer.Option(help=f"Corpus to train on, as in `hub train` [default: {defaults.CORPUS}].")
+        str, typer.Option(help=f"Corpus to train on, as in `hub train`.  [default: {defaults.CORPUS}]")
     ] = "",
     image_column: ImageColumn = "",
     caption_column: CaptionColumns = None,

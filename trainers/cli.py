@@ -40,18 +40,18 @@ def train(
     ],
     base: Annotated[
         str,
-        typer.Option(help=f"Frozen base (a dual encoder for mclip), by name or folder [default: {defaults.BASE}]."),
+        typer.Option(help=f"Frozen base (a dual encoder for mclip), by name or folder.  [default: {defaults.BASE}]"),
     ] = "",
     lang: Annotated[
         list[str] | None,
         typer.Option(help="Language to train on; repeat for several. `en` alone trains a zero-shot module."),
     ] = None,
-    name: Annotated[str, typer.Option(help="Name of the artifact [default: METHOD-LANGUAGE].")] = "",
+    name: Annotated[str, typer.Option(help="Name of the artifact.  [default: METHOD-LANGUAGE]")] = "",
     encoder: EncoderName = "",
     corpus: Annotated[
         str,
         typer.Option(
-            help=f"Corpus: a name, or a folder, file or dataset `owner/name` with captions [default: {defaults.CORPUS}]."
+            help=f"Corpus: a name, or a folder, file or dataset `owner/name` with captions.  [default: {defaults.CORPUS}]"
         ),
     ] = "",
     image_column: ImageColumn = "",
@@ -60,7 +60,7 @@ def train(
     recipe: RecipeName = "",
     sets: Sets = None,
     steps: Annotated[
-        int | None, typer.Option(min=1, help="Training steps over all phases [default: from the recipe].")
+        int | None, typer.Option(min=1, help="Training steps over all phases.  [default: from the recipe]")
     ] = None,
     seed: Annotated[int, typer.Option(help="Random seed.")] = 0,
     accumulate: Annotated[int, typer.Option(min=1, help="Gradient accumulation steps.")] = 1,
@@ -83,8 +83,10 @@ def train(
     ] = 0.0,
     push: Annotated[bool, typer.Option("--push", help="Publish the trained artifact.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Resume a stopped run.")] = False,
-    out: Annotated[Path | None, typer.Option(help="Run directory [default: HUB_HOME/runs/NAME].")] = None,
-    evaluate: Annotated[bool, typer.Option("--evaluate/--no-evaluate", help="Evaluation of the artifact.")] = True,
+    out: Annotated[Path | None, typer.Option(help="Run directory.  [default: HUB_HOME/runs/NAME]")] = None,
+    evaluate: Annotated[
+        bool, typer.Option("--evaluate/--no-evaluate", help="Evaluate the trained artifact for its card.")
+    ] = True,
     n: Annotated[int, typer.Option(min=1, help="Evaluation prompts per language and split.")] = 128,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -120,22 +122,22 @@ def train(
 
 def evaluate(
     name: Annotated[str, typer.Argument(help="Base, module or encoder to evaluate.")],
-    base: Annotated[str, typer.Option(help="Base to evaluate a module on [default: its first base].")] = "",
+    base: Annotated[str, typer.Option(help="Base to evaluate a module on.  [default: its first base]")] = "",
     benchmark: Annotated[
         list[str] | None,
         typer.Option(
-            help="Benchmark, such as emoji-generation or emoji-retrieval; repeat for several [default: by kind]."
+            help="Benchmark, such as emoji-generation or emoji-retrieval; repeat for several.  [default: by kind]"
         ),
     ] = None,
     split: Annotated[
         list[str] | None,
         typer.Option(
-            help="Split: seen, pairs, languages, combinations or validation; repeat for several [default: seen]."
+            help="Split: seen, pairs, languages, combinations or validation; repeat for several.  [default: seen]"
         ),
     ] = None,
     lang: Annotated[
         list[str] | None,
-        typer.Option(help="Language of the prompts; repeat for several [default: the artifact's languages]."),
+        typer.Option(help="Language of the prompts; repeat for several.  [default: the artifact's languages]"),
     ] = None,
     corpus: Annotated[str, typer.Option(help="Corpus of the prompts.")] = defaults.CORPUS,
     image_column: ImageColumn = "",

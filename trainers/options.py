@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from trainers.recipes.overrides import Overrides
     from trainers.run import RunRequest
 
-ImageColumn = Annotated[str, typer.Option(help="Image column of a captioned corpus [default: the format's usual one].")]
+ImageColumn = Annotated[
+    str, typer.Option(help="Image column of a captioned corpus.  [default: the format's usual one]")
+]
 CaptionColumns = Annotated[
     list[str] | None,
     typer.Option(help="Caption column as LANGUAGE=COLUMN; repeat for several. English is required."),
@@ -30,8 +32,8 @@ Sets = Annotated[
 HeldOutShare = Annotated[
     float, typer.Option(min=0, max=0.5, help="Share of a captioned corpus that is held out from training.")
 ]
-Device = Annotated[str, typer.Option(help="Device, cuda or cpu [default: cuda if available].")]
-EncoderName = Annotated[str, typer.Option(help=f"Frozen multilingual encoder [default: {defaults.ENCODER}].")]
+Device = Annotated[str, typer.Option(help="Device, cuda or cpu.  [default: cuda if available]")]
+EncoderName = Annotated[str, typer.Option(help=f"Frozen multilingual encoder.  [default: {defaults.ENCODER}]")]
 
 
 def request_from_options(

@@ -4,7 +4,7 @@ The original training code is unpublished; we assume its loss is the base's own 
 through the denoiser costs as much as fifty steps on texts, so the recipe starts with token distillation and ends with
 denoising; the published MuLan has no first phase.
 
-Shape letters: B batch, L tokens of the encoder, E its width, S tokens the base reads, C their width, K H W a latent.
+Shape letters: B batch, L tokens of the encoder, E its width, S tokens of the base, C their width, K H W a latent.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ Lester et al. put them before everything.
 
 Every virtual token replaces one token of the text, so there should be few: longer prompts are truncated.
 
-Shape letters: B batch, V virtual tokens, S tokens the base reads, C width of its embeddings.
+Shape letters: B batch, V virtual tokens, S tokens of the base, C width of its embeddings.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ through the base's encoder, the student on the text in the other language throug
 
 z is 1 if the image comes from the culture of the text's language, 0 if the text is a translation.
 
-Shape letters: B batch, L tokens of the encoder, E its width, S tokens the base reads, C their width, K H W a latent.
+Shape letters: B batch, L tokens of the encoder, E its width, S tokens of the base, C their width, K H W a latent.
 """
 
 from __future__ import annotations

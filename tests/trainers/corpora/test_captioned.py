@@ -1,4 +1,4 @@
-"""Somebody's own images: read from every layout alike, counted, and refused in one line when too much is wrong."""
+"""Captioned corpora: every layout gives the same rows, problems are counted, and too many are refused in one line."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def test_few_unreadable_images_are_left_out_and_counted(tmp_path: Path) -> None:
     assert caught.value.exit_code == 1
 
 
-def test_a_text_said_of_a_held_out_image_is_not_trained_on_with_another(tmp_path: Path) -> None:
+def test_a_caption_of_a_held_out_image_is_not_trained_on_with_another_image(tmp_path: Path) -> None:
     captions = [{"caption_en": "the same", "caption_yo": f"ìràwọ̀ {n}"} for n in range(40)]
     corpus = opened(as_folder(tmp_path / "own", captions, [image(n) for n in range(40)]))
     assert corpus.gallery("held-out")
@@ -174,7 +174,7 @@ def test_wrong_columns_are_refused_in_one_line(
     assert caught.value.exit_code == 2
 
 
-def test_places_that_are_no_corpus_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_places_that_are_not_a_corpus_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InvalidRequest, match="there are no captions in"):
         opened(tmp_path)
     with pytest.raises(UnknownCorpus, match="Did you mean `emoji`"):
@@ -188,14 +188,14 @@ def test_places_that_are_no_corpus_are_refused(tmp_path: Path, monkeypatch: pyte
     assert Columns.parse("", ["Yoruba=caption_yo"], 0.1).captions == (("yo", "caption_yo"),)
 
 
-def test_a_image_outside_of_the_folder_is_not_read(tmp_path: Path) -> None:
+def test_an_image_outside_the_folder_is_not_read(tmp_path: Path) -> None:
     place = as_folder(tmp_path / "own", CAPTIONS[:1], [image(0)])
     (place / "metadata.jsonl").write_text(json.dumps({"file_name": "../../secret.png", **CAPTIONS[0]}))
     with pytest.raises(InvalidRequest, match="outside its folder"):
         opened(place)
 
 
-def test_a_module_is_trained_on_ones_own_images_from_the_command_line(
+def test_a_module_is_trained_on_user_images_from_the_command_line(
     hub: LocalHub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     captions = [{"title": word, "yo": yoruba} for word, yoruba in (("dog", "ajá"), ("cat", "ológbò"), ("fish", "ẹja"))]

@@ -1,4 +1,4 @@
-"""Caches and what is gathered from them."""
+"""Caches, and the feature dataset that uses them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_cache_is_computed_once(tmp_path: Path) -> None:
         found[0] = 1
 
 
-def test_an_interrupted_cache_goes_on_behind_its_last_row(tmp_path: Path) -> None:
+def test_an_interrupted_cache_continues_after_its_last_row(tmp_path: Path) -> None:
     calls: list[int] = []
 
     def compute(first: int, last: int) -> Any:
@@ -86,7 +86,7 @@ def examples(language: str, count: int) -> list[Example]:
     return [Example(f"{language}{place}", language, str(place), str(place)) for place in range(count)]
 
 
-def test_languages_are_drawn_by_temperature_and_english_by_its_share() -> None:
+def test_languages_are_sampled_by_temperature_and_english_by_its_share() -> None:
     mixed = [*examples("yo", 400), *examples("sw", 100), *examples("en", 900)]
     weights = example_weights(mixed, Mixture(("yo", "sw"), english_share=0.4, temperature=2.0))
     shares = {
@@ -100,13 +100,13 @@ def test_english_alone_gets_everything() -> None:
     assert example_weights(examples("en", 4), Mixture(("en",))).tolist() == pytest.approx([0.25] * 4)
 
 
-def test_the_first_row_is_the_empty_prompt_and_is_never_drawn(features: FeatureDataset, base: FrozenBase) -> None:
+def test_the_first_row_is_the_empty_prompt_and_is_never_sampled(features: FeatureDataset, base: FrozenBase) -> None:
     assert features.weights_N[0] == 0
     assert features.weights_N.sum().item() == pytest.approx(1)
     assert torch.allclose(features.teacher_tokens(torch.tensor([0])), base.text_states([""]), atol=1e-2)
 
 
-def test_a_text_meets_the_states_of_its_english_meaning_and_its_image(
+def test_a_text_is_paired_with_the_states_of_its_english_meaning_and_its_image(
     features: FeatureDataset, base: FrozenBase, encoder: TextEncoder, corpus: Any
 ) -> None:
     texts = [*corpus.examples("yo"), *corpus.examples("sw"), *corpus.examples("en")]
@@ -140,7 +140,7 @@ def test_mapped_states_give_what_states_in_memory_give(
     assert torch.equal(mapped.encoder_states(rows)[0], features.encoder_states(rows)[0])
 
 
-def test_prompts_have_their_prefix_and_the_empty_one_goes_the_negatives_way(
+def test_prompts_have_their_prefix_and_the_empty_one_follows_the_negative_rule(
     corpus: Any, base: FrozenBase, encoder: TextEncoder, tmp_path: Path
 ) -> None:
     written = {"prefix": "dog ", "drop": [1], "length": 6, "negative": {"length": 5}}

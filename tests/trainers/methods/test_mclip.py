@@ -1,4 +1,4 @@
-"""mCLIP: its losses against plain arithmetic, in chunks and whole; images found by what was trained."""
+"""mCLIP: its losses against plain arithmetic, in chunks and whole, and retrieval with the trained projectors."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ GOLDEN = [1.841260, 1.516711, 1.425756, 1.386197]
 def pairs(
     corpus: Any, judge_folder: Path, encoder: TextEncoder, tmp_path_factory: pytest.TempPathFactory
 ) -> FeatureDataset:
-    """Yoruba, Swahili and English beside images; the base is a dual encoder."""
+    """Yoruba, Swahili and English texts with images; the base is a dual encoder."""
     dual: Any = DualEncoder.from_folder(judge_folder, dtype=torch.float32)
     store = Store(tmp_path_factory.mktemp("caches"), "d", "e", quiet=True)
     return collect_features(corpus, Mixture(("yo", "sw")), dual, encoder, length=8, store=store)
@@ -189,12 +189,12 @@ def test_a_retriever_is_published_found_loaded_measured_and_searches(
     assert [score["metric"] for score in scores][:1] == ["text_to_image_recall_at_1"]
 
 
-def test_english_pairs_alone_are_learnt_from_unless_multilingual_ones_are_asked_for() -> None:
+def test_only_english_pairs_are_trained_on_unless_multilingual_ones_are_requested() -> None:
     assert get_plan("mclip").english_only
     assert not get_plan("mclip+").english_only
 
 
-def test_a_dual_encoder_alone_can_be_judged_and_searched(
+def test_a_dual_encoder_alone_can_be_evaluated_and_searched(
     hub: LocalHub, corpus: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     scores = json_of(capsys, evaluate, "emoji-judge", "--corpus", "toy", "--lang", "yo")
@@ -213,7 +213,7 @@ def test_a_dual_encoder_alone_can_be_judged_and_searched(
         ("mulan", "emoji-judge", "not a base"),
     ],
 )
-def test_a_base_of_the_wrong_sort_is_refused_in_one_line(method: str, base: str, message: str, hub: LocalHub) -> None:
+def test_a_base_of_the_wrong_kind_is_refused_in_one_line(method: str, base: str, message: str, hub: LocalHub) -> None:
     with pytest.raises(HubError, match=message) as caught:
         run(train, method, "--lang", "yo", "--base", base, "--encoder", "tiny-xlmr", "--corpus", "toy", "--steps", "2")
     assert "\n" not in str(caught.value) and caught.value.exit_code == 2
@@ -243,7 +243,7 @@ def test_misfits_are_refused_in_one_line_before_a_weight_is_read(
         assert "\n" not in str(caught.value)
 
 
-def test_a_image_with_several_texts_is_ranked_by_both_protocols() -> None:
+def test_an_image_with_several_texts_is_ranked_by_both_protocols() -> None:
     image_of = torch.tensor([0, 0, 1, 1, 2])
     captions = torch.nn.functional.normalize(
         torch.tensor([[1.0, 0.2], [0.9, 0.3], [0.95, 0.25], [0, 1], [0.1, 1]]), dim=1

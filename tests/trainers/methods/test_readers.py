@@ -1,4 +1,4 @@
-"""Losses of methods that read texts from tokens, against plain float64 arithmetic; what learns, and what may not."""
+"""Losses of methods with a `TextReader`, against plain float64 arithmetic; what they train, and what stays frozen."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_token_teacher_learning_is_the_token_distillation_of_the_states_it_reads
     assert found.item() == pytest.approx((mse + cosine).item(), rel=1e-4)
 
 
-def test_contrast_knows_texts_of_the_same_meaning_for_no_negatives() -> None:
+def test_contrast_does_not_use_texts_of_the_same_meaning_as_negatives() -> None:
     ours, theirs, meaning = torch.randn(4, 5), torch.randn(4, 5), torch.tensor([7, 8, 7, 9])
     expected = 0.0
     for place in range(4):
@@ -144,7 +144,7 @@ def test_iap_sums_the_distances_of_weighted_cross_attention_outputs(features: Fe
     assert found.item() == pytest.approx(expected, rel=1e-3)
 
 
-def test_iap_of_a_text_that_is_read_as_its_english_is_zero(features: FeatureDataset) -> None:
+def test_iap_of_a_text_with_the_states_of_its_english_is_zero(features: FeatureDataset) -> None:
     class English(TextReader):
         def read(self, features: FeatureDataset, rows_B: torch.Tensor) -> torch.Tensor:
             return features.teacher_tokens(rows_B)
@@ -157,7 +157,7 @@ def test_iap_of_a_text_that_is_read_as_its_english_is_zero(features: FeatureData
     assert distance(states, 2 * states, "cosine").item() == pytest.approx(0, abs=1e-6)
 
 
-def test_iap_takes_the_weight_of_the_longest_name_and_refuses_layers_nobody_has(features: FeatureDataset) -> None:
+def test_iap_uses_the_weight_of_the_longest_prefix_and_refuses_unknown_layers(features: FeatureDataset) -> None:
     found = weights_of(features.base.unet, {"": 1.0, "up_blocks": 3.0})
     assert {name.partition(".")[0]: weight for name, weight in found.items()} == {
         "down_blocks": 1.0, "mid_block": 1.0, "up_blocks": 3.0,
@@ -187,7 +187,7 @@ def test_denoiser_tuning_is_the_mse_of_the_bases_velocity_by_its_own_denoiser(fe
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_what_is_to_learn_has_gradients_and_what_is_frozen_stays_bit_for_bit(
+def test_trainable_parts_have_gradients_and_frozen_ones_are_unchanged(
     name: str, features: FeatureDataset, tmp_path: Path
 ) -> None:
     frozen = [features.base.unet, features.base.text_encoder, features.encoder.model]
@@ -219,7 +219,7 @@ def test_concept_alignment_trains_all_of_cross_attention_as_the_published_code_d
     assert {key.partition(".attn2.")[2].partition(".")[0] for key in learning} == {"to_k", "to_v"}
 
 
-def test_texts_are_dropped_from_the_update_that_was_asked_for(features: FeatureDataset) -> None:
+def test_prompts_are_dropped_from_the_requested_update_on(features: FeatureDataset) -> None:
     reader = with_denoiser(features)
     early = DenoiserTuning(reader, features, trainable=everything, empty_share=1.0, empty_from=1)
     never = DenoiserTuning(reader, features, trainable=everything)
@@ -244,7 +244,7 @@ def test_loras_begin_as_the_base(features: FeatureDataset) -> None:
     torch.testing.assert_close(states, expected)
 
 
-def test_virtual_tokens_stand_behind_the_begin_token_and_push_the_text_back(features: FeatureDataset) -> None:
+def test_virtual_tokens_follow_the_begin_token_and_move_the_text(features: FeatureDataset) -> None:
     torch.manual_seed(0)
     reader, base = VirtualPrompt(features.base, 2), features.base
     seen: list[torch.Tensor] = []
@@ -264,7 +264,7 @@ def test_virtual_tokens_must_leave_room_for_a_prompt(features: FeatureDataset) -
         VirtualPrompt(features.base, 6)
 
 
-def test_a_low_rank_delta_is_the_nearest_one_and_says_what_it_leaves_out(features: FeatureDataset) -> None:
+def test_a_low_rank_delta_is_the_nearest_one_and_reports_its_error(features: FeatureDataset) -> None:
     torch.manual_seed(0)
     before, after = features.base.unet, copy.deepcopy(features.base.unet)
     key = "down_blocks.1.attentions.0.transformer_blocks.0.attn2.to_k"
@@ -309,7 +309,7 @@ def fixed_loss(method: Method) -> float:
     return sum(method.loss(some_draw(step, 20)).total.item() for step in range(5))
 
 
-def test_what_reads_keeps_english_among_its_draws(features: FeatureDataset) -> None:
+def test_text_readers_keep_english_among_their_examples(features: FeatureDataset) -> None:
     english = torch.tensor([tag == "en" for tag in features.languages_N])
     for name in METHODS:
         weights = made(name, features).example_weights
@@ -317,7 +317,7 @@ def test_what_reads_keeps_english_among_its_draws(features: FeatureDataset) -> N
         assert weights[english].sum().item() == pytest.approx(0.3), "as the material's mixture says"
 
 
-def test_phases_learn_what_their_names_say(features: FeatureDataset) -> None:
+def test_phases_train_the_parts_that_their_names_say(features: FeatureDataset) -> None:
     learner = get_plan("altdiffusion").learner(features.base, features.encoder)
     learning = []
     for phase in Overrides().apply(get_plan("altdiffusion"), what="nothing").phases:  # the contrastive one is asked for

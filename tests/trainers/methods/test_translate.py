@@ -75,7 +75,7 @@ def test_the_first_four_losses_are_as_recorded(features: FeatureDataset) -> None
     assert golden_losses(method) == pytest.approx(GOLDEN, rel=2e-3)
 
 
-def test_only_the_decoder_learns(features: FeatureDataset) -> None:
+def test_only_the_decoder_is_trained(features: FeatureDataset) -> None:
     model = model_for(features)
     Translation(model, features).loss(some_draw()).total.backward()
     assert all(parameter.grad is None for parameter in model.encoder.parameters())
@@ -108,7 +108,7 @@ def test_a_short_training_translates_most_words(features: FeatureDataset, tmp_pa
     assert translator.translate([features.texts_N[rows[0]]]) == found[:1], "a batch changes no translation"
 
 
-def test_a_translator_is_published_and_the_base_reads_its_english(
+def test_a_translator_is_published_and_the_base_encodes_its_english(
     hub: LocalHub, capsys: pytest.CaptureFixture[str]
 ) -> None:
     outcome = json_of(capsys, train, "translate", "--lang", "yo", *TINY, "--push", "--n", "3")

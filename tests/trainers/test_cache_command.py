@@ -33,7 +33,7 @@ def test_training_computes_nothing_that_was_cached_before(
     listed = json_of(capsys, "--list")
     assert {each["label"] for each in listed} == {
         "encoder states",
-        "what the base reads of English",
+        "base embeddings of English",
         "latents of images",
     }
     header = 128  # of an .npy file

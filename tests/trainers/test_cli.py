@@ -198,7 +198,7 @@ def test_several_languages_are_sampled_by_temperature(hub: LocalHub, capsys: pyt
 def test_an_unavailable_device_is_refused(hub: LocalHub) -> None:
     if torch.cuda.is_available():
         pytest.skip("there is a CUDA device")
-    with pytest.raises(InvalidRequest, match="there is no CUDA device here"):
+    with pytest.raises(InvalidRequest, match="there is no CUDA device"):
         run(train, "mulan", "--lang", "yo", *TINY[:-1], "cuda")
 
 

@@ -64,7 +64,7 @@ def test_a_cache_too_large_for_the_disk_is_refused_before_anything_is_computed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10))
-    with pytest.raises(Unreachable, match=r"caching texts needs .* GB, and 0.0 GB are free"):
+    with pytest.raises(Unreachable, match=r"caching texts needs .* GB, but 0.0 GB are free"):
         load_or_compute(
             tmp_path, key_of("a"), (10, 3), lambda first, last: pytest.fail("computed"), label="texts", quiet=True
         )

@@ -188,7 +188,7 @@ def test_a_module_without_a_pooled_embedding_is_refused_by_a_base_that_needs_one
     original: Callable[[str], Path],
 ) -> None:
     base = FrozenBase.open(original("sdxl"), CPU)
-    with pytest.raises(DoesNotFit, match="needs a pooled embedding of width 40"):
+    with pytest.raises(DoesNotFit, match="reads a pooled vector of width 40"):
         base.predict(torch.randn(1, 4, 8, 8), torch.tensor([3]), torch.randn(1, 5, WIDTH + SECOND))
 
 
